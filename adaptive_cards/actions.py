@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from adaptive_cards.elements import Element
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.texts import text
@@ -102,16 +105,33 @@ def fit_title(key: str, value: str) -> str:
     return text(key, value=shorten(plain(value), room))
 
 
-def text_input(name: str, label: str, *, style: str, error: str) -> Element:
-    """Return a required Input.Text for one address or URL of at most 254 characters."""
-    checks = {"isRequired": True, "maxLength": ADDRESS_MOST, "errorMessage": text(error)}
-    return {"type": "Input.Text", "id": name, "label": text(label), "style": style, **checks}
+def text_input(
+    name: str, label: str, *, style: str = "email", error: str = "", example: str = ""
+) -> Element:
+    """Return an Input.Text for one address or URL; without ``error`` it may stay empty."""
+    return {
+        "type": "Input.Text",
+        "id": name,
+        "label": text(label),
+        "style": style,
+        "maxLength": ADDRESS_MOST,
+        "isRequired": bool(error),
+        **({"errorMessage": text(error)} if error else {}),
+        **({"placeholder": text(example)} if example else {}),
+    }
 
 
-def optional_input(name: str, label: str, *, style: str, example: str) -> Element:
-    """Return an Input.Text for one address that may stay empty."""
-    told = {"label": text(label), "placeholder": text(example), "maxLength": ADDRESS_MOST}
-    return {"type": "Input.Text", "id": name, "style": style, "isRequired": False, **told}
+def choice(name: str, label: str, titles: Iterable[tuple[str, str]], **more: Any) -> Element:
+    """Return an Input.ChoiceSet, compact unless ``more`` says otherwise; ``titles`` are (value, title)."""
+    return {
+        "type": "Input.ChoiceSet",
+        "id": name,
+        "label": label,
+        "style": "compact",
+        "isMultiSelect": False,
+        "choices": [{"title": title, "value": value} for value, title in titles],
+        **more,
+    }
 
 
 def watch_button(mailbox: str, *, watched: bool) -> list[Element]:

@@ -186,16 +186,16 @@ def row(
     return columns(*cells, spacing="Small")
 
 
+def beside(label: str, value: Element, width: str, spacing: str = "Small") -> Element:
+    """Return a value at the right of its label; the width in pixels aligns several such rows."""
+    cells = column(width, own(label, **SUBTLE)), column("stretch", value, spacing="Small")
+    return columns(*cells, spacing=spacing)
+
+
 def found_values(pairs: Iterable[tuple[str, str]]) -> list[Element]:
     """Return a row for each label's key and value; an empty value is shown as unknown."""
     return [
-        columns(
-            column("120px", own(key, **SUBTLE)),
-            column(
-                "stretch", value_line(value) if value else own("found.unknown"), spacing="Small"
-            ),
-            spacing="Small",
-        )
+        beside(key, value_line(value) if value else own("found.unknown"), "120px")
         for key, value in pairs
     ]
 
@@ -266,8 +266,12 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
     ``who`` is the person whom the field's texts name. The field is in a part that opens. If an
     invalid address was typed, the field is shown open and in red.
     """
-    field = text_input("administrator", f"field.{who}", style="email", error=f"field.{who}_error")
-    field["placeholder"] = text(f"field.{who}_example")
+    field = text_input(
+        "administrator",
+        f"field.{who}",
+        error=f"field.{who}_error",
+        example=f"field.{who}_example",
+    )
     send = submit(text("button.send_direct"), do, reads=True, run=run_id)
     if asked is None:
         told = [own(hint, size="Small", isSubtle=True)] if hint else []

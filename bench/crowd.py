@@ -18,7 +18,7 @@ from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES
 from jobs.model import Channel, Profile
 from jobs.runs.channel_index import ChannelIndex, Record
 from jobs.storage import codec
-from jobs.storage.mac import Authenticator
+from jobs.storage.vault import Authenticator
 from practice.actors import REQUESTER
 from practice.client import People
 from practice.stack import Stack

@@ -19,8 +19,8 @@ MODULES = {
         "bot.__main__",
         "bot.processes.command_line",
         "bot.web.app",
-        "bot.web.metrics_page",
-        "bot.web.site",
+        "bot.web.app",
+        "bot.web.wsgi",
     ),
     "worker": (
         "bot.__main__",

@@ -33,12 +33,10 @@ from jobs.access.app_access import AppAccess
 from jobs.clock import now
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES
 from jobs.model import Channel, Person, Profile
-from jobs.runs import schema
 from jobs.runs.channel_index import Record
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import RunStore
-from jobs.storage import codec, keys
+from jobs.storage import codec, generation, keys
 from jobs.storage.connection import embedded_port
 from practice.environment import ROOT, base, measured
 from practice.guard import Guard
@@ -172,7 +170,7 @@ def seed(place: Site, first: int, last: int, tenants: int) -> None:
     """
     own = (place.env["ENCRYPTION_KEYS"],)
     with place.redis as redis:
-        schema.ensure(redis)
+        generation.ensure_layout(redis)
         store = RunStore(redis, own)
         for tenant in range(tenants):
             app_access.save(

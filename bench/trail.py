@@ -21,9 +21,8 @@ from bench.table import table, verdict
 from bench.webhook import until
 from bot import logs
 from bot.processes import redis_server
-from jobs.runs.audit import Trail
-from jobs.runs.audit_chain import AuditEntry, read
-from jobs.runs.audit_entries import entry
+from jobs.runs.audit import AuditEntry, Trail, read
+from jobs.runs.event_log import entry
 from practice.ports import free_port
 
 ENTRIES, AT_ONCE = 50_000, 1_000

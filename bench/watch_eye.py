@@ -25,9 +25,8 @@ from jobs.clock import now
 from jobs.model import Person
 from jobs.settings import Settings
 from jobs.storage import keys
-from jobs.watch.look import CloudLook
+from jobs.watch.look import CloudLook, MailPlan, MailText
 from jobs.watch.model import ChannelState, LookOutcome, WatchedChannel
-from jobs.watch.test_mail import MailPlan, MailText
 
 NOBODY = Person("nobody", "nobody@example.test")
 

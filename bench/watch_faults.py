@@ -143,7 +143,8 @@ class WatchedFaults(Diagnosis):
 
 
 def _link(card: Json) -> str:
-    return next((str(each["url"]) for each in actions(card) if each.get("title") == LET_READ), "")
+    links = (each for each in actions(card) if each.get("title") == LET_READ and "url" in each)
+    return next((str(each["url"]) for each in links), "")
 
 
 def main(only: Iterable[str] = ()) -> bool:

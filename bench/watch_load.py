@@ -22,10 +22,9 @@ from jobs.checks.bulk import TENANTS_AT_ONCE
 from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.runs.channel_index import ChannelIndex
-from jobs.storage.mac import Authenticator
-from jobs.watch.incident_store import IncidentStore
+from jobs.storage.vault import Authenticator
 from jobs.watch.model import WatchedChannel
-from jobs.watch.watch_store import WatchStore
+from jobs.watch.store import IncidentStore, WatchStore
 from practice.actors import REQUESTER
 from practice.environment import ROOT
 from practice.stack import Stack

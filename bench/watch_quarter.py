@@ -39,9 +39,9 @@ from jobs.model import Channel, Person
 from jobs.runs.channel_index import Record
 from jobs.settings import Settings
 from jobs.storage import codec, due_queue, keys
-from jobs.watch import gaps
+from jobs.watch import rounds
 from jobs.watch.model import LookOutcome, WatchedChannel
-from jobs.watch.watch_store import LEASE_S
+from jobs.watch.store import LEASE_S
 
 INTERVAL_S, OFTEN_S = 900, 300
 OPERATORS = "operators"
@@ -220,9 +220,9 @@ class Quarter:
                 del self.locks[group]
 
     def _tell_gaps(self) -> None:
-        for room in gaps.due(self.redis, VirtualClock.at):
+        for room in rounds.gaps_due(self.redis, VirtualClock.at):
             self.gaps_told += 1
-            gaps.forget_told(self.redis, room)
+            rounds.forget_gaps(self.redis, room)
 
     def bytes_per_channel(self) -> float:
         """Return how many bytes of Redis a channel takes on average.

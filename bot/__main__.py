@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.env
         return _explain(as_json=options.json)
     if options.command == "redis":
         return _redis(options, env)
+    if options.command == "entra-app":
+        return _entra_app(options, env)
     from bot.processes import command_line  # noqa: PLC0415  explain starts fast and needs no setting
 
     return command_line.run(options, env)
@@ -52,6 +54,18 @@ def _redis(options: argparse.Namespace, env: Mapping[str, str]) -> int:
 
     logs.configure(env.get("LOG_LEVEL", ""))
     return redis_server.main(options.port or PORT, options.folder or DATA_FOLDER)
+
+
+def _entra_app(options: argparse.Namespace, env: Mapping[str, str]) -> int:
+    from bot.entra_app import NeedsError, commands  # noqa: PLC0415  the others print none
+
+    names = ("certificate", "automatic_checks", "multitenant", "powershell")
+    try:
+        print(commands(env, **{name: getattr(options, name) for name in names}))  # noqa: T201  CLI output
+    except NeedsError as error:
+        print(error, file=sys.stderr)  # noqa: T201  CLI output
+        return BAD_INPUT
+    return 0
 
 
 def _explain(*, as_json: bool) -> int:
@@ -91,7 +105,24 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument(
         "--check", action="store_true", help="only say whether the worker of this machine lives"
     )
+    app = commands.add_parser(
+        "entra-app", help="print the commands that make the bot's Entra app; needs only PUBLIC_URL"
+    )
+    app.add_argument("--powershell", action="store_true", help="for Microsoft Graph PowerShell")
+    app.add_argument("--multitenant", action="store_true", help="mailboxes are in other tenants")
+    app.add_argument(
+        "--automatic-checks", action="store_true", help="also checks without a sign-in"
+    )
+    app.add_argument(
+        "--certificate", default="", metavar="FILE", help="a certificate (PEM), not a secret"
+    )
     commands.add_parser("doctor", help="check the settings and everything that the bot talks to")
+    trial = commands.add_parser(
+        "trial",
+        help="look up, without a change, what the bot takes to be true of the real services",
+    )
+    trial.add_argument("domain", nargs="?", default="", help="a mail domain of the tenant")
+    trial.add_argument("--file", type=Path, default=Path("trial.txt"), help="for a public issue")
     audit = commands.add_parser(
         "audit", help="write the audit trail to stdout, one JSON object a line, and verify it"
     )

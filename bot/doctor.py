@@ -7,7 +7,7 @@ the bot.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import filterfalse
@@ -18,7 +18,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bot import program
-from bot.queue import connect_for_web, redis_report, watch_report
+from bot.queue import connect_for_web, redis_report
 from bot.queue.events import RESOURCES
 from bot.queue.redis_report import Report
 from bot.settings import NO_APPROVERS, BotSettings
@@ -35,7 +35,7 @@ from jobs.clouds.http import sync_client
 from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.organization import organization_id
 from jobs.contact_center.webex_org_id import is_org_id, normalize
-from jobs.runs.audit import Trail, Verified
+from jobs.runs.audit import Trail
 from jobs.runs.run_store import RunStore
 from jobs.settings import Settings
 
@@ -52,6 +52,13 @@ AUDIT_PROBLEMS = {
 """Advice about a refusal by Webex Connect's audit log, by the status of the refusal."""
 EXCHANGE_HOSTS = (".office365.com", ".office365.us", ".outlook.com")
 """Domains of Exchange Online's and Outlook's mail servers."""
+LOGIN_ENDS = (
+    "the bot sends it, as {sender}, by a password at {host}. Microsoft switches"
+    " passwords for SMTP off at the end of December 2026 (550 5.7.30). An administrator can switch"
+    " them on again for a while: the last day is announced in the second half of 2027. Name a mail"
+    " server that is not Exchange Online in PROBE_SMTP_URL, or unset it and PROBE_FROM, and a"
+    " person is asked to send the mail"
+)
 DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
 
 
@@ -115,7 +122,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
         yield Check("read access", lambda: _read_access(redis, work))
     runs = RunStore(redis, work.encryption_keys)
     yield Check("runs", lambda: _reported(redis_report.entries(runs, work.encryption_keys)))
-    yield Check("watch", lambda: _reported(watch_report.on_watch(runs)))
+    yield Check("watch", lambda: _reported(redis_report.on_watch(runs)))
     yield Check("audit trail", lambda: _audit(Trail(redis, work.encryption_keys)))
 
 
@@ -139,7 +146,11 @@ def _test_mail(settings: Settings) -> str:
     a person is then asked to send the mail.
     """
     if settings.sends_probe:
-        _require_lasting_login(settings)
+        server = urlsplit(settings.probe_smtp_url)
+        # Basic SMTP AUTH ends by default for existing tenants at the end of December 2026
+        # (platforms/microsoft.md 2.1).
+        if server.username and f".{server.hostname}".endswith(EXCHANGE_HOSTS):
+            raise DoubtError(LOGIN_ENDS.format(sender=settings.probe_from, host=server.hostname))
         return f"the bot sends it, as {settings.probe_from}"
     pair = {"PROBE_SMTP_URL": settings.probe_smtp_url, "PROBE_FROM": settings.probe_from}
     if any(pair.values()):
@@ -163,32 +174,23 @@ def _audit_log(settings: Settings) -> str:
     )
 
 
-def _require_lasting_login(settings: Settings) -> None:
-    """Raise :class:`DoubtError` if the test mail's login is a password at Exchange Online.
-
-    Basic SMTP AUTH ends by default for existing tenants at the end of December 2026
-    (platforms/microsoft.md 2.1).
-    """
-    server = urlsplit(settings.probe_smtp_url)
-    host = server.hostname or ""
-    if not server.username or not f".{host}".endswith(EXCHANGE_HOSTS):
-        return
-    raise DoubtError(
-        f"the bot sends it, as {settings.probe_from}, by a password at {host}. Microsoft switches"
-        " passwords for SMTP off at the end of December 2026 (550 5.7.30). An administrator can switch"
-        " them on again for a while: the last day is announced in the second half of 2027. Name a mail"
-        " server that is not Exchange Online in PROBE_SMTP_URL, or unset it and PROBE_FROM, and a"
-        " person is asked to send the mail"
-    )
-
-
 def _contact_center(settings: Settings) -> str:
     if not settings.contact_center_org:
         return "email tasks are read; CONTACT_CENTER_ORG_ID lets the bot read the entry points, too"
     try:
         known = asyncio.run(organization_id(settings))
     except CloudError as error:
-        raise WrongError(_why_not(error, settings)) from None
+        if error.status == httpx.codes.UNAUTHORIZED:
+            why = "CONTACT_CENTER_TOKEN is not accepted: it is good for about 14 days, so set a new one"
+        elif error.status in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}:
+            why = (
+                f"CONTACT_CENTER_TOKEN may not read the organization {settings.contact_center_org}:"
+                " it is of another organization or lacks cjp:config_read. A browser that is signed in"
+                " elsewhere gives such a token without a word"
+            )
+        else:
+            why = f"{settings.contact_center_url} does not answer ({error.words or error.cause})"
+        raise WrongError(why) from None
     if known and normalize(known) != normalize(settings.contact_center_org):
         raise WrongError(
             f"CONTACT_CENTER_TOKEN is of the organization {normalize(known)}, and"
@@ -196,20 +198,6 @@ def _contact_center(settings: Settings) -> str:
             " sign in to that organization for the token, or name the other one"
         )
     return f"the token is of the organization {normalize(settings.contact_center_org)}"
-
-
-def _why_not(error: CloudError, settings: Settings) -> str:
-    if error.status == httpx.codes.UNAUTHORIZED:
-        return (
-            "CONTACT_CENTER_TOKEN is not accepted: it is good for about 14 days, so set a new one"
-        )
-    if error.status in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}:
-        return (
-            f"CONTACT_CENTER_TOKEN may not read the organization {settings.contact_center_org}:"
-            " it is of another organization or lacks cjp:config_read. A browser that is signed in"
-            " elsewhere gives such a token without a word"
-        )
-    return f"{settings.contact_center_url} does not answer ({error.words or error.cause})"
 
 
 def _read_access(redis: Redis, settings: Settings) -> str:
@@ -220,17 +208,13 @@ def _read_access(redis: Redis, settings: Settings) -> str:
             f"not any more by {', '.join(lost)}: an administrator grants it again"
             " from the card of /check, or checks need a sign-in"
         )
-    return f"{len(seen)} tenants let the bot read by itself{_surplus(seen)}"
-
-
-def _surplus(seen: Iterable[tuple[str, str, tuple[str, ...]]]) -> str:
-    more = [f"{tenant} ({', '.join(names)})" for tenant, _, names in seen if names]
-    if not more:
-        return ""
-    return (
-        f"; more than it needs is granted in {', '.join(more)}:"
-        " take that back from the bot's enterprise application there"
-    )
+    told = f"{len(seen)} tenants let the bot read by itself"
+    if more := [f"{tenant} ({', '.join(names)})" for tenant, _, names in seen if names]:
+        told += (
+            f"; more than it needs is granted in {', '.join(more)}:"
+            " take that back from the bot's enterprise application there"
+        )
+    return told
 
 
 def _granted(redis: Redis) -> tuple[AppAccess, ...]:
@@ -245,12 +229,8 @@ def _looked_into(settings: Settings, access: AppAccess) -> tuple[str, tuple[str,
     try:
         return "", app_access.prove(settings, access.tenant, access.by).surplus
     except CloudError as error:
-        loss = (
-            f"lacks {error.code}"
-            if error.cause == Cause.APP_ROLES_MISSING
-            else error.words or error.cause
-        )
-        return loss, ()
+        lacks = f"lacks {error.code}" if error.cause == Cause.APP_ROLES_MISSING else error.words
+        return lacks or error.cause, ()
 
 
 def _reported(report: Report) -> str:
@@ -296,7 +276,11 @@ def _organizations(listed: tuple[str, ...], webex: Webex) -> str:
 
 
 def _webhooks(subscriptions: WebhookRegistrar) -> str:
-    active = _active_resources(subscriptions)
+    try:
+        good = filter(subscriptions.is_good, subscriptions.own())
+        active = {hook.resource.lower() for hook in good}
+    except WebexError as error:
+        raise WrongError(str(error)) from None
     if missing := [name for resource, name in RESOURCES.items() if resource not in active]:
         raise WrongError(
             f"none is active for {', '.join(missing)}: run `{program()} webhooks`,"
@@ -305,36 +289,20 @@ def _webhooks(subscriptions: WebhookRegistrar) -> str:
     return f"active for {', '.join(RESOURCES.values())}"
 
 
-def _active_resources(subscriptions: WebhookRegistrar) -> set[str]:
-    try:
-        return {
-            hook.resource.lower() for hook in subscriptions.own() if subscriptions.is_good(hook)
-        }
-    except WebexError as error:
-        raise WrongError(str(error)) from None
-
-
 def _audit(trail: Trail) -> str:
-    found = _verified(trail)
+    try:
+        found = trail.verify()
+    except RedisError as error:
+        raise WrongError(f"cannot be read ({type(error).__name__})") from None
     if found.broken_at:
         raise WrongError(
             f"broken at entry {found.broken_at} of {found.entries}: {found.why}. See docs/audit.md"
         )
     if not found.entries:
         return "empty; it begins with the first run"
-    key = (
-        "the newest key"
-        if found.newest_key
-        else "an older key, until the next entry: keep that key"
-    )
+    older = "an older key, until the next entry: keep that key"
+    key = "the newest key" if found.newest_key else older
     return f"whole, {found.entries} entries since {found.since[:16]}Z, sealed with {key}"
-
-
-def _verified(trail: Trail) -> Verified:
-    try:
-        return trail.verify()
-    except RedisError as error:
-        raise WrongError(f"cannot be read ({type(error).__name__})") from None
 
 
 def _microsoft(settings: Settings) -> str:
@@ -357,29 +325,23 @@ def on_clock(redis: Redis) -> Report:
     worse result of another process is used instead, because that process may run on another
     machine.
     """
-    seen = {cloud: _worse(METER.ahead_s(cloud), _shared(redis).get(cloud)) for cloud in NAMES}
-    known = {cloud: ahead for cloud, ahead in seen.items() if ahead is not None}
+    try:
+        others = shared(redis)
+    except RedisError:
+        others = {}  # reported by an earlier check
+    known: dict[str, float] = {}
+    for cloud in NAMES:
+        seen = [each for each in (METER.ahead_s(cloud), others.get(cloud)) if each is not None]
+        if seen:
+            known[cloud] = max(seen, key=abs)
     if not known:
         return Report(doubt="no answer of Webex or Microsoft told the time")
     off = {cloud: ahead for cloud, ahead in known.items() if abs(ahead) >= TOLD_FROM_S}
     if not off:
-        told = ", ".join(
-            f"{abs(ahead):.0f} s from {NAMES[name]}'s" for name, ahead in known.items()
-        )
-        return Report(good=f"right, {told}")
+        near = (f"{abs(ahead):.0f} s from {NAMES[name]}'s" for name, ahead in known.items())
+        return Report(good=f"right, {', '.join(near)}")
     said = ", and ".join(words(cloud, ahead) for cloud, ahead in off.items())
     told = f"{said}: correct the clock and keep it in sync with NTP"
     if any(abs(ahead) >= REFUSED_FROM_S for ahead in off.values()):
         return Report(wrong=f"{told}. Sign-ins fail until then")
     return Report(doubt=told)
-
-
-def _shared(redis: Redis) -> dict[str, float]:
-    try:
-        return shared(redis)
-    except RedisError:
-        return {}  # reported by an earlier check
-
-
-def _worse(*seconds: float | None) -> float | None:
-    return max((each for each in seconds if each is not None), key=abs, default=None)

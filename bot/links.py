@@ -22,12 +22,8 @@ from jobs.storage import codec
 from jobs.storage.vault import Sealed, VaultName
 
 LIFE = {
-    "signin": timedelta(hours=24),
-    "access": timedelta(hours=24),
-    "consent": timedelta(hours=24),
-    "rehearsal": timedelta(hours=24),
+    **dict.fromkeys(("signin", "access", "consent", "rehearsal", "history"), timedelta(hours=24)),
     "handover": timedelta(minutes=15),
-    "history": timedelta(hours=24),
 }
 REMEMBERED = timedelta(hours=25)
 NAMED_FOR_S = 600
@@ -79,9 +75,8 @@ def link(services: Services, kind: str, run_id: str) -> Link:
         asker, space = _request_of(services, run_id) if kind != "handover" else ("", "")
         token = secrets.token_urlsafe(32)
         ticket = PageToken(kind, run_id, now() + LIFE[kind], asker, space)
-        services.vault.put(
-            Sealed.PAGE_TOKEN.of(kind, run_id), token, int(LIFE[kind].total_seconds())
-        )
+        life_s = int(LIFE[kind].total_seconds())
+        services.vault.put(Sealed.PAGE_TOKEN.of(kind, run_id), token, life_s)
         _keep(services, token, ticket)
     url = f"{services.bot.public_url}/{kind}/{token}"
     return Link(url, ticket.until, ticket.asker, ticket.space)

@@ -9,12 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from redis import Redis
 
-from bot.queue import Doorbell
-from bot.queue.cards import CardQueue
+from bot.queue import CardQueue, Doorbell
 from bot.queue.events import EventQueue
 from bot.settings import BotSettings
-from bot.webex.client import Webex, WebexPerson
-from bot.webex.messenger import Messenger
+from bot.webex.client import Messenger, Webex, WebexPerson
 from jobs.clouds.clock_skew import METER
 from jobs.microsoft.msal_http import DiscoveryCache
 from jobs.redact import SHORTEST_KNOWN
@@ -25,7 +23,7 @@ from jobs.settings import Settings
 from jobs.storage import codec, keys
 from jobs.storage.locks import LockKind
 from jobs.storage.vault import Vault
-from jobs.watch.watching import Watching
+from jobs.watch.store import Watching
 
 ME_S = 3600
 """Seconds after which the bot's own account is requested from Webex again."""

@@ -18,9 +18,9 @@ from adaptive_cards.locale import SOURCE, UTC, find_zone, languages
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.clouds import tls
 from jobs.microsoft.client_credential import credential_problems
-from jobs.settings import Settings, SettingsError, is_loopback, listed, parts_of
-from jobs.storage import keys, redis_url
-from jobs.watch import spans
+from jobs.settings import Settings, SettingsError, is_at, is_loopback, listed, parts_of
+from jobs.storage import connection, keys
+from jobs.watch import model
 
 WEBEX_API_URL = "https://webexapis.com/v1/"
 PORT = "8080"
@@ -49,8 +49,13 @@ TYPED = 2 / 3
 Of 300,000 random secrets of 16 characters none reached this share.
 """
 LAST_PORT = 65_535
-MICROSOFT = ("MICROSOFT_LOGIN_URL", "MICROSOFT_GRAPH_URL", "EXCHANGE_ADMIN_URL")
-TOKENS_GO_TO = ("WEBEX_API_URL", *MICROSOFT, "CONTACT_CENTER_URL")
+TOKENS_GO_TO = (
+    "WEBEX_API_URL",
+    "MICROSOFT_LOGIN_URL",
+    "MICROSOFT_GRAPH_URL",
+    "EXCHANGE_ADMIN_URL",
+    "CONTACT_CENTER_URL",
+)
 HOW_TO_MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
 NUMBERS = {
     "REFUSALS_PER_HOUR": (1, 1_000),
@@ -98,7 +103,7 @@ class BotSettings:
     approvers: tuple[str, ...] = ()
     default_language: str = SOURCE
     default_timezone: str = UTC
-    redis_url: str = field(default=redis_url.embedded_url(DATA_FOLDER), repr=False)
+    redis_url: str = field(default=connection.embedded_url(DATA_FOLDER), repr=False)
     embedded_redis: bool = False
     refusals_per_hour: int = 1
     commands_per_hour: int = 120
@@ -134,7 +139,7 @@ class BotSettings:
             approvers=tuple(dict.fromkeys(listed(values.get("APPROVERS", "").lower()))),
             default_language=values.get("DEFAULT_LANGUAGE", SOURCE).lower(),
             default_timezone=find_zone(values.get("DEFAULT_TIMEZONE", UTC)),
-            redis_url=values.get("REDIS_URL", redis_url.embedded_url(DATA_FOLDER)),
+            redis_url=values.get("REDIS_URL", connection.embedded_url(DATA_FOLDER)),
             embedded_redis="REDIS_URL" not in values,
             metrics_port=int(values.get("METRICS_PORT", "0")),
             metrics_token=values.get("METRICS_TOKEN", ""),
@@ -165,19 +170,14 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
     yield from _address_problems(values)
     yield from _redis_problems(values)
     yield from _list_problems(values)
-    yield from _locale_problems(values)
     yield from _number_problems(values)
-    yield from _metrics_problems(values)
     yield from _watch_problems(values)
-    if values.get("LOG_LEVEL", "INFO").upper() not in LOG_LEVELS:
-        yield f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}"
-
-
-def _locale_problems(values: Mapping[str, str]) -> Iterator[str]:
     if values.get("DEFAULT_LANGUAGE", SOURCE).lower() not in languages():
         yield f"DEFAULT_LANGUAGE is none of {', '.join(languages())}"
     if not find_zone(values.get("DEFAULT_TIMEZONE", UTC)):
         yield "DEFAULT_TIMEZONE is no IANA time zone: it looks like Europe/Berlin, or leave it away for UTC"
+    if values.get("LOG_LEVEL", "INFO").upper() not in LOG_LEVELS:
+        yield f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}"
 
 
 def _secret_problems(secrets: tuple[str, ...]) -> Iterator[str]:
@@ -210,16 +210,13 @@ def _is_guessable(secret: str) -> bool:
     A secret is easy to guess if it has few different characters, if it repeats one piece (found in
     its own double before the end), or if most of its characters are neighbors in a row.
     """
-    return _is_typed(secret) or len(set(secret)) < SECRET_KINDS or secret in (secret + secret)[1:-1]
-
-
-def _is_typed(secret: str) -> bool:
-    """Return whether most characters follow a neighbor of the keyboard, alphabet or digits."""
     pairs = list(pairwise(secret.lower()))
-    return sum(pair in STEPS for pair in pairs) > len(pairs) * TYPED
+    is_typed = sum(pair in STEPS for pair in pairs) > len(pairs) * TYPED
+    return is_typed or len(set(secret)) < SECRET_KINDS or secret in (secret + secret)[1:-1]
 
 
 def _public_url_problems(url: str) -> Iterator[str]:
+    parts = parts_of(url)
     if not url:
         yield (
             "PUBLIC_URL is not set: the https address at which Webex and browsers reach this bot,"
@@ -229,7 +226,7 @@ def _public_url_problems(url: str) -> Iterator[str]:
         yield "PUBLIC_URL is no web address: it looks like https://bot.example.com"
     elif _is_readable(url):
         yield "PUBLIC_URL must begin with https:// (plain http only on this very machine, for a try)"
-    elif not _is_bare(url):
+    elif "@" in url or url.rstrip("/").lower() != f"{parts.scheme}://{parts.netloc.lower()}":
         yield "PUBLIC_URL holds more than a host and perhaps a port: it looks like https://bot.example.com"
 
 
@@ -248,15 +245,18 @@ def _domain_problems(domains: tuple[str, ...]) -> Iterator[str]:
 
 def _address_problems(values: Mapping[str, str]) -> Iterator[str]:
     for name in filter(values.__contains__, TOKENS_GO_TO):
-        yield from _token_address_problems(name, values[name])
-    if not _is_status_url(values.get("WEBEX_STATUS_URL", "off")):
+        if _is_web(values[name]) and _is_readable(values[name]):
+            yield (
+                f"{name} must begin with https://, for tokens go there"
+                " (plain http only on this very machine, for a try)"
+            )
+        elif name != "WEBEX_API_URL" and not _is_web(values[name]):
+            yield f"{name} is no web address: it begins with https://"
+    status = values.get("WEBEX_STATUS_URL", "off")
+    if status != "off" and not _is_web(status):
         yield "WEBEX_STATUS_URL is no web address: it begins with https://, or is off"
     if not _is_web(values.get("WEBEX_API_URL", WEBEX_API_URL)):
         yield f"WEBEX_API_URL is no web address: leave it away for {WEBEX_API_URL}"
-    yield from _listening_problems(values)
-
-
-def _listening_problems(values: Mapping[str, str]) -> Iterator[str]:
     if not _is_port(values.get("PORT", PORT)):
         yield f"PORT is no port number: one from 1 to {LAST_PORT}, or leave it away for {PORT}"
     if not _is_host(values.get("HOST", HOST)):
@@ -278,26 +278,12 @@ def _is_host(host: str) -> bool:
     return True
 
 
-def _token_address_problems(name: str, url: str) -> Iterator[str]:
-    if _is_web(url) and _is_readable(url):
-        yield (
-            f"{name} must begin with https://, for tokens go there"
-            " (plain http only on this very machine, for a try)"
-        )
-    elif name != "WEBEX_API_URL" and not _is_web(url):
-        yield f"{name} is no web address: it begins with https://"
-
-
-def _is_status_url(url: str) -> bool:
-    return url == "off" or _is_web(url)
-
-
 def _is_port(text: str) -> bool:
     return re.fullmatch(r"[0-9]{1,5}", text) is not None and 1 <= int(text) <= LAST_PORT
 
 
 def _redis_problems(values: Mapping[str, str]) -> Iterator[str]:
-    if wrong := redis_url.problem(values.get("REDIS_URL", redis_url.EXAMPLE)):
+    if wrong := connection.url_problem(values.get("REDIS_URL", connection.URL_EXAMPLE)):
         yield f"REDIS_URL {wrong}"
     if not keys.is_prefix(values.get(keys.VARIABLE, "")):
         yield (
@@ -311,9 +297,9 @@ def _list_problems(values: Mapping[str, str]) -> Iterator[str]:
 
     A list that is set but empty is an error, so that it cannot widen what it was meant to restrict.
     """
-    if _is_empty_list(values, "ALLOWED_ORG_IDS"):
+    if not listed(values.get("ALLOWED_ORG_IDS", "any")):
         yield "ALLOWED_ORG_IDS holds no id: leave it away, or write ids with commas between them"
-    if _is_empty_list(values, "APPROVERS"):
+    if not listed(values.get("APPROVERS", "nobody")):
         yield "APPROVERS holds no address: leave it away, or write addresses with commas between them"
     for each in filterfalse(_is_address, listed(values.get("APPROVERS", ""))):
         yield f"APPROVERS holds {each!r}, which is no address: write boss@example.com,deputy@example.com"
@@ -324,9 +310,6 @@ def _number_problems(values: Mapping[str, str]) -> Iterator[str]:
         text = values.get(name, str(least))
         if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
             yield f"{name} is no whole number from {least} to {most}"
-
-
-def _metrics_problems(values: Mapping[str, str]) -> Iterator[str]:
     port, token = values.get("METRICS_PORT"), values.get("METRICS_TOKEN")
     if port is not None and (not _is_port(port) or port == values.get("PORT", PORT)):
         yield f"METRICS_PORT is no port number from 1 to {LAST_PORT} other than PORT"
@@ -338,33 +321,29 @@ def _metrics_problems(values: Mapping[str, str]) -> Iterator[str]:
 
 
 def _watch_interval_s(values: Mapping[str, str]) -> int:
-    interval = spans.read_interval(values.get("WATCH_INTERVAL", WATCH_INTERVAL))
+    interval = model.read_interval(values.get("WATCH_INTERVAL", WATCH_INTERVAL))
     return int(interval.total_seconds()) if interval else 0
 
 
 def _watch_test_mail_s(values: Mapping[str, str]) -> int | None:
-    interval = spans.read_mail_interval(values.get("WATCH_TEST_MAIL", WATCH_TEST_MAIL))
+    interval = model.read_mail_interval(values.get("WATCH_TEST_MAIL", WATCH_TEST_MAIL))
     return None if interval is None else int(interval.total_seconds())
 
 
 def _watch_problems(values: Mapping[str, str]) -> Iterator[str]:
     if not _watch_interval_s(values):
         yield (
-            f"WATCH_INTERVAL is no time from {spans.written(spans.SHORTEST)} to {spans.written(spans.LONGEST)}:"
+            f"WATCH_INTERVAL is no time from {model.written(model.SHORTEST)} to {model.written(model.LONGEST)}:"
             f" it looks like {WATCH_INTERVAL} or 1h"
         )
     if _watch_test_mail_s(values) is None:
         yield (
-            f"WATCH_TEST_MAIL is neither 0 nor a time from {spans.written(spans.MAIL_SHORTEST)} to"
-            f" {spans.written(spans.LONGEST)}: it looks like {WATCH_TEST_MAIL} or 6h"
+            f"WATCH_TEST_MAIL is neither 0 nor a time from {model.written(model.MAIL_SHORTEST)} to"
+            f" {model.written(model.LONGEST)}: it looks like {WATCH_TEST_MAIL} or 6h"
         )
     url = values.get("WATCH_PING_URL", "https://host")
     if not _is_web(url) or _is_readable(url):
         yield "WATCH_PING_URL is no https address: it looks like https://hc-ping.com/UUID"
-
-
-def _is_empty_list(values: Mapping[str, str], name: str) -> bool:
-    return name in values and not listed(values[name])
 
 
 def _is_address(text: str) -> bool:
@@ -375,17 +354,7 @@ def _is_address(text: str) -> bool:
 
 
 def _is_web(url: str) -> bool:
-    parts = parts_of(url)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
-
-
-def _is_bare(url: str) -> bool:
-    """Return whether the URL is only a host with an optional port.
-
-    It must have no user, path, query or fragment.
-    """
-    parts = parts_of(url)
-    return "@" not in url and url.rstrip("/").lower() == f"{parts.scheme}://{parts.netloc.lower()}"
+    return is_at(url, "http", "https")
 
 
 def _is_readable(url: str) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
+from redis import Redis
 from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
@@ -21,24 +22,25 @@ from jobs.engine.engine import Engine
 from jobs.engine.graph import StoppingError, is_due
 from jobs.model import RunKind, State
 from jobs.next_action import blocking_steps
-from jobs.runs import deaths, trust
+from jobs.runs import trust
 from jobs.runs.event_log import HISTORY, foreign_event
-from jobs.runs.reference import new_reference
-from jobs.runs.run import AttemptOverError, Event, ForeignRunError, Kind, Run, RunGoneError
-from jobs.runs.run_store import RunStore
+from jobs.runs.run import (
+    AttemptOverError,
+    Event,
+    ForeignRunError,
+    Kind,
+    Run,
+    RunGoneError,
+    new_reference,
+)
 from jobs.runtime import Runtime, current
 from jobs.steps import missing_permissions, steps_of
+from jobs.storage import keys
 from jobs.storage.locks import RenewedLock
-from jobs.watch.watching import Watching
+from jobs.watch.store import Watching
 
 BUSY_S = 1
-
-
-UNEXPECTED_TRIES = 3
-
-
-UNEXPECTED_S = 15
-
+UNEXPECTED_TRIES, UNEXPECTED_S = 3, 15
 CHECKS = frozenset({RunKind.CHECK, RunKind.BULK_CHECK})
 
 log = structlog.get_logger(__name__)
@@ -70,7 +72,7 @@ def advance(run_id: str) -> None:
             _attempt(held, lease, run_id)
         finally:
             with suppress(RedisError):
-                deaths.end(runtime.store.redis, run_id)
+                end_attempt(runtime.store.redis, run_id)
 
 
 def _may_begin(runtime: Runtime, run_id: str) -> bool:
@@ -80,8 +82,8 @@ def _may_begin(runtime: Runtime, run_id: str) -> bool:
     """
     with suppress(RunGoneError, ForeignRunError):
         try:
-            wait = deaths.begin(runtime.store.redis, runtime.store.load(run_id))
-        except deaths.DiedTooOftenError as error:
+            wait = begin_attempt(runtime.store.redis, runtime.store.load(run_id))
+        except DiedTooOftenError as error:
             with suppress(AttemptOverError):
                 _give_up(runtime, run_id, error)
             return False
@@ -92,7 +94,7 @@ def _may_begin(runtime: Runtime, run_id: str) -> bool:
     return True
 
 
-def _give_up(runtime: Runtime, run_id: str, error: deaths.DiedTooOftenError) -> None:
+def _give_up(runtime: Runtime, run_id: str, error: DiedTooOftenError) -> None:
     """End a run on which every worker process dies, so that the workers can serve other runs."""
     reference = new_reference()
     log.critical(
@@ -102,9 +104,9 @@ def _give_up(runtime: Runtime, run_id: str, error: deaths.DiedTooOftenError) -> 
         why=str(error),
         to_do="look for out of memory in the system's log, and give the worker more memory",
     )
-    runtime.store.append(run_id, _problem(reference))
+    runtime.store.append(run_id, _problem(Cause.UNEXPECTED, reference))
     _fail(runtime, run_id, reference)
-    deaths.end(runtime.store.redis, run_id)
+    end_attempt(runtime.store.redis, run_id)
     runtime.listener.run_changed(run_id)
 
 
@@ -120,7 +122,11 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
     except StoppingError:
         runtime.schedule.add(run_id, now())  # the next available worker continues
     except AttemptOverError as over:
-        _leave(runtime, run_id, over)
+        log.info("this attempt on the run is over", run=run_id, why=type(over).__name__)
+        with suppress(RunGoneError):
+            if runtime.store.load(run_id).ended:
+                admin_session.drop(runtime, run_id)
+                mailbox_login.close(runtime.vault, run_id)
     except trust.UntrustedError as error:
         with suppress(AttemptOverError):
             _fail_untrusted(runtime, run_id, error)
@@ -135,18 +141,6 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
     except Exception as error:  # noqa: BLE001  a bug of ours must not block the queue
         with suppress(AttemptOverError):
             _unexpected(runtime, run_id, error)
-
-
-def _leave(runtime: Runtime, run_id: str, over: AttemptOverError) -> None:
-    """Leave the run, because another worker has it now or because it has ended.
-
-    If the run has ended, delete the sign-ins and secrets that were stored for it since.
-    """
-    log.info("this attempt on the run is over", run=run_id, why=type(over).__name__)
-    with suppress(RunGoneError):
-        if runtime.store.load(run_id).ended:
-            admin_session.drop(runtime, run_id)
-            mailbox_login.close(runtime.vault, run_id)
 
 
 def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
@@ -164,7 +158,6 @@ def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> in
 
 
 async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
-    """Work on the run, and return the version up to which all events were taken into account."""
     run = runtime.store.load(run_id)
     if run.ended or not run.detailed:
         return run.version
@@ -175,7 +168,6 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
 
 
 async def _work(runtime: Runtime, lease: RenewedLock, run: Run) -> int:
-    """Do the work of the run's kind, and return the version up to which all events were seen."""
     if run.kind not in CHECKS:
         trust.require_newest(runtime.store, run.id)
         if runtime.store.others_at_work(run):
@@ -212,51 +204,33 @@ async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
 
 
 async def advance_steps(engine: Engine) -> None:
-    """Plan the missing changes, and apply the approved ones.
+    """Plan the missing changes, and apply the plan.
+
+    The plan must be approved at least in part, or have nothing to approve or to block it.
 
     Raises:
         SignInNeeded: the signed-in tenant is not the channel's, or the approved plan needs more
             permissions than the sign-in asked for.
     """
-    if engine.ctx.run.plan is None or _worth_inspecting_again(engine.ctx.run):
+    run = engine.ctx.run
+    blocked_by = () if run.has_begun else blocking_steps(run)
+    if run.plan is None or any(is_due(run.findings[name]) for name in blocked_by):
         await engine.make_plan()
     run = engine.ctx.run
     if not run.has_begun and run.state_of("tenant") is State.WRONG:
         raise SignInNeeded(Cause.WRONG_TENANT, CloudReply("entra", code=run.channel.domain))
-    if _may_be_applied(run):
-        _require_permissions(run)
+    if run.plan and (run.has_begun or not (run.plan.changes or blocking_steps(run))):
+        if lacking := missing_permissions(run):
+            raise SignInNeeded(
+                Cause.MORE_PERMISSIONS_NEEDED, CloudReply("entra", code=", ".join(lacking))
+            )
         await engine.apply_plan()
-
-
-def _may_be_applied(run: Run) -> bool:
-    """Return whether the run's plan may be applied now.
-
-    The plan must be approved at least in part, or have nothing to approve or to block it.
-    """
-    if run.plan is None:
-        return False
-    return run.has_begun or not (run.plan.changes or blocking_steps(run))
-
-
-def _require_permissions(run: Run) -> None:
-    """Require that the sign-in has asked for everything that the plan needs.
-
-    Raises:
-        SignInNeeded: the sign-in has asked for less, so somebody must sign in again.
-    """
-    if lacking := missing_permissions(run):
-        raise SignInNeeded(
-            Cause.MORE_PERMISSIONS_NEEDED, CloudReply("entra", code=", ".join(lacking))
-        )
-
-
-def _worth_inspecting_again(run: Run) -> bool:
-    """Return whether a step that blocks the approval of the plan is due for another inspection."""
-    return not run.has_begun and any(is_due(run.findings[name]) for name in blocking_steps(run))
 
 
 def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     """End the run if every step is settled, or else schedule its next look.
+
+    That is the earliest time for which a finding waits, if somebody is signed in.
 
     ``seen`` is the version of the run that was worked on. If something happened after it, the run
     is due at once.
@@ -268,22 +242,21 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         runtime.store.end(run, Event(Kind.FINISHED, now()))
         admin_session.drop(runtime, run_id)
     else:
-        _schedule_next_look(runtime, run)
+        times = [each.until for each in run.findings.values() if each.until and not run.checked]
+        if times and run.account and not run.ended:
+            runtime.schedule.add(run.id, min(times))
+        else:
+            runtime.schedule.remove(run.id)
     if not run.ended and runtime.store.length(run_id) != seen:
         runtime.schedule.add(
             run_id, now()
         )  # also for a run that has just ended: its next look closes the login
     if run.ended:
         mailbox_login.close(runtime.vault, run_id)
-    _stop_if_foreign(runtime, run)
-    runtime.listener.run_changed(run_id)
-
-
-def _stop_if_foreign(runtime: Runtime, run: Run) -> None:
-    """Stop a run whose history has an event that this bot did not make."""
     if place := foreign_event(run):
         trust.stop(runtime.store, run.id, place, run.channel.mailbox)
         admin_session.drop(runtime, run.id)
+    runtime.listener.run_changed(run_id)
 
 
 def _is_finished(run: Run) -> bool:
@@ -296,22 +269,6 @@ def _is_finished(run: Run) -> bool:
     return all(run.settled(name) for name in steps_of(run))
 
 
-def _schedule_next_look(runtime: Runtime, run: Run) -> None:
-    """Schedule the run for the earliest time that a finding waits for, if somebody is signed in."""
-    times = _awaited_times(run)
-    if times and run.account and not run.ended:
-        runtime.schedule.add(run.id, min(times))
-    else:
-        runtime.schedule.remove(run.id)
-
-
-def _awaited_times(run: Run) -> list[datetime]:
-    """Return the times that findings wait for, or none if a check has inspected everything."""
-    if run.checked:
-        return []
-    return [finding.until for finding in run.findings.values() if finding.until]
-
-
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     """Report the error with a reference, retry a few times, then end the run.
 
@@ -319,31 +276,24 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     """
     reference, store = new_reference(), runtime.store
     log.error("run failed unexpectedly", run=run_id, reference=reference, exc_info=error)
-    store.append(run_id, _problem(reference))
-    if _count_problems(store, run_id) < UNEXPECTED_TRIES:
+    store.append(run_id, _problem(Cause.UNEXPECTED, reference))
+    problems = (event for event in store.events(run_id) if event.kind is Kind.PROBLEM)
+    if sum(event.data.get("question") == "run" for event in problems) < UNEXPECTED_TRIES:
         runtime.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
     else:
         _fail(runtime, run_id, reference)
     runtime.listener.run_changed(run_id)
 
 
-def _count_problems(store: RunStore, run_id: str) -> int:
-    """Return how many errors of the run itself are in its history."""
-    problems = (event for event in store.events(run_id) if event.kind is Kind.PROBLEM)
-    return sum(event.data.get("question") == "run" for event in problems)
-
-
-def _problem(reference: str) -> Event:
-    """Return the event of an error of the bot, with the reference of the error in the log."""
-    data = {"question": "run", "cause": Cause.UNEXPECTED, "code": reference}
+def _problem(cause: str, code: str) -> Event:
+    data = {"question": "run", "cause": cause, "code": code}
     return Event(Kind.PROBLEM, now(), data=data)
 
 
 def _fail_untrusted(runtime: Runtime, run_id: str, error: trust.UntrustedError) -> None:
     """End a run that the audit trail contradicts, before it changes anything more."""
     log.error("the audit trail contradicts the run", run=run_id, cause=error.cause, code=error.code)
-    data = {"question": "run", "cause": error.cause, "code": error.code}
-    runtime.store.append(run_id, Event(Kind.PROBLEM, now(), data=data))
+    runtime.store.append(run_id, _problem(error.cause, error.code))
     _fail(runtime, run_id, error.cause)
     runtime.listener.run_changed(run_id)
 
@@ -354,3 +304,43 @@ def _fail(runtime: Runtime, run_id: str, reference: str) -> None:
     store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
     admin_session.drop(runtime, run_id)
     mailbox_login.close(runtime.vault, run_id)
+
+
+DEATH_PAUSES_S = {4: 15.0, 5: 60.0, 6: 300.0}
+"""Seconds to wait after the last attempt began, by the number of killed processes in a row."""
+MOST_DEATHS = 7
+"""Number of killed processes in a row after which the run is given up."""
+DEATHS_KEPT_S = 24 * 3600
+
+
+class DiedTooOftenError(Exception):
+    """Error because every process that worked on the run was killed."""
+
+
+def begin_attempt(redis: Redis, run: Run) -> float:
+    """Count an attempt and return 0, or return the seconds for which the attempt has to wait.
+
+    A process that is killed, for example for lack of memory, says nothing. So every attempt is
+    counted before it begins, and the count is dropped when it ends. The run itself may cause deaths
+    in a row without a newly settled step in between, and would kill the workers in a loop.
+
+    Raises:
+        DiedTooOftenError: the run is to be given up.
+    """
+    key, settled = keys.run_mark(run.id, "deaths"), sum(map(run.settled, run.findings))
+    count, at, before = (float(each or 0) for each in redis.hmget(key, ["count", "at", "settled"]))
+    deaths = int(count) if settled <= before else 0
+    if deaths >= MOST_DEATHS:
+        raise DiedTooOftenError(f"{deaths} processes in a row that worked on the run were killed")
+    moment = now().timestamp()
+    if (wait := at + DEATH_PAUSES_S.get(deaths, 0.0) - moment) > 0 and deaths in DEATH_PAUSES_S:
+        return wait
+    with redis.pipeline() as pipe:
+        pipe.hset(key, mapping={"count": deaths + 1, "at": moment, "settled": settled})
+        pipe.expire(key, DEATHS_KEPT_S)
+        pipe.execute()
+    return 0.0
+
+
+def end_attempt(redis: Redis, run_id: str) -> None:
+    redis.delete(keys.run_mark(run_id, "deaths"))

@@ -19,7 +19,6 @@ def paced(seconds: float) -> float:
 
 
 def now() -> datetime:
-    """Return the present time in UTC."""
     return datetime.now(UTC)
 
 

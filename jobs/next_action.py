@@ -14,8 +14,7 @@ from jobs.causes.cause import Cause
 from jobs.engine.graph import NOT_INSPECTABLE
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.event_log import distrust
-from jobs.runs.plan import word_for
-from jobs.runs.run import Kind, Run
+from jobs.runs.run import Kind, Run, word_for
 from jobs.steps import mailbox_user, steps_of
 
 
@@ -81,23 +80,14 @@ class NextAction:
 def next_action(run: Run) -> NextAction:
     """Return the next action of the run, for its earliest open stage."""
     if run.ended:
-        return _ended(run)
-    return (
-        _before_plan(run)
-        or _approval(run)
-        or _waiting(run)
-        or NextAction(Turn.NOBODY, ActionKind.RUNNING)
-    )
-
-
-def _ended(run: Run) -> NextAction:
-    """Return how the run ended, or that it was ended because its history is not trusted."""
-    if run.ended is Kind.FAILED and (why := distrust(run)):
-        return NextAction(Turn.NOBODY, ActionKind.FAILED, why=why)
-    if run.kind is RunKind.UNDO and run.ended is Kind.FINISHED:
-        return NextAction(Turn.NOBODY, ActionKind.UNDONE)
-    failed = run.problems.get("run")
-    return NextAction(Turn.NOBODY, ActionKind(ENDED[run.ended]), failed.code if failed else "")
+        if run.ended is Kind.FAILED and (why := distrust(run)):
+            return NextAction(Turn.NOBODY, ActionKind.FAILED, why=why)
+        if run.kind is RunKind.UNDO and run.ended is Kind.FINISHED:
+            return NextAction(Turn.NOBODY, ActionKind.UNDONE)
+        failed = run.problems.get("run")
+        return NextAction(Turn.NOBODY, ActionKind(ENDED[run.ended]), failed.code if failed else "")
+    action = _before_plan(run) or _approval(run) or _waiting(run)
+    return action or NextAction(Turn.NOBODY, ActionKind.RUNNING)
 
 
 ENDED: dict[Kind | None, str] = {
@@ -130,14 +120,9 @@ def _stage_of_changes(run: Run) -> int:
     """Return the stage of a run whose changes are under way or done, from 4 to 7."""
     if run.state_of("registered") is State.OK:
         return 7
-    if _is_prepared(run):
+    if all(run.settled(name) for name in PREPARATIONS if name in steps_of(run)):
         return 6
     return 5 if run.state_of("admin_consent") is State.WAITING else 4
-
-
-def _is_prepared(run: Run) -> bool:
-    """Return whether everything at Microsoft that Webex Connect's form depends on is settled."""
-    return all(run.settled(name) for name in PREPARATIONS if name in steps_of(run))
 
 
 def _before_plan(run: Run) -> NextAction | None:
@@ -147,11 +132,8 @@ def _before_plan(run: Run) -> NextAction | None:
         return NextAction(Turn.ADMINISTRATOR, ActionKind.SIGN_IN)
     if run.plan is None:
         return NextAction(Turn.NOBODY, ActionKind.READING)
-    return _unblocking(run) if is_blocked(run) else None
-
-
-def _unblocking(run: Run) -> NextAction:
-    """Return the action that must come before the blocked plan can be carried out."""
+    if not is_blocked(run):
+        return None
     if mailbox_user.needs_delegate(run):
         return NextAction(Turn.REQUESTER, ActionKind.DELEGATE)
     return NextAction(Turn.ADMINISTRATOR, ActionKind.LOOK)
@@ -187,12 +169,8 @@ def steps_under_way(run: Run) -> frozenset[str]:
     Most tries of a long wait change nothing, and a card takes ten edits. So a step shows its wait
     until a try has a result.
     """
-    return frozenset(name for name in run.running if not _waits_for_time(run.findings.get(name)))
-
-
-def _waits_for_time(finding: Finding | None) -> bool:
-    """Return whether the newest finding of a step says that it waits for time."""
-    return finding is not None and finding.waiting_for is Turn.TIME
+    waiting = {name for name, each in run.findings.items() if each.waiting_for is Turn.TIME}
+    return frozenset(run.running - waiting)
 
 
 def _in_order(run: Run) -> list[Finding]:
@@ -233,7 +211,8 @@ def _time(run: Run, findings: Iterable[Finding]) -> NextAction | None:
 
 def _ask(finding: Finding, run: Run) -> ActionKind:
     if _concerns_rehearsal(finding):
-        return _rehearsal_prompt(run)
+        agreed = run.answer("rehearse") == "yes"
+        return ActionKind.REHEARSAL_SIGN_IN if agreed else ActionKind.REHEARSE
     asked = STUCK[finding.step] if _is_stuck(finding) else _prompt(finding.step, run)
     return ActionKind.TOKEN if asked is ActionKind.FORM and keeps_secret(run) else asked
 
@@ -248,12 +227,6 @@ def _prompt(name: str, run: Run) -> ActionKind:
 def _concerns_rehearsal(finding: Finding) -> bool:
     """Return whether the finding waits for the rehearsal, or for the user who signs in for it."""
     return finding.step == "rehearsal" or finding.waiting_for is Turn.MAILBOX_USER
-
-
-def _rehearsal_prompt(run: Run) -> ActionKind:
-    """Return the prompt for the rehearsal itself, or for its sign-in once somebody has said yes."""
-    agreed = run.answer("rehearse") == "yes"
-    return ActionKind.REHEARSAL_SIGN_IN if agreed else ActionKind.REHEARSE
 
 
 def _is_stuck(finding: Finding) -> bool:
@@ -331,16 +304,13 @@ def blocking_steps(run: Run) -> tuple[str, ...]:
 
     Steps that only follow from another step are not included.
     """
-    return tuple(
-        name for name in unplanned_steps(run) if name in run.findings and _stops(run.findings[name])
-    )
-
-
-def _stops(finding: Finding) -> bool:
-    return (
-        finding.state in {State.WRONG, State.UNKNOWN, State.WAITING}
-        and finding.reason not in NOT_INSPECTABLE
-    )
+    stops = {
+        name
+        for name, each in run.findings.items()
+        if each.state in {State.WRONG, State.UNKNOWN, State.WAITING}
+        and each.reason not in NOT_INSPECTABLE
+    }
+    return tuple(name for name in unplanned_steps(run) if name in stops)
 
 
 NOBODY = frozenset({Turn.NOBODY, Turn.TIME})
@@ -400,13 +370,9 @@ def _since(run: Run) -> datetime:
     answers = [run.answers[question].at for question in BEGINS if question in run.answers]
     approvals = [given.at for given in run.approvals.values()]
     plan_at = run.plan.at if run.plan else None
-    moments = filter(None, (*answers, *approvals, plan_at, run.signed_in, *_needs_met(run)))
-    return max(moments, default=run.opened)
-
-
-def _needs_met(run: Run) -> list[datetime]:
-    """Return when each settled need of the step that asks a person was found to hold."""
     asking = asking_finding(run)
     step = steps_of(run).get(asking.step) if asking else None
     needs = step.needs if step else ()
-    return [run.found_at[need] for need in needs if run.settled(need)]
+    met = [run.found_at[need] for need in needs if run.settled(need)]
+    moments = filter(None, (*answers, *approvals, plan_at, run.signed_in, *met))
+    return max(moments, default=run.opened)

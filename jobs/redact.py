@@ -123,14 +123,14 @@ class Redactor:
             return self.text(value)
         if isinstance(value, dict):
             return {
-                self.text(str(name)): self._field(str(name), inner) for name, inner in value.items()
+                self.text(str(name)): (
+                    GONE
+                    if inner and isinstance(inner, str) and names_a_secret(str(name))
+                    else self.data(inner)
+                )
+                for name, inner in value.items()
             }
         return [self.data(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-    def _field(self, name: str, value: Any) -> Any:
-        return (
-            GONE if value and isinstance(value, str) and names_a_secret(name) else self.data(value)
-        )
 
     def _clean(self, text: str, wrapped: int, *, opaque: bool) -> str:
         for secret in self._known:
@@ -142,12 +142,12 @@ class Redactor:
 
     def _without_encoded(self, text: str, wrapped: int) -> str:
         """Return the text without the encoded pieces that contain a secret."""
-        text = _BASE64_LINES.sub(
-            lambda found: self._opened(
-                "".join(found[0].split()).replace(">", ""), found[0], wrapped
-            ),
-            text,
-        )
+
+        def open_lines(found: re.Match[str]) -> str:
+            word = "".join(found[0].split()).replace(">", "")
+            return self._opened(word, found[0], wrapped)
+
+        text = _BASE64_LINES.sub(open_lines, text)
         text = _PERCENT.sub(lambda found: self._unquoted(found[0], wrapped), text)
         return _BASE64.sub(lambda found: self._opened(found[0], found[0], wrapped), text)
 
@@ -176,11 +176,8 @@ def _decoded(word: str) -> str:
     """Return Base64 text of either alphabet, decoded; UTF-16 loses its zeros."""
     body = word.rstrip("=").translate(_URL_SAFE)
     body = body[: len(body) - (len(body) % 4 == 1)]
-    return (
-        base64.b64decode(body + "=" * (-len(body) % 4))
-        .decode("utf-8", "replace")
-        .replace("\x00", "")
-    )
+    raw = base64.b64decode(body + "=" * (-len(body) % 4))
+    return raw.decode("utf-8", "replace").replace("\x00", "")
 
 
 def _without_tokens(found: re.Match[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from ipaddress import ip_address
@@ -149,7 +149,7 @@ class Settings:
         """
         given = {name: value.strip() for name, value in env.items() if value.strip()}
         values = {**DEFAULTS, **given}
-        if problems := _problems(values):
+        if problems := tuple(_problems(values)):
             raise SettingsError(problems)
         return cls(
             public_url=values["PUBLIC_URL"].rstrip("/"),
@@ -283,105 +283,70 @@ def _audit_url(url: str) -> str:
 def _with_port(server: str) -> str:
     """Return ``host:port`` without a scheme, with the submission port if none is named."""
     address = urlsplit(f"//{server.rpartition('://')[2]}")
-    return (
-        address.netloc
-        if address.port is not None
-        else f"{address.netloc.rstrip(':')}:{SUBMISSION_PORT}"
-    )
+    named = address.netloc.rstrip(":")
+    return address.netloc if address.port is not None else f"{named}:{SUBMISSION_PORT}"
 
 
-def _problems(values: Mapping[str, str]) -> tuple[str, ...]:
-    """Return a sentence for each setting that is missing or cannot be valid."""
-    return (
-        _missing(values)
-        + _bad_keys(values)
-        + _halves(values)
-        + _bad_server(values["SMTP_SERVER"])
-        + _bad_probe(values)
-        + _bad_audit(values)
-        + _bad_hosts(values)
-    )
+def is_at(url: str, *schemes: str) -> bool:
+    """Return whether an address has one of these schemes and a host."""
+    parts = parts_of(url)
+    return parts.scheme in schemes and bool(parts.hostname)
 
 
-def _unless(good: object, problem: str) -> tuple[str, ...]:
-    """Return the problem, or an empty tuple if the setting is good."""
-    return () if good else (problem,)
+_CHECKS: tuple[tuple[str, Callable[[str], object], str], ...] = (
+    ("ENCRYPTION_KEYS", listed, f"holds no key: {REQUIRED['ENCRYPTION_KEYS']}"),
+    (
+        "ENCRYPTION_KEYS",
+        lambda keys: all(map(_is_fernet_key, listed(keys))),
+        f"holds a key that is no Fernet key: {REQUIRED['ENCRYPTION_KEYS']}",
+    ),
+    (
+        "SMTP_SERVER",
+        lambda server: parts_of(f"//{server.rpartition('://')[2]}").hostname,
+        f"is no server's address: it looks like {DEFAULTS['SMTP_SERVER']}",
+    ),
+    (
+        "PROBE_SMTP_URL",
+        lambda url: is_at(url, "smtp", "smtps"),
+        "is no mail server's address: it looks like smtp://user:password@mail.example.com:587",
+    ),
+    (
+        "PROBE_FROM",
+        lambda sender: "@" in parseaddr(sender)[1],
+        "is no address of a sender: it looks like probe@example.com",
+    ),
+    (
+        "CONNECT_AUDIT_URL",
+        lambda url: is_at(url, "https"),
+        "is no https address of Webex Connect: it looks like https://TENANT.REGION.webexconnect.io",
+    ),
+    (
+        "CONNECT_AUDIT_HEADER",
+        _HEADER.fullmatch,
+        "is no name of a header: it looks like accesstoken",
+    ),
+)
 
 
-def _bad_server(server: str) -> tuple[str, ...]:
-    return _unless(
-        parts_of(f"//{server.rpartition('://')[2]}").hostname,
-        f"SMTP_SERVER is no server's address: it looks like {DEFAULTS['SMTP_SERVER']}",
-    )
-
-
-def _bad_probe(values: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the problems of the test mail's server and sender address."""
-    server = parts_of(values.get("PROBE_SMTP_URL", "smtp://host"))
-    return _unless(
-        server.scheme in {"smtp", "smtps"} and server.hostname,
-        "PROBE_SMTP_URL is no mail server's address: it looks like"
-        " smtp://user:password@mail.example.com:587",
-    ) + _unless(
-        "@" in parseaddr(values.get("PROBE_FROM", "probe@host"))[1],
-        "PROBE_FROM is no address of a sender: it looks like probe@example.com",
-    )
-
-
-def _bad_hosts(values: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the problems of the additional hosts of Webex Connect, one for each bad pattern.
-
-    A pattern for a whole top-level domain would let every host count as Webex Connect's.
-    """
-    text = values.get("CONNECT_HOSTS", "host").lower()
-    return tuple(
-        f"CONNECT_HOSTS has a part that is no pattern of hosts, {part!r}: it looks like"
-        " *.connect.example.com or connect.example.com"
-        for part in listed(text) or (text,)
-        if not _HOSTS.fullmatch(part)
-    )
-
-
-def _bad_audit(values: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the problems of Webex Connect's audit log: its address, and the name of its header."""
-    place = parts_of(values.get("CONNECT_AUDIT_URL", "https://host"))
-    return _unless(
-        place.scheme == "https" and place.hostname,
-        "CONNECT_AUDIT_URL is no https address of Webex Connect: it looks like"
-        " https://TENANT.REGION.webexconnect.io",
-    ) + _unless(
-        _HEADER.fullmatch(values["CONNECT_AUDIT_HEADER"]),
-        "CONNECT_AUDIT_HEADER is no name of a header: it looks like accesstoken",
-    )
-
-
-def _missing(values: Mapping[str, str]) -> tuple[str, ...]:
-    """Return a sentence for each required setting that is missing. One credential is enough."""
-    given = CLIENT_CREDENTIALS[:1] if any(map(values.get, CLIENT_CREDENTIALS)) else ()
-    return tuple(
-        f"{name} is not set: {how}"
-        for name, how in REQUIRED.items()
-        if not values.get(name) and name not in given
-    )
-
-
-def _halves(values: Mapping[str, str]) -> tuple[str, ...]:
-    pairs = [*TOGETHER, *(pair[::-1] for pair in TOGETHER)]
-    return tuple(
-        f"{name} is not set, but {other} is: set both or none"
-        for name, other in pairs
-        if values.get(other) and not values.get(name)
-    )
-
-
-def _bad_keys(values: Mapping[str, str]) -> tuple[str, ...]:
-    keys = listed(values.get("ENCRYPTION_KEYS", ""))
-    if "ENCRYPTION_KEYS" in values and not keys:
-        return (f"ENCRYPTION_KEYS holds no key: {REQUIRED['ENCRYPTION_KEYS']}",)
-    return _unless(
-        all(map(_is_fernet_key, keys)),
-        f"ENCRYPTION_KEYS holds a key that is no Fernet key: {REQUIRED['ENCRYPTION_KEYS']}",
-    )
+def _problems(values: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence for each setting that is missing or cannot be valid."""
+    one_is_enough = CLIENT_CREDENTIALS[:1] if any(map(values.get, CLIENT_CREDENTIALS)) else ()
+    for name, how in REQUIRED.items():
+        if not values.get(name) and name not in one_is_enough:
+            yield f"{name} is not set: {how}"
+    for name, other in (*TOGETHER, *(pair[::-1] for pair in TOGETHER)):
+        if values.get(other) and not values.get(name):
+            yield f"{name} is not set, but {other} is: set both or none"
+    for name, is_good, words in _CHECKS:
+        if name in values and not is_good(values[name]):
+            yield f"{name} {words}"
+    hosts = values.get("CONNECT_HOSTS", "host").lower()
+    for part in listed(hosts) or (hosts,):  # one for a top-level domain would let every host count
+        if not _HOSTS.fullmatch(part):
+            yield (
+                f"CONNECT_HOSTS has a part that is no pattern of hosts, {part!r}: it looks like"
+                " *.connect.example.com or connect.example.com"
+            )
 
 
 def _is_fernet_key(text: str) -> bool:

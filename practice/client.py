@@ -90,6 +90,7 @@ class People:
         self._browsers: dict[str, Browser] = {}
         self._on_change = on_change
         self.messages: dict[str, Json] = {}
+        self._ignored: set[str] = set()
         self.change = 0
         self.after_each: Callable[[], None] = lambda: None
 
@@ -169,9 +170,16 @@ class People:
         """Fetch the changed messages; wait up to ``wait`` seconds for a change."""
         seen = self.control("GET", "webex/messages", after=self.change, wait=wait)
         for message in seen["items"]:
-            self.messages[message["id"]] = message
-            self._on_change(message)
+            if message["id"] not in self._ignored:
+                self.messages[message["id"]] = message
+                self._on_change(message)
         self.change = max(self.change, *(message["change"] for message in seen["items"]), 0)
+
+    def ignore_all(self) -> None:
+        """Leave out all messages that are there now, whatever becomes of them."""
+        self.look()
+        self._ignored |= self.messages.keys()
+        self.messages.clear()
 
     def wait_for(
         self, expected: str, wanted: Wanted, seconds: float = 20.0, after: int = 0

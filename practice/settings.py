@@ -25,7 +25,8 @@ class PracticeSettings:
     ``customization_s`` is the time until ``Enable-OrganizationCustomization``
     takes effect. ``trace_delay_s`` is the time until a message trace shows a mail. One of every
     ``throttle_every`` API calls is answered with 429; 0 means none. With ``limits`` set to 1, Graph
-    also enforces its limits for reports and Conditional Access. A port of 0 means any free port;
+    also enforces its limits for reports and Conditional Access. With ``scopeless_refresh`` set to 1, a
+    refresh needs no scope: clients disagree (platforms/microsoft.md 4). A port of 0 means any free port;
     the half that listens writes back the port in use. ``clock_ahead`` is by how many seconds the
     cloud's clock is ahead of this machine's.
     """
@@ -37,6 +38,7 @@ class PracticeSettings:
     trace_delay_s: float = 0.5
     throttle_every: float = 0.0
     limits: int = 0
+    scopeless_refresh: int = 0
     clock_ahead: float = 0.0
     smtp_port: int = 0
     probe_smtp_port: int = 0

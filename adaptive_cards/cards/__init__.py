@@ -1,1 +1,1 @@
-"""Cards, one module each with its view: a view in, a finished card out."""
+"""Cards, each with its view: a view in, a finished card out."""

@@ -1,12 +1,21 @@
-"""Cards with the channels of a space, worst first, and with its runs."""
+"""Lists of a space: its channels, worst first, its runs, what is watched, and its audit trail."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import ADDRESS_MOST, button_rows, buttons, fit_title, press, submit
+from adaptive_cards.actions import (
+    ADDRESS_MOST,
+    button_rows,
+    buttons,
+    choice,
+    fit_title,
+    press,
+    submit,
+)
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import (
     Band,
@@ -16,12 +25,13 @@ from adaptive_cards.components import (
     kicker_of,
     note,
     persons_turn,
+    small_print,
     stage,
     time_since,
+    titled,
 )
-from adaptive_cards.elements import SUBTLE, Element, own, rich, run, said
+from adaptive_cards.elements import BOLD, SUBTLE, Element, container, own, rich, run, said
 from adaptive_cards.escape import plain, shorten
-from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import plural, render, text, with_counts
 from adaptive_cards.times import day_clock
 from jobs.model import RunKind, State, Text, Turn, verbatim
@@ -35,8 +45,6 @@ A card takes five buttons, and one of them checks all channels.
 """
 _COMMANDS = ("check", "fix", "undo", "tac")
 """Commands that the card with every command offers, in the order of its buttons."""
-
-
 _WORST_FIRST = (
     State.WRONG,
     State.POSSIBLE,
@@ -49,179 +57,20 @@ _WORST_FIRST = (
 )
 
 
-_RIGHT = {State.OK, State.WARNING}
-
-
-def channels(view: ChannelsView) -> Card:
-    """Return the card with one row per channel: its newest verdict and the age of the verdict.
-
-    At most sixteen channels are shown, the worst ones. The worst four have a button each. If there
-    are more, three have one, and the others are in a list with a button. With ``view.every`` there
-    are buttons for several commands instead, and a list with the worst channel chosen.
-    """
-    lines = sorted(view.channels, key=lambda line: _WORST_FIRST.index(line.state))
-    shown = lines[:_CHANNELS_MOST]
-    body = [part for at, line in enumerate(shown) for part in _part(line, view, at, len(shown))]
-    body += _commands(shown, view) if view.every else _others(shown, view)
-    counts = {
-        f"channels.sum_{state or 'never'}": sum(line.state is state for line in lines)
-        for state in _WORST_FIRST
-    }
-    counted = ", ".join(with_counts(counts))
-    body += count_line("channels.more", len(lines) - _CHANNELS_MOST, sum=counted)
-    body += count_line("channels.withdrawn", view.withdrawn)
-    return finished(
-        kicker_of(_of_place("channels.kicker", view), day_clock(view.at)),
-        _band(view),
-        body,
-        _buttons(view),
-    )
-
-
-def _of_place(key: str, view: ChannelsView) -> Text:
-    """Return the text of this key for a group space, or its text for a 1:1 space."""
-    return Text(f"{key}_direct" if view.direct else key)
-
-
-def _band(view: ChannelsView) -> Band:
-    wrong = sum(line.state is State.WRONG for line in view.channels)
-    if wrong:
-        return _broken(view, wrong)
-    if view.checking:
-        done = Text(
-            "channels.checking",
-            {"done": str(len(view.channels) - view.checking), "all": _all(view)},
-        )
-        return Band.of(
-            "emphasis", glyphs.RUNNING, done, answer_line(Text("channels.turn_checking"))
-        )
-    if not view.channels:
-        return persons_turn(
-            _of_place("channels.none", view), answer_line(Text("channels.none_next"))
-        )
-    return _settled(view)
-
-
-def _broken(view: ChannelsView, wrong: int) -> Band:
-    lines = [answer_line(Text("channels.turn_wrong"))]
-    if view.checking:
-        lines.append(
-            said(
-                Text("channels.still_checking", {"left": str(view.checking), "all": _all(view)}),
-                spacing="Small",
-            )
-        )
-    title = _of_all("channels.wrong", wrong, view)
-    return Band.of("attention", glyphs.WRONG, title, *lines)
-
-
-def _settled(view: ChannelsView) -> Band:
-    doubtful = [line for line in view.channels if line.state not in _RIGHT]
-    if not doubtful:
-        title = verbatim(plural("channels.well", len(view.channels)))
-        return Band.of("good", glyphs.OK, title, answer_line(Text("channels.turn_well")))
-    unchecked = all(line.state is None for line in doubtful)
-    title = _of_all("channels.open", len(doubtful), view)
-    told = Text("channels.turn_unchecked" if unchecked else "channels.turn_look")
-    return Band.of("emphasis", glyphs.UNKNOWN, title, answer_line(told))
-
-
-def _of_all(key: str, count: int, view: ChannelsView) -> Text:
-    """Return the words for ``count`` of the channels; a single channel has words of its own."""
-    if len(view.channels) == 1:
-        return Text(f"{key}_only")
-    return verbatim(plural(key, count, all=_all(view)))
-
-
-def _all(view: ChannelsView) -> str:
-    return str(len(view.channels))
-
-
-def _row(line: ChannelLine, view: ChannelsView) -> Element:
-    mark = glyphs.of_state(line.state) if line.state else glyphs.NOT_YET
-    age = aside(verbatim(time_since(line.at, view.at))) if line.at else None
-    return glyphs.marked(mark, rich(run(line.mailbox)), note(line.words), right=age)
-
-
-def _buttons_most(shown: int) -> int:
-    """Return how many channels have a button of their own. The others are in one list."""
-    return _ROW_BUTTONS if shown <= _ROW_BUTTONS else _ROW_BUTTONS - 1
-
-
-def _part(line: ChannelLine, view: ChannelsView, at: int, shown: int) -> list[Element]:
-    """Return the row of a channel, and the button that checks it if nothing is being checked."""
-    row = _row(line, view)
-    own_button = not view.checking and not view.every and at < _buttons_most(shown)
-    if not own_button or len(line.mailbox) > ADDRESS_MOST:
-        return [row]
-    title = fit_title("choice.button.check", line.mailbox)
-    return [row, buttons(submit(title, "check", channel=line.mailbox), spacing="Small")]
-
-
-def _others(shown: list[ChannelLine], view: ChannelsView) -> list[Element]:
-    """Return a list of the channels without a button of their own, and the button to check one."""
-    addresses = _addresses(shown[_buttons_most(len(shown)) :])
-    if view.checking or not addresses:
-        return []
-    check = submit(text("choice.check_picked"), "typed", reads=True, command="check")
-    return [_pick("choice.others", addresses), buttons(check, spacing="Small")]
-
-
-def _addresses(lines: list[ChannelLine]) -> list[str]:
-    """Return the addresses that are short enough for a button or a list."""
-    return [line.mailbox for line in lines if len(line.mailbox) <= ADDRESS_MOST]
-
-
-def _pick(label: str, addresses: list[str]) -> Element:
-    return {
-        "type": "Input.ChoiceSet",
-        "id": "mailbox",
-        "label": text(label),
-        "style": "compact",
-        "wrap": True,
-        "isMultiSelect": False,
-        "isRequired": True,
-        "errorMessage": text("choice.others_error"),
-        "choices": [
-            {"title": shorten(plain(each), _PICK_MOST), "value": each} for each in addresses
-        ],
-    }
-
-
-def _commands(shown: list[ChannelLine], view: ChannelsView) -> list[Element]:
-    """Return the buttons of several commands, below a list to choose from two or more channels."""
-    addresses = _addresses(shown)
-    if view.checking or not addresses:
-        return []
-    if len(addresses) == 1:
-        meant = {"do": "typed", "mailbox_meant": addresses[0]}
-        of_channel = [press(_title(each), meant | {"command": each}) for each in _COMMANDS]
-        return button_rows(of_channel, "Small")
-    pick = _pick("choice.picked", addresses) | {"value": addresses[0]}
-    pressed = [submit(_title(each), "typed", reads=True, command=each) for each in _COMMANDS]
-    return [pick, *button_rows(pressed, "Small")]
-
-
-def _title(command: str) -> str:
-    return text(f"choice.picked_{command}")
-
-
-def _buttons(view: ChannelsView) -> list[Element]:
-    if not view.channels:
-        return [submit(text("button.setup"), "setup", main=True)]
-    if view.checking or (view.every and len(view.channels) == 1):
-        return []
-    return [submit(text("button.check_all"), "check", channel="all")]
-
-
 @dataclass(frozen=True, slots=True)
 class ChannelLine:
-    """Channel in a list, with its newest verdict if it was ever checked."""
+    """Channel in a list, with its newest verdict and its time if it was ever checked.
+
+    A watched channel is WRONG if an incident goes on, UNKNOWN if the watch cannot look, WAITING if
+    it is paused or was never looked at, and WARNING if the last look could not say or the watch sees
+    only a part. ``unseen`` says what the watch cannot see, or is None.
+    """
 
     mailbox: str
     state: State | None
     words: Text
     at: datetime | None = None
+    unseen: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,68 +90,116 @@ class ChannelsView:
     every: bool = False
 
 
+def channels(view: ChannelsView) -> Card:
+    """Return the card with one row per channel: its newest verdict and the age of the verdict.
+
+    At most sixteen channels are shown, the worst ones. The worst four have a button each. If there
+    are more, three have one, and the others are in a list with a button. With ``view.every`` there
+    are buttons for several commands instead, and a list with the worst channel chosen.
+    """
+    lines = _worst_first(view.channels)
+    shown = lines[:_CHANNELS_MOST]
+    own_buttons = _ROW_BUTTONS if len(shown) <= _ROW_BUTTONS else _ROW_BUTTONS - 1
+    body: list[Element] = []
+    for place, line in enumerate(shown):
+        body.append(_row(line, view.at))
+        if place < own_buttons and not (view.checking or view.every) and _addresses([line]):
+            title = fit_title("choice.button.check", line.mailbox)
+            body.append(buttons(submit(title, "check", channel=line.mailbox), spacing="Small"))
+    if not view.checking:
+        body += _commands(shown) if view.every else _others(shown[own_buttons:])
+    counts = {
+        f"channels.sum_{state or 'never'}": sum(line.state is state for line in lines)
+        for state in _WORST_FIRST
+    }
+    counted = ", ".join(with_counts(counts))
+    body += count_line("channels.more", len(lines) - _CHANNELS_MOST, sum=counted)
+    body += count_line("channels.withdrawn", view.withdrawn)
+    actions = [submit(text("button.check_all"), "check", channel="all")]
+    if view.checking or (view.every and len(view.channels) == 1):
+        actions = []
+    if not view.channels:
+        actions = [submit(text("button.setup"), "setup", main=True)]
+    about = Text("channels.kicker_direct" if view.direct else "channels.kicker")
+    return finished(kicker_of(about, day_clock(view.at)), _band(view), body, actions)
+
+
+def _worst_first(lines: Iterable[ChannelLine]) -> list[ChannelLine]:
+    return sorted(lines, key=lambda line: _WORST_FIRST.index(line.state))
+
+
+def _band(view: ChannelsView) -> Band:
+    every = str(len(view.channels))
+
+    def of_all(key: str, count: int) -> Text:
+        if len(view.channels) == 1:
+            return Text(f"{key}_only")
+        return verbatim(plural(key, count, all=every))
+
+    if wrong := sum(line.state is State.WRONG for line in view.channels):
+        lines = [answer_line(Text("channels.turn_wrong"))]
+        if view.checking:
+            values = {"left": str(view.checking), "all": every}
+            lines.append(said(Text("channels.still_checking", values), spacing="Small"))
+        return Band.of("attention", glyphs.WRONG, of_all("channels.wrong", wrong), *lines)
+    if view.checking:
+        values = {"done": str(len(view.channels) - view.checking), "all": every}
+        title, told = Text("channels.checking", values), Text("channels.turn_checking")
+        return Band.of("emphasis", glyphs.RUNNING, title, answer_line(told))
+    if not view.channels:
+        title = Text("channels.none_direct" if view.direct else "channels.none")
+        return persons_turn(title, answer_line(Text("channels.none_next")))
+    doubtful = [line for line in view.channels if line.state not in {State.OK, State.WARNING}]
+    if not doubtful:
+        title = verbatim(plural("channels.well", len(view.channels)))
+        return Band.of("good", glyphs.OK, title, answer_line(Text("channels.turn_well")))
+    unchecked = all(line.state is None for line in doubtful)
+    told = Text("channels.turn_unchecked" if unchecked else "channels.turn_look")
+    title = of_all("channels.open", len(doubtful))
+    return Band.of("emphasis", glyphs.UNKNOWN, title, answer_line(told))
+
+
+def _row(line: ChannelLine, at: datetime) -> Element:
+    mark = glyphs.of_state(line.state) if line.state else glyphs.NOT_YET
+    age = aside(verbatim(time_since(line.at, at))) if line.at else None
+    notes = map(note, filter(None, (line.unseen, line.words)))
+    return glyphs.marked(mark, rich(run(line.mailbox)), *notes, right=age)
+
+
+def _others(lines: list[ChannelLine]) -> list[Element]:
+    if not (addresses := _addresses(lines)):
+        return []
+    check = submit(text("choice.check_picked"), "typed", reads=True, command="check")
+    return [_pick("choice.others", addresses), buttons(check, spacing="Small")]
+
+
+def _addresses(lines: list[ChannelLine]) -> list[str]:
+    """Return the addresses that are short enough for a button or a list."""
+    return [line.mailbox for line in lines if len(line.mailbox) <= ADDRESS_MOST]
+
+
+def _pick(label: str, addresses: list[str]) -> Element:
+    titles = [(each, shorten(plain(each), _PICK_MOST)) for each in addresses]
+    error = {"isRequired": True, "errorMessage": text("choice.others_error")}
+    return choice("mailbox", text(label), titles, wrap=True, **error)
+
+
+def _commands(shown: list[ChannelLine]) -> list[Element]:
+    """Return the buttons of several commands, below a list to choose from two or more channels."""
+    if not (addresses := _addresses(shown)):
+        return []
+    titles = {each: text(f"choice.picked_{each}") for each in _COMMANDS}
+    if len(addresses) == 1:
+        meant = {"do": "typed", "mailbox_meant": addresses[0]}
+        of_channel = [press(title, meant | {"command": each}) for each, title in titles.items()]
+        return button_rows(of_channel, "Small")
+    pick = _pick("choice.picked", addresses) | {"value": addresses[0]}
+    pressed = [submit(each, "typed", reads=True, command=name) for name, each in titles.items()]
+    return [pick, *button_rows(pressed, "Small")]
+
+
 _RUNS_MOST = 10
-
-
 _ENDED = {"done": glyphs.OK, "failed": glyphs.WRONG, "cancelled": glyphs.SKIPPED}
-
-
-def status(view: StatusView) -> Card:
-    body = [_run_row(line) for line in view.runs[:_RUNS_MOST]]
-    body += count_line("status.more", view.more + max(len(view.runs) - _RUNS_MOST, 0))
-    again = submit(text("button.look_again"), "status")
-    actions = [again] if view.runs else [submit(text("button.setup"), "setup", main=True)]
-    return finished(
-        kicker_of(
-            Text("status.kicker_direct" if view.direct else "status.kicker"), day_clock(view.at)
-        ),
-        _runs_band(view),
-        body,
-        actions,
-    )
-
-
-def _runs_band(view: StatusView) -> Band:
-    going = [line for line in view.runs if not line.ended]
-    if not any(glyphs.is_person(line.turn) for line in going):
-        mark = glyphs.RUNNING if going else glyphs.SKIPPED
-        told = Text("status.nobody" if going else "status.nothing_next")
-        return Band.of("emphasis", mark, _runs_title(len(going)), answer_line(told))
-    return persons_turn(_runs_title(len(going)), answer_line(Text("status.waits")))
-
-
-def _runs_title(going: int) -> Text:
-    if not going:
-        return Text("status.none")
-    return Text("status.title", {"count": str(going)})
-
-
-def _run_row(line: RunLine) -> Element:
-    about = rich(run(line.run, **SUBTLE), run(f"  {_state(line)}", **SUBTLE), spacing="None")
-    # A run that was begun without an address has no mailbox yet. Webex rejects a card with an
-    # empty line.
-    address = rich(run(line.mailbox)) if line.mailbox else own("kicker.new")
-    who = {"who": f"key:who.{line.turn}", "name": line.who, "words": render(line.words)}
-    turn = Text("status.line_named" if line.who else "status.line", who)
-    started = Text("status.started", {"at": day_clock(line.started)})
-    notes = [note(started)] if line.ended else [note(turn), note(started)]
-    return glyphs.marked(_mark(line), address, about, *notes)
-
-
-def _state(line: RunLine) -> str:
-    if line.ended in _ENDED:
-        return text(f"status.ended_{line.ended}")
-    if line.kind is not RunKind.SETUP:
-        return text(f"status.kind_{line.kind}")
-    return stage(line.stage)
-
-
-def _mark(line: RunLine) -> Mark:
-    if line.ended:
-        return _ENDED.get(line.ended, glyphs.SKIPPED)
-    if glyphs.is_person(line.turn):
-        return glyphs.PERSON
-    return glyphs.TIME if line.turn is Turn.TIME else glyphs.RUNNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,3 +228,186 @@ class StatusView:
     at: datetime
     more: int = 0
     direct: bool = False
+
+
+def status(view: StatusView) -> Card:
+    going = [line for line in view.runs if not line.ended]
+    title = Text("status.title", {"count": str(len(going))}) if going else Text("status.none")
+    if any(glyphs.is_person(line.turn) for line in going):
+        band = persons_turn(title, answer_line(Text("status.waits")))
+    else:
+        told = Text("status.nobody" if going else "status.nothing_next")
+        mark = glyphs.RUNNING if going else glyphs.SKIPPED
+        band = Band.of("emphasis", mark, title, answer_line(told))
+    body = [_run_row(line) for line in view.runs[:_RUNS_MOST]]
+    body += count_line("status.more", view.more + max(len(view.runs) - _RUNS_MOST, 0))
+    again = submit(text("button.look_again"), "status")
+    setup = submit(text("button.setup"), "setup", main=True)
+    about = Text("status.kicker_direct" if view.direct else "status.kicker")
+    actions = [again if view.runs else setup]
+    return finished(kicker_of(about, day_clock(view.at)), band, body, actions)
+
+
+def _run_row(line: RunLine) -> Element:
+    if line.ended in _ENDED:
+        state = text(f"status.ended_{line.ended}")
+    else:
+        is_setup = line.kind is RunKind.SETUP
+        state = stage(line.stage) if is_setup else text(f"status.kind_{line.kind}")
+    about = rich(run(line.run, **SUBTLE), run(f"  {state}", **SUBTLE), spacing="None")
+    # A run that was begun without an address has no mailbox yet. Webex rejects a card with an
+    # empty line.
+    address = rich(run(line.mailbox)) if line.mailbox else own("kicker.new")
+    who = {"who": f"key:who.{line.turn}", "name": line.who, "words": render(line.words)}
+    turn = Text("status.line_named" if line.who else "status.line", who)
+    notes = [
+        *([] if line.ended else [turn]),
+        Text("status.started", {"at": day_clock(line.started)}),
+    ]
+    mark = glyphs.TIME if line.turn is Turn.TIME else glyphs.RUNNING
+    if glyphs.is_person(line.turn):
+        mark = glyphs.PERSON
+    if line.ended:
+        mark = _ENDED.get(line.ended, glyphs.SKIPPED)
+    return glyphs.marked(mark, address, about, *map(note, notes))
+
+
+_WATCHED_MOST = 12
+_UNWATCHED_MOST = 3
+_NAMED_MOST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class WatchListView:
+    """Watched channels of a space, and those of its channels that nobody watches.
+
+    ``quiet`` are the hours without reminders, or empty.
+    """
+
+    lines: tuple[ChannelLine, ...]
+    unwatched: tuple[str, ...]
+    at: datetime
+    quiet: str = ""
+
+
+def watch_list(view: WatchListView) -> Card:
+    """Return the card, with the worst channels first; at most twelve are shown."""
+    unseen = next((line.mailbox for line in view.lines if line.unseen is not None), "")
+    check = {"do": "check", "channel": unseen}
+    body = [
+        *(_row(line, view.at) for line in _worst_first(view.lines)[:_WATCHED_MOST]),
+        *count_line("watch.more_channels", len(view.lines) - _WATCHED_MOST),
+        *titled(
+            "watch.unwatched_section",
+            [rich(run(each), spacing="Small") for each in view.unwatched[:_NAMED_MOST]],
+        ),
+        *([small_print(Text("watch.quiet_line", {"hours": view.quiet}))] if view.quiet else []),
+        *button_rows(
+            [
+                press(fit_title("watch.add_one", each), {"do": "watch", "channel": each})
+                for each in view.unwatched[:_UNWATCHED_MOST]
+            ]
+            + ([press(text("watch.see_more"), check)] if unseen else [])
+        ),
+    ]
+    kicker = kicker_of(Text("watch.kicker"), day_clock(view.at))
+    return finished(kicker, _watch_band(view), body)
+
+
+def _watch_band(view: WatchListView) -> Band:
+    if not view.lines:
+        how = said(Text("watch.how"), spacing="Small")
+        return Band.of("emphasis", glyphs.NOT_YET, Text("watch.none"), how)
+    every = str(len(view.lines))
+    if bad := sum(line.state is State.WRONG for line in view.lines):
+        title = verbatim(plural("watch.list_broken", bad, all=every))
+        told = answer_line(Text("watch.list_broken_words"))
+        return Band.of("attention", glyphs.WRONG, title, told)
+    if partly := sum(line.unseen is not None for line in view.lines):
+        title = verbatim(plural("watch.list_partly", partly, all=every))
+        told = said(Text("watch.list_partly_words"), spacing="Small")
+        return Band.of("accent", glyphs.WARNING, title, told)
+    title = verbatim(plural("watch.list_well", len(view.lines)))
+    return Band.of("good", glyphs.OK, title, said(Text("watch.list_words")))
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """Entry of the audit trail: its time, event, person, mailbox, run and number.
+
+    ``by`` is the person's address, or empty for the bot itself.
+    """
+
+    at: datetime
+    what: Text
+    by: str
+    mailbox: str = ""
+    run: str = ""
+    entry: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditView:
+    """Audit entries that a person may see, newest first.
+
+    ``count`` is the number of entries, and ``filed`` of them are in the file ``name``. ``mailbox``
+    is empty for a whole space. ``broken_at`` is the first entry that was tampered with; 0 if the
+    trail is intact. ``channels`` get a button each, four at most, that shows only their entries.
+    """
+
+    mailbox: str
+    at: datetime
+    lines: tuple[AuditLine, ...]
+    count: int
+    filed: int
+    name: str
+    broken_at: int = 0
+    channels: tuple[str, ...] = ()
+
+
+_LINES_MOST, _OFFERED_MOST = 10, 4
+
+
+def audit(view: AuditView) -> Card:
+    """Return the card with one row per entry, newest first, ten at most."""
+    body = titled("audit.newest", [_audit_row(line) for line in view.lines[:_LINES_MOST]])
+    if body:
+        values = {"name": view.name, "count": str(view.filed)}
+        cut = view.filed < view.count
+        body.append(small_print(Text("audit.file_cut" if cut else "audit.file", values)))
+    meant = {"do": "typed", "command": "audit"}
+    body += button_rows(
+        [
+            press(fit_title("choice.button.audit", each), meant | {"mailbox_meant": each})
+            for each in view.channels[:_OFFERED_MOST]
+        ],
+        "Small",
+    )
+    if view.broken_at:
+        look, title = (
+            ("attention", glyphs.WRONG),
+            Text("audit.broken", {"entry": str(view.broken_at)}),
+        )
+        told = Text("audit.broken_next")
+    elif view.count:
+        look, title = ("good", glyphs.OK), verbatim(plural("audit.whole", view.count))
+        told = Text("audit.next")
+    else:
+        look, title = ("emphasis", glyphs.NOT_YET), Text("audit.none")
+        told = Text("audit.none_next")
+    about = Text("audit.kicker")
+    if view.mailbox:
+        about = Text("audit.kicker_of", {"mailbox": view.mailbox})
+    band = Band.of(*look, title, answer_line(told))
+    return finished(kicker_of(about, day_clock(view.at)), band, body)
+
+
+def _audit_row(line: AuditLine) -> Element:
+    by = line.by or text("audit.the_bot")
+    who = rich(run(by, **BOLD), run(f"  {day_clock(line.at)}", **SUBTLE))
+    key = "audit.about_run" if line.run else "audit.about_entry"
+    if line.mailbox and line.run:
+        key = "audit.about"
+    values = {"mailbox": line.mailbox, "run": line.run, "entry": str(line.entry)}
+    about = Text(key, values)
+    return container("", who, said(line.what, spacing="None"), note(about), spacing="Small")

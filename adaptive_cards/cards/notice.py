@@ -1,42 +1,63 @@
-"""Card for a short answer: what happened, whose turn it is or what is next, and a few facts."""
+"""Cards that answer at once: notices, offers, explained errors, help, and the file for TAC."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import press
+from adaptive_cards.actions import (
+    ADDRESS_MOST,
+    TITLE_MOST,
+    button_rows,
+    buttons,
+    fit_title,
+    in_rows,
+    open_url,
+    press,
+    submit,
+    text_input,
+)
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, kicker_of, labeled
-from adaptive_cards.elements import MONO, SUBTLE, container, rich, run, said
-from adaptive_cards.texts import render, text
+from adaptive_cards.components import (
+    Band,
+    answer_line,
+    beside,
+    kicker_of,
+    labeled,
+    learn_more,
+    note,
+    persons_turn,
+    row,
+    section,
+    small_print,
+    titled,
+)
+from adaptive_cards.elements import (
+    BOLD,
+    MONO,
+    SMALL,
+    SUBTLE,
+    Element,
+    column,
+    columns,
+    container,
+    facts,
+    own,
+    rich,
+    run,
+    said,
+)
+from adaptive_cards.escape import plain, shorten
+from adaptive_cards.glyphs import glyph
+from adaptive_cards.locale import current
+from adaptive_cards.texts import has_text, own_text, render, text
 from adaptive_cards.times import day_clock
-from jobs.model import Evidence, Text
+from jobs.model import Evidence, Text, Turn, verbatim
 
 _BUTTONS_MOST = 5
-
-
 _EVIDENCE_MOST = 8
-
-
-def notice(view: NoticeView) -> Card:
-    """Return the card; refusals, receipts and small failures all have this form."""
-    mark = glyphs.of_glyph(view.glyph) if view.glyph else None
-    band = Band.of(view.tone, mark, view.title, said(view.words, spacing="Small"))
-    lines = [
-        rich(run(f"{item.kind}  ", **SUBTLE), run(item.text, **MONO))
-        for item in view.evidence[:_EVIDENCE_MOST]
-    ]
-    written = [container("", *lines)] if lines else []
-    body = [*([labeled(view.facts)] if view.facts else []), *written]
-    actions = [
-        press(text(key) if isinstance(key, str) else render(key), data)
-        for key, data in view.buttons[:_BUTTONS_MOST]
-    ]
-    return finished(
-        kicker_of(view.kicker, day_clock(view.at) if view.at else ""), band, body, actions
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +78,413 @@ class NoticeView:
     evidence: tuple[Evidence, ...] = ()
     buttons: tuple[tuple[str | Text, dict[str, str]], ...] = ()
     at: datetime | None = None
+
+
+def notice(view: NoticeView) -> Card:
+    """Return the card; refusals, receipts and small failures all have this form."""
+    mark = glyphs.of_glyph(view.glyph) if view.glyph else None
+    band = Band.of(view.tone, mark, view.title, said(view.words, spacing="Small"))
+    lines = [
+        rich(run(f"{item.kind}  ", **SUBTLE), run(item.text, **MONO))
+        for item in view.evidence[:_EVIDENCE_MOST]
+    ]
+    written = [container("", *lines)] if lines else []
+    body = [*([labeled(view.facts)] if view.facts else []), *written]
+    actions = [
+        press(text(key) if isinstance(key, str) else render(key), data)
+        for key, data in view.buttons[:_BUTTONS_MOST]
+    ]
+    at = day_clock(view.at) if view.at else ""
+    return finished(kicker_of(view.kicker, at), band, body, actions)
+
+
+OFFERS_MOST = 4
+"""Number of buttons of a card that also has a field with its own button.
+
+A card takes five buttons in all.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Button: its title, and the data that it sends."""
+
+    title: Text
+    data: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferView:
+    """Title, what the person does next (``turn``) and further lines, and what is offered.
+
+    ``field`` is the command for which the card also takes a typed address. If it is empty, the card
+    has no field.
+    """
+
+    kicker: Text
+    title: Text
+    offers: tuple[Offer, ...]
+    at: datetime
+    turn: Text | None = None
+    lines: tuple[Text, ...] = ()
+    field: str = ""
+
+
+def offer(view: OfferView) -> Card:
+    lines = [said(line, spacing="Small") for line in view.lines]
+    turn = [answer_line(view.turn)] if view.turn else []
+    titles = [(plain(render(each.title)), each.data) for each in view.offers]
+    short = [press(title, data) for title, data in titles if len(title) <= TITLE_MOST]
+    body = [
+        buttons(*row, spacing="Small" if at else "Medium") for at, row in enumerate(in_rows(short))
+    ]
+    # If a name is too long for a button, it is written in full above the button.
+    for title, data in titles:
+        if len(title) > TITLE_MOST:
+            action = press(shorten(title, TITLE_MOST), data)
+            body += [rich(run(title), spacing="Medium"), buttons(action, spacing="Small")]
+    actions: list[Element] = []
+    if view.field:
+        body.append(_address())
+        actions.append(_send_address(view.field))
+    band = Band.of("emphasis", None, view.title, *turn, *lines)
+    return finished(kicker_of(view.kicker, day_clock(view.at)), band, body, actions)
+
+
+def _address() -> Element:
+    return text_input("mailbox", "field.mailbox_address", error="field.mailbox_error")
+
+
+def _send_address(command: str, *, main: bool = False) -> Element:
+    title = text("button.continue_field")
+    return submit(title, "typed", main=main, reads=True, command=command)
+
+
+@dataclass(frozen=True, slots=True)
+class TypedWrongView:
+    """Unreadable address after a command.
+
+    It has the command (without the slash), the typed text, the reason, and the nearest valid
+    address or an empty string.
+    """
+
+    command: str
+    value: str
+    reason: Text
+    suggestion: str
+    at: datetime
+
+
+def typed_wrong(view: TypedWrongView) -> Card:
+    meant, why = view.suggestion, own("field.mailbox_error")
+    if meant:
+        why = said(Text("typed.meant", {"address": meant}))
+    typed = {"value": plain(view.value, ADDRESS_MOST)} if view.value else {}
+    reason = columns(glyph(glyphs.WRONG), column("stretch", why, spacing="None"), spacing="Small")
+    command = rich(run(f"/{view.command} {view.value}".rstrip(), **MONO))
+    body = [
+        beside("typed.typed", command, "80px", "Medium"),
+        beside("typed.why", said(view.reason), "80px"),
+        container("attention", _address() | typed, reason),
+    ]
+    if meant:
+        title = fit_title("button.use", meant)
+        use = submit(title, "typed", main=True, mailbox_meant=meant, command=view.command)
+        body.append(buttons(use))
+    actions = [_send_address(view.command, main=not meant), submit(text("button.help"), "help")]
+    band = persons_turn(Text("typed.title"), answer_line(Text("typed.turn")))
+    return finished(kicker_of(Text("typed.kicker"), day_clock(view.at)), band, body, actions)
+
+
+_MORE_MOST, _UNKNOWN_MOST, _CHECKS_MOST, _LINE_MOST = 6, 4, 2, 300
+
+
+@dataclass(frozen=True, slots=True)
+class CauseLine:
+    """Further cause: its sentence, and the sign that distinguishes it.
+
+    ``tell`` is that sign, or None if the cause is certain. ``page`` is the address of a page that
+    explains the cause, or empty.
+    """
+
+    sentence: Text
+    tell: Text | None = None
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownLine:
+    """Unknown code with the person's own line, and the address that explains it, or empty."""
+
+    code: str
+    line: str
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationView:
+    """Explained error.
+
+    ``known`` is whether a cause was found. ``open`` means that none of the causes is certain, and
+    ``condition`` that they are causes only if a service of this channel speaks.
+    ``checks`` are the mailboxes that a button checks. ``page`` is the address of a page that explains
+    the cause, or empty.
+    """
+
+    title: Text
+    words: Text
+    turn: Turn
+    at: datetime
+    code: str = ""
+    known: bool = False
+    open: bool = False
+    condition: bool = False
+    certain: tuple[CauseLine, ...] = ()
+    possible: tuple[CauseLine, ...] = ()
+    unknown: tuple[UnknownLine, ...] = ()
+    checks: tuple[str, ...] = ()
+    cut: bool = False
+    page: str = ""
+
+
+def explanation(view: ExplanationView) -> Card:
+    """Return the card; the button to /check is there if a channel is known in the space."""
+    lines = [
+        rich(run(f"{each.code}  ", **MONO), run(each.line[:_LINE_MOST]), spacing="Small")
+        for each in view.unknown[:_UNKNOWN_MOST]
+    ]
+    pages = [open_url(text("button.learn_more"), view.page)] if view.page else []
+    pages += [
+        open_url(fit_title("explain.look_up", each.code), each.page)
+        for each in view.unknown[:_CHECKS_MOST]
+        if each.page
+    ]
+    checks = [
+        submit(fit_title("explain.check", mailbox), "check", channel=mailbox)
+        for mailbox in view.checks[:_CHECKS_MOST]
+    ]
+    to_check = view.checks and (view.possible or view.certain)
+    body = [
+        *([rich(run(view.code, **MONO), spacing="Small")] if view.code else []),
+        *_causes("explain.also", view.certain),
+        *_causes(heading_of(open_=view.open, condition=view.condition), view.possible),
+        *titled("explain.unknown_codes", lines),
+        *([small_print(Text("explain.check_turn"))] if to_check else []),
+        *([small_print(Text("explain.cut"))] if view.cut else []),
+        *button_rows([*pages, *checks]),
+    ]
+    # A remedy that needs nobody says so itself.
+    acts = answer_line(Text("explain.who", {"who": f"key:who.{view.turn}"}))
+    turns = [acts] if glyphs.is_person(view.turn) else []
+    look = ("accent", glyphs.WARNING) if view.known else ("emphasis", glyphs.UNKNOWN)
+    band = Band.of(*look, view.title, said(view.words, spacing="Small"), *turns)
+    kicker = kicker_of(Text("notice.explained_kicker"), day_clock(view.at))
+    return finished(kicker, band, body, told=2)
+
+
+def heading_of(*, open_: bool, condition: bool) -> str:
+    """Return the key of the heading above causes that are not certain."""
+    if condition:
+        return "explain.condition"
+    return "explain.one_of" if open_ else "explain.may_be"
+
+
+def _causes(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:
+    return titled(
+        key,
+        [
+            glyphs.marked(
+                glyphs.UNKNOWN if line.tell else glyphs.WARNING,
+                said(line.sentence),
+                *([note(line.tell)] if line.tell else []),
+                *learn_more(line.page, spacing="None"),
+            )
+            for line in lines[:_MORE_MOST]
+        ],
+    )
+
+
+_ARGUMENTS = {"ADDRESS": "help.address", "TEXT": "help.text", "COMMAND": "help.command"}
+"""Arguments of commands that each language writes in its own words."""
+_NOT_ALONE = {"cancel", "help"}
+"""Commands without a button in their own help. The button would end a run or show the same card."""
+_PLACE = "\N{OBJECT REPLACEMENT CHARACTER}"
+"""Mark for the place in a sentence at which an example is put in another font."""
+
+
+@dataclass(frozen=True, slots=True)
+class HelpEntry:
+    """Command as its registry describes it; its texts are ``command.<name>`` in the catalog."""
+
+    name: str
+    argument: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class HelpView:
+    """Commands that a person may use here.
+
+    ``left_out`` means that further commands exist that this person may not run. ``bot`` is the first
+    name of the bot in Webex, by which people mention it. ``typed`` is a name that no command has,
+    with its slash, or empty.
+    """
+
+    entries: tuple[HelpEntry, ...]
+    direct: bool = False
+    left_out: bool = False
+    typed: str = ""
+    bot: str = "Bot"
+
+
+def help_card(view: HelpView) -> Card:
+    """Return the card with the commands by group, in the registry's order."""
+    body: list[Element] = []
+    for group, entries in groupby(view.entries, key=lambda entry: entry.group):
+        body.append(section(f"help.group.{group}"))
+        for entry in entries:
+            command = rich(run(_as_typed(entry), **BOLD, **MONO))
+            described = own(f"command.{entry.name}", **SUBTLE, spacing="None")
+            body.append(container("", command, described, spacing="Small"))
+    if view.left_out:
+        body.append(small_print(Text("help.not_listed")))
+    how = own("help.how_direct", spacing="Small")
+    if not view.direct:
+        example = text("help.how_space_example", bot=view.bot, command=f"/{shown_name('check')}")
+        before, _, after = text("help.how_space", example=_PLACE).partition(_PLACE)
+        how = rich(run(before), run(example, **MONO), run(after), spacing="Small")
+    title = Text("help.unknown", {"typed": view.typed}) if view.typed else Text("help.title")
+    actions = [submit(text("button.setup"), "setup"), submit(text("button.check"), "check")]
+    return finished(
+        _kicker(direct=view.direct), Band.of("emphasis", None, title, how), body, actions
+    )
+
+
+def _kicker(*, direct: bool) -> Element:
+    here = text("help.here_direct" if direct else "help.here_space")
+    return kicker_of(Text("help.kicker"), here)
+
+
+def _as_typed(entry: HelpEntry) -> str:
+    argument = entry.argument
+    for word, key in _ARGUMENTS.items():
+        argument = argument.replace(word, text(key))
+    return f"/{shown_name(entry.name)} {argument}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class CommandHelpView:
+    """Command to explain, and its other names (without the slash), in any language.
+
+    ``bot`` is the name by which people mention the bot in a space.
+    """
+
+    entry: HelpEntry
+    names: tuple[str, ...] = ()
+    direct: bool = False
+    bot: str = "Bot"
+
+
+def command_help(view: CommandHelpView) -> Card:
+    name, typed = view.entry.name, _as_typed(view.entry)
+    in_space = text("help.how_space_example", bot=view.bot, command=typed)
+    ways = [(text("help.type"), typed if view.direct else in_space)]
+    if view.names:
+        ways.append((text("help.also"), ", ".join(f"/{each}" for each in view.names)))
+    actions = [submit(text("button.commands"), "help")]
+    if name not in _NOT_ALONE:
+        title = text("help.run", value=f"/{shown_name(name)}")
+        pressed = {"do": "run_command", "command": name, "argument": ""}
+        actions.insert(0, press(title, pressed))
+    band = Band.of("emphasis", None, verbatim(typed), own(f"command.{name}", spacing="Small"))
+    body = [own(f"help.about.{name}", spacing="Medium"), facts(ways)]
+    return finished(_kicker(direct=view.direct), band, body, actions)
+
+
+def shown_name(name: str) -> str:
+    """Return the name of a command in the present language, which may have one of its own."""
+    return next(iter(own_text(f"typed_as.{name}", current().language).split()), name)
+
+
+_ID_MOST = 100
+_SEEN_MOST = 2000
+_CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
+
+
+@dataclass(frozen=True, slots=True)
+class TacView:
+    """Guide to the debug console, with the fields for a case.
+
+    ``direct`` is true in a 1:1 message, in which people do not mention the bot.
+    """
+
+    mailbox: str
+    at: datetime
+    direct: bool = False
+
+
+def tac(view: TacView) -> Card:
+    """Return the guide to the debug console, with three fields and one button."""
+    values = {"mailbox": view.mailbox}
+    identifier = said(Text("tac.identifier", values), **SMALL, spacing="None")
+    long = {"isMultiline": True, "placeholder": text("tac.seen_text_example")}
+    body = [
+        section("tac.console"),
+        row(glyphs.PERSON, "T1", own("tac.console_t1"), identifier),
+        row(glyphs.PERSON, "T2", own("tac.console_t2")),
+        row(glyphs.PERSON, "T3", own("tac.console_t3_direct" if view.direct else "tac.console_t3")),
+        small_print(Text("tac.whole")),
+        section("tac.inputs"),
+        _field("resource_id", _ID_MOST) | {"placeholder": text("tac.resource_id_example")},
+        _field("transaction_id", _ID_MOST),
+        _field("seen_text", _SEEN_MOST) | long,
+    ]
+    make = submit(text("tac.make"), "tac", main=True, reads=True, channel=view.mailbox)
+    band = persons_turn(Text("tac.title"), answer_line(Text("tac.turn")))
+    return finished(kicker_of(Text("tac.kicker", values), day_clock(view.at)), band, body, [make])
+
+
+def _field(name: str, most: int) -> Element:
+    return {"type": "Input.Text", "id": name, "label": text(f"tac.{name}"), "maxLength": most}
+
+
+@dataclass(frozen=True, slots=True)
+class TacFileView:
+    """File for Cisco TAC that was posted.
+
+    ``files`` are the names in it. ``checked`` is false if no check was ever run.
+    """
+
+    mailbox: str
+    name: str
+    files: tuple[str, ...]
+    at: datetime
+    resource_id: str = ""
+    transaction_id: str = ""
+    checked: bool = True
+
+
+def tac_file(view: TacFileView) -> Card:
+    picture = any(name.startswith("screenshot.") for name in view.files)
+    missing = [] if picture else ["tac.no_picture"]
+    missing += [] if view.checked else ["tac.never_checked"]
+    ids = {"tac.resource": view.resource_id, "tac.transaction": view.transaction_id}
+    body = [
+        section("tac.inside"),
+        *map(_part, view.files),
+        *(glyphs.marked(glyphs.SKIPPED, own(key)) for key in missing),
+        section("tac.case"),
+        *(row(glyphs.PERSON, "T3", own(key)) for key in _CASE),
+        facts((text(label), value or text("tac.not_given")) for label, value in ids.items()),
+    ]
+    title = Text("tac.ready", {"name": view.name})
+    about = Text("tac.kicker", {"mailbox": view.mailbox})
+    band = persons_turn(title, answer_line(Text("tac.ready_turn")))
+    return finished(kicker_of(about, day_clock(view.at)), band, body)
+
+
+def _part(name: str) -> Element:
+    stem, _, ending = name.rpartition(".")
+    key = f"tac.part.{stem}_{ending}"
+    known = key if has_text(key) else f"tac.part.{stem}"
+    return glyphs.marked(glyphs.OK, rich(run(name)), note(Text(known)))

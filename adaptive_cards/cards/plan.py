@@ -27,7 +27,6 @@ from adaptive_cards.elements import (
     BOLD,
     SMALL,
     SUBTLE,
-    TITLE,
     Element,
     column,
     columns,
@@ -65,22 +64,6 @@ class PlanPeople:
     may_approve: bool = False
 
 
-def _texts(people: PlanPeople) -> list[Text]:
-    found = list(people.decided)
-    if people.asked_by:
-        found.append(Text("plan.asked_by", {"who": people.asked_by}))
-    if people.waits_for:
-        found.append(Text("plan.waits_for", {"who": ", ".join(people.waits_for)}))
-    if people.unreachable:
-        found.append(Text("plan.unreachable", {"who": ", ".join(people.unreachable)}))
-        found += [] if people.waits_for else [Text("plan.nobody_reached")]
-    return found
-
-
-def _may_press(people: PlanPeople | None) -> bool:
-    return people is None or people.may_approve
-
-
 @dataclass(frozen=True, slots=True)
 class Address:
     """Address of the plan, shown in full.
@@ -112,7 +95,7 @@ class PlanView:
     """Data of a plan.
 
     ``right`` is already correct, and ``blocking`` prevents approval. ``manually_created`` is the
-    client ID of an app that a person made. ``closed`` is the reason why the plan can no longer be approved.
+    client ID of an app that a person made.
 
     ``named`` are causes that a recent check found and no plan can fix, and ``turn`` says who must
     act on them. ``has_begun`` means that part of the plan was approved or carried out before.
@@ -135,7 +118,6 @@ class PlanView:
     approved: bool = False
     approved_tenant: bool = False
     manually_created: str = ""
-    closed: str = ""
     named: tuple[Text, ...] = ()
     turn: Turn = Turn.NOBODY
     has_begun: bool = False
@@ -147,47 +129,98 @@ class PlanView:
     undoes: str = ""
 
     @property
+    def tenant(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.scope is Scope.TENANT)
+
+    @property
+    def left(self) -> tuple[int, int]:
+        """Return the numbers of local and of tenant-wide changes that are left to approve."""
+        tenant = len(self.tenant)
+        local = 0 if self.approved else len(self.changes) - tenant
+        return local, 0 if self.approved_tenant else tenant
+
+    @property
     def waits_for_hosts(self) -> bool:
         """Return whether an approver must confirm the hosts before anything can be approved."""
-        left = not all(map(self._is_approved, self.changes))
-        return left and self.foreign is not None and self.foreign.confirmed is None
+        return any(self.left) and self.foreign is not None and self.foreign.confirmed is None
 
     @property
     def is_open(self) -> bool:
-        return not self.closed and not self.blocking and _may_press(self.people)
+        may_press = self.people is None or self.people.may_approve
+        return may_press and not self.blocking
 
     @property
     def begun(self) -> bool:
         """Return whether part of the plan was approved or carried out."""
         return self.approved or self.approved_tenant or self.has_begun
 
-    def _is_approved(self, change: Change) -> bool:
-        return self.approved_tenant if change.scope is Scope.TENANT else self.approved
+    @property
+    def undo(self) -> bool:
+        return self.header.kind is RunKind.UNDO
 
 
-def _of_scope(changes: tuple[Change, ...], scope: Scope) -> tuple[Change, ...]:
-    return tuple(change for change in changes if change.scope is scope)
+_NAMED_MOST = 4
+"""Maximum number of already correct settings that are named. All further ones are only counted."""
 
 
-def _group(title: str, changes: tuple[Change, ...]) -> list[Element]:
+def plan(view: PlanView) -> Card:
+    # Tenant-wide changes are in a box and have their own approval. A blocked plan has no approve
+    # button.
+    warned = [marked(glyphs.WARNING, said(words)) for words in view.warnings]
+    body = [
+        *button_rows(_main(view)),
+        *(said(words, spacing="Small") for words in _people(view.people)),
+        *_foreign(view),
+        *_tenant(view),
+        *_granted(view),
+        *titled("plan.addresses", [line for each in view.addresses for line in _address(each)]),
+        *_right(view),
+        *warned,
+        *titled("plan.blocked", [marked(glyphs.WRONG, said(words)) for words in view.blocking]),
+        *titled("plan.named", [marked(glyphs.WRONG, said(words)) for words in view.named]),
+        *_group(view, "plan.undo_app" if view.undo else "plan.app", Scope.APP),
+        *_group(view, "plan.mailbox", Scope.MAILBOX),
+    ]
+    return finished(kicker(view.header), _band(view), body, [*_commands(view), *_other(view)])
+
+
+def _people(people: PlanPeople | None) -> list[Text]:
+    if people is None:
+        return []
+    lines = {
+        "plan.asked_by": people.asked_by,
+        "plan.waits_for": ", ".join(people.waits_for),
+        "plan.unreachable": ", ".join(people.unreachable),
+    }
+    found = [*people.decided, *(Text(key, {"who": who}) for key, who in lines.items() if who)]
+    nobody = people.unreachable and not people.waits_for
+    return [*found, Text("plan.nobody_reached")] if nobody else found
+
+
+def _group(view: PlanView, title: str, scope: Scope) -> list[Element]:
     # "reversible" appears once if it applies to all of them, otherwise on each line that it applies
     # to.
+    changes = [change for change in view.changes if change.scope is scope]
+    whole = all(change.reversible for change in changes)
     if not changes:
         return []
-    whole = all(change.reversible for change in changes)
-    return [
-        section(title, "plan.reversible" if whole else ""),
-        *(_change_row(change, whole=whole) for change in changes),
-    ]
+    rows = [_change_row(change, whole=whole) for change in changes]
+    return [section(title, "plan.reversible" if whole else ""), *rows]
 
 
 def _changed(change: Change) -> list[Element]:
     # Long values are shortened in the middle. The Commands part shows them in full.
-    return [run(_short(change.before), **SUBTLE), run(glyphs.ARROW + _short(change.after))]
+    before, after = (tame(render(each), FACT_MOST) for each in (change.before, change.after))
+    return [run(before, **SUBTLE), run(glyphs.ARROW + after)]
 
 
 def _change_row(change: Change, *, whole: bool) -> Element:
-    lines = [said(change.object, **BOLD), rich(*_changed(change), spacing="None"), *_note(change)]
+    lines = [said(change.object, **BOLD), rich(*_changed(change), spacing="None")]
+    if change.note and change.warning:
+        sign_of = run(f"{glyphs.WARNING.glyph} ", **glyphs.WARNING.look)
+        lines.append(rich(sign_of, run(render(change.note)), spacing="None"))
+    elif change.note:
+        lines.append(note(change.note))
     cells = [column("32px", sign(change.row, **SUBTLE)), column("stretch", *lines, spacing="None")]
     if not whole:
         told = "plan.reversible" if change.reversible else "plan.irreversible"
@@ -195,90 +228,35 @@ def _change_row(change: Change, *, whole: bool) -> Element:
     return columns(*cells, spacing="Small")
 
 
-def _note(change: Change) -> list[Element]:
-    if change.note is None:
-        return []
-    if not change.warning:
-        return [note(change.note)]
-    return [
-        rich(
-            run(f"{glyphs.WARNING.glyph} ", **glyphs.WARNING.look),
-            run(render(change.note)),
-            spacing="None",
-        )
-    ]
-
-
-def _short(words: Text) -> str:
-    return tame(render(words), FACT_MOST)
-
-
 def _band(view: PlanView) -> Band:
-    signed_in = (
-        [said(Text("plan.signed_in", {"account": view.signed_in}), spacing="Small")]
-        if view.signed_in
-        else []
-    )
-    if view.closed:
-        return _closed(view, signed_in)
+    account = Text("plan.signed_in", {"account": view.signed_in})
+    signed_in = [said(account, spacing="Small")] if view.signed_in else []
     if view.blocking:
-        blocked = Text("plan.blocked_title", {"count": str(len(view.blocking))})
-        return persons_turn(
-            blocked,
-            run_turn(view.header, Turn.ADMINISTRATOR, Text("plan.blocked_turn")),
-            *signed_in,
-        )
-    left = _changes_to_approve(view)
-    if not any(left):
-        return _nothing_left(view, signed_in)
-    title = _title(view, *left)
-    if view.waits_for_hosts:
-        return persons_turn(
-            title, run_turn(view.header, Turn.APPROVER, Text("plan.foreign_turn")), *signed_in
-        )
-    return persons_turn(title, _approvers_turn(view), *signed_in)
+        title = Text("plan.blocked_title", {"count": str(len(view.blocking))})
+        turn = run_turn(view.header, Turn.ADMINISTRATOR, Text("plan.blocked_turn"))
+    elif any(view.left):
+        title, told = _title(view), Text("plan.foreign_turn")
+        if not view.waits_for_hosts:
+            told = _reach(view)
+        turn = run_turn(view.header, Turn.APPROVER, told)
+    elif view.changes:
+        title = Text("plan.approved", {"changes": plural("plan.changes", len(view.changes))})
+        next_one = Text("plan.approved_next")
+        return Band.calm("emphasis", glyphs.RUNNING, title, next_one, *signed_in)
+    else:
+        kind = f"{view.header.kind}_" if view.header.kind in {RunKind.FIX, RunKind.UNDO} else ""
+        title, next_one = Text(f"plan.{kind}nothing"), Text(f"plan.{kind}nothing_next")
+        if not glyphs.is_person(view.turn):
+            return Band.calm("emphasis", glyphs.RUNNING, title, next_one, *signed_in)
+        turn = turn_line(view.turn, Text("plan.fix_nothing_named"))
+    return persons_turn(title, turn, *signed_in)
 
 
-def _approvers_turn(view: PlanView) -> Element:
-    reach = _reach(*_changes_to_approve(view), _where(view))
-    if view.approved or view.approved_tenant:
-        reach = Text("plan.meanwhile", {"reach": render(reach)})
-    return run_turn(view.header, Turn.APPROVER, reach)
-
-
-def _changes_to_approve(view: PlanView) -> tuple[int, int]:
-    """Return two numbers of changes that are left to approve.
-
-    The first number is of changes to the mailbox and the app, the second of changes to the tenant.
-    """
-    tenant = len(_of_scope(view.changes, Scope.TENANT))
-    local = len(view.changes) - tenant
-    return (0 if view.approved else local, 0 if view.approved_tenant else tenant)
-
-
-def _closed(view: PlanView, signed_in: list[Element]) -> Band:
-    # Either the run has ended, or a person must sign in again, after which there is another plan.
-    if view.closed == "signed_out":
-        return persons_turn(
-            Text("plan.closed_signed_out"),
-            run_turn(view.header, Turn.ADMINISTRATOR, Text("turn_words.sign_in")),
-        )
-    ended = (
-        _nothing_left(view, signed_in).title
-        if view.closed == "done"
-        else said(Text(f"plan.closed_{view.closed}"), **TITLE)
-    )
-    mark = glyphs.OK if view.closed == "done" else glyphs.SKIPPED
-    return Band(
-        "emphasis", mark, ended, (turn_line(Turn.NOBODY, Text("plan.closed_next")), *signed_in)
-    )
-
-
-def _title(view: PlanView, local: int, tenant: int) -> Text:
-    if view.header.kind is RunKind.UNDO:
+def _title(view: PlanView) -> Text:
+    if view.undo:
         values = {"mailbox": view.header.mailbox, "run": view.undoes}
         return Text("plan.undo_run" if view.undoes else "plan.disconnect", values)
-    left = local + tenant
+    left = sum(view.left)
     approved = plural("plan.changes", len(view.changes) - left)
     values = {"changes": plural("plan.changes", left), "approved": approved}
     if view.approved or view.approved_tenant:
@@ -286,41 +264,25 @@ def _title(view: PlanView, local: int, tenant: int) -> Text:
     return Text("plan.title_rest" if view.begun else "plan.title", values)
 
 
-def _reach(local: int, tenant: int, where: str) -> Text:
+def _reach(view: PlanView) -> Text:
+    local, tenant = view.left
+    scopes = {change.scope for change in view.changes}
+    where = "both" if Scope.APP in scopes else "mailbox"
     values = {
         "local": plural("plan.changes", local),
-        "where": where,
+        "where": f"key:plan.where.{where if Scope.MAILBOX in scopes else 'app'}",
         "tenant": str(tenant),
         "alone": plural("plan.changes", tenant),
     }
+    reach = Text("plan.reach_local" if local else "plan.reach_tenant", values)
     if local and tenant:
-        return Text("plan.reach_both", values)
-    return Text("plan.reach_local" if local else "plan.reach_tenant", values)
+        reach = Text("plan.reach_both", values)
+    if view.approved or view.approved_tenant:
+        return Text("plan.meanwhile", {"reach": render(reach)})
+    return reach
 
 
-def _where(view: PlanView) -> str:
-    if not _of_scope(view.changes, Scope.MAILBOX):
-        return "key:plan.where.app"
-    return "key:plan.where.both" if _of_scope(view.changes, Scope.APP) else "key:plan.where.mailbox"
-
-
-def _nothing_left(view: PlanView, signed_in: list[Element]) -> Band:
-    if view.changes:
-        title, told = (
-            Text("plan.approved", {"changes": plural("plan.changes", len(view.changes))}),
-            Text("plan.approved_next"),
-        )
-    else:
-        kind = f"{view.header.kind}_" if view.header.kind in {RunKind.FIX, RunKind.UNDO} else ""
-        title, told = Text(f"plan.{kind}nothing"), Text(f"plan.{kind}nothing_next")
-        if glyphs.is_person(view.turn):
-            return persons_turn(
-                title, turn_line(view.turn, Text("plan.fix_nothing_named")), *signed_in
-            )
-    return Band.calm("emphasis", glyphs.RUNNING, title, told, *signed_in)
-
-
-def _address_lines(address: Address) -> list[Element]:
+def _address(address: Address) -> list[Element]:
     lines = [own(address.key, **SMALL, spacing="Small"), literal(address.value, spacing="None")]
     if address.other:
         lines += [own("plan.other_spelling", **SMALL, spacing="None")]
@@ -332,86 +294,31 @@ def _address_lines(address: Address) -> list[Element]:
 
 
 def _granted(view: PlanView) -> list[Element]:
-    if view.consent is None:
-        return []
     mark = glyphs.WARNING if view.for_all else glyphs.OK
-    return [marked(mark, said(view.consent), spacing="Medium")]
+    return [marked(mark, said(view.consent), spacing="Medium")] if view.consent else []
 
 
 def _foreign(view: PlanView) -> list[Element]:
     if view.foreign is None:
         return []
-    title = said(Text("plan.foreign", {"count": str(len(view.foreign.hosts))}), weight="Bolder")
-    lines = [
-        line
-        for host, what in view.foreign.hosts
-        for line in (literal(host, spacing="Small"), note(what))
-    ]
-    return [box("warning", glyphs.WARNING, title, *lines, *_confirmed(view, view.foreign))]
-
-
-def _confirmed(view: PlanView, found: ForeignHosts) -> list[Element]:
-    if found.confirmed is not None:
-        return [said(found.confirmed, spacing="Small")]
-    if not view.waits_for_hosts or not view.is_open:
-        return []
-    button = submit(
-        plural("button.confirm_hosts", len(found.hosts)),
-        "confirm_hosts",
-        run=view.header.run,
-        plan=view.plan_id,
-    )
-    return [own("plan.foreign_next", spacing="Small"), buttons(button, spacing="Small")]
-
-
-_NAMED_MOST = 4
-"""Maximum number of already correct settings that are named. All further ones are only counted."""
-
-
-def plan(view: PlanView) -> Card:
-    # Tenant-wide changes are in a box and have their own approval. A blocked plan has no approve
-    # button.
-    people_lines = (
-        []
-        if view.people is None
-        else [said(words, spacing="Small") for words in _texts(view.people)]
-    )
-    shown = titled(
-        "plan.addresses", [line for each in view.addresses for line in _address_lines(each)]
-    )
-    body = [
-        *button_rows(_main(view)),
-        *people_lines,
-        *_foreign(view),
-        *_tenant(view),
-        *_granted(view),
-        *shown,
-        *_right(view),
-        *[marked(glyphs.WARNING, said(words)) for words in view.warnings],
-        *(
-            []
-            if view.closed
-            else [*_marked("plan.blocked", view.blocking), *_marked("plan.named", view.named)]
-        ),
-        *_group(
-            "plan.undo_app" if view.header.kind is RunKind.UNDO else "plan.app",
-            _of_scope(view.changes, Scope.APP),
-        ),
-        *_group("plan.mailbox", _of_scope(view.changes, Scope.MAILBOX)),
-    ]
-    return finished(
-        kicker(view.header),
-        _band(view),
-        body,
-        [*_commands(view), *([] if view.closed else _adopt(view) or _least(view))],
-    )
+    hosts, run_id = view.foreign.hosts, view.header.run
+    lines = [said(Text("plan.foreign", {"count": str(len(hosts))}), **BOLD)]
+    for host, what in hosts:
+        lines += [literal(host, spacing="Small"), note(what)]
+    if view.foreign.confirmed is not None:
+        lines.append(said(view.foreign.confirmed, spacing="Small"))
+    elif view.waits_for_hosts and view.is_open:
+        title = plural("button.confirm_hosts", len(hosts))
+        button = submit(title, "confirm_hosts", run=run_id, plan=view.plan_id)
+        lines += [own("plan.foreign_next", spacing="Small"), buttons(button, spacing="Small")]
+    return [box("warning", glyphs.WARNING, *lines)]
 
 
 def _right(view: PlanView) -> list[Element]:
     if not view.right:
         return []
     held = listed(map(render, view.right))
-    if view.header.kind is RunKind.UNDO:
+    if view.undo:
         told = text("plan.undo_right", held=held)
     elif len(view.right) > _NAMED_MOST:
         told = plural("plan.right_count", len(view.right))
@@ -420,67 +327,38 @@ def _right(view: PlanView) -> list[Element]:
     return [marked(glyphs.OK, rich(run(told)), spacing="Medium")]
 
 
-def _marked(title: str, lines: tuple[Text, ...]) -> list[Element]:
-    rows = [marked(glyphs.WRONG, said(words)) for words in lines]
-    return titled(title, rows)
-
-
 def _tenant(view: PlanView) -> list[Element]:
-    changes = _of_scope(view.changes, Scope.TENANT)
-    if not changes:
+    lines: list[Element] = []
+    for change in view.tenant:
+        named = [run(f"{change.row}  ", **SUBTLE), run(f"{render(change.object)}: ")]
+        lines.append(rich(*named, *_changed(change), spacing="Small"))
+        lines += [said(change.note, size="Small", spacing="Small")] if change.note else []
+    if not lines:
         return []
-    lines = [line for change in changes for line in _tenant_lines(change)]
     if view.approved_tenant:
-        return [box("emphasis", glyphs.OK, own("plan.tenant_approved", weight="Bolder"), *lines)]
-    whole = all(change.reversible for change in changes)
-    title = own("plan.tenant_reversible" if whole else "plan.tenant", weight="Bolder")
+        return [box("emphasis", glyphs.OK, own("plan.tenant_approved", **BOLD), *lines)]
+    whole = all(change.reversible for change in view.tenant)
+    title = own("plan.tenant_reversible" if whole else "plan.tenant", **BOLD)
     return [box("warning", glyphs.WARNING, title, *lines)]
 
 
-def _tenant_lines(change: Change) -> list[Element]:
-    named = [run(f"{change.row}  ", isSubtle=True), run(f"{render(change.object)}: ")]
-    noted = [said(change.note, size="Small", spacing="Small")] if change.note else []
-    return [rich(*named, *_changed(change), spacing="Small"), *noted]
-
-
 def _main(view: PlanView) -> list[Element]:
-    stop = cancel(view.header.run, plan=view.plan_id)
-    if view.closed:
-        return []
+    run_id = view.header.run
+    stop = cancel(run_id, plan=view.plan_id)
     if view.blocking:
-        other = submit(text("button.sign_in_other"), "sign_in_other", run=view.header.run)
-        return [
-            submit(text("button.look_again"), "look_again", main=True, run=view.header.run),
-            stop,
-            other,
-        ]
+        again = submit(text("button.look_again"), "look_again", main=True, run=run_id)
+        other = submit(text("button.sign_in_other"), "sign_in_other", run=run_id)
+        return [again, stop, other]
     if view.waits_for_hosts or not view.is_open:
         return [stop]
-    local, tenant = _changes_to_approve(view)
-    return [
-        *([_approve(view, local)] if local else []),
-        *([_approve_tenant(view)] if tenant else []),
-        stop,
-    ]
-
-
-def _approve(view: PlanView, local: int) -> Element:
-    undoes = view.header.kind is RunKind.UNDO
-    return submit(
-        text("button.disconnect")
-        if undoes and not view.undoes
-        else plural("button.undo_changes" if undoes else "button.approve", local),
-        "approve",
-        main=not undoes,
-        destroys=undoes,
-        run=view.header.run,
-        plan=view.plan_id,
-    )
-
-
-def _approve_tenant(view: PlanView) -> Element:
-    title = text("button.approve_tenant")
-    return submit(title, "approve_tenant", run=view.header.run, plan=view.plan_id)
+    local, tenant = view.left
+    title = plural("button.undo_changes" if view.undo else "button.approve", local)
+    if view.undo and not view.undoes:
+        title = text("button.disconnect")
+    plan_id, undo = view.plan_id, view.undo
+    approve = submit(title, "approve", main=not undo, destroys=undo, run=run_id, plan=plan_id)
+    of_tenant = submit(text("button.approve_tenant"), "approve_tenant", run=run_id, plan=plan_id)
+    return [*([approve] if local else []), *([of_tenant] if tenant else []), stop]
 
 
 def _commands(view: PlanView) -> list[Element]:
@@ -489,34 +367,17 @@ def _commands(view: PlanView) -> list[Element]:
         for change in view.changes
         for number, command in enumerate(filter(None, map(str.strip, change.command.splitlines())))
     ]
-    return (
-        [show_card(text("button.commands"), [own("plan.commands", **SMALL), *lines])]
-        if lines
-        else []
-    )
+    told = own("plan.commands", **SMALL)
+    return [show_card(text("button.commands"), [told, *lines])] if lines else []
 
 
-def _adopt(view: PlanView) -> list[Element]:
-    # This button replaces the least-privilege one, because a card allows only five buttons.
-    if not view.manually_created or view.approved or view.blocking:
-        return []
-    return [
-        submit(
-            text("button.adopt"),
-            "adopt",
-            run=view.header.run,
-            plan=view.plan_id,
-            app=view.manually_created,
-        )
-    ]
-
-
-def _least(view: PlanView) -> list[Element]:
-    if (
-        view.header.kind is not RunKind.SETUP
-        or view.profile is not Profile.ARTICLE
-        or view.begun
-        or not view.changes
-    ):
-        return []
-    return [submit(text("button.least"), "least_privilege", run=view.header.run, plan=view.plan_id)]
+def _other(view: PlanView) -> list[Element]:
+    """Return the button to adopt an app that a person made, or else the least-privilege one."""
+    run_id, plan_id = view.header.run, view.plan_id
+    if view.manually_created and not view.approved and not view.blocking:
+        app = view.manually_created
+        return [submit(text("button.adopt"), "adopt", run=run_id, plan=plan_id, app=app)]
+    setup = view.header.kind is RunKind.SETUP and view.profile is Profile.ARTICLE
+    offered = setup and view.changes and not view.begun
+    least = submit(text("button.least"), "least_privilege", run=run_id, plan=plan_id)
+    return [least] if offered else []

@@ -1,4 +1,4 @@
-"""Card of a run, edited in place; rows keep their place while their states change."""
+"""Cards of a run on its way: every step, the test mail, and the end."""
 
 from __future__ import annotations
 
@@ -6,123 +6,48 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import cancel, submit
+from adaptive_cards.actions import button_rows, cancel, press, show_card, submit, watch_button
 from adaptive_cards.card import Card, finished, size
 from adaptive_cards.components import (
     Band,
     aside,
+    aside_time,
+    ask_someone,
+    beside,
+    box,
     kicker,
     note,
+    persons_turn,
     problem_box,
     row,
     run_turn,
     section,
     small_print,
+    titled,
+    turn_line,
 )
-from adaptive_cards.elements import SMALL, Element, said
-from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import text, with_counts
-from adaptive_cards.times import clock_seconds
-from adaptive_cards.views import Header
-from jobs.model import State, Text, Turn
+from adaptive_cards.elements import (
+    BOLD,
+    MONO,
+    SMALL,
+    Element,
+    container,
+    facts,
+    own,
+    rich,
+    run,
+    said,
+    value_line,
+)
+from adaptive_cards.glyphs import Mark, marked
+from adaptive_cards.texts import render, text, with_counts
+from adaptive_cards.times import clock, clock_seconds, day, lasted
+from adaptive_cards.views import Asked, Header, Proof
+from jobs.model import Profile, RunKind, State, Text, Turn
 
-_DONE = {State.OK, State.WARNING}
-
-
-# If the rows would fill the card, only the rows that need attention keep their notes.
 _ROWS_MOST_BYTES = 11_500
-
-
+"""Size from which only the rows that need attention keep their notes."""
 _ASKS = {State.WRONG, State.WAITING}
-
-
-_ENDED = {
-    "done": ("good", glyphs.OK),
-    "failed": ("attention", glyphs.WRONG),
-    "cancelled": ("emphasis", glyphs.SKIPPED),
-}
-
-
-def progress(view: ProgressView) -> Card:
-    rows = _groups(view, every_note=True)
-    if size({"rows": rows}) > _ROWS_MOST_BYTES:
-        rows = _groups(view, every_note=False)
-    body = [*problem_box(view.problem, view.problem_code, remedy=view.remedy), *rows]
-    if view.resumed:
-        body.append(small_print(Text("progress.resumed")))
-    told = "progress.ended" if view.ended else "progress.goes_on"
-    body.append(small_print(Text(told, {"run": view.header.run, "at": clock_seconds(view.at)})))
-    return finished(kicker(view.header), _band(view), body, _buttons(view))
-
-
-def _band(view: ProgressView) -> Band:
-    style, mark = _ENDED.get(view.ended) or _of_turn(view.turn)
-    waits = (said(view.waits, **SMALL, spacing="None"),) if view.waits else ()
-    lines = (run_turn(view.header, view.turn, view.turn_words), *waits)
-    key = f"progress.title_{view.ended}" if view.ended in _ENDED else "progress.title"
-    named = Text(
-        key, {"counts": ", ".join(_counts([line for _, group in view.groups for line in group]))}
-    )
-    return Band.of(style, mark, named, *lines)
-
-
-def _of_turn(turn: Turn) -> tuple[str, Mark]:
-    if glyphs.is_person(turn):
-        return "accent", glyphs.PERSON
-    return "emphasis", glyphs.TIME if turn is Turn.TIME else glyphs.RUNNING
-
-
-def _counts(rows: list[Row]) -> list[str]:
-    # Running and skipped rows are left out if there are none.
-    done = sum(line.done for line in rows)
-    counts = {
-        "progress.count_running": sum(line.running for line in rows),
-        "progress.count_skipped": sum(line.state is State.SKIPPED for line in rows),
-    }
-    return [text("progress.count", done=str(done), all=str(len(rows))), *with_counts(counts)]
-
-
-def _groups(view: ProgressView, *, every_note: bool) -> list[Element]:
-    return [
-        part
-        for title, rows in view.groups
-        for part in (section(title), *(_row(line, every_note=every_note) for line in rows))
-    ]
-
-
-def _row(line: Row, *, every_note: bool) -> Element:
-    right = _right(line)
-    shown = every_note or line.running or line.state in _ASKS
-    below = note(line.note) if line.note and shown else None
-    return row(_mark(line), line.row, said(line.title), below, aside(right) if right else None)
-
-
-def _mark(line: Row) -> Mark:
-    if line.running:
-        return glyphs.RUNNING
-    return glyphs.NOT_YET if line.state is None else glyphs.of_state(line.state, line.waiting_for)
-
-
-def _right(line: Row) -> Text | None:
-    if line.running:
-        return Text("state.running")
-    if line.state is State.WAITING:
-        return Text(
-            "state.waits_person" if glyphs.is_person(line.waiting_for) else "state.waits_time"
-        )
-    if line.right or line.state in {None, State.OK}:
-        return line.right
-    return Text(f"state.{line.state}")
-
-
-def _buttons(view: ProgressView) -> list[Element]:
-    if view.ended:
-        return []
-    on = [
-        submit(text(f"button.{verb}"), verb, main=verb == "look_again", run=view.header.run)
-        for verb in view.buttons
-    ]
-    return [*on, *([cancel(view.header.run, of_run=True)] if view.can_cancel else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +68,7 @@ class Row:
     @property
     def done(self) -> bool:
         """Return whether nothing is left to do for the row's step."""
-        return self.state in _DONE and not self.running
+        return self.state in {State.OK, State.WARNING} and not self.running
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +89,337 @@ class ProgressView:
     problem_code: str = ""
     remedy: Text | None = None
     buttons: tuple[str, ...] = ()
-    can_cancel: bool = True
     resumed: bool = False
-    ended: str = ""
+    failed: bool = False
     waits: Text | None = None
+
+
+def progress(view: ProgressView) -> Card:
+    rows = _groups(view, every_note=True)
+    if size({"rows": rows}) > _ROWS_MOST_BYTES:
+        rows = _groups(view, every_note=False)
+    told = "progress.ended" if view.failed else "progress.goes_on"
+    body = [
+        *problem_box(view.problem, view.problem_code, remedy=view.remedy),
+        *rows,
+        *([small_print(Text("progress.resumed"))] if view.resumed else []),
+        small_print(Text(told, {"run": view.header.run, "at": clock_seconds(view.at)})),
+    ]
+    run_id = view.header.run
+    actions = [
+        submit(text(f"button.{verb}"), verb, main=verb == "look_again", run=run_id)
+        for verb in view.buttons
+    ]
+    actions.append(cancel(run_id, of_run=True))
+    return finished(kicker(view.header), _band(view), body, [] if view.failed else actions)
+
+
+def _band(view: ProgressView) -> Band:
+    calm = "emphasis", glyphs.TIME if view.turn is Turn.TIME else glyphs.RUNNING
+    asks = "accent", glyphs.PERSON
+    look = asks if glyphs.is_person(view.turn) else calm
+    if view.failed:
+        look = "attention", glyphs.WRONG
+    waits = [said(view.waits, **SMALL, spacing="None")] if view.waits else []
+    rows = [line for _, group in view.groups for line in group]
+    # Running and skipped rows are left out if there are none.
+    counts = {
+        "progress.count_running": sum(line.running for line in rows),
+        "progress.count_skipped": sum(line.state is State.SKIPPED for line in rows),
+    }
+    done = text("progress.count", done=str(sum(line.done for line in rows)), all=str(len(rows)))
+    key = "progress.title_failed" if view.failed else "progress.title"
+    title = Text(key, {"counts": ", ".join([done, *with_counts(counts)])})
+    return Band.of(*look, title, run_turn(view.header, view.turn, view.turn_words), *waits)
+
+
+def _groups(view: ProgressView, *, every_note: bool) -> list[Element]:
+    return [
+        part
+        for title, rows in view.groups
+        for part in (section(title), *(_row(line, every_note=every_note) for line in rows))
+    ]
+
+
+def _row(line: Row, *, every_note: bool) -> Element:
+    mark = glyphs.of_state(line.state, line.waiting_for) if line.state else glyphs.NOT_YET
+    right = _right(line)
+    shown = every_note or line.running or line.state in _ASKS
+    below = note(line.note) if line.note and shown else None
+    mark = glyphs.RUNNING if line.running else mark
+    return row(mark, line.row, said(line.title), below, aside(right) if right else None)
+
+
+def _right(line: Row) -> Text | None:
+    if line.running:
+        return Text("state.running")
+    if line.state is State.WAITING:
+        person = glyphs.is_person(line.waiting_for)
+        return Text("state.waits_person" if person else "state.waits_time")
+    if line.right or line.state in {None, State.OK}:
+        return line.right
+    return Text(f"state.{line.state}")
+
+
+@dataclass(frozen=True, slots=True)
+class TestMailView:
+    """State of the test mail (V1 to V3).
+
+    ``subject`` is unique. ``sent_by_bot`` is false if a person is asked to send the mail. Each time
+    is when the mail was seen.
+
+    ``problem`` is what holds up the mail, or the answer if ``of_answer`` is true. ``turn`` is whose
+    turn it is. ``late`` means that nothing else is known.
+    ``asked`` is an agent's address to which nothing could be sent. ``direct`` is true for the copy of
+    an agent, who cannot cancel the run.
+    ``answers`` is true while an agent is to answer the mail.
+    """
+
+    header: Header
+    subject: str
+    sent_by_bot: bool
+    sent_at: datetime | None = None
+    arrived_at: datetime | None = None
+    forwarded_at: datetime | None = None
+    agent_at: datetime | None = None
+    problem: Text | None = None
+    problem_code: str = ""
+    remedy: Text | None = None
+    turn: Turn = Turn.ADMINISTRATOR
+    late: bool = False
+    of_answer: bool = False
+    answered_at: datetime | None = None
+    asked: Asked | None = None
+    direct: bool = False
+    answers: bool = False
+
+    @property
+    def is_to_be_sent(self) -> bool:
+        """Return whether a person is asked to send the mail."""
+        return not self.sent_by_bot and self.sent_at is None
+
+    @property
+    def is_for_agent(self) -> bool:
+        """Return whether the mail was forwarded, and no agent was seen to have it."""
+        return self.forwarded_at is not None and self.agent_at is None
+
+
+def test_mail(view: TestMailView) -> Card:
+    seen = {
+        "V1": view.arrived_at,
+        "M3": view.forwarded_at,
+        "V2": view.agent_at,
+        "V3": view.answered_at,
+    }
+    reached = sum(at is not None for at in seen.values())
+    body = [beside("mail.subject", value_line(view.subject), "80px", "Medium")]
+    if view.is_to_be_sent:
+        warning = said(Text("connect.to_itself", {"mailbox": view.header.mailbox}))
+        body.append(box("warning", glyphs.WARNING, own("mail.from_elsewhere", **BOLD), warning))
+    body.append(section("mail.way"))
+    for place, (name, at) in enumerate(seen.items()):
+        body.append(_station(view, name, at, is_next=place == reached))
+    body += problem_box(view.problem, view.problem_code, remedy=view.remedy)
+    actions, run_id = _main(view), view.header.run
+    if not view.direct:
+        actions.append(cancel(run_id, of_run=True))
+        if view.is_for_agent and not view.problem:
+            title = text("button.ask_agent")
+            typed, opens = ask_someone(title, "ask_agent", run_id, view.asked, who="agent")
+            body, actions = [*body, *typed], [*actions, *opens]
+    return finished(kicker(view.header), _mail_band(view), [*body, *button_rows(actions)])
+
+
+def _mail_band(view: TestMailView) -> Band:
+    if view.is_to_be_sent:
+        words = text("mail.send_turn", mailbox=view.header.mailbox)
+        turn = rich(run(text("turn.anyone"), **BOLD), run(f": {words}"), spacing="Small")
+        return persons_turn(Text("mail.send"), turn)
+    if view.problem:
+        return _stopped(view)
+    title, told = Text("mail.on_its_way"), Text("mail.on_its_way_next")
+    asked: Text | None = None
+    if view.agent_at:
+        title, told = Text("mail.answered"), Text("mail.answered_next")
+        asked = Text("turn_words.answer") if view.answers else None
+    elif view.forwarded_at:
+        title, asked = Text("mail.forwarded"), Text("mail.agent_turn")
+    if asked:
+        return persons_turn(title, run_turn(view.header, Turn.AGENT, asked, direct=view.direct))
+    return Band.calm("emphasis", glyphs.RUNNING, title, told)
+
+
+def _stopped(view: TestMailView) -> Band:
+    if view.late:
+        turn = run_turn(view.header, view.turn, Text("mail.late_turn"))
+        return persons_turn(Text("mail.late"), turn)
+    title, told = "mail.stopped", "mail.stopped_time"
+    if glyphs.is_person(view.turn):
+        told = "mail.stopped_turn"
+    if view.of_answer:
+        title, told = "mail.answer_stopped", "mail.answer_stopped_turn"
+    turn = run_turn(view.header, view.turn, Text(told))
+    return Band.of("attention", glyphs.WRONG, Text(title), turn)
+
+
+def _station(view: TestMailView, name: str, at: datetime | None, *, is_next: bool) -> Element:
+    title = own(f"station.{name.lower()}")
+    if at:
+        return row(glyphs.OK, name, title, right=aside_time(at))
+    asked = view.is_to_be_sent or view.late
+    if not is_next:
+        mark, state = glyphs.NOT_YET, "state.not_yet"
+    elif view.problem and not asked:
+        mark, state = glyphs.WRONG, "state.stops_here"
+    elif asked or name == "V2":
+        mark, state = glyphs.PERSON, "state.waits_person"
+    else:
+        mark, state = glyphs.RUNNING, "state.running"
+    return row(mark, name, title, right=aside(Text(state)))
+
+
+def _main(view: TestMailView) -> list[Element]:
+    # An agent has no button for a problem, because an agent cannot fix it.
+    verb, key = ("agent_has_it", "button.agent_has_it") if view.is_for_agent else ("", "")
+    if view.problem:
+        verb, key = ("", "") if view.direct else ("look_again", "button.look_again")
+    if view.is_to_be_sent:
+        verb, key = "test_sent", "button.sent"
+    return [submit(text(key), verb, main=True, run=view.header.run)] if verb else []
+
+
+@dataclass(frozen=True, slots=True)
+class DoneView:
+    """Data of a channel that works.
+
+    It has every fact with its evidence, when the secret expires, and what to type in an incident.
+    ``watched`` is how often the channel is watched, such as ``15m``; empty if it is not. ``blind`` means
+    that the tenant does not allow automatic checks yet.
+    """
+
+    header: Header
+    at: datetime
+    started: datetime
+    proofs: tuple[Proof, ...]
+    steps: tuple[tuple[str, Text, State], ...]
+    secret_expires: datetime | None
+    changes: int
+    reversible: int
+    profile: Profile
+    approved_by: str
+    skipped: tuple[Text, ...] = ()
+    already: bool = False
+    watched: str = ""
+    blind: bool = False
+
+
+def done(view: DoneView) -> Card:
+    """Return the card: what is proven, what was not checked, and what to know later.
+
+    ``already`` means that nothing had to be changed.
+    """
+    mailbox = view.header.mailbox
+    title = "done.already" if view.already else "done.title"
+    if view.header.kind is RunKind.FIX:
+        title = "done.nothing_to_fix" if view.already else "done.fixed"
+    expires, changes = text("done.expires_unknown"), text("done.changes_none")
+    if view.secret_expires:
+        expires = text("done.expires", day=day(view.secret_expires))
+    if view.changes:
+        counts = {"changes": str(view.changes), "reversible": str(view.reversible)}
+        changes = text("done.changes_made", mailbox=mailbox, **counts)
+    to_know = {
+        "done.automatic": text("done.automatic_blind") if view.blind else "",
+        "watch.kicker": text("watch.is_watched", interval=view.watched) if view.watched else "",
+        "done.secret": expires,
+        "done.changes": changes,
+        "done.permissions": text(f"done.profile_{view.profile}"),
+        "done.run": _run_line(view),
+    }
+    command = rich(run(text("done.check_command", mailbox=mailbox), **MONO), spacing="Small")
+    steps = [
+        (f"{glyphs.of_state(state).glyph}\u00a0{name}", render(words))
+        for name, words, state in view.steps
+    ]
+    check = {"do": "check", "channel": mailbox}
+    actions = [
+        submit(text("button.check_now"), "check", channel=mailbox),
+        *([press(text("button.let_read"), check)] if view.blind else []),
+        *watch_button(mailbox, watched=bool(view.watched)),
+        *([show_card(text("button.every_step"), [facts(steps, "")])] if steps else []),
+    ]
+    body = [
+        *titled(
+            "done.proven",
+            [
+                row(glyphs.OK, proof.row, said(proof.words), right=aside_time(proof.at))
+                for proof in view.proofs
+            ],
+        ),
+        *titled("done.skipped", [marked(glyphs.SKIPPED, said(words)) for words in view.skipped]),
+        section("done.to_know"),
+        facts(((text(key), value) for key, value in to_know.items() if value), "Small"),
+        container("emphasis", own("done.if_mail_stops", **BOLD), command),
+        *button_rows(actions),
+    ]
+    told = turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(view.at)}))
+    band = Band.of("good", glyphs.OK, Text(title, {"mailbox": mailbox}), told)
+    return finished(kicker(view.header), band, body)
+
+
+def _run_line(view: DoneView | UndoneView) -> str:
+    span = lasted(view.at - view.started)
+    if not view.approved_by:
+        return text("done.run_alone", run=view.header.run, span=span)
+    return text("done.run_approved", run=view.header.run, span=span, who=view.approved_by)
+
+
+Line = tuple[str, Text, Text]
+
+
+@dataclass(frozen=True, slots=True)
+class UndoneView:
+    """Result of an undo.
+
+    ``restored`` and ``left_alone`` are (row, object, what was seen). ``binned`` means that the app is in the
+    recycle bin. ``undoes`` is the only run that was reversed, or empty if the channel was disconnected.
+    """
+
+    header: Header
+    at: datetime
+    started: datetime
+    restored: tuple[Line, ...]
+    left_alone: tuple[Line, ...]
+    approved_by: str
+    binned: bool = False
+    undoes: str = ""
+
+
+def undone(view: UndoneView) -> Card:
+    mailbox, gone = view.header.mailbox, bool(view.restored) and not view.undoes
+    done = "undone.title_run" if view.undoes else "undone.title"
+    title = Text(
+        done if view.restored else "undone.nothing", {"mailbox": mailbox, "run": view.undoes}
+    )
+    told = turn_line(Turn.NOBODY, Text("undone.finished", {"at": clock(view.at)}))
+    look = ("good", glyphs.OK) if view.restored else ("emphasis", glyphs.SKIPPED)
+    to_know = {
+        "undone.app": text("undone.binned") if view.binned else "",
+        "watch.kicker": text("undone.unwatched") if gone else "",
+        "done.run": _run_line(view),
+    }
+    asset = marked(glyphs.SKIPPED, said(Text("plan.undo_asset")))
+    body = [
+        *_lines("undone.back", glyphs.OK, view.restored),
+        *_lines("undone.left", glyphs.WARNING, view.left_alone),
+        section("done.to_know"),
+        *([] if view.undoes else [asset]),
+        facts(((text(key), value) for key, value in to_know.items() if value), "Small"),
+    ]
+    again = press(text("button.setup_new"), {"do": "setup", "mailbox_meant": mailbox})
+    band = Band.of(*look, title, told)
+    return finished(kicker(view.header), band, body, [again] if gone else [])
+
+
+def _lines(title: str, mark: Mark, lines: tuple[Line, ...]) -> list[Element]:
+    return titled(title, [row(mark, name, said(what), note(seen)) for name, what, seen in lines])

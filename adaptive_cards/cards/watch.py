@@ -1,17 +1,17 @@
-"""Cards of the watch: an incident, which is edited in place, and the watched channels of a space."""
+"""Cards of the watch: an incident, the watched channels, and the past of a channel."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
+from itertools import groupby
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import button_rows, fit_title, open_url, press
+from adaptive_cards.actions import button_rows, open_url, press
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import (
     Band,
-    answer_line,
     aside,
     count_line,
     kicker_of,
@@ -19,14 +19,13 @@ from adaptive_cards.components import (
     note,
     section,
     small_print,
-    time_since,
     titled,
     turn_line,
 )
-from adaptive_cards.elements import SUBTLE, Element, rich, run, said
+from adaptive_cards.elements import MONO, SUBTLE, Element, rich, run, said
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import plural, render, text
-from adaptive_cards.times import day_clock
+from adaptive_cards.texts import render, text
+from adaptive_cards.times import day_clock, written_date
 from jobs.model import State, Text, Turn, verbatim
 
 _MAILBOXES_MOST = 10
@@ -82,156 +81,173 @@ class IncidentView:
 
 
 def incident(view: IncidentView) -> Card:
-    style, mark = _STYLES[view.look]
     lines = [said(view.cause, spacing="Small")]
-    goes_on = view.look not in {IncidentLook.ENDED, IncidentLook.UNWATCHED}
-    if goes_on:
+    if view.look not in {IncidentLook.ENDED, IncidentLook.UNWATCHED}:
         lines += [said(view.effect, spacing="Small")] if view.effect else []
         lines.append(turn_line(view.turn, view.remedy or verbatim("")))
-    band = Band.of(style, mark, view.title, *lines)
     body = [labeled(view.rows)] if view.rows else []
-    return finished(
-        kicker_of(Text("watch.kicker"), day_clock(view.at)),
-        band,
-        [
-            *body,
-            *_mailboxes(view),
-            *_changes(view),
-            *button_rows(_buttons(view)),
-        ],
-        told=1,
-    )
-
-
-def _mailboxes(view: IncidentView) -> list[Element]:
-    if len(view.mailboxes) == 1:
-        return []
-    shown = [rich(run(each), spacing="Small") for each in view.mailboxes[:_MAILBOXES_MOST]]
-    more = count_line("watch.more_channels", len(view.mailboxes) - len(shown))
-    return [section("watch.channels_section"), *shown, *more]
-
-
-def _changes(view: IncidentView) -> list[Element]:
-    """Return the changes; of many, the first one and the newest."""
+    if len(view.mailboxes) > 1:
+        shown = [rich(run(each), spacing="Small") for each in view.mailboxes[:_MAILBOXES_MOST]]
+        more = count_line("watch.more_channels", len(view.mailboxes) - len(shown))
+        body += [section("watch.channels_section"), *shown, *more]
     changes = view.changes
-    if len(changes) > _CHANGES_MOST:
+    if len(changes) > _CHANGES_MOST:  # the first one and the newest
         changes = (changes[0], *changes[-_CHANGES_MOST + 1 :])
-    if len(changes) <= 1:
-        return []
-    lines = [
-        rich(run(f"{day_clock(at)}  ", **SUBTLE), run(render(words)), spacing="Small")
-        for at, words in changes
-    ]
-    return [section("watch.changes_section"), *lines]
+    if len(changes) > 1:
+        body.append(section("watch.changes_section"))
+        for at, words in changes:
+            moment = run(f"{day_clock(at)}  ", **SUBTLE)
+            body.append(rich(moment, run(render(words)), spacing="Small"))
+    kicker = kicker_of(Text("watch.kicker"), day_clock(view.at))
+    band = Band.of(*_STYLES[view.look], view.title, *lines)
+    return finished(kicker, band, [*body, *button_rows(_buttons(view))])
 
 
 def _buttons(view: IncidentView) -> list[Element]:
+    data = {"do": "check", "channel": view.mailboxes[0]}
+    check = [press(text("button.check_now"), data)] if len(view.mailboxes) == 1 else []
     if view.look is IncidentLook.UNWATCHED:
         return []
     if view.look is IncidentLook.ENDED:
-        return [] if view.direct else _check(view)
+        return [] if view.direct else check
+    key, verb = ("on_it", "watch_on_it") if view.acts else ("not_on_it", "watch_not_on_it")
+    on_it = press(text(f"watch.{key}"), {"do": verb, "card": view.card})
     if view.direct:
-        return [_on_it(view)]
+        return [on_it]
     fix = [press(text(view.fix[0]), view.fix[1], main=True)] if view.fix else []
     page = [open_url(text(view.page[0]), view.page[1])] if view.page else []
-    return [*fix, *page, _on_it(view), *_check(view)]
+    return [*fix, *page, on_it, *check]
 
 
-def _on_it(view: IncidentView) -> Element:
-    key, verb = ("on_it", "watch_on_it") if view.acts else ("not_on_it", "watch_not_on_it")
-    return press(text(f"watch.{key}"), {"do": verb, "card": view.card})
-
-
-def _check(view: IncidentView) -> list[Element]:
-    if len(view.mailboxes) > 1:
-        return []
-    return [press(text("button.check_now"), {"do": "check", "channel": view.mailboxes[0]})]
-
-
-_CHANNELS_MOST = 12
-_UNWATCHED_MOST = 3
-_NAMED_MOST = 8
-_WORST_FIRST = (State.WRONG, State.UNKNOWN, State.WARNING, State.WAITING, State.OK)
+_INCIDENTS_MOST = 5
+_A_LINE = 10
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_NO_MAIL = "·"
+_MARKS = {
+    State.OK: glyphs.OK,
+    State.WRONG: glyphs.WRONG,
+    State.UNKNOWN: glyphs.UNKNOWN,
+    State.SKIPPED: glyphs.NOT_YET,
+}
+"""Glyph and color of a day by its state. SKIPPED is a day on which nobody looked."""
+_NAMES = {
+    State.OK: "well",
+    State.WRONG: "broken",
+    State.UNKNOWN: "blind",
+    State.SKIPPED: "none",
+}
+"""Last parts of the text keys ``history.state_NAME``, by the state of a day."""
 
 
 @dataclass(frozen=True, slots=True)
-class WatchLine:
-    """Watched channel in a list.
+class HistoryDay:
+    """Day of a history: its state and its number of mails.
 
-    ``state`` is WRONG if an incident goes on, UNKNOWN if the watch cannot look, WAITING if it is
-    paused or was never looked at, WARNING if the last look could not say or the watch sees only a
-    part, and otherwise OK.
-    ``looked`` is the time of the last look, or None. ``unseen`` says what the watch cannot see, or is
-    None.
+    The state is OK, WRONG (broken), UNKNOWN (the watch could not look) or SKIPPED (nobody looked).
+    """
+
+    on: date
+    state: State
+    mails: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentLine:
+    """Incident in a list: its time, its cause, and how long it lasted or that it goes on.
+
+    ``state`` is WRONG, or UNKNOWN if the watch could not look.
+    """
+
+    at: datetime
+    cause: Text
+    lasted: Text
+    state: State = State.WRONG
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryView:
+    """History of a channel.
+
+    ``days`` are in order, without a gap. ``title`` is the result in a few words. ``rows`` are (label
+    key, value). ``incidents`` are the newest first. ``page`` is (address, end) of the link to the
+    page with everything. ``watched`` is false if nobody watches the channel now. ``unseen`` says what
+    the newest looks could not see, or is None.
     """
 
     mailbox: str
+    at: datetime
+    title: Text
     state: State
-    words: Text
-    looked: datetime | None = None
+    days: tuple[HistoryDay, ...]
+    rows: tuple[tuple[str, Text], ...]
+    incidents: tuple[IncidentLine, ...]
+    page: tuple[str, datetime]
+    watched: bool = True
     unseen: Text | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WatchListView:
-    """Watched channels of a space, and those of its channels that nobody watches.
-
-    ``quiet`` are the hours without reminders, or empty.
-    """
-
-    lines: tuple[WatchLine, ...]
-    unwatched: tuple[str, ...]
-    at: datetime
-    quiet: str = ""
+_HISTORY_STYLES = {State.OK: "good", State.WRONG: "attention"}
 
 
-def watch_list(view: WatchListView) -> Card:
-    """Return the card, with the worst channels first; at most twelve are shown."""
-    lines = sorted(view.lines, key=lambda line: _WORST_FIRST.index(line.state))
-    unwatched = [rich(run(each), spacing="Small") for each in view.unwatched[:_NAMED_MOST]]
-    quiet = small_print(Text("watch.quiet_line", {"hours": view.quiet}))
-    body = [
-        *(_row(line, view.at) for line in lines[:_CHANNELS_MOST]),
-        *count_line("watch.more_channels", len(lines) - _CHANNELS_MOST),
-        *titled("watch.unwatched_section", unwatched),
-        *([quiet] if view.quiet else []),
-        *button_rows(_list_buttons(view)),
-    ]
-    return finished(kicker_of(Text("watch.kicker"), day_clock(view.at)), _band(view), body)
-
-
-def _band(view: WatchListView) -> Band:
-    if not view.lines:
-        return Band.of(
-            "emphasis", glyphs.NOT_YET, Text("watch.none"), said(Text("watch.how"), spacing="Small")
+def history(view: HistoryView) -> Card:
+    """Return the card; at most five incidents are on it, and the page has all of them."""
+    unseen = [said(view.unseen, spacing="Small")] if view.unseen else []
+    style = _HISTORY_STYLES.get(view.state, "emphasis")
+    band = Band.of(style, _MARKS[view.state], view.title, *unseen)
+    address, until = view.page
+    incidents = [
+        glyphs.marked(
+            _MARKS[each.state],
+            rich(run(day_clock(each.at))),
+            note(each.cause),
+            right=aside(each.lasted),
         )
-    bad = sum(line.state is State.WRONG for line in view.lines)
-    values = {"all": str(len(view.lines))}
-    if bad:
-        title = verbatim(plural("watch.list_broken", bad, **values))
-        line = answer_line(Text("watch.list_broken_words"))
-        return Band.of("attention", glyphs.WRONG, title, line)
-    if partly := sum(line.unseen is not None for line in view.lines):
-        title = verbatim(plural("watch.list_partly", partly, **values))
-        words = (said(Text("watch.list_partly_words"), spacing="Small"),)
-        return Band.of("accent", glyphs.WARNING, title, *words)
-    title = verbatim(plural("watch.list_well", len(view.lines)))
-    return Band.of("good", glyphs.OK, title, said(Text("watch.list_words")))
-
-
-def _row(line: WatchLine, at: datetime) -> Element:
-    told = filter(None, (line.unseen, line.words))
-    named = [rich(run(line.mailbox)), *map(note, told)]
-    age = aside(verbatim(time_since(line.looked, at))) if line.looked else None
-    mark = glyphs.TIME if line.state is State.WAITING else glyphs.of_state(line.state)
-    return glyphs.marked(mark, *named, right=age)
-
-
-def _list_buttons(view: WatchListView) -> list[Element]:
-    watch = [
-        press(fit_title("watch.add_one", each), {"do": "watch", "channel": each})
-        for each in view.unwatched[:_UNWATCHED_MOST]
+        for each in view.incidents[:_INCIDENTS_MOST]
     ]
-    unseen = next((line.mailbox for line in view.lines if line.unseen is not None), "")
-    more = [press(text("watch.see_more"), {"do": "check", "channel": unseen})] if unseen else []
-    return [*watch, *more]
+    body = [
+        *_row_of_days(view.days),
+        labeled(view.rows),
+        *titled("history.incidents", incidents),
+        *count_line("history.more_incidents", len(view.incidents) - _INCIDENTS_MOST),
+        small_print(Text("history.link_words", {"until": day_clock(until)})),
+    ]
+    data = {"do": "check", "channel": view.mailbox}
+    check, see = press(text("button.check_now"), data), press(text("watch.see_more"), data)
+    watch = press(text("watch.add_button"), data | {"do": "watch"})
+    actions = [see] if view.unseen else []
+    actions += [open_url(text("history.page_button"), address)] if address else []
+    actions.append(check if view.watched else watch)
+    kicker = kicker_of(Text("history.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    return finished(kicker, band, body, actions)
+
+
+def _row_of_days(days: tuple[HistoryDay, ...]) -> list[Element]:
+    # The glyphs are in groups of ten, between which a narrow card breaks the line. Runs of equal
+    # days are in one color.
+    marks = [
+        run("".join(_spaced(place, _MARKS[state].glyph) for place, _ in some), **MONO, **look)
+        for state, some in groupby(enumerate(days), key=lambda each: each[1].state)
+        for look in (_MARKS[state].look,)
+    ]
+    most = max((each.mails for each in days), default=0)
+    values = {"first": written_date(days[0].on), "last": written_date(days[-1].on)}
+    legend = "  ".join(
+        f"{_MARKS[state].glyph} {text(f'history.state_{name}')}" for state, name in _NAMES.items()
+    )
+    lines = [rich(*marks, spacing="Medium"), rich(run(legend, **SUBTLE), spacing="None")]
+    if not most:
+        return [*lines, note(Text("history.days_line", values))]
+    mails = "".join(_spaced(place, _block(each, most)) for place, each in enumerate(days))
+    words = note(Text("history.mails_line", {"most": str(most), **values}))
+    return [*lines, rich(run(mails, **MONO), spacing="Small"), words]
+
+
+def _spaced(number: int, glyph: str) -> str:
+    return f" {glyph}" if number and number % _A_LINE == 0 else glyph
+
+
+def _block(day: HistoryDay, most: int) -> str:
+    """Return a block as high as the day's share of the largest day."""
+    if not day.mails:
+        return glyphs.UNKNOWN.glyph if day.state is State.UNKNOWN else _NO_MAIL
+    return _BLOCKS[min(len(_BLOCKS) - 1, day.mails * len(_BLOCKS) // (most + 1))]

@@ -1,6 +1,10 @@
-"""Actions of the card buttons.
+"""Actions of the card buttons, and the checks that every button of a run makes first.
 
 Every module in this package has a mapping ``ACTIONS`` from a button's verb to a function.
+
+A run must exist and must not have ended, and the person must be a participant. Only one press on a
+run is carried out at a time. Each press is carried out once, although its event is handled again if
+the worker dies.
 """
 
 from __future__ import annotations
@@ -8,9 +12,19 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from functools import cache
+from dataclasses import replace
+from functools import cache, wraps
 
-from bot.chat.context import ChatContext
+from redis.exceptions import LockError
+
+from bot.chat.context import ChatContext, RefusedError
+from bot.chat.permissions import AccessPolicy
+from jobs.channel.form import LONGEST, InvalidInputError
+from jobs.clock import now
+from jobs.model import Text
+from jobs.runs.event_log import distrust
+from jobs.runs.run import Event, ForeignRunError, Kind, Run, RunEndedError
+from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 Action = Callable[[ChatContext, dict[str, str]], None]
 
@@ -21,8 +35,125 @@ def actions() -> dict[str, Action]:
         importlib.import_module(f"{__name__}.{found.name}")
         for found in pkgutil.iter_modules(__path__)
     ]
-    return {
-        verb: action
-        for module in modules
-        for verb, action in getattr(module, "ACTIONS", {}).items()
-    }
+    return {verb: refusing(action) for module in modules for verb, action in module.ACTIONS.items()}
+
+
+def refusing(action: Action) -> Action:
+    @wraps(action)
+    def act(ctx: ChatContext, inputs: dict[str, str]) -> None:
+        try:
+            action(ctx, inputs)
+        except RefusedError as refused:
+            ctx.refuse(refused.words, title=refused.title, then=refused.then)
+
+    return act
+
+
+OnRun = Callable[[ChatContext, dict[str, str], Run], None]
+LONGEST_S = 15.0
+"""Seconds that a press on a run waits for an earlier press; after that its event is retried."""
+
+
+def on_run(answer: OnRun) -> Action:
+    """Wrap ``answer`` so that it needs a run that has not ended and a participant of that run."""
+    return _checked(
+        answer,
+        lambda ctx, run: AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(
+            ctx.person, run
+        ),
+    )
+
+
+def to_cancel(answer: OnRun) -> Action:
+    """Wrap ``answer`` so that it needs a run that has not ended, and a person who may cancel it.
+
+    If the event of the press is handled again, ``answer`` does what is left to do.
+    """
+    return _checked(
+        answer,
+        lambda ctx, run: AccessPolicy(ctx.services.bot, ctx.services.webex).may_cancel(
+            ctx.person, run
+        ),
+        again=answer,
+    )
+
+
+def for_everybody(answer: OnRun) -> Action:
+    """Wrap ``answer`` so that everybody in the run's own space may press the button.
+
+    In that space even an agent and the mailbox user may press it. Outside that space the person
+    must be a participant, or an agent or the mailbox user who was asked 1:1.
+    """
+
+    def is_concerned(ctx: ChatContext, run: Run) -> bool:
+        access = AccessPolicy(ctx.services.bot, ctx.services.webex)
+        asked = access.is_participant(ctx.person, run) or access.was_asked(ctx.person, run)
+        return ctx.room == run.origin.room or asked
+
+    return _checked(answer, is_concerned)
+
+
+def _go_on(ctx: ChatContext, _: dict[str, str], run: Run) -> None:
+    ctx.services.record(run.id)
+
+
+def _checked(
+    answer: OnRun, may: Callable[[ChatContext, Run], bool], again: OnRun = _go_on
+) -> Action:
+    """Wrap ``answer`` so that it needs an open run and a person who ``may`` press the button.
+
+    ``again`` handles a press that the run has recorded already. Every other press on the run is
+    kept away: otherwise two at the same time would both see the old state and both count.
+    """
+
+    @wraps(answer)
+    def checked(ctx: ChatContext, inputs: dict[str, str]) -> None:
+        store = ctx.services.store
+        try:
+            run = store.load(inputs.get("run", ""))
+        except ForeignRunError:
+            raise RefusedError(Text("turn_words.foreign_event", {"event": "1"})) from None
+        except LookupError:
+            raise RefusedError(Text("refused.unknown")) from None
+        name = LockName(LockKind.PRESS, run.id)
+        with renewed_lock(ctx.services.redis, name, LONGEST_S, wait_s=LONGEST_S + 1) as held:
+            if held is None:
+                raise LockError("another press on the run takes long")
+            run = store.refresh(run)
+            if ctx.action_id in run.requests:
+                again(ctx, inputs, run)
+                return
+            if run.ended:
+                raise RefusedError(distrust(run) or Text("refused.over"))
+            if not may(ctx, run):
+                raise RefusedError(Text("refused.not_part"), "refused.button", "next_part")
+            try:
+                answer(ctx, inputs, run)
+            except RunEndedError:
+                raise RefusedError(Text("refused.over")) from None
+
+    return checked
+
+
+def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
+    finish(ctx, run, answered(ctx, question, value))
+
+
+def refused_input(ctx: ChatContext, question: str, typed: str, wrong: InvalidInputError) -> Event:
+    """Return the event of an address that is not accepted, which the cards show with the reason."""
+    data = {"question": question, "cause": wrong.fault, "code": typed[:LONGEST]}
+    return Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
+
+
+def answered(ctx: ChatContext, question: str, value: str) -> Event:
+    data = {"question": question, "value": value}
+    return Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data)
+
+
+def finish(ctx: ChatContext, run: Run, *events: Event) -> None:
+    """Save all events of a press together, and continue the run.
+
+    The last event has the id of the press.
+    """
+    *earlier, last = events
+    ctx.services.record(run.id, *earlier, replace(last, request=ctx.action_id))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from adaptive_cards.cards.verdict.findings import DAYS
+from adaptive_cards.cards.findings import DAYS
 from adaptive_cards.texts import listed
-from bot.actions._guard import answered, finish, for_everybody, on_run, record
+from bot.actions import answered, finish, for_everybody, on_run, record
 from bot.cards.presenters.plan import made_by_hand
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, RefusedError
 from bot.chat.permissions import AccessPolicy
 from bot.commands import check
 from jobs.channel.connect_hosts import foreign_hosts, unconfirmed_hosts
@@ -21,8 +21,7 @@ from jobs.next_action import blocking_steps
 from jobs.redact import without_secrets
 from jobs.runs import accepted
 from jobs.runs.accepted import Accepted
-from jobs.runs.plan import FOREIGN_HOSTS, addresses
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import FOREIGN_HOSTS, Event, Kind, Run, addresses
 
 
 @on_run
@@ -38,12 +37,11 @@ def approve_tenant(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 @on_run
 def confirm_hosts(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The press approves nothing yet. The confirmation counts for these hosts only.
-    if not _may_approve(ctx, inputs, run):
-        return
+    _require_approver(ctx, run)
+    _require_current(inputs, run)
     hosts = unconfirmed_hosts(run, ctx.services.settings.connect_hosts)
     if not hosts:
-        ctx.refuse(Text("refused.twice"), title="refused.nothing")
-        return
+        raise RefusedError(Text("refused.twice"))
     record(ctx, run, FOREIGN_HOSTS, " ".join(hosts))
 
 
@@ -52,8 +50,7 @@ def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # Nothing is approved in the new plan. The smaller profile can also resolve a plan that is
     # blocked.
     if run.has_begun or not _in_force(inputs, run):
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
-        return
+        raise RefusedError(Text("refused.old"))
     channel = replace(run.channel, profile=Profile.LEAST)
     finish(ctx, run, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel))
 
@@ -61,72 +58,52 @@ def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 @on_run
 def adopt(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The run then makes a new plan in which nothing is approved.
-    if not _current(ctx, inputs, run):
-        return
-    if run.has_begun or not _offers_app(run, inputs.get("app", "")):
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
-        return
+    _require_current(inputs, run)
+    app = inputs.get("app", "")
+    if run.has_begun or not app or app != made_by_hand(run):
+        raise RefusedError(Text("refused.old"))
     looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
-    finish(ctx, run, looks, answered(ctx, ADOPT, inputs["app"]))
+    finish(ctx, run, looks, answered(ctx, ADOPT, app))
 
 
 @for_everybody
 def accept(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The cause must be one that this check has found. A new check then shows it as a note.
     cause, why = inputs.get("cause", ""), " ".join(inputs.get("why", "").split())[:LONGEST]
-    if not _is_approver(ctx, run):
-        return
+    _require_approver(ctx, run)
     if not why or inputs.get("days") not in DAYS or run.brief.discover:
-        ctx.refuse(Text("refused.no_reason"), title="refused.nothing")
-        return
+        raise RefusedError(Text("refused.no_reason"))
     if cause not in {each.cause for each in run.findings.values() if each.cause}:
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
-        return
+        raise RefusedError(Text("refused.old"))
     until = now() + timedelta(days=int(inputs["days"]))
     given = Accepted(until, without_secrets(why), ctx.person.email)
     accepted.accept(ctx.services.store, run, cause, given)
     check.begin(ctx, run.channel.mailbox)
 
 
-def _offers_app(run: Run, app: str) -> bool:
-    return bool(app) and app == made_by_hand(run)
-
-
 def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -> None:
-    if not _may_approve(ctx, inputs, run):
-        return
+    _require_approver(ctx, run)
+    _require_current(inputs, run)
     if scope in run.approvals:
-        ctx.refuse(Text("refused.twice"), title="refused.nothing")
-        return
+        raise RefusedError(Text("refused.twice"))
     if hosts := unconfirmed_hosts(run, ctx.services.settings.connect_hosts):
-        told = Text("refused.unconfirmed", {"hosts": listed(hosts)})
-        ctx.refuse(told, title="refused.nothing")
-        return
+        raise RefusedError(Text("refused.unconfirmed", {"hosts": listed(hosts)}))
     foreign = foreign_hosts(run, ctx.services.settings.connect_hosts)
     data = {"plan": inputs["plan"], "scope": str(scope)} | addresses(run.channel)
     data |= {FOREIGN_HOSTS: " ".join(foreign)} if foreign else {}
     finish(ctx, run, Event(Kind.APPROVED, now(), by=ctx.person.email, data=data))
 
 
-def _may_approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> bool:
-    return _is_approver(ctx, run) and _current(ctx, inputs, run)
-
-
-def _is_approver(ctx: ChatContext, run: Run) -> bool:
-    may = AccessPolicy(ctx.services.bot, ctx.services.webex).may_approve(ctx.person, run)
-    if not may:
+def _require_approver(ctx: ChatContext, run: Run) -> None:
+    if not AccessPolicy(ctx.services.bot, ctx.services.webex).may_approve(ctx.person, run):
         who = ", ".join(ctx.services.bot.approvers) or run.requester.email
         key = "refused.not_approver_direct" if ctx.direct else "refused.not_approver"
-        ctx.refuse(Text(key, {"who": who}), title="refused.button")
-    return may
+        raise RefusedError(Text(key, {"who": who}), "refused.button")
 
 
-def _current(ctx: ChatContext, inputs: dict[str, str], run: Run) -> bool:
-    # If the answer is no, the press is refused as outdated.
-    current = _in_force(inputs, run) and (run.has_begun or not blocking_steps(run))
-    if not current:
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
-    return current
+def _require_current(inputs: dict[str, str], run: Run) -> None:
+    if not _in_force(inputs, run) or (blocking_steps(run) and not run.has_begun):
+        raise RefusedError(Text("refused.old"))
 
 
 def _in_force(inputs: dict[str, str], run: Run) -> bool:

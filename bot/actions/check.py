@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.actions._guard import finish, for_everybody
+from bot.actions import finish, for_everybody
 from bot.chat import offers
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, RefusedError
 from bot.chat.parsing import argument_of
 from bot.chat.permissions import visible_channels
 from bot.commands import check, commands, fix, language
@@ -39,22 +39,17 @@ def run_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """
     command = commands().get(inputs.get("command", ""))
     if command is None:  # none of the bot's own cards sends this
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
-        return
+        raise RefusedError(Text("refused.old"))
     command.run(ctx, argument_of(inputs.get("argument", "")))
-
-
-def _choose(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    language.choose(ctx, inputs.get("language", ""))
 
 
 @for_everybody
 def answered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     try:
-        given = {question: _read(run, question, inputs) for question in open_questions(run)}
+        read = {APP: _app, FORWARDING: _forwarding}
+        given = {question: read[question](run, inputs) for question in open_questions(run)}
     except InvalidInputError as wrong:
-        ctx.refuse(wrong.reason, title="refused.nothing")
-        return
+        raise RefusedError(wrong.reason) from None
     _go_on(ctx, run, given)
 
 
@@ -72,24 +67,14 @@ def keep(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     elif is_kept:
         elsewhere(ctx, run.channel.mailbox)
     else:
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
+        raise RefusedError(Text("refused.old"))
 
 
 def _go_on(ctx: ChatContext, run: Run, given: dict[str, str]) -> None:
     events = answers_to(run, given, ctx.person.email)
     if not events:
-        ctx.refuse(Text("refused.twice"), title="refused.nothing")
-        return
+        raise RefusedError(Text("refused.twice"))
     finish(ctx, run, *events)
-
-
-def _read(run: Run, question: str, inputs: dict[str, str]) -> str:
-    """Return the value that the person gave for a question.
-
-    Raises:
-        InvalidInputError: the value cannot be read.
-    """
-    return {APP: _app, FORWARDING: _forwarding}[question](run, inputs)
 
 
 def _app(run: Run, inputs: dict[str, str]) -> str:
@@ -111,7 +96,7 @@ ACTIONS = {
     "check": check_again,
     "fix": start_fix,
     "run_command": run_command,
-    "language": _choose,
+    "language": lambda ctx, inputs: language.choose(ctx, inputs.get("language", "")),
     "discovered": answered,
     "discovered_without": without,
     "keep": keep,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from bot.actions._guard import answered, finish, for_everybody, on_run, record
+from bot.actions import OnRun, answered, finish, for_everybody, on_run, record, refused_input
 from bot.cards import delivery
-from bot.cards.presenters import proof, rehearsal, sign_in
-from bot.cards.presenters._common import thread_and_person
-from bot.cards.presenters.card_state import slot_of
-from bot.chat.context import ChatContext
-from bot.chat.recipients import resolve_recipient
-from jobs.channel.form import LONGEST, InvalidInputError
+from bot.cards.presenters import connect_form, progress, questions
+from bot.cards.presenters.card_state import slot_of, thread_and_person
+from bot.chat.audience import resolve_recipient
+from bot.chat.context import ChatContext, RefusedError
+from jobs.channel.form import InvalidInputError
 from jobs.clock import now
 from jobs.model import Finding, State, Text
 from jobs.runs.run import Event, Kind, Run
@@ -18,23 +17,25 @@ from jobs.storage.vault import Sealed
 
 @on_run
 def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    _ask(ctx, inputs, run, "administrator", waits=sign_in.waits_for_sign_in(run))
+    _ask(ctx, inputs, run, "administrator", waits=questions.waits_for_administrator(run))
 
 
 @on_run
 def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    _ask(ctx, inputs, run, "consent_administrator", waits=sign_in.waits_for_consent(run))
+    _ask(ctx, inputs, run, "consent_administrator", waits=questions.waits_for_consent(run))
 
 
 @for_everybody
 def ask_mailbox_user(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    _ask(ctx, inputs, run, rehearsal.MAILBOX_USER, waits=rehearsal.waits_for_sign_in(run))
+    _ask(
+        ctx, inputs, run, connect_form.MAILBOX_USER, waits=connect_form.waits_for_mailbox_user(run)
+    )
 
 
 @for_everybody
 def ask_agent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     waits = run.state_of("test_mail") is State.OK and not run.settled("agent_has_it")
-    _ask(ctx, inputs, run, proof.AGENT, waits=waits)
+    _ask(ctx, inputs, run, progress.AGENT, waits=waits)
 
 
 @on_run
@@ -50,10 +51,8 @@ def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Drop a sign-in that is stuck, and ask for the sign-in of another person."""
-    if not sign_in.another_may(run):
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
-        return
+    if not questions.another_may(run):
+        raise RefusedError(Text("refused.old"))
     ctx.services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))
     finish(ctx, run, Event(Kind.SIGNED_OUT, now(), by=ctx.person.email))
 
@@ -66,11 +65,6 @@ def look_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 @on_run
-def token_saved(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    record(ctx, run, "token_saved", "yes")
-
-
-@on_run
 def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # A channel must be saved before it is registered, so this also records that the token was
     # saved. A test mail that was sent before is sent once more, because Webex Connect has dropped
@@ -79,49 +73,27 @@ def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     if not run.answer("token_saved") and not run.settled("token"):
         events.append(answered(ctx, "token_saved", "yes"))
     if run.change_applied("test_mail") and not run.settled("agent_has_it"):
-        events.append(_unsent(run))
+        # the test mail is sent once more, with the same subject
+        facts = {"subject": run.fact("subject")}
+        unseen = Finding("test_mail", State.WRONG, Text("seen.not_sent"), facts=facts)
+        events.append(Event(Kind.FOUND, now(), step=unseen.step, finding=unseen))
     finish(ctx, run, *events, answered(ctx, "registered", "yes"))
 
 
-def _unsent(run: Run) -> Event:
-    """Return the event after which the test mail is sent once more, with the same subject."""
-    facts = {"subject": run.fact("subject")}
-    unseen = Finding("test_mail", State.WRONG, Text("seen.not_sent"), facts=facts)
-    return Event(Kind.FOUND, now(), step=unseen.step, finding=unseen)
-
-
-@for_everybody
-def test_sent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    record(ctx, run, "test_sent", "yes")
-
-
-@for_everybody
-def agent_has_it(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    record(ctx, run, "agent_has_it", "yes")
+def _says(question: str) -> OnRun:
+    return lambda ctx, _, run: record(ctx, run, question, "yes")
 
 
 def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, *, waits: bool) -> None:
-    if waits:
-        _send(ctx, inputs, run, question)
-    else:
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
-
-
-def _send(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str) -> None:
+    if not waits:
+        raise RefusedError(Text("refused.old"))
     # If the address is not accepted, the cards show the reason next to the typed text. If the
     # address is accepted, the card in the thread says to whom and when the card was sent.
     typed = inputs.get("administrator", "").strip()
     try:
         address = resolve_recipient(ctx, typed)
     except InvalidInputError as wrong:
-        data = {
-            "question": question,
-            "cause": wrong.fault,
-            "code": typed[:LONGEST],
-        }
-        ctx.services.store.append(
-            run.id, Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
-        )
+        ctx.services.store.append(run.id, refused_input(ctx, question, typed, wrong))
         ctx.services.cards.request(run.id)
         return
     delivery.repost(ctx.services, run.id, slot_of(address))
@@ -130,12 +102,13 @@ def _send(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str) -> 
 
 @on_run
 def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    # If the current plan contains a client secret, its approval covers the new one. Otherwise the
-    # run makes a new plan first.
+    # Nobody may have the secret: the bot has deleted it, and it was not used. If the current plan
+    # contains a client secret, its approval covers the new one. Otherwise the run makes a new plan
+    # first.
     key_id = run.fact("key_id")
-    if not key_id or not _is_lost(ctx, run):
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
-        return
+    used = run.answer("token_saved") or run.settled("token")
+    if not key_id or used or ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)):
+        raise RefusedError(Text("refused.old"))
     lost = ",".join(filter(None, (run.answer("new_secret"), key_id)))
     gone = Finding("client_secret", State.WRONG, seen=Text("seen.secret_lost"))
     events = [
@@ -148,12 +121,6 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     finish(ctx, run, *events)
 
 
-def _is_lost(ctx: ChatContext, run: Run) -> bool:
-    """Return whether nobody has the secret: the bot has deleted it, and it was not used."""
-    used = run.answer("token_saved") or run.settled("token")
-    return not used and not ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
-
-
 ACTIONS = {
     "ask_administrator": ask_administrator,
     "ask_consent": ask_consent,
@@ -162,9 +129,9 @@ ACTIONS = {
     "consent_again": consent_again,
     "sign_in_other": sign_in_other,
     "look_again": look_again,
-    "token_saved": token_saved,
+    "token_saved": on_run(_says("token_saved")),
     "registered": registered,
-    "test_sent": test_sent,
-    "agent_has_it": agent_has_it,
+    "test_sent": for_everybody(_says("test_sent")),
+    "agent_has_it": for_everybody(_says("agent_has_it")),
     "new_secret": new_secret,
 }

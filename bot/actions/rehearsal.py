@@ -6,16 +6,16 @@ from dataclasses import replace
 
 from adaptive_cards import explanation
 from adaptive_cards.cards.connect_form import ERROR_MOST
-from bot.actions._guard import answered, finish, for_everybody, record
-from bot.cards.presenters.rehearsal import MAILBOX_USER
-from bot.chat.context import ChatContext
+from bot.actions import answered, finish, for_everybody, record, refused_input
+from bot.cards.presenters.connect_form import MAILBOX_USER
+from bot.chat.audience import resolve_recipient
+from bot.chat.context import ChatContext, RefusedError
 from bot.chat.explanation import as_view
-from bot.chat.recipients import resolve_recipient
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
-from jobs.channel.form import LONGEST, InvalidInputError
+from jobs.channel.form import InvalidInputError
 from jobs.channel.mailbox import login_of
 from jobs.clock import now
 from jobs.mail.smtp_login import REFUSED
@@ -33,18 +33,14 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     events = []
     refused = run.problems.get("mailbox_sign_in")
     if refused is not None and refused.cause == Cause.OWN_SECRET_REFUSED:
-        events.append(_drop_own_secret(ctx, run))
+        ctx.services.vault.drop(Sealed.REHEARSAL_SECRET.of(run.id))
+        mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
+        gone = Finding("check_secret", State.WRONG, Reason.ABSENT.text(), reason=Reason.ABSENT)
+        events.append(Event(Kind.FOUND, now(), step=gone.step, finding=gone))
     for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):
         ctx.services.vault.drop(left.of(run.id))
     events += _ask_mailbox_user(ctx, run)
     finish(ctx, run, *events, answered(ctx, "rehearse", "yes"))
-
-
-def _drop_own_secret(ctx: ChatContext, run: Run) -> Event:
-    ctx.services.vault.drop(Sealed.REHEARSAL_SECRET.of(run.id))
-    mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
-    gone = Finding("check_secret", State.WRONG, Reason.ABSENT.text(), reason=Reason.ABSENT)
-    return Event(Kind.FOUND, now(), step=gone.step, finding=gone)
 
 
 def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
@@ -53,15 +49,10 @@ def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
     login = login_of(run) or run.fact("upn")
     if not login or run.answer(MAILBOX_USER) or MAILBOX_USER in run.problems:
         return []
-    return [_mailbox_user(ctx, login)]
-
-
-def _mailbox_user(ctx: ChatContext, login: str) -> Event:
     try:
-        return answered(ctx, MAILBOX_USER, resolve_recipient(ctx, login, greets=False))
+        return [answered(ctx, MAILBOX_USER, resolve_recipient(ctx, login, greets=False))]
     except InvalidInputError as wrong:
-        data = {"question": MAILBOX_USER, "cause": wrong.fault, "code": login[:LONGEST]}
-        return Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
+        return [refused_input(ctx, MAILBOX_USER, login, wrong)]
 
 
 @for_everybody
@@ -69,8 +60,7 @@ def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The step ``unused_secret`` removes the bot's own secret at Microsoft.
     reason = " ".join(inputs.get("skip_reason", "").split())[:LONGEST_REASON]
     if not reason:
-        ctx.refuse(Text("notice.reason_needed"), title="refused.nothing")
-        return
+        raise RefusedError(Text("notice.reason_needed"))
     if "rehearsal" in steps_of(run):
         mailbox_login.close(ctx.services.vault, run.id)
         mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
@@ -81,31 +71,26 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
     # The error was seen in Webex Connect's form, so a bare code counts as one of Webex Connect.
     told = inputs.get("error_text", "")
     reading = read(told, Place.FORM, cut=len(told) >= ERROR_MOST)
-    causes = tuple(replace(each, cause=_in_run(ctx, inputs, each.cause)) for each in reading.causes)
-    if causes:
-        _note_failure(ctx, inputs, causes[0].cause)
-    ctx.say(explanation(as_view(reading._replace(causes=causes), now(), within=True)))
-
-
-def _note_failure(ctx: ChatContext, inputs: dict[str, str], cause: str) -> None:
-    # Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
     run = _run_of_theirs(ctx, inputs)
-    if run is not None and _lacks_token(run):
-        record(ctx, run, TOKEN_FAILED, cause)
+    # A bare 5.7.3 of a shared mailbox most probably means a wrong user name: eight of the known
+    # reports say so (platforms/microsoft.md 2.6).
+    shared = run is not None and bool(run.fact("shared"))
+    causes = tuple(
+        replace(each, cause=Cause.FORM_USERNAME_SHARED)
+        if shared and each.cause == REFUSED
+        else each
+        for each in reading.causes
+    )
+    # Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
+    if causes and run and _lacks_token(run):
+        record(ctx, run, TOKEN_FAILED, causes[0].cause)
+    ctx.say(explanation(as_view(reading._replace(causes=causes), now(), within=True)))
 
 
 def _lacks_token(run: Run) -> bool:
     open_setup = run.kind is RunKind.SETUP and not run.ended
     untried = "mailbox_fields" in run.findings and not rehearses(run)
     return open_setup and untried and not run.settled("token")
-
-
-def _in_run(ctx: ChatContext, inputs: dict[str, str], cause: str) -> str:
-    # A bare 5.7.3 of a shared mailbox most probably means a wrong user name: eight of the known
-    # reports say so (platforms/microsoft.md 2.6).
-    run = _run_of_theirs(ctx, inputs)
-    shared = run is not None and bool(run.fact("shared"))
-    return Cause.FORM_USERNAME_SHARED if shared and cause == REFUSED else cause
 
 
 def _run_of_theirs(ctx: ChatContext, inputs: dict[str, str]) -> Run | None:

@@ -14,14 +14,14 @@ import structlog
 
 from adaptive_cards import search, tac
 from adaptive_cards.card import Card
+from adaptive_cards.cards.notice import TacView
 from adaptive_cards.cards.search import SearchView
-from adaptive_cards.cards.tac import TacView
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import remedy_pasted, render, text
 from bot.actions.tac import known_secrets, mine
 from bot.cards.presenters import verdict
 from bot.chat import preferences
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, RefusedError
 from bot.chat.explanation import as_view
 from bot.commands.tac import KEPT_S, Case, opened, save, where
 from bot.commands.tac import run as open_tac
@@ -30,7 +30,7 @@ from bot.webex.errors import WebexBadRequestError, WebexError, WebexNotFoundErro
 from jobs.access import app_access
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
-from jobs.checks import check
+from jobs.checks import check, reading
 from jobs.checks.fix_context import verdict_of
 from jobs.checks.gaps import gaps
 from jobs.clock import now
@@ -41,7 +41,7 @@ from jobs.probes.watch_mail import WatchMailProbe
 from jobs.redact import Redactor
 from jobs.runs.run import Run
 from jobs.storage import codec, keys
-from jobs.watch.test_mail import MailText, deliver
+from jobs.watch.look import MailText, deliver
 
 SPEAKS = {
     "unread": Place.ENTRA,
@@ -93,8 +93,6 @@ def begin(ctx: ChatContext, inputs: dict[str, str]) -> None:
 def look_on(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """Read what was pasted, or go on to the next place if nothing was."""
     case = mine(ctx)
-    if case is None:
-        return
     told, pasted = None, inputs.get("seen_text", "").strip()
     if inputs.get("place") == case.place:  # else an earlier press has gone on already
         if pasted:
@@ -111,11 +109,8 @@ def look_on(ctx: ChatContext, inputs: dict[str, str]) -> None:
 def send_mail(ctx: ChatContext, _inputs: dict[str, str]) -> None:
     """Send a test mail now, unless somebody sent one a moment ago, and have it followed."""
     case, services = mine(ctx), ctx.services
-    if case is None:
-        return
     if not _sends(services, case.mailbox) or case.place != "mail":
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
-        return
+        raise RefusedError(Text("refused.old"))
     redis, mailbox = services.redis, case.mailbox
     if watch_mail.claim(redis, f"asked:{mailbox}", MAIL_EVERY):
         words = MailText(text("watch.mail_subject"), text("search.mail_body", mailbox=mailbox))
@@ -212,12 +207,12 @@ def _view(
 
 def _with_check(services: Services, view: SearchView, last: Run) -> SearchView:
     """Return the view with what the newest check says of its place, and with its cause if any."""
-    steps, found = check.steps_of(last), check.findings_of(last)
-    names = [name for name in STEPS.get(view.place, ()) if name in found]
-    causes = [found[name].cause for name in verdict_of(last).causes]
+    seen = reading.read(last)
+    names = [name for name in STEPS.get(view.place, ()) if name in seen.found]
+    causes = [seen.found[name].cause for name in seen.verdict.causes]
     return replace(
         view,
-        lines=verdict.lines(steps, found, names),
+        lines=verdict.lines(seen, names),
         told=view.told or next(map(_words, filter(None, causes)), None),
         sign_in_url=verdict.sign_in_url(last, services) if view.place == "unread" else "",
     )

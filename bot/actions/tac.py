@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 from adaptive_cards import tac_file
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.tac import TacFileView
+from adaptive_cards.cards.notice import NoticeView, TacFileView
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import render, text
+from bot.actions import refusing
 from bot.chat import offers, permissions
-from bot.chat.attached_files import NotAcceptedError, first_file
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, NotAcceptedError, RefusedError, first_file
 from bot.commands.tac import KEPT_S, Case, asked, screenshot_name
 from bot.services import Services
 from bot.webex.client import Message
@@ -46,93 +44,77 @@ def keep_screenshot(ctx: ChatContext, message: Message) -> None:
     Raises:
         WebexError: Webex is unavailable or still scans the file. The event is retried.
     """
-    case = mine(ctx)
-    if case is None:
-        return
-    try:
-        content = first_file(ctx, message, LARGEST).content
-    except NotAcceptedError as refused:
-        reason = refused.reason if refused.reason in _REASONS else "unread"
-        ctx.refuse(Text(f"tac.refused.{reason}"), title="refused.nothing")
-        return
-    _keep(ctx, case, content)
+    refusing(lambda ctx, _: _keep(ctx, message))(ctx, {})
 
 
 def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     case = mine(ctx)
-    if case is None:
-        return
-    if case.mailbox != inputs.get("channel"):
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
-    elif case.mailbox not in permissions.visible_channels(ctx):
-        ctx.refuse(offers.unknown_words(ctx), title="refused.nothing")
-    else:
-        _make(ctx, case, [inputs.get(name, "").strip() for name in FIELDS])
-
-
-def _make(ctx: ChatContext, case: Case, typed: list[str]) -> None:
     mailbox = case.mailbox
+    if mailbox != inputs.get("channel"):
+        raise RefusedError(Text("refused.old"))
+    if mailbox not in permissions.visible_channels(ctx):
+        raise RefusedError(offers.unknown_words(ctx))
     redactor = Redactor(known_secrets(ctx.services, mailbox))
-    resource_id, transaction_id, seen = map(redactor.text, typed)
+    resource_id, transaction_id, seen = (
+        redactor.text(inputs.get(name, "").strip()) for name in FIELDS
+    )
     told = Report(ctx.asker, resource_id, transaction_id, seen, case.notes)
     store = ctx.services.store
     record, last = store.channels.record(mailbox), store.last_check(mailbox)
+    ending, _, content = (ctx.services.vault.get(screenshot_name(ctx)) or "").partition(":")
     matter = TacCase(
         channel=record.channel if record else Channel(mailbox),
         reported=told,
         at=now(),
         setup=_past(ctx, record.run) if record else None,
         check=_past(ctx, last.id) if last else None,
-        picture=_picture(ctx),
+        picture=Screenshot(ending, base64.b64decode(content)) if content else None,
     )
     with drawn_for(DEFAULT):  # Cisco TAC reads English and UTC, whatever the space has chosen
         made = bundle(matter, _spoken, redactor)
-    send = partial(
-        ctx.services.messenger.send_file,
+    ctx.services.messenger.send_file(
         room_id=ctx.room,
         parent_id=ctx.thread,
         text=text("tac.posted", name=made.name),
+        name=made.name,
+        content_type=TYPE,
+        content=made.content,
     )
-    send(name=made.name, content_type=TYPE, content=made.content)
     ids = {"resource_id": resource_id, "transaction_id": transaction_id}
     checked = matter.check is not None
-    ctx.say(
-        tac_file(
-            TacFileView(
-                mailbox, made.name, made.files, matter.at, checked=checked, direct=ctx.direct, **ids
-            )
-        )
+    view = TacFileView(
+        mailbox,
+        made.name,
+        made.files,
+        matter.at,
+        checked=checked,
+        **ids,
     )
+    ctx.say(tac_file(view))
 
 
-def mine(ctx: ChatContext) -> Case | None:
+def mine(ctx: ChatContext) -> Case:
     case = asked(ctx)
-    if case is not None and case.person == ctx.person.id:
-        return case
-    ctx.refuse(
-        Text("tac.refused.not_yours" if case else "tac.refused.over"), title="refused.nothing"
-    )
-    return None
+    if case is None or case.person != ctx.person.id:
+        raise RefusedError(Text("tac.refused.not_yours" if case else "tac.refused.over"))
+    return case
 
 
-def _keep(ctx: ChatContext, case: Case, content: bytes) -> None:
+def _keep(ctx: ChatContext, message: Message) -> None:
+    case = mine(ctx)
+    try:
+        content = first_file(ctx, message, LARGEST).content
+    except NotAcceptedError as refused:
+        reason = refused.reason if refused.reason in _REASONS else "unread"
+        raise RefusedError(Text(f"tac.refused.{reason}")) from None
     # The file name and the content type from the sender are not trusted.
     ending = next((ending for head, ending in HEADS.items() if content.startswith(head)), "")
     if not ending:
-        ctx.refuse(Text("tac.refused.no_image"), title="refused.nothing")
-        return
-    ctx.services.vault.put(
-        screenshot_name(ctx), f"{ending}:{base64.b64encode(content).decode()}", KEPT_S
-    )
-    title = Text("tac.took_title", {"mailbox": case.mailbox})
-    ctx.notify(
-        NoticeView(Text("tac.took_kicker"), title, Text("tac.took_words"), glyph="✓", at=now())
-    )
-
-
-def _picture(ctx: ChatContext) -> Screenshot | None:
-    ending, _, content = (ctx.services.vault.get(screenshot_name(ctx)) or "").partition(":")
-    return Screenshot(ending, base64.b64decode(content)) if content else None
+        raise RefusedError(Text("tac.refused.no_image"))
+    kept = f"{ending}:{base64.b64encode(content).decode()}"
+    ctx.services.vault.put(screenshot_name(ctx), kept, KEPT_S)
+    kicker, title = Text("tac.took_kicker"), Text("tac.took_title", {"mailbox": case.mailbox})
+    ctx.notify(NoticeView(kicker, title, Text("tac.took_words"), glyph="✓", at=now()))
 
 
 def _past(ctx: ChatContext, run_id: str) -> RunHistory | None:
@@ -164,13 +146,12 @@ def known_secrets(services: Services, mailbox: str) -> list[str]:
 
 
 def _tokens(cache: str) -> list[str]:
-    kinds = _objects(json.loads(cache).values())
-    entries = _objects(entry for kind in kinds for entry in kind.values())
+    def objects(values: Iterable[Any]) -> list[dict[str, Any]]:
+        return [value for value in values if isinstance(value, dict)]
+
+    kinds = objects(json.loads(cache).values())
+    entries = objects(entry for kind in kinds for entry in kind.values())
     return [str(entry["secret"]) for entry in entries if "secret" in entry]
-
-
-def _objects(values: Iterable[Any]) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)]
 
 
 ACTIONS = {"tac": make_file}

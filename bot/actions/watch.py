@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from adaptive_cards import offer
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.offer import OFFERS_MOST, Offer, OfferView
+from adaptive_cards.cards.notice import OFFERS_MOST, NoticeView, Offer, OfferView
+from bot.actions import Action
 from bot.cards.presenters.watch import fixable
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, RefusedError
 from bot.chat.permissions import AccessPolicy, visible_channels
 from bot.commands import fix, watch
 from bot.webex.errors import WebexAnswerError
@@ -17,53 +18,31 @@ from jobs.model import Text
 from jobs.watch.model import Incident, IncidentCard
 
 
-def _watch(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    watch.run(ctx, inputs.get("channel", ""))
-
-
-def _off(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    watch.run(ctx, f"{inputs.get('channel', '')} off")
-
-
-def _list(ctx: ChatContext, _inputs: dict[str, str]) -> None:
-    watch.listed(ctx)
-
-
-def _on_it(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    open_ones = _open_ones(ctx, inputs)
+def _act(ctx: ChatContext, inputs: dict[str, str], *, on_it: bool) -> None:
+    # Everybody who may press "I'm on it" may take it back, because the person who pressed it may be
+    # away.
+    incidents, open_ones = ctx.services.watching.incidents, _open_ones(ctx, inputs)
     for each in open_ones:
-        ctx.services.watching.incidents.take_on(each.id, ctx.person.email, now())
-    _draw(ctx, open_ones)
-
-
-def _not_on_it(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    # Everybody who may press "I'm on it" may press this button too, because the person who pressed
-    # "I'm on it" may be away.
-    open_ones = _open_ones(ctx, inputs)
-    for each in open_ones:
-        ctx.services.watching.incidents.release(each.id)
-    _draw(ctx, open_ones)
+        if on_it:
+            incidents.take_on(each.id, ctx.person.email, now())
+        else:
+            incidents.release(each.id)
+    for card_id in {name for each in open_ones for name in each.cards}:
+        ctx.services.cards.request(card_id)
 
 
 def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[Incident]:
     incidents = ctx.services.watching.incidents
     card = incidents.card(inputs.get("card", ""))
     if card is None:
-        ctx.refuse(Text("watch.card_gone"), title="refused.nothing")
-        return []
+        raise RefusedError(Text("watch.card_gone"))
     shown = incidents.of_card(card.id)
     if not _may_act(ctx, card, shown):
-        ctx.refuse(Text("watch.not_here"), title="refused.button")
-        return []
+        raise RefusedError(Text("watch.not_here"), "refused.button")
     open_ones = [each for each in shown if each.is_open]
     if not open_ones:
         ctx.notify(NoticeView(watch.KICKER, Text("watch.over"), Text("watch.over_words"), at=now()))
     return open_ones
-
-
-def _draw(ctx: ChatContext, changed: list[Incident]) -> None:
-    for card_id in {name for each in changed for name in each.cards}:
-        ctx.services.cards.request(card_id)
 
 
 def _fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
@@ -110,24 +89,16 @@ def _begin_fix(ctx: ChatContext, incident: Incident) -> None:
     if mailbox in visible_channels(ctx):
         fix.run(ctx, mailbox)
         return
-    there = _in_its_space(ctx, mailbox)
+    watched = ctx.services.watching.channels.load(mailbox)
+    # The rules are those of a command that is typed in the channel's own space: the person is a
+    # member, and nobody else in the space is an outsider.
+    may = watched is not None and not watched.direct and _may_command(ctx, watched.room)
+    there = replace(ctx, room=watched.room, direct=False, thread="") if watched and may else None
     title = Text("watch.fix_there" if there else "watch.fix_not_there", {"mailbox": mailbox})
     words = Text("watch.fix_there_words" if there else "watch.fix_not_there_words")
     if there is not None:
         fix.run(there, mailbox)
     ctx.notify(NoticeView(watch.KICKER, title, words, at=now()))
-
-
-def _in_its_space(ctx: ChatContext, mailbox: str) -> ChatContext | None:
-    """Return the context of the channel's own space; None if the person may not use the bot there.
-
-    The rules are those of a command that is typed there: the person is a member, and nobody else in
-    the space is an outsider.
-    """
-    watched = ctx.services.watching.channels.load(mailbox)
-    if watched is None or watched.direct or not _may_command(ctx, watched.room):
-        return None
-    return replace(ctx, room=watched.room, direct=False, thread="")
 
 
 def _may_command(ctx: ChatContext, room: str) -> bool:
@@ -144,24 +115,17 @@ def _may_command(ctx: ChatContext, room: str) -> bool:
 def _may_act(ctx: ChatContext, card: IncidentCard, shown: tuple[Incident, ...]) -> bool:
     # Everybody may in the card's own space, and so may people to whom the card was sent 1:1 or who
     # may see one of the channels here.
-    known = set(visible_channels(ctx))
-    return (
-        ctx.room == card.room
-        or _was_told(ctx, shown)
-        or any(each.mailbox in known for each in shown)
-    )
-
-
-def _was_told(ctx: ChatContext, shown: tuple[Incident, ...]) -> bool:
     told = {name for each in shown for name in each.told}
-    return ctx.direct and not told.isdisjoint(ctx.person.emails)
+    was_told = ctx.direct and not told.isdisjoint(ctx.person.emails)
+    mailboxes = {each.mailbox for each in shown}
+    return ctx.room == card.room or was_told or not mailboxes.isdisjoint(visible_channels(ctx))
 
 
-ACTIONS = {
-    "watch": _watch,
-    "watch_off": _off,
-    "watch_list": _list,
-    "watch_on_it": _on_it,
-    "watch_not_on_it": _not_on_it,
+ACTIONS: dict[str, Action] = {
+    "watch": lambda ctx, inputs: watch.run(ctx, inputs.get("channel", "")),
+    "watch_off": lambda ctx, inputs: watch.run(ctx, f"{inputs.get('channel', '')} off"),
+    "watch_list": lambda ctx, _: watch.listed(ctx),
+    "watch_on_it": partial(_act, on_it=True),
+    "watch_not_on_it": partial(_act, on_it=False),
     "watch_fix": _fix,
 }

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adaptive_cards import Card
-from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.cards.notice import Offer, OfferView
 from bot.cards.notices import end_title
 from bot.cards.presenters.card_state import (
     CHOICE,
     DesiredCard,
     PostedCard,
+    keep_card,
     last_look,
     posted_cards,
-    protected,
     was_posted,
 )
 from bot.chat.context import ChatContext
@@ -24,7 +24,6 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.run import Run
-from jobs.storage import keys
 
 KICKER = Text("notice.cancel_kicker")
 
@@ -58,7 +57,7 @@ def mark_posted(services: Services, card: tuple[str, str], message: str, room: s
     """Record that Webex accepted the card for which :func:`shows` returned this."""
     slot, shown = f"{CHOICE}{message}", PostedCard(message, room, "", "", now())
     for each in card[1].rpartition(":")[2].split(","):
-        services.redis.hset(keys.cards(each), slot, protected(services, each, slot, shown))
+        keep_card(services, each, slot, shown)
 
 
 def is_choice(services: Services, run_id: str, message: str) -> bool:

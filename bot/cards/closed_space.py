@@ -20,9 +20,9 @@ from bot.cards.presenters.card_state import (
     DesiredCard,
     PostedCard,
     desired_card,
+    keep_card,
     last_look,
     posted_card,
-    protected,
     slot_of,
 )
 from bot.chat import preferences
@@ -64,7 +64,7 @@ def tell_requester(services: Services, run: Run, status: int, lasted_s: float) -
         services.redis.delete(told)
         return
     shown = PostedCard(sent.id, sent.room_id, SLOT, _request_key(run), now())
-    services.redis.hset(keys.cards(run.id), SLOT, protected(services, run.id, SLOT, shown))
+    keep_card(services, run.id, SLOT, shown)
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
-from redis.client import Pipeline
+from redis import Redis
 
 from adaptive_cards import Card
 from bot.cards.presenters.card_state import (
@@ -29,6 +29,7 @@ from bot.cards.presenters.card_state import (
     DesiredCard,
     PostedCard,
     earlier_slot,
+    keep_card,
     posted_card,
     posted_cards,
     protected,
@@ -88,17 +89,12 @@ def save_unconfirmed(
         services.redis.hset(keys.cards(run_id), unconfirmed_field(slot), codec.dump(post))
 
 
-def may_be_posted(error: WebexError) -> bool:
-    """Return whether Webex may show a card although the request to post it failed."""
-    return passes(error) and error.accepted
-
-
 def begin_post(
     services: Services, run: Run, wanted: DesiredCard, card: PostedCard, posts: int
 ) -> UnconfirmedPost:
     """Note a card that is posted now, if its room can be read later; return the note."""
     post = UnconfirmedPost(posts, now())
-    if _is_direct(run, wanted):
+    if wanted.to != THREAD or run.origin.direct:
         named = run.id in json.dumps(wanted.card.content)
         post = replace(post, card=card, text=_mark(wanted.card.text), names_run=named)
         save_unconfirmed(services, run.id, wanted.slot, post)
@@ -110,38 +106,29 @@ def find_unconfirmed(
 ) -> PostedCard | None:
     """Return the card with its message if Webex shows it, or else None.
 
-    The result is None as well if the bot cannot read the room.
+    The result is None as well if the bot cannot read the room. Without this search a request whose
+    answer was lost would ask a person 1:1 for ever, although it is over.
 
     Raises:
         WebexError: Webex is unavailable, and nothing was posted.
     """
-    if post.card is None or not _is_direct(run, wanted):
+    if post.card is None:
         return None
-    try:
-        found = _message_of(services, run, wanted, post)
-    except WebexError as error:
-        if not passes(error):
-            return None
-        error.accepted = False
-        raise
-    return replace(post.card, message=found.id, room=found.room_id) if found else None
-
-
-def _message_of(
-    services: Services, run: Run, wanted: DesiredCard, post: UnconfirmedPost
-) -> Message | None:
-    """Return the message that the post made and that none of the run's known cards has, or None."""
     known = {each.message for each in posted_cards(services, run.id).values()}
-    newest = (each for each in _newest(services, run, wanted) if each.id not in known)
-    alike = (each for each in newest if _mark(each.text) == post.text)
-    own = (each for each in alike if is_own(each, services.me.id, post.at))
-    return next((each for each in own if _is_of_run(services, run, post, each)), None)
-
-
-def _is_of_run(services: Services, run: Run, post: UnconfirmedPost, message: Message) -> bool:
-    # The message itself is read, because a list of 1:1 messages does not show their cards.
-    whole = message if message.card else services.webex.message(message.id, fresh=False)
-    return not post.names_run or may_be_of_run(whole, run.id)
+    try:
+        for each in _newest(services, run, wanted):
+            alike = each.id not in known and _mark(each.text) == post.text
+            if not alike or not is_own(each, services.me.id, post.at):
+                continue
+            # A list of 1:1 messages does not show their cards.
+            whole = each if each.card else services.webex.message(each.id, fresh=False)
+            if not post.names_run or may_be_of_run(whole, run.id):
+                return replace(post.card, message=each.id, room=each.room_id)
+    except WebexError as error:
+        if passes(error):
+            error.accepted = False
+            raise
+    return None
 
 
 def _newest(services: Services, run: Run, wanted: DesiredCard) -> tuple[Message, ...]:
@@ -150,10 +137,6 @@ def _newest(services: Services, run: Run, wanted: DesiredCard) -> tuple[Message,
     if wanted.to == run.requester.email:
         return services.webex.latest_of_person(person_id=run.requester.id)
     return services.webex.latest_of_person(email=wanted.to)
-
-
-def _is_direct(run: Run, wanted: DesiredCard) -> bool:
-    return wanted.to != THREAD or run.origin.direct
 
 
 def _mark(text: str) -> str:
@@ -190,7 +173,7 @@ def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
     shown = posted_card(services, run.id, wanted.slot)
     if is_up_to_date(wanted, shown):
         return 0
-    if wanted.to == "thread" and not audience.may_read(services, run):
+    if wanted.to == THREAD and not audience.may_read(services, run):
         return audience.HELD_S
     return _post(services, run, wanted) if shown is None else _update(services, run, wanted, shown)
 
@@ -202,43 +185,30 @@ def is_up_to_date(wanted: DesiredCard, shown: PostedCard | None) -> bool:
 def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
     urgent = _must_not_wait(wanted, shown)
     minor = not (urgent or wanted.retires)
-    if minor and not (shown.minor < MINOR_MOST and _has_edit_left(wanted, shown)):
+    # The last edit that Webex allows is reserved for the final state.
+    has_edit = shown.edits < (EDITS if wanted.final else EDITS - 1)
+    if minor and not (shown.minor < MINOR_MOST and has_edit):
         return _skip_update(services, run, wanted, shown)
-    if (wait := _pause_s(services, run, wanted, shown, urgent=urgent)) > 0:
+    if urgent:
+        at_once = wanted.final or (wanted.first_at_once and shown.edits == 0)
+        calm = wanted.prompt == "" and not at_once
+        wait = _calm_s(services, run, wanted) if calm else 0
+    else:
+        pause = timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
+        due = shown.at + (MIN_EDIT_INTERVAL if wanted.retires else pause)
+        wait = (due - now()).total_seconds()
+    if wait > 0:
         return wait
-    if _has_edit_left(wanted, shown):
+    if has_edit:
         return _edit(services, run, wanted, replace(shown, minor=shown.minor + minor))
     return _post_news(services, run, wanted, shown)
 
 
-def _pause_s(
-    services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, *, urgent: bool
-) -> float:
-    """Return the seconds for which the update still has to wait, or 0 or less if it is due."""
-    if urgent:
-        at_once = wanted.final or (wanted.first_at_once and shown.edits == 0)
-        calm = wanted.prompt == "" and not at_once
-        return _calm_s(services, run, wanted) if calm else 0
-    minor = timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
-    interval = MIN_EDIT_INTERVAL if wanted.retires else minor
-    return (shown.at + interval - now()).total_seconds()
-
-
 def _calm_s(services: Services, run: Run, wanted: DesiredCard) -> float:
     """Return the seconds for which an update that asks nobody for anything still waits."""
-    field = _calm_field(wanted.slot)
-    services.redis.hsetnx(keys.cards(run.id), field, str(now().timestamp()))
-    since = float(services.redis.hget(keys.cards(run.id), field) or 0)
-    return since + CALM_S - now().timestamp()
-
-
-def _calm_field(slot: str) -> str:
-    return f"{slot}:calm"
-
-
-def _has_edit_left(wanted: DesiredCard, shown: PostedCard) -> bool:
-    # The last edit that Webex allows is reserved for the final state.
-    return shown.edits < (EDITS if wanted.final else EDITS - 1)
+    cards, field = keys.cards(run.id), f"{wanted.slot}:calm"
+    services.redis.hsetnx(cards, field, str(now().timestamp()))
+    return float(services.redis.hget(cards, field) or 0) + CALM_S - now().timestamp()
 
 
 def mark_posted(services: Services, run_id: str, message: str, room: str) -> None:
@@ -253,17 +223,17 @@ def repost(services: Services, run_id: str, slot: str) -> None:
     shown = posted_card(services, run_id, slot)
     with services.redis.pipeline() as pipe:
         _set_aside(services, pipe, run_id, to, shown)
-        pipe.hdel(keys.cards(run_id), slot, unconfirmed_field(slot), _calm_field(slot))
+        pipe.hdel(keys.cards(run_id), slot, unconfirmed_field(slot), f"{slot}:calm")
         pipe.execute()
 
 
 def _set_aside(
-    services: Services, pipe: Pipeline, run_id: str, to: str, shown: PostedCard | None
+    services: Services, redis: Redis, run_id: str, to: str, shown: PostedCard | None
 ) -> None:
     """Keep a message that a newer one replaces, if Webex still allows an edit of it."""
     if shown is not None and shown.edits < EDITS:
         slot = earlier_slot(to, shown.message)
-        pipe.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
+        redis.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
 
 
 def _post(
@@ -289,9 +259,7 @@ def _post(
         # What replaces a card that Webex never allowed to be edited counts as not editable either.
         edits = NO_EDITS if shown and shown.never_edited else 0
         posted = _send(services, run, wanted, edits, doubt)
-    with services.redis.pipeline() as pipe:
-        _set_aside(services, pipe, run.id, wanted.to, shown)
-        pipe.execute()
+    _set_aside(services, services.redis, run.id, wanted.to, shown)
     _save(services, run.id, wanted.slot, posted)
     if shown is not None or not is_up_to_date(wanted, posted):
         services.cards.request(run.id)
@@ -315,20 +283,17 @@ def _send(
     try:
         message, room = _send_to(services, run, wanted)
     except WebexError as error:
-        if not passes(error):
-            _note_refusal(services, run, wanted, error)
-        lost = may_be_posted(error)
+        field, cards = refused_field(wanted.slot), keys.cards(run.id)
+        # After the first refusal the cards are drawn again, because another card may have to
+        # report it.
+        refused = wanted.to != THREAD and not passes(error)
+        if refused and services.redis.hset(cards, field, error.tracking_id):
+            services.cards.request(run.id)
+        lost = passes(error) and error.accepted
         kept = replace(begun, posts=begun.posts + 1) if lost else doubt
         save_unconfirmed(services, run.id, wanted.slot, kept)
         raise
     return replace(card, message=message, room=room)
-
-
-def _note_refusal(services: Services, run: Run, wanted: DesiredCard, error: WebexError) -> None:
-    # After the first refusal the cards are drawn again, because another card may have to report it.
-    field = refused_field(wanted.slot)
-    if wanted.to != "thread" and services.redis.hset(keys.cards(run.id), field, error.tracking_id):
-        services.cards.request(run.id)
 
 
 def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedCard:
@@ -338,14 +303,12 @@ def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedC
 
 
 def _send_to(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
-    if wanted.to != "thread":
+    if wanted.to != THREAD:
         posted = send_direct(services, run, wanted.to, wanted.card)
         return posted.id, posted.room_id
-    content, text = wanted.card.content, wanted.card.text
-    room = run.origin.room
-    return services.messenger.send(
-        room_id=room, text=text, card=content, parent_id=run.origin.thread
-    ).id, room
+    card, room, thread = wanted.card, run.origin.room, run.origin.thread
+    send = services.messenger.send
+    return send(room_id=room, text=card.text, card=card.content, parent_id=thread).id, room
 
 
 def send_direct(services: Services, run: Run, to: str, card: Card) -> Message:
@@ -376,37 +339,24 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
     counted = replace(shown, edits=shown.edits + 1, tried=True)
     try:
         room = shown.room or services.webex.message(shown.message, fresh=False).room_id
-        _note(services, run.id, wanted.slot, counted)
+        keep_card(services, run.id, wanted.slot, counted)
         services.messenger.edit(shown.message, room, wanted.card.text, wanted.card.content)
     except WebexError as error:
-        if _edit_is_refused(error) and not _is_elsewhere(services, shown, error):
+        refused = isinstance(error, WebexAnswerError) and error.status in EDIT_REFUSED
+        if refused and not _is_elsewhere(services, shown, error):
             log.info(
                 "card not editable", run=run.id, slot=wanted.slot, tracking_id=error.tracking_id
             )
             return _post_instead(services, run, wanted, shown, error)
-        if not _edit_counts(error, shown):
-            _note(services, run.id, wanted.slot, shown)
+        # A failed edit counts if Webex may have made it. An error answer to a second try does not
+        # count again, and a refusal never counts.
+        again = isinstance(error, WebexAnswerError) and shown.tried
+        if refused or again or not error.accepted:
+            keep_card(services, run.id, wanted.slot, shown)
         raise
     edited = _posted(wanted, shown.message, room, counted.edits)
     _save(services, run.id, wanted.slot, replace(edited, minor=shown.minor))
     return 0
-
-
-def _edit_is_refused(error: WebexError) -> bool:
-    """Return whether Webex has refused an edit, and so will refuse the message's later edits."""
-    return isinstance(error, WebexAnswerError) and error.status in EDIT_REFUSED
-
-
-def _edit_counts(error: WebexError, shown: PostedCard) -> bool:
-    # A failed edit counts if Webex may have made it. An error answer to a second try does not count
-    # again, and a refusal never counts.
-    again = isinstance(error, WebexAnswerError) and shown.tried
-    return error.accepted and not (again or _edit_is_refused(error))
-
-
-def _note(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
-    """Save the state of the card, but keep its unconfirmed and refused markers."""
-    services.redis.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
 
 
 def _is_elsewhere(services: Services, shown: PostedCard, error: WebexError) -> bool:
@@ -437,17 +387,14 @@ def _post_instead(
     try:
         return _post_news(services, run, wanted, refused)
     except WebexBadRequestError:
-        _note(services, run.id, wanted.slot, shown)
+        keep_card(services, run.id, wanted.slot, shown)
         raise
 
 
 def _post_news(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
-    """Post a card that cannot be edited as a new message if the update is urgent, else skip it."""
-    return (
-        _post(services, run, wanted, shown)
-        if _must_not_wait(wanted, shown)
-        else _skip_update(services, run, wanted, shown)
-    )
+    if _must_not_wait(wanted, shown):
+        return _post(services, run, wanted, shown)
+    return _skip_update(services, run, wanted, shown)
 
 
 def _skip_update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
@@ -471,7 +418,7 @@ def _save(services: Services, run_id: str, slot: str, shown: PostedCard) -> None
     """Save the state of the card as confirmed, and clear its unconfirmed and refused markers."""
     with services.redis.pipeline() as pipe:
         pipe.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
-        pipe.hdel(keys.cards(run_id), unconfirmed_field(slot), _calm_field(slot))
+        pipe.hdel(keys.cards(run_id), unconfirmed_field(slot), f"{slot}:calm")
         pipe.hdel(keys.cards(run_id), refused_field(slot))
         *_, was_refused = pipe.execute()
     if was_refused:

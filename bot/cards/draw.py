@@ -17,18 +17,7 @@ from itertools import chain
 from adaptive_cards.locale import Locale, drawn_for
 from bot.cards import choices, closed_space, delivery, incidents, put_off, superseded
 from bot.cards.living import earlier_cards, living_cards
-from bot.cards.presenters import (
-    bulk_check,
-    connect_form,
-    ended,
-    intake,
-    plan,
-    proof,
-    rehearsal,
-    sign_in,
-    verdict,
-)
-from bot.cards.presenters import progress as steps
+from bot.cards.presenters import connect_form, lists, plan, progress, questions, verdict
 from bot.cards.presenters.card_state import DesiredCard, posted_card
 from bot.chat import preferences
 from bot.services import Services
@@ -41,22 +30,22 @@ from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 Presenter = Callable[[Run, Services], list[DesiredCard]]
 PRESENTERS: tuple[Presenter, ...] = (
-    intake.cards,
-    sign_in.cards,
+    questions.intake_cards,
+    questions.sign_in_cards,
     plan.cards,
-    intake.delegate_cards,
-    steps.cards,
-    sign_in.consent_cards,
+    questions.delegate_cards,
+    progress.progress_cards,
+    questions.consent_cards,
     connect_form.cards,
-    rehearsal.cards,
-    proof.cards,
-    ended.undone_cards,
-    ended.cards,
+    connect_form.rehearsal_cards,
+    progress.proof_cards,
+    progress.undone_cards,
+    progress.ended_cards,
 )
 """Presenters in the order of drawing."""
 LOOKS: dict[RunKind, tuple[Presenter, ...]] = {
     RunKind.CHECK: (verdict.cards,),
-    RunKind.BULK_CHECK: (bulk_check.cards,),
+    RunKind.BULK_CHECK: (lists.cards,),
 }
 BUSY_S = paced(1.0)
 LOCK_S = 15.0
@@ -122,8 +111,12 @@ def _deliver(
 ) -> float:
     """Show the cards; return the seconds until something must be drawn again, or 0."""
     queues = _queues(services, run, cards)
+
+    def show(queue: list[DesiredCard]) -> list[float]:
+        return [_show(services, run, held, card) for card in queue]
+
     with ThreadPoolExecutor(max(len(queues), 1), "draw") as pool:
-        waits = chain.from_iterable(pool.map(partial(_shown, services, run, held), queues))
+        waits = chain.from_iterable(pool.map(show, queues))
         return min(filter(None, (*waits, wait_s)), default=0.0)
 
 
@@ -159,12 +152,6 @@ def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list
         else:
             edits.append([card])
     return [*edits, *new.values()]
-
-
-def _shown(
-    services: Services, run: Run, held: RenewedLock, cards: list[DesiredCard]
-) -> list[float]:
-    return [_show(services, run, held, card) for card in cards]
 
 
 def _show(services: Services, run: Run, held: RenewedLock, card: DesiredCard) -> float:

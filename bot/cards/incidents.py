@@ -11,14 +11,12 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
-from itertools import chain
 
 from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import render
 from bot.cards import superseded
 from bot.cards.living import earlier_cards
-from bot.cards.presenters import watch as presenter
+from bot.cards.presenters import watch
 from bot.cards.presenters.card_state import DesiredCard, posted_card, posted_cards
 from bot.chat import preferences
 from bot.chat.preferences import THREAD
@@ -26,11 +24,10 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, RunKind
 from jobs.runs.fold import fold
-from jobs.runs.origin import Origin
-from jobs.runs.run import Run, RunGoneError, opening
+from jobs.runs.run import Origin, Run, RunGoneError, opening
 from jobs.storage import keys
-from jobs.watch.incident_store import KEPT
 from jobs.watch.model import Incident, IncidentCard, Sight
+from jobs.watch.store import KEPT
 
 NOTIFY_AFTER = timedelta(minutes=15)
 """Time without a response to an incident after which the people of the watch are told 1:1."""
@@ -61,7 +58,7 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
         return None
     at = now()
     services.redis.expire(keys.cards(card_id), KEPT)
-    living = posted_card(services, card_id, presenter.SLOT)
+    living = posted_card(services, card_id, watch.SLOT)
     run = _run_of(card, shown[0], living.message if living else "")
     locale = preferences.locale_of_card(services, run, THREAD)
     quiet_until = preferences.quiet_until(services, card.room, locale, at)
@@ -71,7 +68,7 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
         return Drawing(run, cards, POSTED_SOON_S)
     with drawn_for(locale):
         told = _is_told_by_run(services, card, shown)
-        cards += presenter.news_cards(card, shown, at, told=told)
+        cards += watch.news_cards(card, shown, at, told=told)
         cards += _reminders(services, card, shown, at, quiet_until)
     return Drawing(run, cards, _wait_s(services, shown, at, quiet_until))
 
@@ -102,7 +99,7 @@ def _living(
     record = services.channels.record(shown[0].mailbox)
     channel = record.channel if record else None
     cards: list[DesiredCard] = []
-    one = presenter.is_of_one_mailbox(card, shown)
+    one = watch.is_of_one_mailbox(card, shown)
     if one:
         superseded.note(services, superseded.of_incident(card, shown[-1], ""))
     # A card that only counts channels is in its space alone.
@@ -113,8 +110,8 @@ def _living(
     )
     for place in places:
         with drawn_for(preferences.locale_of_card(services, run, place)):
-            drawn = [presenter.living_card(card, shown, at, channel, place)]
-            cause = render(presenter.cause_of(shown[-1]))
+            drawn = [watch.living_card(card, shown, at, channel, place)]
+            cause = render(watch.cause_of(shown[-1]))
             speaker = superseded.of_incident(card, shown[-1], cause)
             cards += superseded.applied(services, speaker, drawn) if one else drawn
     return cards
@@ -126,7 +123,12 @@ def _escalated(
     people = _untold(services, incident)
     if not people or at < incident.confirmed + NOTIFY_AFTER or quiet_until is not None:
         return incident
-    tell = partial(_with_notified_people, people=people)
+
+    def tell(known: Incident) -> Incident | None:
+        if not _needs_somebody(known) or set(people) <= set(known.told):
+            return None
+        return replace(known, told=tuple(dict.fromkeys((*known.told, *people))))
+
     return services.watching.incidents.change(incident.id, tell) or incident
 
 
@@ -138,14 +140,7 @@ def _untold(services: Services, incident: Incident) -> tuple[str, ...]:
 
 
 def _needs_somebody(incident: Incident) -> bool:
-    """Return whether the incident goes on and nobody acts on it."""
     return incident.is_open and not incident.acting
-
-
-def _with_notified_people(incident: Incident, people: tuple[str, ...]) -> Incident | None:
-    if not _needs_somebody(incident) or set(people) <= set(incident.told):
-        return None
-    return replace(incident, told=tuple(dict.fromkeys((*incident.told, *people))))
 
 
 def _reminders(
@@ -155,39 +150,23 @@ def _reminders(
     at: datetime,
     quiet_until: datetime | None,
 ) -> list[DesiredCard]:
-    first = _waits_for_somebody(card, shown)
-    if first is None:
-        posted = posted_cards(services, card.id)
-        given = [slot for slot in posted if slot.startswith(presenter.NOBODY)]
-        return [presenter.reminder_over(slot, shown) for slot in given]
-    if quiet_until is not None:
-        return []
-    due = bisect_right(REMINDERS, at - first.confirmed)
-    return [presenter.reminder_card(card, [first], due - 1)] if due else []
-
-
-def _waits_for_somebody(card: IncidentCard, shown: Sequence[Incident]) -> Incident | None:
-    if card.counts or any(each.acting for each in shown if each.is_open):
-        return None
-    return next((each for each in shown if _is_broken(each)), None)
-
-
-def _is_broken(incident: Incident) -> bool:
-    return incident.is_open and incident.sight is Sight.BROKEN
+    goes_on = [each for each in shown if each.is_open]
+    acted_on = card.counts or any(each.acting for each in goes_on)
+    broken = [each for each in goes_on if each.sight is Sight.BROKEN and not acted_on]
+    if not broken:
+        given = [each for each in posted_cards(services, card.id) if each.startswith(watch.NOBODY)]
+        return [watch.reminder_over(slot, shown) for slot in given]
+    due = 0 if quiet_until else bisect_right(REMINDERS, at - broken[0].confirmed)
+    return [watch.reminder_card(card, broken[:1], due - 1)] if due else []
 
 
 def _wait_s(
     services: Services, shown: Sequence[Incident], at: datetime, quiet_until: datetime | None
 ) -> float:
     """Return the seconds until the next notice or reminder about these incidents is due, or 0."""
-    held = quiet_until or at
-    times = chain.from_iterable(_times(services, each) for each in shown)
+    held, times = quiet_until or at, []
+    for each in filter(_needs_somebody, shown):
+        notices = (NOTIFY_AFTER,) if _untold(services, each) else ()
+        times += [each.confirmed + after for after in (*notices, *REMINDERS)]
     waits = ((max(each, held) - at).total_seconds() for each in times)
     return min(min((each for each in waits if each > 0), default=0.0), LONGEST_WAIT_S)
-
-
-def _times(services: Services, incident: Incident) -> list[datetime]:
-    if not _needs_somebody(incident):
-        return []
-    notices = (NOTIFY_AFTER,) if _untold(services, incident) else ()
-    return [incident.confirmed + after for after in (*notices, *REMINDERS)]

@@ -8,7 +8,7 @@ is asked elsewhere at the same time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -18,7 +18,6 @@ from adaptive_cards.components import whose_turn
 from adaptive_cards.glyphs import OK, SKIPPED, is_person
 from bot.cards.notices import end_title
 from bot.cards.presenters import progress
-from bot.cards.presenters._common import username
 from bot.cards.presenters.card_state import (
     EARLIER,
     LIVING,
@@ -30,6 +29,7 @@ from bot.cards.presenters.card_state import (
     posted_cards,
     slot_of,
     slots_in_doubt,
+    username,
 )
 from bot.services import Services
 from jobs.model import RunKind, State, Text, minute_of, verbatim
@@ -40,7 +40,19 @@ from jobs.steps import steps_of
 
 
 def lines(run: Run) -> tuple[Text, ...]:
-    return tuple(words for _, words in sorted(_moments(run), key=lambda line: line[0]))
+    """Return a line for each request of the run that was answered, and for what nobody was asked."""
+    found = [*_given(run), *_approved(run), *_rehearsed(run)]
+    if run.account is not None and run.signed_in is not None:
+        found.append(_entry("signed_in", run.signed_in, run.account.upn))
+    if run.plan and not run.plan.changes and not run.has_begun:
+        found.append(_entry("nothing", run.plan.at))
+    if run.state_of("admin_consent") is State.OK and "admin_consent" in steps_of(run):
+        found.append(_entry("consent", run.found_at["admin_consent"]))
+    confirmed = [each for each in ("token_saved", "registered") if each in run.answers]
+    found += [_entry(each, run.answers[each].at, run.answers[each].by) for each in confirmed]
+    if sent := run.changed.get("test_mail"):
+        found.append(_entry("test_sent", sent.begun))
+    return tuple(words for _, words in sorted(found, key=lambda line: line[0]))
 
 
 def doubts(runs: Iterable[Run]) -> tuple[tuple[Text, Text], ...]:
@@ -55,32 +67,16 @@ def with_doubts(card: Card, runs: Iterable[Run]) -> Card:
     return with_lines(card, (), lines) if lines else card
 
 
-def approvals(run: Run) -> tuple[Text, ...]:
-    """Return only the lines of the approvals, for the cards of the other approvers."""
-    return tuple(words for _, words in _approved(run))
+def _approved(run: Run) -> list[tuple[datetime, Text]]:
+    given = run.approvals.items()
+    return [_entry(f"approved_{scope}", each.at, each.by) for scope, each in given]
 
 
-def _approved(run: Run) -> Iterator[tuple[datetime, Text]]:
-    for scope, given in run.approvals.items():
-        yield given.at, _entry(f"approved_{scope}", given.at, given.by)
-
-
-def _moments(run: Run) -> Iterator[tuple[datetime, Text]]:
-    yield from _given(run)
-    yield from _signed_in(run)
-    yield from _approved(run)
-    yield from _planned_nothing(run)
-    yield from _consented(run)
-    yield from _rehearsed(run)
-    yield from _confirmed(run)
-    yield from _test_sent(run)
-
-
-def _given(run: Run) -> Iterator[tuple[datetime, Text]]:
-    """Yield the line of the details from the first card; an adopted or known channel has none."""
-    if run.detailed_at is None or run.kind is not RunKind.SETUP or not run.channel.callback_url:
-        return
+def _given(run: Run) -> list[tuple[datetime, Text]]:
+    """Return the line of the details from the first card; an adopted or known channel has none."""
     channel = run.channel
+    if run.detailed_at is None or run.kind is not RunKind.SETUP or not channel.callback_url:
+        return []
     values = {
         "at": minute_of(run.detailed_at),
         "host": urlsplit(channel.callback_url).netloc,
@@ -88,50 +84,21 @@ def _given(run: Run) -> Iterator[tuple[datetime, Text]]:
         "months": str(channel.lifetime_months),
     }
     kept = "kept" if channel.keep_copy else "moved"
-    yield run.detailed_at, Text(f"history.given_{kept}", values)
+    return [(run.detailed_at, Text(f"history.given_{kept}", values))]
 
 
-def _signed_in(run: Run) -> Iterator[tuple[datetime, Text]]:
-    if run.account is not None and run.signed_in is not None:
-        yield run.signed_in, _entry("signed_in", run.signed_in, run.account.upn)
-
-
-def _planned_nothing(run: Run) -> Iterator[tuple[datetime, Text]]:
-    if run.plan and not run.plan.changes and not run.has_begun:
-        yield run.plan.at, _entry("nothing", run.plan.at)
-
-
-def _consented(run: Run) -> Iterator[tuple[datetime, Text]]:
-    if run.state_of("admin_consent") is State.OK and "admin_consent" in steps_of(run):
-        yield run.found_at["admin_consent"], _entry("consent", run.found_at["admin_consent"])
-
-
-def _confirmed(run: Run) -> Iterator[tuple[datetime, Text]]:
-    for question in ("token_saved", "registered"):
-        if question in run.answers:
-            given = run.answers[question]
-            yield given.at, _entry(question, given.at, given.by)
-
-
-def _test_sent(run: Run) -> Iterator[tuple[datetime, Text]]:
-    if sent := run.changed.get("test_mail"):
-        yield sent.begun, _entry("test_sent", sent.begun)
-
-
-def _rehearsed(run: Run) -> Iterator[tuple[datetime, Text]]:
+def _rehearsed(run: Run) -> list[tuple[datetime, Text]]:
     answer = run.answers.get("rehearse")
-    if answer is None:
-        return
-    if answer.value.startswith("skip"):
+    if answer and answer.value.startswith("skip"):
         reason = answer.value.partition(":")[2]
-        yield answer.at, Text("history.skipped", {"reason": reason})
-    elif run.state_of("rehearsal") is State.OK:
-        at = run.found_at["rehearsal"]
-        yield at, _entry("rehearsed", at, username(run))
+        return [(answer.at, Text("history.skipped", {"reason": reason}))]
+    if answer and run.state_of("rehearsal") is State.OK:
+        return [_entry("rehearsed", run.found_at["rehearsal"], username(run))]
+    return []
 
 
-def _entry(key: str, at: datetime, who: str = "") -> Text:
-    return Text(f"history.{key}", {"at": minute_of(at), "who": who})
+def _entry(key: str, at: datetime, who: str = "") -> tuple[datetime, Text]:
+    return at, Text(f"history.{key}", {"at": minute_of(at), "who": who})
 
 
 SHOWS = {
@@ -162,10 +129,17 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
 
     A post that Webex has not confirmed counts as a card that is shown.
     """
-    posted = posted_cards(services, run.id)
-    kept = posted.keys() | slots_in_doubt(services, run.id)
-    places = _by_place(wanted, kept).items()
-    return list(filter(None, (_of_place(run, to, cards, kept) for to, cards in places)))
+    kept = posted_cards(services, run.id).keys() | slots_in_doubt(services, run.id)
+    # A place that shows a card already is included even if no card is wanted there any more.
+    by_place: dict[str, dict[str, DesiredCard]] = {THREAD: {}}
+    for card in wanted:
+        by_place.setdefault(card.to, {})[card.slot] = card
+    for slot in sorted(kept):
+        if slot.startswith(f"{LIVING}-direct:"):
+            by_place.setdefault(slot.partition(":")[2], {})
+    thread = _of_thread(run, by_place.pop(THREAD))
+    people = (_of_person(run, to, cards, kept) for to, cards in by_place.items())
+    return list(filter(None, (_with_lines(run, thread) if thread else None, *people)))
 
 
 def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
@@ -179,26 +153,6 @@ def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
         *(last_look(slot, kicker, *BELOW, to=slot.split(":")[1]) for slot in below),
         *(last_look(slot, kicker, *OVER, to=slot.split(":")[2]) for slot in over),
     ]
-
-
-def _by_place(wanted: list[DesiredCard], kept: set[str]) -> dict[str, dict[str, DesiredCard]]:
-    # A place that shows a card already is included even if no card is wanted there any more.
-    by_place: dict[str, dict[str, DesiredCard]] = {THREAD: {}}
-    for card in wanted:
-        by_place.setdefault(card.to, {})[card.slot] = card
-    for slot in sorted(kept):
-        if slot.startswith(f"{LIVING}-direct:"):
-            by_place.setdefault(slot.partition(":")[2], {})
-    return by_place
-
-
-def _of_place(
-    run: Run, to: str, cards: dict[str, DesiredCard], kept: set[str]
-) -> DesiredCard | None:
-    if to != THREAD:
-        return _of_person(run, to, cards, kept)
-    card = _of_thread(run, cards)
-    return _with_lines(run, card) if card else None
 
 
 def _of_person(
@@ -245,36 +199,23 @@ def _placed(card: DesiredCard) -> DesiredCard:
 
 
 def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
-    before = () if card.slot == "intake" else (*_steps_done(run, card), *lines(run))
+    before: tuple[Text, ...] = () if card.slot == "intake" else lines(run)
+    if run.has_begun and not run.ended and card.slot not in {"progress", "intake"}:
+        # If the run was resumed after an interruption, a second line says so.
+        resumed = (Text("progress.resumed"),) if run.resumed else ()
+        before = (progress.steps_done(run), *resumed, *before)
+    asked = () if run.ended or run.plan is None else open_requests(run)
     elsewhere = (
-        ()
-        if run.ended or run.plan is None
-        else tuple(
-            (whose_turn(each.turn), each.words)
-            for each in open_requests(run)
-            if is_person(each.turn) and not _asks_for(run, card, each)
-        )
+        (whose_turn(each.turn), each.words)
+        for each in asked
+        if is_person(each.turn) and not _asks_for(run, card, each)
     )
     also = (*doubts([run]), *elsewhere)
     if not before and not also:
         return _placed(card)
-    drawn = with_lines(card.card, before, also)
-    return _placed(
-        replace(
-            card,
-            card=drawn,
-            fingerprint=marked(card.fingerprint, (before, also)),
-            urgency="".join((card.urgency, *(str(turn) for turn, _ in also))),
-        )
-    )
-
-
-def _steps_done(run: Run, card: DesiredCard) -> tuple[Text, ...]:
-    # If the run was resumed after an interruption, a second line says so.
-    if run.ended or not run.has_begun or card.slot == "progress":
-        return ()
-    resumed = (Text("progress.resumed"),) if run.resumed else ()
-    return (progress.steps_done(run), *resumed)
+    drawn, told = with_lines(card.card, before, also), marked(card.fingerprint, (before, also))
+    urgency = "".join((card.urgency, *(str(turn) for turn, _ in also)))
+    return _placed(replace(card, card=drawn, fingerprint=told, urgency=urgency))
 
 
 def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
@@ -288,11 +229,11 @@ def _idle(run: Run, to: str) -> DesiredCard:
     about = {"mailbox": run.channel.mailbox, "run": run.id}
     kicker = Text("living.idle_kicker", about)
     mark = OK if run.ended is Kind.FINISHED else SKIPPED
+    title, words = Text("living.idle_title"), Text("living.idle_words", about)
     if run.ended:
         title, words = end_title(run, about), Text("living.over_words")
-    else:
-        title, words = Text("living.idle_title"), Text("living.idle_words", about)
-    decided = approvals(run)
+    # The other approvers see who has approved.
+    decided = tuple(words for _, words in _approved(run))
     idle = last_look("idle", kicker, title, words, to=to, final=bool(run.ended), mark=mark)
     drawn = with_lines(idle.card, decided)
     return replace(idle, card=drawn, fingerprint=marked(idle.fingerprint, decided))

@@ -1,7 +1,7 @@
 """Common parts of notices: short cards that tell a space or a person one thing.
 
 They also say that the bot has lost its data about a space (:mod:`jobs.storage.generation`), or did
-not look at its channels for a while (:mod:`jobs.watch.gaps`). After a loss of data Redis does not
+not look at its channels for a while (:mod:`jobs.watch.rounds`). After a loss of data Redis does not
 know the spaces any more. So this process remembers those with a run that goes on or
 with a connected channel, and tells each of them once. A worker that is started after the loss
 remembers none, and tells nobody.
@@ -30,12 +30,11 @@ from jobs.clock import now
 from jobs.model import Channel, Evidence, RunKind, Text, minute_of
 from jobs.next_action import ENDED
 from jobs.runs.fold import fold
-from jobs.runs.origin import Origin
-from jobs.runs.run import Kind, Run, RunGoneError, opening
+from jobs.runs.run import Kind, Origin, Run, RunGoneError, opening
 from jobs.storage import keys
 from jobs.storage.generation import Generation
-from jobs.watch import gaps, pulse
-from jobs.watch.gaps import Gap
+from jobs.watch import rounds
+from jobs.watch.rounds import Gap
 
 
 def post_in_space(
@@ -171,19 +170,19 @@ CHANNELS_MOST = 8
 
 def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None:
     at = clock()
-    for room in gaps.due(services.redis, at):
+    for room in rounds.gaps_due(services.redis, at):
         try:
             _tell_space(services, room, at)
         except WebexError as error:
             log.warning("gap not told", tracking_id=error.tracking_id, error=str(error))
             if passes(error):
-                gaps.put_off(services.redis, room, at + RETRY)
+                rounds.put_off_gaps(services.redis, room, at + RETRY)
                 continue
-        gaps.forget_told(services.redis, room)
+        rounds.forget_gaps(services.redis, room)
 
 
 def _tell_space(services: Services, room: str, at: datetime) -> None:
-    found = gaps.of_room(services.redis, room)
+    found = rounds.gaps_of_room(services.redis, room)
     run = _run_of(services, room, found)
     if run is not None:
         locale = locale_of_card(services, run, THREAD)
@@ -212,4 +211,4 @@ def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> NoticeView:
 
 
 def ping_if_late(services: Services, clock: Callable[[], datetime] = now) -> None:
-    pulse.ping_if_late(services.bot.watch_ping_url, services.watching, clock())
+    rounds.ping_if_late(services.bot.watch_ping_url, services.watching, clock())

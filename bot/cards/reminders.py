@@ -28,7 +28,7 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import drawn_for
 from bot.cards.delivery import send_direct
 from bot.cards.notices import post_in_space
-from bot.cards.presenters.card_state import REMINDER, PostedCard, protected
+from bot.cards.presenters.card_state import REMINDER, PostedCard, keep_card
 from bot.chat.preferences import THREAD, locale_of_card, locale_of_person
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
@@ -120,27 +120,15 @@ def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
     # Until a fix can renew the secret, the card names the date from which a fix can. After that the
     # card offers the fix.
     left = max((ending.end.date() - at.date()).days, 0)
-    titles = {
-        0: Text("reminder.today", {"mailbox": mailbox}),
-        1: Text("reminder.tomorrow", {"mailbox": mailbox}),
-    }
-    title = titles.get(left) or Text("reminder.days", {"mailbox": mailbox, "days": str(left)})
-    values = {
-        "mailbox": mailbox,
-        "end": day_of(ending.end),
-        "from": day_of(ending.renewable),
-    }
+    key = {0: "reminder.today", 1: "reminder.tomorrow"}.get(left, "reminder.days")
+    title = Text(key, {"mailbox": mailbox, "days": str(left)})
+    values = {"mailbox": mailbox, "end": day_of(ending.end), "from": day_of(ending.renewable)}
     soon = at >= ending.renewable
     words = Text("reminder.renew", values) if soon else Text("reminder.early", values)
     buttons = (("fix.client_secret", {"do": "fix", "channel": mailbox}),) if soon else ()
+    warning = glyphs.WARNING.glyph
     return NoticeView(
-        Text("reminder.kicker"),
-        title,
-        words,
-        "accent",
-        glyphs.WARNING.glyph,
-        buttons=buttons,
-        at=at,
+        Text("reminder.kicker"), title, words, "accent", warning, buttons=buttons, at=at
     )
 
 
@@ -158,19 +146,15 @@ def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> No
     """Look once a day whether the bot's credential ends soon, and tell each approver once."""
     at = clock()
     look = keys.reminder_look(WHOSE, f"{at:%Y-%m-%d}")
-    if services.redis.set(look, "1", nx=True, ex=KEPT):
-        _look_at_own(services, look, at)
-
-
-def _look_at_own(services: Services, look: Key, at: datetime) -> None:
-    """Tell each approver if a reminder is due; delete ``look`` if one must be tried again."""
+    if not _first(services, look, KEPT):
+        return
     ends = own_credential(services.settings, all_grants(services.redis), at).ends
     if ends is None or not (days := Ending(ends - LIFE, ends).due(at)):
         return
     log.warning("the credential of the bot's own app ends", days=days, end=f"{ends:%Y-%m-%d}")
-    for approver in services.bot.approvers:
-        if not _tell_approver(services, approver, ends, days, at):
-            services.redis.delete(look)
+    told = [_tell_approver(services, each, ends, days, at) for each in services.bot.approvers]
+    if not all(told):
+        services.redis.delete(look)
 
 
 def _tell_approver(
@@ -178,7 +162,7 @@ def _tell_approver(
 ) -> bool:
     """Post the reminder to one approver, once; return False if it is to be tried again."""
     told = keys.reminder_given(f"{WHOSE} {approver}", f"{ends:%Y-%m-%d}", days)
-    if not services.redis.set(told, "1", nx=True, ex=ends - at + KEPT):
+    if not _first(services, told, ends - at + KEPT):
         return True
     with drawn_for(locale_of_person(services, approver)):
         card = notice(card_of_own(ends, at))
@@ -186,10 +170,9 @@ def _tell_approver(
         services.messenger.send(to_email=approver, text=card.text, card=card.content)
     except WebexError as error:
         log.warning("reminder not posted", tracking_id=error.tracking_id, error=str(error))
-        if not passes(error):
-            return True
-        services.redis.delete(told)
-        return False
+        if passes(error):
+            services.redis.delete(told)
+            return False
     return True
 
 
@@ -228,25 +211,17 @@ def remind_of_turns(services: Services, clock: Callable[[], datetime] = now) -> 
 
 def _remind(services: Services, run: Run, at: datetime) -> None:
     wait = wait_of(run) if run.kind in KINDS else None
-    if wait is None or not (due := _due_hours(at - wait.since)):
-        return
-    for person in _people(services, run, wait):
-        _remind_once(services, run, wait, person, due)
-
-
-def _due_hours(age: timedelta) -> int:
+    age = at - wait.since if wait else LATEST
+    due = next((hours for hours in AFTER_HOURS if age >= timedelta(hours=hours)), 0)
     # An older reminder that was missed is left out.
-    if age > LATEST:
-        return 0
-    return next((hours for hours in AFTER_HOURS if age >= timedelta(hours=hours)), 0)
-
-
-def _remind_once(services: Services, run: Run, wait: Wait, person: str, due: int) -> None:
+    if wait is None or not due or age > LATEST:
+        return
     stamp = f"{wait.since:%Y-%m-%dT%H:%M:%S}"
-    mark = keys.reminder_given(f"{run.id} {wait.kind} {person}", stamp, due)
-    first = bool(services.redis.set(mark, "1", nx=True, ex=TURNS_KEPT))
-    if first and not _tell_turn(services, run, wait, person, due):
-        services.redis.delete(mark)
+    for person in _people(services, run, wait):
+        mark = keys.reminder_given(f"{run.id} {wait.kind} {person}", stamp, due)
+        first = _first(services, mark, TURNS_KEPT)
+        if first and not _tell_turn(services, run, wait, person, due):
+            services.redis.delete(mark)
 
 
 def _people(services: Services, run: Run, wait: Wait) -> tuple[str, ...]:
@@ -268,7 +243,7 @@ def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) 
         return not passes(error)
     slot = f"{REMINDER}{wait.kind}:{person}:{due}"
     shown = PostedCard(sent.id, sent.room_id, slot, slot, now())
-    services.redis.hset(keys.cards(run.id), slot, protected(services, run.id, slot, shown))
+    keep_card(services, run.id, slot, shown)
     return True
 
 
@@ -276,24 +251,15 @@ def card_of_turn(run: Run, wait: Wait, *, own: bool) -> NoticeView:
     # ``own`` is true for the requester, who may be the one who has to find another person.
     named = bool(wait.who) or wait.turn is Turn.APPROVER
     key = "turn_words" if named else "turn_words_nobody"
-    here = run.origin.direct or _is_asked_direct(wait, own=own)
+    # A form is always 1:1, and so is the card of everybody but the requester and the approver.
+    direct = wait.kind in FORMS or not (own or wait.turn is Turn.APPROVER)
+    here = run.origin.direct or direct
     facts = (
         ("label.since", Text("time.at", {"at": minute_of(wait.since)})),
         ("reminder.where", Text("reminder.in_this_chat" if here else "reminder.in_the_space")),
     )
-    return NoticeView(
-        Text("reminder.turn_kicker"),
-        Text("reminder.turn_title", {"mailbox": run.channel.mailbox, "run": run.id}),
-        Text(
-            f"reminder.{key}",
-            {"who": f"key:turn.{wait.turn}", "words": f"key:turn_words.{wait.kind}"},
-        ),
-        "accent",
-        glyphs.PERSON.glyph,
-        facts=facts,
-    )
-
-
-def _is_asked_direct(wait: Wait, *, own: bool) -> bool:
-    """Return whether the person has the card in a 1:1 conversation, even for a run in a space."""
-    return wait.kind in FORMS or not (own or wait.turn is Turn.APPROVER)
+    who = {"who": f"key:turn.{wait.turn}", "words": f"key:turn_words.{wait.kind}"}
+    about = {"mailbox": run.channel.mailbox, "run": run.id}
+    kicker, title = Text("reminder.turn_kicker"), Text("reminder.turn_title", about)
+    words, person = Text(f"reminder.{key}", who), glyphs.PERSON.glyph
+    return NoticeView(kicker, title, words, "accent", person, facts=facts)

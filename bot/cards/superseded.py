@@ -17,13 +17,13 @@ from datetime import datetime
 
 from adaptive_cards.card import held
 from adaptive_cards.glyphs import OK, SKIPPED
-from bot.cards.presenters._common import known_text
 from bot.cards.presenters.card_state import (
     HISTORY,
     LIVING,
     NOTIFY,
     OTHERS,
     DesiredCard,
+    known_text,
     last_look,
     marked,
 )
@@ -92,7 +92,6 @@ def _result(run: Run, at: datetime) -> Text:
 
 
 def _cause(seen: Finding) -> str:
-    """Return the key of the text about what was seen to be wrong."""
     known = known_text(f"cause.{seen.cause}")
     return known.key if known else f"step.{seen.facts['step']}"
 

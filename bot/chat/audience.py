@@ -9,13 +9,20 @@ since (Webex notifies the bot).
 from __future__ import annotations
 
 from adaptive_cards import notice
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import drawn_for
-from bot.chat.context import ChatContext
-from bot.chat.permissions import AccessPolicy
+from adaptive_cards.texts import text
+from bot.chat import preferences
+from bot.chat.context import ChatContext, trouble
+from bot.chat.permissions import AccessPolicy, Denial
 from bot.chat.preferences import THREAD, locale_of_card
 from bot.services import Services
-from bot.webex.client import WebexAnswerError
+from bot.webex.client import (
+    WebexAnswerError,
+    WebexBadRequestError,
+    WebexNotFoundError,
+    WebexUnreachableError,
+)
+from jobs.channel.form import InvalidInputError, read_address
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run
@@ -45,7 +52,6 @@ def may_read(services: Services, run: Run) -> bool:
 
 
 def mark_members_checked(services: Services, room: str) -> None:
-    """Record that no member of the space is an outsider at present."""
     services.redis.set(keys.space_members_checked(room), "1", ex=CHECKED_FOR_S)
 
 
@@ -56,11 +62,8 @@ def members_changed(services: Services, room: str) -> None:
 
 def _tell(services: Services, run: Run, room: str) -> None:
     if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
-        kicker, title, words = (
-            Text(f"notice.held_{part}") for part in ("kicker", "title", "words")
-        )
         with drawn_for(locale_of_card(services, run, THREAD)):
-            card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
+            card = notice(trouble("held"))
         services.messenger.send(
             room_id=room, text=card.text, card=card.content, parent_id=run.origin.thread
         )
@@ -82,16 +85,63 @@ def note_absent(ctx: ChatContext) -> list[Event]:
     approvers = set(ctx.services.bot.approvers)
     if ctx.direct or not approvers or not approvers.isdisjoint(ctx.person.emails):
         return []
-    if _may_have_member(ctx, approvers):
+    try:
+        members = ctx.services.webex.members(ctx.room)
+    except WebexAnswerError:
+        return []
+    if not approvers.isdisjoint(member.person_email.lower() for member in members):
         return []
     data = {"question": ABSENT, "value": "yes"}
     return [Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data)]
 
 
-def _may_have_member(ctx: ChatContext, approvers: set[str]) -> bool:
-    """Return whether an approver is a member of this space, or its members cannot be read."""
+CANNOT_TELL = frozenset({400, 403, 404, 405})
+WHY = {Denial.ORGANIZATION: "typed.outside", Denial.NOT_A_PERSON: "typed.not_a_person"}
+
+
+def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> str:
+    """Return the Webex address of the person whose address was typed.
+
+    A bot cannot find people outside its own organization by address (GET /people in Webex's
+    specification). A person who is not found first gets a message without any details. This message
+    shows whether the address has an owner in Webex, and in which organization. Without ``greets``
+    nobody gets such a message: Webex would invite the owner of an address that no person has named.
+
+    Raises:
+        InvalidInputError: The address is invalid, has no owner, or belongs to a person whom the bot
+            does not serve.
+        WebexError: Webex does not answer.
+    """
+    address = read_address(typed)
+    if address.rpartition("@")[2] not in ctx.services.bot.allowed_email_domains:
+        raise InvalidInputError(Text("typed.outside"))
     try:
-        members = ctx.services.webex.members(ctx.room)
-    except WebexAnswerError:
-        return True
-    return not approvers.isdisjoint(member.person_email.lower() for member in members)
+        person = next(iter(ctx.services.webex.people(address)), None)
+    except WebexAnswerError as error:
+        if error.status not in CANNOT_TELL:
+            raise
+        person = None
+    if person is None:
+        if not greets:
+            raise InvalidInputError(Text("typed.nobody_in_webex"))
+        _greet(ctx, address)
+        return address
+    if (why := AccessPolicy(ctx.services.bot, ctx.services.webex).denial(person)) is not None:
+        raise InvalidInputError(Text(WHY[why]))
+    return person.email
+
+
+def _greet(ctx: ChatContext, address: str) -> None:
+    webex = ctx.services.webex
+    with drawn_for(preferences.locale_of_recipient(ctx, address)):
+        hello = text("notice.asked_hello")
+    try:
+        room = ctx.services.messenger.send(to_email=address, text=hello).room_id
+    except (WebexBadRequestError, WebexNotFoundError):
+        raise InvalidInputError(Text("typed.nobody_in_webex")) from None
+    if not room:  # the message is not posted yet: nothing is started, and the press is retried
+        raise WebexUnreachableError("no answer from Webex about a 1:1 message")
+    if AccessPolicy(ctx.services.bot, webex).external_members(
+        webex.members(room, fresh=True), ctx.services.me.id
+    ):
+        raise InvalidInputError(Text("typed.outside"))

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
 from adaptive_cards import Card, notice
 from adaptive_cards.cards.notice import NoticeView
 from bot.services import Services
-from bot.webex.client import Message, WebexPerson
+from bot.webex.client import File, FileTooLargeError, Message, WebexAnswerError, WebexPerson
+from bot.webex.errors import LOCKED
+from bot.webex.models import is_older_than
 from jobs.clock import now
 from jobs.model import Person, Text, verbatim
-from jobs.runs.audit_entries import entry
-from jobs.runs.origin import Origin
-from jobs.runs.reference import new_reference
+from jobs.runs.event_log import entry
+from jobs.runs.run import Origin, new_reference
 
 log = structlog.get_logger(__name__)
+
+
+class RefusedError(Exception):
+    """Refusal of a press, because of which nothing is done (:meth:`ChatContext.refuse`)."""
+
+    def __init__(self, words: Text, title: str = "refused.nothing", then: str = "") -> None:
+        super().__init__(words.key)
+        self.words, self.title, self.then = words, title, then
+
+
+def trouble(what: str) -> NoticeView:
+    """Return the notice with the texts ``notice.WHAT_kicker``, ``_title`` and ``_words``."""
+    kicker, title, words = (Text(f"notice.{what}_{part}") for part in ("kicker", "title", "words"))
+    return NoticeView(kicker, title, words, glyph="✗", at=now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +61,7 @@ class ChatContext:
 
     @property
     def origin(self) -> Origin:
-        return Origin(
-            self.room,
-            self.thread,
-            direct=self.direct,
-            message=self.request,
-        )
+        return Origin(self.room, self.thread, direct=self.direct, message=self.request)
 
     @property
     def asker(self) -> Person:
@@ -90,3 +101,43 @@ class ChatContext:
         self.notify(
             NoticeView(Text("refused.kicker"), Text(title), words, glyph="✗", facts=facts, at=now())
         )
+
+
+SCAN = timedelta(seconds=60)
+"""Time after sending for which the bot waits for a file's malware scan by Webex (status 423)."""
+_REASONS = {403: "unread", 404: "unread", 410: "infected", 428: "unscannable"}
+"""Reasons by Webex's status.
+
+Webex answers 410 for malware and 428 for a file that it cannot scan (platforms/webex.md 2).
+"""
+
+
+class NotAcceptedError(Exception):
+    """Refusal to read a file, with the reason.
+
+    ``reason`` is large, unread, infected, unscannable or scanned.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def first_file(ctx: ChatContext, message: Message, largest: int) -> File:
+    """Return the first file of a message, of at most ``largest`` bytes.
+
+    Raises:
+        NotAcceptedError: the file is too large, or Webex does not return it.
+        WebexError: Webex is unavailable or still scans the file. The event is retried.
+    """
+    try:
+        return ctx.services.webex.download(message.files[0], largest=largest)
+    except FileTooLargeError as error:
+        raise NotAcceptedError("large") from error
+    except ValueError as error:
+        raise NotAcceptedError("unread") from error
+    except WebexAnswerError as error:
+        scanned = error.status == LOCKED and is_older_than(message.created, SCAN)
+        if reason := "scanned" if scanned else _REASONS.get(error.status):
+            raise NotAcceptedError(reason) from error
+        raise

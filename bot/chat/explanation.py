@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine, heading_of
+from adaptive_cards.cards.notice import CauseLine, ExplanationView, UnknownLine, heading_of
 from adaptive_cards.components import whose_turn
 from adaptive_cards.texts import has_text, remedy_pasted, remedy_within, render, text
 from jobs.causes.cause import known, page_of

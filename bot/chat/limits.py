@@ -10,7 +10,6 @@ one call each, and expire.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -23,7 +22,7 @@ from bot.chat.permissions import Denial
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.audit_entries import entry
+from jobs.runs.event_log import entry
 from jobs.storage import codec, keys
 
 WINDOW = timedelta(hours=1)
@@ -91,17 +90,6 @@ place.
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Refusals of a person in one hour, which began at ``since``."""
-
-    person: str
-    by: str
-    org: str
-    count: int
-    since: datetime
-
-
 def refuse(ctx: ChatContext, why: Denial, title: str) -> None:
     """Refuse a person whom the bot does not serve.
 
@@ -164,11 +152,8 @@ def too_many(ctx: ChatContext, event: str) -> Callable[[ChatContext], None] | No
         return None
     again, first = datetime.fromtimestamp(float(found[0]), UTC), bool(found[1])
     log.info("too many commands", person=ctx.person.id, room=ctx.room, answered=first)
-    return (lambda speaking: _tell(speaking, most, again)) if first else _ignore
-
-
-def _ignore(_talk: ChatContext) -> None:
-    """Do nothing, because the person has been told that the limit is reached."""
+    # a person who has been told that the limit is reached gets no answer
+    return (lambda speaking: _tell(speaking, most, again)) if first else lambda _: None
 
 
 def _tell(ctx: ChatContext, most: int, again: datetime) -> None:
@@ -182,18 +167,12 @@ def _tell(ctx: ChatContext, most: int, again: datetime) -> None:
 
 
 def _record(services: Services, person: str, past: list[bytes]) -> None:
-    found = _refused(person, past)
-    if found is None:
-        return
-    more = found.count - services.bot.refusals_per_hour
-    if more > 0:
-        who = {"by": found.by, "person": person, "org": found.org}
-        data = {"count": str(more), "since": found.since.isoformat()}
-        services.store.audit.add(entry("refused_more", None, data=data, **who))
-
-
-def _refused(person: str, past: list[bytes]) -> Refused | None:
     if not past or None in past:
-        return None
+        return
     count, since, by, org = (raw.decode() for raw in past)
-    return Refused(person, by, org, int(count), datetime.fromtimestamp(float(since), UTC))
+    more = int(count) - services.bot.refusals_per_hour
+    if more > 0:
+        who = {"by": by, "person": person, "org": org}
+        began = datetime.fromtimestamp(float(since), UTC)
+        data = {"count": str(more), "since": began.isoformat()}
+        services.store.audit.add(entry("refused_more", None, data=data, **who))

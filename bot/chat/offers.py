@@ -7,8 +7,7 @@ from difflib import SequenceMatcher
 
 from adaptive_cards import offer
 from adaptive_cards.actions import fit_title
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.offer import OFFERS_MOST, Offer, OfferView
+from adaptive_cards.cards.notice import OFFERS_MOST, NoticeView, Offer, OfferView
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.permissions import visible_channels
@@ -29,7 +28,6 @@ def typed(command: str, mailbox: str) -> dict[str, str]:
 
 
 def of_channels(ctx: ChatContext, command: str, mailboxes: Iterable[str]) -> tuple[Offer, ...]:
-    """Return the buttons that run a command for the channels, four at most."""
     return tuple(of_channel(command, each) for each in first_channels(ctx, tuple(mailboxes)))
 
 
@@ -52,32 +50,18 @@ def choose_channel(
     is None.
     """
     offers = of_channels(ctx, command, mailboxes)
-    ctx.say(
-        offer(
-            OfferView(
-                Text("choice.kicker"),
-                title or Text(f"choice.title.{command}"),
-                offers,
-                now(),
-                turn=Text("choice.turn" if offers else "choice.turn_type"),
-                field=command,
-            )
-        )
-    )
+    turn = Text("choice.turn" if offers else "choice.turn_type")
+    title = title or Text(f"choice.title.{command}")
+    ctx.say(offer(OfferView(Text("choice.kicker"), title, offers, now(), turn=turn, field=command)))
 
 
 def first_channels(ctx: ChatContext, mailboxes: tuple[str, ...]) -> tuple[str, ...]:
     # If there are too many, the channels that were checked last come first.
     if len(mailboxes) <= OFFERS_MOST:
         return mailboxes
-    checked = {each: _checked_at(ctx, each) for each in mailboxes}
-    return tuple(sorted(mailboxes, key=lambda each: (-checked[each], each)))[:OFFERS_MOST]
-
-
-def _checked_at(ctx: ChatContext, mailbox: str) -> float:
-    """Return the timestamp of the channel's newest check with results, or 0 without one."""
-    check = ctx.services.store.last_check(mailbox)
-    return check.checked.timestamp() if check and check.checked else 0.0
+    checks = zip(mailboxes, ctx.services.store.last_checks(mailboxes), strict=True)
+    at = {each: run.checked.timestamp() for each, run in checks if run and run.checked}
+    return tuple(sorted(mailboxes, key=lambda each: (-at.get(each, 0.0), each)))[:OFFERS_MOST]
 
 
 def nearest_channel(ctx: ChatContext, mailbox: str) -> str:
@@ -85,14 +69,13 @@ def nearest_channel(ctx: ChatContext, mailbox: str) -> str:
     known = visible_channels(ctx)
     if mailbox in known:
         return ""
-    likeness = {each: _likeness(each, mailbox) for each in known}
-    best = max(likeness, key=lambda each: likeness[each], default="")
-    return best if likeness.get(best, 0.0) >= NEAR else ""
 
+    def likeness(one: str) -> float:
+        pairs = zip(one.rsplit("@", 1), mailbox.rsplit("@", 1), strict=False)
+        return min(SequenceMatcher(None, *pair, autojunk=False).ratio() for pair in pairs)
 
-def _likeness(one: str, other: str) -> float:
-    pairs = zip(one.rsplit("@", 1), other.rsplit("@", 1), strict=False)
-    return min(SequenceMatcher(None, *pair, autojunk=False).ratio() for pair in pairs)
+    best = max(known, key=likeness, default="")
+    return best if best and likeness(best) >= NEAR else ""
 
 
 def unknown_channel(ctx: ChatContext, command: str, kicker: Text, mailbox: str) -> None:
@@ -113,12 +96,8 @@ def unknown_channel(ctx: ChatContext, command: str, kicker: Text, mailbox: str) 
 
 def tell_if_disconnected(ctx: ChatContext, kicker: Text, mailbox: str) -> bool:
     """Say when and by whom the channel was disconnected here; return False if it was not."""
-    runs = [
-        run
-        for run in ctx.services.store.runs_of_mailbox(mailbox)
-        if permissions.was_asked_here(ctx, run)
-    ]
-    fact = assess(runs).fact
+    runs = ctx.services.store.runs_of_mailbox(mailbox)
+    fact = assess([run for run in runs if permissions.was_asked_here(ctx, run)]).fact
     if fact is None or fact.kind is not FactKind.DISCONNECTED:
         return False
     values = {"mailbox": mailbox, "at": minute_of(fact.at), "by": fact.by, "run": fact.run}

@@ -16,7 +16,7 @@ from functools import cache
 from html.parser import HTMLParser
 
 from adaptive_cards import typed_wrong
-from adaptive_cards.cards.offer import TypedWrongView
+from adaptive_cards.cards.notice import TypedWrongView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.chat import offers
@@ -127,14 +127,10 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Keep the text, unless it is a mention of the bot or a mention before all other text."""
-        if not self._is_left_out():
+        at_start = bool(self._mentions) and not self._begun
+        if not at_start and not any(self._mentions):
             self._parts.append(data)
             self._begun = self._begun or bool(_one_line(data).lstrip(" :,"))
-
-    def _is_left_out(self) -> bool:
-        """Return whether the text is in a mention of the bot, or in one before all other text."""
-        at_start = bool(self._mentions) and not self._begun
-        return at_start or any(self._mentions)
 
     def text(self) -> str:
         return _one_line("".join(self._parts)).lstrip(" :,")
@@ -173,7 +169,9 @@ def meaning_of(text: str) -> Meaning:
         return Meaning(address=address_or_empty(typed[0]), trouble=trouble)
     if trouble:
         return Meaning(trouble=True)
-    return Meaning(greeting=not typed and _is_greeting(words))
+    begins = (f"{' '.join(words)} ".startswith(f"{each} ") for each in _listed("greeting"))
+    short = not typed and len(words) <= GREETING_WORDS_MOST
+    return Meaning(greeting=short and any(begins))
 
 
 def lone_address(text: str) -> str:
@@ -199,17 +197,9 @@ def _words(text: str) -> list[str]:
     return [word for each in small.split() if (word := each.strip(_MARKS))]
 
 
-def _is_greeting(words: list[str]) -> bool:
-    return len(words) <= GREETING_WORDS_MOST and _begins(words, _listed("greeting"))
-
-
 def _has(words: list[str], phrases: frozenset[str]) -> bool:
     spaced = f" {' '.join(words)} "
     return any(f" {phrase} " in spaced for phrase in phrases)
-
-
-def _begins(words: list[str], phrases: frozenset[str]) -> bool:
-    return any(f"{' '.join(words)} ".startswith(f"{phrase} ") for phrase in phrases)
 
 
 @cache
@@ -255,10 +245,7 @@ def _read(argument: str) -> str:
         return read_address(argument)
     except InvalidInputError:
         first, _, words = argument.strip().partition(" ")
-        before_words = (
-            address_or_empty(first.rstrip(",;:")) if _WORDS.fullmatch(words.strip()) else ""
-        )
-        found = before_words or lone_address(argument)
-        if found:
+        before = address_or_empty(first.rstrip(",;:")) if _WORDS.fullmatch(words.strip()) else ""
+        if found := before or lone_address(argument):
             return found
         raise

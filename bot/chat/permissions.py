@@ -14,7 +14,7 @@ from bot.chat.context import ChatContext
 from bot.settings import BotSettings
 from bot.webex.client import Membership, Webex, WebexPerson
 from jobs.contact_center.webex_org_id import normalize
-from jobs.runs.audit_chain import AuditEntry
+from jobs.runs.audit import AuditEntry
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Run
 
@@ -30,16 +30,15 @@ def visible_entries(ctx: ChatContext, facts: Sequence[AuditEntry]) -> list[Audit
     if ctx.direct and ctx.services.bot.approvers:
         return list(facts)
     known_here = set(visible_channels(ctx))
-    return _with_their_runs(
-        facts, lambda each: _is_of_place(ctx, each) or each.get("mailbox") in known_here
-    )
 
+    def is_of_place(fact: AuditEntry) -> bool:
+        people = {fact.get("by"), fact.get("asked_by")}
+        mine = (
+            not people.isdisjoint(ctx.person.emails) if ctx.direct else fact.get("room") == ctx.room
+        )
+        return mine or fact.get("mailbox") in known_here
 
-def _is_of_place(ctx: ChatContext, fact: AuditEntry) -> bool:
-    """Return whether the entry was made or asked for in this space, or by this person in a 1:1."""
-    if ctx.direct:
-        return not {fact.get("by"), fact.get("asked_by")}.isdisjoint(ctx.person.emails)
-    return bool(fact.get("room") == ctx.room)
+    return _with_their_runs(facts, is_of_place)
 
 
 def entries_of_mailbox(mailbox: str, facts: Sequence[AuditEntry]) -> list[AuditEntry]:
@@ -103,13 +102,12 @@ class AccessPolicy:
         While one of them is in the space, the bot does not mention any channel there.
         """
         return tuple(
-            member for member in members if member.person_id != bot_id and self._is_outsider(member)
+            each
+            for each in members
+            if each.person_id != bot_id
+            and not each.person_email.endswith(BOTS)
+            and not self._ours(each.person_email, each.person_org_id)
         )
-
-    def _is_outsider(self, member: Membership) -> bool:
-        """Return whether the member of a space is a person from another organization."""
-        email = member.person_email
-        return not email.endswith(BOTS) and not self._ours(email, member.person_org_id)
 
     def may_approve(self, person: WebexPerson, run: Run) -> bool:
         # Only the approvers in the settings may approve it. If none are set, the requester may.
@@ -151,12 +149,8 @@ class AccessPolicy:
     def _ours(self, email: str, org_id: str) -> bool:
         _, at, domain = email.lower().rpartition("@")
         known_domain = bool(at) and domain in self.settings.allowed_email_domains
-        return known_domain and self._is_allowed_organization(org_id)
-
-    def _is_allowed_organization(self, org_id: str) -> bool:
-        """Return whether the settings allow the organization, or name no organization at all."""
         orgs = set(map(normalize, self.settings.allowed_org_ids))
-        return not orgs or normalize(org_id) in orgs
+        return known_domain and (not orgs or normalize(org_id) in orgs)
 
 
 def visible_channels(ctx: ChatContext) -> tuple[str, ...]:

@@ -88,15 +88,12 @@ def end_of_quiet(hours: tuple[time, time], local: datetime) -> datetime | None:
     """Return the end of the quiet hours in UTC, or None if the local time is outside them."""
     begin, end = hours
     clock = local.time().replace(tzinfo=None)
-    if not _is_between(begin, end, clock):
+    # the end may be on the next day
+    is_quiet = begin <= clock < end if begin < end else clock >= begin or clock < end
+    if not is_quiet:
         return None
     day = local.date() if clock < end else local.date() + timedelta(days=1)
     return datetime.combine(day, end, local.tzinfo).astimezone(UTC)
-
-
-def _is_between(begin: time, end: time, clock: time) -> bool:
-    """Return whether the time is from ``begin`` to before ``end``, which may be on the next day."""
-    return begin <= clock < end if begin < end else clock >= begin or clock < end
 
 
 def choose(ctx: ChatContext, preference: Preference, value: str) -> None:

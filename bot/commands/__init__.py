@@ -55,7 +55,6 @@ def by_typed_name() -> dict[str, Command]:
 
 
 def language_of(typed: str, command: Command) -> str:
-    """Return the only language that has this name for the command, or an empty string."""
     key = f"typed_as.{command.name}"
     found = [each for each in languages() if typed in own_text(key, each).split()]
     return found[0] if typed != command.name and len(found) == 1 else ""
@@ -63,7 +62,6 @@ def language_of(typed: str, command: Command) -> str:
 
 @cache
 def commands() -> dict[str, Command]:
-    """Return every command by its name, in the order of help."""
     modules = [
         importlib.import_module(f"{__name__}.{found.name}")
         for found in pkgutil.iter_modules(__path__)

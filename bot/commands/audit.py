@@ -1,7 +1,7 @@
 """Command /audit: who asked, approved and signed in, and what was changed.
 
 The answer says whether the trail is intact, and the file ends with a seal
-(:func:`jobs.runs.audit_entries.sealed`).
+(:func:`jobs.runs.event_log.sealed`).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adaptive_cards import audit
-from adaptive_cards.cards.audit import AuditView
+from adaptive_cards.cards.channels import AuditView
 from adaptive_cards.texts import text
-from bot.cards.presenters.audit import audit_line
+from bot.cards.presenters.lists import audit_line
 from bot.chat.context import ChatContext
 from bot.chat.offers import first_channels, unknown_channel
 from bot.chat.parsing import read_mailbox
@@ -25,9 +25,9 @@ from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
 from jobs.redact import GONE
-from jobs.runs.audit_chain import AuditEntry, canonical, read
-from jobs.runs.audit_entries import About, entry
-from jobs.runs.audit_file import sealed
+from jobs.runs.audit import AuditEntry, canonical, read
+from jobs.runs.event_log import About, entry
+from jobs.runs.trust import sealed_file
 
 FILE_MOST = 20_000
 """Maximum number of entries in the file; the newest are kept."""
@@ -40,25 +40,15 @@ def run(ctx: ChatContext, argument: str) -> None:
     # the channels known here.
     if not may_read_audit(ctx):
         ctx.refuse(Text("audit.not_yours"), then="next_approver")
-    elif argument:
-        _show_channel(ctx, argument)
-    else:
-        show(ctx, "", _visible(ctx))
-
-
-def _show_channel(ctx: ChatContext, argument: str) -> None:
-    mailbox = read_mailbox(ctx, "audit", argument)
-    if not mailbox:
         return
-    mine = entries_of_mailbox(mailbox, _visible(ctx))
-    if mine:
-        show(ctx, mailbox, mine)
-    else:
+    mailbox = read_mailbox(ctx, "audit", argument) if argument else ""
+    if argument and not mailbox:
+        return
+    mine = visible_entries(ctx, [read(line) for line in ctx.services.store.audit.entries()])
+    if mailbox and not (mine := entries_of_mailbox(mailbox, mine)):
         unknown_channel(ctx, "audit", Text("audit.kicker"), mailbox)
-
-
-def _visible(ctx: ChatContext) -> list[AuditEntry]:
-    return visible_entries(ctx, [read(line) for line in ctx.services.store.audit.entries()])
+        return
+    show(ctx, mailbox, mine)
 
 
 def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
@@ -68,26 +58,22 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
     filed = mine[-FILE_MOST:]
     if filed:
-        _post_file(ctx, mailbox, name, filed)
+        about = About("", mailbox=mailbox, room=ctx.room)
+        trail.add(
+            entry("exported", about, by=ctx.person.email, person=ctx.person.id, entries=len(filed))
+        )
+        ctx.services.messenger.send_file(
+            room_id=ctx.room,
+            parent_id=ctx.thread,
+            text=text("audit.posted", name=name),
+            name=name,
+            content_type=TYPE,
+            content=_file(ctx, filed),
+        )
     lines = tuple(map(audit_line, reversed(mine[-SHOWN:])))
     known = () if mailbox else first_channels(ctx, visible_channels(ctx))
     counts = (len(mine), len(filed))
     ctx.say(audit(AuditView(mailbox, at, lines, *counts, name, found.broken_at, known)))
-
-
-def _post_file(ctx: ChatContext, mailbox: str, name: str, filed: Sequence[AuditEntry]) -> None:
-    about = About("", mailbox=mailbox, room=ctx.room)
-    ctx.services.store.audit.add(
-        entry("exported", about, by=ctx.person.email, person=ctx.person.id, entries=len(filed))
-    )
-    posted = {
-        "room_id": ctx.room,
-        "parent_id": ctx.thread,
-        "text": text("audit.posted", name=name),
-    }
-    ctx.services.messenger.send_file(
-        **posted, name=name, content_type=TYPE, content=_file(ctx, filed)
-    )
 
 
 def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
@@ -96,7 +82,7 @@ def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
     content = b"".join(line + b"\n" for line in map(canonical, facts))
     for secret in ctx.services.own_secrets:
         content = content.replace(secret.encode(), GONE.encode())
-    return sealed(ctx.services.store, content)
+    return sealed_file(ctx.services.store, content)
 
 
 COMMAND = Command("audit", "more", run, "[ADDRESS]", may=may_read_audit)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from adaptive_cards import channels, offer
 from adaptive_cards.cards.channels import ChannelsView
-from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.cards.notice import Offer, OfferView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import delivery
 from bot.cards.living import with_doubts
-from bot.cards.presenters.bulk_check import line_of
+from bot.cards.presenters.lists import line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext
 from bot.chat.parsing import lone_address, read_mailbox
@@ -18,7 +18,7 @@ from bot.commands import Command
 from jobs.checks import check
 from jobs.clock import now
 from jobs.model import Channel, RunKind, Text
-from jobs.runs.origin import Brief
+from jobs.runs.run import Brief
 from jobs.storage import keys
 from jobs.storage.keys import Key
 
@@ -32,8 +32,13 @@ def run(ctx: ChatContext, argument: str) -> None:
         listed(ctx)
     elif first.lower() not in every_words():
         one(ctx, argument)
+    elif mailbox := lone_address(rest):
+        all_of_them = Offer(Text("button.check_all"), {"do": "check", "channel": "all"})
+        offered = (offers.check_exactly(mailbox), all_of_them)
+        title = Text("understood.all_or_one", {"mailbox": mailbox})
+        _ask(ctx, title, offered, "understood.check_turn")
     elif rest:
-        _after_all(ctx, argument, rest)
+        one(ctx, argument)
     else:
         (everything if visible_channels(ctx) else listed)(ctx)
 
@@ -43,12 +48,9 @@ def every_words() -> set[str]:
     return {"all", *(own_text("typed_argument.all", language) for language in languages())}
 
 
-def _after_all(ctx: ChatContext, argument: str, rest: str) -> None:
-    mailbox = lone_address(rest)
-    if mailbox:
-        _all_or_one(ctx, mailbox)
-    else:
-        one(ctx, argument)
+def _ask(ctx: ChatContext, title: Text, offered: tuple[Offer, ...], turn: str) -> None:
+    kicker = Text("notice.check_kicker")
+    ctx.say(offer(OfferView(kicker, title, offered, now(), turn=Text(turn))))
 
 
 def one(ctx: ChatContext, argument: str) -> None:
@@ -58,7 +60,9 @@ def one(ctx: ChatContext, argument: str) -> None:
         return
     near = offers.nearest_channel(ctx, mailbox)
     if near:
-        _which(ctx, mailbox, near)
+        offered = (offers.of_channel("check", near), offers.check_exactly(mailbox))
+        title = Text("understood.meant", {"meant": near})
+        _ask(ctx, title, offered, "understood.meant_check_turn")
     else:
         _check(ctx, mailbox)
 
@@ -75,23 +79,6 @@ def _check(ctx: ChatContext, mailbox: str) -> None:
         begin(ctx, mailbox)
     else:
         discover(ctx, mailbox)
-
-
-def _which(ctx: ChatContext, mailbox: str, near: str) -> None:
-    offered = (offers.of_channel("check", near), offers.check_exactly(mailbox))
-    kicker, title = Text("notice.check_kicker"), Text("understood.meant", {"meant": near})
-    turn = Text("understood.meant_check_turn")
-    ctx.say(offer(OfferView(kicker, title, offered, now(), turn=turn)))
-
-
-def _all_or_one(ctx: ChatContext, mailbox: str) -> None:
-    offered = (
-        offers.check_exactly(mailbox),
-        Offer(Text("button.check_all"), {"do": "check", "channel": "all"}),
-    )
-    title = Text("understood.all_or_one", {"mailbox": mailbox})
-    turn = Text("understood.check_turn")
-    ctx.say(offer(OfferView(Text("notice.check_kicker"), title, offered, now(), turn=turn)))
 
 
 def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:

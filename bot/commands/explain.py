@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from adaptive_cards import explanation, offer
-from adaptive_cards.cards.explanation import ExplanationView
-from adaptive_cards.cards.offer import OfferView
+from adaptive_cards.cards.notice import ExplanationView, OfferView
 from bot.chat import offers
-from bot.chat.attached_files import NotAcceptedError, first_file
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, NotAcceptedError, first_file
 from bot.chat.explanation import as_view
 from bot.chat.permissions import visible_channels
 from bot.commands import Command
@@ -38,27 +37,17 @@ def run(ctx: ChatContext, argument: str) -> None:
         ctx.refuse(Text(f"explain.refused.{refused.args[0]}"), title="refused.nothing")
         return
     channels = visible_channels(ctx)
-    if told.text.strip() or not channels:
-        ctx.say(explanation(_view(ctx, told)))
+    title, words = Text("explain.empty_title"), Text("explain.empty_turn")
+    if told.text.strip():
+        reading = read(told.text, _place(ctx, told.text, channels), cut=told.cut)
+        ctx.say(explanation(as_view(reading, now(), checks=channels[:_CHECKS_MOST])))
+    elif channels:
+        kicker, lines = Text("notice.explained_kicker"), (Text("understood.explain_check"),)
+        checks = offers.of_channels(ctx, "check", channels)
+        ctx.say(offer(OfferView(kicker, title, checks, now(), turn=words, lines=lines)))
     else:
-        _offer_checks(ctx, channels)
-
-
-def _offer_checks(ctx: ChatContext, channels: tuple[str, ...]) -> None:
-    kicker, title = Text("notice.explained_kicker"), Text("explain.empty_title")
-    checks = offers.of_channels(ctx, "check", channels)
-    lines = (Text("understood.explain_check"),)
-    turn = Text("explain.empty_turn")
-    ctx.say(offer(OfferView(kicker, title, checks, now(), turn=turn, lines=lines)))
-
-
-def _view(ctx: ChatContext, told: FileText) -> ExplanationView:
-    if not told.text.strip():
-        title, words = Text("explain.empty_title"), Text("explain.empty_turn")
-        return ExplanationView(title, words, Turn.REQUESTER, now(), direct=ctx.direct)
-    channels = visible_channels(ctx)
-    reading = read(told.text, _place(ctx, told.text, channels), cut=told.cut)
-    return as_view(reading, now(), checks=channels[:_CHECKS_MOST])
+        view = ExplanationView(title, words, Turn.REQUESTER, now())
+        ctx.say(explanation(view))
 
 
 def _place(ctx: ChatContext, told: str, channels: tuple[str, ...]) -> Place:
@@ -75,7 +64,12 @@ def _text_to_explain(ctx: ChatContext, message: Message, argument: str) -> FileT
     typed = _TYPED.sub("", message.text, count=1) if whole else argument
     if typed.strip() or message.files:
         return _with_file(ctx, typed, message)
-    return _of_parent(ctx, message)
+    # In a space Webex shows a bot only the messages that mention it (platforms/webex.md 1).
+    with suppress(WebexNotFoundError):
+        if message.parent_id:
+            parent = ctx.services.webex.message(message.parent_id, fresh=False)
+            return _with_file(ctx, parent.text, parent)
+    return FileText("")
 
 
 def _with_file(ctx: ChatContext, typed: str, message: Message) -> FileText:
@@ -83,17 +77,6 @@ def _with_file(ctx: ChatContext, typed: str, message: Message) -> FileText:
         return FileText(typed)
     file = text_of(first_file(ctx, message, LARGEST).content)
     return FileText("\n".join(filter(None, (typed, file.text))), file.cut)
-
-
-def _of_parent(ctx: ChatContext, message: Message) -> FileText:
-    # In a space Webex shows a bot only the messages that mention it (platforms/webex.md 1).
-    if not message.parent_id:
-        return FileText("")
-    try:
-        parent = ctx.services.webex.message(message.parent_id, fresh=False)
-    except WebexNotFoundError:
-        return FileText("")
-    return _with_file(ctx, parent.text, parent)
 
 
 COMMAND = Command("explain", "trouble", run, "TEXT")

@@ -18,8 +18,7 @@ from jobs.checks import fix_context
 from jobs.checks.remedies import for_people
 from jobs.clock import now
 from jobs.model import RunKind, Text
-from jobs.runs.origin import Brief, FixBrief
-from jobs.runs.run import Run
+from jobs.runs.run import Brief, FixBrief
 from jobs.runs.run_store import RunStore
 from jobs.watch.facts import assessment
 
@@ -70,9 +69,9 @@ def _brief(store: RunStore, mailbox: str) -> Brief:
     of that check, which the plan then shows. The brief also names the steps that the fix will
     probably change. The sign-in asks for the permissions of these steps.
     """
-    brief, check = fix_context.fix_context(store, mailbox), _recent_check(store, mailbox)
+    brief, check = fix_context.fix_context(store, mailbox), store.last_check(mailbox)
     fix, ending = brief.fix or FixBrief(), _ending(store, mailbox)
-    if check is None:
+    if check is None or check.checked is None or now() - check.checked > RECENT:
         return replace(brief, fix=replace(fix, wrong=ending))
     fix = replace(
         fix,
@@ -81,12 +80,6 @@ def _brief(store: RunStore, mailbox: str) -> Brief:
         wrong=tuple({*fix_context.likely_changes(check), *ending}),
     )
     return replace(brief, fix=fix)
-
-
-def _recent_check(store: RunStore, mailbox: str) -> Run | None:
-    check = store.last_check(mailbox)
-    recent = check is not None and check.checked is not None and now() - check.checked <= RECENT
-    return check if recent else None
 
 
 def _ending(store: RunStore, mailbox: str) -> tuple[str, ...]:

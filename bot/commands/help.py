@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import command_help, help_card
-from adaptive_cards.cards.help import CommandHelpView, HelpEntry, HelpView, shown_name
-from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.notice import CommandHelpView, HelpEntry, HelpView, NoticeView, shown_name
 from bot import commands
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest
@@ -29,17 +28,14 @@ def show(ctx: ChatContext, *, typed: str = "") -> None:
     """Show the commands that this person may run; ``typed`` is a name that no command has."""
     every = commands.commands().values()
     entries = tuple(_entry(each) for each in every if each.may(ctx))
-    ctx.say(
-        help_card(
-            HelpView(
-                entries,
-                direct=ctx.direct,
-                left_out=len(entries) < len(every),
-                typed=typed and f"/{typed}",
-                bot=ctx.services.me.display_name,
-            )
-        )
+    view = HelpView(
+        entries,
+        direct=ctx.direct,
+        left_out=len(entries) < len(every),
+        typed=typed and f"/{typed}",
+        bot=ctx.services.me.display_name,
     )
+    ctx.say(help_card(view))
 
 
 def explain(ctx: ChatContext, command: Command) -> None:
@@ -48,11 +44,8 @@ def explain(ctx: ChatContext, command: Command) -> None:
         title = Text("help.only_approvers", {"command": f"/{name}"})
         ctx.notify(NoticeView(Text("help.kicker"), title, Text("refused.next_approver"), at=now()))
         return
-    others = tuple(
-        typed
-        for typed, each in commands.by_typed_name().items()
-        if each is command and typed != name
-    )
+    typed = commands.by_typed_name().items()
+    others = tuple(other for other, each in typed if each is command and other != name)
     bot = ctx.services.me.display_name
     ctx.say(command_help(CommandHelpView(_entry(command), others, direct=ctx.direct, bot=bot)))
 

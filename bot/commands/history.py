@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from adaptive_cards import history
 from adaptive_cards.cards.notice import NoticeView
 from bot import links
-from bot.cards.presenters import history as presenter
+from bot.cards.presenters import watch
 from bot.chat.context import ChatContext
 from bot.chat.offers import choose_channel, unknown_channel
 from bot.chat.parsing import read_mailbox
@@ -15,9 +15,8 @@ from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
-from jobs.watch.figures import DAY, figures, last_days, midnight
-from jobs.watch.figures import month as month_of
-from jobs.watch.history import KEPT, days
+from jobs.watch.history import DAY, KEPT, days, figures, last_days, midnight
+from jobs.watch.history import month as month_of
 
 KICKER = Text("history.plain_kicker")
 
@@ -27,7 +26,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     words, at = argument.split(), now()
     month = " ".join(word for word in words if word[0].isdigit() and "@" not in word)
     address = " ".join(word for word in words if not word[0].isdigit() or "@" in word)
-    asked = _month(ctx, month, at.astimezone(UTC)) if month else last_days(at, presenter.DAYS)
+    asked = _month(ctx, month, at.astimezone(UTC)) if month else last_days(at, watch.DAYS)
     if asked is None:
         return
     if month and not address:
@@ -62,7 +61,7 @@ def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, dateti
 def _show(ctx: ChatContext, mailbox: str, at: datetime, since: datetime, until: datetime) -> None:
     watching = ctx.services.watching
     watched = watching.channels.load(mailbox) is not None
-    known = days(ctx.services.redis, mailbox, at, presenter.PAGE_DAYS)
+    known = days(ctx.services.redis, mailbox, at, watch.PAGE_DAYS)
     incidents = watching.incidents.of_channel(mailbox)
     if not incidents and not any(each.total.looks for each in known):
         _none(ctx, mailbox, watched=watched)
@@ -70,7 +69,7 @@ def _show(ctx: ChatContext, mailbox: str, at: datetime, since: datetime, until: 
     found = figures(known, incidents, since, until, at)
     touching = [each for each in incidents if each.since < until and (each.ended or at) > since]
     page = links.one_time(ctx.services, "history", mailbox)
-    ctx.say(history(presenter.history_view(mailbox, found, touching, at, page, watched=watched)))
+    ctx.say(history(watch.history_view(mailbox, found, touching, at, page, watched=watched)))
 
 
 def _none(ctx: ChatContext, mailbox: str, *, watched: bool) -> None:

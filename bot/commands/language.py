@@ -27,20 +27,14 @@ def choose(ctx: ChatContext, typed: str) -> None:
         return
     preferences.choose(ctx, Preference.LANGUAGE, language)
     with drawn_for(Locale(language, current().zone)):
-        where = Text("language.chosen_direct" if ctx.direct else "language.chosen_space")
-        ctx.notify(
-            NoticeView(KICKER, Text("language.chosen"), where, tone="good", glyph="✓", at=now())
-        )
+        _chosen(ctx, KICKER, Text("language.chosen"))
 
 
 def _offer(ctx: ChatContext, typed: str = "") -> None:
     title = Text("language.unknown", {"typed": typed}) if typed else Text("language.title")
+    own = {each: str(Locale(each).babel.languages[each]).capitalize() for each in languages()}
     buttons = tuple(
-        (
-            verbatim(str(Locale(language).babel.languages[language]).capitalize()),
-            {"do": "language", "language": language},
-        )
-        for language in languages()
+        (verbatim(name), {"do": "language", "language": each}) for each, name in own.items()
     )
     ctx.notify(NoticeView(KICKER, title, Text("language.which"), buttons=buttons, at=now()))
 
@@ -56,22 +50,20 @@ def choose_zone(ctx: ChatContext, argument: str) -> None:
     # A name that no zone has changes nothing.
     zone = find_zone(argument)
     if not zone:
-        _say_how(ctx, argument)
+        title = Text("timezone.title", {"zone": current().zone})
+        if argument:
+            title = Text("timezone.unknown", {"typed": argument})
+        ctx.notify(NoticeView(ZONE_KICKER, title, Text("timezone.how"), at=now()))
         return
     preferences.choose(ctx, Preference.ZONE, zone)
     with drawn_for(Locale(current().language, zone)):
         title = Text("timezone.chosen", {"zone": zone, "now": day_clock(now())})
-        where = Text("language.chosen_direct" if ctx.direct else "language.chosen_space")
-        ctx.notify(NoticeView(ZONE_KICKER, title, where, tone="good", glyph="✓", at=now()))
+        _chosen(ctx, ZONE_KICKER, title)
 
 
-def _say_how(ctx: ChatContext, typed: str) -> None:
-    title = (
-        Text("timezone.unknown", {"typed": typed})
-        if typed
-        else Text("timezone.title", {"zone": current().zone})
-    )
-    ctx.notify(NoticeView(ZONE_KICKER, title, Text("timezone.how"), at=now()))
+def _chosen(ctx: ChatContext, kicker: Text, title: Text) -> None:
+    where = Text("language.chosen_direct" if ctx.direct else "language.chosen_space")
+    ctx.notify(NoticeView(kicker, title, where, tone="good", glyph="✓", at=now()))
 
 
 COMMAND = Command("language", "more", run, argument="de")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from adaptive_cards import offer
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.cards.notice import NoticeView, Offer, OfferView
 from adaptive_cards.texts import has_text
 from bot.cards import choices, delivery
-from bot.cards.presenters import intake
+from bot.cards.presenters import questions
 from bot.cards.presenters.card_state import LIVING, was_posted
 from bot.chat import permissions
 from bot.chat.audience import note_absent
@@ -17,9 +16,8 @@ from bot.commands import Command, check
 from bot.webex.client import WebexAnswerError
 from jobs.clock import now
 from jobs.model import Channel, RunKind, Text, day_of, minute_of
-from jobs.runs.channel_index import AlreadyRunningError, Record
-from jobs.runs.origin import Brief
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.channel_index import AlreadyRunningError
+from jobs.runs.run import Brief, Event, Kind, Run
 
 _COMMANDS = {RunKind.SETUP: "setup-email", RunKind.FIX: "fix", RunKind.UNDO: "undo"}
 
@@ -73,8 +71,8 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
     # The same message or press opens only one run, however often it is delivered.
     opened = _opened(ctx, mailbox)
     if opened is not None:
-        intake.keep(ctx.services, opened.id, intake.TypedInputs(_known(ctx, mailbox)))
-        first = intake.card(opened, ctx.services)
+        questions.keep_typed(ctx.services, opened.id, questions.TypedInputs(_known(ctx, mailbox)))
+        first = questions.intake_card(opened, ctx.services)
         posted = ctx.say(first.card, shows=(opened.id, LIVING))
         if posted.id:
             delivery.mark_posted(ctx.services, opened.id, posted.id, ctx.room)
@@ -92,7 +90,9 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
     except AlreadyRunningError as busy:
         other = ctx.services.store.load(busy.run)
     same_message = other.origin.message == ctx.request
-    if other.detailed or not (same_message or _is_own_unseen_setup(ctx, other)):
+    own = other.requester.id == ctx.person.id and other.kind is RunKind.SETUP
+    unseen = own and not was_posted(ctx.services, other.id, LIVING)
+    if other.detailed or not (same_message or unseen):
         point_to(ctx, other)
         return None
     if same_message or other.origin.room == ctx.room:
@@ -101,20 +101,26 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
     return _opened(ctx, mailbox)
 
 
-def _is_own_unseen_setup(ctx: ChatContext, other: Run) -> bool:
-    """Return whether this person requested the setup, and Webex never accepted its first card."""
-    own = other.requester.id == ctx.person.id and other.kind is RunKind.SETUP
-    return own and not was_posted(ctx.services, other.id, LIVING)
-
-
 def tell_if_connected(ctx: ChatContext, mailbox: str) -> bool:
     # To everybody else, a connected mailbox is like any other.
     record = ctx.services.channels.record(mailbox)
     if record is None:
         return False
+    try:
+        run: Run | None = ctx.services.store.load(record.run)
+    except LookupError:  # an operator may delete a run's history
+        run = None
     if mailbox in permissions.visible_channels(ctx):
-        _already(ctx, mailbox, record)
-    elif space := _space_of_record(ctx, record):
+        # no mail has proven a channel here that was made by hand and kept
+        key = "notice.done_words_kept" if run and run.kept else "notice.done_words"
+        words = Text(key, {"day": day_of(record.at), "run": record.run})
+        buttons = tuple(
+            (f"button.{do}", {"do": do, "mailbox_meant": mailbox})
+            for do in ("setup_again", "setup_change")
+        )
+        kicker, title = Text("notice.done_kicker"), Text("notice.done_title", {"mailbox": mailbox})
+        ctx.notify(NoticeView(kicker, title, words, tone="good", glyph="✓", buttons=buttons))
+    elif run and (space := _space_of(ctx, run)):
         elsewhere(ctx, mailbox, space)
     else:
         return False
@@ -122,43 +128,11 @@ def tell_if_connected(ctx: ChatContext, mailbox: str) -> bool:
 
 
 def elsewhere(ctx: ChatContext, mailbox: str, space: str = "") -> None:
-    words = (
-        Text("notice.elsewhere_words_space", {"space": space})
-        if space
-        else Text("notice.elsewhere_words")
-    )
+    words = Text("notice.elsewhere_words")
+    if space:
+        words = Text("notice.elsewhere_words_space", {"space": space})
     title = Text("notice.elsewhere_title", {"mailbox": mailbox})
     ctx.notify(NoticeView(Text("notice.done_kicker"), title, words, at=now()))
-
-
-def _space_of_record(ctx: ChatContext, record: Record) -> str:
-    try:
-        return _space_of(ctx, ctx.services.store.load(record.run))
-    except LookupError:  # an operator may delete a run's history
-        return ""
-
-
-def _already(ctx: ChatContext, mailbox: str, record: Record) -> None:
-    key = "notice.done_words_kept" if _is_kept(ctx, record) else "notice.done_words"
-    words = Text(key, {"day": day_of(record.at), "run": record.run})
-    buttons = tuple(
-        (f"button.{do}", {"do": do, "mailbox_meant": mailbox})
-        for do in ("setup_again", "setup_change")
-    )
-    title = Text("notice.done_title", {"mailbox": mailbox})
-    ctx.notify(
-        NoticeView(
-            Text("notice.done_kicker"), title, words, tone="good", glyph="✓", buttons=buttons
-        )
-    )
-
-
-def _is_kept(ctx: ChatContext, record: Record) -> bool:
-    """Return whether the channel was made by hand and kept, so that no mail has proven it here."""
-    try:
-        return ctx.services.store.load(record.run).kept
-    except LookupError:  # an operator may delete a run's history
-        return False
 
 
 def point_to(ctx: ChatContext, other: Run) -> None:
@@ -169,47 +143,35 @@ def point_to(ctx: ChatContext, other: Run) -> None:
     only says that the mailbox cannot be set up now.
     """
     space = _space_of(ctx, other)
-    if not (space or _is_known_here(ctx, other)):
-        busy = Text("notice.busy_title", {"mailbox": other.channel.mailbox})
-        ctx.notify(NoticeView(Text("notice.running_kicker"), busy, Text("notice.busy_words")))
-        return
-    of_kind = f"notice.running_title_{other.kind}"
-    title = Text(
-        of_kind if has_text(of_kind) else "notice.running_title",
-        {"mailbox": other.channel.mailbox, "run": other.id},
-    )
-    offers = [Offer(Text("button.status"), {"do": "status"})]
-    if _may_cancel(ctx, other):
-        again = {"do": "begin_again", "run": other.id, "command": _COMMANDS[other.kind]}
-        offers.append(Offer(Text("button.begin_again"), again))
-    # Webex documents no link to a space, so the space is named.
-    where = (
-        Text("notice.running_words_space", {"space": space})
-        if space
-        else Text("notice.running_words")
-    )
-    lines = (where, Text("notice.running_since", {"at": minute_of(other.opened)}))
-    kicker = Text("notice.running_kicker")
-    card = offer(OfferView(kicker, title, tuple(offers), now(), lines=lines))
-    choices.post(ctx, card, [other])
-
-
-def _may_cancel(ctx: ChatContext, other: Run) -> bool:
-    try:
-        return permissions.AccessPolicy(ctx.services.bot, ctx.services.webex).may_cancel(
-            ctx.person, other
-        )
-    except WebexAnswerError:  # the bot is no longer in the run's space
-        return False
-
-
-def _is_known_here(ctx: ChatContext, other: Run) -> bool:
-    """Return whether this person may know the run: as its requester, or in a space of the channel."""
-    return (
+    is_known_here = (
         other.origin.room == ctx.room
         or other.requester.id == ctx.person.id
         or other.channel.mailbox in permissions.visible_channels(ctx)
     )
+    if not (space or is_known_here):
+        busy = Text("notice.busy_title", {"mailbox": other.channel.mailbox})
+        ctx.notify(NoticeView(Text("notice.running_kicker"), busy, Text("notice.busy_words")))
+        return
+    of_kind = f"notice.running_title_{other.kind}"
+    values = {"mailbox": other.channel.mailbox, "run": other.id}
+    title = Text(of_kind if has_text(of_kind) else "notice.running_title", values)
+    offers = [Offer(Text("button.status"), {"do": "status"})]
+    policy = permissions.AccessPolicy(ctx.services.bot, ctx.services.webex)
+    try:
+        may_cancel = policy.may_cancel(ctx.person, other)
+    except WebexAnswerError:  # the bot is no longer in the run's space
+        may_cancel = False
+    if may_cancel:
+        again = {"do": "begin_again", "run": other.id, "command": _COMMANDS[other.kind]}
+        offers.append(Offer(Text("button.begin_again"), again))
+    # Webex documents no link to a space, so the space is named.
+    where = Text("notice.running_words")
+    if space:
+        where = Text("notice.running_words_space", {"space": space})
+    lines = (where, Text("notice.running_since", {"at": minute_of(other.opened)}))
+    kicker = Text("notice.running_kicker")
+    card = offer(OfferView(kicker, title, tuple(offers), now(), lines=lines))
+    choices.post(ctx, card, [other])
 
 
 def _space_of(ctx: ChatContext, other: Run) -> str:
@@ -233,20 +195,14 @@ def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
     if record is None:
         return last
     channel = record.channel
-    known = {
+    return last | {
         "callback_url": channel.callback_url,
         "forwarding_address": channel.forwarding_address,
         "delegate": channel.delegate,
         "profile": str(channel.profile),
+        "lifetime": str(channel.lifetime_months),
+        "keep_copy": "yes" if channel.keep_copy else "no",
     }
-    return (
-        last
-        | known
-        | {
-            "lifetime": str(channel.lifetime_months),
-            "keep_copy": "yes" if channel.keep_copy else "no",
-        }
-    )
 
 
 def adopt(ctx: ChatContext, argument: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adaptive_cards import tac
-from adaptive_cards.cards.tac import TacView
+from adaptive_cards.cards.notice import TacView
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel

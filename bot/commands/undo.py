@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adaptive_cards import offer
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.cards.notice import NoticeView, Offer, OfferView
 from adaptive_cards.texts import listed, render
 from bot.chat import permissions
 from bot.chat.context import ChatContext
@@ -48,7 +47,10 @@ def plan(ctx: ChatContext, mailbox: str, only: str) -> None:
     runs = runs if _may_ask(ctx, mailbox, runs) else ()
     past = recall(runs, all_steps(), only)
     if not past:
-        _nothing(ctx, mailbox, runs)
+        title = Text("notice.undo_nothing_title", {"mailbox": mailbox})
+        kept = any(each.kept for each in runs)
+        words = Text("notice.undo_kept_words" if kept else "notice.undo_nothing_words")
+        ctx.notify(NoticeView(Text("notice.undo_kicker"), title, words, at=now()))
         return
     undone = tuple(each for each in runs if each.id == only) or runs
     data = known((*runs, *undone)) | ({UNDOES: only} if only else {})
@@ -68,13 +70,8 @@ def _choose(ctx: ChatContext, fix: Run, changes: Sequence[RecordedChange]) -> No
         Offer(Text("choice.button.undo_run", values), {**pressed, "undoes": fix.id}),
         Offer(Text("button.disconnect"), {**pressed, "undoes": ""}),
     )
-    title, lines = (
-        Text("choice.title.undo_which", values),
-        (
-            Text("choice.undo_run", values),
-            Text("plan.disconnect_words", values),
-        ),
-    )
+    title = Text("choice.title.undo_which", values)
+    lines = (Text("choice.undo_run", values), Text("plan.disconnect_words", values))
     ctx.say(offer(OfferView(Text("notice.undo_kicker"), title, offers, now(), lines=lines)))
 
 
@@ -87,13 +84,6 @@ def _known_here(ctx: ChatContext) -> tuple[str, ...]:
 def _may_ask(ctx: ChatContext, mailbox: str, runs: tuple[Run, ...]) -> bool:
     here = (permissions.was_asked_here(ctx, each) for each in runs)
     return mailbox in permissions.visible_channels(ctx) or any(here)
-
-
-def _nothing(ctx: ChatContext, mailbox: str, runs: tuple[Run, ...]) -> None:
-    title = Text("notice.undo_nothing_title", {"mailbox": mailbox})
-    kept = any(each.kept for each in runs)
-    words = Text("notice.undo_kept_words" if kept else "notice.undo_nothing_words")
-    ctx.notify(NoticeView(Text("notice.undo_kicker"), title, words, at=now()))
 
 
 def _channel(ctx: ChatContext, runs: tuple[Run, ...]) -> Channel:

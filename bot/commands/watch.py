@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from adaptive_cards import glyphs, watch_list
+from adaptive_cards.cards.channels import WatchListView
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.watch import WatchListView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import superseded
-from bot.cards.presenters import watch as presenter
+from bot.cards.presenters import watch
 from bot.chat import preferences
+from bot.chat.audience import resolve_recipient
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
 from bot.chat.parsing import read_mailbox
 from bot.chat.permissions import is_known_or_watched_here, visible_channels
-from bot.chat.recipients import resolve_recipient
 from bot.commands import Command
 from jobs.access import app_access
 from jobs.channel.form import InvalidInputError
 from jobs.clock import now
-from jobs.model import Channel, Text, minute_of, span_of
-from jobs.runs.audit_entries import entry
-from jobs.watch.model import WatchedChannel
-from jobs.watch.spans import LONGEST, LONGEST_PAUSE, SHORTEST, read_interval, read_span, written
+from jobs.model import Text, minute_of, span_of
+from jobs.runs.event_log import entry
+from jobs.watch.model import (
+    LONGEST,
+    LONGEST_PAUSE,
+    SHORTEST,
+    WatchedChannel,
+    read_interval,
+    read_span,
+    written,
+)
 
 KICKER = Text("watch.kicker")
 LIST = (("watch.list_button", {"do": "watch_list"}),)
@@ -48,9 +55,8 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _typed(name: str) -> set[str]:
-    return {name, *(own_text(f"typed_argument.{name}", language) for language in languages())} - {
-        ""
-    }
+    others = {own_text(f"typed_argument.{name}", language) for language in languages()}
+    return {name, *others} - {""}
 
 
 def listed(ctx: ChatContext) -> None:
@@ -58,9 +64,8 @@ def listed(ctx: ChatContext) -> None:
     quiet = preferences.quiet_hours(ctx.services, ctx.room)
     known = {each.mailbox for each in watched}
     load = ctx.services.watching.channels.load
-    unwatched = tuple(
-        each for each in visible_channels(ctx) if each not in known and load(each) is None
-    )
+    others = (each for each in visible_channels(ctx) if each not in known)
+    unwatched = tuple(each for each in others if load(each) is None)
     _show(ctx, watched, unwatched, quiet)
 
 
@@ -79,7 +84,7 @@ def _show(
     quiet: str = "",
 ) -> None:
     at = now()
-    lines = tuple(presenter.line_of(ctx.services, each, at) for each in watched)
+    lines = tuple(watch.line_of(ctx.services, each, at) for each in watched)
     ctx.say(watch_list(WatchListView(lines, unwatched, at, quiet)))
 
 
@@ -103,16 +108,10 @@ def _change(ctx: ChatContext, mailbox: str, words: Words) -> None:
         _pause(ctx, mailbox, " ".join(words[1:]))
     elif verb in _typed("notify"):
         _notify(ctx, mailbox, words[1:])
+    elif interval := read_interval(" ".join(words)):
+        begin(ctx, mailbox, interval)
     else:
-        _begin_every(ctx, mailbox, words)
-
-
-def _begin_every(ctx: ChatContext, mailbox: str, words: Words) -> None:
-    interval = read_interval(" ".join(words))
-    if interval is None:
         _not_understood(ctx, mailbox, " ".join(words))
-        return
-    begin(ctx, mailbox, interval)
 
 
 def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> None:
@@ -122,7 +121,14 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
         unknown_channel(ctx, "watch", KICKER, mailbox)
         return
     before = services.watching.channels.load(mailbox)
-    watched = _watched_here(ctx, record.channel, before, interval)
+    usual = services.bot.watch_interval_s
+    watched = WatchedChannel(record.channel, ctx.room, ctx.asker, now(), usual, direct=ctx.direct)
+    if before is not None:  # the interval and the people of an earlier watch are kept
+        watched = replace(
+            watched, since=before.since, interval_s=before.interval_s, notify=before.notify
+        )
+    if interval:
+        watched = replace(watched, interval_s=int(interval.total_seconds()))
     services.watching.channels.save(watched)
     services.watching.incidents.look_soon(mailbox, fresh=True)
     _record(ctx, "watched", mailbox)
@@ -130,40 +136,20 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     moved = before is not None and before.room != ctx.room
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
     title = Text("watch.begun", {"mailbox": mailbox, "interval": span_of(watched.interval)})
-    facts, buttons = tuple(_test_mail_line(ctx)), LIST
-    view = NoticeView(KICKER, title, words, "good", "✓", facts, buttons=buttons, at=now())
+    facts: tuple[tuple[str, Text], ...] = ()
+    every = timedelta(seconds=services.bot.watch_test_mail_s)
+    if every and services.settings.sends_probe:
+        mails = Text("watch.begun_test_mail", {"interval": span_of(every)})
+        facts = (("step.watch_mail", mails),)
+    view = NoticeView(KICKER, title, words, "good", "✓", facts, buttons=LIST, at=now())
     if app_access.grant_for(services.redis, record.channel.tenant_id) is None:
         facts = (("watch.cards_label", words), *facts)
         more = ("watch.see_more", {"do": "check", "channel": mailbox})
-        view = replace(
-            view,
-            words=Text("watch.begun_blind"),
-            tone="accent",
-            glyph=glyphs.WARNING.glyph,
-            facts=facts,
-            buttons=(more, *buttons),
+        blind, glyph = Text("watch.begun_blind"), glyphs.WARNING.glyph
+        view = NoticeView(
+            KICKER, title, blind, "accent", glyph, facts, buttons=(more, *LIST), at=now()
         )
     ctx.notify(view)
-
-
-def _watched_here(
-    ctx: ChatContext, channel: Channel, before: WatchedChannel | None, interval: timedelta | None
-) -> WatchedChannel:
-    # The interval and the people of an earlier watch are kept.
-    usual = ctx.services.bot.watch_interval_s
-    watched = WatchedChannel(channel, ctx.room, ctx.asker, now(), usual, direct=ctx.direct)
-    if before is not None:
-        watched = replace(
-            watched, since=before.since, interval_s=before.interval_s, notify=before.notify
-        )
-    return replace(watched, interval_s=int(interval.total_seconds())) if interval else watched
-
-
-def _test_mail_line(ctx: ChatContext) -> Iterator[tuple[str, Text]]:
-    every = timedelta(seconds=ctx.services.bot.watch_test_mail_s)
-    if every and ctx.services.settings.sends_probe:
-        values = {"interval": span_of(every)}
-        yield "step.watch_mail", Text("watch.begun_test_mail", values)
 
 
 def off(ctx: ChatContext, mailbox: str) -> None:
@@ -176,16 +162,8 @@ def off(ctx: ChatContext, mailbox: str) -> None:
         superseded.request(ctx.services, mailbox)
     title = Text("watch.ended" if watched else "watch.not_watched", {"mailbox": mailbox})
     again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
-    ctx.notify(
-        NoticeView(
-            KICKER,
-            title,
-            Text("watch.ended_words"),
-            buttons=again,
-            glyph=glyphs.SKIPPED.glyph,
-            at=now(),
-        )
-    )
+    words, glyph = Text("watch.ended_words"), glyphs.SKIPPED.glyph
+    ctx.notify(NoticeView(KICKER, title, words, buttons=again, glyph=glyph, at=now()))
 
 
 def _record(ctx: ChatContext, what: str, mailbox: str) -> None:
@@ -276,19 +254,10 @@ def _choose_quiet(ctx: ChatContext, hours: str, title: Text) -> None:
 
 
 def _not_understood(ctx: ChatContext, mailbox: str, typed: str) -> None:
-    values = {"typed": typed}
     limits = {"shortest": written(SHORTEST), "longest": written(LONGEST), "mailbox": mailbox}
     facts = (("watch.how_label", Text("watch.how_words", limits)),)
-    ctx.notify(
-        NoticeView(
-            KICKER,
-            Text("watch.not_understood", values),
-            Text("watch.nothing_changed"),
-            glyph="✗",
-            facts=facts,
-            at=now(),
-        )
-    )
+    title, words = Text("watch.not_understood", {"typed": typed}), Text("watch.nothing_changed")
+    ctx.notify(NoticeView(KICKER, title, words, glyph="✗", facts=facts, at=now()))
 
 
 COMMAND = Command("watch", "trouble", run, "ADDRESS")

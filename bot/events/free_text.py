@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from adaptive_cards import offer
 from adaptive_cards.actions import TITLE_MOST
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.cards.notice import NoticeView, Offer, OfferView
 from adaptive_cards.escape import plain, shorten
 from bot.chat import offers
 from bot.chat.context import ChatContext
@@ -59,11 +58,8 @@ def _fits(command: Command, argument: str) -> bool:
         return True
     if command.name in _ONE_WORD:
         return " " not in argument
-    return bool(lone_address(argument)) or _is_check_of_all(command, argument)
-
-
-def _is_check_of_all(command: Command, argument: str) -> bool:
-    return command is check.COMMAND and argument.lower() in check.every_words()
+    checks_all = command is check.COMMAND and argument.lower() in check.every_words()
+    return checks_all or bool(lone_address(argument))
 
 
 def _mistyped(ctx: ChatContext, typed: ParsedCommand) -> None:
@@ -83,32 +79,17 @@ def _as_typed(name: str, argument: str) -> str:
 def _offer_command(ctx: ChatContext, name: str, argument: str, title: Text, words: Text) -> None:
     data = {"do": "run_command", "command": by_typed_name()[name].name, "argument": argument}
     button = verbatim(shorten(plain(_as_typed(name, argument)), TITLE_MOST))
-    ctx.notify(
-        NoticeView(
-            Text("help.kicker"),
-            title,
-            words,
-            buttons=((button, data), ("button.help", HELP)),
-            at=now(),
-        )
-    )
+    buttons = ((button, data), ("button.help", HELP))
+    ctx.notify(NoticeView(Text("help.kicker"), title, words, buttons=buttons, at=now()))
 
 
 def _address(ctx: ChatContext, mailbox: str) -> None:
     near = offers.nearest_channel(ctx, mailbox)
     title = Text("understood.meant", {"meant": near}) if near else Text("understood.check_title")
     first = (offers.of_channel("check", near),) if near else ()
-    ctx.say(
-        offer(
-            OfferView(
-                Text("notice.check_kicker"),
-                title,
-                (*first, offers.check_exactly(mailbox), Offer(Text("button.help"), HELP)),
-                now(),
-                turn=Text("understood.check_turn"),
-            )
-        )
-    )
+    offered = (*first, offers.check_exactly(mailbox), Offer(Text("button.help"), HELP))
+    kicker, turn = Text("notice.check_kicker"), Text("understood.check_turn")
+    ctx.say(offer(OfferView(kicker, title, offered, now(), turn=turn)))
 
 
 def greet_space(ctx: ChatContext) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -24,14 +24,13 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from adaptive_cards import notice
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.escape import WORD_JOINER
 from adaptive_cards.locale import drawn_for
 from bot import actions
 from bot.actions import tac as screenshot
 from bot.cards import put_off
 from bot.chat import audience, limits, preferences
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, trouble
 from bot.chat.parsing import parse_command
 from bot.chat.permissions import AccessPolicy, is_bot
 from bot.commands import by_typed_name, explain, language_of, tac
@@ -98,8 +97,14 @@ def retry_before_deadline(
     replacement, and a missing object (404) may only be late. If the event is still ``unread``,
     nothing was done yet, so it is tried again after any other answer as well.
     """
+    if isinstance(error, WebexNotFoundError):
+        helps_until = _began(pending) + API_LAG
+    elif unread or passes(error) or isinstance(error, WebexUnauthorizedError):
+        helps_until = _began(pending) + MAX_EVENT_AGE
+    else:
+        return None
     wait = BACK_OFF.after(pending.tries + 1, error.retry_after)
-    if now().timestamp() + wait > _helps_until(error, pending, unread=unread):
+    if now().timestamp() + wait > helps_until.timestamp():
         return None
     log.info(
         "event is tried again",
@@ -109,18 +114,6 @@ def retry_before_deadline(
         error=str(error),
     )
     return now() + timedelta(seconds=wait)
-
-
-def _helps_until(error: WebexError, pending: PendingEvent, *, unread: bool) -> float:
-    """Return the timestamp until which a retry may help, or 0 if none does."""
-    began = _began(pending)
-    if isinstance(error, WebexNotFoundError):
-        return (began + API_LAG).timestamp()
-    return (
-        (began + MAX_EVENT_AGE).timestamp()
-        if unread or passes(error) or isinstance(error, WebexUnauthorizedError)
-        else 0.0
-    )
 
 
 def _began(pending: PendingEvent) -> datetime:
@@ -146,20 +139,14 @@ class Prefetch:
     asked_members: Future[tuple[Membership, ...]] | None
 
     def person(self, person_id: str) -> WebexPerson:
-        """Return a person by id, from the request that was made ahead if it fits."""
-        return (
-            self.asked_person.result()
-            if self.asked_person and person_id == self.actor
-            else self.webex.person(person_id)
-        )
+        if self.asked_person and person_id == self.actor:
+            return self.asked_person.result()
+        return self.webex.person(person_id)
 
     def members(self, room_id: str) -> tuple[Membership, ...]:
-        """Return all members of a space, from the request that was made ahead if it fits."""
-        return (
-            self.asked_members.result()
-            if self.asked_members and room_id == self.room
-            else self.webex.members(room_id)
-        )
+        if self.asked_members and room_id == self.room:
+            return self.asked_members.result()
+        return self.webex.members(room_id)
 
 
 @contextmanager
@@ -181,20 +168,20 @@ class _TooOldError(Exception):
     """Error of an event, or of its message or button press, that is more than ten minutes old."""
 
 
-class _NotThereError(Exception):
-    """Error of an event about an object that does not exist yet, or no longer exists."""
-
-    def __init__(self, error: WebexNotFoundError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-class _UnansweredError(Exception):
-    """Error of Webex while an event was answered, so that a part of the answer may be done."""
+class _WebexFailedError(Exception):
+    """Base of the errors that hold the error of Webex that caused them."""
 
     def __init__(self, error: WebexError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+class _NotThereError(_WebexFailedError):
+    """Error of an event about an object that does not exist yet, or no longer exists."""
+
+
+class _UnansweredError(_WebexFailedError):
+    """Error of Webex while an event was answered, so that a part of the answer may be done."""
 
 
 def receive(event_id: str) -> None:
@@ -237,9 +224,10 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
 
 
 def _act(services: Services, event: WebhookEvent) -> None:
-    """Handle an event with the function for its resource.
+    """Handle an event, unless the bot itself caused it.
 
-    An event that the bot itself caused is ignored, unless it is about a membership.
+    Each concern of messages and presses is here once: the subject is fetched, is new, and is
+    another's; the person may be answered in this space; and the limit is not reached.
 
     Raises:
         _TooOldError: The event is too old.
@@ -247,12 +235,47 @@ def _act(services: Services, event: WebhookEvent) -> None:
         _UnansweredError: Webex does not accept the answer.
         WebexError: Webex does not show what the event is about. Nothing was done.
     """
-    act = {"messages": _message, "attachmentActions": _action, "memberships": _membership}[
-        event.resource
-    ]
     _require_fresh(services, event.created)
-    if event.actor != services.me.id or event.resource == "memberships":
-        act(services, event.id, event.actor, event.room)
+    if event.resource == "memberships":
+        _membership(services, event.id, event.room)
+        return
+    if event.actor == services.me.id:
+        return
+    read = {"messages": _typed, "attachmentActions": _pressed}[event.resource]
+    with prefetch(services.webex, event.actor, event.room) as asked:
+        subject = read(services, event.id)
+        if subject is None:
+            return
+        message = subject.message
+        ctx = ChatContext(
+            services,
+            asked.person(subject.person_id),
+            message.room_id,
+            # no field of a message is guaranteed
+            message.is_direct
+            if message.room_type
+            else services.webex.room_type(message.room_id) == "direct",
+            message.thread,
+            message.id,
+            subject.action_id,
+        )
+        refusal = _refusal(ctx, asked, subject.refused) or limits.too_many(ctx, event.id)
+    subject.answer(ctx, refusal)
+    put_off.draw_refused(services, ctx.room, *ctx.person.emails)
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """Message, or press on a card of the bot, with the title of a refusal.
+
+    ``message`` is the message or the card. ``answer`` gets the refusal if there is one.
+    """
+
+    message: Message
+    person_id: str
+    refused: str
+    answer: Callable[[ChatContext, Handler | None], None]
+    action_id: str = ""
 
 
 def _require_fresh(services: Services, created: str) -> None:
@@ -272,92 +295,54 @@ def _require_fresh(services: Services, created: str) -> None:
 
 
 def _fetched(fetch: Callable[[], T]) -> T:
-    """Return the object of the event, or raise ``_NotThereError`` if it does not exist."""
     try:
         return fetch()
     except WebexNotFoundError as error:
         raise _NotThereError(error) from error
 
 
-def _message(services: Services, message_id: str, actor: str, room: str) -> None:
-    with prefetch(services.webex, actor, room) as asked:
-        message = _fetched(lambda: services.webex.message(message_id))
-        _require_fresh(services, message.created)
-        if message.person_id == services.me.id:
-            return
-        ctx = ChatContext(
-            services,
-            asked.person(message.person_id),
-            message.room_id,
-            _direct(services, message),
-            message.thread,
-            message.id,
-        )
-        refusal = _refusal(ctx, asked, "refused.message") or limits.too_many(ctx, message.id)
+def _typed(services: Services, message_id: str) -> _Subject | None:
+    message = _fetched(lambda: services.webex.message(message_id))
+    _require_fresh(services, message.created)
+    if message.person_id == services.me.id:
+        return None
+    answer = partial(_run_command, message)
+    return _Subject(message, message.person_id, "refused.message", answer)
+
+
+def _pressed(services: Services, action_id: str) -> _Subject | None:
+    action = _fetched(lambda: services.webex.action(action_id))
+    _require_fresh(services, action.created)
+    card = _fetched(lambda: services.webex.message(action.message_id))
+    act = actions.actions().get(action.inputs.get("do", ""))
+    if act is None or card.person_id != services.me.id:
+        return None
+    inputs = {name: value.replace(WORD_JOINER, "") for name, value in action.inputs.items()}
+
+    def answer(ctx: ChatContext, refusal: Handler | None) -> None:
+        _answer(ctx, f"{action_id}:press", refusal or (lambda speaking: act(speaking, inputs)))
+
+    return _Subject(card, action.person_id, "refused.button", answer, action.id)
+
+
+def _run_command(message: Message, ctx: ChatContext, refusal: Handler | None) -> None:
     if refusal:
         _answer(ctx, f"{message.id}:refusal", refusal)
-    else:
-        _run_command(ctx, message)
-    put_off.draw_refused(services, ctx.room, *ctx.person.emails)
-
-
-def _direct(services: Services, message: Message) -> bool:
-    # No field of a message is guaranteed. If the room type is missing, Webex is asked.
-    return (
-        message.is_direct
-        if message.room_type
-        else services.webex.room_type(message.room_id) == "direct"
-    )
-
-
-def _run_command(ctx: ChatContext, message: Message) -> None:
+        return
     typed = parse_command(message, ctx.services.me)
     command = by_typed_name().get(typed.name)
     if command is not None:
         preferences.follow(ctx, language_of(typed.name, command))
-        _answer(
-            ctx, f"{message.id}:command", lambda speaking: command.run(speaking, typed.argument)
-        )
-    if command is not explain.COMMAND and _is_screenshot(ctx, message):
-        _answer(
-            ctx,
-            f"{message.id}:screenshot",
-            lambda speaking: screenshot.keep_screenshot(speaking, message),
-        )
+        run = command.run
+        _answer(ctx, f"{message.id}:command", lambda speaking: run(speaking, typed.argument))
+    if command is not explain.COMMAND and message.files and tac.asked(ctx) is not None:
+        keep = partial(screenshot.keep_screenshot, message=message)
+        _answer(ctx, f"{message.id}:screenshot", keep)
     elif command is None:
         _answer(ctx, f"{message.id}:help", partial(free_text.answer, typed=typed))
 
 
-def _is_screenshot(ctx: ChatContext, message: Message) -> bool:
-    return bool(message.files) and tac.asked(ctx) is not None
-
-
-def _action(services: Services, action_id: str, actor: str, room: str) -> None:
-    with prefetch(services.webex, actor, room) as asked:
-        action = _fetched(lambda: services.webex.action(action_id))
-        _require_fresh(services, action.created)
-        card = _fetched(lambda: services.webex.message(action.message_id))
-        if card.person_id != services.me.id:
-            return
-        ctx = ChatContext(
-            services,
-            asked.person(action.person_id),
-            card.room_id,
-            _direct(services, card),
-            card.thread,
-            card.id,
-            action.id,
-        )
-        answer = actions.actions().get(action.inputs.get("do", ""))
-        if answer is None:
-            return
-        refusal = _refusal(ctx, asked, "refused.button") or limits.too_many(ctx, action.id)
-    inputs = {name: value.replace(WORD_JOINER, "") for name, value in action.inputs.items()}
-    _answer(ctx, f"{action_id}:press", refusal or (lambda speaking: answer(speaking, inputs)))
-    put_off.draw_refused(services, ctx.room, *ctx.person.emails)
-
-
-def _membership(services: Services, membership_id: str, _actor: str, room: str) -> None:
+def _membership(services: Services, membership_id: str, room: str) -> None:
     """Greet a space that the bot was added to, if everybody there may read the greeting.
 
     Cards that waited for the bot to be back there are drawn at once.
@@ -367,19 +352,17 @@ def _membership(services: Services, membership_id: str, _actor: str, room: str) 
     (platforms/webex.md 1). If it is missing, Webex is asked.
     """
     audience.members_changed(services, room)
-    mine = _fetched(lambda: _own(services, room))
+    mine = _fetched(lambda: services.webex.membership(room, services.me.id))
+    if mine is None:
+        raise _NotThereError(WebexNotFoundError(NOT_FOUND, "the bot is not in the space"))
     if mine.id != membership_id or (mine.room_type or services.webex.room_type(room)) != "group":
         return
     put_off.draw_refused(services, room)
     _require_fresh(services, mine.created)
-    if not AccessPolicy(services.bot, services.webex).external_members(
-        services.webex.members(room), services.me.id
-    ):
-        _answer(
-            ChatContext(services, services.me, room, direct=False, thread="", message=""),
-            f"{membership_id}:{mine.created}:greeting",
-            free_text.greet_space,
-        )
+    policy = AccessPolicy(services.bot, services.webex)
+    if not policy.external_members(services.webex.members(room), services.me.id):
+        ctx = ChatContext(services, services.me, room, direct=False, thread="", message="")
+        _answer(ctx, f"{membership_id}:{mine.created}:greeting", free_text.greet_space)
 
 
 def _answer(ctx: ChatContext, part: str, act: Handler) -> None:
@@ -403,21 +386,11 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
     if person and AccessPolicy(services.bot, services.webex).denial(person):
         return
     with drawn_for(preferences.locale_of_person(services, person.email if person else "")):
-        kicker, title, words = (
-            Text(f"notice.{part}") for part in ("broken_kicker", "unread_title", "unread_words")
-        )
-        card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
+        card = notice(replace(trouble("unread"), kicker=Text("notice.broken_kicker")))
     try:
         services.messenger.send(to_person_id=event.actor, text=card.text, card=card.content)
     except WebexError as error:
         log.warning("unread event not told", id=event.id, error=str(error))
-
-
-def _own(services: Services, room: str) -> Membership:
-    mine = services.webex.membership(room, services.me.id)
-    if mine is None:
-        raise WebexNotFoundError(NOT_FOUND, "the bot is not in the space")
-    return mine
 
 
 def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
@@ -428,8 +401,8 @@ def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
     """
     gate = AccessPolicy(ctx.services.bot, ctx.services.webex)
     if (why := gate.denial(ctx.person)) is not None:
-        if is_bot(ctx.person):
-            return _ignore
+        if is_bot(ctx.person):  # two bots would answer each other endlessly
+            return lambda _: None
         return lambda speaking: limits.refuse(speaking, why, title)
     if ctx.direct:
         return None
@@ -437,7 +410,3 @@ def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
         return lambda speaking: speaking.refuse(Text("refused.space"), title=title)
     audience.mark_members_checked(ctx.services, ctx.room)
     return None
-
-
-def _ignore(_talk: ChatContext) -> None:
-    """Do nothing about another bot, because two bots would answer each other endlessly."""

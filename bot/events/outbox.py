@@ -16,20 +16,18 @@ import structlog
 from redis.exceptions import RedisError
 
 from adaptive_cards import notice
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import drawn_for
 from bot.cards import choices, delivery
 from bot.cards.presenters.card_state import CHOICE, was_posted
 from bot.chat import preferences
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, trouble
 from bot.services import Services
-from bot.webex.client import Message, Post, WebexBadRequestError, WebexError
+from bot.webex.client import Json, Message, Messenger, Post, WebexBadRequestError, WebexError
 from bot.webex.errors import FORBIDDEN, UNCONFIRMED, passes
-from bot.webex.messenger import Json, Messenger
 from bot.webex.models import is_own, may_be_of_run, plain
 from jobs.clock import now
-from jobs.model import Text, verbatim
-from jobs.runs.reference import new_reference
+from jobs.model import verbatim
+from jobs.runs.run import new_reference
 from jobs.storage import codec
 from jobs.storage.vault import Sealed
 
@@ -87,22 +85,16 @@ class Outbox(Messenger):
 
     def post_all(self, posts: Iterable[Post]) -> None:
         # A card of a run is skipped if the requester has already got it by asking again.
-        for each in posts:
-            if not self._is_shown(each):
-                self._post_kept(each)
-
-    def _is_shown(self, post: Post) -> bool:
-        """Return whether the post shows a run's card that was posted meanwhile."""
-        return post.shows is not None and was_posted(self._services, *post.shows)
-
-    def _post_kept(self, post: Post) -> None:
-        posted = self.post(post)
-        if posted.id and post.shows:
-            room = post.fields["roomId"]
-            if post.shows[1].startswith(CHOICE):
-                choices.mark_posted(self._services, post.shows, posted.id, room)
-            else:
-                delivery.mark_posted(self._services, post.shows[0], posted.id, room)
+        for post in posts:
+            if post.shows is not None and was_posted(self._services, *post.shows):
+                continue
+            posted = self.post(post)
+            if posted.id and post.shows:
+                room = post.fields["roomId"]
+                if post.shows[1].startswith(CHOICE):
+                    choices.mark_posted(self._services, post.shows, posted.id, room)
+                else:
+                    delivery.mark_posted(self._services, post.shows[0], posted.id, room)
 
     def _found(self, post: Post) -> Message | None:
         """Return the message if the bot can read the room and finds the message there, or None.
@@ -113,31 +105,20 @@ class Outbox(Messenger):
         if not post.doubts or post.since is None or post.fields.get("roomId") != self._one_to_one:
             return None
         text, me = plain(str(post.fields.get("text", ""))), self._services.me.id
-        same = (each for each in self._newest() if plain(each.text) == text)
-        return next(
-            (each for each in same if is_own(each, me, post.since) and _is(each, post)), None
-        )
-
-    def _newest(self) -> tuple[Message, ...]:
-        """Return the newest messages of the 1:1 room; none if the bot may not read it.
-
-        Raises:
-            WebexError: Webex is unavailable, and nothing was posted.
-        """
+        run_id = post.shows[0] if post.shows else ""
+        names_run = run_id in json.dumps(post.fields.get("attachments"))
         try:
-            return self._webex.latest_messages(self._one_to_one)
+            newest = self._webex.latest_messages(self._one_to_one)
         except WebexError as error:
             if not passes(error):
-                return ()
+                return None
             error.accepted = False
             raise
-
-
-def _is(message: Message, post: Post) -> bool:
-    """Return whether the message may be the post, and not the same card of another run."""
-    run_id = post.shows[0] if post.shows else ""
-    names_run = run_id in json.dumps(post.fields.get("attachments"))
-    return not names_run or may_be_of_run(message, run_id)
+        for each in newest:
+            is_it = plain(each.text) == text and is_own(each, me, post.since)
+            if is_it and (not names_run or may_be_of_run(each, run_id)):
+                return each
+        return None
 
 
 def _remaining(post: Post, error: WebexError, began: datetime) -> tuple[Post, ...]:
@@ -185,14 +166,16 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
     try:
         act(ctx)
     except Exception as error:
+        rejected = isinstance(error, WebexBadRequestError)
         if isinstance(error, WebexError) and _is_shut_out(ctx, error):
             _report_failure_in_person(ctx, error)
-        elif _is_of_webex_or_redis(error):
+        elif isinstance(error, WebexError | RedisError) and not rejected:
             raise
         else:
             reference = new_reference()
             log.exception("event failed", reference=reference)
-            _report_failure(ctx, reference)
+            facts = (("refused.reference", verbatim(reference)),)
+            ctx.notify(replace(trouble("broken"), facts=facts))
 
 
 def _is_shut_out(ctx: ChatContext, error: WebexError) -> bool:
@@ -200,32 +183,9 @@ def _is_shut_out(ctx: ChatContext, error: WebexError) -> bool:
     return error.status == FORBIDDEN and not ctx.direct and by_person
 
 
-def _is_of_webex_or_redis(error: Exception) -> bool:
-    # A card that Webex rejects is an error of the bot.
-    rejected = isinstance(error, WebexBadRequestError)
-    return isinstance(error, WebexError | RedisError) and not rejected
-
-
-def _report_failure(ctx: ChatContext, reference: str) -> None:
-    kicker, title, words = (Text(f"notice.broken_{part}") for part in ("kicker", "title", "words"))
-    ctx.notify(
-        NoticeView(
-            kicker,
-            title,
-            words,
-            glyph="✗",
-            facts=(("refused.reference", verbatim(reference)),),
-            at=now(),
-        )
-    )
-
-
 def _report_failure_in_person(ctx: ChatContext, error: WebexError) -> None:
     # The bot may not write in the space of the question, because only moderators may or because
     # posting is disabled.
     log.warning("the bot may not write in the space", room=ctx.room, tracking_id=error.tracking_id)
-    kicker, title, words = (
-        Text(f"notice.unposted_{part}") for part in ("kicker", "title", "words")
-    )
-    card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
+    card = notice(trouble("unposted"))
     ctx.services.messenger.send(to_person_id=ctx.person.id, text=card.text, card=card.content)

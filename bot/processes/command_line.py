@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import sys
 from collections.abc import Mapping
 
@@ -11,11 +12,13 @@ from redis.exceptions import RedisError
 
 from bot import logs
 from bot.queue import cause, connect, connect_for_web, kind_problem, refusal
+from bot.queue.health import all_workers, not_handed_out
 from bot.settings import BotSettings, settings_problems
-from jobs.runs import schema
 from jobs.settings import Settings, read_files
+from jobs.storage import generation
 
 BAD_SETTINGS = 2
+LOST = "No RQ worker of {host} has said in time that it lives."
 MISSING = """The settings are not complete:
   {problems}
 Every setting is explained in .env.example."""
@@ -31,9 +34,7 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
         return BAD_SETTINGS
     settings, work = BotSettings.from_env(values), Settings.from_env(values)
     if getattr(options, "check", False):
-        from bot.processes import worker_check  # noqa: PLC0415  the others do not need it
-
-        return worker_check.main(settings.redis_url)
+        return _check(settings.redis_url)
     if options.command in OF_DATA and (refused := _data_problem(settings.redis_url)):
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
@@ -48,10 +49,28 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     return operator_commands.COMMANDS[options.command](options, settings, work)
 
 
+def _check(redis_url: str) -> int:
+    """Return 0 if an RQ worker of this machine lives and its dispatcher hands out work, else 1.
+
+    Each worker says so in Redis before its key expires, and a supervisor replaces dead workers. If
+    Redis does not answer, nothing is known, and a new start would not help: the result is 0.
+    """
+    host = socket.gethostname()
+    try:
+        with connect_for_web(redis_url) as redis:
+            workers, late = all_workers(redis), not_handed_out(redis, host)
+    except RedisError as error:
+        print(f"Nothing is known: Redis does not answer ({error}).", file=sys.stderr)  # noqa: T201
+        return 0
+    alive = sum(worker.hostname == host for worker in workers)
+    told = f"{alive} RQ workers live." if alive else LOST.format(host=host)
+    print(f"{told} On {host} {late}." if late else told)  # noqa: T201
+    return 0 if alive and not late else 1
+
+
 def _web(settings: BotSettings, work: Settings) -> int:
-    from bot.web.app import AddressError, serve  # noqa: PLC0415  Flask only here
-    from bot.web.metrics_page import own_port  # noqa: PLC0415  Flask only here
-    from bot.web.site import whole_site  # noqa: PLC0415  Flask only here
+    from bot.web.app import AddressError, own_port, serve  # noqa: PLC0415  Flask only here
+    from bot.web.wsgi import whole_site  # noqa: PLC0415  same
 
     try:
         with own_port(settings):
@@ -71,7 +90,7 @@ def _data_problem(url: str) -> str:
     try:
         with connect_for_web(url) as hurried, connect(url) as redis:
             hurried.ping()
-            return kind_problem(hurried) or schema.ensure(redis)
+            return kind_problem(hurried) or generation.ensure_layout(redis)
     except RedisError as error:
         refused = refusal(error)
         if not refused:

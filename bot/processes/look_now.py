@@ -12,7 +12,7 @@ from bot.queue import cause
 from jobs.clock import now
 from jobs.runs.run_store import RunStore
 from jobs.watch.model import WatchedChannel
-from jobs.watch.watching import Watching
+from jobs.watch.store import Watching
 
 WAIT_S = 120.0
 """Seconds to wait for the looks.

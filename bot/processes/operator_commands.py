@@ -15,14 +15,10 @@ from bot.queue import connect
 from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
-from jobs.runs import audit_file
+from jobs.runs import trust
 from jobs.runs.run_store import RunStore
 from jobs.runs.trust import older_runs
 from jobs.settings import Settings
-
-
-def _doctor(_: Namespace, settings: BotSettings, work: Settings) -> int:
-    return doctor.examine(doctor.checks(settings, work), print)
 
 
 def _audit(options: Namespace, settings: BotSettings, work: Settings) -> int:
@@ -38,7 +34,7 @@ def _audit(options: Namespace, settings: BotSettings, work: Settings) -> int:
     try:
         lines = (line.decode(errors="backslashreplace") for line in store.audit.entries())
         content = "".join(f"{line}\n" for line in lines).encode()
-        sys.stdout.write(audit_file.sealed(store, content).decode())
+        sys.stdout.write(trust.sealed_file(store, content).decode())
         found = store.audit.verify()
         wrong = (
             [f"Somebody has set back {run}" for run in older_runs(store)] if options.full else []
@@ -57,7 +53,7 @@ def _audit_file(path: Path, store: RunStore) -> int:
     """Verify a file of the audit trail by its seal, and then compare it with the trail."""
     try:
         content = path.read_bytes()
-        wrong = audit_file.problem(store, content) or audit_file.missing(store, content)
+        wrong = trust.file_problem(store, content) or trust.missing_entries(store, content)
     except OSError as error:
         wrong = str(error)
     except RedisError as error:
@@ -68,13 +64,11 @@ def _audit_file(path: Path, store: RunStore) -> int:
     return 1 if wrong else 0
 
 
-def _rekey(_: Namespace, settings: BotSettings, work: Settings) -> int:
-    return rekey.main(connect(settings.redis_url), work.encryption_keys, print)
+def _trial(options: Namespace, settings: BotSettings, work: Settings) -> int:
+    from bot import trial  # noqa: PLC0415  the others look at no assumption
 
-
-def _look(options: Namespace, settings: BotSettings, work: Settings) -> int:
-    store = RunStore(connect(settings.redis_url), work.encryption_keys)
-    return look_now.main(store, options.mailbox, print, again=options.again)
+    with trial.opened(settings, work, options.domain) as looking:
+        return trial.main(looking, options.file, print)
 
 
 def _webhooks(_: Namespace, settings: BotSettings, _work: Settings) -> int:
@@ -99,9 +93,15 @@ def _webhooks(_: Namespace, settings: BotSettings, _work: Settings) -> int:
 
 
 COMMANDS: dict[str, Callable[[Namespace, BotSettings, Settings], int]] = {
-    "doctor": _doctor,
+    "doctor": lambda _, bot, work: doctor.examine(doctor.checks(bot, work), print),
     "audit": _audit,
-    "rekey": _rekey,
-    "look": _look,
+    "rekey": lambda _, bot, work: rekey.main(connect(bot.redis_url), work.encryption_keys, print),
+    "look": lambda options, bot, work: look_now.main(
+        RunStore(connect(bot.redis_url), work.encryption_keys),
+        options.mailbox,
+        print,
+        again=options.again,
+    ),
+    "trial": _trial,
     "webhooks": _webhooks,
 }

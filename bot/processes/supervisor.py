@@ -48,17 +48,14 @@ class Role:
 class Supervisor:
     """Runner of every role in its own process until SIGTERM or Ctrl+C.
 
-    ``tick`` is called again after the seconds that it returned, or earlier, and ``died`` after a
-    child has died.
+    ``tick`` is called again after the seconds that it returned, or earlier. It is told whether a child
+    has died since.
     """
 
     def __init__(
-        self,
-        roles: tuple[Role, ...],
-        tick: Callable[[], float] = lambda: IDLE_S,
-        died: Callable[[], None] = lambda: None,
+        self, roles: tuple[Role, ...], tick: Callable[[bool], float] = lambda _: IDLE_S
     ) -> None:
-        self._tick, self._died = tick, died
+        self._tick = tick
         self._roles = sorted(
             roles, key=lambda role: not role.stops_last
         )  # roles that are stopped last are started first
@@ -74,8 +71,10 @@ class Supervisor:
             try:
                 for role in self._roles:
                     self._start(role)
-                while wait_for(STOPS | CHILD, self._tick()) not in STOPS:
-                    self._restart()
+                died = False
+                while (came := wait_for(STOPS | CHILD, self._tick(died))) not in STOPS:
+                    if died := came in CHILD:
+                        self._restart()
             except SystemExit:
                 code = REFUSED
             log.info("stopping")
@@ -98,7 +97,6 @@ class Supervisor:
             if time.monotonic() - born < SHORT_LIFE_S:
                 time.sleep(PAUSE_S)  # avoid a busy loop of restarts
             self._start(role)
-        self._died()
 
     def _reap(self) -> list[tuple[Role, float, int]]:
         """Return the roles that ended, with their start times and exit codes.

@@ -62,13 +62,13 @@ class Timers:
         while not over.wait(self.tick()):
             pass
 
-    def tick(self) -> float:
-        """Run the tasks that are due and return the seconds until the next one is due.
+    def tick(self, every: bool = False) -> float:  # noqa: FBT001, FBT002  a call tells it alone
+        """Run the tasks that are due, or all, and return the seconds until the next one is due.
 
         A blocked signal that has come goes first: the other tasks are left to the next call.
         """
         for timer in self._timers:
-            if timer.due <= time.monotonic() and not signal.sigpending():
+            if (every or timer.due <= time.monotonic()) and not signal.sigpending():
                 timer.due = time.monotonic() + self._do(timer)
         return (
             min((timer.due for timer in self._timers), default=time.monotonic() + RETRY_S)

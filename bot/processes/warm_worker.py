@@ -27,8 +27,8 @@ from rq.utils import now
 from rq.worker.base import WorkerStatus
 
 from bot.queue import JOB_TIMEOUT_S
-from jobs.runs import schema
 from jobs.shutdown import Shutdown
+from jobs.storage import generation
 from jobs.storage.counters import COUNTERS
 
 BEAT_S = 10
@@ -108,7 +108,7 @@ class BotWorker(SimpleWorker):
         """
         if self._stopping.requested():
             raise StopRequested
-        if why := schema.problem(self.connection):
+        if why := generation.layout_problem(self.connection):
             log.critical("data refused", why=why)
             return
         self.set_state(WorkerStatus.BUSY)

@@ -29,14 +29,11 @@ from jobs.runs.run import AttemptOverError
 from jobs.runtime import current
 from jobs.storage.counters import COUNTERS, LOOKS
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
-from jobs.watch import gaps, pulse
-from jobs.watch.look import CloudLook, ended_by
-from jobs.watch.model import Incident, WatchedChannel
-from jobs.watch.round import Round, next_of, run_round
-from jobs.watch.spans import written
-from jobs.watch.test_mail import MailPlan, MailText
-from jobs.watch.watch_store import LEASE_S, due_now
-from jobs.watch.watching import Watching
+from jobs.watch import rounds
+from jobs.watch.look import CloudLook, MailPlan, MailText, ended_by
+from jobs.watch.model import Incident, WatchedChannel, written
+from jobs.watch.rounds import Round, next_of, run_round
+from jobs.watch.store import LEASE_S, Watching, due_now
 
 LOOK_AGAIN_S = 1.0
 """Seconds after which a job looks for further groups that have become due."""
@@ -107,7 +104,7 @@ async def _whole_round(services: Services, group: str) -> bool:
             return False
         schedule.extend(group, LEASE_S)
         _refresh(services, group)
-        gaps.note(services.watching, group, now())
+        rounds.note_gaps(services.watching, group, now())
         with suppress(AttemptOverError):
             _count(services, group, await _round(services, group, held))
         if not held.renew():
@@ -178,6 +175,6 @@ def end(services: Services, watched: WatchedChannel) -> None:
 def _count(services: Services, group: str, result: Round) -> None:
     """Count the looks of a round, store its end, and call the address of WATCH_PING_URL."""
     COUNTERS.add(LOOKS, by=result.looks)
-    pulse.beat(services.redis, group, result, now())
+    rounds.beat(services.redis, group, result, now())
     if not result.left:
-        pulse.ping(services.bot.watch_ping_url, services.redis)
+        rounds.ping(services.bot.watch_ping_url, services.redis)

@@ -16,7 +16,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
 
@@ -67,14 +67,14 @@ from jobs.causes.patterns import patterns
 from jobs.clock import now
 from jobs.clouds import warm_loop
 from jobs.clouds.tls import http_context
-from jobs.runs import retention, schema
+from jobs.runs import retention
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event
 from jobs.settings import Settings
 from jobs.shutdown import Shutdown
-from jobs.storage import due_queue
+from jobs.storage import due_queue, generation
 from jobs.storage.counters import COUNTERS, FLUSH_S
-from jobs.watch import pulse
+from jobs.watch import rounds
 
 FEW = ((RUNS, WATCH), (NAME, CARDS))
 """Queues of the first RQ workers, in order of priority, if there are at most three."""
@@ -154,14 +154,8 @@ def main(bot: BotSettings, settings: Settings) -> int:
             print(refused, file=sys.stderr)  # noqa: T201  for the operator
             return REFUSED
         roles.append(Role("redis", partial(redis_server.main, stand_by=True), stops_last=True))
-    dispatcher = Dispatcher(own)
     preload()
-
-    def died() -> None:
-        with suppress(RedisError):  # a timer does it, too
-            dispatcher.recover()
-
-    return Supervisor(tuple(roles), _ticking(own, dispatcher), died).run()
+    return Supervisor(tuple(roles), _ticking(own)).run()
 
 
 def queues_of(workers: int) -> tuple[tuple[str, ...], ...]:
@@ -189,7 +183,7 @@ def _background(services: Services) -> Timers:
         (measure.measure_runs, measure.RUNS_EVERY_S),
         (search.follow, search.FOLLOW_S),
         (notices.tell_spaces, notices.GAPS_EVERY_S),
-        (notices.ping_if_late, pulse.PING_EVERY_S),
+        (notices.ping_if_late, rounds.PING_EVERY_S),
         (measure.measure_secrets, measure.SECRETS_EVERY_S),
     ):
         timers.every(seconds, partial(function, services))
@@ -234,7 +228,7 @@ def wait_for_redis(url: str) -> Redis:
     """Return a connection to Redis once it takes writes and its data has the layout of this version.
 
     RQ gives up at the first failure, but at start all processes start together.
-    The layout is that of :mod:`jobs.runs.schema`.
+    The layout is that of :mod:`jobs.storage.generation`.
 
     Raises:
         SystemExit: Redis refuses the bot, or this version cannot use the data.
@@ -248,7 +242,7 @@ def wait_for_redis(url: str) -> Redis:
             )
         said = True
         time.sleep(REDIS_PAUSE_S)
-    if why := schema.ensure(redis):
+    if why := generation.ensure_layout(redis):
         log.critical("data refused", why=why)
         raise SystemExit(REFUSED)
     return redis
@@ -279,17 +273,18 @@ def _leave_newer_data(redis: Redis) -> None:
     Raises:
         SystemExit: This version does not read the data any more. All of the worker's processes end.
     """
-    if why := schema.problem(redis):
+    if why := generation.layout_problem(redis):
         log.critical("data refused", why=why)
         raise SystemExit(REFUSED)
 
 
-def _ticking(own: Services, dispatcher: Dispatcher) -> Callable[[], float]:
+def _ticking(own: Services) -> Callable[[bool], float]:
     """Return the supervisor's own work, which begins when Redis takes writes for the first time.
 
-    These timers wait for nothing but Redis, on a connection that gives up early.
+    These timers wait for nothing but Redis, on a connection that gives up early. If a child died, all
+    of them run at once, so that its work is done again.
     """
-    timers, redis = Timers(), own.redis
+    timers, redis, dispatcher = Timers(), own.redis, Dispatcher(own)
     timers.every(TRAIL_S, own.store.audit.look)
     timers.every(PAUSE_S, dispatcher.dispatch_due)
     timers.every(RECOVER_S, dispatcher.recover)
@@ -299,10 +294,10 @@ def _ticking(own: Services, dispatcher: Dispatcher) -> Callable[[], float]:
     timers.every(BEAT_S, partial(health.beat, redis, timers.done))
     silent = iter(partial(_silence, redis), "")
 
-    def tick() -> float:
+    def tick(died: bool) -> float:  # noqa: FBT001  the supervisor's only word
         for _ in silent:
             return REDIS_PAUSE_S
-        return timers.tick()
+        return timers.tick(died)
 
     return tick
 

@@ -11,7 +11,9 @@ only the functions of an allow-list are run.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from redis import Redis
@@ -33,7 +35,8 @@ from redis.sentinel import MasterNotFoundError
 from rq import Queue
 from rq.job import Job
 
-from jobs.storage import codec
+from jobs.clock import now
+from jobs.storage import codec, keys
 from jobs.storage.connection import open_redis
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
@@ -92,7 +95,6 @@ class SafeJob(Job):
 
     @property
     def func(self) -> Callable[..., Any] | None:
-        """Return the function to run."""
         if self.func_name not in ALLOWED:
             raise NotAllowedError(f"job function {self.func_name!r} is not on the list")
         function: Callable[..., Any] | None = super().func
@@ -108,12 +110,10 @@ class SafeJob(Job):
 
     @property
     def failure_callback(self) -> None:
-        """Return None, or raise an error if a callback is set."""
         self._refuse(self._failure_callback_name)
 
     @property
     def stopped_callback(self) -> None:
-        """Return None, or raise an error if a callback is set."""
         self._refuse(self._stopped_callback_name)
 
     def send_webhooks(self, *_status: object, **_more: object) -> None:
@@ -136,7 +136,6 @@ class Doorbell:
 
     @classmethod
     def of(cls, redis: Redis, kind: LockKind) -> Doorbell:
-        """Return the doorbell of a kind of work."""
         name, function = WORK[kind]
         return cls(make_queue(redis, name), function)
 
@@ -256,24 +255,45 @@ def _mode(redis: Redis) -> str:
     """Return the server's mode, such as ``cluster``, or an empty string if it is unknown."""
     try:
         hello: Any = redis.execute_command(*HELLO)  # type: ignore[no-untyped-call]  # untyped in redis-py
-        answer = _pairs(hello).get(MODE, "")
     except NoPermissionError:
-        answer = ""
-    except ResponseError:
-        answer = _mode_by_info(redis)
-    return answer
-
-
-def _mode_by_info(redis: Redis) -> str:
-    try:
-        return str(redis.info("server").get("redis_mode", ""))
-    except ResponseError:
         return ""
+    except ResponseError:
+        with suppress(ResponseError):
+            return str(redis.info("server").get("redis_mode", ""))
+        return ""
+    # RESP2 sends names and values as a list
+    pairs = hello.items() if isinstance(hello, dict) else zip(hello[::2], hello[1::2], strict=True)
+    return {codec.as_text(name): codec.as_text(value) for name, value in pairs}.get(MODE, "")
 
 
-def _pairs(answer: Any) -> dict[str, str]:
-    """Return an answer of names and values, which RESP2 sends as a list, with its texts decoded."""
-    pairs = (
-        answer.items() if isinstance(answer, dict) else zip(answer[::2], answer[1::2], strict=True)
-    )
-    return {codec.as_text(name): codec.as_text(value) for name, value in pairs}
+QUEUED_S = 4
+"""Seconds for which a draw counts as queued. A second draw does no harm."""
+
+
+class CardQueue:
+    """Queue of the runs whose cards are to be drawn (:class:`jobs.runtime.Listener`).
+
+    ``schedule`` has the time at which each is drawn. That time differs after each change.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self.schedule = DueQueue(redis, LockKind.DRAW)
+        self.bell = Doorbell.of(redis, LockKind.DRAW)
+
+    def request(self, run_id: str) -> None:
+        """Have the run's cards drawn; a draw that is already queued will see this change too.
+
+        A further draw is scheduled a little later, in case this one is lost with its worker or with
+        Redis. A draw that ends cancels it.
+        """
+        self.schedule.add(run_id, now() + timedelta(seconds=QUEUED_S + 1))
+        if self._redis.set(keys.draw_queued(run_id), "1", nx=True, ex=QUEUED_S):
+            self.bell.ring(run_id)
+
+    run_changed = request
+
+    def begin(self, run_id: str) -> float:
+        """Mark a queued draw as begun; return when the run's cards are due."""
+        self._redis.delete(keys.draw_queued(run_id))
+        return self.schedule.due(run_id)

@@ -137,11 +137,9 @@ class EventQueue:
         return bool(is_new)
 
     def ring(self, key: str) -> None:
-        """Wake a worker for an event."""
         self.bell.ring(key)
 
     def retry(self, key: str) -> None:
-        """Have an event tried again whose worker was killed."""
         if (pending := self._load(key)) is not None:
             self._put_off(pending)
 
@@ -169,9 +167,9 @@ class EventQueue:
         elif pending.begun > len(PAUSES_S):
             self._give_up(pending)
         else:
-            self._handle(replace(pending, begun=pending.begun + 1), handle)
+            self._try(replace(pending, begun=pending.begun + 1), handle)
 
-    def _handle(self, pending: PendingEvent, handle: Handle) -> None:
+    def _try(self, pending: PendingEvent, handle: Handle) -> None:
         self._save(pending, after_lease())
         try:
             again = handle(pending)
@@ -186,7 +184,6 @@ class EventQueue:
             self._save(replace(pending, tries=pending.tries + 1, begun=0, not_before=again), again)
 
     def _put_off(self, pending: PendingEvent) -> None:
-        """Schedule a retry of an event whose try did not end, or give the event up."""
         if pending.begun > len(PAUSES_S):
             self._give_up(pending)
             return

@@ -18,8 +18,7 @@ from rq.worker.base import BaseWorker
 from bot.queue import SERIALIZER, SafeJob
 from bot.queue.events import readable
 from jobs.clock import now
-from jobs.runs import schema
-from jobs.storage import codec, keys
+from jobs.storage import codec, generation, keys
 from jobs.storage.connection import DemotedError
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
@@ -48,12 +47,10 @@ class Waiting:
 
     @property
     def age_s(self) -> float:
-        """Return for how many seconds the oldest event has waited; 0 if none waits."""
         return max((now() - self.oldest).total_seconds(), 0.0) if self.oldest else 0.0
 
     @property
     def is_late(self) -> bool:
-        """Return whether the oldest event has waited for too long."""
         return self.age_s > LATE_S
 
 
@@ -77,7 +74,6 @@ class Health:
 
     @property
     def is_ready(self) -> bool:
-        """Return whether every part is in order."""
         return set(asdict(self).values()) == {OK}
 
     def as_json(self) -> dict[str, str]:
@@ -86,15 +82,18 @@ class Health:
 
 
 def look(redis: Redis) -> Health:
-    """Return the health of every part, after a real write to Redis."""
     try:
         test_write(redis)
         workers = OK if seen_workers(redis) else "missing"
         events = "late" if waiting_events(redis).is_late else OK
-        data = "refused" if schema.problem(redis) else OK
+        data = "refused" if generation.layout_problem(redis) else OK
         dispatch = not_handed_out(redis) or OK
+    except DemotedError:
+        return Health("read-only")
+    except (AuthenticationError, NoPermissionError):
+        return Health("refused")
     except RedisError as error:
-        return Health(_word(error))
+        return Health("unwritable" if isinstance(error, ResponseError) else "unreachable")
     return Health(OK, workers, events, data, dispatch)
 
 
@@ -108,12 +107,10 @@ def test_write(redis: Redis) -> None:
 
 
 def all_workers(redis: Redis) -> list[BaseWorker]:
-    """Return the RQ workers whose keys have not expired."""
     return Worker.all(connection=redis, job_class=SafeJob, serializer=SERIALIZER)
 
 
 def seen_workers(redis: Redis) -> list[BaseWorker]:
-    """Return the RQ workers that have said within :data:`SEEN_S` that they live."""
     limit = now() - timedelta(seconds=SEEN_S)
     return [
         each for each in all_workers(redis) if each.last_heartbeat and each.last_heartbeat >= limit
@@ -179,10 +176,37 @@ def not_handed_out(redis: Redis, host: str = "") -> str:
     )
 
 
-def _word(error: RedisError) -> str:
-    """Return the state of a Redis with this error, such as ``refused``."""
-    if isinstance(error, DemotedError):
-        return "read-only"
-    if isinstance(error, AuthenticationError | NoPermissionError):
-        return "refused"
-    return "unwritable" if isinstance(error, ResponseError) else "unreachable"
+REFUSED_KEPT_S = 24 * 3600
+"""Seconds for which the number of refusals is kept after the last refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Webhooks that were refused: how many, and when the first and the last of them came."""
+
+    count: int
+    first: datetime
+    last: datetime
+
+
+def add_refused(redis: Redis, count: int) -> None:
+    """Add ``count`` refused webhooks, and remember the time of the first and the last one."""
+    key, moment = keys.webhooks_refused(), now().isoformat()
+    with redis.pipeline() as pipe:
+        pipe.hincrby(key, "count", count)
+        pipe.hsetnx(key, "first", moment)
+        pipe.hset(key, "last", moment)
+        pipe.expire(key, REFUSED_KEPT_S)
+        pipe.execute()
+
+
+def read_refused(redis: Redis) -> Refusals | None:
+    """Return the refusals, or None if there was none for a day."""
+    found = {
+        codec.as_text(name): codec.as_text(value)
+        for name, value in redis.hgetall(keys.webhooks_refused()).items()
+    }
+    if not found:
+        return None
+    times = (datetime.fromisoformat(found[name]) for name in ("first", "last"))
+    return Refusals(int(found["count"]), *times)

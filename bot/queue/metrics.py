@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -54,7 +53,7 @@ from jobs.storage.counters import (
 )
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
-from jobs.watch.watch_store import WatchStore
+from jobs.watch.store import WatchStore
 
 PREFIX = "webex_email_bot_"
 KINDS = tuple(map(str, RunKind))
@@ -94,14 +93,16 @@ class _Numbers(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every number of the bot as a metric of Prometheus."""
         version = GaugeMetricFamily(f"{PREFIX}info", "Version of the bot.", labels=["version"])
         version.add_metric([__version__], 1)
         yield version
         up = GaugeMetricFamily(f"{PREFIX}redis_up", "1 if Redis answers, else 0.")
         try:
             found = [*_counted(read(self._redis)), *_waiting(self._redis), *_clocks(self._redis)]
-            found += [_gauge(gauge, measured(self._redis, gauge)) for gauge in MEASURED]
+            found += [
+                _family(GaugeMetricFamily, gauge, measured(self._redis, gauge))
+                for gauge in MEASURED
+            ]
             up.add_metric([], 1)
         except RedisError:
             found = []
@@ -116,17 +117,9 @@ def _counted(counts: Mapping[str, int]) -> Iterator[Metric]:
         name, *labels = field.split(SEPARATOR)
         by_name[name][tuple(labels)] = count
     for counter in COUNTED:
-        shown = dict.fromkeys(FROM_ZERO[counter.name], 0)
-        yield _counter(counter, shown | by_name[counter.name])
+        shown = dict.fromkeys(FROM_ZERO[counter.name], 0) | by_name[counter.name]
+        yield _family(CounterMetricFamily, counter, shown)
     yield _histogram(CALLS, by_name[CALLS.name])
-
-
-def _counter(counter: Counter, counts: Mapping[tuple[str, ...], int]) -> Metric:
-    family = CounterMetricFamily(PREFIX + counter.name, counter.words, labels=list(counter.labels))
-    for labels, count in sorted(counts.items()):
-        if len(labels) == len(counter.labels):
-            family.add_metric(labels, count)
-    return family
 
 
 def _histogram(counter: Counter, counts: Mapping[tuple[str, ...], int]) -> Metric:
@@ -146,16 +139,21 @@ def _histogram(counter: Counter, counts: Mapping[tuple[str, ...], int]) -> Metri
     return family
 
 
-def _gauge(gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> Metric:
-    family = GaugeMetricFamily(PREFIX + gauge.name, gauge.words, labels=list(gauge.labels))
+def _family(
+    kind: type[CounterMetricFamily | GaugeMetricFamily],
+    of: Counter | Gauge,
+    values: Mapping[tuple[str, ...], float],
+) -> Metric:
+    family = kind(PREFIX + of.name, of.words, labels=list(of.labels))
     for labels, value in sorted(values.items()):
-        family.add_metric(labels, value)
+        if len(labels) == len(of.labels):
+            family.add_metric(labels, value)
     return family
 
 
 def _waiting(redis: Redis) -> Iterator[Metric]:
-    """Yield the gauges of waiting events, open runs, incidents, watched channels and workers."""
     waiting, due = health.waiting_events(redis), len(DueQueue(redis, LockKind.EVENT).all())
+    lateness = (now() - due for due in WatchStore(redis).schedule.all().values())
     numbers = {
         "events_waiting": (
             "Events that no worker has begun. Those beyond the first 200 are counted unread.",
@@ -180,18 +178,12 @@ def _waiting(redis: Redis) -> Iterator[Metric]:
         ),
         "watch_late_seconds": (
             "Seconds for which the group of watched channels that is due for longest has waited.",
-            max((now() - _first_due(redis)).total_seconds(), 0.0),
+            max((each.total_seconds() for each in lateness), default=0.0),
         ),
         "workers": ("RQ workers that live.", len(health.seen_workers(redis))),
     }
     for name, (words, value) in numbers.items():
         yield GaugeMetricFamily(PREFIX + name, words, value=value)
-
-
-def _first_due(redis: Redis) -> datetime:
-    """Return when the first group of watched channels is due; the present if there is none."""
-    groups = WatchStore(redis).schedule.all()
-    return min(groups.values(), default=now())
 
 
 def _clocks(redis: Redis) -> Iterator[Metric]:

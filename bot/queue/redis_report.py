@@ -1,4 +1,4 @@
-"""Report on Redis, the workers and the events for ``doctor``: each part is good, wrong or doubtful.
+"""Reports on Redis, workers, events and the watch for ``doctor``: good, wrong or doubtful.
 
 A managed Redis may refuse INFO and CONFIG. Then the report says that it cannot look, and calls
 nothing wrong.
@@ -6,21 +6,27 @@ nothing wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from bot import program
-from bot.queue import health, kind_problem, refusal, refusals
-from jobs.runs import schema
-from jobs.runs.integrity import doubts
-from jobs.runs.rekeying import Rekeying
+from bot.queue import health, kind_problem, refusal
+from jobs.clock import now
+from jobs.mail import watch_mail
+from jobs.runs.rekeying import Rekeying, doubts
 from jobs.runs.run_store import RunStore
 from jobs.runs.trust import older_runs
+from jobs.storage import generation
 from jobs.storage.connection import DemotedError, ForeignRedisError
+from jobs.watch import rounds
+from jobs.watch.model import WatchedChannel
+from jobs.watch.store import Watching
 
 GOOD_POLICY = "noeviction"
 CANNOT_LOOK = "it does not let the bot look at {}"
@@ -42,25 +48,21 @@ class Report:
 def on_redis(redis: Redis) -> Report:
     """Report whether Redis answers, takes writes, drops no data, and keeps the data on disk."""
     try:
-        if wrong := kind_problem(redis) or schema.problem(redis):
+        if wrong := kind_problem(redis) or generation.layout_problem(redis):
             return Report(wrong=wrong)
         health.test_write(redis)
         info = _figures(redis.info)
         config = _figures(lambda: redis.config_get("maxmemory-policy", "appendonly", "save"))
     except RedisError as error:
         return Report(wrong=_unusable(error))
-    parts = (_eviction(info, config), _persistence(info, config))
     version = info.get("redis_version", "")
-    answers = f"answers and takes writes{f', version {version}' if version else ''}"
-    return Report(
-        "; ".join((answers, *filter(None, (part.good for part in parts)))),
-        "; ".join(filter(None, (part.wrong for part in parts))),
-        "; ".join(filter(None, (part.doubt for part in parts))),
-    )
+    answers = Report(f"answers and takes writes{f', version {version}' if version else ''}")
+    parts = (answers, _eviction(info, config), _persistence(info, config))
+    columns = zip(*((part.good, part.wrong, part.doubt) for part in parts), strict=True)
+    return Report(*("; ".join(filter(None, each)) for each in columns))
 
 
 def on_workers(redis: Redis) -> Report:
-    """Report whether a worker lives, and how many events wait for a worker."""
     try:
         seen, waiting = health.seen_workers(redis), health.waiting_events(redis)
         unsent, late = health.not_handed_out(redis), health.late_timers(redis)
@@ -92,9 +94,8 @@ def on_workers(redis: Redis) -> Report:
 
 
 def on_refused_webhooks(redis: Redis) -> Report:
-    """Report how many webhooks had a wrong signature in the last day."""
     try:
-        found = refusals.read(redis)
+        found = health.read_refused(redis)
     except RedisError as error:
         return Report(wrong=f"cannot be seen ({type(error).__name__})")
     if found is None:
@@ -107,7 +108,6 @@ def on_refused_webhooks(redis: Redis) -> Report:
 
 
 def _unusable(error: RedisError) -> str:
-    """Return why Redis cannot be used, and what to do."""
     if isinstance(error, DemotedError):
         return (
             "is read-only, because it is a replica: name the primary in REDIS_URL, or its Sentinels"
@@ -144,7 +144,6 @@ def _eviction(info: Figures, config: Figures) -> Report:
 
 
 def _persistence(info: Figures, config: Figures) -> Report:
-    """Report whether the data is on disk, in an append-only file or at least in snapshots."""
     append_only = config.get("appendonly") == "yes" or info.get("aof_enabled") == "1"
     if append_only:
         return Report("append-only file on")
@@ -213,3 +212,64 @@ def _older(store: RunStore, encryption_keys: Sequence[str]) -> str:
         f"; under an older key of ENCRYPTION_KEYS ({counts}): keep it until `{program()} rekey` has"
         " written them again"
     )
+
+
+def on_watch(store: RunStore) -> Report:
+    """Report whether the watched channels are looked at in time.
+
+    A group that waits for a worker, or a channel without a look for more than three intervals, is
+    wrong. A sending server that did not take the newest test mail of a channel is a doubt.
+    """
+    try:
+        return _on_watch(Watching.of(store), now())
+    except RedisError as error:
+        return Report(wrong=f"cannot be seen ({type(error).__name__})")
+
+
+def _on_watch(watching: Watching, at: datetime) -> Report:
+    channels = watching.channels.all()
+    if not channels:
+        return Report("no channel is watched; /watch ADDRESS begins it")
+    late = rounds.lateness(watching, at)
+    if late > rounds.LATE:
+        return Report(
+            wrong=f"a group of channels has waited for {_minutes(late)} for its round: start"
+            f" `{program()} worker`, or look at why the workers do not come to it"
+        )
+    state = watching.incidents.state
+    found = (rounds.gap_of(each, state(each.mailbox), at) for each in channels)
+    if unseen := sorted(filter(None, found), key=lambda gap: gap.since):
+        since = unseen[0].since
+        return Report(
+            wrong=f"{len(unseen)} of {len(channels)} channels were not looked at for more than"
+            f" {rounds.INTERVALS} intervals, {unseen[0].mailbox} since {since:%d %b %H:%MZ}: look at"
+            " the workers' logs"
+        )
+    beat = rounds.newest_pulse(watching.channels.redis)
+    ended = "the first round has not ended yet"
+    if beat is not None:
+        ended = f"the last round ended {_minutes(at - beat.at)} ago"
+    open_ones = len(watching.incidents.open_incidents())
+    parts = [f"channels that are watched: {len(channels)}", ended, f"incidents: {open_ones}"]
+    if paused := sum(each.is_paused(at) for each in channels):
+        parts.append(f"paused: {paused}")
+    return Report(", ".join(parts), doubt=_refused(watching, channels))
+
+
+def _refused(watching: Watching, channels: Iterable[WatchedChannel]) -> str:
+    """Return the sending server's refusals of the newest test mails, or an empty string."""
+    redis = watching.channels.redis
+    newest = (watch_mail.newest(redis, each.mailbox)[:1] for each in channels)
+    causes = Counter(mail.refused for mails in newest for mail in mails if mail.refused)
+    if not causes:
+        return ""
+    told = ", ".join(f"{cause} ({count})" for cause, count in causes.most_common())
+    return (
+        "the server of PROBE_SMTP_URL did not take the last test mail of some channels, so nothing"
+        f" shows there that mail goes the whole way: {told}. Look at PROBE_SMTP_URL and PROBE_FROM, or"
+        " set WATCH_TEST_MAIL to 0"
+    )
+
+
+def _minutes(span: timedelta) -> str:
+    return f"{max(round(span.total_seconds() / 60), 0)} minutes"

@@ -7,18 +7,20 @@ cannot block waitress.
 from __future__ import annotations
 
 import errno
+import hmac
 import os
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import structlog
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from redis import Redis
 from redis.exceptions import RedisError
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped]  # waitress has no types
@@ -26,14 +28,56 @@ from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[impo
 from waitress.server import create_server  # type: ignore[import-untyped]  # waitress has no types
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
-from bot.queue import kind_problem
+from bot.queue import connect_for_web, health, kind_problem
 from bot.queue.events import WEBHOOKS_PATH, EventQueue
+from bot.queue.health import Health
 from bot.settings import BotSettings
-from bot.web import health_pages, webhooks
-from bot.web.health_pages import Readiness
+from bot.web import webhooks
 from bot.web.webhooks import RefusedWebhooks
-from jobs.runs import schema
+from jobs.storage import generation
 from jobs.storage.counters import COUNTERS, FLUSH_S
+
+ALIVE, READY = "/healthz", "/readyz"
+HEALTH_KEPT_S = 1.0
+"""Seconds for which an answer of /readyz is repeated.
+
+A flood of requests then costs Redis nothing.
+"""
+health_pages = Blueprint("health", __name__)
+
+
+class Readiness:
+    """Reader of the bot's health, which is read again at most once a second."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._lock = threading.Lock()
+        self._read_at = -HEALTH_KEPT_S
+        self._last = Health()
+
+    def __call__(self) -> Health:
+        """Return the health, at most a second old."""
+        with self._lock:
+            if time.monotonic() - self._read_at >= HEALTH_KEPT_S:
+                self._last, self._read_at = health.look(self._redis), time.monotonic()
+            return self._last
+
+
+@health_pages.get(ALIVE)
+def healthz() -> Response:
+    """Return 200: the process answers. Redis is not asked."""
+    return jsonify(status=health.OK)
+
+
+@health_pages.get(READY)
+def readyz() -> tuple[Response, int]:
+    """Return 200 if Redis takes writes, a worker lives and no event waits for long.
+
+    Otherwise return 503 with the state of each part.
+    """
+    found: Health = current_app.config["READINESS"]()
+    code = HTTPStatus.OK if found.is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+    return jsonify(found.as_json()), code
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # same
@@ -98,10 +142,6 @@ class CountsToRedis:
             self._stopped.wait(self._every_s)
 
 
-def send_last_counts(redis: Redis) -> None:
-    COUNTERS.flush(redis)
-
-
 THREADS = 8
 CLIENTS = 800
 """Maximum number of connected clients.
@@ -143,7 +183,7 @@ def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] =
         READINESS=Readiness(redis),
         REFUSED=RefusedWebhooks(redis),
     )
-    app.register_blueprint(health_pages.pages)
+    app.register_blueprint(health_pages)
     app.register_blueprint(webhooks.hooks)
     for blueprint in pages:
         app.register_blueprint(blueprint)
@@ -175,13 +215,13 @@ class DataGate:
         """
         if time.monotonic() < self._good_until:
             return
-        if request.path in {health_pages.ALIVE, health_pages.READY}:
+        if request.path in {ALIVE, READY}:
             return
         try:
             why = (
-                schema.problem(self._redis)
+                generation.layout_problem(self._redis)
                 if self._was_open
-                else kind_problem(self._redis) or schema.ensure(self._redis)
+                else kind_problem(self._redis) or generation.ensure_layout(self._redis)
             )
         except RedisError:
             if not self._was_open:
@@ -195,17 +235,21 @@ class DataGate:
 
 def on_error(error: Exception) -> Response:
     # The cause goes only to the log. Webhooks get no body.
-    if (
-        isinstance(error, HTTPException)
-        and error.code
-        and error.code < HTTPStatus.INTERNAL_SERVER_ERROR
-    ):
-        without_type = [
-            (name, value) for name, value in error.get_headers() if name.lower() != "content-type"
-        ]
-        response = Response(status=error.code, headers=without_type)
-    else:
-        response = Response(status=_server_error(error))
+    code = (isinstance(error, HTTPException) and error.code) or HTTPStatus.INTERNAL_SERVER_ERROR
+    headers: list[tuple[str, str]] = []
+    if isinstance(error, RedisError):
+        code = HTTPStatus.SERVICE_UNAVAILABLE
+    if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error(
+            "request failed",
+            path=request.path,
+            status=int(code),
+            why=str(error) if isinstance(error, RedisError) else "",
+            exc_info=code == HTTPStatus.INTERNAL_SERVER_ERROR and error,
+        )
+    elif isinstance(error, HTTPException):
+        headers = [each for each in error.get_headers() if each[0].lower() != "content-type"]
+    response = Response(status=code, headers=headers)
     if request.path != WEBHOOKS_PATH:
         response.data = f"{response.status}\n"
     response.content_type = "text/plain; charset=utf-8"
@@ -265,20 +309,16 @@ def serve(app: Flask, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  
     Raises:
         AddressError: Nobody can listen there.
     """
-    limits = {
-        "connection_limit": CLIENTS,
-        "channel_timeout": IDLE_S,
-        "cleanup_interval": IDLE_S // 4,
-        "asyncore_use_poll": True,
-    }
-    largest = 2 * webhooks.LARGEST_BODY
     server = create_server(
         app,
         sockets=[listener(host, port)],
         threads=THREADS,
         ident="",
-        max_request_body_size=largest,
-        **limits,
+        max_request_body_size=2 * webhooks.LARGEST_BODY,
+        connection_limit=CLIENTS,
+        channel_timeout=IDLE_S,
+        cleanup_interval=IDLE_S // 4,
+        asyncore_use_poll=True,
     )
     server.channel_class = StrictChannel
     signal.signal(signal.SIGTERM, _stop)
@@ -287,7 +327,7 @@ def serve(app: Flask, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  
         server.run()  # ends with SystemExit after waiting for its threads
     finally:
         server.close()
-        send_last_counts(app.config["REDIS"])
+        COUNTERS.flush(app.config["REDIS"])
     log.info("stopped")
 
 
@@ -295,19 +335,81 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
 
-def _server_error(error: Exception) -> int:
-    code = (
-        error.code
-        if isinstance(error, HTTPException) and error.code
-        else int(HTTPStatus.INTERNAL_SERVER_ERROR)
+METRICS = "/metrics"
+LOOPBACK = "127.0.0.1"
+
+
+def metrics_page(redis: Redis, token: str) -> Blueprint:
+    """Return the page with the metrics.
+
+    If there is a token, a request without ``Authorization: Bearer`` and that token gets a 401.
+    """
+    from bot.queue.metrics import exposition  # noqa: PLC0415  prometheus-client only if it is asked for
+
+    pages = Blueprint("metrics", __name__)
+
+    @pages.get(METRICS)
+    def metrics() -> Response:
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        is_right = hmac.compare_digest(given.strip().encode(), token.encode())
+        if token and not (scheme.lower() == "bearer" and is_right):
+            return Response(status=HTTPStatus.UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
+        COUNTERS.flush(redis)
+        content, kind = exposition(redis)
+        return Response(content, content_type=kind)
+
+    return pages
+
+
+def host_of(settings: BotSettings) -> str:
+    """Return the address at which the port of the metrics listens.
+
+    Without a token the address is one that only this machine reaches.
+    """
+    return settings.host if settings.metrics_token else LOOPBACK
+
+
+@contextmanager
+def own_port(settings: BotSettings) -> Iterator[None]:
+    """Serve the metrics on METRICS_PORT in a thread during the block.
+
+    Without METRICS_PORT nothing happens.
+
+    Raises:
+        AddressError: Nobody can listen at that port.
+    """
+    if not settings.metrics_port:
+        yield
+        return
+    app = Flask(__name__, static_folder=None)
+    app.register_blueprint(
+        metrics_page(connect_for_web(settings.redis_url), settings.metrics_token)
     )
-    if isinstance(error, RedisError):
-        code = int(HTTPStatus.SERVICE_UNAVAILABLE)
-    log.error(
-        "request failed",
-        path=request.path,
-        status=code,
-        why=str(error) if isinstance(error, RedisError) else "",
-        exc_info=code == HTTPStatus.INTERNAL_SERVER_ERROR and error,
-    )
-    return code
+    app.register_error_handler(Exception, on_error)
+    app.after_request(add_headers)
+    host = host_of(settings)
+    sockets = [listener(host, settings.metrics_port, "METRICS_PORT")]
+    server = create_server(app, sockets=sockets, threads=1, ident="")
+    over = threading.Event()
+    threading.Thread(
+        target=_serve_metrics, args=(server, over), name="metrics", daemon=True
+    ).start()
+    log.info("metrics", host=host, port=settings.metrics_port)
+    try:
+        yield
+    finally:
+        over.set()
+        server.close()
+
+
+def _serve_metrics(server: Any, over: threading.Event) -> None:
+    """Serve until the server's socket is closed.
+
+    Closing the socket ends the server's loop with an OSError, which is ignored once ``over`` is
+    set.
+    """
+    try:
+        server.run()
+    except OSError:
+        if not over.is_set():
+            raise

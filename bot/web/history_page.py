@@ -24,10 +24,9 @@ from adaptive_cards.numbers import number
 from adaptive_cards.texts import render, render_if_any, text
 from adaptive_cards.times import day_clock, lasted, written_date
 from bot import links
-from bot.cards.presenters import history as presenter
-from bot.cards.presenters._common import known_text
-from bot.cards.presenters.history import mails_of
-from bot.cards.presenters.watch import cause_of
+from bot.cards.presenters import watch
+from bot.cards.presenters.card_state import known_text
+from bot.cards.presenters.watch import cause_of, mails_of
 from bot.links import PageToken
 from bot.services import Services
 from bot.web.oauth_flow import (
@@ -42,8 +41,16 @@ from bot.web.oauth_flow import (
 from bot.web.pages import Page, plain, respond, respond_with, web_services
 from jobs.clock import now
 from jobs.model import Text
-from jobs.watch.figures import DAY, DayFigures, DayState, Figures, figures, last_days, midnight
-from jobs.watch.history import days
+from jobs.watch.history import (
+    DAY,
+    DayFigures,
+    DayState,
+    Figures,
+    days,
+    figures,
+    last_days,
+    midnight,
+)
 from jobs.watch.model import Incident, Sight
 
 HEIGHT, STRIP, GAP = 100.0, 12.0, 4.0
@@ -56,16 +63,18 @@ _STRIP_HEIGHT = {
 }
 
 
-def bars(days: Sequence[DayFigures], words: Sequence[str]) -> list[dict[str, object]]:
+def bars(days: Sequence[DayFigures]) -> list[dict[str, object]]:
     """Return one bar for each day, as a mapping with the names that the template uses.
 
     A bar has its place and that of its sign, the day's state, and the ``words`` that are shown when
     a pointer rests on it.
     """
-    most = max((each.mails for each in days), default=0)
+    most = _most(days)
     room = HEIGHT - STRIP - GAP
     found = []
-    for place, (day, told) in enumerate(zip(days, words, strict=True)):
+    for place, day in enumerate(days):
+        state, mails = text(f"history.state_{day.state}"), mails_of(day)
+        words = f"{state}, {text('page.history_most', most=mails)}"
         height = round(room * day.mails / most, 2) if most else 0.0
         sign = _STRIP_HEIGHT[day.state]
         found.append(
@@ -76,7 +85,7 @@ def bars(days: Sequence[DayFigures], words: Sequence[str]) -> list[dict[str, obj
                 "state": str(day.state),
                 "sign_top": round(STRIP - sign, 2),
                 "sign_height": round(sign, 2),
-                "words": told,
+                "words": f"{written_date(day.date)}: {words}",
             }
         )
     return found
@@ -161,7 +170,13 @@ def take_along(token: str) -> Response:
     table = csv.writer(written, lineterminator="\r\n")
     table.writerow(("day", "state", "broken_s", "mails", "looks", "causes"))
     for day in found.figures.days:
-        causes = sorted({each.cause for each in found.incidents if _is_on(each, day, found.at)})
+        begin = midnight(day.date)
+        on_it = [
+            each
+            for each in found.incidents
+            if each.since < begin + DAY and (each.ended or found.at) > begin
+        ]
+        causes = sorted({each.cause for each in on_it})
         broken_s = round(day.broken.total_seconds()) if day.measured or day.broken else ""
         mails = day.mails if day.measured or day.mails else ""
         table.writerow((day.date, day.state, broken_s, mails, day.looks, " ".join(causes)))
@@ -169,21 +184,15 @@ def take_along(token: str) -> Response:
     return Response(written.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _is_on(incident: Incident, day: DayFigures, at: datetime) -> bool:
-    begin = midnight(day.date)
-    return incident.since < begin + DAY and (incident.ended or at) > begin
-
-
 def _may_read(ticket: PageToken, browser: str) -> bool:
-    """Return whether this browser opened the link less than an hour ago."""
     return is_browser_of(ticket.browser, browser) and not ticket.is_expired
 
 
 def _found(services: Services, mailbox: str) -> Found:
     at = now()
-    since, until = last_days(at, presenter.PAGE_DAYS)
+    since, until = last_days(at, watch.PAGE_DAYS)
     every = services.watching.incidents.of_channel(mailbox)
-    known = days(services.redis, mailbox, at, presenter.PAGE_DAYS)
+    known = days(services.redis, mailbox, at, watch.PAGE_DAYS)
     touching = tuple(each for each in every if (each.ended or at) > since)
     return Found(mailbox, at, figures(known, every, since, until, at), touching)
 
@@ -191,15 +200,14 @@ def _found(services: Services, mailbox: str) -> Found:
 def _history_page(services: Services, ticket: PageToken, path: str) -> Response:
     found = _found(services, ticket.run)
     chosen = found.figures.days
-    words = [_day_words(each) for each in chosen]
-    unseen = presenter.unseen_of(found.mailbox, found.figures)
+    unseen = watch.unseen_of(found.mailbox, found.figures)
     return respond_with(
         "history.html",
         title=text("page.history_title", mailbox=found.mailbox),
-        result=f"{render(presenter.title_of(found.figures))}. {render_if_any(unseen)}".strip(),
+        result=f"{render(watch.title_of(found.figures))}. {render_if_any(unseen)}".strip(),
         at=day_clock(found.at),
-        facts=[(text(key), render(value)) for key, value in presenter.rows_of(found.figures)],
-        bars=bars(chosen, words),
+        facts=[(text(key), render(value)) for key, value in watch.rows_of(found.figures)],
+        bars=bars(chosen),
         width=len(chosen),
         height=int(HEIGHT),
         chart_desc=_description(found.figures),
@@ -236,11 +244,6 @@ def _most(chosen: Sequence[DayFigures]) -> int:
     return max((each.mails for each in chosen), default=0)
 
 
-def _day_words(day: DayFigures) -> str:
-    state = text(f"history.state_{day.state}")
-    return f"{written_date(day.date)}: {state}, {text('page.history_most', most=mails_of(day))}"
-
-
 def _cells(day: DayFigures) -> tuple[str, ...]:
     broken = lasted(day.broken) if day.broken else ""
     state = text(f"history.state_{day.state}")
@@ -248,36 +251,26 @@ def _cells(day: DayFigures) -> tuple[str, ...]:
 
 
 def _box(incident: Incident) -> IncidentBox:
-    ended = incident.ended
+    ended, damage = incident.ended, incident.damage
+    hit = {"late": number(damage.late), "bounced": number(damage.bounced)}
     rows: list[tuple[str, Text | str | None]] = [
         ("begin", day_clock(incident.since)),
         ("noticed", day_clock(incident.confirmed)),
         ("end", day_clock(ended) if ended is not None else Text("history.goes_on")),
-        ("lasted", presenter.lasted_of(incident) if ended is not None else None),
-        ("ended_by", presenter.ended_by(incident) if ended is not None else None),
+        ("lasted", watch.lasted_of(incident) if ended is not None else None),
+        ("ended_by", watch.ended_by(incident) if ended is not None else None),
         ("verdict", cause_of(incident)),
         ("station", Text(f"station.{incident.station}") if incident.station else None),
         ("turn", known_text(f"turn.{incident.turn}")),
         ("remedy", known_text(f"remedy.{incident.cause}")),
-        ("hit", _hit(incident)),
+        ("hit", Text("watch.mails", hit) if damage.mails else None),
         ("acting", incident.acting),
         ("flaps", str(incident.flaps) if incident.flaps else None),
     ]
     state = DayState.BROKEN if incident.sight is Sight.BROKEN else DayState.BLIND
-    return IncidentBox(
-        day_clock(incident.since),
-        str(state),
-        tuple(
-            (text(f"page.history_{name}"), value if isinstance(value, str) else render(value))
-            for name, value in rows
-            if value
-        ),
+    shown = tuple(
+        (text(f"page.history_{name}"), value if isinstance(value, str) else render(value))
+        for name, value in rows
+        if value
     )
-
-
-def _hit(incident: Incident) -> Text | None:
-    damage = incident.damage
-    if not damage.mails:
-        return None
-    values = {"late": number(damage.late), "bounced": number(damage.bounced)}
-    return Text("watch.mails", values)
+    return IncidentBox(day_clock(incident.since), str(state), shown)

@@ -106,12 +106,9 @@ class AdminSignIn:
         if self.both:
             scopes.append(exchange_permission(services.settings.exchange_url))
         with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
+            prompt = None if hint else "select_account"
             flow = _bot(services, http).begin(
-                scopes,
-                services.settings.callback,
-                state,
-                hint,
-                None if hint else "select_account",
+                scopes, services.settings.callback, state, hint, prompt
             )
         return AuthorizationRequest(flow["auth_uri"], json.dumps({**flow, PERMISSIONS: names}))
 
@@ -152,16 +149,14 @@ class AdminSignIn:
         event = Event(Kind.SIGNED_IN, now(), by=account.upn, account=account, data=data)
         # An account to which Microsoft lists no useful role gets a page that says so. The account
         # may still do the work with a role group of Exchange, so it is not refused.
-        arrival = (
-            "signed_in_roleless" if run.kind is not RunKind.CHECK and lacks_all(account) else ""
-        )
+        roleless = run.kind is not RunKind.CHECK and lacks_all(account)
+        arrival = "signed_in_roleless" if roleless else ""
         return CallbackResult(event, account.upn, page=arrival, sealed=(session,))
 
     def first(self, services: Services, names: tuple[str, ...]) -> list[str]:
         return graph_scopes(services.settings.graph_url, names)
 
     def second(self, services: Services, names: tuple[str, ...]) -> list[str]:
-        """Return the scopes of the resource whose token needs no prompt if consent exists."""
         return [exchange_scope(services.settings.exchange_url)]
 
     def _tenant_check(
@@ -199,7 +194,6 @@ class SignInExchange(AdminSignIn):
         return [exchange_scope(services.settings.exchange_url)]
 
     def second(self, services: Services, names: tuple[str, ...]) -> list[str]:
-        """Return the scopes of Graph, which got consent in the first part."""
         return graph_scopes(services.settings.graph_url, names)
 
     def _tenant_check(
@@ -225,7 +219,6 @@ class Consent:
     arrived = "consented"
 
     def is_complete(self, run: Run) -> bool:
-        """Return whether the grants were read back."""
         return run.settled("admin_consent")
 
     def values(self, run: Run) -> dict[str, str]:
@@ -238,15 +231,16 @@ class Consent:
         permissions (platforms/microsoft.md 1.6).
         """
         scopes = [exchange_scope(services.settings.exchange_url)]
-        url = admin_consent_url(
-            services.settings.login_url,
-            run.tenant or "organizations",
-            run.fact("client_id"),
-            scopes,
-            services.settings.callback,
-            state,
+        return AuthorizationRequest(
+            admin_consent_url(
+                services.settings.login_url,
+                run.tenant or "organizations",
+                run.fact("client_id"),
+                scopes,
+                services.settings.callback,
+                state,
+            )
         )
-        return AuthorizationRequest(url)
 
     def handle_callback(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
@@ -255,9 +249,8 @@ class Consent:
         granted = read_consent_answer(query)
         if run.tenant and granted.tenant and granted.tenant.lower() != run.tenant.lower():
             raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted.tenant))
-        return CallbackResult(
-            Event(Kind.ANSWERED, now(), data={"question": "consent", "value": "granted"})
-        )
+        data = {"question": "consent", "value": "granted"}
+        return CallbackResult(Event(Kind.ANSWERED, now(), data=data))
 
 
 @dataclass(slots=True)
@@ -338,11 +331,8 @@ class RehearsalSignIn:
         return run.settled("rehearsal")
 
     def values(self, run: Run) -> dict[str, str]:
-        return {
-            "upn": run.fact("upn"),
-            "login": login_of(run) or SOMEBODY,
-            "mailbox": run.channel.mailbox,
-        }
+        login = login_of(run) or SOMEBODY
+        return {"upn": run.fact("upn"), "login": login, "mailbox": run.channel.mailbox}
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
         """Build a request for the scope of the form only (checklist.toml O4).
@@ -370,23 +360,22 @@ class RehearsalSignIn:
         try:
             signed_in = self._signed_in(services, run, flow, query)
         except CloudError as error:
-            raise _of_own_secret(error) from error
+            # a refused secret is not that of Webex Connect here
+            if error.cause != Cause.CLIENT_SECRET_WRONG:
+                raise
+            said = CloudReply(error.service, error.status, error.code, error.message, error.ids)
+            raise Rejected(Cause.OWN_SECRET_REFUSED, said) from error
+        upn = signed_in.account.upn
         if not _is_expected(run, signed_in.account):
-            raise Rejected(
-                Cause.WRONG_MAILBOX_USER, CloudReply("entra", code=signed_in.account.upn)
-            )
+            raise Rejected(Cause.WRONG_MAILBOX_USER, CloudReply("entra", code=upn))
         sealed = (
             (Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S),
             (Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S),
         )
         record_success(services.redis, run.channel.mailbox)
-        event = Event(
-            Kind.ANSWERED,
-            now(),
-            by=signed_in.account.upn,
-            data={"question": "mailbox_sign_in", "value": "yes"},
-        )
-        return CallbackResult(event, signed_in.account.upn, sealed=sealed)
+        data = {"question": "mailbox_sign_in", "value": "yes"}
+        event = Event(Kind.ANSWERED, now(), by=upn, data=data)
+        return CallbackResult(event, upn, sealed=sealed)
 
     def _signed_in(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
@@ -399,13 +388,11 @@ class RehearsalSignIn:
             sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http,
             calls.record_calls() as made,
         ):
+            finish = partial(
+                self._identity(services, run, http).finish, flow.msal, query, run.tenant
+            )
             try:
-                return _retry_until_known(
-                    run,
-                    lambda: self._identity(services, run, http).finish(
-                        flow.msal, query, run.tenant
-                    ),
-                )
+                return _retry_until_known(run, finish)
             finally:
                 record_sign_in(services.redis, run.channel.mailbox, made)
 
@@ -427,23 +414,10 @@ def _is_expected(run: Run, account: Account) -> bool:
     return account.object_id.lower() == expected.lower()
 
 
-def _of_own_secret(error: CloudError) -> CloudError:
-    # A refused secret gets a cause of its own, because the secret is not that of Webex Connect
-    # here.
-    if error.cause != Cause.CLIENT_SECRET_WRONG:
-        return error
-    said = CloudReply(error.service, error.status, error.code, error.message, error.ids)
-    return Rejected(Cause.OWN_SECRET_REFUSED, said)
-
-
 def _required_tenant(run: Run) -> str:
-    return json.dumps(
-        {
-            "person": run.requester.id,
-            "tenant": run.channel.tenant_id,
-            "mailbox": run.channel.mailbox,
-        }
-    )
+    person, channel = run.requester.id, run.channel
+    bound = {"person": person, "tenant": channel.tenant_id, "mailbox": channel.mailbox}
+    return json.dumps(bound)
 
 
 def _granted(query: Mapping[str, str]) -> Granted:
@@ -452,10 +426,8 @@ def _granted(query: Mapping[str, str]) -> Granted:
     try:
         return read_consent_answer(query)
     except Forbidden as error:
-        raise Forbidden(
-            Cause.APP_ACCESS_NOT_ALLOWED,
-            CloudReply("entra", error.status, error.code, error.message, error.ids),
-        ) from error
+        said = CloudReply("entra", error.status, error.code, error.message, error.ids)
+        raise Forbidden(Cause.APP_ACCESS_NOT_ALLOWED, said) from error
 
 
 def _retry_until_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:

@@ -60,7 +60,6 @@ def read_browser(settings: BotSettings, request: Request) -> str:
 
 
 def new_browser() -> str:
-    """Return a new secret of 256 random bits for a browser."""
     return secrets.token_urlsafe(32)
 
 

@@ -61,10 +61,14 @@ class Page:
 
 def respond(page: Page) -> Response:
     account = web_services().known_account
+    # Chromium checks every redirect after a form against these sources. Microsoft's page may
+    # redirect on to the sign-in page of the person's own organization, whose host is not known here,
+    # so every https host is allowed. The page has one form, with a fixed address.
+    targets = f"'self' https: {page.leads_to}".strip() if page.leads_to else "'self'"
     return respond_with(
         "page.html",
         status=page.status,
-        policy=POLICY.format(targets=_form_targets(page)) + ("; connect-src 'self'" * page.here),
+        policy=POLICY.format(targets=targets) + ("; connect-src 'self'" * page.here),
         title=render(page.title),
         words=render(page.words),
         kicker=page.kicker or (account.display_name if account else text("page.title")),
@@ -97,23 +101,10 @@ def respond_with(
     )
 
 
-def _form_targets(page: Page) -> str:
-    # Chromium checks every redirect after a form against these sources. Microsoft's page may redirect on to
-    # the sign-in page of the person's own organization, whose host is not known here, so every
-    # https host is allowed. The page has one form, with a fixed address.
-    return f"'self' https: {page.leads_to}".strip() if page.leads_to else "'self'"
-
-
 def plain(key: str, *, status: int = HTTPStatus.OK, code: str = "", **values: str) -> Response:
     """Return a page with text only: ``page.KEY_title`` and ``page.KEY_words``."""
-    return respond(
-        Page(
-            Text(f"page.{key}_title", values),
-            Text(f"page.{key}_words", values),
-            code=code,
-            status=status,
-        )
-    )
+    title, words = Text(f"page.{key}_title", values), Text(f"page.{key}_words", values)
+    return respond(Page(title, words, code=code, status=status))
 
 
 def web_services() -> Services:
@@ -121,25 +112,10 @@ def web_services() -> Services:
     return services
 
 
-@assets.get("/page.css")
-def style() -> Response:
-    return Response((FOLDER / "page.css").read_text(encoding="utf-8"), mimetype="text/css")
-
-
-@assets.get("/history.css")
-def history_style() -> Response:
-    return Response((FOLDER / "history.css").read_text(encoding="utf-8"), mimetype="text/css")
-
-
-@assets.get("/copy.js")
-def script() -> Response:
-    return Response((FOLDER / "copy.js").read_text(encoding="utf-8"), mimetype="text/javascript")
-
-
-@assets.get("/reveal.js")
-def reveal_script() -> Response:
-    """Return the script that shows the answer to a form in the same page."""
-    return Response((FOLDER / "reveal.js").read_text(encoding="utf-8"), mimetype="text/javascript")
+@assets.get("/<any('page.css', 'history.css', 'copy.js', 'reveal.js'):name>")
+def asset(name: str) -> Response:
+    kind = "text/css" if name.endswith("css") else "text/javascript"
+    return Response((FOLDER / name).read_text(encoding="utf-8"), mimetype=kind)
 
 
 @cache

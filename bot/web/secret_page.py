@@ -16,7 +16,6 @@ from bot import links
 from bot.cards import delivery
 from bot.cards.presenters import connect_form
 from bot.cards.presenters.card_state import slot_of
-from bot.services import Services
 from bot.web.pages import Page, plain, respond, web_services
 from jobs.clock import now
 from jobs.model import Text
@@ -60,15 +59,13 @@ def reveal(token: str) -> Response:
     key_id = services.vault.get(Sealed.CLIENT_SECRET_ID.of(run.id)) or run.fact("key_id")
     services.store.record_secret_shown(key_id, run.id)
     links.drop(services, "handover", run.id)
-    _continue(services, run, key_id)
-    return respond(
-        Page(
-            Text("page.shown_title"),
-            Text("page.shown_words"),
-            run.channel.mailbox,
-            fields=_fields(run, secret),
-        )
-    )
+    # From now on the run looks for Generate Token, and removes a secret that was shown and then
+    # lost.
+    data = {"question": SECRET_SHOWN, "value": key_id}
+    with suppress(RunEndedError):
+        services.record(run.id, Event(Kind.ANSWERED, now(), data=data))
+    title, words = Text("page.shown_title"), Text("page.shown_words")
+    return respond(Page(title, words, run.channel.mailbox, fields=_fields(run, secret)))
 
 
 @pages.post("/<token>/renew")
@@ -88,22 +85,9 @@ def renew(token: str) -> Response:
     return plain("renewed")
 
 
-def _continue(services: Services, run: Run, key_id: str) -> None:
-    # From now on the run looks for Generate Token, and removes a secret that was shown and then
-    # lost.
-    data = {"question": SECRET_SHOWN, "value": key_id}
-    with suppress(RunEndedError):
-        services.record(run.id, Event(Kind.ANSWERED, now(), data=data))
-
-
 def _page(key: str, button: str, post: str, status: int, **values: str) -> Page:
-    return Page(
-        Text(f"page.{key}_title", values),
-        Text(f"page.{key}_words", values),
-        button=f"page.{button}",
-        post=post,
-        status=status,
-    )
+    title, words = Text(f"page.{key}_title", values), Text(f"page.{key}_words", values)
+    return Page(title, words, button=f"page.{button}", post=post, status=status)
 
 
 def _fields(run: Run, secret: str) -> tuple[tuple[str, str], ...]:

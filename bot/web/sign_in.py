@@ -61,30 +61,15 @@ class OpenedLink:
     path: str
 
 
-def request_page(opened: OpenedLink, browser: str) -> Response:
-    return respond(_request(opened, browser))
-
-
 def busy_page(opened: OpenedLink, browser: str) -> Response:
     # The page still has its button.
-    page = replace(
-        _request(opened, browser),
-        title=Text("page.busy_title"),
-        words=Text("page.busy_words"),
-        status=HTTPStatus.SERVICE_UNAVAILABLE,
-    )
-    return _later(respond(page))
+    title, words = Text("page.busy_title"), Text("page.busy_words")
+    return _later(replace(_request(opened, browser), title=title, words=words))
 
 
 def busy_callback_page(address: str) -> Response:
-    page = Page(
-        Text("page.busy_title"),
-        Text("page.busy_back_words"),
-        button="page.busy_back_button",
-        link=address,
-        status=HTTPStatus.SERVICE_UNAVAILABLE,
-    )
-    return _later(respond(page))
+    title, words = Text("page.busy_title"), Text("page.busy_back_words")
+    return _later(Page(title, words, button="page.busy_back_button", link=address))
 
 
 def failure_page(
@@ -102,16 +87,13 @@ def failure_page(
             Text(f"page.refused_words_{error.cause}", expected),
         )
     else:
-        page = Page(Text("page.failed_title"), _failure(run, error.cause), code=error.words)
+        values = {"words": f"key:cause.{error.cause}", "way_back": "key:page.way_back"}
+        words = Text("page.failed_words", values)
+        if has_text(f"page.next_{error.cause}"):
+            step = text(f"page.next_{error.cause}", domain=run.channel.domain)
+            words = Text("page.failed_next_words", values | {"next": step})
+        page = Page(Text("page.failed_title"), words, code=error.words)
     return respond(replace(page, button=button if back else "", link=back, status=status))
-
-
-def _failure(run: Run, cause: str) -> Text:
-    values = {"words": f"key:cause.{cause}", "way_back": "key:page.way_back"}
-    if not has_text(f"page.next_{cause}"):
-        return Text("page.failed_words", values)
-    step = text(f"page.next_{cause}", domain=run.channel.domain)
-    return Text("page.failed_next_words", values | {"next": step})
 
 
 def _request(opened: OpenedLink, browser: str) -> Page:
@@ -160,7 +142,8 @@ def _variant(run: Run, kind: str) -> str:
     return f"_{run.kind}" if kind == "signin" and run.kind in {RunKind.CHECK, RunKind.UNDO} else ""
 
 
-def _later(response: Response) -> Response:
+def _later(page: Page) -> Response:
+    response = respond(replace(page, status=HTTPStatus.SERVICE_UNAVAILABLE))
     response.headers["Retry-After"] = AGAIN_S
     return response
 
@@ -179,8 +162,7 @@ def landing_page(kind: str, token: str) -> Response:
     if isinstance(opened, Response):
         return opened
     browser = read_browser(services.bot, request) or new_browser()
-    page = request_page(opened, browser)
-    return remember_browser(services.bot, page, browser)
+    return remember_browser(services.bot, respond(_request(opened, browser)), browser)
 
 
 @pages.post(f"/{KINDS}/<token>")
@@ -198,11 +180,10 @@ def press(kind: str, token: str) -> Response:
             return busy_page(opened, browser)
         try:
             url = _start(services, kind, opened.run, browser).url
-        except Transient as error:
-            log.warning("no way to Microsoft", run=opened.run.id, error=str(error))
-            return busy_page(opened, browser)
         except CloudError as error:
             log.warning("no way to Microsoft", run=opened.run.id, error=str(error))
+            if isinstance(error, Transient):
+                return busy_page(opened, browser)
             return failure_page(services, kind, opened.run, error, HTTPStatus.BAD_GATEWAY)
     return remember_browser(services.bot, _to_microsoft(url), browser)
 
@@ -280,14 +261,11 @@ def _finish_flow(services: Services, run: Run, flow: Flow) -> Response:
         for name, value, seconds in arrival.sealed:
             services.vault.put(name, value, seconds, pipe)
 
-    with_calls = replace(
-        arrival.event, data=arrival.event.data | ({"calls": "; ".join(made)} if made else {})
-    )
-    services.store.append(run.id, with_calls, along=keep)
+    data = arrival.event.data | ({"calls": "; ".join(made)} if made else {})
+    services.store.append(run.id, replace(arrival.event, data=data), along=keep)
     services.record(run.id)
-    return plain(
-        arrival.page or journey.arrived, account=arrival.account, domain=run.channel.domain
-    )
+    page, domain = arrival.page or journey.arrived, run.channel.domain
+    return plain(page, account=arrival.account, domain=domain)
 
 
 def _too_late(run: Run, kind: str) -> Response:
@@ -295,11 +273,9 @@ def _too_late(run: Run, kind: str) -> Response:
     if kind != "consent" or "error" in request.args:
         return plain("over", status=HTTPStatus.GONE)
     app, way = run.fact("app_name"), "undo" if ends_consent(run) else "entra"
+    values = {"app": app, "domain": run.channel.domain, "run": run.id}
     told = text(f"page.late_consent_{way}", app=app, run=run.id)
-    domain = run.channel.domain
-    return plain(
-        "late_consent", status=HTTPStatus.GONE, app=app, domain=domain, run=run.id, way=told
-    )
+    return plain("late_consent", status=HTTPStatus.GONE, way=told, **values)
 
 
 def _opened(services: Services, kind: str, token: str) -> OpenedLink | Response:
@@ -334,9 +310,8 @@ def _problem(services: Services, run: Run, question: str, error: CloudError) -> 
     log.info(
         "sign-in did not work", run=run.id, question=question, cause=error.cause, code=error.code
     )
-    ids = " ".join(f"{name}={value}" for name, value in error.ids.items())
-    data = {"question": question, "cause": error.cause, "code": error.words} | (
-        {"ids": ids} if ids else {}
-    )
+    data = {"question": question, "cause": error.cause, "code": error.words}
+    if error.ids:
+        data["ids"] = " ".join(f"{name}={value}" for name, value in error.ids.items())
     with suppress(RunEndedError):
         services.record(run.id, Event(Kind.PROBLEM, now(), data=data))

@@ -33,7 +33,7 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from bot.queue import refusals
+from bot.queue import health
 from bot.queue.events import RESOURCES, WEBHOOKS_PATH, WebhookEvent
 from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
 
@@ -58,16 +58,12 @@ class RefusedWebhooks:
         with self._lock:
             self._count += 1
             left = self._quiet_until - time.monotonic()
-            if left > 0:
-                self._report_in(left)
-                return
-        self._report()
-
-    def _report_in(self, seconds: float) -> None:
-        if self._timer is None:
-            self._timer = threading.Timer(seconds, self._report)
-            self._timer.daemon = True
-            self._timer.start()
+            if left > 0 and self._timer is None:
+                self._timer = threading.Timer(left, self._report)
+                self._timer.daemon = True
+                self._timer.start()
+        if left <= 0:
+            self._report()
 
     def _report(self) -> None:
         with self._lock:
@@ -81,7 +77,7 @@ class RefusedWebhooks:
             to_do="compare WEBEX_WEBHOOK_SECRET of web and worker; nothing in between may change the body",
         )
         with suppress(RedisError):
-            refusals.add(self._redis, count)
+            health.add_refused(self._redis, count)
 
 
 LARGEST_BODY = 65_536
@@ -107,13 +103,21 @@ def receive() -> Response:
 
 
 def _accept() -> None:
-    body = _body()
-    if not is_signed(
-        body, request.headers.get("X-Spark-Signature", ""), current_app.config["WEBHOOK_SECRETS"]
-    ):
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    if (request.content_length or 0) > LARGEST_BODY:
+        raise RequestEntityTooLarge
+    body, signature = request.get_data(cache=False), request.headers.get("X-Spark-Signature", "")
+    if not is_signed(body, signature, current_app.config["WEBHOOK_SECRETS"]):
         current_app.config["REFUSED"].add()
         raise Unauthorized
-    if event := read(_parse(body)):
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadRequest from None
+    if not isinstance(envelope, dict):
+        raise BadRequest
+    if event := read(envelope):
         try:
             current_app.config["EVENTS"].add(event)
         except RedisError:
@@ -126,12 +130,8 @@ def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
     Webex uses SHA-1 (platforms/webex.md 1). Every secret is tried, so that the time does not reveal
     which one matched.
     """
-    given = signature.encode()
-    return any(
-        [  # noqa: C419  see the docstring
-            secret != "" and hmac.compare_digest(_sign(body, secret), given) for secret in secrets
-        ]
-    )
+    signed = (hmac.new(each.encode(), body, hashlib.sha1).hexdigest() for each in secrets if each)
+    return any([hmac.compare_digest(each.encode(), signature.encode()) for each in signed])  # noqa: C419  see the docstring
 
 
 def read(envelope: Mapping[str, Any]) -> WebhookEvent | None:
@@ -154,28 +154,6 @@ def read(envelope: Mapping[str, Any]) -> WebhookEvent | None:
     return WebhookEvent(
         resource, _text(data, "id"), actor, _text(data, "roomId"), _text(data, "created")
     )
-
-
-def _body() -> bytes:
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType
-    if (request.content_length or 0) > LARGEST_BODY:
-        raise RequestEntityTooLarge
-    return request.get_data(cache=False)
-
-
-def _sign(body: bytes, secret: str) -> bytes:
-    return hmac.new(secret.encode(), body, hashlib.sha1).hexdigest().encode()
-
-
-def _parse(body: bytes) -> Mapping[str, Any]:
-    try:
-        envelope = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadRequest from None
-    if not isinstance(envelope, dict):
-        raise BadRequest
-    return envelope
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:

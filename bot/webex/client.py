@@ -5,15 +5,14 @@ It uses webexteamssdk 1.6.1 with the SDK's own waiting disabled, and returns typ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from email.message import EmailMessage
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import quote, unquote, urlsplit
-
-from requests import Response
 
 from bot.webex.errors import (
     HURRIED,
@@ -28,7 +27,6 @@ from bot.webex.errors import (
     WebexUnreachableError,
     passes,
 )
-from bot.webex.messenger import Json, Messenger, attachments
 from bot.webex.models import (
     CardAction,
     File,
@@ -43,6 +41,71 @@ from bot.webex.session import CHUNK, ApiSession, own_url
 from jobs.clouds.json_values import is_filled_text
 from jobs.clouds.retry import RetryPolicy
 from jobs.storage.counters import CARDS, COUNTERS
+
+CARD = "application/vnd.microsoft.card.adaptive"
+Json = dict[str, Any]
+
+
+class Messenger(Protocol):
+    """Interface for posting and editing messages as the bot.
+
+    :class:`bot.webex.client.Webex` does it at once. :class:`bot.events.outbox.Outbox` keeps the
+    posts that Webex does not accept. Every method raises :class:`bot.webex.errors.WebexError` if
+    Webex refuses.
+    """
+
+    @abstractmethod
+    def post(self, post: Post) -> Message:
+        """Post a message and return it; it has no id if Webex has not accepted it yet."""
+
+    @abstractmethod
+    def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
+        """Replace a message including its card; Webex allows 10 edits at most.
+
+        Raises:
+            WebexBadRequestError: Webex does not accept this edit. Post a new message instead.
+        """
+
+    def send(  # noqa: PLR0913  each is one of the API's own fields
+        self,
+        *,
+        room_id: str | None = None,
+        to_person_id: str | None = None,
+        to_email: str | None = None,
+        text: str | None = None,
+        card: Json | None = None,
+        parent_id: str | None = None,
+        shows: tuple[str, str] | None = None,
+    ) -> Message:
+        """Post a message to a space or to a person (exactly one of them).
+
+        It is retried only if it is certain that nothing was posted.
+        """
+        to = {"roomId": room_id, "toPersonId": to_person_id, "toPersonEmail": to_email}
+        cards = attachments(card) if card else None
+        fields: Json = to | {"text": text, "attachments": cards, "parentId": parent_id}
+        return self.post(Post({name: each for name, each in fields.items() if each}, shows=shows))
+
+    def send_file(  # noqa: PLR0913  each is one of the API's own fields
+        self,
+        *,
+        room_id: str,
+        text: str,
+        name: str,
+        content_type: str,
+        content: bytes,
+        parent_id: str = "",
+    ) -> Message:
+        """Post a file from memory with a text to a space; the retries are those of :meth:`send`."""
+        thread = {"parentId": parent_id} if parent_id else {}
+        return self.post(
+            Post({"roomId": room_id, "text": text, **thread}, File(name, content_type, content))
+        )
+
+
+def attachments(card: Json) -> list[Json]:
+    return [{"contentType": CARD, "content": card}]
+
 
 if TYPE_CHECKING:
     from webexteamssdk import WebexTeamsAPI
@@ -92,10 +155,7 @@ class Webex(Messenger):
 
     def people(self, email: str) -> tuple[WebexPerson, ...]:
         # Outside its own organization the bot can see almost nobody.
-        found = self._calls.get(
-            lambda: [item.json_data for item in self._api.people.list(email=email)]
-        )
-        return tuple(map(WebexPerson.of, found))
+        return tuple(map(WebexPerson.of, self._list(lambda: self._api.people.list(email=email))))
 
     def message(self, message_id: str, *, fresh: bool = True) -> Message:
         """Return a message.
@@ -114,44 +174,27 @@ class Webex(Messenger):
         )
 
     def membership(self, room_id: str, person_id: str) -> Membership | None:
-        found = self._calls.get(
-            lambda: [
-                item.json_data
-                for item in self._api.memberships.list(roomId=room_id, personId=person_id)
-            ]
-        )
-        return next(
-            (member for member in map(Membership.of, found) if member.person_id == person_id), None
-        )
+        found = self._list(lambda: self._api.memberships.list(roomId=room_id, personId=person_id))
+        members = map(Membership.of, found)
+        return next((member for member in members if member.person_id == person_id), None)
 
     def latest_messages(self, room_id: str) -> tuple[Message, ...]:
         """Return the newest messages of a 1:1 space, including the bot's own.
 
         In a group space Webex shows a bot only the messages that mention it (platforms/webex.md 1).
         """
-        found = self._calls.get(
-            lambda: [
-                item.json_data
-                for item in islice(self._api.messages.list(roomId=room_id, max=NEWEST), NEWEST)
-            ]
-        )
+        found = self._list(lambda: self._api.messages.list(roomId=room_id, max=NEWEST), NEWEST)
         return tuple(map(Message.of, found))
 
     def latest_of_person(
         self, *, person_id: str | None = None, email: str | None = None
     ) -> tuple[Message, ...]:
-        found = self._calls.get(
-            lambda: [
-                item.json_data
-                for item in islice(
-                    self._api.messages.list_direct(person_id, email, max=NEWEST), NEWEST
-                )
-            ]
+        found = self._list(
+            lambda: self._api.messages.list_direct(person_id, email, max=NEWEST), NEWEST
         )
         return tuple(map(Message.of, found))
 
     def room_type(self, room_id: str) -> str:
-        """Return the type of the room, ``group`` or ``direct``."""
         return self._of_room(room_id, "type").lower()
 
     def room_title(self, room_id: str) -> str:
@@ -197,30 +240,19 @@ class Webex(Messenger):
             )
 
     def webhooks(self) -> tuple[Webhook, ...]:
-        found = self._calls.get(
-            lambda: [hook.json_data for hook in self._api.webhooks.list(max=PAGE)]
-        )
-        return tuple(Webhook.of(item) for item in found)
+        return tuple(map(Webhook.of, self._list(lambda: self._api.webhooks.list(max=PAGE))))
 
     def create_webhook(
         self, *, name: str, target_url: str, resource: str, event: str, secret: str
     ) -> Webhook:
-        create = partial(
-            self._create_webhook,
-            name=name,
-            targetUrl=target_url,
-            resource=resource,
-            event=event,
-            secret=secret,
-        )
-        return Webhook.of(self._calls.post(create))
+        fields = {"name": name, "targetUrl": target_url, "resource": resource, "event": event}
+        create = partial(self._api.webhooks.create, **fields, secret=secret)
+        return Webhook.of(self._calls.post(lambda: create().json_data))
 
     def update_webhook(self, webhook_id: str, *, name: str, target_url: str, secret: str) -> None:
-        """Update a webhook's name, address and secret, and enable it again."""
-        update = partial(
-            self._api.webhooks.update, _segment(webhook_id), name=name, targetUrl=target_url
-        )
-        self._calls.get(lambda: update(secret=secret, status="active").json_data)
+        fields = {"name": name, "targetUrl": target_url, "secret": secret, "status": "active"}
+        update = partial(self._api.webhooks.update, _segment(webhook_id), **fields)
+        self._calls.get(lambda: update().json_data)
 
     def delete_webhook(self, webhook_id: str) -> None:
         """Delete a webhook; a webhook that no longer exists is no error."""
@@ -242,6 +274,10 @@ class Webex(Messenger):
             raise ValueError("the file does not lie at the Webex API")
         return self._calls.get(lambda: self._read(address, largest))
 
+    def _list(self, ask: Callable[[], Iterable[Any]], most: int | None = None) -> list[Json]:
+        """Return the items of a list from all pages, or at most so many of the first."""
+        return self._calls.get(lambda: [item.json_data for item in islice(ask(), most)])
+
     def _of_room(self, room_id: str, key: str) -> str:
         return as_text(self._object(lambda: self._api.rooms.get(_segment(room_id))).get(key))
 
@@ -259,21 +295,12 @@ class Webex(Messenger):
             created = self._api.messages.create(**post.fields).json_data
         else:
             # The SDK reads files only from disk: same private session as in edit(), without JSON type.
-            send = partial(
-                self._api._session.post,  # noqa: SLF001  see above
-                "messages",
-                headers={"Content-Type": None},
-            )
-            created = send(
-                data=post.fields,
-                files={"files": (post.file.name, post.file.content, post.file.content_type)},
+            files = {"files": (post.file.name, post.file.content, post.file.content_type)}
+            created = self._api._session.post(  # noqa: SLF001  see above
+                "messages", data=post.fields, files=files, headers={"Content-Type": None}
             )
         if not isinstance(created, dict):
             raise TypeError("not a JSON object")
-        return created
-
-    def _create_webhook(self, **fields: str) -> Json:
-        created: Json = self._api.webhooks.create(**fields).json_data
         return created
 
     def _read(self, url: str, largest: int) -> File:
@@ -283,13 +310,17 @@ class Webex(Messenger):
             response = self._api._session.request(  # noqa: SLF001  see above
                 "GET", url, 200, stream=True, allow_redirects=False, hooks=hooks
             )
-            content = _at_most(largest, response)
+            content = bytearray()
+            for piece in response.iter_content(CHUNK):
+                content += piece
+                if len(content) > largest:
+                    raise FileTooLargeError(f"the file has more than {largest} bytes")
             headers = EmailMessage()
             headers["Content-Disposition"] = response.headers.get(
                 "Content-Disposition", "attachment"
             )
             content_type = response.headers.get("Content-Type", "application/octet-stream")
-        return File(headers.get_filename() or "", content_type, content)
+        return File(headers.get_filename() or "", content_type, bytes(content))
 
     @property
     def _api(self) -> WebexTeamsAPI:
@@ -317,15 +348,6 @@ def _counted(done: str, *, is_card: bool) -> Iterator[None]:
     finally:
         if is_card:
             COUNTERS.add(CARDS, how)
-
-
-def _at_most(largest: int, response: Response) -> bytes:
-    content = bytearray()
-    for piece in response.iter_content(CHUNK):
-        content += piece
-        if len(content) > largest:
-            raise FileTooLargeError(f"the file has more than {largest} bytes")
-    return bytes(content)
 
 
 def _unreadable(why: str) -> NoReturn:

@@ -115,7 +115,10 @@ def translate(error: Exception) -> WebexError:
     if isinstance(error, ApiError):
         return _answered(error)
     if isinstance(error, RequestException | JSONDecodeError):
-        return _unanswered(error)
+        why = words_of(error, "the host of WEBEX_API_URL")
+        unreachable = WebexUnreachableError(f"no answer from Webex ({why})")
+        unreachable.accepted = not (_never_connected(error) or isinstance(error, TooManyRedirects))
+        return unreachable
     return WebexUnreachableError(f"Webex's answer could not be read ({type(error).__name__})")
 
 
@@ -126,17 +129,8 @@ def _answered(error: ApiError) -> WebexAnswerError:
     wait = retry_after_s(header) if header else None
     if response.status_code == TOO_MANY_REQUESTS and wait is None:
         wait = RETRY_AFTER_S
-    kind = BY_STATUS.get(response.status_code, WebexAnswerError)
-    return kind(
-        response.status_code, str(error.message or response.reason or ""), tracking_id, wait
-    )
-
-
-def _unanswered(error: Exception) -> WebexUnreachableError:
-    why = words_of(error, "the host of WEBEX_API_URL")
-    unreachable = WebexUnreachableError(f"no answer from Webex ({why})")
-    unreachable.accepted = not (_never_connected(error) or isinstance(error, TooManyRedirects))
-    return unreachable
+    kind, why = BY_STATUS.get(response.status_code, WebexAnswerError), error.message
+    return kind(response.status_code, str(why or response.reason or ""), tracking_id, wait)
 
 
 def _never_connected(error: Exception) -> bool:

@@ -90,9 +90,8 @@ class Post:
 
     @property
     def below_the_thread(self) -> Post:
-        return replace(
-            self, fields={name: value for name, value in self.fields.items() if name != "parentId"}
-        )
+        fields = {name: value for name, value in self.fields.items() if name != "parentId"}
+        return replace(self, fields=fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +109,13 @@ class CardAction:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> CardAction:
-        inputs = data.get("inputs")
+        given = data.get("inputs")
+        inputs = given.items() if isinstance(given, Mapping) else ()
         return cls(
             id=text(data, "id"),
             message_id=text(data, "messageId"),
             person_id=text(data, "personId"),
-            inputs={as_text(key): as_text(value) for key, value in inputs.items()}
-            if isinstance(inputs, Mapping)
-            else {},
+            inputs={as_text(key): as_text(value) for key, value in inputs},
             created=text(data, "created"),
         )
 
@@ -234,7 +232,6 @@ def is_older_than(created: str, age: timedelta) -> bool:
 
 
 def _time(text: str) -> datetime | None:
-    """Return a time from Webex, or None if it is unreadable or has no time zone."""
     try:
         when = datetime.fromisoformat(text)
     except ValueError:

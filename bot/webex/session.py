@@ -104,7 +104,9 @@ class ApiSession:
                 wait_on_rate_limit=False,
             )
             session: Session = api._session._req_session  # noqa: SLF001  the SDK has no public name
-            _trust(session)
+            # requests itself uses only the other two variables
+            if not any(map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))):
+                session.verify = os.environ.get("SSL_CERT_FILE") or True
             restrict_to_origin(session, self.api_url)
             self._made = (os.getpid(), api)
         return self._made[1]
@@ -206,29 +208,10 @@ def own_url(url: str, api_url: str, *, beside: str | None = None) -> str:
         same = _place(ours) == _place(theirs)
     except ValueError:  # invalid port or address
         return ""
-    return (
-        theirs._replace(scheme=ours.scheme, netloc=ours.netloc, fragment="").geturl()
-        if same
-        else ""
-    )
+    own = theirs._replace(scheme=ours.scheme, netloc=ours.netloc, fragment="")
+    return own.geturl() if same else ""
 
 
 def _place(parts: SplitResult) -> tuple[str, str, int | None]:
-    host = parts.hostname or ""
-    return (
-        parts.scheme,
-        "localhost" if host in LOOPBACK else host,
-        parts.port or PORTS.get(parts.scheme),
-    )
-
-
-def _trust(session: Session) -> None:
-    """Trust SSL_CERT_FILE, as all other clients of the bot do.
-
-    requests itself uses only the other two variables.
-    """
-    authority = os.environ.get("SSL_CERT_FILE")
-    if authority and not any(
-        os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-    ):
-        session.verify = authority
+    host = "localhost" if parts.hostname in LOOPBACK else parts.hostname or ""
+    return parts.scheme, host, parts.port or PORTS.get(parts.scheme)

@@ -26,24 +26,9 @@ from jobs.storage import keys
 from jobs.storage.counters import WEBHOOKS, measure
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
-PREFIX = "email-bot"
-
-
-EVENT = "created"
-
-
-WATCH_S = 300
-
-
-BACK_OFF_S = 300
-
-
-LOCK_S = 120
-
-
+PREFIX, EVENT = "email-bot", "created"
+WATCH_S, BACK_OFF_S, LOCK_S = 300, 300, 120
 STATES = {True: "good", False: "wrong"}
-
-
 log = structlog.get_logger(__name__)
 
 
@@ -126,10 +111,15 @@ class WebhookRegistrar:
         )
         for resource in missing:
             self._create(resource)
-        surplus = _others(mine, kept.values())
+        keep = {hook.id for hook in kept.values() if hook}
+        surplus = [hook for hook in mine if hook.id not in keep]
         for hook in surplus:
-            self._delete(hook)
-        return _logged(Outcome(missing, updated, len(surplus)))
+            self._webex.delete_webhook(hook.id)
+            self._redis.srem(keys.webhooks_ours(), hook.id)
+        outcome = Outcome(missing, updated, len(surplus))
+        if outcome != Outcome():
+            log.info("webhooks", created=missing, updated=updated, deleted=len(surplus))
+        return outcome
 
     def _measure(self, found: Iterable[Webhook | None]) -> None:
         words = ["missing" if each is None else STATES[self.is_good(each)] for each in found]
@@ -143,8 +133,13 @@ class WebhookRegistrar:
 
         Resource, event and filter cannot be changed, so they must match.
         """
-        fitting = [hook for hook in mine if _listens(hook, resource)]
-        return next(iter(sorted(fitting, key=self.is_good, reverse=True)), None)
+        wanted = (resource.lower(), EVENT, "")
+        fitting = [
+            hook
+            for hook in mine
+            if (hook.resource.lower(), hook.event.lower(), hook.filter) == wanted
+        ]
+        return max(fitting, key=self.is_good, default=None)
 
     def _repair(self, hook: Webhook, resource: str, *, always: bool) -> bool:
         good, mended = self.is_good(hook), keys.webhook_repaired(hook.id)
@@ -164,28 +159,3 @@ class WebhookRegistrar:
             name=name, target_url=self._target, resource=resource, event=EVENT, secret=self._secret
         )
         self._redis.sadd(keys.webhooks_ours(), made.id)
-
-    def _delete(self, hook: Webhook) -> None:
-        self._webex.delete_webhook(hook.id)
-        self._redis.srem(keys.webhooks_ours(), hook.id)
-
-
-def _others(hooks: Iterable[Webhook], kept: Iterable[Webhook | None]) -> list[Webhook]:
-    keep = {hook.id for hook in kept if hook}
-    return [hook for hook in hooks if hook.id not in keep]
-
-
-def _listens(hook: Webhook, resource: str) -> bool:
-    return (
-        hook.resource.lower() == resource.lower()
-        and hook.event.lower() == EVENT
-        and not hook.filter
-    )
-
-
-def _logged(outcome: Outcome) -> Outcome:
-    if outcome != Outcome():
-        log.info(
-            "webhooks", created=outcome.created, updated=outcome.updated, deleted=outcome.deleted
-        )
-    return outcome

@@ -65,31 +65,21 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
     cache = runtime.vault.get(Sealed.ADMIN_SESSION.of(run.id))
     if cache is None:
         raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
-    settings = runtime.settings
+    settings, store, vault = runtime.settings, runtime.store, runtime.vault
+    documents = runtime.documents
     async with async_client(settings) as http:
         with sync_client(settings) as login:
-            identity = Identity.of_bot(settings, login, account.tenant_id, runtime.documents)
+            identity = Identity.of_bot(settings, login, account.tenant_id, documents)
             tokens = Tokens(identity, cache, partial(_keep, runtime, run))
-            graph = Graph(
-                http,
-                tokens.source(*graph_scopes(settings.graph_url, run.permissions)),
-                settings.graph_url,
-            )
+            at_graph = tokens.source(*graph_scopes(settings.graph_url, run.permissions))
+            graph = Graph(http, at_graph, settings.graph_url)
             source = tokens.source(exchange_scope(settings.exchange_url))
             exchange = InvokeCommand(
                 http, source, settings.exchange_url, account.tenant_id, account.upn
             )
             trace = open_trace(graph, exchange)
-            documents = runtime.documents
             yield StepContext(
-                run,
-                settings,
-                runtime.store,
-                runtime.vault,
-                graph,
-                exchange,
-                lambda: trace,
-                documents=documents,
+                run, settings, store, vault, graph, exchange, lambda: trace, documents=documents
             )
 
 

@@ -47,8 +47,7 @@ from jobs.microsoft.tokens import (
     roles_in,
 )
 from jobs.model import Access
-from jobs.runs.reference import new_id
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Run, new_id
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.settings import Settings
@@ -141,12 +140,8 @@ def prove(
     ]
     if lacking:
         raise Forbidden(Cause.APP_ROLES_MISSING, CloudReply("entra", code=", ".join(lacking)))
-    return AppAccess(
-        tenant,
-        now(),
-        by,
-        tuple(sorted(role for token in tokens.values() for role in roles_in(token))),
-    )
+    roles = sorted(role for token in tokens.values() for role in roles_in(token))
+    return AppAccess(tenant, now(), by, tuple(roles))
 
 
 def tokens_of(
@@ -223,11 +218,8 @@ class TenantReader:
         if self.granted is None or self.tokens is None or self.tokens.ended is None:
             return None
         drop(self.runtime.store.redis, self.granted)
-        data = {
-            "question": "app_access",
-            "cause": Cause.APP_ACCESS_WITHDRAWN,
-            "code": self.tokens.ended.code,
-        }
+        cause, code = Cause.APP_ACCESS_WITHDRAWN, self.tokens.ended.code
+        data = {"question": "app_access", "cause": cause, "code": code}
         return Event(Kind.PROBLEM, now(), data=data)
 
 
@@ -248,13 +240,8 @@ async def open_reader(
     at_graph, at_exchange, once = reads or (SingleFlight(), SingleFlight(), SingleFlight())
     pace = RateLimiter(LIMITS, partial(TenantCallHistory, runtime.store.redis, tenant))
     async with async_client(settings) as http:
-        graph = ReadingGraph(
-            http,
-            _source(tokens, graph_default(settings.graph_url)),
-            settings.graph_url,
-            at_graph,
-            pace,
-        )
+        source = _source(tokens, graph_default(settings.graph_url))
+        graph = ReadingGraph(http, source, settings.graph_url, at_graph, pace)
         source = _source(tokens, exchange_scope(settings.exchange_url))
         exchange = ReadingExchange(
             http, source, settings.exchange_url, tenant, "", at_exchange, pace
@@ -345,13 +332,9 @@ async def _own_app(settings: Settings, tenant: str) -> Mapping[str, Any]:
     try:
         async with asyncio.timeout(LOOK_S), async_client(settings) as http:
             graph = ReadingGraph(http, source, settings.graph_url)
-            found = await graph.collection(
-                "/applications",
-                {
-                    "$filter": f"appId eq '{settings.microsoft_client_id}'",
-                    "$select": "appId,passwordCredentials",
-                },
-            )
+            own = f"appId eq '{settings.microsoft_client_id}'"
+            query = {"$filter": own, "$select": "appId,passwordCredentials"}
+            found = await graph.collection("/applications", query)
     except (CloudError, TimeoutError):
         return {}
     return found[0] if found else {}

@@ -129,16 +129,12 @@ def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:
     for number, score in rows:
         id_, _, result = number.decode().partition(" ")
         ids[float(score), result].add(id_)
-    return OwnSignIns(
-        tuple(
-            OwnSignIn(
-                datetime.fromtimestamp(at, UTC),
-                frozenset(numbers),
-                {GOOD: True, REFUSED: False}.get(result),
-            )
-            for (at, result), numbers in ids.items()
-        )
+    good = {GOOD: True, REFUSED: False}
+    made = (
+        OwnSignIn(datetime.fromtimestamp(at, UTC), frozenset(numbers), good.get(result))
+        for (at, result), numbers in ids.items()
     )
+    return OwnSignIns(tuple(made))
 
 
 SIGN_IN_S = 90 * 24 * 3600
@@ -207,22 +203,13 @@ def last_success(redis: Redis, mailbox: str) -> datetime | None:
 
 
 def _token(ctx: StepContext, login: Login, secret: str, cache: str) -> str:
+    url, scope = ctx.settings.login_url, smtp_scope(ctx.settings.exchange_url)
+    tenant, client_id, documents = login.tenant, login.client_id, ctx.documents
     with sync_client(ctx.settings) as http, calls.record_calls() as made:
         try:
-            identity = Identity(
-                ctx.settings.login_url,
-                http,
-                login.tenant,
-                login.client_id,
-                secret,
-                documents=ctx.documents,
-            )
-            token, renewed = identity.token(
-                cache, [smtp_scope(ctx.settings.exchange_url)], refresh=True
-            )
-        finally:
-            record_sign_in(
-                ctx.store.redis, ctx.channel.mailbox, made
-            )  # the sign-in log shows it next to Webex Connect's sign-ins
+            identity = Identity(url, http, tenant, client_id, secret, documents=documents)
+            token, renewed = identity.token(cache, [scope], refresh=True)
+        finally:  # the sign-in log shows it next to Webex Connect's sign-ins
+            record_sign_in(ctx.store.redis, ctx.channel.mailbox, made)
     ctx.vault.put(Sealed.CHECK_SESSION.of(ctx.channel.mailbox), renewed, SIGN_IN_S)
     return token

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs.model import Channel, RunKind
-from jobs.runs.plan import FOREIGN_HOSTS
-from jobs.runs.run import Reply, Run
+from jobs.runs.run import FOREIGN_HOSTS, Reply, Run
 from jobs.settings import parts_of
 
 PATTERNS = (

@@ -31,7 +31,7 @@ from jobs.microsoft.app_manifest import declares, permission_id, platform_uris
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import EXCHANGE_APP_ID, Graph, Json, instant, segment, text
 from jobs.model import Profile
-from jobs.runs.search import AppCandidate, Search
+from jobs.runs.run import AppCandidate, Search
 
 ADVANCED = {"ConsistencyLevel": "eventual"}
 _APP_FIELDS = "id,appId,displayName,uniqueName,web,spa,publicClient,requiredResourceAccess"
@@ -47,15 +47,12 @@ async def grants_of_user(graph: Graph, user_id: str) -> list[Json]:
 
 async def grants_for_all(graph: Graph, resource_sp_id: str) -> list[Json]:
     """Return the delegated permissions of a resource that apps have for every user."""
-    resource = f"resourceId eq {text(resource_sp_id)}"
+    path, resource = "/oauth2PermissionGrants", f"resourceId eq {text(resource_sp_id)}"
+    both = f"{resource} and consentType eq 'AllPrincipals'"
     try:
-        found = await graph.collection(
-            "/oauth2PermissionGrants",
-            {"$filter": f"{resource} and consentType eq 'AllPrincipals'"},
-            pages=3,
-        )
+        found = await graph.collection(path, {"$filter": both}, pages=3)
     except Rejected:  # a directory that does not combine the two
-        found = await graph.collection("/oauth2PermissionGrants", {"$filter": resource}, pages=3)
+        found = await graph.collection(path, {"$filter": resource}, pages=3)
     return [grant for grant in found if lower_of(grant, "consentType") == "allprincipals"]
 
 

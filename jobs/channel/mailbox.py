@@ -51,12 +51,8 @@ def delegate_of(run: Run) -> str:
     brief has the delegate of the newest of the channel's earlier runs.
     """
     signed_in = run.answers.get(SIGNED_IN)
-    named = (
-        signed_in.by if signed_in else "",
-        run.answer(DELEGATE),
-        run.brief.delegate,
-        run.channel.delegate,
-    )
+    person = signed_in.by if signed_in else ""
+    named = (person, run.answer(DELEGATE), run.brief.delegate, run.channel.delegate)
     return next(filter(None, named), "")
 
 

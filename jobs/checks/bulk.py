@@ -25,13 +25,21 @@ from jobs.model import Channel, Finding, RunKind, State, Text
 from jobs.runs.audit import Along
 from jobs.runs.channel_index import CHECK_KEPT_S
 from jobs.runs.fold import apply_events, fold
-from jobs.runs.reference import new_id, new_reference
-from jobs.runs.run import AttemptOverError, Event, Kind, LeaseLostError, Run, opening
+from jobs.runs.run import (
+    AttemptOverError,
+    Event,
+    Kind,
+    LeaseLostError,
+    Run,
+    new_id,
+    new_reference,
+    opening,
+)
 from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener, Runtime
 from jobs.storage import keys
 from jobs.storage.counters import COUNTERS, RUNS_ENDED
-from jobs.storage.mac import mac_of
+from jobs.storage.vault import mac_of
 
 TENANTS_AT_ONCE, CHANNELS_AT_ONCE = 10, 4
 """Number of tenants that are checked in parallel, and number of channels of one tenant."""

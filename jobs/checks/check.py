@@ -17,8 +17,7 @@ from jobs.engine.graph import Recorder
 from jobs.engine.step import Step
 from jobs.model import Access, Finding
 from jobs.probes import checks_for
-from jobs.runs.origin import Brief
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Brief, Event, Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.steps.connect_form import token_at

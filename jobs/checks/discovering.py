@@ -17,8 +17,7 @@ from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.engine import DATA_ERRORS
 from jobs.engine.graph import Recorder
-from jobs.runs.run import Event, Kind, Run
-from jobs.runs.search import AppCandidate, Search
+from jobs.runs.run import AppCandidate, Event, Kind, Run, Search
 
 APP, FORWARDING = "discovered_app", "discovered_forwarding"
 """Questions about a client ID and a forwarding address. The answer may be :data:`WITHOUT`."""

@@ -15,8 +15,7 @@ from jobs.checks.remedies import fixing_step
 from jobs.checks.verdict import Verdict, judge
 from jobs.engine.step import Step
 from jobs.model import State
-from jobs.runs.origin import Brief, FixBrief
-from jobs.runs.run import Run
+from jobs.runs.run import Brief, FixBrief, Run
 from jobs.runs.run_store import RunStore
 from jobs.steps import CONSENT, steps_for
 

@@ -63,10 +63,7 @@ def record(service: str, what: str, status: int, ids: RequestIds) -> None:
 
 @dataclass(slots=True)
 class CallEnd:
-    """Answer to a request: its HTTP status, or 0 without one.
-
-    ``outcome`` is set for a protocol that has no HTTP status, and otherwise empty.
-    """
+    """HTTP status of an answer, 0 without one, or the ``outcome`` in another protocol."""
 
     status: int = 0
     outcome: str = ""
@@ -127,10 +124,7 @@ WAITING_S = 2.5
 
 @dataclass(slots=True)
 class SilenceWatch:
-    """Requests of one piece of work, by cloud.
-
-    Each operation is one of a dict, for several threads.
-    """
+    """Requests of one piece of work, by cloud; each operation is one of a dict, for threads."""
 
     _sent: dict[object, tuple[str, float]] = field(default_factory=dict)
     _failed: dict[str, float] = field(default_factory=dict)

@@ -1,7 +1,4 @@
-"""Values of a cloud's JSON, which may have any shape.
-
-Each function accepts anything and never raises.
-"""
+"""Values of a cloud's JSON of any shape: each function accepts anything and never raises."""
 
 from __future__ import annotations
 

@@ -195,10 +195,7 @@ class SingleFlight:
         self._under_way: dict[str, asyncio.Task[Any]] = {}
 
     async def read(self, key: str, make: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """Return the answer of the read in progress with that key, or start a new read.
-
-        If the read fails, all its callers get the error.
-        """
+        """Return the answer, or raise the error, of the read with that key, new or in progress."""
         task = self._under_way.get(key)
         if task is None:
             with structlog.contextvars.bound_contextvars(read=key):

@@ -153,7 +153,7 @@ class _Log:
             SERVICE,
             method,
             self.settings.connect_audit_url,
-            headers=_token(self.settings),
+            headers=token_header(self.settings),
             body=body,
             repeatable=True,
         )
@@ -166,7 +166,7 @@ def _how_telling(error: CloudError) -> int:
     return _OTHER_METHOD.get(error.status, len(_OTHER_METHOD))
 
 
-def _token(settings: Settings) -> dict[str, str]:
+def token_header(settings: Settings) -> dict[str, str]:
     name, token = settings.connect_audit_header, settings.connect_audit_token
     return {name: f"Bearer {token}" if name.lower() == "authorization" else token}
 

@@ -20,8 +20,7 @@ from jobs.engine.made_objects import still_deleted
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, Reason, State, Text, Turn
 from jobs.runs import trust
-from jobs.runs.plan import Plan, identity
-from jobs.runs.run import AttemptOverError, Event, Kind, Run
+from jobs.runs.run import AttemptOverError, Event, Kind, Plan, Run, identity
 
 
 @dataclass(slots=True)

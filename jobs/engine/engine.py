@@ -45,10 +45,7 @@ class Checker:
     accepted: Mapping[str, Accepted] = field(default_factory=dict)
 
     async def check(self) -> None:
-        """Inspect every step that may be read, and skip the others with the reason.
-
-        Every finding records the access that it was read with.
-        """
+        """Inspect every step that may be read, and skip the others with the reason."""
         ctx = self.recorder.ctx
         self.accepted = accepted.of(ctx.store, ctx.channel.mailbox)
         for step in self.steps.values():

@@ -124,13 +124,9 @@ def wrote_within(run: Run, time: timedelta) -> bool:
 
 def never_effective(step: Step) -> Finding:
     """Return the finding of a change that MAX_UNSEEN_CHANGES attempts did not make visible."""
-    return Finding(
-        step.name,
-        State.UNKNOWN,
-        seen=Text("seen.never_shown"),
-        cause=Cause.CHANGE_NEVER_SHOWN,
-        waiting_for=Turn.ADMINISTRATOR,
-    )
+    seen, turn = Text("seen.never_shown"), Turn.ADMINISTRATOR
+    cause = Cause.CHANGE_NEVER_SHOWN
+    return Finding(step.name, State.UNKNOWN, seen=seen, cause=cause, waiting_for=turn)
 
 
 T = TypeVar("T")

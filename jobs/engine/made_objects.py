@@ -82,7 +82,9 @@ class MadeObjects:
         copy that does not have it yet.
         """
         run, redis = self.recorder.run, self.recorder.ctx.store.redis
-        made = list(filter(self._is_settled, watched(run, self.steps)))
+        old = now() - timedelta(seconds=SETTLED_S)
+        at = {step: run.changed[step.name].done for step in watched(run, self.steps)}
+        made = [step for step, done in at.items() if done is not None and done <= old]
         times = [answer.at for answer in run.answers.values()]
         newest = max(filter(None, (*times, run.signed_in)), default="")
         mark, answered = keys.run_mark(run.id, "look"), str(newest).encode()
@@ -98,10 +100,6 @@ class MadeObjects:
                 self._record(step, finding)
                 break
         redis.set(mark, answered, ex=MARK_S)
-
-    def _is_settled(self, step: Step) -> bool:
-        made = self.recorder.run.changed[step.name].done
-        return made is not None and (now() - made).total_seconds() >= SETTLED_S
 
     async def _read(self, step: Step) -> Finding:
         finding = await step.inspect(self.recorder.ctx)

@@ -50,10 +50,7 @@ class Undoable(Step):
 
     @abstractmethod
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Restore the value from before the change, or remove the created object.
-
-        The method is idempotent, like :meth:`apply`.
-        """
+        """Restore the value from before the change, or remove the created object; idempotent."""
 
     def compare_with_recorded(
         self, past: RecordedChange, values: dict[str, str], seen: str, made: dict[str, str]

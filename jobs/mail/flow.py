@@ -192,16 +192,12 @@ def unanswered(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple
 
 def habit(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> timedelta:
     """Return the longest wait of a mail for its answer; zero with fewer than three answered."""
-    waits = [min(found) for row in copies if (found := _waits(row, answers))]
+    waits = []
+    for mail in copies:
+        about = (answer.received for answer in answers if _is_about(answer, mail))
+        if later := [at - mail.received for at in about if at >= mail.received]:
+            waits.append(min(later))
     return max(waits) if len(waits) >= 3 else timedelta(0)  # noqa: PLR2004  the docstring says it
-
-
-def _waits(mail: TraceRow, answers: Sequence[TraceRow]) -> list[timedelta]:
-    return [
-        answer.received - mail.received
-        for answer in answers
-        if _is_about(answer, mail) and answer.received >= mail.received
-    ]
 
 
 def _of_others(row: TraceRow, mailbox: str) -> bool:

@@ -59,10 +59,7 @@ class TraceStatus(StrEnum):
 
     @property
     def went_on(self) -> bool:
-        """Return whether it reached the recipient, or what the address represents.
-
-        Source: microsoft.md 2.5.
-        """
+        """Return whether it reached the recipient, or what the address represents."""
         return self in {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
 
     @classmethod

@@ -1,7 +1,4 @@
-"""Probe of an SMTP login with a user's token, phase by phase, and the meaning of SMTP replies.
-
-Source: C3 to C6; microsoft.md 4 and 4.1.
-"""
+"""Probe of an SMTP login, phase by phase, and the meaning of SMTP replies (microsoft.md 4, 4.1)."""
 
 from __future__ import annotations
 
@@ -149,7 +146,10 @@ class SmtpConnection(SMTPProtocol):
             why = "a reply without an end" if begun else "the connection was closed"
             raise NotSmtpError(why) from None
         except SMTPResponseException as error:
-            raise NotSmtpError(self._hide(self._why(error))) from None
+            why = "a line without an end" if self._rest else "a reply without an end"
+            if error.message.startswith(_MALFORMED):
+                why = error.message.removeprefix(_MALFORMED).strip()[:80]
+            raise NotSmtpError(self._hide(why)) from None
         words = self._hide(reply.message.encode(errors="surrogateescape").decode(errors="replace"))
         if reply.code < _LEAST_CODE:
             raise NotSmtpError(words[:80])
@@ -177,11 +177,6 @@ class SmtpConnection(SMTPProtocol):
         self.transport.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._lost.wait(), 1.0)
-
-    def _why(self, error: SMTPResponseException) -> str:
-        if error.message.startswith(_MALFORMED):
-            return error.message.removeprefix(_MALFORMED).strip()[:80]
-        return "a line without an end" if self._rest else "a reply without an end"
 
     def _note(self, who: str, line: bytes) -> None:
         self.transcript.append(f"{who}: {self._hide(line.decode(errors='replace').rstrip(_END))}")

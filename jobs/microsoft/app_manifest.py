@@ -136,21 +136,18 @@ def unknown_to(app: Json | None, principals: Mapping[str, Json]) -> tuple[tuple[
     Such a permission breaks consent (AADSTS65006). A service principal that does not list the
     permissions that it exposes is skipped.
     """
-    exposed = {resource: _exposed(principal) for resource, principal in principals.items()}
+    lists = {"scope": "oauth2PermissionScopes", "role": "appRoles"}
+    exposed = {
+        resource: {
+            (lower_of(each, "id"), kind) for kind in lists for each in _list(one, lists[kind])
+        }
+        for resource, one in principals.items()
+    }
     return tuple(
         (res, each)
         for res, each, kind in declared(app)
         if exposed.get(res) and (each, kind) not in exposed[res]
     )
-
-
-def _exposed(principal: Json) -> set[tuple[str, str]]:
-    kinds = {"scope": "oauth2PermissionScopes", "role": "appRoles"}
-    return {
-        (lower_of(each, "id"), kind)
-        for kind, name in kinds.items()
-        for each in _list(principal, name)
-    }
 
 
 def merged(there: Iterable[str], wanted: Iterable[str]) -> list[str]:
@@ -203,12 +200,8 @@ def expiry(start: datetime, months: int, limit: timedelta | None) -> datetime:
     """
     year, month = divmod(start.month - 1 + months, 12)
     year, month = start.year + year, month + 1
-    end = start.replace(
-        year=year,
-        month=month,
-        day=min(start.day, calendar.monthrange(year, month)[1]),
-        microsecond=0,
-    )
+    day = min(start.day, calendar.monthrange(year, month)[1])
+    end = start.replace(year=year, month=month, day=day, microsecond=0)
     if limit is None or limit > end - start:
         return end
     return (start + limit - _CLOCKS_DIFFER).replace(microsecond=0)

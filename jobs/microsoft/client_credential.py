@@ -115,7 +115,12 @@ def credential_problems(env: Mapping[str, str]) -> tuple[str, ...]:
         )
     else:
         said = _unusable_now(values)
-    return tuple(filter(None, (said, _undated(values[EXPIRES]))))
+    undated = ""
+    try:
+        date.fromisoformat(values[EXPIRES] or "2027-05-31")
+    except ValueError:
+        undated = f"{EXPIRES} is no date: write the day that Entra shows, like 2027-05-31"
+    return tuple(filter(None, (said, undated)))
 
 
 def _unusable_now(values: Mapping[str, str]) -> str:
@@ -133,14 +138,6 @@ def _unusable_now(values: Mapping[str, str]) -> str:
         f"{CERTIFICATE} names {certificate}, whose certificate ended on {ends:%d %b %Y}:"
         " make a new one, upload it to the bot's app in Entra, and put it into the file"
     )
-
-
-def _undated(text: str) -> str:
-    try:
-        date.fromisoformat(text or "2027-05-31")
-    except ValueError:
-        return f"{EXPIRES} is no date: write the day that Entra shows, like 2027-05-31"
-    return ""
 
 
 def credential_end(settings: Settings) -> datetime | None:

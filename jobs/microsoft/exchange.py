@@ -19,7 +19,6 @@ import httpx
 
 from jobs.causes.cause import Cause
 from jobs.clouds.errors import (
-    CloudError,
     CloudReply,
     Forbidden,
     MalformedAnswer,
@@ -37,7 +36,7 @@ from jobs.microsoft.responses import judge_exchange, judge_reported_errors
 _AT_ONCE = 6
 
 #: Anchor mailbox that Exchange uses to route app-only calls (microsoft.md 3.2).
-_SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
+SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
 
 _OF_ONE_OBJECT = frozenset(
     {
@@ -110,7 +109,7 @@ class InvokeCommand:
         self._url = (
             f"{base_url.rstrip('/')}/adminapi/beta/{quote(tenant_id, safe='')}/InvokeCommand"
         )
-        self._anchor = f"UPN:{anchor_upn}" if anchor_upn else f"APP:{_SYSTEM_MAILBOX}@{tenant_id}"
+        self._anchor = f"UPN:{anchor_upn}" if anchor_upn else f"APP:{SYSTEM_MAILBOX}@{tenant_id}"
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._reads = reads or SingleFlight()
         self._pace = pace or RateLimiter(())
@@ -153,20 +152,15 @@ class InvokeCommand:
     async def _ask(self, cmdlet: str, call: Call) -> Response:
 
         async def send(token: str) -> Response:
+            headers = {
+                "Authorization": f"Bearer {token}",
+                "X-AnchorMailbox": self._anchor,
+                "X-CmdletName": cmdlet,
+                "Prefer": "odata.maxpagesize=1000",
+            }
+            sent, turn = replace(call, headers=headers), self._spacing.slot
             return await request(
-                self._http,
-                replace(
-                    call,
-                    headers={
-                        "Authorization": f"Bearer {token}",
-                        "X-AnchorMailbox": self._anchor,
-                        "X-CmdletName": cmdlet,
-                        "Prefer": "odata.maxpagesize=1000",
-                    },
-                ),
-                judge_exchange,
-                turn=self._spacing.slot,
-                reported=_reported_error,
+                self._http, sent, judge_exchange, turn=turn, reported=judge_reported_errors
             )
 
         return await with_token(self._token_source, send)
@@ -199,11 +193,6 @@ class InvokeCommand:
 
 def reads(cmdlet: str) -> bool:
     return cmdlet.lower().startswith("get-")
-
-
-def _reported_error(answer: Response) -> CloudError | None:
-    told = as_dict(answer.data).get("@adminapi.errors")
-    return judge_reported_errors(told, answer.status, answer.ids)
 
 
 def _rows(cmdlet: str, answer: Response) -> list[ExchangeRow]:

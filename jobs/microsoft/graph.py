@@ -129,16 +129,8 @@ class GraphCalls:
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
     ) -> Any:
-        return await self._call(
-            Call(
-                "graph",
-                method,
-                self._base + path,
-                headers=headers or {},
-                body=body,
-                repeatable=repeatable,
-            )
-        )
+        call = Call("graph", method, self._base + path, {}, headers or {}, body, repeatable)
+        return await self._call(call)
 
     async def remove(self, path: str) -> None:
         """Delete an object; a 404 is success, as an earlier answer may have been lost."""
@@ -310,12 +302,8 @@ class Graph(GraphCalls):
         return NewPassword(str(made.get("keyId", "")), str(secret))
 
     async def remove_password(self, object_id: str, key_id: str) -> None:
-        await self.send(
-            "POST",
-            f"/applications/{segment(object_id)}/removePassword",
-            {"keyId": key_id},
-            repeatable=True,
-        )
+        path = f"/applications/{segment(object_id)}/removePassword"
+        await self.send("POST", path, {"keyId": key_id}, repeatable=True)
 
     # --- service principals, grants, roles --------------------------------------------------------
 
@@ -370,12 +358,8 @@ class Graph(GraphCalls):
             AlreadyExists: a grant for this client, resource and principal exists. Merge, then call
                 :meth:`update_grant`.
         """
-        body = {
-            "clientId": client_sp_id,
-            "consentType": "AllPrincipals",
-            "resourceId": resource_sp_id,
-            "scope": scope,
-        }
+        body = {"clientId": client_sp_id, "resourceId": resource_sp_id, "scope": scope}
+        body |= {"consentType": "AllPrincipals"}
         if principal_id:
             body |= {"consentType": "Principal", "principalId": principal_id}
         return as_object(await self.send("POST", "/oauth2PermissionGrants", body, repeatable=True))
@@ -424,15 +408,9 @@ class Graph(GraphCalls):
         return await self.get("/policies/defaultAppManagementPolicy")
 
     async def authorization_policy(self) -> Json:
-        """Return the policy on the consent that users may give. It is only read.
-
-        Source: microsoft.md 1.7.
-        """
-        return await self.get(
-            "/policies/authorizationPolicy",
-            {"$select": "defaultUserRolePermissions"},
-            has="defaultUserRolePermissions",
-        )
+        """Return the policy on the consent that users may give (microsoft.md 1.7), only read."""
+        path, wanted = "/policies/authorizationPolicy", "defaultUserRolePermissions"
+        return await self.get(path, {"$select": wanted}, has=wanted)
 
     async def consent_policy_excludes(self, policy_id: str) -> list[Json]:
         """Return the exclusions of a user-consent policy (microsoft.md 1.7)."""
@@ -448,10 +426,7 @@ class Graph(GraphCalls):
         return bool(policy.get("isEnabled"))
 
     async def conditional_access_policies(self) -> list[Json]:
-        """Return the Conditional Access policies.
-
-        Source: microsoft.md 2.1; one request a second, microsoft.md 7.
-        """
+        """Return the Conditional Access policies (microsoft.md 2.1; one request a second, 7)."""
         return await self.collection("/identity/conditionalAccess/policies")
 
     async def sign_ins(self, app_id: str, since: datetime, version: str = "v1.0") -> list[Json]:
@@ -477,12 +452,8 @@ class Graph(GraphCalls):
         self, app_id: str, since: datetime, more: str = "", version: str = "v1.0"
     ) -> list[Json]:
         wanted = f"appId eq {text(app_id)} and createdDateTime ge {instant(since)}{more}"
-        found = await self.collection(
-            "/auditLogs/signIns",
-            {"$filter": wanted, "$top": str(MOST_SIGN_INS)},
-            pages=SIGN_IN_PAGES,
-            version=version,
-        )
+        path, query = "/auditLogs/signIns", {"$filter": wanted, "$top": str(MOST_SIGN_INS)}
+        found = await self.collection(path, query, pages=SIGN_IN_PAGES, version=version)
         return [row for row in found if _is_of(row, "appId", app_id)]
 
     async def directory_audits(self, object_id: str, since: datetime) -> list[Json]:

@@ -387,15 +387,10 @@ class Identity:
         kept = msal.SerializableTokenCache()
         kept.deserialize(cache)
         app = self._app(kept)
-        accounts = app.get_accounts()
+        accounts, ask, result = app.get_accounts(), app.acquire_token_silent_with_error, None
         with _understood():
-            result = (
-                app.acquire_token_silent_with_error(
-                    scopes, account=accounts[0], force_refresh=refresh
-                )
-                if accounts
-                else None
-            )
+            if accounts:
+                result = ask(scopes, account=accounts[0], force_refresh=refresh)
         if result is None:
             raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
         return self._received(result), kept.serialize()

@@ -68,10 +68,7 @@ class DiscoveryCache:
 log = structlog.get_logger(__name__)
 _UNDESCRIBED = Meaning(Cause.REQUEST_REJECTED, ErrorKind.REJECTED)
 _CANCELLED = Meaning(Cause.CONSENT_CANCELLED, ErrorKind.REJECTED)
-"""Meaning of ``access_denied`` without AADSTS65004: a person may have left the page.
-
-Source: microsoft.md 1.6.
-"""
+"""Meaning of ``access_denied`` without AADSTS65004: a person may have left (microsoft.md 1.6)."""
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,9}")
 _ERROR_URI = re.compile(r"https://login\.[a-z.-]+/error\?code=\d+")

@@ -1,7 +1,4 @@
-"""Error answers of Microsoft's services, converted to :class:`CloudError`.
-
-Source: microsoft.md 3.5 and 7.
-"""
+"""Error answers of Microsoft's services as :class:`CloudError` (microsoft.md 3.5 and 7)."""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ from jobs.causes.cause import Cause
 from jobs.causes.meaning import ErrorKind, Meaning
 from jobs.causes.patterns import answer_of
 from jobs.clouds.errors import CloudError, CloudReply, RequestIds, error_for
+from jobs.clouds.http import Response
 from jobs.clouds.json_values import as_dict, dicts_in, parsed, text_of, with_low_keys
 
 _BY_STATUS: dict[int, Meaning] = {
@@ -92,7 +90,10 @@ def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
     error = error_body(response)
     kind, message = _exchange_words(error)
     kind = kind or response.headers.get("x-exceptiontype", "")
-    message = message or ("" if error else _plain_text(response))
+    if not message and not error:
+        told = parsed(response.content)  # plain text, or a JSON string
+        text = told if isinstance(told, str) else response.text.strip()
+        message = text if _PLAIN_TEXT.fullmatch(text) else ""
     status = response.status_code
     told = status != httpx.codes.TOO_MANY_REQUESTS and answer_of("exchange", kind, message)
     meaning = told or _EXCHANGE_BY_STATUS.get(status) or _unexplained(status, error)
@@ -100,12 +101,13 @@ def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
     return error_for(meaning, CloudReply("exchange", response.status_code, code, message, ids))
 
 
-def judge_reported_errors(errors: Any, status: int, ids: RequestIds) -> CloudError | None:
+def judge_reported_errors(answer: Response) -> CloudError | None:
     """Return the error of a cmdlet that failed in an answer with a 2xx status, or None.
 
-    ``errors`` is the answer's ``@adminapi.errors``, a list of texts. Microsoft's own module takes
-    each of them as a failure of the cmdlet.
+    Microsoft's own module takes each of the answer's ``@adminapi.errors``, which is a list of
+    texts, as a failure of the cmdlet.
     """
+    errors = as_dict(answer.data).get("@adminapi.errors")
     listed = filter(None, errors if isinstance(errors, list) else [errors])
     plain = (each if isinstance(each, str) else json.dumps(each) for each in listed)
     texts = [_split(_unwrapped(each)) for each in plain]
@@ -115,7 +117,8 @@ def judge_reported_errors(errors: Any, status: int, ids: RequestIds) -> CloudErr
     message = "; ".join(words for _, words in texts)
     meaning = answer_of("exchange", kind, message) or _REJECTED
     code = kind.rpartition(".")[2]
-    return error_for(meaning, CloudReply("exchange", status, code, message, ids))
+    said = CloudReply("exchange", answer.status, code, message, answer.ids)
+    return error_for(meaning, said)
 
 
 def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
@@ -137,9 +140,3 @@ def _split(text: str) -> tuple[str, str]:
     """Return the exception's type and its message from ``Ex6F9304|type|message``."""
     found = _EXCEPTION.match(text)
     return (found["type"] if found else ""), _EXCEPTION.sub("", text)
-
-
-def _plain_text(response: httpx.Response) -> str:
-    told = parsed(response.content)
-    text = told if isinstance(told, str) else response.text.strip()
-    return text if _PLAIN_TEXT.fullmatch(text) else ""

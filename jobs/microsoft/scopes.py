@@ -1,7 +1,4 @@
-"""Permissions that the bot requests, in the public and the national clouds.
-
-Source: microsoft.md 3.3, 4 and 6.2.
-"""
+"""Permissions that the bot requests, in every Microsoft cloud (microsoft.md 3.3, 4 and 6.2)."""
 
 from __future__ import annotations
 

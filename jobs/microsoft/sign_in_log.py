@@ -1,7 +1,4 @@
-"""Rows of Entra's sign-in log, and which of them say something about the current token.
-
-Source: platforms/microsoft.md 5.
-"""
+"""Rows of Entra's sign-in log, and those about the current token (microsoft.md 5)."""
 
 from __future__ import annotations
 

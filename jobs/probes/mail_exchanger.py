@@ -55,16 +55,16 @@ class MailExchanger(Probe):
         return found
 
     async def _seen(self, domain: str) -> Finding:
-        exchangers, discoverable = await asyncio.gather(_exchangers(domain), _discoverable(domain))
-        if exchangers is None:
+        hosts, discoverable = await asyncio.gather(exchangers(domain), _discoverable(domain))
+        if hosts is None:
             return self.skipped(Text("skipped.no_dns"))
-        if not exchangers:
+        if not hosts:
             return await self._none(domain)
-        return self._judged(domain, exchangers, discoverable=discoverable)
+        return self._judged(domain, hosts, discoverable=discoverable)
 
-    def _judged(self, domain: str, exchangers: list[str], *, discoverable: bool | None) -> Finding:
-        hosts = {"hosts": ", ".join(exchangers)}
-        if not any(host.endswith(MICROSOFT) for host in exchangers):
+    def _judged(self, domain: str, found: list[str], *, discoverable: bool | None) -> Finding:
+        hosts = {"hosts": ", ".join(found)}
+        if not any(host.endswith(MICROSOFT) for host in found):
             return self._maybe(Text("seen.mx", hosts), Cause.MAIL_EXCHANGER_ELSEWHERE, THROUGH)
         if discoverable is False:
             warned = self.wrong(
@@ -76,7 +76,7 @@ class MailExchanger(Probe):
 
     async def _none(self, domain: str) -> Finding:
         """Judge a domain without MX; a resolver that lacks Microsoft's, too, says nothing."""
-        if not await _exchangers(KNOWN):
+        if not await exchangers(KNOWN):
             return self.skipped(Text("skipped.no_dns"))
         return self._maybe(
             Text("seen.no_mx", {"domain": domain}), Cause.MAIL_EXCHANGER_MISSING, CACHED
@@ -86,7 +86,8 @@ class MailExchanger(Probe):
         return self.possible(seen, cause=cause, signals=Signals(harmless_after=now() - back))
 
 
-async def _exchangers(domain: str) -> list[str] | None:
+async def exchangers(domain: str) -> list[str] | None:
+    """Return the hosts of the domain's MX, or None without an answer of a resolver."""
     try:
         answer = await dns.asyncresolver.resolve(domain, "MX", lifetime=TIMEOUT_S)
     except _NOT_THERE:

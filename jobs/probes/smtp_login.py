@@ -184,9 +184,10 @@ def login_of(ctx: StepContext) -> Login:
 def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
     """Return the signals that may disprove a refused token, and whether it is certain so far."""
     if cause in OF_THE_USER and _speaks_for_both(ctx):
-        return Signals(
-            disproved_by=BY_LOG, harmless_after=_newest(ctx), shown_by=_shown_by(cause)
-        ), True
+        since = _newest(ctx)
+        if cause == GRANT and since > BEGINNING:  # Entra's log has whole seconds
+            since = since.replace(microsecond=0) - timedelta(microseconds=1)
+        return Signals(disproved_by=BY_LOG, harmless_after=since, shown_by=_shown_by(cause)), True
     if cause in {*OF_THE_PLACE, LOCKED}:
         return Signals(disproved_by=BY_LOG_OR_ANSWERS, as_of=POLICIES), True
     if cause in OWN and not _is_of_the_user(ctx, cause):

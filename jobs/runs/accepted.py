@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs.clock import now
 from jobs.model import Finding, State, Text, day_of
-from jobs.runs.audit_entries import entry
+from jobs.runs.event_log import entry
 from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys

@@ -12,34 +12,172 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from typing import Any
 
+import msgspec
 import structlog
 from redis import Redis
 from redis.client import Pipeline
 
 from jobs.clock import now, paced
-from jobs.runs.audit_chain import (
-    BEGINNING,
-    DOUBTED,
-    LOST,
-    START,
-    AuditEntry,
-    Head,
-    Mark,
-    canonical,
-    chained,
-    hash_of,
-    number_of,
-    read,
-    read_head,
-    walk,
-)
 from jobs.runs.run import Kind
 from jobs.storage import codec, keys
 from jobs.storage.keys import Key
+
+BEGINNING = "0" * 64
+DOUBTED = "audit_doubted"
+"""Name of the entry that is written if the trail's previous end is not sealed by the bot."""
+LOST = "audit_lost"
+"""Name of the entry that is written if the trail has lost its newest entries with Redis."""
+CHAIN = ("prev", "hash")
+
+AuditEntry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Place in the chain: an entry's number and hash. Number 0 is the place before the first."""
+
+    n: int = 0
+    hash: str = BEGINNING
+
+
+START = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """End of the trail: the last entry's number and hash, and the seal over everything in it.
+
+    ``cleared`` is the last entry that retention has removed, with all entries before it.
+    """
+
+    n: int
+    hash: str
+    seal: str
+    cleared: Mark = START
+
+    @property
+    def end(self) -> Mark:
+        return Mark(self.n, self.hash)
+
+    @property
+    def sealed_text(self) -> bytes:
+        """Return the text under the seal.
+
+        Without a removal, the text is that of a trail which has never had one.
+        """
+        told = (self.end, self.cleared) if self.cleared.n else (self.end,)
+        return ":".join(f"{mark.n}:{mark.hash}" for mark in told).encode()
+
+
+class _Link(msgspec.Struct):
+    """Fields of an entry that make it a link of the chain."""
+
+    n: int = 0
+    prev: str = ""
+    hash: str = ""
+    what: str = ""
+
+
+_LINK = msgspec.json.Decoder(_Link)
+_ANY = msgspec.json.Decoder(dict[str, Any])
+
+
+def canonical(fact: AuditEntry) -> bytes:
+    """Return the canonical JSON of a fact: sorted names, no spaces, ASCII only.
+
+    So line ends, escapes and direction marks are shown as six plain characters.
+    """
+    return json.dumps(fact, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def chained_hash(prev: str, fact: AuditEntry) -> str:
+    return hashlib.sha256(prev.encode("utf-8", "surrogatepass") + canonical(fact)).hexdigest()
+
+
+def chained(end: Mark, facts: Iterable[AuditEntry]) -> Iterable[AuditEntry]:
+    """Yield the facts as the entries that follow a place in the chain."""
+    prev = end.hash
+    for n, fact in enumerate(facts, end.n + 1):
+        numbered = {**fact, "n": n}
+        entry = {**numbered, "prev": prev, "hash": chained_hash(prev, numbered)}
+        prev = entry["hash"]
+        yield entry
+
+
+def read(line: bytes) -> AuditEntry:
+    """Return an entry of the list, or an empty one if the line is not valid JSON."""
+    try:
+        return _ANY.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        pass  # half a surrogate pair, which a text may hold and only json reads
+    try:
+        fact = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return fact if isinstance(fact, dict) else {}
+
+
+def walk(lines: Iterable[bytes], start: Mark) -> tuple[int, Mark]:
+    """Return the number of the first broken entry, or 0, and the place of the last good entry."""
+    place = start
+    for line in lines:
+        if not (found := _next_hash(line, place)):
+            return place.n + 1, place
+        place = Mark(place.n + 1, found)
+    return 0, place
+
+
+def _next_hash(line: bytes, before: Mark) -> str:
+    """Return the hash of an entry that continues the chain as the bot wrote it, or else nothing.
+
+    The bot's own line is its canonical JSON with two more fields. So without them it is hashed as
+    it is, which saves decoding and encoding the whole entry. Any other line is decoded.
+    """
+    try:
+        link = _LINK.decode(line)
+    except msgspec.DecodeError:
+        return _next_hash_decoded(line, before)
+    if (link.n, link.prev) != (before.n + 1, before.hash) or link.what == DOUBTED:
+        return ""
+    fact = line
+    for name, value in (("hash", link.hash), ("prev", link.prev)):
+        fact = fact.replace(f'"{name}":"{value}",'.encode(), b"", 1)
+    expected = hashlib.sha256(before.hash.encode() + fact).hexdigest()
+    return expected if expected == link.hash else _next_hash_decoded(line, before)
+
+
+def _next_hash_decoded(line: bytes, before: Mark) -> str:
+    entry = read(line)
+    fact = {name: value for name, value in entry.items() if name not in CHAIN}
+    expected = chained_hash(before.hash, fact)
+    link = (entry.get("n"), entry.get("prev"), entry.get("hash"))
+    whole = link == (before.n + 1, before.hash, expected) and entry.get("what") != DOUBTED
+    return expected if whole else ""
+
+
+def read_head(raw: object) -> Head | None:
+    try:
+        return codec.load(raw, Head) if isinstance(raw, bytes) else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def hash_of(line: bytes) -> str:
+    """Return the hash that a doubtful line names, or else the hash of the line itself."""
+    return str(read(line).get("hash") or hashlib.sha256(line).hexdigest())
+
+
+def number_of(line: bytes) -> int:
+    number = read(line).get("n")
+    return number if isinstance(number, int) else 0
+
 
 CLEARED = "cleared"
 """Name of the audit entry that lists the older entries that retention has removed."""
@@ -95,7 +233,6 @@ class _Seen:
 
     @property
     def trusted(self) -> Head:
-        """Return the head if the bot has sealed it, otherwise that of an empty trail."""
         return self.head if self.head and self.key is not None else Head(0, BEGINNING, "")
 
 
@@ -188,25 +325,17 @@ class Trail:
                 pipe.set(keys.audit_head(), codec.dump(self._sealed(_moved(head, written))))
             along(pipe)
 
-        _, _, *answers = self._redis.transaction(attempt, keys.audit_head(), *watched) or (
-            None,
-            None,
-        )
+        answers = self._redis.transaction(attempt, keys.audit_head(), *watched) or []
         for entry in written:  # a record outside Redis
-            log.info(
-                "audit",
-                n=entry["n"],
-                what=entry.get("what"),
-                run=entry.get("run"),
-                hash=entry["hash"],
-            )
+            what, run = entry.get("what"), entry.get("run")
+            log.info("audit", n=entry["n"], what=what, run=run, hash=entry["hash"])
         if written:
             doubted = [entry for entry in written if entry.get("what") in {DOUBTED, LOST}]
             for entry in doubted:
                 log.error("audit entries are missing", what=entry["what"], **entry.get("data", {}))
             end = Mark(written[-1]["n"], written[-1]["hash"])
             self._memory.saw(end, settled=bool(doubted))
-        return answers
+        return answers[2:]
 
     def look(self) -> None:
         """Compare the trail with what this process has seen of it.
@@ -223,11 +352,9 @@ class Trail:
             self._memory.saw(seen.trusted.end)
 
     def head(self) -> Head:
-        """Return the sealed end, or that of an empty trail if this bot has not sealed it."""
         return self._seen().trusted
 
     def entries(self) -> tuple[bytes, ...]:
-        """Return every line, oldest first."""
         return tuple(map(codec.as_bytes, self._redis.lrange(keys.audit_entries(), 0, -1)))
 
     def verify(self) -> Verified:
@@ -292,11 +419,9 @@ class Trail:
             found = bool(state.length or state.raw)
             why = "the seal of the end is missing" if found else ""
             return replace(known, broken_at=state.length, why=why)
-        at, why = (
-            _end_break(head, last)
-            if state.key is not None
-            else (state.length, "the end is not sealed by this bot")
-        )
+        at, why = _end_break(head, last)
+        if state.key is None:
+            at, why = state.length, "the end is not sealed by this bot"
         return replace(known, broken_at=at, why=why, newest_key=state.key == 0)
 
     def _lines(self, length: int) -> Iterator[bytes]:
@@ -380,23 +505,20 @@ class Trail:
             return head, self._memory.doubt(pipe, head)
         last = codec.as_bytes(lines[0]) if lines else b""
         length = max(int(pipe.llen(keys.audit_entries())), number_of(last))
-        return Head(length, hash_of(last) if lines else BEGINNING, ""), [
-            {"at": now().isoformat(), "what": DOUBTED}
-        ]
+        head = Head(length, hash_of(last) if lines else BEGINNING, "")
+        return head, [{"at": now().isoformat(), "what": DOUBTED}]
 
     def _sealed(self, head: Head) -> Head:
         return replace(head, seal=_seal(self._keys[0], head))
 
     def _key_of(self, head: Head) -> int | None:
         """Return the index of the key that the end is sealed with, or None."""
-        fits = (
-            hmac.compare_digest(_seal(key, head).encode(), head.seal.encode()) for key in self._keys
-        )
+        seals = (_seal(key, head).encode() for key in self._keys)
+        fits = (hmac.compare_digest(seal, head.seal.encode()) for seal in seals)
         return next((place for place, fit in enumerate(fits) if fit), None)
 
 
 def _moved(head: Head, written: Sequence[AuditEntry]) -> Head:
-    """Return the head after some more entries, not sealed yet."""
     return replace(head, n=head.n + len(written), hash=str(written[-1]["hash"]))
 
 
@@ -410,15 +532,10 @@ def _end_break(head: Head, last: Mark) -> tuple[int, str]:
 
 def _older(lines: Iterable[bytes], before: datetime) -> Iterator[AuditEntry]:
     """Yield the entries from before the time, up to the first one that is not."""
-    for line in lines:
-        entry = read(line)
-        if not _is_before(str(entry.get("at")), before):
-            return
-        yield entry
+    return takewhile(lambda entry: _is_before(str(entry.get("at")), before), map(read, lines))
 
 
 def _is_before(at: str, before: datetime) -> bool:
-    """Return whether the time ``at`` is before ``before``, or False if it cannot be read."""
     try:
         when = datetime.fromisoformat(at)
     except ValueError:
@@ -427,7 +544,6 @@ def _is_before(at: str, before: datetime) -> bool:
 
 
 def _removal(old: Sequence[AuditEntry], end: Mark) -> AuditEntry:
-    """Return the entry for removed entries: which they were, from when, and the last one's hash."""
     spans = {"first": str(old[0]["n"]), "last": str(end.n), "count": str(len(old))}
     times = {"since": str(old[0]["at"]), "until": str(old[-1]["at"]), "last_hash": end.hash}
     return {"at": now().isoformat(), "by": "bot", "what": CLEARED, "data": spans | times}

@@ -18,7 +18,7 @@ from jobs.clock import now
 from jobs.model import Channel, RunKind
 from jobs.runs.run import Run
 from jobs.storage import codec, keys
-from jobs.storage.mac import Authenticator
+from jobs.storage.vault import Authenticator
 
 ASKED_S = 24 * 3600
 """Seconds for which the bot remembers which run a message or a button press has started.
@@ -91,11 +91,9 @@ class ChannelIndex:
         )  # if two claim at the same time, the second one checks the holder again
 
     def holder(self, mailbox: str) -> str:
-        """Return the run that has claimed the mailbox, ended or not, or an empty string."""
         return codec.as_text(self._redis.get(keys.channel_claim(mailbox)))
 
     def running(self, mailbox: str) -> str:
-        """Return the ID of the unfinished run that holds the mailbox, or an empty string."""
         holder = self.holder(mailbox)
         return holder if holder and self._is_open(holder) else ""
 
@@ -113,15 +111,7 @@ class ChannelIndex:
         return codec.load(known, Record) if known is not None else None
 
     def protected(self, mailbox: str, record: bytes) -> bytes:
-        """Return the proof of a channel with its MAC, as it is stored."""
         return self._authenticator.protect(_context(mailbox), record)
-
-    def renewed(self, mailbox: str, stored: bytes) -> bytes | None:
-        """Return the stored proof with a MAC under the newest key.
-
-        The result is None if this bot did not write the proof for this mailbox.
-        """
-        return self._authenticator.renewed(_context(mailbox), stored)
 
     def connected(self, most: int | None = None) -> tuple[Record, ...]:
         """Return every channel that was proven and is not undone, ordered by address.
@@ -137,12 +127,10 @@ class ChannelIndex:
         return tuple(filter(None, found))
 
     def of_space(self, room: str, person: str = "") -> tuple[str, ...]:
-        """Return the addresses of the channels that were set up in a space or by a person."""
         lists = [keys.space_channels(room), *([keys.person_channels(person)] if person else [])]
         return tuple(sorted(codec.as_text(raw) for raw in self._redis.sunion(lists)))
 
     def set_last_check(self, mailbox: str, run_id: str) -> None:
-        """Make the run the channel's newest check."""
         self._redis.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)
 
     def last_checks(self, mailboxes: Sequence[str]) -> list[str]:
@@ -151,34 +139,25 @@ class ChannelIndex:
         return list(map(codec.as_text, rows))
 
     def open(self, run_id: str) -> None:
-        """List the run among those that have not ended."""
         self._redis.zadd(keys.runs_open(), {run_id: now().timestamp()})
 
     def add_to_space(self, room: str, run_id: str) -> None:
-        """List the run among those of the space."""
         self._redis.zadd(keys.space_runs(room), {run_id: now().timestamp()})
 
     def open_runs(self, most: int) -> tuple[str, ...]:
-        """Return the ids of the runs that have not ended, newest first, ``most`` at most."""
         return tuple(map(codec.as_text, self._redis.zrevrange(keys.runs_open(), 0, most - 1)))
 
     def open_runs_of_space(self, room: str) -> tuple[str, ...]:
-        """Return the ids of the space's runs that have not ended, newest first."""
-        return tuple(
-            codec.as_text(raw)
-            for raw in reversed(self._redis.zinter({keys.space_runs(room): 1, keys.runs_open(): 0}))
-        )
+        found = self._redis.zinter({keys.space_runs(room): 1, keys.runs_open(): 0})
+        return tuple(map(codec.as_text, reversed(found)))
 
     def runs_of_space(self, room: str, most: int) -> tuple[str, ...]:
-        """Return the ids of the newest runs of the space, newest first."""
         return tuple(map(codec.as_text, self._redis.zrevrange(keys.space_runs(room), 0, most - 1)))
 
     def remove_from_space(self, room: str, run_ids: Iterable[str]) -> None:
-        """Take runs off the list of the space, because an operator has deleted them."""
         self._redis.zrem(keys.space_runs(room), *run_ids)
 
     def count_in_space(self, room: str) -> int:
-        """Return how many runs of a space are known."""
         return int(self._redis.zcard(keys.space_runs(room)))
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[str, ...]:
@@ -189,11 +168,9 @@ class ChannelIndex:
         return tuple(map(codec.as_text, self._redis.zrange(keys.channel_runs(mailbox), 0, -1)))
 
     def end(self, pipe: Pipeline, run_id: str) -> None:
-        """Add to a transaction that the run has ended."""
         pipe.zrem(keys.runs_open(), run_id)
 
     def release(self, pipe: Pipeline, mailbox: str) -> None:
-        """Add to a transaction that no run holds the mailbox."""
         pipe.delete(keys.channel_claim(mailbox))
 
     def add(self, pipe: Pipeline, record: Record, run: Run) -> None:
@@ -205,19 +182,13 @@ class ChannelIndex:
         proof = self.protected(mailbox, codec.dump(record))
         pipe.set(keys.channel_record(mailbox), proof)
         if run.kind is RunKind.CHECK:
-            self._keep(pipe, mailbox, run.id)
+            # Make a check the first run of the channel that it has found.
+            pipe.persist(keys.run_events(run.id))
+            pipe.zadd(keys.channel_runs(mailbox), {run.id: now().timestamp()}, nx=True)
+            pipe.set(keys.channel_check(mailbox), run.id, ex=CHECK_KEPT_S)
         pipe.sadd(keys.channels(), mailbox)
         pipe.sadd(keys.space_channels(run.origin.room), mailbox)
         pipe.sadd(keys.person_channels(run.requester.id), mailbox)
-
-    def _keep(self, pipe: Pipeline, mailbox: str, run_id: str) -> None:
-        """Make a check the first run of the channel that it has found.
-
-        The history of the check then does not expire.
-        """
-        pipe.persist(keys.run_events(run_id))
-        pipe.zadd(keys.channel_runs(mailbox), {run_id: now().timestamp()}, nx=True)
-        pipe.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)
 
     def remove(self, pipe: Pipeline, mailbox: str, runs: Iterable[Run]) -> None:
         """Remove the channel, which is no longer connected, in the caller's transaction.
@@ -231,9 +202,8 @@ class ChannelIndex:
             pipe.srem(keys.person_channels(run.requester.id), mailbox)
 
     def _is_open(self, run_id: str) -> bool:
-        return self._redis.zscore(keys.runs_open(), run_id) is not None and bool(
-            self._redis.exists(keys.run_events(run_id))
-        )
+        listed = self._redis.zscore(keys.runs_open(), run_id) is not None
+        return listed and bool(self._redis.exists(keys.run_events(run_id)))
 
 
 def _context(mailbox: str) -> tuple[str, ...]:

@@ -1,17 +1,18 @@
-"""Lines of a run's history in Redis, each of which is an event with a MAC.
+"""The two forms in which events of a run are kept: lines with a MAC, and entries of the trail.
 
 The MAC also covers the run and the MAC before it. So an event counts only in its run and at its
 place. An event that was made, changed, moved, copied or repeated by another client is found, and so
-is a missing event that is not the last (:mod:`jobs.storage.mac`). A history that is cut off at its
+is a missing event that is not the last (:mod:`jobs.storage.vault`). A history that is cut off at its
 end is an older state of the run, which the audit trail reveals (:mod:`jobs.runs.trust`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import takewhile
+from typing import Any
 
 import msgspec
 import structlog
@@ -20,10 +21,12 @@ from redis.client import Pipeline
 from redis.exceptions import ResponseError
 
 from jobs.clock import now
-from jobs.model import Channel, Person, Text
-from jobs.runs.run import ENDS, Event, Kind, Problem, Run, RunGoneError
+from jobs.model import Channel, Person, RunKind, Text
+from jobs.redact import Redactor
+from jobs.runs.audit import AuditEntry
+from jobs.runs.run import ENDS, Brief, Event, Kind, Origin, Problem, Run, RunGoneError
 from jobs.storage import codec, keys
-from jobs.storage.mac import Authenticator, mac_of
+from jobs.storage.vault import Authenticator, mac_of
 
 FOREIGN_EVENT = "foreign_event"
 """Cause of the problem that a run has an event which this bot did not make."""
@@ -95,7 +98,10 @@ class EventLog:
         for line in lines:
             if self._authenticator.verify(_context(run_id, previous), line) is None:
                 break
-            events.append(_decoded(line, events))
+            try:
+                events.append(codec.load(line, Event))
+            except msgspec.MsgspecError:  # by another version
+                events.append(Event(Kind.UNREADABLE, events[-1].at if events else now()))
             previous = mac_of(line)
         return Reading(tuple(events), previous, len(events) < len(lines))
 
@@ -105,9 +111,8 @@ class EventLog:
         The result is None if this bot did not make that line.
         """
         *before, last = lines
-        previous = mac_of(before[-1]) if before else ""
-        found = self.read(run_id, [last], previous)
-        return found.events[0] if found.events else None
+        found = self.read(run_id, [last], mac_of(before[-1]) if before else "")
+        return next(iter(found.events), None)
 
     def missing(
         self, run_id: str, seen: Sequence[bytes], stored: Sequence[bytes]
@@ -166,11 +171,6 @@ def lines_of(redis: Redis | Pipeline, run_id: str, first: int = 0) -> list[bytes
         raise
 
 
-def last_lines(redis: Redis | Pipeline, run_id: str) -> list[bytes]:
-    """Return the last two lines of a run's history, or fewer if it is shorter."""
-    return lines_of(redis, run_id, -2)
-
-
 def distrust(run: Run) -> Text | None:
     """Return the sentence for people if the run was stopped because Redis was changed, or None."""
     problem = run.problems.get("run")
@@ -197,18 +197,86 @@ def doubt(run: Run) -> Text | None:
 
 
 def foreign_event(run: Run) -> int:
-    """Return the number of the run's first event that this bot did not make, or 0."""
     problem = run.problems.get("run")
     return int(problem.code) if problem is not None and problem.cause == FOREIGN_EVENT else 0
 
 
-def _decoded(line: bytes, before: Sequence[Event]) -> Event:
-    """Return the event, or one of the kind UNREADABLE if this version cannot decode it."""
-    try:
-        return codec.load(line, Event)
-    except msgspec.MsgspecError:
-        return Event(Kind.UNREADABLE, before[-1].at if before else now())
-
-
 def _context(run_id: str, previous: str) -> tuple[str, ...]:
     return "event", run_id, previous
+
+
+NOT_RECORDED = frozenset(
+    {Kind.RUNNING, Kind.FOUND, Kind.CHECKED, Kind.SEARCHED, Kind.SILENT, Kind.UNREADABLE}
+)
+"""Kinds of events that only inspect. All other kinds, including new ones, are recorded."""
+BOT = "bot"
+_CHANGE = ("object", "before", "after", "scope", "command", "reversible")
+_REDACTOR = Redactor()
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Description of a run in each of its entries, which grows as more is known."""
+
+    run: str
+    kind: str = ""
+    mailbox: str = ""
+    room: str = ""
+    asked_by: str = ""
+    tenant: str = ""
+    account: str = ""
+
+
+def recorded(events: Iterable[Event]) -> tuple[Event, ...]:
+    return tuple(event for event in events if event.kind not in NOT_RECORDED)
+
+
+def updated(about: About, event: Event) -> About:
+    if event.kind is Kind.OPENED:
+        room = event.origin.room if event.origin else ""
+        kind = str(event.run_kind or RunKind.SETUP)
+        about = replace(about, kind=kind, room=room, asked_by=event.by)
+    if event.channel is not None:
+        mailbox, tenant = event.channel.mailbox, event.channel.tenant_id
+        about = replace(about, mailbox=mailbox or about.mailbox, tenant=tenant or about.tenant)
+    if event.account is not None:
+        about = replace(about, tenant=event.account.tenant_id, account=event.account.upn)
+    return about
+
+
+def entries_of(about: About, events: Iterable[Event]) -> Iterator[tuple[AuditEntry, About]]:
+    for event in events:
+        about = updated(about, event)
+        changes = map(msgspec.to_builtins, event.changes)
+        own = {
+            "at": event.at.isoformat(),
+            "by": event.by or BOT,
+            "step": event.step,
+            "data": event.data,
+            "changes": [{name: each[name] for name in _CHANGE} for each in changes],
+            "origin": _filled(event.origin),
+            "brief": _filled(event.brief),
+            "facts": event.finding.facts | event.finding.signals.texts() if event.finding else {},
+            "channel": event.channel,
+            "account_ids": event.account,
+        }
+        yield entry(str(event.kind), about, **own), about
+
+
+def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
+    """Return one entry: the event's name, the description of its run, and additional data.
+
+    Empty values and everything that looks like a secret are removed.
+    """
+    whole = {"at": now().isoformat(), "by": BOT, "what": what}
+    whole |= msgspec.to_builtins(about) if about else {}
+    whole |= msgspec.to_builtins(more)
+    filled = {name: value for name, value in whole.items() if value not in ("", None, [], {})}
+    clean: AuditEntry = _REDACTOR.data(filled)
+    return clean
+
+
+def _filled(part: Origin | Brief | None) -> dict[str, Any]:
+    """Return the fields that are not empty, or no fields if the event has no such part."""
+    fields = msgspec.to_builtins(part) if part else {}
+    return {name: value for name, value in fields.items() if value}

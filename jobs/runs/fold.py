@@ -8,11 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from jobs.model import Finding, RunKind, Scope, State
+from jobs.model import RunKind, Scope, State
 from jobs.runs.event_log import HISTORY, HISTORY_GAP
-from jobs.runs.origin import Brief, Origin
-from jobs.runs.plan import Plan, addresses, identity, word_for
-from jobs.runs.run import Changed, Event, Kind, Problem, Reply, Run, RunGoneError
+from jobs.runs.run import (
+    Brief,
+    Changed,
+    Event,
+    Kind,
+    Origin,
+    Plan,
+    Problem,
+    Reply,
+    Run,
+    RunGoneError,
+    addresses,
+    identity,
+    word_for,
+)
 
 
 def fold(run_id: str, events: Iterable[Event]) -> Run:
@@ -58,14 +70,9 @@ def apply_events(run: Run, events: Iterable[Event]) -> Run:
 
 
 def _details(run: Run, event: Event) -> Run:
-    return replace(
-        run,
-        channel=event.channel or run.channel,
-        detailed=True,
-        detailed_at=event.at,
-        plan=None,
-        approvals={},
-    )
+    channel = event.channel or run.channel
+    run = replace(run, plan=None, approvals={})
+    return replace(run, channel=channel, detailed=True, detailed_at=event.at)
 
 
 def _signed_in(run: Run, event: Event) -> Run:
@@ -93,11 +100,8 @@ def _signed_in(run: Run, event: Event) -> Run:
 
 
 def _signed_out(run: Run, event: Event) -> Run:
-    return replace(
-        run,
-        account=None,
-        problems={**run.problems, "sign_in": _problem(event)} if event.data else run.problems,
-    )
+    problem = {"sign_in": _problem(event)} if event.data else {}
+    return replace(run, account=None, problems={**run.problems, **problem})
 
 
 def _readable(run: Run, event: Event) -> Run:
@@ -120,11 +124,8 @@ def _demanded(run: Run, event: Event) -> Run:
 
     That step is open again, and its lines join the plan for an approval of their own.
     """
-    run = replace(
-        run,
-        demanded=run.demanded | {event.step},
-        findings={n: f for n, f in run.findings.items() if n != event.step},
-    )
+    findings = {name: each for name, each in run.findings.items() if name != event.step}
+    run = replace(run, demanded=run.demanded | {event.step}, findings=findings)
     return _differs(run, event) if event.changes else run
 
 
@@ -138,11 +139,8 @@ def _differs(run: Run, event: Event) -> Run:
         return run
     scopes = {word_for(change.scope) for change in event.changes}
     plan = Plan(event.data["plan"], run.plan.with_lines(event.changes), run.plan.at)
-    return replace(
-        run,
-        plan=plan,
-        approvals={scope: word for scope, word in run.approvals.items() if scope not in scopes},
-    )
+    kept = {scope: word for scope, word in run.approvals.items() if scope not in scopes}
+    return replace(run, plan=plan, approvals=kept)
 
 
 def _approved(run: Run, event: Event) -> Run:
@@ -155,13 +153,14 @@ def _approved(run: Run, event: Event) -> Run:
     return replace(run, approvals={**run.approvals, Scope(event.data["scope"]): answer})
 
 
-def _running(run: Run, event: Event) -> Run:
-    return replace(run, running=run.running | {event.step})
-
-
 def _found(run: Run, event: Event) -> Run:
     if event.finding is None:
         return run
+    changed, made = run.changed, run.changed.get(event.finding.step)
+    if made is not None and event.finding.state is State.OK:
+        # the first inspection after a change reads back; a later one may see a change by others
+        values = made.values_after or event.finding.values
+        changed = {**changed, event.finding.step: replace(made, values_after=values, unseen=0)}
     waits = run.waits.get(event.step, 0) + 1 if event.finding.until else 0
     return replace(
         run,
@@ -169,22 +168,8 @@ def _found(run: Run, event: Event) -> Run:
         found_at={**run.found_at, event.step: event.at},
         waits={**run.waits, event.step: waits},
         running=run.running - {event.step},
-        changed=_read_back(run.changed, event.finding),
+        changed=changed,
     )
-
-
-def _read_back(changed: dict[str, Changed], finding: Finding) -> dict[str, Changed]:
-    """Return the changes with the values that the first inspection after a change read back.
-
-    Later inspections may see changes made by somebody else.
-    """
-    made = changed.get(finding.step)
-    if made is None or finding.state is not State.OK:
-        return changed
-    return {
-        **changed,
-        finding.step: replace(made, values_after=made.values_after or finding.values, unseen=0),
-    }
 
 
 def _changing(run: Run, event: Event) -> Run:
@@ -195,27 +180,20 @@ def _changing(run: Run, event: Event) -> Run:
     if earlier is not None:
         since = None if earlier.done else earlier.since or earlier.begun
         change = replace(change, before=earlier.before, since=since, unseen=earlier.unseen)
-    return replace(
-        run, changed={**run.changed, event.step: change}, running=run.running | {event.step}
-    )
+    changed = {**run.changed, event.step: change}
+    return replace(run, changed=changed, running=run.running | {event.step})
 
 
 def _changed(run: Run, event: Event) -> Run:
     made = run.changed[event.step]
-    return replace(
-        run,
-        changed={**run.changed, event.step: replace(made, done=event.at, unseen=made.unseen + 1)},
-    )
+    made = replace(made, done=event.at, unseen=made.unseen + 1)
+    return replace(run, changed={**run.changed, event.step: made})
 
 
 def _answered(run: Run, event: Event) -> Run:
     question = event.data["question"]
     answers = {**run.answers, question: Reply(event.data["value"], event.by, event.at)}
     return replace(run, answers=answers, problems=_without(run.problems, question))
-
-
-def _problem_seen(run: Run, event: Event) -> Run:
-    return replace(run, problems={**run.problems, event.data["question"]: _problem(event)})
 
 
 def _look_again(run: Run, event: Event) -> Run:
@@ -252,15 +230,13 @@ def _discovered(run: Run, event: Event) -> Run:
         delegate=found.get("delegate", ""),
     )
     known = run.known | {name: value for name, value in found.items() if value}
-    return replace(
-        run, channel=event.channel or run.channel, brief=brief, known=known, discovered=True
-    )
+    channel = event.channel or run.channel
+    return replace(run, channel=channel, brief=brief, known=known, discovered=True)
 
 
 def _ended(run: Run, event: Event) -> Run:
-    return (
-        run if run.ended else replace(run, ended=event.kind, ended_at=event.at, running=frozenset())
-    )
+    ended = replace(run, ended=event.kind, ended_at=event.at, running=frozenset())
+    return run if run.ended else ended
 
 
 def _unreadable(_: Run, event: Event) -> Run:
@@ -285,12 +261,14 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
     Kind.DEMANDED: _demanded,
     Kind.DIFFERS: _differs,
     Kind.APPROVED: _approved,
-    Kind.RUNNING: _running,
+    Kind.RUNNING: lambda run, event: replace(run, running=run.running | {event.step}),
     Kind.FOUND: _found,
     Kind.CHANGING: _changing,
     Kind.CHANGED: _changed,
     Kind.ANSWERED: _answered,
-    Kind.PROBLEM: _problem_seen,
+    Kind.PROBLEM: lambda run, event: replace(
+        run, problems={**run.problems, event.data["question"]: _problem(event)}
+    ),
     Kind.LOOK_AGAIN: _look_again,
     Kind.RESUMED: _resumed,
     Kind.CANCELLED: _ended,

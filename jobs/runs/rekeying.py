@@ -9,7 +9,7 @@ is. A value that does not verify is never signed. It is left as it is, and named
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -19,13 +19,12 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.runs.audit import Trail
-from jobs.runs.audit_entries import entry
-from jobs.runs.channel_index import ChannelIndex
-from jobs.runs.event_log import EventLog
+from jobs.runs.event_log import HISTORY, EventLog, entry, foreign_event
+from jobs.runs.run import ForeignRunError, RunGoneError
+from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from jobs.storage.keys import Key
-from jobs.storage.mac import Authenticator
-from jobs.storage.vault import Vault, VaultName
+from jobs.storage.vault import Authenticator, Vault, VaultName
 
 REKEYED = "rekeyed"
 """Name of the audit entry that records how many values were written again with a new key."""
@@ -33,8 +32,10 @@ KEYS_AT_ONCE = 500
 """Number of Redis keys that one SCAN looks at."""
 
 Reader = Redis | Pipeline
-Write = Callable[[Pipeline], object]
-Renew = Callable[[str, bytes], bytes | None]
+Slot = str | int
+"""Part of a Redis key that holds a value: a field of a hash, an index of a list, or nothing else."""
+Renew = Callable[[str, dict[Slot, bytes]], dict[Slot, bytes | None]]
+"""Function that returns the values of a key under the first key, or None if they do not verify."""
 
 
 class What(StrEnum):
@@ -56,14 +57,14 @@ class What(StrEnum):
 class Found:
     """Values of one Redis key: how many are under the first key and how many under an older one.
 
-    ``foreign`` names the values that verify under no key. ``writes`` are calls that write the
-    values under an older key again under the first one.
+    ``foreign`` names the values that verify under no key. ``changed`` are the values under an older
+    key, as they are under the first one. A run's history counts as one value.
     """
 
     newest: int = 0
     older: int = 0
     foreign: tuple[str, ...] = ()
-    writes: tuple[Write, ...] = ()
+    changed: Mapping[Slot, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,30 +76,36 @@ class Result:
     foreign: list[str] = field(default_factory=list)
 
     def add(self, what: What, found: Found) -> None:
-        """Add the numbers of the values of one key."""
         self.newest[what] += found.newest
         self.older[what] += found.older
         self.foreign.extend(found.foreign)
 
 
-_OF_THE_WATCH = (
+_LIST, _HASH, _STRING = b"list", b"hash", b"string"
+_WITH_MAC = (
+    (What.DESCRIPTIONS, keys.run_about("*"), "about"),
+    (What.STOPS, keys.run_stopped("*"), "stopped"),
     (What.WATCHED, keys.watched("*"), "watched"),
     (What.WATCHED, keys.watch_state("*"), "watch state"),
     (What.INCIDENTS, keys.incident("*"), "incident"),
     (What.INCIDENTS, keys.incident_card("*"), "incident card"),
 )
-"""Key patterns of the watch's values, with the purpose of each MAC (:mod:`jobs.watch`)."""
-Look = Callable[[Reader, bytes, str], Found]
+"""Key patterns of single values, with the purpose of each MAC."""
+_FIELDS = (
+    (What.CARDS, keys.cards("*"), "card"),
+    (What.ACCEPTED, keys.accepted("*"), "accepted"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Keys of one kind, with their pattern, their type in Redis, and a function to look at one."""
+    """Keys of one kind, with their pattern, their type in Redis, and the words for a part of one."""
 
     what: What
     pattern: Key
     type: bytes
-    look: Look
+    renew: Renew
+    part: str = ""
 
 
 class Rekeying:
@@ -113,22 +120,19 @@ class Rekeying:
         self._authenticator = Authenticator(encryption_keys)
         self._vault = Vault(redis, tuple(encryption_keys))
         self._events = EventLog(self._authenticator)
-        self._channels = ChannelIndex(redis, self._authenticator)
         self._trail = Trail(redis, encryption_keys)
         self._places = (
-            _Place(What.RUNS, keys.run_events("*"), b"list", self._run),
-            _Place(What.DESCRIPTIONS, keys.run_about("*"), b"string", _text(self._of_run("about"))),
-            _Place(What.STOPS, keys.run_stopped("*"), b"string", _text(self._of_run("stopped"))),
-            _Place(What.CHANNELS, keys.channel_record("*"), b"string", self._channel),
-            _Place(What.CARDS, keys.cards("*"), b"hash", self._fields("card", What.CARDS)),
-            _Place(
-                What.ACCEPTED, keys.accepted("*"), b"hash", self._fields("accepted", What.ACCEPTED)
+            _Place(What.RUNS, keys.run_events("*"), _LIST, self._history, ", entry {}"),
+            _Place(What.CHANNELS, keys.channel_record("*"), _STRING, self._channel),
+            _Place(What.SEALED, keys.sealed("*"), _STRING, self._sealed),
+            *(
+                _Place(what, pattern, _HASH, partial(self._fields, purpose), f", {purpose} {{!r}}")
+                for what, pattern, purpose in _FIELDS
             ),
             *(
-                _Place(what, pattern, b"string", _text(self._of_run(purpose)))
-                for what, pattern, purpose in _OF_THE_WATCH
+                _Place(what, pattern, _STRING, partial(self._of_purpose, purpose))
+                for what, pattern, purpose in _WITH_MAC
             ),
-            _Place(What.SEALED, keys.sealed("*"), b"string", _text(self._sealed)),
         )
 
     def renew(self) -> Result:
@@ -150,7 +154,6 @@ class Rekeying:
         return result
 
     def survey(self) -> Result:
-        """Return the same result as :meth:`renew` would, without writing anything."""
         result = self._pass(lambda place, key: self._look(place, self._redis, key))
         result.add(What.TRAIL, self._look_at_trail())
         return result
@@ -172,65 +175,69 @@ class Rekeying:
         def attempt(pipe: Pipeline) -> None:
             seen[:] = [self._look(place, pipe, key)]
             pipe.multi()
-            for write in seen[0].writes:
-                write(pipe)
+            for slot, value in seen[0].changed.items():
+                if isinstance(slot, int):
+                    pipe.lset(codec.as_text(key), slot, codec.as_text(value))
+                elif place.type == _HASH:
+                    pipe.hset(codec.as_text(key), slot, codec.as_text(value))
+                else:
+                    pipe.set(key, value, xx=True, keepttl=True)
 
         self._redis.transaction(attempt, key)
         return seen[0]
 
     def _look(self, place: _Place, reader: Reader, key: bytes) -> Found:
         stored = reader.type(key)
-        if stored == place.type:
-            return place.look(reader, key, _owner(key, place.pattern))
-        is_other = stored == b"none" or place.what is What.CHANNELS  # a channel has other keys, too
-        return Found() if is_other else Found(foreign=(_name(key),))
-
-    def _run(self, reader: Reader, key: bytes, run_id: str) -> Found:
-        """Look at a run's history, which is written again as a whole or not at all."""
-        lines = list(map(codec.as_bytes, reader.lrange(key, 0, -1)))
-        renewed = self._events.renewed(run_id, lines)
-        if len(renewed) < len(lines):
-            return Found(foreign=(f"{_name(key)}, entry {len(renewed) + 1}",))
-        if renewed == lines:
-            return Found(newest=1 if lines else 0)
-        writes = (
-            partial(Pipeline.lset, name=key, index=place, value=line)
-            for place, line in enumerate(renewed)
+        if stored != place.type:  # a channel has other keys, too
+            is_other = stored == b"none" or place.what is What.CHANNELS
+            return Found() if is_other else Found(foreign=(_name(key),))
+        values = _values(reader, key, stored)
+        renewed = place.renew(keys.owner(key, place.pattern), values)
+        foreign = tuple(
+            _name(key) + place.part.format(slot) for slot, value in renewed.items() if value is None
         )
-        return Found(older=1, writes=tuple(writes))
+        changed = {
+            slot: value
+            for slot, value in renewed.items()
+            if value is not None and value != values[slot]
+        }
+        older, newest = len(changed), len(renewed) - len(foreign) - len(changed)
+        if stored == _LIST:  # signed as a whole, because every MAC covers the one before it
+            older, newest = min(older, 1), min(newest, 1 - min(older, 1))
+        return Found(newest, older, foreign, changed)
 
-    def _of_run(self, purpose: str) -> Renew:
-        return lambda run_id, value: self._authenticator.renewed((purpose, run_id), value)
+    def _history(self, run_id: str, values: dict[Slot, bytes]) -> dict[Slot, bytes | None]:
+        """Return a run's history, which is written again as a whole or not at all."""
+        renewed = self._events.renewed(run_id, list(values.values()))
+        if len(renewed) < len(values):
+            return {len(renewed) + 1: None}
+        return dict(enumerate(renewed))
 
-    def _channel(self, reader: Reader, key: bytes, mailbox: str) -> Found:
-        """Look at a channel's proof; its other keys, which the pattern matches, are no JSON."""
-        value = reader.get(key)
-        if not isinstance(value, bytes) or not value.startswith(b"{"):
-            return Found()
-        return _found(key, value, self._channels.renewed(mailbox, value), partial(_set, key))
+    def _of_purpose(
+        self, purpose: str, owner: str, values: dict[Slot, bytes]
+    ) -> dict[Slot, bytes | None]:
+        return {
+            slot: self._authenticator.renewed((purpose, owner), value)
+            for slot, value in values.items()
+        }
 
-    def _fields(self, purpose: str, what: What) -> Look:
-        """Return a function that looks at a hash; some of its fields may have no MAC."""
+    def _channel(self, mailbox: str, values: dict[Slot, bytes]) -> dict[Slot, bytes | None]:
+        """Return a channel's proof; its other keys, which the pattern matches, are no JSON."""
+        proofs = {slot: value for slot, value in values.items() if value.startswith(b"{")}
+        return self._of_purpose("channel", mailbox, proofs)
 
-        def look(reader: Reader, key: bytes, owner: str) -> Found:
-            total = Result()
-            writes: list[Write] = []
-            for raw_slot, raw in reader.hgetall(key).items():
-                slot, value = codec.as_bytes(raw_slot), codec.as_bytes(raw)
-                if not _has_mac(value):
-                    continue
-                name = slot.decode(errors="replace")
-                own = self._authenticator.renewed((purpose, owner, name), value)
-                told = f", {purpose} {name!r}"
-                found = _found(key, value, own, partial(_set_field, key, slot), told)
-                total.add(what, found)
-                writes += found.writes
-            return Found(total.newest[what], total.older[what], tuple(total.foreign), tuple(writes))
+    def _fields(
+        self, purpose: str, owner: str, values: dict[Slot, bytes]
+    ) -> dict[Slot, bytes | None]:
+        """Return the fields of a hash with a MAC, such as posted cards; others have none."""
+        return {
+            slot: self._authenticator.renewed((purpose, owner, str(slot)), value)
+            for slot, value in values.items()
+            if _has_mac(value)
+        }
 
-        return look
-
-    def _sealed(self, name: str, value: bytes) -> bytes | None:
-        return self._vault.renewed(VaultName(name), value)
+    def _sealed(self, name: str, values: dict[Slot, bytes]) -> dict[Slot, bytes | None]:
+        return {slot: self._vault.renewed(VaultName(name), raw) for slot, raw in values.items()}
 
     def _look_at_trail(self) -> Found:
         """Verify every entry of the audit trail: its sealed end vouches for all of them."""
@@ -242,10 +249,15 @@ class Rekeying:
         return Found(newest=1) if seen.newest_key else Found(older=1)
 
 
-def _owner(key: bytes, pattern: Key) -> str:
-    """Return the part of a key that a pattern leaves open."""
-    first, _, last = pattern.partition("*")
-    return key.decode(errors="replace").removeprefix(first).removesuffix(last)
+def _values(reader: Reader, key: bytes, stored: bytes) -> dict[Slot, bytes]:
+    """Return the values of a key that has this type; none if it has just ended."""
+    if stored == _LIST:
+        return dict(enumerate(map(codec.as_bytes, reader.lrange(codec.as_text(key), 0, -1))))
+    if stored == _HASH:
+        found = reader.hgetall(codec.as_text(key))
+        return {codec.as_text(slot): codec.as_bytes(value) for slot, value in found.items()}
+    value = reader.get(key)
+    return {"": value} if isinstance(value, bytes) else {}
 
 
 def _has_mac(value: bytes) -> bool:
@@ -257,45 +269,43 @@ def _has_mac(value: bytes) -> bool:
     return isinstance(card, dict) and not card.keys().isdisjoint({"message", "kind", "until"})
 
 
-def _text(renew: Renew) -> Look:
-    """Return a function that looks at a key that holds one value."""
-
-    def look(reader: Reader, key: bytes, whose: str) -> Found:
-        value = reader.get(key)
-        if not isinstance(value, bytes):
-            return Found()  # it has just ended
-        return _found(key, value, renew(whose, value), partial(_set, key))
-
-    return look
-
-
-def _found(
-    key: bytes,
-    value: bytes,
-    renewed: bytes | None,
-    write: Callable[[bytes, Pipeline], object],
-    place: str = "",
-) -> Found:
-    """Return the result for one value.
-
-    ``renewed`` is the value under the first key, or None if the value verifies under no key.
-    """
-    if renewed is None:
-        return Found(foreign=(_name(key) + place,))
-    if renewed == value:
-        return Found(newest=1)
-    return Found(older=1, writes=(partial(write, renewed),))
-
-
-def _set(key: bytes, value: bytes, pipe: Pipeline) -> object:
-    """Replace a value that still exists, and keep its expiry."""
-    return pipe.set(key, value, xx=True, keepttl=True)
-
-
-def _set_field(key: bytes, slot: bytes, value: bytes, pipe: Pipeline) -> object:
-    return pipe.hset(key, slot, value)
-
-
 def _name(key: bytes) -> str:
-    """Return a key for a terminal, without control characters from another client."""
     return repr(key.decode(errors="replace"))[1:-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """Places in Redis in words: content that this bot did not make, and events after a gap."""
+
+    foreign: list[str] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
+
+
+def doubts(store: RunStore) -> Doubts:
+    """Return each key whose content is in doubt, with the place in it and the run's mailbox."""
+    found = Doubts()
+    for key, run_id in _keys(store, keys.run_events("*")):
+        try:
+            run = store.load(run_id)
+        except ForeignRunError:
+            found.foreign.append(f"{key}, entry 1")
+        except RunGoneError:  # deleted since, or its first event cannot be decoded
+            if store.redis.exists(key):
+                found.gaps.append(f"{key}, entry 1")
+        else:
+            of = f" of {run.channel.mailbox}" if run.channel.mailbox else ""
+            if place := foreign_event(run):
+                found.foreign.append(f"{key}, entry {place}{of}")
+            if HISTORY in run.problems:
+                found.gaps.append(f"{key}, entry {run.problems[HISTORY].code}{of}")
+    for key, mailbox in _keys(store, keys.channel_record("*")):
+        raw = store.redis.get(key) if store.redis.type(key) == _STRING else None
+        is_record = isinstance(raw, bytes) and raw.startswith(b"{")  # other keys match, too
+        if is_record and store.channels.record(mailbox) is None:
+            found.foreign.append(key)
+    return found
+
+
+def _keys(store: RunStore, pattern: Key) -> Iterator[tuple[str, str]]:
+    for raw in store.redis.scan_iter(pattern):
+        yield raw.decode(errors="replace"), keys.owner(raw, pattern)

@@ -16,7 +16,7 @@ import structlog
 from redis.client import Pipeline
 
 from jobs.clock import now, paced
-from jobs.runs.audit import SLICE, Verified
+from jobs.runs.audit import SLICE
 from jobs.runs.run import ENDS, Event, Kind, Run, RunGoneError, undid
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
@@ -53,7 +53,6 @@ class Retention:
         self._reported = 0
 
     def __call__(self) -> None:
-        """Process one slice of the runs, of their cards, and of the audit trail."""
         self._pass_over_keys()
         self._keep_trail()
 
@@ -69,14 +68,9 @@ class Retention:
             self._scans = {keys.run_events("*"): 0, keys.cards("*"): 0}
         for pattern, cursor in tuple(self._scans.items()):
             following, found = self._redis.scan(cursor, match=pattern, count=KEYS_AT_ONCE)
-            first, _, last = pattern.partition("*")
+            keep = self._keep_cards if pattern == keys.cards("*") else self._keep_run
             for raw in found:
-                name = codec.as_text(raw)
-                run_id = name.removeprefix(first).removesuffix(last)
-                if pattern == keys.cards("*"):
-                    self._keep_cards(run_id)
-                else:
-                    self._keep_run(run_id)
+                keep(keys.owner(raw, pattern))
             self._scans[pattern] = following
             if not following:
                 del self._scans[pattern]
@@ -93,7 +87,6 @@ class Retention:
                 self._remove(each)
 
     def _may_be_old(self, run_id: str) -> bool:
-        """Return whether the run does not expire in Redis by itself, and its last event is old."""
         if self._redis.ttl(keys.run_events(run_id)) >= 0:
             return False
         raw = self._redis.lindex(keys.run_events(run_id), -1)
@@ -113,7 +106,10 @@ class Retention:
         channels = self._store.channels
         if mailbox and (channels.record(mailbox) is not None or channels.running(mailbox)):
             return
-        undone = max((place for place, run in enumerate(runs) if _is_undo(run)), default=-1)
+        undone = max(
+            (place for place, run in enumerate(runs) if run.ended is Kind.FINISHED and undid(run)),
+            default=-1,
+        )
         for place, run in enumerate(runs):
             if run.ended_at is None or run.ended_at >= now() - self._run_age:
                 return
@@ -162,18 +158,11 @@ class Retention:
         self._verified = moment
         trail = self._store.audit
         trail.look()
-        self._report(found := trail.verify())
+        found = trail.verify()
+        if found.broken_at not in {0, self._reported}:  # once for each such entry
+            log.error("audit trail is broken", entry=found.broken_at, why=found.why)
+        self._reported = found.broken_at
         if not found.broken_at:
             midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
             while trail.clear(midnight - self._audit_age) == SLICE:
                 pass
-
-    def _report(self, found: Verified) -> None:
-        """Log the wrong entry of the audit trail, once for each such entry."""
-        if found.broken_at not in {0, self._reported}:
-            log.error("audit trail is broken", entry=found.broken_at, why=found.why)
-        self._reported = found.broken_at
-
-
-def _is_undo(run: Run) -> bool:
-    return run.ended is Kind.FINISHED and undid(run)

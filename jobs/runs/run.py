@@ -8,15 +8,183 @@ made from the same history.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from jobs.clock import now
-from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text
-from jobs.runs.origin import Brief, Origin
-from jobs.runs.plan import Plan, word_for
-from jobs.runs.search import Search
+from jobs.model import (
+    Account,
+    Change,
+    Channel,
+    Finding,
+    Person,
+    Profile,
+    RunKind,
+    Scope,
+    State,
+    Text,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Space and thread in Webex in which a run shows itself.
+
+    ``direct`` is true in a 1:1 conversation. ``message`` is the id of the message, or of the press
+    on a card, that asked for the run.
+    """
+
+    room: str = ""
+    thread: str = ""
+    direct: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FixBrief:
+    """Part of the newest check's verdict that a fix cannot find by itself.
+
+    ``consent_missing`` is true if the check did not see the administrator's consent.
+    ``token_cause`` is the cause code that only a new token ends, or an empty string.
+    ``manual_causes`` are the cause codes that only a person can fix. ``checked_at`` is when the
+    check ended. ``wrong`` are the steps that the fix will probably change, so that its sign-in asks
+    for their permissions. The plan decides which steps are changed.
+    """
+
+    consent_missing: bool = False
+    token_cause: str = ""
+    manual_causes: tuple[str, ...] = ()
+    checked_at: datetime | None = None
+    wrong: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """Facts that a check, a fix or a bulk check gets before it starts.
+
+    ``client_id`` is the app that Webex Connect got its token with. ``token_at`` is the last
+    Generate Token. ``upn`` is the mailbox user. It is empty for a ``shared`` mailbox, for which
+    another user signs in: ``delegate`` names that user, or is empty. ``changed_at`` is when the bot
+    last changed the target of the copies. ``mailboxes`` are the channels of a bulk check.
+    ``fix`` is set only for a fix.
+
+    ``by_hand`` means that nobody set the channel up here, so the values that only a setup records
+    are not known. ``discover`` means that the check must find the channel first, because none is
+    known here. ``keep`` means that the channel is kept once it is found (``/adopt``).
+    """
+
+    client_id: str = ""
+    upn: str = ""
+    shared: bool = False
+    delegate: str = ""
+    token_at: datetime | None = None
+    changed_at: datetime | None = None
+    mailboxes: tuple[str, ...] = ()
+    fix: FixBrief | None = None
+    by_hand: bool = False
+    discover: bool = False
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Plan of the changes of a run, each of which is one line.
+
+    A different plan has a different ID, so a button on an old card approves nothing.
+    """
+
+    id: str
+    changes: tuple[Change, ...]
+    at: datetime
+
+    def shows(self, change: Change) -> bool:
+        """Return whether the change is one of the plan's lines.
+
+        That is so if the change has the same result as a line, for the same object and scope, and
+        no unmentioned party loses something. The method, IDs and days may have become known later,
+        for example if an app is updated instead of created. Reopening something that somebody has
+        closed is a different result from creating it.
+        """
+        return any(
+            _outcome(line) == _outcome(change)
+            and (not change.overwrites or change.before == line.before)
+            for line in self.changes
+        )
+
+    def with_lines(self, lines: tuple[Change, ...]) -> tuple[Change, ...]:
+        steps = {line.step for line in lines}
+        others = [line for line in self.changes if line.step not in steps]
+        place = next(
+            (number for number, line in enumerate(self.changes) if line.step in steps), len(others)
+        )
+        return (*others[:place], *lines, *others[place:])
+
+
+FOREIGN_HOSTS = "foreign_hosts"
+"""Question about hosts that are not Webex Connect's.
+
+The answer is the hosts with a space between them. An approver answers the question before the plan
+can be approved.
+"""
+
+
+def addresses(channel: Channel) -> dict[str, str]:
+    return {
+        "callback_url": channel.callback_url,
+        "forwarding_address": channel.forwarding_address,
+    }
+
+
+def identity(account: Account | None) -> tuple[str, ...]:
+    return (account.tenant_id, account.object_id) if account else ()
+
+
+def word_for(scope: Scope) -> Scope:
+    """Return the scope under which a change is approved.
+
+    Changes to the whole tenant have an approval of their own. All other changes share one.
+    """
+    return Scope.TENANT if scope is Scope.TENANT else Scope.MAILBOX
+
+
+def _outcome(line: Change) -> tuple[object, ...]:
+    return line.step, line.object, line.after.key, word_for(line.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class AppCandidate:
+    """App registration that may be the channel's.
+
+    ``callback_url`` is its redirect URI on a Webex Connect host, or empty if it has none.
+    """
+
+    client_id: str
+    name: str
+    callback_url: str = ""
+    profile: Profile = Profile.LEAST
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Microsoft's view of a mailbox's channel; an empty value was not found.
+
+    ``apps`` is one app if that is ``certain``, otherwise every app that may be the channel's.
+    ``upn`` is the mailbox user, and ``shared`` is true if others sign in for the mailbox.
+    ``delegate`` is the only other user with a grant, if there is exactly one. ``unread`` means that
+    the signed-in user may not read something, that a cloud did not answer, or that there is no such
+    mailbox. Then nothing is asked, because the check itself says so.
+    """
+
+    apps: tuple[AppCandidate, ...] = ()
+    certain: bool = False
+    forwarding_address: str = ""
+    keep_copy: bool = True
+    upn: str = ""
+    shared: bool = False
+    delegate: str = ""
+    unread: bool = False
 
 
 class Kind(StrEnum):
@@ -241,7 +409,6 @@ class Run:
 
     @property
     def undoes(self) -> str:
-        """Return the only run that this undo reverses, or an empty string for the whole channel."""
         return self.known.get(UNDOES, "")
 
     @property
@@ -253,14 +420,12 @@ class Run:
         return self.kind is RunKind.CHECK and self.ended is Kind.FINISHED
 
     def fact(self, name: str) -> str:
-        """Return a value that a step found, such as an object ID or the UPN, or an empty string."""
         return next(
             (f.facts[name] for f in self.findings.values() if f.facts.get(name)),
             self.known.get(name, ""),
         )
 
     def state_of(self, step: str) -> State | None:
-        """Return the state of the step's newest finding, or None before its first one."""
         return self.findings[step].state if step in self.findings else None
 
     def settled(self, step: str) -> bool:
@@ -268,20 +433,16 @@ class Run:
         return self.state_of(step) in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}
 
     def answer(self, question: str) -> str:
-        """Return a person's answer, or an empty string."""
         return self.answers[question].value if question in self.answers else ""
 
     def answered_since(self, step: str, question: str) -> bool:
-        """Return whether a question was answered after the step's newest finding."""
         answer, found = self.answers.get(question), self.found_at.get(step)
         return answer is not None and (found is None or found < answer.at)
 
     def change_applied(self, step: str) -> bool:
-        """Return whether this run made the step's change."""
         return step in self.changed and self.changed[step].done is not None
 
     def approved(self, change: Change) -> bool:
-        """Return whether the present plan shows this change and its scope is approved."""
         return (
             self.plan is not None
             and word_for(change.scope) in self.approvals
@@ -325,7 +486,6 @@ class ForeignRunError(RunGoneError):
 def opening(
     channel: Channel, requester: Person, kind: RunKind, origin: Origin, brief: Brief | None = None
 ) -> Event:
-    """Return the first event of a run."""
     return Event(
         Kind.OPENED,
         now(),
@@ -349,3 +509,16 @@ def ends_consent(run: Run) -> bool:
     """Return whether an undo of the run revokes a consent, because it deletes the app."""
     made = run.changed.get("application")
     return made is not None and not made.before.values.get("object_id")
+
+
+LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_id() -> str:
+    """Return a short ID that can be read aloud."""
+    return "".join(secrets.choice(LETTERS) for _ in range(6))
+
+
+def new_reference() -> str:
+    """Return ``REF-`` and six hexadecimal digits, such as ``REF-3F9A1C``."""
+    return f"REF-{secrets.token_hex(3).upper()}"

@@ -13,23 +13,32 @@ from redis.client import Pipeline
 from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.audit import Along, Trail
-from jobs.runs.audit_entries import About, entries_of, entry, recorded, updated
 from jobs.runs.channel_index import CHECK_KEPT_S, AlreadyRunningError, ChannelIndex, Record
-from jobs.runs.event_log import EventLog, last_lines, lines_of, unreadable
+from jobs.runs.event_log import (
+    About,
+    EventLog,
+    entries_of,
+    entry,
+    lines_of,
+    recorded,
+    unreadable,
+    updated,
+)
 from jobs.runs.fold import apply_events, fold
-from jobs.runs.origin import Brief, Origin
-from jobs.runs.reference import new_id
 from jobs.runs.run import (
     ENDS,
     AttemptOverError,
+    Brief,
     Event,
     EventsLostError,
     ForeignRunError,
     Kind,
     LeaseLostError,
+    Origin,
     Run,
     RunEndedError,
     RunGoneError,
+    new_id,
     opening,
     undid,
 )
@@ -38,7 +47,7 @@ from jobs.storage.counters import COUNTERS, RUNS_ENDED, RUNS_OPENED
 from jobs.storage.due_queue import LEASE_S, DueQueue, after_lease
 from jobs.storage.keys import Key
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
-from jobs.storage.mac import Authenticator, mac_of
+from jobs.storage.vault import Authenticator, mac_of
 
 ABOUT_S = 90 * 24 * 3600
 """Time for which the audit trail keeps a run's description after its last event, in seconds."""
@@ -130,7 +139,6 @@ class RunStore:
         self._save(run_id, events, due_and_along)
 
     def events(self, run_id: str) -> tuple[Event, ...]:
-        """Return the run's events, up to the first one that this bot did not make."""
         return self.event_log.read(run_id, self._lines(run_id)).events
 
     def load(self, run_id: str) -> Run:
@@ -211,11 +219,9 @@ class RunStore:
         return self.load(run_id)
 
     def last_check(self, mailbox: str) -> Run | None:
-        """Return the run of the channel's newest check, or None."""
         return self.last_checks([mailbox])[0]
 
     def last_checks(self, mailboxes: Sequence[str]) -> tuple[Run | None, ...]:
-        """Return the run of each channel's newest check, or None."""
         found = self.channels.last_checks(mailboxes)
         return tuple(next(self._known([each] if each else []), None) for each in found)
 
@@ -248,7 +254,6 @@ class RunStore:
         self.audit.add(entry(what, self._about(run_id), **more), along=along)
 
     def not_changed(self, run_id: str, step: str, why: dict[str, str]) -> None:
-        """Record in the audit trail that a change did not succeed, with the calls made for it."""
         self.audit.add(entry("not_changed", self._about(run_id), step=step, data=why))
 
     def changed_late(self, run_id: str, step: str, calls: Sequence[str]) -> None:
@@ -260,12 +265,10 @@ class RunStore:
         self.audit.add(entry("changed_late", self._about(run_id), step=step, data=data))
 
     def record_secret_shown(self, key_id: str, run_id: str = "") -> None:
-        """Record that somebody saw the secret with this key ID on the run's one-time page."""
         handed = entry("handed_over", self._about(run_id), key_id=key_id)
         self.audit.add(handed, along=lambda pipe: pipe.sadd(keys.secrets_shown(), key_id))
 
     def was_secret_shown(self, key_id: str) -> bool:
-        """Return whether somebody has seen the secret with this key ID."""
         return bool(self.redis.sismember(keys.secrets_shown(), key_id))
 
     def lease(self, run_id: str) -> AbstractContextManager[RenewedLock | None]:
@@ -301,7 +304,7 @@ class RunStore:
             RunEndedError: the run has ended, or its last event was not made by this bot.
         """
         if self.held_lease is None or self.held_lease.renew():
-            self._require_open(run_id, last_lines(self.redis, run_id))
+            self._require_open(run_id, lines_of(self.redis, run_id, -2))
         if self.held_lease is not None and self.held_lease.lost:
             raise LeaseLostError(run_id)
 
@@ -310,7 +313,7 @@ class RunStore:
 
         Such a run has ended, and a call of its worker may be under way, until its lease expires.
         """
-        others = (other for other in self.channels.runs_of_mailbox(run.channel.mailbox))
+        others = self.channels.runs_of_mailbox(run.channel.mailbox)
         leases = [keys.run_lock(other) for other in others if other != run.id]
         return bool(leases) and bool(self.redis.exists(*leases))
 
@@ -400,15 +403,15 @@ class RunStore:
         return reduce(updated, self.events(run_id) if raw else (), About(run_id))
 
     def _known(self, run_ids: Iterable[str]) -> Iterator[Run]:
-        """Yield the runs that still exist; an operator may delete a run (docs/operations.md)."""
         for run_id in run_ids:
             with suppress(RunGoneError):
                 yield self.load(run_id)
 
     def _named(self, run_ids: Iterable[str], room: str) -> Iterator[Run]:
         for run_id in run_ids:
-            if known := next(self._known([run_id]), None):
-                yield known
-            elif self.redis.exists(keys.run_events(run_id)):
-                at = self.redis.zscore(keys.space_runs(room), run_id) or 0
-                yield unreadable(run_id, self._about(run_id).mailbox, float(at))
+            try:
+                yield self.load(run_id)
+            except RunGoneError:
+                if self.redis.exists(keys.run_events(run_id)):
+                    at = self.redis.zscore(keys.space_runs(room), run_id) or 0
+                    yield unreadable(run_id, self._about(run_id).mailbox, float(at))

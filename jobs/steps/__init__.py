@@ -21,8 +21,7 @@ from jobs.microsoft.scopes import (
     with_included,
 )
 from jobs.model import Profile, RunKind, State
-from jobs.runs.origin import FixBrief
-from jobs.runs.run import Run
+from jobs.runs.run import FixBrief, Run
 
 ORDER = (
     *("C1", "C2"),

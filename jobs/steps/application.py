@@ -114,11 +114,8 @@ class Application(Undoable):
         found = await self._unless_replaced(ctx, app, found)
         # an app that a setup has made has the name of its mailbox, so it has only one channel
         client_id = "" if "unique_name" in found.facts else found.facts.get("client_id", "")
-        return replace(
-            found,
-            values=self._values(ctx, app),
-            evidence=(*offered, *(channels_with_app(ctx, client_id) if client_id else ())),
-        )
+        others = channels_with_app(ctx, client_id) if client_id else ()
+        return replace(found, values=self._values(ctx, app), evidence=(*offered, *others))
 
     async def _look_up(self, ctx: StepContext) -> tuple[Json | None, tuple[Evidence, ...]]:
         """Return the mailbox's app, or as evidence one made by hand, which needs an agreement."""
@@ -148,7 +145,13 @@ class Application(Undoable):
         line = self.change(
             before, Text("after.application"), Scope.APP, f"Graph PATCH /applications{path}"
         )
-        return (_noted(line, finding),)
+        by_hand = [each.text for each in finding.evidence if each.kind == BY_HAND]
+        if unknown := finding.facts.get("unknown_ids"):
+            note = Text("note.permission_unknown", {"ids": unknown})
+            line = replace(line, note=note, warning=True)
+        elif by_hand:
+            line = replace(line, note=Text("note.by_hand", {"client_id": by_hand[0]}))
+        return (line,)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the app or merge into it. Only permissions unknown to this tenant are removed.
@@ -233,15 +236,11 @@ class Application(Undoable):
         user of the app agrees to this permission at Generate Token.
         """
         if not ctx.by_hand and not declares(app, *smtp_send_permission(ctx)):
-            return self.wrong(
-                Text("seen.not_declared"), cause=Cause.PERMISSION_NOT_DECLARED, facts=facts
-            )
+            cause = Cause.PERMISSION_NOT_DECLARED
+            return self.wrong(Text("seen.not_declared"), cause=cause, facts=facts)
         if unknown:
-            return self.wrong(
-                Text("seen.permission_unknown", {"ids": unknown}),
-                cause=Cause.PERMISSION_ID_UNKNOWN,
-                facts=facts,
-            )
+            seen = Text("seen.permission_unknown", {"ids": unknown})
+            return self.wrong(seen, cause=Cause.PERMISSION_ID_UNKNOWN, facts=facts)
         return None
 
     def _addresses(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
@@ -285,13 +284,6 @@ class Application(Undoable):
             "audience": text_of(app, "signInAudience"),
             "declared": "yes" if declares(app, *smtp_send_permission(ctx)) else "",
         }
-
-
-def _noted(line: Change, finding: Finding) -> Change:
-    if unknown := finding.facts.get("unknown_ids"):
-        return replace(line, note=Text("note.permission_unknown", {"ids": unknown}), warning=True)
-    by_hand = [each.text for each in finding.evidence if each.kind == BY_HAND]
-    return replace(line, note=Text("note.by_hand", {"client_id": by_hand[0]})) if by_hand else line
 
 
 def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:

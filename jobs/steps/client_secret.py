@@ -252,12 +252,8 @@ class ClientSecret(Undoable):
         }
         good = self.ok(Text("seen.secret", _day(secret)), facts=facts)
         if rules.forbidden:
-            return replace(
-                good,
-                state=State.WARNING,
-                seen=Text("seen.secret_last", _day(secret)),
-                cause=Cause.SECRET_FORBIDDEN_BY_POLICY,
-            )
+            seen, cause = Text("seen.secret_last", _day(secret)), Cause.SECRET_FORBIDDEN_BY_POLICY
+            return replace(good, state=State.WARNING, seen=seen, cause=cause)
         # this run's own secret is not replaced: the next one would end no later
         left = datetime.fromisoformat(renewal["renew_until"]) - now()
         own = secret.get("displayName") == label_of(ctx.run.id)
@@ -278,12 +274,8 @@ class ClientSecret(Undoable):
             or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
         )
         after = Text("after.client_secret", {"expires": day_of(datetime.fromisoformat(end))})
-        line = self.change(
-            finding.seen or Text("seen.none"),
-            after,
-            Scope.APP,
-            f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}",
-        )
+        command = f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}"
+        line = self.change(finding.seen or Text("seen.none"), after, Scope.APP, command)
         if finding.facts.get("clamped"):
             line = replace(line, note=Text("note.secret_clamped"))
         if "old" not in finding.facts:
@@ -380,7 +372,11 @@ class CheckSecret(Undoable):
         """Check that this run made the secret, or that the kept one is still the app's."""
         if ctx.run.answer("rehearse").startswith("skip"):
             return self.skipped(Text("skipped.rehearsal"))
-        if ctx.vault.holds(Sealed.REHEARSAL_SECRET.of(ctx.run.id)) or self._is_kept(ctx):
+        # the app may have been deleted, or the kept secret removed by hand, as the application's
+        # inspection shows, which need not have seen a secret that this run made
+        there = self.name in ctx.run.changed or ctx.fact(OWN_SECRET) != ""
+        kept = there and ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox))
+        if kept or ctx.vault.holds(Sealed.REHEARSAL_SECRET.of(ctx.run.id)):
             return self.ok(Text("seen.check_secret"), values={"made": "yes"})
         if ctx.channels.record(ctx.channel.mailbox) is not None:
             return self.skipped(Text("skipped.proven_before"))
@@ -398,11 +394,8 @@ class CheckSecret(Undoable):
         if limit := ctx.fact("expires"):
             end = min(end, datetime.fromisoformat(limit))
         made = await ctx.graph.add_password(ctx.fact("object_id"), LABEL, end)
-        ctx.vault.put(
-            Sealed.REHEARSAL_SECRET.of(ctx.run.id),
-            made.secret,
-            int((end - now() + timedelta(days=1)).total_seconds()),
-        )
+        seconds = int((end - now() + timedelta(days=1)).total_seconds())
+        ctx.vault.put(Sealed.REHEARSAL_SECRET.of(ctx.run.id), made.secret, seconds)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         at_microsoft = await labelled(ctx, {LABEL})
@@ -420,15 +413,6 @@ class CheckSecret(Undoable):
         """
         await remove(ctx, await labelled(ctx, {LABEL}))
         mailbox_login.drop(ctx.vault, ctx.channel.mailbox)
-
-    def _is_kept(self, ctx: StepContext) -> bool:
-        """Return whether the client secret that is kept for checks can still be used.
-
-        The app may have been deleted, or the secret removed by hand, which the inspection of the
-        application shows. This inspection need not have seen a secret that this run made.
-        """
-        there = self.name in ctx.run.changed or ctx.fact(OWN_SECRET) != ""
-        return there and ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox))
 
 
 class OldSecret(Step):

@@ -120,15 +120,10 @@ class Forwarding(Undoable):
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
-        made = _addresses_and_copy(
-            ctx.channel.forwarding_address.lower(), "", keeps=ctx.channel.keep_copy
-        )
-        return self.compare_with_recorded(
-            past,
-            _addresses_and_copy(smtp, internal, keeps=keeps),
-            internal or smtp or "key:seen.none",
-            made,
-        )
+        wanted, copy = ctx.channel.forwarding_address.lower(), ctx.channel.keep_copy
+        made = _addresses_and_copy(wanted, "", keeps=copy)
+        values, seen = _addresses_and_copy(smtp, internal, keeps=keeps), internal or smtp
+        return self.compare_with_recorded(past, values, seen or "key:seen.none", made)
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         return _command(ctx, past.values_before)

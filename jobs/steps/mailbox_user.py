@@ -41,6 +41,7 @@ LIMITS = {
 CONNECT_MOST = 25 * 1024 * 1024
 """Largest mail that Webex Connect takes, in bytes (platforms/connect.md 1.4)."""
 _BYTES = re.compile(r"\(([\d,]+) bytes\)")
+LOGIN_REFUSED = frozenset({Cause.SMTP_LOGIN_BLOCKED, Cause.SMTP_REFUSED, Cause.SMTP_TOKEN_REFUSED})
 
 
 class Tenant(Step):
@@ -88,25 +89,10 @@ class MailboxUser(Step):
     group = "microsoft"
     needs = ("tenant",)
     reads = ("User.Read.All", "View-Only Recipients")
-    doubted_by = frozenset(
-        {
-            Cause.MAIL_NOT_DELIVERED,
-            Cause.NOT_FOUND,
-            Cause.SMTP_LOGIN_BLOCKED,
-            Cause.SMTP_REFUSED,
-            Cause.SMTP_TOKEN_REFUSED,
-            Cause.TEST_MAIL_LATE,
-        }
-    )
+    doubted_by = LOGIN_REFUSED | {Cause.MAIL_NOT_DELIVERED, Cause.NOT_FOUND, Cause.TEST_MAIL_LATE}
     diagnosis = Diagnosis(
-        explains={
-            Cause.ACCOUNT_DISABLED,
-            Cause.USER_UNKNOWN,
-            Cause.LICENCE_MISSING,
-            Cause.SMTP_TOKEN_REFUSED,
-            Cause.SMTP_LOGIN_BLOCKED,
-            Cause.SMTP_REFUSED,
-        },
+        explains=LOGIN_REFUSED
+        | {Cause.ACCOUNT_DISABLED, Cause.USER_UNKNOWN, Cause.LICENCE_MISSING},
         station=Station.MAILBOX,
     )
 
@@ -288,16 +274,8 @@ class Delegate(Step):
     needs = ("mailbox_user",)
     reads = ("User.Read.All",)
     shown_in = "mailbox_user"
-    doubted_by = frozenset({Cause.SMTP_LOGIN_BLOCKED, Cause.SMTP_REFUSED, Cause.SMTP_TOKEN_REFUSED})
-    diagnosis = Diagnosis(
-        explains={
-            Cause.ACCOUNT_DISABLED,
-            Cause.LICENCE_MISSING,
-            Cause.SMTP_TOKEN_REFUSED,
-            Cause.SMTP_LOGIN_BLOCKED,
-            Cause.SMTP_REFUSED,
-        }
-    )
+    doubted_by = LOGIN_REFUSED
+    diagnosis = Diagnosis(explains=LOGIN_REFUSED | {Cause.ACCOUNT_DISABLED, Cause.LICENCE_MISSING})
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Find the delegate of a shared mailbox; any other mailbox's own user signs in."""

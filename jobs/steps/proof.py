@@ -6,7 +6,6 @@ The message trace shows a mail with a unique subject, its forwarded copy, and th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -141,7 +140,9 @@ class TestMail(Step):
         server yet, so the bot waits and sends again. Otherwise a person has to look.
         """
         words = await ctx.trace().details(row)
-        cause = _cause(ctx, row, words)
+        cause = cause_at(Station.MAILBOX, words) or LOST
+        if row.recipient.lower() == ctx.channel.forwarding_address.lower():
+            cause = cause_at(Station.FORWARD, words) or cause_of_copy(words)
         facts = _facts(subject_of(ctx), arrived)
         policy = ctx.run.changed.get("outbound_policy")
         recent = policy is not None and now() - policy.begun < SPREADS_FOR
@@ -211,23 +212,12 @@ class _Seen:
         return next((row for row in (*self.copies, *junk) if row.status in FAILED), None)
 
     def since(self, moment: datetime) -> _Seen:
-        return _Seen(
-            *(
-                tuple(row for row in rows if row.received >= moment)
-                for rows in (self.arrived, self.copies, self.from_itself)
-            )
-        )
+        every = (self.arrived, self.copies, self.from_itself)
+        return _Seen(*(tuple(row for row in rows if row.received >= moment) for rows in every))
 
 
 def _stuck(finding: Finding | None) -> bool:
     return finding is not None and (bool(finding.cause) or finding.reason is Reason.SEND_AGAIN)
-
-
-def _cause(ctx: StepContext, row: TraceRow, words: Sequence[str]) -> str:
-    """Return the cause that the trace's words name, for the mail itself or for its copy."""
-    if row.recipient.lower() == ctx.channel.forwarding_address.lower():
-        return cause_at(Station.FORWARD, words) or cause_of_copy(words)
-    return cause_at(Station.MAILBOX, words) or LOST
 
 
 def subject_of(ctx: StepContext) -> str:
@@ -321,16 +311,14 @@ class AgentAnswer(Step):
         failed = next((row for row in answers if row.status in FAILED), None)
         if failed is not None:
             words = await ctx.trace().details(failed)
-            cause = cause_at(Station.ANSWER, words) or LOST
-            at = failed.received.isoformat()
-            finding = self.waits_for(
+            return self.waits_for(
                 Turn.AGENT,
                 Text("seen.mail_failed"),
-                cause=cause,
+                cause=cause_at(Station.ANSWER, words) or LOST,
                 again_s=PAUSES_S[-1],
-                facts={"answer_failed_at": at},
+                facts={"answer_failed_at": failed.received.isoformat()},
+                evidence=evidence_of(words),
             )
-            return replace(finding, evidence=evidence_of(words))
         return self.waits_for(
             Turn.AGENT, Text("seen.no_answer"), again_s=ctx.pause(self.name, PAUSES_S)
         )

@@ -307,7 +307,7 @@ class SmtpGrant(Undoable):
             user = {"user": ctx.fact("delegate") or ctx.fact("upn")}
             found = self.ok(Text("seen.smtp_grant" if known else "seen.smtp_grant_delegate", user))
         marks = {OF: ctx.fact("delegate_id")} if ctx.fact("shared") else {}
-        return replace(found, values=self._values(ctx, grants, marks))
+        return replace(found, values=_scopes_of(ctx, grants, marks))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan a grant for one user, once the delegate is known, so that nobody else can send."""
@@ -328,7 +328,7 @@ class SmtpGrant(Undoable):
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         marks = _recorded_marks(past)
-        values = self._values(ctx, await ctx.graph.grants(ctx.fact("sp_id")), marks)
+        values = _scopes_of(ctx, await ctx.graph.grants(ctx.fact("sp_id")), marks)
         made = {
             name: " ".join(sorted({*past.values_before[name].split(), *scopes}))
             for name, scopes in zip(RESOURCES, (SMTP, SIGN_IN), strict=True)
@@ -342,7 +342,7 @@ class SmtpGrant(Undoable):
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
-        mine = self._mine(ctx, grants, _recorded_marks(past))
+        mine = _mine(ctx, grants, _recorded_marks(past))
         for name, grant in mine.items():
             scopes = past.values_before[name]
             if not scopes:
@@ -361,29 +361,6 @@ class SmtpGrant(Undoable):
             return
         with suppress(AlreadyExists):  # an earlier attempt that is not replicated: inspect decides
             await ctx.graph.create_grant(ctx.fact("sp_id"), resource, wanted, user)
-
-    def _mine(
-        self, ctx: StepContext, grants: list[Json], marks: Mapping[str, str]
-    ) -> dict[str, Json]:
-        user = marks.get(OF) or ctx.fact("user_id")
-        mine = _with(grants, "principalId", user)
-        resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
-        return {
-            name: grant
-            for name, resource in resources.items()
-            if resource
-            for grant in _with(mine, "resourceId", resource)
-        }
-
-    def _values(
-        self, ctx: StepContext, grants: list[Json], marks: Mapping[str, str]
-    ) -> dict[str, str]:
-        mine = self._mine(ctx, grants, marks)
-        scopes = {
-            name: " ".join(sorted(_scopes(mine[name]))) if name in mine else ""
-            for name in RESOURCES
-        }
-        return scopes | dict(marks)
 
     def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, frozenset[str]]]:
         """Return the scopes that the user who signs in does not have, by the ID of their resource.
@@ -405,6 +382,26 @@ class SmtpGrant(Undoable):
             if resource and not {scope.lower() for scope in scopes} <= granted:
                 missing.append((resource, scopes))
         return missing
+
+
+def _mine(ctx: StepContext, grants: list[Json], marks: Mapping[str, str]) -> dict[str, Json]:
+    user = marks.get(OF) or ctx.fact("user_id")
+    mine = _with(grants, "principalId", user)
+    resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
+    return {
+        name: grant
+        for name, resource in resources.items()
+        if resource
+        for grant in _with(mine, "resourceId", resource)
+    }
+
+
+def _scopes_of(ctx: StepContext, grants: list[Json], marks: Mapping[str, str]) -> dict[str, str]:
+    mine = _mine(ctx, grants, marks)
+    scopes = {
+        name: " ".join(sorted(_scopes(mine[name]))) if name in mine else "" for name in RESOURCES
+    }
+    return scopes | dict(marks)
 
 
 def _grantee(ctx: StepContext) -> str:
@@ -475,13 +472,11 @@ def allows(policies: frozenset[str]) -> str:
 
 def leaves_out(sets: Iterable[dict[str, Any]], resource: str, permission: str) -> bool:
     """Return whether a condition set contains this delegated permission for every client app."""
-    return any(_holds(each, resource.lower(), permission.lower()) for each in sets)
-
-
-def _holds(condition_set: dict[str, Any], resource: str, permission: str) -> bool:
-    return (
-        lower_of(condition_set, "permissionType").startswith("delegated")
-        and lower_of(condition_set, "resourceApplication") in {"", "any", resource}
-        and bool(lower_set(condition_set.get("permissions")) & {"all", permission})
-        and lower_set(condition_set.get("clientApplicationIds")) <= {"all"}
+    resources, permissions = {"", "any", resource.lower()}, {"all", permission.lower()}
+    return any(
+        lower_of(each, "permissionType").startswith("delegated")
+        and lower_of(each, "resourceApplication") in resources
+        and lower_set(each.get("permissions")) & permissions
+        and lower_set(each.get("clientApplicationIds")) <= {"all"}
+        for each in sets
     )

@@ -10,7 +10,6 @@ T = TypeVar("T")
 
 
 def dump(value: object) -> bytes:
-    """Return the value as JSON."""
     return msgspec.json.encode(value)
 
 

@@ -1,4 +1,8 @@
-"""Connections to Redis, for every process of the bot and every kind of Redis address.
+"""Connections to Redis: one server, a primary that Sentinels name, or the embedded server.
+
+``redis+sentinel://user:password@host1:26379,host2:26379/SERVICE/0`` has the form that most Redis
+clients use. The user and the password are those of Redis. Those of the Sentinels are the options
+``sentinel_username`` and ``sentinel_password``. ``rediss+sentinel`` is the same over TLS.
 
 A primary that was demoted keeps its connections and refuses to write on them (READONLY). Each
 connection of this module then counts as lost: it and its idle neighbors are closed, and the command
@@ -12,9 +16,11 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
@@ -38,7 +44,118 @@ from redis.sentinel import (
 )
 
 from jobs.settings import parts_of
-from jobs.storage.redis_url import SentinelAddress, embedded_folder, is_sentinel, sentinel_address
+
+SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
+SENTINEL_PORT = 26379
+SENTINEL_EXAMPLE = "redis+sentinel://host1:26379,host2:26379/SERVICE/0"
+SENTINEL_OPTIONS = frozenset({"sentinel_username", "sentinel_password"})
+SERVER_SCHEMES = frozenset({"redis", "rediss", "unix"})
+URL_EXAMPLE = "redis://127.0.0.1:6379/0"
+LAST_PORT = 65_535
+_EMBEDDED = "redis+embedded:"
+
+
+class RedisUrlError(ValueError):
+    """Error for a Redis address that cannot be right.
+
+    The error's text is the rest of a sentence that begins with the name of the setting.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelAddress:
+    """Address of a primary Redis server that Sentinels name.
+
+    ``user`` and ``password`` are those of Redis, and ``sentinel_user`` and ``sentinel_password``
+    those of the Sentinels. Each is empty if it is not needed.
+    """
+
+    hosts: tuple[tuple[str, int], ...]
+    service: str
+    db: int = 0
+    tls: bool = False
+    user: str = ""
+    password: str = field(default="", repr=False)
+    sentinel_user: str = ""
+    sentinel_password: str = field(default="", repr=False)
+
+
+def embedded_url(folder: Path) -> str:
+    return f"{_EMBEDDED}{folder}"
+
+
+def embedded_folder(url: str) -> Path | None:
+    """Return the data folder of the embedded Redis server, or None for another server's address."""
+    return Path(url.removeprefix(_EMBEDDED)) if url.startswith(_EMBEDDED) else None
+
+
+def is_sentinel(url: str) -> bool:
+    return url.partition("://")[0].lower() in SENTINEL_SCHEMES
+
+
+def url_problem(url: str) -> str:
+    """Return why the Redis address cannot be right, or an empty string.
+
+    The text is the rest of a sentence and never contains a password.
+    """
+    if is_sentinel(url):
+        try:
+            sentinel_address(url)
+        except RedisUrlError as error:
+            return f"{error}: it looks like {SENTINEL_EXAMPLE}"
+        return ""
+    if parts_of(url).scheme in SERVER_SCHEMES:
+        return ""
+    return f"is no Redis address: it looks like {URL_EXAMPLE}, or {SENTINEL_EXAMPLE}"
+
+
+def sentinel_address(url: str) -> SentinelAddress:
+    """Return the parts of a Redis address that names Sentinels.
+
+    Raises:
+        RedisUrlError: A part is missing or cannot be right.
+    """
+    scheme, _, rest = url.partition("://")
+    place, _, query = rest.partition("?")
+    netloc, _, path = place.partition("/")
+    login, _, hosts = netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    service, _, db = path.strip("/").partition("/")
+    options = _options(query)
+    if not service:
+        raise RedisUrlError("names no service that the Sentinels watch")
+    if not (db or "0").isdecimal():
+        raise RedisUrlError("has a database that is no number")
+    return SentinelAddress(
+        tuple(map(_host, hosts.split(","))),
+        unquote(service),
+        int(db or 0),
+        tls=scheme.lower().startswith("rediss"),
+        user=unquote(user),
+        password=unquote(password),
+        sentinel_user=options.get("sentinel_username", ""),
+        sentinel_password=options.get("sentinel_password", ""),
+    )
+
+
+def _options(query: str) -> dict[str, str]:
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if unknown := options.keys() - SENTINEL_OPTIONS:
+        known = " and ".join(sorted(SENTINEL_OPTIONS))
+        raise RedisUrlError(f"has the option {min(unknown)!r}; only {known} are known")
+    return options
+
+
+def _host(text: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{text.strip()}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise RedisUrlError("has a Sentinel whose host or port is none") from None
+    if not host or port == 0 or parts.path or parts.username:
+        raise RedisUrlError("has a Sentinel without a host")
+    return host, port or SENTINEL_PORT
+
 
 HOST, PORT = "127.0.0.1", 6379
 """Address and default port of the embedded server. Another program may already hold that port."""
@@ -113,7 +230,6 @@ class Pool(ConnectionPool):
     """Pool whose idle connections are closed as soon as one of them finds its server demoted."""
 
     def make_connection(self) -> Any:
-        """Return a new connection that knows this pool."""
         connection: Any = super().make_connection()
         connection.leave = partial(self.disconnect, inuse_connections=False)
         return connection
@@ -237,14 +353,12 @@ def embedded_port(folder: Path) -> int:
 
 
 def keeps_data_in(answer: object, folder: Path) -> bool:
-    """Return whether a Redis server's answer to ``CONFIG GET dir`` names this folder."""
     values = list(answer.values()) if isinstance(answer, dict) else answer
     last = values[-1] if isinstance(values, list | tuple) and values else b""
     return os.fsdecode(last) == str(folder.resolve()) if isinstance(last, str | bytes) else False
 
 
 def _of_sentinels(address: SentinelAddress, options: dict[str, Any]) -> Redis:
-    """Return a client for the primary Redis server that the Sentinels name."""
     hurried = min(options.get("socket_timeout") or SENTINEL_S, SENTINEL_S)
     watchers = {
         "username": address.sentinel_user or None,

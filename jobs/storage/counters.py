@@ -85,21 +85,20 @@ COUNTED = (
     TAKEN_OVER,
     LOOKS,
 )
-RUNS_OPEN = Gauge(
-    "runs_open", "Runs that have not ended.", ("kind", "state"), timedelta(minutes=10)
-)
-CHANNELS = Gauge("channels", "Channels that are connected.", (), timedelta(hours=4))
+MINUTES, HOURS = timedelta(minutes=10), timedelta(hours=4)
+RUNS_OPEN = Gauge("runs_open", "Runs that have not ended.", ("kind", "state"), MINUTES)
+CHANNELS = Gauge("channels", "Channels that are connected.", (), HOURS)
 SECRETS_ENDING = Gauge(
     "channel_secrets_ending",
     "Channels whose client secret ends within so many days.",
     ("days",),
-    timedelta(hours=4),
+    HOURS,
 )
 DAYS_LEFT = Gauge(
     "secret_days_left",
     "Days until the end of the bot's own credential, and of the channels' first client secret.",
     ("whose",),
-    timedelta(hours=4),
+    HOURS,
 )
 WEBHOOKS = Gauge(
     "webhooks", "Webhooks of the bot, as the last look found them.", ("state",), timedelta(hours=1)
@@ -118,11 +117,9 @@ class Counters:
         self._counts: Tally[str] = Tally()
 
     def add(self, counter: Counter, *labels: str, by: int = 1) -> None:
-        """Add ``by`` to the counter with these label values."""
         self._add({field_of(counter.name, labels): by})
 
     def time(self, counter: Counter, *labels: str, seconds: float) -> None:
-        """Count one more latency, in ``seconds``, for the counter with these label values."""
         bound = next((str(each) for each in BUCKETS_S if seconds <= each), OVER)
         head = field_of(counter.name, labels)
         milliseconds = round(seconds * 1000)
@@ -143,7 +140,6 @@ class Counters:
             self._add(counts)
 
     def reset(self) -> None:
-        """Forget all counts of this process, as a new process does."""
         self.__init__()  # type: ignore[misc]  # a new lock, too: another thread may hold the old one
 
     def _add(self, counts: Mapping[str, int]) -> None:
@@ -158,7 +154,6 @@ os.register_at_fork(after_in_child=COUNTERS.reset)  # the parent adds its own co
 
 
 def field_of(name: str, labels: tuple[str, ...]) -> str:
-    """Return the name of the Redis field that holds a counter with these label values."""
     return SEPARATOR.join((name, *(label.replace(SEPARATOR, "_") for label in labels)))
 
 
@@ -177,7 +172,6 @@ def read(redis: Redis) -> dict[str, int]:
 
 
 def measure(redis: Redis, gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> None:
-    """Replace the numbers of a gauge in Redis; ``values`` has them by the values of the labels."""
     key = keys.figures(gauge.name)
     fields: dict[Any, Any] = {SET_AT: now().timestamp()}
     fields |= {SEPARATOR.join(labels): value for labels, value in values.items()}

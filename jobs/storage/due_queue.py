@@ -59,11 +59,9 @@ class DueQueue:
         to.zadd(keys.due(), {self.field(member): when.timestamp()}, lt=sooner)
 
     def remove(self, member: str, pipe: Pipeline | None = None) -> None:
-        """Take the member off the queue."""
         (self.redis if pipe is None else pipe).zrem(keys.due(), self.field(member))
 
     def due(self, member: str) -> float:
-        """Return when the member is due, in seconds since the epoch; 0 if it is not in the queue."""
         return float(self.redis.zscore(keys.due(), self.field(member)) or 0)
 
     def settle(self, member: str, due: float, when: datetime | None = None) -> None:
@@ -76,12 +74,10 @@ class DueQueue:
         self.redis.eval(MOVE, 1, keys.due(), self.field(member), repr(due), moment)
 
     def extend(self, member: str, seconds: float = AGAIN_S) -> None:
-        """Put a member of the queue off by so many seconds."""
         moment = now() + timedelta(seconds=seconds)
         self.redis.zadd(keys.due(), {self.field(member): moment.timestamp()}, xx=True)
 
     def all(self) -> dict[str, datetime]:
-        """Return when each member of this kind is due, beginning with the first."""
         rows: Any = self.redis.zrange(keys.due(), 0, -1, withscores=True)
         head = f"{self.kind}:".encode()
         return {
@@ -91,12 +87,10 @@ class DueQueue:
         }
 
     def field(self, member: str) -> str:
-        """Return the name of a member among all kinds of work."""
         return LockName(self.kind, member).field
 
 
 def after_lease() -> datetime:
-    """Return when work becomes due if its worker is not heard of again."""
     return now() + timedelta(seconds=AGAIN_S)
 
 

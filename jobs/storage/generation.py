@@ -1,6 +1,7 @@
-"""Generation of the data in Redis: a random id and a rising number that reveal a loss of data.
+"""Layout and generation of the data in Redis.
 
-After FLUSHALL, or at a Redis without data, the id is a different one. After an older backup the
+Each process compares the number of the layout with its own. The generation is a random id and a
+rising number that reveal a loss of data. After FLUSHALL, or at a Redis without data, the id is a different one. After an older backup the
 number is smaller than it was. Each process that watches also keeps both in its memory. An
 append-only file loses a second, and a failover a few, so the number is compared with the number of
 half a minute ago.
@@ -48,15 +49,20 @@ class Generation:
         Raises:
             redis.RedisError: Redis is unreachable.
         """
-        data_id, count = self._raise()
+        key = keys.generation()
+        with self._redis.pipeline() as pipe:
+            pipe.hsetnx(key, ID, secrets.token_hex(8))
+            pipe.hincrby(key, COUNT, 1)
+            pipe.hget(key, ID)
+            _, raised, raw = pipe.execute()
+        data_id, count = codec.as_text(raw), int(raised)
         before, remembered = self._id, self._remembered()
         if before == data_id and count > remembered:
             self._note(data_id, count)
             return ""
         if before == data_id:
-            data_id = codec.as_text(
-                self._redis.eval(RENEW, 1, keys.generation(), data_id, secrets.token_hex(8))
-            )
+            another = self._redis.eval(RENEW, 1, key, data_id, secrets.token_hex(8))
+            data_id = codec.as_text(another)
         self._seen.clear()
         self._note(data_id, count)
         if not before:
@@ -71,16 +77,6 @@ class Generation:
         )
         return data_id
 
-    def _raise(self) -> tuple[str, int]:
-        """Raise the data's number in Redis by one; return the data's id and the new number."""
-        key = keys.generation()
-        with self._redis.pipeline() as pipe:
-            pipe.hsetnx(key, ID, secrets.token_hex(8))
-            pipe.hincrby(key, COUNT, 1)
-            pipe.hget(key, ID)
-            _, count, data_id = pipe.execute()
-        return codec.as_text(data_id), int(count)
-
     def _remembered(self) -> int:
         """Return the number of half a minute ago, or 0 at first.
 
@@ -94,3 +90,34 @@ class Generation:
     def _note(self, data_id: str, count: int) -> None:
         self._id = data_id
         self._seen.append((self._clock(), count))
+
+
+LAYOUT = 1
+"""Layout of this version's data. The first start writes the number."""
+
+
+def ensure_layout(redis: Redis) -> str:
+    """Write the number of the layout if there is none; return :func:`layout_problem`."""
+    redis.set(keys.schema(), LAYOUT, nx=True)
+    return layout_problem(redis)
+
+
+def layout_problem(redis: Redis) -> str:
+    """Return why this version cannot use the data, or an empty string.
+
+    Raises:
+        redis.RedisError: Redis is unreachable.
+    """
+    raw = redis.get(keys.schema())
+    text = codec.as_bytes(raw).decode(errors="replace") if raw is not None else str(LAYOUT)
+    if text == str(LAYOUT):
+        return ""
+    if not text.isdecimal():
+        return (
+            f"The key {keys.schema()} in Redis holds {text!r}, which is no layout of this bot's data:"
+            " use another REDIS_PREFIX."
+        )
+    return (
+        f"The data in Redis has layout {text}, and this version reads layout {LAYOUT}:"
+        " start the version that wrote it, or use another REDIS_URL or REDIS_PREFIX."
+    )

@@ -20,21 +20,15 @@ _PREFIX = re.compile(r"[A-Za-z0-9:_-]*")
 
 
 def is_prefix(text: str) -> bool:
-    """Return whether the text is a valid prefix: letters, digits, ``:``, ``-`` and ``_`` only."""
     return _PREFIX.fullmatch(text) is not None
 
 
-def _read_prefix() -> str:
-    """Return the key prefix of this process; empty if it is invalid, and the settings refuse it."""
-    text = os.environ.get(VARIABLE, "").strip()
-    return text if is_prefix(text) else ""
-
-
-PREFIX = _read_prefix()
+PREFIX = os.environ.get(VARIABLE, "").strip()
+if not is_prefix(PREFIX):  # the settings refuse it
+    PREFIX = ""
 
 
 def rq_prefix() -> str:
-    """Return the first part of all Redis keys of RQ, the job queue."""
     return f"{PREFIX}rq"
 
 
@@ -48,6 +42,13 @@ def _named(template: str) -> Callable[..., Key]:
         return Key(PREFIX + template.format(*names))
 
     return key
+
+
+def owner(key: bytes | str, pattern: Key) -> str:
+    """Return the part of a key that a pattern with one ``*`` leaves open."""
+    first, _, last = pattern.partition("*")
+    text = key if isinstance(key, str) else key.decode(errors="replace")
+    return text.removeprefix(first).removesuffix(last)
 
 
 schema = _named("schema")

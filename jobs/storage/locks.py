@@ -88,12 +88,10 @@ class LockName:
 
     @property
     def key(self) -> Key:
-        """Return the lock's key in Redis."""
         return _KEYS[self.kind](self.owner)
 
     @property
     def field(self) -> str:
-        """Return the lock's name in the list of held locks."""
         return f"{self.kind}:{self.owner}"
 
     @classmethod
@@ -118,12 +116,9 @@ class FencedLock(Lock):
     asked_at = 0.0
 
     def do_acquire(self, token: str | bytes) -> bool:
-        """Take the lock if it is free, and return whether it was taken."""
         self.asked_at = seconds_since_boot()
         milliseconds = int((self.timeout or 0) * 1000)
-        answer: object = self.redis.eval(
-            TAKE, 2, self.name, keys.lock_numbers(), token, milliseconds
-        )
+        answer = self.redis.eval(TAKE, 2, self.name, keys.lock_numbers(), token, milliseconds)
         self.number = int(str(answer))
         return self.number > 0
 
@@ -223,7 +218,10 @@ def renewed_lock(
     finally:
         held.stop_renewing()
         if not held.lost:
-            _release(redis, name, lock)
+            # Release the lock; do nothing if it has expired, because another process may have it.
+            redis.hdel(keys.locks_held(), name.field)
+            with suppress(LockError):
+                lock.release()
 
 
 def release_dead(redis: Redis) -> tuple[LockName, ...]:
@@ -252,8 +250,8 @@ def is_dead(token: str) -> bool:
 
 
 def _acquire(redis: Redis, name: LockName, lock: FencedLock, wait_s: float) -> str:
-    """Take the lock; return its token, or an empty string if another process has it."""
-    me = _me()
+    pid = str(os.getpid())
+    me = f"{_place()}/{pid}/{_started(pid)}/{secrets.token_hex(8)}"
     if not lock.acquire(
         blocking=wait_s > 0, blocking_timeout=None if wait_s == math.inf else wait_s, token=me
     ):
@@ -263,13 +261,6 @@ def _acquire(redis: Redis, name: LockName, lock: FencedLock, wait_s: float) -> s
     if not redis.hset(keys.locks_held(), name.field, token):  # the last holder has not released it
         COUNTERS.add(TAKEN_OVER, name.kind)
     return token
-
-
-def _release(redis: Redis, name: LockName, lock: Lock) -> None:
-    """Release the lock; do nothing if it has expired, because another process may have it."""
-    redis.hdel(keys.locks_held(), name.field)
-    with suppress(LockError):
-        lock.release()
 
 
 def _release_of(redis: Redis, field: str, token: str) -> LockName | None:
@@ -284,11 +275,6 @@ def _release_of(redis: Redis, field: str, token: str) -> LockName | None:
         COUNTERS.add(TAKEN_OVER, name.kind)
     redis.hdel(keys.locks_held(), field)
     return name
-
-
-def _me() -> str:
-    pid = str(os.getpid())
-    return f"{_place()}/{pid}/{_started(pid)}/{secrets.token_hex(8)}"
 
 
 @cache

@@ -1,22 +1,87 @@
-"""Vault of secrets in Redis: encrypted using Fernet, with keys outside Redis and an expiry each.
+"""Seals of everything in Redis that counts: MACs of JSON objects, and the vault of secrets.
 
-Keys are ordered newest first. Values are encrypted with the first and decrypted with any of them,
-so keys can be rotated (checklist.toml S3).
-
-Fernet has no associated data. So each value is encrypted together with its name, and a value that
-was copied to another name does not open.
+The keys are derived from ENCRYPTION_KEYS, which are outside Redis. The newest one seals and any of
+them opens, so keys can be rotated. What is sealed counts only in the place for which it was made.
 """
 
 from __future__ import annotations
 
+import hmac
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NewType
 
+import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from redis import Redis
 from redis.client import Pipeline
 
 from jobs.storage import keys
+
+LABEL = b"webex-email-bot: entries in Redis"
+"""Purpose of the derived keys (HKDF's ``info``, RFC 5869), so that no key serves two purposes."""
+_NAME, _LAST = b',"mac":"', b'"}'
+_HEX = 64
+_TAIL = len(_NAME) + _HEX + len(_LAST)
+
+Context = tuple[str, ...]
+
+
+class Authenticator:
+    """Message authentication codes (HMAC-SHA256) of JSON objects.
+
+    A client that can only write to Redis can neither make nor change such an object. The MAC also
+    covers a context, such as the name of the key. It is the last field of the object, so that every
+    reader of JSON can read the object without it.
+    """
+
+    def __init__(self, encryption_keys: Sequence[str] = ()) -> None:
+        self._keys = tuple(map(_derived, encryption_keys)) or (_derived(""),)
+
+    def protect(self, context: Context, body: bytes) -> bytes:
+        """Return the JSON object with its MAC as the last field; an empty object is not allowed."""
+        return body[:-1] + _NAME + _mac(self._keys[0], context, body).encode() + _LAST
+
+    def verify(self, context: Context, line: object) -> bytes | None:
+        """Return the JSON object without its MAC.
+
+        It is None if this bot did not make the object for this context.
+        """
+        if not isinstance(line, bytes) or not (mac := mac_of(line)):
+            return None
+        body = line[:-_TAIL] + b"}"
+        for key in self._keys:
+            if hmac.compare_digest(_mac(key, context, body), mac):
+                return body
+        return None
+
+    def renewed(self, context: Context, line: object) -> bytes | None:
+        """Return the JSON object with a MAC under the first key; unchanged if it has that already.
+
+        It is None if this bot did not make the object for this context, so nothing is signed that
+        does not verify.
+        """
+        body = self.verify(context, line)
+        return None if body is None else self.protect(context, body)
+
+
+def mac_of(line: bytes) -> str:
+    """Return the MAC that the JSON object holds, verified or not; empty if there is none."""
+    if line[-_TAIL : -_TAIL + len(_NAME)] != _NAME or not line.endswith(_LAST):
+        return ""
+    mac = line[-_HEX - len(_LAST) : -len(_LAST)].decode("ascii", "replace")
+    return mac if mac.isascii() else ""
+
+
+def _mac(key: bytes, context: Context, body: bytes) -> str:
+    return hmac.digest(key, msgspec.json.encode(context) + body, "sha256").hex()
+
+
+def _derived(encryption_key: str) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=LABEL).derive(encryption_key.encode())
+
 
 VaultName = NewType("VaultName", str)
 
@@ -44,14 +109,15 @@ class Sealed(StrEnum):
     DOCUMENT = "document"  # URL: a public document of Microsoft's, sealed against changes
 
     def of(self, *owner: str) -> VaultName:
-        """Return the name under which the vault keeps a value of this kind for the owner."""
         return VaultName(":".join((self, *owner)))
 
 
 class Vault:
-    """Encrypted values in Redis, each with a name.
+    """Secrets in Redis, encrypted using Fernet, each with a name and an expiry.
 
     A name says for which purpose a value is kept and to whom it belongs. Names are not secret.
+    Fernet has no associated data. So each value is encrypted together with its name, and a value
+    that was copied to another name does not open.
     """
 
     def __init__(self, redis: Redis, encryption_keys: tuple[str, ...]) -> None:
@@ -85,19 +151,18 @@ class Vault:
         """Give the value another name and keep its expiry; do nothing if there is no such value."""
 
         def move(pipe: Pipeline) -> None:
-            value, left_ms = (
-                self._open(name, pipe.get(keys.sealed(name))),
-                self._left_ms(pipe, name),
-            )
+            value = self._open(name, pipe.get(keys.sealed(name)))
+            left_ms = int(pipe.pttl(keys.sealed(name)))
             pipe.multi()
             if value is not None:
-                pipe.set(keys.sealed(to), self._sealed(to, value), px=left_ms)
+                pipe.set(
+                    keys.sealed(to), self._sealed(to, value), px=left_ms if left_ms > 0 else None
+                )
                 pipe.delete(keys.sealed(name))
 
         self._redis.transaction(move, keys.sealed(name))
 
     def drop(self, name: VaultName) -> None:
-        """Delete the value with this name."""
         self._redis.delete(keys.sealed(name))
 
     def holds(self, name: VaultName) -> bool:
@@ -116,10 +181,6 @@ class Vault:
         except InvalidToken:
             return self._fernet.rotate(sealed)
         return sealed
-
-    def _left_ms(self, pipe: Pipeline, name: VaultName) -> int | None:
-        left = int(pipe.pttl(keys.sealed(name)))
-        return left if left > 0 else None
 
     def _sealed(self, name: VaultName, value: str) -> bytes:
         return self._fernet.encrypt((_bound(name) + value).encode())

@@ -10,7 +10,7 @@ from jobs.model import Finding, State
 from jobs.runs.run import Run, RunGoneError
 from jobs.runs.run_store import RunStore
 from jobs.watch.model import Incident, Sight
-from jobs.watch.watching import Watching
+from jobs.watch.store import Watching
 
 
 def assessment(store: RunStore, mailbox: str) -> Assessment:

@@ -1,22 +1,25 @@
 """History of a channel's looks and mails: by hour for a week, by day for 90 days.
 
 Each day is one field of a hash, so a channel's history is bounded. Days and hours are those of UTC.
-Nothing here grants anything, so the values have no MAC.
+Nothing here grants anything, so the values have no MAC. The figures of a time are pure functions
+of the history and the incidents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from functools import reduce
 
 import msgspec
 from redis import Redis
 from redis.client import Pipeline
 
 from jobs.storage import codec, keys
-from jobs.watch import records
-from jobs.watch.model import Eye, LookOutcome, Sight
+from jobs.watch.model import Eye, Incident, LookOutcome, Sight
 
 HOURS_KEPT = timedelta(days=7)
 """Age of a day at which its hours are added up."""
@@ -67,7 +70,11 @@ def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day,
     known = {codec.as_bytes(name).decode(): _decoded(value) for name, value in raw.items()}
     last = at.astimezone(UTC).date()
     wanted = [last - timedelta(days=back) for back in range(most - 1, -1, -1)]
-    return tuple(_day(each, known.get(each.isoformat(), {})) for each in wanted)
+    return tuple(
+        Day(each, _sum(hours), {hour: one for hour, one in sorted(hours.items()) if hour >= 0})
+        for each in wanted
+        for hours in (known.get(each.isoformat(), {}),)
+    )
 
 
 def add(
@@ -87,23 +94,16 @@ def add(
         return changed[name]
 
     today = of_day(moment.date().isoformat())
-    today[moment.hour] = today.get(moment.hour, EMPTY).plus(
-        Tally(**{str(outcome.sight): 1}, calls=outcome.calls, partly=_is_partly(outcome))
-    )
+    partly = outcome.sight in {Sight.HEALTHY, Sight.BROKEN} and Eye.APP not in outcome.eyes
+    look = Tally(**{str(outcome.sight): 1}, calls=outcome.calls, partly=partly)
+    today[moment.hour] = today.get(moment.hour, EMPTY).plus(look)
     for hour, mails in outcome.mails.items():
         then = datetime.fromisoformat(hour).astimezone(UTC)
         if timedelta(0) <= moment - then < HOURS_KEPT:
-            _raise_mails(of_day(then.date().isoformat()), then.hour, mails)
+            day = of_day(then.date().isoformat())
+            known = day.get(then.hour, EMPTY)
+            day[then.hour] = replace(known, mails=max(known.mails, mails))
     return [(name, _encoded(hours)) for name, hours in changed.items()]
-
-
-def _is_partly(outcome: LookOutcome) -> bool:
-    return outcome.sight in {Sight.HEALTHY, Sight.BROKEN} and Eye.APP not in outcome.eyes
-
-
-def _raise_mails(hours: dict[int, Tally], hour: int, mails: int) -> None:
-    known = hours.get(hour, EMPTY)
-    hours[hour] = replace(known, mails=max(known.mails, mails))
 
 
 def write(pipe: Pipeline, mailbox: str, changed: Iterable[tuple[str, bytes]]) -> None:
@@ -120,43 +120,31 @@ def fold(redis: Redis, mailbox: str, at: datetime) -> int:
     """
     key, today = keys.watch_history(mailbox), at.astimezone(UTC).date()
     changed = 0
-    for name, value in redis.hgetall(key).items():
-        changed += _fold_day(redis, key, codec.as_bytes(name).decode(), value, today)
+    for raw, value in redis.hgetall(key).items():
+        name, hours = codec.as_text(raw), _decoded(value)
+        age = today - date.fromisoformat(name)
+        if age >= KEPT:
+            changed += int(redis.hdel(key, name))
+        elif age >= HOURS_KEPT and set(hours) != {_WHOLE}:
+            redis.hset(key, name, _encoded({_WHOLE: _sum(hours)}))
+            changed += 1
     return changed
-
-
-def _fold_day(redis: Redis, key: str, name: str, value: object, today: date) -> int:
-    """Drop a day that is too old, or add up the hours of an old day.
-
-    Return 1 if that changed the day, else 0.
-    """
-    age, hours = today - date.fromisoformat(name), _decoded(value)
-    if age >= KEPT:
-        return int(redis.hdel(key, name))
-    if age >= HOURS_KEPT and set(hours) != {_WHOLE}:
-        redis.hset(key, name, _encoded({_WHOLE: _sum(hours)}))
-        return 1
-    return 0
 
 
 _WHOLE = -1
 """Number in place of an hour that stands for the whole day, after its hours were added up."""
 
 
-def _day(day: date, hours: Mapping[int, Tally]) -> Day:
-    return Day(day, _sum(hours), {hour: one for hour, one in sorted(hours.items()) if hour >= 0})
-
-
 def _sum(hours: Mapping[int, Tally]) -> Tally:
-    total = EMPTY
-    for one in hours.values():
-        total = total.plus(one)
-    return total
+    return reduce(Tally.plus, hours.values(), EMPTY)
 
 
 def _decoded(raw: object) -> dict[int, Tally]:
     """Return the hours that a history field holds; none if it is missing or not readable."""
-    rows = records.decoded(raw, dict[int, list[int]]) or {}
+    try:
+        rows = codec.load(raw, dict[int, list[int]]) if isinstance(raw, bytes) else {}
+    except msgspec.MsgspecError:
+        rows = {}
     return {hour: Tally(*numbers[: len(_NAMES)]) for hour, numbers in rows.items()}
 
 
@@ -170,3 +158,178 @@ def _numbers(tally: Tally) -> list[int]:
     while len(numbers) > 1 and numbers[-1] == 0:
         numbers.pop()
     return numbers
+
+
+DAY = timedelta(days=1)
+
+
+class DayState(StrEnum):
+    """State of a channel on one day, which is the worst state that was seen on it.
+
+    WELL: looked at, and no break. BROKEN: an incident went on. BLIND: the watch could not look for
+    a part of the day, or no look measured whether mail flows. NONE: nobody looked.
+    """
+
+    WELL = "well"
+    BROKEN = "broken"
+    BLIND = "blind"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class DayFigures:
+    date: date
+    state: DayState
+    broken: timedelta
+    mails: int
+    looks: int
+    measured: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Figures of a channel over a span of time.
+
+    ``watched`` is the length of the measured days, up to the end of the span. ``broken`` is how
+    long of it an incident went on. ``incidents`` are the breaks that touch the span, oldest first.
+    ``blind`` is how often the watch could not look. ``late`` and ``bounced`` are the mails that met
+    a break. ``to_notice`` is the median time from the beginning of a break to the confirmed look,
+    and ``to_fix`` the median time from there to its end. Each is None without a break whose
+    beginning, or end, is known.
+    """
+
+    since: datetime
+    until: datetime
+    days: tuple[DayFigures, ...]
+    watched: timedelta
+    broken: timedelta
+    incidents: tuple[Incident, ...]
+    blind: int
+    mails: int
+    late: int
+    bounced: int
+    to_notice: timedelta | None
+    to_fix: timedelta | None
+
+    @property
+    def availability(self) -> float | None:
+        """Return the share of the watched time without a break (0 to 1); None if not measured."""
+        return 1 - self.broken / self.watched if self.watched else None
+
+    @property
+    def first_day(self) -> date | None:
+        return next((each.date for each in self.days if each.looks), None)
+
+    @property
+    def is_blind_now(self) -> bool:
+        """Return whether the newest looks did not measure whether mail flows."""
+        return not next((each.measured for each in reversed(self.days) if each.looks), True)
+
+
+def figures(
+    days: Sequence[Day],
+    incidents: Iterable[Incident],
+    since: datetime,
+    until: datetime,
+    at: datetime,
+) -> Figures:
+    """Return the channel's figures from ``since`` to ``until``, or to ``at`` if that is earlier."""
+    end = min(until, at)
+    found = (each for each in incidents if each.since < end and (each.ended or at) > since)
+    touching = sorted(found, key=lambda each: each.since)
+    breaks, blind = _of_sight(Sight.BROKEN, touching), _of_sight(Sight.CANNOT_LOOK, touching)
+    counted = tuple(
+        _of_day(each, breaks, blind, since, end)
+        for each in days
+        if midnight(each.date) < end and midnight(each.date) + DAY > since
+    )
+    seen = [each for each in counted if each.measured]
+    return Figures(
+        since=since,
+        until=end,
+        days=counted,
+        watched=_total(
+            min(midnight(each.date) + DAY, end) - max(midnight(each.date), since) for each in seen
+        ),
+        broken=_total(each.broken for each in seen),
+        incidents=breaks,
+        blind=len(blind),
+        mails=sum(each.mails for each in counted),
+        late=sum(each.damage.late for each in breaks),
+        bounced=sum(each.damage.bounced for each in breaks),
+        to_notice=_median([known for each in breaks if (known := each.time_to_notice) is not None]),
+        to_fix=_median([known for each in breaks if (known := time_to_fix(each)) is not None]),
+    )
+
+
+def _of_sight(sight: Sight, incidents: Iterable[Incident]) -> tuple[Incident, ...]:
+    return tuple(each for each in incidents if each.sight is sight)
+
+
+def _total(times: Iterable[timedelta]) -> timedelta:
+    return sum(times, timedelta(0))
+
+
+def time_to_fix(incident: Incident) -> timedelta | None:
+    """Return the time from the look that confirmed the incident to the end of the incident.
+
+    It is None while the incident goes on, and if only the watch of its channel has ended.
+    """
+    if incident.ended is None or incident.is_unwatched:
+        return None
+    return max(incident.ended - incident.confirmed, timedelta(0))
+
+
+def last_days(at: datetime, count: int) -> tuple[datetime, datetime]:
+    end = midnight(at.astimezone(UTC).date()) + DAY
+    return end - count * DAY, end
+
+
+def month(year: int, number: int) -> tuple[datetime, datetime]:
+    """Return the beginning and the end of a month, in UTC.
+
+    Raises:
+        ValueError: There is no such month.
+    """
+    first = date(year, number, 1)
+    following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return midnight(first), midnight(following)
+
+
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, time(0), UTC)
+
+
+def _of_day(
+    day: Day,
+    breaks: Iterable[Incident],
+    blind: Iterable[Incident],
+    since: datetime,
+    end: datetime,
+) -> DayFigures:
+    first, last = max(midnight(day.date), since), min(midnight(day.date) + DAY, end)
+    broken = _total(_overlap(each, first, last) for each in breaks)
+    unseen = any(_overlap(each, first, last) for each in blind)
+    total = day.total
+    measured = total.healthy + total.broken > total.partly
+    if not total.looks:
+        state = DayState.NONE
+    elif broken:
+        state = DayState.BROKEN
+    else:
+        state = DayState.BLIND if unseen or not measured else DayState.WELL
+    return DayFigures(
+        day.date, state, min(broken, last - first), total.mails, total.looks, measured
+    )
+
+
+def _overlap(incident: Incident, first: datetime, last: datetime) -> timedelta:
+    """Return how long the incident went on between the two moments."""
+    end = last if incident.ended is None else min(incident.ended, last)
+    return max(end - max(incident.since, first), timedelta(0))
+
+
+def _median(spans: Sequence[timedelta]) -> timedelta | None:
+    if not spans:
+        return None
+    return timedelta(seconds=statistics.median(each.total_seconds() for each in spans))

@@ -4,6 +4,10 @@ The look is the check of many channels (:mod:`jobs.checks.bulk`) without a run. 
 that everybody can see, the bot's own login as the mailbox, the read access that the tenant has
 granted, and the services that the settings name. An administrator's sign-in is never used. The
 channels share the reads of their tenant, and the same limits keep the pace.
+
+Each test mail of the watch becomes a task that an agent gets. So none is sent if a customer's mail
+has gone the whole way in the time that a setting names, if nothing could follow it, or if the
+channel is known to be broken anyway.
 """
 
 from __future__ import annotations
@@ -11,33 +15,37 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
+from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.access import app_access
 from jobs.access.app_access import TenantReader
+from jobs.causes.cause import Cause
+from jobs.channel.mailbox import own_addresses
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer
 from jobs.checks.check import brief_for, steps_of
 from jobs.clock import now, parse
 from jobs.clouds.calls import CallCount, count_calls
+from jobs.clouds.errors import CloudError
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.inspector import wrote_within
+from jobs.mail import watch_mail
 from jobs.mail.message_trace import Trace, TraceRow
+from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.mail.watch_mail import note_arrival, without_watch_mails
-from jobs.model import RunKind
-from jobs.runs.origin import Origin
-from jobs.runs.reference import new_reference
-from jobs.runs.run import AttemptOverError, Run, opening
+from jobs.model import RunKind, State
+from jobs.runs.run import AttemptOverError, Origin, new_reference, opening
 from jobs.runtime import NoListener, Runtime
-from jobs.watch.model import ChannelState, LookOutcome, Sight, WatchedChannel
+from jobs.settings import Settings
+from jobs.watch.model import TEST_MAIL_STEP, ChannelState, Eye, LookOutcome, Sight, WatchedChannel
 from jobs.watch.outcome import Extras, outcome_of
-from jobs.watch.test_mail import MailPlan, is_needed, send
 
 UNDER_WORK = "run_under_way"
 """Reason for an unsure look while a run of the bot changes the channel."""
@@ -121,21 +129,19 @@ class CloudLook:
         self, context: StepContext, watched: WatchedChannel, outcome: LookOutcome
     ) -> None:
         """Send a due test mail, unless a run goes on, which has mails of its own."""
-        if self.mails is None or not self._wants_test_mail(self.mails.every, context, outcome):
+        mails = self.mails
+        if mails is None or not mails.every or not self.holds():
+            return
+        if not needs_mail(context, outcome, mails.every, now()):
             return
         if await asyncio.to_thread(self.runtime.channels.running, watched.mailbox):
             return
         try:
-            await send(context, watched, self.mails)
+            await send_watch_mail(context, watched, mails)
         except (AttemptOverError, RedisError):
             raise
         except Exception:
             log.exception("test mail failed", mailbox=watched.mailbox, reference=new_reference())
-
-    def _wants_test_mail(
-        self, every: timedelta, context: StepContext, outcome: LookOutcome
-    ) -> bool:
-        return bool(every) and self.holds() and is_needed(context, outcome, every, now())
 
     async def _looked(
         self, seen: TenantReader, watched: WatchedChannel, count: CallCount
@@ -162,13 +168,11 @@ class CloudLook:
         if arrived := parse(draft.run.fact("watch_mail_arrived")):
             note_arrival(self.runtime.store.redis, watched.mailbox, arrived)
         outcome = outcome_of(draft.run, state.eyes, extras)
-        if outcome.sight is Sight.BROKEN and self._under_work(watched.mailbox):
+        broken, running = outcome.sight is Sight.BROKEN, self.runtime.channels.running
+        run_id = running(watched.mailbox) if broken else ""
+        if run_id and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR):
             return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes, calls=outcome.calls)
         return replace(outcome, check=_check_to_show(outcome, state.last, draft))
-
-    def _under_work(self, mailbox: str) -> bool:
-        run_id = self.runtime.channels.running(mailbox)
-        return bool(run_id) and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR)
 
 
 def _check_to_show(outcome: LookOutcome, last: LookOutcome | None, draft: CheckBuffer) -> str:
@@ -198,7 +202,9 @@ class CountingTrace:
         """Find mails as :meth:`jobs.mail.message_trace.Trace.find` does, and count them."""
         rows = await self._trace.find(since, recipient=recipient, sender=sender, subject=subject)
         if recipient.lower() == self._mailbox and not sender and not subject:
-            found = _by_hour(without_watch_mails(rows))
+            customers = (each.received for each in without_watch_mails(rows))
+            hours = (each.replace(minute=0, second=0, microsecond=0) for each in customers)
+            found = Counter(each.isoformat() for each in hours)
             self.hours |= {hour: max(found[hour], self.hours.get(hour, 0)) for hour in found}
         return rows
 
@@ -206,17 +212,98 @@ class CountingTrace:
         return await self._trace.details(row)
 
 
-def _by_hour(rows: Iterable[TraceRow]) -> Counter[str]:
-    hours = (row.received.replace(minute=0, second=0, microsecond=0) for row in rows)
-    return Counter(each.isoformat() for each in hours)
-
-
 def ended_by(runtime: Runtime, mailbox: str, since: datetime) -> str:
     """Return the newest setup or fix that changed the channel and ended since, or ''."""
-    runs = runtime.store.runs_of_mailbox(mailbox)
-    return next((run.id for run in reversed(runs) if _repaired(run, since)), "")
+    runs, kinds = runtime.store.runs_of_mailbox(mailbox), {RunKind.SETUP, RunKind.FIX}
+    changed = (run for run in reversed(runs) if run.kind in kinds and run.changed)
+    return next((run.id for run in changed if (run.ended_at or since) > since), "")
 
 
-def _repaired(run: Run, since: datetime) -> bool:
-    kinds = {RunKind.SETUP, RunKind.FIX}
-    return run.kind in kinds and bool(run.changed) and (run.ended_at or since) > since
+@dataclass(frozen=True, slots=True)
+class MailText:
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailPlan:
+    """How often a test mail is sent, at least an hour or zero for never, and its words."""
+
+    every: timedelta
+    text_for: Callable[[WatchedChannel], MailText]
+
+
+def needs_mail(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: datetime) -> bool:
+    """Return whether a mail would show what the look leaves open: the whole way."""
+    sender = ctx.settings.probe_from.lower()
+    has_sender = ctx.settings.sends_probe and sender not in own_addresses(ctx)
+    only_suspect = outcome.sight is Sight.BROKEN and outcome.step == TEST_MAIL_STEP
+    is_open = outcome.sight is Sight.HEALTHY or only_suspect
+    may = has_sender and is_open and _can_be_followed(ctx, outcome)
+    return may and not _is_proven(ctx, at - every)
+
+
+def _can_be_followed(ctx: StepContext, outcome: LookOutcome) -> bool:
+    """Return whether the trace or the tasks can be read, so that the bot can follow the mail."""
+    tasks = ctx.run.findings.get("agent_tasks")
+    reads_tasks = tasks is not None and tasks.state in {State.OK, State.SKIPPED}
+    has_tasks = bool(ctx.settings.contact_center_url) and reads_tasks
+    return Eye.APP in outcome.eyes or has_tasks
+
+
+def _is_proven(ctx: StepContext, since: datetime) -> bool:
+    """Return whether a mail has gone the whole way since ``since``, as far as can be seen.
+
+    A task of the mailbox shows all of the way. Without access to the tasks a copy shows most of it.
+    """
+    if _succeeded(ctx, "agent_tasks", since):
+        return True
+    becomes_a_task = ctx.run.state_of("mail_to_task") is State.OK
+    whole = becomes_a_task or not ctx.settings.contact_center_url
+    return whole and _succeeded(ctx, "copies", since)
+
+
+def _succeeded(ctx: StepContext, step: str, since: datetime) -> bool:
+    """Return whether the step is in order because of something that happened after ``since``."""
+    if ctx.run.state_of(step) is not State.OK:
+        return False
+    at = ctx.run.findings[step].signals.at
+    return at is not None and at > since
+
+
+async def send_watch_mail(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bool:
+    """Send the channel a test mail, unless one was sent in the plan's time.
+
+    Return whether the mail server took the mail. The result of the sending is kept. A server that
+    refuses or puts off a mail is asked again only when the next mail is due, and says nothing about
+    the channel.
+    """
+    redis, mailbox = ctx.store.redis, watched.mailbox
+    if not await asyncio.to_thread(watch_mail.claim, redis, mailbox, mails.every):
+        return False
+    return not (await deliver(ctx.settings, redis, mailbox, mails.text_for(watched))).refused
+
+
+async def deliver(
+    settings: Settings, redis: Redis, mailbox: str, text: MailText
+) -> watch_mail.WatchMail:
+    """Send a test mail and keep the result; ``refused`` names the cause if no server took it."""
+    mail, sender = watch_mail.new_mail(now()), settings.probe_from
+    await asyncio.to_thread(watch_mail.save, redis, mailbox, mail)
+    outgoing = OutgoingMail(
+        sender,
+        mailbox,
+        f"{mail.subject} {text.subject}",
+        text.body,
+        mail.message_id(sender),
+        ((watch_mail.HEADER, mail.id), watch_mail.NO_REPLY),
+    )
+    try:
+        await send_test_mail(settings.probe_smtp_url, outgoing)
+    except CloudError as error:
+        log.warning("test mail not sent", mailbox=mailbox, cause=error.cause)
+        result = watch_mail.with_result(mail, refused=error.cause or Cause.SMTP_REFUSED)
+    else:
+        result = watch_mail.with_result(mail, sent=now())
+    await asyncio.to_thread(watch_mail.save, redis, mailbox, result)
+    return result

@@ -74,10 +74,8 @@ def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) 
         return _broken(run, verdict, known)
     if unknown := _mostly_unknown(found):
         return replace(known, sight=Sight.UNSURE, cause=unknown)
-    for eye in had:
-        if eye not in eyes:
-            return _without(eye, verdict.weighed, known)
-    return known
+    lost = next((eye for eye in had if eye not in eyes), None)
+    return known if lost is None else _without(lost, verdict.weighed, known)
 
 
 def _unseen(weighed: Mapping[str, Finding]) -> tuple[str, ...]:

@@ -192,13 +192,9 @@ def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: 
             return Effect(after, (_changed(present.watched, incident, outcome, at),))
         ended = (with_news(replace(incident, ended=at), NewsKind.SEES_AGAIN, at),)
     elif incident is not None and _continues(incident, outcome, at):
-        again = replace(
-            _with_outcome(incident, outcome),
-            ended=None,
-            fixed_by="",
-            flaps=incident.flaps + 1,
-            shared=_shared_name(present.watched, outcome.cause),
-        )
+        shared, flaps = _shared_name(present.watched, outcome.cause), incident.flaps + 1
+        again = replace(_with_outcome(incident, outcome), shared=shared, flaps=flaps)
+        again = replace(again, ended=None, fixed_by="")
         return Effect(after, (with_news(again, NewsKind.FLAPS, at),))
     opened = _opened(present, state, outcome, at)
     return Effect(replace(after, incident=opened.id), (*ended, opened))
@@ -236,11 +232,8 @@ def _changed(
         blind = replace(incident, blind_since=at)
         return with_news(blind, NewsKind.BLIND, at, cause=outcome.cause)
     sees_again = incident.blind_since is not None and incident.cause == outcome.cause
-    known = replace(
-        _with_outcome(incident, outcome),
-        blind_since=None,
-        shared=_shared_name(watched, outcome.cause),
-    )
+    shared = _shared_name(watched, outcome.cause)
+    known = replace(_with_outcome(incident, outcome), blind_since=None, shared=shared)
     return with_news(known, NewsKind.SEES_AGAIN if sees_again else NewsKind.WORSE, at)
 
 

@@ -47,6 +47,7 @@ class SettingsPort(Protocol):
     smtp_port: int
     probe_smtp_port: int
     limits: int
+    scopeless_refresh: int
     bot_client_id: str
     bot_client_secret: str
     contact_center_org: str

@@ -104,8 +104,9 @@ def test_a_switch_that_loses_the_last_events(
     assert kept < before <= after
     assert walk.writes().count("graph.add_password") == 1
     assert walk.mailbox in words(walk.type("/status"))
-    said = words(walk.type(f"/cancel {walk.mailbox}"))
-    assert "App registration, Enterprise application, Client secret" in said
+    walk.type(f"/cancel {walk.mailbox}")
+    card = walk.card("the canceled run", "undo")
+    assert "App registration, Enterprise application, Client secret" in words(card)
 
 
 def histories(servers: list[Server], mailbox: str) -> list[set[tuple[str, str]]]:

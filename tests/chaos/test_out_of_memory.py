@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from jobs.runs.deaths import MOST
+from jobs.advance import MOST_DEATHS
 from practice.client import People
 from practice.conversation import Walk, words
 from practice.processes import at_work, session
@@ -121,7 +121,7 @@ def test_a_run_that_takes_all_memory_is_given_up(
         assert "What the bot can do" in words(walk.type("/help"))
         until(lambda: is_given_up(stack, redis, run_id), "the end of the run")
         ended = walk.saying("REF-", 60)
-        assert len(killed) >= MOST
+        assert len(killed) >= MOST_DEATHS
     people.control("DELETE", "faults")
     assert "give the worker more memory" in log_of(stack)
     assert redis.zscore("runs:open", run_id) is None, words(ended)

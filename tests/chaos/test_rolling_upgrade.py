@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.runs import schema
+from jobs.storage import generation
 from practice.chaos import judge
 from practice.chaos.lane import QUICK, PatientWalk
 from practice.client import People
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(
     not has_networks(), reason="networks of one's own need root or user namespaces, and Python 3.12"
 )
 PRODUCT = ("bot", "jobs", "adaptive_cards")
-SCHEMA = "jobs/runs/schema.py"
+SCHEMA = "jobs/storage/generation.py"
 APPS = {"prefix": "/graph/v1.0/applications", "times": 1, "delay_s": 2.0}
 
 
@@ -67,7 +67,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(
             "this clone has no earlier version of the product: get it by `git fetch --unshallow`"
         )
-    if layout(commit) != schema.LAYOUT:
+    if layout(commit) != generation.LAYOUT:
         pytest.skip("the data of the version before this one has another layout")
     return checkout(commit, tmp_path_factory.mktemp("earlier"))
 

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from jobs.runs import schema
-from jobs.storage import keys
+from jobs.storage import generation, keys
 from practice.chaos import judge
 from practice.chaos.killer import LONGER_THAN_LEASE_S
 from practice.chaos.lane import QUICK, PatientWalk
@@ -178,7 +177,7 @@ def test_the_data_gets_a_newer_layout_under_running_hosts(
     command is answered meanwhile. Once the data has their layout again, they work.
     """
     with stack.redis() as redis:
-        redis.set(keys.schema(), schema.LAYOUT + 1)
+        redis.set(keys.schema(), generation.LAYOUT + 1)
         request.addfinalizer(lambda: restore(stack))
         began = time.monotonic()
         codes = [stack.ended(name) for name in WORKERS]
@@ -186,7 +185,7 @@ def test_the_data_gets_a_newer_layout_under_running_hosts(
         for name in WEBS:
             until(refuses(stack, name), f"{name} to refuse")
         said = people.say(walk.requester, "/help", walk.room)["id"]
-        sentence = f"The data in Redis has layout {schema.LAYOUT + 1}"
+        sentence = f"The data in Redis has layout {generation.LAYOUT + 1}"
         logs = {name: stack.processes[name].tail(200) for name in (*WEBS, *WORKERS)}
         assert (codes, [name for name, log in logs.items() if sentence not in log]) == ([2] * 3, [])
         assert answers(people, [said]) == Counter()
@@ -212,7 +211,7 @@ def test_the_host_that_works_on_a_run_is_killed(stack: Hosts, people: People, wa
 def restore(stack: Hosts) -> None:
     """Give the data in Redis its layout number back."""
     with stack.redis() as redis:
-        redis.set(keys.schema(), schema.LAYOUT)
+        redis.set(keys.schema(), generation.LAYOUT)
 
 
 def refuses(stack: Hosts, name: str) -> Callable[[], bool]:

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from bench.crowd import fill
-from jobs.watch.watch_store import LEASE_S
+from jobs.watch.store import LEASE_S
 from practice.actors import REQUESTER
 from practice.client import People
 from practice.conversation import fresh, words

@@ -11,7 +11,7 @@ from redis import Redis
 from jobs.channel import discovery
 from jobs.engine.context import StepContext
 from jobs.model import Channel, RunKind
-from jobs.runs.origin import Brief
+from jobs.runs.run import Brief
 from practice.faults import FaultContext, hand_made
 from practice.hooks import Faults
 from practice.microsoft import ids, seed

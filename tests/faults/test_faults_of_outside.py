@@ -25,8 +25,7 @@ from jobs.probes.agents import ContactQueue, QueueAgents, WaitingTasks
 from jobs.probes.connect_changes import ConnectChanges
 from jobs.probes.contact_center import AgentTasks, EmailEntryPoint
 from jobs.probes.service_health import WebexStatus
-from jobs.runs.origin import Origin
-from jobs.runs.run import Run
+from jobs.runs.run import Origin, Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings

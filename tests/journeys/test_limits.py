@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from jobs.runs.audit_chain import read
+from jobs.runs.audit import read
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
 from practice.client import People, from_bot

@@ -61,7 +61,7 @@ def test_an_onmicrosoft_address_is_told_before_the_approval(people: People, new_
     assert "approve" in does(plan)
     assert "Sends as service@contoso.onmicrosoft.com" in words(plan)
     assert "100 external recipients" in words(plan)
-    assert "High Volume Email" in words(plan)
+    assert "This mail flow does not need it" in words(plan)
 
 
 def _a_fix_shows_every_change_that_it_makes(people: People, walk: Any) -> None:

@@ -32,7 +32,7 @@ FOR_THE_DELEGATE = (
     f"Sign-in is blocked for {SHARED}. That is usual for a shared mailbox",
     f"granted to {AGENT}",
     f"on for {AGENT}",
-    f"SMTP.Send for {AGENT} only, and for no other user",
+    f"SMTP.Send is granted for {AGENT} only, and for no other user",
 )
 """Sentences of the setup's plan about a shared mailbox. Only the delegate gets any permission."""
 NOTHING = {"send_as": [], AGENT: None, SHARED: None}
@@ -138,6 +138,6 @@ def test_who_signs_in_is_asked_for(people: People, new_walk: Any) -> None:
     card = walk.card("the question for the delegate", "delegate")
     people.press(walk.requester, card, "delegate", {"delegate": AGENT})
     plan = walk.card("a plan card", "approve")
-    assert f"SMTP.Send for {AGENT} only, and nothing for all users" in words(plan)
+    assert f"SMTP.Send is granted for {AGENT} only, and for no other user" in words(plan)
     assert f"granted to {AGENT}" not in words(plan)
     assert "settings are already right" in words(plan)

@@ -95,7 +95,7 @@ def test_a_fix_without_an_address_asks_which(connected: Walk) -> None:
     assert "Fix support@contoso.com" in words(card)
     begun = connected.press(card, "typed", data=CHECK | {"command": "fix"})
     assert MAILBOX in words(begun)
-    assert "is canceled" in words(connected.type(f"/cancel {MAILBOX}"))
+    assert "was canceled" in words(connected.type(f"/cancel {MAILBOX}"))
 
 
 def test_a_choice_of_runs_ends_with_them(people: People, connected: Walk) -> None:

@@ -16,7 +16,7 @@ from bot.queue import SafeJob, connect, make_queue
 from bot.processes import worker
 from jobs.clock import now
 from jobs.model import Channel, Person
-from jobs.runs.origin import Origin
+from jobs.runs.run import Origin
 from jobs.runs.run_store import RunStore
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 url = sys.argv[1]

@@ -14,8 +14,8 @@ from cryptography.fernet import Fernet
 from redis import Redis
 
 from bot.processes import redis_server
-from jobs.runs import schema
 from jobs.runs.audit import Trail
+from jobs.storage import generation
 from tests.fixtures.queue_state import alive
 from tests.fixtures.waiting import LIMIT_S
 from tests.processes.conftest import Here
@@ -346,7 +346,7 @@ def test_the_doctor_says_that_the_data_is_newer(here: Here, env: dict[str, str],
 
 
 REFUSED = (
-    f"The data in Redis has layout 99, and this version reads layout {schema.LAYOUT}: "
+    f"The data in Redis has layout 99, and this version reads layout {generation.LAYOUT}: "
     "start the version that wrote it,"
     " or use another REDIS_URL or REDIS_PREFIX."
 )

@@ -16,11 +16,11 @@ from jobs.storage.connection import (
     DemotedError,
     ForeignRedisError,
     embedded_port,
+    embedded_url,
     is_demoted,
     keeps_data_in,
     open_redis,
 )
-from jobs.storage.redis_url import embedded_url
 from practice.tls import Tls
 from tests.fixtures import redis_servers
 from tests.fixtures.redis_servers import Server, Switch

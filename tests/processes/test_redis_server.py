@@ -14,8 +14,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bot.processes import redis_server
-from jobs.storage.connection import embedded_port, open_redis
-from jobs.storage.redis_url import embedded_url
+from jobs.storage.connection import embedded_port, embedded_url, open_redis
 from tests.fixtures.redis_servers import Server
 from tests.fixtures.waiting import LIMIT_S, until
 

@@ -21,7 +21,7 @@ from redis.sentinel import MasterNotFoundError
 from bot.processes import redis_server
 from bot.processes.worker import wait_for_redis
 from bot.queue import NO_CLUSTER, cause, refusal
-from jobs.runs import schema
+from jobs.storage import generation
 from practice import ports
 from tests.fixtures import redis_servers
 from tests.fixtures.client_certificate import make_pem
@@ -134,7 +134,7 @@ def test_a_redis_that_is_only_starting_is_waited_for(free_port: int, tmp_path: P
         until(lambda: connects(free_port))
         said, _ = waiting.communicate("go\n", LIMIT_S)
         redis_server.stop(second)
-    assert (waiting.returncode, said.splitlines()[-1]) == (0, f"{schema.LAYOUT}")
+    assert (waiting.returncode, said.splitlines()[-1]) == (0, f"{generation.LAYOUT}")
     assert "is loading the dataset in memory" in said
 
 

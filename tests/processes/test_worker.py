@@ -20,8 +20,7 @@ from bot.queue import CARDS, NAME, RUNS, WATCH, make_queue
 from bot.queue.events import EventQueue, WebhookEvent
 from bot.settings import BotSettings
 from jobs.clock import now
-from jobs.runs import schema
-from jobs.storage import keys
+from jobs.storage import generation, keys
 from tests.fixtures.waiting import LIMIT_S, until
 
 MICROSOFT = {
@@ -72,7 +71,7 @@ def test_a_worker_leaves_data_of_a_newer_layout(
     An event of that time is left for the newer version's workers.
     """
     until(lambda: len(Worker.all(connection=redis)) == len(FEW))
-    redis.set(keys.schema(), schema.LAYOUT + 1)
+    redis.set(keys.schema(), generation.LAYOUT + 1)
     EventQueue(redis).add(WebhookEvent("messages", "newer", "ann", "room", a_while_ago()))
     assert worker.wait(LIMIT_S) == 2
     assert ("GET", "/messages/newer", None) not in webex_script.asked

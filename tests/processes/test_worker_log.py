@@ -16,7 +16,7 @@ import pytest
 from redis import Redis
 from rq import Worker
 
-from bot.processes.worker import WORKERS
+from bot.processes.worker import FEW
 from bot.queue.events import EventQueue, WebhookEvent
 from bot.settings import BotSettings
 from jobs.storage import keys
@@ -45,7 +45,7 @@ def lines(
     env = ENV | {"WEBEX_API_URL": settings.webex_api_url, "REDIS_URL": settings.redis_url}
     with log.open("wb") as file:
         worker = subprocess.Popen([sys.executable, "-m", "bot", "worker"], env=env, stderr=file)
-    until(lambda: len(Worker.all(connection=redis)) == len(WORKERS), "the worker")
+    until(lambda: len(Worker.all(connection=redis)) == len(FEW), "the worker")
     until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
     yield lambda: [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     worker.terminate()

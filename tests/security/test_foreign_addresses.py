@@ -18,7 +18,7 @@ from jobs.model import Channel
 from jobs.runs.audit import read
 from jobs.runs.channel_index import ChannelIndex, Record
 from jobs.storage import codec, keys
-from jobs.storage.mac import Authenticator
+from jobs.storage.vault import Authenticator
 from practice.client import People, actions, does
 from practice.conversation import Walk, words
 from practice.stack import Stack

@@ -14,8 +14,8 @@ from redis import Redis
 
 from jobs.clock import now
 from jobs.model import Channel
-from jobs.runs.audit_entries import About
 from jobs.runs.channel_index import Record
+from jobs.runs.event_log import About
 from jobs.runs.run import Event, Kind
 from jobs.storage import codec, keys
 from practice.client import does

@@ -41,8 +41,7 @@ from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.identity import read_consent_answer
 from jobs.microsoft.msal_http import entra_error
 from jobs.model import Channel, Person
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Event, Kind, Origin
 from jobs.settings import Settings
 
 NO_PAUSES = True

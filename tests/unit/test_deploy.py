@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from bot import __version__
 from bot.__main__ import _parser
-from bot.web import health_pages, webhooks
-from bot.web.browser_pages import PAGES
-from bot.web.site import OF_PEOPLE
+from bot.settings import BotSettings
+from bot.web.app import ALIVE, READY
+from bot.web.wsgi import OF_PEOPLE, pages_for_people
 from jobs.settings import CREDENTIALS, SECRETS
+from tests.unit.bot.web.test_metrics_page import WORK
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -214,11 +214,9 @@ def test_nginx_ends_dripping_clients():
     assert "proxy_request_buffering off" not in found
 
 
-def test_the_ingress_publishes_the_pages_and_no_more():
+def test_the_ingress_publishes_the_pages_and_no_more(settings: BotSettings):
     """The Ingress leads every page of people and clouds to the bot, and not ``/readyz``."""
-    app = Flask(__name__, static_folder=None)
-    for each in (*PAGES, webhooks.hooks, health_pages.pages):
-        app.register_blueprint(each)
+    app = pages_for_people(settings, WORK)
     first = {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()} - {"readyz"}
     pages = {name for each in first for name in re.sub(r"<any|:kind>|\W", " ", each).split()}
     (ingress,) = documents(DEPLOY / "kubernetes/ingress.yaml")
@@ -294,11 +292,11 @@ def test_platforms_ask_the_page_that_is_meant_for_it():
         if container["args"] == ["web"]
     )
     paths = [web[name]["httpGet"]["path"] for name in ("livenessProbe", "readinessProbe")]
-    assert paths == [health_pages.ALIVE, health_pages.READY]
+    assert paths == [ALIVE, READY]
     (compose,) = documents(DEPLOY / "compose.yaml")
-    assert f"8080{health_pages.READY}" in compose["services"]["web"]["healthcheck"]["test"][-1]
+    assert f"8080{READY}" in compose["services"]["web"]["healthcheck"]["test"][-1]
     for name in ("nginx.conf", "Caddyfile"):
-        assert health_pages.READY in text(DEPLOY / name)
+        assert READY in text(DEPLOY / name)
 
 
 def test_kubernetes_gives_each_deployment_no_more_than_it_needs():

@@ -28,7 +28,7 @@ ORDER = {
         "commands web",
         "cards",
         "chat",
-        "links doctor",
+        "links doctor entra_app trial",
         "services",
         "webex",
         "logs queue settings",

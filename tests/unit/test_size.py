@@ -22,16 +22,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 323,
-        "code": 35_286,
-        "functions": 3_851,
-        "used once, %": 17.8,
-        "borders, %": 25.9,
+        "files": 301,
+        "code": 33_986,
+        "functions": 3_613,
+        "used once, %": 16.7,
+        "borders, %": 25.5,
         "docstrings, %": 25.2,
     },
     ("practice",): {"code": 16_450},
     ("tests",): {"code": 63_412},
-    ("bench", "tools"): {"code": 3_805},
+    ("bench", "tools"): {"code": 3_789},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

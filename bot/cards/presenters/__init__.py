@@ -1,1 +1,1 @@
-"""Presenters: pure functions from a run to the views of its cards, one module for each card."""
+"""Presenters: pure functions from a run to the views of its cards, by what the cards are for."""

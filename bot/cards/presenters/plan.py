@@ -9,15 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
-from adaptive_cards import plan as draw
-from adaptive_cards.cards.plan import Address, ForeignHosts, PlanPeople, PlanView
+from adaptive_cards.cards.plan import Address, ForeignHosts, PlanPeople, PlanView, plan
 from adaptive_cards.glyphs import is_person
 from adaptive_cards.texts import remedy_within, render
 from adaptive_cards.times import clock
-from bot.cards.presenters._common import code_of, header, texts_of
-from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, slot_of, was_refused
+from bot.cards.presenters.card_state import (
+    THREAD,
+    DesiredCard,
+    code_of,
+    desired_card,
+    header,
+    slot_of,
+    texts_of,
+    was_refused,
+)
 from bot.chat.audience import ABSENT
 from bot.services import Services
 from jobs.causes.cause import known
@@ -33,9 +39,7 @@ from jobs.channel.in_use import ADDRESS_IN_USE, APP_IN_USE
 from jobs.microsoft.scopes import lacks_all
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn, minute_of
 from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps
-from jobs.runs.origin import FixBrief
-from jobs.runs.plan import word_for
-from jobs.runs.run import Run
+from jobs.runs.run import FixBrief, Run, word_for
 from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
 
@@ -82,14 +86,8 @@ def _waits(run: Run) -> bool:
 
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:
     # The result is empty if they can press the button in the place in which the run began.
-    approvers = services.bot.approvers
-    asks_them = _are_approvers_elsewhere(run) and run.requester.email not in approvers
-    return approvers if asks_them else ()
-
-
-def _are_approvers_elsewhere(run: Run) -> bool:
-    """Return whether the run began in a place without an approver: a 1:1 message or a space."""
-    return run.origin.direct or bool(run.answer(ABSENT))
+    approvers, elsewhere = services.bot.approvers, run.origin.direct or run.answer(ABSENT)
+    return approvers if elsewhere and run.requester.email not in approvers else ()
 
 
 def _reachable(run: Run, services: Services) -> tuple[str, ...]:
@@ -142,23 +140,17 @@ def _address(key: str, value: str, host: str) -> Address:
 
 
 def foreign(run: Run, connect_hosts: Sequence[str]) -> ForeignHosts | None:
-    hosts = foreign_hosts(run, connect_hosts)
+    channel, by = run.channel, confirmation(run)
+    hosts = tuple(
+        (host, _GOES_TO[host == callback_host(channel), host == forwarding_host(channel)])
+        for host in foreign_hosts(run, connect_hosts)
+    )
     if not hosts:
         return None
-    return ForeignHosts(
-        tuple((host, _what(run, host)) for host in hosts), _confirmed(run, connect_hosts)
-    )
-
-
-def _what(run: Run, host: str) -> Text:
-    return _GOES_TO[host == callback_host(run.channel), host == forwarding_host(run.channel)]
-
-
-def _confirmed(run: Run, connect_hosts: Sequence[str]) -> Text | None:
-    by = confirmation(run)
     if by is None or unconfirmed_hosts(run, connect_hosts):
-        return None
-    return Text("plan.foreign_confirmed", {"who": by.by, "at": clock(by.at)})
+        return ForeignHosts(hosts)
+    who = {"who": by.by, "at": clock(by.at)}
+    return ForeignHosts(hosts, Text("plan.foreign_confirmed", who))
 
 
 def consent(run: Run) -> Text | None:
@@ -170,10 +162,8 @@ def consent(run: Run) -> Text | None:
     """
     if run.kind is RunKind.UNDO or not planned_changes(run):
         return None
-    return Text("plan.everyone") if for_all(run) else _one_user(run)
-
-
-def _one_user(run: Run) -> Text | None:
+    if for_all(run):
+        return Text("plan.everyone")
     if not any(change.step == "smtp_grant" for change in planned_changes(run)):
         return None
     return Text("plan.one_user", {"user": run.fact("delegate") or run.channel.mailbox})
@@ -192,12 +182,8 @@ def in_use(run: Run) -> tuple[Text, ...]:
     return tuple(
         Text(key, {"mailboxes": ", ".join(mailboxes)})
         for step, kind, key in _IN_USE
-        if (mailboxes := _others(run, step, kind))
+        if step in run.findings and (mailboxes := texts_of(run.findings[step].evidence, kind))
     )
-
-
-def _others(run: Run, step: str, kind: str) -> tuple[str, ...]:
-    return texts_of(run.findings[step].evidence, kind) if step in run.findings else ()
 
 
 SLOT = "plan"
@@ -216,43 +202,22 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     If the person who asked 1:1 may not approve it, each approver gets a copy 1:1. In a tenant other
     than the mailbox's there is nothing to plan.
     """
-    if not _is_shown(run):
+    elsewhere = not run.has_begun and run.state_of("tenant") is State.WRONG
+    if run.plan is None or run.account is None or run.ended or elsewhere:
         return []
     found = view(run, services)
     hosts = "hosts" if found.waits_for_hosts else ""
     turn = f"{found.plan_id}{sorted(run.approvals)}{hosts}"
-    asks = turn if _asks(run, found) else ""
-    return [
-        desired_card(SLOT, shown, draw(shown), to=to, urgency=turn, prompt=asks)
-        for to, shown in _copies(run, services, found).items()
-    ]
-
-
-def _is_shown(run: Run) -> bool:
-    """Return whether the run is open and has a plan, made by an account of the mailbox's tenant."""
-    planned = run.plan is not None and run.account is not None
-    return planned and not run.ended and not _elsewhere(run)
-
-
-def _copies(run: Run, services: Services, found: PlanView) -> dict[str, PlanView]:
-    asker = replace(found, people=for_asker(run, services))
-    approvers = {
-        to: replace(found, people=for_approver(run, services, to)) for to in copies(run, services)
-    }
-    return {THREAD: asker, **approvers}
-
-
-def _asks(run: Run, found: PlanView) -> bool:
-    return bool(found.blocking) or next_action(run).turn is Turn.APPROVER or _is_named(run, found)
-
-
-def _is_named(run: Run, found: PlanView) -> bool:
-    """Return whether a plan without changes names a cause that a person must act on."""
-    return not found.changes and not run.has_begun and is_person(found.turn)
-
-
-def _elsewhere(run: Run) -> bool:
-    return not run.has_begun and run.state_of("tenant") is State.WRONG
+    # A plan without changes may name a cause that a person must act on.
+    named = not found.changes and not run.has_begun and is_person(found.turn)
+    asks = turn if found.blocking or _waits(run) or named else ""
+    people = {THREAD: for_asker(run, services)}
+    people |= {to: for_approver(run, services, to) for to in copies(run, services)}
+    cards = []
+    for to, named_people in people.items():
+        shown = replace(found, people=named_people)
+        cards.append(desired_card(SLOT, shown, plan(shown), to=to, urgency=turn, prompt=asks))
+    return cards
 
 
 def view(run: Run, services: Services | None = None) -> PlanView:
@@ -261,47 +226,41 @@ def view(run: Run, services: Services | None = None) -> PlanView:
     Without ``services``, every host but Webex Connect's own is foreign.
     """
     connect_hosts = services.settings.connect_hosts if services else ()
-    told = run.brief.fix or FixBrief()
-    # The approver sees this before anything is changed (platforms/microsoft.md 6.1).
-    no_role = (
-        (Text("plan.no_role", {"account": run.account.upn}),)
-        if run.account and lacks_all(run.account)
-        else ()
-    )
-    unchanged_facts = (
-        _stays(run)
-        if run.kind is RunKind.UNDO
-        else _stand(run, [finding for finding in _standing(run) if finding.state in NOTED])
-    )
-    all_named = tuple(
-        _named(cause, told.checked_at) for cause in told.manual_causes if told.checked_at
-    )
+    told, steps = run.brief.fix or FixBrief(), steps_of(run)
+    standing = _standing(run)
     left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
     right = tuple(
         Text(
             "plan.right_line",
-            {"row": steps_of(run)[finding.step].article_row, "step": f"key:step.{finding.step}"},
+            {"row": steps[finding.step].article_row, "step": f"key:step.{finding.step}"},
         )
-        for finding in _standing(run)
+        for finding in standing
         if finding.state not in left
     )
+    blocking = () if run.has_begun else blocking_steps(run)
+    causes = [
+        {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_within(each)}", "at": checked}
+        for checked in ([minute_of(told.checked_at)] if told.checked_at else [])
+        for each in told.manual_causes
+    ]
     return PlanView(
         header=header(run, 3, services),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
+        # A change is listed if it was approved, or is still to be made.
         changes=tuple(
-            _with_baselines(run, each) for each in planned_changes(run) if _is_listed(run, each)
+            _with_baselines(run, change)
+            for change in planned_changes(run)
+            if word_for(change.scope) in run.approvals or not run.change_applied(change.step)
         ),
         right=right,
-        warnings=(*no_role, *in_use(run), *unchanged_facts),
-        blocking=()
-        if run.has_begun
-        else tuple(_stop(run, run.findings[name]) for name in blocking_steps(run)),
+        warnings=tuple(_warnings(run, standing)),
+        blocking=tuple(_stop(run, run.findings[name]) for name in blocking),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
         manually_created="" if run.has_begun else made_by_hand(run),
-        named=all_named,
+        named=tuple(Text("plan.named_line", values) for values in causes),
         turn=known(told.manual_causes[0]).acts if told.manual_causes else Turn.NOBODY,
         has_begun=run.has_begun,
         addresses=addresses(run),
@@ -312,14 +271,16 @@ def view(run: Run, services: Services | None = None) -> PlanView:
     )
 
 
-def _named(cause: str, at: datetime) -> Text:
-    values = {"cause": f"key:cause.{cause}", "remedy": f"key:{remedy_within(cause)}"}
-    return Text("plan.named_line", values | {"at": minute_of(at)})
-
-
-def _is_listed(run: Run, change: Change) -> bool:
-    """Return whether the change was approved, or is still to be made."""
-    return word_for(change.scope) in run.approvals or not run.change_applied(change.step)
+def _warnings(run: Run, standing: Sequence[Finding]) -> list[Text]:
+    undo, warnings = run.kind is RunKind.UNDO, list(in_use(run))
+    # The approver sees this before anything is changed (platforms/microsoft.md 6.1).
+    if run.account and lacks_all(run.account):
+        warnings.insert(0, Text("plan.no_role", {"account": run.account.upn}))
+    stays = [run.findings[name] for name in steps_of(run) if undo and run.state_of(name) in LEFT]
+    stays += [finding for finding in standing if not undo and finding.state in NOTED]
+    warnings += [_stands(run, finding) for finding in stays]
+    # If the channel is disconnected, the Webex Connect asset always has such a line.
+    return [*warnings, *([Text("plan.undo_asset")] if undo and not run.undoes else [])]
 
 
 def _with_baselines(run: Run, change: Change) -> Change:
@@ -343,37 +304,20 @@ def made_by_hand(run: Run) -> str:
     return next(iter(texts_of(found.evidence, BY_HAND)), "") if found else ""
 
 
-def _stays(run: Run) -> tuple[Text, ...]:
-    # If the channel is disconnected, the Webex Connect asset always has such a line.
-    left = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
-    return (*_stand(run, left), *(() if run.undoes else (Text("plan.undo_asset"),)))
-
-
-def _stand(run: Run, found: list[Finding]) -> tuple[Text, ...]:
-    return tuple(_stands(run, finding) for finding in found)
-
-
 def _stands(run: Run, finding: Finding) -> Text:
-    row = steps_of(run)[finding.step].article_row
-    return Text(
-        "plan.stands",
-        {"row": row, "step": f"key:step.{finding.step}", "seen": _seen_fragment(finding)},
-    )
+    row, step = steps_of(run)[finding.step].article_row, f"key:step.{finding.step}"
+    return Text("plan.stands", {"row": row, "step": step, "seen": _seen_fragment(finding)})
 
 
 def _stop(run: Run, finding: Finding) -> Text:
-    step = steps_of(run)[finding.step]
-    remedy = f"key:{remedy_within(finding.cause)}" if finding.cause else ""
-    reason = (code_of(finding) if finding.state is State.UNKNOWN else "") or _seen_fragment(finding)
-    return Text(
-        "plan.stop",
-        {
-            "row": step.article_row,
-            "step": f"key:step.{step.name}",
-            "seen": reason,
-            "remedy": remedy,
-        },
-    )
+    code = code_of(finding) if finding.state is State.UNKNOWN else ""
+    values = {
+        "row": steps_of(run)[finding.step].article_row,
+        "step": f"key:step.{finding.step}",
+        "seen": code or _seen_fragment(finding),
+        "remedy": f"key:{remedy_within(finding.cause)}" if finding.cause else "",
+    }
+    return Text("plan.stop", values)
 
 
 def _seen_fragment(finding: Finding) -> str:

@@ -1,29 +1,36 @@
-"""Presenter of the watch: its incidents and their news, its list, and its lines on other cards."""
+"""Presenters of the watch: incidents and their news, its list, and the history of a channel."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from adaptive_cards import incident as draw
 from adaptive_cards import notice
+from adaptive_cards.cards import watch as cards
+from adaptive_cards.cards.channels import ChannelLine
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.watch import IncidentLook, IncidentView, WatchLine
-from adaptive_cards.texts import has_text
+from adaptive_cards.cards.watch import IncidentLook, IncidentView
+from adaptive_cards.numbers import number, percent
+from adaptive_cards.texts import has_text, text
 from adaptive_cards.times import lasted
 from bot.cards import superseded
-from bot.cards.presenters._common import known_text
-from bot.cards.presenters.card_state import NOTIFY, THREAD, DesiredCard, desired_card, last_look
+from bot.cards.presenters.card_state import (
+    NOTIFY,
+    THREAD,
+    DesiredCard,
+    desired_card,
+    known_text,
+    last_look,
+)
+from bot.links import Link
 from bot.services import Services
 from jobs.checks.remedies import page_of
 from jobs.model import Channel, State, Text, minute_of, span_of, verbatim
 from jobs.runs.run import Run
 from jobs.watch.facts import assessment
+from jobs.watch.history import DayFigures, DayState, Figures
 from jobs.watch.model import (
     TEST_MAIL_STEP,
-    ChannelState,
-    Damage,
     Eye,
     Incident,
     IncidentCard,
@@ -69,7 +76,7 @@ def living_card(
     changes = sum(len(each.news) for each in incidents)
     part, over = changes.bit_length() if card.shared else changes, not open_ones(incidents)
     acting = sorted(each.acting for each in incidents)
-    drawn = desired_card(SLOT, (card.id, part, acting, over), draw(found))
+    drawn = desired_card(SLOT, (card.id, part, acting, over), cards.incident(found))
     return DesiredCard(
         SLOT if to == THREAD else f"{NOTIFY}{to}",
         drawn.card,
@@ -85,43 +92,22 @@ def news_cards(
     # ``told`` means that the card of the run that fixed it, in the same space, says the same.
     if told:
         return []
-    if card.shared:
-        return _shared_end(card, incidents, at)
-    one = incidents[0]
+    one, kicker, found = incidents[0], Text("watch.kicker"), []
+    if card.shared and (end := _end_of(incidents)):
+        title = Text("watch.news_all_recovered", {"count": str(len(incidents))})
+        found.append(NoticeView(kicker, title, cause_of(one), "good", "✓", at=end))
+    for news in () if card.shared else one.news:
+        if news.kind in _POSTED:
+            tone, glyph = _POSTED[news.kind]
+            title = Text(f"watch.news_{news.kind}", {"mailbox": one.mailbox})
+            over = news.kind is NewsKind.RECOVERED
+            words = _result(one) if over else _cause_text(news.cause)
+            found.append(NoticeView(kicker, title, words, tone, glyph, at=news.at))
     return [
-        DesiredCard(f"news:{each.at.isoformat()}", notice(_news_view(one, each)), card.id)
-        for each in one.news
-        if _is_posted(each, at)
+        DesiredCard(f"news:{each.at.isoformat()}", notice(each), card.id)
+        for each in found
+        if each.at and at - each.at <= NEWS_FOR
     ]
-
-
-def _shared_end(
-    card: IncidentCard, incidents: Sequence[Incident], at: datetime
-) -> list[DesiredCard]:
-    end = _end_of(incidents)
-    if end is None or at - end > NEWS_FOR:
-        return []
-    values = {"count": str(len(incidents))}
-    shown = NoticeView(
-        Text("watch.kicker"),
-        Text("watch.news_all_recovered", values),
-        cause_of(incidents[0]),
-        "good",
-        "✓",
-        at=end,
-    )
-    return [DesiredCard(f"news:{end.isoformat()}", notice(shown), card.id)]
-
-
-def _is_posted(news: News, at: datetime) -> bool:
-    return news.kind in _POSTED and at - news.at <= NEWS_FOR
-
-
-def _news_view(incident: Incident, news: News) -> NoticeView:
-    tone, glyph = _POSTED[news.kind]
-    title = Text(f"watch.news_{news.kind}", {"mailbox": incident.mailbox})
-    words = _result(incident) if news.kind is NewsKind.RECOVERED else _cause_text(news.cause)
-    return NoticeView(Text("watch.kicker"), title, words, tone, glyph, at=news.at)
 
 
 def reminder_card(card: IncidentCard, incidents: Sequence[Incident], number: int) -> DesiredCard:
@@ -146,24 +132,30 @@ def view(
     direct: bool = False,
 ) -> IncidentView:
     current = open_ones(incidents) or incidents
-    first, look = current[0], look_of(incidents)
-    shown = IncidentView(
+    first, look, one = current[0], look_of(incidents), is_of_one_mailbox(card, current)
+    page = page_of(channel) if channel and first.fix == _GENERATE else ""
+    fix: tuple[str, dict[str, str]] | None = None
+    if one and _is_ended_by_plan(first):
+        fix = first.fix, {"do": "fix", "channel": first.mailbox}
+    elif not one and fixable(incidents):
+        fix = "watch.fix_each", {"do": "watch_fix", "card": card.id}
+    return IncidentView(
         card=card.id,
         look=look,
         title=_title(card, look, current),
         mailboxes=tuple(sorted(_mailboxes(current))),
-        cause=cause_of(first),
+        cause=_result(first) if one and look is IncidentLook.ENDED else cause_of(first),
         turn=first.turn,
         at=max(each.news[-1].at for each in incidents),
         remedy=known_text(f"remedy.{first.cause}"),
         effect=None if look is IncidentLook.BLIND else known_text(f"effect.{first.station}"),
         rows=tuple(_rows(incidents, at)),
+        changes=tuple((each.at, _change(each)) for each in first.news) if one else (),
         acts=_acted_on(current) is None,
+        fix=fix,
+        page=(_GENERATE, page) if one and page else None,
         direct=direct,
     )
-    if is_of_one_mailbox(card, current):
-        return _of_one(shown, first, channel)
-    return replace(shown, fix=_fixes(card, incidents))
 
 
 def open_ones(incidents: Sequence[Incident]) -> list[Incident]:
@@ -179,32 +171,14 @@ def is_of_one_mailbox(card: IncidentCard, incidents: Sequence[Incident]) -> bool
     return not card.counts and len(_mailboxes(incidents)) == 1
 
 
-def _of_one(shown: IncidentView, incident: Incident, channel: Channel | None) -> IncidentView:
-    changes = tuple((each.at, _change(each)) for each in incident.news)
-    cause = _result(incident) if shown.look is IncidentLook.ENDED else shown.cause
-    return replace(
-        shown, cause=cause, changes=changes, fix=_fix(incident), page=_page(incident, channel)
-    )
-
-
 def look_of(incidents: Sequence[Incident]) -> IncidentLook:
     current = open_ones(incidents)
-    return _look_of_open(current) if current else _look_of_ended(incidents)
-
-
-def _look_of_open(incidents: Sequence[Incident]) -> IncidentLook:
-    if all(_is_blind(each) for each in incidents):
+    if not current:
+        unwatched = all(each.is_unwatched for each in incidents)
+        return IncidentLook.UNWATCHED if unwatched else IncidentLook.ENDED
+    if all(each.sight is Sight.CANNOT_LOOK or each.blind_since for each in current):
         return IncidentLook.BLIND
-    return IncidentLook.FLAPS if any(each.flaps for each in incidents) else IncidentLook.BROKEN
-
-
-def _is_blind(incident: Incident) -> bool:
-    return incident.sight is Sight.CANNOT_LOOK or incident.blind_since is not None
-
-
-def _look_of_ended(incidents: Sequence[Incident]) -> IncidentLook:
-    unwatched = all(each.is_unwatched for each in incidents)
-    return IncidentLook.UNWATCHED if unwatched else IncidentLook.ENDED
+    return IncidentLook.FLAPS if any(each.flaps for each in current) else IncidentLook.BROKEN
 
 
 def _title(card: IncidentCard, look: IncidentLook, incidents: Sequence[Incident]) -> Text:
@@ -222,19 +196,11 @@ def cause_of(incident: Incident) -> Text:
 
 
 def _cause_text(cause: str) -> Text:
-    return known_text(f"cause.{cause}") or known_text(f"watch.reason_{cause}") or _wrong_step(cause)
-
-
-def _wrong_step(name: str) -> Text:
-    if has_text(f"step.{name}"):
-        return Text("watch.step_wrong", {"step": f"key:step.{name}"})
+    if known := known_text(f"cause.{cause}") or known_text(f"watch.reason_{cause}"):
+        return known
+    if has_text(f"step.{cause}"):
+        return Text("watch.step_wrong", {"step": f"key:step.{cause}"})
     return Text("watch.cause_unknown")
-
-
-def _fix(incident: Incident) -> tuple[str, dict[str, str]] | None:
-    if not _is_ended_by_plan(incident):
-        return None
-    return incident.fix, {"do": "fix", "channel": incident.mailbox}
 
 
 def _is_ended_by_plan(incident: Incident) -> bool:
@@ -242,37 +208,28 @@ def _is_ended_by_plan(incident: Incident) -> bool:
     return planned and incident.sight is not Sight.CANNOT_LOOK
 
 
-def _page(incident: Incident, channel: Channel | None) -> tuple[str, str] | None:
-    if incident.fix != _GENERATE or channel is None:
-        return None
-    page = page_of(channel)
-    return (_GENERATE, page) if page else None
-
-
 def fixable(incidents: Sequence[Incident]) -> list[Incident]:
     return [each for each in open_ones(incidents) if _is_ended_by_plan(each)]
 
 
-def _fixes(card: IncidentCard, incidents: Sequence[Incident]) -> tuple[str, dict[str, str]] | None:
-    if not fixable(incidents):
-        return None
-    return "watch.fix_each", {"do": "watch_fix", "card": card.id}
-
-
 def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
-    end = _end_of(incidents)
-    end_rows = [] if end is None else [("watch.row_ended", verbatim_moment(end))]
+    end, first = _end_of(incidents), min(incidents, key=lambda each: each.since)
+    late = sum(each.damage.late for each in incidents)
+    bounced = sum(each.damage.bounced for each in incidents)
     told = sorted({name for each in incidents for name in each.told})
-    notified_people = [("watch.row_told", verbatim(", ".join(told)))] if told else []
-    return [
-        ("watch.row_since", verbatim_moment(min(each.since for each in incidents))),
-        ("watch.row_noticed", verbatim_moment(min(each.noticed for each in incidents))),
-        *end_rows,
-        *_seen_by(min(incidents, key=lambda each: each.since)),
-        *_mails(incidents),
-        *_acting(incidents, at),
-        *notified_people,
-    ]
+    noticed = min(each.noticed for each in incidents)
+    rows = {
+        "watch.row_since": verbatim_moment(first.since),
+        "watch.row_noticed": verbatim_moment(noticed),
+        "watch.row_ended": verbatim_moment(end) if end else None,
+        "watch.row_test_mail": _seen_by(first),
+        "watch.row_mails": Text("watch.mails", {"late": str(late), "bounced": str(bounced)}),
+        "watch.row_acting": _acting(incidents, at),
+        "watch.row_told": verbatim(", ".join(told)) if told else None,
+    }
+    if not late + bounced:
+        del rows["watch.row_mails"]
+    return [(key, words) for key, words in rows.items() if words]
 
 
 def _end_of(incidents: Sequence[Incident]) -> datetime | None:
@@ -280,39 +237,25 @@ def _end_of(incidents: Sequence[Incident]) -> datetime | None:
     return max(ends) if len(ends) == len(incidents) else None
 
 
-def _mails(incidents: Sequence[Incident]) -> list[Row]:
-    damage = Damage(
-        sum(each.damage.late for each in incidents), sum(each.damage.bounced for each in incidents)
-    )
-    if not damage.mails:
-        return []
-    values = {"late": str(damage.late), "bounced": str(damage.bounced)}
-    return [("watch.row_mails", Text("watch.mails", values))]
-
-
-def _acting(incidents: Sequence[Incident], at: datetime) -> list[Row]:
+def _acting(incidents: Sequence[Incident], at: datetime) -> Text | None:
     incident = _acted_on(incidents)
     if incident is not None:
         values = {"who": incident.acting, "since": minute_of(incident.acting_since or at)}
-        return [("watch.row_acting", Text("watch.acting", values))]
-    return [("watch.row_acting", Text("watch.acting_nobody"))] if open_ones(incidents) else []
+        return Text("watch.acting", values)
+    return Text("watch.acting_nobody") if open_ones(incidents) else None
 
 
 def _acted_on(incidents: Sequence[Incident]) -> Incident | None:
     return next((each for each in incidents if each.acting), None)
 
 
-def _seen_by(incident: Incident) -> list[Row]:
+def _seen_by(incident: Incident) -> Text | None:
     """Return that only a test mail of the watch showed the incident, and where the mail stopped."""
-    if not _has_stopped_test_mail(incident):
-        return []
-    values = {"at": minute_of(incident.since), "where": f"key:watch.stops_{incident.station}"}
-    return [("watch.row_test_mail", Text("watch.only_test_mail", values))]
-
-
-def _has_stopped_test_mail(incident: Incident) -> bool:
     shown = incident.step == TEST_MAIL_STEP and incident.sight is not Sight.CANNOT_LOOK
-    return shown and incident.station is not None
+    if not shown or incident.station is None:
+        return None
+    values = {"at": minute_of(incident.since), "where": f"key:watch.stops_{incident.station}"}
+    return Text("watch.only_test_mail", values)
 
 
 def verbatim_moment(at: datetime) -> Text:
@@ -333,8 +276,9 @@ def _result(incident: Incident) -> Text:
     return Text("watch.result", {"lasted": length})
 
 
+_ALL = {Eye.APP, Eye.LOGIN}
 _UNSEEN: Mapping[frozenset[Eye], Text | None] = {
-    frozenset({Eye.APP, Eye.LOGIN}): None,
+    frozenset(_ALL): None,
     frozenset({Eye.APP}): Text("watch.unseen_login"),
     frozenset({Eye.LOGIN}): Text("watch.unseen_app"),
     frozenset(): Text("watch.unseen_both"),
@@ -345,42 +289,33 @@ The key is the set of accesses that the watch has: to the app, as the mailbox, b
 """
 
 
-def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchLine:
-    state = services.watching.incidents.state(watched.mailbox)
-    incident = services.watching.incidents.open_of_channel(watched.mailbox)
-    unseen = _unseen(state)
-    if words := superseded.in_progress(assessment(services.store, watched.mailbox)):
-        return WatchLine(watched.mailbox, State.WAITING, words, state.looked, unseen)
+def line_of(services: Services, watched: WatchedChannel, at: datetime) -> ChannelLine:
+    mailbox = watched.mailbox
+    state = services.watching.incidents.state(mailbox)
+    incident = services.watching.incidents.open_of_channel(mailbox)
+    # What the watch cannot see of the channel; None if it sees all that it could.
+    eyes = frozenset(state.last.eyes) & _ALL if state.last else frozenset(_ALL)
+    unseen = _UNSEEN[eyes]
+    if words := superseded.in_progress(assessment(services.store, mailbox)):
+        return ChannelLine(mailbox, State.WAITING, words, state.looked, unseen)
     if watched.is_paused(at) and watched.paused_until is not None:
         words = Text("watch.line_paused", {"until": minute_of(watched.paused_until)})
-        return WatchLine(watched.mailbox, State.WAITING, words, state.looked)
-    shown = _quiet_line(watched, state) if incident is None else _incident_line(incident)
-    return WatchLine(watched.mailbox, *shown, state.looked, unseen)
-
-
-def _incident_line(incident: Incident) -> tuple[State, Text]:
-    state = State.UNKNOWN if incident.sight is Sight.CANNOT_LOOK else State.WRONG
-    return state, cause_of(incident)
-
-
-def _quiet_line(watched: WatchedChannel, state: ChannelState) -> tuple[State, Text]:
+        return ChannelLine(mailbox, State.WAITING, words, state.looked)
+    if incident is not None:
+        blind = incident.sight is Sight.CANNOT_LOOK
+        shown = State.UNKNOWN if blind else State.WRONG
+        return ChannelLine(mailbox, shown, cause_of(incident), state.looked, unseen)
     every = {"interval": span_of(watched.interval)}
+    shown, words = State.OK, Text("watch.line_healthy", every)
     if state.last is None:
-        return State.WAITING, Text("watch.line_never", every)
-    if state.suspicion is not None:
-        return State.WARNING, Text("watch.line_suspected", every)
-    if state.last.sight is Sight.UNSURE:
-        return State.WARNING, Text("watch.line_unsure", every)
-    if _unseen(state) is not None:
-        return State.WARNING, Text("watch.line_partly", every)
-    return State.OK, Text("watch.line_healthy", every)
-
-
-def _unseen(state: ChannelState) -> Text | None:
-    """Return what the watch cannot see of the channel, or None if it sees all that it could."""
-    if state.last is None:
-        return None
-    return _UNSEEN[frozenset({Eye.APP, Eye.LOGIN}.intersection(state.last.eyes))]
+        shown, words = State.WAITING, Text("watch.line_never", every)
+    elif state.suspicion is not None:
+        shown, words = State.WARNING, Text("watch.line_suspected", every)
+    elif state.last.sight is Sight.UNSURE:
+        shown, words = State.WARNING, Text("watch.line_unsure", every)
+    elif unseen is not None:
+        shown, words = State.WARNING, Text("watch.line_partly", every)
+    return ChannelLine(mailbox, shown, words, state.looked, unseen)
 
 
 def interval_of(run: Run, services: Services) -> str:
@@ -392,3 +327,116 @@ def interval_of(run: Run, services: Services) -> str:
     if watched is None or watched.room != run.origin.room:
         return ""
     return span_of(watched.interval)
+
+
+DAYS, PAGE_DAYS = 30, 90
+_STATES = {
+    DayState.WELL: State.OK,
+    DayState.BROKEN: State.WRONG,
+    DayState.BLIND: State.UNKNOWN,
+    DayState.NONE: State.SKIPPED,
+}
+
+
+def history_view(  # noqa: PLR0913  everything that the card shows
+    mailbox: str,
+    found: Figures,
+    incidents: Sequence[Incident],
+    at: datetime,
+    page: Link,
+    *,
+    watched: bool,
+) -> cards.HistoryView:
+    """Return the view of a channel's last days.
+
+    ``incidents`` are those that touch these days, oldest first. They include the times in which the
+    watch could not look at the channel.
+    """
+    open_sights = {each.sight for each in open_ones(incidents)}
+    state = State.UNKNOWN if open_sights else State.OK
+    if found.availability is None:
+        state = State.SKIPPED
+    if Sight.BROKEN in open_sights:
+        state = State.WRONG
+    return cards.HistoryView(
+        mailbox=mailbox,
+        at=at,
+        title=title_of(found),
+        state=state,
+        days=tuple(
+            cards.HistoryDay(each.date, _STATES[each.state], each.mails) for each in found.days
+        ),
+        rows=rows_of(found),
+        incidents=tuple(
+            cards.IncidentLine(
+                each.since,
+                cause_of(each),
+                lasted_of(each),
+                State.WRONG if each.sight is Sight.BROKEN else State.UNKNOWN,
+            )
+            for each in reversed(incidents)
+        ),
+        page=(page.url, page.until),
+        watched=watched,
+        unseen=unseen_of(mailbox, found),
+    )
+
+
+def title_of(found: Figures) -> Text:
+    if found.first_day is None:
+        return Text("history.title_none")
+    seen = {"count": str(len(found.incidents)), "day": f"day:{found.first_day.isoformat()}"}
+    if found.availability is not None:
+        return Text("history.title", {"share": percent(found.availability), **seen})
+    return Text("history.title_seen" if found.incidents else "history.title_unmeasured", seen)
+
+
+def unseen_of(mailbox: str, found: Figures) -> Text | None:
+    """Return what the newest looks could not see, or None."""
+    return Text("history.unseen", {"mailbox": mailbox}) if found.is_blind_now else None
+
+
+def rows_of(found: Figures) -> tuple[Row, ...]:
+    times = {"notice": found.to_notice, "fix": found.to_fix} if found.incidents else {}
+    unknown, first = Text("history.not_known"), found.first_day
+    measured = sum(each.measured for each in found.days)
+    rows = {"history.row_broken": span(found.broken)} if found.broken else {}
+    rows |= {
+        f"history.row_{name}": span(value) if value else unknown for name, value in times.items()
+    }
+    if found.mails and measured:
+        values = {"mails": number(found.mails), "each": number(round(found.mails / measured))}
+        rows["history.row_mails"] = Text("history.mails", values)
+    elif first and not found.mails and not measured:
+        rows["history.row_mails"] = Text("history.not_seen")
+    if found.late or found.bounced:
+        values = {"late": number(found.late), "bounced": number(found.bounced)}
+        rows["history.row_hit"] = Text("watch.mails", values)
+    if found.blind:
+        rows["history.row_blind"] = verbatim(number(found.blind))
+    if first and found.days[0].date != first:
+        rows["history.row_since"] = Text("history.day", {"day": f"day:{first.isoformat()}"})
+    return tuple(rows.items())
+
+
+def mails_of(day: DayFigures) -> str:
+    """Return the number of the day's mails; that of a day that was not measured is not known."""
+    return number(day.mails) if day.measured or day.mails else text("history.not_seen")
+
+
+def span(value: timedelta) -> Text:
+    return verbatim(lasted(value))
+
+
+def lasted_of(incident: Incident) -> Text:
+    if incident.duration is None:
+        return Text("history.goes_on")
+    return Text("history.unwatched") if incident.is_unwatched else span(incident.duration)
+
+
+def ended_by(incident: Incident) -> Text:
+    if incident.is_open:
+        return Text("history.goes_on")
+    if incident.fixed_by:
+        return Text("history.fixed_by", {"run": incident.fixed_by})
+    return Text("history.unwatched" if incident.is_unwatched else "history.fixed_outside")

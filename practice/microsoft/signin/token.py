@@ -116,6 +116,8 @@ class TokenEndpoint:
         self._alive(record, user, client.app)
         client.assigned(tenant, user)
         clients.conditional_access(tenant, user)
+        if self._world.settings.scopeless_refresh:
+            form = {"scope": record.scope, **form}
         given = self._delegated(client, tenant, user, _need(form, "scope"), record, "")
         note_sign_in(
             self._world,

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import RunLine, StatusView
-from adaptive_cards.cards.help import CommandHelpView, HelpEntry, HelpView
-from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.notice import CommandHelpView, HelpEntry, HelpView, NoticeView
 from jobs.model import Evidence, Text, Turn, verbatim
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import adaptive_cards as cards
-from adaptive_cards.cards.audit import AuditLine, AuditView
+from adaptive_cards.cards.channels import AuditLine, AuditView
 from jobs.model import Text
 
 AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import adaptive_cards as cards
-from adaptive_cards.cards.intake import DelegateView
+from adaptive_cards.cards.questions import DelegateView
 from adaptive_cards.views import Asked, Header
 from jobs.model import Text, verbatim
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import adaptive_cards as cards
-from adaptive_cards.cards.discovery import AppChoice, DiscoveryView
-from adaptive_cards.cards.verdict.view import FoundChannel, VerdictView
+from adaptive_cards.cards.questions import AppChoice, DiscoveryView
+from adaptive_cards.cards.verdict_band import FoundChannel, VerdictView
 from jobs.model import Text, Turn
 from tests.unit.adaptive_cards.verdict_examples import HOSTILE, SIGN_IN, cause, way
 from tests.unit.adaptive_cards.verdict_lines import AT, MAILBOX, POLICY, PROOFS, RIGHT, SKIPPED

@@ -10,18 +10,19 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards import test_mail
+from adaptive_cards.cards import progress
 from adaptive_cards.cards.channels import RunLine, StatusView
-from adaptive_cards.cards.connect_form import ConnectFormView
-from adaptive_cards.cards.done import DoneView
-from adaptive_cards.cards.help import CommandHelpView, HelpEntry, HelpView
-from adaptive_cards.cards.intake import IntakeView
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.offer import TypedWrongView
+from adaptive_cards.cards.connect_form import ConnectFormView, RehearsalView
+from adaptive_cards.cards.notice import (
+    CommandHelpView,
+    HelpEntry,
+    HelpView,
+    NoticeView,
+    TypedWrongView,
+)
 from adaptive_cards.cards.plan import PlanView
-from adaptive_cards.cards.progress import ProgressView, Row
-from adaptive_cards.cards.rehearsal import RehearsalView
-from adaptive_cards.cards.sign_in import ConsentView, SignInView
+from adaptive_cards.cards.progress import DoneView, ProgressView, Row
+from adaptive_cards.cards.questions import ConsentView, IntakeView, SignInView
 from adaptive_cards.texts import render
 from adaptive_cards.views import Asked, Header, Proof
 from jobs.model import (
@@ -296,8 +297,6 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-tenant-approved", planned(approved_tenant=True)
     yield "plan-all-approved", planned(approved=True, approved_tenant=True)
     yield "plan-nothing", planned(())
-    for closed in ("cancelled", "failed", "done", "signed_out"):
-        yield f"plan-{closed}", planned(approved=closed == "done", closed=closed)
     yield "plan-blocked", planned(blocking=(no_license(),))
     undo = replace(header(3), kind=RunKind.UNDO)
     since = Text("seen.undo_changed_since", {"seen": "key:seen.off"})
@@ -360,9 +359,8 @@ def _hostile_stages() -> dict[str, cards.Card]:
         "hostile-rehearsal": cards.rehearsal(
             RehearsalView(head, bad, problem=words, problem_code=bad, transcript=(bad,) * 40)
         ),
-        "hostile-skipped": cards.rehearsal(RehearsalView(head, bad, skipped=bad)),
         "hostile-mail": cards.test_mail(
-            test_mail.TestMailView(head, bad, sent_by_bot=False, problem=words, problem_code=bad)
+            progress.TestMailView(head, bad, sent_by_bot=False, problem=words, problem_code=bad)
         ),
         "hostile-done": cards.done(
             DoneView(head, AT, AT, proofs, steps, AT, 1, 1, Profile.LEAST, bad, (words,))

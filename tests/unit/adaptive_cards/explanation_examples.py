@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import adaptive_cards as cards
-from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine
+from adaptive_cards.cards.notice import CauseLine, ExplanationView, UnknownLine
 from jobs.causes.cause import page_of
 from jobs.model import Text, Turn
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
@@ -50,7 +50,6 @@ def examples() -> dict[str, cards.Card]:
             UnknownLine("AADSTS7999999", "AADSTS7999999: <b>a</b> [thing](https://x) ${y}", PAGE),
             UnknownLine("550 5.7.606", "x" * 2000),
         ),
-        direct=True,
     )
     nothing = ExplanationView(
         Text("explain.empty_title"), Text("explain.empty_turn"), Turn.REQUESTER, AT

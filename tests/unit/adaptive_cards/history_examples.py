@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import adaptive_cards as cards
-from adaptive_cards.cards.history import HistoryDay, HistoryView, IncidentLine
+from adaptive_cards.cards.watch import HistoryDay, HistoryView, IncidentLine
 from adaptive_cards.numbers import number, percent
 from adaptive_cards.times import lasted
 from jobs.model import State, Text, verbatim

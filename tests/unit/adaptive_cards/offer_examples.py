@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
-from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.cards.notice import Offer, OfferView
 from jobs.model import State, Text
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
 

@@ -66,6 +66,5 @@ def examples() -> dict[str, cards.Card]:
         "plan-foreign-blocked": planned(
             addresses=evil, foreign=HOSTS, blocking=(Text("plan.no_role", {"account": MAILBOX}),)
         ),
-        "plan-foreign-closed": planned(addresses=evil, foreign=HOSTS, closed="cancelled"),
         "hostile-plan-addresses": planned(addresses=bad, foreign=hosts),
     }

@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards import done
-from adaptive_cards.cards.done import DoneView
-from adaptive_cards.cards.progress import ProgressView, Row
+from adaptive_cards.cards import progress
+from adaptive_cards.cards.progress import DoneView, ProgressView, Row
 from adaptive_cards.views import Proof
 from jobs.model import Profile, RunKind, State, Text, Turn, verbatim
 
@@ -85,9 +84,8 @@ def _progresses() -> Iterator[tuple[str, cards.Card]]:
     yield "progress-time", progressed(Turn.TIME, "waiting")
     yield (
         "progress-running",
-        progressed(Turn.NOBODY, "running", can_cancel=False),
+        progressed(Turn.NOBODY, "running"),
     )
-    yield "progress-done", progressed(Turn.NOBODY, "done", ended="done")
     problem = Text("cause.not_allowed")
     ways = {
         "buttons": ("look_again", "sign_in_other"),
@@ -100,12 +98,11 @@ def _progresses() -> Iterator[tuple[str, cards.Card]]:
         progressed(
             Turn.NOBODY,
             "failed",
-            ended="failed",
+            failed=True,
             problem=problem,
             problem_code="Graph 403 Forbidden",
         ),
     )
-    yield "progress-cancelled", progressed(Turn.NOBODY, "cancelled", ended="cancelled")
 
 
 def _undone() -> Iterator[tuple[str, cards.Card]]:
@@ -120,7 +117,7 @@ def _undone() -> Iterator[tuple[str, cards.Card]]:
             Text("seen.undo_changed_since", {"seen": "key:seen.off"}),
         ),
     )
-    whole = done.UndoneView(
+    whole = progress.UndoneView(
         replace(header(7), kind=RunKind.UNDO),
         later(minutes=3),
         AT,

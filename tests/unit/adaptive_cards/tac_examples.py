@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import adaptive_cards as cards
+from adaptive_cards.cards.notice import TacFileView, TacView
 from adaptive_cards.cards.search import SearchView
-from adaptive_cards.cards.tac import TacFileView, TacView
 from adaptive_cards.views import CheckLine
 from jobs.model import Access, State, Text, verbatim
 
@@ -35,7 +35,7 @@ def examples() -> dict[str, cards.Card]:
             "a_638211456712345678",
             "2c8ad0a4-88aa-4a43-b31b-b46d",
         ),
-        "tac-file-bare": TacFileView(MAILBOX, NAME, FILES, AT, checked=False, direct=True),
+        "tac-file-bare": TacFileView(MAILBOX, NAME, FILES, AT, checked=False),
         "hostile-tac-file": TacFileView(HOSTILE, HOSTILE, FILES, AT, HOSTILE, HOSTILE),
     }
     guides = {

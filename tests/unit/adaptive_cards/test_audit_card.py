@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards.texts import has_text
-from jobs.runs.audit_entries import NOT_RECORDED
+from jobs.runs.event_log import NOT_RECORDED
 from jobs.runs.run import Kind
 
 

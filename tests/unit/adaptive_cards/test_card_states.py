@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards import Card, intake
-from adaptive_cards.cards.intake import IntakeView
+from adaptive_cards import Card
+from adaptive_cards.cards.questions import IntakeView, intake
 from adaptive_cards.views import Header
 
 Cards = dict[str, Card]

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 import adaptive_cards as cards
+from adaptive_cards.cards.findings import Budget
 from adaptive_cards.cards.plan import PlanView
-from adaptive_cards.cards.verdict.card import _ROOMS
-from adaptive_cards.cards.verdict.rows import Budget
-from adaptive_cards.cards.verdict.sections import matter
-from adaptive_cards.cards.verdict.view import VerdictView
+from adaptive_cards.cards.verdict import _ROOMS, matter
+from adaptive_cards.cards.verdict_band import VerdictView
 from adaptive_cards.components import kicker_of
 from adaptive_cards.escape import WORD_JOINER, fact
 from adaptive_cards.texts import text
@@ -33,10 +32,10 @@ def plan(many: int, **more: Any) -> list[str]:
 
 @pytest.mark.parametrize(
     ("many", "more", "turns"),
-    [(1, {}, 1), (9, {}, 1), (9, {"approved": True}, 1), (9, {"closed": "cancelled"}, 0)],
+    [(1, {}, 1), (9, {}, 1), (9, {"approved": True}, 1)],
 )
 def test_a_plan_says_once_whose_turn_it_is(many: int, more: dict[str, Any], turns: int):
-    """An open plan says once whose turn it is, right above its buttons; a closed one not at all."""
+    """An open plan says once whose turn it is, right above its buttons."""
     told = [at for at, line in enumerate(plan(many, **more)) if TURN in line]
     assert len(told) == turns
     assert all(at < 5 for at in told)

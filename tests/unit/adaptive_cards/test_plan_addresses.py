@@ -60,7 +60,6 @@ def test_no_address_is_shortened(name: str, values: list[str], examples: Cards, 
         ("plan-foreign-tenant-only", {"confirm_hosts"}),
         ("plan-foreign-approved", set()),
         ("plan-foreign-blocked", set()),
-        ("plan-foreign-closed", set()),
     ],
 )
 def test_foreign_hosts_are_confirmed_before_an_approval(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
-from adaptive_cards.cards.verdict.view import Stop, VerdictView
+from adaptive_cards.cards.verdict_band import Stop, VerdictView
 from adaptive_cards.views import ChangeLine, CheckLine, Proof
 from jobs.causes.cause import page_of
 from jobs.model import Access, ConnectChange, Evidence, State, Station, Text, Turn, verbatim

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import adaptive_cards as cards
-from adaptive_cards.cards.watch import IncidentLook, IncidentView, WatchLine, WatchListView
+from adaptive_cards.cards.channels import ChannelLine, WatchListView
+from adaptive_cards.cards.watch import IncidentLook, IncidentView
 from jobs.model import State, Text, Turn, minute_of, span_of, verbatim
 
 AT = datetime(2026, 11, 27, 3, 15, tzinfo=UTC)
@@ -90,7 +91,7 @@ def examples() -> dict[str, cards.Card]:
 
 
 def _lists() -> dict[str, cards.Card]:
-    well = WatchLine(
+    well = ChannelLine(
         MAILBOX,
         State.OK,
         Text("watch.line_healthy", {"interval": span_of(timedelta(minutes=15))}),
@@ -108,7 +109,7 @@ def _lists() -> dict[str, cards.Card]:
             state=State.WARNING,
             words=Text("watch.line_suspected", {"interval": span_of(timedelta(hours=1))}),
         ),
-        WatchLine("new@contoso.com", State.WAITING, paused),
+        ChannelLine("new@contoso.com", State.WAITING, paused),
     )
     return {
         "watch-list": cards.watch_list(WatchListView(lines, ("b@contoso.com",), AT, "22:00-07:00")),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards import test_mail
-from adaptive_cards.cards.connect_form import ConnectFormView
-from adaptive_cards.cards.rehearsal import RehearsalView
+from adaptive_cards.cards import progress
+from adaptive_cards.cards.connect_form import ConnectFormView, RehearsalView
 from adaptive_cards.texts import text
 from adaptive_cards.views import Asked, Header
 from jobs.model import Channel, RunKind, Text, Turn
@@ -113,10 +112,6 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
             "smtp_auth_off_for_mailbox",
             transcript,
         ),
-        "done": RehearsalView(
-            header(6), MAILBOX, transcript=("235 2.7.0 Authentication successful",), done=True
-        ),
-        "skipped": RehearsalView(header(6), MAILBOX, skipped="the mailbox user is away"),
         "shared-offer": RehearsalView(header(6), MAILBOX, shared=True, login="agent@contoso.com"),
         "shared-ready": RehearsalView(
             header(6), MAILBOX, url, until, shared=True, login="agent@contoso.com"
@@ -128,9 +123,6 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
             cause="smtp_token_refused",
             shared=True,
             login="agent@contoso.com",
-        ),
-        "shared-done": RehearsalView(
-            header(6), MAILBOX, done=True, shared=True, login="agent@contoso.com"
         ),
     }
     yield from ((f"rehearsal-{name}", cards.rehearsal(view)) for name, view in rehearsals.items())
@@ -152,43 +144,40 @@ def _mails() -> Iterator[tuple[str, cards.Card]]:
         "late": True,
     }
     mails = {
-        "send": test_mail.TestMailView(header(7), subject, by_person),
-        "on-its-way": test_mail.TestMailView(header(7), subject, by_bot, times[0]),
-        "arrived": test_mail.TestMailView(header(7), subject, by_person, *times[:2]),
-        "forwarded": test_mail.TestMailView(header(7), subject, by_bot, *times[:3]),
-        "direct": test_mail.TestMailView(header(7), subject, by_bot, *times[:3], direct=True),
-        "nobody": test_mail.TestMailView(
+        "send": progress.TestMailView(header(7), subject, by_person),
+        "on-its-way": progress.TestMailView(header(7), subject, by_bot, times[0]),
+        "arrived": progress.TestMailView(header(7), subject, by_person, *times[:2]),
+        "forwarded": progress.TestMailView(header(7), subject, by_bot, *times[:3]),
+        "direct": progress.TestMailView(header(7), subject, by_bot, *times[:3], direct=True),
+        "nobody": progress.TestMailView(
             header(7), subject, by_bot, *times[:3], asked=Asked("kim", Text("typed.no_at"))
         ),
-        "agent": test_mail.TestMailView(header(7), subject, by_bot, *times),
-        "problem": test_mail.TestMailView(
+        "agent": progress.TestMailView(header(7), subject, by_bot, *times),
+        "problem": progress.TestMailView(
             header(7),
             subject,
             by_bot,
             *times[:2],
             **stopped,  # type: ignore[arg-type]  # the view's own names
         ),
-        "problem-time": test_mail.TestMailView(
+        "problem-time": progress.TestMailView(
             header(7), subject, by_bot, *times[:2], turn=Turn.TIME, **stopped
         ),  # type: ignore[arg-type]  # as above
-        "late": test_mail.TestMailView(
+        "late": progress.TestMailView(
             header(7),
             subject,
             by_bot,
             *times[:2],
             **late,  # type: ignore[arg-type]  # as above
         ),
-        "from-itself": test_mail.TestMailView(
+        "from-itself": progress.TestMailView(
             header(7),
             subject,
             by_person,
             problem=Text("cause.test_mail_from_itself"),
             remedy=remedy,
         ),
-        "over": test_mail.TestMailView(
-            header(7), subject, by_bot, *times, answered_at=later(minutes=5), over=True
-        ),
-        "answer-problem": test_mail.TestMailView(
+        "answer-problem": progress.TestMailView(
             header(7), subject, by_bot, *times, turn=Turn.AGENT, of_answer=True, **stopped
         ),  # type: ignore[arg-type]  # as above
     }

@@ -13,8 +13,7 @@ from bot.settings import BotSettings
 from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.model import Channel, Person
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Event, Kind, Origin
 from jobs.settings import Settings
 
 BOT = {

@@ -21,8 +21,7 @@ from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.model import Account, Channel, Finding, Person, RunKind, State
-from jobs.runs.origin import Brief, Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Brief, Event, Kind, Origin
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.settings import Settings

@@ -28,8 +28,7 @@ from jobs.model import (
     Text,
     Turn,
 )
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Origin, Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime, install
 from jobs.settings import Settings

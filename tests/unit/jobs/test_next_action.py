@@ -10,9 +10,7 @@ import pytest
 from adaptive_cards.texts import has_text
 from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text, Turn
 from jobs.next_action import ActionKind, NextAction, next_action, open_requests, stage_of
-from jobs.runs.origin import Brief, FixBrief
-from jobs.runs.plan import Plan
-from jobs.runs.run import Changed, Kind, Reply, Run
+from jobs.runs.run import Brief, Changed, FixBrief, Kind, Plan, Reply, Run
 
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
 YES = Reply("yes", "anna@example.test", AT)

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from bot.cards.presenters import verdict as presenter
 from jobs.causes import cause as table_of_causes
 from jobs.causes import patterns, reader
-from jobs.checks import check, verdict
+from jobs.checks import check, reading, verdict
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.registry import (
@@ -44,10 +43,10 @@ STEPS: dict[str, Iterable[str]] = {
     "BY_LOG_OR_ANSWERS": smtp_login.BY_LOG_OR_ANSWERS,
     "POLICIES": (smtp_login.POLICIES,),
     "BY_ANSWERS": conditional_access.BY_ANSWERS,
-    "SEEN_AT": presenter.SEEN_AT,
-    "OUTSIDE": presenter.OUTSIDE,
-    "COUNTED": presenter.COUNTED,
-    "CHANGES": (presenter.CHANGES,),
+    "SEEN_AT": reading.SEEN_AT,
+    "OUTSIDE": reading.OUTSIDE,
+    "COUNTED": reading.COUNTED,
+    "CHANGES": (reading.CHANGES,),
     "connect_changes.ENDS": connect_changes.ENDS,
     "connect_changes.WITHOUT": connect_changes.WITHOUT,
 }

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards import verdict
-from adaptive_cards.cards.verdict.view import Stop, VerdictView
+from adaptive_cards.cards.verdict import verdict
+from adaptive_cards.cards.verdict_band import Stop, VerdictView
 from adaptive_cards.views import ChangeLine, CheckLine, Proof
 from jobs.model import Access, ConnectChange, State, Station, Text, Turn
 from practice import verdicts

@@ -12,9 +12,8 @@ from adaptive_cards.texts import text
 from adaptive_cards.views import Asked
 from bot.actions import actions
 from bot.cards.draw import draw
-from bot.cards.presenters import sign_in
-from bot.cards.presenters._common import unreachable_recipient
-from bot.cards.presenters.card_state import LIVING, posted_card
+from bot.cards.presenters import questions
+from bot.cards.presenters.card_state import LIVING, posted_card, unreachable_recipient
 from bot.chat.context import ChatContext
 from bot.webex.client import WebexError
 from jobs.clock import now
@@ -328,4 +327,4 @@ def test_each_card_asks_while_it_is_its_turn(
 ):
     """The sign-in card and the consent card each ask only while it is their turn."""
     run = begin(*events)
-    assert (sign_in.waits_for_sign_in(run), sign_in.waits_for_consent(run)) == asks
+    assert (questions.waits_for_administrator(run), questions.waits_for_consent(run)) == asks

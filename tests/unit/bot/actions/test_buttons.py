@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.actions import _guard, actions
+from bot import actions
 from bot.cards import delivery, draw
 from bot.chat.context import ChatContext
 from bot.events.outbox import run_once
@@ -21,7 +21,7 @@ from tests.fixtures.waiting import LIMIT_S
 from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press, queued, told
 
 ON_A_RUN = sorted(
-    set(actions())
+    set(actions.actions())
     - {
         "setup",
         "typed",
@@ -45,7 +45,7 @@ ON_A_RUN = sorted(
         "watch_not_on_it",
         "watch_fix",
     }
-    - {v for v in actions() if v.startswith("tac")}
+    - {v for v in actions.actions() if v.startswith("tac")}
 )
 
 RIGHT = {
@@ -98,10 +98,10 @@ def test_a_press_that_takes_longer_than_its_lock_lasts(
     anna: ChatContext, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ):
     """A press that takes longer than its lock lasts is carried out once, also if it is repeated."""
-    monkeypatch.setattr(_guard, "LONGEST_S", 0.1)
+    monkeypatch.setattr(actions, "LONGEST_S", 0.1)
     run, done = begin(), []
 
-    @_guard.on_run
+    @actions.on_run
     def slow(_talk: ChatContext, inputs: dict[str, str], _run: Run) -> None:
         time.sleep(0.2)
         done.append(inputs["run"])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from adaptive_cards.texts import text
-from bot.cards.presenters import intake
+from bot.cards.presenters import questions
 from bot.chat.context import ChatContext
 from jobs.channel.mailbox import delegate_of
 from jobs.clock import now
@@ -62,7 +62,7 @@ def test_a_wrong_address_is_kept_with_the_reason(anna: ChatContext, run: Run, ty
     assert told(anna, run) == [
         ("problem", {"question": "delegate", "cause": why, "code": typed}),
     ]
-    (card,) = intake.delegate_cards(anna.services.store.load(run.id), anna.services)
+    (card,) = questions.delegate_cards(anna.services.store.load(run.id), anna.services)
     assert text(f"typed.{why}") in str(card.card.content)
 
 
@@ -71,7 +71,7 @@ def test_an_address_that_nobody_has_is_asked_for_again(anna: ChatContext, begin:
     nobody = Text("seen.nobody", {"mailbox": AGENT})
     answered = Event(Kind.ANSWERED, now(), data={"question": "delegate", "value": AGENT})
     run = begin(SIGNED_IN, SHARED, answered, found(State.WRONG, "delegate_not_found", nobody))
-    (card,) = intake.delegate_cards(run, anna.services)
+    (card,) = questions.delegate_cards(run, anna.services)
     assert f"Nobody in this tenant has the address {AGENT}" in str(card.card.content).replace(
         "\u00a0", " "
     )
@@ -90,14 +90,14 @@ def test_a_press_that_nothing_waits_for_changes_nothing(
     press(anna, "delegate", run=run.id, delegate="other@contoso.com")
     assert told(anna, run) == []
     assert text("refused.old") in said()[0][1].replace("\u00a0", " ")
-    assert intake.delegate_cards(run, anna.services) == []
+    assert questions.delegate_cards(run, anna.services) == []
 
 
 def test_no_card_without_an_account_or_after_the_end(anna: ChatContext, begin: Begin):
     """The delegate is asked for only after a sign-in, and never by an ended run."""
     run = begin(SIGNED_IN, SHARED, UNKNOWN)
-    assert intake.delegate_cards(replace(run, account=None), anna.services) == []
-    assert intake.delegate_cards(replace(run, ended=Kind.CANCELLED), anna.services) == []
+    assert questions.delegate_cards(replace(run, account=None), anna.services) == []
+    assert questions.delegate_cards(replace(run, ended=Kind.CANCELLED), anna.services) == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from adaptive_cards.texts import plural, text
 from bot.actions import actions
-from bot.cards.presenters import intake, sign_in
+from bot.cards.presenters import questions
 from bot.chat.context import ChatContext
 from bot.commands import setup_email
 from jobs.clock import now
@@ -76,7 +76,7 @@ def test_the_first_card_asks_the_administrator(
         "carl@example.test",
         "no",
     )
-    cards = sign_in.cards(saved, anna.services)
+    cards = questions.sign_in_cards(saved, anna.services)
     assert [card.to for card in cards] == ["thread", "carl@example.test"]
 
 
@@ -96,7 +96,7 @@ def test_an_administrator_who_cannot_be_asked_is_said_on_the_card(
     run = begin(detailed=False)
     actions()["intake"](anna, {"do": "intake", "run": run.id, **RIGHT, "administrator": typed})
     assert anna.services.store.load(run.id).detailed is False
-    shown = str(intake.card(anna.services.store.load(run.id), anna.services).card.content)
+    shown = str(questions.intake_card(anna.services.store.load(run.id), anna.services).card.content)
     assert (text(f"typed.{why}") in shown, f"'value': '{typed}'" in shown) == (True, True)
 
 
@@ -105,7 +105,7 @@ def test_all_wrong_fields_are_marked_at_once(anna: ChatContext, begin: Callable[
     run = begin(detailed=False)
     wrong = {"callback_url": "http://x", "administrator": "carl"}
     actions()["intake"](anna, {"do": "intake", "run": run.id, **RIGHT, **wrong})
-    shown = str(intake.card(anna.services.store.load(run.id), anna.services).card.content)
+    shown = str(questions.intake_card(anna.services.store.load(run.id), anna.services).card.content)
     named = text("typed.callback_https"), text("typed.no_at"), plural("intake.error", 2)
     assert [each in shown for each in named] == [True] * 3
 
@@ -118,7 +118,7 @@ def test_the_last_administrator_is_filled_in(
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1", "roomId": "room-1"}))
     setup_email.begin(anna, "sales@example.test")
     new = anna.services.store.load(anna.services.channels.running("sales@example.test"))
-    assert "'value': 'carl@x.test'" in str(intake.card(new, anna.services).card.content)
+    assert "'value': 'carl@x.test'" in str(questions.intake_card(new, anna.services).card.content)
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "anna@example.test"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from adaptive_cards.texts import text
-from bot.cards.presenters import ended
+from bot.cards.presenters import progress
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
-from bot.commands import cancel
+from bot.commands import runs
 from jobs.clock import now
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind
@@ -56,7 +56,7 @@ def test_a_cancellation_that_comes_too_late(anna: ChatContext, begin: Begin, sai
     """A late cancellation does not say that the run is canceled, because the run has finished."""
     run = begin(SIGNED_IN, PLANNED)
     anna.services.store.end(run, Event(Kind.FINISHED, now()))
-    cancel.cancel(anna, run)
+    runs.cancel(anna, run)
     assert (anna.services.store.load(run.id).ended, text("refused.over") in said()[0][1]) == (
         "finished",
         True,
@@ -87,9 +87,9 @@ def test_a_change_under_way_is_named(
 ):
     """A call under way may still take effect, so the run's card says so and points to ``/undo``."""
     run = begin(SIGNED_IN, PLANNED, CHANGING, *then)
-    cancel.run(anna, run.id)
+    runs.run(anna, run.id)
     assert text("notice.cancelled_see") in said()[0][1]
-    (card,) = ended.cards(anna.services.store.load(run.id), anna.services)
+    (card,) = progress.ended_cards(anna.services.store.load(run.id), anna.services)
     told = card.card.text
     assert ("may still take effect: Authenticated SMTP" in told) is late
     assert not late or "/undo restores the earlier settings" in told

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from adaptive_cards.views import Asked
-from bot.cards.presenters import rehearsal
-from bot.cards.presenters._common import unreachable_recipient
+from bot.cards.presenters import connect_form
+from bot.cards.presenters.card_state import unreachable_recipient
 from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Finding, State, Text, Turn
@@ -61,7 +61,7 @@ def test_the_mailbox_user_gets_the_card(
     press(anna, "rehearse", run=run.id)
     asked = anna.services.store.load(run.id)
     assert (asked.answer("mailbox_user"), asked.answer("rehearse")) == (UPN, "yes")
-    cards = rehearsal.cards(asked, anna.services)
+    cards = connect_form.rehearsal_cards(asked, anna.services)
     assert [card.to for card in cards] == ["thread", UPN]
 
 
@@ -96,7 +96,9 @@ def test_the_person_who_was_asked_may_skip_but_not_cancel(
     run = begin(SIGNED_IN, USER, FORM, WAITS)
     press(anna, "rehearse", run=run.id)
     asked = anna.services.store.load(run.id)
-    direct = next(card for card in rehearsal.cards(asked, anna.services) if card.to == UPN)
+    direct = next(
+        card for card in connect_form.rehearsal_cards(asked, anna.services) if card.to == UPN
+    )
     assert "'do': 'cancel'" not in str(direct.card.content)
     assert "'do': 'skip_rehearsal'" in str(direct.card.content)
 
@@ -133,4 +135,7 @@ def test_a_pasted_error_of_generate_token_has_the_rehearsal_offered(
     assert rehearses(run) is False
     press(anna, "explain", run=run.id, error_text=pasted)
     assert rehearses(anna.services.store.load(run.id)) is offered
-    assert bool(rehearsal.cards(anna.services.store.load(run.id), anna.services)) is offered
+    assert (
+        bool(connect_form.rehearsal_cards(anna.services.store.load(run.id), anna.services))
+        is offered
+    )

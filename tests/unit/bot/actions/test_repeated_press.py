@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.chat.context import ChatContext
-from bot.commands import cancel, setup_email
+from bot.commands import runs, setup_email
 from jobs.clock import now
 from jobs.model import Finding, RunKind, State, Turn
 from jobs.runs.run import Event, Kind, Run
@@ -82,11 +82,11 @@ def test_a_typed_cancel_answers_although_the_run_is_over(
     """A ``/cancel`` that is handled again gets the same answer: the run is canceled."""
     run = begin(SIGNED_IN, PLANNED)
     for _ in range(2):
-        cancel.run(anna, run.id)
+        runs.run(anna, run.id)
     assert len(said()) == 2
     assert len({words for _, words in said()}) == 1
     other = replace(anna, message="typed-2")
-    cancel.run(other, run.id)
+    runs.run(other, run.id)
     assert said()[-1] != said()[0]
 
 
@@ -94,9 +94,9 @@ def test_a_repeated_cancel_ends_no_run_that_began_since(
     anna: ChatContext, begin: Begin, said: Said
 ):
     """The message that canceled a run means that run only, although another one is open by then."""
-    cancel.run(anna, begin(SIGNED_IN, PLANNED).id)
+    runs.run(anna, begin(SIGNED_IN, PLANNED).id)
     newer = begin(SIGNED_IN, PLANNED)
-    cancel.run(anna, "")
+    runs.run(anna, "")
     assert anna.services.store.load(newer.id).ended is None
     assert len({words for _, words in said()}) == 1
 

@@ -13,8 +13,7 @@ from bot.cards import incidents as cards
 from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Event, Kind, Origin
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from tests.unit.bot.commands.typed_commands import Said, begun, pressed
 

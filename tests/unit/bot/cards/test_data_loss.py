@@ -14,8 +14,7 @@ from bot.chat.audience import mark_members_checked
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Person
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Origin, Run
 from tests.fixtures.webex_script import Reply
 
 Begin = Callable[..., Run]

@@ -17,8 +17,7 @@ from bot.services import Services
 from bot.settings import BotSettings
 from bot.webex.client import Webex
 from jobs.model import Channel, Person
-from jobs.runs.origin import Origin
-from jobs.runs.run import Run
+from jobs.runs.run import Origin, Run
 from jobs.settings import Settings
 from tests.unit.bot.cards.small_card import card
 

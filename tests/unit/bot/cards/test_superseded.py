@@ -15,8 +15,7 @@ from bot.chat.audience import mark_members_checked
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Finding, Person, RunKind, State
-from jobs.runs.origin import Brief, Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Brief, Event, Kind, Origin, Run
 from jobs.runtime import install
 from jobs.steps import steps_for
 from jobs.storage import keys

@@ -17,8 +17,7 @@ from bot.services import Services
 from jobs.checks import check
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State, Turn
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Origin, Run
 from tests.fixtures.true_cards import CLAIMS, TURNS, Shown, untrue
 from tests.unit.bot.cards.presenters.stage_events import (
     ADMIN,

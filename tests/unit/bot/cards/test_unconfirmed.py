@@ -13,8 +13,7 @@ from bot.cards import delivery
 from bot.cards.living import living_cards
 from bot.cards.presenters.card_state import DesiredCard, PostedCard, posted_card, slot_of
 from bot.services import Services
-from bot.webex.client import WebexError
-from bot.webex.messenger import attachments
+from bot.webex.client import WebexError, attachments
 from jobs.clock import now
 from jobs.runs.run import Run
 from tests.unit.bot.cards.small_card import Said, card, methods

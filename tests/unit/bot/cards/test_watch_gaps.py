@@ -13,7 +13,7 @@ from bot.chat.audience import mark_members_checked
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Person
-from jobs.watch import gaps
+from jobs.watch import rounds
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 
 MAILBOX = "support@example.test"
@@ -29,7 +29,7 @@ def gap(services: Services) -> Services:
     services.watching.channels.save(watched)
     looked = now() - timedelta(hours=3)
     services.watching.incidents.record(watched, LookOutcome(Sight.HEALTHY), looked)
-    assert gaps.note(services.watching, "t", now() - timedelta(minutes=2)) == 1
+    assert rounds.note_gaps(services.watching, "t", now() - timedelta(minutes=2)) == 1
     mark_members_checked(services, "room-1")
     return services
 
@@ -55,7 +55,7 @@ def test_nothing_is_lost_while_webex_is_away(
     mark_members_checked(gap, "room-1")
     notices.tell_spaces(gap, lambda: now() + timedelta(minutes=6))
     assert len(said()) == refused + 1
-    assert gaps.of_room(gap.redis, "room-1") == ()
+    assert rounds.gaps_of_room(gap.redis, "room-1") == ()
 
 
 def test_a_space_without_watched_channels_is_not_told(gap: Services, said: Said):

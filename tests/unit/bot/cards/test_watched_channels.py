@@ -13,8 +13,7 @@ from bot.chat.audience import mark_members_checked
 from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel, Finding, Person, State
-from jobs.runs.origin import Brief, Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Brief, Event, Kind, Origin, Run
 from jobs.steps import steps_of
 from jobs.storage import keys
 from jobs.watch.model import WatchedChannel

@@ -14,8 +14,7 @@ from bot.cards import delivery
 from bot.cards.presenters.card_state import DesiredCard
 from bot.chat import audience
 from bot.services import Services
-from jobs.runs.origin import Origin
-from jobs.runs.run import Run
+from jobs.runs.run import Origin, Run
 
 Said = Callable[[], list[tuple[str, str]]]
 CARD = Card({"type": "AdaptiveCard", "version": "1.3", "body": []}, "Setting up")

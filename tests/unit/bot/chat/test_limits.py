@@ -13,7 +13,7 @@ from redis import Redis
 from adaptive_cards.texts import text
 from bot.chat import limits
 from bot.services import Services
-from jobs.runs.audit_chain import read
+from jobs.runs.audit import read
 from jobs.runtime import install
 from tests.fixtures.webex_script import receive
 

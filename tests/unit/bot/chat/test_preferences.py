@@ -12,12 +12,11 @@ from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.cards import draw
 from bot.chat import audience, preferences
+from bot.chat.audience import resolve_recipient
 from bot.chat.context import ChatContext
 from bot.chat.preferences import THREAD
-from bot.chat.recipients import resolve_recipient
 from bot.services import Services
-from jobs.runs.origin import Origin
-from jobs.runs.run import Run
+from jobs.runs.run import Origin, Run
 from jobs.runtime import install
 from jobs.storage import keys
 

@@ -16,8 +16,7 @@ from bot.cards.reminders import ending_of
 from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel, Finding, State
-from jobs.runs.run import Event, Kind, Run
-from jobs.runs.search import AppCandidate, Search
+from jobs.runs.run import AppCandidate, Event, Kind, Run, Search
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, proven, type_
 
 ADDRESS = "ab12@mail-us.imiconnect.io"

@@ -17,12 +17,11 @@ from bot.commands import commands
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Channel, Person
-from jobs.runs.audit_chain import read
-from jobs.runs.audit_entries import entry
-from jobs.runs.audit_file import missing, problem
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.audit import read
+from jobs.runs.event_log import entry
+from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import RunStore
+from jobs.runs.trust import file_problem, missing_entries
 from jobs.runtime import install
 
 ANNA = Person("anna", "anna@example.test", "org-1")
@@ -318,11 +317,11 @@ def test_a_forged_file_is_found(
     commands()["audit"].run(anna, "")
     content = next(body["files"] for _, _, body in webex_script.asked if "files" in body)
     store = anna.services.store
-    assert (problem(store, content), missing(store, content)) == ("", "")
+    assert (file_problem(store, content), missing_entries(store, content)) == ("", "")
     forged = b"".join(line + b"\n" for line in FORGED[how](content.splitlines()))
-    assert (forged != content, problem(store, forged) != "") == (True, True)
+    assert (forged != content, file_problem(store, forged) != "") == (True, True)
     other = RunStore(store.redis, ("another-key",))
-    assert "ENCRYPTION_KEYS" in problem(other, content)
+    assert "ENCRYPTION_KEYS" in file_problem(other, content)
 
 
 def test_a_file_shows_that_the_trail_was_set_back(
@@ -336,9 +335,9 @@ def test_a_file_shows_that_the_trail_was_set_back(
     redis.ltrim("audit:entries", 0, len(lines) - 1)
     redis.set("audit:head", head or b"")
     again = RunStore(redis, anna.services.settings.encryption_keys)
-    assert "no entry 6" in missing(again, content)
+    assert "no entry 6" in missing_entries(again, content)
     again.audit.add({"what": "later"}, {"what": "later"})
-    assert "no entry 6" in missing(again, content)
+    assert "no entry 6" in missing_entries(again, content)
 
 
 def test_a_file_may_be_older_than_the_trail(
@@ -349,4 +348,4 @@ def test_a_file_may_be_older_than_the_trail(
     content = next(body["files"] for _, _, body in webex_script.asked if "files" in body)
     store = anna.services.store
     assert store.audit.clear(now() + timedelta(days=1)) == 6
-    assert missing(store, content) == ""
+    assert missing_entries(store, content) == ""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import render, text
-from bot.cards.presenters import bulk_check as face
+from bot.cards.presenters import lists
 from bot.chat.context import ChatContext
 from bot.commands import check
 from jobs.checks.assessment import summarize
@@ -101,7 +101,7 @@ def test_the_card_of_five_hundred(anna: ChatContext, known: Known):
     ]
     right = [Finding(box, State.OK, seen=Text("channels.nothing_wrong")) for box in boxes[:490]]
     run = found(anna, the_round(anna), *right, *broken)
-    card = face.cards(run, anna.services)[0].card
+    card = lists.cards(run, anna.services)[0].card
     assert card.text.startswith("Mail is broken in 10 of 500 channels.")
     assert len(codec.dump(card.content)) < 15_000
     assert (
@@ -120,15 +120,15 @@ def test_few_edits_however_many_channels(anna: ChatContext, known: Known):
     run, marks = the_round(anna), []
     for box in boxes:
         run = found(anna, run, Finding(box, State.OK), ended=False)
-        marks.append(face.cards(run, anna.services)[0])
-    last = face.cards(found(anna, run), anna.services)[0]
+        marks.append(lists.cards(run, anna.services)[0])
+    last = lists.cards(found(anna, run), anna.services)[0]
     assert 4 <= len({each.fingerprint for each in [*marks, last]}) <= 9
     assert ({each.final for each in marks}, last.final, last.urgency != marks[-1].urgency) == (
         {False},
         True,
         True,
     )
-    assert face.view(found(anna, run)).checking == 0
+    assert lists.view(found(anna, run)).checking == 0
 
 
 def test_a_tenant_that_took_its_grant_back_is_counted(anna: ChatContext, known: Known):
@@ -139,7 +139,7 @@ def test_a_tenant_that_took_its_grant_back_is_counted(anna: ChatContext, known: 
     for tenant in ("t1", "t2", "t1"):
         data = {"question": f"app_access:{tenant}", "cause": "app_access_withdrawn", "code": ""}
         anna.services.store.append(run.id, Event(Kind.PROBLEM, now(), data=data))
-    card = face.cards(anna.services.store.load(run.id), anna.services)[0].card
+    card = lists.cards(anna.services.store.load(run.id), anna.services)[0].card
     assert "In 2 tenants the bot may no longer read by itself" in str(card.content)
 
 
@@ -207,7 +207,7 @@ def test_a_check_in_one_line(
     Facts that could not be read are not called right. Only mail proves that mail flows.
     """
     verdict = summarize(checked(anna, *findings))
-    assert (verdict.step, verdict.state, words in render(face.words_of(verdict))) == (
+    assert (verdict.step, verdict.state, words in render(lists.words_of(verdict))) == (
         "support@example.test",
         state,
         True,
@@ -221,8 +221,8 @@ def test_a_list_shows_the_newest_check(anna: ChatContext, known: Known, said: An
     checked(anna, broken, mailbox=mailbox)
     run = checked(anna, Finding("entra", State.OK), mailbox=mailbox)
     anna.services.channels.set_last_check(mailbox, run.id)
-    assert face.line_of(anna.services, mailbox).at == run.checked
-    assert face.line_of(anna.services, "nobody@example.test").state is None
+    assert lists.line_of(anna.services, mailbox).at == run.checked
+    assert lists.line_of(anna.services, "nobody@example.test").state is None
     check.run(anna, "")
     ((_, words),) = said()
     assert text("cause.smtp_auth_off_for_mailbox") not in words

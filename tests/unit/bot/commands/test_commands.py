@@ -9,14 +9,13 @@ import pytest
 
 from adaptive_cards.texts import has_text, text
 from bot.actions import actions
-from bot.cards.presenters import ended
+from bot.cards.presenters import progress
 from bot.chat.context import ChatContext
 from bot.commands import GROUPS, commands
 from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Channel, Finding, State
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Event, Kind, Origin
 from tests.unit.bot.commands.typed_commands import MAILBOX, Said, cards, pressed, type_
 
 
@@ -282,7 +281,7 @@ def test_a_cancelled_run_offers_undo_where_something_was_changed(
         )
     type_(anna, "cancel", MAILBOX)
     assert text("button.undo") not in cards(webex_script)
-    (card,) = ended.cards(anna.services.store.load(run.id), anna.services)
+    (card,) = progress.ended_cards(anna.services.store.load(run.id), anna.services)
     verb = {"do": "undo", "mailbox_meant": MAILBOX, "undoes": run.id}
     assert (str(verb) in str(card.card.content)) is changed
 

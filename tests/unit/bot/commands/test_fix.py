@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from adaptive_cards import plan as draw
 from adaptive_cards import times
+from adaptive_cards.cards.plan import plan as draw
 from adaptive_cards.texts import text
 from bot.cards.presenters import plan as plan_face
 from bot.chat.context import ChatContext
@@ -19,8 +19,7 @@ from bot.commands import commands
 from bot.commands.fix import RECENT
 from jobs.clock import now
 from jobs.model import Account, Change, Channel, Finding, Scope, State, Text, Turn
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Origin, Run
 
 MAILBOX = "support@contoso.com"
 LINE = Change(

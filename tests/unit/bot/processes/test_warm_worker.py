@@ -122,7 +122,7 @@ import re
 from types import SimpleNamespace
 from bot.processes import warm_worker
 from bot.processes.warm_worker import BotWorker
-warm_worker.HUNG_S, warm_worker.schema.problem = 1, lambda _: ""
+warm_worker.HUNG_S, warm_worker.generation.layout_problem = 1, lambda _: ""
 worker = BotWorker.__new__(BotWorker)
 worker.connection = None
 worker._stopping = warm_worker.Shutdown()

@@ -12,8 +12,7 @@ from redis import Redis
 from bot.queue import connect_for_web, health
 from bot.queue.health import Health
 from jobs.clock import now
-from jobs.runs import schema
-from jobs.storage import keys
+from jobs.storage import generation, keys
 from tests.fixtures import redis_servers
 from tests.fixtures.queue_state import EVENT, alive, wait
 
@@ -108,7 +107,7 @@ def test_data_of_a_newer_version(redis: Redis):
     The web process answers every request with 503 then.
     """
     alive(redis)
-    redis.set("schema", schema.LAYOUT + 1)
+    redis.set("schema", generation.LAYOUT + 1)
     assert health.look(redis).data == "refused"
 
 

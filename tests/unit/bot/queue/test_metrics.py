@@ -20,9 +20,8 @@ from jobs.storage.counters import (
     Counters,
     measure,
 )
-from jobs.watch.incident_store import IncidentStore
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
-from jobs.watch.watch_store import WatchStore
+from jobs.watch.store import IncidentStore, WatchStore
 from tests.fixtures.queue_state import alive, wait
 
 Labels = tuple[tuple[str, str], ...]

@@ -9,17 +9,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from bot.queue import (
-    NO_CLUSTER,
-    SENTINEL_ITSELF,
-    connect_for_web,
-    health,
-    redis_report,
-    refusals,
-)
+from bot.queue import NO_CLUSTER, SENTINEL_ITSELF, connect_for_web, health, redis_report
 from jobs.clock import now
-from jobs.storage.connection import PORT_FILE
-from jobs.storage.redis_url import embedded_url
+from jobs.storage.connection import PORT_FILE, embedded_url
 from tests.fixtures import redis_servers
 from tests.fixtures.queue_state import alive, wait
 
@@ -147,8 +139,8 @@ def test_refused_webhooks(redis: Redis):
     The count is only a doubt, because a stranger may cause it.
     """
     assert redis_report.on_refused_webhooks(redis).good == "none in the last day"
-    refusals.add(redis, 2)
-    refusals.add(redis, 5)
+    health.add_refused(redis, 2)
+    health.add_refused(redis, 5)
     doubt = redis_report.on_refused_webhooks(redis).doubt
     assert (
         doubt.startswith("7 with a wrong signature since"),
@@ -157,7 +149,7 @@ def test_refused_webhooks(redis: Redis):
         True,
         True,
     )
-    assert 0 < redis.ttl("webhooks:refused") <= refusals.KEPT_S
+    assert 0 < redis.ttl("webhooks:refused") <= health.REFUSED_KEPT_S
 
 
 def test_timers_that_are_late(redis: Redis, monkeypatch: pytest.MonkeyPatch):

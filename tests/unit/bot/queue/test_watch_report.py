@@ -9,13 +9,13 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from bot.queue.watch_report import on_watch
+from bot.queue.redis_report import on_watch
 from bot.services import Services
 from jobs.clock import now
 from jobs.mail import watch_mail
 from jobs.runs.run_store import RunStore
-from jobs.watch import pulse
-from jobs.watch.round import Round
+from jobs.watch import rounds
+from jobs.watch.rounds import Round
 from tests.unit.bot.watched import BROKEN, GOOD, MAILBOX, look, watch
 
 MINUTES = timedelta(minutes=1)
@@ -45,7 +45,7 @@ def test_a_watch_that_works(services: Services):
         look(services, watched, BROKEN, now())
     settle(services)
     assert "the first round has not ended yet" in on_watch(services.store).good
-    pulse.beat(services.redis, watched.group, Round(looks=1), now() - 4 * MINUTES)
+    rounds.beat(services.redis, watched.group, Round(looks=1), now() - 4 * MINUTES)
     report = on_watch(services.store)
     assert (report.good, report.wrong, report.doubt) == (
         "channels that are watched: 1, the last round ended 4 minutes ago, incidents: 1",

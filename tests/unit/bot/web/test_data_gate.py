@@ -9,7 +9,7 @@ from redis import Redis
 from bot.queue import connect_for_web
 from bot.settings import BotSettings
 from bot.web.app import DataGate, create_app
-from jobs.runs import schema
+from jobs.storage import generation
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_the_first_request_writes_the_number(app: Flask, redis: Redis):
     This also holds if Redis comes back without its data.
     """
     assert app.test_client().post("/webhooks/webex").status_code == 415
-    assert redis.get("schema") == str(schema.LAYOUT).encode()
+    assert redis.get("schema") == str(generation.LAYOUT).encode()
     redis.flushall()
     assert app.test_client().post("/webhooks/webex").status_code == 415
     assert redis.exists("schema") == 0
@@ -37,7 +37,7 @@ def test_newer_data_is_not_served(app: Flask, redis: Redis):
 
     The health of the process is another matter, so /healthz answers 200.
     """
-    redis.set("schema", schema.LAYOUT + 1)
+    redis.set("schema", generation.LAYOUT + 1)
     paths = ("/signin/x", "/readyz", "/healthz")
     assert [app.test_client().get(path).status_code for path in paths] == [503, 503, 200]
     redis.flushall()
@@ -53,16 +53,16 @@ def test_data_of_a_newer_layout_is_not_served_any_more(
     """
     monkeypatch.setattr("bot.web.app.LAYOUT_S", 0)
     served = app.test_client().get("/signin/x").status_code
-    redis.set("schema", schema.LAYOUT + 1)
+    redis.set("schema", generation.LAYOUT + 1)
     refused = app.test_client().get("/signin/x").status_code
-    redis.set("schema", schema.LAYOUT)
+    redis.set("schema", generation.LAYOUT)
     assert (served, refused, app.test_client().get("/signin/x").status_code) == (404, 503, 404)
 
 
 def test_the_layout_is_not_read_for_every_request(app: Flask, redis: Redis):
     """After a good answer, the layout of the data is not read again for some seconds."""
     assert app.test_client().get("/signin/x").status_code == 404
-    redis.set("schema", schema.LAYOUT + 1)
+    redis.set("schema", generation.LAYOUT + 1)
     assert app.test_client().get("/signin/x").status_code == 404
 
 

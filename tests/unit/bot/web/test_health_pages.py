@@ -7,7 +7,7 @@ from redis import Redis
 
 from bot.queue import connect_for_web
 from bot.settings import BotSettings
-from bot.web import health_pages
+from bot.web import app
 from bot.web.app import create_app
 from tests.fixtures.queue_state import alive
 
@@ -51,7 +51,7 @@ def test_a_flood_costs_redis_nothing(
 ):
     """The answer of /readyz is repeated for a moment, so a flood costs Redis nothing."""
     alive(redis)
-    monkeypatch.setattr(health_pages, "KEPT_S", 3600)
+    monkeypatch.setattr(app, "HEALTH_KEPT_S", 3600)
     browser = create_app(settings, connect_for_web(redis_url)).test_client()
     first = browser.get("/readyz")
     redis.flushall()

@@ -13,9 +13,9 @@ from redis import Redis
 
 from bot.queue import connect_for_web
 from bot.settings import BotSettings
-from bot.web import metrics_page
+from bot.web import app
 from bot.web.app import AddressError, CountsToRedis
-from bot.web.site import whole_site
+from bot.web.wsgi import whole_site
 from jobs.settings import Settings
 from jobs.storage.counters import CARDS, COUNTERS, FLUSH_S, read
 from tests.fixtures.waiting import until
@@ -39,7 +39,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[CountsToRedis]]:
             super().__init__(redis, every_s)
             made.append(self)
 
-    monkeypatch.setattr("bot.web.site.CountsToRedis", Stoppable)
+    monkeypatch.setattr("bot.web.wsgi.CountsToRedis", Stoppable)
     yield made
     for each in made:
         each.stop()
@@ -82,9 +82,9 @@ def test_a_port_of_their_own_takes_them_off_the_web_port(settings: BotSettings, 
 def listening(settings: BotSettings, port: int, token: str) -> tuple[str, int]:
     """Return the address of the metrics port, and its status for a request without a token."""
     own = replace(settings, metrics_port=port, metrics_token=token, host="0.0.0.0")
-    with metrics_page.own_port(own):
+    with app.own_port(own):
         code = httpx.get(f"http://127.0.0.1:{port}/metrics").status_code
-    return metrics_page.host_of(own), code
+    return app.host_of(own), code
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_taken_port_is_named_with_its_setting(settings: BotSettings, free_port
     with (
         socket.create_server(("127.0.0.1", free_port)),
         pytest.raises(AddressError, match=f"METRICS_PORT {free_port} is taken"),
-        metrics_page.own_port(own),
+        app.own_port(own),
     ):
         pass
 

@@ -23,8 +23,7 @@ from jobs.clock import now
 from jobs.clouds.errors import Forbidden
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 from jobs.model import Access, Channel, Finding, Person, Reason, State
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Origin, Run
 from tests.unit.bot.web import journey
 from tests.unit.bot.web.journey import path
 

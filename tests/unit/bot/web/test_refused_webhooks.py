@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 from structlog.testing import capture_logs
 
-from bot.queue import connect_for_web, refusals
+from bot.queue import connect_for_web, health
 from bot.settings import BotSettings
 from bot.web.app import create_app
 from bot.web.webhooks import RefusedWebhooks
@@ -34,10 +34,10 @@ def test_the_first_is_logged_at_once_and_the_others_together(redis: Redis):
         for _ in range(5):
             counter.add()
         until(lambda: sum(lines(log)) == 5, "the others")
-        until(lambda: (found := refusals.read(redis)) and found.count == 5, "their count")
+        until(lambda: (found := health.read_refused(redis)) and found.count == 5, "their count")
         assert lines(log)[0] == 1
         assert len(lines(log)) <= 3
-    found = refusals.read(redis)
+    found = health.read_refused(redis)
     assert found is not None
     assert (found.count, found.first <= found.last) == (5, True)
 
@@ -50,7 +50,7 @@ def test_a_refused_webhook_is_counted_without_its_body(
     with capture_logs() as log:
         answer = browser.post("/webhooks/webex", data=BODY, content_type="application/json")
     assert (answer.status_code, lines(log), "made-up-words" in str(log)) == (401, [1], False)
-    found = refusals.read(redis)
+    found = health.read_refused(redis)
     assert found is not None
     assert found.count == 1
 

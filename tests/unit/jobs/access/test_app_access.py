@@ -323,7 +323,7 @@ def test_only_checks_use_it():
 
 
 def test_its_permissions_only_read():
-    """The read access has exactly the permissions of microsoft.md 6.2 b, and they only read.
+    """The read access has exactly the permissions of microsoft.md 6.2, and they only read.
 
     Exchange.ManageAsApp opens Exchange to the app, and a role that only reads gives the app its
     rights.

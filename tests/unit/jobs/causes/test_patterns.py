@@ -10,7 +10,7 @@ import pytest
 from jobs.causes import patterns
 
 SITE = """
-import sys, bot.web.site
+import sys, bot.web.wsgi
 from jobs.causes.patterns import patterns
 print(patterns.cache_info().currsize, "webexteamssdk" in sys.modules)
 """

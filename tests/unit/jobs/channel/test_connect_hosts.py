@@ -15,8 +15,7 @@ from jobs.channel.connect_hosts import (
     unconfirmed_hosts,
 )
 from jobs.model import Channel, Person, RunKind
-from jobs.runs.plan import FOREIGN_HOSTS
-from jobs.runs.run import Reply, Run
+from jobs.runs.run import FOREIGN_HOSTS, Reply, Run
 
 HOSTS = ConnectHosts()
 CALLBACK = "https://contoso.us.webexconnect.io/callback"

@@ -12,7 +12,7 @@ from jobs.channel import discovery
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.context import StepContext
 from jobs.model import Channel, Profile
-from jobs.runs.origin import Brief
+from jobs.runs.run import Brief
 from practice.environment import ROOT
 
 MAILBOX = "support@contoso.com"

@@ -16,8 +16,7 @@ from jobs.checks.bulk import BulkCheck, CheckBuffer, mailboxes
 from jobs.clock import now
 from jobs.model import Channel, Finding, Person, RunKind, State
 from jobs.runs.channel_index import Record
-from jobs.runs.origin import Brief, Origin
-from jobs.runs.run import Event, Kind, LeaseLostError, Run, opening
+from jobs.runs.run import Brief, Event, Kind, LeaseLostError, Origin, Run, opening
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.settings import Settings

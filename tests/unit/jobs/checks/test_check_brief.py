@@ -9,8 +9,7 @@ import pytest
 
 from jobs.checks.check import brief_for
 from jobs.model import Channel, Finding, Person, State
-from jobs.runs.origin import Brief, Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Brief, Event, Kind, Origin
 from jobs.runs.run_store import RunStore
 
 MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)

@@ -23,10 +23,8 @@ from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.graph import Recorder
 from jobs.model import Channel, Finding, Person, Profile, State
-from jobs.runs.origin import Brief, Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import AppCandidate, Brief, Event, Kind, Origin, Run, Search
 from jobs.runs.run_store import RunStore
-from jobs.runs.search import AppCandidate, Search
 from jobs.runtime import NoListener
 
 MAILBOX = "support@contoso.com"

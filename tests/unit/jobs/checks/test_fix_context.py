@@ -13,9 +13,7 @@ from jobs.checks import fix_context
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
-from jobs.runs.origin import Brief, FixBrief, Origin
-from jobs.runs.plan import Plan
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Brief, Event, FixBrief, Kind, Origin, Plan, Run
 from jobs.runs.run_store import RunStore
 from jobs.steps import CONSENT, FORM, steps_of
 

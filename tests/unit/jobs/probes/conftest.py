@@ -15,7 +15,7 @@ import pytest
 from jobs.clouds.http import sync_client
 from jobs.engine.context import StepContext
 from jobs.microsoft.identity import Identity
-from jobs.runs.origin import Brief
+from jobs.runs.run import Brief
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
 from tests.unit.jobs.probes.own_logins import MAILBOX

@@ -15,7 +15,7 @@ from jobs.model import ConnectChange, Finding, Signals, State, Text, second_of
 from jobs.probes import all_probes
 from jobs.probes.connect_changes import MOST
 from jobs.runs.channel_index import ChannelIndex, Record
-from jobs.runs.origin import Brief
+from jobs.runs.run import Brief
 
 AT = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 PROBES = all_probes()

@@ -18,7 +18,7 @@ from jobs.model import Evidence, Finding, Signals, State, Text
 from jobs.probes import all_probes
 from jobs.probes.conditional_access import touches
 from jobs.probes.revoked_sessions import Sessions
-from jobs.runs.origin import Brief
+from jobs.runs.run import Brief
 from jobs.steps import all_steps
 
 USER = "aaaaaaaa-0000-4000-8000-00000000000a"

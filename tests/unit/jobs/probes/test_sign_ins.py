@@ -16,7 +16,7 @@ from jobs.engine.context import StepContext
 from jobs.model import Evidence, Finding, Signals, State, Text
 from jobs.probes.revoked_sessions import Sessions
 from jobs.probes.sign_ins import SignIns
-from jobs.runs.origin import Brief
+from jobs.runs.run import Brief
 
 USER, OTHER = "aaaaaaaa-0000-4000-8000-00000000000a", "bbbbbbbb-0000-4000-8000-00000000000b"
 LOG, RENEWALS = "GET /auditLogs/signIns", "GET /beta/auditLogs/signIns"

@@ -18,7 +18,7 @@ from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Finding, Reason, Signals, State, Text
 from jobs.probes import checks_for
 from jobs.probes.smtp_login import SmtpLogin, login_of
-from jobs.runs.origin import Brief
+from jobs.runs.run import Brief
 from tests.unit.jobs.probes.own_logins import MAILBOX, NOTHING, OWN, begun, judged, ok
 
 

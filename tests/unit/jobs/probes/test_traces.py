@@ -13,7 +13,7 @@ from jobs.mail.flow import without_copy
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Evidence, State
-from jobs.runs.origin import Brief
+from jobs.runs.run import Brief
 from tests.unit.jobs.probes.trace_rows import (
     CUSTOMER,
     FORWARD,

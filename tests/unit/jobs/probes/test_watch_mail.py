@@ -14,7 +14,7 @@ from jobs.mail import watch_mail
 from jobs.mail.watch_mail import WatchMail
 from jobs.model import Access, Finding, Profile, Signals, State, Station
 from jobs.probes import checks_for
-from jobs.runs.origin import Brief
+from jobs.runs.run import Brief
 from tests.unit.jobs.probes.trace_rows import FORWARD, MAILBOX, copy, details, look, row, sides
 
 SENDER = "probe@fabrikam.com"

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from jobs.runs.audit import Trail, Verified
-from jobs.runs.audit_chain import BEGINNING, DOUBTED, canonical, chained_hash, read
+from jobs.runs.audit import BEGINNING, DOUBTED, Trail, Verified, canonical, chained_hash, read
 
 KEYS = ("new-key", "old-key")
 AT = "2026-11-25T09:00:00+00:00"

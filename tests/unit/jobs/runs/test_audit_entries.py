@@ -10,10 +10,9 @@ import pytest
 
 from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.runs.audit import Verified, read
-from jobs.runs.audit_entries import NOT_RECORDED, About, entries_of, entry
 from jobs.runs.channel_index import AlreadyRunningError
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.event_log import NOT_RECORDED, About, entries_of, entry
+from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import RunStore
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)

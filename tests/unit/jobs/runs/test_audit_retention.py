@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from jobs.clock import now
-from jobs.runs.audit import CLEARED, Trail, Verified
-from jobs.runs.audit_chain import DOUBTED, START, canonical, chained, read, walk
+from jobs.runs.audit import CLEARED, DOUBTED, START, Trail, Verified, canonical, chained, read, walk
 
 KEYS = ("new-key", "old-key")
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)

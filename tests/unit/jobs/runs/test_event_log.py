@@ -12,11 +12,9 @@ from jobs.clock import now
 from jobs.model import Channel, Person, RunKind, Scope
 from jobs.next_action import next_action
 from jobs.runs import trust
-from jobs.runs.audit_entries import About
-from jobs.runs.event_log import NOT_AUDITED, distrust, foreign_event
-from jobs.runs.integrity import doubts
-from jobs.runs.origin import Brief, Origin
-from jobs.runs.run import Event, ForeignRunError, Kind, Run, RunEndedError, opening
+from jobs.runs.event_log import NOT_AUDITED, About, distrust, foreign_event
+from jobs.runs.rekeying import doubts
+from jobs.runs.run import Brief, Event, ForeignRunError, Kind, Origin, Run, RunEndedError, opening
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from tests.fixtures.queue_state import claimed

@@ -13,8 +13,7 @@ from redis.client import Pipeline
 
 from jobs.clock import now
 from jobs.model import Channel, Finding, Person, State
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, LeaseLostError, Run, RunEndedError
+from jobs.runs.run import Event, Kind, LeaseLostError, Origin, Run, RunEndedError
 from jobs.runs.run_store import RunStore
 from jobs.storage import locks
 from jobs.storage.due_queue import LEASE_S

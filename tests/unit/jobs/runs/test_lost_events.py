@@ -17,14 +17,13 @@ from jobs.next_action import next_action, stage_of
 from jobs.runs import trust
 from jobs.runs.event_log import doubt
 from jobs.runs.fold import fold
-from jobs.runs.integrity import doubts
-from jobs.runs.origin import Origin
-from jobs.runs.rekeying import Rekeying
+from jobs.runs.rekeying import Rekeying, doubts
 from jobs.runs.run import (
     Event,
     ForeignRunError,
     Kind,
     LeaseLostError,
+    Origin,
     Run,
     RunEndedError,
     RunGoneError,

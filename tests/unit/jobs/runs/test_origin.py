@@ -8,8 +8,7 @@ import pytest
 
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.fold import fold
-from jobs.runs.origin import Brief, FixBrief, Origin
-from jobs.runs.run import Event, Kind, opening
+from jobs.runs.run import Brief, Event, FixBrief, Kind, Origin, opening
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from jobs.runs.reference import new_reference
+from jobs.runs.run import new_reference
 
 
 def test_references_differ_and_are_easy_to_read_out():

@@ -6,8 +6,7 @@ from redis import Redis
 
 from jobs.clock import now
 from jobs.model import Channel, Finding, Person, State
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import RunStore
 
 

@@ -18,10 +18,8 @@ from jobs.runs import accepted, rekeying, trust
 from jobs.runs.accepted import Accepted
 from jobs.runs.channel_index import Record
 from jobs.runs.event_log import foreign_event
-from jobs.runs.integrity import doubts
-from jobs.runs.origin import Origin
-from jobs.runs.rekeying import Rekeying, Result, What
-from jobs.runs.run import Event, ForeignRunError, Kind
+from jobs.runs.rekeying import Rekeying, Result, What, doubts
+from jobs.runs.run import Event, ForeignRunError, Kind, Origin
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed, Vault

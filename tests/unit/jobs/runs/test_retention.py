@@ -10,10 +10,9 @@ from redis import Redis
 
 from jobs.clock import now
 from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
-from jobs.runs.audit_chain import read
-from jobs.runs.origin import Origin
+from jobs.runs.audit import read
 from jobs.runs.retention import Retention
-from jobs.runs.run import Event, Kind, RecordedChange, Run
+from jobs.runs.run import Event, Kind, Origin, RecordedChange, Run
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec
 

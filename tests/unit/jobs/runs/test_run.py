@@ -9,10 +9,20 @@ import pytest
 
 from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text
 from jobs.runs.fold import apply_events, fold
-from jobs.runs.origin import Brief, Origin
-from jobs.runs.plan import Plan
-from jobs.runs.run import Changed, Event, Kind, Problem, RecordedChange, Reply, Run
-from jobs.runs.search import AppCandidate, Search
+from jobs.runs.run import (
+    AppCandidate,
+    Brief,
+    Changed,
+    Event,
+    Kind,
+    Origin,
+    Plan,
+    Problem,
+    RecordedChange,
+    Reply,
+    Run,
+    Search,
+)
 
 T0 = datetime(2026, 11, 25, 9, tzinfo=UTC)
 T1, T2 = T0 + timedelta(minutes=1), T0 + timedelta(minutes=2)

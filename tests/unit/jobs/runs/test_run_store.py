@@ -10,9 +10,7 @@ import pytest
 from jobs.clock import now
 from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.runs.channel_index import ASKED_S, AlreadyRunningError, Record
-from jobs.runs.origin import Origin
-from jobs.runs.reference import LETTERS, new_id
-from jobs.runs.run import Event, Kind, RecordedChange, Run, RunGoneError
+from jobs.runs.run import LETTERS, Event, Kind, Origin, RecordedChange, Run, RunGoneError, new_id
 from jobs.runs.run_store import RunStore
 from jobs.storage.due_queue import LEASE_S
 from tests.fixtures.queue_state import claimed

@@ -5,14 +5,18 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from jobs.runs import schema
+from jobs.storage import generation
 
 
 def test_the_first_start_writes_the_number(redis: Redis):
     """The first start writes the number and nothing else. A later start leaves it as it is."""
-    assert (schema.problem(redis), redis.keys()) == ("", [])
-    assert (schema.ensure(redis), redis.get("schema"), redis.keys()) == ("", b"1", [b"schema"])
-    assert (schema.ensure(redis), redis.get("schema")) == ("", b"1")
+    assert (generation.layout_problem(redis), redis.keys()) == ("", [])
+    assert (generation.ensure_layout(redis), redis.get("schema"), redis.keys()) == (
+        "",
+        b"1",
+        [b"schema"],
+    )
+    assert (generation.ensure_layout(redis), redis.get("schema")) == ("", b"1")
 
 
 @pytest.mark.parametrize(
@@ -22,5 +26,8 @@ def test_the_first_start_writes_the_number(redis: Redis):
 def test_another_layout_is_refused(redis: Redis, number: str, words: str):
     """Data of a newer or unknown layout is refused with an explanation, and nothing is changed."""
     redis.set("schema", number)
-    assert words in schema.ensure(redis)
-    assert (words in schema.problem(redis), redis.get("schema")) == (True, number.encode())
+    assert words in generation.ensure_layout(redis)
+    assert (words in generation.layout_problem(redis), redis.get("schema")) == (
+        True,
+        number.encode(),
+    )

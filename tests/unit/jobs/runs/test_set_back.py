@@ -11,10 +11,8 @@ from jobs import advance
 from jobs.clock import now
 from jobs.model import Account, Channel, Person, Text
 from jobs.next_action import next_action
-from jobs.runs.audit import SETTLES, Trail
-from jobs.runs.audit_chain import DOUBTED, LOST, read
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.audit import DOUBTED, LOST, SETTLES, Trail, read
+from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime, install
 from jobs.settings import Settings

@@ -11,8 +11,7 @@ from jobs.clouds.errors import MalformedAnswer, NotFound
 from jobs.engine.context import StepContext
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.model import Change, Scope, State, Text
-from jobs.runs.origin import Brief
-from jobs.runs.run import RecordedChange
+from jobs.runs.run import Brief, RecordedChange
 from tests.unit.jobs.steps.app_states import (
     ACCESS,
     APP,

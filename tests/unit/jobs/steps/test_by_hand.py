@@ -13,7 +13,7 @@ from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import Channel, State, Text
-from jobs.runs.origin import Brief, FixBrief
+from jobs.runs.run import Brief, FixBrief
 from jobs.steps.application import Application, ImplicitGrant
 from jobs.steps.client_secret import ClientSecret
 from jobs.steps.connect_form import Addresses

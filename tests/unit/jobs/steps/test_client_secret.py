@@ -15,8 +15,7 @@ from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Channel, Finding, Scope, State, Text, day_of
 from jobs.runs.channel_index import Record
-from jobs.runs.origin import Brief
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Brief, Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.steps.client_secret import ClientSecret
 from jobs.storage import codec

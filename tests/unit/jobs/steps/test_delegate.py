@@ -11,8 +11,7 @@ import pytest
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.model import Channel, Finding, State, Text, Turn
-from jobs.runs.origin import Brief
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Brief, Event, Kind
 from jobs.steps.mailbox_user import Delegate, needs_delegate
 from tests.unit.jobs.conftest import CHANNEL
 

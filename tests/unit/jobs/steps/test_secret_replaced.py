@@ -12,9 +12,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Finding, Person, Scope, State, Text
-from jobs.runs.origin import Origin
-from jobs.runs.plan import Plan
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Event, Kind, Origin, Plan
 from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.steps import all_steps, steps_of

@@ -9,9 +9,7 @@ import pytest
 from jobs.clock import now
 from jobs.microsoft.scopes import GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES, minimal, with_included
 from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, verbatim
-from jobs.runs.origin import Brief, FixBrief
-from jobs.runs.plan import Plan
-from jobs.runs.run import RecordedChange, Run
+from jobs.runs.run import Brief, FixBrief, Plan, RecordedChange, Run
 from jobs.steps import all_steps, missing_permissions, permissions_for
 
 APPS, GRANTS = "Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"

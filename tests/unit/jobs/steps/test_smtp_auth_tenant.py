@@ -14,8 +14,7 @@ from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, Scope, State
 from jobs.probes import checks_for
-from jobs.runs.origin import Brief, FixBrief
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Brief, Event, FixBrief, Kind
 from jobs.steps import all_steps
 
 OFF = {"SmtpClientAuthenticationDisabled": True}

@@ -7,7 +7,7 @@ import json
 import pytest
 from cryptography.fernet import Fernet
 
-from jobs.storage.mac import Authenticator, mac_of
+from jobs.storage.vault import Authenticator, mac_of
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 BODY = b'{"kind":"approved","by":"anna@contoso.com"}'

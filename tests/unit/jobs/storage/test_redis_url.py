@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.storage import redis_url
-from jobs.storage.redis_url import SentinelAddress, sentinel_address
+from jobs.storage import connection
+from jobs.storage.connection import SentinelAddress, sentinel_address
 
 
 def test_an_address_of_sentinels_is_read():
@@ -58,8 +58,8 @@ def test_the_sentinels_have_a_login_of_their_own():
 )
 def test_a_bad_address_gets_a_sentence(url: str, why: str):
     """The error for a bad address names the mistake and the right form, without a password."""
-    said = redis_url.problem(url)
-    assert (why in said, redis_url.SENTINEL_EXAMPLE in said, "s3cret" in said) == (
+    said = connection.url_problem(url)
+    assert (why in said, connection.SENTINEL_EXAMPLE in said, "s3cret" in said) == (
         True,
         True,
         False,
@@ -77,13 +77,13 @@ def test_a_bad_address_gets_a_sentence(url: str, why: str):
 )
 def test_a_good_address_gets_none(url: str):
     """An address of Sentinels, or of one server over TCP, TLS, or a socket, gives no error."""
-    assert redis_url.problem(url) == ""
+    assert connection.url_problem(url) == ""
 
 
 def test_the_embedded_server_is_known_by_its_folder():
     """The address of the embedded server gives its data folder. Other addresses give no folder."""
-    url = redis_url.embedded_url(Path("data"))
-    assert (redis_url.embedded_folder(url), redis_url.embedded_folder("redis://x")) == (
+    url = connection.embedded_url(Path("data"))
+    assert (connection.embedded_folder(url), connection.embedded_folder("redis://x")) == (
         Path("data"),
         None,
     )

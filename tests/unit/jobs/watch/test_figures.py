@@ -11,8 +11,17 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from jobs.watch.figures import DAY, DayState, Figures, figures, last_days, midnight, month
-from jobs.watch.history import Day, Tally
+from jobs.watch.history import (
+    DAY,
+    Day,
+    DayState,
+    Figures,
+    Tally,
+    figures,
+    last_days,
+    midnight,
+    month,
+)
 from jobs.watch.model import Damage, Incident, News, NewsKind, Sight
 
 AT = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)

@@ -11,17 +11,14 @@ import pytest
 from redis import Redis
 
 from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, RecordedChange
+from jobs.runs.run import Event, Kind, Origin, RecordedChange
 from jobs.runs.run_store import RunStore
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
-from jobs.storage.mac import Authenticator
+from jobs.storage.vault import Authenticator
 from jobs.watch import history
-from jobs.watch.incident_store import IncidentStore
 from jobs.watch.model import Incident, LookOutcome, NewsKind, Sight, WatchedChannel
-from jobs.watch.watch_store import WatchStore
-from jobs.watch.watching import Watching
+from jobs.watch.store import IncidentStore, Watching, WatchStore
 
 AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -10,8 +10,7 @@ from jobs.clock import now
 from jobs.model import Channel, Finding, Person, Reason, RunKind, Signals, State, Text, Turn
 from jobs.probes import checks_for
 from jobs.runs.fold import fold
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, Run, opening
+from jobs.runs.run import Event, Kind, Origin, Run, opening
 from jobs.watch.model import Damage, Eye, Sight
 from jobs.watch.outcome import Extras, outcome_of
 

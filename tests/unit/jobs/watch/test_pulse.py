@@ -17,11 +17,10 @@ from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.runs.run_store import RunStore
 from jobs.storage import keys
-from jobs.watch import pulse
+from jobs.watch import rounds
 from jobs.watch.model import WatchedChannel
-from jobs.watch.pulse import Pulse
-from jobs.watch.round import Round
-from jobs.watch.watching import Watching
+from jobs.watch.rounds import Pulse, Round
+from jobs.watch.store import Watching
 
 Asked = list[tuple[str, str, str]]
 
@@ -68,9 +67,9 @@ def watching(redis: Redis) -> Watching:
 def test_the_newest_round_is_known(redis: Redis):
     """The newest round of the watch is kept in Redis. Before the first round there is none."""
     at = now()
-    assert pulse.newest(redis) is None
-    pulse.beat(redis, "t", Round(looks=3, calls=20), at)
-    assert pulse.newest(redis) == Pulse("t", at, 3, 20)
+    assert rounds.newest_pulse(redis) is None
+    rounds.beat(redis, "t", Round(looks=3, calls=20), at)
+    assert rounds.newest_pulse(redis) == Pulse("t", at, 3, 20)
 
 
 def test_a_round_is_told_at_most_once_a_minute(redis: Redis, url: str, asked: Asked):
@@ -78,16 +77,16 @@ def test_a_round_is_told_at_most_once_a_minute(redis: Redis, url: str, asked: As
 
     The groups of many tenants end their rounds one after the other.
     """
-    assert (pulse.ping(url, redis), pulse.ping(url, redis)) == (True, False)
+    assert (rounds.ping(url, redis), rounds.ping(url, redis)) == (True, False)
     redis.delete(keys.watch_pinged())
-    assert pulse.ping(url, redis)
+    assert rounds.ping(url, redis)
     assert asked == [("GET", "/ping", "")] * 2
 
 
 def test_nothing_is_told_without_an_address(redis: Redis, watching: Watching):
     """Without an address of a monitoring service, no ping is sent. The setting is optional."""
     late = now() + timedelta(hours=1)
-    assert (pulse.ping("", redis), pulse.ping_if_late("", watching, late)) == (False, False)
+    assert (rounds.ping("", redis), rounds.ping_if_late("", watching, late)) == (False, False)
 
 
 def test_a_late_watch_is_told_with_the_reason(url: str, asked: Asked, watching: Watching):
@@ -97,15 +96,15 @@ def test_a_late_watch_is_told_with_the_reason(url: str, asked: Asked, watching: 
     not count as late.
     """
     begun = now()
-    assert not pulse.ping_if_late(url, watching, begun + timedelta(minutes=4))
-    assert pulse.ping_if_late(url, watching, begun + timedelta(minutes=6))
+    assert not rounds.ping_if_late(url, watching, begun + timedelta(minutes=4))
+    assert rounds.ping_if_late(url, watching, begun + timedelta(minutes=6))
     ((method, path, reason),) = asked
     assert (method, path) == ("POST", "/ping/fail")
     assert "a group of channels has waited for 3" in reason
     watching.channels.schedule.extend("t")
-    assert pulse.lateness(watching, now()) <= timedelta(0)
+    assert rounds.lateness(watching, now()) <= timedelta(0)
 
 
 def test_a_service_that_is_away_changes_nothing(redis: Redis, free_port: int):
     """A ping to a service that does not answer fails without an error."""
-    assert not pulse.ping(f"http://127.0.0.1:{free_port}/ping", redis)
+    assert not rounds.ping(f"http://127.0.0.1:{free_port}/ping", redis)

@@ -11,14 +11,19 @@ import pytest
 from redis import Redis
 
 from jobs.model import Channel, Person
-from jobs.storage.mac import Authenticator
-from jobs.watch import gaps, history
-from jobs.watch.incident_store import IncidentStore
-from jobs.watch.model import Incident, LookOutcome, Sight, WatchedChannel
-from jobs.watch.round import Round, next_of, run_round
-from jobs.watch.spans import read_interval, read_span, written
-from jobs.watch.watch_store import WatchStore
-from jobs.watch.watching import Watching
+from jobs.storage.vault import Authenticator
+from jobs.watch import history, rounds
+from jobs.watch.model import (
+    Incident,
+    LookOutcome,
+    Sight,
+    WatchedChannel,
+    read_interval,
+    read_span,
+    written,
+)
+from jobs.watch.rounds import Round, next_of, run_round
+from jobs.watch.store import IncidentStore, Watching, WatchStore
 
 BEGAN = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 A, B = "a@contoso.com", "b@contoso.com"
@@ -132,14 +137,16 @@ def test_a_gap_is_longer_than_three_intervals(
         until = script.at + timedelta(minutes=paused_minutes)
         for each in watching.channels.of_group("t"):
             watching.channels.save(replace(each, paused_until=until))
-    assert gaps.note(watching, "t", at) == (2 if gap else 0)
+    assert rounds.note_gaps(watching, "t", at) == (2 if gap else 0)
     redis = watching.channels.redis
-    assert gaps.due(redis, at) == ()
+    assert rounds.gaps_due(redis, at) == ()
     later = at + timedelta(minutes=2)
-    assert gaps.due(redis, later) == (("room-1",) if gap else ())
-    assert [each.mailbox for each in gaps.of_room(redis, "room-1")] == ([A, B] if gap else [])
-    gaps.forget_told(redis, "room-1")
-    assert (gaps.due(redis, later), gaps.of_room(redis, "room-1")) == ((), ())
+    assert rounds.gaps_due(redis, later) == (("room-1",) if gap else ())
+    assert [each.mailbox for each in rounds.gaps_of_room(redis, "room-1")] == (
+        [A, B] if gap else []
+    )
+    rounds.forget_gaps(redis, "room-1")
+    assert (rounds.gaps_due(redis, later), rounds.gaps_of_room(redis, "room-1")) == ((), ())
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from jobs.clock import now
 from jobs.mail import watch_mail
 from jobs.model import Channel, Finding, Person, Signals, State
 from jobs.storage import keys
-from jobs.watch import test_mail
+from jobs.watch import look
+from jobs.watch.look import MailPlan, MailText, needs_mail
 from jobs.watch.model import Eye, LookOutcome, Sight, WatchedChannel
-from jobs.watch.test_mail import MailPlan, MailText, is_needed
 
 MAILBOX, SENDER, HOUR = "support@contoso.com", "probe@fabrikam.com", timedelta(hours=1)
 GOOD = LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,))
@@ -88,7 +88,7 @@ def copies(minutes: float) -> Finding:
 
 def needed(ctx: Any, outcome: LookOutcome = GOOD) -> bool:
     """Return whether a test mail is needed now."""
-    return is_needed(ctx, outcome, HOUR, now())
+    return needs_mail(ctx, outcome, HOUR, now())
 
 
 def test_a_silent_channel_gets_a_mail(ctx: Any):
@@ -165,7 +165,7 @@ def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx: Any, server: Serve
     """
 
     async def twice() -> list[bool]:
-        return await asyncio.gather(*(test_mail.send(ctx, WATCHED, MAILS) for _ in range(5)))
+        return await asyncio.gather(*(look.send_watch_mail(ctx, WATCHED, MAILS) for _ in range(5)))
 
     assert sorted(asyncio.run(twice())) == [False, False, False, False, True]
     (mail,) = server.took
@@ -181,9 +181,9 @@ def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx: Any, server: Serve
 
 def test_after_an_hour_the_next_one_is_sent(ctx: Any, server: Server):
     """After an hour the mark of the last test mail expires in Redis, and another mail is sent."""
-    assert asyncio.run(test_mail.send(ctx, WATCHED, MAILS))
+    assert asyncio.run(look.send_watch_mail(ctx, WATCHED, MAILS))
     ctx.store.redis.delete(keys.watch_mail_claim(MAILBOX))
-    assert asyncio.run(test_mail.send(ctx, WATCHED, MAILS))
+    assert asyncio.run(look.send_watch_mail(ctx, WATCHED, MAILS))
     assert len({mail["Message-ID"] for mail in server.took}) == 2
 
 
@@ -193,9 +193,9 @@ def test_after_an_hour_the_next_one_is_sent(ctx: Any, server: Server):
 def test_a_server_that_does_not_take_it_is_not_asked_again(ctx: Any, server: Server, reply: str):
     """A mail server's refusal is recorded, and the server is not asked again within the hour."""
     server.refuses = reply
-    assert not asyncio.run(test_mail.send(ctx, WATCHED, MAILS))
+    assert not asyncio.run(look.send_watch_mail(ctx, WATCHED, MAILS))
     (kept,) = watch_mail.newest(ctx.store.redis, MAILBOX)
     assert (kept.sent, bool(kept.refused)) == (None, True)
-    assert not asyncio.run(test_mail.send(ctx, WATCHED, MAILS))
+    assert not asyncio.run(look.send_watch_mail(ctx, WATCHED, MAILS))
     assert len(watch_mail.newest(ctx.store.redis, MAILBOX)) == 1
     assert not watch_mail.others_sent(ctx.store.redis, "other@contoso.com", kept.at - HOUR)

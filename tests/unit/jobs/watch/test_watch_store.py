@@ -10,9 +10,9 @@ from redis import Redis
 
 from jobs.model import Channel, Person
 from jobs.storage import keys
-from jobs.storage.mac import Authenticator
+from jobs.storage.vault import Authenticator
 from jobs.watch.model import ChannelState, WatchedChannel
-from jobs.watch.watch_store import WatchStore, due_now, next_due
+from jobs.watch.store import WatchStore, due_now, next_due
 from tests.fixtures.queue_state import claimed
 
 AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)

@@ -11,13 +11,13 @@ import pytest
 
 from adaptive_cards.locale import SOURCE, Locale, drawn_for
 from adaptive_cards.texts import has_text, keys, own_text, render
-from bot.cards.presenters.audit import audit_line
+from bot.cards.presenters.lists import audit_line
 from jobs.channel.email_app import ADOPT
 from jobs.channel.mailbox import DELEGATE, SIGNED_IN
 from jobs.checks.discovering import APP, FORWARDING
 from jobs.model import RunKind, Scope
-from jobs.runs.audit_entries import About, entry
-from jobs.runs.plan import FOREIGN_HOSTS, word_for
+from jobs.runs.event_log import About, entry
+from jobs.runs.run import FOREIGN_HOSTS, word_for
 
 BOT = Path(__file__).parents[5] / "bot"
 NAMED = (ADOPT, APP, DELEGATE, FOREIGN_HOSTS, FORWARDING, SIGNED_IN)
@@ -45,12 +45,13 @@ def spelled_questions() -> set[str]:
 
 
 def named_in_a_call(node: ast.AST) -> list[ast.expr]:
-    """Return the question's name in a call of ``record`` or ``answered``.
+    """Return the question's name in a call of ``record``, ``answered`` or ``_says``.
 
-    The calls have the form ``record(ctx, run, name)`` and ``answered(ctx, name)``.
+    The calls have the form ``record(ctx, run, name)``, ``answered(ctx, name)`` and ``_says(name)``.
     """
-    place = {"record": 2, "answered": 1}
-    if isinstance(node, ast.Call) and (at := place.get(ast.unparse(node.func))):
+    place = {"record": 2, "answered": 1, "_says": 0}
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in place:
+        at = place[ast.unparse(node.func)]
         return node.args[at : at + 1]
     return []
 

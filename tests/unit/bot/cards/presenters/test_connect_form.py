@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from adaptive_cards import rehearsal as draw
+from adaptive_cards.cards.connect_form import rehearsal as draw
 from adaptive_cards.texts import text
-from bot.cards.presenters import connect_form, rehearsal
+from bot.cards.presenters import connect_form
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Scope, State, Text, Turn
@@ -173,7 +173,8 @@ def test_a_fix_asks_for_a_secret_only_where_it_has_made_one(
     told = (card.card.text + str(card.card.content)).replace("\u00a0", " ")
     assert [words for words in said if words not in told] == []
     assert [words for words in left_out if words in told] == []
-    assert rehearsal.cards(run, services) == []
+
+    assert connect_form.rehearsal_cards(run, services) == []
 
 
 IN_LOG = Event(Kind.FOUND, now(), step="token", finding=Finding("token", State.OK))
@@ -241,15 +242,6 @@ PRESSED = Event(
             (f"neither delegate@example.test nor {MAILBOX} as the user name",),
             ("signed in as the mailbox itself",),
         ),
-        (
-            [PRESSED, REHEARSED, LOGGED_IN],
-            (
-                text("rehearsal.done_shared", login="delegate@example.test", username=MAILBOX),
-                "as Username and Login ID",
-                "Send As",
-            ),
-            (f"{MAILBOX} can sign in",),
-        ),
     ],
 )
 def test_a_delegate_is_asked_to_rehearse(
@@ -261,8 +253,15 @@ def test_a_delegate_is_asked_to_rehearse(
 ):
     """A delegate of a shared mailbox is asked to rehearse with the text that fits the stage."""
     run = begin(SIGNED_IN, FORM, user(shared="blocked"), named(), *events)
-    card = draw(rehearsal.view(run, services))
-    assert bool(rehearsal.cards(run, services)) is (LOGGED_IN not in events)
+    card = draw(connect_form.rehearsal_view(run, services))
+    assert connect_form.rehearsal_cards(run, services)
     told = (card.text + str(card.content)).replace("\u00a0", " ")
     assert [words for words in said if words.lower() not in told.lower()] == []
     assert [words for words in left_out if words in told] == []
+
+
+def test_a_login_that_worked_asks_nobody(services: Services, begin: Callable[..., Run]):
+    """After a successful rehearsal there is no card for it."""
+    events = (PRESSED, REHEARSED, LOGGED_IN)
+    run = begin(SIGNED_IN, FORM, user(shared="blocked"), named(), *events)
+    assert connect_form.rehearsal_cards(run, services) == []

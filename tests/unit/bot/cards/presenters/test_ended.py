@@ -6,8 +6,7 @@ import pytest
 
 from bot.cards import draw
 from bot.cards.living import living_cards
-from bot.cards.presenters import ended
-from bot.cards.presenters import progress as progress_face
+from bot.cards.presenters import progress
 from bot.cards.presenters.card_state import DesiredCard, PostedCard, protected, slot_of
 from bot.services import Services
 from jobs.clock import now
@@ -145,7 +144,7 @@ def test_what_leads_on_stands_on_the_progress_card(
 
     The card shows Send card again if a card can be sent again.
     """
-    view = progress_face.view(
+    view = progress.view(
         begin(
             SIGNED_IN,
             PLANNED,
@@ -179,6 +178,6 @@ def test_an_open_consent_is_named(
         Event(Kind.FOUND, now(), step="admin_consent", finding=consent),
         Event(Kind.CANCELLED, now()),
     )
-    (card,) = ended.cards(run, services)
+    (card,) = progress.ended_cards(run, services)
     text = str(card.card.content)
     assert ("Admin consent was still open" in text, told in text) == (bool(told), True)

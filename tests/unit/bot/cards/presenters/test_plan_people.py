@@ -18,8 +18,7 @@ from bot.cards.presenters.card_state import DesiredCard, refused_field, slot_of
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Person, Scope
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Origin, Run
 from jobs.storage import keys
 from tests.unit.bot.cards.presenters.stage_events import APPROVED, LINE, PLANNED, SIGNED_IN, shown
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import remedy_within
-from bot.cards.presenters import progress as progress_face
-from bot.cards.presenters import proof, rehearsal
+from bot.cards.presenters import connect_form, progress
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Evidence, State, Text, Turn
@@ -28,12 +27,9 @@ from tests.unit.bot.cards.presenters.stage_events import (
 @pytest.mark.parametrize(
     ("events", "part"),
     [
-        ([], {"url": "", "done": False, "skipped": ""}),
+        ([], {"url": ""}),
         ([answered("rehearse"), found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)],
-         {"done": False, "skipped": ""}),
-        ([answered("rehearse", "skip:on leave")], {"url": "", "skipped": "on leave"}),
-        ([found("rehearsal", evidence=(Evidence("transcript", "235 OK"),))],
-         {"url": "", "done": True, "transcript": ("235 OK",)}),
+         {}),
         ([answered("rehearse"),
           found("rehearsal", State.WAITING, cause="smtp_token_refused",
                 evidence=(Evidence("smtp", "535 no"),))],
@@ -47,11 +43,11 @@ from tests.unit.bot.cards.presenters.stage_events import (
 def test_the_rehearsals_card(
     services: Services, begin: Begin, events: list[Event], part: dict[str, Any]
 ):
-    """The rehearsal's card shows an offer, a sign-in, a skip, a success or a refusal.
+    """The rehearsal's card shows an offer, a sign-in or a refusal.
 
     The refusal comes from the server, or happens at the sign-in.
     """
-    view = rehearsal.view(begin(SIGNED_IN, FORM, *events), services)
+    view = connect_form.rehearsal_view(begin(SIGNED_IN, FORM, *events), services)
     assert {name: getattr(view, name) for name in part} == part
     assert bool(view.url) is ("url" not in part)
 
@@ -75,7 +71,7 @@ def test_a_test_mail_is_followed(services: Services, begin: Begin):
         answered("agent_has_it"),
         failed,
     )
-    view = proof.mail_view(run, services)
+    view = progress.mail_view(run, services)
     assert (view.subject, view.sent_by_bot, view.arrived_at, view.forwarded_at) == (
         "S",
         False,
@@ -112,7 +108,7 @@ def test_a_test_mail_that_stops(
         answered("test_sent"),
         found("test_mail", State.WAITING, cause=cause, waiting_for=turn),
     )
-    view = proof.mail_view(run, services)
+    view = progress.mail_view(run, services)
     assert (view.problem, view.remedy, view.turn) == (
         Text(f"cause.{cause}"),
         Text(remedy_within(cause)),
@@ -127,7 +123,7 @@ def test_a_test_mail_that_stops(
         False,
         part,
     )
-    assert progress_face.view(run).turn in {turn, Turn.NOBODY}
+    assert progress.view(run).turn in {turn, Turn.NOBODY}
 
 
 def test_an_answer_that_stops(services: Services, begin: Begin):
@@ -146,10 +142,10 @@ def test_an_answer_that_stops(services: Services, begin: Begin):
         found("test_mail", facts=facts),
         found("agent_answer", State.WAITING, **stopped),
     )
-    view = proof.mail_view(run, services)
+    view = progress.mail_view(run, services)
     assert (view.of_answer, view.turn, view.agent_at) == (
         True,
         Turn.AGENT,
         datetime.fromisoformat(at),
     )
-    assert progress_face.view(run).turn is Turn.AGENT
+    assert progress.view(run).turn is Turn.AGENT

@@ -11,15 +11,13 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.cards import delivery, draw
-from bot.cards.presenters import progress as progress_face
-from bot.cards.presenters import verdict
+from bot.cards.presenters import progress, verdict
 from bot.cards.presenters.card_state import DesiredCard, slot_of
 from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Finding, Profile, State, Text, Turn
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Origin, Run
 from jobs.steps import steps_for, steps_of
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
@@ -59,7 +57,7 @@ STAGES: list[tuple[str, list[Event], list[tuple[str, str]]]] = [
       ("mail", "thread")]),
     ("cancelled before a plan", [Event(Kind.CANCELLED, now())], [("ended", "thread")]),
     ("cancelled", [SIGNED_IN, PLANNED, APPROVED, CONSENT, FORM, ON_THE_WAY, Event(Kind.CANCELLED, now())],
-     [("progress", "thread"), ("ended", "thread")]),
+     [("ended", "thread")]),
     ("failed", [SIGNED_IN, PLANNED, Event(Kind.FAILED, now())], [("progress", "thread")]),
 ]  # fmt: skip
 
@@ -124,7 +122,7 @@ SEEN: list[tuple[str, list[Event], set[str]]] = [
     ("filled in",
      [SIGNED_IN, PLANNED, APPROVED, found("mailbox_fields"), answered("token_saved"),
       answered("registered"), answered("rehearse", "skip:away"), ON_THE_WAY], set()),
-    ("cancelled", [SIGNED_IN, PLANNED, APPROVED, Event(Kind.CANCELLED, now())], {"progress", "ended"}),
+    ("cancelled", [SIGNED_IN, PLANNED, APPROVED, Event(Kind.CANCELLED, now())], {"ended"}),
 ]  # fmt: skip
 
 
@@ -165,10 +163,7 @@ def test_a_finished_run(services: Services, begin: Begin):
     """A finished run shows the done card. Its last edit is left for what comes later."""
     everything = [found(name, seen=Text("seen.on")) for name in steps_for(Profile.ARTICLE)]
     run = begin(SIGNED_IN, PLANNED, APPROVED, *everything, Event(Kind.FINISHED, now()))
-    assert [(card.slot, card.final) for card in cards(services, run)] == [
-        ("progress", False),
-        ("done", False),
-    ]
+    assert [(card.slot, card.final) for card in cards(services, run)] == [("done", False)]
 
 
 def test_a_sign_in_card_says_who_came(services: Services, begin: Begin):
@@ -246,18 +241,14 @@ def test_the_progress_card_stands_for_every_step(services: Services, begin: Begi
         Event(Kind.RUNNING, now(), step="application"),
         found("tenant"),
     )
-    view = progress_face.view(run)
+    view = progress.view(run)
     rows = {str(row.title.key): row for _, rows in view.groups for row in rows}
     steps = steps_of(run)
     assert set(rows) == {
         f"line.{step.name}" for step in steps.values() if step.shown_in not in steps
     }
-    assert (rows["line.application"].running, view.turn, view.can_cancel, view.ended) == (
-        True,
-        Turn.NOBODY,
-        True,
-        "",
-    )
+    assert rows["line.application"].running
+    assert (view.turn, view.failed) == (Turn.NOBODY, False)
 
 
 @pytest.mark.parametrize("turn", [[FORM], []], ids=["a person's turn", "nobody's turn"])
@@ -284,7 +275,7 @@ def test_a_try_of_a_step_that_waits_for_time_is_no_news(
 def _progress(services: Services, run_id: str, event: Event) -> DesiredCard:
     """Add an event to the run, and return the progress card afterward."""
     services.store.append(run_id, event)
-    (card,) = progress_face.cards(services.store.load(run_id), services)
+    (card,) = progress.progress_cards(services.store.load(run_id), services)
     return card
 
 
@@ -333,9 +324,9 @@ def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services: Services, b
         Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": "REF-1A2B3C"}
     )
     failed = begin(SIGNED_IN, mistake, Event(Kind.FAILED, now(), data={"reference": "REF-1A2B3C"}))
-    (shown,) = progress_face.cards(failed, services)
+    (shown,) = progress.progress_cards(failed, services)
     assert "REF-1A2B3C" in json.dumps(shown.card.content)
-    assert progress_face.cards(replace(failed, ended=Kind.CANCELLED), services) == []
+    assert progress.progress_cards(replace(failed, ended=Kind.CANCELLED), services) == []
 
 
 def test_a_draw_does_not_wait_for_another(

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards import plan as draw_plan
-from adaptive_cards import undone
+from adaptive_cards.cards.plan import plan as draw_plan
+from adaptive_cards.cards.progress import undone
 from adaptive_cards.texts import has_text, text
 from bot.cards import draw
-from bot.cards.presenters import ended, plan
-from bot.cards.presenters import progress as steps
-from bot.commands.status import _run_line
+from bot.cards.presenters import plan, progress
+from bot.commands.runs import _run_line
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
@@ -116,7 +115,7 @@ def test_the_end_of_the_undo_of_one_run(begin: Begin):
     """The undo of one run does not say that the channel is disconnected."""
     recalled = replace(RECALLED, data={UNDOES: "R1"})
     events = (recalled, SIGNED_IN, *FOUND, PLANNED, APPROVED, BACK, FINISHED)
-    card = undone(ended.undone_view(begin(*events, kind="undo")))
+    card = undone(progress.undone_view(begin(*events, kind="undo")))
     assert "Run R1 is undone" in card.text
     assert list(actions({"card": card.content})) == []
 
@@ -131,7 +130,7 @@ def test_its_progress_names_the_things(planned: Run, begin: Begin, services: Ser
     Parts of the list with nothing in them are left out.
     """
     services.store.append(planned.id, APPROVED)
-    found = steps.view(services.store.load(planned.id))
+    found = progress.view(services.store.load(planned.id))
     assert [(title, [row.title.key for row in rows]) for title, rows in found.groups] == [
         ("progress.group.entra", ["step.application"]),
         ("progress.group.microsoft", ["step.smtp_auth", "step.forwarding", "step.customization"]),
@@ -144,7 +143,7 @@ def test_the_end_of_an_undo(begin: Begin, services: Services):
     No other card of a setup is shown.
     """
     run = begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, APPROVED, BACK, FINISHED, kind="undo")
-    found = ended.undone_view(run)
+    found = progress.undone_view(run)
     assert [row for row, _, _ in found.restored] == ["E1", "M3"]
     assert [(row, words.key) for row, words, _ in found.left_alone] == [
         ("M2", "step.smtp_auth"),
@@ -152,7 +151,7 @@ def test_the_end_of_an_undo(begin: Begin, services: Services):
     ]
     assert (found.binned, found.approved_by) == (True, "anna@example.test")
     slots = [card.slot for of in draw.PRESENTERS for card in of(run, services)]
-    assert slots == ["progress", "undone"]
+    assert slots == ["undone"]
     assert (next_action(run).words.key, next_action(run).turn, _run_line(run).kind) == (
         "turn_words.undone",
         Turn.NOBODY,

@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from adaptive_cards import plan as draw_plan
-from adaptive_cards import progress as draw_progress
-from adaptive_cards import rehearsal as draw_rehearsal
-from adaptive_cards import verdict as draw_verdict
-from bot.cards.presenters import plan, progress, rehearsal, sign_in, verdict
+from adaptive_cards.cards.connect_form import rehearsal as draw_rehearsal
+from adaptive_cards.cards.plan import plan as draw_plan
+from adaptive_cards.cards.progress import progress as draw_progress
+from adaptive_cards.cards.verdict import verdict as draw_verdict
+from bot.cards.presenters import connect_form, plan, progress, questions, verdict
 from bot.services import Services
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, RequestIds
@@ -125,7 +125,7 @@ def test_on_the_card_of_a_sign_in(services: Services, begin: Begin):
             data={"question": "sign_in", "cause": error.cause, "code": error.words},
         )
     )
-    assert [missing(card.card, told) for card in sign_in.cards(run, services)] == [[]]
+    assert [missing(card.card, told) for card in questions.sign_in_cards(run, services)] == [[]]
 
 
 async def test_on_the_card_of_a_rehearsal(services: Services, begin: Begin):
@@ -158,7 +158,7 @@ async def test_on_the_card_of_a_rehearsal(services: Services, begin: Begin):
         SIGNED_IN, PLANNED, asked, Event(Kind.FOUND, now(), step="rehearsal", finding=finding)
     )
     assert probe.cause == "smtp_refused"
-    assert missing(draw_rehearsal(rehearsal.view(run, services)), (REPLY,)) == []
+    assert missing(draw_rehearsal(connect_form.rehearsal_view(run, services)), (REPLY,)) == []
 
 
 def test_a_known_code_is_told_without_what_only_support_reads():

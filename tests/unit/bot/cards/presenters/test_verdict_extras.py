@@ -8,11 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adaptive_cards.texts import render
-from adaptive_cards.views import Damage
-from bot.cards.presenters import verdict as extras
 from bot.cards.presenters.verdict import view
 from bot.services import Services
-from jobs.checks import check
+from jobs.checks import check, reading
+from jobs.checks.reading import Lost
 from jobs.checks.verdict import Verdict, judge
 from jobs.model import (
     Change,
@@ -28,8 +27,7 @@ from jobs.model import (
     Text,
     Turn,
 )
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Origin, Run
 from tests.unit.bot.cards.presenters.verdict_checks import check_of, ok
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -76,11 +74,11 @@ RULE = Finding(
 @pytest.mark.parametrize(
     ("found", "keep_copy", "damage"),
     [
-        ((POLICY, COPIES, KEPT), True, Damage(14, SINCE, kept=True)),
-        ((POLICY, COPIES), True, Damage(14, SINCE)),
-        ((POLICY, COPIES, KEPT), False, Damage(14, SINCE)),
+        ((POLICY, COPIES, KEPT), True, Lost(14, SINCE, kept=True)),
+        ((POLICY, COPIES), True, Lost(14, SINCE)),
+        ((POLICY, COPIES, KEPT), False, Lost(14, SINCE)),
         ((POLICY,), True, None),
-        ((FULL, KEPT), True, Damage(3, SINCE)),
+        ((FULL, KEPT), True, Lost(3, SINCE)),
         ((replace(FULL, signals=Signals(failed=3)), KEPT), True, None),
         ((FULL, Finding("copies", State.OK, signals=Signals(at=AT)), KEPT), True, None),
         (
@@ -92,13 +90,13 @@ RULE = Finding(
                 KEPT,
             ),
             True,
-            Damage(3, SINCE),
+            Lost(3, SINCE),
         ),
-        ((RULE, COPIES, KEPT), True, Damage(14, SINCE)),
+        ((RULE, COPIES, KEPT), True, Lost(14, SINCE)),
         (
             (POLICY, COPIES, KEPT, replace(FULL, state=State.WARNING)),
             True,
-            Damage(14, SINCE, kept=True),
+            Lost(14, SINCE, kept=True),
         ),
         (
             (
@@ -120,19 +118,19 @@ RULE = Finding(
                 KEPT,
             ),
             True,
-            Damage(2, SINCE, kept=True),
+            Lost(2, SINCE, kept=True),
         ),
     ],
 )
 def test_damage_only_where_mail_stops_and_the_trace_was_read(
-    found: tuple[Finding, ...], keep_copy: bool, damage: Damage | None
+    found: tuple[Finding, ...], keep_copy: bool, damage: Lost | None
 ):
     """Damage is shown only if its number is known and mail stops before an agent.
 
     Mails are called kept only if the copy is known to stay in the mailbox.
     """
     run = run_of(*found, keep_copy=keep_copy)
-    assert extras.damage(run, verdict_of(run), run.findings) == damage
+    assert reading.damage(run, verdict_of(run), run.findings) == damage
 
 
 def test_no_incident_is_a_line_where_all_three_were_read():
@@ -144,11 +142,9 @@ def test_no_incident_is_a_line_where_all_three_were_read():
         Finding(name, State.OK) for name in ("exchange_health", "entra_health", "webex_status")
     ]
     run = run_of(*three)
-    assert [proof.words for proof in extras.no_incident(run, run.findings)] == [
-        Text("verdict.no_incident")
-    ]
+    assert reading.quiet_at(run, run.findings) == AT
     partly = run_of(*three[:2], Finding("webex_status", State.SKIPPED))
-    assert extras.no_incident(partly, partly.findings) == []
+    assert reading.quiet_at(partly, partly.findings) is None
 
 
 def test_the_cause_is_drawn_as_one(services: Services):
@@ -185,8 +181,8 @@ def test_the_day_of_the_secret_is_told_where_it_is_known_and_far():
         for state, facts in ((State.OK, day), (State.WARNING, day), (State.OK, {}))
     ]
     expected = [datetime(2027, 11, 24, tzinfo=UTC), None, None]
-    assert [extras.secret_expires({"client_secret": each}) for each in found] == expected
-    assert extras.secret_expires({}) is None
+    assert [reading.secret_expires({"client_secret": each}) for each in found] == expected
+    assert reading.secret_expires({}) is None
 
 
 def test_changes_in_webex_connect_have_a_section_of_their_own(services: Services):

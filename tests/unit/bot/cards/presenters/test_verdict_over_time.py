@@ -8,15 +8,14 @@ from datetime import timedelta
 
 import pytest
 
-from adaptive_cards import verdict as draw
+from adaptive_cards.cards.verdict import verdict as draw
 from adaptive_cards.texts import text
 from adaptive_cards.views import Damage
 from bot.cards.presenters.verdict import view
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Reason, State, Text, second_of
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Origin, Run
 from tests.unit.bot.cards.presenters.stage_events import found
 
 Begin = Callable[..., Run]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adaptive_cards import verdict as draw
+from adaptive_cards.cards.verdict import verdict as draw
 from adaptive_cards.texts import has_text, keys, text
 from bot.cards.presenters.verdict import view
 from bot.services import Services

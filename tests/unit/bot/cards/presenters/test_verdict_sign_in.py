@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from adaptive_cards import verdict as draw
+from adaptive_cards.cards.verdict import verdict as draw
 from bot.cards.presenters.verdict import view
 from bot.services import Services
 from jobs.model import Account, Finding, Reason, State, Text, Turn

@@ -1,0 +1,352 @@
+"""Findings of a check: causes, symptoms, proofs and the list of all, as far as they fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import IntEnum
+
+from adaptive_cards import glyphs
+from adaptive_cards.actions import submit
+from adaptive_cards.cards.verdict_band import VerdictView, sentence
+from adaptive_cards.components import aside, learn_more, note, section, small_print, titled
+from adaptive_cards.elements import (
+    BOLD,
+    SMALL,
+    SUBTLE,
+    Element,
+    column,
+    columns,
+    facts,
+    literal,
+    own,
+    rich,
+    run,
+    sign,
+)
+from adaptive_cards.escape import clip, plain, shorten
+from adaptive_cards.glyphs import Mark
+from adaptive_cards.texts import has_text, plural, render, render_if_any, text, with_counts
+from adaptive_cards.views import CheckLine
+from jobs.model import Access, Evidence, State, Text, Turn, second_of, verbatim
+
+EXPLAINED = Mark("\u2192")
+
+
+class Detail(IntEnum):
+    """Detail of a line in the list of all findings: name, observation, or also its evidence."""
+
+    NAME = 0
+    SEEN = 1
+    EVIDENCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Available space: rows per section, causes with all facts, commands, and detail of the list.
+
+    ``written`` is the number of pieces of evidence as the services wrote them. ``compact`` means that
+    rows without a text at the right are drawn as one FactSet.
+    """
+
+    rows: int
+    whole: int
+    commands: int
+    list: Detail
+    written: int
+    compact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row: its mark, optional id, title, small note below, and text at the right end."""
+
+    mark: Mark
+    name: str
+    title: str
+    note: str = ""
+    right: str = ""
+
+    @property
+    def words(self) -> str:
+        told = self.title
+        return text("verdict.line_seen", title=told, seen=self.note) if self.note else told
+
+
+def rows(items: Sequence[Item], room: Budget, *, aligned: bool = False) -> list[Element]:
+    """Return the items that fit, and a line with the number left out.
+
+    Items with a text at the right are ``aligned``: they look the same however little room there is.
+    """
+    shown, drawn = items[: room.rows], []
+    if room.compact and shown and not aligned:
+        pairs = [(label(item.mark, item.name), item.words) for item in shown]
+        drawn = [facts(pairs, "Small")]
+    else:
+        for item in shown:
+            below = [note(verbatim(item.note))] if item.note else []
+            title = rich(run(item.title))
+            drawn.append(row(item.mark, item.name, title, *below, right=item.right))
+    return [*drawn, *more(len(items) - room.rows)]
+
+
+def row(mark: Mark, name: str, *content: Element, right: str = "") -> Element:
+    # The columns on the left are 20 and 36 px wide, because ids have up to three letters here.
+    names = [column("36px", sign(name, **SUBTLE), spacing="None")] if name else []
+    aside_of = [column("auto", aside(verbatim(right)), spacing="Default")] if right else []
+    told = column("stretch", *content, spacing="Small")
+    return columns(glyphs.glyph(mark), *names, told, *aside_of, spacing="Small")
+
+
+def label(mark: Mark, name: str) -> str:
+    return f"{mark.glyph}\u00a0{name}" if name else mark.glyph
+
+
+def more(count: int) -> list[Element]:
+    return [small_print(Text("verdict.more_rows", {"count": str(count)}))] if count > 0 else []
+
+
+_MOST = 4
+_TRANSCRIPT = "transcript"
+_TRANSCRIPT_MOST = 2
+_KIND_MOST, _SENTENCE_MOST = 24, 160
+_TRACE = "trace"
+_UNEXPECTED = Text("cause.unexpected")
+_IDS = frozenset({"correlation-id", "request-id", "trace-id", "transaction-id"})
+_FAILURES = frozenset({"fail", "defer", "drop"})
+"""Events of a message trace that show why a mail was stopped (Get-MessageTraceDetailV2)."""
+_REPLY = re.compile(r"\b(?:[45]\d\d[ -])?[45]\.\d{1,3}\.\d{1,3}[^;|\]}]*")
+"""Pattern of a mail server's reply: its codes (RFC 3463) and its sentence, without other values."""
+_PLACEHOLDER = re.compile(r"\s*(?:\b(?:for|of|with) (?:the )?\w+ )?'?\{\w+\}'?")
+"""Placeholder that Microsoft's sign-in log does not fill in, with the words before it."""
+_END = re.compile(r"(?<=[a-z)'\"])\.(?=\s+[A-Z])|\s+\[[^\]]*\]\s*$|\s+https?://")
+"""Pattern of the end of the first sentence.
+
+The mail server's name and a link after that sentence are not part of it.
+"""
+
+
+def in_words(view: VerdictView, cause: CheckLine) -> str:
+    """Return a cause's own evidence in words, or that of the first finding that it explains.
+
+    A setting has no error text, but the mail that the setting stopped has one. Evidence that is
+    already shown as seen is left out.
+    """
+    explained = (
+        replace(line, seen=cause.seen) for line in view.symptoms if line.explained_by == cause.row
+    )
+    return next(filter(None, map(_words, (cause, *explained))), "")
+
+
+def as_written(line: CheckLine) -> list[str]:
+    """Return each piece of evidence as the service wrote it, in one line each.
+
+    Only the end of a transcript is used, because a space does not get a whole one.
+    """
+    return [_evidence_line(item.kind, item.text.removesuffix(".")) for item in _kept(line.evidence)]
+
+
+def of_finding(line: CheckLine) -> str:
+    """Return a finding's evidence as written, without text that is already shown as seen."""
+    return "; ".join(as_written(replace(line, evidence=tuple(_unseen(line)))))
+
+
+def _unseen(line: CheckLine) -> list[Evidence]:
+    seen = render_if_any(line.seen)
+    return [item for item in line.evidence if item.text and item.text not in seen]
+
+
+def _words(line: CheckLine) -> str:
+    seen = render_if_any(line.seen)
+    items = [
+        item
+        for item in _unseen(line)
+        if _sentence(item.text) not in seen
+        and not (item.kind in _IDS and line.title != _UNEXPECTED)
+    ]
+    kept = _kept(items)
+    # Of a message trace only the failed events tell why.
+    failed = [item for item in kept if item.kind == _TRACE and _event(item) in _FAILURES]
+    return "; ".join(dict.fromkeys(filter(None, map(_in_words, failed or kept))))
+
+
+def _kept(items: tuple[Evidence, ...] | list[Evidence]) -> list[Evidence]:
+    replies = [item for item in items if item.text and item.kind != _TRANSCRIPT]
+    return replies[:_MOST] or list(items[-_TRANSCRIPT_MOST:])
+
+
+def _event(item: Evidence) -> str:
+    return next(iter(item.text.split(" | ")[1:2]), "").strip().lower()
+
+
+def _in_words(item: Evidence) -> str:
+    # The moment of a message trace's event is in UTC.
+    at = _moment(item) if item.kind == _TRACE else None
+    if at is None:
+        return _evidence_line(item.kind, _sentence(item.text))
+    event, reply = _event(item), _REPLY.search(item.text)
+    named = f"trace_event.{event}"
+    shown = text(named) if has_text(named) else plain(event, _KIND_MOST)
+    values = {"at": second_of(at), "event": shown}
+    if reply is None:
+        return text("verdict.traced", **values)
+    return text("verdict.traced_reply", **values, reply=_sentence(reply.group()))
+
+
+def _moment(item: Evidence) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(item.text.partition(" | ")[0].strip())
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _sentence(told: str) -> str:
+    first = _END.split(_PLACEHOLDER.sub("", told), maxsplit=1)[0]
+    return clip(first.strip().removesuffix("."), _SENTENCE_MOST)
+
+
+def _evidence_line(kind: str, told: str) -> str:
+    key = f"evidence.{kind}"
+    named = text(key) if has_text(key) else shorten(plain(kind), _KIND_MOST)
+    return text("verdict.evidence_line", kind=named, text=told) if told else ""
+
+
+_CAUSES_MOST = 6
+
+
+def causes(view: VerdictView, room: Budget) -> list[Element]:
+    if not view.causes:
+        return []
+    drawn = [
+        _cause(view, line, whole=place < room.whole)
+        for place, line in enumerate(view.causes[:_CAUSES_MOST])
+    ]
+    title = section("verdict.root_cause" if len(view.causes) == 1 else "verdict.root_causes")
+    return [title, *drawn, *more(len(view.causes) - _CAUSES_MOST)]
+
+
+def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> Element:
+    title = line.title
+    if len(view.causes) == 1:
+        # It is already in the band, and the same sentence should not appear twice.
+        title = next((each.title for each in view.lines if each.step == line.step), title)
+    details = _details(view, line) if whole else []
+    return row(glyphs.WRONG, line.row, rich(run(sentence(title), **BOLD)), *details)
+
+
+def _details(view: VerdictView, line: CheckLine) -> list[Element]:
+    planned = view.fix is not None and "url" not in view.fix[1]
+    is_button = planned and view.turn is Turn.APPROVER and line == view.causes[0]
+    values = {
+        "verdict.expected": render_if_any(line.expected),
+        "verdict.seen": render_if_any(line.seen),
+        "verdict.who_changed": render_if_any(line.changed),
+        "verdict.evidence": in_words(view, line),
+        "verdict.remedy": "" if is_button else render_if_any(line.remedy),
+    }
+    told = [(text(key), value) for key, value in values.items() if value]
+    return [*([facts(told, "Small")] if told else []), *learn_more(line.page)]
+
+
+_LINES_MOST = 40
+_WHY_MOST = 200
+DAYS = ("7", "30", "90")
+"""Days for which a finding can be accepted."""
+_WRITTEN_SIGNS = 400
+"""Maximum number of characters of one piece of evidence as a service wrote it."""
+_LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
+
+
+def findings(view: VerdictView, room: Budget) -> list[Element]:
+    details = dict.fromkeys(
+        text("verdict.evidence_of", row=line.row, evidence=written)
+        for line in (*view.causes, *view.symptoms)
+        for written in as_written(line)
+    )
+    drawn = [
+        literal(clip(line, _WRITTEN_SIGNS), size="Small", spacing="Small")
+        for line in list(details)[: room.written]
+    ]
+    written = titled("verdict.as_written", drawn)
+    counts = {
+        "verdict.count.causes": len(view.causes),
+        "verdict.count.symptoms": len(view.symptoms),
+        "verdict.count.warnings": len(view.warnings),
+        "verdict.count.possible": len(view.possible),
+        "verdict.count.ok": sum(line.state is State.OK for line in view.lines),
+        "verdict.count.skipped": sum(line.state in _LEFT_OUT for line in view.lines),
+    }
+    key = "verdict.sum_skipped" if counts["verdict.count.skipped"] else "verdict.sum"
+    summary = text(key, counts=", ".join(with_counts(counts)))
+    return [rich(run(summary, **SMALL)), *written, *found(view, room)]
+
+
+def accepting(view: VerdictView) -> tuple[list[Element], list[Element]]:
+    """Return the fields and the button with which an approver accepts the first cause."""
+    if not view.accepts:
+        return [], []
+    reason = {"type": "Input.Text", "id": "why", "maxLength": _WHY_MOST}
+    days = {
+        "type": "Input.ChoiceSet",
+        "id": "days",
+        "label": text("verdict.accept_days"),
+        "style": "compact",
+        "isMultiSelect": False,
+        "value": DAYS[0],
+        "choices": [{"title": plural("verdict.days", int(n)), "value": n} for n in DAYS],
+    }
+    fields = [section("verdict.accept"), reason | {"label": text("verdict.accept_why")}, days]
+    title, cause = text("verdict.accept_button"), view.accepts
+    return fields, [submit(title, "accept", reads=True, run=view.run, cause=cause)]
+
+
+def found(view: VerdictView, room: Budget) -> list[Element]:
+    # A finding that is a symptom is shown as one, so that it is never a second cause. Evidence that
+    # is shown above the findings is not repeated.
+    symptoms = {line.step: line for line in reversed(view.symptoms)}
+    above = {(line.row, line.evidence) for line in (*view.causes, *view.symptoms)}
+    lines = [symptoms.get(line.step, line) for line in view.lines[:_LINES_MOST]]
+    lines.sort(key=lambda line: (line.state is State.OK, line.row))
+    groups: dict[str, list[tuple[str, str]]] = {f"access.{each}": [] for each in reversed(Access)}
+    groups["verdict.skipped_group"] = []
+    for line in lines:
+        left_out = line.state in _LEFT_OUT
+        mark = EXPLAINED if line.explained_by else glyphs.of_state(line.state)
+        told = _told(line, room.list, has_evidence=(line.row, line.evidence) not in above)
+        key = "verdict.skipped_group" if left_out else f"access.{line.access}"
+        groups[key].append((label(mark, line.row), told))
+    lists = [
+        part
+        for key, pairs in groups.items()
+        for part in ((section(key), facts(pairs, "Small")) if pairs else ())
+    ]
+    return [*lists, *more(len(view.lines) - _LINES_MOST)]
+
+
+def commands(view: VerdictView, room: Budget) -> list[Element]:
+    lines = (*view.causes, *view.possible, *view.symptoms, *view.warnings, *view.lines)
+    named = dict.fromkeys(
+        (line.row, command)
+        for line in lines
+        for command in filter(None, map(str.strip, line.command.splitlines()))
+    )
+    drawn = [
+        literal(f"{row}  {command}", size="Small", spacing="Small")
+        for row, command in list(named)[: room.commands]
+    ]
+    return [own("verdict.by_hand", **SMALL), *drawn] if drawn else []
+
+
+def _told(line: CheckLine, detail: Detail, *, has_evidence: bool) -> str:
+    words = render(line.title).removesuffix(".")
+    if line.seen and detail >= Detail.SEEN:
+        words = text("verdict.line_seen", title=words, seen=render(line.seen).removesuffix("."))
+    if line.expected and line.state is not State.OK and detail >= Detail.SEEN:
+        words = text("verdict.line_expected", line=words, expected=render(line.expected))
+    if line.explained_by:
+        words = text("verdict.line_explained", line=words, row=line.explained_by)
+    evidence = of_finding(line) if has_evidence and detail >= Detail.EVIDENCE else ""
+    return text("verdict.line_evidence", line=words, evidence=evidence) if evidence else words

@@ -1,0 +1,273 @@
+"""Card of a check: what is broken, who can fix it and how, during the check and after it."""
+
+from __future__ import annotations
+
+from adaptive_cards import glyphs
+from adaptive_cards.actions import (
+    ACTIONS_MOST,
+    button_rows,
+    buttons,
+    open_url,
+    press,
+    show_card,
+    submit,
+    watch_button,
+)
+from adaptive_cards.card import MOST_BYTES, Card, finished, size
+from adaptive_cards.cards.findings import (
+    EXPLAINED,
+    Budget,
+    Detail,
+    Item,
+    accepting,
+    causes,
+    commands,
+    findings,
+    found,
+    rows,
+)
+from adaptive_cards.cards.verdict_band import Stop, VerdictView, band, names, sentence
+from adaptive_cards.components import (
+    found_values,
+    kicker_of,
+    problem_box,
+    section,
+    small_print,
+    time_since,
+    time_until,
+    titled,
+)
+from adaptive_cards.elements import (
+    BOLD,
+    SMALL,
+    SUBTLE,
+    Element,
+    Look,
+    column,
+    columns,
+    rich,
+    run,
+    said,
+)
+from adaptive_cards.glyphs import Mark
+from adaptive_cards.texts import plural, render, render_if_any, text
+from adaptive_cards.times import day, day_clock, day_month, minutes
+from adaptive_cards.views import ChangeLine, CheckLine
+from jobs.model import State, Text
+
+
+def matter(view: VerdictView, room: Budget) -> list[Element]:
+    # The findings that were not checked appear only after the check ended.
+    changed = _section("verdict.changed", list(map(_change, view.changes)), room)
+    changed += [small_print(Text("verdict.changed_next"))] if changed else []
+    parts = [*causes(view, room), *_symptoms(view, room), *changed, *_noticed(view, room)]
+    if view.looking:
+        return parts
+    if view.found and view.found.values:
+        parts += [section("verdict.found"), *found_values(view.found.values)]
+        parts += [small_print(view.found.told)] if view.found.told else []
+    proven, due = ([], []) if view.causes else (_proven(view), _next_date(view))
+    return [
+        *parts,
+        *_section("verdict.proven", proven, room, aligned=True),
+        *_section("verdict.not_looked", _skipped(view), room),
+        *_section("verdict.next_date", due, room, aligned=True),
+    ]
+
+
+def _symptoms(view: VerdictView, room: Budget) -> list[Element]:
+    by_cause: dict[str, list[Item]] = {}
+    for line in view.symptoms:
+        by_cause.setdefault(line.explained_by, []).append(_item(EXPLAINED, line))
+    return [
+        part
+        for row, items in by_cause.items()
+        for part in (
+            said(Text("verdict.explained", {"row": row}), **BOLD, spacing="Medium"),
+            *rows(items, room),
+        )
+    ]
+
+
+def _change(line: ChangeLine) -> Item:
+    change, by = line.change, line.change.by or text("verdict.nobody")
+    title = text("verdict.changed_failed", event=change.event) if change.failed else change.event
+    parts = [
+        text("verdict.changed_by", at=day_clock(change.at), by=by),
+        f"{change.told.removesuffix('.')}." if change.told else "",
+        text("verdict.changed_suspect", cause=render(line.suspect)) if line.suspect else "",
+    ]
+    return Item(glyphs.UNKNOWN, "AL", title, " ".join(filter(None, parts)))
+
+
+def _noticed(view: VerdictView, room: Budget) -> list[Element]:
+    warned = [
+        _item(glyphs.TIME if line.state is State.WAITING else glyphs.WARNING, line)
+        for line in view.warnings
+    ]
+    possible = [
+        Item(glyphs.UNKNOWN, line.row, sentence(line.title), _proof(line)) for line in view.possible
+    ]
+    if view.causes:
+        return _section("verdict.noticed", [*warned, *possible], room)
+    # Without a known cause, possible obstacles to mail come before the rest.
+    return _section("verdict.noticed_alone", [*possible, *warned], room)
+
+
+def _proof(line: CheckLine) -> str:
+    told = text("verdict.possible")
+    if line.seen:
+        told = text("verdict.possible_seen", seen=render(line.seen).removesuffix("."))
+    return text("verdict.proof", possible=told, proof=render(line.proof)) if line.proof else told
+
+
+def _proven(view: VerdictView) -> list[Item]:
+    items = [
+        Item(glyphs.OK, proof.row, render(proof.words), right=time_since(proof.at, view.at))
+        for proof in view.proofs
+    ]
+    if right := sum(line.state is State.OK for line in view.lines):
+        told = text("verdict.as_expected", count=str(right))
+        items.append(Item(glyphs.OK, "", told, right=text("age.now")))
+    return items
+
+
+def _next_date(view: VerdictView) -> list[Item]:
+    """Return the next date by which a person must act, although no action is needed now."""
+    if view.secret_expires is None:
+        return []
+    told = text("verdict.expires", day=day(view.secret_expires))
+    return [Item(glyphs.TIME, "E3", told, right=time_until(view.secret_expires, view.at))]
+
+
+def _skipped(view: VerdictView) -> list[Item]:
+    # After a check without a sign-in, a dozen findings share the same reason.
+    reasons: dict[tuple[State, str], list[CheckLine]] = {}
+    for line in view.skipped:
+        reasons.setdefault((line.state, render_if_any(line.seen)), []).append(line)
+    return [
+        Item(glyphs.of_state(state), "", names(tuple(lines)), why)
+        for (state, why), lines in reasons.items()
+    ]
+
+
+def _section(
+    title: str, items: list[Item], room: Budget, *, aligned: bool = False
+) -> list[Element]:
+    return titled(title, rows(items, room, aligned=aligned))
+
+
+def _item(mark: Mark, line: CheckLine) -> Item:
+    return Item(mark, line.row, sentence(line.title), render_if_any(line.seen))
+
+
+_IN_A_ROW = 3
+_WENT, _WENT_NOT = ("\u2014 ", " \u2014"), ("\u00b7  ", "  \u00b7")
+_CENTRE: dict[str, Look] = {"horizontalAlignment": "Center"}
+
+
+def way(view: VerdictView) -> list[Element]:
+    """Return the path of the mail: a dash shows that mail passed, dots show that it did not."""
+    drawn: list[Element] = []
+    came, stopped = True, False
+    for stop in view.way:
+        goes_on = came and stop.passes is True
+        before = (_WENT if came and stop.passes is not None else _WENT_NOT)[0]
+        after = (_WENT if goes_on else _WENT_NOT)[1]
+        mark = glyphs.OK if stop.passes else glyphs.WRONG
+        if stop.passes is None:
+            mark = glyphs.NOT_YET if stopped or view.looking else Mark("?")
+        look = {"size": "Small", **({} if stop.passes else BOLD)}
+        name = run(text(f"station.{stop.station}"), **(SMALL if stop.passes is None else look))
+        told = _stop_text(view, stop)
+        below = [rich(run(told, **SMALL), spacing="None", **_CENTRE)] if told else []
+        signs = run(before, **SUBTLE), run(mark.glyph, **BOLD, **mark.look), run(after, **SUBTLE)
+        lines = rich(*signs, **_CENTRE), rich(name, spacing="None", **_CENTRE), *below
+        drawn.append(column("stretch", *lines, spacing="None"))
+        came, stopped = goes_on, stopped or stop.passes is False
+    rows = [drawn[at : at + _IN_A_ROW] for at in range(0, len(drawn), _IN_A_ROW)]
+    return [columns(*row, spacing="Small" if at else "Medium") for at, row in enumerate(rows)]
+
+
+def _stop_text(view: VerdictView, stop: Stop) -> str:
+    if stop.passes is False:
+        return text("verdict.stops")
+    if stop.at is None:
+        return text("verdict.unseen") if stop.passes is None and not view.looking else ""
+    # The kicker names the zone. Another day than today is shown as a date.
+    return minutes(stop.at) if day(stop.at) == day(view.at) else day_month(stop.at)
+
+
+# Removed in this order if space is short: list evidence, row colors, list values, rows.
+_ROOMS = (
+    Budget(8, 3, 12, Detail.EVIDENCE, 6),
+    Budget(8, 3, 12, Detail.SEEN, 6),
+    Budget(8, 3, 8, Detail.SEEN, 4, compact=True),
+    Budget(8, 2, 4, Detail.NAME, 2, compact=True),
+    Budget(4, 1, 2, Detail.NAME, 0, compact=True),
+)
+_FRAME_BYTES = 200
+_TOLD_LINES = 2
+
+
+def verdict(view: VerdictView) -> Card:
+    kicker = kicker_of(Text("verdict.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    head = band(view)
+    left = MOST_BYTES - _FRAME_BYTES - size({"head": [kicker, head.element]})
+    for room in _ROOMS:
+        body, actions = _drawn(view, room)
+        if size({"parts": (body, actions)}) <= left:
+            break
+    return finished(kicker, head, body, actions, told=_TOLD_LINES)
+
+
+def _drawn(view: VerdictView, room: Budget) -> tuple[list[Element], list[Element]]:
+    fix, again = _fix(view), _again(view)
+    body = [*fix, *way(view), *matter(view, room)]
+    rows = [
+        *problem_box(view.problem, view.problem_code, view.problem_at),
+        *button_rows(again),
+    ]
+    # While nothing is certain yet, the findings are shown directly instead.
+    if view.looking and not view.causes:
+        return [*body, *found(view, room), *rows], []
+    # If no button is left for the commands, they are in the same part as the findings.
+    lists, lines = findings(view, room) if view.lines else [], commands(view, room)
+    title = plural("button.findings", len(view.lines))
+    apart = ACTIONS_MOST - len(again) - len(fix) > 1
+    fields, accept = accepting(view) if lists and apart else ([], [])
+    if lists and (accept or not apart):
+        return [*body, *rows], [show_card(title, [*lists, *lines, *fields], *accept)]
+    opens = [show_card(title, lists)] if lists else []
+    opens += [show_card(text("button.commands"), lines)] if lines else []
+    return [*body, *rows], opens
+
+
+def _fix(view: VerdictView) -> list[Element]:
+    if view.fix is None:
+        return []
+    (key, data), main = view.fix, glyphs.is_person(view.turn)
+    if "url" in data:
+        return [buttons(open_url(text(key), data["url"], main=main), spacing="Default")]
+    return [buttons(press(text(key), data, main=main), spacing="Default")]
+
+
+def _again(view: VerdictView) -> list[Element]:
+    # One action is left free for the list of findings.
+    title = text("button.find" if view.is_unknown else "button.see_more")
+    deeper = [open_url(title, view.sign_in_url)] if view.sign_in_url else []
+    granted = [open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
+    if view.looking:
+        return [*deeper, *granted]
+    again = submit(text("button.check_again"), "check", channel=view.mailbox)
+    if not view.is_ours:
+        keep = [submit(text("button.keep"), "keep", run=view.run)] if view.may_keep else []
+        return [*keep, again, *deeper]
+    watch: list[Element] = []
+    # Only the card of a channel that was kept from this card offers to watch it.
+    if view.found and view.found.kept:
+        watch = watch_button(view.mailbox, watched=bool(view.found.watched))
+    bundle = text("button.bundle" if view.causes else "button.mail_missing")
+    missing = submit(bundle, "missing", channel=view.mailbox)
+    every = [*watch, again, *deeper, *granted, missing]
+    return every[: ACTIONS_MOST - 1 - bool(view.fix)]

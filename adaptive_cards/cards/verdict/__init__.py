@@ -1,1 +1,0 @@
-"""Card with the verdict of a check, one module for each section."""

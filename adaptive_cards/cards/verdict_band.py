@@ -1,0 +1,327 @@
+"""Data of a check, and the band of its card: the verdict in one sentence, since when, whose turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
+from adaptive_cards.components import Band, time_since, turn_line
+from adaptive_cards.elements import TITLE, Element, rich, run
+from adaptive_cards.escape import clip
+from adaptive_cards.texts import has_text, listed, plural, render, text
+from adaptive_cards.times import clock, day, day_clock, minutes
+from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
+from jobs.model import Station, Text, Turn, day_of
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Station on the path of the mail.
+
+    ``passes`` is True if mail passed, False if mail stops there, and None if that is unknown.
+    ``at`` is the time of the last mail.
+    """
+
+    station: Station
+    passes: bool | None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundChannel:
+    """Channel that the check found by itself.
+
+    ``values`` are (label key, value); an empty value was not found, and no values mean that nobody
+    has signed in yet. ``may_keep`` offers to keep it. ``told`` says what that means, or why it
+    cannot be kept. ``watched`` is how often it is watched, such as ``15m``; empty if it is not.
+    """
+
+    values: tuple[tuple[str, str], ...] = ()
+    may_keep: bool = False
+    kept: bool = False
+    told: Text | None = None
+    watched: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    """Data of a check, both while it runs and when it is done.
+
+    ``looking`` is the number of findings still to come, and ``silent`` names the clouds that give no
+    answer so far. ``causes`` are the root causes, starting
+    with the one that stops mail first. If it is empty and ``looking`` is 0, nothing wrong was
+    found.
+
+    ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) if a person must
+    fix it elsewhere. If ``turn`` is not the approver's, it fixes another cause than the first.
+
+    ``sign_in_url`` is set if a sign-in would allow more findings. If ``lacks_role`` is set, another
+    person must sign in. ``grant_url`` is set if an administrator could give the bot its own read
+    access. ``problem`` says why that failed, or that the access has ended. ``changes`` are the
+    changes in Webex Connect shortly before mail stopped, newest first. ``found`` is set if the channel is not known here.
+
+    ``unread`` is the number of findings that could not be read, and ``needs_administrator`` is true
+    if a sign-in reads all of them. ``secret_ends`` is the end of a client secret that is to be renewed
+    now. ``proven`` is when the bot's own test mail last went the whole way, and ``login`` is whether
+    its login as the mailbox works now. ``accepts`` is the code of the first cause if an approver may
+    accept it for a time.
+    """
+
+    run: str
+    mailbox: str
+    at: datetime
+    looking: int
+    causes: tuple[CheckLine, ...]
+    symptoms: tuple[CheckLine, ...] = ()
+    possible: tuple[CheckLine, ...] = ()
+    changes: tuple[ChangeLine, ...] = ()
+    warnings: tuple[CheckLine, ...] = ()
+    skipped: tuple[CheckLine, ...] = ()
+    lines: tuple[CheckLine, ...] = ()
+    way: tuple[Stop, ...] = ()
+    since: datetime | None = None
+    turn: Turn = Turn.NOBODY
+    fix: tuple[str, dict[str, str]] | None = None
+    proofs: tuple[Proof, ...] = ()
+    sign_in_url: str = ""
+    lacks_role: bool = False
+    grant_url: str = ""
+    problem: Text | None = None
+    problem_code: str = ""
+    problem_at: datetime | None = None
+    damage: Damage | None = None
+    secret_expires: datetime | None = None
+    secret_ends: datetime | None = None
+    unread: int = 0
+    needs_administrator: bool = False
+    proven: datetime | None = None
+    login: bool = False
+    silent: tuple[Text, ...] = ()
+    accepts: str = ""
+    found: FoundChannel | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Return whether the channel is not known here, and not found yet."""
+        return self.found is not None and not self.found.values
+
+    @property
+    def may_keep(self) -> bool:
+        return self.found is not None and self.found.may_keep
+
+    @property
+    def is_ours(self) -> bool:
+        """Return whether the other commands serve the channel in this space."""
+        return self.found is None or self.found.kept
+
+
+SIGN_IN_TELLS = (Text("cause.what_stops_mail_not_read"), Text("cause.app_disabled"))
+"""Texts for which a sign-in would reveal the cause, or which of several causes it is."""
+ENDS = (Station.FORWARD, Station.ANSWER)
+"""Ends of the path: a copy that reached Webex Connect, and an answer that left."""
+_TITLE_MOST = 200
+_NAMED_MOST = 4
+
+
+def band(view: VerdictView) -> Band:
+    """Return the band; a certain cause is shown at once, even before the other findings arrive."""
+    if view.causes:
+        return _broken(view)
+    if view.looking:
+        title = Text("verdict.looking", {"done": str(len(view.lines)), "all": str(total(view))})
+        return Band.of(
+            "emphasis",
+            glyphs.RUNNING,
+            title,
+            *_paragraph(_silent(view)),
+            turn_line(Turn.NOBODY, Text("verdict.looking_next")),
+        )
+    both_ways = bool(view.proofs) and {Station.MAILBOX, *ENDS} <= _passed(view)
+    return _well(view) if both_ways else _unproven(view)
+
+
+def total(view: VerdictView) -> int:
+    """Return the number of findings, including those still to come."""
+    return len(view.lines) + view.looking
+
+
+def sentence(words: Text) -> str:
+    """Return a sentence as a title, without its period."""
+    return clip(render(words), _TITLE_MOST).removesuffix(".")
+
+
+def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
+    """Return the first few findings by name, and the number of the others."""
+    named = [render(line.title) for line in lines[:most]]
+    left = len(lines) - most
+    if left <= 0:
+        return listed(named)
+    return text("verdict.and_more", what=", ".join(named), count=str(left))
+
+
+def _broken(view: VerdictView) -> Band:
+    title = rich(run(sentence(view.causes[0].title), **TITLE))
+    others, left = len(view.causes) - 1, ""
+    more = plural("verdict.others", others) if others else ""
+    if view.looking:
+        left = text("verdict.still_looking", left=str(view.looking), all=str(total(view)))
+        left = " ".join(filter(None, (left, _silent(view))))
+    told = _paragraph(_effect(view), _when(view), more, left)
+    turn = turn_line(view.turn, _click(view))
+    return Band("attention", glyphs.WRONG, title, (*told, turn))
+
+
+def _effect(view: VerdictView) -> str:
+    """Return what the cause does to mail; the number of missed mails says the same with a figure."""
+    seen = view.causes[0].seen
+    if seen is not None and has_text(f"effect.{seen.key}"):
+        return text(f"effect.{seen.key}", **seen.values)
+    stopped = [stop.station for stop in view.way if stop.passes is False]
+    return text(f"effect.{stopped[0]}") if stopped and view.damage is None else ""
+
+
+def _when(view: VerdictView) -> str:
+    damage = view.damage
+    since = _dated("verdict.since", view.since, view.at) if view.since else ""
+    if damage is None:
+        return since
+    mails = plural("verdict.mails", damage.mails)
+    told = (
+        # If both have the same start, the start is given only once.
+        "" if view.since == damage.since else since,
+        _dated("verdict.missed", damage.since, view.at, count=mails),
+        text("verdict.kept") if damage.kept else "",
+        plural("verdict.bounced", damage.bounced) if damage.bounced else "",
+    )
+    return " ".join(filter(None, told))
+
+
+def _dated(key: str, at: datetime, now: datetime, **values: str) -> str:
+    if day(at) == day(now):
+        return text(f"{key}_today", clock=clock(at), **values)
+    return text(key, at=day_clock(at), **values)
+
+
+def _silent(view: VerdictView) -> str:
+    clouds = listed(map(render, view.silent))
+    return text("verdict.silent", clouds=clouds) if clouds else ""
+
+
+def _click(view: VerdictView) -> Text:
+    if not glyphs.is_person(view.turn):
+        return Text("verdict.turn_wait")
+    if view.may_keep and view.turn is Turn.REQUESTER:
+        return Text("verdict.turn_keep")
+    if view.fix is None:
+        if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS:
+            return _sign_in(view)
+        return Text("verdict.turn_remedy")
+    if "url" in view.fix[1]:
+        return Text("verdict.turn_page")
+    return Text("verdict.turn_fix" if view.turn is Turn.APPROVER else "verdict.turn_fix_other")
+
+
+def _passed(view: VerdictView) -> set[Station]:
+    return {stop.station for stop in view.way if stop.passes}
+
+
+def _well(view: VerdictView) -> Band:
+    if view.secret_ends is not None:
+        left = max((view.secret_ends - view.at).days, 0)
+        values = {"count": str(left), "day": day_of(view.secret_ends)}
+        turn = turn_line(Turn.APPROVER, Text("verdict.turn_fix"))
+        told = f"{render(_not_proven(view))}." if view.unread else text("verdict.still_flows")
+        title = Text("verdict.secret_ends", values)
+        return Band.of("warning", glyphs.WARNING, title, turn, *_paragraph(told))
+    if view.unread:
+        return _unproven(view)
+    age = time_since(max(proof.at for proof in view.proofs), view.at)
+    known = {Station.CONNECT, Station.AGENT} <= _passed(view)
+    between = "" if known else text("verdict.between_unread")
+    turn = turn_line(Turn.NOBODY, Text("verdict.newest_proof", {"age": age}))
+    told_next = _paragraph(between, _possible(view))
+    return Band.of("good", glyphs.OK, Text("verdict.well"), turn, *told_next)
+
+
+def _unproven(view: VerdictView) -> Band:
+    told = _paragraph(_why(view), _possible(view), _left_out(view))
+    unread = Turn.REQUESTER if view.unread else Turn.NOBODY
+    turn = Turn.ADMINISTRATOR if view.sign_in_url else unread
+    style = "accent" if glyphs.is_person(turn) else "emphasis"
+    return Band.of(style, glyphs.UNKNOWN, _not_proven(view), *told, turn_line(turn, _next(view)))
+
+
+def _not_proven(view: VerdictView) -> Text:
+    """Return the first line of a check that found no cause: what it could not see."""
+    if view.is_unknown:
+        return Text("verdict.unknown")
+    if view.unread:
+        return _own_proof(view) or _unread(view)
+    known = "last_proven" if view.possible or view.changes else "nothing_wrong"
+    return _last_proven(view, known) or Text("verdict.unproven")
+
+
+def _unread(view: VerdictView) -> Text:
+    key = "not_checked" if view.needs_administrator else "not_read"
+    return Text(f"verdict.{key}", {"count": str(view.unread), "all": str(total(view))})
+
+
+def _own_proof(view: VerdictView) -> Text | None:
+    if view.proven is None:
+        return Text("verdict.login_only") if view.login else None
+    key = "login_works" if view.login else "last_proven"
+    return _proven_at(view, key, view.proven, "test_mail")
+
+
+def _why(view: VerdictView) -> str:
+    if view.is_unknown:
+        return text("verdict.unknown_why")
+    proven = _last_proven(view, "last_proven")
+    if view.unread and _own_proof(view) is not None:
+        told = filter(None, (_unread(view), proven))
+        return " ".join(f"{render(each)}." for each in told)
+    if proven is None:
+        return "" if view.unread else text("verdict.unproven_why")
+    return f"{render(proven)}." if view.unread else text("verdict.newer_unproven")
+
+
+def _last_proven(view: VerdictView, key: str) -> Text | None:
+    # The result is None if no mail is known at one of the two ends.
+    seen = [(stop.at, stop.station) for stop in view.way if stop.at and stop.station in ENDS]
+    if len(seen) < len(ENDS):
+        return None
+    return _proven_at(view, key, *min(seen))
+
+
+def _proven_at(view: VerdictView, key: str, at: datetime, end: str) -> Text:
+    named = {"end": text(f"verdict.end.{end}"), "clock": minutes(at)}
+    return Text(f"verdict.{key}", {"age": time_since(at, view.at), **named})
+
+
+def _left_out(view: VerdictView) -> str:
+    if len(view.skipped) > _NAMED_MOST:
+        return ""
+    return text("verdict.not_looked_at", what=names(view.skipped)) if view.skipped else ""
+
+
+def _next(view: VerdictView) -> Text:
+    if view.is_unknown and view.sign_in_url:
+        return Text("verdict.turn_find")
+    if view.sign_in_url:
+        return Text("verdict.turn_grant") if view.grant_url else _sign_in(view)
+    return Text("verdict.turn_again" if view.unread else "verdict.turn_nothing")
+
+
+def _sign_in(view: VerdictView) -> Text:
+    return Text("verdict.turn_roles" if view.lacks_role else "verdict.turn_sign_in")
+
+
+def _possible(view: VerdictView) -> str:
+    count = len(view.possible) + bool(view.changes)
+    return plural("verdict.possible_below", count) if count else ""
+
+
+def _paragraph(*sentences: str) -> list[Element]:
+    told = " ".join(filter(None, sentences))
+    return [rich(run(told), spacing="Small")] if told else []

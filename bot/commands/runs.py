@@ -1,0 +1,138 @@
+"""Commands /status and /cancel: the runs of a space, and the end of one; its changes stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from adaptive_cards import notice, offer, status
+from adaptive_cards.card import Card
+from adaptive_cards.cards.channels import RunLine, StatusView
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.glyphs import SKIPPED
+from bot.cards import choices
+from bot.cards.living import with_doubts
+from bot.cards.presenters.card_state import posted_cards
+from bot.chat.context import ChatContext
+from bot.chat.permissions import AccessPolicy
+from bot.commands import Command
+from bot.webex.client import WebexError
+from jobs.access import mailbox_login
+from jobs.clock import now
+from jobs.model import Text
+from jobs.next_action import ENDED, next_action, stage_of, wait_of
+from jobs.runs.run import Event, Kind, Run
+from jobs.storage.vault import Sealed
+
+RUNS_MOST = 5
+"""Number of runs that are offered as buttons.
+
+They are the newest ones. A card takes five buttons.
+"""
+
+
+def run(ctx: ChatContext, argument: str) -> None:
+    """Cancel the only run of this space, the run of the mailbox, or the run with the given id.
+
+    Words after the address or id are ignored. If no run or more than one is meant, the open runs
+    are offered. If this message has canceled a run already, only that run is meant: the worker died
+    before it answered.
+    """
+    named = argument.partition(" ")[0].rstrip(",;:").lower()
+    runs = ctx.services.store.runs_in_space(ctx.room)
+    canceled = [each for each in runs if ctx.request in each.requests]
+    open_runs = canceled or [each for each in runs if not each.ended]
+    wanted = [
+        each for each in open_runs if not named or named in {each.channel.mailbox, each.id.lower()}
+    ]
+    if len(wanted) == 1:
+        if cancel(ctx, wanted[0]):  # the run's own card may be far away
+            ctx.say(_answer(wanted[0], runs))
+    elif wanted:
+        _choose(ctx, Text("notice.cancel_which_title"), wanted, runs)
+    elif open_runs:
+        _choose(ctx, Text("notice.cancel_unknown_title", {"typed": named}), open_runs, runs)
+    else:
+        title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
+        view = NoticeView(Text("notice.cancel_kicker"), title, words)
+        ctx.say(with_doubts(notice(view), runs))
+
+
+def _choose(ctx: ChatContext, title: Text, runs: list[Run], known: Iterable[Run]) -> None:
+    """Offer the newest runs as buttons, on a card that is edited when one of them ends.
+
+    The card also names those of the ``known`` runs that are in doubt.
+    """
+    offered = runs[:RUNS_MOST]
+    card = with_doubts(offer(choices.view(title, offered)), known)
+    choices.post(ctx, card, offered)
+
+
+def end_choice(ctx: ChatContext, run: Run) -> None:
+    # Without this edit the buttons would still offer to cancel the run. If Webex refuses the edit, nothing
+    # else changes.
+    own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
+    if ctx.message in own or choices.is_choice(ctx.services, run.id, ctx.message):
+        return
+    card = _answer(run, [run])
+    with suppress(WebexError):
+        ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
+
+
+def _answer(run: Run, known: Iterable[Run]) -> Card:
+    """Return the card that points to the run's own, which says what stays changed as long as it does.
+
+    The card also names those of the ``known`` runs that are in doubt.
+    """
+    words = Text("notice.cancelled_see" if run.changed else "living.cancelled_words")
+    title, kicker = Text("notice.over_cancelled", {"run": run.id}), Text("notice.cancel_kicker")
+    view = NoticeView(kicker, title, words, glyph=SKIPPED.glyph, at=now())
+    return with_doubts(notice(view), known)
+
+
+def cancel(ctx: ChatContext, run: Run) -> bool:
+    """End the run if this person may cancel it, and return whether this request has ended it.
+
+    The run's card then says what stays changed, and offers to undo it.
+    """
+    services = ctx.services
+    if not AccessPolicy(services.bot, services.webex).may_cancel(ctx.person, run):
+        ctx.refuse(Text("notice.cancel_not_part"), then="next_part")
+        return False
+    run = services.store.refresh(run)
+    event = Event(Kind.CANCELLED, now(), by=ctx.person.email, request=ctx.request)
+    if ctx.request not in run.requests and not services.store.end(run, event):
+        ctx.refuse(Text("refused.over"), title="refused.nothing")
+        return False
+    services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))
+    services.vault.drop(Sealed.CLIENT_SECRET.of(run.id))
+    mailbox_login.close(services.vault, run.id)
+    services.cards.request(run.id)
+    return True
+
+
+def show_status(ctx: ChatContext, _argument: str) -> None:
+    """List the runs, open and new ones first. Runs beyond the limit are only counted."""
+    known = ctx.services.store.runs_in_space(ctx.room)
+    runs = tuple(map(_run_line, known))
+    more = max(ctx.services.channels.count_in_space(ctx.room) - len(runs), 0)
+    ctx.say(with_doubts(status(StatusView(runs, now(), more, direct=ctx.direct)), known))
+
+
+def _run_line(run: Run) -> RunLine:
+    turn, wait = next_action(run), wait_of(run)
+    return RunLine(
+        run.id,
+        run.channel.mailbox,
+        stage_of(run),
+        turn.turn,
+        turn.words,
+        run.opened,
+        ENDED[run.ended],
+        run.kind,
+        wait.who if wait else "",
+    )
+
+
+COMMAND = Command("cancel", "runs", run, "[ADDRESS]")
+OTHER_COMMANDS = (Command("status", "runs", show_status),)

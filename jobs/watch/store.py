@@ -1,0 +1,527 @@
+"""Everything of the watch that is kept in Redis: watched channels, incidents, and their cards.
+
+Records carry a MAC: a client that can only write to Redis cannot send a channel's cards elsewhere.
+Each look is recorded in one transaction that watches the channel's state. So two workers never open
+two incidents of a channel, and a look that ends after a newer one changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.clock import now, parse
+from jobs.model import Channel, RunKind
+from jobs.runs.run import Run, new_id, undid
+from jobs.runs.run_store import RunStore
+from jobs.storage import codec, keys
+from jobs.storage.due_queue import DueQueue
+from jobs.storage.locks import LockKind, RenewedLock
+from jobs.storage.vault import Authenticator, Context
+from jobs.watch import history
+from jobs.watch.model import (
+    ChannelState,
+    Incident,
+    IncidentCard,
+    LookOutcome,
+    NewsKind,
+    Sight,
+    WatchedChannel,
+)
+from jobs.watch.transitions import Present, apply, with_news
+
+LEASE_S = 30
+"""Seconds after which a group is given out again if its worker has not reported back."""
+log = structlog.get_logger(__name__)
+
+
+class WatchStore:
+    """Store of the watched channels.
+
+    ``schedule`` has the time at which each group is looked at. Every method raises redis.RedisError
+    if Redis is unreachable.
+    """
+
+    def __init__(self, redis: Redis, authenticator: Authenticator | None = None) -> None:
+        self.redis = redis
+        self._authenticator = authenticator or Authenticator()
+        self.schedule = DueQueue(redis, LockKind.WATCH)
+
+    def load(self, mailbox: str) -> WatchedChannel | None:
+        """Return the watched channel; None if it is not watched, or this bot did not write it."""
+        return self._read(mailbox, self.redis.get(keys.watched(mailbox)))
+
+    def _read(self, mailbox: str, raw: object) -> WatchedChannel | None:
+        known = self._decoded(mailbox, raw)
+        if raw is not None and known is None:
+            log.error("a watched channel was not recorded by this bot", mailbox=mailbox)
+        return known
+
+    def save(self, watched: WatchedChannel, *, at: datetime | None = None) -> None:
+        """Record the channel, or its change, and have its group looked at soon.
+
+        ``at`` is when the group is looked at; now if it is None. An earlier record of the same
+        channel is replaced, even if it is for another space.
+        """
+
+        def attempt(pipe: Pipeline) -> None:
+            before = self._decoded(watched.mailbox, pipe.get(keys.watched(watched.mailbox)))
+            pipe.multi()
+            _unlist(pipe, before)
+            mailbox, group = watched.mailbox, watched.group
+            body = self._authenticator.protect(_context(mailbox), codec.dump(watched))
+            pipe.set(keys.watched(mailbox), body)
+            pipe.hset(keys.watched_channels(), mailbox, group)
+            pipe.sadd(keys.watched_group(group), mailbox)
+            pipe.sadd(keys.watched_in_space(watched.room), mailbox)
+            self.schedule.add(group, at or now(), pipe, sooner=True)
+
+        self.redis.transaction(attempt, keys.watched(watched.mailbox))
+
+    def update_channel(self, mailbox: str, channel: Channel) -> None:
+        """Replace the channel by its newest run's, if it is watched."""
+        known = self.load(mailbox)
+        if known is not None:
+            self.save(replace(known, channel=channel))
+
+    def remove(self, mailbox: str) -> bool:
+        """Take a channel off all lists; return whether it was on any. Its state and history stay.
+
+        :meth:`jobs.watch.watching.Watching.end` ends its incident, too.
+        """
+
+        def attempt(pipe: Pipeline) -> bool:
+            raw = pipe.get(keys.watched(mailbox))
+            before = self._decoded(mailbox, raw)
+            pipe.multi()
+            pipe.delete(keys.watched(mailbox))
+            pipe.hdel(keys.watched_channels(), mailbox)
+            _unlist(pipe, before)
+            return raw is not None
+
+        return in_transaction(self.redis, attempt, keys.watched(mailbox))
+
+    def all(self) -> tuple[WatchedChannel, ...]:
+        return self._loaded(self.redis.hkeys(keys.watched_channels()))
+
+    def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
+        return self._loaded(self.redis.smembers(keys.watched_in_space(room)))
+
+    def of_group(self, group: str) -> tuple[WatchedChannel, ...]:
+        return self._loaded(self.redis.smembers(keys.watched_group(group)))
+
+    def _loaded(self, raw: Any) -> tuple[WatchedChannel, ...]:
+        names = sorted(each.decode() for each in raw)
+        return all_named(self.redis, names, keys.watched, self._read)
+
+    def _decoded(self, mailbox: str, raw: object) -> WatchedChannel | None:
+        return verified(self._authenticator, _context(mailbox), raw, WatchedChannel)
+
+
+def due_now(state: ChannelState, watched: WatchedChannel, at: datetime) -> bool:
+    """Return whether the channel is to be looked at at ``at``."""
+    return _due_at(state, watched, at) <= at
+
+
+def next_due(
+    channels: tuple[WatchedChannel, ...], states: dict[str, ChannelState], at: datetime
+) -> datetime | None:
+    return min((_due_at(states[each.mailbox], each, at) for each in channels), default=None)
+
+
+def _due_at(state: ChannelState, watched: WatchedChannel, at: datetime) -> datetime:
+    """Return when to look: after a pause, and at ``at`` if nothing is known."""
+    return max(state.next_look or at, watched.paused_until or at)
+
+
+def _unlist(pipe: Pipeline, watched: WatchedChannel | None) -> None:
+    """Add to a transaction that a channel is taken off all lists, if it was recorded."""
+    if watched is not None:
+        pipe.srem(keys.watched_group(watched.group), watched.mailbox)
+        pipe.srem(keys.watched_in_space(watched.room), watched.mailbox)
+
+
+def _context(mailbox: str) -> tuple[str, ...]:
+    return "watched", mailbox
+
+
+T = TypeVar("T")
+
+
+def verified(
+    authenticator: Authenticator, context: Context, raw: object, kind: type[T]
+) -> T | None:
+    """Return the record; None if it is missing, or this bot did not write it.
+
+    Raises:
+        msgspec.ValidationError: The record does not match the type.
+    """
+    known = authenticator.verify(context, raw)
+    return codec.load(known, kind) if known is not None else None
+
+
+def all_named(
+    redis: Redis,
+    names: Sequence[str],
+    key: Callable[[str], str],
+    read: Callable[[str, object], T | None],
+) -> tuple[T, ...]:
+    """Return the records with these names, in this order.
+
+    A name whose record cannot be read is left out. ``key`` returns the Redis key of a name, and
+    ``read`` the record from a name and its bytes, or None.
+    """
+    if not names:
+        return ()
+    rows: list[Any] = redis.mget([key(name) for name in names])
+    return tuple(
+        found
+        for name, raw in zip(names, rows, strict=True)
+        if (found := read(name, raw)) is not None
+    )
+
+
+def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -> T:
+    """Run a transaction that watches these keys, and return the result of its last attempt.
+
+    ``attempt`` reads before ``pipe.multi()`` and writes after it. The attempt is made again if
+    another client changes one of the keys meanwhile.
+    """
+    transaction: Any = redis.transaction  # redis-py's types leave the result open
+    result: T = transaction(attempt, *keys, value_from_callable=True)
+    return result
+
+
+KEPT = timedelta(days=100)
+"""Time for which an ended incident is kept; the history shows 90 days."""
+MOST = 500
+"""Number of a channel's newest incidents that are kept."""
+FixedBy = Callable[[Incident, datetime], str]
+
+
+def nothing_fixed(_incident: Incident, _at: datetime) -> str:
+    return ""
+
+
+class IncidentStore:
+    """Store of the incidents and of the state of each channel.
+
+    Every method raises redis.RedisError if Redis is unreachable. ``operator_room`` is the space
+    that gets a card for each shared cause, or empty.
+    """
+
+    def __init__(
+        self, redis: Redis, authenticator: Authenticator | None = None, operator_room: str = ""
+    ) -> None:
+        self.redis = redis
+        self._authenticator = authenticator or Authenticator()
+        self._operator_room = operator_room
+
+    def state(self, mailbox: str) -> ChannelState:
+        return self._state(mailbox, self.redis.get(keys.watch_state(mailbox)))
+
+    def load(self, incident_id: str) -> Incident | None:
+        """Return the incident; None if it is gone, or this bot did not write it."""
+        return self._incident(incident_id, self.redis.get(keys.incident(incident_id)))
+
+    def open_incidents(self) -> tuple[Incident, ...]:
+        return self._loaded(self.redis.zrange(keys.incidents_open(), 0, -1))
+
+    def of_channel(self, mailbox: str, since: datetime | None = None) -> tuple[Incident, ...]:
+        """Return the channel's incidents, oldest first: those noticed since ``since``, or all."""
+        first = "-inf" if since is None else since.timestamp()
+        key = keys.incidents_of_channel(mailbox)
+        return self._loaded(self.redis.zrangebyscore(key, first, "+inf"))
+
+    def open_of_channel(self, mailbox: str) -> Incident | None:
+        known = self.load(self.state(mailbox).incident)
+        return known if known is not None and known.is_open else None
+
+    def card(self, card_id: str) -> IncidentCard | None:
+        """Return the card; None if it is gone, or this bot did not write it."""
+        raw = self.redis.get(keys.incident_card(card_id))
+        return verified(self._authenticator, _card_context(card_id), raw, IncidentCard)
+
+    def of_card(self, card_id: str) -> tuple[Incident, ...]:
+        return self._loaded(self.redis.zrange(keys.incidents_of_card(card_id), 0, -1))
+
+    def record(
+        self,
+        watched: WatchedChannel,
+        outcome: LookOutcome,
+        at: datetime,
+        fixed_by: FixedBy = nothing_fixed,
+        held: RenewedLock | None = None,
+    ) -> tuple[Incident, ...]:
+        """Record a look that ended at ``at``, and return the incidents that it changed.
+
+        Nothing is recorded if a later look was recorded before, if the channel is not watched any
+        more, or if the worker has lost the lock ``held`` on the channel's group.
+        """
+        mailbox = watched.mailbox
+
+        def attempt(pipe: Pipeline) -> tuple[Incident, ...]:
+            state = self._state(mailbox, pipe.get(keys.watch_state(mailbox)))
+            is_stale = state.looked is not None and state.looked >= at
+            is_watched = pipe.exists(keys.watched(mailbox))
+            if is_stale or not is_watched or (held is not None and not held.is_current(pipe)):
+                pipe.multi()
+                return ()
+            incident = self._read(pipe, state.incident)
+            ended_by = fixed_by(incident, at) if incident is not None and incident.is_open else ""
+            present = Present(watched, state, incident, new_id() + new_id(), ended_by)
+            effect = apply(present, outcome, at)
+            cards = [self._cards_of(pipe, watched, each) for each in effect.incidents]
+            changed = tuple(map(_shown_on, effect.incidents, cards))
+            days = history.add(pipe, mailbox, outcome, at)
+            pipe.multi()
+            self._write_state(pipe, mailbox, effect.state)
+            for each, own in zip(changed, cards, strict=True):
+                self._write(pipe, each, own)
+            history.write(pipe, mailbox, days)
+            return changed
+
+        locked = [keys.watch_state(mailbox), keys.watched(mailbox)]
+        locked += [held.key] if held is not None else []
+        changed = in_transaction(self.redis, attempt, *locked)
+        self._release_cards(changed)
+        return changed
+
+    def change(
+        self, incident_id: str, change: Callable[[Incident], Incident | None]
+    ) -> Incident | None:
+        """Change an incident in a transaction, and return it; None if nothing was changed.
+
+        ``change`` returns None to leave the incident as it is.
+        """
+
+        def attempt(pipe: Pipeline) -> Incident | None:
+            known = self._read(pipe, incident_id)
+            new = change(known) if known is not None else None
+            pipe.multi()
+            if new is not None:
+                self._write(pipe, new)
+            return new
+
+        key = keys.incident(incident_id)
+        changed = in_transaction(self.redis, attempt, key)
+        if changed is not None:
+            self._release_cards((changed,))
+        return changed
+
+    def look_soon(self, mailbox: str, *, fresh: bool = False) -> None:
+        """Have the channel looked at in the next round of its group.
+
+        ``fresh`` means that the watch begins again: the watch does not miss an access that it had
+        before and that has ended.
+        """
+
+        def attempt(pipe: Pipeline) -> None:
+            state = self._state(mailbox, pipe.get(keys.watch_state(mailbox)))
+            pipe.multi()
+            eyes = () if fresh else state.eyes
+            self._write_state(pipe, mailbox, replace(state, next_look=None, eyes=eyes))
+
+        self.redis.transaction(attempt, keys.watch_state(mailbox))
+
+    def take_on(self, incident_id: str, person: str, at: datetime) -> Incident | None:
+        """Record that a person acts; None if the incident is over or that person acts."""
+        return self._change_open(
+            incident_id,
+            lambda each: (
+                replace(each, acting=person, acting_since=at) if each.acting != person else None
+            ),
+        )
+
+    def release(self, incident_id: str) -> Incident | None:
+        """Record that nobody acts any more; None if it is over or nobody acts."""
+        return self._change_open(
+            incident_id,
+            lambda each: replace(each, acting="", acting_since=None) if each.acting else None,
+        )
+
+    def prove(self, mailbox: str, run_id: str, at: datetime) -> Incident | None:
+        """End the channel's break at ``at``, when a mail of the run was seen to go both ways.
+
+        Return the incident; None if nothing was broken. The next look follows soon.
+        """
+        known = self.open_of_channel(mailbox)
+        if known is None or known.sight is not Sight.BROKEN:
+            return None
+        self.look_soon(mailbox)
+        end = max(at, known.confirmed)
+        over = partial(replace, ended=end, blind_since=None, fixed_by=run_id)
+        return self._change_open(
+            known.id, lambda each: with_news(over(each), NewsKind.RECOVERED, end)
+        )
+
+    def end_watch(self, mailbox: str, at: datetime) -> Incident | None:
+        """End the incident of a channel that is no longer watched, and forget the channel's state.
+
+        Return the incident if it had not ended before. Whether the channel works is then not known.
+        """
+        known = self.open_of_channel(mailbox)
+        self.redis.delete(keys.watch_state(mailbox))
+        if known is None:
+            return None
+        return self._change_open(
+            known.id, lambda each: with_news(replace(each, ended=at), NewsKind.UNWATCHED, at)
+        )
+
+    def _change_open(
+        self, incident_id: str, change: Callable[[Incident], Incident | None]
+    ) -> Incident | None:
+        return self.change(incident_id, lambda each: change(each) if each.is_open else None)
+
+    def _cards_of(
+        self, pipe: Pipeline, watched: WatchedChannel, incident: Incident
+    ) -> tuple[IncidentCard, ...]:
+        """Return the cards that show the incident from now on, before ``pipe.multi()``.
+
+        An incident that is over gets no cards. A shared cause is shown on the card that its space
+        has for it. The transaction watches the name of that card, so two channels never make two
+        cards.
+        """
+        if not incident.is_open:
+            return ()
+        own = IncidentCard(incident.id, watched.room, watched.by, direct=watched.direct)
+        if not incident.shared:
+            return (own,)
+        shared = replace(own, id=self._shared_id(pipe, own.room, incident), shared=incident.shared)
+        if self._operator_room in {"", watched.room}:
+            return (shared,)
+        room = self._operator_room
+        counts = replace(shared, id=self._shared_id(pipe, room, incident), room=room)
+        return shared, replace(counts, direct=False, counts=True)
+
+    def _shared_id(self, pipe: Pipeline, room: str, incident: Incident) -> str:
+        name = keys.shared_card(room, incident.shared)
+        pipe.watch(name)  # type: ignore[no-untyped-call]  # untyped in redis-py
+        known = pipe.get(name)
+        return known.decode() if isinstance(known, bytes) else new_id() + new_id()
+
+    def _write(
+        self, pipe: Pipeline, incident: Incident, cards: Iterable[IncidentCard] = ()
+    ) -> None:
+        """Add the write of an incident, its lists and cards to a transaction."""
+        body = self._authenticator.protect(("incident", incident.id), codec.dump(incident))
+        pipe.set(keys.incident(incident.id), body, ex=None if incident.is_open else KEPT)
+        moment = {incident.id: incident.noticed.timestamp()}
+        key = keys.incidents_of_channel(incident.mailbox)
+        pipe.zadd(key, moment)
+        pipe.zremrangebyrank(key, 0, -MOST - 1)
+        pipe.expire(key, KEPT)
+        if not incident.is_open:
+            pipe.zrem(keys.incidents_open(), incident.id)
+            return
+        pipe.zadd(keys.incidents_open(), moment)
+        for card in cards:
+            pipe.zadd(keys.incidents_of_card(card.id), moment)
+            body = self._authenticator.protect(_card_context(card.id), codec.dump(card))
+            pipe.expire(keys.incidents_of_card(card.id), KEPT)
+            pipe.set(keys.incident_card(card.id), body, ex=KEPT)
+            if card.shared:
+                pipe.set(keys.shared_card(card.room, card.shared), card.id, ex=KEPT)
+
+    def _release_cards(self, changed: Iterable[Incident]) -> None:
+        """Release the shared cards of the incidents that are over now."""
+        for card_id in {name for each in changed if not each.is_open for name in each.cards}:
+            card = self.card(card_id)
+            if card is not None and card.shared:
+                self._release_card(card)
+
+    def _release_card(self, card: IncidentCard) -> None:
+        """Have the next incident make a new card, if none of this card's goes on."""
+        name = keys.shared_card(card.room, card.shared)
+        shown = keys.incidents_of_card(card.id)
+
+        def attempt(pipe: Pipeline) -> None:
+            is_newest = pipe.get(name) == card.id.encode()
+            listed: Any = pipe.zrange(shown, 0, -1)
+            known = (self._read(pipe, each.decode()) for each in listed)
+            goes_on = any(each is not None and each.is_open for each in known)
+            pipe.multi()
+            if is_newest and not goes_on:
+                pipe.delete(name)
+
+        self.redis.transaction(attempt, name, shown)
+
+    def _write_state(self, pipe: Pipeline, mailbox: str, state: ChannelState) -> None:
+        body = self._authenticator.protect(("watch state", mailbox), codec.dump(state))
+        pipe.set(keys.watch_state(mailbox), body)
+
+    def _read(self, pipe: Pipeline, incident_id: str) -> Incident | None:
+        if not incident_id:
+            return None
+        pipe.watch(keys.incident(incident_id))  # type: ignore[no-untyped-call]  # untyped in redis-py
+        return self._incident(incident_id, pipe.get(keys.incident(incident_id)))
+
+    def _state(self, mailbox: str, raw: object) -> ChannelState:
+        if raw is None:
+            return ChannelState()
+        context = ("watch state", mailbox)
+        known = verified(self._authenticator, context, raw, ChannelState)
+        if known is None:
+            log.error("the state of a channel was not recorded by this bot", mailbox=mailbox)
+            return ChannelState()
+        return known
+
+    def _incident(self, incident_id: str, raw: object) -> Incident | None:
+        return verified(self._authenticator, ("incident", incident_id), raw, Incident)
+
+    def _loaded(self, raw: Any) -> tuple[Incident, ...]:
+        names = [each.decode() for each in raw]
+        return all_named(self.redis, names, keys.incident, self._incident)
+
+
+def _shown_on(incident: Incident, cards: Iterable[IncidentCard]) -> Incident:
+    ids = (*incident.cards, *(card.id for card in cards))
+    return replace(incident, cards=tuple(dict.fromkeys(ids)))
+
+
+def _card_context(card_id: str) -> tuple[str, ...]:
+    return "incident card", card_id
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Watched channels and their incidents.
+
+    Every method raises redis.RedisError if Redis is unreachable.
+    """
+
+    channels: WatchStore
+    incidents: IncidentStore
+
+    @classmethod
+    def of(cls, store: RunStore, operator_room: str = "") -> Watching:
+        """Return the stores; ``operator_room`` is the setting WATCH_SPACE, or empty."""
+        return cls(
+            WatchStore(store.redis, store.authenticator),
+            IncidentStore(store.redis, store.authenticator, operator_room),
+        )
+
+    def finish(self, run: Run, at: datetime) -> tuple[str, ...]:
+        """Record what the end of a run says, and return the cards of incidents that it changes.
+
+        The proof of a setup or fix is a look, which ends the incident. A channel that is
+        disconnected is not watched any more.
+        """
+        mailbox, incident = run.channel.mailbox, None
+        if run.kind is RunKind.UNDO:
+            incident = self.end(mailbox, at)[1] if undid(run) else None
+        elif run.kind in {RunKind.SETUP, RunKind.FIX}:
+            incident = self.incidents.prove(mailbox, run.id, parse(run.fact("answered_at")) or at)
+        return incident.cards if incident else ()
+
+    def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
+        """End the watch; return whether it was on, and its incident if open."""
+        watched = self.channels.remove(mailbox)
+        return watched, self.incidents.end_watch(mailbox, at)

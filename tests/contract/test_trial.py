@@ -1,0 +1,374 @@
+"""Trial of the bot's assumptions at the practice cloud, where all hold, and at one that is false."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bot import trial
+from bot.__main__ import main
+from bot.settings import BotSettings
+from bot.trial import Assumption, Seen, Trial, Verdict, as_text, assumptions, recording, shape
+from jobs.access.app_access import asker
+from jobs.clouds.tls import http_context
+from jobs.settings import Settings
+from practice.cloud import PracticeCloud
+from practice.environment import Ports, product_env
+from practice.mail.connect import Task
+from practice.mail.connect_app import AuditEntry
+from practice.mail.trace import Row
+from practice.settings import PracticeSettings
+from tests.contract.compare import compare
+from tests.contract.recordings import body_of
+
+Json = dict[str, Any]
+DOMAIN = "trial.example"
+MX = "trial-example.mail.protection.outlook.com"
+PLATFORMS = Path(__file__).parents[2] / "docs/platforms"
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeCloud]:
+    """Practice cloud with a tenant that lets the bot read, and something in every list."""
+    still = PracticeSettings(
+        replication_s=0, exchange_replication_s=0, customization_s=0, trace_delay_s=0
+    )
+    made = PracticeCloud(0, tmp_path_factory.mktemp("cloud"), still)
+    made.start()
+    wanted = {
+        "tenants": {DOMAIN: {f"box@{DOMAIN}": "webex-email"}},
+        "redirect_uris": ["https://x.webexconnect.io/callback"],
+        "forwarding_address": "f@mail-us.imiconnect.io",
+        "bot_reads": True,
+    }
+    with httpx.Client(verify=made.tls.client_context(), trust_env=False) as http:
+        http.post(f"{made.url}/practice/crowd", json=wanted).raise_for_status()
+        hook = {"name": "n", "targetUrl": "https://bot.example.com/webex", "resource": "messages"}
+        http.post(
+            f"{made.url}/webex/v1/webhooks",
+            json=hook | {"event": "created"},
+            headers={"Authorization": f"Bearer {still.bot_token}"},
+        ).raise_for_status()
+    fill(made)
+    yield made
+    made.stop()
+
+
+def fill(cloud: PracticeCloud) -> None:
+    """Add an app, a policy, a sign-in of each kind, a mail, a task and a change in Webex Connect."""
+    world = cloud.microsoft.world
+    tenant = next(each for each in world.tenants.values() if DOMAIN in each.domains)
+    found = world.application(cloud.settings.bot_client_id)
+    assert found is not None
+    tenant.applications.seed(found[1])
+    at = world.now() - timedelta(minutes=5)
+    tenant.policies.conditional_access.append({"id": "p", "state": "enabled", "conditions": {}})
+    for interactive in (True, False):
+        tenant.sign_ins.append(
+            {
+                "id": "s",
+                "createdDateTime": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+                "isInteractive": interactive,
+                "signInEventTypes": ["interactiveUser" if interactive else "nonInteractiveUser"],
+                "status": {"errorCode": 0},
+                "resourceDisplayName": "Office 365 Exchange Online",
+                "appliedConditionalAccessPolicies": [],
+            }
+        )
+    who = ("a@customer.example", f"box@{DOMAIN}")
+    world.traces.add(Row("t", tenant.id, "m", *who, "s", 1, "", "delivered", at, ()))
+    cloud.microsoft.connect.tasks.append(Task("i", *who, "s", "b", "m", at))
+    cloud.microsoft.connect.app.audit.append(AuditEntry(at, "o@trial.example", "updateApp", "t"))
+
+
+@pytest.fixture
+def env(cloud: PracticeCloud, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Bot's environment for the cloud, and a resolver that knows the domain."""
+
+    async def exchangers(domain: str) -> list[str]:
+        return [MX] * (domain == DOMAIN)
+
+    monkeypatch.setattr(trial, "exchangers", exchangers)
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(cloud.tls.ca_path))
+    own = cloud.settings
+    names = ("bot_token", "bot_client_id", "bot_client_secret")
+    more = ("contact_center_token", "contact_center_org", "connect_audit_token")
+    values = {f"PRACTICE_{name.upper()}": getattr(own, name) for name in (*names, *more)}
+    port = int(cloud.url.rpartition(":")[2])
+    ports = Ports(1, port, 5000, own.smtp_port, own.probe_smtp_port)
+    return product_env(ports, values, cloud.tls.ca_path)
+
+
+class Altered(httpx.BaseTransport):
+    """Transport that lets a function change each answer, or replace it by an exception."""
+
+    def __init__(self, change: Callable[[str, int, Any], tuple[int, Any]]) -> None:
+        self._real, self._change = httpx.HTTPTransport(verify=http_context()), change
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._real.close()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request and return the changed answer."""
+        answer = self._real.handle_request(request)
+        content = b"".join(answer.iter_raw())
+        try:
+            body = json.loads(content)
+        except ValueError:
+            body = None
+        asked = f"{request.method} {request.url} {request.content.decode()}"
+        status, body = self._change(asked, answer.status_code, body)
+        return httpx.Response(status, json=body)
+
+
+def looked(
+    env: dict[str, str], transport: httpx.BaseTransport | None = None
+) -> tuple[Trial, list[Seen]]:
+    """Return a trial and what it has seen."""
+    with httpx.Client(transport=transport, verify=http_context()) as http:
+        made = Trial(BotSettings.from_env(env), Settings.from_env(env), DOMAIN, http)
+        return made, list(made.look())
+
+
+def test_the_table_reads_and_writes_nothing():
+    """Each request only reads, and each section is on its page of docs/platforms."""
+    assert len({each.name for each in assumptions()}) == len(assumptions()) > 40
+    for each in assumptions():
+        page, _, number = each.section.partition(" ")
+        text = (PLATFORMS / f"{page}.md").read_text(encoding="utf-8")
+        assert re.search(rf"^###? {re.escape(number)} ", text, re.MULTILINE), each
+        assert each.cmdlet.startswith("Get-") if each.cloud == "exchange" else not each.cmdlet
+        assert each.method == "GET" or each.cloud == "connect-audit"
+        for line in each.expect:
+            assert re.fullmatch(r"[\w.\[\]]+ (is|in|has|like\??) .+", line), line
+
+
+def test_all_hold_at_the_practice_cloud(env: dict[str, str]):
+    """Each assumption can be looked at there, and holds."""
+    _, seen = looked(env)
+    assert [
+        (each.assumption.name, each.told) for each in seen if each.verdict != Verdict.HOLDS
+    ] == []
+    assert len(seen) == len(assumptions())
+
+
+def first(body: Any, place: str, value: Any) -> Any:
+    """Return the body with another value at a place, in each element of a list."""
+    name, _, rest = place.partition(".")
+    if isinstance(body, list):
+        return [first(each, place, value) for each in body]
+    if name not in body and value is not ... and rest:
+        return body
+    if not rest:
+        return {key: each for key, each in body.items() if key != name} | (
+            {} if value is ... else {name: value}
+        )
+    return body | {name: first(body[name], rest, value)}
+
+
+FALSE: dict[str, tuple[str, str, Any, str]] = {
+    "A bot is a person": (r"people/me", "type", "person", "body.type is another word"),
+    "A membership names": (r"memberships", "items.personOrgId", ..., "personOrgId is absent"),
+    "A webhook has": (r"webhooks", "items.status", 1, "body.items[].status is number"),
+    "A message that is not": (r"GET \S+/messages/", "", 200, "not 404"),
+    "The status page": (r"unresolved", "incidents", {}, "body.incidents is object"),
+    "An app that is not there": (r"uniqueName", "error.code", "Gone", "error.code is another word"),
+    "A client secret shows": (r"top=50", "value.passwordCredentials", ..., "keyId is absent"),
+    "The tenant's policy": (r"defaultApp", "isEnabled", "no", "body.isEnabled is string"),
+    "Exchange Online exposes": (
+        r"appId='00000002",
+        "oauth2PermissionScopes.value",
+        "SMTP.Submit",
+        "lacks SMTP.Send",
+    ),
+    "A grant is for one": (r"oauth2PermissionGrants", "value.scope", [], "scope is array"),
+    "The authorization policy": (
+        r"authorizationPolicy",
+        "defaultUserRolePermissions",
+        None,
+        "permissionGrantPoliciesAssigned is absent",
+    ),
+    "Security defaults": (r"identitySecurity", "", 404, "404, not 200"),
+    "A user shows": (r"/users\?", "value.proxyAddresses", "x", "proxyAddresses is string"),
+    "The message trace refuses": (r"messageTraces\?(?!.*top)", "", 200, "not 400"),
+    "The organization's switch": (
+        r"TransportConfig.*\{\}",
+        "value.SmtpClientAuthenticationDisabled",
+        "True",
+        "SmtpClientAuthenticationDisabled is string",
+    ),
+    "An outbound policy": (
+        r"SpamFilterPolicy",
+        "value.AutoForwardingMode",
+        "Sometimes",
+        "AutoForwardingMode is another word",
+    ),
+    "The organization says": (r"OrganizationConfig", "value.IsDehydrated", ..., "is absent"),
+    "An unknown parameter": (r"WebexEmailBotTrial", "", 200, "not 400"),
+    "A mailbox that is not": (r"bot-trial@", "", 400, "ManagementObjectNotFoundException"),
+    "Email tasks are": (
+        r"tasks\?.*from=\d{13}&(?!.*from)",
+        "data.attributes.createdTime",
+        "2026-01-01",
+        "createdTime is string",
+    ),
+    "Times in seconds": (r"tasks\?.*from=\d{10}&", "data", [{}], "body.data is array"),
+    "A list of queues": (
+        r"contact-service-queue",
+        "data.callDistributionGroups",
+        [],
+        "callDistributionGroups is array",
+    ),
+    "Webex Connect's audit": (r"auditlogs", "", 405, "405, not 200"),
+}
+"""False assumptions by the beginning of their names.
+
+Each has the pattern of the request, the changed place or the changed status, and the words.
+"""
+
+
+def test_each_false_assumption_is_named(env: dict[str, str]):
+    """Where the clouds answer otherwise, exactly these lines say what came instead."""
+
+    def change(asked: str, status: int, body: Any) -> tuple[int, Any]:
+        if status == 401:  # asked without a token
+            return status, body
+        for pattern, place, value, _ in FALSE.values():
+            if re.search(pattern, asked):
+                return (status, first(body, place, value)) if place else (value, body)
+        return status, body
+
+    _, seen = looked(env, Altered(change))
+    wrong = {each.assumption.name: each.told for each in seen if each.verdict == Verdict.FAILS}
+    found = {
+        name: told
+        for begins, (*_, words) in FALSE.items()
+        for name, told in wrong.items()
+        if name.startswith(begins) and words in told
+    }
+    assert {name: told for name, told in wrong.items() if name not in found} == {}
+    assert len(found) == len(FALSE) > 20
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 503])
+def test_a_refusal_says_nothing(env: dict[str, str], status: int):
+    """After a refusal nothing is claimed to be false, and the reason is told."""
+    body = {"error": "access_denied", "message": "No"}
+    _, seen = looked(env, Altered(lambda _asked, _status, _body: (status, body)))
+    assert [each for each in seen if each.verdict == Verdict.FAILS] == []
+    unseen = {each.told for each in seen if each.verdict == Verdict.UNSEEN}
+    assert f"{status} access_denied" in unseen
+
+
+def test_what_is_not_set_up_cannot_be_looked_at(env: dict[str, str]):
+    """Without settings, a grant or an SMTP server the line says so, and nothing fails."""
+    less = {name: value for name, value in env.items() if not name.startswith("CONTACT_CENTER")}
+    less |= {"WEBEX_STATUS_URL": "off", "SMTP_SERVER": "localhost:1"}
+    less |= {"MICROSOFT_CLIENT_SECRET": "wr0ng~Secret.Value"}
+    _, seen = looked(less)
+    told: dict[str, set[str]] = {}
+    for each in seen:
+        assert each.verdict != Verdict.FAILS
+        if each.verdict == Verdict.UNSEEN:
+            told.setdefault(each.assumption.cloud, set()).add(each.told)
+    assert told["contact-center"] == told["status"] == {"not set up here"}
+    assert told["smtp"] == {"no connection"}
+    assert all("AADSTS7000215" in words for words in told["graph"] | told["token"])
+
+
+PRIVATE = (
+    "Jane Doe",
+    "jane.doe@contoso.example",
+    "4f1b6e0a-1c2d-4e3f-8a9b-0c1d2e3f4a5b",
+    "192.0.2.77",
+    "+49 30 5551234567",
+    "5551234567",
+    "Y2lzY29zcGFyazovL3VzL1BFT1BMRS9qYW5l",
+    "eyJhbGciOiJub25lIn0.eyJzdWIiOiJqYW5lIn0.c2ln",
+    "abc8Q~abcdefghijklmnopqrstuvwxyz01234567",
+    "https://contoso.example/jane",
+    "10.20.30.40.5.7.139",
+    "JANE",
+)
+
+
+def test_the_file_shows_nothing_that_is_private(env: dict[str, str]):
+    """Names, addresses, ids and secrets in values, keys, codes and replies are not in the file."""
+
+    def poisoned(value: Any, number: int = 0) -> Any:
+        if isinstance(value, dict):
+            clean = {key: poisoned(each, len(key)) for key, each in value.items()}
+            return clean | dict.fromkeys(PRIVATE, "x") | {"code": PRIVATE[number % len(PRIVATE)]}
+        if isinstance(value, list):
+            return [*(poisoned(each, number) for each in value), *PRIVATE]
+        return value if isinstance(value, bool) else PRIVATE[number % len(PRIVATE)]
+
+    made, seen = looked(env, Altered(lambda _, status, body: (status, poisoned(body))))
+    greeting = "\n".join(f"S: 250-{each} Hello [{each}]" for each in PRIVATE)
+    server = Assumption("The server greets", "microsoft 4", "smtp", ())
+    seen.append(Seen(server, Verdict.HOLDS, "", {"status": 200, "text": greeting}))
+    text = as_text(seen, made.private())
+    for each in (*PRIVATE, DOMAIN, "trial-example", *filter(None, made.private())):
+        assert each.lower() not in text.lower(), each
+    assert "10.20" not in text
+    assert len(json.loads(text)) == len(assumptions()) + 1
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("AADSTS50076: MFA for jane@contoso.example", "(address AADSTS50076)"),
+        ("535 5.7.139 Authentication unsuccessful [BN9.prod.outlook.com]", "(text 5.7.139)"),
+        ("Request_ResourceNotFound", "Request_ResourceNotFound"),
+        ("AzureADMyOrg", "AzureADMyOrg"),
+        ("", ""),
+        (50076, 0),
+        ([1, 2, "a", "b", None], [0, "(text)", None]),
+    ],
+)
+def test_shapes_keep_codes(value: Any, shown: Any):
+    """A text is shown by its kind and the codes in it, and a number as 0."""
+    assert shape(value) == shown
+
+
+def test_the_file_is_a_recording(cloud: PracticeCloud, env: dict[str, str], tmp_path: Path):
+    """The written file reads as recorded traffic, and the practice cloud answers as it says."""
+    file = tmp_path / "trial.txt"
+    assert main(["trial", DOMAIN, "--file", str(file)], env) == 0
+    entries = json.loads(file.read_text())
+    assert len({each["id"] for each in entries}) == len(entries) == len(assumptions())
+    work = Settings.from_env(env)
+    tenant = next(
+        each.id for each in cloud.microsoft.world.tenants.values() if DOMAIN in each.domains
+    )
+    token = asker(work, tenant)("https://graph.microsoft.com/.default")
+    compared = 0
+    with httpx.Client(verify=http_context(), headers={"Authorization": f"Bearer {token}"}) as http:
+        for entry in entries:
+            request = entry.get("request", {"path": "", "query": ""})
+            asked = request["path"] + request["query"]
+            if asked.startswith(("/v1.0", "/beta")) and "{" not in asked:
+                answer = http.get(f"{work.graph_url}{request['path']}?{request['query']}")
+                assert compare(entry, answer) == []
+                assert json.loads(body_of(entry["response"])) == entry["response"]["body"]
+                compared += 1
+    assert compared > 10
+    smtp = next(each for each in entries if "STARTTLS" in each["section"] + each["id"].upper())
+    assert ["C", "EHLO (text)"] in smtp["lines"]
+    assert any("XOAUTH2" in line for who, line in smtp["lines"] if who == "S")
+
+
+def test_an_entry_without_an_answer_is_a_claim():
+    """What could not be asked is no answer for readers of recordings."""
+    entry = recording(Seen(assumptions()[0], Verdict.UNSEEN, "no answer: ConnectError", {}))
+    assert entry["claim"]
+    assert "response" not in entry

@@ -119,7 +119,7 @@ def test_a_card_is_posted_for_a_person(reference: People, new_walk: Any) -> None
     looks = [band(card).splitlines()[0] for card in posted(reference, since)]
     assert (
         len(looks) <= len(("looking", "the verdict")),
-        "Nothing wrong seen yet" in looks[-1],
+        "Last proven" in looks[-1],
     ) == (
         True,
         True,

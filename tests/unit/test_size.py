@@ -22,16 +22,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 301,
-        "code": 33_986,
-        "functions": 3_613,
-        "used once, %": 16.7,
-        "borders, %": 25.5,
-        "docstrings, %": 25.2,
+        "files": 274,
+        "code": 34_120,
+        "functions": 3_512,
+        "used once, %": 13.6,
+        "borders, %": 25.0,
+        "docstrings, %": 25.3,
     },
-    ("practice",): {"code": 16_450},
-    ("tests",): {"code": 63_412},
-    ("bench", "tools"): {"code": 3_789},
+    ("practice",): {"code": 17_002},
+    ("tests",): {"code": 65_145},
+    ("bench", "tools"): {"code": 3_785},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

@@ -75,6 +75,9 @@ ASKED: dict[str, Ask] = {
         MAIL
     ),
     "GET /applications(appId=*)": _adopted,
+    "GET /auditLogs/directoryAudits": lambda ctx, ids: ctx.graph.directory_audits(
+        ids["app"], now()
+    ),
     "GET /servicePrincipals/*/appRoleAssignedTo": _assigned,
     "GET /users": _by_address,
     "Get-AuthenticationPolicy": _authentication,

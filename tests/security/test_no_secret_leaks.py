@@ -266,8 +266,12 @@ def posted(people: People) -> list[Json]:
 
 
 def belongs_to_a_run(data: Any) -> bool:
-    """Return whether a button with this data acts on a run."""
-    return isinstance(data, dict) and bool(data.get("run")) and data["do"] not in OF_NO_RUN
+    """Return whether a button with this data acts on a run that goes on.
+
+    A finding is accepted on the card of a check, which has ended.
+    """
+    verbs = OF_NO_RUN | {"accept"}
+    return isinstance(data, dict) and bool(data.get("run")) and data["do"] not in verbs
 
 
 def reader_of(message: Json, requester: str) -> str:

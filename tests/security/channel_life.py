@@ -118,10 +118,10 @@ def sign_in_and_kill(stack: Stack, walk: Walk) -> None:
             "times": 1,
         },
     )
-    for _ in range(3):
-        walk.people.press(walk.requester, plan, "approve")
+    for _ in range(3):  # by a client that shows the card as it was
+        walk.people.press(walk.requester, plan, "approve", version=plan["edits"])
     if "approve_tenant" in does(plan):
-        walk.people.press(walk.requester, plan, "approve_tenant")
+        walk.people.press(walk.requester, plan, "approve_tenant", version=plan["edits"])
     walk.people.until("the call is held", lambda: not control("GET", "faults")["items"], 20)
     stack.kill("worker", signal.SIGKILL, whole=True)
     stack.restart("worker")

@@ -25,7 +25,6 @@ _HEADERS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _HEADERS_FEWEST, _HEAD = 3, 4096
-_SHORTEST_RUN = 6
 _WIDE = re.compile(rb"(?:[\x09\x0a\x0d\x20-\x7e\xa0-\xff]\x00|[\x00-\xff][\x01-\x06\x20]){6,}")
 _UNPRINTABLE_MOST = 0.1
 
@@ -108,7 +107,6 @@ def _of_mail(content: bytes) -> FileText:
 
 def _of_outlook(content: bytes) -> str:
     """Return the texts of an Outlook message, whose properties are UTF-16 streams in the file."""
-    runs = (each[0].decode("utf-16-le", "replace") for each in _WIDE.finditer(content))
-    wide = "\n".join(run for run in runs if len(run) >= _SHORTEST_RUN)
+    wide = (each[0].decode("utf-16-le", "replace") for each in _WIDE.finditer(content))
     narrow = re.findall(rb"[\x09\x0a\x0d\x20-\x7e]{24,}", content)
-    return "\n".join([wide, *(each.decode("ascii") for each in narrow)])
+    return "\n".join([*wide, *(each.decode("ascii") for each in narrow)])

@@ -16,8 +16,7 @@ from typing import NamedTuple
 from jobs.causes.cause import ENTRA_CODE_PAGE, Cause
 from jobs.causes.cleaning import AS_DIGITS, LONGEST, CleanText, clean
 from jobs.causes.meaning import Certainty, ErrorKind, FoundCause, Meaning, Reading, UnknownCode
-from jobs.causes.patterns import Strength, Words, patterns
-from jobs.causes.patterns import meaning_of as _meaning
+from jobs.causes.patterns import Strength, Words, meaning_of, patterns
 from jobs.causes.speaker import Place, Signs, Who, signs_in
 
 _REPLIES = ("reply", "reply_code", "reply_status")
@@ -183,7 +182,7 @@ def meaning_of_reply(status: str, words: str, code: str = "") -> Said | None:
     said = f"{status} {code} {words}"
     by_words = _in_reply(said)
     if _NOT_TOLD_APART in said and (by_words is None or by_words[0].cause == _UNTOLD):
-        return _meaning(Cause.SMTP_LOGIN_BLOCKED), Strength.OWN
+        return meaning_of(Cause.SMTP_LOGIN_BLOCKED), Strength.OWN
     found = filter(None, (by_words, _by_number(status, code, words)))
     final = (status or code).startswith("5")
     return next(
@@ -201,7 +200,7 @@ def _in_reply(said: str) -> Said | None:
 
 def _by_number(status: str, code: str, words: str) -> Said | None:
     if code == "5.7.3" and status.startswith("5"):
-        return (_meaning(_UNTOLD), Strength.USUAL) if status == "535" else None
+        return (meaning_of(_UNTOLD), Strength.USUAL) if status == "535" else None
     return _by_code(status, code, words) or _by_status(status, code)
 
 
@@ -215,9 +214,9 @@ def _by_code(status: str, code: str, words: str) -> Said | None:
     if (permanent or code.startswith("4")) and code in shared:
         return shared[code], Strength.SHARED
     if status and _named("other_server").match(code):
-        return _meaning(Cause.MAIL_NOT_DELIVERED), Strength.OWN
+        return meaning_of(Cause.MAIL_NOT_DELIVERED), Strength.OWN
     expired = permanent and _named("expired").search(code)
-    return (_meaning(Cause.MAIL_NOT_DELIVERED), Strength.SHARED) if expired else None
+    return (meaning_of(Cause.MAIL_NOT_DELIVERED), Strength.SHARED) if expired else None
 
 
 def _by_status(status: str, code: str) -> Said | None:

@@ -1,7 +1,7 @@
 """Command /audit: who asked, approved and signed in, and what was changed.
 
 The answer says whether the trail is intact, and the file ends with a seal
-(:func:`jobs.runs.event_log.sealed`).
+(:func:`jobs.runs.trust.sealed_file`).
 """
 
 from __future__ import annotations

@@ -352,7 +352,7 @@ class CheckSecret(Undoable):
 
     With this secret ``/check`` can log in by SMTP. The secret belongs to
     the run until the mailbox user has signed in and that login has succeeded
-    (:func:`jobs.access.mailbox_login.keep`).
+    (:func:`jobs.access.mailbox_login.save`).
     """
 
     name = "check_secret"

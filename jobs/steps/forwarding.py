@@ -387,12 +387,6 @@ def _made(
     }
 
 
-def _is_ours(rule: ExchangeRow, mailbox: str) -> bool:
-    return (
-        bool(rule) and enabled(rule) and bare(text_of(rule, POLICY)) == policy_name(mailbox).lower()
-    )
-
-
 def _rule_before(past: RecordedChange) -> dict[str, object]:
     """Return the rule's earlier parameters, and its policy if that was another."""
     was = json.loads(past.values_before["rule"])

@@ -187,7 +187,7 @@ class Incident:
     who said "I'm on it", at ``acting_since``. ``told`` are the addresses that got it 1:1.
     ``told_mails`` is how many mails were affected at the newest of the ``news``, the changes,
     oldest first. ``check`` is the run with the newest findings, or empty. ``shared`` names what the
-    incident has in common with those of other channels (:mod:`jobs.watch.shared`), or is empty.
+    incident has in common with those of other channels, or is empty.
     ``cards`` are the ids of the cards that show it: of its space, and of the operator's.
     """
 

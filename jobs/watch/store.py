@@ -94,7 +94,7 @@ class WatchStore:
     def remove(self, mailbox: str) -> bool:
         """Take a channel off all lists; return whether it was on any. Its state and history stay.
 
-        :meth:`jobs.watch.watching.Watching.end` ends its incident, too.
+        :meth:`Watching.end` ends its incident, too.
         """
 
         def attempt(pipe: Pipeline) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import subprocess
 import tomllib
@@ -52,6 +53,35 @@ def broken(name: str, text: str) -> list[str]:
         if not (ROOT / "docs" / page).exists() or heading not in {"", *headings(page)}
     ]
     return found
+
+
+NAMED = re.compile(r":\w+:`~?((?:bot|jobs|adaptive_cards|practice|bench)\.[\w.]+)`")
+OWN_FILE = re.compile(r"(?<![\w/])(?:bot|jobs|adaptive_cards|practice)/[\w/]+\.(?:py|toml)\b")
+MADE_UP = {"bot/commands/whoami.py", "jobs/steps/litigation_hold.py"}
+"""Files that a page tells a reader to make."""
+
+
+def exists(name: str) -> bool:
+    """Return whether a dotted name is a module of the project, or a name in one."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def test_every_name_and_file_that_is_mentioned_exists():
+    """A docstring or a page names no module, function or file that has moved or is gone."""
+    texts = {name: (ROOT / name).read_text("utf-8") for name in NAMES if (ROOT / name).exists()}
+    gone = [(name, each) for name, text in texts.items() for each in NAMED.findall(text)]
+    files = {
+        (name, each)
+        for name, text in texts.items()
+        if name.endswith(".md")
+        for each in OWN_FILE.findall(text)
+        if each not in MADE_UP and not (ROOT / each).exists()
+    }
+    assert ([pair for pair in gone if not exists(pair[1])], files) == ([], set())
 
 
 def test_every_citation_leads_somewhere():

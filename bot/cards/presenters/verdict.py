@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypedDict
 
 from adaptive_cards.cards.verdict import verdict as draw
 from adaptive_cards.cards.verdict_band import Stop, VerdictView
@@ -62,15 +63,6 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 def view(run: Run, services: Services) -> VerdictView:
     seen = read(run)
     verdict, ours = seen.verdict, run.kept or not run.brief.discover
-    sign_in = sign_in_url(run, services)
-    whole = not sign_in or run.account is not None
-    fix = remedies.fix(run, verdict, whole=whole) if run.checked and ours else None
-    ends = seen.secret_ends if ours else None
-    may_grant = (
-        run.checked is not None and fix is None and more_access.may_be_granted(services.redis, run)
-    )
-    if ends and fix is None:
-        fix = "button.renew_secret", {"do": "fix", "channel": run.channel.mailbox}
     return VerdictView(
         run=run.id,
         mailbox=run.channel.mailbox,
@@ -93,21 +85,41 @@ def view(run: Run, services: Services) -> VerdictView:
         way=tuple(Stop(*each) for each in seen.path),
         since=verdict.since,
         turn=_turn(run, services, remedies.whose_turn(verdict), ours=ours),
-        fix=fix,
         proofs=_proofs(seen),
-        sign_in_url=sign_in,
-        lacks_role=bool(sign_in) and run.account is not None,
-        grant_url=links.link(services, "access", run.id).url if may_grant else "",
+        **_offers(run, services, seen, ours=ours),
         **problem_fields(run.problems.get("app_access")),
         damage=Damage(*seen.damage) if seen.damage else None,
         secret_expires=seen.secret_expires,
         found=questions.found_channel(run, services),
         unread=seen.left.count,
         needs_administrator=seen.left.by_sign_in,
-        secret_ends=ends,
+        secret_ends=seen.secret_ends if ours else None,
         proven=proven_at(run, services.store) if run.checked and seen.left.count else None,
         login=seen.login,
         accepts=_accepts(run, seen),
+    )
+
+
+class _Offers(TypedDict):
+    """Fields of the view with what a person may press or follow."""
+
+    fix: tuple[str, dict[str, str]] | None
+    sign_in_url: str
+    lacks_role: bool
+    grant_url: str
+
+
+def _offers(run: Run, services: Services, seen: Reading, *, ours: bool) -> _Offers:
+    sign_in, fix = sign_in_url(run, services), None
+    whole = not sign_in or run.account is not None
+    if run.checked and ours:
+        fix = remedies.fix(run, seen.verdict, whole=whole)
+    may_grant = run.checked and not fix and more_access.may_be_granted(services.redis, run)
+    if seen.secret_ends and ours and not fix:
+        fix = "button.renew_secret", {"do": "fix", "channel": run.channel.mailbox}
+    grant = links.link(services, "access", run.id).url if may_grant else ""
+    return _Offers(
+        fix=fix, sign_in_url=sign_in, lacks_role=bool(sign_in) and whole, grant_url=grant
     )
 
 

@@ -223,7 +223,7 @@ def _change_row(change: Change, *, whole: bool) -> Element:
         lines.append(note(change.note))
     cells = [column("32px", sign(change.row, **SUBTLE)), column("stretch", *lines, spacing="None")]
     if not whole:
-        told = "plan.reversible" if change.reversible else "plan.irreversible"
+        told = "plan.line_reversible" if change.reversible else "plan.irreversible"
         cells.append(column("auto", aside(Text(told)), spacing="Default"))
     return columns(*cells, spacing="Small")
 

@@ -88,8 +88,8 @@ class Step(ABC):
     baselines: tuple[str, ...] = ()
     """Rules of security baselines that the step's change contradicts.
 
-    Sources: CIPP-API Invoke-CIPPStandardDisableBasicAuthSMTP and EXODisableAutoForwarding, CIS
-    Microsoft 365 Foundations, CISA ScubaGear baselines/exo.md.
+    Sources: CIPP-API Invoke-CIPPStandardDisableBasicAuthSMTP, CIS Microsoft 365 Foundations, CISA
+    ScubaGear baselines/exo.md. CIPP's EXODisableAutoForwarding changes the Default policy only.
     """
     carries_answers: bool = False
     """True if no answer leaves without this fact, so a fix proves it by a login and an answer."""

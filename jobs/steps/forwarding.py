@@ -195,7 +195,7 @@ class OutboundPolicy(Undoable):
     """
 
     name = "outbound_policy"
-    baselines = ("CIPP EXODisableAutoForwarding", "CIS 6.2.1", "CISA MS.EXO.1.1")
+    baselines = ("CIS 6.2.1", "CISA MS.EXO.1.1")
     article_row = "M4"
     group = "microsoft"
     needs = ("mailbox_user",)

@@ -33,6 +33,8 @@ FORM = (
 SECRET = "Client Secret"
 BY_HAND = 78
 """Actions of Cisco's article for a setup."""
+COPY = {"en": ("Copy {}", "{} copied."), "de": ("{} kopieren", "{} kopiert.")}
+"""Words of the page about copying a value, by language."""
 MOST = {"article": 41, "least": 35}
 """Maximum number of human actions for a setup, by permission profile."""
 READ = {
@@ -203,8 +205,9 @@ class Setup(Walk):
         card = hands.card(go_on)
         self.look(hands.page)
         for label in ("Call Back URL", "Forwarding Address"):
-            hands.activate(hands.page.get_by_role("button", name=f"Copy {label}"))
-            hands.page.get_by_text(f"{label} copied.").wait_for()
+            press, told = COPY[self.language]
+            hands.activate(hands.page.get_by_role("button", name=press.format(label)))
+            hands.page.get_by_text(told.format(label)).wait_for()
             value = hands.page.evaluate("navigator.clipboard.readText()")
             hands.fill(card.get_by_label(label), value)
         hands.fill(card.get_by_label(self.said("field.administrator")), ADMIN)

@@ -103,7 +103,7 @@ SET_BACK = Text(
         "after": "On",
         "run": "4K7P",
         "at": "clock:2026-11-24T20:12:00+00:00",
-        "ids": "CIPP EXODisableAutoForwarding, CIS 6.2.1, CISA MS.EXO.1.1",
+        "ids": "CIS 6.2.1, CISA MS.EXO.1.1",
         "exemption": "We ask you to exempt the mailbox.",
     },
 )

@@ -253,14 +253,14 @@ class Setup(Walk):
         """
         hands, form = self.hands, self.hands.page.locator("#clouds")
         for name, told in (
-            ("Generate Token", "Press Save."),
+            ("Generate Token", "Access Token and Refresh Token are there. Press Save."),
             ("Save", "Saved."),
-            ("Register To Webex Engage", "Registered."),
+            ("Register To Webex Engage", "Registered. The bot reads it in the audit log."),
         ):
             hands.activate(form.get_by_role("button", name=name, exact=True))
             if name != "Save":
                 hands.activate(hands.page.locator("#ask .btn.main"))
-            form.get_by_text(told).first.wait_for()
+            form.get_by_text(self.page_says(told)).first.wait_for()
             if name != "Save":
                 hands.sees(self.said(READ[name]))
 

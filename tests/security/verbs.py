@@ -18,28 +18,19 @@ IN_ITS_SPACE = {
 }
 """Verbs that everybody in the run's own space may use, such as an agent or the mailbox user."""
 OF_NO_RUN = {
-    "setup",
-    "typed",
-    "run_command",
-    "setup_again",
-    "setup_change",
-    "undo",
-    "help",
-    "status",
-    "explain",
-    "check",
-    "fix",
-    "tac",
-    "missing",
-    "look_on",
-    "send_mail",
-    "language",
-    "watch",
-    "watch_off",
-    "watch_list",
-    "watch_on_it",
-    "watch_not_on_it",
-    "watch_fix",
+    *(
+        "setup",
+        "typed",
+        "run_command",
+        "setup_again",
+        "setup_change",
+        "undo",
+        "help",
+        "status",
+        "explain",
+    ),
+    *("check", "fix", "tac", "missing", "look_on", "send_mail", "language", "watch"),
+    *("watch_off", "watch_list", "watch_on_it", "watch_not_on_it", "watch_fix"),
 }
 """Verbs that everybody whom the bot serves may use.
 

@@ -23,14 +23,14 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 274,
-        "code": 34_120,
+        "code": 34_116,
         "functions": 3_512,
         "used once, %": 13.6,
         "borders, %": 25.0,
         "docstrings, %": 25.3,
     },
     ("practice",): {"code": 17_002},
-    ("tests",): {"code": 65_145},
+    ("tests",): {"code": 65_133},
     ("bench", "tools"): {"code": 3_785},
 }
 """Greatest value of each figure, by the folders that it counts."""

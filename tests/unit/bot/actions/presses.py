@@ -22,6 +22,11 @@ SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@exampl
 
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
 
+RIGHT = {
+    "callback_url": "https://uk.webexconnect.io/callback",
+    "forwarding_address": "x1@mail.webexconnect.io",
+}
+
 
 def press(ctx: ChatContext, do: str, **inputs: str) -> None:
     """Press a card's button with this verb and these inputs."""

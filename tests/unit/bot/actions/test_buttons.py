@@ -18,40 +18,21 @@ from jobs.clock import now
 from jobs.model import Finding, State
 from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.waiting import LIMIT_S
-from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press, queued, told
-
-ON_A_RUN = sorted(
-    set(actions.actions())
-    - {
-        "setup",
-        "typed",
-        "run_command",
-        "setup_again",
-        "setup_change",
-        "undo",
-        "help",
-        "status",
-        "check",
-        "fix",
-        "explain",
-        "missing",
-        "look_on",
-        "send_mail",
-        "language",
-        "watch",
-        "watch_off",
-        "watch_list",
-        "watch_on_it",
-        "watch_not_on_it",
-        "watch_fix",
-    }
-    - {v for v in actions.actions() if v.startswith("tac")}
+from tests.security.verbs import OF_NO_RUN
+from tests.unit.bot.actions.presses import (
+    PLANNED,
+    RIGHT,
+    SIGNED_IN,
+    Begin,
+    Said,
+    press,
+    queued,
+    told,
 )
 
-RIGHT = {
-    "callback_url": "https://uk.webexconnect.io/callback",
-    "forwarding_address": "x1@mail.webexconnect.io",
-}
+ON_A_RUN = sorted(
+    set(actions.actions()) - OF_NO_RUN - {v for v in actions.actions() if v.startswith("tac")}
+)
 
 
 @pytest.fixture

@@ -16,12 +16,9 @@ from bot.commands import setup_email
 from jobs.clock import now
 from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.webex_script import receive
+from tests.unit.bot.actions.presses import RIGHT
 
 HELP = "card-9"
-RIGHT = {
-    "callback_url": "https://uk.webexconnect.io/callback",
-    "forwarding_address": "x1@mail.webexconnect.io",
-}
 
 
 def runs(ctx: ChatContext) -> tuple[Run, ...]:

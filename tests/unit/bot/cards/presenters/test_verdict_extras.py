@@ -28,9 +28,8 @@ from jobs.model import (
     Turn,
 )
 from jobs.runs.run import Event, Kind, Origin, Run
-from tests.unit.bot.cards.presenters.verdict_checks import check_of, ok
+from tests.unit.bot.cards.presenters.verdict_checks import AT, check_of, ok
 
-AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 SINCE = datetime(2026, 11, 25, 8, 14, tzinfo=UTC)
 MISSED = Signals(missed=14, missed_since=SINCE)
 
@@ -38,17 +37,7 @@ MISSED = Signals(missed=14, missed_since=SINCE)
 def run_of(*found: Finding, keep_copy: bool = True, ended: bool = True) -> Run:
     """Return a check with these findings."""
     channel = Channel("support@contoso.com", forwarding_address="x@y.example", keep_copy=keep_copy)
-    findings, times = {each.step: each for each in found}, {each.step: AT for each in found}
-    run = Run(
-        "R1",
-        channel,
-        Person("p", "anna@contoso.com"),
-        AT,
-        RunKind.CHECK,
-        detailed=True,
-        findings=findings,
-        found_at=times,
-    )
+    run = check_of(*found, channel=channel)
     return replace(run, checked=AT if ended else None)
 
 

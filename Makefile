@@ -13,7 +13,7 @@ CLEAN := env -u PYTHONDONTWRITEBYTECODE -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQU
 CORE = $(shell $(RUN) -c 'import sys; print("ctrace" if "$(BRANCHES)" or sys.version_info < (3, 12) else "sysmon")')
 COVERED = COVERAGE_CORE=$(CORE) COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
 
-.PHONY: help install demo practice site test test-all golden before-commit real branches quick quick-bot quick-jobs quick-others quick-random lint unit check diagnose chaos fuzz watch bench scale practice-serve audit docs lock sbom clean
+.PHONY: help install demo practice site test test-all golden real branches quick fast-bot fast-jobs fast-others quick-random lint unit check diagnose chaos fuzz watch bench scale practice-serve audit docs lock sbom clean
 
 help:
 	@echo "make practice        the practice space: try the whole bot in a browser, without an account"
@@ -62,15 +62,9 @@ REAL := security chaos browser processes journeys foreign
 FAST := $(PYTEST) -p no:rerunfailures
 
 # Each part of the fast tests is one process, because the workers of xdist would take as long again to
-# collect all tests and to report each of them.
+# collect all tests and to report each of them. Two parts at a time leave no core idle at the end.
 test: $(STAMP)
-	@$(MAKE) --no-print-directory --jobs 2 before-commit real
-
-before-commit: $(STAMP)
-	@$(MAKE) --no-print-directory lint
-	@$(CLEAN) $(RUN) -m $(FAST) tests/unit/jobs
-	@$(CLEAN) $(RUN) -m $(FAST) tests/unit/bot
-	@$(CLEAN) $(RUN) -m $(FAST) $(OTHERS) tests/faults
+	@$(MAKE) --no-print-directory --jobs 3 real lint fast-others fast-jobs fast-bot
 
 real: $(STAMP)
 	@$(CLEAN) $(RUN) -m $(PYTEST) --before-commit -m "not slow" -p no:syrupy -rfE --durations=25 --numprocesses $(WORKERS) --dist loadfile \
@@ -78,19 +72,15 @@ real: $(STAMP)
 
 check: test
 
-OTHERS = $(filter-out %/bot %/jobs,$(wildcard tests/unit/*)) tests/contract tests/golden
-
 quick: $(STAMP)
-	@$(MAKE) --no-print-directory --jobs 4 --output-sync=target quick-jobs quick-bot quick-others lint
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target fast-jobs fast-bot fast-others lint QUICK='-m "not slow"'
 
-quick-jobs: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(FAST) -m "not slow" tests/unit/jobs
+fast-jobs fast-bot: $(STAMP)
+	@$(CLEAN) $(RUN) -m $(FAST) $(QUICK) tests/unit/$(@:fast-%=%)
 
-quick-bot: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(FAST) -m "not slow" tests/unit/bot
-
-quick-others: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(FAST) -m "not slow" $(OTHERS)
+fast-others: $(STAMP)
+	@$(CLEAN) $(RUN) -m $(FAST) $(QUICK) $(filter-out %/bot %/jobs,$(wildcard tests/unit/*)) tests/contract tests/golden \
+		$(if $(QUICK),,tests/faults)
 
 # Tests that depend on the order of tests, or of a hash of Python or Redis, fail in some of these passes.
 quick-random: $(STAMP)

@@ -12,6 +12,8 @@ from practice.client import People, does, has, links
 from practice.conversation import band, words
 from practice.scenario import SECRET
 
+SHARES_STACK = True
+
 MEASURED = True
 CHANGING = ("graph.", "exchange.")
 Json = dict[str, Any]

@@ -19,6 +19,8 @@ from practice.client import People, does
 from practice.conversation import Walk, words
 from practice.stack import Stack
 
+SHARES_STACK = True
+
 PNG = b"\x89PNG\r\n\x1a\n" + b"not a real picture" * 20_000
 SECRET = "abc8Q~0123456789abcdefghijklmnopqrstuvwx"
 ALWAYS = {"summary.md", "findings.md", "smtp-transcript.txt", "findings.json", "history.json"}
@@ -176,7 +178,7 @@ def test_unknown_channel(people: People, connected: Walk) -> None:
     assert "The domain contains a comma" in words(answers[1])
 
 
-KEY = re.compile(r"`([a-z]+(?::[^`]+)?)`")
+KEY = re.compile(r"`([a-z-]+(?::[^`]+)?)`")
 PARTS = {
     "ADDRESS": r"[^:]+@[^:]+",
     "EVENT": r"[^:@]+",

@@ -29,7 +29,7 @@ class Accepted:
 def accept(store: RunStore, check: Run, cause: str, given: Accepted) -> None:
     """Keep that the cause is accepted for the check's channel, and record it in the audit trail."""
     key, mailbox = keys.accepted(check.channel.mailbox), check.channel.mailbox
-    body = store.authenticator.protect(("accepted", mailbox, cause), codec.dump(given))
+    body = store.authenticator.dump(key, given, cause)
     data = {"cause": cause, "value": given.why, "until": given.until.date().isoformat()}
     room = check.origin.room
     store.audit.add(
@@ -41,14 +41,13 @@ def accept(store: RunStore, check: Run, cause: str, given: Accepted) -> None:
 
 def of(store: RunStore, mailbox: str) -> Mapping[str, Accepted]:
     """Return what is accepted for a channel now, by cause; a value of others does not count."""
-    rows: Any = store.redis.hgetall(keys.accepted(mailbox))
-    found: dict[str, Accepted] = {}
-    for name, raw in rows.items():
-        cause = codec.as_text(name)
-        body = store.authenticator.verify(("accepted", mailbox, cause), raw)
-        if body is not None and (given := codec.load(body, Accepted)).until > now():
-            found[cause] = given
-    return found
+    key = keys.accepted(mailbox)
+    rows: Any = store.redis.hgetall(key)
+    found = {
+        cause: store.authenticator.load(key, raw, Accepted, cause)
+        for cause, raw in ((codec.as_text(name), raw) for name, raw in rows.items())
+    }
+    return {cause: given for cause, given in found.items() if given and given.until > now()}
 
 
 def as_note(known: Mapping[str, Accepted], finding: Finding) -> Finding:

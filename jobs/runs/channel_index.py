@@ -105,13 +105,14 @@ class ChannelIndex:
         return self._read(mailbox, self._redis.get(keys.channel_record(mailbox)))
 
     def _read(self, mailbox: str, raw: object) -> Record | None:
-        known = self._authenticator.verify(_context(mailbox), raw)
+        known = self._authenticator.load(keys.channel_record(mailbox), raw, Record)
         if raw is not None and known is None:
             log.error("the record of a channel was not made by this bot", mailbox=mailbox)
-        return codec.load(known, Record) if known is not None else None
+        return known
 
-    def protected(self, mailbox: str, record: bytes) -> bytes:
-        return self._authenticator.protect(_context(mailbox), record)
+    def keep(self, record: Record, pipe: Pipeline | None = None) -> None:
+        key = keys.channel_record(record.channel.mailbox)
+        (pipe or self._redis).set(key, self._authenticator.dump(key, record))
 
     def connected(self, most: int | None = None) -> tuple[Record, ...]:
         """Return every channel that was proven and is not undone, ordered by address.
@@ -179,8 +180,7 @@ class ChannelIndex:
         It becomes known in the space that asked for the run, and to the requester.
         """
         mailbox = record.channel.mailbox
-        proof = self.protected(mailbox, codec.dump(record))
-        pipe.set(keys.channel_record(mailbox), proof)
+        self.keep(record, pipe)
         if run.kind is RunKind.CHECK:
             # Make a check the first run of the channel that it has found.
             pipe.persist(keys.run_events(run.id))
@@ -204,7 +204,3 @@ class ChannelIndex:
     def _is_open(self, run_id: str) -> bool:
         listed = self._redis.zscore(keys.runs_open(), run_id) is not None
         return listed and bool(self._redis.exists(keys.run_events(run_id)))
-
-
-def _context(mailbox: str) -> tuple[str, ...]:
-    return "channel", mailbox

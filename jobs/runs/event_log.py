@@ -88,7 +88,7 @@ class EventLog:
         """Return the lines for events that are JSON already; see :meth:`lines`."""
         lines = []
         for body in bodies:
-            lines.append(self._authenticator.protect(_context(run_id, previous), body))
+            lines.append(self._authenticator.protect(keys.run_events(run_id), body, previous))
             previous = mac_of(lines[-1])
         return lines
 
@@ -96,7 +96,7 @@ class EventLog:
         """Return the events that follow the event with the MAC ``previous``."""
         events: list[Event] = []
         for line in lines:
-            if self._authenticator.verify(_context(run_id, previous), line) is None:
+            if self._authenticator.verify(keys.run_events(run_id), line, previous) is None:
                 break
             try:
                 events.append(codec.load(line, Event))
@@ -150,7 +150,7 @@ class EventLog:
         """
         bodies, previous = [], ""
         for line in lines:
-            body = self._authenticator.verify(_context(run_id, previous), line)
+            body = self._authenticator.verify(keys.run_events(run_id), line, previous)
             if body is None:
                 break
             bodies.append(body)
@@ -201,10 +201,6 @@ def foreign_event(run: Run) -> int:
     return int(problem.code) if problem is not None and problem.cause == FOREIGN_EVENT else 0
 
 
-def _context(run_id: str, previous: str) -> tuple[str, ...]:
-    return "event", run_id, previous
-
-
 NOT_RECORDED = frozenset(
     {Kind.RUNNING, Kind.FOUND, Kind.CHECKED, Kind.SEARCHED, Kind.SILENT, Kind.UNREADABLE}
 )
@@ -244,7 +240,7 @@ def updated(about: About, event: Event) -> About:
     return about
 
 
-def entries_of(about: About, events: Iterable[Event]) -> Iterator[tuple[AuditEntry, About]]:
+def entries_of(about: About, events: Iterable[Event]) -> Iterator[AuditEntry]:
     for event in events:
         about = updated(about, event)
         changes = map(msgspec.to_builtins, event.changes)
@@ -260,7 +256,7 @@ def entries_of(about: About, events: Iterable[Event]) -> Iterator[tuple[AuditEnt
             "channel": event.channel,
             "account_ids": event.account,
         }
-        yield entry(str(event.kind), about, **own), about
+        yield entry(str(event.kind), about, **own)
 
 
 def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:

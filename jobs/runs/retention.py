@@ -127,7 +127,7 @@ class Retention:
             same = pipe.llen(keys.run_events(run.id)) == run.version
             pipe.multi()
             if same:
-                pipe.delete(keys.run_events(run.id), keys.run_about(run.id), keys.cards(run.id))
+                pipe.delete(keys.run_events(run.id), keys.cards(run.id))
                 pipe.zrem(keys.space_runs(run.origin.room), run.id)
                 pipe.zrem(keys.channel_runs(run.channel.mailbox), run.id)
 

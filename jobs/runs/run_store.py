@@ -42,15 +42,12 @@ from jobs.runs.run import (
     opening,
     undid,
 )
-from jobs.storage import codec, keys
+from jobs.storage import keys
 from jobs.storage.counters import COUNTERS, RUNS_ENDED, RUNS_OPENED
 from jobs.storage.due_queue import LEASE_S, DueQueue, after_lease
 from jobs.storage.keys import Key
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 from jobs.storage.vault import Authenticator, mac_of
-
-ABOUT_S = 90 * 24 * 3600
-"""Time for which the audit trail keeps a run's description after its last event, in seconds."""
 
 
 class RunStore:
@@ -94,7 +91,7 @@ class RunStore:
             with self.redis.pipeline() as pipe:
                 self.channels.end(pipe, run_id)
                 self.schedule.remove(run_id, pipe)
-                pipe.delete(keys.run_events(run_id), keys.run_about(run_id))
+                pipe.delete(keys.run_events(run_id))
                 pipe.execute()
             self.audit.add(entry("not_opened", About(run_id), by=requester.email, running=busy.run))
             raise
@@ -336,7 +333,8 @@ class RunStore:
 
         If Redis has lost events that this worker has seen (a failover), they are added again first.
         """
-        facts = list(entries_of(self._about(run_id), worth)) if (worth := recorded(events)) else []
+        worth = recorded(events)
+        facts = tuple(entries_of(self._about(run_id), worth)) if worth else ()
         seen = self._seen.get(keys.run_lock(run_id), [])
         before: list[bytes] = []
         lines: list[bytes] = []
@@ -349,9 +347,6 @@ class RunStore:
         def write(pipe: Pipeline) -> None:
             pipe.rpush(keys.run_events(run_id), *lines)
             along(pipe)
-            if facts:
-                known = self.authenticator.protect(("about", run_id), codec.dump(facts[-1][1]))
-                pipe.set(keys.run_about(run_id), known, ex=ABOUT_S)
 
         def attempt(pipe: Pipeline) -> None:
             check(pipe)
@@ -362,8 +357,7 @@ class RunStore:
         watched = (keys.run_events(run_id), *((self.held_lease.key,) if self.held_lease else ()))
         try:
             if facts:
-                written = (each for each, _ in facts)
-                self.audit.add(*written, along=write, check=check, watched=watched)
+                self.audit.add(*facts, along=write, check=check, watched=watched)
             else:
                 self.redis.transaction(attempt, *watched)
         except EventsLostError:
@@ -392,15 +386,9 @@ class RunStore:
             raise RunEndedError(run_id)
 
     def _about(self, run_id: str) -> About:
-        """Return the description of the run for its entries in the audit trail.
-
-        A stored description that this bot did not make is derived from the events again.
-        """
-        raw = self.redis.get(keys.run_about(run_id)) if run_id else None
-        known = self.authenticator.verify(("about", run_id), raw)
-        if known is not None:
-            return codec.load(known, About)
-        return reduce(updated, self.events(run_id) if raw else (), About(run_id))
+        """Return the description of the run for its entries in the audit trail."""
+        lines = self._seen.get(keys.run_lock(run_id)) or lines_of(self.redis, run_id)
+        return reduce(updated, self.event_log.read(run_id, lines).events, About(run_id))
 
     def _known(self, run_ids: Iterable[str]) -> Iterator[Run]:
         for run_id in run_ids:
@@ -414,4 +402,5 @@ class RunStore:
             except RunGoneError:
                 if self.redis.exists(keys.run_events(run_id)):
                     at = self.redis.zscore(keys.space_runs(room), run_id) or 0
-                    yield unreadable(run_id, self._about(run_id).mailbox, float(at))
+                    told = (str(each.get("mailbox", "")) for each in self.audit.of_run(run_id))
+                    yield unreadable(run_id, next(filter(None, told), ""), float(at))

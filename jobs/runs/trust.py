@@ -16,8 +16,8 @@ from redis.client import Pipeline
 from jobs.runs.audit import AuditEntry, hash_of, number_of
 from jobs.runs.event_log import FOREIGN_EVENT, NOT_AUDITED, SET_BACK
 from jobs.runs.run import Kind, Run
-from jobs.runs.run_store import ABOUT_S, RunStore
-from jobs.storage import codec, keys
+from jobs.runs.run_store import RunStore
+from jobs.storage import keys
 from jobs.storage.vault import mac_of
 
 _EVENTS = frozenset(map(str, Kind)) - {str(Kind.UNKNOWN)}
@@ -42,21 +42,20 @@ def stop(store: RunStore, run_id: str, place: int, mailbox: str = "") -> None:
     A foreign event is one that this bot did not make, and ``place`` is its number. ``mailbox`` is
     released if the run holds it.
     """
-    mark = store.authenticator.protect(("stopped", run_id), codec.dump({"event": place}))
-    if store.redis.get(keys.run_stopped(run_id)) == mark:
+    told = {"event": str(place)}
+    if any((e["what"], e.get("data")) == (FOREIGN_EVENT, told) for e in store.audit.of_run(run_id)):
         store.schedule.remove(run_id)
         return
     mine = bool(mailbox) and store.channels.holder(mailbox) == run_id
 
     def along(pipe: Pipeline) -> None:
-        pipe.set(keys.run_stopped(run_id), mark, ex=ABOUT_S)
         store.channels.end(pipe, run_id)
         store.schedule.remove(run_id, pipe)
         if mine:
             store.channels.release(pipe, mailbox)
 
     log.error("an event of the run was not made by this bot", run=run_id, place=place)
-    store.record(FOREIGN_EVENT, run_id, along, data={"event": str(place)})
+    store.record(FOREIGN_EVENT, run_id, along, data=told)
 
 
 def require_newest(store: RunStore, run_id: str) -> list[AuditEntry]:
@@ -121,13 +120,14 @@ def _lost(store: RunStore, run_id: str, told: Iterable[AuditEntry]) -> int:
 
 SEALED = "sealed"
 """Name of the last line, which is no entry of the trail."""
+_FILE = "audit file"
 
 
 def sealed_file(store: RunStore, lines: bytes) -> bytes:
     """Return the lines of a file, each with its line end, with the line that seals them."""
     end = store.audit.head().end
     told = {"what": SEALED, "entries": lines.count(b"\n"), "n": end.n, "hash": end.hash}
-    return lines + store.authenticator.protect(_context(lines), codec.dump(told)) + b"\n"
+    return lines + store.authenticator.dump(_FILE, told, _digest(lines)) + b"\n"
 
 
 def file_problem(store: RunStore, content: bytes) -> str:
@@ -135,7 +135,7 @@ def file_problem(store: RunStore, content: bytes) -> str:
     lines, seal = _parts(content)
     if not mac_of(seal):
         return "The file has no seal in its last line: its end was cut off, or an older version made it"
-    if store.authenticator.verify(_context(lines), seal) is None:
+    if store.authenticator.verify(_FILE, seal, _digest(lines)) is None:
         return (
             "The file is not as this bot made it: it was changed or cut, or the key that sealed it is"
             " no longer in ENCRYPTION_KEYS"
@@ -166,5 +166,5 @@ def _parts(content: bytes) -> tuple[bytes, bytes]:
     return lines + end, seal
 
 
-def _context(lines: bytes) -> tuple[str, ...]:
-    return "audit file", hashlib.sha256(lines).hexdigest()
+def _digest(lines: bytes) -> str:
+    return hashlib.sha256(lines).hexdigest()

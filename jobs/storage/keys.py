@@ -68,10 +68,6 @@ due = _named("due")
 
 run_events = _named("run:{}:events")
 """List of everything that happened in a run."""
-run_about = _named("run:{}:about")
-"""Data of a run that its audit entries contain."""
-run_stopped = _named("run:{}:stopped")
-"""Mark that a run is stopped, because one of its events is not the bot's."""
 run_mark = _named("run:{}:{}")
 """Run's ``deaths``, ``closed`` space, or ``look``."""
 runs_open = _named("runs:open")
@@ -79,7 +75,7 @@ runs_open = _named("runs:open")
 
 # Channels, spaces and persons
 
-channel_record = _named("channel:{}")
+channel_record = _named("channel:{}:proof")
 """Channel's proof: the run that proved that it works, and the time."""
 channel_claim = _named("channel:{}:run")
 """Run that holds a mailbox, or that a message or a button press began."""
@@ -199,11 +195,7 @@ webhooks_lock = _named("webhooks:lock")
 watched = _named("watch:channel:{}")
 """Watched channel: its space, its interval and the people who are told."""
 watched_channels = _named("watch:channels")
-"""Addresses of all watched channels, each with its group."""
-watched_group = _named("watch:group:{}")
-"""Addresses of the watched channels that are looked at together."""
-watched_in_space = _named("watch:space:{}")
-"""Addresses of the watched channels whose cards go to a space."""
+"""Set of the addresses of all watched channels."""
 watch_state = _named("watch:state:{}")
 """State of a channel: the last look at it, and when the next is due."""
 incident = _named("incident:{}")
@@ -216,8 +208,6 @@ incident_card = _named("incidents:card:{}")
 """Card that shows incidents in one space."""
 incidents_of_card = _named("incidents:shown:{}")
 """Incidents that a card shows, by the time of their first bad look."""
-shared_card = _named("incidents:shared:{}:{}")
-"""Space's card for the incidents with a shared cause, while one goes on."""
 watch_history = _named("watch:history:{}")
 """History of a channel: its looks and its mails, by hour and by day."""
 watch_mails = _named("watch:mails:{}")

@@ -24,7 +24,7 @@ from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind, RenewedLock
-from jobs.storage.vault import Authenticator, Context
+from jobs.storage.vault import Authenticator
 from jobs.watch import history
 from jobs.watch.model import (
     ChannelState,
@@ -59,7 +59,7 @@ class WatchStore:
         return self._read(mailbox, self.redis.get(keys.watched(mailbox)))
 
     def _read(self, mailbox: str, raw: object) -> WatchedChannel | None:
-        known = self._decoded(mailbox, raw)
+        known = self._authenticator.load(keys.watched(mailbox), raw, WatchedChannel)
         if raw is not None and known is None:
             log.error("a watched channel was not recorded by this bot", mailbox=mailbox)
         return known
@@ -70,20 +70,12 @@ class WatchStore:
         ``at`` is when the group is looked at; now if it is None. An earlier record of the same
         channel is replaced, even if it is for another space.
         """
-
-        def attempt(pipe: Pipeline) -> None:
-            before = self._decoded(watched.mailbox, pipe.get(keys.watched(watched.mailbox)))
-            pipe.multi()
-            _unlist(pipe, before)
-            mailbox, group = watched.mailbox, watched.group
-            body = self._authenticator.protect(_context(mailbox), codec.dump(watched))
-            pipe.set(keys.watched(mailbox), body)
-            pipe.hset(keys.watched_channels(), mailbox, group)
-            pipe.sadd(keys.watched_group(group), mailbox)
-            pipe.sadd(keys.watched_in_space(watched.room), mailbox)
-            self.schedule.add(group, at or now(), pipe, sooner=True)
-
-        self.redis.transaction(attempt, keys.watched(watched.mailbox))
+        key = keys.watched(watched.mailbox)
+        with self.redis.pipeline() as pipe:
+            pipe.set(key, self._authenticator.dump(key, watched))
+            pipe.sadd(keys.watched_channels(), watched.mailbox)
+            self.schedule.add(watched.group, at or now(), pipe, sooner=True)
+            pipe.execute()
 
     def update_channel(self, mailbox: str, channel: Channel) -> None:
         """Replace the channel by its newest run's, if it is watched."""
@@ -92,37 +84,24 @@ class WatchStore:
             self.save(replace(known, channel=channel))
 
     def remove(self, mailbox: str) -> bool:
-        """Take a channel off all lists; return whether it was on any. Its state and history stay.
+        """Stop watching a channel; return whether it was watched. Its state and history stay.
 
         :meth:`Watching.end` ends its incident, too.
         """
-
-        def attempt(pipe: Pipeline) -> bool:
-            raw = pipe.get(keys.watched(mailbox))
-            before = self._decoded(mailbox, raw)
-            pipe.multi()
+        with self.redis.pipeline() as pipe:
             pipe.delete(keys.watched(mailbox))
-            pipe.hdel(keys.watched_channels(), mailbox)
-            _unlist(pipe, before)
-            return raw is not None
-
-        return in_transaction(self.redis, attempt, keys.watched(mailbox))
+            pipe.srem(keys.watched_channels(), mailbox)
+            return bool(pipe.execute()[0])
 
     def all(self) -> tuple[WatchedChannel, ...]:
-        return self._loaded(self.redis.hkeys(keys.watched_channels()))
-
-    def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
-        return self._loaded(self.redis.smembers(keys.watched_in_space(room)))
-
-    def of_group(self, group: str) -> tuple[WatchedChannel, ...]:
-        return self._loaded(self.redis.smembers(keys.watched_group(group)))
-
-    def _loaded(self, raw: Any) -> tuple[WatchedChannel, ...]:
-        names = sorted(each.decode() for each in raw)
+        names = sorted(map(codec.as_text, self.redis.smembers(keys.watched_channels())))
         return all_named(self.redis, names, keys.watched, self._read)
 
-    def _decoded(self, mailbox: str, raw: object) -> WatchedChannel | None:
-        return verified(self._authenticator, _context(mailbox), raw, WatchedChannel)
+    def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
+        return tuple(each for each in self.all() if each.room == room)
+
+    def of_group(self, group: str) -> tuple[WatchedChannel, ...]:
+        return tuple(each for each in self.all() if each.group == group)
 
 
 def due_now(state: ChannelState, watched: WatchedChannel, at: datetime) -> bool:
@@ -141,30 +120,7 @@ def _due_at(state: ChannelState, watched: WatchedChannel, at: datetime) -> datet
     return max(state.next_look or at, watched.paused_until or at)
 
 
-def _unlist(pipe: Pipeline, watched: WatchedChannel | None) -> None:
-    """Add to a transaction that a channel is taken off all lists, if it was recorded."""
-    if watched is not None:
-        pipe.srem(keys.watched_group(watched.group), watched.mailbox)
-        pipe.srem(keys.watched_in_space(watched.room), watched.mailbox)
-
-
-def _context(mailbox: str) -> tuple[str, ...]:
-    return "watched", mailbox
-
-
 T = TypeVar("T")
-
-
-def verified(
-    authenticator: Authenticator, context: Context, raw: object, kind: type[T]
-) -> T | None:
-    """Return the record; None if it is missing, or this bot did not write it.
-
-    Raises:
-        msgspec.ValidationError: The record does not match the type.
-    """
-    known = authenticator.verify(context, raw)
-    return codec.load(known, kind) if known is not None else None
 
 
 def all_named(
@@ -246,8 +202,7 @@ class IncidentStore:
 
     def card(self, card_id: str) -> IncidentCard | None:
         """Return the card; None if it is gone, or this bot did not write it."""
-        raw = self.redis.get(keys.incident_card(card_id))
-        return verified(self._authenticator, _card_context(card_id), raw, IncidentCard)
+        return self._card(card_id, self.redis.get(keys.incident_card(card_id)))
 
     def of_card(self, card_id: str) -> tuple[Incident, ...]:
         return self._loaded(self.redis.zrange(keys.incidents_of_card(card_id), 0, -1))
@@ -290,9 +245,7 @@ class IncidentStore:
 
         locked = [keys.watch_state(mailbox), keys.watched(mailbox)]
         locked += [held.key] if held is not None else []
-        changed = in_transaction(self.redis, attempt, *locked)
-        self._release_cards(changed)
-        return changed
+        return in_transaction(self.redis, attempt, *locked)
 
     def change(
         self, incident_id: str, change: Callable[[Incident], Incident | None]
@@ -310,11 +263,7 @@ class IncidentStore:
                 self._write(pipe, new)
             return new
 
-        key = keys.incident(incident_id)
-        changed = in_transaction(self.redis, attempt, key)
-        if changed is not None:
-            self._release_cards((changed,))
-        return changed
+        return in_transaction(self.redis, attempt, keys.incident(incident_id))
 
     def look_soon(self, mailbox: str, *, fresh: bool = False) -> None:
         """Have the channel looked at in the next round of its group.
@@ -386,33 +335,30 @@ class IncidentStore:
         """Return the cards that show the incident from now on, before ``pipe.multi()``.
 
         An incident that is over gets no cards. A shared cause is shown on the card that its space
-        has for it. The transaction watches the name of that card, so two channels never make two
-        cards.
+        has for it. The transaction watches the list of open incidents, so two channels never make
+        two cards.
         """
         if not incident.is_open:
             return ()
         own = IncidentCard(incident.id, watched.room, watched.by, direct=watched.direct)
         if not incident.shared:
             return (own,)
-        shared = replace(own, id=self._shared_id(pipe, own.room, incident), shared=incident.shared)
-        if self._operator_room in {"", watched.room}:
-            return (shared,)
-        room = self._operator_room
-        counts = replace(shared, id=self._shared_id(pipe, room, incident), room=room)
-        return shared, replace(counts, direct=False, counts=True)
-
-    def _shared_id(self, pipe: Pipeline, room: str, incident: Incident) -> str:
-        name = keys.shared_card(room, incident.shared)
-        pipe.watch(name)  # type: ignore[no-untyped-call]  # untyped in redis-py
-        known = pipe.get(name)
-        return known.decode() if isinstance(known, bytes) else new_id() + new_id()
+        pipe.watch(keys.incidents_open())  # type: ignore[no-untyped-call]  # untyped in redis-py
+        ids = {name for each in self.open_incidents() for name in each.cards if name != each.id}
+        found = all_named(self.redis, sorted(ids), keys.incident_card, self._card)
+        known = {each.room: each.id for each in found if each.shared == incident.shared}
+        shared = replace(own, shared=incident.shared)
+        counts = replace(shared, room=self._operator_room, direct=False, counts=True)
+        every = (shared,) if counts.room in {"", shared.room} else (shared, counts)
+        return tuple(replace(e, id=known.get(e.room) or new_id() + new_id()) for e in every)
 
     def _write(
         self, pipe: Pipeline, incident: Incident, cards: Iterable[IncidentCard] = ()
     ) -> None:
         """Add the write of an incident, its lists and cards to a transaction."""
-        body = self._authenticator.protect(("incident", incident.id), codec.dump(incident))
-        pipe.set(keys.incident(incident.id), body, ex=None if incident.is_open else KEPT)
+        key = keys.incident(incident.id)
+        body = self._authenticator.dump(key, incident)
+        pipe.set(key, body, ex=None if incident.is_open else KEPT)
         moment = {incident.id: incident.noticed.timestamp()}
         key = keys.incidents_of_channel(incident.mailbox)
         pipe.zadd(key, moment)
@@ -424,38 +370,13 @@ class IncidentStore:
         pipe.zadd(keys.incidents_open(), moment)
         for card in cards:
             pipe.zadd(keys.incidents_of_card(card.id), moment)
-            body = self._authenticator.protect(_card_context(card.id), codec.dump(card))
             pipe.expire(keys.incidents_of_card(card.id), KEPT)
-            pipe.set(keys.incident_card(card.id), body, ex=KEPT)
-            if card.shared:
-                pipe.set(keys.shared_card(card.room, card.shared), card.id, ex=KEPT)
-
-    def _release_cards(self, changed: Iterable[Incident]) -> None:
-        """Release the shared cards of the incidents that are over now."""
-        for card_id in {name for each in changed if not each.is_open for name in each.cards}:
-            card = self.card(card_id)
-            if card is not None and card.shared:
-                self._release_card(card)
-
-    def _release_card(self, card: IncidentCard) -> None:
-        """Have the next incident make a new card, if none of this card's goes on."""
-        name = keys.shared_card(card.room, card.shared)
-        shown = keys.incidents_of_card(card.id)
-
-        def attempt(pipe: Pipeline) -> None:
-            is_newest = pipe.get(name) == card.id.encode()
-            listed: Any = pipe.zrange(shown, 0, -1)
-            known = (self._read(pipe, each.decode()) for each in listed)
-            goes_on = any(each is not None and each.is_open for each in known)
-            pipe.multi()
-            if is_newest and not goes_on:
-                pipe.delete(name)
-
-        self.redis.transaction(attempt, name, shown)
+            key = keys.incident_card(card.id)
+            pipe.set(key, self._authenticator.dump(key, card), ex=KEPT)
 
     def _write_state(self, pipe: Pipeline, mailbox: str, state: ChannelState) -> None:
-        body = self._authenticator.protect(("watch state", mailbox), codec.dump(state))
-        pipe.set(keys.watch_state(mailbox), body)
+        key = keys.watch_state(mailbox)
+        pipe.set(key, self._authenticator.dump(key, state))
 
     def _read(self, pipe: Pipeline, incident_id: str) -> Incident | None:
         if not incident_id:
@@ -464,17 +385,16 @@ class IncidentStore:
         return self._incident(incident_id, pipe.get(keys.incident(incident_id)))
 
     def _state(self, mailbox: str, raw: object) -> ChannelState:
-        if raw is None:
-            return ChannelState()
-        context = ("watch state", mailbox)
-        known = verified(self._authenticator, context, raw, ChannelState)
-        if known is None:
+        known = self._authenticator.load(keys.watch_state(mailbox), raw, ChannelState)
+        if raw is not None and known is None:
             log.error("the state of a channel was not recorded by this bot", mailbox=mailbox)
-            return ChannelState()
-        return known
+        return known or ChannelState()
 
     def _incident(self, incident_id: str, raw: object) -> Incident | None:
-        return verified(self._authenticator, ("incident", incident_id), raw, Incident)
+        return self._authenticator.load(keys.incident(incident_id), raw, Incident)
+
+    def _card(self, card_id: str, raw: object) -> IncidentCard | None:
+        return self._authenticator.load(keys.incident_card(card_id), raw, IncidentCard)
 
     def _loaded(self, raw: Any) -> tuple[Incident, ...]:
         names = [each.decode() for each in raw]
@@ -484,10 +404,6 @@ class IncidentStore:
 def _shown_on(incident: Incident, cards: Iterable[IncidentCard]) -> Incident:
     ids = (*incident.cards, *(card.id for card in cards))
     return replace(incident, cards=tuple(dict.fromkeys(ids)))
-
-
-def _card_context(card_id: str) -> tuple[str, ...]:
-    return "incident card", card_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from redis import Redis
 
 from jobs.clock import now
 from jobs.runs.audit import CLEARED, DOUBTED, START, Trail, Verified, canonical, chained, read, walk
+from jobs.storage import codec
 
 KEYS = ("new-key", "old-key")
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,7 +58,7 @@ def replaced(redis: Redis, number: int, value: str) -> None:
 
 FORGED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "omitted": lambda e: {n: v for n, v in e.items() if n != "cleared"},
-    "moved": lambda e: e | {"cleared": {"n": 5, "hash": e["hash"]}},
+    "moved": lambda e: e | {"cleared": {"n": 5, "hash": e["end"]["hash"]}},
     "of another chain": lambda e: e | {"cleared": {"n": 4, "hash": "f" * 64}},
 }
 
@@ -66,7 +67,7 @@ FORGED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 def test_a_forged_removal_is_noticed(trail: Trail, redis: Redis, how: str):
     """The seal covers the removals, so nobody can change or omit them."""
     trail.clear(BEGAN + timedelta(days=5))
-    redis.set("audit:head", json.dumps(FORGED[how](head(redis))))
+    redis.set("audit:head", codec.dump(FORGED[how](head(redis))))
     assert trail.verify().broken_at > 0
     trail.add({"what": "later"})
     assert lines(redis)[-2]["what"] == DOUBTED
@@ -78,9 +79,9 @@ def test_an_earlier_seal_is_no_start(redis: Redis):
     trail.add(*({"at": day(n), "what": "said"} for n in range(1, 5)))
     early = head(redis)
     trail.add(*({"at": day(n), "what": "said"} for n in range(5, 9)))
-    mark = {"n": early["n"], "hash": early["hash"]}
     redis.ltrim("audit:entries", 4, -1)
-    redis.set("audit:head", json.dumps(head(redis) | {"cleared": mark, "seal": early["seal"]}))
+    forged = head(redis) | {"cleared": early["end"], "mac": early["mac"]}
+    redis.set("audit:head", codec.dump(forged))
     assert trail.verify().broken_at > 0
 
 

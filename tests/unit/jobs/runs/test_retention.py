@@ -14,7 +14,7 @@ from jobs.runs.audit import read
 from jobs.runs.retention import Retention
 from jobs.runs.run import Event, Kind, Origin, RecordedChange, Run
 from jobs.runs.run_store import RunStore
-from jobs.storage import codec
+from jobs.storage import codec, keys
 
 MAILBOX = "support@contoso.com"
 DAY_S = 24 * 3600
@@ -106,7 +106,7 @@ def test_a_recorded_channel_keeps_all_its_runs(
     pass_time(10 * RUN_DAYS * DAY_S)
     clear()
     assert [there(redis, run) for run in runs] == [True, True]
-    assert redis.exists(f"channel:{MAILBOX}")
+    assert redis.exists(keys.channel_record(MAILBOX))
 
 
 def test_a_run_that_has_not_ended(

@@ -85,7 +85,7 @@ def _due_groups(services: Services, busy: Collection[str]) -> list[str]:
 
 def _is_due(watching: Watching, group: str, at: datetime) -> bool:
     state = watching.incidents.state
-    return any(due_now(state(each.mailbox), each, at) for each in watching.channels.of_group(group))
+    return any(due_now(state(each.mailbox), each, at) for each in watching.channels.all(group))
 
 
 def _locked(services: Services, group: str) -> AbstractContextManager[RenewedLock | None]:
@@ -156,7 +156,7 @@ def _refresh(services: Services, group: str) -> None:
 
     The watch of a channel that is no longer connected ends.
     """
-    for watched in services.watching.channels.of_group(group):
+    for watched in services.watching.channels.all(group):
         record = services.channels.record(watched.mailbox)
         if record is None:
             end(services, watched)

@@ -170,7 +170,7 @@ def _waiting(redis: Redis) -> Iterator[Metric]:
         "runs_unfinished": ("Runs that have not ended.", redis.zcard(keys.runs_open())),
         "watched_channels": (
             "Channels that are watched.",
-            redis.scard(keys.watched_channels()),
+            redis.hlen(keys.watched_channels()),
         ),
         "incidents_open": (
             "Incidents of watched channels that go on.",

@@ -39,25 +39,18 @@ _PRINCIPAL_FIELDS = "id,appId,displayName,appOwnerOrganizationId,replyUrls"
 _MOST = "50"
 
 
-async def grants_of_user(graph: Graph, user_id: str) -> list[Json]:
-    return await graph.collection(
-        "/oauth2PermissionGrants", {"$filter": f"principalId eq {text(user_id)}"}, pages=3
-    )
+async def _grants(graph: Graph, wanted: str) -> list[Json]:
+    return await graph.collection("/oauth2PermissionGrants", {"$filter": wanted}, pages=3)
 
 
 async def grants_for_all(graph: Graph, resource_sp_id: str) -> list[Json]:
     """Return the delegated permissions of a resource that apps have for every user."""
-    path, resource = "/oauth2PermissionGrants", f"resourceId eq {text(resource_sp_id)}"
-    both = f"{resource} and consentType eq 'AllPrincipals'"
+    resource = f"resourceId eq {text(resource_sp_id)}"
     try:
-        found = await graph.collection(path, {"$filter": both}, pages=3)
+        found = await _grants(graph, f"{resource} and consentType eq 'AllPrincipals'")
     except Rejected:  # a directory that does not combine the two
-        found = await graph.collection(path, {"$filter": resource}, pages=3)
+        found = await _grants(graph, resource)
     return [grant for grant in found if lower_of(grant, "consentType") == "allprincipals"]
-
-
-async def principal_by_id(graph: Graph, sp_id: str) -> Json | None:
-    return await graph.find(f"/servicePrincipals/{segment(sp_id)}", {"$select": _PRINCIPAL_FIELDS})
 
 
 async def signed_in_apps(graph: Graph, user_id: str, since: datetime) -> list[Json]:
@@ -67,23 +60,10 @@ async def signed_in_apps(graph: Graph, user_id: str, since: datetime) -> list[Js
     """
     wanted = f"userId eq {text(user_id)} and createdDateTime ge {instant(since)}"
     renewed = f"{wanted} and signInEventTypes/any(t:t eq 'nonInteractiveUser')"
-    rows = await graph.collection("/auditLogs/signIns", {"$filter": wanted, "$top": "100"}, pages=1)
-    try:
-        return rows + await graph.collection(
-            "/auditLogs/signIns", {"$filter": renewed, "$top": "100"}, pages=1, version="beta"
-        )
-    except CloudError:
-        return rows
-
-
-async def apps_that_redirect_to(graph: Graph, beginning: str) -> list[Json]:
-    """Return the apps with a redirect URI under Web that begins with this text."""
-    wanted = f"web/redirectUris/any(p:startswith(p,{text(beginning)}))"
-    return await _advanced(graph, {"$filter": wanted})
-
-
-async def apps_named(graph: Graph, word: str) -> list[Json]:
-    return await _advanced(graph, {"$search": f'"displayName:{word}"'})
+    path, first = "/auditLogs/signIns", {"$top": "100"}
+    rows = await graph.collection(path, {"$filter": wanted, **first}, pages=1)
+    beta = graph.collection(path, {"$filter": renewed, **first}, pages=1, version="beta")
+    return rows + (await if_readable(beta) or [])
 
 
 async def _advanced(graph: Graph, wanted: dict[str, str]) -> list[Json]:
@@ -159,7 +139,7 @@ class Apps:
     async def _granted_by_user(self, _exchange: Json | None) -> None:
         holders = []
         for user in self.users:
-            grants = await grants_of_user(self.ctx.graph, user)
+            grants = await _grants(self.ctx.graph, f"principalId eq {text(user)}")
             clients = _clients(grants)
             holders += [user] if clients else []
             await self._add_clients(clients, Evidence.THE_USER)
@@ -186,9 +166,10 @@ class Apps:
     async def _named(self, _exchange: Json | None) -> None:
         """Find apps by the beginning of their redirect URI, and by the word Webex in their name."""
         graph = self.ctx.graph
-        rows = await apps_named(graph, NAMED)
+        rows = await _advanced(graph, {"$search": f'"displayName:{NAMED}"'})
         for beginning in self._beginnings():
-            rows += await apps_that_redirect_to(graph, beginning)
+            wanted = f"web/redirectUris/any(p:startswith(p,{text(beginning)}))"
+            rows += await _advanced(graph, {"$filter": wanted})
         for app in rows:
             self._add(app, Evidence.REDIRECT)
 
@@ -208,7 +189,8 @@ class Apps:
         An app that the user does not use must show a Call Back URL, or no URL at all.
         """
         for client in list(clients)[:PRINCIPALS]:
-            found = await principal_by_id(self.ctx.graph, client)
+            path = f"/servicePrincipals/{segment(client)}"
+            found = await self.ctx.graph.find(path, {"$select": _PRINCIPAL_FIELDS})
             urls = lower_set((found or {}).get("replyUrls"))
             may_redirect = not urls or any(map(_hosts(self.ctx).is_callback, urls))
             client_id = text_of(found, "appId")
@@ -358,12 +340,10 @@ class Discovery:
         """Return the answer, or None for an object that does not exist or was not readable."""
         try:
             return await asked
-        except NotFound:
-            return None
         except SignInNeeded:
             raise
-        except CloudError:
-            self.unread = True
+        except CloudError as error:
+            self.unread = self.unread or not isinstance(error, NotFound)
             return None
 
 

@@ -148,12 +148,12 @@ class ChannelIndex:
     def open_runs(self, most: int) -> tuple[str, ...]:
         return tuple(map(codec.as_text, self._redis.zrevrange(keys.runs_open(), 0, most - 1)))
 
-    def open_runs_of_space(self, room: str) -> tuple[str, ...]:
-        found = self._redis.zinter({keys.space_runs(room): 1, keys.runs_open(): 0})
-        return tuple(map(codec.as_text, reversed(found)))
-
-    def runs_of_space(self, room: str, most: int) -> tuple[str, ...]:
-        return tuple(map(codec.as_text, self._redis.zrevrange(keys.space_runs(room), 0, most - 1)))
+    def runs_of_space(self, room: str, most: int) -> list[str]:
+        """Return every open run of a space, then ended ones up to ``most`` in all, newest first."""
+        runs = keys.space_runs(room)
+        still_open = self._redis.zinter({runs: 1, keys.runs_open(): 0})
+        every = [*reversed(still_open), *self._redis.zrevrange(runs, 0, most - 1)]
+        return list(dict.fromkeys(map(codec.as_text, every)))[: max(most, len(still_open))]
 
     def remove_from_space(self, room: str, run_ids: Iterable[str]) -> None:
         self._redis.zrem(keys.space_runs(room), *run_ids)

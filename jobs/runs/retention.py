@@ -7,9 +7,10 @@ going on, or with changes that were not undone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import islice
 
 import msgspec
 import structlog
@@ -20,12 +21,11 @@ from jobs.runs.audit import SLICE
 from jobs.runs.run import ENDS, Event, Kind, Run, RunGoneError, undid
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
-from jobs.storage.keys import Key
 
 EVERY_S = paced(60)
 """Seconds between two slices of the retention."""
 KEYS_AT_ONCE = 200
-"""Number of key names that Redis looks at in one slice of the retention."""
+"""Number of runs and cards in one slice of the retention."""
 PASS = timedelta(days=1)
 """Time from the beginning of one pass over all keys to the beginning of the next pass.
 
@@ -47,7 +47,7 @@ class Retention:
         self._redis = store.redis
         self._run_age = timedelta(days=run_days)
         self._audit_age = timedelta(days=audit_days)
-        self._scans: dict[Key, int] = {}
+        self._keys: Iterator[tuple[Callable[[str], None], str]] = iter(())
         self._passed: datetime | None = None
         self._verified: datetime | None = None
         self._reported = 0
@@ -61,19 +61,20 @@ class Retention:
 
         After all keys, the next pass begins a day after this one began.
         """
-        if not self._scans and self._passed is not None and now() - self._passed < PASS:
-            return
-        if not self._scans:
-            self._passed = now()
-            self._scans = {keys.run_events("*"): 0, keys.cards("*"): 0}
-        for pattern, cursor in tuple(self._scans.items()):
-            following, found = self._redis.scan(cursor, match=pattern, count=KEYS_AT_ONCE)
-            keep = self._keep_cards if pattern == keys.cards("*") else self._keep_run
-            for raw in found:
-                keep(keys.owner(raw, pattern))
-            self._scans[pattern] = following
-            if not following:
-                del self._scans[pattern]
+        some = list(islice(self._keys, KEYS_AT_ONCE))
+        if not some and (self._passed is None or now() - self._passed >= PASS):
+            self._passed, self._keys = now(), self._every_key()
+            some = list(islice(self._keys, KEYS_AT_ONCE))
+        for keep, owner in some:
+            keep(owner)
+
+    def _every_key(self) -> Iterator[tuple[Callable[[str], None], str]]:
+        for pattern, keep in (
+            (keys.run_events("*"), self._keep_run),
+            (keys.cards("*"), self._keep_cards),
+        ):
+            for raw in self._redis.scan_iter(pattern, count=KEYS_AT_ONCE):
+                yield keep, keys.owner(raw, pattern)
 
     def _keep_run(self, run_id: str) -> None:
         """Remove the run, and older ones of its mailbox, if nothing needs them."""

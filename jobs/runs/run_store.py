@@ -228,9 +228,7 @@ class RunStore:
         A run that cannot be read is among them as one that has failed. One that an operator has
         deleted is taken off the list of the space.
         """
-        still_open = self.channels.open_runs_of_space(room)
-        every = (*still_open, *self.channels.runs_of_space(room, most))
-        listed = list(dict.fromkeys(every))[: max(most, len(still_open))]
+        listed = self.channels.runs_of_space(room, most)
         found = tuple(self._named(listed, room))
         if gone := set(listed) - {run.id for run in found}:
             self.channels.remove_from_space(room, gone)
@@ -246,24 +244,18 @@ class RunStore:
         known = self._known(self.channels.runs_of_mailbox(mailbox))
         return tuple(run for run in known if run.channel.mailbox == mailbox)
 
-    def record(self, what: str, run_id: str, along: Along, **more: object) -> None:
-        """Record a fact about a run in the audit trail, and run ``along`` in one transaction."""
+    def record(self, what: str, run_id: str, along: Along = lambda _: None, **more: object) -> None:
+        """Record a fact about a run in the audit trail, and run ``along`` in one transaction.
+
+        A fact is no event of the run, which another worker may have, or which has ended.
+        """
         self.audit.add(entry(what, self._about(run_id), **more), along=along)
 
-    def not_changed(self, run_id: str, step: str, why: dict[str, str]) -> None:
-        self.audit.add(entry("not_changed", self._about(run_id), step=step, data=why))
-
-    def changed_late(self, run_id: str, step: str, calls: Sequence[str]) -> None:
-        """Record in the audit trail the calls that were answered after the worker had lost the run.
-
-        They are no event of the run, because another worker has it, or it has ended.
-        """
-        data = {"calls": "; ".join(calls)}
-        self.audit.add(entry("changed_late", self._about(run_id), step=step, data=data))
-
     def record_secret_shown(self, key_id: str, run_id: str = "") -> None:
-        handed = entry("handed_over", self._about(run_id), key_id=key_id)
-        self.audit.add(handed, along=lambda pipe: pipe.sadd(keys.secrets_shown(), key_id))
+        def along(pipe: Pipeline) -> None:
+            pipe.sadd(keys.secrets_shown(), key_id)
+
+        self.record("handed_over", run_id, along, key_id=key_id)
 
     def was_secret_shown(self, key_id: str) -> bool:
         return bool(self.redis.sismember(keys.secrets_shown(), key_id))

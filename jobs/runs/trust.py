@@ -132,10 +132,10 @@ def sealed_file(store: RunStore, lines: bytes) -> bytes:
 
 def file_problem(store: RunStore, content: bytes) -> str:
     """Return why the file is not as this bot made it, as a sentence, or an empty string."""
-    lines, seal = _parts(content)
+    before, end, seal = content.removesuffix(b"\n").rpartition(b"\n")
     if not mac_of(seal):
         return "The file has no seal in its last line: its end was cut off, or an older version made it"
-    if store.authenticator.verify(_FILE, seal, _digest(lines)) is None:
+    if store.authenticator.verify(_FILE, seal, _digest(before + end)) is None:
         return (
             "The file is not as this bot made it: it was changed or cut, or the key that sealed it is"
             " no longer in ENCRYPTION_KEYS"
@@ -159,11 +159,6 @@ def missing_entries(store: RunStore, content: bytes) -> str:
                 f"The trail in Redis was set back: it has no entry {number_of(line)} as in the file"
             )
     return f"The trail is broken at entry {found.broken_at}: {found.why}" if found.broken_at else ""
-
-
-def _parts(content: bytes) -> tuple[bytes, bytes]:
-    lines, end, seal = content.removesuffix(b"\n").rpartition(b"\n")
-    return lines + end, seal
 
 
 def _digest(lines: bytes) -> str:

@@ -195,7 +195,7 @@ webhooks_lock = _named("webhooks:lock")
 watched = _named("watch:channel:{}")
 """Watched channel: its space, its interval and the people who are told."""
 watched_channels = _named("watch:channels")
-"""Set of the addresses of all watched channels."""
+"""Addresses of all watched channels, each with its group."""
 watch_state = _named("watch:state:{}")
 """State of a channel: the last look at it, and when the next is due."""
 incident = _named("incident:{}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import reduce
@@ -57,11 +57,10 @@ EMPTY = Tally()
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day of a channel in UTC: its sum, and its hours (0 to 23) while they are kept."""
+    """One day of a channel in UTC, and its sum."""
 
     date: date
     total: Tally = EMPTY
-    hours: dict[int, Tally] = field(default_factory=dict)
 
 
 def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day, ...]:
@@ -70,11 +69,7 @@ def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day,
     known = {codec.as_bytes(name).decode(): _decoded(value) for name, value in raw.items()}
     last = at.astimezone(UTC).date()
     wanted = [last - timedelta(days=back) for back in range(most - 1, -1, -1)]
-    return tuple(
-        Day(each, _sum(hours), {hour: one for hour, one in sorted(hours.items()) if hour >= 0})
-        for each in wanted
-        for hours in (known.get(each.isoformat(), {}),)
-    )
+    return tuple(Day(each, _sum(known.get(each.isoformat(), {}))) for each in wanted)
 
 
 def add(
@@ -178,8 +173,11 @@ class DayState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:
+    """State and figures of a day, or of the part of it, ``length``, in the span."""
+
     date: date
     state: DayState
+    length: timedelta
     broken: timedelta
     mails: int
     looks: int
@@ -235,35 +233,30 @@ def figures(
 ) -> Figures:
     """Return the channel's figures from ``since`` to ``until``, or to ``at`` if that is earlier."""
     end = min(until, at)
-    found = (each for each in incidents if each.since < end and (each.ended or at) > since)
-    touching = sorted(found, key=lambda each: each.since)
-    breaks, blind = _of_sight(Sight.BROKEN, touching), _of_sight(Sight.CANNOT_LOOK, touching)
-    counted = tuple(
-        _of_day(each, breaks, blind, since, end)
-        for each in days
-        if midnight(each.date) < end and midnight(each.date) + DAY > since
+    touching = [each for each in incidents if each.since < end and (each.ended or at) > since]
+    touching.sort(key=lambda each: each.since)
+    breaks, blind = (
+        tuple(each for each in touching if each.sight is sight)
+        for sight in (Sight.BROKEN, Sight.CANNOT_LOOK)
     )
+    every = (_of_day(each, breaks, blind, since, end) for each in days)
+    counted = tuple(each for each in every if each.length > timedelta(0))
     seen = [each for each in counted if each.measured]
+    damage = [each.damage for each in breaks]
     return Figures(
         since=since,
         until=end,
         days=counted,
-        watched=_total(
-            min(midnight(each.date) + DAY, end) - max(midnight(each.date), since) for each in seen
-        ),
+        watched=_total(each.length for each in seen),
         broken=_total(each.broken for each in seen),
         incidents=breaks,
         blind=len(blind),
         mails=sum(each.mails for each in counted),
-        late=sum(each.damage.late for each in breaks),
-        bounced=sum(each.damage.bounced for each in breaks),
-        to_notice=_median([known for each in breaks if (known := each.time_to_notice) is not None]),
-        to_fix=_median([known for each in breaks if (known := time_to_fix(each)) is not None]),
+        late=sum(each.late for each in damage),
+        bounced=sum(each.bounced for each in damage),
+        to_notice=_median(each.time_to_notice for each in breaks),
+        to_fix=_median(map(time_to_fix, breaks)),
     )
-
-
-def _of_sight(sight: Sight, incidents: Iterable[Incident]) -> tuple[Incident, ...]:
-    return tuple(each for each in incidents if each.sight is sight)
 
 
 def _total(times: Iterable[timedelta]) -> timedelta:
@@ -309,17 +302,17 @@ def _of_day(
 ) -> DayFigures:
     first, last = max(midnight(day.date), since), min(midnight(day.date) + DAY, end)
     broken = _total(_overlap(each, first, last) for each in breaks)
-    unseen = any(_overlap(each, first, last) for each in blind)
-    total = day.total
+    total, length = day.total, last - first
     measured = total.healthy + total.broken > total.partly
     if not total.looks:
         state = DayState.NONE
     elif broken:
         state = DayState.BROKEN
     else:
-        state = DayState.BLIND if unseen or not measured else DayState.WELL
+        unseen = not measured or any(_overlap(each, first, last) for each in blind)
+        state = DayState.BLIND if unseen else DayState.WELL
     return DayFigures(
-        day.date, state, min(broken, last - first), total.mails, total.looks, measured
+        day.date, state, length, min(broken, length), total.mails, total.looks, measured
     )
 
 
@@ -329,7 +322,6 @@ def _overlap(incident: Incident, first: datetime, last: datetime) -> timedelta:
     return max(end - max(incident.since, first), timedelta(0))
 
 
-def _median(spans: Sequence[timedelta]) -> timedelta | None:
-    if not spans:
-        return None
-    return timedelta(seconds=statistics.median(each.total_seconds() for each in spans))
+def _median(spans: Iterable[timedelta | None]) -> timedelta | None:
+    known = [each.total_seconds() for each in spans if each is not None]
+    return timedelta(seconds=statistics.median(known)) if known else None

@@ -66,7 +66,7 @@ async def run_round(  # noqa: PLR0913  what a round is made of
         redis.RedisError: Redis is unreachable.
     """
     result, began = Round(), clock()
-    channels = watching.channels.of_group(group)
+    channels = watching.channels.all(group)
     states = _states(watching, channels)
     due = [each for each in channels if due_now(states[each.mailbox], each, began)]
     due.sort(key=lambda each: _place(each.mailbox, states[each.mailbox]))
@@ -98,7 +98,7 @@ def _place(mailbox: str, state: ChannelState) -> tuple[bool, int]:
 
 def next_of(watching: Watching, group: str, at: datetime) -> datetime | None:
     """Return when the first channel of the group is due again; None if the group has no channel."""
-    channels = watching.channels.of_group(group)
+    channels = watching.channels.all(group)
     return next_due(channels, _states(watching, channels), at)
 
 
@@ -139,7 +139,7 @@ def gap_of(watched: WatchedChannel, state: ChannelState, at: datetime) -> Gap | 
 def note_gaps(watching: Watching, group: str, at: datetime) -> int:
     """Keep the gaps of a group's channels that end now, and return the number of these gaps."""
     redis, noted = watching.channels.redis, 0
-    for watched in watching.channels.of_group(group):
+    for watched in watching.channels.all(group):
         gap = gap_of(watched, watching.incidents.state(watched.mailbox), at)
         if gap is not None:
             noted += 1

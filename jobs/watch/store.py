@@ -73,7 +73,7 @@ class WatchStore:
         key = keys.watched(watched.mailbox)
         with self.redis.pipeline() as pipe:
             pipe.set(key, self._authenticator.dump(key, watched))
-            pipe.sadd(keys.watched_channels(), watched.mailbox)
+            pipe.hset(keys.watched_channels(), watched.mailbox, watched.group)
             self.schedule.add(watched.group, at or now(), pipe, sooner=True)
             pipe.execute()
 
@@ -90,18 +90,19 @@ class WatchStore:
         """
         with self.redis.pipeline() as pipe:
             pipe.delete(keys.watched(mailbox))
-            pipe.srem(keys.watched_channels(), mailbox)
+            pipe.hdel(keys.watched_channels(), mailbox)
             return bool(pipe.execute()[0])
 
-    def all(self) -> tuple[WatchedChannel, ...]:
-        names = sorted(map(codec.as_text, self.redis.smembers(keys.watched_channels())))
+    def all(self, group: str = "") -> tuple[WatchedChannel, ...]:
+        """Return the watched channels, or only those of a group."""
+        listed: Any = self.redis.hgetall(keys.watched_channels())
+        names = sorted(
+            codec.as_text(name) for name, of in listed.items() if group in {"", codec.as_text(of)}
+        )
         return all_named(self.redis, names, keys.watched, self._read)
 
     def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
         return tuple(each for each in self.all() if each.room == room)
-
-    def of_group(self, group: str) -> tuple[WatchedChannel, ...]:
-        return tuple(each for each in self.all() if each.group == group)
 
 
 def due_now(state: ChannelState, watched: WatchedChannel, at: datetime) -> bool:

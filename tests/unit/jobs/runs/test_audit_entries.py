@@ -178,14 +178,3 @@ def test_a_large_run_stays_whole(store: RunStore, asker: Person, channel: Channe
     run = store.open(channel, asker, ORIGIN)
     store.append(run.id, Event(Kind.ANSWERED, AT, data={"question": "q", "value": "x y" * 33_000}))
     assert store.audit.verify() == Verified(2, recorded(store)[0]["at"])
-
-
-def test_a_change_that_did_not_end_well(store: RunStore, asker: Person, channel: Channel):
-    """A change that did not succeed is recorded with its cause and with the calls made for it."""
-    run = store.open(channel, asker, ORIGIN)
-    store.not_changed(
-        run.id, "smtp_auth", {"cause": "timed_out", "calls": "exchange Set-CASMailbox 200 id=1"}
-    )
-    last = recorded(store)[-1]
-    assert (last["what"], last["step"], last["run"]) == ("not_changed", "smtp_auth", run.id)
-    assert last["data"] == {"cause": "timed_out", "calls": "exchange Set-CASMailbox 200 id=1"}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from redis import Redis
 
-from jobs.storage import keys
+from jobs.storage import codec, keys
 from jobs.watch import history
 from jobs.watch.history import Tally
 from jobs.watch.model import Eye, LookOutcome, Sight
@@ -26,14 +26,18 @@ def add(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
         pipe.execute()
 
 
-def test_looks_are_counted_by_hour(redis: Redis):
-    """The history counts the outcomes of the looks and their requests, for each hour of a day."""
+def rows(redis: Redis) -> dict[str, int]:
+    """Return the number of rows of each day: one an hour, or one in all."""
+    stored = redis.hgetall(keys.watch_history(MAILBOX))
+    return {codec.as_text(day): len(codec.load(raw, dict)) for day, raw in stored.items()}
+
+
+def test_looks_are_counted(redis: Redis):
     add(redis, LookOutcome(Sight.HEALTHY, calls=3, eyes=(Eye.APP,)), AT)
     add(redis, LookOutcome(Sight.BROKEN, calls=2), AT + timedelta(minutes=1))
     add(redis, LookOutcome(Sight.UNSURE), AT + timedelta(hours=2))
     (today,) = history.days(redis, MAILBOX, AT, 1)
     assert today.date == AT.date()
-    assert today.hours == {3: Tally(healthy=1, broken=1, calls=5, partly=1), 5: Tally(unsure=1)}
     counted = Tally(healthy=1, broken=1, unsure=1, calls=5, partly=1)
     assert (today.total, today.total.looks) == (counted, 3)
 
@@ -44,7 +48,7 @@ def test_the_same_mails_count_once(redis: Redis):
     add(redis, LookOutcome(Sight.HEALTHY, mails={hour: 4}), AT)
     add(redis, LookOutcome(Sight.HEALTHY, mails={hour: 3}), AT)
     yesterday, _today = history.days(redis, MAILBOX, AT, 2)
-    assert yesterday.hours == {23: Tally(mails=4)}
+    assert yesterday.total == Tally(mails=4)
 
 
 def test_old_hours_are_added_up_and_old_days_are_dropped(redis: Redis):
@@ -54,11 +58,9 @@ def test_old_hours_are_added_up_and_old_days_are_dropped(redis: Redis):
             add(redis, LookOutcome(Sight.HEALTHY), AT - timedelta(days=age, hours=hour))
     assert history.fold(redis, MAILBOX, AT) == 3
     assert history.fold(redis, MAILBOX, AT) == 0
-    seen = history.days(redis, MAILBOX, AT, 120)
-    kept = {(AT.date() - day.date).days: day for day in seen if day.total.looks}
-    assert sorted(kept) == [0, 3, 8, 89]
-    assert (kept[8].hours, kept[8].total) == ({}, Tally(healthy=3, partly=3))
-    assert len(kept[3].hours) == 3
+    ages = {AT.date() - date.fromisoformat(day): number for day, number in rows(redis).items()}
+    assert {age.days: number for age, number in ages.items()} == {0: 3, 3: 3, 8: 1, 89: 1}
+    assert history.days(redis, MAILBOX, AT, 9)[0].total == Tally(healthy=3, partly=3)
 
 
 @pytest.mark.slow

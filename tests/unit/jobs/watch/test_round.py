@@ -115,9 +115,9 @@ def test_old_hours_are_folded_at_the_first_look_of_a_day(watching: Watching):
     for day in range(10):
         script.at = BEGAN + timedelta(days=day)
         one_round(watching, script)
-    days = history.days(watching.channels.redis, A, script.at, 10)
-    assert [bool(each.hours) for each in days] == [False] * 3 + [True] * 7
-    assert [each.total.healthy for each in days] == [1] * 10
+    redis = watching.channels.redis
+    assert [each.total.healthy for each in history.days(redis, A, script.at, 10)] == [1] * 10
+    assert history.fold(redis, A, script.at) == 0
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_gap_is_longer_than_three_intervals(
     at = script.at + timedelta(minutes=minutes)
     if paused_minutes:
         until = script.at + timedelta(minutes=paused_minutes)
-        for each in watching.channels.of_group("t"):
+        for each in watching.channels.all("t"):
             watching.channels.save(replace(each, paused_until=until))
     assert rounds.note_gaps(watching, "t", at) == (2 if gap else 0)
     redis = watching.channels.redis

@@ -40,11 +40,11 @@ def test_a_channel_is_listed_by_its_space_and_its_tenant(store: WatchStore):
     store.save(one)
     store.save(two)
     assert store.load("a@contoso.com") == one
-    assert store.of_space("room-1") == store.of_group("tenant-1") == store.all() == (one, two)
+    assert store.of_space("room-1") == store.all("tenant-1") == store.all() == (one, two)
     moved = replace(two, room="room-2", channel=replace(two.channel, tenant_id="tenant-2"))
     store.save(moved)
     assert (store.of_space("room-1"), store.of_space("room-2")) == ((one,), (moved,))
-    assert (store.of_group("tenant-1"), store.of_group("tenant-2")) == ((one,), (moved,))
+    assert (store.all("tenant-1"), store.all("tenant-2")) == ((one,), (moved,))
 
 
 def test_the_end_of_a_watch_leaves_no_list_with_the_channel(store: WatchStore):

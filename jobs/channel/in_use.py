@@ -1,7 +1,6 @@
 """Other channels that have an address or an app of the run's channel, for the people who approve.
 
-Two channels with one Forwarding Address end in one queue, and a secret or a redirect URI of a
-shared app is changed for both.
+Two channels with one Forwarding Address end in one queue, and a shared app changes for both.
 """
 
 from __future__ import annotations
@@ -18,10 +17,7 @@ APP_IN_USE = "app_in_use"
 
 
 def channels_with_address(ctx: StepContext) -> tuple[Evidence, ...]:
-    """Return other channels' mailboxes with one of the addresses, if this run makes a plan.
-
-    The Call Back URL is the same for every channel of a Webex Connect tenant.
-    """
+    """Return other channels with one of the mail addresses, if this run makes a plan."""
     own = _addresses(ctx.channel)
     return tuple(
         Evidence(ADDRESS_IN_USE, record.channel.mailbox)
@@ -48,7 +44,6 @@ def _addresses(channel: Channel) -> set[str]:
 
 
 def _client_id(ctx: StepContext, run_id: str) -> str:
-    """Return the client ID of a run's app; empty if the run is gone or knows none."""
     try:
         return ctx.store.load(run_id).fact("client_id")
     except RunGoneError:

@@ -1,7 +1,6 @@
 """Channel's mailbox as Exchange reports it, the ways of its mail, and its mail in the trace.
 
-Mail may reach Webex Connect through a mail contact or a rule. A setup of this bot uses none of them
-(platforms/microsoft.md 2.2), but people do.
+People, not this bot, use a mail contact or a rule (platforms/microsoft.md 2.2).
 """
 
 from __future__ import annotations
@@ -30,7 +29,6 @@ OTHERS_SIGN_IN = ("shared", "room", "equipment")
 async def mailbox_row(
     ctx: StepContext, cmdlet: str = "Get-Mailbox", mailbox: str = ""
 ) -> ExchangeRow:
-    """Return the row that the cmdlet reports for the channel's mailbox, or for another one."""
     return (await ctx.exchange.run(cmdlet, {"Identity": mailbox or ctx.channel.mailbox}))[0]
 
 
@@ -47,8 +45,7 @@ def is_shared(mailbox: ExchangeRow) -> bool:
 def delegate_of(run: Run) -> str:
     """Return the user who signs in for the run's shared mailbox, or an empty string.
 
-    The rehearsal's sign-in and the answer to the question for the delegate belong to this run. The
-    brief has the delegate of the newest of the channel's earlier runs.
+    This run's own sign-in and answer come before what earlier runs knew.
     """
     signed_in = run.answers.get(SIGNED_IN)
     person = signed_in.by if signed_in else ""
@@ -61,20 +58,12 @@ def login_of(run: Run) -> str:
 
 
 def login_name(ctx: StepContext) -> str:
-    """Return the user name for an SMTP login, which is the token's own user.
-
-    For a shared mailbox that is the delegate. The mailbox's address is only the sender, and the
-    server refuses it as a user name (platforms/microsoft.md 2.6).
-    """
+    """Return the token's user, which for a shared mailbox is the delegate (microsoft.md 2.6)."""
     return delegate_of(ctx.run) if ctx.fact("shared") else ctx.fact("upn")
 
 
 def other_names(ctx: StepContext) -> tuple[str, ...]:
-    """Return other user names to try after a login that was refused without a reason.
-
-    They show which user name Webex Connect's form needs. For a shared mailbox, the other name is
-    the mailbox's address, in case a server wants it after all.
-    """
+    """Return other user names to try after a bare refusal: a shared mailbox's address."""
     return (ctx.channel.mailbox,) if ctx.fact("shared") else ()
 
 
@@ -92,10 +81,7 @@ _FOR = ("SentTo", "AnyOfToHeader", "AnyOfToCcHeader", "AnyOfRecipientAddressCont
 
 
 async def through(ctx: StepContext, internal: str) -> str:
-    """Return the address of Webex Connect behind an internal recipient, or an empty string.
-
-    A mail contact has one in ExternalEmailAddress.
-    """
+    """Return the address of Webex Connect behind a mail contact, or an empty string."""
     try:
         rows = await ctx.exchange.run("Get-Recipient", {"Identity": internal})
     except NotFound:

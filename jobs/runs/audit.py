@@ -57,10 +57,7 @@ class Head:
 
 
 def canonical(fact: AuditEntry) -> bytes:
-    """Return the canonical JSON of a fact: sorted names, no spaces, ASCII only.
-
-    So line ends, escapes and direction marks are shown as six plain characters.
-    """
+    """Return canonical JSON, in which line ends and direction marks are six plain characters."""
     return json.dumps(fact, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
@@ -118,16 +115,9 @@ SLICE = 5_000
 NEWEST = 500
 """Number of entries that are read at a time from the end back."""
 TRIES = 3
-"""Number of searches before it counts as proven that the run's first entry is not there.
-
-Retention may move all entries during a search.
-"""
+"""Searches before a run's first entry counts as gone: retention may move entries meanwhile."""
 SETTLES = timedelta(seconds=paced(30))
-"""Time after which Redis itself loses an entry no more.
-
-An append-only file loses the last second, and a failover a few. So an entry is settled if it was
-seen again after this time.
-"""
+"""Time after which Redis loses an entry no more: an append-only file loses only the last second."""
 LATEST = 1_000
 """Number of newest entries among which another process's entry about the loss is looked for."""
 log = structlog.get_logger(__name__)
@@ -137,11 +127,9 @@ Along = Callable[[Pipeline], object]
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Result of a verification.
+    """``broken_at`` is the first entry that is not as the bot wrote it, or 0.
 
-    ``broken_at`` is the first entry that is not as the bot wrote it, or 0 if the trail is intact.
-    ``why`` is the reason, for the operator. ``newest_key`` says that the end is sealed with the
-    first of ENCRYPTION_KEYS.
+    ``why`` is the reason, for the operator. ``newest_key`` says that the first key seals the end.
     """
 
     entries: int
@@ -153,10 +141,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """State of the trail at one moment: the head as it is in Redis, and the number of entries.
-
-    ``head`` is None if the bot has not sealed it.
-    """
+    """State of the trail at one moment; ``head`` is None if the bot has not sealed it."""
 
     raw: object
     length: int
@@ -180,10 +165,7 @@ class Memory:
         self._looked = self._since
 
     def saw(self, end: Mark, *, settled: bool = False) -> None:
-        """Remember the end of the trail, which continues from everything that was seen before.
-
-        With ``settled`` it counts as settled at once, and nothing before it is remembered.
-        """
+        """Remember the end; with ``settled`` nothing that was seen before it is remembered."""
         moment = now()
         if settled or moment - self._since >= SETTLES:
             self._settled = end if settled else self._waiting
@@ -221,11 +203,7 @@ class Memory:
 
 
 class Trail:
-    """Audit trail in one Redis.
-
-    ``encryption_keys`` are ENCRYPTION_KEYS, newest first. The first one seals, and any of them
-    verifies.
-    """
+    """Audit trail in one Redis; ``encryption_keys`` are ENCRYPTION_KEYS, newest first."""
 
     def __init__(self, redis: Redis, encryption_keys: Sequence[str]) -> None:
         self._redis = redis
@@ -268,10 +246,9 @@ class Trail:
         return answers[2:]
 
     def look(self) -> None:
-        """Compare the trail with what this process has seen of it.
+        """Compare the trail with what this process has seen of it, and record that it was set back.
 
-        If the trail was set back, an entry is added that says so. An end that this bot has not
-        sealed is left alone, because every verification names it.
+        An end that this bot has not sealed is left alone, because every verification names it.
         """
         seen = self._seen()
         if seen.raw is not None and seen.head is None:
@@ -296,10 +273,9 @@ class Trail:
         return self.verify() if moved else found
 
     def clear(self, before: datetime, most: int = SLICE) -> int:
-        """Remove up to ``most`` of the oldest entries that are from before a time; return how many.
+        """Remove up to ``most`` of the oldest entries from before a time; return how many.
 
-        None of a trail whose end is in doubt is removed, and none that does not continue the chain.
-        An entry says which ones were removed, and the seal covers the place up to which they were.
+        Only entries that continue the chain go, and an entry says which.
         """
         removed: list[AuditEntry] = []
         if not _is_before(self._since(), before):
@@ -419,8 +395,7 @@ class Trail:
     def _end(self, pipe: Pipeline) -> tuple[Head, list[AuditEntry]]:
         """Return the head to continue from, and an entry that records doubt about it, if any.
 
-        A head that the bot has not sealed, or that is older than what this process has seen, is
-        continued but never trusted: the entry records that permanently.
+        A doubtful head is continued but never trusted: the entry records that permanently.
         """
         raw = pipe.get(keys.audit_head())
         head = self._head(raw)

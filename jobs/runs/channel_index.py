@@ -1,7 +1,4 @@
-"""Index of channels, spaces and runs: holders of mailboxes, proven channels, channels of a space.
-
-Runs are named by their IDs here; :mod:`jobs.runs.run_store` reads them.
-"""
+"""Index of channels, spaces and runs: holders of mailboxes, proven channels, runs of a space."""
 
 from __future__ import annotations
 
@@ -21,10 +18,7 @@ from jobs.storage import codec, keys
 from jobs.storage.vault import Authenticator
 
 ASKED_S = 24 * 3600
-"""Seconds for which the bot remembers which run a message or a button press has started.
-
-This is longer than the time in which the same event may be delivered again.
-"""
+"""Seconds for which a started run is remembered, longer than an event may be delivered again."""
 AT_ONCE = 1000
 """Number of channels that are read from Redis at a time."""
 CHECK_KEPT_S = 30 * 24 * 3600
@@ -34,11 +28,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Proof of a connected channel: the run that proved it, and when.
-
-    For a channel that was made by hand, ``run`` is the check that found the channel, and ``at`` is
-    when the channel was kept.
-    """
+    """Proof of a connected channel: the run that proved or found it, and when it was kept."""
 
     run: str
     at: datetime
@@ -98,10 +88,7 @@ class ChannelIndex:
         return holder if holder and self._is_open(holder) else ""
 
     def record(self, mailbox: str) -> Record | None:
-        """Return the channel's proof, or None.
-
-        The result is None if the channel was never proven, or if this bot did not write the proof.
-        """
+        """Return the channel's proof; None without one, or if this bot did not write it."""
         return self._read(mailbox, self._redis.get(keys.channel_record(mailbox)))
 
     def _read(self, mailbox: str, raw: object) -> Record | None:
@@ -115,10 +102,7 @@ class ChannelIndex:
         (pipe or self._redis).set(key, self._authenticator.dump(key, record))
 
     def connected(self, most: int | None = None) -> tuple[Record, ...]:
-        """Return every channel that was proven and is not undone, ordered by address.
-
-        With ``most``, only so many of them are read.
-        """
+        """Return every channel (at most ``most``) that was proven and is not undone, by address."""
         found: list[Record | None] = []
         mailboxes = sorted(map(codec.as_text, self._redis.smembers(keys.channels())))[:most]
         for first in range(0, len(mailboxes), AT_ONCE):
@@ -162,10 +146,7 @@ class ChannelIndex:
         return int(self._redis.zcard(keys.space_runs(room)))
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[str, ...]:
-        """Return the ids of the mailbox's runs, oldest first.
-
-        Checks are not among them, except those that found a channel that was then kept.
-        """
+        """Return the mailbox's runs, oldest first; a check only if it made it a channel."""
         return tuple(map(codec.as_text, self._redis.zrange(keys.channel_runs(mailbox), 0, -1)))
 
     def end(self, pipe: Pipeline, run_id: str) -> None:
@@ -175,10 +156,7 @@ class ChannelIndex:
         pipe.delete(keys.channel_claim(mailbox))
 
     def add(self, pipe: Pipeline, record: Record, run: Run) -> None:
-        """Add the proven channel, in the caller's transaction.
-
-        It becomes known in the space that asked for the run, and to the requester.
-        """
+        """Make the proven channel known in the space that asked for it, and to the requester."""
         mailbox = record.channel.mailbox
         self.keep(record, pipe)
         if run.kind is RunKind.CHECK:
@@ -191,10 +169,7 @@ class ChannelIndex:
         pipe.sadd(keys.person_channels(run.requester.id), mailbox)
 
     def remove(self, pipe: Pipeline, mailbox: str, runs: Iterable[Run]) -> None:
-        """Remove the channel, which is no longer connected, in the caller's transaction.
-
-        It is removed from the spaces that asked for its runs, and from their requesters.
-        """
+        """Remove the channel from the spaces that asked for its runs, and from their requesters."""
         pipe.delete(keys.channel_record(mailbox), keys.channel_check(mailbox))
         pipe.srem(keys.channels(), mailbox)
         for run in runs:

@@ -47,10 +47,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Events that were read from a run's history, up to the first that this bot did not make.
+    """Events of a run, up to the first that this bot did not make, which ``foreign`` says follows.
 
-    ``mac`` is the MAC of the last event. ``foreign`` says that a line that this bot did not make
-    follows that event.
+    ``mac`` is the MAC of the last event.
     """
 
     events: tuple[Event, ...]
@@ -58,10 +57,7 @@ class Reading:
     foreign: bool
 
     def apply_to(self, run: Run) -> Run:
-        """Return ``run``, to which the events were applied before, with the MAC of its last event.
-
-        A foreign event stops the run: it counts as failed, unless it had ended before.
-        """
+        """Return ``run`` with the last MAC; it has failed if a foreign event follows."""
         run = replace(run, mac=self.mac)
         if not self.foreign:
             return run
@@ -78,10 +74,7 @@ class EventLog:
         self._authenticator = authenticator
 
     def lines(self, run_id: str, events: Iterable[Event], previous: str = "") -> list[bytes]:
-        """Return the lines for events that follow the event with the MAC ``previous``.
-
-        ``previous`` is empty for the first event of a run.
-        """
+        """Return the lines for events after the one with the MAC ``previous``, empty at first."""
         return self.chained(run_id, map(codec.dump, events), previous)
 
     def chained(self, run_id: str, bodies: Iterable[bytes], previous: str = "") -> list[bytes]:
@@ -106,10 +99,7 @@ class EventLog:
         return Reading(tuple(events), previous, len(events) < len(lines))
 
     def last(self, run_id: str, lines: Sequence[bytes]) -> Event | None:
-        """Return the event of the last of one or two lines at the end of a history.
-
-        The result is None if this bot did not make that line.
-        """
+        """Return the event of the last of one or two lines, or None if this bot did not make it."""
         *before, last = lines
         found = self.read(run_id, [last], mac_of(before[-1]) if before else "")
         return next(iter(found.events), None)
@@ -143,11 +133,7 @@ class EventLog:
         return lost
 
     def renewed(self, run_id: str, lines: Sequence[bytes]) -> list[bytes]:
-        """Return the lines of a whole history with their MACs under the newest key.
-
-        The result is shorter than ``lines`` if this bot did not make the line that follows. Every
-        MAC covers the one before it, so all lines of a run change together.
-        """
+        """Return the lines under the newest key, up to the first that is not this bot's."""
         bodies, previous = [], ""
         for line in lines:
             body = self._authenticator.verify(keys.run_events(run_id), line, previous)
@@ -260,10 +246,7 @@ def entries_of(about: About, events: Iterable[Event]) -> Iterator[AuditEntry]:
 
 
 def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
-    """Return one entry: the event's name, the description of its run, and additional data.
-
-    Empty values and everything that looks like a secret are removed.
-    """
+    """Return one entry, without empty values and anything that looks like a secret."""
     whole = {"at": now().isoformat(), "by": BOT, "what": what}
     whole |= msgspec.to_builtins(about) if about else {}
     whole |= msgspec.to_builtins(more)

@@ -31,7 +31,7 @@ KEYS_AT_ONCE = 500
 
 Reader = Redis | Pipeline
 Slot = str | int
-"""Part of a Redis key that holds a value: a field of a hash, an index of a list, or nothing else."""
+"""Field of a hash, index of a list, or an empty text."""
 
 
 class What(StrEnum):
@@ -92,11 +92,7 @@ class Result:
 
 
 class Rekeying:
-    """Inspection of all values that depend on ENCRYPTION_KEYS, with or without writing.
-
-    ``encryption_keys`` are ENCRYPTION_KEYS, newest first. Raises redis.RedisError if Redis is
-    unreachable.
-    """
+    """Inspection of all values under ENCRYPTION_KEYS, newest first, with or without writing."""
 
     def __init__(self, redis: Redis, encryption_keys: Sequence[str]) -> None:
         self._redis = redis
@@ -106,10 +102,9 @@ class Rekeying:
         self._trail = Trail(redis, encryption_keys)
 
     def renew(self) -> Result:
-        """Write every value that is under an older key again under the first one.
+        """Write every value under an older key again under the first one, and record their numbers.
 
-        ``older`` of the result are the values that were written again. The audit trail gets an
-        entry with their numbers, if there are any and the trail is intact.
+        ``older`` of the result are the values that were written again.
         """
         result = self._pass(self._renewed)
         trail = self._look_at_trail()
@@ -136,10 +131,7 @@ class Rekeying:
         return result
 
     def _renewed(self, what: What, key: str) -> Found:
-        """Write the values of one Redis key again.
-
-        If another client changes a value in between, all values of the key are read again.
-        """
+        """Write the values of one key again; if another client changes one, all are read again."""
         seen: list[Found] = []
 
         def attempt(pipe: Pipeline) -> None:

@@ -27,20 +27,14 @@ EVERY_S = paced(60)
 KEYS_AT_ONCE = 200
 """Number of runs and cards in one slice of the retention."""
 PASS = timedelta(days=1)
-"""Time from the beginning of one pass over all keys to the beginning of the next pass.
-
-Two verifications of the audit trail are as far apart.
-"""
+"""Time between the beginnings of two passes, and between two verifications of the trail."""
 ORPHAN_S = 24 * 3600
 """Seconds for which the cards of a deleted run are kept."""
 log = structlog.get_logger(__name__)
 
 
 class Retention:
-    """Periodic removal of old data.
-
-    ``run_days`` and ``audit_days`` are the days for which runs and audit entries are kept.
-    """
+    """Periodic removal of runs and audit entries that are older than these days."""
 
     def __init__(self, store: RunStore, run_days: int, audit_days: int) -> None:
         self._store = store
@@ -57,10 +51,6 @@ class Retention:
         self._keep_trail()
 
     def _pass_over_keys(self) -> None:
-        """Process the runs and cards of some keys.
-
-        After all keys, the next pass begins a day after this one began.
-        """
         some = list(islice(self._keys, KEYS_AT_ONCE))
         if not some and (self._passed is None or now() - self._passed >= PASS):
             self._passed, self._keys = now(), self._every_key()
@@ -77,7 +67,6 @@ class Retention:
                 yield keep, keys.owner(raw, pattern)
 
     def _keep_run(self, run_id: str) -> None:
-        """Remove the run, and older ones of its mailbox, if nothing needs them."""
         if not self._may_be_old(run_id):
             return
         with suppress(RunGoneError):
@@ -101,8 +90,7 @@ class Retention:
     def _unneeded(self, mailbox: str, runs: tuple[Run, ...]) -> Iterator[Run]:
         """Yield the runs that may be removed, oldest first, up to the first one that is needed.
 
-        An undo is never removed before the runs that it has undone, because they would seem to have
-        left changes behind.
+        An undo stays as long as the runs that it has undone, which would seem to have left changes.
         """
         channels = self._store.channels
         if mailbox and (channels.record(mailbox) is not None or channels.running(mailbox)):
@@ -119,10 +107,7 @@ class Retention:
             yield run
 
     def _remove(self, run: Run) -> None:
-        """Remove a run with its cards and its places in the indexes.
-
-        A run that has just got an event is not removed.
-        """
+        """Remove a run with its cards and places in the indexes, unless it just got an event."""
 
         def attempt(pipe: Pipeline) -> None:
             same = pipe.llen(keys.run_events(run.id)) == run.version
@@ -136,7 +121,7 @@ class Retention:
         log.info("run removed", run=run.id, kind=str(run.kind), ended=str(run.ended_at))
 
     def _keep_cards(self, run_id: str) -> None:
-        """Let the cards of a run expire if the run has ended, expires by itself, or is gone."""
+        """Let the cards of a run expire if it has ended, expires by itself, or is gone."""
         cards, events = keys.cards(run_id), keys.run_events(run_id)
         if self._redis.ttl(cards) >= 0:
             return
@@ -149,10 +134,7 @@ class Retention:
             self._redis.expire(cards, self._run_age, nx=True)
 
     def _keep_trail(self) -> None:
-        """Verify the audit trail, and remove entries that are older than ``audit_days``.
-
-        The age is counted from midnight, so that one entry a day is written about removed ones.
-        """
+        """Verify the trail, and remove old entries, by midnight so that one entry a day says so."""
         moment = now()
         if self._verified is not None and moment - self._verified < PASS:
             return

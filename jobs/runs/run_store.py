@@ -51,10 +51,9 @@ from jobs.storage.vault import Authenticator, mac_of
 
 
 class RunStore:
-    """Store of runs, with the index of their channels and the schedule.
+    """Runs in Redis. Raises redis.RedisError if Redis is unreachable.
 
-    ``held_lease`` is set in the store of a worker that has a run (:meth:`held_by`), otherwise None.
-    Raises redis.RedisError if Redis is unreachable.
+    ``held_lease`` is set in the store of a worker that has a run (:meth:`held_by`).
     """
 
     def __init__(self, redis: Redis, encryption_keys: Sequence[str] = ()) -> None:
@@ -154,10 +153,7 @@ class RunStore:
         return found.apply_to(fold(run_id, found.events))
 
     def refresh(self, run: Run) -> Run:
-        """Return the run in its present state, reading only the events since ``run`` was folded.
-
-        Everything is read if the history does not continue from there.
-        """
+        """Return the run in its present state, reading only what is new if that continues it."""
         last, *lines = self._lines(run.id, run.version - 1) or [b""]
         found = self.event_log.read(run.id, lines, run.mac)
         if mac_of(last) != run.mac or found.foreign:
@@ -165,7 +161,7 @@ class RunStore:
         return found.apply_to(apply_events(run, found.events))
 
     def length(self, run_id: str) -> int:
-        """Return the number of events of the run, which only grows, so it is the run's version."""
+        """Return the number of events, which only grows, so it is the run's version."""
         return int(self.redis.llen(keys.run_events(run_id)))
 
     def end(self, run: Run, event: Event) -> bool:
@@ -207,7 +203,7 @@ class RunStore:
         kind: RunKind = RunKind.CHECK,
         brief: Brief | None = None,
     ) -> Run:
-        """Begin a check, or a bulk check; any number may run at a time, as they change nothing."""
+        """Begin a check; any number may run at a time, as they change nothing."""
         run_id = new_id()
         first = opening(channel, requester, kind, origin, brief)
         self.append(run_id, first, Event(Kind.DETAILS, now(), channel=channel))
@@ -225,8 +221,7 @@ class RunStore:
     def runs_in_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
         """Return every open run of a space, then ended ones up to ``most`` in all, newest first.
 
-        A run that cannot be read is among them as one that has failed. One that an operator has
-        deleted is taken off the list of the space.
+        One that cannot be read is a failed one. A deleted one is taken off the list of the space.
         """
         listed = self.channels.runs_of_space(room, most)
         found = tuple(self._named(listed, room))
@@ -236,10 +231,9 @@ class RunStore:
         return found
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[Run, ...]:
-        """Return every known run of the mailbox, oldest first.
+        """Return every run of the mailbox, oldest first, without checks, which change nothing.
 
-        Checks are not included, because they change nothing. A run of another mailbox is never
-        included, even if Redis lists it here.
+        A run of another mailbox is never included, even if Redis lists it here.
         """
         known = self._known(self.channels.runs_of_mailbox(mailbox))
         return tuple(run for run in known if run.channel.mailbox == mailbox)
@@ -263,9 +257,7 @@ class RunStore:
     def lease(self, run_id: str) -> AbstractContextManager[RenewedLock | None]:
         """Return the right to work on a run, for one worker at a time, or None if another has it.
 
-        Each renewal puts the run on the queue of what is due, so a worker that dies is followed by another
-        after :data:`jobs.storage.due_queue.LEASE_S` seconds, or at once if its machine is still running
-        (:mod:`jobs.storage.locks`).
+        Each renewal makes the run due after the lease, so that another worker follows a dead one.
         """
         name = LockName(LockKind.RUN, run_id)
         return renewed_lock(
@@ -273,11 +265,10 @@ class RunStore:
         )
 
     def held_by(self, lease: RenewedLock) -> RunStore:
-        """Return this store for the worker with the lease; it writes only under a current lease.
+        """Return this store for the worker with the lease, which each transaction compares.
 
-        The lease's token is compared in the transaction of every event, so a worker that was
-        stopped for longer than its lease and goes on writes nothing. The store also remembers the
-        history that it reads and writes.
+        A worker that was stopped for longer than its lease writes nothing. The store also remembers
+        the history that it reads and writes.
         """
         held = copy.copy(self)
         held.held_lease, held._seen = lease, {lease.key: []}  # noqa: SLF001  a copy of this store
@@ -298,16 +289,12 @@ class RunStore:
             raise LeaseLostError(run_id)
 
     def others_at_work(self, run: Run) -> bool:
-        """Return whether a worker still has another run of the mailbox.
-
-        Such a run has ended, and a call of its worker may be under way, until its lease expires.
-        """
+        """Return whether another run of the mailbox has a lease, so that a call may be late."""
         others = self.channels.runs_of_mailbox(run.channel.mailbox)
         leases = [keys.run_lock(other) for other in others if other != run.id]
         return bool(leases) and bool(self.redis.exists(*leases))
 
     def _lines(self, run_id: str, first: int = 0) -> list[bytes]:
-        """Return the lines of the history from a place on; a worker adds again what is missing."""
         lines = lines_of(self.redis, run_id, first)
         seen = self._seen.get(keys.run_lock(run_id))
         if seen is None:
@@ -321,7 +308,7 @@ class RunStore:
         return lines
 
     def _save(self, run_id: str, events: Sequence[Event], along: Along) -> None:
-        """Write the events, with their entries in the audit trail, and ``along`` in one transaction.
+        """Write the events, their entries in the trail, and ``along`` in one transaction.
 
         If Redis has lost events that this worker has seen (a failover), they are added again first.
         """
@@ -378,7 +365,6 @@ class RunStore:
             raise RunEndedError(run_id)
 
     def _about(self, run_id: str) -> About:
-        """Return the description of the run for its entries in the audit trail."""
         lines = self._seen.get(keys.run_lock(run_id)) or lines_of(self.redis, run_id)
         return reduce(updated, self.event_log.read(run_id, lines).events, About(run_id))
 

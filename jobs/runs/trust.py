@@ -27,8 +27,7 @@ log = structlog.get_logger(__name__)
 class UntrustedError(Exception):
     """Error because the audit trail contradicts the run, so that it may change nothing.
 
-    ``cause`` is the problem's cause, and ``code`` the number of the entry, or the scope of the
-    approval.
+    ``code`` is the number of the entry, or the scope of the approval.
     """
 
     def __init__(self, cause: str, code: str) -> None:
@@ -37,10 +36,9 @@ class UntrustedError(Exception):
 
 
 def stop(store: RunStore, run_id: str, place: int, mailbox: str = "") -> None:
-    """Take a run with a foreign event off all lists, and record it once in the audit trail.
+    """Take a run off all lists whose event ``place`` is foreign, and record it once.
 
-    A foreign event is one that this bot did not make, and ``place`` is its number. ``mailbox`` is
-    released if the run holds it.
+    ``mailbox`` is released if the run holds it.
     """
     told = {"event": str(place)}
     if any((e["what"], e.get("data")) == (FOREIGN_EVENT, told) for e in store.audit.of_run(run_id)):
@@ -144,12 +142,9 @@ def file_problem(store: RunStore, content: bytes) -> str:
 
 
 def missing_entries(store: RunStore, content: bytes) -> str:
-    """Return how the trail contradicts a file that is sealed, as a sentence, or an empty string.
+    """Return how the trail contradicts a sealed file, as a sentence, or an empty string.
 
     Entries that retention has removed are not missing.
-
-    Raises:
-        redis.RedisError: Redis is unreachable.
     """
     found, cleared = store.audit.verify(), store.audit.head().cleared.n
     kept = set(map(hash_of, store.audit.entries()))

@@ -1,7 +1,7 @@
 """Seals of everything in Redis that counts: MACs of JSON objects, and the vault of secrets.
 
-The keys are derived from ENCRYPTION_KEYS, which are outside Redis. The newest one seals and any of
-them opens, so keys can be rotated. What is sealed counts only in the place for which it was made.
+The newest of ENCRYPTION_KEYS, which are outside Redis, seals, and any of them opens. What is sealed
+counts only in the place for which it was made.
 """
 
 from __future__ import annotations
@@ -30,11 +30,10 @@ T = TypeVar("T")
 
 
 class Authenticator:
-    """Message authentication codes (HMAC-SHA256) of JSON objects.
+    """MACs (HMAC-SHA256) of JSON objects, which a client of Redis can neither make nor change.
 
-    A client that can only write to Redis can neither make nor change such an object. The MAC also
-    covers the object's place: the ``key`` in Redis, and the ``part`` of a key that holds several. It
-    is the last field of the object, so that every reader of JSON can read the object without it.
+    The MAC also covers the place: the ``key`` in Redis, and the ``part`` of a key that holds
+    several. It is the last field, so that every reader of JSON can read the object without it.
     """
 
     def __init__(self, encryption_keys: Sequence[str] = ()) -> None:
@@ -90,10 +89,7 @@ VaultName = NewType("VaultName", str)
 
 
 class Sealed(StrEnum):
-    """Kinds of sealed values.
-
-    Each value belongs to a run, a mailbox, or the owner that the comment of its kind names.
-    """
+    """Kinds of sealed values, each with its owner."""
 
     ADMIN_SESSION = "session"  # run: the sign-in of an administrator
     CLIENT_SECRET = "secret"  # run: Webex Connect's client secret until it was shown
@@ -116,9 +112,8 @@ class Sealed(StrEnum):
 
 
 class Vault:
-    """Secrets in Redis, encrypted using Fernet, each with a name and an expiry.
+    """Secrets in Redis, encrypted using Fernet, each with a name, not secret, and an expiry.
 
-    A name says for which purpose a value is kept and to whom it belongs. Names are not secret.
     Fernet has no associated data. So each value is encrypted together with its key in Redis, and a
     value that was copied to another key does not open.
     """
@@ -129,27 +124,17 @@ class Vault:
         self._fernet = MultiFernet([Fernet(key) for key in encryption_keys])
 
     def put(self, name: VaultName, value: str, seconds: int, pipe: Pipeline | None = None) -> None:
-        """Encrypt the value and store it for ``seconds`` seconds, replacing an older one.
-
-        With ``pipe`` it is stored in that transaction.
-        """
+        """Store the value for ``seconds`` seconds, in the transaction ``pipe`` if there is one."""
         key = keys.sealed(name)
         (pipe or self._redis).set(key, self._sealed(key, value), ex=seconds)
 
     def get(self, name: VaultName) -> str | None:
-        """Return the value with this name, or None.
-
-        It is None if it was never stored, was taken, has expired, is encrypted with a key that is
-        gone, or was sealed under another name.
-        """
+        """Return the value; None if it is gone, or was sealed with a lost key or another name."""
         key = keys.sealed(name)
         return self._open(key, self._redis.get(key))
 
     def take(self, name: VaultName) -> str | None:
-        """Return the value and delete it (GETDEL), so that exactly one reader gets it.
-
-        It is None if there is no such value.
-        """
+        """Return the value, or None, and delete it (GETDEL), so that exactly one reader gets it."""
         key = keys.sealed(name)
         return self._open(key, self._redis.getdel(key))
 
@@ -174,10 +159,7 @@ class Vault:
         return bool(self._redis.exists(keys.sealed(name)))
 
     def renewed(self, key: str, sealed: bytes) -> bytes | None:
-        """Return a stored value, sealed under the first key; unchanged if it is so already.
-
-        It is None if the value does not open in this place with any of the keys.
-        """
+        """Return a value as it is under the first key; None if it does not open in this place."""
         if self._open(key, sealed) is None:
             return None
         try:

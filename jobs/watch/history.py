@@ -1,8 +1,6 @@
-"""History of a channel's looks and mails: by hour for a week, by day for 90 days.
+"""History of a channel's looks and mails, in UTC: by hour for a week, by day for 90 days.
 
-Each day is one field of a hash, so a channel's history is bounded. Days and hours are those of UTC.
-Nothing here grants anything, so the values have no MAC. The figures of a time are pure functions
-of the history and the incidents.
+Each day is one field of a hash. Nothing here grants anything, so the values have no MAC.
 """
 
 from __future__ import annotations
@@ -29,11 +27,7 @@ KEPT = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Numbers of an hour or a day: looks by their result, arrived mails, and requests to clouds.
-
-    ``partly`` looks got an answer without the tenant's read access, so they do not measure that mail
-    flows.
-    """
+    """Numbers of an hour or a day; ``partly`` looks had no read access and measure no flow."""
 
     healthy: int = 0
     broken: int = 0
@@ -75,10 +69,9 @@ def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day,
 def add(
     pipe: Pipeline, mailbox: str, outcome: LookOutcome, at: datetime
 ) -> Iterable[tuple[str, bytes]]:
-    """Return the fields of the history that a look changes, with their new values.
+    """Return the changed fields of the history, which are read before ``pipe.multi()``.
 
-    The fields are read in a transaction before ``pipe.multi()``. Mails are not added up but
-    replaced by the larger number, because two looks see the same mails.
+    Two looks see the same mails, so the larger number counts.
     """
     key, moment = keys.watch_history(mailbox), at.astimezone(UTC)
     changed: dict[str, dict[int, Tally]] = {}
@@ -109,10 +102,7 @@ def write(pipe: Pipeline, mailbox: str, changed: Iterable[tuple[str, bytes]]) ->
 
 
 def fold(redis: Redis, mailbox: str, at: datetime) -> int:
-    """Add up the hours of old days and drop days that are too old; return how many days changed.
-
-    It is called at most once a day for each channel, at the first look of a day.
-    """
+    """Add up the hours of old days and drop days that are too old; return how many days changed."""
     key, today = keys.watch_history(mailbox), at.astimezone(UTC).date()
     changed = 0
     for raw, value in redis.hgetall(key).items():
@@ -135,7 +125,6 @@ def _sum(hours: Mapping[int, Tally]) -> Tally:
 
 
 def _decoded(raw: object) -> dict[int, Tally]:
-    """Return the hours that a history field holds; none if it is missing or not readable."""
     try:
         rows = codec.load(raw, dict[int, list[int]]) if isinstance(raw, bytes) else {}
     except msgspec.MsgspecError:
@@ -144,7 +133,7 @@ def _decoded(raw: object) -> dict[int, Tally]:
 
 
 def _encoded(hours: Mapping[int, Tally]) -> bytes:
-    """Return the hours as short JSON: trailing zeros are left out."""
+    """Return short JSON: trailing zeros are left out."""
     return msgspec.json.encode({hour: _numbers(one) for hour, one in hours.items()})
 
 
@@ -159,10 +148,10 @@ DAY = timedelta(days=1)
 
 
 class DayState(StrEnum):
-    """State of a channel on one day, which is the worst state that was seen on it.
+    """Worst state that was seen on a day.
 
-    WELL: looked at, and no break. BROKEN: an incident went on. BLIND: the watch could not look for
-    a part of the day, or no look measured whether mail flows. NONE: nobody looked.
+    BLIND: the watch could not look for a part of the day, or no look measured whether mail flows.
+    NONE: nobody looked.
     """
 
     WELL = "well"
@@ -235,14 +224,21 @@ def figures(
     end = min(until, at)
     touching = [each for each in incidents if each.since < end and (each.ended or at) > since]
     touching.sort(key=lambda each: each.since)
-    breaks, blind = (
-        tuple(each for each in touching if each.sight is sight)
-        for sight in (Sight.BROKEN, Sight.CANNOT_LOOK)
-    )
+    breaks = tuple(each for each in touching if each.sight is Sight.BROKEN)
+    blind = [each for each in touching if each.sight is Sight.CANNOT_LOOK]
     every = (_of_day(each, breaks, blind, since, end) for each in days)
     counted = tuple(each for each in every if each.length > timedelta(0))
+    return _summed(since, end, counted, breaks, len(blind))
+
+
+def _summed(
+    since: datetime,
+    end: datetime,
+    counted: tuple[DayFigures, ...],
+    breaks: tuple[Incident, ...],
+    blind: int,
+) -> Figures:
     seen = [each for each in counted if each.measured]
-    damage = [each.damage for each in breaks]
     return Figures(
         since=since,
         until=end,
@@ -250,10 +246,10 @@ def figures(
         watched=_total(each.length for each in seen),
         broken=_total(each.broken for each in seen),
         incidents=breaks,
-        blind=len(blind),
+        blind=blind,
         mails=sum(each.mails for each in counted),
-        late=sum(each.late for each in damage),
-        bounced=sum(each.bounced for each in damage),
+        late=sum(each.damage.late for each in breaks),
+        bounced=sum(each.damage.bounced for each in breaks),
         to_notice=_median(each.time_to_notice for each in breaks),
         to_fix=_median(map(time_to_fix, breaks)),
     )
@@ -264,10 +260,7 @@ def _total(times: Iterable[timedelta]) -> timedelta:
 
 
 def time_to_fix(incident: Incident) -> timedelta | None:
-    """Return the time from the look that confirmed the incident to the end of the incident.
-
-    It is None while the incident goes on, and if only the watch of its channel has ended.
-    """
+    """Return the time from the confirmed look to the end; None if no end of the break is known."""
     if incident.ended is None or incident.is_unwatched:
         return None
     return max(incident.ended - incident.confirmed, timedelta(0))
@@ -279,11 +272,7 @@ def last_days(at: datetime, count: int) -> tuple[datetime, datetime]:
 
 
 def month(year: int, number: int) -> tuple[datetime, datetime]:
-    """Return the beginning and the end of a month, in UTC.
-
-    Raises:
-        ValueError: There is no such month.
-    """
+    """Return the beginning and the end of a month, in UTC; a ValueError if there is none."""
     first = date(year, number, 1)
     following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
     return midnight(first), midnight(following)

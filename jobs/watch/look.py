@@ -1,13 +1,10 @@
 """Look at the channels of one tenant, with the kinds of access that need no person.
 
-The look is the check of many channels (:mod:`jobs.checks.bulk`) without a run. It uses the facts
-that everybody can see, the bot's own login as the mailbox, the read access that the tenant has
-granted, and the services that the settings name. An administrator's sign-in is never used. The
-channels share the reads of their tenant, and the same limits keep the pace.
+The look is the check of many channels (:mod:`jobs.checks.bulk`) without a run. The channels share
+the reads of their tenant, and the same limits keep the pace.
 
 Each test mail of the watch becomes a task that an agent gets. So none is sent if a customer's mail
-has gone the whole way in the time that a setting names, if nothing could follow it, or if the
-channel is known to be broken anyway.
+has just gone the whole way, if nothing could follow it, or if the channel is known to be broken.
 """
 
 from __future__ import annotations
@@ -59,11 +56,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class CloudLook:
-    """Look at channels of one tenant (:class:`jobs.watch.model.Look`).
+    """``holds`` returns whether this worker still has the lock of the channels' group.
 
-    ``holds`` returns whether this worker still has the lock of the channels' group. ``state``
-    returns the state that earlier looks have left. ``mails`` says how often a test mail is sent;
-    None means never.
+    ``state`` returns what earlier looks have left. ``mails`` None means that no test mail is sent.
     """
 
     runtime: Runtime
@@ -176,11 +171,9 @@ class CloudLook:
 
 
 def _check_to_show(outcome: LookOutcome, last: LookOutcome | None, draft: CheckBuffer) -> str:
-    """Return the id of the run with the findings, or an empty string if nobody needs them.
+    """Return the run with the findings, which are kept if a break begins, changes or ends.
 
-    A look with the same result as the last one shows the findings of the last one. The findings of
-    this look are kept if a break begins, changes or ends. Before the first look a channel counts as
-    healthy.
+    A look with the same result as the last one shows the findings of the last one.
     """
     before = last or LookOutcome(Sight.HEALTHY)
     if (before.sight, before.cause) == (outcome.sight, outcome.cause):
@@ -252,10 +245,7 @@ def _can_be_followed(ctx: StepContext, outcome: LookOutcome) -> bool:
 
 
 def _is_proven(ctx: StepContext, since: datetime) -> bool:
-    """Return whether a mail has gone the whole way since ``since``, as far as can be seen.
-
-    A task of the mailbox shows all of the way. Without access to the tasks a copy shows most of it.
-    """
+    """Return whether a mail has gone the whole way since: a task shows all of it, a copy most."""
     if _succeeded(ctx, "agent_tasks", since):
         return True
     becomes_a_task = ctx.run.state_of("mail_to_task") is State.OK
@@ -272,11 +262,9 @@ def _succeeded(ctx: StepContext, step: str, since: datetime) -> bool:
 
 
 async def send_watch_mail(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bool:
-    """Send the channel a test mail, unless one was sent in the plan's time.
+    """Send a test mail, unless one was sent in the plan's time; return whether a server took it.
 
-    Return whether the mail server took the mail. The result of the sending is kept. A server that
-    refuses or puts off a mail is asked again only when the next mail is due, and says nothing about
-    the channel.
+    A server that refuses it is not asked again before, and says nothing about the channel.
     """
     redis, mailbox = ctx.store.redis, watched.mailbox
     if not await asyncio.to_thread(watch_mail.claim, redis, mailbox, mails.every):

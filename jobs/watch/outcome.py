@@ -39,11 +39,7 @@ _MOST_UNKNOWN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """Additional facts of a look.
-
-    ``app`` is whether the tenant's read access worked. ``calls`` is the number of requests, and
-    ``mails`` are the arrived mails by hour. ``check`` is the run with the findings, or empty.
-    """
+    """``app`` is whether the tenant's read access worked, ``mails`` the arrived mails by hour."""
 
     app: bool = False
     calls: int = 0
@@ -52,11 +48,7 @@ class Extras:
 
 
 def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) -> LookOutcome:
-    """Return the outcome of a look from the findings of the run.
-
-    ``had`` are the kinds of access that the watch of this channel has had before. If one of them
-    has ended, the look is not called healthy.
-    """
+    """Return the outcome of a look; one without an access that the watch ``had`` is not healthy."""
     more = extras or Extras()
     steps = steps_of(run)
     found = {name: finding for name, finding in run.findings.items() if name in steps}
@@ -79,10 +71,10 @@ def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) 
 
 
 def _unseen(weighed: Mapping[str, Finding]) -> tuple[str, ...]:
-    """Return the names of the steps that the look could not read.
+    """Return the steps that the look could not read.
 
-    A test mail is not missed if other mail was seen to go on, because that shows the same. So an
-    incident that only a test mail has seen can end without another test mail.
+    A test mail is not missed if other mail went on, so an incident that only a test mail has seen
+    can end without another one.
     """
     copies = weighed.get("copies")
     not_missed = TEST_MAIL_STEP if copies is not None and copies.state is State.OK else ""
@@ -94,9 +86,7 @@ def _unseen(weighed: Mapping[str, Finding]) -> tuple[str, ...]:
 def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
     """Return the outcome of a look that saw a cause.
 
-    A cause that the bot's operator must act on lies with the bot's own place, its credential or its
-    network. Such a cause says nothing about the channel, so it only means that the watch cannot
-    look.
+    A cause for the bot's operator lies with the bot's own place, so the watch only cannot look.
     """
     name = verdict.causes[0]
     finding = verdict.weighed[name]
@@ -161,10 +151,7 @@ def _is_for_the_moment(finding: Finding) -> bool:
 
 
 def _mostly_unknown(found: Mapping[str, Finding]) -> str:
-    """Return the cause of the first finding without an answer, if most findings have no answer.
-
-    Otherwise the result is an empty string.
-    """
+    """Return the cause of the first finding without an answer if most have none, else ''."""
     read = [each for each in found.values() if each.state is not State.SKIPPED]
     unknown = [each for each in read if _is_for_the_moment(each)]
     if len(unknown) <= len(read) * _MOST_UNKNOWN:

@@ -43,11 +43,7 @@ log = structlog.get_logger(__name__)
 
 
 class WatchStore:
-    """Store of the watched channels.
-
-    ``schedule`` has the time at which each group is looked at. Every method raises redis.RedisError
-    if Redis is unreachable.
-    """
+    """Watched channels; ``schedule`` has the time at which each group is looked at."""
 
     def __init__(self, redis: Redis, authenticator: Authenticator | None = None) -> None:
         self.redis = redis
@@ -65,11 +61,7 @@ class WatchStore:
         return known
 
     def save(self, watched: WatchedChannel, *, at: datetime | None = None) -> None:
-        """Record the channel, or its change, and have its group looked at soon.
-
-        ``at`` is when the group is looked at; now if it is None. An earlier record of the same
-        channel is replaced, even if it is for another space.
-        """
+        """Record the channel, and have its group looked at from ``at``, or now."""
         key = keys.watched(watched.mailbox)
         with self.redis.pipeline() as pipe:
             pipe.set(key, self._authenticator.dump(key, watched))
@@ -78,16 +70,12 @@ class WatchStore:
             pipe.execute()
 
     def update_channel(self, mailbox: str, channel: Channel) -> None:
-        """Replace the channel by its newest run's, if it is watched."""
         known = self.load(mailbox)
         if known is not None:
             self.save(replace(known, channel=channel))
 
     def remove(self, mailbox: str) -> bool:
-        """Stop watching a channel; return whether it was watched. Its state and history stay.
-
-        :meth:`Watching.end` ends its incident, too.
-        """
+        """Stop watching a channel; return whether it was watched. Its state and history stay."""
         with self.redis.pipeline() as pipe:
             pipe.delete(keys.watched(mailbox))
             pipe.hdel(keys.watched_channels(), mailbox)
@@ -106,7 +94,6 @@ class WatchStore:
 
 
 def due_now(state: ChannelState, watched: WatchedChannel, at: datetime) -> bool:
-    """Return whether the channel is to be looked at at ``at``."""
     return _due_at(state, watched, at) <= at
 
 
@@ -117,7 +104,6 @@ def next_due(
 
 
 def _due_at(state: ChannelState, watched: WatchedChannel, at: datetime) -> datetime:
-    """Return when to look: after a pause, and at ``at`` if nothing is known."""
     return max(state.next_look or at, watched.paused_until or at)
 
 
@@ -130,11 +116,7 @@ def all_named(
     key: Callable[[str], str],
     read: Callable[[str, object], T | None],
 ) -> tuple[T, ...]:
-    """Return the records with these names, in this order.
-
-    A name whose record cannot be read is left out. ``key`` returns the Redis key of a name, and
-    ``read`` the record from a name and its bytes, or None.
-    """
+    """Return the records with these names that can be read, in this order."""
     if not names:
         return ()
     rows: list[Any] = redis.mget([key(name) for name in names])
@@ -148,8 +130,7 @@ def all_named(
 def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -> T:
     """Run a transaction that watches these keys, and return the result of its last attempt.
 
-    ``attempt`` reads before ``pipe.multi()`` and writes after it. The attempt is made again if
-    another client changes one of the keys meanwhile.
+    ``attempt`` reads before ``pipe.multi()`` and writes after it.
     """
     transaction: Any = redis.transaction  # redis-py's types leave the result open
     result: T = transaction(attempt, *keys, value_from_callable=True)
@@ -168,10 +149,9 @@ def nothing_fixed(_incident: Incident, _at: datetime) -> str:
 
 
 class IncidentStore:
-    """Store of the incidents and of the state of each channel.
+    """Incidents and the state of each channel.
 
-    Every method raises redis.RedisError if Redis is unreachable. ``operator_room`` is the space
-    that gets a card for each shared cause, or empty.
+    ``operator_room`` is the space that gets a card for each shared cause, or empty.
     """
 
     def __init__(
@@ -218,8 +198,8 @@ class IncidentStore:
     ) -> tuple[Incident, ...]:
         """Record a look that ended at ``at``, and return the incidents that it changed.
 
-        Nothing is recorded if a later look was recorded before, if the channel is not watched any
-        more, or if the worker has lost the lock ``held`` on the channel's group.
+        Nothing is recorded after a later look, if the channel is not watched any more, or if the
+        worker has lost the lock ``held``.
         """
         mailbox = watched.mailbox
 
@@ -251,10 +231,7 @@ class IncidentStore:
     def change(
         self, incident_id: str, change: Callable[[Incident], Incident | None]
     ) -> Incident | None:
-        """Change an incident in a transaction, and return it; None if nothing was changed.
-
-        ``change`` returns None to leave the incident as it is.
-        """
+        """Change an incident in a transaction, and return it; None if ``change`` returns None."""
 
         def attempt(pipe: Pipeline) -> Incident | None:
             known = self._read(pipe, incident_id)
@@ -267,11 +244,7 @@ class IncidentStore:
         return in_transaction(self.redis, attempt, keys.incident(incident_id))
 
     def look_soon(self, mailbox: str, *, fresh: bool = False) -> None:
-        """Have the channel looked at in the next round of its group.
-
-        ``fresh`` means that the watch begins again: the watch does not miss an access that it had
-        before and that has ended.
-        """
+        """Have the channel looked at next; ``fresh`` forgets the access that it had."""
 
         def attempt(pipe: Pipeline) -> None:
             state = self._state(mailbox, pipe.get(keys.watch_state(mailbox)))
@@ -298,10 +271,7 @@ class IncidentStore:
         )
 
     def prove(self, mailbox: str, run_id: str, at: datetime) -> Incident | None:
-        """End the channel's break at ``at``, when a mail of the run was seen to go both ways.
-
-        Return the incident; None if nothing was broken. The next look follows soon.
-        """
+        """End the channel's break, and return it: a mail of the run was seen to go both ways."""
         known = self.open_of_channel(mailbox)
         if known is None or known.sight is not Sight.BROKEN:
             return None
@@ -313,9 +283,9 @@ class IncidentStore:
         )
 
     def end_watch(self, mailbox: str, at: datetime) -> Incident | None:
-        """End the incident of a channel that is no longer watched, and forget the channel's state.
+        """End the open incident of a channel that is no longer watched, and return it.
 
-        Return the incident if it had not ended before. Whether the channel works is then not known.
+        The state is forgotten. Whether the channel works is then not known.
         """
         known = self.open_of_channel(mailbox)
         self.redis.delete(keys.watch_state(mailbox))
@@ -335,9 +305,8 @@ class IncidentStore:
     ) -> tuple[IncidentCard, ...]:
         """Return the cards that show the incident from now on, before ``pipe.multi()``.
 
-        An incident that is over gets no cards. A shared cause is shown on the card that its space
-        has for it. The transaction watches the list of open incidents, so two channels never make
-        two cards.
+        A shared cause is shown on the card that its space has for it. The transaction watches the
+        list of open incidents, so two channels never make two cards.
         """
         if not incident.is_open:
             return ()
@@ -356,7 +325,6 @@ class IncidentStore:
     def _write(
         self, pipe: Pipeline, incident: Incident, cards: Iterable[IncidentCard] = ()
     ) -> None:
-        """Add the write of an incident, its lists and cards to a transaction."""
         key = keys.incident(incident.id)
         body = self._authenticator.dump(key, incident)
         pipe.set(key, body, ex=None if incident.is_open else KEPT)
@@ -409,17 +377,11 @@ def _shown_on(incident: Incident, cards: Iterable[IncidentCard]) -> Incident:
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """Watched channels and their incidents.
-
-    Every method raises redis.RedisError if Redis is unreachable.
-    """
-
     channels: WatchStore
     incidents: IncidentStore
 
     @classmethod
     def of(cls, store: RunStore, operator_room: str = "") -> Watching:
-        """Return the stores; ``operator_room`` is the setting WATCH_SPACE, or empty."""
         return cls(
             WatchStore(store.redis, store.authenticator),
             IncidentStore(store.redis, store.authenticator, operator_room),
@@ -428,8 +390,8 @@ class Watching:
     def finish(self, run: Run, at: datetime) -> tuple[str, ...]:
         """Record what the end of a run says, and return the cards of incidents that it changes.
 
-        The proof of a setup or fix is a look, which ends the incident. A channel that is
-        disconnected is not watched any more.
+        The proof of a setup or fix ends the incident. A disconnected channel is not watched any
+        more.
         """
         mailbox, incident = run.channel.mailbox, None
         if run.kind is RunKind.UNDO:

@@ -33,8 +33,8 @@ from jobs.checks.discovering import open_questions
 from jobs.model import Finding, RunKind, State, Text, minute_of
 from jobs.runs.run import Kind, Run
 from jobs.storage import codec, keys
-from jobs.watch.facts import assessment, facts_since
 from jobs.watch.model import Incident, IncidentCard
+from jobs.watch.store import assessment, facts_since
 
 KEPT_S = 60 * 24 * 3600
 SPEAKS = frozenset({"verdict", "incident", LIVING})

@@ -17,7 +17,8 @@ from jobs.mail.flow import automatic
 from jobs.mail.message_trace import TraceRow
 from jobs.mail.watch_mail import without_watch_mails
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Evidence
+from jobs.model import Channel, Evidence
+from jobs.runs.channel_index import Record
 from jobs.runs.run import Run
 
 DELEGATE, SIGNED_IN = "delegate", "mailbox_sign_in"
@@ -101,7 +102,7 @@ async def redirected_to(ctx: StepContext) -> str:
     if found := _connect_addresses(ctx, enabled, _INBOX):
         return found[0]
     rules = await ctx.exchange.run("Get-TransportRule", {})
-    mine = [rule for rule in rules if _is_in_force(rule) and _names_mailbox(rule, mailbox)]
+    mine = [rule for rule in rules if _is_in_force(rule) and _is_for(rule, mailbox)]
     return next(iter(_connect_addresses(ctx, mine, _TRANSPORT)), "")
 
 
@@ -121,7 +122,7 @@ def _is_in_force(rule: ExchangeRow) -> bool:
     return lower_of(rule, "State") != "disabled" and lower_of(rule, "Mode") in {"", "enforce"}
 
 
-def _names_mailbox(rule: ExchangeRow, mailbox: str) -> bool:
+def _is_for(rule: ExchangeRow, mailbox: str) -> bool:
     return any(mailbox in _joined(rule.get(name)).lower() for name in _FOR)
 
 
@@ -148,3 +149,37 @@ def newest_delivered(rows: Iterable[TraceRow]) -> TraceRow | None:
 
 def evidence_of(words: Sequence[str]) -> tuple[Evidence, ...]:
     return tuple(Evidence("trace", line) for line in words)
+
+
+ADDRESS_IN_USE = "address_in_use"
+"""Kind of the evidence that names another channel with one of the two mail addresses."""
+APP_IN_USE = "app_in_use"
+"""Kind of the evidence that names another channel with the same app."""
+
+
+def channels_with_address(ctx: StepContext) -> tuple[Evidence, ...]:
+    """Return other channels with one of the mail addresses, if this run makes a plan."""
+    own = _addresses(ctx.channel)
+    return tuple(
+        Evidence(ADDRESS_IN_USE, record.channel.mailbox)
+        for record in _others(ctx)
+        if own & _addresses(record.channel)
+    )
+
+
+def channels_with_app(ctx: StepContext, client_id: str) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(APP_IN_USE, record.channel.mailbox)
+        for record in _others(ctx)
+        for run in ctx.store.known([record.run])
+        if run.fact("client_id").lower() == client_id.lower()
+    )
+
+
+def _others(ctx: StepContext) -> list[Record]:
+    connected = ctx.channels.connected() if ctx.looking else ()
+    return [each for each in connected if each.channel.mailbox != ctx.channel.mailbox]
+
+
+def _addresses(channel: Channel) -> set[str]:
+    return {channel.mailbox, channel.forwarding_address.lower()} - {""}

@@ -190,16 +190,13 @@ class Memory:
         if holds(self.newest):
             return []
         latest = map(codec.as_bytes, reader.lrange(keys.audit_entries(), -LATEST, -1))
-        if any(map(self._is_told_by, map(read, latest))):
+        told = (each for each in map(read, latest) if each.get("what") in {DOUBTED, LOST})
+        if any(str(each.get("at")) > self._looked.isoformat() for each in told):
             self.saw(head.end, settled=True)
             return []
         what = LOST if holds(self._settled) else DOUBTED
         data = {"entry": str(self.newest.n), "hash": self.newest.hash}
         return [{"at": now().isoformat(), "by": "bot", "what": what, "data": data}]
-
-    def _is_told_by(self, entry: AuditEntry) -> bool:
-        told = entry.get("what") in {DOUBTED, LOST}
-        return told and str(entry.get("at")) > self._looked.isoformat()
 
 
 class Trail:
@@ -294,8 +291,11 @@ class Trail:
             if wrong or all(each.get("what") == CLEARED for each in old):
                 return
             removed[:] = old
-            told = _removal(old, end)
-            written = list(chained(head.end, [told]))
+            told = {"first": str(old[0]["n"]), "last": str(end.n), "count": str(len(old))}
+            told |= {"since": str(old[0]["at"]), "until": str(old[-1]["at"])}
+            told |= {"last_hash": end.hash}
+            entry = {"at": now().isoformat(), "by": "bot", "what": CLEARED, "data": told}
+            written = list(chained(head.end, [entry]))
             pipe.ltrim(keys.audit_entries(), len(old), -1)
             pipe.rpush(keys.audit_entries(), *map(canonical, written))
             self._seal(pipe, Head(_place_of(written[-1]), cleared=end))
@@ -438,9 +438,3 @@ def _is_before(at: str, before: datetime) -> bool:
     except ValueError:
         return False
     return (when if when.tzinfo else when.replace(tzinfo=UTC)) < before
-
-
-def _removal(old: Sequence[AuditEntry], end: Mark) -> AuditEntry:
-    spans = {"first": str(old[0]["n"]), "last": str(end.n), "count": str(len(old))}
-    times = {"since": str(old[0]["at"]), "until": str(old[-1]["at"]), "last_hash": end.hash}
-    return {"at": now().isoformat(), "by": "bot", "what": CLEARED, "data": spans | times}

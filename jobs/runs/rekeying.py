@@ -154,23 +154,20 @@ class Rekeying:
             return Found() if stored == b"none" else Found(foreign=(name,))
         if stored == _LIST:
             return self._history(name, key, reader)
-        values = _values(reader, key, stored)
-        if what is What.CARDS:  # whose other fields grant nothing
-            values = {slot: value for slot, value in values.items() if mac_of(value)}
-        renewed = {slot: self._under_first(what, key, slot, values[slot]) for slot in values}
-        part = ", {!r}" if stored == _HASH else ""
-        foreign = tuple(name + part.format(slot) for slot, it in renewed.items() if it is None)
-        changed: dict[Slot, bytes] = {
-            slot: it for slot, it in renewed.items() if it and it != values[slot]
-        }
+        foreign: list[str] = []
+        changed: dict[Slot, bytes] = {}
+        values = _values(reader, key, stored, any_field=what is not What.CARDS)
+        for slot, value in values.items():
+            if what is What.SEALED:
+                renewed = self._vault.renewed(key, value)
+            else:
+                renewed = self._authenticator.renewed(key, value, slot)
+            if renewed is None:
+                foreign.append(f"{name}, {slot!r}" if slot else name)
+            elif renewed != value:
+                changed[slot] = renewed
         newest = len(values) - len(foreign) - len(changed)
-        return Found(newest, len(changed), foreign, changed)
-
-    def _under_first(self, what: What, key: str, slot: str, value: bytes) -> bytes | None:
-        """Return the value as it is under the first key, or None if it does not verify."""
-        if what is What.SEALED:
-            return self._vault.renewed(key, value)
-        return self._authenticator.renewed(key, value, slot)
+        return Found(newest, len(changed), tuple(foreign), changed)
 
     def _history(self, name: str, key: str, reader: Reader) -> Found:
         """Return a run's history, which is signed as a whole: every MAC covers the one before it."""
@@ -192,11 +189,14 @@ class Rekeying:
         return Found(newest=1) if seen.newest_key else Found(older=1)
 
 
-def _values(reader: Reader, key: str, stored: bytes) -> dict[str, bytes]:
-    """Return the values of a key that has this type; none if it has just ended."""
+def _values(reader: Reader, key: str, stored: bytes, *, any_field: bool) -> dict[str, bytes]:
+    """Return the values of a key that has this type; none if it has just ended.
+
+    Fields without a MAC, which are left out unless ``any_field``, grant nothing.
+    """
     if stored == _HASH:
-        found = reader.hgetall(key)
-        return {codec.as_text(slot): codec.as_bytes(value) for slot, value in found.items()}
+        found = {codec.as_text(n): codec.as_bytes(v) for n, v in reader.hgetall(key).items()}
+        return {slot: value for slot, value in found.items() if any_field or mac_of(value)}
     value = reader.get(key)
     return {"": value} if isinstance(value, bytes) else {}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 
 import msgspec
@@ -41,33 +42,31 @@ class Retention:
         self._redis = store.redis
         self._run_age = timedelta(days=run_days)
         self._audit_age = timedelta(days=audit_days)
-        self._keys: Iterator[tuple[Callable[[str], None], str]] = iter(())
+        self._left: Iterator[Callable[[], None]] = iter(())
         self._passed: datetime | None = None
         self._verified: datetime | None = None
         self._reported = 0
 
     def __call__(self) -> None:
-        self._pass_over_keys()
+        some = list(islice(self._left, KEYS_AT_ONCE))
+        if not some and (self._passed is None or now() - self._passed >= PASS):
+            self._passed, self._left = now(), self._one_pass()
+            some = list(islice(self._left, KEYS_AT_ONCE))
+        for keep in some:
+            keep()
         self._keep_trail()
 
-    def _pass_over_keys(self) -> None:
-        some = list(islice(self._keys, KEYS_AT_ONCE))
-        if not some and (self._passed is None or now() - self._passed >= PASS):
-            self._passed, self._keys = now(), self._every_key()
-            some = list(islice(self._keys, KEYS_AT_ONCE))
-        for keep, owner in some:
-            keep(owner)
-
-    def _every_key(self) -> Iterator[tuple[Callable[[str], None], str]]:
+    def _one_pass(self) -> Iterator[Callable[[], None]]:
         for pattern, keep in (
             (keys.run_events("*"), self._keep_run),
             (keys.cards("*"), self._keep_cards),
         ):
             for raw in self._redis.scan_iter(pattern, count=KEYS_AT_ONCE):
-                yield keep, keys.owner(raw, pattern)
+                yield partial(keep, keys.owner(raw, pattern))
 
     def _keep_run(self, run_id: str) -> None:
-        if not self._may_be_old(run_id):
+        events, last = keys.run_events(run_id), self._last_event(run_id)
+        if self._redis.ttl(events) >= 0 or last is None or last.at >= now() - self._run_age:
             return
         with suppress(RunGoneError):
             run = self._store.load(run_id)
@@ -76,16 +75,12 @@ class Retention:
             for each in self._unneeded(run.channel.mailbox, runs if mailboxes else (run,)):
                 self._remove(each)
 
-    def _may_be_old(self, run_id: str) -> bool:
-        if self._redis.ttl(keys.run_events(run_id)) >= 0:
-            return False
+    def _last_event(self, run_id: str) -> Event | None:
         raw = self._redis.lindex(keys.run_events(run_id), -1)
-        if not isinstance(raw, bytes):
-            return False
         try:
-            return codec.load(raw, Event).at < now() - self._run_age
+            return codec.load(codec.as_bytes(raw), Event) if raw is not None else None
         except msgspec.MsgspecError:
-            return False  # not made by this bot, and left for the operator to look at
+            return None  # not made by this bot, and left for the operator to look at
 
     def _unneeded(self, mailbox: str, runs: tuple[Run, ...]) -> Iterator[Run]:
         """Yield the runs that may be removed, oldest first, up to the first one that is needed.
@@ -129,8 +124,8 @@ class Retention:
         if left >= 0 or not self._redis.exists(events):
             self._redis.expire(cards, max(left, ORPHAN_S), nx=True)
             return
-        raw = self._redis.lindex(events, -1)
-        if isinstance(raw, bytes) and codec.load(raw, Event).kind in ENDS:
+        last = self._last_event(run_id)
+        if last is not None and last.kind in ENDS:
             self._redis.expire(cards, self._run_age, nx=True)
 
     def _keep_trail(self) -> None:

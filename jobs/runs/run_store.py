@@ -109,7 +109,7 @@ class RunStore:
         try:
             self.channels.claim(mailbox, run_id)
         except AlreadyRunningError as busy:
-            if any(not run.ended for run in self._known([busy.run])):
+            if any(not run.ended for run in self.known([busy.run])):
                 raise
             self.redis.zrem(keys.runs_open(), busy.run)
             self.schedule.add(busy.run, now())
@@ -216,7 +216,7 @@ class RunStore:
 
     def last_checks(self, mailboxes: Sequence[str]) -> tuple[Run | None, ...]:
         found = self.channels.last_checks(mailboxes)
-        return tuple(next(self._known([each] if each else []), None) for each in found)
+        return tuple(next(self.known([each] if each else []), None) for each in found)
 
     def runs_in_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
         """Return every open run of a space, then ended ones up to ``most`` in all, newest first.
@@ -235,7 +235,7 @@ class RunStore:
 
         A run of another mailbox is never included, even if Redis lists it here.
         """
-        known = self._known(self.channels.runs_of_mailbox(mailbox))
+        known = self.known(self.channels.runs_of_mailbox(mailbox))
         return tuple(run for run in known if run.channel.mailbox == mailbox)
 
     def record(self, what: str, run_id: str, along: Along = lambda _: None, **more: object) -> None:
@@ -368,7 +368,8 @@ class RunStore:
         lines = self._seen.get(keys.run_lock(run_id)) or lines_of(self.redis, run_id)
         return reduce(updated, self.event_log.read(run_id, lines).events, About(run_id))
 
-    def _known(self, run_ids: Iterable[str]) -> Iterator[Run]:
+    def known(self, run_ids: Iterable[str]) -> Iterator[Run]:
+        """Yield the runs that exist: a check expires, and an id may be that of an incident."""
         for run_id in run_ids:
             with suppress(RunGoneError):
                 yield self.load(run_id)

@@ -7,7 +7,7 @@ two incidents of a channel, and a look that ends after a newer one changes nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,8 +17,9 @@ import structlog
 from redis import Redis
 from redis.client import Pipeline
 
+from jobs.checks.assessment import Assessment, Fact, FactKind, assess, fact_of
 from jobs.clock import now, parse
-from jobs.model import Channel, RunKind
+from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.run import Run, new_id, undid
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
@@ -215,7 +216,10 @@ class IncidentStore:
             present = Present(watched, state, incident, new_id() + new_id(), ended_by)
             effect = apply(present, outcome, at)
             cards = [self._cards_of(pipe, watched, each) for each in effect.incidents]
-            changed = tuple(map(_shown_on, effect.incidents, cards))
+            changed = tuple(
+                replace(each, cards=tuple(dict.fromkeys((*each.cards, *(e.id for e in own)))))
+                for each, own in zip(effect.incidents, cards, strict=True)
+            )
             days = history.add(pipe, mailbox, outcome, at)
             pipe.multi()
             self._write_state(pipe, mailbox, effect.state)
@@ -370,11 +374,6 @@ class IncidentStore:
         return all_named(self.redis, names, keys.incident, self._incident)
 
 
-def _shown_on(incident: Incident, cards: Iterable[IncidentCard]) -> Incident:
-    ids = (*incident.cards, *(card.id for card in cards))
-    return replace(incident, cards=tuple(dict.fromkeys(ids)))
-
-
 @dataclass(frozen=True, slots=True)
 class Watching:
     channels: WatchStore
@@ -404,3 +403,55 @@ class Watching:
         """End the watch; return whether it was on, and its incident if open."""
         watched = self.channels.remove(mailbox)
         return watched, self.incidents.end_watch(mailbox, at)
+
+
+def assessment(store: RunStore, mailbox: str) -> Assessment:
+    """Return what is known of the channel now, whatever space saw it."""
+    check = store.last_check(mailbox)
+    incident = Watching.of(store).incidents.open_of_channel(mailbox)
+    facts = [fact_of(check) if check else None, *(_of_incident(incident) if incident else ())]
+    runs = list[Run]()
+    for run in _runs(store, mailbox):
+        runs.append(run)
+        if fact_of(run):
+            break
+    return assess(runs, filter(None, facts))
+
+
+def facts_since(
+    store: RunStore, mailbox: str, at: datetime, others: Iterable[str]
+) -> Iterator[Fact]:
+    """Yield what has happened to the channel since; ``others`` are the ids of possible checks."""
+    incidents = Watching.of(store).incidents
+    newest = incidents.load(incidents.state(mailbox).incident)
+    known = list[Run]()
+    for run in _runs(store, mailbox):
+        if run.ended_at is not None and run.ended_at <= at:
+            break
+        known.append(run)
+    checks = store.known({*others} - {run.id for run in known})
+    for fact in (
+        *map(fact_of, (*known, *checks)),
+        *(fact for each in incidents.of_channel(mailbox, at) for fact in _of_incident(each)),
+        *(_of_incident(newest) if newest else ()),
+    ):
+        if fact is not None and fact.at > at:
+            yield fact
+
+
+def _runs(store: RunStore, mailbox: str) -> Iterator[Run]:
+    """Yield the runs of the mailbox, newest first. They end in the order in which they begin."""
+    for run in store.known(reversed(store.channels.runs_of_mailbox(mailbox))):
+        if run.channel.mailbox == mailbox:
+            yield run
+
+
+def _of_incident(incident: Incident) -> Iterator[Fact]:
+    """Yield when a channel broke, and when it worked again without a run of the bot."""
+    if incident.sight is not Sight.BROKEN:
+        return
+    facts = {"step": incident.step or incident.cause}
+    seen = Finding(incident.mailbox, State.WRONG, cause=incident.cause, facts=facts)
+    yield Fact(FactKind.BROKE, incident.confirmed, incident.id, "", incident.room, seen)
+    if incident.ended and not (incident.is_unwatched or incident.fixed_by):
+        yield Fact(FactKind.RECOVERED, incident.ended, incident.id, "", incident.room)

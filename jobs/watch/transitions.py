@@ -170,20 +170,18 @@ def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: 
         if incident.sight is Sight.BROKEN:
             return Effect(after, (_changed(present.watched, incident, outcome, at),))
         ended = (with_news(replace(incident, ended=at), NewsKind.SEES_AGAIN, at),)
-    elif incident is not None and _continues(incident, outcome, at):
+    elif (
+        incident is not None
+        and incident.ended is not None
+        and at - incident.ended <= FLAPS_WITHIN
+        and (incident.sight, incident.cause) == (outcome.sight, outcome.cause)
+    ):
         shared, flaps = _shared_name(present.watched, outcome.cause), incident.flaps + 1
         again = replace(_with_outcome(incident, outcome), shared=shared, flaps=flaps)
         again = replace(again, ended=None, fixed_by="")
         return Effect(after, (with_news(again, NewsKind.FLAPS, at),))
     opened = _opened(present, state, outcome, at)
     return Effect(replace(after, incident=opened.id), (*ended, opened))
-
-
-def _continues(incident: Incident, outcome: LookOutcome, at: datetime) -> bool:
-    """Return whether a break is the incident that ended lately, because it has the same cause."""
-    ended = incident.ended
-    same = (incident.sight, incident.cause) == (outcome.sight, outcome.cause)
-    return same and ended is not None and at - ended <= FLAPS_WITHIN
 
 
 def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Incident:

@@ -11,8 +11,8 @@ from jobs.model import Channel, Finding, Person, Reason, RunKind, Signals, State
 from jobs.probes import checks_for
 from jobs.runs.fold import fold
 from jobs.runs.run import Event, Kind, Origin, Run, opening
+from jobs.watch.look import Extras, outcome_of
 from jobs.watch.model import Damage, Eye, Sight
-from jobs.watch.outcome import Extras, outcome_of
 
 CHANNEL = Channel("support@contoso.com", "https://uk.webexconnect.io/callback", tenant_id="t")
 STEPS = checks_for(CHANNEL.profile)

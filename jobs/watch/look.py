@@ -77,44 +77,33 @@ class CloudLook:
     began: float = field(default_factory=time.monotonic)
 
     async def __call__(self, channels: tuple[WatchedChannel, ...]) -> AsyncIterator[Found]:
-        done: asyncio.Queue[Found | None] = asyncio.Queue()
-        work = asyncio.create_task(self._all(channels, done))
-        try:
-            while (found := await done.get()) is not None:
-                yield found
-            await work
-        finally:
-            work.cancel()
-
-    async def _all(
-        self, channels: tuple[WatchedChannel, ...], done: asyncio.Queue[Found | None]
-    ) -> None:
-        """Look at all channels, a few at a time, and put None at the end, also after an error."""
+        """Look at all channels, a few at a time."""
         at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
         tenant = channels[0].channel.tenant_id if channels else ""
         caches = (ReadCache(), ReadCache(), ReadCache())
-        try:
-            async with app_access.open_reader(self.runtime, tenant, caches) as seen:
-                await asyncio.gather(*(self._one(seen, each, at_once, done) for each in channels))
-        finally:
-            done.put_nowait(None)
+        async with app_access.open_reader(self.runtime, tenant, caches) as seen:
+            work = [asyncio.create_task(self._one(seen, each, at_once)) for each in channels]
+            try:
+                for each in asyncio.as_completed(work):
+                    if (found := await each) is not None:
+                        yield found
+            finally:
+                for task in work:
+                    task.cancel()
 
     async def _one(
-        self,
-        seen: TenantReader,
-        watched: WatchedChannel,
-        at_once: asyncio.Semaphore,
-        done: asyncio.Queue[Found | None],
-    ) -> None:
+        self, seen: TenantReader, watched: WatchedChannel, at_once: asyncio.Semaphore
+    ) -> Found | None:
         """Look at one channel in this turn's time; the others follow in the next."""
         async with at_once:
             late = time.monotonic() - self.began > SLICE_S or self.runtime.shutdown.run_waits()
-            if not late and self.holds() and not self.runtime.shutdown.requested():
-                with count_calls() as count:
-                    outcome, context = await self._outcome(seen, watched, count)
-                done.put_nowait((watched, outcome))
-                if context is not None:
-                    await self._send_test_mail(context, watched, outcome)
+            if late or not self.holds() or self.runtime.shutdown.requested():
+                return None
+            with count_calls() as count:
+                outcome, context = await self._outcome(seen, watched, count)
+            if context is not None:
+                await self._send_test_mail(context, watched, outcome)
+            return watched, outcome
 
     async def _outcome(
         self, seen: TenantReader, watched: WatchedChannel, count: CallCount

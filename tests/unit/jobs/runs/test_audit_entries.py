@@ -12,8 +12,10 @@ from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope
 from jobs.runs.audit import Verified, read
 from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.event_log import NOT_RECORDED, About, entries_of, entry
-from jobs.runs.run import Event, Kind, Origin
+from jobs.runs.fold import fold
+from jobs.runs.run import Brief, Event, FixBrief, Kind, Origin, opening
 from jobs.runs.run_store import RunStore
+from jobs.storage import codec
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 STAMP = "2026-11-25T09:00:00+00:00"
@@ -178,3 +180,45 @@ def test_a_large_run_stays_whole(store: RunStore, asker: Person, channel: Channe
     run = store.open(channel, asker, ORIGIN)
     store.append(run.id, Event(Kind.ANSWERED, AT, data={"question": "q", "value": "x y" * 33_000}))
     assert store.audit.verify() == Verified(2, recorded(store)[0]["at"])
+
+
+OPENED_AT = datetime(2026, 11, 25, 9, 30, 15, 250000, tzinfo=UTC)
+DIRECT = Origin("room-1", "thread-1", direct=True, message="message-1")
+FULL = Brief(
+    "client-1",
+    "s1@contoso.com",
+    shared=True,
+    token_at=OPENED_AT,
+    changed_at=OPENED_AT,
+    mailboxes=("a@b.c",),
+)
+FIX = Brief(
+    fix=FixBrief(
+        consent_missing=True,
+        token_cause="grant_invalid",
+        manual_causes=("mail_loop",),
+        checked_at=OPENED_AT,
+    )
+)
+
+
+@pytest.mark.parametrize("brief", [FULL, FIX, Brief()])
+@pytest.mark.parametrize("kind", RunKind)
+def test_a_run_knows_what_it_was_opened_with(kind: RunKind, brief: Brief):
+    """A run's kind, origin and brief are read back from JSON with their types."""
+    event = codec.load(
+        codec.dump(opening(Channel(""), Person("p", "a@b.c"), kind, DIRECT, brief)), Event
+    )
+    run = fold("R1", [event])
+    assert (run.kind is kind, run.origin, run.brief) == (True, DIRECT, brief)
+
+
+def test_the_audit_trail_says_where_it_was_asked_for(
+    store: RunStore, asker: Person, channel: Channel
+):
+    """A run's first audit entry has its origin and brief, without their empty fields."""
+    store.check(channel, asker, DIRECT, brief=FIX)
+    entry = codec.load(store.audit.entries()[0], dict)
+    origin = {"room": "room-1", "thread": "thread-1", "direct": True, "message": "message-1"}
+    assert (entry["kind"], entry["origin"], "data" in entry) == ("check", origin, False)
+    assert entry["brief"]["fix"]["manual_causes"] == ["mail_loop"]

@@ -14,7 +14,7 @@ from jobs.next_action import next_action
 from jobs.runs import trust
 from jobs.runs.event_log import NOT_AUDITED, distrust, foreign_event
 from jobs.runs.rekeying import doubts
-from jobs.runs.run import Brief, Event, ForeignRunError, Kind, Origin, Run, RunEndedError, opening
+from jobs.runs.run import Event, ForeignRunError, Kind, Origin, Run, RunEndedError, opening
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from tests.fixtures.queue_state import claimed
@@ -259,29 +259,3 @@ def test_an_undo_takes_only_the_runs_of_its_mailbox(store: RunStore, run: Run):
     store.redis.zadd(keys.channel_runs("sales@contoso.com"), {run.id: 1})
     assert [each.id for each in store.runs_of_mailbox(MAILBOX)] == [run.id]
     assert store.runs_of_mailbox("sales@contoso.com") == ()
-
-
-def test_keys_are_rotated(redis: Redis, store: RunStore, run: Run):
-    """A run that began under an older key continues under the newest key.
-
-    It is readable only while the older key is in the list.
-    """
-    new = Fernet.generate_key().decode()
-    both, newest = RunStore(redis, (new, KEY)), RunStore(redis, (new,))
-    both.append(run.id, APPROVED)
-    assert list(both.load(run.id).approvals) == [Scope.MAILBOX]
-    assert foreign_event(store.load(run.id)) == 4
-    with pytest.raises(ForeignRunError):
-        newest.load(run.id)
-
-
-def test_what_a_run_was_asked_for_is_its_own(store: RunStore):
-    """A run's brief, including ``keep``, is in its first event.
-
-    If somebody changes it there, the run cannot be loaded.
-    """
-    check = store.check(CHANNEL, ASKER, Origin("room-1"), RunKind.CHECK, Brief(discover=True))
-    first, *rest = lines_of(store, check.id)
-    rewrite(store, check.id, [first.replace(b'"keep":false', b'"keep":true '), *rest])
-    with pytest.raises(ForeignRunError):
-        store.load(check.id)

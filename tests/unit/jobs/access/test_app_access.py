@@ -407,16 +407,6 @@ async def test_a_second_look_counts_the_first_one_s_calls(redis: Redis):
     await call(pace(redis, "T2"))
 
 
-async def test_looks_at_the_same_time_count_each_other_s_calls(redis: Redis):
-    """A check that began earlier also counts the calls of a check that began later."""
-    first, second = pace(redis), pace(redis)
-    await call(first)
-    await call(second)
-    await call(second)
-    with pytest.raises(Transient):
-        await call(first)
-
-
 async def test_a_second_look_waits_for_the_limit(redis: Redis):
     """If another check has just read a report, this check waits before it reads a report.
 

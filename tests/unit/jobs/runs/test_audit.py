@@ -148,13 +148,6 @@ def test_a_forgery_is_never_sealed_later(trail: Trail, redis: Redis):
     assert trail.verify().broken_at == 6
 
 
-def test_a_trail_without_its_seal_is_doubted(trail: Trail, redis: Redis):
-    """If the seal is deleted, the next entry follows an entry that records the doubt."""
-    redis.delete("audit:head")
-    trail.add({"what": "later"})
-    assert [entry["what"] for entry in lines(redis)[5:]] == [DOUBTED, "later"]
-
-
 def test_keys_are_rotated(trail: Trail, redis: Redis):
     """A seal of an older key is valid while that key is in the list.
 

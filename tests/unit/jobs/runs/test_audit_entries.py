@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text
-from jobs.runs.audit import Verified, read
+from jobs.runs.audit import read
 from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.event_log import NOT_RECORDED, About, entries_of, entry
 from jobs.runs.fold import fold
@@ -155,7 +155,7 @@ def test_a_secret_that_was_shown(store: RunStore, asker: Person, channel: Channe
         run.id,
         channel.mailbox,
     )
-    assert store.was_secret_shown("key-7")
+    assert (store.was_secret_shown("key-7"), store.was_secret_shown("key-8")) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -173,13 +173,6 @@ def test_what_looks_like_a_secret_is_never_written(secret: str):
     )
     assert secret not in str(found)
     assert found["client_secret"] == "[removed]"
-
-
-def test_a_large_run_stays_whole(store: RunStore, asker: Person, channel: Channel):
-    """An answer of a hundred thousand characters fits into one entry of a valid audit trail."""
-    run = store.open(channel, asker, ORIGIN)
-    store.append(run.id, Event(Kind.ANSWERED, AT, data={"question": "q", "value": "x y" * 33_000}))
-    assert store.audit.verify() == Verified(2, recorded(store)[0]["at"])
 
 
 OPENED_AT = datetime(2026, 11, 25, 9, 30, 15, 250000, tzinfo=UTC)

@@ -130,14 +130,6 @@ def test_a_run_that_changed_is_due_by_itself(store: RunStore, opened: Run):
     assert claimed(store.redis) == (opened.id,)
 
 
-def test_one_worker_at_a_time(store: RunStore, opened: Run):
-    """A second worker gets no lease of a run until the first one has given its lease back."""
-    with store.lease(opened.id) as first, store.lease(opened.id) as second:
-        assert (first is None, second) == (False, None)
-    with store.lease(opened.id) as third:
-        assert third is not None
-
-
 def test_renewing_puts_the_run_on_the_due_list(store: RunStore, opened: Run):
     """Renewing a lease makes the run due right after the lease.
 
@@ -150,26 +142,11 @@ def test_renewing_puts_the_run_on_the_due_list(store: RunStore, opened: Run):
     assert LEASE_S < due <= LEASE_S + 1
 
 
-def test_a_lost_lease_is_not_renewed(store: RunStore, opened: Run):
-    """A worker cannot renew or release a lease that another worker has by now."""
-    with store.lease(opened.id) as lease:
-        assert lease is not None
-        store.redis.set(f"run:{opened.id}:lease", "another")
-        assert not lease.renew()
-    assert store.redis.get(f"run:{opened.id}:lease") == b"another"
-
-
 def test_only_what_is_new_is_read(store: RunStore, opened: Run):
     """Refreshing an older copy of a run gives the same run as loading it."""
     store.append(opened.id, Event(Kind.DETAILS, now()), Event(Kind.RUNNING, now(), step="ids"))
     late = store.load(opened.id)
     assert (store.refresh(opened), store.refresh(late), store.length(opened.id)) == (late, late, 3)
-
-
-def test_an_unknown_run(store: RunStore):
-    """Loading an unknown run raises ``RunGoneError``."""
-    with pytest.raises(RunGoneError):
-        store.load("NOBODY")
 
 
 def test_an_older_worker_reads_what_a_newer_one_wrote(store: RunStore, opened: Run):
@@ -251,12 +228,6 @@ def test_the_claim_of_a_message_ends(store: RunStore, asker: Person, opened: Run
         0 < store.redis.ttl("channel:message-1:run") <= ASKED_S,
         store.redis.ttl(f"channel:{MAILBOX}:run"),
     ) == (True, -1)
-
-
-def test_a_secret_is_handed_over_once_and_for_all(store: RunStore):
-    """A secret that was shown is remembered by its key ID."""
-    store.record_secret_shown("k1")
-    assert (store.was_secret_shown("k1"), store.was_secret_shown("k2")) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 
 import msgspec
 import structlog
@@ -82,24 +82,19 @@ class Retention:
         except msgspec.MsgspecError:
             return None  # not made by this bot, and left for the operator to look at
 
-    def _unneeded(self, mailbox: str, runs: tuple[Run, ...]) -> Iterator[Run]:
-        """Yield the runs that may be removed, oldest first, up to the first one that is needed.
+    def _unneeded(self, mailbox: str, runs: tuple[Run, ...]) -> list[Run]:
+        """Return the runs that may be removed, oldest first, up to the first one that is needed.
 
         An undo stays as long as the runs that it has undone, which would seem to have left changes.
         """
         channels = self._store.channels
         if mailbox and (channels.record(mailbox) is not None or channels.running(mailbox)):
-            return
-        undone = max(
-            (place for place, run in enumerate(runs) if run.ended is Kind.FINISHED and undid(run)),
-            default=-1,
-        )
-        for place, run in enumerate(runs):
-            if run.ended_at is None or run.ended_at >= now() - self._run_age:
-                return
-            if run.changed and place > undone:
-                return
-            yield run
+            return []
+        ends = (n for n, run in enumerate(runs) if run.ended is Kind.FINISHED and undid(run))
+        undone, before = max(ends, default=-1), now() - self._run_age
+        old = list(takewhile(lambda run: run.ended_at is not None and run.ended_at < before, runs))
+        needed = (n for n, run in enumerate(old) if run.changed and n > undone)
+        return old[: next(needed, len(old))]
 
     def _remove(self, run: Run) -> None:
         """Remove a run with its cards and places in the indexes, unless it just got an event."""

@@ -222,8 +222,8 @@ def figures(
 ) -> Figures:
     """Return the channel's figures from ``since`` to ``until``, or to ``at`` if that is earlier."""
     end = min(until, at)
-    touching = [each for each in incidents if each.since < end and (each.ended or at) > since]
-    touching.sort(key=lambda each: each.since)
+    found = (each for each in incidents if _overlap(each, since, end))
+    touching = sorted(found, key=lambda each: each.since)
     breaks = tuple(each for each in touching if each.sight is Sight.BROKEN)
     blind = [each for each in touching if each.sight is Sight.CANNOT_LOOK]
     every = (_of_day(each, breaks, blind, since, end) for each in days)

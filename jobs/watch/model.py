@@ -7,8 +7,8 @@ secret, because cards and pages show them.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -211,6 +211,10 @@ class Incident:
     check: str = ""
     shared: str = ""
     cards: tuple[str, ...] = ()
+
+    def shown_on(self, cards: Iterable[IncidentCard]) -> Incident:
+        ids = (*self.cards, *(each.id for each in cards))
+        return replace(self, cards=tuple(dict.fromkeys(ids)))
 
     @property
     def is_open(self) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain, takewhile
 from typing import Any, TypeVar
 
 import structlog
@@ -216,10 +217,7 @@ class IncidentStore:
             present = Present(watched, state, incident, new_id() + new_id(), ended_by)
             effect = apply(present, outcome, at)
             cards = [self._cards_of(pipe, watched, each) for each in effect.incidents]
-            changed = tuple(
-                replace(each, cards=tuple(dict.fromkeys((*each.cards, *(e.id for e in own)))))
-                for each, own in zip(effect.incidents, cards, strict=True)
-            )
+            changed = tuple(map(Incident.shown_on, effect.incidents, cards))
             days = history.add(pipe, mailbox, outcome, at)
             pipe.multi()
             self._write_state(pipe, mailbox, effect.state)
@@ -421,22 +419,15 @@ def assessment(store: RunStore, mailbox: str) -> Assessment:
 def facts_since(
     store: RunStore, mailbox: str, at: datetime, others: Iterable[str]
 ) -> Iterator[Fact]:
-    """Yield what has happened to the channel since; ``others`` are the ids of possible checks."""
+    """Return what has happened to the channel since; ``others`` are the ids of possible checks."""
     incidents = Watching.of(store).incidents
     newest = incidents.load(incidents.state(mailbox).incident)
-    known = list[Run]()
-    for run in _runs(store, mailbox):
-        if run.ended_at is not None and run.ended_at <= at:
-            break
-        known.append(run)
+    runs = _runs(store, mailbox)
+    known = list(takewhile(lambda run: run.ended_at is None or run.ended_at > at, runs))
     checks = store.known({*others} - {run.id for run in known})
-    for fact in (
-        *map(fact_of, (*known, *checks)),
-        *(fact for each in incidents.of_channel(mailbox, at) for fact in _of_incident(each)),
-        *(_of_incident(newest) if newest else ()),
-    ):
-        if fact is not None and fact.at > at:
-            yield fact
+    broken = {each.id: each for each in (newest, *incidents.of_channel(mailbox, at)) if each}
+    facts = (*map(fact_of, (*known, *checks)), *chain(*map(_of_incident, broken.values())))
+    return (fact for fact in facts if fact is not None and fact.at > at)
 
 
 def _runs(store: RunStore, mailbox: str) -> Iterator[Run]:

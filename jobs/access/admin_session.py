@@ -41,13 +41,11 @@ def save(runtime: Runtime, run: Run, cache: str) -> None:
 
 
 def _keep(runtime: Runtime, run: Run, renewed: str) -> None:
-    """Save renewed tokens, unless the run has ended or another worker has it."""
     calls.check_guard()
     save(runtime, run, renewed)
 
 
 def drop(runtime: Runtime, run_id: str) -> None:
-    """Delete the sign-in of a run that has ended, or a sign-in that no longer works."""
     runtime.vault.drop(Sealed.ADMIN_SESSION.of(run_id))
 
 
@@ -94,8 +92,6 @@ def require_own_tenant(settings: Settings, channel: Channel, account: Account, t
 
 
 async def _read_domains(settings: Settings, token: str) -> set[str]:
-    """Return the tenant's verified domains in lower case, or none if they could not be read."""
-
     async def source() -> str:
         return token
 

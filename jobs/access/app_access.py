@@ -104,8 +104,6 @@ def needed(settings: Settings) -> Mapping[str, tuple[str, ...]]:
 
 
 def asker(settings: Settings, tenant: str, documents: DiscoveryCache | None = None) -> Ask:
-    """Return a function that requests a token of the bot's own app in the given tenant."""
-
     def ask(scope: str) -> str:
         with sync_client(settings) as http:
             return Identity.of_bot(settings, http, tenant, documents).app_token(scope)
@@ -250,9 +248,7 @@ def _source(tokens: AppTokens | None, scope: str) -> TokenSource:
 
 
 SOON = timedelta(days=30)
-"""Time before a credential's end from which the doctor warns about that end."""
 LOOK_S = 20.0
-"""Longest time to wait for the answer of one tenant, in seconds."""
 HINT = 3
 """Number of a secret's first characters that Graph shows (passwordCredential, ``hint``)."""
 

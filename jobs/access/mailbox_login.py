@@ -96,7 +96,6 @@ def _ids(row: SignInRow) -> frozenset[str]:
 
 
 def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
-    """Store the request IDs of the calls to Entra that ``call_log`` has collected."""
     calls = [line for line in made if line.startswith("entra ")]
     results = ((line, REFUSED if _STATUS.search(line) else GOOD) for line in calls)
     _record(
@@ -105,7 +104,6 @@ def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
 
 
 def record_beginning(redis: Redis, mailbox: str, request_id: str) -> None:
-    """Store the ID with which a person is sent to Microsoft to sign in for the bot."""
     _record(redis, mailbox, {(request_id, BEGUN)})
 
 
@@ -157,13 +155,11 @@ def save(vault: Vault, run: Run) -> None:
 
 
 def close(vault: Vault, run_id: str) -> None:
-    """Delete the rehearsal data of a run that has ended, or that does not use the rehearsal."""
     for sealed in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION, Sealed.REHEARSAL_SECRET):
         vault.drop(sealed.of(run_id))
 
 
 def drop(vault: Vault, mailbox: str) -> None:
-    """Delete the secret and sign-in of a mailbox that nobody wants any longer."""
     for sealed in (Sealed.CHECK_SESSION, Sealed.CHECK_SECRET):
         vault.drop(sealed.of(mailbox))
 

@@ -71,7 +71,6 @@ async def _advanced(graph: Graph, wanted: dict[str, str]) -> list[Json]:
 
 
 LOGGED = timedelta(days=7)
-"""Age up to which entries of the sign-in log are read."""
 PRINCIPALS, LOGGED_APPS, LABELS = 20, 10, 5
 """Most apps with a grant, apps in the sign-in log, and beginnings of a redirect URI."""
 SMTP = "smtp.send"
@@ -80,8 +79,6 @@ NAMED = "webex"
 
 
 class Evidence(IntEnum):
-    """Strength of the evidence that an app belongs to the channel."""
-
     REDIRECT = 1
     ALL_USERS = 2
     THE_USER = 3
@@ -213,7 +210,6 @@ def candidate(ctx: StepContext, app: Json, mail_send: str) -> AppCandidate:
 
 
 def _clients(grants: Iterable[Json]) -> list[str]:
-    """Return the service principals that have SMTP.Send, each once."""
     sending = (grant for grant in grants if SMTP in lower_of(grant, "scope").split())
     return list(dict.fromkeys(text_of(grant, "clientId") for grant in sending))
 
@@ -229,9 +225,7 @@ WINDOWS = (timedelta(0), timedelta(days=1), timedelta(days=5), timedelta(days=10
 If copies stopped hours or days ago, the mail of an earlier window still has one.
 """
 FEW = 3
-"""Number of messages in each window of the trace whose copies are looked for."""
 DELEGATES = 3
-"""Number of a shared mailbox's delegates whose grants are read."""
 
 
 @dataclass(slots=True)
@@ -243,7 +237,6 @@ class Discovery:
     users: list[str] = field(default_factory=list)
 
     async def search(self) -> Search:
-        """Return the channel's app, addresses and users, as far as they were found."""
         mailbox, user = await asyncio.gather(
             self._or_none(mailbox_row(self.ctx)),
             self._or_none(self.ctx.graph.user(self.ctx.channel.mailbox)),
@@ -269,7 +262,6 @@ class Discovery:
         )
 
     async def _delegates(self) -> list[str]:
-        """Return the ids of the first ``DELEGATES`` users who may send as the mailbox."""
         wanted = {"Identity": self.ctx.channel.mailbox}
         rows = await if_readable(self.ctx.exchange.run("Get-RecipientPermission", wanted)) or []
         names = [text_of(row, "Trustee") for row in rows]
@@ -326,7 +318,6 @@ async def search(ctx: StepContext) -> Search:
 
 
 async def if_readable(asked: Awaitable[T]) -> T | None:
-    """Return the answer, or None if the cloud refuses it, because there are other sources."""
     try:
         return await asked
     except SignInNeeded:

@@ -144,7 +144,6 @@ async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str]
 
 
 def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, str]]:
-    """Return the permissions that the app declares besides the bot's, as (resource, id)."""
     ours = {
         ctx.fact(name).lower() for name in ("exchange_smtp_send", "graph_smtp_send", "mail_send")
     }
@@ -193,7 +192,6 @@ OURS = "AzureADMyOrg"
 
 
 TAKEN_S = (0.0, 1, 2, 4)
-"""Seconds between lookups of an app that was created at the same moment and has the name."""
 
 
 async def create(ctx: StepContext) -> None:

@@ -125,7 +125,6 @@ _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 
 
 def fault_in(url: str) -> Text | None:
-    """Return the text about the address's fault, or None if it can be a Call Back URL."""
     if fault := _in_text(url):
         return fault
     try:
@@ -169,7 +168,6 @@ def _faults_of_host(parts: SplitResult) -> Iterator[Text]:
 
 
 def _is_number(host: str) -> bool:
-    """Return whether the host is an IP address, also in the forms that only browsers know."""
     try:
         ip_address(host)
     except ValueError:
@@ -178,7 +176,6 @@ def _is_number(host: str) -> bool:
 
 
 def _faults_after_host(parts: SplitResult, url: str) -> Iterator[Text]:
-    """Yield the faults of the port and the path, and of a query or fragment, even an empty one."""
     try:
         good = parts.port != 0 and not parts.netloc.endswith(":")
     except ValueError:
@@ -304,7 +301,6 @@ def read_callback(text: str) -> str:
 
 
 def _valid(typed: str) -> str:
-    """Return the address in its only spelling, or an empty string if the text is not an address."""
     try:
         found = validate_email(typed, check_deliverability=False)
     except EmailNotValidError:

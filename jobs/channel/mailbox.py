@@ -127,7 +127,6 @@ def _is_for(rule: ExchangeRow, mailbox: str) -> bool:
 
 
 def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:
-    """Return the mails that a person sent to others, without copies and automatic replies."""
     no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
     return [row for row in sent if row.recipient.lower() not in no_answer and not automatic(row)]
 
@@ -158,7 +157,6 @@ APP_IN_USE = "app_in_use"
 
 
 def channels_with_address(ctx: StepContext) -> tuple[Evidence, ...]:
-    """Return other channels with one of the mail addresses, if this run makes a plan."""
     own = _addresses(ctx.channel)
     return tuple(
         Evidence(ADDRESS_IN_USE, record.channel.mailbox)

@@ -66,7 +66,6 @@ def chained_hash(prev: str, fact: AuditEntry) -> str:
 
 
 def chained(end: Mark, facts: Iterable[AuditEntry]) -> Iterable[AuditEntry]:
-    """Yield the facts as the entries that follow a place in the chain."""
     prev = end.hash
     for n, fact in enumerate(facts, end.n + 1):
         numbered = {**fact, "n": n}
@@ -76,7 +75,6 @@ def chained(end: Mark, facts: Iterable[AuditEntry]) -> Iterable[AuditEntry]:
 
 
 def read(line: bytes) -> AuditEntry:
-    """Return an entry of the list, or an empty one if the line is not valid JSON."""
     try:
         fact = json.loads(line)
     except (ValueError, RecursionError):
@@ -109,11 +107,8 @@ def number_of(line: bytes) -> int:
 
 
 CLEARED = "cleared"
-"""Name of the audit entry that lists the older entries that retention has removed."""
 SLICE = 5_000
-"""Number of entries that are read from Redis, or removed, at a time."""
 NEWEST = 500
-"""Number of entries that are read at a time from the end back."""
 TRIES = 3
 """Searches before a run's first entry counts as gone: retention may move entries meanwhile."""
 SETTLES = timedelta(seconds=paced(30))
@@ -328,7 +323,6 @@ class Trail:
         return replace(known, broken_at=at, why=why, newest_key=newest)
 
     def _lines(self, length: int) -> Iterator[bytes]:
-        """Yield the lines of the list, which had this length, a slice at a time."""
         for place in range(0, length, SLICE):
             last = min(place + SLICE, length) - 1
             yield from map(codec.as_bytes, self._redis.lrange(keys.audit_entries(), place, last))
@@ -338,7 +332,6 @@ class Trail:
         return str(read(codec.as_bytes(first)).get("at", "")) if first else ""
 
     def of_run(self, run_id: str) -> list[AuditEntry]:
-        """Return the run's believed entries, newest first, back to the one that opened it."""
         found: list[AuditEntry] = []
         for _ in range(TRIES):
             found.clear()
@@ -367,7 +360,6 @@ class Trail:
             expected = str(entry["prev"])
 
     def _newest_first(self) -> Iterator[bytes]:
-        """Yield the lines, beginning with the sealed end; none if this bot has not sealed it."""
         with self._redis.pipeline() as pipe:
             pipe.get(keys.audit_head())
             pipe.llen(keys.audit_entries())
@@ -428,7 +420,6 @@ def _end_break(end: Mark, last: Mark) -> tuple[int, str]:
 
 
 def _older(lines: Iterable[bytes], before: datetime) -> Iterator[AuditEntry]:
-    """Yield the entries from before the time, up to the first one that is not."""
     return takewhile(lambda entry: _is_before(str(entry.get("at")), before), map(read, lines))
 
 

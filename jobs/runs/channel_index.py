@@ -20,9 +20,7 @@ from jobs.storage.vault import Authenticator
 ASKED_S = 24 * 3600
 """Seconds for which a started run is remembered, longer than an event may be delivered again."""
 AT_ONCE = 1000
-"""Number of channels that are read from Redis at a time."""
 CHECK_KEPT_S = 30 * 24 * 3600
-"""Time for which a check's history is kept, in seconds."""
 log = structlog.get_logger(__name__)
 
 
@@ -43,8 +41,6 @@ class Record:
 
 
 class AlreadyRunningError(Exception):
-    """Error because another run, ``run``, works on this channel."""
-
     def __init__(self, run: str) -> None:
         super().__init__(run)
         self.run = run
@@ -119,7 +115,6 @@ class ChannelIndex:
         self._redis.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)
 
     def last_checks(self, mailboxes: Sequence[str]) -> list[str]:
-        """Return the id of each channel's newest check, or an empty string."""
         rows: Any = self._redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
         return list(map(codec.as_text, rows))
 

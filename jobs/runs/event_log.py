@@ -31,9 +31,7 @@ from jobs.storage.vault import Authenticator, mac_of
 FOREIGN_EVENT = "foreign_event"
 """Cause of the problem that a run has an event which this bot did not make."""
 NOT_AUDITED = "approval_not_audited"
-"""Cause of the problem that a run has an approval without an entry in the audit trail."""
 UNREADABLE_RUN = "unreadable_run"
-"""Cause of the problem that the first event of a run cannot be read."""
 SET_BACK = "run_set_back"
 """Cause of the problem that the audit trail has an event which the run has lost."""
 UNTRUSTED = frozenset({FOREIGN_EVENT, NOT_AUDITED, UNREADABLE_RUN, SET_BACK})
@@ -68,8 +66,6 @@ class Reading:
 
 
 class EventLog:
-    """Writer and reader of the lines of run histories."""
-
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
@@ -78,7 +74,6 @@ class EventLog:
         return self.chained(run_id, map(codec.dump, events), previous)
 
     def chained(self, run_id: str, bodies: Iterable[bytes], previous: str = "") -> list[bytes]:
-        """Return the lines for events that are JSON already; see :meth:`lines`."""
         lines = []
         for body in bodies:
             lines.append(self._authenticator.protect(keys.run_events(run_id), body, previous))
@@ -86,7 +81,6 @@ class EventLog:
         return lines
 
     def read(self, run_id: str, lines: Sequence[bytes], previous: str = "") -> Reading:
-        """Return the events that follow the event with the MAC ``previous``."""
         events: list[Event] = []
         for line in lines:
             if self._authenticator.verify(keys.run_events(run_id), line, previous) is None:
@@ -166,7 +160,6 @@ def distrust(run: Run) -> Text | None:
 
 
 def unreadable(run_id: str, mailbox: str, opened_at: float) -> Run:
-    """Return a failed run in place of one whose first event cannot be read, for lists of runs."""
     log.error("a run cannot be read", run=run_id, mailbox=mailbox, to_do="run doctor")
     at = datetime.fromtimestamp(opened_at, UTC)
     problems = {"run": Problem(UNREADABLE_RUN, "1", at)}
@@ -198,8 +191,6 @@ _REDACTOR = Redactor()
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Description of a run in each of its entries, which grows as more is known."""
-
     run: str
     kind: str = ""
     mailbox: str = ""
@@ -256,6 +247,5 @@ def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
 
 
 def _filled(part: Origin | Brief | None) -> dict[str, Any]:
-    """Return the fields that are not empty, or no fields if the event has no such part."""
     fields = msgspec.to_builtins(part) if part else {}
     return {name: value for name, value in fields.items() if value}

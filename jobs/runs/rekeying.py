@@ -25,9 +25,7 @@ from jobs.storage.keys import Key
 from jobs.storage.vault import Authenticator, Vault, mac_of
 
 REKEYED = "rekeyed"
-"""Name of the audit entry that records how many values were written again with a new key."""
 KEYS_AT_ONCE = 500
-"""Number of Redis keys that one SCAN looks at."""
 
 Reader = Redis | Pipeline
 Slot = str | int
@@ -79,8 +77,6 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Numbers of values in Redis by their kind, added up from :class:`Found` of each key."""
-
     newest: Counter[What] = field(default_factory=Counter)
     older: Counter[What] = field(default_factory=Counter)
     foreign: list[str] = field(default_factory=list)
@@ -170,7 +166,6 @@ class Rekeying:
         return Found(newest, len(changed), tuple(foreign), changed)
 
     def _history(self, name: str, key: str, reader: Reader) -> Found:
-        """Return a run's history, which is signed as a whole: every MAC covers the one before it."""
         lines = list(map(codec.as_bytes, reader.lrange(key, 0, -1)))
         renewed = self._events.renewed(keys.owner(key, keys.run_events("*")), lines)
         if len(renewed) < len(lines):

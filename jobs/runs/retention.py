@@ -24,13 +24,10 @@ from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 
 EVERY_S = paced(60)
-"""Seconds between two slices of the retention."""
 KEYS_AT_ONCE = 200
-"""Number of runs and cards in one slice of the retention."""
 PASS = timedelta(days=1)
 """Time between the beginnings of two passes, and between two verifications of the trail."""
 ORPHAN_S = 24 * 3600
-"""Seconds for which the cards of a deleted run are kept."""
 log = structlog.get_logger(__name__)
 
 

@@ -264,8 +264,6 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Problem of a person's action: a cause code, and the cloud's own text."""
-
     cause: str
     code: str
     at: datetime
@@ -395,7 +393,6 @@ class Run:
         return self.findings[step].state if step in self.findings else None
 
     def settled(self, step: str) -> bool:
-        """Return whether the step needs nothing more: it is in order, or was skipped."""
         return self.state_of(step) in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}
 
     def answer(self, question: str) -> str:
@@ -478,7 +475,6 @@ LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def new_id() -> str:
-    """Return a short ID that can be read aloud."""
     return "".join(secrets.choice(LETTERS) for _ in range(6))
 
 

@@ -117,7 +117,6 @@ def _lost(store: RunStore, run_id: str, told: Iterable[AuditEntry]) -> int:
 
 
 SEALED = "sealed"
-"""Name of the last line, which is no entry of the trail."""
 _FILE = "audit file"
 
 

@@ -23,7 +23,6 @@ def load(data: bytes | str, kind: type[T]) -> T:
 
 
 def as_bytes(raw: bytes | str) -> bytes:
-    """Return an answer of Redis, whose type redis-py leaves open, as bytes."""
     return raw if isinstance(raw, bytes) else raw.encode()
 
 

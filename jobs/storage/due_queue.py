@@ -25,9 +25,7 @@ LEASE_S = 12
 AGAIN_S = LEASE_S + 1
 """Seconds after which work that was handed out, and did not end, is handed out again."""
 LONGEST_PAUSE_S = 3600
-"""Longest time for which anything is postponed, in seconds."""
 MOST = 100
-"""Number of members that are read and handed out at a time."""
 MOVE = """
 if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) ~= tonumber(ARGV[2]) then
   return 0

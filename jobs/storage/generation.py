@@ -30,10 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 class Generation:
-    """Watch over the generation of the data of one Redis, in the memory of this process."""
-
     def __init__(self, redis: Redis, clock: Callable[[], float] = time.monotonic) -> None:
-        """Create the watch; ``clock`` counts seconds and never goes back."""
         self._redis, self._clock = redis, clock
         self._id = ""
         self._seen: deque[tuple[float, int]] = deque()
@@ -69,7 +66,6 @@ class Generation:
         return data_id
 
     def _remembered(self) -> int:
-        """Return the number of half a minute ago, or 0 at first."""
         limit = self._clock() - TOLERATED_S
         while len(self._seen) > 1 and self._seen[1][0] <= limit:
             self._seen.popleft()

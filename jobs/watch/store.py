@@ -53,7 +53,6 @@ class WatchStore:
         self.schedule = DueQueue(redis, LockKind.WATCH)
 
     def load(self, mailbox: str) -> WatchedChannel | None:
-        """Return the watched channel; None if it is not watched, or this bot did not write it."""
         return self._read(mailbox, self.redis.get(keys.watched(mailbox)))
 
     def _read(self, mailbox: str, raw: object) -> WatchedChannel | None:
@@ -84,7 +83,6 @@ class WatchStore:
             return bool(pipe.execute()[0])
 
     def all(self, group: str = "") -> tuple[WatchedChannel, ...]:
-        """Return the watched channels, or only those of a group."""
         listed: Any = self.redis.hgetall(keys.watched_channels())
         names = sorted(
             codec.as_text(name) for name, of in listed.items() if group in {"", codec.as_text(of)}
@@ -142,7 +140,6 @@ def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -
 KEPT = timedelta(days=100)
 """Time for which an ended incident is kept; the history shows 90 days."""
 MOST = 500
-"""Number of a channel's newest incidents that are kept."""
 FixedBy = Callable[[Incident, datetime], str]
 
 
@@ -167,7 +164,6 @@ class IncidentStore:
         return self._state(mailbox, self.redis.get(keys.watch_state(mailbox)))
 
     def load(self, incident_id: str) -> Incident | None:
-        """Return the incident; None if it is gone, or this bot did not write it."""
         return self._incident(incident_id, self.redis.get(keys.incident(incident_id)))
 
     def open_incidents(self) -> tuple[Incident, ...]:
@@ -184,7 +180,6 @@ class IncidentStore:
         return known if known is not None and known.is_open else None
 
     def card(self, card_id: str) -> IncidentCard | None:
-        """Return the card; None if it is gone, or this bot did not write it."""
         return self._card(card_id, self.redis.get(keys.incident_card(card_id)))
 
     def of_card(self, card_id: str) -> tuple[Incident, ...]:
@@ -266,7 +261,6 @@ class IncidentStore:
         )
 
     def release(self, incident_id: str) -> Incident | None:
-        """Record that nobody acts any more; None if it is over or nobody acts."""
         return self._change_open(
             incident_id,
             lambda each: replace(each, acting="", acting_since=None) if each.acting else None,
@@ -398,13 +392,11 @@ class Watching:
         return incident.cards if incident else ()
 
     def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
-        """End the watch; return whether it was on, and its incident if open."""
         watched = self.channels.remove(mailbox)
         return watched, self.incidents.end_watch(mailbox, at)
 
 
 def assessment(store: RunStore, mailbox: str) -> Assessment:
-    """Return what is known of the channel now, whatever space saw it."""
     check = store.last_check(mailbox)
     incident = Watching.of(store).incidents.open_of_channel(mailbox)
     facts = [fact_of(check) if check else None, *(_of_incident(incident) if incident else ())]

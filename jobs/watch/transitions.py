@@ -31,14 +31,11 @@ FLAPS_WITHIN = timedelta(hours=2)
 STEADY_LOOKS = 4
 """Number of good looks in a row after which a repeatedly broken channel counts as recovered."""
 BLIND_AFTER = timedelta(hours=1)
-"""Time without any usable answer of the clouds after which the watch says that it cannot look."""
 NO_ANSWER = "clouds_silent"
 """Cause if no cloud answers, which is in no table of causes."""
-"""Reason why the watch cannot look if the clouds give no answer. It is no cause code of a cloud."""
 GROWS_BY = 2
 """Factor by which the number of affected mails must grow before it is reported again."""
 MOST_NEWS = 40
-"""Number of changes that an incident keeps: the first and the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +201,6 @@ def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
 def _changed(
     watched: WatchedChannel, incident: Incident, outcome: LookOutcome, at: datetime
 ) -> Incident:
-    """Return an open incident whose change two looks have confirmed."""
     if outcome.sight is Sight.CANNOT_LOOK:
         blind = replace(incident, blind_since=at)
         return with_news(blind, NewsKind.BLIND, at, cause=outcome.cause)
@@ -247,7 +243,6 @@ def next_round(at: datetime, group: str, interval: timedelta) -> datetime:
 
 
 def _shared_name(watched: WatchedChannel, cause: str) -> str:
-    """Return a name equal for all channels with this cause; empty for one's own."""
     shared = "everybody" if cause == NO_ANSWER else known(cause).shared
     whose = {"everybody": "everybody", "tenant": f"tenant/{watched.group}"}.get(shared)
     return f"{whose}/{cause}" if whose else ""

@@ -106,7 +106,7 @@ async def _whole_round(services: Services, group: str) -> bool:
         _refresh(services, group)
         rounds.note_gaps(services.watching, group, now())
         with suppress(AttemptOverError):
-            _count(services, group, await _round(services, group, held))
+            _count(services, await _round(services, group, held))
         if not held.renew():
             return False  # another worker has the group, and says when it is due
         held.stop_renewing()
@@ -172,9 +172,8 @@ def end(services: Services, watched: WatchedChannel) -> None:
         services.cards.request(card_id)
 
 
-def _count(services: Services, group: str, result: Round) -> None:
-    """Count the looks of a round, store its end, and call the address of WATCH_PING_URL."""
+def _count(services: Services, result: Round) -> None:
+    """Count the looks of a round, and call the address of WATCH_PING_URL."""
     COUNTERS.add(LOOKS, by=result.looks)
-    rounds.beat(services.redis, group, result, now())
     if not result.left:
         rounds.ping(services.bot.watch_ping_url, services.redis)

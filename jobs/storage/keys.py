@@ -206,8 +206,6 @@ watch_mails_sent = _named("watch:mails-sent")
 """Channels by the time at which the watch last sent them a test mail."""
 watch_mails_arrived = _named("watch:mails-arrived")
 """Channels by the time at which a test mail was seen to arrive."""
-watch_beat = _named("watch:beat")
-"""Newest round of the watch: its beginning, its end and its result."""
 watch_pinged = _named("watch:pinged")
 """Mark that the monitoring service was told of a round a moment ago."""
 watch_gaps = _named("watch:gaps:{}")

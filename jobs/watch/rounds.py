@@ -36,7 +36,6 @@ class Round:
     """Result of a round; ``left`` due channels were not looked at, because its time was over."""
 
     looks: int = 0
-    calls: int = 0
     left: int = 0
     incidents: tuple[Incident, ...] = ()
 
@@ -64,7 +63,6 @@ async def run_round(  # noqa: PLR0913  what a round is made of
         async for watched, outcome in look(tuple(due)):
             incidents = watching.incidents.record(watched, outcome, clock(), fixed_by, held)
             result.looks += 1
-            result.calls += outcome.calls
             result.incidents += incidents
             for incident in incidents:
                 changed(incident)
@@ -162,24 +160,6 @@ LATE = timedelta(minutes=5)
 """Time for which a group may wait for a worker before the watch counts as late."""
 PING_S = 10.0
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Pulse:
-    group: str
-    at: datetime
-    looks: int
-    calls: int
-
-
-def beat(redis: Redis, group: str, result: Round, at: datetime) -> None:
-    pulse = Pulse(group, at, result.looks, result.calls)
-    redis.set(keys.watch_beat(), codec.dump(pulse))
-
-
-def newest_pulse(redis: Redis) -> Pulse | None:
-    raw: Any = redis.get(keys.watch_beat())
-    return codec.load(raw, Pulse) if raw is not None else None
 
 
 def lateness(watching: Watching, at: datetime) -> timedelta:

@@ -26,7 +26,7 @@ from jobs.watch.model import (
     read_span,
     written,
 )
-from jobs.watch.rounds import Pulse, Round, next_of, run_round
+from jobs.watch.rounds import Round, next_of, run_round
 from jobs.watch.store import IncidentStore, Watching, WatchStore
 
 BEGAN = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
@@ -213,14 +213,6 @@ def url(asked: Asked) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/ping"
         server.shutdown()
         thread.join()
-
-
-def test_the_newest_round_is_known(redis: Redis):
-    """The newest round of the watch is kept in Redis. Before the first round there is none."""
-    at = now()
-    assert rounds.newest_pulse(redis) is None
-    rounds.beat(redis, "t", Round(looks=3, calls=20), at)
-    assert rounds.newest_pulse(redis) == Pulse("t", at, 3, 20)
 
 
 def test_a_round_is_told_at_most_once_a_minute(redis: Redis, url: str, asked: Asked):

@@ -17,7 +17,6 @@ from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, GRAPH_APP_ROLES
 from jobs.model import Channel, Profile
 from jobs.runs.channel_index import ChannelIndex, Record
-from jobs.storage import codec
 from jobs.storage.vault import Authenticator
 from practice.actors import REQUESTER
 from practice.client import People
@@ -72,6 +71,5 @@ def _remember(
         )
     for box, ids in tenant["channels"].items():
         channel = Channel(box, CALLBACK, FORWARD, profile=Profile.LEAST, tenant_id=tenant["id"])
-        record = codec.dump(Record("SEEDED", now(), channel))
-        redis.set(f"channel:{box}", channels.protected(box, record))
+        channels.keep(Record("SEEDED", now(), channel))
         redis.sadd("secrets:handed-over", ids["key_id"])

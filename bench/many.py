@@ -36,7 +36,7 @@ from jobs.model import Channel, Person, Profile
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import RunStore
-from jobs.storage import codec, generation, keys
+from jobs.storage import generation, keys
 from jobs.storage.connection import embedded_port
 from practice.environment import ROOT, base, measured
 from practice.guard import Guard
@@ -193,9 +193,8 @@ def _connect(store: RunStore, number: int, tenant: int) -> None:
         Event(Kind.DETAILS, now(), by=person.email, channel=channel),
         Event(Kind.FINISHED, now()),
     )
-    record = codec.dump(Record(run.id, now(), channel))
     with store.redis.pipeline() as pipe:
-        pipe.set(keys.channel_record(box), store.channels.protected(box, record))
+        store.channels.keep(Record(run.id, now(), channel), pipe)
         pipe.sadd(keys.channels(), box)
         pipe.sadd(keys.space_channels(f"room-{tenant}"), box)
         pipe.zrem(keys.due(), f"run:{run.id}")

@@ -38,7 +38,7 @@ from jobs import clock, runtime
 from jobs.model import Channel, Person
 from jobs.runs.channel_index import Record
 from jobs.settings import Settings
-from jobs.storage import codec, due_queue, keys
+from jobs.storage import due_queue, keys
 from jobs.watch import rounds
 from jobs.watch.model import LookOutcome, WatchedChannel
 from jobs.watch.store import LEASE_S
@@ -293,9 +293,7 @@ def _watch(services: Services, tenant: str, mailbox: str, number: int) -> None:
     Half of a tenant's channels share a space.
     """
     channel = Channel(mailbox, tenant_id=tenant)
-    index = services.channels
-    record = codec.dump(Record("SEEDED", clock.now(), channel))
-    services.redis.set(keys.channel_record(mailbox), index.protected(mailbox, record))
+    services.channels.keep(Record("SEEDED", clock.now(), channel))
     seconds = OFTEN_S if number == 0 and tenant == "tenant-0" else INTERVAL_S
     room = f"room-{tenant}-{number % 2}"
     services.watching.channels.save(

@@ -33,8 +33,8 @@ from jobs.checks.discovering import open_questions
 from jobs.model import Finding, RunKind, State, Text, minute_of
 from jobs.runs.run import Kind, Run
 from jobs.storage import codec, keys
-from jobs.watch.facts import assessment, facts_since
 from jobs.watch.model import Incident, IncidentCard
+from jobs.watch.store import assessment, facts_since
 
 KEPT_S = 60 * 24 * 3600
 SPEAKS = frozenset({"verdict", "incident", LIVING})
@@ -172,15 +172,13 @@ def superseded_by(services: Services, speaker: Speaker) -> Fact | None:
     """Return the first fact after the card's own, which is recorded, or None."""
     if speaker.goes_on:
         return None
-    own, context = keys.cards(speaker.id), ("card", speaker.id, HISTORY)
-    raw = services.store.authenticator.verify(context, services.redis.hget(own, HISTORY))
-    if raw is not None and (known := codec.load(raw, Fact)).at > speaker.at:
+    own, seal = keys.cards(speaker.id), services.store.authenticator
+    known = seal.load(own, services.redis.hget(own, HISTORY), Fact, HISTORY)
+    if known is not None and known.at > speaker.at:
         return known
     first = min(_facts(services, speaker), key=lambda each: each.at, default=None)
     if first is not None:
-        body = services.store.authenticator.protect(
-            context, codec.dump(replace(first, finding=None))
-        )
+        body = seal.dump(own, replace(first, finding=None), HISTORY)
         services.redis.hset(own, HISTORY, body)
     return first
 

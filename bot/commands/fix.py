@@ -20,7 +20,7 @@ from jobs.clock import now
 from jobs.model import RunKind, Text
 from jobs.runs.run import Brief, FixBrief
 from jobs.runs.run_store import RunStore
-from jobs.watch.facts import assessment
+from jobs.watch.store import assessment
 
 RECENT = timedelta(days=1)
 """Maximum age of check results that a fix repeats.

@@ -85,7 +85,7 @@ def _due_groups(services: Services, busy: Collection[str]) -> list[str]:
 
 def _is_due(watching: Watching, group: str, at: datetime) -> bool:
     state = watching.incidents.state
-    return any(due_now(state(each.mailbox), each, at) for each in watching.channels.of_group(group))
+    return any(due_now(state(each.mailbox), each, at) for each in watching.channels.all(group))
 
 
 def _locked(services: Services, group: str) -> AbstractContextManager[RenewedLock | None]:
@@ -106,7 +106,7 @@ async def _whole_round(services: Services, group: str) -> bool:
         _refresh(services, group)
         rounds.note_gaps(services.watching, group, now())
         with suppress(AttemptOverError):
-            _count(services, group, await _round(services, group, held))
+            _count(services, await _round(services, group, held))
         if not held.renew():
             return False  # another worker has the group, and says when it is due
         held.stop_renewing()
@@ -156,7 +156,7 @@ def _refresh(services: Services, group: str) -> None:
 
     The watch of a channel that is no longer connected ends.
     """
-    for watched in services.watching.channels.of_group(group):
+    for watched in services.watching.channels.all(group):
         record = services.channels.record(watched.mailbox)
         if record is None:
             end(services, watched)
@@ -172,9 +172,8 @@ def end(services: Services, watched: WatchedChannel) -> None:
         services.cards.request(card_id)
 
 
-def _count(services: Services, group: str, result: Round) -> None:
-    """Count the looks of a round, store its end, and call the address of WATCH_PING_URL."""
+def _count(services: Services, result: Round) -> None:
+    """Count the looks of a round, and call the address of WATCH_PING_URL."""
     COUNTERS.add(LOOKS, by=result.looks)
-    rounds.beat(services.redis, group, result, now())
     if not result.left:
         rounds.ping(services.bot.watch_ping_url, services.redis)

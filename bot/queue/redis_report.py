@@ -236,8 +236,8 @@ def _on_watch(watching: Watching, at: datetime) -> Report:
             wrong=f"a group of channels has waited for {_minutes(late)} for its round: start"
             f" `{program()} worker`, or look at why the workers do not come to it"
         )
-    state = watching.incidents.state
-    found = (rounds.gap_of(each, state(each.mailbox), at) for each in channels)
+    states = {each: watching.incidents.state(each.mailbox) for each in channels}
+    found = (rounds.gap_of(each, state, at) for each, state in states.items())
     if unseen := sorted(filter(None, found), key=lambda gap: gap.since):
         since = unseen[0].since
         return Report(
@@ -245,10 +245,8 @@ def _on_watch(watching: Watching, at: datetime) -> Report:
             f" {rounds.INTERVALS} intervals, {unseen[0].mailbox} since {since:%d %b %H:%MZ}: look at"
             " the workers' logs"
         )
-    beat = rounds.newest_pulse(watching.channels.redis)
-    ended = "the first round has not ended yet"
-    if beat is not None:
-        ended = f"the last round ended {_minutes(at - beat.at)} ago"
+    looked = max((each.looked for each in states.values() if each.looked), default=None)
+    ended = f"the last look was {_minutes(at - looked)} ago" if looked else "no look has ended yet"
     open_ones = len(watching.incidents.open_incidents())
     parts = [f"channels that are watched: {len(channels)}", ended, f"incidents: {open_ones}"]
     if paused := sum(each.is_paused(at) for each in channels):

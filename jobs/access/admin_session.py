@@ -32,11 +32,7 @@ SESSION_S = 26 * 3600
 
 
 def save(runtime: Runtime, run: Run, cache: str) -> None:
-    """Encrypt and store the token cache of the run's sign-in for the rest of its lifetime.
-
-    Raises:
-        SignInNeeded: when the lifetime of the sign-in (``SESSION_S``) is over.
-    """
+    """Store the sign-in's tokens for the rest of ``SESSION_S``; SignInNeeded if that is over."""
     age = now() - run.signed_in if run.signed_in else timedelta(0)
     left = SESSION_S - int(age.total_seconds())
     if left <= 0:
@@ -45,23 +41,17 @@ def save(runtime: Runtime, run: Run, cache: str) -> None:
 
 
 def _keep(runtime: Runtime, run: Run, renewed: str) -> None:
-    """Save renewed tokens, unless the run has ended or another worker has it."""
     calls.check_guard()
     save(runtime, run, renewed)
 
 
 def drop(runtime: Runtime, run_id: str) -> None:
-    """Delete the sign-in of a run that has ended, or a sign-in that no longer works."""
     runtime.vault.drop(Sealed.ADMIN_SESSION.of(run_id))
 
 
 @asynccontextmanager
 async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIterator[StepContext]:
-    """Open the Microsoft clients that act with the signed-in administrator's tokens.
-
-    Raises:
-        SignInNeeded: when no sign-in is stored for the run.
-    """
+    """Open clients with the administrator's tokens; SignInNeeded if none are stored."""
     cache = runtime.vault.get(Sealed.ADMIN_SESSION.of(run.id))
     if cache is None:
         raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
@@ -90,8 +80,8 @@ LOOK_S = 8.0
 def require_own_tenant(settings: Settings, channel: Channel, account: Account, token: str) -> None:
     """Check that the mailbox's domain is verified in the account's tenant.
 
-    The step ``tenant`` checks it in the worker, too; here the person in the browser sees the
-    result. ``token`` is the account's for Graph. If the domains cannot be read, nothing is decided.
+    The step ``tenant`` checks it, too; here the person in the browser sees the result. If the
+    domains cannot be read, nothing is decided.
 
     Raises:
         Rejected: ``wrong_tenant``, with the account's name as its code.
@@ -102,8 +92,6 @@ def require_own_tenant(settings: Settings, channel: Channel, account: Account, t
 
 
 async def _read_domains(settings: Settings, token: str) -> set[str]:
-    """Return the tenant's verified domains in lower case, or none if they could not be read."""
-
     async def source() -> str:
         return token
 

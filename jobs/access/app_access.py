@@ -1,9 +1,8 @@
 """Read access that a tenant's administrator has granted to the bot's own app.
 
-A grant is stored for each tenant, verified at every use, and deleted when it ends. The stored
-record holds no secret: only when it was granted, through whose card, and which roles the token
-carried (platforms/microsoft.md 6.2). The clients only read, and keep within Microsoft's limits for
-the tenant. The app's credential ends some day, which the doctor tells.
+The stored record holds no secret: only when it was granted, through whose card, and which roles the
+token carried (platforms/microsoft.md 6.2). The clients keep within Microsoft's limits for the
+tenant. The app's credential ends some day, which the doctor tells.
 """
 
 from __future__ import annotations
@@ -57,10 +56,7 @@ from jobs.storage.keys import Key
 
 @dataclass(frozen=True, slots=True)
 class AppAccess:
-    """Grant with which one tenant lets the bot's own app read.
-
-    ``by`` is the address of the person whose card led to the grant.
-    """
+    """Grant of one tenant; ``by`` is the person whose card led to it."""
 
     tenant: str
     at: datetime
@@ -100,7 +96,6 @@ def drop(redis: Redis, access: AppAccess) -> None:
 
 
 def needed(settings: Settings) -> Mapping[str, tuple[str, ...]]:
-    """Return the roles that a token must carry, for each resource's scope."""
     graph = names_in(settings.graph_url, GRAPH_APP_ROLES)
     return {
         graph_default(settings.graph_url): graph,
@@ -109,8 +104,6 @@ def needed(settings: Settings) -> Mapping[str, tuple[str, ...]]:
 
 
 def asker(settings: Settings, tenant: str, documents: DiscoveryCache | None = None) -> Ask:
-    """Return a function that requests a token of the bot's own app in the given tenant."""
-
     def ask(scope: str) -> str:
         with sync_client(settings) as http:
             return Identity.of_bot(settings, http, tenant, documents).app_token(scope)
@@ -121,10 +114,7 @@ def asker(settings: Settings, tenant: str, documents: DiscoveryCache | None = No
 def prove(
     settings: Settings, tenant: str, by: str, documents: DiscoveryCache | None = None
 ) -> AppAccess:
-    """Return the grant as the tenant's tokens show it.
-
-    The parameters that the browser brings back from the consent page prove nothing, so they are not
-    used.
+    """Return the grant as the tenant's tokens show it; the browser's parameters prove nothing.
 
     Raises:
         Forbidden: ``app_roles_missing``, with the names of the required roles that no token
@@ -152,11 +142,7 @@ def tokens_of(
 
 @dataclass(frozen=True, slots=True)
 class TenantCallHistory:
-    """Times of a tenant's calls under one limit, shared by all workers.
-
-    Microsoft limits them per tenant: a second look must not begin as if nobody had asked a moment
-    ago. Implements :class:`jobs.clouds.rate_limit.CallHistory`.
-    """
+    """Times of a tenant's calls under one limit, which all workers share."""
 
     redis: Redis
     tenant: str
@@ -231,8 +217,8 @@ async def open_reader(
 ) -> AsyncIterator[TenantReader]:
     """Open the read-only clients of a tenant; ``tenant`` is empty if it is not known.
 
-    ``reads`` are the caches for answers of Graph, of Exchange and of other services, shared by many
-    channels. Without them only reads that are made at the same time are shared.
+    ``reads`` are the caches for answers of Graph, of Exchange and of other services. Without them
+    only reads at the same time are shared.
     """
     settings = runtime.settings
     granted = grant_for(runtime.store.redis, tenant)
@@ -262,9 +248,7 @@ def _source(tokens: AppTokens | None, scope: str) -> TokenSource:
 
 
 SOON = timedelta(days=30)
-"""Time before a credential's end from which the doctor warns about that end."""
 LOOK_S = 20.0
-"""Longest time to wait for the answer of one tenant, in seconds."""
 HINT = 3
 """Number of a secret's first characters that Graph shows (passwordCredential, ``hint``)."""
 
@@ -273,9 +257,7 @@ HINT = 3
 class OwnCredential:
     """Known facts about the credential of the bot's own Entra app.
 
-    ``words`` describe the credential. ``ends`` is None if its end is not known. ``problem`` says
-    why the credential cannot be used, and ``doubt`` why it may stop working; both are empty if
-    there is nothing to do.
+    ``problem`` says why it cannot be used, and ``doubt`` why it may stop working, or ''.
     """
 
     words: str
@@ -289,9 +271,8 @@ def own_credential(
 ) -> OwnCredential:
     """Return the known facts about the bot's credential, at the moment ``at`` or now.
 
-    The end of a client secret is the setting MICROSOFT_CLIENT_SECRET_EXPIRES. Without it, Graph is
-    asked in each tenant that lets the bot read by itself (``granted``), because the bot's app may
-    be registered in one of them.
+    Without MICROSOFT_CLIENT_SECRET_EXPIRES, Graph is asked in each tenant that has granted read
+    access, because the bot's app may be registered in one of them.
     """
     kind = "a certificate" if settings.microsoft_client_certificate else "a client secret"
     if settings.microsoft_federated_token_file:
@@ -326,7 +307,6 @@ async def _end_at_graph(settings: Settings, granted: Iterable[AppAccess]) -> dat
 
 
 async def _own_app(settings: Settings, tenant: str) -> Mapping[str, Any]:
-    """Return the bot's app registration in this tenant, or an empty object if it cannot be read."""
     scope = graph_default(settings.graph_url)
     source = tokens_of(settings, tenant).source(scope)
     try:
@@ -341,10 +321,7 @@ async def _own_app(settings: Settings, tenant: str) -> Mapping[str, Any]:
 
 
 def end_of_secret(app: Mapping[str, Any], secret: str) -> datetime | None:
-    """Return when the secret ends, or None if the app's registration does not make that clear.
-
-    Graph shows the first three characters of each secret. An app's only secret needs no comparison.
-    """
+    """Return when the secret ends, or None. Graph shows three characters of each secret."""
     listed = [each for each in app.get("passwordCredentials") or () if isinstance(each, dict)]
     mine = [each for each in listed if text_of(each, "hint") == secret[:HINT]] or listed
     return parse(mine[0].get("endDateTime")) if len(mine) == 1 else None

@@ -45,7 +45,7 @@ BEGUN, GOOD, REFUSED = "begun", "good", "refused"
 
 @dataclass(frozen=True, slots=True)
 class OwnSignIn:
-    """Sign-in of the bot: its time, its requests' IDs in lower case, and whether it succeeded.
+    """Sign-in of the bot: its requests' IDs in lower case, and whether it succeeded.
 
     ``good`` is None for the beginning of a person's sign-in, whose result is a request of its own.
     """
@@ -82,10 +82,9 @@ class OwnSignIns:
         return [row for row in every if not is_own(row)]
 
     def are_recognized(self, rows: Iterable[SignInRow], since: datetime) -> bool:
-        """Return whether the log shows by ID which person's sign-ins are the bot's own.
+        """Return whether the log has the ID with which a person's sign-in began, or none has begun.
 
-        That is so if the log has the ID with which one of them began, or if none has begun. An ID
-        is the client's word, which the log need not keep.
+        An ID is the client's word, which the log need not keep.
         """
         begun = [each.ids for each in self.made if each.good is None and each.at >= since]
         shown = (_ids(row) for row in rows if row.interactive and row.good)
@@ -97,7 +96,6 @@ def _ids(row: SignInRow) -> frozenset[str]:
 
 
 def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
-    """Store the request IDs of the calls to Entra that ``call_log`` has collected."""
     calls = [line for line in made if line.startswith("entra ")]
     results = ((line, REFUSED if _STATUS.search(line) else GOOD) for line in calls)
     _record(
@@ -106,7 +104,6 @@ def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
 
 
 def record_beginning(redis: Redis, mailbox: str, request_id: str) -> None:
-    """Store the ID with which a person is sent to Microsoft to sign in for the bot."""
     _record(redis, mailbox, {(request_id, BEGUN)})
 
 
@@ -123,7 +120,6 @@ def _record(redis: Redis, mailbox: str, results: Iterable[tuple[str, str]]) -> N
 
 
 def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:
-    """Return the stored sign-ins of the mailbox's checks."""
     rows: Any = redis.zrange(keys.own_sign_ins(mailbox), 0, -1, withscores=True)
     ids: defaultdict[tuple[float, str], set[str]] = defaultdict(set)
     for number, score in rows:
@@ -143,11 +139,7 @@ SIGN_IN_S = 90 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """User that logs in, the app used, and the tenant.
-
-    ``others`` are the user names to try after a bare refusal
-    (:func:`jobs.mail.smtp_login.login_with`).
-    """
+    """User that logs in; ``others`` are the names to try after a bare refusal."""
 
     tenant: str
     client_id: str
@@ -163,22 +155,19 @@ def save(vault: Vault, run: Run) -> None:
 
 
 def close(vault: Vault, run_id: str) -> None:
-    """Delete the rehearsal data of a run that has ended, or that does not use the rehearsal."""
     for sealed in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION, Sealed.REHEARSAL_SECRET):
         vault.drop(sealed.of(run_id))
 
 
 def drop(vault: Vault, mailbox: str) -> None:
-    """Delete the secret and sign-in of a mailbox that nobody wants any longer."""
     for sealed in (Sealed.CHECK_SESSION, Sealed.CHECK_SECRET):
         vault.drop(sealed.of(mailbox))
 
 
 async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
-    """Log in to SMTP as the user who rehearsed, and disconnect without sending anything.
+    """Log in to SMTP as the user who rehearsed, and send nothing; None without a rehearsal.
 
-    Returns None if no rehearsal was made, because then no secret or sign-in is stored. The renewed
-    refresh token replaces the old one, which would expire after 90 days.
+    The renewed refresh token replaces the old one, which would expire after 90 days.
     """
     secret, cache = (
         ctx.vault.get(sealed.of(ctx.channel.mailbox))

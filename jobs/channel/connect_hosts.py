@@ -1,8 +1,7 @@
 """Addresses of Webex Connect, recognized by their host (platforms/connect.md 1.3 and 1.4).
 
-The list holds the domains that Cisco's pages name. The setting CONNECT_HOSTS adds to it, because
-the domains of some regions are not documented. A host under any other domain is not Webex
-Connect's, however much its name looks like it.
+The setting CONNECT_HOSTS adds to the domains that Cisco's pages name, because those of some regions
+are not documented. No other host counts, however much its name looks like it.
 """
 
 from __future__ import annotations
@@ -74,10 +73,7 @@ def _fits(host: str, pattern: str) -> bool:
 
 
 def foreign_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
-    """Return the plan's hosts outside CONNECT_HOSTS, which an approver confirms by name.
-
-    An undo has none, because it takes the addresses away.
-    """
+    """Return the plan's hosts outside CONNECT_HOSTS, which an approver confirms by name."""
     if run.kind is RunKind.UNDO:
         return ()
     return ConnectHosts(tuple(connect_hosts)).foreign(run.channel)

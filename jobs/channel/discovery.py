@@ -1,13 +1,11 @@
 """Discovery of a channel that nobody set up here, from the facts that Microsoft shows.
 
-The forwarding address is the mailbox's own, or that of an earlier copy in the message trace. The
-app is found by the grants of SMTP.Send, by the sign-in log of the mailbox user, and by redirect
-URIs on a Webex Connect host. A grant or a sign-in of the mailbox user is stronger evidence than a
-grant for all users, and that is stronger than a redirect URI alone.
+A grant or a sign-in of the mailbox user is stronger evidence than a grant for all users, and that
+is stronger than a redirect URI alone.
 
-The discovery takes few reads and writes nothing. A directory may have thousands of apps, so none of
-the requests lists it. ``startsWith`` on redirect URIs is an advanced query, which needs the header
-ConsistencyLevel and ``$count``. ``endsWith`` is not supported there.
+The discovery writes nothing. A directory may have thousands of apps, so none of the requests lists
+it. ``startsWith`` on redirect URIs is an advanced query, which needs the header ConsistencyLevel
+and ``$count``. ``endsWith`` is not supported there.
 """
 
 from __future__ import annotations
@@ -39,51 +37,28 @@ _PRINCIPAL_FIELDS = "id,appId,displayName,appOwnerOrganizationId,replyUrls"
 _MOST = "50"
 
 
-async def grants_of_user(graph: Graph, user_id: str) -> list[Json]:
-    return await graph.collection(
-        "/oauth2PermissionGrants", {"$filter": f"principalId eq {text(user_id)}"}, pages=3
-    )
+async def _grants(graph: Graph, wanted: str) -> list[Json]:
+    return await graph.collection("/oauth2PermissionGrants", {"$filter": wanted}, pages=3)
 
 
 async def grants_for_all(graph: Graph, resource_sp_id: str) -> list[Json]:
     """Return the delegated permissions of a resource that apps have for every user."""
-    path, resource = "/oauth2PermissionGrants", f"resourceId eq {text(resource_sp_id)}"
-    both = f"{resource} and consentType eq 'AllPrincipals'"
+    resource = f"resourceId eq {text(resource_sp_id)}"
     try:
-        found = await graph.collection(path, {"$filter": both}, pages=3)
+        found = await _grants(graph, f"{resource} and consentType eq 'AllPrincipals'")
     except Rejected:  # a directory that does not combine the two
-        found = await graph.collection(path, {"$filter": resource}, pages=3)
+        found = await _grants(graph, resource)
     return [grant for grant in found if lower_of(grant, "consentType") == "allprincipals"]
 
 
-async def principal_by_id(graph: Graph, sp_id: str) -> Json | None:
-    return await graph.find(f"/servicePrincipals/{segment(sp_id)}", {"$select": _PRINCIPAL_FIELDS})
-
-
 async def signed_in_apps(graph: Graph, user_id: str, since: datetime) -> list[Json]:
-    """Return a user's newest sign-ins; only beta lists non-interactive ones (microsoft.md 5).
-
-    If beta does not answer, only the interactive ones are returned.
-    """
+    """Return a user's newest sign-ins; only beta lists non-interactive ones (microsoft.md 5)."""
     wanted = f"userId eq {text(user_id)} and createdDateTime ge {instant(since)}"
     renewed = f"{wanted} and signInEventTypes/any(t:t eq 'nonInteractiveUser')"
-    rows = await graph.collection("/auditLogs/signIns", {"$filter": wanted, "$top": "100"}, pages=1)
-    try:
-        return rows + await graph.collection(
-            "/auditLogs/signIns", {"$filter": renewed, "$top": "100"}, pages=1, version="beta"
-        )
-    except CloudError:
-        return rows
-
-
-async def apps_that_redirect_to(graph: Graph, beginning: str) -> list[Json]:
-    """Return the apps with a redirect URI under Web that begins with this text."""
-    wanted = f"web/redirectUris/any(p:startswith(p,{text(beginning)}))"
-    return await _advanced(graph, {"$filter": wanted})
-
-
-async def apps_named(graph: Graph, word: str) -> list[Json]:
-    return await _advanced(graph, {"$search": f'"displayName:{word}"'})
+    path, first = "/auditLogs/signIns", {"$top": "100"}
+    rows = await graph.collection(path, {"$filter": wanted, **first}, pages=1)
+    beta = graph.collection(path, {"$filter": renewed, **first}, pages=1, version="beta")
+    return rows + (await if_readable(beta) or [])
 
 
 async def _advanced(graph: Graph, wanted: dict[str, str]) -> list[Json]:
@@ -96,20 +71,14 @@ async def _advanced(graph: Graph, wanted: dict[str, str]) -> list[Json]:
 
 
 LOGGED = timedelta(days=7)
-"""Age up to which entries of the sign-in log are read."""
 PRINCIPALS, LOGGED_APPS, LABELS = 20, 10, 5
-"""Maximum numbers of apps with a grant, and of apps in the sign-in log, that are read.
-
-``LABELS`` is the number of beginnings of a redirect URI that are looked for.
-"""
+"""Most apps with a grant, apps in the sign-in log, and beginnings of a redirect URI."""
 SMTP = "smtp.send"
 NAMED = "webex"
 """Word by which an app made for Webex Connect is found."""
 
 
 class Evidence(IntEnum):
-    """Strength of the evidence that an app belongs to the channel."""
-
     REDIRECT = 1
     ALL_USERS = 2
     THE_USER = 3
@@ -117,18 +86,13 @@ class Evidence(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class FoundApp:
-    """App that may belong to the channel, with the strongest evidence for that."""
-
     app: AppCandidate
     evidence: Evidence
 
 
 @dataclass(slots=True)
 class Apps:
-    """Search for the channel's app, which starts with the users who may sign in.
-
-    ``delegate`` is the UPN of the user who has granted SMTP.Send, if exactly one user has.
-    """
+    """Search for the channel's app; ``delegate`` is the only user who has granted SMTP.Send."""
 
     ctx: StepContext
     users: Sequence[str]
@@ -148,8 +112,8 @@ class Apps:
     def found(self) -> list[FoundApp]:
         """Return the apps that may be the channel's, the strongest evidence first.
 
-        Apps without a Call Back URL count only if there are no others. An app that the mailbox user
-        does not use, and that has no Call Back URL, never counts.
+        Apps without a Call Back URL count only if the mailbox user uses them and there are no
+        others.
         """
         every = sorted(self._known.values(), key=lambda each: -each.evidence)
         redirecting = [each for each in every if each.app.callback_url]
@@ -159,7 +123,7 @@ class Apps:
     async def _granted_by_user(self, _exchange: Json | None) -> None:
         holders = []
         for user in self.users:
-            grants = await grants_of_user(self.ctx.graph, user)
+            grants = await _grants(self.ctx.graph, f"principalId eq {text(user)}")
             clients = _clients(grants)
             holders += [user] if clients else []
             await self._add_clients(clients, Evidence.THE_USER)
@@ -186,29 +150,25 @@ class Apps:
     async def _named(self, _exchange: Json | None) -> None:
         """Find apps by the beginning of their redirect URI, and by the word Webex in their name."""
         graph = self.ctx.graph
-        rows = await apps_named(graph, NAMED)
+        rows = await _advanced(graph, {"$search": f'"displayName:{NAMED}"'})
         for beginning in self._beginnings():
-            rows += await apps_that_redirect_to(graph, beginning)
+            wanted = f"web/redirectUris/any(p:startswith(p,{text(beginning)}))"
+            rows += await _advanced(graph, {"$filter": wanted})
         for app in rows:
             self._add(app, Evidence.REDIRECT)
 
     def _beginnings(self) -> list[str]:
-        """Return at most ``LABELS`` beginnings: the organization's and known Call Back URLs'.
-
-        The first label of a host is the tenant's name at Webex Connect (platforms/connect.md 1.4).
-        """
+        """Return the beginnings of own and known Call Back URLs (platforms/connect.md 1.4)."""
         known = (record.channel.callback_url for record in self.ctx.channels.connected())
         hosts = [f"https://{urlsplit(url).netloc}/" for url in known if url]
         own = f"https://{self.ctx.channel.domain.partition('.')[0]}"
         return list(dict.fromkeys([own, *hosts]))[:LABELS]
 
     async def _add_clients(self, clients: Iterable[str], evidence: Evidence) -> None:
-        """Add the apps of these service principals, if they are registered in this tenant.
-
-        An app that the user does not use must show a Call Back URL, or no URL at all.
-        """
+        """Add these apps; one that the user does not use must show a Call Back URL or none."""
         for client in list(clients)[:PRINCIPALS]:
-            found = await principal_by_id(self.ctx.graph, client)
+            path = f"/servicePrincipals/{segment(client)}"
+            found = await self.ctx.graph.find(path, {"$select": _PRINCIPAL_FIELDS})
             urls = lower_set((found or {}).get("replyUrls"))
             may_redirect = not urls or any(map(_hosts(self.ctx).is_callback, urls))
             client_id = text_of(found, "appId")
@@ -216,7 +176,6 @@ class Apps:
                 self._add(await self.ctx.graph.application_by_app_id(client_id), evidence)
 
     def _add(self, app: Json | None, evidence: Evidence) -> None:
-        """Add an app, or replace its evidence if the new evidence is stronger."""
         client_id = lower_of(app, "appId")
         if app is None or not client_id:
             return
@@ -226,10 +185,10 @@ class Apps:
 
 
 def certain_of(found: Sequence[FoundApp]) -> AppCandidate | None:
-    """Return the channel's app if it is certain which app that is, or None.
+    """Return the channel's app if only one has the strongest evidence, or None.
 
-    An app is certain if no other one has the strongest evidence. Without a Call Back URL, the app's
-    name must also say that it is made for Webex, because the user may use another app to send mail.
+    Without a Call Back URL, its name must also say that it is made for Webex, because the user may
+    use another app to send mail.
     """
     strongest = [each.app for each in found if each.evidence == found[0].evidence]
     if len(strongest) != 1:
@@ -251,7 +210,6 @@ def candidate(ctx: StepContext, app: Json, mail_send: str) -> AppCandidate:
 
 
 def _clients(grants: Iterable[Json]) -> list[str]:
-    """Return the service principals that have SMTP.Send, each once."""
     sending = (grant for grant in grants if SMTP in lower_of(grant, "scope").split())
     return list(dict.fromkeys(text_of(grant, "clientId") for grant in sending))
 
@@ -262,15 +220,12 @@ def _hosts(ctx: StepContext) -> ConnectHosts:
 
 T = TypeVar("T")
 WINDOWS = (timedelta(0), timedelta(days=1), timedelta(days=5), timedelta(days=10, minutes=-1))
-"""Pairs of neighboring ages between which the message trace is read, newest first.
+"""Pairs of neighboring ages between which the trace, 10 days long (microsoft.md 2.5), is read.
 
-The message trace goes back 10 days (microsoft.md 2.5). If copies stopped hours or days ago, the
-mail of an earlier window still has one.
+If copies stopped hours or days ago, the mail of an earlier window still has one.
 """
 FEW = 3
-"""Number of messages in each window of the trace whose copies are looked for."""
 DELEGATES = 3
-"""Number of a shared mailbox's delegates whose grants are read."""
 
 
 @dataclass(slots=True)
@@ -282,7 +237,6 @@ class Discovery:
     users: list[str] = field(default_factory=list)
 
     async def search(self) -> Search:
-        """Return the channel's app, addresses and users, as far as they were found."""
         mailbox, user = await asyncio.gather(
             self._or_none(mailbox_row(self.ctx)),
             self._or_none(self.ctx.graph.user(self.ctx.channel.mailbox)),
@@ -308,7 +262,6 @@ class Discovery:
         )
 
     async def _delegates(self) -> list[str]:
-        """Return the ids of the first ``DELEGATES`` users who may send as the mailbox."""
         wanted = {"Identity": self.ctx.channel.mailbox}
         rows = await if_readable(self.ctx.exchange.run("Get-RecipientPermission", wanted)) or []
         names = [text_of(row, "Trustee") for row in rows]
@@ -317,7 +270,6 @@ class Discovery:
         return [text_of(user, "id") for user in found if user]
 
     async def _forwarding(self, mailbox: ExchangeRow | None) -> str:
-        """Return the channel's forwarding address, or an empty string if nothing shows it."""
         if mailbox is None:
             return ""
         named = text_of(mailbox, "ForwardingSmtpAddress").lower().removeprefix("smtp:")
@@ -332,7 +284,6 @@ class Discovery:
         )
 
     async def _copied(self) -> str:
-        """Return the Webex Connect address that recently got a copy, or an empty string."""
         at, hosts = now() + timedelta(seconds=1), ConnectHosts(self.ctx.settings.connect_hosts)
         for youngest, oldest in pairwise(WINDOWS):
             since = at - oldest
@@ -347,10 +298,7 @@ class Discovery:
     async def _traced(
         self, since: datetime, until: datetime, wanted: Mapping[str, object]
     ) -> list[ExchangeRow]:
-        """Return the rows of the message trace, newest first.
-
-        Get-MessageTraceV2 needs no service principal in the tenant, which only a setup makes.
-        """
+        """Return rows of Get-MessageTraceV2, which needs no service principal in the tenant."""
         times = {"StartDate": instant(since), "EndDate": instant(until)}
         return await self.ctx.exchange.run("Get-MessageTraceV2", {**wanted, **times})
 
@@ -358,22 +306,18 @@ class Discovery:
         """Return the answer, or None for an object that does not exist or was not readable."""
         try:
             return await asked
-        except NotFound:
-            return None
         except SignInNeeded:
             raise
-        except CloudError:
-            self.unread = True
+        except CloudError as error:
+            self.unread = self.unread or not isinstance(error, NotFound)
             return None
 
 
 async def search(ctx: StepContext) -> Search:
-    """Return all that Microsoft shows of the channel of the run's mailbox."""
     return await Discovery(ctx).search()
 
 
 async def if_readable(asked: Awaitable[T]) -> T | None:
-    """Return the answer, or None if the cloud refuses it, because there are other sources."""
     try:
         return await asked
     except SignInNeeded:

@@ -1,8 +1,4 @@
-"""Lookup, creation and update of the email app, which is the mailbox's app registration.
-
-The app is found by its ``uniqueName``, by the object ID that a run recorded, or among all apps of
-the tenant.
-"""
+"""Lookup, creation and update of the email app, which is the mailbox's app registration."""
 
 from __future__ import annotations
 
@@ -53,10 +49,8 @@ Json = dict[str, Any]
 async def find_app(ctx: StepContext) -> Json | None:
     """Return the mailbox's app, or None.
 
-    An app that this run created may have the fallback name. A manually created app has no unique
-    name until it is adopted. If the directory does not know the app by name, the client ID of an
-    earlier run finds it (:func:`jobs.checks.check.brief_for`). The app of a channel that was made
-    by hand is known by its client ID alone.
+    An app that this run created may have the fallback name. A manually created one, or one that the
+    directory does not know by name, is found by its client ID.
     """
     app = None
     if not ctx.by_hand:
@@ -69,15 +63,13 @@ async def find_app(ctx: StepContext) -> Json | None:
 
 
 def known_ids(ctx: StepContext) -> tuple[str, ...]:
-    """Return the known client IDs: of an adopted app, and of the app from an earlier run."""
     return tuple(filter(None, (ctx.run.answer(ADOPT), ctx.run.brief.client_id)))
 
 
 async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
     """Return the client ID given to Webex Connect if its app was replaced, else ''.
 
-    A setup gives out the client ID of the app it finds, so only a check and a fix ask. Together
-    with a new secret Webex Connect gets the new client ID.
+    Only a check and a fix ask. With a new secret Webex Connect gets the new client ID.
     """
     given = ctx.run.brief.client_id
     current = app is None or given.lower() in {"", lower_of(app, "appId")}
@@ -87,11 +79,7 @@ async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
 
 
 async def present_app(ctx: StepContext) -> Json:
-    """Return the mailbox's app, which must exist.
-
-    Raises:
-        NotFound: when it does not exist, or this replica of the directory does not know it yet.
-    """
+    """Return the mailbox's app; NotFound if this replica of the directory does not know it yet."""
     return (await find_app(ctx) if known_ids(ctx) else None) or await ctx.graph.application(
         app_key(ctx)
     )
@@ -110,10 +98,7 @@ def fallback_app(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
 
 
 def manually_created(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
-    """Return the only app made in the portal for this Call Back URL (platforms/microsoft.md 1.1).
-
-    It has no ``uniqueName``, which the bot sets.
-    """
+    """Return the only app made in the portal for this Call Back URL (microsoft.md 1.1)."""
     unnamed = (app for app in apps if not app.get("uniqueName"))
     found = [app for app in unnamed if ctx.channel.callback_url in redirect_uris(app)]
     return found[0] if len(found) == 1 else None
@@ -131,8 +116,7 @@ def fallback_name(ctx: StepContext) -> str:
 def wanted_uris(ctx: StepContext) -> tuple[str, ...]:
     """Return the redirect URIs that the app needs: Webex Connect's and the bot's own.
 
-    A setup needs its own for its consent button and the rehearsal. A fix of a channel that was made
-    by hand needs it only if it asks for consent.
+    Only a consent button and the rehearsal need the bot's own.
     """
     fix = ctx.run.brief.fix
     own = not ctx.by_hand or (fix is not None and fix.consent_missing)
@@ -140,7 +124,7 @@ def wanted_uris(ctx: StepContext) -> tuple[str, ...]:
 
 
 def smtp_send_permission(ctx: StepContext) -> tuple[str, str]:
-    """Return ``SMTP.Send`` as (resource, id): Exchange's own, or else Graph's.
+    """Return ``SMTP.Send`` as (resource, id).
 
     An ID that does not belong to the resource breaks every consent (AADSTS65006).
     """
@@ -150,11 +134,7 @@ def smtp_send_permission(ctx: StepContext) -> tuple[str, str]:
 
 
 async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str], ...]:
-    """Return the app's permissions for Exchange or Graph that the tenant does not know.
-
-    Each is a pair (resource, id). The service principals are read only for permissions that are not
-    the bot's own.
-    """
+    """Return the app's permissions (resource, id) that Exchange or Graph does not know."""
     named = {resource for resource, _ in _foreign_permissions(ctx, app)}
     principals: dict[str, Json] = {}
     for resource in sorted(named & {EXCHANGE_APP_ID, GRAPH_APP_ID}):
@@ -164,7 +144,6 @@ async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str]
 
 
 def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, str]]:
-    """Return the permissions that the app declares besides the bot's, as (resource, id)."""
     ours = {
         ctx.fact(name).lower() for name in ("exchange_smtp_send", "graph_smtp_send", "mail_send")
     }
@@ -176,9 +155,9 @@ def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, 
 
 
 def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
-    """Return a description of content that others added to an app created by the bot.
+    """Return what others added to an app created by the bot, or an empty string.
 
-    ``uris`` are the redirect URIs that the bot set. The result is empty if no such content exists.
+    ``uris`` are the redirect URIs that the bot set.
     """
     unnamed = {
         "key:seen.app_permission": _foreign_permissions(ctx, app),
@@ -213,7 +192,6 @@ OURS = "AzureADMyOrg"
 
 
 TAKEN_S = (0.0, 1, 2, 4)
-"""Seconds between lookups of an app that was created at the same moment and has the name."""
 
 
 async def create(ctx: StepContext) -> None:
@@ -227,8 +205,7 @@ async def create(ctx: StepContext) -> None:
 async def _taken(ctx: StepContext) -> None:
     """Handle a ``uniqueName`` that is taken although no app had it a moment ago.
 
-    If the other app becomes visible, it is updated. Otherwise a deleted app holds the name, and the
-    fallback name is used (microsoft.md 1.1).
+    If no other app becomes visible, a deleted app holds the name (microsoft.md 1.1).
     """
     for pause in TAKEN_S:
         await asyncio.sleep(paced(pause))
@@ -241,10 +218,8 @@ async def _taken(ctx: StepContext) -> None:
 async def update(ctx: StepContext, app: Json) -> None:
     """Update the app by its object ID, which cannot create a second app.
 
-    The app's present content is kept, except for permissions that this tenant does not know. A
-    manually created app gets the unique name by which every later run finds it. If Entra refuses
-    that name or does not store it, the app is still found by its client ID
-    (:func:`jobs.channel.email_app.known_ids`).
+    A manually created app gets the unique name by which every later run finds it. If Entra does not
+    store that name, the app is still found by its client ID (:func:`known_ids`).
     """
     object_id, body = promised(app, "id"), _body(ctx, app, await unexposed(ctx, app))
     if app.get("appId") in known_ids(ctx) and not app.get("uniqueName"):
@@ -291,9 +266,8 @@ async def grants_of_app(ctx: StepContext) -> list[Json]:
 async def role_assignments(ctx: StepContext) -> list[Json]:
     """Return the application permissions of the app.
 
-    When many channels are checked, the permissions come with the service principal, which is read
-    anyway. Graph leaves some out if there are too many, and then they are read in a separate
-    request.
+    When many channels are checked, they come with the service principal. Graph leaves some out if
+    there are too many, and then they are read in a separate request.
     """
     if ctx.many:
         principal = await ctx.graph.service_principal(ctx.fact("client_id"), with_roles=True)

@@ -1,11 +1,8 @@
 """Strict reading of the channel values that a person types.
 
-A value is either valid, or it is reported with an error text that has the reason and the value that
-was probably meant.
-
-Characters that look like others and labels that mix scripts are refused by the rules of UTS 39
-(Unicode Security Mechanisms). Python knows no character's script, so it is taken from the first
-word of the character's name, which is the script's for every letter that a host's name may have.
+Characters that look like others and labels that mix scripts are refused by the rules of UTS 39.
+Python knows no character's script, so it is taken from the first word of the character's name,
+which is the script's for every letter that a host's name may have.
 
 Sign-ins of the email app go to the Call Back URL, so nothing in it may be read in two ways. Entra
 compares it byte by byte (platforms/connect.md 1.4), so the bot never changes it.
@@ -54,10 +51,9 @@ def stand_ins(text: str) -> str:
 
 
 def mixed_label(text: str) -> str:
-    """Return the first label of a host or an address that mixes scripts, or an empty string.
+    """Return the first label between dots or ``@`` that mixes scripts, or an empty string.
 
-    A label is the text between two dots, or between a dot and ``@``. A label in Punycode counts as
-    the letters that a program displays for it.
+    A label in Punycode counts as the letters that a program displays for it.
     """
     for label in map(_displayed, re.split(r"[.@]", text)):
         scripts = scripts_of(label)
@@ -129,7 +125,6 @@ _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 
 
 def fault_in(url: str) -> Text | None:
-    """Return the text about the address's fault, or None if it can be a Call Back URL."""
     if fault := _in_text(url):
         return fault
     try:
@@ -173,7 +168,6 @@ def _faults_of_host(parts: SplitResult) -> Iterator[Text]:
 
 
 def _is_number(host: str) -> bool:
-    """Return whether the host is an IP address, also in the forms that only browsers know."""
     try:
         ip_address(host)
     except ValueError:
@@ -182,7 +176,6 @@ def _is_number(host: str) -> bool:
 
 
 def _faults_after_host(parts: SplitResult, url: str) -> Iterator[Text]:
-    """Yield the faults of the port and the path, and of a query or fragment, even an empty one."""
     try:
         good = parts.port != 0 and not parts.netloc.endswith(":")
     except ValueError:
@@ -223,10 +216,7 @@ _SLIPS = ((",", "."), ("(at)", "@"), ("[at]", "@"), (";", "."), ("..", "."))
 
 
 class InvalidInputError(ValueError):
-    """Error because a typed value is not valid.
-
-    ``reason`` is the text about the ``fault``. ``suggestion`` is the nearest valid value, or empty.
-    """
+    """Error with the reason, and ``suggestion``, the nearest valid value or empty."""
 
     def __init__(self, reason: Text, suggestion: str = "") -> None:
         super().__init__(reason.key)
@@ -245,12 +235,10 @@ class ChannelForm:
 def read_address(text: str) -> str:
     """Return the one email address in the text, in lower case and in a single spelling.
 
-    The domain is in ASCII, with Punycode for other letters, so no other spelling of the address can
-    become another channel.
+    The domain is in ASCII, so no other spelling of the address can become another channel.
 
     Raises:
-        InvalidInputError: when the text has no address or more than one, or the address is
-            malformed, has characters that represent others, or mixes scripts in one label.
+        InvalidInputError: there is none or more than one, or it has strange characters.
     """
     typed = text.strip().removeprefix("mailto:").strip("<>").strip()
     if not typed:
@@ -305,11 +293,7 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
 
 
 def read_callback(text: str) -> str:
-    """Return the Call Back URL as typed: Entra compares it byte by byte (platforms/connect.md 1.4).
-
-    Raises:
-        InvalidInputError: when it cannot be a Call Back URL (:mod:`jobs.channel.form`).
-    """
+    """Return the Call Back URL as typed, or raise InvalidInputError."""
     typed = text.strip()
     if fault := fault_in(typed):
         raise InvalidInputError(fault)
@@ -317,7 +301,6 @@ def read_callback(text: str) -> str:
 
 
 def _valid(typed: str) -> str:
-    """Return the address in its only spelling, or an empty string if the text is not an address."""
     try:
         found = validate_email(typed, check_deliverability=False)
     except EmailNotValidError:

@@ -1,7 +1,6 @@
 """Channel's mailbox as Exchange reports it, the ways of its mail, and its mail in the trace.
 
-Mail may reach Webex Connect through a mail contact or a rule. A setup of this bot uses none of them
-(platforms/microsoft.md 2.2), but people do.
+People, not this bot, use a mail contact or a rule (platforms/microsoft.md 2.2).
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from jobs.mail.flow import automatic
 from jobs.mail.message_trace import TraceRow
 from jobs.mail.watch_mail import without_watch_mails
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Evidence
+from jobs.model import Channel, Evidence
+from jobs.runs.channel_index import Record
 from jobs.runs.run import Run
 
 DELEGATE, SIGNED_IN = "delegate", "mailbox_sign_in"
@@ -30,7 +30,6 @@ OTHERS_SIGN_IN = ("shared", "room", "equipment")
 async def mailbox_row(
     ctx: StepContext, cmdlet: str = "Get-Mailbox", mailbox: str = ""
 ) -> ExchangeRow:
-    """Return the row that the cmdlet reports for the channel's mailbox, or for another one."""
     return (await ctx.exchange.run(cmdlet, {"Identity": mailbox or ctx.channel.mailbox}))[0]
 
 
@@ -47,8 +46,7 @@ def is_shared(mailbox: ExchangeRow) -> bool:
 def delegate_of(run: Run) -> str:
     """Return the user who signs in for the run's shared mailbox, or an empty string.
 
-    The rehearsal's sign-in and the answer to the question for the delegate belong to this run. The
-    brief has the delegate of the newest of the channel's earlier runs.
+    This run's own sign-in and answer come before what earlier runs knew.
     """
     signed_in = run.answers.get(SIGNED_IN)
     person = signed_in.by if signed_in else ""
@@ -61,20 +59,12 @@ def login_of(run: Run) -> str:
 
 
 def login_name(ctx: StepContext) -> str:
-    """Return the user name for an SMTP login, which is the token's own user.
-
-    For a shared mailbox that is the delegate. The mailbox's address is only the sender, and the
-    server refuses it as a user name (platforms/microsoft.md 2.6).
-    """
+    """Return the token's user, which for a shared mailbox is the delegate (microsoft.md 2.6)."""
     return delegate_of(ctx.run) if ctx.fact("shared") else ctx.fact("upn")
 
 
 def other_names(ctx: StepContext) -> tuple[str, ...]:
-    """Return other user names to try after a login that was refused without a reason.
-
-    They show which user name Webex Connect's form needs. For a shared mailbox, the other name is
-    the mailbox's address, in case a server wants it after all.
-    """
+    """Return other user names to try after a bare refusal: a shared mailbox's address."""
     return (ctx.channel.mailbox,) if ctx.fact("shared") else ()
 
 
@@ -92,10 +82,7 @@ _FOR = ("SentTo", "AnyOfToHeader", "AnyOfToCcHeader", "AnyOfRecipientAddressCont
 
 
 async def through(ctx: StepContext, internal: str) -> str:
-    """Return the address of Webex Connect behind an internal recipient, or an empty string.
-
-    A mail contact has one in ExternalEmailAddress.
-    """
+    """Return the address of Webex Connect behind a mail contact, or an empty string."""
     try:
         rows = await ctx.exchange.run("Get-Recipient", {"Identity": internal})
     except NotFound:
@@ -115,7 +102,7 @@ async def redirected_to(ctx: StepContext) -> str:
     if found := _connect_addresses(ctx, enabled, _INBOX):
         return found[0]
     rules = await ctx.exchange.run("Get-TransportRule", {})
-    mine = [rule for rule in rules if _is_in_force(rule) and _names_mailbox(rule, mailbox)]
+    mine = [rule for rule in rules if _is_in_force(rule) and _is_for(rule, mailbox)]
     return next(iter(_connect_addresses(ctx, mine, _TRANSPORT)), "")
 
 
@@ -135,12 +122,11 @@ def _is_in_force(rule: ExchangeRow) -> bool:
     return lower_of(rule, "State") != "disabled" and lower_of(rule, "Mode") in {"", "enforce"}
 
 
-def _names_mailbox(rule: ExchangeRow, mailbox: str) -> bool:
+def _is_for(rule: ExchangeRow, mailbox: str) -> bool:
     return any(mailbox in _joined(rule.get(name)).lower() for name in _FOR)
 
 
 def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:
-    """Return the mails that a person sent to others, without copies and automatic replies."""
     no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
     return [row for row in sent if row.recipient.lower() not in no_answer and not automatic(row)]
 
@@ -162,3 +148,36 @@ def newest_delivered(rows: Iterable[TraceRow]) -> TraceRow | None:
 
 def evidence_of(words: Sequence[str]) -> tuple[Evidence, ...]:
     return tuple(Evidence("trace", line) for line in words)
+
+
+ADDRESS_IN_USE = "address_in_use"
+"""Kind of the evidence that names another channel with one of the two mail addresses."""
+APP_IN_USE = "app_in_use"
+"""Kind of the evidence that names another channel with the same app."""
+
+
+def channels_with_address(ctx: StepContext) -> tuple[Evidence, ...]:
+    own = _addresses(ctx.channel)
+    return tuple(
+        Evidence(ADDRESS_IN_USE, record.channel.mailbox)
+        for record in _others(ctx)
+        if own & _addresses(record.channel)
+    )
+
+
+def channels_with_app(ctx: StepContext, client_id: str) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(APP_IN_USE, record.channel.mailbox)
+        for record in _others(ctx)
+        for run in ctx.store.known([record.run])
+        if run.fact("client_id").lower() == client_id.lower()
+    )
+
+
+def _others(ctx: StepContext) -> list[Record]:
+    connected = ctx.channels.connected() if ctx.looking else ()
+    return [each for each in connected if each.channel.mailbox != ctx.channel.mailbox]
+
+
+def _addresses(channel: Channel) -> set[str]:
+    return {channel.mailbox, channel.forwarding_address.lower()} - {""}

@@ -256,7 +256,7 @@ class Applier:
     def _refused(self, step: Step, error: CloudError, made: Sequence[str]) -> Finding:
         ctx = self.recorder.ctx
         data = {"cause": error.cause, "calls": "; ".join(made)}
-        ctx.store.not_changed(ctx.run.id, step.name, data)
+        ctx.store.record("not_changed", ctx.run.id, step=step.name, data=data)
         return (
             self._require_other_step(step, error)
             or step.explain_error(ctx, error)
@@ -279,7 +279,8 @@ class Applier:
         run = self.recorder.run.id
         log.warning("the run was lost during a change", run=run, step=step.name, calls=list(made))
         if made:
-            self.recorder.ctx.store.changed_late(run, step.name, made)
+            data = {"calls": "; ".join(made)}
+            self.recorder.ctx.store.record("changed_late", run, step=step.name, data=data)
 
     def _require_other_step(self, step: Step, error: CloudError) -> Finding | None:
         """Add another step's change, which the cloud requires first, for an approval of its own."""

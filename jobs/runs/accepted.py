@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from redis.client import Pipeline
+
 from jobs.clock import now
 from jobs.model import Finding, State, Text, day_of
-from jobs.runs.event_log import entry
 from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
@@ -29,26 +30,25 @@ class Accepted:
 def accept(store: RunStore, check: Run, cause: str, given: Accepted) -> None:
     """Keep that the cause is accepted for the check's channel, and record it in the audit trail."""
     key, mailbox = keys.accepted(check.channel.mailbox), check.channel.mailbox
-    body = store.authenticator.protect(("accepted", mailbox, cause), codec.dump(given))
+    ends = max([given.until, *(each.until for each in of(store, mailbox).values())])
     data = {"cause": cause, "value": given.why, "until": given.until.date().isoformat()}
-    room = check.origin.room
-    store.audit.add(
-        entry("accepted", by=given.by, data=data, run=check.id, mailbox=mailbox, room=room)
-    )
-    store.redis.hset(key, cause, body)
-    store.redis.expireat(key, max([given.until, *(a.until for a in of(store, mailbox).values())]))
+
+    def along(pipe: Pipeline) -> None:
+        pipe.hset(key, cause, store.authenticator.dump(key, given, cause))
+        pipe.expireat(key, ends)
+
+    store.record("accepted", check.id, along, by=given.by, data=data)
 
 
 def of(store: RunStore, mailbox: str) -> Mapping[str, Accepted]:
     """Return what is accepted for a channel now, by cause; a value of others does not count."""
-    rows: Any = store.redis.hgetall(keys.accepted(mailbox))
-    found: dict[str, Accepted] = {}
-    for name, raw in rows.items():
-        cause = codec.as_text(name)
-        body = store.authenticator.verify(("accepted", mailbox, cause), raw)
-        if body is not None and (given := codec.load(body, Accepted)).until > now():
-            found[cause] = given
-    return found
+    key = keys.accepted(mailbox)
+    rows: Any = store.redis.hgetall(key)
+    found = {
+        cause: store.authenticator.load(key, raw, Accepted, cause)
+        for cause, raw in ((codec.as_text(name), raw) for name, raw in rows.items())
+    }
+    return {cause: given for cause, given in found.items() if given and given.until > now()}
 
 
 def as_note(known: Mapping[str, Accepted], finding: Finding) -> Finding:

@@ -2,16 +2,14 @@
 
 ``audit:entries`` is a list of JSON lines. Each line holds the SHA-256 of the previous hash and its
 own canonical JSON, so no entry can be changed, moved or removed without breaking the chain.
-``audit:head`` holds the last entry's number and hash under an HMAC, whose key is derived from
-ENCRYPTION_KEYS. An attacker with write access to Redis alone can recompute the chain or cut off its
-end, but cannot seal it. The same seal covers the start, up to which retention has removed entries.
-docs/audit.md has more.
+``audit:head`` holds the last entry's number and hash under a MAC (:mod:`jobs.storage.vault`). An
+attacker with write access to Redis alone can recompute the chain or cut off its end, but cannot seal
+it. The same MAC covers the start, up to which retention has removed entries. docs/audit.md has more.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-import msgspec
 import structlog
 from redis import Redis
 from redis.client import Pipeline
@@ -28,6 +25,7 @@ from jobs.clock import now, paced
 from jobs.runs.run import Kind
 from jobs.storage import codec, keys
 from jobs.storage.keys import Key
+from jobs.storage.vault import Authenticator
 
 BEGINNING = "0" * 64
 DOUBTED = "audit_doubted"
@@ -52,48 +50,14 @@ START = Mark()
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """End of the trail: the last entry's number and hash, and the seal over everything in it.
+    """End of the trail, and the last entry that retention has removed, with all before it."""
 
-    ``cleared`` is the last entry that retention has removed, with all entries before it.
-    """
-
-    n: int
-    hash: str
-    seal: str
+    end: Mark = START
     cleared: Mark = START
-
-    @property
-    def end(self) -> Mark:
-        return Mark(self.n, self.hash)
-
-    @property
-    def sealed_text(self) -> bytes:
-        """Return the text under the seal.
-
-        Without a removal, the text is that of a trail which has never had one.
-        """
-        told = (self.end, self.cleared) if self.cleared.n else (self.end,)
-        return ":".join(f"{mark.n}:{mark.hash}" for mark in told).encode()
-
-
-class _Link(msgspec.Struct):
-    """Fields of an entry that make it a link of the chain."""
-
-    n: int = 0
-    prev: str = ""
-    hash: str = ""
-    what: str = ""
-
-
-_LINK = msgspec.json.Decoder(_Link)
-_ANY = msgspec.json.Decoder(dict[str, Any])
 
 
 def canonical(fact: AuditEntry) -> bytes:
-    """Return the canonical JSON of a fact: sorted names, no spaces, ASCII only.
-
-    So line ends, escapes and direction marks are shown as six plain characters.
-    """
+    """Return canonical JSON, in which line ends and direction marks are six plain characters."""
     return json.dumps(fact, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
@@ -102,7 +66,6 @@ def chained_hash(prev: str, fact: AuditEntry) -> str:
 
 
 def chained(end: Mark, facts: Iterable[AuditEntry]) -> Iterable[AuditEntry]:
-    """Yield the facts as the entries that follow a place in the chain."""
     prev = end.hash
     for n, fact in enumerate(facts, end.n + 1):
         numbered = {**fact, "n": n}
@@ -112,11 +75,6 @@ def chained(end: Mark, facts: Iterable[AuditEntry]) -> Iterable[AuditEntry]:
 
 
 def read(line: bytes) -> AuditEntry:
-    """Return an entry of the list, or an empty one if the line is not valid JSON."""
-    try:
-        return _ANY.decode(line)
-    except (msgspec.DecodeError, RecursionError):
-        pass  # half a surrogate pair, which a text may hold and only json reads
     try:
         fact = json.loads(line)
     except (ValueError, RecursionError):
@@ -128,45 +86,14 @@ def walk(lines: Iterable[bytes], start: Mark) -> tuple[int, Mark]:
     """Return the number of the first broken entry, or 0, and the place of the last good entry."""
     place = start
     for line in lines:
-        if not (found := _next_hash(line, place)):
+        entry = read(line)
+        fact = {name: value for name, value in entry.items() if name not in CHAIN}
+        expected = chained_hash(place.hash, fact)
+        link = (entry.get("n"), entry.get("prev"), entry.get("hash"))
+        if link != (place.n + 1, place.hash, expected) or entry.get("what") == DOUBTED:
             return place.n + 1, place
-        place = Mark(place.n + 1, found)
+        place = Mark(place.n + 1, expected)
     return 0, place
-
-
-def _next_hash(line: bytes, before: Mark) -> str:
-    """Return the hash of an entry that continues the chain as the bot wrote it, or else nothing.
-
-    The bot's own line is its canonical JSON with two more fields. So without them it is hashed as
-    it is, which saves decoding and encoding the whole entry. Any other line is decoded.
-    """
-    try:
-        link = _LINK.decode(line)
-    except msgspec.DecodeError:
-        return _next_hash_decoded(line, before)
-    if (link.n, link.prev) != (before.n + 1, before.hash) or link.what == DOUBTED:
-        return ""
-    fact = line
-    for name, value in (("hash", link.hash), ("prev", link.prev)):
-        fact = fact.replace(f'"{name}":"{value}",'.encode(), b"", 1)
-    expected = hashlib.sha256(before.hash.encode() + fact).hexdigest()
-    return expected if expected == link.hash else _next_hash_decoded(line, before)
-
-
-def _next_hash_decoded(line: bytes, before: Mark) -> str:
-    entry = read(line)
-    fact = {name: value for name, value in entry.items() if name not in CHAIN}
-    expected = chained_hash(before.hash, fact)
-    link = (entry.get("n"), entry.get("prev"), entry.get("hash"))
-    whole = link == (before.n + 1, before.hash, expected) and entry.get("what") != DOUBTED
-    return expected if whole else ""
-
-
-def read_head(raw: object) -> Head | None:
-    try:
-        return codec.load(raw, Head) if isinstance(raw, bytes) else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
 
 
 def hash_of(line: bytes) -> str:
@@ -180,24 +107,12 @@ def number_of(line: bytes) -> int:
 
 
 CLEARED = "cleared"
-"""Name of the audit entry that lists the older entries that retention has removed."""
-LABEL = b"audit trail: sealed events"
-"""Purpose of the keys that seal the audit trail."""
 SLICE = 5_000
-"""Number of entries that are read from Redis, or removed, at a time."""
 NEWEST = 500
-"""Number of entries that are read at a time from the end back."""
 TRIES = 3
-"""Number of searches before it counts as proven that the run's first entry is not there.
-
-Retention may move all entries during a search.
-"""
+"""Searches before a run's first entry counts as gone: retention may move entries meanwhile."""
 SETTLES = timedelta(seconds=paced(30))
-"""Time after which Redis itself loses an entry no more.
-
-An append-only file loses the last second, and a failover a few. So an entry is settled if it was
-seen again after this time.
-"""
+"""Time after which Redis loses an entry no more: an append-only file loses only the last second."""
 LATEST = 1_000
 """Number of newest entries among which another process's entry about the loss is looked for."""
 log = structlog.get_logger(__name__)
@@ -207,11 +122,9 @@ Along = Callable[[Pipeline], object]
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Result of a verification.
+    """``broken_at`` is the first entry that is not as the bot wrote it, or 0.
 
-    ``broken_at`` is the first entry that is not as the bot wrote it, or 0 if the trail is intact.
-    ``why`` is the reason, for the operator. ``newest_key`` says that the end is sealed with the
-    first of ENCRYPTION_KEYS.
+    ``why`` is the reason, for the operator. ``newest_key`` says that the first key seals the end.
     """
 
     entries: int
@@ -223,17 +136,15 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """State of the trail at one moment: the head as it is in Redis, and the number of entries."""
+    """State of the trail at one moment; ``head`` is None if the bot has not sealed it."""
 
     raw: object
     length: int
     head: Head | None
-    key: int | None
-    """Index of the key with which the head is sealed, or None if the bot has not sealed it."""
 
     @property
     def trusted(self) -> Head:
-        return self.head if self.head and self.key is not None else Head(0, BEGINNING, "")
+        return self.head or Head()
 
 
 class Memory:
@@ -249,10 +160,7 @@ class Memory:
         self._looked = self._since
 
     def saw(self, end: Mark, *, settled: bool = False) -> None:
-        """Remember the end of the trail, which continues from everything that was seen before.
-
-        With ``settled`` it counts as settled at once, and nothing before it is remembered.
-        """
+        """Remember the end; with ``settled`` nothing that was seen before it is remembered."""
         moment = now()
         if settled or moment - self._since >= SETTLES:
             self._settled = end if settled else self._waiting
@@ -269,36 +177,29 @@ class Memory:
         def holds(mark: Mark) -> bool:
             if mark.n <= head.cleared.n or mark == head.end:
                 return True
-            line = reader.lindex(keys.audit_entries(), mark.n - head.n - 1)
-            return mark.n < head.n and read(codec.as_bytes(line or b"")).get("hash") == mark.hash
+            line = reader.lindex(keys.audit_entries(), mark.n - head.end.n - 1)
+            return (
+                mark.n < head.end.n and read(codec.as_bytes(line or b"")).get("hash") == mark.hash
+            )
 
         if holds(self.newest):
             return []
         latest = map(codec.as_bytes, reader.lrange(keys.audit_entries(), -LATEST, -1))
-        if any(map(self._is_told_by, map(read, latest))):
+        told = (each for each in map(read, latest) if each.get("what") in {DOUBTED, LOST})
+        if any(str(each.get("at")) > self._looked.isoformat() for each in told):
             self.saw(head.end, settled=True)
             return []
         what = LOST if holds(self._settled) else DOUBTED
         data = {"entry": str(self.newest.n), "hash": self.newest.hash}
         return [{"at": now().isoformat(), "by": "bot", "what": what, "data": data}]
 
-    def _is_told_by(self, entry: AuditEntry) -> bool:
-        told = entry.get("what") in {DOUBTED, LOST}
-        return told and str(entry.get("at")) > self._looked.isoformat()
-
 
 class Trail:
-    """Audit trail in one Redis.
-
-    ``encryption_keys`` are ENCRYPTION_KEYS, newest first. The first one seals, and any of them
-    verifies.
-    """
+    """Audit trail in one Redis; ``encryption_keys`` are ENCRYPTION_KEYS, newest first."""
 
     def __init__(self, redis: Redis, encryption_keys: Sequence[str]) -> None:
         self._redis = redis
-        self._keys = tuple(
-            hmac.digest(key.encode(), LABEL, "sha256") for key in encryption_keys
-        ) or (b"",)
+        self._authenticator = Authenticator(encryption_keys)
         self._memory = Memory()
 
     def add(
@@ -322,7 +223,7 @@ class Trail:
             pipe.multi()
             if written:
                 pipe.rpush(keys.audit_entries(), *map(canonical, written))
-                pipe.set(keys.audit_head(), codec.dump(self._sealed(_moved(head, written))))
+                self._seal(pipe, replace(head, end=_place_of(written[-1])))
             along(pipe)
 
         answers = self._redis.transaction(attempt, keys.audit_head(), *watched) or []
@@ -333,18 +234,16 @@ class Trail:
             doubted = [entry for entry in written if entry.get("what") in {DOUBTED, LOST}]
             for entry in doubted:
                 log.error("audit entries are missing", what=entry["what"], **entry.get("data", {}))
-            end = Mark(written[-1]["n"], written[-1]["hash"])
-            self._memory.saw(end, settled=bool(doubted))
+            self._memory.saw(_place_of(written[-1]), settled=bool(doubted))
         return answers[2:]
 
     def look(self) -> None:
-        """Compare the trail with what this process has seen of it.
+        """Compare the trail with what this process has seen of it, and record that it was set back.
 
-        If the trail was set back, an entry is added that says so. An end that this bot has not
-        sealed is left alone, because every verification names it.
+        An end that this bot has not sealed is left alone, because every verification names it.
         """
         seen = self._seen()
-        if seen.raw is not None and seen.key is None:
+        if seen.raw is not None and seen.head is None:
             return
         if self._memory.doubt(self._redis, seen.trusted):
             self.add()
@@ -366,10 +265,9 @@ class Trail:
         return self.verify() if moved else found
 
     def clear(self, before: datetime, most: int = SLICE) -> int:
-        """Remove up to ``most`` of the oldest entries that are from before a time; return how many.
+        """Remove up to ``most`` of the oldest entries from before a time; return how many.
 
-        None of a trail whose end is in doubt is removed, and none that does not continue the chain.
-        An entry says which ones were removed, and the seal covers the place up to which they were.
+        Only entries that continue the chain go, and an entry says which.
         """
         removed: list[AuditEntry] = []
         if not _is_before(self._since(), before):
@@ -377,8 +275,8 @@ class Trail:
 
         def attempt(pipe: Pipeline) -> None:
             removed.clear()
-            head = read_head(pipe.get(keys.audit_head()))
-            if head is None or self._key_of(head) is None:
+            head = self._head(pipe.get(keys.audit_head()))
+            if head is None:
                 pipe.multi()
                 return
             lines = list(map(codec.as_bytes, pipe.lrange(keys.audit_entries(), 0, most - 1)))
@@ -388,12 +286,14 @@ class Trail:
             if wrong or all(each.get("what") == CLEARED for each in old):
                 return
             removed[:] = old
-            told = _removal(old, end)
-            written = list(chained(head.end, [told]))
+            told = {"first": str(old[0]["n"]), "last": str(end.n), "count": str(len(old))}
+            told |= {"since": str(old[0]["at"]), "until": str(old[-1]["at"])}
+            told |= {"last_hash": end.hash}
+            entry = {"at": now().isoformat(), "by": "bot", "what": CLEARED, "data": told}
+            written = list(chained(head.end, [entry]))
             pipe.ltrim(keys.audit_entries(), len(old), -1)
             pipe.rpush(keys.audit_entries(), *map(canonical, written))
-            moved = replace(_moved(head, written), cleared=end)
-            pipe.set(keys.audit_head(), codec.dump(self._sealed(moved)))
+            self._seal(pipe, Head(_place_of(written[-1]), cleared=end))
 
         self._redis.transaction(attempt, keys.audit_head())
         if removed:
@@ -405,8 +305,7 @@ class Trail:
             both.get(keys.audit_head())
             both.llen(keys.audit_entries())
             raw, length = both.execute()
-        head = read_head(raw)
-        return _Seen(raw, length, head, self._key_of(head) if head else None)
+        return _Seen(raw, length, self._head(raw))
 
     def _verified(self, state: _Seen) -> Verified:
         head = state.trusted
@@ -417,15 +316,13 @@ class Trail:
             return replace(known, broken_at=wrong, why=why)
         if state.head is None:
             found = bool(state.length or state.raw)
-            why = "the seal of the end is missing" if found else ""
+            why = "the end is not sealed by this bot" if found else ""
             return replace(known, broken_at=state.length, why=why)
-        at, why = _end_break(head, last)
-        if state.key is None:
-            at, why = state.length, "the end is not sealed by this bot"
-        return replace(known, broken_at=at, why=why, newest_key=state.key == 0)
+        at, why = _end_break(head.end, last)
+        newest = self._authenticator.renewed(keys.audit_head(), state.raw) == state.raw
+        return replace(known, broken_at=at, why=why, newest_key=newest)
 
     def _lines(self, length: int) -> Iterator[bytes]:
-        """Yield the lines of the list, which had this length, a slice at a time."""
         for place in range(0, length, SLICE):
             last = min(place + SLICE, length) - 1
             yield from map(codec.as_bytes, self._redis.lrange(keys.audit_entries(), place, last))
@@ -435,7 +332,6 @@ class Trail:
         return str(read(codec.as_bytes(first)).get("at", "")) if first else ""
 
     def of_run(self, run_id: str) -> list[AuditEntry]:
-        """Return the run's believed entries, newest first, back to the one that opened it."""
         found: list[AuditEntry] = []
         for _ in range(TRIES):
             found.clear()
@@ -464,14 +360,13 @@ class Trail:
             expected = str(entry["prev"])
 
     def _newest_first(self) -> Iterator[bytes]:
-        """Yield the lines, beginning with the sealed end; none if this bot has not sealed it."""
         with self._redis.pipeline() as pipe:
             pipe.get(keys.audit_head())
             pipe.llen(keys.audit_entries())
             pipe.lrange(keys.audit_entries(), -NEWEST, -1)
             raw, length, lines = pipe.execute()
-        head = read_head(raw)
-        if not lines or not head or self._key_of(head) is None or hash_of(lines[-1]) != head.hash:
+        head = self._head(raw)
+        if not lines or not head or hash_of(lines[-1]) != head.end.hash:
             return
         yield from reversed(lines)
         for stop in range(length - NEWEST, 0, -NEWEST):
@@ -482,56 +377,49 @@ class Trail:
         """Seal the end with the first key; do nothing if none of the keys has sealed it."""
 
         def attempt(pipe: Pipeline) -> None:
-            head = read_head(pipe.get(keys.audit_head()))
+            head = self._head(pipe.get(keys.audit_head()))
             pipe.multi()
-            if head is not None and self._key_of(head) is not None:
-                pipe.set(keys.audit_head(), codec.dump(self._sealed(head)))
+            if head is not None:
+                self._seal(pipe, head)
 
         self._redis.transaction(attempt, keys.audit_head())
 
     def _end(self, pipe: Pipeline) -> tuple[Head, list[AuditEntry]]:
         """Return the head to continue from, and an entry that records doubt about it, if any.
 
-        A head that the bot has not sealed, or that is older than what this process has seen, is
-        continued but never trusted: the entry records that permanently.
+        A doubtful head is continued but never trusted: the entry records that permanently.
         """
         raw = pipe.get(keys.audit_head())
-        head = read_head(raw)
-        if head is not None and self._key_of(head) is not None:
-            return head, self._memory.doubt(pipe, head)
+        head = self._head(raw)
         lines = pipe.lrange(keys.audit_entries(), -1, -1)
-        if not lines and raw is None:
-            head = Head(0, BEGINNING, "")
+        if head is not None or (not lines and raw is None):
+            head = head or Head()
             return head, self._memory.doubt(pipe, head)
         last = codec.as_bytes(lines[0]) if lines else b""
         length = max(int(pipe.llen(keys.audit_entries())), number_of(last))
-        head = Head(length, hash_of(last) if lines else BEGINNING, "")
-        return head, [{"at": now().isoformat(), "what": DOUBTED}]
+        end = Mark(length, hash_of(last) if lines else BEGINNING)
+        return Head(end), [{"at": now().isoformat(), "what": DOUBTED}]
 
-    def _sealed(self, head: Head) -> Head:
-        return replace(head, seal=_seal(self._keys[0], head))
+    def _head(self, raw: object) -> Head | None:
+        return self._authenticator.load(keys.audit_head(), raw, Head)
 
-    def _key_of(self, head: Head) -> int | None:
-        """Return the index of the key that the end is sealed with, or None."""
-        seals = (_seal(key, head).encode() for key in self._keys)
-        fits = (hmac.compare_digest(seal, head.seal.encode()) for seal in seals)
-        return next((place for place, fit in enumerate(fits) if fit), None)
+    def _seal(self, pipe: Pipeline, head: Head) -> None:
+        pipe.set(keys.audit_head(), self._authenticator.dump(keys.audit_head(), head))
 
 
-def _moved(head: Head, written: Sequence[AuditEntry]) -> Head:
-    return replace(head, n=head.n + len(written), hash=str(written[-1]["hash"]))
+def _place_of(entry: AuditEntry) -> Mark:
+    return Mark(entry["n"], entry["hash"])
 
 
-def _end_break(head: Head, last: Mark) -> tuple[int, str]:
-    if last.n < head.n:
-        return last.n + 1, f"{head.n - last.n} entries are missing at the end"
-    if last.n > head.n:
-        return head.n + 1, "the entry was not written by this bot"
-    return (0, "") if last.hash == head.hash else (last.n, "the sealed end is another one")
+def _end_break(end: Mark, last: Mark) -> tuple[int, str]:
+    if last.n < end.n:
+        return last.n + 1, f"{end.n - last.n} entries are missing at the end"
+    if last.n > end.n:
+        return end.n + 1, "the entry was not written by this bot"
+    return (0, "") if last.hash == end.hash else (last.n, "the sealed end is another one")
 
 
 def _older(lines: Iterable[bytes], before: datetime) -> Iterator[AuditEntry]:
-    """Yield the entries from before the time, up to the first one that is not."""
     return takewhile(lambda entry: _is_before(str(entry.get("at")), before), map(read, lines))
 
 
@@ -541,13 +429,3 @@ def _is_before(at: str, before: datetime) -> bool:
     except ValueError:
         return False
     return (when if when.tzinfo else when.replace(tzinfo=UTC)) < before
-
-
-def _removal(old: Sequence[AuditEntry], end: Mark) -> AuditEntry:
-    spans = {"first": str(old[0]["n"]), "last": str(end.n), "count": str(len(old))}
-    times = {"since": str(old[0]["at"]), "until": str(old[-1]["at"]), "last_hash": end.hash}
-    return {"at": now().isoformat(), "by": "bot", "what": CLEARED, "data": spans | times}
-
-
-def _seal(key: bytes, head: Head) -> str:
-    return hmac.new(key, head.sealed_text, hashlib.sha256).hexdigest()

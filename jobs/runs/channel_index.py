@@ -1,7 +1,4 @@
-"""Index of channels, spaces and runs: holders of mailboxes, proven channels, channels of a space.
-
-Runs are named by their IDs here; :mod:`jobs.runs.run_store` reads them.
-"""
+"""Index of channels, spaces and runs: holders of mailboxes, proven channels, runs of a space."""
 
 from __future__ import annotations
 
@@ -21,24 +18,15 @@ from jobs.storage import codec, keys
 from jobs.storage.vault import Authenticator
 
 ASKED_S = 24 * 3600
-"""Seconds for which the bot remembers which run a message or a button press has started.
-
-This is longer than the time in which the same event may be delivered again.
-"""
+"""Seconds for which a started run is remembered, longer than an event may be delivered again."""
 AT_ONCE = 1000
-"""Number of channels that are read from Redis at a time."""
 CHECK_KEPT_S = 30 * 24 * 3600
-"""Time for which a check's history is kept, in seconds."""
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Proof of a connected channel: the run that proved it, and when.
-
-    For a channel that was made by hand, ``run`` is the check that found the channel, and ``at`` is
-    when the channel was kept.
-    """
+    """Proof of a connected channel: the run that proved or found it, and when it was kept."""
 
     run: str
     at: datetime
@@ -53,8 +41,6 @@ class Record:
 
 
 class AlreadyRunningError(Exception):
-    """Error because another run, ``run``, works on this channel."""
-
     def __init__(self, run: str) -> None:
         super().__init__(run)
         self.run = run
@@ -98,26 +84,21 @@ class ChannelIndex:
         return holder if holder and self._is_open(holder) else ""
 
     def record(self, mailbox: str) -> Record | None:
-        """Return the channel's proof, or None.
-
-        The result is None if the channel was never proven, or if this bot did not write the proof.
-        """
+        """Return the channel's proof; None without one, or if this bot did not write it."""
         return self._read(mailbox, self._redis.get(keys.channel_record(mailbox)))
 
     def _read(self, mailbox: str, raw: object) -> Record | None:
-        known = self._authenticator.verify(_context(mailbox), raw)
+        known = self._authenticator.load(keys.channel_record(mailbox), raw, Record)
         if raw is not None and known is None:
             log.error("the record of a channel was not made by this bot", mailbox=mailbox)
-        return codec.load(known, Record) if known is not None else None
+        return known
 
-    def protected(self, mailbox: str, record: bytes) -> bytes:
-        return self._authenticator.protect(_context(mailbox), record)
+    def keep(self, record: Record, pipe: Pipeline | None = None) -> None:
+        key = keys.channel_record(record.channel.mailbox)
+        (pipe or self._redis).set(key, self._authenticator.dump(key, record))
 
     def connected(self, most: int | None = None) -> tuple[Record, ...]:
-        """Return every channel that was proven and is not undone, ordered by address.
-
-        With ``most``, only so many of them are read.
-        """
+        """Return every channel (at most ``most``) that was proven and is not undone, by address."""
         found: list[Record | None] = []
         mailboxes = sorted(map(codec.as_text, self._redis.smembers(keys.channels())))[:most]
         for first in range(0, len(mailboxes), AT_ONCE):
@@ -134,7 +115,6 @@ class ChannelIndex:
         self._redis.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)
 
     def last_checks(self, mailboxes: Sequence[str]) -> list[str]:
-        """Return the id of each channel's newest check, or an empty string."""
         rows: Any = self._redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
         return list(map(codec.as_text, rows))
 
@@ -147,12 +127,12 @@ class ChannelIndex:
     def open_runs(self, most: int) -> tuple[str, ...]:
         return tuple(map(codec.as_text, self._redis.zrevrange(keys.runs_open(), 0, most - 1)))
 
-    def open_runs_of_space(self, room: str) -> tuple[str, ...]:
-        found = self._redis.zinter({keys.space_runs(room): 1, keys.runs_open(): 0})
-        return tuple(map(codec.as_text, reversed(found)))
-
-    def runs_of_space(self, room: str, most: int) -> tuple[str, ...]:
-        return tuple(map(codec.as_text, self._redis.zrevrange(keys.space_runs(room), 0, most - 1)))
+    def runs_of_space(self, room: str, most: int) -> list[str]:
+        """Return every open run of a space, then ended ones up to ``most`` in all, newest first."""
+        runs = keys.space_runs(room)
+        still_open = self._redis.zinter({runs: 1, keys.runs_open(): 0})
+        every = [*reversed(still_open), *self._redis.zrevrange(runs, 0, most - 1)]
+        return list(dict.fromkeys(map(codec.as_text, every)))[: max(most, len(still_open))]
 
     def remove_from_space(self, room: str, run_ids: Iterable[str]) -> None:
         self._redis.zrem(keys.space_runs(room), *run_ids)
@@ -161,10 +141,7 @@ class ChannelIndex:
         return int(self._redis.zcard(keys.space_runs(room)))
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[str, ...]:
-        """Return the ids of the mailbox's runs, oldest first.
-
-        Checks are not among them, except those that found a channel that was then kept.
-        """
+        """Return the mailbox's runs, oldest first; a check only if it made it a channel."""
         return tuple(map(codec.as_text, self._redis.zrange(keys.channel_runs(mailbox), 0, -1)))
 
     def end(self, pipe: Pipeline, run_id: str) -> None:
@@ -174,13 +151,9 @@ class ChannelIndex:
         pipe.delete(keys.channel_claim(mailbox))
 
     def add(self, pipe: Pipeline, record: Record, run: Run) -> None:
-        """Add the proven channel, in the caller's transaction.
-
-        It becomes known in the space that asked for the run, and to the requester.
-        """
+        """Make the proven channel known in the space that asked for it, and to the requester."""
         mailbox = record.channel.mailbox
-        proof = self.protected(mailbox, codec.dump(record))
-        pipe.set(keys.channel_record(mailbox), proof)
+        self.keep(record, pipe)
         if run.kind is RunKind.CHECK:
             # Make a check the first run of the channel that it has found.
             pipe.persist(keys.run_events(run.id))
@@ -191,10 +164,7 @@ class ChannelIndex:
         pipe.sadd(keys.person_channels(run.requester.id), mailbox)
 
     def remove(self, pipe: Pipeline, mailbox: str, runs: Iterable[Run]) -> None:
-        """Remove the channel, which is no longer connected, in the caller's transaction.
-
-        It is removed from the spaces that asked for its runs, and from their requesters.
-        """
+        """Remove the channel from the spaces that asked for its runs, and from their requesters."""
         pipe.delete(keys.channel_record(mailbox), keys.channel_check(mailbox))
         pipe.srem(keys.channels(), mailbox)
         for run in runs:
@@ -204,7 +174,3 @@ class ChannelIndex:
     def _is_open(self, run_id: str) -> bool:
         listed = self._redis.zscore(keys.runs_open(), run_id) is not None
         return listed and bool(self._redis.exists(keys.run_events(run_id)))
-
-
-def _context(mailbox: str) -> tuple[str, ...]:
-    return "channel", mailbox

@@ -31,9 +31,7 @@ from jobs.storage.vault import Authenticator, mac_of
 FOREIGN_EVENT = "foreign_event"
 """Cause of the problem that a run has an event which this bot did not make."""
 NOT_AUDITED = "approval_not_audited"
-"""Cause of the problem that a run has an approval without an entry in the audit trail."""
 UNREADABLE_RUN = "unreadable_run"
-"""Cause of the problem that the first event of a run cannot be read."""
 SET_BACK = "run_set_back"
 """Cause of the problem that the audit trail has an event which the run has lost."""
 UNTRUSTED = frozenset({FOREIGN_EVENT, NOT_AUDITED, UNREADABLE_RUN, SET_BACK})
@@ -47,10 +45,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Events that were read from a run's history, up to the first that this bot did not make.
+    """Events of a run, up to the first that this bot did not make, which ``foreign`` says follows.
 
-    ``mac`` is the MAC of the last event. ``foreign`` says that a line that this bot did not make
-    follows that event.
+    ``mac`` is the MAC of the last event.
     """
 
     events: tuple[Event, ...]
@@ -58,10 +55,7 @@ class Reading:
     foreign: bool
 
     def apply_to(self, run: Run) -> Run:
-        """Return ``run``, to which the events were applied before, with the MAC of its last event.
-
-        A foreign event stops the run: it counts as failed, unless it had ended before.
-        """
+        """Return ``run`` with the last MAC; it has failed if a foreign event follows."""
         run = replace(run, mac=self.mac)
         if not self.foreign:
             return run
@@ -72,31 +66,24 @@ class Reading:
 
 
 class EventLog:
-    """Writer and reader of the lines of run histories."""
-
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
     def lines(self, run_id: str, events: Iterable[Event], previous: str = "") -> list[bytes]:
-        """Return the lines for events that follow the event with the MAC ``previous``.
-
-        ``previous`` is empty for the first event of a run.
-        """
+        """Return the lines for events after the one with the MAC ``previous``, empty at first."""
         return self.chained(run_id, map(codec.dump, events), previous)
 
     def chained(self, run_id: str, bodies: Iterable[bytes], previous: str = "") -> list[bytes]:
-        """Return the lines for events that are JSON already; see :meth:`lines`."""
         lines = []
         for body in bodies:
-            lines.append(self._authenticator.protect(_context(run_id, previous), body))
+            lines.append(self._authenticator.protect(keys.run_events(run_id), body, previous))
             previous = mac_of(lines[-1])
         return lines
 
     def read(self, run_id: str, lines: Sequence[bytes], previous: str = "") -> Reading:
-        """Return the events that follow the event with the MAC ``previous``."""
         events: list[Event] = []
         for line in lines:
-            if self._authenticator.verify(_context(run_id, previous), line) is None:
+            if self._authenticator.verify(keys.run_events(run_id), line, previous) is None:
                 break
             try:
                 events.append(codec.load(line, Event))
@@ -106,10 +93,7 @@ class EventLog:
         return Reading(tuple(events), previous, len(events) < len(lines))
 
     def last(self, run_id: str, lines: Sequence[bytes]) -> Event | None:
-        """Return the event of the last of one or two lines at the end of a history.
-
-        The result is None if this bot did not make that line.
-        """
+        """Return the event of the last of one or two lines, or None if this bot did not make it."""
         *before, last = lines
         found = self.read(run_id, [last], mac_of(before[-1]) if before else "")
         return next(iter(found.events), None)
@@ -143,14 +127,10 @@ class EventLog:
         return lost
 
     def renewed(self, run_id: str, lines: Sequence[bytes]) -> list[bytes]:
-        """Return the lines of a whole history with their MACs under the newest key.
-
-        The result is shorter than ``lines`` if this bot did not make the line that follows. Every
-        MAC covers the one before it, so all lines of a run change together.
-        """
+        """Return the lines under the newest key, up to the first that is not this bot's."""
         bodies, previous = [], ""
         for line in lines:
-            body = self._authenticator.verify(_context(run_id, previous), line)
+            body = self._authenticator.verify(keys.run_events(run_id), line, previous)
             if body is None:
                 break
             bodies.append(body)
@@ -180,7 +160,6 @@ def distrust(run: Run) -> Text | None:
 
 
 def unreadable(run_id: str, mailbox: str, opened_at: float) -> Run:
-    """Return a failed run in place of one whose first event cannot be read, for lists of runs."""
     log.error("a run cannot be read", run=run_id, mailbox=mailbox, to_do="run doctor")
     at = datetime.fromtimestamp(opened_at, UTC)
     problems = {"run": Problem(UNREADABLE_RUN, "1", at)}
@@ -201,10 +180,6 @@ def foreign_event(run: Run) -> int:
     return int(problem.code) if problem is not None and problem.cause == FOREIGN_EVENT else 0
 
 
-def _context(run_id: str, previous: str) -> tuple[str, ...]:
-    return "event", run_id, previous
-
-
 NOT_RECORDED = frozenset(
     {Kind.RUNNING, Kind.FOUND, Kind.CHECKED, Kind.SEARCHED, Kind.SILENT, Kind.UNREADABLE}
 )
@@ -216,8 +191,6 @@ _REDACTOR = Redactor()
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Description of a run in each of its entries, which grows as more is known."""
-
     run: str
     kind: str = ""
     mailbox: str = ""
@@ -244,7 +217,7 @@ def updated(about: About, event: Event) -> About:
     return about
 
 
-def entries_of(about: About, events: Iterable[Event]) -> Iterator[tuple[AuditEntry, About]]:
+def entries_of(about: About, events: Iterable[Event]) -> Iterator[AuditEntry]:
     for event in events:
         about = updated(about, event)
         changes = map(msgspec.to_builtins, event.changes)
@@ -260,14 +233,11 @@ def entries_of(about: About, events: Iterable[Event]) -> Iterator[tuple[AuditEnt
             "channel": event.channel,
             "account_ids": event.account,
         }
-        yield entry(str(event.kind), about, **own), about
+        yield entry(str(event.kind), about, **own)
 
 
 def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
-    """Return one entry: the event's name, the description of its run, and additional data.
-
-    Empty values and everything that looks like a secret are removed.
-    """
+    """Return one entry, without empty values and anything that looks like a secret."""
     whole = {"at": now().isoformat(), "by": BOT, "what": what}
     whole |= msgspec.to_builtins(about) if about else {}
     whole |= msgspec.to_builtins(more)
@@ -277,6 +247,5 @@ def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
 
 
 def _filled(part: Origin | Brief | None) -> dict[str, Any]:
-    """Return the fields that are not empty, or no fields if the event has no such part."""
     fields = msgspec.to_builtins(part) if part else {}
     return {name: value for name, value in fields.items() if value}

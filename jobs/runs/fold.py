@@ -1,7 +1,4 @@
-"""The state of a run, worked out from its events: one function for each kind of event.
-
-A kind that this version does not know changes nothing.
-"""
+"""State of a run, worked out from its events: one function for each kind of event."""
 
 from __future__ import annotations
 
@@ -50,11 +47,7 @@ def fold(run_id: str, events: Iterable[Event]) -> Run:
 
 
 def apply_events(run: Run, events: Iterable[Event]) -> Run:
-    """Return the run with the events that happened after it was folded.
-
-    An event that does not fit the ones before it changes nothing, and the run has a gap
-    (:func:`jobs.runs.event_log.doubt`).
-    """
+    """Return the run with later events; one that does not fit changes nothing and leaves a gap."""
     version, requests = run.version, set(run.requests)
     for event in events:
         version += 1
@@ -76,10 +69,10 @@ def _details(run: Run, event: Event) -> Run:
 
 
 def _signed_in(run: Run, event: Event) -> Run:
-    """Return the run after a sign-in.
+    """Count approvals only for the account that the plan showed.
 
-    Approvals count only for the account that the plan showed. Findings from before the first change
-    are discarded, because another user sees other things. Later ones count in the same tenant.
+    Findings from before the first change are discarded, because another user sees other things.
+    Later ones count in the same tenant.
     """
     tenant = run.tenant
     run = replace(
@@ -105,10 +98,7 @@ def _signed_out(run: Run, event: Event) -> Run:
 
 
 def _readable(run: Run, event: Event) -> Run:
-    """Return the run after the tenant allowed the bot to read by itself.
-
-    Skipped steps are inspected again, unless somebody is signed in anyway.
-    """
+    """Inspect skipped steps again, after the tenant let the bot read, if nobody is signed in."""
     run = replace(run, problems=_without(run.problems, "app_access"))
     run = replace(run, answers={**run.answers, "app_access": Reply("granted", event.by, event.at)})
     return run if run.account else replace(run, findings={}, waits={}, checked=None)
@@ -120,20 +110,16 @@ def _planned(run: Run, event: Event) -> Run:
 
 
 def _demanded(run: Run, event: Event) -> Run:
-    """Return the run after a cloud required another step's change first.
-
-    That step is open again, and its lines join the plan for an approval of their own.
-    """
+    """Open a step again that a cloud requires first; its lines join the plan for an approval."""
     findings = {name: each for name, each in run.findings.items() if name != event.step}
     run = replace(run, demanded=run.demanded | {event.step}, findings=findings)
     return _differs(run, event) if event.changes else run
 
 
 def _differs(run: Run, event: Event) -> Run:
-    """Return the run after its changes differed from the plan.
+    """Replace the plan's lines of steps that differ, and withdraw all approvals of their scope.
 
-    The new lines replace the old ones, and all approvals of their scope are withdrawn. The steps
-    without lines are kept, because they were right when the plan was made.
+    Steps without lines are kept, because they were right when the plan was made.
     """
     if run.plan is None:
         return run
@@ -144,7 +130,7 @@ def _differs(run: Run, event: Event) -> Run:
 
 
 def _approved(run: Run, event: Event) -> Run:
-    """Return the run after an approval, which counts for the present plan and its addresses only."""
+    """Count an approval for the present plan and its addresses only."""
     if run.plan is None or run.plan.id != event.data["plan"]:
         return run
     if any(event.data.get(name, value) != value for name, value in addresses(run.channel).items()):
@@ -197,7 +183,7 @@ def _answered(run: Run, event: Event) -> Run:
 
 
 def _look_again(run: Run, event: Event) -> Run:
-    """Return the run after a person asked to look again, so failed attempts get another chance."""
+    """Give failed attempts another chance, after a person asked to look again."""
     kept = {
         name: f for name, f in run.findings.items() if f.state not in {State.UNKNOWN, State.WRONG}
     }
@@ -220,7 +206,6 @@ def _silent(run: Run, event: Event) -> Run:
 
 
 def _discovered(run: Run, event: Event) -> Run:
-    """Return the run after the channel was found: its values count from here on."""
     found = event.data
     brief = replace(
         run.brief,

@@ -7,9 +7,11 @@ going on, or with changes that were not undone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice, takewhile
 
 import msgspec
 import structlog
@@ -20,64 +22,48 @@ from jobs.runs.audit import SLICE
 from jobs.runs.run import ENDS, Event, Kind, Run, RunGoneError, undid
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
-from jobs.storage.keys import Key
 
 EVERY_S = paced(60)
-"""Seconds between two slices of the retention."""
 KEYS_AT_ONCE = 200
-"""Number of key names that Redis looks at in one slice of the retention."""
 PASS = timedelta(days=1)
-"""Time from the beginning of one pass over all keys to the beginning of the next pass.
-
-Two verifications of the audit trail are as far apart.
-"""
+"""Time between the beginnings of two passes, and between two verifications of the trail."""
 ORPHAN_S = 24 * 3600
-"""Seconds for which the cards of a deleted run are kept."""
 log = structlog.get_logger(__name__)
 
 
 class Retention:
-    """Periodic removal of old data.
-
-    ``run_days`` and ``audit_days`` are the days for which runs and audit entries are kept.
-    """
+    """Periodic removal of runs and audit entries that are older than these days."""
 
     def __init__(self, store: RunStore, run_days: int, audit_days: int) -> None:
         self._store = store
         self._redis = store.redis
         self._run_age = timedelta(days=run_days)
         self._audit_age = timedelta(days=audit_days)
-        self._scans: dict[Key, int] = {}
+        self._left: Iterator[Callable[[], None]] = iter(())
         self._passed: datetime | None = None
         self._verified: datetime | None = None
         self._reported = 0
 
     def __call__(self) -> None:
-        self._pass_over_keys()
+        some = list(islice(self._left, KEYS_AT_ONCE))
+        if not some and (self._passed is None or now() - self._passed >= PASS):
+            self._passed, self._left = now(), self._one_pass()
+            some = list(islice(self._left, KEYS_AT_ONCE))
+        for keep in some:
+            keep()
         self._keep_trail()
 
-    def _pass_over_keys(self) -> None:
-        """Process the runs and cards of some keys.
-
-        After all keys, the next pass begins a day after this one began.
-        """
-        if not self._scans and self._passed is not None and now() - self._passed < PASS:
-            return
-        if not self._scans:
-            self._passed = now()
-            self._scans = {keys.run_events("*"): 0, keys.cards("*"): 0}
-        for pattern, cursor in tuple(self._scans.items()):
-            following, found = self._redis.scan(cursor, match=pattern, count=KEYS_AT_ONCE)
-            keep = self._keep_cards if pattern == keys.cards("*") else self._keep_run
-            for raw in found:
-                keep(keys.owner(raw, pattern))
-            self._scans[pattern] = following
-            if not following:
-                del self._scans[pattern]
+    def _one_pass(self) -> Iterator[Callable[[], None]]:
+        for pattern, keep in (
+            (keys.run_events("*"), self._keep_run),
+            (keys.cards("*"), self._keep_cards),
+        ):
+            for raw in self._redis.scan_iter(pattern, count=KEYS_AT_ONCE):
+                yield partial(keep, keys.owner(raw, pattern))
 
     def _keep_run(self, run_id: str) -> None:
-        """Remove the run, and older ones of its mailbox, if nothing needs them."""
-        if not self._may_be_old(run_id):
+        events, last = keys.run_events(run_id), self._last_event(run_id)
+        if self._redis.ttl(events) >= 0 or last is None or last.at >= now() - self._run_age:
             return
         with suppress(RunGoneError):
             run = self._store.load(run_id)
@@ -86,48 +72,35 @@ class Retention:
             for each in self._unneeded(run.channel.mailbox, runs if mailboxes else (run,)):
                 self._remove(each)
 
-    def _may_be_old(self, run_id: str) -> bool:
-        if self._redis.ttl(keys.run_events(run_id)) >= 0:
-            return False
+    def _last_event(self, run_id: str) -> Event | None:
         raw = self._redis.lindex(keys.run_events(run_id), -1)
-        if not isinstance(raw, bytes):
-            return False
         try:
-            return codec.load(raw, Event).at < now() - self._run_age
+            return codec.load(codec.as_bytes(raw), Event) if raw is not None else None
         except msgspec.MsgspecError:
-            return False  # not made by this bot, and left for the operator to look at
+            return None  # not made by this bot, and left for the operator to look at
 
-    def _unneeded(self, mailbox: str, runs: tuple[Run, ...]) -> Iterator[Run]:
-        """Yield the runs that may be removed, oldest first, up to the first one that is needed.
+    def _unneeded(self, mailbox: str, runs: tuple[Run, ...]) -> list[Run]:
+        """Return the runs that may be removed, oldest first, up to the first one that is needed.
 
-        An undo is never removed before the runs that it has undone, because they would seem to have
-        left changes behind.
+        An undo stays as long as the runs that it has undone, which would seem to have left changes.
         """
         channels = self._store.channels
         if mailbox and (channels.record(mailbox) is not None or channels.running(mailbox)):
-            return
-        undone = max(
-            (place for place, run in enumerate(runs) if run.ended is Kind.FINISHED and undid(run)),
-            default=-1,
-        )
-        for place, run in enumerate(runs):
-            if run.ended_at is None or run.ended_at >= now() - self._run_age:
-                return
-            if run.changed and place > undone:
-                return
-            yield run
+            return []
+        ends = (n for n, run in enumerate(runs) if run.ended is Kind.FINISHED and undid(run))
+        undone, before = max(ends, default=-1), now() - self._run_age
+        old = list(takewhile(lambda run: run.ended_at is not None and run.ended_at < before, runs))
+        needed = (n for n, run in enumerate(old) if run.changed and n > undone)
+        return old[: next(needed, len(old))]
 
     def _remove(self, run: Run) -> None:
-        """Remove a run with its cards and its places in the indexes.
-
-        A run that has just got an event is not removed.
-        """
+        """Remove a run with its cards and places in the indexes, unless it just got an event."""
 
         def attempt(pipe: Pipeline) -> None:
             same = pipe.llen(keys.run_events(run.id)) == run.version
             pipe.multi()
             if same:
-                pipe.delete(keys.run_events(run.id), keys.run_about(run.id), keys.cards(run.id))
+                pipe.delete(keys.run_events(run.id), keys.cards(run.id))
                 pipe.zrem(keys.space_runs(run.origin.room), run.id)
                 pipe.zrem(keys.channel_runs(run.channel.mailbox), run.id)
 
@@ -135,7 +108,7 @@ class Retention:
         log.info("run removed", run=run.id, kind=str(run.kind), ended=str(run.ended_at))
 
     def _keep_cards(self, run_id: str) -> None:
-        """Let the cards of a run expire if the run has ended, expires by itself, or is gone."""
+        """Let the cards of a run expire if it has ended, expires by itself, or is gone."""
         cards, events = keys.cards(run_id), keys.run_events(run_id)
         if self._redis.ttl(cards) >= 0:
             return
@@ -143,15 +116,12 @@ class Retention:
         if left >= 0 or not self._redis.exists(events):
             self._redis.expire(cards, max(left, ORPHAN_S), nx=True)
             return
-        raw = self._redis.lindex(events, -1)
-        if isinstance(raw, bytes) and codec.load(raw, Event).kind in ENDS:
+        last = self._last_event(run_id)
+        if last is not None and last.kind in ENDS:
             self._redis.expire(cards, self._run_age, nx=True)
 
     def _keep_trail(self) -> None:
-        """Verify the audit trail, and remove entries that are older than ``audit_days``.
-
-        The age is counted from midnight, so that one entry a day is written about removed ones.
-        """
+        """Verify the trail, and remove old entries, by midnight so that one entry a day says so."""
         moment = now()
         if self._verified is not None and moment - self._verified < PASS:
             return

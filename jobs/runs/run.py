@@ -1,9 +1,7 @@
-"""Run: an append-only list of events, and the state that follows from them.
+"""Run: an append-only list of events, and the state that follows from them (:mod:`jobs.runs.fold`).
 
-A run's state is never written. The engine, a card answer and a browser's callback append events,
-and :mod:`jobs.runs.fold` computes the state from the whole list. So two writers cannot overwrite
-each other, and a worker may die between any two events. The audit trail (:mod:`jobs.runs.audit`) is
-made from the same history.
+A run's state is never written, so two writers cannot overwrite each other, and a worker may die
+between any two events. The audit trail is made from the same history.
 """
 
 from __future__ import annotations
@@ -90,10 +88,7 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Plan of the changes of a run, each of which is one line.
-
-    A different plan has a different ID, so a button on an old card approves nothing.
-    """
+    """Changes of a run; a different plan has a different ID, so an old button approves nothing."""
 
     id: str
     changes: tuple[Change, ...]
@@ -123,11 +118,7 @@ class Plan:
 
 
 FOREIGN_HOSTS = "foreign_hosts"
-"""Question about hosts that are not Webex Connect's.
-
-The answer is the hosts with a space between them. An approver answers the question before the plan
-can be approved.
-"""
+"""Question about hosts that are not Webex Connect's; the answer is the hosts with spaces."""
 
 
 def addresses(channel: Channel) -> dict[str, str]:
@@ -142,10 +133,7 @@ def identity(account: Account | None) -> tuple[str, ...]:
 
 
 def word_for(scope: Scope) -> Scope:
-    """Return the scope under which a change is approved.
-
-    Changes to the whole tenant have an approval of their own. All other changes share one.
-    """
+    """Return the scope of the approval: changes to the whole tenant have one of their own."""
     return Scope.TENANT if scope is Scope.TENANT else Scope.MAILBOX
 
 
@@ -155,10 +143,7 @@ def _outcome(line: Change) -> tuple[object, ...]:
 
 @dataclass(frozen=True, slots=True)
 class AppCandidate:
-    """App registration that may be the channel's.
-
-    ``callback_url`` is its redirect URI on a Webex Connect host, or empty if it has none.
-    """
+    """App registration that may be the channel's; ``callback_url`` is on a Webex Connect host."""
 
     client_id: str
     name: str
@@ -188,7 +173,7 @@ class Search:
 
 
 class Kind(StrEnum):
-    """Kind of an event."""
+    """Kind of an event; UNREADABLE is never written, it takes the place of one that is no event."""
 
     OPENED = "opened"
     DETAILS = "details"
@@ -220,10 +205,7 @@ class Kind(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Kind:  # noqa: ARG003  the name is required by the enum module
-        """Return UNKNOWN for a kind that a newer version wrote; it has no effect.
-
-        UNREADABLE is never written: it takes the place of an event that cannot be decoded.
-        """
+        """Return UNKNOWN, which has no effect, for a kind that a newer version wrote."""
         return cls.UNKNOWN
 
 
@@ -249,11 +231,10 @@ class RecordedChange:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a run.
+    """``by`` is an address or a UPN, or empty for the bot. ``data`` never holds a secret.
 
-    ``by`` is an address or a UPN, or empty for the bot. ``data`` never holds a secret. ``request``
-    is the ID of the message or button press that this event completes, or empty. Only the first
-    event of a run has ``run_kind``, ``origin`` and ``brief``.
+    ``request`` is the ID of the message or button press that this event completes, or empty. Only
+    the first event has ``run_kind``, ``origin`` and ``brief``.
     """
 
     kind: Kind
@@ -276,8 +257,6 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answer of a person, and when it was given."""
-
     value: str
     by: str
     at: datetime
@@ -285,8 +264,6 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Problem of a person's action: a cause code, and the cloud's own text."""
-
     cause: str
     code: str
     at: datetime
@@ -379,26 +356,16 @@ class Run:
 
     @property
     def required_tenant(self) -> str:
-        """Return the only tenant that a sign-in may be for.
-
-        It is empty as long as nothing was approved in a tenant.
-        """
+        """Return the only tenant that a sign-in may be for; empty before the first approval."""
         return self.channel.tenant_id or (self._planned_in if self.has_begun else "")
 
     @property
     def has_begun(self) -> bool:
-        """Return whether anything was approved or changed.
-
-        Before that, everything may be planned again.
-        """
         return bool(self.approvals or self.changed)
 
     @property
     def tenant(self) -> str:
-        """Return the tenant of the run, whether or not a user is signed in now.
-
-        It is empty as long as no user was signed in.
-        """
+        """Return the tenant, whether or not a user is signed in now; empty if none ever was."""
         return (
             self.account.tenant_id if self.account else self._planned_in or self.channel.tenant_id
         )
@@ -413,10 +380,7 @@ class Run:
 
     @property
     def kept(self) -> bool:
-        """Return whether this check found a channel by itself, and somebody kept it.
-
-        Any other check never ends.
-        """
+        """Return whether this check found a channel that somebody kept; any other never ends."""
         return self.kind is RunKind.CHECK and self.ended is Kind.FINISHED
 
     def fact(self, name: str) -> str:
@@ -429,7 +393,6 @@ class Run:
         return self.findings[step].state if step in self.findings else None
 
     def settled(self, step: str) -> bool:
-        """Return whether the step needs nothing more: it is in order, or was skipped."""
         return self.state_of(step) in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}
 
     def answer(self, question: str) -> str:
@@ -473,10 +436,7 @@ class RunEndedError(AttemptOverError):
 
 
 class RunGoneError(LookupError):
-    """Error because the run does not exist.
-
-    It never existed, was deleted, or Redis came back without its data.
-    """
+    """Error because the run never existed, was deleted, or Redis came back without its data."""
 
 
 class ForeignRunError(RunGoneError):
@@ -515,7 +475,6 @@ LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def new_id() -> str:
-    """Return a short ID that can be read aloud."""
     return "".join(secrets.choice(LETTERS) for _ in range(6))
 
 

@@ -42,22 +42,18 @@ from jobs.runs.run import (
     opening,
     undid,
 )
-from jobs.storage import codec, keys
+from jobs.storage import keys
 from jobs.storage.counters import COUNTERS, RUNS_ENDED, RUNS_OPENED
 from jobs.storage.due_queue import LEASE_S, DueQueue, after_lease
 from jobs.storage.keys import Key
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 from jobs.storage.vault import Authenticator, mac_of
 
-ABOUT_S = 90 * 24 * 3600
-"""Time for which the audit trail keeps a run's description after its last event, in seconds."""
-
 
 class RunStore:
-    """Store of runs, with the index of their channels and the schedule.
+    """Runs in Redis. Raises redis.RedisError if Redis is unreachable.
 
-    ``held_lease`` is set in the store of a worker that has a run (:meth:`held_by`), otherwise None.
-    Raises redis.RedisError if Redis is unreachable.
+    ``held_lease`` is set in the store of a worker that has a run (:meth:`held_by`).
     """
 
     def __init__(self, redis: Redis, encryption_keys: Sequence[str] = ()) -> None:
@@ -94,7 +90,7 @@ class RunStore:
             with self.redis.pipeline() as pipe:
                 self.channels.end(pipe, run_id)
                 self.schedule.remove(run_id, pipe)
-                pipe.delete(keys.run_events(run_id), keys.run_about(run_id))
+                pipe.delete(keys.run_events(run_id))
                 pipe.execute()
             self.audit.add(entry("not_opened", About(run_id), by=requester.email, running=busy.run))
             raise
@@ -113,7 +109,7 @@ class RunStore:
         try:
             self.channels.claim(mailbox, run_id)
         except AlreadyRunningError as busy:
-            if any(not run.ended for run in self._known([busy.run])):
+            if any(not run.ended for run in self.known([busy.run])):
                 raise
             self.redis.zrem(keys.runs_open(), busy.run)
             self.schedule.add(busy.run, now())
@@ -157,10 +153,7 @@ class RunStore:
         return found.apply_to(fold(run_id, found.events))
 
     def refresh(self, run: Run) -> Run:
-        """Return the run in its present state, reading only the events since ``run`` was folded.
-
-        Everything is read if the history does not continue from there.
-        """
+        """Return the run in its present state, reading only what is new if that continues it."""
         last, *lines = self._lines(run.id, run.version - 1) or [b""]
         found = self.event_log.read(run.id, lines, run.mac)
         if mac_of(last) != run.mac or found.foreign:
@@ -168,7 +161,7 @@ class RunStore:
         return found.apply_to(apply_events(run, found.events))
 
     def length(self, run_id: str) -> int:
-        """Return the number of events of the run, which only grows, so it is the run's version."""
+        """Return the number of events, which only grows, so it is the run's version."""
         return int(self.redis.llen(keys.run_events(run_id)))
 
     def end(self, run: Run, event: Event) -> bool:
@@ -210,7 +203,7 @@ class RunStore:
         kind: RunKind = RunKind.CHECK,
         brief: Brief | None = None,
     ) -> Run:
-        """Begin a check, or a bulk check; any number may run at a time, as they change nothing."""
+        """Begin a check; any number may run at a time, as they change nothing."""
         run_id = new_id()
         first = opening(channel, requester, kind, origin, brief)
         self.append(run_id, first, Event(Kind.DETAILS, now(), channel=channel))
@@ -223,17 +216,14 @@ class RunStore:
 
     def last_checks(self, mailboxes: Sequence[str]) -> tuple[Run | None, ...]:
         found = self.channels.last_checks(mailboxes)
-        return tuple(next(self._known([each] if each else []), None) for each in found)
+        return tuple(next(self.known([each] if each else []), None) for each in found)
 
     def runs_in_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
         """Return every open run of a space, then ended ones up to ``most`` in all, newest first.
 
-        A run that cannot be read is among them as one that has failed. One that an operator has
-        deleted is taken off the list of the space.
+        One that cannot be read is a failed one. A deleted one is taken off the list of the space.
         """
-        still_open = self.channels.open_runs_of_space(room)
-        every = (*still_open, *self.channels.runs_of_space(room, most))
-        listed = list(dict.fromkeys(every))[: max(most, len(still_open))]
+        listed = self.channels.runs_of_space(room, most)
         found = tuple(self._named(listed, room))
         if gone := set(listed) - {run.id for run in found}:
             self.channels.remove_from_space(room, gone)
@@ -241,32 +231,25 @@ class RunStore:
         return found
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[Run, ...]:
-        """Return every known run of the mailbox, oldest first.
+        """Return every run of the mailbox, oldest first, without checks, which change nothing.
 
-        Checks are not included, because they change nothing. A run of another mailbox is never
-        included, even if Redis lists it here.
+        A run of another mailbox is never included, even if Redis lists it here.
         """
-        known = self._known(self.channels.runs_of_mailbox(mailbox))
+        known = self.known(self.channels.runs_of_mailbox(mailbox))
         return tuple(run for run in known if run.channel.mailbox == mailbox)
 
-    def record(self, what: str, run_id: str, along: Along, **more: object) -> None:
-        """Record a fact about a run in the audit trail, and run ``along`` in one transaction."""
+    def record(self, what: str, run_id: str, along: Along = lambda _: None, **more: object) -> None:
+        """Record a fact about a run in the audit trail, and run ``along`` in one transaction.
+
+        A fact is no event of the run, which another worker may have, or which has ended.
+        """
         self.audit.add(entry(what, self._about(run_id), **more), along=along)
 
-    def not_changed(self, run_id: str, step: str, why: dict[str, str]) -> None:
-        self.audit.add(entry("not_changed", self._about(run_id), step=step, data=why))
-
-    def changed_late(self, run_id: str, step: str, calls: Sequence[str]) -> None:
-        """Record in the audit trail the calls that were answered after the worker had lost the run.
-
-        They are no event of the run, because another worker has it, or it has ended.
-        """
-        data = {"calls": "; ".join(calls)}
-        self.audit.add(entry("changed_late", self._about(run_id), step=step, data=data))
-
     def record_secret_shown(self, key_id: str, run_id: str = "") -> None:
-        handed = entry("handed_over", self._about(run_id), key_id=key_id)
-        self.audit.add(handed, along=lambda pipe: pipe.sadd(keys.secrets_shown(), key_id))
+        def along(pipe: Pipeline) -> None:
+            pipe.sadd(keys.secrets_shown(), key_id)
+
+        self.record("handed_over", run_id, along, key_id=key_id)
 
     def was_secret_shown(self, key_id: str) -> bool:
         return bool(self.redis.sismember(keys.secrets_shown(), key_id))
@@ -274,9 +257,7 @@ class RunStore:
     def lease(self, run_id: str) -> AbstractContextManager[RenewedLock | None]:
         """Return the right to work on a run, for one worker at a time, or None if another has it.
 
-        Each renewal puts the run on the queue of what is due, so a worker that dies is followed by another
-        after :data:`jobs.storage.due_queue.LEASE_S` seconds, or at once if its machine is still running
-        (:mod:`jobs.storage.locks`).
+        Each renewal makes the run due after the lease, so that another worker follows a dead one.
         """
         name = LockName(LockKind.RUN, run_id)
         return renewed_lock(
@@ -284,11 +265,10 @@ class RunStore:
         )
 
     def held_by(self, lease: RenewedLock) -> RunStore:
-        """Return this store for the worker with the lease; it writes only under a current lease.
+        """Return this store for the worker with the lease, which each transaction compares.
 
-        The lease's token is compared in the transaction of every event, so a worker that was
-        stopped for longer than its lease and goes on writes nothing. The store also remembers the
-        history that it reads and writes.
+        A worker that was stopped for longer than its lease writes nothing. The store also remembers
+        the history that it reads and writes.
         """
         held = copy.copy(self)
         held.held_lease, held._seen = lease, {lease.key: []}  # noqa: SLF001  a copy of this store
@@ -309,16 +289,12 @@ class RunStore:
             raise LeaseLostError(run_id)
 
     def others_at_work(self, run: Run) -> bool:
-        """Return whether a worker still has another run of the mailbox.
-
-        Such a run has ended, and a call of its worker may be under way, until its lease expires.
-        """
+        """Return whether another run of the mailbox has a lease, so that a call may be late."""
         others = self.channels.runs_of_mailbox(run.channel.mailbox)
         leases = [keys.run_lock(other) for other in others if other != run.id]
         return bool(leases) and bool(self.redis.exists(*leases))
 
     def _lines(self, run_id: str, first: int = 0) -> list[bytes]:
-        """Return the lines of the history from a place on; a worker adds again what is missing."""
         lines = lines_of(self.redis, run_id, first)
         seen = self._seen.get(keys.run_lock(run_id))
         if seen is None:
@@ -332,11 +308,12 @@ class RunStore:
         return lines
 
     def _save(self, run_id: str, events: Sequence[Event], along: Along) -> None:
-        """Write the events, with their entries in the audit trail, and ``along`` in one transaction.
+        """Write the events, their entries in the trail, and ``along`` in one transaction.
 
         If Redis has lost events that this worker has seen (a failover), they are added again first.
         """
-        facts = list(entries_of(self._about(run_id), worth)) if (worth := recorded(events)) else []
+        worth = recorded(events)
+        facts = tuple(entries_of(self._about(run_id), worth)) if worth else ()
         seen = self._seen.get(keys.run_lock(run_id), [])
         before: list[bytes] = []
         lines: list[bytes] = []
@@ -349,9 +326,6 @@ class RunStore:
         def write(pipe: Pipeline) -> None:
             pipe.rpush(keys.run_events(run_id), *lines)
             along(pipe)
-            if facts:
-                known = self.authenticator.protect(("about", run_id), codec.dump(facts[-1][1]))
-                pipe.set(keys.run_about(run_id), known, ex=ABOUT_S)
 
         def attempt(pipe: Pipeline) -> None:
             check(pipe)
@@ -362,8 +336,7 @@ class RunStore:
         watched = (keys.run_events(run_id), *((self.held_lease.key,) if self.held_lease else ()))
         try:
             if facts:
-                written = (each for each, _ in facts)
-                self.audit.add(*written, along=write, check=check, watched=watched)
+                self.audit.add(*facts, along=write, check=check, watched=watched)
             else:
                 self.redis.transaction(attempt, *watched)
         except EventsLostError:
@@ -392,17 +365,11 @@ class RunStore:
             raise RunEndedError(run_id)
 
     def _about(self, run_id: str) -> About:
-        """Return the description of the run for its entries in the audit trail.
+        lines = self._seen.get(keys.run_lock(run_id)) or lines_of(self.redis, run_id)
+        return reduce(updated, self.event_log.read(run_id, lines).events, About(run_id))
 
-        A stored description that this bot did not make is derived from the events again.
-        """
-        raw = self.redis.get(keys.run_about(run_id)) if run_id else None
-        known = self.authenticator.verify(("about", run_id), raw)
-        if known is not None:
-            return codec.load(known, About)
-        return reduce(updated, self.events(run_id) if raw else (), About(run_id))
-
-    def _known(self, run_ids: Iterable[str]) -> Iterator[Run]:
+    def known(self, run_ids: Iterable[str]) -> Iterator[Run]:
+        """Yield the runs that exist: a check expires, and an id may be that of an incident."""
         for run_id in run_ids:
             with suppress(RunGoneError):
                 yield self.load(run_id)
@@ -414,4 +381,5 @@ class RunStore:
             except RunGoneError:
                 if self.redis.exists(keys.run_events(run_id)):
                     at = self.redis.zscore(keys.space_runs(room), run_id) or 0
-                    yield unreadable(run_id, self._about(run_id).mailbox, float(at))
+                    told = (str(each.get("mailbox", "")) for each in self.audit.of_run(run_id))
+                    yield unreadable(run_id, next(filter(None, told), ""), float(at))

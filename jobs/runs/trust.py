@@ -16,8 +16,8 @@ from redis.client import Pipeline
 from jobs.runs.audit import AuditEntry, hash_of, number_of
 from jobs.runs.event_log import FOREIGN_EVENT, NOT_AUDITED, SET_BACK
 from jobs.runs.run import Kind, Run
-from jobs.runs.run_store import ABOUT_S, RunStore
-from jobs.storage import codec, keys
+from jobs.runs.run_store import RunStore
+from jobs.storage import keys
 from jobs.storage.vault import mac_of
 
 _EVENTS = frozenset(map(str, Kind)) - {str(Kind.UNKNOWN)}
@@ -27,8 +27,7 @@ log = structlog.get_logger(__name__)
 class UntrustedError(Exception):
     """Error because the audit trail contradicts the run, so that it may change nothing.
 
-    ``cause`` is the problem's cause, and ``code`` the number of the entry, or the scope of the
-    approval.
+    ``code`` is the number of the entry, or the scope of the approval.
     """
 
     def __init__(self, cause: str, code: str) -> None:
@@ -37,26 +36,24 @@ class UntrustedError(Exception):
 
 
 def stop(store: RunStore, run_id: str, place: int, mailbox: str = "") -> None:
-    """Take a run with a foreign event off all lists, and record it once in the audit trail.
+    """Take a run off all lists whose event ``place`` is foreign, and record it once.
 
-    A foreign event is one that this bot did not make, and ``place`` is its number. ``mailbox`` is
-    released if the run holds it.
+    ``mailbox`` is released if the run holds it.
     """
-    mark = store.authenticator.protect(("stopped", run_id), codec.dump({"event": place}))
-    if store.redis.get(keys.run_stopped(run_id)) == mark:
+    told = {"event": str(place)}
+    if any((e["what"], e.get("data")) == (FOREIGN_EVENT, told) for e in store.audit.of_run(run_id)):
         store.schedule.remove(run_id)
         return
     mine = bool(mailbox) and store.channels.holder(mailbox) == run_id
 
     def along(pipe: Pipeline) -> None:
-        pipe.set(keys.run_stopped(run_id), mark, ex=ABOUT_S)
         store.channels.end(pipe, run_id)
         store.schedule.remove(run_id, pipe)
         if mine:
             store.channels.release(pipe, mailbox)
 
     log.error("an event of the run was not made by this bot", run=run_id, place=place)
-    store.record(FOREIGN_EVENT, run_id, along, data={"event": str(place)})
+    store.record(FOREIGN_EVENT, run_id, along, data=told)
 
 
 def require_newest(store: RunStore, run_id: str) -> list[AuditEntry]:
@@ -120,22 +117,22 @@ def _lost(store: RunStore, run_id: str, told: Iterable[AuditEntry]) -> int:
 
 
 SEALED = "sealed"
-"""Name of the last line, which is no entry of the trail."""
+_FILE = "audit file"
 
 
 def sealed_file(store: RunStore, lines: bytes) -> bytes:
     """Return the lines of a file, each with its line end, with the line that seals them."""
     end = store.audit.head().end
     told = {"what": SEALED, "entries": lines.count(b"\n"), "n": end.n, "hash": end.hash}
-    return lines + store.authenticator.protect(_context(lines), codec.dump(told)) + b"\n"
+    return lines + store.authenticator.dump(_FILE, told, _digest(lines)) + b"\n"
 
 
 def file_problem(store: RunStore, content: bytes) -> str:
     """Return why the file is not as this bot made it, as a sentence, or an empty string."""
-    lines, seal = _parts(content)
+    before, end, seal = content.removesuffix(b"\n").rpartition(b"\n")
     if not mac_of(seal):
         return "The file has no seal in its last line: its end was cut off, or an older version made it"
-    if store.authenticator.verify(_context(lines), seal) is None:
+    if store.authenticator.verify(_FILE, seal, _digest(before + end)) is None:
         return (
             "The file is not as this bot made it: it was changed or cut, or the key that sealed it is"
             " no longer in ENCRYPTION_KEYS"
@@ -144,12 +141,9 @@ def file_problem(store: RunStore, content: bytes) -> str:
 
 
 def missing_entries(store: RunStore, content: bytes) -> str:
-    """Return how the trail contradicts a file that is sealed, as a sentence, or an empty string.
+    """Return how the trail contradicts a sealed file, as a sentence, or an empty string.
 
     Entries that retention has removed are not missing.
-
-    Raises:
-        redis.RedisError: Redis is unreachable.
     """
     found, cleared = store.audit.verify(), store.audit.head().cleared.n
     kept = set(map(hash_of, store.audit.entries()))
@@ -161,10 +155,5 @@ def missing_entries(store: RunStore, content: bytes) -> str:
     return f"The trail is broken at entry {found.broken_at}: {found.why}" if found.broken_at else ""
 
 
-def _parts(content: bytes) -> tuple[bytes, bytes]:
-    lines, end, seal = content.removesuffix(b"\n").rpartition(b"\n")
-    return lines + end, seal
-
-
-def _context(lines: bytes) -> tuple[str, ...]:
-    return "audit file", hashlib.sha256(lines).hexdigest()
+def _digest(lines: bytes) -> str:
+    return hashlib.sha256(lines).hexdigest()

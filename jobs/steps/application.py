@@ -36,7 +36,7 @@ from jobs.channel.email_app import (
     update,
     wanted_uris,
 )
-from jobs.channel.in_use import channels_with_app
+from jobs.channel.mailbox import channels_with_app
 from jobs.clock import now
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext

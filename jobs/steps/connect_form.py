@@ -21,8 +21,7 @@ import structlog
 from jobs.access import mailbox_login
 from jobs.access.mailbox_login import Login, log_in
 from jobs.causes.cause import Cause
-from jobs.channel.in_use import channels_with_address
-from jobs.channel.mailbox import SIGNED_IN, login_name, other_names
+from jobs.channel.mailbox import SIGNED_IN, channels_with_address, login_name, other_names
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, Rejected, SignInNeeded
 from jobs.contact_center.connect_audit import read_changes

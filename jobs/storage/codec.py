@@ -14,9 +14,7 @@ def dump(value: object) -> bytes:
 
 
 def load(data: bytes | str, kind: type[T]) -> T:
-    """Return the decoded value, checked against its type.
-
-    Unknown keys are ignored, so an older worker can read a newer run.
+    """Return the decoded value; unknown keys are ignored, so an older worker reads a newer run.
 
     Raises:
         msgspec.ValidationError: when the data does not match the type.
@@ -25,15 +23,11 @@ def load(data: bytes | str, kind: type[T]) -> T:
 
 
 def as_bytes(raw: bytes | str) -> bytes:
-    """Return an answer of Redis as bytes, because redis-py's types leave the type open."""
     return raw if isinstance(raw, bytes) else raw.encode()
 
 
 def as_text(raw: object) -> str:
-    """Return an answer of Redis as text, because redis-py's types leave the type open.
-
-    A missing value becomes an empty text.
-    """
+    """Return an answer of Redis, whose type redis-py leaves open, as text; empty if missing."""
     return (
         raw.decode(errors="replace") if isinstance(raw, bytes) else str("" if raw is None else raw)
     )

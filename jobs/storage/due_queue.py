@@ -1,7 +1,7 @@
-"""Queue in Redis of everything that is due: work of four kinds, by the time it is handed out.
+"""Queue in Redis of all that is due: runs, draws of cards, events and rounds of the watch, by time.
 
-The runs, the draws of their cards, the events and the rounds of the watch share one sorted set. A
-member has the name of the lock of its work. It stays until it is done, because its worker may die.
+A member has the name of the lock of its work. It stays until it is done, because its worker may
+die.
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ LEASE_S = 12
 AGAIN_S = LEASE_S + 1
 """Seconds after which work that was handed out, and did not end, is handed out again."""
 LONGEST_PAUSE_S = 3600
-"""Longest time for which anything is postponed, in seconds."""
 MOST = 100
-"""Number of members that are read and handed out at a time."""
 MOVE = """
 if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) ~= tonumber(ARGV[2]) then
   return 0
@@ -38,10 +36,7 @@ end
 redis.call('zadd', KEYS[1], ARGV[3], ARGV[1])
 return 1
 """
-"""Redis script that gives a member another time, or takes it off the queue if there is none.
-
-It returns 0 and does nothing if the member's time has changed meanwhile.
-"""
+"""Redis script that gives a member another time or none; 0 if its time has changed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +60,7 @@ class DueQueue:
         return float(self.redis.zscore(keys.due(), self.field(member)) or 0)
 
     def settle(self, member: str, due: float, when: datetime | None = None) -> None:
-        """Have the member handed out next at ``when``, or take it off the queue if that is None.
-
-        Nothing is done if its time has changed since it was due at ``due``, because there is news.
-        """
+        """Have the member handed out next at ``when``, or not; nothing is done if there is news."""
         latest = now() + timedelta(seconds=LONGEST_PAUSE_S)
         moment = "" if when is None else repr(min(when, latest).timestamp())
         self.redis.eval(MOVE, 1, keys.due(), self.field(member), repr(due), moment)
@@ -95,11 +87,10 @@ def after_lease() -> datetime:
 
 
 def claim(redis: Redis) -> tuple[list[LockName], float | None]:
-    """Return the work that is due, each put off by :data:`AGAIN_S`, and when more is due.
+    """Return the work that is due, each put off by :data:`AGAIN_S`, and seconds until more is due.
 
-    That is a number of seconds, or None if nothing else is in the queue. Work that another
-    dispatcher takes in the same moment is left to it. A member that no version of the bot has
-    written is dropped, because nobody could settle it.
+    Work that another dispatcher takes in the same moment is left to it. A member that no version
+    has written is dropped, because nobody could settle it.
     """
     rows: Any = redis.zrange(keys.due(), 0, MOST - 1, withscores=True)
     at = now().timestamp()
@@ -116,10 +107,7 @@ def claim(redis: Redis) -> tuple[list[LockName], float | None]:
 
 
 def recall(redis: Redis) -> None:
-    """Have everything handed out that is due after the longest pause.
-
-    Its time was written before the clock was set back.
-    """
+    """Have everything handed out whose time was written before the clock was set back."""
     at = now().timestamp()
     beyond: Any = redis.zrangebyscore(
         keys.due(), at + LONGEST_PAUSE_S + 1, "+inf", start=0, num=MOST

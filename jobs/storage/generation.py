@@ -1,10 +1,8 @@
-"""Layout and generation of the data in Redis.
+"""Layout and generation of the data in Redis, which reveals a loss of data.
 
-Each process compares the number of the layout with its own. The generation is a random id and a
-rising number that reveal a loss of data. After FLUSHALL, or at a Redis without data, the id is a different one. After an older backup the
-number is smaller than it was. Each process that watches also keeps both in its memory. An
-append-only file loses a second, and a failover a few, so the number is compared with the number of
-half a minute ago.
+After FLUSHALL the random id is a different one, and after an older backup the number is smaller. An
+append-only file loses a second, and a failover a few, so each process compares the number with that
+of half a minute ago.
 """
 
 from __future__ import annotations
@@ -20,10 +18,7 @@ from redis import Redis
 from jobs.storage import codec, keys
 
 TOLERATED_S = 30.0
-"""Seconds of the newest writes whose loss is not reported.
-
-Such a loss does no harm, because the steps look at the tenant before each change.
-"""
+"""Seconds of writes whose loss does no harm: the steps look at the tenant before each change."""
 ID, COUNT = "id", "count"
 RENEW = (
     "if redis.call('hget', KEYS[1], 'id') == ARGV[1]"
@@ -35,20 +30,13 @@ log = structlog.get_logger(__name__)
 
 
 class Generation:
-    """Watch over the generation of the data of one Redis, in the memory of this process."""
-
     def __init__(self, redis: Redis, clock: Callable[[], float] = time.monotonic) -> None:
-        """Create the watch; ``clock`` counts seconds and never goes back."""
         self._redis, self._clock = redis, clock
         self._id = ""
         self._seen: deque[tuple[float, int]] = deque()
 
     def look(self) -> str:
-        """Raise the number, and return the data's new id if data was lost, else an empty string.
-
-        Raises:
-            redis.RedisError: Redis is unreachable.
-        """
+        """Raise the number, and return the data's new id if data was lost, else an empty string."""
         key = keys.generation()
         with self._redis.pipeline() as pipe:
             pipe.hsetnx(key, ID, secrets.token_hex(8))
@@ -78,10 +66,6 @@ class Generation:
         return data_id
 
     def _remembered(self) -> int:
-        """Return the number of half a minute ago, or 0 at first.
-
-        Redis must not have forgotten this number.
-        """
         limit = self._clock() - TOLERATED_S
         while len(self._seen) > 1 and self._seen[1][0] <= limit:
             self._seen.popleft()
@@ -103,11 +87,7 @@ def ensure_layout(redis: Redis) -> str:
 
 
 def layout_problem(redis: Redis) -> str:
-    """Return why this version cannot use the data, or an empty string.
-
-    Raises:
-        redis.RedisError: Redis is unreachable.
-    """
+    """Return why this version cannot use the data, or an empty string."""
     raw = redis.get(keys.schema())
     text = codec.as_bytes(raw).decode(errors="replace") if raw is not None else str(LAYOUT)
     if text == str(LAYOUT):

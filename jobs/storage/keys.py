@@ -54,7 +54,6 @@ def owner(key: bytes | str, pattern: Key) -> str:
 schema = _named("schema")
 """Number of the layout in which the data is stored."""
 write_test = _named("write:test")
-"""Value that is written only to see whether Redis takes writes."""
 generation = _named("generation")
 """Data's random id and rising number (:mod:`jobs.storage.generation`)."""
 loss_told = _named("generation:{}:{}")
@@ -68,10 +67,6 @@ due = _named("due")
 
 run_events = _named("run:{}:events")
 """List of everything that happened in a run."""
-run_about = _named("run:{}:about")
-"""Data of a run that its audit entries contain."""
-run_stopped = _named("run:{}:stopped")
-"""Mark that a run is stopped, because one of its events is not the bot's."""
 run_mark = _named("run:{}:{}")
 """Run's ``deaths``, ``closed`` space, or ``look``."""
 runs_open = _named("runs:open")
@@ -79,20 +74,18 @@ runs_open = _named("runs:open")
 
 # Channels, spaces and persons
 
-channel_record = _named("channel:{}")
+channel_record = _named("channel:{}:proof")
 """Channel's proof: the run that proved that it works, and the time."""
 channel_claim = _named("channel:{}:run")
 """Run that holds a mailbox, or that a message or a button press began."""
 channel_runs = _named("channel:{}:runs")
 """List of a mailbox's runs without its checks, by their beginning."""
 channel_check = _named("channel:{}:check")
-"""Newest check of a mailbox."""
 space_runs = _named("space:{}:runs")
 """List of runs that were asked for in a space, by their beginning."""
 space_channels = _named("space:{}:channels")
 """Set of mailboxes that were connected from a space."""
 channels = _named("channels")
-"""Set of all connected mailboxes."""
 person_channels = _named("person:{}:channels")
 """Set of mailboxes that a person has connected."""
 space_bulk_check = _named("space:{}:bulk_check")
@@ -120,7 +113,6 @@ sealed = _named("sealed:{}")
 secrets_shown = _named("secrets:handed-over")
 """Key ids of the client secrets that somebody has seen."""
 audit_entries = _named("audit:entries")
-"""Entries of the audit trail, oldest first."""
 audit_head = _named("audit:head")
 """Sealed end of the audit trail."""
 
@@ -173,41 +165,29 @@ commands_limit_told = _named("commands:{}:told")
 webhooks_ours = _named("webhooks:ours")
 """Ids of webhooks that this installation has created or taken over."""
 webhooks_refused = _named("webhooks:refused")
-"""Number of webhooks with a wrong signature, with first and last time."""
 webhook_repaired = _named("webhooks:repaired:{}")
 """Mark that the webhook was switched on again a moment ago."""
 
 # Locks (:mod:`jobs.storage.locks`)
 
 locks_held = _named("locks:held")
-"""Processes that hold locks, by the name of the lock."""
 lock_numbers = _named("locks:number")
 """Number of the newest lock, which only grows."""
 run_lock = _named("run:{}:lease")
-"""Lock of the worker that works on a run."""
 press_lock = _named("run:{}:press")
 """Lock that is held while a button press on a run is carried out."""
 draw_lock = _named("draw:{}")
-"""Lock that is held while a run's cards are drawn."""
 event_lock = _named("event:{}:lock")
-"""Lock of the worker that handles an event."""
 webhooks_lock = _named("webhooks:lock")
-"""Lock that is held while the webhooks are registered."""
 
 # The watch (:mod:`jobs.watch`)
 
 watched = _named("watch:channel:{}")
 """Watched channel: its space, its interval and the people who are told."""
 watched_channels = _named("watch:channels")
-"""Addresses of all watched channels, each with its group."""
-watched_group = _named("watch:group:{}")
-"""Addresses of the watched channels that are looked at together."""
-watched_in_space = _named("watch:space:{}")
-"""Addresses of the watched channels whose cards go to a space."""
 watch_state = _named("watch:state:{}")
 """State of a channel: the last look at it, and when the next is due."""
 incident = _named("incident:{}")
-"""Incident of a watched channel."""
 incidents_of_channel = _named("incidents:channel:{}")
 """Incidents of a channel, by the time of their first bad look."""
 incidents_open = _named("incidents:open")
@@ -216,8 +196,6 @@ incident_card = _named("incidents:card:{}")
 """Card that shows incidents in one space."""
 incidents_of_card = _named("incidents:shown:{}")
 """Incidents that a card shows, by the time of their first bad look."""
-shared_card = _named("incidents:shared:{}:{}")
-"""Space's card for the incidents with a shared cause, while one goes on."""
 watch_history = _named("watch:history:{}")
 """History of a channel: its looks and its mails, by hour and by day."""
 watch_mails = _named("watch:mails:{}")
@@ -228,13 +206,9 @@ watch_mails_sent = _named("watch:mails-sent")
 """Channels by the time at which the watch last sent them a test mail."""
 watch_mails_arrived = _named("watch:mails-arrived")
 """Channels by the time at which a test mail was seen to arrive."""
-watch_beat = _named("watch:beat")
-"""Newest round of the watch: its beginning, its end and its result."""
 watch_pinged = _named("watch:pinged")
 """Mark that the monitoring service was told of a round a moment ago."""
 watch_gaps = _named("watch:gaps:{}")
 """Times without looks that a space was not told yet, by channel."""
 watch_gaps_due = _named("watch:gaps-due")
-"""Spaces by the time at which they are told of a time without looks."""
 watch_lock = _named("watch:lock:{}")
-"""Lock of the worker that looks at a group of channels."""

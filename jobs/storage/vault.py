@@ -1,7 +1,7 @@
 """Seals of everything in Redis that counts: MACs of JSON objects, and the vault of secrets.
 
-The keys are derived from ENCRYPTION_KEYS, which are outside Redis. The newest one seals and any of
-them opens, so keys can be rotated. What is sealed counts only in the place for which it was made.
+The newest of ENCRYPTION_KEYS, which are outside Redis, seals, and any of them opens. What is sealed
+counts only in the place for which it was made.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NewType
+from typing import NewType, TypeVar
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.storage import keys
+from jobs.storage import codec, keys
 
 LABEL = b"webex-email-bot: entries in Redis"
 """Purpose of the derived keys (HKDF's ``info``, RFC 5869), so that no key serves two purposes."""
@@ -26,45 +26,47 @@ _NAME, _LAST = b',"mac":"', b'"}'
 _HEX = 64
 _TAIL = len(_NAME) + _HEX + len(_LAST)
 
-Context = tuple[str, ...]
+T = TypeVar("T")
 
 
 class Authenticator:
-    """Message authentication codes (HMAC-SHA256) of JSON objects.
+    """MACs (HMAC-SHA256) of JSON objects, which a client of Redis can neither make nor change.
 
-    A client that can only write to Redis can neither make nor change such an object. The MAC also
-    covers a context, such as the name of the key. It is the last field of the object, so that every
-    reader of JSON can read the object without it.
+    The MAC also covers the place: the ``key`` in Redis, and the ``part`` of a key that holds
+    several. It is the last field, so that every reader of JSON can read the object without it.
     """
 
     def __init__(self, encryption_keys: Sequence[str] = ()) -> None:
         self._keys = tuple(map(_derived, encryption_keys)) or (_derived(""),)
 
-    def protect(self, context: Context, body: bytes) -> bytes:
-        """Return the JSON object with its MAC as the last field; an empty object is not allowed."""
-        return body[:-1] + _NAME + _mac(self._keys[0], context, body).encode() + _LAST
+    def dump(self, key: str, value: object, part: str = "") -> bytes:
+        return self.protect(key, codec.dump(value), part)
 
-    def verify(self, context: Context, line: object) -> bytes | None:
-        """Return the JSON object without its MAC.
+    def load(self, key: str, raw: object, kind: type[T], part: str = "") -> T | None:
+        """Return the decoded object; None if it is missing, or not this bot's in this place.
 
-        It is None if this bot did not make the object for this context.
+        Raises:
+            msgspec.ValidationError: The object does not match the type.
         """
+        body = self.verify(key, raw, part)
+        return None if body is None else codec.load(body, kind)
+
+    def protect(self, key: str, body: bytes, part: str = "") -> bytes:
+        """Return the JSON object with its MAC as the last field; an empty object is not allowed."""
+        return body[:-1] + _NAME + _mac(self._keys[0], key, part, body).encode() + _LAST
+
+    def verify(self, key: str, line: object, part: str = "") -> bytes | None:
+        """Return the JSON object without its MAC; None if this bot did not make it in this place."""
         if not isinstance(line, bytes) or not (mac := mac_of(line)):
             return None
         body = line[:-_TAIL] + b"}"
-        for key in self._keys:
-            if hmac.compare_digest(_mac(key, context, body), mac):
-                return body
-        return None
+        macs = (_mac(each, key, part, body) for each in self._keys)
+        return body if any(hmac.compare_digest(each, mac) for each in macs) else None
 
-    def renewed(self, context: Context, line: object) -> bytes | None:
-        """Return the JSON object with a MAC under the first key; unchanged if it has that already.
-
-        It is None if this bot did not make the object for this context, so nothing is signed that
-        does not verify.
-        """
-        body = self.verify(context, line)
-        return None if body is None else self.protect(context, body)
+    def renewed(self, key: str, line: object, part: str = "") -> bytes | None:
+        """Return the JSON object with a MAC under the first key; None if it does not verify."""
+        body = self.verify(key, line, part)
+        return None if body is None else self.protect(key, body, part)
 
 
 def mac_of(line: bytes) -> str:
@@ -75,8 +77,8 @@ def mac_of(line: bytes) -> str:
     return mac if mac.isascii() else ""
 
 
-def _mac(key: bytes, context: Context, body: bytes) -> str:
-    return hmac.digest(key, msgspec.json.encode(context) + body, "sha256").hex()
+def _mac(secret: bytes, key: str, part: str, body: bytes) -> str:
+    return hmac.digest(secret, msgspec.json.encode((key, part)) + body, "sha256").hex()
 
 
 def _derived(encryption_key: str) -> bytes:
@@ -87,10 +89,7 @@ VaultName = NewType("VaultName", str)
 
 
 class Sealed(StrEnum):
-    """Kinds of sealed values.
-
-    Each value belongs to a run, a mailbox, or the owner that the comment of its kind names.
-    """
+    """Kinds of sealed values, each with its owner."""
 
     ADMIN_SESSION = "session"  # run: the sign-in of an administrator
     CLIENT_SECRET = "secret"  # run: Webex Connect's client secret until it was shown
@@ -113,11 +112,10 @@ class Sealed(StrEnum):
 
 
 class Vault:
-    """Secrets in Redis, encrypted using Fernet, each with a name and an expiry.
+    """Secrets in Redis, encrypted using Fernet, each with a name, not secret, and an expiry.
 
-    A name says for which purpose a value is kept and to whom it belongs. Names are not secret.
-    Fernet has no associated data. So each value is encrypted together with its name, and a value
-    that was copied to another name does not open.
+    Fernet has no associated data. So each value is encrypted together with its key in Redis, and a
+    value that was copied to another key does not open.
     """
 
     def __init__(self, redis: Redis, encryption_keys: tuple[str, ...]) -> None:
@@ -126,41 +124,32 @@ class Vault:
         self._fernet = MultiFernet([Fernet(key) for key in encryption_keys])
 
     def put(self, name: VaultName, value: str, seconds: int, pipe: Pipeline | None = None) -> None:
-        """Encrypt the value and store it for ``seconds`` seconds, replacing an older one.
-
-        With ``pipe`` it is stored in that transaction.
-        """
-        (pipe or self._redis).set(keys.sealed(name), self._sealed(name, value), ex=seconds)
+        """Store the value for ``seconds`` seconds, in the transaction ``pipe`` if there is one."""
+        key = keys.sealed(name)
+        (pipe or self._redis).set(key, self._sealed(key, value), ex=seconds)
 
     def get(self, name: VaultName) -> str | None:
-        """Return the value with this name, or None.
-
-        It is None if it was never stored, was taken, has expired, is encrypted with a key that is
-        gone, or was sealed under another name.
-        """
-        return self._open(name, self._redis.get(keys.sealed(name)))
+        """Return the value; None if it is gone, or was sealed with a lost key or another name."""
+        key = keys.sealed(name)
+        return self._open(key, self._redis.get(key))
 
     def take(self, name: VaultName) -> str | None:
-        """Return the value and delete it (GETDEL), so that exactly one reader gets it.
-
-        It is None if there is no such value.
-        """
-        return self._open(name, self._redis.getdel(keys.sealed(name)))
+        """Return the value, or None, and delete it (GETDEL), so that exactly one reader gets it."""
+        key = keys.sealed(name)
+        return self._open(key, self._redis.getdel(key))
 
     def move(self, name: VaultName, to: VaultName) -> None:
         """Give the value another name and keep its expiry; do nothing if there is no such value."""
+        key, new = keys.sealed(name), keys.sealed(to)
 
         def move(pipe: Pipeline) -> None:
-            value = self._open(name, pipe.get(keys.sealed(name)))
-            left_ms = int(pipe.pttl(keys.sealed(name)))
+            value, left_ms = self._open(key, pipe.get(key)), int(pipe.pttl(key))
             pipe.multi()
             if value is not None:
-                pipe.set(
-                    keys.sealed(to), self._sealed(to, value), px=left_ms if left_ms > 0 else None
-                )
-                pipe.delete(keys.sealed(name))
+                pipe.set(new, self._sealed(new, value), px=left_ms if left_ms > 0 else None)
+                pipe.delete(key)
 
-        self._redis.transaction(move, keys.sealed(name))
+        self._redis.transaction(move, key)
 
     def drop(self, name: VaultName) -> None:
         self._redis.delete(keys.sealed(name))
@@ -169,12 +158,9 @@ class Vault:
         """Return whether a value with this name exists, without decrypting it."""
         return bool(self._redis.exists(keys.sealed(name)))
 
-    def renewed(self, name: VaultName, sealed: object) -> bytes | None:
-        """Return a stored value, sealed under the first key; unchanged if it is so already.
-
-        It is None if the value does not open under this name with any of the keys.
-        """
-        if not isinstance(sealed, bytes) or self._open(name, sealed) is None:
+    def renewed(self, key: str, sealed: bytes) -> bytes | None:
+        """Return a value as it is under the first key; None if it does not open in this place."""
+        if self._open(key, sealed) is None:
             return None
         try:
             self._newest.decrypt(sealed)
@@ -182,22 +168,19 @@ class Vault:
             return self._fernet.rotate(sealed)
         return sealed
 
-    def _sealed(self, name: VaultName, value: str) -> bytes:
-        return self._fernet.encrypt((_bound(name) + value).encode())
+    def _sealed(self, key: str, value: str) -> bytes:
+        return self._fernet.encrypt((_bound(key) + value).encode())
 
-    def _open(self, name: VaultName, sealed: object) -> str | None:
+    def _open(self, key: str, sealed: object) -> str | None:
         if not isinstance(sealed, bytes):
             return None
         try:
             text = self._fernet.decrypt(sealed).decode()
         except InvalidToken:
             return None
-        return text.removeprefix(_bound(name)) if text.startswith(_bound(name)) else None
+        return text.removeprefix(_bound(key)) if text.startswith(_bound(key)) else None
 
 
-def _bound(name: VaultName) -> str:
-    """Return the beginning of the encrypted text: the name with its length.
-
-    With the length, no name can be the beginning of another one.
-    """
-    return f"{len(name)}:{name}:"
+def _bound(key: str) -> str:
+    """Return the beginning of the text: the key, with its length so that it begins no other."""
+    return f"{len(key)}:{key}:"

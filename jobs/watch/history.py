@@ -1,15 +1,13 @@
-"""History of a channel's looks and mails: by hour for a week, by day for 90 days.
+"""History of a channel's looks and mails, in UTC: by hour for a week, by day for 90 days.
 
-Each day is one field of a hash, so a channel's history is bounded. Days and hours are those of UTC.
-Nothing here grants anything, so the values have no MAC. The figures of a time are pure functions
-of the history and the incidents.
+Each day is one field of a hash. Nothing here grants anything, so the values have no MAC.
 """
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import reduce
@@ -29,11 +27,7 @@ KEPT = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Numbers of an hour or a day: looks by their result, arrived mails, and requests to clouds.
-
-    ``partly`` looks got an answer without the tenant's read access, so they do not measure that mail
-    flows.
-    """
+    """Numbers of an hour or a day; ``partly`` looks had no read access and measure no flow."""
 
     healthy: int = 0
     broken: int = 0
@@ -57,11 +51,10 @@ EMPTY = Tally()
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day of a channel in UTC: its sum, and its hours (0 to 23) while they are kept."""
+    """One day of a channel in UTC, and its sum."""
 
     date: date
     total: Tally = EMPTY
-    hours: dict[int, Tally] = field(default_factory=dict)
 
 
 def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day, ...]:
@@ -70,20 +63,15 @@ def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day,
     known = {codec.as_bytes(name).decode(): _decoded(value) for name, value in raw.items()}
     last = at.astimezone(UTC).date()
     wanted = [last - timedelta(days=back) for back in range(most - 1, -1, -1)]
-    return tuple(
-        Day(each, _sum(hours), {hour: one for hour, one in sorted(hours.items()) if hour >= 0})
-        for each in wanted
-        for hours in (known.get(each.isoformat(), {}),)
-    )
+    return tuple(Day(each, _sum(known.get(each.isoformat(), {}))) for each in wanted)
 
 
 def add(
     pipe: Pipeline, mailbox: str, outcome: LookOutcome, at: datetime
 ) -> Iterable[tuple[str, bytes]]:
-    """Return the fields of the history that a look changes, with their new values.
+    """Return the changed fields of the history, which are read before ``pipe.multi()``.
 
-    The fields are read in a transaction before ``pipe.multi()``. Mails are not added up but
-    replaced by the larger number, because two looks see the same mails.
+    Two looks see the same mails, so the larger number counts.
     """
     key, moment = keys.watch_history(mailbox), at.astimezone(UTC)
     changed: dict[str, dict[int, Tally]] = {}
@@ -114,10 +102,7 @@ def write(pipe: Pipeline, mailbox: str, changed: Iterable[tuple[str, bytes]]) ->
 
 
 def fold(redis: Redis, mailbox: str, at: datetime) -> int:
-    """Add up the hours of old days and drop days that are too old; return how many days changed.
-
-    It is called at most once a day for each channel, at the first look of a day.
-    """
+    """Add up the hours of old days and drop days that are too old; return how many days changed."""
     key, today = keys.watch_history(mailbox), at.astimezone(UTC).date()
     changed = 0
     for raw, value in redis.hgetall(key).items():
@@ -140,7 +125,6 @@ def _sum(hours: Mapping[int, Tally]) -> Tally:
 
 
 def _decoded(raw: object) -> dict[int, Tally]:
-    """Return the hours that a history field holds; none if it is missing or not readable."""
     try:
         rows = codec.load(raw, dict[int, list[int]]) if isinstance(raw, bytes) else {}
     except msgspec.MsgspecError:
@@ -149,7 +133,7 @@ def _decoded(raw: object) -> dict[int, Tally]:
 
 
 def _encoded(hours: Mapping[int, Tally]) -> bytes:
-    """Return the hours as short JSON: trailing zeros are left out."""
+    """Return short JSON: trailing zeros are left out."""
     return msgspec.json.encode({hour: _numbers(one) for hour, one in hours.items()})
 
 
@@ -164,10 +148,10 @@ DAY = timedelta(days=1)
 
 
 class DayState(StrEnum):
-    """State of a channel on one day, which is the worst state that was seen on it.
+    """Worst state that was seen on a day.
 
-    WELL: looked at, and no break. BROKEN: an incident went on. BLIND: the watch could not look for
-    a part of the day, or no look measured whether mail flows. NONE: nobody looked.
+    BLIND: the watch could not look for a part of the day, or no look measured whether mail flows.
+    NONE: nobody looked.
     """
 
     WELL = "well"
@@ -178,8 +162,11 @@ class DayState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:
+    """State and figures of a day, or of the part of it, ``length``, in the span."""
+
     date: date
     state: DayState
+    length: timedelta
     broken: timedelta
     mails: int
     looks: int
@@ -235,35 +222,37 @@ def figures(
 ) -> Figures:
     """Return the channel's figures from ``since`` to ``until``, or to ``at`` if that is earlier."""
     end = min(until, at)
-    found = (each for each in incidents if each.since < end and (each.ended or at) > since)
+    found = (each for each in incidents if _overlap(each, since, end))
     touching = sorted(found, key=lambda each: each.since)
-    breaks, blind = _of_sight(Sight.BROKEN, touching), _of_sight(Sight.CANNOT_LOOK, touching)
-    counted = tuple(
-        _of_day(each, breaks, blind, since, end)
-        for each in days
-        if midnight(each.date) < end and midnight(each.date) + DAY > since
-    )
+    breaks = tuple(each for each in touching if each.sight is Sight.BROKEN)
+    blind = [each for each in touching if each.sight is Sight.CANNOT_LOOK]
+    every = (_of_day(each, breaks, blind, since, end) for each in days)
+    counted = tuple(each for each in every if each.length > timedelta(0))
+    return _summed(since, end, counted, breaks, len(blind))
+
+
+def _summed(
+    since: datetime,
+    end: datetime,
+    counted: tuple[DayFigures, ...],
+    breaks: tuple[Incident, ...],
+    blind: int,
+) -> Figures:
     seen = [each for each in counted if each.measured]
     return Figures(
         since=since,
         until=end,
         days=counted,
-        watched=_total(
-            min(midnight(each.date) + DAY, end) - max(midnight(each.date), since) for each in seen
-        ),
+        watched=_total(each.length for each in seen),
         broken=_total(each.broken for each in seen),
         incidents=breaks,
-        blind=len(blind),
+        blind=blind,
         mails=sum(each.mails for each in counted),
         late=sum(each.damage.late for each in breaks),
         bounced=sum(each.damage.bounced for each in breaks),
-        to_notice=_median([known for each in breaks if (known := each.time_to_notice) is not None]),
-        to_fix=_median([known for each in breaks if (known := time_to_fix(each)) is not None]),
+        to_notice=_median(each.time_to_notice for each in breaks),
+        to_fix=_median(map(time_to_fix, breaks)),
     )
-
-
-def _of_sight(sight: Sight, incidents: Iterable[Incident]) -> tuple[Incident, ...]:
-    return tuple(each for each in incidents if each.sight is sight)
 
 
 def _total(times: Iterable[timedelta]) -> timedelta:
@@ -271,10 +260,7 @@ def _total(times: Iterable[timedelta]) -> timedelta:
 
 
 def time_to_fix(incident: Incident) -> timedelta | None:
-    """Return the time from the look that confirmed the incident to the end of the incident.
-
-    It is None while the incident goes on, and if only the watch of its channel has ended.
-    """
+    """Return the time from the confirmed look to the end; None if no end of the break is known."""
     if incident.ended is None or incident.is_unwatched:
         return None
     return max(incident.ended - incident.confirmed, timedelta(0))
@@ -286,11 +272,7 @@ def last_days(at: datetime, count: int) -> tuple[datetime, datetime]:
 
 
 def month(year: int, number: int) -> tuple[datetime, datetime]:
-    """Return the beginning and the end of a month, in UTC.
-
-    Raises:
-        ValueError: There is no such month.
-    """
+    """Return the beginning and the end of a month, in UTC; a ValueError if there is none."""
     first = date(year, number, 1)
     following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
     return midnight(first), midnight(following)
@@ -309,17 +291,17 @@ def _of_day(
 ) -> DayFigures:
     first, last = max(midnight(day.date), since), min(midnight(day.date) + DAY, end)
     broken = _total(_overlap(each, first, last) for each in breaks)
-    unseen = any(_overlap(each, first, last) for each in blind)
-    total = day.total
+    total, length = day.total, last - first
     measured = total.healthy + total.broken > total.partly
     if not total.looks:
         state = DayState.NONE
     elif broken:
         state = DayState.BROKEN
     else:
-        state = DayState.BLIND if unseen or not measured else DayState.WELL
+        unseen = not measured or any(_overlap(each, first, last) for each in blind)
+        state = DayState.BLIND if unseen else DayState.WELL
     return DayFigures(
-        day.date, state, min(broken, last - first), total.mails, total.looks, measured
+        day.date, state, length, min(broken, length), total.mails, total.looks, measured
     )
 
 
@@ -329,7 +311,6 @@ def _overlap(incident: Incident, first: datetime, last: datetime) -> timedelta:
     return max(end - max(incident.since, first), timedelta(0))
 
 
-def _median(spans: Sequence[timedelta]) -> timedelta | None:
-    if not spans:
-        return None
-    return timedelta(seconds=statistics.median(each.total_seconds() for each in spans))
+def _median(spans: Iterable[timedelta | None]) -> timedelta | None:
+    known = [each.total_seconds() for each in spans if each is not None]
+    return timedelta(seconds=statistics.median(known)) if known else None

@@ -1,13 +1,10 @@
 """Look at the channels of one tenant, with the kinds of access that need no person.
 
-The look is the check of many channels (:mod:`jobs.checks.bulk`) without a run. It uses the facts
-that everybody can see, the bot's own login as the mailbox, the read access that the tenant has
-granted, and the services that the settings name. An administrator's sign-in is never used. The
-channels share the reads of their tenant, and the same limits keep the pace.
+The look is the check of many channels (:mod:`jobs.checks.bulk`) without a run. The channels share
+the reads of their tenant, and the same limits keep the pace.
 
 Each test mail of the watch becomes a task that an agent gets. So none is sent if a customer's mail
-has gone the whole way in the time that a setting names, if nothing could follow it, or if the
-channel is known to be broken anyway.
+has just gone the whole way, if nothing could follow it, or if the channel is known to be broken.
 """
 
 from __future__ import annotations
@@ -15,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -27,8 +24,10 @@ from jobs.access import app_access
 from jobs.access.app_access import TenantReader
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import own_addresses
+from jobs.checks import remedies
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer
 from jobs.checks.check import brief_for, steps_of
+from jobs.checks.verdict import Verdict, judge
 from jobs.clock import now, parse
 from jobs.clouds.calls import CallCount, count_calls
 from jobs.clouds.errors import CloudError
@@ -40,12 +39,19 @@ from jobs.mail import watch_mail
 from jobs.mail.message_trace import Trace, TraceRow
 from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.mail.watch_mail import note_arrival, without_watch_mails
-from jobs.model import RunKind, State
-from jobs.runs.run import AttemptOverError, Origin, new_reference, opening
+from jobs.model import Finding, Reason, RunKind, Signals, State, Turn
+from jobs.runs.run import AttemptOverError, Origin, Run, new_reference, opening
 from jobs.runtime import NoListener, Runtime
 from jobs.settings import Settings
-from jobs.watch.model import TEST_MAIL_STEP, ChannelState, Eye, LookOutcome, Sight, WatchedChannel
-from jobs.watch.outcome import Extras, outcome_of
+from jobs.watch.model import (
+    TEST_MAIL_STEP,
+    ChannelState,
+    Damage,
+    Eye,
+    LookOutcome,
+    Sight,
+    WatchedChannel,
+)
 
 UNDER_WORK = "run_under_way"
 """Reason for an unsure look while a run of the bot changes the channel."""
@@ -59,11 +65,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class CloudLook:
-    """Look at channels of one tenant (:class:`jobs.watch.model.Look`).
+    """``holds`` returns whether this worker still has the lock of the channels' group.
 
-    ``holds`` returns whether this worker still has the lock of the channels' group. ``state``
-    returns the state that earlier looks have left. ``mails`` says how often a test mail is sent;
-    None means never.
+    ``state`` returns what earlier looks have left. ``mails`` None means that no test mail is sent.
     """
 
     runtime: Runtime
@@ -73,44 +77,33 @@ class CloudLook:
     began: float = field(default_factory=time.monotonic)
 
     async def __call__(self, channels: tuple[WatchedChannel, ...]) -> AsyncIterator[Found]:
-        done: asyncio.Queue[Found | None] = asyncio.Queue()
-        work = asyncio.create_task(self._all(channels, done))
-        try:
-            while (found := await done.get()) is not None:
-                yield found
-            await work
-        finally:
-            work.cancel()
-
-    async def _all(
-        self, channels: tuple[WatchedChannel, ...], done: asyncio.Queue[Found | None]
-    ) -> None:
-        """Look at all channels, a few at a time, and put None at the end, also after an error."""
+        """Look at all channels, a few at a time."""
         at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
         tenant = channels[0].channel.tenant_id if channels else ""
         caches = (ReadCache(), ReadCache(), ReadCache())
-        try:
-            async with app_access.open_reader(self.runtime, tenant, caches) as seen:
-                await asyncio.gather(*(self._one(seen, each, at_once, done) for each in channels))
-        finally:
-            done.put_nowait(None)
+        async with app_access.open_reader(self.runtime, tenant, caches) as seen:
+            work = [asyncio.create_task(self._one(seen, each, at_once)) for each in channels]
+            try:
+                for each in asyncio.as_completed(work):
+                    if (found := await each) is not None:
+                        yield found
+            finally:
+                for task in work:
+                    task.cancel()
 
     async def _one(
-        self,
-        seen: TenantReader,
-        watched: WatchedChannel,
-        at_once: asyncio.Semaphore,
-        done: asyncio.Queue[Found | None],
-    ) -> None:
+        self, seen: TenantReader, watched: WatchedChannel, at_once: asyncio.Semaphore
+    ) -> Found | None:
         """Look at one channel in this turn's time; the others follow in the next."""
         async with at_once:
             late = time.monotonic() - self.began > SLICE_S or self.runtime.shutdown.run_waits()
-            if not late and self.holds() and not self.runtime.shutdown.requested():
-                with count_calls() as count:
-                    outcome, context = await self._outcome(seen, watched, count)
-                done.put_nowait((watched, outcome))
-                if context is not None:
-                    await self._send_test_mail(context, watched, outcome)
+            if late or not self.holds() or self.runtime.shutdown.requested():
+                return None
+            with count_calls() as count:
+                outcome, context = await self._outcome(seen, watched, count)
+            if context is not None:
+                await self._send_test_mail(context, watched, outcome)
+            return watched, outcome
 
     async def _outcome(
         self, seen: TenantReader, watched: WatchedChannel, count: CallCount
@@ -176,11 +169,9 @@ class CloudLook:
 
 
 def _check_to_show(outcome: LookOutcome, last: LookOutcome | None, draft: CheckBuffer) -> str:
-    """Return the id of the run with the findings, or an empty string if nobody needs them.
+    """Return the run with the findings, which are kept if a break begins, changes or ends.
 
-    A look with the same result as the last one shows the findings of the last one. The findings of
-    this look are kept if a break begins, changes or ends. Before the first look a channel counts as
-    healthy.
+    A look with the same result as the last one shows the findings of the last one.
     """
     before = last or LookOutcome(Sight.HEALTHY)
     if (before.sight, before.cause) == (outcome.sight, outcome.cause):
@@ -252,10 +243,7 @@ def _can_be_followed(ctx: StepContext, outcome: LookOutcome) -> bool:
 
 
 def _is_proven(ctx: StepContext, since: datetime) -> bool:
-    """Return whether a mail has gone the whole way since ``since``, as far as can be seen.
-
-    A task of the mailbox shows all of the way. Without access to the tasks a copy shows most of it.
-    """
+    """Return whether a mail has gone the whole way since: a task shows all of it, a copy most."""
     if _succeeded(ctx, "agent_tasks", since):
         return True
     becomes_a_task = ctx.run.state_of("mail_to_task") is State.OK
@@ -272,11 +260,9 @@ def _succeeded(ctx: StepContext, step: str, since: datetime) -> bool:
 
 
 async def send_watch_mail(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bool:
-    """Send the channel a test mail, unless one was sent in the plan's time.
+    """Send a test mail, unless one was sent in the plan's time; return whether a server took it.
 
-    Return whether the mail server took the mail. The result of the sending is kept. A server that
-    refuses or puts off a mail is asked again only when the next mail is due, and says nothing about
-    the channel.
+    A server that refuses it is not asked again before, and says nothing about the channel.
     """
     redis, mailbox = ctx.store.redis, watched.mailbox
     if not await asyncio.to_thread(watch_mail.claim, redis, mailbox, mails.every):
@@ -307,3 +293,149 @@ async def deliver(
         result = watch_mail.with_result(mail, sent=now())
     await asyncio.to_thread(watch_mail.save, redis, mailbox, result)
     return result
+
+
+EYES = {
+    Eye.LOGIN: ("smtp_login",),
+    Eye.CONNECT: ("connect_changes",),
+    Eye.TASKS: ("agent_tasks",),
+}
+"""Steps that are read with each access; those of the tenant's need no entry."""
+LOST = {
+    Eye.LOGIN: Cause.SIGN_IN_MISSING,
+    Eye.APP: Cause.APP_ACCESS_WITHDRAWN,
+    Eye.CONNECT: Cause.WEBEX_KEY_REFUSED,
+    Eye.TASKS: Cause.WEBEX_KEY_REFUSED,
+}
+"""Reason why each kind of access has ended, if the clouds do not name a reason."""
+_GIVES = {
+    Eye.LOGIN: Turn.MAILBOX_USER,
+    Eye.APP: Turn.ADMINISTRATOR,
+    Eye.CONNECT: Turn.OPERATOR,
+    Eye.TASKS: Turn.OPERATOR,
+}
+_READ = frozenset({State.OK, State.WRONG, State.WARNING, State.WAITING})
+_MOST_UNKNOWN = 0.5
+"""Largest share of findings without an answer with which a look still counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """``app`` is whether the tenant's read access worked, ``mails`` the arrived mails by hour."""
+
+    app: bool = False
+    calls: int = 0
+    mails: dict[str, int] = field(default_factory=dict)
+    check: str = ""
+
+
+def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) -> LookOutcome:
+    """Return the outcome of a look; one without an access that the watch ``had`` is not healthy."""
+    more = extras or Extras()
+    steps = steps_of(run)
+    found = {name: finding for name, finding in run.findings.items() if name in steps}
+    verdict = judge(steps, found)
+    eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed, app=more.app))
+    known = LookOutcome(
+        Sight.HEALTHY,
+        unseen=_unseen(verdict.weighed),
+        eyes=eyes,
+        mails=more.mails,
+        calls=more.calls,
+        check=more.check,
+    )
+    if verdict.causes:
+        return _broken(run, verdict, known)
+    if unknown := _mostly_unknown(found):
+        return replace(known, sight=Sight.UNSURE, cause=unknown)
+    lost = next((eye for eye in had if eye not in eyes), None)
+    return known if lost is None else _without(lost, verdict.weighed, known)
+
+
+def _unseen(weighed: Mapping[str, Finding]) -> tuple[str, ...]:
+    """Return the steps that the look could not read.
+
+    A test mail is not missed if other mail went on, so an incident that only a test mail has seen
+    can end without another one.
+    """
+    copies = weighed.get("copies")
+    not_missed = TEST_MAIL_STEP if copies is not None and copies.state is State.OK else ""
+    return tuple(
+        name for name, each in weighed.items() if each.state not in _READ and name != not_missed
+    )
+
+
+def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
+    """Return the outcome of a look that saw a cause.
+
+    A cause for the bot's operator lies with the bot's own place, so the watch only cannot look.
+    """
+    name = verdict.causes[0]
+    finding = verdict.weighed[name]
+    cause, turn = finding.cause or name, remedies.whose_turn(verdict)
+    if turn is Turn.OPERATOR:
+        return replace(known, sight=Sight.CANNOT_LOOK, cause=cause, turn=turn)
+    button = remedies.fix(run, verdict, whole=True)
+    return replace(
+        known,
+        sight=Sight.BROKEN,
+        cause=cause,
+        since=verdict.since,
+        step=name,
+        station=verdict.stops,
+        turn=turn,
+        fix=button[0] if button else "",
+        damage=damage_of(verdict.weighed),
+    )
+
+
+def damage_of(found: Mapping[str, Finding]) -> Damage:
+    """Return the late and bounced mails that trace and contact center show."""
+    late = [each for each in _signals(found, "copies", "mail_to_task") if each.missed]
+    bounced = [each for each in _signals(found, "arrivals", "answers") if each.failed]
+    times = [each.missed_since or each.since for each in late]
+    times += [each.since for each in bounced]
+    return Damage(
+        late=max((each.missed for each in late), default=0),
+        bounced=sum(each.failed for each in bounced),
+        since=min(filter(None, times), default=None),
+    )
+
+
+def _signals(found: Mapping[str, Finding], *names: str) -> list[Signals]:
+    return [found[name].signals for name in names if name in found]
+
+
+def _has(eye: Eye, weighed: Mapping[str, Finding], *, app: bool) -> bool:
+    if eye is Eye.APP:
+        return app
+    return any(each.state in _READ for each in _of(eye, weighed))
+
+
+def _of(eye: Eye, weighed: Mapping[str, Finding]) -> list[Finding]:
+    return [weighed[name] for name in EYES.get(eye, ()) if name in weighed]
+
+
+def _without(eye: Eye, weighed: Mapping[str, Finding], known: LookOutcome) -> LookOutcome:
+    """Return the outcome of a look that lacks an access, for the moment or because it has ended."""
+    own = _of(eye, weighed)
+    cause = next((each.cause for each in own if each.cause), "")
+    if any(_is_for_the_moment(each) for each in own):
+        return replace(known, sight=Sight.UNSURE, cause=cause)
+    return replace(known, sight=Sight.CANNOT_LOOK, cause=cause or LOST[eye], turn=_GIVES[eye])
+
+
+def _is_for_the_moment(finding: Finding) -> bool:
+    """Return whether a cloud gave no usable answer this time."""
+    if finding.state is State.UNKNOWN:
+        return finding.waiting_for is Turn.TIME
+    return finding.reason is Reason.LOG_AWAY
+
+
+def _mostly_unknown(found: Mapping[str, Finding]) -> str:
+    """Return the cause of the first finding without an answer if most have none, else ''."""
+    read = [each for each in found.values() if each.state is not State.SKIPPED]
+    unknown = [each for each in read if _is_for_the_moment(each)]
+    if len(unknown) <= len(read) * _MOST_UNKNOWN:
+        return ""
+    return unknown[0].cause or Cause.SERVICE_UNAVAILABLE

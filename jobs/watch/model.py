@@ -1,16 +1,14 @@
-"""Terms of the watch as frozen data: the watched channel, the result of a look, and the incident.
+"""Terms of the watch: the watched channel, the result of a look, and the incident.
 
-A look is one inspection of a channel without a person's sign-in. An incident is the time from the
-first bad look to the first good one after it. Nothing here reads a clock: every time comes with the
-look, so that a simulation can drive the watch with virtual time. None of the classes may hold a
+Nothing here reads a clock, so that a simulation can drive the watch. None of the classes may hold a
 secret, because cards and pages show them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -90,10 +88,9 @@ class Eye(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Numbers of mails that an incident has affected so far, as the message trace shows them.
+    """Mails that an incident has affected: ``late`` reached no agent yet, ``bounced`` were refused.
 
-    ``late`` mails have reached no agent yet, and ``bounced`` mails were refused. ``since`` is when
-    the first of them came; None if no mail is known to be affected, or the trace could not be read.
+    ``since`` is when the first of them came; None if no mail is known to be affected.
     """
 
     late: int = 0
@@ -167,8 +164,6 @@ class NewsKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Change of an incident: its kind, its time, and the incident's cause at that moment."""
-
     kind: NewsKind
     at: datetime
     cause: str = ""
@@ -217,6 +212,10 @@ class Incident:
     shared: str = ""
     cards: tuple[str, ...] = ()
 
+    def shown_on(self, cards: Iterable[IncidentCard]) -> Incident:
+        ids = (*self.cards, *(each.id for each in cards))
+        return replace(self, cards=tuple(dict.fromkeys(ids)))
+
     @property
     def is_open(self) -> bool:
         return self.ended is None
@@ -228,7 +227,7 @@ class Incident:
 
     @property
     def time_to_notice(self) -> timedelta | None:
-        """Return None if no cloud says when it began, so that it began unseen before a look."""
+        """Return None if no cloud says when it began."""
         return self.confirmed - self.since if self.since < self.noticed else None
 
     @property
@@ -238,10 +237,9 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class IncidentCard:
-    """Card in one space, which shows one incident, or all incidents with the same shared cause.
+    """Card in one space, which shows one incident, or all with the same ``shared`` cause.
 
-    ``room`` is the space. ``shared`` is empty for a card of one incident. ``direct`` is true in a 1:1
-    conversation. ``by`` is the person whose watch it is. ``counts`` is true for the card in the
+    ``direct`` is true in a 1:1 conversation with ``by``. ``counts`` is true for the card in the
     operator's space, which counts the channels.
     """
 
@@ -295,10 +293,7 @@ _UNITS = (
 """Units of time in English and German."""
 _LENGTH = {word: length for length, words in _UNITS for word in words.split()}
 SHORTEST, LONGEST = timedelta(minutes=5), timedelta(days=1)
-"""Limits of the time between two looks.
-
-The shortest time is not shorter because Microsoft limits message traces.
-"""
+"""Limits of the time between two looks; Microsoft limits message traces."""
 MAIL_SHORTEST = timedelta(hours=1)
 """Shortest time between two test mails of the watch: each of them is a task for an agent."""
 LONGEST_PAUSE = timedelta(days=30)
@@ -312,15 +307,12 @@ def read_span(typed: str) -> timedelta | None:
 
 
 def read_interval(typed: str) -> timedelta | None:
-    """Return the time between two looks; None if the text is not a span or beyond the limits."""
+    """Return the time between two looks; None beyond the limits."""
     return _limited(typed, SHORTEST)
 
 
 def read_mail_interval(typed: str) -> timedelta | None:
-    """Return the time between two test mails, or zero if the text means never.
-
-    It is None if the text is not a span or beyond the limits.
-    """
+    """Return the time between two test mails, zero for never; None beyond the limits."""
     if typed.strip().lower() in {"0", "off"}:
         return timedelta(0)
     return _limited(typed, MAIL_SHORTEST)

@@ -1,14 +1,12 @@
-"""One round of the watch: look at the due channels of one group, and record the outcomes.
+"""Rounds of the watch: look at the due channels of one group, and record the outcomes.
 
-A round holds the group's lock, so it never runs twice at once. Each outcome is recorded as soon as
-it is known. A round that dies is handed out again when its lease is over, and looks only at the
-channels that are still due.
+A round holds the group's lock. One that dies is handed out again when its lease is over.
 
-A time without looks counts as a gap if it is longer than three intervals. It is kept until the
-space was told. Channels of one space are told together, because a gap usually concerns them all.
+A time without looks of more than three intervals is a gap, which is kept until the space was told.
+Channels of one space are told together, because a gap usually concerns them all.
 
-The pulse shows people that the watch runs. The ping follows the convention of healthchecks.io: GET
-of the address after a round, and POST of the reason to the address with ``/fail`` if it is late.
+The pulse shows people that the watch runs. The ping follows healthchecks.io: GET of the address
+after a round, and POST of the reason to the address with ``/fail`` if it is late.
 """
 
 from __future__ import annotations
@@ -35,14 +33,9 @@ Clock = Callable[[], datetime]
 
 @dataclass(slots=True)
 class Round:
-    """Result of a round: the numbers of looks and requests, and the changed incidents.
-
-    ``left`` is how many due channels were not looked at, because the process stops or the time of a
-    turn is over.
-    """
+    """Result of a round; ``left`` due channels were not looked at, because its time was over."""
 
     looks: int = 0
-    calls: int = 0
     left: int = 0
     incidents: tuple[Incident, ...] = ()
 
@@ -59,14 +52,10 @@ async def run_round(  # noqa: PLR0913  what a round is made of
 ) -> Round:
     """Look at every channel of the group that is due, and return the result of the round.
 
-    ``clock`` gives the time, real or virtual. ``changed`` is called for each incident that a look
-    has changed, right after that is recorded.
-
-    Raises:
-        redis.RedisError: Redis is unreachable.
+    ``changed`` is called for each incident that a look has changed, after that is recorded.
     """
     result, began = Round(), clock()
-    channels = watching.channels.of_group(group)
+    channels = watching.channels.all(group)
     states = _states(watching, channels)
     due = [each for each in channels if due_now(states[each.mailbox], each, began)]
     due.sort(key=lambda each: _place(each.mailbox, states[each.mailbox]))
@@ -74,7 +63,6 @@ async def run_round(  # noqa: PLR0913  what a round is made of
         async for watched, outcome in look(tuple(due)):
             incidents = watching.incidents.record(watched, outcome, clock(), fixed_by, held)
             result.looks += 1
-            result.calls += outcome.calls
             result.incidents += incidents
             for incident in incidents:
                 changed(incident)
@@ -87,10 +75,9 @@ async def run_round(  # noqa: PLR0913  what a round is made of
 
 
 def _place(mailbox: str, state: ChannelState) -> tuple[bool, int]:
-    """Return the place of a look: those of channels with a suspicion or an incident come first.
+    """Return the place of a look: channels with a suspicion or an incident first, others as drawn.
 
-    The order of the others is different in each round. A tenant with many channels may use up
-    Microsoft's message traces, and then not always the same channels go without.
+    A tenant may use up Microsoft's message traces, and not always the same channels go without.
     """
     calm = state.suspicion is None and not state.incident
     return calm, zlib.crc32(f"{state.looked} {mailbox}".encode())
@@ -98,7 +85,7 @@ def _place(mailbox: str, state: ChannelState) -> tuple[bool, int]:
 
 def next_of(watching: Watching, group: str, at: datetime) -> datetime | None:
     """Return when the first channel of the group is due again; None if the group has no channel."""
-    channels = watching.channels.of_group(group)
+    channels = watching.channels.all(group)
     return next_due(channels, _states(watching, channels), at)
 
 
@@ -109,27 +96,19 @@ def _states(watching: Watching, channels: Iterable[WatchedChannel]) -> dict[str,
 INTERVALS = 3
 """Number of intervals without a look after which the space is told about the gap."""
 COLLECT = timedelta(seconds=90)
-"""Time from the first gap of a space until the space is told about its gaps.
-
-In this time the other groups look again, too.
-"""
+"""Time from a space's first gap until it is told, in which the other groups look again."""
 GAPS_KEPT_S = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Time without a look at the channel of a mailbox, from ``since`` to ``until``."""
-
     mailbox: str
     since: datetime
     until: datetime
 
 
 def gap_of(watched: WatchedChannel, state: ChannelState, at: datetime) -> Gap | None:
-    """Return the time without looks that ends at ``at``, or None if it is not too long.
-
-    A pause, and the time before the watch began, do not count.
-    """
+    """Return the time without looks, pauses apart, that ends at ``at``, or None if it is short."""
     if watched.is_paused(at) or state.looked is None:
         return None
     since = max(filter(None, (state.looked, watched.paused_until, watched.since)))
@@ -139,7 +118,7 @@ def gap_of(watched: WatchedChannel, state: ChannelState, at: datetime) -> Gap | 
 def note_gaps(watching: Watching, group: str, at: datetime) -> int:
     """Keep the gaps of a group's channels that end now, and return the number of these gaps."""
     redis, noted = watching.channels.redis, 0
-    for watched in watching.channels.of_group(group):
+    for watched in watching.channels.all(group):
         gap = gap_of(watched, watching.incidents.state(watched.mailbox), at)
         if gap is not None:
             noted += 1
@@ -176,51 +155,21 @@ def put_off_gaps(redis: Redis, room: str, when: datetime) -> None:
 
 
 PING_EVERY_S = 60
-"""Seconds between two pings to the monitoring service.
-
-The groups end their rounds one after the other, and not each of them is reported.
-"""
+"""Seconds between two pings: the groups end their rounds one after the other."""
 LATE = timedelta(minutes=5)
 """Time for which a group may wait for a worker before the watch counts as late."""
 PING_S = 10.0
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Pulse:
-    """Newest round of the watch: its group, its end, and its numbers of looks and requests."""
-
-    group: str
-    at: datetime
-    looks: int
-    calls: int
-
-
-def beat(redis: Redis, group: str, result: Round, at: datetime) -> None:
-    pulse = Pulse(group, at, result.looks, result.calls)
-    redis.set(keys.watch_beat(), codec.dump(pulse))
-
-
-def newest_pulse(redis: Redis) -> Pulse | None:
-    raw: Any = redis.get(keys.watch_beat())
-    return codec.load(raw, Pulse) if raw is not None else None
-
-
 def lateness(watching: Watching, at: datetime) -> timedelta:
-    """Return for how long the longest waiting group has waited for its round; 0 if none waits.
-
-    A round that has begun puts its group off, so it does not count as late.
-    """
+    """Return for how long the longest waiting group has waited for its round; 0 if none waits."""
     times = watching.channels.schedule.all().values()
     return max((at - each for each in times), default=timedelta(0))
 
 
 def ping(url: str, redis: Redis) -> bool:
-    """Inform the monitoring service at ``url`` that a round has ended; return whether that worked.
-
-    Nothing is sent without an address, or if the service was informed less than a minute ago. A
-    service that does not answer changes nothing.
-    """
+    """Tell the service at ``url``, once a minute, that a round ended; return whether it heard."""
     if not url or not redis.set(keys.watch_pinged(), "1", nx=True, ex=PING_EVERY_S):
         return False
     return _send("GET", url)

@@ -7,24 +7,26 @@ two incidents of a channel, and a look that ends after a newer one changes nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain, takewhile
 from typing import Any, TypeVar
 
 import structlog
 from redis import Redis
 from redis.client import Pipeline
 
+from jobs.checks.assessment import Assessment, Fact, FactKind, assess, fact_of
 from jobs.clock import now, parse
-from jobs.model import Channel, RunKind
+from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.run import Run, new_id, undid
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind, RenewedLock
-from jobs.storage.vault import Authenticator, Context
+from jobs.storage.vault import Authenticator
 from jobs.watch import history
 from jobs.watch.model import (
     ChannelState,
@@ -43,11 +45,7 @@ log = structlog.get_logger(__name__)
 
 
 class WatchStore:
-    """Store of the watched channels.
-
-    ``schedule`` has the time at which each group is looked at. Every method raises redis.RedisError
-    if Redis is unreachable.
-    """
+    """Watched channels; ``schedule`` has the time at which each group is looked at."""
 
     def __init__(self, redis: Redis, authenticator: Authenticator | None = None) -> None:
         self.redis = redis
@@ -55,78 +53,47 @@ class WatchStore:
         self.schedule = DueQueue(redis, LockKind.WATCH)
 
     def load(self, mailbox: str) -> WatchedChannel | None:
-        """Return the watched channel; None if it is not watched, or this bot did not write it."""
         return self._read(mailbox, self.redis.get(keys.watched(mailbox)))
 
     def _read(self, mailbox: str, raw: object) -> WatchedChannel | None:
-        known = self._decoded(mailbox, raw)
+        known = self._authenticator.load(keys.watched(mailbox), raw, WatchedChannel)
         if raw is not None and known is None:
             log.error("a watched channel was not recorded by this bot", mailbox=mailbox)
         return known
 
     def save(self, watched: WatchedChannel, *, at: datetime | None = None) -> None:
-        """Record the channel, or its change, and have its group looked at soon.
-
-        ``at`` is when the group is looked at; now if it is None. An earlier record of the same
-        channel is replaced, even if it is for another space.
-        """
-
-        def attempt(pipe: Pipeline) -> None:
-            before = self._decoded(watched.mailbox, pipe.get(keys.watched(watched.mailbox)))
-            pipe.multi()
-            _unlist(pipe, before)
-            mailbox, group = watched.mailbox, watched.group
-            body = self._authenticator.protect(_context(mailbox), codec.dump(watched))
-            pipe.set(keys.watched(mailbox), body)
-            pipe.hset(keys.watched_channels(), mailbox, group)
-            pipe.sadd(keys.watched_group(group), mailbox)
-            pipe.sadd(keys.watched_in_space(watched.room), mailbox)
-            self.schedule.add(group, at or now(), pipe, sooner=True)
-
-        self.redis.transaction(attempt, keys.watched(watched.mailbox))
+        """Record the channel, and have its group looked at from ``at``, or now."""
+        key = keys.watched(watched.mailbox)
+        with self.redis.pipeline() as pipe:
+            pipe.set(key, self._authenticator.dump(key, watched))
+            pipe.hset(keys.watched_channels(), watched.mailbox, watched.group)
+            self.schedule.add(watched.group, at or now(), pipe, sooner=True)
+            pipe.execute()
 
     def update_channel(self, mailbox: str, channel: Channel) -> None:
-        """Replace the channel by its newest run's, if it is watched."""
         known = self.load(mailbox)
         if known is not None:
             self.save(replace(known, channel=channel))
 
     def remove(self, mailbox: str) -> bool:
-        """Take a channel off all lists; return whether it was on any. Its state and history stay.
-
-        :meth:`Watching.end` ends its incident, too.
-        """
-
-        def attempt(pipe: Pipeline) -> bool:
-            raw = pipe.get(keys.watched(mailbox))
-            before = self._decoded(mailbox, raw)
-            pipe.multi()
+        """Stop watching a channel; return whether it was watched. Its state and history stay."""
+        with self.redis.pipeline() as pipe:
             pipe.delete(keys.watched(mailbox))
             pipe.hdel(keys.watched_channels(), mailbox)
-            _unlist(pipe, before)
-            return raw is not None
+            return bool(pipe.execute()[0])
 
-        return in_transaction(self.redis, attempt, keys.watched(mailbox))
-
-    def all(self) -> tuple[WatchedChannel, ...]:
-        return self._loaded(self.redis.hkeys(keys.watched_channels()))
-
-    def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
-        return self._loaded(self.redis.smembers(keys.watched_in_space(room)))
-
-    def of_group(self, group: str) -> tuple[WatchedChannel, ...]:
-        return self._loaded(self.redis.smembers(keys.watched_group(group)))
-
-    def _loaded(self, raw: Any) -> tuple[WatchedChannel, ...]:
-        names = sorted(each.decode() for each in raw)
+    def all(self, group: str = "") -> tuple[WatchedChannel, ...]:
+        listed: Any = self.redis.hgetall(keys.watched_channels())
+        names = sorted(
+            codec.as_text(name) for name, of in listed.items() if group in {"", codec.as_text(of)}
+        )
         return all_named(self.redis, names, keys.watched, self._read)
 
-    def _decoded(self, mailbox: str, raw: object) -> WatchedChannel | None:
-        return verified(self._authenticator, _context(mailbox), raw, WatchedChannel)
+    def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
+        return tuple(each for each in self.all() if each.room == room)
 
 
 def due_now(state: ChannelState, watched: WatchedChannel, at: datetime) -> bool:
-    """Return whether the channel is to be looked at at ``at``."""
     return _due_at(state, watched, at) <= at
 
 
@@ -137,34 +104,10 @@ def next_due(
 
 
 def _due_at(state: ChannelState, watched: WatchedChannel, at: datetime) -> datetime:
-    """Return when to look: after a pause, and at ``at`` if nothing is known."""
     return max(state.next_look or at, watched.paused_until or at)
 
 
-def _unlist(pipe: Pipeline, watched: WatchedChannel | None) -> None:
-    """Add to a transaction that a channel is taken off all lists, if it was recorded."""
-    if watched is not None:
-        pipe.srem(keys.watched_group(watched.group), watched.mailbox)
-        pipe.srem(keys.watched_in_space(watched.room), watched.mailbox)
-
-
-def _context(mailbox: str) -> tuple[str, ...]:
-    return "watched", mailbox
-
-
 T = TypeVar("T")
-
-
-def verified(
-    authenticator: Authenticator, context: Context, raw: object, kind: type[T]
-) -> T | None:
-    """Return the record; None if it is missing, or this bot did not write it.
-
-    Raises:
-        msgspec.ValidationError: The record does not match the type.
-    """
-    known = authenticator.verify(context, raw)
-    return codec.load(known, kind) if known is not None else None
 
 
 def all_named(
@@ -173,11 +116,7 @@ def all_named(
     key: Callable[[str], str],
     read: Callable[[str, object], T | None],
 ) -> tuple[T, ...]:
-    """Return the records with these names, in this order.
-
-    A name whose record cannot be read is left out. ``key`` returns the Redis key of a name, and
-    ``read`` the record from a name and its bytes, or None.
-    """
+    """Return the records with these names that can be read, in this order."""
     if not names:
         return ()
     rows: list[Any] = redis.mget([key(name) for name in names])
@@ -191,8 +130,7 @@ def all_named(
 def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -> T:
     """Run a transaction that watches these keys, and return the result of its last attempt.
 
-    ``attempt`` reads before ``pipe.multi()`` and writes after it. The attempt is made again if
-    another client changes one of the keys meanwhile.
+    ``attempt`` reads before ``pipe.multi()`` and writes after it.
     """
     transaction: Any = redis.transaction  # redis-py's types leave the result open
     result: T = transaction(attempt, *keys, value_from_callable=True)
@@ -202,7 +140,6 @@ def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -
 KEPT = timedelta(days=100)
 """Time for which an ended incident is kept; the history shows 90 days."""
 MOST = 500
-"""Number of a channel's newest incidents that are kept."""
 FixedBy = Callable[[Incident, datetime], str]
 
 
@@ -211,10 +148,9 @@ def nothing_fixed(_incident: Incident, _at: datetime) -> str:
 
 
 class IncidentStore:
-    """Store of the incidents and of the state of each channel.
+    """Incidents and the state of each channel.
 
-    Every method raises redis.RedisError if Redis is unreachable. ``operator_room`` is the space
-    that gets a card for each shared cause, or empty.
+    ``operator_room`` is the space that gets a card for each shared cause, or empty.
     """
 
     def __init__(
@@ -228,7 +164,6 @@ class IncidentStore:
         return self._state(mailbox, self.redis.get(keys.watch_state(mailbox)))
 
     def load(self, incident_id: str) -> Incident | None:
-        """Return the incident; None if it is gone, or this bot did not write it."""
         return self._incident(incident_id, self.redis.get(keys.incident(incident_id)))
 
     def open_incidents(self) -> tuple[Incident, ...]:
@@ -245,9 +180,7 @@ class IncidentStore:
         return known if known is not None and known.is_open else None
 
     def card(self, card_id: str) -> IncidentCard | None:
-        """Return the card; None if it is gone, or this bot did not write it."""
-        raw = self.redis.get(keys.incident_card(card_id))
-        return verified(self._authenticator, _card_context(card_id), raw, IncidentCard)
+        return self._card(card_id, self.redis.get(keys.incident_card(card_id)))
 
     def of_card(self, card_id: str) -> tuple[Incident, ...]:
         return self._loaded(self.redis.zrange(keys.incidents_of_card(card_id), 0, -1))
@@ -262,8 +195,8 @@ class IncidentStore:
     ) -> tuple[Incident, ...]:
         """Record a look that ended at ``at``, and return the incidents that it changed.
 
-        Nothing is recorded if a later look was recorded before, if the channel is not watched any
-        more, or if the worker has lost the lock ``held`` on the channel's group.
+        Nothing is recorded after a later look, if the channel is not watched any more, or if the
+        worker has lost the lock ``held``.
         """
         mailbox = watched.mailbox
 
@@ -279,7 +212,7 @@ class IncidentStore:
             present = Present(watched, state, incident, new_id() + new_id(), ended_by)
             effect = apply(present, outcome, at)
             cards = [self._cards_of(pipe, watched, each) for each in effect.incidents]
-            changed = tuple(map(_shown_on, effect.incidents, cards))
+            changed = tuple(map(Incident.shown_on, effect.incidents, cards))
             days = history.add(pipe, mailbox, outcome, at)
             pipe.multi()
             self._write_state(pipe, mailbox, effect.state)
@@ -290,17 +223,12 @@ class IncidentStore:
 
         locked = [keys.watch_state(mailbox), keys.watched(mailbox)]
         locked += [held.key] if held is not None else []
-        changed = in_transaction(self.redis, attempt, *locked)
-        self._release_cards(changed)
-        return changed
+        return in_transaction(self.redis, attempt, *locked)
 
     def change(
         self, incident_id: str, change: Callable[[Incident], Incident | None]
     ) -> Incident | None:
-        """Change an incident in a transaction, and return it; None if nothing was changed.
-
-        ``change`` returns None to leave the incident as it is.
-        """
+        """Change an incident in a transaction, and return it; None if ``change`` returns None."""
 
         def attempt(pipe: Pipeline) -> Incident | None:
             known = self._read(pipe, incident_id)
@@ -310,18 +238,10 @@ class IncidentStore:
                 self._write(pipe, new)
             return new
 
-        key = keys.incident(incident_id)
-        changed = in_transaction(self.redis, attempt, key)
-        if changed is not None:
-            self._release_cards((changed,))
-        return changed
+        return in_transaction(self.redis, attempt, keys.incident(incident_id))
 
     def look_soon(self, mailbox: str, *, fresh: bool = False) -> None:
-        """Have the channel looked at in the next round of its group.
-
-        ``fresh`` means that the watch begins again: the watch does not miss an access that it had
-        before and that has ended.
-        """
+        """Have the channel looked at next; ``fresh`` forgets the access that it had."""
 
         def attempt(pipe: Pipeline) -> None:
             state = self._state(mailbox, pipe.get(keys.watch_state(mailbox)))
@@ -341,17 +261,13 @@ class IncidentStore:
         )
 
     def release(self, incident_id: str) -> Incident | None:
-        """Record that nobody acts any more; None if it is over or nobody acts."""
         return self._change_open(
             incident_id,
             lambda each: replace(each, acting="", acting_since=None) if each.acting else None,
         )
 
     def prove(self, mailbox: str, run_id: str, at: datetime) -> Incident | None:
-        """End the channel's break at ``at``, when a mail of the run was seen to go both ways.
-
-        Return the incident; None if nothing was broken. The next look follows soon.
-        """
+        """End the channel's break, and return it: a mail of the run was seen to go both ways."""
         known = self.open_of_channel(mailbox)
         if known is None or known.sight is not Sight.BROKEN:
             return None
@@ -363,9 +279,9 @@ class IncidentStore:
         )
 
     def end_watch(self, mailbox: str, at: datetime) -> Incident | None:
-        """End the incident of a channel that is no longer watched, and forget the channel's state.
+        """End the open incident of a channel that is no longer watched, and return it.
 
-        Return the incident if it had not ended before. Whether the channel works is then not known.
+        The state is forgotten. Whether the channel works is then not known.
         """
         known = self.open_of_channel(mailbox)
         self.redis.delete(keys.watch_state(mailbox))
@@ -385,34 +301,29 @@ class IncidentStore:
     ) -> tuple[IncidentCard, ...]:
         """Return the cards that show the incident from now on, before ``pipe.multi()``.
 
-        An incident that is over gets no cards. A shared cause is shown on the card that its space
-        has for it. The transaction watches the name of that card, so two channels never make two
-        cards.
+        A shared cause is shown on the card that its space has for it. The transaction watches the
+        list of open incidents, so two channels never make two cards.
         """
         if not incident.is_open:
             return ()
         own = IncidentCard(incident.id, watched.room, watched.by, direct=watched.direct)
         if not incident.shared:
             return (own,)
-        shared = replace(own, id=self._shared_id(pipe, own.room, incident), shared=incident.shared)
-        if self._operator_room in {"", watched.room}:
-            return (shared,)
-        room = self._operator_room
-        counts = replace(shared, id=self._shared_id(pipe, room, incident), room=room)
-        return shared, replace(counts, direct=False, counts=True)
-
-    def _shared_id(self, pipe: Pipeline, room: str, incident: Incident) -> str:
-        name = keys.shared_card(room, incident.shared)
-        pipe.watch(name)  # type: ignore[no-untyped-call]  # untyped in redis-py
-        known = pipe.get(name)
-        return known.decode() if isinstance(known, bytes) else new_id() + new_id()
+        pipe.watch(keys.incidents_open())  # type: ignore[no-untyped-call]  # untyped in redis-py
+        ids = {name for each in self.open_incidents() for name in each.cards if name != each.id}
+        found = all_named(self.redis, sorted(ids), keys.incident_card, self._card)
+        known = {each.room: each.id for each in found if each.shared == incident.shared}
+        shared = replace(own, shared=incident.shared)
+        counts = replace(shared, room=self._operator_room, direct=False, counts=True)
+        every = (shared,) if counts.room in {"", shared.room} else (shared, counts)
+        return tuple(replace(e, id=known.get(e.room) or new_id() + new_id()) for e in every)
 
     def _write(
         self, pipe: Pipeline, incident: Incident, cards: Iterable[IncidentCard] = ()
     ) -> None:
-        """Add the write of an incident, its lists and cards to a transaction."""
-        body = self._authenticator.protect(("incident", incident.id), codec.dump(incident))
-        pipe.set(keys.incident(incident.id), body, ex=None if incident.is_open else KEPT)
+        key = keys.incident(incident.id)
+        body = self._authenticator.dump(key, incident)
+        pipe.set(key, body, ex=None if incident.is_open else KEPT)
         moment = {incident.id: incident.noticed.timestamp()}
         key = keys.incidents_of_channel(incident.mailbox)
         pipe.zadd(key, moment)
@@ -424,38 +335,13 @@ class IncidentStore:
         pipe.zadd(keys.incidents_open(), moment)
         for card in cards:
             pipe.zadd(keys.incidents_of_card(card.id), moment)
-            body = self._authenticator.protect(_card_context(card.id), codec.dump(card))
             pipe.expire(keys.incidents_of_card(card.id), KEPT)
-            pipe.set(keys.incident_card(card.id), body, ex=KEPT)
-            if card.shared:
-                pipe.set(keys.shared_card(card.room, card.shared), card.id, ex=KEPT)
-
-    def _release_cards(self, changed: Iterable[Incident]) -> None:
-        """Release the shared cards of the incidents that are over now."""
-        for card_id in {name for each in changed if not each.is_open for name in each.cards}:
-            card = self.card(card_id)
-            if card is not None and card.shared:
-                self._release_card(card)
-
-    def _release_card(self, card: IncidentCard) -> None:
-        """Have the next incident make a new card, if none of this card's goes on."""
-        name = keys.shared_card(card.room, card.shared)
-        shown = keys.incidents_of_card(card.id)
-
-        def attempt(pipe: Pipeline) -> None:
-            is_newest = pipe.get(name) == card.id.encode()
-            listed: Any = pipe.zrange(shown, 0, -1)
-            known = (self._read(pipe, each.decode()) for each in listed)
-            goes_on = any(each is not None and each.is_open for each in known)
-            pipe.multi()
-            if is_newest and not goes_on:
-                pipe.delete(name)
-
-        self.redis.transaction(attempt, name, shown)
+            key = keys.incident_card(card.id)
+            pipe.set(key, self._authenticator.dump(key, card), ex=KEPT)
 
     def _write_state(self, pipe: Pipeline, mailbox: str, state: ChannelState) -> None:
-        body = self._authenticator.protect(("watch state", mailbox), codec.dump(state))
-        pipe.set(keys.watch_state(mailbox), body)
+        key = keys.watch_state(mailbox)
+        pipe.set(key, self._authenticator.dump(key, state))
 
     def _read(self, pipe: Pipeline, incident_id: str) -> Incident | None:
         if not incident_id:
@@ -464,45 +350,29 @@ class IncidentStore:
         return self._incident(incident_id, pipe.get(keys.incident(incident_id)))
 
     def _state(self, mailbox: str, raw: object) -> ChannelState:
-        if raw is None:
-            return ChannelState()
-        context = ("watch state", mailbox)
-        known = verified(self._authenticator, context, raw, ChannelState)
-        if known is None:
+        known = self._authenticator.load(keys.watch_state(mailbox), raw, ChannelState)
+        if raw is not None and known is None:
             log.error("the state of a channel was not recorded by this bot", mailbox=mailbox)
-            return ChannelState()
-        return known
+        return known or ChannelState()
 
     def _incident(self, incident_id: str, raw: object) -> Incident | None:
-        return verified(self._authenticator, ("incident", incident_id), raw, Incident)
+        return self._authenticator.load(keys.incident(incident_id), raw, Incident)
+
+    def _card(self, card_id: str, raw: object) -> IncidentCard | None:
+        return self._authenticator.load(keys.incident_card(card_id), raw, IncidentCard)
 
     def _loaded(self, raw: Any) -> tuple[Incident, ...]:
         names = [each.decode() for each in raw]
         return all_named(self.redis, names, keys.incident, self._incident)
 
 
-def _shown_on(incident: Incident, cards: Iterable[IncidentCard]) -> Incident:
-    ids = (*incident.cards, *(card.id for card in cards))
-    return replace(incident, cards=tuple(dict.fromkeys(ids)))
-
-
-def _card_context(card_id: str) -> tuple[str, ...]:
-    return "incident card", card_id
-
-
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """Watched channels and their incidents.
-
-    Every method raises redis.RedisError if Redis is unreachable.
-    """
-
     channels: WatchStore
     incidents: IncidentStore
 
     @classmethod
     def of(cls, store: RunStore, operator_room: str = "") -> Watching:
-        """Return the stores; ``operator_room`` is the setting WATCH_SPACE, or empty."""
         return cls(
             WatchStore(store.redis, store.authenticator),
             IncidentStore(store.redis, store.authenticator, operator_room),
@@ -511,8 +381,8 @@ class Watching:
     def finish(self, run: Run, at: datetime) -> tuple[str, ...]:
         """Record what the end of a run says, and return the cards of incidents that it changes.
 
-        The proof of a setup or fix is a look, which ends the incident. A channel that is
-        disconnected is not watched any more.
+        The proof of a setup or fix ends the incident. A disconnected channel is not watched any
+        more.
         """
         mailbox, incident = run.channel.mailbox, None
         if run.kind is RunKind.UNDO:
@@ -522,6 +392,49 @@ class Watching:
         return incident.cards if incident else ()
 
     def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
-        """End the watch; return whether it was on, and its incident if open."""
         watched = self.channels.remove(mailbox)
         return watched, self.incidents.end_watch(mailbox, at)
+
+
+def assessment(store: RunStore, mailbox: str) -> Assessment:
+    check = store.last_check(mailbox)
+    incident = Watching.of(store).incidents.open_of_channel(mailbox)
+    facts = [fact_of(check) if check else None, *(_of_incident(incident) if incident else ())]
+    runs = list[Run]()
+    for run in _runs(store, mailbox):
+        runs.append(run)
+        if fact_of(run):
+            break
+    return assess(runs, filter(None, facts))
+
+
+def facts_since(
+    store: RunStore, mailbox: str, at: datetime, others: Iterable[str]
+) -> Iterator[Fact]:
+    """Return what has happened to the channel since; ``others`` are the ids of possible checks."""
+    incidents = Watching.of(store).incidents
+    newest = incidents.load(incidents.state(mailbox).incident)
+    runs = _runs(store, mailbox)
+    known = list(takewhile(lambda run: run.ended_at is None or run.ended_at > at, runs))
+    checks = store.known({*others} - {run.id for run in known})
+    broken = {each.id: each for each in (newest, *incidents.of_channel(mailbox, at)) if each}
+    facts = (*map(fact_of, (*known, *checks)), *chain(*map(_of_incident, broken.values())))
+    return (fact for fact in facts if fact is not None and fact.at > at)
+
+
+def _runs(store: RunStore, mailbox: str) -> Iterator[Run]:
+    """Yield the runs of the mailbox, newest first. They end in the order in which they begin."""
+    for run in store.known(reversed(store.channels.runs_of_mailbox(mailbox))):
+        if run.channel.mailbox == mailbox:
+            yield run
+
+
+def _of_incident(incident: Incident) -> Iterator[Fact]:
+    """Yield when a channel broke, and when it worked again without a run of the bot."""
+    if incident.sight is not Sight.BROKEN:
+        return
+    facts = {"step": incident.step or incident.cause}
+    seen = Finding(incident.mailbox, State.WRONG, cause=incident.cause, facts=facts)
+    yield Fact(FactKind.BROKE, incident.confirmed, incident.id, "", incident.room, seen)
+    if incident.ended and not (incident.is_unwatched or incident.fixed_by):
+        yield Fact(FactKind.RECOVERED, incident.ended, incident.id, "", incident.room)

@@ -1,8 +1,7 @@
 """Effect of one look: a suspicion, an incident that begins, changes or ends, and the next look.
 
-The functions are pure and have no clock. A bad look is only a suspicion until a second one confirms
-it, so a transient makes no card. A look without a usable answer confirms nothing and refutes
-nothing.
+The functions are pure. A bad look is only a suspicion until a second one confirms it. A look
+without a usable answer confirms nothing and refutes nothing.
 """
 
 from __future__ import annotations
@@ -26,40 +25,30 @@ from jobs.watch.model import (
 CONFIRM = timedelta(seconds=60)
 """Time from a bad look to the look that confirms it. Nobody is told before the confirmation."""
 MOST_UNSURE = 5
-"""Number of looks, a minute apart, that may fail to confirm or refute a suspicion.
-
-After these looks the watch waits for the usual interval, and the suspicion stays.
-"""
+"""Number of unsure looks, a minute apart, before a suspicion waits for the usual interval."""
 FLAPS_WITHIN = timedelta(hours=2)
 """Time after a recovery in which a further break continues the same incident."""
 STEADY_LOOKS = 4
 """Number of good looks in a row after which a repeatedly broken channel counts as recovered."""
 BLIND_AFTER = timedelta(hours=1)
-"""Time without any usable answer of the clouds after which the watch says that it cannot look."""
 NO_ANSWER = "clouds_silent"
-"""Cause of an incident that no cloud has named, so that it is in no table of causes."""
-"""Reason why the watch cannot look if the clouds give no answer. It is no cause code of a cloud."""
+"""Cause if no cloud answers, which is in no table of causes."""
 GROWS_BY = 2
 """Factor by which the number of affected mails must grow before it is reported again."""
 MOST_NEWS = 40
-"""Number of changes that an incident keeps: the first and the newest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Effect of a look: the channel's next state, and the opened or changed incidents."""
-
     state: ChannelState
     incidents: tuple[Incident, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """Everything that is known of a channel when a look at it ends.
+    """What is known when a look ends; ``incident`` is the newest that is open or ended lately.
 
-    ``incident`` is the newest incident that is open or ended lately, or None. ``new_id`` is the id
-    for the next incident. ``fixed_by`` is the run that has ended the incident if this look is good,
-    or empty.
+    ``fixed_by`` is the run that has ended the incident if this look is good, or empty.
     """
 
     watched: WatchedChannel
@@ -87,10 +76,7 @@ def apply(present: Present, outcome: LookOutcome, at: datetime) -> Effect:
 
 
 def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
-    """Return the effect of a look without a usable answer.
-
-    A suspicion is looked at again soon. If there was no usable answer for long, people are told.
-    """
+    """Look at a suspicion again soon; after long without a usable answer, people are told."""
     since = state.unsure_since or at
     state = replace(state, unsure_since=since)
     if at - since >= BLIND_AFTER:
@@ -108,10 +94,7 @@ def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
 
 
 def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
-    """Return the effect of a good look, which ends the incident unless it could not read the break.
-
-    A channel that comes and goes must be healthy several times in a row.
-    """
+    """End the incident, unless the look could not read the break, or the channel comes and goes."""
     incident = present.incident
     if incident is None:
         return Effect(state)
@@ -127,10 +110,6 @@ def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: da
 
 
 def _bad(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
-    """Return the effect of a bad look.
-
-    The first bad look makes a suspicion, and a second one of the same kind confirms it.
-    """
     incident = present.incident
     if incident is not None and _is_known(incident, outcome):
         return Effect(replace(state, suspicion=None), (_updated(incident, outcome, at),))
@@ -155,10 +134,7 @@ def _is_known(incident: Incident | None, outcome: LookOutcome) -> bool:
 
 
 def _is_blind(incident: Incident) -> bool:
-    """Return whether the watch cannot look.
-
-    That is so from the incident's beginning, or since the watch lost sight of a break.
-    """
+    """Return whether the watch cannot look, or has lost sight of a break."""
     return incident.sight is Sight.CANNOT_LOOK or incident.blind_since is not None
 
 
@@ -182,8 +158,8 @@ def _updated(incident: Incident, outcome: LookOutcome, at: datetime) -> Incident
 def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
     """Return the effect of a second bad look.
 
-    An incident begins, gets worse, or continues one that ended lately. If the watch can look again
-    and sees a break, the time without sight has ended, and the break is an incident of its own.
+    If the watch can look again and sees a break, the time without sight has ended, and the break is
+    an incident of its own.
     """
     after, incident = replace(state, suspicion=None), present.incident
     ended: tuple[Incident, ...] = ()
@@ -191,20 +167,18 @@ def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: 
         if incident.sight is Sight.BROKEN:
             return Effect(after, (_changed(present.watched, incident, outcome, at),))
         ended = (with_news(replace(incident, ended=at), NewsKind.SEES_AGAIN, at),)
-    elif incident is not None and _continues(incident, outcome, at):
+    elif (
+        incident is not None
+        and incident.ended is not None
+        and at - incident.ended <= FLAPS_WITHIN
+        and (incident.sight, incident.cause) == (outcome.sight, outcome.cause)
+    ):
         shared, flaps = _shared_name(present.watched, outcome.cause), incident.flaps + 1
         again = replace(_with_outcome(incident, outcome), shared=shared, flaps=flaps)
         again = replace(again, ended=None, fixed_by="")
         return Effect(after, (with_news(again, NewsKind.FLAPS, at),))
     opened = _opened(present, state, outcome, at)
     return Effect(replace(after, incident=opened.id), (*ended, opened))
-
-
-def _continues(incident: Incident, outcome: LookOutcome, at: datetime) -> bool:
-    """Return whether a break is the incident that ended lately, because it has the same cause."""
-    ended = incident.ended
-    same = (incident.sight, incident.cause) == (outcome.sight, outcome.cause)
-    return same and ended is not None and at - ended <= FLAPS_WITHIN
 
 
 def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Incident:
@@ -227,7 +201,6 @@ def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
 def _changed(
     watched: WatchedChannel, incident: Incident, outcome: LookOutcome, at: datetime
 ) -> Incident:
-    """Return an open incident whose change two looks have confirmed."""
     if outcome.sight is Sight.CANNOT_LOOK:
         blind = replace(incident, blind_since=at)
         return with_news(blind, NewsKind.BLIND, at, cause=outcome.cause)
@@ -238,7 +211,6 @@ def _changed(
 
 
 def _with_outcome(incident: Incident, outcome: LookOutcome) -> Incident:
-    """Return the incident with the cause, the damage and the other results of the newest look."""
     return replace(
         incident,
         cause=outcome.cause,
@@ -252,10 +224,7 @@ def _with_outcome(incident: Incident, outcome: LookOutcome) -> Incident:
 
 
 def with_news(incident: Incident, kind: NewsKind, at: datetime, cause: str = "") -> Incident:
-    """Return the incident with one more change to show.
-
-    If there are very many changes, the first and the newest stay.
-    """
+    """Return the incident with one more change; of very many, the first and the newest stay."""
     news = (*incident.news, News(kind, at, cause or incident.cause))
     if len(news) > MOST_NEWS:
         news = (news[0], *news[-MOST_NEWS + 1 :])
@@ -265,9 +234,8 @@ def with_news(incident: Incident, kind: NewsKind, at: datetime, cause: str = "")
 def next_round(at: datetime, group: str, interval: timedelta) -> datetime:
     """Return when the next round of a group begins, at most one interval after ``at``.
 
-    The rounds of the groups are spread over the interval. The place of a group follows from its
-    name and never changes, so the channels of one tenant share a round, and neither a restart nor a
-    late round brings the rounds of many groups together.
+    The groups are spread over the interval. A group's place follows from its name, so neither a
+    restart nor a late round brings the rounds of many groups together.
     """
     length = interval.total_seconds()
     place = zlib.crc32(group.encode()) / 2**32 * length
@@ -275,7 +243,6 @@ def next_round(at: datetime, group: str, interval: timedelta) -> datetime:
 
 
 def _shared_name(watched: WatchedChannel, cause: str) -> str:
-    """Return a name equal for all channels with this cause; empty for one's own."""
     shared = "everybody" if cause == NO_ANSWER else known(cause).shared
     whose = {"everybody": "everybody", "tenant": f"tenant/{watched.group}"}.get(shared)
     return f"{whose}/{cause}" if whose else ""

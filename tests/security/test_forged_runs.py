@@ -15,7 +15,6 @@ from redis import Redis
 from jobs.clock import now
 from jobs.model import Channel
 from jobs.runs.channel_index import Record
-from jobs.runs.event_log import About
 from jobs.runs.run import Event, Kind
 from jobs.storage import codec, keys
 from practice.client import does
@@ -117,16 +116,6 @@ def test_another_forwarding_address(planned: tuple[Walk, str, str], writer: Writ
     assert f"run:{run}:events, entry" in writer.command("doctor").stdout
 
 
-def test_the_description_in_the_trail(planned: tuple[Walk, str, str], writer: Writer) -> None:
-    """If ``run:R:about`` is changed, the audit trail still has the run's mailbox and requester."""
-    walk, run, _ = planned
-    lie = About(run, "setup", "other@contoso.com", "elsewhere", "emma@contoso.com")
-    writer.redis.set(f"run:{run}:about", codec.dump(lie))
-    walk.type(f"/cancel {walk.mailbox}")
-    (entry,) = writer.trail("cancelled", run)
-    assert (entry["mailbox"], entry["asked_by"]) == (walk.mailbox, walk.requester)
-
-
 def test_an_approval_without_its_entry(planned: tuple[Walk, str, str], writer: Writer) -> None:
     """If the audit trail is deleted after the approval, nothing more is changed.
 
@@ -182,7 +171,8 @@ def test_a_forged_record_of_a_channel(
     channel = Channel(walk.mailbox, f"https://{EVIL.partition('@')[2]}/callback", EVIL)
     record = codec.dump(Record(run, now(), channel))
     room = writer.trail("opened", run)[0]["room"]
-    writer.redis.set(f"channel:{walk.mailbox}", record)
+    forged = f"channel:{walk.mailbox}:proof"
+    writer.redis.set(forged, record)
     writer.redis.sadd(f"space:{room}:channels", walk.mailbox)
     try:
         answer = walk.type(f"/check {walk.mailbox}")
@@ -193,8 +183,8 @@ def test_a_forged_record_of_a_channel(
             for raw in writer.redis.lrange(key, 0, -1)
         ]
     finally:
-        writer.redis.delete(f"channel:{walk.mailbox}", f"space:{room}:channels")
-    assert (f"channel:{walk.mailbox}" in told, EVIL in words(answer)) == (True, False)
+        writer.redis.delete(forged, f"space:{room}:channels")
+    assert (forged in told, EVIL in words(answer)) == (True, False)
     own = [raw for raw in events if walk.mailbox.encode() in raw]
     assert [raw for raw in own if EVIL.encode() in raw] == []
 

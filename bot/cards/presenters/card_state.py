@@ -158,13 +158,12 @@ def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None
     A state that this bot did not write counts as none. Such a state could name a message in another
     space, and this run's links would be shown there.
     """
-    raw = services.redis.hget(keys.cards(run_id), slot)
-    known = services.store.authenticator.verify(_context(run_id, slot), raw)
-    return codec.load(known, PostedCard) if known is not None else None
+    own = keys.cards(run_id)
+    return services.store.authenticator.load(own, services.redis.hget(own, slot), PostedCard, slot)
 
 
 def protected(services: Services, run_id: str, slot: str, shown: PostedCard) -> bytes:
-    return services.store.authenticator.protect(_context(run_id, slot), codec.dump(shown))
+    return services.store.authenticator.dump(keys.cards(run_id), shown, slot)
 
 
 def keep_card(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
@@ -209,10 +208,6 @@ def refused_field(slot: str) -> str:
 
 def unconfirmed_field(slot: str) -> str:
     return f"{slot}{DOUBT}"
-
-
-def _context(run_id: str, slot: str) -> tuple[str, ...]:
-    return "card", run_id, slot
 
 
 IDS = frozenset({"request-id", "client-request-id", "correlation-id", "trace-id"})

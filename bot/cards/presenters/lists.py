@@ -17,7 +17,7 @@ from jobs.model import Finding, State, Text
 from jobs.runs.audit import AuditEntry
 from jobs.runs.event_log import BOT
 from jobs.runs.run import Run
-from jobs.watch.facts import assessment
+from jobs.watch.store import assessment
 
 EDITS = 7
 """Number of intermediate edits of the card, however many channels there are.

@@ -35,7 +35,7 @@ from jobs.channel.connect_hosts import (
     forwarding_host,
     unconfirmed_hosts,
 )
-from jobs.channel.in_use import ADDRESS_IN_USE, APP_IN_USE
+from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
 from jobs.microsoft.scopes import lacks_all
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn, minute_of
 from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps

@@ -37,7 +37,7 @@ from jobs.model import RunKind, State, Text, Turn
 from jobs.next_action import has_returned, is_blocked
 from jobs.runs.run import Run, Search
 from jobs.steps import mailbox_user
-from jobs.storage import codec, keys
+from jobs.storage import keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ def intake_cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def intake_card(run: Run, services: Services) -> DesiredCard:
-    raw = services.redis.hget(keys.cards(run.id), _FIELD)
-    kept = services.store.authenticator.verify(_context(run.id), raw)
-    typed = codec.load(kept, TypedInputs) if kept is not None else TypedInputs()
+    own = keys.cards(run.id)
+    raw = services.redis.hget(own, _FIELD)
+    typed = services.store.authenticator.load(own, raw, TypedInputs, _FIELD) or TypedInputs()
     asks = not run.channel.mailbox
     view = cards.IntakeView(header(run, 1), typed.values, typed.errors, ask_mailbox=asks)
     wanted = desired_card(FIRST, view, cards.intake(view))
@@ -66,12 +66,8 @@ def intake_card(run: Run, services: Services) -> DesiredCard:
 
 
 def keep_typed(services: Services, run_id: str, typed: TypedInputs) -> None:
-    told = services.store.authenticator.protect(_context(run_id), codec.dump(typed))
-    services.redis.hset(keys.cards(run_id), _FIELD, told)
-
-
-def _context(run_id: str) -> tuple[str, ...]:
-    return "intake_card", run_id, _FIELD
+    own = keys.cards(run_id)
+    services.redis.hset(own, _FIELD, services.store.authenticator.dump(own, typed, _FIELD))
 
 
 _FIELD = f"{FIRST}:typed"

@@ -27,7 +27,6 @@ from bot.services import Services
 from jobs.checks.remedies import page_of
 from jobs.model import Channel, State, Text, minute_of, span_of, verbatim
 from jobs.runs.run import Run
-from jobs.watch.facts import assessment
 from jobs.watch.history import DayFigures, DayState, Figures
 from jobs.watch.model import (
     TEST_MAIL_STEP,
@@ -39,6 +38,7 @@ from jobs.watch.model import (
     Sight,
     WatchedChannel,
 )
+from jobs.watch.store import assessment
 
 Row = tuple[str, Text]
 SLOT, NOBODY = "incident", "nobody:"

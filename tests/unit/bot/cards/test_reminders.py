@@ -144,7 +144,7 @@ def test_an_undone_channel_is_told_of_nothing(
 ):
     """An undone channel gets no reminder, because it is no channel any more."""
     proven()
-    services.redis.delete(f"channel:{MAILBOX}")
+    services.redis.delete(f"channel:{MAILBOX}:proof")
     on(services, 7)
     assert said() == []
 

@@ -19,8 +19,8 @@ from jobs.runs.run import Brief, Event, Kind, Origin, Run
 from jobs.runtime import install
 from jobs.steps import steps_for
 from jobs.storage import keys
-from jobs.watch.facts import assessment
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
+from jobs.watch.store import assessment
 from practice import cardtext
 from practice.client import actions
 from tests.unit.bot.cards.presenters.stage_events import APPROVED, LINE, PLANNED, SIGNED_IN, found

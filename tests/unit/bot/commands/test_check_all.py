@@ -32,10 +32,7 @@ def known(anna: ChatContext) -> Known:
     def make(count: int) -> tuple[str, ...]:
         boxes = tuple(f"box{number:03}@example.test" for number in range(count))
         for box in boxes:
-            anna.services.redis.set(
-                f"channel:{box}",
-                codec.dump(Record("RUN", now(), Channel(box, tenant_id="tenant-1"))),
-            )
+            anna.services.channels.keep(Record("RUN", now(), Channel(box, tenant_id="tenant-1")))
         anna.services.redis.sadd("space:room-1:channels", *boxes)
         return boxes
 

@@ -14,7 +14,6 @@ from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind, Run
-from jobs.storage import codec, keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.watch.model import ChannelState, LookOutcome, Sight, WatchedChannel
 from tests.fixtures.queue_state import claimed
@@ -74,8 +73,7 @@ def test_other_groups_that_are_due_are_looked_at_in_the_same_job(
     """
     for name in ("sales@example.test", "later@example.test"):
         channel = Channel(name, tenant_id=name.partition("@")[0])
-        record = codec.dump(Record("SEEDED", now(), channel))
-        services.redis.set(keys.channel_record(name), services.channels.protected(name, record))
+        services.channels.keep(Record("SEEDED", now(), channel))
         services.watching.channels.save(replace(watched, channel=channel))
     later = services.watching.channels.load("later@example.test")
     assert later is not None

@@ -14,8 +14,6 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.mail import watch_mail
 from jobs.runs.run_store import RunStore
-from jobs.watch import rounds
-from jobs.watch.rounds import Round
 from tests.unit.bot.watched import BROKEN, GOOD, MAILBOX, look, watch
 
 MINUTES = timedelta(minutes=1)
@@ -39,16 +37,16 @@ def test_nothing_is_watched(services: Services):
 
 
 def test_a_watch_that_works(services: Services):
-    """The report on a working watch gives the age of its last round, its channels and incidents."""
+    """The report on a working watch gives the age of its last look, its channels and incidents."""
     watched = watch(services)
-    for _ in range(2):
-        look(services, watched, BROKEN, now())
     settle(services)
-    assert "the first round has not ended yet" in on_watch(services.store).good
-    rounds.beat(services.redis, watched.group, Round(looks=1), now() - 4 * MINUTES)
+    assert "no look has ended yet" in on_watch(services.store).good
+    for minutes in (5, 4):
+        look(services, watched, BROKEN, now() - minutes * MINUTES)
+    settle(services)
     report = on_watch(services.store)
     assert (report.good, report.wrong, report.doubt) == (
-        "channels that are watched: 1, the last round ended 4 minutes ago, incidents: 1",
+        "channels that are watched: 1, the last look was 4 minutes ago, incidents: 1",
         "",
         "",
     )

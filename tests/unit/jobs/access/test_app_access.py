@@ -167,59 +167,34 @@ async def test_one_token_for_all_that_ask():
 
 
 @pytest.mark.parametrize(
-    ("answer", "ended", "cause"),
+    ("kind", "cause", "status", "code", "ended"),
     [
-        (token(roles=[]), True, "app_access_withdrawn"),
-        (
-            Rejected("app_not_found", CloudReply("entra", 400, "AADSTS700016", "No such app.")),
-            True,
-            "app_access_withdrawn",
-        ),
-        (
-            Rejected("app_disabled", CloudReply("entra", 400, "AADSTS7000112")),
-            True,
-            "app_access_withdrawn",
-        ),
-        (
-            Rejected("consent_missing", CloudReply("entra", 400, "AADSTS65001")),
-            True,
-            "app_access_withdrawn",
-        ),
-        (
-            Rejected("blocked_by_conditional_access", CloudReply("entra", 400, "AADSTS53003")),
-            False,
-            "blocked_by_conditional_access",
-        ),
-        (
-            Rejected("tenant_not_found", CloudReply("entra", 400, "AADSTS90002")),
-            False,
-            "tenant_not_found",
-        ),
-        (Rejected("request_rejected", CloudReply("entra", 400)), False, "request_rejected"),
-        (
-            Rejected("client_secret_expired", CloudReply("entra", 401, "AADSTS7000222")),
-            False,
-            "client_secret_expired",
-        ),
-        (Transient("entra_busy", CloudReply("entra", 503)), False, "entra_busy"),
-        (
-            MalformedAnswer("answer_unreadable", CloudReply("entra", 200)),
-            False,
-            "answer_unreadable",
-        ),
+        (Rejected, "app_not_found", 400, "AADSTS700016", True),
+        (Rejected, "app_disabled", 400, "AADSTS7000112", True),
+        (Rejected, "consent_missing", 400, "AADSTS65001", True),
+        (Rejected, "blocked_by_conditional_access", 400, "AADSTS53003", False),
+        (Rejected, "tenant_not_found", 400, "AADSTS90002", False),
+        (Rejected, "request_rejected", 400, "", False),
+        (Rejected, "client_secret_expired", 401, "AADSTS7000222", False),
+        (Transient, "entra_busy", 503, "", False),
+        (MalformedAnswer, "answer_unreadable", 200, "", False),
+        (None, "no_roles", 200, "", True),
     ],
 )
-async def test_when_it_has_ended(answer: str | CloudError, ended: bool, cause: str):
+async def test_when_it_has_ended(
+    kind: type[CloudError] | None, cause: str, status: int, code: str, ended: bool
+):
     """Access has ended only if the tenant withdrew it, not if Entra is busy or our secret is wrong.
 
     A policy does not end it either. A later request gets the same error without a call.
     """
-    ask, asked = asking(answer)
+    said = CloudReply("entra", status, code)
+    ask, asked = asking(kind(cause, said) if kind else token(roles=[]))
     tokens = AppTokens(ask, {"s": ["A"]})
     for _ in range(2):
         with pytest.raises(CloudError) as told:
             await tokens.source("s")()
-        assert told.value.cause == cause
+        assert told.value.cause == ("app_access_withdrawn" if ended else cause)
     assert (tokens.ended is not None, asked) == (ended, ["s"])
 
 
@@ -430,16 +405,6 @@ async def test_a_second_look_counts_the_first_one_s_calls(redis: Redis):
         await call(second)
     assert told.value.cause == "trace_limit"
     await call(pace(redis, "T2"))
-
-
-async def test_looks_at_the_same_time_count_each_other_s_calls(redis: Redis):
-    """A check that began earlier also counts the calls of a check that began later."""
-    first, second = pace(redis), pace(redis)
-    await call(first)
-    await call(second)
-    await call(second)
-    with pytest.raises(Transient):
-        await call(first)
 
 
 async def test_a_second_look_waits_for_the_limit(redis: Redis):

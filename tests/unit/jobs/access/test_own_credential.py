@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -18,7 +19,6 @@ from jobs.clouds.http import async_client
 from jobs.settings import Settings
 from tests.fixtures.client_certificate import make_pem
 
-NO_PAUSES = True
 END = "2027-05-31T00:00:00Z"
 
 
@@ -102,7 +102,25 @@ def test_which_secret_of_the_app_it_is(listed: list[Any], found: bool):
     assert (end.isoformat() if end else "") == ("2027-05-31T00:00:00+00:00" if found else "")
 
 
-def test_graph_is_asked_where_the_bot_may_read(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+Answered = Callable[[Callable[[httpx.Request], httpx.Response]], None]
+
+
+@pytest.fixture
+def answered(monkeypatch: pytest.MonkeyPatch) -> Answered:
+    """Return a function that has Graph answer in every tenant."""
+
+    async def token() -> str:
+        return "at-1"
+
+    def by(answer: Callable[[httpx.Request], httpx.Response]) -> None:
+        cloud = httpx.MockTransport(answer)
+        monkeypatch.setattr(module, "tokens_of", lambda *_: SimpleNamespace(source=lambda _: token))
+        monkeypatch.setattr(module, "async_client", lambda each: async_client(each, cloud))
+
+    return by
+
+
+def test_graph_is_asked_where_the_bot_may_read(settings: Settings, answered: Answered):
     """The bot looks for its own app in each tenant that it may read, and only reads there.
 
     The first tenant does not know the app, and the second one is the app's home.
@@ -114,17 +132,7 @@ def test_graph_is_asked_where_the_bot_may_read(settings: Settings, monkeypatch: 
         app = {"appId": "client-1", "passwordCredentials": [key("abc")]}
         return httpx.Response(200, json={"value": [app] if len(seen) > 1 else []})
 
-    class Tokens:
-        def source(self, _scope: str) -> Any:
-            async def token() -> str:
-                return "at-1"
-
-            return token
-
-    monkeypatch.setattr(module, "tokens_of", lambda *_: Tokens())
-    monkeypatch.setattr(
-        module, "async_client", lambda each: async_client(each, httpx.MockTransport(answer))
-    )
+    answered(answer)
     granted = [AppAccess(tenant, now(), "admin@contoso.com", ()) for tenant in ("one", "two")]
     found = own_credential(settings, granted)
     assert found.ends is not None
@@ -133,23 +141,8 @@ def test_graph_is_asked_where_the_bot_may_read(settings: Settings, monkeypatch: 
     assert "appId eq 'client-1'" in str(seen[0].url.params["$filter"])
 
 
-def test_a_tenant_that_does_not_answer(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+def test_a_tenant_that_does_not_answer(settings: Settings, answered: Answered):
     """If no tenant answers, the doctor command says that the end of the secret is not known."""
-    monkeypatch.setattr(
-        module,
-        "async_client",
-        lambda each: async_client(
-            each, httpx.MockTransport(lambda _: httpx.Response(403, json={"error": {"code": "x"}}))
-        ),
-    )
-
-    class Tokens:
-        def source(self, _scope: str) -> Any:
-            async def token() -> str:
-                return "at-1"
-
-            return token
-
-    monkeypatch.setattr(module, "tokens_of", lambda *_: Tokens())
+    answered(lambda _: httpx.Response(403, json={"error": {"code": "x"}}))
     found = own_credential(settings, [AppAccess("one", now(), "admin@contoso.com", ())])
     assert (found.ends, "is not known" in found.doubt) == (None, True)

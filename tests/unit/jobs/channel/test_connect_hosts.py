@@ -138,12 +138,6 @@ def test_an_undo_names_no_hosts(kind: RunKind, hosts: tuple[str, ...]):
     assert foreign_hosts(replace(RUN, kind=kind), ()) == hosts
 
 
-def test_the_setting_makes_a_host_known():
-    """A host in the setting CONNECT_HOSTS needs no confirmation."""
-    assert foreign_hosts(RUN, ("*.example",)) == ()
-    assert foreign_hosts(RUN, ("a.example",)) == ("b.example",)
-
-
 @pytest.mark.parametrize(
     ("confirmed", "left"),
     [

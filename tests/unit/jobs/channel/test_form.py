@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
+from adaptive_cards.texts import render
+from jobs.channel import form
 from jobs.channel.form import (
     LONGEST,
+    LONGEST_URL,
     ChannelForm,
     InvalidInputError,
+    fault_in,
     read_address,
     read_callback,
     read_details,
@@ -26,12 +30,26 @@ RIGHT = {
 
 
 @pytest.mark.parametrize(
-    "typed",
-    [MAILBOX, " Support@Contoso.com ", "<support@contoso.com>", "mailto:support@contoso.com"],
+    ("typed", "read"),
+    [
+        *[(typed, MAILBOX) for typed in (MAILBOX, " Support@Contoso.com ", f"<{MAILBOX}>")],
+        (f"mailto:{MAILBOX}", MAILBOX),
+        ("support@m\u00fcnchen.de", "support@xn--mnchen-3ya.de"),
+        ("support@XN--MNCHEN-3YA.de", "support@xn--mnchen-3ya.de"),
+        ("M\u00fcller@contoso.com", "m\u00fcller@contoso.com"),
+        ("mu\u0308ller@contoso.com", "m\u00fcller@contoso.com"),
+        ("\u212aelvin@contoso.com", "kelvin@contoso.com"),
+        ("support@contoso.test", "support@contoso.test"),
+        ("x1@mail.connect.localhost", "x1@mail.connect.localhost"),
+        ("o'neil+x@corp.local", "o'neil+x@corp.local"),
+    ],
 )
-def test_an_address(typed: str):
-    """An address is read in the forms that Webex, mail programs and people write."""
-    assert read_address(typed) == MAILBOX
+def test_an_address_has_one_spelling(typed: str, read: str):
+    """The domain is kept in Punycode. Domains of closed networks are allowed."""
+    assert read_address(typed) == read
+
+
+LETTER = "\u043e (Cyrillic U+043E)"
 
 
 @pytest.mark.parametrize(
@@ -54,64 +72,29 @@ def test_an_address(typed: str):
         ("sales@contoso com", "malformed", ""),
         ("a@b.com, c@d.com", "two_addresses", ""),
         ("x" * LONGEST + "@contoso.com", "too_long", ""),
+        ("\uff53upport@contoso.com", "lookalike", MAILBOX),
+        ("\u017fupport@contoso.com", "lookalike", MAILBOX),
+        ("\ufb01@contoso.com", "lookalike", "fi@contoso.com"),
+        ("support@contoso\u3002com", "lookalike", MAILBOX),
+        ("support\uff20contoso.com", "lookalike", MAILBOX),
+        ("please \uff53upport@contoso.com", "lookalike", MAILBOX),
+        ("supp\u043ert@contoso.com", "mixed_scripts", ""),
+        ("support@c\u043entoso.com", "mixed_scripts", ""),
+        ("support@xn--cntoso-wqf.com", "mixed_scripts", ""),
+        ("steal@imic\u043ennect.io", "mixed_scripts", ""),
     ],
 )
 def test_a_slip_is_named_and_corrected(typed: str, why: str, meant: str):
-    """The error says why an address is wrong, and suggests the address that was probably meant."""
+    """The error says why an address is wrong, and suggests the address that was probably meant.
+
+    A character that looks like another, and a letter of another script, is named.
+    """
     with pytest.raises(InvalidInputError) as wrong:
         read_address(typed)
-    assert (wrong.value.reason, wrong.value.suggestion) == (Text(f"typed.{why}"), meant)
-
-
-@pytest.mark.parametrize(
-    ("typed", "suggestion"),
-    [
-        ("\uff53upport@contoso.com", MAILBOX),
-        ("\u017fupport@contoso.com", MAILBOX),
-        ("\ufb01@contoso.com", "fi@contoso.com"),
-        ("support@contoso\u3002com", MAILBOX),
-        ("support\uff20contoso.com", MAILBOX),
-        ("please \uff53upport@contoso.com", MAILBOX),
-    ],
-)
-def test_an_address_in_other_characters_is_no_other_channel(typed: str, suggestion: str):
-    """The error names a character that looks like another, and it offers the plain spelling."""
-    with pytest.raises(InvalidInputError) as wrong:
-        read_address(typed)
-    assert (wrong.value.reason.key, wrong.value.suggestion) == ("typed.lookalike", suggestion)
-    assert "U+" in wrong.value.reason.values["signs"]
-
-
-@pytest.mark.parametrize(
-    "typed",
-    [
-        "supp\u043ert@contoso.com",
-        "support@c\u043entoso.com",
-        "support@xn--cntoso-wqf.com",
-        "steal@imic\u043ennect.io",
-    ],
-)
-def test_an_address_that_mixes_scripts_is_refused(typed: str):
-    """The error about mixed scripts names the letter, also if the domain was typed in Punycode."""
-    with pytest.raises(InvalidInputError) as wrong:
-        read_address(typed)
-    assert wrong.value.reason.key == "typed.mixed_scripts"
-    assert wrong.value.reason.values["letters"] == "\u043e (Cyrillic U+043E)"
-
-
-@pytest.mark.parametrize(
-    ("typed", "read"),
-    [
-        ("support@m\u00fcnchen.de", "support@xn--mnchen-3ya.de"),
-        ("support@XN--MNCHEN-3YA.de", "support@xn--mnchen-3ya.de"),
-        ("M\u00fcller@contoso.com", "m\u00fcller@contoso.com"),
-        ("mu\u0308ller@contoso.com", "m\u00fcller@contoso.com"),
-        ("\u212aelvin@contoso.com", "kelvin@contoso.com"),
-    ],
-)
-def test_an_address_has_one_spelling(typed: str, read: str):
-    """An address is kept with its domain in Punycode and each accented letter as one character."""
-    assert read_address(typed) == read
+    reason = wrong.value.reason
+    assert (reason.key, wrong.value.suggestion) == (f"typed.{why}", meant)
+    assert (why == "lookalike") is ("U+" in reason.values.get("signs", ""))
+    assert reason.values.get("letters", LETTER) == LETTER
 
 
 @drawn(st.text(max_size=300))
@@ -127,14 +110,6 @@ def test_any_text_is_an_address_or_a_reason(typed: str):
         read, why = wrong.suggestion, wrong.reason.key
     assert not read or read_address(read) == read
     assert not why or why.startswith("typed.")
-
-
-@pytest.mark.parametrize(
-    "typed", ["support@contoso.test", "x1@mail.connect.localhost", "o'neil+x@corp.local"]
-)
-def test_an_address_of_a_closed_network(typed: str):
-    """An address may have a domain that is known only in a closed network."""
-    assert read_address(typed) == typed
 
 
 @drawn(st.text(max_size=220).map("https://{}".format) | st.text(max_size=220))
@@ -196,12 +171,6 @@ def test_the_delegate_may_stay_unnamed(typed: str, read: str):
     assert found.channel.delegate == read
 
 
-def test_a_delegate_that_is_no_address():
-    """A delegate that is typed must be an address."""
-    found = read_details(Channel(MAILBOX), RIGHT | {"delegate": "agent"})
-    assert (found.channel, found.errors) == (None, {"delegate": Text("typed.no_at")})
-
-
 def test_a_mailbox_that_was_named_cannot_be_changed():
     """The mailbox that the command names counts, and a forged input cannot replace it."""
     found = read_details(Channel(MAILBOX), RIGHT | {"mailbox": "ceo@contoso.com"}).channel
@@ -216,9 +185,11 @@ def test_every_wrong_field_is_named_at_once():
         "keep_copy": "maybe",
         "forwarding_address": MAILBOX,
         "callback_url": "http://x.y/callback",
+        "delegate": "agent",
     }
     same = {name: name for name in ("lifetime", "profile", "keep_copy")}
     keys = {"callback_url": "callback_https", "forwarding_address": "forwarding_is_mailbox", **same}
+    keys |= {"delegate": "no_at"}
     assert read_details(Channel(MAILBOX), values) == ChannelForm(
         None, {name: Text(f"typed.{key}") for name, key in keys.items()}
     )
@@ -236,3 +207,179 @@ def test_any_inputs_are_details_or_errors(values: dict[str, str]):
     """Any inputs give either a channel or errors, never both and never neither."""
     found = read_details(Channel(""), values)
     assert (found.channel is None) is bool(found.errors)
+
+
+CYRILLIC_O = "\u043e"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("\uff53upport", "support"),
+        ("\u017fupport", "support"),
+        ("\ufb01", "fi"),
+        ("contoso\u3002com", "contoso.com"),
+        ("contoso\uff61com", "contoso.com"),
+        ("contoso\uff0ecom", "contoso.com"),
+        ("m\u00fcller", "m\u00fcller"),
+        ("mu\u0308ller", "m\u00fcller"),
+    ],
+)
+def test_plain(text: str, plain: str):
+    """A lookalike character is replaced, and a letter with an accent is kept."""
+    assert (form.plain(text), form.stand_ins(text) != "") == (plain, "\u00fc" not in plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "mixed"),
+    [
+        ("imiconnect.io", ""),
+        (f"imic{CYRILLIC_O}nnect.io", f"imic{CYRILLIC_O}nnect"),
+        (f"supp{CYRILLIC_O}rt@contoso.com", f"supp{CYRILLIC_O}rt"),
+        ("a.xn--imicnnect-32h.io", f"imic{CYRILLIC_O}nnect"),
+        ("\u03b1pple.com", "\u03b1pple"),
+        ("\u043f\u043e\u0447\u0442\u0430.\u0440\u0444", ""),
+        ("\u0438\u0432\u0430\u043d@contoso.com", ""),
+        ("\u65e5\u672c\u8a9e\u30ab\u30ca\u304b\u306amail.jp", ""),
+        ("\u30e1\u30fc\u30eb.jp", ""),
+        ("\ud55c\u56fdmail.kr", ""),
+        ("\ud55c\u30ab.kr", "\ud55c\u30ab"),
+        ("m\u00fcller-2.de", ""),
+        ("xn--broken-.io", ""),
+    ],
+)
+def test_mixed_scripts_of_one_label(text: str, mixed: str):
+    """One label has one script, or those that Japanese, Chinese and Korean write together.
+
+    Two labels of a host may have two scripts. Punycode counts as what it is displayed as.
+    """
+    assert form.mixed_label(text) == mixed
+
+
+def test_a_strange_letter_is_named():
+    """A letter that is not of the label's usual script is named with its number."""
+    found = form.strange_letters(f"imic{CYRILLIC_O}nnect")
+    assert found == f"{CYRILLIC_O} (Cyrillic U+043E)"
+    assert form.letters_beyond_ascii("abc1") == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "ascii_host", "displayed"),
+    [
+        ("contoso.com", "contoso.com", "contoso.com"),
+        ("m\u00fcnchen.de", "xn--mnchen-3ya.de", "m\u00fcnchen.de"),
+        ("xn--mnchen-3ya.de", "xn--mnchen-3ya.de", "m\u00fcnchen.de"),
+        ("xn--broken-.de", "xn--broken-.de", "xn--broken-.de"),
+        ("\u2028.de", "\u2028.de", "\u2028.de"),
+    ],
+)
+def test_both_spellings_of_a_host(host: str, ascii_host: str, displayed: str):
+    """A host has one spelling in ASCII and one for display.
+
+    A host that cannot be converted stays as it is.
+    """
+    assert (form.as_ascii(host), form.as_displayed(host)) == (ascii_host, displayed)
+
+
+@drawn(st.text())
+def test_any_text_has_a_spelling(text: str):
+    """No text raises an error, and a plain spelling has no lookalike characters."""
+    form.mixed_label(text)
+    form.as_displayed(text)
+    form.strange_letters(text)
+    form.as_ascii(text)
+    assert form.stand_ins(form.plain(form.plain(text))) == ""
+
+
+CYRILLIC_O = "\u043e"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://uk.webexconnect.io/callback",
+        "https://eu.webexconnect.io:8443/a/b/callback",
+        "https://eu.webexconnect.io:443/callback",
+        "http://localhost:9002/callback",
+        "https://localhost/callback",
+        "https://CONTOSO.us.webexconnect.io/a%20b/callback",
+        "https://m\u00fcnchen.example/callback",
+    ],
+)
+def test_what_can_be_a_callback(url: str):
+    """A valid Call Back URL is kept exactly as typed, because Entra compares it byte by byte."""
+    assert (fault_in(url), read_callback(f" {url} ")) == (None, url)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("", "missing"),
+        ("https://uk.webexconnect.io/" + "x" * LONGEST_URL + "/callback", "long"),
+        ("https://uk.webexconnect.io/call back", "spaces"),
+        ("https://uk.webexconnect.io/\u200bcallback", "spaces"),
+        ("https://uk.webexconnect.io/\tcallback", "spaces"),
+        ("https://uk.webexconnect.io/\u202ecallback", "spaces"),
+        ("https://\uff55k.webexconnect.io/callback", "lookalike"),
+        ("https://uk.webexconnect\u3002io/callback", "lookalike"),
+        ("http://uk.webexconnect.io/callback", "https"),
+        ("uk.webexconnect.io/callback", "https"),
+        ("ftp://localhost/callback", "https"),
+        ("https:///callback", "no_url"),
+        ("call me back", "no_url"),
+        ("https://user@uk.webexconnect.io/callback", "user"),
+        ("https://user:pw@uk.webexconnect.io/callback", "user"),
+        ("https://uk.webexconnect.io\\@evil.example/callback", "user"),
+        ("https://169.254.169.254/callback", "ip"),
+        ("https://8.8.8.8/callback", "ip"),
+        ("https://127.0.0.1/callback", "ip"),
+        ("http://127.0.0.1:9002/callback", "ip"),
+        ("https://127.1/callback", "ip"),
+        ("https://2130706433/callback", "ip"),
+        ("https://0x7f.0x1/callback", "ip"),
+        ("https://[::1]/callback", "ip"),
+        ("https://[::1/callback", "ip"),
+        ("https://intranet/callback", "host"),
+        ("https://a..b/callback", "host"),
+        ("https://uk.webexconnect.io./callback", "host"),
+        ("https://-a.webexconnect.io/callback", "host"),
+        ("https://a%2eb.io/callback", "host"),
+        (f"https://imic{CYRILLIC_O}nnect.io/callback", "mixed"),
+        ("https://xn--imicnnect-32h.io/callback", "mixed"),
+        ("https://uk.webexconnect.io:99999/callback", "port"),
+        ("https://uk.webexconnect.io:0/callback", "port"),
+        ("https://uk.webexconnect.io:/callback", "port"),
+        ("https://uk.webexconnect.io:x/callback", "port"),
+        ("https://uk.webexconnect.io/callback?x=1", "query"),
+        ("https://uk.webexconnect.io/callback?", "query"),
+        ("https://uk.webexconnect.io/callback#x", "fragment"),
+        ("https://uk.webexconnect.io/callback#", "fragment"),
+        ("https://evil.example/](https://x)/callback", "signs"),
+        ("https://uk.webexconnect.io/%zz/callback", "signs"),
+        ("https://uk.webexconnect.io/\u0431/callback", "signs"),
+        ("https://uk.webexconnect.io/callback/../callback", "dots"),
+        ("https://uk.webexconnect.io/./callback", "dots"),
+        ("https://uk.webexconnect.io/%2e%2e/callback", "dots"),
+        ("https://uk.webexconnect.io/%2e%2e%2fcallback", "dots"),
+        ("https://uk.webexconnect.io/callback/", "path"),
+        ("https://uk.webexconnect.io/", "path"),
+    ],
+)
+def test_what_is_no_callback(url: str, why: str):
+    """Each kind of invalid Call Back URL is refused with its own sentence, which can be shown."""
+    with pytest.raises(InvalidInputError) as wrong:
+        read_callback(url)
+    assert wrong.value.reason.key == f"typed.callback_{why}"
+    assert render(wrong.value.reason)
+
+
+def test_the_sentence_names_what_is_wrong():
+    """The error names a letter of another script with its number, and offers a plain spelling."""
+    mixed, look = (
+        fault_in(f"https://imic{CYRILLIC_O}nnect.io/callback"),
+        fault_in("https://\uff55k.io/callback"),
+    )
+    assert mixed is not None
+    assert look is not None
+    assert f"{CYRILLIC_O} (Cyrillic U+043E)" in render(mixed)
+    assert "https://uk.io/callback" in render(look)

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from jobs.channel.in_use import ADDRESS_IN_USE, APP_IN_USE, channels_with_address, channels_with_app
+from jobs.channel.mailbox import (
+    ADDRESS_IN_USE,
+    APP_IN_USE,
+    channels_with_address,
+    channels_with_app,
+)
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.model import Channel, Evidence, Finding, State

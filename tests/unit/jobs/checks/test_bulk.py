@@ -20,7 +20,6 @@ from jobs.runs.run import Brief, Event, Kind, LeaseLostError, Origin, Run, openi
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.settings import Settings
-from jobs.storage import codec
 
 BOXES = ("a@contoso.com", "b@contoso.com", "c@fabrikam.com")
 
@@ -42,13 +41,7 @@ def runtime(
 @pytest.fixture
 def begun(store: RunStore, asker: Person) -> Run:
     """A bulk check of three channels, one of which is in a known tenant."""
-    store.redis.set(
-        "channel:c@fabrikam.com",
-        store.channels.protected(
-            "c@fabrikam.com",
-            codec.dump(Record("RUN", now(), Channel("c@fabrikam.com", tenant_id="T2"))),
-        ),
-    )
+    store.channels.keep(Record("RUN", now(), Channel("c@fabrikam.com", tenant_id="T2")))
     return store.check(
         Channel(""), asker, Origin("room-1"), RunKind.BULK_CHECK, Brief(mailboxes=tuple(BOXES))
     )

@@ -12,9 +12,9 @@ from jobs.clock import now
 from jobs.model import Channel, Person, RunKind, Scope
 from jobs.next_action import next_action
 from jobs.runs import trust
-from jobs.runs.event_log import NOT_AUDITED, About, distrust, foreign_event
+from jobs.runs.event_log import NOT_AUDITED, distrust, foreign_event
 from jobs.runs.rekeying import doubts
-from jobs.runs.run import Brief, Event, ForeignRunError, Kind, Origin, Run, RunEndedError, opening
+from jobs.runs.run import Event, ForeignRunError, Kind, Origin, Run, RunEndedError, opening
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from tests.fixtures.queue_state import claimed
@@ -181,11 +181,7 @@ def test_two_pasts_of_a_run_do_not_mix(store: RunStore, run: Run):
 
 
 def test_a_stopped_run_is_recorded_once_and_frees_its_mailbox(store: RunStore, run: Run):
-    """A stopped run is recorded once, is no longer due, and no longer holds its mailbox.
-
-    A forged mark in Redis cannot suppress the entry in the audit trail.
-    """
-    store.redis.set(keys.run_stopped(run.id), '{"event":4}')
+    """A stopped run is recorded once, is no longer due, and no longer holds its mailbox."""
     store.redis.rpush(keys.run_events(run.id), codec.dump(APPROVED))
     for _ in range(3):
         store.schedule.add(run.id, now())
@@ -243,22 +239,6 @@ def test_an_approval_is_in_the_trail_or_does_not_count(store: RunStore, run: Run
     assert distrusted(store, run) == NOT_AUDITED
 
 
-def test_the_description_in_the_trail_is_not_anybodys(store: RunStore, run: Run):
-    """An audit entry names the run's own mailbox and requester.
-
-    A forged description in Redis does not change that.
-    """
-    lie = codec.dump(About(run.id, mailbox="other@contoso.com", asked_by="emma@contoso.com"))
-    store.redis.set(keys.run_about(run.id), lie)
-    store.append(run.id, APPROVED)
-    told = store.audit.entries()[-1]
-    assert (b"anna@contoso.com" in told, MAILBOX.encode() in told, b"emma" in told) == (
-        True,
-        True,
-        False,
-    )
-
-
 def test_a_channel_has_its_own_record(store: RunStore, run: Run):
     """A channel's record that another client changed or copied does not count.
 
@@ -279,29 +259,3 @@ def test_an_undo_takes_only_the_runs_of_its_mailbox(store: RunStore, run: Run):
     store.redis.zadd(keys.channel_runs("sales@contoso.com"), {run.id: 1})
     assert [each.id for each in store.runs_of_mailbox(MAILBOX)] == [run.id]
     assert store.runs_of_mailbox("sales@contoso.com") == ()
-
-
-def test_keys_are_rotated(redis: Redis, store: RunStore, run: Run):
-    """A run that began under an older key continues under the newest key.
-
-    It is readable only while the older key is in the list.
-    """
-    new = Fernet.generate_key().decode()
-    both, newest = RunStore(redis, (new, KEY)), RunStore(redis, (new,))
-    both.append(run.id, APPROVED)
-    assert list(both.load(run.id).approvals) == [Scope.MAILBOX]
-    assert foreign_event(store.load(run.id)) == 4
-    with pytest.raises(ForeignRunError):
-        newest.load(run.id)
-
-
-def test_what_a_run_was_asked_for_is_its_own(store: RunStore):
-    """A run's brief, including ``keep``, is in its first event.
-
-    If somebody changes it there, the run cannot be loaded.
-    """
-    check = store.check(CHANNEL, ASKER, Origin("room-1"), RunKind.CHECK, Brief(discover=True))
-    first, *rest = lines_of(store, check.id)
-    rewrite(store, check.id, [first.replace(b'"keep":false', b'"keep":true '), *rest])
-    with pytest.raises(ForeignRunError):
-        store.load(check.id)

@@ -125,13 +125,6 @@ def test_nothing_follows_an_end(store: RunStore, opened: Run, event: Event):
     assert kinds(store, opened) == before
 
 
-def test_a_second_end_is_none(store: RunStore, opened: Run):
-    """Ending a run a second time writes nothing and returns False."""
-    assert store.end(opened, CANCELLED)
-    before = kinds(store, opened)
-    assert (store.end(opened, Event(Kind.FAILED, now())), kinds(store, opened)) == (False, before)
-
-
 MEANWHILE: dict[str, tuple[Callable[[RunStore, Run], object], type[Exception]]] = {
     "the lease goes": (take_over, LeaseLostError),
     "the run ends": (lambda store, run: store.end(run, CANCELLED), RunEndedError),

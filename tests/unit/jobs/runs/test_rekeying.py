@@ -52,15 +52,11 @@ def run(redis: Redis) -> str:
     with redis.pipeline() as pipe:
         store.channels.add(pipe, Record.of(proven, now()), proven)
         pipe.execute()
-    card = store.authenticator.protect(("card", run_id, "plan"), b'{"message":"m-1"}')
+    card = store.authenticator.protect(keys.cards(run_id), b'{"message":"m-1"}', "plan")
     redis.hset(keys.cards(run_id), mapping={"plan": card, "form": "", "m-1:edits": "3"})
     redis.expire(keys.cards(run_id), DAY_S)
-    stopped = store.authenticator.protect(("stopped", "GONE11"), b'{"event":3}')
-    redis.set(keys.run_stopped("GONE11"), stopped, ex=DAY_S)
-    incident = store.authenticator.protect(("incident", "INC1"), b'{"id":"INC1"}')
-    redis.set(keys.incident("INC1"), incident)
-    watched = store.authenticator.protect(("watched", MAILBOX), b'{"room":"r"}')
-    redis.set(keys.watched(MAILBOX), watched)
+    for key in (keys.incident("INC1"), keys.watched(MAILBOX)):
+        redis.set(key, store.authenticator.protect(key, b'{"room":"r"}'))
     vault.put(Sealed.CLIENT_SECRET.of(run_id), "s3cret", DAY_S)
     known = Accepted(now() + timedelta(hours=1), "known", ASKER.email)
     accepted.accept(store, proven, "not_forwarded", known)
@@ -104,10 +100,9 @@ def test_of_every_kind_the_value_is_written_again(redis: Redis, run: str):
     assert (proven_by(store), vault.get(Sealed.CLIENT_SECRET.of(run))) == (run, "s3cret")
     assert set(accepted.of(store, MAILBOX)) == {"not_forwarded"}
     card = redis.hget(keys.cards(run), "plan")
-    assert store.authenticator.verify(("card", run, "plan"), card) == b'{"message":"m-1"}'
+    assert store.authenticator.verify(keys.cards(run), card, "plan") == b'{"message":"m-1"}'
     assert redis.hmget(keys.cards(run), "form", "m-1:edits") == [b"", b"3"]
-    ends = (keys.cards(run), keys.run_stopped("GONE11"), keys.sealed(f"secret:{run}"))
-    assert without_their_end(redis, *ends) == []
+    assert without_their_end(redis, keys.cards(run), keys.sealed(f"secret:{run}")) == []
     assert int(redis.ttl(keys.run_events(run))) == -1
     assert store.audit.verify().broken_at == 0
     with pytest.raises(ForeignRunError):
@@ -160,25 +155,21 @@ FORGED: dict[str, tuple[Forge, str]] = {
         ),
         "run:{run}:events",
     ),
-    "a description of another run": (
-        lambda redis, run: redis.copy(keys.run_about(run), keys.run_about("OTHER1")),
-        "run:OTHER1:about",
-    ),
-    "a mark of another run": (
-        lambda redis, run: redis.copy(keys.run_stopped("GONE11"), keys.run_stopped(run)),
-        "run:{run}:stopped",
+    "a history of another run": (
+        lambda redis, run: redis.copy(keys.run_events(run), keys.run_events("OTHER1")),
+        "run:OTHER1:events, entry 1",
     ),
     "the record of another mailbox": (
         lambda redis, _: redis.copy(
             keys.channel_record(MAILBOX), keys.channel_record("evil@contoso.com")
         ),
-        "channel:evil@contoso.com",
+        "channel:evil@contoso.com:proof",
     ),
     "a card in another place": (
         lambda redis, run: redis.hset(
             keys.cards(run), "progress", redis.hget(keys.cards(run), "plan") or ""
         ),
-        "cards:{run}, card 'progress'",
+        "cards:{run}, 'progress'",
     ),
     "a sealed value under another name": (
         lambda redis, run: redis.copy(keys.sealed(f"secret:{run}"), keys.sealed("secret:OTHER1")),
@@ -238,10 +229,10 @@ def test_it_may_be_interrupted_and_start_again(
     done: list[int] = []
     whole = Rekeying._renewed  # noqa: SLF001  the place of the interruption
 
-    def cut(self: Rekeying, place: Any, key: bytes) -> Any:
+    def cut(self: Rekeying, what: What, key: str) -> Any:
         if sum(done) == after:
             raise CutOffError
-        found = whole(self, place, key)
+        found = whole(self, what, key)
         done.append(found.older)
         return found
 
@@ -260,9 +251,9 @@ def between(monkeypatch: pytest.MonkeyPatch, key: str, once: Callable[[], object
     """Have another client act once between the read and the write of the values of a key."""
     whole, did = Rekeying._look, []  # noqa: SLF001  between WATCH and MULTI
 
-    def look(self: Rekeying, place: Any, reader: Any, name: bytes) -> Any:
-        found = whole(self, place, reader, name)
-        if name == key.encode() and isinstance(reader, Pipeline) and not did:
+    def look(self: Rekeying, what: What, reader: Any, name: str) -> Any:
+        found = whole(self, what, reader, name)
+        if name == key and isinstance(reader, Pipeline) and not did:
             did.append(once())
         return found
 
@@ -304,7 +295,7 @@ def test_a_card_that_is_posted_meanwhile_is_kept(
 ):
     """If a card is posted during the rotation, its newer state is kept."""
     store = RunStore(redis, BOTH)
-    newer = store.authenticator.protect(("card", run, "plan"), b'{"message":"m-2"}')
+    newer = store.authenticator.protect(keys.cards(run), b'{"message":"m-2"}', "plan")
     between(monkeypatch, keys.cards(run), lambda: redis.hset(keys.cards(run), "plan", newer))
     Rekeying(redis, BOTH).renew()
     assert redis.hget(keys.cards(run), "plan") == newer

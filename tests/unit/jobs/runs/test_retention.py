@@ -98,48 +98,43 @@ def test_an_old_run_that_nothing_needs(
     assert [raw.decode() for raw in redis.zrange(f"channel:{MAILBOX}:runs", 0, -1)] == [recent.id]
 
 
-def test_a_recorded_channel_keeps_all_its_runs(
-    redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
+NEEDED: dict[str, tuple[tuple[dict[str, Any], ...], tuple[bool, ...]]] = {
+    "every run of a connected channel, for an undo": (
+        ({}, {"events": changed(), "end": Kind.FINISHED}),
+        (True, True),
+    ),
+    "one that waits for a person, and all before it": (
+        ({}, {"end": None}, {"mailbox": "", "end": None}),
+        (True, True, True),
+    ),
+    "a change that can still be undone": (({}, {"events": changed()}), (False, True)),
+    "no undo, and nothing that it has undone": (
+        (
+            {"events": changed()},
+            {"events": (*undone(), *changed()), "kind": RunKind.UNDO, "end": Kind.FINISHED},
+            {"events": changed()},
+        ),
+        (False, False, True),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NEEDED)
+def test_what_is_needed_is_kept_however_old(
+    redis: Redis,
+    run_of: Callable[..., Run],
+    clear: Clear,
+    pass_time: Callable[[float], None],
+    what: str,
 ):
-    """All runs of a connected channel are kept, however old, because an undo needs them."""
-    runs = [run_of(), run_of(*changed(), end=Kind.FINISHED)]
+    wanted, kept = NEEDED[what]
+    runs = [
+        run_of(*each.get("events", ()), **{n: v for n, v in each.items() if n != "events"})
+        for each in wanted
+    ]
     pass_time(10 * RUN_DAYS * DAY_S)
     clear()
-    assert [there(redis, run) for run in runs] == [True, True]
-    assert redis.exists(f"channel:{MAILBOX}")
-
-
-def test_a_run_that_has_not_ended(
-    redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
-):
-    """Retention keeps a run that waits for a person, and all earlier runs of its mailbox."""
-    runs = [run_of(), run_of(end=None)]
-    nameless = run_of(mailbox="", end=None)
-    pass_time(10 * RUN_DAYS * DAY_S)
-    clear()
-    assert [there(redis, run) for run in [*runs, nameless]] == [True] * 3
-
-
-def test_changes_that_were_not_undone(
-    redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
-):
-    """A canceled setup that has changed something is kept, because it can still be undone."""
-    earlier, setup = run_of(), run_of(*changed())
-    pass_time(10 * RUN_DAYS * DAY_S)
-    clear()
-    assert [there(redis, earlier), there(redis, setup)] == [False, True]
-
-
-def test_an_undo_goes_after_what_it_has_undone(
-    redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
-):
-    """An undone setup and its undo are removed when they are old, but a later setup is kept."""
-    setup = run_of(*changed())
-    undo = run_of(*undone(), *changed(), kind=RunKind.UNDO, end=Kind.FINISHED)
-    again = run_of(*changed())
-    pass_time((RUN_DAYS + 1) * DAY_S)
-    clear()
-    assert [there(redis, run) for run in (setup, undo, again)] == [False, False, True]
+    assert tuple(there(redis, run) for run in runs) == kept
 
 
 def test_the_newest_end_decides(

@@ -50,12 +50,10 @@ def test_only_what_opens_is_sealed_under_the_newest_key(redis: Redis):
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     both, newest = Vault(redis, (new, old)), Vault(redis, (new,))
     Vault(redis, (old,)).put("a", "1", 60)
-    renewed = both.renewed("a", redis.get("sealed:a"))
-    assert (both.renewed("a", renewed), both.renewed("b", renewed)) == (renewed, None)
-    assert (both.renewed("a", b"not a token"), newest.renewed("a", redis.get("sealed:a"))) == (
-        None,
-        None,
-    )
+    key, stored = "sealed:a", redis.get("sealed:a")
+    renewed = both.renewed(key, stored)
+    assert (both.renewed(key, renewed), both.renewed("sealed:b", renewed)) == (renewed, None)
+    assert (both.renewed(key, b"not a token"), newest.renewed(key, stored)) == (None, None)
     redis.set("sealed:a", renewed or b"")
     assert newest.get("a") == "1"
 

@@ -1,22 +1,172 @@
-"""Tests of the history of looks: by hour for a week, then by day, and never more than 90 days."""
+"""Tests of the figures of a channel.
+
+The figures are its availability, its mails, the times to notice and to fix a break, and the state
+of each day.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from redis import Redis
 
-from jobs.storage import keys
+from jobs.storage import codec, keys
 from jobs.watch import history
-from jobs.watch.history import Tally
-from jobs.watch.model import Eye, LookOutcome, Sight
+from jobs.watch.history import (
+    DAY,
+    Day,
+    DayState,
+    Figures,
+    Tally,
+    figures,
+    last_days,
+    midnight,
+    month,
+)
+from jobs.watch.model import Damage, Eye, Incident, LookOutcome, News, NewsKind, Sight
+
+AT = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+SINCE, UNTIL = last_days(AT, 3)
+LOOKED = Tally(healthy=96, mails=10)
+
+
+def days(*tallies: Tally) -> tuple[Day, ...]:
+    """Return consecutive days that end with the present day, with these counts."""
+    first = AT.date() - timedelta(days=len(tallies) - 1)
+    return tuple(Day(first + timedelta(days=number), each) for number, each in enumerate(tallies))
+
+
+def incident(begins: datetime, ends: datetime | None, sight: Sight = Sight.BROKEN) -> Incident:
+    """Return an incident that was confirmed ten minutes after its beginning."""
+    confirmed = begins + timedelta(minutes=10)
+    return Incident(
+        "I1",
+        "support@contoso.com",
+        "room-1",
+        sight,
+        "not_forwarded",
+        begins,
+        confirmed,
+        confirmed,
+        ended=ends,
+        damage=Damage(late=3, bounced=1),
+    )
+
+
+def found(*incidents: Incident, tallies: tuple[Tally, ...] = (LOOKED,) * 3) -> Figures:
+    """Return the figures of the last three days."""
+    return figures(days(*tallies), incidents, SINCE, UNTIL, AT)
+
+
+def test_without_a_break_a_channel_is_always_available():
+    """Without a break, the availability is 100 percent. The present day counts only up to now."""
+    whole = found()
+    assert (whole.availability, whole.watched, whole.mails) == (1.0, timedelta(hours=60), 30)
+    assert [each.state for each in whole.days] == [DayState.WELL] * 3
+    assert (whole.to_notice, whole.to_fix) == (None, None)
+
+
+def test_a_break_over_midnight_counts_on_both_days():
+    """A break over midnight is one incident, and each of the two days shows its own part of it.
+
+    The length of the break lowers the availability.
+    """
+    begins = midnight(date(2026, 11, 26)) - timedelta(hours=2)
+    broken = found(incident(begins, begins + timedelta(hours=6)))
+    assert [each.broken for each in broken.days] == [
+        timedelta(hours=2),
+        timedelta(hours=4),
+        timedelta(0),
+    ]
+    assert broken.availability == pytest.approx(0.9)
+    assert (broken.to_notice, broken.to_fix) == (
+        timedelta(minutes=10),
+        timedelta(hours=5, minutes=50),
+    )
+    assert (len(broken.incidents), broken.late, broken.bounced) == (1, 3, 1)
+
+
+def test_a_break_that_goes_on_has_no_time_to_fix():
+    """A break that still goes on counts up to now, and has no time to fix."""
+    broken = found(incident(AT - timedelta(hours=3), None))
+    assert (broken.broken, broken.to_fix) == (timedelta(hours=3), None)
+
+
+def test_an_ended_watch_is_no_fix():
+    """If only the watch of a broken channel ends, there is no time to fix.
+
+    Nobody knows then whether the channel works.
+    """
+    ended = AT - timedelta(hours=1)
+    unwatched = replace(
+        incident(AT - timedelta(hours=3), ended), news=(News(NewsKind.UNWATCHED, ended),)
+    )
+    assert found(unwatched).to_fix is None
+
+
+def test_a_time_without_sight_is_no_break():
+    """A time in which the watch cannot look marks its day, and does not lower the availability."""
+    blind = found(incident(AT - timedelta(hours=3), None, Sight.CANNOT_LOOK))
+    assert (blind.availability, blind.blind, blind.days[-1].state) == (1.0, 1, DayState.BLIND)
+
+
+@pytest.mark.parametrize(
+    ("tally", "state"),
+    [
+        (Tally(), DayState.NONE),
+        (Tally(unsure=4), DayState.BLIND),
+        (Tally(healthy=96, partly=96), DayState.BLIND),
+        (Tally(healthy=1, unsure=95), DayState.WELL),
+    ],
+)
+def test_a_day_without_an_answer_is_not_called_well(tally: Tally, state: DayState):
+    """A day is called well only if a look with the tenant's read access got an answer.
+
+    A day without such a look does not count for the availability.
+    """
+    only = found(tallies=(Tally(), Tally(), tally))
+    assert only.days[-1].state is state
+    assert (only.availability is None) is (state is not DayState.WELL)
+    assert only.is_blind_now is (state is DayState.BLIND)
+
+
+def test_a_break_before_the_first_look_is_not_counted():
+    """The part of a break before the first watched day is not counted.
+
+    Microsoft or Webex may say that a break began long before the watch.
+    """
+    early = found(incident(SINCE, AT), tallies=(Tally(), Tally(), LOOKED))
+    assert (early.broken, early.availability) == (timedelta(hours=12), 0.0)
+
+
+def test_incidents_of_another_time_are_left_out():
+    """An incident that ended before the first of the days is left out of the figures."""
+    assert found(incident(SINCE - DAY, SINCE)).incidents == ()
+
+
+@pytest.mark.parametrize(
+    ("year", "number", "length"), [(2026, 11, 30), (2024, 2, 29), (2026, 12, 31)]
+)
+def test_a_month_is_as_long_as_the_calendar_says(year: int, number: int, length: int):
+    """A month lasts from midnight to midnight in UTC, and is as long as the calendar says."""
+    begins, ends = month(year, number)
+    assert (ends - begins, begins.day, ends.day) == (timedelta(days=length), 1, 1)
+
+
+def test_there_is_no_month_thirteen():
+    """A month 13, a month 0 or a month of the year 0 raises ``ValueError``."""
+    for year, number in ((2026, 13), (2026, 0), (0, 1)):
+        with pytest.raises(ValueError, match=r"must be in|out of range"):
+            month(year, number)
+
 
 MAILBOX = "support@contoso.com"
-AT = datetime(2026, 11, 27, 3, 10, tzinfo=UTC)
+EARLY = datetime(2026, 11, 27, 3, 10, tzinfo=UTC)
 
 
-def add(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
+def add_look(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
     """Record one look in the history."""
     with redis.pipeline() as pipe:
         pipe.watch(keys.watch_history(MAILBOX))
@@ -26,14 +176,18 @@ def add(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
         pipe.execute()
 
 
-def test_looks_are_counted_by_hour(redis: Redis):
-    """The history counts the outcomes of the looks and their requests, for each hour of a day."""
-    add(redis, LookOutcome(Sight.HEALTHY, calls=3, eyes=(Eye.APP,)), AT)
-    add(redis, LookOutcome(Sight.BROKEN, calls=2), AT + timedelta(minutes=1))
-    add(redis, LookOutcome(Sight.UNSURE), AT + timedelta(hours=2))
-    (today,) = history.days(redis, MAILBOX, AT, 1)
-    assert today.date == AT.date()
-    assert today.hours == {3: Tally(healthy=1, broken=1, calls=5, partly=1), 5: Tally(unsure=1)}
+def rows(redis: Redis) -> dict[str, int]:
+    """Return the number of rows of each day: one an hour, or one in all."""
+    stored = redis.hgetall(keys.watch_history(MAILBOX))
+    return {codec.as_text(day): len(codec.load(raw, dict)) for day, raw in stored.items()}
+
+
+def test_looks_are_counted(redis: Redis):
+    add_look(redis, LookOutcome(Sight.HEALTHY, calls=3, eyes=(Eye.APP,)), EARLY)
+    add_look(redis, LookOutcome(Sight.BROKEN, calls=2), EARLY + timedelta(minutes=1))
+    add_look(redis, LookOutcome(Sight.UNSURE), EARLY + timedelta(hours=2))
+    (today,) = history.days(redis, MAILBOX, EARLY, 1)
+    assert today.date == EARLY.date()
     counted = Tally(healthy=1, broken=1, unsure=1, calls=5, partly=1)
     assert (today.total, today.total.looks) == (counted, 3)
 
@@ -41,34 +195,32 @@ def test_looks_are_counted_by_hour(redis: Redis):
 def test_the_same_mails_count_once(redis: Redis):
     """Mails of an hour that two looks see count once, and the larger number is kept."""
     hour = "2026-11-26T23:00:00+00:00"
-    add(redis, LookOutcome(Sight.HEALTHY, mails={hour: 4}), AT)
-    add(redis, LookOutcome(Sight.HEALTHY, mails={hour: 3}), AT)
-    yesterday, _today = history.days(redis, MAILBOX, AT, 2)
-    assert yesterday.hours == {23: Tally(mails=4)}
+    add_look(redis, LookOutcome(Sight.HEALTHY, mails={hour: 4}), EARLY)
+    add_look(redis, LookOutcome(Sight.HEALTHY, mails={hour: 3}), EARLY)
+    yesterday, _today = history.days(redis, MAILBOX, EARLY, 2)
+    assert yesterday.total == Tally(mails=4)
 
 
 def test_old_hours_are_added_up_and_old_days_are_dropped(redis: Redis):
     """The hours of a day are added up to one row after a week. A day is dropped after 90 days."""
     for age in (100, 89, 8, 3, 0):
         for hour in range(3):
-            add(redis, LookOutcome(Sight.HEALTHY), AT - timedelta(days=age, hours=hour))
-    assert history.fold(redis, MAILBOX, AT) == 3
-    assert history.fold(redis, MAILBOX, AT) == 0
-    seen = history.days(redis, MAILBOX, AT, 120)
-    kept = {(AT.date() - day.date).days: day for day in seen if day.total.looks}
-    assert sorted(kept) == [0, 3, 8, 89]
-    assert (kept[8].hours, kept[8].total) == ({}, Tally(healthy=3, partly=3))
-    assert len(kept[3].hours) == 3
+            add_look(redis, LookOutcome(Sight.HEALTHY), EARLY - timedelta(days=age, hours=hour))
+    assert history.fold(redis, MAILBOX, EARLY) == 3
+    assert history.fold(redis, MAILBOX, EARLY) == 0
+    ages = {EARLY.date() - date.fromisoformat(day): number for day, number in rows(redis).items()}
+    assert {age.days: number for age, number in ages.items()} == {0: 3, 3: 3, 8: 1, 89: 1}
+    assert history.days(redis, MAILBOX, EARLY, 9)[0].total == Tally(healthy=3, partly=3)
 
 
 @pytest.mark.slow
 def test_a_quarter_of_a_channel_is_small(redis: Redis):
     """Looks every 15 minutes for 90 days take less than 12 kB in Redis."""
-    begin = AT - timedelta(days=95)
+    begin = EARLY - timedelta(days=95)
     for number in range(95 * 24):
         at = begin + timedelta(hours=number)
         for _ in range(4):
-            add(redis, LookOutcome(Sight.HEALTHY, calls=6, mails={at.isoformat(): 12}), at)
+            add_look(redis, LookOutcome(Sight.HEALTHY, calls=6, mails={at.isoformat(): 12}), at)
         if at.hour == 0:
             history.fold(redis, MAILBOX, at)
     used = redis.memory_usage(keys.watch_history(MAILBOX), samples=0)

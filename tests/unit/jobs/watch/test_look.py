@@ -1,12 +1,142 @@
-"""Tests of the look of the watch: only customers' mails are counted."""
+"""Tests of the outcome of a look: broken, healthy, without an access, or without an answer."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from jobs.clock import now
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.watch_mail import new_mail
-from jobs.watch.look import CountingTrace
+from jobs.model import Channel, Finding, Person, Reason, RunKind, Signals, State, Text, Turn
+from jobs.probes import checks_for
+from jobs.runs.fold import fold
+from jobs.runs.run import Event, Kind, Origin, Run, opening
+from jobs.watch.look import CountingTrace, Extras, outcome_of
+from jobs.watch.model import Damage, Eye, Sight
+
+CHANNEL = Channel("support@contoso.com", "https://uk.webexconnect.io/callback", tenant_id="t")
+STEPS = checks_for(CHANNEL.profile)
+AWAY = Text("verbatim", {"text": "busy"})
+
+
+def looked(*findings: Finding, others: State = State.SKIPPED) -> Run:
+    """Return a look with these findings. All other steps have the state ``others``."""
+    found = {name: Finding(name, others) for name in STEPS}
+    found |= {finding.step: finding for finding in findings}
+    events = [Event(Kind.FOUND, now(), step=name, finding=each) for name, each in found.items()]
+    person = Person("p", "anna@contoso.com")
+    first = opening(CHANNEL, person, RunKind.CHECK, Origin("room-1"), None)
+    return fold("LOOK", [first, Event(Kind.DETAILS, now(), channel=CHANNEL), *events])
+
+
+def unknown(step: str, turn: Turn = Turn.TIME, cause: str = "throttled") -> Finding:
+    """Return the finding of a step that got no answer."""
+    return Finding(step, State.UNKNOWN, seen=AWAY, cause=cause, waiting_for=turn)
+
+
+def test_a_cause_is_a_break():
+    """A look that finds a cause calls the channel broken.
+
+    The outcome says who must act, which fix is offered, and how many mails are late because of the
+    break.
+    """
+    since = now() - timedelta(hours=2)
+    lost = Signals(missed=3, missed_since=since, since=since)
+    outcome = outcome_of(
+        looked(
+            Finding("forwarding", State.WRONG, cause="not_forwarded"),
+            Finding("copies", State.WRONG, cause="mail_not_delivered", signals=lost),
+        ),
+        extras=Extras(calls=7, check="CHECK1"),
+    )
+    assert (outcome.sight, outcome.cause, outcome.step) == (
+        Sight.BROKEN,
+        "not_forwarded",
+        "forwarding",
+    )
+    assert (outcome.turn, outcome.fix) == (Turn.APPROVER, "fix.forwarding")
+    assert (outcome.damage, outcome.since) == (Damage(late=3, since=since), since)
+    assert (outcome.calls, outcome.check) == (7, "CHECK1")
+
+
+def test_a_cause_of_the_bots_own_place_says_nothing_about_the_channel():
+    """If the bot itself cannot reach the SMTP server, the watch cannot look.
+
+    Its operator must act then, and the channel is not called broken.
+    """
+    outcome = outcome_of(looked(Finding("smtp_server", State.WRONG, cause="smtp_unreachable")))
+    assert (outcome.sight, outcome.turn) == (Sight.CANNOT_LOOK, Turn.OPERATOR)
+
+
+def test_what_cannot_be_read_is_named():
+    """A look that found nothing wrong is healthy, and names the steps that it could not read."""
+    outcome = outcome_of(looked(Finding("mail_exchanger", State.OK)))
+    assert outcome.sight is Sight.HEALTHY
+    assert "outbound_policy" in outcome.unseen
+    assert "mail_exchanger" not in outcome.unseen
+
+
+@pytest.mark.parametrize(("share", "sight"), [(0.6, Sight.UNSURE), (0.4, Sight.HEALTHY)])
+def test_a_look_that_got_few_answers_is_unsure(share: float, sight: Sight):
+    """A look is unsure if more than half of the steps that it asked got no answer.
+
+    A single service that is unreachable does not make it unsure.
+    """
+    names = list(STEPS)
+    away = [unknown(name) for name in names[: round(len(names) * share)]]
+    assert outcome_of(looked(*away, others=State.OK)).sight is sight
+
+
+def test_the_access_of_a_look():
+    """The outcome lists the kinds of access that the look could use.
+
+    They are the bot's own login, the tenant's grant, and the services in the settings.
+    """
+    run = looked(Finding("smtp_login", State.OK), Finding("agent_tasks", State.OK))
+    assert set(outcome_of(run, extras=Extras(app=True)).eyes) == {Eye.LOGIN, Eye.APP, Eye.TASKS}
+    assert outcome_of(looked()).eyes == ()
+
+
+@pytest.mark.parametrize(
+    ("eye", "finding", "expected"),
+    [
+        (Eye.APP, Finding("smtp_login", State.OK), (Sight.CANNOT_LOOK, "app_access_withdrawn")),
+        (Eye.LOGIN, Finding("smtp_login", State.SKIPPED), (Sight.CANNOT_LOOK, "sign_in_missing")),
+        (
+            Eye.LOGIN,
+            Finding("smtp_login", State.POSSIBLE, seen=AWAY, cause="client_secret_expired"),
+            (Sight.CANNOT_LOOK, "client_secret_expired"),
+        ),
+        (Eye.LOGIN, unknown("smtp_login"), (Sight.UNSURE, "throttled")),
+        (
+            Eye.CONNECT,
+            Finding("connect_changes", State.SKIPPED, reason=Reason.LOG_AWAY),
+            (Sight.UNSURE, ""),
+        ),
+        (
+            Eye.TASKS,
+            unknown("agent_tasks", Turn.OPERATOR, "webex_key_refused"),
+            (Sight.CANNOT_LOOK, "webex_key_refused"),
+        ),
+    ],
+)
+def test_an_access_that_is_missing(eye: Eye, finding: Finding, expected: tuple[Sight, str]):
+    """If an access that the watch had before is missing, the channel is not called healthy.
+
+    The watch cannot look if the access has ended, and is unsure if a cloud gave no answer this
+    time.
+    """
+    outcome = outcome_of(looked(finding, others=State.OK), [eye])
+    assert (outcome.sight, outcome.cause) == expected
+
+
+def test_a_break_counts_more_than_a_missing_access():
+    """A break that the remaining access shows is reported, even if another access is missing."""
+    wrong = Finding("mail_exchanger", State.WRONG, cause="mail_goes_elsewhere")
+    assert outcome_of(looked(wrong), [Eye.APP]).sight is Sight.BROKEN
+
 
 MAILBOX, HOUR = "support@contoso.com", datetime(2026, 11, 27, 8, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import pytest
 from adaptive_cards.cards.plan import Address, ForeignHosts
 from bot.cards.presenters import plan as presenter
 from bot.services import Services
-from jobs.channel.in_use import ADDRESS_IN_USE, APP_IN_USE
+from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
 from jobs.clock import now
 from jobs.model import Channel, Evidence, Profile, State, Text
 from jobs.runs.run import Event, Kind

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from redis import Redis
 
+from jobs.clock import now
 from jobs.model import Channel, Person
+from jobs.storage import keys
 from jobs.storage.vault import Authenticator
 from jobs.watch import history, rounds
 from jobs.watch.model import (
@@ -115,9 +119,9 @@ def test_old_hours_are_folded_at_the_first_look_of_a_day(watching: Watching):
     for day in range(10):
         script.at = BEGAN + timedelta(days=day)
         one_round(watching, script)
-    days = history.days(watching.channels.redis, A, script.at, 10)
-    assert [bool(each.hours) for each in days] == [False] * 3 + [True] * 7
-    assert [each.total.healthy for each in days] == [1] * 10
+    redis = watching.channels.redis
+    assert [each.total.healthy for each in history.days(redis, A, script.at, 10)] == [1] * 10
+    assert history.fold(redis, A, script.at) == 0
 
 
 @pytest.mark.parametrize(
@@ -135,7 +139,7 @@ def test_a_gap_is_longer_than_three_intervals(
     at = script.at + timedelta(minutes=minutes)
     if paused_minutes:
         until = script.at + timedelta(minutes=paused_minutes)
-        for each in watching.channels.of_group("t"):
+        for each in watching.channels.all("t"):
             watching.channels.save(replace(each, paused_until=until))
     assert rounds.note_gaps(watching, "t", at) == (2 if gap else 0)
     redis = watching.channels.redis
@@ -176,3 +180,74 @@ def test_an_interval_has_limits(typed: str, good: bool):
 def test_a_span_is_written_as_it_is_typed(minutes: int, text: str):
     """A time span is written in the largest unit that fits without a remainder."""
     assert written(timedelta(minutes=minutes)) == text
+
+
+Asked = list[tuple[str, str, str]]
+
+
+@pytest.fixture
+def asked() -> Asked:
+    """Requests that reached the service: method, path and body."""
+    return []
+
+
+@pytest.fixture
+def url(asked: Asked) -> Iterator[str]:
+    """Yield the address of a service that keeps the requests that it gets."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _keep(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked.append((self.command, self.path, body.decode()))
+            self.send_response(200)
+            self.end_headers()
+
+        do_GET = do_POST = _keep  # noqa: N815  named by http.server
+
+        def log_message(self, *_: object) -> None:
+            """Suppress the server's log lines."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/ping"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_round_is_told_at_most_once_a_minute(redis: Redis, url: str, asked: Asked):
+    """The monitoring service gets at most one ping a minute.
+
+    The groups of many tenants end their rounds one after the other.
+    """
+    assert (rounds.ping(url, redis), rounds.ping(url, redis)) == (True, False)
+    redis.delete(keys.watch_pinged())
+    assert rounds.ping(url, redis)
+    assert asked == [("GET", "/ping", "")] * 2
+
+
+def test_nothing_is_told_without_an_address(redis: Redis, watching: Watching):
+    """Without an address of a monitoring service, no ping is sent. The setting is optional."""
+    late = now() + timedelta(hours=1)
+    assert (rounds.ping("", redis), rounds.ping_if_late("", watching, late)) == (False, False)
+
+
+def test_a_late_watch_is_told_with_the_reason(url: str, asked: Asked, watching: Watching):
+    """The watch is late if a group has waited for a worker for more than five minutes.
+
+    The monitoring service then gets a failure ping with the reason. A group that a worker has does
+    not count as late.
+    """
+    begun = now()
+    assert not rounds.ping_if_late(url, watching, begun + timedelta(minutes=4))
+    assert rounds.ping_if_late(url, watching, begun + timedelta(minutes=6))
+    ((method, path, reason),) = asked
+    assert (method, path) == ("POST", "/ping/fail")
+    assert "a group of channels has waited for 3" in reason
+    watching.channels.schedule.extend("t")
+    assert rounds.lateness(watching, now()) <= timedelta(0)
+
+
+def test_a_service_that_is_away_changes_nothing(redis: Redis, free_port: int):
+    """A ping to a service that does not answer fails without an error."""
+    assert not rounds.ping(f"http://127.0.0.1:{free_port}/ping", redis)

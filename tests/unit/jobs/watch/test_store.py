@@ -17,8 +17,9 @@ from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.storage.vault import Authenticator
 from jobs.watch import history
-from jobs.watch.model import Incident, LookOutcome, NewsKind, Sight, WatchedChannel
-from jobs.watch.store import IncidentStore, Watching, WatchStore
+from jobs.watch.model import ChannelState, Incident, LookOutcome, NewsKind, Sight, WatchedChannel
+from jobs.watch.store import IncidentStore, Watching, WatchStore, due_now, next_due
+from tests.fixtures.queue_state import claimed
 
 AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -39,8 +40,7 @@ def watch(redis: Redis) -> Callable[..., WatchedChannel]:
     """Return a function that begins the watch of a mailbox in a space."""
 
     def begin(mailbox: str, room: str = "room-1") -> WatchedChannel:
-        channel = Channel(mailbox, tenant_id="tenant-1")
-        watched = WatchedChannel(channel, room, Person("p", "anna@contoso.com"), AT)
+        watched = a_watched(mailbox, room=room)
         WatchStore(redis, OWN).save(watched)
         return watched
 
@@ -96,10 +96,15 @@ def channels(watch: Callable[..., WatchedChannel]) -> list[WatchedChannel]:
     return [watch(mailbox, room) for mailbox, room in places.items()]
 
 
-def broken(store: IncidentStore, channels: list[WatchedChannel], since: datetime) -> list[Incident]:
-    """Return the incidents after two looks at each channel saw a cause in their tenant."""
+def broken(
+    store: IncidentStore,
+    channels: list[WatchedChannel],
+    since: datetime,
+    outcome: LookOutcome = POLICY,
+) -> list[Incident]:
+    """Return the incidents after two looks at each channel saw a cause, of their tenant or not."""
     found = [
-        store.record(each, POLICY, since + number * MINUTE)
+        store.record(each, outcome, since + number * MINUTE)
         for number in range(2)
         for each in channels
     ]
@@ -158,8 +163,7 @@ def test_the_end_of_the_watch_ends_the_incident(
     Nobody knows then whether the channel works.
     """
     watched = watch("a@contoso.com")
-    for number in range(2):
-        store.record(watched, BROKEN, AT + number * MINUTE)
+    broken(store, [watched], AT, BROKEN)
     watching = Watching(WatchStore(store.redis, OWN), store)
     was_watched, ended = watching.end("a@contoso.com", AT + 2 * MINUTE)
     assert ended is not None
@@ -175,12 +179,9 @@ def test_what_this_bot_did_not_write_is_not_believed(
 
     A state that was copied from another channel's key counts as empty.
     """
-    watched = watch("a@contoso.com")
-    for number in range(2):
-        store.record(watched, BROKEN, AT + number * MINUTE)
-    (incident,) = store.open_incidents()
-    forged = Authenticator(("other",)).protect(("incident", incident.id), b'{"id":"x"}')
-    store.redis.set(keys.incident(incident.id), forged)
+    (incident,) = broken(store, [watch("a@contoso.com")], AT, BROKEN)
+    key = keys.incident(incident.id)
+    store.redis.set(key, Authenticator(("other",)).dump(key, incident))
     assert store.load(incident.id) is None
     other = keys.watch_state("b@contoso.com")
     store.redis.copy(keys.watch_state("a@contoso.com"), other)
@@ -191,10 +192,7 @@ def test_a_person_changes_an_incident_in_a_transaction(
     store: IncidentStore, watch: Callable[..., WatchedChannel]
 ):
     """A person who acts on an incident is recorded once. Without a change, nothing is written."""
-    watched = watch("a@contoso.com")
-    for number in range(2):
-        store.record(watched, BROKEN, AT + number * MINUTE)
-    (incident,) = store.open_incidents()
+    (incident,) = broken(store, [watch("a@contoso.com")], AT, BROKEN)
     acting = store.take_on(incident.id, "bob@contoso.com", AT + 2 * MINUTE)
     assert acting == store.load(incident.id)
     assert acting is not None
@@ -209,8 +207,7 @@ def test_the_end_of_a_run_is_a_look(redis: Redis, watch: Callable[..., WatchedCh
     runs, channel = RunStore(redis, ("key",)), Channel("a@contoso.com")
     watching = Watching.of(runs)
     watched = watch(channel.mailbox)
-    for minute in range(2):
-        watching.incidents.record(watched, BROKEN, AT + minute * MINUTE)
+    broken(watching.incidents, [watched], AT, BROKEN)
     who, origin = watched.by, Origin("room-1", message="typed-1")
     fix = runs.open(channel, who, origin, RunKind.FIX)
     proof = (AT + 5 * MINUTE).isoformat()
@@ -229,3 +226,82 @@ def test_the_end_of_a_run_is_a_look(redis: Redis, watch: Callable[..., WatchedCh
     runs.append(undo.id, Event(Kind.RECALLED, AT, past=(past,)), back)
     watching.finish(runs.load(undo.id), AT)
     assert watching.channels.load(channel.mailbox) is None
+
+
+AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
+
+
+def a_watched(mailbox: str, tenant: str = "tenant-1", room: str = "room-1") -> WatchedChannel:
+    """Return a watched channel."""
+    return WatchedChannel(
+        Channel(mailbox, tenant_id=tenant), room, Person("p", "anna@contoso.com"), AT
+    )
+
+
+@pytest.fixture
+def listed(redis: Redis) -> WatchStore:
+    """Return a store without channels."""
+    return WatchStore(redis, Authenticator(("key",)))
+
+
+def test_a_channel_is_listed_by_its_space_and_its_tenant(listed: WatchStore):
+    """A watched channel is in the lists of its space and its tenant.
+
+    A change of the space or the tenant moves the channel to other lists.
+    """
+    one, two = a_watched("a@contoso.com"), a_watched("b@contoso.com", tenant="TENANT-1")
+    listed.save(one)
+    listed.save(two)
+    assert listed.load("a@contoso.com") == one
+    assert listed.of_space("room-1") == listed.all("tenant-1") == listed.all() == (one, two)
+    moved = replace(two, room="room-2", channel=replace(two.channel, tenant_id="tenant-2"))
+    listed.save(moved)
+    assert (listed.of_space("room-1"), listed.of_space("room-2")) == ((one,), (moved,))
+    assert (listed.all("tenant-1"), listed.all("tenant-2")) == ((one,), (moved,))
+
+
+def test_the_end_of_a_watch_leaves_no_list_with_the_channel(listed: WatchStore):
+    """The end of a watch takes the channel off every list.
+
+    A second end reports that the channel was not watched.
+    """
+    listed.save(a_watched("a@contoso.com"))
+    assert (listed.remove("a@contoso.com"), listed.remove("a@contoso.com")) == (True, False)
+    assert (listed.load("a@contoso.com"), listed.all(), listed.of_space("room-1")) == (None, (), ())
+
+
+def test_a_record_that_this_bot_did_not_write_is_not_believed(listed: WatchStore):
+    """A forged or copied record, which could send a channel's cards elsewhere, is ignored."""
+    forged = WatchStore(listed.redis, Authenticator(("other",)))
+    forged.save(a_watched("a@contoso.com", room="elsewhere"))
+    listed.save(a_watched("b@contoso.com"))
+    listed.redis.copy(keys.watched("b@contoso.com"), keys.watched("c@contoso.com"))
+    assert [listed.load(f"{name}@contoso.com") for name in "ac"] == [None, None]
+    assert listed.all() == (a_watched("b@contoso.com"),)
+
+
+def test_a_group_with_a_new_channel_is_due(listed: WatchStore):
+    """A channel that is added makes its group due, also during a round of the group."""
+    listed.save(a_watched("a@contoso.com"))
+    assert claimed(listed.redis) == ("tenant-1",)
+    due = listed.schedule.due("tenant-1")
+    listed.save(a_watched("b@contoso.com"))
+    listed.schedule.settle("tenant-1", due)
+    assert claimed(listed.redis) == ("tenant-1",)
+
+
+def test_a_paused_channel_is_not_due():
+    """A paused channel is not due until its pause is over."""
+    one = replace(a_watched("a@contoso.com"), paused_until=AT + timedelta(hours=2))
+    other = a_watched("b@contoso.com")
+    states = {
+        "a@contoso.com": ChannelState(next_look=AT),
+        "b@contoso.com": ChannelState(next_look=AT + timedelta(minutes=5)),
+    }
+    assert not due_now(states["a@contoso.com"], one, AT)
+    assert due_now(states["a@contoso.com"], one, AT + timedelta(hours=2))
+    assert not due_now(states["b@contoso.com"], other, AT)
+    assert due_now(ChannelState(), other, AT)
+    assert next_due((one,), states, AT) == AT + timedelta(hours=2)
+    assert next_due((one, other), states, AT) == AT + timedelta(minutes=5)
+    assert next_due((), states, AT) is None

@@ -31,6 +31,19 @@ class _Facts(TypedDict, total=False):
     signals: Signals
 
 
+class _Line(TypedDict, total=False):
+    """Further parts of a line of the plan."""
+
+    note: Text | None
+    warning: bool
+    reversible: bool
+    overwrites: bool
+
+
+GROUPS = {"E": "entra", "M": "microsoft", "C": "connect", "V": "connect"}
+"""Parts of the progress card, by the first letter of the article's rows in it."""
+
+
 class Step(ABC):
     """Fact about a channel that must be true, as a step of a run.
 
@@ -43,8 +56,6 @@ class Step(ABC):
     name: str
     article_row: str
     """Row of the article that the step belongs to. It decides the step's place in the order."""
-    group: str
-    """Part of the progress card that shows the step: ``entra``, ``microsoft`` or ``connect``."""
     needs: tuple[str, ...] = ()
     """Steps that must hold before this one can be looked at."""
     after: tuple[str, ...] = ()
@@ -94,6 +105,11 @@ class Step(ABC):
     carries_answers: bool = False
     """True if no answer leaves without this fact, so a fix proves it by a login and an answer."""
 
+    @property
+    def group(self) -> str:
+        """Return the part of the progress card that shows the step."""
+        return GROUPS[self.article_row[0]]
+
     @abstractmethod
     async def inspect(self, ctx: StepContext) -> Finding:
         """Inspect the fact without changing anything.
@@ -118,14 +134,16 @@ class Step(ABC):
         """Return a finding for an error that this step understands better, or None."""
         return None
 
-    def change(self, before: Text, after: Text, scope: Scope, command: str) -> Change:
-        return Change(
-            self.name, self.article_row, Text(f"step.{self.name}"), before, after, scope, command
-        )
+    def change(
+        self, before: Text | None, after: Text, scope: Scope, command: str, **more: Unpack[_Line]
+    ) -> Change:
+        """Return a line of the plan; without ``before`` nothing is there yet."""
+        before, what = before or Text("seen.none"), Text(f"step.{self.name}")
+        return Change(self.name, self.article_row, what, before, after, scope, command, **more)
 
-    def creation(self, command: str) -> Change:
+    def creation(self, command: str, **more: Unpack[_Line]) -> Change:
         """Return the line for an object of the app that is not there yet."""
-        return self.change(Text("seen.none"), Text(f"after.{self.name}"), Scope.APP, command)
+        return self.change(None, Text(f"after.{self.name}"), Scope.APP, command, **more)
 
     def _finding(self, state: State, seen: Text | Reason | None, **more: Unpack[_Facts]) -> Finding:
         reason = seen if isinstance(seen, Reason) else None

@@ -19,6 +19,7 @@ from jobs.clouds.errors import NotFound
 from jobs.clouds.retry import PATIENCE
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
+from jobs.microsoft.exchange import command_text
 from jobs.model import Change, Finding, RunKind, State, Text, Turn, verbatim
 from jobs.runs.run import Changed, RecordedChange, Run
 
@@ -69,6 +70,40 @@ class Undoable(Step):
         return self.wrong(past.change.after if past.values_after else verbatim(seen))
 
 
+Cmdlet = tuple[str, dict[str, object]]
+"""Cmdlet of Exchange, and its parameters, of which the first names the object."""
+
+
+class ExchangeStep(Undoable):
+    """Step that runs the very cmdlets that the plan shows."""
+
+    @abstractmethod
+    def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
+        """Return the cmdlets that make the fact true."""
+
+    @abstractmethod
+    def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
+        """Return the cmdlets that restore the values from before the change."""
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        await self.run(ctx, self.cmdlets(ctx, finding))
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        return shown(self.undo_cmdlets(ctx, past))
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        await self.run(ctx, self.undo_cmdlets(ctx, past))
+
+    async def run(self, ctx: StepContext, cmdlets: list[Cmdlet]) -> None:
+        for cmdlet, parameters in cmdlets:
+            await ctx.exchange.run(cmdlet, parameters)
+
+
+def shown(cmdlets: list[Cmdlet]) -> str:
+    """Return the cmdlets as a person may paste them, one a line."""
+    return "\n".join(command_text(cmdlet, parameters) for cmdlet, parameters in cmdlets)
+
+
 CALL_LASTS = timedelta(seconds=paced(PATIENCE.total_s))
 """Longest duration of a call. Its worker gives up a longer one (:mod:`jobs.clouds.retry`)."""
 IDS = ("object_id", "client_id", "app_name", "sp_id", "exchange_sp_id", "graph_sp_id", "user_id")
@@ -79,7 +114,7 @@ class _Past(Step):
     """Step of an undo, for the changes that another step's runs made, with that step's name."""
 
     def __init__(self, step: Step, past: RecordedChange, after: tuple[str, ...]) -> None:
-        self.name, self.article_row, self.group = step.name, step.article_row, step.group
+        self.name, self.article_row = step.name, step.article_row
         self.reads, self.writes = step.reads, step.writes
         self.past, self.after = past, after
 

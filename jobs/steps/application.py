@@ -79,7 +79,6 @@ class Application(Undoable):
 
     name = "application"
     article_row = "E1"
-    group = "entra"
     carries_answers = True
     undo_note = True
     deleted_cause = Cause.APP_DELETED_MEANWHILE
@@ -324,7 +323,6 @@ class ImplicitGrant(Undoable):
 
     name = "implicit_grant"
     article_row = "E2"
-    group = "entra"
     carries_answers = True
     needs = ("application",)
     after = ("mail_send",)
@@ -387,7 +385,6 @@ class MailSend(Undoable):
 
     name = "mail_send"
     article_row = "E4"
-    group = "entra"
     carries_answers = True
     undo_note = True
     needs = ("application",)
@@ -445,7 +442,6 @@ class AdminConsent(Step):
 
     name = "admin_consent"
     article_row = "E5"
-    group = "entra"
     needs = ("service_principal", "mail_send")
     profiles = frozenset({Profile.ARTICLE})
     reads = ("Application.Read.All",)

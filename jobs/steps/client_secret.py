@@ -155,7 +155,6 @@ class ClientSecret(Undoable):
 
     name = "client_secret"
     article_row = "E3"
-    group = "entra"
     carries_answers = True
     irreversible = True
     undo_note = True
@@ -357,7 +356,6 @@ class CheckSecret(Undoable):
 
     name = "check_secret"
     article_row = "C6"
-    group = "connect"
     irreversible = True
     undo_note = True
     shown_in = "rehearsal"
@@ -425,7 +423,6 @@ class OldSecret(Step):
 
     name = "old_secret"
     article_row = "E3"
-    group = "entra"
     needs = ("client_secret",)
     after = ("token", "own_login", "test_mail", "agent_answer")
     reads = ("Application.Read.All",)
@@ -455,7 +452,6 @@ class UnusedSecret(Step):
 
     name = "unused_secret"
     article_row = "C6"
-    group = "connect"
     needs = ("check_secret",)
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
@@ -486,7 +482,6 @@ class LostSecret(Step):
 
     name = "lost_secret"
     article_row = "E3"
-    group = "entra"
     shown_in = "client_secret"
     needs = ("client_secret",)
     reads = ("Application.Read.All",)

@@ -107,7 +107,6 @@ class EmailApp(Step):
 
     name = "email_app"
     article_row = "C1"
-    group = "connect"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Check that the Call Back URL was given. The app is not proven before V1."""
@@ -121,7 +120,6 @@ class Addresses(Step):
 
     name = "addresses"
     article_row = "C2"
-    group = "connect"
     shown_in = "email_app"
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -153,7 +151,6 @@ class _Filled(Step):
     confirm the form by saying that the token was saved (platforms/connect.md 1.2).
     """
 
-    group = "connect"
     needs = FORM
     after: tuple[str, ...] = ("token",)
     automatic = False
@@ -231,7 +228,6 @@ class ConnectIds(Step):
 
     name = "ids"
     article_row = "E6"
-    group = "entra"
     needs = ("application",)
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -257,7 +253,6 @@ class Registered(Step):
 
     name = "registered"
     article_row = "C7"
-    group = "connect"
     shown_in = "mailbox_fields"
     needs = ("token",)
     automatic = False
@@ -317,7 +312,6 @@ class Rehearsal(Step):
 
     name = "rehearsal"
     article_row = "C6"
-    group = "connect"
     needs = ("check_secret", "smtp_auth", "smtp_grant", "send_as", "admin_consent")
     automatic = False
     returns_with = SIGNED_IN
@@ -360,7 +354,6 @@ class OwnLogin(Step):
 
     name = "own_login"
     article_row = "C6"
-    group = "connect"
     needs = ("smtp_auth", "smtp_grant", "service_principal", "client_secret")
     automatic = False
 

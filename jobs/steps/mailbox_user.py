@@ -49,7 +49,6 @@ class Tenant(Step):
 
     name = "tenant"
     article_row = "M1"
-    group = "microsoft"
     shown_in = "mailbox_user"
     reads = ("User.Read.All",)
     diagnosis = Diagnosis(station=Station.MAILBOX)
@@ -86,7 +85,6 @@ class MailboxUser(Step):
 
     name = "mailbox_user"
     article_row = "M1"
-    group = "microsoft"
     needs = ("tenant",)
     reads = ("User.Read.All", "View-Only Recipients")
     doubted_by = LOGIN_REFUSED | {Cause.MAIL_NOT_DELIVERED, Cause.NOT_FOUND, Cause.TEST_MAIL_LATE}
@@ -270,7 +268,6 @@ class Delegate(Step):
 
     name = "delegate"
     article_row = "M1"
-    group = "microsoft"
     needs = ("mailbox_user",)
     reads = ("User.Read.All",)
     shown_in = "mailbox_user"

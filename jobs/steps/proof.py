@@ -38,7 +38,6 @@ class TestMail(Step):
 
     name = "test_mail"
     article_row = "V1"
-    group = "connect"
     needs = ("registered", "token", "rehearsal", "forwarding", "outbound_policy", "trace_access")
     reads = ("ExchangeMessageTrace.Read.All",)
     automatic = False
@@ -234,7 +233,6 @@ class TraceAccess(Step):
 
     name = "trace_access"
     article_row = "V1"
-    group = "connect"
     shown_in = "test_mail"
     needs = ("mailbox_user",)
     reads = ("ExchangeMessageTrace.Read.All",)
@@ -271,7 +269,6 @@ class AgentHasIt(Step):
 
     name = "agent_has_it"
     article_row = "V2"
-    group = "connect"
     needs = ("test_mail", "send_as")
     after = ("agent_answer",)
     automatic = False
@@ -291,7 +288,6 @@ class AgentAnswer(Step):
 
     name = "agent_answer"
     article_row = "V3"
-    group = "connect"
     needs = ("test_mail", "send_as")
     reads = ("ExchangeMessageTrace.Read.All",)
     automatic = False

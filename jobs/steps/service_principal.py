@@ -50,7 +50,6 @@ class ServicePrincipal(Undoable):
 
     name = "service_principal"
     article_row = "E1"
-    group = "entra"
     carries_answers = True
     shown_in = "application"
     needs = ("application",)
@@ -223,7 +222,6 @@ class Permissions(Step):
 
     name = "permissions"
     article_row = "E4"
-    group = "entra"
     shown_in = "application"
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
@@ -284,7 +282,6 @@ class SmtpGrant(Undoable):
 
     name = "smtp_grant"
     article_row = "E5"
-    group = "entra"
     carries_answers = True
     needs = ("service_principal", "mailbox_user", "delegate", "permissions")
     reads = ("Directory.Read.All",)
@@ -439,7 +436,6 @@ class UserConsent(Step):
 
     name = "user_consent"
     article_row = "E7"
-    group = "entra"
     needs = ("permissions",)
     reads = ("Policy.Read.All",)
     diagnosis = Diagnosis(stops_mail=False)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Text
 from jobs.steps.service_principal import UserConsent, allows, assigned
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = UserConsent()
 READ = "GET /policies/authorizationPolicy"
@@ -47,7 +46,7 @@ def test_a_policy_that_says_nothing_allows_nothing(policy: dict[str, object]):
     assert allows(assigned(policy)) == "no"
 
 
-async def test_whatever_it_says_holds(given: Callable[..., StepContext], cloud: Any):
+async def test_whatever_it_says_holds(given: Given, cloud: Cloud):
     """The step is OK whatever the policy says, because the channel does not depend on it.
 
     The finding shows the policy.
@@ -59,9 +58,7 @@ async def test_whatever_it_says_holds(given: Callable[..., StepContext], cloud: 
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_one_that_may_not_be_read_is_skipped(
-    given: Callable[..., StepContext], cloud: Any, status: int
-):
+async def test_one_that_may_not_be_read_is_skipped(given: Given, cloud: Cloud, status: int):
     """If the policy cannot be read, the step is skipped and the run continues.
 
     An administrator may lack Policy.Read.All, or a cloud may lack the policy.
@@ -103,7 +100,7 @@ SMTP = IMAP | {"permissions": ["imap-id", "SMTP-ID"]}
     ],
 )
 async def test_what_the_recommended_policy_leaves_out_is_read(
-    given: Callable[..., StepContext], cloud: Any, sets: list[Any], answer: str
+    given: Given, cloud: Cloud, sets: list[Any], answer: str
 ):
     """The recommended policy's exclusions are read from the tenant, as Microsoft updates them."""
     names = [OURS + "microsoft-user-default-recommended"]
@@ -115,7 +112,7 @@ async def test_what_the_recommended_policy_leaves_out_is_read(
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 async def test_where_that_may_not_be_read_the_documents_count(
-    given: Callable[..., StepContext], cloud: Any, status: int
+    given: Given, cloud: Cloud, status: int
 ):
     """If the exclusions cannot be read, Microsoft's documented list counts.
 
@@ -128,9 +125,7 @@ async def test_where_that_may_not_be_read_the_documents_count(
     assert (await STEP.inspect(given(facts=FACTS))).seen == Text("seen.user_consent_yes")
 
 
-async def test_nothing_more_is_read_where_another_policy_decides(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_nothing_more_is_read_where_another_policy_decides(given: Given, cloud: Cloud):
     """The exclusions are read only for the recommended policy, because only that one changes."""
     cloud.on(
         READ,

@@ -6,12 +6,14 @@ plan, the progress card, the list of permissions and the docs page discover it.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
@@ -191,3 +193,20 @@ class Probe(Step):
     group = "probe"
     automatic = False
     diagnosis = Diagnosis()
+
+
+def collected(package: str, path: Iterable[str], order: Callable[[Step], Any]) -> dict[str, Step]:
+    """Return the steps of a package's modules by name: each class that has a name of its own."""
+    modules = [
+        importlib.import_module(f"{package}.{each.name}") for each in pkgutil.iter_modules(path)
+    ]
+    steps = (
+        kind()
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type)
+        and kind.__module__ == module.__name__
+        and issubclass(kind, Step)
+        and "name" in vars(kind)
+    )
+    return {step.name: step for step in sorted(steps, key=order)}

@@ -110,16 +110,19 @@ IDS = ("object_id", "client_id", "app_name", "sp_id", "exchange_sp_id", "graph_s
 PERMISSIONS = ("exchange_smtp_send", "graph_smtp_send", "mail_send")
 
 
-class _Past(Step):
-    """Step of an undo, for the changes that another step's runs made, with that step's name."""
+class Remains(Step):
+    """Step of an undo for changes that stay, because their own step cannot undo them."""
 
     def __init__(self, step: Step, past: RecordedChange, after: tuple[str, ...]) -> None:
         self.name, self.article_row = step.name, step.article_row
         self.reads, self.writes = step.reads, step.writes
         self.past, self.after = past, after
 
+    async def inspect(self, ctx: StepContext) -> Finding:
+        return self.skipped(Text(f"skipped.undo_{self.name}"))
 
-class Reversal(_Past):
+
+class Reversal(Remains):
     """Step that restores another step's values, except those that somebody changed since."""
 
     def __init__(self, step: Undoable, past: RecordedChange, after: tuple[str, ...]) -> None:
@@ -139,23 +142,21 @@ class Reversal(_Past):
         return self.waits_for(Turn.TIME, Text("seen.undo_late"), again_s=left_s)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        line = self.past.change
-        back = replace(
-            line, before=finding.seen or line.after, after=self.past.before, warning=False
+        line, past = self.past.change, self.past
+        return (
+            replace(
+                line,
+                before=finding.seen or line.after,
+                after=past.before,
+                command=self.step.undo_command(ctx, past),
+                note=Text(f"note.undo_{self.name}") if self.step.undo_note else None,
+                reversible=not self.step.irreversible,
+                warning=False,
+            ),
         )
-        command = self.step.undo_command(ctx, self.past)
-        note = Text(f"note.undo_{self.name}") if self.step.undo_note else None
-        return (replace(back, command=command, note=note, reversible=not self.step.irreversible),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         await self.step.undo(ctx, self.past)
-
-
-class Remains(_Past):
-    """Step of an undo for changes that stay, because their own step cannot undo them."""
-
-    async def inspect(self, ctx: StepContext) -> Finding:
-        return self.skipped(Text(f"skipped.undo_{self.name}"))
 
 
 def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
@@ -215,11 +216,10 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
             if not run.undoes or (past and past.values_before != run.past[name].values_before):
                 break
             later = run.past[name]
-        changed = _recorded(run, name)
-        if changed is None or run.id in undone:
+        changed = _recorded(run, name) if run.id not in undone else None
+        if changed is None:
             continue
-        left = changed.values_after
-        if later is not None and left and left != later.values_before:
+        if later and changed.values_after not in ({}, later.values_before):
             break
         past = later = _before(past, run, changed)
     return past

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from jobs.model import Finding, State, Text
@@ -20,7 +18,7 @@ OURS, DOCS = "ManagePermissionGrantsForSelf.", "managePermissionGrantsForSelf."
     [
         ([OURS + "microsoft-user-default-legacy"], "yes"),
         ([DOCS + "microsoft-user-default-low"], "classified"),
-        ([OURS + "microsoft-user-default-recommended"], "yes"),
+        ([OURS + "microsoft-user-default-recommended"], "custom"),
         ([OURS + "our-own-policy"], "custom"),
         ([OURS + "our-own-policy", OURS + "microsoft-user-default-low"], "classified"),
         ([OURS + "microsoft-user-default-allow-consent-apps"], "no"),
@@ -67,73 +65,3 @@ async def test_one_that_may_not_be_read_is_skipped(given: Given, cloud: Cloud, s
     assert await STEP.inspect(given()) == Finding(
         "user_consent", State.SKIPPED, seen=Text("skipped.policy_not_readable")
     )
-
-
-EXCHANGE, FACTS = "00000002-0000-0ff1-ce00-000000000000", {"exchange_smtp_send": "smtp-id"}
-EXCLUDES = "GET /policies/permissionGrantPolicies/microsoft-user-default-recommended/excludes"
-IMAP = {
-    "permissionType": "delegated",
-    "resourceApplication": EXCHANGE,
-    "permissions": ["imap-id", "pop-id"],
-}
-SMTP = IMAP | {"permissions": ["imap-id", "SMTP-ID"]}
-
-
-@pytest.mark.parametrize(
-    ("sets", "answer"),
-    [
-        ([], "yes"),
-        ([IMAP], "yes"),
-        ([IMAP, SMTP], "no"),
-        (
-            [
-                SMTP
-                | {"permissionType": "delegatedUserConsentable", "clientApplicationIds": ["all"]}
-            ],
-            "no",
-        ),
-        ([SMTP | {"resourceApplication": "any", "permissions": ["all"]}], "no"),
-        ([SMTP | {"permissionType": "application"}], "yes"),
-        ([SMTP | {"resourceApplication": "another-api"}], "yes"),
-        ([SMTP | {"clientApplicationIds": ["another-app"]}], "yes"),
-        ([{}], "yes"),
-    ],
-)
-async def test_what_the_recommended_policy_leaves_out_is_read(
-    given: Given, cloud: Cloud, sets: list[Any], answer: str
-):
-    """The recommended policy's exclusions are read from the tenant, as Microsoft updates them."""
-    names = [OURS + "microsoft-user-default-recommended"]
-    cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}).on(
-        EXCLUDES, sets
-    )
-    assert (await STEP.inspect(given(facts=FACTS))).seen == Text(f"seen.user_consent_{answer}")
-
-
-@pytest.mark.parametrize("status", [400, 403, 404])
-async def test_where_that_may_not_be_read_the_documents_count(
-    given: Given, cloud: Cloud, status: int
-):
-    """If the exclusions cannot be read, Microsoft's documented list counts.
-
-    SMTP.Send is not in that list, so users may consent.
-    """
-    names = [DOCS + "microsoft-user-default-recommended"]
-    cloud.on(
-        READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}
-    ).refuse(EXCLUDES, status)
-    assert (await STEP.inspect(given(facts=FACTS))).seen == Text("seen.user_consent_yes")
-
-
-async def test_nothing_more_is_read_where_another_policy_decides(given: Given, cloud: Cloud):
-    """The exclusions are read only for the recommended policy, because only that one changes."""
-    cloud.on(
-        READ,
-        {
-            "defaultUserRolePermissions": {
-                "permissionGrantPoliciesAssigned": [OURS + "microsoft-user-default-low"]
-            }
-        },
-    )
-    await STEP.inspect(given(facts=FACTS))
-    assert [what for what, _ in cloud.asked] == [READ]

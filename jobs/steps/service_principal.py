@@ -14,12 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from jobs.causes.cause import Cause
-from jobs.channel.email_app import (
-    DEACTIVATED,
-    app_of_run,
-    foreign_content,
-    grants_of_app,
-)
+from jobs.channel.email_app import DEACTIVATED, app_of_run, foreign_content, grants_of_app
 from jobs.channel.mailbox import may_be_shared
 from jobs.clouds.errors import AlreadyExists, CloudError, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import as_dict, lower_of, lower_set, text_of

@@ -242,8 +242,7 @@ class SecurityDefaults(Step):
     shown_in = "smtp_auth"
     reads = ("Policy.Read.All",)
     diagnosis = Diagnosis(
-        explains=frozenset({Cause.BLOCKED_BY_SECURITY_DEFAULTS}),
-        disproved_by=("smtp_login",),
+        explains=frozenset({Cause.BLOCKED_BY_SECURITY_DEFAULTS}), disproved_by=("smtp_login",)
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:

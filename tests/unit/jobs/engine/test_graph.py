@@ -61,10 +61,7 @@ def test_a_look_records_a_plan_and_changes_nothing(carry_out: Callable[..., None
     assert ctx.run.findings["b"] == b.wrong(Reason.NOTHING_YET)
     changes = (*a.plan(ctx, ctx.run.findings["a"]), *b.plan(ctx, ctx.run.findings["b"]))
     assert ctx.run.plan is not None
-    assert (ctx.run.plan.changes, ctx.run.plan.id) == (
-        changes,
-        digest(changes, ctx.run),
-    )
+    assert (ctx.run.plan.changes, ctx.run.plan.id) == (changes, digest(changes, ctx.run))
 
 
 def test_another_plan_has_another_id(given: Given):

@@ -273,11 +273,7 @@ async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Given):
         base.log.count("apply"),
         ctx.run.settled("base"),
         ctx.run.findings["top"].waiting_for,
-    ) == (
-        1,
-        True,
-        Turn.TIME,
-    )
+    ) == (1, True, Turn.TIME)
     await engine(ctx, base, top).apply_plan()
     assert (base.log.count("apply"), ctx.run.settled("top")) == (1, True)
 

@@ -358,10 +358,7 @@ async def test_a_secret_of_a_lost_run_is_named_on_the_plan(given: Given, cloud: 
     orphan = secret("key-1", "Webex Connect LOSTID", 300) | {
         "startDateTime": "2026-11-20T10:00:00Z"
     }
-    others = [
-        secret("key-2", "Webex Connect OLDONE", -1),
-        secret("key-3", "made by hand", 300),
-    ]
+    others = [secret("key-2", "Webex Connect OLDONE", -1), secret("key-3", "made by hand", 300)]
     ctx = given(facts=FACTS)
     others.append(secret("key-4", f"Webex Connect {ctx.run.id}", 300))
     cloud.on(APP, {"passwordCredentials": [orphan, *others]})

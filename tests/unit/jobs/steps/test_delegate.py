@@ -65,10 +65,7 @@ async def test_who_names_the_delegate(
     """
     cloud.on(f"GET /users/{AGENT}", PERSON)
     found = await STEP.inspect(given(channel=channel, brief=brief, events=events, facts=SHARED))
-    assert (found.state, found.facts) == (
-        State.OK,
-        {"delegate": AGENT, "delegate_id": "user-2"},
-    )
+    assert (found.state, found.facts) == (State.OK, {"delegate": AGENT, "delegate_id": "user-2"})
 
 
 @pytest.mark.parametrize(

@@ -142,11 +142,7 @@ async def test_the_log_is_read_only_after_the_secret_was_shown(
 async def test_the_requesters_word_counts_without_the_log(shown: Given, cloud: Cloud):
     """If the requester has confirmed the token, the step is OK and the log is not read."""
     found = await TOKEN.inspect(shown(answers={"token_saved": "yes"}))
-    assert (found.state, found.seen, cloud.asked) == (
-        State.OK,
-        Text("seen.said_by_requester"),
-        [],
-    )
+    assert (found.state, found.seen, cloud.asked) == (State.OK, Text("seen.said_by_requester"), [])
 
 
 async def test_the_bots_own_sign_in_is_no_token(shown: Given, cloud: Cloud):

@@ -372,7 +372,4 @@ async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(given: Giv
     assert (
         (await STEP.inspect(ctx)).state,
         "Get-Mailbox" in [what for what, _ in cloud.asked],
-    ) == (
-        State.OK,
-        True,
-    )
+    ) == (State.OK, True)

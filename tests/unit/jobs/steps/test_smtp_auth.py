@@ -248,12 +248,7 @@ async def test_one_right_is_planned_and_made(given: Given, cloud: Cloud):
     assert cloud.writes == [
         (
             "Add-RecipientPermission",
-            {
-                "Identity": MAILBOX,
-                "Trustee": AGENT,
-                "AccessRights": ["SendAs"],
-                "Confirm": False,
-            },
+            {"Identity": MAILBOX, "Trustee": AGENT, "AccessRights": ["SendAs"], "Confirm": False},
         )
     ]
 

@@ -107,23 +107,14 @@ OWN_ALONE = [SMTP, SIGN_IN]
 OF_ALL = [SMTP | {"id": "g3", "principalId": None}, SIGN_IN | {"id": "g4", "principalId": None}]
 NONE_OF_ALL = {"exchange": "", "graph": "", "of_all": "yes"}
 OF_DELEGATE = [SMTP | {"principalId": "user-2"}, SIGN_IN | {"principalId": "user-2"}]
-DELEGATE = FACTS | {
-    "shared": "blocked",
-    "delegate": "agent@contoso.com",
-    "delegate_id": "user-2",
-}
+DELEGATE = FACTS | {"shared": "blocked", "delegate": "agent@contoso.com", "delegate_id": "user-2"}
 NONE_OF_DELEGATE = {"exchange": "", "graph": "", "principal": "user-2"}
 
 
 @pytest.mark.parametrize("kind", ["setup", "fix", "check"])
 @pytest.mark.parametrize(
     ("grants", "state"),
-    [
-        (OWN_ALONE, State.WRONG),
-        (OF_ALL, State.OK),
-        (OF_DELEGATE, State.OK),
-        ([], State.WRONG),
-    ],
+    [(OWN_ALONE, State.WRONG), (OF_ALL, State.OK), (OF_DELEGATE, State.OK), ([], State.WRONG)],
 )
 async def test_the_delegate_s_grant_counts_for_a_shared_mailbox(
     given: Given, cloud: Cloud, kind: str, grants: list[object], state: State

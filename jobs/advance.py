@@ -41,7 +41,6 @@ from jobs.watch.store import Watching
 
 BUSY_S = 1
 UNEXPECTED_TRIES, UNEXPECTED_S = 3, 15
-CHECKS = frozenset({RunKind.CHECK, RunKind.BULK_CHECK})
 
 log = structlog.get_logger(__name__)
 
@@ -80,34 +79,30 @@ def _may_begin(runtime: Runtime, run_id: str) -> bool:
 
     If too many earlier attempts were killed, the run is put off or ended instead.
     """
+    wait = 0.0
     with suppress(RunGoneError, ForeignRunError):
-        try:
-            wait = begin_attempt(runtime.store.redis, runtime.store.load(run_id))
-        except DiedTooOftenError as error:
-            with suppress(AttemptOverError):
-                _give_up(runtime, run_id, error)
-            return False
-        if wait:
-            log.warning("killed again and again; the run is put off", run=run_id, seconds=wait)
-            runtime.schedule.add(run_id, now() + timedelta(seconds=wait))
-            return False
-    return True
+        wait = begin_attempt(runtime.store.redis, runtime.store.load(run_id))
+    if wait == GIVEN_UP:
+        with suppress(AttemptOverError):
+            _give_up(runtime, run_id)
+    elif wait:
+        log.warning("killed again and again; the run is put off", run=run_id, seconds=wait)
+        runtime.schedule.add(run_id, now() + timedelta(seconds=wait))
+    return not wait
 
 
-def _give_up(runtime: Runtime, run_id: str, error: DiedTooOftenError) -> None:
+def _give_up(runtime: Runtime, run_id: str) -> None:
     """End a run on which every worker process dies, so that the workers can serve other runs."""
     reference = new_reference()
     log.critical(
-        "run given up",
+        "run given up: its processes were killed, one after the other",
         run=run_id,
         reference=reference,
-        why=str(error),
         to_do="look for out of memory in the system's log, and give the worker more memory",
     )
-    runtime.store.append(run_id, _problem(Cause.UNEXPECTED, reference))
+    _problem(runtime, run_id, Cause.UNEXPECTED, reference)
     _fail(runtime, run_id, reference)
     end_attempt(runtime.store.redis, run_id)
-    runtime.listener.run_changed(run_id)
 
 
 def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
@@ -125,11 +120,14 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
         log.info("this attempt on the run is over", run=run_id, why=type(over).__name__)
         with suppress(RunGoneError):
             if runtime.store.load(run_id).ended:
-                admin_session.drop(runtime, run_id)
-                mailbox_login.close(runtime.vault, run_id)
+                _close_sign_ins(runtime, run_id)
     except trust.UntrustedError as error:
+        log.critical(
+            "the audit trail contradicts the run", run=run_id, cause=error.cause, code=error.code
+        )
         with suppress(AttemptOverError):
-            _fail_untrusted(runtime, run_id, error)
+            _problem(runtime, run_id, error.cause, error.code)
+            _fail(runtime, run_id, error.cause)
     except ForeignRunError:
         trust.stop(runtime.store, run_id, 1)
     except RunGoneError:
@@ -164,11 +162,7 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     if gap := run.problems.get(HISTORY):
         mailbox = run.channel.mailbox
         log.error("the run's history has a gap", run=run_id, mailbox=mailbox, entry=gap.code)
-    return await _work(runtime, lease, run)
-
-
-async def _work(runtime: Runtime, lease: RenewedLock, run: Run) -> int:
-    if run.kind not in CHECKS:
+    if run.kind not in {RunKind.CHECK, RunKind.BULK_CHECK}:
         trust.require_newest(runtime.store, run.id)
         if runtime.store.others_at_work(run):
             raise OthersAtWorkError(run.id)
@@ -242,11 +236,7 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         runtime.store.end(run, Event(Kind.FINISHED, now()))
         admin_session.drop(runtime, run_id)
     else:
-        times = [each.until for each in run.findings.values() if each.until and not run.checked]
-        if times and run.account and not run.ended:
-            runtime.schedule.add(run.id, min(times))
-        else:
-            runtime.schedule.remove(run.id)
+        _schedule_next_look(runtime, run)
     if not run.ended and runtime.store.length(run_id) != seen:
         runtime.schedule.add(
             run_id, now()
@@ -257,6 +247,14 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         trust.stop(runtime.store, run.id, place, run.channel.mailbox)
         admin_session.drop(runtime, run.id)
     runtime.listener.run_changed(run_id)
+
+
+def _schedule_next_look(runtime: Runtime, run: Run) -> None:
+    times = [each.until for each in run.findings.values() if each.until and not run.checked]
+    if times and run.account and not run.ended:
+        runtime.schedule.add(run.id, min(times))
+    else:
+        runtime.schedule.remove(run.id)
 
 
 def _is_finished(run: Run) -> bool:
@@ -276,25 +274,17 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     """
     reference, store = new_reference(), runtime.store
     log.error("run failed unexpectedly", run=run_id, reference=reference, exc_info=error)
-    store.append(run_id, _problem(Cause.UNEXPECTED, reference))
+    _problem(runtime, run_id, Cause.UNEXPECTED, reference)
     problems = (event for event in store.events(run_id) if event.kind is Kind.PROBLEM)
     if sum(event.data.get("question") == "run" for event in problems) < UNEXPECTED_TRIES:
         runtime.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
     else:
         _fail(runtime, run_id, reference)
-    runtime.listener.run_changed(run_id)
 
 
-def _problem(cause: str, code: str) -> Event:
+def _problem(runtime: Runtime, run_id: str, cause: str, code: str) -> None:
     data = {"question": "run", "cause": cause, "code": code}
-    return Event(Kind.PROBLEM, now(), data=data)
-
-
-def _fail_untrusted(runtime: Runtime, run_id: str, error: trust.UntrustedError) -> None:
-    """End a run that the audit trail contradicts, before it changes anything more."""
-    log.error("the audit trail contradicts the run", run=run_id, cause=error.cause, code=error.code)
-    runtime.store.append(run_id, _problem(error.cause, error.code))
-    _fail(runtime, run_id, error.cause)
+    runtime.store.append(run_id, Event(Kind.PROBLEM, now(), data=data))
     runtime.listener.run_changed(run_id)
 
 
@@ -302,6 +292,11 @@ def _fail(runtime: Runtime, run_id: str, reference: str) -> None:
     """End the run as failed, and delete the sign-ins and secrets that were stored for it."""
     store = runtime.store
     store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
+    _close_sign_ins(runtime, run_id)
+    runtime.listener.run_changed(run_id)
+
+
+def _close_sign_ins(runtime: Runtime, run_id: str) -> None:
     admin_session.drop(runtime, run_id)
     mailbox_login.close(runtime.vault, run_id)
 
@@ -311,27 +306,22 @@ DEATH_PAUSES_S = {4: 15.0, 5: 60.0, 6: 300.0}
 MOST_DEATHS = 7
 """Number of killed processes in a row after which the run is given up."""
 DEATHS_KEPT_S = 24 * 3600
-
-
-class DiedTooOftenError(Exception):
-    """Error because every process that worked on the run was killed."""
+GIVEN_UP = float("inf")
+"""Wait of a run that ends, because every process that worked on it was killed."""
 
 
 def begin_attempt(redis: Redis, run: Run) -> float:
-    """Count an attempt and return 0, or return the seconds for which the attempt has to wait.
+    """Count an attempt and return 0, or return the seconds to wait, or :data:`GIVEN_UP`.
 
     A process that is killed, for example for lack of memory, says nothing. So every attempt is
     counted before it begins, and the count is dropped when it ends. The run itself may cause deaths
     in a row without a newly settled step in between, and would kill the workers in a loop.
-
-    Raises:
-        DiedTooOftenError: the run is to be given up.
     """
     key, settled = keys.run_mark(run.id, "deaths"), sum(map(run.settled, run.findings))
     count, at, before = (float(each or 0) for each in redis.hmget(key, ["count", "at", "settled"]))
     deaths = int(count) if settled <= before else 0
     if deaths >= MOST_DEATHS:
-        raise DiedTooOftenError(f"{deaths} processes in a row that worked on the run were killed")
+        return GIVEN_UP
     moment = now().timestamp()
     if (wait := at + DEATH_PAUSES_S.get(deaths, 0.0) - moment) > 0 and deaths in DEATH_PAUSES_S:
         return wait

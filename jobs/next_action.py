@@ -5,7 +5,6 @@ It is the same for the progress card, ``/status`` and a link to a run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -80,12 +79,12 @@ class NextAction:
 def next_action(run: Run) -> NextAction:
     """Return the next action of the run, for its earliest open stage."""
     if run.ended:
-        if run.ended is Kind.FAILED and (why := distrust(run)):
-            return NextAction(Turn.NOBODY, ActionKind.FAILED, why=why)
-        if run.kind is RunKind.UNDO and run.ended is Kind.FINISHED:
-            return NextAction(Turn.NOBODY, ActionKind.UNDONE)
         failed = run.problems.get("run")
-        return NextAction(Turn.NOBODY, ActionKind(ENDED[run.ended]), failed.code if failed else "")
+        kind = ActionKind(ENDED[run.ended])
+        if run.kind is RunKind.UNDO and kind is ActionKind.DONE:
+            kind = ActionKind.UNDONE
+        why = distrust(run) if kind is ActionKind.FAILED else None
+        return NextAction(Turn.NOBODY, kind, failed.code if failed else "", why)
     action = _before_plan(run) or _approval(run) or _waiting(run)
     return action or NextAction(Turn.NOBODY, ActionKind.RUNNING)
 
@@ -147,11 +146,10 @@ def is_blocked(run: Run) -> bool:
 def _approval(run: Run) -> NextAction | None:
     scopes = {word_for(change.scope) for change in planned_changes(run)}
     missing = scopes - run.approvals.keys()
-    if Scope.MAILBOX in missing:
-        return NextAction(Turn.APPROVER, ActionKind.APPROVE)
-    if Scope.TENANT in missing:
-        return NextAction(Turn.APPROVER, ActionKind.APPROVE_TENANT)
-    return None
+    if not missing:
+        return None
+    kind = ActionKind.APPROVE if Scope.MAILBOX in missing else ActionKind.APPROVE_TENANT
+    return NextAction(Turn.APPROVER, kind)
 
 
 def _waiting(run: Run) -> NextAction | None:
@@ -160,7 +158,8 @@ def _waiting(run: Run) -> NextAction | None:
         return NextAction(Turn.ADMINISTRATOR, ActionKind.LOOK)
     if asking := asking_finding(run):
         return _request(run, asking)
-    return _time(run, findings)
+    timed = any(finding.until for finding in findings) and not steps_under_way(run)
+    return NextAction(Turn.TIME, ActionKind.WAITING) if timed else None
 
 
 def steps_under_way(run: Run) -> frozenset[str]:
@@ -202,18 +201,13 @@ def open_requests(run: Run) -> tuple[NextAction, ...]:
     return tuple({each.kind: each for each in (*asked, first)}.values())
 
 
-def _time(run: Run, findings: Iterable[Finding]) -> NextAction | None:
-    """Return a wait for time if no step is under way and one is looked at again by itself."""
-    if steps_under_way(run) or not any(finding.until for finding in findings):
-        return None
-    return NextAction(Turn.TIME, ActionKind.WAITING)
-
-
 def _ask(finding: Finding, run: Run) -> ActionKind:
     if _concerns_rehearsal(finding):
         agreed = run.answer("rehearse") == "yes"
         return ActionKind.REHEARSAL_SIGN_IN if agreed else ActionKind.REHEARSE
-    asked = STUCK[finding.step] if _is_stuck(finding) else _prompt(finding.step, run)
+    known = finding.cause not in {"", Cause.TEST_MAIL_FROM_ITSELF}
+    asked = STUCK.get(finding.step) if known else None
+    asked = asked or _prompt(finding.step, run)
     return ActionKind.TOKEN if asked is ActionKind.FORM and keeps_secret(run) else asked
 
 
@@ -227,11 +221,6 @@ def _prompt(name: str, run: Run) -> ActionKind:
 def _concerns_rehearsal(finding: Finding) -> bool:
     """Return whether the finding waits for the rehearsal, or for the user who signs in for it."""
     return finding.step == "rehearsal" or finding.waiting_for is Turn.MAILBOX_USER
-
-
-def _is_stuck(finding: Finding) -> bool:
-    """Return whether it is known why the test mail or its answer is stuck."""
-    return finding.cause not in {"", Cause.TEST_MAIL_FROM_ITSELF} and finding.step in STUCK
 
 
 def keeps_secret(run: Run) -> bool:
@@ -280,12 +269,8 @@ def _waits_for_person(finding: Finding) -> bool:
     A wait for the approver does not count: the approval itself says whether it is over
     (:func:`_approval`), and the finding may be older.
     """
-    return finding.state is State.WAITING and finding.waiting_for not in {
-        None,
-        Turn.TIME,
-        Turn.NOBODY,
-        Turn.APPROVER,
-    }
+    nobody = {None, Turn.TIME, Turn.NOBODY, Turn.APPROVER}
+    return finding.state is State.WAITING and finding.waiting_for not in nobody
 
 
 def planned_changes(run: Run) -> tuple[Change, ...]:

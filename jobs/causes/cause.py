@@ -1,8 +1,7 @@
 """Causes that a finding or a cloud's error can name, and what the table says of each.
 
 The table is ``causes.toml``. It cannot be loaded with a misspelled field, or without a cause that
-code names. The names of steps and probes in it are checked when those are collected
-(:mod:`jobs.engine.registry`).
+code names. A test checks the names of steps and probes in it.
 """
 
 from __future__ import annotations

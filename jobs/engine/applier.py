@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
 
+from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import calls
 from jobs.clouds.errors import AlreadyExists, CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.graph import NOT_INSPECTABLE, Recorder, StepGraph, is_due, why_not_inspectable
-from jobs.engine.inspector import SETTLES_FOR, Inspector, never_effective
+from jobs.engine.inspector import SETTLES_FOR, Inspector
 from jobs.engine.made_objects import still_deleted
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, Reason, State, Text, Turn
@@ -23,41 +24,34 @@ from jobs.runs import trust
 from jobs.runs.run import AttemptOverError, Event, Kind, Plan, Run, identity
 
 
-@dataclass(slots=True)
-class Planner:
-    recorder: Recorder
-    steps: Mapping[str, Step]
+async def make_plan(recorder: Recorder, steps: Mapping[str, Step]) -> None:
+    """Inspect the automatic steps in the order of their needs, then record the plan.
 
-    async def make_plan(self) -> None:
-        """Inspect the automatic steps in the order of their needs, then record the plan.
+    A second call inspects only steps that are due again or could not be inspected, and the steps
+    that need them.
+    """
+    ctx = recorder.ctx
+    automatic = {name: step for name, step in steps.items() if step.automatic}
+    again = {
+        name
+        for name, found in ctx.run.findings.items()
+        if is_due(found) or found.reason in NOT_INSPECTABLE
+    }
 
-        A second call inspects only steps that are due again or could not be inspected, and the
-        steps that need them.
-        """
-        ctx = self.recorder.ctx
-        automatic = {name: step for name, step in self.steps.items() if step.automatic}
-        again = {
-            name
-            for name, found in ctx.run.findings.items()
-            if is_due(found) or found.reason in NOT_INSPECTABLE
-        }
+    async def inspect(step: Step) -> None:
+        why = why_not_inspectable(step, recorder.run, steps)
+        recorder.queue(step, step.wrong(why) if why else await Inspector(recorder).inspect(step))
+        again.discard(step.name)
 
-        async def inspect(step: Step) -> None:
-            why = why_not_inspectable(step, self.recorder.run, self.steps)
-            self.recorder.queue(
-                step, step.wrong(why) if why else await Inspector(self.recorder).inspect(step)
-            )
-            again.discard(step.name)
+    def known(run: Run, name: str) -> bool:
+        return name in run.findings and name not in again
 
-        ctx.looking = True
-        await StepGraph(
-            automatic, inspect, lambda run, name: name in run.findings and name not in again
-        ).run(self.recorder)
-        ctx.looking = False
-        changes = planned_changes(self.steps, ctx)
-        self.recorder.append(
-            Event(Kind.PLANNED, now(), data={"plan": digest(changes, ctx.run)}, changes=changes)
-        )
+    ctx.looking = True
+    await StepGraph(automatic, inspect, known).run(recorder)
+    ctx.looking = False
+    changes = planned_changes(steps, ctx)
+    data = {"plan": digest(changes, ctx.run)}
+    recorder.append(Event(Kind.PLANNED, now(), data=data, changes=changes))
 
 
 def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change, ...]:
@@ -97,10 +91,9 @@ MAX_UNSEEN_CHANGES = 3
 
 
 @dataclass(slots=True)
-class Applier:
+class Applier(Inspector):
     """Applier of the plan of one run; only a later inspection may call a step done."""
 
-    recorder: Recorder
     steps: Mapping[str, Step]
     _begun: set[str] = field(default_factory=set)
 
@@ -113,7 +106,7 @@ class Applier:
         if self.recorder.run.state_of(step.name) is not State.WAITING:
             self.recorder.append(Event(Kind.RUNNING, now(), step=step.name))
         await self._await_in_flight(step)
-        finding = await Inspector(self.recorder).inspect(step)
+        finding = await self.inspect(step)
         if other := await self._changed_since(step, finding):
             finding = _waits_for_step(step, other)
         elif finding.state is State.WRONG:
@@ -131,7 +124,7 @@ class Applier:
         """
         passed = step.passes if finding.state in {State.WRONG, State.WAITING} else ()
         for other in (self.steps[name] for name in passed if self.recorder.run.settled(name)):
-            seen = await Inspector(self.recorder).inspect(other)
+            seen = await self.inspect(other)
             if seen.state is State.WRONG:
                 self.recorder.found(other, await self._apply_if_allowed(other, seen))
                 return other.name
@@ -147,7 +140,7 @@ class Applier:
             return _lost(finding, self.recorder.run.findings.get(step.name))
         for other in self.steps.values():
             if finding.cause in other.doubted_by and self.recorder.run.settled(other.name):
-                seen = await Inspector(self.recorder).inspect(other)
+                seen = await self.inspect(other)
                 if seen.state is State.WRONG:
                     lost = _lost(seen, self.recorder.run.findings.get(other.name))
                     self.recorder.found(other, lost)
@@ -190,34 +183,39 @@ class Applier:
         settling = made.done is not None and now() - made.done < SETTLES_FOR
         repeated = repeat is not None and made.done is not None and repeat.at > made.done
         if settling and not repeated:
-            return Inspector(self.recorder).wait_for_replication(step)
-        return never_effective(step) if made.unseen >= MAX_UNSEEN_CHANGES else None
+            return self.wait_for_replication(step)
+        if made.unseen < MAX_UNSEEN_CHANGES:
+            return None
+        found = step.waits_for(
+            Turn.ADMINISTRATOR, Text("seen.never_shown"), cause=Cause.CHANGE_NEVER_SHOWN
+        )
+        return replace(found, state=State.UNKNOWN)
 
     def _blocker(self, step: Step, changes: tuple[Change, ...]) -> Finding | None:
         run = self.recorder.run
+        asked = step.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
         before = (name for name in step.after if name in self.steps and not run.settled(name))
         if other := next(before, ""):
             return _waits_for_step(step, other)
         unanswered = step.required_answer != "" and not run.answer(step.required_answer)
         if unanswered and not _shows_all(run.plan, changes):
-            return _waits_for_answer(step)
+            return asked
         if not all(map(run.approved, changes)):
             self._replan(step, changes)
             return step.waits_for(Turn.APPROVER, Text("seen.not_approved"))
         trust.require_audited(self.recorder.ctx.store, run)
-        return _waits_for_answer(step) if unanswered else None
+        return asked if unanswered else None
 
     def _replan(self, step: Step, changes: tuple[Change, ...]) -> None:
         """Show the lines that differ from the approved ones on the plan, for another approval."""
         plan = self.recorder.run.plan
-        if plan is not None and not _shows_all(plan, changes):
-            lines = tuple(
-                replace(line, note=line.note or REAPPROVAL_NOTE, warning=True) for line in changes
-            )
-            data = {"plan": digest(plan.with_lines(lines), self.recorder.run)}
-            self.recorder.append(
-                Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines)
-            )
+        if plan is None or _shows_all(plan, changes):
+            return
+        lines = tuple(
+            replace(line, note=line.note or REAPPROVAL_NOTE, warning=True) for line in changes
+        )
+        data = {"plan": digest(plan.with_lines(lines), self.recorder.run)}
+        self.recorder.append(Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines))
 
     async def _change(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> Finding:
         self.recorder.stop_if_requested()
@@ -227,31 +225,29 @@ class Applier:
         self.recorder.append(
             Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own)
         )
-        inspector = Inspector(self.recorder)
+        refused, made = None, list[str]()
 
         async def apply() -> None:
             calls.check_guard()
             await step.apply(self.recorder.ctx, finding)
 
         try:
-            with calls.record_calls() as made:
-                await inspector.retry_while_replicating(step, apply)
-        except AlreadyExists:
-            pass  # made by somebody else or by an earlier try: inspect decides
+            try:
+                with calls.record_calls() as made:
+                    await self.retry_while_replicating(step, apply)
+            except AlreadyExists:
+                pass  # made by somebody else or by an earlier try: inspect decides
+            except CloudError as error:
+                calls.check_guard()  # a worker that was stopped for long knows nothing of its call
+                refused = error
+            if refused is None:
+                data = {"calls": "; ".join(made)} if made else {}
+                self.recorder.append(Event(Kind.CHANGED, now(), step=step.name, data=data))
         except (AttemptOverError, asyncio.CancelledError) as over:
             if isinstance(over, AttemptOverError) or _is_over():
                 self._tell_late(step, made)
             raise
-        except CloudError as error:
-            self._leave_if_over(step, made)
-            return self._refused(step, error, made)
-        data = {"calls": "; ".join(made)} if made else {}
-        try:
-            self.recorder.append(Event(Kind.CHANGED, now(), step=step.name, data=data))
-        except AttemptOverError:
-            self._tell_late(step, made)
-            raise
-        return await inspector.verify(step)
+        return self._refused(step, refused, made) if refused else await self.verify(step)
 
     def _refused(self, step: Step, error: CloudError, made: Sequence[str]) -> Finding:
         ctx = self.recorder.ctx
@@ -260,19 +256,8 @@ class Applier:
         return (
             self._require_other_step(step, error)
             or step.explain_error(ctx, error)
-            or Inspector(self.recorder).finding_from(step, error)
+            or self.finding_from(step, error)
         )
-
-    def _leave_if_over(self, step: Step, made: Sequence[str]) -> None:
-        """Record the calls of a change that failed because this worker was stopped for too long.
-
-        Its timeouts have passed meanwhile, so it is unknown whether the change was made.
-        """
-        try:
-            calls.check_guard()
-        except AttemptOverError:
-            self._tell_late(step, made)
-            raise
 
     def _tell_late(self, step: Step, made: Sequence[str]) -> None:
         """Record calls under way when the run was lost; the next worker looks before it changes."""
@@ -288,15 +273,15 @@ class Applier:
         if other is None or run.change_applied(other.name):
             return None
         planned = run.plan.changes if run.plan else ()
-        lines: tuple[Change, ...] = ()
-        if all(line.step != other.name for line in planned):
-            lines = other.plan(self.recorder.ctx, other.wrong(Reason.DEMANDED))
+        lines = other.plan(self.recorder.ctx, other.wrong(Reason.DEMANDED))
+        if other.name in {line.step for line in planned}:
+            lines = ()
         data = {"plan": digest((*planned, *lines), run)}
         self.recorder.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
         return _waits_for_step(step, other.name)
 
 
-def _shows_all(plan: Plan | None, changes: Iterable[Change]) -> bool:
+def _shows_all(plan: Plan | None, changes: tuple[Change, ...]) -> bool:
     return plan is not None and all(map(plan.shows, changes))
 
 
@@ -318,10 +303,6 @@ def _lost(finding: Finding, before: Finding | None) -> Finding:
         until=now() + LOST_AGAIN,
         facts={**(before.facts if before else {}), **finding.facts},
     )
-
-
-def _waits_for_answer(step: Step) -> Finding:
-    return step.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
 
 
 def _waits_for_step(step: Step, other: str) -> Finding:

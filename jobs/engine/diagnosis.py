@@ -16,9 +16,8 @@ from jobs.model import Access, Finding, State, Station
 class Diagnosis:
     """Place of one step in the search for a root cause.
 
-    Most steps set only ``station``, ``caused_by`` and ``explains``. Step names and cause codes are
-    checked when the steps are collected (:mod:`jobs.engine.registry`). A step whose answers depend
-    on the finding itself uses a subclass that overrides one of the methods.
+    Most steps set only ``station``, ``caused_by`` and ``explains``. A step whose answers
+    depend on the finding itself uses a subclass that overrides one of the methods.
     """
 
     checked: bool = True

@@ -16,11 +16,11 @@ import structlog
 from jobs.clock import now, paced
 from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, Forbidden, SignInNeeded, unreadable
-from jobs.engine.applier import Applier, Planner
+from jobs.engine.applier import Applier, make_plan
 from jobs.engine.context import StepContext
 from jobs.engine.graph import TICK_S, Recorder, StepGraph, required_access
 from jobs.engine.inspector import SETTLES_FOR, finding_from_error, not_readable, wrote_within
-from jobs.engine.made_objects import MadeObjects
+from jobs.engine.made_objects import look_at_made
 from jobs.engine.step import Step
 from jobs.model import Access, Finding, Reason, State
 from jobs.runs import accepted
@@ -108,25 +108,21 @@ class Checker:
         return replicates and not ctx.many and any(recently)
 
     async def _inspect(self, step: Step, access: Access | None) -> Finding:
-        try:
-            return await self._read(step)
-        except CloudError as error:
-            if access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
-                return not_readable(step, error)
-            return finding_from_error(step, error, self.recorder.run)
-
-    async def _read(self, step: Step) -> Finding:
         """Return the step's finding.
 
         An answer of another shape than documented becomes an error of this step only. In a setup
         such an answer ends the run with a reference instead (:func:`jobs.advance.advance`).
-
         """
+        run = self.recorder.run
         try:
             return await step.inspect(self.recorder.ctx)
         except DATA_ERRORS as odd:
-            log.exception("an answer that the step cannot read", run=self.recorder.run.id)
-            raise unreadable("answer", type(odd).__name__) from odd
+            log.exception("an answer that the step cannot read", run=run.id)
+            return finding_from_error(step, unreadable("answer", type(odd).__name__), run)
+        except CloudError as error:
+            if access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
+                return not_readable(step, error)
+            return finding_from_error(step, error, run)
 
 
 @dataclass(slots=True)
@@ -139,12 +135,10 @@ class Engine:
     holds: Callable[[], bool]
     shutdown: Shutdown = field(default_factory=Shutdown)
     _recorder: Recorder = field(init=False)
-    _applier: Applier = field(init=False)
     _began_at: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._recorder = Recorder(self.ctx, self.listener, self.holds, self.shutdown)
-        self._applier = Applier(self._recorder, self.steps)
         self._began_at = self.ctx.run.version
 
     @property
@@ -153,13 +147,13 @@ class Engine:
         return self._began_at + self._recorder.written
 
     async def make_plan(self) -> None:
-        await Planner(self._recorder, self.steps).make_plan()
+        await make_plan(self._recorder, self.steps)
 
     async def apply_plan(self) -> None:
-        await self._applier.apply_plan()
+        await Applier(self._recorder, self.steps).apply_plan()
 
     async def look_at_made(self) -> None:
-        await MadeObjects(self._recorder, self.steps).look()
+        await look_at_made(self._recorder, self.steps)
 
     async def check(self, allowed: Collection[Access]) -> None:
         await Checker(self._recorder, self.steps, allowed).check()

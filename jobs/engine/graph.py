@@ -84,11 +84,9 @@ NOT_THERE = frozenset({Reason.ABSENT, Reason.NOTHING_YET})
 
 def retry_key(step: Step, run: Run) -> object:
     """Return a value that must change before a step that could not continue is tried again."""
-    settled = tuple(run.settled(name) for name in step.after)
-    answered = frozenset((question, answer.at) for question, answer in run.answers.items())
     return (
-        settled,
-        answered,
+        tuple(map(run.settled, step.after)),
+        frozenset((question, answer.at) for question, answer in run.answers.items()),
         frozenset(run.approvals),
         run.signed_in,
         run.plan and run.plan.id,
@@ -102,31 +100,19 @@ def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Reason 
     It can be inspected if its needs hold, or exist with the facts that lead further. A part of a
     missing object is missing too, but that is never said of something that is only unknown.
     """
-    open_needs = _open_needs(step, run, steps)
-    if any(f and f.state is State.WRONG and f.reason in NOT_THERE for f in open_needs):
+    found = [run.findings.get(n) for n in step.needs if n in steps and not run.settled(n)]
+    if any(f and _is_not_there(f) for f in found):
         return None if step.inspect_unmet else Reason.NOTHING_YET
-    return Reason.NOT_KNOWN if open_needs else None
+    return None if all(f and f.facts for f in found) else Reason.NOT_KNOWN
 
 
-def _open_needs(step: Step, run: Run, steps: Collection[str]) -> list[Finding | None]:
-    """Return the findings of those needs that do not hold and lead no further.
-
-    A need that was never inspected counts as None.
-    """
-    found = (run.findings.get(n) for n in step.needs if n in steps and not run.settled(n))
-    return [each for each in found if each is None or not each.facts]
+def _is_not_there(finding: Finding) -> bool:
+    absent = finding.state is State.WRONG and finding.reason in NOT_THERE
+    return absent and not finding.facts
 
 
 def is_due(finding: Finding) -> bool:
     return finding.until is not None and finding.until <= now()
-
-
-def must_wait(run: Run, step: str) -> bool:
-    """Return whether a cloud may not be asked again yet, even if the run wakes for another step."""
-    found = run.findings.get(step)
-    if found is None or found.state is not State.UNKNOWN:
-        return False
-    return found.until is not None and not is_due(found)
 
 
 def waits_for_time(run: Run, step: str) -> bool:
@@ -185,18 +171,12 @@ class StepGraph:
                 task.cancel()
 
     def _ready(self, run: Run, tried: Mapping[str, object], busy: Collection[str]) -> list[Step]:
-        if run.ended:
-            return []
-        return [
-            step
-            for step in self.steps.values()
-            if step.name not in busy and self._is_open(run, step) and _is_news(run, step, tried)
-        ]
+        free = (step for name, step in self.steps.items() if name not in busy and not run.ended)
+        return [step for step in free if self._is_open(run, step) and _is_news(run, step, tried)]
 
     def _is_open(self, run: Run, step: Step) -> bool:
-        if self.met(run, step.name) or must_wait(run, step.name):
-            return False
-        return all(self.met(run, need) for need in step.needs if need in self.steps)
+        needs = (need for need in step.needs if need in self.steps)
+        return not self.met(run, step.name) and all(self.met(run, need) for need in needs)
 
     async def _work_on(self, step: Step) -> None:
         with structlog.contextvars.bound_contextvars(step=step.name):
@@ -206,12 +186,13 @@ class StepGraph:
 def _is_news(run: Run, step: Step, tried: Mapping[str, object]) -> bool:
     """Return whether the step was not tried yet, or can go on since its last try.
 
-    A step that waits for time is not tried twice. A change during a try may have been seen by that
-    try, and the clouds would be asked again for nothing.
+    A step that waits for time is not tried twice: a change during a try may have been seen by that
+    try. A cloud that did not answer is not asked before its time, even if the run wakes for another
+    step.
     """
-    if step.name not in tried:
-        return True
-    return tried[step.name] != retry_key(step, run) and not waits_for_time(run, step.name)
+    if waits_for_time(run, step.name):
+        return step.name not in tried and run.state_of(step.name) is not State.UNKNOWN
+    return tried.get(step.name) != retry_key(step, run)
 
 
 def _collect(done: Iterable[asyncio.Future[None]], tasks: dict[asyncio.Future[None], str]) -> None:

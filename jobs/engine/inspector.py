@@ -122,13 +122,6 @@ def wrote_within(run: Run, time: timedelta) -> bool:
     return any(now() - change.written < time for change in run.changed.values())
 
 
-def never_effective(step: Step) -> Finding:
-    """Return the finding of a change that MAX_UNSEEN_CHANGES attempts did not make visible."""
-    seen, turn = Text("seen.never_shown"), Turn.ADMINISTRATOR
-    cause = Cause.CHANGE_NEVER_SHOWN
-    return Finding(step.name, State.UNKNOWN, seen=seen, cause=cause, waiting_for=turn)
-
-
 T = TypeVar("T")
 
 SETTLE_S = (0.2, 0.5, 1, 2, 4)
@@ -174,7 +167,8 @@ class Inspector:
             try:
                 return await call()
             except CloudError as error:
-                if error.cause in ROLE_CAUSES or not self._may_be_replication(step, error):
+                passing = may_be_replication(error, self.recorder.run, step)
+                if error.cause in ROLE_CAUSES or not passing:
                     raise
             await self._pause(step, pause)
         return await call()
@@ -185,26 +179,21 @@ class Inspector:
         An error that replication may cause becomes a finding that waits. A role error keeps the
         cloud's own words.
         """
-        if self._may_be_replication(step, error):
-            if error.cause in ROLE_CAUSES:
-                return replace(
-                    self.wait_for_replication(step, LET_IN, error.cause), evidence=error.evidence()
-                )
-            return self.wait_for_replication(step)
+        if may_be_replication(error, self.recorder.run, step):
+            if error.cause not in ROLE_CAUSES:
+                return self.wait_for_replication(step)
+            waits = self.wait_for_replication(step, LET_IN, error.cause)
+            return replace(waits, evidence=error.evidence())
         if isinstance(error, SignInNeeded):
             raise error
         return finding_from_error(step, error, self.recorder.run)
-
-    def _may_be_replication(self, step: Step, error: CloudError) -> bool:
-        return may_be_replication(error, self.recorder.run, step)
 
     def wait_for_replication(
         self, step: Step, seen: Text | Reason = Reason.REPLICATION, cause: str = ""
     ) -> Finding:
         """Return a waiting finding that is due again after the next pause of a parked run."""
-        return step.waits_for(
-            Turn.TIME, seen, cause=cause, again_s=self.recorder.ctx.pause(step.name, PARK_S)
-        )
+        again = self.recorder.ctx.pause(step.name, PARK_S)
+        return step.waits_for(Turn.TIME, seen, cause=cause, again_s=again)
 
     async def _pause(self, step: Step, seconds: float) -> None:
         """Sleep, and show the wait on the card if it is long enough to be noticed."""

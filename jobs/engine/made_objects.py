@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -37,15 +37,6 @@ TOKEN_SAVED = "token_saved"  # noqa: S105  the name of a question
 log = structlog.get_logger(__name__)
 
 
-def watched(run: Run, steps: Mapping[str, Step]) -> list[Step]:
-    """Return the steps whose object this run has made and last saw in its place."""
-    return [
-        step
-        for name, step in steps.items()
-        if step.deleted_cause and run.change_applied(name) and run.state_of(name) in HOLDS
-    ]
-
-
 def is_deleted(run: Run, step: str = "application") -> bool:
     found = run.findings.get(step)
     return found is not None and found.cause in DELETED
@@ -69,72 +60,67 @@ def still_deleted(ctx: StepContext, step: Step) -> Finding | None:
     return replace(before, until=now() + timedelta(seconds=ctx.pause(step.name, AGAIN_S)))
 
 
-@dataclass(slots=True)
-class MadeObjects:
-    recorder: Recorder
-    steps: Mapping[str, Step]
+async def look_at_made(recorder: Recorder, steps: Mapping[str, Step]) -> None:
+    """Inspect each object, and record the first that is gone and all that depends on it.
 
-    async def look(self) -> None:
-        """Inspect each object, and record the first that is gone and all that depends on it.
-
-        There is one look after each answer of a person. An object that was just made is left out.
-        An object that is not found is read twice, because Microsoft's directory may answer from a
-        copy that does not have it yet.
-        """
-        run, redis = self.recorder.run, self.recorder.ctx.store.redis
-        old = now() - timedelta(seconds=SETTLED_S)
-        at = {step: run.changed[step.name].done for step in watched(run, self.steps)}
-        made = [step for step, done in at.items() if done is not None and done <= old]
-        times = [answer.at for answer in run.answers.values()]
-        newest = max(filter(None, (*times, run.signed_in)), default="")
-        mark, answered = keys.run_mark(run.id, "look"), str(newest).encode()
-        if not made or redis.get(mark) == answered:
+    There is one look after each answer of a person. An object that was just made is left out. An
+    object that is not found is read twice, because Microsoft's directory may answer from a copy
+    that does not have it yet.
+    """
+    run, redis = recorder.run, recorder.ctx.store.redis
+    times = [answer.at for answer in run.answers.values()]
+    newest = max(filter(None, (*times, run.signed_in)), default="")
+    mark, answered = keys.run_mark(run.id, "look"), str(newest).encode()
+    made = [step for step in steps.values() if _is_watched(run, step)]
+    if not made or redis.get(mark) == answered:
+        return
+    for step in made:
+        try:
+            if (finding := await _read(recorder, step)) is None:
+                continue
+        except CloudError as error:
+            log.info("not looked at", run=run.id, step=step.name, why=str(error))
             return
-        for step in made:
-            try:
-                finding = await self._read(step)
-            except CloudError as error:
-                log.info("not looked at", run=run.id, step=step.name, why=str(error))
-                return
-            if _is_gone(finding):
-                self._record(step, finding)
-                break
-        redis.set(mark, answered, ex=MARK_S)
-
-    async def _read(self, step: Step) -> Finding:
-        finding = await step.inspect(self.recorder.ctx)
-        if _is_gone(finding):
-            await asyncio.sleep(TWICE_S)
-            finding = await step.inspect(self.recorder.ctx)
-        return finding
-
-    def _record(self, step: Step, finding: Finding) -> None:
-        run = self.recorder.run
         log.warning("deleted in the meantime", run=run.id, step=step.name)
-        gone = replace(
-            finding,
-            state=State.WAITING,
-            waiting_for=Turn.ADMINISTRATOR,
-            cause=step.deleted_cause,
-            until=now() + timedelta(seconds=AGAIN_S[0]),
-            facts={**run.findings[step.name].facts, **finding.facts},
-        )
-        self.recorder.queue(step, gone)
-        for other in self._dependents(step.name):
-            after = Text("seen.after", {"step": f"key:step.{step.name}"})
-            facts = run.findings[other.name].facts
-            self.recorder.queue(other, other.waits_for(Turn.NOBODY, after, facts=facts))
-        self.recorder.flush()
-
-    def _dependents(self, name: str) -> list[Step]:
-        """Return the automatic steps that need this one and were looked at, in their order."""
-        found: dict[str, Step] = {}
-        for step in self.steps.values():
-            needs = {name, *found}.intersection(step.needs)
-            if needs and step.automatic and step.name in self.recorder.run.findings:
-                found[step.name] = step
-        return list(found.values())
+        _record(recorder, steps, step, finding)
+        break
+    redis.set(mark, answered, ex=MARK_S)
 
 
-def _is_gone(finding: Finding) -> bool:
-    return finding.state is State.WRONG and finding.reason is Reason.ABSENT
+def _is_watched(run: Run, step: Step) -> bool:
+    """Return whether this run has made the step's object a while ago and last saw it there."""
+    if not step.deleted_cause or run.state_of(step.name) not in HOLDS:
+        return False
+    done = run.changed[step.name].done if run.change_applied(step.name) else None
+    return done is not None and done <= now() - timedelta(seconds=SETTLED_S)
+
+
+async def _read(recorder: Recorder, step: Step) -> Finding | None:
+    """Return the finding of an object that is gone, or None."""
+    for pause in (TWICE_S, 0):
+        finding = await step.inspect(recorder.ctx)
+        if finding.state is not State.WRONG or finding.reason is not Reason.ABSENT:
+            return None
+        await asyncio.sleep(pause)
+    return finding
+
+
+def _record(recorder: Recorder, steps: Mapping[str, Step], step: Step, finding: Finding) -> None:
+    """Record the object as gone, and all automatic steps that need it as waiting for it."""
+    found = recorder.run.findings
+    gone = replace(
+        finding,
+        state=State.WAITING,
+        waiting_for=Turn.ADMINISTRATOR,
+        cause=step.deleted_cause,
+        until=now() + timedelta(seconds=AGAIN_S[0]),
+        facts={**found[step.name].facts, **finding.facts},
+    )
+    recorder.queue(step, gone)
+    after, waiting = Text("seen.after", {"step": f"key:step.{step.name}"}), {step.name}
+    for name, other in steps.items():
+        if waiting.intersection(other.needs) and other.automatic and name in found:
+            waiting.add(name)
+            facts = found[name].facts
+            recorder.queue(other, other.waits_for(Turn.NOBODY, after, facts=facts))
+    recorder.flush()

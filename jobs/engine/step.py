@@ -6,12 +6,14 @@ plan, the progress card, the list of permissions and the docs page discover it.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
@@ -31,6 +33,19 @@ class _Facts(TypedDict, total=False):
     signals: Signals
 
 
+class _Line(TypedDict, total=False):
+    """Further parts of a line of the plan."""
+
+    note: Text | None
+    warning: bool
+    reversible: bool
+    overwrites: bool
+
+
+GROUPS = {"E": "entra", "M": "microsoft", "C": "connect", "V": "connect"}
+"""Parts of the progress card, by the first letter of the article's rows in it."""
+
+
 class Step(ABC):
     """Fact about a channel that must be true, as a step of a run.
 
@@ -43,8 +58,6 @@ class Step(ABC):
     name: str
     article_row: str
     """Row of the article that the step belongs to. It decides the step's place in the order."""
-    group: str
-    """Part of the progress card that shows the step: ``entra``, ``microsoft`` or ``connect``."""
     needs: tuple[str, ...] = ()
     """Steps that must hold before this one can be looked at."""
     after: tuple[str, ...] = ()
@@ -94,6 +107,11 @@ class Step(ABC):
     carries_answers: bool = False
     """True if no answer leaves without this fact, so a fix proves it by a login and an answer."""
 
+    @property
+    def group(self) -> str:
+        """Return the part of the progress card that shows the step."""
+        return GROUPS[self.article_row[0]]
+
     @abstractmethod
     async def inspect(self, ctx: StepContext) -> Finding:
         """Inspect the fact without changing anything.
@@ -118,14 +136,16 @@ class Step(ABC):
         """Return a finding for an error that this step understands better, or None."""
         return None
 
-    def change(self, before: Text, after: Text, scope: Scope, command: str) -> Change:
-        return Change(
-            self.name, self.article_row, Text(f"step.{self.name}"), before, after, scope, command
-        )
+    def change(
+        self, before: Text | None, after: Text, scope: Scope, command: str, **more: Unpack[_Line]
+    ) -> Change:
+        """Return a line of the plan; without ``before`` nothing is there yet."""
+        before, what = before or Text("seen.none"), Text(f"step.{self.name}")
+        return Change(self.name, self.article_row, what, before, after, scope, command, **more)
 
-    def creation(self, command: str) -> Change:
+    def creation(self, command: str, **more: Unpack[_Line]) -> Change:
         """Return the line for an object of the app that is not there yet."""
-        return self.change(Text("seen.none"), Text(f"after.{self.name}"), Scope.APP, command)
+        return self.change(None, Text(f"after.{self.name}"), Scope.APP, command, **more)
 
     def _finding(self, state: State, seen: Text | Reason | None, **more: Unpack[_Facts]) -> Finding:
         reason = seen if isinstance(seen, Reason) else None
@@ -173,3 +193,20 @@ class Probe(Step):
     group = "probe"
     automatic = False
     diagnosis = Diagnosis()
+
+
+def collected(package: str, path: Iterable[str], order: Callable[[Step], Any]) -> dict[str, Step]:
+    """Return the steps of a package's modules by name: each class that has a name of its own."""
+    modules = [
+        importlib.import_module(f"{package}.{each.name}") for each in pkgutil.iter_modules(path)
+    ]
+    steps = (
+        kind()
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type)
+        and kind.__module__ == module.__name__
+        and issubclass(kind, Step)
+        and "name" in vars(kind)
+    )
+    return {step.name: step for step in sorted(steps, key=order)}

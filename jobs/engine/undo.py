@@ -19,6 +19,7 @@ from jobs.clouds.errors import NotFound
 from jobs.clouds.retry import PATIENCE
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
+from jobs.microsoft.exchange import command_text
 from jobs.model import Change, Finding, RunKind, State, Text, Turn, verbatim
 from jobs.runs.run import Changed, RecordedChange, Run
 
@@ -69,22 +70,59 @@ class Undoable(Step):
         return self.wrong(past.change.after if past.values_after else verbatim(seen))
 
 
+Cmdlet = tuple[str, dict[str, object]]
+"""Cmdlet of Exchange, and its parameters, of which the first names the object."""
+
+
+class ExchangeStep(Undoable):
+    """Step that runs the very cmdlets that the plan shows."""
+
+    @abstractmethod
+    def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
+        """Return the cmdlets that make the fact true."""
+
+    @abstractmethod
+    def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
+        """Return the cmdlets that restore the values from before the change."""
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        await self.run(ctx, self.cmdlets(ctx, finding))
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        return shown(self.undo_cmdlets(ctx, past))
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        await self.run(ctx, self.undo_cmdlets(ctx, past))
+
+    async def run(self, ctx: StepContext, cmdlets: list[Cmdlet]) -> None:
+        for cmdlet, parameters in cmdlets:
+            await ctx.exchange.run(cmdlet, parameters)
+
+
+def shown(cmdlets: list[Cmdlet]) -> str:
+    """Return the cmdlets as a person may paste them, one a line."""
+    return "\n".join(command_text(cmdlet, parameters) for cmdlet, parameters in cmdlets)
+
+
 CALL_LASTS = timedelta(seconds=paced(PATIENCE.total_s))
 """Longest duration of a call. Its worker gives up a longer one (:mod:`jobs.clouds.retry`)."""
 IDS = ("object_id", "client_id", "app_name", "sp_id", "exchange_sp_id", "graph_sp_id", "user_id")
 PERMISSIONS = ("exchange_smtp_send", "graph_smtp_send", "mail_send")
 
 
-class _Past(Step):
-    """Step of an undo, for the changes that another step's runs made, with that step's name."""
+class Remains(Step):
+    """Step of an undo for changes that stay, because their own step cannot undo them."""
 
     def __init__(self, step: Step, past: RecordedChange, after: tuple[str, ...]) -> None:
-        self.name, self.article_row, self.group = step.name, step.article_row, step.group
+        self.name, self.article_row = step.name, step.article_row
         self.reads, self.writes = step.reads, step.writes
         self.past, self.after = past, after
 
+    async def inspect(self, ctx: StepContext) -> Finding:
+        return self.skipped(Text(f"skipped.undo_{self.name}"))
 
-class Reversal(_Past):
+
+class Reversal(Remains):
     """Step that restores another step's values, except those that somebody changed since."""
 
     def __init__(self, step: Undoable, past: RecordedChange, after: tuple[str, ...]) -> None:
@@ -104,23 +142,21 @@ class Reversal(_Past):
         return self.waits_for(Turn.TIME, Text("seen.undo_late"), again_s=left_s)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        line = self.past.change
-        back = replace(
-            line, before=finding.seen or line.after, after=self.past.before, warning=False
+        line, past = self.past.change, self.past
+        return (
+            replace(
+                line,
+                before=finding.seen or line.after,
+                after=past.before,
+                command=self.step.undo_command(ctx, past),
+                note=Text(f"note.undo_{self.name}") if self.step.undo_note else None,
+                reversible=not self.step.irreversible,
+                warning=False,
+            ),
         )
-        command = self.step.undo_command(ctx, self.past)
-        note = Text(f"note.undo_{self.name}") if self.step.undo_note else None
-        return (replace(back, command=command, note=note, reversible=not self.step.irreversible),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         await self.step.undo(ctx, self.past)
-
-
-class Remains(_Past):
-    """Step of an undo for changes that stay, because their own step cannot undo them."""
-
-    async def inspect(self, ctx: StepContext) -> Finding:
-        return self.skipped(Text(f"skipped.undo_{self.name}"))
 
 
 def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
@@ -180,11 +216,10 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
             if not run.undoes or (past and past.values_before != run.past[name].values_before):
                 break
             later = run.past[name]
-        changed = _recorded(run, name)
-        if changed is None or run.id in undone:
+        changed = _recorded(run, name) if run.id not in undone else None
+        if changed is None:
             continue
-        left = changed.values_after
-        if later is not None and left and left != later.values_before:
+        if later and changed.values_after not in ({}, later.values_before):
             break
         past = later = _before(past, run, changed)
     return past

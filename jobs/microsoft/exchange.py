@@ -256,10 +256,13 @@ _QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
 """Characters that end a single-quoted string in PowerShell. Doubling one escapes it."""
 
 
-def command_text(cmdlet: str, identity: str, parameters: Mapping[str, object]) -> str:
+def command_text(cmdlet: str, parameters: Mapping[str, object]) -> str:
     """Return a command as a person may paste it, without the parameter that answers a question."""
-    given = "".join(f" -{name} {_text(value)}" for name, value in parameters.items())
-    return f"{cmdlet} {quoted(identity)}{given}".removesuffix(" -Confirm $false")
+    given = "".join(
+        f"{'' if name == 'Identity' else f' -{name}'} {_text(value)}"
+        for name, value in parameters.items()
+    )
+    return f"{cmdlet}{given}".removesuffix(" -Confirm $false")
 
 
 def _text(value: object) -> str:

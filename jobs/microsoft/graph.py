@@ -412,12 +412,6 @@ class Graph(GraphCalls):
         path, wanted = "/policies/authorizationPolicy", "defaultUserRolePermissions"
         return await self.get(path, {"$select": wanted}, has=wanted)
 
-    async def consent_policy_excludes(self, policy_id: str) -> list[Json]:
-        """Return the exclusions of a user-consent policy (microsoft.md 1.7)."""
-        return await self.collection(
-            f"/policies/permissionGrantPolicies/{segment(policy_id)}/excludes"
-        )
-
     async def security_defaults(self) -> bool:
         """Return whether security defaults are on (microsoft.md 2.1)."""
         policy = await self.get(

@@ -7,23 +7,15 @@ from __future__ import annotations
 
 from functools import cache
 
-from jobs.engine.registry import by_name, found_in, verified, verified_diagnoses
-from jobs.engine.step import Step
+from jobs.engine.step import Step, collected
 from jobs.model import Access, Profile
-from jobs.steps import all_steps, steps_for
+from jobs.steps import steps_for
 
 
 @cache
 def all_probes() -> dict[str, Step]:
-    """Return every probe by its name.
-
-    Raises:
-        UnknownNameError: a probe, or the diagnosis of a step, names a step or a cause that does
-            not exist.
-    """
-    probes = by_name(sorted(found_in(__name__, __path__), key=lambda probe: probe.name))
-    verified(verified_diagnoses({**all_steps(), **probes}))
-    return probes
+    """Return every probe by its name."""
+    return collected(__name__, __path__, lambda probe: probe.name)
 
 
 def checks_for(profile: Profile) -> dict[str, Step]:

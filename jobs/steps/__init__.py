@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from jobs.engine.registry import by_name, found_in, require_steps, verified
-from jobs.engine.step import Step
+from jobs.engine.step import Step, collected
 from jobs.engine.undo import reversals
 from jobs.microsoft.scopes import (
     GRAPH_READ_SCOPES,
@@ -58,17 +57,8 @@ PROOF = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"})
 
 @cache
 def all_steps() -> dict[str, Step]:
-    """Return every step by its name, in the order of the article's rows.
-
-    Raises:
-        UnknownNameError: a step or a table names a step or a cause that does not exist.
-    """
-    in_order = sorted(
-        found_in(__name__, __path__), key=lambda step: (ORDER.index(step.article_row), step.name)
-    )
-    steps = verified(by_name(in_order))
-    require_steps("jobs.steps", SOMETIMES | FORM | CONSENT | PROOF | {CARRIES_MAIL_SEND}, steps)
-    return steps
+    """Return every step by its name, in the order of the article's rows."""
+    return collected(__name__, __path__, lambda step: (ORDER.index(step.article_row), step.name))
 
 
 def steps_for(profile: Profile) -> dict[str, Step]:

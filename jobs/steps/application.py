@@ -79,7 +79,6 @@ class Application(Undoable):
 
     name = "application"
     article_row = "E1"
-    group = "entra"
     carries_answers = True
     undo_note = True
     deleted_cause = Cause.APP_DELETED_MEANWHILE
@@ -113,8 +112,8 @@ class Application(Undoable):
         found = self._judged(ctx, app, ", ".join(each for _, each in permissions))
         found = await self._unless_replaced(ctx, app, found)
         # an app that a setup has made has the name of its mailbox, so it has only one channel
-        client_id = "" if "unique_name" in found.facts else found.facts.get("client_id", "")
-        others = channels_with_app(ctx, client_id) if client_id else ()
+        shared = "client_id" in found.facts and "unique_name" not in found.facts
+        others = channels_with_app(ctx, found.facts["client_id"]) if shared else ()
         return replace(found, values=self._values(ctx, app), evidence=(*offered, *others))
 
     async def _look_up(self, ctx: StepContext) -> tuple[Json | None, tuple[Evidence, ...]]:
@@ -138,20 +137,17 @@ class Application(Undoable):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan one idempotent upsert or update."""
-        before = finding.seen or Text("seen.none")
-        path = (
-            f"/{finding.facts['object_id']}" if finding.facts else f"(uniqueName='{app_key(ctx)}')"
-        )
-        line = self.change(
-            before, Text("after.application"), Scope.APP, f"Graph PATCH /applications{path}"
-        )
-        by_hand = [each.text for each in finding.evidence if each.kind == BY_HAND]
-        if unknown := finding.facts.get("unknown_ids"):
+        facts, note = finding.facts, None
+        path = f"/{facts['object_id']}" if facts else f"(uniqueName='{app_key(ctx)}')"
+        for each in finding.evidence:
+            if each.kind == BY_HAND:
+                note = Text("note.by_hand", {"client_id": each.text})
+        unknown = facts.get("unknown_ids", "")
+        if unknown:
             note = Text("note.permission_unknown", {"ids": unknown})
-            line = replace(line, note=note, warning=True)
-        elif by_hand:
-            line = replace(line, note=Text("note.by_hand", {"client_id": by_hand[0]}))
-        return (line,)
+        command, after = f"Graph PATCH /applications{path}", Text("after.application")
+        line = self.change(finding.seen, after, Scope.APP, command, note=note)
+        return (replace(line, warning=bool(unknown)),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the app or merge into it. Only permissions unknown to this tenant are removed.
@@ -204,19 +200,19 @@ class Application(Undoable):
         if app is None:
             return self.wrong(Reason.ABSENT, cause=Cause.APP_NOT_FOUND)
         facts = _facts(app, unknown)
+        found = self.ok(Text("seen.application", {"client_id": facts["client_id"]}))
         chosen = facts["client_id"] == ctx.run.answer(ADOPT) and "unique_name" not in facts
         if chosen and not ctx.run.change_applied(self.name):
-            return self.wrong(Text("seen.by_hand", {"name": facts["app_name"]}), facts=facts)
-        wrong = (
-            self._addresses(ctx, app, facts)
-            or self._audience(ctx, app, facts)
-            or self._permissions(ctx, app, unknown, facts)
-        )
-        return wrong or self.ok(
-            Text("seen.application", {"client_id": facts["client_id"]}), facts=facts
-        )
+            found = self.wrong(Text("seen.by_hand", {"name": facts["app_name"]}))
+        elif wrong := (
+            self._addresses(ctx, app)
+            or self._audience(ctx, app)
+            or self._permissions(ctx, app, unknown)
+        ):
+            found = wrong
+        return replace(found, facts=facts)
 
-    def _audience(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
+    def _audience(self, ctx: StepContext, app: Json) -> Finding | None:
         """Return a finding if accounts of other tenants may sign in too, or None.
 
         A fix leaves the audience of an app that was made by hand, which nobody asked it to narrow.
@@ -224,11 +220,9 @@ class Application(Undoable):
         audience = text_of(app, "signInAudience")
         if audience.lower() in {"", OURS.lower()} or (ctx.by_hand and ctx.run.kind is RunKind.FIX):
             return None
-        return self.wrong(Text("seen.audience", {"audience": audience}), facts=facts)
+        return self.wrong(Text("seen.audience", {"audience": audience}))
 
-    def _permissions(
-        self, ctx: StepContext, app: Json, unknown: str, facts: dict[str, str]
-    ) -> Finding | None:
+    def _permissions(self, ctx: StepContext, app: Json, unknown: str) -> Finding | None:
         """Return a finding if the declared permissions are wrong, or None.
 
         They are wrong if ``SMTP.Send`` is missing, or if the tenant does not know one of them. The
@@ -236,14 +230,13 @@ class Application(Undoable):
         user of the app agrees to this permission at Generate Token.
         """
         if not ctx.by_hand and not declares(app, *smtp_send_permission(ctx)):
-            cause = Cause.PERMISSION_NOT_DECLARED
-            return self.wrong(Text("seen.not_declared"), cause=cause, facts=facts)
+            return self.wrong(Text("seen.not_declared"), cause=Cause.PERMISSION_NOT_DECLARED)
         if unknown:
             seen = Text("seen.permission_unknown", {"ids": unknown})
-            return self.wrong(seen, cause=Cause.PERMISSION_ID_UNKNOWN, facts=facts)
+            return self.wrong(seen, cause=Cause.PERMISSION_ID_UNKNOWN)
         return None
 
-    def _addresses(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
+    def _addresses(self, ctx: StepContext, app: Json) -> Finding | None:
         """Return the finding for wrong redirect URIs, Webex Connect's first, or None.
 
         A URI is missing under Web, or is registered under another platform. The missing ones come
@@ -252,7 +245,7 @@ class Application(Undoable):
         """
         uris, callback = redirect_uris(app), ctx.channel.callback_url
         if ctx.by_hand and not callback:
-            return self._without_callback(uris, facts)
+            return self._without_callback(uris)
         missing = [uri for uri in wanted_uris(ctx) if uri not in uris]
         platform, moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), ("", []))
         if moved and (callback in moved or callback not in missing):
@@ -262,18 +255,17 @@ class Application(Undoable):
             cause = Cause.REDIRECT_URI_MISMATCH if uris else Cause.REPLY_ADDRESS_MISSING
         else:
             return None
-        found = self.wrong(seen, cause=cause, facts=facts)
+        found = self.wrong(seen, cause=cause)
         ours_alone = {*missing, *moved} == {ctx.settings.callback}
         checks = ctx.run.kind is RunKind.CHECK
         return replace(found, state=State.WARNING) if checks and ours_alone else found
 
-    def _without_callback(self, uris: tuple[str, ...], facts: dict[str, str]) -> Finding:
+    def _without_callback(self, uris: tuple[str, ...]) -> Finding:
         """Return the finding for an app made by hand that does not redirect to Webex Connect."""
-        if uris:
-            seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
-            return self.wrong(seen, cause=Cause.REDIRECT_URI_MISMATCH, facts=facts)
-        cause = Cause.REPLY_ADDRESS_MISSING
-        return self.wrong(Text("seen.no_redirects"), cause=cause, facts=facts)
+        if not uris:
+            return self.wrong(Text("seen.no_redirects"), cause=Cause.REPLY_ADDRESS_MISSING)
+        seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
+        return self.wrong(seen, cause=Cause.REDIRECT_URI_MISMATCH)
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
         there = elsewhere(app, wanted_uris(ctx))
@@ -319,19 +311,23 @@ def _uris(values: dict[str, str]) -> list[str]:
     return found
 
 
-class ImplicitGrant(Undoable):
-    """Step E2: ``enableAccessTokenIssuance`` is on in the app, in the article profile only."""
+class _OfTheArticle(Undoable):
+    """Setting of the app that mail does not need, in the article profile only."""
 
-    name = "implicit_grant"
-    article_row = "E2"
-    group = "entra"
     carries_answers = True
     needs = ("application",)
-    after = ("mail_send",)
     profiles = frozenset({Profile.ARTICLE})
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
     diagnosis = Diagnosis(stops_mail=False)
+
+
+class ImplicitGrant(_OfTheArticle):
+    """Step E2: ``enableAccessTokenIssuance`` is on in the app."""
+
+    name = "implicit_grant"
+    article_row = "E2"
+    after = ("mail_send",)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Look at "Access tokens", which nobody asked for on a channel made by hand."""
@@ -382,46 +378,36 @@ def _values(app: Json | None) -> dict[str, str]:
     return {"access_tokens": "on" if issues_access_tokens(app) else "off"}
 
 
-class MailSend(Undoable):
-    """Step E4: the app declares ``Mail.Send`` (Role) for E5, in the article profile only."""
+class MailSend(_OfTheArticle):
+    """Step E4: the app declares ``Mail.Send`` (Role) for E5."""
 
     name = "mail_send"
     article_row = "E4"
-    group = "entra"
-    carries_answers = True
     undo_note = True
-    needs = ("application",)
-    profiles = frozenset({Profile.ARTICLE})
-    reads = ("Application.Read.All",)
-    writes = ("Application.ReadWrite.All",)
-    diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         if not ctx.fact("mail_send"):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
-        app = await find_app(ctx)
-        declared = declares(app, EXCHANGE_APP_ID, ctx.fact("mail_send"))
-        found = self.ok(Text("seen.mail_send")) if declared else self.wrong(Reason.ABSENT)
-        return replace(found, values=self._values(ctx, app))
+        values = self._values(ctx, await find_app(ctx))
+        if not values["declared"]:
+            return self.wrong(Reason.ABSENT, values=values)
+        return self.ok(Text("seen.mail_send"), values=values)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        line = self.creation("requiredResourceAccess + Exchange Mail.Send (Role)")
-        return (replace(line, note=Text("note.mail_send"), warning=True),)
+        command, note = "requiredResourceAccess + Exchange Mail.Send (Role)", Text("note.mail_send")
+        return (self.creation(command, note=note, warning=True),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Write the whole list, with ``SMTP.Send``, which a stale read must not drop."""
         app = await present_app(ctx)
-        access = with_permission(app, *smtp_send_permission(ctx), "Scope")
-        app = {"requiredResourceAccess": access}
-        access = with_permission(app, EXCHANGE_APP_ID, ctx.fact("mail_send"), "Role")
-        body = {"requiredResourceAccess": access}
-        await ctx.graph.update_application(ctx.fact("object_id"), body)
+        for each in ((*smtp_send_permission(ctx), "Scope"), (*self._permission(ctx), "Role")):
+            app = {"requiredResourceAccess": with_permission(app, *each)}
+        await ctx.graph.update_application(ctx.fact("object_id"), app)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         values = self._values(ctx, await app_of_run(ctx))
         seen = "key:seen.mail_send" if values["declared"] else "key:seen.none"
-        found = self.compare_with_recorded(past, values, seen, {"declared": "yes"})
-        return replace(found, seen=Text("seen.mail_send")) if found.state is State.WRONG else found
+        return self.compare_with_recorded(past, values, seen, {"declared": "yes"})
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the change's text; the grant goes with the app, or in the portal."""
@@ -429,11 +415,14 @@ class MailSend(Undoable):
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         if app := await app_of_run(ctx):
-            access = without_permission(app, EXCHANGE_APP_ID, ctx.fact("mail_send"))
+            access = without_permission(app, *self._permission(ctx))
             await ctx.graph.update_application(str(app["id"]), {"requiredResourceAccess": access})
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
-        return {"declared": "yes" if declares(app, EXCHANGE_APP_ID, ctx.fact("mail_send")) else ""}
+        return {"declared": "yes" if declares(app, *self._permission(ctx)) else ""}
+
+    def _permission(self, ctx: StepContext) -> tuple[str, str]:
+        return EXCHANGE_APP_ID, ctx.fact("mail_send")
 
 
 SHOWS_WITHIN = timedelta(minutes=5)
@@ -445,7 +434,6 @@ class AdminConsent(Step):
 
     name = "admin_consent"
     article_row = "E5"
-    group = "entra"
     needs = ("service_principal", "mail_send")
     profiles = frozenset({Profile.ARTICLE})
     reads = ("Application.Read.All",)

@@ -150,21 +150,28 @@ MOST_NAMED = 3
 """Maximum number of unrecorded secrets that a plan names."""
 
 
-class ClientSecret(Undoable):
+class _Made(Undoable):
+    """Step that makes a client secret, which an undo removes with its sealed copies."""
+
+    irreversible = True
+    undo_note = True
+    needs = ("application",)
+    writes = ("Application.ReadWrite.All",)
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        return _removal_of(ctx.fact("object_id"))
+
+
+class ClientSecret(_Made):
     """Step E3: Webex Connect has a secret, or this run can show one (microsoft.md 1.2)."""
 
     name = "client_secret"
     article_row = "E3"
-    group = "entra"
     carries_answers = True
-    irreversible = True
-    undo_note = True
     deleted_cause = Cause.SECRET_DELETED_MEANWHILE
     inspect_unmet = True  # the tenant's policy also matters for an app that does not exist yet
-    needs = ("application",)
     after = ("mail_send", "implicit_grant")
     reads = ("Application.Read.All", "Policy.Read.All")
-    writes = ("Application.ReadWrite.All",)
     repeat_on = LOST
     diagnosis = Diagnosis(
         caused_by=("application",),
@@ -188,10 +195,8 @@ class ClientSecret(Undoable):
         known = [each for each in secrets_of(app) if not gone and self._known(ctx, each)]
         newest = max(known, key=end_of, default=None)
         rules = rules_for(policy or {}, parse(text_of(app, "createdDateTime")) or now())
-        found = replace(
-            self._judged(ctx, newest, rules),
-            values={"key_id": promised(newest, "keyId") if newest else ""},
-        )
+        values = {"key_id": promised(newest, "keyId") if newest else ""}
+        found = replace(self._judged(ctx, newest, rules), values=values)
         return self._of_the_run(ctx, app, found) if found.state is State.WRONG else found
 
     def _of_the_run(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding:
@@ -202,9 +207,8 @@ class ClientSecret(Undoable):
         """
         if ctx.run.kind is RunKind.CHECK and manually_created(app):
             return replace(found, state=State.POSSIBLE)
-        if ctx.run.kind is RunKind.FIX:
-            old = len(earlier(ctx, app))
-            found = replace(found, facts=found.facts | {"old": str(old)}) if old else found
+        if ctx.run.kind is RunKind.FIX and (old := earlier(ctx, app)):
+            found = replace(found, facts=found.facts | {"old": str(len(old))})
         if ctx.run.kind not in PLANNED or found.reason is not Reason.ABSENT:
             return found
         names = ", ".join(map(described, unrecorded(ctx, app)[:MOST_NAMED]))
@@ -222,24 +226,22 @@ class ClientSecret(Undoable):
             return self._missing(ctx, rules, renewal)
         if end_of(secret) >= now():
             return self._still_good(ctx, secret, rules, renewal)
-        expired = self.wrong(
+        forbids = Cause.SECRET_FORBIDDEN_BY_POLICY if rules.forbidden else None
+        return self.wrong(
             Text("seen.secret_expired", _day(secret)),
-            cause=Cause.CLIENT_SECRET_EXPIRED,
+            cause=forbids or Cause.CLIENT_SECRET_EXPIRED,
             facts=renewal,
             signals=Signals(since=end_of(secret)),
         )
-        if rules.forbidden:
-            return replace(expired, cause=Cause.SECRET_FORBIDDEN_BY_POLICY)
-        return expired
 
     def _missing(self, ctx: StepContext, rules: SecretRules, renewal: dict[str, str]) -> Finding:
         """Return that no secret is usable; a channel that was proven or made by hand had one."""
         gone = ctx.by_hand or ctx.channels.record(ctx.channel.mailbox) is not None
+        found = self.wrong(Reason.ABSENT, cause=Cause.CLIENT_SECRET_GONE if gone else "")
         if rules.forbidden:
-            seen, cause = Text("seen.secrets_forbidden"), Cause.SECRET_FORBIDDEN_BY_POLICY
-            return self.wrong(seen, cause=cause, facts=renewal)
-        cause_if_known = Cause.CLIENT_SECRET_GONE if gone else ""
-        return self.wrong(Reason.ABSENT, cause=cause_if_known, facts=renewal)
+            seen = Text("seen.secrets_forbidden")
+            found = self.wrong(seen, cause=Cause.SECRET_FORBIDDEN_BY_POLICY)
+        return replace(found, facts=renewal)
 
     def _still_good(
         self, ctx: StepContext, secret: Json, rules: SecretRules, renewal: dict[str, str]
@@ -275,9 +277,8 @@ class ClientSecret(Undoable):
         )
         after = Text("after.client_secret", {"expires": day_of(datetime.fromisoformat(end))})
         command = f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}"
-        line = self.change(finding.seen or Text("seen.none"), after, Scope.APP, command)
-        if finding.facts.get("clamped"):
-            line = replace(line, note=Text("note.secret_clamped"))
+        note = Text("note.secret_clamped") if finding.facts.get("clamped") else None
+        line = self.change(finding.seen, after, Scope.APP, command, note=note)
         if "old" not in finding.facts:
             return (line,)
         old = self.wrong(Text("seen.old_secret", {"count": finding.facts["old"]}))
@@ -295,14 +296,11 @@ class ClientSecret(Undoable):
         ctx.vault.put(Sealed.CLIENT_SECRET_ID.of(ctx.run.id), made.key_id, SEALED_S)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        left = await labelled(ctx, _labels(past))
+        left = await labelled(ctx, set(map(label_of, past.runs)))
         return self.wrong(past.change.after) if left else self.ok(Text("seen.undo_removed"))
 
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        return _removal_of(ctx.fact("object_id"))
-
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        await remove(ctx, await labelled(ctx, _labels(past)))
+        await remove(ctx, await labelled(ctx, set(map(label_of, past.runs))))
         for run in past.runs:
             ctx.vault.drop(Sealed.CLIENT_SECRET.of(run))
 
@@ -332,10 +330,6 @@ class ClientSecret(Undoable):
         return in_use and ctx.store.was_secret_shown(key_id)
 
 
-def _labels(past: RecordedChange) -> set[str]:
-    return {label_of(run) for run in past.runs}
-
-
 def _removal_of(object_id: str) -> str:
     return f"Graph POST /applications/{object_id}/removePassword"
 
@@ -347,24 +341,18 @@ def _day(secret: Json) -> dict[str, str]:
 LABEL = "Webex email bot, rehearsal and check"
 
 
-class CheckSecret(Undoable):
+class CheckSecret(_Made):
     """Step C6: a second client secret, with which the bot can sign the mailbox user in.
 
-    With this secret ``/check`` can log in by SMTP. The secret belongs to
-    the run until the mailbox user has signed in and that login has succeeded
-    (:func:`jobs.access.mailbox_login.save`).
+    With this secret ``/check`` can log in by SMTP. The secret belongs to the run until the mailbox
+    user has signed in and that login has succeeded (:func:`jobs.access.mailbox_login.save`).
     """
 
     name = "check_secret"
     article_row = "C6"
-    group = "connect"
-    irreversible = True
-    undo_note = True
     shown_in = "rehearsal"
-    needs = ("application",)
     after = ("client_secret",)
     reads = ("Application.Read.All",)
-    writes = ("Application.ReadWrite.All",)
     required_answer = "rehearse"
     repeat_on = "rehearse"
 
@@ -383,8 +371,8 @@ class CheckSecret(Undoable):
         return self.wrong(Reason.ABSENT, values={"made": ""})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        line = self.creation("Graph POST /applications/{id}/addPassword")
-        return (replace(line, note=Text("note.check_secret")),)
+        command = "Graph POST /applications/{id}/addPassword"
+        return (self.creation(command, note=Text("note.check_secret")),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create and seal the secret, after removing that of an interrupted attempt."""
@@ -402,20 +390,22 @@ class CheckSecret(Undoable):
         left = at_microsoft or ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox))
         return self.wrong(past.change.after) if left else self.ok(Text("seen.undo_removed"))
 
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        return _removal_of(ctx.fact("object_id"))
-
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Remove the bot's own secret at Microsoft first, then from the vault.
-
-        Without the sealed copy the secret could not be found again, and the copy alone does no
-        harm.
-        """
+        """Remove the secret at Microsoft first, then from the vault: a copy alone does no harm."""
         await remove(ctx, await labelled(ctx, {LABEL}))
         mailbox_login.drop(ctx.vault, ctx.channel.mailbox)
 
 
-class OldSecret(Step):
+class _Removal(Step):
+    """Step that removes client secrets which nobody uses any more."""
+
+    needs: tuple[str, ...] = ("client_secret",)
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    automatic = False
+
+
+class OldSecret(_Removal):
     """Step that removes the client secrets of earlier runs of this mailbox.
 
     The step is part of a fix whose plan showed the removal. Secrets that a person made stay.
@@ -425,12 +415,7 @@ class OldSecret(Step):
 
     name = "old_secret"
     article_row = "E3"
-    group = "entra"
-    needs = ("client_secret",)
     after = ("token", "own_login", "test_mail", "agent_answer")
-    reads = ("Application.Read.All",)
-    writes = ("Application.ReadWrite.All",)
-    automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
         if left := earlier(ctx, await find_app(ctx)):
@@ -438,16 +423,14 @@ class OldSecret(Step):
         return self.ok(Text("seen.old_secret_removed"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        before, after = finding.seen or Text("seen.none"), Text("after.old_secret")
-        return (
-            replace(self.change(before, after, Scope.APP, _removal_of("{id}")), reversible=False),
-        )
+        after, command = Text("after.old_secret"), _removal_of("{id}")
+        return (self.change(finding.seen, after, Scope.APP, command, reversible=False),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         await remove(ctx, earlier(ctx, await find_app(ctx)))
 
 
-class UnusedSecret(Step):
+class UnusedSecret(_Removal):
     """Step that removes the bot's own secret, part of a run only if that secret may have been made.
 
     The removed secret is no longer in use, so the removal needs no approval of its own.
@@ -455,11 +438,7 @@ class UnusedSecret(Step):
 
     name = "unused_secret"
     article_row = "C6"
-    group = "connect"
     needs = ("check_secret",)
-    reads = ("Application.Read.All",)
-    writes = ("Application.ReadWrite.All",)
-    automatic = False
     unapproved = True
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -478,7 +457,7 @@ class UnusedSecret(Step):
         return self.left_alone(Text("seen.unused_secret_stays", {"name": LABEL})) if stays else None
 
 
-class LostSecret(Step):
+class LostSecret(_Removal):
     """Step that removes a lost client secret, part of a run only if New secret was pressed.
 
     Nobody has the removed secret, so the removal needs no approval of its own.
@@ -486,12 +465,7 @@ class LostSecret(Step):
 
     name = "lost_secret"
     article_row = "E3"
-    group = "entra"
     shown_in = "client_secret"
-    needs = ("client_secret",)
-    reads = ("Application.Read.All",)
-    writes = ("Application.ReadWrite.All",)
-    automatic = False
     unapproved = True
 
     async def inspect(self, ctx: StepContext) -> Finding:

@@ -33,6 +33,7 @@ from jobs.microsoft.sign_in_log import SignInRow, read
 from jobs.model import ConnectChange, Evidence, Finding, RunKind, State, Text, Turn, minute_of
 from jobs.runs.run import Run
 from jobs.steps import SECRET_SHOWN
+from jobs.steps.smtp_auth import SmtpAuth
 from jobs.storage.vault import Sealed
 
 AT = "generated_at"
@@ -106,7 +107,6 @@ class EmailApp(Step):
 
     name = "email_app"
     article_row = "C1"
-    group = "connect"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Check that the Call Back URL was given. The app is not proven before V1."""
@@ -120,7 +120,6 @@ class Addresses(Step):
 
     name = "addresses"
     article_row = "C2"
-    group = "connect"
     shown_in = "email_app"
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -152,7 +151,6 @@ class _Filled(Step):
     confirm the form by saying that the token was saved (platforms/connect.md 1.2).
     """
 
-    group = "connect"
     needs = FORM
     after: tuple[str, ...] = ("token",)
     automatic = False
@@ -205,24 +203,23 @@ class Token(_Filled):
     async def inspect(self, ctx: StepContext) -> Finding:
         if ctx.run.answer("token_saved"):
             return self.ok(Text("seen.said_by_requester"))
-        row = await newest_sign_in(ctx) if may_be_there(ctx) else None
-        return self._by_the_log(ctx, row) if row else self._still_open(ctx)
-
-    def _by_the_log(self, ctx: StepContext, row: SignInRow) -> Finding:
+        if not may_be_there(ctx):
+            return self.waits_for(Turn.REQUESTER, Text("seen.form_open"))
+        row = await newest_sign_in(ctx)
+        if row is None:
+            return self._still_open(ctx)
         if not row.good:
-            evidence = Evidence("entra", f"AADSTS{row.code}: {row.reason}")
-            return replace(self._still_open(ctx, row.meaning.cause), evidence=(evidence,))
+            return self._still_open(ctx, row.meaning.cause, f"AADSTS{row.code}: {row.reason}")
         if not is_the_logins(ctx, row):
-            evidence = Evidence("entra", row.user)
-            return replace(self._still_open(ctx, Cause.WRONG_MAILBOX_USER), evidence=(evidence,))
+            return self._still_open(ctx, Cause.WRONG_MAILBOX_USER, row.user)
         seen = Text("seen.token_in_log", {"at": minute_of(row.at)})
         return self.ok(seen, facts={AT: row.at.isoformat()})
 
-    def _still_open(self, ctx: StepContext, cause: str = "") -> Finding:
+    def _still_open(self, ctx: StepContext, cause: str = "", logged: str = "") -> Finding:
         """Wait for the form; the bot reads the log again by itself."""
-        looks = may_be_there(ctx)
-        again = ctx.pause(self.name, PAUSES_S) if looks else 0
-        return self.waits_for(Turn.REQUESTER, Text("seen.form_open"), cause=cause, again_s=again)
+        again = ctx.pause(self.name, PAUSES_S)
+        found = self.waits_for(Turn.REQUESTER, Text("seen.form_open"), cause=cause, again_s=again)
+        return replace(found, evidence=(Evidence("entra", logged),) if logged else ())
 
 
 class ConnectIds(Step):
@@ -230,15 +227,11 @@ class ConnectIds(Step):
 
     name = "ids"
     article_row = "E6"
-    group = "entra"
     needs = ("application",)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        tenant = ctx.run.account.tenant_id if ctx.run.account else ""
-        return self.ok(
-            Text("seen.ids", {"client_id": ctx.fact("client_id"), "tenant_id": tenant}),
-            facts={"tenant_id": tenant},
-        )
+        facts = {"tenant_id": ctx.run.account.tenant_id if ctx.run.account else ""}
+        return self.ok(Text("seen.ids", {"client_id": ctx.fact("client_id")} | facts), facts=facts)
 
 
 _OF_AN_APP = re.compile(r"(?:create|save|update)App", re.IGNORECASE)
@@ -256,7 +249,6 @@ class Registered(Step):
 
     name = "registered"
     article_row = "C7"
-    group = "connect"
     shown_in = "mailbox_fields"
     needs = ("token",)
     automatic = False
@@ -288,14 +280,7 @@ async def _changes_since_token(ctx: StepContext) -> list[ConnectChange]:
     return [change for change in made if _OF_AN_APP.fullmatch(change.event)]
 
 
-SPREADS = frozenset(
-    {
-        Cause.SMTP_AUTH_OFF_FOR_MAILBOX,
-        Cause.SMTP_AUTH_OFF_FOR_TENANT,
-        Cause.SMTP_TOKEN_REFUSED,
-        Cause.SMTP_LOGIN_BLOCKED,
-    }
-)
+SPREADS = SmtpAuth.diagnosis.explains
 PASSES = BUSY | frozenset({Cause.SMTP_UNREACHABLE, Cause.TIMED_OUT})
 """Causes that say nothing about the login, which is retried first (platforms/microsoft.md 4.1)."""
 SPREADS_FOR = timedelta(hours=1)
@@ -316,7 +301,6 @@ class Rehearsal(Step):
 
     name = "rehearsal"
     article_row = "C6"
-    group = "connect"
     needs = ("check_secret", "smtp_auth", "smtp_grant", "send_as", "admin_consent")
     automatic = False
     returns_with = SIGNED_IN
@@ -359,7 +343,6 @@ class OwnLogin(Step):
 
     name = "own_login"
     article_row = "C6"
-    group = "connect"
     needs = ("smtp_auth", "smtp_grant", "service_principal", "client_secret")
     automatic = False
 
@@ -370,10 +353,7 @@ class OwnLogin(Step):
             tenant_id = ctx.channel.tenant_id or (account.tenant_id if account else "")
             login = Login(tenant_id, ctx.fact("client_id"), login_name(ctx), other_names(ctx))
             probe = await log_in(ctx, login)
-        except (
-            SignInNeeded,
-            Rejected,
-        ) as error:  # the bot's own sign-in or secret, not the administrator's
+        except (SignInNeeded, Rejected) as error:  # the bot's own sign-in or secret
             return self._without_token(ctx, error)
         if probe is None:
             return self.skipped(Text("skipped.never_rehearsed"))

@@ -19,8 +19,8 @@ from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
-from jobs.engine.undo import Undoable
-from jobs.microsoft.exchange import ExchangeRow, command_text
+from jobs.engine.undo import Cmdlet, ExchangeStep, shown
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.outbound_spam import (
     CARRIED,
     NARROWING,
@@ -43,7 +43,7 @@ from jobs.model import Change, Finding, Reason, RunKind, Scope, State, Station, 
 from jobs.runs.run import RecordedChange
 
 
-class Forwarding(Undoable):
+class Forwarding(ExchangeStep):
     """Step M3: ``ForwardingSmtpAddress`` is the Forwarding Address, and nothing overrides it.
 
     Whether a copy stays in the mailbox is as requested. Source: platforms/microsoft.md 2.2.
@@ -51,7 +51,6 @@ class Forwarding(Undoable):
 
     name = "forwarding"
     article_row = "M3"
-    group = "microsoft"
     needs = ("mailbox_user", "addresses")
     reads = ("View-Only Recipients",)
     writes = ("Mail Recipients",)
@@ -108,15 +107,21 @@ class Forwarding(Undoable):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan all settings at once, since an internal address that stayed would silently win."""
-        target, keep = ctx.channel.forwarding_address, ctx.channel.keep_copy
-        after = Text("after.forwarding_keeps" if keep else "after.forwarding", {"address": target})
-        command = _command(ctx, _addresses_and_copy(target, "", keeps=keep))
-        line = self.change(finding.seen or Text("seen.none"), after, Scope.MAILBOX, command)
-        overwrites = bool(finding.values.get("smtp") or finding.values.get("internal"))
-        return (replace(line, overwrites=overwrites),)
+        channel, was = ctx.channel, finding.values
+        key = "after.forwarding_keeps" if channel.keep_copy else "after.forwarding"
+        return (
+            self.change(
+                finding.seen,
+                Text(key, {"address": channel.forwarding_address}),
+                Scope.MAILBOX,
+                shown(self.cmdlets(ctx, finding)),
+                overwrites=bool(was.get("smtp") or was.get("internal")),
+            ),
+        )
 
-    async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        await _set_mailbox(ctx, ctx.channel.forwarding_address, "", keeps=ctx.channel.keep_copy)
+    def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
+        channel = ctx.channel
+        return _set_mailbox(ctx, channel.forwarding_address, "", keeps=channel.keep_copy)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
@@ -125,31 +130,19 @@ class Forwarding(Undoable):
         values, seen = _addresses_and_copy(smtp, internal, keeps=keeps), internal or smtp
         return self.compare_with_recorded(past, values, seen or "key:seen.none", made)
 
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        return _command(ctx, past.values_before)
-
-    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+    def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
         was = past.values_before
-        await _set_mailbox(ctx, was["smtp"], was["internal"], keeps=was["keeps"] == "true")
+        return _set_mailbox(ctx, was["smtp"], was["internal"], keeps=was["keeps"] == "true")
 
 
-async def _set_mailbox(ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> None:
-    parameters = {
+def _set_mailbox(ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> list[Cmdlet]:
+    parameters: dict[str, object] = {
         "Identity": ctx.channel.mailbox,
         "ForwardingAddress": internal or None,
         "ForwardingSmtpAddress": f"smtp:{smtp}" if smtp else None,
         "DeliverToMailboxAndForward": keeps,
     }
-    await ctx.exchange.run("Set-Mailbox", parameters)
-
-
-def _command(ctx: StepContext, values: dict[str, str]) -> str:
-    parameters = {
-        "ForwardingAddress": values["internal"] or None,
-        "ForwardingSmtpAddress": values["smtp"] or None,
-        "DeliverToMailboxAndForward": values["keeps"] == "true",
-    }
-    return command_text("Set-Mailbox", ctx.channel.mailbox, parameters)
+    return [("Set-Mailbox", parameters)]
 
 
 def _addresses_and_copy(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:
@@ -188,7 +181,7 @@ class Outbound:
     own: tuple[str, ...]
 
 
-class OutboundPolicy(Undoable):
+class OutboundPolicy(ExchangeStep):
     """Step M4: the outbound policy that actually applies says ``On``; ``Automatic`` counts as off.
 
     The Default policy is never changed (platforms/microsoft.md 2.3).
@@ -197,7 +190,6 @@ class OutboundPolicy(Undoable):
     name = "outbound_policy"
     baselines = ("CIS 6.2.1", "CISA MS.EXO.1.1")
     article_row = "M4"
-    group = "microsoft"
     needs = ("mailbox_user",)
     after = ("customization",)
     reads = ("Security Reader",)
@@ -234,30 +226,35 @@ class OutboundPolicy(Undoable):
         For an existing rule the plan shows which other senders it covers and which conditions are
         removed.
         """
-        repaired, name = (
-            json.loads(finding.facts.get(REPAIRED, "{}")),
-            policy_name(ctx.channel.mailbox),
-        )
-        writes = _writes(ctx.channel.mailbox, finding)
-        command = "; ".join(command_text(cmdlet, name, given) for cmdlet, given in writes)
+        repaired = json.loads(finding.facts.get(REPAIRED, "{}"))
         after = text_after(ctx.channel.mailbox, finding.values.get("rule", ""), repaired)
-        line = self.change(finding.seen or Text("seen.none"), after, Scope.MAILBOX, command)
-        return (replace(line, note=move_note(int(finding.facts.get(MOVED, "0")))),)
+        note = move_note(int(finding.facts.get(MOVED, "0")))
+        command = shown(self.cmdlets(ctx, finding))
+        return (self.change(finding.seen, after, Scope.MAILBOX, command, note=note),)
 
-    async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create or update the outbound policy, then the rule, as the finding describes them.
+    def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
+        """Return the cmdlets for the policy, if it must change, and then for the rule."""
+        name = policy_name(ctx.channel.mailbox)
+        policy, rule = (recorded_row(finding.values.get(part)) for part in ("policy", "rule"))
+        limits, repaired = (
+            json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, REPAIRED)
+        )
+        writes: list[Cmdlet] = []
+        if policy.get("AutoForwardingMode") != "On":
+            writes = [
+                _named("Set" if policy else "New", POLICY, name, AutoForwardingMode="On", **limits)
+            ]
+        if not rule:
+            new = {POLICY: name, "From": [ctx.channel.mailbox]}
+            return [*writes, _named("New", RULE, name, **new, Priority=0)]
+        writes.append(_named("Set", RULE, name, **repaired, Priority=0))
+        return writes if enabled(rule) else [*writes, _named("Enable", RULE, name)]
 
-        The two writes are not atomic. A second attempt may create the policy again and is told that
-        it exists, so this attempt completes the first one.
-        """
-        writes = _writes(ctx.channel.mailbox, finding)
-        if recorded_row(finding.values["policy"]).get("AutoForwardingMode") == "On":
-            writes = writes[1:]
-        for cmdlet, given in writes:
-            named_by = "Name" if cmdlet.startswith("New-") else "Identity"
+    async def run(self, ctx: StepContext, writes: list[Cmdlet]) -> None:
+        """Run the cmdlets, which are not atomic, so that a second attempt completes the first."""
+        for write in writes:
             with suppress(AlreadyExists):  # made by an earlier attempt, maybe without its rule
-                name = policy_name(ctx.channel.mailbox)
-                await ctx.exchange.run(cmdlet, {named_by: name, **given})
+                await super().run(ctx, [write])
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         there = await outbound(ctx)
@@ -267,21 +264,26 @@ class OutboundPolicy(Undoable):
             past, values, seen, _made(ctx.channel.mailbox, there.own, past.values_before, values)
         )
 
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        name = policy_name(ctx.channel.mailbox)
-        return "; ".join(command_text(cmdlet, name, given) for cmdlet, given in _undo_writes(past))
+    def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
+        """Return the cmdlets that restore or remove the rule, but its priority, then the policy."""
+        was, name = past.values_before, policy_name(ctx.channel.mailbox)
+        policy, rule = recorded_row(was["policy"]), recorded_row(was["rule"])
+        writes = [_named("Remove", RULE, name, Confirm=False)]
+        if rule:
+            writes = [_named("Set", RULE, name, **_rule_before(past))]
+            writes += [] if enabled(rule) else [_named("Disable", RULE, name)]
+        if not policy:
+            return [*writes, _named("Remove", POLICY, name, Confirm=False)]
+        mode = str(policy.get("AutoForwardingMode"))
+        return [*writes, _named("Set", POLICY, name, AutoForwardingMode=mode)]
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Restore or remove the rule, then the policy.
-
-        The bot first looks up each of them, so a second attempt completes the first. A rule's
-        priority is left as it is.
-        """
+        """Change only what is still there, so that a second attempt completes the first."""
         name, there = policy_name(ctx.channel.mailbox), await outbound(ctx)
-        for cmdlet, given in _undo_writes(past):
-            rows = there.rules if cmdlet.endswith(RULE) else there.policies
+        for write in self.undo_cmdlets(ctx, past):
+            rows = there.rules if write[0].endswith(RULE) else there.policies
             if named(rows, name) is not None:
-                await ctx.exchange.run(cmdlet, {"Identity": name, **given})
+                await self.run(ctx, [write])
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """Wait up to a day if Exchange says "not customized" although M5 reports success."""
@@ -336,29 +338,8 @@ def _values(name: str, there: Outbound) -> dict[str, str]:
     }
 
 
-def _writes(mailbox: str, finding: Finding) -> list[tuple[str, dict[str, object]]]:
-    """Return the cmdlets of the change with their parameters, the policy's first."""
-    rule = recorded_row(finding.values.get("rule"))
-    limits, repaired = (json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, REPAIRED))
-    verb = "Set" if finding.values.get("policy") else "New"
-    policy = (f"{verb}-{POLICY}", {"AutoForwardingMode": "On", **limits})
-    if not rule:
-        new = {POLICY: policy_name(mailbox), "From": [mailbox], "Priority": 0}
-        return [policy, (f"New-{RULE}", new)]
-    writes = [policy, (f"Set-{RULE}", {**repaired, "Priority": 0})]
-    return writes if enabled(rule) else [*writes, (f"Enable-{RULE}", {})]
-
-
-def _undo_writes(past: RecordedChange) -> list[tuple[str, dict[str, object]]]:
-    """Return the cmdlets that restore or remove the rule and then the policy."""
-    was, gone = past.values_before, dict[str, object](Confirm=False)
-    rule = (f"Set-{RULE}", _rule_before(past)) if was["rule"] else (f"Remove-{RULE}", gone)
-    off = bool(was["rule"]) and not enabled(recorded_row(was["rule"]))
-    mode = recorded_row(was["policy"]).get("AutoForwardingMode")
-    policy = (f"Remove-{POLICY}", gone)
-    if was["policy"]:
-        policy = (f"Set-{POLICY}", {"AutoForwardingMode": str(mode)})
-    return [rule, *([(f"Disable-{RULE}", {})] if off else []), policy]
+def _named(verb: str, kind: str, name: str, **given: object) -> Cmdlet:
+    return f"{verb}-{kind}", {"Name" if verb == "New" else "Identity": name, **given}
 
 
 def _mode(applies: EffectivePolicy) -> str:
@@ -436,7 +417,6 @@ class Customization(Step):
 
     name = "customization"
     article_row = "M5"
-    group = "microsoft"
     needs = ("mailbox_user",)
     reads = ("View-Only Configuration",)
     writes = ("Organization Management",)
@@ -475,10 +455,13 @@ class Customization(Step):
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         demanded = finding.reason is Reason.DEMANDED
         before = Reason.DEMANDED.text() if demanded else Text("seen.not_customized")
-        line = self.change(
-            before, Text("after.customization"), Scope.TENANT, "Enable-OrganizationCustomization"
+        command = "Enable-OrganizationCustomization"
+        after, note = Text("after.customization"), Text("note.customization")
+        return (
+            self.change(
+                before, after, Scope.TENANT, command, reversible=False, note=note, warning=True
+            ),
         )
-        return (replace(line, reversible=False, note=Text("note.customization"), warning=True),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Run Enable-OrganizationCustomization, whose error on a second run means success."""

@@ -49,7 +49,6 @@ class Tenant(Step):
 
     name = "tenant"
     article_row = "M1"
-    group = "microsoft"
     shown_in = "mailbox_user"
     reads = ("User.Read.All",)
     diagnosis = Diagnosis(station=Station.MAILBOX)
@@ -86,7 +85,6 @@ class MailboxUser(Step):
 
     name = "mailbox_user"
     article_row = "M1"
-    group = "microsoft"
     needs = ("tenant",)
     reads = ("User.Read.All", "View-Only Recipients")
     doubted_by = LOGIN_REFUSED | {Cause.MAIL_NOT_DELIVERED, Cause.NOT_FOUND, Cause.TEST_MAIL_LATE}
@@ -118,19 +116,14 @@ class MailboxUser(Step):
     ) -> Finding:
         if mailbox is not None and is_shared(mailbox):
             return self._of_others(ctx, user, facts)
-        upn = {"upn": facts["upn"]}
+        upn = facts["upn"]
         if mailbox is None and ctx.run.kind is not RunKind.CHECK:
             facts = {}  # so that a plan shows nothing of later steps
         if mailbox is None and licensed(user):
-            seen = Text("seen.no_mailbox", upn)
+            seen = Text("seen.no_mailbox", {"upn": upn})
             return self.wrong(seen, cause=Cause.MAILBOX_NOT_FOUND, facts=facts)
-        if sign_in_blocked(user):
-            seen, stopped = Text("seen.disabled", upn), Signals(station=Station.ANSWER)
-            return self.wrong(seen, cause=Cause.ACCOUNT_DISABLED, facts=facts, signals=stopped)
-        if not licensed(user):
-            seen = Text("seen.no_licence", upn)
-            return self.wrong(seen, cause=Cause.LICENCE_MISSING, facts=facts)
-        return self._found(ctx, facts)
+        stopped = _unusable(self, user, upn)
+        return replace(stopped, facts=facts) if stopped else self._found(ctx, facts)
 
     def _of_others(self, ctx: StepContext, user: Json, facts: dict[str, str]) -> Finding:
         """Judge a shared mailbox: no license needed, and its own account is blocked as a rule."""
@@ -211,7 +204,7 @@ def _with_limits(mailbox: ExchangeRow | None, found: Finding) -> Finding:
     """Return the finding, as a warning if a setting of the mailbox keeps or refuses mail."""
     if mailbox is None or found.state is not State.OK:
         return found
-    told = next((told for told in _limits(mailbox)), None)
+    told = next(_limits(mailbox), None)
     return replace(found, state=State.WARNING, seen=told[1], cause=told[0]) if told else found
 
 
@@ -243,6 +236,16 @@ def _with_sender(ctx: StepContext, mailbox: ExchangeRow | None, found: Finding) 
     return replace(found, state=State.WARNING, seen=seen, cause=Cause.SENDS_AS_ONMICROSOFT)
 
 
+def _unusable(step: Step, user: Json, upn: str) -> Finding | None:
+    """Return why the user cannot sign in by SMTP, with which answers leave, or None."""
+    if sign_in_blocked(user):
+        found = step.wrong(Text("seen.disabled", {"upn": upn}), cause=Cause.ACCOUNT_DISABLED)
+        return replace(found, signals=Signals(station=Station.ANSWER))
+    if licensed(user):
+        return None
+    return step.wrong(Text("seen.no_licence", {"upn": upn}), cause=Cause.LICENCE_MISSING)
+
+
 def sign_in_blocked(user: Json) -> bool:
     return user.get("accountEnabled") is False
 
@@ -270,7 +273,6 @@ class Delegate(Step):
 
     name = "delegate"
     article_row = "M1"
-    group = "microsoft"
     needs = ("mailbox_user",)
     reads = ("User.Read.All",)
     shown_in = "mailbox_user"
@@ -295,15 +297,9 @@ class Delegate(Step):
 
     def _judged(self, ctx: StepContext, user: dict[str, Any], name: str) -> Finding:
         upn = text_of(user, "userPrincipalName") or name
-        facts, values = {"delegate": upn, "delegate_id": promised(user, "id")}, {"upn": upn}
-        if sign_in_blocked(user):
-            seen = Text("seen.disabled", values)
-            return self.wrong(seen, cause=Cause.ACCOUNT_DISABLED, facts=facts)
-        if not licensed(user):
-            seen = Text("seen.no_licence", values)
-            return self.wrong(seen, cause=Cause.LICENCE_MISSING, facts=facts)
+        facts = {"delegate": upn, "delegate_id": promised(user, "id")}
         seen = Text("seen.delegate", {"user": upn, "mailbox": ctx.channel.mailbox})
-        return self.ok(seen, facts=facts)
+        return replace(_unusable(self, user, upn) or self.ok(seen), facts=facts)
 
     def _asked(self, ctx: StepContext, seen: Text, cause: str) -> Finding:
         """Block a plan, or let a run that has begun wait for the requester, whom a card asks."""

@@ -38,7 +38,6 @@ class TestMail(Step):
 
     name = "test_mail"
     article_row = "V1"
-    group = "connect"
     needs = ("registered", "token", "rehearsal", "forwarding", "outbound_policy", "trace_access")
     reads = ("ExchangeMessageTrace.Read.All",)
     automatic = False
@@ -57,10 +56,8 @@ class TestMail(Step):
         delivered = newest_delivered(seen.copies)
         if delivered is not None:
             facts = _facts(subject_of(ctx), seen.arrived or seen.copies)
-            return self.ok(
-                Text("seen.copy_delivered"),
-                facts={**facts, "forwarded_at": delivered.received.isoformat()},
-            )
+            facts |= {"forwarded_at": delivered.received.isoformat()}
+            return self.ok(Text("seen.copy_delivered"), facts=facts)
         return await self._not_through(ctx, seen, again=too_early is not None)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
@@ -89,18 +86,16 @@ class TestMail(Step):
         asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
         newer = asked is not None and (sent is None or asked.at > sent)
         wanted = newer and (_stuck(ctx.run.findings.get(self.name)) or seen.failed is not None)
-        if asked is not None and (wanted or not newer):
+        if asked and newer == wanted:
             seen = seen.since(asked.at - CLOCKS)
         if seen.failed is not None:
             return await self._failed(ctx, seen.failed, seen.arrived)
-        if seen.is_from_itself_alone and not self._sends(ctx):
-            return self.waits_for(
-                Turn.REQUESTER,
-                Text("seen.from_itself"),
-                cause=Cause.TEST_MAIL_FROM_ITSELF,
-                again_s=ctx.pause(self.name, PAUSES_S),
-                facts={"subject": subject_of(ctx)},
+        if seen.from_itself and not seen.arrived and not self._sends(ctx):
+            words, cause = Text("seen.from_itself"), Cause.TEST_MAIL_FROM_ITSELF
+            found = self.waits_for(
+                Turn.REQUESTER, words, cause=cause, again_s=ctx.pause(self.name, PAUSES_S)
             )
+            return replace(found, facts={"subject": subject_of(ctx)})
         return self._underway(ctx, seen.arrived, again=again or wanted)
 
     def _open_since_sent(self, ctx: StepContext) -> datetime | None:
@@ -153,15 +148,13 @@ class TestMail(Step):
         if spreading and waited and due and self._sends(ctx):
             return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
-        finding = self.waits_for(
-            turn, Text("seen.mail_failed"), cause=cause, again_s=60, facts=facts
-        )
-        return replace(finding, evidence=evidence_of(words))
+        told = evidence_of(words)
+        seen = Text("seen.mail_failed")
+        return self.waits_for(turn, seen, cause=cause, again_s=60, facts=facts, evidence=told)
 
     def _sends(self, ctx: StepContext) -> bool:
-        return ctx.settings.sends_probe and ctx.settings.probe_from.lower() not in own_addresses(
-            ctx
-        )
+        sender = ctx.settings.probe_from.lower()
+        return ctx.settings.sends_probe and sender not in own_addresses(ctx)
 
     def _last_sent(self, ctx: StepContext) -> datetime | None:
         """Return when the bot, or as told a person, last sent the mail, or None."""
@@ -202,10 +195,6 @@ class _Seen:
         return cls(others, copies, itself)
 
     @property
-    def is_from_itself_alone(self) -> bool:
-        return bool(self.from_itself) and not self.arrived
-
-    @property
     def failed(self) -> TraceRow | None:
         """Return the newest row that failed; junk is none, as Exchange forwards it a moment later."""
         junk = (row for row in self.arrived if row.status is not TraceStatus.FILTERED_AS_SPAM)
@@ -234,7 +223,6 @@ class TraceAccess(Step):
 
     name = "trace_access"
     article_row = "V1"
-    group = "connect"
     shown_in = "test_mail"
     needs = ("mailbox_user",)
     reads = ("ExchangeMessageTrace.Read.All",)
@@ -251,9 +239,8 @@ class TraceAccess(Step):
             await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)
         except (Forbidden, NotFound, Rejected, SignInNeeded):
             if await ctx.graph.service_principal(MESSAGE_TRACE_APP_ID) is None:
-                facts, values = {"missing": "yes"}, {"present": "no"}
-                seen = Text("seen.trace_service_missing")
-                return self.wrong(seen, facts=facts, values=values)
+                seen, facts = Text("seen.trace_service_missing"), {"missing": "yes"}
+                return self.wrong(seen, facts=facts, values={"present": "no"})
             raise
         return self.ok(Text("seen.trace_readable"))
 
@@ -271,7 +258,6 @@ class AgentHasIt(Step):
 
     name = "agent_has_it"
     article_row = "V2"
-    group = "connect"
     needs = ("test_mail", "send_as")
     after = ("agent_answer",)
     automatic = False
@@ -291,7 +277,6 @@ class AgentAnswer(Step):
 
     name = "agent_answer"
     article_row = "V3"
-    group = "connect"
     needs = ("test_mail", "send_as")
     reads = ("ExchangeMessageTrace.Read.All",)
     automatic = False

@@ -14,13 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from jobs.causes.cause import Cause
-from jobs.channel.email_app import (
-    DEACTIVATED,
-    app_of_run,
-    foreign_content,
-    grants_of_app,
-    smtp_send_permission,
-)
+from jobs.channel.email_app import DEACTIVATED, app_of_run, foreign_content, grants_of_app
 from jobs.channel.mailbox import may_be_shared
 from jobs.clouds.errors import AlreadyExists, CloudError, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import as_dict, lower_of, lower_set, text_of
@@ -50,7 +44,6 @@ class ServicePrincipal(Undoable):
 
     name = "service_principal"
     article_row = "E1"
-    group = "entra"
     carries_answers = True
     shown_in = "application"
     needs = ("application",)
@@ -73,17 +66,15 @@ class ServicePrincipal(Undoable):
         if principal is None:
             cause = Cause.SERVICE_PRINCIPAL_MISSING
             return self.wrong(Reason.ABSENT, cause=cause, values=_values(None))
-        sp_id = promised(principal, "id")
-        lets_in = await _lets_in(ctx, sp_id) if principal.get(ASSIGNMENT) else State.OK
-        facts, shut = {"sp_id": sp_id}, {ENABLED: principal.get(ENABLED) is False}
-        shut[ASSIGNMENT] = lets_in is State.WRONG
+        facts = {"sp_id": promised(principal, "id")}
+        lets_in = await _lets_in(ctx, facts["sp_id"]) if principal.get(ASSIGNMENT) else State.OK
+        shut = {ENABLED: principal.get(ENABLED) is False, ASSIGNMENT: lets_in is State.WRONG}
         if any(shut.values()):
-            facts["shut"] = " ".join(name for name, is_set in shut.items() if is_set)
-        return replace(self._judged(ctx, principal, lets_in, facts), values=_values(principal))
+            facts["shut"] = " ".join(filter(shut.get, shut))
+        found = self._judged(ctx, principal, lets_in)
+        return replace(found, facts=facts, values=_values(principal))
 
-    def _judged(
-        self, ctx: StepContext, principal: Json, lets_in: State, facts: dict[str, str]
-    ) -> Finding:
+    def _judged(self, ctx: StepContext, principal: Json, lets_in: State) -> Finding:
         """Return the first obstacle; no change of the enterprise application repairs the first two.
 
         Microsoft has disabled the app (platforms/microsoft.md 5, AADSTS7000112), or it is
@@ -102,11 +93,10 @@ class ServicePrincipal(Undoable):
         )
         for blocks, seen, cause in obstacles:
             if blocks:
-                return self.wrong(seen, cause=cause, facts=facts)
+                return self.wrong(seen, cause=cause)
         if lets_in is State.POSSIBLE:
-            others = Text("seen.sp_assigned_others")
-            return self.possible(others, cause=Cause.USER_NOT_ASSIGNED, facts=facts)
-        return self.ok(Text("seen.service_principal"), facts=facts)
+            return self.possible(Text("seen.sp_assigned_others"), cause=Cause.USER_NOT_ASSIGNED)
+        return self.ok(Text("seen.service_principal"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan to create it, or to reset each of its blocking properties in a line."""
@@ -223,7 +213,6 @@ class Permissions(Step):
 
     name = "permissions"
     article_row = "E4"
-    group = "entra"
     shown_in = "application"
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
@@ -284,7 +273,6 @@ class SmtpGrant(Undoable):
 
     name = "smtp_grant"
     article_row = "E5"
-    group = "entra"
     carries_answers = True
     needs = ("service_principal", "mailbox_user", "delegate", "permissions")
     reads = ("Directory.Read.All",)
@@ -422,15 +410,13 @@ def _scopes(grant: Json) -> frozenset[str]:
 
 
 OWN = "managepermissiongrantsforself."
-RECOMMENDED = "microsoft-user-default-recommended"
 ALLOWS = {
     "microsoft-user-default-legacy": "yes",
-    RECOMMENDED: "yes",
     "microsoft-user-default-low": "classified",
     "microsoft-user-default-allow-consent-apps": "no",
 }
-"""Meaning of each of Microsoft's own policies for SMTP.Send, as documented. The recommended one's
-exclusions may change.
+"""Meaning of Microsoft's own policies for SMTP.Send, as documented, but the recommended one, which
+Microsoft may change.
 """
 
 
@@ -439,8 +425,6 @@ class UserConsent(Step):
 
     name = "user_consent"
     article_row = "E7"
-    group = "entra"
-    needs = ("permissions",)
     reads = ("Policy.Read.All",)
     diagnosis = Diagnosis(stops_mail=False)
 
@@ -449,12 +433,7 @@ class UserConsent(Step):
         policy = await unless_refused(ctx.graph.authorization_policy())
         if policy is None:
             return self.skipped(Text("skipped.policy_not_readable"))
-        mine = assigned(policy)
-        if RECOMMENDED in mine:
-            excludes = await unless_refused(ctx.graph.consent_policy_excludes(RECOMMENDED))
-            if leaves_out(excludes or (), *smtp_send_permission(ctx)):
-                mine -= {RECOMMENDED}
-        return self.ok(Text(f"seen.user_consent_{allows(mine)}"))
+        return self.ok(Text(f"seen.user_consent_{allows(assigned(policy))}"))
 
 
 def assigned(policy: dict[str, Any]) -> frozenset[str]:
@@ -468,15 +447,3 @@ def allows(policies: frozenset[str]) -> str:
     """Return ``yes``, ``classified`` (low-risk permissions only), ``custom`` or ``no``."""
     found = {ALLOWS.get(name, "custom") for name in policies} or {"no"}
     return next(answer for answer in ("yes", "classified", "custom", "no") if answer in found)
-
-
-def leaves_out(sets: Iterable[dict[str, Any]], resource: str, permission: str) -> bool:
-    """Return whether a condition set contains this delegated permission for every client app."""
-    resources, permissions = {"", "any", resource.lower()}, {"all", permission.lower()}
-    return any(
-        lower_of(each, "permissionType").startswith("delegated")
-        and lower_of(each, "resourceApplication") in resources
-        and lower_set(each.get("permissions")) & permissions
-        and lower_set(each.get("clientApplicationIds")) <= {"all"}
-        for each in sets
-    )

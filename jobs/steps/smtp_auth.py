@@ -13,13 +13,13 @@ from datetime import timedelta
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, Forbidden
+from jobs.clouds.errors import Forbidden
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
-from jobs.engine.undo import Undoable
-from jobs.microsoft.exchange import ExchangeRow, command_text
+from jobs.engine.undo import Cmdlet, ExchangeStep, shown
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Change, Finding, Reason, RunKind, Scope, State, Text
 from jobs.runs.run import RecordedChange
 
@@ -35,7 +35,7 @@ Switches = Mapping[str, bool | None]
 """SMTP AUTH switch of each mailbox by its address. True means off, and None means not set."""
 
 
-class SmtpAuth(Undoable):
+class SmtpAuth(ExchangeStep):
     """Step M2: SMTP AUTH is on for the mailbox, or not set there and on in the organization.
 
     The property has three states (microsoft.md 2.1). For a shared mailbox the delegate logs
@@ -46,7 +46,6 @@ class SmtpAuth(Undoable):
     name = "smtp_auth"
     baselines = ("CIPP DisableBasicAuthSMTP", "CIS 6.5.4", "CISA MS.EXO.5.1")
     article_row = "M2"
-    group = "microsoft"
     carries_answers = True
     needs = ("mailbox_user", "delegate")
     reads = ("View-Only Recipients", "View-Only Configuration")
@@ -70,8 +69,12 @@ class SmtpAuth(Undoable):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the switches; the organization's counts only if the mailbox's is not set."""
-        own, everybody = await asyncio.gather(_switches(ctx, _mailboxes(ctx)), _organization(ctx))
-        if None in own.values() and isinstance(everybody, CloudError):
+        own, everybody = await asyncio.gather(
+            _switches(ctx, _mailboxes(ctx)), _organization(ctx), return_exceptions=True
+        )
+        if isinstance(own, BaseException):
+            raise own
+        if None in own.values() and isinstance(everybody, BaseException):
             raise everybody
         found = replace(self._judged(ctx, own, everybody is False), values=_values(ctx, own))
         if found.state is State.OK and everybody is True and self._is_settled(ctx):
@@ -105,17 +108,16 @@ class SmtpAuth(Undoable):
         """
         if ctx.fact("shared") and not ctx.fact("delegate"):
             return ()
-        mailboxes = _mailboxes(ctx)
-        command = "\n".join(_command(each, off=False) for each in mailboxes)
+        mailboxes, command = _mailboxes(ctx), shown(self.cmdlets(ctx, finding))
         after = Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
         if mailboxes == (ctx.channel.mailbox,):
             after = Text("seen.on")
         return (self.change(finding.seen or Text("seen.off"), after, Scope.MAILBOX, command),)
 
-    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+    def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
         was = finding.values
-        off = [each for each in _mailboxes(ctx) if was.get(_value_name(ctx, each)) != "false"]
-        await _set(ctx, dict.fromkeys(off, False))
+        off = (each for each in _mailboxes(ctx) if was.get(_value_name(ctx, each)) != "false")
+        return [_switch(each, off=False) for each in off]
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         own = await _switches(ctx, _before(ctx, past))
@@ -124,13 +126,9 @@ class SmtpAuth(Undoable):
         made = _values(ctx, dict.fromkeys(own, False))
         return self.compare_with_recorded(past, _values(ctx, own), seen[first], made)
 
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the commands; "not set" is a value too and is restored as ``$null``."""
-        was = _before(ctx, past)
-        return "\n".join(_command(each, off=off) for each, off in was.items())
-
-    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        await _set(ctx, _before(ctx, past))
+    def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
+        """Return the cmdlets; "not set" is a value too and is restored as ``$null``."""
+        return [_switch(mailbox, off=off) for mailbox, off in _before(ctx, past).items()]
 
 
 def _mailboxes(ctx: StepContext) -> tuple[str, ...]:
@@ -146,9 +144,8 @@ async def _switches(ctx: StepContext, mailboxes: Iterable[str]) -> dict[str, boo
     return {name: _off(row) for name, row in zip(names, rows, strict=True)}
 
 
-async def _set(ctx: StepContext, switches: Switches) -> None:
-    for mailbox, off in switches.items():
-        await ctx.exchange.run("Set-CASMailbox", {"Identity": mailbox, PROPERTY: off})
+def _switch(mailbox: str, *, off: bool | None) -> Cmdlet:
+    return "Set-CASMailbox", {"Identity": mailbox, PROPERTY: off}
 
 
 def _seen(ctx: StepContext, mailbox: str, key: str) -> Text:
@@ -157,16 +154,9 @@ def _seen(ctx: StepContext, mailbox: str, key: str) -> Text:
     return Text(f"seen.{key}_of", {"mailbox": mailbox})
 
 
-def _command(mailbox: str, *, off: bool | None) -> str:
-    return command_text("Set-CASMailbox", mailbox, {PROPERTY: off})
-
-
-async def _organization(ctx: StepContext) -> bool | CloudError | None:
-    """Return the organization's switch (True is off, None not set), or the error."""
-    try:
-        return _off((await ctx.exchange.run("Get-TransportConfig", {}))[0])
-    except CloudError as error:
-        return error
+async def _organization(ctx: StepContext) -> bool | None:
+    """Return the organization's switch; True is off, None is not set."""
+    return _off((await ctx.exchange.run("Get-TransportConfig", {}))[0])
 
 
 def _values(ctx: StepContext, own: Switches) -> dict[str, str]:
@@ -193,7 +183,7 @@ def _off(row: ExchangeRow) -> bool | None:
     return _BY_TEXT.get(str(row.get(PROPERTY)).lower())
 
 
-class SmtpAuthTenant(Undoable):
+class SmtpAuthTenant(ExchangeStep):
     """Step M2: SMTP AUTH is on in the organization, if its switch seems to win over the mailbox's.
 
     Microsoft says that the mailbox's switch wins. Some tenants were seen to refuse its logins all
@@ -203,7 +193,6 @@ class SmtpAuthTenant(Undoable):
 
     name = "smtp_auth_tenant"
     article_row = "M2"
-    group = "microsoft"
     shown_in = "smtp_auth"
     baselines = SmtpAuth.baselines
     needs = ("mailbox_user",)
@@ -218,8 +207,6 @@ class SmtpAuthTenant(Undoable):
         if not wanted and ctx.run.kind is not RunKind.CHECK:
             return self.ok(Text("seen.smtp_auth_tenant_unneeded"))
         everybody = await _organization(ctx)
-        if isinstance(everybody, CloudError):
-            raise everybody
         if everybody is False:
             return self.ok(Text("seen.on"))
         if not wanted:
@@ -227,28 +214,20 @@ class SmtpAuthTenant(Undoable):
         return self.wrong(Text("seen.off"), values={VALUE: _text(everybody)})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        line = self.change(Text("seen.off"), Text("seen.on"), Scope.TENANT, _for_all(off=False))
-        return (replace(line, note=Text("note.smtp_auth_tenant"), warning=True),)
+        command, note = shown(self.cmdlets(ctx, finding)), Text("note.smtp_auth_tenant")
+        off, on = Text("seen.off"), Text("seen.on")
+        return (self.change(off, on, Scope.TENANT, command, note=note, warning=True),)
 
-    async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        await ctx.exchange.run("Set-TransportConfig", {PROPERTY: False})
+    def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
+        return [("Set-TransportConfig", {PROPERTY: False})]
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         everybody = await _organization(ctx)
-        if isinstance(everybody, CloudError):
-            raise everybody
         seen = "key:seen.on" if everybody is False else "key:seen.off"
         return self.compare_with_recorded(past, {VALUE: _text(everybody)}, seen, {VALUE: "false"})
 
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        return _for_all(off=True)
-
-    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        await ctx.exchange.run("Set-TransportConfig", {PROPERTY: True})
-
-
-def _for_all(*, off: bool) -> str:
-    return f"Set-TransportConfig -{PROPERTY} ${str(off).lower()}"
+    def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
+        return [("Set-TransportConfig", {PROPERTY: True})]
 
 
 class SecurityDefaults(Step):
@@ -260,12 +239,10 @@ class SecurityDefaults(Step):
 
     name = "security_defaults"
     article_row = "M2"
-    group = "microsoft"
     shown_in = "smtp_auth"
     reads = ("Policy.Read.All",)
     diagnosis = Diagnosis(
-        explains=frozenset({Cause.BLOCKED_BY_SECURITY_DEFAULTS}),
-        disproved_by=("smtp_login",),
+        explains=frozenset({Cause.BLOCKED_BY_SECURITY_DEFAULTS}), disproved_by=("smtp_login",)
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -286,7 +263,7 @@ OWN = "nt authority\\self"
 """Trustee of the permission that every mailbox has on itself."""
 
 
-class SendAs(Undoable):
+class SendAs(ExchangeStep):
     """Step M2: the delegate may send as the mailbox; the user of any other mailbox needs no right.
 
     Without this right Exchange takes the login and refuses each mail with 5.2.252 or 5.7.60. Full
@@ -296,7 +273,6 @@ class SendAs(Undoable):
 
     name = "send_as"
     article_row = "M2"
-    group = "microsoft"
     carries_answers = True
     needs = ("delegate",)
     shown_in = "smtp_auth"
@@ -322,15 +298,12 @@ class SendAs(Undoable):
         return self.wrong(Reason.ABSENT, cause=cause, values=values)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        delegate = _delegate(ctx)
-        if not delegate:
-            return ()
+        delegate, command = _delegate(ctx), shown(self.cmdlets(ctx, finding))
         after = Text("after.send_as", {"user": delegate})
-        command = _right_command("Add", ctx.channel.mailbox, delegate)
-        return (self.change(Text("seen.none"), after, Scope.MAILBOX, command),)
+        return (self.change(None, after, Scope.MAILBOX, command),) if delegate else ()
 
-    async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        await _write(ctx, "Add", _delegate(ctx))
+    def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
+        return [_right(ctx, "Add", _delegate(ctx))]
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         values = {
@@ -339,25 +312,21 @@ class SendAs(Undoable):
         seen = "key:seen.on" if any(values.values()) else "key:seen.none"
         return self.compare_with_recorded(past, values, seen, dict.fromkeys(values, "yes"))
 
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        mailbox = ctx.channel.mailbox
-        return "\n".join(_right_command("Remove", mailbox, each) for each in _added(past))
+    def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
+        """Return a cmdlet for each trustee to whom a run has given the right, and no other."""
+        added = (trustee for trustee, had in past.values_before.items() if not had)
+        return [_right(ctx, "Remove", trustee) for trustee in added]
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Remove the right of each trustee to whom a run has given it, and no other."""
-        for trustee in _added(past):
-            if await _has(ctx, trustee):
-                await _write(ctx, "Remove", trustee)
+        for write in self.undo_cmdlets(ctx, past):
+            if await _has(ctx, str(write[1]["Trustee"])):
+                await self.run(ctx, [write])
 
 
 def _delegate(ctx: StepContext) -> str:
     """Return the delegate of a shared mailbox, if it is one and known, else ''."""
     own = ctx.fact("delegate_id").lower() == ctx.fact("user_id").lower()
     return "" if own else ctx.fact("delegate").lower()
-
-
-def _added(past: RecordedChange) -> list[str]:
-    return [trustee for trustee, had in past.values_before.items() if not had]
 
 
 async def _has(ctx: StepContext, trustee: str) -> bool:
@@ -372,14 +341,6 @@ def _allows(row: ExchangeRow) -> bool:
     return has_right and lower_of(row, "AccessControlType") in {"", "allow"}
 
 
-async def _write(ctx: StepContext, verb: str, trustee: str) -> None:
-    parameters = {"Identity": ctx.channel.mailbox, **_right_of(trustee)}
-    await ctx.exchange.run(f"{verb}-RecipientPermission", parameters)
-
-
-def _right_command(verb: str, mailbox: str, trustee: str) -> str:
-    return command_text(f"{verb}-RecipientPermission", mailbox, _right_of(trustee))
-
-
-def _right_of(trustee: str) -> dict[str, object]:
-    return {"Trustee": trustee, "AccessRights": [RIGHT], "Confirm": False}
+def _right(ctx: StepContext, verb: str, trustee: str) -> Cmdlet:
+    given = {"Trustee": trustee, "AccessRights": [RIGHT], "Confirm": False}
+    return f"{verb}-RecipientPermission", {"Identity": ctx.channel.mailbox, **given}

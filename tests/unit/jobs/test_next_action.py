@@ -174,10 +174,7 @@ def test_whose_turn_and_which_stage(run: Run, turn: Turn, key: str, number: int)
 
     If several steps wait for people, the earliest stage counts.
     """
-    assert (next_action(run), stage_of(run)) == (
-        NextAction(turn, ActionKind(key)),
-        number,
-    )
+    assert (next_action(run), stage_of(run)) == (NextAction(turn, ActionKind(key)), number)
 
 
 @pytest.mark.parametrize(

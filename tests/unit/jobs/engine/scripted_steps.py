@@ -24,7 +24,7 @@ class Fact(Step):
     ``shows`` are the states that ``inspect`` sees; the last one is repeated.
     """
 
-    article_row, group = "E1", "entra"
+    article_row = "E1"
 
     def __init__(self, name: str, *shows: State, changes: bool = True, **more: Any) -> None:
         self.name, self.shows, self.changes = name, list(shows or (State.OK,)), changes

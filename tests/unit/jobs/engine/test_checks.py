@@ -22,6 +22,7 @@ from jobs.engine.step import Probe, Step
 from jobs.model import Access, Finding, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runtime import NoListener
+from tests.unit.jobs.conftest import Given
 
 
 @dataclass
@@ -51,9 +52,7 @@ class Look(Probe):
         return self.ok()
 
 
-def test_what_is_left_out_holds_up_nobody(
-    given: Callable[..., StepContext], carry_out: Callable[..., float]
-):
+def test_what_is_left_out_holds_up_nobody(given: Given, carry_out: Callable[..., float]):
     """Thirty skipped steps are saved at once, before the first inspection.
 
     They do not wait for that inspection.
@@ -74,9 +73,7 @@ def test_what_is_left_out_holds_up_nobody(
     ]
 
 
-def test_what_is_seen_at_once_is_saved_at_once(
-    given: Callable[..., StepContext], carry_out: Callable[..., float]
-):
+def test_what_is_seen_at_once_is_saved_at_once(given: Given, carry_out: Callable[..., float]):
     """Ten answers that come at the same moment are saved in fewer than four writes."""
     ctx = given(kind="check")
     steps = {
@@ -93,7 +90,7 @@ CarryOut = Callable[[Coroutine[Any, Any, None]], float]
 class Slow(Step):
     """Step whose cloud answers after ``seconds`` seconds."""
 
-    name, article_row, group = "slow", "M1", "microsoft"
+    name, article_row = "slow", "M1"
     diagnosis = Diagnosis(access=Access.NONE)
 
     def __init__(self, seconds: float) -> None:
@@ -121,7 +118,7 @@ def told(ctx: StepContext) -> list[str]:
 
 @pytest.mark.parametrize(("seconds", "expected"), [(60.0, ["exchange"]), (1.0, [])])
 def test_a_cloud_that_does_not_answer_is_named_within_seconds(
-    given: Callable[..., StepContext], carry_out: CarryOut, seconds: float, expected: list[str]
+    given: Given, carry_out: CarryOut, seconds: float, expected: list[str]
 ):
     """A cloud that does not answer is named long before the finding.
 
@@ -136,9 +133,7 @@ def test_a_cloud_that_does_not_answer_is_named_within_seconds(
     assert "slow" in ctx.run.findings
 
 
-def test_a_check_of_many_channels_tells_nothing(
-    given: Callable[..., StepContext], carry_out: CarryOut
-):
+def test_a_check_of_many_channels_tells_nothing(given: Given, carry_out: CarryOut):
     """A check of many channels names no silent clouds.
 
     Its card has a line for each channel, and no room for clouds.
@@ -163,10 +158,10 @@ class Silent:
 class Grant(Step):
     """Step that shows the next of its scripted states at each look."""
 
-    name, article_row, diagnosis = "grant", "E2", Diagnosis(access=Access.NONE)
+    name, diagnosis = "grant", Diagnosis(access=Access.NONE)
 
-    def __init__(self, group: str, *looks: State, replicates: bool = False) -> None:
-        self.group = group
+    def __init__(self, row: str, *looks: State, replicates: bool = False) -> None:
+        self.article_row = row
         self.replicates = replicates
         self.looks = list(looks)
 
@@ -180,27 +175,27 @@ class Grant(Step):
         )
 
 
-def written(given: Callable[..., StepContext], minutes: float) -> None:
+def written(given: Given, minutes: float) -> None:
     """Record a setup of the channel that wrote so many minutes ago and has ended."""
     ctx = given(changed={"smtp_grant": now() - timedelta(minutes=minutes)})
     ctx.store.end(ctx.run, Event(Kind.FINISHED, now()))
 
 
 @pytest.mark.parametrize(
-    ("minutes", "group", "looks", "state", "waited"),
+    ("minutes", "row", "looks", "state", "waited"),
     [
-        (1, "entra", (NOT_SHOWN, SHOWN), State.OK, STALE_S),
-        (1, "entra", (NOT_SHOWN, NOT_SHOWN, SHOWN), State.WRONG, STALE_S),
-        (1, "entra", (SHOWN, NOT_SHOWN), State.OK, 0),
-        (6, "entra", (NOT_SHOWN, SHOWN), State.WRONG, 0),
-        (1, "microsoft", (NOT_SHOWN, SHOWN), State.WRONG, 0),
+        (1, "E2", (NOT_SHOWN, SHOWN), State.OK, STALE_S),
+        (1, "E2", (NOT_SHOWN, NOT_SHOWN, SHOWN), State.WRONG, STALE_S),
+        (1, "E2", (SHOWN, NOT_SHOWN), State.OK, 0),
+        (6, "E2", (NOT_SHOWN, SHOWN), State.WRONG, 0),
+        (1, "M2", (NOT_SHOWN, SHOWN), State.WRONG, 0),
     ],
 )
 def test_what_was_written_a_moment_ago_is_read_once_more(
-    given: Callable[..., StepContext],
+    given: Given,
     carry_out: CarryOut,
     minutes: float,
-    group: str,
+    row: str,
     looks: tuple[State, ...],
     state: State,
     waited: float,
@@ -212,26 +207,24 @@ def test_what_was_written_a_moment_ago_is_read_once_more(
     written(given, minutes)
     ctx = given(kind="check")
     seconds = carry_out(
-        Engine(ctx, {"grant": Grant(group, *looks)}, Silent(), lambda: True).check({Access.NONE})
+        Engine(ctx, {"grant": Grant(row, *looks)}, Silent(), lambda: True).check({Access.NONE})
     )
     assert (ctx.run.findings["grant"].state, seconds) == (state, pytest.approx(waited, abs=0.4))
 
 
-def test_a_new_object_in_exchange_is_read_once_more(
-    given: Callable[..., StepContext], carry_out: CarryOut
-):
+def test_a_new_object_in_exchange_is_read_once_more(given: Given, carry_out: CarryOut):
     """A new object in Exchange is read once more.
 
     Exchange may not list a new object for some minutes.
     """
     written(given, 1)
     ctx = given(kind="check")
-    grant = Grant("microsoft", NOT_SHOWN, SHOWN, replicates=True)
+    grant = Grant("M2", NOT_SHOWN, SHOWN, replicates=True)
     carry_out(Engine(ctx, {"grant": grant}, Silent(), lambda: True).check({Access.NONE}))
     assert ctx.run.findings["grant"].state is State.OK
 
 
-def test_of_many_channels_all_is_read_once(given: Callable[..., StepContext], carry_out: CarryOut):
+def test_of_many_channels_all_is_read_once(given: Given, carry_out: CarryOut):
     """A check of many channels reads everything once.
 
     A second read would be answered from memory.
@@ -241,7 +234,7 @@ def test_of_many_channels_all_is_read_once(given: Callable[..., StepContext], ca
     ctx.reads = ReadCache()
     assert (
         carry_out(
-            Engine(ctx, {"grant": Grant("entra", NOT_SHOWN, SHOWN)}, Silent(), lambda: True).check(
+            Engine(ctx, {"grant": Grant("E2", NOT_SHOWN, SHOWN)}, Silent(), lambda: True).check(
                 {Access.NONE}
             )
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -19,21 +18,19 @@ from jobs.clouds.errors import (
     SignInNeeded,
     Transient,
 )
-from jobs.engine.context import StepContext
 from jobs.engine.inspector import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
 from jobs.model import Account, Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 from jobs.steps.connect_form import ConnectIds
 from jobs.steps.forwarding import Forwarding, OutboundPolicy
+from tests.unit.jobs.conftest import Given
 
 SAID = CloudReply("graph", 503, "ServiceUnavailable", "Try later")
 
 
 @pytest.mark.parametrize("kind", [Transient, MalformedAnswer])
 @pytest.mark.parametrize("waits", [0, 3, len(AGAIN_S) - 1])
-def test_what_may_pass_is_tried_again(
-    given: Callable[..., StepContext], kind: type[CloudError], waits: int
-):
+def test_what_may_pass_is_tried_again(given: Given, kind: type[CloudError], waits: int):
     """A step whose error may pass by itself is tried again, after longer and longer pauses."""
     found = finding_from_error(
         ConnectIds(), kind("service_unavailable", SAID), given(waits={"ids": waits}).run
@@ -51,9 +48,7 @@ def test_what_may_pass_is_tried_again(
 @pytest.mark.parametrize(
     ("asked", "pause"), [(None, 30), (7.0, 30), (90.0, 90), (99_999_999.0, LONGEST_PAUSE_S)]
 )
-def test_retry_after_is_the_least_that_is_waited(
-    given: Callable[..., StepContext], asked: float | None, pause: float
-):
+def test_retry_after_is_the_least_that_is_waited(given: Given, asked: float | None, pause: float):
     """A cloud that asks for a longer pause than our own gets it, up to an hour."""
     found = finding_from_error(
         ConnectIds(), Transient("throttled", SAID, retry_after=asked), given(waits={"ids": 2}).run
@@ -70,9 +65,7 @@ def test_retry_after_is_the_least_that_is_waited(
         (Rejected("x", SAID), 0),
     ],
 )
-def test_everything_else_is_a_persons_turn(
-    given: Callable[..., StepContext], error: CloudError, waits: int
-):
+def test_everything_else_is_a_persons_turn(given: Given, error: CloudError, waits: int):
     """An error that cannot pass by itself is the administrator's turn.
 
     An error that persists after seven tries is the administrator's turn as well.
@@ -92,9 +85,7 @@ def test_everything_else_is_a_persons_turn(
         (CloudReply("graph"), Text("cause.not_found")),
     ],
 )
-def test_an_error_without_words_is_told_by_its_code(
-    given: Callable[..., StepContext], said: CloudReply, words: Text
-):
+def test_an_error_without_words_is_told_by_its_code(given: Given, said: CloudReply, words: Text):
     """An error without a message shows the cloud's code, or else our own text for its cause."""
     assert finding_from_error(ConnectIds(), NotFound("not_found", said), given().run).seen == words
 
@@ -118,7 +109,7 @@ NOT_THERE = NotFound("not_found", CloudReply("graph", 404))
     ],
 )
 def test_what_a_write_of_ours_explains(
-    given: Callable[..., StepContext], error: CloudError, ago: float | None, settling: bool
+    given: Given, error: CloudError, ago: float | None, settling: bool
 ):
     """An error right after our write counts as replication delay only if the cloud replicates.
 
@@ -139,7 +130,7 @@ def test_what_a_write_of_ours_explains(
     ],
 )
 def test_exchange_replicates_only_what_a_step_has_just_made(
-    given: Callable[..., StepContext], error: CloudError, ago: float | None, settling: bool
+    given: Given, error: CloudError, ago: float | None, settling: bool
 ):
     """Exchange may answer 404 for a new policy for five minutes.
 
@@ -153,7 +144,7 @@ def test_exchange_replicates_only_what_a_step_has_just_made(
 
 @pytest.mark.parametrize(("tries", "settling"), [((310, 200, 1), False), ((290, 200, 1), True)])
 def test_trying_again_does_not_open_the_window_again(
-    given: Callable[..., StepContext], tries: tuple[float, ...], settling: bool
+    given: Given, tries: tuple[float, ...], settling: bool
 ):
     """The five minutes of a possible replication delay begin with the first try of a change.
 
@@ -181,11 +172,7 @@ LETS_IN = [
     [(119, None, True), (121, None, False), (300, 119, True), (300, 121, False)],
 )
 def test_what_a_sign_in_or_a_change_of_a_moment_ago_explains(
-    given: Callable[..., StepContext],
-    error: CloudError,
-    signed_in: float,
-    changed: float | None,
-    settling: bool,
+    given: Given, error: CloudError, signed_in: float, changed: float | None, settling: bool
 ):
     """A missing role or consent may be a replication delay, for two minutes.
 
@@ -197,7 +184,7 @@ def test_what_a_sign_in_or_a_change_of_a_moment_ago_explains(
     assert may_be_replication(error, given(events=events, changed=made).run) is settling
 
 
-def test_a_change_that_was_refused_is_no_reason_for_its_refusal(given: Callable[..., StepContext]):
+def test_a_change_that_was_refused_is_no_reason_for_its_refusal(given: Given):
     """A change that was only begun has changed nothing, so it does not explain a missing role."""
     begun = Event(
         Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG)

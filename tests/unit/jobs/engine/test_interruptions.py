@@ -17,6 +17,7 @@ from jobs.model import Finding, State
 from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind, LeaseLostError, RunEndedError
 from jobs.runtime import NoListener
+from tests.unit.jobs.conftest import Given
 from tests.unit.jobs.engine.scripted_steps import (
     SAID,
     Fact,
@@ -39,9 +40,7 @@ def raising_first(lost: list[Exception]) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("where", ["inspect", "apply"])
-def test_a_dead_sign_in_ends_the_walk(
-    carry_out: Callable[..., None], given: Callable[..., StepContext], where: str
-):
+def test_a_dead_sign_in_ends_the_walk(carry_out: Callable[..., None], given: Given, where: str):
     """A sign-in that has ended stops all steps that are under way.
 
     The run then asks for a new sign-in.
@@ -59,9 +58,7 @@ def test_a_dead_sign_in_ends_the_walk(
     assert "b" not in ctx.run.findings
 
 
-def test_a_lost_lease_writes_nothing_more(
-    carry_out: Callable[..., None], given: Callable[..., StepContext]
-):
+def test_a_lost_lease_writes_nothing_more(carry_out: Callable[..., None], given: Given):
     """A worker without the lease writes nothing, because another worker has the run."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
@@ -72,7 +69,7 @@ def test_a_lost_lease_writes_nothing_more(
 
 
 def test_a_lease_that_is_lost_before_a_change_makes_none(
-    carry_out: Callable[..., None], given: Callable[..., StepContext]
+    carry_out: Callable[..., None], given: Given
 ):
     """A worker that lost its lease makes no change.
 
@@ -92,7 +89,7 @@ def test_a_lease_that_is_lost_before_a_change_makes_none(
 
 
 def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(
-    carry_out: Callable[..., None], given: Callable[..., StepContext]
+    carry_out: Callable[..., None], given: Given
 ):
     """No event follows the cancellation of a run.
 
@@ -117,9 +114,7 @@ def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(
     )
 
 
-def test_a_change_that_the_guard_stops_is_not_made(
-    carry_out: Callable[..., None], given: Callable[..., StepContext]
-):
+def test_a_change_that_the_guard_stops_is_not_made(carry_out: Callable[..., None], given: Given):
     """The lease is checked right before ``apply``, even if no call of the step is guarded."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
@@ -137,10 +132,7 @@ def test_a_change_that_the_guard_stops_is_not_made(
     [([State.OK], ["inspect"]), ([State.WRONG, State.OK], ["inspect", "apply", "inspect"])],
 )
 def test_a_death_between_changing_and_changed_is_looked_at_first(
-    carry_out: Callable[..., float],
-    given: Callable[..., StepContext],
-    shows: list[State],
-    log: list[str],
+    carry_out: Callable[..., float], given: Given, shows: list[State], log: list[str]
 ):
     """After a crash during a change, the step is inspected before it is applied again.
 
@@ -160,9 +152,7 @@ def test_a_death_between_changing_and_changed_is_looked_at_first(
     assert waited == pytest.approx(IN_FLIGHT_S, abs=0.5)
 
 
-def test_a_cloud_that_is_away_stops_nothing_else(
-    carry_out: Callable[..., None], given: Callable[..., StepContext]
-):
+def test_a_cloud_that_is_away_stops_nothing_else(carry_out: Callable[..., None], given: Given):
     """A step whose cloud is away is inspected again later by itself, and other steps go on."""
     a, b, c, ctx = Fact("a"), Fact("b", needs=("a",)), Fact("c"), given()
     a.hooks["inspect"] = raising(Transient("service_unavailable", SAID))
@@ -176,7 +166,7 @@ def test_a_cloud_that_is_away_stops_nothing_else(
 
 @pytest.mark.parametrize("over", [True, False], ids=["lost", "another_reason"])
 def test_calls_of_steps_that_end_with_another_are_told(
-    carry_out: Callable[..., None], given: Callable[..., StepContext], over: bool
+    carry_out: Callable[..., None], given: Given, over: bool
 ):
     """If one step finds that the run is lost, the calls of the other steps are in the audit trail.
 
@@ -209,7 +199,7 @@ def test_calls_of_steps_that_end_with_another_are_told(
 
 
 def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(
-    carry_out: Callable[..., None], given: Callable[..., StepContext]
+    carry_out: Callable[..., None], given: Given
 ):
     """A call that times out while its worker is stopped may have changed something.
 
@@ -231,7 +221,7 @@ def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(
     assert (last["what"], last["data"]) == ("changed_late", {"calls": "exchange Set-Mailbox 0"})
 
 
-async def test_an_answer_after_a_steps_inspection_is_not_seen(given: Callable[..., StepContext]):
+async def test_an_answer_after_a_steps_inspection_is_not_seen(given: Given):
     """An answer that arrives after the inspection of a step counts as not seen yet.
 
     A later read of the run contains the answer, but the step did not know it, so the work goes on.

@@ -18,6 +18,7 @@ from jobs.runs.fold import apply_events
 from jobs.runs.run import Event, Kind, RecordedChange, Run
 from jobs.runtime import NoListener
 from jobs.steps import all_steps
+from tests.unit.jobs.conftest import Given
 
 STEP = "smtp_auth"
 LINE = Change(STEP, "M2", Text("step.smtp_auth"), Text("b"), Text("a"), Scope.MAILBOX, "x")
@@ -58,7 +59,7 @@ def reversal(step: Switch, begun: datetime | None) -> Reversal:
     return Reversal(step, past, ())
 
 
-async def test_a_value_that_is_back_is_looked_at_once_more(given: Callable[..., StepContext]):
+async def test_a_value_that_is_back_is_looked_at_once_more(given: Given):
     """A restored value is inspected once more as soon as no late call can be under way anymore.
 
     Such a call would be from a worker that was interrupted during the change.
@@ -76,7 +77,7 @@ async def test_a_value_that_is_back_is_looked_at_once_more(given: Callable[..., 
 
 @pytest.mark.parametrize("ago", [None, CALL_LASTS], ids=["never_interrupted", "long_ago"])
 async def test_nothing_late_is_waited_for_where_nothing_can_come(
-    given: Callable[..., StepContext], ago: timedelta | None
+    given: Given, ago: timedelta | None
 ):
     """An undo does not wait for late calls if none can come.
 
@@ -87,7 +88,7 @@ async def test_nothing_late_is_waited_for_where_nothing_can_come(
 
 
 @pytest.mark.parametrize("state", [State.WRONG, State.WARNING])
-async def test_what_is_not_back_is_said_at_once(given: Callable[..., StepContext], state: State):
+async def test_what_is_not_back_is_said_at_once(given: Given, state: State):
     """A value that is not restored yet is reported at once.
 
     The undo must restore it, or must leave it because it is somebody else's value.
@@ -96,9 +97,7 @@ async def test_what_is_not_back_is_said_at_once(given: Callable[..., StepContext
 
 
 def test_a_call_that_arrives_during_the_undo_is_undone_too(
-    carry_out: Callable[..., float],
-    given: Callable[..., StepContext],
-    pass_time: Callable[[float], None],
+    carry_out: Callable[..., float], given: Given, pass_time: Callable[[float], None]
 ):
     """A late call that overwrites the restored value is undone too.
 
@@ -131,7 +130,7 @@ def changed(run: Run, *more: Event) -> Run:
     return apply_events(run, [begin, *more])
 
 
-def test_which_changes_were_interrupted(given: Callable[..., StepContext]):
+def test_which_changes_were_interrupted(given: Given):
     """A change counts as interrupted if its last try was never completed.
 
     It also counts as interrupted if the try before that one was never completed.

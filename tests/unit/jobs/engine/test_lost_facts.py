@@ -14,6 +14,7 @@ from jobs.clouds.errors import CloudReply, NotFound
 from jobs.engine.context import StepContext
 from jobs.model import Finding, Scope, State, Turn
 from jobs.runs.run import Event, Kind
+from tests.unit.jobs.conftest import Given
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
 
 MISSING = NotFound("not_found", CloudReply("exchange", 404, message="couldn't be found on"))
@@ -46,7 +47,7 @@ def setting(*shows: State) -> tuple[Mailbox, Fact]:
     return Mailbox("a", *shows, changes=False), switch
 
 
-async def test_the_lost_fact_is_named_in_place_of_what_follows(given: Callable[..., StepContext]):
+async def test_the_lost_fact_is_named_in_place_of_what_follows(given: Given):
     """A lost license is named as the cause, at the mailbox and at the step that failed without it.
 
     Both steps wait for an administrator and say when they are inspected again. The known IDs stay.
@@ -68,7 +69,7 @@ async def test_the_lost_fact_is_named_in_place_of_what_follows(given: Callable[.
     assert switch.log == ["inspect"]
 
 
-async def test_the_run_goes_on_once_it_holds_again(given: Callable[..., StepContext]):
+async def test_the_run_goes_on_once_it_holds_again(given: Given):
     """The run goes on once an inspection finds the license again, and the change is made."""
     ctx = given()
     mailbox, switch = setting(State.OK, State.WRONG, State.OK)
@@ -79,7 +80,7 @@ async def test_the_run_goes_on_once_it_holds_again(given: Callable[..., StepCont
     assert "apply" in switch.log
 
 
-async def test_a_fact_that_holds_is_not_blamed(given: Callable[..., StepContext]):
+async def test_a_fact_that_holds_is_not_blamed(given: Given):
     """A failure keeps its own cause if a second look finds that the mailbox is still correct."""
     ctx = given()
     mailbox, switch = setting(State.OK)
@@ -94,9 +95,7 @@ async def test_a_fact_that_holds_is_not_blamed(given: Callable[..., StepContext]
 
 
 @pytest.mark.parametrize("waits", [State.WRONG, State.WAITING])
-async def test_a_fact_on_the_mails_way_is_read_again_and_asked_for(
-    given: Callable[..., StepContext], waits: State
-):
+async def test_a_fact_on_the_mails_way_is_read_again_and_asked_for(given: Given, waits: State):
     """A fact that ceases to hold before the mail is sent, or meanwhile, joins the plan.
 
     The approval of the earlier plan no longer counts, and neither does another press on its card.

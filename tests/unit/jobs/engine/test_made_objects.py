@@ -14,6 +14,7 @@ from jobs.engine import made_objects
 from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Turn
 from jobs.runs.run import Event, Kind
+from tests.unit.jobs.conftest import Given
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
 
 CAUSE = "app_deleted_meanwhile"
@@ -39,7 +40,7 @@ class Waiting(Fact):
 
 
 @pytest.fixture
-def made(given: Callable[..., StepContext], pass_time: Move) -> Callable[..., Any]:
+def made(given: Given, pass_time: Move) -> Callable[..., Any]:
     """Return a function that makes an app with a grant, and gets an answer a minute later.
 
     The states in ``later`` are the results of the looks after that.
@@ -96,7 +97,7 @@ async def test_one_read_that_finds_nothing_is_no_proof(made: Callable[..., Any])
     assert ctx.run.state_of("application") is State.OK
 
 
-async def test_what_was_just_made_is_left_alone(given: Callable[..., StepContext], pass_time: Move):
+async def test_what_was_just_made_is_left_alone(given: Given, pass_time: Move):
     """An app is not looked at in its first minute.
 
     The directory may not show the app everywhere yet.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +17,7 @@ from jobs.engine.step import Step
 from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runtime import NoListener
+from tests.unit.jobs.conftest import Given
 
 NONE, SHUT, ON, OPEN = (
     Text(f"seen.{name}") for name in ("none", "sp_disabled", "on", "implicit_on")
@@ -31,7 +31,7 @@ class Fact(Step):
     ``error`` is the error that its inspection raises.
     """
 
-    article_row, group = "E1", "entra"
+    article_row = "E1"
 
     def __init__(
         self, name: str, seen: Text | None = None, error: Forbidden | None = None, **more: Any
@@ -97,11 +97,7 @@ def kinds(ctx: StepContext, kind: Kind) -> list[str]:
     ],
 )
 async def test_none_is_said_only_of_what_is_known_to_be_none(
-    given: Callable[..., StepContext],
-    base: Fact,
-    known: dict[str, str],
-    before: Text,
-    log: list[str],
+    given: Given, base: Fact, known: dict[str, str], before: Text, log: list[str]
 ):
     """A planned step says "none" only if that is known; otherwise it says "not known".
 
@@ -117,9 +113,7 @@ async def test_none_is_said_only_of_what_is_known_to_be_none(
     assert lines["above"] == (Reason.NOT_KNOWN.text() if log else before)
 
 
-async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_known(
-    given: Callable[..., StepContext],
-):
+async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_known(given: Given):
     """A grant of an app that is still to be made is missing, even if its user could not be read."""
     steps = Fact("app", NONE), Fact("user", error=REFUSED), Fact("grant", needs=("user", "app"))
     ctx = given()
@@ -129,7 +123,7 @@ async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_kno
 
 @pytest.mark.parametrize(("seen", "looked"), [(NONE, True), (SHUT, False)])
 async def test_a_step_with_inspect_unmet_is_looked_at_before_what_it_needs_is_made(
-    given: Callable[..., StepContext], seen: Text, *, looked: bool
+    given: Given, seen: Text, *, looked: bool
 ):
     """A step with ``inspect_unmet`` is inspected even if its prerequisite is known to be missing.
 
@@ -147,7 +141,7 @@ async def test_a_step_with_inspect_unmet_is_looked_at_before_what_it_needs_is_ma
     )
 
 
-async def test_what_could_not_be_looked_at_is_looked_at_again(given: Callable[..., StepContext]):
+async def test_what_could_not_be_looked_at_is_looked_at_again(given: Given):
     """A step that could not be inspected is inspected again once its prerequisite can be read."""
     base, top, ctx = Fact("base", error=REFUSED), Fact("top", SHUT, needs=("base",)), given()
     await engine(ctx, base, top).make_plan()
@@ -157,9 +151,7 @@ async def test_what_could_not_be_looked_at_is_looked_at_again(given: Callable[..
     assert ctx.run.findings["top"].seen == SHUT
 
 
-async def test_what_was_found_since_the_approval_is_approved_anew(
-    given: Callable[..., StepContext],
-):
+async def test_what_was_found_since_the_approval_is_approved_anew(given: Given):
     """An approval to create an object does not cover opening it if a person has closed it since.
 
     The new change is added to the plan for approval, and every change that waits is listed in the
@@ -187,9 +179,7 @@ async def test_what_was_found_since_the_approval_is_approved_anew(
     )
 
 
-async def test_a_change_that_reaches_further_than_the_approved_one_is_approved_anew(
-    given: Callable[..., StepContext],
-):
+async def test_a_change_that_reaches_further_than_the_approved_one_is_approved_anew(given: Given):
     """A change that now affects the whole tenant needs a new approval.
 
     The approval for the tenant was for another line of the plan.
@@ -202,7 +192,7 @@ async def test_a_change_that_reaches_further_than_the_approved_one_is_approved_a
     assert (grant.log.count("apply"), set(ctx.run.approvals)) == (0, {Scope.MAILBOX})
 
 
-async def test_what_no_plan_has_shown_is_not_waited_for_in_vain(given: Callable[..., StepContext]):
+async def test_what_no_plan_has_shown_is_not_waited_for_in_vain(given: Given):
     """A step that was correct when the plan was made, and is wrong now, is added to the plan."""
     late, ctx = Fact("late"), given()
     await engine(ctx).make_plan()
@@ -213,9 +203,7 @@ async def test_what_no_plan_has_shown_is_not_waited_for_in_vain(given: Callable[
 
 
 @pytest.mark.parametrize(("seen", "made"), [(NONE, 1), (SHUT, 0)])
-async def test_what_was_not_known_is_approved_as_that(
-    given: Callable[..., StepContext], seen: Text, made: int
-):
+async def test_what_was_not_known_is_approved_as_that(given: Given, seen: Text, made: int):
     """An approved change of something unknown is made if the object proves to be missing.
 
     It is not made if the object proves to be closed, because the plan did not show opening it.
@@ -232,9 +220,7 @@ async def test_what_was_not_known_is_approved_as_that(
 
 
 @pytest.mark.parametrize("same", [True, False])
-async def test_what_is_left_is_approved_for_the_account_that_makes_it(
-    given: Callable[..., StepContext], same: bool
-):
+async def test_what_is_left_is_approved_for_the_account_that_makes_it(given: Given, same: bool):
     """If another account signs in after a change, its own plan shows what is left.
 
     Nothing more is changed before that plan is approved. The same account goes on at once.

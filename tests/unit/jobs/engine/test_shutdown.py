@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -23,14 +23,7 @@ from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener, Runtime, install
 from jobs.settings import Settings
 from jobs.shutdown import Shutdown
-
-
-class Given(Protocol):
-    """Function that makes the context of a run."""
-
-    def __call__(self, **more: Any) -> StepContext:
-        """Return a context with the given contents."""
-        ...
+from tests.unit.jobs.conftest import Given
 
 
 class Made(Step):
@@ -39,7 +32,7 @@ class Made(Step):
     Applying it takes ``seconds`` seconds; ``meanwhile`` is called when it begins.
     """
 
-    article_row, group = "E1", "entra"
+    article_row = "E1"
 
     def __init__(
         self,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from jobs.engine.context import StepContext
 from jobs.engine.undo import known, recall
 from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.runs.run import UNDOES, Changed, Event, Kind, RecordedChange, Run, undid
 from jobs.steps import all_steps, steps_of
+from tests.unit.jobs.conftest import Given
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 OFF, ON, UNSET = ({"disabled": value} for value in ("true", "false", ""))
@@ -154,7 +153,7 @@ def test_one_run_alone_is_remembered():
     assert recall([*runs, undo_of("B", was=OFF, left=ON)], all_steps(), "B") == ()
 
 
-def test_ids_come_from_the_newest_run_that_knew_them(given: Callable[..., StepContext]):
+def test_ids_come_from_the_newest_run_that_knew_them(given: Given):
     """Each ID comes from the newest run that knew it, and an undo takes no other facts along."""
     first = given(facts={"object_id": "old", "sp_id": "sp", "upn": "u", "expires": "e"}).run
     second = Run(
@@ -167,7 +166,7 @@ def test_ids_come_from_the_newest_run_that_knew_them(given: Callable[..., StepCo
     assert known([first, second]) == {"object_id": "new", "sp_id": "sp"}
 
 
-def undo(given: Callable[..., StepContext], *names: str, **found: State) -> Run:
+def undo(given: Given, *names: str, **found: State) -> Run:
     """Return an undo of these steps, with the states that it has found."""
     pasts = tuple(
         RecordedChange(name, line("b"), Text("b"), {"x": ""}, {"x": "1"}, ("A",)) for name in names
@@ -180,7 +179,7 @@ def undo(given: Callable[..., StepContext], *names: str, **found: State) -> Run:
     return given(kind="undo", events=(recalled, *events)).run
 
 
-def test_the_way_back_is_the_other_way_round(given: Callable[..., StepContext]):
+def test_the_way_back_is_the_other_way_round(given: Given):
     """Each reversal waits for every step that is built on it, directly or indirectly.
 
     Steps without a change are left out.
@@ -214,7 +213,7 @@ def test_the_way_back_is_the_other_way_round(given: Callable[..., StepContext]):
     }
 
 
-def test_what_was_found_out_is_known_again(given: Callable[..., StepContext]):
+def test_what_was_found_out_is_known_again(given: Given):
     """The IDs from earlier runs are facts of an undo, and its steps read them as in any run."""
     assert undo(given, STEP).fact("sp_id") == "sp-1"
 
@@ -227,9 +226,7 @@ def test_what_was_found_out_is_known_again(given: Callable[..., StepContext]):
         ({}, False),
     ],
 )
-def test_whether_anything_is_back(
-    given: Callable[..., StepContext], found: dict[str, State], is_undone: bool
-):
+def test_whether_anything_is_back(given: Given, found: dict[str, State], is_undone: bool):
     """An undo takes the channel away if it reverses a change, and if it is not that of one run."""
     whole = undo(given, STEP, "forwarding", **found)
     assert undid(whole) is is_undone

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +24,7 @@ from jobs.engine.step import Step
 from jobs.model import Access, Account, Change, Finding, Reason, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 from jobs.runtime import NoListener
+from tests.unit.jobs.conftest import Given
 
 NO_ROLE = Forbidden("exchange_role_missing", CloudReply("exchange", 403))
 NO_CONSENT = SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401))
@@ -49,7 +49,7 @@ class Fact(Step):
     ``refusals`` are the errors that ``inspect`` or ``apply`` meets first.
     """
 
-    article_row, group = "E1", "entra"
+    article_row = "E1"
 
     def __init__(
         self,
@@ -109,9 +109,7 @@ def engine(ctx: StepContext, *steps: Fact) -> Engine:
 
 
 @pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])
-async def test_a_role_that_may_be_on_its_way_is_waited_for(
-    given: Callable[..., StepContext], error: CloudError
-):
+async def test_a_role_that_may_be_on_its_way_is_waited_for(given: Given, error: CloudError):
     """Right after a sign-in, a missing role is waited for and named in the cloud's own words."""
     step, ctx = Fact("a", error, where="inspect", holds=True), given(events=(signed_in(5),))
     await engine(ctx, step).make_plan()
@@ -132,7 +130,7 @@ async def test_a_role_that_may_be_on_its_way_is_waited_for(
     )
 
 
-async def test_a_role_that_arrives_lets_the_run_go_on(given: Callable[..., StepContext]):
+async def test_a_role_that_arrives_lets_the_run_go_on(given: Given):
     """A run that waits for a missing role continues by itself once the role arrives."""
     step, ctx = Fact("a", NO_ROLE, NO_ROLE), given(events=(signed_in(5),))
     ctx.store.append(ctx.run.id, *approved(step))
@@ -142,9 +140,7 @@ async def test_a_role_that_arrives_lets_the_run_go_on(given: Callable[..., StepC
 
 
 @pytest.mark.parametrize("where", ["inspect", "apply"])
-async def test_a_role_that_is_missing_is_said_after_two_minutes(
-    given: Callable[..., StepContext], where: str
-):
+async def test_a_role_that_is_missing_is_said_after_two_minutes(given: Given, where: str):
     """A role that is still missing two minutes after the sign-in is the administrator's turn."""
     step, ctx = Fact("a", NO_ROLE, where=where), given(events=(signed_in(121),))
     ctx.store.append(ctx.run.id, *approved(step))
@@ -159,7 +155,7 @@ async def test_a_role_that_is_missing_is_said_after_two_minutes(
 
 @pytest.mark.parametrize("where", ["inspect", "apply"])
 async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(
-    given: Callable[..., StepContext], where: str
+    given: Given, where: str
 ):
     """A sign-in that Exchange still refuses after two minutes ends.
 
@@ -172,7 +168,7 @@ async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(
 
 
 @pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])
-async def test_a_check_never_waits(given: Callable[..., StepContext], error: CloudError):
+async def test_a_check_never_waits(given: Given, error: CloudError):
     """A check never waits for a missing role or consent, and reports the failure at once."""
     step, ctx = Fact("a", error, where="inspect"), given(kind="check", events=(signed_in(1),))
     await engine(ctx, step).check({Access.ADMIN})
@@ -185,7 +181,7 @@ async def test_a_check_never_waits(given: Callable[..., StepContext], error: Clo
     )
 
 
-async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Callable[..., StepContext]):
+async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Given):
     """A change that never settles is reported five minutes after its first try.
 
     The report quotes the directory. The change is tried again only on request.
@@ -207,7 +203,7 @@ async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Callable
     assert step.log.count("apply") == 2
 
 
-async def test_a_change_that_is_never_seen_is_not_made_for_ever(given: Callable[..., StepContext]):
+async def test_a_change_that_is_never_seen_is_not_made_for_ever(given: Given):
     """After three writes that never show, a change waits for a person.
 
     On request the change is then made once more.
@@ -247,7 +243,7 @@ class Wanting(Fact):
         return self.waits_for(Turn.TIME, THERE, again_s=5)
 
 
-async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Callable[..., StepContext]):
+async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Given):
     """A change that a cloud demands is added to the plan, even if it seemed done already.
 
     It needs its own approval, and the step that demanded it waits.
@@ -277,18 +273,12 @@ async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Callable[...
         base.log.count("apply"),
         ctx.run.settled("base"),
         ctx.run.findings["top"].waiting_for,
-    ) == (
-        1,
-        True,
-        Turn.TIME,
-    )
+    ) == (1, True, Turn.TIME)
     await engine(ctx, base, top).apply_plan()
     assert (base.log.count("apply"), ctx.run.settled("top")) == (1, True)
 
 
-async def test_a_change_that_was_approved_already_is_made_at_once(
-    given: Callable[..., StepContext],
-):
+async def test_a_change_that_was_approved_already_is_made_at_once(given: Given):
     """A demanded change that was approved already is made at once, though it had seemed done."""
     base, top = Fact("base", holds=True), Wanting("top", DEHYDRATED, after=("base",))
     ctx = given(events=approved(base, top))

@@ -240,16 +240,12 @@ async def test_the_tenants_policies_are_read(graph: Graph, directory: Directory)
     directory.on("GET", "/policies/defaultAppManagementPolicy", (200, {"id": "m"}))
     directory.on("GET", "/policies/authorizationPolicy", (200, {"defaultUserRolePermissions": {}}))
     directory.on(
-        "GET", "/policies/permissionGrantPolicies/p/excludes", (200, {"value": [{"id": "x"}]})
-    )
-    directory.on(
         "GET", "/policies/identitySecurityDefaultsEnforcementPolicy", (200, {"isEnabled": True})
     )
     directory.on("GET", "/servicePrincipals/sp/appRoleAssignments", (200, {"value": [{"id": "r"}]}))
     assert await graph.organization() == {"id": "t", "verifiedDomains": []}
     assert await graph.app_management_policy() == {"id": "m"}
     assert await graph.authorization_policy() == {"defaultUserRolePermissions": {}}
-    assert await graph.consent_policy_excludes("p") == [{"id": "x"}]
     assert await graph.security_defaults() is True
     assert await graph.app_role_assignments("sp") == [{"id": "r"}]
 

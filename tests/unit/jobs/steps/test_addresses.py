@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from jobs.engine.context import StepContext
 from jobs.model import Channel, Finding, State, Text, Turn
 from jobs.steps.connect_form import Addresses
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = Addresses()
 
 
 @pytest.mark.parametrize("missing", ["callback_url", "forwarding_address"])
 async def test_a_missing_address_waits_for_the_requester(
-    given: Callable[..., StepContext], channel: Channel, missing: str
+    given: Given, channel: Channel, missing: str
 ):
     """If one of the two addresses is missing, the step waits for the requester."""
     found = await STEP.inspect(given(channel=replace(channel, **{missing: ""})))
     assert found == Finding("addresses", State.WAITING, waiting_for=Turn.REQUESTER)
 
 
-async def test_both_addresses_are_shown(
-    given: Callable[..., StepContext], channel: Channel, cloud: Any
-):
+async def test_both_addresses_are_shown(given: Given, channel: Channel, cloud: Cloud):
     """If both addresses are known, the finding names them, and no cloud is asked."""
     found = await STEP.inspect(given())
     shown = Text(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from jobs.clock import now
-from jobs.engine.context import StepContext
 from jobs.model import Evidence, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.steps.proof import AgentAnswer, AgentHasIt
+from tests.unit.jobs.conftest import Cloud, Given
 
 HAS, ANSWER = AgentHasIt(), AgentAnswer()
 TRACE = "GET /admin/exchange/tracing/messageTraces"
@@ -32,7 +31,7 @@ def row(ctx: Any, status: str, recipient: str = "probe@else.test") -> dict[str, 
     }
 
 
-async def test_an_agent_is_asked(given: Callable[..., StepContext]):
+async def test_an_agent_is_asked(given: Given):
     """The step waits for an agent to confirm that the mail has arrived."""
     found = await HAS.inspect(given())
     assert found == Finding(
@@ -40,7 +39,7 @@ async def test_an_agent_is_asked(given: Callable[..., StepContext]):
     )
 
 
-async def test_an_agents_word_counts(given: Callable[..., StepContext]):
+async def test_an_agents_word_counts(given: Given):
     """The step is OK if an agent has confirmed that the test mail is on the desktop."""
     assert await HAS.inspect(given(answers={"agent_has_it": "yes"})) == Finding(
         "agent_has_it", State.OK, seen=Text("seen.said_by_agent")
@@ -59,7 +58,7 @@ async def test_an_agents_word_counts(given: Callable[..., StepContext]):
         ),
     ],
 )
-async def test_an_answer_shows_it_better(given: Callable[..., StepContext], answer: Finding):
+async def test_an_answer_shows_it_better(given: Given, answer: Finding):
     """An answer proves that the agent had the test mail, even if the answer was stopped."""
     answered = Event(Kind.FOUND, now(), step="agent_answer", finding=answer)
     assert await HAS.inspect(given(events=(answered,))) == Finding(
@@ -67,7 +66,7 @@ async def test_an_answer_shows_it_better(given: Callable[..., StepContext], answ
     )
 
 
-async def test_a_delivered_answer_is_the_proof(given: Callable[..., StepContext], cloud: Any):
+async def test_a_delivered_answer_is_the_proof(given: Given, cloud: Cloud):
     """A delivered mail from the mailbox to the sender of the test mail is the proof of an answer.
 
     The mail has the subject of the test mail.
@@ -89,9 +88,7 @@ async def test_a_delivered_answer_is_the_proof(given: Callable[..., StepContext]
         "upn@contoso.com",
     ],
 )
-async def test_what_is_no_answer(
-    given: Callable[..., StepContext], cloud: Any, recipient: str | None
-):
+async def test_what_is_no_answer(given: Given, cloud: Cloud, recipient: str | None):
     """The step waits for an answer if the trace shows only the copy, a mail to itself, or none."""
     ctx = given(facts={"upn": "UPN@contoso.com"})
     cloud.on(TRACE, [row(ctx, "delivered", recipient)] if recipient else [])
@@ -115,7 +112,7 @@ async def test_what_is_no_answer(
     ],
 )
 async def test_an_answer_that_failed_is_explained(
-    given: Callable[..., StepContext], cloud: Any, words: str, cause: str
+    given: Given, cloud: Cloud, words: str, cause: str
 ):
     """A failed answer gets the cause that the trace's text names, or a general one."""
     ctx = given()
@@ -133,7 +130,7 @@ async def test_an_answer_that_failed_is_explained(
     assert found.facts == {"answer_failed_at": datetime(2026, 11, 25, 9, tzinfo=UTC).isoformat()}
 
 
-async def test_an_automatic_reply_is_no_answer(given: Callable[..., StepContext], cloud: Any):
+async def test_an_automatic_reply_is_no_answer(given: Given, cloud: Cloud):
     """An automatic reply of Exchange is not an answer, because no agent has written it."""
     ctx = given()
     cloud.on(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from jobs.clouds.errors import MalformedAnswer, NotFound
-from jobs.engine.context import StepContext
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.model import Change, Scope, State, Text
 from jobs.runs.run import Brief, RecordedChange
+from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps.app_states import (
     ACCESS,
     APP,
@@ -26,7 +25,7 @@ from tests.unit.jobs.steps.app_states import (
 )
 
 
-async def test_a_whole_app_holds(given: Callable[..., StepContext], cloud: Any):
+async def test_a_whole_app_holds(given: Given, cloud: Cloud):
     """An app with both redirect URIs, a single tenant and a declared SMTP.Send is OK."""
     cloud.on(READ, APP)
     found = await STEP.inspect(given(facts=FACTS))
@@ -39,7 +38,7 @@ async def test_a_whole_app_holds(given: Callable[..., StepContext], cloud: Any):
 
 @pytest.mark.parametrize("audience", ["azureadmyorg", None])
 async def test_an_audience_that_is_not_told_is_no_difference(
-    given: Callable[..., StepContext], cloud: Any, audience: str | None
+    given: Given, cloud: Cloud, audience: str | None
 ):
     """An app is OK if Graph omits its audience or writes it in another letter case."""
     cloud.on(READ, APP | {"signInAudience": audience})
@@ -48,7 +47,7 @@ async def test_an_audience_that_is_not_told_is_no_difference(
 
 @pytest.mark.parametrize(("kind", "state"), [("setup", State.WRONG), ("check", State.WARNING)])
 async def test_the_bots_own_address_carries_no_mail(
-    given: Callable[..., StepContext], cloud: Any, kind: str, state: State
+    given: Given, cloud: Cloud, kind: str, state: State
 ):
     """If only the bot's redirect URI is missing, a check warns and a setup finds the app wrong."""
     cloud.on(READ, APP | {"web": {"redirectUris": URIS[:1]}})
@@ -60,9 +59,7 @@ async def test_the_bots_own_address_carries_no_mail(
 
 
 @pytest.mark.parametrize("name", ["id", "appId"])
-async def test_an_app_without_its_ids_says_nothing(
-    given: Callable[..., StepContext], cloud: Any, name: str
-):
+async def test_an_app_without_its_ids_says_nothing(given: Given, cloud: Cloud, name: str):
     """If Graph returns an app without one of its documented IDs, the answer is malformed."""
     cloud.on(READ, APP | {name: None})
     with pytest.raises(MalformedAnswer, match=f"an object without {name}"):
@@ -86,7 +83,7 @@ async def test_an_app_without_its_ids_says_nothing(
     ],
 )
 async def test_what_an_app_may_lack(
-    given: Callable[..., StepContext], cloud: Any, part: dict[str, object], seen: Text
+    given: Given, cloud: Cloud, part: dict[str, object], seen: Text
 ):
     """The finding names the app's difference, and the app's IDs are known in spite of it."""
     cloud.on(READ, APP | part)
@@ -94,7 +91,7 @@ async def test_what_an_app_may_lack(
     assert (found.state, found.seen, found.facts) == (State.WRONG, seen, KNOWN)
 
 
-async def test_the_bots_own_secret_is_seen(given: Callable[..., StepContext], cloud: Any):
+async def test_the_bots_own_secret_is_seen(given: Given, cloud: Cloud):
     """The finding says whether the app has the bot's own secret.
 
     So a later step knows whether it can use that secret, without reading the app again.
@@ -112,14 +109,14 @@ async def test_the_bots_own_secret_is_seen(given: Callable[..., StepContext], cl
     ],
 )
 async def test_what_stops_no_mail(
-    given: Callable[..., StepContext], cloud: Any, part: dict[str, object], state: State
+    given: Given, cloud: Cloud, part: dict[str, object], state: State
 ):
     """A check only warns of a wider audience or of a permission that is not declared."""
     cloud.on(READ, APP | part)
     assert STEP.diagnosis.as_check_result(await STEP.inspect(given(facts=FACTS))).state is state
 
 
-async def test_no_app_yet(given: Callable[..., StepContext], cloud: Any):
+async def test_no_app_yet(given: Given, cloud: Cloud):
     """If a mailbox has no app yet, the plan shows the app that will be created."""
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
@@ -136,7 +133,7 @@ async def test_no_app_yet(given: Callable[..., StepContext], cloud: Any):
     assert (found.state, found.facts, STEP.plan(ctx, found)) == (State.WRONG, {}, (line,))
 
 
-async def test_a_new_app_is_made_whole(given: Callable[..., StepContext], cloud: Any):
+async def test_a_new_app_is_made_whole(given: Given, cloud: Cloud):
     """A new app is created in one request and locked against changes by other tenants."""
     cloud.on(WRITE, (201, APP))
     ctx = given(facts=FACTS)
@@ -151,7 +148,7 @@ async def test_a_new_app_is_made_whole(given: Callable[..., StepContext], cloud:
     assert cloud.writes == [(WRITE, body)]
 
 
-async def test_an_app_that_is_there_is_merged_into(given: Callable[..., StepContext], cloud: Any):
+async def test_an_app_that_is_there_is_merged_into(given: Given, cloud: Cloud):
     """Other people's values in an existing app are kept, in front of the bot's values."""
     other = {
         "resourceAppId": GRAPH_APP_ID,
@@ -170,9 +167,7 @@ async def test_an_app_that_is_there_is_merged_into(given: Callable[..., StepCont
     assert cloud.writes == [(CHANGE, body)]
 
 
-async def test_a_stale_not_there_does_not_cost_an_app_its_lists(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_stale_not_there_does_not_cost_an_app_its_lists(given: Given, cloud: Cloud):
     """A missing app is read again before the write, and merged into if it exists after all."""
     cloud.on(
         READ,
@@ -186,9 +181,7 @@ async def test_a_stale_not_there_does_not_cost_an_app_its_lists(
     assert cloud.writes[0][1]["web"]["redirectUris"] == ["https://else.test/x", *URIS]
 
 
-async def test_an_app_that_is_not_there_any_more_is_not_made_anew(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_an_app_that_is_not_there_any_more_is_not_made_anew(given: Given, cloud: Cloud):
     """If an app was found a moment ago, a replica that does not know it causes no write."""
     cloud.on(READ, APP | {"web": {}}, (404, {"error": {"code": "Request_ResourceNotFound"}}))
     ctx = given(facts=FACTS)
@@ -198,9 +191,7 @@ async def test_an_app_that_is_not_there_any_more_is_not_made_anew(
     assert cloud.writes == []
 
 
-async def test_graphs_smtp_send_is_declared_where_exchange_has_none(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_graphs_smtp_send_is_declared_where_exchange_has_none(given: Given, cloud: Cloud):
     """If only Graph exposes SMTP.Send, the app declares its ID under Graph.
 
     The ID under another resource would break every consent.
@@ -216,7 +207,7 @@ async def test_graphs_smtp_send_is_declared_where_exchange_has_none(
 
 
 async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(
-    given: Callable[..., StepContext], cloud: Any, monkeypatch: pytest.MonkeyPatch
+    given: Given, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ):
     """A conflict with an app that appears a moment later leads to a merge, not to a second app."""
     monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
@@ -234,7 +225,7 @@ async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(
 
 
 async def test_a_name_that_the_recycle_bin_keeps(
-    given: Callable[..., StepContext], cloud: Any, monkeypatch: pytest.MonkeyPatch
+    given: Given, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ):
     """A deleted app may keep its name for 30 days, so a new app gets the name with the run's ID."""
     monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
@@ -256,9 +247,7 @@ async def test_a_name_that_the_recycle_bin_keeps(
 BY_ID = "GET /applications(appId='client-1')"
 
 
-async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(given: Given, cloud: Cloud):
     """If the directory dropped the app's unique name, a check uses an earlier run's client ID."""
     cloud.on(BY_ID, APP)
     ctx = given(facts=FACTS, kind="check", brief=Brief(client_id="client-1"))
@@ -266,9 +255,7 @@ async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(
     assert (found.state, found.facts) == (State.OK, KNOWN)
 
 
-async def test_a_fix_of_such_an_app_makes_no_second_one(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_fix_of_such_an_app_makes_no_second_one(given: Given, cloud: Cloud):
     """A fix of an app without its unique name changes it by object ID and restores the name."""
     cloud.on(BY_ID, APP | {"web": {"redirectUris": []}})
     ctx = given(facts=FACTS, kind="fix", brief=Brief(client_id="client-1"))
@@ -290,12 +277,7 @@ async def test_a_fix_of_such_an_app_makes_no_second_one(
     ],
 )
 async def test_an_app_made_anew_has_another_client_id(
-    given: Callable[..., StepContext],
-    cloud: Any,
-    kind: str,
-    given_id: str,
-    there: Any,
-    state: State,
+    given: Given, cloud: Cloud, kind: str, given_id: str, there: Any, state: State
 ):
     """A check reports a deleted app's client ID in Webex Connect; a setup uses the new app."""
     cloud.on(READ, APP)
@@ -328,7 +310,7 @@ EXPOSES = {
     ("kind", "state"), [("setup", State.WRONG), ("fix", State.WRONG), ("check", State.WARNING)]
 )
 async def test_a_permission_that_the_tenant_does_not_know_is_taken_out(
-    given: Callable[..., StepContext], cloud: Any, kind: str, state: State
+    given: Given, cloud: Cloud, kind: str, state: State
 ):
     """The plan removes an unknown permission, because it breaks every consent (AADSTS65006)."""
     cloud.on(READ, APP | {"requiredResourceAccess": [*ACCESS, GRAPHS]}).on(GRAPH, EXPOSES)
@@ -355,7 +337,7 @@ async def test_a_permission_that_the_tenant_does_not_know_is_taken_out(
 
 
 async def test_a_permission_to_take_out_is_told_beside_what_else_is_wrong(
-    given: Callable[..., StepContext], cloud: Any
+    given: Given, cloud: Cloud
 ):
     """The plan names a permission that it removes, even if another fault is reported first."""
     cloud.on(READ, APP | {"web": {}, "requiredResourceAccess": [*ACCESS, GRAPHS]}).on(
@@ -386,8 +368,8 @@ async def test_a_permission_to_take_out_is_told_beside_what_else_is_wrong(
     ],
 )
 async def test_what_cannot_be_judged_stays(
-    given: Callable[..., StepContext],
-    cloud: Any,
+    given: Given,
+    cloud: Cloud,
     entry: dict[str, object],
     principal: dict[str, object] | None,
     asked: bool,
@@ -410,8 +392,8 @@ ELSEWHERE = [
 @pytest.mark.parametrize("there", [URIS, URIS[1:]])
 @pytest.mark.parametrize(("platforms", "key", "cause"), ELSEWHERE)
 async def test_a_callback_of_another_platform_is_moved_to_web(
-    given: Callable[..., StepContext],
-    cloud: Any,
+    given: Given,
+    cloud: Cloud,
     there: list[str],
     platforms: dict[str, list[str]],
     key: str,
@@ -445,7 +427,7 @@ async def test_a_callback_of_another_platform_is_moved_to_web(
     assert (left.state, left.values == found.values) == (State.OK, False)
 
 
-async def test_an_undo_puts_the_platforms_back(given: Callable[..., StepContext], cloud: Any):
+async def test_an_undo_puts_the_platforms_back(given: Given, cloud: Cloud):
     """An undo moves the Call Back URL back and keeps the URIs that others have added since."""
     before = APP | {"web": {"redirectUris": URIS[1:]}, "spa": {"redirectUris": URIS[:1]}}
     after = APP | {"spa": {"redirectUris": ["https://else.test/x"]}}
@@ -466,14 +448,14 @@ async def test_an_undo_puts_the_platforms_back(given: Callable[..., StepContext]
 
 @pytest.mark.parametrize(("kind", "state"), [("fix", State.WRONG), ("check", State.WARNING)])
 async def test_the_bots_own_address_under_another_platform_carries_no_mail(
-    given: Callable[..., StepContext], cloud: Any, kind: str, state: State
+    given: Given, cloud: Cloud, kind: str, state: State
 ):
     """If the bot's redirect URI is under another platform, a check warns and a fix moves it."""
     cloud.on(READ, APP | {"spa": {"redirectUris": URIS[1:]}})
     assert (await STEP.inspect(given(facts=FACTS, kind=kind))).state is state
 
 
-async def test_webex_connects_address_counts_first(given: Callable[..., StepContext], cloud: Any):
+async def test_webex_connects_address_counts_first(given: Given, cloud: Cloud):
     """A missing URI of Webex Connect is reported before a misplaced URI of the bot."""
     cloud.on(READ, APP | {"web": {"redirectUris": URIS[1:]}, "spa": {"redirectUris": URIS[1:]}})
     found = await STEP.inspect(given(facts=FACTS, kind="check"))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden
-from jobs.engine.context import StepContext
 from jobs.model import State, Text
+from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps.app_states import ACCESS, APP, CHANGE, FACTS, NAME, STEP, URIS
 
 BY_HAND = APP | {
@@ -32,7 +31,7 @@ NO_NAME = "GET /applications(appId='theirs')"
     ],
 )
 async def test_an_app_made_by_hand_is_offered(
-    given: Callable[..., StepContext], cloud: Any, apps: list[Any], offered: str
+    given: Given, cloud: Cloud, apps: list[Any], offered: str
 ):
     """A single manually created app with the same Call Back URL is offered for adoption.
 
@@ -52,7 +51,7 @@ async def test_an_app_made_by_hand_is_offered(
     )
 
 
-async def test_an_app_made_by_hand_is_adopted(given: Callable[..., StepContext], cloud: Any):
+async def test_an_app_made_by_hand_is_adopted(given: Given, cloud: Cloud):
     """An adopted app gets the unique name by which every later run finds it.
 
     The app keeps its own settings.
@@ -77,7 +76,7 @@ async def test_an_app_made_by_hand_is_adopted(given: Callable[..., StepContext],
 
 @pytest.mark.parametrize("status", [400, 409])
 async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(
-    given: Callable[..., StepContext], cloud: Any, status: int
+    given: Given, cloud: Cloud, status: int
 ):
     """If Graph refuses the unique name, the app is adopted without it.
 
@@ -92,9 +91,7 @@ async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(
     ]
 
 
-async def test_an_app_that_may_not_be_changed_is_not_tried_twice(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_an_app_that_may_not_be_changed_is_not_tried_twice(given: Given, cloud: Cloud):
     """If a role is missing, the change is not tried without the unique name.
 
     A missing role has nothing to do with the name.
@@ -107,9 +104,7 @@ async def test_an_app_that_may_not_be_changed_is_not_tried_twice(
     assert len(cloud.writes) == 1
 
 
-async def test_a_name_that_is_not_kept_is_not_asked_for_again(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_name_that_is_not_kept_is_not_asked_for_again(given: Given, cloud: Cloud):
     """An adopted app that was changed is OK even if it did not keep its unique name."""
     cloud.on(NO_NAME, APP | {"appId": "theirs", "uniqueName": None})
     ctx = given(facts=FACTS, answers={"adopt": "theirs"}, changed={"application": now()})

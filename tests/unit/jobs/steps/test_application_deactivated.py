@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from jobs.engine.context import StepContext
 from jobs.model import Finding, State
 from jobs.steps.service_principal import ServicePrincipal
+from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps.app_states import APP, FACTS, KNOWN, READ, STEP, URIS
 
 
-async def test_a_deactivated_app_is_shown_besides_its_other_trouble(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_deactivated_app_is_shown_besides_its_other_trouble(given: Given, cloud: Cloud):
     """A deactivated registration is named even if its enterprise application does not show it.
 
     The step of the registration hands it on, and names its own trouble, such as a redirect URI of

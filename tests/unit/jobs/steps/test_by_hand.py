@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from jobs.steps.client_secret import ClientSecret
 from jobs.steps.connect_form import Addresses
 from jobs.steps.forwarding import Forwarding
 from jobs.steps.service_principal import SmtpGrant
+from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps.app_states import APP, FACTS, KNOWN
 
 ADDRESS = "ab12@mail-us.imiconnect.io"
@@ -28,7 +28,6 @@ BY_HAND = Brief("client-1", by_hand=True)
 FOUND = "GET /applications(appId='client-1')"
 OWN = APP | {"web": {"redirectUris": [CALLBACK]}, "requiredResourceAccess": []}
 BOX: dict[str, Any] = {"ForwardingSmtpAddress": None, "DeliverToMailboxAndForward": True}
-Given = Callable[..., StepContext]
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def secret(name: str, days: float) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["check", "fix"])
-async def test_what_a_setup_would_add_is_not_missed(check: Given, cloud: Any, kind: str):
+async def test_what_a_setup_would_add_is_not_missed(check: Given, cloud: Cloud, kind: str):
     """A channel set up by hand needs neither the bot's redirect URI nor a declared SMTP.Send."""
     cloud.on(FOUND, OWN)
     found = await Application().inspect(check(kind))
@@ -57,7 +56,7 @@ async def test_what_a_setup_would_add_is_not_missed(check: Given, cloud: Any, ki
     assert [what for what, _ in cloud.asked] == [FOUND]
 
 
-async def test_a_fix_that_asks_for_consent_needs_the_bots_redirect(check: Given, cloud: Any):
+async def test_a_fix_that_asks_for_consent_needs_the_bots_redirect(check: Given, cloud: Cloud):
     """A fix that asks for consent needs the bot's redirect URI, because the page returns there."""
     cloud.on(FOUND, OWN)
     brief = replace(BY_HAND, fix=FixBrief(consent_missing=True))
@@ -65,7 +64,7 @@ async def test_a_fix_that_asks_for_consent_needs_the_bots_redirect(check: Given,
 
 
 @pytest.mark.parametrize(("kind", "state"), [("check", State.WRONG), ("fix", State.OK)])
-async def test_a_wide_audience_is_only_noticed(check: Given, cloud: Any, kind: str, state: State):
+async def test_a_wide_audience_is_only_noticed(check: Given, cloud: Cloud, kind: str, state: State):
     """A check reports an app that is open to several tenants, but a fix leaves it as it is."""
     cloud.on(FOUND, OWN | {"signInAudience": "AzureADMultipleOrgs"})
     assert (await Application().inspect(check(kind))).state is state
@@ -79,7 +78,7 @@ async def test_a_wide_audience_is_only_noticed(check: Given, cloud: Any, kind: s
     ],
 )
 async def test_an_app_that_never_leads_to_webex_connect(
-    check: Given, cloud: Any, uris: list[str], cause: str
+    check: Given, cloud: Cloud, uris: list[str], cause: str
 ):
     """An app without a redirect URI of Webex Connect is wrong, because Generate Token fails.
 
@@ -90,7 +89,7 @@ async def test_an_app_that_never_leads_to_webex_connect(
     assert (found.state, found.cause) == (State.WRONG, cause)
 
 
-async def test_an_unknown_app_is_not_called_missing(check: Given, cloud: Any):
+async def test_an_unknown_app_is_not_called_missing(check: Given, cloud: Cloud):
     """Without a client ID the step is skipped, because the app is unknown and not missing."""
     found = await Application().inspect(check(brief=Brief(by_hand=True)))
     assert (found.state, found.seen) == (State.SKIPPED, Text("skipped.app_not_found"))
@@ -119,7 +118,7 @@ async def test_missing_addresses_stop_only_what_needs_them(check: Given, kind: s
     ],
 )
 async def test_every_secret_of_a_person_counts(
-    check: Given, cloud: Any, secrets: list[Any], state: State, cause: str
+    check: Given, cloud: Cloud, secrets: list[Any], state: State, cause: str
 ):
     """Webex Connect may use any secret that a person created.
 
@@ -130,13 +129,13 @@ async def test_every_secret_of_a_person_counts(
     assert (found.state, found.cause) == (state, cause)
 
 
-async def test_the_box_for_access_tokens_is_nobodys_wish(check: Given, cloud: Any):
+async def test_the_box_for_access_tokens_is_nobodys_wish(check: Given, cloud: Cloud):
     """In a channel set up by hand nobody asked for the box of row E2, so an empty box is right."""
     cloud.on(FOUND, OWN)
     assert (await ImplicitGrant().inspect(check())).state is State.OK
 
 
-async def test_a_fix_leaves_the_implied_grants(check: Given, cloud: Any):
+async def test_a_fix_leaves_the_implied_grants(check: Given, cloud: Cloud):
     """A fix does not grant a sign-in's own permissions, because they are implied."""
     ids = {"sp_id": "sp-1", "exchange_sp_id": "exo", "graph_sp_id": "graph", "user_id": "user-1"}
     grant = {"clientId": "sp-1", "resourceId": "exo", "principalId": "user-1", "scope": "SMTP.Send"}
@@ -156,7 +155,7 @@ async def test_a_fix_leaves_the_implied_grants(check: Given, cloud: Any):
     ],
 )
 async def test_forwarding(
-    check: Given, cloud: Any, row: dict[str, Any], address: str, state: State, cause: str
+    check: Given, cloud: Cloud, row: dict[str, Any], address: str, state: State, cause: str
 ):
     """Forwarding to an outside address is only possibly wrong if the right one is unknown.
 
@@ -179,7 +178,7 @@ async def test_forwarding(
     ],
 )
 async def test_other_ways_are_right(
-    check: Given, cloud: Any, row: dict[str, Any], what: str, answer: dict[str, Any]
+    check: Given, cloud: Cloud, row: dict[str, Any], what: str, answer: dict[str, Any]
 ):
     """Forwarding through a mail contact or an inbox rule to the right address is OK."""
     cloud.on("Get-Mailbox", [BOX | row])
@@ -187,7 +186,7 @@ async def test_other_ways_are_right(
     assert (await Forwarding().inspect(check())).state is State.OK
 
 
-async def test_unreadable_rules_leave_it_open(check: Given, cloud: Any):
+async def test_unreadable_rules_leave_it_open(check: Given, cloud: Cloud):
     """If the inbox rules cannot be read, a missing forwarding is only possibly wrong."""
     cloud.on("Get-Mailbox", [BOX])
     cloud.refuse("Get-InboxRule", 403)
@@ -195,7 +194,7 @@ async def test_unreadable_rules_leave_it_open(check: Given, cloud: Any):
 
 
 @pytest.mark.parametrize("step", [Application(), ClientSecret(), Forwarding()])
-async def test_nothing_is_written(check: Given, cloud: Any, step: Step):
+async def test_nothing_is_written(check: Given, cloud: Cloud, step: Step):
     """Inspecting a channel that was set up by hand writes nothing."""
     cloud.on("Get-Mailbox", [BOX])
     cloud.on(FOUND, OWN)

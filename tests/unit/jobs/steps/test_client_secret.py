@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import render
 from jobs.clock import now
-from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Channel, Finding, Scope, State, Text, day_of
 from jobs.runs.channel_index import Record
@@ -19,6 +16,7 @@ from jobs.runs.run import Brief, Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.steps.client_secret import ClientSecret
 from jobs.storage.vault import Vault
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = ClientSecret()
 APP = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
@@ -51,7 +49,7 @@ def restricted(*restrictions: dict[str, str]) -> dict[str, object]:
 FORBIDS = restricted({"restrictionType": "passwordAddition"})
 
 
-async def test_nobody_has_a_secret(given: Callable[..., StepContext], cloud: Any):
+async def test_nobody_has_a_secret(given: Given, cloud: Cloud):
     """A new app has no secret, and the finding says until when a new secret would be valid."""
     cloud.on(APP, {"passwordCredentials": []})
     ctx = given(facts=FACTS)
@@ -78,9 +76,7 @@ async def test_nobody_has_a_secret(given: Callable[..., StepContext], cloud: Any
     assert STEP.plan(ctx, found) == (line,)
 
 
-async def test_a_secret_that_nobody_can_see_does_not_count(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_secret_that_nobody_can_see_does_not_count(given: Given, cloud: Cloud):
     """A listed secret counts as missing if the run did not store it and nobody was shown it."""
     cloud.on(
         APP,
@@ -96,7 +92,7 @@ async def test_a_secret_that_nobody_can_see_does_not_count(
     assert seen == Text("seen.secret_orphans", {"names": names})
 
 
-async def test_a_sealed_secret_holds(given: Callable[..., StepContext], cloud: Any, vault: Vault):
+async def test_a_sealed_secret_holds(given: Given, cloud: Cloud, vault: Vault):
     """The step is OK if the run still has the secret in encrypted form and can show it once."""
     ctx = given(facts=FACTS)
     made = secret("k1", f"Webex Connect {ctx.run.id}", 300)
@@ -121,13 +117,7 @@ async def test_a_sealed_secret_holds(given: Callable[..., StepContext], cloud: A
     ],
 )
 async def test_a_secret_that_was_handed_over(
-    given: Callable[..., StepContext],
-    cloud: Any,
-    store: RunStore,
-    days: float,
-    kind: str,
-    state: State,
-    cause: str,
+    given: Given, cloud: Cloud, store: RunStore, days: float, kind: str, state: State, cause: str
 ):
     """A secret that was shown counts until it ends.
 
@@ -143,7 +133,7 @@ async def test_a_secret_that_was_handed_over(
     ("secrets", "seen"), [([], "seen.secrets_forbidden"), ([-1], "seen.secret_expired")]
 )
 async def test_a_tenant_may_forbid_the_secret_that_is_needed(
-    given: Callable[..., StepContext], cloud: Any, store: RunStore, secrets: list[float], seen: str
+    given: Given, cloud: Cloud, store: RunStore, secrets: list[float], seen: str
 ):
     """If a secret is needed and the tenant's policy forbids secrets, the step has no plan."""
     store.record_secret_shown("k1")
@@ -160,7 +150,7 @@ async def test_a_tenant_may_forbid_the_secret_that_is_needed(
 @pytest.mark.parametrize("kind", ["setup", "fix", "check"])
 @pytest.mark.parametrize("days", [300, 10])
 async def test_a_policy_does_no_harm_to_a_secret_that_is_good(
-    given: Callable[..., StepContext], cloud: Any, store: RunStore, kind: str, days: float
+    given: Given, cloud: Cloud, store: RunStore, kind: str, days: float
 ):
     """A policy that forbids secrets is only a warning while the app has a valid secret."""
     store.record_secret_shown("k1")
@@ -179,7 +169,7 @@ async def test_a_policy_does_no_harm_to_a_secret_that_is_good(
 
 @pytest.mark.parametrize("limit", ["P30D", "P7D", "P1D", "PT1H"])
 async def test_the_secret_that_a_run_has_made_is_never_replaced(
-    given: Callable[..., StepContext], cloud: Any, vault: Vault, limit: str
+    given: Given, cloud: Cloud, vault: Vault, limit: str
 ):
     """A run never replaces its own secret, however short the tenant's limit is.
 
@@ -197,7 +187,7 @@ async def test_the_secret_that_a_run_has_made_is_never_replaced(
 
 @pytest.mark.parametrize(("days", "state"), [(29, State.OK), (11, State.OK), (9, State.WRONG)])
 async def test_soon_is_a_third_of_a_short_life(
-    given: Callable[..., StepContext], cloud: Any, store: RunStore, days: float, state: State
+    given: Given, cloud: Cloud, store: RunStore, days: float, state: State
 ):
     """With a limit of 30 days, a secret is replaced once less than a third of that is left."""
     store.record_secret_shown("k1")
@@ -208,9 +198,7 @@ async def test_soon_is_a_third_of_a_short_life(
     assert (await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}))).state is state
 
 
-async def test_a_policy_for_younger_apps_is_not_for_this_one(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_policy_for_younger_apps_is_not_for_this_one(given: Given, cloud: Cloud):
     """A restriction for apps created after a certain date does not apply to an older app."""
     rule = {
         "restrictionType": "passwordAddition",
@@ -220,7 +208,7 @@ async def test_a_policy_for_younger_apps_is_not_for_this_one(
     assert (await STEP.inspect(given(facts=FACTS))).seen == Text("seen.none")
 
 
-async def test_a_limit_that_cuts_nothing_is_not_told(given: Callable[..., StepContext], cloud: Any):
+async def test_a_limit_that_cuts_nothing_is_not_told(given: Given, cloud: Cloud):
     """The plan does not mention a limit of two years, because it does not shorten the secret."""
     cloud.on(APP, {}).on(
         POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P2Y"})
@@ -229,7 +217,7 @@ async def test_a_limit_that_cuts_nothing_is_not_told(given: Callable[..., StepCo
     assert STEP.plan(ctx, await STEP.inspect(ctx))[0].note is None
 
 
-async def test_a_tenant_may_cut_the_lifetime(given: Callable[..., StepContext], cloud: Any):
+async def test_a_tenant_may_cut_the_lifetime(given: Given, cloud: Cloud):
     """A secret ends five minutes before the tenant's limit, and the plan notes the shorter time."""
     cloud.on(APP, {}).on(
         POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P90D"})
@@ -241,9 +229,7 @@ async def test_a_tenant_may_cut_the_lifetime(given: Callable[..., StepContext], 
     assert STEP.plan(ctx, found)[0].note == Text("note.secret_clamped")
 
 
-async def test_a_secret_is_made_and_sealed(
-    given: Callable[..., StepContext], cloud: Any, vault: Vault
-):
+async def test_a_secret_is_made_and_sealed(given: Given, cloud: Cloud, vault: Vault):
     """The value of a new secret is stored only in the vault."""
     cloud.on(
         ADD, {"keyId": "k9", "secretText": "s3cret~value", "endDateTime": "2027-11-25T00:00:00Z"}
@@ -264,7 +250,7 @@ async def test_a_secret_is_made_and_sealed(
     )
 
 
-async def test_an_interrupted_try_leaves_no_orphan(given: Callable[..., StepContext], cloud: Any):
+async def test_an_interrupted_try_leaves_no_orphan(given: Given, cloud: Cloud):
     """After a crash, the secret whose value was not stored is removed before a new one is made."""
     begun = Event(
         Kind.CHANGING, now(), step="client_secret", finding=Finding("client_secret", State.WRONG)
@@ -289,9 +275,7 @@ async def test_an_interrupted_try_leaves_no_orphan(given: Callable[..., StepCont
     ]
 
 
-async def test_a_secret_without_an_end_never_ends(
-    given: Callable[..., StepContext], cloud: Any, store: RunStore
-):
+async def test_a_secret_without_an_end_never_ends(given: Given, cloud: Cloud, store: RunStore):
     """A secret whose end cannot be read is not renewed."""
     store.record_secret_shown("k1")
     cloud.on(
@@ -300,9 +284,7 @@ async def test_a_secret_without_an_end_never_ends(
     assert (await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}))).state is State.OK
 
 
-async def test_six_months_are_six_months(
-    given: Callable[..., StepContext], channel: Channel, cloud: Any
-):
+async def test_six_months_are_six_months(given: Given, channel: Channel, cloud: Cloud):
     """A new secret gets the lifetime that the requester asked for."""
     cloud.on(APP, {})
     found = await STEP.inspect(given(channel=replace(channel, lifetime_months=6), facts=FACTS))
@@ -318,8 +300,8 @@ async def test_six_months_are_six_months(
     ("days", "cause"), [(-1, "client_secret_expired"), (None, "client_secret_gone")]
 )
 async def test_a_secret_made_by_hand_may_be_the_one_in_use(
-    given: Callable[..., StepContext],
-    cloud: Any,
+    given: Given,
+    cloud: Cloud,
     store: RunStore,
     kind: str,
     state: State,
@@ -338,7 +320,7 @@ async def test_a_secret_made_by_hand_may_be_the_one_in_use(
 
 @pytest.mark.parametrize("other", [("Webex email bot, rehearsal and check", 90), ("by hand", -1)])
 async def test_no_other_secret_excuses_one_that_is_gone(
-    given: Callable[..., StepContext], cloud: Any, store: RunStore, other: tuple[str, float]
+    given: Given, cloud: Cloud, store: RunStore, other: tuple[str, float]
 ):
     """If the secret has ended, the bot's own for checks or another ended one is no replacement."""
     store.record_secret_shown("k1")
@@ -353,7 +335,7 @@ async def test_no_other_secret_excuses_one_that_is_gone(
 
 @pytest.mark.parametrize(("given_id", "state"), [("client-0", State.WRONG), ("client-1", State.OK)])
 async def test_no_secret_of_an_app_made_anew_is_in_webex_connect(
-    given: Callable[..., StepContext], cloud: Any, store: RunStore, given_id: str, state: State
+    given: Given, cloud: Cloud, store: RunStore, given_id: str, state: State
 ):
     """A fix creates a secret for a new app, so that the form shows the new client ID as well."""
     cloud.on(
@@ -364,9 +346,7 @@ async def test_no_secret_of_an_app_made_anew_is_in_webex_connect(
     assert (await STEP.inspect(ctx)).state is state
 
 
-async def test_a_secret_of_a_lost_run_is_named_on_the_plan(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_secret_of_a_lost_run_is_named_on_the_plan(given: Given, cloud: Cloud):
     """The plan names a secret of a run that was lost with the data in Redis.
 
     The secret's name, first characters and day show which one to delete. The plan does not name an
@@ -375,10 +355,7 @@ async def test_a_secret_of_a_lost_run_is_named_on_the_plan(
     orphan = secret("key-1", "Webex Connect LOSTID", 300) | {
         "startDateTime": "2026-11-20T10:00:00Z"
     }
-    others = [
-        secret("key-2", "Webex Connect OLDONE", -1),
-        secret("key-3", "made by hand", 300),
-    ]
+    others = [secret("key-2", "Webex Connect OLDONE", -1), secret("key-3", "made by hand", 300)]
     ctx = given(facts=FACTS)
     others.append(secret("key-4", f"Webex Connect {ctx.run.id}", 300))
     cloud.on(APP, {"passwordCredentials": [orphan, *others]})

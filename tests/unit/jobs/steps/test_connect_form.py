@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import Finding, State, Text, Turn
 from jobs.steps.connect_form import FORM, AddressFields, AppFields, MailboxFields, Token, token_at
+from tests.unit.jobs.conftest import Given
 
 PARTS = [MailboxFields(), AppFields(), AddressFields(), Token()]
 
 
 @pytest.mark.parametrize("step", PARTS, ids=lambda step: step.name)
-async def test_a_part_waits_for_the_requester(given: Callable[..., StepContext], step: Step):
+async def test_a_part_waits_for_the_requester(given: Given, step: Step):
     """Each part of the form waits until the requester confirms that it is saved."""
     assert await step.inspect(given()) == Finding(
         step.name, State.WAITING, seen=Text("seen.form_open"), waiting_for=Turn.REQUESTER
@@ -23,7 +21,7 @@ async def test_a_part_waits_for_the_requester(given: Callable[..., StepContext],
 
 
 @pytest.mark.parametrize("step", PARTS, ids=lambda step: step.name)
-async def test_a_saved_token_says_it_all(given: Callable[..., StepContext], step: Step):
+async def test_a_saved_token_says_it_all(given: Given, step: Step):
     """A saved token confirms all parts of the form, because it can be saved only in a full form."""
     found = await step.inspect(given(answers={"token_saved": "yes"}))
     assert found == Finding(step.name, State.OK, seen=Text("seen.said_by_requester"))
@@ -38,7 +36,7 @@ async def test_a_saved_token_says_it_all(given: Callable[..., StepContext], step
     ],
 )
 def test_when_the_token_was_generated(
-    given: Callable[..., StepContext], answers: dict[str, str], facts: dict[str, str], known: bool
+    given: Given, answers: dict[str, str], facts: dict[str, str], known: bool
 ):
     """The requester's confirmation or the sign-in log shows when the token was generated.
 

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden
-from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.steps.forwarding import CUSTOMIZATION_S, POLICY, Customization, OutboundPolicy
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = Customization()
 DEFAULT = {"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automatic"}
 
 
 @pytest.mark.parametrize("rows", [[{"IsDehydrated": False}], [{"IsDehydrated": "False"}]])
-async def test_customized(given: Callable[..., StepContext], cloud: Any, rows: list[object]):
+async def test_customized(given: Given, cloud: Cloud, rows: list[object]):
     """The step is OK if the tenant reports that it is customized, although that is no proof."""
     cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
     assert await STEP.inspect(given()) == Finding(
@@ -31,9 +30,7 @@ async def test_customized(given: Callable[..., StepContext], cloud: Any, rows: l
 
 
 @pytest.mark.parametrize("rows", [[{}], [{"IsDehydrated": None}]])
-async def test_a_tenant_that_does_not_tell(
-    given: Callable[..., StepContext], cloud: Any, rows: list[object]
-):
+async def test_a_tenant_that_does_not_tell(given: Given, cloud: Cloud, rows: list[object]):
     """If the tenant does not say whether it is customized, the step is skipped and never OK.
 
     The step of row M4 finds out.
@@ -42,9 +39,7 @@ async def test_a_tenant_that_does_not_tell(
     assert await STEP.inspect(given()) == STEP.skipped(Text("skipped.customization_untold"))
 
 
-async def test_who_may_not_ask_the_tenant_is_told_nothing(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_who_may_not_ask_the_tenant_is_told_nothing(given: Given, cloud: Cloud):
     """If only the organization cannot be read, the step is skipped.
 
     If the policies cannot be read either, the step fails with ``Forbidden``.
@@ -58,9 +53,7 @@ async def test_who_may_not_ask_the_tenant_is_told_nothing(
 
 
 @pytest.mark.parametrize("rows", [[], [{"IsDehydrated": False}], [{"IsDehydrated": True}]])
-async def test_exchange_may_ask_for_it_all_the_same(
-    given: Callable[..., StepContext], cloud: Any, rows: list[object]
-):
+async def test_exchange_may_ask_for_it_all_the_same(given: Given, cloud: Cloud, rows: list[object]):
     """If Exchange refused M4 for lack of customization, M5 is needed whatever the tenant reports.
 
     Once this run has made the change, the step is OK.
@@ -98,10 +91,7 @@ NOT_YET = (
 
 
 async def test_a_flag_that_stays_is_waited_for_by_the_policy(
-    given: Callable[..., StepContext],
-    cloud: Any,
-    runtime_of: Callable[[Settings], Runtime],
-    work_settings: Settings,
+    given: Given, cloud: Cloud, runtime_of: Callable[[Settings], Runtime], work_settings: Settings
 ):
     """If ``IsDehydrated`` stays true, the cmdlet still runs once, and M4 is retried.
 
@@ -136,9 +126,7 @@ async def test_a_flag_that_stays_is_waited_for_by_the_policy(
     )
 
 
-async def test_not_needed_where_forwarding_is_allowed(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_not_needed_where_forwarding_is_allowed(given: Given, cloud: Cloud):
     """If forwarding is already allowed, M4 writes no policy, so the tenant is not customized."""
     cloud.on("Get-OrganizationConfig", [{"IsDehydrated": True}]).on(
         f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": "On"}]
@@ -149,9 +137,7 @@ async def test_not_needed_where_forwarding_is_allowed(
 
 
 @pytest.mark.parametrize("value", [True, "True"])
-async def test_needed_is_tenant_wide_and_for_ever(
-    given: Callable[..., StepContext], cloud: Any, value: object
-):
+async def test_needed_is_tenant_wide_and_for_ever(given: Given, cloud: Cloud, value: object):
     """The plan's line for M5 is tenant-wide and final.
 
     So it needs an approval of its own and has a warning.

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from jobs.clock import now
-from jobs.engine.context import StepContext
 from jobs.model import Channel, Finding, State, Text, Turn
 from jobs.runs.run import Brief, Event, Kind
 from jobs.steps.mailbox_user import Delegate, needs_delegate
-from tests.unit.jobs.conftest import CHANNEL
+from tests.unit.jobs.conftest import CHANNEL, Cloud, Given
 
 STEP = Delegate()
 AGENT = "agent@contoso.com"
@@ -28,7 +25,7 @@ SHARED = {"shared": "blocked"}
 NAMED = replace(CHANNEL, delegate=AGENT)
 
 
-async def test_any_other_mailbox_needs_none(given: Callable[..., StepContext], cloud: Any):
+async def test_any_other_mailbox_needs_none(given: Given, cloud: Cloud):
     """A mailbox of a user needs no delegate, so nobody is looked up."""
     found = await STEP.inspect(given(channel=NAMED))
     assert found == Finding("delegate", State.OK, seen=Text("seen.delegate_not_needed"))
@@ -60,11 +57,7 @@ async def test_any_other_mailbox_needs_none(given: Callable[..., StepContext], c
     ids=["first card", "earlier run", "rehearsal", "answer"],
 )
 async def test_who_names_the_delegate(
-    given: Callable[..., StepContext],
-    cloud: Any,
-    channel: Channel,
-    brief: Brief | None,
-    events: tuple[Event, ...],
+    given: Given, cloud: Cloud, channel: Channel, brief: Brief | None, events: tuple[Event, ...]
 ):
     """The delegate may be named on the first card, by an earlier run, or by an answer.
 
@@ -72,10 +65,7 @@ async def test_who_names_the_delegate(
     """
     cloud.on(f"GET /users/{AGENT}", PERSON)
     found = await STEP.inspect(given(channel=channel, brief=brief, events=events, facts=SHARED))
-    assert (found.state, found.facts) == (
-        State.OK,
-        {"delegate": AGENT, "delegate_id": "user-2"},
-    )
+    assert (found.state, found.facts) == (State.OK, {"delegate": AGENT, "delegate_id": "user-2"})
 
 
 @pytest.mark.parametrize(
@@ -86,7 +76,7 @@ async def test_who_names_the_delegate(
     ],
 )
 async def test_what_a_delegate_may_lack(
-    given: Callable[..., StepContext], cloud: Any, person: object, seen: str, cause: str
+    given: Given, cloud: Cloud, person: object, seen: str, cause: str
 ):
     """A delegate who cannot sign in or has no license is reported and passed on to other steps."""
     cloud.on(f"GET /users/{AGENT}", person)
@@ -107,8 +97,8 @@ async def test_what_a_delegate_may_lack(
     ("channel", "cause"), [(CHANNEL, "delegate_unknown"), (NAMED, "delegate_not_found")]
 )
 async def test_the_requester_is_asked(
-    given: Callable[..., StepContext],
-    cloud: Any,
+    given: Given,
+    cloud: Cloud,
     channel: Channel,
     cause: str,
     looking: bool,
@@ -124,7 +114,7 @@ async def test_the_requester_is_asked(
     assert needs_delegate(replace(ctx.run, findings={"delegate": found}))
 
 
-async def test_a_check_asks_nobody(given: Callable[..., StepContext], cloud: Any):
+async def test_a_check_asks_nobody(given: Given, cloud: Cloud):
     """A check that does not know the delegate is skipped and asks nobody.
 
     The other steps can still use the mailbox's own facts.

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from jobs.clouds.errors import NotFound
-from jobs.engine.context import StepContext
 from jobs.model import Change, Channel, Finding, Scope, State, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps.forwarding import Forwarding
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = Forwarding()
 TARGET = "x1@mail.webexconnect.io"
@@ -27,9 +25,7 @@ ON = {
     "row",
     [ON, ON | {"ForwardingSmtpAddress": TARGET.upper(), "DeliverToMailboxAndForward": "True"}],
 )
-async def test_forwarding_with_a_copy_holds(
-    given: Callable[..., StepContext], cloud: Any, row: object
-):
+async def test_forwarding_with_a_copy_holds(given: Given, cloud: Cloud, row: object):
     """Forwarding is OK with or without ``smtp:`` and in any letter case."""
     cloud.on("Get-Mailbox", [row])
     values = {"smtp": TARGET, "internal": "", "keeps": "true"}
@@ -61,7 +57,7 @@ async def test_forwarding_with_a_copy_holds(
     ],
 )
 async def test_what_may_be_wrong(
-    given: Callable[..., StepContext], cloud: Any, row: dict[str, object], seen: Text, cause: str
+    given: Given, cloud: Cloud, row: dict[str, object], seen: Text, cause: str
 ):
     """Forwarding is wrong if an internal address overrides it.
 
@@ -72,7 +68,7 @@ async def test_what_may_be_wrong(
     assert (found.state, found.seen, found.cause) == (State.WRONG, seen, cause)
 
 
-async def test_what_was_there_is_kept(given: Callable[..., StepContext], cloud: Any):
+async def test_what_was_there_is_kept(given: Given, cloud: Cloud):
     """The finding records all three forwarding values for an undo."""
     cloud.on("Get-Mailbox", [ON | {"ForwardingAddress": "Sales"}])
     assert (await STEP.inspect(given())).values == {
@@ -84,7 +80,7 @@ async def test_what_was_there_is_kept(given: Callable[..., StepContext], cloud: 
 
 @pytest.mark.parametrize(("keep", "word"), [(True, "$true"), (False, "$false")])
 async def test_all_three_values_are_set_at_once(
-    given: Callable[..., StepContext], channel: Channel, cloud: Any, keep: bool, word: str
+    given: Given, channel: Channel, cloud: Cloud, keep: bool, word: str
 ):
     """One request sets all three forwarding values.
 
@@ -94,7 +90,7 @@ async def test_all_three_values_are_set_at_once(
     ctx = given(channel=replace(channel, keep_copy=keep))
     found = await STEP.inspect(ctx)
     command = (
-        f"Set-Mailbox support@contoso.com -ForwardingAddress $null -ForwardingSmtpAddress {TARGET} "
+        f"Set-Mailbox support@contoso.com -ForwardingAddress $null -ForwardingSmtpAddress smtp:{TARGET} "
         f"-DeliverToMailboxAndForward {word}"
     )
     after = Text("after.forwarding_keeps" if keep else "after.forwarding", {"address": TARGET})
@@ -117,20 +113,18 @@ async def test_all_three_values_are_set_at_once(
     assert cloud.writes == [("Set-Mailbox", {"Identity": "support@contoso.com"} | values)]
 
 
-def test_an_undo_names_the_addresses_as_powershell_takes_them(given: Callable[..., StepContext]):
+def test_an_undo_names_the_addresses_as_powershell_takes_them(given: Given):
     """The command of an undo quotes a name with a space, which would otherwise be two arguments."""
     was = {"internal": "Jane Doe", "smtp": "old@x.io", "keeps": "false"}
     line = Change("forwarding", "M3", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
     command = STEP.undo_command(
         given(kind="undo"), RecordedChange("forwarding", line, Text("b"), was, {}, ("R1",))
     )
-    where = "-ForwardingAddress 'Jane Doe' -ForwardingSmtpAddress old@x.io"
+    where = "-ForwardingAddress 'Jane Doe' -ForwardingSmtpAddress smtp:old@x.io"
     assert command == f"Set-Mailbox support@contoso.com {where} -DeliverToMailboxAndForward $false"
 
 
-async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(
-    given: Callable[..., StepContext],
-):
+async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(given: Given):
     """A missing mailbox raises ``NotFound``, because its forwarding is unknown.
 
     Another step reports the missing mailbox.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from jobs.model import Finding, State, Text, Turn, minute_of
 from jobs.runs.run import Event, Kind
 from jobs.steps import rehearses, steps_of
 from jobs.steps.connect_form import MailboxFields, Token
+from tests.unit.jobs.conftest import Cloud, Given
 
 LOG = "GET /auditLogs/signIns"
 MADE = datetime(2026, 11, 25, 9, 5, tzinfo=UTC)
@@ -35,7 +35,7 @@ def row(minutes: float, code: int = 0, user: str = "user-1", **more: Any) -> dic
 
 
 @pytest.fixture
-def shown(given: Callable[..., StepContext]) -> Callable[..., StepContext]:
+def shown(given: Given) -> Given:
     """Return a function that creates a run whose secret was shown on the one-time page."""
 
     def make(**more: Any) -> StepContext:
@@ -46,9 +46,7 @@ def shown(given: Callable[..., StepContext]) -> Callable[..., StepContext]:
     return make
 
 
-async def test_a_token_that_the_log_shows_is_not_asked_for(
-    shown: Callable[..., StepContext], cloud: Any
-):
+async def test_a_token_that_the_log_shows_is_not_asked_for(shown: Given, cloud: Cloud):
     """The mailbox user's sign-in in the log proves Generate Token, and so the whole form."""
     cloud.on(LOG, [row(3)])
     ctx = shown()
@@ -79,9 +77,7 @@ async def test_a_token_that_the_log_shows_is_not_asked_for(
     ],
     ids=["none", "before", "renewal", "abandoned", "Graph", "another app"],
 )
-async def test_other_rows_say_nothing(
-    shown: Callable[..., StepContext], cloud: Any, rows: list[dict[str, Any]]
-):
+async def test_other_rows_say_nothing(shown: Given, cloud: Cloud, rows: list[dict[str, Any]]):
     """Other rows of the log prove nothing, so the requester is asked.
 
     The log is read again later by itself.
@@ -101,7 +97,7 @@ async def test_other_rows_say_nothing(
     ],
 )
 async def test_a_failure_is_named_and_has_the_sign_in_tested(
-    shown: Callable[..., StepContext], cloud: Any, rows: list[dict[str, Any]], cause: str
+    shown: Given, cloud: Cloud, rows: list[dict[str, Any]], cause: str
 ):
     """A failed Generate Token is reported with its cause.
 
@@ -121,9 +117,7 @@ async def test_a_failure_is_named_and_has_the_sign_in_tested(
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
-async def test_a_log_that_cannot_be_read(
-    shown: Callable[..., StepContext], cloud: Any, status: int
-):
+async def test_a_log_that_cannot_be_read(shown: Given, cloud: Cloud, status: int):
     """If the log cannot be read, the run continues and waits for the requester's button.
 
     The reason may be a missing Entra P1, a missing role or an ended sign-in.
@@ -135,7 +129,7 @@ async def test_a_log_that_cannot_be_read(
 
 @pytest.mark.parametrize(("kind", "asked"), [("setup", []), ("fix", [LOG])])
 async def test_the_log_is_read_only_after_the_secret_was_shown(
-    given: Callable[..., StepContext], cloud: Any, kind: str, asked: list[str]
+    given: Given, cloud: Cloud, kind: str, asked: list[str]
 ):
     """A setup reads the log only after the secret was shown, as no token can exist before.
 
@@ -145,19 +139,13 @@ async def test_the_log_is_read_only_after_the_secret_was_shown(
     assert [what for what, _ in cloud.asked] == asked
 
 
-async def test_the_requesters_word_counts_without_the_log(
-    shown: Callable[..., StepContext], cloud: Any
-):
+async def test_the_requesters_word_counts_without_the_log(shown: Given, cloud: Cloud):
     """If the requester has confirmed the token, the step is OK and the log is not read."""
     found = await TOKEN.inspect(shown(answers={"token_saved": "yes"}))
-    assert (found.state, found.seen, cloud.asked) == (
-        State.OK,
-        Text("seen.said_by_requester"),
-        [],
-    )
+    assert (found.state, found.seen, cloud.asked) == (State.OK, Text("seen.said_by_requester"), [])
 
 
-async def test_the_bots_own_sign_in_is_no_token(shown: Callable[..., StepContext], cloud: Any):
+async def test_the_bots_own_sign_in_is_no_token(shown: Given, cloud: Cloud):
     """The log is not read during the rehearsal, as the mailbox user then signs in for the bot."""
     cloud.on(LOG, [row(3)])
     found = await TOKEN.inspect(shown(answers={"rehearse": "yes"}))
@@ -203,8 +191,8 @@ LATER = MADE + timedelta(minutes=3, seconds=1)
     ],
 )
 async def test_a_rehearsal_is_never_taken_for_generate_token(
-    shown: Callable[..., StepContext],
-    cloud: Any,
+    shown: Given,
+    cloud: Cloud,
     rows: list[dict[str, Any]],
     in_full: list[dict[str, Any]] | int,
     minutes: int | None,
@@ -231,7 +219,7 @@ async def test_a_rehearsal_is_never_taken_for_generate_token(
     [("kim", State.OK, ""), ("user-1", State.WAITING, "wrong_mailbox_user")],
 )
 async def test_the_delegate_of_a_shared_mailbox(
-    shown: Callable[..., StepContext], cloud: Any, user: str, state: State, cause: str
+    shown: Given, cloud: Cloud, user: str, state: State, cause: str
 ):
     """For a shared mailbox the delegate's sign-in is the proof, and the mailbox's own is not."""
     cloud.on(LOG, [row(3, user=user)])
@@ -249,9 +237,7 @@ async def test_the_delegate_of_a_shared_mailbox(
         ({"check_login": "no", "rehearse": "yes"}, True),
     ],
 )
-def test_when_the_sign_in_is_tested(
-    given: Callable[..., StepContext], answers: dict[str, str], offered: bool
-):
+def test_when_the_sign_in_is_tested(given: Given, answers: dict[str, str], offered: bool):
     """The rehearsal is offered for the login of /check.
 
     It is also offered after a failed Generate Token, and if it has already begun.

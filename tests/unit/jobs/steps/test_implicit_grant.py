@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from adaptive_cards.texts import render
-from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Scope, State, Text
 from jobs.steps.application import ImplicitGrant
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = ImplicitGrant()
 READ = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
@@ -34,16 +31,14 @@ READ = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
         ({}, State.WRONG, "seen.implicit_off"),
     ],
 )
-async def test_the_box(
-    given: Callable[..., StepContext], cloud: Any, app: dict[str, object], state: State, seen: str
-):
+async def test_the_box(given: Given, cloud: Cloud, app: dict[str, object], state: State, seen: str):
     """The step is OK if the box is ticked, and wrong if the box is empty or was never set."""
     cloud.on(READ, app)
     found = await STEP.inspect(given())
     assert (found.state, found.seen) == (state, Text(seen))
 
 
-async def test_ticking_it_keeps_the_rest(given: Callable[..., StepContext], cloud: Any):
+async def test_ticking_it_keeps_the_rest(given: Given, cloud: Cloud):
     """Ticking the box "Access tokens" also writes every redirect URI of the app.
 
     So a URI that an outdated read lacks is kept as well.
@@ -74,9 +69,7 @@ async def test_ticking_it_keeps_the_rest(given: Callable[..., StepContext], clou
 
 
 @pytest.mark.parametrize("on", [True, False])
-async def test_a_check_says_that_nothing_needs_it(
-    given: Callable[..., StepContext], cloud: Any, on: bool
-):
+async def test_a_check_says_that_nothing_needs_it(given: Given, cloud: Cloud, on: bool):
     """A check says that no token depends on the box "Access tokens", ticked or not.
 
     Source: checklist.toml O10.

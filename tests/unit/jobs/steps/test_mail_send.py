@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.steps.application import MailSend
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = MailSend()
 READ = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
@@ -17,9 +14,7 @@ FACTS = {"mail_send": "mail-id", "exchange_smtp_send": "smtp-id", "object_id": "
 SMTP, MAIL = {"id": "smtp-id", "type": "Scope"}, {"id": "mail-id", "type": "Role"}
 
 
-async def test_a_tenant_without_mail_send_goes_without(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_tenant_without_mail_send_goes_without(given: Given, cloud: Cloud):
     """If Exchange does not expose Mail.Send, the step is skipped without a request."""
     found = await STEP.inspect(given())
     assert (found, cloud.asked) == (
@@ -28,7 +23,7 @@ async def test_a_tenant_without_mail_send_goes_without(
     )
 
 
-async def test_declared_is_declared(given: Callable[..., StepContext], cloud: Any):
+async def test_declared_is_declared(given: Given, cloud: Cloud):
     """A declared Mail.Send is found without regard to the letter case of its IDs."""
     cloud.on(
         READ,
@@ -46,7 +41,7 @@ async def test_declared_is_declared(given: Callable[..., StepContext], cloud: An
     )
 
 
-async def test_a_stale_read_does_not_drop_smtp_send(given: Callable[..., StepContext], cloud: Any):
+async def test_a_stale_read_does_not_drop_smtp_send(given: Given, cloud: Cloud):
     """The whole list of permissions is replaced, so the bot writes SMTP.Send with it.
 
     This holds even if an outdated read lacks SMTP.Send.

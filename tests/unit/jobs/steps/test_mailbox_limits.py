@@ -9,6 +9,7 @@ import pytest
 
 from jobs.model import RunKind, State, Text
 from jobs.steps import all_steps
+from tests.unit.jobs.conftest import Cloud
 
 USER = {
     "id": "u1",
@@ -17,7 +18,7 @@ USER = {
 }
 
 
-def look(cloud: Any, given: Any, mailbox: list[dict[str, Any]], kind: str = RunKind.SETUP) -> Any:
+def look(cloud: Cloud, given: Any, mailbox: list[dict[str, Any]], kind: str = RunKind.SETUP) -> Any:
     """Return what the step finds of a licensed user with this mailbox."""
     cloud.on("GET /users/support@contoso.com", USER).on("Get-Mailbox", mailbox)
     return asyncio.run(all_steps()["mailbox_user"].inspect(given(kind=kind)))
@@ -40,7 +41,7 @@ def look(cloud: Any, given: Any, mailbox: list[dict[str, Any]], kind: str = RunK
 )
 @pytest.mark.parametrize("kind", [RunKind.SETUP, RunKind.CHECK])
 def test_a_setting_that_stops_mail_is_a_warning(
-    cloud: Any, given: Any, row: dict[str, Any], cause: str, kind: str
+    cloud: Cloud, given: Any, row: dict[str, Any], cause: str, kind: str
 ):
     """The worst setting is named, and nothing is blocked by it."""
     found = look(cloud, given, [{"PrimarySmtpAddress": "support@contoso.com", **row}], kind)
@@ -56,7 +57,7 @@ def test_a_setting_that_stops_mail_is_a_warning(
         {"IsDirSynced": True},
     ],
 )
-def test_usual_settings_are_right(cloud: Any, given: Any, row: dict[str, Any]):
+def test_usual_settings_are_right(cloud: Cloud, given: Any, row: dict[str, Any]):
     """Exchange's own values, empty lists, and a synchronized mailbox without a detour are right."""
     assert look(cloud, given, [row]).state is State.OK
 
@@ -69,7 +70,7 @@ def test_usual_settings_are_right(cloud: Any, given: Any, row: dict[str, Any]):
         ("", (404, {"error": {"code": "x"}}), "mailbox_not_found"),
     ],
 )
-def test_why_there_is_no_mailbox(cloud: Any, given: Any, kind: str, deleted: Any, cause: str):
+def test_why_there_is_no_mailbox(cloud: Cloud, given: Any, kind: str, deleted: Any, cause: str):
     """A user without a mailbox has it elsewhere, or had it until a short time ago."""
     cloud.on("GET /users/support@contoso.com", USER)
     cloud.on("Get-Mailbox", (404, {"error": {"code": "x"}}), deleted)
@@ -79,7 +80,7 @@ def test_why_there_is_no_mailbox(cloud: Any, given: Any, kind: str, deleted: Any
     assert isinstance(found.seen, Text)
 
 
-def test_security_defaults_stop_no_plan(cloud: Any, given: Any):
+def test_security_defaults_stop_no_plan(cloud: Cloud, given: Any):
     """Before the approval they are only possible; without the permission they are skipped."""
     policy = "GET /policies/identitySecurityDefaultsEnforcementPolicy"
     step, ctx = all_steps()["security_defaults"], given()

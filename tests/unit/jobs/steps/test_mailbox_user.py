@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from jobs.clouds.errors import MalformedAnswer
-from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Station, Text
 from jobs.steps.mailbox_user import MailboxUser, Tenant
-from tests.unit.jobs.conftest import NO_OBJECT
+from tests.unit.jobs.conftest import NO_OBJECT, Cloud, Given
 
 STEP = MailboxUser()
 USER = "GET /users/support@contoso.com"
@@ -43,8 +39,8 @@ EXPECTED = Text("expected.mailbox_user")
 )
 @pytest.mark.parametrize("kind", ["setup", "check"])
 async def test_what_a_user_may_lack(
-    given: Callable[..., StepContext],
-    cloud: Any,
+    given: Given,
+    cloud: Cloud,
     person: object,
     mailbox: list[object] | tuple[int, object],
     seen: str,
@@ -71,7 +67,7 @@ async def test_what_a_user_may_lack(
 @pytest.mark.parametrize("what", [USER, "Get-Mailbox"])
 @pytest.mark.parametrize("answer", [(204, None), (200, {}), [], (404, None)])
 async def test_an_empty_answer_is_no_missing_mailbox(
-    given: Callable[..., StepContext], cloud: Any, what: str, answer: object
+    given: Given, cloud: Cloud, what: str, answer: object
 ):
     """An answer without the user or the mailbox says nothing about either, and is read again."""
     cloud.on(USER, PERSON).on("Get-Mailbox", [{}]).on(what, answer)
@@ -94,7 +90,7 @@ async def test_an_empty_answer_is_no_missing_mailbox(
     ],
 )
 async def test_a_user_with_a_mailbox_holds(
-    given: Callable[..., StepContext], cloud: Any, person: object, mailbox: object
+    given: Given, cloud: Cloud, person: object, mailbox: object
 ):
     """A license in its grace period is valid, and a shared mailbox needs none."""
     cloud.on(USER, person).on("Get-Mailbox", [mailbox])
@@ -115,7 +111,7 @@ async def test_a_user_with_a_mailbox_holds(
 )
 @pytest.mark.parametrize("kind", ["setup", "check"])
 async def test_a_sender_of_onmicrosoft_is_a_warning(
-    given: Callable[..., StepContext], cloud: Any, primary: str, kind: str, *, warned: bool
+    given: Given, cloud: Cloud, primary: str, kind: str, *, warned: bool
 ):
     """A primary address of onmicrosoft.com is a warning, because Exchange sends with it.
 
@@ -132,7 +128,7 @@ async def test_a_sender_of_onmicrosoft_is_a_warning(
 
 @pytest.mark.parametrize("kind", ["SharedMailbox", "RoomMailbox", "EquipmentMailbox"])
 async def test_a_shared_mailbox_s_account_is_blocked_as_a_rule(
-    given: Callable[..., StepContext], cloud: Any, kind: str
+    given: Given, cloud: Cloud, kind: str
 ):
     """A shared mailbox's blocked account is only a possible cause, because others sign in for it.
 
@@ -153,7 +149,7 @@ async def test_a_shared_mailbox_s_account_is_blocked_as_a_rule(
     )
 
 
-async def test_the_mailbox_names_its_owner(given: Callable[..., StepContext], cloud: Any):
+async def test_the_mailbox_names_its_owner(given: Given, cloud: Cloud):
     """If the directory has no user with the mailbox's address, Exchange names the owner."""
     upn = "svc@contoso.com"
     cloud.on("Get-Mailbox", [{"UserPrincipalName": upn}]).on(
@@ -163,7 +159,7 @@ async def test_the_mailbox_names_its_owner(given: Callable[..., StepContext], cl
     assert (found.state, found.seen) == (State.OK, Text("seen.mailbox_other_upn", {"upn": upn}))
 
 
-async def test_another_upn_is_told(given: Callable[..., StepContext], cloud: Any):
+async def test_another_upn_is_told(given: Given, cloud: Cloud):
     """If the address is only an alias, the user is found and the finding names the user's UPN."""
     cloud.on("GET /users", [PERSON | {"userPrincipalName": "svc-mail@contoso.com"}]).on(
         "Get-Mailbox", [{}]
@@ -187,9 +183,7 @@ async def test_another_upn_is_told(given: Callable[..., StepContext], cloud: Any
         ("", "seen.nobody"),
     ],
 )
-async def test_nobody_is_told_from_a_group(
-    given: Callable[..., StepContext], cloud: Any, kind: str, seen: str
-):
+async def test_nobody_is_told_from_a_group(given: Given, cloud: Cloud, kind: str, seen: str):
     """If the address belongs to a group, the finding says so; otherwise nobody has the address."""
     cloud.on("GET /users", []).on("Get-Recipient", [{"RecipientTypeDetails": kind}])
     found = await STEP.inspect(given())
@@ -199,9 +193,7 @@ async def test_nobody_is_told_from_a_group(
     )
 
 
-async def test_a_group_that_cannot_be_looked_up_is_nobody(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_group_that_cannot_be_looked_up_is_nobody(given: Given, cloud: Cloud):
     """If recipients cannot be read, the step reports that nobody has the address.
 
     The refused read does not hide this result.
@@ -212,9 +204,7 @@ async def test_a_group_that_cannot_be_looked_up_is_nobody(
     )
 
 
-async def test_of_a_mailbox_that_is_not_there_a_plan_shows_nothing(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_of_a_mailbox_that_is_not_there_a_plan_shows_nothing(given: Given, cloud: Cloud):
     """If the mailbox is missing, the finding has no facts, so steps that need them are not planned.
 
     This holds even if the account is blocked.
@@ -233,7 +223,7 @@ TENANT = Tenant()
 
 
 @pytest.mark.parametrize("name", ["contoso.com", "Contoso.COM"])
-async def test_a_verified_domain_is_ours(given: Callable[..., StepContext], cloud: Any, name: str):
+async def test_a_verified_domain_is_ours(given: Given, cloud: Cloud, name: str):
     """The tenant is OK if the mailbox's domain is verified, without regard to letter case."""
     cloud.on(
         "GET /organization",
@@ -251,9 +241,7 @@ async def test_a_verified_domain_is_ours(given: Callable[..., StepContext], clou
         [{"verifiedDomains": [{}, {"name": "x.contoso.com"}]}],
     ],
 )
-async def test_another_tenant_is_named(
-    given: Callable[..., StepContext], cloud: Any, rows: list[object]
-):
+async def test_another_tenant_is_named(given: Given, cloud: Cloud, rows: list[object]):
     """If the tenant has not verified the mailbox's domain, the finding names the wrong tenant."""
     cloud.on("GET /organization", rows)
     wanted = Text("expected.tenant")
@@ -272,7 +260,7 @@ async def test_another_tenant_is_named(
     [(403, {}), (404, {"error": {"code": "x"}}), (400, {}), [], [{}], [{"verifiedDomains": None}]],
 )
 async def test_domains_that_may_not_be_read_decide_nothing(
-    given: Callable[..., StepContext], cloud: Any, answer: object
+    given: Given, cloud: Cloud, answer: object
 ):
     """If the organization's domains cannot be read, the step is OK and the mailbox user decides."""
     cloud.on("GET /organization", answer)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 import sys
 import types
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import State, Text
 from jobs.runs.run import RecordedChange
+from tests.unit.jobs.conftest import Cloud, Given
 
 PAGE = Path(__file__).parents[4] / "docs" / "adding-a-step.md"
 COMMAND = "Set-Mailbox support@contoso.com -LitigationHoldEnabled ${}"
@@ -31,9 +29,7 @@ def step(monkeypatch: pytest.MonkeyPatch) -> Step:
     return made
 
 
-async def test_it_looks_plans_and_changes(
-    step: Step, given: Callable[..., StepContext], cloud: Any
-):
+async def test_it_looks_plans_and_changes(step: Step, given: Given, cloud: Cloud):
     """The example step is wrong if the mailbox is on hold, and one cmdlet removes the hold."""
     cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": True}])
     ctx = given()
@@ -51,9 +47,7 @@ async def test_it_looks_plans_and_changes(
 
 
 @pytest.mark.parametrize(("now", "state"), [(True, State.OK), (False, State.WRONG)])
-async def test_it_is_undone(
-    step: Step, given: Callable[..., StepContext], cloud: Any, now: bool, state: State
-):
+async def test_it_is_undone(step: Step, given: Given, cloud: Cloud, now: bool, state: State):
     """The undo of the example step is done once the hold is back."""
     cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": now}])
     ctx = given(kind="undo")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from jobs.checks.verdict import judge
-from jobs.engine.context import StepContext
 from jobs.microsoft.outbound_spam import policy_name
 from jobs.model import Change, Finding, Profile, Scope, State, Text
 from jobs.probes import checks_for
 from jobs.runs.run import RecordedChange
 from jobs.steps.forwarding import POLICY, RULE, OutboundPolicy
-from tests.unit.jobs.conftest import NO_OBJECT
+from tests.unit.jobs.conftest import NO_OBJECT, Cloud, Given
 
 STEP = OutboundPolicy()
 MAILBOX = "support@contoso.com"
@@ -33,9 +31,7 @@ ABOVE_OURS = RULE_OF_OURS | {"Name": "Baseline", POLICY: "Default"}
 
 
 @pytest.mark.parametrize("mode", ["Automatic", "Off", None])
-async def test_the_default_policy_does_not_forward(
-    given: Callable[..., StepContext], cloud: Any, mode: str | None
-):
+async def test_the_default_policy_does_not_forward(given: Given, cloud: Cloud, mode: str | None):
     """A default policy with the mode Automatic or Off, or without a mode, blocks forwarding."""
     cloud.on(f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": mode}])
     found = await STEP.inspect(given())
@@ -45,7 +41,7 @@ async def test_the_default_policy_does_not_forward(
     assert (found.state, found.seen, found.cause) == (State.WRONG, seen, "forwarding_blocked")
 
 
-async def test_a_policy_that_is_on_holds(given: Callable[..., StepContext], cloud: Any):
+async def test_a_policy_that_is_on_holds(given: Given, cloud: Cloud):
     """The step is OK if the policy that applies says On, no matter who created it."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS])
     seen = Text("seen.outbound", {"mode": "key:forwarding_mode.On", "policy": NAME})
@@ -62,8 +58,8 @@ async def test_a_policy_that_is_on_holds(given: Callable[..., StepContext], clou
     "who", [{"FromMemberOf": ["Sales"]}, {"From": [MAILBOX], "ExceptIfFromMemberOf": ["Sales"]}]
 )
 async def test_a_rule_for_a_group_leaves_a_doubt(
-    given: Callable[..., StepContext],
-    cloud: Any,
+    given: Given,
+    cloud: Cloud,
     kind: str,
     state: State,
     default: str,
@@ -89,7 +85,7 @@ async def test_a_rule_for_a_group_leaves_a_doubt(
     ("cause", "causes"), [("forwarding_blocked", ("outbound_policy",)), ("", ())]
 )
 async def test_a_trace_takes_the_doubt_away(
-    given: Callable[..., StepContext], cloud: Any, cause: str, causes: tuple[str, ...]
+    given: Given, cloud: Cloud, cause: str, causes: tuple[str, ...]
 ):
     """If a rule for a group may apply, the trace of the copies decides whether it is the cause."""
     rule = {
@@ -107,14 +103,14 @@ async def test_a_trace_takes_the_doubt_away(
     assert judge(checks_for(Profile.LEAST), found).causes == causes
 
 
-async def test_a_policy_and_a_rule_are_made(given: Callable[..., StepContext], cloud: Any):
+async def test_a_policy_and_a_rule_are_made(given: Given, cloud: Cloud):
     """A new policy keeps the present limits and gets a rule, without another read."""
     cloud.on(f"Get-{POLICY}", [DEFAULT])
     ctx = given()
     found = await STEP.inspect(ctx)
     limits = "-RecipientLimitPerDay 500 -NotifyOutboundSpam $false"
     command = (
-        f"New-{POLICY} '{NAME}' -AutoForwardingMode On {limits}; New-{RULE} '{NAME}' -{POLICY} "
+        f"New-{POLICY} -Name '{NAME}' -AutoForwardingMode On {limits}\nNew-{RULE} -Name '{NAME}' -{POLICY} "
         f"'{NAME}' -From {MAILBOX} -Priority 0"
     )
     before = Text("seen.outbound", {"mode": "key:forwarding_mode.Automatic", "policy": "Default"})
@@ -158,7 +154,7 @@ ABOVE = [
     ],
 )
 async def test_the_plan_says_which_rules_move_down(
-    given: Callable[..., StepContext], cloud: Any, rules: list[Any], note: Text | None
+    given: Given, cloud: Cloud, rules: list[Any], note: Text | None
 ):
     """The plan counts the rules that move down: all, or those above the bot's existing rule."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", rules)
@@ -167,7 +163,7 @@ async def test_the_plan_says_which_rules_move_down(
     assert (found.state, STEP.plan(ctx, found)[0].note) == (State.WRONG, note)
 
 
-async def test_a_second_try_completes_the_first(given: Callable[..., StepContext], cloud: Any):
+async def test_a_second_try_completes_the_first(given: Given, cloud: Cloud):
     """If an earlier try created only the policy, the next try switches it on and adds the rule."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS | {"AutoForwardingMode": "Off"}])
     ctx = given()
@@ -178,7 +174,7 @@ async def test_a_second_try_completes_the_first(given: Callable[..., StepContext
     ]
 
 
-async def test_a_rule_that_is_there_is_put_on_top(given: Callable[..., StepContext], cloud: Any):
+async def test_a_rule_that_is_there_is_put_on_top(given: Given, cloud: Cloud):
     """An existing rule of the bot is moved to the top, and no second one is created."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(
         f"Get-{RULE}", [ABOVE_OURS, RULE_OF_OURS | {"Priority": 3}]
@@ -234,12 +230,7 @@ OTHERS: list[tuple[dict[str, Any], dict[str, Any], str, Text]] = [
 
 @pytest.mark.parametrize(("who", "sent", "shown", "after"), OTHERS)
 async def test_whom_somebody_else_put_into_our_rule_stays(
-    given: Callable[..., StepContext],
-    cloud: Any,
-    who: dict[str, Any],
-    sent: dict[str, Any],
-    shown: str,
-    after: Text,
+    given: Given, cloud: Cloud, who: dict[str, Any], sent: dict[str, Any], shown: str, after: Text
 ):
     """Senders whom others put into the bot's rule stay, and the plan names them.
 
@@ -254,17 +245,14 @@ async def test_whom_somebody_else_put_into_our_rule_stays(
     found = await STEP.inspect(ctx)
     (line,) = STEP.plan(ctx, found)
     assert (line.after, line.note) == (after, Text("note.rules_move", {"count": "1"}))
-    assert (
-        line.command
-        == f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}'{shown} -Priority 0"
-    )
+    assert line.command == f"Set-{RULE} '{NAME}'{shown} -Priority 0"
     await STEP.apply(ctx, found)
     assert cloud.writes == [(f"Set-{RULE}", {"Identity": NAME, "Priority": 0, **sent})]
 
 
 @pytest.mark.parametrize("who", [row[0] for row in OTHERS])
 async def test_an_undo_gives_them_back_what_they_had(
-    given: Callable[..., StepContext], cloud: Any, who: dict[str, Any]
+    given: Given, cloud: Cloud, who: dict[str, Any]
 ):
     """An undo restores the bot's rule, even if the fix was killed before reading it back."""
     bent = RULE_OF_OURS | who | {"State": "Disabled"}
@@ -289,9 +277,7 @@ async def test_an_undo_gives_them_back_what_they_had(
     assert (await STEP.inspect_undo(ctx, past)).state is State.WARNING
 
 
-async def test_a_policy_that_is_not_listed_yet_gets_its_rule(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Given, cloud: Cloud):
     """A policy that exists but is not listed yet gets its rule, without which it has no effect."""
     cloud.on(f"Get-{POLICY}", [DEFAULT])
     cloud.refuse(
@@ -314,18 +300,13 @@ BENT = {
 }
 
 
-async def test_a_rule_of_ours_that_somebody_bent_is_put_right(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_rule_of_ours_that_somebody_bent_is_put_right(given: Given, cloud: Cloud):
     """The plan shows all repairs of a rule that is off, narrowed or of another policy."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | BENT])
     ctx = given()
     found = await STEP.inspect(ctx)
     put_right = f"-SenderDomainIs $null -ExceptIfFrom $null -{POLICY} '{NAME}' -Priority 0"
-    commands = (
-        f"Set-{POLICY} '{NAME}' -AutoForwardingMode On; Set-{RULE} '{NAME}' {put_right}; "
-        f"Enable-{RULE} '{NAME}'"
-    )
+    commands = f"Set-{RULE} '{NAME}' {put_right}\nEnable-{RULE} '{NAME}'"
     gone = {"senders": MAILBOX, "cleared": f"SenderDomainIs fabrikam.com; ExceptIfFrom {MAILBOX}"}
     (line,) = STEP.plan(ctx, found)
     assert (found.state, line.command, line.after) == (
@@ -341,7 +322,7 @@ async def test_a_rule_of_ours_that_somebody_bent_is_put_right(
     ]
 
 
-async def test_an_undo_bends_it_back(given: Callable[..., StepContext], cloud: Any):
+async def test_an_undo_bends_it_back(given: Given, cloud: Cloud):
     """An undo restores the bot's rule as it was: disabled, with its exceptions and its policy."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(
         f"Get-{RULE}", [RULE_OF_OURS | BENT], [RULE_OF_OURS]
@@ -352,8 +333,8 @@ async def test_an_undo_bends_it_back(given: Callable[..., StepContext], cloud: A
     past = RecordedChange("outbound_policy", line, Text("b"), was, left, ("R1",))
     bends = f"-From {MAILBOX} -{POLICY} Other -SenderDomainIs fabrikam.com -ExceptIfFrom {MAILBOX}"
     assert (
-        STEP.undo_command(ctx, past).partition(f"; Set-{POLICY}")[0]
-        == f"Set-{RULE} '{NAME}' {bends}; Disable-{RULE} '{NAME}'"
+        STEP.undo_command(ctx, past).partition(f"\nSet-{POLICY}")[0]
+        == f"Set-{RULE} '{NAME}' {bends}\nDisable-{RULE} '{NAME}'"
     )
     await STEP.undo(ctx, past)
     bent = {POLICY: "Other", "SenderDomainIs": "fabrikam.com", "ExceptIfFrom": [MAILBOX]}
@@ -369,7 +350,7 @@ async def test_an_undo_bends_it_back(given: Callable[..., StepContext], cloud: A
     [([{"EmailAddresses": ["SMTP:svc@contoso.com"]}], State.OK), (NO_OBJECT, State.WRONG)],
 )
 async def test_a_rule_may_name_the_mailbox_otherwise(
-    given: Callable[..., StepContext], cloud: Any, answer: object, state: State
+    given: Given, cloud: Cloud, answer: object, state: State
 ):
     """A rule that names an unknown address is compared with the mailbox's aliases in Exchange."""
     rule = RULE_OF_OURS | {"Name": "By hand", "From": ["smtp:SVC@contoso.com"]}
@@ -377,9 +358,7 @@ async def test_a_rule_may_name_the_mailbox_otherwise(
     assert (await STEP.inspect(given())).state is state
 
 
-async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(given: Given, cloud: Cloud):
     """If the mailbox cannot be read, its address and UPN count.
 
     Exchange is asked for aliases only if a rule names anybody else.
@@ -393,7 +372,4 @@ async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(
     assert (
         (await STEP.inspect(ctx)).state,
         "Get-Mailbox" in [what for what, _ in cloud.asked],
-    ) == (
-        State.OK,
-        True,
-    )
+    ) == (State.OK, True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -20,6 +19,7 @@ from jobs.settings import Settings
 from jobs.steps import all_steps, steps_for, steps_of
 from jobs.steps.connect_form import OwnLogin
 from jobs.storage.vault import Vault
+from tests.unit.jobs.conftest import Given
 
 STEP = OwnLogin()
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -41,14 +41,14 @@ def planned(ctx: StepContext, *names: str) -> Run:
     return ctx.store.load(ctx.run.id)
 
 
-async def test_nobody_rehearsed(given: Callable[..., StepContext]):
+async def test_nobody_rehearsed(given: Given):
     """If nobody has rehearsed, the bot has no sign-in of its own, so the step is skipped."""
     found = await STEP.inspect(given())
     assert (found.state, found.seen) == (State.SKIPPED, Text("skipped.never_rehearsed"))
 
 
 async def test_a_dead_sign_in_does_not_hold_up_the_fix(
-    given: Callable[..., StepContext], vault: Vault, work_settings: Settings, provider: Any
+    given: Given, vault: Vault, work_settings: Settings, provider: Any
 ):
     """If the bot's own sign-in is invalid, the step is skipped and the fix continues.
 
@@ -75,7 +75,7 @@ async def test_a_dead_sign_in_does_not_hold_up_the_fix(
     ],
 )
 async def test_what_the_fix_has_written_may_not_be_known_yet(
-    given: Callable[..., StepContext],
+    given: Given,
     vault: Vault,
     work_settings: Settings,
     provider: Any,
@@ -119,7 +119,7 @@ async def test_what_the_fix_has_written_may_not_be_known_yet(
     ],
 )
 def test_a_fix_proves_the_way_that_was_broken(
-    given: Callable[..., StepContext], changed: tuple[str, ...], proof: set[str]
+    given: Given, changed: tuple[str, ...], proof: set[str]
 ):
     """A fix always sends a test mail.
 
@@ -129,13 +129,13 @@ def test_a_fix_proves_the_way_that_was_broken(
     assert ("test_mail" in steps, PROOF & steps.keys()) == (True, proof)
 
 
-def test_a_new_secret_takes_the_form(given: Callable[..., StepContext]):
+def test_a_new_secret_takes_the_form(given: Given):
     """A new secret adds the form's steps to a fix, because Webex Connect needs the secret."""
     steps = steps_of(planned(given(kind="fix"), "client_secret"))
     assert {"token", "app_fields", *PROOF} <= steps.keys()
 
 
-def test_a_setup_has_its_own_rehearsal(given: Callable[..., StepContext]):
+def test_a_setup_has_its_own_rehearsal(given: Given):
     """A setup does not have the step with the bot's own login, because it has a rehearsal."""
     assert "own_login" not in steps_for(Profile.ARTICLE)
     assert "own_login" not in steps_of(given(channel=Channel("a@contoso.com")).run)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, NotFound, Rejected, Transient
-from jobs.engine.context import StepContext
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.model import Change, Finding, Scope, State, Text, verbatim
 from jobs.steps.service_principal import Permissions
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = Permissions()
 SAID = CloudReply("graph", 400, "Request_BadRequest", "No such service.")
@@ -27,7 +24,7 @@ def principal(app_id: str) -> str:
     return f"GET /servicePrincipals(appId='{app_id}')"
 
 
-async def test_ids_are_read_from_the_tenant(given: Callable[..., StepContext], cloud: Any):
+async def test_ids_are_read_from_the_tenant(given: Given, cloud: Cloud):
     """The IDs of Exchange's SMTP.Send and Mail.Send are read from the tenant."""
     cloud.on(principal(EXCHANGE_APP_ID), EXCHANGE).on(principal(GRAPH_APP_ID), {"id": "graph-sp"})
     facts = {"exchange_sp_id": "exchange-sp", "graph_sp_id": "graph-sp", "graph_smtp_send": ""}
@@ -37,7 +34,7 @@ async def test_ids_are_read_from_the_tenant(given: Callable[..., StepContext], c
     )
 
 
-async def test_no_exchange_in_the_tenant(given: Callable[..., StepContext], cloud: Any):
+async def test_no_exchange_in_the_tenant(given: Given, cloud: Cloud):
     """A missing service principal of Exchange Online is created if the tenant has the service."""
     ctx = given()
     found = await STEP.inspect(ctx)
@@ -62,9 +59,7 @@ async def test_no_exchange_in_the_tenant(given: Callable[..., StepContext], clou
         (Transient("service_unavailable", SAID), False),
     ],
 )
-def test_a_tenant_without_the_service(
-    given: Callable[..., StepContext], error: CloudError, told: bool
-):
+def test_a_tenant_without_the_service(given: Given, error: CloudError, told: bool):
     """A tenant without the service is reported in Graph's words.
 
     The engine handles all other errors.
@@ -79,16 +74,14 @@ def test_a_tenant_without_the_service(
         )
 
 
-def test_ids_that_are_not_exposed_cannot_be_mended(given: Callable[..., StepContext]):
+def test_ids_that_are_not_exposed_cannot_be_mended(given: Given):
     """If Exchange does not expose SMTP.Send, the plan is empty, because the bot cannot add it."""
     assert (
         STEP.plan(given(), Finding("permissions", State.WRONG, cause="permission_id_unknown")) == ()
     )
 
 
-async def test_a_permission_that_is_switched_off_is_none(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_permission_that_is_switched_off_is_none(given: Given, cloud: Cloud):
     """A scope that the tenant has disabled counts as not exposed."""
     off = {
         "id": "exchange-sp",
@@ -103,7 +96,7 @@ async def test_a_permission_that_is_switched_off_is_none(
     )
 
 
-async def test_graphs_own_smtp_send_is_enough(given: Callable[..., StepContext], cloud: Any):
+async def test_graphs_own_smtp_send_is_enough(given: Given, cloud: Cloud):
     """If only Graph exposes SMTP.Send, its id is used."""
     graph = {
         "id": "graph-sp",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,17 +16,18 @@ from jobs.model import Finding, State, Text, Turn, minute_of
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 from jobs.steps.connect_form import Registered
+from tests.unit.jobs.conftest import Given
 
 STEP = Registered()
 
 
-async def test_a_word_counts(given: Callable[..., StepContext]):
+async def test_a_word_counts(given: Given):
     """The requester's confirmation is enough for this step, because row V2 proves it later."""
     found = await STEP.inspect(given(answers={"registered": "yes"}))
     assert found == Finding("registered", State.OK, seen=Text("seen.said_by_requester"))
 
 
-async def test_without_it_the_requester_is_waited_for(given: Callable[..., StepContext]):
+async def test_without_it_the_requester_is_waited_for(given: Given):
     """Without a confirmation the step waits for the requester.
 
     Nobody guesses, because the registration cannot be changed afterwards.
@@ -54,9 +54,7 @@ def entry(minutes: float, event: str = "updateApp", status: str = "SUCCESS") -> 
 
 
 @pytest.fixture
-def logged(
-    given: Callable[..., StepContext], work_settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., StepContext]:
+def logged(given: Given, work_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Given:
     """Return a function that creates a run with these entries in Webex Connect's audit log."""
 
     def make(*entries: dict[str, str], status: int = 200, **more: Any) -> StepContext:
@@ -73,7 +71,7 @@ def logged(
     return make
 
 
-async def test_save_and_register_are_two_changes_of_the_app(logged: Callable[..., StepContext]):
+async def test_save_and_register_are_two_changes_of_the_app(logged: Given):
     """Two changes of the app after Generate Token, Save and Register, are proof in the audit log.
 
     So the requester is not asked.
@@ -94,9 +92,7 @@ async def test_save_and_register_are_two_changes_of_the_app(logged: Callable[...
     ],
     ids=["nothing", "saved", "failed", "flow", "before"],
 )
-async def test_less_does_not_show_it(
-    logged: Callable[..., StepContext], entries: list[dict[str, str]]
-):
+async def test_less_does_not_show_it(logged: Given, entries: list[dict[str, str]]):
     """If the audit log has fewer changes, the requester is asked.
 
     The log is read again later by itself.
@@ -108,7 +104,7 @@ async def test_less_does_not_show_it(
 
 @pytest.mark.parametrize(("minutes", "state"), [(2, State.OK), (-2, State.WAITING)])
 async def test_after_the_word_that_the_token_is_saved_one_change_is_enough(
-    logged: Callable[..., StepContext], minutes: float, state: State
+    logged: Given, minutes: float, state: State
 ):
     """Once the requester has confirmed the saved token, one later change of the app is enough.
 
@@ -119,7 +115,7 @@ async def test_after_the_word_that_the_token_is_saved_one_change_is_enough(
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
-async def test_a_log_that_cannot_be_read(logged: Callable[..., StepContext], status: int):
+async def test_a_log_that_cannot_be_read(logged: Given, status: int):
     """If the audit log cannot be read, the step waits for the requester's button."""
     found = await STEP.inspect(logged(entry(1), entry(2), status=status))
     assert (found.state, found.cause) == (State.WAITING, "")

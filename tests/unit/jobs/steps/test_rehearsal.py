@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,6 +18,7 @@ from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 from jobs.steps.connect_form import Rehearsal
 from jobs.storage.vault import Vault
+from tests.unit.jobs.conftest import Given
 
 STEP = Rehearsal()
 REFUSAL = (
@@ -65,7 +66,7 @@ def kept(vault: Vault, ctx: StepContext) -> tuple[str | None, str | None, bool, 
     )
 
 
-async def test_a_reason_skips_it(given: Callable[..., StepContext]):
+async def test_a_reason_skips_it(given: Given):
     """A rehearsal that somebody skipped is recorded with the person's reason."""
     found = await STEP.inspect(given(answers={"rehearse": "skip:on leave"}))
     assert found == Finding(
@@ -73,7 +74,7 @@ async def test_a_reason_skips_it(given: Callable[..., StepContext]):
     )
 
 
-async def test_the_mailbox_user_is_waited_for(given: Callable[..., StepContext]):
+async def test_the_mailbox_user_is_waited_for(given: Given):
     """The rehearsal waits for the mailbox user, because a login needs the token of a sign-in."""
     found = await STEP.inspect(given(answers={"rehearse": "yes"}))
     assert found == Finding(
@@ -82,7 +83,7 @@ async def test_the_mailbox_user_is_waited_for(given: Callable[..., StepContext])
 
 
 async def test_a_refusal_shows_its_phase_and_its_words(
-    given: Callable[..., StepContext], vault: Vault, work_settings: Settings, refuses: str
+    given: Given, vault: Vault, work_settings: Settings, refuses: str
 ):
     """A refused login is shown with its phase and the server's own words, but without the token."""
     ctx = given(
@@ -104,7 +105,7 @@ async def test_a_refusal_shows_its_phase_and_its_words(
 
 
 async def test_what_has_logged_in_is_kept(
-    given: Callable[..., StepContext], vault: Vault, monkeypatch: pytest.MonkeyPatch
+    given: Given, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ):
     """After a login, the sign-in and its secret are kept for checks, once.
 
@@ -151,11 +152,7 @@ SIGNED_IN = Event(
     [("", "s1@contoso.com"), ("blocked", "agent@contoso.com"), ("yes", "agent@contoso.com")],
 )
 async def test_the_user_name_is_the_token_s_own_user(
-    given: Callable[..., StepContext],
-    vault: Vault,
-    monkeypatch: pytest.MonkeyPatch,
-    shared: str,
-    user: str,
+    given: Given, vault: Vault, monkeypatch: pytest.MonkeyPatch, shared: str, user: str
 ):
     """The login uses the name of the user to whom the token belongs.
 
@@ -191,7 +188,7 @@ async def test_the_user_name_is_the_token_s_own_user(
     ids=["only the address", "neither", "another refusal"],
 )
 async def test_the_shared_address_is_tried_after_a_bare_refusal_only(
-    given: Callable[..., StepContext],
+    given: Given,
     vault: Vault,
     monkeypatch: pytest.MonkeyPatch,
     taken: str,
@@ -217,12 +214,7 @@ async def test_the_shared_address_is_tried_after_a_bare_refusal_only(
     ("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.MAILBOX_USER)]
 )
 async def test_a_fresh_switch_takes_time_to_spread(
-    given: Callable[..., StepContext],
-    vault: Vault,
-    work_settings: Settings,
-    refuses: str,
-    ago: timedelta,
-    turn: Turn,
+    given: Given, vault: Vault, work_settings: Settings, refuses: str, ago: timedelta, turn: Turn
 ):
     """A login that is blocked within an hour of switching SMTP AUTH on is tried again."""
     settings = replace(work_settings, smtp_server=refuses)
@@ -236,12 +228,7 @@ async def test_a_fresh_switch_takes_time_to_spread(
 
 @pytest.mark.parametrize(("waited", "turn"), [(0, Turn.TIME), (8, Turn.MAILBOX_USER)])
 async def test_a_server_that_is_away_is_tried_again(
-    given: Callable[..., StepContext],
-    vault: Vault,
-    work_settings: Settings,
-    free_port: int,
-    waited: int,
-    turn: Turn,
+    given: Given, vault: Vault, work_settings: Settings, free_port: int, waited: int, turn: Turn
 ):
     """An unreachable server says nothing about the login, so it is tried again.
 

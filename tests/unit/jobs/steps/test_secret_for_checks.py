@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from jobs.clock import now
-from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.steps.client_secret import LABEL, CheckSecret
 from jobs.storage.vault import Vault
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = CheckSecret()
 APP = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
@@ -28,7 +26,7 @@ FACTS = {"object_id": "object-1"}
 KEPT = "check-secret:support@contoso.com"
 
 
-async def test_a_skipped_rehearsal_needs_none(given: Callable[..., StepContext]):
+async def test_a_skipped_rehearsal_needs_none(given: Given):
     """If somebody skipped the rehearsal, no secret of the bot's own is created."""
     found = await STEP.inspect(given(answers={"rehearse": "skip:away"}))
     assert found == Finding("check_secret", State.SKIPPED, seen=Text("skipped.rehearsal"))
@@ -44,12 +42,7 @@ async def test_a_skipped_rehearsal_needs_none(given: Callable[..., StepContext])
     ],
 )
 async def test_a_sealed_secret_counts_while_the_app_has_it(
-    given: Callable[..., StepContext],
-    vault: Vault,
-    sealed: str,
-    seen: dict[str, str],
-    by_run: bool,
-    state: State,
+    given: Given, vault: Vault, sealed: str, seen: dict[str, str], by_run: bool, state: State
 ):
     """A secret kept for checks is of no use if its app was deleted or somebody removed it.
 
@@ -61,9 +54,7 @@ async def test_a_sealed_secret_counts_while_the_app_has_it(
     assert (found.state, found.values) == (state, {"made": "yes" if state is State.OK else ""})
 
 
-async def test_a_proven_channel_is_not_rehearsed_again(
-    given: Callable[..., StepContext], store: RunStore
-):
+async def test_a_proven_channel_is_not_rehearsed_again(given: Given, store: RunStore):
     """If an earlier run has proven the channel, the step is skipped."""
     earlier = given()
     store.end(earlier.run, Event(Kind.FINISHED, now()))
@@ -72,7 +63,7 @@ async def test_a_proven_channel_is_not_rehearsed_again(
     )
 
 
-async def test_it_is_planned_with_the_others(given: Callable[..., StepContext]):
+async def test_it_is_planned_with_the_others(given: Given):
     """The plan notes that the bot's own secret is created only if somebody rehearses."""
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
@@ -83,9 +74,7 @@ async def test_it_is_planned_with_the_others(given: Callable[..., StepContext]):
     assert STEP.plan(ctx, found) == (replace(line, note=Text("note.check_secret")),)
 
 
-async def test_it_replaces_what_was_left_behind(
-    given: Callable[..., StepContext], cloud: Any, vault: Vault
-):
+async def test_it_replaces_what_was_left_behind(given: Given, cloud: Cloud, vault: Vault):
     """A new secret of the bot replaces an unused older one and keeps all other secrets.
 
     It ends no later than Webex Connect's secret.

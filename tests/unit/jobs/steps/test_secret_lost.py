@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 from jobs.clock import now
-from jobs.engine.context import StepContext
 from jobs.model import Channel, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.steps import steps_of
 from jobs.steps.client_secret import ClientSecret, LostSecret
 from jobs.storage.vault import Vault
+from tests.unit.jobs.conftest import Cloud, Given
 
 OLD, NEW = ClientSecret(), LostSecret()
 APP = "GET /applications(uniqueName='webexconnect-support-contoso-com-eb962f')"
 REMOVE = "POST /applications/obj-1/removePassword"
 FACTS = {"object_id": "obj-1", "key_id": "k2"}
 LOST = {"new_secret": "k1"}
-Given = Callable[..., StepContext]
 
 
 def secret(key_id: str, run_id: str) -> dict[str, str]:
@@ -41,7 +38,7 @@ def test_a_run_without_a_loss_has_no_such_step(given: Given):
     assert [("lost_secret" in steps_of(run)) for run in runs] == [False, True]
 
 
-async def test_a_lost_secret_counts_no_more(given: Given, cloud: Any, store: RunStore):
+async def test_a_lost_secret_counts_no_more(given: Given, cloud: Cloud, store: RunStore):
     """A lost secret no longer counts, even though it was shown.
 
     So a new one is due at once, without a wait for the directory.
@@ -57,7 +54,7 @@ async def test_a_lost_secret_counts_no_more(given: Given, cloud: Any, store: Run
     assert (found.state, found.seen) == (State.WRONG, Text("seen.none"))
 
 
-async def test_it_is_no_orphan(given: Given, cloud: Any):
+async def test_it_is_no_orphan(given: Given, cloud: Cloud):
     """After a crash only the unfinished successor is removed.
 
     The lost secret stays until another one is shown.
@@ -79,7 +76,7 @@ async def test_it_is_no_orphan(given: Given, cloud: Any):
     assert [body["keyId"] for what, body in cloud.writes if what == REMOVE] == ["k3"]
 
 
-async def test_it_waits_for_the_one_time_page(given: Given, cloud: Any, store: RunStore):
+async def test_it_waits_for_the_one_time_page(given: Given, cloud: Cloud, store: RunStore):
     """The lost secret is removed once its successor was shown, and nothing else is removed."""
     ctx = given(facts=FACTS, answers=LOST)
     both = [secret("k1", ctx.run.id), secret("k2", ctx.run.id)]
@@ -94,7 +91,7 @@ async def test_it_waits_for_the_one_time_page(given: Given, cloud: Any, store: R
     assert await NEW.inspect(ctx) == NEW.ok(Text("seen.lost_secret_removed"))
 
 
-async def test_a_sealed_successor_holds(given: Given, cloud: Any, vault: Vault):
+async def test_a_sealed_successor_holds(given: Given, cloud: Cloud, vault: Vault):
     """A successor that is stored in encrypted form counts, because it can be shown once."""
     ctx = given(facts={"object_id": "obj-1"}, answers=LOST)
     vault.put(f"secret:{ctx.run.id}", "value", 60)
@@ -105,7 +102,7 @@ async def test_a_sealed_successor_holds(given: Given, cloud: Any, vault: Vault):
 
 
 async def test_one_that_was_shown_before_it_was_read_back_holds(
-    given: Given, cloud: Any, store: RunStore, vault: Vault
+    given: Given, cloud: Cloud, store: RunStore, vault: Vault
 ):
     """A successor counts if it was shown before the directory listed it.
 

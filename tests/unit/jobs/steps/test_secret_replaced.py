@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
-from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Finding, Person, Scope, State, Text
@@ -17,6 +15,7 @@ from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.steps import all_steps, steps_of
 from jobs.steps.client_secret import ClientSecret, OldSecret
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = OldSecret()
 APP = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
@@ -33,7 +32,6 @@ LINE = Change(
     "Graph POST /applications/{id}/removePassword",
     reversible=False,
 )
-Given = Callable[..., StepContext]
 
 
 def secret(key_id: str, name: str, days: float = 9) -> dict[str, str]:
@@ -53,7 +51,7 @@ def before(store: RunStore, channel: Any, asker: Person) -> str:
 
 
 async def test_the_plan_shows_it_from_the_start(
-    given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person
+    given: Given, cloud: Cloud, store: RunStore, channel: Any, asker: Person
 ):
     """In a fix, the plan lists the removal of the old secret together with the new secret."""
     name = f"Webex Connect {before(store, channel, asker)}"
@@ -67,7 +65,7 @@ async def test_the_plan_shows_it_from_the_start(
 
 
 async def test_the_new_one_does_not_count_as_its_removal(
-    given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person
+    given: Given, cloud: Cloud, store: RunStore, channel: Any, asker: Person
 ):
     """The new secret does not count as the removal of the old one, though one plan shows both."""
     old = secret("k1", f"Webex Connect {before(store, channel, asker)}")
@@ -94,7 +92,7 @@ async def test_the_new_one_does_not_count_as_its_removal(
 
 
 async def test_a_setup_removes_nothing(
-    given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person
+    given: Given, cloud: Cloud, store: RunStore, channel: Any, asker: Person
 ):
     """A setup does not plan to remove an old secret, because nobody asked for that."""
     cloud.on(
@@ -108,7 +106,7 @@ async def test_a_setup_removes_nothing(
 
 
 async def test_only_what_the_bot_made_before_is_removed(
-    given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person
+    given: Given, cloud: Cloud, store: RunStore, channel: Any, asker: Person
 ):
     """Only the bot's earlier secrets are removed, never this run's own or a person's."""
     ours = secret("k1", f"Webex Connect {before(store, channel, asker)}")

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Transient
-from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Channel, Finding, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.steps import steps_of
 from jobs.steps.client_secret import LABEL, UnusedSecret
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = UnusedSecret()
 BY_ID, BY_NAME = (
@@ -31,7 +28,6 @@ MADE = Event(Kind.FOUND, now(), step="check_secret", finding=Finding("check_secr
 TRIED = Event(
     Kind.CHANGING, now(), step="check_secret", finding=Finding("check_secret", State.WRONG)
 )
-Given = Callable[..., StepContext]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +47,7 @@ def test_where_it_is_part_of_a_run(
     assert ("unused_secret" in steps_of(ctx.run)) is there
 
 
-async def test_it_is_removed_once_and_proven(given: Given, cloud: Any):
+async def test_it_is_removed_once_and_proven(given: Given, cloud: Cloud):
     """The unused secret is found by its name and removed, and Webex Connect's own stays."""
     cloud.on(BY_ID, {"passwordCredentials": [THEIRS]}).on(
         BY_NAME, {"passwordCredentials": [OWN, THEIRS]}
@@ -64,7 +60,7 @@ async def test_it_is_removed_once_and_proven(given: Given, cloud: Any):
     assert await STEP.inspect(after) == STEP.ok(Text("seen.undo_removed"))
 
 
-async def test_while_it_is_listed_it_is_not_removed(given: Given, cloud: Any):
+async def test_while_it_is_listed_it_is_not_removed(given: Given, cloud: Cloud):
     """A removed secret counts as removed only once the app no longer lists it."""
     cloud.on(BY_ID, {"passwordCredentials": [OWN]})
     assert (

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from jobs.checks.verdict import judge
-from jobs.engine.context import StepContext
 from jobs.model import Change, Finding, Profile, Reason, Scope, State, Text
 from jobs.probes import checks_for
 from jobs.steps.service_principal import ServicePrincipal
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = ServicePrincipal()
 READ = "GET /servicePrincipals(appId='client-1')"
@@ -21,7 +20,7 @@ NO_VALUES = {"sp_id": "", "accountEnabled": "", "appRoleAssignmentRequired": ""}
 VALUES = {"sp_id": "sp-1", "accountEnabled": "true", "appRoleAssignmentRequired": "false"}
 
 
-async def test_one_that_is_missing_is_made(given: Callable[..., StepContext], cloud: Any):
+async def test_one_that_is_missing_is_made(given: Given, cloud: Cloud):
     """A missing service principal is created.
 
     Graph does not create it with the app, as the portal does.
@@ -46,7 +45,7 @@ async def test_one_that_is_missing_is_made(given: Callable[..., StepContext], cl
     assert cloud.writes == [("POST /servicePrincipals", {"appId": "client-1"})]
 
 
-async def test_one_that_is_there_holds(given: Callable[..., StepContext], cloud: Any):
+async def test_one_that_is_there_holds(given: Given, cloud: Cloud):
     """A service principal without further properties is enabled and open, and so OK."""
     cloud.on(READ, {"id": "sp-1"})
     found = await STEP.inspect(given(facts=FACTS))
@@ -104,8 +103,8 @@ LET_IN = line("seen.sp_assignment", "after.sp_open", "appRoleAssignmentRequired 
     ],
 )
 async def test_what_somebody_has_shut_is_opened(
-    given: Callable[..., StepContext],
-    cloud: Any,
+    given: Given,
+    cloud: Cloud,
     principal: Any,
     cause: str,
     lines: tuple[Change, ...],
@@ -159,8 +158,8 @@ BY_MICROSOFT = Text("seen.app_by_microsoft", {"status": BANNED})
     ],
 )
 async def test_an_app_that_no_plan_can_open(
-    given: Callable[..., StepContext],
-    cloud: Any,
+    given: Given,
+    cloud: Cloud,
     principal: Any,
     state: State,
     cause: str,
@@ -196,7 +195,7 @@ def test_a_refused_sign_in_is_explained_by_it(cause: str):
     ).causes == ("service_principal",)
 
 
-async def test_what_it_was_is_written_down(given: Callable[..., StepContext], cloud: Any):
+async def test_what_it_was_is_written_down(given: Given, cloud: Cloud):
     """The finding records the ID and both properties of the service principal for an undo."""
     cloud.on(READ, SHUT | {"accountEnabled": False}).on(ASSIGNED, [MINE])
     values = {"sp_id": "sp-1", "accountEnabled": "false", "appRoleAssignmentRequired": "true"}
@@ -214,7 +213,7 @@ async def test_what_it_was_is_written_down(given: Callable[..., StepContext], cl
     ],
 )
 async def test_who_is_assigned_decides(
-    given: Callable[..., StepContext], cloud: Any, assigned: list[Any], mailbox: str, state: State
+    given: Given, cloud: Cloud, assigned: list[Any], mailbox: str, state: State
 ):
     """The assignment of the mailbox user is enough.
 
@@ -229,9 +228,7 @@ async def test_who_is_assigned_decides(
     assert bool(STEP.plan(ctx, found)) is (state is State.WRONG)
 
 
-async def test_the_user_is_looked_up_where_nobody_has_yet(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_the_user_is_looked_up_where_nobody_has_yet(given: Given, cloud: Cloud):
     """The step looks up the mailbox user by itself if no other step has found the user yet.
 
     So it does not wait for the step that may run at the same time.

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from jobs.clouds.errors import Forbidden
-from jobs.engine.context import StepContext
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps.smtp_auth import PROPERTY, SendAs, SmtpAuth
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = SmtpAuth()
 EXPECTED = Text("expected.smtp_auth")
@@ -26,9 +23,7 @@ EXPECTED = Text("expected.smtp_auth")
         ("", "false", "seen.smtp_inherits_on"),
     ],
 )
-async def test_switched_on(
-    given: Callable[..., StepContext], cloud: Any, own: object, everybody: object, seen: str
-):
+async def test_switched_on(given: Given, cloud: Cloud, own: object, everybody: object, seen: str):
     """A mailbox's own setting of SMTP AUTH wins.
 
     If the mailbox has none, the organization's setting counts.
@@ -49,13 +44,7 @@ async def test_switched_on(
     ],
 )
 async def test_switched_off(
-    given: Callable[..., StepContext],
-    cloud: Any,
-    own: object,
-    everybody: object,
-    seen: str,
-    cause: str,
-    was: str,
+    given: Given, cloud: Cloud, own: object, everybody: object, seen: str, cause: str, was: str
 ):
     """If SMTP AUTH is off, the finding says at which level and records the earlier value."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
@@ -73,16 +62,14 @@ async def test_switched_off(
 @pytest.mark.parametrize("status", [400, 403])
 @pytest.mark.parametrize(("own", "state"), [(False, State.OK), (True, State.WRONG)])
 async def test_the_mailbox_says_enough(
-    given: Callable[..., StepContext], cloud: Any, own: object, state: State, status: int
+    given: Given, cloud: Cloud, own: object, state: State, status: int
 ):
     """If the mailbox has its own setting, the organization's setting need not be readable."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).refuse("Get-TransportConfig", status)
     assert (await STEP.inspect(given())).state is state
 
 
-async def test_a_mailbox_that_inherits_needs_the_organization(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_a_mailbox_that_inherits_needs_the_organization(given: Given, cloud: Cloud):
     """If a mailbox inherits its setting, the organization's is needed.
 
     So a refused read of the organization is an error.
@@ -92,7 +79,7 @@ async def test_a_mailbox_that_inherits_needs_the_organization(
         await STEP.inspect(given())
 
 
-async def test_only_the_one_mailbox_is_switched(given: Callable[..., StepContext], cloud: Any):
+async def test_only_the_one_mailbox_is_switched(given: Given, cloud: Cloud):
     """SMTP AUTH is switched on for the mailbox only.
 
     The organization's setting is only read.
@@ -114,9 +101,7 @@ SHARED = {"shared": "blocked", "delegate": AGENT, "delegate_id": "user-2"}
 LICENSED = SHARED | {"shared_licensed": "yes"}
 
 
-async def test_the_delegate_s_switch_counts_for_a_shared_mailbox(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_the_delegate_s_switch_counts_for_a_shared_mailbox(given: Given, cloud: Cloud):
     """For a shared mailbox, the setting of the delegate counts, who logs in.
 
     An unlicensed shared mailbox has no SMTP, so its own setting is not read.
@@ -142,11 +127,7 @@ async def test_the_delegate_s_switch_counts_for_a_shared_mailbox(
     [(False, False, 0), (False, None, 1), (None, False, 1), (None, None, 2)],
 )
 async def test_both_switches_are_set_where_both_may_log_in(
-    given: Callable[..., StepContext],
-    cloud: Any,
-    delegate: bool | None,
-    own: bool | None,
-    off: int,
+    given: Given, cloud: Cloud, delegate: bool | None, own: bool | None, off: int
 ):
     """For a licensed shared mailbox, SMTP AUTH is switched on for it and for the delegate.
 
@@ -163,12 +144,12 @@ async def test_both_switches_are_set_where_both_may_log_in(
     assert len(cloud.writes) == off
 
 
-def test_nothing_is_planned_before_the_delegate_is_known(given: Callable[..., StepContext]):
+def test_nothing_is_planned_before_the_delegate_is_known(given: Given):
     """If the delegate of a shared mailbox is unknown, the plan has no line for SMTP AUTH."""
     assert STEP.plan(given(facts={"shared": "yes"}), STEP.wrong(Text("seen.not_known"))) == ()
 
 
-async def test_an_undo_puts_both_switches_back(given: Callable[..., StepContext], cloud: Any):
+async def test_an_undo_puts_both_switches_back(given: Given, cloud: Cloud):
     """An undo gives each recorded mailbox its own earlier setting, without the run's facts."""
     cloud.on("Get-CASMailbox", [{PROPERTY: False}])
     line = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
@@ -212,7 +193,7 @@ ADD = f"Add-RecipientPermission {MAILBOX} -Trustee {AGENT} -AccessRights SendAs"
 )
 @pytest.mark.parametrize("kind", ["setup", "check"])
 async def test_the_right_is_read(
-    given: Callable[..., StepContext], cloud: Any, kind: str, rows: list[object], state: State
+    given: Given, cloud: Cloud, kind: str, rows: list[object], state: State
 ):
     """The finding says whether the delegate has Send As, and names the delegate.
 
@@ -240,13 +221,13 @@ async def test_the_right_is_read(
     ids=["user mailbox", "its own account", "unknown"],
 )
 async def test_nobody_else_s_right_is_needed(
-    given: Callable[..., StepContext], cloud: Any, facts: dict[str, str], found: Finding
+    given: Given, cloud: Cloud, facts: dict[str, str], found: Finding
 ):
     """Exchange is not asked if the mailbox's own user signs in, or if the delegate is unknown."""
     assert await SEND_AS.inspect(given(facts=facts)) == found
 
 
-async def test_a_right_of_others_may_be_a_group_s(given: Callable[..., StepContext], cloud: Any):
+async def test_a_right_of_others_may_be_a_group_s(given: Given, cloud: Cloud):
     """If others have Send As, a check finds a missing permission only possibly wrong.
 
     One of the others may be a group, and a check cannot see its members.
@@ -256,7 +237,7 @@ async def test_a_right_of_others_may_be_a_group_s(given: Callable[..., StepConte
     assert (found.state, found.cause) == (State.POSSIBLE, "send_as_missing")
 
 
-async def test_one_right_is_planned_and_made(given: Callable[..., StepContext], cloud: Any):
+async def test_one_right_is_planned_and_made(given: Given, cloud: Cloud):
     """The plan shows the request as a command, which gives one user Send As on one mailbox."""
     cloud.on("Get-RecipientPermission", [])
     ctx = given(facts=FACTS)
@@ -267,17 +248,12 @@ async def test_one_right_is_planned_and_made(given: Callable[..., StepContext], 
     assert cloud.writes == [
         (
             "Add-RecipientPermission",
-            {
-                "Identity": MAILBOX,
-                "Trustee": AGENT,
-                "AccessRights": ["SendAs"],
-                "Confirm": False,
-            },
+            {"Identity": MAILBOX, "Trustee": AGENT, "AccessRights": ["SendAs"], "Confirm": False},
         )
     ]
 
 
-def test_nothing_is_planned_for_nobody(given: Callable[..., StepContext], cloud: Any):
+def test_nothing_is_planned_for_nobody(given: Given, cloud: Cloud):
     """If the delegate is unknown, the plan has no line for Send As."""
     ctx = given(facts={"shared": "yes"})
     assert SEND_AS.plan(ctx, SEND_AS.wrong(Text("seen.not_known"))) == ()
@@ -285,7 +261,7 @@ def test_nothing_is_planned_for_nobody(given: Callable[..., StepContext], cloud:
 
 @pytest.mark.parametrize(("had", "removed"), [("", 1), ("yes", 0)])
 async def test_an_undo_takes_only_what_a_run_gave(
-    given: Callable[..., StepContext], cloud: Any, had: str, removed: int
+    given: Given, cloud: Cloud, had: str, removed: int
 ):
     """An undo removes Send As only if the delegate did not have it before the runs."""
     cloud.on("Get-RecipientPermission", [ALLOWED])

@@ -16,6 +16,7 @@ from jobs.model import Channel, Finding, RunKind, Scope, State
 from jobs.probes import checks_for
 from jobs.runs.run import Brief, Event, FixBrief, Kind
 from jobs.steps import all_steps
+from tests.unit.jobs.conftest import Cloud
 
 OFF = {"SmtpClientAuthenticationDisabled": True}
 ON = {"SmtpClientAuthenticationDisabled": False}
@@ -27,7 +28,7 @@ TO_FIX = Brief(fix=FixBrief(wrong=("smtp_auth_tenant",)))
 @pytest.mark.parametrize(
     ("hours", "cause"), [(2, "smtp_auth_settling"), (25, "smtp_auth_tenant_wins")]
 )
-def test_the_wait_ends_after_a_day(cloud: Any, given: Any, hours: float, cause: str):
+def test_the_wait_ends_after_a_day(cloud: Cloud, given: Any, hours: float, cause: str):
     """For a day the change may still spread. After it, a fix is offered that concerns everybody."""
     cloud.on("Get-CASMailbox", [ON]).on("Get-TransportConfig", [OFF])
     fixed = given(kind="fix", changed={"smtp_auth": now() - timedelta(hours=hours)})
@@ -43,7 +44,7 @@ def test_the_wait_ends_after_a_day(cloud: Any, given: Any, hours: float, cause: 
     assert verdict.weighed["smtp_login"].cause == cause
 
 
-def test_only_a_fix_of_that_cause_plans_it(cloud: Any, given: Any):
+def test_only_a_fix_of_that_cause_plans_it(cloud: Cloud, given: Any):
     """A setup reads nothing. A fix of the cause plans one change of the tenant."""
     cloud.on("Get-TransportConfig", [OFF])
     setup = given(channel=Channel("a@contoso.com"))
@@ -57,7 +58,7 @@ def test_only_a_fix_of_that_cause_plans_it(cloud: Any, given: Any):
     assert cloud.writes == [("Set-TransportConfig", ON)]
 
 
-def test_the_check_names_the_step_to_the_fix(cloud: Any, given: Any):
+def test_the_check_names_the_step_to_the_fix(cloud: Cloud, given: Any):
     """What the check leaves out is what the fix will probably change."""
     cloud.on("Get-CASMailbox", [ON]).on("Get-TransportConfig", [OFF])
     fixed = given(kind="fix", changed={"smtp_auth": now() - timedelta(hours=30)})

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from jobs.engine.context import StepContext
 from jobs.model import Change, Finding, Reason, Scope, State, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps.service_principal import SmtpGrant
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = SmtpGrant()
 READ, MAKE = "GET /oauth2PermissionGrants", "POST /oauth2PermissionGrants"
@@ -70,7 +68,7 @@ MISSES = Finding(
     ],
 )
 async def test_grants_for_the_user_or_for_everybody_count(
-    given: Callable[..., StepContext], cloud: Any, grants: list[object], found: Finding
+    given: Given, cloud: Cloud, grants: list[object], found: Finding
 ):
     """Grants for the user or for all users count, in one grant or in several.
 
@@ -82,7 +80,7 @@ async def test_grants_for_the_user_or_for_everybody_count(
 
 @pytest.mark.parametrize(("grants", "found"), [([SMTP], HOLDS), ([SIGN_IN], MISSES)])
 async def test_a_check_asks_for_no_more_than_mail_needs(
-    given: Callable[..., StepContext], cloud: Any, grants: list[object], found: Finding
+    given: Given, cloud: Cloud, grants: list[object], found: Finding
 ):
     """A check does not require the sign-in scopes, which are normally implied.
 
@@ -94,7 +92,7 @@ async def test_a_check_asks_for_no_more_than_mail_needs(
 
 @pytest.mark.parametrize("shared", ["yes", "unknown"])
 async def test_any_grant_counts_while_the_delegate_is_not_known(
-    given: Callable[..., StepContext], cloud: Any, shared: str
+    given: Given, cloud: Cloud, shared: str
 ):
     """If a check does not know the delegate of a shared mailbox, any user's grant counts."""
     cloud.on(READ, OF_DELEGATE)
@@ -109,26 +107,17 @@ OWN_ALONE = [SMTP, SIGN_IN]
 OF_ALL = [SMTP | {"id": "g3", "principalId": None}, SIGN_IN | {"id": "g4", "principalId": None}]
 NONE_OF_ALL = {"exchange": "", "graph": "", "of_all": "yes"}
 OF_DELEGATE = [SMTP | {"principalId": "user-2"}, SIGN_IN | {"principalId": "user-2"}]
-DELEGATE = FACTS | {
-    "shared": "blocked",
-    "delegate": "agent@contoso.com",
-    "delegate_id": "user-2",
-}
+DELEGATE = FACTS | {"shared": "blocked", "delegate": "agent@contoso.com", "delegate_id": "user-2"}
 NONE_OF_DELEGATE = {"exchange": "", "graph": "", "principal": "user-2"}
 
 
 @pytest.mark.parametrize("kind", ["setup", "fix", "check"])
 @pytest.mark.parametrize(
     ("grants", "state"),
-    [
-        (OWN_ALONE, State.WRONG),
-        (OF_ALL, State.OK),
-        (OF_DELEGATE, State.OK),
-        ([], State.WRONG),
-    ],
+    [(OWN_ALONE, State.WRONG), (OF_ALL, State.OK), (OF_DELEGATE, State.OK), ([], State.WRONG)],
 )
 async def test_the_delegate_s_grant_counts_for_a_shared_mailbox(
-    given: Callable[..., StepContext], cloud: Any, kind: str, grants: list[object], state: State
+    given: Given, cloud: Cloud, kind: str, grants: list[object], state: State
 ):
     """For a shared mailbox, a grant for the delegate or for all users counts.
 
@@ -138,9 +127,7 @@ async def test_the_delegate_s_grant_counts_for_a_shared_mailbox(
     assert (await STEP.inspect(given(facts=DELEGATE, kind=kind))).state is state
 
 
-async def test_for_a_shared_mailbox_it_is_for_the_delegate(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_for_a_shared_mailbox_it_is_for_the_delegate(given: Given, cloud: Cloud):
     """For a shared mailbox only the delegate gets the grant, and the record names the delegate."""
     cloud.on(READ, [SMTP])
     ctx = given(facts=DELEGATE)
@@ -159,14 +146,12 @@ async def test_for_a_shared_mailbox_it_is_for_the_delegate(
     ]
 
 
-def test_nothing_is_planned_for_a_delegate_whom_nobody_knows(given: Callable[..., StepContext]):
+def test_nothing_is_planned_for_a_delegate_whom_nobody_knows(given: Given):
     """If the delegate is unknown, no grant is planned, not even one for all users."""
     assert STEP.plan(given(facts=FACTS | {"shared": "yes"}), MISSES) == ()
 
 
-async def test_an_undo_takes_the_delegate_s_grant_back(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_an_undo_takes_the_delegate_s_grant_back(given: Given, cloud: Cloud):
     """An undo removes the recorded delegate's grant, even if there is another delegate by now."""
     other = [each | {"id": f"o{each['id']}", "principalId": "user-3"} for each in OWN_ALONE]
     cloud.on(READ, [*OF_DELEGATE, *other])
@@ -182,7 +167,7 @@ async def test_an_undo_takes_the_delegate_s_grant_back(
     }
 
 
-async def test_the_users_own_scopes_are_written_down(given: Callable[..., StepContext], cloud: Any):
+async def test_the_users_own_scopes_are_written_down(given: Given, cloud: Cloud):
     """The user's own scopes are recorded for an undo, in a fixed order.
 
     A grant for all users is not recorded.
@@ -194,7 +179,7 @@ async def test_the_users_own_scopes_are_written_down(given: Callable[..., StepCo
     }
 
 
-async def test_two_grants_are_made(given: Callable[..., StepContext], cloud: Any):
+async def test_two_grants_are_made(given: Given, cloud: Cloud):
     """Two grants are created for the one user: one for Exchange and one for Graph."""
     cloud.on(READ, [])
     ctx = given(facts=FACTS)
@@ -213,7 +198,7 @@ async def test_two_grants_are_made(given: Callable[..., StepContext], cloud: Any
     ]
 
 
-async def test_a_grant_that_is_there_is_merged_into(given: Callable[..., StepContext], cloud: Any):
+async def test_a_grant_that_is_there_is_merged_into(given: Given, cloud: Cloud):
     """An existing grant keeps its scopes, because a PATCH would replace them."""
     cloud.on(READ, [SMTP | {"scope": "IMAP.AccessAsUser.All"}, SIGN_IN])
     await STEP.apply(given(facts=FACTS), MISSES)
@@ -222,7 +207,7 @@ async def test_a_grant_that_is_there_is_merged_into(given: Callable[..., StepCon
     ]
 
 
-async def test_an_earlier_try_of_ours_is_no_error(given: Callable[..., StepContext], cloud: Any):
+async def test_an_earlier_try_of_ours_is_no_error(given: Given, cloud: Cloud):
     """If a new grant exists but is not listed yet, the refusal to create it is no error.
 
     The next inspection decides.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,6 +15,7 @@ from jobs.model import Evidence, Finding, Reason, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 from jobs.steps import proof
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = proof.TestMail()
 MAILBOX, COPY = "support@contoso.com", "x1@mail.webexconnect.io"
@@ -54,7 +54,7 @@ def sends(work_settings: Settings) -> Settings:
     return replace(work_settings, probe_smtp_url="smtp://127.0.0.1:9", probe_from="probe@else.test")
 
 
-async def test_a_delivered_copy_is_the_proof(given: Callable[..., StepContext], cloud: Any):
+async def test_a_delivered_copy_is_the_proof(given: Given, cloud: Cloud):
     """The proof is a row for the mailbox and one for the forwarding address in the trace."""
     ctx = given()
     cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY)])
@@ -69,9 +69,7 @@ async def test_a_delivered_copy_is_the_proof(given: Callable[..., StepContext], 
     )
 
 
-async def test_the_bot_sends_it_where_it_can(
-    given: Callable[..., StepContext], cloud: Any, sends: Settings
-):
+async def test_the_bot_sends_it_where_it_can(given: Given, cloud: Cloud, sends: Settings):
     """The step is wrong before the bot has sent the mail, so that applying it sends the mail."""
     cloud.on(TRACE, [])
     found = await STEP.inspect(given(settings=sends))
@@ -82,7 +80,7 @@ async def test_the_bot_sends_it_where_it_can(
     ("ago", "state"), [(timedelta(seconds=5), State.WAITING), (timedelta(seconds=25), State.WRONG)]
 )
 async def test_a_sending_that_was_cut_off(
-    given: Callable[..., StepContext], cloud: Any, sends: Settings, ago: timedelta, state: State
+    given: Given, cloud: Cloud, sends: Settings, ago: timedelta, state: State
 ):
     """If the bot crashed while sending, it sends the mail again unless it shows in 20 seconds."""
     cloud.on(TRACE, [])
@@ -94,7 +92,7 @@ async def test_a_sending_that_was_cut_off(
 
 @pytest.mark.parametrize("sender", ["", MAILBOX])
 async def test_a_person_sends_it_otherwise(
-    given: Callable[..., StepContext], cloud: Any, sends: Settings, sender: str
+    given: Given, cloud: Cloud, sends: Settings, sender: str
 ):
     """Without a sender other than the mailbox, the bot asks a person to send the mail."""
     cloud.on(TRACE, [])
@@ -114,13 +112,7 @@ async def test_a_person_sends_it_otherwise(
     ],
 )
 async def test_underway(
-    given: Callable[..., StepContext],
-    cloud: Any,
-    rows: bool,
-    waits: int,
-    sent: int,
-    turn: Turn,
-    seen: str,
+    given: Given, cloud: Cloud, rows: bool, waits: int, sent: int, turn: Turn, seen: str
 ):
     """The step waits for a mail on its way and asks the requester once it is late."""
     ctx = given(events=(said("test_sent", sent),), waits={"test_mail": waits})
@@ -133,9 +125,7 @@ async def test_underway(
 @pytest.mark.parametrize(
     ("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.ADMINISTRATOR)]
 )
-async def test_a_blocked_copy_is_explained(
-    given: Callable[..., StepContext], cloud: Any, ago: timedelta, turn: Turn
-):
+async def test_a_blocked_copy_is_explained(given: Given, cloud: Cloud, ago: timedelta, turn: Turn):
     """A blocked copy gets its cause from the trace.
 
     Within an hour of the bot's change, the old policy may still be at work, so the step waits.
@@ -162,7 +152,7 @@ async def test_a_blocked_copy_is_explained(
     [("delivered", "failed", "connect_address_gone"), ("failed", None, "mail_not_delivered")],
 )
 async def test_a_forwarding_address_that_nobody_has(
-    given: Callable[..., StepContext], cloud: Any, arrived: str, copies: str | None, cause: str
+    given: Given, cloud: Cloud, arrived: str, copies: str | None, cause: str
 ):
     """A copy refused as unknown is a wrong forwarding address; the mailbox's own refusal is not."""
     ctx = given(answers={"test_sent": "yes"})
@@ -184,12 +174,7 @@ async def test_a_forwarding_address_that_nobody_has(
     ],
 )
 async def test_a_bounce_is_told_by_its_code(
-    given: Callable[..., StepContext],
-    cloud: Any,
-    arrived: str,
-    copies: str | None,
-    words: str,
-    cause: str,
+    given: Given, cloud: Cloud, arrived: str, copies: str | None, words: str, cause: str
 ):
     """A bounce gets its cause from its code; a bounced copy says nothing about the mailbox."""
     ctx = given(answers={"test_sent": "yes"})
@@ -204,7 +189,7 @@ async def test_a_bounce_is_told_by_its_code(
 
 
 async def test_it_is_sent_again_when_the_policy_may_have_spread(
-    given: Callable[..., StepContext], cloud: Any, sends: Settings
+    given: Given, cloud: Cloud, sends: Settings
 ):
     """After a new policy, the bot sends another mail a minute after the first one failed."""
     three, two = (now() - timedelta(minutes=count) for count in (3, 2))
@@ -235,7 +220,7 @@ AGAIN = Finding("test_mail", State.WAITING, waiting_for=Turn.REQUESTER, reason=R
 REFUSED = "550 5.7.1 TRANSPORT.RULES.RejectMessage"
 
 
-def refused(ctx: Any, cloud: Any, *more: dict[str, str]) -> None:
+def refused(ctx: Any, cloud: Cloud, *more: dict[str, str]) -> None:
     """Script a mail of ten minutes ago whose copy was refused, and the rows that came after it."""
     failed = row(ctx, COPY, "failed", id="t1", receivedDateTime=minutes(10))
     cloud.on(TRACE, [row(ctx, MAILBOX, id="t1", receivedDateTime=minutes(10)), *more], [failed])
@@ -248,7 +233,7 @@ def refused(ctx: Any, cloud: Any, *more: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("by_bot", [True, False])
 async def test_a_refused_copy_is_sent_again_after_look_again(
-    given: Callable[..., StepContext], cloud: Any, sends: Settings, by_bot: bool
+    given: Given, cloud: Cloud, sends: Settings, by_bot: bool
 ):
     """After a press of Look again, a refused mail is sent again, and its old rows do not count."""
     sent: dict[str, Any]
@@ -272,9 +257,7 @@ async def test_a_refused_copy_is_sent_again_after_look_again(
     assert "arrived_at" not in found.facts
 
 
-async def test_the_mail_that_was_sent_again_is_followed(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_the_mail_that_was_sent_again_is_followed(given: Given, cloud: Cloud):
     """Trace rows of the first mail do not count for the second, whose own failure is reported."""
     ctx = given(events=(said("test_sent", 11), said("look_again", 3), said("test_sent", 2)))
     refused(ctx, cloud)
@@ -302,11 +285,7 @@ async def test_the_mail_that_was_sent_again_is_followed(
     ],
 )
 async def test_a_lost_mail_is_sent_again_after_look_again(
-    given: Callable[..., StepContext],
-    cloud: Any,
-    sends: Settings,
-    last: Finding | None,
-    state: State,
+    given: Given, cloud: Cloud, sends: Settings, last: Finding | None, state: State
 ):
     """After a press of Look again, a late mail is sent again, but not a mail on its way."""
     cloud.on(TRACE, [])
@@ -320,7 +299,7 @@ async def test_a_lost_mail_is_sent_again_after_look_again(
 
 
 async def test_a_mail_sent_anew_has_another_id(
-    given: Callable[..., StepContext], monkeypatch: pytest.MonkeyPatch, sends: Settings
+    given: Given, monkeypatch: pytest.MonkeyPatch, sends: Settings
 ):
     """Mail that is sent again has a new Message-ID, because mailboxes drop duplicates.
 
@@ -351,9 +330,7 @@ OTHER = {"messageId": "<other>"}
 
 
 @pytest.mark.parametrize("own", [MAILBOX, "UPN@contoso.com"])
-async def test_a_mail_from_the_mailbox_itself_proves_nothing(
-    given: Callable[..., StepContext], cloud: Any, own: str
-):
+async def test_a_mail_from_the_mailbox_itself_proves_nothing(given: Given, cloud: Cloud, own: str):
     """A test mail from the mailbox itself proves nothing, because Webex Connect drops it."""
     ctx = given(facts={"upn": "upn@contoso.com"}, events=(said("test_sent", 1),))
     from_own = OWN | {"senderAddress": own}
@@ -382,11 +359,7 @@ async def test_a_mail_from_the_mailbox_itself_proves_nothing(
     ],
 )
 async def test_the_copy_of_a_good_mail_counts_whoever_forwards_it(
-    given: Callable[..., StepContext],
-    cloud: Any,
-    beside: bool | None,
-    copy: str,
-    state: State,
+    given: Given, cloud: Cloud, beside: bool | None, copy: str, state: State
 ):
     """A copy counts even with the mailbox as its sender.
 

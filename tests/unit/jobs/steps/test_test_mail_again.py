@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from jobs.clock import now
-from jobs.engine.context import StepContext
 from jobs.model import State
 from jobs.settings import Settings
 from jobs.steps import proof
+from tests.unit.jobs.conftest import Cloud, Given
 
 
 @pytest.mark.parametrize("step", ["forwarding", "outbound_policy"])
 @pytest.mark.parametrize(("ago", "state"), [(1, State.WRONG), (3, State.WAITING)])
 async def test_it_is_sent_again_once_the_run_has_set_its_way_again(
-    given: Callable[..., StepContext],
-    cloud: Any,
-    work_settings: Settings,
-    ago: int,
-    state: State,
-    step: str,
+    given: Given, cloud: Cloud, work_settings: Settings, ago: int, state: State, step: str
 ):
     """A mail that was sent before the run set its way right is not waited for."""
     sent = now() - timedelta(minutes=2)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from jobs.clock import now
-from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
+from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps.test_test_mail import COPY, MAILBOX, STEP, TRACE, minutes, row, said
 
 
@@ -24,7 +22,7 @@ def sends(work_settings: Settings) -> Settings:
 
 
 async def test_registered_after_the_mail_sends_it_again(
-    given: Callable[..., StepContext], cloud: Any, sends: Settings
+    given: Given, cloud: Cloud, sends: Settings
 ):
     """A mail that came before the app's registration is sent again, even if it was delivered.
 
@@ -47,7 +45,7 @@ async def test_registered_after_the_mail_sends_it_again(
 
 
 async def test_a_mail_that_came_after_the_press_is_not_sent_again(
-    given: Callable[..., StepContext], cloud: Any, sends: Settings
+    given: Given, cloud: Cloud, sends: Settings
 ):
     """A mail that arrived after the requester pressed the button is not sent again.
 

@@ -18,6 +18,7 @@ from jobs.runs.run import RecordedChange
 from jobs.steps import all_steps
 from jobs.steps.forwarding import POLICY, RULE
 from jobs.storage.vault import Vault
+from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps.undo_states import (
     APP,
     FACTS,
@@ -35,7 +36,6 @@ from tests.unit.jobs.steps.undo_states import (
     SECRET,
     SIGN_IN,
     TABLE,
-    Given,
     app_values,
     past,
     scripted,
@@ -119,7 +119,7 @@ TOUCHED: list[tuple[str, dict[str, str], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("name", "was", "left", "script", "calls"), TABLE, ids=IDS)
 async def test_what_the_runs_left_is_put_back(
-    given: Given, cloud: Any, name: str, was: Any, left: Any, script: Any, calls: Any
+    given: Given, cloud: Cloud, name: str, was: Any, left: Any, script: Any, calls: Any
 ):
     """An undo makes exactly the expected calls, and its plan shows a command of its own."""
     scripted(cloud, script)
@@ -138,7 +138,7 @@ async def test_what_the_runs_left_is_put_back(
     [row[:3] for row in TABLE if not any(row[1].values())],
     ids=lambda value: str(value)[:16],
 )
-async def test_what_is_gone_is_undone(given: Given, cloud: Any, name: str, was: Any, left: Any):
+async def test_what_is_gone_is_undone(given: Given, cloud: Cloud, name: str, was: Any, left: Any):
     """An object that a run created counts as undone if it is gone, and nothing is removed."""
     cloud.on("Get-CASMailbox", [{"SmtpClientAuthenticationDisabled": None}]).on(GRANTS, [])
     ctx, what = given(kind="undo", facts=FACTS), past(name, was, left)
@@ -150,7 +150,7 @@ async def test_what_is_gone_is_undone(given: Given, cloud: Any, name: str, was: 
 
 @pytest.mark.parametrize(("name", "left", "script"), TOUCHED)
 async def test_what_somebody_else_has_changed_stays(
-    given: Given, cloud: Any, name: str, left: Any, script: Any
+    given: Given, cloud: Cloud, name: str, left: Any, script: Any
 ):
     """A later change by somebody else stays and is a warning, so that the undo can continue."""
     scripted(cloud, script)
@@ -161,7 +161,7 @@ async def test_what_somebody_else_has_changed_stays(
 
 
 @pytest.mark.parametrize("name", ["customization", "permissions", "trace_access"])
-async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Any, name: str):
+async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Cloud, name: str):
     """An undo skips M5 (final) and Microsoft's services (may be in use) without asking a cloud."""
     ctx = given(kind="undo")
     run = replace(ctx.run, past={name: past(name, {"x": "no"}, {})})
@@ -174,7 +174,7 @@ async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Any, name: 
 
 @pytest.mark.parametrize(("name", "was", "left", "script", "calls"), TABLE, ids=IDS)
 async def test_what_a_run_never_read_back_is_put_back(
-    given: Given, cloud: Any, name: str, was: Any, left: Any, script: Any, calls: Any
+    given: Given, cloud: Cloud, name: str, was: Any, left: Any, script: Any, calls: Any
 ):
     """A change that was never read back is undone if its result is the present state."""
     kept = (
@@ -267,7 +267,7 @@ TOUCHED_UNREAD: list[tuple[str, dict[str, str], dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("name", "was", "script", "now"), TOUCHED_UNREAD)
 async def test_what_a_run_never_read_back_may_be_somebody_elses(
-    given: Given, cloud: Any, name: str, was: Any, script: Any, now: str
+    given: Given, cloud: Cloud, name: str, was: Any, script: Any, now: str
 ):
     """After a change that was never read back, any other state stays, and the card shows it."""
     scripted(cloud, script)
@@ -278,7 +278,7 @@ async def test_what_a_run_never_read_back_may_be_somebody_elses(
     assert now in render(found.seen or Text("seen.none"))
 
 
-async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Any):
+async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Cloud):
     """A policy whose rule was refused is removed, and the plan shows the real state."""
     cloud.on(f"Get-{POLICY}", [POLICY_ROW]).on(f"Get-{RULE}", [])
     ctx, reversal = (
@@ -294,7 +294,7 @@ async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Any):
     assert cloud.writes == [(f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False})]
 
 
-async def test_a_principal_whose_id_nobody_wrote_down(given: Given, cloud: Any):
+async def test_a_principal_whose_id_nobody_wrote_down(given: Given, cloud: Cloud):
     """If the run ended before it read the ID, the app's present service principal is undone."""
     cloud.on(APP, MADE).on(PRINCIPAL, {"id": "sp-7"})
     step, what = all_steps()["service_principal"], past("service_principal", {"sp_id": ""}, {})
@@ -304,7 +304,7 @@ async def test_a_principal_whose_id_nobody_wrote_down(given: Given, cloud: Any):
     assert (await step.inspect_undo(ctx, what)).facts == {"sp_id": "sp-7"}
 
 
-async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Any):
+async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Cloud):
     """An undo finds the app by its object ID and leaves another app with the same name alone."""
     cloud.on("GET /applications(uniqueName='anything')", MADE | {"id": "obj-2"})
     step = all_steps()["application"]
@@ -314,7 +314,7 @@ async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Any)
     assert cloud.writes == []
 
 
-async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, cloud: Any):
+async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, cloud: Cloud):
     """An ID that Graph returns in another letter case is no change by another person."""
     access = [
         {
@@ -332,14 +332,14 @@ async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, clou
     assert found.state is State.WRONG
 
 
-async def test_half_a_policy_is_completed(given: Given, cloud: Any):
+async def test_half_a_policy_is_completed(given: Given, cloud: Cloud):
     """If an undo was killed after removing the rule, the second try removes the policy."""
     cloud.on(f"Get-{POLICY}", [POLICY_ROW]).on(f"Get-{RULE}", [])
     await all_steps()["outbound_policy"].undo(given(kind="undo"), past(*TABLE[3][:3]))
     assert cloud.writes == [(f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False})]
 
 
-async def test_what_is_sealed_here_goes_too(given: Given, cloud: Any, vault: Vault):
+async def test_what_is_sealed_here_goes_too(given: Given, cloud: Cloud, vault: Vault):
     """An undo deletes the bot's secret and sign-in for /check, and any secret not yet shown."""
     names = (f"check-secret:{MAILBOX}", f"check-session:{MAILBOX}", "secret:R1")
     for name in names:
@@ -356,7 +356,7 @@ async def test_what_is_sealed_here_goes_too(given: Given, cloud: Any, vault: Vau
 class Gone(Undoable):
     """Step whose object no longer exists."""
 
-    name, article_row, group = "forwarding", "M3", "microsoft"
+    name, article_row = "forwarding", "M3"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Raise an error, because no test calls this."""

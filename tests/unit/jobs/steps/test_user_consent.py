@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Text
 from jobs.steps.service_principal import UserConsent, allows, assigned
+from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = UserConsent()
 READ = "GET /policies/authorizationPolicy"
@@ -21,7 +18,7 @@ OURS, DOCS = "ManagePermissionGrantsForSelf.", "managePermissionGrantsForSelf."
     [
         ([OURS + "microsoft-user-default-legacy"], "yes"),
         ([DOCS + "microsoft-user-default-low"], "classified"),
-        ([OURS + "microsoft-user-default-recommended"], "yes"),
+        ([OURS + "microsoft-user-default-recommended"], "custom"),
         ([OURS + "our-own-policy"], "custom"),
         ([OURS + "our-own-policy", OURS + "microsoft-user-default-low"], "classified"),
         ([OURS + "microsoft-user-default-allow-consent-apps"], "no"),
@@ -47,7 +44,7 @@ def test_a_policy_that_says_nothing_allows_nothing(policy: dict[str, object]):
     assert allows(assigned(policy)) == "no"
 
 
-async def test_whatever_it_says_holds(given: Callable[..., StepContext], cloud: Any):
+async def test_whatever_it_says_holds(given: Given, cloud: Cloud):
     """The step is OK whatever the policy says, because the channel does not depend on it.
 
     The finding shows the policy.
@@ -59,9 +56,7 @@ async def test_whatever_it_says_holds(given: Callable[..., StepContext], cloud: 
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_one_that_may_not_be_read_is_skipped(
-    given: Callable[..., StepContext], cloud: Any, status: int
-):
+async def test_one_that_may_not_be_read_is_skipped(given: Given, cloud: Cloud, status: int):
     """If the policy cannot be read, the step is skipped and the run continues.
 
     An administrator may lack Policy.Read.All, or a cloud may lack the policy.
@@ -70,75 +65,3 @@ async def test_one_that_may_not_be_read_is_skipped(
     assert await STEP.inspect(given()) == Finding(
         "user_consent", State.SKIPPED, seen=Text("skipped.policy_not_readable")
     )
-
-
-EXCHANGE, FACTS = "00000002-0000-0ff1-ce00-000000000000", {"exchange_smtp_send": "smtp-id"}
-EXCLUDES = "GET /policies/permissionGrantPolicies/microsoft-user-default-recommended/excludes"
-IMAP = {
-    "permissionType": "delegated",
-    "resourceApplication": EXCHANGE,
-    "permissions": ["imap-id", "pop-id"],
-}
-SMTP = IMAP | {"permissions": ["imap-id", "SMTP-ID"]}
-
-
-@pytest.mark.parametrize(
-    ("sets", "answer"),
-    [
-        ([], "yes"),
-        ([IMAP], "yes"),
-        ([IMAP, SMTP], "no"),
-        (
-            [
-                SMTP
-                | {"permissionType": "delegatedUserConsentable", "clientApplicationIds": ["all"]}
-            ],
-            "no",
-        ),
-        ([SMTP | {"resourceApplication": "any", "permissions": ["all"]}], "no"),
-        ([SMTP | {"permissionType": "application"}], "yes"),
-        ([SMTP | {"resourceApplication": "another-api"}], "yes"),
-        ([SMTP | {"clientApplicationIds": ["another-app"]}], "yes"),
-        ([{}], "yes"),
-    ],
-)
-async def test_what_the_recommended_policy_leaves_out_is_read(
-    given: Callable[..., StepContext], cloud: Any, sets: list[Any], answer: str
-):
-    """The recommended policy's exclusions are read from the tenant, as Microsoft updates them."""
-    names = [OURS + "microsoft-user-default-recommended"]
-    cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}).on(
-        EXCLUDES, sets
-    )
-    assert (await STEP.inspect(given(facts=FACTS))).seen == Text(f"seen.user_consent_{answer}")
-
-
-@pytest.mark.parametrize("status", [400, 403, 404])
-async def test_where_that_may_not_be_read_the_documents_count(
-    given: Callable[..., StepContext], cloud: Any, status: int
-):
-    """If the exclusions cannot be read, Microsoft's documented list counts.
-
-    SMTP.Send is not in that list, so users may consent.
-    """
-    names = [DOCS + "microsoft-user-default-recommended"]
-    cloud.on(
-        READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}
-    ).refuse(EXCLUDES, status)
-    assert (await STEP.inspect(given(facts=FACTS))).seen == Text("seen.user_consent_yes")
-
-
-async def test_nothing_more_is_read_where_another_policy_decides(
-    given: Callable[..., StepContext], cloud: Any
-):
-    """The exclusions are read only for the recommended policy, because only that one changes."""
-    cloud.on(
-        READ,
-        {
-            "defaultUserRolePermissions": {
-                "permissionGrantPoliciesAssigned": [OURS + "microsoft-user-default-low"]
-            }
-        },
-    )
-    await STEP.inspect(given(facts=FACTS))
-    assert [what for what, _ in cloud.asked] == [READ]

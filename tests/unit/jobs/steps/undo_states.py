@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
-from jobs.engine.context import StepContext
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.microsoft.outbound_spam import policy_name
 from jobs.model import Change, Scope, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps.forwarding import POLICY, RULE
+from tests.unit.jobs.conftest import Cloud
 
 MAILBOX = "support@contoso.com"
 NAME = policy_name(MAILBOX)
@@ -62,8 +61,6 @@ SIGN_IN = {
     "principalId": "user-1",
     "scope": "offline_access openid profile",
 }
-
-Given = Callable[..., StepContext]
 
 
 def said(row: dict[str, Any], *names: str) -> str:
@@ -265,7 +262,7 @@ def past(name: str, was: dict[str, str], left: dict[str, str]) -> RecordedChange
     return RecordedChange(name, change, Text("seen.off"), was, left, ("R1",))
 
 
-def scripted(cloud: Any, script: dict[str, Any]) -> None:
+def scripted(cloud: Cloud, script: dict[str, Any]) -> None:
     """Script the cloud's answers."""
     for what, answer in script.items():
         cloud.on(what, answer)

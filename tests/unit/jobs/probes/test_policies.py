@@ -16,8 +16,7 @@ from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Evidence, Finding, Signals, State, Text
 from jobs.probes import all_probes
-from jobs.probes.conditional_access import touches
-from jobs.probes.revoked_sessions import Sessions
+from jobs.probes.conditional_access import Sessions, touches
 from jobs.runs.run import Brief
 from jobs.steps import all_steps
 

@@ -14,7 +14,7 @@ from jobs.clock import now
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
 from jobs.model import Evidence, Finding, Signals, State, Text
-from jobs.probes.revoked_sessions import Sessions
+from jobs.probes.conditional_access import Sessions
 from jobs.probes.sign_ins import SignIns
 from jobs.runs.run import Brief
 

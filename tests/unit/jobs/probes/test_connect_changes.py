@@ -202,11 +202,7 @@ def test_what_is_not_read_breaks_nothing(
     for method in ("POST", "GET"):
         outside.on(f"{method} /audit", {"code": str(status), "description": "No"}, status)
     found = look(given(settings=configured()))
-    assert (found.state, found.seen, found.cause) == (
-        State.SKIPPED,
-        Text(f"skipped.{reason}"),
-        "",
-    )
+    assert (found.state, found.seen, found.cause) == (State.SKIPPED, Text(f"skipped.{reason}"), "")
     assert ("No" in found.evidence[0].text, "token-2" in str(found)) == (True, False)
     verdict = judge(PROBES, {each.step: each for each in (found, TASKS_WERE, ANSWERS_WERE)})
     assert (verdict.causes, verdict.possible, verdict.skipped) == ((), (), ("connect_changes",))

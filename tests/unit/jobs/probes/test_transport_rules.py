@@ -240,10 +240,7 @@ WHOLE: dict[str, Any] = {
     [
         ({}, ()),
         ({"IsRuleConfigurationSupported": False}, ("IsRuleConfigurationSupported",)),
-        (
-            {"Conditions": [*WHOLE["Conditions"], f"{TASKS}.NewThingPredicate"]},
-            ("NewThing",),
-        ),
+        ({"Conditions": [*WHOLE["Conditions"], f"{TASKS}.NewThingPredicate"]}, ("NewThing",)),
         ({"Exceptions": [f"{TASKS}.NewThingPredicate"]}, ("NewThing",)),
         (
             {

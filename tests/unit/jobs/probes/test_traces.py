@@ -208,6 +208,7 @@ def test_copies_that_do_not_go_on(cloud: Any, given: Any, copies: list[Any], sta
     assert look("copies", given()).state is state
 
 
+PUT_OFF = "421 4.4.2 Connection dropped"
 REJECTED = (
     "550 5.7.1 TRANSPORT.RULES.RejectMessage; the message was rejected by organization policy"
 )

@@ -47,6 +47,11 @@ def look(name: str, ctx: Any) -> Finding:
     return asyncio.run(all_probes()[name].inspect(ctx))
 
 
+def told(found: Finding) -> tuple[State, str, str]:
+    """Return the state, the key of the text, and the cause of a finding."""
+    return found.state, found.seen.key if found.seen else "", found.cause
+
+
 def details(cloud: Any, minutes: int, recipient: str, *lines: str) -> None:
     """Script the trace details of the mail of so many minutes ago."""
     events = [{"event": "Fail", "description": line} for line in lines]

@@ -32,8 +32,8 @@ from jobs.clouds import errors
 from jobs.clouds.clock_skew import METER, NAMES, REFUSED_FROM_S, TOLD_FROM_S, shared, words
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
+from jobs.contact_center.client import organization_id
 from jobs.contact_center.connect_audit import read_changes
-from jobs.contact_center.organization import organization_id
 from jobs.contact_center.webex_org_id import is_org_id, normalize
 from jobs.runs.audit import Trail
 from jobs.runs.run_store import RunStore

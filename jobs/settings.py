@@ -340,8 +340,12 @@ def _problems(values: Mapping[str, str]) -> Iterator[str]:
     for name, is_good, words in _CHECKS:
         if name in values and not is_good(values[name]):
             yield f"{name} {words}"
-    hosts = values.get("CONNECT_HOSTS", "host").lower()
-    for part in listed(hosts) or (hosts,):  # one for a top-level domain would let every host count
+    yield from _odd_hosts(values.get("CONNECT_HOSTS", "host").lower())
+
+
+def _odd_hosts(hosts: str) -> Iterator[str]:
+    """Yield a sentence for each part that is no pattern, such as one for a top-level domain."""
+    for part in listed(hosts) or (hosts,):
         if not _HOSTS.fullmatch(part):
             yield (
                 f"CONNECT_HOSTS has a part that is no pattern of hosts, {part!r}: it looks like"

@@ -39,7 +39,6 @@ from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Rejected, Sign
 from jobs.clouds.http import sync_client
 from jobs.engine.inspector import may_be_replication
 from jobs.microsoft.identity import (
-    Granted,
     Identity,
     SignedIn,
     admin_consent_url,
@@ -247,8 +246,8 @@ class Consent:
     ) -> CallbackResult:
         """Record only that consent was reported; the step checks whether the grants exist."""
         granted = read_consent_answer(query)
-        if run.tenant and granted.tenant and granted.tenant.lower() != run.tenant.lower():
-            raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted.tenant))
+        if run.tenant and granted and granted.lower() != run.tenant.lower():
+            raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted))
         data = {"question": "consent", "value": "granted"}
         return CallbackResult(Event(Kind.ANSWERED, now(), data=data))
 
@@ -295,8 +294,8 @@ class AppAccessConsent:
         if flow.flow != _required_tenant(run):
             raise Rejected(Cause.STATE_MISMATCH, CloudReply("entra"))
         granted = _granted(query)
-        if granted.tenant and granted.tenant.lower() != run.channel.tenant_id.lower():
-            raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted.tenant))
+        if granted and granted.lower() != run.channel.tenant_id.lower():
+            raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted))
         access = self._proven(
             lambda: app_access.prove(
                 services.settings, run.channel.tenant_id, run.requester.email, services.documents
@@ -420,7 +419,7 @@ def _required_tenant(run: Run) -> str:
     return json.dumps(bound)
 
 
-def _granted(query: Mapping[str, str]) -> Granted:
+def _granted(query: Mapping[str, str]) -> str:
     # A refusal gets its own cause, because Graph's application permissions require a higher role
     # than others (platforms/microsoft.md 1.5).
     try:

@@ -15,7 +15,7 @@ from jobs.clouds.errors import CloudError, CloudReply, Rejected, SignInNeeded
 from jobs.clouds.http import async_client, sync_client
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
-from jobs.mail.message_trace import open_trace
+from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.identity import Identity
@@ -67,7 +67,7 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
             exchange = InvokeCommand(
                 http, source, settings.exchange_url, account.tenant_id, account.upn
             )
-            trace = open_trace(graph, exchange)
+            trace = Trace(graph, exchange)
             yield StepContext(
                 run, settings, store, vault, graph, exchange, lambda: trace, documents=documents
             )

@@ -25,7 +25,7 @@ from jobs.clouds.http import TokenSource, async_client, sync_client
 from jobs.clouds.json_values import text_of
 from jobs.clouds.rate_limit import LIMITS, Limit, RateLimiter, SingleFlight
 from jobs.engine.context import StepContext
-from jobs.mail.message_trace import Trace, open_trace
+from jobs.mail.message_trace import Trace
 from jobs.microsoft.client_credential import CredentialError, credential_end
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.msal_http import DiscoveryCache
@@ -232,9 +232,7 @@ async def open_reader(
         exchange = ReadingExchange(
             http, source, settings.exchange_url, tenant, "", at_exchange, pace
         )
-        yield TenantReader(
-            runtime, graph, exchange, open_trace(graph, exchange), granted, tokens, once
-        )
+        yield TenantReader(runtime, graph, exchange, Trace(graph, exchange), granted, tokens, once)
 
 
 def _source(tokens: AppTokens | None, scope: str) -> TokenSource:

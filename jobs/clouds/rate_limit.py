@@ -11,13 +11,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
 from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError, CloudReply, Transient
 
+T = TypeVar("T")
 LONGEST_HOLD_S = 60.0
 LOOK_AGAIN_S = 0.05
 _TOO_MUCH = frozenset({429, 503})
@@ -194,7 +195,7 @@ class SingleFlight:
     def __init__(self) -> None:
         self._under_way: dict[str, asyncio.Task[Any]] = {}
 
-    async def read(self, key: str, make: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    async def read(self, key: str, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return the answer, or raise the error, of the read with that key, new or in progress."""
         task = self._under_way.get(key)
         if task is None:
@@ -203,7 +204,8 @@ class SingleFlight:
             task.add_done_callback(lambda done: self._forget(key, done))
         else:
             log.debug("read shared", key=key)
-        return await asyncio.shield(task)
+        found: T = await asyncio.shield(task)
+        return found
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:

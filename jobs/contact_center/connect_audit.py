@@ -16,10 +16,10 @@ from typing import Any
 
 from jobs.causes.cause import Cause
 from jobs.clock import parse
-from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Transient
+from jobs.clouds.errors import CloudError, CloudReply, Transient
 from jobs.clouds.http import Call
-from jobs.clouds.json_values import as_dict, dicts_in
-from jobs.contact_center.client import ask, value
+from jobs.clouds.json_values import as_dict
+from jobs.contact_center.client import ask, rows_in, value
 from jobs.model import ConnectChange
 from jobs.redact import without_secrets
 from jobs.settings import Settings
@@ -80,7 +80,9 @@ async def read_changes(settings: Settings, since: datetime, until: datetime) -> 
     except TimeoutError as late:
         words = f"no answer in {LONGEST_S:g} s"
         raise Transient(Cause.TIMED_OUT, CloudReply(SERVICE, message=words)) from late
-    return ConnectChanges(_newest_first(rows), whole, log.method)
+    once = dict.fromkeys(filter(None, map(_change, rows)))  # two pages may have the same entry
+    newest_first = sorted(once, key=lambda change: change.at, reverse=True)
+    return ConnectChanges(tuple(newest_first), whole, log.method)
 
 
 @dataclass(slots=True)
@@ -106,21 +108,8 @@ class _Log:
         return rows, False
 
     async def _page(self, offset: int) -> tuple[list[dict[str, Any]], int]:
-        """Return the entries from ``offset`` on, and the number of all entries or 0.
-
-        The number is 0 if the service does not give it.
-        """
-        answer = as_dict(await self._ask(self._body(offset)))
-        rows = answer.get("auditLogs")
-        if not isinstance(rows, list):
-            words = value(answer, "description", "message") or "no list of entries"
-            raise MalformedAnswer(
-                Cause.ANSWER_UNREADABLE, CloudReply(SERVICE, 200, value(answer, "code"), words)
-            )
-        return dicts_in(rows), _number(value(answer, "totalRecords"))
-
-    def _body(self, offset: int) -> dict[str, Any]:
-        return {
+        """Return the entries from ``offset`` on, and the number of all; 0 if it is not given."""
+        body = {
             "range": "custom",
             "from": _stamp(self.since),
             "to": _stamp(self.until),
@@ -130,6 +119,9 @@ class _Log:
             "actorIds": "",
             "adminRoles": "",
         }
+        answer = as_dict(await self._ask(body))
+        total = value(answer, "totalRecords")
+        return rows_in(answer, "auditLogs", SERVICE), int(total) if total.isdecimal() else 0
 
     async def _ask(self, body: Mapping[str, Any]) -> Any:
         if self.method:
@@ -139,24 +131,14 @@ class _Log:
         except CloudError as first:
             if first.status not in _OTHER_METHOD:
                 raise
-            return await self._ask_otherwise(body, first)
-
-    async def _ask_otherwise(self, body: Mapping[str, Any], first: CloudError) -> Any:
-        """Return the answer to GET. If GET is refused as well, raise the more telling refusal."""
-        try:
-            return await self._send("GET", body)
-        except CloudError as second:
-            raise max(second, first, key=_how_telling) from None
+            try:
+                return await self._send("GET", body)
+            except CloudError as second:
+                raise max(second, first, key=_how_telling) from None
 
     async def _send(self, method: str, body: Mapping[str, Any]) -> Any:
-        call = Call(
-            SERVICE,
-            method,
-            self.settings.connect_audit_url,
-            headers=token_header(self.settings),
-            body=body,
-            repeatable=True,
-        )
+        url, headers = self.settings.connect_audit_url, token_header(self.settings)
+        call = Call(SERVICE, method, url, {}, headers, body, repeatable=True)
         answer = await ask(self.settings, call)
         self.method = method
         return answer
@@ -169,15 +151,6 @@ def _how_telling(error: CloudError) -> int:
 def token_header(settings: Settings) -> dict[str, str]:
     name, token = settings.connect_audit_header, settings.connect_audit_token
     return {name: f"Bearer {token}" if name.lower() == "authorization" else token}
-
-
-def _newest_first(rows: list[dict[str, Any]]) -> tuple[ConnectChange, ...]:
-    """Return the changes among the entries, newest first.
-
-    An entry that two pages have counts once.
-    """
-    once = dict.fromkeys(filter(None, map(_change, rows)))
-    return tuple(sorted(once, key=lambda change: change.at, reverse=True))
 
 
 def _change(row: dict[str, Any]) -> ConnectChange | None:
@@ -194,10 +167,6 @@ def _change(row: dict[str, Any]) -> ConnectChange | None:
         told=without_secrets(value(row, "actionText"))[:_LONGEST_TEXT],
         failed=bool(_FAILED.search(value(row, "statusOfAction"))),
     )
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
 
 
 def _stamp(at: datetime) -> str:

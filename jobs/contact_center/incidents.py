@@ -6,18 +6,16 @@ status.webex.com/api.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.causes.cause import Cause
 from jobs.clock import parse
-from jobs.clouds.errors import CloudReply, MalformedAnswer
 from jobs.clouds.http import Call
 from jobs.clouds.json_values import as_dict, dicts_in, lower_of
 from jobs.clouds.retry import RetryPolicy
-from jobs.contact_center.client import ask, value
+from jobs.contact_center.client import ask, rows_in, value
 from jobs.settings import Settings
 
 _CLOSED = frozenset(
@@ -51,14 +49,11 @@ def microsoft_incidents(
     ``services`` are names or IDs in lower case. Advisories are left out, because there are always
     some.
     """
-    issues = (
-        issue for row in rows if _is_of(row, services) for issue in dicts_in(row.get("issues"))
-    )
     return _newest_first(
-        [
-            _incident(issue, ("id",), ("title",), "startDateTime")
-            for issue in filter(_open_incident, issues)
-        ]
+        Incident(value(issue, "id"), value(issue, "title"), parse(issue.get("startDateTime")))
+        for row in rows
+        if {lower_of(row, "service"), lower_of(row, "id")} & services
+        for issue in filter(_open_incident, dicts_in(row.get("issues")))
     )
 
 
@@ -68,42 +63,22 @@ async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
     Raises:
         CloudError: when the status page does not answer, or answers without a list of incidents.
     """
-    body = await ask(
-        settings,
-        Call(
-            "webex-status",
-            "GET",
-            f"{settings.status_url}/unresolved-incidents.json",
-            read_seconds=3.0,
-        ),
-        _QUICK,
-    )
-    rows = as_dict(body).get("incidents")
-    if not isinstance(rows, list):
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE, CloudReply("webex-status", 200, message="no list of incidents")
-        )
-    found = [
-        row
-        for row in dicts_in(rows)
-        if _concerns_mail(row) and value(row, "status").lower() not in _CLOSED
-    ]
+    url = f"{settings.status_url}/unresolved-incidents.json"
+    body = await ask(settings, Call("webex-status", "GET", url, read_seconds=3.0), _QUICK)
     return _newest_first(
-        [
-            _incident(row, ("publicationId", "incidentNumber", "id"), ("name",), "created_at")
-            for row in found
-        ]
+        Incident(
+            value(row, "publicationId", "incidentNumber", "id"),
+            value(row, "name"),
+            parse(row.get("created_at")),
+        )
+        for row in rows_in(as_dict(body), "incidents", "webex-status")
+        if _concerns_mail(row) and value(row, "status").lower() not in _CLOSED
     )
-
-
-def _is_of(row: Mapping[str, Any], services: frozenset[str]) -> bool:
-    return bool({lower_of(row, name) for name in ("service", "id")} & services)
 
 
 def _open_incident(issue: Mapping[str, Any]) -> bool:
-    if issue.get("isResolved") is True or str(issue.get("status", "")).lower() in _CLOSED:
-        return False
-    return str(issue.get("classification", "")).lower() == "incident"
+    ended = issue.get("isResolved") is True or lower_of(issue, "status") in _CLOSED
+    return not ended and lower_of(issue, "classification") == "incident"
 
 
 def _concerns_mail(row: Mapping[str, Any]) -> bool:
@@ -115,12 +90,6 @@ def _concerns_mail(row: Mapping[str, Any]) -> bool:
     return row.get("commercial") is not False and any(word in words for word in _WEBEX_WORDS)
 
 
-def _incident(
-    row: Mapping[str, Any], ids: Sequence[str], titles: Sequence[str], since: str
-) -> Incident:
-    return Incident(value(row, *ids), value(row, *titles), parse(row.get(since)))
-
-
-def _newest_first(found: list[Incident]) -> tuple[Incident, ...]:
+def _newest_first(found: Iterable[Incident]) -> tuple[Incident, ...]:
     never = datetime.min.replace(tzinfo=UTC)
     return tuple(sorted(found, key=lambda each: each.since or never, reverse=True))

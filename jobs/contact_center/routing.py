@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from jobs.clock import now
-from jobs.clouds.errors import CloudError
-from jobs.clouds.http import Call
-from jobs.clouds.json_values import dicts_in, lower_of, text_of
+from jobs.clouds.errors import CloudError, NotFound, unreadable
+from jobs.clouds.json_values import as_dict, dicts_in, lower_of, text_of
 from jobs.clouds.rate_limit import SingleFlight
-from jobs.contact_center.client import ask
-from jobs.contact_center.tasks import milliseconds, rows_in, rows_of_channel, unreadable
+from jobs.contact_center import client
+from jobs.contact_center.client import in_organization, rows_in
+from jobs.contact_center.tasks import milliseconds, rows_of_channel
 from jobs.settings import Settings
 
 Json = dict[str, Any]
@@ -31,7 +31,7 @@ UNSEEN = frozenset({400, 403, 404, 422})
 """Statuses of a request that this token or this organization does not allow."""
 MOST_QUEUES = 5
 """Number of queues that are read if no task shows which of them is the channel's."""
-MOST_IDS, MOST_ROWS, MOST_PAGES = 100, 1000, 5
+MOST_IDS, MOST_ROWS = 100, 1000
 DAY = timedelta(hours=23, minutes=59)
 """Longest interval of agents' activities and of statistics: less than 24 hours."""
 _QUEUES = "v2/contact-service-queue"
@@ -99,7 +99,11 @@ class ContactCenter:
 
     async def logged_in(self, routing: Routing) -> int | None:
         """Return how many agents of the queue are logged in for the channel, or None if unseen."""
-        rows = await _seen(self._activities())
+        params = self._of_day(channelTypes=LIMITS[self.channel])
+        path, size = "/v1/agents/activities", MOST_ROWS
+        rows = await _seen(
+            self._once(path, lambda: client.read_pages(self.settings, path, params, size))
+        )
         if rows is None:
             return None
         emails = {each.email for each in routing.agents or ()}
@@ -115,8 +119,8 @@ class ContactCenter:
 
     async def offers(self, queue: Queue) -> tuple[int, int] | None:
         """Return how often tasks were accepted and rejected in the last day, or None if unseen."""
-        span = {"from": milliseconds(now() - DAY), "to": milliseconds(now())}
-        rows = await _seen(self._rows("/v1/queues/statistics", span | {"queueIds": queue.id}))
+        params = self._of_day(to=milliseconds(now()), queueIds=queue.id)
+        rows = await _seen(self._rows("/v1/queues/statistics", params))
         if rows is None:
             return None
         names = ("totalAcceptedTasks", "totalRejectedTasks")
@@ -163,97 +167,71 @@ class ContactCenter:
         users = await self._by_ids("v2/user", ids)
         if ids and not users:
             return None
-        of_team = {
-            each: text_of(team, "multiMediaProfileId") for team in teams for each in _members(team)
-        }
-        own = {
-            text_of(user, "id"): text_of(user, "multimediaProfileId")
-            or of_team.get(text_of(user, "id"), "")
-            for user in users
-        }
-        sites = {text_of(user, "siteId") for user in users if not own[text_of(user, "id")]}
-        of_site = _profiles_of(await _seen(self._by_ids("v2/site", sites)) or ())
-        wanted = {*own.values(), *of_site.values()}
-        rows = await _seen(self._by_ids("v2/multimedia-profile", wanted)) or ()
+        profiles = await self._profiles(users, teams)
+        rows = await _seen(self._by_ids("v2/multimedia-profile", set(profiles.values()))) or ()
         limits = {text_of(row, "id"): row.get(LIMITS[self.channel]) for row in rows}
         return tuple(
             Agent(
                 lower_of(user, "email"),
                 user.get("active") is not False and user.get("contactCenterEnabled") is not False,
-                limits.get(own[text_of(user, "id")] or of_site.get(text_of(user, "siteId"), "")),
+                limits.get(profiles[text_of(user, "id")]),
             )
             for user in users
         )
 
+    async def _profiles(self, users: Iterable[Json], teams: Iterable[Json]) -> dict[str, str]:
+        """Return each user's multimedia profile: the own one, else the team's, else the site's."""
+        name = "multimediaProfileId"
+        found = {
+            each: text_of(team, "multiMediaProfileId") for team in teams for each in _members(team)
+        }
+        found |= {text_of(each, "id"): text_of(each, name) for each in users if each.get(name)}
+        sites = {text_of(each, "id"): text_of(each, "siteId") for each in users}
+        left = {site for user, site in sites.items() if not found.get(user)}
+        rows = await _seen(self._by_ids("v2/site", left)) or ()
+        of_site = {text_of(row, "id"): text_of(row, name) for row in rows}
+        return {user: found.get(user) or of_site.get(site, "") for user, site in sites.items()}
+
     async def _skilled(self, queue: Queue) -> set[str]:
         """Return the IDs of the agents who have the skills that the queue asks for."""
-        path = self._path("user/fetch-by-skill-requirements")
+        path = in_organization(self.settings, "user/fetch-by-skill-requirements")
         body = {"skillRequirements": list(queue.skills)}
         return {text_of(row, "id") for row in await self._rows(path, {}, body)}
-
-    async def _activities(self) -> list[Json]:
-        """Return the channel's activities of the last day, which are listed oldest first.
-
-        Raises:
-            CloudError: as for :meth:`routings`.
-        """
-        span = {"from": milliseconds(now() - DAY), "channelTypes": LIMITS[self.channel]}
-        found: list[Json] = []
-        for page in range(MOST_PAGES):
-            more = {"pageSize": str(MOST_ROWS), "page": str(page)}
-            rows = await self._rows("/v1/agents/activities", span | more)
-            found += rows
-            if len(rows) < MOST_ROWS:
-                break
-        return found
 
     async def _by_ids(self, resource: str, ids: Iterable[str]) -> list[Json]:
         wanted, found = sorted(filter(None, ids)), list[Json]()
         for first in range(0, len(wanted), MOST_IDS):
             named = ",".join(f'"{each}"' for each in wanted[first : first + MOST_IDS])
             params = {"filter": f"id=in=({named})", "page": "0", "pageSize": str(MOST_IDS)}
-            found += await self._rows(self._path(resource), params)
+            found += await self._rows(in_organization(self.settings, resource), params)
         return [row for row in found if text_of(row, "id") in wanted]
 
     async def _item(self, path: str) -> Json | None:
         """Return one resource, or None if it does not exist."""
         try:
-            found = await self._read(self._path(path))
-        except CloudError as error:
-            if error.status != 404:  # noqa: PLR2004  not found
-                raise
+            found = await self._read(in_organization(self.settings, path))
+        except NotFound:
             return None
-        if not text_of(found if isinstance(found, dict) else None, "id"):
-            raise unreadable("no resource")
-        row: Json = found
-        return row
+        if not text_of(as_dict(found), "id"):
+            raise unreadable("contact-center", "no resource", 200)
+        return as_dict(found)
 
     async def _rows(
         self, path: str, params: Mapping[str, str], body: Json | None = None
     ) -> list[Json]:
         return rows_in(await self._read(path, params, body))
 
-    def _path(self, path: str) -> str:
-        return f"/organization/{quote(self.settings.contact_center_org, safe='')}/{path}"
+    def _of_day(self, **more: str) -> dict[str, str]:
+        begin = milliseconds(now() - DAY)
+        return {"from": begin, "orgId": self.settings.contact_center_org, **more}
 
     async def _read(
         self, path: str, params: Mapping[str, str] | None = None, body: Json | None = None
     ) -> Any:
-        given = dict(params or {})
-        if path.startswith("/v1/"):
-            given["orgId"] = self.settings.contact_center_org
-        call = Call(
-            "contact-center",
-            "POST" if body else "GET",
-            self.settings.contact_center_url + path,
-            given,
-            {"Authorization": f"Bearer {self.settings.contact_center_token}"},
-            body,
-            repeatable=True,
-        )
         spans = {"from", "to"}
-        named = {name: value for name, value in given.items() if name not in spans}
-        return await self._once(f"{path} {named} {body}", lambda: ask(self.settings, call))
+        named = {name: each for name, each in (params or {}).items() if name not in spans}
+        read = partial(client.read, self.settings, path, params, body)
+        return await self._once(f"{path} {named} {body}", read)
 
     async def _once(self, key: str, make: Callable[[], Awaitable[Any]]) -> Any:
         """Return what was read for any channel of the round; a refusal is not asked for again."""
@@ -301,10 +279,6 @@ def _queue(row: Json) -> Queue:
 def _members(team: Json) -> list[str]:
     members = team.get("userIds")
     return [str(each) for each in members] if isinstance(members, list) else []
-
-
-def _profiles_of(sites: Iterable[Json]) -> dict[str, str]:
-    return {text_of(site, "id"): text_of(site, "multimediaProfileId") for site in sites}
 
 
 def _number(value: object) -> int:

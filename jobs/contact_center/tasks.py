@@ -6,18 +6,21 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
-from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.errors import CloudReply, MalformedAnswer, Rejected
-from jobs.clouds.http import Call
-from jobs.clouds.json_values import as_dict, dicts_in
-from jobs.contact_center.client import ask, value
+from jobs.clouds.errors import Rejected
+from jobs.clouds.json_values import as_dict, with_low_keys
+from jobs.contact_center.client import (
+    MOST_PAGES,
+    in_organization,
+    read,
+    read_pages,
+    rows_in,
+    value,
+)
 from jobs.settings import Settings
 
 _MOST = 1000
-_MOST_PAGES = 5
 _SHORTEST = timedelta(minutes=1)
 _LONGEST = timedelta(days=184)
 """Longest interval that may be requested (platforms/connect.md 3.1).
@@ -125,7 +128,7 @@ async def _pages(settings: Settings, since: datetime) -> tuple[tuple[Task, ...],
     """
     found: dict[str, Task] = {}
     whole = False
-    for _ in range(_MOST_PAGES):
+    for _ in range(MOST_PAGES):
         page = await _page(settings, since)
         found |= {task.id: task for task in page}
         whole = len(page) < _MOST
@@ -136,14 +139,10 @@ async def _pages(settings: Settings, since: datetime) -> tuple[tuple[Task, ...],
 
 
 async def _page(settings: Settings, since: datetime) -> list[Task]:
-    span = {
-        "from": milliseconds(since),
-        "to": milliseconds(now()),
-        "channelTypes": "email",
-        "pageSize": str(_MOST),
-    }
+    span = {"from": milliseconds(since), "to": milliseconds(now())}
+    span |= {"channelTypes": "email", "pageSize": str(_MOST)}
     org = {"orgId": settings.contact_center_org} if settings.contact_center_org else {}
-    rows = await _rows(settings, "/v1/tasks", span | org)
+    rows = rows_in(await read(settings, "/v1/tasks", span | org))
     return list(filter(None, map(_task, rows)))
 
 
@@ -156,7 +155,8 @@ async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
     return tuple(
         EntryPoint(
             value(row, "name"),
-            _asset(row),
+            # a field that is documented as always there may be missing (platforms/connect.md 3.2)
+            value(row, "assetId") if "assetid" in with_low_keys(row) else None,
             value(row, "active").lower() != "false",
             int(most) if (most := value(row, "maximumActiveContacts")).isdecimal() else 0,
         )
@@ -173,58 +173,13 @@ async def rows_of_channel(settings: Settings, resource: str, channel: str) -> li
     Raises:
         CloudError: as for :func:`email_tasks`.
     """
-    path = f"/organization/{quote(settings.contact_center_org, safe='')}/{resource}"
+    path = in_organization(settings, resource)
     try:
-        rows = await _pages_of(settings, path, {"filter": f'channelType=="{channel}"'})
+        rows = await read_pages(settings, path, {"filter": f'channelType=="{channel}"'}, _ROWS)
     except Rejected:
         rows = []
-    rows = rows or await _pages_of(settings, path, {})
+    rows = rows or await read_pages(settings, path, {}, _ROWS)
     return [row for row in rows if value(row, "channelType").upper() in {channel, ""}]
-
-
-async def _pages_of(settings: Settings, path: str, wanted: dict[str, str]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for page in range(_MOST_PAGES):
-        rows = await _rows(settings, path, {**wanted, "page": str(page), "pageSize": str(_ROWS)})
-        found += rows
-        if len(rows) < _ROWS:
-            break
-    return found
-
-
-def _asset(row: dict[str, Any]) -> str | None:
-    """Return the asset ID, or None if the row does not have that field.
-
-    The markings in the documentation are unreliable in practice (platforms/connect.md 3.2).
-    """
-    return value(row, "assetId") if "assetid" in {name.lower() for name in row} else None
-
-
-async def _rows(settings: Settings, path: str, params: dict[str, str]) -> list[dict[str, Any]]:
-    headers = {"Authorization": f"Bearer {settings.contact_center_token}"}
-    body = await ask(
-        settings, Call("contact-center", "GET", settings.contact_center_url + path, params, headers)
-    )
-    return rows_in(body)
-
-
-def rows_in(body: object) -> list[dict[str, Any]]:
-    """Return the rows of a list's answer.
-
-    Raises:
-        MalformedAnswer: the answer has no list.
-    """
-    rows = body.get("data") if isinstance(body, dict) else body
-    if not isinstance(rows, list):
-        raise unreadable("no list")
-    return dicts_in(rows)
-
-
-def unreadable(words: str) -> MalformedAnswer:
-    """Return the error for an answer that is not as documented."""
-    return MalformedAnswer(
-        Cause.ANSWER_UNREADABLE, CloudReply("contact-center", 200, message=words)
-    )
 
 
 def _task(row: dict[str, Any]) -> Task | None:
@@ -233,11 +188,14 @@ def _task(row: dict[str, Any]) -> Task | None:
     created = _moment(values.get("createdTime"))
     if value(values, "channelType").lower() not in {"email", ""} or created is None:
         return None
-    origin, destination, status = (
-        value(values, name) for name in ("origin", "destination", "status")
+    return Task(
+        value(row, "id"),
+        value(values, "origin"),
+        value(values, "destination"),
+        value(values, "status"),
+        created,
+        value(as_dict(values.get("queue") or values.get("lastQueue")), "id"),
     )
-    queue = value(as_dict(values.get("queue") or values.get("lastQueue")), "id")
-    return Task(value(row, "id"), origin, destination, status, created, queue)
 
 
 def _moment(milliseconds: object) -> datetime | None:

@@ -125,10 +125,7 @@ class InvokeCommand:
         """
         if reads(cmdlet):
             key = json.dumps([cmdlet, dict(parameters), list(select)], default=str)
-            rows: list[ExchangeRow] = await self._reads.read(
-                key, lambda: self._sent(cmdlet, parameters, select)
-            )
-            return rows
+            return await self._reads.read(key, lambda: self._sent(cmdlet, parameters, select))
         async with self._reads.writing():
             return await self._sent(cmdlet, parameters, select)
 

@@ -132,16 +132,6 @@ def _refused(cause: str, message: str) -> Rejected:
     return Rejected(cause, CloudReply("entra", message=message))
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """Claim of the redirect: never proof, and ``tenant`` never an authorization.
-
-    Read the grants.
-    """
-
-    tenant: str
-
-
 def admin_consent_url(  # noqa: PLR0913, PLR0917  one for each part of the URL
     login_url: str,
     tenant: str,
@@ -166,8 +156,8 @@ def admin_consent_url(  # noqa: PLR0913, PLR0917  one for each part of the URL
     )
 
 
-def read_consent_answer(query: Mapping[str, str]) -> Granted:
-    """Read the query of the consent redirect.
+def read_consent_answer(query: Mapping[str, str]) -> str:
+    """Return the tenant in the consent redirect: a claim, never proof, and no authorization.
 
     A refusal also contains ``admin_consent=True``, so ``error`` decides. An error that says the
     grant exists already is not a refusal.
@@ -177,14 +167,11 @@ def read_consent_answer(query: Mapping[str, str]) -> Granted:
     """
     if "error" in query:
         error = entra_error(query)
-        if isinstance(error, AlreadyExists):
-            return Granted(query.get("tenant", ""))
-        raise error
-    if query.get("admin_consent", "").lower() != "true":
-        raise Rejected(
-            Cause.CONSENT_DECLINED, CloudReply("entra", message="no admin_consent in the answer")
-        )
-    return Granted(query.get("tenant", ""))
+        if not isinstance(error, AlreadyExists):
+            raise error
+    elif query.get("admin_consent", "").lower() != "true":
+        raise _refused(Cause.CONSENT_DECLINED, "no admin_consent in the answer")
+    return query.get("tenant", "")
 
 
 T = TypeVar("T")

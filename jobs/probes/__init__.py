@@ -1,4 +1,4 @@
-"""Read-only checks that ``/check`` runs in addition to the setup steps, one module each.
+"""Read-only checks that ``/check`` runs in addition to the setup steps.
 
 They are discovered automatically.
 """

@@ -1,18 +1,20 @@
-"""Conditional Access policies that affect the mailbox user's sign-in to Exchange."""
+"""Rules for the mailbox user's sign-in to Exchange: policies, and revoked sign-ins."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import asyncio
 from typing import Any
 
 from jobs.causes.cause import Cause
-from jobs.clock import parse
+from jobs.clock import now, parse
 from jobs.clouds.json_values import lower_of, lower_set, part_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import Finding, Signals, Text
+from jobs.microsoft.outbound_spam import named
+from jobs.model import Finding, Signals, Text, minute_of
+from jobs.probes.smtp_server import FRESH
 
 MODERN = {"all", "browser", "mobileappsanddesktopclients"}
 """Client types of Webex Connect; legacy ones do no OAuth (platforms/microsoft.md 2.1)."""
@@ -42,38 +44,32 @@ class ConditionalAccess(Probe):
         """Match the policies; places, groups and devices are unknown here: at most possible."""
         policies = await ctx.graph.conditional_access_policies()
         user_id = ctx.fact("delegate_id") or ctx.fact("user_id")
-        return self._judged([policy for policy in policies if touches(policy, user_id)])
-
-    def _judged(self, touching: list[dict[str, Any]]) -> Finding:
+        touching = [policy for policy in policies if touches(policy, user_id)]
         if not touching:
             return self.ok(Text("seen.no_policy"))
         names = {"names": ", ".join(text_of(policy, "displayName") for policy in touching)}
-        return self.possible(
-            Text("seen.policies", names),
-            cause=Cause.BLOCKED_BY_CONDITIONAL_ACCESS,
-            signals=_proof(touching),
-        )
+        seen, cause = Text("seen.policies", names), Cause.BLOCKED_BY_CONDITIONAL_ACCESS
+        return self.possible(seen, cause=cause, signals=_proof(touching))
 
 
 def touches(policy: dict[str, Any], user_id: str) -> bool:
     """Return whether a policy is enabled, demands something, and covers this user and Exchange."""
-    return _is_in_force(policy) and _covers(part_of(policy, "conditions"), user_id.lower())
-
-
-def _is_in_force(policy: dict[str, Any]) -> bool:
-    """Return whether the policy is switched on, not only reported, and demands something."""
-    return lower_of(policy, "state") == "enabled" and _demands(policy)
-
-
-def _covers(conditions: dict[str, Any], user_id: str) -> bool:
-    users, apps = part_of(conditions, "users"), part_of(conditions, "applications")
-    return _is_for_oauth(conditions) and _covers_user(users, user_id) and _covers_exchange(apps)
+    conditions = part_of(policy, "conditions")
+    return (
+        lower_of(policy, "state") == "enabled"  # and not only reported
+        and _demands(policy)
+        and _is_for_oauth(conditions)
+        and _covers_user(part_of(conditions, "users"), user_id.lower())
+        and _covers_exchange(part_of(conditions, "applications"))
+    )
 
 
 def _is_for_oauth(conditions: dict[str, Any]) -> bool:
     """Return whether the policy is for sign-ins like Webex Connect's (not with a device code)."""
     clients = lower_set(conditions.get("clientAppTypes")) or MODERN
-    return bool(clients & MODERN) and not _flows(conditions)
+    named = text_of(part_of(conditions, "authenticationFlows"), "transferMethods").lower()
+    flows = {each.strip() for each in named.split(",")} - {"", "none"}  # none for all
+    return bool(clients & MODERN) and not flows
 
 
 def _covers_user(users: dict[str, Any], user_id: str) -> bool:
@@ -101,17 +97,15 @@ def _proof(policies: list[dict[str, Any]]) -> Signals:
     another one. ``elsewhere_since`` is then the time from which a success of Webex Connect shows
     that only the bot's location is refused.
     """
-    changed = list(map(_changed_at, policies))
+    changed = [
+        parse(each.get("modifiedDateTime") or each.get("createdDateTime")) for each in policies
+    ]
     newest = max(filter(None, changed), default=None) if all(changed) else None
     if not any(part_of(policy, "conditions").get("locations") for policy in policies):
         return Signals(harmless_after=newest)
     return Signals(
         harmless_after=newest, elsewhere_since=newest, by_place=True, disproved_by=BY_ANSWERS
     )
-
-
-def _changed_at(policy: dict[str, Any]) -> datetime | None:
-    return parse(policy.get("modifiedDateTime") or policy.get("createdDateTime"))
 
 
 def _demands(policy: dict[str, Any]) -> bool:
@@ -122,7 +116,93 @@ def _demands(policy: dict[str, Any]) -> bool:
     )
 
 
-def _flows(conditions: dict[str, Any]) -> set[str]:
-    """Return the authentication flows that a policy is limited to; none for all."""
-    named = text_of(part_of(conditions, "authenticationFlows"), "transferMethods")
-    return {each.strip().lower() for each in named.split(",")} - {"", "none"}
+class AuthenticationPolicy(Probe):
+    """Probe for the authentication policy that applies to the mailbox user.
+
+    ``AllowBasicAuthSmtp`` off concerns passwords. Whether it also stops SMTP AUTH entirely is open,
+    because the documents say both (microsoft.md 2.1). The policy is therefore only a possible
+    cause, and a login decides. Its start date is unknown, so only an answer within the last hour
+    shows that it is harmless.
+    """
+
+    name = "authentication_policy"
+    article_row = "AP"
+    needs = ("mailbox_user", "delegate")
+    reads = ("View-Only Recipients", "View-Only Configuration")
+    diagnosis = Diagnosis(
+        explains=frozenset({Cause.SMTP_LOGIN_BLOCKED}),
+        disproved_by=("smtp_login", "answers"),
+    )
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the user's policy, which precedes the organization's.
+
+        When many channels are checked, no user is read in an organization that has no policy.
+        """
+        if ctx.many and not await ctx.exchange.run("Get-AuthenticationPolicy", {}):
+            return self.ok(Text("seen.no_authentication_policy"))
+        who = ctx.fact("delegate") or ctx.channel.mailbox
+        (user, *_), (organization, *_) = await asyncio.gather(
+            ctx.exchange.run("Get-User", {"Identity": who}),
+            ctx.exchange.run("Get-OrganizationConfig", {}),
+        )
+        name = text_of(user, "AuthenticationPolicy") or text_of(
+            organization, "DefaultAuthenticationPolicy"
+        )
+        if not name:
+            return self.ok(Text("seen.no_authentication_policy"))
+        policy = named(await ctx.exchange.run("Get-AuthenticationPolicy", {}), name)
+        forbids = policy is not None and str(policy.get("AllowBasicAuthSmtp")).lower() == "false"
+        if not forbids:
+            return self.ok(Text("seen.authentication_policy", {"name": name}))
+        proof = Signals(harmless_after=now() - FRESH, token_lives=True)
+        seen = Text("seen.authentication_policy_basic", {"name": name})
+        return self.possible(seen, cause=Cause.SMTP_LOGIN_BLOCKED, signals=proof)
+
+
+class Sessions(Probe):
+    """Probe that checks whether the user's sign-ins were revoked after the last Generate Token.
+
+    That is so if ``signInSessionsValidFromDateTime`` is later than the token. Source:
+    platforms/microsoft.md 8 row 4.
+    """
+
+    name = "sessions"
+    article_row = "C6"
+    needs = ("mailbox_user", "delegate")
+    reads = ("User.Read.All",)
+    diagnosis = Diagnosis(
+        explains=frozenset(
+            {Cause.SESSION_REVOKED, Cause.GRANT_INVALID, Cause.REFRESH_TOKEN_EXPIRED}
+        ),
+        superseded_by=("answers", "sign_ins"),
+    )
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Compare the times of the revocation and of the last Generate Token.
+
+        If one of them is unknown, the result is unknown. For a shared mailbox the delegate got the
+        token. If the delegate is not known, the probe is skipped.
+        """
+        if ctx.fact("shared") and not ctx.fact("delegate_id"):
+            return self.skipped(Text("skipped.delegate_unknown"))
+        user = await _user(ctx)
+        valid_from = parse(user.get("signInSessionsValidFromDateTime"))
+        token_at = ctx.run.brief.token_at
+        if valid_from is None or token_at is None:
+            return self.skipped(Text("skipped.moment_unknown"))
+        values = {"revoked": minute_of(valid_from), "token": minute_of(token_at)}
+        if valid_from > token_at:
+            seen, signals = Text("seen.revoked", values), Signals(since=valid_from)
+            return self.wrong(seen, cause=Cause.SESSION_REVOKED, signals=signals)
+        return self.ok(Text("seen.not_revoked", values))
+
+
+async def _user(ctx: StepContext) -> dict[str, Any]:
+    """Return the user who signs in; for many channels, the mailbox's own is in memory."""
+    known = ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox
+    if ctx.many:
+        read = await ctx.graph.user(ctx.channel.mailbox) or {}
+        if text_of(read, "id") == known:
+            return read
+    return await ctx.graph.user(known) or {}

@@ -72,15 +72,9 @@ class Window:
         """Return whether the change was made between the last good mail and the first bad sign."""
         if self.bad and change.at > self.bad + SLACK:
             return False
-        return self.good is None or change.at > self.good - self._lag(change)
-
-    def _lag(self, change: ConnectChange) -> timedelta:
-        """Return how long mail may have gone on after the change.
-
-        The time is zero if mail has not stopped since, or if the change takes effect at once.
-        """
-        late = self.bad is not None and change.event.lower().endswith(SLOW)
-        return LATE if late else timedelta(0)
+        went_on = self.bad is not None and change.event.lower().endswith(SLOW)
+        lag = LATE if went_on else timedelta(0)
+        return self.good is None or change.at > self.good - lag
 
 
 class SuspectDiagnosis(Diagnosis):
@@ -113,11 +107,11 @@ class ConnectChanges(Probe):
         if not ctx.settings.connect_audit_url:
             return self.skipped(Text("skipped.no_audit_log"))
         try:
-            found: Changes = await ctx.reads.read("connect audit", lambda: _read(ctx))
+            found = await ctx.reads.read("connect audit", lambda: _read(ctx))
         except CloudError as error:
             lasting = REASONS.get(error.status or 0)
             why = Text(f"skipped.{lasting}") if lasting else Reason.LOG_AWAY
-            return replace(self.skipped(why), evidence=(Evidence("connect-audit", str(error)),))
+            return self.skipped(why, evidence=(Evidence("connect-audit", str(error)),))
         # until a setup or a fix ends, the channel's people change the app, which they register last
         token = ctx.run.brief.token_at
         proven = ctx.channels.record(ctx.channel.mailbox) if token else None

@@ -1,4 +1,7 @@
-"""Contact center's view of the mailbox: its email tasks, and the entry points for email."""
+"""Contact center's view of the mailbox: email tasks, entry points, the queue and its agents.
+
+What the token may not read is skipped, because it says nothing about the channel.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,14 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import copies_since
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
+from jobs.contact_center.routing import ContactCenter, Routing
 from jobs.contact_center.tasks import EntryPoint, Task, Tasks, email_entry_points, email_tasks
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.mail.flow import LARGEST
 from jobs.mail.message_trace import TraceRow
-from jobs.model import Access, Finding, Signals, State, Station, Text, second_of
+from jobs.model import Access, Finding, Signals, State, Station, Text, Turn, second_of
 from jobs.probes.traces import BACK
 
 CHANNEL = "EMAIL"
@@ -47,14 +51,12 @@ class AgentTasks(Probe):
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
         mine = await own_tasks(ctx)
-        return self._judged(mine) if mine else self.skipped(_why_none(await read_tasks(ctx)))
-
-    def _judged(self, mine: list[Task]) -> Finding:
+        if not mine:
+            nameless = any(task.names_nobody for task in (await read_tasks(ctx)).rows)
+            return self.skipped(Text("skipped.task_of_whom" if nameless else "skipped.no_task"))
         newest = mine[0].created
-        return self.ok(
-            Text("seen.task", {"at": second_of(newest), "count": str(len(mine))}),
-            signals=Signals(at=newest),
-        )
+        words = {"at": second_of(newest), "count": str(len(mine))}
+        return self.ok(Text("seen.task", words), signals=Signals(at=newest))
 
 
 class MailToTask(Probe):
@@ -76,30 +78,32 @@ class MailToTask(Probe):
         """Compare trace and tasks; a later task of mailbox or sender proves the path."""
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
+        mailbox = ctx.channel.mailbox
         copies, tasks = await asyncio.gather(copies_since(ctx, now() - BACK), read_tasks(ctx))
         handed = [
             row
             for row in copies
-            if row.received >= tasks.since and _makes_a_task(row, ctx.channel.mailbox)
+            if row.received >= tasks.since and row.status.went_on
+            if row.sender.lower() != mailbox and row.size <= LARGEST
         ]
-        if not handed:
-            return self.skipped(Text("skipped.no_mail"))
-        return self._judged(
-            handed, _without_task(handed, tasks, ctx.channel.mailbox, await only_app(ctx))
-        )
+        app = await only_app(ctx) if handed else ""
+
+        def has_a_task(row: TraceRow) -> bool:
+            return any(came_of(task, row.sender, row.received, mailbox, app) for task in tasks.rows)
+
+        return self._judged(handed, list(takewhile(lambda row: not has_a_task(row), handed)))
 
     def _judged(self, handed: list[TraceRow], left: list[TraceRow]) -> Finding:
+        """Judge mails, newest first, and those of them that are newer than any with a task."""
+        if not handed:
+            return self.skipped(Text("skipped.no_mail"))
         if not left:
             return self.ok(Text("seen.mail_to_task", {"at": second_of(handed[0].received)}))
-        if now() - left[-1].received < GRACE:
-            return self.skipped(Text("skipped.too_fresh", {"at": second_of(left[-1].received)}))
-        since = left[-1].received
+        since, at = left[-1].received, {"at": second_of(left[0].received)}
+        if now() - since < GRACE:
+            return self.skipped(Text("skipped.too_fresh", {"at": second_of(since)}))
         missed = Signals(since=since, missed=len(left))
-        return self.wrong(
-            Text("seen.no_task", {"at": second_of(left[0].received)}),
-            cause=Cause.NO_TASK,
-            signals=missed,
-        )
+        return self.wrong(Text("seen.no_task", at), cause=Cause.NO_TASK, signals=missed)
 
 
 class EmailEntryPoint(Probe):
@@ -115,7 +119,7 @@ class EmailEntryPoint(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        if not (ctx.settings.contact_center_url and ctx.settings.contact_center_org):
+        if not _has_organization(ctx):
             return self.skipped(Text("skipped.no_contact_center_org"))
         found = [point for point in await _entry_points(ctx) if point.asset != ""]
         if not found:
@@ -132,11 +136,11 @@ class EmailEntryPoint(Probe):
         return self.wrong(Text("seen.queue_full", full), cause=Cause.CONTACT_LIMIT_REACHED)
 
     def _judged(self, found: list[EntryPoint]) -> Finding:
-        names = {"names": ", ".join(map(_shown, found))}
+        shown = (f"{each.name} ({each.asset})" if each.asset else each.name for each in found)
+        names = {"names": ", ".join(shown)}
         if not any(point.active for point in found):
-            return self.wrong(
-                Text("seen.entry_points_off", names), cause=Cause.ENTRY_POINT_INACTIVE
-            )
+            seen = Text("seen.entry_points_off", names)
+            return self.wrong(seen, cause=Cause.ENTRY_POINT_INACTIVE)
         asset = _only_asset(found)
         return self.ok(Text("seen.entry_points", names), facts={"asset_id": asset} if asset else {})
 
@@ -147,8 +151,7 @@ async def read_tasks(ctx: StepContext) -> Tasks:
     Raises:
         CloudError: the contact center cannot be asked.
     """
-    known: Tasks = await ctx.reads.read("tasks", lambda: email_tasks(ctx.settings, now() - BACK))
-    return known
+    return await ctx.reads.read("tasks", lambda: email_tasks(ctx.settings, now() - BACK))
 
 
 async def own_tasks(ctx: StepContext) -> list[Task]:
@@ -161,17 +164,8 @@ async def own_tasks(ctx: StepContext) -> list[Task]:
     return [task for task in tasks.rows if task.is_for(ctx.channel.mailbox, app)]
 
 
-def _why_none(tasks: Tasks) -> Text:
-    """Return why no task is the mailbox's: some are nameless, or there are none."""
-    nameless = any(task.names_nobody for task in tasks.rows)
-    return Text("skipped.task_of_whom" if nameless else "skipped.no_task")
-
-
 async def _entry_points(ctx: StepContext) -> tuple[EntryPoint, ...]:
-    known: tuple[EntryPoint, ...] = await ctx.reads.read(
-        "entry points", lambda: email_entry_points(ctx.settings)
-    )
-    return known
+    return await ctx.reads.read("entry points", lambda: email_entry_points(ctx.settings))
 
 
 async def only_app(ctx: StepContext) -> str:
@@ -189,15 +183,6 @@ def _only_asset(points: Sequence[EntryPoint]) -> str:
     return (points[0].asset or "") if len(points) == 1 else ""
 
 
-def _without_task(handed: list[TraceRow], tasks: Tasks, mailbox: str, app: str) -> list[TraceRow]:
-    """Return the mails, newest first, that are newer than any that has become a task."""
-    return list(takewhile(lambda row: not _has_a_task(row, tasks, mailbox, app), handed))
-
-
-def _has_a_task(row: TraceRow, tasks: Tasks, mailbox: str, app: str) -> bool:
-    return any(came_of(task, row.sender, row.received, mailbox, app) for task in tasks.rows)
-
-
 def came_of(task: Task, sender: str, at: datetime, mailbox: str, app: str) -> bool:
     """Return whether the task may result from a mail of ``sender`` to the mailbox.
 
@@ -206,14 +191,6 @@ def came_of(task: Task, sender: str, at: datetime, mailbox: str, app: str) -> bo
     """
     since = at - SLACK
     return (task.is_for(mailbox, app) and task.created >= since) or task.came_of(sender, since)
-
-
-def _makes_a_task(row: TraceRow, mailbox: str) -> bool:
-    return row.status.went_on and row.sender.lower() != mailbox and row.size <= LARGEST
-
-
-def _shown(point: EntryPoint) -> str:
-    return f"{point.name} ({point.asset})" if point.asset else point.name
 
 
 class AssetWorkload(MailToTask):
@@ -234,3 +211,133 @@ class AssetWorkload(MailToTask):
         return self.possible(
             Text("seen.asset_workload"), cause=Cause.ASSET_OF_OTHER_WORKLOAD, signals=found.signals
         )
+
+
+WAITS_LONG = timedelta(minutes=15)
+"""Time after which it means something that no agent has accepted a task."""
+
+
+class ContactQueue(Probe):
+    """Probe for a queue of the channel that is active and serves somebody.
+
+    It is the queue of the mailbox's newest task. Before there is one, every queue for the channel
+    type may be the channel's, and only a problem that all of them have counts.
+    """
+
+    name = "contact_queue"
+    article_row = "QU"
+    reads = ("cjp:config_read",)
+    diagnosis = Diagnosis(access=Access.NONE, station=Station.AGENT)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        if not _has_organization(ctx):
+            return self.skipped(Text("skipped.no_contact_center_org"))
+        routings = await _routings(ctx)
+        if routings is None:
+            return self.skipped(Text("skipped.queue_unseen"))
+        newest = next(iter(await own_tasks(ctx)), None)
+        lost = newest is not None and newest.waits and not newest.queue
+        if not routings or (lost and newest and now() - newest.created > GRACE):
+            return self.wrong(Text("seen.no_queue"), cause=Cause.QUEUE_GONE)
+        tasks = await read_tasks(ctx)
+        found = [self._judged(each, tasks) for each in routings]
+        return next((each for each in found if each.state is State.OK), found[0])
+
+    def _judged(self, routing: Routing, tasks: Tasks) -> Finding:
+        queue = routing.queue
+        name, served = {"name": queue.name}, queue.by_skill or queue.agents
+        if queue.channel != CHANNEL:
+            return self._broken("queue_channel", Cause.QUEUE_OF_OTHER_CHANNEL, name)
+        if not queue.active:
+            return self._broken("queue_off", Cause.QUEUE_INACTIVE, name)
+        if not served and routing.teams is not None and not routing.teams:
+            return self._broken("queue_no_team", Cause.QUEUE_WITHOUT_TEAMS, name)
+        taken = sum(task.is_open and task.queue == queue.id for task in tasks.rows)
+        if queue.most and taken >= queue.most:
+            full = {"count": str(taken), "most": str(queue.most)}
+            return self._broken("queue_full", Cause.CONTACT_LIMIT_REACHED, name | full)
+        return self.ok(Text("seen.queue", name))
+
+    def _broken(self, seen: str, cause: Cause, values: dict[str, str]) -> Finding:
+        return self.wrong(Text(f"seen.{seen}", values), cause=cause)
+
+
+class QueueAgents(Probe):
+    """Probe for an agent of the queue who may get a task of the channel."""
+
+    name = "queue_agents"
+    article_row = "AG"
+    reads = ("cjp:config_read",)
+    diagnosis = Diagnosis(access=Access.NONE, station=Station.AGENT, caused_by=("contact_queue",))
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        if not _has_organization(ctx):
+            return self.skipped(Text("skipped.no_contact_center_org"))
+        found = [self._judged(each) for each in await _routings(ctx) or ()]
+        by_state = {each.state: each for each in reversed(found)}
+        unseen = self.skipped(Text("skipped.agents_unseen"))
+        return by_state.get(State.OK) or by_state.get(State.SKIPPED) or (found or [unseen])[0]
+
+    def _judged(self, routing: Routing) -> Finding:
+        if routing.skilled is False:
+            return self.wrong(Text("seen.no_skill"), cause=Cause.SKILL_MISSING)
+        if routing.agents is None or not (routing.teams or routing.agents):
+            return self.skipped(Text("skipped.agents_unseen"))
+        enabled = [agent for agent in routing.agents if agent.enabled]
+        count = {"count": str(len(enabled)), "all": str(len(routing.agents))}
+        if not enabled:
+            return self.wrong(Text("seen.nobody_enabled", count), cause=Cause.AGENTS_NOT_ENABLED)
+        if all(agent.most == 0 for agent in enabled):
+            return self.wrong(Text("seen.profile_zero", count), cause=Cause.PROFILE_WITHOUT_EMAIL)
+        if not any(agent.most for agent in enabled):
+            return self.skipped(Text("skipped.agents_unseen"))
+        return self.ok(Text("seen.agents", count))
+
+
+class WaitingTasks(Probe):
+    """Probe for tasks that no agent accepts.
+
+    If nobody is logged in, as at night, the tasks only wait. That is no fault of the channel.
+    """
+
+    name = "waiting_tasks"
+    article_row = "WT"
+    reads = ("cjp:config_read",)
+    diagnosis = Diagnosis(access=Access.NONE, station=Station.AGENT, stops_mail=False)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        if not _has_organization(ctx):
+            return self.skipped(Text("skipped.no_contact_center_org"))
+        waiting = [task for task in await own_tasks(ctx) if task.waits]
+        if not waiting or now() - waiting[-1].created < WAITS_LONG:
+            return self.ok(Text("seen.no_waiting"))
+        return await self._waits(ctx, waiting)
+
+    async def _waits(self, ctx: StepContext, waiting: Sequence[Task]) -> Finding:
+        told = {"count": str(len(waiting)), "at": second_of(waiting[-1].created)}
+        center = ContactCenter(ctx.settings, ctx.reads, CHANNEL)
+        routings = await _routings(ctx) or ()
+        logged_in = [await center.logged_in(each) for each in routings]
+        if None in logged_in or not logged_in:
+            return self.skipped(Text("skipped.logins_unseen", told))
+        if not any(logged_in):
+            seen = Text("seen.nobody_logged_in", told)
+            return self.waits_for(Turn.TIME, seen, cause=Cause.NOBODY_LOGGED_IN)
+        if len(routings) == 1 and now() - waiting[-1].created < routings[0].queue.threshold:
+            return self.ok(Text("seen.waiting", told))
+        offers = await center.offers(routings[0].queue) if len(routings) == 1 else None
+        if offers is None:
+            return self.wrong(Text("seen.waiting", told), cause=Cause.TASKS_WAIT)
+        told |= {"accepted": str(offers[0]), "rejected": str(offers[1])}
+        return self.wrong(Text("seen.waiting_offers", told), cause=Cause.TASKS_WAIT)
+
+
+def _has_organization(ctx: StepContext) -> bool:
+    return bool(ctx.settings.contact_center_url and ctx.settings.contact_center_org)
+
+
+async def _routings(ctx: StepContext) -> tuple[Routing, ...] | None:
+    mine = await own_tasks(ctx)
+    queue = mine[0].queue if mine else ""
+    center = ContactCenter(ctx.settings, ctx.reads, CHANNEL)
+    return await ctx.reads.read(f"routing {queue}", lambda: center.routings(queue))

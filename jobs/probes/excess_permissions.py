@@ -39,10 +39,8 @@ class Surplus(Probe):
         more = sorted({*_scopes(grants), *_roles(assignments, allowed)})
         if not more:
             return self.ok(Text("seen.no_surplus"))
-        seen = Text(
-            "seen.surplus", {"names": ", ".join(more[:MOST_NAMES]), "count": str(len(more))}
-        )
-        return replace(self.wrong(seen), state=State.WARNING)
+        values = {"names": ", ".join(more[:MOST_NAMES]), "count": str(len(more))}
+        return replace(self.wrong(Text("seen.surplus", values)), state=State.WARNING)
 
 
 def _scopes(grants: Iterable[dict[str, Any]]) -> set[str]:

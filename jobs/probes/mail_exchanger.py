@@ -49,38 +49,29 @@ class MailExchanger(Probe):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Query this machine's resolver. If it has none, the result is unknown."""
-        found: Finding = await ctx.reads.read(
-            f"mx {ctx.channel.domain}", lambda: self._seen(ctx.channel.domain)
-        )
-        return found
+        domain = ctx.channel.domain
+        return await ctx.reads.read(f"mx {domain}", lambda: self._seen(domain))
 
     async def _seen(self, domain: str) -> Finding:
         hosts, discoverable = await asyncio.gather(exchangers(domain), _discoverable(domain))
         if hosts is None:
             return self.skipped(Text("skipped.no_dns"))
-        if not hosts:
-            return await self._none(domain)
-        return self._judged(domain, hosts, discoverable=discoverable)
+        if hosts:
+            return self._judged(domain, hosts, discoverable=discoverable)
+        if not await exchangers(KNOWN):  # a resolver that lacks Microsoft's, too, says nothing
+            return self.skipped(Text("skipped.no_dns"))
+        seen = Text("seen.no_mx", {"domain": domain})
+        return self._maybe(seen, Cause.MAIL_EXCHANGER_MISSING, CACHED)
 
     def _judged(self, domain: str, found: list[str], *, discoverable: bool | None) -> Finding:
         hosts = {"hosts": ", ".join(found)}
         if not any(host.endswith(MICROSOFT) for host in found):
             return self._maybe(Text("seen.mx", hosts), Cause.MAIL_EXCHANGER_ELSEWHERE, THROUGH)
         if discoverable is False:
-            warned = self.wrong(
-                Text("seen.no_autodiscover", hosts | {"domain": domain}),
-                cause=Cause.AUTODISCOVER_MISSING,
-            )
+            seen = Text("seen.no_autodiscover", hosts | {"domain": domain})
+            warned = self.wrong(seen, cause=Cause.AUTODISCOVER_MISSING)
             return replace(warned, state=State.WARNING)
         return self.ok(Text("seen.mx", hosts))
-
-    async def _none(self, domain: str) -> Finding:
-        """Judge a domain without MX; a resolver that lacks Microsoft's, too, says nothing."""
-        if not await exchangers(KNOWN):
-            return self.skipped(Text("skipped.no_dns"))
-        return self._maybe(
-            Text("seen.no_mx", {"domain": domain}), Cause.MAIL_EXCHANGER_MISSING, CACHED
-        )
 
     def _maybe(self, seen: Text, cause: str, back: timedelta) -> Finding:
         return self.possible(seen, cause=cause, signals=Signals(harmless_after=now() - back))

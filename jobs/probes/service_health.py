@@ -1,4 +1,4 @@
-"""Reports of Microsoft on its services in this tenant, and of Webex on its public status page.
+"""Entra's sign-in page, and reports of Microsoft and Webex on their services.
 
 An incident alone is only a possible cause, because some incident is nearly always open while mail
 flows. The verdict makes it the cause if it explains something that is wrong
@@ -7,17 +7,29 @@ flows. The verdict makes it the cause if it explains something that is wrong
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
 from typing import ClassVar
 from urllib.parse import urlsplit
 
 from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected
+from jobs.clouds.http import sync_client
 from jobs.contact_center.incidents import Incident, microsoft_incidents, webex_incidents
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe, Step
-from jobs.model import Access, Evidence, Finding, Signals, Station, Text
+from jobs.microsoft.identity import Identity
+from jobs.model import Access, Evidence, Finding, Signals, Station, Text, verbatim
+
+_UNREACHED = frozenset(
+    {
+        Cause.CERTIFICATE_INVALID,
+        Cause.CONNECTION_LOST,
+        Cause.HOST_NAME_UNKNOWN,
+        Cause.SERVICE_UNAVAILABLE,
+        Cause.TIMED_OUT,
+    }
+)
 
 
 def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Finding:
@@ -29,15 +41,9 @@ def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Findi
         Evidence(step.name, " ".join(filter(None, (each.id, each.title)))) for each in found
     )
     values = {"id": newest.id, "title": newest.title}
-    seen = (
-        Text("seen.incidents", values | {"count": str(more)})
-        if more
-        else Text("seen.incident", values)
-    )
-    return replace(
-        step.possible(seen, cause=cause, signals=Signals(since=newest.since)),
-        evidence=evidence,
-    )
+    several = Text("seen.incidents", values | {"count": str(more)})
+    seen, signals = several if more else Text("seen.incident", values), Signals(since=newest.since)
+    return step.possible(seen, cause=cause, signals=signals, evidence=evidence)
 
 
 class _Health(Probe):
@@ -71,18 +77,7 @@ class ExchangeHealth(_Health):
     cause = Cause.EXCHANGE_INCIDENT
     diagnosis = Diagnosis(
         station=Station.MAILBOX,
-        explains=frozenset(
-            {
-                Cause.SMTP_BUSY,
-                Cause.SMTP_UNREACHABLE,
-                Cause.TIMED_OUT,
-                Cause.CONNECTION_LOST,
-                Cause.CERTIFICATE_INVALID,
-                Cause.HOST_NAME_UNKNOWN,
-                Cause.SERVICE_UNAVAILABLE,
-                Cause.CONNECT_SMTP_FAILED,
-            }
-        ),
+        explains=_UNREACHED | {Cause.SMTP_BUSY, Cause.SMTP_UNREACHABLE, Cause.CONNECT_SMTP_FAILED},
     )
 
 
@@ -101,19 +96,37 @@ class EntraHealth(_Health):
     )
     cause = Cause.ENTRA_INCIDENT
     diagnosis = Diagnosis(
-        explains=frozenset(
-            {
-                Cause.ENTRA_BUSY,
-                Cause.SERVICE_UNAVAILABLE,
-                Cause.TIMED_OUT,
-                Cause.CONNECTION_LOST,
-                Cause.CERTIFICATE_INVALID,
-                Cause.HOST_NAME_UNKNOWN,
-                Cause.THROTTLED,
-                Cause.ANSWER_UNREADABLE,
-            }
-        )
+        explains=_UNREACHED | {Cause.ENTRA_BUSY, Cause.THROTTLED, Cause.ANSWER_UNREADABLE}
     )
+
+
+class Entra(Probe):
+    """Probe that reads the tenant's discovery document, without which no token can be issued."""
+
+    name = "entra"
+    article_row = "ENT"
+    diagnosis = Diagnosis(
+        explains=EntraHealth.diagnosis.explains | {Cause.TENANT_NOT_FOUND},
+        access=Access.NONE,
+        caused_by=("entra_health",),
+    )
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Request the discovery document; an unavailable Entra is a finding too."""
+        return await ctx.reads.read(f"entra {ctx.channel.tenant_id}", lambda: self._seen(ctx))
+
+    async def _seen(self, ctx: StepContext) -> Finding:
+        try:
+            await asyncio.to_thread(self._read, ctx)
+        except CloudError as error:
+            words, evidence = verbatim(error.words), error.evidence()
+            return self.wrong(words, cause=error.cause, evidence=evidence)
+        return self.ok(Text("seen.entra"))
+
+    def _read(self, ctx: StepContext) -> None:
+        with sync_client(ctx.settings) as http:
+            tenant = ctx.channel.tenant_id or "organizations"
+            Identity.of_bot(ctx.settings, http, tenant, ctx.documents).discover()
 
 
 class WebexStatus(Probe):
@@ -139,8 +152,7 @@ class WebexStatus(Probe):
         """Read the page in three seconds; unreadable, it says nothing about the channel."""
         if not urlsplit(ctx.settings.status_url).hostname:
             return self.skipped(Text("skipped.status_off"))
-        found: Finding = await ctx.reads.read("webex_status", lambda: self._seen(ctx))
-        return found
+        return await ctx.reads.read("webex_status", lambda: self._seen(ctx))
 
     async def _seen(self, ctx: StepContext) -> Finding:
         try:

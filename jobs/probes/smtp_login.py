@@ -20,23 +20,21 @@ from jobs.engine.step import Probe
 from jobs.model import NO_SIGNALS, Access, Finding, Reason, Signals, State, Text, verbatim
 from jobs.probes.smtp_server import finding_from_probe
 
+BY_LOG, BY_LOG_OR_ANSWERS = ("sign_ins",), ("sign_ins", "answers")
+"""Findings that show a success of Webex Connect: the sign-in log, or an answer that leaves."""
 OWN: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        frozenset(
-            {Cause.CLIENT_SECRET_WRONG, Cause.CLIENT_SECRET_EXPIRED, Cause.CLIENT_SECRET_MISSING}
-        ),
-        ("client_secret",),
-    ),
-    **dict.fromkeys(frozenset({Cause.SESSION_REVOKED}), ("sessions", "sign_ins")),
-    **dict.fromkeys(
-        frozenset({Cause.SIGN_IN_MISSING, Cause.ACCESS_TOKEN_REFUSED, Cause.GRANT_INVALID}),
-        ("sign_ins",),
-    ),
-    **dict.fromkeys(
-        frozenset({Cause.REFRESH_TOKEN_EXPIRED, Cause.REQUEST_REJECTED}), ("sign_ins",)
-    ),
-    **dict.fromkeys(frozenset({Cause.REDIRECT_URI_IS_SPA}), ("application",)),
-    **dict.fromkeys(frozenset({Cause.ACCOUNT_AT_RISK, Cause.ACCOUNT_DISABLED}), ()),
+    Cause.CLIENT_SECRET_WRONG: ("client_secret",),
+    Cause.CLIENT_SECRET_EXPIRED: ("client_secret",),
+    Cause.CLIENT_SECRET_MISSING: ("client_secret",),
+    Cause.SESSION_REVOKED: ("sessions", "sign_ins"),
+    Cause.SIGN_IN_MISSING: BY_LOG,
+    Cause.ACCESS_TOKEN_REFUSED: BY_LOG,
+    Cause.GRANT_INVALID: BY_LOG,
+    Cause.REFRESH_TOKEN_EXPIRED: BY_LOG,
+    Cause.REQUEST_REJECTED: BY_LOG,
+    Cause.REDIRECT_URI_IS_SPA: ("application",),
+    Cause.ACCOUNT_AT_RISK: (),
+    Cause.ACCOUNT_DISABLED: (),
 }
 """Causes that may affect only the bot's own login, and findings that prove the channel's login."""
 LOCKED = Cause.ACCOUNT_LOCKED
@@ -75,8 +73,6 @@ OF_THE_PLACE = frozenset(
     }
 )
 """Causes of a location policy, perhaps for the bot alone (platforms/microsoft.md 2.1)."""
-BY_LOG, BY_LOG_OR_ANSWERS = ("sign_ins",), ("sign_ins", "answers")
-"""Findings that show a success of Webex Connect: the sign-in log, or an answer that leaves."""
 POLICIES = "conditional_access"
 """Name of the probe that finds out whether a policy depends on the location."""
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -153,24 +149,21 @@ class SmtpLogin(Probe):
         sign-ins, apply to both. Entra's errors about a location or one token need another finding
         (:meth:`LoginDiagnosis.is_uncertain`).
         """
-        if (
-            ctx.run.brief.discover
-        ):  # a sign-in that another space's setup left is not this channel's
-            return self.skipped(Text("skipped.never_rehearsed"))
+        # a sign-in that another space's setup left is not this channel's
+        found = ctx.run.brief.discover
         try:
-            probe = await log_in(ctx, login_of(ctx))
+            probe = None if found else await log_in(ctx, login_of(ctx))
         except CloudError as error:
             return self._without_token(ctx, error)
         if probe is None:
             return self.skipped(Text("skipped.never_rehearsed"))
-        return replace(finding_from_probe(self, probe, probe.seen), evidence=probe.evidence)
+        return finding_from_probe(self, probe, probe.seen, probe.evidence)
 
     def _without_token(self, ctx: StepContext, error: CloudError) -> Finding:
         signals, certain = _weight(ctx, error.cause)
-        found = self.wrong(verbatim(error.words), cause=error.cause, signals=signals)
-        return replace(
-            found, state=State.WRONG if certain else State.POSSIBLE, evidence=error.evidence()
-        )
+        judged, evidence = self.wrong if certain else self.possible, error.evidence()
+        words = verbatim(error.words)
+        return judged(words, cause=error.cause, signals=signals, evidence=evidence)
 
 
 def login_of(ctx: StepContext) -> Login:
@@ -187,26 +180,16 @@ def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
         since = _newest(ctx)
         if cause == GRANT and since > BEGINNING:  # Entra's log has whole seconds
             since = since.replace(microsecond=0) - timedelta(microseconds=1)
-        return Signals(disproved_by=BY_LOG, harmless_after=since, shown_by=_shown_by(cause)), True
+        # any later renewal disproves the end of one token, other causes a sign-in in person
+        shown_by: Literal["at", "generated_at"] = "at" if cause == GRANT else "generated_at"
+        return Signals(disproved_by=BY_LOG, harmless_after=since, shown_by=shown_by), True
     if cause in {*OF_THE_PLACE, LOCKED}:
         return Signals(disproved_by=BY_LOG_OR_ANSWERS, as_of=POLICIES), True
-    if cause in OWN and not _is_of_the_user(ctx, cause):
+    of_the_user = cause in OF_THE_ACCOUNT and not ctx.run.brief.shared
+    if cause in OWN and not of_the_user:
         later = max(_newest(ctx), now() - RENEWED)
         return Signals(disproved_by=OWN[cause], harmless_after=later), False
     return NO_SIGNALS, True
-
-
-def _is_of_the_user(ctx: StepContext, cause: str) -> bool:
-    """Return whether the cause concerns the account with which Webex Connect signs in, too."""
-    return cause in OF_THE_ACCOUNT and not ctx.run.brief.shared
-
-
-def _shown_by(cause: str) -> Literal["at", "generated_at"]:
-    """Return the name of the signal with the sign-in that disproves the cause.
-
-    For ``GRANT`` any successful sign-in disproves it, and for other causes only one in person.
-    """
-    return "at" if cause == GRANT else "generated_at"
 
 
 def _everywhere(policies: Finding | None) -> bool:

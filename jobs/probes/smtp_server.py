@@ -6,7 +6,6 @@ connection may succeed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from jobs.causes.cause import Cause
@@ -15,7 +14,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe, Step
 from jobs.mail.smtp_login import SmtpProbe, hello_probe
-from jobs.model import Access, Finding, Signals, Text
+from jobs.model import Access, Evidence, Finding, Signals, Text
 
 
 class SmtpServer(Probe):
@@ -44,29 +43,25 @@ class SmtpServer(Probe):
     async def inspect(self, ctx: StepContext) -> Finding:
         probe = await ctx.reads.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
         answers = Text("seen.smtp_answers", {"server": ctx.settings.smtp_server})
-        return replace(finding_from_probe(self, probe, answers), evidence=probe.lines)
+        return finding_from_probe(self, probe, answers, probe.lines)
 
 
 FRESH = timedelta(hours=1)
 """Time within which an answer shows that the server can be reached, if no mail waits."""
 
 
-def finding_from_probe(step: Step, probe: SmtpProbe, good: Text) -> Finding:
-    """Return ``good`` if the connection worked, else the server's words and the failed phase."""
-    return (
-        step.ok(good)
-        if probe.ok
-        else step.wrong(probe.seen, cause=probe.cause, signals=signals_of(probe))
-    )
-
-
-def signals_of(probe: SmtpProbe) -> Signals:
-    """Return the signals that say which later success shows that the failure is harmless.
+def finding_from_probe(
+    step: Step, probe: SmtpProbe, good: Text, evidence: tuple[Evidence, ...]
+) -> Finding:
+    """Return ``good`` if the connection worked, else the server's words and the failed phase.
 
     If the connection itself fails, for example behind our own firewall, an answer that left shows
     that only the bot is affected. A later failure is the server's own reply, so only a success from
     now on is newer.
     """
-    if probe.failed_phase != "connect":
-        return Signals(harmless_after=now())
-    return Signals(harmless_after=now() - FRESH, token_lives=True)
+    if probe.ok:
+        return step.ok(good, evidence=evidence)
+    signals = Signals(harmless_after=now())
+    if probe.failed_phase == "connect":
+        signals = Signals(harmless_after=now() - FRESH, token_lives=True)
+    return step.wrong(probe.seen, cause=probe.cause, signals=signals, evidence=evidence)

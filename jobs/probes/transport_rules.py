@@ -1,24 +1,27 @@
-"""Mail-flow rules that may stop mail before the mailbox, or the copy for Webex Connect.
+"""Settings of Exchange for the tenant that may stop mail: rules, remote domains, restrictions.
 
-What a rule does and to which mail is judged as far as its properties say (microsoft.md 2.3).
+What a mail-flow rule does and to which mail is judged as far as its properties say (microsoft.md
+2.3).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatch
 from functools import partial
 from itertools import filterfalse
 
 from jobs.causes.cause import Cause
 from jobs.clock import now, parse
+from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.mail.flow import LOST
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Channel, Finding, Signals, Station, Text
+from jobs.model import Channel, Evidence, Finding, Signals, Station, Text
 
 BLOCKS = {
     Station.MAILBOX: Cause.TRANSPORT_RULE_BLOCKS_ARRIVALS,
@@ -275,19 +278,19 @@ class TransportRules(Probe):
         stopping = await stopping_rules(ctx)
         for place, named in _naming(ctx.channel, stopping).items():
             if certain := list(filterfalse(unevaluated, named)):
-                return self.wrong(
-                    Text("seen.rules", {"names": _names(certain)}),
-                    cause=BLOCKS[place],
-                    signals=Signals(station=place),
-                )
+                seen = Text("seen.rules", {"names": ", ".join(map(_name, certain))})
+                return self.wrong(seen, cause=BLOCKS[place], signals=Signals(station=place))
         maybe = _possible(ctx.channel, stopping)
         if not maybe:
             return self.ok(Text("seen.no_rule"))
-        return self.possible(
-            _may_match(maybe),
-            cause=Cause.TRANSPORT_RULE_MAY_BLOCK,
-            signals=Signals(proven=True),
+        conditions = [", ".join(unevaluated(rule)) for rule in maybe]
+        shown = (
+            f"{_name(rule)} ({each})" if each else _name(rule)
+            for rule, each in zip(maybe, conditions, strict=True)
         )
+        key = "seen.rules_possible" if any(conditions) else "seen.rules"
+        seen, signals = Text(key, {"names": ", ".join(shown)}), Signals(proven=True)
+        return self.possible(seen, cause=Cause.TRANSPORT_RULE_MAY_BLOCK, signals=signals)
 
 
 def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list[ExchangeRow]]:
@@ -306,20 +309,67 @@ def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow
     return copies + [rule for rule in arriving if rule not in copies]
 
 
-def _may_match(rules: list[ExchangeRow]) -> Text:
-    if not any(map(unevaluated, rules)):
-        return Text("seen.rules", {"names": _names(rules)})
-    named = (f"{_name(rule)}{_in_brackets(unevaluated(rule))}" for rule in rules)
-    return Text("seen.rules_possible", {"names": ", ".join(named)})
-
-
-def _in_brackets(conditions: tuple[str, ...]) -> str:
-    return f" ({', '.join(conditions)})" if conditions else ""
-
-
-def _names(rules: list[ExchangeRow]) -> str:
-    return ", ".join(map(_name, rules))
-
-
 def _name(rule: ExchangeRow) -> str:
     return text_of(rule, "Name", "Identity")
+
+
+class RemoteDomain(Probe):
+    """Probe for ``AutoForwardEnabled`` of the most specific entry, which may be ``*``.
+
+    If it forbids automatic forwarding, it overrides every policy (platforms/microsoft.md 2.3, "the
+    block wins").
+    """
+
+    name = "remote_domain"
+    article_row = "M4"
+    reads = ("View-Only Configuration",)
+    diagnosis = Diagnosis(
+        explains=frozenset({Cause.FORWARDING_BLOCKED, Cause.MAIL_NOT_DELIVERED}),
+        station=Station.FORWARD,
+    )
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        domain = ctx.channel.forwarding_address.rpartition("@")[2].lower()
+        rows = await ctx.exchange.run("Get-RemoteDomain", {})
+        covering = [row for row in rows if _covers(lower_of(row, "DomainName"), domain)]
+        found = max(covering, key=lambda row: len(text_of(row, "DomainName")), default=None)
+        if found is None or str(found.get("AutoForwardEnabled", True)).lower() != "false":
+            return self.ok(Text("seen.remote_domain_allows"))
+        seen = Text("seen.remote_domain", {"name": text_of(found, "DomainName")})
+        return self.wrong(seen, cause=Cause.REMOTE_DOMAIN_BLOCKS_FORWARDING)
+
+
+def _covers(pattern: str, domain: str) -> bool:
+    below = pattern.startswith("*.") and domain == pattern[2:]
+    return bool(pattern) and (below or fnmatch(domain, pattern))
+
+
+class RestrictedSender(Probe):
+    """Probe for the restricted entities: 550 5.1.8 (platforms/microsoft.md 2.3).
+
+    While Exchange restricts the mailbox for sending spam, no copy and no answer leaves it.
+    """
+
+    name = "restricted_sender"
+    article_row = "RS"
+    needs = ("mailbox_user",)
+    reads = ("View-Only Configuration",)
+    diagnosis = Diagnosis(
+        station=Station.FORWARD,
+        explains=frozenset({Cause.SENDER_RESTRICTED, Cause.MAIL_NOT_DELIVERED}),
+    )
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read all of them, because for one in good standing Exchange says "not found"."""
+        try:
+            rows = await ctx.exchange.run("Get-BlockedSenderAddress", {})
+        except (Forbidden, NotFound, Rejected):
+            return self.skipped(Text("skipped.restricted_sender"))
+        own = {ctx.channel.mailbox, ctx.fact("upn").lower()}
+        found = next((row for row in rows if lower_of(row, "SenderAddress") in own), None)
+        if found is None:
+            return self.ok(Text("seen.not_restricted"))
+        reason = text_of(found, "Reason")
+        evidence = (Evidence("exchange", reason),) if reason else ()
+        seen = Text("seen.restricted")
+        return self.wrong(seen, cause=Cause.SENDER_RESTRICTED, evidence=evidence)

@@ -32,14 +32,10 @@ def findings(matter: TacCase, say: Say) -> str:
     parts: list[str] = []
     for name in matter.histories:
         run = matter.runs.get(name)
-        parts.append(f"# {say(Text(f'tac.file.of_{name}', _id_and_time(run)))}")
+        named = {"run": run.id, "at": utc_text(run.opened)} if run else {"run": "-", "at": "-"}
+        parts.append(f"# {say(Text(f'tac.file.of_{name}', named))}")
         parts += (_findings(run, say) if run else []) or [say(Text(f"tac.file.no_{name}"))]
     return "\n\n".join(parts) + "\n"
-
-
-def _id_and_time(run: Run | None) -> dict[str, str]:
-    """Return the run's ID and time for a heading, or dashes if there is no run."""
-    return {"run": run.id, "at": utc_text(run.opened)} if run else {"run": "-", "at": "-"}
 
 
 def transcripts(matter: TacCase, say: Say) -> str:
@@ -157,35 +153,34 @@ def summary(matter: TacCase, say: Say) -> str:
         "asked_by": told.by.email,
         "screenshot": f"screenshot.{matter.picture.ending}" if matter.picture else "",
     }
-    lines = [
+    said = "\n".join(f"> {each}" for each in told.seen.strip().splitlines()) or none
+    looked = (
+        f"### {say(Text(f'search.title_{place}'))}\n\n> {one_line(seen) or none}"
+        for place, seen in told.looked
+    )
+    parts = {
+        "said": "\n\n".join((said, *looked)),
+        "verdict": "\n".join(_verdict(matter.check, say)),
+        "changed": "\n".join(_changed(matter.check, say)),
+        "times": _list(_times(matter), say),
+    }
+    return "\n\n".join(
+        (
+            f"# {say(Text('tac.file.title', {'mailbox': channel.mailbox}))}",
+            _list(values, say),
+            *(f"## {say(Text(f'tac.file.{name}'))}\n\n{part}" for name, part in parts.items()),
+            say(Text("tac.file.redacted")) + "\n",
+        )
+    )
+
+
+def _list(values: Mapping[str, str], say: Say) -> str:
+    """Return a line for each value; an empty one was not given."""
+    none = say(Text("tac.file.none"))
+    return "\n".join(
         f"- {say(Text(f'tac.file.{name}'))}: {one_line(value) or none}"
         for name, value in values.items()
-    ]
-    parts = [
-        f"# {say(Text('tac.file.title', {'mailbox': matter.channel.mailbox}))}",
-        "\n".join(lines),
-        f"## {say(Text('tac.file.said'))}",
-        "\n".join(f"> {each}" for each in matter.reported.seen.strip().splitlines()) or none,
-        *(
-            f"### {say(Text(f'search.title_{place}'))}\n\n> {one_line(seen) or none}"
-            for place, seen in told.looked
-        ),
-        f"## {say(Text('tac.file.verdict'))}",
-        "\n".join(_verdict(matter.check, say)),
-        f"## {say(Text('tac.file.changed'))}",
-        "\n".join(_changed(matter.check, say)),
-        f"## {say(Text('tac.file.times'))}",
-        "\n".join(
-            f"- {say(Text(f'tac.file.{name}'))}: {_moment(at) or none}"
-            for name, at in _times(matter).items()
-        ),
-        say(Text("tac.file.redacted")),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _moment(at: datetime | None) -> str:
-    return utc_text(at) if at else ""
+    )
 
 
 def _verdict(past: RunHistory | None, say: Say) -> list[str]:
@@ -207,10 +202,8 @@ def _cause_line(run: Run, finding: Finding, say: Say) -> str:
 def _changed(past: RunHistory | None, say: Say) -> list[str]:
     """Return the changes in Webex Connect that the newest check read, newest first."""
     found = past.run.findings.get("connect_changes") if past else None
-    changes = found.signals.changes if found else ()
-    return [f"- {_change_line(change, say)}" for change in changes] or [
-        say(Text("tac.file.no_changes"))
-    ]
+    lines = [f"- {_change_line(each, say)}" for each in found.signals.changes] if found else []
+    return lines or [say(Text("tac.file.no_changes"))]
 
 
 def _change_line(change: ConnectChange, say: Say) -> str:
@@ -219,15 +212,15 @@ def _change_line(change: ConnectChange, say: Say) -> str:
     return one_line(say(Text(f"tac.file.{key}", values | {"told": change.told})))
 
 
-def _times(matter: TacCase) -> dict[str, datetime | None]:
-    checked = matter.check.run.checked if matter.check else None
-    return {"made": matter.at, "checked": checked} | _times_of_setup(matter.runs.get("setup"))
-
-
-def _times_of_setup(setup: Run | None) -> dict[str, datetime | None]:
-    if setup is None:
-        return {"connected": None, "token_saved": None}
-    return {"connected": setup.ended_at, "token_saved": token_at(setup)}
+def _times(matter: TacCase) -> dict[str, str]:
+    check, setup = matter.runs.get("check"), matter.runs.get("setup")
+    times = {
+        "made": matter.at,
+        "checked": check and check.checked,
+        "connected": setup and setup.ended_at,
+        "token_saved": setup and token_at(setup),
+    }
+    return {name: utc_text(at) if at else "" for name, at in times.items()}
 
 
 def _fact(matter: TacCase, name: str) -> str:

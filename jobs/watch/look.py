@@ -179,7 +179,7 @@ def _check_to_show(outcome: LookOutcome, last: LookOutcome | None, draft: CheckB
     return draft.save().id if Sight.BROKEN in {before.sight, outcome.sight} else ""
 
 
-class CountingTrace:
+class CountingTrace(Trace):
     """Message trace that counts customers' mails by the hour of arrival (ISO, UTC)."""
 
     def __init__(self, trace: Trace, mailbox: str) -> None:

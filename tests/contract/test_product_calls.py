@@ -23,7 +23,7 @@ from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.mail.message_trace import open_trace
+from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import EXCHANGE_APP_ID, MESSAGE_TRACE_APP_ID, Graph
 from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_SETUP_SCOPES
@@ -163,7 +163,7 @@ def context(tenant: Tenant, redis: Redis) -> StepContext:
         Vault(redis, keys),
         graph,
         exchange,
-        lambda: open_trace(graph, exchange),
+        lambda: Trace(graph, exchange),
     )
 
 

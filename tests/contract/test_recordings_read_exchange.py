@@ -9,7 +9,7 @@ import pytest
 
 from jobs.clouds.errors import CloudError, MalformedAnswer
 from jobs.clouds.http import async_client, sync_client
-from jobs.mail.message_trace import CmdletTrace
+from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.outbound_spam import addresses_of, applies_to
@@ -156,7 +156,7 @@ async def test_a_row_of_a_trace(cloud: Player):
     cloud.play(recorded["response"])
     async with async_client(at(cloud.base)) as http:
         runner = InvokeCommand(http, token, cloud.base, TENANT, "")
-        (row,) = await CmdletTrace(runner).find(datetime.now(UTC) - timedelta(hours=1))
+        (row,) = await Trace(None, runner).find(datetime.now(UTC) - timedelta(hours=1))
     assert row.received == datetime(2026, 7, 23, 22, 1, 22, 48000, tzinfo=UTC)
     assert (row.status, row.size) == ("delivered", 176814)
 

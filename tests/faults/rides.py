@@ -21,7 +21,7 @@ from jobs.clouds.errors import SignInNeeded
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.undo import known, recall
-from jobs.mail.message_trace import open_trace
+from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_READ_SCOPES, GRAPH_SETUP_SCOPES
@@ -131,7 +131,7 @@ class Country:
             Vault(self.redis, keys),
             graph,
             exchange,
-            lambda: open_trace(graph, exchange),
+            lambda: Trace(graph, exchange),
         )
 
 

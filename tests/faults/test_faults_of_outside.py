@@ -21,9 +21,14 @@ from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.step import Probe
 from jobs.model import Access, Channel, Finding, Person, RunKind, State
-from jobs.probes.agents import ContactQueue, QueueAgents, WaitingTasks
 from jobs.probes.connect_changes import ConnectChanges
-from jobs.probes.contact_center import AgentTasks, EmailEntryPoint
+from jobs.probes.contact_center import (
+    AgentTasks,
+    ContactQueue,
+    EmailEntryPoint,
+    QueueAgents,
+    WaitingTasks,
+)
 from jobs.probes.service_health import WebexStatus
 from jobs.runs.run import Origin, Run
 from jobs.runs.run_store import RunStore

@@ -14,10 +14,10 @@ import pytest
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
-from jobs.mail.message_trace import CmdletTrace, GraphTrace, TraceRow, TraceStatus
+from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.microsoft.outbound_spam import policy_name
-from jobs.probes.authentication_policy import AuthenticationPolicy
+from jobs.probes.conditional_access import AuthenticationPolicy
 from practice.mail.trace import Event as Passed
 from practice.mail.trace import Row
 
@@ -71,8 +71,8 @@ def _cmdlet(name: str, **parameters: Any) -> Ask:
 
 
 ASKED: dict[str, Ask] = {
-    "GET /admin/exchange/tracing/messageTraces/*/*": lambda ctx, _: GraphTrace(ctx.graph).details(
-        MAIL
+    "GET /admin/exchange/tracing/messageTraces/*/*": lambda ctx, _: ctx.graph.message_trace_details(
+        MAIL.id, MAIL.recipient
     ),
     "GET /applications(appId=*)": _adopted,
     "GET /auditLogs/directoryAudits": lambda ctx, ids: ctx.graph.directory_audits(
@@ -81,7 +81,9 @@ ASKED: dict[str, Ask] = {
     "GET /servicePrincipals/*/appRoleAssignedTo": _assigned,
     "GET /users": _by_address,
     "Get-AuthenticationPolicy": _authentication,
-    "Get-MessageTraceDetailV2": lambda ctx, _: CmdletTrace(ctx.exchange).details(MAIL),
+    "Get-MessageTraceDetailV2": lambda ctx, _: ctx.exchange.run(
+        "Get-MessageTraceDetailV2", {"MessageTraceId": MAIL.id, "RecipientAddress": MAIL.recipient}
+    ),
     "Get-Recipient": _recipient,
     "PATCH /oauth2PermissionGrants/*": _scopes,
     "PATCH /servicePrincipals/*": _opened,

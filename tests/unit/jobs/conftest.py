@@ -17,7 +17,7 @@ from redis import Redis
 
 from jobs.clock import now
 from jobs.engine.context import StepContext
-from jobs.mail.message_trace import open_trace
+from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.model import Account, Channel, Finding, Person, RunKind, State
@@ -237,7 +237,7 @@ def given(cloud: Cloud, store: RunStore, vault: Vault, work_settings: Settings) 
             vault,
             graph,
             exchange,
-            lambda: open_trace(graph, exchange),
+            lambda: Trace(graph, exchange),
         )
 
     return make

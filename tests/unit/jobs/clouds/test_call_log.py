@@ -22,7 +22,7 @@ from jobs.microsoft.identity import Identity
 from jobs.microsoft.responses import judge_graph
 from jobs.settings import Settings
 from jobs.storage.counters import COUNTERS, read
-from tests.unit.jobs.clouds.scripted_cloud import OK, Cloud, ask
+from tests.unit.jobs.clouds.scripted_cloud import OK, Cloud
 
 URL = "https://graph.microsoft.com/v1.0/applications/o-1"
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -41,19 +41,12 @@ async def test_writes_are_noted_and_reads_are_not(make_settings: Callable[..., S
 
     async with async_client(make_settings(), httpx.MockTransport(cloud)) as client:
         with calls.record_calls() as made:
-            await request(client, Call("graph", "GET", URL), judge_graph)
-            await request(client, Call("graph", "PATCH", URL), judge_graph)
-            await request(
-                client,
-                Call("exchange", "PUT", URL, headers={"X-CmdletName": "Get-Mailbox"}),
-                judge_graph,
-            )
+            for method, cmdlet in (("GET", ""), ("PATCH", ""), ("PUT", "Get-Mailbox")):
+                call = Call("graph", method, URL, headers={"X-CmdletName": cmdlet})
+                await request(client, call, judge_graph)
+            call = Call("exchange", "POST", URL, headers={"X-CmdletName": "Set-Mailbox"})
             with pytest.raises(Transient):
-                await request(
-                    client,
-                    Call("exchange", "POST", URL, headers={"X-CmdletName": "Set-Mailbox"}),
-                    judge_graph,
-                )
+                await request(client, call, judge_graph)
     assert [ID.sub("*", line) for line in made] == [
         "graph PATCH /v1.0/applications/o-1 204 request-id=r-1 client-request-id=*",
         "exchange Set-Mailbox 0 client-request-id=*",
@@ -93,25 +86,22 @@ def counted(redis: Redis) -> dict[str, int]:
     ],
 )
 async def test_each_attempt_is_counted(
-    redis: Redis,
-    make_settings: Callable[..., Settings],
-    answer: httpx.Response | Exception,
-    word: str,
+    redis: Redis, ask: Any, answer: httpx.Response | Exception, word: str
 ):
     """Each attempt counts under its cloud and its outcome."""
     COUNTERS.reset()
     try:
-        await ask(make_settings(), Cloud(answer), patience=ONCE)
+        await ask(Cloud(answer), patience=ONCE)
     except CloudError:
         assert word != "ok"
     assert counted(redis) == {f"call_seconds|graph|{word}": 1}
 
 
-async def test_429_is_a_number_of_its_own(redis: Redis, make_settings: Callable[..., Settings]):
+async def test_429_is_a_number_of_its_own(redis: Redis, ask: Any):
     """An answer with status 429 counts as a call and also has a counter of its own."""
     COUNTERS.reset()
     with pytest.raises(CloudError):
-        await ask(make_settings(), Cloud(httpx.Response(429)), patience=ONCE)
+        await ask(Cloud(httpx.Response(429)), patience=ONCE)
     assert counted(redis) == {"call_seconds|graph|throttled": 1, "calls_throttled|graph": 1}
 
 
@@ -125,18 +115,10 @@ def test_a_call_without_an_answer_is_lost(redis: Redis):
 
 def test_words():
     """HTTP statuses and results of an SMTP login use the same words for their outcomes."""
-    assert [outcome(status) for status in (0, 200, 302, 401, 429, 500)] == [
-        "lost",
-        "ok",
-        "ok",
-        "refused",
-        "throttled",
-        "failed",
-    ]
-    probes = [
-        SmtpProbe(not cause, "auth", cause, "", ())
-        for cause in ("", "timed_out", "smtp_token_refused")
-    ]
+    words = [outcome(status) for status in (0, 200, 302, 401, 429, 500)]
+    assert words == ["lost", "ok", "ok", "refused", "throttled", "failed"]
+    causes = ("", "timed_out", "smtp_token_refused")
+    probes = [SmtpProbe(not cause, "auth", cause, "", ()) for cause in causes]
     assert [probe.outcome for probe in probes] == ["ok", "lost", "refused"]
 
 
@@ -206,9 +188,7 @@ def test_a_refusal_is_an_answer(clock: Clock, error: CloudError, silent: tuple[s
         assert watch.silent() == silent
 
 
-async def test_requests_to_graph_and_exchange_are_watched(
-    clock: Clock, make_settings: Callable[..., Settings]
-):
+async def test_requests_to_graph_and_exchange_are_watched(clock: Clock, ask: Any):
     """Each attempt at a request to Graph or Exchange is watched.
 
     After failures for some time the cloud is silent, and after an answer it is not.
@@ -222,7 +202,7 @@ async def test_requests_to_graph_and_exchange_are_watched(
 
     cloud = Cloud(httpx.Response(503), httpx.Response(503), OK)
     with calls.watch_silence() as watch:
-        await ask(make_settings(), answer)
+        await ask(answer)
         assert watch.silent() == ()
     assert seen == [(), ("graph",), ("graph",)]
 

@@ -225,7 +225,7 @@ def test_the_number_of_all_entries_may_be_missing(read: Read, total: dict[str, A
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [({"code": "7001", "description": "Not yet"}, "Not yet"), ([], "no list of entries")],
+    [({"code": "7001", "description": "Not yet"}, "Not yet"), ({}, "no list")],
 )
 def test_an_answer_without_entries_is_none(read: Read, answer: Any, words: str):
     """An answer without a list of entries is an error.

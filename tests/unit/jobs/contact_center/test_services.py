@@ -221,7 +221,7 @@ async def test_the_interval_of_tasks_is_one_that_the_service_takes(
         asked.append(params)
         return []
 
-    monkeypatch.setattr("jobs.contact_center.tasks._rows", rows)
+    monkeypatch.setattr("jobs.contact_center.tasks.read", rows)
     found = await email_tasks(work_settings, now() - timedelta(days=400))
     first, last = (int(asked[0][name]) / 1000 for name in ("from", "to"))
     assert found.since > now() - timedelta(days=185)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -9,10 +10,12 @@ import httpx
 import pytest
 
 from jobs.clouds.http import async_client, sync_client
+from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.identity import Identity
 from jobs.settings import Settings
-from tests.unit.jobs.microsoft.graph_directory import Directory
+from tests.unit.jobs.microsoft.graph_directory import Directory, Exchange
+from tests.unit.jobs.microsoft.identity_sign_in import TENANT
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -42,6 +45,28 @@ async def graph(
 
     async with async_client(make_settings(), httpx.MockTransport(directory)) as http:
         yield Graph(http, token, "https://graph.microsoft.com/")
+
+
+@pytest.fixture
+def run(make_settings: Callable[..., Settings]) -> Callable[..., Any]:
+    """Return a function that runs a cmdlet against a handler or its only answer."""
+
+    async def token() -> str:
+        return "token-1"
+
+    async def made(answer: Any, cmdlet: str, *others: Any, times: int = 1, **options: Any) -> Any:
+        if isinstance(answer, httpx.Response):
+            answer = Exchange(answer)
+        url, upn = "https://outlook.office365.com", "admin@contoso.com"
+        async with async_client(make_settings(), httpx.MockTransport(answer)) as http:
+            runner = InvokeCommand(http, token, url, TENANT, upn)
+            parameters, *_ = (*others, {})
+            if times == 1:
+                return await runner.run(cmdlet, parameters, **options)
+            several = (runner.run(cmdlet, {"Identity": str(each)}) for each in range(times))
+            return await asyncio.gather(*several)
+
+    return made
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Scripted directory that answers requests to Graph in the tests."""
+"""Scripted directory and Exchange that answer the requests of the tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import httpx
 
 BASE = "https://graph.microsoft.com/v1.0"
 WHEN = datetime(2027, 5, 20, 12, 30, 1, 999, tzinfo=UTC)
-Answers = dict[str, Any]
 
 
 class Directory:
@@ -26,17 +25,31 @@ class Directory:
         """Script the answers to a request, in order; the last one is repeated."""
         self.answers[method, path] = list(answers)
 
+    def filter(self) -> str:
+        """Return the filter in the newest request."""
+        return httpx.URL(BASE + self.asked[-1][1]).params["$filter"]
+
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Record the request and return its next answer, as a handler of a transport."""
         raw = request.url.raw_path.decode().removeprefix("/v1.0")
-        self.asked.append(
-            (request.method, raw, json.loads(request.content) if request.content else None)
-        )
+        body = json.loads(request.content) if request.content else None
+        self.asked.append((request.method, raw, body))
         self.headers.append(request.headers)
-        left = self.answers.get((request.method, unquote(raw.partition("?")[0])), [])
-        status, body = (
-            (left.pop(0) if len(left) > 1 else left[0])
-            if left
-            else (404, {"error": {"code": "Request_ResourceNotFound"}})
-        )
-        return httpx.Response(status, json=body) if body is not None else httpx.Response(status)
+        left = self.answers.get((request.method, unquote(raw.partition("?")[0]))) or [
+            (404, {"error": {"code": "Request_ResourceNotFound"}})
+        ]
+        status, said = left.pop(0) if len(left) > 1 else left[0]
+        return httpx.Response(status, json=said) if said is not None else httpx.Response(status)
+
+
+class Exchange:
+    """Endpoint that returns scripted answers in their order."""
+
+    def __init__(self, *answers: httpx.Response) -> None:
+        self.answers, self.seen = list(answers), list[httpx.Request]()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Return the next answer; the last one is repeated."""
+        self.seen.append(request)
+        answer = self.answers[min(len(self.seen), len(self.answers)) - 1]
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)

@@ -25,10 +25,8 @@ from jobs.microsoft.app_manifest import (
 )
 
 ONE = {"resourceAppId": "exchange", "resourceAccess": [{"id": "smtp", "type": "Scope"}]}
-BOTH = {
-    "resourceAppId": "exchange",
-    "resourceAccess": [{"id": "smtp", "type": "Scope"}, {"id": "mail", "type": "Role"}],
-}
+MAIL, ROLES = {"id": "mail", "type": "Role"}, {"appRoles": [{"id": "MAIL"}]}
+BOTH = ONE | {"resourceAccess": [{"id": "smtp", "type": "Scope"}, MAIL]}
 OTHER = {"resourceAppId": "graph", "resourceAccess": [{"id": "user", "type": "Scope"}]}
 
 
@@ -40,10 +38,7 @@ OTHER = {"resourceAppId": "graph", "resourceAccess": [{"id": "user", "type": "Sc
         ({"requiredResourceAccess": None}, [ONE]),
         ({"requiredResourceAccess": [OTHER]}, [OTHER, ONE]),
         ({"requiredResourceAccess": [ONE]}, [ONE]),
-        (
-            {"requiredResourceAccess": [{"resourceAppId": "exchange", "resourceAccess": None}]},
-            [ONE],
-        ),
+        ({"requiredResourceAccess": [ONE | {"resourceAccess": None}]}, [ONE]),
     ],
 )
 def test_one_more_permission(there: dict[str, object] | None, access: list[object]):
@@ -57,19 +52,16 @@ def test_a_second_permission_of_a_resource_joins_the_first():
     The registration that was read is not changed.
     """
     there = {"requiredResourceAccess": [ONE]}
-    assert (with_permission(there, "EXCHANGE", "mail", "Role"), there) == (
-        [BOTH],
-        {"requiredResourceAccess": [ONE]},
-    )
+    assert with_permission(there, "EXCHANGE", "mail", "Role") == [BOTH]
+    assert there == {"requiredResourceAccess": [ONE]}
 
 
 def test_one_permission_less():
     """If the last permission of a resource is removed, its entry is removed as well."""
     there = {"requiredResourceAccess": [BOTH, OTHER]}
     assert without_permission(there, "exchange", "MAIL") == [ONE, OTHER]
-    assert without_permission({"requiredResourceAccess": [ONE, OTHER]}, "exchange", "smtp") == [
-        OTHER
-    ]
+    there = {"requiredResourceAccess": [ONE, OTHER]}
+    assert without_permission(there, "exchange", "smtp") == [OTHER]
     assert without_permission(None, "exchange", "smtp") == []
 
 
@@ -78,23 +70,9 @@ def test_one_permission_less():
     [
         ({}, ()),
         ({"exchange": {}}, ()),
-        (
-            {
-                "exchange": {
-                    "appRoles": [{"id": "MAIL"}],
-                    "oauth2PermissionScopes": [{"id": "smtp"}],
-                }
-            },
-            (),
-        ),
-        (
-            {"exchange": {"appRoles": [{"id": "mail"}], "oauth2PermissionScopes": None}},
-            (("exchange", "smtp"),),
-        ),
-        (
-            {"exchange": {"oauth2PermissionScopes": [{"id": "mail"}]}},
-            (("exchange", "smtp"), ("exchange", "mail")),
-        ),
+        ({"exchange": ROLES | {"oauth2PermissionScopes": [{"id": "smtp"}]}}, ()),
+        ({"exchange": ROLES | {"oauth2PermissionScopes": None}}, ("smtp",)),
+        ({"exchange": {"oauth2PermissionScopes": [{"id": "mail"}]}}, ("smtp", "mail")),
     ],
 )
 def test_what_a_resource_does_not_expose(
@@ -104,16 +82,15 @@ def test_what_a_resource_does_not_expose(
 
     A resource that lists no permissions makes nothing unknown.
     """
-    assert unknown_to({"requiredResourceAccess": [BOTH, OTHER]}, principals) == unknown
+    app = {"requiredResourceAccess": [BOTH, OTHER]}
+    assert unknown_to(app, principals) == tuple(("exchange", each) for each in unknown)
 
 
 def test_what_is_declared():
     """A declared permission is found by resource and id, in any letter case."""
     app = {"requiredResourceAccess": [ONE]}
-    assert [
-        declares(app, *each)
-        for each in (("EXCHANGE", "SMTP"), ("exchange", "mail"), ("graph", "smtp"))
-    ] == [True, False, False]
+    asked = (("EXCHANGE", "SMTP"), ("exchange", "mail"), ("graph", "smtp"))
+    assert [declares(app, *each) for each in asked] == [True, False, False]
 
 
 @drawn(st.lists(st.text()), st.lists(st.text(), unique=True))
@@ -157,10 +134,8 @@ def test_ids_are_read(principal: dict[str, object] | None, found: str):
 
 def test_a_box_that_was_never_touched_is_off():
     """Without an app, a web platform or settings, the access token box counts as off."""
-    assert [
-        issues_access_tokens(app)
-        for app in (None, {}, {"web": None}, {"web": {"implicitGrantSettings": None}})
-    ] == [False] * 4
+    apps = (None, {}, {"web": None}, {"web": {"implicitGrantSettings": None}})
+    assert not any(map(issues_access_tokens, apps))
 
 
 def test_the_web_platform_as_it_can_be_written_back():
@@ -168,33 +143,29 @@ def test_the_web_platform_as_it_can_be_written_back():
 
     These would contradict new addresses.
     """
-    there = {
-        "redirectUris": ["u"],
-        "redirectUriSettings": [{"uri": "u", "index": None}],
-        "homePageUrl": None,
-        "logoutUrl": "l",
-    }
-    assert (web({"web": there}), web({"web": None}), web(None)) == (
-        {"redirectUris": ["u"], "logoutUrl": "l"},
-        {},
-        {},
-    )
+    kept = {"redirectUris": ["u"], "logoutUrl": "l"}
+    there = kept | {"redirectUriSettings": [{"uri": "u", "index": None}], "homePageUrl": None}
+    assert (web({"web": there}), web({"web": None}), web(None)) == (kept, {}, {})
 
 
 MADE = datetime(2026, 6, 1, tzinfo=UTC)
-LIFETIME, ADDITION = (
-    {"restrictionType": "passwordLifetime"},
-    {"restrictionType": "passwordAddition"},
-)
-NINETY = LIFETIME | {"maxLifetime": "P90D"}
+NOTHING, FORBIDDEN = SecretRules(), SecretRules(forbidden=True)
+LIFETIME = {"restrictionType": "passwordLifetime"}
+ADDITION = {"restrictionType": "passwordAddition"}
+
+
+def lasting(most: str | None) -> dict[str, Any]:
+    """Return a restriction with that longest lifetime."""
+    return LIFETIME | {"maxLifetime": most}
+
+
+NINETY, HUGE = lasting("P90D"), ((30, "Y"), (5000, "Y"), (30, "D"))
 
 
 def policy(*rules: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Return a policy as Graph shows it."""
-    return {
-        "isEnabled": True,
-        "applicationRestrictions": {"passwordCredentials": list(rules)},
-    } | more
+    restrictions = {"passwordCredentials": list(rules)}
+    return {"isEnabled": True, "applicationRestrictions": restrictions} | more
 
 
 def days(number: float) -> SecretRules:
@@ -205,26 +176,24 @@ def days(number: float) -> SecretRules:
 @pytest.mark.parametrize(
     ("found", "rules"),
     [
-        ({}, SecretRules()),
-        (policy(), SecretRules()),
-        ({"applicationRestrictions": None}, SecretRules()),
-        (policy(ADDITION), SecretRules(forbidden=True)),
-        (policy({"restrictionType": "PASSWORDADDITION"}), SecretRules(forbidden=True)),
-        (policy({"restrictionType": "customPasswordAddition"}), SecretRules()),
-        (policy({"restrictionType": None}), SecretRules()),
-        (policy(ADDITION | {"state": None}), SecretRules(forbidden=True)),
-        (policy(ADDITION | {"state": "Disabled"}), SecretRules()),
-        (policy(ADDITION, isEnabled=False), SecretRules()),
-        (policy(ADDITION, isEnabled=None), SecretRules(forbidden=True)),
-        (policy(NINETY, LIFETIME | {"maxLifetime": "P30D"}), days(30)),
-        (policy(NINETY | {"state": "disabled"}), SecretRules()),
+        ({}, NOTHING),
+        (policy(), NOTHING),
+        ({"applicationRestrictions": None}, NOTHING),
+        (policy(ADDITION), FORBIDDEN),
+        (policy({"restrictionType": "PASSWORDADDITION"}), FORBIDDEN),
+        (policy({"restrictionType": "customPasswordAddition"}), NOTHING),
+        (policy({"restrictionType": None}), NOTHING),
+        (policy(ADDITION | {"state": None}), FORBIDDEN),
+        (policy(ADDITION | {"state": "Disabled"}), NOTHING),
+        (policy(ADDITION, isEnabled=False), NOTHING),
+        (policy(ADDITION, isEnabled=None), FORBIDDEN),
+        (policy(NINETY, lasting("P30D")), days(30)),
+        (policy(NINETY | {"state": "disabled"}), NOTHING),
         (policy({"restrictionType": "PasswordLifetime", "maxLifetime": "P1Y"}), days(365)),
-        (policy(LIFETIME | {"maxLifetime": "P6M5DT24H"}), days(186)),
-        (policy(LIFETIME | {"maxLifetime": "forever"}), SecretRules()),
-        (policy(LIFETIME | {"maxLifetime": None}), SecretRules()),
-        (policy(LIFETIME | {"maxLifetime": f"P{'9' * 30}Y"}), SecretRules()),
-        (policy(LIFETIME | {"maxLifetime": f"P{'9' * 5000}Y"}), SecretRules()),
-        (policy(LIFETIME | {"maxLifetime": f"P{'9' * 30}D"}), SecretRules()),
+        (policy(lasting("P6M5DT24H")), days(186)),
+        (policy(lasting("forever")), NOTHING),
+        (policy(lasting(None)), NOTHING),
+        *((policy(lasting(f"P{'9' * n}{unit}")), NOTHING) for n, unit in HUGE),
     ],
 )
 def test_what_is_in_force(found: dict[str, Any], rules: SecretRules):
@@ -253,9 +222,8 @@ def test_a_restriction_may_spare_older_apps(since: str | None, reaches: bool):
     A restriction without a readable date counts for all apps.
     """
     rules = [rule | {"restrictForAppsCreatedAfterDateTime": since} for rule in (ADDITION, NINETY)]
-    assert rules_for(policy(*rules), MADE) == (
-        SecretRules(forbidden=True, longest=timedelta(days=90)) if reaches else SecretRules()
-    )
+    both = SecretRules(forbidden=True, longest=timedelta(days=90))
+    assert rules_for(policy(*rules), MADE) == (both if reaches else NOTHING)
 
 
 @pytest.mark.parametrize(

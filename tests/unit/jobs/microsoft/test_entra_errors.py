@@ -38,11 +38,8 @@ def test_an_unknown_number_is_shown_whole(provider: Any, bot: Identity, cache: s
     provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)]
     with pytest.raises(SignInNeeded) as refused:
         bot.token(cache, EXCHANGE)
-    assert (refused.value.cause, refused.value.code, refused.value.ids.correlation_id) == (
-        "request_rejected",
-        "AADSTS9999999",
-        "corr-1",
-    )
+    assert (refused.value.cause, refused.value.code) == ("request_rejected", "AADSTS9999999")
+    assert refused.value.ids.correlation_id == "corr-1"
 
 
 READ_ON = "https://login.microsoftonline.us/error?code=9999999"
@@ -64,12 +61,8 @@ def test_an_unknown_number_says_where_to_read_about_it(number: int, uri: str | N
     A link that does not lead to Microsoft's own sign-in is left out. A known number has our own
     remedy instead.
     """
-    body = {
-        "error": "invalid_grant",
-        "error_description": f"AADSTS{number}: No.",
-        "error_codes": [number],
-        "error_uri": uri,
-    }
+    body = {"error": "invalid_grant", "error_codes": [number], "error_uri": uri}
+    body["error_description"] = f"AADSTS{number}: No."
     assert entra_error(body, 400).message == message
 
 
@@ -78,11 +71,8 @@ def test_a_page_keeps_its_code(provider: Any, bot: Identity, cache: str):
     provider.trouble = [(400, {"Content-Type": "text/html"}, PAGE.encode())]
     with pytest.raises(Rejected) as refused:
         bot.token(cache, EXCHANGE)
-    assert (refused.value.cause, refused.value.code, refused.value.ids.correlation_id) == (
-        "common_endpoint_used",
-        "AADSTS50194",
-        "corr-9",
-    )
+    assert (refused.value.cause, refused.value.code) == ("common_endpoint_used", "AADSTS50194")
+    assert refused.value.ids.correlation_id == "corr-9"
     assert "<" not in refused.value.message
 
 
@@ -103,10 +93,6 @@ def test_a_busy_answer_keeps_what_it_says(
     with pytest.raises(Transient) as busy:
         bot.token(cache, EXCHANGE)
     told = busy.value
-    assert (told.cause, told.code, told.ids.correlation_id, told.ids.request_id) == (
-        cause,
-        code,
-        "corr-9" if code else "",
-        "req-9",
-    )
+    assert (told.cause, told.code, told.ids.request_id) == (cause, code, "req-9")
+    assert told.ids.correlation_id == ("corr-9" if code else "")
     assert (bool(told.ids.client_request_id), told.retry_after) == (True, 600)

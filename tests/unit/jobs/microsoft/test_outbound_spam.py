@@ -20,24 +20,15 @@ from jobs.microsoft.outbound_spam import (
 
 SENDER = "support@contoso.com"
 DEFAULT = ExchangeRow({"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automatic"})
-ON, OFF = (
-    ExchangeRow({"Name": "P-on", "AutoForwardingMode": "On"}),
-    ExchangeRow({"Name": "P-off", "AutoForwardingMode": "Off"}),
-)
+ON = ExchangeRow({"Name": "P-on", "AutoForwardingMode": "On"})
+OFF = ExchangeRow({"Name": "P-off", "AutoForwardingMode": "Off"})
 POLICIES = [DEFAULT, ON, OFF]
 
 
 def rule(policy: str, priority: object = 0, **conditions: object) -> ExchangeRow:
     """Return an enabled rule that assigns this policy."""
-    return ExchangeRow(
-        {
-            "Name": f"R-{policy}",
-            "HostedOutboundSpamFilterPolicy": policy,
-            "Priority": priority,
-            "State": "Enabled",
-            **conditions,
-        }
-    )
+    named = {"Name": f"R-{policy}", "HostedOutboundSpamFilterPolicy": policy}
+    return ExchangeRow(named | {"Priority": priority, "State": "Enabled"} | conditions)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +67,8 @@ def test_a_group_cannot_be_judged_here():
     group = rule("P-off", 0, FromMemberOf=["Sales"])
     both = rule("P-off", 1, From=["a@contoso.com"], FromMemberOf=["Sales"])
     ours = rule("P-on", 2, From=[SENDER])
-    assert applies_to([SENDER], POLICIES, [group, both, ours]) == EffectivePolicy(
-        ON, ours, (group,)
-    )
+    found = applies_to([SENDER], POLICIES, [group, both, ours])
+    assert found == EffectivePolicy(ON, ours, (group,))
 
 
 def test_an_exception_for_a_group_cannot_be_judged_either():
@@ -95,9 +85,8 @@ def test_an_exception_for_a_group_cannot_be_judged_either():
 
 def test_a_default_policy_that_does_not_say_so():
     """A default policy without ``IsDefault`` is recognized by its name."""
-    assert applies_to(
-        [SENDER], [ExchangeRow({"Name": "Default", "AutoForwardingMode": "On"})], []
-    ).forwards
+    default = ExchangeRow({"Name": "Default", "AutoForwardingMode": "On"})
+    assert applies_to([SENDER], [default], []).forwards
 
 
 @pytest.mark.parametrize(
@@ -106,21 +95,15 @@ def test_a_default_policy_that_does_not_say_so():
 )
 def test_only_on_forwards(mode: str | None, forwards: bool):
     """Only the mode "On" allows automatic forwarding; "Automatic" counts as off."""
-    assert (
-        applies_to([SENDER], [ExchangeRow(DEFAULT | {"AutoForwardingMode": mode})], []).forwards
-        is forwards
-    )
+    default = ExchangeRow(DEFAULT | {"AutoForwardingMode": mode})
+    assert applies_to([SENDER], [default], []).forwards is forwards
 
 
 def test_no_policies_at_all():
     """Without any policy, nothing is forwarded and there are no limits to copy."""
-    applies = applies_to([SENDER], [], [])
-    assert (applies.forwards, applies.mode, applies.name, applies.limits()) == (
-        False,
-        "Automatic",
-        "",
-        {},
-    )
+    found = applies_to([SENDER], [], [])
+    assert (found.forwards, found.mode, found.name) == (False, "Automatic", "")
+    assert found.limits() == {}
 
 
 def test_a_rule_whose_policy_is_gone():
@@ -136,16 +119,8 @@ def test_limits_are_carried_along():
     """
     row = ExchangeRow({"isdefault": True, **{name.lower(): 7 for name in CARRIED}, "Color": "red"})
     assert applies_to([SENDER], [row], []).limits() == dict.fromkeys(CARRIED, 7)
-    row = ExchangeRow(
-        {
-            "IsDefault": True,
-            CARRIED[0]: 0,
-            CARRIED[1]: None,
-            CARRIED[2]: "",
-            CARRIED[4]: False,
-            CARRIED[5]: [],
-        }
-    )
+    values = dict(zip(CARRIED, (0, None, "", None, False, []), strict=False))
+    row = ExchangeRow({"IsDefault": True} | values)
     assert applies_to([SENDER], [row], []).limits() == {CARRIED[0]: 0, CARRIED[4]: False}
 
 
@@ -183,10 +158,8 @@ def test_an_address_that_does_not_fit_is_told_apart(mailbox: str, name: str):
 
     Any other name ends with six characters of the address's hash.
     """
-    assert (policy_name(mailbox)[: len(name)], len(policy_name(mailbox)) - len(name)) == (
-        name,
-        6 if name.endswith("-") else 0,
-    )
+    assert policy_name(mailbox).startswith(name)
+    assert len(policy_name(mailbox)) == len(name) + 6 * name.endswith("-")
 
 
 @pytest.mark.slow
@@ -220,14 +193,8 @@ def test_a_mailbox_is_known_by_all_of_its_addresses(conditions: dict[str, object
 
 def test_nobody_sends():
     """Without a sender address, only the default policy applies."""
-    assert (
-        applies_to(
-            [],
-            POLICIES,
-            [rule("P-on", SenderDomainIs=["contoso.com"]), rule("P-off", From=[SENDER])],
-        ).name
-        == "Default"
-    )
+    rules = [rule("P-on", SenderDomainIs=["contoso.com"]), rule("P-off", From=[SENDER])]
+    assert applies_to([], POLICIES, rules).name == "Default"
 
 
 @pytest.mark.parametrize(
@@ -235,7 +202,7 @@ def test_nobody_sends():
     [
         ({}, ()),
         (
-            {"EmailAddresses": ["smtp:a@x.io", "SMTP:b@x.io", "SIP:a@x.io", "X500:/o=x"]},
+            {"EmailAddresses": ["smtp:a@x.io", "SMTP:b@x.io", "SIP:a@x.io", "X:x"]},
             ("b@x.io", "a@x.io"),
         ),
         ({"PrimarySmtpAddress": "C@x.io", "EmailAddresses": "SMTP:c@x.io"}, ("c@x.io",)),
@@ -266,12 +233,7 @@ def test_a_rule_may_mean_another_address(conditions: dict[str, object], others: 
 
 def test_what_narrows_a_rule():
     """A rule is narrowed by every condition that has a value, except its senders."""
-    found = rule(
-        "P-on",
-        From=[SENDER],
-        ExceptIfFrom=[],
-        ExceptIfSenderDomainIs=["x.io"],
-        SenderDomainIs="contoso.com",
-        FromMemberOf=None,
-    )
+    empty: dict[str, object] = {"ExceptIfFrom": [], "FromMemberOf": None}
+    domains = {"ExceptIfSenderDomainIs": ["x.io"], "SenderDomainIs": "contoso.com"}
+    found = rule("P-on", From=[SENDER], **empty, **domains)
     assert narrowed(found) == ("SenderDomainIs", "ExceptIfSenderDomainIs")

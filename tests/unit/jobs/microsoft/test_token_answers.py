@@ -113,9 +113,8 @@ def test_a_token_answer_may_be_told_in_older_ways(
 ):
     """A token answer is read even if its numbers are texts or missing."""
     cache = sign_in(bot, provider).cache
-    provider.trouble = [
-        (200, {}, json.dumps({"access_token": "at", "token_type": "Bearer", **lives}).encode())
-    ]
+    body = {"access_token": "at", "token_type": "Bearer"} | lives
+    provider.trouble = [(200, {}, json.dumps(body).encode())]
     assert bot.token(cache, EXCHANGE)[0] == "at"
 
 
@@ -132,11 +131,8 @@ def test_offline_access_need_not_be_echoed(
     def without(path: str, form: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         status, headers, body = whole(path, form)
         echoed.append(b"offline_access" in body)
-        return (
-            status,
-            headers,
-            body.replace(b" offline_access", b"").replace(b"offline_access ", b""),
-        )
+        said = body.replace(b" offline_access", b"").replace(b"offline_access ", b"")
+        return status, headers, said
 
     monkeypatch.setattr(provider, "answer", without)
     cache = sign_in(bot, provider).cache

@@ -56,17 +56,9 @@ def suspects(*others: Finding, changes: tuple[ConnectChange, ...]) -> list[float
     assert ("connect_changes" in verdict.possible) is (found.state is State.POSSIBLE)
     if found.state is State.OK:
         return []
-    assert (found.cause, found.seen) == (
-        "connect_changed",
-        Text(
-            "seen.connect_suspect",
-            {
-                "event": found.signals.changes[0].event,
-                "by": "kim@contoso.com",
-                "at": second_of(found.signals.changes[0].at),
-            },
-        ),
-    )
+    newest = found.signals.changes[0]
+    values = {"event": newest.event, "by": "kim@contoso.com", "at": second_of(newest.at)}
+    assert (found.cause, found.seen) == ("connect_changed", Text("seen.connect_suspect", values))
     return [(AT - each.at).total_seconds() / 60 for each in found.signals.changes]
 
 
@@ -143,11 +135,8 @@ def test_the_changes_of_the_last_days(given: Any, configured: Any, outside: Any,
     rows = [row(each) for each in range(1, MOST + 3)] + [row(0.5, "login")]
     outside.on(f"{method} /audit", {"totalRecords": len(rows), "auditLogs": rows})
     found = look(given(settings=configured()))
-    assert (found.state, found.seen.key, found.seen.values["count"]) == (
-        State.OK,
-        "seen.connect_changed",
-        str(MOST + 2),
-    )
+    assert (found.state, found.seen.key) == (State.OK, "seen.connect_changed")
+    assert found.seen.values["count"] == str(MOST + 2)
     ages = [round((now() - each.at).total_seconds() / 60) for each in found.signals.changes]
     assert ages == list(range(1, MOST + 1))
     headers, body = outside.asked[-1][2:]
@@ -202,11 +191,7 @@ def test_what_is_not_read_breaks_nothing(
     for method in ("POST", "GET"):
         outside.on(f"{method} /audit", {"code": str(status), "description": "No"}, status)
     found = look(given(settings=configured()))
-    assert (found.state, found.seen, found.cause) == (
-        State.SKIPPED,
-        Text(f"skipped.{reason}"),
-        "",
-    )
+    assert (found.state, found.seen, found.cause) == (State.SKIPPED, Text(f"skipped.{reason}"), "")
     assert ("No" in found.evidence[0].text, "token-2" in str(found)) == (True, False)
     verdict = judge(PROBES, {each.step: each for each in (found, TASKS_WERE, ANSWERS_WERE)})
     assert (verdict.causes, verdict.possible, verdict.skipped) == ((), (), ("connect_changes",))

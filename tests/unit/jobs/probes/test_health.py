@@ -1,17 +1,15 @@
-"""Tests of the probes of service health, the status page and the authentication policy."""
+"""Tests of the probes of service health and of the status page."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from jobs.model import Finding, Signals, State, Text
-from jobs.probes import all_probes
+from jobs.model import Signals, State, Text
+from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, look, told
 
-PROBES = all_probes()
 ISSUE = {
     "id": "EX1",
     "title": "SMTP is late",
@@ -31,63 +29,45 @@ OPEN = {
 }
 
 
-def look(name: str, ctx: Any) -> Finding:
-    """Return the finding of the probe ``name``."""
-    return asyncio.run(PROBES[name].inspect(ctx))
-
-
-def told(finding: Finding) -> tuple[State, str, str]:
-    """Return the state, the key of the text, and the cause of a finding."""
-    return finding.state, finding.seen.key if finding.seen else "", finding.cause
+NONE = (OK, "seen.no_incident", "")
+INCIDENT = (POSSIBLE, "seen.incident", "webex_incident")
 
 
 def test_no_incident(cloud: Any, given: Any):
     """The health of a service without an open incident is good."""
     cloud.on(HEALTH, [{"service": "Exchange Online", "id": "Exchange", "issues": []}])
-    assert told(look("exchange_health", given())) == (State.OK, "seen.no_incident", "")
+    assert told(look("exchange_health", given())) == NONE
 
 
 def test_an_incident_may_be_the_cause(cloud: Any, given: Any):
     """Only the probe of an incident's own service shows the incident's id, title and beginning."""
-    cloud.on(
-        HEALTH,
-        [
-            {
-                "service": "Exchange Online",
-                "id": "Exchange",
-                "issues": [ISSUE, ISSUE | {"id": "EX0", "startDateTime": None}],
-            }
-        ],
-    )
+    issues = [ISSUE, ISSUE | {"id": "EX0", "startDateTime": None}]
+    cloud.on(HEALTH, [{"service": "Exchange Online", "id": "Exchange", "issues": issues}])
     ctx = given()
     found = look("exchange_health", ctx)
-    assert told(found) == (State.POSSIBLE, "seen.incidents", "exchange_incident")
-    assert found.seen == Text(
-        "seen.incidents", {"id": "EX1", "title": "SMTP is late", "count": "1"}
-    )
+    assert told(found) == (POSSIBLE, "seen.incidents", "exchange_incident")
+    values = {"id": "EX1", "title": "SMTP is late", "count": "1"}
+    assert found.seen == Text("seen.incidents", values)
     assert found.signals == Signals(since=datetime(2026, 11, 24, 8, 14, tzinfo=UTC))
-    assert told(look("entra_health", ctx)) == (State.OK, "seen.no_incident", "")
+    assert told(look("entra_health", ctx)) == NONE
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_who_may_not_read_the_health_is_told_so(cloud: Any, given: Any, status: int):
     """If the bot may not read the service health, the probe is skipped without an alarm."""
     cloud.refuse(HEALTH, status, "Forbidden")
-    assert told(look("entra_health", given())) == (State.SKIPPED, "skipped.service_health", "")
+    assert told(look("entra_health", given())) == (SKIPPED, "skipped.service_health", "")
 
 
 @pytest.mark.parametrize(
     ("incidents", "found"),
     [
-        ([], (State.OK, "seen.no_incident", "")),
-        ([OPEN], (State.POSSIBLE, "seen.incident", "webex_incident")),
-        (
-            [OPEN | {"name": "Late", "components": [{"name": "Webex Connect"}]}],
-            (State.POSSIBLE, "seen.incident", "webex_incident"),
-        ),
-        ([OPEN | {"name": "Webex Meetings: Recordings"}], (State.OK, "seen.no_incident", "")),
-        ([OPEN | {"commercial": False}], (State.OK, "seen.no_incident", "")),
-        ([OPEN | {"status": "resolved"}], (State.OK, "seen.no_incident", "")),
+        ([], NONE),
+        ([OPEN], INCIDENT),
+        ([OPEN | {"name": "Late", "components": [{"name": "Webex Connect"}]}], INCIDENT),
+        ([OPEN | {"name": "Webex Meetings: Recordings"}], NONE),
+        ([OPEN | {"commercial": False}], NONE),
+        ([OPEN | {"status": "resolved"}], NONE),
     ],
 )
 def test_webex_status(
@@ -104,54 +84,12 @@ def test_a_page_that_cannot_be_read_says_nothing(
 ):
     """A status page that cannot be read skips the probe, with the reason."""
     outside.on("GET /status/unresolved-incidents.json", body, status)
-    assert told(look("webex_status", given(settings=configured()))) == (
-        State.SKIPPED,
-        "skipped.status_page",
-        "",
-    )
+    found = told(look("webex_status", given(settings=configured())))
+    assert found == (SKIPPED, "skipped.status_page", "")
 
 
 def test_the_page_can_be_switched_off(given: Any, configured: Any, outside: Any):
     """If the status page is switched off in the settings, no request is sent."""
-    assert told(look("webex_status", given(settings=configured(status_url="off")))) == (
-        State.SKIPPED,
-        "skipped.status_off",
-        "",
-    )
+    found = told(look("webex_status", given(settings=configured(status_url="off"))))
+    assert found == (SKIPPED, "skipped.status_off", "")
     assert outside.asked == []
-
-
-APPLIES = "seen.authentication_policy"
-STRICT = [{"Name": "Strict", "AllowBasicAuthSmtp": False}]
-FORBIDS = Text("seen.authentication_policy_basic", {"name": "Strict"})
-
-
-@pytest.mark.parametrize(
-    ("user", "organization", "policies", "state", "seen"),
-    [
-        (None, None, [], State.OK, Text("seen.no_authentication_policy")),
-        ("Strict", "Default", STRICT, State.POSSIBLE, FORBIDS),
-        (None, "Strict", STRICT, State.POSSIBLE, FORBIDS),
-        (
-            "Open",
-            "Strict",
-            [*STRICT, {"Name": "Open", "AllowBasicAuthSmtp": True}],
-            State.OK,
-            Text(APPLIES, {"name": "Open"}),
-        ),
-        (None, "Gone", [], State.OK, Text(APPLIES, {"name": "Gone"})),
-    ],
-)
-def test_which_authentication_policy_applies(
-    cloud: Any, given: Any, user: Any, organization: Any, policies: Any, state: State, seen: Text
-):
-    """The user's own policy applies before the organization's.
-
-    A policy that forbids passwords only for SMTP may stop this login (platforms/microsoft.md 2.1).
-    """
-    cloud.on("Get-User", [{"AuthenticationPolicy": user}]).on(
-        "Get-OrganizationConfig", [{"DefaultAuthenticationPolicy": organization}]
-    )
-    cloud.on("Get-AuthenticationPolicy", policies)
-    found = look("authentication_policy", given())
-    assert (found.state, found.seen) == (state, seen)

@@ -16,21 +16,18 @@ from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Evidence, Finding, Signals, State, Text
 from jobs.probes import all_probes
-from jobs.probes.conditional_access import touches
-from jobs.probes.revoked_sessions import Sessions
+from jobs.probes.conditional_access import Sessions, touches
 from jobs.runs.run import Brief
 from jobs.steps import all_steps
+from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG, look
 
 USER = "aaaaaaaa-0000-4000-8000-00000000000a"
 CONDITIONS = {
     "users": {"includeUsers": ["All"]},
     "applications": {"includeApplications": [EXCHANGE_APP_ID]},
 }
-BLOCKS = {
-    "state": "enabled",
-    "conditions": CONDITIONS,
-    "grantControls": {"builtInControls": ["block"]},
-}
+BLOCK = {"builtInControls": ["block"]}
+BLOCKS = {"state": "enabled", "conditions": CONDITIONS, "grantControls": BLOCK}
 FILTER = {"mode": "include", "rule": 'CustomSecurityAttribute.Apps_Kind -eq "mail"'}
 OFTEN = {"signInFrequency": {"isEnabled": True, "type": "hours", "value": 1}}
 
@@ -40,77 +37,48 @@ def conditions(**more: Any) -> dict[str, Any]:
     return BLOCKS | {"conditions": CONDITIONS | more}
 
 
+def apps(*included: str, but: str = "", by: Any = None) -> dict[str, Any]:
+    """Return the blocking policy for these apps, without an excluded one, and by a filter."""
+    without = {"excludeApplications": [but]} if but else {}
+    named = {"includeApplications": list(included), "applicationFilter": by}
+    return conditions(applications=named | without)
+
+
+def flows(methods: str | None) -> dict[str, Any]:
+    """Return the blocking policy for these flows of authentication."""
+    return conditions(authenticationFlows={"transferMethods": methods})
+
+
+DEMANDS_NONE = BLOCKS | {"grantControls": None}
+SELDOM = {"signInFrequency": {"isEnabled": False}}
+
+
 @pytest.mark.parametrize(
     ("policy", "touched"),
     [
         (BLOCKS, True),
         (BLOCKS | {"state": "enabledForReportingButNotEnforced"}, False),
-        (BLOCKS | {"grantControls": None}, False),
-        (BLOCKS | {"grantControls": None, "sessionControls": OFTEN}, True),
-        (
-            BLOCKS
-            | {"grantControls": None, "sessionControls": {"signInFrequency": {"isEnabled": False}}},
-            False,
-        ),
+        (DEMANDS_NONE, False),
+        (DEMANDS_NONE | {"sessionControls": OFTEN}, True),
+        (DEMANDS_NONE | {"sessionControls": SELDOM}, False),
         (conditions(clientAppTypes=["all"]), True),
         (conditions(clientAppTypes=["browser", "mobileAppsAndDesktopClients"]), True),
         (conditions(clientAppTypes=["exchangeActiveSync", "other"]), False),
         (conditions(clientAppTypes=None), True),
         (conditions(users={"includeUsers": ["All"], "excludeUsers": [USER.upper()]}), False),
         (conditions(users={"includeUsers": [USER.upper()]}), True),
-        (conditions(applications={"includeApplications": ["Office365"]}), True),
-        (conditions(applications={"includeApplications": ["another-app"]}), False),
-        (conditions(authenticationFlows={"transferMethods": "deviceCodeFlow"}), False),
-        (
-            conditions(
-                authenticationFlows={"transferMethods": "deviceCodeFlow, authenticationTransfer"}
-            ),
-            False,
-        ),
-        (conditions(authenticationFlows={"transferMethods": "none"}), True),
-        (conditions(authenticationFlows={"transferMethods": None}), True),
+        (flows("deviceCodeFlow"), False),
+        (flows("deviceCodeFlow, authenticationTransfer"), False),
+        (flows("none"), True),
+        (flows(None), True),
         (conditions(authenticationFlows=None), True),
-        (conditions(applications={"includeApplications": [], "applicationFilter": FILTER}), True),
-        (
-            conditions(
-                applications={
-                    "includeApplications": [],
-                    "applicationFilter": FILTER,
-                    "excludeApplications": ["Office365"],
-                }
-            ),
-            False,
-        ),
-        (
-            conditions(
-                applications={"includeApplications": ["another-app"], "applicationFilter": None}
-            ),
-            False,
-        ),
-        (
-            conditions(
-                applications={"includeApplications": ["All"], "excludeApplications": ["Office365"]}
-            ),
-            False,
-        ),
-        (
-            conditions(
-                applications={
-                    "includeApplications": ["All"],
-                    "excludeApplications": [EXCHANGE_APP_ID.upper()],
-                }
-            ),
-            False,
-        ),
-        (
-            conditions(
-                applications={
-                    "includeApplications": ["All"],
-                    "excludeApplications": ["another-app"],
-                }
-            ),
-            True,
-        ),
+        (apps("Office365"), True),
+        (apps("another-app"), False),
+        (apps(by=FILTER), True),
+        (apps(by=FILTER, but="Office365"), False),
+        (apps("All", but="Office365"), False),
+        (apps("All", but=EXCHANGE_APP_ID.upper()), False),
+        (apps("All", but="another-app"), True),
         ({}, False),
     ],
 )
@@ -126,20 +94,18 @@ def test_which_policies_touch_the_login(policy: dict[str, Any], touched: bool):
 @pytest.mark.parametrize(
     ("valid_from", "state"),
     [
-        ("2026-11-20T10:00:00", State.OK),
-        ("2026-11-24T10:00:00.0000000Z", State.WRONG),
-        ("0001-01-01T00:00:00+01:00", State.SKIPPED),
-        (None, State.SKIPPED),
+        ("2026-11-20T10:00:00", OK),
+        ("2026-11-24T10:00:00.0000000Z", WRONG),
+        ("0001-01-01T00:00:00+01:00", SKIPPED),
+        (None, SKIPPED),
     ],
 )
 async def test_a_moment_with_or_without_its_zone(
     cloud: Any, given: Callable[..., StepContext], valid_from: str | None, state: State
 ):
     """A time without a time zone is in UTC. A time outside of the calendar counts as missing."""
-    cloud.on(
-        "GET /users/support@contoso.com",
-        {"id": USER, "signInSessionsValidFromDateTime": valid_from},
-    )
+    user = {"id": USER, "signInSessionsValidFromDateTime": valid_from}
+    cloud.on("GET /users/support@contoso.com", user)
     ctx = given(brief=Brief(token_at=datetime(2026, 11, 22, 10, tzinfo=UTC)))
     assert (await Sessions().inspect(ctx)).state is state
 
@@ -153,11 +119,8 @@ async def test_the_sessions_of_a_shared_mailbox_s_own_account_say_nothing(
     Another user got the token.
     """
     found = await Sessions().inspect(given(facts={"user_id": USER, "shared": shared}))
-    assert (found.state, found.seen, cloud.asked) == (
-        State.SKIPPED,
-        Text("skipped.delegate_unknown"),
-        [],
-    )
+    assert (found.state, found.seen) == (SKIPPED, Text("skipped.delegate_unknown"))
+    assert cloud.asked == []
 
 
 async def test_the_sessions_are_those_of_the_user_who_was_found(
@@ -166,9 +129,7 @@ async def test_the_sessions_are_those_of_the_user_who_was_found(
     """Sessions are read by object id, because the directory may not know the mailbox's address."""
     cloud.on(f"GET /users/{USER}", {"id": USER})
     await Sessions().inspect(given(facts={"user_id": USER}))
-    assert [what for what, _ in cloud.asked if what.startswith("GET /users/")] == [
-        f"GET /users/{USER}"
-    ]
+    assert [what for what, _ in cloud.asked] == [f"GET /users/{USER}"]
 
 
 @pytest.mark.parametrize(("known", "asked"), [(USER, 1), ("another", 2)])
@@ -187,137 +148,87 @@ async def test_of_many_channels_the_user_of_the_mailbox_is_not_read_twice(
     assert cloud.asked[-1][0].endswith("support@contoso.com" if known == USER else "another")
 
 
-CHANGED = {
-    "modifiedDateTime": "2026-11-25T08:00:00Z",
-    "createdDateTime": "2026-01-01T00:00:00Z",
-    "displayName": "P",
-}
-LOGGED_IN = Finding("smtp_login", State.OK)
+CREATED = {"createdDateTime": "2026-01-01T00:00:00Z", "displayName": "P"}
+CHANGED = BLOCKS | CREATED | {"modifiedDateTime": "2026-11-25T08:00:00Z"}
+PLACES = CHANGED | conditions(locations={"includeLocations": ["All"]})
+LOGGED_IN = Finding("smtp_login", OK)
 
 
-def answered(hour: int) -> Finding:
-    """Return the finding of an answer that was sent at that hour."""
-    return Finding(
-        "answers", State.OK, signals=Signals(at=datetime(2026, 11, 25, hour, tzinfo=UTC))
-    )
+def answered(at: datetime, **more: Any) -> Finding:
+    """Return the finding of an answer that was sent at that time."""
+    return Finding("answers", OK, signals=Signals(at=at, **more))
+
+
+def at(hour: int) -> Finding:
+    """Return the finding of an answer that was sent at that hour of the policy's change."""
+    return answered(datetime(2026, 11, 25, hour, tzinfo=UTC))
+
+
+def left(minutes: float, **more: Any) -> Finding:
+    """Return the finding of an answer that was sent so many minutes ago."""
+    return answered(now() - timedelta(minutes=minutes), **more)
 
 
 def signed(cause: str) -> Finding:
     """Return the finding of a sign-in that failed for this cause."""
-    return Finding("sign_ins", State.WRONG, cause=cause)
-
-
-@pytest.mark.parametrize(
-    ("policy", "other", "possible", "causes"),
-    [
-        (BLOCKS | CHANGED, LOGGED_IN, (), ()),
-        (BLOCKS | CHANGED, answered(10), (), ()),
-        (BLOCKS | CHANGED, answered(9), ("conditional_access",), ()),
-        (BLOCKS, answered(10), ("conditional_access",), ()),
-        (
-            conditions(locations={"includeLocations": ["All"]}) | CHANGED,
-            LOGGED_IN,
-            ("conditional_access",),
-            (),
-        ),
-        (conditions(locations={"includeLocations": ["All"]}) | CHANGED, answered(10), (), ()),
-        (BLOCKS | CHANGED, signed("blocked_by_conditional_access"), (), ("conditional_access",)),
-        (BLOCKS | CHANGED, signed("client_secret_expired"), ("conditional_access",), ("sign_ins",)),
-    ],
-)
-async def test_a_policy_is_tried(
-    cloud: Any,
-    given: Callable[..., StepContext],
-    policy: dict[str, Any],
-    other: Finding,
-    possible: tuple[str, ...],
-    causes: tuple[str, ...],
-):
-    """A successful login, or an answer after the last change of a policy, clears the policy.
-
-    A sign-in that the policy blocked makes it the cause.
-    """
-    cloud.on("GET /identity/conditionalAccess/policies", [policy])
-    found = await all_probes()["conditional_access"].inspect(given(facts={"user_id": USER}))
-    verdict = judge(all_probes(), {"conditional_access": found, other.step: other})
-    assert (verdict.possible, verdict.causes) == (possible, causes)
-
-
-@pytest.mark.parametrize(
-    ("other", "possible", "causes"),
-    [
-        (LOGGED_IN, (), ()),
-        (
-            Finding("smtp_login", State.WRONG, cause="blocked_by_security_defaults"),
-            (),
-            ("security_defaults",),
-        ),
-        (signed("blocked_by_security_defaults"), (), ("security_defaults",)),
-        (
-            Finding("smtp_login", State.WRONG, cause="smtp_auth_off_for_mailbox"),
-            ("security_defaults",),
-            ("smtp_login",),
-        ),
-    ],
-)
-async def test_security_defaults_are_tried(
-    cloud: Any,
-    given: Callable[..., StepContext],
-    other: Finding,
-    possible: tuple[str, ...],
-    causes: tuple[str, ...],
-):
-    """The login shows whether the security defaults are the cause.
-
-    Microsoft's documents do not say whether the security defaults stop this login.
-    """
-    cloud.on("GET /policies/identitySecurityDefaultsEnforcementPolicy", {"isEnabled": True})
-    steps = {**all_probes(), **all_steps()}
-    found = await steps["security_defaults"].inspect(given())
-    verdict = judge(steps, {"security_defaults": found, other.step: other})
-    assert (verdict.possible, verdict.causes) == (possible, causes)
-
-
-def left(minutes: float, **more: str) -> Finding:
-    """Return the finding of an answer that was sent so many minutes ago."""
-    return Finding(
-        "answers", State.OK, signals=Signals(at=now() - timedelta(minutes=minutes), **more)
-    )
+    return Finding("sign_ins", WRONG, cause=cause)
 
 
 def refused(cause: str) -> Finding:
     """Return the finding of a login to the mailbox that was refused for this cause."""
-    return Finding("smtp_login", State.WRONG, cause=cause)
+    return Finding("smtp_login", WRONG, cause=cause)
+
+
+RULES, DEFAULTS, POLICY = "conditional_access", "security_defaults", "authentication_policy"
+OFF = "smtp_auth_off_for_mailbox"
 
 
 @pytest.mark.parametrize(
-    ("other", "possible", "causes"),
+    ("name", "policy", "other", "possible", "causes"),
     [
-        (lambda: LOGGED_IN, (), ()),
-        (lambda: left(20), (), ()),
-        (lambda: left(20, unanswered=now()), ("authentication_policy",), ()),
-        (lambda: left(90), ("authentication_policy",), ()),
-        (lambda: Finding("smtp_login", State.SKIPPED), ("authentication_policy",), ()),
-        (lambda: refused("smtp_login_blocked"), (), ("authentication_policy",)),
-        (lambda: refused("smtp_auth_off_for_mailbox"), ("authentication_policy",), ("smtp_login",)),
+        (RULES, CHANGED, lambda: LOGGED_IN, False, ()),
+        (RULES, CHANGED, lambda: at(10), False, ()),
+        (RULES, CHANGED, lambda: at(9), True, ()),
+        (RULES, BLOCKS, lambda: at(10), True, ()),
+        (RULES, PLACES, lambda: LOGGED_IN, True, ()),
+        (RULES, PLACES, lambda: at(10), False, ()),
+        (RULES, CHANGED, lambda: signed("blocked_by_conditional_access"), False, (RULES,)),
+        (RULES, CHANGED, lambda: signed("client_secret_expired"), True, ("sign_ins",)),
+        (DEFAULTS, None, lambda: LOGGED_IN, False, ()),
+        (DEFAULTS, None, lambda: refused("blocked_by_security_defaults"), False, (DEFAULTS,)),
+        (DEFAULTS, None, lambda: signed("blocked_by_security_defaults"), False, (DEFAULTS,)),
+        (DEFAULTS, None, lambda: refused(OFF), True, ("smtp_login",)),
+        (POLICY, None, lambda: LOGGED_IN, False, ()),
+        (POLICY, None, lambda: left(20), False, ()),
+        (POLICY, None, lambda: left(20, unanswered=now()), True, ()),
+        (POLICY, None, lambda: left(90), True, ()),
+        (POLICY, None, lambda: Finding("smtp_login", SKIPPED), True, ()),
+        (POLICY, None, lambda: refused("smtp_login_blocked"), False, (POLICY,)),
+        (POLICY, None, lambda: refused(OFF), True, ("smtp_login",)),
     ],
 )
-async def test_an_authentication_policy_is_tried(
+async def test_what_tries_a_policy(
     cloud: Any,
     given: Callable[..., StepContext],
+    name: str,
+    policy: Any,
     other: Callable[[], Finding],
-    possible: tuple[str, ...],
+    possible: bool,
     causes: tuple[str, ...],
 ):
-    """A login shows whether an authentication policy is the cause.
+    """A successful login, or an answer after the last change of a policy, clears the policy.
 
-    An answer that was sent just now clears the policy. Otherwise the policy stays possible.
+    A sign-in or a login that the policy blocked makes it the cause. Microsoft's documents do not
+    say whether security defaults or an authentication policy stop this login, so it decides.
     """
+    cloud.on("GET /identity/conditionalAccess/policies", [policy])
+    cloud.on("GET /policies/identitySecurityDefaultsEnforcementPolicy", {"isEnabled": True})
     cloud.on("Get-User", [{"AuthenticationPolicy": "Strict"}]).on("Get-OrganizationConfig", [{}])
     cloud.on("Get-AuthenticationPolicy", [{"Name": "Strict", "AllowBasicAuthSmtp": False}])
-    found = await all_probes()["authentication_policy"].inspect(given())
-    verdict = judge(all_probes(), {"authentication_policy": found, other().step: other()})
-    assert (verdict.possible, verdict.causes) == (possible, causes)
+    steps = {**all_probes(), **all_steps()}
+    found = await steps[name].inspect(given(facts={"user_id": USER}))
+    verdict = judge(steps, {name: found, other().step: other()})
+    assert (verdict.possible, verdict.causes) == ((name,) if possible else (), causes)
 
 
 @pytest.mark.parametrize(("policies", "asked"), [([], 1), ([{"Name": "Strict"}], 4)])
@@ -332,7 +243,7 @@ async def test_of_many_channels_no_user_is_read_without_any_policy(
     cloud.on("Get-User", [{"AuthenticationPolicy": "Strict"}]).on("Get-OrganizationConfig", [{}])
     ctx = given()
     ctx.reads = ReadCache()
-    assert (await all_probes()["authentication_policy"].inspect(ctx)).state is State.OK
+    assert (await all_probes()["authentication_policy"].inspect(ctx)).state is OK
     assert len(cloud.asked) == asked
 
 
@@ -344,18 +255,10 @@ HELD = [
 
 @pytest.mark.parametrize(
     ("rows", "state", "evidence"),
-    [
-        (HELD, State.WRONG, (Evidence("exchange", "OutboundSpam"),)),
-        (HELD[:1], State.OK, ()),
-        ([], State.OK, ()),
-    ],
+    [(HELD, WRONG, (Evidence("exchange", "OutboundSpam"),)), (HELD[:1], OK, ()), ([], OK, ())],
 )
 async def test_a_sender_that_exchange_holds(
-    cloud: Any,
-    given: Callable[..., StepContext],
-    rows: list[ExchangeRow],
-    state: State,
-    evidence: tuple[Evidence, ...],
+    cloud: Any, given: Any, rows: list[ExchangeRow], state: State, evidence: tuple[Evidence, ...]
 ):
     """A blocked sender counts only if it is the mailbox's address, in any letter case."""
     cloud.on("Get-BlockedSenderAddress", rows)
@@ -370,4 +273,34 @@ async def test_who_may_not_read_them_is_told_so(
     """If the bot may not read the blocked senders, the probe is skipped without an alarm."""
     cloud.refuse("Get-BlockedSenderAddress", status)
     found = await all_probes()["restricted_sender"].inspect(given())
-    assert (found.state, found.seen) == (State.SKIPPED, Text("skipped.restricted_sender"))
+    assert (found.state, found.seen) == (SKIPPED, Text("skipped.restricted_sender"))
+
+
+APPLIES = "seen.authentication_policy"
+STRICT = [{"Name": "Strict", "AllowBasicAuthSmtp": False}]
+OPEN = {"Name": "Open", "AllowBasicAuthSmtp": True}
+FORBIDS = Text("seen.authentication_policy_basic", {"name": "Strict"})
+
+
+@pytest.mark.parametrize(
+    ("user", "organization", "policies", "state", "seen"),
+    [
+        (None, None, [], OK, Text("seen.no_authentication_policy")),
+        ("Strict", "Default", STRICT, POSSIBLE, FORBIDS),
+        (None, "Strict", STRICT, POSSIBLE, FORBIDS),
+        ("Open", "Strict", [*STRICT, OPEN], OK, Text(APPLIES, {"name": "Open"})),
+        (None, "Gone", [], OK, Text(APPLIES, {"name": "Gone"})),
+    ],
+)
+def test_which_authentication_policy_applies(
+    cloud: Any, given: Any, user: Any, organization: Any, policies: Any, state: State, seen: Text
+):
+    """The user's own policy applies before the organization's.
+
+    A policy that forbids passwords only for SMTP may stop this login (platforms/microsoft.md 2.1).
+    """
+    cloud.on("Get-User", [{"AuthenticationPolicy": user}])
+    cloud.on("Get-OrganizationConfig", [{"DefaultAuthenticationPolicy": organization}])
+    cloud.on("Get-AuthenticationPolicy", policies)
+    found = look("authentication_policy", given())
+    assert (found.state, found.seen) == (state, seen)

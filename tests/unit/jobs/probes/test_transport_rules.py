@@ -1,9 +1,8 @@
-"""Tests of the mail flow rules that stop the forwarded copy."""
+"""Tests of mail flow rules that stop mail, and of the place at which a rule or a bounce does."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -11,164 +10,77 @@ import pytest
 from jobs.checks.verdict import judge
 from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Finding, State
+from jobs.model import Finding, Signals, State, Station
 from jobs.probes import all_probes
-from jobs.probes.transport_rules import TransportRules
+from tests.unit.jobs.probes.trace_rows import (
+    CUSTOMER,
+    FORWARD,
+    LOST,
+    MAILBOX,
+    OK,
+    POSSIBLE,
+    RULE_BLOCKS,
+    TRACES,
+    WARNING,
+    WRONG,
+    details,
+    look,
+    row,
+)
+
+TO_BOSS = {"RedirectMessageTo": ["boss@contoso.com"], "SentTo": ["Support@contoso.com"]}
 
 
-def rules(cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any]) -> State:
-    """Return the state that the probe reports for one mail flow rule."""
-    cloud.on(
-        "Get-TransportRule",
-        [ExchangeRow({"Name": "R", "State": "Enabled", "Mode": "Enforce"} | rule)],
-    )
-    return asyncio.run(TransportRules().inspect(given())).state
+def inspected(cloud: Any, given: Callable[..., StepContext], *rules: dict[str, Any]) -> Finding:
+    """Return the finding of the probe for these enforced mail flow rules."""
+    usual = {"Name": "R", "State": "Enabled", "Mode": "Enforce"}
+    cloud.on("Get-TransportRule", [ExchangeRow(usual | rule) for rule in rules])
+    return look("transport_rules", given())
+
+
+DELETES = {"DeleteMessage": True}
+COPY = DELETES | {"RecipientDomainIs": ["mail.webexconnect.io"]}
+OURS = DELETES | {"RecipientDomainIs": ["contoso.com"]}
+WORDS, PATTERNS = "AnyOfRecipientAddressContainsWords", "RecipientAddressMatchesPatterns"
 
 
 @pytest.mark.parametrize(
     ("rule", "state"),
     [
-        ({"DeleteMessage": True, "RecipientDomainIs": ["mail.webexconnect.io"]}, State.WRONG),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "SentToScope": "NotInOrganization",
-            },
-            State.WRONG,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "SenderIpRanges": ["10.0.0.0/8"],
-            },
-            State.POSSIBLE,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "SubjectMatchesPatterns": ["x"],
-            },
-            State.POSSIBLE,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "ExceptIfFrom": ["a@b.c"],
-            },
-            State.POSSIBLE,
-        ),
-        ({"DeleteMessage": True, "RecipientAddressMatchesPatterns": ["connect"]}, State.POSSIBLE),
-        (
-            {"ModerateMessageByUser": ["boss@contoso.com"], "SentToScope": "NotInOrganization"},
-            State.POSSIBLE,
-        ),
-        ({"RejectMessageReasonText": "no", "SentToScope": "InOrganization"}, State.OK),
-        (
-            {
-                "RedirectMessageTo": ["boss@contoso.com"],
-                "SentTo": ["Support@contoso.com"],
-                "SentToScope": "InOrganization",
-            },
-            State.WRONG,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["contoso.com"],
-                "SubjectContainsWords": ["spam"],
-            },
-            State.POSSIBLE,
-        ),
-        ({"DeleteMessage": True, "SentTo": ["sales@contoso.com"]}, State.OK),
-        ({"DeleteMessage": "false", "RecipientDomainIs": ["mail.webexconnect.io"]}, State.OK),
-        ({"DeleteMessage": True, "MessageTypeMatches": "AutoForward"}, State.OK),
-        ({"DeleteMessage": True, "State": "Disabled"}, State.OK),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "SomeNewCondition": ["x"],
-            },
-            State.POSSIBLE,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "WhenChanged": "2026-01-01",
-                "Size": 9,
-            },
-            State.WRONG,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "ExpiryDate": "2026-01-01T00:00:00",
-            },
-            State.OK,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "ActivationDate": "2999-01-01T00:00:00Z",
-            },
-            State.OK,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "ActivationDate": "2026-01-01T00:00:00Z",
-            },
-            State.WRONG,
-        ),
-        (
-            {"DeleteMessage": True, "AnyOfRecipientAddressContainsWords": ["webexconnect"]},
-            State.WRONG,
-        ),
-        (
-            {"DeleteMessage": True, "AnyOfRecipientAddressContainsWords": ["partner.example"]},
-            State.OK,
-        ),
-        (
-            {"DeleteMessage": True, "AnyOfRecipientAddressMatchesPatterns": ["webexconnect\\.io$"]},
-            State.POSSIBLE,
-        ),
-        (
-            {"DeleteMessage": True, "RecipientAddressMatchesPatterns": ["partner\\.example$"]},
-            State.OK,
-        ),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["mail.webexconnect.io"],
-                "SentTo": ["other@mail.webexconnect.io"],
-            },
-            State.OK,
-        ),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["connect.io"]}, State.OK),
-        ({"DeleteMessage": True, "Mode": "AuditAndNotify"}, State.OK),
-        ({"DeleteMessage": True, "RecipientDomainIs": "mail.webexconnect.io"}, State.WRONG),
-        ({"DeleteMessage": True, "RecipientDomainIs": ["webexconnect.io"]}, State.POSSIBLE),
-        ({"DeleteMessage": True, "MessageTypeMatches": ["AutoForward"]}, State.OK),
-        ({"DeleteMessage": True, "MessageTypeMatches": "OOF"}, State.POSSIBLE),
-        ({"DeleteMessage": True, "ExceptIfRecipientDomainIs": ["Mail.webexconnect.io"]}, State.OK),
-        ({"DeleteMessage": True, "ExceptIfRecipientDomainIs": ["webexconnect.io"]}, State.POSSIBLE),
-        ({"DeleteMessage": True, "ExceptIfSentTo": ["x1@mail.webexconnect.io"]}, State.OK),
-        (
-            {
-                "DeleteMessage": True,
-                "RecipientDomainIs": ["contoso.com"],
-                "ExceptIfSentTo": ["support@contoso.com"],
-            },
-            State.OK,
-        ),
+        (COPY, WRONG),
+        (COPY | {"SentToScope": "NotInOrganization"}, WRONG),
+        (COPY | {"SenderIpRanges": ["10.0.0.0/8"]}, POSSIBLE),
+        (COPY | {"SubjectMatchesPatterns": ["x"]}, POSSIBLE),
+        (COPY | {"ExceptIfFrom": ["a@b.c"]}, POSSIBLE),
+        (COPY | {"SomeNewCondition": ["x"]}, POSSIBLE),
+        (COPY | {"WhenChanged": "2026-01-01", "Size": 9}, WRONG),
+        (COPY | {"ExpiryDate": "2026-01-01T00:00:00"}, OK),
+        (COPY | {"ActivationDate": "2999-01-01T00:00:00Z"}, OK),
+        (COPY | {"ActivationDate": "2026-01-01T00:00:00Z"}, WRONG),
+        (COPY | {"SentTo": ["other@mail.webexconnect.io"]}, OK),
+        (COPY | {"DeleteMessage": "false"}, OK),
+        (COPY | {"RecipientDomainIs": "mail.webexconnect.io"}, WRONG),
+        (COPY | {"RecipientDomainIs": ["webexconnect.io"]}, POSSIBLE),
+        (COPY | {"RecipientDomainIs": ["connect.io"]}, OK),
+        ({"ModerateMessageByUser": ["boss@b.c"], "SentToScope": "NotInOrganization"}, POSSIBLE),
+        ({"RejectMessageReasonText": "no", "SentToScope": "InOrganization"}, OK),
+        (TO_BOSS | {"SentToScope": "InOrganization"}, WRONG),
+        (OURS | {"SubjectContainsWords": ["spam"]}, POSSIBLE),
+        (OURS | {"ExceptIfSentTo": ["support@contoso.com"]}, OK),
+        (DELETES | {PATTERNS: ["connect"]}, POSSIBLE),
+        (DELETES | {PATTERNS: ["partner\\.example$"]}, OK),
+        (DELETES | {"AnyOfRecipientAddressMatchesPatterns": ["webexconnect\\.io$"]}, POSSIBLE),
+        (DELETES | {WORDS: ["webexconnect"]}, WRONG),
+        (DELETES | {WORDS: ["partner.example"]}, OK),
+        (DELETES | {"SentTo": ["sales@contoso.com"]}, OK),
+        (DELETES | {"State": "Disabled"}, OK),
+        (DELETES | {"Mode": "AuditAndNotify"}, OK),
+        (DELETES | {"MessageTypeMatches": "AutoForward"}, OK),
+        (DELETES | {"MessageTypeMatches": ["AutoForward"]}, OK),
+        (DELETES | {"MessageTypeMatches": "OOF"}, POSSIBLE),
+        (DELETES | {"ExceptIfRecipientDomainIs": ["Mail.webexconnect.io"]}, OK),
+        (DELETES | {"ExceptIfRecipientDomainIs": ["webexconnect.io"]}, POSSIBLE),
+        (DELETES | {"ExceptIfSentTo": ["x1@mail.webexconnect.io"]}, OK),
     ],
 )
 def test_which_rules_stop_the_copy(
@@ -178,61 +90,52 @@ def test_which_rules_stop_the_copy(
 
     With another condition the rule is only possible.
     """
-    assert rules(cloud, given, rule) is state
+    assert inspected(cloud, given, rule).state is state
 
 
 @pytest.mark.parametrize(
     ("cause", "causes"),
     [("transport_rule_blocks", "transport_rules"), ("forwarding_blocked", "copies")],
 )
-async def test_a_rule_is_the_cause_where_a_trace_names_it(
+def test_a_rule_is_the_cause_where_a_trace_names_it(
     cloud: Any, given: Callable[..., StepContext], cause: str, causes: str
 ):
-    """A rule that may match is the cause if a trace blames a rule.
-
-    Otherwise the rule is no cause.
-    """
-    cloud.on(
-        "Get-TransportRule",
-        [
-            ExchangeRow(
-                {
-                    "Name": "R",
-                    "State": "Enabled",
-                    "DeleteMessage": True,
-                    "SubjectContainsWords": ["x"],
-                }
-            )
-        ],
-    )
-    found = {
-        "transport_rules": await TransportRules().inspect(given()),
-        "copies": Finding("copies", State.WRONG, cause=cause),
-    }
-    verdict = judge(all_probes(), found)
+    """A rule that may match is the cause if a trace blames a rule, and else no cause."""
+    rule = inspected(cloud, given, DELETES | {"SubjectContainsWords": ["x"]})
+    copies = Finding("copies", WRONG, cause=cause)
+    verdict = judge(all_probes(), {"transport_rules": rule, "copies": copies})
     assert (verdict.causes, verdict.weighed[causes].cause) == ((causes,), cause)
 
 
 TASKS = "Microsoft.Exchange.MessagingPolicies.Rules.Tasks"
-WHOLE: dict[str, Any] = {
+WHOLE: dict[str, Any] = COPY | {
     "IsRuleConfigurationSupported": True,
     "RuleConfigurationUnsupportedReason": "",
-    "RecipientAddressType": "Resolved",
-    "SenderAddressLocation": "Header",
     "RuleVersion": {"Major": 14, "Minor": 0},
     "RegexSize": 0,
     "Description": "If the message ...",
-    "OrganizationId": "contoso.onmicrosoft.com",
     "HasNoClassification": False,
     "From": None,
     "Exceptions": None,
     "SomethingNewAboutEveryRule": ["x"],
-    "DeleteMessage": True,
     "Actions": [f"{TASKS}.DeleteMessageAction"],
-    "RecipientDomainIs": ["mail.webexconnect.io"],
     "Conditions": [f"{TASKS}.RecipientDomainIsPredicate"],
 }
 """Some of the 200 properties that Exchange gives for a rule, with values as in a real rule."""
+
+
+def typed(*names: str) -> list[str]:
+    """Return the types of these conditions, after that of the rule's own condition."""
+    return [f"{TASKS}.{name}Predicate" for name in ("RecipientDomainIs", *names)]
+
+
+WITH_WORDS = {
+    "RecipientDomainIs": None,
+    WORDS: ["webexconnect"],
+    "Conditions": [f"{TASKS}.AnyOfRecipientAddressContainsPredicate"],
+}
+FROM = {"ExceptIfFrom": ["a@b.c"], "Exceptions": [f"{TASKS}.FromPredicate"]}
+SCOPE = {"FromScope": "NotInOrganization", "Conditions": typed("FromScope")}
 
 
 @pytest.mark.parametrize(
@@ -240,27 +143,11 @@ WHOLE: dict[str, Any] = {
     [
         ({}, ()),
         ({"IsRuleConfigurationSupported": False}, ("IsRuleConfigurationSupported",)),
-        (
-            {"Conditions": [*WHOLE["Conditions"], f"{TASKS}.NewThingPredicate"]},
-            ("NewThing",),
-        ),
+        ({"Conditions": typed("NewThing")}, ("NewThing",)),
         ({"Exceptions": [f"{TASKS}.NewThingPredicate"]}, ("NewThing",)),
-        (
-            {
-                "FromScope": "NotInOrganization",
-                "Conditions": [*WHOLE["Conditions"], f"{TASKS}.FromScopePredicate"],
-            },
-            ("FromScope",),
-        ),
-        ({"ExceptIfFrom": ["a@b.c"], "Exceptions": [f"{TASKS}.FromPredicate"]}, ("ExceptIfFrom",)),
-        (
-            {
-                "RecipientDomainIs": None,
-                "AnyOfRecipientAddressContainsWords": ["webexconnect"],
-                "Conditions": [f"{TASKS}.AnyOfRecipientAddressContainsPredicate"],
-            },
-            (),
-        ),
+        (SCOPE, ("FromScope",)),
+        (FROM, ("ExceptIfFrom",)),
+        (WITH_WORDS, ()),
         ({"Conditions": None}, ()),
     ],
 )
@@ -271,11 +158,132 @@ def test_a_whole_rule_goes_by_the_conditions_that_are_set(
 
     A condition that the bot does not know is named in the finding.
     """
-    cloud.on(
-        "Get-TransportRule",
-        [ExchangeRow({"Name": "R", "State": "Enabled", "Mode": "Enforce"} | WHOLE | rule)],
-    )
-    found = asyncio.run(TransportRules().inspect(given()))
-    assert found.state is (State.POSSIBLE if narrowing else State.WRONG)
+    found = inspected(cloud, given, WHOLE | rule)
+    assert found.state is (POSSIBLE if narrowing else WRONG)
     assert found.seen is not None
     assert found.seen.values["names"] == (f"R ({', '.join(narrowing)})" if narrowing else "R")
+
+
+BEFORE, ANSWER = f"{RULE_BLOCKS}_arrivals", f"{RULE_BLOCKS}_answers"
+SOME = {
+    "Name": "Some mail",
+    "State": "Enabled",
+    "DeleteMessage": True,
+    "SubjectContainsWords": ["order"],
+}
+STRANGER = "550 5.7.134 Sender was not authenticated for mailbox"
+OVER = "550 5.7.705 Access denied, tenant has exceeded threshold"
+BY_RULE = "Fail | Transport rule: 'Some mail', ID: (x)"
+
+
+def traced(cloud: Any, recipient: str, words: str) -> None:
+    """Script the newest mail to ``recipient`` as failed with ``words``."""
+    sender = MAILBOX if recipient == CUSTOMER else CUSTOMER
+    failed = [row(5, "failed", recipient, senderAddress=sender)]
+    cloud.on(TRACES, *([[], failed] if recipient == FORWARD else [failed, []]))
+    details(cloud, 5, recipient, words)
+
+
+def found_by(name: str, ctx: Any) -> dict[str, Finding]:
+    """Return the findings of the trace probe ``name`` and of the rules."""
+    return {each: look(each, ctx) for each in (name, "transport_rules")}
+
+
+def judged(found: Mapping[str, Finding]) -> tuple[str, Station | None]:
+    """Return the first cause of the verdict, and the station at which mail stops."""
+    verdict = judge(all_probes(), found)
+    return verdict.weighed[verdict.causes[0]].cause, verdict.stops
+
+
+@pytest.mark.parametrize(
+    ("rules", "cause", "stops"),
+    [
+        ([TO_BOSS], BEFORE, Station.MAILBOX),
+        ([COPY], RULE_BLOCKS, Station.FORWARD),
+        ([COPY, TO_BOSS], BEFORE, Station.MAILBOX),
+    ],
+)
+def test_a_rule_that_certainly_matches_has_its_place(
+    cloud: Any, given: Any, rules: list[Any], cause: str, stops: Station
+):
+    """The rule that stops mail first is reported first."""
+    assert judged({"transport_rules": inspected(cloud, given, *rules)}) == (cause, stops)
+
+
+@pytest.mark.parametrize(
+    ("name", "recipient", "cause", "stops"),
+    [
+        ("arrivals", MAILBOX, BEFORE, Station.MAILBOX),
+        ("copies", FORWARD, RULE_BLOCKS, Station.FORWARD),
+        ("answers", CUSTOMER, ANSWER, Station.ANSWER),
+    ],
+)
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_rule_that_a_trace_names_has_its_place(
+    cloud: Any, given: Any, name: str, recipient: str, cause: str, stops: Station, *, readable: bool
+):
+    """A rule that a trace names is reported with its station, even if the rules cannot be read."""
+    traced(cloud, recipient, BY_RULE if readable else "Deleted by the transport rule 'Some mail'.")
+    if readable:
+        cloud.on("Get-TransportRule", [ExchangeRow(SOME)])
+    found = found_by(name, given())
+    assert judged(found if readable else {name: found[name]}) == (cause, stops)
+
+
+def test_a_rule_for_the_copy_explains_no_mail_that_never_arrived(cloud: Any, given: Any):
+    """A rule that stops copies is not the cause of mail that never arrived.
+
+    That mail has an earlier cause. An answer that a rule stops is a symptom of the known rule.
+    """
+    rule = {"transport_rules": inspected(cloud, given, COPY)}
+    before = {"arrivals": Finding("arrivals", WRONG, cause=BEFORE)}
+    answers = {"answers": Finding("answers", WRONG, cause=ANSWER)}
+    assert judge(all_probes(), rule | before).causes == ("arrivals", "transport_rules")
+    assert judge(all_probes(), rule | answers).symptoms == {"answers": "transport_rules"}
+
+
+@pytest.mark.parametrize(
+    ("name", "recipient", "words", "cause", "stops"),
+    [
+        ("arrivals", MAILBOX, "554 5.2.2 full", "mailbox_full", Station.MAILBOX),
+        ("arrivals", MAILBOX, STRANGER, "mailbox_internal_only", Station.MAILBOX),
+        ("copies", FORWARD, OVER, "tenant_sending_blocked", Station.FORWARD),
+        ("copies", FORWARD, "550 5.4.300 expired", "connect_not_reached", Station.CONNECT),
+        ("answers", CUSTOMER, "550 5.1.90 limit", "sending_limit_reached", Station.ANSWER),
+    ],
+)
+def test_a_bounce_has_its_place(
+    cloud: Any, given: Any, name: str, recipient: str, words: str, cause: str, stops: Station
+):
+    """A single bounce is enough for a cause and its station if its code is known."""
+    traced(cloud, recipient, words)
+    assert judged(found_by(name, given())) == (cause, stops)
+
+
+@pytest.mark.parametrize(
+    ("name", "recipient", "words"),
+    [
+        ("arrivals", MAILBOX, "550 5.1.90 daily limit"),
+        ("arrivals", MAILBOX, "550 5.1.8 Access denied, bad outbound sender"),
+        ("answers", CUSTOMER, "554 5.2.2 mailbox full"),
+        ("answers", CUSTOMER, STRANGER),
+    ],
+)
+def test_what_a_bounce_says_of_others_is_no_cause(
+    cloud: Any, given: Any, name: str, recipient: str, words: str
+):
+    """A bounce because of the other side, such as a customer's full mailbox, is only a warning."""
+    traced(cloud, recipient, words)
+    found = found_by(name, given())[name]
+    assert (found.state, found.cause) == (WARNING, LOST)
+
+
+def test_an_incident_of_webex_explains_a_copy_that_nobody_took():
+    """If nobody took a copy during an incident of Webex, the incident is the cause.
+
+    Mail stops at Webex Connect then.
+    """
+    at_connect = Signals(station=Station.CONNECT)
+    late = Finding("copies", WRONG, cause="connect_not_reached", signals=at_connect)
+    incident = Finding("webex_status", POSSIBLE, cause="webex_incident")
+    assert judged({"copies": late, "webex_status": incident}) == ("webex_incident", Station.CONNECT)

@@ -296,7 +296,7 @@ def test_customers_mail_is_judged_without_the_test_mails(cloud: Any, given: Any)
     cloud.on("GET /admin/exchange/tracing/messageTraces", arrivals)
     assert look("arrivals", ctx).state is State.OK
     reply = row(
-        20, SENDER, "failed", senderAddress=MAILBOX, subject=f"Automatic reply: {mail.subject}"
+        20, "failed", SENDER, senderAddress=MAILBOX, subject=f"Automatic reply: {mail.subject}"
     )
     sides(cloud, [reply], [copied(good, 28)])
     assert look("answers", ctx).state is State.SKIPPED

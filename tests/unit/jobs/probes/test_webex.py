@@ -1,9 +1,9 @@
-"""Tests of the probes of Webex Connect and the contact center, which need keys in the settings."""
+"""Tests of the probes of the contact center: tasks, entry points, the queue and its agents."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,32 +12,16 @@ import pytest
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
-from jobs.model import Finding, State
+from jobs.clouds.rate_limit import ReadCache
+from jobs.model import State
 from jobs.probes import all_probes
+from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, TRACES, WRONG, copy, look, told
 
 PROBES = all_probes()
 POINT = {"name": "Email", "channelType": "EMAIL", "active": True, "assetId": "a_1"}
 EVERY = [{"name": "Hotline", "channelType": "TELEPHONY", "active": True}, POINT]
+REWRITTEN = "bounces+SRS=44ldt=IX@contoso.com"
 POINTS = "GET /cc/organization/org-1/v2/entry-point"
-TRACES = "GET /admin/exchange/tracing/messageTraces"
-
-
-def look(name: str, ctx: Any) -> Finding:
-    """Return the finding of the probe ``name``."""
-    return asyncio.run(PROBES[name].inspect(ctx))
-
-
-def told(finding: Finding) -> tuple[State, str, str]:
-    """Return the state, the key of the text, and the cause of a finding."""
-    return finding.state, finding.seen.key if finding.seen else "", finding.cause
-
-
-def ago(minutes: float) -> Callable[[], str]:
-    """Return a function that gives the time ``minutes`` before it is called.
-
-    The tests are collected minutes before they run.
-    """
-    return lambda: (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def task(minutes: float, destination: str = "support@contoso.com", **more: Any) -> dict[str, Any]:
@@ -52,19 +36,14 @@ def task(minutes: float, destination: str = "support@contoso.com", **more: Any) 
     return {"id": f"t{minutes}", "attributes": values | more}
 
 
-def copy(minutes: float, **more: Any) -> dict[str, Any]:
-    """Return the trace row of a copy that reached Webex Connect so many minutes ago."""
-    row = {
-        "id": f"m{minutes}",
-        "messageId": f"<{minutes}>",
-        "senderAddress": "kim@customer.example",
-        "recipientAddress": "x1@mail.webexconnect.io",
-    }
-    return (
-        row
-        | {"receivedDateTime": ago(minutes), "subject": "Hello", "status": "delivered", "size": 900}
-        | more
-    )
+NONE, TASK = (SKIPPED, "skipped.no_task", ""), (OK, "seen.task", "")
+NO_MAIL, BECAME = (SKIPPED, "skipped.no_mail", ""), (OK, "seen.mail_to_task", "")
+NO_TASK = (WRONG, "seen.no_task", "no_task")
+NO_POINT = (WRONG, "seen.no_entry_point", "entry_point_missing")
+POINT_OFF, POINTS_SEEN = (
+    (WRONG, "seen.entry_points_off", "entry_point_inactive"),
+    (OK, "seen.entry_points", ""),
+)
 
 
 @pytest.mark.parametrize(
@@ -74,31 +53,28 @@ def copy(minutes: float, **more: Any) -> dict[str, Any]:
         ("mail_to_task", "skipped.no_contact_center"),
         ("asset_workload", "skipped.no_contact_center"),
         ("entry_point", "skipped.no_contact_center_org"),
+        ("contact_queue", "skipped.no_contact_center_org"),
+        ("queue_agents", "skipped.no_contact_center_org"),
+        ("waiting_tasks", "skipped.no_contact_center_org"),
         ("connect_changes", "skipped.no_audit_log"),
     ],
 )
 def test_nothing_is_asked_without_a_key(given: Any, name: str, why: str):
     """Without a key in the settings, each probe is skipped with a reason of its own."""
-    assert told(look(name, given())) == (State.SKIPPED, why, "")
+    assert told(look(name, given())) == (SKIPPED, why, "")
 
 
 @pytest.mark.parametrize(
     ("tasks", "found"),
     [
-        ([], (State.SKIPPED, "skipped.no_task", "")),
-        ([task(5, "sales@contoso.com")], (State.SKIPPED, "skipped.no_task", "")),
-        ([task(5, channelType="telephony")], (State.SKIPPED, "skipped.no_task", "")),
-        (
-            [task(5, createdTime="yesterday"), task(5, createdTime=None)],
-            (State.SKIPPED, "skipped.no_task", ""),
-        ),
-        (
-            [task(5, createdTime=lambda: f"{now().timestamp() * 1000:.0f}")],
-            (State.OK, "seen.task", ""),
-        ),
-        ([task(9), task(5)], (State.OK, "seen.task", "")),
-        ([task(5, "a_38412723414")], (State.SKIPPED, "skipped.task_of_whom", "")),
-        ([task(5, "a_1")], (State.OK, "seen.task", "")),
+        ([], NONE),
+        ([task(5, "sales@contoso.com")], NONE),
+        ([task(5, channelType="telephony")], NONE),
+        ([task(5, createdTime="yesterday"), task(5, createdTime=None)], NONE),
+        ([task(5, createdTime=lambda: f"{now().timestamp() * 1000:.0f}")], TASK),
+        ([task(9), task(5)], TASK),
+        ([task(5, "a_38412723414")], (SKIPPED, "skipped.task_of_whom", "")),
+        ([task(5, "a_1")], TASK),
     ],
 )
 def test_tasks_of_the_mailbox(
@@ -107,45 +83,27 @@ def test_tasks_of_the_mailbox(
     """Only email tasks for the mailbox, or for the only app of Webex Connect, count."""
     outside.on(POINTS, {"data": [POINT]}).on("GET /cc/v1/tasks", {"meta": {}, "data": tasks})
     assert told(look("agent_tasks", given(settings=configured()))) == found
-    assert (outside.asked[0][1]["channelTypes"], outside.asked[0][2]["authorization"]) == (
-        ["email"],
-        "Bearer token-1",
-    )
+    _, query, headers, _ = outside.asked[0]
+    assert (query["channelTypes"], headers["authorization"]) == (["email"], "Bearer token-1")
 
 
 @pytest.mark.parametrize(
     ("copies", "tasks", "found"),
     [
-        ([], [], (State.SKIPPED, "skipped.no_mail", "")),
-        ([copy(60)], [task(59)], (State.OK, "seen.mail_to_task", "")),
-        ([copy(60)], [task(600)], (State.WRONG, "seen.no_task", "no_task")),
-        ([copy(60)], [], (State.WRONG, "seen.no_task", "no_task")),
-        ([copy(60)], [task(59, "a_2")], (State.OK, "seen.mail_to_task", "")),
-        (
-            [copy(60)],
-            [task(59, "a_2", origin="jo@x.example")],
-            (State.WRONG, "seen.no_task", "no_task"),
-        ),
-        ([copy(60)], [task(59, "sales@contoso.com")], (State.WRONG, "seen.no_task", "no_task")),
-        ([copy(60)], [task(59, origin="jo@x.example")], (State.OK, "seen.mail_to_task", "")),
-        (
-            [copy(60, senderAddress="bounces+SRS=44ldt=IX@contoso.com")],
-            [task(59, "a_2")],
-            (State.OK, "seen.mail_to_task", ""),
-        ),
-        (
-            [copy(60, senderAddress="bounces+SRS=44ldt=IX@contoso.com")],
-            [task(59, "sales@contoso.com")],
-            (State.WRONG, "seen.no_task", "no_task"),
-        ),
-        ([copy(1)], [task(600)], (State.SKIPPED, "skipped.too_fresh", "")),
-        (
-            [copy(60, senderAddress="support@contoso.com")],
-            [],
-            (State.SKIPPED, "skipped.no_mail", ""),
-        ),
-        ([copy(60, size=26 * 1024 * 1024)], [], (State.SKIPPED, "skipped.no_mail", "")),
-        ([copy(60, status="failed")], [], (State.SKIPPED, "skipped.no_mail", "")),
+        ([], [], NO_MAIL),
+        ([copy(60)], [task(59)], BECAME),
+        ([copy(60)], [task(600)], NO_TASK),
+        ([copy(60)], [], NO_TASK),
+        ([copy(60)], [task(59, "a_2")], BECAME),
+        ([copy(60)], [task(59, "a_2", origin="jo@x.example")], NO_TASK),
+        ([copy(60)], [task(59, "sales@contoso.com")], NO_TASK),
+        ([copy(60)], [task(59, origin="jo@x.example")], BECAME),
+        ([copy(60, senderAddress=REWRITTEN)], [task(59, "a_2")], BECAME),
+        ([copy(60, senderAddress=REWRITTEN)], [task(59, "sales@contoso.com")], NO_TASK),
+        ([copy(1)], [task(600)], (SKIPPED, "skipped.too_fresh", "")),
+        ([copy(60, senderAddress="support@contoso.com")], [], NO_MAIL),
+        ([copy(60, size=26 * 1024 * 1024)], [], NO_MAIL),
+        ([copy(60, status="failed")], [], NO_MAIL),
     ],
 )
 def test_mail_becomes_a_task(
@@ -174,15 +132,12 @@ def test_the_workload_is_possible_where_mail_makes_no_task(
     outside.on("GET /cc/v1/tasks", {"data": []})
     ctx = given(settings=configured())
     found = {name: look(name, ctx) for name in ("mail_to_task", "asset_workload")}
-    assert told(found["asset_workload"]) == (
-        State.POSSIBLE,
-        "seen.asset_workload",
-        "asset_of_other_workload",
-    )
+    workload = (POSSIBLE, "seen.asset_workload", "asset_of_other_workload")
+    assert told(found["asset_workload"]) == workload
     verdict = judge(PROBES, found)
     assert (verdict.causes, verdict.possible) == (("mail_to_task",), ("asset_workload",))
     outside.on("GET /cc/v1/tasks", {"data": [task(59)]})
-    assert look("asset_workload", ctx).state is State.OK
+    assert look("asset_workload", ctx).state is OK
 
 
 def test_how_much_was_missed(cloud: Any, given: Any, configured: Any, outside: Any):
@@ -190,31 +145,21 @@ def test_how_much_was_missed(cloud: Any, given: Any, configured: Any, outside: A
     cloud.on(TRACES, [copy(10), copy(60), copy(200)])
     outside.on("GET /cc/v1/tasks", {"data": [task(199)]})
     signals = look("mail_to_task", given(settings=configured())).signals
-    assert (signals.missed, signals.since) == (
-        2,
-        pytest.approx(now() - timedelta(minutes=60), abs=timedelta(minutes=1)),
-    )
+    hour_ago = now() - timedelta(minutes=60)
+    assert signals.missed == 2
+    assert signals.since == pytest.approx(hour_ago, abs=timedelta(minutes=1))
 
 
 @pytest.mark.parametrize(
     ("points", "found"),
     [
-        ([], (State.WRONG, "seen.no_entry_point", "entry_point_missing")),
-        ([POINT | {"assetId": ""}], (State.WRONG, "seen.no_entry_point", "entry_point_missing")),
-        (
-            [POINT | {"active": False}],
-            (State.WRONG, "seen.entry_points_off", "entry_point_inactive"),
-        ),
-        (
-            [POINT | {"active": "false"}],
-            (State.WRONG, "seen.entry_points_off", "entry_point_inactive"),
-        ),
-        ([{"name": "Email", "channelType": "EMAIL"}], (State.OK, "seen.entry_points", "")),
-        ([POINT], (State.OK, "seen.entry_points", "")),
-        (
-            [POINT | {"active": False}, POINT | {"assetId": "a_2"}],
-            (State.OK, "seen.entry_points", ""),
-        ),
+        ([], NO_POINT),
+        ([POINT | {"assetId": ""}], NO_POINT),
+        ([POINT | {"active": False}], POINT_OFF),
+        ([POINT | {"active": "false"}], POINT_OFF),
+        ([{"name": "Email", "channelType": "EMAIL"}], POINTS_SEEN),
+        ([POINT], POINTS_SEEN),
+        ([POINT | {"active": False}, POINT | {"assetId": "a_2"}], POINTS_SEEN),
     ],
 )
 def test_entry_points(
@@ -239,11 +184,7 @@ def test_entry_points_are_listed_and_compared(
     outside.on(
         POINTS, lambda query: (status, body) if "filter" in query else (200, {"data": EVERY})
     )
-    assert told(look("entry_point", given(settings=configured()))) == (
-        State.OK,
-        "seen.entry_points",
-        "",
-    )
+    assert told(look("entry_point", given(settings=configured()))) == POINTS_SEEN
 
 
 def test_the_resource_id_where_there_is_no_doubt(given: Any, configured: Any, outside: Any):
@@ -258,3 +199,270 @@ def test_a_refused_token_is_no_finding_about_the_channel(given: Any, configured:
     with pytest.raises(CloudError) as caught:
         look("agent_tasks", given(settings=configured()))
     assert (caught.value.cause, caught.value.message) == ("webex_key_refused", "Unauthorized")
+
+
+ORG = "/cc/organization/org-1"
+QUEUE: dict[str, Any] = {
+    "id": "q-1",
+    "name": "Email",
+    "channelType": "EMAIL",
+    "queueType": "INBOUND",
+    "queueRoutingType": "TEAM_BASED",
+    "active": True,
+    "maxActiveContacts": 0,
+    "serviceLevelThreshold": 3600,
+    "callDistributionGroups": [{"agentGroups": [{"teamId": "t-1"}]}],
+}
+TEAM = {"id": "t-1", "name": "Support", "active": True, "siteId": "s-1", "userIds": ["u-1"]}
+USER = {
+    "id": "u-1",
+    "email": "Agent@contoso.com",
+    "active": True,
+    "contactCenterEnabled": True,
+    "siteId": "s-1",
+}
+SKILL = {"skillId": "k-1", "condition": "IS", "skillValue": "true"}
+ROUTED = {"queue": {"id": "q-1", "name": "Email"}}
+GOOD = (OK, "seen.queue", "")
+NO_TEAM = (WRONG, "seen.queue_no_team", "queue_without_teams")
+TEAMLESS: dict[str, Any] = {"callDistributionGroups": []}
+WAITS_NONE = (OK, "seen.no_waiting", "")
+NOBODY = (State.WAITING, "seen.nobody_logged_in", "nobody_logged_in")
+LOGIN = {"active": True, "agentLogin": "agent@contoso.com", "currentState": "available"}
+
+
+@pytest.fixture
+def center(outside: Any, given: Any, configured: Any) -> Any:
+    """Return a function that scripts a contact center, and returns a context that asks it.
+
+    Its rows are healthy, with the changes of the test; None deletes a row.
+    """
+
+    def make(tasks: list[Any] | None = None, **changed: Any) -> Any:
+        def row(name: str, healthy: dict[str, Any]) -> list[Any]:
+            change = changed.get(name, {})
+            return [] if change is None else [healthy | change]
+
+        def listed(query: dict[str, list[str]]) -> tuple[int, Any]:
+            plain = [{k: v for k, v in each.items() if not isinstance(v, list)} for each in queue]
+            return 200, {"data": plain}
+
+        queue = row("queue", QUEUE)
+        outside.on(POINTS, {"data": [POINT]}).on("GET /cc/v1/tasks", {"data": tasks or []})
+        outside.on(f"GET {ORG}/v2/contact-service-queue", listed)
+        for each in queue:
+            outside.on(f"GET {ORG}/v2/contact-service-queue/q-1", each)
+        for each in row("team", TEAM):
+            outside.on(f"GET {ORG}/team/t-1", each)
+        outside.on(f"GET {ORG}/v2/user", {"data": row("user", USER)})
+        sites = [{"id": "s-1", "multimediaProfileId": "p-site"}]
+        allowed, ids = changed.get("allowed", "p-site"), ("p-user", "p-team", "p-site")
+        profiles = [{"id": each, "email": 5 if each == allowed else 0} for each in ids]
+        outside.on(f"GET {ORG}/v2/site", {"data": sites})
+        outside.on(f"GET {ORG}/v2/multimedia-profile", {"data": profiles})
+        able = [{"id": each} for each in changed.get("able", ())]
+        outside.on(f"POST {ORG}/user/fetch-by-skill-requirements", {"data": able})
+        outside.on("GET /cc/v1/agents/activities", {"data": changed.get("logins", [LOGIN])})
+        offers = {"totalAcceptedTasks": 3, "totalRejectedTasks": 5}
+        outside.on("GET /cc/v1/queues/statistics", {"data": [offers]})
+        return given(settings=configured())
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({}, GOOD),
+        ({"queue": None}, (WRONG, "seen.no_queue", "queue_gone")),
+        ({"queue": {"active": False}}, (WRONG, "seen.queue_off", "queue_inactive")),
+        ({"queue": TEAMLESS}, NO_TEAM),
+        ({"team": {"active": False}}, NO_TEAM),
+        ({"team": {"teamStatus": "NOT_AVAILABLE"}}, NO_TEAM),
+        ({"team": None}, GOOD),
+        ({"queue": TEAMLESS | {"agents": [{"id": "u-1"}]}}, GOOD),
+        ({"queue": TEAMLESS | {"queueRoutingType": "SKILL_BASED"}}, GOOD),
+    ],
+)
+def test_the_queue(center: Any, changed: dict[str, Any], found: tuple[State, str, str]):
+    """A queue must exist, be active, and serve a team in service, an agent, or a skill."""
+    assert told(look("contact_queue", center(**changed))) == found
+
+
+@pytest.mark.parametrize(
+    ("rows", "changed", "found"),
+    [
+        ([task(5, **ROUTED)], {"queue": {"channelType": "CHAT"}}, "queue_of_other_channel"),
+        ([task(5, **ROUTED)], {"queue": {"maxActiveContacts": 1}}, "contact_limit_reached"),
+        ([task(5, **ROUTED)], {"queue": {"maxActiveContacts": 2}}, ""),
+        ([task(5, status="completed", **ROUTED)], {"queue": {"maxActiveContacts": 1}}, ""),
+        ([task(5, status="created", queue=None)], {}, "queue_gone"),
+        ([task(1, status="created", queue=None)], {}, ""),
+        ([task(5, queue={"id": "q-0"})], {}, ""),
+        ([task(5, queue={"id": "q-0"})], {"queue": None}, "queue_gone"),
+        ([task(5, "sales@contoso.com", status="created")], {}, ""),
+    ],
+)
+def test_the_queue_of_a_task(center: Any, rows: list[Any], changed: dict[str, Any], found: str):
+    """The queue of the mailbox's newest task is the channel's, whatever its channel type.
+
+    A task that waits without a queue has found none. A deleted queue of an older task says nothing
+    while another email queue is there.
+    """
+    assert look("contact_queue", center(rows, **changed)).cause == found
+
+
+def test_one_good_queue_of_several_is_enough(center: Any, outside: Any):
+    """Without a task, any queue may be the channel's, so one that works is enough."""
+    ctx = center()
+    off = QUEUE | {"id": "q-0", "active": False}
+    rows = [{"id": each, "channelType": "EMAIL"} for each in ("q-0", "q-1")]
+    outside.on(f"GET {ORG}/v2/contact-service-queue", {"data": rows})
+    outside.on(f"GET {ORG}/v2/contact-service-queue/q-0", off)
+    assert look("contact_queue", ctx).state is OK
+    assert look("queue_agents", ctx).state is OK
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({}, ""),
+        ({"user": {"contactCenterEnabled": False}}, "agents_not_enabled"),
+        ({"user": {"active": False}}, "agents_not_enabled"),
+        ({"team": {"userIds": []}}, "agents_not_enabled"),
+        ({"allowed": "none"}, "profile_without_email"),
+        ({"user": {"multimediaProfileId": "p-user"}}, "profile_without_email"),
+        ({"user": {"multimediaProfileId": "p-user"}, "allowed": "p-user"}, ""),
+        ({"team": {"multiMediaProfileId": "p-team"}}, "profile_without_email"),
+        ({"team": {"multiMediaProfileId": "p-team"}, "allowed": "p-team"}, ""),
+        ({"queue": {"queueSkillRequirements": [SKILL]}}, "skill_missing"),
+        ({"queue": {"queueSkillRequirements": [SKILL]}, "able": ["u-2"]}, "skill_missing"),
+        ({"queue": {"queueSkillRequirements": [SKILL]}, "able": ["u-1"]}, ""),
+    ],
+)
+def test_agents_of_the_queue(center: Any, changed: dict[str, Any], found: str):
+    """An agent must be enabled, have the skill, and have a profile that allows email.
+
+    The profile of the user comes before that of the team, and that before the site's.
+    """
+    finding = look("queue_agents", center(**changed))
+    assert (finding.cause, finding.state) == (found, WRONG if found else OK)
+
+
+@pytest.mark.parametrize(
+    ("rows", "changed", "found"),
+    [
+        ([], {}, WAITS_NONE),
+        ([task(5, **ROUTED)], {"logins": []}, WAITS_NONE),
+        ([task(90, status="completed", **ROUTED)], {}, WAITS_NONE),
+        ([task(30, **ROUTED)], {"logins": []}, NOBODY),
+        ([task(30, **ROUTED)], {"logins": [LOGIN | {"active": False}]}, NOBODY),
+        ([task(30, **ROUTED)], {"logins": [LOGIN | {"agentLogin": "o@contoso.com"}]}, NOBODY),
+        ([task(30, **ROUTED)], {}, (OK, "seen.waiting", "")),
+        ([task(90, **ROUTED)], {}, (WRONG, "seen.waiting_offers", "tasks_wait")),
+    ],
+)
+def test_tasks_that_wait(
+    center: Any, rows: list[Any], changed: dict[str, Any], found: tuple[State, str, str]
+):
+    """Tasks wait without a fault if no agent of the queue is logged in.
+
+    With an agent, a task that waits for longer than the service level is a warning, with the number
+    of accepted and rejected tasks.
+    """
+    finding = look("waiting_tasks", center(rows, **changed))
+    assert told(finding) == found
+    if found[2] == "tasks_wait":
+        values = finding.seen.values if finding.seen else {}
+        assert (values["accepted"], values["rejected"]) == ("3", "5")
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "why"),
+    [
+        (f"GET {ORG}/v2/contact-service-queue", "contact_queue", "queue_unseen"),
+        (f"GET {ORG}/v2/contact-service-queue", "queue_agents", "agents_unseen"),
+        (f"GET {ORG}/team/t-1", "queue_agents", "agents_unseen"),
+        (f"GET {ORG}/v2/user", "queue_agents", "agents_unseen"),
+        (f"GET {ORG}/v2/site", "queue_agents", "agents_unseen"),
+        (f"GET {ORG}/v2/multimedia-profile", "queue_agents", "agents_unseen"),
+        ("GET /cc/v1/agents/activities", "waiting_tasks", "logins_unseen"),
+    ],
+)
+def test_a_forbidden_read_is_not_seen(center: Any, outside: Any, path: str, name: str, why: str):
+    """What the token may not read is not seen, and never called broken."""
+    ctx = center([] if name == "contact_queue" else [task(90)])
+    outside.on(path, {"error": {}}, 403)
+    assert told(look(name, ctx)) == (SKIPPED, f"skipped.{why}", "")
+
+
+def test_offers_that_are_not_seen_are_left_out(center: Any, outside: Any):
+    """Without the statistics of the queue, a task that waits for too long is told all the same."""
+    ctx = center([task(90, **ROUTED)])
+    outside.on("GET /cc/v1/queues/statistics", {"error": {}}, 403)
+    assert told(look("waiting_tasks", ctx))[1:] == ("seen.waiting", "tasks_wait")
+
+
+@pytest.mark.parametrize("part", ["team", "user"])
+def test_what_is_not_found_is_not_seen(center: Any, part: str):
+    """A team or a user that the queue names and the API does not show blames nobody."""
+    assert told(look("queue_agents", center(**{part: None})))[1] == "skipped.agents_unseen"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"GET {ORG}/v2/contact-service-queue",
+        f"GET {ORG}/v2/contact-service-queue/q-1",
+        f"GET {ORG}/team/t-1",
+        f"GET {ORG}/v2/user",
+    ],
+)
+def test_an_answer_of_another_shape_is_no_verdict(center: Any, outside: Any, path: str):
+    """An answer that is not as documented is an error, and not an empty list."""
+    ctx = center()
+    outside.on(path, {})
+    with pytest.raises(CloudError):
+        look("queue_agents", ctx)
+
+
+def test_a_wrong_token_is_no_verdict(center: Any, outside: Any):
+    """A token that is not accepted raises an error, from which the check makes "unknown"."""
+    ctx = center()
+    outside.on("GET /cc/v1/tasks", {"error": {}}, 401)
+    with pytest.raises(CloudError):
+        look("contact_queue", ctx)
+
+
+def test_a_round_reads_the_organization_once(center: Any, outside: Any):
+    """In a round, many channels of a queue share all reads, and a refusal is not repeated."""
+    ctx = replace(center([task(30, **ROUTED)]), reads=ReadCache())
+    outside.on("GET /cc/v1/agents/activities", {"error": {}}, 403)
+
+    async def whole_round() -> None:
+        for _ in range(20):
+            for name in ("contact_queue", "queue_agents", "waiting_tasks"):
+                await PROBES[name].inspect(ctx)
+
+    asyncio.run(whole_round())
+    asked = [each[0] for each in outside.asked]
+    assert len(asked) <= 10
+    assert len(asked) == len(set(asked))
+
+
+def test_filters_are_quoted_and_lists_are_not_trusted(center: Any, outside: Any):
+    """Users are asked for by ID with a quoted filter. A queue's teams are read from the queue."""
+    assert look("queue_agents", center()).state is OK
+    asked = {each[0]: each[1] for each in outside.asked}
+    assert asked[f"GET {ORG}/v2/user"]["filter"] == ['id=in=("u-1")']
+    assert asked[f"GET {ORG}/v2/contact-service-queue"]["filter"] == ['channelType=="EMAIL"']
+    assert {f"GET {ORG}/v2/contact-service-queue/q-1", f"GET {ORG}/team/t-1"} <= set(asked)
+
+
+def test_a_full_entry_point(center: Any, outside: Any):
+    """The only entry point with as many open tasks as its limit takes no more."""
+    ctx = center([task(5, **ROUTED)])
+    outside.on(POINTS, {"data": [POINT | {"maximumActiveContacts": 1}]})
+    assert look("entry_point", ctx).cause == "contact_limit_reached"
+    outside.on(POINTS, {"data": [POINT | {"maximumActiveContacts": 2}]})
+    assert look("entry_point", ctx).state is OK

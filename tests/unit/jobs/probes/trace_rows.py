@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jobs.clock import now
-from jobs.model import Finding
+from jobs.model import Finding, State
 from jobs.probes import all_probes
 
+OK, WRONG, WARNING = State.OK, State.WRONG, State.WARNING
+POSSIBLE, SKIPPED = State.POSSIBLE, State.SKIPPED
 TRACES = "GET /admin/exchange/tracing/messageTraces"
-MAILBOX, FORWARD, CUSTOMER = (
-    "support@contoso.com",
-    "x1@mail.webexconnect.io",
-    "kim@customer.example",
-)
+MAILBOX, FORWARD = "support@contoso.com", "x1@mail.webexconnect.io"
+CUSTOMER = "kim@customer.example"
+LOST, RULE_BLOCKS = "mail_not_delivered", "transport_rule_blocks"
 MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
@@ -29,35 +29,27 @@ def ago(minutes: float) -> Callable[[], str]:
 
 
 def row(
-    minutes: int, recipient: str = MAILBOX, status: str = "delivered", **more: Any
+    minutes: int, status: str = "delivered", recipient: str = MAILBOX, **more: Any
 ) -> dict[str, Any]:
     """Return the trace row of a mail of so many minutes ago to one recipient."""
-    plain = {
-        "id": f"m{minutes}",
-        "messageId": f"<{minutes}>",
-        "senderAddress": CUSTOMER,
-        "recipientAddress": recipient,
-    }
-    return (
-        plain
-        | {
-            "receivedDateTime": ago(minutes),
-            "subject": f"Hello {minutes}",
-            "status": status,
-            "size": 900,
-        }
-        | more
-    )
+    usual = {"id": f"m{minutes}", "messageId": f"<{minutes}>", "senderAddress": CUSTOMER}
+    usual |= {"subject": f"Hello {minutes}", "status": status, "size": 900}
+    return usual | {"recipientAddress": recipient, "receivedDateTime": ago(minutes)} | more
 
 
 def copy(minutes: int, status: str = "delivered", **more: Any) -> dict[str, Any]:
     """Return the trace row of a copy to Webex Connect."""
-    return row(minutes, FORWARD, status, **more)
+    return row(minutes, status, FORWARD, **more)
 
 
 def look(name: str, ctx: Any) -> Finding:
     """Return the finding of the probe ``name``."""
     return asyncio.run(all_probes()[name].inspect(ctx))
+
+
+def told(found: Finding) -> tuple[State, str, str]:
+    """Return the state, the key of the text, and the cause of a finding."""
+    return found.state, found.seen.key if found.seen else "", found.cause
 
 
 def details(cloud: Any, minutes: int, recipient: str, *lines: str) -> None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 RETRY_AFTER_S = 15.0
 """Seconds to wait after a 429 without a Retry-After or with an invalid one (webex.md 4)."""
-BAD_REQUEST = 400
 UNAUTHORIZED = 401
 FORBIDDEN = 403
 NOT_FOUND = 404
@@ -39,7 +38,7 @@ class WebexError(Exception):
     Attributes:
         status: The HTTP status; 0 if there was no answer.
         tracking_id: The id that Webex support asks for; empty if there was no answer.
-        retry_after: Seconds that Webex asks to wait; None if it does not ask.
+        retry_after: Seconds that Webex asks to wait; None if it does not ask. Always set for 429.
         accepted: False if it is certain that the request had no effect.
     """
 
@@ -80,16 +79,11 @@ class WebexNotFoundError(WebexAnswerError):
     """Status 404 or 410: the object is deleted, does not exist yet, or is hidden from the bot."""
 
 
-class WebexRateLimitError(WebexAnswerError):
-    """Status 429 (rate limit); ``retry_after`` is always set."""
-
-
 BY_STATUS: dict[int, type[WebexAnswerError]] = {
     400: WebexBadRequestError,
     401: WebexUnauthorizedError,
     404: WebexNotFoundError,
     410: WebexNotFoundError,
-    429: WebexRateLimitError,
 }
 
 
@@ -192,7 +186,9 @@ class Caller:
             return _FRESH.call(
                 lambda: self.get(call), lambda error: isinstance(error, WebexNotFoundError)
             )
-        return self.policy.call(lambda: _translated(call), _may_pass)
+        return self.policy.call(
+            lambda: _translated(call), lambda error: isinstance(error, WebexError) and passes(error)
+        )
 
     def post(self, call: Callable[[], T]) -> T:
         """Return the answer of a POST, retried only if it certainly had no effect.
@@ -203,7 +199,10 @@ class Caller:
         Raises:
             WebexError: The call did not succeed in time, or it may have been accepted.
         """
-        return self.policy.call(lambda: _translated(call), _had_no_effect)
+        return self.policy.call(
+            lambda: _translated(call),
+            lambda error: isinstance(error, WebexError) and passes(error) and not error.accepted,
+        )
 
     def gone(self, call: Callable[[], object]) -> None:
         """Make a DELETE call; an object that no longer exists is no error.
@@ -215,14 +214,6 @@ class Caller:
             self.get(call)
         except WebexNotFoundError:
             return
-
-
-def _may_pass(error: Exception) -> bool:
-    return isinstance(error, WebexError) and passes(error)
-
-
-def _had_no_effect(error: Exception) -> bool:
-    return isinstance(error, WebexError) and passes(error) and not error.accepted
 
 
 def _translated(call: Callable[[], T]) -> T:

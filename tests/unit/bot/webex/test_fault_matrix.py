@@ -14,9 +14,9 @@ from bot.webex.client import (
     File,
     Post,
     Webex,
+    WebexAnswerError,
     WebexError,
     WebexNotFoundError,
-    WebexRateLimitError,
     WebexUnauthorizedError,
     WebexUnreachableError,
 )
@@ -66,15 +66,15 @@ DATE = format_datetime(datetime.now(UTC) + timedelta(seconds=5), usegmt=True)
 JSON, WEB = {"Content-Type": "application/json"}, {"Content-Type": "text/html"}
 # What Webex answers; the error; how often a call that changes something is sent.
 FAULTS: dict[str, tuple[tuple[int, bytes, dict[str, str]], type[WebexError], int]] = {
-    "429 with Retry-After": ((429, b"{}", {"Retry-After": "1"}), WebexRateLimitError, 2),
-    "429 without": ((429, b"{}", {}), WebexRateLimitError, 2),
-    "429 with a negative one": ((429, b"{}", {"Retry-After": "-5"}), WebexRateLimitError, 2),
-    "429 with a huge one": ((429, b"{}", {"Retry-After": "99999999"}), WebexRateLimitError, 1),
-    "429 with infinity": ((429, b"{}", {"Retry-After": "inf"}), WebexRateLimitError, 2),
-    "429 with a date": ((429, b"{}", {"Retry-After": DATE}), WebexRateLimitError, 2),
+    "429 with Retry-After": ((429, b"{}", {"Retry-After": "1"}), WebexAnswerError, 2),
+    "429 without": ((429, b"{}", {}), WebexAnswerError, 2),
+    "429 with a negative one": ((429, b"{}", {"Retry-After": "-5"}), WebexAnswerError, 2),
+    "429 with a huge one": ((429, b"{}", {"Retry-After": "99999999"}), WebexAnswerError, 1),
+    "429 with infinity": ((429, b"{}", {"Retry-After": "inf"}), WebexAnswerError, 2),
+    "429 with a date": ((429, b"{}", {"Retry-After": DATE}), WebexAnswerError, 2),
     "429 with words": (
         (429, b"<html>", {"Retry-After": "rand(30),add(30)", **WEB}),
-        WebexRateLimitError,
+        WebexAnswerError,
         2,
     ),
     "500": ((500, b'{"message": "x"}', {}), WebexError, 1),

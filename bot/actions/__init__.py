@@ -56,12 +56,7 @@ LONGEST_S = 15.0
 
 def on_run(answer: OnRun) -> Action:
     """Wrap ``answer`` so that it needs a run that has not ended and a participant of that run."""
-    return _checked(
-        answer,
-        lambda ctx, run: AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(
-            ctx.person, run
-        ),
-    )
+    return _checked(answer, lambda access, ctx, run: access.is_participant(ctx.person, run))
 
 
 def to_cancel(answer: OnRun) -> Action:
@@ -70,11 +65,7 @@ def to_cancel(answer: OnRun) -> Action:
     If the event of the press is handled again, ``answer`` does what is left to do.
     """
     return _checked(
-        answer,
-        lambda ctx, run: AccessPolicy(ctx.services.bot, ctx.services.webex).may_cancel(
-            ctx.person, run
-        ),
-        again=answer,
+        answer, lambda access, ctx, run: access.may_cancel(ctx.person, run), again=answer
     )
 
 
@@ -85,8 +76,7 @@ def for_everybody(answer: OnRun) -> Action:
     must be a participant, or an agent or the mailbox user who was asked 1:1.
     """
 
-    def is_concerned(ctx: ChatContext, run: Run) -> bool:
-        access = AccessPolicy(ctx.services.bot, ctx.services.webex)
+    def is_concerned(access: AccessPolicy, ctx: ChatContext, run: Run) -> bool:
         asked = access.is_participant(ctx.person, run) or access.was_asked(ctx.person, run)
         return ctx.room == run.origin.room or asked
 
@@ -98,7 +88,7 @@ def _go_on(ctx: ChatContext, _: dict[str, str], run: Run) -> None:
 
 
 def _checked(
-    answer: OnRun, may: Callable[[ChatContext, Run], bool], again: OnRun = _go_on
+    answer: OnRun, may: Callable[[AccessPolicy, ChatContext, Run], bool], again: OnRun = _go_on
 ) -> Action:
     """Wrap ``answer`` so that it needs an open run and a person who ``may`` press the button.
 
@@ -125,7 +115,7 @@ def _checked(
                 return
             if run.ended:
                 raise RefusedError(distrust(run) or Text("refused.over"))
-            if not may(ctx, run):
+            if not may(AccessPolicy(ctx.services.bot, ctx.services.webex), ctx, run):
                 raise RefusedError(Text("refused.not_part"), "refused.button", "next_part")
             try:
                 answer(ctx, inputs, run)

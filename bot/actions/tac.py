@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from adaptive_cards import tac_file
-from adaptive_cards.cards.notice import NoticeView, TacFileView
+from adaptive_cards.cards.notice import TacFileView
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import render, text
 from bot.actions import refusing
@@ -114,7 +114,7 @@ def _keep(ctx: ChatContext, message: Message) -> None:
     kept = f"{ending}:{base64.b64encode(content).decode()}"
     ctx.services.vault.put(screenshot_name(ctx), kept, KEPT_S)
     kicker, title = Text("tac.took_kicker"), Text("tac.took_title", {"mailbox": case.mailbox})
-    ctx.notify(NoticeView(kicker, title, Text("tac.took_words"), glyph="✓", at=now()))
+    ctx.tell(kicker, title, Text("tac.took_words"), glyph="✓")
 
 
 def _past(ctx: ChatContext, run_id: str) -> RunHistory | None:

@@ -80,6 +80,19 @@ class ChatContext:
     def notify(self, view: NoticeView) -> None:
         self.say(notice(view))
 
+    def tell(  # noqa: PLR0913, PLR0917  each is a field of the notice
+        self,
+        kicker: Text,
+        title: Text,
+        words: Text,
+        tone: str = "emphasis",
+        glyph: str = "",
+        facts: tuple[tuple[str, Text], ...] = (),
+        buttons: tuple[tuple[str | Text, dict[str, str]], ...] = (),
+    ) -> None:
+        """Post a notice of this moment (:class:`NoticeView`)."""
+        self.notify(NoticeView(kicker, title, words, tone, glyph, facts, (), buttons, now()))
+
     def refuse(self, words: Text, *, title: str = "refused.message", then: str = "") -> None:
         """Say that nothing was done, and why.
 
@@ -98,9 +111,7 @@ class ChatContext:
             )
         after = (("refused.next", Text(f"refused.{then}")),) if then else ()
         facts = (("refused.reference", verbatim(reference)), *after) if stranger else ()
-        self.notify(
-            NoticeView(Text("refused.kicker"), Text(title), words, glyph="✗", facts=facts, at=now())
-        )
+        self.tell(Text("refused.kicker"), Text(title), words, glyph="✗", facts=facts)
 
 
 SCAN = timedelta(seconds=60)

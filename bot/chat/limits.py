@@ -17,8 +17,6 @@ from math import ceil
 import structlog
 from redis.client import Pipeline
 
-from adaptive_cards import notice
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.times import clock
 from bot.chat.context import ChatContext
 from bot.chat.permissions import Denial
@@ -147,4 +145,4 @@ def _tell(ctx: ChatContext, most: int, again: datetime) -> None:
     # a minute later, because the card shows no seconds
     values = {"most": str(most), "again": clock(again + timedelta(minutes=1))}
     title, words = Text("limits.title", values), Text("limits.words", values)
-    ctx.say(notice(NoticeView(Text("refused.kicker"), title, words, glyph="✗", at=now())))
+    ctx.tell(Text("refused.kicker"), title, words, glyph="✗")

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from adaptive_cards import glyphs, watch_list
 from adaptive_cards.cards.channels import WatchListView
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import superseded
@@ -36,7 +35,7 @@ from jobs.watch.model import (
 )
 
 KICKER = Text("watch.kicker")
-LIST = (("watch.list_button", {"do": "watch_list"}),)
+LIST: tuple[tuple[str | Text, dict[str, str]], ...] = (("watch.list_button", {"do": "watch_list"}),)
 MOST_PEOPLE = 10
 """Maximum number of people who can be named for the watch of one channel."""
 Words = list[str]
@@ -141,15 +140,13 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     if every and services.settings.sends_probe:
         mails = Text("watch.begun_test_mail", {"interval": span_of(every)})
         facts = (("step.watch_mail", mails),)
-    view = NoticeView(KICKER, title, words, "good", "✓", facts, buttons=LIST, at=now())
-    if app_access.grant_for(services.redis, record.channel.tenant_id) is None:
-        facts = (("watch.cards_label", words), *facts)
-        more = ("watch.see_more", {"do": "check", "channel": mailbox})
-        blind, glyph = Text("watch.begun_blind"), glyphs.WARNING.glyph
-        view = NoticeView(
-            KICKER, title, blind, "accent", glyph, facts, buttons=(more, *LIST), at=now()
-        )
-    ctx.notify(view)
+    if app_access.grant_for(services.redis, record.channel.tenant_id) is not None:
+        ctx.tell(KICKER, title, words, "good", "✓", facts, LIST)
+        return
+    facts = (("watch.cards_label", words), *facts)
+    more = ("watch.see_more", {"do": "check", "channel": mailbox})
+    blind, glyph = Text("watch.begun_blind"), glyphs.WARNING.glyph
+    ctx.tell(KICKER, title, blind, "accent", glyph, facts, (more, *LIST))
 
 
 def off(ctx: ChatContext, mailbox: str) -> None:
@@ -163,7 +160,7 @@ def off(ctx: ChatContext, mailbox: str) -> None:
     title = Text("watch.ended" if watched else "watch.not_watched", {"mailbox": mailbox})
     again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
     words, glyph = Text("watch.ended_words"), glyphs.SKIPPED.glyph
-    ctx.notify(NoticeView(KICKER, title, words, buttons=again, glyph=glyph, at=now()))
+    ctx.tell(KICKER, title, words, buttons=again, glyph=glyph)
 
 
 def _record(ctx: ChatContext, what: str, mailbox: str) -> None:
@@ -183,7 +180,7 @@ def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
     ctx.services.watching.channels.save(replace(watched, paused_until=until))
     title = Text("watch.paused", {"mailbox": mailbox, "until": minute_of(until)})
     words = Text("watch.paused_words", {"mailbox": mailbox})
-    ctx.notify(NoticeView(KICKER, title, words, buttons=LIST, glyph="◇", at=now()))
+    ctx.tell(KICKER, title, words, buttons=LIST, glyph="◇")
 
 
 def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
@@ -202,7 +199,7 @@ def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
     ctx.services.watching.channels.save(replace(watched, notify=kept))
     named = Text("watch.notified", {"people": ", ".join(kept), "mailbox": mailbox})
     title = named if kept else Text("watch.notified_nobody", {"mailbox": mailbox})
-    ctx.notify(NoticeView(KICKER, title, Text("watch.notified_words"), "good", "✓", at=now()))
+    ctx.tell(KICKER, title, Text("watch.notified_words"), "good", "✓")
 
 
 def _addresses(typed: Words) -> Words | None:
@@ -224,7 +221,7 @@ def _recipients(ctx: ChatContext, addresses: Sequence[str]) -> list[str] | None:
             people.append(resolve_recipient(ctx, address))
         except InvalidInputError as wrong:
             title = Text("watch.nobody_told", {"address": address})
-            ctx.notify(NoticeView(KICKER, title, wrong.reason, glyph="✗", at=now()))
+            ctx.tell(KICKER, title, wrong.reason, glyph="✗")
             return None
     return people
 
@@ -234,7 +231,7 @@ def _known(ctx: ChatContext, mailbox: str) -> WatchedChannel | None:
     if watched is None:
         title = Text("watch.not_watched", {"mailbox": mailbox})
         again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
-        ctx.notify(NoticeView(KICKER, title, Text("watch.how"), buttons=again, at=now()))
+        ctx.tell(KICKER, title, Text("watch.how"), buttons=again)
     return watched
 
 
@@ -245,19 +242,19 @@ def _quiet(ctx: ChatContext, typed: str) -> None:
         _choose_quiet(ctx, typed, Text("watch.quiet_set", {"hours": typed}))
     else:
         title = Text("watch.quiet_unknown", {"typed": typed or "/watch quiet"})
-        ctx.notify(NoticeView(KICKER, title, Text("watch.quiet_how"), at=now()))
+        ctx.tell(KICKER, title, Text("watch.quiet_how"))
 
 
 def _choose_quiet(ctx: ChatContext, hours: str, title: Text) -> None:
     preferences.choose_quiet(ctx, hours)
-    ctx.notify(NoticeView(KICKER, title, Text("watch.quiet_words"), "good", "✓", at=now()))
+    ctx.tell(KICKER, title, Text("watch.quiet_words"), "good", "✓")
 
 
 def _not_understood(ctx: ChatContext, mailbox: str, typed: str) -> None:
     limits = {"shortest": written(SHORTEST), "longest": written(LONGEST), "mailbox": mailbox}
     facts = (("watch.how_label", Text("watch.how_words", limits)),)
     title, words = Text("watch.not_understood", {"typed": typed}), Text("watch.nothing_changed")
-    ctx.notify(NoticeView(KICKER, title, words, glyph="✗", facts=facts, at=now()))
+    ctx.tell(KICKER, title, words, glyph="✗", facts=facts)
 
 
 COMMAND = Command("watch", "trouble", run, "ADDRESS")

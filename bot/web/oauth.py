@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import httpx
 
@@ -21,14 +20,12 @@ from bot.services import Services
 from bot.web.oauth_flow import (
     CALLBACK_READ_S,
     PRESS_READ_S,
-    AuthorizationRequest,
     CallbackResult,
     Flow,
     OAuthFlow,
 )
 from jobs.access import app_access
 from jobs.access.admin_session import SESSION_S, require_own_tenant
-from jobs.access.app_access import AppAccess
 from jobs.access.mailbox_login import record_beginning, record_sign_in, record_success
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
@@ -55,11 +52,12 @@ from jobs.microsoft.scopes import (
 )
 from jobs.model import Account, RunKind
 from jobs.runs.run import Event, Kind, Run
+from jobs.settings import Settings
 from jobs.steps import permissions_for
 from jobs.storage.vault import Sealed
 
-APART = "signin_apart"
-"""Name of the flow that asks for Graph and Exchange one after the other."""
+APART, EXCHANGE = "signin_apart", "signin_exchange"
+"""Names of the flows that ask for Graph and Exchange one after the other."""
 ONE_AT_A_TIME = frozenset({Cause.SCOPE_WRONG, Cause.SCOPE_MISSING})
 """Causes with which Entra may refuse a request for scopes of two resources at once.
 
@@ -69,20 +67,23 @@ PERMISSIONS = "permissions"
 """Name of the requested Graph permissions, in the flow and in the event of the sign-in."""
 
 
+@dataclass(slots=True)
 class AdminSignIn:
-    """Sign-in of an administrator with the bot's own app, for Graph.
+    """Sign-in of an administrator with the bot's own app, for Graph and Exchange.
 
-    One page asks for the consent to Graph and to Exchange (msal's documentation of
+    With ``both``, one page asks for the consent to both (msal's documentation of
     ``acquire_token_by_auth_code_flow``). The code gets a token for Graph, and the same refresh token
-    one for Exchange (microsoft.md 6.2). Graph is asked only for the permissions of the run's
-    own steps (:mod:`jobs.steps`). An Entra that refuses scopes of two resources
-    is asked for one at a time.
+    one for Exchange (microsoft.md 6.2). An Entra that refuses scopes of two resources is asked for
+    Graph alone. With ``exchange``, the browser is at Microsoft once more, for Exchange. That is
+    needed if the tenant has no consent for Exchange yet, or if Exchange requires more than Graph
+    does, for example a second factor. Graph is asked only for the permissions of the run's own
+    steps (:mod:`jobs.steps`).
     """
 
-    question = "sign_in"
-    arrived = "signed_in"
-    then = "signin_exchange"
-    both = True
+    both: bool = False
+    exchange: bool = False
+    question: str = "sign_in"
+    arrived: str = "signed_in"
 
     def is_complete(self, run: Run) -> bool:
         """Return whether a person is signed in.
@@ -91,10 +92,7 @@ class AdminSignIn:
         """
         return run.account is not None and not (run.kind is RunKind.CHECK and may_sign_in(run))
 
-    def values(self, run: Run) -> dict[str, str]:
-        return {"mailbox": run.channel.mailbox}
-
-    def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
+    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
         """Build a request for the permissions, as the administrator who was asked 1:1.
 
         Microsoft asks which account is meant if nobody was asked, or after a sign-in that did not
@@ -102,7 +100,7 @@ class AdminSignIn:
         """
         tried = "sign_in" in run.problems or run.signed_in is not None
         names, hint = permissions_for(run), "" if tried else run.answer("administrator")
-        scopes = self.first(services, names)
+        scopes, _ = self._scopes(services, names)
         if self.both:
             scopes.append(exchange_permission(services.settings.exchange_url))
         with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
@@ -110,7 +108,7 @@ class AdminSignIn:
             flow = _bot(services, http).begin(
                 scopes, services.settings.callback, state, hint, prompt
             )
-        return AuthorizationRequest(flow["auth_uri"], json.dumps({**flow, PERMISSIONS: names}))
+        return flow["auth_uri"], json.dumps({**flow, PERMISSIONS: names})
 
     def handle_callback(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
@@ -121,29 +119,31 @@ class AdminSignIn:
         own the mailbox's domain is refused here, before it is recorded.
         """
         names = tuple(flow.msal[PERMISSIONS])
+        first, second = self._scopes(services, names)
+        check_tenant = partial(require_own_tenant, services.settings, run.channel)
         with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
             try:
                 signed_in = _bot(services, http).finish(
-                    flow.msal, query, run.required_tenant, self.first(services, names)
+                    flow.msal, query, run.required_tenant, first
                 )
             except CloudError as error:
                 if self.both and error.cause in ONE_AT_A_TIME:
                     return CallbackResult(then=APART)
                 raise
             account = signed_in.account
-            finish_tenant_check = self._tenant_check(services, run, signed_in)
+            if not self.exchange:
+                check_tenant(account, signed_in.access_token)
             try:
                 token, cache = _bot(services, http, account.tenant_id).token(
-                    signed_in.cache, self.second(services, names)
+                    signed_in.cache, second
                 )
             except CloudError as error:
-                if not self.then or not (
-                    error.cause == Cause.CONSENT_MISSING or isinstance(error, SignInNeeded)
-                ):
+                lacks_consent = error.cause == Cause.CONSENT_MISSING
+                if self.exchange or not (lacks_consent or isinstance(error, SignInNeeded)):
                     raise
-                finish_tenant_check("")
-                return CallbackResult(then=self.then)
-        finish_tenant_check(token)
+                return CallbackResult(then=EXCHANGE)
+        if self.exchange:
+            check_tenant(account, token)
         session = (Sealed.ADMIN_SESSION.of(run.id), cache, SESSION_S)
         data = {PERMISSIONS: " ".join(names)}
         event = Event(Kind.SIGNED_IN, now(), by=account.upn, account=account, data=data)
@@ -153,53 +153,11 @@ class AdminSignIn:
         arrival = "signed_in_roleless" if roleless else ""
         return CallbackResult(event, account.upn, page=arrival, sealed=(session,))
 
-    def first(self, services: Services, names: tuple[str, ...]) -> list[str]:
-        return graph_scopes(services.settings.graph_url, names)
-
-    def second(self, services: Services, names: tuple[str, ...]) -> list[str]:
-        return [exchange_scope(services.settings.exchange_url)]
-
-    def _tenant_check(
-        self, services: Services, run: Run, signed_in: SignedIn
-    ) -> Callable[[str], None]:
-        """Begin to read the tenant's domains, and return a function that judges them.
-
-        The function takes the token for the second resource, and raises Rejected for an account of
-        another tenant than the mailbox's. Graph is asked while Entra is asked for that token.
-        """
-        check = partial(require_own_tenant, services.settings, run.channel, signed_in.account)
-        pool = ThreadPoolExecutor(1, "tenant")
-        judged = pool.submit(copy_context().run, check, signed_in.access_token)
-        pool.shutdown(wait=False)
-        return lambda _: judged.result()
-
-
-class SignInApart(AdminSignIn):
-    """Sign-in that asks for Graph alone, after Entra refused scopes of two resources."""
-
-    both = False
-
-
-class SignInExchange(AdminSignIn):
-    """Second part of the sign-in, in which the browser goes to Microsoft once more.
-
-    It is needed if the tenant has no consent for Exchange yet, or if Exchange requires more than
-    Graph does, for example a second factor.
-    """
-
-    then = ""
-    both = False
-
-    def first(self, services: Services, names: tuple[str, ...]) -> list[str]:
-        return [exchange_scope(services.settings.exchange_url)]
-
-    def second(self, services: Services, names: tuple[str, ...]) -> list[str]:
-        return graph_scopes(services.settings.graph_url, names)
-
-    def _tenant_check(
-        self, services: Services, run: Run, signed_in: SignedIn
-    ) -> Callable[[str], None]:
-        return partial(require_own_tenant, services.settings, run.channel, signed_in.account)
+    def _scopes(self, services: Services, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+        """Return the scopes of the code's token, and those of the other resource's."""
+        graph = graph_scopes(services.settings.graph_url, names)
+        exchange = [exchange_scope(services.settings.exchange_url)]
+        return (exchange, graph) if self.exchange else (graph, exchange)
 
 
 def _bot(services: Services, http: httpx.Client, tenant: str = "organizations") -> Identity:
@@ -208,7 +166,7 @@ def _bot(services: Services, http: httpx.Client, tenant: str = "organizations") 
 
 TOKEN_S = 3600
 SETTLE_S = (1, 2, 3, 5, 8)
-SOMEBODY = "key:connect.login_of_user"
+Answer = TypeVar("Answer")
 JUST_GRANTED = frozenset({Cause.APP_ROLES_MISSING, Cause.APP_NOT_FOUND, Cause.CONSENT_MISSING})
 
 
@@ -221,34 +179,22 @@ class Consent:
     def is_complete(self, run: Run) -> bool:
         return run.settled("admin_consent")
 
-    def values(self, run: Run) -> dict[str, str]:
-        return {"app": run.fact("app_name")}
-
-    def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
+    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
         """Build the authorization request for ``.default``.
 
         ``.default`` means everything that the app declares. It is the only way to get application
         permissions (platforms/microsoft.md 1.6).
         """
-        scopes = [exchange_scope(services.settings.exchange_url)]
-        return AuthorizationRequest(
-            admin_consent_url(
-                services.settings.login_url,
-                run.tenant or "organizations",
-                run.fact("client_id"),
-                scopes,
-                services.settings.callback,
-                state,
-            )
-        )
+        settings = services.settings
+        scopes, tenant = [exchange_scope(settings.exchange_url)], run.tenant or "organizations"
+        app = run.fact("client_id")
+        return _consent_url(settings, tenant, app, scopes, state), ""
 
     def handle_callback(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
     ) -> CallbackResult:
         """Record only that consent was reported; the step checks whether the grants exist."""
-        granted = read_consent_answer(query)
-        if run.tenant and granted.tenant and granted.tenant.lower() != run.tenant.lower():
-            raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted.tenant))
+        _require_tenant(read_consent_answer(query), run.tenant)
         data = {"question": "consent", "value": "granted"}
         return CallbackResult(Event(Kind.ANSWERED, now(), data=data))
 
@@ -268,25 +214,15 @@ class AppAccessConsent:
     def is_complete(self, run: Run) -> bool:
         return bool(run.answer("app_access"))
 
-    def values(self, run: Run) -> dict[str, str]:
-        return {"mailbox": run.channel.mailbox}
-
-    def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
+    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
         """Build the request in the channel's tenant, for everything that the bot's app declares.
 
         The state is bound to the requester, the tenant and the channel.
         """
         settings = services.settings
-        scopes = [graph_default(settings.graph_url)]
-        url = admin_consent_url(
-            settings.login_url,
-            run.channel.tenant_id,
-            settings.microsoft_client_id,
-            scopes,
-            settings.callback,
-            state,
-        )
-        return AuthorizationRequest(url, _required_tenant(run))
+        tenant, scopes = run.channel.tenant_id, [graph_default(settings.graph_url)]
+        url = _consent_url(settings, tenant, settings.microsoft_client_id, scopes, state)
+        return url, _required_tenant(run)
 
     def handle_callback(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
@@ -294,27 +230,16 @@ class AppAccessConsent:
         """Save the channel's tenant. Trust only its tokens, not the browser's query."""
         if flow.flow != _required_tenant(run):
             raise Rejected(Cause.STATE_MISMATCH, CloudReply("entra"))
-        granted = _granted(query)
-        if granted.tenant and granted.tenant.lower() != run.channel.tenant_id.lower():
-            raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted.tenant))
-        access = self._proven(
-            lambda: app_access.prove(
-                services.settings, run.channel.tenant_id, run.requester.email, services.documents
-            )
+        _require_tenant(_granted(query), run.channel.tenant_id)
+        tenant, by = run.channel.tenant_id, run.requester.email
+        access = _settled(
+            partial(app_access.prove, services.settings, tenant, by, services.documents),
+            self.settles_s,
+            lambda error: error.cause in JUST_GRANTED,
         )
         app_access.save(services.redis, access)
         data = {"tenant": access.tenant, "roles": ", ".join(access.roles)}
         return CallbackResult(Event(Kind.READABLE, now(), by=run.requester.email, data=data))
-
-    def _proven(self, prove: Callable[[], AppAccess]) -> AppAccess:
-        for pause in self.settles_s:
-            try:
-                return prove()
-            except CloudError as error:
-                if error.cause not in JUST_GRANTED:
-                    raise
-            time.sleep(paced(pause))
-        return prove()
 
 
 class RehearsalSignIn:
@@ -330,11 +255,7 @@ class RehearsalSignIn:
     def is_complete(self, run: Run) -> bool:
         return run.settled("rehearsal")
 
-    def values(self, run: Run) -> dict[str, str]:
-        login = login_of(run) or SOMEBODY
-        return {"upn": run.fact("upn"), "login": login, "mailbox": run.channel.mailbox}
-
-    def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
+    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
         """Build a request for the scope of the form only (checklist.toml O4).
 
         The request has an ID, because the log of sign-ins has the "identifier that's sent from the
@@ -348,7 +269,7 @@ class RehearsalSignIn:
         request_id = str(uuid.uuid4())
         record_beginning(services.redis, run.channel.mailbox, request_id)
         url = f"{flow['auth_uri']}&client-request-id={request_id}"
-        return AuthorizationRequest(url, json.dumps(flow))
+        return url, json.dumps(flow)
 
     def handle_callback(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
@@ -392,7 +313,7 @@ class RehearsalSignIn:
                 self._identity(services, run, http).finish, flow.msal, query, run.tenant
             )
             try:
-                return _retry_until_known(run, finish)
+                return _settled(finish, SETTLE_S, lambda error: may_be_replication(error, run))
             finally:
                 record_sign_in(services.redis, run.channel.mailbox, made)
 
@@ -430,30 +351,43 @@ def _granted(query: Mapping[str, str]) -> Granted:
         raise Forbidden(Cause.APP_ACCESS_NOT_ALLOWED, said) from error
 
 
-def _retry_until_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:
-    """Call ``finish`` again while Entra may not know yet the objects that the run has just made.
+def _require_tenant(granted: Granted, tenant: str) -> None:
+    if tenant and granted.tenant and granted.tenant.lower() != tenant.lower():
+        raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted.tenant))
 
-    Such an object is a secret, an app or a grant (microsoft.md 1.2, checklist.toml J7). If the
-    first try has used up the code, the error of the first try is raised.
+
+def _consent_url(
+    settings: Settings, tenant: str, app: str, scopes: Sequence[str], state: str
+) -> str:
+    return admin_consent_url(settings.login_url, tenant, app, scopes, settings.callback, state)
+
+
+def _settled(
+    ask: Callable[[], Answer], pauses: tuple[float, ...], is_early: Callable[[CloudError], bool]
+) -> Answer:
+    """Call ``ask`` again while Entra may not know yet the objects that were just made.
+
+    Such an object is a secret, an app or a grant (microsoft.md 1.2, checklist.toml J7). If an
+    earlier try has used up the code, the error of that try is raised.
     """
-    first: CloudError | None = None
-    for pause in SETTLE_S:
+    earlier: CloudError | None = None
+    for pause in pauses:
         try:
-            return finish()
+            return ask()
         except CloudError as error:
-            if first and error.cause == Cause.CODE_ALREADY_USED:
-                raise first from error
-            if not may_be_replication(error, run):
+            if earlier and error.cause == Cause.CODE_ALREADY_USED:
+                raise earlier from error
+            if not is_early(error):
                 raise
-            first = error
+            earlier = error
         time.sleep(paced(pause))
-    return finish()
+    return ask()
 
 
 FLOWS: dict[str, OAuthFlow] = {
-    "signin": AdminSignIn(),
-    "signin_apart": SignInApart(),
-    "signin_exchange": SignInExchange(),
+    "signin": AdminSignIn(both=True),
+    APART: AdminSignIn(),
+    EXCHANGE: AdminSignIn(exchange=True),
     "access": AppAccessConsent(),
     "consent": Consent(),
     "rehearsal": RehearsalSignIn(),

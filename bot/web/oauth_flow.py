@@ -163,14 +163,6 @@ def pop(services: Services, state: str) -> Flow | None:
 
 
 @dataclass(frozen=True, slots=True)
-class AuthorizationRequest:
-    """Authorization request: the URL, and the flow's data, which is kept until the callback."""
-
-    url: str
-    flow: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class CallbackResult:
     """Result of a callback: the event and account that the page names, or the next flow.
 
@@ -197,12 +189,8 @@ class OAuthFlow(Protocol):
 
     def is_complete(self, run: Run) -> bool: ...
 
-    def values(self, run: Run) -> dict[str, str]:
-        """Return the values in the texts of the flow's first page. No network is used."""
-        ...
-
-    def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
-        """Build the authorization request after the person has pressed the button.
+    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
+        """Return the address at Microsoft, and the flow's data, which is kept until the callback.
 
         Raises:
             CloudError: Microsoft cannot be reached.

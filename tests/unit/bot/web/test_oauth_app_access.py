@@ -173,7 +173,8 @@ def test_consent_without_the_permissions(services: Services, provider: Any, run:
     """A consent without the needed permissions fails and names them, because the token decides."""
     provider.app_roles[GRAPH_SCOPE] = ["User.Read.All"]
     consent = AppAccessConsent(settles_s=(0, 0))
-    flow = Flow("access", run.id, consent.start(services, run, "state-1").flow)
+    _, kept = consent.start(services, run, "state-1")
+    flow = Flow("access", run.id, kept)
     with pytest.raises(Forbidden) as told:
         consent.handle_callback(services, run, flow, {"admin_consent": "True", "tenant": TENANT})
     lacking = ", ".join(name for name in GRAPH_APP_ROLES if name != "User.Read.All")

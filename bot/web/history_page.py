@@ -30,13 +30,15 @@ from bot.cards.presenters.watch import cause_of, mails_of
 from bot.links import PageToken
 from bot.services import Services
 from bot.web.oauth_flow import (
+    FORM,
     fingerprint,
     form_token,
     is_browser_of,
-    is_form_token,
     new_browser,
+    pressing_browser,
     read_browser,
     remember_browser,
+    ticket_of,
 )
 from bot.web.pages import Page, plain, respond, respond_with, web_services
 from jobs.clock import now
@@ -93,16 +95,6 @@ def bars(days: Sequence[DayFigures]) -> list[dict[str, object]]:
 
 pages = Blueprint("history", __name__, url_prefix="/history")
 KIND = "history"
-FORM = "form"
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentBox:
-    """Incident on the page: its title, whether it goes on, and (label, value) rows."""
-
-    title: str
-    state: str
-    rows: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +113,7 @@ def page(token: str) -> Response:
 
     The result for any other browser is a page with a button, or a page that says why there is none.
     """
-    services = web_services()
-    ticket = links.read(services, KIND, token)
-    if ticket is None:
-        return plain("unknown", status=HTTPStatus.NOT_FOUND)
+    services, ticket = web_services(), ticket_of(KIND, token)
     browser = read_browser(services.bot, request)
     if _may_read(ticket, browser):
         return _history_page(services, ticket, request.path)
@@ -146,14 +135,8 @@ def page(token: str) -> Response:
 @pages.post("/<token>")
 def open_page(token: str) -> Response:
     """Bind the link to this browser and show the page; of several browsers only one gets it."""
-    services = web_services()
-    ticket = links.read(services, KIND, token)
-    if ticket is None:
-        return plain("unknown", status=HTTPStatus.NOT_FOUND)
-    browser = read_browser(services.bot, request)
-    if not is_form_token(request.form.get(FORM, ""), browser, request.path):
-        return plain("no_cookie", status=HTTPStatus.FORBIDDEN)
-    opened = links.open_once(services, KIND, token, fingerprint(browser))
+    ticket, browser = ticket_of(KIND, token), pressing_browser()
+    opened = links.open_once(web_services(), KIND, token, fingerprint(browser))
     if not opened and not _may_read(ticket, browser):
         return plain("history_used", status=HTTPStatus.GONE, mailbox=ticket.run)
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": request.path})
@@ -162,26 +145,27 @@ def open_page(token: str) -> Response:
 @pages.get("/<token>/history.csv")
 def take_along(token: str) -> Response:
     """Return the days as CSV (RFC 4180), oldest first, to the browser that opened the link."""
-    services = web_services()
-    ticket = links.read(services, KIND, token)
-    if ticket is None or not _may_read(ticket, read_browser(services.bot, request)):
+    services, ticket = web_services(), ticket_of(KIND, token)
+    if not _may_read(ticket, read_browser(services.bot, request)):
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
     found, written = _found(services, ticket.run), io.StringIO()
     table = csv.writer(written, lineterminator="\r\n")
     table.writerow(("day", "state", "broken_s", "mails", "looks", "causes"))
-    for day in found.figures.days:
-        begin = midnight(day.date)
-        on_it = [
-            each
-            for each in found.incidents
-            if each.since < begin + DAY and (each.ended or found.at) > begin
-        ]
-        causes = sorted({each.cause for each in on_it})
-        broken_s = round(day.broken.total_seconds()) if day.measured or day.broken else ""
-        mails = day.mails if day.measured or day.mails else ""
-        table.writerow((day.date, day.state, broken_s, mails, day.looks, " ".join(causes)))
+    table.writerows(_row(found, day) for day in found.figures.days)
     headers = {"Content-Disposition": 'attachment; filename="history.csv"'}
     return Response(written.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _row(found: Found, day: DayFigures) -> tuple[object, ...]:
+    begin = midnight(day.date)
+    causes = {
+        each.cause
+        for each in found.incidents
+        if each.since < begin + DAY and (each.ended or found.at) > begin
+    }
+    broken_s = round(day.broken.total_seconds()) if day.measured or day.broken else ""
+    mails = day.mails if day.measured or day.mails else ""
+    return day.date, day.state, broken_s, mails, day.looks, " ".join(sorted(causes))
 
 
 def _may_read(ticket: PageToken, browser: str) -> bool:
@@ -250,7 +234,8 @@ def _cells(day: DayFigures) -> tuple[str, ...]:
     return written_date(day.date), state, broken, mails_of(day)
 
 
-def _box(incident: Incident) -> IncidentBox:
+def _box(incident: Incident) -> dict[str, object]:
+    """Return an incident's title, whether it goes on, and (label, value) rows."""
     ended, damage = incident.ended, incident.damage
     hit = {"late": number(damage.late), "bounced": number(damage.bounced)}
     rows: list[tuple[str, Text | str | None]] = [
@@ -273,4 +258,4 @@ def _box(incident: Incident) -> IncidentBox:
         for name, value in rows
         if value
     )
-    return IncidentBox(day_clock(incident.since), str(state), shown)
+    return {"title": day_clock(incident.since), "state": str(state), "rows": shown}

@@ -21,13 +21,17 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from threading import BoundedSemaphore
 from typing import Any, Protocol
 
-from flask import Request, Response
+from flask import Request, Response, abort, request
 
+from bot import links
+from bot.links import PageToken
 from bot.services import Services
 from bot.settings import BotSettings
+from bot.web.pages import plain, web_services
 from jobs.runs.run import Event, Run
 from jobs.storage import codec
 from jobs.storage.vault import Sealed, VaultName
@@ -74,6 +78,29 @@ def remember_browser(settings: BotSettings, response: Response, browser: str) ->
         samesite="Lax",
     )
     return response
+
+
+FORM = "form"
+"""Field of a page's form that holds the form's token."""
+
+
+def ticket_of(kind: str, token: str) -> PageToken:
+    """Return the purpose of a link, or end the request with a page that says it is unknown."""
+    ticket = links.read(web_services(), kind, token)
+    if ticket is None:
+        abort(plain("unknown", status=HTTPStatus.NOT_FOUND))
+    return ticket
+
+
+def pressing_browser() -> str:
+    """Return the browser that has pressed a page's button, or end the request with a refusal.
+
+    The form's token proves that the person saw the page: another site cannot press the button.
+    """
+    browser = read_browser(web_services().bot, request)
+    if not is_form_token(request.form.get(FORM, ""), browser, request.path):
+        abort(plain("no_cookie", status=HTTPStatus.FORBIDDEN))
+    return browser
 
 
 def form_token(browser: str, link: str) -> str:

@@ -23,15 +23,17 @@ from bot.services import Services
 from bot.web import oauth_flow
 from bot.web.oauth import FLOWS
 from bot.web.oauth_flow import (
+    FORM,
     Flow,
     fingerprint,
     form_token,
     is_browser_of,
-    is_form_token,
     microsoft_slot,
     new_browser,
+    pressing_browser,
     read_browser,
     remember_browser,
+    ticket_of,
 )
 from bot.web.pages import Page, plain, respond, web_services
 from jobs.causes.cause import Cause
@@ -42,8 +44,6 @@ from jobs.clouds.errors import CloudError, Transient
 from jobs.model import RunKind, Text
 from jobs.runs.run import Event, Kind, Run, RunEndedError, ends_consent
 
-FORM = "form"
-"""Field of the page's form that holds the form's token."""
 BUSY = Text("page.busy_title")
 SHARED, SOMEBODY = "_shared", "key:connect.login_of_user"
 AGAIN_S = "5"
@@ -149,12 +149,9 @@ def landing_page(kind: str, token: str) -> Response:
 
 @pages.post(f"/{KINDS}/<token>")
 def press(kind: str, token: str) -> Response:
-    # The form's token proves that the person saw the page: another site cannot press the button.
     services = web_services()
     ticket, run = _opened(services, kind, token)
-    browser = read_browser(services.bot, request)
-    if not is_form_token(request.form.get(FORM, ""), browser, request.path):
-        return plain("no_cookie", status=HTTPStatus.FORBIDDEN)
+    browser = pressing_browser()
     with microsoft_slot() as got:
         try:
             url = _start(services, kind, run, browser) if got else ""
@@ -262,9 +259,7 @@ def _too_late(run: Run, kind: str) -> Response:
 
 def _opened(services: Services, kind: str, token: str) -> tuple[PageToken, Run]:
     """Return what the link leads to, or end the request with a page that says why it leads nowhere."""
-    ticket = links.read(services, kind, token)
-    if ticket is None:
-        abort(plain("unknown", status=HTTPStatus.NOT_FOUND))
+    ticket = ticket_of(kind, token)
     run = services.store.load(ticket.run)
     if run.ended or ticket.is_expired:
         abort(plain("over", status=HTTPStatus.GONE))

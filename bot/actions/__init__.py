@@ -125,6 +125,12 @@ def _checked(
     return checked
 
 
+def require(holds: object, key: str = "refused.old") -> None:
+    """Refuse the press with a text if the condition does not hold."""
+    if not holds:
+        raise RefusedError(Text(key))
+
+
 def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
     finish(ctx, run, answered(ctx, question, value))
 

@@ -18,10 +18,11 @@ from adaptive_cards.cards.notice import TacView
 from adaptive_cards.cards.search import SearchView
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import remedy_pasted, render, text
+from bot.actions import require
 from bot.actions.tac import known_secrets, mine
 from bot.cards.presenters import verdict
 from bot.chat import preferences
-from bot.chat.context import ChatContext, RefusedError
+from bot.chat.context import ChatContext
 from bot.chat.explanation import as_view
 from bot.commands.tac import KEPT_S, Case, opened, save, where
 from bot.commands.tac import run as open_tac
@@ -109,8 +110,7 @@ def look_on(ctx: ChatContext, inputs: dict[str, str]) -> None:
 def send_mail(ctx: ChatContext, _inputs: dict[str, str]) -> None:
     """Send a test mail now, unless somebody sent one a moment ago, and have it followed."""
     case, services = mine(ctx), ctx.services
-    if not _sends(services, case.mailbox) or case.place != "mail":
-        raise RefusedError(Text("refused.old"))
+    require(_sends(services, case.mailbox) and case.place == "mail")
     redis, mailbox = services.redis, case.mailbox
     if watch_mail.claim(redis, f"asked:{mailbox}", MAIL_EVERY):
         words = MailText(text("watch.mail_subject"), text("search.mail_body", mailbox=mailbox))

@@ -41,7 +41,7 @@ def examined(services: Services, about: str = "read access") -> list[str]:
     """Return the doctor's lines about the named check."""
     lines: list[str] = []
     doctor.examine(
-        (each for each in doctor.checks(services.bot, services.settings) if each.name == about),
+        (each for each in doctor.checks(services.bot, services.settings) if each[0] == about),
         lines.append,
     )
     return lines

@@ -21,24 +21,22 @@ KICKER = Text("history.plain_kicker")
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    # A word that begins with a digit and has no ``@`` is the month.
-    words, at = argument.split(), now()
-    month = " ".join(word for word in words if word[0].isdigit() and "@" not in word)
-    address = " ".join(word for word in words if not word[0].isdigit() or "@" in word)
+    (month, address), at = _split(argument), now()
     asked = _month(ctx, month, at.astimezone(UTC)) if month else last_days(at, watch.DAYS)
-    if asked is None:
-        return
-    if month and not address:
-        channels = [f"{each} {month}" for each in visible_channels(ctx)]
-        choose_channel(ctx, "history", channels)
-        return
-    mailbox = read_mailbox(ctx, "history", address, visible_channels)
-    if not mailbox:
-        return
-    if is_known_or_watched_here(ctx, mailbox):
-        _show(ctx, mailbox, at, *asked)
-    else:
-        unknown_channel(ctx, "history", KICKER, mailbox)
+    if asked and month and not address:
+        choose_channel(ctx, "history", [f"{each} {month}" for each in visible_channels(ctx)])
+    elif asked and (mailbox := read_mailbox(ctx, "history", address, visible_channels)):
+        if is_known_or_watched_here(ctx, mailbox):
+            _show(ctx, mailbox, at, *asked)
+        else:
+            unknown_channel(ctx, "history", KICKER, mailbox)
+
+
+def _split(argument: str) -> tuple[str, str]:
+    """Return the month, which begins with a digit and has no ``@``, and the other words."""
+    words = argument.split()
+    dated = [word for word in words if word[0].isdigit() and "@" not in word]
+    return " ".join(dated), " ".join(word for word in words if word not in dated)
 
 
 def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, datetime] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -14,11 +13,10 @@ from jobs.model import Change, Channel, Finding, RunKind, Scope, State, Text
 from jobs.runs.run import Event, Kind, RecordedChange
 
 MAILBOX = "support@contoso.com"
-Said = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def channel(anna: ChatContext) -> ChatContext:
+def channel(anna) -> ChatContext:
     """Return the context of Anna, in a space with a connected channel."""
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     anna.services.store.append(run.id, Event(Kind.DETAILS, now(), channel=Channel(MAILBOX)))
@@ -26,7 +24,7 @@ def channel(anna: ChatContext) -> ChatContext:
     return anna
 
 
-def test_an_old_fix_button_says_what_fixed_it(channel: ChatContext, said: Said):
+def test_an_old_fix_button_says_what_fixed_it(channel, said):
     """The Fix button of an old card opens no run if the newest fact says that the channel works.
 
     The answer names the fact, and offers to fix it all the same.
@@ -46,9 +44,7 @@ def test_an_old_fix_button_says_what_fixed_it(channel: ChatContext, said: Said):
 
 
 @pytest.mark.parametrize("button", ["check", "fix", "watch_off"])
-def test_an_old_button_of_a_disconnected_channel_says_who_did_it(
-    channel: ChatContext, said: Said, button: str
-):
+def test_an_old_button_of_a_disconnected_channel_says_who_did_it(channel, said, button):
     """Buttons of old cards say when and by whom the channel was disconnected here."""
     store = channel.services.store
     origin = replace(channel.origin, message="typed-2")

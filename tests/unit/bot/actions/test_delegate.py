@@ -8,13 +8,12 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.cards.presenters import questions
-from bot.chat.context import ChatContext
 from jobs.channel.mailbox import delegate_of
 from jobs.clock import now
 from jobs.model import Finding, State, Text, Turn
 from jobs.next_action import ActionKind, NextAction, next_action
 from jobs.runs.run import Event, Kind, Run
-from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press, queued, told
+from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press, queued, told
 
 AGENT = "agent@contoso.com"
 
@@ -35,12 +34,12 @@ SHARED = Event(
 
 
 @pytest.fixture
-def run(begin: Begin) -> Run:
+def run(begin) -> Run:
     """Return a run that waits for the address of the delegate of a shared mailbox."""
     return begin(SIGNED_IN, SHARED, UNKNOWN, PLANNED)
 
 
-def test_the_address_is_saved_and_the_plan_is_made_again(anna: ChatContext, run: Run):
+def test_the_address_is_saved_and_the_plan_is_made_again(anna, run):
     """The delegate's address is saved, and a worker looks again and makes a new plan.
 
     Only the findings that were wrong are looked at again. Until the press, it is the requester's
@@ -56,7 +55,7 @@ def test_the_address_is_saved_and_the_plan_is_made_again(anna: ChatContext, run:
 @pytest.mark.parametrize(
     ("typed", "why"), [("", "no_address"), ("agent", "no_at"), ("a@b@c.de", "two_addresses")]
 )
-def test_a_wrong_address_is_kept_with_the_reason(anna: ChatContext, run: Run, typed: str, why: str):
+def test_a_wrong_address_is_kept_with_the_reason(anna, run, typed, why):
     """A wrong address for the delegate starts no look, and the card shows the field in red."""
     press(anna, "delegate", run=run.id, delegate=typed)
     assert told(anna, run) == [
@@ -66,7 +65,7 @@ def test_a_wrong_address_is_kept_with_the_reason(anna: ChatContext, run: Run, ty
     assert text(f"typed.{why}") in str(card.card.content)
 
 
-def test_an_address_that_nobody_has_is_asked_for_again(anna: ChatContext, begin: Begin):
+def test_an_address_that_nobody_has_is_asked_for_again(anna, begin):
     """If nobody has the delegate's address, the card repeats it with the directory's answer."""
     nobody = Text("seen.nobody", {"mailbox": AGENT})
     answered = Event(Kind.ANSWERED, now(), data={"question": "delegate", "value": AGENT})
@@ -78,9 +77,7 @@ def test_an_address_that_nobody_has_is_asked_for_again(anna: ChatContext, begin:
 
 
 @pytest.mark.parametrize("state", [State.OK, State.WRONG])
-def test_a_press_that_nothing_waits_for_changes_nothing(
-    anna: ChatContext, begin: Begin, said: Said, state: State
-):
+def test_a_press_that_nothing_waits_for_changes_nothing(anna, begin, said, state):
     """An old card for the delegate's address changes nothing, and the answer says so.
 
     A delegate who may not sign in is no reason to ask for an address either.
@@ -93,7 +90,7 @@ def test_a_press_that_nothing_waits_for_changes_nothing(
     assert questions.delegate_cards(run, anna.services) == []
 
 
-def test_no_card_without_an_account_or_after_the_end(anna: ChatContext, begin: Begin):
+def test_no_card_without_an_account_or_after_the_end(anna, begin):
     """The delegate is asked for only after a sign-in, and never by an ended run."""
     run = begin(SIGNED_IN, SHARED, UNKNOWN)
     assert questions.delegate_cards(replace(run, account=None), anna.services) == []
@@ -109,7 +106,7 @@ def test_no_card_without_an_account_or_after_the_end(anna: ChatContext, begin: B
     ],
 )
 def test_a_bare_refusal_of_a_shared_mailbox_is_its_user_name_first(
-    anna: ChatContext, begin: Begin, said: Said, shared: bool, mine: bool, cause: str
+    anna, begin, said, shared, mine, cause
 ):
     """For a shared mailbox, a bare 535 is explained by the user name in the form.
 

@@ -21,7 +21,7 @@ TITLES = {place: text(f"search.title_{place}") for place in ("unread", "mail", "
 
 
 @pytest.fixture
-def channel(anna: ChatContext) -> ChatContext:
+def channel(anna) -> ChatContext:
     """Return the context of a press on a card in a thread, in a space with a connected channel."""
     proven(anna)
     return replace(anna, thread="thread-1", message="posted-1")
@@ -44,7 +44,7 @@ def go_on(ctx: ChatContext, place: str, pasted: str = "") -> None:
     actions()["look_on"](ctx, {"place": place, "seen_text": pasted})
 
 
-def test_one_card_goes_to_every_place(channel: ChatContext, webex_script: Any):
+def test_one_card_goes_to_every_place(channel, webex_script):
     """The card is posted once and edited from place to place; the file has all that was seen."""
     unread = Finding("forwarding", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
     check(channel, unread)
@@ -73,14 +73,14 @@ def test_one_card_goes_to_every_place(channel: ChatContext, webex_script: Any):
     assert "hunter2hunter2" not in summary
 
 
-def test_a_known_cause_leads_to_the_file_at_once(channel: ChatContext, webex_script: Any):
+def test_a_known_cause_leads_to_the_file_at_once(channel, webex_script):
     """If the newest check names a cause, nobody has to look any further."""
     check(channel, Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"))
     actions()["missing"](channel, {"channel": MAILBOX})
     assert text("tac.title") in shown(webex_script)
 
 
-def test_a_place_shows_what_the_check_says_of_it(channel: ChatContext, webex_script: Any):
+def test_a_place_shows_what_the_check_says_of_it(channel, webex_script):
     """Everything was read, so the search begins with a mail; each place has its own findings."""
     check(channel, Finding("arrivals", State.OK, Text("seen.no_waiting")))
     actions()["missing"](channel, {"channel": MAILBOX})

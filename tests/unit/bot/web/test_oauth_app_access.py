@@ -5,9 +5,7 @@ Only the roles in the tenant's tokens count.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -32,7 +30,7 @@ BACK = "/microsoft/callback"
 
 
 @pytest.fixture
-def services(microsoft_services: Services, provider: Any) -> Services:
+def services(microsoft_services, provider) -> Services:
     """Services with a Microsoft on loopback, where all roles are granted."""
     provider.app_roles.update(
         {GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)}
@@ -41,7 +39,7 @@ def services(microsoft_services: Services, provider: Any) -> Services:
 
 
 @pytest.fixture
-def run(services: Services) -> Run:
+def run(services) -> Run:
     """Check of Anna's that had to skip a step."""
     channel = Channel("support@example.test", tenant_id=TENANT)
     begun = services.store.check(
@@ -71,7 +69,7 @@ def depart(services: Services, browser: FlaskClient, run: Run) -> dict[str, str]
     return journey.depart(services, browser, run, "access")
 
 
-def test_the_way_there(services: Services, browser: FlaskClient, run: Run):
+def test_the_way_there(services, browser, run):
     """The consent link opens the channel's tenant, for the bot's app, with an unguessable state.
 
     It requests all permissions that the app declares.
@@ -86,7 +84,7 @@ def test_the_way_there(services: Services, browser: FlaskClient, run: Run):
     assert len(asked["state"]) >= 43
 
 
-def test_granted(services: Services, browser: FlaskClient, run: Run):
+def test_granted(services, browser, run):
     """After a grant the tenant is remembered, the check runs again, and the button is gone."""
     assert verdict.view(run, services).grant_url
     state = depart(services, browser, run)["state"]
@@ -139,9 +137,7 @@ ENTRA = "AADSTS{}: No. Trace ID: t Correlation ID: c Timestamp: 2026-11-25 09:00
         ({"tenant": TENANT}, "consent_declined"),
     ],
 )
-def test_what_does_not_count(
-    services: Services, browser: FlaskClient, run: Run, query: dict[str, str], cause: str
-):
+def test_what_does_not_count(services, browser, run, query, cause):
     """A consent that was declined, forbidden or of another tenant does not count, and is named.
 
     The button for the consent stays, and no token is requested.
@@ -169,7 +165,7 @@ def test_what_does_not_count(
     )
 
 
-def test_consent_without_the_permissions(services: Services, provider: Any, run: Run):
+def test_consent_without_the_permissions(services, provider, run):
     """A consent without the needed permissions fails and names them, because the token decides."""
     provider.app_roles[GRAPH_SCOPE] = ["User.Read.All"]
     consent = AppAccessConsent(settles_s=(0, 0))
@@ -186,9 +182,7 @@ def test_consent_without_the_permissions(services: Services, provider: Any, run:
     assert sum(form.get("scope") == GRAPH_SCOPE for _, form in provider.requests) == 3
 
 
-def test_permissions_that_are_still_spreading(
-    services: Services, browser: FlaskClient, provider: Any, run: Run
-):
+def test_permissions_that_are_still_spreading(services, browser, provider, run):
     """The first token after the consent may lack the new permissions.
 
     Another token is requested a moment later, and the consent counts.
@@ -205,7 +199,7 @@ def test_permissions_that_are_still_spreading(
     assert text("page.readable_title") in page.text
 
 
-def test_a_state_of_another_check(services: Services, browser: FlaskClient, run: Run):
+def test_a_state_of_another_check(services, browser, run):
     """An OAuth state that is moved to another run does not count.
 
     The state is bound to the person, the tenant and the channel.
@@ -224,7 +218,7 @@ def test_a_state_of_another_check(services: Services, browser: FlaskClient, run:
     assert app_access.grant_for(services.redis, TENANT) is None
 
 
-def test_the_card_says_with_what_each_finding_was_seen(services: Services, run: Run):
+def test_the_card_says_with_what_each_finding_was_seen(services, run):
     """Each finding on the card shows the access with which it was seen.
 
     That is not the least access that its step needs.
@@ -243,7 +237,7 @@ def test_the_card_says_with_what_each_finding_was_seen(services: Services, run: 
 @pytest.mark.parametrize(
     "channel", [Channel("support@example.test"), Channel("support@example.test", tenant_id="known")]
 )
-def test_the_button_needs_a_tenant(services: Services, begin: Callable[..., Run], channel: Channel):
+def test_the_button_needs_a_tenant(services, begin, channel):
     """The button for read access needs a known tenant, because it opens that tenant's page."""
     begun = services.store.check(channel, Person("anna", "anna@example.test"), Origin("room-1"))
     left_out = Finding("security_defaults", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)

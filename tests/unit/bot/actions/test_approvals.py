@@ -112,10 +112,7 @@ def test_less_is_asked_for(anna, begin):
     assert (
         anna.services.store.load(run.id).channel.profile,
         anna.services.store.load(run.id).plan,
-    ) == (
-        Profile.LEAST,
-        None,
-    )
+    ) == (Profile.LEAST, None)
     approved = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
     anna.services.store.append(run.id, PLANNED, approved)
     press(anna, "least_privilege", run=run.id, plan="plan-1")

@@ -126,15 +126,7 @@ def test_somebody_who_is_found_is_asked(ctx, begin, said, directory, do, typed):
     """
     directory(carl())
     run, question = asked(ctx, begin, do, typed)
-    assert (
-        run.answer(question),
-        run.problems,
-        said(),
-    ) == (
-        CARL,
-        {},
-        [],
-    )
+    assert (run.answer(question), run.problems, said()) == (CARL, {}, [])
 
 
 @BOTH

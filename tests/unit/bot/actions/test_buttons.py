@@ -18,14 +18,7 @@ from jobs.model import Finding, State
 from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.waiting import LIMIT_S
 from tests.security.verbs import OF_NO_RUN
-from tests.unit.bot.actions.presses import (
-    PLANNED,
-    RIGHT,
-    SIGNED_IN,
-    press,
-    queued,
-    told,
-)
+from tests.unit.bot.actions.presses import PLANNED, RIGHT, SIGNED_IN, press, queued, told
 
 ON_A_RUN = sorted(
     set(actions.actions()) - OF_NO_RUN - {v for v in actions.actions() if v.startswith("tac")}
@@ -116,10 +109,7 @@ def test_everybody_in_the_runs_space_may_say_what_they_see(ben, begin, do):
     assert (
         [kind for kind, _ in told(ben, run)],
         f"jobs.advance.advance {run.id}" in queued(ben),
-    ) == (
-        ["answered"],
-        True,
-    )
+    ) == (["answered"], True)
 
 
 def test_who_was_asked_to_consent_takes_part(anna, ben, begin):
@@ -245,11 +235,7 @@ def test_look_again(anna, begin):
         "ids" in again.findings,
         again.plan,
         f"jobs.advance.advance {run.id}" in queued(anna),
-    ) == (
-        False,
-        None,
-        True,
-    )
+    ) == (False, None, True)
 
 
 def test_the_first_card(anna, begin):

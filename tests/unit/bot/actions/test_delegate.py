@@ -58,9 +58,7 @@ def test_the_address_is_saved_and_the_plan_is_made_again(anna, run):
 def test_a_wrong_address_is_kept_with_the_reason(anna, run, typed, why):
     """A wrong address for the delegate starts no look, and the card shows the field in red."""
     press(anna, "delegate", run=run.id, delegate=typed)
-    assert told(anna, run) == [
-        ("problem", {"question": "delegate", "cause": why, "code": typed}),
-    ]
+    assert told(anna, run) == [("problem", {"question": "delegate", "cause": why, "code": typed})]
     (card,) = questions.delegate_cards(anna.services.store.load(run.id), anna.services)
     assert text(f"typed.{why}") in str(card.card.content)
 

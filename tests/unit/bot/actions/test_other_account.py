@@ -57,11 +57,7 @@ def test_somebody_else_signs_in(anna, begin, approved):
         after.account,
         services.vault.holds(f"session:{run.id}"),
         FLOWS["signin"].is_complete(after),
-    ) == (
-        None,
-        False,
-        False,
-    )
+    ) == (None, False, False)
     assert bool(after.approvals) is bool(approved)
     slots = {face.slot: face for of in draw.PRESENTERS for face in of(after, services)}
     assert ("signin" in slots, "plan" in slots) == (True, False)

@@ -70,10 +70,7 @@ def test_a_cancellation_that_comes_too_late(anna, begin, said):
         (
             (
                 Event(
-                    Kind.FOUND,
-                    now(),
-                    step="smtp_auth",
-                    finding=Finding("smtp_auth", State.UNKNOWN),
+                    Kind.FOUND, now(), step="smtp_auth", finding=Finding("smtp_auth", State.UNKNOWN)
                 ),
             ),
             False,

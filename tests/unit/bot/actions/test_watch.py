@@ -93,11 +93,7 @@ def test_a_card_of_many_channels_offers_the_repair_of_each(anna, webex_script):
     assert "2 more channels" in str(webex_script.asked[-1])
     actions()["watch_fix"](anna, offered[1])
     (run,) = begun(anna)
-    assert (run.kind, run.channel.mailbox, run.origin.room) == (
-        RunKind.FIX,
-        mailboxes[1],
-        "room-1",
-    )
+    assert (run.kind, run.channel.mailbox, run.origin.room) == (RunKind.FIX, mailboxes[1], "room-1")
 
 
 def test_a_cause_that_no_plan_repairs_has_no_button(anna, said):

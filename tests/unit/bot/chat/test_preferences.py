@@ -55,11 +55,7 @@ def test_a_direct_card_follows_its_reader(services, run):
         preferences.locale_of_card(services, run, THREAD),
         preferences.locale_of_card(services, run, "Admin@Example.test"),
         preferences.locale_of_card(services, run, "else@example.test"),
-    ) == (
-        Locale("de", "Europe/Berlin"),
-        Locale("de", "Asia/Tokyo"),
-        Locale("de", "Europe/Berlin"),
-    )
+    ) == (Locale("de", "Europe/Berlin"), Locale("de", "Asia/Tokyo"), Locale("de", "Europe/Berlin"))
 
 
 def test_a_run_in_a_direct_message_follows_its_requester(services, run):

@@ -171,11 +171,7 @@ def test_help_lists_it_for_whom_it_is(anna, webex_script, approvers, listed, hin
         "/audit [ADDRESS]" in card,
         text("help.not_listed") in card,
         "/setup-email" in card,
-    ) == (
-        listed,
-        hint,
-        True,
-    )
+    ) == (listed, hint, True)
 
 
 def test_one_channel(anna, webex_script, runs):

@@ -61,10 +61,7 @@ def test_a_wrong_address_is_corrected(anna, webex_script, name):
     assert (
         anna.services.store.runs_in_space("room-1"),
         [data for data in pressed(webex_script) if data["do"] != "help"],
-    ) == (
-        (),
-        [again | {"mailbox_meant": MAILBOX}, again],
-    )
+    ) == ((), [again | {"mailbox_meant": MAILBOX}, again])
 
 
 @pytest.mark.parametrize("field", ["mailbox", "mailbox_meant"])
@@ -78,10 +75,7 @@ def test_a_corrected_address_runs_its_own_command(anna, webex_script, name, fiel
     assert (
         anna.services.store.runs_in_space("room-1"),
         text("notice.unknown_channel_title", mailbox=MAILBOX) in cards(webex_script),
-    ) == (
-        (),
-        True,
-    )
+    ) == ((), True)
 
 
 def test_a_corrected_setup_begins(anna):
@@ -116,10 +110,7 @@ def test_a_second_setup_points_to_the_first(anna, webex_script):
     assert (
         len(anna.services.store.runs_in_space("room-1")),
         text("notice.running_title", mailbox=MAILBOX, run=run.id) in cards(webex_script),
-    ) == (
-        1,
-        True,
-    )
+    ) == (1, True)
 
 
 @pytest.mark.parametrize("room", ["room-1", "room-2"])
@@ -168,10 +159,7 @@ def test_of_somebody_elses_first_card_one_is_only_told(anna, webex_script, reply
     assert (
         anna.services.store.load(run.id).ended,
         text("notice.busy_title", mailbox=MAILBOX) in cards(webex_script),
-    ) == (
-        None,
-        True,
-    )
+    ) == (None, True)
 
 
 @pytest.mark.parametrize(
@@ -200,11 +188,7 @@ def test_a_run_of_another_space_is_found_by_its_name(anna, webex_script, reply, 
         run.id in told,
         "in the space Mail <team>, in the thread" in told,
         text("notice.busy_words") in told,
-    ) == (
-        named,
-        named,
-        not named,
-    )
+    ) == (named, named, not named)
 
 
 def test_status_lists_this_spaces_runs(anna, webex_script):
@@ -321,10 +305,7 @@ def test_cancel_in_another_space_finds_nothing(anna, webex_script):
     assert (
         anna.services.store.runs_in_space("room-1")[0].ended,
         text("notice.cancel_nothing_title") in cards(webex_script),
-    ) == (
-        None,
-        True,
-    )
+    ) == (None, True)
 
 
 @pytest.mark.parametrize(

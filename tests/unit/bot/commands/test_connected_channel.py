@@ -18,10 +18,7 @@ def test_a_connected_mailbox_is_said_to_be(anna, webex_script):
     assert (
         len(anna.services.store.runs_in_space("room-1")),
         text("notice.done_title", mailbox=MAILBOX) in cards(webex_script),
-    ) == (
-        1,
-        True,
-    )
+    ) == (1, True)
     assert run.id in cards(webex_script)
 
 

@@ -114,9 +114,6 @@ def test_beside_what_it_mends_it_says_what_it_does_not(anna):
     assert (
         "1 change to approve" in drawn.text,
         "A remote domain forbids" in str(drawn.content),
-    ) == (
-        True,
-        True,
-    )
+    ) == (True, True)
     anna.services.store.end(run, Event(Kind.CANCELLED, now()))
     assert plan_face.cards(anna.services.store.load(run.id), anna.services) == []

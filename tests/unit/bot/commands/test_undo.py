@@ -125,10 +125,7 @@ def test_nothing_recorded_is_said(anna, webex_script):
     assert (
         len(anna.services.store.runs_in_space("room-1")),
         text("notice.undo_nothing_title", mailbox=MAILBOX) in cards(webex_script),
-    ) == (
-        1,
-        True,
-    )
+    ) == (1, True)
 
 
 @pytest.fixture

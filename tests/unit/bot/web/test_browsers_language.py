@@ -63,11 +63,7 @@ def test_the_next_request_chooses_again(open_site, services, begin):
     served = [browser.get(address, headers={"Accept-Language": each}) for each in languages]
     assert [
         f'<html lang="{each}">' in page.text for each, page in zip(languages, served, strict=True)
-    ] == [
-        True,
-        True,
-        True,
-    ]
+    ] == [True, True, True]
 
 
 def test_an_unknown_link_is_german_too(open_site):

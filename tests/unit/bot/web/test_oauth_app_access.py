@@ -61,11 +61,7 @@ def depart(services: Services, browser: FlaskClient, run: Run) -> dict[str, str]
         page.status_code,
         "support@example.test" in page.text,
         "anna@example.test" in page.text,
-    ) == (
-        200,
-        True,
-        True,
-    )
+    ) == (200, True, True)
     return journey.depart(services, browser, run, "access")
 
 
@@ -150,19 +146,12 @@ def test_what_does_not_count(services, browser, run, query, cause):
     assert (
         after.problems["app_access"].cause,
         text(f"cause.{cause}").split("'")[0] in page.text,
-    ) == (
-        cause,
-        True,
-    )
+    ) == (cause, True)
     assert (
         view.problem and view.problem.key,
         bool(view.grant_url),
         app_access.grant_for(services.redis, TENANT),
-    ) == (
-        f"cause.{cause}",
-        True,
-        None,
-    )
+    ) == (f"cause.{cause}", True, None)
 
 
 def test_consent_without_the_permissions(services, provider, run):

@@ -126,10 +126,7 @@ def test_an_account_without_a_role(services, browser, provider, begin, kind, rol
     assert (
         f"<h1>{title.replace(chr(39), '&#39;')}</h1>" in page.text,
         "admin@contoso.com" in page.text,
-    ) == (
-        True,
-        True,
-    )
+    ) == (True, True)
     assert last(services, run).kind is Kind.SIGNED_IN
 
 

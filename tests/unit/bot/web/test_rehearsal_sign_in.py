@@ -129,11 +129,7 @@ def test_only_the_mailbox_user_rehearses(services, browser, provider, begin, obj
         asked["login_hint"],
         asked["prompt"],
         "https://outlook.office.com/SMTP.Send" in asked["scope"],
-    ) == (
-        "support@contoso.com",
-        "login",
-        True,
-    )
+    ) == ("support@contoso.com", "login", True)
     browser.get(BACK, query_string=come_back(provider, asked))
     event = last(services, run)
     assert (event.kind, event.data.get("cause")) == (

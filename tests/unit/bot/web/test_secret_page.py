@@ -139,10 +139,7 @@ def test_a_login_of_its_own_can_be_copied(services, browser, run, address, upn, 
     assert (
         ("Login ID For Generating Token" in page),
         page.count(login) > 1 if login else True,
-    ) == (
-        bool(login),
-        True,
-    )
+    ) == (bool(login), True)
 
 
 def test_of_fifty_readers_one_sees_it(services, browser, run, address):
@@ -161,11 +158,7 @@ def test_the_page_is_private(browser, address, method):
         page.headers["Cache-Control"],
         page.headers["Referrer-Policy"],
         page.headers["X-Robots-Tag"],
-    ) == (
-        "no-store",
-        "no-referrer",
-        "noindex",
-    )
+    ) == ("no-store", "no-referrer", "noindex")
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
@@ -175,10 +168,7 @@ def test_no_other_method(services, browser, run, address, method, status):
     assert (
         getattr(browser, method)(address).status_code,
         services.vault.holds(f"secret:{run.id}"),
-    ) == (
-        status,
-        True,
-    )
+    ) == (status, True)
 
 
 @pytest.mark.parametrize(
@@ -213,27 +203,18 @@ def test_a_late_link_shows_nothing_but_a_way_on(services, browser, run, address)
         f"cards:{run.id}",
         slot_of(run.requester.email),
         protected(
-            services,
-            run.id,
-            slot_of(run.requester.email),
-            PostedCard("m", "r", "x", "", now()),
+            services, run.id, slot_of(run.requester.email), PostedCard("m", "r", "x", "", now())
         ),
     )
     pages = [browser.get(address), browser.post(address), browser.post(f"{address}/renew")]
     assert (
         [page.status_code for page in pages],
         any(SECRET[:6] in page.text for page in pages),
-    ) == (
-        [410, 410, 200],
-        False,
-    )
+    ) == ([410, 410, 200], False)
     assert (
         services.vault.holds(f"secret:{run.id}"),
         posted_card(services, run.id, slot_of(run.requester.email)),
-    ) == (
-        True,
-        None,
-    )
+    ) == (True, None)
     assert [job.func_name for job in services.cards.bell.queue.jobs] == ["bot.cards.draw.draw"]
 
 

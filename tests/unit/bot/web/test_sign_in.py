@@ -104,10 +104,7 @@ def test_exchange_asks_for_more_than_graph(services, browser, provider, begin, n
     assert (
         onward.status_code,
         "https://outlook.office365.com/.default" in asked.get("scope", ""),
-    ) == (
-        303,
-        True,
-    )
+    ) == (303, True)
     assert browser.get(BACK, query_string=provider.sign_in(address)).status_code == 200
     assert (last(services, run).kind, services.vault.holds(f"session:{run.id}")) == (
         Kind.SIGNED_IN,

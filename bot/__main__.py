@@ -126,11 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     audit = commands.add_parser(
         "audit", help="write the audit trail to stdout, one JSON object a line, and verify it"
     )
-    audit.add_argument(
-        "--full",
-        action="store_true",
-        help="also compare every run with the trail",
-    )
+    audit.add_argument("--full", action="store_true", help="also compare every run with the trail")
     audit.add_argument("--file", type=Path, help="verify a file of the trail instead")
     commands.add_parser(
         "rekey",

@@ -81,14 +81,7 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     )
     ids = {"resource_id": resource_id, "transaction_id": transaction_id}
     checked = matter.check is not None
-    view = TacFileView(
-        mailbox,
-        made.name,
-        made.files,
-        matter.at,
-        checked=checked,
-        **ids,
-    )
+    view = TacFileView(mailbox, made.name, made.files, matter.at, checked=checked, **ids)
     ctx.say(tac_file(view))
 
 

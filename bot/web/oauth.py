@@ -17,13 +17,7 @@ from typing import TypeVar
 import httpx
 
 from bot.services import Services
-from bot.web.oauth_flow import (
-    CALLBACK_READ_S,
-    PRESS_READ_S,
-    CallbackResult,
-    Flow,
-    OAuthFlow,
-)
+from bot.web.oauth_flow import CALLBACK_READ_S, PRESS_READ_S, CallbackResult, Flow, OAuthFlow
 from jobs.access import app_access
 from jobs.access.admin_session import SESSION_S, require_own_tenant
 from jobs.access.mailbox_login import record_beginning, record_sign_in, record_success

@@ -9,8 +9,9 @@ from bot.actions import actions
 from bot.cards.presenters import plan
 from bot.chat.context import ChatContext
 from jobs.clock import now
-from jobs.model import Account, Change, Evidence, Finding, Scope, State, Text
+from jobs.model import Account, Change, Evidence, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.run_events import found
 
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
 LINE = Change(
@@ -24,12 +25,7 @@ LINE = Change(
 )
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
 APPROVED = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
-OFFERED = Event(
-    Kind.FOUND,
-    now(),
-    step="application",
-    finding=Finding("application", State.WRONG, evidence=(Evidence("by_hand", "client-9"),)),
-)
+OFFERED = found("application", State.WRONG, evidence=(Evidence("by_hand", "client-9"),))
 
 
 def press(ctx: ChatContext, run: Run, app: str = "client-9") -> Run:

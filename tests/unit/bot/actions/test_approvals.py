@@ -10,6 +10,7 @@ from adaptive_cards.texts import text
 from jobs.clock import now
 from jobs.model import Finding, Profile, State, Text
 from jobs.runs.run import Event, Kind
+from tests.fixtures.run_events import changing, noted
 from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press, queued, told
 
 ADDRESSES = {
@@ -59,12 +60,8 @@ def test_a_plan_that_is_asked_for_anew_gets_no_smaller(anna, begin):
     become wrong.
     """
     wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
-    changed = Event(
-        Kind.CHANGING, now(), step="smtp_auth", finding=Finding("smtp_auth", State.WRONG)
-    )
-    run = begin(
-        SIGNED_IN, PLANNED, changed, Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong)
-    )
+    changed = changing("smtp_auth")
+    run = begin(SIGNED_IN, PLANNED, changed, noted(wrong))
     for do in ("least_privilege", "approve"):
         press(anna, do, run=run.id, plan="plan-1")
     assert [kind for kind, _ in told(anna, run)] == ["changing", "approved"]
@@ -80,7 +77,7 @@ def test_no_plan_is_not_approved(anna, begin):
 def test_a_blocked_plan_is_not_approved(anna, begin):
     """A plan is not approved while something is wrong that the bot cannot change."""
     wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
-    run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong), PLANNED)
+    run = begin(SIGNED_IN, noted(wrong), PLANNED)
     press(anna, "approve", run=run.id, plan="plan-1")
     assert told(anna, run) == []
 
@@ -125,6 +122,6 @@ def test_less_is_asked_for_where_the_plan_is_stopped(anna, begin):
     The reason may be a permission that least privilege leaves out.
     """
     wrong = Finding("mail_send", State.WRONG, seen=Text("skipped.mail_send_not_exposed"))
-    run = begin(SIGNED_IN, Event(Kind.FOUND, now(), step="mail_send", finding=wrong), PLANNED)
+    run = begin(SIGNED_IN, noted(wrong), PLANNED)
     press(anna, "least_privilege", run=run.id, plan="plan-1")
     assert anna.services.store.load(run.id).channel.profile is Profile.LEAST

@@ -19,6 +19,7 @@ from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Account, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.run_events import answered
 
 Begin = Callable[..., Run]
 CARL = "carl@contoso.com"
@@ -33,7 +34,7 @@ REHEARSES = [
     Event(Kind.FOUND, now(), step=step, finding=Finding(step, State.WAITING, waiting_for=turn))
     for step, turn in (("mailbox_fields", Turn.REQUESTER), ("rehearsal", Turn.MAILBOX_USER))
 ]
-SAID_YES = Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
+SAID_YES = answered("rehearse")
 FORWARDED = Event(
     Kind.FOUND,
     now(),

@@ -16,6 +16,7 @@ from bot.events.outbox import run_once
 from jobs.clock import now
 from jobs.model import Finding, State
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.run_events import found, noted
 from tests.fixtures.waiting import LIMIT_S
 from tests.security.verbs import OF_NO_RUN
 from tests.unit.bot.actions.presses import PLANNED, RIGHT, SIGNED_IN, press, queued, told
@@ -146,21 +147,17 @@ def test_registered_after_the_test_mail_opens_it_again(anna, begin):
     seen = Finding("test_mail", State.OK, facts={"subject": "Webex email test"})
     run = begin(
         SIGNED_IN,
-        Event(Kind.FOUND, now(), step="token", finding=Finding("token", State.OK)),
+        found("token"),
         Event(Kind.CHANGING, now(), step="test_mail", finding=mail),
         Event(Kind.CHANGED, now(), step="test_mail"),
-        Event(Kind.FOUND, now(), step="test_mail", finding=seen),
+        noted(seen),
     )
     press(anna, "registered", run=run.id)
     after = anna.services.store.load(run.id)
     assert (after.state_of("test_mail"), set(after.answers)) == (State.WRONG, {"registered"})
     assert after.fact("subject") == "Webex email test"
     answered = Finding("agent_has_it", State.OK)
-    anna.services.store.append(
-        run.id,
-        Event(Kind.FOUND, now(), step="test_mail", finding=seen),
-        Event(Kind.FOUND, now(), step="agent_has_it", finding=answered),
-    )
+    anna.services.store.append(run.id, noted(seen), noted(answered))
     press(anna, "registered", run=run.id)
     assert anna.services.store.load(run.id).state_of("test_mail") is State.OK
 
@@ -224,11 +221,7 @@ def test_another_try_drops_the_last_sign_in(anna, begin):
 
 def test_look_again(anna, begin):
     """The button Look again forgets the findings that did not hold, and a worker looks again."""
-    run = begin(
-        SIGNED_IN,
-        Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.UNKNOWN)),
-        PLANNED,
-    )
+    run = begin(SIGNED_IN, found("ids", State.UNKNOWN), PLANNED)
     press(anna, "look_again", run=run.id)
     again = anna.services.store.load(run.id)
     assert (

@@ -11,6 +11,7 @@ from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Change, Channel, Finding, RunKind, Scope, State, Text
 from jobs.runs.run import Event, Kind, RecordedChange
+from tests.fixtures.run_events import noted
 
 MAILBOX = "support@contoso.com"
 
@@ -34,7 +35,7 @@ def test_an_old_fix_button_says_what_fixed_it(channel, said):
     assert f"Run {setup.id} connected it" in said()[0][1]
     check = channel.services.store.check(Channel(MAILBOX), channel.asker, channel.origin)
     off = Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
-    found = Event(Kind.FOUND, now(), step="smtp_auth", finding=off)
+    found = noted(off)
     channel.services.store.append(check.id, found, Event(Kind.CHECKED, now()))
     channel.services.channels.set_last_check(MAILBOX, check.id)
     actions()["fix"](channel, {"channel": MAILBOX})
@@ -52,11 +53,7 @@ def test_an_old_button_of_a_disconnected_channel_says_who_did_it(channel, said, 
     change = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "Set")
     past = RecordedChange("smtp_auth", change, Text("seen.off"), {}, {}, ("R",))
     back = Finding("smtp_auth", State.OK)
-    store.append(
-        undo.id,
-        Event(Kind.RECALLED, now(), past=(past,)),
-        Event(Kind.FOUND, now(), step="smtp_auth", finding=back),
-    )
+    store.append(undo.id, Event(Kind.RECALLED, now(), past=(past,)), noted(back))
     store.end(store.load(undo.id), Event(Kind.FINISHED, now()))
     actions()[button](channel, {"channel": MAILBOX})
     assert f"{MAILBOX} was disconnected here" in said()[0][1]

@@ -13,6 +13,7 @@ from jobs.clock import now
 from jobs.model import Channel, Finding, State, Text
 from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.run_events import noted
 from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press, told
 
 EVIL = "a.imiconnect.io.evil.example"
@@ -112,7 +113,7 @@ def test_an_old_plan_confirms_nothing(anna, run, said, plan):
 def test_a_blocked_plan_confirms_nothing(anna, begin):
     """A blocked plan confirms nothing: its addresses may change before it can be approved."""
     wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
-    found = Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong)
+    found = noted(wrong)
     run = begin(DETAILS, SIGNED_IN, found, PLANNED)
     press(anna, "confirm_hosts", run=run.id, plan="plan-1")
     assert caused(anna, run) == []

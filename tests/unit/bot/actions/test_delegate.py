@@ -13,6 +13,7 @@ from jobs.clock import now
 from jobs.model import Finding, State, Text, Turn
 from jobs.next_action import ActionKind, NextAction, next_action
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.run_events import noted
 from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press, queued, told
 
 AGENT = "agent@contoso.com"
@@ -21,7 +22,7 @@ AGENT = "agent@contoso.com"
 def found(state: State, cause: str = "", seen: Text | None = None, **facts: str) -> Event:
     """Return an event with a finding of the step that looks for the delegate."""
     finding = Finding("delegate", state, seen=seen, cause=cause, facts=facts)
-    return Event(Kind.FOUND, now(), step="delegate", finding=finding)
+    return noted(finding)
 
 
 UNKNOWN = found(State.WRONG, "delegate_unknown", Text("seen.delegate_unknown"))

@@ -11,8 +11,8 @@ from bot.actions import actions
 from bot.cards.presenters import questions
 from bot.chat.context import ChatContext
 from bot.commands import setup_email
-from jobs.clock import now
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Run
+from tests.fixtures.run_events import answered
 from tests.fixtures.webex_script import receive
 from tests.unit.bot.actions.presses import RIGHT
 
@@ -98,7 +98,7 @@ def test_all_wrong_fields_are_marked_at_once(anna, begin):
 
 def test_the_last_administrator_is_filled_in(anna, begin, webex_script, reply):
     """The next setup in a space begins with the administrator who was asked before."""
-    begin(Event(Kind.ANSWERED, now(), data={"question": "administrator", "value": "carl@x.test"}))
+    begin(answered("administrator", "carl@x.test"))
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1", "roomId": "room-1"}))
     setup_email.begin(anna, "sales@example.test")
     new = anna.services.store.load(anna.services.channels.running("sales@example.test"))

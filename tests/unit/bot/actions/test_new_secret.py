@@ -10,14 +10,10 @@ from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.run_events import answered, found, noted
 
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
-SHOWN = Event(
-    Kind.FOUND,
-    now(),
-    step="client_secret",
-    finding=Finding("client_secret", State.OK, facts={"key_id": "k1"}),
-)
+SHOWN = found("client_secret", facts={"key_id": "k1"})
 
 
 def planned(step: str) -> tuple[Event, Event]:
@@ -63,9 +59,7 @@ def test_a_second_loss_remembers_the_first(anna, begin):
     """If two secrets are lost, both are removed in the end, and neither counts again."""
     run = press(anna, begin(SIGNED_IN, *planned("client_secret"), SHOWN))
     shown = Finding("client_secret", State.OK, facts={"key_id": "k2"})
-    anna.services.store.append(
-        run.id, Event(Kind.FOUND, now(), step="client_secret", finding=shown)
-    )
+    anna.services.store.append(run.id, noted(shown))
     assert press(anna, run).answer("new_secret") == "k1,k2"
 
 
@@ -77,9 +71,7 @@ def test_a_secret_that_is_used_or_unseen_is_kept(anna, begin, used):
     """
     run = begin(SIGNED_IN, *planned("client_secret"), SHOWN)
     if used:
-        anna.services.store.append(
-            run.id, Event(Kind.ANSWERED, now(), data={"question": "token_saved", "value": "yes"})
-        )
+        anna.services.store.append(run.id, answered("token_saved"))
     else:
         anna.services.vault.put(f"secret:{run.id}", "value", 60)
     before = anna.services.store.length(run.id)

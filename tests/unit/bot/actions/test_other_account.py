@@ -14,6 +14,7 @@ from bot.web.oauth import FLOWS
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.run_events import noted
 
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "user@example.test"))
 LINE = Change(
@@ -32,7 +33,7 @@ def unknown(cause: str, **more: object) -> Event:
         cause=cause,
         **more,  # type: ignore[arg-type]  # the finding's own names
     )
-    return Event(Kind.FOUND, now(), step="mailbox_user", finding=found)
+    return noted(found)
 
 
 NO_ROLE = unknown("exchange_role_missing")

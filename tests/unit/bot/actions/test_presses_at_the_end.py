@@ -11,6 +11,7 @@ from bot.commands import runs
 from jobs.clock import now
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind
+from tests.fixtures.run_events import found
 from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press
 
 LINE = Change("smtp_auth", "M2", Text("step.smtp_auth"), Text("b"), Text("a"), Scope.MAILBOX, "x")
@@ -67,14 +68,7 @@ def test_a_cancellation_that_comes_too_late(anna, begin, said):
     [
         ((), True),
         ((Event(Kind.CHANGED, now(), step="smtp_auth"),), False),
-        (
-            (
-                Event(
-                    Kind.FOUND, now(), step="smtp_auth", finding=Finding("smtp_auth", State.UNKNOWN)
-                ),
-            ),
-            False,
-        ),
+        ((found("smtp_auth", State.UNKNOWN),), False),
     ],
     ids=["under_way", "done", "failed"],
 )

@@ -14,6 +14,7 @@ from jobs.clock import now
 from jobs.model import Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.steps import rehearses
+from tests.fixtures.run_events import answered
 from tests.unit.bot.actions.presses import SIGNED_IN, press
 
 UPN = "support@example.test"
@@ -35,7 +36,7 @@ WAITS = Event(
     step="rehearsal",
     finding=Finding("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER),
 )
-NO_LOGIN = Event(Kind.ANSWERED, now(), data={"question": "check_login", "value": "no"})
+NO_LOGIN = answered("check_login", "no")
 
 
 def directory(webex_script: Any, reply: Any, *emails: str) -> None:

@@ -7,17 +7,13 @@ from dataclasses import replace
 from bot.chat.context import ChatContext
 from bot.commands import runs, setup_email
 from jobs.clock import now
-from jobs.model import Finding, RunKind, State, Turn
+from jobs.model import RunKind, State, Turn
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed
+from tests.fixtures.run_events import found
 from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press, queued
 
-FORM = Event(
-    Kind.FOUND,
-    now(),
-    step="mailbox_fields",
-    finding=Finding("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER),
-)
+FORM = found("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER)
 
 
 def times(anna: ChatContext, run: Run, kind: Kind) -> int:
@@ -55,7 +51,7 @@ def test_the_sign_in_of_the_rehearsal_stays_sealed(anna, begin):
 
 def test_registered_does_not_repeat_a_mail_that_was_sent_meanwhile(anna, begin):
     """If Registered is handled again, the first test mail that it asked for stays the only one."""
-    sent = Event(Kind.FOUND, now(), step="test_mail", finding=Finding("test_mail", State.OK))
+    sent = found("test_mail")
     changing = replace(sent, kind=Kind.CHANGING)
     changed = Event(Kind.CHANGED, now(), step="test_mail")
     pressing, run = replace(anna, action_id="press-1"), begin(SIGNED_IN, FORM)

@@ -15,6 +15,7 @@ from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel, Finding, Reason, State, Text
 from jobs.runs.run import Event, Kind
+from tests.fixtures.run_events import noted
 from tests.unit.bot.commands.typed_commands import MAILBOX, proven
 
 TITLES = {place: text(f"search.title_{place}") for place in ("unread", "mail", "connect", "agent")}
@@ -30,7 +31,7 @@ def channel(anna) -> ChatContext:
 def check(ctx: ChatContext, *findings: Finding) -> None:
     """Record a finished check with these findings as the channel's newest one."""
     run = ctx.services.store.check(Channel(MAILBOX), ctx.asker, ctx.origin)
-    found = [Event(Kind.FOUND, now(), step=each.step, finding=each) for each in findings]
+    found = [noted(each) for each in findings]
     ctx.services.store.append(run.id, *found, Event(Kind.CHECKED, now()))
     ctx.services.channels.set_last_check(MAILBOX, run.id)
 

@@ -10,8 +10,7 @@ import pytest
 from bot.chat.permissions import AccessPolicy, Denial
 from bot.services import Services
 from bot.webex.client import Membership, WebexPerson
-from jobs.clock import now
-from jobs.runs.run import Event, Kind
+from tests.fixtures.run_events import answered
 
 ANNA = WebexPerson("anna", "anna@example.test", "org-1", "person", "Anna")
 BEN = replace(ANNA, id="ben", email="ben@example.test")
@@ -127,12 +126,7 @@ def test_who_approves(services, begin, approvers, person, may):
 def test_who_takes_part(services, begin):
     """The requester, approvers, and the administrators asked to sign in or consent take part."""
     asked = {"administrator": "carl@example.test", "consent_administrator": "dora@example.test"}
-    run = begin(
-        *(
-            Event(Kind.ANSWERED, now(), data={"question": question, "value": value})
-            for question, value in asked.items()
-        )
-    )
+    run = begin(*(answered(question, value) for question, value in asked.items()))
     second = replace(BEN, id="dora-2", email="d.second@example.test", others=("dora@example.test",))
     people = [
         ANNA,

@@ -16,6 +16,7 @@ from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel, Finding, State
 from jobs.runs.run import AppCandidate, Event, Kind, Run, Search
+from tests.fixtures.run_events import noted
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, proven, type_
 
 ADDRESS = "ab12@mail-us.imiconnect.io"
@@ -52,7 +53,7 @@ def whole(ctx: ChatContext) -> Run:
 def ends(at: datetime) -> Event:
     """Return the event of a client secret that was found, with this end."""
     finding = Finding("client_secret", State.OK, facts={"expires": at.isoformat()})
-    return Event(Kind.FOUND, now(), step="client_secret", finding=finding)
+    return noted(finding)
 
 
 def press(ctx: ChatContext, run: Run, do: str, **inputs: str) -> Run:

@@ -20,6 +20,7 @@ from jobs.model import Channel, Finding, Profile, Reason, State, Text
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage import codec
+from tests.fixtures.run_events import noted
 
 Known = Callable[[int], tuple[str, ...]]
 
@@ -50,7 +51,7 @@ def the_round(ctx: ChatContext) -> Run:
 
 def found(ctx: ChatContext, run: Run, *findings: Finding, ended: bool = True) -> Run:
     """Add these findings to the bulk check, end it unless told otherwise, and return it."""
-    events = [Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings]
+    events = [noted(f) for f in findings]
     ctx.services.store.append(run.id, *events, *([Event(Kind.CHECKED, now())] if ended else []))
     return ctx.services.store.load(run.id)
 

@@ -12,6 +12,7 @@ from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Account, Change, Channel, Finding, RunKind, Scope, State, Text
 from jobs.runs.run import Event, Kind, RecordedChange, Run
+from tests.fixtures.run_events import found
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, proven, type_
 
 LINE = Change(
@@ -39,15 +40,7 @@ def changed(
     ctx.services.store.append(
         run.id, Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@contoso.com"))
     )
-    ctx.services.store.append(
-        run.id,
-        Event(
-            Kind.FOUND,
-            now(),
-            step="ids",
-            finding=Finding("ids", State.OK, facts={"object_id": "obj-1"}),
-        ),
-    )
+    ctx.services.store.append(run.id, found("ids", facts={"object_id": "obj-1"}))
     ctx.services.store.append(
         run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(line,))
     )

@@ -22,6 +22,7 @@ from jobs.clouds.errors import Forbidden
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 from jobs.model import Access, Channel, Finding, Person, Reason, State
 from jobs.runs.run import Event, Kind, Origin, Run
+from tests.fixtures.run_events import noted
 from tests.unit.bot.web import journey
 from tests.unit.bot.web.journey import path
 
@@ -46,11 +47,7 @@ def run(services) -> Run:
         channel, Person("anna", "anna@example.test", "org-1"), Origin("room-1", "t")
     )
     left_out = Finding("security_defaults", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
-    services.store.append(
-        begun.id,
-        Event(Kind.FOUND, now(), step=left_out.step, finding=left_out),
-        Event(Kind.CHECKED, now()),
-    )
+    services.store.append(begun.id, noted(left_out), Event(Kind.CHECKED, now()))
     return services.store.load(begun.id)
 
 
@@ -216,9 +213,7 @@ def test_the_card_says_with_what_each_finding_was_seen(services, run):
         Finding("security_defaults", State.OK, access=Access.APP),
         Finding("entra", State.OK, access=Access.NONE),
     ]
-    services.store.append(
-        run.id, *(Event(Kind.FOUND, now(), step=each.step, finding=each) for each in seen)
-    )
+    services.store.append(run.id, *(noted(each) for each in seen))
     lines = verdict.view(services.store.load(run.id), services).lines
     assert {line.access for line in lines} == {Access.APP, Access.NONE}
 
@@ -230,11 +225,7 @@ def test_the_button_needs_a_tenant(services, begin, channel):
     """The button for read access needs a known tenant, because it opens that tenant's page."""
     begun = services.store.check(channel, Person("anna", "anna@example.test"), Origin("room-1"))
     left_out = Finding("security_defaults", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
-    services.store.append(
-        begun.id,
-        Event(Kind.FOUND, now(), step=left_out.step, finding=left_out),
-        Event(Kind.CHECKED, now()),
-    )
+    services.store.append(begun.id, noted(left_out), Event(Kind.CHECKED, now()))
     assert bool(verdict.view(services.store.load(begun.id), services).grant_url) is bool(
         channel.tenant_id
     )

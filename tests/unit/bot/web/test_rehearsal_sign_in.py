@@ -12,6 +12,7 @@ from jobs.access.mailbox_login import own_sign_ins
 from jobs.clock import now
 from jobs.model import Account, Finding, State
 from jobs.runs.run import Event, Kind
+from tests.fixtures.run_events import changing, noted
 from tests.unit.bot.web.journey import BACK, TENANT, come_back, depart, last
 
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
@@ -183,10 +184,8 @@ def test_each_try_is_recognized_in_the_sign_in_log(services, browser, provider, 
     found = Finding("mailbox_user", State.OK, facts=facts)
     run = begin(
         SIGNED_IN,
-        Event(Kind.FOUND, now(), step="mailbox_user", finding=found),
-        Event(
-            Kind.CHANGING, now(), step="check_secret", finding=Finding("check_secret", State.WRONG)
-        ),
+        noted(found),
+        changing("check_secret"),
         Event(Kind.CHANGED, now(), step="check_secret"),
     )
     services.vault.put(f"rehearsal-secret:{run.id}", "s3cr~t.Value", 60)

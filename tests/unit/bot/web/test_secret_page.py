@@ -17,15 +17,11 @@ from jobs.clock import now
 from jobs.model import Account, Finding, State
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage import codec
+from tests.fixtures.run_events import answered, found, noted
 
 SECRET = "s3cret~Value.<b>"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@example.test"))
-MADE = Event(
-    Kind.FOUND,
-    now(),
-    step="client_secret",
-    finding=Finding("client_secret", State.OK, facts={"key_id": "key-1", "client_id": "client-1"}),
-)
+MADE = found("client_secret", facts={"key_id": "key-1", "client_id": "client-1"})
 
 
 @pytest.fixture
@@ -134,7 +130,7 @@ def test_without_an_administrator_the_addresses_are_whole(services, browser, run
 def test_a_login_of_its_own_can_be_copied(services, browser, run, address, upn, login):
     """The page has a login to copy only if it differs from the mailbox's address."""
     user = Finding("mailbox_user", State.OK, facts={"upn": upn})
-    services.store.append(run.id, Event(Kind.FOUND, now(), step="mailbox_user", finding=user))
+    services.store.append(run.id, noted(user))
     page = browser.post(address).text
     assert (
         ("Login ID For Generating Token" in page),
@@ -259,9 +255,7 @@ def test_after_a_loss_the_run_goes_on(services, browser, run, address, lost):
     """
     services.vault.put(f"secret-key:{run.id}", "key-2", 60)
     if lost:
-        services.store.append(
-            run.id, Event(Kind.ANSWERED, now(), data={"question": "new_secret", "value": "key-1"})
-        )
+        services.store.append(run.id, answered("new_secret", "key-1"))
     assert SECRET.partition("<")[0] in browser.post(address).text
     assert [services.store.was_secret_shown(key) for key in ("key-1", "key-2")] == [False, True]
     assert services.store.load(run.id).answer("secret_shown") == "key-2"

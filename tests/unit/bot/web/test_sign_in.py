@@ -14,18 +14,14 @@ from bot.services import Services
 from bot.web import oauth_flow
 from bot.web.oauth_flow import Flow
 from jobs.clock import now
-from jobs.model import Account, Finding, State
+from jobs.model import Account
 from jobs.runs.run import Event, Kind
 from jobs.storage import codec
+from tests.fixtures.run_events import changing, found
 from tests.unit.bot.web.journey import BACK, TENANT, depart, form_of, last, path, signed
 
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
-APP = Event(
-    Kind.FOUND,
-    now(),
-    step="application",
-    finding=Finding("application", State.OK, facts={"client_id": "email-app", "app_name": "Mail"}),
-)
+APP = found("application", facts={"client_id": "email-app", "app_name": "Mail"})
 
 
 @pytest.fixture
@@ -197,9 +193,7 @@ def test_a_token_that_is_not_ours(services, browser, provider, begin, claims):
     )
 
 
-CHANGING = Event(
-    Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG)
-)
+CHANGING = changing("application")
 APPROVED = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
 
 

@@ -17,8 +17,9 @@ from bot.web.app import create_app
 from bot.web.oauth_flow import HOST_COOKIE, LOOPBACK_COOKIE, form_token, is_browser_of
 from bot.web.pages import assets
 from jobs.clock import now
-from jobs.model import Account, Finding, State
+from jobs.model import Account
 from jobs.runs.run import Event, Kind
+from tests.fixtures.run_events import found
 from tests.unit.bot.web.journey import (
     BACK,
     TENANT,
@@ -38,9 +39,7 @@ FACTS = {
     "client_id": "client-1",
     "app_name": "Mail",
 }
-KNOWN = Event(
-    Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=FACTS)
-)
+KNOWN = found("mailbox_user", facts=FACTS)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Rejected
 from jobs.model import Account, Finding, State
 from jobs.runs.run import Event, Kind
+from tests.fixtures.run_events import noted
 from tests.unit.bot.web.journey import BACK, depart, last, signed
 
 
@@ -83,7 +84,7 @@ def test_a_consent_that_is_accepted_after_the_end(
     values = {"object_id": "" if made else "object-1"}
     app = Finding("application", State.OK, facts={"app_name": "Webex mail"}, values=values)
     change = Event(Kind.CHANGING, now(), step="application", finding=app)
-    found = Event(Kind.FOUND, now(), step="application", finding=app)
+    found = noted(app)
     run, journey = begin(change, found), FLOWS["consent"]
     query = {"state": depart(services, browser, run, "consent")["state"], "admin_consent": "True"}
     handle = journey.handle_callback

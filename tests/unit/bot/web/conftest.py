@@ -14,7 +14,7 @@ from bot.web.pages import assets
 
 
 @pytest.fixture
-def microsoft_services(services, provider) -> Services:
+def services(services, provider) -> Services:
     """Services whose Microsoft is the small provider on loopback."""
     work = replace(
         services.settings,

@@ -31,12 +31,12 @@ BACK = "/microsoft/callback"
 
 
 @pytest.fixture
-def services(microsoft_services, provider) -> Services:
+def services(services, provider) -> Services:
     """Services with a Microsoft on loopback, where all roles are granted."""
     provider.app_roles.update(
         {GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)}
     )
-    return microsoft_services
+    return services
 
 
 @pytest.fixture

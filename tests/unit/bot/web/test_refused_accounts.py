@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from adaptive_cards.texts import text
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Finding, State
 from jobs.runs.run import Event, Kind
@@ -17,12 +16,6 @@ from tests.unit.bot.web.journey import BACK, TENANT, come_back, depart, last, pa
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
 FACTS = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
 KNOWN = found("mailbox_user", facts=FACTS)
-
-
-@pytest.fixture
-def services(microsoft_services) -> Services:
-    """Services with a Microsoft on loopback."""
-    return microsoft_services
 
 
 def test_an_account_of_another_tenant_is_told(services, browser, provider, begin):

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from bot import links
-from bot.services import Services
 from jobs.access.mailbox_login import own_sign_ins
 from jobs.clock import now
 from jobs.model import Account, Finding, State
@@ -16,12 +15,6 @@ from tests.fixtures.run_events import changing, noted
 from tests.unit.bot.web.journey import BACK, TENANT, come_back, depart, last
 
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
-
-
-@pytest.fixture
-def services(microsoft_services) -> Services:
-    """Services with a Microsoft on loopback."""
-    return microsoft_services
 
 
 @pytest.mark.parametrize(

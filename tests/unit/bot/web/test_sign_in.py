@@ -10,7 +10,6 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot import links
-from bot.services import Services
 from bot.web import oauth_flow
 from bot.web.oauth_flow import Flow
 from jobs.clock import now
@@ -22,12 +21,6 @@ from tests.unit.bot.web.journey import BACK, TENANT, depart, form_of, last, path
 
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
 APP = found("application", facts={"client_id": "email-app", "app_name": "Mail"})
-
-
-@pytest.fixture
-def services(microsoft_services) -> Services:
-    """Services with a Microsoft on loopback."""
-    return microsoft_services
 
 
 def test_the_page_says_for_what_and_by_whom(services, browser, begin):

@@ -43,12 +43,6 @@ KNOWN = found("mailbox_user", facts=FACTS)
 
 
 @pytest.fixture
-def services(microsoft_services) -> Services:
-    """Services with a Microsoft on loopback."""
-    return microsoft_services
-
-
-@pytest.fixture
 def another(browser) -> FlaskClient:
     """The browser of another person, at the same pages."""
     app: Flask = browser.application

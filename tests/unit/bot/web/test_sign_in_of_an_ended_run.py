@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.services import Services
 from bot.web.oauth import FLOWS
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Rejected
@@ -16,12 +15,6 @@ from jobs.model import Account, Finding, State
 from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import noted
 from tests.unit.bot.web.journey import BACK, depart, last, signed
-
-
-@pytest.fixture
-def services(microsoft_services) -> Services:
-    """Services with a Microsoft on loopback."""
-    return microsoft_services
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["it_works", "it_does_not"])

@@ -6,19 +6,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account
 from jobs.runs.run import Event, Kind
 from tests.unit.bot.web.journey import BACK, TENANT, depart, last, signed
 
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
-
-
-@pytest.fixture
-def services(microsoft_services) -> Services:
-    """Services with a Microsoft on loopback."""
-    return microsoft_services
 
 
 def test_one_page_asks_for_graph_and_exchange(services, browser, provider, begin):

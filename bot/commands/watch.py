@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -59,18 +58,14 @@ def _typed(name: str) -> set[str]:
 
 
 def listed(ctx: ChatContext) -> None:
-    watched = ctx.services.watching.channels.of_space(ctx.room)
+    channels = ctx.services.watching.channels
+    unwatched = tuple(each for each in visible_channels(ctx) if channels.load(each) is None)
     quiet = preferences.quiet_hours(ctx.services, ctx.room)
-    known = {each.mailbox for each in watched}
-    load = ctx.services.watching.channels.load
-    others = (each for each in visible_channels(ctx) if each not in known)
-    unwatched = tuple(each for each in others if load(each) is None)
-    _show(ctx, watched, unwatched, quiet)
+    _show(ctx, channels.of_space(ctx.room), unwatched, quiet)
 
 
 def everything(ctx: ChatContext) -> None:
-    approvers = ctx.services.bot.approvers
-    if not ctx.direct or set(approvers).isdisjoint(ctx.person.emails):
+    if not ctx.direct or set(ctx.services.bot.approvers).isdisjoint(ctx.person.emails):
         ctx.refuse(Text("watch.all_refused"), title="refused.nothing")
         return
     _show(ctx, ctx.services.watching.channels.all())
@@ -91,22 +86,17 @@ def _one(ctx: ChatContext, address: str, words: Words) -> None:
     mailbox = read_mailbox(ctx, "watch", address)
     if not mailbox:
         return
+    verb, rest = (words[0].lower(), words[1:]) if words else ("", [])
     if not is_known_or_watched_here(ctx, mailbox):
         unknown_channel(ctx, "watch", KICKER, mailbox)
     elif not words:
         begin(ctx, mailbox)
-    else:
-        _change(ctx, mailbox, words)
-
-
-def _change(ctx: ChatContext, mailbox: str, words: Words) -> None:
-    verb = words[0].lower()
-    if verb in _typed("off"):
+    elif verb in _typed("off"):
         off(ctx, mailbox)
     elif verb in _typed("pause"):
-        _pause(ctx, mailbox, " ".join(words[1:]))
+        _pause(ctx, mailbox, " ".join(rest))
     elif verb in _typed("notify"):
-        _notify(ctx, mailbox, words[1:])
+        _notify(ctx, mailbox, rest)
     elif interval := read_interval(" ".join(words)):
         begin(ctx, mailbox, interval)
     else:
@@ -188,42 +178,24 @@ def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
     watched = _known(ctx, mailbox)
     if watched is None:
         return
-    addresses = _addresses(typed)
-    if addresses is None:
+    addresses = [part for part in ",".join(typed).split(",") if part]
+    ends = bool(addresses) and set(map(str.lower, addresses)) <= _typed("off")
+    if not (ends or 0 < len(addresses) <= MOST_PEOPLE):
         _not_understood(ctx, mailbox, "notify")
         return
-    people = _recipients(ctx, addresses)
-    if people is None:
-        return
-    kept = tuple(dict.fromkeys(people))
-    ctx.services.watching.channels.save(replace(watched, notify=kept))
-    named = Text("watch.notified", {"people": ", ".join(kept), "mailbox": mailbox})
-    title = named if kept else Text("watch.notified_nobody", {"mailbox": mailbox})
-    ctx.tell(KICKER, title, Text("watch.notified_words"), "good", "✓")
-
-
-def _addresses(typed: Words) -> Words | None:
-    """Return the typed addresses, or an empty list for "off".
-
-    The result is None if no address was typed, or too many.
-    """
-    addresses = [part for part in ",".join(typed).split(",") if part]
-    if addresses and set(map(str.lower, addresses)) <= _typed("off"):
-        return []
-    return addresses if 0 < len(addresses) <= MOST_PEOPLE else None
-
-
-def _recipients(ctx: ChatContext, addresses: Sequence[str]) -> list[str] | None:
-    # If one of the people cannot get a message, say so and return None.
     people: list[str] = []
-    for address in addresses:
+    for address in () if ends else addresses:
         try:
             people.append(resolve_recipient(ctx, address))
         except InvalidInputError as wrong:
             title = Text("watch.nobody_told", {"address": address})
             ctx.tell(KICKER, title, wrong.reason, glyph="✗")
-            return None
-    return people
+            return
+    kept = tuple(dict.fromkeys(people))
+    ctx.services.watching.channels.save(replace(watched, notify=kept))
+    named = Text("watch.notified", {"people": ", ".join(kept), "mailbox": mailbox})
+    title = named if kept else Text("watch.notified_nobody", {"mailbox": mailbox})
+    ctx.tell(KICKER, title, Text("watch.notified_words"), "good", "✓")
 
 
 def _known(ctx: ChatContext, mailbox: str) -> WatchedChannel | None:
@@ -236,17 +208,13 @@ def _known(ctx: ChatContext, mailbox: str) -> WatchedChannel | None:
 
 
 def _quiet(ctx: ChatContext, typed: str) -> None:
-    if typed.lower() in _typed("off"):
-        _choose_quiet(ctx, "", Text("watch.quiet_off"))
-    elif preferences.read_quiet_hours(typed) is not None:
-        _choose_quiet(ctx, typed, Text("watch.quiet_set", {"hours": typed}))
-    else:
+    ends = typed.lower() in _typed("off")
+    if not ends and preferences.read_quiet_hours(typed) is None:
         title = Text("watch.quiet_unknown", {"typed": typed or "/watch quiet"})
         ctx.tell(KICKER, title, Text("watch.quiet_how"))
-
-
-def _choose_quiet(ctx: ChatContext, hours: str, title: Text) -> None:
-    preferences.choose_quiet(ctx, hours)
+        return
+    preferences.choose_quiet(ctx, "" if ends else typed)
+    title = Text("watch.quiet_off") if ends else Text("watch.quiet_set", {"hours": typed})
     ctx.tell(KICKER, title, Text("watch.quiet_words"), "good", "✓")
 
 

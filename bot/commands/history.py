@@ -14,7 +14,7 @@ from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
-from jobs.watch.history import DAY, KEPT, days, figures, last_days, midnight
+from jobs.watch import history as jobs_history
 from jobs.watch.history import month as month_of
 
 KICKER = Text("history.plain_kicker")
@@ -22,7 +22,9 @@ KICKER = Text("history.plain_kicker")
 
 def run(ctx: ChatContext, argument: str) -> None:
     (month, address), at = _split(argument), now()
-    asked = _month(ctx, month, at.astimezone(UTC)) if month else last_days(at, watch.DAYS)
+    asked = (
+        _month(ctx, month, at.astimezone(UTC)) if month else jobs_history.last_days(at, watch.DAYS)
+    )
     if asked and month and not address:
         choose_channel(ctx, "history", [f"{each} {month}" for each in visible_channels(ctx)])
     elif asked and (mailbox := read_mailbox(ctx, "history", address, visible_channels)):
@@ -40,7 +42,7 @@ def _split(argument: str) -> tuple[str, str]:
 
 
 def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, datetime] | None:
-    oldest = midnight((at - KEPT).date() + DAY)
+    oldest = jobs_history.midnight((at - jobs_history.KEPT).date() + jobs_history.DAY)
     try:
         since, until = month_of(*map(int, typed.split("-")))
     except (TypeError, ValueError, OverflowError):
@@ -58,12 +60,12 @@ def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, dateti
 def _show(ctx: ChatContext, mailbox: str, at: datetime, since: datetime, until: datetime) -> None:
     watching = ctx.services.watching
     watched = watching.channels.load(mailbox) is not None
-    known = days(ctx.services.redis, mailbox, at, watch.PAGE_DAYS)
+    known = jobs_history.days(ctx.services.redis, mailbox, at, watch.PAGE_DAYS)
     incidents = watching.incidents.of_channel(mailbox)
     if not incidents and not any(each.total.looks for each in known):
         _none(ctx, mailbox, watched=watched)
         return
-    found = figures(known, incidents, since, until, at)
+    found = jobs_history.figures(known, incidents, since, until, at)
     touching = [each for each in incidents if each.since < until and (each.ended or at) > since]
     page = links.one_time(ctx.services, "history", mailbox)
     ctx.say(history(watch.history_view(mailbox, found, touching, at, page, watched=watched)))

@@ -23,15 +23,7 @@ from jobs.channel.form import InvalidInputError
 from jobs.clock import now
 from jobs.model import Text, minute_of, span_of
 from jobs.runs.event_log import entry
-from jobs.watch.model import (
-    LONGEST,
-    LONGEST_PAUSE,
-    SHORTEST,
-    WatchedChannel,
-    read_interval,
-    read_span,
-    written,
-)
+from jobs.watch import model
 
 KICKER = Text("watch.kicker")
 LIST: tuple[tuple[str | Text, dict[str, str]], ...] = (("watch.list_button", {"do": "watch_list"}),)
@@ -73,7 +65,7 @@ def everything(ctx: ChatContext) -> None:
 
 def _show(
     ctx: ChatContext,
-    watched: tuple[WatchedChannel, ...],
+    watched: tuple[model.WatchedChannel, ...],
     unwatched: tuple[str, ...] = (),
     quiet: str = "",
 ) -> None:
@@ -97,7 +89,7 @@ def _one(ctx: ChatContext, address: str, words: Words) -> None:
         _pause(ctx, mailbox, " ".join(rest))
     elif verb in _typed("notify"):
         _notify(ctx, mailbox, rest)
-    elif interval := read_interval(" ".join(words)):
+    elif interval := model.read_interval(" ".join(words)):
         begin(ctx, mailbox, interval)
     else:
         _not_understood(ctx, mailbox, " ".join(words))
@@ -111,7 +103,9 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
         return
     before = services.watching.channels.load(mailbox)
     usual = services.bot.watch_interval_s
-    watched = WatchedChannel(record.channel, ctx.room, ctx.asker, now(), usual, direct=ctx.direct)
+    watched = model.WatchedChannel(
+        record.channel, ctx.room, ctx.asker, now(), usual, direct=ctx.direct
+    )
     if before is not None:  # the interval and the people of an earlier watch are kept
         watched = replace(
             watched, since=before.since, interval_s=before.interval_s, notify=before.notify
@@ -159,8 +153,8 @@ def _record(ctx: ChatContext, what: str, mailbox: str) -> None:
 
 
 def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
-    span = read_span(typed)
-    if span is None or not timedelta(0) < span <= LONGEST_PAUSE:
+    span = model.read_span(typed)
+    if span is None or not timedelta(0) < span <= model.LONGEST_PAUSE:
         _not_understood(ctx, mailbox, f"pause {typed}".strip())
         return
     watched = _known(ctx, mailbox)
@@ -198,7 +192,7 @@ def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
     ctx.tell(KICKER, title, Text("watch.notified_words"), "good", "✓")
 
 
-def _known(ctx: ChatContext, mailbox: str) -> WatchedChannel | None:
+def _known(ctx: ChatContext, mailbox: str) -> model.WatchedChannel | None:
     watched = ctx.services.watching.channels.load(mailbox)
     if watched is None:
         title = Text("watch.not_watched", {"mailbox": mailbox})
@@ -219,7 +213,11 @@ def _quiet(ctx: ChatContext, typed: str) -> None:
 
 
 def _not_understood(ctx: ChatContext, mailbox: str, typed: str) -> None:
-    limits = {"shortest": written(SHORTEST), "longest": written(LONGEST), "mailbox": mailbox}
+    limits = {
+        "shortest": model.written(model.SHORTEST),
+        "longest": model.written(model.LONGEST),
+        "mailbox": mailbox,
+    }
     facts = (("watch.how_label", Text("watch.how_words", limits)),)
     title, words = Text("watch.not_understood", {"typed": typed}), Text("watch.nothing_changed")
     ctx.tell(KICKER, title, words, glyph="✗", facts=facts)

@@ -29,17 +29,7 @@ from bot.cards.presenters.card_state import known_text
 from bot.cards.presenters.watch import cause_of, mails_of
 from bot.links import PageToken
 from bot.services import Services
-from bot.web.oauth_flow import (
-    FORM,
-    fingerprint,
-    form_token,
-    is_browser_of,
-    new_browser,
-    pressing_browser,
-    read_browser,
-    remember_browser,
-    ticket_of,
-)
+from bot.web import oauth_flow
 from bot.web.pages import Page, plain, respond, respond_with, web_services
 from jobs.clock import now
 from jobs.model import Text
@@ -113,30 +103,30 @@ def page(token: str) -> Response:
 
     The result for any other browser is a page with a button, or a page that says why there is none.
     """
-    services, ticket = web_services(), ticket_of(KIND, token)
-    browser = read_browser(services.bot, request)
+    services, ticket = web_services(), oauth_flow.ticket_of(KIND, token)
+    browser = oauth_flow.read_browser(services.bot, request)
     if _may_read(ticket, browser):
         return _history_page(services, ticket, request.path)
     if ticket.browser:
         return plain("history_used", status=HTTPStatus.GONE, mailbox=ticket.run)
     if ticket.is_expired:
         return plain("over", status=HTTPStatus.GONE)
-    browser = browser or new_browser()
+    browser = browser or oauth_flow.new_browser()
     landing = Page(
         Text("page.history_open_title"),
         Text("page.history_open_words", {"mailbox": ticket.run}),
         button="page.history_open_button",
         post=request.path,
-        hidden=((FORM, form_token(browser, request.path)),),
+        hidden=((oauth_flow.FORM, oauth_flow.form_token(browser, request.path)),),
     )
-    return remember_browser(services.bot, respond(landing), browser)
+    return oauth_flow.remember_browser(services.bot, respond(landing), browser)
 
 
 @pages.post("/<token>")
 def open_page(token: str) -> Response:
     """Bind the link to this browser and show the page; of several browsers only one gets it."""
-    ticket, browser = ticket_of(KIND, token), pressing_browser()
-    opened = links.open_once(web_services(), KIND, token, fingerprint(browser))
+    ticket, browser = oauth_flow.ticket_of(KIND, token), oauth_flow.pressing_browser()
+    opened = links.open_once(web_services(), KIND, token, oauth_flow.fingerprint(browser))
     if not opened and not _may_read(ticket, browser):
         return plain("history_used", status=HTTPStatus.GONE, mailbox=ticket.run)
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": request.path})
@@ -145,8 +135,8 @@ def open_page(token: str) -> Response:
 @pages.get("/<token>/history.csv")
 def take_along(token: str) -> Response:
     """Return the days as CSV (RFC 4180), oldest first, to the browser that opened the link."""
-    services, ticket = web_services(), ticket_of(KIND, token)
-    if not _may_read(ticket, read_browser(services.bot, request)):
+    services, ticket = web_services(), oauth_flow.ticket_of(KIND, token)
+    if not _may_read(ticket, oauth_flow.read_browser(services.bot, request)):
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
     found, written = _found(services, ticket.run), io.StringIO()
     table = csv.writer(written, lineterminator="\r\n")
@@ -169,7 +159,7 @@ def _row(found: Found, day: DayFigures) -> tuple[object, ...]:
 
 
 def _may_read(ticket: PageToken, browser: str) -> bool:
-    return is_browser_of(ticket.browser, browser) and not ticket.is_expired
+    return oauth_flow.is_browser_of(ticket.browser, browser) and not ticket.is_expired
 
 
 def _found(services: Services, mailbox: str) -> Found:

@@ -17,7 +17,7 @@ from typing import TypeVar
 import httpx
 
 from bot.services import Services
-from bot.web.oauth_flow import CALLBACK_READ_S, PRESS_READ_S, CallbackResult, Flow, OAuthFlow
+from bot.web import oauth_flow
 from jobs.access import app_access
 from jobs.access.admin_session import SESSION_S, require_own_tenant
 from jobs.access.mailbox_login import record_beginning, record_sign_in, record_success
@@ -29,20 +29,13 @@ from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Rejected, SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.engine.inspector import may_be_replication
+from jobs.microsoft import scopes
 from jobs.microsoft.identity import (
     Granted,
     Identity,
     SignedIn,
     admin_consent_url,
     read_consent_answer,
-)
-from jobs.microsoft.scopes import (
-    exchange_permission,
-    exchange_scope,
-    graph_default,
-    graph_scopes,
-    lacks_all,
-    smtp_scope,
 )
 from jobs.model import Account, RunKind
 from jobs.runs.run import Event, Kind, Run
@@ -94,19 +87,19 @@ class AdminSignIn:
         """
         tried = "sign_in" in run.problems or run.signed_in is not None
         names, hint = permissions_for(run), "" if tried else run.answer("administrator")
-        scopes, _ = self._scopes(services, names)
+        asked, _ = self._scopes(services, names)
         if self.both:
-            scopes.append(exchange_permission(services.settings.exchange_url))
-        with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
+            asked.append(scopes.exchange_permission(services.settings.exchange_url))
+        with sync_client(services.settings, read_seconds=oauth_flow.PRESS_READ_S) as http:
             prompt = None if hint else "select_account"
             flow = _bot(services, http).begin(
-                scopes, services.settings.callback, state, hint, prompt
+                asked, services.settings.callback, state, hint, prompt
             )
         return flow["auth_uri"], json.dumps({**flow, PERMISSIONS: names})
 
     def handle_callback(
-        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
-    ) -> CallbackResult:
+        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
+    ) -> oauth_flow.CallbackResult:
         """Validate the sign-in, prove that it works for the other resource too, and encrypt it.
 
         A run stays in the tenant that its plan was approved for. An account whose tenant does not
@@ -115,14 +108,14 @@ class AdminSignIn:
         names = tuple(flow.msal[PERMISSIONS])
         first, second = self._scopes(services, names)
         check_tenant = partial(require_own_tenant, services.settings, run.channel)
-        with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
+        with sync_client(services.settings, read_seconds=oauth_flow.CALLBACK_READ_S) as http:
             try:
                 signed_in = _bot(services, http).finish(
                     flow.msal, query, run.required_tenant, first
                 )
             except CloudError as error:
                 if self.both and error.cause in ONE_AT_A_TIME:
-                    return CallbackResult(then=APART)
+                    return oauth_flow.CallbackResult(then=APART)
                 raise
             account = signed_in.account
             if not self.exchange:
@@ -135,7 +128,7 @@ class AdminSignIn:
                 lacks_consent = error.cause == Cause.CONSENT_MISSING
                 if self.exchange or not (lacks_consent or isinstance(error, SignInNeeded)):
                     raise
-                return CallbackResult(then=EXCHANGE)
+                return oauth_flow.CallbackResult(then=EXCHANGE)
         if self.exchange:
             check_tenant(account, token)
         session = (Sealed.ADMIN_SESSION.of(run.id), cache, SESSION_S)
@@ -143,14 +136,14 @@ class AdminSignIn:
         event = Event(Kind.SIGNED_IN, now(), by=account.upn, account=account, data=data)
         # An account to which Microsoft lists no useful role gets a page that says so. The account
         # may still do the work with a role group of Exchange, so it is not refused.
-        roleless = run.kind is not RunKind.CHECK and lacks_all(account)
+        roleless = run.kind is not RunKind.CHECK and scopes.lacks_all(account)
         arrival = "signed_in_roleless" if roleless else ""
-        return CallbackResult(event, account.upn, page=arrival, sealed=(session,))
+        return oauth_flow.CallbackResult(event, account.upn, page=arrival, sealed=(session,))
 
     def _scopes(self, services: Services, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
         """Return the scopes of the code's token, and those of the other resource's."""
-        graph = graph_scopes(services.settings.graph_url, names)
-        exchange = [exchange_scope(services.settings.exchange_url)]
+        graph = scopes.graph_scopes(services.settings.graph_url, names)
+        exchange = [scopes.exchange_scope(services.settings.exchange_url)]
         return (exchange, graph) if self.exchange else (graph, exchange)
 
 
@@ -180,17 +173,17 @@ class Consent:
         permissions (platforms/microsoft.md 1.6).
         """
         settings = services.settings
-        scopes, tenant = [exchange_scope(settings.exchange_url)], run.tenant or "organizations"
-        app = run.fact("client_id")
-        return _consent_url(settings, tenant, app, scopes, state), ""
+        tenant, app = run.tenant or "organizations", run.fact("client_id")
+        asked = [scopes.exchange_scope(settings.exchange_url)]
+        return _consent_url(settings, tenant, app, asked, state), ""
 
     def handle_callback(
-        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
-    ) -> CallbackResult:
+        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
+    ) -> oauth_flow.CallbackResult:
         """Record only that consent was reported; the step checks whether the grants exist."""
         _require_tenant(read_consent_answer(query), run.tenant)
         data = {"question": "consent", "value": "granted"}
-        return CallbackResult(Event(Kind.ANSWERED, now(), data=data))
+        return oauth_flow.CallbackResult(Event(Kind.ANSWERED, now(), data=data))
 
 
 @dataclass(slots=True)
@@ -214,13 +207,13 @@ class AppAccessConsent:
         The state is bound to the requester, the tenant and the channel.
         """
         settings = services.settings
-        tenant, scopes = run.channel.tenant_id, [graph_default(settings.graph_url)]
-        url = _consent_url(settings, tenant, settings.microsoft_client_id, scopes, state)
+        tenant, asked = run.channel.tenant_id, [scopes.graph_default(settings.graph_url)]
+        url = _consent_url(settings, tenant, settings.microsoft_client_id, asked, state)
         return url, _required_tenant(run)
 
     def handle_callback(
-        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
-    ) -> CallbackResult:
+        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
+    ) -> oauth_flow.CallbackResult:
         """Save the channel's tenant. Trust only its tokens, not the browser's query."""
         if flow.flow != _required_tenant(run):
             raise Rejected(Cause.STATE_MISMATCH, CloudReply("entra"))
@@ -233,7 +226,9 @@ class AppAccessConsent:
         )
         app_access.save(services.redis, access)
         data = {"tenant": access.tenant, "roles": ", ".join(access.roles)}
-        return CallbackResult(Event(Kind.READABLE, now(), by=run.requester.email, data=data))
+        return oauth_flow.CallbackResult(
+            Event(Kind.READABLE, now(), by=run.requester.email, data=data)
+        )
 
 
 class RehearsalSignIn:
@@ -255,8 +250,8 @@ class RehearsalSignIn:
         The request has an ID, because the log of sign-ins has the "identifier that's sent from the
         client when sign-in is initiated" (learn.microsoft.com/graph/api/resources/signin).
         """
-        scope = smtp_scope(services.settings.exchange_url)
-        with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
+        scope = scopes.smtp_scope(services.settings.exchange_url)
+        with sync_client(services.settings, read_seconds=oauth_flow.PRESS_READ_S) as http:
             flow = self._identity(services, run, http).begin(
                 [scope], services.settings.callback, state, login_of(run), "login"
             )
@@ -266,8 +261,8 @@ class RehearsalSignIn:
         return url, json.dumps(flow)
 
     def handle_callback(
-        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
-    ) -> CallbackResult:
+        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
+    ) -> oauth_flow.CallbackResult:
         """Accept only the user who signs in for the mailbox, and encrypt the token and the sign-in.
 
         The step that logs in uses them. Only that step keeps the sign-in.
@@ -290,17 +285,17 @@ class RehearsalSignIn:
         record_success(services.redis, run.channel.mailbox)
         data = {"question": "mailbox_sign_in", "value": "yes"}
         event = Event(Kind.ANSWERED, now(), by=upn, data=data)
-        return CallbackResult(event, upn, sealed=sealed)
+        return oauth_flow.CallbackResult(event, upn, sealed=sealed)
 
     def _signed_in(
-        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
+        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
     ) -> SignedIn:
         """Redeem the code of the rehearsal's sign-in, and record the calls.
 
         Entra's log has these sign-ins next to those of Webex Connect.
         """
         with (
-            sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http,
+            sync_client(services.settings, read_seconds=oauth_flow.CALLBACK_READ_S) as http,
             calls.record_calls() as made,
         ):
             finish = partial(
@@ -351,9 +346,9 @@ def _require_tenant(granted: Granted, tenant: str) -> None:
 
 
 def _consent_url(
-    settings: Settings, tenant: str, app: str, scopes: Sequence[str], state: str
+    settings: Settings, tenant: str, app: str, asked: Sequence[str], state: str
 ) -> str:
-    return admin_consent_url(settings.login_url, tenant, app, scopes, settings.callback, state)
+    return admin_consent_url(settings.login_url, tenant, app, asked, settings.callback, state)
 
 
 def _settled(
@@ -378,7 +373,7 @@ def _settled(
     return ask()
 
 
-FLOWS: dict[str, OAuthFlow] = {
+FLOWS: dict[str, oauth_flow.OAuthFlow] = {
     "signin": AdminSignIn(both=True),
     APART: AdminSignIn(),
     EXCHANGE: AdminSignIn(exchange=True),

@@ -22,19 +22,6 @@ from bot.links import PageToken
 from bot.services import Services
 from bot.web import oauth_flow
 from bot.web.oauth import FLOWS
-from bot.web.oauth_flow import (
-    FORM,
-    Flow,
-    fingerprint,
-    form_token,
-    is_browser_of,
-    microsoft_slot,
-    new_browser,
-    pressing_browser,
-    read_browser,
-    remember_browser,
-    ticket_of,
-)
 from bot.web.pages import Page, plain, respond, web_services
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
@@ -91,7 +78,7 @@ def _request(ticket: PageToken, run: Run, browser: str) -> Page:
         run.channel.mailbox,
         button=f"page.{kind}_button{SHARED if variant == SHARED else ''}",
         post=request.path,
-        hidden=((FORM, form_token(browser, request.path)),),
+        hidden=((oauth_flow.FORM, oauth_flow.form_token(browser, request.path)),),
         facts=tuple((text(label), value) for label, value in _facts(ticket, run)),
         note=Text("page.request_note"),
         leads_to=f"{parts.scheme}://{parts.netloc}",
@@ -143,16 +130,18 @@ def landing_page(kind: str, token: str) -> Response:
     # nothing up, so link previews and scanners may open it as often as they like.
     services = web_services()
     ticket, run = _opened(services, kind, token)
-    browser = read_browser(services.bot, request) or new_browser()
-    return remember_browser(services.bot, respond(_request(ticket, run, browser)), browser)
+    browser = oauth_flow.read_browser(services.bot, request) or oauth_flow.new_browser()
+    return oauth_flow.remember_browser(
+        services.bot, respond(_request(ticket, run, browser)), browser
+    )
 
 
 @pages.post(f"/{KINDS}/<token>")
 def press(kind: str, token: str) -> Response:
     services = web_services()
     ticket, run = _opened(services, kind, token)
-    browser = pressing_browser()
-    with microsoft_slot() as got:
+    browser = oauth_flow.pressing_browser()
+    with oauth_flow.microsoft_slot() as got:
         try:
             url = _start(services, kind, run, browser) if got else ""
         except CloudError as error:
@@ -163,7 +152,7 @@ def press(kind: str, token: str) -> Response:
     if not url:
         page = _request(ticket, run, browser)  # it still has its button
         return _later(replace(page, title=BUSY, words=Text("page.busy_words")))
-    return remember_browser(services.bot, _to_microsoft(url), browser)
+    return oauth_flow.remember_browser(services.bot, _to_microsoft(url), browser)
 
 
 @pages.route("/microsoft/callback", methods=["HEAD"])
@@ -184,10 +173,10 @@ def callback() -> Response:
     flow = oauth_flow.read(services, state)
     if flow is None:
         return plain("over", status=HTTPStatus.BAD_REQUEST)
-    if not is_browser_of(flow.browser, read_browser(services.bot, request)):
+    if not oauth_flow.is_browser_of(flow.browser, oauth_flow.read_browser(services.bot, request)):
         log.info("callback in another browser", run=flow.run, kind=flow.kind)
         return plain("other_browser", status=HTTPStatus.FORBIDDEN)
-    with microsoft_slot() as got:
+    with oauth_flow.microsoft_slot() as got:
         if not got:
             words, again = Text("page.busy_back_words"), "page.busy_back_button"
             return _later(Page(BUSY, words, button=again, link=request.full_path))
@@ -211,7 +200,7 @@ def _finish(services: Services, state: str) -> Response:
         return _too_late(run, flow.kind)
 
 
-def _finish_flow(services: Services, run: Run, flow: Flow) -> Response:
+def _finish_flow(services: Services, run: Run, flow: oauth_flow.Flow) -> Response:
     """Finish the flow, and record its result.
 
     Raises:
@@ -227,7 +216,7 @@ def _finish_flow(services: Services, run: Run, flow: Flow) -> Response:
         with calls.record_calls() as made:
             arrival = journey.handle_callback(services, run, flow, request.args.to_dict())
         if arrival.event is None:
-            browser = read_browser(services.bot, request)
+            browser = oauth_flow.read_browser(services.bot, request)
             return _to_microsoft(_start(services, arrival.then, run, browser))
     except CloudError as error:
         _problem(services, run, journey.question, error)
@@ -259,7 +248,7 @@ def _too_late(run: Run, kind: str) -> Response:
 
 def _opened(services: Services, kind: str, token: str) -> tuple[PageToken, Run]:
     """Return what the link leads to, or end the request with a page that says why it leads nowhere."""
-    ticket = ticket_of(kind, token)
+    ticket = oauth_flow.ticket_of(kind, token)
     run = services.store.load(ticket.run)
     if run.ended or ticket.is_expired:
         abort(plain("over", status=HTTPStatus.GONE))
@@ -276,7 +265,9 @@ def _start(services: Services, kind: str, run: Run, browser: str) -> str:
     """
     state = oauth_flow.new_state()
     url, kept = FLOWS[kind].start(services, run, state)
-    oauth_flow.save(services, state, Flow(kind, run.id, kept, fingerprint(browser)))
+    oauth_flow.save(
+        services, state, oauth_flow.Flow(kind, run.id, kept, oauth_flow.fingerprint(browser))
+    )
     return url
 
 

@@ -25,11 +25,7 @@ _NO_TEXT = {
 
 
 def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> int:
-    """Run one command and return its exit code.
-
-    0 means success, 1 means that something is wrong, 2 means bad settings, bad input or a bad
-    command line.
-    """
+    """Run one command: 0 means success, 1 that something is wrong, 2 bad settings or bad input."""
     options = _parser().parse_args(arguments)
     if options.command == "version":
         print(f"webex-email-bot {__version__}")  # noqa: T201  CLI output

@@ -60,10 +60,7 @@ def on_run(answer: OnRun) -> Action:
 
 
 def to_cancel(answer: OnRun) -> Action:
-    """Wrap ``answer`` so that it needs a run that has not ended, and a person who may cancel it.
-
-    If the event of the press is handled again, ``answer`` does what is left to do.
-    """
+    """Wrap ``answer`` so that it needs an open run and a person who may cancel it."""
     return _checked(
         answer, lambda access, ctx, run: access.may_cancel(ctx.person, run), again=answer
     )
@@ -147,9 +144,6 @@ def answered(ctx: ChatContext, question: str, value: str) -> Event:
 
 
 def finish(ctx: ChatContext, run: Run, *events: Event) -> None:
-    """Save all events of a press together, and continue the run.
-
-    The last event has the id of the press.
-    """
+    """Save all events of a press together, the last one with its id, and continue the run."""
     *earlier, last = events
     ctx.services.record(run.id, *earlier, replace(last, request=ctx.action_id))

@@ -68,8 +68,6 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Test mail that somebody sent in a search, and the card that says where it is."""
-
     mailbox: str
     message: str
     room: str
@@ -186,7 +184,6 @@ def _card(ctx: ChatContext, case: Case, told: tuple[Text, Text] | None = None) -
 def _view(
     services: Services, case: Case, told: tuple[Text, Text] | None, mail: Text | None
 ) -> SearchView:
-    """Return the view of a place, with what the newest check says of it, and with its cause if any."""
     place = case.place
     step, steps = PLACES.index(place) + 1, len(PLACES) + 1
     view = SearchView(case.mailbox, now(), place, step, steps, told=told)

@@ -53,10 +53,7 @@ class ChatContext:
 
     @property
     def request(self) -> str:
-        """Return the id of the press, or else of the message.
-
-        The press has its own id, because one card may be pressed for many mailboxes.
-        """
+        """Return the press's id, as a card may be pressed for many mailboxes, or the message's."""
         return self.action_id or self.message
 
     @property
@@ -90,7 +87,6 @@ class ChatContext:
         facts: tuple[tuple[str, Text], ...] = (),
         buttons: tuple[tuple[str | Text, dict[str, str]], ...] = (),
     ) -> None:
-        """Post a notice of this moment (:class:`NoticeView`)."""
         self.notify(NoticeView(kicker, title, words, tone, glyph, facts, (), buttons, now()))
 
     def refuse(self, words: Text, *, title: str = "refused.message", then: str = "") -> None:
@@ -124,10 +120,7 @@ Webex answers 410 for malware and 428 for a file that it cannot scan (platforms/
 
 
 class NotAcceptedError(Exception):
-    """Refusal to read a file, with the reason.
-
-    ``reason`` is large, unread, infected, unscannable or scanned.
-    """
+    """Refusal to read a file: large, unread, infected, unscannable or scanned."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -51,11 +51,7 @@ class Refusals:
 
 
 def refuse(ctx: ChatContext, why: Denial, title: str) -> None:
-    """Refuse a person whom the bot does not serve.
-
-    The person gets an answer, unless this hour had enough refusals. Then the refusal is only
-    counted.
-    """
+    """Refuse a person whom the bot does not serve; after enough refusals an hour only count it."""
     services, person = ctx.services, ctx.person
     count = _count(services, person.id, Refusals(now(), person.email, person.org_id))
     if count <= services.bot.refusals_per_hour:
@@ -66,10 +62,7 @@ def refuse(ctx: ChatContext, why: Denial, title: str) -> None:
 
 
 def record_ended(services: Services) -> None:
-    """Record the refusals of every hour that is over, each exactly once.
-
-    A person's next refusal records those of an earlier hour, too.
-    """
+    """Record the refusals of every hour that is over, each exactly once."""
     ended = services.redis.zrangebyscore(
         keys.refusals_ending(), "-inf", now().timestamp(), start=0, num=MOST_AT_ONCE
     )

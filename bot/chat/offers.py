@@ -36,7 +36,6 @@ def of_channel(command: str, mailbox: str) -> Offer:
 
 
 def check_exactly(mailbox: str) -> Offer:
-    """Return the button that checks an address as it is, despite a nearly identical one."""
     title = Text("choice.button.check", {"value": mailbox})
     return Offer(title, {"do": "check", "channel": mailbox})
 

@@ -33,29 +33,21 @@ from bot.web import oauth_flow
 from bot.web.pages import Page, plain, respond, respond_with, web_services
 from jobs.clock import now
 from jobs.model import Text
-from jobs.watch.history import (
-    DAY,
-    DayFigures,
-    DayState,
-    Figures,
-    days,
-    figures,
-    last_days,
-    midnight,
-)
+from jobs.watch import history as past
+from jobs.watch.history import days, figures
 from jobs.watch.model import Incident, Sight
 
 HEIGHT, STRIP, GAP = 100.0, 12.0, 4.0
 """Height of the chart, of the strip of states at its top, and of the gap below the strip."""
 _STRIP_HEIGHT = {
-    DayState.WELL: STRIP / 2,
-    DayState.BROKEN: STRIP,
-    DayState.BLIND: STRIP,
-    DayState.NONE: STRIP / 6,
+    past.DayState.WELL: STRIP / 2,
+    past.DayState.BROKEN: STRIP,
+    past.DayState.BLIND: STRIP,
+    past.DayState.NONE: STRIP / 6,
 }
 
 
-def bars(days: Sequence[DayFigures]) -> list[dict[str, object]]:
+def bars(days: Sequence[past.DayFigures]) -> list[dict[str, object]]:
     """Return one bar for each day, as a mapping with the names that the template uses.
 
     A bar has its place and that of its sign, the day's state, and the ``words`` that are shown when
@@ -93,7 +85,7 @@ class Found:
 
     mailbox: str
     at: datetime
-    figures: Figures
+    figures: past.Figures
     incidents: tuple[Incident, ...]
 
 
@@ -146,12 +138,12 @@ def take_along(token: str) -> Response:
     return Response(written.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _row(found: Found, day: DayFigures) -> tuple[object, ...]:
-    begin = midnight(day.date)
+def _row(found: Found, day: past.DayFigures) -> tuple[object, ...]:
+    begin = past.midnight(day.date)
     causes = {
         each.cause
         for each in found.incidents
-        if each.since < begin + DAY and (each.ended or found.at) > begin
+        if each.since < begin + past.DAY and (each.ended or found.at) > begin
     }
     broken_s = round(day.broken.total_seconds()) if day.measured or day.broken else ""
     mails = day.mails if day.measured or day.mails else ""
@@ -164,7 +156,7 @@ def _may_read(ticket: PageToken, browser: str) -> bool:
 
 def _found(services: Services, mailbox: str) -> Found:
     at = now()
-    since, until = last_days(at, watch.PAGE_DAYS)
+    since, until = past.last_days(at, watch.PAGE_DAYS)
     every = services.watching.incidents.of_channel(mailbox)
     known = days(services.redis, mailbox, at, watch.PAGE_DAYS)
     touching = tuple(each for each in every if (each.ended or at) > since)
@@ -188,7 +180,7 @@ def _history_page(services: Services, ticket: PageToken, path: str) -> Response:
         most=text("page.history_most", most=_seen(found.figures, _most(chosen))),
         first=written_date(chosen[0].date),
         last=written_date(chosen[-1].date),
-        states=[(str(each), text(f"history.state_{each}")) for each in DayState],
+        states=[(str(each), text(f"history.state_{each}")) for each in past.DayState],
         incidents=[_box(each) for each in reversed(found.incidents)],
         days=[_cells(each) for each in reversed(chosen) if each.looks or each.mails],
         heads=[text(f"page.history_{name}") for name in ("day", "state", "broken_for", "mails")],
@@ -197,7 +189,7 @@ def _history_page(services: Services, ticket: PageToken, path: str) -> Response:
     )
 
 
-def _description(found: Figures) -> str:
+def _description(found: past.Figures) -> str:
     states = Counter(each.state for each in found.days)
     return text(
         "page.history_chart_desc",
@@ -206,19 +198,19 @@ def _description(found: Figures) -> str:
         last=written_date(found.days[-1].date),
         mails=_seen(found, found.mails),
         most=_seen(found, _most(found.days)),
-        **{str(state): str(states[state]) for state in DayState},
+        **{str(state): str(states[state]) for state in past.DayState},
     )
 
 
-def _seen(found: Figures, mails: int) -> str:
+def _seen(found: past.Figures, mails: int) -> str:
     return number(mails) if mails or not found.is_blind_now else text("history.not_seen")
 
 
-def _most(chosen: Sequence[DayFigures]) -> int:
+def _most(chosen: Sequence[past.DayFigures]) -> int:
     return max((each.mails for each in chosen), default=0)
 
 
-def _cells(day: DayFigures) -> tuple[str, ...]:
+def _cells(day: past.DayFigures) -> tuple[str, ...]:
     broken = lasted(day.broken) if day.broken else ""
     state = text(f"history.state_{day.state}")
     return written_date(day.date), state, broken, mails_of(day)
@@ -242,7 +234,7 @@ def _box(incident: Incident) -> dict[str, object]:
         ("acting", incident.acting),
         ("flaps", str(incident.flaps) if incident.flaps else None),
     ]
-    state = DayState.BROKEN if incident.sight is Sight.BROKEN else DayState.BLIND
+    state = past.DayState.BROKEN if incident.sight is Sight.BROKEN else past.DayState.BLIND
     shown = tuple(
         (text(f"page.history_{name}"), value if isinstance(value, str) else render(value))
         for name, value in rows

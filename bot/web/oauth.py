@@ -29,14 +29,7 @@ from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Rejected, SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.engine.inspector import may_be_replication
-from jobs.microsoft import scopes
-from jobs.microsoft.identity import (
-    Granted,
-    Identity,
-    SignedIn,
-    admin_consent_url,
-    read_consent_answer,
-)
+from jobs.microsoft import identity, scopes
 from jobs.model import Account, RunKind
 from jobs.runs.run import Event, Kind, Run
 from jobs.settings import Settings
@@ -147,8 +140,10 @@ class AdminSignIn:
         return (exchange, graph) if self.exchange else (graph, exchange)
 
 
-def _bot(services: Services, http: httpx.Client, tenant: str = "organizations") -> Identity:
-    return Identity.of_bot(services.settings, http, tenant, services.documents)
+def _bot(
+    services: Services, http: httpx.Client, tenant: str = "organizations"
+) -> identity.Identity:
+    return identity.Identity.of_bot(services.settings, http, tenant, services.documents)
 
 
 TOKEN_S = 3600
@@ -181,7 +176,7 @@ class Consent:
         self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
     ) -> oauth_flow.CallbackResult:
         """Record only that consent was reported; the step checks whether the grants exist."""
-        _require_tenant(read_consent_answer(query), run.tenant)
+        _require_tenant(identity.read_consent_answer(query), run.tenant)
         data = {"question": "consent", "value": "granted"}
         return oauth_flow.CallbackResult(Event(Kind.ANSWERED, now(), data=data))
 
@@ -289,7 +284,7 @@ class RehearsalSignIn:
 
     def _signed_in(
         self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
-    ) -> SignedIn:
+    ) -> identity.SignedIn:
         """Redeem the code of the rehearsal's sign-in, and record the calls.
 
         Entra's log has these sign-ins next to those of Webex Connect.
@@ -306,10 +301,10 @@ class RehearsalSignIn:
             finally:
                 record_sign_in(services.redis, run.channel.mailbox, made)
 
-    def _identity(self, services: Services, run: Run, http: httpx.Client) -> Identity:
+    def _identity(self, services: Services, run: Run, http: httpx.Client) -> identity.Identity:
         own = (Sealed.REHEARSAL_SECRET.of(run.id), Sealed.CHECK_SECRET.of(run.channel.mailbox))
         secret = next(filter(None, map(services.vault.get, own)), "")
-        return Identity(
+        return identity.Identity(
             services.settings.login_url,
             http,
             run.tenant,
@@ -330,17 +325,17 @@ def _required_tenant(run: Run) -> str:
     return json.dumps(bound)
 
 
-def _granted(query: Mapping[str, str]) -> Granted:
+def _granted(query: Mapping[str, str]) -> identity.Granted:
     # A refusal gets its own cause, because Graph's application permissions require a higher role
     # than others (platforms/microsoft.md 1.5).
     try:
-        return read_consent_answer(query)
+        return identity.read_consent_answer(query)
     except Forbidden as error:
         said = CloudReply("entra", error.status, error.code, error.message, error.ids)
         raise Forbidden(Cause.APP_ACCESS_NOT_ALLOWED, said) from error
 
 
-def _require_tenant(granted: Granted, tenant: str) -> None:
+def _require_tenant(granted: identity.Granted, tenant: str) -> None:
     if tenant and granted.tenant and granted.tenant.lower() != tenant.lower():
         raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted.tenant))
 
@@ -348,7 +343,9 @@ def _require_tenant(granted: Granted, tenant: str) -> None:
 def _consent_url(
     settings: Settings, tenant: str, app: str, asked: Sequence[str], state: str
 ) -> str:
-    return admin_consent_url(settings.login_url, tenant, app, asked, settings.callback, state)
+    return identity.admin_consent_url(
+        settings.login_url, tenant, app, asked, settings.callback, state
+    )
 
 
 def _settled(

@@ -201,12 +201,7 @@ def _finish(services: Services, state: str) -> Response:
 
 
 def _finish_flow(services: Services, run: Run, flow: oauth_flow.Flow) -> Response:
-    """Finish the flow, and record its result.
-
-    Raises:
-        FinishedError: another person has finished the flow.
-        RunEndedError: the run has ended.
-    """
+    """Finish the flow and record its result, unless another person or the run's end was first."""
     journey, kind = FLOWS[flow.kind], flow.kind.partition("_")[0]
     if run.ended:
         raise RunEndedError(run.id)
@@ -258,11 +253,7 @@ def _opened(services: Services, kind: str, token: str) -> tuple[PageToken, Run]:
 
 
 def _start(services: Services, kind: str, run: Run, browser: str) -> str:
-    """Begin a flow that only this browser can finish, and return its address at Microsoft.
-
-    Raises:
-        CloudError: Microsoft's addresses could not be read.
-    """
+    """Begin a flow that only this browser can finish, and return its address at Microsoft."""
     state = oauth_flow.new_state()
     url, kept = FLOWS[kind].start(services, run, state)
     oauth_flow.save(

@@ -156,11 +156,7 @@ class Webex(Messenger):
         return tuple(map(WebexPerson.of, self._list(lambda: self._api.people.list(email=email))))
 
     def message(self, message_id: str, *, fresh: bool = True) -> Message:
-        """Return a message.
-
-        With ``fresh``, a 404 is retried for 2 seconds, because the API may lag behind the webhook
-        (platforms/webex.md 1).
-        """
+        """Return a message; ``fresh`` retries a 404 for 2 seconds (platforms/webex.md 1)."""
         return Message.of(
             self._object(lambda: self._api.messages.get(_segment(message_id)), fresh=fresh)
         )
@@ -268,7 +264,6 @@ class Webex(Messenger):
         return self._calls.get(lambda: self._read(address, largest))
 
     def _list(self, ask: Callable[[], Iterable[Any]], most: int | None = None) -> list[Json]:
-        """Return the items of a list from all pages, or at most so many of the first."""
         return self._calls.get(lambda: [item.json_data for item in islice(ask(), most)])
 
     def _of_room(self, room_id: str, key: str) -> str:
@@ -326,11 +321,7 @@ class FileTooLargeError(Exception):
 
 @contextmanager
 def _counted(done: str, *, is_card: bool) -> Iterator[None]:
-    """Count a card that is posted or edited in the block, under its result.
-
-    The result is the value of ``done``, ``refused`` after a permanent error of Webex, or else
-    ``not_taken``.
-    """
+    """Count a card of the block as ``done``, ``refused`` for good, or ``not_taken``."""
     how = "not_taken"
     try:
         yield

@@ -141,11 +141,7 @@ def retry_after_s(header: str) -> float:
 
 
 def passes(error: WebexError) -> bool:
-    """Return whether the error may be temporary.
-
-    Temporary errors are a missing answer, a redirect, a locked resource, too many requests, and
-    server errors of Webex.
-    """
+    """Return whether the error may be temporary, such as a missing answer or a server error."""
     return (
         error.status in {0, LOCKED, TOO_MANY_REQUESTS, *REDIRECTS} or error.status >= SERVER_ERROR
     )
@@ -170,18 +166,12 @@ _FRESH = RetryPolicy(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Caller of Webex that follows a retry policy and translates the SDK's errors."""
+    """Caller of Webex, which raises WebexError if a call did not succeed in time."""
 
     policy: RetryPolicy
 
     def get(self, call: Callable[[], T], *, fresh: bool = False) -> T:
-        """Return the answer of a call that may be repeated: GET, PUT, DELETE.
-
-        With ``fresh``, a 404 is retried for 2 seconds.
-
-        Raises:
-            WebexError: The call did not succeed in time.
-        """
+        """Return the answer of a GET, PUT or DELETE; ``fresh`` retries a 404 for 2 seconds."""
         if fresh:
             return _FRESH.call(
                 lambda: self.get(call), lambda error: isinstance(error, WebexNotFoundError)
@@ -195,9 +185,6 @@ class Caller:
 
         A POST has no effect after 3xx, 423, 429, 503 and a failed connection. After a timeout or a
         502 the message may already be in the space, and a duplicate is worse than a delay.
-
-        Raises:
-            WebexError: The call did not succeed in time, or it may have been accepted.
         """
         return self.policy.call(
             lambda: _translated(call),
@@ -205,11 +192,7 @@ class Caller:
         )
 
     def gone(self, call: Callable[[], object]) -> None:
-        """Make a DELETE call; an object that no longer exists is no error.
-
-        Raises:
-            WebexError: The call did not succeed in time.
-        """
+        """Make a DELETE call; an object that no longer exists is no error."""
         try:
             self.get(call)
         except WebexNotFoundError:

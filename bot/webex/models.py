@@ -37,10 +37,7 @@ class Message:
 
     @property
     def thread(self) -> str:
-        """Return the id of the message to reply to.
-
-        Webex accepts only the root of a thread as the parent (platforms/webex.md 2).
-        """
+        """Return the message to reply to: only the root of a thread (platforms/webex.md 2)."""
         return self.parent_id or self.id
 
     @property
@@ -198,18 +195,12 @@ MAX_EVENT_AGE = timedelta(minutes=10)
 
 
 def is_stale(created: str) -> bool:
-    """Return whether an event is too old to be handled.
-
-    A captured webhook can be sent again at any time (checklist.toml W4).
-    """
+    """Return whether an event is too old, as a captured webhook can be sent again (W4)."""
     return is_older_than(created, MAX_EVENT_AGE)
 
 
 def is_older_than(created: str, age: timedelta) -> bool:
-    """Return whether a time of Webex's is longer ago than ``age``, by Webex's clock.
-
-    An unreadable time counts as not older.
-    """
+    """Return whether a time is longer ago by Webex's clock; an unreadable time is not."""
     when = _time(created)
     return when is not None and webex_now() - when > age
 

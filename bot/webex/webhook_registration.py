@@ -34,11 +34,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result of a registration.
-
-    It holds the resources whose webhook was created or repaired, and the number of surplus webhooks
-    deleted.
-    """
+    """Resources whose webhook was created or repaired, and the number of those deleted."""
 
     created: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
@@ -93,10 +89,6 @@ class WebhookRegistrar:
         return hook.status.lower() == "active" and hook.target_url == self._target
 
     def _locked(self) -> AbstractContextManager[RenewedLock | None]:
-        """Hold the lock within the context.
-
-        The lock of a killed process expires soon (:mod:`jobs.storage.locks`).
-        """
         return renewed_lock(self._redis, LockName(LockKind.WEBHOOKS), LOCK_S, wait_s=math.inf)
 
     def _reconcile(self, mine: Sequence[Webhook], *, all_of_them: bool) -> Outcome:
@@ -123,10 +115,7 @@ class WebhookRegistrar:
         measure(self._redis, WEBHOOKS, {(each,): float(words.count(each)) for each in states})
 
     def _best(self, mine: Sequence[Webhook], resource: str) -> Webhook | None:
-        """Return the webhook to keep, preferably a good one, or None.
-
-        Resource, event and filter cannot be changed, so they must match.
-        """
+        """Return a fitting webhook, a good one first; its fields cannot be changed."""
         wanted = (resource.lower(), EVENT, "")
         fields = {hook: (hook.resource.lower(), hook.event.lower(), hook.filter) for hook in mine}
         fitting = [hook for hook, its in fields.items() if its == wanted]

@@ -11,18 +11,7 @@ from adaptive_cards import explanation
 from adaptive_cards.cards.connect_form import ERROR_MOST
 from adaptive_cards.cards.findings import DAYS
 from adaptive_cards.texts import listed
-from bot.actions import (
-    Action,
-    OnRun,
-    answered,
-    finish,
-    for_everybody,
-    on_run,
-    record,
-    refused_input,
-    require,
-    to_cancel,
-)
+from bot import actions
 from bot.cards import delivery
 from bot.cards.presenters import connect_form, progress, questions
 from bot.cards.presenters.card_state import slot_of, thread_and_person
@@ -78,9 +67,9 @@ def _connected(inputs: dict[str, str]) -> str:
         raise RefusedError(wrong.reason) from None
 
 
-@on_run
+@actions.on_run
 def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    require(not run.detailed)
+    actions.require(not run.detailed)
     values = {name: inputs[name].strip() for name in FIELDS if name in inputs}
     found = read_details(run.channel, values)
     errors = dict(found.errors)
@@ -96,8 +85,8 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         return
     given = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
-    answers = [answered(ctx, question, value) for question, value in asked.items() if value]
-    finish(ctx, run, given, *answers, *note_absent(ctx))
+    answers = [actions.answered(ctx, question, value) for question, value in asked.items() if value]
+    actions.finish(ctx, run, given, *answers, *note_absent(ctx))
 
 
 def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, Text]) -> str:
@@ -117,26 +106,26 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
     return "" if address in ctx.person.emails else address
 
 
-@to_cancel
+@actions.to_cancel
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The run's own card says that the run was canceled.
     if runs.cancel(ctx, run):
         runs.end_choice(ctx, run)
 
 
-@to_cancel
+@actions.to_cancel
 def begun_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     if runs.cancel(ctx, run):
         runs.end_choice(ctx, run)
         rerun_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
 
 
-@on_run
+@actions.on_run
 def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    require(mailbox_user.needs_delegate(run))
+    actions.require(mailbox_user.needs_delegate(run))
     if address := _accepted(ctx, run, DELEGATE, inputs.get("delegate", ""), read_address):
         looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
-        finish(ctx, run, looks, answered(ctx, DELEGATE, address))
+        actions.finish(ctx, run, looks, actions.answered(ctx, DELEGATE, address))
 
 
 def _accepted(
@@ -149,57 +138,61 @@ def _accepted(
     try:
         return read(typed.strip())
     except InvalidInputError as wrong:
-        ctx.services.store.append(run.id, refused_input(ctx, question, typed.strip(), wrong))
+        ctx.services.store.append(
+            run.id, actions.refused_input(ctx, question, typed.strip(), wrong)
+        )
         ctx.services.cards.request(run.id)
         return ""
 
 
-@on_run
+@actions.on_run
 def approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     _approve(ctx, inputs, run, Scope.MAILBOX)
 
 
-@on_run
+@actions.on_run
 def approve_tenant(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     _approve(ctx, inputs, run, Scope.TENANT)
 
 
-@on_run
+@actions.on_run
 def confirm_hosts(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The press approves nothing yet. The confirmation counts for these hosts only.
     _require_approver(ctx, run)
     _require_current(inputs, run)
     hosts = unconfirmed_hosts(run, ctx.services.settings.connect_hosts)
-    require(hosts, "refused.twice")
-    record(ctx, run, FOREIGN_HOSTS, " ".join(hosts))
+    actions.require(hosts, "refused.twice")
+    actions.record(ctx, run, FOREIGN_HOSTS, " ".join(hosts))
 
 
-@on_run
+@actions.on_run
 def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # Nothing is approved in the new plan. The smaller profile can also resolve a plan that is
     # blocked.
-    require(not run.has_begun and _in_force(inputs, run))
+    actions.require(not run.has_begun and _in_force(inputs, run))
     channel = replace(run.channel, profile=Profile.LEAST)
-    finish(ctx, run, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel))
+    actions.finish(ctx, run, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel))
 
 
-@on_run
+@actions.on_run
 def adopt(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The run then makes a new plan in which nothing is approved.
     _require_current(inputs, run)
     app = inputs.get("app", "")
-    require(not run.has_begun and app and app == made_by_hand(run))
+    actions.require(not run.has_begun and app and app == made_by_hand(run))
     looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
-    finish(ctx, run, looks, answered(ctx, ADOPT, app))
+    actions.finish(ctx, run, looks, actions.answered(ctx, ADOPT, app))
 
 
-@for_everybody
+@actions.for_everybody
 def accept(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The cause must be one that this check has found. A new check then shows it as a note.
     cause, why = inputs.get("cause", ""), " ".join(inputs.get("why", "").split())[:LONGEST]
     _require_approver(ctx, run)
-    require(why and inputs.get("days") in DAYS and not run.brief.discover, "refused.no_reason")
-    require(cause in {each.cause for each in run.findings.values() if each.cause})
+    actions.require(
+        why and inputs.get("days") in DAYS and not run.brief.discover, "refused.no_reason"
+    )
+    actions.require(cause in {each.cause for each in run.findings.values() if each.cause})
     until = now() + timedelta(days=int(inputs["days"]))
     given = Accepted(until, without_secrets(why), ctx.person.email)
     accepted.accept(ctx.services.store, run, cause, given)
@@ -209,13 +202,13 @@ def accept(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -> None:
     _require_approver(ctx, run)
     _require_current(inputs, run)
-    require(scope not in run.approvals, "refused.twice")
+    actions.require(scope not in run.approvals, "refused.twice")
     if hosts := unconfirmed_hosts(run, ctx.services.settings.connect_hosts):
         raise RefusedError(Text("refused.unconfirmed", {"hosts": listed(hosts)}))
     foreign = foreign_hosts(run, ctx.services.settings.connect_hosts)
     data = {"plan": inputs["plan"], "scope": str(scope)} | addresses(run.channel)
     data |= {FOREIGN_HOSTS: " ".join(foreign)} if foreign else {}
-    finish(ctx, run, Event(Kind.APPROVED, now(), by=ctx.person.email, data=data))
+    actions.finish(ctx, run, Event(Kind.APPROVED, now(), by=ctx.person.email, data=data))
 
 
 def _require_approver(ctx: ChatContext, run: Run) -> None:
@@ -226,37 +219,37 @@ def _require_approver(ctx: ChatContext, run: Run) -> None:
 
 
 def _require_current(inputs: dict[str, str], run: Run) -> None:
-    require(_in_force(inputs, run) and (run.has_begun or not blocking_steps(run)))
+    actions.require(_in_force(inputs, run) and (run.has_begun or not blocking_steps(run)))
 
 
 def _in_force(inputs: dict[str, str], run: Run) -> bool:
     return run.plan is not None and inputs.get("plan") == run.plan.id
 
 
-@on_run
+@actions.on_run
 def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     _ask(ctx, inputs, run, "administrator", waits=questions.waits_for_administrator(run))
 
 
-@on_run
+@actions.on_run
 def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     _ask(ctx, inputs, run, "consent_administrator", waits=questions.waits_for_consent(run))
 
 
-@for_everybody
+@actions.for_everybody
 def ask_mailbox_user(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     _ask(
         ctx, inputs, run, connect_form.MAILBOX_USER, waits=connect_form.waits_for_mailbox_user(run)
     )
 
 
-@for_everybody
+@actions.for_everybody
 def ask_agent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     waits = run.state_of("test_mail") is State.OK and not run.settled("agent_has_it")
     _ask(ctx, inputs, run, progress.AGENT, waits=waits)
 
 
-@on_run
+@actions.on_run
 def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Post the card that the run waits for again, as the newest in the thread and in the 1:1."""
     asked = (run.answer("consent_administrator") if run.account else "") or run.answer(
@@ -267,50 +260,50 @@ def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     ctx.services.record(run.id)
 
 
-@on_run
+@actions.on_run
 def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    require(questions.another_may(run))
+    actions.require(questions.another_may(run))
     ctx.services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))
-    finish(ctx, run, Event(Kind.SIGNED_OUT, now(), by=ctx.person.email))
+    actions.finish(ctx, run, Event(Kind.SIGNED_OUT, now(), by=ctx.person.email))
 
 
-@on_run
+@actions.on_run
 def look_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # If nothing is approved yet, read the settings again as well.
     looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
-    finish(ctx, run, looks, answered(ctx, "look_again", now().isoformat()))
+    actions.finish(ctx, run, looks, actions.answered(ctx, "look_again", now().isoformat()))
 
 
-@on_run
+@actions.on_run
 def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # A channel must be saved before it is registered, so this also records that the token was
     # saved. A test mail that was sent before is sent once more, because Webex Connect has dropped
     # it.
     events = []
     if not run.answer("token_saved") and not run.settled("token"):
-        events.append(answered(ctx, "token_saved", "yes"))
+        events.append(actions.answered(ctx, "token_saved", "yes"))
     if run.change_applied("test_mail") and not run.settled("agent_has_it"):
         # the test mail is sent once more, with the same subject
         facts = {"subject": run.fact("subject")}
         unseen = Finding("test_mail", State.WRONG, Text("seen.not_sent"), facts=facts)
         events.append(Event(Kind.FOUND, now(), step=unseen.step, finding=unseen))
-    finish(ctx, run, *events, answered(ctx, "registered", "yes"))
+    actions.finish(ctx, run, *events, actions.answered(ctx, "registered", "yes"))
 
 
-def _says(question: str) -> OnRun:
-    return lambda ctx, _, run: record(ctx, run, question, "yes")
+def _says(question: str) -> actions.OnRun:
+    return lambda ctx, _, run: actions.record(ctx, run, question, "yes")
 
 
 def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, *, waits: bool) -> None:
-    require(waits)
+    actions.require(waits)
     typed = inputs.get("administrator", "")
     if address := _accepted(ctx, run, question, typed, partial(resolve_recipient, ctx)):
         # the card in the thread says to whom and when the card was sent
         delivery.repost(ctx.services, run.id, slot_of(address))
-        record(ctx, run, question, address)
+        actions.record(ctx, run, question, address)
 
 
-@on_run
+@actions.on_run
 def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # Nobody may have the secret: the bot has deleted it, and it was not used. If the current plan
     # contains a client secret, its approval covers the new one. Otherwise the run makes a new plan
@@ -318,23 +311,23 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     key_id = run.fact("key_id")
     used = run.answer("token_saved") or run.settled("token")
     held = ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
-    require(key_id and not used and not held)
+    actions.require(key_id and not used and not held)
     lost = ",".join(filter(None, (run.answer("new_secret"), key_id)))
     gone = Finding("client_secret", State.WRONG, seen=Text("seen.secret_lost"))
     events = [
-        answered(ctx, "new_secret", lost),
+        actions.answered(ctx, "new_secret", lost),
         Event(Kind.FOUND, now(), step="client_secret", finding=gone),
     ]
     changes = run.plan.changes if run.plan else ()
     if not any(change.step == "client_secret" for change in changes):
         events.append(Event(Kind.DETAILS, now(), by=ctx.person.email, channel=run.channel))
-    finish(ctx, run, *events)
+    actions.finish(ctx, run, *events)
 
 
 LONGEST_REASON = 200
 
 
-@for_everybody
+@actions.for_everybody
 def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # If Microsoft has refused the bot's own secret, another is made: somebody may have removed it.
     events = []
@@ -347,7 +340,7 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):
         ctx.services.vault.drop(left.of(run.id))
     events += _ask_mailbox_user(ctx, run)
-    finish(ctx, run, *events, answered(ctx, "rehearse", "yes"))
+    actions.finish(ctx, run, *events, actions.answered(ctx, "rehearse", "yes"))
 
 
 def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
@@ -357,20 +350,20 @@ def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
     if not login or run.answer(MAILBOX_USER) or MAILBOX_USER in run.problems:
         return []
     try:
-        return [answered(ctx, MAILBOX_USER, resolve_recipient(ctx, login, greets=False))]
+        return [actions.answered(ctx, MAILBOX_USER, resolve_recipient(ctx, login, greets=False))]
     except InvalidInputError as wrong:
-        return [refused_input(ctx, MAILBOX_USER, login, wrong)]
+        return [actions.refused_input(ctx, MAILBOX_USER, login, wrong)]
 
 
-@for_everybody
+@actions.for_everybody
 def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The step ``unused_secret`` removes the bot's own secret at Microsoft.
     reason = " ".join(inputs.get("skip_reason", "").split())[:LONGEST_REASON]
-    require(reason, "notice.reason_needed")
+    actions.require(reason, "notice.reason_needed")
     if "rehearsal" in steps_of(run):
         mailbox_login.close(ctx.services.vault, run.id)
         mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
-    record(ctx, run, "rehearse", f"skip:{reason}")
+    actions.record(ctx, run, "rehearse", f"skip:{reason}")
 
 
 def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
@@ -389,7 +382,7 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
     )
     # Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
     if causes and run and _lacks_token(run):
-        record(ctx, run, TOKEN_FAILED, causes[0].cause)
+        actions.record(ctx, run, TOKEN_FAILED, causes[0].cause)
     ctx.say(explanation(as_view(reading._replace(causes=causes), now(), within=True)))
 
 
@@ -408,7 +401,7 @@ def _run_of_theirs(ctx: ChatContext, inputs: dict[str, str]) -> Run | None:
     return run if theirs else None
 
 
-ACTIONS: dict[str, Action] = {
+ACTIONS: dict[str, actions.Action] = {
     "setup": lambda ctx, inputs: setup_email.run(ctx, _typed_address(inputs)),
     "typed": rerun_command,
     "setup_again": lambda ctx, inputs: setup_email.inspect_again(ctx, _connected(inputs)),
@@ -434,10 +427,10 @@ ACTIONS: dict[str, Action] = {
     "consent_again": consent_again,
     "sign_in_other": sign_in_other,
     "look_again": look_again,
-    "token_saved": on_run(_says("token_saved")),
+    "token_saved": actions.on_run(_says("token_saved")),
     "registered": registered,
-    "test_sent": for_everybody(_says("test_sent")),
-    "agent_has_it": for_everybody(_says("agent_has_it")),
+    "test_sent": actions.for_everybody(_says("test_sent")),
+    "agent_has_it": actions.for_everybody(_says("agent_has_it")),
     "new_secret": new_secret,
     "rehearse": rehearse,
     "skip_rehearsal": skip_rehearsal,

@@ -25,11 +25,7 @@ _NO_TEXT = {
 
 
 def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> int:
-    """Run one command and return its exit code.
-
-    0 means success, 1 means that something is wrong, 2 means bad settings, bad input or a bad
-    command line.
-    """
+    """Run one command: 0 means success, 1 that something is wrong, 2 bad settings or bad input."""
     options = _parser().parse_args(arguments)
     if options.command == "version":
         print(f"webex-email-bot {__version__}")  # noqa: T201  CLI output
@@ -126,11 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     audit = commands.add_parser(
         "audit", help="write the audit trail to stdout, one JSON object a line, and verify it"
     )
-    audit.add_argument(
-        "--full",
-        action="store_true",
-        help="also compare every run with the trail",
-    )
+    audit.add_argument("--full", action="store_true", help="also compare every run with the trail")
     audit.add_argument("--file", type=Path, help="verify a file of the trail instead")
     commands.add_parser(
         "rekey",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -136,13 +135,11 @@ def _request_of(services: Services, run_id: str) -> tuple[str, str]:
         run = services.store.load(run_id)
     except RunGoneError:
         return "", ""
-    person, room = run.requester.id, "" if run.origin.direct else run.origin.room
-    asked = {person: lambda: services.webex.person(person).display_name}
-    if room:
-        asked[room] = lambda: services.webex.room_title(room)
-    with ThreadPoolExecutor(len(asked), "asked") as pool:
-        asker, *title = pool.map(partial(_name_in_webex, services), asked, asked.values())
-    return asker, "".join(title)
+    person, room, webex = run.requester.id, run.origin.room, services.webex
+    asker = _name_in_webex(services, person, lambda: webex.person(person).display_name)
+    if run.origin.direct:
+        return asker, ""
+    return asker, _name_in_webex(services, room, partial(webex.room_title, room))
 
 
 def _name_in_webex(services: Services, whose: str, ask: Callable[[], str]) -> str:

@@ -6,8 +6,11 @@ The jobs read their own settings in :mod:`jobs.settings`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from ipaddress import ip_address
 from itertools import filterfalse, pairwise
 from pathlib import Path
@@ -22,12 +25,16 @@ from jobs.settings import Settings, SettingsError, is_at, is_loopback, listed, p
 from jobs.storage import connection, keys
 from jobs.watch import model
 
-WEBEX_API_URL = "https://webexapis.com/v1/"
-PORT = "8080"
-HOST = "0.0.0.0"  # noqa: S104  behind a proxy
+_TOLD = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+DEFAULTS: dict[str, str] = {
+    **_TOLD["defaults"],
+    "DEFAULT_LANGUAGE": SOURCE,
+    "DEFAULT_TIMEZONE": UTC,
+}
+NUMBERS: dict[str, tuple[int, int]] = _TOLD["numbers"]
+HOW_TO_MAKE_ONE = 'make one with python -c "import secrets; print(secrets.token_urlsafe(32))"'
 DATA_FOLDER = Path("data")
 """Folder in which the embedded Redis keeps its data, below the folder of the process."""
-WATCH_INTERVAL, WATCH_TEST_MAIL = "15m", "1h"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRET_CHARACTERS = 16
 SECRET_KINDS = 6
@@ -49,25 +56,7 @@ TYPED = 2 / 3
 Of 300,000 random secrets of 16 characters none reached this share.
 """
 LAST_PORT = 65_535
-TOKENS_GO_TO = (
-    "WEBEX_API_URL",
-    "MICROSOFT_LOGIN_URL",
-    "MICROSOFT_GRAPH_URL",
-    "EXCHANGE_ADMIN_URL",
-    "CONTACT_CENTER_URL",
-)
-HOW_TO_MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
-NUMBERS = {
-    "REFUSALS_PER_HOUR": (1, 1_000),
-    "COMMANDS_PER_HOUR": (10, 100_000),
-    "RUN_RETENTION_DAYS": (30, 36_500),
-    "AUDIT_RETENTION_DAYS": (30, 36_500),
-    "WORKERS": (2, 64),
-}
-"""Settings that are whole numbers, with the smallest and the largest that is accepted."""
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
-
-
 NO_APPROVERS = (
     "APPROVERS is not set, so the person who asks for a change also approves it, with the sign-in of"
     " whichever administrator follows the link: set the addresses of the people who may approve,"
@@ -96,9 +85,9 @@ class BotSettings:
     webhook_secrets: tuple[str, ...] = field(repr=False)
     public_url: str
     allowed_email_domains: tuple[str, ...]
-    webex_api_url: str = WEBEX_API_URL
-    port: int = int(PORT)
-    host: str = HOST
+    webex_api_url: str = DEFAULTS["WEBEX_API_URL"]
+    port: int = int(DEFAULTS["PORT"])
+    host: str = DEFAULTS["HOST"]
     allowed_org_ids: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
     default_language: str = SOURCE
@@ -124,84 +113,44 @@ class BotSettings:
         Raises:
             SettingsError: A required variable is missing, or a value cannot be right.
         """
-        values = {name: value.strip() for name, value in env.items() if value.strip()}
-        if problems := tuple(_problems(values)):
+        given = {name: value.strip() for name, value in env.items() if value.strip()}
+        if problems := tuple(dict.fromkeys(_problems(given))):
             raise SettingsError(problems)
+        values = {**DEFAULTS, **given}
         return cls(
             webex_access_token=values["WEBEX_ACCESS_TOKEN"],
             webhook_secrets=listed(values["WEBEX_WEBHOOK_SECRET"]),
             public_url=values["PUBLIC_URL"].rstrip("/"),
-            allowed_email_domains=_domains(values),
-            webex_api_url=values.get("WEBEX_API_URL", WEBEX_API_URL).rstrip("/") + "/",
-            port=int(values.get("PORT", PORT)),
-            host=_bare_host(values.get("HOST", HOST)),
+            allowed_email_domains=_domains(values["ALLOWED_EMAIL_DOMAINS"]),
+            webex_api_url=values["WEBEX_API_URL"].rstrip("/") + "/",
+            port=int(values["PORT"]),
+            host=_bare_host(values["HOST"]),
             allowed_org_ids=listed(values.get("ALLOWED_ORG_IDS", "")),
             approvers=tuple(dict.fromkeys(listed(values.get("APPROVERS", "").lower()))),
-            default_language=values.get("DEFAULT_LANGUAGE", SOURCE).lower(),
-            default_timezone=find_zone(values.get("DEFAULT_TIMEZONE", UTC)),
+            default_language=values["DEFAULT_LANGUAGE"].lower(),
+            default_timezone=find_zone(values["DEFAULT_TIMEZONE"]),
             redis_url=values.get("REDIS_URL", connection.embedded_url(DATA_FOLDER)),
             embedded_redis="REDIS_URL" not in values,
-            metrics_port=int(values.get("METRICS_PORT", "0")),
+            metrics_port=int(values["METRICS_PORT"]),
             metrics_token=values.get("METRICS_TOKEN", ""),
-            watch_interval_s=_watch_interval_s(values),
+            watch_interval_s=_seconds(model.read_interval(values["WATCH_INTERVAL"])),
             watch_space=values.get("WATCH_SPACE", ""),
-            watch_test_mail_s=_watch_test_mail_s(values) or 0,
+            watch_test_mail_s=_seconds(model.read_mail_interval(values["WATCH_TEST_MAIL"])),
             watch_ping_url=values.get("WATCH_PING_URL", ""),
             **{name.lower(): int(values[name]) for name in NUMBERS if name in values},
         )
 
 
-def _domains(values: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(
-        domain.removeprefix("@")
-        for domain in listed(values.get("ALLOWED_EMAIL_DOMAINS", "").lower())
-    )
+def _domains(text: str) -> tuple[str, ...]:
+    return tuple(domain.removeprefix("@") for domain in listed(text.lower()))
 
 
-def _problems(values: Mapping[str, str]) -> Iterator[str]:
-    if "WEBEX_ACCESS_TOKEN" not in values:
-        yield (
-            "WEBEX_ACCESS_TOKEN is not set: the bot's access token,"
-            " shown once when the bot is made at developer.webex.com"
-        )
-    yield from _secret_problems(listed(values.get("WEBEX_WEBHOOK_SECRET", "")))
-    yield from _public_url_problems(values.get("PUBLIC_URL", ""))
-    yield from _domain_problems(_domains(values))
-    yield from _address_problems(values)
-    yield from _redis_problems(values)
-    yield from _list_problems(values)
-    yield from _number_problems(values)
-    yield from _watch_problems(values)
-    if values.get("DEFAULT_LANGUAGE", SOURCE).lower() not in languages():
-        yield f"DEFAULT_LANGUAGE is none of {', '.join(languages())}"
-    if not find_zone(values.get("DEFAULT_TIMEZONE", UTC)):
-        yield "DEFAULT_TIMEZONE is no IANA time zone: it looks like Europe/Berlin, or leave it away for UTC"
-    if values.get("LOG_LEVEL", "INFO").upper() not in LOG_LEVELS:
-        yield f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}"
+def _seconds(span: timedelta | None) -> int:
+    return int(span.total_seconds()) if span else 0
 
 
-def _secret_problems(secrets: tuple[str, ...]) -> Iterator[str]:
-    if not secrets:
-        yield f"WEBEX_WEBHOOK_SECRET is not set: make one with {HOW_TO_MAKE_ONE}"
-    if len(secrets) > MOST_SECRETS:
-        yield (
-            "WEBEX_WEBHOOK_SECRET holds more than two secrets:"
-            " the new one and the old one, separated by a comma"
-        )
-    if any(map(_is_short, secrets)):
-        yield (
-            f"WEBEX_WEBHOOK_SECRET is shorter than {SECRET_CHARACTERS} characters:"
-            f" make one with {HOW_TO_MAKE_ONE}"
-        )
-    elif any(map(_is_guessable, secrets)):
-        yield (
-            "WEBEX_WEBHOOK_SECRET can be guessed, since it repeats itself or follows the keyboard:"
-            f" make one with {HOW_TO_MAKE_ONE}"
-        )
-
-
-def _is_short(secret: str) -> bool:
-    return len(secret) < SECRET_CHARACTERS
+def _bare_host(host: str) -> str:
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
 def _is_guessable(secret: str) -> bool:
@@ -215,59 +164,14 @@ def _is_guessable(secret: str) -> bool:
     return is_typed or len(set(secret)) < SECRET_KINDS or secret in (secret + secret)[1:-1]
 
 
-def _public_url_problems(url: str) -> Iterator[str]:
+def _is_web(url: str) -> bool:
+    return is_at(url, "http", "https")
+
+
+def _is_origin(url: str) -> bool:
     parts = parts_of(url)
-    if not url:
-        yield (
-            "PUBLIC_URL is not set: the https address at which Webex and browsers reach this bot,"
-            " such as https://bot.example.com"
-        )
-    elif not _is_web(url):
-        yield "PUBLIC_URL is no web address: it looks like https://bot.example.com"
-    elif _is_readable(url):
-        yield "PUBLIC_URL must begin with https:// (plain http only on this very machine, for a try)"
-    elif "@" in url or url.rstrip("/").lower() != f"{parts.scheme}://{parts.netloc.lower()}":
-        yield "PUBLIC_URL holds more than a host and perhaps a port: it looks like https://bot.example.com"
-
-
-def _domain_problems(domains: tuple[str, ...]) -> Iterator[str]:
-    if not domains:
-        yield (
-            "ALLOWED_EMAIL_DOMAINS is not set: the mail domains of the people whom the bot may answer,"
-            " such as example.com,example.org"
-        )
-    for domain in filterfalse(DOMAIN.fullmatch, domains):
-        yield (
-            f"ALLOWED_EMAIL_DOMAINS holds {domain!r}, which is no domain:"
-            " write example.com, without wildcards"
-        )
-
-
-def _address_problems(values: Mapping[str, str]) -> Iterator[str]:
-    for name in filter(values.__contains__, TOKENS_GO_TO):
-        if _is_web(values[name]) and _is_readable(values[name]):
-            yield (
-                f"{name} must begin with https://, for tokens go there"
-                " (plain http only on this very machine, for a try)"
-            )
-        elif name != "WEBEX_API_URL" and not _is_web(values[name]):
-            yield f"{name} is no web address: it begins with https://"
-    status = values.get("WEBEX_STATUS_URL", "off")
-    if status != "off" and not _is_web(status):
-        yield "WEBEX_STATUS_URL is no web address: it begins with https://, or is off"
-    if not _is_web(values.get("WEBEX_API_URL", WEBEX_API_URL)):
-        yield f"WEBEX_API_URL is no web address: leave it away for {WEBEX_API_URL}"
-    if not _is_port(values.get("PORT", PORT)):
-        yield f"PORT is no port number: one from 1 to {LAST_PORT}, or leave it away for {PORT}"
-    if not _is_host(values.get("HOST", HOST)):
-        yield (
-            "HOST is no address to listen at: 127.0.0.1 for this machine only,"
-            f" :: for IPv6 and IPv4, or leave it away for {HOST}"
-        )
-
-
-def _bare_host(host: str) -> str:
-    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    whole = f"{parts.scheme}://{parts.netloc.lower()}"
+    return "@" not in url and url.rstrip("/").lower() == whole
 
 
 def _is_host(host: str) -> bool:
@@ -278,74 +182,6 @@ def _is_host(host: str) -> bool:
     return True
 
 
-def _is_port(text: str) -> bool:
-    return re.fullmatch(r"[0-9]{1,5}", text) is not None and 1 <= int(text) <= LAST_PORT
-
-
-def _redis_problems(values: Mapping[str, str]) -> Iterator[str]:
-    if wrong := connection.url_problem(values.get("REDIS_URL", connection.URL_EXAMPLE)):
-        yield f"REDIS_URL {wrong}"
-    if not keys.is_prefix(values.get(keys.VARIABLE, "")):
-        yield (
-            f"{keys.VARIABLE} holds other characters than letters, digits, :, - and _:"
-            " it looks like email-bot:"
-        )
-
-
-def _list_problems(values: Mapping[str, str]) -> Iterator[str]:
-    """Yield the problems of the list settings.
-
-    A list that is set but empty is an error, so that it cannot widen what it was meant to restrict.
-    """
-    if not listed(values.get("ALLOWED_ORG_IDS", "any")):
-        yield "ALLOWED_ORG_IDS holds no id: leave it away, or write ids with commas between them"
-    if not listed(values.get("APPROVERS", "nobody")):
-        yield "APPROVERS holds no address: leave it away, or write addresses with commas between them"
-    for each in filterfalse(_is_address, listed(values.get("APPROVERS", ""))):
-        yield f"APPROVERS holds {each!r}, which is no address: write boss@example.com,deputy@example.com"
-
-
-def _number_problems(values: Mapping[str, str]) -> Iterator[str]:
-    for name, (least, most) in NUMBERS.items():
-        text = values.get(name, str(least))
-        if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
-            yield f"{name} is no whole number from {least} to {most}"
-    port, token = values.get("METRICS_PORT"), values.get("METRICS_TOKEN")
-    if port is not None and (not _is_port(port) or port == values.get("PORT", PORT)):
-        yield f"METRICS_PORT is no port number from 1 to {LAST_PORT} other than PORT"
-    if token is not None and (_is_short(token) or _is_guessable(token)):
-        yield (
-            f"METRICS_TOKEN is shorter than {SECRET_CHARACTERS} characters or can be guessed:"
-            f" make one with {HOW_TO_MAKE_ONE}"
-        )
-
-
-def _watch_interval_s(values: Mapping[str, str]) -> int:
-    interval = model.read_interval(values.get("WATCH_INTERVAL", WATCH_INTERVAL))
-    return int(interval.total_seconds()) if interval else 0
-
-
-def _watch_test_mail_s(values: Mapping[str, str]) -> int | None:
-    interval = model.read_mail_interval(values.get("WATCH_TEST_MAIL", WATCH_TEST_MAIL))
-    return None if interval is None else int(interval.total_seconds())
-
-
-def _watch_problems(values: Mapping[str, str]) -> Iterator[str]:
-    if not _watch_interval_s(values):
-        yield (
-            f"WATCH_INTERVAL is no time from {model.written(model.SHORTEST)} to {model.written(model.LONGEST)}:"
-            f" it looks like {WATCH_INTERVAL} or 1h"
-        )
-    if _watch_test_mail_s(values) is None:
-        yield (
-            f"WATCH_TEST_MAIL is neither 0 nor a time from {model.written(model.MAIL_SHORTEST)} to"
-            f" {model.written(model.LONGEST)}: it looks like {WATCH_TEST_MAIL} or 6h"
-        )
-    url = values.get("WATCH_PING_URL", "https://host")
-    if not _is_web(url) or _is_readable(url):
-        yield "WATCH_PING_URL is no https address: it looks like https://hc-ping.com/UUID"
-
-
 def _is_address(text: str) -> bool:
     try:
         return read_address(text) == text.lower()
@@ -353,12 +189,73 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _is_web(url: str) -> bool:
-    return is_at(url, "http", "https")
+def _is_number(least: int, most: int, text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,6}", text) is not None and least <= int(text) <= most
 
 
-def _is_readable(url: str) -> bool:
-    return parts_of(url).scheme != "https" and not is_loopback(parts_of(url).hostname or "")
+_is_port = partial(_is_number, 1, LAST_PORT)
+_CHECKS: dict[str, Callable[[str], object]] = {
+    "set": listed,
+    "two": lambda text: len(listed(text)) <= MOST_SECRETS,
+    "long": lambda secret: len(secret) >= SECRET_CHARACTERS,
+    "random": lambda secret: not _is_guessable(secret),
+    "web": _is_web,
+    "web_or_off": lambda url: url == "off" or _is_web(url),
+    "private": lambda url: (
+        parts_of(url).scheme == "https" or is_loopback(parts_of(url).hostname or "")
+    ),
+    "origin": _is_origin,
+    "domain": lambda domain: DOMAIN.fullmatch(domain.lower().removeprefix("@")),
+    "port": _is_port,
+    "host": _is_host,
+    "prefix": keys.is_prefix,
+    "list": listed,
+    "address": _is_address,
+    "interval": model.read_interval,
+    "mail_interval": lambda typed: model.read_mail_interval(typed) is not None,
+    "language": lambda language: language.lower() in languages(),
+    "zone": find_zone,
+    "level": lambda level: level.upper() in LOG_LEVELS,
+}
+_SENTENCES = tuple(
+    (kind, name, sentence)
+    for kind, sentences in _TOLD["checks"].items()
+    for name, sentence in sentences.items()
+)
+_LISTS = {"WEBEX_WEBHOOK_SECRET", "ALLOWED_EMAIL_DOMAINS", "APPROVERS"}
+"""Settings of which every part is checked, except by the checks in :data:`_WHOLE`."""
+_WHOLE = {"set", "two", "list"}
+
+
+def _problems(values: dict[str, str]) -> Iterator[str]:
+    """Yield the first problem of each setting (bot/settings.toml)."""
+    given = dict.fromkeys(_TOLD["checks"]["set"], "") | values
+    if values.get("METRICS_PORT") == values.get("PORT", DEFAULTS["PORT"]):
+        given["METRICS_PORT"] = ""  # no port is left for the metrics
+    said: set[str] = set()
+    for kind, name, sentence in _SENTENCES:
+        if name not in given or name in said:
+            continue
+        whole = kind in _WHOLE or name not in _LISTS
+        parts = (given[name],) if whole else listed(given[name])
+        for wrong in filterfalse(_CHECKS[kind], parts):
+            said.add(name)
+            yield f"{name} {sentence.format(wrong=repr(wrong), **_words())}"
+    for name, limits in NUMBERS.items():
+        if not _is_number(*limits, values.get(name, str(limits[0]))):
+            yield "{} is no whole number from {} to {}".format(name, *limits)
+    if wrong_url := connection.url_problem(values.get("REDIS_URL", connection.URL_EXAMPLE)):
+        yield f"REDIS_URL {wrong_url}"
+
+
+def _words() -> dict[str, str]:
+    return {
+        "make": HOW_TO_MAKE_ONE,
+        "shortest": model.written(model.SHORTEST),
+        "mail_shortest": model.written(model.MAIL_SHORTEST),
+        "longest": model.written(model.LONGEST),
+        "languages": ", ".join(languages()),
+    }
 
 
 def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> tuple[str, ...]:

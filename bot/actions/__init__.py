@@ -56,25 +56,13 @@ LONGEST_S = 15.0
 
 def on_run(answer: OnRun) -> Action:
     """Wrap ``answer`` so that it needs a run that has not ended and a participant of that run."""
-    return _checked(
-        answer,
-        lambda ctx, run: AccessPolicy(ctx.services.bot, ctx.services.webex).is_participant(
-            ctx.person, run
-        ),
-    )
+    return _checked(answer, lambda access, ctx, run: access.is_participant(ctx.person, run))
 
 
 def to_cancel(answer: OnRun) -> Action:
-    """Wrap ``answer`` so that it needs a run that has not ended, and a person who may cancel it.
-
-    If the event of the press is handled again, ``answer`` does what is left to do.
-    """
+    """Wrap ``answer`` so that it needs an open run and a person who may cancel it."""
     return _checked(
-        answer,
-        lambda ctx, run: AccessPolicy(ctx.services.bot, ctx.services.webex).may_cancel(
-            ctx.person, run
-        ),
-        again=answer,
+        answer, lambda access, ctx, run: access.may_cancel(ctx.person, run), again=answer
     )
 
 
@@ -85,8 +73,7 @@ def for_everybody(answer: OnRun) -> Action:
     must be a participant, or an agent or the mailbox user who was asked 1:1.
     """
 
-    def is_concerned(ctx: ChatContext, run: Run) -> bool:
-        access = AccessPolicy(ctx.services.bot, ctx.services.webex)
+    def is_concerned(access: AccessPolicy, ctx: ChatContext, run: Run) -> bool:
         asked = access.is_participant(ctx.person, run) or access.was_asked(ctx.person, run)
         return ctx.room == run.origin.room or asked
 
@@ -98,7 +85,7 @@ def _go_on(ctx: ChatContext, _: dict[str, str], run: Run) -> None:
 
 
 def _checked(
-    answer: OnRun, may: Callable[[ChatContext, Run], bool], again: OnRun = _go_on
+    answer: OnRun, may: Callable[[AccessPolicy, ChatContext, Run], bool], again: OnRun = _go_on
 ) -> Action:
     """Wrap ``answer`` so that it needs an open run and a person who ``may`` press the button.
 
@@ -125,7 +112,7 @@ def _checked(
                 return
             if run.ended:
                 raise RefusedError(distrust(run) or Text("refused.over"))
-            if not may(ctx, run):
+            if not may(AccessPolicy(ctx.services.bot, ctx.services.webex), ctx, run):
                 raise RefusedError(Text("refused.not_part"), "refused.button", "next_part")
             try:
                 answer(ctx, inputs, run)
@@ -133,6 +120,12 @@ def _checked(
                 raise RefusedError(Text("refused.over")) from None
 
     return checked
+
+
+def require(holds: object, key: str = "refused.old") -> None:
+    """Refuse the press with a text if the condition does not hold."""
+    if not holds:
+        raise RefusedError(Text(key))
 
 
 def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
@@ -151,9 +144,6 @@ def answered(ctx: ChatContext, question: str, value: str) -> Event:
 
 
 def finish(ctx: ChatContext, run: Run, *events: Event) -> None:
-    """Save all events of a press together, and continue the run.
-
-    The last event has the id of the press.
-    """
+    """Save all events of a press together, the last one with its id, and continue the run."""
     *earlier, last = events
     ctx.services.record(run.id, *earlier, replace(last, request=ctx.action_id))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import structlog
@@ -18,10 +19,11 @@ from adaptive_cards.cards.notice import TacView
 from adaptive_cards.cards.search import SearchView
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import remedy_pasted, render, text
+from bot.actions import require
 from bot.actions.tac import known_secrets, mine
 from bot.cards.presenters import verdict
 from bot.chat import preferences
-from bot.chat.context import ChatContext, RefusedError
+from bot.chat.context import ChatContext
 from bot.chat.explanation import as_view
 from bot.commands.tac import KEPT_S, Case, opened, save, where
 from bot.commands.tac import run as open_tac
@@ -39,7 +41,6 @@ from jobs.mail import watch_mail
 from jobs.model import Channel, Finding, State, Text, second_of
 from jobs.probes.watch_mail import WatchMailProbe
 from jobs.redact import Redactor
-from jobs.runs.run import Run
 from jobs.storage import codec, keys
 from jobs.watch.look import MailText, deliver
 
@@ -50,6 +51,7 @@ SPEAKS = {
     "agent": Place.CHANNEL,
 }
 """Places of a search in their order, and who speaks in a text that is pasted there."""
+PLACES = tuple(SPEAKS)
 STEPS = {
     "mail": ("arrivals", "copies"),
     "connect": ("entry_point", "connect_changes", "webex_status"),
@@ -66,8 +68,6 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Test mail that somebody sent in a search, and the card that says where it is."""
-
     mailbox: str
     message: str
     room: str
@@ -96,9 +96,10 @@ def look_on(ctx: ChatContext, inputs: dict[str, str]) -> None:
     told, pasted = None, inputs.get("seen_text", "").strip()
     if inputs.get("place") == case.place:  # else an earlier press has gone on already
         if pasted:
-            told = _meaning(case, pasted)
+            meant = as_view(read(pasted, SPEAKS[case.place]), now())
+            told = meant.title, meant.words
             said = Redactor(known_secrets(ctx.services, case.mailbox)).text(pasted)
-            note = (case.place, f"{said} ({_english(told[0])})")
+            note = (case.place, f"{said} ({_english(meant.title)})")
             case = replace(case, notes=tuple(dict.fromkeys((*case.notes, note))))
         else:
             case = _moved(ctx, case)
@@ -109,8 +110,7 @@ def look_on(ctx: ChatContext, inputs: dict[str, str]) -> None:
 def send_mail(ctx: ChatContext, _inputs: dict[str, str]) -> None:
     """Send a test mail now, unless somebody sent one a moment ago, and have it followed."""
     case, services = mine(ctx), ctx.services
-    if not _sends(services, case.mailbox) or case.place != "mail":
-        raise RefusedError(Text("refused.old"))
+    require(_sends(services, case.mailbox) and case.place == "mail")
     redis, mailbox = services.redis, case.mailbox
     if watch_mail.claim(redis, f"asked:{mailbox}", MAIL_EVERY):
         words = MailText(text("watch.mail_subject"), text("search.mail_body", mailbox=mailbox))
@@ -148,8 +148,8 @@ def follow(services: Services) -> None:
 
 
 async def _sighted(services: Services, mailbox: str) -> Finding:
-    channel = _channel(services, mailbox)
-    last = services.store.last_check(mailbox)
+    record, last = services.channels.record(mailbox), services.store.last_check(mailbox)
+    channel = record.channel if record else Channel(mailbox)
     if last is None:
         return WatchMailProbe().skipped(Text("tac.file.no_check"))
     run = replace(last, brief=check.brief_for(services.store, mailbox), channel=channel)
@@ -161,17 +161,10 @@ def _say_on_card(services: Services, name: str, mail: Followed, found: Finding) 
     raw = services.redis.get(keys.tac_case(name))
     if not isinstance(raw, bytes) or (case := codec.load(raw, Case)).place != "mail":
         return
-    services.redis.set(
-        keys.tac_case(name),
-        codec.dump(replace(case, notes=(*case.notes, ("mail", _english(mail.seen))))),
-        ex=KEPT_S,
-    )
-    locale = (
-        preferences.locale_of_person(services, mail.person)
-        if mail.direct
-        else preferences.locale_of_space(services, mail.room)
-    )
-    with drawn_for(locale):
+    noted = replace(case, notes=(*case.notes, ("mail", _english(mail.seen))))
+    services.redis.set(keys.tac_case(name), codec.dump(noted), ex=KEPT_S)
+    own = preferences.locale_of_person if mail.direct else preferences.locale_of_space
+    with drawn_for(own(services, mail.person if mail.direct else mail.room)):
         view = _view(services, case, _words(found.cause) if found.cause else None, mail.seen)
         card = search(view)
     try:
@@ -183,63 +176,47 @@ def _say_on_card(services: Services, name: str, mail: Followed, found: Finding) 
 def _card(ctx: ChatContext, case: Case, told: tuple[Text, Text] | None = None) -> Card:
     if not case.place:
         return tac(TacView(case.mailbox, now(), direct=ctx.direct))
-    mail = _followed(ctx)
-    return search(_view(ctx.services, case, told, mail.seen if mail else None))
+    raw: Any = ctx.services.redis.hget(keys.tac_mails(), where(ctx))
+    seen = codec.load(raw, Followed).seen if isinstance(raw, bytes) else None
+    return search(_view(ctx.services, case, told, seen))
 
 
 def _view(
     services: Services, case: Case, told: tuple[Text, Text] | None, mail: Text | None
 ) -> SearchView:
-    last, places = services.store.last_check(case.mailbox), list(SPEAKS)
-    sends = case.place == "mail" and mail is None and _sends(services, case.mailbox)
-    view = SearchView(
-        case.mailbox,
-        now(),
-        case.place,
-        places.index(case.place) + 1,
-        len(places) + 1,
-        told=told,
-        mail=mail if case.place == "mail" else None,
-        sends=sends,
-    )
-    return view if last is None else _with_check(services, view, last)
-
-
-def _with_check(services: Services, view: SearchView, last: Run) -> SearchView:
-    """Return the view with what the newest check says of its place, and with its cause if any."""
+    place = case.place
+    step, steps = PLACES.index(place) + 1, len(PLACES) + 1
+    view = SearchView(case.mailbox, now(), place, step, steps, told=told)
+    if place == "mail":
+        sends = mail is None and _sends(services, case.mailbox)
+        view = replace(view, mail=mail, sends=sends)
+    if (last := services.store.last_check(case.mailbox)) is None:
+        return view
     seen = reading.read(last)
-    names = [name for name in STEPS.get(view.place, ()) if name in seen.found]
+    names = [name for name in STEPS.get(place, ()) if name in seen.found]
     causes = [seen.found[name].cause for name in seen.verdict.causes]
     return replace(
         view,
         lines=verdict.lines(seen, names),
-        told=view.told or next(map(_words, filter(None, causes)), None),
-        sign_in_url=verdict.sign_in_url(last, services) if view.place == "unread" else "",
+        told=told or next(map(_words, filter(None, causes)), None),
+        sign_in_url=verdict.sign_in_url(last, services) if place == "unread" else "",
     )
 
 
 def _next(services: Services, case: Case) -> str:
     """Return the place after the case's own; the first one only if something was not read."""
-    places = list(SPEAKS)
     if case.place:
-        after = places[places.index(case.place) + 1 :]
-        return after[0] if after else ""
+        return dict(pairwise((*PLACES, "")))[case.place]
     last = services.store.last_check(case.mailbox)
     is_read = last is not None and not gaps(check.steps_of(last), check.findings_of(last)).count
-    return places[1 if is_read else 0]
+    return PLACES[1 if is_read else 0]
 
 
 def _moved(ctx: ChatContext, case: Case) -> Case:
     """Return the case at its next place; a place without a note was looked at without a finding."""
     ctx.services.redis.hdel(keys.tac_mails(), where(ctx))
-    looked = any(place == case.place for place, _ in case.notes)
-    notes = case.notes if looked else (*case.notes, (case.place, ""))
+    notes = case.notes if case.place in dict(case.notes) else (*case.notes, (case.place, ""))
     return replace(case, place=_next(ctx.services, case), notes=notes)
-
-
-def _meaning(case: Case, pasted: str) -> tuple[Text, Text]:
-    view = as_view(read(pasted, SPEAKS[case.place]), now())
-    return view.title, view.words
 
 
 def _words(cause: str) -> tuple[Text, Text]:
@@ -251,19 +228,9 @@ def _english(words: Text) -> str:
         return render(words)
 
 
-def _followed(ctx: ChatContext) -> Followed | None:
-    raw: Any = ctx.services.redis.hget(keys.tac_mails(), where(ctx))
-    return codec.load(raw, Followed) if isinstance(raw, bytes) else None
-
-
 def _sends(services: Services, mailbox: str) -> bool:
     settings = services.settings
     return settings.sends_probe and settings.probe_from.lower() != mailbox
-
-
-def _channel(services: Services, mailbox: str) -> Channel:
-    record = services.channels.record(mailbox)
-    return record.channel if record else Channel(mailbox)
 
 
 def _edit(ctx: ChatContext, card: Card) -> None:

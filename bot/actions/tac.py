@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from adaptive_cards import tac_file
-from adaptive_cards.cards.notice import NoticeView, TacFileView
+from adaptive_cards.cards.notice import TacFileView
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import render, text
-from bot.actions import refusing
+from bot.actions import refusing, require
 from bot.chat import offers, permissions
 from bot.chat.context import ChatContext, NotAcceptedError, RefusedError, first_file
 from bot.commands.tac import KEPT_S, Case, asked, screenshot_name
@@ -50,8 +50,7 @@ def keep_screenshot(ctx: ChatContext, message: Message) -> None:
 def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     case = mine(ctx)
     mailbox = case.mailbox
-    if mailbox != inputs.get("channel"):
-        raise RefusedError(Text("refused.old"))
+    require(mailbox == inputs.get("channel"))
     if mailbox not in permissions.visible_channels(ctx):
         raise RefusedError(offers.unknown_words(ctx))
     redactor = Redactor(known_secrets(ctx.services, mailbox))
@@ -82,14 +81,7 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     )
     ids = {"resource_id": resource_id, "transaction_id": transaction_id}
     checked = matter.check is not None
-    view = TacFileView(
-        mailbox,
-        made.name,
-        made.files,
-        matter.at,
-        checked=checked,
-        **ids,
-    )
+    view = TacFileView(mailbox, made.name, made.files, matter.at, checked=checked, **ids)
     ctx.say(tac_file(view))
 
 
@@ -109,12 +101,11 @@ def _keep(ctx: ChatContext, message: Message) -> None:
         raise RefusedError(Text(f"tac.refused.{reason}")) from None
     # The file name and the content type from the sender are not trusted.
     ending = next((ending for head, ending in HEADS.items() if content.startswith(head)), "")
-    if not ending:
-        raise RefusedError(Text("tac.refused.no_image"))
+    require(ending, "tac.refused.no_image")
     kept = f"{ending}:{base64.b64encode(content).decode()}"
     ctx.services.vault.put(screenshot_name(ctx), kept, KEPT_S)
     kicker, title = Text("tac.took_kicker"), Text("tac.took_title", {"mailbox": case.mailbox})
-    ctx.notify(NoticeView(kicker, title, Text("tac.took_words"), glyph="✓", at=now()))
+    ctx.tell(kicker, title, Text("tac.took_words"), glyph="✓")
 
 
 def _past(ctx: ChatContext, run_id: str) -> RunHistory | None:

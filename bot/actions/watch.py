@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from adaptive_cards import offer
-from adaptive_cards.cards.notice import OFFERS_MOST, NoticeView, Offer, OfferView
+from adaptive_cards.cards.notice import OFFERS_MOST, Offer, OfferView
 from bot.actions import Action
 from bot.cards.presenters.watch import fixable
 from bot.chat.context import ChatContext, RefusedError
@@ -41,7 +41,7 @@ def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[Incident]:
         raise RefusedError(Text("watch.not_here"), "refused.button")
     open_ones = [each for each in shown if each.is_open]
     if not open_ones:
-        ctx.notify(NoticeView(watch.KICKER, Text("watch.over"), Text("watch.over_words"), at=now()))
+        ctx.tell(watch.KICKER, Text("watch.over"), Text("watch.over_words"))
     return open_ones
 
 
@@ -57,7 +57,7 @@ def _fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
         _offer_fixes(ctx, inputs["card"], sorted(broken))
     else:
         title, words = Text("watch.no_fix_left"), Text("watch.no_fix_words")
-        ctx.notify(NoticeView(watch.KICKER, title, words, at=now()))
+        ctx.tell(watch.KICKER, title, words)
 
 
 def _offer_fixes(ctx: ChatContext, card: str, mailboxes: list[str]) -> None:
@@ -98,7 +98,7 @@ def _begin_fix(ctx: ChatContext, incident: Incident) -> None:
     words = Text("watch.fix_there_words" if there else "watch.fix_not_there_words")
     if there is not None:
         fix.run(there, mailbox)
-    ctx.notify(NoticeView(watch.KICKER, title, words, at=now()))
+    ctx.tell(watch.KICKER, title, words)
 
 
 def _may_command(ctx: ChatContext, room: str) -> bool:

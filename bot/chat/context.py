@@ -53,10 +53,7 @@ class ChatContext:
 
     @property
     def request(self) -> str:
-        """Return the id of the press, or else of the message.
-
-        The press has its own id, because one card may be pressed for many mailboxes.
-        """
+        """Return the press's id, as a card may be pressed for many mailboxes, or the message's."""
         return self.action_id or self.message
 
     @property
@@ -80,6 +77,18 @@ class ChatContext:
     def notify(self, view: NoticeView) -> None:
         self.say(notice(view))
 
+    def tell(  # noqa: PLR0913, PLR0917  each is a field of the notice
+        self,
+        kicker: Text,
+        title: Text,
+        words: Text,
+        tone: str = "emphasis",
+        glyph: str = "",
+        facts: tuple[tuple[str, Text], ...] = (),
+        buttons: tuple[tuple[str | Text, dict[str, str]], ...] = (),
+    ) -> None:
+        self.notify(NoticeView(kicker, title, words, tone, glyph, facts, (), buttons, now()))
+
     def refuse(self, words: Text, *, title: str = "refused.message", then: str = "") -> None:
         """Say that nothing was done, and why.
 
@@ -98,9 +107,7 @@ class ChatContext:
             )
         after = (("refused.next", Text(f"refused.{then}")),) if then else ()
         facts = (("refused.reference", verbatim(reference)), *after) if stranger else ()
-        self.notify(
-            NoticeView(Text("refused.kicker"), Text(title), words, glyph="✗", facts=facts, at=now())
-        )
+        self.tell(Text("refused.kicker"), Text(title), words, glyph="✗", facts=facts)
 
 
 SCAN = timedelta(seconds=60)
@@ -113,10 +120,7 @@ Webex answers 410 for malware and 428 for a file that it cannot scan (platforms/
 
 
 class NotAcceptedError(Exception):
-    """Refusal to read a file, with the reason.
-
-    ``reason`` is large, unread, infected, unscannable or scanned.
-    """
+    """Refusal to read a file: large, unread, infected, unscannable or scanned."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

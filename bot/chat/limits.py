@@ -3,19 +3,20 @@
 A person whom the bot does not serve is answered and recorded once an hour, or as often as
 ``REFUSALS_PER_HOUR`` says. Further refusals are only counted (a fixed window), and the audit trail
 gets one entry with their number. A person whom the bot serves may give ``COMMANDS_PER_HOUR``
-commands and presses (a sliding window of their events), against loops. Both counts are in Redis, in
-one call each, and expire.
+commands and presses (a sliding window of their events), against loops. Both counts are in Redis and
+expire.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 import structlog
+from redis.client import Pipeline
 
-from adaptive_cards import notice
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.times import clock
 from bot.chat.context import ChatContext
 from bot.chat.permissions import Denial
@@ -31,81 +32,28 @@ KEPT_S = 7 * 24 * 3600
 EVERY_S = 60
 """Seconds between two looks for counts whose hour has ended."""
 MOST_AT_ONCE = 100
-COUNT_REFUSAL = """
-local since = tonumber(redis.call('hget', KEYS[1], 'since'))
-local at, span = tonumber(ARGV[1]), tonumber(ARGV[2])
-local past = {}
-if since and (at >= since + span or at < since - span) then
-  past = redis.call('hmget', KEYS[1], 'count', 'since', 'by', 'org')
-  redis.call('del', KEYS[1])
-  since = nil
-end
-if not since then
-  redis.call('hset', KEYS[1], 'since', ARGV[1], 'by', ARGV[4], 'org', ARGV[5])
-  redis.call('zadd', KEYS[2], at + span, ARGV[3])
-end
-redis.call('expire', KEYS[1], ARGV[6])
-return {redis.call('hincrby', KEYS[1], 'count', 1), past}
-"""
-"""Redis script that counts a refusal.
-
-It returns the number in the present window. If the last window has ended, it also returns that
-window's fields.
-"""
-TAKE_ENDED = """
-local since = tonumber(redis.call('hget', KEYS[1], 'since'))
-local at, span = tonumber(ARGV[1]), tonumber(ARGV[2])
-if since and at < since + span then
-  redis.call('zadd', KEYS[2], since + span, ARGV[3])
-  return {}
-end
-redis.call('zrem', KEYS[2], ARGV[3])
-if not since then return {} end
-local past = redis.call('hmget', KEYS[1], 'count', 'since', 'by', 'org')
-redis.call('del', KEYS[1])
-return past
-"""
-"""Redis script that removes a window that has ended and returns its fields exactly once."""
-TAKE_SLOT = """
-local at, span, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-redis.call('zremrangebyscore', KEYS[1], '-inf', at - span)
-if redis.call('zscore', KEYS[1], ARGV[4]) then return {} end
-if redis.call('zcard', KEYS[1]) < most then
-  redis.call('zadd', KEYS[1], ARGV[1], ARGV[4])
-  redis.call('expire', KEYS[1], ARGV[2])
-  return {}
-end
-local again = redis.call('zrange', KEYS[1], 0, 0, 'withscores')[2] + span
-local ends, event = string.match(redis.call('get', KEYS[2]) or '', '^(%S+) (.*)$')
-if ends and at < tonumber(ends) and event ~= ARGV[4] then return {tostring(again), 0} end
-redis.call('set', KEYS[2], string.format('%.3f %s', again, ARGV[4]), 'ex', ARGV[2])
-return {tostring(again), 1}
-"""
-"""Redis script that gives an event its place among a person's events of the last hour.
-
-It returns nothing if there is a free place. Otherwise it returns the time at which the next place
-is free, and whether this event is the one that is answered. An event that is tried again keeps its
-place.
-"""
 log = structlog.get_logger(__name__)
 
 
-def refuse(ctx: ChatContext, why: Denial, title: str) -> None:
-    """Refuse a person whom the bot does not serve.
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Refusals of a person within an hour, which begins with the first one."""
 
-    The person gets an answer, unless this hour had enough refusals. Then the refusal is only
-    counted.
-    """
+    since: datetime
+    by: str
+    org: str
+    count: int = 0
+
+    @property
+    def goes_on(self) -> bool:
+        # A count that begins in the future, after the clock was set back, silences nobody.
+        return self.since <= now() < self.since + WINDOW
+
+
+def refuse(ctx: ChatContext, why: Denial, title: str) -> None:
+    """Refuse a person whom the bot does not serve; after enough refusals an hour only count it."""
     services, person = ctx.services, ctx.person
-    count, past = services.redis.eval(
-        COUNT_REFUSAL,
-        2,
-        keys.refusals(person.id),
-        keys.refusals_ending(),
-        *(now().timestamp(), WINDOW.total_seconds()),
-        *(person.id, person.email, person.org_id, KEPT_S),
-    )
-    _record(services, person.id, past)
+    count = _count(services, person.id, Refusals(now(), person.email, person.org_id))
     if count <= services.bot.refusals_per_hour:
         then = "next_outsider_direct" if ctx.direct else "next_outsider"
         ctx.refuse(Text(f"refused.{why}"), title=title, then=then)
@@ -114,44 +62,71 @@ def refuse(ctx: ChatContext, why: Denial, title: str) -> None:
 
 
 def record_ended(services: Services) -> None:
-    """Record the refusals of every hour that is over.
-
-    A person's next refusal records those of an earlier hour, too.
-    """
-    at = now().timestamp()
+    """Record the refusals of every hour that is over, each exactly once."""
     ended = services.redis.zrangebyscore(
-        keys.refusals_ending(), "-inf", at, start=0, num=MOST_AT_ONCE
+        keys.refusals_ending(), "-inf", now().timestamp(), start=0, num=MOST_AT_ONCE
     )
-    for raw in ended:
-        person = codec.as_text(raw)
-        past = services.redis.eval(
-            TAKE_ENDED,
-            2,
-            keys.refusals(person),
-            keys.refusals_ending(),
-            *(at, WINDOW.total_seconds(), person),
-        )
-        _record(services, person, past)
+    for person in ended:
+        _count(services, codec.as_text(person), None)
+
+
+def _count(services: Services, person: str, first: Refusals | None) -> int:
+    """Record an hour that is over, and return the number of refusals in the present one.
+
+    One more is counted with ``first``, which begins an hour if none goes on.
+    """
+    hours: list[Refusals | None] = []
+
+    def attempt(pipe: Pipeline) -> None:
+        key, ending = keys.refusals(person), keys.refusals_ending()
+        kept = pipe.get(key)
+        last = codec.load(kept, Refusals) if isinstance(kept, bytes) else None
+        present = last if last and last.goes_on else first
+        hours[:] = last, present
+        pipe.multi()
+        if present is None:
+            pipe.delete(key)
+            pipe.zrem(ending, person)
+        elif first:
+            pipe.set(key, codec.dump(replace(present, count=present.count + 1)), ex=KEPT_S)
+            pipe.zadd(ending, {person: (present.since + WINDOW).timestamp()})
+
+    services.redis.transaction(attempt, keys.refusals(person))
+    last, present = hours
+    more = last.count - services.bot.refusals_per_hour if last and last is not present else 0
+    if last and more > 0:
+        data = {"count": str(more), "since": last.since.isoformat()}
+        who = {"by": last.by, "person": person, "org": last.org}
+        services.store.audit.add(entry("refused_more", None, data=data, **who))
+    return present.count + 1 if present else 0
 
 
 def too_many(ctx: ChatContext, event: str) -> Callable[[ChatContext], None] | None:
     """Return what to do instead of a command or a press, or None below the person's limit.
 
-    The first event beyond the limit is answered, with the time at which the bot goes on.
+    The first event beyond the limit is answered, with the time at which the bot goes on. An event
+    that is tried again keeps its place among the person's events, or its answer.
     """
-    services = ctx.services
-    most = services.bot.commands_per_hour
-    found = services.redis.eval(
-        TAKE_SLOT,
-        2,
+    redis, most, at = ctx.services.redis, ctx.services.bot.commands_per_hour, now().timestamp()
+    key, told, window_s = (
         keys.commands(ctx.person.id),
         keys.commands_limit_told(ctx.person.id),
-        *(now().timestamp(), int(WINDOW.total_seconds()), most, event),
+        3600,
     )
-    if not found:
+    with redis.pipeline() as pipe:
+        pipe.zremrangebyscore(key, "-inf", at - window_s)
+        pipe.zadd(key, {event: at}, nx=True)
+        pipe.expire(key, window_s)
+        pipe.zrank(key, event)
+        pipe.zrange(key, 0, 0, withscores=True)
+        *_, place, [(_, oldest)] = pipe.execute()
+    if place < most:
         return None
-    again, first = datetime.fromtimestamp(float(found[0]), UTC), bool(found[1])
-    log.info("too many commands", person=ctx.person.id, room=ctx.room, answered=first)
+    redis.zrem(key, event)
+    again = datetime.fromtimestamp(oldest, UTC) + WINDOW
+    left_s = max(1, ceil(again.timestamp() - at))
+    first = redis.set(told, event, nx=True, ex=left_s) or redis.get(told) == event.encode()
+    log.info("too many commands", person=ctx.person.id, room=ctx.room, answered=bool(first))
     # a person who has been told that the limit is reached gets no answer
     return (lambda speaking: _tell(speaking, most, again)) if first else lambda _: None
 
@@ -163,16 +138,4 @@ def _tell(ctx: ChatContext, most: int, again: datetime) -> None:
     # a minute later, because the card shows no seconds
     values = {"most": str(most), "again": clock(again + timedelta(minutes=1))}
     title, words = Text("limits.title", values), Text("limits.words", values)
-    ctx.say(notice(NoticeView(Text("refused.kicker"), title, words, glyph="✗", at=now())))
-
-
-def _record(services: Services, person: str, past: list[bytes]) -> None:
-    if not past or None in past:
-        return
-    count, since, by, org = (raw.decode() for raw in past)
-    more = int(count) - services.bot.refusals_per_hour
-    if more > 0:
-        who = {"by": by, "person": person, "org": org}
-        began = datetime.fromtimestamp(float(since), UTC)
-        data = {"count": str(more), "since": began.isoformat()}
-        services.store.audit.add(entry("refused_more", None, data=data, **who))
+    ctx.tell(Text("refused.kicker"), title, words, glyph="✗")

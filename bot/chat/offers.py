@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 
 from adaptive_cards import offer
 from adaptive_cards.actions import fit_title
-from adaptive_cards.cards.notice import OFFERS_MOST, NoticeView, Offer, OfferView
+from adaptive_cards.cards.notice import OFFERS_MOST, Offer, OfferView
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.permissions import visible_channels
@@ -36,7 +36,6 @@ def of_channel(command: str, mailbox: str) -> Offer:
 
 
 def check_exactly(mailbox: str) -> Offer:
-    """Return the button that checks an address as it is, despite a nearly identical one."""
     title = Text("choice.button.check", {"value": mailbox})
     return Offer(title, {"do": "check", "channel": mailbox})
 
@@ -87,11 +86,11 @@ def unknown_channel(ctx: ChatContext, command: str, kicker: Text, mailbox: str) 
         title = Text("notice.unknown_channel_title_direct", {"mailbox": mailbox})
     near = nearest_channel(ctx, mailbox)
     if not near:
-        ctx.notify(NoticeView(kicker, title, unknown_words(ctx), at=now()))
+        ctx.tell(kicker, title, unknown_words(ctx))
         return
     button = (verbatim(fit_title("button.use", near)), typed(command, near))
     words = Text("understood.meant", {"meant": near})
-    ctx.notify(NoticeView(kicker, title, words, buttons=(button,), at=now()))
+    ctx.tell(kicker, title, words, buttons=(button,))
 
 
 def tell_if_disconnected(ctx: ChatContext, kicker: Text, mailbox: str) -> bool:
@@ -103,7 +102,7 @@ def tell_if_disconnected(ctx: ChatContext, kicker: Text, mailbox: str) -> bool:
     values = {"mailbox": mailbox, "at": minute_of(fact.at), "by": fact.by, "run": fact.run}
     setup = ("button.setup_new", {"do": "setup", "mailbox_meant": mailbox})
     title, words = Text("notice.disconnected_title", values), Text("notice.disconnected_words")
-    ctx.notify(NoticeView(kicker, title, words, buttons=(setup,), at=now()))
+    ctx.tell(kicker, title, words, buttons=(setup,))
     return True
 
 

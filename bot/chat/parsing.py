@@ -165,10 +165,10 @@ def meaning_of(text: str) -> Meaning:
     trouble = _has(others, _listed("no_mail")) or (
         _has(others, _listed("mail")) and _has(others, _listed("stopped"))
     )
-    if len(set(typed)) == 1 and (trouble or _listed("around").issuperset(others)):
-        return Meaning(address=address_or_empty(typed[0]), trouble=trouble)
     if trouble:
-        return Meaning(trouble=True)
+        return Meaning(address_or_empty(typed[0]) if len(set(typed)) == 1 else "", trouble=True)
+    if address := lone_address(text):
+        return Meaning(address)
     begins = (f"{' '.join(words)} ".startswith(f"{each} ") for each in _listed("greeting"))
     short = not typed and len(words) <= GREETING_WORDS_MOST
     return Meaning(greeting=short and any(begins))

@@ -42,10 +42,7 @@ def visible_entries(ctx: ChatContext, facts: Sequence[AuditEntry]) -> list[Audit
 
 
 def entries_of_mailbox(mailbox: str, facts: Sequence[AuditEntry]) -> list[AuditEntry]:
-    """Return the audit entries about one mailbox.
-
-    They include the beginning of a run that learned its mailbox later.
-    """
+    """Return the entries about one mailbox, also of a run that learned its mailbox later."""
     return _with_their_runs(facts, lambda each: each.get("mailbox") == mailbox)
 
 

@@ -12,15 +12,10 @@ from adaptive_cards import audit
 from adaptive_cards.cards.channels import AuditView
 from adaptive_cards.texts import text
 from bot.cards.presenters.lists import audit_line
+from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.offers import first_channels, unknown_channel
 from bot.chat.parsing import read_mailbox
-from bot.chat.permissions import (
-    entries_of_mailbox,
-    may_read_audit,
-    visible_channels,
-    visible_entries,
-)
 from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
@@ -38,14 +33,16 @@ TYPE = "application/jsonl"
 def run(ctx: ChatContext, argument: str) -> None:
     # If an address is given, only the entries of that channel are shown. Otherwise the card offers
     # the channels known here.
-    if not may_read_audit(ctx):
+    if not permissions.may_read_audit(ctx):
         ctx.refuse(Text("audit.not_yours"), then="next_approver")
         return
     mailbox = read_mailbox(ctx, "audit", argument) if argument else ""
     if argument and not mailbox:
         return
-    mine = visible_entries(ctx, [read(line) for line in ctx.services.store.audit.entries()])
-    if mailbox and not (mine := entries_of_mailbox(mailbox, mine)):
+    mine = permissions.visible_entries(
+        ctx, [read(line) for line in ctx.services.store.audit.entries()]
+    )
+    if mailbox and not (mine := permissions.entries_of_mailbox(mailbox, mine)):
         unknown_channel(ctx, "audit", Text("audit.kicker"), mailbox)
         return
     show(ctx, mailbox, mine)
@@ -71,7 +68,7 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
             content=_file(ctx, filed),
         )
     lines = tuple(map(audit_line, reversed(mine[-SHOWN:])))
-    known = () if mailbox else first_channels(ctx, visible_channels(ctx))
+    known = () if mailbox else first_channels(ctx, permissions.visible_channels(ctx))
     counts = (len(mine), len(filed))
     ctx.say(audit(AuditView(mailbox, at, lines, *counts, name, found.broken_at, known)))
 
@@ -85,4 +82,4 @@ def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
     return sealed_file(ctx.services.store, content)
 
 
-COMMAND = Command("audit", "more", run, "[ADDRESS]", may=may_read_audit)
+COMMAND = Command("audit", "more", run, "[ADDRESS]", may=permissions.may_read_audit)

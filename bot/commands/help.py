@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from adaptive_cards import command_help, help_card
-from adaptive_cards.cards.notice import CommandHelpView, HelpEntry, HelpView, NoticeView, shown_name
+from adaptive_cards.cards.notice import CommandHelpView, HelpEntry, HelpView, shown_name
 from bot import commands
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest
 from bot.commands import Command
-from jobs.clock import now
 from jobs.model import Text
 
 
@@ -42,7 +41,7 @@ def explain(ctx: ChatContext, command: Command) -> None:
     name = shown_name(command.name)
     if not command.may(ctx):
         title = Text("help.only_approvers", {"command": f"/{name}"})
-        ctx.notify(NoticeView(Text("help.kicker"), title, Text("refused.next_approver"), at=now()))
+        ctx.tell(Text("help.kicker"), title, Text("refused.next_approver"))
         return
     typed = commands.by_typed_name().items()
     others = tuple(other for other, each in typed if each is command and other != name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import Locale, current, drawn_for, find_zone, languages
 from adaptive_cards.times import day_clock
 from bot.chat import preferences
@@ -36,7 +35,7 @@ def _offer(ctx: ChatContext, typed: str = "") -> None:
     buttons = tuple(
         (verbatim(name), {"do": "language", "language": each}) for each, name in own.items()
     )
-    ctx.notify(NoticeView(KICKER, title, Text("language.which"), buttons=buttons, at=now()))
+    ctx.tell(KICKER, title, Text("language.which"), buttons=buttons)
 
 
 def _names(language: str) -> set[str]:
@@ -53,7 +52,7 @@ def choose_zone(ctx: ChatContext, argument: str) -> None:
         title = Text("timezone.title", {"zone": current().zone})
         if argument:
             title = Text("timezone.unknown", {"typed": argument})
-        ctx.notify(NoticeView(ZONE_KICKER, title, Text("timezone.how"), at=now()))
+        ctx.tell(ZONE_KICKER, title, Text("timezone.how"))
         return
     preferences.choose(ctx, Preference.ZONE, zone)
     with drawn_for(Locale(current().language, zone)):
@@ -63,7 +62,7 @@ def choose_zone(ctx: ChatContext, argument: str) -> None:
 
 def _chosen(ctx: ChatContext, kicker: Text, title: Text) -> None:
     where = Text("language.chosen_direct" if ctx.direct else "language.chosen_space")
-    ctx.notify(NoticeView(kicker, title, where, tone="good", glyph="✓", at=now()))
+    ctx.tell(kicker, title, where, tone="good", glyph="✓")
 
 
 COMMAND = Command("language", "more", run, argument="de")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import filterfalse
+from operator import attrgetter
 
 from adaptive_cards import notice, offer, status
 from adaptive_cards.card import Card
@@ -41,17 +43,15 @@ def run(ctx: ChatContext, argument: str) -> None:
     named = argument.partition(" ")[0].rstrip(",;:").lower()
     runs = ctx.services.store.runs_in_space(ctx.room)
     canceled = [each for each in runs if ctx.request in each.requests]
-    open_runs = canceled or [each for each in runs if not each.ended]
-    wanted = [
-        each for each in open_runs if not named or named in {each.channel.mailbox, each.id.lower()}
-    ]
+    open_runs = canceled or list(filterfalse(attrgetter("ended"), runs))
+    wanted = [each for each in open_runs if named in {"", each.channel.mailbox, each.id.lower()}]
     if len(wanted) == 1:
         if cancel(ctx, wanted[0]):  # the run's own card may be far away
             ctx.say(_answer(wanted[0], runs))
-    elif wanted:
-        _choose(ctx, Text("notice.cancel_which_title"), wanted, runs)
     elif open_runs:
-        _choose(ctx, Text("notice.cancel_unknown_title", {"typed": named}), open_runs, runs)
+        unknown = Text("notice.cancel_unknown_title", {"typed": named})
+        title = Text("notice.cancel_which_title") if wanted else unknown
+        _choose(ctx, title, wanted or open_runs, runs)
     else:
         title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
         view = NoticeView(Text("notice.cancel_kicker"), title, words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import offer
-from adaptive_cards.cards.notice import NoticeView, Offer, OfferView
+from adaptive_cards.cards.notice import Offer, OfferView
 from adaptive_cards.texts import has_text
 from bot.cards import choices, delivery
 from bot.cards.presenters import questions
@@ -119,7 +119,7 @@ def tell_if_connected(ctx: ChatContext, mailbox: str) -> bool:
             for do in ("setup_again", "setup_change")
         )
         kicker, title = Text("notice.done_kicker"), Text("notice.done_title", {"mailbox": mailbox})
-        ctx.notify(NoticeView(kicker, title, words, tone="good", glyph="✓", buttons=buttons))
+        ctx.tell(kicker, title, words, tone="good", glyph="✓", buttons=buttons)
     elif run and (space := _space_of(ctx, run)):
         elsewhere(ctx, mailbox, space)
     else:
@@ -132,7 +132,7 @@ def elsewhere(ctx: ChatContext, mailbox: str, space: str = "") -> None:
     if space:
         words = Text("notice.elsewhere_words_space", {"space": space})
     title = Text("notice.elsewhere_title", {"mailbox": mailbox})
-    ctx.notify(NoticeView(Text("notice.done_kicker"), title, words, at=now()))
+    ctx.tell(Text("notice.done_kicker"), title, words)
 
 
 def point_to(ctx: ChatContext, other: Run) -> None:
@@ -150,7 +150,7 @@ def point_to(ctx: ChatContext, other: Run) -> None:
     )
     if not (space or is_known_here):
         busy = Text("notice.busy_title", {"mailbox": other.channel.mailbox})
-        ctx.notify(NoticeView(Text("notice.running_kicker"), busy, Text("notice.busy_words")))
+        ctx.tell(Text("notice.running_kicker"), busy, Text("notice.busy_words"))
         return
     of_kind = f"notice.running_title_{other.kind}"
     values = {"mailbox": other.channel.mailbox, "run": other.id}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adaptive_cards import offer
-from adaptive_cards.cards.notice import NoticeView, Offer, OfferView
+from adaptive_cards.cards.notice import Offer, OfferView
 from adaptive_cards.texts import listed, render
 from bot.chat import permissions
 from bot.chat.context import ChatContext
@@ -50,7 +50,7 @@ def plan(ctx: ChatContext, mailbox: str, only: str) -> None:
         title = Text("notice.undo_nothing_title", {"mailbox": mailbox})
         kept = any(each.kept for each in runs)
         words = Text("notice.undo_kept_words" if kept else "notice.undo_nothing_words")
-        ctx.notify(NoticeView(Text("notice.undo_kicker"), title, words, at=now()))
+        ctx.tell(Text("notice.undo_kicker"), title, words)
         return
     undone = tuple(each for each in runs if each.id == only) or runs
     data = known((*runs, *undone)) | ({UNDOES: only} if only else {})

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from adaptive_cards import glyphs, watch_list
 from adaptive_cards.cards.channels import WatchListView
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import superseded
@@ -25,18 +23,10 @@ from jobs.channel.form import InvalidInputError
 from jobs.clock import now
 from jobs.model import Text, minute_of, span_of
 from jobs.runs.event_log import entry
-from jobs.watch.model import (
-    LONGEST,
-    LONGEST_PAUSE,
-    SHORTEST,
-    WatchedChannel,
-    read_interval,
-    read_span,
-    written,
-)
+from jobs.watch import model
 
 KICKER = Text("watch.kicker")
-LIST = (("watch.list_button", {"do": "watch_list"}),)
+LIST: tuple[tuple[str | Text, dict[str, str]], ...] = (("watch.list_button", {"do": "watch_list"}),)
 MOST_PEOPLE = 10
 """Maximum number of people who can be named for the watch of one channel."""
 Words = list[str]
@@ -60,18 +50,14 @@ def _typed(name: str) -> set[str]:
 
 
 def listed(ctx: ChatContext) -> None:
-    watched = ctx.services.watching.channels.of_space(ctx.room)
+    channels = ctx.services.watching.channels
+    unwatched = tuple(each for each in visible_channels(ctx) if channels.load(each) is None)
     quiet = preferences.quiet_hours(ctx.services, ctx.room)
-    known = {each.mailbox for each in watched}
-    load = ctx.services.watching.channels.load
-    others = (each for each in visible_channels(ctx) if each not in known)
-    unwatched = tuple(each for each in others if load(each) is None)
-    _show(ctx, watched, unwatched, quiet)
+    _show(ctx, channels.of_space(ctx.room), unwatched, quiet)
 
 
 def everything(ctx: ChatContext) -> None:
-    approvers = ctx.services.bot.approvers
-    if not ctx.direct or set(approvers).isdisjoint(ctx.person.emails):
+    if not ctx.direct or set(ctx.services.bot.approvers).isdisjoint(ctx.person.emails):
         ctx.refuse(Text("watch.all_refused"), title="refused.nothing")
         return
     _show(ctx, ctx.services.watching.channels.all())
@@ -79,7 +65,7 @@ def everything(ctx: ChatContext) -> None:
 
 def _show(
     ctx: ChatContext,
-    watched: tuple[WatchedChannel, ...],
+    watched: tuple[model.WatchedChannel, ...],
     unwatched: tuple[str, ...] = (),
     quiet: str = "",
 ) -> None:
@@ -92,23 +78,18 @@ def _one(ctx: ChatContext, address: str, words: Words) -> None:
     mailbox = read_mailbox(ctx, "watch", address)
     if not mailbox:
         return
+    verb, rest = (words[0].lower(), words[1:]) if words else ("", [])
     if not is_known_or_watched_here(ctx, mailbox):
         unknown_channel(ctx, "watch", KICKER, mailbox)
     elif not words:
         begin(ctx, mailbox)
-    else:
-        _change(ctx, mailbox, words)
-
-
-def _change(ctx: ChatContext, mailbox: str, words: Words) -> None:
-    verb = words[0].lower()
-    if verb in _typed("off"):
+    elif verb in _typed("off"):
         off(ctx, mailbox)
     elif verb in _typed("pause"):
-        _pause(ctx, mailbox, " ".join(words[1:]))
+        _pause(ctx, mailbox, " ".join(rest))
     elif verb in _typed("notify"):
-        _notify(ctx, mailbox, words[1:])
-    elif interval := read_interval(" ".join(words)):
+        _notify(ctx, mailbox, rest)
+    elif interval := model.read_interval(" ".join(words)):
         begin(ctx, mailbox, interval)
     else:
         _not_understood(ctx, mailbox, " ".join(words))
@@ -122,7 +103,9 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
         return
     before = services.watching.channels.load(mailbox)
     usual = services.bot.watch_interval_s
-    watched = WatchedChannel(record.channel, ctx.room, ctx.asker, now(), usual, direct=ctx.direct)
+    watched = model.WatchedChannel(
+        record.channel, ctx.room, ctx.asker, now(), usual, direct=ctx.direct
+    )
     if before is not None:  # the interval and the people of an earlier watch are kept
         watched = replace(
             watched, since=before.since, interval_s=before.interval_s, notify=before.notify
@@ -141,15 +124,13 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     if every and services.settings.sends_probe:
         mails = Text("watch.begun_test_mail", {"interval": span_of(every)})
         facts = (("step.watch_mail", mails),)
-    view = NoticeView(KICKER, title, words, "good", "✓", facts, buttons=LIST, at=now())
-    if app_access.grant_for(services.redis, record.channel.tenant_id) is None:
-        facts = (("watch.cards_label", words), *facts)
-        more = ("watch.see_more", {"do": "check", "channel": mailbox})
-        blind, glyph = Text("watch.begun_blind"), glyphs.WARNING.glyph
-        view = NoticeView(
-            KICKER, title, blind, "accent", glyph, facts, buttons=(more, *LIST), at=now()
-        )
-    ctx.notify(view)
+    if app_access.grant_for(services.redis, record.channel.tenant_id) is not None:
+        ctx.tell(KICKER, title, words, "good", "✓", facts, LIST)
+        return
+    facts = (("watch.cards_label", words), *facts)
+    more = ("watch.see_more", {"do": "check", "channel": mailbox})
+    blind, glyph = Text("watch.begun_blind"), glyphs.WARNING.glyph
+    ctx.tell(KICKER, title, blind, "accent", glyph, facts, (more, *LIST))
 
 
 def off(ctx: ChatContext, mailbox: str) -> None:
@@ -163,7 +144,7 @@ def off(ctx: ChatContext, mailbox: str) -> None:
     title = Text("watch.ended" if watched else "watch.not_watched", {"mailbox": mailbox})
     again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
     words, glyph = Text("watch.ended_words"), glyphs.SKIPPED.glyph
-    ctx.notify(NoticeView(KICKER, title, words, buttons=again, glyph=glyph, at=now()))
+    ctx.tell(KICKER, title, words, buttons=again, glyph=glyph)
 
 
 def _record(ctx: ChatContext, what: str, mailbox: str) -> None:
@@ -172,8 +153,8 @@ def _record(ctx: ChatContext, what: str, mailbox: str) -> None:
 
 
 def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
-    span = read_span(typed)
-    if span is None or not timedelta(0) < span <= LONGEST_PAUSE:
+    span = model.read_span(typed)
+    if span is None or not timedelta(0) < span <= model.LONGEST_PAUSE:
         _not_understood(ctx, mailbox, f"pause {typed}".strip())
         return
     watched = _known(ctx, mailbox)
@@ -183,7 +164,7 @@ def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
     ctx.services.watching.channels.save(replace(watched, paused_until=until))
     title = Text("watch.paused", {"mailbox": mailbox, "until": minute_of(until)})
     words = Text("watch.paused_words", {"mailbox": mailbox})
-    ctx.notify(NoticeView(KICKER, title, words, buttons=LIST, glyph="◇", at=now()))
+    ctx.tell(KICKER, title, words, buttons=LIST, glyph="◇")
 
 
 def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
@@ -191,73 +172,55 @@ def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
     watched = _known(ctx, mailbox)
     if watched is None:
         return
-    addresses = _addresses(typed)
-    if addresses is None:
+    addresses = [part for part in ",".join(typed).split(",") if part]
+    ends = bool(addresses) and set(map(str.lower, addresses)) <= _typed("off")
+    if not (ends or 0 < len(addresses) <= MOST_PEOPLE):
         _not_understood(ctx, mailbox, "notify")
         return
-    people = _recipients(ctx, addresses)
-    if people is None:
-        return
-    kept = tuple(dict.fromkeys(people))
-    ctx.services.watching.channels.save(replace(watched, notify=kept))
-    named = Text("watch.notified", {"people": ", ".join(kept), "mailbox": mailbox})
-    title = named if kept else Text("watch.notified_nobody", {"mailbox": mailbox})
-    ctx.notify(NoticeView(KICKER, title, Text("watch.notified_words"), "good", "✓", at=now()))
-
-
-def _addresses(typed: Words) -> Words | None:
-    """Return the typed addresses, or an empty list for "off".
-
-    The result is None if no address was typed, or too many.
-    """
-    addresses = [part for part in ",".join(typed).split(",") if part]
-    if addresses and set(map(str.lower, addresses)) <= _typed("off"):
-        return []
-    return addresses if 0 < len(addresses) <= MOST_PEOPLE else None
-
-
-def _recipients(ctx: ChatContext, addresses: Sequence[str]) -> list[str] | None:
-    # If one of the people cannot get a message, say so and return None.
     people: list[str] = []
-    for address in addresses:
+    for address in () if ends else addresses:
         try:
             people.append(resolve_recipient(ctx, address))
         except InvalidInputError as wrong:
             title = Text("watch.nobody_told", {"address": address})
-            ctx.notify(NoticeView(KICKER, title, wrong.reason, glyph="✗", at=now()))
-            return None
-    return people
+            ctx.tell(KICKER, title, wrong.reason, glyph="✗")
+            return
+    kept = tuple(dict.fromkeys(people))
+    ctx.services.watching.channels.save(replace(watched, notify=kept))
+    named = Text("watch.notified", {"people": ", ".join(kept), "mailbox": mailbox})
+    title = named if kept else Text("watch.notified_nobody", {"mailbox": mailbox})
+    ctx.tell(KICKER, title, Text("watch.notified_words"), "good", "✓")
 
 
-def _known(ctx: ChatContext, mailbox: str) -> WatchedChannel | None:
+def _known(ctx: ChatContext, mailbox: str) -> model.WatchedChannel | None:
     watched = ctx.services.watching.channels.load(mailbox)
     if watched is None:
         title = Text("watch.not_watched", {"mailbox": mailbox})
         again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
-        ctx.notify(NoticeView(KICKER, title, Text("watch.how"), buttons=again, at=now()))
+        ctx.tell(KICKER, title, Text("watch.how"), buttons=again)
     return watched
 
 
 def _quiet(ctx: ChatContext, typed: str) -> None:
-    if typed.lower() in _typed("off"):
-        _choose_quiet(ctx, "", Text("watch.quiet_off"))
-    elif preferences.read_quiet_hours(typed) is not None:
-        _choose_quiet(ctx, typed, Text("watch.quiet_set", {"hours": typed}))
-    else:
+    ends = typed.lower() in _typed("off")
+    if not ends and preferences.read_quiet_hours(typed) is None:
         title = Text("watch.quiet_unknown", {"typed": typed or "/watch quiet"})
-        ctx.notify(NoticeView(KICKER, title, Text("watch.quiet_how"), at=now()))
-
-
-def _choose_quiet(ctx: ChatContext, hours: str, title: Text) -> None:
-    preferences.choose_quiet(ctx, hours)
-    ctx.notify(NoticeView(KICKER, title, Text("watch.quiet_words"), "good", "✓", at=now()))
+        ctx.tell(KICKER, title, Text("watch.quiet_how"))
+        return
+    preferences.choose_quiet(ctx, "" if ends else typed)
+    title = Text("watch.quiet_off") if ends else Text("watch.quiet_set", {"hours": typed})
+    ctx.tell(KICKER, title, Text("watch.quiet_words"), "good", "✓")
 
 
 def _not_understood(ctx: ChatContext, mailbox: str, typed: str) -> None:
-    limits = {"shortest": written(SHORTEST), "longest": written(LONGEST), "mailbox": mailbox}
+    limits = {
+        "shortest": model.written(model.SHORTEST),
+        "longest": model.written(model.LONGEST),
+        "mailbox": mailbox,
+    }
     facts = (("watch.how_label", Text("watch.how_words", limits)),)
     title, words = Text("watch.not_understood", {"typed": typed}), Text("watch.nothing_changed")
-    ctx.notify(NoticeView(KICKER, title, words, glyph="✗", facts=facts, at=now()))
+    ctx.tell(KICKER, title, words, glyph="✗", facts=facts)
 
 
 COMMAND = Command("watch", "trouble", run, "ADDRESS")

@@ -29,41 +29,25 @@ from bot.cards.presenters.card_state import known_text
 from bot.cards.presenters.watch import cause_of, mails_of
 from bot.links import PageToken
 from bot.services import Services
-from bot.web.oauth_flow import (
-    fingerprint,
-    form_token,
-    is_browser_of,
-    is_form_token,
-    new_browser,
-    read_browser,
-    remember_browser,
-)
+from bot.web import oauth_flow
 from bot.web.pages import Page, plain, respond, respond_with, web_services
 from jobs.clock import now
 from jobs.model import Text
-from jobs.watch.history import (
-    DAY,
-    DayFigures,
-    DayState,
-    Figures,
-    days,
-    figures,
-    last_days,
-    midnight,
-)
+from jobs.watch import history as past
+from jobs.watch.history import days, figures
 from jobs.watch.model import Incident, Sight
 
 HEIGHT, STRIP, GAP = 100.0, 12.0, 4.0
 """Height of the chart, of the strip of states at its top, and of the gap below the strip."""
 _STRIP_HEIGHT = {
-    DayState.WELL: STRIP / 2,
-    DayState.BROKEN: STRIP,
-    DayState.BLIND: STRIP,
-    DayState.NONE: STRIP / 6,
+    past.DayState.WELL: STRIP / 2,
+    past.DayState.BROKEN: STRIP,
+    past.DayState.BLIND: STRIP,
+    past.DayState.NONE: STRIP / 6,
 }
 
 
-def bars(days: Sequence[DayFigures]) -> list[dict[str, object]]:
+def bars(days: Sequence[past.DayFigures]) -> list[dict[str, object]]:
     """Return one bar for each day, as a mapping with the names that the template uses.
 
     A bar has its place and that of its sign, the day's state, and the ``words`` that are shown when
@@ -93,16 +77,6 @@ def bars(days: Sequence[DayFigures]) -> list[dict[str, object]]:
 
 pages = Blueprint("history", __name__, url_prefix="/history")
 KIND = "history"
-FORM = "form"
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentBox:
-    """Incident on the page: its title, whether it goes on, and (label, value) rows."""
-
-    title: str
-    state: str
-    rows: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +85,7 @@ class Found:
 
     mailbox: str
     at: datetime
-    figures: Figures
+    figures: past.Figures
     incidents: tuple[Incident, ...]
 
 
@@ -121,39 +95,30 @@ def page(token: str) -> Response:
 
     The result for any other browser is a page with a button, or a page that says why there is none.
     """
-    services = web_services()
-    ticket = links.read(services, KIND, token)
-    if ticket is None:
-        return plain("unknown", status=HTTPStatus.NOT_FOUND)
-    browser = read_browser(services.bot, request)
+    services, ticket = web_services(), oauth_flow.ticket_of(KIND, token)
+    browser = oauth_flow.read_browser(services.bot, request)
     if _may_read(ticket, browser):
         return _history_page(services, ticket, request.path)
     if ticket.browser:
         return plain("history_used", status=HTTPStatus.GONE, mailbox=ticket.run)
     if ticket.is_expired:
         return plain("over", status=HTTPStatus.GONE)
-    browser = browser or new_browser()
+    browser = browser or oauth_flow.new_browser()
     landing = Page(
         Text("page.history_open_title"),
         Text("page.history_open_words", {"mailbox": ticket.run}),
         button="page.history_open_button",
         post=request.path,
-        hidden=((FORM, form_token(browser, request.path)),),
+        hidden=((oauth_flow.FORM, oauth_flow.form_token(browser, request.path)),),
     )
-    return remember_browser(services.bot, respond(landing), browser)
+    return oauth_flow.remember_browser(services.bot, respond(landing), browser)
 
 
 @pages.post("/<token>")
 def open_page(token: str) -> Response:
     """Bind the link to this browser and show the page; of several browsers only one gets it."""
-    services = web_services()
-    ticket = links.read(services, KIND, token)
-    if ticket is None:
-        return plain("unknown", status=HTTPStatus.NOT_FOUND)
-    browser = read_browser(services.bot, request)
-    if not is_form_token(request.form.get(FORM, ""), browser, request.path):
-        return plain("no_cookie", status=HTTPStatus.FORBIDDEN)
-    opened = links.open_once(services, KIND, token, fingerprint(browser))
+    ticket, browser = oauth_flow.ticket_of(KIND, token), oauth_flow.pressing_browser()
+    opened = links.open_once(web_services(), KIND, token, oauth_flow.fingerprint(browser))
     if not opened and not _may_read(ticket, browser):
         return plain("history_used", status=HTTPStatus.GONE, mailbox=ticket.run)
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": request.path})
@@ -162,35 +127,36 @@ def open_page(token: str) -> Response:
 @pages.get("/<token>/history.csv")
 def take_along(token: str) -> Response:
     """Return the days as CSV (RFC 4180), oldest first, to the browser that opened the link."""
-    services = web_services()
-    ticket = links.read(services, KIND, token)
-    if ticket is None or not _may_read(ticket, read_browser(services.bot, request)):
+    services, ticket = web_services(), oauth_flow.ticket_of(KIND, token)
+    if not _may_read(ticket, oauth_flow.read_browser(services.bot, request)):
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
     found, written = _found(services, ticket.run), io.StringIO()
     table = csv.writer(written, lineterminator="\r\n")
     table.writerow(("day", "state", "broken_s", "mails", "looks", "causes"))
-    for day in found.figures.days:
-        begin = midnight(day.date)
-        on_it = [
-            each
-            for each in found.incidents
-            if each.since < begin + DAY and (each.ended or found.at) > begin
-        ]
-        causes = sorted({each.cause for each in on_it})
-        broken_s = round(day.broken.total_seconds()) if day.measured or day.broken else ""
-        mails = day.mails if day.measured or day.mails else ""
-        table.writerow((day.date, day.state, broken_s, mails, day.looks, " ".join(causes)))
+    table.writerows(_row(found, day) for day in found.figures.days)
     headers = {"Content-Disposition": 'attachment; filename="history.csv"'}
     return Response(written.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
 
 
+def _row(found: Found, day: past.DayFigures) -> tuple[object, ...]:
+    begin = past.midnight(day.date)
+    causes = {
+        each.cause
+        for each in found.incidents
+        if each.since < begin + past.DAY and (each.ended or found.at) > begin
+    }
+    broken_s = round(day.broken.total_seconds()) if day.measured or day.broken else ""
+    mails = day.mails if day.measured or day.mails else ""
+    return day.date, day.state, broken_s, mails, day.looks, " ".join(sorted(causes))
+
+
 def _may_read(ticket: PageToken, browser: str) -> bool:
-    return is_browser_of(ticket.browser, browser) and not ticket.is_expired
+    return oauth_flow.is_browser_of(ticket.browser, browser) and not ticket.is_expired
 
 
 def _found(services: Services, mailbox: str) -> Found:
     at = now()
-    since, until = last_days(at, watch.PAGE_DAYS)
+    since, until = past.last_days(at, watch.PAGE_DAYS)
     every = services.watching.incidents.of_channel(mailbox)
     known = days(services.redis, mailbox, at, watch.PAGE_DAYS)
     touching = tuple(each for each in every if (each.ended or at) > since)
@@ -214,7 +180,7 @@ def _history_page(services: Services, ticket: PageToken, path: str) -> Response:
         most=text("page.history_most", most=_seen(found.figures, _most(chosen))),
         first=written_date(chosen[0].date),
         last=written_date(chosen[-1].date),
-        states=[(str(each), text(f"history.state_{each}")) for each in DayState],
+        states=[(str(each), text(f"history.state_{each}")) for each in past.DayState],
         incidents=[_box(each) for each in reversed(found.incidents)],
         days=[_cells(each) for each in reversed(chosen) if each.looks or each.mails],
         heads=[text(f"page.history_{name}") for name in ("day", "state", "broken_for", "mails")],
@@ -223,7 +189,7 @@ def _history_page(services: Services, ticket: PageToken, path: str) -> Response:
     )
 
 
-def _description(found: Figures) -> str:
+def _description(found: past.Figures) -> str:
     states = Counter(each.state for each in found.days)
     return text(
         "page.history_chart_desc",
@@ -232,25 +198,26 @@ def _description(found: Figures) -> str:
         last=written_date(found.days[-1].date),
         mails=_seen(found, found.mails),
         most=_seen(found, _most(found.days)),
-        **{str(state): str(states[state]) for state in DayState},
+        **{str(state): str(states[state]) for state in past.DayState},
     )
 
 
-def _seen(found: Figures, mails: int) -> str:
+def _seen(found: past.Figures, mails: int) -> str:
     return number(mails) if mails or not found.is_blind_now else text("history.not_seen")
 
 
-def _most(chosen: Sequence[DayFigures]) -> int:
+def _most(chosen: Sequence[past.DayFigures]) -> int:
     return max((each.mails for each in chosen), default=0)
 
 
-def _cells(day: DayFigures) -> tuple[str, ...]:
+def _cells(day: past.DayFigures) -> tuple[str, ...]:
     broken = lasted(day.broken) if day.broken else ""
     state = text(f"history.state_{day.state}")
     return written_date(day.date), state, broken, mails_of(day)
 
 
-def _box(incident: Incident) -> IncidentBox:
+def _box(incident: Incident) -> dict[str, object]:
+    """Return an incident's title, whether it goes on, and (label, value) rows."""
     ended, damage = incident.ended, incident.damage
     hit = {"late": number(damage.late), "bounced": number(damage.bounced)}
     rows: list[tuple[str, Text | str | None]] = [
@@ -267,10 +234,10 @@ def _box(incident: Incident) -> IncidentBox:
         ("acting", incident.acting),
         ("flaps", str(incident.flaps) if incident.flaps else None),
     ]
-    state = DayState.BROKEN if incident.sight is Sight.BROKEN else DayState.BLIND
+    state = past.DayState.BROKEN if incident.sight is Sight.BROKEN else past.DayState.BLIND
     shown = tuple(
         (text(f"page.history_{name}"), value if isinstance(value, str) else render(value))
         for name, value in rows
         if value
     )
-    return IncidentBox(day_clock(incident.since), str(state), shown)
+    return {"title": day_clock(incident.since), "state": str(state), "rows": shown}

@@ -9,26 +9,17 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import httpx
 
 from bot.services import Services
-from bot.web.oauth_flow import (
-    CALLBACK_READ_S,
-    PRESS_READ_S,
-    AuthorizationRequest,
-    CallbackResult,
-    Flow,
-    OAuthFlow,
-)
+from bot.web import oauth_flow
 from jobs.access import app_access
 from jobs.access.admin_session import SESSION_S, require_own_tenant
-from jobs.access.app_access import AppAccess
 from jobs.access.mailbox_login import record_beginning, record_sign_in, record_success
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
@@ -38,27 +29,15 @@ from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Rejected, SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.engine.inspector import may_be_replication
-from jobs.microsoft.identity import (
-    Identity,
-    SignedIn,
-    admin_consent_url,
-    read_consent_answer,
-)
-from jobs.microsoft.scopes import (
-    exchange_permission,
-    exchange_scope,
-    graph_default,
-    graph_scopes,
-    lacks_all,
-    smtp_scope,
-)
+from jobs.microsoft import identity, scopes
 from jobs.model import Account, RunKind
 from jobs.runs.run import Event, Kind, Run
+from jobs.settings import Settings
 from jobs.steps import permissions_for
 from jobs.storage.vault import Sealed
 
-APART = "signin_apart"
-"""Name of the flow that asks for Graph and Exchange one after the other."""
+APART, EXCHANGE = "signin_apart", "signin_exchange"
+"""Names of the flows that ask for Graph and Exchange one after the other."""
 ONE_AT_A_TIME = frozenset({Cause.SCOPE_WRONG, Cause.SCOPE_MISSING})
 """Causes with which Entra may refuse a request for scopes of two resources at once.
 
@@ -68,20 +47,23 @@ PERMISSIONS = "permissions"
 """Name of the requested Graph permissions, in the flow and in the event of the sign-in."""
 
 
+@dataclass(slots=True)
 class AdminSignIn:
-    """Sign-in of an administrator with the bot's own app, for Graph.
+    """Sign-in of an administrator with the bot's own app, for Graph and Exchange.
 
-    One page asks for the consent to Graph and to Exchange (msal's documentation of
+    With ``both``, one page asks for the consent to both (msal's documentation of
     ``acquire_token_by_auth_code_flow``). The code gets a token for Graph, and the same refresh token
-    one for Exchange (microsoft.md 6.2). Graph is asked only for the permissions of the run's
-    own steps (:mod:`jobs.steps`). An Entra that refuses scopes of two resources
-    is asked for one at a time.
+    one for Exchange (microsoft.md 6.2). An Entra that refuses scopes of two resources is asked for
+    Graph alone. With ``exchange``, the browser is at Microsoft once more, for Exchange. That is
+    needed if the tenant has no consent for Exchange yet, or if Exchange requires more than Graph
+    does, for example a second factor. Graph is asked only for the permissions of the run's own
+    steps (:mod:`jobs.steps`).
     """
 
-    question = "sign_in"
-    arrived = "signed_in"
-    then = "signin_exchange"
-    both = True
+    both: bool = False
+    exchange: bool = False
+    question: str = "sign_in"
+    arrived: str = "signed_in"
 
     def is_complete(self, run: Run) -> bool:
         """Return whether a person is signed in.
@@ -90,10 +72,7 @@ class AdminSignIn:
         """
         return run.account is not None and not (run.kind is RunKind.CHECK and may_sign_in(run))
 
-    def values(self, run: Run) -> dict[str, str]:
-        return {"mailbox": run.channel.mailbox}
-
-    def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
+    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
         """Build a request for the permissions, as the administrator who was asked 1:1.
 
         Microsoft asks which account is meant if nobody was asked, or after a sign-in that did not
@@ -101,113 +80,75 @@ class AdminSignIn:
         """
         tried = "sign_in" in run.problems or run.signed_in is not None
         names, hint = permissions_for(run), "" if tried else run.answer("administrator")
-        scopes = self.first(services, names)
+        asked, _ = self._scopes(services, names)
         if self.both:
-            scopes.append(exchange_permission(services.settings.exchange_url))
-        with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
+            asked.append(scopes.exchange_permission(services.settings.exchange_url))
+        with sync_client(services.settings, read_seconds=oauth_flow.PRESS_READ_S) as http:
             prompt = None if hint else "select_account"
             flow = _bot(services, http).begin(
-                scopes, services.settings.callback, state, hint, prompt
+                asked, services.settings.callback, state, hint, prompt
             )
-        return AuthorizationRequest(flow["auth_uri"], json.dumps({**flow, PERMISSIONS: names}))
+        return flow["auth_uri"], json.dumps({**flow, PERMISSIONS: names})
 
     def handle_callback(
-        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
-    ) -> CallbackResult:
+        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
+    ) -> oauth_flow.CallbackResult:
         """Validate the sign-in, prove that it works for the other resource too, and encrypt it.
 
         A run stays in the tenant that its plan was approved for. An account whose tenant does not
         own the mailbox's domain is refused here, before it is recorded.
         """
         names = tuple(flow.msal[PERMISSIONS])
-        with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
+        first, second = self._scopes(services, names)
+        check_tenant = partial(require_own_tenant, services.settings, run.channel)
+        with sync_client(services.settings, read_seconds=oauth_flow.CALLBACK_READ_S) as http:
             try:
                 signed_in = _bot(services, http).finish(
-                    flow.msal, query, run.required_tenant, self.first(services, names)
+                    flow.msal, query, run.required_tenant, first
                 )
             except CloudError as error:
                 if self.both and error.cause in ONE_AT_A_TIME:
-                    return CallbackResult(then=APART)
+                    return oauth_flow.CallbackResult(then=APART)
                 raise
             account = signed_in.account
-            finish_tenant_check = self._tenant_check(services, run, signed_in)
+            if not self.exchange:
+                check_tenant(account, signed_in.access_token)
             try:
                 token, cache = _bot(services, http, account.tenant_id).token(
-                    signed_in.cache, self.second(services, names)
+                    signed_in.cache, second
                 )
             except CloudError as error:
-                if not self.then or not (
-                    error.cause == Cause.CONSENT_MISSING or isinstance(error, SignInNeeded)
-                ):
+                lacks_consent = error.cause == Cause.CONSENT_MISSING
+                if self.exchange or not (lacks_consent or isinstance(error, SignInNeeded)):
                     raise
-                finish_tenant_check("")
-                return CallbackResult(then=self.then)
-        finish_tenant_check(token)
+                return oauth_flow.CallbackResult(then=EXCHANGE)
+        if self.exchange:
+            check_tenant(account, token)
         session = (Sealed.ADMIN_SESSION.of(run.id), cache, SESSION_S)
         data = {PERMISSIONS: " ".join(names)}
         event = Event(Kind.SIGNED_IN, now(), by=account.upn, account=account, data=data)
         # An account to which Microsoft lists no useful role gets a page that says so. The account
         # may still do the work with a role group of Exchange, so it is not refused.
-        roleless = run.kind is not RunKind.CHECK and lacks_all(account)
+        roleless = run.kind is not RunKind.CHECK and scopes.lacks_all(account)
         arrival = "signed_in_roleless" if roleless else ""
-        return CallbackResult(event, account.upn, page=arrival, sealed=(session,))
+        return oauth_flow.CallbackResult(event, account.upn, page=arrival, sealed=(session,))
 
-    def first(self, services: Services, names: tuple[str, ...]) -> list[str]:
-        return graph_scopes(services.settings.graph_url, names)
-
-    def second(self, services: Services, names: tuple[str, ...]) -> list[str]:
-        return [exchange_scope(services.settings.exchange_url)]
-
-    def _tenant_check(
-        self, services: Services, run: Run, signed_in: SignedIn
-    ) -> Callable[[str], None]:
-        """Begin to read the tenant's domains, and return a function that judges them.
-
-        The function takes the token for the second resource, and raises Rejected for an account of
-        another tenant than the mailbox's. Graph is asked while Entra is asked for that token.
-        """
-        check = partial(require_own_tenant, services.settings, run.channel, signed_in.account)
-        pool = ThreadPoolExecutor(1, "tenant")
-        judged = pool.submit(copy_context().run, check, signed_in.access_token)
-        pool.shutdown(wait=False)
-        return lambda _: judged.result()
+    def _scopes(self, services: Services, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+        """Return the scopes of the code's token, and those of the other resource's."""
+        graph = scopes.graph_scopes(services.settings.graph_url, names)
+        exchange = [scopes.exchange_scope(services.settings.exchange_url)]
+        return (exchange, graph) if self.exchange else (graph, exchange)
 
 
-class SignInApart(AdminSignIn):
-    """Sign-in that asks for Graph alone, after Entra refused scopes of two resources."""
-
-    both = False
-
-
-class SignInExchange(AdminSignIn):
-    """Second part of the sign-in, in which the browser goes to Microsoft once more.
-
-    It is needed if the tenant has no consent for Exchange yet, or if Exchange requires more than
-    Graph does, for example a second factor.
-    """
-
-    then = ""
-    both = False
-
-    def first(self, services: Services, names: tuple[str, ...]) -> list[str]:
-        return [exchange_scope(services.settings.exchange_url)]
-
-    def second(self, services: Services, names: tuple[str, ...]) -> list[str]:
-        return graph_scopes(services.settings.graph_url, names)
-
-    def _tenant_check(
-        self, services: Services, run: Run, signed_in: SignedIn
-    ) -> Callable[[str], None]:
-        return partial(require_own_tenant, services.settings, run.channel, signed_in.account)
-
-
-def _bot(services: Services, http: httpx.Client, tenant: str = "organizations") -> Identity:
-    return Identity.of_bot(services.settings, http, tenant, services.documents)
+def _bot(
+    services: Services, http: httpx.Client, tenant: str = "organizations"
+) -> identity.Identity:
+    return identity.Identity.of_bot(services.settings, http, tenant, services.documents)
 
 
 TOKEN_S = 3600
 SETTLE_S = (1, 2, 3, 5, 8)
-SOMEBODY = "key:connect.login_of_user"
+Answer = TypeVar("Answer")
 JUST_GRANTED = frozenset({Cause.APP_ROLES_MISSING, Cause.APP_NOT_FOUND, Cause.CONSENT_MISSING})
 
 
@@ -220,36 +161,24 @@ class Consent:
     def is_complete(self, run: Run) -> bool:
         return run.settled("admin_consent")
 
-    def values(self, run: Run) -> dict[str, str]:
-        return {"app": run.fact("app_name")}
-
-    def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
+    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
         """Build the authorization request for ``.default``.
 
         ``.default`` means everything that the app declares. It is the only way to get application
         permissions (platforms/microsoft.md 1.6).
         """
-        scopes = [exchange_scope(services.settings.exchange_url)]
-        return AuthorizationRequest(
-            admin_consent_url(
-                services.settings.login_url,
-                run.tenant or "organizations",
-                run.fact("client_id"),
-                scopes,
-                services.settings.callback,
-                state,
-            )
-        )
+        settings = services.settings
+        tenant, app = run.tenant or "organizations", run.fact("client_id")
+        asked = [scopes.exchange_scope(settings.exchange_url)]
+        return _consent_url(settings, tenant, app, asked, state), ""
 
     def handle_callback(
-        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
-    ) -> CallbackResult:
+        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
+    ) -> oauth_flow.CallbackResult:
         """Record only that consent was reported; the step checks whether the grants exist."""
-        granted = read_consent_answer(query)
-        if run.tenant and granted and granted.lower() != run.tenant.lower():
-            raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted))
+        _require_tenant(identity.read_consent_answer(query), run.tenant)
         data = {"question": "consent", "value": "granted"}
-        return CallbackResult(Event(Kind.ANSWERED, now(), data=data))
+        return oauth_flow.CallbackResult(Event(Kind.ANSWERED, now(), data=data))
 
 
 @dataclass(slots=True)
@@ -267,53 +196,34 @@ class AppAccessConsent:
     def is_complete(self, run: Run) -> bool:
         return bool(run.answer("app_access"))
 
-    def values(self, run: Run) -> dict[str, str]:
-        return {"mailbox": run.channel.mailbox}
-
-    def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
+    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
         """Build the request in the channel's tenant, for everything that the bot's app declares.
 
         The state is bound to the requester, the tenant and the channel.
         """
         settings = services.settings
-        scopes = [graph_default(settings.graph_url)]
-        url = admin_consent_url(
-            settings.login_url,
-            run.channel.tenant_id,
-            settings.microsoft_client_id,
-            scopes,
-            settings.callback,
-            state,
-        )
-        return AuthorizationRequest(url, _required_tenant(run))
+        tenant, asked = run.channel.tenant_id, [scopes.graph_default(settings.graph_url)]
+        url = _consent_url(settings, tenant, settings.microsoft_client_id, asked, state)
+        return url, _required_tenant(run)
 
     def handle_callback(
-        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
-    ) -> CallbackResult:
+        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
+    ) -> oauth_flow.CallbackResult:
         """Save the channel's tenant. Trust only its tokens, not the browser's query."""
         if flow.flow != _required_tenant(run):
             raise Rejected(Cause.STATE_MISMATCH, CloudReply("entra"))
-        granted = _granted(query)
-        if granted and granted.lower() != run.channel.tenant_id.lower():
-            raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted))
-        access = self._proven(
-            lambda: app_access.prove(
-                services.settings, run.channel.tenant_id, run.requester.email, services.documents
-            )
+        _require_tenant(_granted(query), run.channel.tenant_id)
+        tenant, by = run.channel.tenant_id, run.requester.email
+        access = _settled(
+            partial(app_access.prove, services.settings, tenant, by, services.documents),
+            self.settles_s,
+            lambda error: error.cause in JUST_GRANTED,
         )
         app_access.save(services.redis, access)
         data = {"tenant": access.tenant, "roles": ", ".join(access.roles)}
-        return CallbackResult(Event(Kind.READABLE, now(), by=run.requester.email, data=data))
-
-    def _proven(self, prove: Callable[[], AppAccess]) -> AppAccess:
-        for pause in self.settles_s:
-            try:
-                return prove()
-            except CloudError as error:
-                if error.cause not in JUST_GRANTED:
-                    raise
-            time.sleep(paced(pause))
-        return prove()
+        return oauth_flow.CallbackResult(
+            Event(Kind.READABLE, now(), by=run.requester.email, data=data)
+        )
 
 
 class RehearsalSignIn:
@@ -329,29 +239,25 @@ class RehearsalSignIn:
     def is_complete(self, run: Run) -> bool:
         return run.settled("rehearsal")
 
-    def values(self, run: Run) -> dict[str, str]:
-        login = login_of(run) or SOMEBODY
-        return {"upn": run.fact("upn"), "login": login, "mailbox": run.channel.mailbox}
-
-    def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
+    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
         """Build a request for the scope of the form only (checklist.toml O4).
 
         The request has an ID, because the log of sign-ins has the "identifier that's sent from the
         client when sign-in is initiated" (learn.microsoft.com/graph/api/resources/signin).
         """
-        scope = smtp_scope(services.settings.exchange_url)
-        with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
+        scope = scopes.smtp_scope(services.settings.exchange_url)
+        with sync_client(services.settings, read_seconds=oauth_flow.PRESS_READ_S) as http:
             flow = self._identity(services, run, http).begin(
                 [scope], services.settings.callback, state, login_of(run), "login"
             )
         request_id = str(uuid.uuid4())
         record_beginning(services.redis, run.channel.mailbox, request_id)
         url = f"{flow['auth_uri']}&client-request-id={request_id}"
-        return AuthorizationRequest(url, json.dumps(flow))
+        return url, json.dumps(flow)
 
     def handle_callback(
-        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
-    ) -> CallbackResult:
+        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
+    ) -> oauth_flow.CallbackResult:
         """Accept only the user who signs in for the mailbox, and encrypt the token and the sign-in.
 
         The step that logs in uses them. Only that step keeps the sign-in.
@@ -374,31 +280,31 @@ class RehearsalSignIn:
         record_success(services.redis, run.channel.mailbox)
         data = {"question": "mailbox_sign_in", "value": "yes"}
         event = Event(Kind.ANSWERED, now(), by=upn, data=data)
-        return CallbackResult(event, upn, sealed=sealed)
+        return oauth_flow.CallbackResult(event, upn, sealed=sealed)
 
     def _signed_in(
-        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
-    ) -> SignedIn:
+        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
+    ) -> identity.SignedIn:
         """Redeem the code of the rehearsal's sign-in, and record the calls.
 
         Entra's log has these sign-ins next to those of Webex Connect.
         """
         with (
-            sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http,
+            sync_client(services.settings, read_seconds=oauth_flow.CALLBACK_READ_S) as http,
             calls.record_calls() as made,
         ):
             finish = partial(
                 self._identity(services, run, http).finish, flow.msal, query, run.tenant
             )
             try:
-                return _retry_until_known(run, finish)
+                return _settled(finish, SETTLE_S, lambda error: may_be_replication(error, run))
             finally:
                 record_sign_in(services.redis, run.channel.mailbox, made)
 
-    def _identity(self, services: Services, run: Run, http: httpx.Client) -> Identity:
+    def _identity(self, services: Services, run: Run, http: httpx.Client) -> identity.Identity:
         own = (Sealed.REHEARSAL_SECRET.of(run.id), Sealed.CHECK_SECRET.of(run.channel.mailbox))
         secret = next(filter(None, map(services.vault.get, own)), "")
-        return Identity(
+        return identity.Identity(
             services.settings.login_url,
             http,
             run.tenant,
@@ -423,36 +329,51 @@ def _granted(query: Mapping[str, str]) -> str:
     # A refusal gets its own cause, because Graph's application permissions require a higher role
     # than others (platforms/microsoft.md 1.5).
     try:
-        return read_consent_answer(query)
+        return identity.read_consent_answer(query)
     except Forbidden as error:
         said = CloudReply("entra", error.status, error.code, error.message, error.ids)
         raise Forbidden(Cause.APP_ACCESS_NOT_ALLOWED, said) from error
 
 
-def _retry_until_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:
-    """Call ``finish`` again while Entra may not know yet the objects that the run has just made.
+def _require_tenant(granted: str, tenant: str) -> None:
+    if tenant and granted and granted.lower() != tenant.lower():
+        raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted))
 
-    Such an object is a secret, an app or a grant (microsoft.md 1.2, checklist.toml J7). If the
-    first try has used up the code, the error of the first try is raised.
+
+def _consent_url(
+    settings: Settings, tenant: str, app: str, asked: Sequence[str], state: str
+) -> str:
+    return identity.admin_consent_url(
+        settings.login_url, tenant, app, asked, settings.callback, state
+    )
+
+
+def _settled(
+    ask: Callable[[], Answer], pauses: tuple[float, ...], is_early: Callable[[CloudError], bool]
+) -> Answer:
+    """Call ``ask`` again while Entra may not know yet the objects that were just made.
+
+    Such an object is a secret, an app or a grant (microsoft.md 1.2, checklist.toml J7). If an
+    earlier try has used up the code, the error of that try is raised.
     """
-    first: CloudError | None = None
-    for pause in SETTLE_S:
+    earlier: CloudError | None = None
+    for pause in pauses:
         try:
-            return finish()
+            return ask()
         except CloudError as error:
-            if first and error.cause == Cause.CODE_ALREADY_USED:
-                raise first from error
-            if not may_be_replication(error, run):
+            if earlier and error.cause == Cause.CODE_ALREADY_USED:
+                raise earlier from error
+            if not is_early(error):
                 raise
-            first = error
+            earlier = error
         time.sleep(paced(pause))
-    return finish()
+    return ask()
 
 
-FLOWS: dict[str, OAuthFlow] = {
-    "signin": AdminSignIn(),
-    "signin_apart": SignInApart(),
-    "signin_exchange": SignInExchange(),
+FLOWS: dict[str, oauth_flow.OAuthFlow] = {
+    "signin": AdminSignIn(both=True),
+    APART: AdminSignIn(),
+    EXCHANGE: AdminSignIn(exchange=True),
     "access": AppAccessConsent(),
     "consent": Consent(),
     "rehearsal": RehearsalSignIn(),

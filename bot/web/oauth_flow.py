@@ -21,13 +21,17 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from threading import BoundedSemaphore
 from typing import Any, Protocol
 
-from flask import Request, Response
+from flask import Request, Response, abort, request
 
+from bot import links
+from bot.links import PageToken
 from bot.services import Services
 from bot.settings import BotSettings
+from bot.web.pages import plain, web_services
 from jobs.runs.run import Event, Run
 from jobs.storage import codec
 from jobs.storage.vault import Sealed, VaultName
@@ -74,6 +78,29 @@ def remember_browser(settings: BotSettings, response: Response, browser: str) ->
         samesite="Lax",
     )
     return response
+
+
+FORM = "form"
+"""Field of a page's form that holds the form's token."""
+
+
+def ticket_of(kind: str, token: str) -> PageToken:
+    """Return the purpose of a link, or end the request with a page that says it is unknown."""
+    ticket = links.read(web_services(), kind, token)
+    if ticket is None:
+        abort(plain("unknown", status=HTTPStatus.NOT_FOUND))
+    return ticket
+
+
+def pressing_browser() -> str:
+    """Return the browser that has pressed a page's button, or end the request with a refusal.
+
+    The form's token proves that the person saw the page: another site cannot press the button.
+    """
+    browser = read_browser(web_services().bot, request)
+    if not is_form_token(request.form.get(FORM, ""), browser, request.path):
+        abort(plain("no_cookie", status=HTTPStatus.FORBIDDEN))
+    return browser
 
 
 def form_token(browser: str, link: str) -> str:
@@ -163,14 +190,6 @@ def pop(services: Services, state: str) -> Flow | None:
 
 
 @dataclass(frozen=True, slots=True)
-class AuthorizationRequest:
-    """Authorization request: the URL, and the flow's data, which is kept until the callback."""
-
-    url: str
-    flow: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class CallbackResult:
     """Result of a callback: the event and account that the page names, or the next flow.
 
@@ -197,12 +216,8 @@ class OAuthFlow(Protocol):
 
     def is_complete(self, run: Run) -> bool: ...
 
-    def values(self, run: Run) -> dict[str, str]:
-        """Return the values in the texts of the flow's first page. No network is used."""
-        ...
-
-    def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
-        """Build the authorization request after the person has pressed the button.
+    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
+        """Return the address at Microsoft, and the flow's data, which is kept until the callback.
 
         Raises:
             CloudError: Microsoft cannot be reached.

@@ -16,6 +16,7 @@ from bot import links
 from bot.cards import delivery
 from bot.cards.presenters import connect_form
 from bot.cards.presenters.card_state import slot_of
+from bot.web.oauth_flow import ticket_of
 from bot.web.pages import Page, plain, respond, web_services
 from jobs.clock import now
 from jobs.model import Text
@@ -31,10 +32,7 @@ pages = Blueprint("handover", __name__, url_prefix="/handover")
 @pages.get("/<token>")
 def landing_page(token: str) -> Response:
     # Link previews and mail scanners see no secret and use nothing up.
-    services = web_services()
-    ticket = links.read(services, "handover", token)
-    if ticket is None:
-        return plain("unknown", status=HTTPStatus.NOT_FOUND)
+    services, ticket = web_services(), ticket_of("handover", token)
     run = services.store.load(ticket.run)
     if not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)):
         return plain("gone", status=HTTPStatus.GONE)
@@ -48,10 +46,9 @@ def landing_page(token: str) -> Response:
 @pages.post("/<token>")
 def reveal(token: str) -> Response:
     """Show the secret once; of several readers at the same time only one gets it (GETDEL)."""
-    services = web_services()
-    ticket = links.read(services, "handover", token)
-    if ticket is None or ticket.is_expired:
-        return plain("unknown" if ticket is None else "over", status=HTTPStatus.GONE)
+    services, ticket = web_services(), ticket_of("handover", token)
+    if ticket.is_expired:
+        return plain("over", status=HTTPStatus.GONE)
     run = services.store.load(ticket.run)
     secret = services.vault.take(Sealed.CLIENT_SECRET.of(run.id))
     if secret is None:
@@ -71,11 +68,9 @@ def reveal(token: str) -> Response:
 @pages.post("/<token>/renew")
 def renew(token: str) -> Response:
     # While the newest link of the run is still good, nothing is posted.
-    services = web_services()
-    ticket = links.read(services, "handover", token)
-    run = ticket.run if ticket else ""
-    is_over = ticket is not None and ticket.is_expired
-    if not (is_over and services.vault.holds(Sealed.CLIENT_SECRET.of(run))):
+    services, ticket = web_services(), ticket_of("handover", token)
+    run = ticket.run
+    if not (ticket.is_expired and services.vault.holds(Sealed.CLIENT_SECRET.of(run))):
         return landing_page(token)
     _, _, current = links.path_of(services, "handover", run).rpartition("/")
     newest = links.read(services, "handover", current)

@@ -8,12 +8,12 @@ before an approver has approved it in Webex.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, abort, request
 from redis.client import Pipeline
 
 from adaptive_cards.texts import has_text, text
@@ -22,18 +22,6 @@ from bot.links import PageToken
 from bot.services import Services
 from bot.web import oauth_flow
 from bot.web.oauth import FLOWS
-from bot.web.oauth_flow import (
-    AuthorizationRequest,
-    Flow,
-    fingerprint,
-    form_token,
-    is_browser_of,
-    is_form_token,
-    microsoft_slot,
-    new_browser,
-    read_browser,
-    remember_browser,
-)
 from bot.web.pages import Page, plain, respond, web_services
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
@@ -43,33 +31,12 @@ from jobs.clouds.errors import CloudError, Transient
 from jobs.model import RunKind, Text
 from jobs.runs.run import Event, Kind, Run, RunEndedError, ends_consent
 
-FORM = "form"
-"""Field of the page's form that holds the form's token."""
-SHARED = "_shared"
+BUSY = Text("page.busy_title")
+SHARED, SOMEBODY = "_shared", "key:connect.login_of_user"
 AGAIN_S = "5"
 """Seconds after which a browser or a proxy may try again, for the Retry-After header."""
 NAMED = (Cause.WRONG_TENANT, Cause.WRONG_MAILBOX_USER)
 """Causes for which the page names the account that signed in."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedLink:
-    """Link that leads somewhere: its purpose, its run and its path."""
-
-    ticket: PageToken
-    run: Run
-    path: str
-
-
-def busy_page(opened: OpenedLink, browser: str) -> Response:
-    # The page still has its button.
-    title, words = Text("page.busy_title"), Text("page.busy_words")
-    return _later(replace(_request(opened, browser), title=title, words=words))
-
-
-def busy_callback_page(address: str) -> Response:
-    title, words = Text("page.busy_title"), Text("page.busy_back_words")
-    return _later(Page(title, words, button="page.busy_back_button", link=address))
 
 
 def failure_page(
@@ -80,7 +47,7 @@ def failure_page(
     button = "page.busy_back_button"
     if error.cause in NAMED and "@" in error.code:
         button = "page.again_button"
-        login = login_of(run) or "key:connect.login_of_user"
+        login = login_of(run) or SOMEBODY
         expected = {"domain": run.channel.domain, "mailbox": run.channel.mailbox, "login": login}
         page = Page(
             Text("page.refused_title", {"account": error.code}),
@@ -96,18 +63,22 @@ def failure_page(
     return respond(replace(page, button=button if back else "", link=back, status=status))
 
 
-def _request(opened: OpenedLink, browser: str) -> Page:
-    ticket, run = opened.ticket, opened.run
+def _request(ticket: PageToken, run: Run, browser: str) -> Page:
     kind, variant = ticket.kind, _variant(run, ticket.kind)
-    values = FLOWS[kind].values(run)
+    values = {
+        "mailbox": run.channel.mailbox,
+        "app": run.fact("app_name"),
+        "upn": run.fact("upn"),
+        "login": login_of(run) or SOMEBODY,
+    }
     parts = urlsplit(web_services().settings.login_url)
     return Page(
         Text(f"page.{kind}_title", values),
         Text(f"page.{kind}_words{variant}", values),
         run.channel.mailbox,
         button=f"page.{kind}_button{SHARED if variant == SHARED else ''}",
-        post=opened.path,
-        hidden=((FORM, form_token(browser, opened.path)),),
+        post=request.path,
+        hidden=((oauth_flow.FORM, oauth_flow.form_token(browser, request.path)),),
         facts=tuple((text(label), value) for label, value in _facts(ticket, run)),
         note=Text("page.request_note"),
         leads_to=f"{parts.scheme}://{parts.netloc}",
@@ -158,34 +129,30 @@ def landing_page(kind: str, token: str) -> Response:
     # The page says who asked, in which space, and for what. It makes no call to another host and uses
     # nothing up, so link previews and scanners may open it as often as they like.
     services = web_services()
-    opened = _opened(services, kind, token)
-    if isinstance(opened, Response):
-        return opened
-    browser = read_browser(services.bot, request) or new_browser()
-    return remember_browser(services.bot, respond(_request(opened, browser)), browser)
+    ticket, run = _opened(services, kind, token)
+    browser = oauth_flow.read_browser(services.bot, request) or oauth_flow.new_browser()
+    return oauth_flow.remember_browser(
+        services.bot, respond(_request(ticket, run, browser)), browser
+    )
 
 
 @pages.post(f"/{KINDS}/<token>")
 def press(kind: str, token: str) -> Response:
-    # The form's token proves that the person saw the page: another site cannot press the button.
     services = web_services()
-    opened = _opened(services, kind, token)
-    if isinstance(opened, Response):
-        return opened
-    browser = read_browser(services.bot, request)
-    if not is_form_token(request.form.get(FORM, ""), browser, request.path):
-        return plain("no_cookie", status=HTTPStatus.FORBIDDEN)
-    with microsoft_slot() as got:
-        if not got:
-            return busy_page(opened, browser)
+    ticket, run = _opened(services, kind, token)
+    browser = oauth_flow.pressing_browser()
+    with oauth_flow.microsoft_slot() as got:
         try:
-            url = _start(services, kind, opened.run, browser).url
+            url = _start(services, kind, run, browser) if got else ""
         except CloudError as error:
-            log.warning("no way to Microsoft", run=opened.run.id, error=str(error))
-            if isinstance(error, Transient):
-                return busy_page(opened, browser)
-            return failure_page(services, kind, opened.run, error, HTTPStatus.BAD_GATEWAY)
-    return remember_browser(services.bot, _to_microsoft(url), browser)
+            log.warning("no way to Microsoft", run=run.id, error=str(error))
+            if not isinstance(error, Transient):
+                return failure_page(services, kind, run, error, HTTPStatus.BAD_GATEWAY)
+            url = ""
+    if not url:
+        page = _request(ticket, run, browser)  # it still has its button
+        return _later(replace(page, title=BUSY, words=Text("page.busy_words")))
+    return oauth_flow.remember_browser(services.bot, _to_microsoft(url), browser)
 
 
 @pages.route("/microsoft/callback", methods=["HEAD"])
@@ -206,12 +173,13 @@ def callback() -> Response:
     flow = oauth_flow.read(services, state)
     if flow is None:
         return plain("over", status=HTTPStatus.BAD_REQUEST)
-    if not is_browser_of(flow.browser, read_browser(services.bot, request)):
+    if not oauth_flow.is_browser_of(flow.browser, oauth_flow.read_browser(services.bot, request)):
         log.info("callback in another browser", run=flow.run, kind=flow.kind)
         return plain("other_browser", status=HTTPStatus.FORBIDDEN)
-    with microsoft_slot() as got:
+    with oauth_flow.microsoft_slot() as got:
         if not got:
-            return busy_callback_page(request.full_path)
+            words, again = Text("page.busy_back_words"), "page.busy_back_button"
+            return _later(Page(BUSY, words, button=again, link=request.full_path))
         return _finish(services, state)
 
 
@@ -232,13 +200,8 @@ def _finish(services: Services, state: str) -> Response:
         return _too_late(run, flow.kind)
 
 
-def _finish_flow(services: Services, run: Run, flow: Flow) -> Response:
-    """Finish the flow, and record its result.
-
-    Raises:
-        FinishedError: another person has finished the flow.
-        RunEndedError: the run has ended.
-    """
+def _finish_flow(services: Services, run: Run, flow: oauth_flow.Flow) -> Response:
+    """Finish the flow and record its result, unless another person or the run's end was first."""
     journey, kind = FLOWS[flow.kind], flow.kind.partition("_")[0]
     if run.ended:
         raise RunEndedError(run.id)
@@ -248,8 +211,8 @@ def _finish_flow(services: Services, run: Run, flow: Flow) -> Response:
         with calls.record_calls() as made:
             arrival = journey.handle_callback(services, run, flow, request.args.to_dict())
         if arrival.event is None:
-            browser = read_browser(services.bot, request)
-            return _to_microsoft(_start(services, arrival.then, run, browser).url)
+            browser = oauth_flow.read_browser(services.bot, request)
+            return _to_microsoft(_start(services, arrival.then, run, browser))
     except CloudError as error:
         _problem(services, run, journey.question, error)
         return failure_page(services, kind, run, error, HTTPStatus.OK)
@@ -278,28 +241,25 @@ def _too_late(run: Run, kind: str) -> Response:
     return plain("late_consent", status=HTTPStatus.GONE, way=told, **values)
 
 
-def _opened(services: Services, kind: str, token: str) -> OpenedLink | Response:
-    ticket = links.read(services, kind, token)
-    if ticket is None:
-        return plain("unknown", status=HTTPStatus.NOT_FOUND)
+def _opened(services: Services, kind: str, token: str) -> tuple[PageToken, Run]:
+    """Return what the link leads to, or end the request with a page that says why it leads nowhere."""
+    ticket = oauth_flow.ticket_of(kind, token)
     run = services.store.load(ticket.run)
     if run.ended or ticket.is_expired:
-        return plain("over", status=HTTPStatus.GONE)
+        abort(plain("over", status=HTTPStatus.GONE))
     if FLOWS[kind].is_complete(run):
-        return plain("done")
-    return OpenedLink(ticket, run, request.path)
+        abort(plain("done"))
+    return ticket, run
 
 
-def _start(services: Services, kind: str, run: Run, browser: str) -> AuthorizationRequest:
-    """Begin a flow that only this browser can finish.
-
-    Raises:
-        CloudError: Microsoft's addresses could not be read.
-    """
+def _start(services: Services, kind: str, run: Run, browser: str) -> str:
+    """Begin a flow that only this browser can finish, and return its address at Microsoft."""
     state = oauth_flow.new_state()
-    departure = FLOWS[kind].start(services, run, state)
-    oauth_flow.save(services, state, Flow(kind, run.id, departure.flow, fingerprint(browser)))
-    return departure
+    url, kept = FLOWS[kind].start(services, run, state)
+    oauth_flow.save(
+        services, state, oauth_flow.Flow(kind, run.id, kept, oauth_flow.fingerprint(browser))
+    )
+    return url
 
 
 def _to_microsoft(url: str) -> Response:

@@ -22,7 +22,6 @@ from bot.webex.errors import (
     WebexBadRequestError,
     WebexError,
     WebexNotFoundError,
-    WebexRateLimitError,
     WebexUnauthorizedError,
     WebexUnreachableError,
     passes,
@@ -125,7 +124,6 @@ __all__ = [
     "WebexError",
     "WebexNotFoundError",
     "WebexPerson",
-    "WebexRateLimitError",
     "WebexUnauthorizedError",
     "WebexUnreachableError",
     "Webhook",
@@ -158,11 +156,7 @@ class Webex(Messenger):
         return tuple(map(WebexPerson.of, self._list(lambda: self._api.people.list(email=email))))
 
     def message(self, message_id: str, *, fresh: bool = True) -> Message:
-        """Return a message.
-
-        With ``fresh``, a 404 is retried for 2 seconds, because the API may lag behind the webhook
-        (platforms/webex.md 1).
-        """
+        """Return a message; ``fresh`` retries a 404 for 2 seconds (platforms/webex.md 1)."""
         return Message.of(
             self._object(lambda: self._api.messages.get(_segment(message_id)), fresh=fresh)
         )
@@ -225,14 +219,9 @@ class Webex(Messenger):
             return Message.of(self._calls.post(lambda: self._posted(post.below_the_thread)))
 
     def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
-        """Replace a message including its card; Webex allows 10 edits at most.
-
-        Raises:
-            WebexBadRequestError: Webex does not accept this edit. Post a new message instead.
-        """
-        body = {"roomId": room_id, "text": text} | (
-            {"attachments": attachments(card)} if card else {}
-        )
+        body: Json = {"roomId": room_id, "text": text}
+        if card:
+            body["attachments"] = attachments(card)
         # The SDK's edit() does not support attachments, and its session is private (webex.md 2).
         with _counted("edited", is_card=card is not None):
             self._calls.get(
@@ -275,7 +264,6 @@ class Webex(Messenger):
         return self._calls.get(lambda: self._read(address, largest))
 
     def _list(self, ask: Callable[[], Iterable[Any]], most: int | None = None) -> list[Json]:
-        """Return the items of a list from all pages, or at most so many of the first."""
         return self._calls.get(lambda: [item.json_data for item in islice(ask(), most)])
 
     def _of_room(self, room_id: str, key: str) -> str:
@@ -333,11 +321,7 @@ class FileTooLargeError(Exception):
 
 @contextmanager
 def _counted(done: str, *, is_card: bool) -> Iterator[None]:
-    """Count a card that is posted or edited in the block, under its result.
-
-    The result is the value of ``done``, ``refused`` after a permanent error of Webex, or else
-    ``not_taken``.
-    """
+    """Count a card of the block as ``done``, ``refused`` for good, or ``not_taken``."""
     how = "not_taken"
     try:
         yield

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 RETRY_AFTER_S = 15.0
 """Seconds to wait after a 429 without a Retry-After or with an invalid one (webex.md 4)."""
-BAD_REQUEST = 400
 UNAUTHORIZED = 401
 FORBIDDEN = 403
 NOT_FOUND = 404
@@ -39,7 +38,7 @@ class WebexError(Exception):
     Attributes:
         status: The HTTP status; 0 if there was no answer.
         tracking_id: The id that Webex support asks for; empty if there was no answer.
-        retry_after: Seconds that Webex asks to wait; None if it does not ask.
+        retry_after: Seconds that Webex asks to wait; None if it does not ask. Always set for 429.
         accepted: False if it is certain that the request had no effect.
     """
 
@@ -80,16 +79,11 @@ class WebexNotFoundError(WebexAnswerError):
     """Status 404 or 410: the object is deleted, does not exist yet, or is hidden from the bot."""
 
 
-class WebexRateLimitError(WebexAnswerError):
-    """Status 429 (rate limit); ``retry_after`` is always set."""
-
-
 BY_STATUS: dict[int, type[WebexAnswerError]] = {
     400: WebexBadRequestError,
     401: WebexUnauthorizedError,
     404: WebexNotFoundError,
     410: WebexNotFoundError,
-    429: WebexRateLimitError,
 }
 
 
@@ -147,11 +141,7 @@ def retry_after_s(header: str) -> float:
 
 
 def passes(error: WebexError) -> bool:
-    """Return whether the error may be temporary.
-
-    Temporary errors are a missing answer, a redirect, a locked resource, too many requests, and
-    server errors of Webex.
-    """
+    """Return whether the error may be temporary, such as a missing answer or a server error."""
     return (
         error.status in {0, LOCKED, TOO_MANY_REQUESTS, *REDIRECTS} or error.status >= SERVER_ERROR
     )
@@ -176,53 +166,37 @@ _FRESH = RetryPolicy(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Caller of Webex that follows a retry policy and translates the SDK's errors."""
+    """Caller of Webex, which raises WebexError if a call did not succeed in time."""
 
     policy: RetryPolicy
 
     def get(self, call: Callable[[], T], *, fresh: bool = False) -> T:
-        """Return the answer of a call that may be repeated: GET, PUT, DELETE.
-
-        With ``fresh``, a 404 is retried for 2 seconds.
-
-        Raises:
-            WebexError: The call did not succeed in time.
-        """
+        """Return the answer of a GET, PUT or DELETE; ``fresh`` retries a 404 for 2 seconds."""
         if fresh:
             return _FRESH.call(
                 lambda: self.get(call), lambda error: isinstance(error, WebexNotFoundError)
             )
-        return self.policy.call(lambda: _translated(call), _may_pass)
+        return self.policy.call(
+            lambda: _translated(call), lambda error: isinstance(error, WebexError) and passes(error)
+        )
 
     def post(self, call: Callable[[], T]) -> T:
         """Return the answer of a POST, retried only if it certainly had no effect.
 
         A POST has no effect after 3xx, 423, 429, 503 and a failed connection. After a timeout or a
         502 the message may already be in the space, and a duplicate is worse than a delay.
-
-        Raises:
-            WebexError: The call did not succeed in time, or it may have been accepted.
         """
-        return self.policy.call(lambda: _translated(call), _had_no_effect)
+        return self.policy.call(
+            lambda: _translated(call),
+            lambda error: isinstance(error, WebexError) and passes(error) and not error.accepted,
+        )
 
     def gone(self, call: Callable[[], object]) -> None:
-        """Make a DELETE call; an object that no longer exists is no error.
-
-        Raises:
-            WebexError: The call did not succeed in time.
-        """
+        """Make a DELETE call; an object that no longer exists is no error."""
         try:
             self.get(call)
         except WebexNotFoundError:
             return
-
-
-def _may_pass(error: Exception) -> bool:
-    return isinstance(error, WebexError) and passes(error)
-
-
-def _had_no_effect(error: Exception) -> bool:
-    return isinstance(error, WebexError) and passes(error) and not error.accepted
 
 
 def _translated(call: Callable[[], T]) -> T:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from jobs.clock import now
 from jobs.clouds.clock_skew import webex_now
@@ -37,10 +37,7 @@ class Message:
 
     @property
     def thread(self) -> str:
-        """Return the id of the message to reply to.
-
-        Webex accepts only the root of a thread as the parent (platforms/webex.md 2).
-        """
+        """Return the message to reply to: only the root of a thread (platforms/webex.md 2)."""
         return self.parent_id or self.id
 
     @property
@@ -49,18 +46,8 @@ class Message:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Message:
-        return cls(
-            id=text(data, "id"),
-            room_id=text(data, "roomId"),
-            room_type=text(data, "roomType").lower(),
-            person_id=text(data, "personId"),
-            text=text(data, "text"),
-            html=text(data, "html"),
-            parent_id=text(data, "parentId"),
-            files=texts(data, "files"),
-            created=text(data, "created"),
-            card=json.dumps(data["attachments"]) if data.get("attachments") else "",
-        )
+        card = json.dumps(data["attachments"]) if data.get("attachments") else ""
+        return _read(cls, data, files=texts(data, "files"), card=card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +98,7 @@ class CardAction:
     def of(cls, data: Mapping[str, Any]) -> CardAction:
         given = data.get("inputs")
         inputs = given.items() if isinstance(given, Mapping) else ()
-        return cls(
-            id=text(data, "id"),
-            message_id=text(data, "messageId"),
-            person_id=text(data, "personId"),
-            inputs={as_text(key): as_text(value) for key, value in inputs},
-            created=text(data, "created"),
-        )
+        return _read(cls, data, inputs={as_text(key): as_text(value) for key, value in inputs})
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +123,7 @@ class WebexPerson:
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> WebexPerson:
         first, *others = (each.lower() for each in texts(data, "emails") or ("",))
-        return cls(
-            text(data, "id"),
-            first,
-            text(data, "orgId"),
-            text(data, "type").lower(),
-            text(data, "displayName"),
-            tuple(others),
-        )
+        return _read(cls, data, email=first, others=tuple(others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +139,7 @@ class Membership:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Membership:
-        keys = ("id", "personId", "personEmail", "personOrgId", "roomType", "created")
-        member, person, email, org, kind, created = (text(data, key) for key in keys)
-        return cls(member, person, email.lower(), org, kind.lower(), created)
+        return _read(cls, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +156,21 @@ class Webhook:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Webhook:
-        keys = ("id", "name", "targetUrl", "resource", "event", "filter", "status")
-        return cls(*(text(data, key) for key in keys))
+        return _read(cls, data)
 
 
-def text(data: Mapping[str, Any], key: str) -> str:
-    """Return a value as text; a missing value and null are empty."""
-    return as_text(data.get(key))
+Answer = TypeVar("Answer", Message, CardAction, WebexPerson, Membership, Webhook)
+_LOWER = frozenset({"room_type", "type", "person_email"})
+
+
+def _read(kind: type[Answer], data: Mapping[str, Any], **known: Any) -> Answer:
+    """Return an answer whose other fields are the texts under their names in camel case."""
+    for field_ in fields(kind):
+        first, *others = (name := field_.name).split("_")
+        if name not in known:
+            value = as_text(data.get(first + "".join(map(str.capitalize, others))))
+            known[name] = value.lower() if name in _LOWER else value
+    return kind(**known)
 
 
 def texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
@@ -215,18 +195,12 @@ MAX_EVENT_AGE = timedelta(minutes=10)
 
 
 def is_stale(created: str) -> bool:
-    """Return whether an event is too old to be handled.
-
-    A captured webhook can be sent again at any time (checklist.toml W4).
-    """
+    """Return whether an event is too old, as a captured webhook can be sent again (W4)."""
     return is_older_than(created, MAX_EVENT_AGE)
 
 
 def is_older_than(created: str, age: timedelta) -> bool:
-    """Return whether a time of Webex's is longer ago than ``age``, by Webex's clock.
-
-    An unreadable time counts as not older.
-    """
+    """Return whether a time is longer ago by Webex's clock; an unreadable time is not."""
     when = _time(created)
     return when is not None and webex_now() - when > age
 

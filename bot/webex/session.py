@@ -81,10 +81,7 @@ PORTS = {"https": 443, "http": 80}
 
 
 class ApiSession:
-    """Session for the bot's account, safe to create before a fork.
-
-    The HTTP session is created in the process that uses it.
-    """
+    """Session for the bot's account, made in the process that uses it, after a fork."""
 
     def __init__(self, access_token: str, api_url: str) -> None:
         self.api_url = api_url
@@ -116,10 +113,7 @@ class BlockedAdapter(HTTPAdapter):
     """Adapter that sends nothing, for every address outside the Webex API."""
 
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> NoReturn:
-        """Raise InvalidURL instead of sending a request.
-
-        The error becomes a :class:`bot.webex.errors.WebexUnreachableError`.
-        """
+        """Raise InvalidURL, which becomes a :class:`bot.webex.errors.WebexUnreachableError`."""
         raise InvalidURL(f"{urlsplit(request.url or '').hostname} is not the Webex API")
 
 
@@ -137,10 +131,7 @@ class ApiAdapter(HTTPAdapter):
     def build_connection_pool_key_attributes(
         self, request: PreparedRequest, verify: Any, cert: Any = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the attributes of a connection for requests' pool.
-
-        The connection trusts :func:`public_authorities` unless a setting names other authorities.
-        """
+        """Return the attributes; a setting may name other authorities than the public ones."""
         place, options = super().build_connection_pool_key_attributes(request, verify, cert)
         if verify is True:
             options["ssl_context"] = public_authorities()
@@ -175,20 +166,14 @@ class ApiAdapter(HTTPAdapter):
 
 @cache
 def public_authorities() -> ssl.SSLContext:
-    """Return the context that trusts the authorities of requests.
-
-    requests would read them for each connection, which takes 8 ms.
-    """
+    """Return the authorities of requests, which would read them for each connection, in 8 ms."""
     context = create_urllib3_context()
     context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
     return context
 
 
 def restrict_to_origin(session: Session, api_url: str) -> None:
-    """Restrict the session to one origin.
-
-    requests uses the adapter with the longest matching address.
-    """
+    """Restrict the session to one origin: requests takes the longest matching address."""
     session.max_redirects = 0
     for scheme in ("https://", "http://"):
         session.mount(scheme, BlockedAdapter())

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -34,11 +34,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result of a registration.
-
-    It holds the resources whose webhook was created or repaired, and the number of surplus webhooks
-    deleted.
-    """
+    """Resources whose webhook was created or repaired, and the number of those deleted."""
 
     created: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
@@ -68,11 +64,10 @@ class WebhookRegistrar:
         """
         with self._locked():
             remembered = self._redis.smembers(keys.webhooks_ours())
-            mine = tuple(
-                hook
-                for hook in self._webex.webhooks()
-                if self._is_named_ours(hook) or hook.id.encode() in remembered
-            )
+            every = self._webex.webhooks()
+            mine = [
+                each for each in every if each.id.encode() in remembered or self._is_named(each)
+            ]
             return self._reconcile(mine, all_of_them=True)
 
     def watch(self) -> Outcome:
@@ -85,60 +80,45 @@ class WebhookRegistrar:
             return self._reconcile(self.own(), all_of_them=False)
 
     def own(self) -> tuple[Webhook, ...]:
-        return tuple(filter(self._is_named_ours, self._webex.webhooks()))
+        return tuple(filter(self._is_named, self._webex.webhooks()))
 
-    def _is_named_ours(self, hook: Webhook) -> bool:
+    def _is_named(self, hook: Webhook) -> bool:
         return hook.name.startswith(self._prefix)
 
     def is_good(self, hook: Webhook) -> bool:
         return hook.status.lower() == "active" and hook.target_url == self._target
 
     def _locked(self) -> AbstractContextManager[RenewedLock | None]:
-        """Hold the lock within the context.
-
-        The lock of a killed process expires soon (:mod:`jobs.storage.locks`).
-        """
         return renewed_lock(self._redis, LockName(LockKind.WEBHOOKS), LOCK_S, wait_s=math.inf)
 
-    def _reconcile(self, mine: tuple[Webhook, ...], *, all_of_them: bool) -> Outcome:
+    def _reconcile(self, mine: Sequence[Webhook], *, all_of_them: bool) -> Outcome:
         kept = {resource: self._best(mine, resource) for resource in RESOURCES.values()}
         self._measure(kept.values())
-        missing = tuple(resource for resource, hook in kept.items() if hook is None)
-        updated = tuple(
-            resource
-            for resource, hook in kept.items()
-            if hook and self._repair(hook, resource, always=all_of_them)
-        )
-        for resource in missing:
-            self._create(resource)
-        keep = {hook.id for hook in kept.values() if hook}
-        surplus = [hook for hook in mine if hook.id not in keep]
+        created, updated = [], []
+        for resource, hook in kept.items():
+            if hook is None:
+                self._create(resource)
+                created.append(resource)
+            elif self._repair(hook, resource, always=all_of_them):
+                updated.append(resource)
+        surplus = [hook for hook in mine if hook not in kept.values()]
         for hook in surplus:
             self._webex.delete_webhook(hook.id)
             self._redis.srem(keys.webhooks_ours(), hook.id)
-        outcome = Outcome(missing, updated, len(surplus))
-        if outcome != Outcome():
-            log.info("webhooks", created=missing, updated=updated, deleted=len(surplus))
-        return outcome
+        if created or updated or surplus:
+            log.info("webhooks", created=created, updated=updated, deleted=len(surplus))
+        return Outcome(tuple(created), tuple(updated), len(surplus))
 
     def _measure(self, found: Iterable[Webhook | None]) -> None:
         words = ["missing" if each is None else STATES[self.is_good(each)] for each in found]
-        states: dict[tuple[str, ...], float] = {
-            (state,): float(words.count(state)) for state in ("missing", *STATES.values())
-        }
-        measure(self._redis, WEBHOOKS, states)
+        states = ("missing", *STATES.values())
+        measure(self._redis, WEBHOOKS, {(each,): float(words.count(each)) for each in states})
 
-    def _best(self, mine: tuple[Webhook, ...], resource: str) -> Webhook | None:
-        """Return the webhook to keep, preferably a good one, or None.
-
-        Resource, event and filter cannot be changed, so they must match.
-        """
+    def _best(self, mine: Sequence[Webhook], resource: str) -> Webhook | None:
+        """Return a fitting webhook, a good one first; its fields cannot be changed."""
         wanted = (resource.lower(), EVENT, "")
-        fitting = [
-            hook
-            for hook in mine
-            if (hook.resource.lower(), hook.event.lower(), hook.filter) == wanted
-        ]
+        fields = {hook: (hook.resource.lower(), hook.event.lower(), hook.filter) for hook in mine}
+        fitting = [hook for hook, its in fields.items() if its == wanted]
         return max(fitting, key=self.is_good, default=None)
 
     def _repair(self, hook: Webhook, resource: str, *, always: bool) -> bool:

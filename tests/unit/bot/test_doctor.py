@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -23,7 +22,7 @@ TENANT = "11111111-2222-3333-4444-555555555555"
 
 
 @pytest.fixture
-def services(services: Services, provider: Any) -> Services:
+def services(services, provider) -> Services:
     """Services with a Microsoft on loopback, where all roles are granted."""
     provider.app_roles.update(
         {GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)}
@@ -41,18 +40,18 @@ def examined(services: Services, about: str = "read access") -> list[str]:
     """Return the doctor's lines about the named check."""
     lines: list[str] = []
     doctor.examine(
-        (each for each in doctor.checks(services.bot, services.settings) if each.name == about),
+        (each for each in doctor.checks(services.bot, services.settings) if each[0] == about),
         lines.append,
     )
     return lines
 
 
-def test_nothing_is_said_where_nobody_has_granted_it(services: Services):
+def test_nothing_is_said_where_nobody_has_granted_it(services):
     """If no tenant has granted read access, the doctor's report has no line about it."""
     assert examined(services) == []
 
 
-def test_granted_and_lost(services: Services, provider: Any):
+def test_granted_and_lost(services, provider):
     """The doctor counts granted read access, and names tenants that have withdrawn it.
 
     The line names the missing permission and what to do, and no grant is forgotten.
@@ -68,7 +67,7 @@ def test_granted_and_lost(services: Services, provider: Any):
     assert app_access.grant_for(services.redis, TENANT) is not None
 
 
-def test_more_than_is_needed_is_named(services: Services, provider: Any):
+def test_more_than_is_needed_is_named(services, provider):
     """An unneeded permission is named with its tenant and how to withdraw it, but is no error.
 
     Reading the sign-in log counts as needed.
@@ -95,7 +94,7 @@ def audit_log(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response) -> None:
 
 
 @pytest.fixture
-def with_audit_log(services: Services) -> Services:
+def with_audit_log(services) -> Services:
     """Services with an address of Webex Connect's audit log and its token."""
     url = "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs"
     work = replace(
@@ -104,7 +103,7 @@ def with_audit_log(services: Services) -> Services:
     return replace(services, settings=work)
 
 
-def test_an_audit_log_that_answers(with_audit_log: Services, monkeypatch: pytest.MonkeyPatch):
+def test_an_audit_log_that_answers(with_audit_log, monkeypatch):
     """The doctor says which method the audit log takes, and how many changes may stop mail."""
     row = {"created": now().isoformat(), "eventDescription": "deleteApp", "actorEmail": "a@b.c"}
     audit_log(monkeypatch, httpx.Response(200, json={"totalRecords": 1, "auditLogs": [row]}))
@@ -124,9 +123,7 @@ def test_an_audit_log_that_answers(with_audit_log: Services, monkeypatch: pytest
         (200, "does not answer"),
     ],
 )
-def test_an_audit_log_that_refuses(
-    with_audit_log: Services, monkeypatch: pytest.MonkeyPatch, status: int, words: str
-):
+def test_an_audit_log_that_refuses(with_audit_log, monkeypatch, status, words):
     """For each refusal of the audit log, the doctor says what to do and does not show the token.
 
     The line has the service's own words.
@@ -139,7 +136,7 @@ def test_an_audit_log_that_refuses(
     assert told == (True, False, True)
 
 
-def test_without_an_audit_log(services: Services):
+def test_without_an_audit_log(services):
     """If no audit log is configured, the doctor's report has no line about it."""
     assert examined(services, AUDIT) == []
 
@@ -155,7 +152,7 @@ def test_without_an_audit_log(services: Services):
         ("smtp://probe:pw@notoffice365.com:587", False),
     ],
 )
-def test_a_password_at_exchange_will_end(services: Services, url: str, *, doubted: bool):
+def test_a_password_at_exchange_will_end(services, url, *, doubted):
     """The doctor doubts a password for test mails at Exchange, which ends in December 2026.
 
     The result stays good, because the password works until then (550 5.7.30).
@@ -203,7 +200,7 @@ OTHER = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
     ],
 )
 def test_the_token_of_the_contact_center_is_of_its_organization(
-    services: Services, webex_script: Any, reply: Any, org: str, status: int, body: Any, said: str
+    services, webex_script, reply, org, status, body, said
 ):
     """The doctor names a token of the contact center that is of another organization.
 
@@ -222,7 +219,7 @@ def test_the_token_of_the_contact_center_is_of_its_organization(
 
 
 @pytest.mark.parametrize("approvers", [(), ("boss@example.test", "deputy@example.test")])
-def test_who_approves(services: Services, approvers: tuple[str, ...]):
+def test_who_approves(services, approvers):
     """Without approvers the doctor says why it matters and what to set; the result stays good."""
     (line,) = examined(
         replace(services, bot=replace(services.bot, approvers=approvers)), "approvers"
@@ -237,7 +234,7 @@ def test_who_approves(services: Services, approvers: tuple[str, ...]):
 @pytest.mark.parametrize(
     ("days", "begins"), [(90, "ok     "), (20, "DOUBT  "), (-2, "WRONG  "), (None, "DOUBT  ")]
 )
-def test_the_end_of_the_bots_own_secret(services: Services, days: int | None, begins: str):
+def test_the_end_of_the_bots_own_secret(services, days, begins):
     """From thirty days before its end, the bot's own client secret is reported as a doubt.
 
     An unknown end is a doubt as well, and a secret that has ended is an error.

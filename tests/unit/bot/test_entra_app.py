@@ -64,7 +64,7 @@ def declared(manifest: list[Any], app: str, kind: str, listed: str) -> set[str]:
     return {found[1] for found in names if found}
 
 
-def test_the_app_asks_for_what_the_page_of_permissions_lists(tmp_path: Path):
+def test_the_app_asks_for_what_the_page_of_permissions_lists(tmp_path):
     """The manifest has the delegated permissions of docs/permissions.md, and nothing else."""
     manifest, printed, told = made(tmp_path)
     graph = declared(manifest, GRAPH_APP_ID, "Scope", "oauth2PermissionScopes")
@@ -79,7 +79,7 @@ def test_the_app_asks_for_what_the_page_of_permissions_lists(tmp_path: Path):
         assert f"grant --id client-1 --api {app} --scope {' '.join(sorted(names))} --" in told
 
 
-def test_a_setup_and_a_check_need_no_other_permission(tmp_path: Path):
+def test_a_setup_and_a_check_need_no_other_permission(tmp_path):
     """Every permission of a step or probe is asked for, except that of the service health."""
     text = commands(ENV)
     steps = [*all_steps().values(), *all_probes().values()]
@@ -88,7 +88,7 @@ def test_a_setup_and_a_check_need_no_other_permission(tmp_path: Path):
     made(tmp_path)
 
 
-def test_automatic_checks_declare_the_application_permissions(tmp_path: Path):
+def test_automatic_checks_declare_the_application_permissions(tmp_path):
     """The roles are those of docs/permissions.md; they are declared, and no command consents."""
     manifest, _, told = made(tmp_path, automatic_checks=True, multitenant=True)
     for app, resource in (
@@ -100,7 +100,7 @@ def test_automatic_checks_declare_the_application_permissions(tmp_path: Path):
     assert "--sign-in-audience AzureADMultipleOrgs" in told
 
 
-def test_a_certificate_makes_no_secret(tmp_path: Path):
+def test_a_certificate_makes_no_secret(tmp_path):
     """With a certificate the app gets no password, whatever characters its path has."""
     _, printed, told = made(tmp_path, certificate="it's; here.pem")
     assert "MICROSOFT_CLIENT_SECRET" not in printed
@@ -108,7 +108,7 @@ def test_a_certificate_makes_no_secret(tmp_path: Path):
 
 
 @pytest.mark.parametrize("certificate", ["", "it's.pem"])
-def test_powershell_asks_for_the_same(certificate: str):
+def test_powershell_asks_for_the_same(certificate):
     """The lines for PowerShell name the same permissions, with balanced brackets and quotes."""
     text = commands(ENV, certificate=certificate, powershell=True, automatic_checks=True)
     for app, resource in (
@@ -135,7 +135,7 @@ def test_a_national_cloud_lacks_the_message_trace():
     assert "Policy.Read.All" in text
 
 
-def test_the_command_needs_only_the_public_address(capsys: pytest.CaptureFixture[str]):
+def test_the_command_needs_only_the_public_address(capsys):
     """The command prints with PUBLIC_URL alone, and without it says what is missing."""
     assert main(["entra-app"], ENV) == 0
     assert "then: " in capsys.readouterr().out

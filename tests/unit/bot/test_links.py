@@ -8,7 +8,6 @@ import pytest
 
 from bot import links
 from bot.links import LIFE, PageToken
-from bot.services import Services
 from jobs.clock import now
 from jobs.storage import codec
 
@@ -19,7 +18,7 @@ def token_of(link: links.Link) -> str:
 
 
 @pytest.mark.parametrize("kind", LIFE)
-def test_a_link_names_its_kind_and_its_end(services: Services, kind: str):
+def test_a_link_names_its_kind_and_its_end(services, kind):
     """A link names its kind and the time of its end, and is good for one run only."""
     link = links.link(services, kind, "R1")
     assert link.url == f"https://bot.example.test/{kind}/{token_of(link)}"
@@ -27,7 +26,7 @@ def test_a_link_names_its_kind_and_its_end(services: Services, kind: str):
     assert abs(link.until - now() - LIFE[kind]) < timedelta(seconds=2)
 
 
-def test_a_card_that_is_drawn_again_stays_as_it_is(services: Services):
+def test_a_card_that_is_drawn_again_stays_as_it_is(services):
     """A run has the same link as long as the link is good, so its card stays as it is.
 
     Another run has another link.
@@ -36,26 +35,26 @@ def test_a_card_that_is_drawn_again_stays_as_it_is(services: Services):
     assert links.link(services, "signin", "R1") != links.link(services, "signin", "R2")
 
 
-def test_a_link_of_another_kind_is_none(services: Services):
+def test_a_link_of_another_kind_is_none(services):
     """A sign-in link does not show a secret."""
     assert links.read(services, "handover", token_of(links.link(services, "signin", "R1"))) is None
 
 
 @pytest.mark.parametrize("token", ["", "x", "../../etc", "0" * 500])
-def test_a_guess_is_nothing(services: Services, token: str):
+def test_a_guess_is_nothing(services, token):
     """A guessed token opens nothing, because a real token has 256 random bits."""
     assert links.read(services, "signin", token) is None
     assert len(token_of(links.link(services, "signin", "R1"))) >= 43
 
 
-def test_redis_does_not_know_the_token(services: Services):
+def test_redis_does_not_know_the_token(services):
     """Redis does not hold a link's token, so its content cannot open a page."""
     token = token_of(links.link(services, "handover", "R1"))
     stored = b"".join(key + (services.redis.get(key) or b"") for key in services.redis.scan_iter())
     assert token.encode() not in stored
 
 
-def test_a_dropped_link_is_replaced(services: Services):
+def test_a_dropped_link_is_replaced(services):
     """A dropped link is replaced by a new one.
 
     The old link is still known, so that its page can say what became of it.
@@ -66,7 +65,7 @@ def test_a_dropped_link_is_replaced(services: Services):
     assert links.read(services, "signin", token_of(old)) is not None
 
 
-def test_a_link_whose_time_is_up_is_replaced(services: Services):
+def test_a_link_whose_time_is_up_is_replaced(services):
     """A link whose time is up is replaced, and its data say that it has expired."""
     old = links.link(services, "signin", "R1")
     key = next(key for key in services.redis.scan_iter("sealed:page:*"))

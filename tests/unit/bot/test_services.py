@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from cryptography.fernet import Fernet
 from redis import Redis
@@ -33,9 +32,7 @@ def make(bot: BotSettings, redis: Redis, webex: Webex) -> Services:
     return Services.of(bot, work, redis, webex)
 
 
-def test_the_next_process_knows_who_the_bot_is(
-    settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
-):
+def test_the_next_process_knows_who_the_bot_is(settings, redis, webex, webex_script, reply):
     """Two processes ask Webex only once who the bot is, and the answer counts for an hour."""
     webex_script.on("GET", "/people/me", reply(200, BOT))
     first, second = (make(settings, redis, webex).me for _ in range(2))
@@ -46,9 +43,7 @@ def test_the_next_process_knows_who_the_bot_is(
     assert make(settings, redis, webex).me.display_name == "Renamed"
 
 
-def test_a_page_knows_the_account_without_asking_webex(
-    settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
-):
+def test_a_page_knows_the_account_without_asking_webex(settings, redis, webex, webex_script, reply):
     """A page takes the bot's account from the last answer, even if it is older than an hour.
 
     Before the first question to Webex, no account is known.
@@ -62,9 +57,7 @@ def test_a_page_knows_the_account_without_asking_webex(
     assert (services.known_account, len(webex_script.asked)) == (known, asked)
 
 
-def test_another_token_is_another_account(
-    settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
-):
+def test_another_token_is_another_account(settings, redis, webex, webex_script, reply):
     """After the bot's token changes, Webex is asked again, and the token is not stored in Redis."""
     webex_script.on("GET", "/people/me", reply(200, BOT), reply(200, {**BOT, "id": "other-id"}))
     first = make(settings, redis, webex).me
@@ -73,9 +66,7 @@ def test_another_token_is_another_account(
     assert not [key for key in redis.keys("*") if b"token" in key]
 
 
-def test_what_is_recorded_is_carried_on_and_drawn(
-    settings: BotSettings, redis: Redis, webex: Webex
-):
+def test_what_is_recorded_is_carried_on_and_drawn(settings, redis, webex):
     """Events are saved together, and a worker is woken for the run and for its cards.
 
     Without an event nothing is saved, and a worker is woken all the same.

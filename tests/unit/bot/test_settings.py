@@ -158,7 +158,7 @@ def test_everything_missing_is_named_at_once():
         ("METRICS_TOKEN", "1234567890123456"),
     ],
 )
-def test_a_value_that_cannot_be_right_is_refused(name: str, value: str):
+def test_a_value_that_cannot_be_right_is_refused(name, value):
     """Each wrong value is named by its variable, and nothing else is complained about."""
     assert problems(**{name: value}) == [name]
 
@@ -174,7 +174,7 @@ def test_a_value_that_cannot_be_right_is_refused(name: str, value: str):
         "aaaabbbbccccdd12",
     ],
 )
-def test_a_secret_that_somebody_typed_is_refused(secret: str):
+def test_a_secret_that_somebody_typed_is_refused(secret):
     """A secret that can be guessed is refused: counting, the alphabet, keyboard rows or repeats.
 
     The error says how to make a good one and does not show the value.
@@ -279,7 +279,7 @@ def test_limits_and_retention():
     ("typed", "seconds"),
     [("0", 0), ("off", 0), ("1h", 3600), ("60m", 3600), ("6h", 21600), ("1d", 86400)],
 )
-def test_the_time_between_two_test_mails_of_the_watch(typed: str, seconds: int):
+def test_the_time_between_two_test_mails_of_the_watch(typed, seconds):
     """The time between two test mails of the watch is an hour to a day, or they are off.
 
     Without a value it is an hour.
@@ -289,7 +289,7 @@ def test_the_time_between_two_test_mails_of_the_watch(typed: str, seconds: int):
 
 
 @pytest.mark.parametrize("typed", ["59m", "25h", "often", "-1h", "1"])
-def test_test_mails_that_are_too_many_or_unreadable_are_refused(typed: str):
+def test_test_mails_that_are_too_many_or_unreadable_are_refused(typed):
     """A time between test mails that is too short, too long or unreadable is refused.
 
     Each test mail is a task for an agent, so too many of them do harm.

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from bot.actions import actions
 from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Account, Change, Scope, Text
 from jobs.runs.run import Event, Kind, Run
-
-Begin = Callable[..., Run]
-
-Said = Callable[[], list[tuple[str, str]]]
 
 LINE = Change(
     "smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -27,12 +26,11 @@ from jobs.runtime import NoListener
 from jobs.storage import keys
 from tests.unit.bot.commands.typed_commands import MAILBOX, begun, proven
 
-Said = Callable[[], list[tuple[str, str]]]
 OFF = Finding("smtp_auth", State.WRONG, Text("seen.off"), cause="smtp_auth_off_for_mailbox")
 
 
 @pytest.fixture
-def check(anna: ChatContext) -> Run:
+def check(anna) -> Run:
     """Return a finished check that found SMTP AUTH off for a connected mailbox."""
     proven(anna)
     run = anna.services.store.check(Channel(MAILBOX), anna.asker, anna.origin)
@@ -46,7 +44,7 @@ def press(ctx: ChatContext, run: Run, **more: str) -> None:
     actions()["accept"](ctx, given | more)
 
 
-def test_an_approver_accepts_a_cause(anna: ChatContext, check: Run):
+def test_an_approver_accepts_a_cause(anna, check):
     """The reason is in the trail with its day, and a new check begins at once."""
     press(replace(anna, action_id="press-1"), check)
     (given,) = accepted.of(anna.services.store, MAILBOX).values()
@@ -62,9 +60,7 @@ def test_an_approver_accepts_a_cause(anna: ChatContext, check: Run):
     ("more", "key"),
     [({"why": "  "}, "no_reason"), ({"days": "9999"}, "no_reason"), ({"cause": "x"}, "old")],
 )
-def test_what_cannot_be_accepted(
-    anna: ChatContext, check: Run, said: Said, more: dict[str, str], key: str
-):
+def test_what_cannot_be_accepted(anna, check, said, more, key):
     """Without a reason, for another time, or for another cause nothing is accepted."""
     press(anna, check, **more)
     assert (
@@ -73,7 +69,7 @@ def test_what_cannot_be_accepted(
     assert accepted.of(anna.services.store, MAILBOX) == {}
 
 
-def test_only_an_approver_accepts(anna: ChatContext, check: Run):
+def test_only_an_approver_accepts(anna, check):
     """Somebody else in the space accepts nothing."""
     eve = replace(anna.person, id="eve", email="eve@example.test")
     press(replace(anna, person=eve), check)
@@ -91,9 +87,7 @@ class Look(Probe):
 
 
 @pytest.mark.parametrize(("days", "state"), [(7, State.WARNING), (-1, State.WRONG)])
-def test_an_accepted_finding_is_a_note_until_its_day(
-    anna: ChatContext, check: Run, days: int, state: State
-):
+def test_an_accepted_finding_is_a_note_until_its_day(anna, check, days, state):
     """A check and the watch's look use the same engine; after the day it is a cause by itself."""
     store = anna.services.store
     given = Accepted(now() + timedelta(days=days), "it is known", "anna@example.test")
@@ -107,7 +101,7 @@ def test_an_accepted_finding_is_a_note_until_its_day(
     assert (summarize(store.load(run.id)).state is State.WRONG) is (days < 0)
 
 
-def test_a_forged_acceptance_does_not_count(anna: ChatContext, check: Run):
+def test_a_forged_acceptance_does_not_count(anna, check):
     """Only what the bot itself has written hides a cause."""
     store = anna.services.store
     given = Accepted(now() + timedelta(days=7), "it is known", "anna@example.test")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from adaptive_cards.texts import text
@@ -11,10 +9,10 @@ from bot.actions import actions
 from bot.cards.presenters import plan
 from bot.chat.context import ChatContext
 from jobs.clock import now
-from jobs.model import Account, Change, Evidence, Finding, Scope, State, Text
+from jobs.model import Account, Change, Evidence, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.run_events import found
 
-Begin = Callable[..., Run]
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
 LINE = Change(
     "application",
@@ -27,12 +25,7 @@ LINE = Change(
 )
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
 APPROVED = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
-OFFERED = Event(
-    Kind.FOUND,
-    now(),
-    step="application",
-    finding=Finding("application", State.WRONG, evidence=(Evidence("by_hand", "client-9"),)),
-)
+OFFERED = found("application", State.WRONG, evidence=(Evidence("by_hand", "client-9"),))
 
 
 def press(ctx: ChatContext, run: Run, app: str = "client-9") -> Run:
@@ -41,7 +34,7 @@ def press(ctx: ChatContext, run: Run, app: str = "client-9") -> Run:
     return ctx.services.store.load(run.id)
 
 
-def test_what_is_offered_is_taken(anna: ChatContext, begin: Begin):
+def test_what_is_offered_is_taken(anna, begin):
     """After the offered app is adopted, a new plan is made that needs an approval."""
     run = begin(SIGNED_IN, OFFERED, PLANNED)
     assert plan.view(run).manually_created == "client-9"
@@ -54,13 +47,7 @@ def test_what_is_offered_is_taken(anna: ChatContext, begin: Begin):
 
 
 @pytest.mark.parametrize(("events", "app"), [((), "client-1"), ((), ""), ((APPROVED,), "client-9")])
-def test_anything_else_is_refused(
-    anna: ChatContext,
-    begin: Begin,
-    said: Callable[[], list[tuple[str, str]]],
-    events: tuple[Event, ...],
-    app: str,
-):
+def test_anything_else_is_refused(anna, begin, said, events, app):
     """A forged app is not adopted, and after the approval no app is, because the button is gone."""
     run = begin(SIGNED_IN, OFFERED, PLANNED, *events)
     after = press(anna, run, app)

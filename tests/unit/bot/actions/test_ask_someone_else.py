@@ -19,9 +19,9 @@ from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Account, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.run_events import answered
 
 Begin = Callable[..., Run]
-Said = Callable[[], list[tuple[str, str]]]
 CARL = "carl@contoso.com"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
 WAITS = Event(
@@ -34,7 +34,7 @@ REHEARSES = [
     Event(Kind.FOUND, now(), step=step, finding=Finding(step, State.WAITING, waiting_for=turn))
     for step, turn in (("mailbox_fields", Turn.REQUESTER), ("rehearsal", Turn.MAILBOX_USER))
 ]
-SAID_YES = Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
+SAID_YES = answered("rehearse")
 FORWARDED = Event(
     Kind.FOUND,
     now(),
@@ -47,17 +47,11 @@ ASKS: dict[str, tuple[str, list[Event]]] = {
     "ask_administrator": ("administrator", []),
     "ask_consent": ("consent_administrator", [SIGNED_IN, WAITS]),
 }
-SLOTS = {
-    "administrator": "signin",
-    "consent_administrator": "consent",
-    "mailbox_user": "rehearsal",
-    "agent": "mail",
-}
 BOTH = pytest.mark.parametrize("do", ASKS)
 
 
 @pytest.fixture
-def ctx(anna: ChatContext) -> ChatContext:
+def ctx(anna) -> ChatContext:
     """Return the context of Anna, with a bot that serves people of contoso.com."""
     bot = replace(
         anna.services.bot,
@@ -68,7 +62,7 @@ def ctx(anna: ChatContext) -> ChatContext:
 
 
 @pytest.fixture
-def directory(webex_script: Any, reply: Any) -> Callable[..., None]:
+def directory(webex_script, reply) -> Callable[..., None]:
     """Return a function that scripts the people whom Webex finds for an address."""
 
     def script(*found: dict[str, Any], status: int = 200) -> None:
@@ -78,7 +72,7 @@ def directory(webex_script: Any, reply: Any) -> Callable[..., None]:
 
 
 @pytest.fixture
-def direct(webex_script: Any, reply: Any) -> Callable[..., None]:
+def direct(webex_script, reply) -> Callable[..., None]:
     """Return a function that scripts the answer to a 1:1 message, and the members of that 1:1."""
 
     def script(status: int = 200, org: str = "org-1", lags: int = 0) -> None:
@@ -125,9 +119,7 @@ def asked(ctx: ChatContext, begin: Begin, do: str, address: str) -> tuple[Run, s
 
 @BOTH
 @pytest.mark.parametrize("typed", [CARL, " Carl@contoso.com ", "c.second@contoso.com"])
-def test_somebody_who_is_found_is_asked(
-    ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], do: str, typed: str
-):
+def test_somebody_who_is_found_is_asked(ctx, begin, said, directory, do, typed):
     """A person who is found is asked at the address that Webex has for them.
 
     So they are recognized when they press a button. The press itself posts no message, because the
@@ -135,15 +127,7 @@ def test_somebody_who_is_found_is_asked(
     """
     directory(carl())
     run, question = asked(ctx, begin, do, typed)
-    assert (
-        run.answer(question),
-        run.problems,
-        said(),
-    ) == (
-        CARL,
-        {},
-        [],
-    )
+    assert (run.answer(question), run.problems, said()) == (CARL, {}, [])
 
 
 @BOTH
@@ -160,16 +144,7 @@ def test_somebody_who_is_found_is_asked(
         (CARL, carl(type="appuser"), "not_a_person"),
     ],
 )
-def test_who_is_not_served_is_not_asked(
-    ctx: ChatContext,
-    begin: Begin,
-    said: Said,
-    directory: Callable[..., None],
-    do: str,
-    typed: str,
-    found: dict[str, Any],
-    why: str,
-):
+def test_who_is_not_served_is_not_asked(ctx, begin, said, directory, do, typed, found, why):
     """A person whom the bot does not serve gets nothing, and the card keeps the typed text.
 
     The card also gives the reason.
@@ -185,15 +160,7 @@ def test_who_is_not_served_is_not_asked(
 
 @BOTH
 @pytest.mark.parametrize("status", [200, 400, 403, 404])
-def test_somebody_who_is_not_found_may_be_reached(
-    ctx: ChatContext,
-    begin: Begin,
-    said: Said,
-    directory: Callable[..., None],
-    direct: Callable[..., None],
-    do: str,
-    status: int,
-):
+def test_somebody_who_is_not_found_may_be_reached(ctx, begin, said, directory, direct, do, status):
     """A person who is not found is sent a line without details first, and then the card.
 
     A bot finds no people outside its own organization.
@@ -208,13 +175,7 @@ def test_somebody_who_is_not_found_may_be_reached(
     )
 
 
-def test_a_conversation_that_webex_does_not_show_yet(
-    ctx: ChatContext,
-    begin: Begin,
-    said: Said,
-    directory: Callable[..., None],
-    direct: Callable[..., None],
-):
+def test_a_conversation_that_webex_does_not_show_yet(ctx, begin, said, directory, direct):
     """If Webex does not show a new 1:1 conversation yet, the bot asks again.
 
     The line that created the conversation is sent only once.
@@ -230,16 +191,7 @@ def test_a_conversation_that_webex_does_not_show_yet(
     ("status", "org", "why"),
     [(404, "", "nobody_in_webex"), (400, "", "nobody_in_webex"), (200, "org-2", "outside")],
 )
-def test_somebody_who_cannot_be_reached(
-    ctx: ChatContext,
-    begin: Begin,
-    directory: Callable[..., None],
-    direct: Callable[..., None],
-    do: str,
-    status: int,
-    org: str,
-    why: str,
-):
+def test_somebody_who_cannot_be_reached(ctx, begin, directory, direct, do, status, org, why):
     """An address that is unknown or of another organization never gets a card."""
     directory()
     direct(status, org)
@@ -253,15 +205,7 @@ def test_somebody_who_cannot_be_reached(
 @BOTH
 @pytest.mark.usefixtures("hasty_retries")
 @pytest.mark.parametrize("away", ["look-up", "message", "held"])
-def test_while_webex_is_away_nothing_is_begun(
-    ctx: ChatContext,
-    begin: Begin,
-    directory: Callable[..., None],
-    webex_script: Any,
-    reply: Any,
-    do: str,
-    away: str,
-):
+def test_while_webex_is_away_nothing_is_begun(ctx, begin, directory, webex_script, reply, do, away):
     """If Webex does not answer, the run stays the same, so that the press can be tried again."""
     directory(status=500 if away == "look-up" else 200)
     webex_script.on("POST", "/messages", reply(503 if away == "message" else 200, {}))
@@ -272,9 +216,7 @@ def test_while_webex_is_away_nothing_is_begun(
 
 
 @BOTH
-def test_an_old_card_asks_nobody(
-    ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], do: str
-):
+def test_an_old_card_asks_nobody(ctx, begin, said, directory, do):
     """A press is refused if somebody has signed in already, or if nobody is waited for yet."""
     directory(carl())
     run = begin(*([SIGNED_IN] if do == "ask_administrator" else []))
@@ -283,14 +225,7 @@ def test_an_old_card_asks_nobody(
 
 
 @BOTH
-def test_the_field_is_open_until_somebody_is_asked(
-    ctx: ChatContext,
-    begin: Begin,
-    directory: Callable[..., None],
-    webex_script: Any,
-    reply: Any,
-    do: str,
-):
+def test_the_field_is_open_until_somebody_is_asked(ctx, begin, directory, webex_script, reply, do):
     """The field for an address is open and red after a wrong address, and closed after a right one.
 
     The field holds the typed text while it is open.
@@ -322,9 +257,7 @@ def test_the_field_is_open_until_somebody_is_asked(
     ("events", "asks"),
     [([], (True, False)), ([SIGNED_IN], (False, False)), ([SIGNED_IN, WAITS], (False, True))],
 )
-def test_each_card_asks_while_it_is_its_turn(
-    begin: Begin, events: list[Event], asks: tuple[bool, bool]
-):
+def test_each_card_asks_while_it_is_its_turn(begin, events, asks):
     """The sign-in card and the consent card each ask only while it is their turn."""
     run = begin(*events)
     assert (questions.waits_for_administrator(run), questions.waits_for_consent(run)) == asks

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,12 +12,12 @@ from bot.commands.setup_email import begin_known
 from jobs.clock import now
 from jobs.model import RunKind
 from jobs.runs.run import Event, Kind, Run
-from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press
+from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press
 from tests.unit.bot.commands.typed_commands import pressed
 
 
 @pytest.fixture
-def fix(anna: ChatContext, begin: Begin) -> Run:
+def fix(anna, begin) -> Run:
     """Return a fix of a connected channel that waits."""
     setup = begin(SIGNED_IN, PLANNED)
     anna.services.store.end(setup, Event(Kind.FINISHED, now()))
@@ -31,7 +30,7 @@ def ask_again(ctx: ChatContext, fix: Run) -> None:
     begin_known(replace(ctx, message="typed-9"), fix.channel, RunKind.FIX)
 
 
-def test_one_press_cancels_it_and_begins_again(anna: ChatContext, fix: Run, webex_script: Any):
+def test_one_press_cancels_it_and_begins_again(anna, fix, webex_script):
     """The card offers the press to a person who may cancel, and the press opens another fix.
 
     The press that is handled again opens no third one.
@@ -47,9 +46,7 @@ def test_one_press_cancels_it_and_begins_again(anna: ChatContext, fix: Run, webe
     assert [run.kind for run in runs] == [RunKind.SETUP, RunKind.FIX, RunKind.FIX]
 
 
-def test_nobody_else_is_offered_it_or_may_press_it(
-    anna: ChatContext, fix: Run, webex_script: Any, reply: Any, said: Said
-):
+def test_nobody_else_is_offered_it_or_may_press_it(anna, fix, webex_script, reply, said):
     """A person who may not cancel the run gets no such button, and a forged press ends nothing."""
     ben = replace(anna, person=replace(anna.person, id="ben", email="ben@example.test"))
     webex_script.on("GET", "/memberships", reply(200, {"items": [{"personId": "anna"}]}))
@@ -61,9 +58,7 @@ def test_nobody_else_is_offered_it_or_may_press_it(
     assert len(said()) == before + 1
 
 
-def test_the_card_is_edited_when_the_run_ends(
-    anna: ChatContext, fix: Run, webex_script: Any, reply: Any
-):
+def test_the_card_is_edited_when_the_run_ends(anna, fix, webex_script, reply):
     """The card that says that a run is in progress keeps no button after its end."""
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
     ask_again(anna, fix)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -17,18 +16,10 @@ from bot.events.outbox import run_once
 from jobs.clock import now
 from jobs.model import Finding, State
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.run_events import found, noted
 from tests.fixtures.waiting import LIMIT_S
 from tests.security.verbs import OF_NO_RUN
-from tests.unit.bot.actions.presses import (
-    PLANNED,
-    RIGHT,
-    SIGNED_IN,
-    Begin,
-    Said,
-    press,
-    queued,
-    told,
-)
+from tests.unit.bot.actions.presses import PLANNED, RIGHT, SIGNED_IN, press, queued, told
 
 ON_A_RUN = sorted(
     set(actions.actions()) - OF_NO_RUN - {v for v in actions.actions() if v.startswith("tac")}
@@ -36,7 +27,7 @@ ON_A_RUN = sorted(
 
 
 @pytest.fixture
-def ben(anna: ChatContext) -> ChatContext:
+def ben(anna) -> ChatContext:
     """Return the context of Ben, who takes no part in the run and is in another space."""
     return replace(
         anna, person=replace(anna.person, id="ben", email="ben@example.test"), room="room-2"
@@ -45,14 +36,14 @@ def ben(anna: ChatContext) -> ChatContext:
 
 @pytest.mark.parametrize("do", ON_A_RUN)
 @pytest.mark.parametrize("run_id", ["NOBODY", "", "../x", "run:1:events"])
-def test_an_unknown_run(anna: ChatContext, said: Said, do: str, run_id: str):
+def test_an_unknown_run(anna, said, do, run_id):
     """A press with a forged run id is answered, and nothing else happens."""
     press(anna, do, run=run_id)
     assert (text("refused.unknown") in said()[0][1], len(said()), queued(anna)) == (True, 1, set())
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)
-def test_a_run_that_is_over(anna: ChatContext, begin: Begin, said: Said, do: str):
+def test_a_run_that_is_over(anna, begin, said, do):
     """A press on a card of an ended run is refused and changes nothing."""
     run = begin(SIGNED_IN, PLANNED, Event(Kind.CANCELLED, now()))
     press(anna, do, run=run.id, plan="plan-1", skip_reason="x", administrator="carl@example.test")
@@ -64,7 +55,7 @@ def test_a_run_that_is_over(anna: ChatContext, begin: Begin, said: Said, do: str
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)
-def test_somebody_who_takes_no_part(ben: ChatContext, begin: Begin, said: Said, do: str):
+def test_somebody_who_takes_no_part(ben, begin, said, do):
     """In another space, a person who takes no part in the run is refused and changes nothing."""
     run = begin(SIGNED_IN, PLANNED)
     press(ben, do, run=run.id, plan="plan-1", skip_reason="x", administrator="carl@example.test")
@@ -75,9 +66,7 @@ def test_somebody_who_takes_no_part(ben: ChatContext, begin: Begin, said: Said, 
     )
 
 
-def test_a_press_that_takes_longer_than_its_lock_lasts(
-    anna: ChatContext, begin: Begin, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_press_that_takes_longer_than_its_lock_lasts(anna, begin, monkeypatch):
     """A press that takes longer than its lock lasts is carried out once, also if it is repeated."""
     monkeypatch.setattr(actions, "LONGEST_S", 0.1)
     run, done = begin(), []
@@ -92,7 +81,7 @@ def test_a_press_that_takes_longer_than_its_lock_lasts(
     assert done == [run.id]
 
 
-def test_two_presses_at_once(anna: ChatContext, begin: Begin, said: Said):
+def test_two_presses_at_once(anna, begin, said):
     """A second press at the same time waits for the first, in any process, and sees its result."""
     run = begin(SIGNED_IN, PLANNED)
     with ThreadPoolExecutor(1) as second:
@@ -114,20 +103,17 @@ def test_two_presses_at_once(anna: ChatContext, begin: Begin, said: Said):
 
 
 @pytest.mark.parametrize("do", ["test_sent", "agent_has_it", "rehearse", "skip_rehearsal"])
-def test_everybody_in_the_runs_space_may_say_what_they_see(ben: ChatContext, begin: Begin, do: str):
+def test_everybody_in_the_runs_space_may_say_what_they_see(ben, begin, do):
     """Everybody in the run's space may report mail, and may start or skip the rehearsal."""
     run = begin(SIGNED_IN, PLANNED)
     press(replace(ben, room="room-1"), do, run=run.id, skip_reason="away")
     assert (
         [kind for kind, _ in told(ben, run)],
         f"jobs.advance.advance {run.id}" in queued(ben),
-    ) == (
-        ["answered"],
-        True,
-    )
+    ) == (["answered"], True)
 
 
-def test_who_was_asked_to_consent_takes_part(anna: ChatContext, ben: ChatContext, begin: Begin):
+def test_who_was_asked_to_consent_takes_part(anna, ben, begin):
     """In the 1:1, the administrator asked for consent may say that it is already granted."""
     run = begin(
         SIGNED_IN,
@@ -142,7 +128,7 @@ def test_who_was_asked_to_consent_takes_part(anna: ChatContext, ben: ChatContext
 
 
 @pytest.mark.parametrize("do", ["token_saved", "registered", "test_sent", "agent_has_it"])
-def test_a_word_is_kept(anna: ChatContext, begin: Begin, do: str):
+def test_a_word_is_kept(anna, begin, do):
     """Each report of a person is recorded, and Registered also records that the token is saved."""
     run = begin(SIGNED_IN)
     press(anna, do, run=run.id)
@@ -152,7 +138,7 @@ def test_a_word_is_kept(anna: ChatContext, begin: Begin, do: str):
     } == wanted
 
 
-def test_registered_after_the_test_mail_opens_it_again(anna: ChatContext, begin: Begin):
+def test_registered_after_the_test_mail_opens_it_again(anna, begin):
     """Registered opens an earlier test mail again, because Webex Connect dropped that mail.
 
     The card still shows the subject. A mail that an agent has received stays as it is.
@@ -161,21 +147,17 @@ def test_registered_after_the_test_mail_opens_it_again(anna: ChatContext, begin:
     seen = Finding("test_mail", State.OK, facts={"subject": "Webex email test"})
     run = begin(
         SIGNED_IN,
-        Event(Kind.FOUND, now(), step="token", finding=Finding("token", State.OK)),
+        found("token"),
         Event(Kind.CHANGING, now(), step="test_mail", finding=mail),
         Event(Kind.CHANGED, now(), step="test_mail"),
-        Event(Kind.FOUND, now(), step="test_mail", finding=seen),
+        noted(seen),
     )
     press(anna, "registered", run=run.id)
     after = anna.services.store.load(run.id)
     assert (after.state_of("test_mail"), set(after.answers)) == (State.WRONG, {"registered"})
     assert after.fact("subject") == "Webex email test"
     answered = Finding("agent_has_it", State.OK)
-    anna.services.store.append(
-        run.id,
-        Event(Kind.FOUND, now(), step="test_mail", finding=seen),
-        Event(Kind.FOUND, now(), step="agent_has_it", finding=answered),
-    )
+    anna.services.store.append(run.id, noted(seen), noted(answered))
     press(anna, "registered", run=run.id)
     assert anna.services.store.load(run.id).state_of("test_mail") is State.OK
 
@@ -197,9 +179,7 @@ SEALED = (
         ("skip_rehearsal", "fix", [0, 1, 2, 3, 4]),
     ],
 )
-def test_what_is_kept_of_a_rehearsal(
-    anna: ChatContext, begin: Begin, do: str, kind: str, left: list[int]
-):
+def test_what_is_kept_of_a_rehearsal(anna, begin, do, kind, left):
     """Skipping a rehearsal drops its secrets, and trying again keeps the client secret.
 
     A run without a rehearsal drops none of the channel's secrets.
@@ -221,14 +201,14 @@ def test_what_is_kept_of_a_rehearsal(
         ("x" * 900, "skip:" + "x" * 200),
     ],
 )
-def test_skipping_takes_a_reason(anna: ChatContext, begin: Begin, reason: str, kept: str | None):
+def test_skipping_takes_a_reason(anna, begin, reason, kept):
     """A rehearsal is skipped only with a reason, kept as one line of at most 200 characters."""
     run = begin(SIGNED_IN)
     press(anna, "skip_rehearsal", run=run.id, skip_reason=reason)
     assert anna.services.store.load(run.id).answer("rehearse") == (kept or "")
 
 
-def test_another_try_drops_the_last_sign_in(anna: ChatContext, begin: Begin):
+def test_another_try_drops_the_last_sign_in(anna, begin):
     """Another try drops the token of the last rehearsal, so the mailbox user signs in again."""
     run = begin(SIGNED_IN)
     anna.services.vault.put(f"rehearsal:{run.id}", "token", 60)
@@ -239,27 +219,19 @@ def test_another_try_drops_the_last_sign_in(anna: ChatContext, begin: Begin):
     ) == (False, "yes")
 
 
-def test_look_again(anna: ChatContext, begin: Begin):
+def test_look_again(anna, begin):
     """The button Look again forgets the findings that did not hold, and a worker looks again."""
-    run = begin(
-        SIGNED_IN,
-        Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.UNKNOWN)),
-        PLANNED,
-    )
+    run = begin(SIGNED_IN, found("ids", State.UNKNOWN), PLANNED)
     press(anna, "look_again", run=run.id)
     again = anna.services.store.load(run.id)
     assert (
         "ids" in again.findings,
         again.plan,
         f"jobs.advance.advance {run.id}" in queued(anna),
-    ) == (
-        False,
-        None,
-        True,
-    )
+    ) == (False, None, True)
 
 
-def test_the_first_card(anna: ChatContext, begin: Begin):
+def test_the_first_card(anna, begin):
     """The first card takes right details once, and a second press of the same card is refused."""
     run = begin(detailed=False)
     for _ in range(2):
@@ -279,9 +251,7 @@ def first_card(ctx: ChatContext, run: Run) -> None:
     delivery.mark_posted(ctx.services, run.id, "card-1", "room-1")
 
 
-def test_a_wrong_first_card_is_shown_again(
-    anna: ChatContext, begin: Begin, said: Said, webex_script: Any, reply: Any
-):
+def test_a_wrong_first_card_is_shown_again(anna, begin, said, webex_script, reply):
     """A wrong first card is edited in place and keeps the typed text, and nothing is saved."""
     webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))
     run = begin(detailed=False)
@@ -296,13 +266,7 @@ def test_a_wrong_first_card_is_shown_again(
 
 @pytest.mark.parametrize(("status", "posts"), [(200, 1), (400, 12)])
 def test_a_first_card_that_is_wrong_again_and_again(
-    anna: ChatContext,
-    begin: Begin,
-    said: Said,
-    webex_script: Any,
-    reply: Any,
-    status: int,
-    posts: int,
+    anna, begin, said, webex_script, reply, status, posts
 ):
     """A wrong first card is edited nine times before a new post. A refused edit becomes a post."""
     for message in ("card-1", "posted-1"):
@@ -315,7 +279,7 @@ def test_a_first_card_that_is_wrong_again_and_again(
     assert [method for method, _ in said()].count("POST") == posts
 
 
-def test_a_mailbox_that_is_busy(anna: ChatContext, begin: Begin, webex_script: Any, reply: Any):
+def test_a_mailbox_that_is_busy(anna, begin, webex_script, reply):
     """The first card of a run without a mailbox cannot take the mailbox of another open run."""
     webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))
     busy = begin()
@@ -349,13 +313,13 @@ def test_a_mailbox_that_is_busy(anna: ChatContext, begin: Begin, webex_script: A
         ("", "explain.unknown_title"),
     ],
 )
-def test_a_pasted_error_is_explained(anna: ChatContext, said: Said, pasted: str, key: str):
+def test_a_pasted_error_is_explained(anna, said, pasted, key):
     """A pasted error is explained, or the answer says that the error is not known."""
     press(anna, "explain", error_text=pasted)
     assert text(key) in said()[0][1]
 
 
-def test_need_admin_approval_names_the_tick_box(anna: ChatContext, said: Said):
+def test_need_admin_approval_names_the_tick_box(anna, said):
     """The explanation of "Need admin approval" names the tick box by its label in Webex Connect.
 
     The explanation also names the grant that makes the box needless.
@@ -367,7 +331,7 @@ def test_need_admin_approval_names_the_tick_box(anna: ChatContext, said: Said):
 
 
 @pytest.mark.parametrize("who", ["anna", "ben"])
-def test_cancelling(anna: ChatContext, ben: ChatContext, begin: Begin, who: str):
+def test_cancelling(anna, ben, begin, who):
     """Only a person who takes part can cancel a run, and its secrets are deleted with it."""
     run = begin(SIGNED_IN)
     for name in ("session", "secret", "rehearsal"):

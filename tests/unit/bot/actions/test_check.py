@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,13 +11,13 @@ from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Change, Channel, Finding, RunKind, Scope, State, Text
 from jobs.runs.run import Event, Kind, RecordedChange
+from tests.fixtures.run_events import noted
 
 MAILBOX = "support@contoso.com"
-Said = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def channel(anna: ChatContext) -> ChatContext:
+def channel(anna) -> ChatContext:
     """Return the context of Anna, in a space with a connected channel."""
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     anna.services.store.append(run.id, Event(Kind.DETAILS, now(), channel=Channel(MAILBOX)))
@@ -26,7 +25,7 @@ def channel(anna: ChatContext) -> ChatContext:
     return anna
 
 
-def test_an_old_fix_button_says_what_fixed_it(channel: ChatContext, said: Said):
+def test_an_old_fix_button_says_what_fixed_it(channel, said):
     """The Fix button of an old card opens no run if the newest fact says that the channel works.
 
     The answer names the fact, and offers to fix it all the same.
@@ -36,7 +35,7 @@ def test_an_old_fix_button_says_what_fixed_it(channel: ChatContext, said: Said):
     assert f"Run {setup.id} connected it" in said()[0][1]
     check = channel.services.store.check(Channel(MAILBOX), channel.asker, channel.origin)
     off = Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
-    found = Event(Kind.FOUND, now(), step="smtp_auth", finding=off)
+    found = noted(off)
     channel.services.store.append(check.id, found, Event(Kind.CHECKED, now()))
     channel.services.channels.set_last_check(MAILBOX, check.id)
     actions()["fix"](channel, {"channel": MAILBOX})
@@ -46,9 +45,7 @@ def test_an_old_fix_button_says_what_fixed_it(channel: ChatContext, said: Said):
 
 
 @pytest.mark.parametrize("button", ["check", "fix", "watch_off"])
-def test_an_old_button_of_a_disconnected_channel_says_who_did_it(
-    channel: ChatContext, said: Said, button: str
-):
+def test_an_old_button_of_a_disconnected_channel_says_who_did_it(channel, said, button):
     """Buttons of old cards say when and by whom the channel was disconnected here."""
     store = channel.services.store
     origin = replace(channel.origin, message="typed-2")
@@ -56,11 +53,7 @@ def test_an_old_button_of_a_disconnected_channel_says_who_did_it(
     change = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "Set")
     past = RecordedChange("smtp_auth", change, Text("seen.off"), {}, {}, ("R",))
     back = Finding("smtp_auth", State.OK)
-    store.append(
-        undo.id,
-        Event(Kind.RECALLED, now(), past=(past,)),
-        Event(Kind.FOUND, now(), step="smtp_auth", finding=back),
-    )
+    store.append(undo.id, Event(Kind.RECALLED, now(), past=(past,)), noted(back))
     store.end(store.load(undo.id), Event(Kind.FINISHED, now()))
     actions()[button](channel, {"channel": MAILBOX})
     assert f"{MAILBOX} was disconnected here" in said()[0][1]

@@ -13,7 +13,8 @@ from jobs.clock import now
 from jobs.model import Channel, Finding, State, Text
 from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind, Run
-from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press, told
+from tests.fixtures.run_events import noted
+from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press, told
 
 EVIL = "a.imiconnect.io.evil.example"
 CALLBACK, FORWARDING = f"https://{EVIL}/callback", "copies@evil.example"
@@ -24,7 +25,7 @@ CONFIRMED = ("answered", {"question": "foreign_hosts", "value": HOSTS})
 
 
 @pytest.fixture
-def run(begin: Begin) -> Run:
+def run(begin) -> Run:
     """A run whose plan leads to two hosts that are not Webex Connect's."""
     return begin(DETAILS, SIGNED_IN, PLANNED)
 
@@ -41,7 +42,7 @@ def with_hosts(ctx: ChatContext, *hosts: str) -> ChatContext:
 
 
 @pytest.mark.parametrize("do", ["approve", "approve_tenant"])
-def test_without_the_press_nothing_is_approved(anna: ChatContext, run: Run, said: Said, do: str):
+def test_without_the_press_nothing_is_approved(anna, run, said, do):
     """An approval is refused until the hosts are confirmed, and the answer names the hosts."""
     press(anna, do, run=run.id, plan="plan-1")
     refused = text("refused.unconfirmed", hosts=listed([EVIL, "evil.example"]))
@@ -49,7 +50,7 @@ def test_without_the_press_nothing_is_approved(anna: ChatContext, run: Run, said
 
 
 @pytest.mark.parametrize(("do", "scope"), [("approve", "mailbox"), ("approve_tenant", "tenant")])
-def test_with_the_press_the_approval_records_it(anna: ChatContext, run: Run, do: str, scope: str):
+def test_with_the_press_the_approval_records_it(anna, run, do, scope):
     """The approval and its audit entry hold both addresses in full, and the confirmed hosts."""
     press(anna, "confirm_hosts", run=run.id, plan="plan-1")
     press(anna, do, run=run.id, plan="plan-1")
@@ -61,14 +62,14 @@ def test_with_the_press_the_approval_records_it(anna: ChatContext, run: Run, do:
     assert named == [data]
 
 
-def test_a_second_press(anna: ChatContext, run: Run, said: Said):
+def test_a_second_press(anna, run, said):
     """A second confirmation changes nothing, and the answer says that it is the second."""
     for _ in range(2):
         press(anna, "confirm_hosts", run=run.id, plan="plan-1")
     assert (caused(anna, run), text("refused.twice") in said()[0][1]) == ([CONFIRMED], True)
 
 
-def test_a_confirmation_counts_for_its_hosts_only(anna: ChatContext, run: Run):
+def test_a_confirmation_counts_for_its_hosts_only(anna, run):
     """A confirmation counts for its hosts only, so new hosts need another press."""
     press(anna, "confirm_hosts", run=run.id, plan="plan-1")
     other = replace(FOREIGN, forwarding_address="copies@other.example")
@@ -77,7 +78,7 @@ def test_a_confirmation_counts_for_its_hosts_only(anna: ChatContext, run: Run):
     assert [kind for kind, _ in caused(anna, run)] == ["answered", "details"]
 
 
-def test_hosts_of_the_setting_need_no_press(anna: ChatContext, run: Run):
+def test_hosts_of_the_setting_need_no_press(anna, run):
     """Hosts of the setting CONNECT_HOSTS are Webex Connect's, so there is nothing to confirm."""
     ctx = with_hosts(anna, "*.evil.example", "evil.example")
     press(ctx, "confirm_hosts", run=run.id, plan="plan-1")
@@ -87,7 +88,7 @@ def test_hosts_of_the_setting_need_no_press(anna: ChatContext, run: Run):
     ]
 
 
-def test_only_an_approver_confirms(anna: ChatContext, run: Run, said: Said):
+def test_only_an_approver_confirms(anna, run, said):
     """If approvers are configured, the requester alone cannot confirm the hosts."""
     bot = replace(anna.services.bot, approvers=("boss@example.test",))
     press(
@@ -103,16 +104,16 @@ def test_only_an_approver_confirms(anna: ChatContext, run: Run, said: Said):
 
 
 @pytest.mark.parametrize("plan", ["plan-0", "", "x" * 10_000])
-def test_an_old_plan_confirms_nothing(anna: ChatContext, run: Run, said: Said, plan: str):
+def test_an_old_plan_confirms_nothing(anna, run, said, plan):
     """A card of an old plan confirms nothing, because it may show other hosts."""
     press(anna, "confirm_hosts", run=run.id, plan=plan)
     assert (caused(anna, run), text("refused.old") in said()[0][1]) == ([], True)
 
 
-def test_a_blocked_plan_confirms_nothing(anna: ChatContext, begin: Begin):
+def test_a_blocked_plan_confirms_nothing(anna, begin):
     """A blocked plan confirms nothing: its addresses may change before it can be approved."""
     wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
-    found = Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong)
+    found = noted(wrong)
     run = begin(DETAILS, SIGNED_IN, found, PLANNED)
     press(anna, "confirm_hosts", run=run.id, plan="plan-1")
     assert caused(anna, run) == []

@@ -8,13 +8,13 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.cards.presenters import questions
-from bot.chat.context import ChatContext
 from jobs.channel.mailbox import delegate_of
 from jobs.clock import now
 from jobs.model import Finding, State, Text, Turn
 from jobs.next_action import ActionKind, NextAction, next_action
 from jobs.runs.run import Event, Kind, Run
-from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press, queued, told
+from tests.fixtures.run_events import noted
+from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press, queued, told
 
 AGENT = "agent@contoso.com"
 
@@ -22,7 +22,7 @@ AGENT = "agent@contoso.com"
 def found(state: State, cause: str = "", seen: Text | None = None, **facts: str) -> Event:
     """Return an event with a finding of the step that looks for the delegate."""
     finding = Finding("delegate", state, seen=seen, cause=cause, facts=facts)
-    return Event(Kind.FOUND, now(), step="delegate", finding=finding)
+    return noted(finding)
 
 
 UNKNOWN = found(State.WRONG, "delegate_unknown", Text("seen.delegate_unknown"))
@@ -35,12 +35,12 @@ SHARED = Event(
 
 
 @pytest.fixture
-def run(begin: Begin) -> Run:
+def run(begin) -> Run:
     """Return a run that waits for the address of the delegate of a shared mailbox."""
     return begin(SIGNED_IN, SHARED, UNKNOWN, PLANNED)
 
 
-def test_the_address_is_saved_and_the_plan_is_made_again(anna: ChatContext, run: Run):
+def test_the_address_is_saved_and_the_plan_is_made_again(anna, run):
     """The delegate's address is saved, and a worker looks again and makes a new plan.
 
     Only the findings that were wrong are looked at again. Until the press, it is the requester's
@@ -56,17 +56,15 @@ def test_the_address_is_saved_and_the_plan_is_made_again(anna: ChatContext, run:
 @pytest.mark.parametrize(
     ("typed", "why"), [("", "no_address"), ("agent", "no_at"), ("a@b@c.de", "two_addresses")]
 )
-def test_a_wrong_address_is_kept_with_the_reason(anna: ChatContext, run: Run, typed: str, why: str):
+def test_a_wrong_address_is_kept_with_the_reason(anna, run, typed, why):
     """A wrong address for the delegate starts no look, and the card shows the field in red."""
     press(anna, "delegate", run=run.id, delegate=typed)
-    assert told(anna, run) == [
-        ("problem", {"question": "delegate", "cause": why, "code": typed}),
-    ]
+    assert told(anna, run) == [("problem", {"question": "delegate", "cause": why, "code": typed})]
     (card,) = questions.delegate_cards(anna.services.store.load(run.id), anna.services)
     assert text(f"typed.{why}") in str(card.card.content)
 
 
-def test_an_address_that_nobody_has_is_asked_for_again(anna: ChatContext, begin: Begin):
+def test_an_address_that_nobody_has_is_asked_for_again(anna, begin):
     """If nobody has the delegate's address, the card repeats it with the directory's answer."""
     nobody = Text("seen.nobody", {"mailbox": AGENT})
     answered = Event(Kind.ANSWERED, now(), data={"question": "delegate", "value": AGENT})
@@ -78,9 +76,7 @@ def test_an_address_that_nobody_has_is_asked_for_again(anna: ChatContext, begin:
 
 
 @pytest.mark.parametrize("state", [State.OK, State.WRONG])
-def test_a_press_that_nothing_waits_for_changes_nothing(
-    anna: ChatContext, begin: Begin, said: Said, state: State
-):
+def test_a_press_that_nothing_waits_for_changes_nothing(anna, begin, said, state):
     """An old card for the delegate's address changes nothing, and the answer says so.
 
     A delegate who may not sign in is no reason to ask for an address either.
@@ -93,7 +89,7 @@ def test_a_press_that_nothing_waits_for_changes_nothing(
     assert questions.delegate_cards(run, anna.services) == []
 
 
-def test_no_card_without_an_account_or_after_the_end(anna: ChatContext, begin: Begin):
+def test_no_card_without_an_account_or_after_the_end(anna, begin):
     """The delegate is asked for only after a sign-in, and never by an ended run."""
     run = begin(SIGNED_IN, SHARED, UNKNOWN)
     assert questions.delegate_cards(replace(run, account=None), anna.services) == []
@@ -109,7 +105,7 @@ def test_no_card_without_an_account_or_after_the_end(anna: ChatContext, begin: B
     ],
 )
 def test_a_bare_refusal_of_a_shared_mailbox_is_its_user_name_first(
-    anna: ChatContext, begin: Begin, said: Said, shared: bool, mine: bool, cause: str
+    anna, begin, said, shared, mine, cause
 ):
     """For a shared mailbox, a bare 535 is explained by the user name in the form.
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,8 +11,8 @@ from bot.actions import actions
 from bot.cards.presenters import questions
 from bot.chat.context import ChatContext
 from bot.commands import setup_email
-from jobs.clock import now
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Run
+from tests.fixtures.run_events import answered
 from tests.fixtures.webex_script import receive
 from tests.unit.bot.actions.presses import RIGHT
 
@@ -31,7 +29,7 @@ def pressed(ctx: ChatContext, press: str, **inputs: str) -> None:
     actions()["setup"](replace(ctx, message=HELP, action_id=press), {"do": "setup", **inputs})
 
 
-def test_two_presses_of_one_card_begin_two_runs(anna: ChatContext):
+def test_two_presses_of_one_card_begin_two_runs(anna):
     """Two presses of one card start two runs, and one press delivered twice starts one.
 
     The presses are for two mailboxes, neither of them known yet.
@@ -41,9 +39,7 @@ def test_two_presses_of_one_card_begin_two_runs(anna: ChatContext):
     assert [run.origin.message for run in runs(anna)] == ["a2", "a1"]
 
 
-def test_a_press_for_a_mailbox_that_is_being_set_up(
-    anna: ChatContext, said: Callable[[], list[tuple[str, str]]]
-):
+def test_a_press_for_a_mailbox_that_is_being_set_up(anna, said):
     """Another press for the same mailbox points to the run that is open.
 
     The same press, delivered again, shows the first card of its run once more.
@@ -55,9 +51,7 @@ def test_a_press_for_a_mailbox_that_is_being_set_up(
     assert [pointed in words for _, words in said()] == [False, False, True]
 
 
-def test_the_first_card_asks_the_administrator(
-    anna: ChatContext, begin: Callable[..., Run], webex_script: Any, reply: Any
-):
+def test_the_first_card_asks_the_administrator(anna, begin, webex_script, reply):
     """The administrator's address is looked up before anything is saved.
 
     The sign-in card goes to that address at once.
@@ -80,12 +74,7 @@ def test_the_first_card_asks_the_administrator(
 @pytest.mark.parametrize(
     ("typed", "why"), [("carl", "no_at"), ("carl@elsewhere.test", "outside"), ("?", "no_at")]
 )
-def test_an_administrator_who_cannot_be_asked_is_said_on_the_card(
-    anna: ChatContext,
-    begin: Callable[..., Run],
-    typed: str,
-    why: str,
-):
+def test_an_administrator_who_cannot_be_asked_is_said_on_the_card(anna, begin, typed, why):
     """If the administrator cannot be asked, nothing is saved, and the field on the card says why.
 
     Everything that was typed is kept.
@@ -97,7 +86,7 @@ def test_an_administrator_who_cannot_be_asked_is_said_on_the_card(
     assert (text(f"typed.{why}") in shown, f"'value': '{typed}'" in shown) == (True, True)
 
 
-def test_all_wrong_fields_are_marked_at_once(anna: ChatContext, begin: Callable[..., Run]):
+def test_all_wrong_fields_are_marked_at_once(anna, begin):
     """A wrong address of the administrator is named together with the other wrong fields."""
     run = begin(detailed=False)
     wrong = {"callback_url": "http://x", "administrator": "carl"}
@@ -107,11 +96,9 @@ def test_all_wrong_fields_are_marked_at_once(anna: ChatContext, begin: Callable[
     assert [each in shown for each in named] == [True] * 3
 
 
-def test_the_last_administrator_is_filled_in(
-    anna: ChatContext, begin: Callable[..., Run], webex_script: Any, reply: Any
-):
+def test_the_last_administrator_is_filled_in(anna, begin, webex_script, reply):
     """The next setup in a space begins with the administrator who was asked before."""
-    begin(Event(Kind.ANSWERED, now(), data={"question": "administrator", "value": "carl@x.test"}))
+    begin(answered("administrator", "carl@x.test"))
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1", "roomId": "room-1"}))
     setup_email.begin(anna, "sales@example.test")
     new = anna.services.store.load(anna.services.channels.running("sales@example.test"))
@@ -119,7 +106,7 @@ def test_the_last_administrator_is_filled_in(
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "anna@example.test"])
-def test_who_signs_in_alone_is_not_asked(anna: ChatContext, begin: Callable[..., Run], typed: str):
+def test_who_signs_in_alone_is_not_asked(anna, begin, typed):
     """An empty administrator field, or the requester's own address, sends nothing 1:1."""
     run = begin(detailed=False)
     actions()["intake"](anna, {"do": "intake", "run": run.id, **RIGHT, "administrator": typed})
@@ -138,13 +125,7 @@ def test_who_signs_in_alone_is_not_asked(anna: ChatContext, begin: Callable[...,
     ids=["nobody", "one is here", "unread", "1:1"],
 )
 def test_approvers_who_are_not_in_the_space(
-    anna: ChatContext,
-    begin: Callable[..., Run],
-    webex_script: Any,
-    reply: Any,
-    members: tuple[str, ...] | None,
-    direct: bool,
-    absent: str,
+    anna, begin, webex_script, reply, members, direct, absent
 ):
     """If no approver is in the space, the approvers get the plan 1:1.
 
@@ -164,15 +145,13 @@ def test_approvers_who_are_not_in_the_space(
     assert (saved.detailed, saved.answer("approvers_absent")) == (True, absent)
 
 
-def test_what_was_typed_is_claimed_by_its_message(anna: ChatContext):
+def test_what_was_typed_is_claimed_by_its_message(anna):
     """A typed command is known by the id of its message, and a press by its own id."""
     assert (anna.origin.message, replace(anna, action_id="a1").origin.message) == ("card-1", "a1")
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_the_press_is_known_by_its_own_id(
-    anna: ChatContext, webex_script: Any, reply: Any, times: int
-):
+def test_the_press_is_known_by_its_own_id(anna, webex_script, reply, times):
     """A press that arrives as a Webex event starts one run, known by the press's own id.
 
     A second delivery of the event starts no other run.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from adaptive_cards.texts import text
@@ -12,16 +10,10 @@ from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.run_events import answered, found, noted
 
-Begin = Callable[..., Run]
-Said = Callable[[], list[tuple[str, str]]]
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
-SHOWN = Event(
-    Kind.FOUND,
-    now(),
-    step="client_secret",
-    finding=Finding("client_secret", State.OK, facts={"key_id": "k1"}),
-)
+SHOWN = found("client_secret", facts={"key_id": "k1"})
 
 
 def planned(step: str) -> tuple[Event, Event]:
@@ -40,7 +32,7 @@ def press(ctx: ChatContext, run: Run) -> Run:
 
 
 @pytest.mark.parametrize(("step", "approved"), [("client_secret", True), ("smtp_auth", False)])
-def test_a_lost_secret_is_made_again(anna: ChatContext, begin: Begin, step: str, approved: bool):
+def test_a_lost_secret_is_made_again(anna, begin, step, approved):
     """A lost secret is made again, under the plan in force or after a new plan.
 
     The run no longer counts the old secret as done.
@@ -56,34 +48,30 @@ def test_a_lost_secret_is_made_again(anna: ChatContext, begin: Begin, step: str,
     }
 
 
-def test_one_press_is_one_secret(anna: ChatContext, begin: Begin, said: Said):
+def test_one_press_is_one_secret(anna, begin, said):
     """A second press of New secret is refused, because no other secret was shown meanwhile."""
     run = press(anna, begin(SIGNED_IN, *planned("client_secret"), SHOWN))
     again = press(anna, run)
     assert (again.version, text("refused.old") in said()[-1][1]) == (run.version, True)
 
 
-def test_a_second_loss_remembers_the_first(anna: ChatContext, begin: Begin):
+def test_a_second_loss_remembers_the_first(anna, begin):
     """If two secrets are lost, both are removed in the end, and neither counts again."""
     run = press(anna, begin(SIGNED_IN, *planned("client_secret"), SHOWN))
     shown = Finding("client_secret", State.OK, facts={"key_id": "k2"})
-    anna.services.store.append(
-        run.id, Event(Kind.FOUND, now(), step="client_secret", finding=shown)
-    )
+    anna.services.store.append(run.id, noted(shown))
     assert press(anna, run).answer("new_secret") == "k1,k2"
 
 
 @pytest.mark.parametrize("used", [True, False])
-def test_a_secret_that_is_used_or_unseen_is_kept(anna: ChatContext, begin: Begin, used: bool):
+def test_a_secret_that_is_used_or_unseen_is_kept(anna, begin, used):
     """After Token saved, the secret is kept, because Webex Connect has it.
 
     Before its page was opened, the secret is kept too, because nobody can have lost it.
     """
     run = begin(SIGNED_IN, *planned("client_secret"), SHOWN)
     if used:
-        anna.services.store.append(
-            run.id, Event(Kind.ANSWERED, now(), data={"question": "token_saved", "value": "yes"})
-        )
+        anna.services.store.append(run.id, answered("token_saved"))
     else:
         anna.services.vault.put(f"secret:{run.id}", "value", 60)
     before = anna.services.store.length(run.id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -15,8 +14,8 @@ from bot.web.oauth import FLOWS
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.run_events import noted
 
-Begin = Callable[..., Run]
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "user@example.test"))
 LINE = Change(
     "smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x"
@@ -34,7 +33,7 @@ def unknown(cause: str, **more: object) -> Event:
         cause=cause,
         **more,  # type: ignore[arg-type]  # the finding's own names
     )
-    return Event(Kind.FOUND, now(), step="mailbox_user", finding=found)
+    return noted(found)
 
 
 NO_ROLE = unknown("exchange_role_missing")
@@ -47,7 +46,7 @@ def press(ctx: ChatContext, run: Run) -> Run:
 
 
 @pytest.mark.parametrize("approved", [(), (APPROVED,)])
-def test_somebody_else_signs_in(anna: ChatContext, begin: Begin, approved: tuple[Event, ...]):
+def test_somebody_else_signs_in(anna, begin, approved):
     """Other account ends the session and asks for another sign-in, before and after an approval.
 
     The new card has a link that works.
@@ -59,11 +58,7 @@ def test_somebody_else_signs_in(anna: ChatContext, begin: Begin, approved: tuple
         after.account,
         services.vault.holds(f"session:{run.id}"),
         FLOWS["signin"].is_complete(after),
-    ) == (
-        None,
-        False,
-        False,
-    )
+    ) == (None, False, False)
     assert bool(after.approvals) is bool(approved)
     slots = {face.slot: face for of in draw.PRESENTERS for face in of(after, services)}
     assert ("signin" in slots, "plan" in slots) == (True, False)
@@ -84,12 +79,7 @@ def test_somebody_else_signs_in(anna: ChatContext, begin: Begin, approved: tuple
         ),
     ],
 )
-def test_only_where_the_account_does_not_get_on(
-    anna: ChatContext,
-    begin: Begin,
-    said: Callable[[], list[tuple[str, str]]],
-    events: tuple[Event, ...],
-):
+def test_only_where_the_account_does_not_get_on(anna, begin, said, events):
     """Other account is refused while the run works with its present account."""
     run = begin(*events)
     assert (press(anna, run).version, text("refused.old") in said()[-1][1]) == (run.version, True)

@@ -6,13 +6,13 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.cards.presenters import progress
-from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.commands import runs
 from jobs.clock import now
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind
-from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press
+from tests.fixtures.run_events import found
+from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press
 
 LINE = Change("smtp_auth", "M2", Text("step.smtp_auth"), Text("b"), Text("a"), Scope.MAILBOX, "x")
 CHANGING = Event(
@@ -25,7 +25,7 @@ CHANGING = Event(
 
 
 @pytest.fixture
-def ends_meanwhile(anna: ChatContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def ends_meanwhile(anna, monkeypatch) -> None:
     """Let a worker finish the run after the press has read it, and before it writes."""
     check = AccessPolicy.is_participant
 
@@ -39,7 +39,7 @@ def ends_meanwhile(anna: ChatContext, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("ends_meanwhile")
 @pytest.mark.parametrize("do", ["approve", "look_again"])
-def test_a_press_that_comes_too_late(anna: ChatContext, begin: Begin, said: Said, do: str):
+def test_a_press_that_comes_too_late(anna, begin, said, do):
     """A press that comes too late is told that the run has ended.
 
     The finish stays the last event of the run.
@@ -52,7 +52,7 @@ def test_a_press_that_comes_too_late(anna: ChatContext, begin: Begin, said: Said
     )
 
 
-def test_a_cancellation_that_comes_too_late(anna: ChatContext, begin: Begin, said: Said):
+def test_a_cancellation_that_comes_too_late(anna, begin, said):
     """A late cancellation does not say that the run is canceled, because the run has finished."""
     run = begin(SIGNED_IN, PLANNED)
     anna.services.store.end(run, Event(Kind.FINISHED, now()))
@@ -68,23 +68,11 @@ def test_a_cancellation_that_comes_too_late(anna: ChatContext, begin: Begin, sai
     [
         ((), True),
         ((Event(Kind.CHANGED, now(), step="smtp_auth"),), False),
-        (
-            (
-                Event(
-                    Kind.FOUND,
-                    now(),
-                    step="smtp_auth",
-                    finding=Finding("smtp_auth", State.UNKNOWN),
-                ),
-            ),
-            False,
-        ),
+        ((found("smtp_auth", State.UNKNOWN),), False),
     ],
     ids=["under_way", "done", "failed"],
 )
-def test_a_change_under_way_is_named(
-    anna: ChatContext, begin: Begin, said: Said, then: tuple[Event, ...], late: bool
-):
+def test_a_change_under_way_is_named(anna, begin, said, then, late):
     """A call under way may still take effect, so the run's card says so and points to ``/undo``."""
     run = begin(SIGNED_IN, PLANNED, CHANGING, *then)
     runs.run(anna, run.id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +10,13 @@ import pytest
 from adaptive_cards.views import Asked
 from bot.cards.presenters import connect_form
 from bot.cards.presenters.card_state import unreachable_recipient
-from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Finding, State, Text, Turn
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.steps import rehearses
+from tests.fixtures.run_events import answered
 from tests.unit.bot.actions.presses import SIGNED_IN, press
 
-Begin = Callable[..., Run]
 UPN = "support@example.test"
 USER = Event(
     Kind.FOUND,
@@ -38,7 +36,7 @@ WAITS = Event(
     step="rehearsal",
     finding=Finding("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER),
 )
-NO_LOGIN = Event(Kind.ANSWERED, now(), data={"question": "check_login", "value": "no"})
+NO_LOGIN = answered("check_login", "no")
 
 
 def directory(webex_script: Any, reply: Any, *emails: str) -> None:
@@ -52,9 +50,7 @@ def posted(webex_script: Any) -> list[Any]:
     return [each for each in webex_script.asked if each[0] == "POST" and each[1] == "/messages"]
 
 
-def test_the_mailbox_user_gets_the_card(
-    anna: ChatContext, begin: Begin, webex_script: Any, reply: Any
-):
+def test_the_mailbox_user_gets_the_card(anna, begin, webex_script, reply):
     """The mailbox user is known from the directory, so nobody types an address for the 1:1 card."""
     directory(webex_script, reply, UPN)
     run = begin(SIGNED_IN, USER, FORM, WAITS)
@@ -65,9 +61,7 @@ def test_the_mailbox_user_gets_the_card(
     assert [card.to for card in cards] == ["thread", UPN]
 
 
-def test_where_webex_has_nobody_the_card_asks_for_an_address(
-    anna: ChatContext, begin: Begin, webex_script: Any, reply: Any
-):
+def test_where_webex_has_nobody_the_card_asks_for_an_address(anna, begin, webex_script, reply):
     """If Webex has no account for the mailbox, the card asks for an address.
 
     No message goes to the mailbox, because Webex would invite the mailbox's owner by mail. The
@@ -85,9 +79,7 @@ def test_where_webex_has_nobody_the_card_asks_for_an_address(
     assert len(problems) == 1
 
 
-def test_the_person_who_was_asked_may_skip_but_not_cancel(
-    anna: ChatContext, begin: Begin, webex_script: Any, reply: Any
-):
+def test_the_person_who_was_asked_may_skip_but_not_cancel(anna, begin, webex_script, reply):
     """The mailbox user's 1:1 card has a button to skip the rehearsal, but none to cancel the run.
 
     In a 1:1, a person who takes no part in the run may not cancel it.
@@ -103,9 +95,7 @@ def test_the_person_who_was_asked_may_skip_but_not_cancel(
     assert "'do': 'skip_rehearsal'" in str(direct.card.content)
 
 
-def test_who_was_asked_takes_no_other_part(
-    anna: ChatContext, begin: Begin, webex_script: Any, reply: Any
-):
+def test_who_was_asked_takes_no_other_part(anna, begin, webex_script, reply):
     """In the 1:1, the mailbox user may skip with a reason. Cancel and Look again are refused."""
     directory(webex_script, reply, UPN)
     run = begin(SIGNED_IN, USER, FORM, WAITS)
@@ -124,9 +114,7 @@ def test_who_was_asked_takes_no_other_part(
     ("pasted", "offered"),
     [("AADSTS7000215: Invalid client secret provided.", True), ("It does not work", False)],
 )
-def test_a_pasted_error_of_generate_token_has_the_rehearsal_offered(
-    anna: ChatContext, begin: Begin, pasted: str, offered: bool
-):
+def test_a_pasted_error_of_generate_token_has_the_rehearsal_offered(anna, begin, pasted, offered):
     """A pasted error that names a cause offers the rehearsal, if nobody has asked for it.
 
     A text that names no cause does not.

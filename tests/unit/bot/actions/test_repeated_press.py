@@ -7,17 +7,13 @@ from dataclasses import replace
 from bot.chat.context import ChatContext
 from bot.commands import runs, setup_email
 from jobs.clock import now
-from jobs.model import Finding, RunKind, State, Turn
+from jobs.model import RunKind, State, Turn
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed
-from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press, queued
+from tests.fixtures.run_events import found
+from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press, queued
 
-FORM = Event(
-    Kind.FOUND,
-    now(),
-    step="mailbox_fields",
-    finding=Finding("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER),
-)
+FORM = found("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER)
 
 
 def times(anna: ChatContext, run: Run, kind: Kind) -> int:
@@ -25,7 +21,7 @@ def times(anna: ChatContext, run: Run, kind: Kind) -> int:
     return [each.kind for each in anna.services.store.events(run.id)].count(kind)
 
 
-def test_an_approval_is_recorded_once_and_goes_on(anna: ChatContext, begin: Begin, said: Said):
+def test_an_approval_is_recorded_once_and_goes_on(anna, begin, said):
     """An approval that is handled again is recorded once, and a worker carries on the run.
 
     Nobody reads that the button was pressed before.
@@ -38,7 +34,7 @@ def test_an_approval_is_recorded_once_and_goes_on(anna: ChatContext, begin: Begi
     assert f"jobs.advance.advance {run.id}" in queued(anna)
 
 
-def test_the_sign_in_of_the_rehearsal_stays_sealed(anna: ChatContext, begin: Begin):
+def test_the_sign_in_of_the_rehearsal_stays_sealed(anna, begin):
     """If Rehearse is handled again, the rehearsal's token from the time in between is kept.
 
     So the mailbox user does not sign in twice.
@@ -53,9 +49,9 @@ def test_the_sign_in_of_the_rehearsal_stays_sealed(anna: ChatContext, begin: Beg
     assert anna.services.vault.get(token) is None
 
 
-def test_registered_does_not_repeat_a_mail_that_was_sent_meanwhile(anna: ChatContext, begin: Begin):
+def test_registered_does_not_repeat_a_mail_that_was_sent_meanwhile(anna, begin):
     """If Registered is handled again, the first test mail that it asked for stays the only one."""
-    sent = Event(Kind.FOUND, now(), step="test_mail", finding=Finding("test_mail", State.OK))
+    sent = found("test_mail")
     changing = replace(sent, kind=Kind.CHANGING)
     changed = Event(Kind.CHANGED, now(), step="test_mail")
     pressing, run = replace(anna, action_id="press-1"), begin(SIGNED_IN, FORM)
@@ -65,7 +61,7 @@ def test_registered_does_not_repeat_a_mail_that_was_sent_meanwhile(anna: ChatCon
     assert anna.services.store.load(run.id).settled("test_mail")
 
 
-def test_a_press_that_ended_the_run_drops_what_is_left(anna: ChatContext, begin: Begin, said: Said):
+def test_a_press_that_ended_the_run_drops_what_is_left(anna, begin, said):
     """If a worker died before it dropped the client secret, Cancel drops it when handled again."""
     run, pressing = begin(SIGNED_IN, PLANNED), replace(anna, action_id="press-1")
     press(pressing, "cancel", run=run.id)
@@ -76,9 +72,7 @@ def test_a_press_that_ended_the_run_drops_what_is_left(anna: ChatContext, begin:
     assert all("refused" not in words and "ended" not in words for _, words in said())
 
 
-def test_a_typed_cancel_answers_although_the_run_is_over(
-    anna: ChatContext, begin: Begin, said: Said
-):
+def test_a_typed_cancel_answers_although_the_run_is_over(anna, begin, said):
     """A ``/cancel`` that is handled again gets the same answer: the run is canceled."""
     run = begin(SIGNED_IN, PLANNED)
     for _ in range(2):
@@ -90,9 +84,7 @@ def test_a_typed_cancel_answers_although_the_run_is_over(
     assert said()[-1] != said()[0]
 
 
-def test_a_repeated_cancel_ends_no_run_that_began_since(
-    anna: ChatContext, begin: Begin, said: Said
-):
+def test_a_repeated_cancel_ends_no_run_that_began_since(anna, begin, said):
     """The message that canceled a run means that run only, although another one is open by then."""
     runs.run(anna, begin(SIGNED_IN, PLANNED).id)
     newer = begin(SIGNED_IN, PLANNED)
@@ -101,7 +93,7 @@ def test_a_repeated_cancel_ends_no_run_that_began_since(
     assert len({words for _, words in said()}) == 1
 
 
-def test_a_typed_fix_does_not_point_to_its_own_run(anna: ChatContext, said: Said, begin: Begin):
+def test_a_typed_fix_does_not_point_to_its_own_run(anna, said, begin):
     """A ``/fix`` that is handled again finds its own run, wakes its worker, and says nothing."""
     run = begin(detailed=False)
     channel = run.channel
@@ -114,7 +106,7 @@ def test_a_typed_fix_does_not_point_to_its_own_run(anna: ChatContext, said: Said
     assert len(said()) == 1
 
 
-def test_a_second_press_is_another_press(anna: ChatContext, begin: Begin, said: Said):
+def test_a_second_press_is_another_press(anna, begin, said):
     """A second press of a button gets an answer; only the same press, handled again, is silent."""
     run = begin(SIGNED_IN, PLANNED)
     for press_id in ("press-1", "press-2"):

@@ -15,13 +15,14 @@ from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel, Finding, Reason, State, Text
 from jobs.runs.run import Event, Kind
+from tests.fixtures.run_events import noted
 from tests.unit.bot.commands.typed_commands import MAILBOX, proven
 
 TITLES = {place: text(f"search.title_{place}") for place in ("unread", "mail", "connect", "agent")}
 
 
 @pytest.fixture
-def channel(anna: ChatContext) -> ChatContext:
+def channel(anna) -> ChatContext:
     """Return the context of a press on a card in a thread, in a space with a connected channel."""
     proven(anna)
     return replace(anna, thread="thread-1", message="posted-1")
@@ -30,7 +31,7 @@ def channel(anna: ChatContext) -> ChatContext:
 def check(ctx: ChatContext, *findings: Finding) -> None:
     """Record a finished check with these findings as the channel's newest one."""
     run = ctx.services.store.check(Channel(MAILBOX), ctx.asker, ctx.origin)
-    found = [Event(Kind.FOUND, now(), step=each.step, finding=each) for each in findings]
+    found = [noted(each) for each in findings]
     ctx.services.store.append(run.id, *found, Event(Kind.CHECKED, now()))
     ctx.services.channels.set_last_check(MAILBOX, run.id)
 
@@ -44,7 +45,7 @@ def go_on(ctx: ChatContext, place: str, pasted: str = "") -> None:
     actions()["look_on"](ctx, {"place": place, "seen_text": pasted})
 
 
-def test_one_card_goes_to_every_place(channel: ChatContext, webex_script: Any):
+def test_one_card_goes_to_every_place(channel, webex_script):
     """The card is posted once and edited from place to place; the file has all that was seen."""
     unread = Finding("forwarding", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
     check(channel, unread)
@@ -73,14 +74,14 @@ def test_one_card_goes_to_every_place(channel: ChatContext, webex_script: Any):
     assert "hunter2hunter2" not in summary
 
 
-def test_a_known_cause_leads_to_the_file_at_once(channel: ChatContext, webex_script: Any):
+def test_a_known_cause_leads_to_the_file_at_once(channel, webex_script):
     """If the newest check names a cause, nobody has to look any further."""
     check(channel, Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"))
     actions()["missing"](channel, {"channel": MAILBOX})
     assert text("tac.title") in shown(webex_script)
 
 
-def test_a_place_shows_what_the_check_says_of_it(channel: ChatContext, webex_script: Any):
+def test_a_place_shows_what_the_check_says_of_it(channel, webex_script):
     """Everything was read, so the search begins with a mail; each place has its own findings."""
     check(channel, Finding("arrivals", State.OK, Text("seen.no_waiting")))
     actions()["missing"](channel, {"channel": MAILBOX})

@@ -5,15 +5,13 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import replace
-from typing import Any
 
 from adaptive_cards.locale import Locale, drawn_for
 from bot.actions import actions
-from bot.chat.context import ChatContext
 from tests.unit.bot.commands.typed_commands import MAILBOX, proven, type_
 
 
-def test_the_file_is_in_english_and_the_card_is_not(anna: ChatContext, webex_script: Any):
+def test_the_file_is_in_english_and_the_card_is_not(anna, webex_script):
     """The file is in English and UTC for Cisco TAC, and the card is in the person's language."""
     proven(anna)
     ctx = replace(anna, thread="thread-1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.run import Event, Kind, Origin
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
-from tests.unit.bot.commands.typed_commands import Said, begun, pressed
+from tests.unit.bot.commands.typed_commands import begun, pressed
 
 POLICY = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_tenant", fix="fix.smtp_auth")
 BLOCKED = LookOutcome(Sight.BROKEN, "app_access_withdrawn")
@@ -50,7 +49,7 @@ def drawn(ctx: ChatContext, card: str) -> str:
     return str(found.cards[0].card.content)
 
 
-def test_on_it_can_be_taken_back(anna: ChatContext):
+def test_on_it_can_be_taken_back(anna):
     """A press of "I'm on it" can be taken back, and then the reminders go on.
 
     Everybody in the space may do so, because the person may be away.
@@ -71,7 +70,7 @@ def test_on_it_can_be_taken_back(anna: ChatContext):
 
 
 @pytest.mark.parametrize("verb", ["watch_not_on_it", "watch_fix"])
-def test_people_of_other_spaces_change_nothing(anna: ChatContext, said: Said, verb: str):
+def test_people_of_other_spaces_change_nothing(anna, said, verb):
     """People of other spaces change nothing, and neither does a press on a card that is gone."""
     (card,) = broken(anna, connect(anna, "support@contoso.com"))
     actions()["watch_on_it"](anna, {"card": card})
@@ -83,7 +82,7 @@ def test_people_of_other_spaces_change_nothing(anna: ChatContext, said: Said, ve
     assert (known.acting, begun(anna)) == ("anna@example.test", [])
 
 
-def test_a_card_of_many_channels_offers_the_repair_of_each(anna: ChatContext, webex_script: Any):
+def test_a_card_of_many_channels_offers_the_repair_of_each(anna, webex_script):
     """One button leads to a list of the channels, and each button of the list begins a fix."""
     mailboxes = [f"box{number}@contoso.com" for number in range(6)]
     (card,) = broken(anna, *(connect(anna, each) for each in mailboxes))
@@ -94,14 +93,10 @@ def test_a_card_of_many_channels_offers_the_repair_of_each(anna: ChatContext, we
     assert "2 more channels" in str(webex_script.asked[-1])
     actions()["watch_fix"](anna, offered[1])
     (run,) = begun(anna)
-    assert (run.kind, run.channel.mailbox, run.origin.room) == (
-        RunKind.FIX,
-        mailboxes[1],
-        "room-1",
-    )
+    assert (run.kind, run.channel.mailbox, run.origin.room) == (RunKind.FIX, mailboxes[1], "room-1")
 
 
-def test_a_cause_that_no_plan_repairs_has_no_button(anna: ChatContext, said: Said):
+def test_a_cause_that_no_plan_repairs_has_no_button(anna, said):
     """A cause that no plan repairs has no button, and a press that comes late is answered."""
     channels = [connect(anna, f"box{number}@contoso.com") for number in range(2)]
     (card,) = broken(anna, *channels, by=BLOCKED)
@@ -111,9 +106,7 @@ def test_a_cause_that_no_plan_repairs_has_no_button(anna: ChatContext, said: Sai
 
 
 @pytest.mark.parametrize("member", [True, False])
-def test_the_operators_space_leads_to_each_space(
-    anna: ChatContext, webex_script: Any, reply: Any, said: Said, member: bool
-):
+def test_the_operators_space_leads_to_each_space(anna, webex_script, reply, said, member):
     """From the operators' space, a person begins a repair only in a space that they belong to."""
     services = replace(anna.services, bot=replace(anna.services.bot, watch_space="operators"))
     ctx = replace(anna, services=services, room="operators")
@@ -132,9 +125,7 @@ def test_the_operators_space_leads_to_each_space(
     assert [run.origin.room for run in begun(ctx)] == (["room-2"] if member else [])
 
 
-def test_an_outsider_in_the_other_space_holds_the_repair_back(
-    anna: ChatContext, webex_script: Any, reply: Any, said: Said
-):
+def test_an_outsider_in_the_other_space_holds_the_repair_back(anna, webex_script, reply, said):
     """If an outsider is in a channel's space, no repair begins, and nothing is said there."""
     services = replace(anna.services, bot=replace(anna.services.bot, watch_space="operators"))
     ctx = replace(anna, services=services, room="operators")

@@ -13,15 +13,13 @@ from adaptive_cards.texts import text
 from bot.cards import delivery
 from bot.cards.presenters.card_state import DesiredCard
 from bot.chat import audience
-from bot.services import Services
-from jobs.runs.run import Origin, Run
+from jobs.runs.run import Origin
 
-Said = Callable[[], list[tuple[str, str]]]
 CARD = Card({"type": "AdaptiveCard", "version": "1.3", "body": []}, "Setting up")
 
 
 @pytest.fixture
-def members(webex_script: Any, reply: Any) -> Callable[..., None]:
+def members(webex_script, reply) -> Callable[..., None]:
     """Return a function that makes Webex list the given addresses as members of the space."""
 
     def script(*emails: str) -> None:
@@ -39,9 +37,7 @@ def asked(webex_script: Any) -> int:
     return sum("/memberships" in path for _, path, _ in webex_script.asked)
 
 
-def test_an_outsider_who_joined_sees_no_new_card(
-    services: Services, begin: Callable[..., Run], said: Said, members: Callable[..., None]
-):
+def test_an_outsider_who_joined_sees_no_new_card(services, begin, said, members):
     """After an outsider joins, the space gets one notice and no new card.
 
     Posted cards stay as they are, and 1:1 cards continue.
@@ -64,9 +60,7 @@ def test_an_outsider_who_joined_sees_no_new_card(
     assert text("notice.held_title") in said()[1][1]
 
 
-def test_once_the_outsider_has_left_the_cards_go_on(
-    services: Services, begin: Callable[..., Run], said: Said, members: Callable[..., None]
-):
+def test_once_the_outsider_has_left_the_cards_go_on(services, begin, said, members):
     """After the outsider has left the space, the next try posts the card in its newest state."""
     run = begin()
     audience.members_changed(services, "room-1")
@@ -77,9 +71,7 @@ def test_once_the_outsider_has_left_the_cards_go_on(
     assert said()[-1] == ("POST", "Setting up")
 
 
-def test_a_space_is_not_asked_about_for_every_card(
-    services: Services, begin: Callable[..., Run], webex_script: Any, members: Callable[..., None]
-):
+def test_a_space_is_not_asked_about_for_every_card(services, begin, webex_script, members):
     """The members of a space are checked once per half minute, and never for a 1:1 room.
 
     They are checked again when someone has joined.

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from adaptive_cards.texts import text
 from bot.chat import limits
@@ -17,13 +16,12 @@ from jobs.runs.audit import read
 from jobs.runtime import install
 from tests.fixtures.webex_script import receive
 
-Said = Callable[[], list[tuple[str, str]]]
 HOUR_S = 3601
 MALLORY = "mallory@evil.example"
 
 
 @pytest.fixture
-def write(services: Services, webex_script: Any, reply: Any) -> Callable[..., datetime | None]:
+def write(services, webex_script, reply) -> Callable[..., datetime | None]:
     """Return a function that delivers a 1:1 message, which an outsider writes by default.
 
     Each call delivers another message, unless the call names one.
@@ -53,9 +51,7 @@ def limited(services: Services, **settings: int) -> Services:
     return made
 
 
-def test_an_outsider_gets_one_answer_an_hour(
-    services: Services, write: Callable[..., None], said: Said, pass_time: Callable[[float], None]
-):
+def test_an_outsider_gets_one_answer_an_hour(services, write, said, pass_time):
     """Sixty messages of an outsider within an hour get one card and one entry in the audit trail.
 
     The next refusal records how many more messages there were.
@@ -74,9 +70,7 @@ def test_an_outsider_gets_one_answer_an_hour(
     assert len(said()) == 2
 
 
-def test_the_rest_is_recorded_when_the_hour_is_over(
-    services: Services, write: Callable[..., None], pass_time: Callable[[float], None], redis: Redis
-):
+def test_the_rest_is_recorded_when_the_hour_is_over(services, write, pass_time, redis):
     """When the hour is over, the worker records the number of further refusals once.
 
     No other refusal is needed for that.
@@ -95,9 +89,7 @@ def test_the_rest_is_recorded_when_the_hour_is_over(
     assert redis.zcard("refusals-ending") == 1
 
 
-def test_a_single_refusal_leaves_no_count(
-    services: Services, write: Callable[..., None], pass_time: Callable[[float], None], redis: Redis
-):
+def test_a_single_refusal_leaves_no_count(services, write, pass_time, redis):
     """A single refusal in an hour has its own audit entry, and nothing of it stays in Redis."""
     write()
     pass_time(HOUR_S)
@@ -106,9 +98,7 @@ def test_a_single_refusal_leaves_no_count(
     assert (redis.exists("refusals:mallory"), redis.zcard("refusals-ending")) == (0, 0)
 
 
-def test_the_number_of_answers_is_a_setting(
-    services: Services, write: Callable[..., None], said: Said, pass_time: Callable[[float], None]
-):
+def test_the_number_of_answers_is_a_setting(services, write, said, pass_time):
     """If the bot answers three refusals an hour, it only counts the fourth and any later one."""
     services = limited(services, refusals_per_hour=3)
     for _ in range(5):
@@ -122,9 +112,7 @@ def test_the_number_of_answers_is_a_setting(
     assert trail(services)[-1]["data"]["count"] == "2"
 
 
-def test_every_outsider_has_a_count_of_their_own(
-    services: Services, write: Callable[..., None], said: Said, webex_script: Any, reply: Any
-):
+def test_every_outsider_has_a_count_of_their_own(services, write, said, webex_script, reply):
     """One outsider's messages do not use up the answer that another outsider gets."""
     eve = {"id": "eve", "emails": ["eve@evil.example"], "orgId": "org-9", "type": "person"}
     webex_script.on("GET", "/people/eve", reply(body=eve))
@@ -136,9 +124,7 @@ def test_every_outsider_has_a_count_of_their_own(
     )
 
 
-def test_a_clock_that_is_set_back(
-    services: Services, write: Callable[..., None], said: Said, pass_time: Callable[[float], None]
-):
+def test_a_clock_that_is_set_back(services, write, said, pass_time):
     """After the clock was set back, a count that began in the future does not silence the bot."""
     write()
     pass_time(-2 * HOUR_S)
@@ -146,9 +132,7 @@ def test_a_clock_that_is_set_back(
     assert len(said()) == 2
 
 
-def test_a_loop_of_commands_ends(
-    services: Services, write: Callable[..., None], said: Said, pass_time: Callable[[float], None]
-):
+def test_a_loop_of_commands_ends(services, write, said, pass_time):
     """A person who reaches the limit of commands is told so once, and is answered after an hour.
 
     The audit trail records the time at which the bot answers again.
@@ -168,7 +152,7 @@ def test_a_loop_of_commands_ends(
     assert [told in words for _, words in said()] == [False] * 10 + [True, False]
 
 
-def test_the_words_of_the_limit(services: Services, write: Callable[..., None], webex_script: Any):
+def test_the_words_of_the_limit(services, write, webex_script):
     """The card about the limit says that nothing was done, and when the bot answers again."""
     limited(services, commands_per_hour=1)
     write("anna")
@@ -178,9 +162,7 @@ def test_the_words_of_the_limit(services: Services, write: Callable[..., None], 
     assert "UTC" in card
 
 
-def test_a_delivery_that_is_repeated_counts_once(
-    services: Services, write: Callable[..., None], said: Said, redis: Redis
-):
+def test_a_delivery_that_is_repeated_counts_once(services, write, said, redis):
     """An event that is tried again keeps its place, and counts once toward the person's limit."""
     limited(services, commands_per_hour=2)
     for message in ("m-1", "m-1", "m-1", "m-2", "m-1"):
@@ -190,7 +172,7 @@ def test_a_delivery_that_is_repeated_counts_once(
     assert redis.zcard("commands:anna") == 2
 
 
-def test_presses_count_as_well(services: Services, webex_script: Any, reply: Any, said: Said):
+def test_presses_count_as_well(services, webex_script, reply, said):
     """A pressed button counts toward the limit of commands, like a typed command."""
     limited(services, commands_per_hour=2)
     card = {"id": "card-1", "roomId": "room-1", "roomType": "direct", "personId": "bot-1"}
@@ -203,7 +185,7 @@ def test_presses_count_as_well(services: Services, webex_script: Any, reply: Any
     assert [told in words for _, words in said()] == [False, False, True]
 
 
-def test_every_count_expires(services: Services, write: Callable[..., None], redis: Redis):
+def test_every_count_expires(services, write, redis):
     """Each count of a person expires, so no person leaves a key in Redis forever."""
     limited(services, commands_per_hour=1)
     for who in ("anna", "anna", "mallory", "mallory"):

@@ -73,7 +73,7 @@ def message(text: str = "", html: str = "", room_type: str = "group") -> Message
         (f"@{MENTION} please do not /setup-email yet", "", ""),
     ],
 )
-def test_markup(html: str, name: str, argument: str):
+def test_markup(html, name, argument):
     """Only text that begins with a slash after the mentions is a command.
 
     A mention of the bot is never part of it.
@@ -115,7 +115,7 @@ def test_markup(html: str, name: str, argument: str):
         ("Email /PRU\u0308FEN a@b.com", "prüfen", "a@b.com"),
     ],
 )
-def test_plain_text_of_a_space(text: str, name: str, argument: str):
+def test_plain_text_of_a_space(text, name, argument):
     """In a space's plain text, a mention is the bot's name, its first word, or its address."""
     typed = parse_command(message(text), ME)
     assert (typed.name, typed.argument) == (name, argument)
@@ -136,7 +136,7 @@ def test_plain_text_of_a_space(text: str, name: str, argument: str):
         ("/checkout", "checkout"),
     ],
 )
-def test_a_direct_message_needs_no_mention(text: str, name: str):
+def test_a_direct_message_needs_no_mention(text, name):
     """A direct message may name the bot, but it does not have to."""
     assert parse_command(message(text, room_type="direct"), ME).name == name
     assert parse_command(message("ignored", f"<p>{text}</p>", room_type="direct"), ME).name == name
@@ -153,7 +153,7 @@ def test_a_long_text_is_cut():
     st.text() | st.text(alphabet="<>/&;spark-mention \u00a0").map(MENTION.__add__),
     st.sampled_from(["group", "direct", ""]),
 )
-def test_it_never_raises(text: str, html: str, room_type: str):
+def test_it_never_raises(text, html, room_type):
     """No text makes the parser raise an error, and only a text with a slash can be a command."""
     typed = parse_command(message(text, html, room_type), ME)
     assert "/" in text + html or (typed.name, typed.argument) == ("", "")
@@ -171,13 +171,13 @@ def test_it_never_raises(text: str, html: str, room_type: str):
         ("", ""),
     ],
 )
-def test_the_nearest_command(typed: str, near: str):
+def test_the_nearest_command(typed, near):
     """A misspelled command is recognized, and an unrelated word is not."""
     assert nearest(typed, commands()) == near
 
 
 @drawn(st.text(max_size=50))
-def test_the_nearest_is_a_command_or_nothing(typed: str):
+def test_the_nearest_is_a_command_or_nothing(typed):
     """For any typed word, the nearest command is an existing command or nothing."""
     assert nearest(typed, commands()) in {"", *commands()}
 
@@ -201,7 +201,7 @@ def characters_looked_at(html: str) -> int:
 @pytest.mark.parametrize(
     "piece", ["<spark-mention>a", "<spark-mention>a</spark-mention>b", "a<br>"]
 )
-def test_twice_as_much_is_twice_the_work(piece: str):
+def test_twice_as_much_is_twice_the_work(piece):
     """A text of twice the length costs about twice the work.
 
     Mentions in a row, nested or not, are not read again for each mention that follows.
@@ -211,7 +211,7 @@ def test_twice_as_much_is_twice_the_work(piece: str):
 
 
 @pytest.mark.parametrize("piece", ["<!--", "<spark-mention>", "<a", "</", "&", "<![CDATA["])
-def test_no_more_is_read_than_webex_takes(piece: str, monkeypatch: pytest.MonkeyPatch):
+def test_no_more_is_read_than_webex_takes(piece, monkeypatch):
     """A text that is longer than a message can be is cut before it is parsed."""
     fed: list[int] = []
     feed = HTMLParser.feed

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from bot.chat.permissions import AccessPolicy, Denial
 from bot.services import Services
 from bot.webex.client import Membership, WebexPerson
-from jobs.clock import now
-from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.run_events import answered
 
 ANNA = WebexPerson("anna", "anna@example.test", "org-1", "person", "Anna")
 BEN = replace(ANNA, id="ben", email="ben@example.test")
@@ -50,7 +47,7 @@ def gate(services: Services, **more: tuple[str, ...]) -> AccessPolicy:
         (replace(ANNA, others=("other@webex.bot",)), Denial.NOT_A_PERSON),
     ],
 )
-def test_the_allow_list(services: Services, person: WebexPerson, why: Denial | None):
+def test_the_allow_list(services, person, why):
     """The bot serves nobody by default, and compares the domain of a person's address exactly.
 
     Bots and other accounts that are no person are refused.
@@ -59,9 +56,7 @@ def test_the_allow_list(services: Services, person: WebexPerson, why: Denial | N
 
 
 @pytest.mark.parametrize(("orgs", "served"), [((), True), (("org-1",), True), (("org-2",), False)])
-def test_an_organization_must_be_listed_too(
-    services: Services, orgs: tuple[str, ...], served: bool
-):
+def test_an_organization_must_be_listed_too(services, orgs, served):
     """If organizations are configured, a right address in another organization is refused."""
     assert (gate(services, allowed_org_ids=orgs).denial(ANNA) is None) is served
 
@@ -79,7 +74,7 @@ OTHER = base64.urlsafe_b64encode(f"ciscospark://us/PEOPLE/{UUID}".encode()).deco
     "listed", [UUID, UUID.upper(), US, US.rstrip("="), EU, BARE, BARE.rstrip("=")]
 )
 @pytest.mark.parametrize("told", [US, US.rstrip("="), EU, BARE, UUID])
-def test_an_organization_in_every_form(services: Services, listed: str, told: str):
+def test_an_organization_in_every_form(services, listed, told):
     """An organization may be written as in Control Hub or as in the API and its webhooks."""
     assert gate(services, allowed_org_ids=(listed,)).denial(replace(ANNA, org_id=told)) is None
 
@@ -87,7 +82,7 @@ def test_an_organization_in_every_form(services: Services, listed: str, told: st
 @pytest.mark.parametrize(
     "told", ["", "org-1", OTHER, UUID[:-1] + "b", UUID[:-1], US[:-4], "=", "\u00e9"]
 )
-def test_what_is_another_organization_or_none(services: Services, told: str):
+def test_what_is_another_organization_or_none(services, told):
     """An organization without a matching UUID is refused.
 
     Ids without a UUID are compared as they are.
@@ -98,7 +93,7 @@ def test_what_is_another_organization_or_none(services: Services, told: str):
     )
 
 
-def test_outsiders_in_a_space(services: Services):
+def test_outsiders_in_a_space(services):
     """The outsiders of a space are its members whom the bot would not answer.
 
     Other bots and the bot itself do not count as outsiders.
@@ -123,26 +118,15 @@ def test_outsiders_in_a_space(services: Services):
         (("ben@example.test",), replace(ANNA, others=("anna@example.com",)), False),
     ],
 )
-def test_who_approves(
-    services: Services,
-    begin: Callable[..., Run],
-    approvers: tuple[str, ...],
-    person: WebexPerson,
-    may: bool,
-):
+def test_who_approves(services, begin, approvers, person, may):
     """The configured approvers may approve a run. If none is configured, the requester may."""
     assert gate(services, approvers=approvers).may_approve(person, begin()) is may
 
 
-def test_who_takes_part(services: Services, begin: Callable[..., Run]):
+def test_who_takes_part(services, begin):
     """The requester, approvers, and the administrators asked to sign in or consent take part."""
     asked = {"administrator": "carl@example.test", "consent_administrator": "dora@example.test"}
-    run = begin(
-        *(
-            Event(Kind.ANSWERED, now(), data={"question": question, "value": value})
-            for question, value in asked.items()
-        )
-    )
+    run = begin(*(answered(question, value) for question, value in asked.items()))
     second = replace(BEN, id="dora-2", email="d.second@example.test", others=("dora@example.test",))
     people = [
         ANNA,
@@ -160,7 +144,7 @@ def test_who_takes_part(services: Services, begin: Callable[..., Run]):
     assert takes_part == [True, True, True, True, True, False, False]
 
 
-def test_nobody_without_an_address_takes_part(services: Services, begin: Callable[..., Run]):
+def test_nobody_without_an_address_takes_part(services, begin):
     """A person without an address takes no part in a run that has asked no administrator yet.
 
     An empty address does not match the missing administrator.
@@ -177,15 +161,7 @@ def test_nobody_without_an_address_takes_part(services: Services, begin: Callabl
         (("ben",), True, False),
     ],
 )
-def test_a_run_whose_requester_has_left(
-    services: Services,
-    webex_script: Any,
-    reply: Any,
-    begin: Callable[..., Run],
-    members: tuple[str, ...],
-    direct: bool,
-    may: bool,
-):
+def test_a_run_whose_requester_has_left(services, webex_script, reply, begin, members, direct, may):
     """If the requester has left a run's space, every member of the space may cancel the run.
 
     Nobody from elsewhere may cancel it.

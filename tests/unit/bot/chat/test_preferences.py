@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,7 +11,6 @@ from adaptive_cards.texts import text
 from bot.cards import draw
 from bot.chat import audience, preferences
 from bot.chat.audience import resolve_recipient
-from bot.chat.context import ChatContext
 from bot.chat.preferences import THREAD
 from bot.services import Services
 from jobs.runs.run import Origin, Run
@@ -21,8 +18,6 @@ from jobs.runtime import install
 from jobs.storage import keys
 
 ADMIN = "admin@example.test"
-Begin = Callable[..., Run]
-Said = Callable[[], list[tuple[str, str]]]
 
 
 def chosen(services: Services, place: str, **choices: str) -> None:
@@ -31,12 +26,12 @@ def chosen(services: Services, place: str, **choices: str) -> None:
 
 
 @pytest.fixture
-def run(begin: Begin) -> Run:
+def run(begin) -> Run:
     """A run of Anna's in the space room-1."""
     return begin()
 
 
-def test_nobody_has_chosen(services: Services, run: Run, anna: ChatContext):
+def test_nobody_has_chosen(services, run, anna):
     """If nobody has chosen, the settings decide in the space and in every 1:1 message."""
     bot = replace(services.bot, default_language="de", default_timezone="Europe/Zurich")
     german = replace(services, bot=bot)
@@ -49,7 +44,7 @@ def test_nobody_has_chosen(services: Services, run: Run, anna: ChatContext):
     ] == [usual] * 4
 
 
-def test_a_direct_card_follows_its_reader(services: Services, run: Run):
+def test_a_direct_card_follows_its_reader(services, run):
     """A 1:1 card takes its reader's choice first, and then the choice of the run's space.
 
     The language and the time zone are looked up separately.
@@ -60,14 +55,10 @@ def test_a_direct_card_follows_its_reader(services: Services, run: Run):
         preferences.locale_of_card(services, run, THREAD),
         preferences.locale_of_card(services, run, "Admin@Example.test"),
         preferences.locale_of_card(services, run, "else@example.test"),
-    ) == (
-        Locale("de", "Europe/Berlin"),
-        Locale("de", "Asia/Tokyo"),
-        Locale("de", "Europe/Berlin"),
-    )
+    ) == (Locale("de", "Europe/Berlin"), Locale("de", "Asia/Tokyo"), Locale("de", "Europe/Berlin"))
 
 
-def test_a_run_in_a_direct_message_follows_its_requester(services: Services, run: Run):
+def test_a_run_in_a_direct_message_follows_its_requester(services, run):
     """A run in a 1:1 room takes its requester's choice, because the room has none of its own."""
     direct = replace(run, origin=Origin("direct-1", "thread-1", direct=True))
     chosen(services, run.requester.email.lower(), language="de")
@@ -76,15 +67,13 @@ def test_a_run_in_a_direct_message_follows_its_requester(services: Services, run
 
 
 @pytest.mark.parametrize("kept", ["fr", "", "../en"])
-def test_a_language_that_is_gone_is_the_usual_one(services: Services, run: Run, kept: str):
+def test_a_language_that_is_gone_is_the_usual_one(services, run, kept):
     """If the bot no longer has the chosen language, it shows the default one and keeps the zone."""
     chosen(services, "room-1", language=kept, zone="Asia/Tokyo")
     assert preferences.locale_of_card(services, run, THREAD) == Locale("en", "Asia/Tokyo")
 
 
-def test_each_card_is_drawn_for_its_place(
-    services: Services, run: Run, said: Said, webex_script: Any
-):
+def test_each_card_is_drawn_for_its_place(services, run, said, webex_script):
     """The first card in a space that has chosen German is in German."""
     install(services)
     chosen(services, "room-1", language="de", zone="Europe/Berlin")
@@ -94,7 +83,7 @@ def test_each_card_is_drawn_for_its_place(
 
 
 def test_the_announcement_to_the_administrator_is_in_that_persons_language(
-    anna: ChatContext, webex_script: Any, reply: Any
+    anna, webex_script, reply
 ):
     """The first message to an administrator whom a run needs is in that person's language."""
     bot = replace(anna.services.bot, allowed_email_domains=("example.test",))
@@ -111,7 +100,7 @@ def test_the_announcement_to_the_administrator_is_in_that_persons_language(
 
 
 def test_that_messages_are_paused_is_said_in_the_language_of_the_space(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
+    services, run, said, webex_script, reply
 ):
     """If an outsider is in the space, the notice of the pause is in the language of the space."""
     chosen(services, "room-1", language="de")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import text
 from bot.chat import limits
-from bot.chat.context import ChatContext
 from bot.chat.permissions import Denial
 from jobs.model import Text
 from tests.unit.bot.commands.typed_commands import cards
@@ -26,9 +24,7 @@ def next_steps(shown: str) -> list[str]:
 @pytest.mark.parametrize(
     ("direct", "then"), [(False, "next_outsider"), (True, "next_outsider_direct")]
 )
-def test_the_next_step_of_a_stranger(
-    anna: ChatContext, webex_script: Any, why: Denial, *, direct: bool, then: str
-):
+def test_the_next_step_of_a_stranger(anna, webex_script, why, *, direct, then):
     """The next step fits the kind of room, and names no button that is missing."""
     limits.refuse(replace(anna, direct=direct), why, "refused.message")
     shown = cards(webex_script)
@@ -36,7 +32,7 @@ def test_the_next_step_of_a_stranger(
 
 
 @pytest.mark.parametrize("then", ["next_part", "next_approver", ""])
-def test_the_next_step(anna: ChatContext, webex_script: Any, then: str):
+def test_the_next_step(anna, webex_script, then):
     """A refusal names the next step, unless the reason already does."""
     anna.refuse(Text("refused.space"), then=then)
     shown = cards(webex_script)

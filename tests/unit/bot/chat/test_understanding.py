@@ -24,7 +24,7 @@ GREETING = Meaning(greeting=True)
         f"Bitte {MAILBOX} prüfen.",
     ],
 )
-def test_an_address_to_check(text: str):
+def test_an_address_to_check(text):
     """An address alone, or with words that ask for a check, is a request to check the address."""
     assert meaning_of(text) == Meaning(address=MAILBOX)
 
@@ -32,7 +32,7 @@ def test_an_address_to_check(text: str):
 @pytest.mark.parametrize(
     "text", [f"no mail for {MAILBOX} since 9", f"Bei {MAILBOX} kommen keine Mails an"]
 )
-def test_an_address_that_gets_no_mail(text: str):
+def test_an_address_that_gets_no_mail(text):
     """The address in a complaint about missing mail is checked, whatever else the sentence says."""
     assert meaning_of(text) == Meaning(address=MAILBOX, trouble=True)
 
@@ -54,13 +54,13 @@ def test_an_address_that_gets_no_mail(text: str):
         "E-Mail-Empfang gestört",
     ],
 )
-def test_mail_that_does_not_arrive(text: str):
+def test_mail_that_does_not_arrive(text):
     """A complaint about missing mail is understood in English and German, even after a greeting."""
     assert meaning_of(text) == TROUBLE
 
 
 @pytest.mark.parametrize("text", ["hello", "Hi!", "hey Email Bot", "hallo", "Guten Morgen,"])
-def test_a_greeting(text: str):
+def test_a_greeting(text):
     """A few words that begin with a greeting are understood as a greeting."""
     assert meaning_of(text) == GREETING
 
@@ -81,7 +81,7 @@ def test_a_greeting(text: str):
         "mailing stopped",
     ],
 )
-def test_anything_else_is_not_understood(text: str):
+def test_anything_else_is_not_understood(text):
     """Any other text has no meaning for the bot.
 
     Only whole words are compared, and a text may name at most one address.
@@ -99,12 +99,12 @@ def test_anything_else_is_not_understood(text: str):
         ("please @contoso.com", ""),
     ],
 )
-def test_the_only_address(text: str, address: str):
+def test_the_only_address(text, address):
     """With unknown words in a text, no address is taken, because the words may be part of it."""
     assert lone_address(text) == address
 
 
 @drawn(st.text(max_size=200))
-def test_it_never_raises(text: str):
+def test_it_never_raises(text):
     """No text raises an error, and an address is found only in a text with an @ sign."""
     assert meaning_of(text).address == "" or "@" in text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel, Finding, State
 from jobs.runs.run import AppCandidate, Event, Kind, Run, Search
+from tests.fixtures.run_events import noted
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, proven, type_
 
 ADDRESS = "ab12@mail-us.imiconnect.io"
@@ -53,7 +53,7 @@ def whole(ctx: ChatContext) -> Run:
 def ends(at: datetime) -> Event:
     """Return the event of a client secret that was found, with this end."""
     finding = Finding("client_secret", State.OK, facts={"expires": at.isoformat()})
-    return Event(Kind.FOUND, now(), step="client_secret", finding=finding)
+    return noted(finding)
 
 
 def press(ctx: ChatContext, run: Run, do: str, **inputs: str) -> Run:
@@ -63,7 +63,7 @@ def press(ctx: ChatContext, run: Run, do: str, **inputs: str) -> Run:
 
 
 @pytest.mark.parametrize(("command", "keep"), [("check", False), ("adopt", True)])
-def test_an_unknown_channel_is_looked_for(anna: ChatContext, command: str, keep: bool):
+def test_an_unknown_channel_is_looked_for(anna, command, keep):
     """For an unknown channel, ``/check`` and ``/adopt`` open a check with only the address."""
     type_(anna, command, MAILBOX)
     run = opened(anna)
@@ -76,7 +76,7 @@ def test_an_unknown_channel_is_looked_for(anna: ChatContext, command: str, keep:
     )
 
 
-def test_a_channel_of_another_space_is_looked_for_like_an_unknown_one(anna: ChatContext):
+def test_a_channel_of_another_space_is_looked_for_like_an_unknown_one(anna):
     """A check of another space's channel uses nothing that the other space knows."""
     proven(replace(anna, room="room-2"))
     type_(anna, "check", MAILBOX)
@@ -85,9 +85,7 @@ def test_a_channel_of_another_space_is_looked_for_like_an_unknown_one(anna: Chat
 
 
 @pytest.mark.parametrize("command", ["adopt", "setup-email"])
-def test_a_channel_of_another_space_is_named_to_its_members(
-    anna: ChatContext, webex_script: Any, reply: Any, command: str
-):
+def test_a_channel_of_another_space_is_named_to_its_members(anna, webex_script, reply, command):
     """``/adopt`` and ``/setup-email`` of another space's channel name that space to its members.
 
     The channel is not taken, and no run begins.
@@ -104,7 +102,7 @@ def test_a_channel_of_another_space_is_named_to_its_members(
 
 @pytest.mark.parametrize("command", ["adopt", "setup-email"])
 def test_a_channel_of_another_space_is_answered_like_an_unknown_one(
-    anna: ChatContext, webex_script: Any, reply: Any, command: str
+    anna, webex_script, reply, command
 ):
     """A person who is not in the other space gets the same answer if the mailbox is connected.
 
@@ -125,14 +123,14 @@ def test_a_channel_of_another_space_is_answered_like_an_unknown_one(
     assert channels == [Channel(MAILBOX)] * 2
 
 
-def test_adopt_of_a_channel_of_this_space(anna: ChatContext, webex_script: Any):
+def test_adopt_of_a_channel_of_this_space(anna, webex_script):
     """For a channel of this space, ``/adopt`` says that the mailbox is connected already."""
     proven(anna)
     type_(anna, "adopt", MAILBOX)
     assert text("notice.done_title", mailbox=MAILBOX) in cards(webex_script)
 
 
-def test_keep_records_and_draws(anna: ChatContext):
+def test_keep_records_and_draws(anna):
     """After Keep, the channel is one of this space, and the card offers the other commands."""
     run = press(anna, whole(anna), "keep")
     assert (run.kept, anna.services.channels.of_space("room-1")) == (True, (MAILBOX,))
@@ -140,7 +138,7 @@ def test_keep_records_and_draws(anna: ChatContext):
     assert (view.is_ours, view.found and view.found.may_keep, view.sign_in_url) == (True, False, "")
 
 
-def test_a_kept_channel_is_reminded_of_the_end_of_its_secret(anna: ChatContext):
+def test_a_kept_channel_is_reminded_of_the_end_of_its_secret(anna):
     """The check that found the channel knows the end of its secret, so the reminders know it."""
     run, end = whole(anna), now() + timedelta(days=200)
     anna.services.store.append(run.id, ends(end))
@@ -151,7 +149,7 @@ def test_a_kept_channel_is_reminded_of_the_end_of_its_secret(anna: ChatContext):
     assert [record.run for record in anna.services.channels.connected()] == [run.id]
 
 
-def test_keep_of_what_another_space_has_is_named(anna: ChatContext, webex_script: Any):
+def test_keep_of_what_another_space_has_is_named(anna, webex_script):
     """Keep is refused if another space has taken the channel between the check and the press."""
     run = whole(anna)
     proven(replace(anna, room="room-2"))
@@ -159,7 +157,7 @@ def test_keep_of_what_another_space_has_is_named(anna: ChatContext, webex_script
     assert text("notice.elsewhere_title", mailbox=MAILBOX) in cards(webex_script)
 
 
-def test_keep_before_the_end_is_refused(anna: ChatContext, webex_script: Any):
+def test_keep_before_the_end_is_refused(anna, webex_script):
     """Keep is refused while the check has not found its channel yet."""
     run = press(anna, asking(anna, Search()), "keep")
     assert (run.kept, text("refused.old") in cards(webex_script)) == (False, True)
@@ -172,9 +170,7 @@ def test_keep_before_the_end_is_refused(anna: ChatContext, webex_script: Any):
         (Search(APPS[:1], certain=True), {"forwarding_address": ADDRESS.upper()}, {ADDRESS}),
     ],
 )
-def test_an_answer_carries_the_check_on(
-    anna: ChatContext, search: Search, inputs: dict[str, str], answers: set[str]
-):
+def test_an_answer_carries_the_check_on(anna, search, inputs, answers):
     """The value that was chosen or typed is recorded, and the check's card asks no more."""
     asked = asking(anna, search)
     assert [card.slot for card in verdict.cards(asked, anna.services)] == ["verdict"]
@@ -195,15 +191,13 @@ def test_an_answer_carries_the_check_on(
         (Search(APPS[:1], certain=True), {"forwarding_address": "x"}, "typed.no_at"),
     ],
 )
-def test_a_wrong_answer_is_refused(
-    anna: ChatContext, webex_script: Any, search: Search, inputs: dict[str, str], why: str
-):
+def test_a_wrong_answer_is_refused(anna, webex_script, search, inputs, why):
     """A wrong answer is not recorded, the check's card stays, and the person reads the reason."""
     run = press(anna, asking(anna, search), "discovered", **inputs)
     assert (run.answers, text(why) in cards(webex_script)) == ({}, True)
 
 
-def test_going_on_without_answers_both(anna: ChatContext, webex_script: Any):
+def test_going_on_without_answers_both(anna, webex_script):
     """A press to go on without the values answers both questions. A second press finds none."""
     asked = asking(anna, Search())
     run = press(anna, asked, "discovered_without")
@@ -212,7 +206,7 @@ def test_going_on_without_answers_both(anna: ChatContext, webex_script: Any):
     assert text("refused.twice") in cards(webex_script)
 
 
-def test_undo_of_a_kept_channel_is_honest(anna: ChatContext, webex_script: Any):
+def test_undo_of_a_kept_channel_is_honest(anna, webex_script):
     """``/undo`` of a kept channel says that no earlier values are known, and changes nothing."""
     press(anna, whole(anna), "keep")
     before = anna.services.store.channels.count_in_space(anna.room)
@@ -221,7 +215,7 @@ def test_undo_of_a_kept_channel_is_honest(anna: ChatContext, webex_script: Any):
     assert anna.services.store.channels.count_in_space(anna.room) == before
 
 
-def test_setup_says_that_it_was_kept(anna: ChatContext, webex_script: Any):
+def test_setup_says_that_it_was_kept(anna, webex_script):
     """For a kept channel, ``/setup-email`` does not say that a mail has proven it, as none has."""
     run = press(anna, whole(anna), "keep")
     type_(anna, "setup-email", MAILBOX)

@@ -14,7 +14,6 @@ import pytest
 from adaptive_cards.texts import text
 from bot.chat.context import ChatContext
 from bot.commands import commands
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Channel, Person
 from jobs.runs.audit import read
@@ -29,7 +28,7 @@ EVE = Person("eve", "eve@example.test", "org-1")
 
 
 @pytest.fixture
-def runs(services: Services) -> dict[str, str]:
+def runs(services) -> dict[str, str]:
     """Return three runs: Anna's here, Eve's in another space, and one of Anna's there.
 
     The last one learned its mailbox later.
@@ -70,7 +69,7 @@ def asked(
     return entries, str([body.get("attachments") for body in posts if "attachments" in body])
 
 
-def test_limits_and_removals_in_words(anna: ChatContext, webex_script: Any):
+def test_limits_and_removals_in_words(anna, webex_script):
     """The card says how often somebody was refused, who reached the limit, and what was removed."""
     who = {"by": "anna@example.test", "room": "room-1"}
     anna.services.store.audit.add(
@@ -97,9 +96,7 @@ def approving(ctx: ChatContext, *approvers: str) -> ChatContext:
     return replace(ctx, services=services)
 
 
-def test_in_a_space_only_what_belongs_there(
-    anna: ChatContext, webex_script: Any, runs: dict[str, str]
-):
+def test_in_a_space_only_what_belongs_there(anna, webex_script, runs):
     """In a space, ``/audit`` shows the runs of that space, and nothing of another space."""
     entries, card = asked(anna, webex_script)
     assert (seen(entries, runs), [entry["what"] for entry in entries]) == (
@@ -113,17 +110,13 @@ def test_in_a_space_only_what_belongs_there(
     ) == (True, False, True)
 
 
-def test_in_a_direct_message_what_is_ones_own(
-    anna: ChatContext, webex_script: Any, runs: dict[str, str]
-):
+def test_in_a_direct_message_what_is_ones_own(anna, webex_script, runs):
     """In a 1:1, ``/audit`` shows a person all runs that this person asked for, in any space."""
     entries, _ = asked(replace(anna, room="room-9", direct=True), webex_script)
     assert seen(entries, runs) == {"here", "later"}
 
 
-def test_an_approver_sees_everything_in_a_direct_message(
-    anna: ChatContext, webex_script: Any, runs: dict[str, str]
-):
+def test_an_approver_sees_everything_in_a_direct_message(anna, webex_script, runs):
     """In a 1:1, an approver sees all runs.
 
     In a space, even an approver sees only that space's runs, because everybody there reads along.
@@ -134,9 +127,7 @@ def test_an_approver_sees_everything_in_a_direct_message(
     assert seen(asked(ctx, webex_script)[0], runs) == {"here"}
 
 
-def test_whoever_has_several_addresses_is_known_by_each(
-    anna: ChatContext, webex_script: Any, runs: dict[str, str]
-):
+def test_whoever_has_several_addresses_is_known_by_each(anna, webex_script, runs):
     """A person with several addresses is recognized by each, as an approver and as a requester."""
     person = replace(anna.person, email="a.second@example.test", others=(ANNA.email,))
     second = replace(anna, person=person, direct=True, room="direct-1")
@@ -148,9 +139,7 @@ def test_whoever_has_several_addresses_is_known_by_each(
     }
 
 
-def test_who_is_no_approver_sees_nothing(
-    anna: ChatContext, webex_script: Any, runs: dict[str, str]
-):
+def test_who_is_no_approver_sees_nothing(anna, webex_script, runs):
     """If approvers are configured, others get no audit trail, and their attempt is recorded."""
     entries, card = asked(approving(anna, "boss@example.test"), webex_script)
     assert (entries, text("audit.not_yours") in card, "support@" in card) == ([], True, False)
@@ -171,9 +160,7 @@ def test_who_is_no_approver_sees_nothing(
         (("boss@example.test",), False, True),
     ],
 )
-def test_help_lists_it_for_whom_it_is(
-    anna: ChatContext, webex_script: Any, approvers: tuple[str, ...], listed: bool, hint: bool
-):
+def test_help_lists_it_for_whom_it_is(anna, webex_script, approvers, listed, hint):
     """Help lists ``/audit`` only for people who may run it.
 
     Help says that a command is left out only if that is true.
@@ -184,14 +171,10 @@ def test_help_lists_it_for_whom_it_is(
         "/audit [ADDRESS]" in card,
         text("help.not_listed") in card,
         "/setup-email" in card,
-    ) == (
-        listed,
-        hint,
-        True,
-    )
+    ) == (listed, hint, True)
 
 
-def test_one_channel(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
+def test_one_channel(anna, webex_script, runs):
     """The audit trail of a channel has all its runs, also if they learned the mailbox later.
 
     A channel that the person may not see is unknown here.
@@ -209,7 +192,7 @@ def test_one_channel(anna: ChatContext, webex_script: Any, runs: dict[str, str])
     assert text("typed.comma_in_domain") in asked(anna, webex_script, "info@contoso,test")[1]
 
 
-def test_taking_it_out_is_recorded(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
+def test_taking_it_out_is_recorded(anna, webex_script, runs):
     """An export of the audit trail is recorded with its person, space and number of entries."""
     asked(anna, webex_script)
     last = read(anna.services.store.audit.entries()[-1])
@@ -221,13 +204,13 @@ def test_taking_it_out_is_recorded(anna: ChatContext, webex_script: Any, runs: d
     )
 
 
-def test_an_empty_trail(anna: ChatContext, webex_script: Any):
+def test_an_empty_trail(anna, webex_script):
     """An empty audit trail is answered without a file."""
     entries, card = asked(anna, webex_script)
     assert (entries, text("audit.none") in card) == ([], True)
 
 
-def test_tampering_is_said(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
+def test_tampering_is_said(anna, webex_script, runs):
     """If an entry is missing, the card names it, and the file is handed out all the same."""
     anna.services.redis.rpop("audit:entries")
     entries, card = asked(anna, webex_script)
@@ -247,9 +230,7 @@ def test_tampering_is_said(anna: ChatContext, webex_script: Any, runs: dict[str,
         "x" * 100_000,
     ],
 )
-def test_hostile_text_does_no_harm(
-    anna: ChatContext, webex_script: Any, runs: dict[str, str], reason: str
-):
+def test_hostile_text_does_no_harm(anna, webex_script, runs, reason):
     """Hostile text is one line of plain ASCII in the file.
 
     The card holds nothing that a client would act on.
@@ -269,7 +250,7 @@ def test_hostile_text_does_no_harm(
     assert re.findall(r"\\u001b|\\u202e|\\r|\\n|\$\{", drawn) == []
 
 
-def test_no_secret_of_the_bot_leaves(anna: ChatContext, webex_script: Any, services: Services):
+def test_no_secret_of_the_bot_leaves(anna, webex_script, services):
     """A secret that got into the audit trail unnoticed is not in the file."""
     work = replace(
         services.settings,
@@ -310,9 +291,7 @@ FORGED: dict[str, Callable[[list[bytes]], list[bytes]]] = {
 
 
 @pytest.mark.parametrize("how", FORGED)
-def test_a_forged_file_is_found(
-    anna: ChatContext, webex_script: Any, runs: dict[str, str], how: str
-):
+def test_a_forged_file_is_found(anna, webex_script, runs, how):
     """The file of /audit verifies as a whole or not at all, also if the chain is computed again."""
     commands()["audit"].run(anna, "")
     content = next(body["files"] for _, _, body in webex_script.asked if "files" in body)
@@ -324,9 +303,7 @@ def test_a_forged_file_is_found(
     assert "ENCRYPTION_KEYS" in file_problem(other, content)
 
 
-def test_a_file_shows_that_the_trail_was_set_back(
-    anna: ChatContext, webex_script: Any, runs: dict[str, str]
-):
+def test_a_file_shows_that_the_trail_was_set_back(anna, webex_script, runs):
     """A file names an entry that a trail has lost, also if the trail has grown since."""
     redis = anna.services.redis
     lines, head = redis.lrange("audit:entries", 0, -1), redis.get("audit:head")
@@ -340,9 +317,7 @@ def test_a_file_shows_that_the_trail_was_set_back(
     assert "no entry 6" in missing_entries(again, content)
 
 
-def test_a_file_may_be_older_than_the_trail(
-    anna: ChatContext, webex_script: Any, runs: dict[str, str]
-):
+def test_a_file_may_be_older_than_the_trail(anna, webex_script, runs):
     """Entries that retention has removed since the file was made are not missed."""
     commands()["audit"].run(anna, "")
     content = next(body["files"] for _, _, body in webex_script.asked if "files" in body)

@@ -6,7 +6,6 @@ The card stays within the size limits of a card for any number of channels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -21,12 +20,13 @@ from jobs.model import Channel, Finding, Profile, Reason, State, Text
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage import codec
+from tests.fixtures.run_events import noted
 
 Known = Callable[[int], tuple[str, ...]]
 
 
 @pytest.fixture
-def known(anna: ChatContext) -> Known:
+def known(anna) -> Known:
     """Return a function that makes so many mailboxes channels of Anna's space."""
 
     def make(count: int) -> tuple[str, ...]:
@@ -48,12 +48,12 @@ def the_round(ctx: ChatContext) -> Run:
 
 def found(ctx: ChatContext, run: Run, *findings: Finding, ended: bool = True) -> Run:
     """Add these findings to the bulk check, end it unless told otherwise, and return it."""
-    events = [Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings]
+    events = [noted(f) for f in findings]
     ctx.services.store.append(run.id, *events, *([Event(Kind.CHECKED, now())] if ended else []))
     return ctx.services.store.load(run.id)
 
 
-def test_one_round_for_all_channels(anna: ChatContext, known: Known, said: Any):
+def test_one_round_for_all_channels(anna, known, said):
     """A bulk check names every channel and goes to a worker, and no message is posted."""
     boxes = known(3)
     check.run(anna, "ALL")
@@ -69,7 +69,7 @@ def test_one_round_for_all_channels(anna: ChatContext, known: Known, said: Any):
     assert said() == []
 
 
-def test_a_second_one_meanwhile_shows_the_first(anna: ChatContext, known: Known):
+def test_a_second_one_meanwhile_shows_the_first(anna, known):
     """Repeated presses of Check all start one bulk check; after its end another one may start."""
     boxes = known(2)
     check.run(anna, "all")
@@ -81,14 +81,14 @@ def test_a_second_one_meanwhile_shows_the_first(anna: ChatContext, known: Known)
     assert the_round(anna).id != first.id
 
 
-def test_without_channels_the_list_says_so(anna: ChatContext, said: Any):
+def test_without_channels_the_list_says_so(anna, said):
     """Without channels, ``/check all`` says that no channel is known and starts no bulk check."""
     check.run(anna, "all")
     assert [text.partition(".")[0] for _, text in said()] == ["No channel is known in this space"]
     assert anna.services.redis.get("space:room-1:bulk_check") is None
 
 
-def test_the_card_of_five_hundred(anna: ChatContext, known: Known):
+def test_the_card_of_five_hundred(anna, known):
     """The card of 500 channels lists the worst first and counts the rest, so it can be sent."""
     boxes = known(500)
     check.run(anna, "all")
@@ -107,7 +107,7 @@ def test_the_card_of_five_hundred(anna: ChatContext, known: Known):
     )
 
 
-def test_few_edits_however_many_channels(anna: ChatContext, known: Known):
+def test_few_edits_however_many_channels(anna, known):
     """A bulk check of 100 channels needs fewer edits than a message takes.
 
     Each edit shows the progress, and the last edit comes at the end.
@@ -128,7 +128,7 @@ def test_few_edits_however_many_channels(anna: ChatContext, known: Known):
     assert lists.view(found(anna, run)).checking == 0
 
 
-def test_a_tenant_that_took_its_grant_back_is_counted(anna: ChatContext, known: Known):
+def test_a_tenant_that_took_its_grant_back_is_counted(anna, known):
     """The card counts each tenant that withdrew the bot's access once."""
     known(1)
     check.run(anna, "all")
@@ -196,9 +196,7 @@ def checked(anna: ChatContext, *findings: Finding, mailbox: str = "support@examp
         ),
     ],
 )
-def test_a_check_in_one_line(
-    anna: ChatContext, findings: tuple[Finding, ...], state: State, words: str
-):
+def test_a_check_in_one_line(anna, findings, state, words):
     """The line of a check names the cause, or how much is known.
 
     Facts that could not be read are not called right. Only mail proves that mail flows.
@@ -211,7 +209,7 @@ def test_a_check_in_one_line(
     )
 
 
-def test_a_list_shows_the_newest_check(anna: ChatContext, known: Known, said: Any):
+def test_a_list_shows_the_newest_check(anna, known, said):
     """A list shows the newest check of each channel, with its time. An older check is not shown."""
     (mailbox,) = known(1)
     broken = Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")

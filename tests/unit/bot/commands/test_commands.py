@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import has_text, text
 from bot.actions import actions
 from bot.cards.presenters import progress
-from bot.chat.context import ChatContext
 from bot.commands import GROUPS, commands
 from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Channel, Finding, State
 from jobs.runs.run import Event, Kind, Origin
-from tests.unit.bot.commands.typed_commands import MAILBOX, Said, cards, pressed, type_
+from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, type_
 
 
 def test_every_command_has_its_text():
@@ -29,7 +27,7 @@ def test_every_command_has_its_text():
     assert {"setup-email", "check", "fix", "undo", "status", "cancel", "help"} <= set(commands())
 
 
-def test_setup_begins_with_the_first_card(anna: ChatContext, webex_script: Any):
+def test_setup_begins_with_the_first_card(anna, webex_script):
     """``/setup-email`` opens a run and posts its first card.
 
     Nothing is done yet, so no worker is needed.
@@ -45,7 +43,7 @@ def test_setup_begins_with_the_first_card(anna: ChatContext, webex_script: Any):
     assert run.id in cards(webex_script)
 
 
-def test_setup_without_an_address_asks_for_it(anna: ChatContext):
+def test_setup_without_an_address_asks_for_it(anna):
     """``/setup-email`` without an address opens a run, whose first card asks for the address."""
     type_(anna, "setup-email")
     (run,) = anna.services.store.runs_in_space("room-1")
@@ -53,7 +51,7 @@ def test_setup_without_an_address_asks_for_it(anna: ChatContext):
 
 
 @pytest.mark.parametrize("name", ["setup-email", "adopt", "check", "fix", "undo", "tac", "audit"])
-def test_a_wrong_address_is_corrected(anna: ChatContext, webex_script: Any, name: str):
+def test_a_wrong_address_is_corrected(anna, webex_script, name):
     """A malformed address starts no run; the card's buttons run the same command.
 
     The buttons use the suggested address or the one in the field.
@@ -63,17 +61,12 @@ def test_a_wrong_address_is_corrected(anna: ChatContext, webex_script: Any, name
     assert (
         anna.services.store.runs_in_space("room-1"),
         [data for data in pressed(webex_script) if data["do"] != "help"],
-    ) == (
-        (),
-        [again | {"mailbox_meant": MAILBOX}, again],
-    )
+    ) == ((), [again | {"mailbox_meant": MAILBOX}, again])
 
 
 @pytest.mark.parametrize("field", ["mailbox", "mailbox_meant"])
 @pytest.mark.parametrize("name", ["fix", "undo", "tac", "audit"])
-def test_a_corrected_address_runs_its_own_command(
-    anna: ChatContext, webex_script: Any, name: str, field: str
-):
+def test_a_corrected_address_runs_its_own_command(anna, webex_script, name, field):
     """A corrected address runs its command as if typed: an unknown channel is reported.
 
     No setup is started.
@@ -82,13 +75,10 @@ def test_a_corrected_address_runs_its_own_command(
     assert (
         anna.services.store.runs_in_space("room-1"),
         text("notice.unknown_channel_title", mailbox=MAILBOX) in cards(webex_script),
-    ) == (
-        (),
-        True,
-    )
+    ) == ((), True)
 
 
-def test_a_corrected_setup_begins(anna: ChatContext):
+def test_a_corrected_setup_begins(anna):
     """A corrected address of ``/setup-email`` opens the run for that address."""
     actions()["typed"](
         anna, {"do": "typed", "command": "setup-email", "mailbox": "Support@Contoso.com"}
@@ -99,20 +89,20 @@ def test_a_corrected_setup_begins(anna: ChatContext):
 
 
 @pytest.mark.parametrize("command", ["", "status", "no-such", "__init__"])
-def test_a_forged_correction_runs_nothing(anna: ChatContext, said: Said, command: str):
+def test_a_forged_correction_runs_nothing(anna, said, command):
     """A forged correction runs nothing: only a command with an argument can be corrected."""
     actions()["typed"](anna, {"do": "typed", "command": command, "mailbox": MAILBOX})
     assert (len(said()), text("refused.old") in said()[0][1]) == (1, True)
 
 
-def test_the_same_message_opens_one_run(anna: ChatContext):
+def test_the_same_message_opens_one_run(anna):
     """A typed ``/setup-email`` opens one run, however often its event is delivered."""
     for _ in range(2):
         type_(anna, "setup-email", MAILBOX)
     assert len(anna.services.store.runs_in_space("room-1")) == 1
 
 
-def test_a_second_setup_points_to_the_first(anna: ChatContext, webex_script: Any):
+def test_a_second_setup_points_to_the_first(anna, webex_script):
     """A second ``/setup-email`` for a mailbox names the open run, and opens no other run."""
     type_(anna, "setup-email", MAILBOX)
     (run,) = anna.services.store.runs_in_space("room-1")
@@ -120,16 +110,11 @@ def test_a_second_setup_points_to_the_first(anna: ChatContext, webex_script: Any
     assert (
         len(anna.services.store.runs_in_space("room-1")),
         text("notice.running_title", mailbox=MAILBOX, run=run.id) in cards(webex_script),
-    ) == (
-        1,
-        True,
-    )
+    ) == (1, True)
 
 
 @pytest.mark.parametrize("room", ["room-1", "room-2"])
-def test_a_first_card_that_never_stood_there_holds_no_mailbox(
-    anna: ChatContext, webex_script: Any, reply: Any, room: str
-):
+def test_a_first_card_that_never_stood_there_holds_no_mailbox(anna, webex_script, reply, room):
     """A first card that Webex never accepted does not block its mailbox.
 
     A new request in the same space continues the run. In another space it starts a new run in place
@@ -152,9 +137,7 @@ def test_a_first_card_that_never_stood_there_holds_no_mailbox(
     )
 
 
-def test_of_somebody_elses_first_card_one_is_only_told(
-    anna: ChatContext, webex_script: Any, reply: Any
-):
+def test_of_somebody_elses_first_card_one_is_only_told(anna, webex_script, reply):
     """Another person's run is named but not ended, even if Webex refused its first card.
 
     The other person may be about to fill in the card.
@@ -176,10 +159,7 @@ def test_of_somebody_elses_first_card_one_is_only_told(
     assert (
         anna.services.store.load(run.id).ended,
         text("notice.busy_title", mailbox=MAILBOX) in cards(webex_script),
-    ) == (
-        None,
-        True,
-    )
+    ) == (None, True)
 
 
 @pytest.mark.parametrize(
@@ -190,9 +170,7 @@ def test_of_somebody_elses_first_card_one_is_only_told(
         ((404, {"message": "no such space"}), False),
     ],
 )
-def test_a_run_of_another_space_is_found_by_its_name(
-    anna: ChatContext, webex_script: Any, reply: Any, memberships: Any, named: bool
-):
+def test_a_run_of_another_space_is_found_by_its_name(anna, webex_script, reply, memberships, named):
     """A run in another space, and that space, are named only to members of that space.
 
     Other people learn only that they cannot go on now, and so does everybody if the bot has left
@@ -210,14 +188,10 @@ def test_a_run_of_another_space_is_found_by_its_name(
         run.id in told,
         "in the space Mail <team>, in the thread" in told,
         text("notice.busy_words") in told,
-    ) == (
-        named,
-        named,
-        not named,
-    )
+    ) == (named, named, not named)
 
 
-def test_status_lists_this_spaces_runs(anna: ChatContext, webex_script: Any):
+def test_status_lists_this_spaces_runs(anna, webex_script):
     """``/status`` lists the runs of this space, and no run of another space."""
     type_(anna, "setup-email", MAILBOX)
     type_(replace(anna, room="room-2", message="typed-2"), "setup-email", "sales@contoso.com")
@@ -229,7 +203,7 @@ def test_status_lists_this_spaces_runs(anna: ChatContext, webex_script: Any):
     )
 
 
-def test_status_and_cancel_see_an_old_open_run(anna: ChatContext, webex_script: Any):
+def test_status_and_cancel_see_an_old_open_run(anna, webex_script):
     """``/status`` and ``/cancel`` find an open run behind a dozen ended ones.
 
     One of the ended runs was deleted by the operator. Runs that are not listed are counted.
@@ -258,7 +232,7 @@ def test_status_and_cancel_see_an_old_open_run(anna: ChatContext, webex_script: 
     ("argument", "ends"),
     [("", True), (MAILBOX, True), ("Support@Contoso.com", True), ("sales@contoso.com", False)],
 )
-def test_cancel(anna: ChatContext, argument: str, ends: bool):
+def test_cancel(anna, argument, ends):
     """``/cancel`` ends the one open run of this space, or the run whose mailbox is named."""
     type_(anna, "setup-email", MAILBOX)
     type_(anna, "cancel", argument)
@@ -266,9 +240,7 @@ def test_cancel(anna: ChatContext, argument: str, ends: bool):
 
 
 @pytest.mark.parametrize("changed", [True, False])
-def test_a_cancelled_run_offers_undo_where_something_was_changed(
-    anna: ChatContext, webex_script: Any, changed: bool
-):
+def test_a_cancelled_run_offers_undo_where_something_was_changed(anna, webex_script, changed):
     """The card of a canceled run has a button that undoes the run only if it changed something.
 
     The answer to ``/cancel`` has none, because it would still be there after the undo.
@@ -286,7 +258,7 @@ def test_a_cancelled_run_offers_undo_where_something_was_changed(
     assert (str(verb) in str(card.card.content)) is changed
 
 
-def test_a_cancelled_run_keeps_nothing_sealed(anna: ChatContext):
+def test_a_cancelled_run_keeps_nothing_sealed(anna):
     """Canceling a run deletes the administrator's session and the secrets of its rehearsal.
 
     The secret that the mailbox user agreed to keep for checks stays.
@@ -307,7 +279,7 @@ def test_a_cancelled_run_keeps_nothing_sealed(anna: ChatContext):
     ]
 
 
-def test_cancel_asks_which(anna: ChatContext, webex_script: Any):
+def test_cancel_asks_which(anna, webex_script):
     """With two open runs and no name, ``/cancel`` ends none and offers both.
 
     The id of a run says which one to end.
@@ -326,17 +298,14 @@ def test_cancel_asks_which(anna: ChatContext, webex_script: Any):
     assert [run.ended for run in anna.services.store.runs_in_space("room-1")] == [None, "cancelled"]
 
 
-def test_cancel_in_another_space_finds_nothing(anna: ChatContext, webex_script: Any):
+def test_cancel_in_another_space_finds_nothing(anna, webex_script):
     """``/cancel`` in another space finds nothing and says nothing about the run."""
     type_(anna, "setup-email", MAILBOX)
     type_(replace(anna, room="room-2"), "cancel", MAILBOX)
     assert (
         anna.services.store.runs_in_space("room-1")[0].ended,
         text("notice.cancel_nothing_title") in cards(webex_script),
-    ) == (
-        None,
-        True,
-    )
+    ) == (None, True)
 
 
 @pytest.mark.parametrize(
@@ -353,7 +322,7 @@ def test_cancel_in_another_space_finds_nothing(anna: ChatContext, webex_script: 
 @pytest.mark.parametrize(
     "name", ["setup-email", "check", "fix", "undo", "cancel", "status", "help"]
 )
-def test_odd_arguments_are_answered(anna: ChatContext, said: Said, name: str, argument: str):
+def test_odd_arguments_are_answered(anna, said, name, argument):
     """Every command answers any text with one message, and opens no run."""
     type_(anna, name, argument)
     assert ([method for method, _ in said()], anna.services.store.runs_in_space("room-1")) == (

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import text
 from bot.actions import actions
-from bot.chat.context import ChatContext
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, proven, type_
 
 
-def test_a_connected_mailbox_is_said_to_be(anna: ChatContext, webex_script: Any):
+def test_a_connected_mailbox_is_said_to_be(anna, webex_script):
     """For a connected mailbox, ``/setup-email`` starts no run and offers another look at it."""
     run = proven(anna)
     type_(anna, "setup-email", MAILBOX)
     assert (
         len(anna.services.store.runs_in_space("room-1")),
         text("notice.done_title", mailbox=MAILBOX) in cards(webex_script),
-    ) == (
-        1,
-        True,
-    )
+    ) == (1, True)
     assert run.id in cards(webex_script)
 
 
 @pytest.mark.parametrize("name", ["fix", "undo"])
-def test_a_channel_of_another_space_is_unknown_here(
-    anna: ChatContext, webex_script: Any, name: str
-):
+def test_a_channel_of_another_space_is_unknown_here(anna, webex_script, name):
     """A channel of another space is answered like an unknown one, whether it exists or not."""
     proven(replace(anna, room="room-2"))
     type_(anna, name, MAILBOX)
@@ -40,7 +33,7 @@ def test_a_channel_of_another_space_is_unknown_here(
     ) == (0, True)
 
 
-def test_a_check_begins(anna: ChatContext):
+def test_a_check_begins(anna):
     """A check starts with the recorded facts of the channel.
 
     A worker looks, and the card is drawn.
@@ -60,7 +53,7 @@ def test_a_check_begins(anna: ChatContext):
     )
 
 
-def test_a_fix_is_a_run_of_its_own(anna: ChatContext):
+def test_a_fix_is_a_run_of_its_own(anna):
     """A fix is a run that holds the mailbox, so a second fix points to it."""
     proven(anna)
     type_(anna, "fix", MAILBOX)
@@ -71,9 +64,7 @@ def test_a_fix_is_a_run_of_its_own(anna: ChatContext):
 
 
 @pytest.mark.parametrize(("room", "known"), [("room-1", True), ("room-2", False)])
-def test_a_connected_channel_is_looked_at_anew(
-    anna: ChatContext, webex_script: Any, room: str, known: bool
-):
+def test_a_connected_channel_is_looked_at_anew(anna, webex_script, room, known):
     """In its own space, another look at a connected channel uses the known addresses.
 
     In a space that does not know the channel, the run starts with an empty first card.
@@ -92,9 +83,7 @@ def test_a_connected_channel_is_looked_at_anew(
 
 
 @pytest.mark.parametrize(("room", "shown"), [("room-1", True), ("room-2", False)])
-def test_a_connected_channel_is_changed(
-    anna: ChatContext, webex_script: Any, room: str, shown: bool
-):
+def test_a_connected_channel_is_changed(anna, webex_script, room, shown):
     """A change of a connected channel starts with the first card, with the values known here."""
     proven(anna)
     actions()["setup_change"](

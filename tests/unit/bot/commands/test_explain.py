@@ -8,20 +8,19 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.chat.context import ChatContext
 from bot.webex.client import WebexError
 from jobs.causes import files
 from jobs.clock import now
 from jobs.storage import keys
 from jobs.storage.keys import Key
-from tests.fixtures.webex_script import Reply, WebexScript, person, receive
-from tests.unit.bot.commands.typed_commands import MAILBOX, Said, cards, pressed, proven, type_
+from tests.fixtures.webex_script import Reply, person, receive
+from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, proven, type_
 
 EXPIRED = "AADSTS7000222: The provided client secret keys are expired."
 
 
 @pytest.fixture
-def asked(anna: ChatContext, webex_script: WebexScript) -> Any:
+def asked(anna, webex_script) -> Any:
     """Return a function that types ``/explain`` with a text, files or a parent message.
 
     The rest of the message is scripted, as Webex returns it.
@@ -43,7 +42,7 @@ def asked(anna: ChatContext, webex_script: WebexScript) -> Any:
     return ask
 
 
-def test_a_typed_text_is_explained(asked: Any, said: Said, webex_script: WebexScript):
+def test_a_typed_text_is_explained(asked, said, webex_script):
     """The whole message is read, with its wrapped lines, and the card shows the code."""
     asked("> AADSTS7000222: The provided\n> client secret keys are expired.")
     assert text("cause.client_secret_expired") in said()[0][1]
@@ -51,9 +50,7 @@ def test_a_typed_text_is_explained(asked: Any, said: Said, webex_script: WebexSc
     assert "AADSTS7000222" in cards(webex_script)
 
 
-def test_a_text_about_a_channel_of_the_space(
-    asked: Any, said: Said, anna: ChatContext, webex_script: WebexScript
-):
+def test_a_text_about_a_channel_of_the_space(asked, said, anna, webex_script):
     """A known channel's services are the likely speakers, and a button checks the channel."""
     proven(anna)
     asked(f"{MAILBOX}: Connection timed out")
@@ -61,7 +58,7 @@ def test_a_text_about_a_channel_of_the_space(
     assert {"do": "check", "channel": MAILBOX} in pressed(webex_script)
 
 
-def test_a_file_is_explained(asked: Any, said: Said, webex_script: WebexScript):
+def test_a_file_is_explained(asked, said, webex_script):
     """A mail that was attached is read with all its parts."""
     mail = (
         b"From: a@example.org\nTo: b@example.org\nSubject: Undeliverable\n\n"
@@ -72,7 +69,7 @@ def test_a_file_is_explained(asked: Any, said: Said, webex_script: WebexScript):
     assert text("cause.forwarding_blocked") in said()[0][1]
 
 
-def test_the_message_replied_to_is_explained(asked: Any, said: Said, webex_script: WebexScript):
+def test_the_message_replied_to_is_explained(asked, said, webex_script):
     """A reply with the bare command is about the message above it."""
     webex_script.on("GET", "/messages/parent-1", Reply(body={"id": "parent-1", "text": EXPIRED}))
     asked("", parent="parent-1")
@@ -80,7 +77,7 @@ def test_the_message_replied_to_is_explained(asked: Any, said: Said, webex_scrip
 
 
 @pytest.mark.parametrize("parent", ["", "hidden-1"])
-def test_nothing_to_explain(asked: Any, said: Said, parent: str):
+def test_nothing_to_explain(asked, said, parent):
     """Without a text, the card says how to give one, also if Webex hides the parent message."""
     asked("", parent=parent)
     assert text("explain.empty_title") in said()[0][1]
@@ -94,20 +91,20 @@ def test_nothing_to_explain(asked: Any, said: Said, parent: str):
         ("535 5.7.139", "explain.open_title"),
     ],
 )
-def test_what_cannot_be_named(asked: Any, said: Said, typed: str, title: str):
+def test_what_cannot_be_named(asked, said, typed, title):
     """An error gets its own title if it is unknown, of another service, or of several causes."""
     asked(typed)
     assert text(title) in said()[0][1]
 
 
-def test_an_unknown_code_has_a_page(asked: Any, webex_script: WebexScript):
+def test_an_unknown_code_has_a_page(asked, webex_script):
     """Microsoft's page about the code is one click away, and the person's own line is shown."""
     asked("Sign-in says\nAADSTS7999999: a new thing")
     assert "https://login.microsoftonline.com/error?code=7999999" in cards(webex_script)
     assert "AADSTS7999999: a new thing" in cards(webex_script)
 
 
-def test_no_secret_is_repeated(asked: Any, webex_script: WebexScript):
+def test_no_secret_is_repeated(asked, webex_script):
     """A secret in the person's line does not come back in the card."""
     secret = "abc8Q~0123456789abcdefghijklmnopqrstuvwx"
     asked(f"AADSTS7999999 client_secret={secret}")
@@ -126,18 +123,14 @@ def test_no_secret_is_repeated(asked: Any, webex_script: WebexScript):
         (Reply(428, {"message": "encrypted"}), "unscannable"),
     ],
 )
-def test_a_file_that_is_not_read(
-    asked: Any, said: Said, webex_script: WebexScript, reply: Reply, reason: str
-):
+def test_a_file_that_is_not_read(asked, said, webex_script, reply, reason):
     """If a file is not read, the person is told the reason in words (platforms/webex.md 2)."""
     webex_script.on("GET", "/contents/file", reply)
     asked("", files=("file",))
     assert text(f"explain.refused.{reason}") in said()[0][1]
 
 
-def test_a_mail_that_takes_too_long(
-    asked: Any, said: Said, webex_script: WebexScript, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_mail_that_takes_too_long(asked, said, webex_script, monkeypatch):
     """If the reading of a mail was stopped, the person is told what to send instead."""
     monkeypatch.setattr(files, "MAIL_S", 0)
     mail = b"From: a@b.example\nTo: c@d.example\nSubject: x\n\nx"
@@ -147,7 +140,7 @@ def test_a_mail_that_takes_too_long(
 
 
 @pytest.mark.usefixtures("hasty_retries")
-def test_a_file_that_is_still_scanned(asked: Any, said: Said, webex_script: WebexScript):
+def test_a_file_that_is_still_scanned(asked, said, webex_script):
     """For a file that Webex still scans, the event is tried again for a minute.
 
     After that, the person is told.
@@ -159,7 +152,7 @@ def test_a_file_that_is_still_scanned(asked: Any, said: Said, webex_script: Webe
     assert text("explain.refused.scanned") in said()[0][1]
 
 
-def test_a_file_elsewhere_is_not_fetched(asked: Any, said: Said):
+def test_a_file_elsewhere_is_not_fetched(asked, said):
     """A file outside Webex is not fetched, because the bot's token goes to Webex only."""
     asked("", files=("https://elsewhere.example/x.txt",))
     assert text("explain.refused.unread") in said()[0][1]
@@ -168,9 +161,7 @@ def test_a_file_elsewhere_is_not_fetched(asked: Any, said: Said):
 BOT = {"id": "m", "roomId": "room-1", "personId": "bot", "personEmail": "email@webex.bot"}
 
 
-def test_explain_in_a_case_for_tac_is_no_screenshot(
-    anna: ChatContext, said: Said, webex_script: WebexScript
-):
+def test_explain_in_a_case_for_tac_is_no_screenshot(anna, said, webex_script):
     """A file with /explain is explained once, also in the thread of a case."""
     case: Key = keys.tac_case("thread-1")
     anna.services.redis.set(case, "{}", ex=60)

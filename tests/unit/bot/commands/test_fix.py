@@ -68,9 +68,7 @@ def fixed(
     ("cause", "code"),
     [(RULE, "transport_rule_blocks"), (DOMAIN, "remote_domain_blocks_forwarding")],
 )
-def test_a_fix_that_changes_nothing_says_what_the_check_has_found(
-    anna: ChatContext, cause: tuple[str, str], code: str
-):
+def test_a_fix_that_changes_nothing_says_what_the_check_has_found(anna, cause, code):
     """A fix that changes nothing shows the check's cause, its remedy and whose turn it is.
 
     The card does not say that every setting is right.
@@ -98,9 +96,7 @@ def test_a_fix_that_changes_nothing_says_what_the_check_has_found(
         ([TOKEN], timedelta(0)),
     ],
 )
-def test_without_a_recent_one_it_points_to_the_command(
-    anna: ChatContext, causes: list[tuple[str, str]], age: timedelta
-):
+def test_without_a_recent_one_it_points_to_the_command(anna, causes, age):
     """Without a recent check, or if the bot can fix its causes, the fix points to ``/check``.
 
     The bot has just read those settings itself. The run asks for a new token if one is needed.
@@ -111,16 +107,13 @@ def test_without_a_recent_one_it_points_to_the_command(
     assert "If mail still does not flow, run /check." in draw(view).text
 
 
-def test_beside_what_it_mends_it_says_what_it_does_not(anna: ChatContext):
+def test_beside_what_it_mends_it_says_what_it_does_not(anna):
     """If mail still stops after the fix, the plan names the other cause before anybody approves."""
     run, _ = fixed(anna, DOMAIN, POLICY, changes=(LINE,))
     drawn = draw(plan_face.view(run))
     assert (
         "1 change to approve" in drawn.text,
         "A remote domain forbids" in str(drawn.content),
-    ) == (
-        True,
-        True,
-    )
+    ) == (True, True)
     anna.services.store.end(run, Event(Kind.CANCELLED, now()))
     assert plan_face.cards(anna.services.store.load(run.id), anna.services) == []

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
-from bot.chat.context import ChatContext
 from bot.commands import commands
 from tests.unit.bot.commands.typed_commands import begun, cards, pressed, type_
 
@@ -17,7 +15,7 @@ HELP = {"do": "help"}
 
 
 @pytest.mark.parametrize("typed", ["check", "/check", "CHECK", "prüfen", "chekc", "check please"])
-def test_one_command_is_explained(anna: ChatContext, webex_script: Any, typed: str):
+def test_one_command_is_explained(anna, webex_script, typed):
     """Help explains a command by its name in any language, with or without a slash.
 
     A name that is nearly right counts, too.
@@ -34,7 +32,7 @@ def test_one_command_is_explained(anna: ChatContext, webex_script: Any, typed: s
 
 
 @pytest.mark.parametrize("name", sorted(commands()))
-def test_every_command_has_its_help(anna: ChatContext, webex_script: Any, name: str):
+def test_every_command_has_its_help(anna, webex_script, name):
     """Every command has its own help, and a 1:1 message shows no mention of the bot.
 
     A cancel is not offered as a button, because it would end a run.
@@ -46,7 +44,7 @@ def test_every_command_has_its_help(anna: ChatContext, webex_script: Any, name: 
     assert runs == ([] if name in {"cancel", "help"} else [name])
 
 
-def test_help_for_a_command_in_german(anna: ChatContext, webex_script: Any):
+def test_help_for_a_command_in_german(anna, webex_script):
     """In German, the help for a command shows its German name first."""
     with drawn_for(Locale("de")):
         type_(anna, "help", "check")
@@ -54,7 +52,7 @@ def test_help_for_a_command_in_german(anna: ChatContext, webex_script: Any):
     assert ("@Email Bot /prüfen ADRESSE" in shown, "/check, /pruefen" in shown) == (True, True)
 
 
-def test_help_for_what_is_no_command(anna: ChatContext, webex_script: Any):
+def test_help_for_what_is_no_command(anna, webex_script):
     """Help for an unknown name lists all commands, and says that the name is no command."""
     type_(anna, "help", "xyzzy")
     shown = cards(webex_script)
@@ -64,7 +62,7 @@ def test_help_for_what_is_no_command(anna: ChatContext, webex_script: Any):
     )
 
 
-def test_a_command_for_approvers_only_is_not_explained(anna: ChatContext, webex_script: Any):
+def test_a_command_for_approvers_only_is_not_explained(anna, webex_script):
     """For a command that only approvers may run, others are told whom to ask, and get no button."""
     bot = replace(anna.services.bot, approvers=("boss@example.test",))
     type_(replace(anna, services=replace(anna.services, bot=bot)), "help", "audit")

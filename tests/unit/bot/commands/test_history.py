@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, date, timedelta
-from typing import Any
 
 import pytest
 
 from adaptive_cards.times import written_date
-from bot.chat.context import ChatContext
 from bot.chat.parsing import ParsedCommand
 from bot.events.free_text import answer
 from jobs.clock import now
@@ -22,7 +20,7 @@ def links_in(posted: str) -> bool:
     return "https://bot.example.test/history/" in posted
 
 
-def test_the_history_is_a_row_of_thirty_glyphs(anna: ChatContext, webex_script: Any):
+def test_the_history_is_a_row_of_thirty_glyphs(anna, webex_script):
     """``/history`` shows a row of thirty days, the incident, its mails, and a link to the page."""
     with_incident(anna.services)
     type_(anna, "history", MAILBOX)
@@ -35,7 +33,7 @@ def test_the_history_is_a_row_of_thirty_glyphs(anna: ChatContext, webex_script: 
     assert links_in(posted)
 
 
-def test_each_history_has_a_link_of_its_own(anna: ChatContext, webex_script: Any):
+def test_each_history_has_a_link_of_its_own(anna, webex_script):
     """Each ``/history`` answer has a link of its own, because a link works once."""
     with_incident(anna.services)
     type_(anna, "history", MAILBOX)
@@ -45,7 +43,7 @@ def test_each_history_has_a_link_of_its_own(anna: ChatContext, webex_script: Any
     assert links_in(cards(webex_script))
 
 
-def test_what_was_not_seen_is_not_called_available(anna: ChatContext, webex_script: Any):
+def test_what_was_not_seen_is_not_called_available(anna, webex_script):
     """Without the tenant's read access, nothing is measured, and the card says what is not seen."""
     watched = watch(anna.services)
     look(anna.services, watched, LookOutcome(Sight.HEALTHY), now() - timedelta(minutes=5))
@@ -57,7 +55,7 @@ def test_what_was_not_seen_is_not_called_available(anna: ChatContext, webex_scri
     assert "Available" not in posted
 
 
-def test_an_open_incident_says_that_it_goes_on(anna: ChatContext, webex_script: Any):
+def test_an_open_incident_says_that_it_goes_on(anna, webex_script):
     """An open incident is shown as going on, and the card is red."""
     watched = watch(anna.services)
     for minutes in (5, 4):
@@ -67,7 +65,7 @@ def test_an_open_incident_says_that_it_goes_on(anna: ChatContext, webex_script: 
     assert ("goes on" in posted, "'style': 'attention'" in posted) == (True, True)
 
 
-def test_a_channel_that_is_not_watched_has_no_history(anna: ChatContext, webex_script: Any):
+def test_a_channel_that_is_not_watched_has_no_history(anna, webex_script):
     """For a channel that is not watched, the answer says how a history begins.
 
     The answer has the button for it.
@@ -79,9 +77,7 @@ def test_a_channel_that_is_not_watched_has_no_history(anna: ChatContext, webex_s
 
 
 @pytest.mark.parametrize("month", ["", "{month}"])
-def test_a_channel_of_another_space_is_unknown_here(
-    anna: ChatContext, webex_script: Any, month: str
-):
+def test_a_channel_of_another_space_is_unknown_here(anna, webex_script, month):
     """A person outside a channel's space learns nothing, not even that the channel exists."""
     watched = watch(anna.services, room="room-9")
     look(anna.services, watched, GOOD, now())
@@ -92,13 +88,13 @@ def test_a_channel_of_another_space_is_unknown_here(
 
 
 @pytest.mark.parametrize("typed", ["", "support", "support@contoso,com"])
-def test_a_wrong_address_is_corrected(anna: ChatContext, webex_script: Any, typed: str):
+def test_a_wrong_address_is_corrected(anna, webex_script, typed):
     """For a wrong address, the buttons of the answer run ``/history`` again."""
     type_(anna, "history", typed)
     assert "'command': 'history'" in cards(webex_script)
 
 
-def test_without_an_address_the_channels_are_offered(anna: ChatContext, webex_script: Any):
+def test_without_an_address_the_channels_are_offered(anna, webex_script):
     """``/history`` without an address offers a button for each channel of the space."""
     proven(anna)
     type_(anna, "history")
@@ -117,7 +113,7 @@ def month_of(watched: WatchedChannel) -> str:
 
 
 @pytest.mark.parametrize("typed", ["{mailbox} {month}", "{month} {mailbox}"])
-def test_a_month(anna: ChatContext, webex_script: Any, typed: str):
+def test_a_month(anna, webex_script, typed):
     """``/history`` with a month shows its days, its figures and its incidents."""
     month = month_of(with_incident(anna.services))
     type_(anna, "history", typed.format(mailbox=MAILBOX, month=month))
@@ -127,14 +123,14 @@ def test_a_month(anna: ChatContext, webex_script: Any, typed: str):
     assert ("1 incident" in posted, "goes on" in posted) == (True, False)
 
 
-def test_another_month_has_other_days(anna: ChatContext, webex_script: Any):
+def test_another_month_has_other_days(anna, webex_script):
     """The month before that of the incident has no look."""
     first = (with_incident(anna.services).since - timedelta(days=2)).replace(day=1)
     type_(anna, "history", f"{MAILBOX} {first - timedelta(days=1):%Y-%m}")
     assert "Nobody has looked at this channel in these days" in cards(webex_script)
 
 
-def test_a_month_without_an_address(anna: ChatContext, webex_script: Any):
+def test_a_month_without_an_address(anna, webex_script):
     """With a month alone, the buttons of the channels show that month."""
     proven(anna)
     type_(anna, "history", this_month())
@@ -142,7 +138,7 @@ def test_a_month_without_an_address(anna: ChatContext, webex_script: Any):
     assert meant in pressed(webex_script)
 
 
-def test_the_command_of_an_earlier_version(anna: ChatContext, webex_script: Any):
+def test_the_command_of_an_earlier_version(anna, webex_script):
     """``/report`` is answered with the command that has taken its place, with its month."""
     answer(anna, ParsedCommand("report", "2026-11"))
     offered = {"do": "run_command", "command": "history", "argument": "2026-11"}
@@ -163,7 +159,7 @@ def test_the_command_of_an_earlier_version(anna: ChatContext, webex_script: Any)
         ("2020-01", "is not kept any more"),
     ],
 )
-def test_a_bad_month_is_answered(anna: ChatContext, webex_script: Any, typed: str, answer: str):
+def test_a_bad_month_is_answered(anna, webex_script, typed, answer):
     """The answer to a bad month gives the reason, and says which text can be typed."""
     with_incident(anna.services)
     type_(anna, "history", f"{MAILBOX} {typed}")

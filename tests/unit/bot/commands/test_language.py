@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,11 +12,10 @@ from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.chat import preferences
-from bot.chat.context import ChatContext
 from bot.commands import by_typed_name, commands
 from jobs.storage import keys
 from tests.fixtures.webex_script import receive
-from tests.unit.bot.commands.typed_commands import Said, cards, pressed, type_
+from tests.unit.bot.commands.typed_commands import cards, pressed, type_
 
 GERMAN = Locale("de", "UTC")
 
@@ -29,7 +27,7 @@ def in_german(key: str, **values: str) -> str:
 
 
 @pytest.mark.parametrize("typed", ["de", "DE", " de ", "Deutsch", "German", "german"])
-def test_a_space_chooses_by_code_or_name(anna: ChatContext, said: Said, typed: str):
+def test_a_space_chooses_by_code_or_name(anna, said, typed):
     """A space may choose a language by its code or its name.
 
     The answer is in the chosen language at once, and says that it applies to the space.
@@ -40,7 +38,7 @@ def test_a_space_chooses_by_code_or_name(anna: ChatContext, said: Said, typed: s
     assert in_german("language.chosen_space") in said()[0][1]
 
 
-def test_a_person_chooses_in_a_direct_message(anna: ChatContext, said: Said):
+def test_a_person_chooses_in_a_direct_message(anna, said):
     """A choice in a 1:1 applies to all 1:1 conversations of the person, and to no space."""
     direct = replace(anna, direct=True, room="direct-1")
     type_(direct, "language", "de")
@@ -49,7 +47,7 @@ def test_a_person_chooses_in_a_direct_message(anna: ChatContext, said: Said):
     assert in_german("language.chosen_direct") in said()[0][1]
 
 
-def test_english_can_be_chosen_back(anna: ChatContext, said: Said):
+def test_english_can_be_chosen_back(anna, said):
     """The names of the languages are understood in each language, as "Englisch" in German."""
     type_(anna, "language", "de")
     type_(anna, "language", "Englisch")
@@ -58,7 +56,7 @@ def test_english_can_be_chosen_back(anna: ChatContext, said: Said):
 
 
 @pytest.mark.parametrize("typed", ["fr", "klingon", "../en", "de en", "d", "key:turn.you"])
-def test_an_unknown_language_changes_nothing(anna: ChatContext, webex_script: Any, typed: str):
+def test_an_unknown_language_changes_nothing(anna, webex_script, typed):
     """The answer to an unknown language repeats the typed text and offers each known language."""
     type_(anna, "language", "de")
     webex_script.asked.clear()
@@ -71,7 +69,7 @@ def test_an_unknown_language_changes_nothing(anna: ChatContext, webex_script: An
     ]
 
 
-def test_a_button_chooses(anna: ChatContext, webex_script: Any):
+def test_a_button_chooses(anna, webex_script):
     """Without a language the command shows a button for each, in the language's own name."""
     type_(anna, "language")
     assert ("Deutsch" in cards(webex_script), "English" in cards(webex_script)) == (True, True)
@@ -80,7 +78,7 @@ def test_a_button_chooses(anna: ChatContext, webex_script: Any):
 
 
 @pytest.mark.parametrize("inputs", [{}, {"language": ""}, {"language": "xx"}])
-def test_a_forged_button_changes_nothing(anna: ChatContext, inputs: dict[str, str]):
+def test_a_forged_button_changes_nothing(anna, inputs):
     """A press that names no language of the bot keeps the choice."""
     actions()["language"](anna, {"do": "language"} | inputs)
     assert anna.services.redis.exists(keys.locale(anna.room)) == 0
@@ -95,13 +93,13 @@ def test_a_forged_button_changes_nothing(anna: ChatContext, inputs: dict[str, st
         ("utc", "UTC"),
     ],
 )
-def test_a_zone_is_chosen_by_its_name(anna: ChatContext, typed: str, zone: str):
+def test_a_zone_is_chosen_by_its_name(anna, typed, zone):
     """A time zone may be typed in any case, with a space in place of an underscore."""
     type_(anna, "timezone", typed)
     assert preferences.locale_of_chat(anna) == Locale("en", zone)
 
 
-def test_the_answer_shows_both_times(anna: ChatContext, said: Said):
+def test_the_answer_shows_both_times(anna, said):
     """The answer shows a time in the chosen zone and in UTC, as every card will."""
     type_(anna, "timezone", "Asia/Tokyo")
     told = said()[0][1]
@@ -116,7 +114,7 @@ def test_the_answer_shows_both_times(anna: ChatContext, said: Said):
         *("localtime", "Factory", "factory"),
     ],
 )
-def test_an_unknown_zone_changes_nothing(anna: ChatContext, said: Said, typed: str):
+def test_an_unknown_zone_changes_nothing(anna, said, typed):
     """The answer to an unknown time zone repeats it, and says how a time zone is written."""
     type_(anna, "timezone", "Asia/Tokyo")
     type_(anna, "timezone", typed)
@@ -125,14 +123,14 @@ def test_an_unknown_zone_changes_nothing(anna: ChatContext, said: Said, typed: s
     assert text("timezone.how") in said()[1][1]
 
 
-def test_without_a_zone_the_present_one_is_named(anna: ChatContext, said: Said):
+def test_without_a_zone_the_present_one_is_named(anna, said):
     """``/timezone`` alone names the present time zone, and keeps no choice."""
     type_(anna, "timezone")
     assert text("timezone.title", zone="UTC") in said()[0][1]
     assert anna.services.redis.exists(keys.locale(anna.room)) == 0
 
 
-def test_a_new_zone_keeps_the_language(anna: ChatContext):
+def test_a_new_zone_keeps_the_language(anna):
     """A new time zone keeps the chosen language."""
     type_(anna, "language", "de")
     type_(anna, "timezone", "Europe/Vienna")
@@ -156,7 +154,7 @@ def test_a_new_zone_keeps_the_language(anna: ChatContext):
         ("check", "check"),
     ],
 )
-def test_a_command_has_names_in_every_language(typed: str, name: str):
+def test_a_command_has_names_in_every_language(typed, name):
     """The German names of the commands work as well as the English ones, in any space."""
     assert by_typed_name()[typed] is commands()[name]
 
@@ -174,7 +172,7 @@ Write = Callable[..., None]
 
 
 @pytest.fixture
-def write_first(anna: ChatContext, webex_script: Any, reply: Any) -> Write:
+def write_first(anna, webex_script, reply) -> Write:
     """Return a function that lets Anna type something in a 1:1 in which nobody has chosen."""
 
     def wrote(words: str) -> None:
@@ -186,7 +184,7 @@ def write_first(anna: ChatContext, webex_script: Any, reply: Any) -> Write:
 
 
 @pytest.fixture
-def write(anna: ChatContext, write_first: Write) -> Write:
+def write(anna, write_first) -> Write:
     """Return a function that lets Anna type something in a 1:1 in which she has chosen German."""
     direct = replace(anna, direct=True, room="direct-1")
     preferences.choose(direct, preferences.Preference.LANGUAGE, "de")
@@ -197,9 +195,7 @@ def write(anna: ChatContext, write_first: Write) -> Write:
     ("before", "typed", "answer"),
     [("", "/prüfen", "de"), ("", "/check", "en"), ("", "/status", "en"), ("en", "/prüfen", "en")],
 )
-def test_a_german_name_chooses_german(
-    anna: ChatContext, write_first: Write, before: str, typed: str, answer: str
-):
+def test_a_german_name_chooses_german(anna, write_first, before, typed, answer):
     """The first command that is typed by a German name is answered in German, and all that follow.
 
     A choice that was made before stays.
@@ -211,7 +207,7 @@ def test_a_german_name_chooses_german(
     assert preferences.locale_of_chat(direct).language == answer
 
 
-def test_help_shows_the_german_names(write: Write, webex_script: Any):
+def test_help_shows_the_german_names(write, webex_script):
     """In German, help shows the German names and arguments of the commands."""
     write("/hilfe")
     told = cards(webex_script)
@@ -226,9 +222,7 @@ def test_help_shows_the_german_names(write: Write, webex_script: Any):
     ("typed", "near"),
     [("prüfe", "/prüfen"), ("einrichen", "/einrichten"), ("chekc", "/check"), ("hilf", "/hilfe")],
 )
-def test_the_nearest_command_is_of_any_language(
-    write: Write, webex_script: Any, typed: str, near: str
-):
+def test_the_nearest_command_is_of_any_language(write, webex_script, typed, near):
     """For a mistyped German command, the German name is offered.
 
     For a mistyped English command, the English name is offered.
@@ -238,13 +232,13 @@ def test_the_nearest_command_is_of_any_language(
 
 
 @pytest.mark.parametrize("word", ["alle", "Alle", "all"])
-def test_every_channel_is_named_in_every_language(anna: ChatContext, said: Said, word: str):
+def test_every_channel_is_named_in_every_language(anna, said, word):
     """``/check`` with "all" in any language means every channel, and is no wrong address."""
     type_(anna, "check", word)
     assert text("channels.none") in said()[0][1]
 
 
-def test_a_mention_is_that_of_the_bot(anna: ChatContext, webex_script: Any):
+def test_a_mention_is_that_of_the_bot(anna, webex_script):
     """Help in a space shows the bot's own name in Webex."""
     type_(anna, "help")
     assert "@Email Bot /check" in cards(webex_script)

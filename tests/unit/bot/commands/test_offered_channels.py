@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -39,7 +38,7 @@ def kinds(ctx: ChatContext) -> list[RunKind]:
 
 
 @pytest.mark.parametrize("name", ["fix", "undo", "tac"])
-def test_the_one_channel_is_offered_by_name(anna: ChatContext, webex_script: Any, name: str):
+def test_the_one_channel_is_offered_by_name(anna, webex_script, name):
     """The only channel gets a button that runs the command, and a field takes any other address."""
     proven(anna)
     type_(anna, name)
@@ -49,7 +48,7 @@ def test_the_one_channel_is_offered_by_name(anna: ChatContext, webex_script: Any
     assert text("typed.no_address") not in shown
 
 
-def test_at_most_four_channels_have_a_button(anna: ChatContext, webex_script: Any):
+def test_at_most_four_channels_have_a_button(anna, webex_script):
     """At most four channels get a button, because a card takes five buttons.
 
     The channels that were checked last come first.
@@ -64,7 +63,7 @@ def test_at_most_four_channels_have_a_button(anna: ChatContext, webex_script: An
     assert offered == [boxes[5], *boxes[:3]]
 
 
-def test_a_channel_of_another_space_is_not_offered(anna: ChatContext, webex_script: Any):
+def test_a_channel_of_another_space_is_not_offered(anna, webex_script):
     """A channel of another space is not named, with no address and with a nearly right one."""
     know(anna, "orders@contoso.com")
     elsewhere = replace(anna, room="room-2")
@@ -73,7 +72,7 @@ def test_a_channel_of_another_space_is_not_offered(anna: ChatContext, webex_scri
     assert "orders@" not in str(webex_script.asked)
 
 
-def test_undo_offers_what_a_cancelled_setup_has_changed(anna: ChatContext, webex_script: Any):
+def test_undo_offers_what_a_cancelled_setup_has_changed(anna, webex_script):
     """``/undo`` offers the mailbox of a canceled setup with changes, although it is no channel."""
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     wrong = Finding("smtp_auth", State.WRONG)
@@ -84,7 +83,7 @@ def test_undo_offers_what_a_cancelled_setup_has_changed(anna: ChatContext, webex
 
 @pytest.mark.parametrize("argument", [f"{MAILBOX} please", f"{MAILBOX}, since this morning"])
 @pytest.mark.parametrize("name", ["check", "fix"])
-def test_words_after_the_address_are_ignored(anna: ChatContext, name: str, argument: str):
+def test_words_after_the_address_are_ignored(anna, name, argument):
     """Words after the address are ignored, so the command runs as with the address alone."""
     proven(anna)
     type_(anna, name, argument)
@@ -95,7 +94,7 @@ def test_words_after_the_address_are_ignored(anna: ChatContext, name: str, argum
 @pytest.mark.parametrize(
     "argument", [f"{MAILBOX} sales@contoso.com", "support@contoso.co m", "please support"]
 )
-def test_a_doubtful_address_is_still_corrected(anna: ChatContext, webex_script: Any, argument: str):
+def test_a_doubtful_address_is_still_corrected(anna, webex_script, argument):
     """The bot does not guess from two addresses, or from an address with a blank in it."""
     proven(anna)
     type_(anna, "fix", argument)
@@ -104,9 +103,7 @@ def test_a_doubtful_address_is_still_corrected(anna: ChatContext, webex_script: 
 
 @pytest.mark.parametrize("mailbox", [TYPED, "support@contsoo.com"])
 @pytest.mark.parametrize("name", ["fix", "undo", "tac", "audit"])
-def test_a_mistyped_address_becomes_a_button(
-    anna: ChatContext, webex_script: Any, name: str, mailbox: str
-):
+def test_a_mistyped_address_becomes_a_button(anna, webex_script, name, mailbox):
     """For a mistyped address, the nearest channel of this space is offered, and nothing begins."""
     proven(anna)
     type_(anna, name, mailbox)
@@ -114,7 +111,7 @@ def test_a_mistyped_address_becomes_a_button(
     assert text("understood.meant", meant=MAILBOX) in cards(webex_script)
 
 
-def test_a_check_asks_before_it_searches(anna: ChatContext, webex_script: Any):
+def test_a_check_asks_before_it_searches(anna, webex_script):
     """``/check`` of a nearly known address asks first, because another mailbox may be meant.
 
     That mailbox is then checked without a second question.
@@ -128,9 +125,7 @@ def test_a_check_asks_before_it_searches(anna: ChatContext, webex_script: Any):
 
 
 @pytest.mark.parametrize("mailbox", ["sales@contoso.com", "support@fabrikam.com"])
-def test_another_address_is_not_taken_for_a_slip(
-    anna: ChatContext, webex_script: Any, mailbox: str
-):
+def test_another_address_is_not_taken_for_a_slip(anna, webex_script, mailbox):
     """An address is taken for a typing error only if both its name and its domain are alike."""
     proven(anna)
     type_(anna, "fix", mailbox)
@@ -138,7 +133,7 @@ def test_another_address_is_not_taken_for_a_slip(
     assert text("notice.unknown_channel_words") in cards(webex_script)
 
 
-def test_every_listed_channel_has_its_button(anna: ChatContext, webex_script: Any):
+def test_every_listed_channel_has_its_button(anna, webex_script):
     """``/check`` alone lists the channels, each with a button that checks it."""
     know(anna, MAILBOX, "sales@contoso.com")
     type_(anna, "check")
@@ -149,7 +144,7 @@ def test_every_listed_channel_has_its_button(anna: ChatContext, webex_script: An
     ]
 
 
-def test_the_list_of_channels_offers_every_command(anna: ChatContext, webex_script: Any):
+def test_the_list_of_channels_offers_every_command(anna, webex_script):
     """``/channels`` has a list with the worst channel chosen, and the buttons of four commands."""
     know(anna, MAILBOX, "sales@contoso.com")
     type_(anna, "channels")
@@ -162,7 +157,7 @@ def test_the_list_of_channels_offers_every_command(anna: ChatContext, webex_scri
     assert fix.channel.mailbox == "sales@contoso.com"
 
 
-def test_the_only_channel_has_buttons_of_its_own(anna: ChatContext, webex_script: Any):
+def test_the_only_channel_has_buttons_of_its_own(anna, webex_script):
     """If there is only one channel, ``/channels`` shows its four buttons without a list."""
     know(anna, MAILBOX)
     type_(anna, "channels")
@@ -171,7 +166,7 @@ def test_the_only_channel_has_buttons_of_its_own(anna: ChatContext, webex_script
     ]
 
 
-def test_the_audit_trail_offers_each_channel(anna: ChatContext, webex_script: Any):
+def test_the_audit_trail_offers_each_channel(anna, webex_script):
     """``/audit`` alone shows everything here, with a button for each channel.
 
     ``/audit`` with an address has no button.
@@ -183,7 +178,7 @@ def test_the_audit_trail_offers_each_channel(anna: ChatContext, webex_script: An
     assert pressed(webex_script) == []
 
 
-def test_explain_without_a_text_offers_the_channels(anna: ChatContext, webex_script: Any):
+def test_explain_without_a_text_offers_the_channels(anna, webex_script):
     """``/explain`` without a text offers this space's channels, and says how a text is given.
 
     Another space's channels are not named.
@@ -199,7 +194,7 @@ def test_explain_without_a_text_offers_the_channels(anna: ChatContext, webex_scr
 
 
 @pytest.mark.parametrize("argument", [f"all {MAILBOX}", f"ALLE Postfach {MAILBOX}"])
-def test_all_and_an_address(anna: ChatContext, webex_script: Any, argument: str):
+def test_all_and_an_address(anna, webex_script, argument):
     """``/check`` with "all" and an address offers a button for each, and checks nothing yet."""
     proven(anna)
     type_(anna, "check", argument)
@@ -208,7 +203,7 @@ def test_all_and_an_address(anna: ChatContext, webex_script: Any, argument: str)
 
 
 @pytest.mark.parametrize("argument", [f"please {MAILBOX}", f"das Postfach {MAILBOX}, bitte."])
-def test_known_words_before_the_address_are_ignored(anna: ChatContext, argument: str):
+def test_known_words_before_the_address_are_ignored(anna, argument):
     """Known words before the address, such as "please", are ignored in each language."""
     proven(anna)
     type_(anna, "fix", argument)
@@ -216,9 +211,7 @@ def test_known_words_before_the_address_are_ignored(anna: ChatContext, argument:
 
 
 @pytest.mark.parametrize("argument", [TYPED, "7Q4K nonsense"])
-def test_cancel_of_an_unknown_run_offers_the_open_ones(
-    anna: ChatContext, webex_script: Any, argument: str
-):
+def test_cancel_of_an_unknown_run_offers_the_open_ones(anna, webex_script, argument):
     """``/cancel`` with a mistyped address or id ends nothing, even if only one run is open."""
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     type_(anna, "cancel", argument)
@@ -229,9 +222,7 @@ def test_cancel_of_an_unknown_run_offers_the_open_ones(
 
 
 @pytest.mark.parametrize("name", ["fix", "tac", "audit"])
-def test_a_channel_that_is_not_known_in_a_direct_message(
-    anna: ChatContext, webex_script: Any, name: str
-):
+def test_a_channel_that_is_not_known_in_a_direct_message(anna, webex_script, name):
     """In a 1:1, the answer about an unknown channel does not speak of this space.
 
     The answer says where the command works.
@@ -244,15 +235,13 @@ def test_a_channel_that_is_not_known_in_a_direct_message(
 
 
 @pytest.mark.parametrize("name", ["status", "channels", "check"])
-def test_lists_in_a_direct_message_speak_of_no_space(
-    anna: ChatContext, webex_script: Any, name: str
-):
+def test_lists_in_a_direct_message_speak_of_no_space(anna, webex_script, name):
     """In a 1:1, the lists do not speak of a space, because a 1:1 conversation is none."""
     type_(replace(anna, room="direct-1", direct=True), name)
     assert "space" not in cards(webex_script)
 
 
-def test_a_button_of_an_understood_command_is_typed_text(anna: ChatContext, webex_script: Any):
+def test_a_button_of_an_understood_command_is_typed_text(anna, webex_script):
     """A button with hostile data does no more than the same text, typed."""
     run = actions()["run_command"]
     for command, argument in (
@@ -267,9 +256,7 @@ def test_a_button_of_an_understood_command_is_typed_text(anna: ChatContext, webe
     assert "x" * 3000 not in str(webex_script.asked)
 
 
-def test_a_choice_of_runs_ends_with_the_press(
-    anna: ChatContext, webex_script: Any, reply: type[Reply]
-):
+def test_a_choice_of_runs_ends_with_the_press(anna, webex_script, reply):
     """After a press, the card that offered to cancel a run says that the run is canceled.
 
     No button of the run is left.

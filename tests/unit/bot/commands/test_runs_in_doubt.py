@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from adaptive_cards.texts import text
 from bot.cards import draw
 from bot.cards.living import living_cards
 from bot.cards.presenters.card_state import THREAD
-from bot.chat.context import ChatContext
 from bot.queue import redis_report
 from jobs.clock import now
 from jobs.model import Channel
@@ -23,7 +20,7 @@ UNREADABLE = text("turn_words.unreadable_run", event="1")
 
 
 @pytest.fixture
-def run(anna: ChatContext) -> Run:
+def run(anna) -> Run:
     """Return an open run of the space that says the end of a change without its beginning."""
     opened = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     anna.services.store.append(opened.id, Event(Kind.CHANGED, now(), step="forwarding"))
@@ -31,14 +28,14 @@ def run(anna: ChatContext) -> Run:
 
 
 @pytest.mark.parametrize("command", ["status", "channels", "cancel", "cancel sales@contoso.com"])
-def test_a_gap_is_named(anna: ChatContext, run: Run, webex_script: Any, command: str):
+def test_a_gap_is_named(anna, run, webex_script, command):
     """The answers name the run and its mailbox, and say what to do."""
     type_(anna, *command.split(" ", 1))
     assert f"{run.id} {MAILBOX}" in cards(webex_script)
     assert GAP in cards(webex_script)
 
 
-def test_the_runs_own_card_says_it(anna: ChatContext, run: Run):
+def test_the_runs_own_card_says_it(anna, run):
     """The card of the run says that its history has a gap."""
     anna.services.store.append(run.id, Event(Kind.DETAILS, now(), channel=run.channel))
     known = anna.services.store.load(run.id)
@@ -48,7 +45,7 @@ def test_the_runs_own_card_says_it(anna: ChatContext, run: Run):
 
 
 @pytest.mark.parametrize("command", ["status", "channels", "cancel"])
-def test_an_unreadable_run_is_named(anna: ChatContext, run: Run, webex_script: Any, command: str):
+def test_an_unreadable_run_is_named(anna, run, webex_script, command):
     """A run that cannot be read is named, and the others are listed as always."""
     anna.services.redis.set(keys.run_events(run.id), "x")
     other = anna.services.store.open(Channel("sales@contoso.com"), anna.asker, anna.origin)
@@ -58,14 +55,14 @@ def test_an_unreadable_run_is_named(anna: ChatContext, run: Run, webex_script: A
     assert (other.id in said) is (command != "channels")
 
 
-def test_a_new_setup_begins(anna: ChatContext, run: Run, webex_script: Any):
+def test_a_new_setup_begins(anna, run, webex_script):
     """A new setup of the mailbox of an unreadable run begins."""
     anna.services.redis.set(keys.run_events(run.id), "x")
     type_(anna, "setup-email", MAILBOX)
     assert anna.services.channels.running(MAILBOX) not in {"", run.id}
 
 
-def test_the_doctor_names_both(anna: ChatContext, run: Run):
+def test_the_doctor_names_both(anna, run):
     """The doctor names the entry after the gap with the run and mailbox, and an unreadable run."""
     other = anna.services.store.open(Channel("sales@contoso.com"), anna.asker, anna.origin)
     anna.services.redis.set(keys.run_events(other.id), "x")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Account, Change, Channel, Finding, RunKind, Scope, State, Text
 from jobs.runs.run import Event, Kind, RecordedChange, Run
+from tests.fixtures.run_events import found
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, proven, type_
 
 LINE = Change(
@@ -40,15 +40,7 @@ def changed(
     ctx.services.store.append(
         run.id, Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@contoso.com"))
     )
-    ctx.services.store.append(
-        run.id,
-        Event(
-            Kind.FOUND,
-            now(),
-            step="ids",
-            finding=Finding("ids", State.OK, facts={"object_id": "obj-1"}),
-        ),
-    )
+    ctx.services.store.append(run.id, found("ids", facts={"object_id": "obj-1"}))
     ctx.services.store.append(
         run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(line,))
     )
@@ -63,7 +55,7 @@ def changed(
 
 
 @pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FINISHED])
-def test_an_undo_remembers_what_was_before(anna: ChatContext, end: Kind):
+def test_an_undo_remembers_what_was_before(anna, end):
     """An undo knows the earlier values and the tenant of the setup, finished or not.
 
     The open undo holds the mailbox.
@@ -86,7 +78,7 @@ def test_an_undo_remembers_what_was_before(anna: ChatContext, end: Kind):
     assert ("jobs.advance.advance", run.id) in jobs
 
 
-def test_the_same_undo_typed_once_is_one_run(anna: ChatContext, webex_script: Any):
+def test_the_same_undo_typed_once_is_one_run(anna, webex_script):
     """An ``/undo`` that is delivered again after a crash continues its own run.
 
     A second ``/undo`` opens no other run, and its answer points to the first.
@@ -111,7 +103,7 @@ def test_the_same_undo_typed_once_is_one_run(anna: ChatContext, webex_script: An
         ("undo", "is already being undone"),
     ],
 )
-def test_what_is_under_way_is_named(anna: ChatContext, webex_script: Any, kind: str, told: str):
+def test_what_is_under_way_is_named(anna, webex_script, kind, told):
     """The answer names the kind of the open run, whatever was typed: a fix is no setup."""
     changed(anna)
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin, RunKind(kind))
@@ -119,27 +111,24 @@ def test_what_is_under_way_is_named(anna: ChatContext, webex_script: Any, kind: 
     assert f"{MAILBOX} {told}, in run {run.id}" in cards(webex_script)
 
 
-def test_nothing_recorded_is_said(anna: ChatContext, webex_script: Any):
+def test_nothing_recorded_is_said(anna, webex_script):
     """For a channel that was connected manually, ``/undo`` starts no run and says so."""
     proven(anna)
     type_(anna, "undo", MAILBOX)
     assert (
         len(anna.services.store.runs_in_space("room-1")),
         text("notice.undo_nothing_title", mailbox=MAILBOX) in cards(webex_script),
-    ) == (
-        1,
-        True,
-    )
+    ) == (1, True)
 
 
 @pytest.fixture
-def fix(anna: ChatContext) -> Run:
+def fix(anna) -> Run:
     """Return a fix that changed SMTP AUTH, after a setup that changed the forwarding."""
     changed(anna, Kind.FINISHED, line=replace(LINE, step="forwarding", row="M3"))
     return changed(anna, kind=RunKind.FIX)
 
 
-def test_after_a_fix_undo_asks_which(anna: ChatContext, webex_script: Any, fix: Run):
+def test_after_a_fix_undo_asks_which(anna, webex_script, fix):
     """After a fix, ``/undo`` offers to undo the fix or to disconnect, and says what each does."""
     type_(anna, "undo", MAILBOX)
     assert not anna.services.store.channels.running(MAILBOX)
@@ -150,7 +139,7 @@ def test_after_a_fix_undo_asks_which(anna: ChatContext, webex_script: Any, fix: 
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_each_button_undoes_what_it_says(anna: ChatContext, fix: Run, whole: bool):
+def test_each_button_undoes_what_it_says(anna, fix, whole):
     """One button plans to undo only the fix, and the other to undo what every run changed."""
     named = "" if whole else fix.id
     actions()["undo"](anna, {"do": "undo", "mailbox_meant": MAILBOX, "undoes": named})
@@ -161,7 +150,7 @@ def test_each_button_undoes_what_it_says(anna: ChatContext, fix: Run, whole: boo
     )
 
 
-def test_a_fix_of_a_channel_made_by_hand_is_undone_alone(anna: ChatContext):
+def test_a_fix_of_a_channel_made_by_hand_is_undone_alone(anna):
     """If only a fix has changed anything, ``/undo`` does not offer to disconnect the channel."""
     fix = changed(anna, kind=RunKind.FIX)
     type_(anna, "undo", MAILBOX)
@@ -170,9 +159,7 @@ def test_a_fix_of_a_channel_made_by_hand_is_undone_alone(anna: ChatContext):
 
 
 @pytest.mark.parametrize("forged", [{"undoes": "NOBODY"}, {"mailbox_meant": "boss@contoso.com"}])
-def test_a_forged_button_undoes_nothing(
-    anna: ChatContext, webex_script: Any, fix: Run, forged: dict[str, str]
-):
+def test_a_forged_button_undoes_nothing(anna, webex_script, fix, forged):
     """A button with another mailbox or run than the bot's own card has plans nothing."""
     right = {"do": "undo", "mailbox_meant": MAILBOX, "undoes": fix.id}
     actions()["undo"](anna, right | forged)
@@ -180,7 +167,7 @@ def test_a_forged_button_undoes_nothing(
     assert "There is nothing to undo" in cards(webex_script)
 
 
-def test_another_space_undoes_no_run(anna: ChatContext, fix: Run):
+def test_another_space_undoes_no_run(anna, fix):
     """A person in a space that does not know the channel cannot undo its runs by a forged press."""
     other = replace(
         anna, room="room-2", person=replace(anna.person, id="ben", email="ben@example.test")

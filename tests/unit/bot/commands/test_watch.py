@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -20,11 +19,11 @@ from jobs.access.app_access import AppAccess
 from jobs.clock import now
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from tests.fixtures.queue_state import claimed
-from tests.unit.bot.commands.typed_commands import MAILBOX, Said, cards, pressed, proven, type_
+from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, proven, type_
 
 
 @pytest.fixture
-def connected(anna: ChatContext) -> ChatContext:
+def connected(anna) -> ChatContext:
     """Return the context of Anna, in a space with a connected channel."""
     proven(anna)
     return anna
@@ -52,9 +51,7 @@ def break_it(services: Services) -> str:
     ("typed", "seconds"),
     [("", 900), ("5m", 300), ("5min", 300), ("1h", 3600), ("20 minutes", 1200), ("1 Tag", 86400)],
 )
-def test_a_channel_is_watched_from_now_on(
-    connected: ChatContext, said: Said, typed: str, seconds: int
-):
+def test_a_channel_is_watched_from_now_on(connected, said, typed, seconds):
     """The first look at a watched channel is due at once, and the answer says how often it is."""
     type_(connected, "watch", f"{MAILBOX} {typed}".strip())
     known = watched(connected)
@@ -69,9 +66,7 @@ def test_a_channel_is_watched_from_now_on(
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_what_the_watch_would_not_notice_is_said_first(
-    connected: ChatContext, said: Said, allowed: bool, monkeypatch: pytest.MonkeyPatch
-):
+def test_what_the_watch_would_not_notice_is_said_first(connected, said, allowed, monkeypatch):
     """Without the tenant's read access the answer is not green, and offers to change that."""
     grant = AppAccess("t", now(), "carl@example.test", ()) if allowed else None
     monkeypatch.setattr(app_access, "grant_for", lambda *_: grant)
@@ -97,7 +92,7 @@ def test_what_the_watch_would_not_notice_is_said_first(
         "notify",
     ],
 )
-def test_what_is_not_understood_changes_nothing(connected: ChatContext, said: Said, typed: str):
+def test_what_is_not_understood_changes_nothing(connected, said, typed):
     """The answer repeats a text that is not understood, and says which texts can be typed.
 
     The watch does not change.
@@ -109,7 +104,7 @@ def test_what_is_not_understood_changes_nothing(connected: ChatContext, said: Sa
     assert watched(connected) == before
 
 
-def test_an_address_that_nobody_knows(connected: ChatContext, said: Said):
+def test_an_address_that_nobody_knows(connected, said):
     """The answer is the same for an unknown address and for a channel of another space."""
     type_(connected, "watch", "other@contoso.com")
     type_(replace(connected, room="room-2"), "watch", MAILBOX)
@@ -121,14 +116,14 @@ def test_an_address_that_nobody_knows(connected: ChatContext, said: Said):
     assert connected.services.watching.channels.all() == ()
 
 
-def test_what_is_no_address(connected: ChatContext, webex_script: Any):
+def test_what_is_no_address(connected, webex_script):
     """A text that is no address gets a card whose buttons run ``/watch`` again."""
     type_(connected, "watch", "support at contoso")
     assert "watch" in cards(webex_script)
     assert connected.services.watching.channels.all() == ()
 
 
-def test_the_end_of_a_watch_ends_its_incident(connected: ChatContext, said: Said):
+def test_the_end_of_a_watch_ends_its_incident(connected, said):
     """The end of a watch ends its incident, whose card is drawn once more.
 
     A second end says that nothing was watched.
@@ -144,7 +139,7 @@ def test_the_end_of_a_watch_ends_its_incident(connected: ChatContext, said: Said
     assert text("watch.not_watched", mailbox=MAILBOX) in said()[2][1]
 
 
-def test_a_pause_keeps_the_watch(connected: ChatContext, said: Said):
+def test_a_pause_keeps_the_watch(connected, said):
     """A pause stops the looks until a given time, and watching again ends the pause."""
     type_(connected, "watch", MAILBOX)
     type_(connected, "watch", f"{MAILBOX} pause 2h")
@@ -156,7 +151,7 @@ def test_a_pause_keeps_the_watch(connected: ChatContext, said: Said):
     assert watched(connected).paused_until is None
 
 
-def test_people_are_named(connected: ChatContext, webex_script: Any, reply: Any, said: Said):
+def test_people_are_named(connected, webex_script, reply, said):
     """Only people whom the bot serves can be named for a watch. Any other name changes nothing."""
     known = {
         "items": [{"id": "ben", "emails": ["ben@example.test"], "orgId": "org-1", "type": "person"}]
@@ -172,7 +167,7 @@ def test_people_are_named(connected: ChatContext, webex_script: Any, reply: Any,
     assert watched(connected).notify == ()
 
 
-def test_the_audit_trail_names_who_began_and_ended_it(connected: ChatContext):
+def test_the_audit_trail_names_who_began_and_ended_it(connected):
     """The audit trail names the person who began or ended a watch.
 
     A person may end a watch to hide the events that follow.
@@ -187,15 +182,13 @@ def test_the_audit_trail_names_who_began_and_ended_it(connected: ChatContext):
 
 
 @pytest.mark.parametrize("typed", ["pause 2h", "notify ben@example.test"])
-def test_a_channel_that_is_not_watched_has_nothing_to_change(
-    connected: ChatContext, said: Said, typed: str
-):
+def test_a_channel_that_is_not_watched_has_nothing_to_change(connected, said, typed):
     """A change of a watch that does not exist is refused, and the answer offers to watch."""
     type_(connected, "watch", f"{MAILBOX} {typed}")
     assert text("watch.not_watched", mailbox=MAILBOX) in said()[0][1]
 
 
-def test_the_list(connected: ChatContext, webex_script: Any):
+def test_the_list(connected, webex_script):
     """``/watch`` alone lists the state of each channel, and offers to watch the others."""
     type_(connected, "watch")
     assert pressed(webex_script) == [{"do": "watch", "channel": MAILBOX}]
@@ -208,7 +201,7 @@ def test_the_list(connected: ChatContext, webex_script: Any):
     assert pressed(webex_script) == [{"do": "check", "channel": MAILBOX}]
 
 
-def test_the_list_of_all_is_for_approvers_in_a_1_1(connected: ChatContext, said: Said):
+def test_the_list_of_all_is_for_approvers_in_a_1_1(connected, said):
     """``/watch all`` is only for approvers in a 1:1.
 
     In a space, everybody would read about the channels of other spaces.
@@ -225,7 +218,7 @@ def test_the_list_of_all_is_for_approvers_in_a_1_1(connected: ChatContext, said:
     assert [text("watch.all_refused") in words for _, words in said()[1:]] == [True, True, False]
 
 
-def test_another_space_of_the_channel_takes_the_watch_over(connected: ChatContext, said: Said):
+def test_another_space_of_the_channel_takes_the_watch_over(connected, said):
     """If another space of the channel takes the watch over, the interval and the named people stay.
 
     The answer says that the cards come here now.
@@ -253,14 +246,14 @@ def test_another_space_of_the_channel_takes_the_watch_over(connected: ChatContex
         ("", "1-2"),
     ],
 )
-def test_quiet_hours(connected: ChatContext, typed: str, kept: str):
+def test_quiet_hours(connected, typed, kept):
     """``/watch quiet`` sets or ends the quiet hours; a text that names no hours changes nothing."""
     type_(connected, "watch", "quiet 1-2")
     type_(connected, "watch", f"quiet {typed}")
     assert preferences.quiet_hours(connected.services, "room-1") == kept
 
 
-def test_the_buttons_do_what_the_commands_do(connected: ChatContext):
+def test_the_buttons_do_what_the_commands_do(connected):
     """The buttons of the done card, the list and each answer do the same as the commands."""
     actions()["watch"](connected, {"channel": MAILBOX})
     assert watched(connected).interval_s == 900
@@ -269,7 +262,7 @@ def test_the_buttons_do_what_the_commands_do(connected: ChatContext):
     assert connected.services.watching.channels.all() == ()
 
 
-def test_german_words(connected: ChatContext):
+def test_german_words(connected):
     """The command ``/watch`` and its words have German names."""
     by_typed_name()["überwachen"].run(connected, MAILBOX)
     by_typed_name()["ueberwachen"].run(connected, f"{MAILBOX} anhalten 2h")
@@ -278,7 +271,7 @@ def test_german_words(connected: ChatContext):
     assert connected.services.watching.channels.all() == ()
 
 
-def test_who_is_on_it(connected: ChatContext, said: Said):
+def test_who_is_on_it(connected, said):
     """Everybody in the space, and each person who was told 1:1, may take an incident on.
 
     Others are refused.

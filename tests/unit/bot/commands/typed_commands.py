@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,6 @@ from jobs.model import Channel
 from jobs.runs.run import Event, Kind, Run
 
 MAILBOX = "support@contoso.com"
-
-Said = Callable[[], list[tuple[str, str]]]
 
 
 def type_(ctx: ChatContext, name: str, argument: str = "") -> None:

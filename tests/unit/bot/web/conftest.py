@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,7 +14,7 @@ from bot.web.pages import assets
 
 
 @pytest.fixture
-def microsoft_services(services: Services, provider: Any) -> Services:
+def services(services, provider) -> Services:
     """Services whose Microsoft is the small provider on loopback."""
     work = replace(
         services.settings,
@@ -28,7 +27,7 @@ def microsoft_services(services: Services, provider: Any) -> Services:
 
 
 @pytest.fixture
-def browser(services: Services) -> FlaskClient:
+def browser(services) -> FlaskClient:
     """Browser of any person at the bot's pages."""
     app = create_app(services.bot, services.redis, [sign_in.pages, secret_page.pages, assets])
     app.config["SERVICES"] = services

@@ -4,14 +4,12 @@ from dataclasses import replace
 
 import pytest
 from flask import Blueprint, Flask, Response
-from redis import Redis
 
-from bot.settings import BotSettings
 from bot.web.app import HEADERS, create_app
 
 
 @pytest.fixture
-def app(settings: BotSettings, redis: Redis) -> Flask:
+def app(settings, redis) -> Flask:
     """Web application with three pages for the tests."""
     pages = Blueprint("pages", __name__)
     pages.add_url_rule("/broken", view_func=_broken)
@@ -30,9 +28,7 @@ def _broken() -> str:
 
 @pytest.mark.parametrize(("address", "said"), [("https", True), ("http", False)])
 @pytest.mark.parametrize("path", ["/page", "/nowhere"])
-def test_browsers_stay_with_https(
-    settings: BotSettings, redis: Redis, path: str, address: str, said: bool
-):
+def test_browsers_stay_with_https(settings, redis, path, address, said):
     """With an https address, each answer makes browsers use only https for a year.
 
     A bot with an http address sends no such header.
@@ -45,7 +41,7 @@ def test_browsers_stay_with_https(
 @pytest.mark.parametrize(
     "path", ["/page", "/healthz", "/readyz", "/nowhere", "/broken", "/webhooks/webex"]
 )
-def test_security_headers_are_on_every_answer(app: Flask, path: str):
+def test_security_headers_are_on_every_answer(app, path):
     """Pages, errors and answers for machines all have the security headers."""
     answer = app.test_client().get(path)
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
@@ -53,13 +49,13 @@ def test_security_headers_are_on_every_answer(app: Flask, path: str):
 
 
 @pytest.mark.parametrize("path", ["/webhooks//webex", "/webhooks/webex//", "/nowhere//page"])
-def test_no_answer_leads_to_the_clients_host(app: Flask, path: str):
+def test_no_answer_leads_to_the_clients_host(app, path):
     """A path with two slashes is unknown, and not redirected to the host that the client names."""
     answer = app.test_client().post(path, headers={"Host": "evil.example"})
     assert (answer.status_code, answer.location) == (404, None)
 
 
-def test_a_page_may_bring_its_own_policy(app: Flask):
+def test_a_page_may_bring_its_own_policy(app):
     """A security header that a page has set itself stays as it is."""
     assert app.test_client().get("/own").headers["Content-Security-Policy"] == "default-src 'self'"
 
@@ -72,7 +68,7 @@ def test_a_page_may_bring_its_own_policy(app: Flask):
         ("/webhooks/webex", 405, ""),
     ],
 )
-def test_error_pages_are_plain(app: Flask, path: str, status: int, text: str):
+def test_error_pages_are_plain(app, path, status, text):
     """An error page has only HTTP's own words, without a stack trace or names from the code."""
     answer = app.test_client().get(path)
     assert (answer.status_code, answer.text, answer.content_type) == (

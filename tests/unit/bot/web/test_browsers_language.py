@@ -10,15 +10,13 @@ from flask.testing import FlaskClient
 
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
-from bot.services import Services
 from bot.web import pages, sign_in
 from bot.web.app import create_app
-from jobs.runs.run import Run
 from tests.unit.bot.web.journey import path
 
 
 @pytest.fixture
-def open_site(services: Services) -> Callable[..., FlaskClient]:
+def open_site(services) -> Callable[..., FlaskClient]:
     """Return a function that opens a browser at the bot's pages, as the whole site serves them."""
 
     def opened(language: str = "en", zone: str = "UTC") -> FlaskClient:
@@ -45,14 +43,7 @@ def open_site(services: Services) -> Callable[..., FlaskClient]:
         ("en", "not a language;q=x", "en"),
     ],
 )
-def test_a_page_follows_the_browser(
-    open_site: Callable[..., FlaskClient],
-    services: Services,
-    begin: Callable[..., Run],
-    usual: str,
-    wanted: str | None,
-    shown: str,
-):
+def test_a_page_follows_the_browser(open_site, services, begin, usual, wanted, shown):
     """A page is in the browser's language, or else in the language of the settings.
 
     The page names its language for screen readers.
@@ -65,23 +56,17 @@ def test_a_page_follows_the_browser(
     assert (f"<h1>{title}</h1>" in page.text, f">{button}</button>" in page.text) == (True, True)
 
 
-def test_the_next_request_chooses_again(
-    open_site: Callable[..., FlaskClient], services: Services, begin: Callable[..., Run]
-):
+def test_the_next_request_chooses_again(open_site, services, begin):
     """A thread that served a German page serves the next one in English."""
     browser, address = open_site(), path(services, begin())
     languages = ["de", "en", "de"]
     served = [browser.get(address, headers={"Accept-Language": each}) for each in languages]
     assert [
         f'<html lang="{each}">' in page.text for each, page in zip(languages, served, strict=True)
-    ] == [
-        True,
-        True,
-        True,
-    ]
+    ] == [True, True, True]
 
 
-def test_an_unknown_link_is_german_too(open_site: Callable[..., FlaskClient]):
+def test_an_unknown_link_is_german_too(open_site):
     """The page about an unknown link is in German, too, if the browser asks for German."""
     page = open_site().get("/signin/none", headers={"Accept-Language": "de"})
     with drawn_for(Locale("de")):

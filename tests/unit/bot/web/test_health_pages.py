@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-from redis import Redis
-
 from bot.queue import connect_for_web
 from bot.settings import BotSettings
 from bot.web import app
@@ -18,7 +15,7 @@ def asked(settings: BotSettings, url: str, path: str) -> tuple[int, object]:
     return answer.status_code, answer.json
 
 
-def test_a_process_without_redis_lives(settings: BotSettings, free_port: int):
+def test_a_process_without_redis_lives(settings, free_port):
     """A process without Redis lives, because a new start would not bring Redis back.
 
     The process is not ready, and says which part is wrong.
@@ -38,7 +35,7 @@ def test_a_process_without_redis_lives(settings: BotSettings, free_port: int):
     )
 
 
-def test_ready_needs_a_worker(settings: BotSettings, redis: Redis, redis_url: str):
+def test_ready_needs_a_worker(settings, redis, redis_url):
     """The web process is not ready without a worker, because nobody would do the work."""
     code, body = asked(settings, redis_url, "/readyz")
     assert (code, isinstance(body, dict) and body["workers"]) == (503, "missing")
@@ -46,9 +43,7 @@ def test_ready_needs_a_worker(settings: BotSettings, redis: Redis, redis_url: st
     assert asked(settings, redis_url, "/readyz")[0] == 200
 
 
-def test_a_flood_costs_redis_nothing(
-    settings: BotSettings, redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_flood_costs_redis_nothing(settings, redis, redis_url, monkeypatch):
     """The answer of /readyz is repeated for a moment, so a flood costs Redis nothing."""
     alive(redis)
     monkeypatch.setattr(app, "HEALTH_KEPT_S", 3600)

@@ -26,7 +26,7 @@ FILE = "history.csv"
 
 
 @pytest.fixture
-def site(services: Services) -> Flask:
+def site(services) -> Flask:
     """Web application with the history page."""
     app = create_app(services.bot, services.redis, [history_page.pages, assets])
     app.config["SERVICES"] = services
@@ -35,13 +35,13 @@ def site(services: Services) -> Flask:
 
 
 @pytest.fixture
-def browser(site: Flask) -> FlaskClient:
+def browser(site) -> FlaskClient:
     """Browser at the history page."""
     return site.test_client()
 
 
 @pytest.fixture
-def address(services: Services) -> str:
+def address(services) -> str:
     """The path of a link to the history of a channel that was broken once."""
     with_incident(services)
     return urlsplit(links.one_time(services, "history", MAILBOX).url).path
@@ -63,7 +63,7 @@ def move_end(services: Services, ahead: timedelta) -> None:
     services.vault.put(name, codec.dump(over).decode(), 60)
 
 
-def test_looking_uses_nothing_up(browser: FlaskClient, site: Flask, address: str):
+def test_looking_uses_nothing_up(browser, site, address):
     """Opening the link uses nothing up and shows a button, but no figure of the channel.
 
     So previews and scanners do no harm.
@@ -74,7 +74,7 @@ def test_looking_uses_nothing_up(browser: FlaskClient, site: Flask, address: str
     assert press(browser, address) == 303
 
 
-def test_the_page_has_the_chart_and_every_incident(browser: FlaskClient, address: str):
+def test_the_page_has_the_chart_and_every_incident(browser, address):
     """The history page has the chart, and every incident with its verdict.
 
     The chart has a title and a description for screen readers.
@@ -91,7 +91,7 @@ def test_the_page_has_the_chart_and_every_incident(browser: FlaskClient, address
     assert "style=" not in page.text
 
 
-def test_the_link_works_in_one_browser(browser: FlaskClient, site: Flask, address: str):
+def test_the_link_works_in_one_browser(browser, site, address):
     """A link works in the browser that opened it, which may reload the page.
 
     Another browser is told how to get a link of its own.
@@ -106,9 +106,7 @@ def test_the_link_works_in_one_browser(browser: FlaskClient, site: Flask, addres
     assert press(other, address) == 403
 
 
-def test_of_two_browsers_with_the_page_open_one_gets_it(
-    browser: FlaskClient, site: Flask, address: str
-):
+def test_of_two_browsers_with_the_page_open_one_gets_it(browser, site, address):
     """If two browsers have the page open, the second press is refused although its form is good."""
     other = site.test_client()
     form = re.search(r'value="([0-9a-f]+)"', other.get(address).text)
@@ -117,7 +115,7 @@ def test_of_two_browsers_with_the_page_open_one_gets_it(
     assert other.post(address, data={"form": form[1]}).status_code == 410
 
 
-def test_another_site_cannot_press(browser: FlaskClient, address: str):
+def test_another_site_cannot_press(browser, address):
     """A press from another site, without the form's token, opens nothing and uses nothing up."""
     browser.get(address)
     assert browser.post(address, data={"form": "0" * 64}).status_code == 403
@@ -125,7 +123,7 @@ def test_another_site_cannot_press(browser: FlaskClient, address: str):
 
 
 @pytest.mark.parametrize("opened", [False, True])
-def test_the_link_ends(services: Services, browser: FlaskClient, address: str, *, opened: bool):
+def test_the_link_ends(services, browser, address, *, opened):
     """A link that has ended shows nothing, whether or not somebody has opened it."""
     if opened:
         assert press(browser, address) == 303
@@ -135,9 +133,7 @@ def test_the_link_ends(services: Services, browser: FlaskClient, address: str, *
     assert browser.get(f"{address}/{FILE}").status_code == 404
 
 
-def test_the_file_is_for_the_browser_that_opened_the_link(
-    browser: FlaskClient, site: Flask, address: str
-):
+def test_the_file_is_for_the_browser_that_opened_the_link(browser, site, address):
     """The history's file is a download for the browser that opened the link.
 
     Before the press, and in another browser, there is none.
@@ -152,7 +148,7 @@ def test_the_file_is_for_the_browser_that_opened_the_link(
     assert site.test_client().get(f"{address}/{FILE}").status_code == 404
 
 
-def test_the_file_says_the_same(browser: FlaskClient, address: str):
+def test_the_file_says_the_same(browser, address):
     """The file says the same as the page: ninety days, twelve mails, and one broken day."""
     press(browser, address)
     lines = list(csv.DictReader(io.StringIO(browser.get(f"{address}/{FILE}").text)))
@@ -163,7 +159,7 @@ def test_the_file_says_the_same(browser: FlaskClient, address: str):
     assert {each["causes"] for each in lines if each["state"] != "broken"} == {""}
 
 
-def test_an_address_is_no_markup(services: Services, browser: FlaskClient):
+def test_an_address_is_no_markup(services, browser):
     """A mailbox address with markup is shown as text.
 
     Nothing that came from outside is drawn as HTML.
@@ -176,7 +172,7 @@ def test_an_address_is_no_markup(services: Services, browser: FlaskClient):
     assert ("<b>x" in page, "&lt;b&gt;x" in page) == (False, True)
 
 
-def test_a_channel_without_a_history_has_an_empty_page(services: Services, browser: FlaskClient):
+def test_a_channel_without_a_history_has_an_empty_page(services, browser):
     """The page of a channel without a history says that there was no look and no incident."""
     address = urlsplit(links.one_time(services, "history", MAILBOX).url).path
     press(browser, address)
@@ -185,7 +181,7 @@ def test_a_channel_without_a_history_has_an_empty_page(services: Services, brows
     assert "Nobody has looked at this channel" in page
 
 
-def test_the_page_is_in_the_browsers_language(browser: FlaskClient, address: str):
+def test_the_page_is_in_the_browsers_language(browser, address):
     """The history page is in German, if the browser asks for German."""
     press(browser, address)
     page = browser.get(address, headers={"Accept-Language": "de"}).text
@@ -193,12 +189,12 @@ def test_the_page_is_in_the_browsers_language(browser: FlaskClient, address: str
 
 
 @pytest.mark.parametrize("path", ["/history/none", "/history/none/history.csv"])
-def test_a_guess_is_nothing(browser: FlaskClient, path: str):
+def test_a_guess_is_nothing(browser, path):
     """A guessed link gets 404, and nothing is said of any channel."""
     assert browser.get(path).status_code == 404
 
 
-def test_a_link_of_another_kind_is_none(services: Services, browser: FlaskClient, address: str):
+def test_a_link_of_another_kind_is_none(services, browser, address):
     """A sign-in link opens no history."""
     other = links.link(services, "signin", "R1").url.rpartition("/")[2]
     assert browser.get(f"/history/{other}").status_code == 404

@@ -29,7 +29,7 @@ def reached(port: int) -> list[bool]:
         ("::1", [False, True]),
     ],
 )
-def test_who_is_reached(host: str, both: list[bool], free_port: int):
+def test_who_is_reached(host, both, free_port):
     """The host ``::`` is reached with IPv4 and IPv6, as the documents say.
 
     Any other host is reached with its own kind of address.
@@ -40,7 +40,7 @@ def test_who_is_reached(host: str, both: list[bool], free_port: int):
         assert reached(free_port) == both
 
 
-def test_a_port_below_1024_is_explained(monkeypatch: pytest.MonkeyPatch):
+def test_a_port_below_1024_is_explained(monkeypatch):
     """The error about a refused port below 1024 says to take a port above 1023.
 
     The system refuses such a port to users who are not root.
@@ -51,7 +51,7 @@ def test_a_port_below_1024_is_explained(monkeypatch: pytest.MonkeyPatch):
         listener("0.0.0.0", 80)
 
 
-def test_another_refusal_is_passed_on(monkeypatch: pytest.MonkeyPatch):
+def test_another_refusal_is_passed_on(monkeypatch):
     """Another refusal of the system is passed on with the system's own words."""
     refused = OSError(97, "Address family not supported by protocol")
     monkeypatch.setattr(socket, "create_server", lambda *_, **__: (_ for _ in ()).throw(refused))

@@ -27,7 +27,7 @@ WORK = Settings(
 
 
 @pytest.fixture(autouse=True)
-def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[CountsToRedis]]:
+def threads(monkeypatch) -> Iterator[list[CountsToRedis]]:
     """Threads that count for the sites of a test.
 
     They end with the test, because they would also count for other tests.
@@ -53,19 +53,19 @@ def asked(settings: BotSettings, header: str = "") -> tuple[int, str]:
     return answer.status_code, answer.text
 
 
-def test_off_by_default(settings: BotSettings, redis: Redis):
+def test_off_by_default(settings, redis):
     """Without its settings there is no metrics page, even for a request with a token."""
     assert asked(settings)[0] == asked(settings, f"Bearer {TOKEN}")[0] == 404
 
 
 @pytest.mark.parametrize("header", ["", TOKEN, "Bearer", f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
-def test_without_the_token_nothing_is_shown(settings: BotSettings, redis: Redis, header: str):
+def test_without_the_token_nothing_is_shown(settings, redis, header):
     """A request without the right token gets 401, which names the scheme and shows no number."""
     code, text = asked(replace(settings, metrics_token=TOKEN), header)
     assert (code, "webex_email_bot" in text) == (401, False)
 
 
-def test_with_the_token(settings: BotSettings, redis: Redis):
+def test_with_the_token(settings, redis):
     """With the token, the page also shows numbers that the process has not added to Redis yet."""
     COUNTERS.reset()
     COUNTERS.add(CARDS, "posted", by=7)
@@ -73,7 +73,7 @@ def test_with_the_token(settings: BotSettings, redis: Redis):
     assert (code, 'webex_email_bot_cards_total{outcome="posted"} 7.0' in text) == (200, True)
 
 
-def test_a_port_of_their_own_takes_them_off_the_web_port(settings: BotSettings, redis: Redis):
+def test_a_port_of_their_own_takes_them_off_the_web_port(settings, redis):
     """Metrics with a port of their own are not at the web port, because one address is enough."""
     own = replace(settings, metrics_token=TOKEN, metrics_port=9100)
     assert asked(own, f"Bearer {TOKEN}")[0] == 404
@@ -91,11 +91,7 @@ def listening(settings: BotSettings, port: int, token: str) -> tuple[str, int]:
     ("token", "expected"), [("", ("127.0.0.1", 200)), (TOKEN, ("0.0.0.0", 401))]
 )
 def test_the_own_port_is_one_of_this_machine_unless_it_has_a_token(
-    settings: BotSettings,
-    redis: Redis,
-    free_port: int,
-    token: str,
-    expected: tuple[str, int],
+    settings, redis, free_port, token, expected
 ):
     """Without a token, the metrics port listens only on this machine.
 
@@ -104,7 +100,7 @@ def test_the_own_port_is_one_of_this_machine_unless_it_has_a_token(
     assert listening(settings, free_port, token) == expected
 
 
-def test_a_taken_port_is_named_with_its_setting(settings: BotSettings, free_port: int):
+def test_a_taken_port_is_named_with_its_setting(settings, free_port):
     """The error about a taken metrics port names METRICS_PORT, and not PORT."""
     own = replace(settings, metrics_port=free_port)
     with (
@@ -115,9 +111,7 @@ def test_a_taken_port_is_named_with_its_setting(settings: BotSettings, free_port
         pass
 
 
-def test_a_thread_adds_the_counts_after_the_first_answer(
-    settings: BotSettings, redis: Redis, threads: list[CountsToRedis]
-):
+def test_a_thread_adds_the_counts_after_the_first_answer(settings, redis, threads):
     """A thread adds the counts to Redis after the first answer, so no request waits for it.
 
     A process has one such thread.

@@ -5,9 +5,7 @@ Only the roles in the tenant's tokens count.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -24,6 +22,7 @@ from jobs.clouds.errors import Forbidden
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 from jobs.model import Access, Channel, Finding, Person, Reason, State
 from jobs.runs.run import Event, Kind, Origin, Run
+from tests.fixtures.run_events import noted
 from tests.unit.bot.web import journey
 from tests.unit.bot.web.journey import path
 
@@ -32,27 +31,23 @@ BACK = "/microsoft/callback"
 
 
 @pytest.fixture
-def services(microsoft_services: Services, provider: Any) -> Services:
+def services(services, provider) -> Services:
     """Services with a Microsoft on loopback, where all roles are granted."""
     provider.app_roles.update(
         {GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)}
     )
-    return microsoft_services
+    return services
 
 
 @pytest.fixture
-def run(services: Services) -> Run:
+def run(services) -> Run:
     """Check of Anna's that had to skip a step."""
     channel = Channel("support@example.test", tenant_id=TENANT)
     begun = services.store.check(
         channel, Person("anna", "anna@example.test", "org-1"), Origin("room-1", "t")
     )
     left_out = Finding("security_defaults", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
-    services.store.append(
-        begun.id,
-        Event(Kind.FOUND, now(), step=left_out.step, finding=left_out),
-        Event(Kind.CHECKED, now()),
-    )
+    services.store.append(begun.id, noted(left_out), Event(Kind.CHECKED, now()))
     return services.store.load(begun.id)
 
 
@@ -63,15 +58,11 @@ def depart(services: Services, browser: FlaskClient, run: Run) -> dict[str, str]
         page.status_code,
         "support@example.test" in page.text,
         "anna@example.test" in page.text,
-    ) == (
-        200,
-        True,
-        True,
-    )
+    ) == (200, True, True)
     return journey.depart(services, browser, run, "access")
 
 
-def test_the_way_there(services: Services, browser: FlaskClient, run: Run):
+def test_the_way_there(services, browser, run):
     """The consent link opens the channel's tenant, for the bot's app, with an unguessable state.
 
     It requests all permissions that the app declares.
@@ -86,7 +77,7 @@ def test_the_way_there(services: Services, browser: FlaskClient, run: Run):
     assert len(asked["state"]) >= 43
 
 
-def test_granted(services: Services, browser: FlaskClient, run: Run):
+def test_granted(services, browser, run):
     """After a grant the tenant is remembered, the check runs again, and the button is gone."""
     assert verdict.view(run, services).grant_url
     state = depart(services, browser, run)["state"]
@@ -139,9 +130,7 @@ ENTRA = "AADSTS{}: No. Trace ID: t Correlation ID: c Timestamp: 2026-11-25 09:00
         ({"tenant": TENANT}, "consent_declined"),
     ],
 )
-def test_what_does_not_count(
-    services: Services, browser: FlaskClient, run: Run, query: dict[str, str], cause: str
-):
+def test_what_does_not_count(services, browser, run, query, cause):
     """A consent that was declined, forbidden or of another tenant does not count, and is named.
 
     The button for the consent stays, and no token is requested.
@@ -154,26 +143,20 @@ def test_what_does_not_count(
     assert (
         after.problems["app_access"].cause,
         text(f"cause.{cause}").split("'")[0] in page.text,
-    ) == (
-        cause,
-        True,
-    )
+    ) == (cause, True)
     assert (
         view.problem and view.problem.key,
         bool(view.grant_url),
         app_access.grant_for(services.redis, TENANT),
-    ) == (
-        f"cause.{cause}",
-        True,
-        None,
-    )
+    ) == (f"cause.{cause}", True, None)
 
 
-def test_consent_without_the_permissions(services: Services, provider: Any, run: Run):
+def test_consent_without_the_permissions(services, provider, run):
     """A consent without the needed permissions fails and names them, because the token decides."""
     provider.app_roles[GRAPH_SCOPE] = ["User.Read.All"]
     consent = AppAccessConsent(settles_s=(0, 0))
-    flow = Flow("access", run.id, consent.start(services, run, "state-1").flow)
+    _, kept = consent.start(services, run, "state-1")
+    flow = Flow("access", run.id, kept)
     with pytest.raises(Forbidden) as told:
         consent.handle_callback(services, run, flow, {"admin_consent": "True", "tenant": TENANT})
     lacking = ", ".join(name for name in GRAPH_APP_ROLES if name != "User.Read.All")
@@ -185,9 +168,7 @@ def test_consent_without_the_permissions(services: Services, provider: Any, run:
     assert sum(form.get("scope") == GRAPH_SCOPE for _, form in provider.requests) == 3
 
 
-def test_permissions_that_are_still_spreading(
-    services: Services, browser: FlaskClient, provider: Any, run: Run
-):
+def test_permissions_that_are_still_spreading(services, browser, provider, run):
     """The first token after the consent may lack the new permissions.
 
     Another token is requested a moment later, and the consent counts.
@@ -204,7 +185,7 @@ def test_permissions_that_are_still_spreading(
     assert text("page.readable_title") in page.text
 
 
-def test_a_state_of_another_check(services: Services, browser: FlaskClient, run: Run):
+def test_a_state_of_another_check(services, browser, run):
     """An OAuth state that is moved to another run does not count.
 
     The state is bound to the person, the tenant and the channel.
@@ -223,7 +204,7 @@ def test_a_state_of_another_check(services: Services, browser: FlaskClient, run:
     assert app_access.grant_for(services.redis, TENANT) is None
 
 
-def test_the_card_says_with_what_each_finding_was_seen(services: Services, run: Run):
+def test_the_card_says_with_what_each_finding_was_seen(services, run):
     """Each finding on the card shows the access with which it was seen.
 
     That is not the least access that its step needs.
@@ -232,9 +213,7 @@ def test_the_card_says_with_what_each_finding_was_seen(services: Services, run: 
         Finding("security_defaults", State.OK, access=Access.APP),
         Finding("entra", State.OK, access=Access.NONE),
     ]
-    services.store.append(
-        run.id, *(Event(Kind.FOUND, now(), step=each.step, finding=each) for each in seen)
-    )
+    services.store.append(run.id, *(noted(each) for each in seen))
     lines = verdict.view(services.store.load(run.id), services).lines
     assert {line.access for line in lines} == {Access.APP, Access.NONE}
 
@@ -242,15 +221,11 @@ def test_the_card_says_with_what_each_finding_was_seen(services: Services, run: 
 @pytest.mark.parametrize(
     "channel", [Channel("support@example.test"), Channel("support@example.test", tenant_id="known")]
 )
-def test_the_button_needs_a_tenant(services: Services, begin: Callable[..., Run], channel: Channel):
+def test_the_button_needs_a_tenant(services, begin, channel):
     """The button for read access needs a known tenant, because it opens that tenant's page."""
     begun = services.store.check(channel, Person("anna", "anna@example.test"), Origin("room-1"))
     left_out = Finding("security_defaults", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
-    services.store.append(
-        begun.id,
-        Event(Kind.FOUND, now(), step=left_out.step, finding=left_out),
-        Event(Kind.CHECKED, now()),
-    )
+    services.store.append(begun.id, noted(left_out), Event(Kind.CHECKED, now()))
     assert bool(verdict.view(services.store.load(begun.id), services).grant_url) is bool(
         channel.tenant_id
     )

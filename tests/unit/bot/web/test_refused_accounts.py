@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from adaptive_cards.texts import text
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Finding, State
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
+from tests.fixtures.run_events import found
 from tests.unit.bot.web.journey import BACK, TENANT, come_back, depart, last, path, signed
 
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
 FACTS = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
-KNOWN = Event(
-    Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=FACTS)
-)
+KNOWN = found("mailbox_user", facts=FACTS)
 
 
-@pytest.fixture
-def services(microsoft_services: Services) -> Services:
-    """Services with a Microsoft on loopback."""
-    return microsoft_services
-
-
-def test_an_account_of_another_tenant_is_told(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_an_account_of_another_tenant_is_told(services, browser, provider, begin):
     """The page names an account of another tenant and says what to do.
 
     The run does not record that somebody is signed in.
@@ -62,9 +49,7 @@ def test_an_account_of_another_tenant_is_told(
     assert last(services, run).kind is Kind.SIGNED_IN
 
 
-def test_another_tenant_is_not_asked_for_exchange(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_another_tenant_is_not_asked_for_exchange(services, browser, provider, begin):
     """An account of another tenant is refused before the second consent, and after it as well."""
     run = begin()
     provider.domains = ["fabrikam.com"]
@@ -82,9 +67,7 @@ def test_another_tenant_is_not_asked_for_exchange(
     )
 
 
-def test_an_account_of_another_tenant_after_an_approval(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_an_account_of_another_tenant_after_an_approval(services, browser, provider, begin):
     """After an approval, an account of another tenant is refused and named.
 
     It is recognized by the tenant of the approved plan.
@@ -102,9 +85,7 @@ def test_an_account_of_another_tenant_after_an_approval(
     assert last(services, run).data["code"] == "eve@fabrikam.com"
 
 
-def test_not_the_person_who_was_asked(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_not_the_person_who_was_asked(services, browser, provider, begin):
     """The rehearsal's page names the refused account, and the account that has to sign in."""
     known = replace(
         KNOWN, finding=Finding("mailbox_user", State.OK, facts=FACTS | {"user_id": "oid-2"})
@@ -125,15 +106,7 @@ def test_not_the_person_who_was_asked(
         ("setup", None, False),
     ],
 )
-def test_an_account_without_a_role(
-    services: Services,
-    browser: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    kind: str,
-    roles: list[str] | None,
-    told: bool,
-):
+def test_an_account_without_a_role(services, browser, provider, begin, kind, roles, told):
     """An account without an administrator's role is told so at once.
 
     The account is not refused, because a role group of Exchange is not in the token.
@@ -145,16 +118,11 @@ def test_an_account_without_a_role(
     assert (
         f"<h1>{title.replace(chr(39), '&#39;')}</h1>" in page.text,
         "admin@contoso.com" in page.text,
-    ) == (
-        True,
-        True,
-    )
+    ) == (True, True)
     assert last(services, run).kind is Kind.SIGNED_IN
 
 
-def test_somebody_who_is_no_administrator_is_told_who_is_needed(
-    services: Services, browser: FlaskClient, begin: Callable[..., Run]
-):
+def test_somebody_who_is_no_administrator_is_told_who_is_needed(services, browser, begin):
     """The page for a person who is no administrator says who has to act, and leads back.
 
     Microsoft names nobody in this refusal.

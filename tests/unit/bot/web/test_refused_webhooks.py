@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from redis import Redis
 from structlog.testing import capture_logs
 
 from bot.queue import connect_for_web, health
-from bot.settings import BotSettings
 from bot.web.app import create_app
 from bot.web.webhooks import RefusedWebhooks
 from tests.fixtures.waiting import until
@@ -24,7 +22,7 @@ def lines(log: list[Any]) -> list[int]:
     return [each["count"] for each in found]
 
 
-def test_the_first_is_logged_at_once_and_the_others_together(redis: Redis):
+def test_the_first_is_logged_at_once_and_the_others_together(redis):
     """The first refused webhook is logged at once, and the others of the minute together.
 
     Their count is logged when the minute is over, although no further webhook comes.
@@ -42,9 +40,7 @@ def test_the_first_is_logged_at_once_and_the_others_together(redis: Redis):
     assert (found.count, found.first <= found.last) == (5, True)
 
 
-def test_a_refused_webhook_is_counted_without_its_body(
-    settings: BotSettings, redis: Redis, redis_url: str
-):
+def test_a_refused_webhook_is_counted_without_its_body(settings, redis, redis_url):
     """The log has no word of a refused webhook's body, and ``doctor`` finds the count in Redis."""
     browser = create_app(settings, connect_for_web(redis_url)).test_client()
     with capture_logs() as log:
@@ -56,7 +52,7 @@ def test_a_refused_webhook_is_counted_without_its_body(
 
 
 @pytest.mark.parametrize("path", ["/webhooks/webex"])
-def test_without_redis_it_is_still_logged(settings: BotSettings, free_port: int, path: str):
+def test_without_redis_it_is_still_logged(settings, free_port, path):
     """Without Redis a refused webhook is still logged, and its answer stays 401."""
     nobody = connect_for_web(f"redis://127.0.0.1:{free_port}/0")
     browser = create_app(settings, nobody).test_client()

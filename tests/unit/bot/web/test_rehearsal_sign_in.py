@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from bot import links
-from bot.services import Services
 from jobs.access.mailbox_login import own_sign_ins
 from jobs.clock import now
 from jobs.model import Account, Finding, State
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
+from tests.fixtures.run_events import changing, noted
 from tests.unit.bot.web.journey import BACK, TENANT, come_back, depart, last
 
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
-
-
-@pytest.fixture
-def services(microsoft_services: Services) -> Services:
-    """Services with a Microsoft on loopback."""
-    return microsoft_services
 
 
 @pytest.mark.parametrize(
     ("delegate_id", "counts"), [("oid-1", True), ("", False), ("oid-3", False)]
 )
 def test_only_the_delegate_rehearses_for_a_shared_mailbox(
-    services: Services,
-    browser: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    delegate_id: str,
-    counts: bool,
+    services, browser, provider, begin, delegate_id, counts
 ):
     """For a shared mailbox, only the delegate's sign-in counts, as the delegate has the rights.
 
@@ -86,15 +72,7 @@ def test_only_the_delegate_rehearses_for_a_shared_mailbox(
     ],
 )
 def test_what_was_written_a_moment_ago_is_waited_for(
-    services: Services,
-    browser: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-    step: str,
-    ago_s: int,
-    numbers: tuple[int, ...],
-    cause: str | None,
+    services, browser, provider, begin, monkeypatch, step, ago_s, numbers, cause
 ):
     """The sign-in waits for a secret, app or grant of the last two minutes (checklist.toml J7).
 
@@ -124,14 +102,7 @@ def test_what_was_written_a_moment_ago_is_waited_for(
 @pytest.mark.parametrize(
     ("object_id", "counts"), [("oid-1", True), ("OID-1", True), ("oid-2", False)]
 )
-def test_only_the_mailbox_user_rehearses(
-    services: Services,
-    browser: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    object_id: str,
-    counts: bool,
-):
+def test_only_the_mailbox_user_rehearses(services, browser, provider, begin, object_id, counts):
     """Only the mailbox user can rehearse, known by the object id in the validated token.
 
     Only that person's tokens are saved, and they are encrypted.
@@ -152,11 +123,7 @@ def test_only_the_mailbox_user_rehearses(
         asked["login_hint"],
         asked["prompt"],
         "https://outlook.office.com/SMTP.Send" in asked["scope"],
-    ) == (
-        "support@contoso.com",
-        "login",
-        True,
-    )
+    ) == ("support@contoso.com", "login", True)
     browser.get(BACK, query_string=come_back(provider, asked))
     event = last(services, run)
     assert (event.kind, event.data.get("cause")) == (
@@ -173,9 +140,7 @@ def test_only_the_mailbox_user_rehearses(
     assert sealed == [counts, counts, False]
 
 
-def test_the_mailbox_user_needs_no_administrator(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_the_mailbox_user_needs_no_administrator(services, browser, provider, begin):
     """The mailbox user's sign-in counts, although the administrator's sign-in has ended.
 
     The sign-in goes to the same tenant.
@@ -202,13 +167,7 @@ def test_the_mailbox_user_needs_no_administrator(
     )
 
 
-def test_each_try_is_recognized_in_the_sign_in_log(
-    services: Services,
-    browser: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-):
+def test_each_try_is_recognized_in_the_sign_in_log(services, browser, provider, begin, monkeypatch):
     """Each try of the rehearsal is known as the bot's own, even if the try fails.
 
     A secret that Entra does not know for a second leaves a failure in the sign-in log.
@@ -218,10 +177,8 @@ def test_each_try_is_recognized_in_the_sign_in_log(
     found = Finding("mailbox_user", State.OK, facts=facts)
     run = begin(
         SIGNED_IN,
-        Event(Kind.FOUND, now(), step="mailbox_user", finding=found),
-        Event(
-            Kind.CHANGING, now(), step="check_secret", finding=Finding("check_secret", State.WRONG)
-        ),
+        noted(found),
+        changing("check_secret"),
         Event(Kind.CHANGED, now(), step="check_secret"),
     )
     services.vault.put(f"rehearsal-secret:{run.id}", "s3cr~t.Value", 60)

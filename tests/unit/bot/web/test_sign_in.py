@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from flask.testing import FlaskClient
 
 from adaptive_cards.texts import text
 from bot import links
-from bot.services import Services
 from bot.web import oauth_flow
 from bot.web.oauth_flow import Flow
 from jobs.clock import now
-from jobs.model import Account, Finding, State
-from jobs.runs.run import Event, Kind, Run
+from jobs.model import Account
+from jobs.runs.run import Event, Kind
 from jobs.storage import codec
+from tests.fixtures.run_events import changing, found
 from tests.unit.bot.web.journey import BACK, TENANT, depart, form_of, last, path, signed
 
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
-APP = Event(
-    Kind.FOUND,
-    now(),
-    step="application",
-    finding=Finding("application", State.OK, facts={"client_id": "email-app", "app_name": "Mail"}),
-)
+APP = found("application", facts={"client_id": "email-app", "app_name": "Mail"})
 
 
-@pytest.fixture
-def services(microsoft_services: Services) -> Services:
-    """Services with a Microsoft on loopback."""
-    return microsoft_services
-
-
-def test_the_page_says_for_what_and_by_whom(
-    services: Services, browser: FlaskClient, begin: Callable[..., Run]
-):
+def test_the_page_says_for_what_and_by_whom(services, browser, begin):
     """The sign-in page names the mailbox and the requester, and leads to Microsoft.
 
     The request has PKCE, a state of 256 bits, a nonce, and no consent prompt.
@@ -62,9 +46,7 @@ def test_the_page_says_for_what_and_by_whom(
 
 
 @pytest.mark.parametrize("address", ["/signin/{}", "/microsoft/callback?state=x", "/signin/none"])
-def test_every_page_is_private(
-    services: Services, browser: FlaskClient, begin: Callable[..., Run], address: str
-):
+def test_every_page_is_private(services, browser, begin, address):
     """No page allows a referrer, a cache, external content or a frame."""
     page = browser.get(address.format(path(services, begin()).rpartition("/")[2]))
     wanted = {
@@ -78,9 +60,7 @@ def test_every_page_is_private(
     assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
 
 
-def test_a_sign_in(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_a_sign_in(services, browser, provider, begin):
     """A sign-in is saved encrypted for the run, recorded with its account, and wakes a worker.
 
     The account is that of the validated token.
@@ -100,9 +80,7 @@ def test_a_sign_in(
 
 
 @pytest.mark.parametrize("number", [65001, 50076, 50079])
-def test_exchange_asks_for_more_than_graph(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run], number: int
-):
+def test_exchange_asks_for_more_than_graph(services, browser, provider, begin, number):
     """If Exchange needs more than Graph, the browser continues to a sign-in for Exchange.
 
     Exchange may need consent or a second factor. The result of the second sign-in counts.
@@ -115,10 +93,7 @@ def test_exchange_asks_for_more_than_graph(
     assert (
         onward.status_code,
         "https://outlook.office365.com/.default" in asked.get("scope", ""),
-    ) == (
-        303,
-        True,
-    )
+    ) == (303, True)
     assert browser.get(BACK, query_string=provider.sign_in(address)).status_code == 200
     assert (last(services, run).kind, services.vault.holds(f"session:{run.id}")) == (
         Kind.SIGNED_IN,
@@ -127,14 +102,7 @@ def test_exchange_asks_for_more_than_graph(
 
 
 @pytest.mark.parametrize(("number", "at_once"), [(53003, True), (50076, False)])
-def test_more_than_a_sign_in_can_give(
-    services: Services,
-    browser: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    number: int,
-    at_once: bool,
-):
+def test_more_than_a_sign_in_can_give(services, browser, provider, begin, number, at_once):
     """A sign-in that a policy forbids fails at once, and any other fails after the second sign-in.
 
     So no person is sent around in circles.
@@ -151,9 +119,7 @@ def test_more_than_a_sign_in_can_give(
     )
 
 
-def test_a_state_is_used_once(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_a_state_is_used_once(services, browser, provider, begin):
     """A state is used once: the same answer of Microsoft gets 400 the second time."""
     run = begin()
     query = signed(services, browser, provider, run)
@@ -169,15 +135,13 @@ def test_a_state_is_used_once(
 @pytest.mark.parametrize(
     "query", [{}, {"state": ""}, {"state": "made-up", "code": "x"}, {"error": "access_denied"}]
 )
-def test_a_state_that_was_never_given_out(browser: FlaskClient, query: dict[str, str]):
+def test_a_state_that_was_never_given_out(browser, query):
     """A state that was never issued gets 400 and has no effect."""
     page = browser.get(BACK, query_string=query)
     assert (page.status_code, text("page.over_title") in page.text) == (400, True)
 
 
-def test_looking_uses_nothing_up(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_looking_uses_nothing_up(services, browser, provider, begin):
     """Link previews and scanners do not use up a sign-in.
 
     A preview opens the page many times, and a scanner sends HEAD requests, and the person can still
@@ -191,9 +155,7 @@ def test_looking_uses_nothing_up(
     assert last(services, run).kind is Kind.SIGNED_IN
 
 
-def test_a_declined_sign_in_is_told(
-    services: Services, browser: FlaskClient, begin: Callable[..., Run]
-):
+def test_a_declined_sign_in_is_told(services, browser, begin):
     """A declined sign-in is shown on the page and recorded, with Microsoft's own code."""
     run = begin()
     state = depart(services, browser, run)["state"]
@@ -213,13 +175,7 @@ def test_a_declined_sign_in_is_told(
 @pytest.mark.parametrize(
     "claims", [{"aud": "another"}, {"nonce": "another"}, {"exp": 1}, {"tid": "another"}]
 )
-def test_a_token_that_is_not_ours(
-    services: Services,
-    browser: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    claims: dict[str, Any],
-):
+def test_a_token_that_is_not_ours(services, browser, provider, begin, claims):
     """A token with a wrong audience, nonce, tenant or expiry does not sign a person in."""
     run = begin()
     provider.claims.update(claims)
@@ -230,9 +186,7 @@ def test_a_token_that_is_not_ours(
     )
 
 
-CHANGING = Event(
-    Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG)
-)
+CHANGING = changing("application")
 APPROVED = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
 
 
@@ -242,15 +196,7 @@ APPROVED = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
 @pytest.mark.parametrize(
     "word", [(APPROVED,), (APPROVED, CHANGING), (APPROVED, CHANGING, Event(Kind.DETAILS, now()))]
 )
-def test_a_run_stays_in_its_tenant(
-    services: Services,
-    browser: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    word: tuple[Event, ...],
-    tenant: str,
-    counts: bool,
-):
+def test_a_run_stays_in_its_tenant(services, browser, provider, begin, word, tenant, counts):
     """After a plan was approved, an administrator of another tenant cannot continue the run."""
     admin = Event(Kind.SIGNED_IN, now(), account=Account(tenant, "oid-1", "admin@contoso.com"))
     run = begin(
@@ -263,9 +209,7 @@ def test_a_run_stays_in_its_tenant(
     )
 
 
-def test_before_an_approval_any_tenant_may_be_tried(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_before_an_approval_any_tenant_may_be_tried(services, browser, provider, begin):
     """Before an approval, a person who picked the wrong account may pick one of another tenant."""
     admin = Event(
         Kind.SIGNED_IN,
@@ -279,9 +223,7 @@ def test_before_an_approval_any_tenant_may_be_tried(
     assert last(services, run).kind is Kind.SIGNED_IN
 
 
-def test_of_two_who_sign_in_the_first_counts(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_of_two_who_sign_in_the_first_counts(services, browser, provider, begin):
     """If another person has signed in first, a late sign-in replaces no account and no token."""
     run = begin()
     query = signed(services, browser, provider, run)
@@ -297,9 +239,7 @@ def test_of_two_who_sign_in_the_first_counts(
     assert not services.vault.holds(f"session:{run.id}")
 
 
-def test_a_link_of_an_ended_run(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_a_link_of_an_ended_run(services, browser, provider, begin):
     """An ended run gets 410 on the way to Microsoft and on the way back."""
     run = begin()
     query = signed(services, browser, provider, run)
@@ -311,9 +251,7 @@ def test_a_link_of_an_ended_run(
     assert services.store.load(run.id).account is None
 
 
-def test_a_link_whose_time_is_up(
-    services: Services, browser: FlaskClient, begin: Callable[..., Run]
-):
+def test_a_link_whose_time_is_up(services, browser, begin):
     """A sign-in link whose time is up gets 410."""
     address = path(services, begin())
     (key,) = services.redis.scan_iter("sealed:page:*")
@@ -324,9 +262,7 @@ def test_a_link_whose_time_is_up(
     assert browser.get(address).status_code == 410
 
 
-def test_somebody_is_signed_in_already(
-    services: Services, browser: FlaskClient, begin: Callable[..., Run]
-):
+def test_somebody_is_signed_in_already(services, browser, begin):
     """If a person has signed in already, the page says so and has no button."""
     page = browser.get(path(services, begin(SIGNED_IN)))
     assert (page.status_code, text("page.done_title") in page.text, form_of(page)) == (
@@ -337,14 +273,12 @@ def test_somebody_is_signed_in_already(
 
 
 @pytest.mark.parametrize("address", ["/signin/none", "/consent/none", "/rehearsal/none"])
-def test_an_unknown_link(browser: FlaskClient, address: str):
+def test_an_unknown_link(browser, address):
     """An unknown link leads nowhere and gets 404."""
     assert browser.get(address).status_code == 404
 
 
-def test_a_link_of_another_kind(
-    services: Services, browser: FlaskClient, begin: Callable[..., Run]
-):
+def test_a_link_of_another_kind(services, browser, begin):
     """A sign-in link does not open the consent page."""
     assert browser.get(path(services, begin()).replace("/signin/", "/consent/")).status_code == 404
 
@@ -363,14 +297,7 @@ def test_a_link_of_another_kind(
         ({}, Kind.PROBLEM, "consent_declined"),
     ],
 )
-def test_admin_consent(
-    services: Services,
-    browser: FlaskClient,
-    begin: Callable[..., Run],
-    query: dict[str, str],
-    kind: Kind,
-    cause: str | None,
-):
+def test_admin_consent(services, browser, begin, query, kind, cause):
     """A consent redirect is recorded as an answer, but a refusal or another tenant as a problem."""
     run = begin(SIGNED_IN, APP)
     asked = depart(services, browser, run, "consent")
@@ -383,7 +310,7 @@ def test_admin_consent(
     assert (event.kind, event.data["question"], event.data.get("cause")) == (kind, "consent", cause)
 
 
-def test_a_state_is_sealed_and_ends(services: Services, redis: Any):
+def test_a_state_is_sealed_and_ends(services, redis):
     """A state keeps the PKCE verifier and the nonce for ten minutes.
 
     Both are unreadable in Redis and in a repr.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -19,8 +17,9 @@ from bot.web.app import create_app
 from bot.web.oauth_flow import HOST_COOKIE, LOOPBACK_COOKIE, form_token, is_browser_of
 from bot.web.pages import assets
 from jobs.clock import now
-from jobs.model import Account, Finding, State
-from jobs.runs.run import Event, Kind, Run
+from jobs.model import Account
+from jobs.runs.run import Event, Kind
+from tests.fixtures.run_events import found
 from tests.unit.bot.web.journey import (
     BACK,
     TENANT,
@@ -40,19 +39,11 @@ FACTS = {
     "client_id": "client-1",
     "app_name": "Mail",
 }
-KNOWN = Event(
-    Kind.FOUND, now(), step="mailbox_user", finding=Finding("mailbox_user", State.OK, facts=FACTS)
-)
+KNOWN = found("mailbox_user", facts=FACTS)
 
 
 @pytest.fixture
-def services(microsoft_services: Services) -> Services:
-    """Services with a Microsoft on loopback."""
-    return microsoft_services
-
-
-@pytest.fixture
-def another(browser: FlaskClient) -> FlaskClient:
+def another(browser) -> FlaskClient:
     """The browser of another person, at the same pages."""
     app: Flask = browser.application
     return app.test_client()
@@ -64,12 +55,7 @@ def kept(services: Services) -> dict[bytes, bytes]:
 
 
 def test_looking_asks_nobody_and_keeps_nothing(
-    services: Services,
-    browser: FlaskClient,
-    another: FlaskClient,
-    provider: Any,
-    webex_script: Any,
-    begin: Callable[..., Run],
+    services, browser, another, provider, webex_script, begin
 ):
     """The first page calls no other host and writes nothing, however often scanners open it."""
     address = path(services, begin())
@@ -79,7 +65,7 @@ def test_looking_asks_nobody_and_keeps_nothing(
     assert (kept(services), provider.requests, len(webex_script.asked)) == (before, [], asked)
 
 
-def test_the_cookie(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
+def test_the_cookie(services, browser, begin):
     """Only this host gets the cookie, over https, and no script reads it.
 
     A second page keeps the cookie of the first page.
@@ -96,7 +82,7 @@ def test_the_cookie(services: Services, browser: FlaskClient, begin: Callable[..
     assert browser.get(path(services, run)).headers["Set-Cookie"] == first
 
 
-def test_the_cookie_over_plain_http(services: Services, begin: Callable[..., Run]):
+def test_the_cookie_over_plain_http(services, begin):
     """Over http on this machine, the cookie's name lacks the prefix, which would need Secure."""
     local = replace(services, bot=replace(services.bot, public_url="http://localhost:8080"))
     app = create_app(local.bot, local.redis, [sign_in.pages, secret_page.pages, assets])
@@ -114,13 +100,7 @@ def test_the_cookie_over_plain_http(services: Services, begin: Callable[..., Run
 
 
 @pytest.mark.parametrize("given", ["", "x" * 64, "\u00fc"])
-def test_a_press_from_elsewhere(
-    services: Services,
-    browser: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    given: str,
-):
+def test_a_press_from_elsewhere(services, browser, provider, begin, given):
     """Another site does not know the form's token, so it cannot begin a flow in this browser."""
     address = path(services, begin())
     browser.get(address)
@@ -130,9 +110,7 @@ def test_a_press_from_elsewhere(
     assert (kept(services), provider.requests) == (before, [])
 
 
-def test_a_press_without_the_cookie(
-    services: Services, browser: FlaskClient, another: FlaskClient, begin: Callable[..., Run]
-):
+def test_a_press_without_the_cookie(services, browser, another, begin):
     """The form of one browser does not work in another browser, or without cookies."""
     address = path(services, begin())
     form = form_of(browser.get(address))
@@ -142,9 +120,7 @@ def test_a_press_without_the_cookie(
     assert browser.post(address, data=form).status_code == 303
 
 
-def test_a_form_is_for_one_link(
-    services: Services, browser: FlaskClient, begin: Callable[..., Run]
-):
+def test_a_form_is_for_one_link(services, browser, begin):
     """The token of one request's page does not press the button of another request's page."""
     run = begin(SIGNED_IN, KNOWN)
     form = form_of(browser.get(path(services, run, "consent")))
@@ -153,14 +129,7 @@ def test_a_form_is_for_one_link(
 
 
 @pytest.mark.parametrize("kind", ["signin", "consent", "rehearsal"])
-def test_another_browser_does_not_come_back(
-    services: Services,
-    browser: FlaskClient,
-    another: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    kind: str,
-):
+def test_another_browser_does_not_come_back(services, browser, another, provider, begin, kind):
     """If another browser comes back from Microsoft, its page says which browser to use.
 
     Nothing is used up, and the first browser then finishes.
@@ -181,13 +150,7 @@ def test_another_browser_does_not_come_back(
     assert last(services, run).kind is (Kind.SIGNED_IN if kind == "signin" else Kind.ANSWERED)
 
 
-def test_the_second_part_stays_in_the_browser(
-    services: Services,
-    browser: FlaskClient,
-    another: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-):
+def test_the_second_part_stays_in_the_browser(services, browser, another, provider, begin):
     """The second sign-in, for Exchange, also comes back only to the browser in which it began."""
     run = begin()
     provider.at_refresh = [provider.refuse(400, "invalid_grant", 65001)]
@@ -200,9 +163,7 @@ def test_the_second_part_stays_in_the_browser(
     assert browser.get(BACK, query_string=query).status_code == 200
 
 
-def test_two_flows_in_one_browser(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_two_flows_in_one_browser(services, browser, provider, begin):
     """A press in a second window leaves the first window's sign-in as it is."""
     run = begin()
     first, second = (signed(services, browser, provider, run) for _ in range(2))
@@ -216,9 +177,7 @@ def test_a_state_without_a_browser_fits_none():
     assert not is_browser_of("", "x" * 43)
 
 
-def test_the_form_may_lead_to_microsoft(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_the_form_may_lead_to_microsoft(services, browser, provider, begin):
     """The policy of these pages lets their form lead to Microsoft, and only over https.
 
     Chromium checks the redirect after a form, too, and no other page leads out.
@@ -229,13 +188,7 @@ def test_the_form_may_lead_to_microsoft(
     assert "form-action 'self';" in other
 
 
-def test_who_asks_where_and_for_what(
-    services: Services,
-    browser: FlaskClient,
-    webex_script: Any,
-    reply: Any,
-    begin: Callable[..., Run],
-):
+def test_who_asks_where_and_for_what(services, browser, webex_script, reply, begin):
     """The page names the person and the space as Webex does. Their names are not markup."""
     webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": "Desk <b>1</b>"}))
     run = begin()
@@ -250,9 +203,7 @@ def test_who_asks_where_and_for_what(
         assert shown in page
 
 
-def test_names_are_asked_for_once(
-    services: Services, webex_script: Any, reply: Any, begin: Callable[..., Run]
-):
+def test_names_are_asked_for_once(services, webex_script, reply, begin):
     """The second link of a run, or of a person in the same space, asks Webex for nothing."""
     webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": "Desk"}))
     run = begin()
@@ -264,12 +215,7 @@ def test_names_are_asked_for_once(
 
 
 def test_a_name_that_webex_does_not_tell(
-    services: Services,
-    browser: FlaskClient,
-    webex_script: Any,
-    reply: Any,
-    begin: Callable[..., Run],
-    hasty_retries: None,
+    services, browser, webex_script, reply, begin, hasty_retries
 ):
     """If Webex gives no names, the page shows the address, which is known without Webex."""
     webex_script.on("GET", "/people/anna", reply(404, {"message": "no"}))
@@ -278,9 +224,7 @@ def test_a_name_that_webex_does_not_tell(
     assert [">anna@example.test<" in page, text("page.place_unnamed") in page] == [True, True]
 
 
-def test_microsoft_is_slow(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_microsoft_is_slow(services, browser, provider, begin):
     """If Microsoft's discovery document does not come, the page is a 503 with the same button.
 
     The button works as soon as Microsoft answers.
@@ -294,9 +238,7 @@ def test_microsoft_is_slow(
     assert browser.post(path(services, run), data=form_of(page)).status_code == 303
 
 
-def test_microsoft_away(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_microsoft_away(services, browser, provider, begin):
     """If Microsoft is away, the page says so and the link stays good."""
     provider.discovery = (400, {"Content-Type": "application/json"}, b'{"error": "invalid_tenant"}')
     run = begin()
@@ -305,13 +247,7 @@ def test_microsoft_away(
     assert press(services, browser, run).status_code == 303
 
 
-def test_all_slots_are_taken(
-    services: Services,
-    browser: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-):
+def test_all_slots_are_taken(services, browser, provider, begin, monkeypatch):
     """If all slots for Microsoft are taken, neither a press nor a callback waits.
 
     Neither of them is used up.
@@ -330,9 +266,7 @@ def test_all_slots_are_taken(
     assert last(services, run).kind is Kind.SIGNED_IN
 
 
-def test_the_permissions_are_recorded(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_the_permissions_are_recorded(services, browser, provider, begin):
     """The run and the audit trail record the permissions that the sign-in asked for."""
     run = begin()
     asked = depart(services, browser, run)
@@ -343,9 +277,7 @@ def test_the_permissions_are_recorded(
     assert "Application.ReadWrite.All" in names
 
 
-def test_the_press_goes_to_the_page_of_microsoft(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_the_press_goes_to_the_page_of_microsoft(services, browser, provider, begin):
     """A press leads to Microsoft with a 303, so that the browser continues with GET."""
     gone = press(services, browser, begin())
     address = urlsplit(gone.headers["Location"])

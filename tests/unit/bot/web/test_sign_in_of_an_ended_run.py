@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from adaptive_cards.texts import text
-from bot.services import Services
 from bot.web.oauth import FLOWS
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Rejected
 from jobs.model import Account, Finding, State
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
+from tests.fixtures.run_events import noted
 from tests.unit.bot.web.journey import BACK, depart, last, signed
 
 
-@pytest.fixture
-def services(microsoft_services: Services) -> Services:
-    """Services with a Microsoft on loopback."""
-    return microsoft_services
-
-
 @pytest.mark.parametrize("fails", [False, True], ids=["it_works", "it_does_not"])
-def test_a_run_that_ends_during_a_sign_in(
-    services: Services,
-    browser: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-    fails: bool,
-):
+def test_a_run_that_ends_during_a_sign_in(services, browser, provider, begin, monkeypatch, fails):
     """If a run ends during a sign-in, no event follows its end.
 
     No token of the administrator stays in the vault.
@@ -58,13 +43,7 @@ def test_a_run_that_ends_during_a_sign_in(
         assert not services.vault.holds(f"session:{run.id}")
 
 
-def test_a_sign_in_that_ends_after_another_one(
-    services: Services,
-    browser: FlaskClient,
-    provider: Any,
-    begin: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-):
+def test_a_sign_in_that_ends_after_another_one(services, browser, provider, begin, monkeypatch):
     """If another account signs in while Microsoft answers the first one, only that account counts.
 
     The plan shows it, and its tokens make the changes.
@@ -89,12 +68,7 @@ def test_a_sign_in_that_ends_after_another_one(
 @pytest.mark.parametrize("made", [True, False])
 @pytest.mark.parametrize("late", [False, True], ids=["before", "while Microsoft is asked"])
 def test_a_consent_that_is_accepted_after_the_end(
-    services: Services,
-    browser: FlaskClient,
-    begin: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-    made: bool,
-    late: bool,
+    services, browser, begin, monkeypatch, made, late
 ):
     """The page says what Microsoft has granted, and how to revoke it.
 
@@ -103,7 +77,7 @@ def test_a_consent_that_is_accepted_after_the_end(
     values = {"object_id": "" if made else "object-1"}
     app = Finding("application", State.OK, facts={"app_name": "Webex mail"}, values=values)
     change = Event(Kind.CHANGING, now(), step="application", finding=app)
-    found = Event(Kind.FOUND, now(), step="application", finding=app)
+    found = noted(app)
     run, journey = begin(change, found), FLOWS["consent"]
     query = {"state": depart(services, browser, run, "consent")["state"], "admin_consent": "True"}
     handle = journey.handle_callback
@@ -123,9 +97,7 @@ def test_a_consent_that_is_accepted_after_the_end(
     assert way in page.text
 
 
-def test_a_consent_that_was_declined_after_the_end(
-    services: Services, browser: FlaskClient, begin: Callable[..., Run]
-):
+def test_a_consent_that_was_declined_after_the_end(services, browser, begin):
     """A consent that was declined has granted nothing, so the link has only expired."""
     run = begin()
     query = {"state": depart(services, browser, run, "consent")["state"], "error": "access_denied"}

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from flask.testing import FlaskClient
 
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from tests.unit.bot.web.journey import BACK, TENANT, depart, last, signed
 
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
 
 
-@pytest.fixture
-def services(microsoft_services: Services) -> Services:
-    """Services with a Microsoft on loopback."""
-    return microsoft_services
-
-
-def test_one_page_asks_for_graph_and_exchange(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
-):
+def test_one_page_asks_for_graph_and_exchange(services, browser, provider, begin):
     """One page asks for the consent to both Graph and Exchange.
 
     The code from that page gets a token for Graph alone.
@@ -42,9 +30,7 @@ def test_one_page_asks_for_graph_and_exchange(
 
 
 @pytest.mark.parametrize("number", [28000, 70011])
-def test_an_entra_that_takes_one_resource_at_a_time(
-    services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run], number: int
-):
+def test_an_entra_that_takes_one_resource_at_a_time(services, browser, provider, begin, number):
     """If Entra takes only one resource at a time, the browser goes on to a page for Graph alone.
 
     Nothing is recorded as a problem.
@@ -63,9 +49,7 @@ def test_an_entra_that_takes_one_resource_at_a_time(
     assert last(services, run).kind is Kind.SIGNED_IN
 
 
-def test_the_administrator_who_was_asked_is_preselected(
-    services: Services, browser: FlaskClient, begin: Callable[..., Run]
-):
+def test_the_administrator_who_was_asked_is_preselected(services, browser, begin):
     """On the first try, Microsoft's page has the administrator who was asked preselected.
 
     After a problem or an earlier sign-in, Microsoft asks which account is meant.

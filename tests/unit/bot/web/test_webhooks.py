@@ -18,7 +18,6 @@ from werkzeug.test import TestResponse
 
 from bot.queue import WEB_TIMEOUT_S, connect_for_web, make_queue
 from bot.queue.events import RUNG_S, EventQueue, PendingEvent
-from bot.settings import BotSettings
 from bot.web import webhooks
 from bot.web.app import create_app
 from jobs.clock import now
@@ -28,7 +27,7 @@ NEW, OLD = "new-secret-0123456789", "old-secret-0123456789"
 
 
 @pytest.fixture
-def app(settings: BotSettings, redis: Redis) -> Flask:
+def app(settings, redis) -> Flask:
     """The web application."""
     return create_app(settings, redis)
 
@@ -85,7 +84,7 @@ def queued(redis: Redis) -> list[tuple[str | None, dict[str, Any]]]:
     ]
 
 
-def test_an_event_becomes_one_job_with_ids_only(app: Flask, redis: Redis):
+def test_an_event_becomes_one_job_with_ids_only(app, redis):
     """The worker gets the resource, ids and time, but a person's address stays out of Redis."""
     body = json.dumps(envelope()).encode()
     answer = post(app, body, sign(body))
@@ -107,9 +106,7 @@ def test_an_event_becomes_one_job_with_ids_only(app: Flask, redis: Redis):
     ] == []
 
 
-def test_nobody_but_redis_is_asked_for_the_answer(
-    settings: BotSettings, redis: Redis, monkeypatch: pytest.MonkeyPatch
-):
+def test_nobody_but_redis_is_asked_for_the_answer(settings, redis, monkeypatch):
     """The web process connects only to Redis when it answers a webhook.
 
     It has just started and gets one event of each kind, good or bad.
@@ -133,13 +130,13 @@ def test_nobody_but_redis_is_asked_for_the_answer(
 
 
 @pytest.mark.parametrize("resource", ["messages", "attachmentActions", "memberships"])
-def test_the_three_resources_are_taken(app: Flask, redis: Redis, resource: str):
+def test_the_three_resources_are_taken(app, redis, resource):
     """Created messages, card answers and memberships reach the worker, in any spelling."""
     assert deliver(app, envelope(resource.upper())) == 200
     assert [arguments["resource"] for _, arguments in queued(redis)] == [resource]
 
 
-def test_both_secrets_are_taken_while_rotating(app: Flask, redis: Redis):
+def test_both_secrets_are_taken_while_rotating(app, redis):
     """Webhooks with the old secret work until the next start has given them the new one."""
     first, second = (json.dumps(envelope(id=name)).encode() for name in ("a", "b"))
     assert [
@@ -164,7 +161,7 @@ def test_both_secrets_are_taken_while_rotating(app: Flask, redis: Redis):
         lambda _body: "\u00fc",
     ],
 )
-def test_a_wrong_signature_gets_401_and_nothing_else(app: Flask, redis: Redis, forge: Any):
+def test_a_wrong_signature_gets_401_and_nothing_else(app, redis, forge):
     """A wrong signature gets 401 with an empty body, and no job is queued.
 
     It is missing, empty, in capitals, one digit off, over other bytes, or made with no secret or
@@ -175,7 +172,7 @@ def test_a_wrong_signature_gets_401_and_nothing_else(app: Flask, redis: Redis, f
     assert (answer.status_code, answer.data, queued(redis)) == (401, b"", [])
 
 
-def test_one_flipped_byte_breaks_the_signature(app: Flask, redis: Redis):
+def test_one_flipped_byte_breaks_the_signature(app, redis):
     """The signature covers the raw bytes, so each single changed byte of a body is noticed."""
     body = json.dumps(envelope()).encode()
     signature = sign(body)
@@ -187,7 +184,7 @@ def test_one_flipped_byte_breaks_the_signature(app: Flask, redis: Redis):
     assert queued(redis) == []
 
 
-def test_white_space_belongs_to_the_signature(app: Flask, redis: Redis):
+def test_white_space_belongs_to_the_signature(app, redis):
     """The signature is checked over the raw body, so unusual white space is accepted."""
     body = json.dumps(envelope(), indent=7).encode() + b"\n"
     assert post(app, body, sign(body)).status_code == 200
@@ -211,7 +208,7 @@ def test_signatures_are_compared_in_constant_time():
     assert "compare_digest" in inspect.getsource(webhooks.is_signed)
 
 
-def test_fifty_deliveries_at_once_are_one_job(settings: BotSettings, redis: Redis, redis_url: str):
+def test_fifty_deliveries_at_once_are_one_job(settings, redis, redis_url):
     """Fifty parallel deliveries of one event are one job, and each gets 200."""
     app = create_app(settings, connect_for_web(redis_url))
     with ThreadPoolExecutor(16) as threads:
@@ -219,7 +216,7 @@ def test_fifty_deliveries_at_once_are_one_job(settings: BotSettings, redis: Redi
     assert (statuses, len(queued(redis))) == ([200] * 50, 1)
 
 
-def test_an_event_is_remembered_after_it_was_handled(app: Flask, redis: Redis):
+def test_an_event_is_remembered_after_it_was_handled(app, redis):
     """A repeated delivery of an event that was handled long ago is no new event."""
     deliver(app, envelope())
     (job,) = make_queue(redis).get_jobs()
@@ -234,7 +231,7 @@ def test_an_event_is_remembered_after_it_was_handled(app: Flask, redis: Redis):
     ) == (b"", True, 0)
 
 
-def test_an_event_is_due_where_the_doorbell_was_not_heard(app: Flask, redis: Redis):
+def test_an_event_is_due_where_the_doorbell_was_not_heard(app, redis):
     """An event whose job was lost is due again a moment later.
 
     The web process was killed before it queued the job, or the worker just after it took the job.
@@ -245,7 +242,7 @@ def test_an_event_is_due_where_the_doorbell_was_not_heard(app: Flask, redis: Red
     assert 1 < row[1] - now().timestamp() <= RUNG_S
 
 
-def test_different_events_are_different_jobs(app: Flask, redis: Redis):
+def test_different_events_are_different_jobs(app, redis):
     """Another id or resource is another event.
 
     A membership that is created again with its old id is another event, too.
@@ -273,7 +270,7 @@ def test_different_events_are_different_jobs(app: Flask, redis: Redis):
         {},
     ],
 )
-def test_what_the_bot_does_not_care_for_is_dropped(app: Flask, redis: Redis, event: dict[str, Any]):
+def test_what_the_bot_does_not_care_for_is_dropped(app, redis, event):
     """Other resources, other events and the bot's own posts get 200 and no job.
 
     With 200, Webex keeps the webhook.
@@ -281,13 +278,13 @@ def test_what_the_bot_does_not_care_for_is_dropped(app: Flask, redis: Redis, eve
     assert (deliver(app, event), queued(redis)) == (200, [])
 
 
-def test_the_bots_own_membership_is_taken(app: Flask, redis: Redis):
+def test_the_bots_own_membership_is_taken(app, redis):
     """The event that the bot itself joined a space is accepted, because the greeting needs it."""
     deliver(app, envelope("memberships", personId="the-bot"))
     assert [arguments["actor"] for _, arguments in queued(redis)] == ["the-bot"]
 
 
-def test_unknown_keys_and_missing_ones_are_fine(app: Flask, redis: Redis):
+def test_unknown_keys_and_missing_ones_are_fine(app, redis):
     """An event with the bare minimum is enough, and the actor may come from the envelope."""
     event = {
         "resource": "messages",
@@ -306,13 +303,13 @@ def test_unknown_keys_and_missing_ones_are_fine(app: Flask, redis: Redis):
     "body",
     [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"resource": "messages", "event": "created"}'],
 )
-def test_a_signed_body_that_makes_no_sense_gets_400(app: Flask, redis: Redis, body: bytes):
+def test_a_signed_body_that_makes_no_sense_gets_400(app, redis, body):
     """A signed body that is not JSON, not an object or without an event gets 400 and no job."""
     answer = post(app, body, sign(body))
     assert (answer.status_code, answer.data, queued(redis)) == (400, b"", [])
 
 
-def test_a_large_body_gets_413(app: Flask, redis: Redis):
+def test_a_large_body_gets_413(app, redis):
     """A body of 64 KiB is accepted, and one more byte gets 413, even with a good signature."""
     fits = json.dumps(envelope()).encode().ljust(65_536)
     assert [post(app, body, sign(body)).status_code for body in (fits, fits + b" ")] == [200, 413]
@@ -320,28 +317,26 @@ def test_a_large_body_gets_413(app: Flask, redis: Redis):
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
-def test_another_content_type_gets_415(app: Flask, content_type: str):
+def test_another_content_type_gets_415(app, content_type):
     """A webhook with another content type gets 415, because Webex sends only JSON."""
     body = json.dumps(envelope()).encode()
     assert post(app, body, sign(body), content_type).status_code == 415
 
 
-def test_a_character_set_is_no_other_content_type(app: Flask):
+def test_a_character_set_is_no_other_content_type(app):
     """``application/json; charset=utf-8`` is accepted as JSON."""
     body = json.dumps(envelope()).encode()
     assert post(app, body, sign(body), "Application/JSON; charset=UTF-8").status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
-def test_other_methods_get_405(app: Flask, method: str):
+def test_other_methods_get_405(app, method):
     """The address of the webhook accepts only POST, and its refusal says so."""
     answer = app.test_client().open("/webhooks/webex", method=method)
     assert (answer.status_code, "POST" in answer.headers["Allow"]) == (405, True)
 
 
-def test_without_redis_the_answer_is_503_within_a_second(
-    settings: BotSettings, free_port: int, monkeypatch: pytest.MonkeyPatch
-):
+def test_without_redis_the_answer_is_503_within_a_second(settings, free_port, monkeypatch):
     """Without Redis a webhook gets 503, because only a queued event is acknowledged.
 
     Webex does not wait, so Redis is tried twice without a pause.
@@ -359,7 +354,7 @@ def test_without_redis_the_answer_is_503_within_a_second(
     )
 
 
-def test_a_stale_connection_is_opened_again(settings: BotSettings, redis: Redis, redis_url: str):
+def test_a_stale_connection_is_opened_again(settings, redis, redis_url):
     """After a restart of Redis the first event is not lost.
 
     The dead connection is replaced at once.

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,7 +10,6 @@ from bot.webex.client import (
     FileTooLargeError,
     Membership,
     Message,
-    Webex,
     WebexBadRequestError,
     WebexPerson,
     Webhook,
@@ -30,7 +28,7 @@ ANN = Membership("member-1", "ann", "ann@example.test", "org-1")
 CARD = {"type": "AdaptiveCard", "version": "1.3", "body": []}
 
 
-def test_who_the_bot_is(webex: Webex, webex_script: Any, reply: Any):
+def test_who_the_bot_is(webex, webex_script, reply):
     """me() and person() give the same fields, with the first address in lower case."""
     person = {
         "id": "bot-id",
@@ -47,7 +45,7 @@ def test_who_the_bot_is(webex: Webex, webex_script: Any, reply: Any):
     }
 
 
-def test_a_message_is_read(webex: Webex, webex_script: Any, reply: Any):
+def test_a_message_is_read(webex, webex_script, reply):
     """A message is read with every field that the bot uses.
 
     A reply in a thread is answered at the thread's root.
@@ -87,7 +85,7 @@ def test_a_message_is_read(webex: Webex, webex_script: Any, reply: Any):
     assert (message.thread, message.is_direct) == ("root", False)
 
 
-def test_a_message_without_text_is_read(webex: Webex, webex_script: Any, reply: Any):
+def test_a_message_without_text_is_read(webex, webex_script, reply):
     """A card or a file alone has no text, and a missing field is empty instead of an error."""
     webex_script.on(
         "GET", "/messages/m-2", reply(200, {"id": "m-2", "roomType": "direct", "text": None})
@@ -96,7 +94,7 @@ def test_a_message_without_text_is_read(webex: Webex, webex_script: Any, reply: 
     assert (message.text, message.files, message.thread, message.is_direct) == ("", (), "m-2", True)
 
 
-def test_the_inputs_of_a_card_answer_become_text(webex: Webex, webex_script: Any, reply: Any):
+def test_the_inputs_of_a_card_answer_become_text(webex, webex_script, reply):
     """Any JSON value that somebody sends as an input arrives as text (platforms/webex.md 3)."""
     inputs = {"a": "x", "b": 12, "c": True, "d": None, "e": ["1"], "f": {"g": 1.5}}
     answer = {
@@ -113,7 +111,7 @@ def test_the_inputs_of_a_card_answer_become_text(webex: Webex, webex_script: Any
     assert webex.action("a-1") == CardAction("a-1", "m-1", "ann", expected, "then")
 
 
-def test_card_answers_keep_their_inputs_out_of_logs(webex: Webex, webex_script: Any, reply: Any):
+def test_card_answers_keep_their_inputs_out_of_logs(webex, webex_script, reply):
     """The inputs of a card answer are not shown in its repr."""
     webex_script.on(
         "GET",
@@ -123,7 +121,7 @@ def test_card_answers_keep_their_inputs_out_of_logs(webex: Webex, webex_script: 
     assert "private words" not in repr(webex.action("a-1"))
 
 
-def test_members_of_all_pages(webex: Webex, webex_script: Any, reply: Any):
+def test_members_of_all_pages(webex, webex_script, reply):
     """The list of members continues as long as Webex names a next page."""
     link = {"Link": f'<{webex_script.url}memberships/more?cursor=2>; rel="next"'}
     webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}, link))
@@ -133,7 +131,7 @@ def test_members_of_all_pages(webex: Webex, webex_script: Any, reply: Any):
     assert [member.person_id for member in webex.members("room-1")] == ["ann", "bob"]
 
 
-def test_one_membership(webex: Webex, webex_script: Any, reply: Any):
+def test_one_membership(webex, webex_script, reply):
     """A membership is requested by space and person, and is None if the person has left."""
     webex_script.on(
         "GET", "/memberships", reply(200, {"items": [MEMBER]}), reply(200, {"items": []})
@@ -142,7 +140,7 @@ def test_one_membership(webex: Webex, webex_script: Any, reply: Any):
     assert webex_script.asked[0][1] == "/memberships?roomId=room-1&personId=ann"
 
 
-def test_a_card_is_sent(webex: Webex, webex_script: Any, reply: Any):
+def test_a_card_is_sent(webex, webex_script, reply):
     """A card is sent with its text and in its thread, and no field is sent that was not given."""
     webex_script.on("POST", "/messages", reply(200, {"id": "m-9"}))
     assert webex.send(room_id="room-1", text="Hello", card=CARD, parent_id="m-1").id == "m-9"
@@ -151,7 +149,7 @@ def test_a_card_is_sent(webex: Webex, webex_script: Any, reply: Any):
     assert webex_script.asked == [("POST", "/messages", body)]
 
 
-def test_a_person_is_written_to(webex: Webex, webex_script: Any, reply: Any):
+def test_a_person_is_written_to(webex, webex_script, reply):
     """A person is written to by id or by address, in a 1:1 room that Webex creates."""
     webex_script.on("POST", "/messages", reply(200, {"id": "m-9"}))
     webex.send(to_person_id="ann", text="Hello")
@@ -162,7 +160,7 @@ def test_a_person_is_written_to(webex: Webex, webex_script: Any, reply: Any):
     ]
 
 
-def test_what_was_posted_says_where(webex: Webex, webex_script: Any, reply: Any):
+def test_what_was_posted_says_where(webex, webex_script, reply):
     """A posted message names its room, because nothing else names the room of a 1:1 message."""
     webex_script.on(
         "POST", "/messages", reply(200, {"id": "m-9", "roomId": "direct-1", "roomType": "direct"})
@@ -174,21 +172,19 @@ def test_what_was_posted_says_where(webex: Webex, webex_script: Any, reply: Any)
 @pytest.mark.parametrize(
     ("body", "kind"), [({"type": "group"}, "group"), ({"type": "direct"}, "direct"), ({}, "")]
 )
-def test_the_kind_of_a_room(
-    webex: Webex, webex_script: Any, reply: Any, body: dict[str, str], kind: str
-):
+def test_the_kind_of_a_room(webex, webex_script, reply, body, kind):
     """The type of a room is the type that Webex gives, or empty if Webex gives none."""
     webex_script.on("GET", "/rooms/room-1", reply(200, {"id": "room-1"} | body))
     assert webex.room_type("room-1") == kind
 
 
-def test_a_space_has_a_name(webex: Webex, webex_script: Any, reply: Any):
+def test_a_space_has_a_name(webex, webex_script, reply):
     """A space has the title that people see."""
     webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": "Mail team"}))
     assert webex.room_title("room-1") == "Mail team"
 
 
-def test_a_card_is_edited_in_place(webex: Webex, webex_script: Any, reply: Any):
+def test_a_card_is_edited_in_place(webex, webex_script, reply):
     """An edit sends the whole card again, with the space and the text (platforms/webex.md 2)."""
     webex_script.on("PUT", "/messages/m-1", reply(200, {"id": "m-1"}))
     webex.edit("m-1", "room-1", "3 of 7", CARD)
@@ -197,7 +193,7 @@ def test_a_card_is_edited_in_place(webex: Webex, webex_script: Any, reply: Any):
     assert webex_script.asked == [("PUT", "/messages/m-1", body)]
 
 
-def test_an_edit_that_webex_refuses_is_told_apart(webex: Webex, webex_script: Any, reply: Any):
+def test_an_edit_that_webex_refuses_is_told_apart(webex, webex_script, reply):
     """An edit that gets a 400 raises an error of its own class and is not tried again.
 
     The error has the tracking id, which Webex support asks for.
@@ -215,7 +211,7 @@ def test_an_edit_that_webex_refuses_is_told_apart(webex: Webex, webex_script: An
     assert str(caught.value) == "Webex answered 400: Unable to edit (tracking id ROUTER_1)"
 
 
-def test_deleting_twice_is_fine(webex: Webex, webex_script: Any, reply: Any):
+def test_deleting_twice_is_fine(webex, webex_script, reply):
     """Deleting a webhook that is already gone is no error."""
     webex_script.on("DELETE", "/webhooks/w-1", reply(204), reply(404, {"message": "gone"}))
     webex.delete_webhook("w-1")
@@ -223,7 +219,7 @@ def test_deleting_twice_is_fine(webex: Webex, webex_script: Any, reply: Any):
     assert [method for method, _, _ in webex_script.asked] == ["DELETE"] * 2
 
 
-def test_webhooks_are_listed_made_and_changed(webex: Webex, webex_script: Any, reply: Any):
+def test_webhooks_are_listed_made_and_changed(webex, webex_script, reply):
     """Webhooks can be listed, made and changed; their secret is written and never read back."""
     hook = {
         "id": "w-1",
@@ -263,7 +259,7 @@ def test_webhooks_are_listed_made_and_changed(webex: Webex, webex_script: Any, r
     ]
 
 
-def test_a_file_is_downloaded(webex: Webex, webex_script: Any, reply: Any):
+def test_a_file_is_downloaded(webex, webex_script, reply):
     """A file is downloaded with its name and type."""
     headers = {
         "Content-Type": "text/plain",
@@ -275,7 +271,7 @@ def test_a_file_is_downloaded(webex: Webex, webex_script: Any, reply: Any):
     )
 
 
-def test_a_large_file_is_not_held(webex: Webex, webex_script: Any, reply: Any):
+def test_a_large_file_is_not_held(webex, webex_script, reply):
     """A file with one byte more than allowed raises an error of its own, which is no rate limit."""
     webex_script.on("GET", "/contents/1", reply(200, b"12345"))
     with pytest.raises(FileTooLargeError):
@@ -290,9 +286,7 @@ def test_a_large_file_is_not_held(webex: Webex, webex_script: Any, reply: Any):
         "{at.path}contents/1",
     ],
 )
-def test_a_file_at_another_name_of_this_machine(
-    webex: Webex, webex_script: Any, reply: Any, elsewhere: str
-):
+def test_a_file_at_another_name_of_this_machine(webex, webex_script, reply, elsewhere):
     """A file of a Webex on this machine is requested at the configured address.
 
     Webex may use another name for the same machine.
@@ -314,28 +308,28 @@ def test_a_file_at_another_name_of_this_machine(
         "x:y",
     ],
 )
-def test_another_port_or_path_is_another_place(webex: Webex, webex_script: Any, elsewhere: str):
+def test_another_port_or_path_is_another_place(webex, webex_script, elsewhere):
     """A file at another port or path is refused, and nothing is sent."""
     with pytest.raises(ValueError, match="does not lie at the Webex API"):
         webex.download(elsewhere.format(at=urlsplit(webex_script.url)))
     assert webex_script.asked == []
 
 
-def test_the_token_goes_nowhere_else(webex: Webex, webex_script: Any):
+def test_the_token_goes_nowhere_else(webex, webex_script):
     """A file at another address is refused before anything is sent."""
     with pytest.raises(ValueError, match="does not lie at the Webex API"):
         webex.download("http://files.example.test/v1/contents/1")
     assert webex_script.asked == []
 
 
-def test_an_id_stays_one_part_of_the_path(webex: Webex, webex_script: Any):
+def test_an_id_stays_one_part_of_the_path(webex, webex_script):
     """An id with slashes, dots or a question mark cannot name another resource."""
     webex.delete_webhook("../people/me?x=1")
     assert webex_script.asked == [("DELETE", "/webhooks/..%2Fpeople%2Fme%3Fx%3D1", None)]
 
 
 @pytest.mark.parametrize("refusal", [400, 404])
-def test_a_thread_that_is_gone_is_left(webex: Webex, webex_script: Any, reply: Any, refusal: int):
+def test_a_thread_that_is_gone_is_left(webex, webex_script, reply, refusal):
     """If Webex refuses the parent message, the message is posted in the space without a thread."""
     webex_script.on(
         "POST", "/messages", reply(refusal, {"message": "parentId"}), reply(200, {"id": "posted"})
@@ -348,9 +342,7 @@ def test_a_thread_that_is_gone_is_left(webex: Webex, webex_script: Any, reply: A
     ]
 
 
-def test_a_refused_message_without_a_thread_is_not_posted_again(
-    webex: Webex, webex_script: Any, reply: Any
-):
+def test_a_refused_message_without_a_thread_is_not_posted_again(webex, webex_script, reply):
     """A refused message without a thread is not posted again, as it has no parent to leave out."""
     webex_script.on("POST", "/messages", reply(400, {"message": "no such room"}))
     with pytest.raises(WebexBadRequestError):

@@ -31,7 +31,7 @@ def measure(meter: Meter, cloud: str, ahead: float) -> None:
         (-40_000, False, True, "11 hours behind Webex's"),
     ],
 )
-def test_the_skew_is_named(redis: Redis, ahead: float, doubtful: bool, wrong: bool, words: str):
+def test_the_skew_is_named(redis, ahead, doubtful, wrong, words):
     """A clock that is half a minute wrong is reported as a doubt.
 
     From five minutes on the clock is reported as wrong, because sign-ins fail then.
@@ -43,14 +43,14 @@ def test_the_skew_is_named(redis: Redis, ahead: float, doubtful: bool, wrong: bo
     assert ([bool(each) for each in said[:2]], words in "".join(said)) == ([doubtful, wrong], True)
 
 
-def test_another_machines_clock_is_named_too(redis: Redis):
+def test_another_machines_clock_is_named_too(redis):
     """The report names a worker's wrong clock, even if the doctor's own clock is right."""
     measure(METER, WEBEX, 0)
     measure(Meter(redis), WEBEX, 660)
     assert "11 minutes ahead of Webex's" in doctor.on_clock(redis).wrong
 
 
-def test_without_an_answer_it_is_not_known(redis: Redis):
+def test_without_an_answer_it_is_not_known(redis):
     """A clock whose skew is not known is reported as a doubt, and not as right."""
     assert doctor.on_clock(redis).doubt
 

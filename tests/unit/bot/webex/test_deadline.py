@@ -76,10 +76,7 @@ class Dripping:
 
 @pytest.fixture(params=["http", "https"])
 def dripping(
-    request: pytest.FixtureRequest,
-    certificate: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    real_pauses: None,
+    request, certificate, monkeypatch, real_pauses
 ) -> Iterator[tuple[Dripping, Webex, str]]:
     """Dripping server, over http and over TLS, and a client whose calls have 0.4 seconds."""
     monkeypatch.setattr(session, "TOTAL_S", 0.4)
@@ -102,9 +99,7 @@ def dripping(
 @pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("drip", DRIPS)
-def test_an_answer_that_drips_ends_in_time(
-    dripping: tuple[Dripping, Webex, str], drip: str, call: str
-):
+def test_an_answer_that_drips_ends_in_time(dripping, drip, call):
     """A response in small pieces times out like a missing one, and never counts as whole.
 
     A posted message may exist then.
@@ -117,9 +112,7 @@ def test_an_answer_that_drips_ends_in_time(
 
 
 @pytest.mark.slow
-def test_a_call_that_is_over_is_not_cut(
-    dripping: tuple[Dripping, Webex, str], monkeypatch: pytest.MonkeyPatch
-):
+def test_a_call_that_is_over_is_not_cut(dripping, monkeypatch):
     """The connection of a finished call serves the next call, however much later."""
     monkeypatch.setattr(session, "TOTAL_S", 2.0)
     server, webex, _ = dripping

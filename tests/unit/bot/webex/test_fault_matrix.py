@@ -14,9 +14,9 @@ from bot.webex.client import (
     File,
     Post,
     Webex,
+    WebexAnswerError,
     WebexError,
     WebexNotFoundError,
-    WebexRateLimitError,
     WebexUnauthorizedError,
     WebexUnreachableError,
 )
@@ -66,15 +66,15 @@ DATE = format_datetime(datetime.now(UTC) + timedelta(seconds=5), usegmt=True)
 JSON, WEB = {"Content-Type": "application/json"}, {"Content-Type": "text/html"}
 # What Webex answers; the error; how often a call that changes something is sent.
 FAULTS: dict[str, tuple[tuple[int, bytes, dict[str, str]], type[WebexError], int]] = {
-    "429 with Retry-After": ((429, b"{}", {"Retry-After": "1"}), WebexRateLimitError, 2),
-    "429 without": ((429, b"{}", {}), WebexRateLimitError, 2),
-    "429 with a negative one": ((429, b"{}", {"Retry-After": "-5"}), WebexRateLimitError, 2),
-    "429 with a huge one": ((429, b"{}", {"Retry-After": "99999999"}), WebexRateLimitError, 1),
-    "429 with infinity": ((429, b"{}", {"Retry-After": "inf"}), WebexRateLimitError, 2),
-    "429 with a date": ((429, b"{}", {"Retry-After": DATE}), WebexRateLimitError, 2),
+    "429 with Retry-After": ((429, b"{}", {"Retry-After": "1"}), WebexAnswerError, 2),
+    "429 without": ((429, b"{}", {}), WebexAnswerError, 2),
+    "429 with a negative one": ((429, b"{}", {"Retry-After": "-5"}), WebexAnswerError, 2),
+    "429 with a huge one": ((429, b"{}", {"Retry-After": "99999999"}), WebexAnswerError, 1),
+    "429 with infinity": ((429, b"{}", {"Retry-After": "inf"}), WebexAnswerError, 2),
+    "429 with a date": ((429, b"{}", {"Retry-After": DATE}), WebexAnswerError, 2),
     "429 with words": (
         (429, b"<html>", {"Retry-After": "rand(30),add(30)", **WEB}),
-        WebexRateLimitError,
+        WebexAnswerError,
         2,
     ),
     "500": ((500, b'{"message": "x"}', {}), WebexError, 1),
@@ -122,7 +122,7 @@ def _is_expected(raised: WebexError, error: type[WebexError]) -> bool:
 
 @pytest.mark.usefixtures("hasty_retries")
 @pytest.mark.parametrize("call", CALLS)
-def test_trouble_that_stays(webex: Webex, webex_script: Any, reply: Any, call: str):
+def test_trouble_that_stays(webex, webex_script, reply, call):
     """A lasting fault gives a WebexError after a bounded number of tries.
 
     A message that may have been posted is never sent again.
@@ -145,9 +145,7 @@ def test_trouble_that_stays(webex: Webex, webex_script: Any, reply: Any, call: s
     "call", ["me", "person", "message", "action", "room_type", "room_title", "members"]
 )
 @pytest.mark.parametrize("body", [{}, {"id": None}, {"items": []}, {"items": None}, {"id": {}}])
-def test_an_answer_without_the_object_is_unreadable(
-    webex: Webex, webex_script: Any, reply: Any, call: str, body: Any
-):
+def test_an_answer_without_the_object_is_unreadable(webex, webex_script, reply, call, body):
     """An answer without the id of the object is no object with empty values.
 
     A space without members is none either, because the bot is a member.
@@ -161,7 +159,7 @@ def test_an_answer_without_the_object_is_unreadable(
 @pytest.mark.parametrize(
     "call", [name for name, (method, _, _) in CALLS.items() if method == "DELETE"]
 )
-def test_what_is_gone_is_deleted(webex: Webex, webex_script: Any, reply: Any, call: str):
+def test_what_is_gone_is_deleted(webex, webex_script, reply, call):
     """Deleting something that is already gone succeeds after a single request."""
     method, path, ask = CALLS[call]
     webex_script.on(method, path, reply(404, {"message": "no"}))
@@ -173,9 +171,7 @@ def test_what_is_gone_is_deleted(webex: Webex, webex_script: Any, reply: Any, ca
 @pytest.mark.parametrize(
     "call", [name for name, (method, _, _) in CALLS.items() if method != "DELETE"]
 )
-def test_not_found_is_said_of_everything_else(
-    webex: Webex, webex_script: Any, reply: Any, call: str
-):
+def test_not_found_is_said_of_everything_else(webex, webex_script, reply, call):
     """A 404 of any other call raises an error of its own, so callers can tell it from a fault."""
     method, path, ask = CALLS[call]
     webex_script.on(method, path, reply(404, {"message": "no"}))

@@ -66,7 +66,7 @@ def parts(mails: list[Mail]) -> dict[str, Any]:
     return found
 
 
-def test_a_file_is_sent(form: Form):
+def test_a_file_is_sent(form):
     """A file is sent in one form with the space, the thread, the text, and its name and type."""
     assert send(form, parent_id="root") == "m-9"
     path, token, mails = form.came[0]
@@ -79,7 +79,7 @@ def test_a_file_is_sent(form: Form):
     }
 
 
-def test_it_is_sent_again_whole(form: Form, hasty_retries: None):
+def test_it_is_sent_again_whole(form, hasty_retries):
     """After a 503 the whole file is sent again, and without a thread the form has no parentId."""
     form.statuses = [503, 200]
     assert send(form) == "m-9"
@@ -87,7 +87,7 @@ def test_it_is_sent_again_whole(form: Form, hasty_retries: None):
     assert "parentId" not in parts(form.came[0][2])
 
 
-def test_what_may_have_arrived_is_not_sent_twice(form: Form, hasty_retries: None):
+def test_what_may_have_arrived_is_not_sent_twice(form, hasty_retries):
     """After a 502 a file is not sent again, because it may have arrived in the space."""
     form.statuses = [502]
     with pytest.raises(WebexAnswerError, match="502"):

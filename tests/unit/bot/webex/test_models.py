@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,7 +25,7 @@ KINDS = (Message, CardAction, WebexPerson, Membership, Webhook)
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.dictionaries(st.sampled_from(NAMES), JSON))
-def test_any_shape_is_read(kind: Any, data: dict[str, Any]):
+def test_any_shape_is_read(kind, data):
     """Any JSON object is read without an error, and each of its fields is a text or texts."""
     found = kind.of(data)
     for field in dataclasses.fields(kind):
@@ -42,7 +41,7 @@ def test_any_shape_is_read(kind: Any, data: dict[str, Any]):
 
 
 @pytest.mark.parametrize("files", [True, 7, "https://x.example", {"a": "b"}, None, 1.5])
-def test_files_that_are_no_list(files: Any):
+def test_files_that_are_no_list(files):
     """A message whose files are no list has no files.
 
     The value is not split into characters or names.
@@ -51,6 +50,6 @@ def test_files_that_are_no_list(files: Any):
 
 
 @pytest.mark.parametrize("emails", [True, 7, "anna@example.test", {"a": "b"}, None, []])
-def test_addresses_that_are_no_list(emails: Any):
+def test_addresses_that_are_no_list(emails):
     """A person whose addresses are no list has no address, so the bot does not serve the person."""
     assert WebexPerson.of({"id": "p1", "emails": emails}).emails == ()

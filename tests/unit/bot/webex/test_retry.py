@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -11,7 +10,6 @@ from bot.webex.client import (
     WebexAnswerError,
     WebexError,
     WebexNotFoundError,
-    WebexRateLimitError,
     WebexUnauthorizedError,
     WebexUnreachableError,
 )
@@ -19,9 +17,7 @@ from bot.webex.client import (
 ME = {"id": "bot-id"}
 
 
-def test_retry_after_is_waited_for(
-    webex: Webex, webex_script: Any, reply: Any, pauses: list[float]
-):
+def test_retry_after_is_waited_for(webex, webex_script, reply, pauses):
     """A request that gets a 429 is sent again after the seconds that Webex names, not before."""
     webex_script.on(
         "GET",
@@ -32,14 +28,14 @@ def test_retry_after_is_waited_for(
     assert (webex.me().id, pauses) == ("bot-id", [1.0])
 
 
-def test_a_long_retry_after_goes_to_the_caller(webex: Webex, webex_script: Any, reply: Any):
+def test_a_long_retry_after_goes_to_the_caller(webex, webex_script, reply):
     """A long Retry-After is not waited out; the caller gets it in the error (webex.md 4)."""
     webex_script.on(
         "GET",
         "/people/me",
         reply(429, b"<html>", {"Retry-After": "3600", "Content-Type": "text/html"}),
     )
-    with pytest.raises(WebexRateLimitError) as caught:
+    with pytest.raises(WebexAnswerError) as caught:
         webex.me()
     assert (caught.value.status, caught.value.retry_after, len(webex_script.asked)) == (
         429,
@@ -48,34 +44,30 @@ def test_a_long_retry_after_goes_to_the_caller(webex: Webex, webex_script: Any, 
     )
 
 
-def test_a_malformed_retry_after_is_a_rate_limit(
-    webex: Webex, webex_script: Any, reply: Any, hasty_retries: None
-):
+def test_a_malformed_retry_after_is_a_rate_limit(webex, webex_script, reply, hasty_retries):
     """A malformed Retry-After is a rate limit with a wait of 15 seconds.
 
     Such a header broke SDK 1.6.1 in production (platforms/webex.md 4).
     """
     webex_script.on("GET", "/people/me", reply(429, {}, {"Retry-After": "rand(30),add(30)"}))
-    with pytest.raises(WebexRateLimitError) as caught:
+    with pytest.raises(WebexAnswerError) as caught:
         webex.me()
     assert (caught.value.status, caught.value.retry_after) == (429, 15.0)
 
 
-def test_who_comes_back_by_itself_does_not_wait(
-    hurried: Webex, webex_script: Any, reply: Any, pauses: list[float]
-):
+def test_who_comes_back_by_itself_does_not_wait(hurried, webex_script, reply, pauses):
     """A hurried client gives a Retry-After of more than 3 seconds to the caller at once.
 
     Other clients would sleep.
     """
     webex_script.on("GET", "/people/me", reply(429, {"message": "slow down"}, {"Retry-After": "4"}))
-    with pytest.raises(WebexRateLimitError) as caught:
+    with pytest.raises(WebexAnswerError) as caught:
         hurried.me()
     assert (caught.value.retry_after, len(webex_script.asked), pauses) == (4.0, 1, [])
 
 
 @pytest.mark.usefixtures("real_pauses")
-def test_who_comes_back_by_itself_asks_a_slow_webex_once(webex_script: Any, reply: Any):
+def test_who_comes_back_by_itself_asks_a_slow_webex_once(webex_script, reply):
     """A hurried client begins no other try after its time of 3 seconds is over."""
     webex_script.on("GET", "/people/me", reply(502, {"message": "bad gateway"}, delay_s=0.2))
     with pytest.raises(WebexAnswerError):
@@ -84,19 +76,19 @@ def test_who_comes_back_by_itself_asks_a_slow_webex_once(webex_script: Any, repl
 
 
 @pytest.mark.parametrize("status", [423, 500, 502, 503, 504])
-def test_a_get_survives_a_passing_error(webex: Webex, webex_script: Any, reply: Any, status: int):
+def test_a_get_survives_a_passing_error(webex, webex_script, reply, status):
     """A GET is tried again after a 423 (locked) or a 5xx, and the next answer counts."""
     webex_script.on("GET", "/people/me", reply(status, {"message": "later"}), reply(200, ME))
     assert (webex.me().id, len(webex_script.asked)) == ("bot-id", 2)
 
 
-def test_a_get_survives_a_dropped_connection(webex: Webex, webex_script: Any, reply: Any):
+def test_a_get_survives_a_dropped_connection(webex, webex_script, reply):
     """A connection that is closed without an answer is opened again."""
     webex_script.on("GET", "/people/me", reply(0), reply(200, ME))
     assert (webex.me().id, len(webex_script.asked)) == ("bot-id", 2)
 
 
-def test_retries_end(webex: Webex, webex_script: Any, reply: Any):
+def test_retries_end(webex, webex_script, reply):
     """After the fourth try, the caller gets the error."""
     webex_script.on("GET", "/people/me", reply(502, {"message": "bad gateway", "trackingId": "T"}))
     with pytest.raises(WebexAnswerError) as caught:
@@ -108,9 +100,7 @@ def test_retries_end(webex: Webex, webex_script: Any, reply: Any):
     ("status", "kind"),
     [(400, WebexAnswerError), (401, WebexUnauthorizedError), (403, WebexAnswerError)],
 )
-def test_a_lasting_error_is_not_tried_again(
-    webex: Webex, webex_script: Any, reply: Any, status: int, kind: type[WebexError]
-):
+def test_a_lasting_error_is_not_tried_again(webex, webex_script, reply, status, kind):
     """A lasting error is not retried.
 
     Its tracking id comes from the header if the body has none.
@@ -128,9 +118,7 @@ def test_a_lasting_error_is_not_tried_again(
 
 
 @pytest.mark.parametrize("status", [300, 302, 307, 423, 429, 503])
-def test_a_post_that_was_not_accepted_is_sent_again(
-    webex: Webex, webex_script: Any, reply: Any, status: int
-):
+def test_a_post_that_was_not_accepted_is_sent_again(webex, webex_script, reply, status):
     """A post is sent again after a 423, a 429, a 503 or a redirect.
 
     These answers prove that nothing was posted.
@@ -141,9 +129,7 @@ def test_a_post_that_was_not_accepted_is_sent_again(
 
 
 @pytest.mark.parametrize("status", [0, 500, 502, 504])
-def test_a_post_that_may_have_been_accepted_is_not_sent_again(
-    webex: Webex, webex_script: Any, reply: Any, status: int
-):
+def test_a_post_that_may_have_been_accepted_is_not_sent_again(webex, webex_script, reply, status):
     """A post is not sent again after a dropped connection or a gateway's error.
 
     The message may have been posted, and a second one would be worse than none.
@@ -154,7 +140,7 @@ def test_a_post_that_may_have_been_accepted_is_not_sent_again(
     assert (caught.value.accepted, len(webex_script.asked)) == (True, 1)
 
 
-def test_a_post_that_never_left_is_known_as_such(free_port: int, hasty_retries: None):
+def test_a_post_that_never_left_is_known_as_such(free_port, hasty_retries):
     """Without a connection nothing was posted, and the error says so."""
     with pytest.raises(WebexUnreachableError) as caught:
         Webex("a-made-up-token", f"http://127.0.0.1:{free_port}/v1/").send(
@@ -164,9 +150,7 @@ def test_a_post_that_never_left_is_known_as_such(free_port: int, hasty_retries: 
 
 
 @pytest.mark.parametrize("path", ["/messages/new", "/attachment/actions/new"])
-def test_a_fresh_thing_may_be_late(
-    webex: Webex, webex_script: Any, reply: Any, pauses: list[float], path: str
-):
+def test_a_fresh_thing_may_be_late(webex, webex_script, reply, pauses, path):
     """A new message or press that is missing twice within two seconds is still found.
 
     The API may lag behind the webhook (platforms/webex.md 1).
@@ -182,7 +166,7 @@ def test_a_fresh_thing_may_be_late(
     assert 1 < sum(pauses) < 2.5
 
 
-def test_a_fresh_thing_that_never_comes_is_gone(webex: Webex, webex_script: Any, reply: Any):
+def test_a_fresh_thing_that_never_comes_is_gone(webex, webex_script, reply):
     """A new message that is missing in three tries counts as deleted.
 
     An old message is requested only once.
@@ -196,18 +180,14 @@ def test_a_fresh_thing_that_never_comes_is_gone(webex: Webex, webex_script: Any,
 
 
 @pytest.mark.parametrize("body", [b"<html>not json", b"[]", b"null", b'{"items": 1'])
-def test_half_an_answer_is_an_error_of_ours(
-    webex: Webex, webex_script: Any, reply: Any, body: bytes, hasty_retries: None
-):
+def test_half_an_answer_is_an_error_of_ours(webex, webex_script, reply, body, hasty_retries):
     """If the SDK cannot read an answer, the caller gets a WebexError."""
     webex_script.on("GET", "/memberships", reply(200, body))
     with pytest.raises(WebexError):
         webex.members("room-1")
 
 
-def test_a_mistake_is_no_rate_limit(
-    webex: Webex, webex_script: Any, reply: Any, hasty_retries: None
-):
+def test_a_mistake_is_no_rate_limit(webex, webex_script, reply, hasty_retries):
     """Only a 429 is a rate limit.
 
     Another response that the SDK cannot read is an unreadable answer.
@@ -220,7 +200,7 @@ def test_a_mistake_is_no_rate_limit(
     assert (caught.value.status, caught.value.retry_after) == (0, None)
 
 
-def test_the_token_is_in_no_error(webex: Webex, webex_script: Any, reply: Any, free_port: int):
+def test_the_token_is_in_no_error(webex, webex_script, reply, free_port):
     """Neither the text nor the causes of an error name the token, even if Webex repeats it."""
     webex_script.on(
         "GET",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from bot.webex.client import Webex, WebexError
+from bot.webex.client import WebexError
 from bot.webex.errors import WebexUnreachableError
 from bot.webex.session import own_url
 
@@ -15,9 +14,7 @@ ELSEWHERE = "http://127.0.0.2:9/v1/people/eve"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_redirect_is_followed(
-    webex: Webex, webex_script: Any, reply: Any, hasty_retries: None, status: int
-):
+def test_no_redirect_is_followed(webex, webex_script, reply, hasty_retries, status):
     """The client follows no redirect, not even to another path of the same host."""
     webex_script.on(
         "GET", "/people/anna", reply(status, {}, {"Location": f"{webex_script.url}people/eve"})
@@ -28,7 +25,7 @@ def test_no_redirect_is_followed(
     assert {path for _, path, _ in webex_script.asked} == {"/people/anna"}
 
 
-def test_no_next_page_elsewhere(webex: Webex, webex_script: Any, reply: Any, hasty_retries: None):
+def test_no_next_page_elsewhere(webex, webex_script, reply, hasty_retries):
     """A list whose next page is at another host ends with an error."""
     page = reply(body={"items": []}, headers={"Link": f'<{ELSEWHERE}>; rel="next"'})
     webex_script.on("GET", "/memberships", page)
@@ -45,7 +42,7 @@ def test_no_next_page_elsewhere(webex: Webex, webex_script: Any, reply: Any, has
         "{at.path}memberships/more",
     ],
 )
-def test_a_next_page_by_another_name(webex: Webex, webex_script: Any, reply: Any, following: str):
+def test_a_next_page_by_another_name(webex, webex_script, reply, following):
     """A next page with another loopback name or no host is read at the configured address."""
     link = following.format(at=urlsplit(webex_script.url))
     webex_script.on(
@@ -83,6 +80,6 @@ def test_a_next_page_by_another_name(webex: Webex, webex_script: Any, reply: Any
         ("contents/1", "http://localhost:8801/v1/", "http://localhost:8801/v1/contents/1"),
     ],
 )
-def test_what_counts_as_the_same_place(url: str, api: str, home: str):
+def test_what_counts_as_the_same_place(url, api, home):
     """The same host by name, loopback or default port is the same place, but others are not."""
     assert own_url(url, api) == home

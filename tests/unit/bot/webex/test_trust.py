@@ -27,7 +27,7 @@ class _Me(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def address(certificate: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def address(certificate, monkeypatch) -> Iterator[str]:
     """Address of a Webex over TLS, with a certificate that nobody trusts yet."""
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
@@ -42,9 +42,7 @@ def address(certificate: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
-def test_an_authority_of_the_companys_own(
-    address: str, certificate: Any, monkeypatch: pytest.MonkeyPatch, name: str
-):
+def test_an_authority_of_the_companys_own(address, certificate, monkeypatch, name):
     """SSL_CERT_FILE or REQUESTS_CA_BUNDLE is enough to trust a company's own authority.
 
     The same holds for Microsoft's clouds.
@@ -53,9 +51,7 @@ def test_an_authority_of_the_companys_own(
     assert Webex("token", address).me().id == "bot-1"
 
 
-def test_the_public_authorities_are_read_once(
-    address: str, certificate: Any, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_public_authorities_are_read_once(address, certificate, monkeypatch):
     """All connections share the public authorities, which are read only once.
 
     Reading them takes longer than a handshake.
@@ -82,7 +78,7 @@ def _noting(read: list[object]) -> Callable[..., None]:
     return load
 
 
-def test_nobody_else_is_trusted(address: str, hasty_retries: None):
+def test_nobody_else_is_trusted(address, hasty_retries):
     """Without SSL_CERT_FILE and REQUESTS_CA_BUNDLE, the company's certificate is refused."""
     with pytest.raises(WebexUnreachableError):
         Webex("token", address).me()

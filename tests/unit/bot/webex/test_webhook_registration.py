@@ -80,7 +80,7 @@ WELL = sorted(
 )
 
 
-def test_the_first_start_registers_three(settings: BotSettings, redis: Redis):
+def test_the_first_start_registers_three(settings, redis):
     """The first start registers webhooks for messages, card answers and memberships.
 
     All have the newest secret. Card answers need their own, because no firehose covers them.
@@ -90,7 +90,7 @@ def test_the_first_start_registers_three(settings: BotSettings, redis: Redis):
     assert (shelf_state(shelf), set(shelf.secrets.values())) == (WELL, {"new-secret-0123456789"})
 
 
-def test_a_second_start_changes_nothing_but_the_secret(settings: BotSettings, redis: Redis):
+def test_a_second_start_changes_nothing_but_the_secret(settings, redis):
     """A second start keeps the webhooks and only updates their secret, so no event is lost.
 
     Each webhook gets the newest secret, because Webex does not show the present one.
@@ -115,9 +115,7 @@ def test_a_second_start_changes_nothing_but_the_secret(settings: BotSettings, re
     ],
 )
 @pytest.mark.parametrize("how", ["register", "watch"])
-def test_broken_webhooks_are_repaired(
-    settings: BotSettings, redis: Redis, broken: tuple[Webhook, ...], how: str
-):
+def test_broken_webhooks_are_repaired(settings, redis, broken, how):
     """Broken webhooks are repaired, and afterwards exactly one of each kind exists.
 
     They are switched off, at a wrong address, doubled, filtered, of another kind, or missing.
@@ -127,14 +125,14 @@ def test_broken_webhooks_are_repaired(
     assert shelf_state(shelf) == WELL
 
 
-def test_of_two_the_good_one_stays(settings: BotSettings, redis: Redis):
+def test_of_two_the_good_one_stays(settings, redis):
     """If a kind of webhook exists twice, the working one is kept, whichever comes first."""
     shelf = WebhookShelf(hook(id="off", status="inactive"), *good())
     WebhookRegistrar(shelf, redis, settings).watch()
     assert sorted(shelf.hooks) == sorted(each.id for each in good())
 
 
-def test_other_webhooks_are_left_alone(settings: BotSettings, redis: Redis):
+def test_other_webhooks_are_left_alone(settings, redis):
     """Another instance of this bot and other people's webhooks stay unchanged, even broken ones."""
     others = (
         hook(
@@ -158,7 +156,7 @@ def moved(settings: BotSettings) -> BotSettings:
     return replace(settings, public_url="https://moved.example.test")
 
 
-def test_after_a_move_the_same_webhooks_call_the_new_address(settings: BotSettings, redis: Redis):
+def test_after_a_move_the_same_webhooks_call_the_new_address(settings, redis):
     """After a move the existing webhooks are changed to the new address.
 
     None is created and none is left behind, so no event is lost.
@@ -174,7 +172,7 @@ def test_after_a_move_the_same_webhooks_call_the_new_address(settings: BotSettin
     assert WebhookRegistrar(shelf, redis, moved(settings)).watch() == Outcome()
 
 
-def test_webhooks_that_were_not_remembered_move_too(settings: BotSettings, redis: Redis):
+def test_webhooks_that_were_not_remembered_move_too(settings, redis):
     """Webhooks from before a loss of the data also move to the new address.
 
     Redis has forgotten them, but a start at the old address has remembered them again.
@@ -187,7 +185,7 @@ def test_webhooks_that_were_not_remembered_move_too(settings: BotSettings, redis
     }
 
 
-def test_what_was_left_behind_is_surplus(settings: BotSettings, redis: Redis):
+def test_what_was_left_behind_is_surplus(settings, redis):
     """If the new address has its own webhooks, the old ones are deleted and forgotten."""
     shelf = WebhookShelf()
     here, there = (WebhookRegistrar(shelf, redis, each) for each in (settings, moved(settings)))
@@ -197,9 +195,7 @@ def test_what_was_left_behind_is_surplus(settings: BotSettings, redis: Redis):
     assert redis.smembers("webhooks:ours") == {each.id.encode() for each in shelf.webhooks()}
 
 
-def test_another_installation_of_the_same_bot_stays(
-    settings: BotSettings, redis: Redis, redis_url: str
-):
+def test_another_installation_of_the_same_bot_stays(settings, redis, redis_url):
     """The webhooks of another installation of the same bot stay, before and after a move.
 
     It has another address and another Redis, so neither its names nor its ids are known here.
@@ -218,9 +214,7 @@ def test_another_installation_of_the_same_bot_stays(
         assert (other.own(), len(shelf.hooks)) == (before, 6)
 
 
-def test_a_repair_that_failed_is_tried_at_once(
-    settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
-):
+def test_a_repair_that_failed_is_tried_at_once(settings, redis, webex, webex_script, reply):
     """A failed repair of a webhook is tried again at the next look.
 
     Only a webhook that was switched on waits its five minutes.
@@ -248,13 +242,13 @@ def test_a_repair_that_failed_is_tried_at_once(
     ]
 
 
-def test_watching_what_is_well_writes_nothing(settings: BotSettings, redis: Redis):
+def test_watching_what_is_well_writes_nothing(settings, redis):
     """A look at good webhooks writes nothing, and costs one GET every 5 minutes."""
     shelf = WebhookShelf(*good())
     assert (WebhookRegistrar(shelf, redis, settings).watch(), shelf.writes) == (Outcome(), 0)
 
 
-def test_a_webhook_that_keeps_falling_is_not_hurried(settings: BotSettings, redis: Redis):
+def test_a_webhook_that_keeps_falling_is_not_hurried(settings, redis):
     """A webhook that was switched on again is left alone for 5 minutes, then tried again.
 
     Within that time a single failure switches it off (platforms/webex.md 1).
@@ -270,9 +264,7 @@ def test_a_webhook_that_keeps_falling_is_not_hurried(settings: BotSettings, redi
     assert outcomes == [Outcome(updated=("messages",)), Outcome(), Outcome(updated=("messages",))]
 
 
-def test_the_real_client_and_the_shelf_agree(
-    settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
-):
+def test_the_real_client_and_the_shelf_agree(settings, redis, webex, webex_script, reply):
     """The real client sends the same as the tests assume: three POST with the newest secret."""
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
     webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))

@@ -1,0 +1,438 @@
+"""Buttons of a run, from the details of its channel to the rehearsal of Generate Token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+from adaptive_cards import explanation
+from adaptive_cards.cards.connect_form import ERROR_MOST
+from adaptive_cards.cards.findings import DAYS
+from adaptive_cards.texts import listed
+from bot import actions
+from bot.cards import delivery
+from bot.cards.presenters import connect_form, progress, questions
+from bot.cards.presenters.card_state import slot_of, thread_and_person
+from bot.cards.presenters.connect_form import MAILBOX_USER
+from bot.cards.presenters.plan import made_by_hand
+from bot.chat.audience import note_absent, resolve_recipient
+from bot.chat.context import ChatContext, RefusedError
+from bot.chat.explanation import as_view
+from bot.chat.permissions import AccessPolicy
+from bot.commands import check, commands, help, runs, setup_email, undo  # noqa: A004  a command's name
+from jobs.access import mailbox_login
+from jobs.causes.cause import Cause
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
+from jobs.channel.connect_hosts import foreign_hosts, unconfirmed_hosts
+from jobs.channel.email_app import ADOPT
+from jobs.channel.form import LONGEST, InvalidInputError, read_address, read_details
+from jobs.channel.mailbox import DELEGATE, login_of
+from jobs.clock import now
+from jobs.mail.smtp_login import REFUSED
+from jobs.model import Finding, Profile, Reason, RunKind, Scope, State, Text
+from jobs.next_action import blocking_steps
+from jobs.redact import without_secrets
+from jobs.runs import accepted
+from jobs.runs.accepted import Accepted
+from jobs.runs.channel_index import AlreadyRunningError
+from jobs.runs.run import FOREIGN_HOSTS, Event, Kind, Run, addresses
+from jobs.steps import CHECK_LOGIN, TOKEN_FAILED, mailbox_user, rehearses, steps_of
+from jobs.storage.vault import Sealed
+
+FIELDS = (
+    *("mailbox", "callback_url", "forwarding_address", "delegate"),
+    *("lifetime", "keep_copy", "profile", "administrator", "check_login"),
+)
+
+
+def rerun_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    # The command itself checks whether the person may use it.
+    command = commands().get(inputs.get("command", ""))
+    if command is None or not command.argument:  # none of the bot's own cards sends this
+        raise RefusedError(Text("refused.old"))
+    command.run(ctx, _typed_address(inputs))
+
+
+def _typed_address(inputs: dict[str, str]) -> str:
+    return (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip()
+
+
+def _connected(inputs: dict[str, str]) -> str:
+    try:
+        return read_address(inputs.get("mailbox_meant", ""))
+    except InvalidInputError as wrong:  # none of the bot's own cards sends this
+        raise RefusedError(wrong.reason) from None
+
+
+@actions.on_run
+def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    actions.require(not run.detailed)
+    values = {name: inputs[name].strip() for name in FIELDS if name in inputs}
+    found = read_details(run.channel, values)
+    errors = dict(found.errors)
+    try:
+        if found.channel is not None:
+            ctx.services.store.claim(found.channel.mailbox, run.id)
+    except AlreadyRunningError as busy:
+        errors["mailbox"] = Text("typed.mailbox_busy", {"run": busy.run})
+    administrator = _administrator(ctx, values, errors)
+    if errors or found.channel is None:
+        questions.keep_typed(ctx.services, run.id, questions.TypedInputs(values, errors))
+        ctx.services.cards.request(run.id)
+        return
+    given = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)
+    asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
+    answers = [actions.answered(ctx, question, value) for question, value in asked.items() if value]
+    actions.finish(ctx, run, given, *answers, *note_absent(ctx))
+
+
+def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, Text]) -> str:
+    """Return the address of the administrator who is asked 1:1 to sign in.
+
+    The result is empty if nobody was named, or only the person who pressed the button. If the
+    administrator cannot be reached, ``errors`` gets the reason.
+    """
+    typed = values.get("administrator", "")
+    if not typed or typed.lower() in ctx.person.emails:
+        return ""
+    try:
+        address = resolve_recipient(ctx, typed)
+    except InvalidInputError as wrong:
+        errors["administrator"] = wrong.reason
+        return ""
+    return "" if address in ctx.person.emails else address
+
+
+@actions.to_cancel
+def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    # The run's own card says that the run was canceled.
+    if runs.cancel(ctx, run):
+        runs.end_choice(ctx, run)
+
+
+@actions.to_cancel
+def begun_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    if runs.cancel(ctx, run):
+        runs.end_choice(ctx, run)
+        rerun_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
+
+
+@actions.on_run
+def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    actions.require(mailbox_user.needs_delegate(run))
+    if address := _accepted(ctx, run, DELEGATE, inputs.get("delegate", ""), read_address):
+        looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
+        actions.finish(ctx, run, looks, actions.answered(ctx, DELEGATE, address))
+
+
+def _accepted(
+    ctx: ChatContext, run: Run, question: str, typed: str, read: Callable[[str], str]
+) -> str:
+    """Return the address that was typed, or an empty string if it is not accepted.
+
+    The cards then show the reason next to the typed text.
+    """
+    try:
+        return read(typed.strip())
+    except InvalidInputError as wrong:
+        ctx.services.store.append(
+            run.id, actions.refused_input(ctx, question, typed.strip(), wrong)
+        )
+        ctx.services.cards.request(run.id)
+        return ""
+
+
+@actions.on_run
+def approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    _approve(ctx, inputs, run, Scope.MAILBOX)
+
+
+@actions.on_run
+def approve_tenant(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    _approve(ctx, inputs, run, Scope.TENANT)
+
+
+@actions.on_run
+def confirm_hosts(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    # The press approves nothing yet. The confirmation counts for these hosts only.
+    _require_approver(ctx, run)
+    _require_current(inputs, run)
+    hosts = unconfirmed_hosts(run, ctx.services.settings.connect_hosts)
+    actions.require(hosts, "refused.twice")
+    actions.record(ctx, run, FOREIGN_HOSTS, " ".join(hosts))
+
+
+@actions.on_run
+def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    # Nothing is approved in the new plan. The smaller profile can also resolve a plan that is
+    # blocked.
+    actions.require(not run.has_begun and _in_force(inputs, run))
+    channel = replace(run.channel, profile=Profile.LEAST)
+    actions.finish(ctx, run, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel))
+
+
+@actions.on_run
+def adopt(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    # The run then makes a new plan in which nothing is approved.
+    _require_current(inputs, run)
+    app = inputs.get("app", "")
+    actions.require(not run.has_begun and app and app == made_by_hand(run))
+    looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
+    actions.finish(ctx, run, looks, actions.answered(ctx, ADOPT, app))
+
+
+@actions.for_everybody
+def accept(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    # The cause must be one that this check has found. A new check then shows it as a note.
+    cause, why = inputs.get("cause", ""), " ".join(inputs.get("why", "").split())[:LONGEST]
+    _require_approver(ctx, run)
+    actions.require(
+        why and inputs.get("days") in DAYS and not run.brief.discover, "refused.no_reason"
+    )
+    actions.require(cause in {each.cause for each in run.findings.values() if each.cause})
+    until = now() + timedelta(days=int(inputs["days"]))
+    given = Accepted(until, without_secrets(why), ctx.person.email)
+    accepted.accept(ctx.services.store, run, cause, given)
+    check.begin(ctx, run.channel.mailbox)
+
+
+def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -> None:
+    _require_approver(ctx, run)
+    _require_current(inputs, run)
+    actions.require(scope not in run.approvals, "refused.twice")
+    if hosts := unconfirmed_hosts(run, ctx.services.settings.connect_hosts):
+        raise RefusedError(Text("refused.unconfirmed", {"hosts": listed(hosts)}))
+    foreign = foreign_hosts(run, ctx.services.settings.connect_hosts)
+    data = {"plan": inputs["plan"], "scope": str(scope)} | addresses(run.channel)
+    data |= {FOREIGN_HOSTS: " ".join(foreign)} if foreign else {}
+    actions.finish(ctx, run, Event(Kind.APPROVED, now(), by=ctx.person.email, data=data))
+
+
+def _require_approver(ctx: ChatContext, run: Run) -> None:
+    if not AccessPolicy(ctx.services.bot, ctx.services.webex).may_approve(ctx.person, run):
+        who = ", ".join(ctx.services.bot.approvers) or run.requester.email
+        key = "refused.not_approver_direct" if ctx.direct else "refused.not_approver"
+        raise RefusedError(Text(key, {"who": who}), "refused.button")
+
+
+def _require_current(inputs: dict[str, str], run: Run) -> None:
+    actions.require(_in_force(inputs, run) and (run.has_begun or not blocking_steps(run)))
+
+
+def _in_force(inputs: dict[str, str], run: Run) -> bool:
+    return run.plan is not None and inputs.get("plan") == run.plan.id
+
+
+@actions.on_run
+def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    _ask(ctx, inputs, run, "administrator", waits=questions.waits_for_administrator(run))
+
+
+@actions.on_run
+def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    _ask(ctx, inputs, run, "consent_administrator", waits=questions.waits_for_consent(run))
+
+
+@actions.for_everybody
+def ask_mailbox_user(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    _ask(
+        ctx, inputs, run, connect_form.MAILBOX_USER, waits=connect_form.waits_for_mailbox_user(run)
+    )
+
+
+@actions.for_everybody
+def ask_agent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    waits = run.state_of("test_mail") is State.OK and not run.settled("agent_has_it")
+    _ask(ctx, inputs, run, progress.AGENT, waits=waits)
+
+
+@actions.on_run
+def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    """Post the card that the run waits for again, as the newest in the thread and in the 1:1."""
+    asked = (run.answer("consent_administrator") if run.account else "") or run.answer(
+        "administrator"
+    )
+    for place in thread_and_person(asked):
+        delivery.repost(ctx.services, run.id, slot_of(place))
+    ctx.services.record(run.id)
+
+
+@actions.on_run
+def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    actions.require(questions.another_may(run))
+    ctx.services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))
+    actions.finish(ctx, run, Event(Kind.SIGNED_OUT, now(), by=ctx.person.email))
+
+
+@actions.on_run
+def look_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    # If nothing is approved yet, read the settings again as well.
+    looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
+    actions.finish(ctx, run, looks, actions.answered(ctx, "look_again", now().isoformat()))
+
+
+@actions.on_run
+def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    # A channel must be saved before it is registered, so this also records that the token was
+    # saved. A test mail that was sent before is sent once more, because Webex Connect has dropped
+    # it.
+    events = []
+    if not run.answer("token_saved") and not run.settled("token"):
+        events.append(actions.answered(ctx, "token_saved", "yes"))
+    if run.change_applied("test_mail") and not run.settled("agent_has_it"):
+        # the test mail is sent once more, with the same subject
+        facts = {"subject": run.fact("subject")}
+        unseen = Finding("test_mail", State.WRONG, Text("seen.not_sent"), facts=facts)
+        events.append(Event(Kind.FOUND, now(), step=unseen.step, finding=unseen))
+    actions.finish(ctx, run, *events, actions.answered(ctx, "registered", "yes"))
+
+
+def _says(question: str) -> actions.OnRun:
+    return lambda ctx, _, run: actions.record(ctx, run, question, "yes")
+
+
+def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, *, waits: bool) -> None:
+    actions.require(waits)
+    typed = inputs.get("administrator", "")
+    if address := _accepted(ctx, run, question, typed, partial(resolve_recipient, ctx)):
+        # the card in the thread says to whom and when the card was sent
+        delivery.repost(ctx.services, run.id, slot_of(address))
+        actions.record(ctx, run, question, address)
+
+
+@actions.on_run
+def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    # Nobody may have the secret: the bot has deleted it, and it was not used. If the current plan
+    # contains a client secret, its approval covers the new one. Otherwise the run makes a new plan
+    # first.
+    key_id = run.fact("key_id")
+    used = run.answer("token_saved") or run.settled("token")
+    held = ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
+    actions.require(key_id and not used and not held)
+    lost = ",".join(filter(None, (run.answer("new_secret"), key_id)))
+    gone = Finding("client_secret", State.WRONG, seen=Text("seen.secret_lost"))
+    events = [
+        actions.answered(ctx, "new_secret", lost),
+        Event(Kind.FOUND, now(), step="client_secret", finding=gone),
+    ]
+    changes = run.plan.changes if run.plan else ()
+    if not any(change.step == "client_secret" for change in changes):
+        events.append(Event(Kind.DETAILS, now(), by=ctx.person.email, channel=run.channel))
+    actions.finish(ctx, run, *events)
+
+
+LONGEST_REASON = 200
+
+
+@actions.for_everybody
+def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    # If Microsoft has refused the bot's own secret, another is made: somebody may have removed it.
+    events = []
+    refused = run.problems.get("mailbox_sign_in")
+    if refused is not None and refused.cause == Cause.OWN_SECRET_REFUSED:
+        ctx.services.vault.drop(Sealed.REHEARSAL_SECRET.of(run.id))
+        mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
+        gone = Finding("check_secret", State.WRONG, Reason.ABSENT.text(), reason=Reason.ABSENT)
+        events.append(Event(Kind.FOUND, now(), step=gone.step, finding=gone))
+    for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):
+        ctx.services.vault.drop(left.of(run.id))
+    events += _ask_mailbox_user(ctx, run)
+    actions.finish(ctx, run, *events, actions.answered(ctx, "rehearse", "yes"))
+
+
+def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
+    # The user who signs in is known from the directory and is noted only once. Webex often has
+    # nobody with a mailbox's address. The card then asks for another address.
+    login = login_of(run) or run.fact("upn")
+    if not login or run.answer(MAILBOX_USER) or MAILBOX_USER in run.problems:
+        return []
+    try:
+        return [actions.answered(ctx, MAILBOX_USER, resolve_recipient(ctx, login, greets=False))]
+    except InvalidInputError as wrong:
+        return [actions.refused_input(ctx, MAILBOX_USER, login, wrong)]
+
+
+@actions.for_everybody
+def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    # The step ``unused_secret`` removes the bot's own secret at Microsoft.
+    reason = " ".join(inputs.get("skip_reason", "").split())[:LONGEST_REASON]
+    actions.require(reason, "notice.reason_needed")
+    if "rehearsal" in steps_of(run):
+        mailbox_login.close(ctx.services.vault, run.id)
+        mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
+    actions.record(ctx, run, "rehearse", f"skip:{reason}")
+
+
+def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    # The error was seen in Webex Connect's form, so a bare code counts as one of Webex Connect.
+    told = inputs.get("error_text", "")
+    reading = read(told, Place.FORM, cut=len(told) >= ERROR_MOST)
+    run = _run_of_theirs(ctx, inputs)
+    # A bare 5.7.3 of a shared mailbox most probably means a wrong user name: eight of the known
+    # reports say so (platforms/microsoft.md 2.6).
+    shared = run is not None and bool(run.fact("shared"))
+    causes = tuple(
+        replace(each, cause=Cause.FORM_USERNAME_SHARED)
+        if shared and each.cause == REFUSED
+        else each
+        for each in reading.causes
+    )
+    # Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
+    if causes and run and _lacks_token(run):
+        actions.record(ctx, run, TOKEN_FAILED, causes[0].cause)
+    ctx.say(explanation(as_view(reading._replace(causes=causes), now(), within=True)))
+
+
+def _lacks_token(run: Run) -> bool:
+    open_setup = run.kind is RunKind.SETUP and not run.ended
+    untried = "mailbox_fields" in run.findings and not rehearses(run)
+    return open_setup and untried and not run.settled("token")
+
+
+def _run_of_theirs(ctx: ChatContext, inputs: dict[str, str]) -> Run | None:
+    try:
+        run = ctx.services.store.load(inputs.get("run", ""))
+    except LookupError:
+        return None
+    theirs = ctx.person.id == run.requester.id or ctx.room == run.origin.room
+    return run if theirs else None
+
+
+ACTIONS: dict[str, actions.Action] = {
+    "setup": lambda ctx, inputs: setup_email.run(ctx, _typed_address(inputs)),
+    "typed": rerun_command,
+    "setup_again": lambda ctx, inputs: setup_email.inspect_again(ctx, _connected(inputs)),
+    "setup_change": lambda ctx, inputs: setup_email.begin(ctx, _connected(inputs)),
+    # the undo of the button's run, or of the whole channel if the button names none
+    "undo": lambda ctx, inputs: undo.plan(ctx, _connected(inputs), inputs.get("undoes", "")),
+    "intake": submit_intake,
+    "cancel": cancelled,
+    "begin_again": begun_again,
+    "help": lambda ctx, _: help.show(ctx),
+    "status": lambda ctx, _: runs.show_status(ctx, ""),
+    "delegate": name_delegate,
+    "approve": approve,
+    "approve_tenant": approve_tenant,
+    "confirm_hosts": confirm_hosts,
+    "least_privilege": least_privilege,
+    "adopt": adopt,
+    "accept": accept,
+    "ask_administrator": ask_administrator,
+    "ask_consent": ask_consent,
+    "ask_mailbox_user": ask_mailbox_user,
+    "ask_agent": ask_agent,
+    "consent_again": consent_again,
+    "sign_in_other": sign_in_other,
+    "look_again": look_again,
+    "token_saved": actions.on_run(_says("token_saved")),
+    "registered": registered,
+    "test_sent": actions.for_everybody(_says("test_sent")),
+    "agent_has_it": actions.for_everybody(_says("agent_has_it")),
+    "new_secret": new_secret,
+    "rehearse": rehearse,
+    "skip_rehearsal": skip_rehearsal,
+    "explain": explained,
+}

@@ -55,7 +55,7 @@ TICK_MS = 10.0
 class Site:
     """Running processes by name, with the addresses that the bench uses.
 
-    With ``embedded`` the worker starts Redis itself, and the product's processes run in ``folder``.
+    With ``embedded`` it is the smallest installation: one command runs all of it in ``folder``.
     """
 
     folder: Path
@@ -100,8 +100,9 @@ class Site:
         if not self.embedded:
             self.redis.delete("rq:workers")
         for number in range(count):
-            self.start(f"worker-{number}", "-m", "bot", "worker")
+            self.start(f"worker-{number}", "-m", "bot", "run" if self.embedded else "worker")
         until(lambda: self._rq_workers() >= RQ_WORKERS * count, f"{count} workers")
+        until(partial(listens, self.ports["web"]), "the web process")
 
     def _rq_workers(self) -> int:
         with contextlib.suppress(RedisConnectionError):
@@ -134,7 +135,7 @@ class Site:
 def site(*, embedded: bool = False) -> Iterator[Site]:
     """Start Redis, the scripted Webex and the web process, and end everything when the block ends.
 
-    With ``embedded`` Redis is not started here, because the worker starts it.
+    With ``embedded`` the worker starts Redis and the web process.
     """
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(wrapper_class=quiet)  # the seed writes an audit trail of thousands of lines
@@ -151,8 +152,9 @@ def site(*, embedded: bool = False) -> Iterator[Site]:
                 left.callback(redis_server.stop, server)
                 until(lambda: redis_server.answers(made.ports["redis"]), "Redis")
             made.start("webex", "-m", "bench.scripted_webex", str(made.ports["webex"]))
-            made.start("web", "-m", "bot", "web")
-            for name in ("webex", "web"):
+            if not embedded:
+                made.start("web", "-m", "bot", "web")
+            for name in made.processes:
                 until(partial(listens, made.ports[name]), name)
             yield made
 

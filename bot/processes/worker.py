@@ -124,11 +124,11 @@ The bot, RQ, requests, dnspython and datetime import them at that time.
 log = structlog.get_logger(__name__)
 
 
-def main(bot: BotSettings, settings: Settings) -> int:
+def main(bot: BotSettings, settings: Settings, *more: Role) -> int:
     """Run until SIGTERM; then let every worker finish its job, and return 0.
 
     Stopping takes at most 30 seconds, Redis included. If REDIS_URL is not set, the embedded Redis is
-    one more child.
+    one more child. Others are the roles ``more``.
     """
     log_advice(bot)
     own, slow, services = (  # each process makes the connections that it uses
@@ -149,6 +149,7 @@ def main(bot: BotSettings, settings: Settings) -> int:
         )
         for number, queues in enumerate(queues_of(bot.workers), 1)
     ]
+    roles += more
     if bot.embedded_redis:
         if refused := redis_server.problem():
             print(refused, file=sys.stderr)  # noqa: T201  for the operator

@@ -150,7 +150,7 @@ class Doorbell:
         )
         job.origin = self.queue.name
         batch = self.queue.connection.pipeline(transaction=False) if pipe is None else pipe
-        job.save(batch)
+        batch.hset(job.key, mapping={name: value for name, value in job.to_dict().items() if value})
         batch.expire(job.key, FAILED_S)
         self.queue.push_job_id(job.id, batch)
         if pipe is None:

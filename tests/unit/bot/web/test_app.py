@@ -7,7 +7,8 @@ from flask import Blueprint, Flask, Response
 from redis import Redis
 
 from bot.settings import BotSettings
-from bot.web.app import HEADERS, create_app
+from bot.web.app import HEADERS
+from tests.fixtures.site import create_app
 
 
 @pytest.fixture

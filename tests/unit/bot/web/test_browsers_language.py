@@ -12,8 +12,8 @@ from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.services import Services
 from bot.web import pages, sign_in
-from bot.web.app import create_app
 from jobs.runs.run import Run
+from tests.fixtures.site import create_app
 from tests.unit.bot.web.journey import path
 
 

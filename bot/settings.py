@@ -85,11 +85,10 @@ def log_advice(settings: BotSettings) -> None:
 class BotSettings:
     """Settings of the bot in Webex: its account, the people it serves, and its address.
 
-    ``metrics_port`` is 0 if the metrics have no port of their own. ``watch_interval_s`` is the usual
-    time between two looks at a watched channel, in seconds. ``watch_space`` is the id of the space
-    that gets a card for each cause that many channels share, or empty. ``watch_test_mail_s`` is the
-    shortest time between two test mails of the watch to a channel, in seconds; 0 means never. Secrets
-    never appear in the repr.
+    ``watch_interval_s`` is the usual time between two looks at a watched channel, in seconds.
+    ``watch_space`` is the id of the space that gets a card for each cause that many channels share,
+    or empty. ``watch_test_mail_s`` is the shortest time between two test mails of the watch to a
+    channel, in seconds; 0 means never. Secrets never appear in the repr.
     """
 
     webex_access_token: str = field(repr=False)
@@ -110,7 +109,6 @@ class BotSettings:
     run_retention_days: int = 180
     audit_retention_days: int = 730
     workers: int = 2
-    metrics_port: int = 0
     metrics_token: str = field(default="", repr=False)
     watch_interval_s: int = 900
     watch_space: str = ""
@@ -141,7 +139,6 @@ class BotSettings:
             default_timezone=find_zone(values.get("DEFAULT_TIMEZONE", UTC)),
             redis_url=values.get("REDIS_URL", connection.embedded_url(DATA_FOLDER)),
             embedded_redis="REDIS_URL" not in values,
-            metrics_port=int(values.get("METRICS_PORT", "0")),
             metrics_token=values.get("METRICS_TOKEN", ""),
             watch_interval_s=_watch_interval_s(values),
             watch_space=values.get("WATCH_SPACE", ""),
@@ -310,9 +307,7 @@ def _number_problems(values: Mapping[str, str]) -> Iterator[str]:
         text = values.get(name, str(least))
         if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
             yield f"{name} is no whole number from {least} to {most}"
-    port, token = values.get("METRICS_PORT"), values.get("METRICS_TOKEN")
-    if port is not None and (not _is_port(port) or port == values.get("PORT", PORT)):
-        yield f"METRICS_PORT is no port number from 1 to {LAST_PORT} other than PORT"
+    token = values.get("METRICS_TOKEN")
     if token is not None and (_is_short(token) or _is_guessable(token)):
         yield (
             f"METRICS_TOKEN is shorter than {SECRET_CHARACTERS} characters or can be guessed:"

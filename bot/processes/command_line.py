@@ -71,13 +71,12 @@ def _check(redis_url: str) -> int:
 
 
 def _web(settings: BotSettings, work: Settings) -> int:
-    from bot.web.app import AddressError, own_port, serve  # noqa: PLC0415  waitress only here
+    from bot.web.app import AddressError, serve  # noqa: PLC0415  waitress only here
     from bot.web.wsgi import whole_site  # noqa: PLC0415  same
 
     redis = connect_for_web(settings.redis_url)
     try:
-        with own_port(settings):
-            serve(whole_site(settings, work, redis), redis, settings.port, settings.host)
+        serve(whole_site(settings, work, redis), redis, settings.port, settings.host)
     except AddressError as error:
         print(error, file=sys.stderr)  # noqa: T201  CLI output
         return 1

@@ -17,8 +17,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import FrameType
@@ -31,7 +30,7 @@ from waitress.channel import HTTPChannel  # type: ignore[import-untyped]  # wait
 from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped]  # same
 from waitress.server import create_server  # type: ignore[import-untyped]  # waitress has no types
 
-from bot.queue import connect_for_web, health, kind_problem
+from bot.queue import health, kind_problem
 from bot.queue.events import WEBHOOKS_PATH
 from bot.queue.health import Health
 from bot.settings import BotSettings
@@ -293,7 +292,6 @@ IDLE_S = 20
 
 With the default of two minutes, a few clients could take every slot.
 """
-LOOPBACK = "127.0.0.1"
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # same
@@ -331,11 +329,10 @@ class AddressError(Exception):
     """Error because nobody can listen at HOST and PORT; the text says what to do."""
 
 
-def listener(host: str, port: int, setting: str = "PORT") -> socket.socket:
+def listener(host: str, port: int) -> socket.socket:
     """Return a socket that listens at an address and a port.
 
-    With ``::`` the socket takes IPv4, too, if the system can do that. ``setting`` is the setting
-    that names the port.
+    With ``::`` the socket takes IPv4, too, if the system can do that.
 
     Raises:
         AddressError: The port is taken, or the address is not of this machine.
@@ -345,19 +342,19 @@ def listener(host: str, port: int, setting: str = "PORT") -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, dualstack_ipv6=both)
     except OSError as error:
-        raise AddressError(_no_listener(error, host, port, setting)) from None
+        raise AddressError(_no_listener(error, host, port)) from None
 
 
-def _no_listener(error: OSError, host: str, port: int, setting: str) -> str:
+def _no_listener(error: OSError, host: str, port: int) -> str:
     known = {
-        errno.EADDRINUSE: f"{setting} {port} is taken by another program: stop it, or set {setting}",
+        errno.EADDRINUSE: f"PORT {port} is taken by another program: stop it, or set PORT",
         errno.EACCES: (
-            f"{setting} {port} may not be used by this user: set a {setting} above 1023,"
+            f"PORT {port} may not be used by this user: set a PORT above 1023,"
             " and let the proxy have 80 and 443"
         ),
         errno.EADDRNOTAVAIL: f"HOST {host} is no address of this machine: set another, or unset HOST",
     }
-    otherwise = f"nobody can listen at HOST {host}, {setting} {port} ({error.strerror}): set others"
+    otherwise = f"nobody can listen at HOST {host}, PORT {port} ({error.strerror}): set others"
     return known.get(error.errno or 0, otherwise)
 
 
@@ -391,52 +388,3 @@ def serve(app: Wsgi, redis: Redis, port: int, host: str) -> None:
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
-
-
-def host_of(settings: BotSettings) -> str:
-    """Return the address at which the port of the metrics listens.
-
-    Without a token the address is one that only this machine reaches.
-    """
-    return settings.host if settings.metrics_token else LOOPBACK
-
-
-@contextmanager
-def own_port(settings: BotSettings) -> Iterator[None]:
-    """Serve the metrics on METRICS_PORT in a thread during the block.
-
-    Without METRICS_PORT nothing happens.
-
-    Raises:
-        AddressError: Nobody can listen at that port.
-    """
-    if not settings.metrics_port:
-        yield
-        return
-    app = Site(metrics_route(connect_for_web(settings.redis_url), settings.metrics_token))
-    host = host_of(settings)
-    sockets = [listener(host, settings.metrics_port, "METRICS_PORT")]
-    server = create_server(app, sockets=sockets, threads=1, ident="")
-    over = threading.Event()
-    threading.Thread(
-        target=_serve_metrics, args=(server, over), name="metrics", daemon=True
-    ).start()
-    log.info("metrics", host=host, port=settings.metrics_port)
-    try:
-        yield
-    finally:
-        over.set()
-        server.close()
-
-
-def _serve_metrics(server: Any, over: threading.Event) -> None:
-    """Serve until the server's socket is closed.
-
-    Closing the socket ends the server's loop with an OSError, which is ignored once ``over`` is
-    set.
-    """
-    try:
-        server.run()
-    except OSError:
-        if not over.is_set():
-            raise

@@ -36,7 +36,7 @@ def whole_site(settings: BotSettings, work: Settings, redis: Redis) -> Site:
     # The application makes no connection before its first request, so a fork is safe.
     log_advice(settings)
     routes = machine_routes(settings, redis)
-    if settings.metrics_token and not settings.metrics_port:
+    if settings.metrics_token:
         routes |= metrics_route(redis, settings.metrics_token)
     people = cache(lambda: pages_for_people(settings, work))
     return Site(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 
-import httpx
 import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
@@ -14,8 +12,7 @@ from werkzeug.test import Client
 
 from bot.queue import connect_for_web
 from bot.settings import BotSettings
-from bot.web import app
-from bot.web.app import AddressError, CountsToRedis
+from bot.web.app import CountsToRedis
 from bot.web.wsgi import whole_site
 from jobs.settings import Settings
 from jobs.storage.counters import CARDS, COUNTERS, FLUSH_S, read
@@ -72,48 +69,6 @@ def test_with_the_token(settings: BotSettings, redis: Redis):
     COUNTERS.add(CARDS, "posted", by=7)
     code, text = asked(replace(settings, metrics_token=TOKEN), f"Bearer {TOKEN}")
     assert (code, 'webex_email_bot_cards_total{outcome="posted"} 7.0' in text) == (200, True)
-
-
-def test_a_port_of_their_own_takes_them_off_the_web_port(settings: BotSettings, redis: Redis):
-    """Metrics with a port of their own are not at the web port, because one address is enough."""
-    own = replace(settings, metrics_token=TOKEN, metrics_port=9100)
-    assert asked(own, f"Bearer {TOKEN}")[0] == 404
-
-
-def listening(settings: BotSettings, port: int, token: str) -> tuple[str, int]:
-    """Return the address of the metrics port, and its status for a request without a token."""
-    own = replace(settings, metrics_port=port, metrics_token=token, host="0.0.0.0")
-    with app.own_port(own):
-        code = httpx.get(f"http://127.0.0.1:{port}/metrics").status_code
-    return app.host_of(own), code
-
-
-@pytest.mark.parametrize(
-    ("token", "expected"), [("", ("127.0.0.1", 200)), (TOKEN, ("0.0.0.0", 401))]
-)
-def test_the_own_port_is_one_of_this_machine_unless_it_has_a_token(
-    settings: BotSettings,
-    redis: Redis,
-    free_port: int,
-    token: str,
-    expected: tuple[str, int],
-):
-    """Without a token, the metrics port listens only on this machine.
-
-    With a token, the port listens at the address of the web process, and asks for the token.
-    """
-    assert listening(settings, free_port, token) == expected
-
-
-def test_a_taken_port_is_named_with_its_setting(settings: BotSettings, free_port: int):
-    """The error about a taken metrics port names METRICS_PORT, and not PORT."""
-    own = replace(settings, metrics_port=free_port)
-    with (
-        socket.create_server(("127.0.0.1", free_port)),
-        pytest.raises(AddressError, match=f"METRICS_PORT {free_port} is taken"),
-        app.own_port(own),
-    ):
-        pass
 
 
 def test_a_thread_adds_the_counts_after_the_first_answer(

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import secrets
 import socket
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -148,15 +149,27 @@ def site(*, embedded: bool = False) -> Iterator[Site]:
             if embedded:
                 del made.env["REDIS_URL"]
             else:
-                server = redis_server.start(made.ports["redis"], Path(folder) / "redis")
-                left.callback(redis_server.stop, server)
-                until(lambda: redis_server.answers(made.ports["redis"]), "Redis")
+                left.enter_context(own_redis(made.ports["redis"]))
             made.start("webex", "-m", "bench.scripted_webex", str(made.ports["webex"]))
             if not embedded:
                 made.start("web", "-m", "bot", "web")
             for name in made.processes:
                 until(partial(listens, made.ports[name]), name)
             yield made
+
+
+@contextlib.contextmanager
+def own_redis(port: int) -> Iterator[Redis]:
+    """Start a Redis for this bench alone, and yield a client."""
+    with tempfile.TemporaryDirectory() as folder:
+        line = redis_server.command(port, Path(folder))
+        with subprocess.Popen(line, start_new_session=True) as server:  # noqa: S603  our own
+            try:
+                until(partial(redis_server.answers, port), "Redis")
+                with Redis(port=port) as redis:
+                    yield redis
+            finally:
+                server.terminate()
 
 
 def _stop(processes: dict[str, Process]) -> None:

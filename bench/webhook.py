@@ -19,7 +19,6 @@ import platform
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,8 +34,7 @@ from rq import Queue
 from rq.job import Job
 from waitress import serve  # type: ignore[import-untyped]  # waitress has no types
 
-from bench.many import busy_ms
-from bot.processes import redis_server
+from bench.many import busy_ms, own_redis
 from bot.queue import make_queue
 from bot.queue.events import PendingEvent
 from jobs.storage import codec, keys
@@ -296,24 +294,22 @@ def main() -> int:
 
     The code is 0 if the target was met and no event was lost or duplicated, otherwise 1.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        server = redis_server.start(REDIS_PORT, Path(folder))
-        try:
-            until(partial(redis_server.answers, REDIS_PORT))
-            with process("-m", "bot", "web") as web, process(__file__, "bare") as plain:
-                until(partial(listens, BOT_PORT))
-                until(partial(listens, BARE_PORT))
-                say(
-                    f"Python {platform.python_version()}, {os.cpu_count()} cores, "
-                    f"load {os.getloadavg()[0]:.2f}, {EVENTS} events a run, ms"
-                )
-                say(
-                    "clients side        p50      p95      p99      max    per s    busy  failed  lost  doubled"
-                )
-                servers = {"bot": web, "bare": plain}
-                good = [report(clients, measure(clients, servers)) for clients in CLIENTS]
-        finally:
-            redis_server.stop(server)
+    with (
+        own_redis(REDIS_PORT),
+        process("-m", "bot", "web") as web,
+        process(__file__, "bare") as plain,
+    ):
+        until(partial(listens, BOT_PORT))
+        until(partial(listens, BARE_PORT))
+        say(
+            f"Python {platform.python_version()}, {os.cpu_count()} cores, "
+            f"load {os.getloadavg()[0]:.2f}, {EVENTS} events a run, ms"
+        )
+        say(
+            "clients side        p50      p95      p99      max    per s    busy  failed  lost  doubled"
+        )
+        servers = {"bot": web, "bare": plain}
+        good = [report(clients, measure(clients, servers)) for clients in CLIENTS]
     return 0 if all(good) else 1
 
 

@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 PR_SET_PDEATHSIG = 1
 STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -26,11 +25,6 @@ def die_with_parent(parent: int, sig: signal.Signals) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, sig)
     if os.getppid() != parent:  # the parent died before the request
         signal.raise_signal(sig)
-
-
-def dying_with_me(sig: signal.Signals) -> partial[None]:
-    """Return a function for ``subprocess`` that calls :func:`die_with_parent` in the new child."""
-    return partial(die_with_parent, os.getpid(), sig)
 
 
 @contextmanager

@@ -360,7 +360,7 @@ def test_newer_data_is_refused_once_redis_comes(
     with subprocess.Popen(line) as first:  # noqa: S603  our own
         _until_it_answers(free_port)
         Redis(port=free_port).set("schema", "99")
-        redis_server.stop(first)
+        first.terminate()
     worker = subprocess.Popen(
         [sys.executable, "-m", "bot", "worker"],
         env=env | {"REDIS_URL": f"redis://127.0.0.1:{free_port}/0"},
@@ -369,7 +369,7 @@ def test_newer_data_is_refused_once_redis_comes(
     time.sleep(3)
     with subprocess.Popen(line) as second:  # noqa: S603  our own
         told = worker.communicate(timeout=30)[1].decode()
-        redis_server.stop(second)
+        second.terminate()
     assert (worker.returncode, "has layout 99" in told) == (2, True)
 
 

@@ -35,7 +35,7 @@ from bot.cards import notices, reminders
 from bot.cards.presenters.card_state import PostedCard
 from bot.chat import limits
 from bot.links import PageToken
-from bot.processes import measure, redis_server
+from bot.processes import redis_server
 from bot.processes.dispatcher import PAUSE_S, Dispatcher
 from bot.processes.supervisor import REFUSED, Role, Supervisor
 from bot.processes.timers import Timers
@@ -181,11 +181,9 @@ def _background(services: Services) -> Timers:
         (reminders.remind_of_own, reminders.EVERY_S),
         (reminders.remind_of_turns, reminders.TURNS_EVERY_S),
         (limits.record_ended, limits.EVERY_S),
-        (measure.measure_runs, measure.RUNS_EVERY_S),
         (search.follow, search.FOLLOW_S),
         (notices.tell_spaces, notices.GAPS_EVERY_S),
         (notices.ping_if_late, rounds.PING_EVERY_S),
-        (measure.measure_secrets, measure.SECRETS_EVERY_S),
     ):
         timers.every(seconds, partial(function, services))
     timers.every(notices.LOOK_EVERY_S, notices.LossWatch(services))

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -23,12 +22,11 @@ from bot.queue.events import RESOURCES, WEBHOOKS_PATH
 from bot.settings import BotSettings
 from bot.webex.client import Webex, Webhook
 from jobs.storage import keys
-from jobs.storage.counters import WEBHOOKS, measure
+from jobs.storage.counters import COUNTERS, WEBHOOKS_WRONG
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 PREFIX, EVENT = "email-bot", "created"
 WATCH_S, BACK_OFF_S, LOCK_S = 300, 300, 120
-STATES = {True: "good", False: "wrong"}
 log = structlog.get_logger(__name__)
 
 
@@ -102,7 +100,9 @@ class WebhookRegistrar:
 
     def _reconcile(self, mine: tuple[Webhook, ...], *, all_of_them: bool) -> Outcome:
         kept = {resource: self._best(mine, resource) for resource in RESOURCES.values()}
-        self._measure(kept.values())
+        if not all_of_them:
+            wrong = sum(each is None or not self.is_good(each) for each in kept.values())
+            COUNTERS.add(WEBHOOKS_WRONG, by=wrong)
         missing = tuple(resource for resource, hook in kept.items() if hook is None)
         updated = tuple(
             resource
@@ -120,13 +120,6 @@ class WebhookRegistrar:
         if outcome != Outcome():
             log.info("webhooks", created=missing, updated=updated, deleted=len(surplus))
         return outcome
-
-    def _measure(self, found: Iterable[Webhook | None]) -> None:
-        words = ["missing" if each is None else STATES[self.is_good(each)] for each in found]
-        states: dict[tuple[str, ...], float] = {
-            (state,): float(words.count(state)) for state in ("missing", *STATES.values())
-        }
-        measure(self._redis, WEBHOOKS, states)
 
     def _best(self, mine: tuple[Webhook, ...], resource: str) -> Webhook | None:
         """Return the webhook to keep, preferably a good one, or None.

@@ -18,7 +18,7 @@ from redis import Redis
 
 from jobs.clock import now
 from jobs.storage import keys
-from jobs.storage.counters import CALLS, MEASURED, Counters, measure
+from jobs.storage.counters import CALLS, Counters
 from tests.fixtures.waiting import LIMIT_S, until
 from tests.processes.test_start_sentences import ENV
 from tests.processes.test_web import listens
@@ -52,8 +52,6 @@ def web(redis_url: str, redis: Redis, free_port: int, tmp_path: Path) -> Iterato
     process = Counters()
     process.time(CALLS, "graph", "ok", seconds=0.2)
     process.flush(redis)
-    for gauge in MEASURED:
-        measure(redis, gauge, {tuple("x" for _ in gauge.labels): 1.0})
     redis.rpush(keys.clock_skew("webex"), f"{now().timestamp():.0f} 1.5")
     env = ENV | {"REDIS_URL": redis_url, "PORT": str(free_port), "METRICS_TOKEN": TOKEN}
     server = subprocess.Popen(

@@ -147,8 +147,9 @@ class Doorbell:
         """
         job = self.queue.create_job(self.function, args=(member,), description=self.function)
         batch = self.queue.connection.pipeline(transaction=False) if pipe is None else pipe
-        told = {"data": job.data, "origin": self.queue.name, "failure_ttl": FAILED_S}
-        batch.hset(job.key, mapping=told | {"status": JobStatus.QUEUED})
+        told: dict[Any, Any] = {"data": job.data, "origin": self.queue.name}
+        told |= {"failure_ttl": FAILED_S, "status": JobStatus.QUEUED}
+        batch.hset(job.key, mapping=told)
         batch.expire(job.key, FAILED_S)
         self.queue.push_job_id(job.id, batch)
         if pipe is None:

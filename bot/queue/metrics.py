@@ -116,9 +116,9 @@ def _counted(counts: Mapping[str, int]) -> Iterator[Metric]:
         family = CounterMetricFamily(
             PREFIX + counter.name, counter.words, labels=list(counter.labels)
         )
-        for labels, value in sorted(shown.items()):
-            if len(labels) == len(counter.labels):
-                family.add_metric(labels, value)
+        for own, value in sorted(shown.items()):
+            if len(own) == len(counter.labels):
+                family.add_metric(own, value)
         yield family
     yield _histogram(CALLS, by_name[CALLS.name])
 

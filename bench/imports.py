@@ -19,7 +19,6 @@ MODULES = {
         "bot.__main__",
         "bot.processes.command_line",
         "bot.web.app",
-        "bot.web.app",
         "bot.web.wsgi",
     ),
     "worker": (

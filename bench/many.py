@@ -11,6 +11,7 @@ import contextlib
 import logging
 import secrets
 import socket
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -55,7 +56,7 @@ TICK_MS = 10.0
 class Site:
     """Running processes by name, with the addresses that the bench uses.
 
-    With ``embedded`` the worker starts Redis itself, and the product's processes run in ``folder``.
+    With ``embedded`` it is the smallest installation: one command runs all of it in ``folder``.
     """
 
     folder: Path
@@ -100,8 +101,9 @@ class Site:
         if not self.embedded:
             self.redis.delete("rq:workers")
         for number in range(count):
-            self.start(f"worker-{number}", "-m", "bot", "worker")
+            self.start(f"worker-{number}", "-m", "bot", "run" if self.embedded else "worker")
         until(lambda: self._rq_workers() >= RQ_WORKERS * count, f"{count} workers")
+        until(partial(listens, self.ports["web"]), "the web process")
 
     def _rq_workers(self) -> int:
         with contextlib.suppress(RedisConnectionError):
@@ -134,7 +136,7 @@ class Site:
 def site(*, embedded: bool = False) -> Iterator[Site]:
     """Start Redis, the scripted Webex and the web process, and end everything when the block ends.
 
-    With ``embedded`` Redis is not started here, because the worker starts it.
+    With ``embedded`` the worker starts Redis and the web process.
     """
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(wrapper_class=quiet)  # the seed writes an audit trail of thousands of lines
@@ -147,14 +149,27 @@ def site(*, embedded: bool = False) -> Iterator[Site]:
             if embedded:
                 del made.env["REDIS_URL"]
             else:
-                server = redis_server.start(made.ports["redis"], Path(folder) / "redis")
-                left.callback(redis_server.stop, server)
-                until(lambda: redis_server.answers(made.ports["redis"]), "Redis")
+                left.enter_context(own_redis(made.ports["redis"]))
             made.start("webex", "-m", "bench.scripted_webex", str(made.ports["webex"]))
-            made.start("web", "-m", "bot", "web")
-            for name in ("webex", "web"):
+            if not embedded:
+                made.start("web", "-m", "bot", "web")
+            for name in made.processes:
                 until(partial(listens, made.ports[name]), name)
             yield made
+
+
+@contextlib.contextmanager
+def own_redis(port: int) -> Iterator[Redis]:
+    """Start a Redis for this bench alone, and yield a client."""
+    with tempfile.TemporaryDirectory() as folder:
+        line = redis_server.command(port, Path(folder))
+        with subprocess.Popen(line, start_new_session=True) as server:  # noqa: S603  our own
+            try:
+                until(partial(redis_server.answers, port), "Redis")
+                with Redis(port=port) as redis:
+                    yield redis
+            finally:
+                server.terminate()
 
 
 def _stop(processes: dict[str, Process]) -> None:

@@ -1,4 +1,4 @@
-"""Memory of the smallest installation at rest: the web process, one worker, and its embedded Redis.
+"""Memory of the smallest installation at rest: ``python -m bot run``, which is all of the bot.
 
 The figure is the proportional set size (PSS) of ``/proc/PID/smaps_rollup``, so the bench needs Linux. A page
 that several processes share counts once in the sum, with a part in each. Python's objects and other data
@@ -19,8 +19,8 @@ from bench.table import table, verdict
 TARGET_MIB = 120.0
 EVENTS, GROWN_MIB = 10_000, 10.0
 """Commands of ``memory-growth``, and by how much a process may grow meanwhile."""
-CHILDREN = ("Redis", *["RQ workers"] * RQ_WORKERS)
-"""Children of the worker in the order of their start (:func:`bot.processes.worker.main`)."""
+CHILDREN = ("Redis", *["RQ workers"] * RQ_WORKERS, "web")
+"""Children of the process in the order of their start (:func:`bot.processes.worker.main`)."""
 FIELDS = ("Pss", "Pss_Anon", "Pss_File", "Private_Dirty", "Rss")
 
 
@@ -86,14 +86,8 @@ def _sums(of: list[Memory]) -> list[float]:
 
 
 def _memory(place: Site) -> list[Memory]:
-    """Return the memory of every process.
-
-    The worker's children are in the order of their start.
-    """
-    web, worker = place.leader("web"), place.leader("worker-0")
-    children = _children(worker)
-    named = [("web", web), ("supervisor", worker)]
-    named += list(zip(CHILDREN, children, strict=True))
+    supervisor = place.leader("worker-0")
+    named = [("supervisor", supervisor), *zip(CHILDREN, _children(supervisor), strict=True)]
     return [Memory(part, _read(pid)) for part, pid in named]
 
 

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import gc
 import logging
-import tempfile
 import time
 from collections.abc import Callable
-from functools import cache, partial
-from pathlib import Path
+from functools import cache
 from typing import TypeVar
 
 from redis import Redis
 
+from bench.many import own_redis
 from bench.table import table, verdict
-from bench.webhook import until
 from bot import logs
-from bot.processes import redis_server
 from jobs.runs.audit import AuditEntry, Trail, read
 from jobs.runs.event_log import entry
 from practice.ports import free_port
@@ -38,15 +35,8 @@ def main() -> bool:
     """
     logs.configure("WARNING")
     logging.getLogger(logs.WITNESS).setLevel("CRITICAL")  # each entry is also a line of the log
-    port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        server = redis_server.start(port, Path(folder))
-        try:
-            until(partial(redis_server.answers, port))
-            with Redis(port=port) as redis:
-                return _measure(redis)
-        finally:
-            redis_server.stop(server)
+    with own_redis(free_port()) as redis:
+        return _measure(redis)
 
 
 def _measure(redis: Redis) -> bool:

@@ -8,19 +8,11 @@ another size of the quarter.
 from __future__ import annotations
 
 import os
-import socket
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
-
-from redis import Redis
 
 from bench import watch_judge, watch_quarter
-from bench.webhook import until
+from bench.many import own_redis
 from bot import logs
-from bot.processes import redis_server
+from practice.ports import free_port
 
 DAYS, CHANNELS, TENANTS, SEED = 90, 12, 3, 1
 
@@ -37,22 +29,6 @@ def quarter() -> bool:
             ("TENANTS", TENANTS),
         )
     )
-    with own_redis() as redis:
+    with own_redis(free_port()) as redis:
         played = watch_quarter.simulate(redis, *sizes)
         return watch_judge.show(played, watch_judge.judge(played))
-
-
-@contextmanager
-def own_redis() -> Iterator[Redis]:
-    """Start a Redis for this bench alone."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    with tempfile.TemporaryDirectory() as folder:
-        server = redis_server.start(port, Path(folder))
-        try:
-            until(partial(redis_server.answers, port))
-            with Redis(port=port) as redis:
-                yield redis
-        finally:
-            redis_server.stop(server)

@@ -101,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument(
         "--check", action="store_true", help="only say whether the worker of this machine lives"
     )
+    commands.add_parser("run", help="web and worker in one, for a small installation")
     app = commands.add_parser(
         "entra-app", help="print the commands that make the bot's Entra app; needs only PUBLIC_URL"
     )

@@ -74,11 +74,10 @@ def log_advice(settings: BotSettings) -> None:
 class BotSettings:
     """Settings of the bot in Webex: its account, the people it serves, and its address.
 
-    ``metrics_port`` is 0 if the metrics have no port of their own. ``watch_interval_s`` is the usual
-    time between two looks at a watched channel, in seconds. ``watch_space`` is the id of the space
-    that gets a card for each cause that many channels share, or empty. ``watch_test_mail_s`` is the
-    shortest time between two test mails of the watch to a channel, in seconds; 0 means never. Secrets
-    never appear in the repr.
+    ``watch_interval_s`` is the usual time between two looks at a watched channel, in seconds.
+    ``watch_space`` is the id of the space that gets a card for each cause that many channels share,
+    or empty. ``watch_test_mail_s`` is the shortest time between two test mails of the watch to a
+    channel, in seconds; 0 means never. Secrets never appear in the repr.
     """
 
     webex_access_token: str = field(repr=False)
@@ -99,7 +98,6 @@ class BotSettings:
     run_retention_days: int = 180
     audit_retention_days: int = 730
     workers: int = 2
-    metrics_port: int = 0
     metrics_token: str = field(default="", repr=False)
     watch_interval_s: int = 900
     watch_space: str = ""
@@ -131,7 +129,6 @@ class BotSettings:
             default_timezone=find_zone(values["DEFAULT_TIMEZONE"]),
             redis_url=values.get("REDIS_URL", connection.embedded_url(DATA_FOLDER)),
             embedded_redis="REDIS_URL" not in values,
-            metrics_port=int(values["METRICS_PORT"]),
             metrics_token=values.get("METRICS_TOKEN", ""),
             watch_interval_s=_seconds(model.read_interval(values["WATCH_INTERVAL"])),
             watch_space=values.get("WATCH_SPACE", ""),
@@ -230,8 +227,6 @@ _WHOLE = {"set", "two", "list"}
 def _problems(values: dict[str, str]) -> Iterator[str]:
     """Yield the first problem of each setting (bot/settings.toml)."""
     given = dict.fromkeys(_TOLD["checks"]["set"], "") | values
-    if values.get("METRICS_PORT") == values.get("PORT", DEFAULTS["PORT"]):
-        given["METRICS_PORT"] = ""  # no port is left for the metrics
     said: set[str] = set()
     for kind, name, sentence in _SENTENCES:
         if name not in given or name in said:

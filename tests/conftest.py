@@ -160,14 +160,14 @@ def measured(request: pytest.FixtureRequest) -> Iterator[None]:
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Yield the address of a Valkey that lives as long as the test run."""
     port = ports.free_port()
-    # Not redis_server.start: it prepares the child in Python; 3.12+ warns about that if threads run.
     command = redis_server.command(port, Path(tmp_path_factory.mktemp("valkey")))
     server = subprocess.Popen(command)  # noqa: S603  our own command line
     try:
         until(lambda: redis_server.answers(port), "the Valkey of the tests")
         yield f"redis://127.0.0.1:{port}/0"
     finally:
-        redis_server.stop(server)
+        server.terminate()
+        server.wait()
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,6 @@ from jobs.model import Text, verbatim
 HELP = {"do": "help"}
 _ONE_WORD = ("language", "timezone")
 """Commands whose argument is one word."""
-RENAMED = {"report": "history", "bericht": "verlauf"}
-"""Commands of an earlier version, and those that have taken their place."""
 
 
 def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
@@ -63,7 +61,7 @@ def _fits(command: Command, argument: str) -> bool:
 
 
 def _mistyped(ctx: ChatContext, typed: ParsedCommand) -> None:
-    near = RENAMED.get(typed.name) or nearest(typed.name, by_typed_name())
+    near = nearest(typed.name, by_typed_name())
     if not near:
         help.show(ctx, typed=typed.name)
         return

@@ -6,6 +6,7 @@ import argparse
 import socket
 import sys
 from collections.abc import Mapping
+from functools import partial
 
 import structlog
 from redis.exceptions import RedisError
@@ -40,10 +41,11 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
         return BAD_SETTINGS
     if options.command == "web":
         return _web(settings, work)
-    if options.command == "worker":
-        from bot.processes import worker  # noqa: PLC0415  the others need no RQ worker
+    if options.command in {"worker", "run"}:
+        from bot.processes import supervisor, worker  # noqa: PLC0415  the others need no RQ worker
 
-        return worker.main(settings, work)
+        web = supervisor.Role("web", partial(_web, settings, work))
+        return worker.main(settings, work, *[web] * (options.command == "run"))
     from bot.processes import operator_commands  # noqa: PLC0415  most of the bot
 
     return operator_commands.COMMANDS[options.command](options, settings, work)
@@ -69,12 +71,12 @@ def _check(redis_url: str) -> int:
 
 
 def _web(settings: BotSettings, work: Settings) -> int:
-    from bot.web.app import AddressError, own_port, serve  # noqa: PLC0415  Flask only here
+    from bot.web.app import AddressError, serve  # noqa: PLC0415  waitress only here
     from bot.web.wsgi import whole_site  # noqa: PLC0415  same
 
+    redis = connect_for_web(settings.redis_url)
     try:
-        with own_port(settings):
-            serve(whole_site(settings, work), settings.port, settings.host)
+        serve(whole_site(settings, work, redis), redis, settings.port, settings.host)
     except AddressError as error:
         print(error, file=sys.stderr)  # noqa: T201  CLI output
         return 1
@@ -98,5 +100,5 @@ def _data_problem(url: str) -> str:
         return refused
 
 
-OF_DATA = frozenset({"web", "worker", "rekey"})
+OF_DATA = frozenset({"web", "worker", "run", "rekey"})
 """Commands that need data of this version's layout."""

@@ -6,16 +6,19 @@ has no thread, because it forks.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
 
-from bot.processes.signals import STOPS, die_with_parent, signals_blocked, wait_for
-
+PR_SET_PDEATHSIG = 1
+STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 CHILD = frozenset({signal.SIGCHLD})
 PATIENCE_S = {False: (18.0, 3.0, 2.0), True: (3.0, 1.0, 1.0)}
 """Seconds to wait after SIGTERM, a second SIGTERM and SIGKILL, keyed by ``Role.stops_last``.
@@ -67,12 +70,12 @@ class Supervisor:
         Return 0 when all have ended, or :data:`REFUSED` if a child or ``tick`` gave up for good.
         """
         code = 0
-        with signals_blocked(STOPS | CHILD):
+        with _signals_blocked(STOPS | CHILD):
             try:
                 for role in self._roles:
                     self._start(role)
                 died = False
-                while (came := wait_for(STOPS | CHILD, self._tick(died))) not in STOPS:
+                while (came := _wait_for(STOPS | CHILD, self._tick(died))) not in STOPS:
                     if died := came in CHILD:
                         self._restart()
             except SystemExit:
@@ -126,7 +129,7 @@ class Supervisor:
     def _wait(self, until: float, *, last: bool) -> None:
         self._reap()
         while self._alive(last=last) and (left := until - time.monotonic()) > 0:
-            wait_for(CHILD, left)
+            _wait_for(CHILD, left)
             self._reap()
 
     def _alive(self, *, last: bool) -> list[int]:
@@ -137,7 +140,7 @@ def _run(role: Role, supervisor: int) -> int:
     """Run the child from start to end and return its exit code."""
     try:
         _take_signals()
-        die_with_parent(supervisor, signal.SIGTERM)
+        _die_with_parent(supervisor, signal.SIGTERM)
         return role.run()
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else 0
@@ -146,8 +149,42 @@ def _run(role: Role, supervisor: int) -> int:
         return 1
 
 
+def _die_with_parent(parent: int, sig: signal.Signals) -> None:
+    """Have the kernel send ``sig`` to this process when the process ``parent`` dies.
+
+    A new child calls this function. On systems other than Linux the kernel is not asked.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, sig)
+    if os.getppid() != parent:  # the parent died before the request
+        signal.raise_signal(sig)
+
+
 def _take_signals() -> None:
     """Let SIGTERM and Ctrl+C stop this process, although its parent has blocked both signals."""
     for sig in STOPS:
         signal.signal(sig, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+@contextmanager
+def _signals_blocked(signals: frozenset[signal.Signals]) -> Iterator[None]:
+    """Block these signals and the alarm within the context, so that :func:`_wait_for` gets them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals | {signal.SIGALRM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _wait_for(signals: frozenset[signal.Signals], seconds: float | None = None) -> signal.Signals:
+    """Wait for one of the signals, which must be blocked, and return it.
+
+    The result is SIGALRM once ``seconds`` have passed, and occasionally earlier.
+    """
+    if seconds is not None:
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+    try:
+        return signal.Signals(signal.sigwait(signals | {signal.SIGALRM}))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)

@@ -35,7 +35,7 @@ from bot.cards import notices, reminders
 from bot.cards.presenters.card_state import PostedCard
 from bot.chat import limits
 from bot.links import PageToken
-from bot.processes import measure, redis_server
+from bot.processes import redis_server
 from bot.processes.dispatcher import PAUSE_S, Dispatcher
 from bot.processes.supervisor import REFUSED, Role, Supervisor
 from bot.processes.timers import Timers
@@ -124,11 +124,11 @@ The bot, RQ, requests, dnspython and datetime import them at that time.
 log = structlog.get_logger(__name__)
 
 
-def main(bot: BotSettings, settings: Settings) -> int:
+def main(bot: BotSettings, settings: Settings, *more: Role) -> int:
     """Run until SIGTERM; then let every worker finish its job, and return 0.
 
     Stopping takes at most 30 seconds, Redis included. If REDIS_URL is not set, the embedded Redis is
-    one more child.
+    one more child. Others are the roles ``more``.
     """
     log_advice(bot)
     own, slow, services = (  # each process makes the connections that it uses
@@ -149,6 +149,7 @@ def main(bot: BotSettings, settings: Settings) -> int:
         )
         for number, queues in enumerate(queues_of(bot.workers), 1)
     ]
+    roles += more
     if bot.embedded_redis:
         if refused := redis_server.problem():
             print(refused, file=sys.stderr)  # noqa: T201  for the operator
@@ -180,11 +181,9 @@ def _background(services: Services) -> Timers:
         (reminders.remind_of_own, reminders.EVERY_S),
         (reminders.remind_of_turns, reminders.TURNS_EVERY_S),
         (limits.record_ended, limits.EVERY_S),
-        (measure.measure_runs, measure.RUNS_EVERY_S),
         (search.follow, search.FOLLOW_S),
         (notices.tell_spaces, notices.GAPS_EVERY_S),
         (notices.ping_if_late, rounds.PING_EVERY_S),
-        (measure.measure_secrets, measure.SECRETS_EVERY_S),
     ):
         timers.every(seconds, partial(function, services))
     timers.every(notices.LOOK_EVERY_S, notices.LossWatch(services))

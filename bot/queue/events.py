@@ -133,7 +133,7 @@ class EventQueue:
         if is_new:
             COUNTERS.add(EVENTS_RECEIVED, event.resource)
         elif self.bell.queue.remove(job):  # not taken by a worker, in which RQ would fail it
-            job.delete()
+            self._redis.delete(job.key)
         return bool(is_new)
 
     def ring(self, key: str) -> None:

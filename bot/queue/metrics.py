@@ -38,7 +38,6 @@ from jobs.storage.counters import (
     EVENTS_RECEIVED,
     EVENTS_REFUSED,
     LOOKS,
-    MEASURED,
     OVER,
     RUNS_ENDED,
     RUNS_OPENED,
@@ -46,9 +45,8 @@ from jobs.storage.counters import (
     TAKEN_OVER,
     THROTTLED,
     TOTAL,
+    WEBHOOKS_WRONG,
     Counter,
-    Gauge,
-    measured,
     read,
 )
 from jobs.storage.due_queue import DueQueue
@@ -67,6 +65,7 @@ FROM_ZERO: dict[str, Iterable[tuple[str, ...]]] = {
     CARDS.name: [("posted",), ("edited",), ("refused",), ("not_taken",)],
     TAKEN_OVER.name: [(str(kind),) for kind in LockKind],
     LOOKS.name: [()],
+    WEBHOOKS_WRONG.name: [()],
 }
 """Labels that a counter shows as 0 before anything was counted, by the counter's name.
 
@@ -99,10 +98,6 @@ class _Numbers(Collector):
         up = GaugeMetricFamily(f"{PREFIX}redis_up", "1 if Redis answers, else 0.")
         try:
             found = [*_counted(read(self._redis)), *_waiting(self._redis), *_clocks(self._redis)]
-            found += [
-                _family(GaugeMetricFamily, gauge, measured(self._redis, gauge))
-                for gauge in MEASURED
-            ]
             up.add_metric([], 1)
         except RedisError:
             found = []
@@ -118,7 +113,13 @@ def _counted(counts: Mapping[str, int]) -> Iterator[Metric]:
         by_name[name][tuple(labels)] = count
     for counter in COUNTED:
         shown = dict.fromkeys(FROM_ZERO[counter.name], 0) | by_name[counter.name]
-        yield _family(CounterMetricFamily, counter, shown)
+        family = CounterMetricFamily(
+            PREFIX + counter.name, counter.words, labels=list(counter.labels)
+        )
+        for own, value in sorted(shown.items()):
+            if len(own) == len(counter.labels):
+                family.add_metric(own, value)
+        yield family
     yield _histogram(CALLS, by_name[CALLS.name])
 
 
@@ -139,18 +140,6 @@ def _histogram(counter: Counter, counts: Mapping[tuple[str, ...], int]) -> Metri
     return family
 
 
-def _family(
-    kind: type[CounterMetricFamily | GaugeMetricFamily],
-    of: Counter | Gauge,
-    values: Mapping[tuple[str, ...], float],
-) -> Metric:
-    family = kind(PREFIX + of.name, of.words, labels=list(of.labels))
-    for labels, value in sorted(values.items()):
-        if len(labels) == len(of.labels):
-            family.add_metric(labels, value)
-    return family
-
-
 def _waiting(redis: Redis) -> Iterator[Metric]:
     waiting, due = health.waiting_events(redis), len(DueQueue(redis, LockKind.EVENT).all())
     lateness = (now() - due for due in WatchStore(redis).schedule.all().values())
@@ -168,6 +157,7 @@ def _waiting(redis: Redis) -> Iterator[Metric]:
             waiting.age_s,
         ),
         "runs_unfinished": ("Runs that have not ended.", redis.zcard(keys.runs_open())),
+        "channels": ("Channels that are connected.", redis.scard(keys.channels())),
         "watched_channels": (
             "Channels that are watched.",
             redis.hlen(keys.watched_channels()),

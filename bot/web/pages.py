@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app, request
 from jinja2 import Environment, Template, select_autoescape
+from redis.exceptions import RedisError
+from werkzeug.exceptions import HTTPException
 
 from adaptive_cards import locale
 from adaptive_cards.locale import Locale
 from adaptive_cards.texts import render, text
 from bot.services import Services
 from bot.settings import BotSettings
+from bot.web.app import TEXT, log_failure
+from bot.web.webhooks import LARGEST_BODY
 from jobs.model import Text
 
 FOLDER = Path(__file__).with_name("templates")
@@ -130,3 +135,28 @@ def use_browsers_language() -> None:
         locale.languages(), default=settings.default_language
     )
     locale.use(Locale(wanted, settings.default_timezone))
+
+
+def create_app(pages: Iterable[Blueprint]) -> Flask:
+    app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # it would redirect to a host that the client has chosen
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    for blueprint in pages:
+        app.register_blueprint(blueprint)
+    app.register_error_handler(Exception, _on_error)
+    return app
+
+
+def _on_error(error: Exception) -> Response:
+    # The cause goes only to the log.
+    code = (isinstance(error, HTTPException) and error.code) or HTTPStatus.INTERNAL_SERVER_ERROR
+    if isinstance(error, RedisError):
+        code = HTTPStatus.SERVICE_UNAVAILABLE
+    headers: list[tuple[str, str]] = []
+    if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log_failure(request.path, HTTPStatus(code), error)
+    elif isinstance(error, HTTPException):
+        headers = [each for each in error.get_headers() if each[0].lower() != "content-type"]
+    response = Response(status=code, headers=headers, content_type=TEXT)
+    response.data = f"{response.status}\n"
+    return response

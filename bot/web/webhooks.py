@@ -10,7 +10,6 @@ refused webhooks shows the bot's operator why. The log has one line a minute at 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import threading
@@ -21,20 +20,11 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, current_app, request
 from redis import Redis
 from redis.exceptions import RedisError
-from werkzeug.exceptions import (
-    BadRequest,
-    HTTPException,
-    RequestEntityTooLarge,
-    ServiceUnavailable,
-    Unauthorized,
-    UnsupportedMediaType,
-)
 
 from bot.queue import health
-from bot.queue.events import RESOURCES, WEBHOOKS_PATH, WebhookEvent
+from bot.queue.events import RESOURCES, EventQueue, WebhookEvent
 from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
 
 EVERY_S = 60.0
@@ -80,48 +70,74 @@ class RefusedWebhooks:
             health.add_refused(self._redis, count)
 
 
+class RefusedError(Exception):
+    """Refusal of a request, with its status and the headers that explain it."""
+
+    def __init__(self, status: HTTPStatus, **headers: str) -> None:
+        super().__init__(status)
+        self.status, self.headers = status, headers
+
+
 LARGEST_BODY = 65_536
-REASONS: dict[int, str] = {
+REASONS = {
     HTTPStatus.UNAUTHORIZED: "signature",
     HTTPStatus.SERVICE_UNAVAILABLE: "redis",
 }
 """Labels of refusal reasons in the metrics, by status. Every other refusal is about the body."""
 
 
-hooks = Blueprint("webhooks", __name__)
+class Webhooks:
+    """Receiver of webhooks that are signed with one of ``secrets``."""
 
+    def __init__(self, secrets: tuple[str, ...], redis: Redis) -> None:
+        self._secrets = secrets
+        self._events, self._refused = EventQueue(redis), RefusedWebhooks(redis)
 
-@hooks.post(WEBHOOKS_PATH)
-def receive() -> Response:
-    """Accept one event; the responses 401, 413, 415, 400 and 503 have empty bodies too."""
-    try:
-        _accept()
-    except HTTPException as refused:
-        COUNTERS.add(EVENTS_REFUSED, REASONS.get(refused.code or 0, "body"))
-        raise
-    return Response(status=200)
+    def receive(self, environ: Mapping[str, Any]) -> None:
+        """Accept one event.
 
-
-def _accept() -> None:
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType
-    if (request.content_length or 0) > LARGEST_BODY:
-        raise RequestEntityTooLarge
-    body, signature = request.get_data(cache=False), request.headers.get("X-Spark-Signature", "")
-    if not is_signed(body, signature, current_app.config["WEBHOOK_SECRETS"]):
-        current_app.config["REFUSED"].add()
-        raise Unauthorized
-    try:
-        envelope = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadRequest from None
-    if not isinstance(envelope, dict):
-        raise BadRequest
-    if event := read(envelope):
+        Raises:
+            RefusedError: The request is refused with 401, 413, 415, 400 or 503.
+        """
         try:
-            current_app.config["EVENTS"].add(event)
-        except RedisError:
-            raise ServiceUnavailable from None
+            self._accept(environ)
+        except RefusedError as refused:
+            COUNTERS.add(EVENTS_REFUSED, REASONS.get(refused.status, "body"))
+            raise
+
+    def _accept(self, environ: Mapping[str, Any]) -> None:
+        kind = environ.get("CONTENT_TYPE", "").partition(";")[0]
+        if kind.strip().lower() != "application/json":
+            raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        body, signature = _body(environ), environ.get("HTTP_X_SPARK_SIGNATURE", "")
+        if not is_signed(body, signature, self._secrets):
+            self._refused.add()
+            raise RefusedError(HTTPStatus.UNAUTHORIZED)
+        try:
+            envelope = json.loads(body)
+        except (ValueError, RecursionError):
+            raise RefusedError(HTTPStatus.BAD_REQUEST) from None
+        if not isinstance(envelope, dict):
+            raise RefusedError(HTTPStatus.BAD_REQUEST)
+        if event := read(envelope):
+            try:
+                self._events.add(event)
+            except RedisError:
+                raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE) from None
+
+
+def _body(environ: Mapping[str, Any]) -> bytes:
+    """Return the body, as long as the request says, or as the server has found the end.
+
+    Raises:
+        RefusedError: The body is too large.
+    """
+    said, ends = environ.get("CONTENT_LENGTH", ""), environ.get("wsgi.input_terminated")
+    length = int(said) if said.isdecimal() else LARGEST_BODY + 1 if ends else 0
+    body: bytes = environ["wsgi.input"].read(min(length, LARGEST_BODY + 1))
+    if len(body) > LARGEST_BODY:
+        raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return body
 
 
 def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
@@ -130,7 +146,7 @@ def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
     Webex uses SHA-1 (platforms/webex.md 1). Every secret is tried, so that the time does not reveal
     which one matched.
     """
-    signed = (hmac.new(each.encode(), body, hashlib.sha1).hexdigest() for each in secrets if each)
+    signed = (hmac.digest(each.encode(), body, "sha1").hex() for each in secrets if each)
     return any([hmac.compare_digest(each.encode(), signature.encode()) for each in signed])  # noqa: C419  see the docstring
 
 
@@ -140,14 +156,14 @@ def read(envelope: Mapping[str, Any]) -> WebhookEvent | None:
     Other resources, other events and the bot's own posts are irrelevant.
 
     Raises:
-        BadRequest: The resource is relevant, but the payload has no id.
+        RefusedError: The resource is relevant, but the payload has no id.
     """
     resource = RESOURCES.get(str(envelope.get("resource", "")).lower())
     if resource is None or str(envelope.get("event", "")).lower() != "created":
         return None
     data = envelope.get("data")
     if not isinstance(data, Mapping) or not _text(data, "id"):
-        raise BadRequest
+        raise RefusedError(HTTPStatus.BAD_REQUEST)
     actor = _text(data, "personId") or _text(envelope, "actorId")
     if resource != "memberships" and actor and actor == _text(envelope, "createdBy"):
         return None  # the webhook's owner is the bot, so this is its own post

@@ -1,7 +1,7 @@
 """Web application, as the web process and a WSGI server serve it.
 
-The pages for people need most of the bot's code, 15 MiB of it, and many installations rarely show
-one. So they are another application, which is made at the first request for a page.
+The pages for people need Flask and most of the bot's code, 20 MiB, and many installations rarely
+show one. So they are another application, which is made at the first request for a page.
 
 A server such as gunicorn (``gunicorn --workers 2 bot.web.wsgi:app``) decides on addresses and
 ports, so ``HOST`` and ``PORT`` do not count there.
@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, Flask
 from redis import Redis
 
 from bot import logs
 from bot.queue import connect_for_web
 from bot.settings import BotSettings, log_advice, settings_problems
-from bot.web.app import CountsToRedis, DataGate, create_app, metrics_page
+from bot.web.app import CountsToRedis, DataGate, Site, machine_routes, metrics_route
 from jobs.settings import Settings, read_files
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 OF_PEOPLE = frozenset(
     {"signin", "access", "consent", "rehearsal", "microsoft", "handover", "history", "pages"}
@@ -30,21 +32,19 @@ OF_PEOPLE = frozenset(
 """First words of the paths of the pages for people."""
 
 
-def whole_site(settings: BotSettings, work: Settings) -> Flask:
+def whole_site(settings: BotSettings, work: Settings, redis: Redis) -> Site:
     # The application makes no connection before its first request, so a fork is safe.
     log_advice(settings)
-    redis = connect_for_web(settings.redis_url)
-    app = _created(settings, redis)
-    if settings.metrics_token and not settings.metrics_port:
-        app.register_blueprint(metrics_page(redis, settings.metrics_token))
-    of_machines, of_people = app.wsgi_app, cache(lambda: pages_for_people(settings, work))
-
-    def dispatch(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        first = environ["PATH_INFO"].split("/")[1:2]
-        return (of_people() if OF_PEOPLE.intersection(first) else of_machines)(environ, start)
-
-    app.wsgi_app = dispatch  # type: ignore[assignment, method-assign]  # Flask says so
-    return app
+    routes = machine_routes(settings, redis)
+    if settings.metrics_token:
+        routes |= metrics_route(redis, settings.metrics_token)
+    people = cache(lambda: pages_for_people(settings, work))
+    return Site(
+        routes,
+        lambda path: people() if OF_PEOPLE.intersection(path.split("/")[1:2]) else None,
+        (DataGate(redis), CountsToRedis(redis)),
+        https=settings.public_url.startswith("https://"),
+    )
 
 
 def pages_for_people(settings: BotSettings, work: Settings) -> Flask:
@@ -54,17 +54,9 @@ def pages_for_people(settings: BotSettings, work: Settings) -> Flask:
 
     webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
     services = Services.of(settings, work, connect_for_web(settings.redis_url), webex)
-    shown = (sign_in.pages, secret_page.pages, history_page.pages, pages.assets)
-    app = _created(settings, services.redis, shown)
+    app = pages.create_app((sign_in.pages, secret_page.pages, history_page.pages, pages.assets))
     app.config["SERVICES"] = services
     app.before_request(pages.use_browsers_language)
-    return app
-
-
-def _created(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] = ()) -> Flask:
-    app = create_app(settings, redis, pages=pages)
-    app.after_request(CountsToRedis(redis))
-    app.before_request(DataGate(redis))
     return app
 
 
@@ -75,7 +67,7 @@ After any other code gunicorn starts the worker again forever.
 """
 
 
-def from_environment(env: Mapping[str, str]) -> Flask:
+def from_environment(env: Mapping[str, str]) -> Site:
     """Return the application for the settings of the environment.
 
     Raises:
@@ -86,15 +78,17 @@ def from_environment(env: Mapping[str, str]) -> Flask:
     if problems := settings_problems(values, unread):
         print(*problems, sep="\n", file=sys.stderr)  # noqa: T201  for the operator
         raise SystemExit(NOT_BOOTED)
-    return whole_site(BotSettings.from_env(values), Settings.from_env(values))
+    settings = BotSettings.from_env(values)
+    redis = connect_for_web(settings.redis_url)
+    return whole_site(settings, Settings.from_env(values), redis)
 
 
 @cache
-def _application() -> Flask:
+def _application() -> Site:
     return from_environment(os.environ)
 
 
-def __getattr__(name: str) -> Flask:
+def __getattr__(name: str) -> Site:
     """Return the application as ``app``. A server asks for it; an import alone makes nothing."""
     if name == "app":
         return _application()

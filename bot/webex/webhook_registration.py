@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -23,12 +23,11 @@ from bot.queue.events import RESOURCES, WEBHOOKS_PATH
 from bot.settings import BotSettings
 from bot.webex.client import Webex, Webhook
 from jobs.storage import keys
-from jobs.storage.counters import WEBHOOKS, measure
+from jobs.storage.counters import COUNTERS, WEBHOOKS_WRONG
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 PREFIX, EVENT = "email-bot", "created"
 WATCH_S, BACK_OFF_S, LOCK_S = 300, 300, 120
-STATES = {True: "good", False: "wrong"}
 log = structlog.get_logger(__name__)
 
 
@@ -93,7 +92,9 @@ class WebhookRegistrar:
 
     def _reconcile(self, mine: Sequence[Webhook], *, all_of_them: bool) -> Outcome:
         kept = {resource: self._best(mine, resource) for resource in RESOURCES.values()}
-        self._measure(kept.values())
+        if not all_of_them:
+            wrong = sum(each is None or not self.is_good(each) for each in kept.values())
+            COUNTERS.add(WEBHOOKS_WRONG, by=wrong)
         created, updated = [], []
         for resource, hook in kept.items():
             if hook is None:
@@ -108,11 +109,6 @@ class WebhookRegistrar:
         if created or updated or surplus:
             log.info("webhooks", created=created, updated=updated, deleted=len(surplus))
         return Outcome(tuple(created), tuple(updated), len(surplus))
-
-    def _measure(self, found: Iterable[Webhook | None]) -> None:
-        words = ["missing" if each is None else STATES[self.is_good(each)] for each in found]
-        states = ("missing", *STATES.values())
-        measure(self._redis, WEBHOOKS, {(each,): float(words.count(each)) for each in states})
 
     def _best(self, mine: Sequence[Webhook], resource: str) -> Webhook | None:
         """Return a fitting webhook, a good one first; its fields cannot be changed."""

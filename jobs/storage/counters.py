@@ -1,4 +1,4 @@
-"""Counters of events and gauges of states, kept in Redis for all processes of the bot.
+"""Counters of events, kept in Redis for all processes of the bot.
 
 A job is a process that lives for milliseconds, on any of several hosts. So a process counts in
 memory, and adds its counts to Redis in one round trip: when a job ends, and every few seconds in a
@@ -15,13 +15,10 @@ import threading
 from collections import Counter as Tally
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobs.clock import now
 from jobs.storage import codec, keys
 
 FLUSH_S = 5.0
@@ -38,8 +35,6 @@ OVER = "over"
 """Name of the bucket for latencies above the last bound."""
 TOTAL = "ms"
 """Name of the sum of all latencies, in milliseconds."""
-SET_AT = "set_at"
-"""Field of a gauge's hash with the time of the measurement, in seconds since 1970."""
 MOST_FIELDS = 2000
 """Maximum number of different counters that a process keeps while Redis is away."""
 
@@ -53,16 +48,6 @@ class Counter:
     labels: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Gauge:
-    """Description of a gauge; numbers that were measured longer ago than ``kept`` are not shown."""
-
-    name: str
-    words: str
-    labels: tuple[str, ...]
-    kept: timedelta
-
-
 EVENTS_RECEIVED = Counter("events_received", "Webhook events that were accepted.", ("resource",))
 EVENTS_REFUSED = Counter("events_refused", "Webhooks that were refused.", ("reason",))
 EVENTS_HANDLED = Counter("events_handled", "Tries of events, by their outcome.", ("outcome",))
@@ -73,6 +58,7 @@ CALLS = Counter("call_seconds", "Latency of requests to the clouds.", ("cloud", 
 THROTTLED = Counter("calls_throttled", "Answers of 429.", ("cloud",))
 CARDS = Counter("cards", "Cards that were sent to Webex.", ("outcome",))
 LOOKS = Counter("watch_looks", "Looks of the watch at a channel.")
+WEBHOOKS_WRONG = Counter("webhooks_wrong", "Webhooks that a look found missing or switched off.")
 TAKEN_OVER = Counter("leases_taken_over", "Locks taken over from lost processes.", ("work",))
 COUNTED = (
     EVENTS_RECEIVED,
@@ -84,26 +70,8 @@ COUNTED = (
     CARDS,
     TAKEN_OVER,
     LOOKS,
+    WEBHOOKS_WRONG,
 )
-MINUTES, HOURS = timedelta(minutes=10), timedelta(hours=4)
-RUNS_OPEN = Gauge("runs_open", "Runs that have not ended.", ("kind", "state"), MINUTES)
-CHANNELS = Gauge("channels", "Channels that are connected.", (), HOURS)
-SECRETS_ENDING = Gauge(
-    "channel_secrets_ending",
-    "Channels whose client secret ends within so many days.",
-    ("days",),
-    HOURS,
-)
-DAYS_LEFT = Gauge(
-    "secret_days_left",
-    "Days until the end of the bot's own credential, and of the channels' first client secret.",
-    ("whose",),
-    HOURS,
-)
-WEBHOOKS = Gauge(
-    "webhooks", "Webhooks of the bot, as the last look found them.", ("state",), timedelta(hours=1)
-)
-MEASURED = (RUNS_OPEN, CHANNELS, SECRETS_ENDING, DAYS_LEFT, WEBHOOKS)
 
 
 class Counters:
@@ -169,51 +137,3 @@ def read(redis: Redis) -> dict[str, int]:
         for field, value in found.items()
         if codec.as_text(value).isdecimal()
     }
-
-
-def measure(redis: Redis, gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> None:
-    key = keys.figures(gauge.name)
-    fields: dict[Any, Any] = {SET_AT: now().timestamp()}
-    fields |= {SEPARATOR.join(labels): value for labels, value in values.items()}
-    with redis.pipeline() as pipe:
-        pipe.delete(key)
-        pipe.hset(key, mapping=fields)
-        pipe.expire(key, gauge.kept)
-        pipe.execute()
-
-
-def measured(redis: Redis, gauge: Gauge) -> dict[tuple[str, ...], float]:
-    """Return the numbers of a gauge by its label values; empty if it was not measured lately.
-
-    Raises:
-        redis.RedisError: Redis does not answer.
-    """
-    found = {
-        codec.as_text(name): codec.as_text(text)
-        for name, text in redis.hgetall(keys.figures(gauge.name)).items()
-    }
-    found.pop(SET_AT, None)
-    split = {tuple(name.split(SEPARATOR)) if name else (): text for name, text in found.items()}
-    return {
-        labels: number
-        for labels, text in split.items()
-        if len(labels) == len(gauge.labels) and (number := _number(text)) is not None
-    }
-
-
-def measured_s_ago(redis: Redis, gauge: Gauge) -> float | None:
-    """Return how many seconds ago a gauge was measured, or None if that was too long ago.
-
-    Raises:
-        redis.RedisError: Redis does not answer.
-    """
-    raw = redis.hget(keys.figures(gauge.name), SET_AT)
-    at = _number(codec.as_text(raw)) if raw is not None else None
-    return None if at is None else max(now().timestamp() - at, 0.0)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

@@ -13,12 +13,12 @@ import pytest
 from bot import links
 from bot.services import Services
 from bot.web import history_page
-from bot.web.app import create_app
 from bot.web.pages import assets
 from jobs.clock import now
 from jobs.watch.model import LookOutcome, Sight
 from tests.browser.conftest import SHOTS, axe
 from tests.browser.test_sign_in_pages import served
+from tests.fixtures.site import create_app
 from tests.unit.bot.watched import BROKEN, GOOD, MAILBOX, look, watch
 
 WIDTHS = (320, 390, 768, 1280)

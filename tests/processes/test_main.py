@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
@@ -16,8 +17,10 @@ from redis import Redis
 from bot.processes import redis_server
 from jobs.runs.audit import Trail
 from jobs.storage import generation
+from jobs.storage.connection import embedded_port
 from tests.fixtures.queue_state import alive
-from tests.fixtures.waiting import LIMIT_S
+from tests.fixtures.redis_servers import listens
+from tests.fixtures.waiting import LIMIT_S, until
 from tests.processes.conftest import Here
 
 MICROSOFT = {
@@ -330,7 +333,22 @@ def _prefix(here: Here, env: dict[str, str], webex_script: Any, reply: Any) -> s
     return str(names[0]).removesuffix("messages")
 
 
-@pytest.mark.parametrize("command", ["web", "worker"])
+def test_one_command_runs_the_whole_bot(env: dict[str, str], free_port: int, tmp_path: Path):
+    """``run`` is ready with web process, workers and Redis, and SIGTERM ends all of them."""
+    own = env | {"PORT": str(free_port), "HOST": "127.0.0.1", "PYTHONPATH": str(Path.cwd())}
+    del own["REDIS_URL"]
+    ready = f"http://127.0.0.1:{free_port}/readyz"
+    with subprocess.Popen([sys.executable, "-m", "bot", "run"], env=own, cwd=tmp_path) as bot:
+        try:
+            until(lambda: listens(free_port) and httpx.get(ready).status_code == 200, "the bot")
+        finally:
+            bot.terminate()
+        assert bot.wait(LIMIT_S) == 0
+    assert not redis_server.answers(embedded_port(tmp_path / "data"))
+    assert not listens(free_port)
+
+
+@pytest.mark.parametrize("command", ["web", "worker", "run"])
 def test_newer_data_is_refused(env: dict[str, str], redis: Redis, command: str):
     """A process that finds newer data exits with 2 and a sentence before it touches anything."""
     redis.set("schema", "99")
@@ -360,7 +378,7 @@ def test_newer_data_is_refused_once_redis_comes(
     with subprocess.Popen(line) as first:  # noqa: S603  our own
         _until_it_answers(free_port)
         Redis(port=free_port).set("schema", "99")
-        redis_server.stop(first)
+        first.terminate()
     worker = subprocess.Popen(
         [sys.executable, "-m", "bot", "worker"],
         env=env | {"REDIS_URL": f"redis://127.0.0.1:{free_port}/0"},
@@ -369,7 +387,7 @@ def test_newer_data_is_refused_once_redis_comes(
     time.sleep(3)
     with subprocess.Popen(line) as second:  # noqa: S603  our own
         told = worker.communicate(timeout=30)[1].decode()
-        redis_server.stop(second)
+        second.terminate()
     assert (worker.returncode, "has layout 99" in told) == (2, True)
 
 

@@ -18,7 +18,7 @@ from redis import Redis
 
 from jobs.clock import now
 from jobs.storage import keys
-from jobs.storage.counters import CALLS, MEASURED, Counters, measure
+from jobs.storage.counters import CALLS, Counters
 from tests.fixtures.waiting import LIMIT_S, until
 from tests.processes.test_start_sentences import ENV
 from tests.processes.test_web import listens
@@ -52,8 +52,6 @@ def web(redis_url: str, redis: Redis, free_port: int, tmp_path: Path) -> Iterato
     process = Counters()
     process.time(CALLS, "graph", "ok", seconds=0.2)
     process.flush(redis)
-    for gauge in MEASURED:
-        measure(redis, gauge, {tuple("x" for _ in gauge.labels): 1.0})
     redis.rpush(keys.clock_skew("webex"), f"{now().timestamp():.0f} 1.5")
     env = ENV | {"REDIS_URL": redis_url, "PORT": str(free_port), "METRICS_TOKEN": TOKEN}
     server = subprocess.Popen(
@@ -141,24 +139,3 @@ def test_what_a_web_process_counts_is_seen(web: str):
     assert refused.status_code == 401
     assert 'webex_email_bot_events_refused_total{reason="signature"} 1.0' in shown
     assert httpx.get(f"{web}/metrics").status_code == 401
-
-
-def test_an_own_port_of_this_machine(redis_url: str, redis: Redis, free_port: int, tmp_path: Path):
-    """METRICS_PORT alone shows the metrics on loopback, and the web port has no such page."""
-    with httpx.Client() as browser:
-        port = free_port + 1 if free_port < 65_000 else free_port - 1
-        env = ENV | {"REDIS_URL": redis_url, "PORT": str(port), "METRICS_PORT": str(free_port)}
-        server = subprocess.Popen(
-            [sys.executable, "-m", "bot", "web"], env=env, cwd=tmp_path, stderr=subprocess.DEVNULL
-        )
-        try:
-            until(lambda: listens(port) and listens(free_port), "the web process")
-            answer = browser.get(f"http://127.0.0.1:{free_port}/metrics")
-            assert (answer.status_code, "webex_email_bot_redis_up 1.0" in answer.text) == (
-                200,
-                True,
-            )
-            assert browser.get(f"http://127.0.0.1:{port}/metrics").status_code == 404
-        finally:
-            server.terminate()
-            assert server.wait(LIMIT_S) == 0

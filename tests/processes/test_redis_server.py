@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -92,37 +91,12 @@ def test_it_is_set_up_for_a_queue(serve: Callable[[], subprocess.Popen[bytes]], 
     }
 
 
-def test_it_waits_for_its_clients(serve: Callable[[], subprocess.Popen[bytes]], free_port: int):
-    """After SIGTERM the embedded Redis ends only when its last client has gone.
-
-    So a worker can still put its job away.
-    """
-    server = serve()
-    client = Redis(port=free_port)
-    client.ping()
-    server.terminate()
-    time.sleep(0.7)
-    assert (server.poll(), client.set("late", "1")) == (None, True)
-    client.close()
-    assert server.wait(LIMIT_S) == 0
-
-
-def test_a_killed_wrapper_leaves_no_server(
-    serve: Callable[[], subprocess.Popen[bytes]], free_port: int
-):
-    """The Redis server does not outlive the process that started it."""
-    server = serve()
-    server.kill()
-    server.wait()
-    until(lambda: not redis_server.answers(free_port))
-
-
 EMBEDDED = """
 import sys
 from pathlib import Path
 from bot.processes import redis_server
 redis_server.PORT = int(sys.argv[1])
-sys.exit(redis_server.main(None, Path("data"), stand_by=True))
+sys.exit(redis_server.main(0, Path("data"), stand_by=True))
 """
 
 

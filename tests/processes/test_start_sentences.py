@@ -71,7 +71,7 @@ def guarded(free_port: int, tmp_path: Path) -> Iterator[int]:
     with subprocess.Popen(line, stdout=subprocess.DEVNULL) as server:  # noqa: S603  our own
         until(lambda: connects(free_port), "the Redis")
         yield free_port
-        redis_server.stop(server)
+        server.terminate()
 
 
 def connects(port: int) -> bool:
@@ -120,7 +120,7 @@ def test_a_redis_that_is_only_starting_is_waited_for(free_port: int, tmp_path: P
         for number in range(40):
             redis.set(f"key {number}", os.urandom(4096))
         redis.save()
-        redis_server.stop(first)
+        first.terminate()
     waiting = subprocess.Popen(  # noqa: S603  our own command line
         [sys.executable, "-c", WAITING, url],
         env=ENV,
@@ -133,7 +133,7 @@ def test_a_redis_that_is_only_starting_is_waited_for(free_port: int, tmp_path: P
     with subprocess.Popen([*line, *SLOWLY], stdout=subprocess.DEVNULL) as second:  # noqa: S603
         until(lambda: connects(free_port))
         said, _ = waiting.communicate("go\n", LIMIT_S)
-        redis_server.stop(second)
+        second.terminate()
     assert (waiting.returncode, said.splitlines()[-1]) == (0, f"{generation.LAYOUT}")
     assert "is loading the dataset in memory" in said
 

@@ -22,7 +22,8 @@ from flask import Blueprint
 from redis import Redis
 from bot.queue import connect_for_web
 from bot.settings import BotSettings
-from bot.web.app import create_app, serve
+from bot.web.app import serve
+from tests.fixtures.site import create_app
 
 pages = Blueprint("pages", __name__)
 
@@ -33,7 +34,8 @@ def slow():
     return "done"
 
 settings = BotSettings("token", ("0123456789abcdef",), "https://bot.example.test", ("example.test",))
-serve(create_app(settings, connect_for_web(sys.argv[1]), [pages]), int(sys.argv[2]), "127.0.0.1")
+redis = connect_for_web(sys.argv[1])
+serve(create_app(settings, redis, [pages]), redis, int(sys.argv[2]), "127.0.0.1")
 """
 
 

@@ -14,8 +14,8 @@ from bot.processes.worker import FEW
 from bot.queue import connect_for_web
 from bot.queue.health import all_workers
 from bot.settings import BotSettings
-from bot.web.app import create_app
 from practice.processes import session
+from tests.fixtures.site import create_app
 from tests.fixtures.waiting import LIMIT_S, until
 from tests.processes.test_start_sentences import ENV, run
 

@@ -18,9 +18,10 @@ from tests.processes.test_start_sentences import ENV
 PREFORK = """
 import os, signal, sys
 from wsgiref.simple_server import WSGIRequestHandler, make_server
+from werkzeug.test import Client
 from bot.web.wsgi import app
 WSGIRequestHandler.log_message = lambda *_: None
-assert app.test_client().get("/healthz").status_code == 200
+assert Client(app).get("/healthz").status_code == 200
 children = []
 for port in sys.argv[1:]:
     if (pid := os.fork()) == 0:

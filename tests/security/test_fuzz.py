@@ -28,7 +28,6 @@ from bot.chat.parsing import nearest, parse_command
 from bot.services import Services
 from bot.settings import BotSettings
 from bot.web import oauth_flow, secret_page, sign_in
-from bot.web.app import create_app
 from bot.web.oauth_flow import Flow, cookie_name, fingerprint, new_browser
 from bot.webex.client import CardAction, Message, Webex, WebexPerson
 from jobs.causes import reader
@@ -43,6 +42,7 @@ from jobs.microsoft.msal_http import entra_error
 from jobs.model import Channel, Person
 from jobs.runs.run import Event, Kind, Origin
 from jobs.settings import Settings
+from tests.fixtures.site import create_app
 
 NO_PAUSES = True
 SECRET = "Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs"

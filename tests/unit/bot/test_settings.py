@@ -51,7 +51,6 @@ def test_every_setting_is_read():
         "ALLOWED_ORG_IDS": "OrgA,OrgB",
         "APPROVERS": "Boss@Example.test",
         "LOG_LEVEL": "debug ",
-        "METRICS_PORT": "9464",
         "METRICS_TOKEN": "kx7Pq2mZ9vLwTn4RbYc8",
     }
     read = BotSettings.from_env(env)
@@ -68,7 +67,7 @@ def test_every_setting_is_read():
         "redis://127.0.0.1:7000/1",
         False,
     )
-    assert (read.metrics_port, read.metrics_token) == (9464, "kx7Pq2mZ9vLwTn4RbYc8")
+    assert read.metrics_token == "kx7Pq2mZ9vLwTn4RbYc8"
     assert "kx7Pq2mZ9vLwTn4RbYc8" not in repr(read)
     assert (read.allowed_org_ids, read.approvers) == (("OrgA", "OrgB"), ("boss@example.test",))
 
@@ -152,8 +151,6 @@ def test_everything_missing_is_named_at_once():
         ("RUN_RETENTION_DAYS", "6 months"),
         ("AUDIT_RETENTION_DAYS", "0"),
         ("AUDIT_RETENTION_DAYS", "999999999999"),
-        ("METRICS_PORT", "8080"),
-        ("METRICS_PORT", "0"),
         ("METRICS_TOKEN", "short"),
         ("METRICS_TOKEN", "1234567890123456"),
     ],

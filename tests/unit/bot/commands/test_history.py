@@ -7,8 +7,6 @@ from datetime import UTC, date, timedelta
 import pytest
 
 from adaptive_cards.times import written_date
-from bot.chat.parsing import ParsedCommand
-from bot.events.free_text import answer
 from jobs.clock import now
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from tests.unit.bot.commands.typed_commands import cards, pressed, proven, type_
@@ -136,13 +134,6 @@ def test_a_month_without_an_address(anna, webex_script):
     type_(anna, "history", this_month())
     meant = {"do": "typed", "command": "history", "mailbox_meant": f"{MAILBOX} {this_month()}"}
     assert meant in pressed(webex_script)
-
-
-def test_the_command_of_an_earlier_version(anna, webex_script):
-    """``/report`` is answered with the command that has taken its place, with its month."""
-    answer(anna, ParsedCommand("report", "2026-11"))
-    offered = {"do": "run_command", "command": "history", "argument": "2026-11"}
-    assert offered in pressed(webex_script)
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,7 @@ from bot.queue.metrics import PREFIX, exposition
 from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.storage import keys
-from jobs.storage.counters import (
-    CALLS,
-    EVENTS_REFUSED,
-    RUNS_OPEN,
-    SECRETS_ENDING,
-    Counters,
-    measure,
-)
+from jobs.storage.counters import CALLS, EVENTS_REFUSED, Counters
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from jobs.watch.store import IncidentStore, WatchStore
 from tests.fixtures.queue_state import alive, wait
@@ -77,16 +70,6 @@ def test_a_histogram_is_cumulative(redis: Redis):
     found = shown(redis)
     assert [bucket(bound) for bound in ("0.05", "0.1", "0.25", "90.0", "+Inf")] == [1, 1, 2, 2, 3]
     assert (found["call_seconds_count", labels], found["call_seconds_sum", labels]) == (3, 1000.21)
-
-
-def test_gauges_that_a_worker_measured(redis: Redis):
-    """Gauges are shown with their labels, and not at all if no worker has measured them."""
-    assert ("runs_open", (("kind", "setup"), ("state", "time"))) not in shown(redis)
-    measure(redis, RUNS_OPEN, {("setup", "time"): 2.0})
-    measure(redis, SECRETS_ENDING, {("30",): 4.0})
-    found = shown(redis)
-    assert found["runs_open", (("kind", "setup"), ("state", "time"))] == 2
-    assert found["channel_secrets_ending", (("days", "30"),)] == 4
 
 
 def test_the_watch_is_seen(redis: Redis):

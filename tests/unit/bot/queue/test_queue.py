@@ -39,7 +39,7 @@ def test_the_doorbell_calls_a_function_with_an_id(redis: Redis):
     queue = make_queue(redis)
     Doorbell(queue, ADVANCE).ring("run-1")
     (job,) = queue.get_jobs()
-    assert (job.func_name, job.args, job.kwargs, job.ttl, job.failure_ttl) == (
+    assert (job.func_name, job.args, job.kwargs, redis.ttl(job.key), job.failure_ttl) == (
         ADVANCE,
         ["run-1"],
         {},

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 
 from bot.services import Services
 from bot.web import secret_page, sign_in
-from bot.web.app import create_app
 from bot.web.pages import assets
+from tests.fixtures.site import create_app
 
 
 @pytest.fixture

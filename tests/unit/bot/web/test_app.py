@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from flask import Blueprint, Flask, Response
 
-from bot.web.app import HEADERS, create_app
+from bot.web.app import HEADERS
+from tests.fixtures.site import create_app
 
 
 @pytest.fixture

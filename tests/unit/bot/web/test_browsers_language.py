@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.web import pages, sign_in
-from bot.web.app import create_app
+from tests.fixtures.site import create_app
 from tests.unit.bot.web.journey import path
 
 

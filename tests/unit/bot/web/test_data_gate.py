@@ -6,16 +6,15 @@ import pytest
 from flask import Flask
 
 from bot.queue import connect_for_web
-from bot.web.app import DataGate, create_app
+from bot.web.app import DataGate
 from jobs.storage import generation
+from tests.fixtures.site import create_app
 
 
 @pytest.fixture
 def app(settings, redis) -> Flask:
     """Web application that checks the layout of the data before it serves a page."""
-    made = create_app(settings, redis)
-    made.before_request(DataGate(redis))
-    return made
+    return create_app(settings, redis, before=[DataGate(redis)])
 
 
 def test_the_first_request_writes_the_number(app, redis):
@@ -65,6 +64,5 @@ def test_the_layout_is_not_read_for_every_request(app, redis):
 def test_without_redis_nothing_is_served(settings, free_port):
     """Without Redis every request gets 503, as it would without the check of the data."""
     nobody = connect_for_web(f"redis://127.0.0.1:{free_port}/0")
-    app = create_app(settings, nobody)
-    app.before_request(DataGate(nobody))
+    app = create_app(settings, nobody, before=[DataGate(nobody)])
     assert app.test_client().post("/webhooks/webex").status_code == 503

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bot.queue import connect_for_web
 from bot.settings import BotSettings
 from bot.web import app
-from bot.web.app import create_app
 from tests.fixtures.queue_state import alive
+from tests.fixtures.site import create_app
 
 
 def asked(settings: BotSettings, url: str, path: str) -> tuple[int, object]:

@@ -16,10 +16,10 @@ from flask.testing import FlaskClient
 from bot import links
 from bot.services import Services
 from bot.web import history_page
-from bot.web.app import create_app
 from bot.web.pages import assets, use_browsers_language
 from jobs.clock import now
 from jobs.storage import codec
+from tests.fixtures.site import create_app
 from tests.unit.bot.watched import MAILBOX, watch, with_incident
 
 FILE = "history.csv"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 
-import httpx
 import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
+from werkzeug.test import Client
 
 from bot.queue import connect_for_web
 from bot.settings import BotSettings
-from bot.web import app
-from bot.web.app import AddressError, CountsToRedis
+from bot.web.app import CountsToRedis
 from bot.web.wsgi import whole_site
 from jobs.settings import Settings
 from jobs.storage.counters import CARDS, COUNTERS, FLUSH_S, read
@@ -47,9 +45,9 @@ def threads(monkeypatch) -> Iterator[list[CountsToRedis]]:
 
 def asked(settings: BotSettings, header: str = "") -> tuple[int, str]:
     """Return the status and the text of the metrics page at the web port."""
-    browser = whole_site(settings, WORK).test_client()
+    site = whole_site(settings, WORK, connect_for_web(settings.redis_url))
     headers = {"Authorization": header} if header else {}
-    answer = browser.get("/metrics", headers=headers)
+    answer = Client(site).get("/metrics", headers=headers)
     return answer.status_code, answer.text
 
 
@@ -73,53 +71,11 @@ def test_with_the_token(settings, redis):
     assert (code, 'webex_email_bot_cards_total{outcome="posted"} 7.0' in text) == (200, True)
 
 
-def test_a_port_of_their_own_takes_them_off_the_web_port(settings, redis):
-    """Metrics with a port of their own are not at the web port, because one address is enough."""
-    own = replace(settings, metrics_token=TOKEN, metrics_port=9100)
-    assert asked(own, f"Bearer {TOKEN}")[0] == 404
-
-
-def listening(settings: BotSettings, port: int, token: str) -> tuple[str, int]:
-    """Return the address of the metrics port, and its status for a request without a token."""
-    own = replace(settings, metrics_port=port, metrics_token=token, host="0.0.0.0")
-    with app.own_port(own):
-        code = httpx.get(f"http://127.0.0.1:{port}/metrics").status_code
-    return app.host_of(own), code
-
-
-@pytest.mark.parametrize(
-    ("token", "expected"), [("", ("127.0.0.1", 200)), (TOKEN, ("0.0.0.0", 401))]
-)
-def test_the_own_port_is_one_of_this_machine_unless_it_has_a_token(
-    settings, redis, free_port, token, expected
-):
-    """Without a token, the metrics port listens only on this machine.
-
-    With a token, the port listens at the address of the web process, and asks for the token.
-    """
-    assert listening(settings, free_port, token) == expected
-
-
-def test_a_taken_port_is_named_with_its_setting(settings, free_port):
-    """The error about a taken metrics port names METRICS_PORT, and not PORT."""
-    own = replace(settings, metrics_port=free_port)
-    with (
-        socket.create_server(("127.0.0.1", free_port)),
-        pytest.raises(AddressError, match=f"METRICS_PORT {free_port} is taken"),
-        app.own_port(own),
-    ):
-        pass
-
-
 def test_a_thread_adds_the_counts_after_the_first_answer(settings, redis, threads):
-    """A thread adds the counts to Redis after the first answer, so no request waits for it.
-
-    A process has one such thread.
-    """
+    """A thread adds the counts to Redis from the first request on, so no request waits for it."""
     COUNTERS.reset()
     COUNTERS.add(CARDS, "edited")
     thread = CountsToRedis(connect_for_web(settings.redis_url), every_s=0.01)
     threads.append(thread)
-    answer = whole_site(settings, WORK).response_class()
-    assert thread(answer) is answer
+    thread("/healthz")
     until(lambda: read(redis).get("cards|edited") == 1)

@@ -8,8 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.queue import connect_for_web, health
-from bot.web.app import create_app
 from bot.web.webhooks import RefusedWebhooks
+from tests.fixtures.site import create_app
 from tests.fixtures.waiting import until
 
 BODY = b'{"resource": "messages", "event": "created", "data": {"id": "made-up-words"}}'

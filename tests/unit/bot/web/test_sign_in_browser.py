@@ -13,13 +13,13 @@ from adaptive_cards.texts import text
 from bot import links
 from bot.services import Services
 from bot.web import secret_page, sign_in
-from bot.web.app import create_app
 from bot.web.oauth_flow import HOST_COOKIE, LOOPBACK_COOKIE, form_token, is_browser_of
 from bot.web.pages import assets
 from jobs.clock import now
 from jobs.model import Account
 from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import found
+from tests.fixtures.site import create_app
 from tests.unit.bot.web.journey import (
     BACK,
     TENANT,

@@ -19,9 +19,9 @@ from werkzeug.test import TestResponse
 from bot.queue import WEB_TIMEOUT_S, connect_for_web, make_queue
 from bot.queue.events import RUNG_S, EventQueue, PendingEvent
 from bot.web import webhooks
-from bot.web.app import create_app
 from jobs.clock import now
 from jobs.storage import codec, keys
+from tests.fixtures.site import create_app
 
 NEW, OLD = "new-secret-0123456789", "old-secret-0123456789"
 

@@ -1,9 +1,8 @@
-"""Tests of the counters and gauges in Redis, which many short processes share."""
+"""Tests of the counters in Redis, which many short processes share."""
 
 from __future__ import annotations
 
 import os
-from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -18,14 +17,8 @@ from jobs.storage.counters import (
     COUNTERS,
     TAKEN_OVER,
     Counters,
-    Gauge,
-    measure,
-    measured,
-    measured_s_ago,
 )
 from jobs.storage.locks import LockKind, LockName, release_dead, renewed_lock
-
-GAUGE = Gauge("weather", "Weather.", ("place", "kind"), timedelta(minutes=1))
 
 
 def away() -> Redis:
@@ -126,26 +119,9 @@ def test_a_label_cannot_make_up_another_counter(redis: Redis):
     assert counters.read(redis) == {"cards|a_b": 1}
 
 
-def test_a_gauge_is_replaced_as_a_whole_and_expires(redis: Redis):
-    """A new measurement replaces all numbers of a gauge. A gauge that nobody measures expires."""
-    assert (measured(redis, GAUGE), measured_s_ago(redis, GAUGE)) == ({}, None)
-    measure(redis, GAUGE, {("here", "rain"): 2.0, ("there", "sun"): 1.5})
-    measure(redis, GAUGE, {("here", "rain"): 1.0})
-    age_s = measured_s_ago(redis, GAUGE)
-    assert measured(redis, GAUGE) == {("here", "rain"): 1.0}
-    assert age_s is not None
-    assert 0 <= age_s < 60
-    assert 0 < redis.ttl(keys.figures("weather")) <= 60
-
-
 def test_foreign_numbers_are_left_out(redis: Redis):
-    """Values of a gauge or a counter that do not fit are left out.
-
-    Such values come from another program that wrote to the same hash.
-    """
-    redis.hset(keys.figures("weather"), mapping={"here|rain": "much", "here": 1, "a|b": 2})
+    """Values that another program wrote to the counters' hash are left out."""
     redis.hset(keys.figures(counters.ALL), mapping={"cards|posted": "many", "cards|edited": 1})
-    assert measured(redis, GAUGE) == {("a", "b"): 2.0}
     assert counters.read(redis) == {"cards|edited": 1}
 
 

@@ -5,40 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from adaptive_cards import components as ui
+from adaptive_cards import elements as el
 from adaptive_cards import glyphs
 from adaptive_cards.actions import button_rows, cancel, press, show_card, submit, watch_button
 from adaptive_cards.card import Card, finished, size
-from adaptive_cards.components import (
-    Band,
-    aside,
-    aside_time,
-    ask_someone,
-    beside,
-    box,
-    kicker,
-    note,
-    persons_turn,
-    problem_box,
-    row,
-    run_turn,
-    section,
-    small_print,
-    titled,
-    turn_line,
-)
-from adaptive_cards.elements import (
-    BOLD,
-    MONO,
-    SMALL,
-    Element,
-    container,
-    facts,
-    own,
-    rich,
-    run,
-    said,
-    value_line,
-)
 from adaptive_cards.glyphs import Mark, marked
 from adaptive_cards.texts import render, text, with_counts
 from adaptive_cards.times import clock, clock_seconds, day, lasted
@@ -100,10 +71,10 @@ def progress(view: ProgressView) -> Card:
         rows = _groups(view, every_note=False)
     told = "progress.ended" if view.failed else "progress.goes_on"
     body = [
-        *problem_box(view.problem, view.problem_code, remedy=view.remedy),
+        *ui.problem_box(view.problem, view.problem_code, remedy=view.remedy),
         *rows,
-        *([small_print(Text("progress.resumed"))] if view.resumed else []),
-        small_print(Text(told, {"run": view.header.run, "at": clock_seconds(view.at)})),
+        *([ui.small_print(Text("progress.resumed"))] if view.resumed else []),
+        ui.small_print(Text(told, {"run": view.header.run, "at": clock_seconds(view.at)})),
     ]
     run_id = view.header.run
     actions = [
@@ -111,16 +82,16 @@ def progress(view: ProgressView) -> Card:
         for verb in view.buttons
     ]
     actions.append(cancel(run_id, of_run=True))
-    return finished(kicker(view.header), _band(view), body, [] if view.failed else actions)
+    return finished(ui.kicker(view.header), _band(view), body, [] if view.failed else actions)
 
 
-def _band(view: ProgressView) -> Band:
+def _band(view: ProgressView) -> ui.Band:
     calm = "emphasis", glyphs.TIME if view.turn is Turn.TIME else glyphs.RUNNING
     asks = "accent", glyphs.PERSON
     look = asks if glyphs.is_person(view.turn) else calm
     if view.failed:
         look = "attention", glyphs.WRONG
-    waits = [said(view.waits, **SMALL, spacing="None")] if view.waits else []
+    waits = [el.said(view.waits, **el.SMALL, spacing="None")] if view.waits else []
     rows = [line for _, group in view.groups for line in group]
     # Running and skipped rows are left out if there are none.
     counts = {
@@ -130,24 +101,24 @@ def _band(view: ProgressView) -> Band:
     done = text("progress.count", done=str(sum(line.done for line in rows)), all=str(len(rows)))
     key = "progress.title_failed" if view.failed else "progress.title"
     title = Text(key, {"counts": ", ".join([done, *with_counts(counts)])})
-    return Band.of(*look, title, run_turn(view.header, view.turn, view.turn_words), *waits)
+    return ui.Band.of(*look, title, ui.run_turn(view.header, view.turn, view.turn_words), *waits)
 
 
-def _groups(view: ProgressView, *, every_note: bool) -> list[Element]:
+def _groups(view: ProgressView, *, every_note: bool) -> list[el.Element]:
     return [
         part
         for title, rows in view.groups
-        for part in (section(title), *(_row(line, every_note=every_note) for line in rows))
+        for part in (ui.section(title), *(_row(line, every_note=every_note) for line in rows))
     ]
 
 
-def _row(line: Row, *, every_note: bool) -> Element:
+def _row(line: Row, *, every_note: bool) -> el.Element:
     mark = glyphs.of_state(line.state, line.waiting_for) if line.state else glyphs.NOT_YET
     right = _right(line)
     shown = every_note or line.running or line.state in _ASKS
-    below = note(line.note) if line.note and shown else None
+    below = ui.note(line.note) if line.note and shown else None
     mark = glyphs.RUNNING if line.running else mark
-    return row(mark, line.row, said(line.title), below, aside(right) if right else None)
+    return ui.row(mark, line.row, el.said(line.title), below, ui.aside(right) if right else None)
 
 
 def _right(line: Row) -> Text | None:
@@ -212,29 +183,33 @@ def test_mail(view: TestMailView) -> Card:
         "V3": view.answered_at,
     }
     reached = sum(at is not None for at in seen.values())
-    body = [beside("mail.subject", value_line(view.subject), "80px", "Medium")]
+    body = [ui.beside("mail.subject", el.value_line(view.subject), "80px", "Medium")]
     if view.is_to_be_sent:
-        warning = said(Text("connect.to_itself", {"mailbox": view.header.mailbox}))
-        body.append(box("warning", glyphs.WARNING, own("mail.from_elsewhere", **BOLD), warning))
-    body.append(section("mail.way"))
+        warning = el.said(Text("connect.to_itself", {"mailbox": view.header.mailbox}))
+        body.append(
+            ui.box("warning", glyphs.WARNING, el.own("mail.from_elsewhere", **el.BOLD), warning)
+        )
+    body.append(ui.section("mail.way"))
     for place, (name, at) in enumerate(seen.items()):
         body.append(_station(view, name, at, is_next=place == reached))
-    body += problem_box(view.problem, view.problem_code, remedy=view.remedy)
+    body += ui.problem_box(view.problem, view.problem_code, remedy=view.remedy)
     actions, run_id = _main(view), view.header.run
     if not view.direct:
         actions.append(cancel(run_id, of_run=True))
         if view.is_for_agent and not view.problem:
             title = text("button.ask_agent")
-            typed, opens = ask_someone(title, "ask_agent", run_id, view.asked, who="agent")
+            typed, opens = ui.ask_someone(title, "ask_agent", run_id, view.asked, who="agent")
             body, actions = [*body, *typed], [*actions, *opens]
-    return finished(kicker(view.header), _mail_band(view), [*body, *button_rows(actions)])
+    return finished(ui.kicker(view.header), _mail_band(view), [*body, *button_rows(actions)])
 
 
-def _mail_band(view: TestMailView) -> Band:
+def _mail_band(view: TestMailView) -> ui.Band:
     if view.is_to_be_sent:
         words = text("mail.send_turn", mailbox=view.header.mailbox)
-        turn = rich(run(text("turn.anyone"), **BOLD), run(f": {words}"), spacing="Small")
-        return persons_turn(Text("mail.send"), turn)
+        turn = el.rich(
+            el.run(text("turn.anyone"), **el.BOLD), el.run(f": {words}"), spacing="Small"
+        )
+        return ui.persons_turn(Text("mail.send"), turn)
     if view.problem:
         return _stopped(view)
     title, told = Text("mail.on_its_way"), Text("mail.on_its_way_next")
@@ -245,27 +220,29 @@ def _mail_band(view: TestMailView) -> Band:
     elif view.forwarded_at:
         title, asked = Text("mail.forwarded"), Text("mail.agent_turn")
     if asked:
-        return persons_turn(title, run_turn(view.header, Turn.AGENT, asked, direct=view.direct))
-    return Band.calm("emphasis", glyphs.RUNNING, title, told)
+        return ui.persons_turn(
+            title, ui.run_turn(view.header, Turn.AGENT, asked, direct=view.direct)
+        )
+    return ui.Band.calm("emphasis", glyphs.RUNNING, title, told)
 
 
-def _stopped(view: TestMailView) -> Band:
+def _stopped(view: TestMailView) -> ui.Band:
     if view.late:
-        turn = run_turn(view.header, view.turn, Text("mail.late_turn"))
-        return persons_turn(Text("mail.late"), turn)
+        turn = ui.run_turn(view.header, view.turn, Text("mail.late_turn"))
+        return ui.persons_turn(Text("mail.late"), turn)
     title, told = "mail.stopped", "mail.stopped_time"
     if glyphs.is_person(view.turn):
         told = "mail.stopped_turn"
     if view.of_answer:
         title, told = "mail.answer_stopped", "mail.answer_stopped_turn"
-    turn = run_turn(view.header, view.turn, Text(told))
-    return Band.of("attention", glyphs.WRONG, Text(title), turn)
+    turn = ui.run_turn(view.header, view.turn, Text(told))
+    return ui.Band.of("attention", glyphs.WRONG, Text(title), turn)
 
 
-def _station(view: TestMailView, name: str, at: datetime | None, *, is_next: bool) -> Element:
-    title = own(f"station.{name.lower()}")
+def _station(view: TestMailView, name: str, at: datetime | None, *, is_next: bool) -> el.Element:
+    title = el.own(f"station.{name.lower()}")
     if at:
-        return row(glyphs.OK, name, title, right=aside_time(at))
+        return ui.row(glyphs.OK, name, title, right=ui.aside_time(at))
     asked = view.is_to_be_sent or view.late
     if not is_next:
         mark, state = glyphs.NOT_YET, "state.not_yet"
@@ -275,10 +252,10 @@ def _station(view: TestMailView, name: str, at: datetime | None, *, is_next: boo
         mark, state = glyphs.PERSON, "state.waits_person"
     else:
         mark, state = glyphs.RUNNING, "state.running"
-    return row(mark, name, title, right=aside(Text(state)))
+    return ui.row(mark, name, title, right=ui.aside(Text(state)))
 
 
-def _main(view: TestMailView) -> list[Element]:
+def _main(view: TestMailView) -> list[el.Element]:
     # An agent has no button for a problem, because an agent cannot fix it.
     verb, key = ("agent_has_it", "button.agent_has_it") if view.is_for_agent else ("", "")
     if view.problem:
@@ -336,7 +313,9 @@ def done(view: DoneView) -> Card:
         "done.permissions": text(f"done.profile_{view.profile}"),
         "done.run": _run_line(view),
     }
-    command = rich(run(text("done.check_command", mailbox=mailbox), **MONO), spacing="Small")
+    command = el.rich(
+        el.run(text("done.check_command", mailbox=mailbox), **el.MONO), spacing="Small"
+    )
     steps = [
         (f"{glyphs.of_state(state).glyph}\u00a0{name}", render(words))
         for name, words, state in view.steps
@@ -346,25 +325,27 @@ def done(view: DoneView) -> Card:
         submit(text("button.check_now"), "check", channel=mailbox),
         *([press(text("button.let_read"), check)] if view.blind else []),
         *watch_button(mailbox, watched=bool(view.watched)),
-        *([show_card(text("button.every_step"), [facts(steps, "")])] if steps else []),
+        *([show_card(text("button.every_step"), [el.facts(steps, "")])] if steps else []),
     ]
     body = [
-        *titled(
+        *ui.titled(
             "done.proven",
             [
-                row(glyphs.OK, proof.row, said(proof.words), right=aside_time(proof.at))
+                ui.row(glyphs.OK, proof.row, el.said(proof.words), right=ui.aside_time(proof.at))
                 for proof in view.proofs
             ],
         ),
-        *titled("done.skipped", [marked(glyphs.SKIPPED, said(words)) for words in view.skipped]),
-        section("done.to_know"),
-        facts(((text(key), value) for key, value in to_know.items() if value), "Small"),
-        container("emphasis", own("done.if_mail_stops", **BOLD), command),
+        *ui.titled(
+            "done.skipped", [marked(glyphs.SKIPPED, el.said(words)) for words in view.skipped]
+        ),
+        ui.section("done.to_know"),
+        el.facts(((text(key), value) for key, value in to_know.items() if value), "Small"),
+        el.container("emphasis", el.own("done.if_mail_stops", **el.BOLD), command),
         *button_rows(actions),
     ]
-    told = turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(view.at)}))
-    band = Band.of("good", glyphs.OK, Text(title, {"mailbox": mailbox}), told)
-    return finished(kicker(view.header), band, body)
+    told = ui.turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(view.at)}))
+    band = ui.Band.of("good", glyphs.OK, Text(title, {"mailbox": mailbox}), told)
+    return finished(ui.kicker(view.header), band, body)
 
 
 def _run_line(view: DoneView | UndoneView) -> str:
@@ -401,25 +382,27 @@ def undone(view: UndoneView) -> Card:
     title = Text(
         done if view.restored else "undone.nothing", {"mailbox": mailbox, "run": view.undoes}
     )
-    told = turn_line(Turn.NOBODY, Text("undone.finished", {"at": clock(view.at)}))
+    told = ui.turn_line(Turn.NOBODY, Text("undone.finished", {"at": clock(view.at)}))
     look = ("good", glyphs.OK) if view.restored else ("emphasis", glyphs.SKIPPED)
     to_know = {
         "undone.app": text("undone.binned") if view.binned else "",
         "watch.kicker": text("undone.unwatched") if gone else "",
         "done.run": _run_line(view),
     }
-    asset = marked(glyphs.SKIPPED, said(Text("plan.undo_asset")))
+    asset = marked(glyphs.SKIPPED, el.said(Text("plan.undo_asset")))
     body = [
         *_lines("undone.back", glyphs.OK, view.restored),
         *_lines("undone.left", glyphs.WARNING, view.left_alone),
-        section("done.to_know"),
+        ui.section("done.to_know"),
         *([] if view.undoes else [asset]),
-        facts(((text(key), value) for key, value in to_know.items() if value), "Small"),
+        el.facts(((text(key), value) for key, value in to_know.items() if value), "Small"),
     ]
     again = press(text("button.setup_new"), {"do": "setup", "mailbox_meant": mailbox})
-    band = Band.of(*look, title, told)
-    return finished(kicker(view.header), band, body, [again] if gone else [])
+    band = ui.Band.of(*look, title, told)
+    return finished(ui.kicker(view.header), band, body, [again] if gone else [])
 
 
-def _lines(title: str, mark: Mark, lines: tuple[Line, ...]) -> list[Element]:
-    return titled(title, [row(mark, name, said(what), note(seen)) for name, what, seen in lines])
+def _lines(title: str, mark: Mark, lines: tuple[Line, ...]) -> list[el.Element]:
+    return ui.titled(
+        title, [ui.row(mark, name, el.said(what), ui.note(seen)) for name, what, seen in lines]
+    )

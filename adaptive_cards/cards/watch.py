@@ -7,21 +7,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from itertools import groupby
 
+from adaptive_cards import components as ui
 from adaptive_cards import glyphs
 from adaptive_cards.actions import button_rows, open_url, press
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import (
-    Band,
-    aside,
-    count_line,
-    kicker_of,
-    labeled,
-    note,
-    section,
-    small_print,
-    titled,
-    turn_line,
-)
 from adaptive_cards.elements import MONO, SUBTLE, Element, rich, run, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, text
@@ -84,22 +73,22 @@ def incident(view: IncidentView) -> Card:
     lines = [said(view.cause, spacing="Small")]
     if view.look not in {IncidentLook.ENDED, IncidentLook.UNWATCHED}:
         lines += [said(view.effect, spacing="Small")] if view.effect else []
-        lines.append(turn_line(view.turn, view.remedy or verbatim("")))
-    body = [labeled(view.rows)] if view.rows else []
+        lines.append(ui.turn_line(view.turn, view.remedy or verbatim("")))
+    body = [ui.labeled(view.rows)] if view.rows else []
     if len(view.mailboxes) > 1:
         shown = [rich(run(each), spacing="Small") for each in view.mailboxes[:_MAILBOXES_MOST]]
-        more = count_line("watch.more_channels", len(view.mailboxes) - len(shown))
-        body += [section("watch.channels_section"), *shown, *more]
+        more = ui.count_line("watch.more_channels", len(view.mailboxes) - len(shown))
+        body += [ui.section("watch.channels_section"), *shown, *more]
     changes = view.changes
     if len(changes) > _CHANGES_MOST:  # the first one and the newest
         changes = (changes[0], *changes[-_CHANGES_MOST + 1 :])
     if len(changes) > 1:
-        body.append(section("watch.changes_section"))
+        body.append(ui.section("watch.changes_section"))
         for at, words in changes:
             moment = run(f"{day_clock(at)}  ", **SUBTLE)
             body.append(rich(moment, run(render(words)), spacing="Small"))
-    kicker = kicker_of(Text("watch.kicker"), day_clock(view.at))
-    band = Band.of(*_STYLES[view.look], view.title, *lines)
+    kicker = ui.kicker_of(Text("watch.kicker"), day_clock(view.at))
+    band = ui.Band.of(*_STYLES[view.look], view.title, *lines)
     return finished(kicker, band, [*body, *button_rows(_buttons(view))])
 
 
@@ -193,23 +182,23 @@ def history(view: HistoryView) -> Card:
     """Return the card; at most five incidents are on it, and the page has all of them."""
     unseen = [said(view.unseen, spacing="Small")] if view.unseen else []
     style = _HISTORY_STYLES.get(view.state, "emphasis")
-    band = Band.of(style, _MARKS[view.state], view.title, *unseen)
+    band = ui.Band.of(style, _MARKS[view.state], view.title, *unseen)
     address, until = view.page
     incidents = [
         glyphs.marked(
             _MARKS[each.state],
             rich(run(day_clock(each.at))),
-            note(each.cause),
-            right=aside(each.lasted),
+            ui.note(each.cause),
+            right=ui.aside(each.lasted),
         )
         for each in view.incidents[:_INCIDENTS_MOST]
     ]
     body = [
         *_row_of_days(view.days),
-        labeled(view.rows),
-        *titled("history.incidents", incidents),
-        *count_line("history.more_incidents", len(view.incidents) - _INCIDENTS_MOST),
-        small_print(Text("history.link_words", {"until": day_clock(until)})),
+        ui.labeled(view.rows),
+        *ui.titled("history.incidents", incidents),
+        *ui.count_line("history.more_incidents", len(view.incidents) - _INCIDENTS_MOST),
+        ui.small_print(Text("history.link_words", {"until": day_clock(until)})),
     ]
     data = {"do": "check", "channel": view.mailbox}
     check, see = press(text("button.check_now"), data), press(text("watch.see_more"), data)
@@ -217,7 +206,7 @@ def history(view: HistoryView) -> Card:
     actions = [see] if view.unseen else []
     actions += [open_url(text("history.page_button"), address)] if address else []
     actions.append(check if view.watched else watch)
-    kicker = kicker_of(Text("history.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    kicker = ui.kicker_of(Text("history.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
     return finished(kicker, band, body, actions)
 
 
@@ -236,9 +225,9 @@ def _row_of_days(days: tuple[HistoryDay, ...]) -> list[Element]:
     )
     lines = [rich(*marks, spacing="Medium"), rich(run(legend, **SUBTLE), spacing="None")]
     if not most:
-        return [*lines, note(Text("history.days_line", values))]
+        return [*lines, ui.note(Text("history.days_line", values))]
     mails = "".join(_spaced(place, _block(each, most)) for place, each in enumerate(days))
-    words = note(Text("history.mails_line", {"most": str(most), **values}))
+    words = ui.note(Text("history.mails_line", {"most": str(most), **values}))
     return [*lines, rich(run(mails, **MONO), spacing="Small"), words]
 
 

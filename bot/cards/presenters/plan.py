@@ -14,16 +14,7 @@ from adaptive_cards.cards.plan import Address, ForeignHosts, PlanPeople, PlanVie
 from adaptive_cards.glyphs import is_person
 from adaptive_cards.texts import remedy_within, render
 from adaptive_cards.times import clock
-from bot.cards.presenters.card_state import (
-    THREAD,
-    DesiredCard,
-    code_of,
-    desired_card,
-    header,
-    slot_of,
-    texts_of,
-    was_refused,
-)
+from bot.cards.presenters import card_state as shared
 from bot.chat.audience import ABSENT
 from bot.services import Services
 from jobs.causes.cause import known
@@ -74,7 +65,7 @@ def _people(run: Run, services: Services) -> PlanPeople:
     asked = tuple(
         address
         for address in _reachable(run, services)
-        if not was_refused(services, run.id, slot_of(address))
+        if not shared.was_refused(services, run.id, shared.slot_of(address))
     )
     others = tuple(each for each in _approvers(run, services) if each not in asked)
     return replace(people, waits_for=asked, unreachable=others)
@@ -182,7 +173,8 @@ def in_use(run: Run) -> tuple[Text, ...]:
     return tuple(
         Text(key, {"mailboxes": ", ".join(mailboxes)})
         for step, kind, key in _IN_USE
-        if step in run.findings and (mailboxes := texts_of(run.findings[step].evidence, kind))
+        if step in run.findings
+        and (mailboxes := shared.texts_of(run.findings[step].evidence, kind))
     )
 
 
@@ -196,7 +188,7 @@ NOTED = frozenset({State.WARNING, State.POSSIBLE})
 """States that do not block a setup but are not right either; the approver is informed of them."""
 
 
-def cards(run: Run, services: Services) -> list[DesiredCard]:
+def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     """Return the plan card, once there is a plan and an account that it was made with.
 
     If the person who asked 1:1 may not approve it, each approver gets a copy 1:1. In a tenant other
@@ -211,12 +203,14 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     # A plan without changes may name a cause that a person must act on.
     named = not found.changes and not run.has_begun and is_person(found.turn)
     asks = turn if found.blocking or _waits(run) or named else ""
-    people = {THREAD: for_asker(run, services)}
+    people = {shared.THREAD: for_asker(run, services)}
     people |= {to: for_approver(run, services, to) for to in copies(run, services)}
     cards = []
     for to, named_people in people.items():
         shown = replace(found, people=named_people)
-        cards.append(desired_card(SLOT, shown, plan(shown), to=to, urgency=turn, prompt=asks))
+        cards.append(
+            shared.desired_card(SLOT, shown, plan(shown), to=to, urgency=turn, prompt=asks)
+        )
     return cards
 
 
@@ -244,7 +238,7 @@ def view(run: Run, services: Services | None = None) -> PlanView:
         for each in told.manual_causes
     ]
     return PlanView(
-        header=header(run, 3, services),
+        header=shared.header(run, 3, services),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
         # A change is listed if it was approved, or is still to be made.
@@ -301,7 +295,7 @@ def _standing(run: Run) -> list[Finding]:
 
 def made_by_hand(run: Run) -> str:
     found = run.findings.get("application")
-    return next(iter(texts_of(found.evidence, BY_HAND)), "") if found else ""
+    return next(iter(shared.texts_of(found.evidence, BY_HAND)), "") if found else ""
 
 
 def _stands(run: Run, finding: Finding) -> Text:
@@ -310,7 +304,7 @@ def _stands(run: Run, finding: Finding) -> Text:
 
 
 def _stop(run: Run, finding: Finding) -> Text:
-    code = code_of(finding) if finding.state is State.UNKNOWN else ""
+    code = shared.code_of(finding) if finding.state is State.UNKNOWN else ""
     values = {
         "row": steps_of(run)[finding.step].article_row,
         "step": f"key:step.{finding.step}",

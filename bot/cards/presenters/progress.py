@@ -13,42 +13,17 @@ from adaptive_cards.cards.progress import Row
 from adaptive_cards.glyphs import SKIPPED, is_person
 from adaptive_cards.texts import listed, render
 from adaptive_cards.views import Header, Proof
+from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import questions, watch
-from bot.cards.presenters.card_state import (
-    THREAD,
-    DesiredCard,
-    approver,
-    cause_text,
-    code_of,
-    desired_card,
-    ended_at,
-    header,
-    is_ok,
-    remedy_of,
-    slot_of,
-    thread_and_person,
-    unreachable_recipient,
-    was_refused,
-)
 from bot.cards.presenters.plan import LEFT
 from bot.services import Services
+from jobs import next_action as turns
 from jobs.access import app_access
 from jobs.causes.cause import Cause
 from jobs.clock import now, parse
 from jobs.clouds.errors import UNCONNECTED
 from jobs.engine.step import Step
 from jobs.model import Finding, RunKind, State, Text, Turn, minute_of
-from jobs.next_action import (
-    ENDED,
-    ActionKind,
-    NextAction,
-    is_unread,
-    next_action,
-    planned_changes,
-    stage_of,
-    steps_under_way,
-    wait_of,
-)
 from jobs.runs.run import Changed, Kind, Run, ends_consent
 from jobs.steps import steps_of
 from jobs.steps.connect_form import token_at
@@ -58,7 +33,7 @@ WITHOUT_CHANGES = frozenset({"admin_consent", "mailbox_fields"})
 GROUPS = ("entra", "microsoft", "connect")
 
 
-def progress_cards(run: Run, services: Services) -> list[DesiredCard]:
+def progress_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # If the plan has nothing to approve, the card starts with the plan. A failure is shown at any
     # time.
     begun = run.has_begun or not run.findings.keys().isdisjoint(WITHOUT_CHANGES)
@@ -66,16 +41,22 @@ def progress_cards(run: Run, services: Services) -> list[DesiredCard]:
     if not shown:
         return []
     who = run.requester.email
-    unsent = "unsent" if was_refused(services, run.id, slot_of(who)) and not run.ended else ""
+    unsent = (
+        "unsent"
+        if shared.was_refused(services, run.id, shared.slot_of(who)) and not run.ended
+        else ""
+    )
     found = view(run, services)
     if unsent and not found.problem:
         found = replace(found, problem=Text("progress.form_unsent", {"who": who}))
     rehearsed = "rehearsed" if run.state_of("rehearsal") is State.OK else ""
-    action = next_action(run)
+    action = turns.next_action(run)
     asked = f"{action.turn}{action.kind}" if is_person(action.turn) else ""
-    turn = f"{asked}{ENDED[run.ended]}{unsent}{rehearsed}"
+    turn = f"{asked}{turns.ENDED[run.ended]}{unsent}{rehearsed}"
     asks = _asks(run, turn) if unsent or is_person(found.turn) else str(run.ended or "")
-    return [desired_card("progress", found, cards.progress(found), urgency=turn, prompt=asks)]
+    return [
+        shared.desired_card("progress", found, cards.progress(found), urgency=turn, prompt=asks)
+    ]
 
 
 def _asks(run: Run, turn: str) -> str:
@@ -88,23 +69,23 @@ def _asks(run: Run, turn: str) -> str:
 
 
 def view(run: Run, services: Services | None = None) -> cards.ProgressView:
-    turn, wait = next_action(run), wait_of(run)
+    turn, wait = turns.next_action(run), turns.wait_of(run)
     # A finding that waits for a person comes first, and then any other that is stuck.
     stuck = _persons_finding(run) or next(filter(_is_stuck, run.findings.values()), None)
     # A missing connection may end without anybody in the tenant. But the bot's operator can help,
     # so its remedy is shown as well.
     told = stuck if stuck and stuck.cause in UNCONNECTED else None
-    problem = stuck.seen if stuck and not stuck.cause else cause_text(stuck)
+    problem = stuck.seen if stuck and not stuck.cause else shared.cause_text(stuck)
     waits = {"who": wait.who, "at": minute_of(wait.since)} if wait and wait.who else None
     return cards.ProgressView(
-        header=header(run, stage_of(run), services),
+        header=shared.header(run, turns.stage_of(run), services),
         groups=_groups(run),
         turn=turn.turn,
         turn_words=turn.words,
         at=now(),
         problem=problem,
-        problem_code=code_of(stuck),
-        remedy=None if run.ended else remedy_of(_persons_finding(run) or told),
+        problem_code=shared.code_of(stuck),
+        remedy=None if run.ended else shared.remedy_of(_persons_finding(run) or told),
         buttons=() if run.ended else _buttons(run, turn),
         resumed=run.resumed > 0,
         failed=bool(run.ended),
@@ -148,9 +129,9 @@ def _is_stuck(finding: Finding) -> bool:
     return finding.state is State.UNKNOWN or bool(waits)
 
 
-def _buttons(run: Run, turn: NextAction) -> tuple[str, ...]:
+def _buttons(run: Run, turn: turns.NextAction) -> tuple[str, ...]:
     # No text mentions a button that is missing, and no button is shown that does nothing.
-    unread = turn.kind is ActionKind.LOOK or any(map(is_unread, run.findings.values()))
+    unread = turn.kind is turns.ActionKind.LOOK or any(map(turns.is_unread, run.findings.values()))
     waits = questions.waits_for_administrator(run) or questions.waits_for_consent(run)
     there = {
         "look_again": run.account is not None and unread,
@@ -166,7 +147,7 @@ def _row(run: Run, line: Step) -> Row:
     # all its steps.
     title = Text(f"step.{line.name}") if run.kind is RunKind.UNDO else Text(f"line.{line.name}")
     steps = [each for each in steps_of(run).values() if line.name in {each.name, each.shown_in}]
-    if not steps_under_way(run).isdisjoint(step.name for step in steps):
+    if not turns.steps_under_way(run).isdisjoint(step.name for step in steps):
         return Row(line.article_row, title, running=True)
     step = next((each for each in steps if not run.settled(each.name)), line)
     finding = run.findings.get(step.name)
@@ -183,7 +164,7 @@ def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
     A step that waited for an approval runs later if the approval was given after the finding.
     """
     if finding.waiting_for is Turn.APPROVER:
-        lines = [change for change in planned_changes(run) if change.step == step.name]
+        lines = [change for change in turns.planned_changes(run) if change.step == step.name]
         return bool(lines) and all(map(run.approved, lines))
     return finding.waiting_for is Turn.NOBODY or (
         finding.state is State.WRONG and step.name not in run.changed
@@ -203,7 +184,7 @@ The answer is the address of the person asked 1:1.
 """
 
 
-def proof_cards(run: Run, services: Services) -> list[DesiredCard]:
+def proof_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if run.kind is RunKind.UNDO:
         return []
     if run.ended is Kind.FINISHED:
@@ -214,7 +195,7 @@ def proof_cards(run: Run, services: Services) -> list[DesiredCard]:
             watched=watch.interval_of(run, services),
             blind=bool(tenant) and app_access.grant_for(services.redis, tenant) is None,
         )
-        return [desired_card("done", done, cards.done(done))]
+        return [shared.desired_card("done", done, cards.done(done))]
     if "test_mail" not in run.findings or run.ended:
         return []
     mail = mail_view(run, services)
@@ -224,10 +205,10 @@ def proof_cards(run: Run, services: Services) -> list[DesiredCard]:
         f"{mail.answers}{mail.asked}"
     )
     asks, found = turn if mail.problem or mail.is_to_be_sent or asks_agent else "", []
-    for to in thread_and_person(run.answer(AGENT) if asks_agent else ""):
-        copy = replace(mail, direct=to != THREAD, header=header(run, 7, to=to))
+    for to in shared.thread_and_person(run.answer(AGENT) if asks_agent else ""):
+        copy = replace(mail, direct=to != shared.THREAD, header=shared.header(run, 7, to=to))
         card = cards.test_mail(copy)
-        found.append(desired_card("mail", copy, card, to=to, urgency=turn, prompt=asks))
+        found.append(shared.desired_card("mail", copy, card, to=to, urgency=turn, prompt=asks))
     return found
 
 
@@ -242,21 +223,21 @@ def mail_view(run: Run, services: Services) -> cards.TestMailView:
     by_bot = run.changed.get("test_mail")
     sent_at = sent.at if sent else None
     return cards.TestMailView(
-        header=header(run, 7, services),
+        header=shared.header(run, 7, services),
         subject=run.fact("subject"),
         sent_by_bot=not asked and not run.answer("test_sent"),
         sent_at=None if asked else by_bot.begun if by_bot else sent_at,
         arrived_at=parse(run.fact("arrived_at")),
         forwarded_at=parse(run.fact("forwarded_at")),
         agent_at=told.at if told else parse(answered),
-        problem=cause_text(stuck),
-        problem_code=code_of(stuck),
-        remedy=remedy_of(stuck),
+        problem=shared.cause_text(stuck),
+        problem_code=shared.code_of(stuck),
+        remedy=shared.remedy_of(stuck),
         turn=stuck.waiting_for or Turn.ADMINISTRATOR if stuck else Turn.NOBODY,
         late=arrival.cause == Cause.TEST_MAIL_LATE,
         of_answer=stuck is not None and stuck is answer,
         answered_at=parse(run.fact("answered_at")),
-        asked=unreachable_recipient(run, AGENT),
+        asked=shared.unreachable_recipient(run, AGENT),
         answers=answer is not None and answer.waiting_for is Turn.AGENT,
     )
 
@@ -285,8 +266,8 @@ def done_view(run: Run) -> cards.DoneView:
     # A fix may have changed nothing but the token of Webex Connect.
     new_token = run.kind is RunKind.FIX and token_at(run) is not None
     return cards.DoneView(
-        header=header(run, 7),
-        at=ended_at(run),
+        header=shared.header(run, 7),
+        at=shared.ended_at(run),
         started=run.opened,
         proofs=tuple(proofs),
         steps=tuple(_step_line(step, run.findings[name]) for name, step in steps.items()),
@@ -294,7 +275,7 @@ def done_view(run: Run) -> cards.DoneView:
         changes=len(made),
         reversible=sum(change.reversible for change in made),
         profile=run.channel.profile,
-        approved_by=approver(run),
+        approved_by=shared.approver(run),
         skipped=tuple(filter(None, skipped)),
         already=not made and not new_token,
     )
@@ -306,7 +287,7 @@ def _step_line(step: Step, finding: Finding) -> tuple[str, Text, State]:
     return step.article_row, words, finding.state
 
 
-def ended_cards(run: Run, _: Services) -> list[DesiredCard]:
+def ended_cards(run: Run, _: Services) -> list[shared.DesiredCard]:
     """Return the card of a canceled run; the progress card shows the end of a failed run."""
     if run.ended is not Kind.CANCELLED:
         return []
@@ -318,7 +299,7 @@ def ended_cards(run: Run, _: Services) -> list[DesiredCard]:
         glyph=SKIPPED.glyph,
         buttons=(("button.undo", pressed),) if run.changed else (),
     )
-    return [desired_card("ended", view, notice(view))]
+    return [shared.desired_card("ended", view, notice(view))]
 
 
 def left(run: Run) -> Text:
@@ -360,22 +341,22 @@ def _objects(changes: Iterable[Changed]) -> str:
     return listed(render(change.object) for changed in changes for change in changed.changes)
 
 
-def undone_cards(run: Run, _: Services) -> list[DesiredCard]:
+def undone_cards(run: Run, _: Services) -> list[shared.DesiredCard]:
     if run.kind is not RunKind.UNDO or run.ended is not Kind.FINISHED:
         return []
     found = undone_view(run)
-    return [desired_card("undone", found, cards.undone(found))]
+    return [shared.desired_card("undone", found, cards.undone(found))]
 
 
 def undone_view(run: Run) -> cards.UndoneView:
-    app, gone = run.past.get("application"), is_ok(run.findings, "application")
+    app, gone = run.past.get("application"), shared.is_ok(run.findings, "application")
     return cards.UndoneView(
         header=Header(run.id, run.channel.mailbox, 7, run.kind),
-        at=ended_at(run),
+        at=shared.ended_at(run),
         started=run.opened,
         restored=_ended_lines(run, frozenset({State.OK})),
         left_alone=_ended_lines(run, LEFT),
-        approved_by=approver(run),
+        approved_by=shared.approver(run),
         binned=gone and app is not None and not app.values_before["object_id"],
         undoes=run.undoes,
     )

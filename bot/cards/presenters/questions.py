@@ -11,21 +11,8 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.verdict_band import FoundChannel
 from adaptive_cards.views import Asked
 from bot import links
+from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import watch
-from bot.cards.presenters.card_state import (
-    FIRST,
-    LIVING,
-    DesiredCard,
-    ProblemFields,
-    desired_card,
-    header,
-    posted_card,
-    problem_fields,
-    thread_and_person,
-    unreachable_recipient,
-    urgency,
-    waits_for_person,
-)
 from bot.services import Services
 from jobs.channel.mailbox import DELEGATE, delegate_of
 from jobs.checks import adoption
@@ -48,20 +35,20 @@ class TypedInputs:
     errors: dict[str, Text] = field(default_factory=dict)
 
 
-def intake_cards(run: Run, services: Services) -> list[DesiredCard]:
+def intake_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     asks = run.kind is RunKind.SETUP and not run.detailed and not run.ended
-    shown = asks and posted_card(services, run.id, LIVING) is not None
+    shown = asks and shared.posted_card(services, run.id, shared.LIVING) is not None
     return [intake_card(run, services)] if shown else []
 
 
-def intake_card(run: Run, services: Services) -> DesiredCard:
+def intake_card(run: Run, services: Services) -> shared.DesiredCard:
     raw = services.redis.hget(keys.cards(run.id), _FIELD)
     kept = services.store.authenticator.verify(_context(run.id), raw)
     typed = codec.load(kept, TypedInputs) if kept is not None else TypedInputs()
     asks = not run.channel.mailbox
-    view = cards.IntakeView(header(run, 1), typed.values, typed.errors, ask_mailbox=asks)
-    wanted = desired_card(FIRST, view, cards.intake(view))
-    news = FIRST if not typed.errors else wanted.fingerprint
+    view = cards.IntakeView(shared.header(run, 1), typed.values, typed.errors, ask_mailbox=asks)
+    wanted = shared.desired_card(shared.FIRST, view, cards.intake(view))
+    news = shared.FIRST if not typed.errors else wanted.fingerprint
     return replace(wanted, urgency=news, prompt=news)
 
 
@@ -74,32 +61,36 @@ def _context(run_id: str) -> tuple[str, ...]:
     return "intake_card", run_id, _FIELD
 
 
-_FIELD = f"{FIRST}:typed"
+_FIELD = f"{shared.FIRST}:typed"
 
 
 DELEGATE_SLOT = "delegate"
 
 
-def delegate_cards(run: Run, _: Services) -> list[DesiredCard]:
+def delegate_cards(run: Run, _: Services) -> list[shared.DesiredCard]:
     if run.ended or run.account is None or not mailbox_user.needs_delegate(run):
         return []
     # The answer may be no address, or an address that nobody in the tenant has.
     named, seen = delegate_of(run), run.findings[DELEGATE_SLOT].seen
-    wrong = unreachable_recipient(run, DELEGATE) or (Asked(named, seen) if named and seen else None)
-    view = cards.DelegateView(header(run, 3), wrong)
-    news, card = f"{urgency(run, DELEGATE)}{named}", cards.delegate(view)
-    return [desired_card(DELEGATE_SLOT, view, card, urgency=news, prompt=news)]
+    wrong = shared.unreachable_recipient(run, DELEGATE) or (
+        Asked(named, seen) if named and seen else None
+    )
+    view = cards.DelegateView(shared.header(run, 3), wrong)
+    news, card = f"{shared.urgency(run, DELEGATE)}{named}", cards.delegate(view)
+    return [shared.desired_card(DELEGATE_SLOT, view, card, urgency=news, prompt=news)]
 
 
 SLOT = "signin"
 
 
-def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
+def sign_in_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # After the sign-in there is one card, which names the account until there is a plan.
     if not run.detailed or run.ended or (run.plan and run.account):
         return []
     if run.account is None:
-        return [_ask(run, services, to) for to in thread_and_person(run.answer("administrator"))]
+        return [
+            _ask(run, services, to) for to in shared.thread_and_person(run.answer("administrator"))
+        ]
     view = NoticeView(
         kicker=Text("notice.signed_in_kicker"),
         title=Text("notice.signed_in_title", {"account": run.account.upn}),
@@ -107,7 +98,7 @@ def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
         tone="good",
         glyph="✓",
     )
-    return [desired_card(SLOT, view, notice(view), urgency="signed in", prompt="")]
+    return [shared.desired_card(SLOT, view, notice(view), urgency="signed in", prompt="")]
 
 
 def waits_for_administrator(run: Run) -> bool:
@@ -121,20 +112,20 @@ def another_may(run: Run) -> bool:
     return lacks_role(run) if run.has_begun else is_blocked(run)
 
 
-def _ask(run: Run, services: Services, to: str) -> DesiredCard:
+def _ask(run: Run, services: Services, to: str) -> shared.DesiredCard:
     link = links.link(services, "signin", run.id)
     view = cards.SignInView(
-        header=header(run, 2, services, to=to, link=link),
+        header=shared.header(run, 2, services, to=to, link=link),
         domain=run.channel.domain,
         url=link.url,
         until=link.until,
         direct=to != "thread" or run.origin.direct,
-        **problem_fields(run.problems.get("sign_in")),
-        asked=unreachable_recipient(run, "administrator"),
-        waits=waits_for_person(run, to, "administrator"),
+        **shared.problem_fields(run.problems.get("sign_in")),
+        asked=shared.unreachable_recipient(run, "administrator"),
+        waits=shared.waits_for_person(run, to, "administrator"),
     )
-    news = urgency(run, "sign_in", "administrator")
-    return desired_card(SLOT, view, cards.signin(view), to=to, urgency=news, prompt=news)
+    news = shared.urgency(run, "sign_in", "administrator")
+    return shared.desired_card(SLOT, view, cards.signin(view), to=to, urgency=news, prompt=news)
 
 
 PERMISSIONS = (
@@ -143,13 +134,13 @@ PERMISSIONS = (
 )
 
 
-def consent_cards(run: Run, services: Services) -> list[DesiredCard]:
+def consent_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # There are no sign_in_cards if somebody has deleted the app, because its consent page leads nowhere.
     if not waits_for_consent(run) or is_deleted(run):
         return []
     # If nobody was asked, it is the administrator who was asked to sign in.
     asked = run.answer("consent_administrator") or run.answer("administrator")
-    return [_ask_consent(run, services, to) for to in thread_and_person(asked)]
+    return [_ask_consent(run, services, to) for to in shared.thread_and_person(asked)]
 
 
 def waits_for_consent(run: Run) -> bool:
@@ -160,7 +151,7 @@ def waits_for_consent(run: Run) -> bool:
     return run.findings["admin_consent"].waiting_for is Turn.ADMINISTRATOR
 
 
-def _not_granted(run: Run) -> ProblemFields | None:
+def _not_granted(run: Run) -> shared.ProblemFields | None:
     # The result is None before the press, and if a newer problem is known.
     pressed, read = run.answers.get("look_again"), run.found_at["admin_consent"]
     problem = run.problems.get("consent")
@@ -170,28 +161,32 @@ def _not_granted(run: Run) -> ProblemFields | None:
     return {"problem": told, "problem_code": "", "problem_at": read}
 
 
-def _ask_consent(run: Run, services: Services, to: str) -> DesiredCard:
+def _ask_consent(run: Run, services: Services, to: str) -> shared.DesiredCard:
     missing, link = _not_granted(run), links.link(services, "consent", run.id)
     view = cards.ConsentView(
-        header=header(run, 5, services, to=to, link=link),
+        header=shared.header(run, 5, services, to=to, link=link),
         url=link.url,
         app_name=run.fact("app_name"),
         domain=run.channel.domain,
         client_id=run.fact("client_id"),
         permissions=PERMISSIONS,
         direct=to != "thread" or run.origin.direct,
-        **(missing or problem_fields(run.problems.get("consent"))),
-        asked=unreachable_recipient(run, "consent_administrator"),
-        waits=waits_for_person(run, to, "consent_administrator", "administrator"),
+        **(missing or shared.problem_fields(run.problems.get("consent"))),
+        asked=shared.unreachable_recipient(run, "consent_administrator"),
+        waits=shared.waits_for_person(run, to, "consent_administrator", "administrator"),
     )
-    news = urgency(run, "consent", "consent_administrator", *(("look_again",) if missing else ()))
-    return desired_card("consent", view, cards.consent(view), to=to, urgency=news, prompt=news)
+    news = shared.urgency(
+        run, "consent", "consent_administrator", *(("look_again",) if missing else ())
+    )
+    return shared.desired_card(
+        "consent", view, cards.consent(view), to=to, urgency=news, prompt=news
+    )
 
 
 KEPT = Text("verdict.kept_here")
 
 
-def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
+def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[shared.DesiredCard]:
     search = run.search or Search()
     found = {"found.forwarding": search.forwarding_address, "found.user": search.upn}
     if search.certain:  # otherwise several apps may be the channel's
@@ -210,7 +205,7 @@ def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
         found=tuple((key, value) for key, value in found.items() if value),
     )
     asked, card = ",".join(questions), cards.discovery(view)
-    return [desired_card("verdict", view, card, urgency=asked, prompt=asked)]
+    return [shared.desired_card("verdict", view, card, urgency=asked, prompt=asked)]
 
 
 def found_channel(run: Run, services: Services) -> FoundChannel | None:

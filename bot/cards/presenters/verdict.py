@@ -11,13 +11,8 @@ from adaptive_cards.cards.verdict_band import Stop, VerdictView
 from adaptive_cards.texts import has_text, render, text
 from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
 from bot import links
+from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import questions
-from bot.cards.presenters.card_state import (
-    DesiredCard,
-    desired_card,
-    known_text,
-    problem_fields,
-)
 from bot.services import Services
 from jobs.causes.cause import Cause, page_of
 from jobs.checks import more_access, remedies
@@ -42,7 +37,7 @@ An update of an app may explain many causes.
 """
 
 
-def cards(run: Run, services: Services) -> list[DesiredCard]:
+def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # While the check must ask for something about the channel, the card is that question.
     if asked := open_questions(run):
         return questions.discovery_cards(run, asked)
@@ -56,7 +51,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         f"{sorted(run.once_silent)}"
     )
     prompt = f"{run.checked}{found.problem_at}{run.ended}" if run.checked else ""
-    card = desired_card("verdict", found, draw(found), urgency=urgency, prompt=prompt)
+    card = shared.desired_card("verdict", found, draw(found), urgency=urgency, prompt=prompt)
     return [replace(card, first_at_once=True)]
 
 
@@ -68,7 +63,9 @@ def view(run: Run, services: Services) -> VerdictView:
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
         looking=0 if run.checked else max(1, len(seen.steps) - len(run.findings)),
-        silent=tuple(known_text(f"evidence.{each}") or verbatim(each) for each in run.silent),
+        silent=tuple(
+            shared.known_text(f"evidence.{each}") or verbatim(each) for each in run.silent
+        ),
         causes=_with_set_back(services, run, seen, _causes(run, seen, verdict.causes)),
         symptoms=tuple(
             _line(seen, name, explained_by=seen.steps[cause].article_row)
@@ -76,7 +73,7 @@ def view(run: Run, services: Services) -> VerdictView:
         ),
         possible=_causes(run, seen, seen.possible),
         changes=tuple(
-            ChangeLine(each, known_text(f"cause.{EXPLAINED.get(each.event.lower(), '')}"))
+            ChangeLine(each, shared.known_text(f"cause.{EXPLAINED.get(each.event.lower(), '')}"))
             for each in seen.changes
         ),
         warnings=lines(seen, (*verdict.warnings, *seen.waiting)),
@@ -87,7 +84,7 @@ def view(run: Run, services: Services) -> VerdictView:
         turn=_turn(run, services, remedies.whose_turn(verdict), ours=ours),
         proofs=_proofs(seen),
         **_offers(run, services, seen, ours=ours),
-        **problem_fields(run.problems.get("app_access")),
+        **shared.problem_fields(run.problems.get("app_access")),
         damage=Damage(*seen.damage) if seen.damage else None,
         secret_expires=seen.secret_expires,
         found=questions.found_channel(run, services),
@@ -160,9 +157,9 @@ def _cause(run: Run, seen: Reading, name: str) -> CheckLine:
     values = {"mailbox": channel.mailbox, "domain": channel.domain}
     return replace(
         line,
-        title=known_text(f"cause.{cause}") or line.title,
-        remedy=known_text(f"remedy.{cause}"),
-        proof=known_text(f"proof.{name}"),
+        title=shared.known_text(f"cause.{cause}") or line.title,
+        remedy=shared.known_text(f"remedy.{cause}"),
+        proof=shared.known_text(f"proof.{name}"),
         command=text(by_hand, **values) if has_text(by_hand) else "",
         page=page_of(cause),
         changed=_changed(seen.found[name]) if name != CHANGES else None,

@@ -14,14 +14,7 @@ from adaptive_cards.numbers import number, percent
 from adaptive_cards.texts import has_text, text
 from adaptive_cards.times import lasted
 from bot.cards import superseded
-from bot.cards.presenters.card_state import (
-    NOTIFY,
-    THREAD,
-    DesiredCard,
-    desired_card,
-    known_text,
-    last_look,
-)
+from bot.cards.presenters import card_state as shared
 from bot.links import Link
 from bot.services import Services
 from jobs.checks.remedies import page_of
@@ -67,18 +60,18 @@ def living_card(
     at: datetime,
     channel: Channel | None,
     to: str = "thread",
-) -> DesiredCard:
+) -> shared.DesiredCard:
     # The card is edited only for a change that a person must see, and shows the newest numbers
     # then. A message takes ten edits (platforms/webex.md 2).
-    found = view(card, incidents, at, channel, direct=to != THREAD)
+    found = view(card, incidents, at, channel, direct=to != shared.THREAD)
     # On a shared card the number grows ever more slowly, so that 200 channels that break one
     # after the other take eight edits, and not 200.
     changes = sum(len(each.news) for each in incidents)
     part, over = changes.bit_length() if card.shared else changes, not open_ones(incidents)
     acting = sorted(each.acting for each in incidents)
-    drawn = desired_card(SLOT, (card.id, part, acting, over), cards.incident(found))
-    return DesiredCard(
-        SLOT if to == THREAD else f"{NOTIFY}{to}",
+    drawn = shared.desired_card(SLOT, (card.id, part, acting, over), cards.incident(found))
+    return shared.DesiredCard(
+        SLOT if to == shared.THREAD else f"{shared.NOTIFY}{to}",
         drawn.card,
         drawn.fingerprint,
         to,
@@ -88,7 +81,7 @@ def living_card(
 
 def news_cards(
     card: IncidentCard, incidents: Sequence[Incident], at: datetime, *, told: bool = False
-) -> list[DesiredCard]:
+) -> list[shared.DesiredCard]:
     # ``told`` means that the card of the run that fixed it, in the same space, says the same.
     if told:
         return []
@@ -104,23 +97,25 @@ def news_cards(
             words = _result(one) if over else _cause_text(news.cause)
             found.append(NoticeView(kicker, title, words, tone, glyph, at=news.at))
     return [
-        DesiredCard(f"news:{each.at.isoformat()}", notice(each), card.id)
+        shared.DesiredCard(f"news:{each.at.isoformat()}", notice(each), card.id)
         for each in found
         if each.at and at - each.at <= NEWS_FOR
     ]
 
 
-def reminder_card(card: IncidentCard, incidents: Sequence[Incident], number: int) -> DesiredCard:
+def reminder_card(
+    card: IncidentCard, incidents: Sequence[Incident], number: int
+) -> shared.DesiredCard:
     first = incidents[0]
     title = Text("watch.reminder_title", {"since": minute_of(first.since)})
     shown = NoticeView(Text("watch.kicker"), title, cause_of(first), "accent", "◆")
-    return DesiredCard(f"{NOBODY}{number}", notice(shown), card.id)
+    return shared.DesiredCard(f"{NOBODY}{number}", notice(shown), card.id)
 
 
-def reminder_over(slot: str, incidents: Sequence[Incident]) -> DesiredCard:
+def reminder_over(slot: str, incidents: Sequence[Incident]) -> shared.DesiredCard:
     """Return a reminder as it is once somebody acts, or the incident is over."""
     title, cause = Text("reminder.over_title"), cause_of(incidents[0])
-    return last_look(slot, Text("watch.kicker"), title, cause)
+    return shared.last_look(slot, Text("watch.kicker"), title, cause)
 
 
 def view(
@@ -147,8 +142,8 @@ def view(
         cause=_result(first) if one and look is IncidentLook.ENDED else cause_of(first),
         turn=first.turn,
         at=max(each.news[-1].at for each in incidents),
-        remedy=known_text(f"remedy.{first.cause}"),
-        effect=None if look is IncidentLook.BLIND else known_text(f"effect.{first.station}"),
+        remedy=shared.known_text(f"remedy.{first.cause}"),
+        effect=None if look is IncidentLook.BLIND else shared.known_text(f"effect.{first.station}"),
         rows=tuple(_rows(incidents, at)),
         changes=tuple((each.at, _change(each)) for each in first.news) if one else (),
         acts=_acted_on(current) is None,
@@ -196,7 +191,7 @@ def cause_of(incident: Incident) -> Text:
 
 
 def _cause_text(cause: str) -> Text:
-    if known := known_text(f"cause.{cause}") or known_text(f"watch.reason_{cause}"):
+    if known := shared.known_text(f"cause.{cause}") or shared.known_text(f"watch.reason_{cause}"):
         return known
     if has_text(f"step.{cause}"):
         return Text("watch.step_wrong", {"step": f"key:step.{cause}"})

@@ -121,6 +121,11 @@ def text_input(
     }
 
 
+def input_text(name: str, label: str, most: int, **more: Any) -> Element:
+    """Return an Input.Text for any text; ``label`` is a key, and ``more`` are further properties."""
+    return {"type": "Input.Text", "id": name, "label": text(label), "maxLength": most, **more}
+
+
 def choice(name: str, label: str, titles: Iterable[tuple[str, str]], **more: Any) -> Element:
     """Return an Input.ChoiceSet, compact unless ``more`` says otherwise; ``titles`` are (value, title)."""
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, tex
 from adaptive_cards.escape import plain
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import plural, render, text
-from adaptive_cards.times import clock, seconds
+from adaptive_cards.times import clock, day_clock, seconds
 from adaptive_cards.views import Asked, Header
 from jobs.model import RunKind, Text, Turn, verbatim
 
@@ -85,6 +85,11 @@ def kicker_of(left: Text, right: str) -> el.Element:
     if right:
         cells.append(el.column("auto", el.sign(right, **el.SMALL, horizontalAlignment="Right")))
     return el.columns(*cells)
+
+
+def kicker_at(key: str, at: datetime, **values: str) -> el.Element:
+    """Return a kicker with the time at the right, for a card that belongs to no run."""
+    return kicker_of(Text(key, values), day_clock(at))
 
 
 def stage(number: int) -> str:
@@ -188,6 +193,11 @@ def found_values(pairs: Iterable[tuple[str, str]]) -> list[el.Element]:
         beside(key, el.value_line(value) if value else el.own("found.unknown"), "120px")
         for key, value in pairs
     ]
+
+
+def known(values: Mapping[str, str], spacing: str = "Medium") -> el.Element:
+    """Return a fact for each label's key, without those that have no value."""
+    return el.facts([(text(key), value) for key, value in values.items() if value], spacing)
 
 
 def labeled(pairs: Iterable[tuple[str, Text]]) -> el.Element:

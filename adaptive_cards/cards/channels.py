@@ -80,16 +80,13 @@ def channels(view: ChannelsView) -> Card:
     lines = _worst_first(view.channels)
     shown = lines[:_CHANNELS_MOST]
     own_buttons = _ROW_BUTTONS if len(shown) <= _ROW_BUTTONS else _ROW_BUTTONS - 1
-    body: list[Element] = []
-    for place, line in enumerate(shown):
-        body.append(_row(line, view.at))
-        if place < own_buttons and not (view.checking or view.every) and _addresses([line]):
-            title = act.fit_title("choice.button.check", line.mailbox)
-            body.append(
-                act.buttons(act.submit(title, "check", channel=line.mailbox), spacing="Small")
-            )
-    if not view.checking:
-        body += _commands(shown) if view.every else _others(shown[own_buttons:])
+    if view.checking or view.every:
+        body = [_row(line, view.at) for line in shown]
+        body += [] if view.checking else _commands(shown)
+    else:
+        body = [part for line in shown[:own_buttons] for part in _checkable(line, view.at)]
+        body += [_row(line, view.at) for line in shown[own_buttons:]]
+        body += _others(shown[own_buttons:])
     counts = {
         f"channels.sum_{state or 'never'}": sum(line.state is state for line in lines)
         for state in _WORST_FIRST
@@ -97,13 +94,16 @@ def channels(view: ChannelsView) -> Card:
     counted = ", ".join(with_counts(counts))
     body += ui.count_line("channels.more", len(lines) - _CHANNELS_MOST, sum=counted)
     body += ui.count_line("channels.withdrawn", view.withdrawn)
-    actions = [act.submit(text("button.check_all"), "check", channel="all")]
-    if view.checking or (view.every and len(view.channels) == 1):
-        actions = []
+    about = "channels.kicker_direct" if view.direct else "channels.kicker"
+    return finished(ui.kicker_at(about, view.at), _band(view), body, _main(view))
+
+
+def _main(view: ChannelsView) -> list[Element]:
     if not view.channels:
-        actions = [act.submit(text("button.setup"), "setup", main=True)]
-    about = Text("channels.kicker_direct" if view.direct else "channels.kicker")
-    return finished(ui.kicker_of(about, day_clock(view.at)), _band(view), body, actions)
+        return [act.submit(text("button.setup"), "setup", main=True)]
+    if view.checking or (view.every and len(view.channels) == 1):
+        return []
+    return [act.submit(text("button.check_all"), "check", channel="all")]
 
 
 def _worst_first(lines: Iterable[ChannelLine]) -> list[ChannelLine]:
@@ -146,6 +146,12 @@ def _row(line: ChannelLine, at: datetime) -> Element:
     age = ui.aside(verbatim(ui.time_since(line.at, at))) if line.at else None
     notes = map(ui.note, filter(None, (line.unseen, line.words)))
     return glyphs.marked(mark, rich(run(line.mailbox)), *notes, right=age)
+
+
+def _checkable(line: ChannelLine, at: datetime) -> list[Element]:
+    row, title = _row(line, at), act.fit_title("choice.button.check", line.mailbox)
+    check = act.submit(title, "check", channel=line.mailbox)
+    return [row, act.buttons(check, spacing="Small")] if _addresses([line]) else [row]
 
 
 def _others(lines: list[ChannelLine]) -> list[Element]:
@@ -225,9 +231,8 @@ def status(view: StatusView) -> Card:
     body += ui.count_line("status.more", view.more + max(len(view.runs) - _RUNS_MOST, 0))
     again = act.submit(text("button.look_again"), "status")
     setup = act.submit(text("button.setup"), "setup", main=True)
-    about = Text("status.kicker_direct" if view.direct else "status.kicker")
-    actions = [again if view.runs else setup]
-    return finished(ui.kicker_of(about, day_clock(view.at)), band, body, actions)
+    about = "status.kicker_direct" if view.direct else "status.kicker"
+    return finished(ui.kicker_at(about, view.at), band, body, [again if view.runs else setup])
 
 
 def _run_row(line: RunLine) -> Element:
@@ -292,7 +297,7 @@ def watch_list(view: WatchListView) -> Card:
             + ([act.press(text("watch.see_more"), check)] if unseen else [])
         ),
     ]
-    kicker = ui.kicker_of(Text("watch.kicker"), day_clock(view.at))
+    kicker = ui.kicker_at("watch.kicker", view.at)
     return finished(kicker, _watch_band(view), body)
 
 
@@ -377,11 +382,10 @@ def audit(view: AuditView) -> Card:
     else:
         look, title = ("emphasis", glyphs.NOT_YET), Text("audit.none")
         told = Text("audit.none_next")
-    about = Text("audit.kicker")
-    if view.mailbox:
-        about = Text("audit.kicker_of", {"mailbox": view.mailbox})
+    of = {"mailbox": view.mailbox} if view.mailbox else {}
+    about = "audit.kicker_of" if of else "audit.kicker"
     band = ui.Band.of(*look, title, ui.answer_line(told))
-    return finished(ui.kicker_of(about, day_clock(view.at)), band, body)
+    return finished(ui.kicker_at(about, view.at, **of), band, body)
 
 
 def _audit_row(line: AuditLine) -> Element:

@@ -8,7 +8,7 @@ from datetime import datetime
 from adaptive_cards import components as ui
 from adaptive_cards import elements as el
 from adaptive_cards import glyphs
-from adaptive_cards.actions import buttons, cancel, open_url, show_card, submit
+from adaptive_cards.actions import buttons, cancel, input_text, open_url, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import has_text, remedy_within, text
@@ -75,10 +75,12 @@ def connect_form(view: ConnectFormView) -> Card:
         body = [el.own("connect.client_secret", **el.SUBTLE), *_secret(view), *press]
     else:
         opens, body = [], [*_fields(view), *press, *([_before(view)] if view.registers else [])]
-    label = {"label": text("field.error_text"), "placeholder": text("field.error_text_example")}
-    field = {"type": "Input.Text", "id": "error_text", "isMultiline": True, "maxLength": ERROR_MOST}
+    example = text("field.error_text_example")
+    field = input_text(
+        "error_text", "field.error_text", ERROR_MOST, isMultiline=True, placeholder=example
+    )
     explain = submit(text("button.explain"), "explain", reads=True, run=view.header.run)
-    actions = [*opens, show_card(text("button.see_error"), [field | label], explain)]
+    actions = [*opens, show_card(text("button.see_error"), [field], explain)]
     return finished(ui.kicker(view.header), _band(view), [*body, *_confirm_buttons(view)], actions)
 
 
@@ -288,7 +290,7 @@ def _what(view: RehearsalView) -> el.Element:
     }
     if view.url and view.until:
         rows["signin.link"] = text("signin.link_until", until=day_clock(view.until))
-    return el.facts((text(key), value) for key, value in rows.items())
+    return ui.known(rows)
 
 
 def _transcript(view: RehearsalView) -> list[el.Element]:
@@ -301,8 +303,8 @@ def _transcript(view: RehearsalView) -> list[el.Element]:
 
 
 def _skip(run_id: str) -> el.Element:
-    label = {"label": text("field.skip_reason"), "placeholder": text("field.skip_reason_example")}
-    error = {"isRequired": True, "errorMessage": text("field.skip_reason_error")}
-    field = {"type": "Input.Text", "id": "skip_reason", "maxLength": _REASON_MOST}
+    shown = {"placeholder": "field.skip_reason_example", "errorMessage": "field.skip_reason_error"}
+    more = {name: text(key) for name, key in shown.items()}
+    field = input_text("skip_reason", "field.skip_reason", _REASON_MOST, isRequired=True, **more)
     skip = submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=run_id)
-    return show_card(text("button.skip"), [field | label | error], skip)
+    return show_card(text("button.skip"), [field], skip)

@@ -10,9 +10,9 @@ from enum import IntEnum
 
 from adaptive_cards import elements as el
 from adaptive_cards import glyphs
-from adaptive_cards.actions import submit
+from adaptive_cards.actions import choice, input_text, submit
 from adaptive_cards.cards.verdict_band import VerdictView, sentence
-from adaptive_cards.components import aside, learn_more, note, section, small_print, titled
+from adaptive_cards.components import aside, known, learn_more, note, section, small_print, titled
 from adaptive_cards.escape import clip, plain, shorten
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import has_text, plural, render, render_if_any, text, with_counts
@@ -234,8 +234,8 @@ def _details(view: VerdictView, line: CheckLine) -> list[el.Element]:
         "verdict.evidence": in_words(view, line),
         "verdict.remedy": "" if is_button else render_if_any(line.remedy),
     }
-    told = [(text(key), value) for key, value in values.items() if value]
-    return [*([el.facts(told, "Small")] if told else []), *learn_more(line.page)]
+    told = [known(values, "Small")] if any(values.values()) else []
+    return [*told, *learn_more(line.page)]
 
 
 _LINES_MOST = 40
@@ -275,17 +275,12 @@ def accepting(view: VerdictView) -> tuple[list[el.Element], list[el.Element]]:
     """Return the fields and the button with which an approver accepts the first cause."""
     if not view.accepts:
         return [], []
-    reason = {"type": "Input.Text", "id": "why", "maxLength": _WHY_MOST}
-    days = {
-        "type": "Input.ChoiceSet",
-        "id": "days",
-        "label": text("verdict.accept_days"),
-        "style": "compact",
-        "isMultiSelect": False,
-        "value": DAYS[0],
-        "choices": [{"title": plural("verdict.days", int(n)), "value": n} for n in DAYS],
-    }
-    fields = [section("verdict.accept"), reason | {"label": text("verdict.accept_why")}, days]
+    titles = [(days, plural("verdict.days", int(days))) for days in DAYS]
+    fields = [
+        section("verdict.accept"),
+        input_text("why", "verdict.accept_why", _WHY_MOST),
+        choice("days", text("verdict.accept_days"), titles, value=DAYS[0]),
+    ]
     title, cause = text("verdict.accept_button"), view.accepts
     return fields, [submit(title, "accept", reads=True, run=view.run, cause=cause)]
 

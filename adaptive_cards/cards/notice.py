@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from adaptive_cards import actions as act
 from adaptive_cards import components as ui
@@ -158,7 +159,7 @@ def typed_wrong(view: TypedWrongView) -> Card:
         body.append(act.buttons(use))
     actions = [_send_address(view.command, main=not meant), act.submit(text("button.help"), "help")]
     band = ui.persons_turn(Text("typed.title"), ui.answer_line(Text("typed.turn")))
-    return finished(ui.kicker_of(Text("typed.kicker"), day_clock(view.at)), band, body, actions)
+    return finished(ui.kicker_at("typed.kicker", view.at), band, body, actions)
 
 
 _MORE_MOST, _UNKNOWN_MOST, _CHECKS_MOST, _LINE_MOST = 6, 4, 2, 300
@@ -245,7 +246,7 @@ def explanation(view: ExplanationView) -> Card:
     turns = [acts] if glyphs.is_person(view.turn) else []
     look = ("accent", glyphs.WARNING) if view.known else ("emphasis", glyphs.UNKNOWN)
     band = ui.Band.of(*look, view.title, el.said(view.words, spacing="Small"), *turns)
-    kicker = ui.kicker_of(Text("notice.explained_kicker"), day_clock(view.at))
+    kicker = ui.kicker_at("notice.explained_kicker", view.at)
     return finished(kicker, band, body, told=2)
 
 
@@ -355,16 +356,17 @@ class CommandHelpView:
 def command_help(view: CommandHelpView) -> Card:
     name, typed = view.entry.name, _as_typed(view.entry)
     in_space = text("help.how_space_example", bot=view.bot, command=typed)
-    ways = [(text("help.type"), typed if view.direct else in_space)]
-    if view.names:
-        ways.append((text("help.also"), ", ".join(f"/{each}" for each in view.names)))
+    ways = {
+        "help.type": typed if view.direct else in_space,
+        "help.also": ", ".join(f"/{each}" for each in view.names),
+    }
     actions = [act.submit(text("button.commands"), "help")]
     if name not in _NOT_ALONE:
         title = text("help.run", value=f"/{shown_name(name)}")
         pressed = {"do": "run_command", "command": name, "argument": ""}
         actions.insert(0, act.press(title, pressed))
     band = ui.Band.of("emphasis", None, verbatim(typed), el.own(f"command.{name}", spacing="Small"))
-    body = [el.own(f"help.about.{name}", spacing="Medium"), el.facts(ways)]
+    body = [el.own(f"help.about.{name}", spacing="Medium"), ui.known(ways)]
     return finished(_kicker(direct=view.direct), band, body, actions)
 
 
@@ -394,7 +396,8 @@ def tac(view: TacView) -> Card:
     """Return the guide to the debug console, with three fields and one button."""
     values = {"mailbox": view.mailbox}
     identifier = el.said(Text("tac.identifier", values), **el.SMALL, spacing="None")
-    long = {"isMultiline": True, "placeholder": text("tac.seen_text_example")}
+    example = text("tac.resource_id_example")
+    long: dict[str, Any] = {"isMultiline": True, "placeholder": text("tac.seen_text_example")}
     body = [
         ui.section("tac.console"),
         ui.row(glyphs.PERSON, "T1", el.own("tac.console_t1"), identifier),
@@ -406,19 +409,13 @@ def tac(view: TacView) -> Card:
         ),
         ui.small_print(Text("tac.whole")),
         ui.section("tac.inputs"),
-        _field("resource_id", _ID_MOST) | {"placeholder": text("tac.resource_id_example")},
-        _field("transaction_id", _ID_MOST),
-        _field("seen_text", _SEEN_MOST) | long,
+        act.input_text("resource_id", "tac.resource_id", _ID_MOST, placeholder=example),
+        act.input_text("transaction_id", "tac.transaction_id", _ID_MOST),
+        act.input_text("seen_text", "tac.seen_text", _SEEN_MOST, **long),
     ]
     make = act.submit(text("tac.make"), "tac", main=True, reads=True, channel=view.mailbox)
     band = ui.persons_turn(Text("tac.title"), ui.answer_line(Text("tac.turn")))
-    return finished(
-        ui.kicker_of(Text("tac.kicker", values), day_clock(view.at)), band, body, [make]
-    )
-
-
-def _field(name: str, most: int) -> el.Element:
-    return {"type": "Input.Text", "id": name, "label": text(f"tac.{name}"), "maxLength": most}
+    return finished(ui.kicker_at("tac.kicker", view.at, **values), band, body, [make])
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,7 +445,7 @@ def tac_file(view: TacFileView) -> Card:
         *(glyphs.marked(glyphs.SKIPPED, el.own(key)) for key in missing),
         ui.section("tac.case"),
         *(ui.row(glyphs.PERSON, "T3", el.own(key)) for key in _CASE),
-        el.facts((text(label), value or text("tac.not_given")) for label, value in ids.items()),
+        ui.known({label: value or text("tac.not_given") for label, value in ids.items()}),
     ]
     title = Text("tac.ready", {"name": view.name})
     about = Text("tac.kicker", {"mailbox": view.mailbox})

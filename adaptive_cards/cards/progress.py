@@ -299,23 +299,8 @@ def done(view: DoneView) -> Card:
     title = "done.already" if view.already else "done.title"
     if view.header.kind is RunKind.FIX:
         title = "done.nothing_to_fix" if view.already else "done.fixed"
-    expires, changes = text("done.expires_unknown"), text("done.changes_none")
-    if view.secret_expires:
-        expires = text("done.expires", day=day(view.secret_expires))
-    if view.changes:
-        counts = {"changes": str(view.changes), "reversible": str(view.reversible)}
-        changes = text("done.changes_made", mailbox=mailbox, **counts)
-    to_know = {
-        "done.automatic": text("done.automatic_blind") if view.blind else "",
-        "watch.kicker": text("watch.is_watched", interval=view.watched) if view.watched else "",
-        "done.secret": expires,
-        "done.changes": changes,
-        "done.permissions": text(f"done.profile_{view.profile}"),
-        "done.run": _run_line(view),
-    }
-    command = el.rich(
-        el.run(text("done.check_command", mailbox=mailbox), **el.MONO), spacing="Small"
-    )
+    typed = el.run(text("done.check_command", mailbox=mailbox), **el.MONO)
+    command = el.rich(typed, spacing="Small")
     steps = [
         (f"{glyphs.of_state(state).glyph}\u00a0{name}", render(words))
         for name, words, state in view.steps
@@ -327,25 +312,39 @@ def done(view: DoneView) -> Card:
         *watch_button(mailbox, watched=bool(view.watched)),
         *([show_card(text("button.every_step"), [el.facts(steps, "")])] if steps else []),
     ]
+    proven = [
+        ui.row(glyphs.OK, proof.row, el.said(proof.words), right=ui.aside_time(proof.at))
+        for proof in view.proofs
+    ]
+    skipped = [marked(glyphs.SKIPPED, el.said(words)) for words in view.skipped]
     body = [
-        *ui.titled(
-            "done.proven",
-            [
-                ui.row(glyphs.OK, proof.row, el.said(proof.words), right=ui.aside_time(proof.at))
-                for proof in view.proofs
-            ],
-        ),
-        *ui.titled(
-            "done.skipped", [marked(glyphs.SKIPPED, el.said(words)) for words in view.skipped]
-        ),
+        *ui.titled("done.proven", proven),
+        *ui.titled("done.skipped", skipped),
         ui.section("done.to_know"),
-        el.facts(((text(key), value) for key, value in to_know.items() if value), "Small"),
+        ui.known(_to_know(view), "Small"),
         el.container("emphasis", el.own("done.if_mail_stops", **el.BOLD), command),
         *button_rows(actions),
     ]
     told = ui.turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(view.at)}))
     band = ui.Band.of("good", glyphs.OK, Text(title, {"mailbox": mailbox}), told)
     return finished(ui.kicker(view.header), band, body)
+
+
+def _to_know(view: DoneView) -> dict[str, str]:
+    expires, changes = text("done.expires_unknown"), text("done.changes_none")
+    if view.secret_expires:
+        expires = text("done.expires", day=day(view.secret_expires))
+    if view.changes:
+        counts = {"changes": str(view.changes), "reversible": str(view.reversible)}
+        changes = text("done.changes_made", mailbox=view.header.mailbox, **counts)
+    return {
+        "done.automatic": text("done.automatic_blind") if view.blind else "",
+        "watch.kicker": text("watch.is_watched", interval=view.watched) if view.watched else "",
+        "done.secret": expires,
+        "done.changes": changes,
+        "done.permissions": text(f"done.profile_{view.profile}"),
+        "done.run": _run_line(view),
+    }
 
 
 def _run_line(view: DoneView | UndoneView) -> str:
@@ -395,7 +394,7 @@ def undone(view: UndoneView) -> Card:
         *_lines("undone.left", glyphs.WARNING, view.left_alone),
         ui.section("done.to_know"),
         *([] if view.undoes else [asset]),
-        el.facts(((text(key), value) for key, value in to_know.items() if value), "Small"),
+        ui.known(to_know, "Small"),
     ]
     again = press(text("button.setup_new"), {"do": "setup", "mailbox_meant": mailbox})
     band = ui.Band.of(*look, title, told)

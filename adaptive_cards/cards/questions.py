@@ -9,7 +9,7 @@ from adaptive_cards import actions as act
 from adaptive_cards import components as ui
 from adaptive_cards import glyphs
 from adaptive_cards.card import Card, finished
-from adaptive_cards.elements import BOLD, SMALL, Element, column, columns, facts, own, rich, run
+from adaptive_cards.elements import BOLD, SMALL, Element, column, columns, own, rich, run
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import render, text
@@ -175,7 +175,7 @@ def signin(view: SignInView) -> Card:
         "link": text("signin.link_until", until=day_clock(view.until)),
     }
     body = [
-        facts((text(f"signin.{name}"), value) for name, value in rows.items()),
+        ui.known({f"signin.{name}": value for name, value in rows.items()}),
         *ui.problem_box(view.problem, view.problem_code, view.problem_at),
         act.buttons(act.open_url(text("button.sign_in"), view.url, main=view.waits is None)),
     ]
@@ -230,7 +230,7 @@ def consent(view: ConsentView) -> Card:
     body = [
         ui.section("consent.asks_for"),
         *(_permission(*permission) for permission in view.permissions),
-        facts((text(key), value) for key, value in rows.items()),
+        ui.known(rows),
         *ui.problem_box(view.problem, view.problem_code, view.problem_at),
         act.buttons(grant, act.cancel(run_id, of_run=True)),
     ]
@@ -292,7 +292,7 @@ def discovery(view: DiscoveryView) -> Card:
         act.submit(text("button.go_on"), "discovered", main=True, reads=True, run=view.run),
         act.submit(text("button.go_on_without"), "discovered_without", run=view.run),
     ]
-    kicker = ui.kicker_of(Text("verdict.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    kicker = ui.kicker_at("verdict.kicker", view.at, mailbox=view.mailbox)
     return finished(kicker, band, body, actions)
 
 

@@ -7,11 +7,10 @@ from datetime import datetime
 
 from adaptive_cards import components as ui
 from adaptive_cards import glyphs
-from adaptive_cards.actions import button_rows, open_url, submit
+from adaptive_cards.actions import button_rows, input_text, open_url, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.elements import BOLD, Element, own, said
 from adaptive_cards.texts import has_text, text
-from adaptive_cards.times import day_clock
 from adaptive_cards.views import CheckLine
 from jobs.model import Text
 
@@ -42,7 +41,7 @@ class SearchView:
 
 def search(view: SearchView) -> Card:
     place = view.place
-    kicker = ui.kicker_of(Text("search.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    kicker = ui.kicker_at("search.kicker", view.at, mailbox=view.mailbox)
     title = Text(f"search.title_{place}")
     step = Text("search.step", {"number": str(view.number), "all": str(view.of)})
     band = ui.persons_turn(title, said(step), ui.answer_line(Text("search.turn")))
@@ -69,13 +68,7 @@ def search(view: SearchView) -> Card:
         *ui.titled("search.known", lines),
         *([ui.small_print(view.mail)] if view.mail else []),
         *button_rows(_own_buttons(view)),
-        {
-            "type": "Input.Text",
-            "id": "seen_text",
-            "label": text(f"search.paste_{place}"),
-            "maxLength": _SEEN_MOST,
-            "isMultiline": True,
-        },
+        input_text("seen_text", f"search.paste_{place}", _SEEN_MOST, isMultiline=True),
     ]
     go_on = submit(text("search.go_on"), "look_on", main=True, reads=True, place=place)
     return finished(kicker, band, body, [go_on])

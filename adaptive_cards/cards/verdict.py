@@ -134,34 +134,33 @@ def _item(mark: Mark, line: CheckLine) -> Item:
 
 _IN_A_ROW = 3
 _WENT, _WENT_NOT = ("\u2014 ", " \u2014"), ("\u00b7  ", "  \u00b7")
-_CENTRE: dict[str, el.Look] = {"horizontalAlignment": "Center"}
+_CENTER: dict[str, el.Look] = {"horizontalAlignment": "Center"}
+_CLOSE: dict[str, el.Look] = {"spacing": "None"}
+_LOOKS: dict[bool | None, tuple[Mark, dict[str, el.Look]]] = {
+    True: (glyphs.OK, {"size": "Small"}),
+    False: (glyphs.WRONG, {"size": "Small", **el.BOLD}),
+    None: (Mark("?"), el.SMALL),
+}
 
 
 def way(view: VerdictView) -> list[el.Element]:
     """Return the path of the mail: a dash shows that mail passed, dots show that it did not."""
-    drawn: list[el.Element] = []
-    came, stopped = True, False
+    drawn = []
+    came, in_doubt = True, not view.looking
     for stop in view.way:
         goes_on = came and stop.passes is True
-        before = (_WENT if came and stop.passes is not None else _WENT_NOT)[0]
-        after = (_WENT if goes_on else _WENT_NOT)[1]
-        mark = glyphs.OK if stop.passes else glyphs.WRONG
-        if stop.passes is None:
-            mark = glyphs.NOT_YET if stopped or view.looking else Mark("?")
-        look = {"size": "Small", **({} if stop.passes else el.BOLD)}
-        name = el.run(
-            text(f"station.{stop.station}"), **(el.SMALL if stop.passes is None else look)
-        )
-        told = _stop_text(view, stop)
-        below = [el.rich(el.run(told, **el.SMALL), spacing="None", **_CENTRE)] if told else []
-        signs = (
-            el.run(before, **el.SUBTLE),
-            el.run(mark.glyph, **el.BOLD, **mark.look),
-            el.run(after, **el.SUBTLE),
-        )
-        lines = el.rich(*signs, **_CENTRE), el.rich(name, spacing="None", **_CENTRE), *below
+        before, _ = _WENT if came and stop.passes is not None else _WENT_NOT
+        _, after = _WENT if goes_on else _WENT_NOT
+        mark, look = _LOOKS[stop.passes]
+        if stop.passes is None and not in_doubt:
+            mark = glyphs.NOT_YET
+        first, last = el.run(before, **el.SUBTLE), el.run(after, **el.SUBTLE)
+        signs = first, el.run(mark.glyph, **el.BOLD, **mark.look), last
+        name, told = text(f"station.{stop.station}"), _stop_text(view, stop)
+        lines = [el.rich(*signs, **_CENTER), el.rich(el.run(name, **look), **_CENTER, **_CLOSE)]
+        lines += [el.rich(el.run(told, **el.SMALL), **_CENTER, **_CLOSE)] if told else []
         drawn.append(el.column("stretch", *lines, spacing="None"))
-        came, stopped = goes_on, stopped or stop.passes is False
+        came, in_doubt = goes_on, in_doubt and stop.passes is not False
     rows = [drawn[at : at + _IN_A_ROW] for at in range(0, len(drawn), _IN_A_ROW)]
     return [el.columns(*row, spacing="Small" if at else "Medium") for at, row in enumerate(rows)]
 
@@ -188,7 +187,7 @@ _TOLD_LINES = 2
 
 
 def verdict(view: VerdictView) -> Card:
-    kicker = ui.kicker_of(Text("verdict.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    kicker = ui.kicker_at("verdict.kicker", view.at, mailbox=view.mailbox)
     head = band(view)
     left = MOST_BYTES - _FRAME_BYTES - size({"head": [kicker, head.element]})
     for room in _ROOMS:

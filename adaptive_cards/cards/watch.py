@@ -87,7 +87,7 @@ def incident(view: IncidentView) -> Card:
         for at, words in changes:
             moment = run(f"{day_clock(at)}  ", **SUBTLE)
             body.append(rich(moment, run(render(words)), spacing="Small"))
-    kicker = ui.kicker_of(Text("watch.kicker"), day_clock(view.at))
+    kicker = ui.kicker_at("watch.kicker", view.at)
     band = ui.Band.of(*_STYLES[view.look], view.title, *lines)
     return finished(kicker, band, [*body, *button_rows(_buttons(view))])
 
@@ -206,7 +206,7 @@ def history(view: HistoryView) -> Card:
     actions = [see] if view.unseen else []
     actions += [open_url(text("history.page_button"), address)] if address else []
     actions.append(check if view.watched else watch)
-    kicker = ui.kicker_of(Text("history.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    kicker = ui.kicker_at("history.kicker", view.at, mailbox=view.mailbox)
     return finished(kicker, band, body, actions)
 
 

@@ -200,18 +200,20 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     found = view(run, services)
     hosts = "hosts" if found.waits_for_hosts else ""
     turn = f"{found.plan_id}{sorted(run.approvals)}{hosts}"
-    # A plan without changes may name a cause that a person must act on.
-    named = not found.changes and not run.has_begun and is_person(found.turn)
-    asks = turn if found.blocking or _waits(run) or named else ""
+    asks = turn if _asks(run, found) else ""
     people = {shared.THREAD: for_asker(run, services)}
     people |= {to: for_approver(run, services, to) for to in copies(run, services)}
-    cards = []
-    for to, named_people in people.items():
-        shown = replace(found, people=named_people)
-        cards.append(
-            shared.desired_card(SLOT, shown, plan(shown), to=to, urgency=turn, prompt=asks)
-        )
-    return cards
+    views = {to: replace(found, people=named) for to, named in people.items()}
+    return [
+        shared.desired_card(SLOT, shown, plan(shown), to=to, urgency=turn, prompt=asks)
+        for to, shown in views.items()
+    ]
+
+
+def _asks(run: Run, found: PlanView) -> bool:
+    # A plan without changes may name a cause that a person must act on.
+    named = not found.changes and not run.has_begun and is_person(found.turn)
+    return bool(found.blocking) or named or _waits(run)
 
 
 def view(run: Run, services: Services | None = None) -> PlanView:
@@ -220,41 +222,23 @@ def view(run: Run, services: Services | None = None) -> PlanView:
     Without ``services``, every host but Webex Connect's own is foreign.
     """
     connect_hosts = services.settings.connect_hosts if services else ()
-    told, steps = run.brief.fix or FixBrief(), steps_of(run)
-    standing = _standing(run)
+    told, standing = run.brief.fix or FixBrief(), _standing(run)
     left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
-    right = tuple(
-        Text(
-            "plan.right_line",
-            {"row": steps[finding.step].article_row, "step": f"key:step.{finding.step}"},
-        )
-        for finding in standing
-        if finding.state not in left
-    )
+    right = (each for each in standing if each.state not in left)
     blocking = () if run.has_begun else blocking_steps(run)
-    causes = [
-        {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_within(each)}", "at": checked}
-        for checked in ([minute_of(told.checked_at)] if told.checked_at else [])
-        for each in told.manual_causes
-    ]
     return PlanView(
         header=shared.header(run, 3, services),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
-        # A change is listed if it was approved, or is still to be made.
-        changes=tuple(
-            _with_baselines(run, change)
-            for change in planned_changes(run)
-            if word_for(change.scope) in run.approvals or not run.change_applied(change.step)
-        ),
-        right=right,
+        changes=tuple(_with_baselines(run, each) for each in listed_changes(run)),
+        right=tuple(Text("plan.right_line", _named(run, each)) for each in right),
         warnings=tuple(_warnings(run, standing)),
         blocking=tuple(_stop(run, run.findings[name]) for name in blocking),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
         manually_created="" if run.has_begun else made_by_hand(run),
-        named=tuple(Text("plan.named_line", values) for values in causes),
+        named=_causes(told),
         turn=known(told.manual_causes[0]).acts if told.manual_causes else Turn.NOBODY,
         has_begun=run.has_begun,
         addresses=addresses(run),
@@ -265,6 +249,33 @@ def view(run: Run, services: Services | None = None) -> PlanView:
     )
 
 
+def listed_changes(run: Run) -> list[Change]:
+    """Return the planned changes that were approved, or are still to be made."""
+    return [
+        change
+        for change in planned_changes(run)
+        if word_for(change.scope) in run.approvals or not run.change_applied(change.step)
+    ]
+
+
+def _causes(told: FixBrief) -> tuple[Text, ...]:
+    if told.checked_at is None:
+        return ()
+    at = minute_of(told.checked_at)
+    return tuple(
+        Text(
+            "plan.named_line",
+            {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_within(each)}", "at": at},
+        )
+        for each in told.manual_causes
+    )
+
+
+def _named(run: Run, finding: Finding) -> dict[str, str]:
+    row = steps_of(run)[finding.step].article_row
+    return {"row": row, "step": f"key:step.{finding.step}", "seen": _seen_fragment(finding)}
+
+
 def _warnings(run: Run, standing: Sequence[Finding]) -> list[Text]:
     undo, warnings = run.kind is RunKind.UNDO, list(in_use(run))
     # The approver sees this before anything is changed (platforms/microsoft.md 6.1).
@@ -272,7 +283,7 @@ def _warnings(run: Run, standing: Sequence[Finding]) -> list[Text]:
         warnings.insert(0, Text("plan.no_role", {"account": run.account.upn}))
     stays = [run.findings[name] for name in steps_of(run) if undo and run.state_of(name) in LEFT]
     stays += [finding for finding in standing if not undo and finding.state in NOTED]
-    warnings += [_stands(run, finding) for finding in stays]
+    warnings += [Text("plan.stands", _named(run, finding)) for finding in stays]
     # If the channel is disconnected, the Webex Connect asset always has such a line.
     return [*warnings, *([Text("plan.undo_asset")] if undo and not run.undoes else [])]
 
@@ -298,19 +309,11 @@ def made_by_hand(run: Run) -> str:
     return next(iter(shared.texts_of(found.evidence, BY_HAND)), "") if found else ""
 
 
-def _stands(run: Run, finding: Finding) -> Text:
-    row, step = steps_of(run)[finding.step].article_row, f"key:step.{finding.step}"
-    return Text("plan.stands", {"row": row, "step": step, "seen": _seen_fragment(finding)})
-
-
 def _stop(run: Run, finding: Finding) -> Text:
-    code = shared.code_of(finding) if finding.state is State.UNKNOWN else ""
-    values = {
-        "row": steps_of(run)[finding.step].article_row,
-        "step": f"key:step.{finding.step}",
-        "seen": code or _seen_fragment(finding),
-        "remedy": f"key:{remedy_within(finding.cause)}" if finding.cause else "",
-    }
+    values = _named(run, finding)
+    values["remedy"] = f"key:{remedy_within(finding.cause)}" if finding.cause else ""
+    if finding.state is State.UNKNOWN:
+        values["seen"] = shared.code_of(finding) or values["seen"]
     return Text("plan.stop", values)
 
 

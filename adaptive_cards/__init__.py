@@ -20,11 +20,10 @@ from adaptive_cards.cards.progress import done, progress, test_mail, undone
 from adaptive_cards.cards.questions import consent, delegate, discovery, intake, signin
 from adaptive_cards.cards.search import search
 from adaptive_cards.cards.verdict import verdict
-from adaptive_cards.cards.watch import history, incident
 
 __all__ = [
     "Card", "audit", "channels", "command_help", "connect_form", "consent", "delegate",
-    "discovery", "done", "explanation", "help_card", "history", "incident", "intake", "notice",
-    "offer", "plan", "progress", "rehearsal", "search", "signin", "status", "tac", "tac_file",
-    "test_mail", "typed_wrong", "undone", "verdict", "watch_list",
+    "discovery", "done", "explanation", "help_card", "intake", "notice", "offer", "plan",
+    "progress", "rehearsal", "search", "signin", "status", "tac", "tac_file", "test_mail",
+    "typed_wrong", "undone", "verdict", "watch_list",
 ]  # fmt: skip

@@ -57,7 +57,7 @@ def incident(incidents: Incident | Sequence[Incident], card: IncidentCard = CARD
     """Return the card of these incidents, an hour after the first one was confirmed."""
     shown = [incidents] if isinstance(incidents, Incident) else incidents
     at = AT + timedelta(hours=1)
-    return cards.incident(watch.view(card, shown, at, CHANNEL, **more))
+    return watch.incident(card, shown, at, CHANNEL, **more)
 
 
 def examples() -> dict[str, cards.Card]:
@@ -152,7 +152,7 @@ def history(found: Figures, *incidents: Incident, mailbox: str = MAILBOX, watche
     """Return the card of the history, with these incidents."""
     page = Link("https://bot.example.test/history/abc", AT + timedelta(days=1))
     known = replace(found, incidents=incidents)
-    return cards.history(watch.history_view(mailbox, known, incidents, AT, page, watched=watched))
+    return watch.history(mailbox, known, incidents, AT, page, watched=watched)
 
 
 def _histories() -> dict[str, cards.Card]:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards import progress
 from adaptive_cards.cards.channels import RunLine, StatusView
 from adaptive_cards.cards.connect_form import ConnectFormView, RehearsalView
 from adaptive_cards.cards.notice import (
@@ -21,10 +20,9 @@ from adaptive_cards.cards.notice import (
     TypedWrongView,
 )
 from adaptive_cards.cards.plan import PlanView
-from adaptive_cards.cards.progress import DoneView, ProgressView, Row
 from adaptive_cards.cards.questions import ConsentView, IntakeView, SignInView
 from adaptive_cards.texts import render
-from adaptive_cards.views import Asked, Header, Proof
+from adaptive_cards.views import Asked, Header
 from jobs.model import (
     Change,
     Channel,
@@ -32,7 +30,6 @@ from jobs.model import (
     Profile,
     RunKind,
     Scope,
-    State,
     Text,
     Turn,
     day_of,
@@ -322,10 +319,7 @@ def _hostile_stages() -> dict[str, cards.Card]:
         for row in ("E1", "M3", "M4")
         for scope in Scope
     )
-    rows = tuple(Row("E1", words, State.OK, note=words, right=words) for _ in range(17))
     fields = (Channel(bad), bad, 587, bad, bad, bad, bad, bad, f"{BASE}/handover/${{x}}", AT)
-    proofs = tuple(Proof("V1", words, AT) for _ in range(5))
-    steps = tuple(("E1", words, State.OK) for _ in range(18))
     return {
         "hostile-intake": cards.intake(
             IntakeView(
@@ -340,9 +334,6 @@ def _hostile_stages() -> dict[str, cards.Card]:
         ),
         "hostile-plan": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,), (words,))),
         "hostile-plan-open": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,))),
-        "hostile-progress": cards.progress(
-            ProgressView(head, (("plan.app", rows),), Turn.AGENT, words, AT, words, bad)
-        ),
         "hostile-consent": cards.consent(
             ConsentView(
                 head,
@@ -358,12 +349,6 @@ def _hostile_stages() -> dict[str, cards.Card]:
         "hostile-connect": cards.connect_form(ConnectFormView(head, *fields)),
         "hostile-rehearsal": cards.rehearsal(
             RehearsalView(head, bad, problem=words, problem_code=bad, transcript=(bad,) * 40)
-        ),
-        "hostile-mail": cards.test_mail(
-            progress.TestMailView(head, bad, sent_by_bot=False, problem=words, problem_code=bad)
-        ),
-        "hostile-done": cards.done(
-            DoneView(head, AT, AT, proofs, steps, AT, 1, 1, Profile.LEAST, bad, (words,))
         ),
     }
 

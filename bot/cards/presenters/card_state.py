@@ -233,7 +233,9 @@ def problem_fields(problem: Problem | None) -> ProblemFields:
 
 
 def cause_text(failure: Finding | Problem | None) -> Text | None:
-    return Text(f"cause.{failure.cause}") if failure else None
+    """Return the cause in words; a cause of another version of the bot is not known."""
+    known = known_text(f"cause.{failure.cause}") if failure else None
+    return known or (Text("cause.unexpected") if failure else None)
 
 
 def known_text(key: str) -> Text | None:

@@ -273,7 +273,7 @@ def _causes(told: FixBrief) -> tuple[Text, ...]:
 
 def _named(run: Run, finding: Finding) -> dict[str, str]:
     row = steps_of(run)[finding.step].article_row
-    return {"row": row, "step": f"key:step.{finding.step}", "seen": _seen_fragment(finding)}
+    return {"row": row, "step": f"key:step.{finding.step}"}
 
 
 def _warnings(run: Run, standing: Sequence[Finding]) -> list[Text]:
@@ -283,7 +283,7 @@ def _warnings(run: Run, standing: Sequence[Finding]) -> list[Text]:
         warnings.insert(0, Text("plan.no_role", {"account": run.account.upn}))
     stays = [run.findings[name] for name in steps_of(run) if undo and run.state_of(name) in LEFT]
     stays += [finding for finding in standing if not undo and finding.state in NOTED]
-    warnings += [Text("plan.stands", _named(run, finding)) for finding in stays]
+    warnings += [_stands(run, finding) for finding in stays]
     # If the channel is disconnected, the Webex Connect asset always has such a line.
     return [*warnings, *([Text("plan.undo_asset")] if undo and not run.undoes else [])]
 
@@ -309,12 +309,15 @@ def made_by_hand(run: Run) -> str:
     return next(iter(shared.texts_of(found.evidence, BY_HAND)), "") if found else ""
 
 
+def _stands(run: Run, finding: Finding) -> Text:
+    return Text("plan.stands", _named(run, finding) | {"seen": _seen_fragment(finding)})
+
+
 def _stop(run: Run, finding: Finding) -> Text:
-    values = _named(run, finding)
-    values["remedy"] = f"key:{remedy_within(finding.cause)}" if finding.cause else ""
-    if finding.state is State.UNKNOWN:
-        values["seen"] = shared.code_of(finding) or values["seen"]
-    return Text("plan.stop", values)
+    code = shared.code_of(finding) if finding.state is State.UNKNOWN else ""
+    remedy = f"key:{remedy_within(finding.cause)}" if finding.cause else ""
+    more = {"seen": code or _seen_fragment(finding), "remedy": remedy}
+    return Text("plan.stop", _named(run, finding) | more)
 
 
 def _seen_fragment(finding: Finding) -> str:

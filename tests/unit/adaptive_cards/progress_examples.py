@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import adaptive_cards as cards
-from bot.cards.presenters import progress
+from bot.cards.presenters import ended, progress
+from bot.cards.presenters.card_state import header
 from jobs.causes.cause import Cause
 from jobs.model import (
     Account,
@@ -23,6 +24,7 @@ from jobs.model import (
     Turn,
     verbatim,
 )
+from jobs.next_action import stage_of
 from jobs.runs.run import Changed, Kind, Plan, RecordedChange, Reply, Run
 from jobs.steps import steps_of
 from tests.unit.adaptive_cards.examples import AT, CHANGES, HOSTILE, MAILBOX, later
@@ -55,7 +57,8 @@ def progressed(*found: Finding, **more: Any) -> cards.Card:
     approved = dict.fromkeys(Scope, Reply("p3", "anna@contoso.com", AT))
     plan = Plan("p3", CHANGES, AT)
     run = ran(*so_far, *found, plan=plan, approvals=approved, running=frozenset({"smtp_auth"}))
-    return cards.progress(replace(progress.view(replace(run, **more)), at=AT))
+    shown = replace(run, **more)
+    return progress.progress(shown, header(shown, stage_of(shown)), AT)
 
 
 def _progresses() -> Iterator[tuple[str, cards.Card]]:
@@ -144,7 +147,7 @@ def done(*found: Finding, watched: str = "", blind: bool = False, **more: Any) -
         *found,
         **({"ended": Kind.FINISHED, "ended_at": later(minutes=58)} | more),
     )
-    return cards.done(replace(progress.done_view(run), watched=watched, blind=blind))
+    return ended.done(run, watched, blind=blind)
 
 
 def _ends() -> Iterator[tuple[str, cards.Card]]:
@@ -187,8 +190,7 @@ def undone(*found: Finding, undoes: str = "", **more: Any) -> cards.Card:
     }
     known = {"undoes": undoes} if undoes else {}
     run = replace(RUN, kind=RunKind.UNDO, past=past, known=known)
-    ended = later(minutes=3)
-    return cards.undone(progress.undone_view(ran(*found, run=run, ended_at=ended, **more)))
+    return ended.undone(ran(*found, run=run, ended_at=later(minutes=3), **more))
 
 
 def _undone() -> Iterator[tuple[str, cards.Card]]:

@@ -13,7 +13,7 @@ from adaptive_cards.escape import plain
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import plural, render, text
 from adaptive_cards.times import clock, day_clock, seconds
-from adaptive_cards.views import Asked, Header
+from adaptive_cards.views import Asked, Header, Trouble
 from jobs.model import RunKind, Text, Turn, verbatim
 
 STAGES = 7
@@ -228,21 +228,21 @@ def learn_more(page: str, **look: el.Look) -> list[el.Element]:
     return [el.link("link.learn_more", page, **el.SMALL, **look)] if page else []
 
 
-def problem_box(
-    words: Text | None, code: str = "", at: datetime | None = None, remedy: Text | None = None
-) -> list[el.Element]:
-    """Return a box with an earlier problem: its time, description, full code and remedy.
+def problem_box(problem: Trouble | None) -> list[el.Element]:
+    """Return a box with an earlier problem. It is gray, because nothing is broken.
 
-    It is gray, because nothing is broken. Without a problem the result is empty.
+    Without a problem the result is empty.
     """
-    if words is None:
+    if problem is None:
         return []
-    when = [el.run(f"{clock(at)}: ", **el.BOLD)] if at else []
-    lines = [el.rich(*when, el.run(render(words), **({} if at else el.BOLD)))]
-    if code:
-        lines.append(el.rich(el.run(code, **el.MONO), spacing="Small"))
-    if remedy:
-        lines.append(el.said(remedy, spacing="Small"))
+    words = render(problem.words)
+    lines = [el.rich(el.run(words, **el.BOLD))]
+    if problem.at:
+        lines = [el.rich(el.run(f"{clock(problem.at)}: ", **el.BOLD), el.run(words))]
+    if problem.code:
+        lines.append(el.rich(el.run(problem.code, **el.MONO), spacing="Small"))
+    if problem.remedy:
+        lines.append(el.said(problem.remedy, spacing="Small"))
     return [box("emphasis", glyphs.WRONG, *lines)]
 
 

@@ -42,6 +42,16 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """What went wrong: its words, the cloud's own text, when, and what to do."""
+
+    words: Text
+    code: str = ""
+    at: datetime | None = None
+    remedy: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """Failed request to ask another person: what was typed, and why it was rejected."""
 

@@ -13,7 +13,7 @@ from adaptive_cards.card import Card, finished
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import has_text, remedy_within, text
 from adaptive_cards.times import clock, day_clock
-from adaptive_cards.views import Asked, Header
+from adaptive_cards.views import Asked, Header, Trouble
 from jobs.model import Channel, RunKind, Text, Turn
 
 ERROR_MOST = 8000
@@ -210,8 +210,7 @@ class RehearsalView:
     username: str
     url: str = ""
     until: datetime | None = None
-    problem: Text | None = None
-    problem_code: str = ""
+    problem: Trouble | None = None
     cause: str = ""
     transcript: tuple[str, ...] = ()
     settling: bool = False
@@ -237,7 +236,7 @@ def rehearsal(view: RehearsalView) -> Card:
     if view.problem:
         again = submit(text("button.try_again"), "rehearse", main=True, run=run_id)
         body = [
-            *ui.problem_box(view.problem, view.problem_code),
+            *ui.problem_box(view.problem),
             *_remedy(view),
             *_transcript(view),
         ]

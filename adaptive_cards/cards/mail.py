@@ -11,7 +11,7 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import button_rows, cancel, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.texts import text
-from adaptive_cards.views import Asked, Header
+from adaptive_cards.views import Asked, Header, Trouble
 from jobs.model import Text, Turn
 
 
@@ -36,9 +36,7 @@ class TestMailView:
     arrived_at: datetime | None = None
     forwarded_at: datetime | None = None
     agent_at: datetime | None = None
-    problem: Text | None = None
-    problem_code: str = ""
-    remedy: Text | None = None
+    problem: Trouble | None = None
     turn: Turn = Turn.ADMINISTRATOR
     late: bool = False
     of_answer: bool = False
@@ -75,7 +73,7 @@ def test_mail(view: TestMailView) -> Card:
     body.append(ui.section("mail.way"))
     for place, (name, at) in enumerate(seen.items()):
         body.append(_station(view, name, at, is_next=place == reached))
-    body += ui.problem_box(view.problem, view.problem_code, remedy=view.remedy)
+    body += ui.problem_box(view.problem)
     actions, run_id = _main(view), view.header.run
     if not view.direct:
         actions.append(cancel(run_id, of_run=True))

@@ -7,13 +7,10 @@ from datetime import datetime
 
 from adaptive_cards import actions as act
 from adaptive_cards import components as ui
-from adaptive_cards import glyphs
 from adaptive_cards.card import Card, finished
-from adaptive_cards.elements import BOLD, SMALL, Element, column, columns, own, rich, run
+from adaptive_cards.elements import SMALL, Element, column, columns, own, rich, run
 from adaptive_cards.escape import plain, shorten
-from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import render, text
-from adaptive_cards.times import day_clock
 from adaptive_cards.views import Asked, Header
 from jobs.model import Text, Turn
 
@@ -141,109 +138,6 @@ def delegate(view: DelegateView) -> Card:
     typed = ui.correction(asked, view.asked) if view.asked else asked
     body = [own("delegate.why", spacing="Small"), typed, act.buttons(send, spacing="Small")]
     return finished(ui.kicker(view.header), band, body, [act.cancel(view.header.run)])
-
-
-@dataclass(frozen=True, slots=True)
-class SignInView:
-    """Request to sign in at Microsoft.
-
-    ``direct`` is true in a 1:1 message. ``problem`` is why an earlier attempt failed. ``asked`` is
-    the last address typed to forward the card to, if it was invalid. ``waits`` names the person who
-    was asked 1:1 and since when. The sign-in button is then not the card's green one, and another
-    button sends that card again.
-    """
-
-    header: Header
-    domain: str
-    url: str
-    until: datetime
-    direct: bool = False
-    problem: Text | None = None
-    problem_code: str = ""
-    problem_at: datetime | None = None
-    asked: Asked | None = None
-    waits: Text | None = None
-
-
-def signin(view: SignInView) -> Card:
-    told = view.waits or Text("signin.turn_direct" if view.direct else "signin.turn")
-    rows = {
-        "account": text("signin.account_which", domain=view.domain),
-        "roles": text("signin.roles_which"),
-        "allows": text("signin.allows_what"),
-        "ends": text("signin.ends_when"),
-        "link": text("signin.link_until", until=day_clock(view.until)),
-    }
-    body = [
-        ui.known({f"signin.{name}": value for name, value in rows.items()}),
-        *ui.problem_box(view.problem, view.problem_code, view.problem_at),
-        act.buttons(act.open_url(text("button.sign_in"), view.url, main=view.waits is None)),
-    ]
-    run_id, other = view.header.run, view.direct or view.waits is not None
-    title = text("button.ask_other" if other else "button.ask_administrator")
-    field, opens = ui.ask_someone(
-        title, "ask_administrator", run_id, view.asked, hint="signin.ask_hint"
-    )
-    again = act.submit(text("button.consent_again"), "consent_again", run=run_id)
-    actions = [*opens, *([again] if view.waits else []), act.cancel(run_id)]
-    band = _administrators(view, Text("signin.title", {"domain": view.domain}), told)
-    return finished(ui.kicker(view.header), band, [*body, *field], actions)
-
-
-def _administrators(view: SignInView | ConsentView, title: Text, told: Text) -> ui.Band:
-    turn = ui.run_turn(view.header, Turn.ADMINISTRATOR, told, direct=view.direct)
-    return ui.persons_turn(title, turn, asked=view.header.asked)
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentView:
-    """Request for admin consent.
-
-    ``permissions`` are (name, kind key, why key, risky). ``asked`` and ``waits`` are the same as in
-    :class:`SignInView`.
-    """
-
-    header: Header
-    url: str
-    app_name: str
-    domain: str
-    client_id: str
-    permissions: tuple[tuple[str, str, str, bool], ...]
-    direct: bool = False
-    problem: Text | None = None
-    problem_code: str = ""
-    problem_at: datetime | None = None
-    asked: Asked | None = None
-    waits: Text | None = None
-
-
-def consent(view: ConsentView) -> Card:
-    run_id = view.header.run
-    grant = act.open_url(text("button.grant"), view.url, main=view.waits is None)
-    rows = {
-        "consent.app": view.app_name,
-        "consent.publisher": text("consent.publisher_which", domain=view.domain),
-        "label.client_id": view.client_id,
-        "consent.for": text("consent.for_which"),
-        "consent.who": text("consent.who_which"),
-    }
-    body = [
-        ui.section("consent.asks_for"),
-        *(_permission(*permission) for permission in view.permissions),
-        ui.known(rows),
-        *ui.problem_box(view.problem, view.problem_code, view.problem_at),
-        act.buttons(grant, act.cancel(run_id, of_run=True)),
-    ]
-    field, opens = ui.ask_someone(text("button.ask_other"), "ask_consent", run_id, view.asked)
-    granted = act.submit(text("button.already_granted"), "look_again", run=run_id)
-    band = _administrators(view, Text("consent.title"), view.waits or Text("consent.turn"))
-    return finished(ui.kicker(view.header), band, [*body, *field], [*opens, granted])
-
-
-def _permission(name: str, kind: str, why: str, risky: bool) -> Element:  # noqa: FBT001  as in the tuple
-    kinds = [run(f", {text(kind)}")] if kind else []
-    reason = [ui.note(Text(why))] if why else []
-    return marked(glyphs.WARNING if risky else glyphs.OK, rich(run(name, **BOLD), *kinds), *reason)
 
 
 _CHOICES_MOST = 10

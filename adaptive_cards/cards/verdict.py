@@ -201,7 +201,7 @@ def _drawn(view: VerdictView, room: Budget) -> tuple[list[el.Element], list[el.E
     fix, again = _fix(view), _again(view)
     body = [*fix, *way(view), *matter(view, room)]
     rows = [
-        *ui.problem_box(view.problem, view.problem_code, view.problem_at),
+        *ui.problem_box(view.problem),
         *act.button_rows(again),
     ]
     # While nothing is certain yet, the findings are shown directly instead.

@@ -11,7 +11,7 @@ from adaptive_cards.elements import TITLE, Element, rich, run
 from adaptive_cards.escape import clip
 from adaptive_cards.texts import has_text, listed, plural, render, text
 from adaptive_cards.times import clock, day, day_clock, minutes
-from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
+from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof, Trouble
 from jobs.model import Station, Text, Turn, day_of
 
 
@@ -87,9 +87,7 @@ class VerdictView:
     sign_in_url: str = ""
     lacks_role: bool = False
     grant_url: str = ""
-    problem: Text | None = None
-    problem_code: str = ""
-    problem_at: datetime | None = None
+    problem: Trouble | None = None
     damage: Damage | None = None
     secret_expires: datetime | None = None
     secret_ends: datetime | None = None

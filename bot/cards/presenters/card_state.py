@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypedDict
 
 from adaptive_cards import Card, locale, notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED, Mark
 from adaptive_cards.texts import has_text, remedy_within
-from adaptive_cards.views import Asked, Header
+from adaptive_cards.views import Asked, Header, Trouble
 from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import login_of
@@ -218,18 +217,9 @@ def _context(run_id: str, slot: str) -> tuple[str, ...]:
 IDS = frozenset({"request-id", "client-request-id", "correlation-id", "trace-id"})
 
 
-class ProblemFields(TypedDict):
-    """Fields of a view that say what went wrong when a person was asked to do something."""
-
-    problem: Text | None
-    problem_code: str
-    problem_at: datetime | None
-
-
-def problem_fields(problem: Problem | None) -> ProblemFields:
-    if problem is None:
-        return {"problem": None, "problem_code": "", "problem_at": None}
-    return {"problem": cause_text(problem), "problem_code": problem.code, "problem_at": problem.at}
+def trouble(problem: Problem | None) -> Trouble | None:
+    words = cause_text(problem)
+    return Trouble(words, problem.code, problem.at) if problem and words else None
 
 
 def cause_text(failure: Finding | Problem | None) -> Text | None:

@@ -11,6 +11,7 @@ from adaptive_cards.cards.connect_form import (
     rehearsal,
 )
 from adaptive_cards.texts import text
+from adaptive_cards.views import Trouble
 from bot import links
 from bot.cards.presenters import card_state as shared
 from bot.services import Services
@@ -18,7 +19,7 @@ from jobs import next_action as turns
 from jobs.checks.remedies import page_of
 from jobs.engine.made_objects import is_deleted
 from jobs.microsoft.scopes import smtp_scope
-from jobs.model import Finding, RunKind, State, Turn
+from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Run
 from jobs.steps import steps_of
 from jobs.storage.vault import Sealed
@@ -144,8 +145,8 @@ def rehearsal_view(run: Run, services: Services) -> RehearsalView:
     # A problem of the sign-in counts if it came after the rehearsal was last asked for.
     problem = run.problems.get("mailbox_sign_in")
     if problem is not None and problem.at > run.answers["rehearse"].at:
-        words = shared.cause_text(problem)
-        return replace(base, problem=words, problem_code=problem.code, cause=problem.cause)
+        told = Trouble(Text(f"cause.{problem.cause}"), problem.code)
+        return replace(base, problem=told, cause=problem.cause)
     if finding is not None and finding.cause:
         return _failed(base, finding)
     if not _is_asked_for(run):
@@ -158,10 +159,10 @@ def rehearsal_view(run: Run, services: Services) -> RehearsalView:
 def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:
     # A rehearsal that is tried again automatically is shown as settling. If the mailbox itself is
     # lost, an administrator acts, and not the person who signs in.
+    code = "".join(shared.texts_of(finding.evidence, "smtp")[:1])
     told = replace(
         base,
-        problem=shared.cause_text(finding),
-        problem_code=shared.texts_of(finding.evidence, "smtp")[0] if finding.evidence else "",
+        problem=Trouble(Text(f"cause.{finding.cause}"), code),
         cause=finding.cause,
         transcript=shared.texts_of(finding.evidence, "transcript")[-LINES:],
     )

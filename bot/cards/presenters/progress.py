@@ -13,7 +13,7 @@ from adaptive_cards.card import finished, size
 from adaptive_cards.cards.mail import TestMailView, test_mail
 from adaptive_cards.texts import text, with_counts
 from adaptive_cards.times import clock_seconds
-from adaptive_cards.views import Header
+from adaptive_cards.views import Header, Trouble
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import questions
 from bot.services import Services
@@ -64,7 +64,7 @@ def progress_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         return []
     who, action = run.requester.email, turns.next_action(run)
     unsent = not run.ended and shared.was_refused(services, run.id, shared.slot_of(who))
-    told = Text("progress.form_unsent", {"who": who}) if unsent else None
+    told = Trouble(Text("progress.form_unsent", {"who": who})) if unsent else None
     head = shared.header(run, turns.stage_of(run), services)
     asked = f"{action.turn}{action.kind}" if glyphs.is_person(action.turn) else ""
     turn = f"{asked}{turns.ENDED[run.ended]}{unsent}{run.state_of('rehearsal') is State.OK}"
@@ -82,7 +82,7 @@ def _asks(run: Run, turn: str) -> str:
     return f"{turn}{why}{pressed}"
 
 
-def progress(run: Run, head: Header, at: datetime, otherwise: Text | None = None) -> Card:
+def progress(run: Run, head: Header, at: datetime, otherwise: Trouble | None = None) -> Card:
     """Return the card of every step; ``otherwise`` is the problem if no finding is one."""
     # A finding that waits for a person comes first, and then any other that is stuck.
     first = _persons_finding(run)
@@ -90,15 +90,16 @@ def progress(run: Run, head: Header, at: datetime, otherwise: Text | None = None
     # A missing connection may end without anybody in the tenant. But the bot's operator can help,
     # so its remedy is shown as well.
     helped = first or (stuck if stuck and stuck.cause in UNCONNECTED else None)
-    problem = stuck.seen if stuck and not stuck.cause else shared.cause_text(stuck)
+    words = stuck.seen if stuck and not stuck.cause else shared.cause_text(stuck)
     remedy = None if run.ended else shared.remedy_of(helped)
+    problem = Trouble(words, shared.code_of(stuck), remedy=remedy) if words else otherwise
     groups = _groups(run)
     rows = _drawn_groups(groups, every_note=True)
     if size({"rows": rows}) > _ROWS_MOST_BYTES:
         rows = _drawn_groups(groups, every_note=False)
     told = {"run": run.id, "at": clock_seconds(at)}
     body = [
-        *ui.problem_box(problem or otherwise, shared.code_of(stuck), remedy=remedy),
+        *ui.problem_box(problem),
         *rows,
         *([ui.small_print(Text("progress.resumed"))] if run.resumed else []),
         ui.small_print(Text("progress.ended" if run.ended else "progress.goes_on", told)),
@@ -267,7 +268,7 @@ def mail_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     mail = mail_view(run, services)
     asks_agent = mail.is_for_agent or mail.answers
     turn = (
-        f"{mail.problem}{mail.problem_code}{mail.turn}{mail.is_to_be_sent}{mail.is_for_agent}"
+        f"{mail.problem}{mail.turn}{mail.is_to_be_sent}{mail.is_for_agent}"
         f"{mail.answers}{mail.asked}"
     )
     asks = turn if mail.problem or mail.is_to_be_sent or asks_agent else ""
@@ -299,9 +300,7 @@ def mail_view(run: Run, services: Services) -> TestMailView:
         arrived_at=parse(run.fact("arrived_at")),
         forwarded_at=parse(run.fact("forwarded_at")),
         agent_at=told.at if told else parse(answered),
-        problem=shared.cause_text(stuck),
-        problem_code=shared.code_of(stuck),
-        remedy=shared.remedy_of(stuck),
+        problem=_trouble(stuck),
         turn=stuck.waiting_for or Turn.ADMINISTRATOR if stuck else Turn.NOBODY,
         late=arrival.cause == Cause.TEST_MAIL_LATE,
         of_answer=stuck is not None and stuck is answer,
@@ -309,6 +308,11 @@ def mail_view(run: Run, services: Services) -> TestMailView:
         asked=shared.unreachable_recipient(run, AGENT),
         answers=answer is not None and answer.waiting_for is Turn.AGENT,
     )
+
+
+def _trouble(stuck: Finding | None) -> Trouble | None:
+    words, remedy = shared.cause_text(stuck), shared.remedy_of(stuck)
+    return Trouble(words, shared.code_of(stuck), remedy=remedy) if words else None
 
 
 def _proof_is_stuck(finding: Finding | None) -> bool:

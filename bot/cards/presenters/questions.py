@@ -5,14 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from adaptive_cards import notice
+from adaptive_cards import Card, glyphs, notice
+from adaptive_cards import actions as act
+from adaptive_cards import components as ui
+from adaptive_cards import elements as el
+from adaptive_cards.card import finished
 from adaptive_cards.cards import questions as cards
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.verdict_band import FoundChannel
-from adaptive_cards.views import Asked
+from adaptive_cards.glyphs import marked
+from adaptive_cards.texts import text
+from adaptive_cards.times import day_clock
+from adaptive_cards.views import Asked, Header, Trouble
 from bot import links
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import watch
+from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import DELEGATE, delegate_of
 from jobs.checks import adoption
@@ -114,23 +122,53 @@ def another_may(run: Run) -> bool:
 
 def _ask(run: Run, services: Services, to: str) -> shared.DesiredCard:
     link = links.link(services, "signin", run.id)
-    view = cards.SignInView(
-        header=shared.header(run, 2, services, to=to, link=link),
-        domain=run.channel.domain,
-        url=link.url,
-        until=link.until,
-        direct=to != "thread" or run.origin.direct,
-        **shared.problem_fields(run.problems.get("sign_in")),
-        asked=shared.unreachable_recipient(run, "administrator"),
-        waits=shared.waits_for_person(run, to, "administrator"),
-    )
+    card = sign_in(run, shared.header(run, 2, services, to=to, link=link), link, to)
     news = shared.urgency(run, "sign_in", "administrator")
-    return shared.desired_card(SLOT, view, cards.signin(view), to=to, urgency=news, prompt=news)
+    return shared.desired_card(SLOT, card.content, card, to=to, urgency=news, prompt=news)
 
 
+def sign_in(run: Run, head: Header, link: Link, to: str = shared.THREAD) -> Card:
+    """Return the request to sign in at Microsoft.
+
+    If a person was asked 1:1, the sign-in button is not the card's green one, and another button
+    sends that person's card again.
+    """
+    direct = to != shared.THREAD or run.origin.direct
+    waits = shared.waits_for_person(run, to, "administrator")
+    about = {"domain": run.channel.domain}
+    rows = {
+        "signin.account": text("signin.account_which", **about),
+        "signin.roles": text("signin.roles_which"),
+        "signin.allows": text("signin.allows_what"),
+        "signin.ends": text("signin.ends_when"),
+        "signin.link": text("signin.link_until", until=day_clock(link.until)),
+    }
+    title = text("button.ask_other" if direct or waits else "button.ask_administrator")
+    typed = shared.unreachable_recipient(run, "administrator")
+    hint = "signin.ask_hint"
+    field, opens = ui.ask_someone(title, "ask_administrator", run.id, typed, hint=hint)
+    body = [
+        ui.known(rows),
+        *ui.problem_box(shared.trouble(run.problems.get("sign_in"))),
+        act.buttons(act.open_url(text("button.sign_in"), link.url, main=waits is None)),
+        *field,
+    ]
+    again = act.submit(text("button.consent_again"), "consent_again", run=run.id)
+    told = waits or Text("signin.turn_direct" if direct else "signin.turn")
+    band = _administrators(head, Text("signin.title", about), told, direct=direct)
+    actions = [*opens, *([again] if waits else []), act.cancel(run.id)]
+    return finished(ui.kicker(head), band, body, actions)
+
+
+def _administrators(head: Header, title: Text, told: Text, *, direct: bool) -> ui.Band:
+    turn = ui.run_turn(head, Turn.ADMINISTRATOR, told, direct=direct)
+    return ui.persons_turn(title, turn, asked=head.asked)
+
+
+MAIL_SEND = "Mail.Send"
 PERMISSIONS = (
-    ("Mail.Send", "permission.application", "permission.mail_send", True),
-    ("SMTP.Send", "permission.delegated", "permission.smtp_send", False),
+    (glyphs.WARNING, MAIL_SEND, "permission.application", "permission.mail_send"),
+    (glyphs.OK, "SMTP.Send", "permission.delegated", "permission.smtp_send"),
 )
 
 
@@ -151,36 +189,55 @@ def waits_for_consent(run: Run) -> bool:
     return run.findings["admin_consent"].waiting_for is Turn.ADMINISTRATOR
 
 
-def _not_granted(run: Run) -> shared.ProblemFields | None:
+def _not_granted(run: Run) -> Trouble | None:
     # The result is None before the press, and if a newer problem is known.
     pressed, read = run.answers.get("look_again"), run.found_at["admin_consent"]
     problem = run.problems.get("consent")
     if pressed is None or read < pressed.at or (problem and problem.at > read):
         return None
-    told = Text("consent.not_granted", {"name": PERMISSIONS[0][0]})
-    return {"problem": told, "problem_code": "", "problem_at": read}
+    return Trouble(Text("consent.not_granted", {"name": MAIL_SEND}), at=read)
 
 
 def _ask_consent(run: Run, services: Services, to: str) -> shared.DesiredCard:
-    missing, link = _not_granted(run), links.link(services, "consent", run.id)
-    view = cards.ConsentView(
-        header=shared.header(run, 5, services, to=to, link=link),
-        url=link.url,
-        app_name=run.fact("app_name"),
-        domain=run.channel.domain,
-        client_id=run.fact("client_id"),
-        permissions=PERMISSIONS,
-        direct=to != "thread" or run.origin.direct,
-        **(missing or shared.problem_fields(run.problems.get("consent"))),
-        asked=shared.unreachable_recipient(run, "consent_administrator"),
-        waits=shared.waits_for_person(run, to, "consent_administrator", "administrator"),
-    )
-    news = shared.urgency(
-        run, "consent", "consent_administrator", *(("look_again",) if missing else ())
-    )
-    return shared.desired_card(
-        "consent", view, cards.consent(view), to=to, urgency=news, prompt=news
-    )
+    link = links.link(services, "consent", run.id)
+    card = consent(run, shared.header(run, 5, services, to=to, link=link), link, to)
+    pressed = ("look_again",) if _not_granted(run) else ()
+    news = shared.urgency(run, "consent", "consent_administrator", *pressed)
+    return shared.desired_card("consent", card.content, card, to=to, urgency=news, prompt=news)
+
+
+def consent(run: Run, head: Header, link: Link, to: str = shared.THREAD) -> Card:
+    """Return the request for admin consent; for a person asked 1:1 as in :func:`sign_in`."""
+    waits = shared.waits_for_person(run, to, "consent_administrator", "administrator")
+    rows = {
+        "consent.app": run.fact("app_name"),
+        "consent.publisher": text("consent.publisher_which", domain=run.channel.domain),
+        "label.client_id": run.fact("client_id"),
+        "consent.for": text("consent.for_which"),
+        "consent.who": text("consent.who_which"),
+    }
+    typed = shared.unreachable_recipient(run, "consent_administrator")
+    field, opens = ui.ask_someone(text("button.ask_other"), "ask_consent", run.id, typed)
+    grant = act.open_url(text("button.grant"), link.url, main=waits is None)
+    body = [
+        ui.section("consent.asks_for"),
+        *(
+            marked(
+                mark,
+                el.rich(el.run(name, **el.BOLD), el.run(f", {text(kind)}")),
+                ui.note(Text(why)),
+            )
+            for mark, name, kind, why in PERMISSIONS
+        ),
+        ui.known(rows),
+        *ui.problem_box(_not_granted(run) or shared.trouble(run.problems.get("consent"))),
+        act.buttons(grant, act.cancel(run.id, of_run=True)),
+        *field,
+    ]
+    told, direct = waits or Text("consent.turn"), to != shared.THREAD or run.origin.direct
+    band = _administrators(head, Text("consent.title"), told, direct=direct)
+    granted = act.submit(text("button.already_granted"), "look_again", run=run.id)
+    return finished(ui.kicker(head), band, body, [*opens, granted])
 
 
 KEPT = Text("verdict.kept_here")

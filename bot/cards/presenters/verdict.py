@@ -47,10 +47,10 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     looked = any(line.state not in {State.SKIPPED, State.UNKNOWN} for line in found.lines)
     urgency = (
         f"{bool(run.checked)}{run.kept}{looked}{found.fix is not None}"
-        f"{[line.title for line in found.causes]}{found.problem_at or ''}"
+        f"{[line.title for line in found.causes]}{found.problem.at if found.problem else ''}"
         f"{sorted(run.once_silent)}"
     )
-    prompt = f"{run.checked}{found.problem_at}{run.ended}" if run.checked else ""
+    prompt = f"{run.checked}{found.problem}{run.ended}" if run.checked else ""
     card = shared.desired_card("verdict", found, draw(found), urgency=urgency, prompt=prompt)
     return [replace(card, first_at_once=True)]
 
@@ -84,7 +84,7 @@ def view(run: Run, services: Services) -> VerdictView:
         turn=_turn(run, services, remedies.whose_turn(verdict), ours=ours),
         proofs=_proofs(seen),
         **_offers(run, services, seen, ours=ours),
-        **shared.problem_fields(run.problems.get("app_access")),
+        problem=shared.trouble(run.problems.get("app_access")),
         damage=Damage(*seen.damage) if seen.damage else None,
         secret_expires=seen.secret_expires,
         found=questions.found_channel(run, services),

@@ -20,9 +20,9 @@ from adaptive_cards.cards.notice import (
     TypedWrongView,
 )
 from adaptive_cards.cards.plan import PlanView
-from adaptive_cards.cards.questions import ConsentView, IntakeView, SignInView
+from adaptive_cards.cards.questions import IntakeView
 from adaptive_cards.texts import render
-from adaptive_cards.views import Asked, Header
+from adaptive_cards.views import Header, Trouble
 from jobs.model import (
     Change,
     Channel,
@@ -106,44 +106,6 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
         "typed-wrong-no-guess",
         cards.typed_wrong(TypedWrongView("check", "us", Text("typed.no_at"), "", AT)),
     )
-    signin = SignInView(header(2), "contoso.com", f"{BASE}/signin/7Q4K", later(minutes=10))
-    yield "signin", cards.signin(signin)
-    asked = Asked("admin@contoso,com", comma)
-    yield "signin-asked-in-vain", cards.signin(replace(signin, asked=asked))
-    yield (
-        "signin-direct-problem",
-        cards.signin(
-            SignInView(
-                replace(header(2), asked=Text("kicker.asked", ASKED)),
-                "contoso.com",
-                f"{BASE}/signin/7Q4K",
-                later(minutes=10),
-                direct=True,
-                problem=Text("cause.wrong_tenant"),
-                problem_code="AADSTS50020: User account from identity provider does not exist in tenant",
-                problem_at=AT,
-            )
-        ),
-    )
-    permissions = (
-        ("Mail.Send", "permission.application", "permission.mail_send", True),
-        ("SMTP.Send", "permission.delegated", "permission.smtp_send", False),
-    )
-    about = (
-        f"{BASE}/consent/7Q4K",
-        f"Webex Connect email ({MAILBOX})",
-        "contoso.com",
-        CLIENT_ID,
-        permissions,
-    )
-    yield "consent", cards.consent(ConsentView(header(5), *about))
-    yield "consent-asked-in-vain", cards.consent(ConsentView(header(5), *about, asked=asked))
-    declined = Text("cause.consent_declined")
-    code = "AADSTS65004: User declined to consent to access the app."
-    again = ConsentView(
-        header(5), *about, direct=True, problem=declined, problem_code=code, problem_at=AT
-    )
-    yield "consent-declined", cards.consent(again)
 
 
 def change(
@@ -329,26 +291,11 @@ def _hostile_stages() -> dict[str, cards.Card]:
                 ask_mailbox=True,
             )
         ),
-        "hostile-signin": cards.signin(
-            SignInView(head, bad, f"{BASE}/s", AT, problem=words, problem_code=bad, problem_at=AT)
-        ),
         "hostile-plan": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,), (words,))),
         "hostile-plan-open": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,))),
-        "hostile-consent": cards.consent(
-            ConsentView(
-                head,
-                f"{BASE}/c",
-                bad,
-                bad,
-                bad,
-                ((bad, "", "", True),),
-                problem=words,
-                problem_code=bad,
-            )
-        ),
         "hostile-connect": cards.connect_form(ConnectFormView(head, *fields)),
         "hostile-rehearsal": cards.rehearsal(
-            RehearsalView(head, bad, problem=words, problem_code=bad, transcript=(bad,) * 40)
+            RehearsalView(head, bad, problem=Trouble(words, bad), transcript=(bad,) * 40)
         ),
     }
 

@@ -1,14 +1,15 @@
-"""Examples of the cards of a running run, its test mail and its end, each from a run."""
+"""Examples of the cards of a run, from its sign-in to its end, each from a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import adaptive_cards as cards
-from bot.cards.presenters import ended, progress
-from bot.cards.presenters.card_state import header
+from bot.cards.presenters import ended, progress, questions
+from bot.cards.presenters.card_state import THREAD, header
+from bot.links import Link
 from jobs.causes.cause import Cause
 from jobs.model import (
     Account,
@@ -25,9 +26,9 @@ from jobs.model import (
     verbatim,
 )
 from jobs.next_action import stage_of
-from jobs.runs.run import Changed, Kind, Plan, RecordedChange, Reply, Run
+from jobs.runs.run import Changed, Kind, Plan, Problem, RecordedChange, Reply, Run
 from jobs.steps import steps_of
-from tests.unit.adaptive_cards.examples import AT, CHANGES, HOSTILE, MAILBOX, later
+from tests.unit.adaptive_cards.examples import AT, BASE, CHANGES, CLIENT_ID, HOSTILE, MAILBOX, later
 
 ADMIN = Account("tenant", "admin", "admin@contoso.com")
 REQUESTER = Person("rita", "rita@contoso.com")
@@ -42,7 +43,59 @@ def ran(*found: Finding, run: Run = RUN, **more: Any) -> Run:
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    return {**dict(_progresses()), **dict(_mails()), **dict(_ends()), **dict(_undone())}
+    return {
+        **dict(_asked()),
+        **dict(_progresses()),
+        **dict(_mails()),
+        **dict(_ends()),
+        **dict(_undone()),
+    }
+
+
+LINK = Link(f"{BASE}/page/7Q4K", later(minutes=10))
+CARL = "carl@contoso.com"
+
+
+def asked(of: Callable[..., cards.Card], run: Run, to: str = THREAD) -> cards.Card:
+    """Return a request to an administrator, in the thread or 1:1."""
+    link = replace(LINK, asker="Rita Requester", space="Contact center")
+    return of(run, header(run, stage_of(run), to=to, link=link), link, to)
+
+
+def _asked() -> Iterator[tuple[str, cards.Card]]:
+    """Yield the cards that ask an administrator to sign in, and to consent."""
+    sent, wrong = (
+        Reply(CARL, REQUESTER.email, AT),
+        Problem("comma_in_domain", "carl@contoso,com", AT),
+    )
+    code = "AADSTS50020: User account from identity provider does not exist in tenant"
+    facts = {"app_name": f"Webex Connect email ({MAILBOX})", "client_id": CLIENT_ID}
+    ids = Finding("ids", State.OK, facts=facts)
+    waits = Finding("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR)
+    plan, bad = Plan("p3", CHANGES, AT), Channel(HOSTILE)
+    for name, of, run, question, ask in (
+        ("signin", questions.sign_in, replace(RUN, account=None), "sign_in", "administrator"),
+        (
+            "consent",
+            questions.consent,
+            ran(ids, waits, plan=plan, approvals=dict.fromkeys(Scope, sent)),
+            "consent",
+            "consent_administrator",
+        ),
+    ):
+        failed = replace(run, problems={question: Problem("wrong_tenant", code, AT)})
+        pressed = {"look_again": Reply("", REQUESTER.email, AT)}
+        yield name, asked(of, run)
+        yield f"{name}-pressed", asked(of, replace(run, answers=pressed))
+        yield f"{name}-waits", asked(of, replace(run, answers={ask: sent}))
+        yield f"{name}-direct", asked(of, replace(run, answers={ask: sent}), CARL)
+        yield f"{name}-asked-in-vain", asked(of, replace(run, problems={ask: wrong}))
+        yield f"{name}-problem", asked(of, failed)
+        hostile = {
+            question: Problem("wrong_tenant", HOSTILE, AT),
+            ask: replace(wrong, code=HOSTILE),
+        }
+        yield f"hostile-{name}", asked(of, replace(run, channel=bad, problems=hostile))
 
 
 def progressed(*found: Finding, **more: Any) -> cards.Card:
@@ -63,9 +116,9 @@ def progressed(*found: Finding, **more: Any) -> cards.Card:
 
 def _progresses() -> Iterator[tuple[str, cards.Card]]:
     waits = Finding("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR)
-    asked = {"administrator": Reply("carl@contoso.com", REQUESTER.email, AT)}
+    answers = {"administrator": Reply(CARL, REQUESTER.email, AT)}
     yield "progress-person", progressed(waits)
-    yield "progress-asked", progressed(waits, answers=asked)
+    yield "progress-asked", progressed(waits, answers=answers)
     until = later(minutes=30)
     spreads = Finding("smtp_grant", State.WAITING, waiting_for=Turn.TIME, until=until)
     yield "progress-time", progressed(spreads, running=frozenset())
@@ -102,10 +155,10 @@ def _mails() -> Iterator[tuple[str, cards.Card]]:
         return Finding(step, State.WAITING, cause=cause, evidence=code, waiting_for=turn)
 
     way = Finding("test_mail", State.OK)
-    asked = replace(way, state=State.WAITING, waiting_for=Turn.REQUESTER)
+    to_send = replace(way, state=State.WAITING, waiting_for=Turn.REQUESTER)
     confirmed = {"agent_has_it": Reply("yes", REQUESTER.email, later(minutes=4))}
     answer = Finding("agent_answer", State.WAITING, waiting_for=Turn.AGENT)
-    yield "mail-send", mail(asked, changed={})
+    yield "mail-send", mail(to_send, changed={})
     yield "mail-on-its-way", mail()
     yield "mail-arrived", mail(arrived=1)
     yield "mail-forwarded", mail(arrived=2)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
 from adaptive_cards.cards.verdict_band import Stop, VerdictView
-from adaptive_cards.views import ChangeLine, CheckLine, Proof
+from adaptive_cards.views import ChangeLine, CheckLine, Proof, Trouble
 from jobs.causes.cause import page_of
 from jobs.model import Access, ConnectChange, Evidence, State, Station, Text, Turn, verbatim
 from tests.unit.adaptive_cards.verdict_lines import (
@@ -298,9 +298,11 @@ def _offers() -> dict[str, cards.Card]:
             skipped=SKIPPED,
             sign_in_url=SIGN_IN,
             grant_url=SIGN_IN.replace("signin", "access"),
-            problem=Text("cause.app_roles_missing"),
-            problem_code="ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp",
-            problem_at=AT,
+            problem=Trouble(
+                Text("cause.app_roles_missing"),
+                "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp",
+                AT,
+            ),
         ),
     }
 

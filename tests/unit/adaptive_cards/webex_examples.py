@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import adaptive_cards as cards
 from adaptive_cards.cards.connect_form import ConnectFormView, RehearsalView
 from adaptive_cards.texts import text
-from adaptive_cards.views import Asked, Header
+from adaptive_cards.views import Asked, Header, Trouble
 from jobs.model import Channel, RunKind, Text, Turn
 from tests.unit.adaptive_cards.examples import BASE, CLIENT_ID, LOGIN, MAILBOX, header, later
 
@@ -106,8 +106,7 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
             MAILBOX,
             url,
             until,
-            failed,
-            transcript[-1],
+            Trouble(failed, transcript[-1]),
             "smtp_auth_off_for_mailbox",
             transcript,
         ),
@@ -118,7 +117,7 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
         "shared-refused": RehearsalView(
             header(6),
             MAILBOX,
-            problem=Text("cause.smtp_token_refused"),
+            problem=Trouble(Text("cause.smtp_token_refused")),
             cause="smtp_token_refused",
             shared=True,
             login="agent@contoso.com",

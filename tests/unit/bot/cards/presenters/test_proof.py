@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adaptive_cards.views import Trouble
 from bot.cards.presenters import connect_form
 from bot.services import Services
 from jobs.clock import now
@@ -29,11 +30,11 @@ from tests.unit.bot.cards.presenters.stage_events import (
         ([answered("rehearse"),
           found("rehearsal", State.WAITING, cause="smtp_token_refused",
                 evidence=(Evidence("smtp", "535 no"),))],
-         {"url": "", "problem": Text("cause.smtp_token_refused"), "problem_code": "535 no"}),
+         {"url": "", "problem": Trouble(Text("cause.smtp_token_refused"), "535 no")}),
         ([answered("rehearse"),
           Event(Kind.PROBLEM, now(), data={"question": "mailbox_sign_in",
                                            "cause": "wrong_mailbox_user", "code": "x@y.z"})],
-         {"url": "", "problem": Text("cause.wrong_mailbox_user"), "problem_code": "x@y.z"}),
+         {"url": "", "problem": Trouble(Text("cause.wrong_mailbox_user"), "x@y.z")}),
     ],
 )  # fmt: skip
 def test_the_rehearsals_card(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +36,7 @@ _WORST_FIRST = (
     None,
     State.OK,
 )
+_FINE = {State.OK, State.WARNING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +89,7 @@ def channels(view: ChannelsView) -> Card:
         body = [part for line in shown[:own_buttons] for part in _checkable(line, view.at)]
         body += [_row(line, view.at) for line in shown[own_buttons:]]
         body += _others(shown[own_buttons:])
-    counts = {
-        f"channels.sum_{state or 'never'}": sum(line.state is state for line in lines)
-        for state in _WORST_FIRST
-    }
+    counts = Counter(f"channels.sum_{line.state or 'never'}" for line in lines)
     counted = ", ".join(with_counts(counts))
     body += ui.count_line("channels.more", len(lines) - _CHANNELS_MOST, sum=counted)
     body += ui.count_line("channels.withdrawn", view.withdrawn)
@@ -131,12 +130,11 @@ def _band(view: ChannelsView) -> ui.Band:
     if not view.channels:
         title = Text("channels.none_direct" if view.direct else "channels.none")
         return ui.persons_turn(title, ui.answer_line(Text("channels.none_next")))
-    doubtful = [line for line in view.channels if line.state not in {State.OK, State.WARNING}]
+    doubtful = [line.state for line in view.channels if line.state not in _FINE]
     if not doubtful:
         title = verbatim(plural("channels.well", len(view.channels)))
         return ui.Band.of("good", glyphs.OK, title, ui.answer_line(Text("channels.turn_well")))
-    unchecked = all(line.state is None for line in doubtful)
-    told = Text("channels.turn_unchecked" if unchecked else "channels.turn_look")
+    told = Text("channels.turn_look" if any(doubtful) else "channels.turn_unchecked")
     title = of_all("channels.open", len(doubtful))
     return ui.Band.of("emphasis", glyphs.UNKNOWN, title, ui.answer_line(told))
 

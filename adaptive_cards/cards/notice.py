@@ -221,33 +221,39 @@ def explanation(view: ExplanationView) -> Card:
         )
         for each in view.unknown[:_UNKNOWN_MOST]
     ]
-    pages = [act.open_url(text("button.learn_more"), view.page)] if view.page else []
-    pages += [
-        act.open_url(act.fit_title("explain.look_up", each.code), each.page)
+    looked_up = {
+        each.page: act.fit_title("explain.look_up", each.code)
         for each in view.unknown[:_CHECKS_MOST]
-        if each.page
-    ]
+    }
+    pages = {view.page: text("button.learn_more")} | looked_up
     checks = [
         act.submit(act.fit_title("explain.check", mailbox), "check", channel=mailbox)
         for mailbox in view.checks[:_CHECKS_MOST]
     ]
-    to_check = view.checks and (view.possible or view.certain)
+    words = {
+        "explain.check_turn": view.checks and (view.possible or view.certain),
+        "explain.cut": view.cut,
+    }
     body = [
         *([el.rich(el.run(view.code, **el.MONO), spacing="Small")] if view.code else []),
         *_causes("explain.also", view.certain),
         *_causes(heading_of(open_=view.open, condition=view.condition), view.possible),
         *ui.titled("explain.unknown_codes", lines),
-        *([ui.small_print(Text("explain.check_turn"))] if to_check else []),
-        *([ui.small_print(Text("explain.cut"))] if view.cut else []),
-        *act.button_rows([*pages, *checks]),
+        *(ui.small_print(Text(key)) for key, is_so in words.items() if is_so),
+        *act.button_rows(
+            [*(act.open_url(title, page) for page, title in pages.items() if page), *checks]
+        ),
     ]
+    kicker = ui.kicker_at("notice.explained_kicker", view.at)
+    return finished(kicker, _explained(view), body, told=2)
+
+
+def _explained(view: ExplanationView) -> ui.Band:
     # A remedy that needs nobody says so itself.
     acts = ui.answer_line(Text("explain.who", {"who": f"key:who.{view.turn}"}))
     turns = [acts] if glyphs.is_person(view.turn) else []
     look = ("accent", glyphs.WARNING) if view.known else ("emphasis", glyphs.UNKNOWN)
-    band = ui.Band.of(*look, view.title, el.said(view.words, spacing="Small"), *turns)
-    kicker = ui.kicker_at("notice.explained_kicker", view.at)
-    return finished(kicker, band, body, told=2)
+    return ui.Band.of(*look, view.title, el.said(view.words, spacing="Small"), *turns)
 
 
 def heading_of(*, open_: bool, condition: bool) -> str:

@@ -133,7 +133,8 @@ def _item(mark: Mark, line: CheckLine) -> Item:
 
 
 _IN_A_ROW = 3
-_WENT, _WENT_NOT = ("\u2014 ", " \u2014"), ("\u00b7  ", "  \u00b7")
+_SIGNS = {True: ("\u2014 ", " \u2014"), False: ("\u00b7  ", "  \u00b7")}
+"""Signs before and after a station, by whether mail went there."""
 _CENTER: dict[str, el.Look] = {"horizontalAlignment": "Center"}
 _CLOSE: dict[str, el.Look] = {"spacing": "None"}
 _LOOKS: dict[bool | None, tuple[Mark, dict[str, el.Look]]] = {
@@ -149,20 +150,23 @@ def way(view: VerdictView) -> list[el.Element]:
     came, in_doubt = True, not view.looking
     for stop in view.way:
         goes_on = came and stop.passes is True
-        before, _ = _WENT if came and stop.passes is not None else _WENT_NOT
-        _, after = _WENT if goes_on else _WENT_NOT
+        (before, _), (_, after) = _SIGNS[came and stop.passes is not None], _SIGNS[goes_on]
         mark, look = _LOOKS[stop.passes]
         if stop.passes is None and not in_doubt:
             mark = glyphs.NOT_YET
         first, last = el.run(before, **el.SUBTLE), el.run(after, **el.SUBTLE)
         signs = first, el.run(mark.glyph, **el.BOLD, **mark.look), last
-        name, told = text(f"station.{stop.station}"), _stop_text(view, stop)
-        lines = [el.rich(*signs, **_CENTER), el.rich(el.run(name, **look), **_CENTER, **_CLOSE)]
-        lines += [el.rich(el.run(told, **el.SMALL), **_CENTER, **_CLOSE)] if told else []
-        drawn.append(el.column("stretch", *lines, spacing="None"))
+        below = el.run(text(f"station.{stop.station}"), **look), *_below(view, stop)
+        names = (el.rich(each, **_CENTER, **_CLOSE) for each in below)
+        drawn.append(el.column("stretch", el.rich(*signs, **_CENTER), *names, spacing="None"))
         came, in_doubt = goes_on, in_doubt and stop.passes is not False
     rows = [drawn[at : at + _IN_A_ROW] for at in range(0, len(drawn), _IN_A_ROW)]
     return [el.columns(*row, spacing="Small" if at else "Medium") for at, row in enumerate(rows)]
+
+
+def _below(view: VerdictView, stop: Stop) -> list[el.Element]:
+    told = _stop_text(view, stop)
+    return [el.run(told, **el.SMALL)] if told else []
 
 
 def _stop_text(view: VerdictView, stop: Stop) -> str:

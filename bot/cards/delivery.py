@@ -170,29 +170,29 @@ def is_up_to_date(wanted: shared.DesiredCard, shown: shared.PostedCard | None) -
 def _update(
     services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard
 ) -> float:
-    urgent = _must_not_wait(wanted, shown)
-    minor = not (urgent or wanted.retires)
+    minor = not (_must_not_wait(wanted, shown) or wanted.retires)
     # The last edit that Webex allows is reserved for the final state.
     has_edit = shown.edits < (shared.EDITS if wanted.final else shared.EDITS - 1)
     if minor and not (shown.minor < MINOR_MOST and has_edit):
         return _skip_update(services, run, wanted, shown)
-    if urgent:
-        at_once = wanted.final or (wanted.first_at_once and shown.edits == 0)
-        calm = wanted.prompt == "" and not at_once
-        wait = _calm_s(services, run, wanted) if calm else 0
-    else:
-        pause = timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
-        due = shown.at + (MIN_EDIT_INTERVAL if wanted.retires else pause)
-        wait = (due - now()).total_seconds()
-    if wait > 0:
+    if (wait := _wait_s(services, run, wanted, shown)) > 0:
         return wait
     if has_edit:
         return _edit(services, run, wanted, replace(shown, minor=shown.minor + minor))
     return _post_news(services, run, wanted, shown)
 
 
-def _calm_s(services: Services, run: Run, wanted: shared.DesiredCard) -> float:
-    """Return the seconds for which an update that asks nobody for anything still waits."""
+def _wait_s(
+    services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard
+) -> float:
+    """Return the seconds for which an update waits for others that it can be combined with."""
+    if not _must_not_wait(wanted, shown):
+        pause = timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
+        due = shown.at + (MIN_EDIT_INTERVAL if wanted.retires else pause)
+        return (due - now()).total_seconds()
+    at_once = wanted.final or (wanted.first_at_once and shown.edits == 0)
+    if wanted.prompt != "" or at_once:
+        return 0
     cards, field = keys.cards(run.id), f"{wanted.slot}:calm"
     services.redis.hsetnx(cards, field, str(now().timestamp()))
     return float(services.redis.hget(cards, field) or 0) + CALM_S - now().timestamp()

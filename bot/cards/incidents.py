@@ -150,10 +150,9 @@ def _reminders(
     at: datetime,
     quiet_until: datetime | None,
 ) -> list[DesiredCard]:
-    goes_on = [each for each in shown if each.is_open]
-    acted_on = card.counts or any(each.acting for each in goes_on)
-    broken = [each for each in goes_on if each.sight is Sight.BROKEN and not acted_on]
-    if not broken:
+    goes_on = watch.open_ones(shown)
+    broken = [each for each in goes_on if each.sight is Sight.BROKEN]
+    if not broken or card.counts or any(each.acting for each in goes_on):
         given = [each for each in posted_cards(services, card.id) if each.startswith(watch.NOBODY)]
         return [watch.reminder_over(slot, shown) for slot in given]
     due = 0 if quiet_until else bisect_right(REMINDERS, at - broken[0].confirmed)

@@ -36,7 +36,7 @@ def lines(run: Run) -> tuple[Text, ...]:
         found.append(_entry("nothing", run.plan.at))
     if run.state_of("admin_consent") is State.OK and "admin_consent" in steps_of(run):
         found.append(_entry("consent", run.found_at["admin_consent"]))
-    confirmed = [each for each in ("token_saved", "registered") if each in run.answers]
+    confirmed = {"token_saved", "registered"} & run.answers.keys()
     found += [_entry(each, run.answers[each].at, run.answers[each].by) for each in confirmed]
     if sent := run.changed.get("test_mail"):
         found.append(_entry("test_sent", sent.begun))
@@ -198,21 +198,22 @@ def _with_lines(run: Run, card: shared.DesiredCard) -> shared.DesiredCard:
         # If the run was resumed after an interruption, a second line says so.
         resumed = (Text("progress.resumed"),) if run.resumed else ()
         before = (progress.steps_done(run), *resumed, *before)
+    also = (*doubts([run]), *_elsewhere(run, card))
+    if not before and not also:
+        return _placed(card)
+    drawn = with_lines(card.card, before, also)
+    told = shared.marked(card.fingerprint, (before, also))
+    urgency = "".join((card.urgency, *(str(turn) for turn, _ in also)))
+    return _placed(replace(card, card=drawn, fingerprint=told, urgency=urgency))
+
+
+def _elsewhere(run: Run, card: shared.DesiredCard) -> list[tuple[Text, Text]]:
     asked = () if run.ended or run.plan is None else open_requests(run)
-    elsewhere = (
+    return [
         (whose_turn(each.turn), each.words)
         for each in asked
         if is_person(each.turn) and not _asks_for(run, card, each)
-    )
-    also = (*doubts([run]), *elsewhere)
-    if not before and not also:
-        return _placed(card)
-    drawn, told = (
-        with_lines(card.card, before, also),
-        shared.marked(card.fingerprint, (before, also)),
-    )
-    urgency = "".join((card.urgency, *(str(turn) for turn, _ in also)))
-    return _placed(replace(card, card=drawn, fingerprint=told, urgency=urgency))
+    ]
 
 
 def _asks_for(run: Run, card: shared.DesiredCard, action: NextAction) -> bool:

@@ -250,14 +250,7 @@ def header(
 ) -> Header:
     """Return the header of a run's card in a place; ``link`` knows the names of who asks and where."""
     who, about = run.requester.email, (run.id, run.channel.mailbox, stage, run.kind)
-    approvers = services.bot.approvers if services else ()
-    people = {turn: who_acts(run, turn) for turn in (Turn.REQUESTER, *ASKED)}
-    if run.account and not people[Turn.ADMINISTRATOR]:
-        people[Turn.ADMINISTRATOR] = run.account.upn
-    # Without approvers in the settings, the requester approves.
-    if len(approvers) <= 1:
-        people[Turn.APPROVER] = "".join(approvers) or who
-    people = {turn: each for turn, each in people.items() if each}
+    people = _people(run, services.bot.approvers if services else ())
     if to in {THREAD, who}:
         started = Text("kicker.started", {"who": who, "at": minute_of(run.opened)})
         return Header(*about, people, started)
@@ -265,6 +258,16 @@ def header(
     if link is not None and link.space:
         asked = Text("kicker.asked", {"who": link.asker or who, "space": link.space})
     return Header(*about, people, asked=asked)
+
+
+def _people(run: Run, approvers: tuple[str, ...]) -> dict[Turn, str]:
+    people = {turn: who_acts(run, turn) for turn in (Turn.REQUESTER, *ASKED)}
+    if run.account and not people[Turn.ADMINISTRATOR]:
+        people[Turn.ADMINISTRATOR] = run.account.upn
+    # Without approvers in the settings, the requester approves.
+    if len(approvers) <= 1:
+        people[Turn.APPROVER] = "".join(approvers) or run.requester.email
+    return {turn: each for turn, each in people.items() if each}
 
 
 def thread_and_person(person: str) -> list[str]:

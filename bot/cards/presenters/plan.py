@@ -223,15 +223,13 @@ def view(run: Run, services: Services | None = None) -> PlanView:
     """
     connect_hosts = services.settings.connect_hosts if services else ()
     told, standing = run.brief.fix or FixBrief(), _standing(run)
-    left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
-    right = (each for each in standing if each.state not in left)
     blocking = () if run.has_begun else blocking_steps(run)
     return PlanView(
         header=shared.header(run, 3, services),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
         changes=tuple(_with_baselines(run, each) for each in listed_changes(run)),
-        right=tuple(Text("plan.right_line", _named(run, each)) for each in right),
+        right=_right(run, standing),
         warnings=tuple(_warnings(run, standing)),
         blocking=tuple(_stop(run, run.findings[name]) for name in blocking),
         profile=run.channel.profile,
@@ -256,6 +254,12 @@ def listed_changes(run: Run) -> list[Change]:
         for change in planned_changes(run)
         if word_for(change.scope) in run.approvals or not run.change_applied(change.step)
     ]
+
+
+def _right(run: Run, standing: Sequence[Finding]) -> tuple[Text, ...]:
+    left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
+    right = (each for each in standing if each.state not in left)
+    return tuple(Text("plan.right_line", _named(run, each)) for each in right)
 
 
 def _causes(told: FixBrief) -> tuple[Text, ...]:

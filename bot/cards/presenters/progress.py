@@ -84,6 +84,22 @@ def _asks(run: Run, turn: str) -> str:
 
 def progress(run: Run, head: Header, at: datetime, otherwise: Trouble | None = None) -> Card:
     """Return the card of every step; ``otherwise`` is the problem if no finding is one."""
+    groups = _groups(run)
+    rows = _drawn_groups(groups, every_note=True)
+    if size({"rows": rows}) > _ROWS_MOST_BYTES:
+        rows = _drawn_groups(groups, every_note=False)
+    told = {"run": run.id, "at": clock_seconds(at)}
+    body = [
+        *ui.problem_box(_problem(run) or otherwise),
+        *rows,
+        *([ui.small_print(Text("progress.resumed"))] if run.resumed else []),
+        ui.small_print(Text("progress.ended" if run.ended else "progress.goes_on", told)),
+    ]
+    buttons = [] if run.ended else [*_buttons(run), cancel(run.id, of_run=True)]
+    return finished(ui.kicker(head), _band(run, head, groups), body, buttons)
+
+
+def _problem(run: Run) -> Trouble | None:
     # A finding that waits for a person comes first, and then any other that is stuck.
     first = _persons_finding(run)
     stuck = first or next(filter(_is_stuck, run.findings.values()), None)
@@ -92,20 +108,7 @@ def progress(run: Run, head: Header, at: datetime, otherwise: Trouble | None = N
     helped = first or (stuck if stuck and stuck.cause in UNCONNECTED else None)
     words = stuck.seen if stuck and not stuck.cause else shared.cause_text(stuck)
     remedy = None if run.ended else shared.remedy_of(helped)
-    problem = Trouble(words, shared.code_of(stuck), remedy=remedy) if words else otherwise
-    groups = _groups(run)
-    rows = _drawn_groups(groups, every_note=True)
-    if size({"rows": rows}) > _ROWS_MOST_BYTES:
-        rows = _drawn_groups(groups, every_note=False)
-    told = {"run": run.id, "at": clock_seconds(at)}
-    body = [
-        *ui.problem_box(problem),
-        *rows,
-        *([ui.small_print(Text("progress.resumed"))] if run.resumed else []),
-        ui.small_print(Text("progress.ended" if run.ended else "progress.goes_on", told)),
-    ]
-    buttons = [] if run.ended else [*_buttons(run), cancel(run.id, of_run=True)]
-    return finished(ui.kicker(head), _band(run, head, groups), body, buttons)
+    return Trouble(words, shared.code_of(stuck), remedy=remedy) if words else None
 
 
 def _band(run: Run, head: Header, groups: dict[str, tuple[Row, ...]]) -> ui.Band:
@@ -286,11 +289,7 @@ def mail_view(run: Run, services: Services) -> TestMailView:
     arrival, answer = run.findings["test_mail"], run.findings.get("agent_answer")
     stuck = next(filter(_proof_is_stuck, (arrival, answer)), None)
     asked = arrival.waiting_for is Turn.REQUESTER and arrival.cause != Cause.TEST_MAIL_LATE
-    # An agent's confirmation counts. So does an answer to the mail, even one that was stopped.
-    told, sent = run.answers.get("agent_has_it"), run.answers.get("test_sent")
-    facts = answer.facts if answer else {}
-    answered = facts.get("answer_failed_at") or facts.get("answered_at")
-    by_bot = run.changed.get("test_mail")
+    sent, by_bot = run.answers.get("test_sent"), run.changed.get("test_mail")
     sent_at = sent.at if sent else None
     return TestMailView(
         header=shared.header(run, 7, services),
@@ -299,7 +298,7 @@ def mail_view(run: Run, services: Services) -> TestMailView:
         sent_at=None if asked else by_bot.begun if by_bot else sent_at,
         arrived_at=parse(run.fact("arrived_at")),
         forwarded_at=parse(run.fact("forwarded_at")),
-        agent_at=told.at if told else parse(answered),
+        agent_at=_agent_at(run),
         problem=_trouble(stuck),
         turn=stuck.waiting_for or Turn.ADMINISTRATOR if stuck else Turn.NOBODY,
         late=arrival.cause == Cause.TEST_MAIL_LATE,
@@ -308,6 +307,13 @@ def mail_view(run: Run, services: Services) -> TestMailView:
         asked=shared.unreachable_recipient(run, AGENT),
         answers=answer is not None and answer.waiting_for is Turn.AGENT,
     )
+
+
+def _agent_at(run: Run) -> datetime | None:
+    # An agent's confirmation counts. So does an answer to the mail, even one that was stopped.
+    if told := run.answers.get("agent_has_it"):
+        return told.at
+    return parse(run.fact("answer_failed_at") or run.fact("answered_at"))
 
 
 def _trouble(stuck: Finding | None) -> Trouble | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import starmap
 from typing import TypedDict
 
 from adaptive_cards.cards.verdict import verdict as draw
@@ -67,19 +68,13 @@ def view(run: Run, services: Services) -> VerdictView:
             shared.known_text(f"evidence.{each}") or verbatim(each) for each in run.silent
         ),
         causes=_with_set_back(services, run, seen, _causes(run, seen, verdict.causes)),
-        symptoms=tuple(
-            _line(seen, name, explained_by=seen.steps[cause].article_row)
-            for name, cause in verdict.symptoms.items()
-        ),
+        symptoms=_symptoms(seen),
         possible=_causes(run, seen, seen.possible),
-        changes=tuple(
-            ChangeLine(each, shared.known_text(f"cause.{EXPLAINED.get(each.event.lower(), '')}"))
-            for each in seen.changes
-        ),
+        changes=_changes(seen),
         warnings=lines(seen, (*verdict.warnings, *seen.waiting)),
         skipped=lines(seen, verdict.skipped),
-        lines=lines(seen, (name for name in seen.steps if name in seen.found)),
-        way=tuple(Stop(*each) for each in seen.path),
+        lines=lines(seen, filter(seen.found.get, seen.steps)),
+        way=tuple(starmap(Stop, seen.path)),
         since=verdict.since,
         turn=_turn(run, services, remedies.whose_turn(verdict), ours=ours),
         proofs=_proofs(seen),
@@ -94,6 +89,20 @@ def view(run: Run, services: Services) -> VerdictView:
         proven=proven_at(run, services.store) if run.checked and seen.left.count else None,
         login=seen.login,
         accepts=_accepts(run, seen),
+    )
+
+
+def _symptoms(seen: Reading) -> tuple[CheckLine, ...]:
+    return tuple(
+        _line(seen, name, explained_by=seen.steps[cause].article_row)
+        for name, cause in seen.verdict.symptoms.items()
+    )
+
+
+def _changes(seen: Reading) -> tuple[ChangeLine, ...]:
+    return tuple(
+        ChangeLine(each, shared.known_text(f"cause.{EXPLAINED.get(each.event.lower(), '')}"))
+        for each in seen.changes
     )
 
 

@@ -237,9 +237,10 @@ def planned(
         of_step("right_line", "M1", "mailbox_user"),
         of_step("right_line", "E7", "user_consent"),
     )
+    told = {"right": right} | more
     return cards.plan(
-        PlanView(head or header(3), "p3", "admin@contoso.com", changes, right, **more)
-    )  # type: ignore[arg-type]  # the view's own names
+        PlanView(head or header(3), "p3", "admin@contoso.com", changes, **told)  # type: ignore[arg-type]  # the view's own names
+    )
 
 
 def _plans() -> Iterator[tuple[str, cards.Card]]:
@@ -256,6 +257,8 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-tenant-approved", planned(approved_tenant=True)
     yield "plan-all-approved", planned(approved=True, approved_tenant=True)
     yield "plan-nothing", planned(())
+    many = tuple(verbatim(f"E{number} setting, number {number}") for number in range(17))
+    yield "plan-right-many", planned(CHANGES[:1], right=many)
     yield "plan-blocked", planned(blocking=(no_license(),))
     undo = replace(header(3), kind=RunKind.UNDO)
     since = Text("seen.undo_changed_since", {"seen": "key:seen.off"})

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
 from adaptive_cards.cards.verdict_band import Stop, VerdictView
-from adaptive_cards.views import ChangeLine, CheckLine, Proof, Trouble
+from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof, Trouble
 from jobs.causes.cause import page_of
 from jobs.model import Access, ConnectChange, Evidence, State, Station, Text, Turn, verbatim
 from tests.unit.adaptive_cards.verdict_lines import (
@@ -185,6 +185,17 @@ def _stopped() -> dict[str, cards.Card]:
             lines=(STRANGER, *RIGHT),
             turn=Turn.APPROVER,
             way=way("++-..."),
+        ),
+        "verdict-damage": checked(
+            0,
+            blocked,
+            fix=FIX,
+            lines=(POLICY,),
+            **STOPPED,
+            damage=Damage(14, ago(days=4), kept=True, bounced=3),
+        ),
+        "verdict-other-cause": checked(
+            0, ("remote_domain_blocks_forwarding", POLICY), fix=FIX, turn=Turn.ADMINISTRATOR
         ),
         "verdict-thirty": thirty(),
         "verdict-by-hand": checked(0, expired, lines=(SECRET,), turn=Turn.ADMINISTRATOR),
@@ -363,6 +374,8 @@ def _channels() -> dict[str, cards.Card]:
         "channels-well": cards.channels(ChannelsView((well, warned), AT)),
         "channels-unchecked": cards.channels(ChannelsView((well, unchecked), AT)),
         "channels-doubtful": cards.channels(ChannelsView((doubtful, unchecked), AT)),
+        "channels-only-broken": cards.channels(ChannelsView((broken,), AT)),
+        "channels-only-open": cards.channels(ChannelsView((doubtful,), AT)),
         "channels-none": cards.channels(ChannelsView((), AT)),
         "channels-many": cards.channels(ChannelsView((*many, broken), AT)),
     }

@@ -42,7 +42,6 @@ def submit(
 
 
 def press(title: str, data: dict[str, str], *, main: bool = False) -> Element:
-    """Return a button that sends ``data`` unchanged and reads no input."""
     return {
         "type": "Action.Submit",
         "title": plain(title),
@@ -61,7 +60,6 @@ def open_url(title: str, url: str, *, main: bool = False) -> Element:
 
 
 def show_card(title: str, body: list[Element], *actions: Element) -> Element:
-    """Return a button that opens a part at the end of the card."""
     inner: Element = {
         "type": "AdaptiveCard",
         "body": body,
@@ -71,7 +69,6 @@ def show_card(title: str, body: list[Element], *actions: Element) -> Element:
 
 
 def buttons(*actions: Element, spacing: str = "Medium") -> Element:
-    """Return a row of buttons inside the card's body."""
     return {"type": "ActionSet", "spacing": spacing, "actions": list(actions)}
 
 
@@ -122,7 +119,6 @@ def text_input(
 
 
 def input_text(name: str, label: str, most: int, **more: Any) -> Element:
-    """Return an Input.Text for any text; ``label`` is a key, and ``more`` are further properties."""
     return {"type": "Input.Text", "id": name, "label": text(label), "maxLength": most, **more}
 
 

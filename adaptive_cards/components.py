@@ -43,7 +43,6 @@ class Band:
 
     @classmethod
     def calm(cls, style: str, mark: Mark, title: Text, told: Text, *lines: el.Element) -> Band:
-        """Return a band that asks nobody for anything."""
         return cls.of(style, mark, title, turn_line(Turn.NOBODY, told), *lines)
 
     @property
@@ -113,7 +112,6 @@ def turn_line(turn: Turn, words: Text, *, direct: bool = False, who: str = "") -
 
 
 def run_turn(header: Header, turn: Turn, words: Text, *, direct: bool = False) -> el.Element:
-    """Return the line of a run's turn, which names the person if the run knows who acts."""
     return turn_line(turn, words, direct=direct, who=header.people.get(turn, ""))
 
 
@@ -179,7 +177,6 @@ def row(
 
 
 def beside(label: str, value: el.Element, width: str, spacing: str = "Small") -> el.Element:
-    """Return a value at the right of its label; the width in pixels aligns several such rows."""
     cells = (
         el.column(width, el.own(label, **el.SUBTLE)),
         el.column("stretch", value, spacing="Small"),
@@ -188,7 +185,6 @@ def beside(label: str, value: el.Element, width: str, spacing: str = "Small") ->
 
 
 def found_values(pairs: Iterable[tuple[str, str]]) -> list[el.Element]:
-    """Return a row for each label's key and value; an empty value is shown as unknown."""
     return [
         beside(key, el.value_line(value) if value else el.own("found.unknown"), "120px")
         for key, value in pairs
@@ -196,7 +192,6 @@ def found_values(pairs: Iterable[tuple[str, str]]) -> list[el.Element]:
 
 
 def known(values: Mapping[str, str], spacing: str = "Medium") -> el.Element:
-    """Return a fact for each label's key, without those that have no value."""
     return el.facts([(text(key), value) for key, value in values.items() if value], spacing)
 
 

@@ -43,8 +43,6 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What went wrong: its words, the cloud's own text, when, and what to do."""
-
     words: Text
     code: str = ""
     at: datetime | None = None
@@ -53,16 +51,12 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Failed request to ask another person: what was typed, and why it was rejected."""
-
     typed: str
     reason: Text
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One proven line of the done card."""
-
     row: str
     words: Text
     at: datetime
@@ -70,8 +64,6 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
-    """One change in Webex Connect, with the cause that it would explain, if that is known."""
-
     change: ConnectChange
     suspect: Text | None = None
 

@@ -160,7 +160,6 @@ def _others(lines: list[ChannelLine]) -> list[Element]:
 
 
 def _addresses(lines: list[ChannelLine]) -> list[str]:
-    """Return the addresses that are short enough for a button or a list."""
     return [line.mailbox for line in lines if len(line.mailbox) <= act.ADDRESS_MOST]
 
 

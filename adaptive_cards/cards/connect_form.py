@@ -226,7 +226,6 @@ class RehearsalView:
 
     @property
     def kind(self) -> str:
-        """Return the ending of the texts for this kind of mailbox."""
         return "_shared" if self.shared else ""
 
 

@@ -23,8 +23,6 @@ EXPLAINED = Mark("\u2192")
 
 
 class Detail(IntEnum):
-    """Detail of a line in the list of all findings: name, observation, or also its evidence."""
-
     NAME = 0
     SEEN = 1
     EVIDENCE = 2
@@ -136,7 +134,6 @@ def as_written(line: CheckLine) -> list[str]:
 
 
 def of_finding(line: CheckLine) -> str:
-    """Return a finding's evidence as written, without text that is already shown as seen."""
     return "; ".join(as_written(replace(line, evidence=tuple(_unseen(line)))))
 
 

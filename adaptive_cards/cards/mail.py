@@ -47,7 +47,6 @@ class TestMailView:
 
     @property
     def is_to_be_sent(self) -> bool:
-        """Return whether a person is asked to send the mail."""
         return not self.sent_by_bot and self.sent_at is None
 
     @property

@@ -70,8 +70,6 @@ A card takes five buttons in all.
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Button: its title, and the data that it sends."""
-
     title: Text
     data: dict[str, str]
 
@@ -180,8 +178,6 @@ class CauseLine:
 
 @dataclass(frozen=True, slots=True)
 class UnknownLine:
-    """Unknown code with the person's own line, and the address that explains it, or empty."""
-
     code: str
     line: str
     page: str = ""
@@ -257,7 +253,6 @@ def _explained(view: ExplanationView) -> ui.Band:
 
 
 def heading_of(*, open_: bool, condition: bool) -> str:
-    """Return the key of the heading above causes that are not certain."""
     if condition:
         return "explain.condition"
     return "explain.one_of" if open_ else "explain.may_be"

@@ -110,14 +110,12 @@ class PlanView:
 
     @property
     def left(self) -> tuple[int, int]:
-        """Return the numbers of local and of tenant-wide changes that are left to approve."""
         tenant = len(self.tenant)
         local = 0 if self.approved else len(self.changes) - tenant
         return local, 0 if self.approved_tenant else tenant
 
     @property
     def waits_for_hosts(self) -> bool:
-        """Return whether an approver must confirm the hosts before anything can be approved."""
         return any(self.left) and self.foreign is not None and self.foreign.confirmed is None
 
     @property
@@ -127,7 +125,6 @@ class PlanView:
 
     @property
     def begun(self) -> bool:
-        """Return whether part of the plan was approved or carried out."""
         return self.approved or self.approved_tenant or self.has_begun
 
     @property

@@ -108,7 +108,6 @@ def _choice(view: IntakeView, name: str, values: tuple[str, ...], usual: str) ->
 
 
 def _checked(view: IntakeView, field: Element) -> Element:
-    """Return the field with the typed value, in a red box with the reason if it is wrong."""
     name = field["id"]
     typed = view.values.get(name, "")
     if typed and field["type"] == "Input.Text":
@@ -120,8 +119,6 @@ def _checked(view: IntakeView, field: Element) -> Element:
 
 @dataclass(frozen=True, slots=True)
 class DelegateView:
-    """Question for the user who signs in. ``asked`` is the last address given, if it was wrong."""
-
     header: Header
     asked: Asked | None = None
 
@@ -146,8 +143,6 @@ _TITLE_MOST = 80
 
 @dataclass(frozen=True, slots=True)
 class AppChoice:
-    """App that may be the channel's, with the host that it redirects to, or an empty host."""
-
     client_id: str
     name: str
     host: str = ""

@@ -101,7 +101,6 @@ class VerdictView:
 
     @property
     def is_unknown(self) -> bool:
-        """Return whether the channel is not known here, and not found yet."""
         return self.found is not None and not self.found.values
 
     @property
@@ -140,17 +139,14 @@ def band(view: VerdictView) -> Band:
 
 
 def total(view: VerdictView) -> int:
-    """Return the number of findings, including those still to come."""
     return len(view.lines) + view.looking
 
 
 def sentence(words: Text) -> str:
-    """Return a sentence as a title, without its period."""
     return clip(render(words), _TITLE_MOST).removesuffix(".")
 
 
 def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
-    """Return the first few findings by name, and the number of the others."""
     named = [render(line.title) for line in lines[:most]]
     left = len(lines) - most
     if left <= 0:

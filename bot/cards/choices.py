@@ -46,7 +46,6 @@ def post(ctx: ChatContext, card: Card, runs: Sequence[Run]) -> None:
 
 
 def mark_posted(services: Services, card: tuple[str, str], message: str, room: str) -> None:
-    """Record that Webex accepted the card for which :func:`shows` returned this."""
     slot, shown = f"{shared.CHOICE}{message}", shared.PostedCard(message, room, "", "", now())
     for each in card[1].rpartition(":")[2].split(","):
         shared.keep_card(services, each, slot, shown)

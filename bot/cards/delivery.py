@@ -199,7 +199,6 @@ def _wait_s(
 
 
 def mark_posted(services: Services, run_id: str, message: str, room: str) -> None:
-    """Record that Webex accepted the first card of a run, which answered a command."""
     first = shared.PostedCard(message, room, shared.FIRST, shared.FIRST, now(), prompt=shared.FIRST)
     _save(services, run_id, shared.slot_of(shared.THREAD), first)
 

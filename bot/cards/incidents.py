@@ -74,7 +74,6 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
 
 
 def _is_told_by_run(services: Services, card: IncidentCard, shown: Sequence[Incident]) -> bool:
-    """Return whether a run with a card in the same space has fixed the only incident."""
     fixed_by = shown[-1].fixed_by if len(shown) == 1 else ""
     try:
         return bool(fixed_by) and services.store.load(fixed_by).origin.room == card.room

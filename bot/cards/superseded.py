@@ -110,7 +110,6 @@ def note(services: Services, speaker: Speaker) -> None:
 
 
 def request(services: Services, mailbox: str, but: str = "") -> None:
-    """Have the cards that speak of the mailbox drawn, because something has happened to it."""
     for raw in services.redis.smembers(keys.cards_about(mailbox)):
         if (other := codec.as_bytes(raw).decode()) != but:
             services.cards.request(other)
@@ -143,7 +142,6 @@ def _held_by(services: Services, speaker: Speaker) -> Text | None:
 
 
 def in_progress(found: Assessment) -> Text | None:
-    """Return the sentence about the run that is in progress, or None if there is none."""
     if found.run is None:
         return None
     values = {"run": found.run.id, "at": minute_of(found.run.opened)}
@@ -151,7 +149,6 @@ def in_progress(found: Assessment) -> Text | None:
 
 
 def known_by(fact: Fact) -> Text:
-    """Return in one sentence what the newest fact says of a channel that works."""
     key = "well" if fact.finding else fact.kind
     return Text(f"result.{key}", {"run": fact.run, "at": minute_of(fact.at)})
 

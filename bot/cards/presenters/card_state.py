@@ -53,7 +53,6 @@ def slot_of(to: str) -> str:
 
 
 def earlier_slot(to: str, message: str) -> str:
-    """Return the slot under which a message is kept that a newer message has replaced."""
     return f"{EARLIER}:{to}:{message}"
 
 
@@ -300,12 +299,10 @@ def approver(run: Run) -> str:
 
 
 def ended_at(run: Run) -> datetime:
-    """Return the time at which the run ended, or at which it was opened if it has not ended."""
     return run.ended_at or run.opened
 
 
 def remedy_of(finding: Finding | None) -> Text | None:
-    """Return the remedy for the finding within this run, or None if none is known."""
     return known_text(remedy_within(finding.cause)) if finding else None
 
 

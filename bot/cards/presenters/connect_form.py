@@ -84,7 +84,6 @@ def form(run: Run, services: Services) -> ConnectFormView:
 
 
 def _is_known(run: Run, question: str, step: str) -> bool:
-    """Return whether the requester confirmed the step, or the bot has read it in a log."""
     return bool(run.answer(question)) or run.settled(step)
 
 

@@ -161,7 +161,6 @@ def consent(run: Run) -> Text | None:
 
 
 def for_all(run: Run) -> bool:
-    """Return whether the run asks for an admin consent, which holds for all users."""
     return (
         "admin_consent" in steps_of(run)
         and run.state_of("mail_send") is not State.SKIPPED
@@ -325,5 +324,4 @@ def _stop(run: Run, finding: Finding) -> Text:
 
 
 def _seen_fragment(finding: Finding) -> str:
-    """Return the text of the finding as part of a sentence, without a final period."""
     return render(finding.seen).rstrip(".") if finding.seen else ""

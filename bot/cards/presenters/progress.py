@@ -51,7 +51,6 @@ class Row:
 
     @property
     def done(self) -> bool:
-        """Return whether nothing is left to do for the row's step."""
         return self.state in {State.OK, State.WARNING} and not self.running
 
 

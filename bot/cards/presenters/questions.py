@@ -37,8 +37,6 @@ from jobs.storage import codec, keys
 
 @dataclass(frozen=True, slots=True)
 class TypedInputs:
-    """Inputs of the first card as they were typed or known, with the reason for each wrong one."""
-
     values: dict[str, str] = field(default_factory=dict)
     errors: dict[str, Text] = field(default_factory=dict)
 
@@ -290,7 +288,6 @@ def found_channel(run: Run, services: Services) -> FoundChannel | None:
 
 
 def may_keep(run: Run, services: Services) -> bool:
-    """Return whether the channel can be kept here: it is complete, and nobody has kept it."""
     return adoption.may_be_kept(run) and services.channels.record(run.channel.mailbox) is None
 
 

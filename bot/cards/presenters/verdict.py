@@ -107,8 +107,6 @@ def _changes(seen: Reading) -> tuple[ChangeLine, ...]:
 
 
 class _Offers(TypedDict):
-    """Fields of the view with what a person may press or follow."""
-
     fix: tuple[str, dict[str, str]] | None
     sign_in_url: str
     lacks_role: bool
@@ -176,7 +174,6 @@ def _cause(run: Run, seen: Reading, name: str) -> CheckLine:
 
 
 def _changed(finding: Finding) -> Text | None:
-    """Return who changed the object of a cause, and when."""
     return next(
         (
             Text("verdict.who_changed_line", {"at": second_of(e.at), "by": e.by, "event": e.event})

@@ -118,14 +118,11 @@ def reminder_card(
 
 
 def reminder_over(slot: str, incidents: Sequence[Incident]) -> shared.DesiredCard:
-    """Return a reminder as it is once somebody acts, or the incident is over."""
     title, cause = Text("reminder.over_title"), cause_of(incidents[0])
     return shared.last_look(slot, Text("watch.kicker"), title, cause)
 
 
 class Look(StrEnum):
-    """State of an incident, by which its card changes its look."""
-
     BROKEN = "broken"
     BLIND = "blind"
     FLAPS = "flaps"
@@ -322,7 +319,6 @@ def _seen_by(incident: Incident) -> Text | None:
 
 
 def verbatim_moment(at: datetime) -> Text:
-    """Return the moment in the reader's time zone."""
     return Text("time.at", {"at": minute_of(at)})
 
 
@@ -486,7 +482,6 @@ def _spaced(number: int, glyph: str) -> str:
 
 
 def _block(day: DayFigures, most: int) -> str:
-    """Return a block as high as the day's share of the largest day."""
     if not day.mails:
         return glyphs.UNKNOWN.glyph if day.state is DayState.BLIND else _NO_MAIL
     return _BLOCKS[min(len(_BLOCKS) - 1, day.mails * len(_BLOCKS) // (most + 1))]
@@ -502,7 +497,6 @@ def title_of(found: Figures) -> Text:
 
 
 def unseen_of(mailbox: str, found: Figures) -> Text | None:
-    """Return what the newest looks could not see, or None."""
     return Text("history.unseen", {"mailbox": mailbox}) if found.is_blind_now else None
 
 

@@ -198,6 +198,13 @@ def _stopped() -> dict[str, cards.Card]:
             0, ("remote_domain_blocks_forwarding", POLICY), fix=FIX, turn=Turn.ADMINISTRATOR
         ),
         "verdict-thirty": thirty(),
+        **_of_one_cause(),
+    }
+
+
+def _of_one_cause() -> dict[str, cards.Card]:
+    expired = ("client_secret_expired", SECRET)
+    return {
         "verdict-by-hand": checked(0, expired, lines=(SECRET,), turn=Turn.ADMINISTRATOR),
         "verdict-not-read": checked(
             0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from adaptive_cards.card import Card
 from adaptive_cards.cards.channels import audit, channels, status, watch_list
 from adaptive_cards.cards.connect_form import connect_form, rehearsal
+from adaptive_cards.cards.mail import test_mail
 from adaptive_cards.cards.notice import (
     command_help,
     explanation,
@@ -16,15 +17,13 @@ from adaptive_cards.cards.notice import (
     typed_wrong,
 )
 from adaptive_cards.cards.plan import plan
-from adaptive_cards.cards.progress import done, progress, test_mail, undone
-from adaptive_cards.cards.questions import consent, delegate, discovery, intake, signin
+from adaptive_cards.cards.questions import delegate, discovery, intake
 from adaptive_cards.cards.search import search
 from adaptive_cards.cards.verdict import verdict
-from adaptive_cards.cards.watch import history, incident
 
 __all__ = [
-    "Card", "audit", "channels", "command_help", "connect_form", "consent", "delegate",
-    "discovery", "done", "explanation", "help_card", "history", "incident", "intake", "notice",
-    "offer", "plan", "progress", "rehearsal", "search", "signin", "status", "tac", "tac_file",
-    "test_mail", "typed_wrong", "undone", "verdict", "watch_list",
+    "Card", "audit", "channels", "command_help", "connect_form", "delegate",
+    "discovery", "explanation", "help_card", "intake", "notice", "offer", "plan",
+    "rehearsal", "search", "status", "tac", "tac_file", "test_mail",
+    "typed_wrong", "verdict", "watch_list",
 ]  # fmt: skip

@@ -42,7 +42,6 @@ def submit(
 
 
 def press(title: str, data: dict[str, str], *, main: bool = False) -> Element:
-    """Return a button that sends ``data`` unchanged and reads no input."""
     return {
         "type": "Action.Submit",
         "title": plain(title),
@@ -61,7 +60,6 @@ def open_url(title: str, url: str, *, main: bool = False) -> Element:
 
 
 def show_card(title: str, body: list[Element], *actions: Element) -> Element:
-    """Return a button that opens a part at the end of the card."""
     inner: Element = {
         "type": "AdaptiveCard",
         "body": body,
@@ -71,7 +69,6 @@ def show_card(title: str, body: list[Element], *actions: Element) -> Element:
 
 
 def buttons(*actions: Element, spacing: str = "Medium") -> Element:
-    """Return a row of buttons inside the card's body."""
     return {"type": "ActionSet", "spacing": spacing, "actions": list(actions)}
 
 
@@ -119,6 +116,10 @@ def text_input(
         **({"errorMessage": text(error)} if error else {}),
         **({"placeholder": text(example)} if example else {}),
     }
+
+
+def input_text(name: str, label: str, most: int, **more: Any) -> Element:
+    return {"type": "Input.Text", "id": name, "label": text(label), "maxLength": most, **more}
 
 
 def choice(name: str, label: str, titles: Iterable[tuple[str, str]], **more: Any) -> Element:

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from adaptive_cards import elements as el
 from adaptive_cards import glyphs
 from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, text_input
-from adaptive_cards.elements import (
-    BOLD,
-    MONO,
-    SMALL,
-    SUBTLE,
-    TITLE,
-    Element,
-    Look,
-    column,
-    columns,
-    container,
-    facts,
-    link,
-    own,
-    rich,
-    run,
-    said,
-    sign,
-    value_line,
-)
 from adaptive_cards.escape import plain
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import plural, render, text
-from adaptive_cards.times import clock, seconds
-from adaptive_cards.views import Asked, Header
+from adaptive_cards.times import clock, day_clock, seconds
+from adaptive_cards.views import Asked, Header, Trouble
 from jobs.model import RunKind, Text, Turn, verbatim
 
 STAGES = 7
@@ -52,56 +33,62 @@ class Band:
 
     style: str
     mark: Mark | None
-    title: Element
-    lines: tuple[Element, ...]
-    asked: tuple[Element, ...] = ()
+    title: el.Element
+    lines: tuple[el.Element, ...]
+    asked: tuple[el.Element, ...] = ()
 
     @classmethod
-    def of(cls, style: str, mark: Mark | None, title: Text, *lines: Element) -> Band:
-        return cls(style, mark, said(title, **TITLE), lines)
+    def of(cls, style: str, mark: Mark | None, title: Text, *lines: el.Element) -> Band:
+        return cls(style, mark, el.said(title, **el.TITLE), lines)
 
     @classmethod
-    def calm(cls, style: str, mark: Mark, title: Text, told: Text, *lines: Element) -> Band:
-        """Return a band that asks nobody for anything."""
+    def calm(cls, style: str, mark: Mark, title: Text, told: Text, *lines: el.Element) -> Band:
         return cls.of(style, mark, title, turn_line(Turn.NOBODY, told), *lines)
 
     @property
-    def element(self) -> Element:
-        words = column("stretch", self.title, *self.lines, spacing="None")
+    def element(self) -> el.Element:
+        words = el.column("stretch", self.title, *self.lines, spacing="None")
         glyph = (
-            [column("24px", sign(self.mark.glyph, **TITLE, **self.mark.look))] if self.mark else []
+            [el.column("24px", el.sign(self.mark.glyph, **el.TITLE, **self.mark.look))]
+            if self.mark
+            else []
         )
-        return container(self.style, columns(*glyph, words), spacing="Small")
+        return el.container(self.style, el.columns(*glyph, words), spacing="Small")
 
 
-def persons_turn(title: Text, *lines: Element, asked: Text | None = None) -> Band:
-    first = (said(asked),) if asked else ()
-    return Band("accent", glyphs.PERSON, said(title, **TITLE), lines, first)
+def persons_turn(title: Text, *lines: el.Element, asked: Text | None = None) -> Band:
+    first = (el.said(asked),) if asked else ()
+    return Band("accent", glyphs.PERSON, el.said(title, **el.TITLE), lines, first)
 
 
-def kicker(header: Header) -> Element:
+def kicker(header: Header) -> el.Element:
     key = header.kind if header.kind in {RunKind.FIX, RunKind.UNDO} else "run"
     about = Text(f"kicker.{key}" if header.mailbox else "kicker.new", {"mailbox": header.mailbox})
     head = kicker_of(about, stage(header.stage) if key == "run" else "")
     if header.asked:
-        return container("", said(header.asked, **BOLD), head)
-    told = [said(header.started, **SMALL, spacing="None")] if header.started else []
-    return container("", head, *told) if told else head
+        return el.container("", el.said(header.asked, **el.BOLD), head)
+    told = [el.said(header.started, **el.SMALL, spacing="None")] if header.started else []
+    return el.container("", head, *told) if told else head
 
 
-def kicker_of(left: Text, right: str) -> Element:
+def kicker_of(left: Text, right: str) -> el.Element:
     """Return a kicker with the subject and, at the right, a place or time.
 
     ``right`` must be the bot's own text and may be empty. A time in two zones is so long that it would
     break the words of the subject on a phone, so it is a line of its own.
     """
     if len(right) > _BESIDE_MOST:
-        lines = said(left, **SMALL), sign(right, **SMALL, spacing="None")
-        return columns(column("stretch", *lines))
-    cells = [column("stretch", said(left, **SMALL))]
+        lines = el.said(left, **el.SMALL), el.sign(right, **el.SMALL, spacing="None")
+        return el.columns(el.column("stretch", *lines))
+    cells = [el.column("stretch", el.said(left, **el.SMALL))]
     if right:
-        cells.append(column("auto", sign(right, **SMALL, horizontalAlignment="Right")))
-    return columns(*cells)
+        cells.append(el.column("auto", el.sign(right, **el.SMALL, horizontalAlignment="Right")))
+    return el.columns(*cells)
+
+
+def kicker_at(key: str, at: datetime, **values: str) -> el.Element:
+    """Return a kicker with the time at the right, for a card that belongs to no run."""
+    return kicker_of(Text(key, values), day_clock(at))
 
 
 def stage(number: int) -> str:
@@ -110,7 +97,7 @@ def stage(number: int) -> str:
     return text("stage.of", number=str(known), all=str(STAGES), stage=text(f"stage.{known}"))
 
 
-def turn_line(turn: Turn, words: Text, *, direct: bool = False, who: str = "") -> Element:
+def turn_line(turn: Turn, words: Text, *, direct: bool = False, who: str = "") -> el.Element:
     """Return a line such as ``Approver's turn: ...``, or ``Your turn`` in a 1:1 message.
 
     ``who`` is the person's address, if it is known. If the run waits for time or for nobody, the
@@ -119,13 +106,12 @@ def turn_line(turn: Turn, words: Text, *, direct: bool = False, who: str = "") -
     told = render(words)
     if not glyphs.is_person(turn):
         rest = f" {_capital(told)}" if told else ""
-        return rich(run(text("turn.nobody"), **BOLD), run(f".{rest}"), spacing="Small")
+        return el.rich(el.run(text("turn.nobody"), **el.BOLD), el.run(f".{rest}"), spacing="Small")
     whose = text("turn.you") if direct else render(whose_turn(turn, who))
-    return rich(run(whose, **BOLD), run(f": {told}" if told else "."), spacing="Small")
+    return el.rich(el.run(whose, **el.BOLD), el.run(f": {told}" if told else "."), spacing="Small")
 
 
-def run_turn(header: Header, turn: Turn, words: Text, *, direct: bool = False) -> Element:
-    """Return the line of a run's turn, which names the person if the run knows who acts."""
+def run_turn(header: Header, turn: Turn, words: Text, *, direct: bool = False) -> el.Element:
     return turn_line(turn, words, direct=direct, who=header.people.get(turn, ""))
 
 
@@ -135,9 +121,9 @@ def whose_turn(turn: Turn, who: str = "") -> Text:
     return Text("turn.of", {"who": who or f"key:turn.{turn}"})
 
 
-def answer_line(words: Text) -> Element:
+def answer_line(words: Text) -> el.Element:
     """Return what to do next, for an answer. It names no turn, because nobody edits an answer."""
-    return rich(run(_capital(render(words))), spacing="Small")
+    return el.rich(el.run(_capital(render(words))), spacing="Small")
 
 
 def _capital(told: str) -> str:
@@ -145,111 +131,120 @@ def _capital(told: str) -> str:
     return told[:1].upper() + told[1:] if told.split(maxsplit=1)[0].isalpha() else told
 
 
-def in_error(field: Element, why: Element) -> Element:
-    reason = columns(
-        glyphs.glyph(glyphs.WRONG), column("stretch", why, spacing="None"), spacing="Small"
+def in_error(field: el.Element, why: el.Element) -> el.Element:
+    reason = el.columns(
+        glyphs.glyph(glyphs.WRONG), el.column("stretch", why, spacing="None"), spacing="Small"
     )
-    return container("attention", field, reason, spacing="Default")
+    return el.container("attention", field, reason, spacing="Default")
 
 
-def correction(field: Element, asked: Asked) -> Element:
+def correction(field: el.Element, asked: Asked) -> el.Element:
     kept = {"value": plain(asked.typed, ADDRESS_MOST)} if asked.typed else {}
-    return in_error(field | kept, rich(run(render(asked.reason))))
+    return in_error(field | kept, el.rich(el.run(render(asked.reason))))
 
 
-def section(key: str, right: str = "") -> Element:
+def section(key: str, right: str = "") -> el.Element:
     """Return a bold section title, with an optional text at the right that applies to all rows."""
     if not right:
-        return own(key, **BOLD, spacing="Medium")
-    beside = column("auto", own(right, **SUBTLE, horizontalAlignment="Right"))
-    return columns(column("stretch", own(key, **BOLD)), beside, spacing="Medium")
+        return el.own(key, **el.BOLD, spacing="Medium")
+    beside = el.column("auto", el.own(right, **el.SUBTLE, horizontalAlignment="Right"))
+    return el.columns(el.column("stretch", el.own(key, **el.BOLD)), beside, spacing="Medium")
 
 
-def titled(key: str, rows: Sequence[Element]) -> list[Element]:
+def titled(key: str, rows: Sequence[el.Element]) -> list[el.Element]:
     return [section(key), *rows] if rows else []
 
 
 def row(
-    mark: Mark, name: str, title: Element, note: Element | None = None, right: Element | None = None
-) -> Element:
+    mark: Mark,
+    name: str,
+    title: el.Element,
+    note: el.Element | None = None,
+    right: el.Element | None = None,
+) -> el.Element:
     """Return a row with glyph, id, title and state.
 
     The columns on the left have fixed pixel widths, so that rows of separate ColumnSets align.
     """
     cells = [
         glyphs.glyph(mark),
-        column("28px", sign(name, **SUBTLE), spacing="None"),
-        column("stretch", title, *([note] if note else []), spacing="Small"),
+        el.column("28px", el.sign(name, **el.SUBTLE), spacing="None"),
+        el.column("stretch", title, *([note] if note else []), spacing="Small"),
     ]
     if right:
-        cells.append(column("auto", right, spacing="Default"))
-    return columns(*cells, spacing="Small")
+        cells.append(el.column("auto", right, spacing="Default"))
+    return el.columns(*cells, spacing="Small")
 
 
-def beside(label: str, value: Element, width: str, spacing: str = "Small") -> Element:
-    """Return a value at the right of its label; the width in pixels aligns several such rows."""
-    cells = column(width, own(label, **SUBTLE)), column("stretch", value, spacing="Small")
-    return columns(*cells, spacing=spacing)
+def beside(label: str, value: el.Element, width: str, spacing: str = "Small") -> el.Element:
+    cells = (
+        el.column(width, el.own(label, **el.SUBTLE)),
+        el.column("stretch", value, spacing="Small"),
+    )
+    return el.columns(*cells, spacing=spacing)
 
 
-def found_values(pairs: Iterable[tuple[str, str]]) -> list[Element]:
-    """Return a row for each label's key and value; an empty value is shown as unknown."""
+def found_values(pairs: Iterable[tuple[str, str]]) -> list[el.Element]:
     return [
-        beside(key, value_line(value) if value else own("found.unknown"), "120px")
+        beside(key, el.value_line(value) if value else el.own("found.unknown"), "120px")
         for key, value in pairs
     ]
 
 
-def labeled(pairs: Iterable[tuple[str, Text]]) -> Element:
-    return facts((text(key), render(words)) for key, words in pairs)
+def known(values: Mapping[str, str], spacing: str = "Medium") -> el.Element:
+    return el.facts([(text(key), value) for key, value in values.items() if value], spacing)
 
 
-def aside(words: Text) -> Element:
-    return said(words, **SUBTLE, horizontalAlignment="Right")
+def labeled(pairs: Iterable[tuple[str, Text]]) -> el.Element:
+    return el.facts((text(key), render(words)) for key, words in pairs)
 
 
-def aside_time(at: datetime) -> Element:
-    return sign(seconds(at), **SUBTLE, horizontalAlignment="Right")
+def aside(words: Text) -> el.Element:
+    return el.said(words, **el.SUBTLE, horizontalAlignment="Right")
 
 
-def note(words: Text) -> Element:
-    return said(words, **SMALL, spacing="None")
+def aside_time(at: datetime) -> el.Element:
+    return el.sign(seconds(at), **el.SUBTLE, horizontalAlignment="Right")
 
 
-def small_print(words: Text) -> Element:
-    return said(words, **SMALL, spacing="Medium")
+def note(words: Text) -> el.Element:
+    return el.said(words, **el.SMALL, spacing="None")
 
 
-def count_line(key: str, count: int, **values: str) -> list[Element]:
+def small_print(words: Text) -> el.Element:
+    return el.said(words, **el.SMALL, spacing="Medium")
+
+
+def count_line(key: str, count: int, **values: str) -> list[el.Element]:
     return [small_print(verbatim(plural(key, count, **values)))] if count > 0 else []
 
 
-def learn_more(page: str, **look: Look) -> list[Element]:
-    return [link("link.learn_more", page, **SMALL, **look)] if page else []
+def learn_more(page: str, **look: el.Look) -> list[el.Element]:
+    return [el.link("link.learn_more", page, **el.SMALL, **look)] if page else []
 
 
-def problem_box(
-    words: Text | None, code: str = "", at: datetime | None = None, remedy: Text | None = None
-) -> list[Element]:
-    """Return a box with an earlier problem: its time, description, full code and remedy.
+def problem_box(problem: Trouble | None) -> list[el.Element]:
+    """Return a box with an earlier problem. It is gray, because nothing is broken.
 
-    It is gray, because nothing is broken. Without a problem the result is empty.
+    Without a problem the result is empty.
     """
-    if words is None:
+    if problem is None:
         return []
-    when = [run(f"{clock(at)}: ", **BOLD)] if at else []
-    lines = [rich(*when, run(render(words), **({} if at else BOLD)))]
-    if code:
-        lines.append(rich(run(code, **MONO), spacing="Small"))
-    if remedy:
-        lines.append(said(remedy, spacing="Small"))
+    words = render(problem.words)
+    lines = [el.rich(el.run(words, **el.BOLD))]
+    if problem.at:
+        lines = [el.rich(el.run(f"{clock(problem.at)}: ", **el.BOLD), el.run(words))]
+    if problem.code:
+        lines.append(el.rich(el.run(problem.code, **el.MONO), spacing="Small"))
+    if problem.remedy:
+        lines.append(el.said(problem.remedy, spacing="Small"))
     return [box("emphasis", glyphs.WRONG, *lines)]
 
 
-def box(style: str, mark: Mark, *lines: Element) -> Element:
+def box(style: str, mark: Mark, *lines: el.Element) -> el.Element:
     """Return a tinted box with a glyph, less prominent than the band."""
-    glyph = column("24px", sign(mark.glyph, weight="Bolder", **mark.look))
-    return container(style, columns(glyph, column("stretch", *lines, spacing="None")))
+    glyph = el.column("24px", el.sign(mark.glyph, weight="Bolder", **mark.look))
+    return el.container(style, el.columns(glyph, el.column("stretch", *lines, spacing="None")))
 
 
 def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
@@ -260,7 +255,7 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
     *,
     hint: str = "",
     who: str = "administrator",
-) -> tuple[list[Element], list[Element]]:
+) -> tuple[list[el.Element], list[el.Element]]:
     """Return the elements for the body and the actions of the card.
 
     ``who`` is the person whom the field's texts name. The field is in a part that opens. If an
@@ -274,7 +269,7 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
     )
     send = submit(text("button.send_direct"), do, reads=True, run=run_id)
     if asked is None:
-        told = [own(hint, size="Small", isSubtle=True)] if hint else []
+        told = [el.own(hint, size="Small", isSubtle=True)] if hint else []
         return [], [show_card(title, [*told, field], send)]
     return [correction(field, asked), buttons(send, spacing="Small")], []
 

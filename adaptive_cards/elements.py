@@ -27,7 +27,6 @@ _OF_THE_BLOCK = ("spacing", "horizontalAlignment")
 
 
 def own(key: str, **look: Look) -> Element:
-    """Return a TextBlock with a text from the catalog that contains no values."""
     return _text_block(text(key), look)
 
 
@@ -83,7 +82,6 @@ def is_link(element: Element) -> bool:
 
 
 def value_line(value: str) -> Element:
-    """Return a value to copy, in monospace and never shortened."""
     return rich(run(value, **MONO)) if escape.tame(value) == value else literal(value)
 
 
@@ -100,7 +98,6 @@ def columns(*cells: Element, spacing: str = "") -> Element:
 
 
 def container(style: str, *items: Element, spacing: str = "Medium") -> Element:
-    """Return a Container; an empty style leaves it without a tint."""
     return {
         "type": "Container",
         **({"style": style} if style else {}),
@@ -110,7 +107,6 @@ def container(style: str, *items: Element, spacing: str = "Medium") -> Element:
 
 
 def facts(pairs: Iterable[tuple[str, str]], spacing: str = "Medium") -> Element:
-    """Return a FactSet of labels and values; the values may come from outside."""
     rows = [{"title": title, "value": escape.fact(value) or NOTHING} for title, value in pairs]
     return {"type": "FactSet", **_spacing(spacing), "facts": rows}
 

@@ -37,7 +37,6 @@ def plain(text: str, most: int = TEXT_MOST) -> str:
 
 
 def clip(text: str, most: int) -> str:
-    """Return the beginning of a text, with an ellipsis if something is cut off."""
     return text if len(text) <= most else text[: most - 1].rstrip() + ELLIPSIS
 
 

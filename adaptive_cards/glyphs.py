@@ -52,7 +52,6 @@ def is_person(turn: Turn | None) -> bool:
 
 
 def of_state(state: State, waiting_for: Turn | None = None) -> Mark:
-    """Return the mark of a state; for waiting it is filled for a person and hollow for time."""
     if state is State.WAITING:
         return PERSON if is_person(waiting_for) else TIME
     return _BY_STATE[state]
@@ -65,7 +64,6 @@ def of_glyph(glyph: str) -> Mark:
 def marked(
     mark: Mark, *items: Element, spacing: str = "Small", right: Element | None = None
 ) -> Element:
-    """Return a row: a glyph of 20 px, its content, and an element at the right end."""
     ends = [column("auto", right, spacing="Default")] if right else []
     return columns(glyph(mark), column("stretch", *items, spacing="Small"), *ends, spacing=spacing)
 

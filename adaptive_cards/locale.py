@@ -83,7 +83,6 @@ def languages() -> tuple[str, ...]:
 
 
 def find_zone(typed: str) -> str:
-    """Return the IANA name that was typed in any case, or an empty string if there is none."""
     wanted = typed.strip().replace(" ", "_")
     return UTC if wanted == UTC else _zones().get(wanted.lower(), "")
 

@@ -20,5 +20,4 @@ def percent(share: float) -> str:
 
 
 def number(value: int) -> str:
-    """Return a number with the language's separator, as ``12,480``."""
     return str(format_decimal(value, locale=locale.current().babel))

@@ -25,17 +25,14 @@ def clock(at: datetime) -> str:
 
 
 def clock_seconds(at: datetime) -> str:
-    """Return the time as ``14:32:48 UTC``, or ``15:32:48 CET (14:32:48 UTC)``."""
     return _labeled(at, _SECONDS)
 
 
 def minutes(at: datetime) -> str:
-    """Return the time as ``14:32``, for a place that has no room for the zone."""
     return _format(_local(at), _CLOCK)
 
 
 def seconds(at: datetime) -> str:
-    """Return the time as ``14:51:07``, for a column of times."""
     return _format(_local(at), _SECONDS)
 
 
@@ -45,13 +42,11 @@ def day(at: datetime) -> str:
 
 
 def written_date(on: date) -> str:
-    """Return a date that has no time, as ``24 Nov 2027``."""
     here = locale.current().babel
     return format_date(on, here.datetime_skeletons["yMMMd"], locale=here)
 
 
 def day_month(at: datetime) -> str:
-    """Return the date without its year, as ``24 Nov``."""
     return _skeleton(at, "MMMd")
 
 
@@ -61,7 +56,6 @@ def day_clock(at: datetime) -> str:
 
 
 def day_clock_seconds(at: datetime) -> str:
-    """Return the date and time as ``24 Nov 14:20:05 UTC``."""
     return f"{day_month(at)}{_before_clock()}{clock_seconds(at)}"
 
 

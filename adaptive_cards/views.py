@@ -42,17 +42,21 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Failed request to ask another person: what was typed, and why it was rejected."""
+class Trouble:
+    words: Text
+    code: str = ""
+    at: datetime | None = None
+    remedy: Text | None = None
 
+
+@dataclass(frozen=True, slots=True)
+class Asked:
     typed: str
     reason: Text
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One proven line of the done card."""
-
     row: str
     words: Text
     at: datetime
@@ -60,8 +64,6 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
-    """One change in Webex Connect, with the cause that it would explain, if that is known."""
-
     change: ConnectChange
     suspect: Text | None = None
 

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from adaptive_cards import actions as act
+from adaptive_cards import components as ui
 from adaptive_cards import glyphs
-from adaptive_cards.actions import (
-    ADDRESS_MOST,
-    button_rows,
-    buttons,
-    choice,
-    fit_title,
-    press,
-    submit,
-)
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import (
-    Band,
-    answer_line,
-    aside,
-    count_line,
-    kicker_of,
-    note,
-    persons_turn,
-    small_print,
-    stage,
-    time_since,
-    titled,
-)
 from adaptive_cards.elements import BOLD, SUBTLE, Element, container, own, rich, run, said
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.texts import plural, render, text, with_counts
@@ -55,6 +36,7 @@ _WORST_FIRST = (
     None,
     State.OK,
 )
+_FINE = {State.OK, State.WARNING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,35 +82,34 @@ def channels(view: ChannelsView) -> Card:
     lines = _worst_first(view.channels)
     shown = lines[:_CHANNELS_MOST]
     own_buttons = _ROW_BUTTONS if len(shown) <= _ROW_BUTTONS else _ROW_BUTTONS - 1
-    body: list[Element] = []
-    for place, line in enumerate(shown):
-        body.append(_row(line, view.at))
-        if place < own_buttons and not (view.checking or view.every) and _addresses([line]):
-            title = fit_title("choice.button.check", line.mailbox)
-            body.append(buttons(submit(title, "check", channel=line.mailbox), spacing="Small"))
-    if not view.checking:
-        body += _commands(shown) if view.every else _others(shown[own_buttons:])
-    counts = {
-        f"channels.sum_{state or 'never'}": sum(line.state is state for line in lines)
-        for state in _WORST_FIRST
-    }
+    if view.checking or view.every:
+        body = [_row(line, view.at) for line in shown]
+        body += [] if view.checking else _commands(shown)
+    else:
+        body = [part for line in shown[:own_buttons] for part in _checkable(line, view.at)]
+        body += [_row(line, view.at) for line in shown[own_buttons:]]
+        body += _others(shown[own_buttons:])
+    counts = Counter(f"channels.sum_{line.state or 'never'}" for line in lines)
     counted = ", ".join(with_counts(counts))
-    body += count_line("channels.more", len(lines) - _CHANNELS_MOST, sum=counted)
-    body += count_line("channels.withdrawn", view.withdrawn)
-    actions = [submit(text("button.check_all"), "check", channel="all")]
-    if view.checking or (view.every and len(view.channels) == 1):
-        actions = []
+    body += ui.count_line("channels.more", len(lines) - _CHANNELS_MOST, sum=counted)
+    body += ui.count_line("channels.withdrawn", view.withdrawn)
+    about = "channels.kicker_direct" if view.direct else "channels.kicker"
+    return finished(ui.kicker_at(about, view.at), _band(view), body, _main(view))
+
+
+def _main(view: ChannelsView) -> list[Element]:
     if not view.channels:
-        actions = [submit(text("button.setup"), "setup", main=True)]
-    about = Text("channels.kicker_direct" if view.direct else "channels.kicker")
-    return finished(kicker_of(about, day_clock(view.at)), _band(view), body, actions)
+        return [act.submit(text("button.setup"), "setup", main=True)]
+    if view.checking or (view.every and len(view.channels) == 1):
+        return []
+    return [act.submit(text("button.check_all"), "check", channel="all")]
 
 
 def _worst_first(lines: Iterable[ChannelLine]) -> list[ChannelLine]:
     return sorted(lines, key=lambda line: _WORST_FIRST.index(line.state))
 
 
-def _band(view: ChannelsView) -> Band:
+def _band(view: ChannelsView) -> ui.Band:
     every = str(len(view.channels))
 
     def of_all(key: str, count: int) -> Text:
@@ -137,51 +118,55 @@ def _band(view: ChannelsView) -> Band:
         return verbatim(plural(key, count, all=every))
 
     if wrong := sum(line.state is State.WRONG for line in view.channels):
-        lines = [answer_line(Text("channels.turn_wrong"))]
+        lines = [ui.answer_line(Text("channels.turn_wrong"))]
         if view.checking:
             values = {"left": str(view.checking), "all": every}
             lines.append(said(Text("channels.still_checking", values), spacing="Small"))
-        return Band.of("attention", glyphs.WRONG, of_all("channels.wrong", wrong), *lines)
+        return ui.Band.of("attention", glyphs.WRONG, of_all("channels.wrong", wrong), *lines)
     if view.checking:
         values = {"done": str(len(view.channels) - view.checking), "all": every}
         title, told = Text("channels.checking", values), Text("channels.turn_checking")
-        return Band.of("emphasis", glyphs.RUNNING, title, answer_line(told))
+        return ui.Band.of("emphasis", glyphs.RUNNING, title, ui.answer_line(told))
     if not view.channels:
         title = Text("channels.none_direct" if view.direct else "channels.none")
-        return persons_turn(title, answer_line(Text("channels.none_next")))
-    doubtful = [line for line in view.channels if line.state not in {State.OK, State.WARNING}]
+        return ui.persons_turn(title, ui.answer_line(Text("channels.none_next")))
+    doubtful = [line.state for line in view.channels if line.state not in _FINE]
     if not doubtful:
         title = verbatim(plural("channels.well", len(view.channels)))
-        return Band.of("good", glyphs.OK, title, answer_line(Text("channels.turn_well")))
-    unchecked = all(line.state is None for line in doubtful)
-    told = Text("channels.turn_unchecked" if unchecked else "channels.turn_look")
+        return ui.Band.of("good", glyphs.OK, title, ui.answer_line(Text("channels.turn_well")))
+    told = Text("channels.turn_look" if any(doubtful) else "channels.turn_unchecked")
     title = of_all("channels.open", len(doubtful))
-    return Band.of("emphasis", glyphs.UNKNOWN, title, answer_line(told))
+    return ui.Band.of("emphasis", glyphs.UNKNOWN, title, ui.answer_line(told))
 
 
 def _row(line: ChannelLine, at: datetime) -> Element:
     mark = glyphs.of_state(line.state) if line.state else glyphs.NOT_YET
-    age = aside(verbatim(time_since(line.at, at))) if line.at else None
-    notes = map(note, filter(None, (line.unseen, line.words)))
+    age = ui.aside(verbatim(ui.time_since(line.at, at))) if line.at else None
+    notes = map(ui.note, filter(None, (line.unseen, line.words)))
     return glyphs.marked(mark, rich(run(line.mailbox)), *notes, right=age)
+
+
+def _checkable(line: ChannelLine, at: datetime) -> list[Element]:
+    row, title = _row(line, at), act.fit_title("choice.button.check", line.mailbox)
+    check = act.submit(title, "check", channel=line.mailbox)
+    return [row, act.buttons(check, spacing="Small")] if _addresses([line]) else [row]
 
 
 def _others(lines: list[ChannelLine]) -> list[Element]:
     if not (addresses := _addresses(lines)):
         return []
-    check = submit(text("choice.check_picked"), "typed", reads=True, command="check")
-    return [_pick("choice.others", addresses), buttons(check, spacing="Small")]
+    check = act.submit(text("choice.check_picked"), "typed", reads=True, command="check")
+    return [_pick("choice.others", addresses), act.buttons(check, spacing="Small")]
 
 
 def _addresses(lines: list[ChannelLine]) -> list[str]:
-    """Return the addresses that are short enough for a button or a list."""
-    return [line.mailbox for line in lines if len(line.mailbox) <= ADDRESS_MOST]
+    return [line.mailbox for line in lines if len(line.mailbox) <= act.ADDRESS_MOST]
 
 
 def _pick(label: str, addresses: list[str]) -> Element:
     titles = [(each, shorten(plain(each), _PICK_MOST)) for each in addresses]
     error = {"isRequired": True, "errorMessage": text("choice.others_error")}
-    return choice("mailbox", text(label), titles, wrap=True, **error)
+    return act.choice("mailbox", text(label), titles, wrap=True, **error)
 
 
 def _commands(shown: list[ChannelLine]) -> list[Element]:
@@ -191,11 +176,11 @@ def _commands(shown: list[ChannelLine]) -> list[Element]:
     titles = {each: text(f"choice.picked_{each}") for each in _COMMANDS}
     if len(addresses) == 1:
         meant = {"do": "typed", "mailbox_meant": addresses[0]}
-        of_channel = [press(title, meant | {"command": each}) for each, title in titles.items()]
-        return button_rows(of_channel, "Small")
+        of_channel = [act.press(title, meant | {"command": each}) for each, title in titles.items()]
+        return act.button_rows(of_channel, "Small")
     pick = _pick("choice.picked", addresses) | {"value": addresses[0]}
-    pressed = [submit(each, "typed", reads=True, command=name) for name, each in titles.items()]
-    return [pick, *button_rows(pressed, "Small")]
+    pressed = [act.submit(each, "typed", reads=True, command=name) for name, each in titles.items()]
+    return [pick, *act.button_rows(pressed, "Small")]
 
 
 _RUNS_MOST = 10
@@ -234,18 +219,17 @@ def status(view: StatusView) -> Card:
     going = [line for line in view.runs if not line.ended]
     title = Text("status.title", {"count": str(len(going))}) if going else Text("status.none")
     if any(glyphs.is_person(line.turn) for line in going):
-        band = persons_turn(title, answer_line(Text("status.waits")))
+        band = ui.persons_turn(title, ui.answer_line(Text("status.waits")))
     else:
         told = Text("status.nobody" if going else "status.nothing_next")
         mark = glyphs.RUNNING if going else glyphs.SKIPPED
-        band = Band.of("emphasis", mark, title, answer_line(told))
+        band = ui.Band.of("emphasis", mark, title, ui.answer_line(told))
     body = [_run_row(line) for line in view.runs[:_RUNS_MOST]]
-    body += count_line("status.more", view.more + max(len(view.runs) - _RUNS_MOST, 0))
-    again = submit(text("button.look_again"), "status")
-    setup = submit(text("button.setup"), "setup", main=True)
-    about = Text("status.kicker_direct" if view.direct else "status.kicker")
-    actions = [again if view.runs else setup]
-    return finished(kicker_of(about, day_clock(view.at)), band, body, actions)
+    body += ui.count_line("status.more", view.more + max(len(view.runs) - _RUNS_MOST, 0))
+    again = act.submit(text("button.look_again"), "status")
+    setup = act.submit(text("button.setup"), "setup", main=True)
+    about = "status.kicker_direct" if view.direct else "status.kicker"
+    return finished(ui.kicker_at(about, view.at), band, body, [again if view.runs else setup])
 
 
 def _run_row(line: RunLine) -> Element:
@@ -253,7 +237,7 @@ def _run_row(line: RunLine) -> Element:
         state = text(f"status.ended_{line.ended}")
     else:
         is_setup = line.kind is RunKind.SETUP
-        state = stage(line.stage) if is_setup else text(f"status.kind_{line.kind}")
+        state = ui.stage(line.stage) if is_setup else text(f"status.kind_{line.kind}")
     about = rich(run(line.run, **SUBTLE), run(f"  {state}", **SUBTLE), spacing="None")
     # A run that was begun without an address has no mailbox yet. Webex rejects a card with an
     # empty line.
@@ -269,7 +253,7 @@ def _run_row(line: RunLine) -> Element:
         mark = glyphs.PERSON
     if line.ended:
         mark = _ENDED.get(line.ended, glyphs.SKIPPED)
-    return glyphs.marked(mark, address, about, *map(note, notes))
+    return glyphs.marked(mark, address, about, *map(ui.note, notes))
 
 
 _WATCHED_MOST = 12
@@ -296,39 +280,39 @@ def watch_list(view: WatchListView) -> Card:
     check = {"do": "check", "channel": unseen}
     body = [
         *(_row(line, view.at) for line in _worst_first(view.lines)[:_WATCHED_MOST]),
-        *count_line("watch.more_channels", len(view.lines) - _WATCHED_MOST),
-        *titled(
+        *ui.count_line("watch.more_channels", len(view.lines) - _WATCHED_MOST),
+        *ui.titled(
             "watch.unwatched_section",
             [rich(run(each), spacing="Small") for each in view.unwatched[:_NAMED_MOST]],
         ),
-        *([small_print(Text("watch.quiet_line", {"hours": view.quiet}))] if view.quiet else []),
-        *button_rows(
+        *([ui.small_print(Text("watch.quiet_line", {"hours": view.quiet}))] if view.quiet else []),
+        *act.button_rows(
             [
-                press(fit_title("watch.add_one", each), {"do": "watch", "channel": each})
+                act.press(act.fit_title("watch.add_one", each), {"do": "watch", "channel": each})
                 for each in view.unwatched[:_UNWATCHED_MOST]
             ]
-            + ([press(text("watch.see_more"), check)] if unseen else [])
+            + ([act.press(text("watch.see_more"), check)] if unseen else [])
         ),
     ]
-    kicker = kicker_of(Text("watch.kicker"), day_clock(view.at))
+    kicker = ui.kicker_at("watch.kicker", view.at)
     return finished(kicker, _watch_band(view), body)
 
 
-def _watch_band(view: WatchListView) -> Band:
+def _watch_band(view: WatchListView) -> ui.Band:
     if not view.lines:
         how = said(Text("watch.how"), spacing="Small")
-        return Band.of("emphasis", glyphs.NOT_YET, Text("watch.none"), how)
+        return ui.Band.of("emphasis", glyphs.NOT_YET, Text("watch.none"), how)
     every = str(len(view.lines))
     if bad := sum(line.state is State.WRONG for line in view.lines):
         title = verbatim(plural("watch.list_broken", bad, all=every))
-        told = answer_line(Text("watch.list_broken_words"))
-        return Band.of("attention", glyphs.WRONG, title, told)
+        told = ui.answer_line(Text("watch.list_broken_words"))
+        return ui.Band.of("attention", glyphs.WRONG, title, told)
     if partly := sum(line.unseen is not None for line in view.lines):
         title = verbatim(plural("watch.list_partly", partly, all=every))
         told = said(Text("watch.list_partly_words"), spacing="Small")
-        return Band.of("accent", glyphs.WARNING, title, told)
+        return ui.Band.of("accent", glyphs.WARNING, title, told)
     title = verbatim(plural("watch.list_well", len(view.lines)))
-    return Band.of("good", glyphs.OK, title, said(Text("watch.list_words")))
+    return ui.Band.of("good", glyphs.OK, title, said(Text("watch.list_words")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,15 +354,15 @@ _LINES_MOST, _OFFERED_MOST = 10, 4
 
 def audit(view: AuditView) -> Card:
     """Return the card with one row per entry, newest first, ten at most."""
-    body = titled("audit.newest", [_audit_row(line) for line in view.lines[:_LINES_MOST]])
+    body = ui.titled("audit.newest", [_audit_row(line) for line in view.lines[:_LINES_MOST]])
     if body:
         values = {"name": view.name, "count": str(view.filed)}
         cut = view.filed < view.count
-        body.append(small_print(Text("audit.file_cut" if cut else "audit.file", values)))
+        body.append(ui.small_print(Text("audit.file_cut" if cut else "audit.file", values)))
     meant = {"do": "typed", "command": "audit"}
-    body += button_rows(
+    body += act.button_rows(
         [
-            press(fit_title("choice.button.audit", each), meant | {"mailbox_meant": each})
+            act.press(act.fit_title("choice.button.audit", each), meant | {"mailbox_meant": each})
             for each in view.channels[:_OFFERED_MOST]
         ],
         "Small",
@@ -395,11 +379,10 @@ def audit(view: AuditView) -> Card:
     else:
         look, title = ("emphasis", glyphs.NOT_YET), Text("audit.none")
         told = Text("audit.none_next")
-    about = Text("audit.kicker")
-    if view.mailbox:
-        about = Text("audit.kicker_of", {"mailbox": view.mailbox})
-    band = Band.of(*look, title, answer_line(told))
-    return finished(kicker_of(about, day_clock(view.at)), band, body)
+    of = {"mailbox": view.mailbox} if view.mailbox else {}
+    about = "audit.kicker_of" if of else "audit.kicker"
+    band = ui.Band.of(*look, title, ui.answer_line(told))
+    return finished(ui.kicker_at(about, view.at, **of), band, body)
 
 
 def _audit_row(line: AuditLine) -> Element:
@@ -410,4 +393,4 @@ def _audit_row(line: AuditLine) -> Element:
         key = "audit.about"
     values = {"mailbox": line.mailbox, "run": line.run, "entry": str(line.entry)}
     about = Text(key, values)
-    return container("", who, said(line.what, spacing="None"), note(about), spacing="Small")
+    return container("", who, said(line.what, spacing="None"), ui.note(about), spacing="Small")

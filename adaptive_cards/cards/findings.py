@@ -8,24 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import IntEnum
 
+from adaptive_cards import elements as el
 from adaptive_cards import glyphs
-from adaptive_cards.actions import submit
+from adaptive_cards.actions import choice, input_text, submit
 from adaptive_cards.cards.verdict_band import VerdictView, sentence
-from adaptive_cards.components import aside, learn_more, note, section, small_print, titled
-from adaptive_cards.elements import (
-    BOLD,
-    SMALL,
-    SUBTLE,
-    Element,
-    column,
-    columns,
-    facts,
-    literal,
-    own,
-    rich,
-    run,
-    sign,
-)
+from adaptive_cards.components import aside, known, learn_more, note, section, small_print, titled
 from adaptive_cards.escape import clip, plain, shorten
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import has_text, plural, render, render_if_any, text, with_counts
@@ -36,8 +23,6 @@ EXPLAINED = Mark("\u2192")
 
 
 class Detail(IntEnum):
-    """Detail of a line in the list of all findings: name, observation, or also its evidence."""
-
     NAME = 0
     SEEN = 1
     EVIDENCE = 2
@@ -75,7 +60,7 @@ class Item:
         return text("verdict.line_seen", title=told, seen=self.note) if self.note else told
 
 
-def rows(items: Sequence[Item], room: Budget, *, aligned: bool = False) -> list[Element]:
+def rows(items: Sequence[Item], room: Budget, *, aligned: bool = False) -> list[el.Element]:
     """Return the items that fit, and a line with the number left out.
 
     Items with a text at the right are ``aligned``: they look the same however little room there is.
@@ -83,28 +68,28 @@ def rows(items: Sequence[Item], room: Budget, *, aligned: bool = False) -> list[
     shown, drawn = items[: room.rows], []
     if room.compact and shown and not aligned:
         pairs = [(label(item.mark, item.name), item.words) for item in shown]
-        drawn = [facts(pairs, "Small")]
+        drawn = [el.facts(pairs, "Small")]
     else:
         for item in shown:
             below = [note(verbatim(item.note))] if item.note else []
-            title = rich(run(item.title))
+            title = el.rich(el.run(item.title))
             drawn.append(row(item.mark, item.name, title, *below, right=item.right))
     return [*drawn, *more(len(items) - room.rows)]
 
 
-def row(mark: Mark, name: str, *content: Element, right: str = "") -> Element:
+def row(mark: Mark, name: str, *content: el.Element, right: str = "") -> el.Element:
     # The columns on the left are 20 and 36 px wide, because ids have up to three letters here.
-    names = [column("36px", sign(name, **SUBTLE), spacing="None")] if name else []
-    aside_of = [column("auto", aside(verbatim(right)), spacing="Default")] if right else []
-    told = column("stretch", *content, spacing="Small")
-    return columns(glyphs.glyph(mark), *names, told, *aside_of, spacing="Small")
+    names = [el.column("36px", el.sign(name, **el.SUBTLE), spacing="None")] if name else []
+    aside_of = [el.column("auto", aside(verbatim(right)), spacing="Default")] if right else []
+    told = el.column("stretch", *content, spacing="Small")
+    return el.columns(glyphs.glyph(mark), *names, told, *aside_of, spacing="Small")
 
 
 def label(mark: Mark, name: str) -> str:
     return f"{mark.glyph}\u00a0{name}" if name else mark.glyph
 
 
-def more(count: int) -> list[Element]:
+def more(count: int) -> list[el.Element]:
     return [small_print(Text("verdict.more_rows", {"count": str(count)}))] if count > 0 else []
 
 
@@ -149,7 +134,6 @@ def as_written(line: CheckLine) -> list[str]:
 
 
 def of_finding(line: CheckLine) -> str:
-    """Return a finding's evidence as written, without text that is already shown as seen."""
     return "; ".join(as_written(replace(line, evidence=tuple(_unseen(line)))))
 
 
@@ -217,7 +201,7 @@ def _evidence_line(kind: str, told: str) -> str:
 _CAUSES_MOST = 6
 
 
-def causes(view: VerdictView, room: Budget) -> list[Element]:
+def causes(view: VerdictView, room: Budget) -> list[el.Element]:
     if not view.causes:
         return []
     drawn = [
@@ -228,16 +212,16 @@ def causes(view: VerdictView, room: Budget) -> list[Element]:
     return [title, *drawn, *more(len(view.causes) - _CAUSES_MOST)]
 
 
-def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> Element:
+def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> el.Element:
     title = line.title
     if len(view.causes) == 1:
         # It is already in the band, and the same sentence should not appear twice.
         title = next((each.title for each in view.lines if each.step == line.step), title)
     details = _details(view, line) if whole else []
-    return row(glyphs.WRONG, line.row, rich(run(sentence(title), **BOLD)), *details)
+    return row(glyphs.WRONG, line.row, el.rich(el.run(sentence(title), **el.BOLD)), *details)
 
 
-def _details(view: VerdictView, line: CheckLine) -> list[Element]:
+def _details(view: VerdictView, line: CheckLine) -> list[el.Element]:
     planned = view.fix is not None and "url" not in view.fix[1]
     is_button = planned and view.turn is Turn.APPROVER and line == view.causes[0]
     values = {
@@ -247,8 +231,8 @@ def _details(view: VerdictView, line: CheckLine) -> list[Element]:
         "verdict.evidence": in_words(view, line),
         "verdict.remedy": "" if is_button else render_if_any(line.remedy),
     }
-    told = [(text(key), value) for key, value in values.items() if value]
-    return [*([facts(told, "Small")] if told else []), *learn_more(line.page)]
+    told = [known(values, "Small")] if any(values.values()) else []
+    return [*told, *learn_more(line.page)]
 
 
 _LINES_MOST = 40
@@ -260,14 +244,14 @@ _WRITTEN_SIGNS = 400
 _LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
 
 
-def findings(view: VerdictView, room: Budget) -> list[Element]:
+def findings(view: VerdictView, room: Budget) -> list[el.Element]:
     details = dict.fromkeys(
         text("verdict.evidence_of", row=line.row, evidence=written)
         for line in (*view.causes, *view.symptoms)
         for written in as_written(line)
     )
     drawn = [
-        literal(clip(line, _WRITTEN_SIGNS), size="Small", spacing="Small")
+        el.literal(clip(line, _WRITTEN_SIGNS), size="Small", spacing="Small")
         for line in list(details)[: room.written]
     ]
     written = titled("verdict.as_written", drawn)
@@ -281,29 +265,24 @@ def findings(view: VerdictView, room: Budget) -> list[Element]:
     }
     key = "verdict.sum_skipped" if counts["verdict.count.skipped"] else "verdict.sum"
     summary = text(key, counts=", ".join(with_counts(counts)))
-    return [rich(run(summary, **SMALL)), *written, *found(view, room)]
+    return [el.rich(el.run(summary, **el.SMALL)), *written, *found(view, room)]
 
 
-def accepting(view: VerdictView) -> tuple[list[Element], list[Element]]:
+def accepting(view: VerdictView) -> tuple[list[el.Element], list[el.Element]]:
     """Return the fields and the button with which an approver accepts the first cause."""
     if not view.accepts:
         return [], []
-    reason = {"type": "Input.Text", "id": "why", "maxLength": _WHY_MOST}
-    days = {
-        "type": "Input.ChoiceSet",
-        "id": "days",
-        "label": text("verdict.accept_days"),
-        "style": "compact",
-        "isMultiSelect": False,
-        "value": DAYS[0],
-        "choices": [{"title": plural("verdict.days", int(n)), "value": n} for n in DAYS],
-    }
-    fields = [section("verdict.accept"), reason | {"label": text("verdict.accept_why")}, days]
+    titles = [(days, plural("verdict.days", int(days))) for days in DAYS]
+    fields = [
+        section("verdict.accept"),
+        input_text("why", "verdict.accept_why", _WHY_MOST),
+        choice("days", text("verdict.accept_days"), titles, value=DAYS[0]),
+    ]
     title, cause = text("verdict.accept_button"), view.accepts
     return fields, [submit(title, "accept", reads=True, run=view.run, cause=cause)]
 
 
-def found(view: VerdictView, room: Budget) -> list[Element]:
+def found(view: VerdictView, room: Budget) -> list[el.Element]:
     # A finding that is a symptom is shown as one, so that it is never a second cause. Evidence that
     # is shown above the findings is not repeated.
     symptoms = {line.step: line for line in reversed(view.symptoms)}
@@ -321,12 +300,12 @@ def found(view: VerdictView, room: Budget) -> list[Element]:
     lists = [
         part
         for key, pairs in groups.items()
-        for part in ((section(key), facts(pairs, "Small")) if pairs else ())
+        for part in ((section(key), el.facts(pairs, "Small")) if pairs else ())
     ]
     return [*lists, *more(len(view.lines) - _LINES_MOST)]
 
 
-def commands(view: VerdictView, room: Budget) -> list[Element]:
+def commands(view: VerdictView, room: Budget) -> list[el.Element]:
     lines = (*view.causes, *view.possible, *view.symptoms, *view.warnings, *view.lines)
     named = dict.fromkeys(
         (line.row, command)
@@ -334,10 +313,10 @@ def commands(view: VerdictView, room: Budget) -> list[Element]:
         for command in filter(None, map(str.strip, line.command.splitlines()))
     )
     drawn = [
-        literal(f"{row}  {command}", size="Small", spacing="Small")
+        el.literal(f"{row}  {command}", size="Small", spacing="Small")
         for row, command in list(named)[: room.commands]
     ]
-    return [own("verdict.by_hand", **SMALL), *drawn] if drawn else []
+    return [el.own("verdict.by_hand", **el.SMALL), *drawn] if drawn else []
 
 
 def _told(line: CheckLine, detail: Detail, *, has_evidence: bool) -> str:

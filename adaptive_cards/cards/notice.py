@@ -5,50 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
+from adaptive_cards import actions as act
+from adaptive_cards import components as ui
+from adaptive_cards import elements as el
 from adaptive_cards import glyphs
-from adaptive_cards.actions import (
-    ADDRESS_MOST,
-    TITLE_MOST,
-    button_rows,
-    buttons,
-    fit_title,
-    in_rows,
-    open_url,
-    press,
-    submit,
-    text_input,
-)
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import (
-    Band,
-    answer_line,
-    beside,
-    kicker_of,
-    labeled,
-    learn_more,
-    note,
-    persons_turn,
-    row,
-    section,
-    small_print,
-    titled,
-)
-from adaptive_cards.elements import (
-    BOLD,
-    MONO,
-    SMALL,
-    SUBTLE,
-    Element,
-    column,
-    columns,
-    container,
-    facts,
-    own,
-    rich,
-    run,
-    said,
-)
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import glyph
 from adaptive_cards.locale import current
@@ -83,19 +46,19 @@ class NoticeView:
 def notice(view: NoticeView) -> Card:
     """Return the card; refusals, receipts and small failures all have this form."""
     mark = glyphs.of_glyph(view.glyph) if view.glyph else None
-    band = Band.of(view.tone, mark, view.title, said(view.words, spacing="Small"))
+    band = ui.Band.of(view.tone, mark, view.title, el.said(view.words, spacing="Small"))
     lines = [
-        rich(run(f"{item.kind}  ", **SUBTLE), run(item.text, **MONO))
+        el.rich(el.run(f"{item.kind}  ", **el.SUBTLE), el.run(item.text, **el.MONO))
         for item in view.evidence[:_EVIDENCE_MOST]
     ]
-    written = [container("", *lines)] if lines else []
-    body = [*([labeled(view.facts)] if view.facts else []), *written]
+    written = [el.container("", *lines)] if lines else []
+    body = [*([ui.labeled(view.facts)] if view.facts else []), *written]
     actions = [
-        press(text(key) if isinstance(key, str) else render(key), data)
+        act.press(text(key) if isinstance(key, str) else render(key), data)
         for key, data in view.buttons[:_BUTTONS_MOST]
     ]
     at = day_clock(view.at) if view.at else ""
-    return finished(kicker_of(view.kicker, at), band, body, actions)
+    return finished(ui.kicker_of(view.kicker, at), band, body, actions)
 
 
 OFFERS_MOST = 4
@@ -107,8 +70,6 @@ A card takes five buttons in all.
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Button: its title, and the data that it sends."""
-
     title: Text
     data: dict[str, str]
 
@@ -131,33 +92,34 @@ class OfferView:
 
 
 def offer(view: OfferView) -> Card:
-    lines = [said(line, spacing="Small") for line in view.lines]
-    turn = [answer_line(view.turn)] if view.turn else []
+    lines = [el.said(line, spacing="Small") for line in view.lines]
+    turn = [ui.answer_line(view.turn)] if view.turn else []
     titles = [(plain(render(each.title)), each.data) for each in view.offers]
-    short = [press(title, data) for title, data in titles if len(title) <= TITLE_MOST]
+    short = [act.press(title, data) for title, data in titles if len(title) <= act.TITLE_MOST]
     body = [
-        buttons(*row, spacing="Small" if at else "Medium") for at, row in enumerate(in_rows(short))
+        act.buttons(*row, spacing="Small" if at else "Medium")
+        for at, row in enumerate(act.in_rows(short))
     ]
     # If a name is too long for a button, it is written in full above the button.
     for title, data in titles:
-        if len(title) > TITLE_MOST:
-            action = press(shorten(title, TITLE_MOST), data)
-            body += [rich(run(title), spacing="Medium"), buttons(action, spacing="Small")]
-    actions: list[Element] = []
+        if len(title) > act.TITLE_MOST:
+            action = act.press(shorten(title, act.TITLE_MOST), data)
+            body += [el.rich(el.run(title), spacing="Medium"), act.buttons(action, spacing="Small")]
+    actions: list[el.Element] = []
     if view.field:
         body.append(_address())
         actions.append(_send_address(view.field))
-    band = Band.of("emphasis", None, view.title, *turn, *lines)
-    return finished(kicker_of(view.kicker, day_clock(view.at)), band, body, actions)
+    band = ui.Band.of("emphasis", None, view.title, *turn, *lines)
+    return finished(ui.kicker_of(view.kicker, day_clock(view.at)), band, body, actions)
 
 
-def _address() -> Element:
-    return text_input("mailbox", "field.mailbox_address", error="field.mailbox_error")
+def _address() -> el.Element:
+    return act.text_input("mailbox", "field.mailbox_address", error="field.mailbox_error")
 
 
-def _send_address(command: str, *, main: bool = False) -> Element:
+def _send_address(command: str, *, main: bool = False) -> el.Element:
     title = text("button.continue_field")
-    return submit(title, "typed", main=main, reads=True, command=command)
+    return act.submit(title, "typed", main=main, reads=True, command=command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,24 +138,26 @@ class TypedWrongView:
 
 
 def typed_wrong(view: TypedWrongView) -> Card:
-    meant, why = view.suggestion, own("field.mailbox_error")
+    meant, why = view.suggestion, el.own("field.mailbox_error")
     if meant:
-        why = said(Text("typed.meant", {"address": meant}))
-    typed = {"value": plain(view.value, ADDRESS_MOST)} if view.value else {}
-    reason = columns(glyph(glyphs.WRONG), column("stretch", why, spacing="None"), spacing="Small")
-    command = rich(run(f"/{view.command} {view.value}".rstrip(), **MONO))
+        why = el.said(Text("typed.meant", {"address": meant}))
+    typed = {"value": plain(view.value, act.ADDRESS_MOST)} if view.value else {}
+    reason = el.columns(
+        glyph(glyphs.WRONG), el.column("stretch", why, spacing="None"), spacing="Small"
+    )
+    command = el.rich(el.run(f"/{view.command} {view.value}".rstrip(), **el.MONO))
     body = [
-        beside("typed.typed", command, "80px", "Medium"),
-        beside("typed.why", said(view.reason), "80px"),
-        container("attention", _address() | typed, reason),
+        ui.beside("typed.typed", command, "80px", "Medium"),
+        ui.beside("typed.why", el.said(view.reason), "80px"),
+        el.container("attention", _address() | typed, reason),
     ]
     if meant:
-        title = fit_title("button.use", meant)
-        use = submit(title, "typed", main=True, mailbox_meant=meant, command=view.command)
-        body.append(buttons(use))
-    actions = [_send_address(view.command, main=not meant), submit(text("button.help"), "help")]
-    band = persons_turn(Text("typed.title"), answer_line(Text("typed.turn")))
-    return finished(kicker_of(Text("typed.kicker"), day_clock(view.at)), band, body, actions)
+        title = act.fit_title("button.use", meant)
+        use = act.submit(title, "typed", main=True, mailbox_meant=meant, command=view.command)
+        body.append(act.buttons(use))
+    actions = [_send_address(view.command, main=not meant), act.submit(text("button.help"), "help")]
+    band = ui.persons_turn(Text("typed.title"), ui.answer_line(Text("typed.turn")))
+    return finished(ui.kicker_at("typed.kicker", view.at), band, body, actions)
 
 
 _MORE_MOST, _UNKNOWN_MOST, _CHECKS_MOST, _LINE_MOST = 6, 4, 2, 300
@@ -214,8 +178,6 @@ class CauseLine:
 
 @dataclass(frozen=True, slots=True)
 class UnknownLine:
-    """Unknown code with the person's own line, and the address that explains it, or empty."""
-
     code: str
     line: str
     page: str = ""
@@ -250,54 +212,61 @@ class ExplanationView:
 def explanation(view: ExplanationView) -> Card:
     """Return the card; the button to /check is there if a channel is known in the space."""
     lines = [
-        rich(run(f"{each.code}  ", **MONO), run(each.line[:_LINE_MOST]), spacing="Small")
+        el.rich(
+            el.run(f"{each.code}  ", **el.MONO), el.run(each.line[:_LINE_MOST]), spacing="Small"
+        )
         for each in view.unknown[:_UNKNOWN_MOST]
     ]
-    pages = [open_url(text("button.learn_more"), view.page)] if view.page else []
-    pages += [
-        open_url(fit_title("explain.look_up", each.code), each.page)
+    looked_up = {
+        each.page: act.fit_title("explain.look_up", each.code)
         for each in view.unknown[:_CHECKS_MOST]
-        if each.page
-    ]
+    }
+    pages = {view.page: text("button.learn_more")} | looked_up
     checks = [
-        submit(fit_title("explain.check", mailbox), "check", channel=mailbox)
+        act.submit(act.fit_title("explain.check", mailbox), "check", channel=mailbox)
         for mailbox in view.checks[:_CHECKS_MOST]
     ]
-    to_check = view.checks and (view.possible or view.certain)
+    words = {
+        "explain.check_turn": view.checks and (view.possible or view.certain),
+        "explain.cut": view.cut,
+    }
     body = [
-        *([rich(run(view.code, **MONO), spacing="Small")] if view.code else []),
+        *([el.rich(el.run(view.code, **el.MONO), spacing="Small")] if view.code else []),
         *_causes("explain.also", view.certain),
         *_causes(heading_of(open_=view.open, condition=view.condition), view.possible),
-        *titled("explain.unknown_codes", lines),
-        *([small_print(Text("explain.check_turn"))] if to_check else []),
-        *([small_print(Text("explain.cut"))] if view.cut else []),
-        *button_rows([*pages, *checks]),
+        *ui.titled("explain.unknown_codes", lines),
+        *(ui.small_print(Text(key)) for key, is_so in words.items() if is_so),
+        *act.button_rows(
+            [*(act.open_url(title, page) for page, title in pages.items() if page), *checks]
+        ),
     ]
+    kicker = ui.kicker_at("notice.explained_kicker", view.at)
+    return finished(kicker, _explained(view), body, told=2)
+
+
+def _explained(view: ExplanationView) -> ui.Band:
     # A remedy that needs nobody says so itself.
-    acts = answer_line(Text("explain.who", {"who": f"key:who.{view.turn}"}))
+    acts = ui.answer_line(Text("explain.who", {"who": f"key:who.{view.turn}"}))
     turns = [acts] if glyphs.is_person(view.turn) else []
     look = ("accent", glyphs.WARNING) if view.known else ("emphasis", glyphs.UNKNOWN)
-    band = Band.of(*look, view.title, said(view.words, spacing="Small"), *turns)
-    kicker = kicker_of(Text("notice.explained_kicker"), day_clock(view.at))
-    return finished(kicker, band, body, told=2)
+    return ui.Band.of(*look, view.title, el.said(view.words, spacing="Small"), *turns)
 
 
 def heading_of(*, open_: bool, condition: bool) -> str:
-    """Return the key of the heading above causes that are not certain."""
     if condition:
         return "explain.condition"
     return "explain.one_of" if open_ else "explain.may_be"
 
 
-def _causes(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:
-    return titled(
+def _causes(key: str, lines: tuple[CauseLine, ...]) -> list[el.Element]:
+    return ui.titled(
         key,
         [
             glyphs.marked(
                 glyphs.UNKNOWN if line.tell else glyphs.WARNING,
-                said(line.sentence),
-                *([note(line.tell)] if line.tell else []),
-                *learn_more(line.page, spacing="None"),
+                el.said(line.sentence),
+                *([ui.note(line.tell)] if line.tell else []),
+                *ui.learn_more(line.page, spacing="None"),
             )
             for line in lines[:_MORE_MOST]
         ],
@@ -339,30 +308,30 @@ class HelpView:
 
 def help_card(view: HelpView) -> Card:
     """Return the card with the commands by group, in the registry's order."""
-    body: list[Element] = []
+    body: list[el.Element] = []
     for group, entries in groupby(view.entries, key=lambda entry: entry.group):
-        body.append(section(f"help.group.{group}"))
+        body.append(ui.section(f"help.group.{group}"))
         for entry in entries:
-            command = rich(run(_as_typed(entry), **BOLD, **MONO))
-            described = own(f"command.{entry.name}", **SUBTLE, spacing="None")
-            body.append(container("", command, described, spacing="Small"))
+            command = el.rich(el.run(_as_typed(entry), **el.BOLD, **el.MONO))
+            described = el.own(f"command.{entry.name}", **el.SUBTLE, spacing="None")
+            body.append(el.container("", command, described, spacing="Small"))
     if view.left_out:
-        body.append(small_print(Text("help.not_listed")))
-    how = own("help.how_direct", spacing="Small")
+        body.append(ui.small_print(Text("help.not_listed")))
+    how = el.own("help.how_direct", spacing="Small")
     if not view.direct:
         example = text("help.how_space_example", bot=view.bot, command=f"/{shown_name('check')}")
         before, _, after = text("help.how_space", example=_PLACE).partition(_PLACE)
-        how = rich(run(before), run(example, **MONO), run(after), spacing="Small")
+        how = el.rich(el.run(before), el.run(example, **el.MONO), el.run(after), spacing="Small")
     title = Text("help.unknown", {"typed": view.typed}) if view.typed else Text("help.title")
-    actions = [submit(text("button.setup"), "setup"), submit(text("button.check"), "check")]
+    actions = [act.submit(text("button.setup"), "setup"), act.submit(text("button.check"), "check")]
     return finished(
-        _kicker(direct=view.direct), Band.of("emphasis", None, title, how), body, actions
+        _kicker(direct=view.direct), ui.Band.of("emphasis", None, title, how), body, actions
     )
 
 
-def _kicker(*, direct: bool) -> Element:
+def _kicker(*, direct: bool) -> el.Element:
     here = text("help.here_direct" if direct else "help.here_space")
-    return kicker_of(Text("help.kicker"), here)
+    return ui.kicker_of(Text("help.kicker"), here)
 
 
 def _as_typed(entry: HelpEntry) -> str:
@@ -388,16 +357,17 @@ class CommandHelpView:
 def command_help(view: CommandHelpView) -> Card:
     name, typed = view.entry.name, _as_typed(view.entry)
     in_space = text("help.how_space_example", bot=view.bot, command=typed)
-    ways = [(text("help.type"), typed if view.direct else in_space)]
-    if view.names:
-        ways.append((text("help.also"), ", ".join(f"/{each}" for each in view.names)))
-    actions = [submit(text("button.commands"), "help")]
+    ways = {
+        "help.type": typed if view.direct else in_space,
+        "help.also": ", ".join(f"/{each}" for each in view.names),
+    }
+    actions = [act.submit(text("button.commands"), "help")]
     if name not in _NOT_ALONE:
         title = text("help.run", value=f"/{shown_name(name)}")
         pressed = {"do": "run_command", "command": name, "argument": ""}
-        actions.insert(0, press(title, pressed))
-    band = Band.of("emphasis", None, verbatim(typed), own(f"command.{name}", spacing="Small"))
-    body = [own(f"help.about.{name}", spacing="Medium"), facts(ways)]
+        actions.insert(0, act.press(title, pressed))
+    band = ui.Band.of("emphasis", None, verbatim(typed), el.own(f"command.{name}", spacing="Small"))
+    body = [el.own(f"help.about.{name}", spacing="Medium"), ui.known(ways)]
     return finished(_kicker(direct=view.direct), band, body, actions)
 
 
@@ -426,26 +396,27 @@ class TacView:
 def tac(view: TacView) -> Card:
     """Return the guide to the debug console, with three fields and one button."""
     values = {"mailbox": view.mailbox}
-    identifier = said(Text("tac.identifier", values), **SMALL, spacing="None")
-    long = {"isMultiline": True, "placeholder": text("tac.seen_text_example")}
+    identifier = el.said(Text("tac.identifier", values), **el.SMALL, spacing="None")
+    example = text("tac.resource_id_example")
+    long: dict[str, Any] = {"isMultiline": True, "placeholder": text("tac.seen_text_example")}
     body = [
-        section("tac.console"),
-        row(glyphs.PERSON, "T1", own("tac.console_t1"), identifier),
-        row(glyphs.PERSON, "T2", own("tac.console_t2")),
-        row(glyphs.PERSON, "T3", own("tac.console_t3_direct" if view.direct else "tac.console_t3")),
-        small_print(Text("tac.whole")),
-        section("tac.inputs"),
-        _field("resource_id", _ID_MOST) | {"placeholder": text("tac.resource_id_example")},
-        _field("transaction_id", _ID_MOST),
-        _field("seen_text", _SEEN_MOST) | long,
+        ui.section("tac.console"),
+        ui.row(glyphs.PERSON, "T1", el.own("tac.console_t1"), identifier),
+        ui.row(glyphs.PERSON, "T2", el.own("tac.console_t2")),
+        ui.row(
+            glyphs.PERSON,
+            "T3",
+            el.own("tac.console_t3_direct" if view.direct else "tac.console_t3"),
+        ),
+        ui.small_print(Text("tac.whole")),
+        ui.section("tac.inputs"),
+        act.input_text("resource_id", "tac.resource_id", _ID_MOST, placeholder=example),
+        act.input_text("transaction_id", "tac.transaction_id", _ID_MOST),
+        act.input_text("seen_text", "tac.seen_text", _SEEN_MOST, **long),
     ]
-    make = submit(text("tac.make"), "tac", main=True, reads=True, channel=view.mailbox)
-    band = persons_turn(Text("tac.title"), answer_line(Text("tac.turn")))
-    return finished(kicker_of(Text("tac.kicker", values), day_clock(view.at)), band, body, [make])
-
-
-def _field(name: str, most: int) -> Element:
-    return {"type": "Input.Text", "id": name, "label": text(f"tac.{name}"), "maxLength": most}
+    make = act.submit(text("tac.make"), "tac", main=True, reads=True, channel=view.mailbox)
+    band = ui.persons_turn(Text("tac.title"), ui.answer_line(Text("tac.turn")))
+    return finished(ui.kicker_at("tac.kicker", view.at, **values), band, body, [make])
 
 
 @dataclass(frozen=True, slots=True)
@@ -470,21 +441,21 @@ def tac_file(view: TacFileView) -> Card:
     missing += [] if view.checked else ["tac.never_checked"]
     ids = {"tac.resource": view.resource_id, "tac.transaction": view.transaction_id}
     body = [
-        section("tac.inside"),
+        ui.section("tac.inside"),
         *map(_part, view.files),
-        *(glyphs.marked(glyphs.SKIPPED, own(key)) for key in missing),
-        section("tac.case"),
-        *(row(glyphs.PERSON, "T3", own(key)) for key in _CASE),
-        facts((text(label), value or text("tac.not_given")) for label, value in ids.items()),
+        *(glyphs.marked(glyphs.SKIPPED, el.own(key)) for key in missing),
+        ui.section("tac.case"),
+        *(ui.row(glyphs.PERSON, "T3", el.own(key)) for key in _CASE),
+        ui.known({label: value or text("tac.not_given") for label, value in ids.items()}),
     ]
     title = Text("tac.ready", {"name": view.name})
     about = Text("tac.kicker", {"mailbox": view.mailbox})
-    band = persons_turn(title, answer_line(Text("tac.ready_turn")))
-    return finished(kicker_of(about, day_clock(view.at)), band, body)
+    band = ui.persons_turn(title, ui.answer_line(Text("tac.ready_turn")))
+    return finished(ui.kicker_of(about, day_clock(view.at)), band, body)
 
 
-def _part(name: str) -> Element:
+def _part(name: str) -> el.Element:
     stem, _, ending = name.rpartition(".")
     key = f"tac.part.{stem}_{ending}"
     known = key if has_text(key) else f"tac.part.{stem}"
-    return glyphs.marked(glyphs.OK, rich(run(name)), note(Text(known)))
+    return glyphs.marked(glyphs.OK, el.rich(el.run(name)), ui.note(Text(known)))

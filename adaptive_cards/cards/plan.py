@@ -8,35 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adaptive_cards import components as ui
+from adaptive_cards import elements as el
 from adaptive_cards import glyphs
 from adaptive_cards.actions import button_rows, buttons, cancel, show_card, submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import (
-    Band,
-    aside,
-    box,
-    kicker,
-    note,
-    persons_turn,
-    run_turn,
-    section,
-    titled,
-    turn_line,
-)
-from adaptive_cards.elements import (
-    BOLD,
-    SMALL,
-    SUBTLE,
-    Element,
-    column,
-    columns,
-    literal,
-    own,
-    rich,
-    run,
-    said,
-    sign,
-)
 from adaptive_cards.escape import FACT_MOST, tame
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import listed, plural, render, text
@@ -134,14 +110,12 @@ class PlanView:
 
     @property
     def left(self) -> tuple[int, int]:
-        """Return the numbers of local and of tenant-wide changes that are left to approve."""
         tenant = len(self.tenant)
         local = 0 if self.approved else len(self.changes) - tenant
         return local, 0 if self.approved_tenant else tenant
 
     @property
     def waits_for_hosts(self) -> bool:
-        """Return whether an approver must confirm the hosts before anything can be approved."""
         return any(self.left) and self.foreign is not None and self.foreign.confirmed is None
 
     @property
@@ -151,7 +125,6 @@ class PlanView:
 
     @property
     def begun(self) -> bool:
-        """Return whether part of the plan was approved or carried out."""
         return self.approved or self.approved_tenant or self.has_begun
 
     @property
@@ -166,22 +139,24 @@ _NAMED_MOST = 4
 def plan(view: PlanView) -> Card:
     # Tenant-wide changes are in a box and have their own approval. A blocked plan has no approve
     # button.
-    warned = [marked(glyphs.WARNING, said(words)) for words in view.warnings]
+    warned = [marked(glyphs.WARNING, el.said(words)) for words in view.warnings]
     body = [
         *button_rows(_main(view)),
-        *(said(words, spacing="Small") for words in _people(view.people)),
+        *(el.said(words, spacing="Small") for words in _people(view.people)),
         *_foreign(view),
         *_tenant(view),
         *_granted(view),
-        *titled("plan.addresses", [line for each in view.addresses for line in _address(each)]),
+        *ui.titled("plan.addresses", [line for each in view.addresses for line in _address(each)]),
         *_right(view),
         *warned,
-        *titled("plan.blocked", [marked(glyphs.WRONG, said(words)) for words in view.blocking]),
-        *titled("plan.named", [marked(glyphs.WRONG, said(words)) for words in view.named]),
+        *ui.titled(
+            "plan.blocked", [marked(glyphs.WRONG, el.said(words)) for words in view.blocking]
+        ),
+        *ui.titled("plan.named", [marked(glyphs.WRONG, el.said(words)) for words in view.named]),
         *_group(view, "plan.undo_app" if view.undo else "plan.app", Scope.APP),
         *_group(view, "plan.mailbox", Scope.MAILBOX),
     ]
-    return finished(kicker(view.header), _band(view), body, [*_commands(view), *_other(view)])
+    return finished(ui.kicker(view.header), _band(view), body, [*_commands(view), *_other(view)])
 
 
 def _people(people: PlanPeople | None) -> list[Text]:
@@ -197,7 +172,7 @@ def _people(people: PlanPeople | None) -> list[Text]:
     return [*found, Text("plan.nobody_reached")] if nobody else found
 
 
-def _group(view: PlanView, title: str, scope: Scope) -> list[Element]:
+def _group(view: PlanView, title: str, scope: Scope) -> list[el.Element]:
     # "reversible" appears once if it applies to all of them, otherwise on each line that it applies
     # to.
     changes = [change for change in view.changes if change.scope is scope]
@@ -205,51 +180,54 @@ def _group(view: PlanView, title: str, scope: Scope) -> list[Element]:
     if not changes:
         return []
     rows = [_change_row(change, whole=whole) for change in changes]
-    return [section(title, "plan.reversible" if whole else ""), *rows]
+    return [ui.section(title, "plan.reversible" if whole else ""), *rows]
 
 
-def _changed(change: Change) -> list[Element]:
+def _changed(change: Change) -> list[el.Element]:
     # Long values are shortened in the middle. The Commands part shows them in full.
     before, after = (tame(render(each), FACT_MOST) for each in (change.before, change.after))
-    return [run(before, **SUBTLE), run(glyphs.ARROW + after)]
+    return [el.run(before, **el.SUBTLE), el.run(glyphs.ARROW + after)]
 
 
-def _change_row(change: Change, *, whole: bool) -> Element:
-    lines = [said(change.object, **BOLD), rich(*_changed(change), spacing="None")]
+def _change_row(change: Change, *, whole: bool) -> el.Element:
+    lines = [el.said(change.object, **el.BOLD), el.rich(*_changed(change), spacing="None")]
     if change.note and change.warning:
-        sign_of = run(f"{glyphs.WARNING.glyph} ", **glyphs.WARNING.look)
-        lines.append(rich(sign_of, run(render(change.note)), spacing="None"))
+        sign_of = el.run(f"{glyphs.WARNING.glyph} ", **glyphs.WARNING.look)
+        lines.append(el.rich(sign_of, el.run(render(change.note)), spacing="None"))
     elif change.note:
-        lines.append(note(change.note))
-    cells = [column("32px", sign(change.row, **SUBTLE)), column("stretch", *lines, spacing="None")]
+        lines.append(ui.note(change.note))
+    cells = [
+        el.column("32px", el.sign(change.row, **el.SUBTLE)),
+        el.column("stretch", *lines, spacing="None"),
+    ]
     if not whole:
         told = "plan.line_reversible" if change.reversible else "plan.irreversible"
-        cells.append(column("auto", aside(Text(told)), spacing="Default"))
-    return columns(*cells, spacing="Small")
+        cells.append(el.column("auto", ui.aside(Text(told)), spacing="Default"))
+    return el.columns(*cells, spacing="Small")
 
 
-def _band(view: PlanView) -> Band:
+def _band(view: PlanView) -> ui.Band:
     account = Text("plan.signed_in", {"account": view.signed_in})
-    signed_in = [said(account, spacing="Small")] if view.signed_in else []
+    signed_in = [el.said(account, spacing="Small")] if view.signed_in else []
     if view.blocking:
         title = Text("plan.blocked_title", {"count": str(len(view.blocking))})
-        turn = run_turn(view.header, Turn.ADMINISTRATOR, Text("plan.blocked_turn"))
+        turn = ui.run_turn(view.header, Turn.ADMINISTRATOR, Text("plan.blocked_turn"))
     elif any(view.left):
         title, told = _title(view), Text("plan.foreign_turn")
         if not view.waits_for_hosts:
             told = _reach(view)
-        turn = run_turn(view.header, Turn.APPROVER, told)
+        turn = ui.run_turn(view.header, Turn.APPROVER, told)
     elif view.changes:
         title = Text("plan.approved", {"changes": plural("plan.changes", len(view.changes))})
         next_one = Text("plan.approved_next")
-        return Band.calm("emphasis", glyphs.RUNNING, title, next_one, *signed_in)
+        return ui.Band.calm("emphasis", glyphs.RUNNING, title, next_one, *signed_in)
     else:
         kind = f"{view.header.kind}_" if view.header.kind in {RunKind.FIX, RunKind.UNDO} else ""
         title, next_one = Text(f"plan.{kind}nothing"), Text(f"plan.{kind}nothing_next")
         if not glyphs.is_person(view.turn):
-            return Band.calm("emphasis", glyphs.RUNNING, title, next_one, *signed_in)
-        turn = turn_line(view.turn, Text("plan.fix_nothing_named"))
-    return persons_turn(title, turn, *signed_in)
+            return ui.Band.calm("emphasis", glyphs.RUNNING, title, next_one, *signed_in)
+        turn = ui.turn_line(view.turn, Text("plan.fix_nothing_named"))
+    return ui.persons_turn(title, turn, *signed_in)
 
 
 def _title(view: PlanView) -> Text:
@@ -282,39 +260,42 @@ def _reach(view: PlanView) -> Text:
     return reach
 
 
-def _address(address: Address) -> list[Element]:
-    lines = [own(address.key, **SMALL, spacing="Small"), literal(address.value, spacing="None")]
+def _address(address: Address) -> list[el.Element]:
+    lines = [
+        el.own(address.key, **el.SMALL, spacing="Small"),
+        el.literal(address.value, spacing="None"),
+    ]
     if address.other:
-        lines += [own("plan.other_spelling", **SMALL, spacing="None")]
-        lines += [literal(address.other, spacing="None")]
+        lines += [el.own("plan.other_spelling", **el.SMALL, spacing="None")]
+        lines += [el.literal(address.other, spacing="None")]
     if address.letters:
         letters = Text("plan.letters", {"letters": address.letters})
-        lines.append(marked(glyphs.WARNING, said(letters)))
+        lines.append(marked(glyphs.WARNING, el.said(letters)))
     return lines
 
 
-def _granted(view: PlanView) -> list[Element]:
+def _granted(view: PlanView) -> list[el.Element]:
     mark = glyphs.WARNING if view.for_all else glyphs.OK
-    return [marked(mark, said(view.consent), spacing="Medium")] if view.consent else []
+    return [marked(mark, el.said(view.consent), spacing="Medium")] if view.consent else []
 
 
-def _foreign(view: PlanView) -> list[Element]:
+def _foreign(view: PlanView) -> list[el.Element]:
     if view.foreign is None:
         return []
     hosts, run_id = view.foreign.hosts, view.header.run
-    lines = [said(Text("plan.foreign", {"count": str(len(hosts))}), **BOLD)]
+    lines = [el.said(Text("plan.foreign", {"count": str(len(hosts))}), **el.BOLD)]
     for host, what in hosts:
-        lines += [literal(host, spacing="Small"), note(what)]
+        lines += [el.literal(host, spacing="Small"), ui.note(what)]
     if view.foreign.confirmed is not None:
-        lines.append(said(view.foreign.confirmed, spacing="Small"))
+        lines.append(el.said(view.foreign.confirmed, spacing="Small"))
     elif view.waits_for_hosts and view.is_open:
         title = plural("button.confirm_hosts", len(hosts))
         button = submit(title, "confirm_hosts", run=run_id, plan=view.plan_id)
-        lines += [own("plan.foreign_next", spacing="Small"), buttons(button, spacing="Small")]
-    return [box("warning", glyphs.WARNING, *lines)]
+        lines += [el.own("plan.foreign_next", spacing="Small"), buttons(button, spacing="Small")]
+    return [ui.box("warning", glyphs.WARNING, *lines)]
 
 
-def _right(view: PlanView) -> list[Element]:
+def _right(view: PlanView) -> list[el.Element]:
     if not view.right:
         return []
     held = listed(map(render, view.right))
@@ -324,25 +305,25 @@ def _right(view: PlanView) -> list[Element]:
         told = plural("plan.right_count", len(view.right))
     else:
         told = text("plan.right", held=held)
-    return [marked(glyphs.OK, rich(run(told)), spacing="Medium")]
+    return [marked(glyphs.OK, el.rich(el.run(told)), spacing="Medium")]
 
 
-def _tenant(view: PlanView) -> list[Element]:
-    lines: list[Element] = []
+def _tenant(view: PlanView) -> list[el.Element]:
+    lines: list[el.Element] = []
     for change in view.tenant:
-        named = [run(f"{change.row}  ", **SUBTLE), run(f"{render(change.object)}: ")]
-        lines.append(rich(*named, *_changed(change), spacing="Small"))
-        lines += [said(change.note, size="Small", spacing="Small")] if change.note else []
+        named = [el.run(f"{change.row}  ", **el.SUBTLE), el.run(f"{render(change.object)}: ")]
+        lines.append(el.rich(*named, *_changed(change), spacing="Small"))
+        lines += [el.said(change.note, size="Small", spacing="Small")] if change.note else []
     if not lines:
         return []
     if view.approved_tenant:
-        return [box("emphasis", glyphs.OK, own("plan.tenant_approved", **BOLD), *lines)]
+        return [ui.box("emphasis", glyphs.OK, el.own("plan.tenant_approved", **el.BOLD), *lines)]
     whole = all(change.reversible for change in view.tenant)
-    title = own("plan.tenant_reversible" if whole else "plan.tenant", **BOLD)
-    return [box("warning", glyphs.WARNING, title, *lines)]
+    title = el.own("plan.tenant_reversible" if whole else "plan.tenant", **el.BOLD)
+    return [ui.box("warning", glyphs.WARNING, title, *lines)]
 
 
-def _main(view: PlanView) -> list[Element]:
+def _main(view: PlanView) -> list[el.Element]:
     run_id = view.header.run
     stop = cancel(run_id, plan=view.plan_id)
     if view.blocking:
@@ -361,17 +342,17 @@ def _main(view: PlanView) -> list[Element]:
     return [*([approve] if local else []), *([of_tenant] if tenant else []), stop]
 
 
-def _commands(view: PlanView) -> list[Element]:
+def _commands(view: PlanView) -> list[el.Element]:
     lines = [
-        literal(command if number else f"{change.row}  {command}", size="Small", spacing="Small")
+        el.literal(command if number else f"{change.row}  {command}", size="Small", spacing="Small")
         for change in view.changes
         for number, command in enumerate(filter(None, map(str.strip, change.command.splitlines())))
     ]
-    told = own("plan.commands", **SMALL)
+    told = el.own("plan.commands", **el.SMALL)
     return [show_card(text("button.commands"), [told, *lines])] if lines else []
 
 
-def _other(view: PlanView) -> list[Element]:
+def _other(view: PlanView) -> list[el.Element]:
     """Return the button to adopt an app that a person made, or else the least-privilege one."""
     run_id, plan_id = view.header.run, view.plan_id
     if view.manually_created and not view.approved and not view.blocking:

@@ -5,39 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from adaptive_cards import glyphs
-from adaptive_cards.actions import (
-    ADDRESS_MOST,
-    buttons,
-    cancel,
-    choice,
-    open_url,
-    submit,
-    text_input,
-)
+from adaptive_cards import actions as act
+from adaptive_cards import components as ui
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import (
-    Band,
-    ask_someone,
-    correction,
-    found_values,
-    in_error,
-    kicker,
-    kicker_of,
-    note,
-    persons_turn,
-    problem_box,
-    run_turn,
-    section,
-    small_print,
-    titled,
-    turn_line,
-)
-from adaptive_cards.elements import BOLD, SMALL, Element, column, columns, facts, own, rich, run
+from adaptive_cards.elements import SMALL, Element, column, columns, own, rich, run
 from adaptive_cards.escape import plain, shorten
-from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import render, text
-from adaptive_cards.times import day_clock
 from adaptive_cards.views import Asked, Header
 from jobs.model import Text, Turn
 
@@ -73,14 +46,14 @@ def intake(view: IntakeView) -> Card:
     profile = _choice(view, "profile", _PROFILES, "article") | {"style": "expanded", "wrap": True}
     body = [
         *(_mailbox(view) if view.ask_mailbox else []),
-        section("intake.from_connect"),
+        ui.section("intake.from_connect"),
         own("intake.from_connect_where", **SMALL, spacing="None"),
         _checked(view, _callback()),
         _checked(view, _forwarding()),
         *_person(view, "administrator"),
         # A shared mailbox's field is here if it was filled in before; else the run asks later.
         *(_person(view, "delegate") if view.values.get("delegate") else []),
-        section("intake.choices"),
+        ui.section("intake.choices"),
         columns(
             column("stretch", _checked(view, _choice(view, "lifetime", _LIFETIMES, "12"))),
             column(
@@ -93,37 +66,37 @@ def intake(view: IntakeView) -> Card:
         _checked(view, profile),
         _checked(view, _choice(view, "check_login", _YES_NO, "yes")),
         own("intake.check_login_why", **SMALL, spacing="None"),
-        small_print(Text("intake.nothing_yet")),
+        ui.small_print(Text("intake.nothing_yet")),
     ]
-    band = persons_turn(title, run_turn(view.header, Turn.REQUESTER, told))
-    go_on = submit(text("button.continue"), "intake", main=True, reads=True, run=run_id)
-    return finished(kicker(view.header), band, body, [go_on, cancel(run_id)])
+    band = ui.persons_turn(title, ui.run_turn(view.header, Turn.REQUESTER, told))
+    go_on = act.submit(text("button.continue"), "intake", main=True, reads=True, run=run_id)
+    return finished(ui.kicker(view.header), band, body, [go_on, act.cancel(run_id)])
 
 
 def _mailbox(view: IntakeView) -> list[Element]:
     error, example = "field.mailbox_error", "field.mailbox_example"
-    field = text_input("mailbox", "field.mailbox", error=error, example=example)
-    return [section("intake.mailbox"), _checked(view, field)]
+    field = act.text_input("mailbox", "field.mailbox", error=error, example=example)
+    return [ui.section("intake.mailbox"), _checked(view, field)]
 
 
 def _callback() -> Element:
     error, example = "field.callback_url_error", "field.callback_url_example"
-    return text_input(
+    return act.text_input(
         "callback_url", "field.callback_url", style="url", error=error, example=example
     )
 
 
 def _forwarding() -> Element:
     error, example = "field.forwarding_error", "field.forwarding_example"
-    return text_input(
+    return act.text_input(
         "forwarding_address", "field.forwarding_address", error=error, example=example
     )
 
 
 def _person(view: IntakeView, who: str) -> list[Element]:
-    field = text_input(who, f"field.{who}", example=f"field.{who}_example")
+    field = act.text_input(who, f"field.{who}", example=f"field.{who}_example")
     why = own(f"intake.{who}_why", **SMALL, spacing="None")
-    return [section(f"intake.{who}"), why, _checked(view, field)]
+    return [ui.section(f"intake.{who}"), why, _checked(view, field)]
 
 
 def _choice(view: IntakeView, name: str, values: tuple[str, ...], usual: str) -> Element:
@@ -131,24 +104,21 @@ def _choice(view: IntakeView, name: str, values: tuple[str, ...], usual: str) ->
     typed = _SWITCHED.get(typed, typed)
     titles = [(value, text(f"choice.{name}.{value}")) for value in values]
     chosen = typed if typed in values else usual
-    return choice(name, text(f"field.{name}"), titles, value=chosen)
+    return act.choice(name, text(f"field.{name}"), titles, value=chosen)
 
 
 def _checked(view: IntakeView, field: Element) -> Element:
-    """Return the field with the typed value, in a red box with the reason if it is wrong."""
     name = field["id"]
     typed = view.values.get(name, "")
     if typed and field["type"] == "Input.Text":
-        field = field | {"value": plain(typed, ADDRESS_MOST)}
+        field = field | {"value": plain(typed, act.ADDRESS_MOST)}
     if name not in view.errors:
         return field
-    return in_error(field, rich(run(render(view.errors[name]))))
+    return ui.in_error(field, rich(run(render(view.errors[name]))))
 
 
 @dataclass(frozen=True, slots=True)
 class DelegateView:
-    """Question for the user who signs in. ``asked`` is the last address given, if it was wrong."""
-
     header: Header
     asked: Asked | None = None
 
@@ -156,116 +126,15 @@ class DelegateView:
 def delegate(view: DelegateView) -> Card:
     """Return the card with one field. A wrong address is kept in it, with the reason in red."""
     title = Text("delegate.title", {"mailbox": view.header.mailbox})
-    band = persons_turn(title, run_turn(view.header, Turn.REQUESTER, Text("delegate.turn")))
-    send = submit(text("button.continue"), "delegate", main=True, reads=True, run=view.header.run)
-    error, example = "field.delegate_error", "field.delegate_example"
-    asked = text_input("delegate", "field.delegate", error=error, example=example)
-    typed = correction(asked, view.asked) if view.asked else asked
-    body = [own("delegate.why", spacing="Small"), typed, buttons(send, spacing="Small")]
-    return finished(kicker(view.header), band, body, [cancel(view.header.run)])
-
-
-@dataclass(frozen=True, slots=True)
-class SignInView:
-    """Request to sign in at Microsoft.
-
-    ``direct`` is true in a 1:1 message. ``problem`` is why an earlier attempt failed. ``asked`` is
-    the last address typed to forward the card to, if it was invalid. ``waits`` names the person who
-    was asked 1:1 and since when. The sign-in button is then not the card's green one, and another
-    button sends that card again.
-    """
-
-    header: Header
-    domain: str
-    url: str
-    until: datetime
-    direct: bool = False
-    problem: Text | None = None
-    problem_code: str = ""
-    problem_at: datetime | None = None
-    asked: Asked | None = None
-    waits: Text | None = None
-
-
-def signin(view: SignInView) -> Card:
-    told = view.waits or Text("signin.turn_direct" if view.direct else "signin.turn")
-    rows = {
-        "account": text("signin.account_which", domain=view.domain),
-        "roles": text("signin.roles_which"),
-        "allows": text("signin.allows_what"),
-        "ends": text("signin.ends_when"),
-        "link": text("signin.link_until", until=day_clock(view.until)),
-    }
-    body = [
-        facts((text(f"signin.{name}"), value) for name, value in rows.items()),
-        *problem_box(view.problem, view.problem_code, view.problem_at),
-        buttons(open_url(text("button.sign_in"), view.url, main=view.waits is None)),
-    ]
-    run_id, other = view.header.run, view.direct or view.waits is not None
-    title = text("button.ask_other" if other else "button.ask_administrator")
-    field, opens = ask_someone(
-        title, "ask_administrator", run_id, view.asked, hint="signin.ask_hint"
+    band = ui.persons_turn(title, ui.run_turn(view.header, Turn.REQUESTER, Text("delegate.turn")))
+    send = act.submit(
+        text("button.continue"), "delegate", main=True, reads=True, run=view.header.run
     )
-    again = submit(text("button.consent_again"), "consent_again", run=run_id)
-    actions = [*opens, *([again] if view.waits else []), cancel(run_id)]
-    band = _administrators(view, Text("signin.title", {"domain": view.domain}), told)
-    return finished(kicker(view.header), band, [*body, *field], actions)
-
-
-def _administrators(view: SignInView | ConsentView, title: Text, told: Text) -> Band:
-    turn = run_turn(view.header, Turn.ADMINISTRATOR, told, direct=view.direct)
-    return persons_turn(title, turn, asked=view.header.asked)
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentView:
-    """Request for admin consent.
-
-    ``permissions`` are (name, kind key, why key, risky). ``asked`` and ``waits`` are the same as in
-    :class:`SignInView`.
-    """
-
-    header: Header
-    url: str
-    app_name: str
-    domain: str
-    client_id: str
-    permissions: tuple[tuple[str, str, str, bool], ...]
-    direct: bool = False
-    problem: Text | None = None
-    problem_code: str = ""
-    problem_at: datetime | None = None
-    asked: Asked | None = None
-    waits: Text | None = None
-
-
-def consent(view: ConsentView) -> Card:
-    run_id = view.header.run
-    grant = open_url(text("button.grant"), view.url, main=view.waits is None)
-    rows = {
-        "consent.app": view.app_name,
-        "consent.publisher": text("consent.publisher_which", domain=view.domain),
-        "label.client_id": view.client_id,
-        "consent.for": text("consent.for_which"),
-        "consent.who": text("consent.who_which"),
-    }
-    body = [
-        section("consent.asks_for"),
-        *(_permission(*permission) for permission in view.permissions),
-        facts((text(key), value) for key, value in rows.items()),
-        *problem_box(view.problem, view.problem_code, view.problem_at),
-        buttons(grant, cancel(run_id, of_run=True)),
-    ]
-    field, opens = ask_someone(text("button.ask_other"), "ask_consent", run_id, view.asked)
-    granted = submit(text("button.already_granted"), "look_again", run=run_id)
-    band = _administrators(view, Text("consent.title"), view.waits or Text("consent.turn"))
-    return finished(kicker(view.header), band, [*body, *field], [*opens, granted])
-
-
-def _permission(name: str, kind: str, why: str, risky: bool) -> Element:  # noqa: FBT001  as in the tuple
-    kinds = [run(f", {text(kind)}")] if kind else []
-    reason = [note(Text(why))] if why else []
-    return marked(glyphs.WARNING if risky else glyphs.OK, rich(run(name, **BOLD), *kinds), *reason)
+    error, example = "field.delegate_error", "field.delegate_example"
+    asked = act.text_input("delegate", "field.delegate", error=error, example=example)
+    typed = ui.correction(asked, view.asked) if view.asked else asked
+    body = [own("delegate.why", spacing="Small"), typed, act.buttons(send, spacing="Small")]
+    return finished(ui.kicker(view.header), band, body, [act.cancel(view.header.run)])
 
 
 _CHOICES_MOST = 10
@@ -274,8 +143,6 @@ _TITLE_MOST = 80
 
 @dataclass(frozen=True, slots=True)
 class AppChoice:
-    """App that may be the channel's, with the host that it redirects to, or an empty host."""
-
     client_id: str
     name: str
     host: str = ""
@@ -303,29 +170,29 @@ def discovery(view: DiscoveryView) -> Card:
         title = "discovery.which_app"
     if not view.ask_app:
         title = "discovery.no_forwarding"
-    band = persons_turn(Text(title), turn_line(Turn.REQUESTER, Text("discovery.turn")))
+    band = ui.persons_turn(Text(title), ui.turn_line(Turn.REQUESTER, Text("discovery.turn")))
     body = [
-        *titled("verdict.found", found_values(view.found)),
+        *ui.titled("verdict.found", ui.found_values(view.found)),
         *([_app(view.apps[:_CHOICES_MOST])] if view.ask_app else []),
         *([_forwarding()] if view.ask_forwarding else []),
-        small_print(Text("discovery.reads_only")),
+        ui.small_print(Text("discovery.reads_only")),
     ]
     actions = [
-        submit(text("button.go_on"), "discovered", main=True, reads=True, run=view.run),
-        submit(text("button.go_on_without"), "discovered_without", run=view.run),
+        act.submit(text("button.go_on"), "discovered", main=True, reads=True, run=view.run),
+        act.submit(text("button.go_on_without"), "discovered_without", run=view.run),
     ]
-    kicker = kicker_of(Text("verdict.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    kicker = ui.kicker_at("verdict.kicker", view.at, mailbox=view.mailbox)
     return finished(kicker, band, body, actions)
 
 
 def _app(apps: tuple[AppChoice, ...]) -> Element:
     if not apps:
         label, wrong = "field.discovered_client_id", "field.client_id_error"
-        return text_input("client_id", label, style="text", error=wrong)
+        return act.text_input("client_id", label, style="text", error=wrong)
     error = {"isRequired": True, "errorMessage": text("field.discovered_app_error")}
     titles = [(app.client_id, _named(app)) for app in apps]
     label = text("field.discovered_app")
-    return choice("client_id", label, titles, style="expanded", wrap=True, **error)
+    return act.choice("client_id", label, titles, style="expanded", wrap=True, **error)
 
 
 def _named(app: AppChoice) -> str:

@@ -5,22 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from adaptive_cards import components as ui
 from adaptive_cards import glyphs
-from adaptive_cards.actions import button_rows, open_url, submit
+from adaptive_cards.actions import button_rows, input_text, open_url, submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import (
-    answer_line,
-    box,
-    kicker_of,
-    note,
-    persons_turn,
-    row,
-    small_print,
-    titled,
-)
 from adaptive_cards.elements import BOLD, Element, own, said
 from adaptive_cards.texts import has_text, text
-from adaptive_cards.times import day_clock
 from adaptive_cards.views import CheckLine
 from jobs.model import Text
 
@@ -51,38 +41,34 @@ class SearchView:
 
 def search(view: SearchView) -> Card:
     place = view.place
-    kicker = kicker_of(Text("search.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    kicker = ui.kicker_at("search.kicker", view.at, mailbox=view.mailbox)
     title = Text(f"search.title_{place}")
     step = Text("search.step", {"number": str(view.number), "all": str(view.of)})
-    band = persons_turn(title, said(step), answer_line(Text("search.turn")))
+    band = ui.persons_turn(title, said(step), ui.answer_line(Text("search.turn")))
     told = (
-        [box("warning", glyphs.WARNING, said(view.told[0], **BOLD), said(view.told[1]))]
+        [ui.box("warning", glyphs.WARNING, said(view.told[0], **BOLD), said(view.told[1]))]
         if view.told
         else []
     )
     ways = [f"search.{place}_{number}" for number in _WAYS]
     lines = [
-        row(
+        ui.row(
             glyphs.of_state(line.state),
             line.row,
             said(line.title),
-            note(line.seen) if line.seen else None,
+            ui.note(line.seen) if line.seen else None,
         )
         for line in view.lines
     ]
     body = [
         *told,
-        *titled("search.look_at", [row(glyphs.PERSON, "", own(w)) for w in ways if has_text(w)]),
-        *titled("search.known", lines),
-        *([small_print(view.mail)] if view.mail else []),
+        *ui.titled(
+            "search.look_at", [ui.row(glyphs.PERSON, "", own(w)) for w in ways if has_text(w)]
+        ),
+        *ui.titled("search.known", lines),
+        *([ui.small_print(view.mail)] if view.mail else []),
         *button_rows(_own_buttons(view)),
-        {
-            "type": "Input.Text",
-            "id": "seen_text",
-            "label": text(f"search.paste_{place}"),
-            "maxLength": _SEEN_MOST,
-            "isMultiline": True,
-        },
+        input_text("seen_text", f"search.paste_{place}", _SEEN_MOST, isMultiline=True),
     ]
     go_on = submit(text("search.go_on"), "look_on", main=True, reads=True, place=place)
     return finished(kicker, band, body, [go_on])

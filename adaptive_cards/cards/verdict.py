@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
+from adaptive_cards import actions as act
+from adaptive_cards import components as ui
+from adaptive_cards import elements as el
 from adaptive_cards import glyphs
-from adaptive_cards.actions import (
-    ACTIONS_MOST,
-    button_rows,
-    buttons,
-    open_url,
-    press,
-    show_card,
-    submit,
-    watch_button,
-)
 from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.cards.findings import (
     EXPLAINED,
@@ -27,28 +20,6 @@ from adaptive_cards.cards.findings import (
     rows,
 )
 from adaptive_cards.cards.verdict_band import Stop, VerdictView, band, names, sentence
-from adaptive_cards.components import (
-    found_values,
-    kicker_of,
-    problem_box,
-    section,
-    small_print,
-    time_since,
-    time_until,
-    titled,
-)
-from adaptive_cards.elements import (
-    BOLD,
-    SMALL,
-    SUBTLE,
-    Element,
-    Look,
-    column,
-    columns,
-    rich,
-    run,
-    said,
-)
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import plural, render, render_if_any, text
 from adaptive_cards.times import day, day_clock, day_month, minutes
@@ -56,16 +27,16 @@ from adaptive_cards.views import ChangeLine, CheckLine
 from jobs.model import State, Text
 
 
-def matter(view: VerdictView, room: Budget) -> list[Element]:
+def matter(view: VerdictView, room: Budget) -> list[el.Element]:
     # The findings that were not checked appear only after the check ended.
     changed = _section("verdict.changed", list(map(_change, view.changes)), room)
-    changed += [small_print(Text("verdict.changed_next"))] if changed else []
+    changed += [ui.small_print(Text("verdict.changed_next"))] if changed else []
     parts = [*causes(view, room), *_symptoms(view, room), *changed, *_noticed(view, room)]
     if view.looking:
         return parts
     if view.found and view.found.values:
-        parts += [section("verdict.found"), *found_values(view.found.values)]
-        parts += [small_print(view.found.told)] if view.found.told else []
+        parts += [ui.section("verdict.found"), *ui.found_values(view.found.values)]
+        parts += [ui.small_print(view.found.told)] if view.found.told else []
     proven, due = ([], []) if view.causes else (_proven(view), _next_date(view))
     return [
         *parts,
@@ -75,7 +46,7 @@ def matter(view: VerdictView, room: Budget) -> list[Element]:
     ]
 
 
-def _symptoms(view: VerdictView, room: Budget) -> list[Element]:
+def _symptoms(view: VerdictView, room: Budget) -> list[el.Element]:
     by_cause: dict[str, list[Item]] = {}
     for line in view.symptoms:
         by_cause.setdefault(line.explained_by, []).append(_item(EXPLAINED, line))
@@ -83,7 +54,7 @@ def _symptoms(view: VerdictView, room: Budget) -> list[Element]:
         part
         for row, items in by_cause.items()
         for part in (
-            said(Text("verdict.explained", {"row": row}), **BOLD, spacing="Medium"),
+            el.said(Text("verdict.explained", {"row": row}), **el.BOLD, spacing="Medium"),
             *rows(items, room),
         )
     ]
@@ -100,7 +71,7 @@ def _change(line: ChangeLine) -> Item:
     return Item(glyphs.UNKNOWN, "AL", title, " ".join(filter(None, parts)))
 
 
-def _noticed(view: VerdictView, room: Budget) -> list[Element]:
+def _noticed(view: VerdictView, room: Budget) -> list[el.Element]:
     warned = [
         _item(glyphs.TIME if line.state is State.WAITING else glyphs.WARNING, line)
         for line in view.warnings
@@ -123,7 +94,7 @@ def _proof(line: CheckLine) -> str:
 
 def _proven(view: VerdictView) -> list[Item]:
     items = [
-        Item(glyphs.OK, proof.row, render(proof.words), right=time_since(proof.at, view.at))
+        Item(glyphs.OK, proof.row, render(proof.words), right=ui.time_since(proof.at, view.at))
         for proof in view.proofs
     ]
     if right := sum(line.state is State.OK for line in view.lines):
@@ -137,7 +108,7 @@ def _next_date(view: VerdictView) -> list[Item]:
     if view.secret_expires is None:
         return []
     told = text("verdict.expires", day=day(view.secret_expires))
-    return [Item(glyphs.TIME, "E3", told, right=time_until(view.secret_expires, view.at))]
+    return [Item(glyphs.TIME, "E3", told, right=ui.time_until(view.secret_expires, view.at))]
 
 
 def _skipped(view: VerdictView) -> list[Item]:
@@ -153,8 +124,8 @@ def _skipped(view: VerdictView) -> list[Item]:
 
 def _section(
     title: str, items: list[Item], room: Budget, *, aligned: bool = False
-) -> list[Element]:
-    return titled(title, rows(items, room, aligned=aligned))
+) -> list[el.Element]:
+    return ui.titled(title, rows(items, room, aligned=aligned))
 
 
 def _item(mark: Mark, line: CheckLine) -> Item:
@@ -162,31 +133,40 @@ def _item(mark: Mark, line: CheckLine) -> Item:
 
 
 _IN_A_ROW = 3
-_WENT, _WENT_NOT = ("\u2014 ", " \u2014"), ("\u00b7  ", "  \u00b7")
-_CENTRE: dict[str, Look] = {"horizontalAlignment": "Center"}
+_SIGNS = {True: ("\u2014 ", " \u2014"), False: ("\u00b7  ", "  \u00b7")}
+"""Signs before and after a station, by whether mail went there."""
+_CENTER: dict[str, el.Look] = {"horizontalAlignment": "Center"}
+_CLOSE: dict[str, el.Look] = {"spacing": "None"}
+_LOOKS: dict[bool | None, tuple[Mark, dict[str, el.Look]]] = {
+    True: (glyphs.OK, {"size": "Small"}),
+    False: (glyphs.WRONG, {"size": "Small", **el.BOLD}),
+    None: (Mark("?"), el.SMALL),
+}
 
 
-def way(view: VerdictView) -> list[Element]:
+def way(view: VerdictView) -> list[el.Element]:
     """Return the path of the mail: a dash shows that mail passed, dots show that it did not."""
-    drawn: list[Element] = []
-    came, stopped = True, False
+    drawn = []
+    came, in_doubt = True, not view.looking
     for stop in view.way:
         goes_on = came and stop.passes is True
-        before = (_WENT if came and stop.passes is not None else _WENT_NOT)[0]
-        after = (_WENT if goes_on else _WENT_NOT)[1]
-        mark = glyphs.OK if stop.passes else glyphs.WRONG
-        if stop.passes is None:
-            mark = glyphs.NOT_YET if stopped or view.looking else Mark("?")
-        look = {"size": "Small", **({} if stop.passes else BOLD)}
-        name = run(text(f"station.{stop.station}"), **(SMALL if stop.passes is None else look))
-        told = _stop_text(view, stop)
-        below = [rich(run(told, **SMALL), spacing="None", **_CENTRE)] if told else []
-        signs = run(before, **SUBTLE), run(mark.glyph, **BOLD, **mark.look), run(after, **SUBTLE)
-        lines = rich(*signs, **_CENTRE), rich(name, spacing="None", **_CENTRE), *below
-        drawn.append(column("stretch", *lines, spacing="None"))
-        came, stopped = goes_on, stopped or stop.passes is False
+        (before, _), (_, after) = _SIGNS[came and stop.passes is not None], _SIGNS[goes_on]
+        mark, look = _LOOKS[stop.passes]
+        if stop.passes is None and not in_doubt:
+            mark = glyphs.NOT_YET
+        first, last = el.run(before, **el.SUBTLE), el.run(after, **el.SUBTLE)
+        signs = first, el.run(mark.glyph, **el.BOLD, **mark.look), last
+        below = el.run(text(f"station.{stop.station}"), **look), *_below(view, stop)
+        names = (el.rich(each, **_CENTER, **_CLOSE) for each in below)
+        drawn.append(el.column("stretch", el.rich(*signs, **_CENTER), *names, spacing="None"))
+        came, in_doubt = goes_on, in_doubt and stop.passes is not False
     rows = [drawn[at : at + _IN_A_ROW] for at in range(0, len(drawn), _IN_A_ROW)]
-    return [columns(*row, spacing="Small" if at else "Medium") for at, row in enumerate(rows)]
+    return [el.columns(*row, spacing="Small" if at else "Medium") for at, row in enumerate(rows)]
+
+
+def _below(view: VerdictView, stop: Stop) -> list[el.Element]:
+    told = _stop_text(view, stop)
+    return [el.run(told, **el.SMALL)] if told else []
 
 
 def _stop_text(view: VerdictView, stop: Stop) -> str:
@@ -211,7 +191,7 @@ _TOLD_LINES = 2
 
 
 def verdict(view: VerdictView) -> Card:
-    kicker = kicker_of(Text("verdict.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    kicker = ui.kicker_at("verdict.kicker", view.at, mailbox=view.mailbox)
     head = band(view)
     left = MOST_BYTES - _FRAME_BYTES - size({"head": [kicker, head.element]})
     for room in _ROOMS:
@@ -221,12 +201,12 @@ def verdict(view: VerdictView) -> Card:
     return finished(kicker, head, body, actions, told=_TOLD_LINES)
 
 
-def _drawn(view: VerdictView, room: Budget) -> tuple[list[Element], list[Element]]:
+def _drawn(view: VerdictView, room: Budget) -> tuple[list[el.Element], list[el.Element]]:
     fix, again = _fix(view), _again(view)
     body = [*fix, *way(view), *matter(view, room)]
     rows = [
-        *problem_box(view.problem, view.problem_code, view.problem_at),
-        *button_rows(again),
+        *ui.problem_box(view.problem),
+        *act.button_rows(again),
     ]
     # While nothing is certain yet, the findings are shown directly instead.
     if view.looking and not view.causes:
@@ -234,40 +214,40 @@ def _drawn(view: VerdictView, room: Budget) -> tuple[list[Element], list[Element
     # If no button is left for the commands, they are in the same part as the findings.
     lists, lines = findings(view, room) if view.lines else [], commands(view, room)
     title = plural("button.findings", len(view.lines))
-    apart = ACTIONS_MOST - len(again) - len(fix) > 1
+    apart = act.ACTIONS_MOST - len(again) - len(fix) > 1
     fields, accept = accepting(view) if lists and apart else ([], [])
     if lists and (accept or not apart):
-        return [*body, *rows], [show_card(title, [*lists, *lines, *fields], *accept)]
-    opens = [show_card(title, lists)] if lists else []
-    opens += [show_card(text("button.commands"), lines)] if lines else []
+        return [*body, *rows], [act.show_card(title, [*lists, *lines, *fields], *accept)]
+    opens = [act.show_card(title, lists)] if lists else []
+    opens += [act.show_card(text("button.commands"), lines)] if lines else []
     return [*body, *rows], opens
 
 
-def _fix(view: VerdictView) -> list[Element]:
+def _fix(view: VerdictView) -> list[el.Element]:
     if view.fix is None:
         return []
     (key, data), main = view.fix, glyphs.is_person(view.turn)
     if "url" in data:
-        return [buttons(open_url(text(key), data["url"], main=main), spacing="Default")]
-    return [buttons(press(text(key), data, main=main), spacing="Default")]
+        return [act.buttons(act.open_url(text(key), data["url"], main=main), spacing="Default")]
+    return [act.buttons(act.press(text(key), data, main=main), spacing="Default")]
 
 
-def _again(view: VerdictView) -> list[Element]:
+def _again(view: VerdictView) -> list[el.Element]:
     # One action is left free for the list of findings.
     title = text("button.find" if view.is_unknown else "button.see_more")
-    deeper = [open_url(title, view.sign_in_url)] if view.sign_in_url else []
-    granted = [open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
+    deeper = [act.open_url(title, view.sign_in_url)] if view.sign_in_url else []
+    granted = [act.open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
     if view.looking:
         return [*deeper, *granted]
-    again = submit(text("button.check_again"), "check", channel=view.mailbox)
+    again = act.submit(text("button.check_again"), "check", channel=view.mailbox)
     if not view.is_ours:
-        keep = [submit(text("button.keep"), "keep", run=view.run)] if view.may_keep else []
+        keep = [act.submit(text("button.keep"), "keep", run=view.run)] if view.may_keep else []
         return [*keep, again, *deeper]
-    watch: list[Element] = []
+    watch: list[el.Element] = []
     # Only the card of a channel that was kept from this card offers to watch it.
     if view.found and view.found.kept:
-        watch = watch_button(view.mailbox, watched=bool(view.found.watched))
+        watch = act.watch_button(view.mailbox, watched=bool(view.found.watched))
     bundle = text("button.bundle" if view.causes else "button.mail_missing")
-    missing = submit(bundle, "missing", channel=view.mailbox)
+    missing = act.submit(bundle, "missing", channel=view.mailbox)
     every = [*watch, again, *deeper, *granted, missing]
-    return every[: ACTIONS_MOST - 1 - bool(view.fix)]
+    return every[: act.ACTIONS_MOST - 1 - bool(view.fix)]

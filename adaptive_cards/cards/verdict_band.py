@@ -11,7 +11,7 @@ from adaptive_cards.elements import TITLE, Element, rich, run
 from adaptive_cards.escape import clip
 from adaptive_cards.texts import has_text, listed, plural, render, text
 from adaptive_cards.times import clock, day, day_clock, minutes
-from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
+from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof, Trouble
 from jobs.model import Station, Text, Turn, day_of
 
 
@@ -87,9 +87,7 @@ class VerdictView:
     sign_in_url: str = ""
     lacks_role: bool = False
     grant_url: str = ""
-    problem: Text | None = None
-    problem_code: str = ""
-    problem_at: datetime | None = None
+    problem: Trouble | None = None
     damage: Damage | None = None
     secret_expires: datetime | None = None
     secret_ends: datetime | None = None
@@ -103,7 +101,6 @@ class VerdictView:
 
     @property
     def is_unknown(self) -> bool:
-        """Return whether the channel is not known here, and not found yet."""
         return self.found is not None and not self.found.values
 
     @property
@@ -142,17 +139,14 @@ def band(view: VerdictView) -> Band:
 
 
 def total(view: VerdictView) -> int:
-    """Return the number of findings, including those still to come."""
     return len(view.lines) + view.looking
 
 
 def sentence(words: Text) -> str:
-    """Return a sentence as a title, without its period."""
     return clip(render(words), _TITLE_MOST).removesuffix(".")
 
 
 def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
-    """Return the first few findings by name, and the number of the others."""
     named = [render(line.title) for line in lines[:most]]
     left = len(lines) - most
     if left <= 0:

@@ -56,12 +56,10 @@ def text(key: str, **values: str) -> str:
 
 
 def plural(key: str, count: int, **values: str) -> str:
-    """Return the plural form of a text for that number, which it may contain as ``{count}``."""
     return text(key, count=str(count), **values)
 
 
 def with_counts(counts: Mapping[str, int]) -> list[str]:
-    """Return the text of each key with its count, without the counts that are 0."""
     return [text(key, count=str(count)) for key, count in counts.items() if count]
 
 
@@ -71,7 +69,6 @@ def listed(items: Iterable[str]) -> str:
 
 
 def own_text(key: str, language: str) -> str:
-    """Return a text from the language's own files, or an empty string if they lack it."""
     return _catalogue(language).get(key, "")
 
 
@@ -84,7 +81,6 @@ def remedy_within(cause: str) -> str:
 
 
 def remedy_pasted(cause: str) -> str:
-    """Return the key of the remedy for a cause in a text that a person pasted."""
     return f"remedy_pasted.{cause}" if has_text(f"remedy_pasted.{cause}") else f"remedy.{cause}"
 
 
@@ -98,7 +94,6 @@ def keys(language: str = locale.SOURCE) -> frozenset[str]:
 
 
 def _template(words: Text) -> str:
-    """Return the text with its placeholders, in English if the present language lacks it."""
     for catalogue in (_catalogue(locale.current().language), _catalogue(locale.SOURCE)):
         for form in _forms(words):
             if form in catalogue:
@@ -107,7 +102,6 @@ def _template(words: Text) -> str:
 
 
 def _forms(words: Text) -> tuple[str, ...]:
-    """Return the keys that a text may have, plural forms included if it has a count."""
     count = words.values.get("count", "")
     if not count.isdecimal():
         return (words.key,)

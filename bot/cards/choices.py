@@ -10,15 +10,7 @@ from collections.abc import Sequence
 from adaptive_cards import Card
 from adaptive_cards.cards.notice import Offer, OfferView
 from bot.cards.notices import end_title
-from bot.cards.presenters.card_state import (
-    CHOICE,
-    DesiredCard,
-    PostedCard,
-    keep_card,
-    last_look,
-    posted_cards,
-    was_posted,
-)
+from bot.cards.presenters import card_state as shared
 from bot.chat.context import ChatContext
 from bot.services import Services
 from jobs.clock import now
@@ -43,7 +35,7 @@ def view(title: Text, runs: Sequence[Run]) -> OfferView:
 
 def shows(runs: Sequence[Run]) -> tuple[str, str]:
     """Return the id of one of the runs, and the card's slot before it is posted."""
-    return runs[0].id, f"{CHOICE}:{','.join(run.id for run in runs)}"
+    return runs[0].id, f"{shared.CHOICE}:{','.join(run.id for run in runs)}"
 
 
 def post(ctx: ChatContext, card: Card, runs: Sequence[Run]) -> None:
@@ -54,20 +46,23 @@ def post(ctx: ChatContext, card: Card, runs: Sequence[Run]) -> None:
 
 
 def mark_posted(services: Services, card: tuple[str, str], message: str, room: str) -> None:
-    """Record that Webex accepted the card for which :func:`shows` returned this."""
-    slot, shown = f"{CHOICE}{message}", PostedCard(message, room, "", "", now())
+    slot, shown = f"{shared.CHOICE}{message}", shared.PostedCard(message, room, "", "", now())
     for each in card[1].rpartition(":")[2].split(","):
-        keep_card(services, each, slot, shown)
+        shared.keep_card(services, each, slot, shown)
 
 
 def is_choice(services: Services, run_id: str, message: str) -> bool:
     """Return whether the message is a card that offers the run, and is edited at the run's end."""
-    return was_posted(services, run_id, f"{CHOICE}{message}")
+    return shared.was_posted(services, run_id, f"{shared.CHOICE}{message}")
 
 
-def cards(run: Run, services: Services) -> list[DesiredCard]:
+def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if not run.ended:
         return []
-    slots = [slot for slot in posted_cards(services, run.id) if slot.startswith(CHOICE)]
+    slots = [
+        slot for slot in shared.posted_cards(services, run.id) if slot.startswith(shared.CHOICE)
+    ]
     title = end_title(run, {"run": run.id, "mailbox": run.channel.mailbox})
-    return [last_look(each, KICKER, title, Text("notice.cancel_over_words")) for each in slots]
+    return [
+        shared.last_look(each, KICKER, title, Text("notice.cancel_over_words")) for each in slots
+    ]

@@ -15,16 +15,7 @@ from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import drawn_for
 from bot.cards.notices import end_title
-from bot.cards.presenters.card_state import (
-    THREAD,
-    DesiredCard,
-    PostedCard,
-    desired_card,
-    keep_card,
-    last_look,
-    posted_card,
-    slot_of,
-)
+from bot.cards.presenters import card_state as shared
 from bot.chat import preferences
 from bot.services import Services
 from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND, WebexError
@@ -63,20 +54,20 @@ def tell_requester(services: Services, run: Run, status: int, lasted_s: float) -
         log.warning("closed space not told", run=run.id, error=str(error))
         services.redis.delete(told)
         return
-    shown = PostedCard(sent.id, sent.room_id, SLOT, _request_key(run), now())
-    keep_card(services, run.id, SLOT, shown)
+    shown = shared.PostedCard(sent.id, sent.room_id, SLOT, _request_key(run), now())
+    shared.keep_card(services, run.id, SLOT, shown)
 
 
-def cards(run: Run, services: Services) -> list[DesiredCard]:
+def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # The message is edited while the space accepts no cards, and for the last time when the space
     # accepts them again or the run has ended.
-    if posted_card(services, run.id, SLOT) is None:
+    if shared.posted_card(services, run.id, SLOT) is None:
         return []
-    to, refused = run.requester.email, f"{run.id}:{slot_of(THREAD)}"
+    to, refused = run.requester.email, f"{run.id}:{shared.slot_of(shared.THREAD)}"
     if not run.ended and services.redis.hexists(keys.cards_refused(), refused):
         view = card_of(run)
         return [
-            desired_card(
+            shared.desired_card(
                 SLOT, replace(view, at=None), notice(view), to=to, urgency=_request_key(run)
             )
         ]
@@ -85,7 +76,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         title, words = end_title(run, values), Text("living.over_words", values)
     else:
         title, words = Text("living.reopened_title", values), Text("living.reopened_words", values)
-    return [last_look(SLOT, Text("notice.closed_kicker"), title, words, to=to)]
+    return [shared.last_look(SLOT, Text("notice.closed_kicker"), title, words, to=to)]
 
 
 def _request_key(run: Run) -> str:

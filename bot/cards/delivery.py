@@ -21,22 +21,7 @@ import structlog
 from redis import Redis
 
 from adaptive_cards import Card
-from bot.cards.presenters.card_state import (
-    EDITS,
-    FIRST,
-    NO_EDITS,
-    THREAD,
-    DesiredCard,
-    PostedCard,
-    earlier_slot,
-    keep_card,
-    posted_card,
-    posted_cards,
-    protected,
-    refused_field,
-    slot_of,
-    unconfirmed_field,
-)
+from bot.cards.presenters import card_state as shared
 from bot.chat import audience
 from bot.services import Services
 from bot.webex.client import (
@@ -65,7 +50,7 @@ class UnconfirmedPost:
 
     posts: int
     at: datetime
-    card: PostedCard | None = None
+    card: shared.PostedCard | None = None
     text: str = ""
     names_run: bool = False
 
@@ -76,7 +61,7 @@ class UnconfirmedPost:
 
 
 def load_unconfirmed(services: Services, run_id: str, slot: str) -> UnconfirmedPost | None:
-    raw = services.redis.hget(keys.cards(run_id), unconfirmed_field(slot))
+    raw = services.redis.hget(keys.cards(run_id), shared.unconfirmed_field(slot))
     return codec.load(raw, UnconfirmedPost) if isinstance(raw, bytes) else None
 
 
@@ -84,17 +69,17 @@ def save_unconfirmed(
     services: Services, run_id: str, slot: str, post: UnconfirmedPost | None
 ) -> None:
     if post is None:
-        services.redis.hdel(keys.cards(run_id), unconfirmed_field(slot))
+        services.redis.hdel(keys.cards(run_id), shared.unconfirmed_field(slot))
     else:
-        services.redis.hset(keys.cards(run_id), unconfirmed_field(slot), codec.dump(post))
+        services.redis.hset(keys.cards(run_id), shared.unconfirmed_field(slot), codec.dump(post))
 
 
 def begin_post(
-    services: Services, run: Run, wanted: DesiredCard, card: PostedCard, posts: int
+    services: Services, run: Run, wanted: shared.DesiredCard, card: shared.PostedCard, posts: int
 ) -> UnconfirmedPost:
     """Note a card that is posted now, if its room can be read later; return the note."""
     post = UnconfirmedPost(posts, now())
-    if wanted.to != THREAD or run.origin.direct:
+    if wanted.to != shared.THREAD or run.origin.direct:
         named = run.id in json.dumps(wanted.card.content)
         post = replace(post, card=card, text=_mark(wanted.card.text), names_run=named)
         save_unconfirmed(services, run.id, wanted.slot, post)
@@ -102,8 +87,8 @@ def begin_post(
 
 
 def find_unconfirmed(
-    services: Services, run: Run, wanted: DesiredCard, post: UnconfirmedPost
-) -> PostedCard | None:
+    services: Services, run: Run, wanted: shared.DesiredCard, post: UnconfirmedPost
+) -> shared.PostedCard | None:
     """Return the card with its message if Webex shows it, or else None.
 
     The result is None as well if the bot cannot read the room. Without this search a request whose
@@ -114,7 +99,7 @@ def find_unconfirmed(
     """
     if post.card is None:
         return None
-    known = {each.message for each in posted_cards(services, run.id).values()}
+    known = {each.message for each in shared.posted_cards(services, run.id).values()}
     try:
         for each in _newest(services, run, wanted):
             alike = each.id not in known and _mark(each.text) == post.text
@@ -131,8 +116,8 @@ def find_unconfirmed(
     return None
 
 
-def _newest(services: Services, run: Run, wanted: DesiredCard) -> tuple[Message, ...]:
-    if wanted.to == THREAD:
+def _newest(services: Services, run: Run, wanted: shared.DesiredCard) -> tuple[Message, ...]:
+    if wanted.to == shared.THREAD:
         return services.webex.latest_messages(run.origin.room)
     if wanted.to == run.requester.email:
         return services.webex.latest_of_person(person_id=run.requester.id)
@@ -162,7 +147,7 @@ The documentation names 400, and also says that cards cannot be edited at all.
 log = structlog.get_logger(__name__)
 
 
-def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
+def sync(services: Services, run: Run, wanted: shared.DesiredCard) -> float:
     """Make Webex show the card; return the seconds until the next try, or 0.
 
     A card for the thread is held back while an outsider is in the space (:mod:`bot.chat.audience`).
@@ -170,74 +155,75 @@ def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
     Raises:
         WebexError: Webex does not answer. The next draw shows the newest state.
     """
-    shown = posted_card(services, run.id, wanted.slot)
+    shown = shared.posted_card(services, run.id, wanted.slot)
     if is_up_to_date(wanted, shown):
         return 0
-    if wanted.to == THREAD and not audience.may_read(services, run):
+    if wanted.to == shared.THREAD and not audience.may_read(services, run):
         return audience.HELD_S
     return _post(services, run, wanted) if shown is None else _update(services, run, wanted, shown)
 
 
-def is_up_to_date(wanted: DesiredCard, shown: PostedCard | None) -> bool:
+def is_up_to_date(wanted: shared.DesiredCard, shown: shared.PostedCard | None) -> bool:
     return shown is not None and shown.fingerprint == wanted.fingerprint
 
 
-def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
-    urgent = _must_not_wait(wanted, shown)
-    minor = not (urgent or wanted.retires)
+def _update(
+    services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard
+) -> float:
+    minor = not (_must_not_wait(wanted, shown) or wanted.retires)
     # The last edit that Webex allows is reserved for the final state.
-    has_edit = shown.edits < (EDITS if wanted.final else EDITS - 1)
+    has_edit = shown.edits < (shared.EDITS if wanted.final else shared.EDITS - 1)
     if minor and not (shown.minor < MINOR_MOST and has_edit):
         return _skip_update(services, run, wanted, shown)
-    if urgent:
-        at_once = wanted.final or (wanted.first_at_once and shown.edits == 0)
-        calm = wanted.prompt == "" and not at_once
-        wait = _calm_s(services, run, wanted) if calm else 0
-    else:
-        pause = timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
-        due = shown.at + (MIN_EDIT_INTERVAL if wanted.retires else pause)
-        wait = (due - now()).total_seconds()
-    if wait > 0:
+    if (wait := _wait_s(services, run, wanted, shown)) > 0:
         return wait
     if has_edit:
         return _edit(services, run, wanted, replace(shown, minor=shown.minor + minor))
     return _post_news(services, run, wanted, shown)
 
 
-def _calm_s(services: Services, run: Run, wanted: DesiredCard) -> float:
-    """Return the seconds for which an update that asks nobody for anything still waits."""
+def _wait_s(
+    services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard
+) -> float:
+    """Return the seconds for which an update waits for others that it can be combined with."""
+    if not _must_not_wait(wanted, shown):
+        pause = timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
+        due = shown.at + (MIN_EDIT_INTERVAL if wanted.retires else pause)
+        return (due - now()).total_seconds()
+    at_once = wanted.final or (wanted.first_at_once and shown.edits == 0)
+    if wanted.prompt != "" or at_once:
+        return 0
     cards, field = keys.cards(run.id), f"{wanted.slot}:calm"
     services.redis.hsetnx(cards, field, str(now().timestamp()))
     return float(services.redis.hget(cards, field) or 0) + CALM_S - now().timestamp()
 
 
 def mark_posted(services: Services, run_id: str, message: str, room: str) -> None:
-    """Record that Webex accepted the first card of a run, which answered a command."""
-    first = PostedCard(message, room, FIRST, FIRST, now(), prompt=FIRST)
-    _save(services, run_id, slot_of(THREAD), first)
+    first = shared.PostedCard(message, room, shared.FIRST, shared.FIRST, now(), prompt=shared.FIRST)
+    _save(services, run_id, shared.slot_of(shared.THREAD), first)
 
 
 def repost(services: Services, run_id: str, slot: str) -> None:
     """Have the card posted again, as the newest message of the conversation, at the next draw."""
-    to = slot.partition(":")[2] or THREAD
-    shown = posted_card(services, run_id, slot)
+    to = slot.partition(":")[2] or shared.THREAD
+    shown = shared.posted_card(services, run_id, slot)
     with services.redis.pipeline() as pipe:
         _set_aside(services, pipe, run_id, to, shown)
-        pipe.hdel(keys.cards(run_id), slot, unconfirmed_field(slot), f"{slot}:calm")
+        pipe.hdel(keys.cards(run_id), slot, shared.unconfirmed_field(slot), f"{slot}:calm")
         pipe.execute()
 
 
 def _set_aside(
-    services: Services, redis: Redis, run_id: str, to: str, shown: PostedCard | None
+    services: Services, redis: Redis, run_id: str, to: str, shown: shared.PostedCard | None
 ) -> None:
     """Keep a message that a newer one replaces, if Webex still allows an edit of it."""
-    if shown is not None and shown.edits < EDITS:
-        slot = earlier_slot(to, shown.message)
-        redis.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
+    if shown is not None and shown.edits < shared.EDITS:
+        slot = shared.earlier_slot(to, shown.message)
+        redis.hset(keys.cards(run_id), slot, shared.protected(services, run_id, slot, shown))
 
 
 def _post(
-    services: Services, run: Run, wanted: DesiredCard, shown: PostedCard | None = None
+    services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard | None = None
 ) -> float:
     """Post the card; return the seconds until the next try, or 0.
 
@@ -257,7 +243,7 @@ def _post(
             save_unconfirmed(services, run.id, wanted.slot, None)
             return 0
         # What replaces a card that Webex never allowed to be edited counts as not editable either.
-        edits = NO_EDITS if shown and shown.never_edited else 0
+        edits = shared.NO_EDITS if shown and shown.never_edited else 0
         posted = _send(services, run, wanted, edits, doubt)
     _set_aside(services, services.redis, run.id, wanted.to, shown)
     _save(services, run.id, wanted.slot, posted)
@@ -269,10 +255,10 @@ def _post(
 def _send(
     services: Services,
     run: Run,
-    wanted: DesiredCard,
+    wanted: shared.DesiredCard,
     edits: int,
     doubt: UnconfirmedPost | None,
-) -> PostedCard:
+) -> shared.PostedCard:
     """Send the card and return it as Webex shows it.
 
     ``doubt`` is an earlier post of this card that Webex has not confirmed. The new post is noted
@@ -283,10 +269,10 @@ def _send(
     try:
         message, room = _send_to(services, run, wanted)
     except WebexError as error:
-        field, cards = refused_field(wanted.slot), keys.cards(run.id)
+        field, cards = shared.refused_field(wanted.slot), keys.cards(run.id)
         # After the first refusal the cards are drawn again, because another card may have to
         # report it.
-        refused = wanted.to != THREAD and not passes(error)
+        refused = wanted.to != shared.THREAD and not passes(error)
         if refused and services.redis.hset(cards, field, error.tracking_id):
             services.cards.request(run.id)
         lost = passes(error) and error.accepted
@@ -296,14 +282,14 @@ def _send(
     return replace(card, message=message, room=room)
 
 
-def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedCard:
-    return PostedCard(
+def _posted(wanted: shared.DesiredCard, message: str, room: str, edits: int) -> shared.PostedCard:
+    return shared.PostedCard(
         message, room, wanted.fingerprint, wanted.urgency, now(), edits, wanted.prompt or ""
     )
 
 
-def _send_to(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
-    if wanted.to != THREAD:
+def _send_to(services: Services, run: Run, wanted: shared.DesiredCard) -> tuple[str, str]:
+    if wanted.to != shared.THREAD:
         posted = send_direct(services, run, wanted.to, wanted.card)
         return posted.id, posted.room_id
     card, room, thread = wanted.card, run.origin.room, run.origin.thread
@@ -325,7 +311,9 @@ def send_direct(services: Services, run: Run, to: str, card: Card) -> Message:
     )
 
 
-def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
+def _edit(
+    services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard
+) -> float:
     """Edit the card in place; return the seconds until the next try, or 0.
 
     The edit is counted before it is made, because this process may die before Webex answers, and
@@ -339,7 +327,7 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
     counted = replace(shown, edits=shown.edits + 1, tried=True)
     try:
         room = shown.room or services.webex.message(shown.message, fresh=False).room_id
-        keep_card(services, run.id, wanted.slot, counted)
+        shared.keep_card(services, run.id, wanted.slot, counted)
         services.messenger.edit(shown.message, room, wanted.card.text, wanted.card.content)
     except WebexError as error:
         refused = isinstance(error, WebexAnswerError) and error.status in EDIT_REFUSED
@@ -352,14 +340,14 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
         # count again, and a refusal never counts.
         again = isinstance(error, WebexAnswerError) and shown.tried
         if refused or again or not error.accepted:
-            keep_card(services, run.id, wanted.slot, shown)
+            shared.keep_card(services, run.id, wanted.slot, shown)
         raise
     edited = _posted(wanted, shown.message, room, counted.edits)
     _save(services, run.id, wanted.slot, replace(edited, minor=shown.minor))
     return 0
 
 
-def _is_elsewhere(services: Services, shown: PostedCard, error: WebexError) -> bool:
+def _is_elsewhere(services: Services, shown: shared.PostedCard, error: WebexError) -> bool:
     """Return whether Webex refused an edit (403, 404) because the bot is not in the room."""
     if error.status not in {FORBIDDEN, NOT_FOUND} or not shown.room:
         return False
@@ -372,7 +360,11 @@ def _is_elsewhere(services: Services, shown: PostedCard, error: WebexError) -> b
 
 
 def _post_instead(
-    services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, error: WebexError
+    services: Services,
+    run: Run,
+    wanted: shared.DesiredCard,
+    shown: shared.PostedCard,
+    error: WebexError,
 ) -> float:
     """Post the card again after a refused edit if its message was deleted or the update is urgent.
 
@@ -382,29 +374,33 @@ def _post_instead(
     """
     if isinstance(error, WebexNotFoundError):  # a person deleted the message
         return 0 if wanted.retires else _post(services, run, wanted)
-    refused = replace(shown, edits=EDITS if shown.edits > shown.tried else NO_EDITS)
+    refused = replace(shown, edits=shared.EDITS if shown.edits > shown.tried else shared.NO_EDITS)
     _save(services, run.id, wanted.slot, refused)
     try:
         return _post_news(services, run, wanted, refused)
     except WebexBadRequestError:
-        keep_card(services, run.id, wanted.slot, shown)
+        shared.keep_card(services, run.id, wanted.slot, shown)
         raise
 
 
-def _post_news(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
+def _post_news(
+    services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard
+) -> float:
     if _must_not_wait(wanted, shown):
         return _post(services, run, wanted, shown)
     return _skip_update(services, run, wanted, shown)
 
 
-def _skip_update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
+def _skip_update(
+    services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard
+) -> float:
     """Leave the card as it is, but record if it no longer asks a person for anything."""
     if shown.prompt and wanted.prompt == "":
         _save(services, run.id, wanted.slot, replace(shown, prompt=""))
     return 0
 
 
-def _must_not_wait(wanted: DesiredCard, shown: PostedCard) -> bool:
+def _must_not_wait(wanted: shared.DesiredCard, shown: shared.PostedCard) -> bool:
     # In a room that does not allow edits every update is a new message, so only updates that ask
     # somebody to act are urgent.
     if wanted.retires:
@@ -414,12 +410,12 @@ def _must_not_wait(wanted: DesiredCard, shown: PostedCard) -> bool:
     return wanted.final or wanted.urgency != shown.urgency
 
 
-def _save(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
+def _save(services: Services, run_id: str, slot: str, shown: shared.PostedCard) -> None:
     """Save the state of the card as confirmed, and clear its unconfirmed and refused markers."""
     with services.redis.pipeline() as pipe:
-        pipe.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
-        pipe.hdel(keys.cards(run_id), unconfirmed_field(slot), f"{slot}:calm")
-        pipe.hdel(keys.cards(run_id), refused_field(slot))
+        pipe.hset(keys.cards(run_id), slot, shared.protected(services, run_id, slot, shown))
+        pipe.hdel(keys.cards(run_id), shared.unconfirmed_field(slot), f"{slot}:calm")
+        pipe.hdel(keys.cards(run_id), shared.refused_field(slot))
         *_, was_refused = pipe.execute()
     if was_refused:
         services.cards.request(run_id)

@@ -74,7 +74,6 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
 
 
 def _is_told_by_run(services: Services, card: IncidentCard, shown: Sequence[Incident]) -> bool:
-    """Return whether a run with a card in the same space has fixed the only incident."""
     fixed_by = shown[-1].fixed_by if len(shown) == 1 else ""
     try:
         return bool(fixed_by) and services.store.load(fixed_by).origin.room == card.room
@@ -150,10 +149,9 @@ def _reminders(
     at: datetime,
     quiet_until: datetime | None,
 ) -> list[DesiredCard]:
-    goes_on = [each for each in shown if each.is_open]
-    acted_on = card.counts or any(each.acting for each in goes_on)
-    broken = [each for each in goes_on if each.sight is Sight.BROKEN and not acted_on]
-    if not broken:
+    goes_on = watch.open_ones(shown)
+    broken = [each for each in goes_on if each.sight is Sight.BROKEN]
+    if not broken or card.counts or any(each.acting for each in goes_on):
         given = [each for each in posted_cards(services, card.id) if each.startswith(watch.NOBODY)]
         return [watch.reminder_over(slot, shown) for slot in given]
     due = 0 if quiet_until else bisect_right(REMINDERS, at - broken[0].confirmed)

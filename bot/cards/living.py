@@ -17,20 +17,8 @@ from adaptive_cards.card import Card, with_lines
 from adaptive_cards.components import whose_turn
 from adaptive_cards.glyphs import OK, SKIPPED, is_person
 from bot.cards.notices import end_title
+from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import progress
-from bot.cards.presenters.card_state import (
-    EARLIER,
-    LIVING,
-    REMINDER,
-    THREAD,
-    DesiredCard,
-    last_look,
-    marked,
-    posted_cards,
-    slot_of,
-    slots_in_doubt,
-    username,
-)
 from bot.services import Services
 from jobs.model import RunKind, State, Text, minute_of, verbatim
 from jobs.next_action import ActionKind, NextAction, next_action, open_requests, wait_of
@@ -48,7 +36,7 @@ def lines(run: Run) -> tuple[Text, ...]:
         found.append(_entry("nothing", run.plan.at))
     if run.state_of("admin_consent") is State.OK and "admin_consent" in steps_of(run):
         found.append(_entry("consent", run.found_at["admin_consent"]))
-    confirmed = [each for each in ("token_saved", "registered") if each in run.answers]
+    confirmed = {"token_saved", "registered"} & run.answers.keys()
     found += [_entry(each, run.answers[each].at, run.answers[each].by) for each in confirmed]
     if sent := run.changed.get("test_mail"):
         found.append(_entry("test_sent", sent.begun))
@@ -93,7 +81,7 @@ def _rehearsed(run: Run) -> list[tuple[datetime, Text]]:
         reason = answer.value.partition(":")[2]
         return [(answer.at, Text("history.skipped", {"reason": reason}))]
     if answer and run.state_of("rehearsal") is State.OK:
-        return [_entry("rehearsed", run.found_at["rehearsal"], username(run))]
+        return [_entry("rehearsed", run.found_at["rehearsal"], shared.username(run))]
     return []
 
 
@@ -124,48 +112,52 @@ CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
 """Cards of a thread in which nobody is asked for anything, the most informative card first."""
 
 
-def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> list[DesiredCard]:
+def living_cards(
+    run: Run, services: Services, wanted: list[shared.DesiredCard]
+) -> list[shared.DesiredCard]:
     """Return the card of every place.
 
     A post that Webex has not confirmed counts as a card that is shown.
     """
-    kept = posted_cards(services, run.id).keys() | slots_in_doubt(services, run.id)
+    kept = shared.posted_cards(services, run.id).keys() | shared.slots_in_doubt(services, run.id)
     # A place that shows a card already is included even if no card is wanted there any more.
-    by_place: dict[str, dict[str, DesiredCard]] = {THREAD: {}}
+    by_place: dict[str, dict[str, shared.DesiredCard]] = {shared.THREAD: {}}
     for card in wanted:
         by_place.setdefault(card.to, {})[card.slot] = card
     for slot in sorted(kept):
-        if slot.startswith(f"{LIVING}-direct:"):
+        if slot.startswith(f"{shared.LIVING}-direct:"):
             by_place.setdefault(slot.partition(":")[2], {})
-    thread = _of_thread(run, by_place.pop(THREAD))
+    thread = _of_thread(run, by_place.pop(shared.THREAD))
     people = (_of_person(run, to, cards, kept) for to, cards in by_place.items())
     return list(filter(None, (_with_lines(run, thread) if thread else None, *people)))
 
 
-def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
+def earlier_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     """Return the last edit of each message that has a successor, and of each reminder that is over."""
-    posted, wait = posted_cards(services, run.id), wait_of(run)
-    goes_on = f"{REMINDER}{wait.kind}:" if wait else REMINDER * 2
-    over = (each for each in posted if each.startswith(REMINDER) and not each.startswith(goes_on))
+    posted, wait = shared.posted_cards(services, run.id), wait_of(run)
+    goes_on = f"{shared.REMINDER}{wait.kind}:" if wait else shared.REMINDER * 2
+    over = (
+        each for each in posted if each.startswith(shared.REMINDER) and not each.startswith(goes_on)
+    )
     kicker = Text("living.idle_kicker", {"mailbox": run.channel.mailbox})
-    below = [each for each in posted if each.startswith(f"{EARLIER}:")]
+    below = [each for each in posted if each.startswith(f"{shared.EARLIER}:")]
     return [
-        *(last_look(slot, kicker, *BELOW, to=slot.split(":")[1]) for slot in below),
-        *(last_look(slot, kicker, *OVER, to=slot.split(":")[2]) for slot in over),
+        *(shared.last_look(slot, kicker, *BELOW, to=slot.split(":")[1]) for slot in below),
+        *(shared.last_look(slot, kicker, *OVER, to=slot.split(":")[2]) for slot in over),
     ]
 
 
 def _of_person(
-    run: Run, to: str, cards: dict[str, DesiredCard], kept: set[str]
-) -> DesiredCard | None:
+    run: Run, to: str, cards: dict[str, shared.DesiredCard], kept: set[str]
+) -> shared.DesiredCard | None:
     """Return the 1:1 card of a person, which stays without a request once its request is over."""
     asking = [card for card in cards.values() if card.prompt != ""]
     if card := _first(run, asking):
         return _placed(card)
-    return _placed(_idle(run, to)) if slot_of(to) in kept else None
+    return _placed(_idle(run, to)) if shared.slot_of(to) in kept else None
 
 
-def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
+def _first(run: Run, asking: list[shared.DesiredCard]) -> shared.DesiredCard | None:
     if run.ended or not asking:
         return None
     by_slot = {card.slot: card for card in asking}
@@ -173,11 +165,13 @@ def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
     return _first_of(by_slot, order) or asking[0]
 
 
-def _first_of(cards: dict[str, DesiredCard], slots: Iterable[str]) -> DesiredCard | None:
+def _first_of(
+    cards: dict[str, shared.DesiredCard], slots: Iterable[str]
+) -> shared.DesiredCard | None:
     return next((cards[slot] for slot in slots if slot in cards), None)
 
 
-def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
+def _of_thread(run: Run, cards: dict[str, shared.DesiredCard]) -> shared.DesiredCard | None:
     turn = next_action(run)
     if (card := cards.get(_slot_of_action(turn))) and card.prompt != "":
         return card
@@ -193,39 +187,43 @@ def _slot_of_action(action: NextAction) -> str:
     return SHOWS.get(action.kind, "")
 
 
-def _placed(card: DesiredCard) -> DesiredCard:
+def _placed(card: shared.DesiredCard) -> shared.DesiredCard:
     """Return the card in the slot of its place; a change to another card there is urgent."""
-    return replace(card, slot=slot_of(card.to), urgency=f"{card.slot} {card.urgency}")
+    return replace(card, slot=shared.slot_of(card.to), urgency=f"{card.slot} {card.urgency}")
 
 
-def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
+def _with_lines(run: Run, card: shared.DesiredCard) -> shared.DesiredCard:
     before: tuple[Text, ...] = () if card.slot == "intake" else lines(run)
     if run.has_begun and not run.ended and card.slot not in {"progress", "intake"}:
         # If the run was resumed after an interruption, a second line says so.
         resumed = (Text("progress.resumed"),) if run.resumed else ()
         before = (progress.steps_done(run), *resumed, *before)
-    asked = () if run.ended or run.plan is None else open_requests(run)
-    elsewhere = (
-        (whose_turn(each.turn), each.words)
-        for each in asked
-        if is_person(each.turn) and not _asks_for(run, card, each)
-    )
-    also = (*doubts([run]), *elsewhere)
+    also = (*doubts([run]), *_elsewhere(run, card))
     if not before and not also:
         return _placed(card)
-    drawn, told = with_lines(card.card, before, also), marked(card.fingerprint, (before, also))
+    drawn = with_lines(card.card, before, also)
+    told = shared.marked(card.fingerprint, (before, also))
     urgency = "".join((card.urgency, *(str(turn) for turn, _ in also)))
     return _placed(replace(card, card=drawn, fingerprint=told, urgency=urgency))
 
 
-def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
+def _elsewhere(run: Run, card: shared.DesiredCard) -> list[tuple[Text, Text]]:
+    asked = () if run.ended or run.plan is None else open_requests(run)
+    return [
+        (whose_turn(each.turn), each.words)
+        for each in asked
+        if is_person(each.turn) and not _asks_for(run, card, each)
+    ]
+
+
+def _asks_for(run: Run, card: shared.DesiredCard, action: NextAction) -> bool:
     """Return whether the card asks for the action; the progress card asks for the next action."""
     if card.slot == "progress":
         return action.kind is next_action(run).kind
     return _slot_of_action(action) == card.slot
 
 
-def _idle(run: Run, to: str) -> DesiredCard:
+def _idle(run: Run, to: str) -> shared.DesiredCard:
     about = {"mailbox": run.channel.mailbox, "run": run.id}
     kicker = Text("living.idle_kicker", about)
     mark = OK if run.ended is Kind.FINISHED else SKIPPED
@@ -234,6 +232,6 @@ def _idle(run: Run, to: str) -> DesiredCard:
         title, words = end_title(run, about), Text("living.over_words")
     # The other approvers see who has approved.
     decided = tuple(words for _, words in _approved(run))
-    idle = last_look("idle", kicker, title, words, to=to, final=bool(run.ended), mark=mark)
+    idle = shared.last_look("idle", kicker, title, words, to=to, final=bool(run.ended), mark=mark)
     drawn = with_lines(idle.card, decided)
-    return replace(idle, card=drawn, fingerprint=marked(idle.fingerprint, decided))
+    return replace(idle, card=drawn, fingerprint=shared.marked(idle.fingerprint, decided))

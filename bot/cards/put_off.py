@@ -101,7 +101,6 @@ def taken(services: Services, run: Run, card: DesiredCard) -> None:
 
 
 def draw_refused(services: Services, *places: str) -> None:
-    """Have the cards drawn that Webex refused for these places, after a call for one succeeded."""
     for field, raw in services.redis.hgetall(keys.cards_refused()).items():
         refusal = codec.load(raw, Refusal)
         if now().timestamp() - refusal.since > KEPT_S:

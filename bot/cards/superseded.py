@@ -17,16 +17,7 @@ from datetime import datetime
 
 from adaptive_cards.card import held
 from adaptive_cards.glyphs import OK, SKIPPED
-from bot.cards.presenters.card_state import (
-    HISTORY,
-    LIVING,
-    NOTIFY,
-    OTHERS,
-    DesiredCard,
-    known_text,
-    last_look,
-    marked,
-)
+from bot.cards.presenters import card_state as shared
 from bot.services import Services
 from jobs.checks.assessment import Assessment, Fact, FactKind, fact_of
 from jobs.checks.discovering import open_questions
@@ -37,7 +28,7 @@ from jobs.watch.model import Incident, IncidentCard
 from jobs.watch.store import assessment, facts_since
 
 KEPT_S = 60 * 24 * 3600
-SPEAKS = frozenset({"verdict", "incident", LIVING})
+SPEAKS = frozenset({"verdict", "incident", shared.LIVING})
 """Slots of the cards that speak of a channel, in addition to the 1:1 copies of an incident."""
 GOOD = frozenset({FactKind.CONNECTED, FactKind.FIXED, FactKind.RECOVERED})
 GOES_ON = ("watch_on_it", "watch_not_on_it")
@@ -92,7 +83,7 @@ def _result(run: Run, at: datetime) -> Text:
 
 
 def _cause(seen: Finding) -> str:
-    known = known_text(f"cause.{seen.cause}")
+    known = shared.known_text(f"cause.{seen.cause}")
     return known.key if known else f"step.{seen.facts['step']}"
 
 
@@ -106,26 +97,27 @@ def of_incident(card: IncidentCard, incident: Incident, cause: str) -> Speaker:
 def note(services: Services, speaker: Speaker) -> None:
     """Put the card on its mailbox's list, and have the others drawn again if they may be untrue."""
     key, own = keys.cards_about(speaker.mailbox), keys.cards(speaker.id)
-    known = services.redis.hget(own, OTHERS)
+    known = services.redis.hget(own, shared.OTHERS)
     if known == speaker.mark.encode():
         return
-    if not services.redis.hexists(own, HISTORY):
+    if not services.redis.hexists(own, shared.HISTORY):
         with services.redis.pipeline() as pipe:
             pipe.sadd(key, speaker.id)
             pipe.expire(key, KEPT_S)
             pipe.execute()
     request(services, speaker.mailbox, speaker.id)
-    services.redis.hset(own, OTHERS, speaker.mark)
+    services.redis.hset(own, shared.OTHERS, speaker.mark)
 
 
 def request(services: Services, mailbox: str, but: str = "") -> None:
-    """Have the cards that speak of the mailbox drawn, because something has happened to it."""
     for raw in services.redis.smembers(keys.cards_about(mailbox)):
         if (other := codec.as_bytes(raw).decode()) != but:
             services.cards.request(other)
 
 
-def applied(services: Services, speaker: Speaker, cards: list[DesiredCard]) -> list[DesiredCard]:
+def applied(
+    services: Services, speaker: Speaker, cards: list[shared.DesiredCard]
+) -> list[shared.DesiredCard]:
     """Return the cards as history, or held by what has the turn now, or as they are."""
     if not any(map(_speaks, cards)):
         return cards
@@ -150,7 +142,6 @@ def _held_by(services: Services, speaker: Speaker) -> Text | None:
 
 
 def in_progress(found: Assessment) -> Text | None:
-    """Return the sentence about the run that is in progress, or None if there is none."""
     if found.run is None:
         return None
     values = {"run": found.run.id, "at": minute_of(found.run.opened)}
@@ -158,7 +149,6 @@ def in_progress(found: Assessment) -> Text | None:
 
 
 def known_by(fact: Fact) -> Text:
-    """Return in one sentence what the newest fact says of a channel that works."""
     key = "well" if fact.finding else fact.kind
     return Text(f"result.{key}", {"run": fact.run, "at": minute_of(fact.at)})
 
@@ -173,13 +163,13 @@ def superseded_by(services: Services, speaker: Speaker) -> Fact | None:
     if speaker.goes_on:
         return None
     own, seal = keys.cards(speaker.id), services.store.authenticator
-    known = seal.load(own, services.redis.hget(own, HISTORY), Fact, HISTORY)
+    known = seal.load(own, services.redis.hget(own, shared.HISTORY), Fact, shared.HISTORY)
     if known is not None and known.at > speaker.at:
         return known
     first = min(_facts(services, speaker), key=lambda each: each.at, default=None)
     if first is not None:
-        body = seal.dump(own, replace(first, finding=None), HISTORY)
-        services.redis.hset(own, HISTORY, body)
+        body = seal.dump(own, replace(first, finding=None), shared.HISTORY)
+        services.redis.hset(own, shared.HISTORY, body)
     return first
 
 
@@ -193,11 +183,13 @@ def _facts(services: Services, speaker: Speaker) -> Iterator[Fact]:
             yield fact
 
 
-def _speaks(card: DesiredCard) -> bool:
-    return card.slot in SPEAKS or card.slot.startswith(NOTIFY)
+def _speaks(card: shared.DesiredCard) -> bool:
+    return card.slot in SPEAKS or card.slot.startswith(shared.NOTIFY)
 
 
-def _history(services: Services, speaker: Speaker, fact: Fact, card: DesiredCard) -> DesiredCard:
+def _history(
+    services: Services, speaker: Speaker, fact: Fact, card: shared.DesiredCard
+) -> shared.DesiredCard:
     """Return the last look of a card. It takes no more edits, unless it offers a new setup."""
     again = (
         fact.kind is FactKind.DISCONNECTED
@@ -207,7 +199,7 @@ def _history(services: Services, speaker: Speaker, fact: Fact, card: DesiredCard
     if not again:
         services.redis.srem(keys.cards_about(speaker.mailbox), speaker.id)
     setup = ("button.setup_new", {"do": "setup", "mailbox_meant": speaker.mailbox})
-    return last_look(
+    return shared.last_look(
         card.slot,
         Text("living.idle_kicker", {"mailbox": speaker.mailbox}),
         words_of(fact),
@@ -225,11 +217,11 @@ def _is_gone(services: Services, mailbox: str) -> bool:
     return not (is_known or services.channels.running(mailbox))
 
 
-def _held(card: DesiredCard, words: Text) -> DesiredCard:
+def _held(card: shared.DesiredCard, words: Text) -> shared.DesiredCard:
     return replace(
         card,
         card=held(card.card, words, GOES_ON),
-        fingerprint=marked(card.fingerprint, words),
+        fingerprint=shared.marked(card.fingerprint, words),
         urgency="held",
         retires=True,
     )

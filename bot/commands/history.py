@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from adaptive_cards import history
 from bot import links
 from bot.cards.presenters import watch
 from bot.chat.context import ChatContext
@@ -68,7 +67,7 @@ def _show(ctx: ChatContext, mailbox: str, at: datetime, since: datetime, until: 
     found = jobs_history.figures(known, incidents, since, until, at)
     touching = [each for each in incidents if each.since < until and (each.ended or at) > since]
     page = links.one_time(ctx.services, "history", mailbox)
-    ctx.say(history(watch.history_view(mailbox, found, touching, at, page, watched=watched)))
+    ctx.say(watch.history(mailbox, found, touching, at, page, watched=watched))
 
 
 def _none(ctx: ChatContext, mailbox: str, *, watched: bool) -> None:

@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypedDict
 
 from adaptive_cards import Card, locale, notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED, Mark
 from adaptive_cards.texts import has_text, remedy_within
-from adaptive_cards.views import Asked, Header
+from adaptive_cards.views import Asked, Header, Trouble
 from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import login_of
@@ -54,7 +53,6 @@ def slot_of(to: str) -> str:
 
 
 def earlier_slot(to: str, message: str) -> str:
-    """Return the slot under which a message is kept that a newer message has replaced."""
     return f"{EARLIER}:{to}:{message}"
 
 
@@ -213,22 +211,15 @@ def unconfirmed_field(slot: str) -> str:
 IDS = frozenset({"request-id", "client-request-id", "correlation-id", "trace-id"})
 
 
-class ProblemFields(TypedDict):
-    """Fields of a view that say what went wrong when a person was asked to do something."""
-
-    problem: Text | None
-    problem_code: str
-    problem_at: datetime | None
-
-
-def problem_fields(problem: Problem | None) -> ProblemFields:
-    if problem is None:
-        return {"problem": None, "problem_code": "", "problem_at": None}
-    return {"problem": cause_text(problem), "problem_code": problem.code, "problem_at": problem.at}
+def trouble(problem: Problem | None) -> Trouble | None:
+    words = cause_text(problem)
+    return Trouble(words, problem.code, problem.at) if problem and words else None
 
 
 def cause_text(failure: Finding | Problem | None) -> Text | None:
-    return Text(f"cause.{failure.cause}") if failure else None
+    """Return the cause in words; a cause of another version of the bot is not known."""
+    known = known_text(f"cause.{failure.cause}") if failure else None
+    return known or (Text("cause.unexpected") if failure else None)
 
 
 def known_text(key: str) -> Text | None:
@@ -253,14 +244,7 @@ def header(
 ) -> Header:
     """Return the header of a run's card in a place; ``link`` knows the names of who asks and where."""
     who, about = run.requester.email, (run.id, run.channel.mailbox, stage, run.kind)
-    approvers = services.bot.approvers if services else ()
-    people = {turn: who_acts(run, turn) for turn in (Turn.REQUESTER, *ASKED)}
-    if run.account and not people[Turn.ADMINISTRATOR]:
-        people[Turn.ADMINISTRATOR] = run.account.upn
-    # Without approvers in the settings, the requester approves.
-    if len(approvers) <= 1:
-        people[Turn.APPROVER] = "".join(approvers) or who
-    people = {turn: each for turn, each in people.items() if each}
+    people = _people(run, services.bot.approvers if services else ())
     if to in {THREAD, who}:
         started = Text("kicker.started", {"who": who, "at": minute_of(run.opened)})
         return Header(*about, people, started)
@@ -268,6 +252,16 @@ def header(
     if link is not None and link.space:
         asked = Text("kicker.asked", {"who": link.asker or who, "space": link.space})
     return Header(*about, people, asked=asked)
+
+
+def _people(run: Run, approvers: tuple[str, ...]) -> dict[Turn, str]:
+    people = {turn: who_acts(run, turn) for turn in (Turn.REQUESTER, *ASKED)}
+    if run.account and not people[Turn.ADMINISTRATOR]:
+        people[Turn.ADMINISTRATOR] = run.account.upn
+    # Without approvers in the settings, the requester approves.
+    if len(approvers) <= 1:
+        people[Turn.APPROVER] = "".join(approvers) or run.requester.email
+    return {turn: each for turn, each in people.items() if each}
 
 
 def thread_and_person(person: str) -> list[str]:
@@ -300,12 +294,10 @@ def approver(run: Run) -> str:
 
 
 def ended_at(run: Run) -> datetime:
-    """Return the time at which the run ended, or at which it was opened if it has not ended."""
     return run.ended_at or run.opened
 
 
 def remedy_of(finding: Finding | None) -> Text | None:
-    """Return the remedy for the finding within this run, or None if none is known."""
     return known_text(remedy_within(finding.cause)) if finding else None
 
 

@@ -11,37 +11,21 @@ from adaptive_cards.cards.connect_form import (
     rehearsal,
 )
 from adaptive_cards.texts import text
+from adaptive_cards.views import Trouble
 from bot import links
-from bot.cards.presenters.card_state import (
-    THREAD,
-    DesiredCard,
-    cause_text,
-    desired_card,
-    header,
-    shared_mailbox_login,
-    texts_of,
-    thread_and_person,
-    unreachable_recipient,
-    username,
-)
+from bot.cards.presenters import card_state as shared
 from bot.services import Services
+from jobs import next_action as turns
 from jobs.checks.remedies import page_of
 from jobs.engine.made_objects import is_deleted
 from jobs.microsoft.scopes import smtp_scope
-from jobs.model import Finding, RunKind, State, Turn
-from jobs.next_action import (
-    has_returned,
-    keeps_secret,
-    lacks_own_secret,
-    may_rehearse,
-    next_action,
-)
+from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Run
 from jobs.steps import steps_of
 from jobs.storage.vault import Sealed
 
 
-def cards(run: Run, services: Services) -> list[DesiredCard]:
+def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     """Return the card, once everything at Microsoft is ready for the form, until it is filled in.
 
     If only a log says that the token was generated or the app registered, the card stays with the
@@ -59,24 +43,24 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     turn = f"{view.token_saved}{view.registered}{view.secret_gone}{view.secret_making}"
     asks, urgency = "making" if view.secret_making else turn, f"{turn}{view.next_turn}"
     card, to = connect_form(view), run.requester.email
-    return [desired_card("connect", view, card, to=to, urgency=urgency, prompt=asks)]
+    return [shared.desired_card("connect", view, card, to=to, urgency=urgency, prompt=asks)]
 
 
 def form(run: Run, services: Services) -> ConnectFormView:
     host, _, port = services.settings.smtp_server.rpartition(":")
     link = links.link(services, "handover", run.id)
     base = f"{services.settings.login_url}/{run.tenant}/oauth2/v2.0"
-    stays, login, action = keeps_secret(run), _login(run), next_action(run)
+    stays, login, action = turns.keeps_secret(run), _login(run), turns.next_action(run)
     registered = _is_known(run, "registered", "registered")
     # For a shared mailbox there is a description of the person until the address is known.
     nobody = text("connect.login_of_user") if run.fact("shared") else ""
     goes_on = registered and action.turn not in {Turn.NOBODY, Turn.TIME}
     return ConnectFormView(
-        header=header(run, 6, services),
+        header=shared.header(run, 6, services),
         channel=run.channel,
         smtp_host=host,
         smtp_port=int(port),
-        username=username(run) or text("connect.login_of_user"),
+        username=shared.username(run) or text("connect.login_of_user"),
         client_id=run.fact("client_id"),
         authorize_url=f"{base}/authorize",
         token_url=f"{base}/token",
@@ -100,7 +84,6 @@ def form(run: Run, services: Services) -> ConnectFormView:
 
 
 def _is_known(run: Run, question: str, step: str) -> bool:
-    """Return whether the requester confirmed the step, or the bot has read it in a log."""
     return bool(run.answer(question)) or run.settled(step)
 
 
@@ -115,7 +98,7 @@ def _login(run: Run) -> str:
     For a shared mailbox the name is that of the delegate (platforms/connect.md 1.2).
     """
     if run.fact("shared"):
-        return shared_mailbox_login(run)
+        return shared.shared_mailbox_login(run)
     return run.fact("upn") if run.fact("upn").lower() != run.channel.mailbox else ""
 
 
@@ -127,22 +110,22 @@ The answer is the address of the person asked 1:1.
 """
 
 
-def rehearsal_cards(run: Run, services: Services) -> list[DesiredCard]:
+def rehearsal_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # A fix has no rehearsal, because the bot's own login is the proof there. It is the bot's turn
     # while it logs in, or has yet to make the secret that a sign-in needs.
-    bots_turn = has_returned(run, "rehearsal") or lacks_own_secret(run)
+    bots_turn = turns.has_returned(run, "rehearsal") or turns.lacks_own_secret(run)
     over = run.state_of("rehearsal") is State.OK or run.answer("rehearse").startswith("skip")
-    if run.ended or run.account is None or not may_rehearse(run) or bots_turn or over:
+    if run.ended or run.account is None or not turns.may_rehearse(run) or bots_turn or over:
         return []
     found = rehearsal_view(run, services)
     link = links.link(services, "rehearsal", run.id) if found.url else None
     turn = f"{bool(found.url)}{found.problem}{found.settling}{found.asked}"
     asks, cards = "" if found.settling else turn, []
-    for to in thread_and_person(run.answer(MAILBOX_USER)):
-        head = header(run, 6, services, to=to, link=link)
-        copy = replace(found, direct=to != THREAD, header=head)
+    for to in shared.thread_and_person(run.answer(MAILBOX_USER)):
+        head = shared.header(run, 6, services, to=to, link=link)
+        copy = replace(found, direct=to != shared.THREAD, header=head)
         card = rehearsal(copy)
-        cards.append(desired_card("rehearsal", copy, card, to=to, urgency=turn, prompt=asks))
+        cards.append(shared.desired_card("rehearsal", copy, card, to=to, urgency=turn, prompt=asks))
     return cards
 
 
@@ -151,33 +134,36 @@ def waits_for_mailbox_user(run: Run) -> bool:
 
 
 def rehearsal_view(run: Run, services: Services) -> RehearsalView:
-    base, finding = RehearsalView(header(run, 6), username(run)), run.findings.get("rehearsal")
+    base, finding = (
+        RehearsalView(shared.header(run, 6), shared.username(run)),
+        run.findings.get("rehearsal"),
+    )
     if run.fact("shared"):
-        login = shared_mailbox_login(run) or text("connect.login_of_user")
+        login = shared.shared_mailbox_login(run) or text("connect.login_of_user")
         base = replace(base, username=run.channel.mailbox, shared=True, login=login)
     # A problem of the sign-in counts if it came after the rehearsal was last asked for.
     problem = run.problems.get("mailbox_sign_in")
     if problem is not None and problem.at > run.answers["rehearse"].at:
-        words = cause_text(problem)
-        return replace(base, problem=words, problem_code=problem.code, cause=problem.cause)
+        told = Trouble(Text(f"cause.{problem.cause}"), problem.code)
+        return replace(base, problem=told, cause=problem.cause)
     if finding is not None and finding.cause:
         return _failed(base, finding)
     if not _is_asked_for(run):
         return base
     link = links.link(services, "rehearsal", run.id)
-    asked = unreachable_recipient(run, MAILBOX_USER)
+    asked = shared.unreachable_recipient(run, MAILBOX_USER)
     return replace(base, url=link.url, until=link.until, asked=asked)
 
 
 def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:
     # A rehearsal that is tried again automatically is shown as settling. If the mailbox itself is
     # lost, an administrator acts, and not the person who signs in.
+    code = "".join(shared.texts_of(finding.evidence, "smtp")[:1])
     told = replace(
         base,
-        problem=cause_text(finding),
-        problem_code=texts_of(finding.evidence, "smtp")[0] if finding.evidence else "",
+        problem=Trouble(Text(f"cause.{finding.cause}"), code),
         cause=finding.cause,
-        transcript=texts_of(finding.evidence, "transcript")[-LINES:],
+        transcript=shared.texts_of(finding.evidence, "transcript")[-LINES:],
     )
     if finding.waiting_for is Turn.ADMINISTRATOR:
         return replace(told, turn=Turn.ADMINISTRATOR)

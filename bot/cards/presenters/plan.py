@@ -14,16 +14,7 @@ from adaptive_cards.cards.plan import Address, ForeignHosts, PlanPeople, PlanVie
 from adaptive_cards.glyphs import is_person
 from adaptive_cards.texts import remedy_within, render
 from adaptive_cards.times import clock
-from bot.cards.presenters.card_state import (
-    THREAD,
-    DesiredCard,
-    code_of,
-    desired_card,
-    header,
-    slot_of,
-    texts_of,
-    was_refused,
-)
+from bot.cards.presenters import card_state as shared
 from bot.chat.audience import ABSENT
 from bot.services import Services
 from jobs.causes.cause import known
@@ -74,7 +65,7 @@ def _people(run: Run, services: Services) -> PlanPeople:
     asked = tuple(
         address
         for address in _reachable(run, services)
-        if not was_refused(services, run.id, slot_of(address))
+        if not shared.was_refused(services, run.id, shared.slot_of(address))
     )
     others = tuple(each for each in _approvers(run, services) if each not in asked)
     return replace(people, waits_for=asked, unreachable=others)
@@ -170,7 +161,6 @@ def consent(run: Run) -> Text | None:
 
 
 def for_all(run: Run) -> bool:
-    """Return whether the run asks for an admin consent, which holds for all users."""
     return (
         "admin_consent" in steps_of(run)
         and run.state_of("mail_send") is not State.SKIPPED
@@ -182,7 +172,8 @@ def in_use(run: Run) -> tuple[Text, ...]:
     return tuple(
         Text(key, {"mailboxes": ", ".join(mailboxes)})
         for step, kind, key in _IN_USE
-        if step in run.findings and (mailboxes := texts_of(run.findings[step].evidence, kind))
+        if step in run.findings
+        and (mailboxes := shared.texts_of(run.findings[step].evidence, kind))
     )
 
 
@@ -196,7 +187,7 @@ NOTED = frozenset({State.WARNING, State.POSSIBLE})
 """States that do not block a setup but are not right either; the approver is informed of them."""
 
 
-def cards(run: Run, services: Services) -> list[DesiredCard]:
+def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     """Return the plan card, once there is a plan and an account that it was made with.
 
     If the person who asked 1:1 may not approve it, each approver gets a copy 1:1. In a tenant other
@@ -208,16 +199,20 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     found = view(run, services)
     hosts = "hosts" if found.waits_for_hosts else ""
     turn = f"{found.plan_id}{sorted(run.approvals)}{hosts}"
+    asks = turn if _asks(run, found) else ""
+    people = {shared.THREAD: for_asker(run, services)}
+    people |= {to: for_approver(run, services, to) for to in copies(run, services)}
+    views = {to: replace(found, people=named) for to, named in people.items()}
+    return [
+        shared.desired_card(SLOT, shown, plan(shown), to=to, urgency=turn, prompt=asks)
+        for to, shown in views.items()
+    ]
+
+
+def _asks(run: Run, found: PlanView) -> bool:
     # A plan without changes may name a cause that a person must act on.
     named = not found.changes and not run.has_begun and is_person(found.turn)
-    asks = turn if found.blocking or _waits(run) or named else ""
-    people = {THREAD: for_asker(run, services)}
-    people |= {to: for_approver(run, services, to) for to in copies(run, services)}
-    cards = []
-    for to, named_people in people.items():
-        shown = replace(found, people=named_people)
-        cards.append(desired_card(SLOT, shown, plan(shown), to=to, urgency=turn, prompt=asks))
-    return cards
+    return bool(found.blocking) or named or _waits(run)
 
 
 def view(run: Run, services: Services | None = None) -> PlanView:
@@ -226,41 +221,21 @@ def view(run: Run, services: Services | None = None) -> PlanView:
     Without ``services``, every host but Webex Connect's own is foreign.
     """
     connect_hosts = services.settings.connect_hosts if services else ()
-    told, steps = run.brief.fix or FixBrief(), steps_of(run)
-    standing = _standing(run)
-    left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
-    right = tuple(
-        Text(
-            "plan.right_line",
-            {"row": steps[finding.step].article_row, "step": f"key:step.{finding.step}"},
-        )
-        for finding in standing
-        if finding.state not in left
-    )
+    told, standing = run.brief.fix or FixBrief(), _standing(run)
     blocking = () if run.has_begun else blocking_steps(run)
-    causes = [
-        {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_within(each)}", "at": checked}
-        for checked in ([minute_of(told.checked_at)] if told.checked_at else [])
-        for each in told.manual_causes
-    ]
     return PlanView(
-        header=header(run, 3, services),
+        header=shared.header(run, 3, services),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
-        # A change is listed if it was approved, or is still to be made.
-        changes=tuple(
-            _with_baselines(run, change)
-            for change in planned_changes(run)
-            if word_for(change.scope) in run.approvals or not run.change_applied(change.step)
-        ),
-        right=right,
+        changes=tuple(_with_baselines(run, each) for each in listed_changes(run)),
+        right=_right(run, standing),
         warnings=tuple(_warnings(run, standing)),
         blocking=tuple(_stop(run, run.findings[name]) for name in blocking),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
         manually_created="" if run.has_begun else made_by_hand(run),
-        named=tuple(Text("plan.named_line", values) for values in causes),
+        named=_causes(told),
         turn=known(told.manual_causes[0]).acts if told.manual_causes else Turn.NOBODY,
         has_begun=run.has_begun,
         addresses=addresses(run),
@@ -269,6 +244,39 @@ def view(run: Run, services: Services | None = None) -> PlanView:
         for_all=for_all(run),
         undoes=run.undoes,
     )
+
+
+def listed_changes(run: Run) -> list[Change]:
+    """Return the planned changes that were approved, or are still to be made."""
+    return [
+        change
+        for change in planned_changes(run)
+        if word_for(change.scope) in run.approvals or not run.change_applied(change.step)
+    ]
+
+
+def _right(run: Run, standing: Sequence[Finding]) -> tuple[Text, ...]:
+    left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
+    right = (each for each in standing if each.state not in left)
+    return tuple(Text("plan.right_line", _named(run, each)) for each in right)
+
+
+def _causes(told: FixBrief) -> tuple[Text, ...]:
+    if told.checked_at is None:
+        return ()
+    at = minute_of(told.checked_at)
+    return tuple(
+        Text(
+            "plan.named_line",
+            {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_within(each)}", "at": at},
+        )
+        for each in told.manual_causes
+    )
+
+
+def _named(run: Run, finding: Finding) -> dict[str, str]:
+    row = steps_of(run)[finding.step].article_row
+    return {"row": row, "step": f"key:step.{finding.step}"}
 
 
 def _warnings(run: Run, standing: Sequence[Finding]) -> list[Text]:
@@ -301,25 +309,19 @@ def _standing(run: Run) -> list[Finding]:
 
 def made_by_hand(run: Run) -> str:
     found = run.findings.get("application")
-    return next(iter(texts_of(found.evidence, BY_HAND)), "") if found else ""
+    return next(iter(shared.texts_of(found.evidence, BY_HAND)), "") if found else ""
 
 
 def _stands(run: Run, finding: Finding) -> Text:
-    row, step = steps_of(run)[finding.step].article_row, f"key:step.{finding.step}"
-    return Text("plan.stands", {"row": row, "step": step, "seen": _seen_fragment(finding)})
+    return Text("plan.stands", _named(run, finding) | {"seen": _seen_fragment(finding)})
 
 
 def _stop(run: Run, finding: Finding) -> Text:
-    code = code_of(finding) if finding.state is State.UNKNOWN else ""
-    values = {
-        "row": steps_of(run)[finding.step].article_row,
-        "step": f"key:step.{finding.step}",
-        "seen": code or _seen_fragment(finding),
-        "remedy": f"key:{remedy_within(finding.cause)}" if finding.cause else "",
-    }
-    return Text("plan.stop", values)
+    code = shared.code_of(finding) if finding.state is State.UNKNOWN else ""
+    remedy = f"key:{remedy_within(finding.cause)}" if finding.cause else ""
+    more = {"seen": code or _seen_fragment(finding), "remedy": remedy}
+    return Text("plan.stop", _named(run, finding) | more)
 
 
 def _seen_fragment(finding: Finding) -> str:
-    """Return the text of the finding as part of a sentence, without a final period."""
     return render(finding.seen).rstrip(".") if finding.seen else ""

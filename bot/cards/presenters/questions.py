@@ -5,27 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from adaptive_cards import notice
+from adaptive_cards import Card, glyphs, notice
+from adaptive_cards import actions as act
+from adaptive_cards import components as ui
+from adaptive_cards import elements as el
+from adaptive_cards.card import finished
 from adaptive_cards.cards import questions as cards
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.verdict_band import FoundChannel
-from adaptive_cards.views import Asked
+from adaptive_cards.glyphs import marked
+from adaptive_cards.texts import text
+from adaptive_cards.times import day_clock
+from adaptive_cards.views import Asked, Header, Trouble
 from bot import links
+from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import watch
-from bot.cards.presenters.card_state import (
-    FIRST,
-    LIVING,
-    DesiredCard,
-    ProblemFields,
-    desired_card,
-    header,
-    posted_card,
-    problem_fields,
-    thread_and_person,
-    unreachable_recipient,
-    urgency,
-    waits_for_person,
-)
+from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import DELEGATE, delegate_of
 from jobs.checks import adoption
@@ -42,26 +37,24 @@ from jobs.storage import keys
 
 @dataclass(frozen=True, slots=True)
 class TypedInputs:
-    """Inputs of the first card as they were typed or known, with the reason for each wrong one."""
-
     values: dict[str, str] = field(default_factory=dict)
     errors: dict[str, Text] = field(default_factory=dict)
 
 
-def intake_cards(run: Run, services: Services) -> list[DesiredCard]:
+def intake_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     asks = run.kind is RunKind.SETUP and not run.detailed and not run.ended
-    shown = asks and posted_card(services, run.id, LIVING) is not None
+    shown = asks and shared.posted_card(services, run.id, shared.LIVING) is not None
     return [intake_card(run, services)] if shown else []
 
 
-def intake_card(run: Run, services: Services) -> DesiredCard:
+def intake_card(run: Run, services: Services) -> shared.DesiredCard:
     own = keys.cards(run.id)
     raw = services.redis.hget(own, _FIELD)
     typed = services.store.authenticator.load(own, raw, TypedInputs, _FIELD) or TypedInputs()
     asks = not run.channel.mailbox
-    view = cards.IntakeView(header(run, 1), typed.values, typed.errors, ask_mailbox=asks)
-    wanted = desired_card(FIRST, view, cards.intake(view))
-    news = FIRST if not typed.errors else wanted.fingerprint
+    view = cards.IntakeView(shared.header(run, 1), typed.values, typed.errors, ask_mailbox=asks)
+    wanted = shared.desired_card(shared.FIRST, view, cards.intake(view))
+    news = shared.FIRST if not typed.errors else wanted.fingerprint
     return replace(wanted, urgency=news, prompt=news)
 
 
@@ -70,32 +63,36 @@ def keep_typed(services: Services, run_id: str, typed: TypedInputs) -> None:
     services.redis.hset(own, _FIELD, services.store.authenticator.dump(own, typed, _FIELD))
 
 
-_FIELD = f"{FIRST}:typed"
+_FIELD = f"{shared.FIRST}:typed"
 
 
 DELEGATE_SLOT = "delegate"
 
 
-def delegate_cards(run: Run, _: Services) -> list[DesiredCard]:
+def delegate_cards(run: Run, _: Services) -> list[shared.DesiredCard]:
     if run.ended or run.account is None or not mailbox_user.needs_delegate(run):
         return []
     # The answer may be no address, or an address that nobody in the tenant has.
     named, seen = delegate_of(run), run.findings[DELEGATE_SLOT].seen
-    wrong = unreachable_recipient(run, DELEGATE) or (Asked(named, seen) if named and seen else None)
-    view = cards.DelegateView(header(run, 3), wrong)
-    news, card = f"{urgency(run, DELEGATE)}{named}", cards.delegate(view)
-    return [desired_card(DELEGATE_SLOT, view, card, urgency=news, prompt=news)]
+    wrong = shared.unreachable_recipient(run, DELEGATE) or (
+        Asked(named, seen) if named and seen else None
+    )
+    view = cards.DelegateView(shared.header(run, 3), wrong)
+    news, card = f"{shared.urgency(run, DELEGATE)}{named}", cards.delegate(view)
+    return [shared.desired_card(DELEGATE_SLOT, view, card, urgency=news, prompt=news)]
 
 
 SLOT = "signin"
 
 
-def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
+def sign_in_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # After the sign-in there is one card, which names the account until there is a plan.
     if not run.detailed or run.ended or (run.plan and run.account):
         return []
     if run.account is None:
-        return [_ask(run, services, to) for to in thread_and_person(run.answer("administrator"))]
+        return [
+            _ask(run, services, to) for to in shared.thread_and_person(run.answer("administrator"))
+        ]
     view = NoticeView(
         kicker=Text("notice.signed_in_kicker"),
         title=Text("notice.signed_in_title", {"account": run.account.upn}),
@@ -103,7 +100,7 @@ def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
         tone="good",
         glyph="✓",
     )
-    return [desired_card(SLOT, view, notice(view), urgency="signed in", prompt="")]
+    return [shared.desired_card(SLOT, view, notice(view), urgency="signed in", prompt="")]
 
 
 def waits_for_administrator(run: Run) -> bool:
@@ -117,35 +114,65 @@ def another_may(run: Run) -> bool:
     return lacks_role(run) if run.has_begun else is_blocked(run)
 
 
-def _ask(run: Run, services: Services, to: str) -> DesiredCard:
+def _ask(run: Run, services: Services, to: str) -> shared.DesiredCard:
     link = links.link(services, "signin", run.id)
-    view = cards.SignInView(
-        header=header(run, 2, services, to=to, link=link),
-        domain=run.channel.domain,
-        url=link.url,
-        until=link.until,
-        direct=to != "thread" or run.origin.direct,
-        **problem_fields(run.problems.get("sign_in")),
-        asked=unreachable_recipient(run, "administrator"),
-        waits=waits_for_person(run, to, "administrator"),
-    )
-    news = urgency(run, "sign_in", "administrator")
-    return desired_card(SLOT, view, cards.signin(view), to=to, urgency=news, prompt=news)
+    card = sign_in(run, shared.header(run, 2, services, to=to, link=link), link, to)
+    news = shared.urgency(run, "sign_in", "administrator")
+    return shared.desired_card(SLOT, card.content, card, to=to, urgency=news, prompt=news)
 
 
+def sign_in(run: Run, head: Header, link: Link, to: str = shared.THREAD) -> Card:
+    """Return the request to sign in at Microsoft.
+
+    If a person was asked 1:1, the sign-in button is not the card's green one, and another button
+    sends that person's card again.
+    """
+    direct = to != shared.THREAD or run.origin.direct
+    waits = shared.waits_for_person(run, to, "administrator")
+    about = {"domain": run.channel.domain}
+    rows = {
+        "signin.account": text("signin.account_which", **about),
+        "signin.roles": text("signin.roles_which"),
+        "signin.allows": text("signin.allows_what"),
+        "signin.ends": text("signin.ends_when"),
+        "signin.link": text("signin.link_until", until=day_clock(link.until)),
+    }
+    title = text("button.ask_other" if direct or waits else "button.ask_administrator")
+    typed = shared.unreachable_recipient(run, "administrator")
+    hint = "signin.ask_hint"
+    field, opens = ui.ask_someone(title, "ask_administrator", run.id, typed, hint=hint)
+    body = [
+        ui.known(rows),
+        *ui.problem_box(shared.trouble(run.problems.get("sign_in"))),
+        act.buttons(act.open_url(text("button.sign_in"), link.url, main=waits is None)),
+        *field,
+    ]
+    again = act.submit(text("button.consent_again"), "consent_again", run=run.id)
+    told = waits or Text("signin.turn_direct" if direct else "signin.turn")
+    band = _administrators(head, Text("signin.title", about), told, direct=direct)
+    actions = [*opens, *([again] if waits else []), act.cancel(run.id)]
+    return finished(ui.kicker(head), band, body, actions)
+
+
+def _administrators(head: Header, title: Text, told: Text, *, direct: bool) -> ui.Band:
+    turn = ui.run_turn(head, Turn.ADMINISTRATOR, told, direct=direct)
+    return ui.persons_turn(title, turn, asked=head.asked)
+
+
+MAIL_SEND = "Mail.Send"
 PERMISSIONS = (
-    ("Mail.Send", "permission.application", "permission.mail_send", True),
-    ("SMTP.Send", "permission.delegated", "permission.smtp_send", False),
+    (glyphs.WARNING, MAIL_SEND, "permission.application", "permission.mail_send"),
+    (glyphs.OK, "SMTP.Send", "permission.delegated", "permission.smtp_send"),
 )
 
 
-def consent_cards(run: Run, services: Services) -> list[DesiredCard]:
+def consent_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # There are no sign_in_cards if somebody has deleted the app, because its consent page leads nowhere.
     if not waits_for_consent(run) or is_deleted(run):
         return []
     # If nobody was asked, it is the administrator who was asked to sign in.
     asked = run.answer("consent_administrator") or run.answer("administrator")
-    return [_ask_consent(run, services, to) for to in thread_and_person(asked)]
+    return [_ask_consent(run, services, to) for to in shared.thread_and_person(asked)]
 
 
 def waits_for_consent(run: Run) -> bool:
@@ -156,38 +183,61 @@ def waits_for_consent(run: Run) -> bool:
     return run.findings["admin_consent"].waiting_for is Turn.ADMINISTRATOR
 
 
-def _not_granted(run: Run) -> ProblemFields | None:
+def _not_granted(run: Run) -> Trouble | None:
     # The result is None before the press, and if a newer problem is known.
     pressed, read = run.answers.get("look_again"), run.found_at["admin_consent"]
     problem = run.problems.get("consent")
     if pressed is None or read < pressed.at or (problem and problem.at > read):
         return None
-    told = Text("consent.not_granted", {"name": PERMISSIONS[0][0]})
-    return {"problem": told, "problem_code": "", "problem_at": read}
+    return Trouble(Text("consent.not_granted", {"name": MAIL_SEND}), at=read)
 
 
-def _ask_consent(run: Run, services: Services, to: str) -> DesiredCard:
-    missing, link = _not_granted(run), links.link(services, "consent", run.id)
-    view = cards.ConsentView(
-        header=header(run, 5, services, to=to, link=link),
-        url=link.url,
-        app_name=run.fact("app_name"),
-        domain=run.channel.domain,
-        client_id=run.fact("client_id"),
-        permissions=PERMISSIONS,
-        direct=to != "thread" or run.origin.direct,
-        **(missing or problem_fields(run.problems.get("consent"))),
-        asked=unreachable_recipient(run, "consent_administrator"),
-        waits=waits_for_person(run, to, "consent_administrator", "administrator"),
-    )
-    news = urgency(run, "consent", "consent_administrator", *(("look_again",) if missing else ()))
-    return desired_card("consent", view, cards.consent(view), to=to, urgency=news, prompt=news)
+def _ask_consent(run: Run, services: Services, to: str) -> shared.DesiredCard:
+    link = links.link(services, "consent", run.id)
+    card = consent(run, shared.header(run, 5, services, to=to, link=link), link, to)
+    pressed = ("look_again",) if _not_granted(run) else ()
+    news = shared.urgency(run, "consent", "consent_administrator", *pressed)
+    return shared.desired_card("consent", card.content, card, to=to, urgency=news, prompt=news)
+
+
+def consent(run: Run, head: Header, link: Link, to: str = shared.THREAD) -> Card:
+    """Return the request for admin consent; for a person asked 1:1 as in :func:`sign_in`."""
+    waits = shared.waits_for_person(run, to, "consent_administrator", "administrator")
+    rows = {
+        "consent.app": run.fact("app_name"),
+        "consent.publisher": text("consent.publisher_which", domain=run.channel.domain),
+        "label.client_id": run.fact("client_id"),
+        "consent.for": text("consent.for_which"),
+        "consent.who": text("consent.who_which"),
+    }
+    typed = shared.unreachable_recipient(run, "consent_administrator")
+    field, opens = ui.ask_someone(text("button.ask_other"), "ask_consent", run.id, typed)
+    grant = act.open_url(text("button.grant"), link.url, main=waits is None)
+    body = [
+        ui.section("consent.asks_for"),
+        *(
+            marked(
+                mark,
+                el.rich(el.run(name, **el.BOLD), el.run(f", {text(kind)}")),
+                ui.note(Text(why)),
+            )
+            for mark, name, kind, why in PERMISSIONS
+        ),
+        ui.known(rows),
+        *ui.problem_box(_not_granted(run) or shared.trouble(run.problems.get("consent"))),
+        act.buttons(grant, act.cancel(run.id, of_run=True)),
+        *field,
+    ]
+    told, direct = waits or Text("consent.turn"), to != shared.THREAD or run.origin.direct
+    band = _administrators(head, Text("consent.title"), told, direct=direct)
+    granted = act.submit(text("button.already_granted"), "look_again", run=run.id)
+    return finished(ui.kicker(head), band, body, [*opens, granted])
 
 
 KEPT = Text("verdict.kept_here")
 
 
-def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
+def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[shared.DesiredCard]:
     search = run.search or Search()
     found = {"found.forwarding": search.forwarding_address, "found.user": search.upn}
     if search.certain:  # otherwise several apps may be the channel's
@@ -206,7 +256,7 @@ def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
         found=tuple((key, value) for key, value in found.items() if value),
     )
     asked, card = ",".join(questions), cards.discovery(view)
-    return [desired_card("verdict", view, card, urgency=asked, prompt=asked)]
+    return [shared.desired_card("verdict", view, card, urgency=asked, prompt=asked)]
 
 
 def found_channel(run: Run, services: Services) -> FoundChannel | None:
@@ -234,7 +284,6 @@ def found_channel(run: Run, services: Services) -> FoundChannel | None:
 
 
 def may_keep(run: Run, services: Services) -> bool:
-    """Return whether the channel can be kept here: it is complete, and nobody has kept it."""
     return adoption.may_be_kept(run) and services.channels.record(run.channel.mailbox) is None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import starmap
 from typing import TypedDict
 
 from adaptive_cards.cards.verdict import verdict as draw
@@ -11,13 +12,8 @@ from adaptive_cards.cards.verdict_band import Stop, VerdictView
 from adaptive_cards.texts import has_text, render, text
 from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
 from bot import links
+from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import questions
-from bot.cards.presenters.card_state import (
-    DesiredCard,
-    desired_card,
-    known_text,
-    problem_fields,
-)
 from bot.services import Services
 from jobs.causes.cause import Cause, page_of
 from jobs.checks import more_access, remedies
@@ -42,7 +38,7 @@ An update of an app may explain many causes.
 """
 
 
-def cards(run: Run, services: Services) -> list[DesiredCard]:
+def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # While the check must ask for something about the channel, the card is that question.
     if asked := open_questions(run):
         return questions.discovery_cards(run, asked)
@@ -52,11 +48,11 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     looked = any(line.state not in {State.SKIPPED, State.UNKNOWN} for line in found.lines)
     urgency = (
         f"{bool(run.checked)}{run.kept}{looked}{found.fix is not None}"
-        f"{[line.title for line in found.causes]}{found.problem_at or ''}"
+        f"{[line.title for line in found.causes]}{found.problem.at if found.problem else ''}"
         f"{sorted(run.once_silent)}"
     )
-    prompt = f"{run.checked}{found.problem_at}{run.ended}" if run.checked else ""
-    card = desired_card("verdict", found, draw(found), urgency=urgency, prompt=prompt)
+    prompt = f"{run.checked}{found.problem}{run.ended}" if run.checked else ""
+    card = shared.desired_card("verdict", found, draw(found), urgency=urgency, prompt=prompt)
     return [replace(card, first_at_once=True)]
 
 
@@ -68,26 +64,22 @@ def view(run: Run, services: Services) -> VerdictView:
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
         looking=0 if run.checked else max(1, len(seen.steps) - len(run.findings)),
-        silent=tuple(known_text(f"evidence.{each}") or verbatim(each) for each in run.silent),
+        silent=tuple(
+            shared.known_text(f"evidence.{each}") or verbatim(each) for each in run.silent
+        ),
         causes=_with_set_back(services, run, seen, _causes(run, seen, verdict.causes)),
-        symptoms=tuple(
-            _line(seen, name, explained_by=seen.steps[cause].article_row)
-            for name, cause in verdict.symptoms.items()
-        ),
+        symptoms=_symptoms(seen),
         possible=_causes(run, seen, seen.possible),
-        changes=tuple(
-            ChangeLine(each, known_text(f"cause.{EXPLAINED.get(each.event.lower(), '')}"))
-            for each in seen.changes
-        ),
+        changes=_changes(seen),
         warnings=lines(seen, (*verdict.warnings, *seen.waiting)),
         skipped=lines(seen, verdict.skipped),
-        lines=lines(seen, (name for name in seen.steps if name in seen.found)),
-        way=tuple(Stop(*each) for each in seen.path),
+        lines=lines(seen, filter(seen.found.get, seen.steps)),
+        way=tuple(starmap(Stop, seen.path)),
         since=verdict.since,
         turn=_turn(run, services, remedies.whose_turn(verdict), ours=ours),
         proofs=_proofs(seen),
         **_offers(run, services, seen, ours=ours),
-        **problem_fields(run.problems.get("app_access")),
+        problem=shared.trouble(run.problems.get("app_access")),
         damage=Damage(*seen.damage) if seen.damage else None,
         secret_expires=seen.secret_expires,
         found=questions.found_channel(run, services),
@@ -100,9 +92,21 @@ def view(run: Run, services: Services) -> VerdictView:
     )
 
 
-class _Offers(TypedDict):
-    """Fields of the view with what a person may press or follow."""
+def _symptoms(seen: Reading) -> tuple[CheckLine, ...]:
+    return tuple(
+        _line(seen, name, explained_by=seen.steps[cause].article_row)
+        for name, cause in seen.verdict.symptoms.items()
+    )
 
+
+def _changes(seen: Reading) -> tuple[ChangeLine, ...]:
+    return tuple(
+        ChangeLine(each, shared.known_text(f"cause.{EXPLAINED.get(each.event.lower(), '')}"))
+        for each in seen.changes
+    )
+
+
+class _Offers(TypedDict):
     fix: tuple[str, dict[str, str]] | None
     sign_in_url: str
     lacks_role: bool
@@ -160,9 +164,9 @@ def _cause(run: Run, seen: Reading, name: str) -> CheckLine:
     values = {"mailbox": channel.mailbox, "domain": channel.domain}
     return replace(
         line,
-        title=known_text(f"cause.{cause}") or line.title,
-        remedy=known_text(f"remedy.{cause}"),
-        proof=known_text(f"proof.{name}"),
+        title=shared.known_text(f"cause.{cause}") or line.title,
+        remedy=shared.known_text(f"remedy.{cause}"),
+        proof=shared.known_text(f"proof.{name}"),
         command=text(by_hand, **values) if has_text(by_hand) else "",
         page=page_of(cause),
         changed=_changed(seen.found[name]) if name != CHANGES else None,
@@ -170,7 +174,6 @@ def _cause(run: Run, seen: Reading, name: str) -> CheckLine:
 
 
 def _changed(finding: Finding) -> Text | None:
-    """Return who changed the object of a cause, and when."""
     return next(
         (
             Text("verdict.who_changed_line", {"at": second_of(e.at), "by": e.by, "event": e.event})

@@ -1,27 +1,25 @@
-"""Presenters of the watch: incidents and their news, its list, and the history of a channel."""
+"""Cards of the watch: incidents and their news, its list, and the history of a channel."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import groupby
 
-from adaptive_cards import notice
-from adaptive_cards.cards import watch as cards
+from adaptive_cards import Card, glyphs, notice
+from adaptive_cards import components as ui
+from adaptive_cards import elements as el
+from adaptive_cards.actions import button_rows, open_url, press
+from adaptive_cards.card import finished
 from adaptive_cards.cards.channels import ChannelLine
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.watch import IncidentLook, IncidentView
+from adaptive_cards.glyphs import Mark
 from adaptive_cards.numbers import number, percent
-from adaptive_cards.texts import has_text, text
-from adaptive_cards.times import lasted
+from adaptive_cards.texts import has_text, render, text
+from adaptive_cards.times import day_clock, lasted, written_date
 from bot.cards import superseded
-from bot.cards.presenters.card_state import (
-    NOTIFY,
-    THREAD,
-    DesiredCard,
-    desired_card,
-    known_text,
-    last_look,
-)
+from bot.cards.presenters import card_state as shared
 from bot.links import Link
 from bot.services import Services
 from jobs.checks.remedies import page_of
@@ -67,18 +65,18 @@ def living_card(
     at: datetime,
     channel: Channel | None,
     to: str = "thread",
-) -> DesiredCard:
+) -> shared.DesiredCard:
     # The card is edited only for a change that a person must see, and shows the newest numbers
     # then. A message takes ten edits (platforms/webex.md 2).
-    found = view(card, incidents, at, channel, direct=to != THREAD)
+    found = incident(card, incidents, at, channel, direct=to != shared.THREAD)
     # On a shared card the number grows ever more slowly, so that 200 channels that break one
     # after the other take eight edits, and not 200.
     changes = sum(len(each.news) for each in incidents)
     part, over = changes.bit_length() if card.shared else changes, not open_ones(incidents)
     acting = sorted(each.acting for each in incidents)
-    drawn = desired_card(SLOT, (card.id, part, acting, over), cards.incident(found))
-    return DesiredCard(
-        SLOT if to == THREAD else f"{NOTIFY}{to}",
+    drawn = shared.desired_card(SLOT, (card.id, part, acting, over), found)
+    return shared.DesiredCard(
+        SLOT if to == shared.THREAD else f"{shared.NOTIFY}{to}",
         drawn.card,
         drawn.fingerprint,
         to,
@@ -88,7 +86,7 @@ def living_card(
 
 def news_cards(
     card: IncidentCard, incidents: Sequence[Incident], at: datetime, *, told: bool = False
-) -> list[DesiredCard]:
+) -> list[shared.DesiredCard]:
     # ``told`` means that the card of the run that fixed it, in the same space, says the same.
     if told:
         return []
@@ -104,66 +102,128 @@ def news_cards(
             words = _result(one) if over else _cause_text(news.cause)
             found.append(NoticeView(kicker, title, words, tone, glyph, at=news.at))
     return [
-        DesiredCard(f"news:{each.at.isoformat()}", notice(each), card.id)
+        shared.DesiredCard(f"news:{each.at.isoformat()}", notice(each), card.id)
         for each in found
         if each.at and at - each.at <= NEWS_FOR
     ]
 
 
-def reminder_card(card: IncidentCard, incidents: Sequence[Incident], number: int) -> DesiredCard:
+def reminder_card(
+    card: IncidentCard, incidents: Sequence[Incident], number: int
+) -> shared.DesiredCard:
     first = incidents[0]
     title = Text("watch.reminder_title", {"since": minute_of(first.since)})
     shown = NoticeView(Text("watch.kicker"), title, cause_of(first), "accent", "◆")
-    return DesiredCard(f"{NOBODY}{number}", notice(shown), card.id)
+    return shared.DesiredCard(f"{NOBODY}{number}", notice(shown), card.id)
 
 
-def reminder_over(slot: str, incidents: Sequence[Incident]) -> DesiredCard:
-    """Return a reminder as it is once somebody acts, or the incident is over."""
+def reminder_over(slot: str, incidents: Sequence[Incident]) -> shared.DesiredCard:
     title, cause = Text("reminder.over_title"), cause_of(incidents[0])
-    return last_look(slot, Text("watch.kicker"), title, cause)
+    return shared.last_look(slot, Text("watch.kicker"), title, cause)
 
 
-def view(
+class Look(StrEnum):
+    BROKEN = "broken"
+    BLIND = "blind"
+    FLAPS = "flaps"
+    ENDED = "ended"
+    UNWATCHED = "unwatched"
+
+
+_LOOKS: dict[Look, tuple[str, Mark]] = {
+    Look.BROKEN: ("attention", glyphs.WRONG),
+    Look.BLIND: ("emphasis", glyphs.UNKNOWN),
+    Look.FLAPS: ("attention", glyphs.WARNING),
+    Look.ENDED: ("good", glyphs.OK),
+    Look.UNWATCHED: ("emphasis", glyphs.SKIPPED),
+}
+_MAILBOXES_MOST, _CHANGES_MOST = 10, 8
+
+
+def incident(
     card: IncidentCard,
     incidents: Sequence[Incident],
     at: datetime,
     channel: Channel | None,
     *,
     direct: bool = False,
-) -> IncidentView:
+) -> Card:
+    """Return the card of an incident, or of all that have the same cause.
+
+    ``channel`` is that of the first incident, or None if it is not known any more.
+    """
     current = open_ones(incidents) or incidents
-    first, look, one = current[0], look_of(incidents), is_of_one_mailbox(card, current)
+    first, one, mailboxes = current[0], is_of_one_mailbox(card, current), _mailboxes(current)
+    over = one and look_of(incidents) is Look.ENDED
+    lines = [el.said(_result(first) if over else cause_of(first), spacing="Small")]
+    if first.is_open:
+        effect = shared.known_text(f"effect.{first.station}")
+        seen = look_of(incidents) is not Look.BLIND
+        lines += [el.said(effect, spacing="Small")] if effect and seen else []
+        remedy = shared.known_text(f"remedy.{first.cause}")
+        lines.append(ui.turn_line(first.turn, remedy or verbatim("")))
+    named = [el.rich(el.run(each), spacing="Small") for each in mailboxes[:_MAILBOXES_MOST]]
+    body = [
+        ui.labeled(_rows(incidents, at)),
+        *ui.titled("watch.channels_section", named if len(mailboxes) > 1 else []),
+        *ui.count_line("watch.more_channels", len(mailboxes) - len(named)),
+        *(_changes(first.news) if one else ()),
+        *button_rows(_buttons(card, incidents, channel, direct=direct)),
+    ]
+    kicker = ui.kicker_at("watch.kicker", max(each.news[-1].at for each in incidents))
+    look = look_of(incidents)
+    band = ui.Band.of(*_LOOKS[look], _title(card, look, current), *lines)
+    return finished(kicker, band, body)
+
+
+def _changes(news: Sequence[News]) -> list[el.Element]:
+    if len(news) > _CHANGES_MOST:  # the first one and the newest
+        news = (news[0], *news[-_CHANGES_MOST + 1 :])
+    lines = [
+        el.rich(
+            el.run(f"{day_clock(each.at)}  ", **el.SUBTLE),
+            el.run(render(_change(each))),
+            spacing="Small",
+        )
+        for each in news
+    ]
+    return ui.titled("watch.changes_section", lines if len(news) > 1 else [])
+
+
+def _buttons(
+    card: IncidentCard, incidents: Sequence[Incident], channel: Channel | None, *, direct: bool
+) -> list[el.Element]:
+    look, current = look_of(incidents), open_ones(incidents)
+    names = _mailboxes(current or incidents)
+    data = {"do": "check", "channel": names[0]}
+    check = [press(text("button.check_now"), data)] if len(names) == 1 and not direct else []
+    if not current:
+        return check if look is Look.ENDED else []
+    key = "not_on_it" if _acted_on(current) else "on_it"
+    on_it = press(text(f"watch.{key}"), {"do": f"watch_{key}", "card": card.id})
+    return [*([] if direct else _fix(card, current, channel)), on_it, *check]
+
+
+def _fix(
+    card: IncidentCard, current: Sequence[Incident], channel: Channel | None
+) -> list[el.Element]:
+    """Return the button that opens a plan for each channel, or the page for a fix by hand."""
+    first = current[0]
+    if not is_of_one_mailbox(card, current):
+        each = {"do": "watch_fix", "card": card.id}
+        return [press(text("watch.fix_each"), each, main=True)] if fixable(current) else []
+    if _is_ended_by_plan(first):
+        return [press(text(first.fix), {"do": "fix", "channel": first.mailbox}, main=True)]
     page = page_of(channel) if channel and first.fix == _GENERATE else ""
-    fix: tuple[str, dict[str, str]] | None = None
-    if one and _is_ended_by_plan(first):
-        fix = first.fix, {"do": "fix", "channel": first.mailbox}
-    elif not one and fixable(incidents):
-        fix = "watch.fix_each", {"do": "watch_fix", "card": card.id}
-    return IncidentView(
-        card=card.id,
-        look=look,
-        title=_title(card, look, current),
-        mailboxes=tuple(sorted(_mailboxes(current))),
-        cause=_result(first) if one and look is IncidentLook.ENDED else cause_of(first),
-        turn=first.turn,
-        at=max(each.news[-1].at for each in incidents),
-        remedy=known_text(f"remedy.{first.cause}"),
-        effect=None if look is IncidentLook.BLIND else known_text(f"effect.{first.station}"),
-        rows=tuple(_rows(incidents, at)),
-        changes=tuple((each.at, _change(each)) for each in first.news) if one else (),
-        acts=_acted_on(current) is None,
-        fix=fix,
-        page=(_GENERATE, page) if one and page else None,
-        direct=direct,
-    )
+    return [open_url(text(_GENERATE), page)] if page else []
 
 
 def open_ones(incidents: Sequence[Incident]) -> list[Incident]:
     return [each for each in incidents if each.is_open]
 
 
-def _mailboxes(incidents: Sequence[Incident]) -> set[str]:
-    return {each.mailbox for each in incidents}
+def _mailboxes(incidents: Sequence[Incident]) -> list[str]:
+    return sorted({each.mailbox for each in incidents})
 
 
 def is_of_one_mailbox(card: IncidentCard, incidents: Sequence[Incident]) -> bool:
@@ -171,17 +231,17 @@ def is_of_one_mailbox(card: IncidentCard, incidents: Sequence[Incident]) -> bool
     return not card.counts and len(_mailboxes(incidents)) == 1
 
 
-def look_of(incidents: Sequence[Incident]) -> IncidentLook:
+def look_of(incidents: Sequence[Incident]) -> Look:
     current = open_ones(incidents)
     if not current:
         unwatched = all(each.is_unwatched for each in incidents)
-        return IncidentLook.UNWATCHED if unwatched else IncidentLook.ENDED
+        return Look.UNWATCHED if unwatched else Look.ENDED
     if all(each.sight is Sight.CANNOT_LOOK or each.blind_since for each in current):
-        return IncidentLook.BLIND
-    return IncidentLook.FLAPS if any(each.flaps for each in current) else IncidentLook.BROKEN
+        return Look.BLIND
+    return Look.FLAPS if any(each.flaps for each in current) else Look.BROKEN
 
 
-def _title(card: IncidentCard, look: IncidentLook, incidents: Sequence[Incident]) -> Text:
+def _title(card: IncidentCard, look: Look, incidents: Sequence[Incident]) -> Text:
     if is_of_one_mailbox(card, incidents):
         return Text(f"watch.title_{look}", {"mailbox": incidents[0].mailbox})
     values = {"count": str(len(_mailboxes(incidents)))}
@@ -196,7 +256,7 @@ def cause_of(incident: Incident) -> Text:
 
 
 def _cause_text(cause: str) -> Text:
-    if known := known_text(f"cause.{cause}") or known_text(f"watch.reason_{cause}"):
+    if known := shared.known_text(f"cause.{cause}") or shared.known_text(f"watch.reason_{cause}"):
         return known
     if has_text(f"step.{cause}"):
         return Text("watch.step_wrong", {"step": f"key:step.{cause}"})
@@ -259,7 +319,6 @@ def _seen_by(incident: Incident) -> Text | None:
 
 
 def verbatim_moment(at: datetime) -> Text:
-    """Return the moment in the reader's time zone."""
     return Text("time.at", {"at": minute_of(at)})
 
 
@@ -330,15 +389,19 @@ def interval_of(run: Run, services: Services) -> str:
 
 
 DAYS, PAGE_DAYS = 30, 90
-_STATES = {
-    DayState.WELL: State.OK,
-    DayState.BROKEN: State.WRONG,
-    DayState.BLIND: State.UNKNOWN,
-    DayState.NONE: State.SKIPPED,
+_INCIDENTS_MOST = 5
+_A_LINE = 10
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_NO_MAIL = "·"
+_MARKS = {
+    DayState.WELL: glyphs.OK,
+    DayState.BROKEN: glyphs.WRONG,
+    DayState.BLIND: glyphs.UNKNOWN,
+    DayState.NONE: glyphs.NOT_YET,
 }
 
 
-def history_view(  # noqa: PLR0913  everything that the card shows
+def history(  # noqa: PLR0913  everything that the card shows
     mailbox: str,
     found: Figures,
     incidents: Sequence[Incident],
@@ -346,40 +409,82 @@ def history_view(  # noqa: PLR0913  everything that the card shows
     page: Link,
     *,
     watched: bool,
-) -> cards.HistoryView:
-    """Return the view of a channel's last days.
+) -> Card:
+    """Return the card of a channel's last days; at most five incidents are on it.
 
     ``incidents`` are those that touch these days, oldest first. They include the times in which the
-    watch could not look at the channel.
+    watch could not look at the channel. The page has all of them.
     """
-    open_sights = {each.sight for each in open_ones(incidents)}
-    state = State.UNKNOWN if open_sights else State.OK
+    unseen = unseen_of(mailbox, found)
+    shown = [
+        glyphs.marked(
+            glyphs.WRONG if each.sight is Sight.BROKEN else glyphs.UNKNOWN,
+            el.rich(el.run(day_clock(each.since))),
+            ui.note(cause_of(each)),
+            right=ui.aside(lasted_of(each)),
+        )
+        for each in incidents[::-1][:_INCIDENTS_MOST]
+    ]
+    body = [
+        *_row_of_days(found.days),
+        ui.labeled(rows_of(found)),
+        *ui.titled("history.incidents", shown),
+        *ui.count_line("history.more_incidents", len(incidents) - _INCIDENTS_MOST),
+        ui.small_print(Text("history.link_words", {"until": day_clock(page.until)})),
+    ]
+    data = {"do": "check", "channel": mailbox}
+    watch = press(text("watch.add_button"), data | {"do": "watch"})
+    actions = [
+        *([press(text("watch.see_more"), data)] if unseen else []),
+        open_url(text("history.page_button"), page.url),
+        press(text("button.check_now"), data) if watched else watch,
+    ]
+    told = [el.said(unseen, spacing="Small")] if unseen else []
+    band = ui.Band.of(*_state_now(found, incidents), title_of(found), *told)
+    return finished(ui.kicker_at("history.kicker", at, mailbox=mailbox), band, body, actions)
+
+
+def _state_now(found: Figures, incidents: Sequence[Incident]) -> tuple[str, Mark]:
+    sights = {each.sight for each in open_ones(incidents)}
+    if Sight.BROKEN in sights:
+        return "attention", glyphs.WRONG
     if found.availability is None:
-        state = State.SKIPPED
-    if Sight.BROKEN in open_sights:
-        state = State.WRONG
-    return cards.HistoryView(
-        mailbox=mailbox,
-        at=at,
-        title=title_of(found),
-        state=state,
-        days=tuple(
-            cards.HistoryDay(each.date, _STATES[each.state], each.mails) for each in found.days
-        ),
-        rows=rows_of(found),
-        incidents=tuple(
-            cards.IncidentLine(
-                each.since,
-                cause_of(each),
-                lasted_of(each),
-                State.WRONG if each.sight is Sight.BROKEN else State.UNKNOWN,
-            )
-            for each in reversed(incidents)
-        ),
-        page=(page.url, page.until),
-        watched=watched,
-        unseen=unseen_of(mailbox, found),
+        return "emphasis", glyphs.NOT_YET
+    return ("emphasis", glyphs.UNKNOWN) if sights else ("good", glyphs.OK)
+
+
+def _row_of_days(days: Sequence[DayFigures]) -> list[el.Element]:
+    # The glyphs are in groups of ten, between which a narrow card breaks the line. Runs of equal
+    # days are in one color.
+    marks = [
+        el.run("".join(_spaced(at, _MARKS[state].glyph) for at, _ in some), **el.MONO, **look)
+        for state, some in groupby(enumerate(days), key=lambda each: each[1].state)
+        for look in (_MARKS[state].look,)
+    ]
+    most = max((each.mails for each in days), default=0)
+    values = {"first": written_date(days[0].date), "last": written_date(days[-1].date)}
+    legend = "  ".join(
+        f"{mark.glyph} {text(f'history.state_{state}')}" for state, mark in _MARKS.items()
     )
+    lines = [
+        el.rich(*marks, spacing="Medium"),
+        el.rich(el.run(legend, **el.SUBTLE), spacing="None"),
+    ]
+    if not most:
+        return [*lines, ui.note(Text("history.days_line", values))]
+    mails = "".join(_spaced(at, _block(each, most)) for at, each in enumerate(days))
+    words = ui.note(Text("history.mails_line", {"most": str(most), **values}))
+    return [*lines, el.rich(el.run(mails, **el.MONO), spacing="Small"), words]
+
+
+def _spaced(number: int, glyph: str) -> str:
+    return f" {glyph}" if number and number % _A_LINE == 0 else glyph
+
+
+def _block(day: DayFigures, most: int) -> str:
+    if not day.mails:
+        return glyphs.UNKNOWN.glyph if day.state is DayState.BLIND else _NO_MAIL
+    return _BLOCKS[min(len(_BLOCKS) - 1, day.mails * len(_BLOCKS) // (most + 1))]
 
 
 def title_of(found: Figures) -> Text:
@@ -392,31 +497,35 @@ def title_of(found: Figures) -> Text:
 
 
 def unseen_of(mailbox: str, found: Figures) -> Text | None:
-    """Return what the newest looks could not see, or None."""
     return Text("history.unseen", {"mailbox": mailbox}) if found.is_blind_now else None
 
 
 def rows_of(found: Figures) -> tuple[Row, ...]:
     times = {"notice": found.to_notice, "fix": found.to_fix} if found.incidents else {}
-    unknown, first = Text("history.not_known"), found.first_day
-    measured = sum(each.measured for each in found.days)
-    rows = {"history.row_broken": span(found.broken)} if found.broken else {}
-    rows |= {
-        f"history.row_{name}": span(value) if value else unknown for name, value in times.items()
+    lost = {"broken": found.broken} if found.broken else {}
+    rows = {
+        f"history.row_{name}": span(value) if value else Text("history.not_known")
+        for name, value in (lost | times).items()
     }
+    rows |= _mail_rows(found)
+    if found.blind:
+        rows["history.row_blind"] = verbatim(number(found.blind))
+    if (first := found.first_day) and found.days[0].date != first:
+        rows["history.row_since"] = Text("history.day", {"day": f"day:{first.isoformat()}"})
+    return tuple(rows.items())
+
+
+def _mail_rows(found: Figures) -> dict[str, Text]:
+    rows, measured = {}, sum(each.measured for each in found.days)
     if found.mails and measured:
         values = {"mails": number(found.mails), "each": number(round(found.mails / measured))}
         rows["history.row_mails"] = Text("history.mails", values)
-    elif first and not found.mails and not measured:
+    elif found.first_day and not found.mails and not measured:
         rows["history.row_mails"] = Text("history.not_seen")
     if found.late or found.bounced:
         values = {"late": number(found.late), "bounced": number(found.bounced)}
         rows["history.row_hit"] = Text("watch.mails", values)
-    if found.blind:
-        rows["history.row_blind"] = verbatim(number(found.blind))
-    if first and found.days[0].date != first:
-        rows["history.row_since"] = Text("history.day", {"day": f"day:{first.isoformat()}"})
-    return tuple(rows.items())
+    return rows
 
 
 def mails_of(day: DayFigures) -> str:

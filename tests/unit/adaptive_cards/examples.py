@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards import progress
 from adaptive_cards.cards.channels import RunLine, StatusView
 from adaptive_cards.cards.connect_form import ConnectFormView, RehearsalView
 from adaptive_cards.cards.notice import (
@@ -21,10 +20,9 @@ from adaptive_cards.cards.notice import (
     TypedWrongView,
 )
 from adaptive_cards.cards.plan import PlanView
-from adaptive_cards.cards.progress import DoneView, ProgressView, Row
-from adaptive_cards.cards.questions import ConsentView, IntakeView, SignInView
+from adaptive_cards.cards.questions import IntakeView
 from adaptive_cards.texts import render
-from adaptive_cards.views import Asked, Header, Proof
+from adaptive_cards.views import Header, Trouble
 from jobs.model import (
     Change,
     Channel,
@@ -32,7 +30,6 @@ from jobs.model import (
     Profile,
     RunKind,
     Scope,
-    State,
     Text,
     Turn,
     day_of,
@@ -109,44 +106,6 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
         "typed-wrong-no-guess",
         cards.typed_wrong(TypedWrongView("check", "us", Text("typed.no_at"), "", AT)),
     )
-    signin = SignInView(header(2), "contoso.com", f"{BASE}/signin/7Q4K", later(minutes=10))
-    yield "signin", cards.signin(signin)
-    asked = Asked("admin@contoso,com", comma)
-    yield "signin-asked-in-vain", cards.signin(replace(signin, asked=asked))
-    yield (
-        "signin-direct-problem",
-        cards.signin(
-            SignInView(
-                replace(header(2), asked=Text("kicker.asked", ASKED)),
-                "contoso.com",
-                f"{BASE}/signin/7Q4K",
-                later(minutes=10),
-                direct=True,
-                problem=Text("cause.wrong_tenant"),
-                problem_code="AADSTS50020: User account from identity provider does not exist in tenant",
-                problem_at=AT,
-            )
-        ),
-    )
-    permissions = (
-        ("Mail.Send", "permission.application", "permission.mail_send", True),
-        ("SMTP.Send", "permission.delegated", "permission.smtp_send", False),
-    )
-    about = (
-        f"{BASE}/consent/7Q4K",
-        f"Webex Connect email ({MAILBOX})",
-        "contoso.com",
-        CLIENT_ID,
-        permissions,
-    )
-    yield "consent", cards.consent(ConsentView(header(5), *about))
-    yield "consent-asked-in-vain", cards.consent(ConsentView(header(5), *about, asked=asked))
-    declined = Text("cause.consent_declined")
-    code = "AADSTS65004: User declined to consent to access the app."
-    again = ConsentView(
-        header(5), *about, direct=True, problem=declined, problem_code=code, problem_at=AT
-    )
-    yield "consent-declined", cards.consent(again)
 
 
 def change(
@@ -278,9 +237,10 @@ def planned(
         of_step("right_line", "M1", "mailbox_user"),
         of_step("right_line", "E7", "user_consent"),
     )
+    told = {"right": right} | more
     return cards.plan(
-        PlanView(head or header(3), "p3", "admin@contoso.com", changes, right, **more)
-    )  # type: ignore[arg-type]  # the view's own names
+        PlanView(head or header(3), "p3", "admin@contoso.com", changes, **told)  # type: ignore[arg-type]  # the view's own names
+    )
 
 
 def _plans() -> Iterator[tuple[str, cards.Card]]:
@@ -297,6 +257,8 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-tenant-approved", planned(approved_tenant=True)
     yield "plan-all-approved", planned(approved=True, approved_tenant=True)
     yield "plan-nothing", planned(())
+    many = tuple(verbatim(f"E{number} setting, number {number}") for number in range(17))
+    yield "plan-right-many", planned(CHANGES[:1], right=many)
     yield "plan-blocked", planned(blocking=(no_license(),))
     undo = replace(header(3), kind=RunKind.UNDO)
     since = Text("seen.undo_changed_since", {"seen": "key:seen.off"})
@@ -322,10 +284,7 @@ def _hostile_stages() -> dict[str, cards.Card]:
         for row in ("E1", "M3", "M4")
         for scope in Scope
     )
-    rows = tuple(Row("E1", words, State.OK, note=words, right=words) for _ in range(17))
     fields = (Channel(bad), bad, 587, bad, bad, bad, bad, bad, f"{BASE}/handover/${{x}}", AT)
-    proofs = tuple(Proof("V1", words, AT) for _ in range(5))
-    steps = tuple(("E1", words, State.OK) for _ in range(18))
     return {
         "hostile-intake": cards.intake(
             IntakeView(
@@ -335,35 +294,11 @@ def _hostile_stages() -> dict[str, cards.Card]:
                 ask_mailbox=True,
             )
         ),
-        "hostile-signin": cards.signin(
-            SignInView(head, bad, f"{BASE}/s", AT, problem=words, problem_code=bad, problem_at=AT)
-        ),
         "hostile-plan": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,), (words,))),
         "hostile-plan-open": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,))),
-        "hostile-progress": cards.progress(
-            ProgressView(head, (("plan.app", rows),), Turn.AGENT, words, AT, words, bad)
-        ),
-        "hostile-consent": cards.consent(
-            ConsentView(
-                head,
-                f"{BASE}/c",
-                bad,
-                bad,
-                bad,
-                ((bad, "", "", True),),
-                problem=words,
-                problem_code=bad,
-            )
-        ),
         "hostile-connect": cards.connect_form(ConnectFormView(head, *fields)),
         "hostile-rehearsal": cards.rehearsal(
-            RehearsalView(head, bad, problem=words, problem_code=bad, transcript=(bad,) * 40)
-        ),
-        "hostile-mail": cards.test_mail(
-            progress.TestMailView(head, bad, sent_by_bot=False, problem=words, problem_code=bad)
-        ),
-        "hostile-done": cards.done(
-            DoneView(head, AT, AT, proofs, steps, AT, 1, 1, Profile.LEAST, bad, (words,))
+            RehearsalView(head, bad, problem=Trouble(words, bad), transcript=(bad,) * 40)
         ),
     }
 

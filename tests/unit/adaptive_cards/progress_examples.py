@@ -1,169 +1,259 @@
-"""Examples of the cards of a running run and of its end, in every state."""
+"""Examples of the cards of a run, from its sign-in to its end, each from a run."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import adaptive_cards as cards
-from adaptive_cards.cards import progress
-from adaptive_cards.cards.progress import DoneView, ProgressView, Row
-from adaptive_cards.views import Proof
-from jobs.model import Profile, RunKind, State, Text, Turn, verbatim
+from bot.cards.presenters import ended, progress, questions
+from bot.cards.presenters.card_state import THREAD, header
+from bot.links import Link
+from jobs.causes.cause import Cause
+from jobs.model import (
+    Account,
+    Channel,
+    Evidence,
+    Finding,
+    Person,
+    Profile,
+    RunKind,
+    Scope,
+    State,
+    Text,
+    Turn,
+    verbatim,
+)
+from jobs.next_action import stage_of
+from jobs.runs.run import Changed, Kind, Plan, Problem, RecordedChange, Reply, Run
+from jobs.steps import steps_of
+from tests.unit.adaptive_cards.examples import AT, BASE, CHANGES, CLIENT_ID, HOSTILE, MAILBOX, later
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-from tests.unit.adaptive_cards.examples import AT, HOSTILE, header, later
-from tests.unit.adaptive_cards.words import told
+ADMIN = Account("tenant", "admin", "admin@contoso.com")
+REQUESTER = Person("rita", "rita@contoso.com")
+RUN = Run("7Q4K", Channel(MAILBOX), REQUESTER, AT, detailed=True, account=ADMIN, planned_by=ADMIN)
+
+
+def ran(*found: Finding, run: Run = RUN, **more: Any) -> Run:
+    """Return the run with these findings, each seen 20 minutes after the run began."""
+    times = {each.step: later(minutes=20) for each in found}
+    return replace(run, findings={each.step: each for each in found}, found_at=times, **more)
 
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    return {**dict(_progresses()), **dict(_ends())}
+    return {
+        **dict(_asked()),
+        **dict(_progresses()),
+        **dict(_mails()),
+        **dict(_ends()),
+        **dict(_undone()),
+    }
 
 
-def _rows() -> tuple[Row, ...]:
-    return (
-        Row("E1", told("App registration"), State.OK),
-        Row("E3", told("Client secret"), State.WARNING),
-        Row(
-            "E5",
-            told("Admin consent"),
-            State.WAITING,
-            waiting_for=Turn.ADMINISTRATOR,
-            note=told("Not granted yet"),
-        ),
-        Row(
-            "E5",
-            told("SMTP.Send for the mailbox user"),
-            State.WAITING,
-            waiting_for=Turn.TIME,
-            note=told("Written. The run waits for directory replication."),
-        ),
-        Row("E7", told("User consent read, not changed"), State.SKIPPED),
-        Row("M1", told("Mailbox and Exchange license"), State.UNKNOWN),
-        Row(
-            "M2",
-            told("Authenticated SMTP on"),
-            State.WRONG,
-            running=True,
-            note=told("Written. The run waits for directory replication."),
-        ),
-        Row("M3", told("Forwarding to Webex Connect"), State.WRONG),
-        Row("M4", told("Outbound spam policy"), right=Text("progress.after", {"row": "M5"})),
+LINK = Link(f"{BASE}/page/7Q4K", later(minutes=10))
+CARL = "carl@contoso.com"
+
+
+def asked(of: Callable[..., cards.Card], run: Run, to: str = THREAD) -> cards.Card:
+    """Return a request to an administrator, in the thread or 1:1."""
+    link = replace(LINK, asker="Rita Requester", space="Contact center")
+    return of(run, header(run, stage_of(run), to=to, link=link), link, to)
+
+
+def _asked() -> Iterator[tuple[str, cards.Card]]:
+    """Yield the cards that ask an administrator to sign in, and to consent."""
+    sent, wrong = (
+        Reply(CARL, REQUESTER.email, AT),
+        Problem("comma_in_domain", "carl@contoso,com", AT),
     )
+    code = "AADSTS50020: User account from identity provider does not exist in tenant"
+    facts = {"app_name": f"Webex Connect email ({MAILBOX})", "client_id": CLIENT_ID}
+    ids = Finding("ids", State.OK, facts=facts)
+    waits = Finding("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR)
+    plan, bad = Plan("p3", CHANGES, AT), Channel(HOSTILE)
+    for name, of, run, question, ask in (
+        ("signin", questions.sign_in, replace(RUN, account=None), "sign_in", "administrator"),
+        (
+            "consent",
+            questions.consent,
+            ran(ids, waits, plan=plan, approvals=dict.fromkeys(Scope, sent)),
+            "consent",
+            "consent_administrator",
+        ),
+    ):
+        failed = replace(run, problems={question: Problem("wrong_tenant", code, AT)})
+        pressed = {"look_again": Reply("", REQUESTER.email, AT)}
+        yield name, asked(of, run)
+        yield f"{name}-pressed", asked(of, replace(run, answers=pressed))
+        yield f"{name}-waits", asked(of, replace(run, answers={ask: sent}))
+        yield f"{name}-direct", asked(of, replace(run, answers={ask: sent}), CARL)
+        yield f"{name}-asked-in-vain", asked(of, replace(run, problems={ask: wrong}))
+        yield f"{name}-problem", asked(of, failed)
+        hostile = {
+            question: Problem("wrong_tenant", HOSTILE, AT),
+            ask: replace(wrong, code=HOSTILE),
+        }
+        yield f"hostile-{name}", asked(of, replace(run, channel=bad, problems=hostile))
 
 
-def progressed(turn: Turn, words: str, **more: object) -> cards.Card:
-    """Return a progress card that says whose turn it is."""
-    rows = _rows()
-    if more.get("ended") == "done":
-        rows = tuple(Row(each.row, each.title, State.OK) for each in rows)
-    groups = (("progress.group.entra", rows[:5]), ("progress.group.microsoft", rows[5:]))
-    return cards.progress(
-        ProgressView(
-            header(4),
-            groups,
-            turn,
-            Text(f"turn_words.{words}", {"reference": "REF-3F9A"}),
-            AT,
-            **more,  # type: ignore[arg-type]  # the view's own names
-        )
+def progressed(*found: Finding, **more: Any) -> cards.Card:
+    """Return the progress card of a run in the middle of its changes, with further findings."""
+    so_far = (
+        Finding("application", State.OK),
+        Finding("client_secret", State.WARNING),
+        Finding("user_consent", State.SKIPPED, Text("seen.user_consent_yes")),
+        Finding("mailbox_user", State.OK),
+        Finding("forwarding", State.WRONG),
     )
+    approved = dict.fromkeys(Scope, Reply("p3", "anna@contoso.com", AT))
+    plan = Plan("p3", CHANGES, AT)
+    run = ran(*so_far, *found, plan=plan, approvals=approved, running=frozenset({"smtp_auth"}))
+    shown = replace(run, **more)
+    return progress.progress(shown, header(shown, stage_of(shown)), AT)
 
 
 def _progresses() -> Iterator[tuple[str, cards.Card]]:
-    yield (
-        "progress-person",
-        progressed(
-            Turn.ADMINISTRATOR,
-            "consent",
-            buttons=("consent_again",),
-        ),
+    waits = Finding("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR)
+    answers = {"administrator": Reply(CARL, REQUESTER.email, AT)}
+    yield "progress-person", progressed(waits)
+    yield "progress-asked", progressed(waits, answers=answers)
+    until = later(minutes=30)
+    spreads = Finding("smtp_grant", State.WAITING, waiting_for=Turn.TIME, until=until)
+    yield "progress-time", progressed(spreads, running=frozenset())
+    yield "progress-running", progressed(resumed=1)
+    refused = Finding(
+        "outbound_policy",
+        State.UNKNOWN,
+        cause="not_allowed",
+        evidence=(Evidence("graph", "Graph 403 Forbidden"), Evidence("request-id", "4f2c")),
+        waiting_for=Turn.ADMINISTRATOR,
     )
-    yield "progress-time", progressed(Turn.TIME, "waiting")
-    yield (
-        "progress-running",
-        progressed(Turn.NOBODY, "running"),
-    )
-    problem = Text("cause.not_allowed")
-    ways = {
-        "buttons": ("look_again", "sign_in_other"),
-        "problem": problem,
-        "remedy": Text("remedy.not_allowed"),
+    yield "progress-look", progressed(refused)
+    yield "progress-failed", progressed(refused, ended=Kind.FAILED, ended_at=later(minutes=30))
+    bad = replace(refused, seen=verbatim(HOSTILE), evidence=(Evidence("x", HOSTILE),))
+    every = [replace(bad, step=name) for name in steps_of(RUN)]
+    yield "hostile-progress", progressed(*every, channel=Channel(HOSTILE))
+
+
+def mail(*found: Finding, direct: bool = False, arrived: int = 0, **more: Any) -> cards.Card:
+    """Return the test mail's card; ``arrived`` is the number of stations that have seen it."""
+    names = ("arrived_at", "forwarded_at", "answered_at")[:arrived]
+    seen = {name: later(minutes=at + 2).isoformat() for at, name in enumerate(names)}
+    sent = {"test_mail": Changed((), Finding("test_mail", State.WRONG), later(minutes=1))}
+    facts = {"subject": "Webex email test 7Q4K", **seen}
+    way = Finding("test_mail", State.WAITING, waiting_for=Turn.TIME)
+    first, *others = found or (way,)
+    run = ran(replace(first, facts=facts | first.facts), *others, **({"changed": sent} | more))
+    return cards.test_mail(replace(progress.mail_view(run, None), direct=direct))
+
+
+def _mails() -> Iterator[tuple[str, cards.Card]]:
+    def stopped(cause: str, turn: Turn, step: str = "test_mail") -> Finding:
+        code = (Evidence("smtp", "550 5.7.520 Access denied"),)
+        return Finding(step, State.WAITING, cause=cause, evidence=code, waiting_for=turn)
+
+    way = Finding("test_mail", State.OK)
+    to_send = replace(way, state=State.WAITING, waiting_for=Turn.REQUESTER)
+    confirmed = {"agent_has_it": Reply("yes", REQUESTER.email, later(minutes=4))}
+    answer = Finding("agent_answer", State.WAITING, waiting_for=Turn.AGENT)
+    yield "mail-send", mail(to_send, changed={})
+    yield "mail-on-its-way", mail()
+    yield "mail-arrived", mail(arrived=1)
+    yield "mail-forwarded", mail(arrived=2)
+    yield "mail-direct", mail(arrived=2, direct=True)
+    yield "mail-agent", mail(way, arrived=2, answers=confirmed)
+    yield "mail-answers", mail(way, answer, arrived=2, answers=confirmed)
+    blocked = stopped("forwarding_blocked", Turn.ADMINISTRATOR)
+    yield "mail-problem", mail(blocked, arrived=1)
+    yield "mail-problem-direct", mail(blocked, arrived=2, direct=True)
+    yield "mail-problem-time", mail(stopped("forwarding_blocked", Turn.TIME), arrived=1)
+    yield "mail-late", mail(stopped(Cause.TEST_MAIL_LATE, Turn.REQUESTER), arrived=1)
+    itself = stopped(Cause.TEST_MAIL_FROM_ITSELF, Turn.REQUESTER)
+    yield "mail-from-itself", mail(itself, changed={})
+    refused = stopped("smtp_token_refused", Turn.AGENT, "agent_answer")
+    yield "mail-answer-problem", mail(way, refused, arrived=2, answers=confirmed)
+    bad = replace(blocked, facts={"subject": HOSTILE}, evidence=(Evidence("smtp", HOSTILE),))
+    yield "hostile-mail", mail(bad, channel=Channel(HOSTILE), arrived=2)
+
+
+def made(*steps: str) -> dict[str, Changed]:
+    """Return the changes of the steps, which a run has made."""
+    lines = {each.step: replace(CHANGES[0], step=each.step) for each in CHANGES}
+    return {
+        step: Changed(
+            (replace(lines.get(step, CHANGES[0]), step=step),),
+            Finding(step, State.WRONG),
+            AT,
+            later(minutes=5),
+        )
+        for step in steps
     }
-    yield "progress-look", progressed(Turn.ADMINISTRATOR, "look", **ways)
-    yield (
-        "progress-failed",
-        progressed(
-            Turn.NOBODY,
-            "failed",
-            failed=True,
-            problem=problem,
-            problem_code="Graph 403 Forbidden",
-        ),
-    )
 
 
-def _undone() -> Iterator[tuple[str, cards.Card]]:
-    back = (
-        ("E1", told("App registration"), Text("seen.undo_removed")),
-        ("M3", told("Forwarding"), Text("seen.undo_back", {"seen": "key:seen.not_set"})),
+def done(*found: Finding, watched: str = "", blind: bool = False, **more: Any) -> cards.Card:
+    """Return the card of a run that is finished, with further findings."""
+    names = [name for name in steps_of(RUN) if name not in {each.step for each in found}]
+    run = ran(
+        *(Finding(name, State.OK) for name in names),
+        *found,
+        **({"ended": Kind.FINISHED, "ended_at": later(minutes=58)} | more),
     )
-    left = (
-        (
-            "M2",
-            told("Authenticated SMTP"),
-            Text("seen.undo_changed_since", {"seen": "key:seen.off"}),
-        ),
-    )
-    whole = progress.UndoneView(
-        replace(header(7), kind=RunKind.UNDO),
-        later(minutes=3),
-        AT,
-        back,
-        left,
-        "anna@contoso.com",
-        binned=True,
-    )
-    yield "undone", cards.undone(whole)
-    yield (
-        "undone-hostile",
-        cards.undone(
-            replace(whole, restored=(("E1", verbatim(HOSTILE), verbatim(HOSTILE)),), left_alone=())
-        ),
-    )
-    yield "undone-nothing", cards.undone(replace(whole, restored=(), approved_by="", binned=False))
+    return ended.done(run, watched, blind=blind)
 
 
 def _ends() -> Iterator[tuple[str, cards.Card]]:
-    proofs = (
-        ("V1", "Test mail arrived in the mailbox"),
-        ("C6", "235 2.7.0 Authentication successful"),
+    facts = {
+        "arrived_at": later(minutes=21).isoformat(),
+        "forwarded_at": later(minutes=22).isoformat(),
+        "answered_at": later(minutes=30).isoformat(),
+        "expires": later(days=365).isoformat(),
+    }
+    found = (
+        Finding("test_mail", State.OK, facts=facts),
+        Finding("rehearsal", State.OK, verbatim("235 2.7.0 Authentication successful")),
+        Finding("outbound_policy", State.SKIPPED, Text("cause.not_allowed")),
     )
-    yield from _undone()
-    done = DoneView(
-        header(7),
-        later(minutes=58),
-        AT,
-        tuple(Proof(row, told(words), later(minutes=20)) for row, words in proofs),
-        (
-            ("C1", told("Email app in Webex Connect"), State.OK),
-            ("E1", told("App registration"), State.OK),
-        ),
-        later(days=365),
-        9,
-        8,
-        Profile.ARTICLE,
-        "admin@contoso.com",
-        (told("The signed-in account may not read policies"),),
-    )
-    yield "done", cards.done(done)
-    yield "done-blind", cards.done(replace(done, blind=True))
-    yield "done-watched", cards.done(replace(done, watched="span:900.0"))
-    yield (
-        "done-already",
-        cards.done(
-            DoneView(header(7), AT, AT, (), (), None, 0, 0, Profile.LEAST, "", already=True)
-        ),
-    )
+    more: dict[str, Any] = {
+        "changed": made("application", "client_secret", "smtp_auth", "forwarding"),
+        "approvals": {Scope.MAILBOX: Reply("p3", "anna@contoso.com", AT)},
+    }
+    yield "done", done(*found, **more)
+    yield "done-blind", done(*found, blind=True, **more)
+    yield "done-watched", done(*found, watched="span:900.0", **more)
+    yield "done-fixed", done(*found[:2], kind=RunKind.FIX, **more)
+    least = Channel(MAILBOX, profile=Profile.LEAST)
+    yield "done-already", done(channel=least, ended_at=AT)
+    yield "done-nothing-to-fix", done(kind=RunKind.FIX)
+    bad = verbatim(HOSTILE)
+    every = (Finding(name, State.SKIPPED, bad, facts=facts) for name in ("forwarding", "ids"))
+    by = {Scope.MAILBOX: Reply("p3", HOSTILE, AT)}
+    hostile = {"channel": Channel(HOSTILE), "approvals": by}
+    yield "hostile-done", done(*every, **more | hostile)
+
+
+def undone(*found: Finding, undoes: str = "", **more: Any) -> cards.Card:
+    """Return the card of an undo that has these findings."""
+    past = {
+        each.step: RecordedChange(
+            each.step, CHANGES[0], Text("seen.not_set"), {"object_id": ""}, {}, ()
+        )
+        for each in found
+    }
+    known = {"undoes": undoes} if undoes else {}
+    run = replace(RUN, kind=RunKind.UNDO, past=past, known=known)
+    return ended.undone(ran(*found, run=run, ended_at=later(minutes=3), **more))
+
+
+def _undone() -> Iterator[tuple[str, cards.Card]]:
+    back = Text("seen.undo_back", {"seen": "key:seen.not_set"})
+    since = Text("seen.undo_changed_since", {"seen": "key:seen.off"})
+    restored = Finding("application", State.OK), Finding("forwarding", State.OK, back)
+    left = Finding("smtp_auth", State.WARNING, since)
+    approved = {"approvals": {Scope.MAILBOX: Reply("p3", "anna@contoso.com", AT)}}
+    yield "undone", undone(*restored, left, **approved)
+    yield "undone-run", undone(restored[1], left, undoes="3F9A", **approved)
+    yield "undone-nothing", undone(left)
+    hostile = replace(restored[1], seen=verbatim(HOSTILE))
+    yield "undone-hostile", undone(hostile, channel=Channel(HOSTILE))

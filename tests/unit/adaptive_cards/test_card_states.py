@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,45 +26,6 @@ def test_plan_buttons_name_their_plan(examples: Cards, nodes: Nodes):
     assert data == {
         do: {"do": do, **named} for do in ("approve_tenant", "approve", "cancel", "least_privilege")
     }
-
-
-def test_plan_counts_what_each_approval_covers(examples: Cards):
-    """The green button of a plan approves the changes of the app and the mailbox.
-
-    Changes of the tenant are approved and counted separately.
-    """
-    assert '"Approve 8 changes"' in json.dumps(examples["plan"].content)
-    assert examples["plan"].text.startswith(
-        "9 changes to approve. Nothing is changed yet. Approver's turn: approve both "
-        "below. 8 changes to one app and one mailbox, and 1 to"
-    )
-    assert "Nothing is changed yet" not in examples["plan-approved"].text
-    assert "1 change still to approve" in examples["plan-anew"].text
-    assert examples["plan-mixed"].text.endswith(
-        "Approver's turn: approve 2 changes to one mailbox."
-    )
-
-
-def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):
-    """The first card of a setup keeps the typed values.
-
-    A choice that does not exist becomes the default.
-    """
-    fields = {
-        node["id"]: node.get("value", "")
-        for node in nodes(examples["intake-errors"].content)
-        if "id" in node
-    }
-    assert fields == {
-        "callback_url": "https://contoso.us.webexconnect.io",
-        "forwarding_address": "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io",
-        "lifetime": "12",
-        "keep_copy": "yes",
-        "profile": "article",
-        "administrator": "",
-        "check_login": "yes",
-    }
-    assert "mailbox" in {node.get("id") for node in nodes(examples["intake-mailbox"].content)}
 
 
 @pytest.mark.parametrize(

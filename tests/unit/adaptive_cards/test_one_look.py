@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 
-import adaptive_cards as cards
 from adaptive_cards.cards.findings import Budget
-from adaptive_cards.cards.plan import PlanView
 from adaptive_cards.cards.verdict import _ROOMS, matter
 from adaptive_cards.cards.verdict_band import VerdictView
 from adaptive_cards.components import kicker_of
@@ -17,28 +14,9 @@ from adaptive_cards.escape import WORD_JOINER, fact
 from adaptive_cards.texts import text
 from jobs.model import Text
 from practice import cardtext
-from tests.unit.adaptive_cards.examples import CHANGES, header
 from tests.unit.adaptive_cards.verdict_lines import AT, MAILBOX, PROOFS, RIGHT
 
 TURN = text("turn.of", who=text("turn.approver"))
-
-
-def plan(many: int, **more: Any) -> list[str]:
-    """Return the lines of a plan card with so many changes."""
-    changes = (CHANGES * many)[:many]
-    view = PlanView(header(3), "p1", "admin@contoso.com", changes, (), **more)
-    return list(cardtext.lines(cards.plan(view).content))
-
-
-@pytest.mark.parametrize(
-    ("many", "more", "turns"),
-    [(1, {}, 1), (9, {}, 1), (9, {"approved": True}, 1)],
-)
-def test_a_plan_says_once_whose_turn_it_is(many: int, more: dict[str, Any], turns: int):
-    """An open plan says once whose turn it is, right above its buttons."""
-    told = [at for at, line in enumerate(plan(many, **more)) if TURN in line]
-    assert len(told) == turns
-    assert all(at < 5 for at in told)
 
 
 @pytest.mark.parametrize("room", _ROOMS)

@@ -5,14 +5,12 @@ Addresses are shown in full, and foreign hosts are confirmed before an approval.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from adaptive_cards import Card
-from adaptive_cards.texts import text
 from tests.unit.adaptive_cards.plan_address_examples import CALLBACK, EVIL, FORWARDING
 
 Cards = dict[str, Card]
@@ -84,36 +82,3 @@ def test_the_confirmation_names_run_and_plan(examples: Cards, nodes: Nodes):
         if node.get("data", {}).get("do") == "confirm_hosts"
     ]
     assert found == [{"do": "confirm_hosts", "run": "7Q4K", "plan": "p3"}]
-
-
-def test_whose_turn_it_is_names_the_confirmation(examples: Cards):
-    """The text of a plan card says that foreign hosts need a confirmation.
-
-    A client without cards shows only that text.
-    """
-    assert text("plan.foreign_turn") in examples["plan-foreign"].text
-    assert text("plan.foreign_turn") not in examples["plan-foreign-confirmed"].text
-
-
-@pytest.mark.parametrize(
-    ("name", "glyph", "words"),
-    [
-        ("plan-addresses", "▲", "every user who signs in to it"),
-        ("plan-one-user", "✓", "for support@contoso.com only, and for no other user"),
-    ],
-)
-def test_for_whom_permissions_are_granted(name: str, glyph: str, words: str, examples: Cards):
-    """A grant for all users is a warning that says "all users".
-
-    A grant for one user names that user.
-    """
-    rows = [json.dumps(each, ensure_ascii=False) for each in examples[name].content["body"]]
-    assert [glyph in row for row in rows if words in row] == [True]
-
-
-def test_the_consent_card_says_all_users(examples: Cards, nodes: Nodes):
-    """The consent card says that the consent to SMTP.Send holds for all users of the tenant."""
-    shown = json.dumps(examples["consent"].content)
-    assert shown.count("all users of the tenant") == 1
-    facts = [node for node in nodes(examples["consent"].content) if node.get("title") == "For"]
-    assert [each["value"] for each in facts] == ["All users of the tenant"]

@@ -7,18 +7,8 @@ from dataclasses import replace
 from types import ModuleType
 
 from adaptive_cards.texts import text
-from adaptive_cards.views import Damage
-from jobs.model import Evidence, State, Text, Turn
-from tests.unit.adaptive_cards.verdict_rows import BLOCKED, COMMANDS, Cards, Nodes, words
-
-
-def test_what_is_left_out_is_said_at_the_end_only(examples: Cards, nodes: Nodes):
-    """While a check is still running, its card lists nothing as not checked."""
-    titles = {
-        name: "Not checked (does not count as passed)" in words(examples[name].content, nodes)
-        for name in ("verdict-early", "verdict-broken")
-    }
-    assert titles == {"verdict-early": False, "verdict-broken": True}
+from jobs.model import Evidence, State, Text
+from tests.unit.adaptive_cards.verdict_rows import Cards, Nodes
 
 
 def test_thirty_findings_lose_nothing(examples: Cards, nodes: Nodes):
@@ -94,43 +84,4 @@ def test_a_transcript_is_never_shown_whole(make_verdict: ModuleType, nodes: Node
     assert shown == [
         "SMTP: 250 line 7; SMTP: 250 line 8",
         "Entra: 400 AADSTS999999: What nobody knows yet; Correlation ID: 4451a062-91fd",
-    ]
-
-
-def test_commands_of_the_cause_come_first(make_verdict: ModuleType, nodes: Nodes):
-    """Commands are shown whole, each once, with the id of their finding.
-
-    The commands of the cause come first. If the card has room for another button, Commands is a
-    button of its own.
-    """
-    blocked = ("forwarding_blocked", make_verdict.POLICY)
-    card = make_verdict.checked(
-        0, blocked, fix=make_verdict.FIX, lines=(make_verdict.POLICY, *make_verdict.RIGHT)
-    )
-    opened = next(node["card"] for node in nodes(card.content) if node.get("title") == "Commands")
-    assert words(opened, nodes)[1:] == COMMANDS
-
-
-def test_the_damage_is_told_once(make_verdict: ModuleType):
-    """The band of a check says how many mails are missing and since when.
-
-    If the mailbox keeps them, the band says that nothing is lost. If the damage began at another
-    time than the cause, both times are given.
-    """
-    since = make_verdict.ago(hours=2, minutes=28)
-    blocked = ("forwarding_blocked", make_verdict.POLICY)
-    told = [
-        make_verdict.checked(
-            0, blocked, fix=make_verdict.FIX, turn=Turn.APPROVER, since=since, damage=damage
-        ).text.partition(" Approver")[0]
-        for damage in (
-            Damage(14, since, kept=True),
-            Damage(1, since),
-            Damage(2, make_verdict.ago(days=4)),
-        )
-    ]
-    assert told == [
-        f"{BLOCKED} 14 mails did not reach an agent since 08:14 UTC. Nothing is lost: everything is still in the mailbox.",
-        f"{BLOCKED} 1 mail did not reach an agent since 08:14 UTC.",
-        f"{BLOCKED} Since 08:14 UTC today. 2 mails did not reach an agent since 20 Nov 10:42 UTC.",
     ]

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
 
 import pytest
 
-from adaptive_cards import channels
-from adaptive_cards.cards.channels import ChannelLine, ChannelsView
 from adaptive_cards.components import time_since, time_until
 from adaptive_cards.texts import keys
-from jobs.model import Access, State, Station, Text
-from tests.unit.adaptive_cards.verdict_rows import MAILBOX
-
-
-def test_without_a_proof_nothing_is_said_to_flow(make_verdict: ModuleType):
-    """Settings that are all right do not prove a mail, so the check says "not confirmed"."""
-    assert make_verdict.checked(0, lines=make_verdict.RIGHT).text == (
-        "Not confirmed: no mail was seen in both directions. Nothing wrong was found in what was "
-        "checked. Nobody has to act. The tests that ran "
-        "are listed below."
-    )
+from jobs.model import Access, Station
 
 
 @pytest.mark.parametrize(
@@ -71,17 +58,3 @@ def test_ago(seconds: float, shown: str):
     """
     now = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
     assert time_since(now - timedelta(seconds=seconds), now) == shown
-
-
-@pytest.mark.parametrize(
-    ("state", "said"),
-    [
-        (State.WRONG, "Mail is broken in the only channel."),
-        (State.UNKNOWN, "The only channel is not fully checked."),
-    ],
-)
-def test_a_single_channel_is_not_one_of_one(state: State, said: str):
-    """If a space has a single channel, the card of all channels says "the only channel"."""
-    line = ChannelLine(MAILBOX, state, Text("verdict.unproven"))
-    view = ChannelsView((line,), datetime(2026, 11, 27, tzinfo=UTC))
-    assert channels(view).text.startswith(said)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
 from adaptive_cards.cards.verdict_band import Stop, VerdictView
-from adaptive_cards.views import ChangeLine, CheckLine, Proof
+from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof, Trouble
 from jobs.causes.cause import page_of
 from jobs.model import Access, ConnectChange, Evidence, State, Station, Text, Turn, verbatim
 from tests.unit.adaptive_cards.verdict_lines import (
@@ -186,7 +186,25 @@ def _stopped() -> dict[str, cards.Card]:
             turn=Turn.APPROVER,
             way=way("++-..."),
         ),
+        "verdict-damage": checked(
+            0,
+            blocked,
+            fix=FIX,
+            lines=(POLICY,),
+            **STOPPED,
+            damage=Damage(14, ago(days=4), kept=True, bounced=3),
+        ),
+        "verdict-other-cause": checked(
+            0, ("remote_domain_blocks_forwarding", POLICY), fix=FIX, turn=Turn.ADMINISTRATOR
+        ),
         "verdict-thirty": thirty(),
+        **_of_one_cause(),
+    }
+
+
+def _of_one_cause() -> dict[str, cards.Card]:
+    expired = ("client_secret_expired", SECRET)
+    return {
         "verdict-by-hand": checked(0, expired, lines=(SECRET,), turn=Turn.ADMINISTRATOR),
         "verdict-not-read": checked(
             0,
@@ -298,9 +316,11 @@ def _offers() -> dict[str, cards.Card]:
             skipped=SKIPPED,
             sign_in_url=SIGN_IN,
             grant_url=SIGN_IN.replace("signin", "access"),
-            problem=Text("cause.app_roles_missing"),
-            problem_code="ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp",
-            problem_at=AT,
+            problem=Trouble(
+                Text("cause.app_roles_missing"),
+                "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp",
+                AT,
+            ),
         ),
     }
 
@@ -361,6 +381,8 @@ def _channels() -> dict[str, cards.Card]:
         "channels-well": cards.channels(ChannelsView((well, warned), AT)),
         "channels-unchecked": cards.channels(ChannelsView((well, unchecked), AT)),
         "channels-doubtful": cards.channels(ChannelsView((doubtful, unchecked), AT)),
+        "channels-only-broken": cards.channels(ChannelsView((broken,), AT)),
+        "channels-only-open": cards.channels(ChannelsView((doubtful,), AT)),
         "channels-none": cards.channels(ChannelsView((), AT)),
         "channels-many": cards.channels(ChannelsView((*many, broken), AT)),
     }

@@ -1,92 +1,93 @@
-"""Examples of the cards about watched channels, in every state."""
+"""Examples of the cards about watched channels, in every state: lists, incidents and histories."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, WatchListView
-from adaptive_cards.cards.watch import IncidentLook, IncidentView
-from jobs.model import State, Text, Turn, minute_of, span_of, verbatim
+from bot.cards.presenters import watch
+from bot.links import Link
+from jobs.model import Channel, Person, State, Station, Text, Turn, minute_of, span_of
+from jobs.watch.history import DayFigures, DayState, Figures
+from jobs.watch.model import (
+    TEST_MAIL_STEP,
+    Damage,
+    Incident,
+    IncidentCard,
+    News,
+    NewsKind,
+    Sight,
+)
 
 AT = datetime(2026, 11, 27, 3, 15, tzinfo=UTC)
 MAILBOX = "support@contoso.com"
 HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` " + "x" * 5000
-BROKEN = IncidentView(
-    "CARD12345678",
-    IncidentLook.BROKEN,
-    Text("watch.title_broken", {"mailbox": MAILBOX}),
-    (MAILBOX,),
-    Text("cause.smtp_auth_off_for_mailbox"),
-    Turn.APPROVER,
-    AT,
-    Text("remedy.smtp_auth_off_for_mailbox"),
-    (
-        ("watch.row_since", Text("time.at", {"at": minute_of(AT)})),
-        ("watch.row_mails", Text("watch.mails", {"late": "12", "bounced": "3"})),
-        ("watch.row_acting", Text("watch.acting_nobody")),
-    ),
-    ((AT, Text("watch.change_began")),),
-    fix=("fix.smtp_auth", {"do": "fix", "channel": MAILBOX}),
-    effect=Text("effect.answer"),
+CARD = IncidentCard("CARD12345678", "room", Person("rita", "rita@contoso.com"))
+CHANNEL = Channel(MAILBOX, callback_url="https://uk.webexconnect.io/callback")
+BROKEN = Incident(
+    "INCIDENT0001",
+    MAILBOX,
+    "room",
+    Sight.BROKEN,
+    "smtp_auth_off_for_mailbox",
+    since=AT - timedelta(minutes=20),
+    noticed=AT - timedelta(minutes=5),
+    confirmed=AT,
+    step="smtp_auth",
+    station=Station.ANSWER,
+    turn=Turn.APPROVER,
+    fix="fix.smtp_auth",
+    damage=Damage(12, 3, AT),
+    news=(News(NewsKind.BEGAN, AT, "smtp_auth_off_for_mailbox"),),
 )
-CHANGES = tuple((AT + timedelta(hours=n), Text("watch.change_flaps")) for n in range(12))
-MANY = replace(
-    BROKEN,
-    title=Text("watch.many_broken", {"count": "30"}),
-    mailboxes=tuple(f"box{number}@contoso.com" for number in range(30)),
-    changes=(),
-    fix=None,
-)
-TEST_MAIL = (
-    "watch.row_test_mail",
-    Text("watch.only_test_mail", {"at": minute_of(AT), "where": "key:watch.stops_forward"}),
-)
-PAGE = ("fix.generate_token", "https://uk.webexconnect.io")
+FLAPS = tuple(News(NewsKind.FLAPS, AT + timedelta(hours=n)) for n in range(12))
+END = AT + timedelta(hours=2)
+ENDED = replace(BROKEN, ended=END, news=(*FLAPS, News(NewsKind.RECOVERED, END)))
+UNWATCHED = replace(ENDED, news=(*BROKEN.news, News(NewsKind.UNWATCHED, END)))
+ACTED_ON = {"acting": "carl@contoso.com", "acting_since": AT, "told": ("otto@contoso.com",)}
+TOKEN = {"cause": "smtp_token_refused", "fix": "fix.generate_token", "turn": Turn.MAILBOX_USER}
+MANY = [replace(BROKEN, mailbox=f"box{number}@contoso.com") for number in range(30)]
+
+
+def incident(incidents: Incident | Sequence[Incident], card: IncidentCard = CARD, **more: Any):
+    """Return the card of these incidents, an hour after the first one was confirmed."""
+    shown = [incidents] if isinstance(incidents, Incident) else incidents
+    at = AT + timedelta(hours=1)
+    return watch.incident(card, shown, at, CHANNEL, **more)
 
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    states = {
-        IncidentLook.BLIND: Turn.ADMINISTRATOR,
-        IncidentLook.FLAPS: Turn.APPROVER,
-        IncidentLook.ENDED: Turn.NOBODY,
-        IncidentLook.UNWATCHED: Turn.NOBODY,
-    }
+    blind = replace(BROKEN, sight=Sight.CANNOT_LOOK, cause="app_access_withdrawn", station=None)
+    counting = replace(CARD, shared="tenant", counts=True)
     return {
-        "incident-broken": cards.incident(BROKEN),
-        **{
-            f"incident-{look}": cards.incident(
-                replace(
-                    BROKEN,
-                    look=look,
-                    turn=turn,
-                    title=Text(f"watch.title_{look}", {"mailbox": MAILBOX}),
-                    changes=CHANGES,
-                    acts=False,
-                )
-            )
-            for look, turn in states.items()
-        },
-        "incident-page": cards.incident(
-            replace(BROKEN, turn=Turn.MAILBOX_USER, fix=None, page=PAGE)
+        "incident-broken": incident(BROKEN),
+        "incident-blind": incident(replace(blind, turn=Turn.ADMINISTRATOR, **ACTED_ON)),
+        "incident-flaps": incident(replace(BROKEN, flaps=12, news=FLAPS, **ACTED_ON)),
+        "incident-ended": incident(ENDED),
+        "incident-fixed": incident(replace(ENDED, fixed_by="7Q4K")),
+        "incident-unwatched": incident(UNWATCHED),
+        "incident-page": incident(replace(BROKEN, **TOKEN)),
+        "incident-direct": incident(BROKEN, direct=True),
+        "incident-direct-ended": incident(ENDED, direct=True),
+        "incident-time": incident(replace(BROKEN, turn=Turn.TIME, cause="x", fix="")),
+        "incident-many": incident([replace(each, fix="") for each in MANY]),
+        "incident-many-fixes": incident([replace(MANY[0], **ACTED_ON), *MANY[1:]]),
+        "incident-many-ended": incident([replace(each, ended=END) for each in MANY]),
+        "incident-counts": incident(MANY, counting),
+        "incident-counts-one": incident(BROKEN, counting),
+        "incident-test-mail": incident(
+            replace(BROKEN, step=TEST_MAIL_STEP, fix="", station=Station.FORWARD)
         ),
-        "incident-direct": cards.incident(replace(BROKEN, direct=True)),
-        "incident-time": cards.incident(replace(BROKEN, turn=Turn.TIME, remedy=None, fix=None)),
-        "incident-many": cards.incident(MANY),
-        "incident-many-fixes": cards.incident(
-            replace(
-                MANY, fix=("watch.fix_each", {"do": "watch_fix", "card": MANY.card}), acts=False
-            )
-        ),
-        "incident-test-mail": cards.incident(
-            replace(BROKEN, fix=None, turn=Turn.ADMINISTRATOR, rows=(*BROKEN.rows[:1], TEST_MAIL))
-        ),
-        "hostile-incident": cards.incident(
-            replace(BROKEN, mailboxes=(HOSTILE, HOSTILE), cause=verbatim(HOSTILE))
+        "hostile-incident": incident(
+            [replace(BROKEN, mailbox=name, acting=HOSTILE) for name in (HOSTILE, "a" + HOSTILE)]
         ),
         **_lists(),
+        **_histories(),
     }
 
 
@@ -122,4 +123,48 @@ def _lists() -> dict[str, cards.Card]:
         "hostile-watch-list": cards.watch_list(
             WatchListView((replace(well, mailbox=HOSTILE),), (HOSTILE,), AT)
         ),
+    }
+
+
+def figures(states: str, mails: int = 40, **more: Any) -> Figures:
+    """Return the figures of days from one letter for each: o, x, ? or -."""
+    known = {"o": DayState.WELL, "x": DayState.BROKEN, "?": DayState.BLIND, "-": DayState.NONE}
+    first, took = AT.date() - timedelta(days=len(states) - 1), timedelta(minutes=58)
+    days = tuple(
+        DayFigures(
+            first + timedelta(days=at),
+            known[each],
+            took if each == "x" else timedelta(0),
+            mails * at // len(states),
+            looks=each != "-",
+            measured=each in "ox",
+        )
+        for at, each in enumerate(states)
+    )
+    measured, total = sum(each.measured for each in days), sum(each.mails for each in days)
+    since, blind = AT - timedelta(days=len(days)), states.count("?")
+    watched, lost = timedelta(days=measured), took * states.count("x")
+    found = Figures(since, AT, days, watched, lost, (), blind, total, 0, 0, None, None)
+    return replace(found, **more)
+
+
+def history(found: Figures, *incidents: Incident, mailbox: str = MAILBOX, watched: bool = True):
+    """Return the card of the history, with these incidents."""
+    page = Link("https://bot.example.test/history/abc", AT + timedelta(days=1))
+    known = replace(found, incidents=incidents)
+    return watch.history(mailbox, known, incidents, AT, page, watched=watched)
+
+
+def _histories() -> dict[str, cards.Card]:
+    past = [replace(ENDED, since=AT - timedelta(days=n), ended=None) for n in range(9)]
+    over = replace(past[3], ended=past[3].since + timedelta(minutes=58))
+    blind = replace(over, sight=Sight.CANNOT_LOOK)
+    times = {"to_notice": timedelta(minutes=9), "to_fix": timedelta(minutes=58)}
+    well, bad = figures("-" * 4 + "o" * 10 + "x?" + "o" * 14, **times), figures("ox" * 15)
+    return {
+        "history-well": history(well, over, blind),
+        "history-broken": history(replace(bad, late=12, bounced=3), *past, watched=False),
+        "history-none": history(figures("-" * 30, 0)),
+        "history-blind": history(figures("-" * 20 + "?" * 10, 0)),
+        "hostile-history": history(figures("?" * 30), over, mailbox=HOSTILE),
     }

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards import progress
 from adaptive_cards.cards.connect_form import ConnectFormView, RehearsalView
 from adaptive_cards.texts import text
-from adaptive_cards.views import Asked, Header
+from adaptive_cards.views import Asked, Header, Trouble
 from jobs.model import Channel, RunKind, Text, Turn
 from tests.unit.adaptive_cards.examples import BASE, CLIENT_ID, LOGIN, MAILBOX, header, later
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    return {**dict(_connects()), **dict(_rehearsals()), **dict(_mails())}
+    return {**dict(_connects()), **dict(_rehearsals())}
 
 
 def connected(**more: object) -> cards.Card:
@@ -107,8 +106,7 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
             MAILBOX,
             url,
             until,
-            failed,
-            transcript[-1],
+            Trouble(failed, transcript[-1]),
             "smtp_auth_off_for_mailbox",
             transcript,
         ),
@@ -119,66 +117,10 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
         "shared-refused": RehearsalView(
             header(6),
             MAILBOX,
-            problem=Text("cause.smtp_token_refused"),
+            problem=Trouble(Text("cause.smtp_token_refused")),
             cause="smtp_token_refused",
             shared=True,
             login="agent@contoso.com",
         ),
     }
     yield from ((f"rehearsal-{name}", cards.rehearsal(view)) for name, view in rehearsals.items())
-
-
-def _mails() -> Iterator[tuple[str, cards.Card]]:
-    subject, by_bot, by_person = "Webex email test 7Q4K", True, False
-    times = (later(minutes=1), later(minutes=2), later(minutes=3), later(minutes=4))
-    remedy = Text("remedy.forwarding_blocked")
-    stopped = {
-        "problem": Text("cause.forwarding_blocked"),
-        "problem_code": "5.7.520",
-        "remedy": remedy,
-    }
-    late = {
-        "problem": Text("cause.test_mail_late"),
-        "remedy": remedy,
-        "turn": Turn.REQUESTER,
-        "late": True,
-    }
-    mails = {
-        "send": progress.TestMailView(header(7), subject, by_person),
-        "on-its-way": progress.TestMailView(header(7), subject, by_bot, times[0]),
-        "arrived": progress.TestMailView(header(7), subject, by_person, *times[:2]),
-        "forwarded": progress.TestMailView(header(7), subject, by_bot, *times[:3]),
-        "direct": progress.TestMailView(header(7), subject, by_bot, *times[:3], direct=True),
-        "nobody": progress.TestMailView(
-            header(7), subject, by_bot, *times[:3], asked=Asked("kim", Text("typed.no_at"))
-        ),
-        "agent": progress.TestMailView(header(7), subject, by_bot, *times),
-        "problem": progress.TestMailView(
-            header(7),
-            subject,
-            by_bot,
-            *times[:2],
-            **stopped,  # type: ignore[arg-type]  # the view's own names
-        ),
-        "problem-time": progress.TestMailView(
-            header(7), subject, by_bot, *times[:2], turn=Turn.TIME, **stopped
-        ),  # type: ignore[arg-type]  # as above
-        "late": progress.TestMailView(
-            header(7),
-            subject,
-            by_bot,
-            *times[:2],
-            **late,  # type: ignore[arg-type]  # as above
-        ),
-        "from-itself": progress.TestMailView(
-            header(7),
-            subject,
-            by_person,
-            problem=Text("cause.test_mail_from_itself"),
-            remedy=remedy,
-        ),
-        "answer-problem": progress.TestMailView(
-            header(7), subject, by_bot, *times, turn=Turn.AGENT, of_answer=True, **stopped
-        ),  # type: ignore[arg-type]  # as above
-    }
-    yield from ((f"mail-{name}", cards.test_mail(view)) for name, view in mails.items())

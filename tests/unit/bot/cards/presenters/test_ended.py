@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from adaptive_cards.texts import text
 from bot.cards import draw
 from bot.cards.living import living_cards
-from bot.cards.presenters import progress
+from bot.cards.presenters import ended, progress
 from bot.cards.presenters.card_state import DesiredCard, PostedCard, protected, slot_of
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Change, Finding, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
+from practice.cardtext import lines
 from practice.client import actions
 from tests.unit.bot.cards.presenters.stage_events import (
     ADMIN,
@@ -144,16 +146,12 @@ def test_what_leads_on_stands_on_the_progress_card(
 
     The card shows Send card again if a card can be sent again.
     """
-    view = progress.view(
-        begin(
-            SIGNED_IN,
-            PLANNED,
-            APPROVED,
-            Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "tenant"}),
-            event,
-        )
-    )
-    assert (view.buttons, view.remedy) == (buttons, Text(remedy) if remedy else None)
+    tenant = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "tenant"})
+    run = begin(SIGNED_IN, PLANNED, APPROVED, tenant, event)
+    (card,) = progress.progress_cards(run, services)
+    assert verbs(card) == [*buttons, "cancel"]
+    told = remedy and text(remedy)
+    assert told in "\n".join(lines(card.card.content))
 
 
 @pytest.mark.parametrize(
@@ -178,6 +176,6 @@ def test_an_open_consent_is_named(
         Event(Kind.FOUND, now(), step="admin_consent", finding=consent),
         Event(Kind.CANCELLED, now()),
     )
-    (card,) = progress.ended_cards(run, services)
-    text = str(card.card.content)
-    assert ("Admin consent was still open" in text, told in text) == (bool(told), True)
+    (card,) = ended.cards(run, services)
+    words = str(card.card.content)
+    assert ("Admin consent was still open" in words, told in words) == (bool(told), True)

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from adaptive_cards.cards.plan import plan as draw_plan
-from adaptive_cards.cards.progress import undone
 from adaptive_cards.texts import has_text, text
 from bot.cards import draw
-from bot.cards.presenters import plan, progress
+from bot.cards.presenters import plan
 from bot.commands.runs import _run_line
 from bot.services import Services
 from jobs.clock import now
@@ -111,45 +110,13 @@ def test_the_plan_says_that_mail_stops(begin: Begin, only: str, title: str, butt
     assert title in card.text
 
 
-def test_the_end_of_the_undo_of_one_run(begin: Begin):
-    """The undo of one run does not say that the channel is disconnected."""
-    recalled = replace(RECALLED, data={UNDOES: "R1"})
-    events = (recalled, SIGNED_IN, *FOUND, PLANNED, APPROVED, BACK, FINISHED)
-    card = undone(progress.undone_view(begin(*events, kind="undo")))
-    assert "Run R1 is undone" in card.text
-    assert list(actions({"card": card.content})) == []
-
-
 def _verb(action: dict[str, Any]) -> str:
     return str(action.get("data", {}).get("do", ""))
 
 
-def test_its_progress_names_the_things(planned: Run, begin: Begin, services: Services):
-    """The progress of an undo names the settings, and not a setup's work on them.
-
-    Parts of the list with nothing in them are left out.
-    """
-    services.store.append(planned.id, APPROVED)
-    found = progress.view(services.store.load(planned.id))
-    assert [(title, [row.title.key for row in rows]) for title, rows in found.groups] == [
-        ("progress.group.entra", ["step.application"]),
-        ("progress.group.microsoft", ["step.smtp_auth", "step.forwarding", "step.customization"]),
-    ]
-
-
 def test_the_end_of_an_undo(begin: Begin, services: Services):
-    """At the end of an undo, one card lists the restored values and the values left alone.
-
-    No other card of a setup is shown.
-    """
+    """At the end of an undo there is one card, and no other card of a setup."""
     run = begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, APPROVED, BACK, FINISHED, kind="undo")
-    found = progress.undone_view(run)
-    assert [row for row, _, _ in found.restored] == ["E1", "M3"]
-    assert [(row, words.key) for row, words, _ in found.left_alone] == [
-        ("M2", "step.smtp_auth"),
-        ("M5", "step.customization"),
-    ]
-    assert (found.binned, found.approved_by) == (True, "anna@example.test")
     slots = [card.slot for of in draw.PRESENTERS for card in of(run, services)]
     assert slots == ["undone"]
     assert (next_action(run).words.key, next_action(run).turn, _run_line(run).kind) == (

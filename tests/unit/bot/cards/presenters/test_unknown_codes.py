@@ -13,9 +13,9 @@ import pytest
 
 from adaptive_cards.cards.connect_form import rehearsal as draw_rehearsal
 from adaptive_cards.cards.plan import plan as draw_plan
-from adaptive_cards.cards.progress import progress as draw_progress
 from adaptive_cards.cards.verdict import verdict as draw_verdict
 from bot.cards.presenters import connect_form, plan, progress, questions, verdict
+from bot.cards.presenters.card_state import header
 from bot.services import Services
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, RequestIds
@@ -103,7 +103,7 @@ def test_on_the_cards_of_a_setup(services: Services, begin: Begin, service: str)
     """An unknown code is on the plan that it stops, and on the progress card."""
     error, told = UNKNOWN[service]
     run = refused(services, begin(SIGNED_IN, PLANNED), error())
-    cards = [draw_plan(plan.view(run)), draw_progress(progress.view(run))]
+    cards = [draw_plan(plan.view(run)), progress.progress(run, header(run, 4), now())]
     assert [missing(card, told) for card in cards] == [[], []]
 
 
@@ -178,7 +178,7 @@ def test_what_is_tried_again_by_itself_has_no_ids_on_a_card(services: Services, 
     error = judge_graph(
         httpx.Response(503, json={"error": {"code": "ServiceUnavailable", "message": "Later"}}), IDS
     )
-    assert (
-        progress.view(refused(services, begin(SIGNED_IN), error)).problem_code
-        == "503 ServiceUnavailable Later"
-    )
+    run = refused(services, begin(SIGNED_IN), error)
+    card = progress.progress(run, header(run, 4), now())
+    assert missing(card, ("503 ServiceUnavailable Later",)) == []
+    assert missing(card, ("req-7f1c",)) == ["req-7f1c"]

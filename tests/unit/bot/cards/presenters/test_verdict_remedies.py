@@ -177,21 +177,6 @@ def test_who_can_mend_it_and_by_which_button(
     assert has_text(f"turn.{turn}")
 
 
-def test_a_button_for_another_cause_says_so(services: Services):
-    """If the first cause needs a person, the card says so.
-
-    The card also says that the button fixes another cause.
-    """
-    drawn = draw(
-        view(check_of(REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), services)
-    )
-    told = (
-        "Administrator's turn: follow the steps under Remedy. The button fixes another "
-        "cause, and shows a plan first."
-    )
-    assert (told in drawn.text, text("fix.outbound_policy") in str(drawn.content)) == (True, True)
-
-
 @pytest.mark.parametrize("url", ["", "http://uk.webexconnect.io/callback"])
 def test_no_page_without_its_address(services: Services, url: str):
     """A page whose address is not known, or not safe, has no button."""
@@ -204,14 +189,6 @@ def test_no_page_without_its_address(services: Services, url: str):
         ).fix
         is None
     )
-
-
-def test_the_page_of_webex_connect_is_a_button(services: Services):
-    """The card says whose turn it is, and has a button that opens Webex Connect."""
-    drawn = draw(view(check_of(wrong("sign_ins", "grant_invalid")), services))
-    assert "Mailbox user's turn: open the page with the button below" in drawn.text
-    assert "Generate Token in Webex Connect" in str(drawn.content)
-    assert CONNECT["url"] in str(drawn.content)
 
 
 @pytest.mark.parametrize("begins", BEGINS)

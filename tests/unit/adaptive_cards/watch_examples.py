@@ -134,6 +134,7 @@ def figures(states: str, mails: int = 40, **more: Any) -> Figures:
         DayFigures(
             first + timedelta(days=at),
             known[each],
+            timedelta(days=1),
             took if each == "x" else timedelta(0),
             mails * at // len(states),
             looks=each != "-",

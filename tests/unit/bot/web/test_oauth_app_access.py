@@ -145,7 +145,7 @@ def test_what_does_not_count(services, browser, run, query, cause):
         text(f"cause.{cause}").split("'")[0] in page.text,
     ) == (cause, True)
     assert (
-        view.problem and view.problem.key,
+        view.problem and view.problem.words.key,
         bool(view.grant_url),
         app_access.grant_for(services.redis, TENANT),
     ) == (f"cause.{cause}", True, None)

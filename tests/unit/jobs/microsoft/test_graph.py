@@ -41,13 +41,6 @@ MAY = {"defaultUserRolePermissions": {}}
         ("organization", "", "/organization", [OBJECT], OBJECT),
         ("app_management_policy", "", f"{POLICIES}/defaultAppManagementPolicy", OBJECT, OBJECT),
         ("authorization_policy", "", f"{POLICIES}/authorizationPolicy", MAY, MAY),
-        (
-            "consent_policy_excludes",
-            "p",
-            f"{POLICIES}/permissionGrantPolicies/p/excludes",
-            [OBJECT],
-            [OBJECT],
-        ),
         ("security_defaults", "", SECURITY_DEFAULTS, {"isEnabled": True}, True),
         ("app_role_assignments", "s", "/servicePrincipals/s/appRoleAssignments", [], []),
         (

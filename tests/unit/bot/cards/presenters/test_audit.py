@@ -50,10 +50,9 @@ def named_in_a_call(node: ast.AST) -> list[ast.expr]:
     The calls have the form ``record(ctx, run, name)``, ``answered(ctx, name)`` and ``_says(name)``.
     """
     place = {"record": 2, "answered": 1, "_says": 0}
-    if isinstance(node, ast.Call) and ast.unparse(node.func) in place:
-        at = place[ast.unparse(node.func)]
-        return node.args[at : at + 1]
-    return []
+    name = ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+    at = place.get(name)
+    return node.args[at : at + 1] if isinstance(node, ast.Call) and at is not None else []
 
 
 def question_of(node: ast.AST) -> list[ast.expr]:

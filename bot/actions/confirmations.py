@@ -59,9 +59,7 @@ def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def look_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    # If nothing is approved yet, read the settings again as well.
-    looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
-    finish(ctx, run, looks, answered(ctx, "look_again", now().isoformat()))
+    finish(ctx, run, Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email))
 
 
 @on_run

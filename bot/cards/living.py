@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from adaptive_cards.card import Card, with_lines
 from adaptive_cards.components import whose_turn
 from adaptive_cards.glyphs import OK, SKIPPED, is_person
+from adaptive_cards.texts import listed, render
 from bot.cards.notices import end_title
 from bot.cards.presenters import progress
 from bot.cards.presenters.card_state import (
@@ -35,13 +36,13 @@ from bot.services import Services
 from jobs.model import RunKind, State, Text, minute_of, verbatim
 from jobs.next_action import ActionKind, NextAction, next_action, open_requests, wait_of
 from jobs.runs.event_log import doubt
-from jobs.runs.run import Kind, Run
+from jobs.runs.run import LOOK_AGAIN, Kind, Run
 from jobs.steps import steps_of
 
 
 def lines(run: Run) -> tuple[Text, ...]:
     """Return a line for each request of the run that was answered, and for what nobody was asked."""
-    found = [*_given(run), *_approved(run), *_rehearsed(run)]
+    found = [*_given(run), *_approved(run), *_rehearsed(run), *_looked(run)]
     if run.account is not None and run.signed_in is not None:
         found.append(_entry("signed_in", run.signed_in, run.account.upn))
     if run.plan and not run.plan.changes and not run.has_begun:
@@ -95,6 +96,22 @@ def _rehearsed(run: Run) -> list[tuple[datetime, Text]]:
     if answer and run.state_of("rehearsal") is State.OK:
         return [_entry("rehearsed", run.found_at["rehearsal"], username(run))]
     return []
+
+
+def _looked(run: Run) -> list[tuple[datetime, Text]]:
+    """Return what the last look found that somebody asked for, as soon as everything was read."""
+    asked, steps = run.answers.get(LOOK_AGAIN), steps_of(run).items()
+    read = [name for name, step in steps if step.automatic and name in run.right_before]
+    if asked is None or run.plan is None or any(map(run.is_to_reread, read)):
+        return []
+    new = [
+        name
+        for name in read
+        if not run.settled(name) or (name in run.changed and run.changed[name].written > asked.at)
+    ]
+    names = listed(render(Text(f"step.{name}")) for name in new)
+    values = {"at": minute_of(asked.at), "who": asked.by, "steps": names}
+    return [(asked.at, Text("history.looked_new" if new else "history.looked", values))]
 
 
 def _entry(key: str, at: datetime, who: str = "") -> tuple[datetime, Text]:

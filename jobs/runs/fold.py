@@ -11,6 +11,7 @@ from dataclasses import replace
 from jobs.model import RunKind, Scope, State
 from jobs.runs.event_log import HISTORY, HISTORY_GAP
 from jobs.runs.run import (
+    LOOK_AGAIN,
     Brief,
     Changed,
     Event,
@@ -197,7 +198,12 @@ def _answered(run: Run, event: Event) -> Run:
 
 
 def _look_again(run: Run, event: Event) -> Run:
-    """Return the run after a person asked to look again, so failed attempts get another chance."""
+    """Return the run after a person asked to look again, so failed attempts get another chance.
+
+    The run goes on in the thread in which it was asked for, if that is in its own space.
+    """
+    here = event.origin is not None and event.origin.room == run.origin.room
+    thread = event.origin.thread if event.origin and here else run.origin.thread
     kept = {
         name: f for name, f in run.findings.items() if f.state not in {State.UNKNOWN, State.WRONG}
     }
@@ -206,7 +212,14 @@ def _look_again(run: Run, event: Event) -> Run:
         for name, c in run.changed.items()
     }
     return replace(
-        run, findings=kept, plan=run.plan if run.has_begun else None, waits={}, changed=changed
+        run,
+        origin=replace(run.origin, thread=thread),
+        answers={**run.answers, LOOK_AGAIN: Reply(event.at.isoformat(), event.by, event.at)},
+        right_before=frozenset(filter(run.settled, run.findings)),
+        findings=kept,
+        plan=run.plan if run.has_begun else None,
+        waits={},
+        changed=changed,
     )
 
 

@@ -88,7 +88,7 @@ def _three_press_fix(people: People, walk: Walk, verdict: Json) -> None:
     sign_in = walk.card("a sign-in card", "ask_administrator", link=True)
     for who in (ADMIN, COLLEAGUE):
         people.press(who, verdict, "fix", version=verdict["edits"])
-        walk.card("that a fix is in progress", "status")
+        walk.card("that a fix is in progress", "go_on")
     walk.open(sign_in)
     walk.card("the plan", "approve")
     _set(people, off=None)

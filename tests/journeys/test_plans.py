@@ -102,7 +102,7 @@ def _a_fix_asks_for_what_was_changed_under_it(people: People, walk: Any) -> None
     walk.worked += 1
     _divert_under_a_fix(people, walk)
     busy = walk.type(f"/fix {walk.mailbox}")
-    assert does(busy) == {"status", "begin_again"}
+    assert does(busy) == {"go_on", "begin_again"}
     people.look()
     walk.since = people.change
     people.press(walk.requester, busy, "begin_again")

@@ -34,7 +34,7 @@ from bot.cards.presenters.card_state import (
 )
 from bot.services import Services
 from jobs.model import RunKind, State, Text, minute_of, verbatim
-from jobs.next_action import ActionKind, NextAction, next_action, open_requests, wait_of
+from jobs.next_action import ActionKind, NextAction, is_blocked, next_action, open_requests, wait_of
 from jobs.runs.event_log import doubt
 from jobs.runs.run import LOOK_AGAIN, Kind, Run
 from jobs.steps import steps_of
@@ -45,7 +45,7 @@ def lines(run: Run) -> tuple[Text, ...]:
     found = [*_given(run), *_approved(run), *_rehearsed(run), *_looked(run)]
     if run.account is not None and run.signed_in is not None:
         found.append(_entry("signed_in", run.signed_in, run.account.upn))
-    if run.plan and not run.plan.changes and not run.has_begun:
+    if run.plan and not (run.plan.changes or run.has_begun or is_blocked(run)):
         found.append(_entry("nothing", run.plan.at))
     if run.state_of("admin_consent") is State.OK and "admin_consent" in steps_of(run):
         found.append(_entry("consent", run.found_at["admin_consent"]))
@@ -236,8 +236,11 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
 
 
 def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
-    """Return whether the card asks for the action; the progress card asks for the next action."""
-    if card.slot == "progress":
+    """Return whether the card asks for the action.
+
+    The progress card asks for the next action, and every card for the look that is the next action.
+    """
+    if card.slot == "progress" or action.kind is ActionKind.LOOK:
         return action.kind is next_action(run).kind
     return _slot_of_action(action) == card.slot
 

@@ -207,10 +207,10 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     found = view(run, services)
     hosts = "hosts" if found.waits_for_hosts else ""
-    turn = f"{found.plan_id}{sorted(run.approvals)}{hosts}"
+    acts = found.turn if is_person(found.turn) and not run.has_begun else ""
+    turn = f"{found.plan_id}{sorted(run.approvals)}{hosts}{acts}"
     # A plan without changes may name a cause that a person must act on.
-    named = not found.changes and not run.has_begun and is_person(found.turn)
-    asks = turn if found.blocking or _waits(run) or named else ""
+    asks = turn if _waits(run) or (acts and (found.blocking or not found.changes)) else ""
     people = {THREAD: for_asker(run, services)}
     people |= {to: for_approver(run, services, to) for to in copies(run, services)}
     cards = []
@@ -261,7 +261,7 @@ def view(run: Run, services: Services | None = None) -> PlanView:
         approved_tenant=Scope.TENANT in run.approvals,
         manually_created="" if run.has_begun else made_by_hand(run),
         named=tuple(Text("plan.named_line", values) for values in causes),
-        turn=known(told.manual_causes[0]).acts if told.manual_causes else Turn.NOBODY,
+        turn=_turn(run, told.manual_causes, blocking),
         has_begun=run.has_begun,
         addresses=addresses(run),
         foreign=foreign(run, connect_hosts),
@@ -269,6 +269,12 @@ def view(run: Run, services: Services | None = None) -> PlanView:
         for_all=for_all(run),
         undoes=run.undoes,
     )
+
+
+def _turn(run: Run, manual_causes: Sequence[str], blocking: Sequence[str]) -> Turn:
+    if blocking:
+        return next_action(run).turn
+    return known(manual_causes[0]).acts if manual_causes else Turn.NOBODY
 
 
 def _warnings(run: Run, standing: Sequence[Finding]) -> list[Text]:

@@ -175,7 +175,7 @@ def test_a_look_of_an_administrator_is_not_hidden_by_another_request(
     waits = found("rehearsal", State.WAITING, waiting_for="mailbox_user")
     card = living(services, begin(*BEGUN, GRANTED, FORM, waits, stuck))[LIVING]
     assert card.urgency.startswith("progress")
-    assert text("turn.mailbox_user") in content(card)
+    assert text("turn.requester") in content(card)
 
 
 def test_a_step_more_is_small_news(services: Services, begin: Begin):

@@ -37,6 +37,8 @@ GRANTED = found("admin_consent")
 STAGES: dict[str, tuple[Event, ...]] = {
     "sign-in": (answered("administrator", ADMIN),),
     "plan": (SIGNED_IN, PLANNED),
+    "blocked": (SIGNED_IN, found("ids", State.UNKNOWN), PLANNED),
+    "blocked for a while": (SIGNED_IN, found("ids", State.UNKNOWN, until=now()), PLANNED),
     "progress": BEGUN,
     "consent": (*BEGUN, CONSENT, answered("consent_administrator", ADMIN)),
     "form": (*BEGUN, GRANTED, FORM, found("rehearsal", State.WAITING, waiting_for="mailbox_user")),

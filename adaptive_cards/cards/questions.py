@@ -172,7 +172,7 @@ class SignInView:
     ``direct`` is true in a 1:1 message. ``problem`` is why an earlier attempt failed. ``asked`` is
     the last address typed to forward the card to, if it was invalid. ``waits`` names the person who
     was asked 1:1 and since when. The sign-in button is then not the card's green one, and another
-    button sends that card again.
+    button sends that card again. ``last`` is the administrator who was asked in an earlier run.
     """
 
     header: Header
@@ -185,6 +185,7 @@ class SignInView:
     problem_at: datetime | None = None
     asked: Asked | None = None
     waits: Text | None = None
+    last: str = ""
 
 
 def signin(view: SignInView) -> Card:
@@ -204,7 +205,7 @@ def signin(view: SignInView) -> Card:
     run_id, other = view.header.run, view.direct or view.waits is not None
     title = text("button.ask_other" if other else "button.ask_administrator")
     field, opens = ask_someone(
-        title, "ask_administrator", run_id, view.asked, hint="signin.ask_hint"
+        title, "ask_administrator", run_id, view.asked, hint="signin.ask_hint", last=view.last
     )
     again = submit(text("button.consent_again"), "consent_again", run=run_id)
     actions = [*opens, *([again] if view.waits else []), cancel(run_id)]

@@ -311,8 +311,9 @@ def ended_cards(run: Run, _: Services) -> list[DesiredCard]:
     if run.ended is not Kind.CANCELLED:
         return []
     pressed = {"do": "undo", "mailbox_meant": run.channel.mailbox, "undoes": run.id}
+    about = Text("living.idle_kicker", {"mailbox": run.channel.mailbox})
     view = NoticeView(
-        Text("living.idle_kicker", {"mailbox": run.channel.mailbox}),
+        about if run.channel.mailbox else Text("kicker.new"),
         Text("notice.over_cancelled", {"run": run.id}),
         left(run),
         glyph=SKIPPED.glyph,

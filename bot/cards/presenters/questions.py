@@ -123,6 +123,8 @@ def another_may(run: Run) -> bool:
 
 def _ask(run: Run, services: Services, to: str) -> DesiredCard:
     link = links.link(services, "signin", run.id)
+    runs = reversed(services.store.runs_of_mailbox(run.channel.mailbox))
+    asked = (each.answer("administrator") for each in runs if each.origin.room == run.origin.room)
     view = cards.SignInView(
         header=header(run, 2, services, to=to, link=link),
         domain=run.channel.domain,
@@ -132,6 +134,7 @@ def _ask(run: Run, services: Services, to: str) -> DesiredCard:
         **problem_fields(run.problems.get("sign_in")),
         asked=unreachable_recipient(run, "administrator"),
         waits=waits_for_person(run, to, "administrator"),
+        last=next(filter(None, asked), ""),
     )
     news = urgency(run, "sign_in", "administrator")
     return desired_card(SLOT, view, cards.signin(view), to=to, urgency=news, prompt=news)

@@ -59,7 +59,9 @@ def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def look_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    finish(ctx, run, Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email))
+    # Unlike a check, a press also has the run try again what failed.
+    looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
+    finish(ctx, run, looks, answered(ctx, "look_again", now().isoformat()))
 
 
 @on_run

@@ -36,7 +36,7 @@ from bot.services import Services
 from jobs.model import RunKind, State, Text, minute_of, verbatim
 from jobs.next_action import ActionKind, NextAction, is_blocked, next_action, open_requests, wait_of
 from jobs.runs.event_log import doubt
-from jobs.runs.run import LOOK_AGAIN, Kind, Run
+from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
 
 
@@ -100,7 +100,7 @@ def _rehearsed(run: Run) -> list[tuple[datetime, Text]]:
 
 def _looked(run: Run) -> list[tuple[datetime, Text]]:
     """Return what the last look found that somebody asked for, as soon as everything was read."""
-    asked, steps = run.answers.get(LOOK_AGAIN), steps_of(run).items()
+    asked, steps = run.looked, steps_of(run).items()
     read = [name for name, step in steps if step.automatic and name in run.right_before]
     if asked is None or run.plan is None or any(map(run.is_to_reread, read)):
         return []

@@ -11,7 +11,6 @@ from dataclasses import replace
 from jobs.model import RunKind, Scope, State
 from jobs.runs.event_log import HISTORY, HISTORY_GAP
 from jobs.runs.run import (
-    LOOK_AGAIN,
     Brief,
     Changed,
     Event,
@@ -214,7 +213,7 @@ def _look_again(run: Run, event: Event) -> Run:
     return replace(
         run,
         origin=replace(run.origin, thread=thread),
-        answers={**run.answers, LOOK_AGAIN: Reply(event.at.isoformat(), event.by, event.at)},
+        looked=Reply("", event.by, event.at),
         right_before=frozenset(filter(run.settled, run.findings)),
         findings=kept,
         plan=run.plan if run.has_begun else None,

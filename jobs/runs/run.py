@@ -335,8 +335,8 @@ class Run:
     ``search`` is the result of a check's search for a channel that is not known here, and
     ``discovered`` is true once that channel is known. ``silent`` are the clouds that give a check
     no answer so far, and ``once_silent`` also those that have answered since. ``permissions`` are
-    the Graph permissions that the sign-in asked for. ``right_before`` are the steps that needed
-    nothing when a person last asked to look again.
+    the Graph permissions that the sign-in asked for. ``looked`` is who last asked to look again,
+    and when. ``right_before`` are the steps that needed nothing then.
     ``requests`` are the messages and button presses that were carried out: the event of one is
     handled again if its worker dies before it says so.
     """
@@ -366,6 +366,7 @@ class Run:
     demanded: frozenset[str] = frozenset()
     answers: dict[str, Reply] = field(default_factory=dict)
     problems: dict[str, Problem] = field(default_factory=dict)
+    looked: Reply | None = None
     right_before: frozenset[str] = frozenset()
     resumed: int = 0
     checked: datetime | None = None
@@ -443,7 +444,9 @@ class Run:
 
     def is_to_reread(self, step: str) -> bool:
         """Return whether somebody asked to look again after the step was found to be in order."""
-        return step in self.right_before and self.answered_since(step, LOOK_AGAIN)
+        if self.looked is None or step not in self.right_before:
+            return False
+        return self.found_at[step] < self.looked.at
 
     def change_applied(self, step: str) -> bool:
         return step in self.changed and self.changed[step].done is not None
@@ -456,8 +459,6 @@ class Run:
         )
 
 
-LOOK_AGAIN = "look_again"
-"""Question that a person answers by asking to look again."""
 UNDOES = "undoes"
 """Name, among an undo's data of the runs before it, of the only run that it reverses."""
 ENDS = frozenset({Kind.CANCELLED, Kind.FAILED, Kind.FINISHED})

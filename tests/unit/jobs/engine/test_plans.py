@@ -166,14 +166,15 @@ async def test_what_was_right_is_read_again_if_somebody_asks(
     What it finds joins the plan, and waits for an approval even if the plan was approved before.
     """
     wrong, right, ctx = Fact("wrong", NONE, scope=Scope.TENANT), Fact("right"), given()
-    await engine(ctx, wrong, right).make_plan()
+    later = Fact("later", NONE, automatic=False, needs=("wrong",))
+    await engine(ctx, wrong, right, later).make_plan()
     if begun:
         approve(ctx, "mailbox")
     right.seen = SHUT
     ctx.store.append(ctx.run.id, Event(Kind.LOOK_AGAIN, now()))
     for _ in range(2):
         ctx.run = ctx.store.refresh(ctx.run)
-        await advance_steps(engine(ctx, wrong, right))
+        await advance_steps(engine(ctx, wrong, right, later))
     assert ctx.run.plan is not None
     assert {line.step for line in ctx.run.plan.changes} == {"wrong", "right"}
     assert (ctx.run.approvals, "apply" in right.log, right.log.count("inspect")) == (

@@ -35,7 +35,7 @@ ACCOUNT, ELSEWHERE = (
 COLLEAGUE = replace(ACCOUNT, object_id="another", upn="another@contoso.com")
 OPENED = Event(Kind.OPENED, T0, by=ASKER.email, origin=Origin("r1"), channel=CHANNEL, person=ASKER)
 BASE = Run("R1", CHANNEL, ASKER, T0, origin=Origin("r1"))
-LOOKED = replace(BASE, answers={"look_again": Reply(T2.isoformat(), "", T2)})
+LOOKED = replace(BASE, looked=Reply("", "", T2))
 CHANGE = Change("forwarding", "M3", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "Set-Mailbox")
 WRONG, OK = Finding("forwarding", State.WRONG), Finding("forwarding", State.OK, facts={"upn": "u"})
 LEFT = Finding("forwarding", State.OK, values={"smtp": "x"})

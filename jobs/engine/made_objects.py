@@ -77,7 +77,7 @@ class MadeObjects:
     async def look(self) -> None:
         """Inspect each object, and record the first that is gone and all that depends on it.
 
-        There is one look after each answer of a person. An object that was just made is left out.
+        There is one look after each answer of a person, and after each check. An object that was just made is left out.
         An object that is not found is read twice, because Microsoft's directory may answer from a
         copy that does not have it yet.
         """
@@ -85,7 +85,7 @@ class MadeObjects:
         old = now() - timedelta(seconds=SETTLED_S)
         at = {step: run.changed[step.name].done for step in watched(run, self.steps)}
         made = [step for step, done in at.items() if done is not None and done <= old]
-        times = [answer.at for answer in run.answers.values()]
+        times = [answer.at for answer in (*run.answers.values(), run.looked) if answer]
         newest = max(filter(None, (*times, run.signed_in)), default="")
         mark, answered = keys.run_mark(run.id, "look"), str(newest).encode()
         if not made or redis.get(mark) == answered:

@@ -298,6 +298,8 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-all-approved", planned(approved=True, approved_tenant=True)
     yield "plan-nothing", planned(())
     yield "plan-blocked", planned(blocking=(no_license(),))
+    busy = of_step("stop", "M1", "mailbox_user", Text("cause.throttled"), "throttled")
+    yield "plan-blocked-busy", planned((), blocking=(busy,), turn=Turn.TIME)
     undo = replace(header(3), kind=RunKind.UNDO)
     since = Text("seen.undo_changed_since", {"seen": "key:seen.off"})
     stays = (of_step("stands", "M2", "smtp_auth", since), Text("plan.undo_asset"))

@@ -201,8 +201,8 @@ def _look_again(run: Run, event: Event) -> Run:
 
     The run goes on in the thread in which it was asked for, if that is in its own space.
     """
-    here = event.origin is not None and event.origin.room == run.origin.room
-    thread = event.origin.thread if event.origin and here else run.origin.thread
+    asked = event.origin or run.origin
+    thread = asked.thread if asked.room == run.origin.room else run.origin.thread
     kept = {
         name: f for name, f in run.findings.items() if f.state not in {State.UNKNOWN, State.WRONG}
     }

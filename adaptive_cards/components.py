@@ -255,11 +255,13 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
     *,
     hint: str = "",
     who: str = "administrator",
+    last: str = "",
 ) -> tuple[list[el.Element], list[el.Element]]:
     """Return the elements for the body and the actions of the card.
 
-    ``who`` is the person whom the field's texts name. The field is in a part that opens. If an
-    invalid address was typed, the field is shown open and in red.
+    ``who`` is the person whom the field's texts name, and ``last`` the address that was named last
+    time. The field is in a part that opens. If an invalid address was typed, the field is shown
+    open and in red.
     """
     field = text_input(
         "administrator",
@@ -270,7 +272,7 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
     send = submit(text("button.send_direct"), do, reads=True, run=run_id)
     if asked is None:
         told = [el.own(hint, size="Small", isSubtle=True)] if hint else []
-        return [], [show_card(title, [*told, field], send)]
+        return [], [show_card(title, [*told, field | ({"value": last} if last else {})], send)]
     return [correction(field, asked), buttons(send, spacing="Small")], []
 
 

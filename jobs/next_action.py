@@ -135,7 +135,9 @@ def _before_plan(run: Run) -> NextAction | None:
         return None
     if mailbox_user.needs_delegate(run):
         return NextAction(Turn.REQUESTER, ActionKind.DELEGATE)
-    return NextAction(Turn.ADMINISTRATOR, ActionKind.LOOK)
+    read_again = all(run.findings[name].until for name in blocking_steps(run))
+    waits = NextAction(Turn.TIME, ActionKind.WAITING)
+    return waits if read_again else NextAction(Turn.ADMINISTRATOR, ActionKind.LOOK)
 
 
 def is_blocked(run: Run) -> bool:
@@ -183,8 +185,13 @@ def is_unread(finding: Finding) -> bool:
 
 
 def _request(run: Run, asking: Finding) -> NextAction:
-    """Return the action that the finding of a waiting step asks a person for."""
-    return NextAction(asking.waiting_for or Turn.NOBODY, _ask(asking, run))
+    """Return the action that the finding of a waiting step asks a person for.
+
+    The mailbox user is asked 1:1 only once somebody has pressed Rehearse.
+    """
+    kind = _ask(asking, run)
+    turn = Turn.REQUESTER if kind is ActionKind.REHEARSE else asking.waiting_for
+    return NextAction(turn or Turn.NOBODY, kind)
 
 
 def asking_finding(run: Run) -> Finding | None:

@@ -191,7 +191,7 @@ _ENDED = {"done": glyphs.OK, "failed": glyphs.WRONG, "cancelled": glyphs.SKIPPED
 class RunLine:
     """Run in the list of a space. Only a setup has stages; for other runs the ``kind`` is shown.
 
-    ``who`` is the address of the person whose turn it is, or empty.
+    ``by`` is the address of the requester, and ``who`` of the person whose turn it is, or empty.
     """
 
     run: str
@@ -203,6 +203,7 @@ class RunLine:
     ended: str = ""
     kind: RunKind = RunKind.SETUP
     who: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +234,11 @@ def status(view: StatusView) -> Card:
 
 
 def _run_row(line: RunLine) -> Element:
+    state = kind = text(f"status.kind_{line.kind}")
     if line.ended in _ENDED:
-        state = text(f"status.ended_{line.ended}")
-    else:
-        is_setup = line.kind is RunKind.SETUP
-        state = ui.stage(line.stage) if is_setup else text(f"status.kind_{line.kind}")
+        state = f"{kind}, {text(f'status.ended_{line.ended}')}"
+    elif line.kind is RunKind.SETUP:
+        state = ui.stage(line.stage)
     about = rich(run(line.run, **SUBTLE), run(f"  {state}", **SUBTLE), spacing="None")
     # A run that was begun without an address has no mailbox yet. Webex rejects a card with an
     # empty line.
@@ -246,7 +247,7 @@ def _run_row(line: RunLine) -> Element:
     turn = Text("status.line_named" if line.who else "status.line", who)
     notes = [
         *([] if line.ended else [turn]),
-        Text("status.started", {"at": day_clock(line.started)}),
+        Text("kicker.started", {"who": line.by or "?", "at": day_clock(line.started)}),
     ]
     mark = glyphs.TIME if line.turn is Turn.TIME else glyphs.RUNNING
     if glyphs.is_person(line.turn):

@@ -242,7 +242,7 @@ def rehearsal(view: RehearsalView) -> Card:
         return finished(head, _failed(view), body, [again, _skip(run_id), *stop])
     if view.url:
         return finished(head, *_ready(view), [_skip(run_id), *stop])
-    turn = ui.run_turn(view.header, Turn.MAILBOX_USER, Text("rehearsal.offer_turn"))
+    turn = ui.run_turn(view.header, Turn.REQUESTER, Text("rehearsal.offer_turn"))
     first = submit(text("button.rehearse"), "rehearse", main=True, run=run_id)
     band, actions = ui.persons_turn(Text("rehearsal.offer"), turn), [first, _skip(run_id)]
     return finished(head, band, [_what(view)], [*actions, cancel(run_id)])

@@ -73,8 +73,8 @@ class PlanView:
     ``right`` is already correct, and ``blocking`` prevents approval. ``manually_created`` is the
     client ID of an app that a person made.
 
-    ``named`` are causes that a recent check found and no plan can fix, and ``turn`` says who must
-    act on them. ``has_begun`` means that part of the plan was approved or carried out before.
+    ``named`` are causes that a recent check found and no plan can fix. ``turn`` says who must act on
+    them, or on what blocks the plan. ``has_begun`` means that part of the plan was approved or carried out before.
 
     ``addresses`` are shown in full, because no line of the plan names them all. ``foreign`` are hosts
     that an approver confirms first. ``consent`` says for whom
@@ -211,6 +211,9 @@ def _band(view: PlanView) -> ui.Band:
     signed_in = [el.said(account, spacing="Small")] if view.signed_in else []
     if view.blocking:
         title = Text("plan.blocked_title", {"count": str(len(view.blocking))})
+        if view.turn is Turn.TIME:
+            waits = Text("turn_words.waiting")
+            return ui.Band.calm("emphasis", glyphs.RUNNING, title, waits, *signed_in)
         turn = ui.run_turn(view.header, Turn.ADMINISTRATOR, Text("plan.blocked_turn"))
     elif any(view.left):
         title, told = _title(view), Text("plan.foreign_turn")

@@ -93,6 +93,7 @@ def _forwarding(run: Run, inputs: dict[str, str]) -> str:
 
 
 ACTIONS = {
+    "go_on": for_everybody(lambda ctx, _, run: check.go_on(ctx, run)),
     "check": check_again,
     "fix": start_fix,
     "run_command": run_command,

@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 from adaptive_cards.card import Card, with_lines
 from adaptive_cards.components import whose_turn
 from adaptive_cards.glyphs import OK, SKIPPED, is_person
+from adaptive_cards.texts import listed, render
 from bot.cards.notices import end_title
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import progress
 from bot.services import Services
 from jobs.model import RunKind, State, Text, minute_of, verbatim
-from jobs.next_action import ActionKind, NextAction, next_action, open_requests, wait_of
+from jobs.next_action import ActionKind, NextAction, is_blocked, next_action, open_requests, wait_of
 from jobs.runs.event_log import doubt
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
@@ -29,10 +30,10 @@ from jobs.steps import steps_of
 
 def lines(run: Run) -> tuple[Text, ...]:
     """Return a line for each request of the run that was answered, and for what nobody was asked."""
-    found = [*_given(run), *_approved(run), *_rehearsed(run)]
+    found = [*_given(run), *_approved(run), *_rehearsed(run), *_looked(run)]
     if run.account is not None and run.signed_in is not None:
         found.append(_entry("signed_in", run.signed_in, run.account.upn))
-    if run.plan and not run.plan.changes and not run.has_begun:
+    if run.plan and not (run.plan.changes or run.has_begun or is_blocked(run)):
         found.append(_entry("nothing", run.plan.at))
     if run.state_of("admin_consent") is State.OK and "admin_consent" in steps_of(run):
         found.append(_entry("consent", run.found_at["admin_consent"]))
@@ -83,6 +84,22 @@ def _rehearsed(run: Run) -> list[tuple[datetime, Text]]:
     if answer and run.state_of("rehearsal") is State.OK:
         return [_entry("rehearsed", run.found_at["rehearsal"], shared.username(run))]
     return []
+
+
+def _looked(run: Run) -> list[tuple[datetime, Text]]:
+    """Return what the last look found that somebody asked for, as soon as everything was read."""
+    asked, steps = run.looked, steps_of(run).items()
+    read = [name for name, step in steps if step.automatic and name in run.right_before]
+    if asked is None or run.plan is None or any(map(run.is_to_reread, read)):
+        return []
+    new = [
+        name
+        for name in read
+        if not run.settled(name) or (name in run.changed and run.changed[name].written > asked.at)
+    ]
+    names = listed(render(Text(f"step.{name}")) for name in new)
+    values = {"at": minute_of(asked.at), "who": asked.by, "steps": names}
+    return [(asked.at, Text("history.looked_new" if new else "history.looked", values))]
 
 
 def _entry(key: str, at: datetime, who: str = "") -> tuple[datetime, Text]:
@@ -217,8 +234,11 @@ def _elsewhere(run: Run, card: shared.DesiredCard) -> list[tuple[Text, Text]]:
 
 
 def _asks_for(run: Run, card: shared.DesiredCard, action: NextAction) -> bool:
-    """Return whether the card asks for the action; the progress card asks for the next action."""
-    if card.slot == "progress":
+    """Return whether the card asks for the action.
+
+    The progress card asks for the next action, and every card for the look that is the next action.
+    """
+    if card.slot == "progress" or action.kind is ActionKind.LOOK:
         return action.kind is next_action(run).kind
     return _slot_of_action(action) == card.slot
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+
 from adaptive_cards import channels, offer
 from adaptive_cards.cards.channels import ChannelsView
 from adaptive_cards.cards.notice import Offer, OfferView
@@ -9,6 +12,7 @@ from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import delivery
 from bot.cards.living import with_doubts
+from bot.cards.presenters.card_state import LIVING
 from bot.cards.presenters.lists import line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext
@@ -18,7 +22,7 @@ from bot.commands import Command
 from jobs.checks import check
 from jobs.clock import now
 from jobs.model import Channel, RunKind, Text
-from jobs.runs.run import Brief
+from jobs.runs.run import Brief, Event, Kind, Run, RunEndedError
 from jobs.storage import keys
 from jobs.storage.keys import Key
 
@@ -75,10 +79,37 @@ def exactly(ctx: ChatContext, argument: str) -> None:
 
 
 def _check(ctx: ChatContext, mailbox: str) -> None:
+    if run := _changing_here(ctx, mailbox):
+        with suppress(RunEndedError):
+            go_on(ctx, run)
+            return
     if mailbox in visible_channels(ctx):
         begin(ctx, mailbox)
     else:
         discover(ctx, mailbox)
+
+
+def _changing_here(ctx: ChatContext, mailbox: str) -> Run | None:
+    """Return the setup or fix of the mailbox that goes on in this space and can read settings."""
+    try:
+        run = ctx.services.store.load(ctx.services.channels.running(mailbox))
+    except LookupError:
+        return None
+    changes = run.kind in {RunKind.SETUP, RunKind.FIX} and run.account is not None
+    return run if changes and run.origin.room == ctx.room else None
+
+
+def go_on(ctx: ChatContext, run: Run) -> None:
+    """Have the run read its settings again, and show its card in this thread from now on.
+
+    Raises:
+        RunEndedError: the run has ended meanwhile.
+    """
+    if ctx.request not in run.requests:
+        looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email, origin=ctx.origin)
+        ctx.services.store.append(run.id, replace(looks, request=ctx.request))
+    delivery.repost(ctx.services, run.id, LIVING)
+    ctx.services.record(run.id)
 
 
 def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:

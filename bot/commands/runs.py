@@ -131,6 +131,7 @@ def _run_line(run: Run) -> RunLine:
         ENDED[run.ended],
         run.kind,
         wait.who if wait else "",
+        run.requester.email,
     )
 
 

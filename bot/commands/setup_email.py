@@ -138,13 +138,14 @@ def elsewhere(ctx: ChatContext, mailbox: str, space: str = "") -> None:
 def point_to(ctx: ChatContext, other: Run) -> None:
     """Refer to the run that is already in progress.
 
-    The card names the run, its kind and its place. A person who may cancel the run can begin again
-    with one press. The card is edited when the run ends. To a person who may not know the run, it
-    only says that the mailbox cannot be set up now.
+    The card names the run, its kind and its place. In the run's own space, one press has it look
+    again and posts its card here. A person who may cancel the run can begin again with one press.
+    The card is edited when the run ends. To a person who may not know the run, it only says that
+    the mailbox cannot be set up now.
     """
-    space = _space_of(ctx, other)
+    space, here = _space_of(ctx, other), other.origin.room == ctx.room
     is_known_here = (
-        other.origin.room == ctx.room
+        here
         or other.requester.id == ctx.person.id
         or other.channel.mailbox in permissions.visible_channels(ctx)
     )
@@ -155,7 +156,7 @@ def point_to(ctx: ChatContext, other: Run) -> None:
     of_kind = f"notice.running_title_{other.kind}"
     values = {"mailbox": other.channel.mailbox, "run": other.id}
     title = Text(of_kind if has_text(of_kind) else "notice.running_title", values)
-    offers = [Offer(Text("button.status"), {"do": "status"})]
+    offers = [Offer(Text("button.go_on"), {"do": "go_on", "run": other.id})] if here else []
     policy = permissions.AccessPolicy(ctx.services.bot, ctx.services.webex)
     try:
         may_cancel = policy.may_cancel(ctx.person, other)
@@ -165,7 +166,7 @@ def point_to(ctx: ChatContext, other: Run) -> None:
         again = {"do": "begin_again", "run": other.id, "command": _COMMANDS[other.kind]}
         offers.append(Offer(Text("button.begin_again"), again))
     # Webex documents no link to a space, so the space is named.
-    where = Text("notice.running_words")
+    where = Text("notice.running_words_here" if here else "notice.running_words")
     if space:
         where = Text("notice.running_words_space", {"space": space})
     lines = (where, Text("notice.running_since", {"at": minute_of(other.opened)}))

@@ -20,7 +20,7 @@ _ONE_WORD = ("language", "timezone")
 
 
 def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
-    # A message without a probable meaning is answered with help.
+    # A message without a probable meaning is answered with two buttons, as a greeting is.
     if typed.name:
         _mistyped(ctx, typed)
         return
@@ -31,14 +31,14 @@ def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
         title = Text("understood.trouble")
         offers.choose_channel(ctx, "check", visible_channels(ctx), title)
     elif meaning.greeting:
-        ctx.say(offer(OfferView(Text("help.kicker"), Text("understood.hello"), _begin(), now())))
+        _offer_to_begin(ctx, "hello")
     else:
         _without_slash(ctx, typed.text)
 
 
 def _without_slash(ctx: ChatContext, text: str) -> None:
     # A text counts as a command if it is only a command's name, or if a fitting argument follows
-    # the name. Any other text, such as "check this", is a sentence and is answered with help.
+    # the name. Any other text, such as "check this", is a sentence.
     name, _, argument = text.partition(" ")
     name = name.rstrip(".,:;!?").lower()
     command = by_typed_name().get(name)
@@ -48,7 +48,12 @@ def _without_slash(ctx: ChatContext, text: str) -> None:
         title = Text("understood.meant", {"meant": _as_typed(name, argument)})
         _offer_command(ctx, name, argument, title, Text("understood.slash"))
     else:
-        help.show(ctx)
+        _offer_to_begin(ctx, "unknown" if text else "hello")
+
+
+def _offer_to_begin(ctx: ChatContext, title: str) -> None:
+    view = OfferView(Text("help.kicker"), Text(f"understood.{title}"), _begin(), now())
+    ctx.say(offer(view))
 
 
 def _fits(command: Command, argument: str) -> bool:

@@ -35,7 +35,7 @@ async def make_plan(recorder: Recorder, steps: Mapping[str, Step]) -> None:
     again = {
         name
         for name, found in ctx.run.findings.items()
-        if is_due(found) or found.reason in NOT_INSPECTABLE
+        if is_due(found) or found.reason in NOT_INSPECTABLE or ctx.run.is_to_reread(name)
     }
 
     async def inspect(step: Step) -> None:
@@ -98,8 +98,16 @@ class Applier(Inspector):
     _begun: set[str] = field(default_factory=set)
 
     async def apply_plan(self) -> None:
-        """Apply the approved changes, until everything left waits for a person or for time."""
-        await StepGraph(self.steps, self._advance, Run.settled).run(self.recorder)
+        """Apply the approved changes, until everything left waits for a person or for time.
+
+        If somebody asked to look again, what a plan covers is read again first.
+        """
+
+        def met(run: Run, name: str) -> bool:
+            again = self.steps[name].automatic and run.is_to_reread(name)
+            return run.settled(name) and not again
+
+        await StepGraph(self.steps, self._advance, met).run(self.recorder)
 
     async def _advance(self, step: Step) -> None:
         before = self.recorder.run.findings.get(step.name)

@@ -63,12 +63,12 @@ def still_deleted(ctx: StepContext, step: Step) -> Finding | None:
 async def look_at_made(recorder: Recorder, steps: Mapping[str, Step]) -> None:
     """Inspect each object, and record the first that is gone and all that depends on it.
 
-    There is one look after each answer of a person. An object that was just made is left out. An
-    object that is not found is read twice, because Microsoft's directory may answer from a copy
-    that does not have it yet.
+    There is one look after each answer of a person, and after each check. An object that was just
+    made is left out. An object that is not found is read twice, because Microsoft's directory may
+    answer from a copy that does not have it yet.
     """
     run, redis = recorder.run, recorder.ctx.store.redis
-    times = [answer.at for answer in run.answers.values()]
+    times = [answer.at for answer in (*run.answers.values(), run.looked) if answer]
     newest = max(filter(None, (*times, run.signed_in)), default="")
     mark, answered = keys.run_mark(run.id, "look"), str(newest).encode()
     made = [step for step in steps.values() if _is_watched(run, step)]

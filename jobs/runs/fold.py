@@ -183,7 +183,12 @@ def _answered(run: Run, event: Event) -> Run:
 
 
 def _look_again(run: Run, event: Event) -> Run:
-    """Give failed attempts another chance, after a person asked to look again."""
+    """Give failed attempts another chance, after a person asked to look again.
+
+    The run goes on in the thread in which it was asked for, if that is in its own space.
+    """
+    asked = event.origin or run.origin
+    thread = asked.thread if asked.room == run.origin.room else run.origin.thread
     kept = {
         name: f for name, f in run.findings.items() if f.state not in {State.UNKNOWN, State.WRONG}
     }
@@ -192,7 +197,14 @@ def _look_again(run: Run, event: Event) -> Run:
         for name, c in run.changed.items()
     }
     return replace(
-        run, findings=kept, plan=run.plan if run.has_begun else None, waits={}, changed=changed
+        run,
+        origin=replace(run.origin, thread=thread),
+        looked=Reply("", event.by, event.at),
+        right_before=frozenset(filter(run.settled, run.findings)),
+        findings=kept,
+        plan=run.plan if run.has_begun else None,
+        waits={},
+        changed=changed,
     )
 
 

@@ -234,7 +234,7 @@ class Event:
     """``by`` is an address or a UPN, or empty for the bot. ``data`` never holds a secret.
 
     ``request`` is the ID of the message or button press that this event completes, or empty. Only
-    the first event has ``run_kind``, ``origin`` and ``brief``.
+    the first event has ``run_kind`` and ``brief``. ``origin`` is that of the run, or of a look.
     """
 
     kind: Kind
@@ -312,7 +312,8 @@ class Run:
     ``search`` is the result of a check's search for a channel that is not known here, and
     ``discovered`` is true once that channel is known. ``silent`` are the clouds that give a check
     no answer so far, and ``once_silent`` also those that have answered since. ``permissions`` are
-    the Graph permissions that the sign-in asked for.
+    the Graph permissions that the sign-in asked for. ``looked`` is who last asked to look again,
+    and when. ``right_before`` are the steps that needed nothing then.
     ``requests`` are the messages and button presses that were carried out: the event of one is
     handled again if its worker dies before it says so.
     """
@@ -342,6 +343,8 @@ class Run:
     demanded: frozenset[str] = frozenset()
     answers: dict[str, Reply] = field(default_factory=dict)
     problems: dict[str, Problem] = field(default_factory=dict)
+    looked: Reply | None = None
+    right_before: frozenset[str] = frozenset()
     resumed: int = 0
     checked: datetime | None = None
     past: dict[str, RecordedChange] = field(default_factory=dict)
@@ -401,6 +404,12 @@ class Run:
     def answered_since(self, step: str, question: str) -> bool:
         answer, found = self.answers.get(question), self.found_at.get(step)
         return answer is not None and (found is None or found < answer.at)
+
+    def is_to_reread(self, step: str) -> bool:
+        """Return whether somebody asked to look again after the step was found to be in order."""
+        if self.looked is None or step not in self.right_before:
+            return False
+        return self.found_at[step] < self.looked.at
 
     def change_applied(self, step: str) -> bool:
         return step in self.changed and self.changed[step].done is not None

@@ -9,7 +9,18 @@ import pytest
 from practice.client import People
 from practice.conversation import Walk, fresh, space
 from practice.stack import Stack
-from tests.fixtures.stacks import forget, is_second_try
+from tests.fixtures.stacks import forget, is_second_try, true_cards
+
+
+@pytest.fixture(autouse=True)
+def _true_cards(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Assert after a test, when everything runs again, that none of its cards is untrue."""
+    if "people" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("people").ignore_all()
+    with true_cards(request, after_each_wait=False):
+        yield
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from tests.fixtures.waiting import LIMIT_S
 HOLD_S = 2.0
 DAY_S = 24 * 3600
 FULL_S = 3.0
+CARDS_MAY_LAG = {"test_redis_without_its_data"}
 LAST_WRITE = "exchange.New-HostedOutboundSpamFilterRule"
 PRINCIPALS = {"prefix": "/graph/v1.0/servicePrincipals", "method": "POST"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 import structlog
 from redis import Redis
 
+from bot.services import Services
 from jobs.engine.context import StepContext
 from practice.microsoft import Cloud, seed
 from practice.settings import PracticeSettings
@@ -81,9 +82,11 @@ def _as_at_the_start(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis: R
 
 
 @pytest.fixture
-def country(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis: Redis) -> Country:
+def country(
+    sky: tuple[Cloud, httpx.Client, PracticeSettings], redis: Redis, services: Services
+) -> Country:
     """Tenant of the practice cloud in its initial state."""
-    return _as_at_the_start(sky, redis)
+    return replace(_as_at_the_start(sky, redis), services=services)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import httpx
 from cryptography.fernet import Fernet
 from redis import Redis
 
+from bot.services import Services
 from jobs.advance import advance_steps
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
@@ -39,6 +40,7 @@ from practice.settings import PracticeSettings
 from practice.virtual_time import carry_out
 from tests.faults.weather import Weather
 from tests.fixtures.practice_cloud import BASE, administrators_token
+from tests.fixtures.true_cards import require_true
 
 MAILBOX = "support@contoso.com"
 CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
@@ -54,12 +56,16 @@ ROUNDS = 30
 
 @dataclass
 class Country:
-    """Tenant in the practice cloud in its initial state, and the contexts of runs in it."""
+    """Tenant in the practice cloud in its initial state, and the contexts of runs in it.
+
+    With ``services`` every card that a run has between two actions is drawn, and has to be true.
+    """
 
     cloud: Cloud
     http: httpx.Client
     settings: PracticeSettings
     redis: Redis
+    services: Services | None = None
     tokens: dict[str, str] = field(default_factory=dict)
 
     def tenant(self) -> dict[str, Any]:
@@ -188,6 +194,8 @@ class Ride:
     def work(self) -> None:
         """Do one piece of work as a worker does."""
         self.longest = max(self.longest, carry_out(self._work()))
+        if self.country.services is not None:
+            require_true(self.country.services, self._run())
 
     def left(self) -> dict[str, tuple[str, str, str]]:
         """Return the state, the turn and the cause of every step that is not settled."""

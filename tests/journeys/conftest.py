@@ -7,16 +7,13 @@ import tomllib
 from collections.abc import Callable, Iterator
 
 import pytest
-from redis import Redis
 
-from bench.crowd import encryption_keys
 from practice.actors import REQUESTER
 from practice.client import People
 from practice.conversation import Walk, fresh, space
 from practice.environment import ROOT
 from practice.stack import Stack
-from tests.fixtures.stacks import forget, is_second_try
-from tests.fixtures.true_cards import TrueCards
+from tests.fixtures.stacks import forget, is_second_try, true_cards
 
 LISTED = {
     call
@@ -44,21 +41,9 @@ def known_calls(stack: Stack) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def true_cards(stack: Stack, people: People, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Assert after each wait of a test, and at its end, that no card is untrue.
-
-    A module in which Webex or a person keeps the bot from editing cards sets ``CARDS_MAY_LAG``.
-    """
-    if getattr(request.module, "CARDS_MAY_LAG", False):
+def _true_cards(request: pytest.FixtureRequest) -> Iterator[None]:
+    with true_cards(request, after_each_wait=True):
         yield
-        return
-    with Redis(port=stack.ports.redis) as redis:
-        people.after_each = check = TrueCards(redis, people, encryption_keys(stack))
-        try:
-            yield
-            check()
-        finally:
-            people.after_each = lambda: None
 
 
 def asked(calls: list[dict[str, str]]) -> set[str]:

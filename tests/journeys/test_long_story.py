@@ -20,6 +20,8 @@ from tests.fixtures.watched import WatchedChannels
 
 MAILBOX = "support@contoso.com"
 COLLEAGUE = "colleague@contoso.com"
+STRANGER = "helpdesk@partner.example"
+DIVERTED = {"users": {MAILBOX: {"mailbox": {"forwarding_smtp_address": f"smtp:{STRANGER}"}}}}
 LANGUAGES = {"en": "english", "de": "deutsch"}
 
 
@@ -39,7 +41,7 @@ def env(language: str) -> dict[str, str]:
 def test_nothing_on_the_screen_is_over(
     people: People, stack: Stack, new_walk: Any, language: str
 ) -> None:
-    """A channel is set up, broken, fixed twice, watched, disconnected and set up again.
+    """A channel is set up, broken, fixed twice, checked meanwhile, watched, disconnected and set up again.
 
     Its newest card is the only one that asks for something. A button of an old card that is pressed
     all the same says what happened.
@@ -50,7 +52,7 @@ def test_nothing_on_the_screen_is_over(
     done = walk.to_the_proof()
     verdict = _check(people, walk, off=True)
     _three_press_fix(people, walk, verdict)
-    _fix(people, walk, _check(people, walk, off=True))
+    _check_into_the_fix(people, walk, _check(people, walk, off=True))
     with Redis(port=stack.ports.redis) as redis:
         _incident(people, walk, WatchedChannels.of(stack, redis))
     _disconnect(people, walk, language)
@@ -88,7 +90,7 @@ def _three_press_fix(people: People, walk: Walk, verdict: Json) -> None:
     sign_in = walk.card("a sign-in card", "ask_administrator", link=True)
     for who in (ADMIN, COLLEAGUE):
         people.press(who, verdict, "fix", version=verdict["edits"])
-        walk.card("that a fix is in progress", "status")
+        walk.card("that a fix is in progress", "go_on")
     walk.open(sign_in)
     walk.card("the plan", "approve")
     _set(people, off=None)
@@ -100,6 +102,49 @@ def _three_press_fix(people: People, walk: Walk, verdict: Json) -> None:
     )
     _check(people, walk, off=False)
     walk.wait("the old verdict", lambda each: each["id"] == verdict["id"] and not does(each), 40)
+
+
+def _check_into_the_fix(people: People, walk: Walk, card: Json) -> None:
+    """Check the channel while it is being fixed, before and after the approval.
+
+    Each time somebody has changed something by hand. The run's card comes to the thread of the
+    check, and its plan has grown. In between the fix is canceled and begun again by one press.
+    """
+    _begin(people, walk)
+    later = Walk(people, MAILBOX, walk.room)
+    people.press(REQUESTER, card, "fix")
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    assert STRANGER not in words(walk.card("the plan", "approve"))
+    people.control("PATCH", "tenants/contoso.com", DIVERTED)
+    assert STRANGER in words(_plan_below(walk, _asked(people, walk)))
+    busy = walk.type(f"/fix {MAILBOX}")
+    assert does(busy) == {"go_on", "begin_again"}
+    people.press(ADMIN, busy, "go_on")
+    _plan_below(walk, walk.said)
+    _begin(people, walk)
+    people.press(REQUESTER, busy, "begin_again")
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    walk.approve(walk.card("the plan of the next fix", "approve"))
+    later.task()
+    people.control("PATCH", "tenants/contoso.com", {"outbound_rules": []})
+    walk.approve(_plan_below(walk, _asked(people, walk)))
+    later.answer()
+    walk.wait("the old card", lambda each: each["id"] == card["id"] and not does(each), 60)
+
+
+def _asked(people: People, walk: Walk) -> Json:
+    """Ask for a check, and return that message."""
+    _begin(people, walk)
+    return people.say(REQUESTER, f"/check {MAILBOX}", walk.room)
+
+
+def _plan_below(walk: Walk, asked: Json) -> Json:
+    """Return the run's plan in the thread of this message, as it was read again."""
+    return walk.wait(
+        "the plan in the thread of the check",
+        lambda each: each["parentId"] == asked["id"] and "approve" in does(each),
+        40,
+    )
 
 
 def _fix(people: People, walk: Walk, card: Json) -> None:

@@ -144,9 +144,9 @@ def test_whose_screenshot(people: People, connected: Walk) -> None:
 
 
 def test_a_file_elsewhere(people: People, connected: Walk) -> None:
-    """A file that belongs to no case is answered with the help, as any other message is."""
+    """A file that belongs to no case is answered with two buttons, as any other message is."""
     answer = connected.type("what is this", files=[SHOT])
-    assert "What the bot can do" in words(answer)
+    assert "This is no command" in words(answer)
 
 
 def test_in_a_direct_message(stack: Stack, people: People, connected: Walk) -> None:

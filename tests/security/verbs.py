@@ -12,7 +12,7 @@ TAKES_PART = {
 }
 """Verbs that only people who take part in the run may use."""
 IN_ITS_SPACE = {
-    *("test_sent", "agent_has_it", "rehearse", "skip_rehearsal"),
+    *("test_sent", "agent_has_it", "go_on", "rehearse", "skip_rehearsal"),
     *("ask_agent", "ask_mailbox_user"),
     *("discovered", "discovered_without", "keep", "accept"),
 }

@@ -148,8 +148,9 @@ def _lasted(run: Run) -> str:
 
 def _canceled(run: Run) -> shared.DesiredCard:
     pressed = {"do": "undo", "mailbox_meant": run.channel.mailbox, "undoes": run.id}
+    about = Text("living.idle_kicker", {"mailbox": run.channel.mailbox})
     view = NoticeView(
-        Text("living.idle_kicker", {"mailbox": run.channel.mailbox}),
+        about if run.channel.mailbox else Text("kicker.new"),
         Text("notice.over_cancelled", {"run": run.id}),
         left(run),
         glyph=glyphs.SKIPPED.glyph,

@@ -198,8 +198,10 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         return []
     found = view(run, services)
     hosts = "hosts" if found.waits_for_hosts else ""
-    turn = f"{found.plan_id}{sorted(run.approvals)}{hosts}"
-    asks = turn if _asks(run, found) else ""
+    acts = found.turn if is_person(found.turn) and not run.has_begun else ""
+    turn = f"{found.plan_id}{sorted(run.approvals)}{hosts}{acts}"
+    # A plan without changes may name a cause that a person must act on.
+    asks = turn if _waits(run) or (acts and (found.blocking or not found.changes)) else ""
     people = {shared.THREAD: for_asker(run, services)}
     people |= {to: for_approver(run, services, to) for to in copies(run, services)}
     views = {to: replace(found, people=named) for to, named in people.items()}
@@ -207,12 +209,6 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         shared.desired_card(SLOT, shown, plan(shown), to=to, urgency=turn, prompt=asks)
         for to, shown in views.items()
     ]
-
-
-def _asks(run: Run, found: PlanView) -> bool:
-    # A plan without changes may name a cause that a person must act on.
-    named = not found.changes and not run.has_begun and is_person(found.turn)
-    return bool(found.blocking) or named or _waits(run)
 
 
 def view(run: Run, services: Services | None = None) -> PlanView:
@@ -236,7 +232,7 @@ def view(run: Run, services: Services | None = None) -> PlanView:
         approved_tenant=Scope.TENANT in run.approvals,
         manually_created="" if run.has_begun else made_by_hand(run),
         named=_causes(told),
-        turn=known(told.manual_causes[0]).acts if told.manual_causes else Turn.NOBODY,
+        turn=_turn(run, told.manual_causes, blocking),
         has_begun=run.has_begun,
         addresses=addresses(run),
         foreign=foreign(run, connect_hosts),
@@ -277,6 +273,12 @@ def _causes(told: FixBrief) -> tuple[Text, ...]:
 def _named(run: Run, finding: Finding) -> dict[str, str]:
     row = steps_of(run)[finding.step].article_row
     return {"row": row, "step": f"key:step.{finding.step}"}
+
+
+def _turn(run: Run, manual_causes: Sequence[str], blocking: Sequence[str]) -> Turn:
+    if blocking:
+        return next_action(run).turn
+    return known(manual_causes[0]).acts if manual_causes else Turn.NOBODY
 
 
 def _warnings(run: Run, standing: Sequence[Finding]) -> list[Text]:

@@ -116,16 +116,19 @@ def another_may(run: Run) -> bool:
 
 def _ask(run: Run, services: Services, to: str) -> shared.DesiredCard:
     link = links.link(services, "signin", run.id)
-    card = sign_in(run, shared.header(run, 2, services, to=to, link=link), link, to)
+    runs = reversed(services.store.runs_of_mailbox(run.channel.mailbox))
+    asked = (each.answer("administrator") for each in runs if each.origin.room == run.origin.room)
+    head = shared.header(run, 2, services, to=to, link=link)
+    card = sign_in(run, head, link, to, last=next(filter(None, asked), ""))
     news = shared.urgency(run, "sign_in", "administrator")
     return shared.desired_card(SLOT, card.content, card, to=to, urgency=news, prompt=news)
 
 
-def sign_in(run: Run, head: Header, link: Link, to: str = shared.THREAD) -> Card:
+def sign_in(run: Run, head: Header, link: Link, to: str = shared.THREAD, *, last: str = "") -> Card:
     """Return the request to sign in at Microsoft.
 
     If a person was asked 1:1, the sign-in button is not the card's green one, and another button
-    sends that person's card again.
+    sends that person's card again. ``last`` is the administrator who was asked in an earlier run.
     """
     direct = to != shared.THREAD or run.origin.direct
     waits = shared.waits_for_person(run, to, "administrator")
@@ -140,7 +143,7 @@ def sign_in(run: Run, head: Header, link: Link, to: str = shared.THREAD) -> Card
     title = text("button.ask_other" if direct or waits else "button.ask_administrator")
     typed = shared.unreachable_recipient(run, "administrator")
     hint = "signin.ask_hint"
-    field, opens = ui.ask_someone(title, "ask_administrator", run.id, typed, hint=hint)
+    field, opens = ui.ask_someone(title, "ask_administrator", run.id, typed, hint=hint, last=last)
     body = [
         ui.known(rows),
         *ui.problem_box(shared.trouble(run.problems.get("sign_in"))),

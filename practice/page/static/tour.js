@@ -11,7 +11,7 @@ const STOPS = [
 ];
 // The condition that ends each stop. The next stop then appears without a click.
 const SEEN = [
-  () => [...state.messages.values()].some((each) => each.parentId && each.card),
+  () => [...state.messages.values()].some((each) => each.parentId && JSON.stringify(each.card || "").includes("callback_url")),
   () => [...state.messages.values()].some((each) => each.card && each.members.includes("admin@contoso.com") && each.roomType === "direct"),
   () => Boolean(seen.tenant?.applications.some((each) => each.displayName)),
   () => Boolean(seen.app?.registered && seen.mail),

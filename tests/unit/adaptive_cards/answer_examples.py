@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
@@ -61,6 +62,7 @@ def _status() -> Iterator[tuple[str, cards.Card]]:
             for n, end in enumerate(("done", "failed", "cancelled"))
         ),
     )
+    lines = tuple(replace(line, by="rita@contoso.com") for line in lines)
     yield "status", cards.status(StatusView(lines, AT))
     yield "status-running", cards.status(StatusView(lines[1:2], AT))
     yield "status-many", cards.status(StatusView(lines * 4, AT))

@@ -260,6 +260,8 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     many = tuple(verbatim(f"E{number} setting, number {number}") for number in range(17))
     yield "plan-right-many", planned(CHANGES[:1], right=many)
     yield "plan-blocked", planned(blocking=(no_license(),))
+    busy = of_step("stop", "M1", "mailbox_user", Text("cause.throttled"), "throttled")
+    yield "plan-blocked-busy", planned((), blocking=(busy,), turn=Turn.TIME)
     undo = replace(header(3), kind=RunKind.UNDO)
     since = Text("seen.undo_changed_since", {"seen": "key:seen.off"})
     stays = (of_step("stands", "M2", "smtp_auth", since), Text("plan.undo_asset"))

@@ -35,6 +35,7 @@ def waits(step: str, turn: Turn, cause: str = "") -> Finding:
 
 
 BLOCKED = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
+AGAIN = Finding("ids", State.UNKNOWN, until=AT)
 FILLED_IN = Finding("mailbox_fields", State.OK)
 """First finding about the form. From this finding on, the card of the rehearsal is shown."""
 TABLE = [
@@ -42,6 +43,8 @@ TABLE = [
     (DETAILED, Turn.ADMINISTRATOR, "sign_in", 2),
     (SIGNED_IN, Turn.NOBODY, "reading", 3),
     (found(PLANNED, BLOCKED), Turn.ADMINISTRATOR, "look", 3),
+    (found(PLANNED, AGAIN), Turn.TIME, "waiting", 3),
+    (found(PLANNED, AGAIN, BLOCKED), Turn.ADMINISTRATOR, "look", 3),
     (PLANNED, Turn.APPROVER, "approve", 3),
     (replace(PLANNED, plan=Plan("p", (WIDE,), AT)), Turn.APPROVER, "approve_tenant", 3),
     (replace(APPROVED, plan=Plan("p", (LINE, WIDE), AT)), Turn.APPROVER, "approve_tenant", 4),
@@ -95,7 +98,7 @@ TABLE = [
     ),
     (
         found(APPROVED, waits("check_secret", Turn.MAILBOX_USER), FILLED_IN),
-        Turn.MAILBOX_USER,
+        Turn.REQUESTER,
         "rehearse",
         4,
     ),

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from adaptive_cards.texts import text
+from adaptive_cards.texts import render, text
 from bot.cards import draw
-from bot.cards.living import earlier_cards, living_cards
+from bot.cards.living import earlier_cards, lines, living_cards
 from bot.cards.presenters.card_state import (
     LIVING,
     DesiredCard,
@@ -92,8 +92,23 @@ def test_what_was_answered_is_a_line(services: Services, begin: Begin):
     events = (*BEGUN, GRANTED, FORM, answered("token_saved"), answered("rehearse", "skip:away"))
     told = content(living(services, begin(*events))[LIVING])
     assert f"by {REQUESTER}" in told
-    lines = ("Given", "Signed in", "Approved", "Admin consent is in place", "Token saved", "away")
-    assert [line for line in lines if line not in told] == []
+    wanted = ("Given", "Signed in", "Approved", "Admin consent is in place", "Token saved", "away")
+    assert [line for line in wanted if line not in told] == []
+
+
+@pytest.mark.parametrize(("state", "told"), [(State.OK, "nothing new"), (State.WAITING, "Forward")])
+def test_what_a_look_found_is_a_line(services: Services, begin: Begin, state: State, told: str):
+    """After a look that somebody asked for, a line says what was changed since.
+
+    The line waits until everything was read again.
+    """
+    right = found("forwarding"), found("smtp_auth")
+    run = begin(*BEGUN, *right, Event(Kind.LOOK_AGAIN, now(), by="ben@example.test"))
+    assert "Read again" not in content(living(services, run)[LIVING])
+    services.store.append(run.id, found("forwarding", state), found("smtp_auth"))
+    (line,) = [each for each in lines(services.store.load(run.id)) if "looked" in each.key]
+    assert told in render(line)
+    assert "ben@example.test" in render(line)
 
 
 def test_somebody_asked_at_the_same_time_is_named(services: Services, begin: Begin):
@@ -160,7 +175,7 @@ def test_a_look_of_an_administrator_is_not_hidden_by_another_request(
     waits = found("rehearsal", State.WAITING, waiting_for="mailbox_user")
     card = living(services, begin(*BEGUN, GRANTED, FORM, waits, stuck))[LIVING]
     assert card.urgency.startswith("progress")
-    assert text("turn.mailbox_user") in content(card)
+    assert text("turn.requester") in content(card)
 
 
 def test_a_step_more_is_small_news(services: Services, begin: Begin):

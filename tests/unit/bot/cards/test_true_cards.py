@@ -11,14 +11,12 @@ import pytest
 from adaptive_cards.components import whose_turn
 from adaptive_cards.locale import Locale, drawn_for, languages
 from adaptive_cards.texts import keys, own_text, render
-from bot.cards import draw
-from bot.cards.living import living_cards
 from bot.services import Services
 from jobs.checks import check
 from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State, Turn
 from jobs.runs.run import Event, Kind, Origin, Run
-from tests.fixtures.true_cards import CLAIMS, TURNS, Shown, untrue
+from tests.fixtures.true_cards import CLAIMS, TURNS, Shown, messages, untrue
 from tests.unit.bot.cards.presenters.stage_events import (
     ADMIN,
     APPROVED,
@@ -39,20 +37,13 @@ GRANTED = found("admin_consent")
 STAGES: dict[str, tuple[Event, ...]] = {
     "sign-in": (answered("administrator", ADMIN),),
     "plan": (SIGNED_IN, PLANNED),
+    "blocked": (SIGNED_IN, found("ids", State.UNKNOWN), PLANNED),
+    "blocked for a while": (SIGNED_IN, found("ids", State.UNKNOWN, until=now()), PLANNED),
     "progress": BEGUN,
     "consent": (*BEGUN, CONSENT, answered("consent_administrator", ADMIN)),
     "form": (*BEGUN, GRANTED, FORM, found("rehearsal", State.WAITING, waiting_for="mailbox_user")),
     "mail": (*BEGUN, GRANTED, ON_THE_WAY),
 }
-
-
-def messages(services: Services, run: Run) -> list[dict[str, Any]]:
-    """Return the run's cards as Webex would show them."""
-    wanted = [card for of in draw.PRESENTERS for card in of(run, services)]
-    return [
-        {"id": card.slot, "room": card.to, "members": [], "card": card.card.content}
-        for card in living_cards(run, services, wanted)
-    ]
 
 
 def wrong(cards: list[dict[str, Any]], run: Run, later: tuple[Run, ...] = ()) -> list[str]:

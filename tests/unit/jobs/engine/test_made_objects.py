@@ -170,6 +170,19 @@ async def test_it_is_not_made_again_unasked(made: Callable[..., Any]):
     assert (found.until - now()).total_seconds() == pytest.approx(300, abs=1)
 
 
+async def test_a_check_does_not_make_it_again(made: Callable[..., Any]):
+    """A check finds that an app was deleted, and is no request to make it again."""
+    ctx, steps = await made(State.OK, State.WRONG)
+    await engine(ctx, *steps).look_at_made()
+    ctx.store.append(ctx.run.id, Event(Kind.LOOK_AGAIN, now() + timedelta(seconds=1)))
+    ctx.run = ctx.store.load(ctx.run.id)
+    for _ in range(2):
+        await engine(ctx, *steps).look_at_made()
+        await engine(ctx, *steps).apply_plan()
+    found = ctx.run.findings["application"]
+    assert ("apply" in steps[0].log, found.waiting_for) == (False, Turn.ADMINISTRATOR)
+
+
 async def test_a_restored_one_lets_the_run_go_on(made: Callable[..., Any]):
     """A restored app is found at the next look, and the steps that need it are inspected again."""
     ctx, steps = await gone(made, State.OK)

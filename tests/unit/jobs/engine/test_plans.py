@@ -151,6 +151,31 @@ async def test_what_could_not_be_looked_at_is_looked_at_again(given: Given):
     assert ctx.run.findings["top"].seen == SHUT
 
 
+@pytest.mark.parametrize("begun", [False, True])
+async def test_what_was_right_is_read_again_if_somebody_asks(given: Given, *, begun: bool):
+    """A look that somebody asks for also reads what was in order, once.
+
+    What it finds joins the plan, and waits for an approval even if the plan was approved before.
+    """
+    wrong, right, ctx = Fact("wrong", NONE, scope=Scope.TENANT), Fact("right"), given()
+    later = Fact("later", NONE, automatic=False, needs=("wrong",))
+    await engine(ctx, wrong, right, later).make_plan()
+    if begun:
+        approve(ctx, "mailbox")
+    right.seen = SHUT
+    ctx.store.append(ctx.run.id, Event(Kind.LOOK_AGAIN, now()))
+    for _ in range(2):
+        ctx.run = ctx.store.refresh(ctx.run)
+        await advance_steps(engine(ctx, wrong, right, later))
+    assert ctx.run.plan is not None
+    assert {line.step for line in ctx.run.plan.changes} == {"wrong", "right"}
+    assert (ctx.run.approvals, "apply" in right.log, right.log.count("inspect")) == (
+        {},
+        False,
+        3 if begun else 2,
+    )
+
+
 async def test_what_was_found_since_the_approval_is_approved_anew(given: Given):
     """An approval to create an object does not cover opening it if a person has closed it since.
 

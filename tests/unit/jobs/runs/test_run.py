@@ -35,6 +35,7 @@ ACCOUNT, ELSEWHERE = (
 COLLEAGUE = replace(ACCOUNT, object_id="another", upn="another@contoso.com")
 OPENED = Event(Kind.OPENED, T0, by=ASKER.email, origin=Origin("r1"), channel=CHANNEL, person=ASKER)
 BASE = Run("R1", CHANNEL, ASKER, T0, origin=Origin("r1"))
+LOOKED = replace(BASE, looked=Reply("", "", T2))
 CHANGE = Change("forwarding", "M3", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "Set-Mailbox")
 WRONG, OK = Finding("forwarding", State.WRONG), Finding("forwarding", State.OK, facts={"upn": "u"})
 LEFT = Finding("forwarding", State.OK, values={"smtp": "x"})
@@ -187,14 +188,18 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("problem", [problem("consent")],
      replace(BASE, problems={"consent": Problem("wrong_tenant", "AADSTS1", T1)})),
     ("look again", [found(WRONG), found(UNKNOWN), found(WAITING), PLANNED, Event(Kind.LOOK_AGAIN, T2)],
-     replace(BASE, findings={"token": WAITING}, found_at={"forwarding": T1, "ids": T1, "token": T1})),
+     replace(LOOKED, findings={"token": WAITING}, found_at={"forwarding": T1, "ids": T1, "token": T1})),
     ("look again after an approval", [PLANNED, APPROVED, Event(Kind.LOOK_AGAIN, T2)],
-     replace(BASE, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL})),
+     replace(LOOKED, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL})),
     ("look again gives what was tried in vain its time", [CHANGING, Event(Kind.LOOK_AGAIN, T2)],
-     replace(BASE, changed={"forwarding": Changed((), WRONG, T1, since=T2)}, running=FORWARDING)),
+     replace(LOOKED, changed={"forwarding": Changed((), WRONG, T1, since=T2)}, running=FORWARDING)),
     ("look again at what was made",
      [CHANGING, Event(Kind.CHANGED, T1, step="forwarding"), Event(Kind.LOOK_AGAIN, T2)],
-     replace(BASE, changed={"forwarding": Changed((), WRONG, T1, T1)}, running=FORWARDING)),
+     replace(LOOKED, changed={"forwarding": Changed((), WRONG, T1, T1)}, running=FORWARDING)),
+    ("look again from another thread", [found(OK), Event(Kind.LOOK_AGAIN, T2, origin=Origin("r1", "t9"))],
+     replace(LOOKED, origin=Origin("r1", "t9"), right_before=FORWARDING, findings={"forwarding": OK},
+             found_at={"forwarding": T1})),
+    ("look again from another space", [Event(Kind.LOOK_AGAIN, T2, origin=Origin("r9", "t9"))], LOOKED),
     ("resumed", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.RESUMED, T2)], replace(BASE, resumed=1)),
     ("cancelled", [Event(Kind.CANCELLED, T2)], replace(BASE, ended="cancelled", ended_at=T2)),
     ("failed", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.FAILED, T2)],

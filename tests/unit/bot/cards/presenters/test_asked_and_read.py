@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from adaptive_cards.texts import text
 from adaptive_cards.times import clock, day_clock
 from bot.cards.living import living_cards
@@ -12,7 +14,7 @@ from bot.cards.presenters import progress
 from bot.cards.presenters.card_state import DesiredCard, header
 from bot.services import Services
 from jobs.clock import now
-from jobs.model import Finding, State, Text, Turn
+from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.next_action import next_action
 from jobs.runs.run import Event, Kind, Run
 from practice import cardtext
@@ -47,6 +49,20 @@ def of_slot(services: Services, run: Run, slot: str, to: str = "thread") -> Desi
 def is_green(card: DesiredCard) -> bool:
     """Return whether the card has a main button."""
     return "positive" in str(card.card.content)
+
+
+@pytest.mark.parametrize(("room", "known"), [("room-1", True), ("room-2", False)])
+def test_the_administrator_of_the_last_run_is_filled_in(
+    services: Services, begin: Begin, room: str, *, known: bool
+):
+    """A fix proposes the administrator who was asked before in its space, and in no other space."""
+    setup = begin(answered("administrator", ADMIN))
+    services.store.end(setup, Event(Kind.CANCELLED, now()))
+    origin = replace(setup.origin, room=room)
+    fix = services.store.open(setup.channel, setup.requester, origin, RunKind.FIX)
+    services.store.append(fix.id, Event(Kind.DETAILS, now(), channel=setup.channel))
+    card = of_slot(services, services.store.load(fix.id), "signin")
+    assert (ADMIN in str(card.card.content)) == known
 
 
 def test_the_thread_says_whom_the_sign_in_waits_for(services: Services, begin: Begin):

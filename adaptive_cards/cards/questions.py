@@ -126,62 +126,9 @@ class DelegateView:
 def delegate(view: DelegateView) -> Card:
     """Return the card with one field. A wrong address is kept in it, with the reason in red."""
     title = Text("delegate.title", {"mailbox": view.header.mailbox})
-<<<<<<< HEAD
     band = ui.persons_turn(title, ui.run_turn(view.header, Turn.REQUESTER, Text("delegate.turn")))
     send = act.submit(
         text("button.continue"), "delegate", main=True, reads=True, run=view.header.run
-=======
-    band = persons_turn(title, run_turn(view.header, Turn.REQUESTER, Text("delegate.turn")))
-    send = submit(text("button.continue"), "delegate", main=True, reads=True, run=view.header.run)
-    error, example = "field.delegate_error", "field.delegate_example"
-    asked = text_input("delegate", "field.delegate", error=error, example=example)
-    typed = correction(asked, view.asked) if view.asked else asked
-    body = [own("delegate.why", spacing="Small"), typed, buttons(send, spacing="Small")]
-    return finished(kicker(view.header), band, body, [cancel(view.header.run)])
-
-
-@dataclass(frozen=True, slots=True)
-class SignInView:
-    """Request to sign in at Microsoft.
-
-    ``direct`` is true in a 1:1 message. ``problem`` is why an earlier attempt failed. ``asked`` is
-    the last address typed to forward the card to, if it was invalid. ``waits`` names the person who
-    was asked 1:1 and since when. The sign-in button is then not the card's green one, and another
-    button sends that card again. ``last`` is the administrator who was asked in an earlier run.
-    """
-
-    header: Header
-    domain: str
-    url: str
-    until: datetime
-    direct: bool = False
-    problem: Text | None = None
-    problem_code: str = ""
-    problem_at: datetime | None = None
-    asked: Asked | None = None
-    waits: Text | None = None
-    last: str = ""
-
-
-def signin(view: SignInView) -> Card:
-    told = view.waits or Text("signin.turn_direct" if view.direct else "signin.turn")
-    rows = {
-        "account": text("signin.account_which", domain=view.domain),
-        "roles": text("signin.roles_which"),
-        "allows": text("signin.allows_what"),
-        "ends": text("signin.ends_when"),
-        "link": text("signin.link_until", until=day_clock(view.until)),
-    }
-    body = [
-        facts((text(f"signin.{name}"), value) for name, value in rows.items()),
-        *problem_box(view.problem, view.problem_code, view.problem_at),
-        buttons(open_url(text("button.sign_in"), view.url, main=view.waits is None)),
-    ]
-    run_id, other = view.header.run, view.direct or view.waits is not None
-    title = text("button.ask_other" if other else "button.ask_administrator")
-    field, opens = ask_someone(
-        title, "ask_administrator", run_id, view.asked, hint="signin.ask_hint", last=view.last
->>>>>>> h-story
     )
     error, example = "field.delegate_error", "field.delegate_example"
     asked = act.text_input("delegate", "field.delegate", error=error, example=example)

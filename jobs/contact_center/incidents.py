@@ -7,13 +7,14 @@ status.webex.com/api.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from jobs.causes.cause import Cause
 from jobs.clock import parse
-from jobs.clouds.errors import CloudReply, MalformedAnswer
+from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer
 from jobs.clouds.http import Call
 from jobs.clouds.json_values import as_dict, dicts_in, lower_of
 from jobs.clouds.retry import RetryPolicy
@@ -65,28 +66,16 @@ def microsoft_incidents(
 async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
     """Return the open incidents of the contact center or Webex Connect, newest first.
 
+    A maintenance that is under way counts as one, if the page shows it.
+
     Raises:
         CloudError: when the status page does not answer, or answers without a list of incidents.
     """
-    body = await ask(
-        settings,
-        Call(
-            "webex-status",
-            "GET",
-            f"{settings.status_url}/unresolved-incidents.json",
-            read_seconds=3.0,
-        ),
-        _QUICK,
-    )
-    rows = as_dict(body).get("incidents")
-    if not isinstance(rows, list):
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE, CloudReply("webex-status", 200, message="no list of incidents")
-        )
+    rows = await _listed(settings, "unresolved-incidents", "incidents")
+    with suppress(CloudError):
+        rows += await _listed(settings, "active-scheduled-maintenances", "scheduled_maintenances")
     found = [
-        row
-        for row in dicts_in(rows)
-        if _concerns_mail(row) and value(row, "status").lower() not in _CLOSED
+        row for row in rows if _concerns_mail(row) and value(row, "status").lower() not in _CLOSED
     ]
     return _newest_first(
         [
@@ -94,6 +83,16 @@ async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
             for row in found
         ]
     )
+
+
+async def _listed(settings: Settings, page: str, name: str) -> list[dict[str, Any]]:
+    url = f"{settings.status_url}/{page}.json"
+    body = await ask(settings, Call("webex-status", "GET", url, read_seconds=3.0), _QUICK)
+    rows = as_dict(body).get(name)
+    if not isinstance(rows, list):
+        reply = CloudReply("webex-status", 200, message=f"no list of {name}")
+        raise MalformedAnswer(Cause.ANSWER_UNREADABLE, reply)
+    return list(dicts_in(rows))
 
 
 def _is_of(row: Mapping[str, Any], services: frozenset[str]) -> bool:

@@ -69,7 +69,7 @@ class MailToTask(Probe):
     reads = ("ExchangeMessageTrace.Read.All", "cjp:config_read")
     diagnosis = Diagnosis(
         station=Station.CONNECT,
-        caused_by=("webex_status", "entry_point"),
+        caused_by=("webex_status", "entry_point", "flow_template", "outbound_connectors"),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -80,7 +80,7 @@ class MailToTask(Probe):
         handed = [
             row
             for row in copies
-            if row.received >= tasks.since and _makes_a_task(row, ctx.channel.mailbox)
+            if row.received >= tasks.since and makes_a_task(row, ctx.channel.mailbox)
         ]
         if not handed:
             return self.skipped(Text("skipped.no_mail"))
@@ -208,7 +208,8 @@ def came_of(task: Task, sender: str, at: datetime, mailbox: str, app: str) -> bo
     return (task.is_for(mailbox, app) and task.created >= since) or task.came_of(sender, since)
 
 
-def _makes_a_task(row: TraceRow, mailbox: str) -> bool:
+def makes_a_task(row: TraceRow, mailbox: str) -> bool:
+    """Return whether a copy was delivered that the flow does not drop on purpose."""
     return row.status.went_on and row.sender.lower() != mailbox and row.size <= LARGEST
 
 

@@ -301,6 +301,7 @@ class Answers(_Traced):
             "conditional_access",
             "transport_rules",
             "restricted_sender",
+            "sender_domain",
             "exchange_health",
         ),
     )

@@ -44,7 +44,38 @@ def _over_the_limit(ground: FaultContext) -> None:
     put(ground.exchange, onmicrosoft_sent=ONMICROSOFT_MOST)
 
 
+def _unsigned(ground: FaultContext) -> None:
+    """Turn DKIM off for the mailbox's domain."""
+    domain = ground.mailbox.rpartition("@")[2]
+    row = {"Domain": domain, "Enabled": False, "Status": "CnameMissing"}
+    ground.exchange.dkim.append(row)
+
+
+def _refused_as_unsigned(ground: FaultContext) -> None:
+    _unsigned(ground)
+    put(ground.exchange, unauthenticated=True)
+
+
 FAULTS: Final = (
+    Fault(
+        "dkim_off",
+        "learn.microsoft.com/powershell/module/exchange/get-dkimsigningconfig",
+        "DKIM is off for the mailbox's domain; answers arrive so far",
+        _unsigned,
+        ("sender_domain_incomplete",),
+        "",
+        "domain",
+        Level.NOTED,
+    ),
+    Fault(
+        "domain_not_authenticated",
+        f"{NDR}, 5.7.515",
+        "the same, and customers' servers refuse the answers",
+        _refused_as_unsigned,
+        ("domain_not_authenticated",),
+        "answer",
+        TRACED,
+    ),
     Fault(
         "licence_removed",
         "microsoft.md 2.1 (account)",

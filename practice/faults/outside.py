@@ -65,6 +65,12 @@ def _webex(name: str) -> Callable[[FaultContext], None]:
     )
 
 
+def _maintenance(ground: FaultContext) -> None:
+    """Show a maintenance of the contact center that is under way."""
+    _webex("Webex Contact Center: Maintenance of digital channels")(ground)
+    ground.outside.maintenance.append(ground.outside.incidents.pop() | {"status": "in_progress"})
+
+
 def _entry_points_off(ground: FaultContext) -> None:
     for point in ground.cloud.connect.entry_points:
         point.active = False
@@ -105,6 +111,16 @@ FAULTS: Final = (
         "status.webex.com/api",
         "Webex reports an incident in the contact center; mail flows",
         _webex("Webex Contact Center: Email tasks are late"),
+        ("webex_incident",),
+        "",
+        "service",
+        Level.NOTED,
+    ),
+    Fault(
+        "webex_maintenance",
+        "status.webex.com/api",
+        "a maintenance of the contact center is under way; mail flows",
+        _maintenance,
         ("webex_incident",),
         "",
         "service",

@@ -151,7 +151,43 @@ def _fault(
     )
 
 
+def _connector(*domains: str) -> Callable[[FaultContext], None]:
+    """Add an outbound connector that sends mail for the domains to a server of others."""
+    row = {"Name": "Archive", "Identity": "Archive", "Enabled": True, "UseMXRecord": False}
+    row |= {"RecipientDomains": [*domains], "SmartHosts": ["relay.archive.example"]}
+    row |= {"IsTransportRuleScoped": False, "RouteAllMessagesViaOnPremises": False}
+    return lambda ground: ground.exchange.connectors.append(dict(row))
+
+
+connector_of_others = _connector("partner.example")
+"""Change that adds an outbound connector for another domain, which takes no copies."""
+
+
+def _tnef(ground: FaultContext) -> None:
+    ground.exchange.remote_domains[0]["TNEFEnabled"] = True
+
+
 FAULTS: Final = (
+    Fault(
+        "connector_takes_mail",
+        "learn.microsoft.com/powershell/module/exchange/get-outboundconnector",
+        "an outbound connector sends everything through another mail server, which passes it on",
+        _connector("*"),
+        ("connector_takes_mail",),
+        "",
+        "connector",
+        Level.NOTED,
+    ),
+    Fault(
+        "remote_domain_tnef",
+        "learn.microsoft.com/powershell/module/exchange/set-remotedomain (TNEFEnabled)",
+        "the remote domain for all others sends mail as TNEF",
+        _tnef,
+        ("tnef_on",),
+        "",
+        "format",
+        Level.NOTED,
+    ),
     _fault("policy_off", "the policy of the mailbox says Off", _mode("Off"), BLOCKED, "policy"),
     _fault(
         "policy_automatic",

@@ -111,6 +111,7 @@ class Organization:
     """Exchange organization of a tenant; policies and rules keep Microsoft's property names.
 
     ``smtp_auth_wins`` means that no mailbox's own switch counts while the organization's is off.
+    ``unauthenticated`` means that outside servers refuse mail, because its domain fails DMARC.
     ``sending_blocked`` means that Microsoft has blocked the whole tenant for outbound spam.
     ``onmicrosoft_sent`` is the number of outside recipients in the last 24 hours of mails from
     onmicrosoft.com senders (platforms/microsoft.md 2.7). ``made`` has the time at which a
@@ -121,6 +122,7 @@ class Organization:
     smtp_auth_wins: bool = False
     dehydrated: bool = True
     sending_blocked: bool = False
+    unauthenticated: bool = False
     onmicrosoft_sent: int = 0
     customized_at: datetime | None = None
     default_authentication_policy: str | None = None
@@ -129,6 +131,8 @@ class Organization:
     remote_domains: list[Json] = field(default_factory=list)
     transport_rules: list[Json] = field(default_factory=list)
     authentication_policies: list[Json] = field(default_factory=list)
+    connectors: list[Json] = field(default_factory=list)
+    dkim: list[Json] = field(default_factory=list)
     made: dict[str, datetime] = field(default_factory=dict)
 
 

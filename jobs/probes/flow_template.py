@@ -53,7 +53,7 @@ class FlowTemplate(Probe):
         ]
         lost = [row for row in handed if not made_one(row)]
         if len(lost) == len(handed):
-            return self.skipped(Text("skipped.no_mail"))
+            return self.skipped(Text("skipped.flow_template"))
         if not lost or any((row in lost) is bool(row.subject.strip()) for row in handed):
             return self.ok()
         values = {"count": str(len(lost)), "at": second_of(lost[0].received)}

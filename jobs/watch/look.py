@@ -28,6 +28,7 @@ from jobs.access.app_access import TenantReader
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import own_addresses
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer
+from jobs.checks.changers import name_changers
 from jobs.checks.check import brief_for, steps_of
 from jobs.clock import now, parse
 from jobs.clouds.calls import CallCount, count_calls
@@ -158,6 +159,10 @@ class CloudLook:
         context.trace = lambda: trace
         engine = Engine(context, steps_of(run), NoListener(), self.holds, self.runtime.shutdown)
         await engine.check(seen.allowed)
+        state = await asyncio.to_thread(self.state, mailbox)
+        known = state.last is not None and state.last.sight is Sight.BROKEN
+        if not known or state.suspicion is not None:  # later looks show what the first ones read
+            await name_changers(context, steps_of(run), seen.allowed)
         access = seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
         extras = Extras(app=access, calls=count.calls, mails=trace.hours)
         return await asyncio.to_thread(self._judged, draft, watched, extras), context

@@ -114,6 +114,7 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
         turn=turn,
         fix=button[0] if button else "",
         damage=damage_of(verdict.weighed),
+        changed=next(iter(finding.signals.changes), None),
     )
 
 

@@ -88,18 +88,16 @@ def _cannot_be_reached(ground: FaultContext) -> None:
 
 
 def _without_subject(ground: FaultContext) -> None:
-    """Let a mail without a subject be lost half an hour ago, between others that made tasks."""
+    """Let a mail without a subject be lost 40 minutes ago, between others that made tasks."""
     put(ground.connect, takes_no_subject=False)
-    for number, subject in enumerate(("One", "", "Two")):
-        sender = f"sam{number}@customer.example"
-        ground.cloud.flow.receive(replace(_mail(ground, sender, 900), subject=subject))
-    earlier = timedelta(minutes=30)
     log, tasks = ground.world.traces, ground.cloud.connect.tasks
-    log.replace(
-        replace(row, at=row.at - earlier) if row.sender.startswith("sam") else row
-        for row in log.all()
-    )
-    tasks[-2:] = [replace(task, at=task.at - earlier) for task in tasks[-2:]]
+    for minutes, subject in ((50, "One"), (40, ""), (30, "Two")):
+        ago, before, known = timedelta(minutes=minutes), log.all(), len(tasks)
+        mail = _mail(ground, "kim@customer.example", 900)
+        ground.cloud.flow.receive(replace(mail, subject=subject))
+        rows = (replace(row, at=row.at - ago) for row in log.all()[len(before) :])
+        log.replace((*before, *rows))
+        tasks[known:] = [replace(task, at=task.at - ago) for task in tasks[known:]]
 
 
 def _away(ground: FaultContext) -> None:

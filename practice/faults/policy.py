@@ -7,6 +7,8 @@ row 2.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from practice.faults.fault_context import FaultContext, Json, put
@@ -152,11 +154,20 @@ def _fault(
 
 
 def _connector(*domains: str) -> Callable[[FaultContext], None]:
-    """Add an outbound connector that sends mail for the domains to a server of others."""
-    row = {"Name": "Archive", "Identity": "Archive", "Enabled": True, "UseMXRecord": False}
-    row |= {"RecipientDomains": [*domains], "SmartHosts": ["relay.archive.example"]}
-    row |= {"IsTransportRuleScoped": False, "RouteAllMessagesViaOnPremises": False}
-    return lambda ground: ground.exchange.connectors.append(dict(row))
+    """Return a change that adds an outbound connector to a server of others, which drops mail.
+
+    The tasks so far are a minute older, so that they cannot be those of later mail.
+    """
+
+    def change(ground: FaultContext) -> None:
+        row = {"Name": "Archive", "Identity": "Archive", "Enabled": True, "UseMXRecord": False}
+        row |= {"RecipientDomains": [*domains], "SmartHosts": ["relay.archive.example"]}
+        row |= {"IsTransportRuleScoped": False, "RouteAllMessagesViaOnPremises": False}
+        ground.exchange.connectors.append(row)
+        tasks = ground.cloud.connect.tasks
+        tasks[:] = [replace(task, at=task.at - timedelta(minutes=1)) for task in tasks]
+
+    return change
 
 
 connector_of_others = _connector("partner.example")
@@ -171,10 +182,10 @@ FAULTS: Final = (
     Fault(
         "connector_takes_mail",
         "learn.microsoft.com/powershell/module/exchange/get-outboundconnector",
-        "an outbound connector sends everything through another mail server, which passes it on",
+        "an outbound connector sends everything to another mail server, which drops the copies",
         _connector("*"),
         ("connector_takes_mail",),
-        "",
+        "connect",
         "connector",
         Level.NOTED,
     ),

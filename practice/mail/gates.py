@@ -106,6 +106,12 @@ def block(tenant: Tenant, owner: User, target: str, subject: str = "") -> str | 
     return transport(tenant, owner.mail or owner.upn, target, subject)
 
 
+def relayed(tenant: Tenant, target: str) -> bool:
+    """Return whether an outbound connector takes a mail to a server of others, which drops it."""
+    domains = {"*", target.rpartition("@")[2].lower()}
+    return any(domains & {*row["RecipientDomains"]} for row in tenant.exchange.connectors)
+
+
 def policy(tenant: Tenant, owner: User) -> Json:
     """Return the outbound policy for a sender.
 

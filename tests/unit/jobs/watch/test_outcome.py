@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from jobs.clock import now
-from jobs.model import Channel, Finding, Person, Reason, RunKind, Signals, State, Text, Turn
+from jobs.model import (
+    Channel,
+    ConnectChange,
+    Finding,
+    Person,
+    Reason,
+    RunKind,
+    Signals,
+    State,
+    Text,
+    Turn,
+)
 from jobs.probes import checks_for
 from jobs.runs.fold import fold
 from jobs.runs.run import Event, Kind, Origin, Run, opening
@@ -32,6 +44,14 @@ def looked(*findings: Finding, others: State = State.SKIPPED) -> Run:
 def unknown(step: str, turn: Turn = Turn.TIME, cause: str = "throttled") -> Finding:
     """Return the finding of a step that got no answer."""
     return Finding(step, State.UNKNOWN, seen=AWAY, cause=cause, waiting_for=turn)
+
+
+def test_a_break_names_the_change_that_may_have_brought_it_about():
+    """The incident's card shows who changed the object, as a check does."""
+    change = ConnectChange(at=now(), by="ada@contoso.com", event="Delete application")
+    gone = Finding("application", State.WRONG, cause="app_not_found")
+    changed = replace(gone, signals=Signals(changes=(change,)))
+    assert [outcome_of(looked(each)).changed for each in (gone, changed)] == [None, change]
 
 
 def test_a_cause_is_a_break():

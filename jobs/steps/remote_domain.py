@@ -19,14 +19,14 @@ from jobs.model import Finding, Reason, RunKind, State, Station, Text
 
 
 class RemoteDomain(Step):
-    """Step M4: the most specific entry, which may be ``*``, lets copies out as they are.
+    """Step M3: the most specific entry, which may be ``*``, lets copies out as they are.
 
     "The block wins" (platforms/microsoft.md 2.3), so a plan shows it before anybody approves
     anything. With TNEF, Webex Connect gets attachments as winmail.dat, and mail flows.
     """
 
     name = "remote_domain"
-    article_row = "M4"
+    article_row = "M3"
     group = "microsoft"
     shown_in = "forwarding"
     reads = ("View-Only Configuration",)

@@ -18,7 +18,7 @@ class OutboundConnectors(Probe):
 
     That server may keep a copy that the trace shows as sent, so the finding is a cause only if mail
     makes no task. A connector that only a mail-flow rule uses is judged with the rules. Source:
-    learn.microsoft.com/powershell/module/exchange/get-outboundconnector.
+    platforms/microsoft.md 2.8.
     """
 
     name = "outbound_connectors"

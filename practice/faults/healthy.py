@@ -303,6 +303,12 @@ HEALTHY: Final = (
         "learn.microsoft.com/powershell/module/exchange/get-outboundconnector",
     ),
     _right(
+        "mailbox_synced",
+        "the mailbox is synchronized from on-premises, and mail takes no detour",
+        lambda ground: put(ground.box, synced=True),
+        "learn.microsoft.com/exchange/exchange-hybrid",
+    ),
+    _right(
         "trace_app_missing",
         "the service principal of the message trace is gone",
         _without_trace,

@@ -8,6 +8,11 @@ from practice.faults.fault_context import FaultContext, put
 from practice.faults.model import NDR, TRACED, Fault, Level
 from practice.mail.gates import ONMICROSOFT_MOST
 
+UNAUTHENTICATED: Final = (
+    "550 5.7.515 Access denied, sending domain CONTOSO.COM doesn't meet the required "
+    "authentication level."
+)
+
 
 def _renamed(ground: FaultContext) -> None:
     put(
@@ -53,7 +58,7 @@ def _unsigned(ground: FaultContext) -> None:
 
 def _refused_as_unsigned(ground: FaultContext) -> None:
     _unsigned(ground)
-    put(ground.exchange, unauthenticated=True)
+    put(ground.exchange, refuses_answers=UNAUTHENTICATED)
 
 
 FAULTS: Final = (
@@ -155,6 +160,26 @@ FAULTS: Final = (
         "the mailbox takes emails up to 5 MB only; small ones flow",
         lambda ground: put(ground.box, most="5 MB (5,242,880 bytes)"),
         ("mailbox_size_limited",),
+        "",
+        "box",
+        Level.NOTED,
+    ),
+    Fault(
+        "mailbox_rejects_senders",
+        "learn.microsoft.com/powershell/module/exchange/set-mailbox (RejectMessagesFrom)",
+        "the mailbox refuses the mail of some senders; that of others flows",
+        lambda ground: put(ground.box, rejects=["Newsletter"]),
+        ("mailbox_rejects_senders",),
+        "",
+        "box",
+        Level.NOTED,
+    ),
+    Fault(
+        "mailbox_senders_listed",
+        "learn.microsoft.com/powershell/module/exchange/set-mailbox (AcceptMessagesOnlyFrom)",
+        "the mailbox takes the mail of listed senders only, those of the last mails among them",
+        lambda ground: put(ground.box, accepts=["Customers"]),
+        ("mailbox_senders_listed",),
         "",
         "box",
         Level.NOTED,

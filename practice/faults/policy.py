@@ -174,6 +174,14 @@ connector_of_others = _connector("partner.example")
 """Change that adds an outbound connector for another domain, which takes no copies."""
 
 
+def _copies(report: str) -> Callable[[FaultContext], None]:
+    """Return a change with which the copies to Webex Connect fail with this report."""
+    return lambda ground: put(
+        ground.exchange,
+        refuses_copies=report.replace("{target}", ground.connect.forwarding_address),
+    )
+
+
 def _tnef(ground: FaultContext) -> None:
     ground.exchange.remote_domains[0]["TNEFEnabled"] = True
 
@@ -188,6 +196,38 @@ FAULTS: Final = (
         "connect",
         "connector",
         Level.NOTED,
+    ),
+    Fault(
+        "tenant_block_list",
+        f"{NDR}, 5.7.703",
+        "the Tenant Allow/Block List of the organization has Webex Connect's address",
+        _copies(
+            "550 5.7.703 Your message can't be delivered because messages to {target} are "
+            "blocked by your organization using Tenant Allow Block List."
+        ),
+        ("tenant_block_list",),
+        "forward",
+        TRACED,
+    ),
+    Fault(
+        "connect_certificate_expired",
+        f"{NDR}, 5.7.322",
+        "the certificate of Webex Connect's mail server has expired",
+        _copies(
+            "550 5.7.322 certificate-expired: Destination mail server's certificate is expired."
+        ),
+        ("other_server_certificate",),
+        "forward",
+        TRACED,
+    ),
+    Fault(
+        "copies_break_dlp",
+        "learn.microsoft.com/purview/dlp-policy-reference",
+        "a policy for the loss of data blocks the copies",
+        _copies("550 5.7.1 The message was blocked by the DLP policy 'Customer data'."),
+        ("dlp_blocks",),
+        "forward",
+        TRACED,
     ),
     Fault(
         "remote_domain_tnef",

@@ -39,11 +39,6 @@ OVER_THE_LIMIT: Final = "550 5.7.236 Message not sent"
 
 The sources have only its code and not its words (platforms/microsoft.md 2.7).
 """
-UNAUTHENTICATED: Final = (
-    "550 5.7.515 Access denied, sending domain {domain} doesn't meet the required authentication "
-    "level. The sender's domain in the 5322.From address doesn't meet the authentication "
-    "requirements defined for the sender."
-)
 REMOTE: Final = "550 5.7.1 Automatic forwarding to the remote domain is not allowed."
 
 
@@ -64,13 +59,9 @@ def answer(tenant: Tenant, author: str, target: str, subject: str) -> str | None
         _held(tenant, owner)
         or _over_the_limit(tenant, owner)
         or transport(tenant, author, target, subject)
-        or _unauthenticated(tenant, author)
+        or tenant.exchange.refuses_answers
+        or None
     )
-
-
-def _unauthenticated(tenant: Tenant, author: str) -> str | None:
-    domain = author.rpartition("@")[2].upper()
-    return UNAUTHENTICATED.format(domain=domain) if tenant.exchange.unauthenticated else None
 
 
 def _over_the_limit(tenant: Tenant, owner: User | None) -> str | None:
@@ -103,7 +94,8 @@ def block(tenant: Tenant, owner: User, target: str, subject: str = "") -> str | 
         return DENIED
     if not remote_domain(tenant, domain).get("AutoForwardEnabled", True):
         return REMOTE
-    return transport(tenant, owner.mail or owner.upn, target, subject)
+    refused = transport(tenant, owner.mail or owner.upn, target, subject)
+    return refused or tenant.exchange.refuses_copies or None
 
 
 def relayed(tenant: Tenant, target: str) -> bool:

@@ -72,6 +72,10 @@ def test_a_report_of_delivery():
             ),
             ["domain_not_authenticated"],
         ),
+        (
+            "mx.example; spf=none; dkim=fail; dmarc=fail header.from=contoso.com policy.dmarc=reject",
+            ["domain_not_authenticated"],
+        ),
         ("mx.google.com; dmarc=fail (p=NONE sp=NONE dis=NONE) header.from=contoso.com", []),
         ("spf=pass smtp.mailfrom=contoso.com; dkim=pass;dmarc=pass action=none", []),
     ],

@@ -9,7 +9,7 @@ from dataclasses import replace
 from fnmatch import fnmatch
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import CloudError
+from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -39,7 +39,7 @@ class RemoteDomain(Step):
         checks = ctx.run.kind is RunKind.CHECK
         try:
             rows = await ctx.exchange.run("Get-RemoteDomain", {})
-        except CloudError:
+        except (Forbidden, NotFound, Rejected):
             if checks:
                 raise
             return self.skipped(Reason.NOT_BY_ITSELF)

@@ -92,6 +92,7 @@ def test_an_incident_takes_few_hands(visit: Any, space: PracticeSpace):
     incident.switch_on(BROKEN)
     let_time_pass(hands)
     incident.fix(lambda: hands.press(text(FIX)))
+    let_time_pass(hands)
     hands.sees(f"{MAILBOX} works again")
     count: Count = hands.count
     sys.stdout.write(f"\n{count.table('Incident, by person')}\n")

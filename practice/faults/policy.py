@@ -153,17 +153,28 @@ def _fault(
     )
 
 
+def connector(*domains: str) -> Json:
+    """Return an outbound connector to a server of others, in Exchange's form."""
+    return {
+        "Name": "Archive",
+        "Identity": "Archive",
+        "Enabled": True,
+        "UseMXRecord": False,
+        "RecipientDomains": [*domains],
+        "SmartHosts": ["relay.archive.example"],
+        "IsTransportRuleScoped": False,
+        "RouteAllMessagesViaOnPremises": False,
+    }
+
+
 def _connector(*domains: str) -> Callable[[FaultContext], None]:
-    """Return a change that adds an outbound connector to a server of others, which drops mail.
+    """Return a change that adds an outbound connector, whose server drops mail.
 
     The tasks so far are a minute older, so that they cannot be those of later mail.
     """
 
     def change(ground: FaultContext) -> None:
-        row = {"Name": "Archive", "Identity": "Archive", "Enabled": True, "UseMXRecord": False}
-        row |= {"RecipientDomains": [*domains], "SmartHosts": ["relay.archive.example"]}
-        row |= {"IsTransportRuleScoped": False, "RouteAllMessagesViaOnPremises": False}
-        ground.exchange.connectors.append(row)
+        ground.exchange.connectors.append(connector(*domains))
         tasks = ground.cloud.connect.tasks
         tasks[:] = [replace(task, at=task.at - timedelta(minutes=1)) for task in tasks]
 

@@ -125,7 +125,7 @@ def get_dkim_signing_config(run: Run) -> Rows:
     changed = {row["Domain"]: row for row in run.organization.dkim}
     names = ("Domain", "Identity", "Name")
     rows = (dict.fromkeys(names, domain) for domain in run.tenant.domains)
-    usual = {"Enabled": True, "Status": "Valid"}
+    usual = {"Enabled": True, "IsDefault": False, "Status": "Valid"}
     return _named(run, [row | changed.get(row["Domain"], usual) for row in rows])
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from bench import (
     checkup,
     cost,
+    defaults,
     error_reports,
     everything,
     firstcard,
@@ -53,6 +54,7 @@ SCALE: dict[str, Callable[[], bool]] = {
 WATCH: dict[str, Callable[[], bool]] = {
     "watch": watch.quarter,
     "watchfaults": watch_faults.main,
+    "defaults": defaults.main,
     "watchload": watch_load.main,
 }
 """Benches of the watch, which take long and run only if they are named."""

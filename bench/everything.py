@@ -36,6 +36,8 @@ ONCE = (
     "Get-HostedOutboundSpamFilterPolicy",
     "Get-HostedOutboundSpamFilterRule",
     "Get-OrganizationConfig",
+    "Get-DkimSigningConfig",
+    "Get-OutboundConnector",
     "Get-RemoteDomain",
     "Get-TransportConfig",
     "Get-TransportRule",

@@ -202,6 +202,11 @@ class ConnectChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     told: str = ""
     failed: bool = False
 
+    def text(self) -> Text:
+        """Return who changed what, and when."""
+        values = {"at": second_of(self.at), "by": self.by, "event": self.event}
+        return Text("verdict.who_changed_line", values)
+
 
 class Signals(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True

@@ -178,17 +178,21 @@ class Diagnosis(Scenario):
         A mail is sent before and after the faults are applied. The verdict is usually that of a
         check with a signed-in administrator.
         """
-        self.people.control("POST", "restore")
-        self._mail(f"Before {number}")
-        _wait_for_next_second()
-        for fault in case.faults:
-            self.people.control("POST", f"fault/{fault.name}")
-        self._mail(f"After {number}")
+        self.apply(case.faults, number)
         before = set(self.writes())
         card = self._check(alone=any(fault.alone for fault in case.faults))
         if written := set(self.writes()) - before:
             raise NotSeenError(f"a check that changes nothing, but: {written}", None)
         return verdicts.read(card["card"])
+
+    def apply(self, faults: Iterable[Fault], number: int) -> None:
+        """Apply the faults to the healthy channel, with a mail before and one after them."""
+        self.people.control("POST", "restore")
+        self._mail(f"Before {number}")
+        _wait_for_next_second()
+        for fault in faults:
+            self.people.control("POST", f"fault/{fault.name}")
+        self._mail(f"After {number}")
 
     def _mail(self, subject: str) -> None:
         """Send a mail as a customer, and answer it as the agent if it became a task."""

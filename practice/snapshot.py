@@ -26,6 +26,8 @@ FORM: Final = (
     "saved",
     "service",
     "live",
+    "authorized",
+    "takes_no_subject",
     "workload",
     "refused",
     "away",

@@ -273,7 +273,8 @@ def _why(view: VerdictView) -> str:
         return text("verdict.unknown_why")
     proven = _last_proven(view, "last_proven")
     if view.unread and _own_proof(view) is not None:
-        told = filter(None, (_unread(view), proven))
+        blind = Text("verdict.blind") if view.needs_administrator else None
+        told = filter(None, (_unread(view), blind, proven))
         return " ".join(f"{render(each)}." for each in told)
     if proven is None:
         return "" if view.unread else text("verdict.unproven_why")

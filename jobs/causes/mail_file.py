@@ -38,7 +38,10 @@ class _ShortHeaders(Compat32):
 
 
 def text_of_mail(content: bytes) -> tuple[bytes, bool]:
-    """Return the subject, the reports and the text of every part in UTF-8, and whether it was cut."""
+    """Return the text of a mail in UTF-8, and whether it was cut.
+
+    The text has the subject, the results of SPF, DKIM and DMARC, the reports, and every part's text.
+    """
     parts: list[Message] = []
 
     def part(policy: Policy[Message]) -> Message:
@@ -56,7 +59,8 @@ def text_of_mail(content: bytes) -> tuple[bytes, bool]:
     cut = cut or any(
         len(value) >= LONGEST_HEADER for each in parts for _, value in each.raw_items()
     )
-    return b"\n".join([_subject(parts[0]), *(text for each in parts for text in _texts(each))]), cut
+    head = [_subject(parts[0]), *_results(parts[0])]
+    return b"\n".join([*head, *(text for each in parts for text in _texts(each))]), cut
 
 
 def _texts(part: Message) -> Iterator[bytes]:
@@ -67,6 +71,13 @@ def _texts(part: Message) -> Iterator[bytes]:
         blocks = part.get_payload() or ()  # one of the mail, and one of each recipient
         lines = (pair for each in blocks if isinstance(each, Message) for pair in each.raw_items())
         yield _utf8("\n".join(f"{name}: {value}" for name, value in lines))
+
+
+def _results(mail: Message) -> Iterator[bytes]:
+    """Yield what the mail's receivers say of its authentication (RFC 8601)."""
+    for name, value in mail.raw_items():
+        if name.lower() == "authentication-results":
+            yield _utf8(f"{name}: {' '.join(value.split())}")
 
 
 def _subject(mail: Message) -> bytes:

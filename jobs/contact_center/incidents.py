@@ -7,11 +7,13 @@ status.webex.com/api.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from jobs.clock import parse
+from jobs.clouds.errors import CloudError
 from jobs.clouds.http import Call
 from jobs.clouds.json_values import as_dict, dicts_in, lower_of
 from jobs.clouds.retry import RetryPolicy
@@ -60,20 +62,29 @@ def microsoft_incidents(
 async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
     """Return the open incidents of the contact center or Webex Connect, newest first.
 
+    A maintenance that is under way counts as one, if the page shows it.
+
     Raises:
         CloudError: when the status page does not answer, or answers without a list of incidents.
     """
-    url = f"{settings.status_url}/unresolved-incidents.json"
-    body = await ask(settings, Call("webex-status", "GET", url, read_seconds=3.0), _QUICK)
+    rows = await _listed(settings, "unresolved-incidents", "incidents")
+    with suppress(CloudError):
+        rows += await _listed(settings, "active-scheduled-maintenances", "scheduled_maintenances")
     return _newest_first(
         Incident(
             value(row, "publicationId", "incidentNumber", "id"),
             value(row, "name"),
             parse(row.get("created_at")),
         )
-        for row in rows_in(as_dict(body), "incidents", "webex-status")
+        for row in rows
         if _concerns_mail(row) and value(row, "status").lower() not in _CLOSED
     )
+
+
+async def _listed(settings: Settings, page: str, name: str) -> list[dict[str, Any]]:
+    url = f"{settings.status_url}/{page}.json"
+    body = await ask(settings, Call("webex-status", "GET", url, read_seconds=3.0), _QUICK)
+    return rows_in(as_dict(body), name, "webex-status")
 
 
 def _open_incident(issue: Mapping[str, Any]) -> bool:

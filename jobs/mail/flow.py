@@ -31,6 +31,7 @@ LOST = Cause.MAIL_NOT_DELIVERED
 """Cause if it is known only that the mail did not arrive."""
 OF_THE_SENDER = frozenset(
     {
+        Cause.DOMAIN_NOT_AUTHENTICATED,
         Cause.DOMAIN_NOT_REGISTERED,
         Cause.SEND_AS_DENIED,
         Cause.SENDER_RESTRICTED,

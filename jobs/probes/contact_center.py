@@ -71,7 +71,7 @@ class MailToTask(Probe):
     reads = ("ExchangeMessageTrace.Read.All", "cjp:config_read")
     diagnosis = Diagnosis(
         station=Station.CONNECT,
-        caused_by=("webex_status", "entry_point"),
+        caused_by=("webex_status", "entry_point", "flow_template", "outbound_connectors"),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -81,10 +81,7 @@ class MailToTask(Probe):
         mailbox = ctx.channel.mailbox
         copies, tasks = await asyncio.gather(copies_since(ctx, now() - BACK), read_tasks(ctx))
         handed = [
-            row
-            for row in copies
-            if row.received >= tasks.since and row.status.went_on
-            if row.sender.lower() != mailbox and row.size <= LARGEST
+            row for row in copies if row.received >= tasks.since and makes_a_task(row, mailbox)
         ]
         app = await only_app(ctx) if handed else ""
 
@@ -191,6 +188,11 @@ def came_of(task: Task, sender: str, at: datetime, mailbox: str, app: str) -> bo
     """
     since = at - SLACK
     return (task.is_for(mailbox, app) and task.created >= since) or task.came_of(sender, since)
+
+
+def makes_a_task(row: TraceRow, mailbox: str) -> bool:
+    """Return whether a copy was delivered that the flow does not drop on purpose."""
+    return row.status.went_on and row.sender.lower() != mailbox and row.size <= LARGEST
 
 
 class AssetWorkload(MailToTask):

@@ -36,7 +36,7 @@ from jobs.mail.flow import (
     unknown_recipient,
     without_copy,
 )
-from jobs.mail.message_trace import TraceRow
+from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.watch_mail import with_proofs, without_watch_mails
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text, second_of
@@ -150,13 +150,18 @@ class Arrivals(_Traced):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace mail to the mailbox; what a filter withholds, or one alone, is no failure."""
-        found = await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox)
-        passage = MailFlow.of(with_proofs(found))
-        if passage.good and not passage.refused:
-            return await self._held_back(ctx, passage)
-        return await self._judged(
-            ctx, replace(passage, failures=passage.refused) if passage.good else passage
-        )
+        rows = await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox)
+        passage = MailFlow.of(with_proofs(rows))
+        if passage.good and passage.refused:
+            return await self._judged(ctx, replace(passage, failures=passage.refused))
+        if not passage.good:
+            return await self._judged(ctx, passage)
+        found = await self._held_back(ctx, passage)
+        held = sum(row.status is TraceStatus.QUARANTINED for row in rows)
+        if not held or found.state is not State.OK:
+            return found
+        values = {"at": second_of(passage.good.received), "count": str(held)}
+        return replace(found, seen=Text("seen.traced_quarantine", values))
 
     async def _judged(self, ctx: StepContext, passage: MailFlow) -> Finding:
         """Judge the newest failure, a warning if it is one alone without a cause."""
@@ -301,6 +306,7 @@ class Answers(_Traced):
             "conditional_access",
             "transport_rules",
             "restricted_sender",
+            "sender_domain",
             "exchange_health",
         ),
     )

@@ -26,6 +26,7 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import own_addresses
 from jobs.checks import remedies
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer
+from jobs.checks.changers import name_changers
 from jobs.checks.check import brief_for, steps_of
 from jobs.checks.verdict import Verdict, judge
 from jobs.clock import now, parse
@@ -151,6 +152,10 @@ class CloudLook:
         context.trace = lambda: trace
         engine = Engine(context, steps_of(run), NoListener(), self.holds, self.runtime.shutdown)
         await engine.check(seen.allowed)
+        state = await asyncio.to_thread(self.state, mailbox)
+        known = state.last is not None and state.last.sight is Sight.BROKEN
+        if not known or state.suspicion is not None:  # later looks show what the first ones read
+            await name_changers(context, steps_of(run), seen.allowed)
         access = seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
         extras = Extras(app=access, calls=count.calls, mails=trace.hours)
         return await asyncio.to_thread(self._judged, draft, watched, extras), context
@@ -386,6 +391,7 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
         turn=turn,
         fix=button[0] if button else "",
         damage=damage_of(verdict.weighed),
+        changed=next(iter(finding.signals.changes), None),
     )
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from jobs.model import Channel, Person, Station, Turn
+from jobs.model import Channel, ConnectChange, Person, Station, Turn
 
 TEST_MAIL_STEP = "watch_mail"
 """Name of the step that follows the watch's test mail."""
@@ -118,7 +118,8 @@ class LookOutcome:
     cannot be looked at, or why the look is unsure. ``since`` is when it began according to the
     clouds; None if they do not say. ``step`` is the step that saw the cause, and ``station`` the
     station at which mail stops. ``turn`` is the person who must act, and ``fix`` the step whose
-    plan would repair the cause, or empty. ``unseen`` are the names of the steps that this look
+    plan would repair the cause, or empty. ``changed`` is the change that may have brought it about,
+    or None. ``unseen`` are the names of the steps that this look
     could not read, and ``eyes`` the kinds of access that it had. ``mails`` are the mails that
     arrived, by the hour of their arrival (ISO, UTC), as far as the trace showed whole hours.
     ``calls`` is the number of requests that the look has made to clouds. ``check`` is the run with
@@ -133,6 +134,7 @@ class LookOutcome:
     turn: Turn = Turn.NOBODY
     fix: str = ""
     damage: Damage = Damage()
+    changed: ConnectChange | None = None
     unseen: tuple[str, ...] = ()
     eyes: tuple[Eye, ...] = ()
     mails: dict[str, int] = field(default_factory=dict)
@@ -199,6 +201,7 @@ class Incident:
     turn: Turn = Turn.NOBODY
     fix: str = ""
     damage: Damage = Damage()
+    changed: ConnectChange | None = None
     ended: datetime | None = None
     blind_since: datetime | None = None
     flaps: int = 0

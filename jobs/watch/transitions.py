@@ -219,6 +219,7 @@ def _with_outcome(incident: Incident, outcome: LookOutcome) -> Incident:
         turn=outcome.turn,
         fix=outcome.fix,
         damage=incident.damage.most(outcome.damage),
+        changed=outcome.changed,
         check=outcome.check or incident.check,
     )
 

@@ -55,7 +55,7 @@ NOT_APPLICABLE: Final = {
     "microsoft.md 5 (device code, PKCE, code redeemed twice)": (
         "belongs to a sign-in under way, not to the state of a channel."
     ),
-    "MX of the domain": "this cloud has no DNS; the check skips it here and says so.",
+    "MX, SPF and DMARC of the domain": "this cloud has no DNS; the check skips it here and says so.",
     "connect.md 4.3 (rfc822 attachment)": (
         "the cure is a newer flow template; nothing of it shows outside Webex Connect."
     ),

@@ -6,6 +6,8 @@ Source: platforms/connect.md 1 and 4.3; platforms/microsoft.md 8 rows 6, 9, 10.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from practice.faults.fault_context import FaultContext, put
@@ -83,6 +85,19 @@ def _cannot_be_reached(ground: FaultContext) -> None:
     put(ground.connect, away=True)
     for _ in range(2):
         ground.cloud.flow.receive(_mail(ground, "kim@customer.example", 900))
+
+
+def _without_subject(ground: FaultContext) -> None:
+    """Let a mail without a subject be lost 40 minutes ago, between others that made tasks."""
+    put(ground.connect, takes_no_subject=False)
+    log, tasks = ground.world.traces, ground.cloud.connect.tasks
+    for minutes, subject in ((50, "One"), (40, ""), (30, "Two")):
+        ago, before, known = timedelta(minutes=minutes), log.all(), len(tasks)
+        mail = _mail(ground, "kim@customer.example", 900)
+        ground.cloud.flow.receive(replace(mail, subject=subject))
+        rows = (replace(row, at=row.at - ago) for row in log.all()[len(before) :])
+        log.replace((*before, *rows))
+        tasks[known:] = [replace(task, at=task.at - ago) for task in tasks[known:]]
 
 
 def _away(ground: FaultContext) -> None:
@@ -254,6 +269,34 @@ FAULTS: Final = (
         "connect_flow_not_live",
         "connect",
         changed="updateWfStatusOnUpdateRule",
+    ),
+    _inside(
+        "connect_node_expired",
+        "connect.md 1.5 (authorized nodes)",
+        "the authorization of the flow's nodes has expired, which the audit log does not show",
+        lambda ground: put(ground.connect, authorized=False),
+        "no_task",
+        "connect",
+        changed="",
+    ),
+    _inside(
+        "connect_node_removed",
+        "connect.md 1.5 (authorized nodes)",
+        "somebody removed the authorization of the flow's nodes",
+        _app("deleteAuthorizationIntegration", authorized=False),
+        "no_task",
+        "connect",
+        changed="deleteAuthorizationIntegration",
+    ),
+    Fault(
+        "flow_template_old",
+        "connect.md 1.7 (before v3.1)",
+        "the flow's template is old: a mail without a subject made no task, and others did",
+        _without_subject,
+        ("flow_template_old",),
+        "",
+        "flow",
+        Level.NOTED,
     ),
     _inside(
         "connect_asset_of_other_workload",

@@ -9,7 +9,7 @@ from practice.faults.access import conditional, controls
 from practice.faults.accounts import ACCOUNTS, alone
 from practice.faults.accounts import right as _right
 from practice.faults.fault_context import FaultContext, put
-from practice.faults.policy import applying, higher_rule, rule
+from practice.faults.policy import applying, connector_of_others, higher_rule, rule
 from practice.faults.shared_mailbox import VARIATIONS
 from practice.faults.smtp_auth import no_basic
 from practice.microsoft import ids
@@ -148,6 +148,16 @@ def _exact_remote(ground: FaultContext) -> None:
     ground.exchange.remote_domains.append(own)
 
 
+def _exempted(ground: FaultContext) -> None:
+    """Forbid everything that a baseline forbids, except for this mailbox and its forwarding."""
+    _exact_remote(ground)
+    no_basic(ground)
+    put(ground.exchange, smtp_auth_disabled=True)
+    for policy in ground.exchange.outbound_policies:
+        if policy.get("IsDefault"):
+            policy["AutoForwardingMode"] = "Off"
+
+
 def _other_rules(ground: FaultContext) -> None:
     rule(ground, "No partner", RecipientDomainIs=["partner.example"], RejectMessageReasonText="No")
     rule(
@@ -279,6 +289,24 @@ HEALTHY: Final = (
         "an authentication policy forbids passwords for SMTP",
         no_basic,
         "microsoft.md 2.1",
+    ),
+    _right(
+        "baseline_exempted",
+        "a security baseline forbids SMTP AUTH and forwarding, and this channel is exempted",
+        _exempted,
+        "microsoft.md 2.1, 2.3",
+    ),
+    _right(
+        "connector_of_others",
+        "an outbound connector for the domain of a partner",
+        connector_of_others,
+        "learn.microsoft.com/powershell/module/exchange/get-outboundconnector",
+    ),
+    _right(
+        "mailbox_synced",
+        "the mailbox is synchronized from on-premises, and mail takes no detour",
+        lambda ground: put(ground.box, synced=True),
+        "learn.microsoft.com/exchange/exchange-hybrid",
     ),
     _right(
         "trace_app_missing",

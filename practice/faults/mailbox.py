@@ -8,6 +8,11 @@ from practice.faults.fault_context import FaultContext, put
 from practice.faults.model import NDR, TRACED, Fault, Level
 from practice.mail.gates import ONMICROSOFT_MOST
 
+UNAUTHENTICATED: Final = (
+    "550 5.7.515 Access denied, sending domain CONTOSO.COM doesn't meet the required "
+    "authentication level."
+)
+
 
 def _renamed(ground: FaultContext) -> None:
     put(
@@ -44,7 +49,38 @@ def _over_the_limit(ground: FaultContext) -> None:
     put(ground.exchange, onmicrosoft_sent=ONMICROSOFT_MOST)
 
 
+def _unsigned(ground: FaultContext) -> None:
+    """Turn DKIM off for the mailbox's domain."""
+    domain = ground.mailbox.rpartition("@")[2]
+    row = {"Domain": domain, "Enabled": False, "Status": "CnameMissing"}
+    ground.exchange.dkim.append(row)
+
+
+def _refused_as_unsigned(ground: FaultContext) -> None:
+    _unsigned(ground)
+    put(ground.exchange, refuses_answers=UNAUTHENTICATED)
+
+
 FAULTS: Final = (
+    Fault(
+        "dkim_off",
+        "learn.microsoft.com/powershell/module/exchange/get-dkimsigningconfig",
+        "DKIM is off for the mailbox's domain; answers arrive so far",
+        _unsigned,
+        ("sender_domain_incomplete",),
+        "",
+        "domain",
+        Level.NOTED,
+    ),
+    Fault(
+        "domain_not_authenticated",
+        f"{NDR}, 5.7.515",
+        "the same, and customers' servers refuse the answers",
+        _refused_as_unsigned,
+        ("domain_not_authenticated",),
+        "answer",
+        TRACED,
+    ),
     Fault(
         "licence_removed",
         "microsoft.md 2.1 (account)",
@@ -124,6 +160,26 @@ FAULTS: Final = (
         "the mailbox takes emails up to 5 MB only; small ones flow",
         lambda ground: put(ground.box, most="5 MB (5,242,880 bytes)"),
         ("mailbox_size_limited",),
+        "",
+        "box",
+        Level.NOTED,
+    ),
+    Fault(
+        "mailbox_rejects_senders",
+        "learn.microsoft.com/powershell/module/exchange/set-mailbox (RejectMessagesFrom)",
+        "the mailbox refuses the mail of some senders; that of others flows",
+        lambda ground: put(ground.box, rejects=["Newsletter"]),
+        ("mailbox_rejects_senders",),
+        "",
+        "box",
+        Level.NOTED,
+    ),
+    Fault(
+        "mailbox_senders_listed",
+        "learn.microsoft.com/powershell/module/exchange/set-mailbox (AcceptMessagesOnlyFrom)",
+        "the mailbox takes the mail of listed senders only, those of the last mails among them",
+        lambda ground: put(ground.box, accepts=["Customers"]),
+        ("mailbox_senders_listed",),
         "",
         "box",
         Level.NOTED,

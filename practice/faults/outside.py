@@ -65,6 +65,17 @@ def _webex(name: str) -> Callable[[FaultContext], None]:
     )
 
 
+def _maintenance(name: str) -> Callable[[FaultContext], None]:
+    """Return a change that shows a maintenance with this name, which is under way."""
+
+    def change(ground: FaultContext) -> None:
+        _webex(name)(ground)
+        shown = ground.outside.incidents.pop() | {"status": "in_progress"}
+        ground.outside.maintenance.append(shown)
+
+    return change
+
+
 def _entry_points_off(ground: FaultContext) -> None:
     for point in ground.cloud.connect.entry_points:
         point.active = False
@@ -109,6 +120,26 @@ FAULTS: Final = (
         "",
         "service",
         Level.NOTED,
+    ),
+    Fault(
+        "webex_maintenance",
+        "status.webex.com/api",
+        "a maintenance of the contact center is under way; mail flows",
+        _maintenance("Webex Contact Center: Maintenance of digital channels"),
+        ("webex_incident",),
+        "",
+        "service",
+        Level.NOTED,
+    ),
+    Fault(
+        "webex_maintenance_elsewhere",
+        "status.webex.com/api",
+        "a maintenance of meetings is under way, which is no matter of email",
+        _maintenance("Webex Meetings: Maintenance"),
+        (),
+        "",
+        "looking",
+        Level.NOTHING,
     ),
     Fault(
         "webex_incident_elsewhere",

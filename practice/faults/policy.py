@@ -7,6 +7,8 @@ row 2.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from practice.faults.fault_context import FaultContext, Json, put
@@ -151,7 +153,103 @@ def _fault(
     )
 
 
+def connector(*domains: str) -> Json:
+    """Return an outbound connector to a server of others, in Exchange's form."""
+    return {
+        "Name": "Archive",
+        "Identity": "Archive",
+        "Enabled": True,
+        "UseMXRecord": False,
+        "RecipientDomains": [*domains],
+        "SmartHosts": ["relay.archive.example"],
+        "IsTransportRuleScoped": False,
+        "RouteAllMessagesViaOnPremises": False,
+    }
+
+
+def _connector(*domains: str) -> Callable[[FaultContext], None]:
+    """Return a change that adds an outbound connector, whose server drops mail.
+
+    The tasks so far are a minute older, so that they cannot be those of later mail.
+    """
+
+    def change(ground: FaultContext) -> None:
+        ground.exchange.connectors.append(connector(*domains))
+        tasks = ground.cloud.connect.tasks
+        tasks[:] = [replace(task, at=task.at - timedelta(minutes=1)) for task in tasks]
+
+    return change
+
+
+connector_of_others = _connector("partner.example")
+"""Change that adds an outbound connector for another domain, which takes no copies."""
+
+
+def _copies(report: str) -> Callable[[FaultContext], None]:
+    """Return a change with which the copies to Webex Connect fail with this report."""
+    return lambda ground: put(
+        ground.exchange,
+        refuses_copies=report.replace("{target}", ground.connect.forwarding_address),
+    )
+
+
+def _tnef(ground: FaultContext) -> None:
+    ground.exchange.remote_domains[0]["TNEFEnabled"] = True
+
+
 FAULTS: Final = (
+    Fault(
+        "connector_takes_mail",
+        "learn.microsoft.com/powershell/module/exchange/get-outboundconnector",
+        "an outbound connector sends everything to another mail server, which drops the copies",
+        _connector("*"),
+        ("connector_takes_mail",),
+        "connect",
+        "connector",
+        Level.NOTED,
+    ),
+    Fault(
+        "tenant_block_list",
+        f"{NDR}, 5.7.703",
+        "the Tenant Allow/Block List of the organization has Webex Connect's address",
+        _copies(
+            "550 5.7.703 Your message can't be delivered because messages to {target} are "
+            "blocked by your organization using Tenant Allow Block List."
+        ),
+        ("tenant_block_list",),
+        "forward",
+        TRACED,
+    ),
+    Fault(
+        "connect_certificate_expired",
+        f"{NDR}, 5.7.322",
+        "the certificate of Webex Connect's mail server has expired",
+        _copies(
+            "550 5.7.322 certificate-expired: Destination mail server's certificate is expired."
+        ),
+        ("other_server_certificate",),
+        "forward",
+        TRACED,
+    ),
+    Fault(
+        "copies_break_dlp",
+        "learn.microsoft.com/purview/dlp-policy-reference",
+        "a policy for the loss of data blocks the copies",
+        _copies("550 5.7.1 The message was blocked by the DLP policy 'Customer data'."),
+        ("dlp_blocks",),
+        "forward",
+        TRACED,
+    ),
+    Fault(
+        "remote_domain_tnef",
+        "learn.microsoft.com/powershell/module/exchange/set-remotedomain (TNEFEnabled)",
+        "the remote domain for all others sends mail as TNEF",
+        _tnef,
+        ("tnef_on",),
+        "",
+        "format",
+        Level.NOTED,
+    ),
     _fault("policy_off", "the policy of the mailbox says Off", _mode("Off"), BLOCKED, "policy"),
     _fault(
         "policy_automatic",

@@ -149,6 +149,16 @@ class Connect:
         )
         yield (
             None
+            if self.app.authorized
+            else ("onauthorizationfail", "The node is not authorized: no task is made")
+        )
+        yield (
+            None
+            if self.app.takes_no_subject or mail.subject.strip()
+            else ("onerror", "The subject is missing: no task is made")
+        )
+        yield (
+            None
             if self.app.workload == CONTACT_CENTER
             else ("7007", f"The asset is assigned to {self.app.workload}: no task is made")
         )

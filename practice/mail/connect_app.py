@@ -72,7 +72,8 @@ class AuditEntry:
 class ConnectApp:
     """Email app of Webex Connect with its generated addresses, fields, tokens and state.
 
-    Secrets are never shown. ``away`` means that the app's mail server cannot be reached.
+    Secrets are never shown. ``authorized`` means that the flow's nodes may make tasks, and
+    ``takes_no_subject`` that its template makes one of a mail without a subject. ``away`` means that the app's mail server cannot be reached.
     ``refused`` holds the addresses of deleted apps, which Webex Connect's mail server no longer
     knows. ``workload`` is the only workload that the asset serves (platforms/connect.md 1.9
     ).
@@ -90,6 +91,8 @@ class ConnectApp:
     saved: bool = False
     service: str = ""
     live: bool = True
+    authorized: bool = True
+    takes_no_subject: bool = True
     workload: str = CONTACT_CENTER
     refused: set[str] = field(default_factory=set)
     away: bool = False

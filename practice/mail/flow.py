@@ -86,7 +86,7 @@ class Flow:
                 self._report(user, mail, reason)
             return
         self._row(tenant, copy, trace_id, "delivered", SENT)
-        if not self._connect(copy, user.mail or user.upn):
+        if gates.relayed(tenant, target) or not self._connect(copy, user.mail or user.upn):
             self._store.put(copy, "internet", target)
 
     def _refuse(  # noqa: PLR0913, PLR0917  the facts of one delivery

@@ -59,6 +59,8 @@ def answer(tenant: Tenant, author: str, target: str, subject: str) -> str | None
         _held(tenant, owner)
         or _over_the_limit(tenant, owner)
         or transport(tenant, author, target, subject)
+        or tenant.exchange.refuses_answers
+        or None
     )
 
 
@@ -92,7 +94,14 @@ def block(tenant: Tenant, owner: User, target: str, subject: str = "") -> str | 
         return DENIED
     if not remote_domain(tenant, domain).get("AutoForwardEnabled", True):
         return REMOTE
-    return transport(tenant, owner.mail or owner.upn, target, subject)
+    refused = transport(tenant, owner.mail or owner.upn, target, subject)
+    return refused or tenant.exchange.refuses_copies or None
+
+
+def relayed(tenant: Tenant, target: str) -> bool:
+    """Return whether an outbound connector takes a mail to a server of others, which drops it."""
+    domains = {"*", target.rpartition("@")[2].lower()}
+    return any(domains & {*row["RecipientDomains"]} for row in tenant.exchange.connectors)
 
 
 def policy(tenant: Tenant, owner: User) -> Json:

@@ -125,6 +125,7 @@ def organization() -> Organization:
         "AutoForwardEnabled": True,
         "AutoReplyEnabled": True,
         "IsInternal": False,
+        "TNEFEnabled": False,
     }
     return Organization(outbound_policies=[policy], remote_domains=[remote])
 

@@ -49,6 +49,7 @@ class Mailbox:
     ``automatic_reply`` answers every outside mail at once, as Exchange does for an absent user.
     ``senders_authenticated`` is RequireSenderAuthenticationEnabled: outside senders are refused.
     ``moderated`` keeps each mail until a moderator approves it, and ``most`` is MaxReceiveSize.
+    ``rejects`` and ``accepts`` list senders. ``synced`` means mastered on-premises.
     ``full_access`` and ``send_as`` hold the names of the users with these rights to the mailbox.
     """
 
@@ -63,6 +64,9 @@ class Mailbox:
     automatic_reply: bool = False
     senders_authenticated: bool = False
     moderated: bool = False
+    rejects: list[str] = field(default_factory=list)
+    accepts: list[str] = field(default_factory=list)
+    synced: bool = False
     most: str = "36 MB (37,748,736 bytes)"
     full: bool = False
 
@@ -111,6 +115,7 @@ class Organization:
     """Exchange organization of a tenant; policies and rules keep Microsoft's property names.
 
     ``smtp_auth_wins`` means that no mailbox's own switch counts while the organization's is off.
+    ``refuses_answers`` and ``refuses_copies`` are the reports with which such mail fails, or empty.
     ``sending_blocked`` means that Microsoft has blocked the whole tenant for outbound spam.
     ``onmicrosoft_sent`` is the number of outside recipients in the last 24 hours of mails from
     onmicrosoft.com senders (platforms/microsoft.md 2.7). ``made`` has the time at which a
@@ -121,6 +126,8 @@ class Organization:
     smtp_auth_wins: bool = False
     dehydrated: bool = True
     sending_blocked: bool = False
+    refuses_answers: str = ""
+    refuses_copies: str = ""
     onmicrosoft_sent: int = 0
     customized_at: datetime | None = None
     default_authentication_policy: str | None = None
@@ -129,6 +136,8 @@ class Organization:
     remote_domains: list[Json] = field(default_factory=list)
     transport_rules: list[Json] = field(default_factory=list)
     authentication_policies: list[Json] = field(default_factory=list)
+    connectors: list[Json] = field(default_factory=list)
+    dkim: list[Json] = field(default_factory=list)
     made: dict[str, datetime] = field(default_factory=dict)
 
 

@@ -40,6 +40,7 @@ class Outside:
         """Return the blueprints with the routes of the services."""
         pages = Blueprint("outside", __name__)
         pages.add_url_rule("/status/unresolved-incidents.json", view_func=self.incidents)
+        pages.add_url_rule("/status/active-scheduled-maintenances.json", view_func=self.maintenance)
         pages.add_url_rule("/contact-center/v1/tasks", view_func=self.tasks)
         pages.add_url_rule("/contact-center/search", view_func=self.search, methods=["POST"])
         pages.add_url_rule("/contact-center/organization/<org>", view_func=self.organization)
@@ -71,6 +72,10 @@ class Outside:
     def incidents(self) -> ResponseReturnValue:
         """Return the open incidents, without authentication."""
         return jsonify({"incidents": self.state.incidents})
+
+    def maintenance(self) -> ResponseReturnValue:
+        """Return the maintenance that is under way, without authentication."""
+        return jsonify({"scheduled_maintenances": self.state.maintenance})
 
     def tasks(self) -> ResponseReturnValue:
         """Return the email tasks, oldest first.

@@ -23,13 +23,14 @@ class OutsideWorld:
     """
 
     incidents: list[Json] = field(default_factory=list)
+    maintenance: list[Json] = field(default_factory=list)
     audit_method: str = "POST"
     audit_refusal: int = 0
     channel_filter: bool = True
 
     def reset(self) -> None:
         """Reset the state of these services to the initial state."""
-        self.incidents, self.channel_filter = [], True
+        self.incidents, self.maintenance, self.channel_filter = [], [], True
         self.audit_method, self.audit_refusal = "POST", 0
 
 

@@ -11,8 +11,33 @@ from typing import Any
 
 import pytest
 
+from adaptive_cards.texts import text
+from bench.watch_faults import WatchedFaults
+from practice.actors import MAILBOX, REQUESTER, SPACE
 from practice.page.host import PracticeSpace
-from tests.browser.walks import MOST, Count, CountedMouse, Setup, counted, posted
+from tests.browser.walks import (
+    MOST,
+    Count,
+    CountedMouse,
+    Incident,
+    Setup,
+    counted,
+    let_time_pass,
+    posted,
+)
+
+BROKEN, FIX = "smtp_auth_off_mailbox", "fix.smtp_auth"
+MOST_OF_THE_REQUESTER = 8
+"""Maximum number of actions of a requester from a break to the end of its incident."""
+
+
+class HandsByPerson(CountedMouse):
+    """Mouse whose actions are counted for the person who does them."""
+
+    def be(self, person: str, room: str = "") -> None:
+        """Count the following actions for this person."""
+        self.count.now = person
+        CountedMouse.be(self, person, room)
 
 
 @pytest.fixture
@@ -47,3 +72,26 @@ def test_a_setup_takes_few_hands(visit: Any, space: PracticeSpace, profile: str)
     assert {name: count.steps[name][kind] for name, (kind, _) in kept.items()} == {
         name: number for name, (_, number) in kept.items()
     }
+
+
+def test_an_incident_takes_few_hands(visit: Any, space: PracticeSpace):
+    """A requester whose channel breaks acts on the card that comes by itself, until it is fixed.
+
+    The requester begins the fix, approves it, and answers the test mail as the agent.
+    """
+    assert space.stack is not None
+    people = space.stack.people()
+    story = WatchedFaults(people, lambda _: None)
+    story.set_up()
+    story.grant()
+    people.say(REQUESTER, f"/watch {MAILBOX}", SPACE)
+    people.wait_for("the watch", lambda each: "is watched" in str(each["card"]), 30)
+    people.close()
+    hands = visit(hands=HandsByPerson)
+    incident = Incident(hands)
+    incident.switch_on(BROKEN)
+    let_time_pass(hands)
+    incident.fix(lambda: hands.press(text(FIX)))
+    count: Count = hands.count
+    sys.stdout.write(f"\n{count.table('Incident, by person')}\n")
+    assert count.steps["requester"].total() <= MOST_OF_THE_REQUESTER, count.table("Incident")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from practice.page.drivers import PATIENCE_MS
 from practice.page.host import PracticeSpace
 from practice.scenario import Scenario
+from tests.browser.walks import let_time_pass
 
 MAILBOX, FAULT = "support@contoso.com", "smtp_auth_off_mailbox"
 SETUP = 11  # scenes of the story until the channel is proven
@@ -25,18 +25,10 @@ def proven(space: PracticeSpace) -> PracticeSpace:
     return space
 
 
-def _let_time_pass(visitor: Any, told: str = "Let 15 minutes pass") -> str:
-    """Press the button that lets time pass for the watch, and return the page's words about it."""
-    page = visitor.page
-    page.locator("#look", has_text=told).click()
-    page.locator("#look:not([disabled])").wait_for(timeout=PATIENCE_MS)
-    return str(page.locator("#looked").inner_text())
-
-
 def test_nothing_is_watched_yet(visit: Any, proven: PracticeSpace):
     """If no channel is watched, the page says so in the language of the browser."""
-    assert "No channel is watched" in _let_time_pass(visit())
-    german = _let_time_pass(visit(language="de-DE"), "15 Minuten vergehen lassen")
+    assert "No channel is watched" in let_time_pass(visit())
+    german = let_time_pass(visit(language="de-DE"), "15 Minuten vergehen lassen")
     assert "Kein Kanal wird überwacht" in german
 
 
@@ -50,16 +42,16 @@ def test_a_fault_makes_the_card_by_itself(
     visitor = visit()
     visitor.say(f"/watch {MAILBOX}")
     visitor.sees(f"{MAILBOX} is watched every 15 minutes")
-    assert "looked at: 1" in _let_time_pass(visitor)
+    assert "looked at: 1" in let_time_pass(visitor)
     visitor.page.fill("#find", FAULT)
     visitor.page.locator(f'[data-fault="{FAULT}"]').click()
     visitor.page.locator(f'[data-fault="{FAULT}"][aria-checked=true]').wait_for()
-    assert "looked at: 1" in _let_time_pass(visitor)
+    assert "looked at: 1" in let_time_pass(visitor)
     visitor.sees(f"{MAILBOX} is broken")
     broken = visitor.page.locator("#messages .cardbox").filter(has_text=f"{MAILBOX} is broken")
     picture(visitor.page, "watch-broken", broken.last)
     assert axe(visitor.page) == []
     visitor.page.get_by_role("button", name="All off").click()
     visitor.page.locator(f'[data-fault="{FAULT}"][aria-checked=false]').wait_for()
-    assert "looked at: 1" in _let_time_pass(visitor)
+    assert "looked at: 1" in let_time_pass(visitor)
     visitor.sees(f"{MAILBOX} works again")

@@ -334,6 +334,14 @@ class Incident(Walk):
         self.look(hands.page)
 
 
+def let_time_pass(visitor: Any, told: str = "Let 15 minutes pass") -> str:
+    """Press the button that lets time pass for the watch, and return the page's words about it."""
+    page = visitor.page
+    page.locator("#look", has_text=told).click()
+    page.locator("#look:not([disabled])").wait_for(timeout=PATIENCE_MS)
+    return str(page.locator("#looked").inner_text())
+
+
 def posted(space: PracticeSpace, after: int = 0) -> list[dict[str, Any]]:
     """Return the bot's messages in all rooms that changed after the number ``after``."""
     assert space.stack is not None

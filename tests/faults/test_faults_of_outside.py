@@ -107,6 +107,7 @@ class Services:
                 "data": [{"name": "Support", "assetId": "a_1", "channelType": "EMAIL"}]
             },
             "/status/unresolved-incidents.json": {"incidents": []},
+            "/status/active-scheduled-maintenances.json": {"scheduled_maintenances": []},
             f"{base}/v2/contact-service-queue": {"data": [queue]},
             f"{base}/v2/contact-service-queue/{QUEUE}": queue | {"callDistributionGroups": groups},
             f"{base}/team/{TEAM}": {"id": TEAM, "userIds": ["u-1"]},

@@ -22,7 +22,7 @@ from jobs.checks.discovering import open_questions
 from jobs.checks.reading import CHANGES, Reading, proven_at, read
 from jobs.clock import now
 from jobs.engine.step import Step
-from jobs.model import Finding, State, Text, Turn, minute_of, second_of, verbatim
+from jobs.model import State, Text, Turn, minute_of, verbatim
 from jobs.runs.run import Run
 
 EXPLAINED = {
@@ -159,7 +159,8 @@ def _causes(run: Run, seen: Reading, names: Iterable[str]) -> tuple[CheckLine, .
 
 
 def _cause(run: Run, seen: Reading, name: str) -> CheckLine:
-    channel, cause, by_hand = run.channel, seen.found[name].cause, f"command_of.{name}"
+    channel, found, by_hand = run.channel, seen.found[name], f"command_of.{name}"
+    cause, changes = found.cause, found.signals.changes if name != CHANGES else ()
     line = _line(seen, name)
     values = {"mailbox": channel.mailbox, "domain": channel.domain}
     return replace(
@@ -169,17 +170,7 @@ def _cause(run: Run, seen: Reading, name: str) -> CheckLine:
         proof=shared.known_text(f"proof.{name}"),
         command=text(by_hand, **values) if has_text(by_hand) else "",
         page=page_of(cause),
-        changed=_changed(seen.found[name]) if name != CHANGES else None,
-    )
-
-
-def _changed(finding: Finding) -> Text | None:
-    return next(
-        (
-            Text("verdict.who_changed_line", {"at": second_of(e.at), "by": e.by, "event": e.event})
-            for e in finding.signals.changes
-        ),
-        None,
+        changed=next((each.text() for each in changes), None),
     )
 
 

@@ -282,6 +282,7 @@ def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
         "watch.row_since": verbatim_moment(first.since),
         "watch.row_noticed": verbatim_moment(noticed),
         "watch.row_ended": verbatim_moment(end) if end else None,
+        "verdict.who_changed": first.changed.text() if first.changed else None,
         "watch.row_test_mail": _seen_by(first),
         "watch.row_mails": Text("watch.mails", {"late": str(late), "bounced": str(bounced)}),
         "watch.row_acting": _acting(incidents, at),

@@ -83,9 +83,9 @@ def _mailbox(user: User, box: Mailbox) -> Json:
         "RequireSenderAuthenticationEnabled": box.senders_authenticated,
         "ModerationEnabled": box.moderated,
         "MaxReceiveSize": box.most,
-        "AcceptMessagesOnlyFromSendersOrMembers": [],
-        "RejectMessagesFromSendersOrMembers": [],
-        "IsDirSynced": False,
+        "AcceptMessagesOnlyFromSendersOrMembers": box.accepts,
+        "RejectMessagesFromSendersOrMembers": box.rejects,
+        "IsDirSynced": box.synced,
     }
 
 

@@ -119,6 +119,22 @@ def get_authentication_policy(run: Run) -> Rows:
     return _named(run, run.organization.authentication_policies)
 
 
+@cmdlet("Get-DkimSigningConfig", READERS, "Identity")
+def get_dkim_signing_config(run: Run) -> Rows:
+    """Return for each domain whether Exchange signs with it, as it does unless that was changed."""
+    changed = {row["Domain"]: row for row in run.organization.dkim}
+    names = ("Domain", "Identity", "Name")
+    rows = (dict.fromkeys(names, domain) for domain in run.tenant.domains)
+    usual = {"Enabled": True, "IsDefault": False, "Status": "Valid"}
+    return _named(run, [row | changed.get(row["Domain"], usual) for row in rows])
+
+
+@cmdlet("Get-OutboundConnector", READERS, "Identity")
+def get_outbound_connector(run: Run) -> Rows:
+    """Return the connectors to other mail servers."""
+    return _named(run, run.organization.connectors)
+
+
 def _named(run: Run, rows: Rows) -> Rows:
     if not run.has("Identity"):
         return [identified(row) for row in rows]

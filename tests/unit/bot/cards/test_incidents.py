@@ -16,7 +16,7 @@ from bot.chat import preferences
 from bot.chat.audience import mark_members_checked
 from bot.services import Services
 from jobs.clock import now
-from jobs.model import Channel, Person, Station
+from jobs.model import Channel, ConnectChange, Person, Station
 from jobs.storage import keys
 from jobs.watch.model import Damage, LookOutcome, Sight, WatchedChannel
 
@@ -84,6 +84,14 @@ def test_one_card_is_posted_and_then_edited(look: Look, said: Said, services: Se
     methods = [method for method, words in said()[1:] if "works again" in words]
     assert sorted(methods) == ["POST", "PUT"]
     assert services.redis.ttl(keys.cards(card)) > 0
+
+
+def test_the_card_says_who_changed_it(look: Look, services: Services):
+    """The looks that begin an incident name the change, which later looks do not read again."""
+    change = ConnectChange(at=now(), by="ada@contoso.com", event="Delete application")
+    drawn = incidents.drawing(services, look(BROKEN, replace(BROKEN, changed=change), BROKEN))
+    assert drawn is not None
+    assert "by ada@contoso.com: Delete application" in str(drawn.cards[0].card.content)
 
 
 def test_more_damage_is_on_the_card_and_much_more_is_news(

@@ -55,6 +55,37 @@ def test_a_report_of_delivery():
     assert causes(content) == ["forwarding_blocked"]
 
 
+@pytest.mark.parametrize(
+    ("results", "named"),
+    [
+        (
+            (
+                "spf=fail (sender IP is 203.0.113.5)\n smtp.mailfrom=contoso.com; dkim=none (message not"
+                " signed)\n header.d=none;dmarc=fail\n action=oreject header.from=contoso.com;"
+            ),
+            ["domain_not_authenticated"],
+        ),
+        (
+            (
+                "mx.google.com; spf=softfail smtp.mailfrom=contoso.com;\n dmarc=fail (p=QUARANTINE"
+                " sp=QUARANTINE dis=QUARANTINE) header.from=contoso.com"
+            ),
+            ["domain_not_authenticated"],
+        ),
+        (
+            "mx.example; spf=none; dkim=fail; dmarc=fail header.from=contoso.com policy.dmarc=reject",
+            ["domain_not_authenticated"],
+        ),
+        ("mx.google.com; dmarc=fail (p=NONE sp=NONE dis=NONE) header.from=contoso.com", []),
+        ("spf=pass smtp.mailfrom=contoso.com; dkim=pass;dmarc=pass action=none", []),
+    ],
+)
+def test_an_answer_that_arrived_as_spam(results: str, named: list[str]):
+    """The receiver of a saved answer says whether its domain failed DMARC, and what follows."""
+    mail = f"From: support@contoso.com\nAuthentication-Results: {results}\n\nWe are here.\n"
+    assert causes(mail.encode()) == named
+
+
 def test_an_outlook_message():
     """An Outlook message is read from the UTF-16 streams in its .msg file."""
     head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)

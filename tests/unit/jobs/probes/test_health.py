@@ -78,6 +78,17 @@ def test_webex_status(
     assert told(look("webex_status", given(settings=configured()))) == found
 
 
+def test_a_maintenance_that_is_under_way_counts_as_an_incident(
+    outside: Any, configured: Any, given: Any
+):
+    """The page of the maintenance has the incidents' form; without it, the incidents count."""
+    outside.on("GET /status/unresolved-incidents.json", {"incidents": []})
+    page = {"scheduled_maintenances": [OPEN | {"status": "in_progress"}]}
+    outside.on("GET /status/active-scheduled-maintenances.json", page)
+    ctx = given(settings=configured())
+    assert told(look("webex_status", ctx)) == (State.POSSIBLE, "seen.incident", "webex_incident")
+
+
 @pytest.mark.parametrize(("body", "status"), [({}, 200), ([], 200), ({}, 503)])
 def test_a_page_that_cannot_be_read_says_nothing(
     outside: Any, configured: Any, given: Any, body: Any, status: int

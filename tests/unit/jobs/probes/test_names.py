@@ -1,4 +1,4 @@
-"""Tests of the MX and autodiscover records, which are read from a real name server on loopback."""
+"""Tests of the records of the mailbox's domain, which are read from a real name server on loopback."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.model import Finding, Signals, State
+from jobs.model import Access, Channel, Finding, Signals, State
 from jobs.probes import all_probes
 from jobs.probes.mail_exchanger import MailExchanger
+from jobs.probes.sender_domain import SenderDomain
 
 Zone = dict[tuple[str, str], str]
 MX = {("contoso.com.", "MX"): "0 contoso-com.mail.protection.outlook.com."}
 GATEWAY = {("contoso.com.", "MX"): "10 mx.gateway.example."}
 CNAME = {("autodiscover.contoso.com.", "A"): "127.0.0.1"}
 SERVICE = {("_autodiscover._tcp.contoso.com.", "SRV"): "0 0 443 mail.contoso.com."}
+SPF = {("contoso.com.", "TXT"): '"v=spf1 include:spf.protection.outlook.com -all"'}
+DMARC = {("_dmarc.contoso.com.", "TXT"): '"v=DMARC1; p=none"'}
 MICROSOFT = {("microsoft.com.", "MX"): "10 microsoft-com.mail.protection.outlook.com."}
 
 
@@ -67,7 +70,7 @@ def _answer(known: Zone, data: bytes) -> bytes:
     response.flags |= dns.flags.RA
     name, kind = str(question.question[0].name), question.question[0].rdtype.name
     if record := known.get((name, kind)):
-        response.answer.append(dns.rrset.from_text(name, 60, "IN", kind, record))
+        response.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *record.split("\n")))
     elif not any(each == name for each, _ in known):
         response.set_rcode(dns.rcode.NXDOMAIN)
     return response.to_wire()
@@ -123,3 +126,93 @@ def test_mail_that_arrives_disproves_it(
         at = now() - timedelta(hours=hours)
         found["arrivals"] = Finding("arrivals", State.OK, signals=Signals(at=at))
     assert judge(all_probes(), found).possible == possible
+
+
+def _txt(text: str, domain: str = "contoso.com.") -> Zone:
+    return {(domain, "TXT"): text}
+
+
+@pytest.mark.parametrize(
+    ("records", "state", "spf", "dmarc"),
+    [
+        (SPF | DMARC, State.OK, "OK", "OK"),
+        (
+            _txt('"v=spf1 include:_spf.contoso.com ~all"\n"other"') | DMARC,
+            State.POSSIBLE,
+            "no",
+            "OK",
+        ),
+        (
+            _txt('"v=spf1 redirect=_spf.contoso.com"')
+            | _txt('"v=spf1 a include:SPF.protection." "outlook.com -all"', "_spf.contoso.com.")
+            | DMARC,
+            State.OK,
+            "OK",
+            "OK",
+        ),
+        (_txt('"v=spf1 ip4:40.92.0.0/15 -all"') | DMARC, State.OK, "OK", "OK"),
+        (_txt('"v=spf1 include:contoso.com -all"') | DMARC, State.POSSIBLE, "no", "OK"),
+        (_txt('"v=spf1 mx -all"\n"v=spf1 -all"') | DMARC, State.POSSIBLE, "no", "OK"),
+        (SPF, State.POSSIBLE, "OK", "no"),
+        (SPF | {("_dmarc.contoso.com.", "TXT"): '"unrelated"'}, State.POSSIBLE, "OK", "no"),
+    ],
+)
+def test_a_domain_that_receivers_cannot_authenticate_is_only_possible(
+    zone: Zone, given: Callable[..., Any], records: Zone, state: State, spf: str, dmarc: str
+):
+    """SPF may name Microsoft by way of others, and a policy of none is a DMARC policy."""
+    zone.update(records | MICROSOFT)
+    ctx = given()
+    ctx.access = Access.NONE
+    found = asyncio.run(SenderDomain().inspect(ctx))
+    words = {"OK": "OK", "no": "key:seen.none"}
+    assert found.seen is not None
+    assert (found.state, found.seen.values) == (
+        state,
+        {"spf": words[spf], "dmarc": words[dmarc], "dkim": "key:seen.not_known"},
+    )
+
+
+def test_a_parent_s_policy_counts(zone: Zone, given: Callable[..., Any]):
+    """A subdomain without a DMARC policy has that of its parent."""
+    zone.update({("mail.contoso.com.", "TXT"): next(iter(SPF.values()))} | DMARC | MICROSOFT)
+    ctx = given(channel=Channel("support@mail.contoso.com"))
+    ctx.access = Access.NONE
+    assert asyncio.run(SenderDomain().inspect(ctx)).state is State.OK
+
+
+@pytest.mark.parametrize(
+    ("rows", "records", "state"),
+    [
+        ([{"Domain": "contoso.com", "Enabled": True, "Status": "Valid"}], SPF | DMARC, State.OK),
+        ([{"Domain": "contoso.com", "Enabled": False, "Status": "Valid"}], {}, State.POSSIBLE),
+        (
+            [{"Domain": "contoso.com", "Enabled": True, "Status": "CnameMissing"}],
+            {},
+            State.POSSIBLE,
+        ),
+        ([{"Domain": "other.example", "Enabled": True, "Status": "Valid"}], {}, State.POSSIBLE),
+        ((403, {}), SPF | DMARC, State.OK),
+        ((403, {}), {}, State.SKIPPED),
+    ],
+)
+def test_dkim_is_read_from_exchange(
+    zone: Zone, cloud: Any, given: Callable[..., Any], rows: Any, records: Zone, state: State
+):
+    """Exchange shows whether it signs as the domain; without any answer, nothing is known."""
+    zone.update(records)
+    cloud.on("Get-DkimSigningConfig", rows)
+    assert asyncio.run(SenderDomain().inspect(given())).state is state
+
+
+def test_a_refused_answer_makes_it_the_cause(zone: Zone, given: Callable[..., Any]):
+    """With a refusal for it, the domain is the cause, and the refusal is its symptom."""
+    zone.update(SPF | MICROSOFT)
+    ctx = given()
+    ctx.access = Access.NONE
+    found = {"sender_domain": asyncio.run(SenderDomain().inspect(ctx))}
+    assert judge(all_probes(), found).possible == ("sender_domain",)
+    found["answers"] = Finding("answers", State.WRONG, cause="domain_not_authenticated")
+    verdict = judge(all_probes(), found)
+    assert (verdict.causes, verdict.symptoms) == (("sender_domain",), {"answers": "sender_domain"})
+    assert verdict.weighed["sender_domain"].cause == "domain_not_authenticated"

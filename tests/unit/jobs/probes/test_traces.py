@@ -69,6 +69,16 @@ def test_what_arrives(cloud: Any, given: Any, rows: list[Any], state: State, cau
     assert (found.state, found.cause) == (state, cause)
 
 
+def test_mail_in_quarantine_is_counted_with_its_page(cloud, given):
+    """Mail that a filter keeps is normal. The finding says how much, and where it can be seen."""
+    spam = [row(age, status="quarantined", senderAddress=f"{age}@x.test") for age in (20, 40)]
+    cloud.on(TRACES, [row(5), *spam, row(50, status="filteredAsSpam")])
+    found = look("arrivals", given())
+    assert found.state is State.OK
+    assert found.seen
+    assert (found.seen.key, found.seen.values["count"]) == ("seen.traced_quarantine", "2")
+
+
 def test_a_failure_says_since_when_and_how_often(cloud: Any, given: Any):
     """A failure counts from the first failed mail after the last good one.
 

@@ -52,6 +52,7 @@ POINT_OFF, POINTS_SEEN = (
         ("agent_tasks", "skipped.no_contact_center"),
         ("mail_to_task", "skipped.no_contact_center"),
         ("asset_workload", "skipped.no_contact_center"),
+        ("flow_template", "skipped.no_contact_center"),
         ("entry_point", "skipped.no_contact_center_org"),
         ("contact_queue", "skipped.no_contact_center_org"),
         ("queue_agents", "skipped.no_contact_center_org"),
@@ -119,6 +120,38 @@ def test_mail_becomes_a_task(
     cloud.on(TRACES, copies)
     outside.on("GET /cc/v1/tasks", {"data": tasks})
     assert told(look("mail_to_task", given(settings=configured()))) == found
+
+
+@pytest.mark.parametrize(
+    ("copies", "tasks", "found"),
+    [
+        ([copy(60)], [], State.SKIPPED),
+        ([copy(60)], [task(59)], State.OK),
+        ([copy(60, subject=" "), copy(90)], [task(89)], State.WRONG),
+        ([copy(60), copy(90, subject="")], [task(59)], State.WARNING),
+        ([copy(60), copy(90, subject="")], [task(59), task(88)], State.OK),
+        ([copy(60, subject=""), copy(80), copy(90)], [task(89)], State.OK),
+        ([copy(60, subject=""), copy(80, subject=""), copy(90)], [task(79), task(89)], State.OK),
+        ([copy(1, subject=""), copy(90)], [task(89)], State.OK),
+    ],
+)
+def test_the_pattern_of_an_old_flow_template(
+    cloud: Any,
+    given: Any,
+    configured: Any,
+    outside: Any,
+    copies: list[Any],
+    tasks: list[Any],
+    found: State,
+):
+    """Exactly the mails without a subject made no task; a later task shows that mail flows."""
+    cloud.on(TRACES, copies)
+    outside.on("GET /cc/v1/tasks", {"data": tasks})
+    ctx = given(settings=configured())
+    seen = {name: look(name, ctx) for name in ("flow_template", "mail_to_task")}
+    assert seen["flow_template"].state is found
+    if found is State.WRONG:
+        assert judge(PROBES, seen).causes == ("flow_template",)
 
 
 def test_the_workload_is_possible_where_mail_makes_no_task(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,18 @@ import pytest
 from jobs.clock import now
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.watch_mail import new_mail
-from jobs.model import Channel, Finding, Person, Reason, RunKind, Signals, State, Text, Turn
+from jobs.model import (
+    Channel,
+    ConnectChange,
+    Finding,
+    Person,
+    Reason,
+    RunKind,
+    Signals,
+    State,
+    Text,
+    Turn,
+)
 from jobs.probes import checks_for
 from jobs.runs.fold import fold
 from jobs.runs.run import Event, Kind, Origin, Run, opening
@@ -29,6 +41,14 @@ def looked(*findings: Finding, others: State = State.SKIPPED) -> Run:
     person = Person("p", "anna@contoso.com")
     first = opening(CHANNEL, person, RunKind.CHECK, Origin("room-1"), None)
     return fold("LOOK", [first, Event(Kind.DETAILS, now(), channel=CHANNEL), *events])
+
+
+def test_a_break_names_the_change_that_may_have_brought_it_about():
+    """The incident's card shows who changed the object, as a check does."""
+    change = ConnectChange(at=now(), by="ada@contoso.com", event="Delete application")
+    gone = Finding("application", State.WRONG, cause="app_not_found")
+    changed = replace(gone, signals=Signals(changes=(change,)))
+    assert [outcome_of(looked(each)).changed for each in (gone, changed)] == [None, change]
 
 
 def unknown(step: str, turn: Turn = Turn.TIME, cause: str = "throttled") -> Finding:

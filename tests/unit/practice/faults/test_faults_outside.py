@@ -57,6 +57,9 @@ def test_the_status_page_is_open_to_everybody(channel: Any):
         each["publicationId"]
         for each in channel.http.get("/status/unresolved-incidents.json").json()["incidents"]
     ] == ["PUB0010751"]
+    channel.post("fault/webex_maintenance")
+    page = channel.http.get("/status/active-scheduled-maintenances.json").json()
+    assert [each["status"] for each in page["scheduled_maintenances"]] == ["in_progress"]
 
 
 def test_unknown_words_are_refused(channel: Any):

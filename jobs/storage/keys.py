@@ -208,7 +208,6 @@ watch_mails_arrived = _named("watch:mails-arrived")
 """Channels by the time at which a test mail was seen to arrive."""
 watch_pinged = _named("watch:pinged")
 """Mark that the monitoring service was told of a round a moment ago."""
-watch_gaps = _named("watch:gaps:{}")
+watch_gaps = _named("watch:gaps")
 """Times without looks that a space was not told yet, by channel."""
-watch_gaps_due = _named("watch:gaps-due")
 watch_lock = _named("watch:lock:{}")

@@ -97,14 +97,15 @@ INTERVALS = 3
 """Number of intervals without a look after which the space is told about the gap."""
 COLLECT = timedelta(seconds=90)
 """Time from a space's first gap until it is told, in which the other groups look again."""
-GAPS_KEPT_S = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
     mailbox: str
+    room: str
     since: datetime
     until: datetime
+    due: datetime
 
 
 def gap_of(watched: WatchedChannel, state: ChannelState, at: datetime) -> Gap | None:
@@ -112,46 +113,34 @@ def gap_of(watched: WatchedChannel, state: ChannelState, at: datetime) -> Gap | 
     if watched.is_paused(at) or state.looked is None:
         return None
     since = max(filter(None, (state.looked, watched.paused_until, watched.since)))
-    return Gap(watched.mailbox, since, at) if at - since > INTERVALS * watched.interval else None
+    gap = Gap(watched.mailbox, watched.room, since, at, at + COLLECT)
+    return gap if at - since > INTERVALS * watched.interval else None
 
 
 def note_gaps(watching: Watching, group: str, at: datetime) -> int:
     """Keep the gaps of a group's channels that end now, and return the number of these gaps."""
-    redis, noted = watching.channels.redis, 0
-    for watched in watching.channels.all(group):
-        gap = gap_of(watched, watching.incidents.state(watched.mailbox), at)
-        if gap is not None:
-            noted += 1
-            # Keep a gap until its space is told, when the other groups have looked again.
-            key, when = keys.watch_gaps(watched.room), gap.until + COLLECT
-            with redis.pipeline() as pipe:
-                pipe.hset(key, gap.mailbox, codec.dump(gap))
-                pipe.expire(key, GAPS_KEPT_S)
-                pipe.zadd(keys.watch_gaps_due(), {watched.room: when.timestamp()}, nx=True)
-                pipe.execute()
-    return noted
+    watched = watching.channels.all(group)
+    states = _states(watching, watched)
+    gaps = [gap for each in watched if (gap := gap_of(each, states[each.mailbox], at))]
+    keep_gaps(watching.channels.redis, gaps)
+    return len(gaps)
 
 
-def gaps_due(redis: Redis, at: datetime) -> tuple[str, ...]:
-    rows: Any = redis.zrangebyscore(keys.watch_gaps_due(), "-inf", at.timestamp())
-    return tuple(row.decode() for row in rows)
+def keep_gaps(redis: Redis, gaps: Iterable[Gap]) -> None:
+    for each in gaps:
+        redis.hset(keys.watch_gaps(), each.mailbox, codec.dump(each))
 
 
-def gaps_of_room(redis: Redis, room: str) -> tuple[Gap, ...]:
-    rows: Any = redis.hgetall(keys.watch_gaps(room))
-    return tuple(codec.load(rows[name], Gap) for name in sorted(rows))
+def gaps_due(redis: Redis, at: datetime) -> dict[str, tuple[Gap, ...]]:
+    """Return all gaps of each space that is to be told of one."""
+    rows: Any = redis.hgetall(keys.watch_gaps())
+    gaps = [codec.load(rows[name], Gap) for name in sorted(rows)]
+    due = {each.room for each in gaps if each.due <= at}
+    return {room: tuple(each for each in gaps if each.room == room) for room in due}
 
 
-def forget_gaps(redis: Redis, room: str) -> None:
-    with redis.pipeline() as pipe:
-        pipe.delete(keys.watch_gaps(room))
-        pipe.zrem(keys.watch_gaps_due(), room)
-        pipe.execute()
-
-
-def put_off_gaps(redis: Redis, room: str, when: datetime) -> None:
-    """Have a space told of its gaps later, because Webex did not take the message."""
-    redis.zadd(keys.watch_gaps_due(), {room: when.timestamp()}, xx=True)
+def forget_gaps(redis: Redis, gaps: Iterable[Gap]) -> None:
+    redis.hdel(keys.watch_gaps(), *(each.mailbox for each in gaps))
 
 
 PING_EVERY_S = 60

@@ -283,11 +283,7 @@ def midnight(day: date) -> datetime:
 
 
 def _of_day(
-    day: Day,
-    breaks: Iterable[Incident],
-    blind: Iterable[Incident],
-    since: datetime,
-    end: datetime,
+    day: Day, breaks: Iterable[Incident], blind: Iterable[Incident], since: datetime, end: datetime
 ) -> DayFigures:
     first, last = max(midnight(day.date), since), min(midnight(day.date) + DAY, end)
     broken = _total(_overlap(each, first, last) for each in breaks)

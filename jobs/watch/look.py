@@ -67,13 +67,13 @@ log = structlog.get_logger(__name__)
 class CloudLook:
     """``holds`` returns whether this worker still has the lock of the channels' group.
 
-    ``state`` returns what earlier looks have left. ``mails`` None means that no test mail is sent.
+    ``state`` returns what earlier looks have left.
     """
 
     runtime: Runtime
     holds: Callable[[], bool]
     state: Callable[[str], ChannelState]
-    mails: MailPlan | None = None
+    mails: MailPlan
     began: float = field(default_factory=time.monotonic)
 
     async def __call__(self, channels: tuple[WatchedChannel, ...]) -> AsyncIterator[Found]:
@@ -122,15 +122,13 @@ class CloudLook:
         self, context: StepContext, watched: WatchedChannel, outcome: LookOutcome
     ) -> None:
         """Send a due test mail, unless a run goes on, which has mails of its own."""
-        mails = self.mails
-        if mails is None or not mails.every or not self.holds():
-            return
-        if not needs_mail(context, outcome, mails.every, now()):
+        every = self.mails.every
+        if not (every and self.holds() and needs_mail(context, outcome, every, now())):
             return
         if await asyncio.to_thread(self.runtime.channels.running, watched.mailbox):
             return
         try:
-            await send_watch_mail(context, watched, mails)
+            await send_watch_mail(context, watched, self.mails)
         except (AttemptOverError, RedisError):
             raise
         except Exception:
@@ -295,11 +293,7 @@ async def deliver(
     return result
 
 
-EYES = {
-    Eye.LOGIN: ("smtp_login",),
-    Eye.CONNECT: ("connect_changes",),
-    Eye.TASKS: ("agent_tasks",),
-}
+EYES = {Eye.LOGIN: ("smtp_login",), Eye.CONNECT: ("connect_changes",), Eye.TASKS: ("agent_tasks",)}
 """Steps that are read with each access; those of the tenant's need no entry."""
 LOST = {
     Eye.LOGIN: Cause.SIGN_IN_MISSING,
@@ -326,7 +320,6 @@ class Extras:
     app: bool = False
     calls: int = 0
     mails: dict[str, int] = field(default_factory=dict)
-    check: str = ""
 
 
 def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) -> LookOutcome:
@@ -342,7 +335,6 @@ def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) 
         eyes=eyes,
         mails=more.mails,
         calls=more.calls,
-        check=more.check,
     )
     if verdict.causes:
         return _broken(run, verdict, known)

@@ -104,9 +104,7 @@ class Damage:
     def most(self, other: Damage) -> Damage:
         times = [each for each in (self.since, other.since) if each is not None]
         return Damage(
-            max(self.late, other.late),
-            max(self.bounced, other.bounced),
-            min(times, default=None),
+            max(self.late, other.late), max(self.bounced, other.bounced), min(times, default=None)
         )
 
 

@@ -281,6 +281,10 @@ class ChannelState:
     unsure_since: datetime | None = None
     eyes: tuple[Eye, ...] = ()
 
+    def due(self, watched: WatchedChannel, at: datetime) -> datetime:
+        """Return when to look at the channel: after a pause, and at ``at`` if nothing is known."""
+        return max(self.next_look or at, watched.paused_until or at)
+
 
 _SPAN = re.compile(r"(\d{1,5}) ?([a-z]+)\.?", re.IGNORECASE)
 _UNITS = (

@@ -26,7 +26,7 @@ from jobs.storage import codec, keys
 from jobs.storage.locks import RenewedLock
 from jobs.watch import history
 from jobs.watch.model import ChannelState, Incident, Look, WatchedChannel
-from jobs.watch.store import FixedBy, Watching, due_now, next_due, nothing_fixed
+from jobs.watch.store import FixedBy, Watching, nothing_fixed
 
 Clock = Callable[[], datetime]
 
@@ -57,7 +57,7 @@ async def run_round(  # noqa: PLR0913  what a round is made of
     result, began = Round(), clock()
     channels = watching.channels.all(group)
     states = _states(watching, channels)
-    due = [each for each in channels if due_now(states[each.mailbox], each, began)]
+    due = [each for each in channels if states[each.mailbox].due(each, began) <= began]
     due.sort(key=lambda each: _place(each.mailbox, states[each.mailbox]))
     if due:
         async for watched, outcome in look(tuple(due)):
@@ -86,7 +86,8 @@ def _place(mailbox: str, state: ChannelState) -> tuple[bool, int]:
 def next_of(watching: Watching, group: str, at: datetime) -> datetime | None:
     """Return when the first channel of the group is due again; None if the group has no channel."""
     channels = watching.channels.all(group)
-    return next_due(channels, _states(watching, channels), at)
+    states = _states(watching, channels)
+    return min((states[each.mailbox].due(each, at) for each in channels), default=None)
 
 
 def _states(watching: Watching, channels: Iterable[WatchedChannel]) -> dict[str, ChannelState]:

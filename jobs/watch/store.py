@@ -83,20 +83,6 @@ class WatchStore(Records):
         return tuple(each for each in self.all() if each.room == room)
 
 
-def due_now(state: ChannelState, watched: WatchedChannel, at: datetime) -> bool:
-    return _due_at(state, watched, at) <= at
-
-
-def next_due(
-    channels: tuple[WatchedChannel, ...], states: dict[str, ChannelState], at: datetime
-) -> datetime | None:
-    return min((_due_at(states[each.mailbox], each, at) for each in channels), default=None)
-
-
-def _due_at(state: ChannelState, watched: WatchedChannel, at: datetime) -> datetime:
-    return max(state.next_look or at, watched.paused_until or at)
-
-
 T = TypeVar("T")
 
 

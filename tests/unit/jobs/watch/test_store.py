@@ -18,7 +18,7 @@ from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.storage.vault import Authenticator
 from jobs.watch import history
 from jobs.watch.model import ChannelState, Incident, LookOutcome, NewsKind, Sight, WatchedChannel
-from jobs.watch.store import IncidentStore, Watching, WatchStore, due_now, next_due
+from jobs.watch.store import IncidentStore, Watching, WatchStore
 from tests.fixtures.queue_state import claimed
 
 AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
@@ -292,16 +292,8 @@ def test_a_group_with_a_new_channel_is_due(listed: WatchStore):
 
 def test_a_paused_channel_is_not_due():
     """A paused channel is not due until its pause is over."""
-    one = replace(a_watched("a@contoso.com"), paused_until=AT + timedelta(hours=2))
-    other = a_watched("b@contoso.com")
-    states = {
-        "a@contoso.com": ChannelState(next_look=AT),
-        "b@contoso.com": ChannelState(next_look=AT + timedelta(minutes=5)),
-    }
-    assert not due_now(states["a@contoso.com"], one, AT)
-    assert due_now(states["a@contoso.com"], one, AT + timedelta(hours=2))
-    assert not due_now(states["b@contoso.com"], other, AT)
-    assert due_now(ChannelState(), other, AT)
-    assert next_due((one,), states, AT) == AT + timedelta(hours=2)
-    assert next_due((one, other), states, AT) == AT + timedelta(minutes=5)
-    assert next_due((), states, AT) is None
+    other, pause = a_watched("b@contoso.com"), timedelta(hours=2)
+    one, known = replace(other, paused_until=AT + pause), ChannelState(next_look=AT + MINUTE)
+    late = AT + 2 * pause
+    assert (known.due(one, AT), ChannelState().due(one, late)) == (AT + pause, late)
+    assert (known.due(other, AT), ChannelState().due(other, AT)) == (AT + MINUTE, AT)

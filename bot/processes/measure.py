@@ -84,7 +84,7 @@ def _ending_within(left: list[float]) -> Measured:
 
 def _shortest(services: Services, left: list[float], at: datetime) -> Measured:
     """Return the days until the bot's own credential and the first channel secret end."""
-    ends = own_credential(services.settings, all_grants(services.redis), at).ends
+    ends = own_credential(services.settings, all_grants(services.redis)).ends
     days: Measured = {}
     if ends:
         days["bot",] = (ends - at) / DAY

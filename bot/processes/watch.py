@@ -128,7 +128,7 @@ async def _round(services: Services, group: str, held: RenewedLock) -> Round:
         group,
         CloudLook(services, lambda: not held.lost, watching.incidents.state, _test_mails(services)),
         now,
-        fixed_by=lambda incident, _at: ended_by(services, incident.mailbox, incident.since),
+        fixed_by=lambda incident: ended_by(services, incident.mailbox, incident.since),
         held=held,
         changed=changed,
     )

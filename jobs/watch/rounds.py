@@ -5,7 +5,7 @@ A round holds the group's lock. One that dies is handed out again when its lease
 A time without looks of more than three intervals is a gap, which is kept until the space was told.
 Channels of one space are told together, because a gap usually concerns them all.
 
-The pulse shows people that the watch runs. The ping follows healthchecks.io: GET of the address
+The ping shows people that the watch runs. It follows healthchecks.io: GET of the address
 after a round, and POST of the reason to the address with ``/fail`` if it is late.
 """
 
@@ -26,7 +26,7 @@ from jobs.storage import codec, keys
 from jobs.storage.locks import RenewedLock
 from jobs.watch import history
 from jobs.watch.model import ChannelState, Incident, Look, WatchedChannel
-from jobs.watch.store import FixedBy, Watching, nothing_fixed
+from jobs.watch.store import Watching
 
 Clock = Callable[[], datetime]
 
@@ -37,7 +37,6 @@ class Round:
 
     looks: int = 0
     left: int = 0
-    incidents: tuple[Incident, ...] = ()
 
 
 async def run_round(  # noqa: PLR0913  what a round is made of
@@ -46,7 +45,7 @@ async def run_round(  # noqa: PLR0913  what a round is made of
     look: Look,
     clock: Clock,
     *,
-    fixed_by: FixedBy = nothing_fixed,
+    fixed_by: Callable[[Incident], str] = lambda _: "",
     held: RenewedLock | None = None,
     changed: Callable[[Incident], object] = lambda _: None,
 ) -> Round:
@@ -63,7 +62,6 @@ async def run_round(  # noqa: PLR0913  what a round is made of
         async for watched, outcome in look(tuple(due)):
             incidents = watching.incidents.record(watched, outcome, clock(), fixed_by, held)
             result.looks += 1
-            result.incidents += incidents
             for incident in incidents:
                 changed(incident)
             before = states[watched.mailbox]

@@ -99,11 +99,6 @@ def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -
 KEPT = timedelta(days=100)
 """Time for which an ended incident is kept; the history shows 90 days."""
 MOST = 500
-FixedBy = Callable[[Incident, datetime], str]
-
-
-def nothing_fixed(_incident: Incident, _at: datetime) -> str:
-    return ""
 
 
 class IncidentStore(Records):
@@ -148,7 +143,7 @@ class IncidentStore(Records):
         watched: WatchedChannel,
         outcome: LookOutcome,
         at: datetime,
-        fixed_by: FixedBy = nothing_fixed,
+        fixed_by: Callable[[Incident], str] = lambda _: "",
         held: RenewedLock | None = None,
     ) -> tuple[Incident, ...]:
         """Record a look that ended at ``at``, and return the incidents that it changed.
@@ -166,7 +161,7 @@ class IncidentStore(Records):
                 pipe.multi()
                 return ()
             incident = self._read(pipe, state.incident)
-            ended_by = fixed_by(incident, at) if incident is not None and incident.is_open else ""
+            ended_by = fixed_by(incident) if incident is not None and incident.is_open else ""
             present = Present(watched, state, incident, new_id() + new_id(), ended_by)
             effect = apply(present, outcome, at)
             cards = [self._cards_of(pipe, watched, each) for each in effect.incidents]

@@ -64,7 +64,7 @@ def test_two_bad_looks_open_one_incident_and_a_good_one_ends_it(
     card = store.card(incident.id)
     assert card is not None
     assert (card.room, card.shared, store.of_card(card.id)) == ("room-1", "", (incident,))
-    fixed = store.record(watched, GOOD, AT + 2 * MINUTE, lambda _incident, _at: "RUN1")
+    fixed = store.record(watched, GOOD, AT + 2 * MINUTE, lambda _: "RUN1")
     assert [each.fixed_by for each in fixed] == ["RUN1"]
     assert (store.open_incidents(), store.of_channel("a@contoso.com")) == ((), fixed)
     assert store.of_channel("a@contoso.com", AT + MINUTE) == ()

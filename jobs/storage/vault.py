@@ -107,7 +107,6 @@ class Records:
     def _get_all(
         self, names: Iterable[object], key: Callable[[str], Key], kind: type[T]
     ) -> tuple[T, ...]:
-        """Return the objects with these names that can be read, in this order."""
         every = [key(codec.as_text(name)) for name in names]
         found = list[T | None]()
         for first in range(0, len(every), AT_ONCE):
@@ -192,7 +191,6 @@ class Vault:
         self._redis.delete(keys.sealed(name))
 
     def holds(self, name: VaultName) -> bool:
-        """Return whether a value with this name exists, without decrypting it."""
         return bool(self._redis.exists(keys.sealed(name)))
 
     def renewed(self, key: str, sealed: bytes) -> bytes | None:

@@ -77,7 +77,6 @@ class CloudLook:
     began: float = field(default_factory=time.monotonic)
 
     async def __call__(self, channels: tuple[WatchedChannel, ...]) -> AsyncIterator[Found]:
-        """Look at all channels, a few at a time."""
         at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
         tenant = channels[0].channel.tenant_id if channels else ""
         caches = (ReadCache(), ReadCache(), ReadCache())
@@ -233,7 +232,6 @@ def needs_mail(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: dat
 
 
 def _can_be_followed(ctx: StepContext, outcome: LookOutcome) -> bool:
-    """Return whether the trace or the tasks can be read, so that the bot can follow the mail."""
     tasks = ctx.run.findings.get("agent_tasks")
     reads_tasks = tasks is not None and tasks.state in {State.OK, State.SKIPPED}
     has_tasks = bool(ctx.settings.contact_center_url) and reads_tasks
@@ -250,7 +248,6 @@ def _is_proven(ctx: StepContext, since: datetime) -> bool:
 
 
 def _succeeded(ctx: StepContext, step: str, since: datetime) -> bool:
-    """Return whether the step is in order because of something that happened after ``since``."""
     if ctx.run.state_of(step) is not State.OK:
         return False
     at = ctx.run.findings[step].signals.at
@@ -382,7 +379,6 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
 
 
 def damage_of(found: Mapping[str, Finding]) -> Damage:
-    """Return the late and bounced mails that trace and contact center show."""
     late = [each for each in _signals(found, "copies", "mail_to_task") if each.missed]
     bounced = [each for each in _signals(found, "arrivals", "answers") if each.failed]
     times = [each.missed_since or each.since for each in late]
@@ -418,7 +414,6 @@ def _without(eye: Eye, weighed: Mapping[str, Finding], known: LookOutcome) -> Lo
 
 
 def _is_for_the_moment(finding: Finding) -> bool:
-    """Return whether a cloud gave no usable answer this time."""
     if finding.state is State.UNKNOWN:
         return finding.waiting_for is Turn.TIME
     return finding.reason is Reason.LOG_AWAY

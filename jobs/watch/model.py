@@ -143,14 +143,10 @@ class Look(Protocol):
 
     def __call__(
         self, channels: tuple[WatchedChannel, ...]
-    ) -> AsyncIterator[tuple[WatchedChannel, LookOutcome]]:
-        """Yield each channel with its outcome; one is missing if the process stops before."""
-        ...
+    ) -> AsyncIterator[tuple[WatchedChannel, LookOutcome]]: ...
 
 
 class NewsKind(StrEnum):
-    """Change of an incident that a person must see."""
-
     BEGAN = "began"
     WORSE = "worse"
     BLIND = "blind"
@@ -220,7 +216,6 @@ class Incident:
 
     @property
     def is_unwatched(self) -> bool:
-        """Return whether the incident's newest change is that its watch has ended."""
         return bool(self.news) and self.news[-1].kind is NewsKind.UNWATCHED
 
     @property
@@ -302,7 +297,6 @@ LONGEST_PAUSE = timedelta(days=30)
 
 
 def read_span(typed: str) -> timedelta | None:
-    """Return the span of time that a person typed, or None if the text is not a span."""
     found = _SPAN.fullmatch(typed.strip())
     length = _LENGTH.get(found[2].lower()) if found else None
     return length * int(found[1]) if found and length else None

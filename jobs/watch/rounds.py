@@ -82,7 +82,6 @@ def _place(mailbox: str, state: ChannelState) -> tuple[bool, int]:
 
 
 def next_of(watching: Watching, group: str, at: datetime) -> datetime | None:
-    """Return when the first channel of the group is due again; None if the group has no channel."""
     channels = watching.channels.all(group)
     states = _states(watching, channels)
     return min((states[each.mailbox].due(each, at) for each in channels), default=None)
@@ -93,7 +92,6 @@ def _states(watching: Watching, channels: Iterable[WatchedChannel]) -> dict[str,
 
 
 INTERVALS = 3
-"""Number of intervals without a look after which the space is told about the gap."""
 COLLECT = timedelta(seconds=90)
 """Time from a space's first gap until it is told, in which the other groups look again."""
 
@@ -117,7 +115,6 @@ def gap_of(watched: WatchedChannel, state: ChannelState, at: datetime) -> Gap | 
 
 
 def note_gaps(watching: Watching, group: str, at: datetime) -> int:
-    """Keep the gaps of a group's channels that end now, and return the number of these gaps."""
     watched = watching.channels.all(group)
     states = _states(watching, watched)
     gaps = [gap for each in watched if (gap := gap_of(each, states[each.mailbox], at))]
@@ -164,7 +161,6 @@ def ping(url: str, redis: Redis) -> bool:
 
 
 def ping_if_late(url: str, watching: Watching, at: datetime) -> bool:
-    """Tell the monitoring service that the watch is late; return whether it was told."""
     late = lateness(watching, at)
     if not url or late <= LATE:
         return False

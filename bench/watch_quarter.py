@@ -220,9 +220,9 @@ class Quarter:
                 del self.locks[group]
 
     def _tell_gaps(self) -> None:
-        for room in rounds.gaps_due(self.redis, VirtualClock.at):
+        for gaps in rounds.gaps_due(self.redis, VirtualClock.at).values():
             self.gaps_told += 1
-            rounds.forget_gaps(self.redis, room)
+            rounds.forget_gaps(self.redis, gaps)
 
     def bytes_per_channel(self) -> float:
         """Return how many bytes of Redis a channel takes on average.

@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -170,19 +171,19 @@ CHANNELS_MOST = 8
 
 def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None:
     at = clock()
-    for room in rounds.gaps_due(services.redis, at):
+    for room, found in rounds.gaps_due(services.redis, at).items():
         try:
-            _tell_space(services, room, at)
+            _tell_space(services, room, found, at)
         except WebexError as error:
             log.warning("gap not told", tracking_id=error.tracking_id, error=str(error))
             if passes(error):
-                rounds.put_off_gaps(services.redis, room, at + RETRY)
+                later = (replace(each, due=at + RETRY) for each in found)
+                rounds.keep_gaps(services.redis, later)
                 continue
-        rounds.forget_gaps(services.redis, room)
+        rounds.forget_gaps(services.redis, found)
 
 
-def _tell_space(services: Services, room: str, at: datetime) -> None:
-    found = rounds.gaps_of_room(services.redis, room)
+def _tell_space(services: Services, room: str, found: tuple[Gap, ...], at: datetime) -> None:
     run = _run_of(services, room, found)
     if run is not None:
         locale = locale_of_card(services, run, THREAD)

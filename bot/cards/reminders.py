@@ -148,7 +148,7 @@ def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> No
     look = keys.reminder_look(WHOSE, f"{at:%Y-%m-%d}")
     if not _first(services, look, KEPT):
         return
-    ends = own_credential(services.settings, all_grants(services.redis), at).ends
+    ends = own_credential(services.settings, all_grants(services.redis)).ends
     if ends is None or not (days := Ending(ends - LIFE, ends).due(at)):
         return
     log.warning("the credential of the bot's own app ends", days=days, end=f"{ends:%Y-%m-%d}")

@@ -33,7 +33,7 @@ from jobs.watch import rounds
 from jobs.watch.look import CloudLook, MailPlan, MailText, ended_by
 from jobs.watch.model import Incident, WatchedChannel, written
 from jobs.watch.rounds import Round, next_of, run_round
-from jobs.watch.store import LEASE_S, Watching, due_now
+from jobs.watch.store import LEASE_S, Watching
 
 LOOK_AGAIN_S = 1.0
 """Seconds after which a job looks for further groups that have become due."""
@@ -85,7 +85,7 @@ def _due_groups(services: Services, busy: Collection[str]) -> list[str]:
 
 def _is_due(watching: Watching, group: str, at: datetime) -> bool:
     state = watching.incidents.state
-    return any(due_now(state(each.mailbox), each, at) for each in watching.channels.all(group))
+    return any(state(each.mailbox).due(each, at) <= at for each in watching.channels.all(group))
 
 
 def _locked(services: Services, group: str) -> AbstractContextManager[RenewedLock | None]:
@@ -128,7 +128,7 @@ async def _round(services: Services, group: str, held: RenewedLock) -> Round:
         group,
         CloudLook(services, lambda: not held.lost, watching.incidents.state, _test_mails(services)),
         now,
-        fixed_by=lambda incident, _at: ended_by(services, incident.mailbox, incident.since),
+        fixed_by=lambda incident: ended_by(services, incident.mailbox, incident.since),
         held=held,
         changed=changed,
     )

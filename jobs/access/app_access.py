@@ -264,10 +264,8 @@ class OwnCredential:
     doubt: str = ""
 
 
-def own_credential(
-    settings: Settings, granted: Iterable[AppAccess], at: datetime | None = None
-) -> OwnCredential:
-    """Return the known facts about the bot's credential, at the moment ``at`` or now.
+def own_credential(settings: Settings, granted: Iterable[AppAccess]) -> OwnCredential:
+    """Return the known facts about the bot's credential.
 
     Without MICROSOFT_CLIENT_SECRET_EXPIRES, Graph is asked in each tenant that has granted read
     access, because the bot's app may be registered in one of them.
@@ -280,10 +278,7 @@ def own_credential(
     except CredentialError as error:
         return OwnCredential(f"signs in with {kind}", problem=str(error))
     ends = ends or asyncio.run(_end_at_graph(settings, granted))
-    return _credential_until(f"signs in with {kind}", ends, at or now())
-
-
-def _credential_until(words: str, ends: datetime | None, at: datetime) -> OwnCredential:
+    words, at = f"signs in with {kind}", now()
     if ends is None:
         doubt = (
             f"{words} whose end is not known: set MICROSOFT_CLIENT_SECRET_EXPIRES to the day that"

@@ -7,21 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import structlog
-from redis import Redis
 from redis.client import Pipeline
 
 from jobs.clock import now
 from jobs.model import Channel, RunKind
 from jobs.runs.run import Run
 from jobs.storage import codec, keys
-from jobs.storage.vault import Authenticator
+from jobs.storage.vault import Records
 
 ASKED_S = 24 * 3600
 """Seconds for which a started run is remembered, longer than an event may be delivered again."""
-AT_ONCE = 1000
 CHECK_KEPT_S = 30 * 24 * 3600
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +42,8 @@ class AlreadyRunningError(Exception):
         self.run = run
 
 
-class ChannelIndex:
+class ChannelIndex(Records):
     """Claims, records and lists of channels. Raises redis.RedisError if Redis is unreachable."""
-
-    def __init__(self, redis: Redis, authenticator: Authenticator | None = None) -> None:
-        self._redis = redis
-        self._authenticator = authenticator or Authenticator()
 
     def claim(self, mailbox: str, run_id: str) -> None:
         """Make the run the only one of the mailbox, or of the message or button press.
@@ -72,12 +64,12 @@ class ChannelIndex:
             if "@" in mailbox:
                 pipe.zadd(keys.channel_runs(mailbox), {run_id: now().timestamp()}, nx=True)
 
-        self._redis.transaction(
+        self.redis.transaction(
             take, key
         )  # if two claim at the same time, the second one checks the holder again
 
     def holder(self, mailbox: str) -> str:
-        return codec.as_text(self._redis.get(keys.channel_claim(mailbox)))
+        return codec.as_text(self.redis.get(keys.channel_claim(mailbox)))
 
     def running(self, mailbox: str) -> str:
         holder = self.holder(mailbox)
@@ -85,64 +77,52 @@ class ChannelIndex:
 
     def record(self, mailbox: str) -> Record | None:
         """Return the channel's proof; None without one, or if this bot did not write it."""
-        return self._read(mailbox, self._redis.get(keys.channel_record(mailbox)))
-
-    def _read(self, mailbox: str, raw: object) -> Record | None:
-        known = self._authenticator.load(keys.channel_record(mailbox), raw, Record)
-        if raw is not None and known is None:
-            log.error("the record of a channel was not made by this bot", mailbox=mailbox)
-        return known
+        return self._get(keys.channel_record(mailbox), Record)
 
     def keep(self, record: Record, pipe: Pipeline | None = None) -> None:
-        key = keys.channel_record(record.channel.mailbox)
-        (pipe or self._redis).set(key, self._authenticator.dump(key, record))
+        self._put(keys.channel_record(record.channel.mailbox), record, pipe or self.redis)
 
     def connected(self, most: int | None = None) -> tuple[Record, ...]:
         """Return every channel (at most ``most``) that was proven and is not undone, by address."""
-        found: list[Record | None] = []
-        mailboxes = sorted(map(codec.as_text, self._redis.smembers(keys.channels())))[:most]
-        for first in range(0, len(mailboxes), AT_ONCE):
-            some = mailboxes[first : first + AT_ONCE]
-            rows: Any = self._redis.mget(map(keys.channel_record, some))
-            found += map(self._read, some, rows)
-        return tuple(filter(None, found))
+        mailboxes = sorted(map(codec.as_text, self.redis.smembers(keys.channels())))[:most]
+        return self._get_all(mailboxes, keys.channel_record, Record)
 
     def of_space(self, room: str, person: str = "") -> tuple[str, ...]:
         lists = [keys.space_channels(room), *([keys.person_channels(person)] if person else [])]
-        return tuple(sorted(codec.as_text(raw) for raw in self._redis.sunion(lists)))
+        return tuple(sorted(codec.as_text(raw) for raw in self.redis.sunion(lists)))
 
     def set_last_check(self, mailbox: str, run_id: str) -> None:
-        self._redis.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)
+        self.redis.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)
 
     def last_checks(self, mailboxes: Sequence[str]) -> list[str]:
-        rows: Any = self._redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
+        rows: Any = self.redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
         return list(map(codec.as_text, rows))
 
     def open(self, run_id: str) -> None:
-        self._redis.zadd(keys.runs_open(), {run_id: now().timestamp()})
+        self.redis.zadd(keys.runs_open(), {run_id: now().timestamp()})
 
     def add_to_space(self, room: str, run_id: str) -> None:
-        self._redis.zadd(keys.space_runs(room), {run_id: now().timestamp()})
+        self.redis.zadd(keys.space_runs(room), {run_id: now().timestamp()})
 
     def open_runs(self, most: int) -> tuple[str, ...]:
-        return tuple(map(codec.as_text, self._redis.zrevrange(keys.runs_open(), 0, most - 1)))
+        return tuple(map(codec.as_text, self.redis.zrevrange(keys.runs_open(), 0, most - 1)))
 
     def runs_of_space(self, room: str, most: int) -> list[str]:
         """Return every open run of a space, then ended ones up to ``most`` in all, newest first."""
         runs = keys.space_runs(room)
-        still_open = self._redis.zinter({runs: 1, keys.runs_open(): 0})
-        every = [*reversed(still_open), *self._redis.zrevrange(runs, 0, most - 1)]
+        still_open = self.redis.zinter({runs: 1, keys.runs_open(): 0})
+        every = [*reversed(still_open), *self.redis.zrevrange(runs, 0, most - 1)]
         return list(dict.fromkeys(map(codec.as_text, every)))[: max(most, len(still_open))]
 
     def remove_from_space(self, room: str, run_ids: Iterable[str]) -> None:
-        self._redis.zrem(keys.space_runs(room), *run_ids)
+        self.redis.zrem(keys.space_runs(room), *run_ids)
 
     def count_in_space(self, room: str) -> int:
-        return int(self._redis.zcard(keys.space_runs(room)))
+        return int(self.redis.zcard(keys.space_runs(room)))
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[str, ...]:
         """Return the mailbox's runs, oldest first; a check only if it made it a channel."""
-        return tuple(map(codec.as_text, self._redis.zrange(keys.channel_runs(mailbox), 0, -1)))
+        return tuple(map(codec.as_text, self.redis.zrange(keys.channel_runs(mailbox), 0, -1)))
 
     def end(self, pipe: Pipeline, run_id: str) -> None:
         pipe.zrem(keys.runs_open(), run_id)
@@ -172,5 +152,5 @@ class ChannelIndex:
             pipe.srem(keys.person_channels(run.requester.id), mailbox)
 
     def _is_open(self, run_id: str) -> bool:
-        listed = self._redis.zscore(keys.runs_open(), run_id) is not None
-        return listed and bool(self._redis.exists(keys.run_events(run_id)))
+        listed = self.redis.zscore(keys.runs_open(), run_id) is not None
+        return listed and bool(self.redis.exists(keys.run_events(run_id)))

@@ -122,10 +122,7 @@ FOREIGN_HOSTS = "foreign_hosts"
 
 
 def addresses(channel: Channel) -> dict[str, str]:
-    return {
-        "callback_url": channel.callback_url,
-        "forwarding_address": channel.forwarding_address,
-    }
+    return {"callback_url": channel.callback_url, "forwarding_address": channel.forwarding_address}
 
 
 def identity(account: Account | None) -> tuple[str, ...]:

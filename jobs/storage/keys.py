@@ -84,12 +84,10 @@ channel_check = _named("channel:{}:check")
 space_runs = _named("space:{}:runs")
 """List of runs that were asked for in a space, by their beginning."""
 space_channels = _named("space:{}:channels")
-"""Set of mailboxes that were connected from a space."""
 channels = _named("channels")
 person_channels = _named("person:{}:channels")
 """Set of mailboxes that a person has connected."""
 space_bulk_check = _named("space:{}:bulk_check")
-"""Newest ``/check all`` of a space."""
 space_members_checked = _named("space:{}:ours")
 """Mark that a space had no member of another organization a moment ago."""
 space_hold_announced = _named("space:{}:told")
@@ -109,12 +107,9 @@ own_login = _named("channel:{}:own-login")
 # Secrets, links, and the audit trail
 
 sealed = _named("sealed:{}")
-"""Sealed value of the vault (:mod:`jobs.storage.vault`)."""
 secrets_shown = _named("secrets:handed-over")
-"""Key ids of the client secrets that somebody has seen."""
 audit_entries = _named("audit:entries")
 audit_head = _named("audit:head")
-"""Sealed end of the audit trail."""
 
 # Events
 
@@ -131,7 +126,6 @@ webex_wait = _named("webex:wait:{}")
 cards_refused = _named("draws:refused")
 """Cards that Webex refused, each by its run and its place."""
 clock_skew = _named("skew:{}")
-"""Cloud's clock measurements."""
 clock_skew_told = _named("skew:{}:told")
 """Mark that the log named a cloud's skew a moment ago."""
 accepted = _named("accepted:{}")
@@ -175,7 +169,6 @@ lock_numbers = _named("locks:number")
 """Number of the newest lock, which only grows."""
 run_lock = _named("run:{}:lease")
 press_lock = _named("run:{}:press")
-"""Lock that is held while a button press on a run is carried out."""
 draw_lock = _named("draw:{}")
 event_lock = _named("event:{}:lock")
 webhooks_lock = _named("webhooks:lock")
@@ -189,7 +182,6 @@ watch_state = _named("watch:state:{}")
 """State of a channel: the last look at it, and when the next is due."""
 incident = _named("incident:{}")
 incidents_of_channel = _named("incidents:channel:{}")
-"""Incidents of a channel, by the time of their first bad look."""
 incidents_open = _named("incidents:open")
 """Incidents that have not ended, by the time of their first bad look."""
 incident_card = _named("incidents:card:{}")
@@ -199,7 +191,6 @@ incidents_of_card = _named("incidents:shown:{}")
 watch_history = _named("watch:history:{}")
 """History of a channel: its looks and its mails, by hour and by day."""
 watch_mails = _named("watch:mails:{}")
-"""Newest test mails that the watch has sent to a channel."""
 watch_mail_claim = _named("watch:mail-claim:{}")
 """Mark that a worker sent the channel a test mail and none is due yet."""
 watch_mails_sent = _named("watch:mails-sent")
@@ -208,7 +199,6 @@ watch_mails_arrived = _named("watch:mails-arrived")
 """Channels by the time at which a test mail was seen to arrive."""
 watch_pinged = _named("watch:pinged")
 """Mark that the monitoring service was told of a round a moment ago."""
-watch_gaps = _named("watch:gaps:{}")
+watch_gaps = _named("watch:gaps")
 """Times without looks that a space was not told yet, by channel."""
-watch_gaps_due = _named("watch:gaps-due")
 watch_lock = _named("watch:lock:{}")

@@ -7,11 +7,13 @@ counts only in the place for which it was made.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from enum import StrEnum
-from typing import NewType, TypeVar
+from typing import Any, NewType, TypeVar
 
 import msgspec
+import structlog
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -19,6 +21,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.storage import codec, keys
+from jobs.storage.keys import Key
 
 LABEL = b"webex-email-bot: entries in Redis"
 """Purpose of the derived keys (HKDF's ``info``, RFC 5869), so that no key serves two purposes."""
@@ -26,7 +29,10 @@ _NAME, _LAST = b',"mac":"', b'"}'
 _HEX = 64
 _TAIL = len(_NAME) + _HEX + len(_LAST)
 
+AT_ONCE = 1000
+"""Number of objects that are read from Redis at a time."""
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 
 class Authenticator:
@@ -49,6 +55,8 @@ class Authenticator:
             msgspec.ValidationError: The object does not match the type.
         """
         body = self.verify(key, raw, part)
+        if raw is not None and body is None:
+            log.error("a value in Redis was not made by this bot", key=key, part=part)
         return None if body is None else codec.load(body, kind)
 
     def protect(self, key: str, body: bytes, part: str = "") -> bytes:
@@ -83,6 +91,34 @@ def _mac(secret: bytes, key: str, part: str, body: bytes) -> str:
 
 def _derived(encryption_key: str) -> bytes:
     return HKDF(SHA256(), 32, salt=None, info=LABEL).derive(encryption_key.encode())
+
+
+class Records:
+    """Store of JSON objects with MACs, each under a key of its own."""
+
+    def __init__(self, redis: Redis, authenticator: Authenticator | None = None) -> None:
+        self.redis = redis
+        self._authenticator = authenticator or Authenticator()
+
+    def _get(self, key: Key, kind: type[T], reader: Redis | None = None) -> T | None:
+        """Return the object, read in the transaction ``reader`` if there is one; None without it."""
+        return self._authenticator.load(key, (reader or self.redis).get(key), kind)
+
+    def _get_all(
+        self, names: Iterable[object], key: Callable[[str], Key], kind: type[T]
+    ) -> tuple[T, ...]:
+        every = [key(codec.as_text(name)) for name in names]
+        found = list[T | None]()
+        for first in range(0, len(every), AT_ONCE):
+            some = every[first : first + AT_ONCE]
+            rows: Any = self.redis.mget(some)
+            found += [
+                self._authenticator.load(*each, kind) for each in zip(some, rows, strict=True)
+            ]
+        return tuple(each for each in found if each is not None)
+
+    def _put(self, key: Key, value: object, pipe: Redis, ends: timedelta | None = None) -> None:
+        pipe.set(key, self._authenticator.dump(key, value), ex=ends)
 
 
 VaultName = NewType("VaultName", str)
@@ -155,7 +191,6 @@ class Vault:
         self._redis.delete(keys.sealed(name))
 
     def holds(self, name: VaultName) -> bool:
-        """Return whether a value with this name exists, without decrypting it."""
         return bool(self._redis.exists(keys.sealed(name)))
 
     def renewed(self, key: str, sealed: bytes) -> bytes | None:

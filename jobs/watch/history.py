@@ -51,8 +51,6 @@ EMPTY = Tally()
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day of a channel in UTC, and its sum."""
-
     date: date
     total: Tally = EMPTY
 
@@ -209,7 +207,6 @@ class Figures:
 
     @property
     def is_blind_now(self) -> bool:
-        """Return whether the newest looks did not measure whether mail flows."""
         return not next((each.measured for each in reversed(self.days) if each.looks), True)
 
 
@@ -283,11 +280,7 @@ def midnight(day: date) -> datetime:
 
 
 def _of_day(
-    day: Day,
-    breaks: Iterable[Incident],
-    blind: Iterable[Incident],
-    since: datetime,
-    end: datetime,
+    day: Day, breaks: Iterable[Incident], blind: Iterable[Incident], since: datetime, end: datetime
 ) -> DayFigures:
     first, last = max(midnight(day.date), since), min(midnight(day.date) + DAY, end)
     broken = _total(_overlap(each, first, last) for each in breaks)
@@ -306,7 +299,6 @@ def _of_day(
 
 
 def _overlap(incident: Incident, first: datetime, last: datetime) -> timedelta:
-    """Return how long the incident went on between the two moments."""
     end = last if incident.ended is None else min(incident.ended, last)
     return max(end - max(incident.since, first), timedelta(0))
 

@@ -68,17 +68,16 @@ log = structlog.get_logger(__name__)
 class CloudLook:
     """``holds`` returns whether this worker still has the lock of the channels' group.
 
-    ``state`` returns what earlier looks have left. ``mails`` None means that no test mail is sent.
+    ``state`` returns what earlier looks have left.
     """
 
     runtime: Runtime
     holds: Callable[[], bool]
     state: Callable[[str], ChannelState]
-    mails: MailPlan | None = None
+    mails: MailPlan
     began: float = field(default_factory=time.monotonic)
 
     async def __call__(self, channels: tuple[WatchedChannel, ...]) -> AsyncIterator[Found]:
-        """Look at all channels, a few at a time."""
         at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
         tenant = channels[0].channel.tenant_id if channels else ""
         caches = (ReadCache(), ReadCache(), ReadCache())
@@ -123,15 +122,13 @@ class CloudLook:
         self, context: StepContext, watched: WatchedChannel, outcome: LookOutcome
     ) -> None:
         """Send a due test mail, unless a run goes on, which has mails of its own."""
-        mails = self.mails
-        if mails is None or not mails.every or not self.holds():
-            return
-        if not needs_mail(context, outcome, mails.every, now()):
+        every = self.mails.every
+        if not (every and self.holds() and needs_mail(context, outcome, every, now())):
             return
         if await asyncio.to_thread(self.runtime.channels.running, watched.mailbox):
             return
         try:
-            await send_watch_mail(context, watched, mails)
+            await send_watch_mail(context, watched, self.mails)
         except (AttemptOverError, RedisError):
             raise
         except Exception:
@@ -240,7 +237,6 @@ def needs_mail(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: dat
 
 
 def _can_be_followed(ctx: StepContext, outcome: LookOutcome) -> bool:
-    """Return whether the trace or the tasks can be read, so that the bot can follow the mail."""
     tasks = ctx.run.findings.get("agent_tasks")
     reads_tasks = tasks is not None and tasks.state in {State.OK, State.SKIPPED}
     has_tasks = bool(ctx.settings.contact_center_url) and reads_tasks
@@ -257,7 +253,6 @@ def _is_proven(ctx: StepContext, since: datetime) -> bool:
 
 
 def _succeeded(ctx: StepContext, step: str, since: datetime) -> bool:
-    """Return whether the step is in order because of something that happened after ``since``."""
     if ctx.run.state_of(step) is not State.OK:
         return False
     at = ctx.run.findings[step].signals.at
@@ -300,11 +295,7 @@ async def deliver(
     return result
 
 
-EYES = {
-    Eye.LOGIN: ("smtp_login",),
-    Eye.CONNECT: ("connect_changes",),
-    Eye.TASKS: ("agent_tasks",),
-}
+EYES = {Eye.LOGIN: ("smtp_login",), Eye.CONNECT: ("connect_changes",), Eye.TASKS: ("agent_tasks",)}
 """Steps that are read with each access; those of the tenant's need no entry."""
 LOST = {
     Eye.LOGIN: Cause.SIGN_IN_MISSING,
@@ -331,7 +322,6 @@ class Extras:
     app: bool = False
     calls: int = 0
     mails: dict[str, int] = field(default_factory=dict)
-    check: str = ""
 
 
 def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) -> LookOutcome:
@@ -347,7 +337,6 @@ def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) 
         eyes=eyes,
         mails=more.mails,
         calls=more.calls,
-        check=more.check,
     )
     if verdict.causes:
         return _broken(run, verdict, known)
@@ -396,7 +385,6 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
 
 
 def damage_of(found: Mapping[str, Finding]) -> Damage:
-    """Return the late and bounced mails that trace and contact center show."""
     late = [each for each in _signals(found, "copies", "mail_to_task") if each.missed]
     bounced = [each for each in _signals(found, "arrivals", "answers") if each.failed]
     times = [each.missed_since or each.since for each in late]
@@ -432,7 +420,6 @@ def _without(eye: Eye, weighed: Mapping[str, Finding], known: LookOutcome) -> Lo
 
 
 def _is_for_the_moment(finding: Finding) -> bool:
-    """Return whether a cloud gave no usable answer this time."""
     if finding.state is State.UNKNOWN:
         return finding.waiting_for is Turn.TIME
     return finding.reason is Reason.LOG_AWAY

@@ -104,9 +104,7 @@ class Damage:
     def most(self, other: Damage) -> Damage:
         times = [each for each in (self.since, other.since) if each is not None]
         return Damage(
-            max(self.late, other.late),
-            max(self.bounced, other.bounced),
-            min(times, default=None),
+            max(self.late, other.late), max(self.bounced, other.bounced), min(times, default=None)
         )
 
 
@@ -147,14 +145,10 @@ class Look(Protocol):
 
     def __call__(
         self, channels: tuple[WatchedChannel, ...]
-    ) -> AsyncIterator[tuple[WatchedChannel, LookOutcome]]:
-        """Yield each channel with its outcome; one is missing if the process stops before."""
-        ...
+    ) -> AsyncIterator[tuple[WatchedChannel, LookOutcome]]: ...
 
 
 class NewsKind(StrEnum):
-    """Change of an incident that a person must see."""
-
     BEGAN = "began"
     WORSE = "worse"
     BLIND = "blind"
@@ -225,7 +219,6 @@ class Incident:
 
     @property
     def is_unwatched(self) -> bool:
-        """Return whether the incident's newest change is that its watch has ended."""
         return bool(self.news) and self.news[-1].kind is NewsKind.UNWATCHED
 
     @property
@@ -286,6 +279,10 @@ class ChannelState:
     unsure_since: datetime | None = None
     eyes: tuple[Eye, ...] = ()
 
+    def due(self, watched: WatchedChannel, at: datetime) -> datetime:
+        """Return when to look at the channel: after a pause, and at ``at`` if nothing is known."""
+        return max(self.next_look or at, watched.paused_until or at)
+
 
 _SPAN = re.compile(r"(\d{1,5}) ?([a-z]+)\.?", re.IGNORECASE)
 _UNITS = (
@@ -303,7 +300,6 @@ LONGEST_PAUSE = timedelta(days=30)
 
 
 def read_span(typed: str) -> timedelta | None:
-    """Return the span of time that a person typed, or None if the text is not a span."""
     found = _SPAN.fullmatch(typed.strip())
     length = _LENGTH.get(found[2].lower()) if found else None
     return length * int(found[1]) if found and length else None

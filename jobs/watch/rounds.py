@@ -5,7 +5,7 @@ A round holds the group's lock. One that dies is handed out again when its lease
 A time without looks of more than three intervals is a gap, which is kept until the space was told.
 Channels of one space are told together, because a gap usually concerns them all.
 
-The pulse shows people that the watch runs. The ping follows healthchecks.io: GET of the address
+The ping shows people that the watch runs. It follows healthchecks.io: GET of the address
 after a round, and POST of the reason to the address with ``/fail`` if it is late.
 """
 
@@ -26,7 +26,7 @@ from jobs.storage import codec, keys
 from jobs.storage.locks import RenewedLock
 from jobs.watch import history
 from jobs.watch.model import ChannelState, Incident, Look, WatchedChannel
-from jobs.watch.store import FixedBy, Watching, due_now, next_due, nothing_fixed
+from jobs.watch.store import Watching
 
 Clock = Callable[[], datetime]
 
@@ -37,7 +37,6 @@ class Round:
 
     looks: int = 0
     left: int = 0
-    incidents: tuple[Incident, ...] = ()
 
 
 async def run_round(  # noqa: PLR0913  what a round is made of
@@ -46,7 +45,7 @@ async def run_round(  # noqa: PLR0913  what a round is made of
     look: Look,
     clock: Clock,
     *,
-    fixed_by: FixedBy = nothing_fixed,
+    fixed_by: Callable[[Incident], str] = lambda _: "",
     held: RenewedLock | None = None,
     changed: Callable[[Incident], object] = lambda _: None,
 ) -> Round:
@@ -57,13 +56,12 @@ async def run_round(  # noqa: PLR0913  what a round is made of
     result, began = Round(), clock()
     channels = watching.channels.all(group)
     states = _states(watching, channels)
-    due = [each for each in channels if due_now(states[each.mailbox], each, began)]
+    due = [each for each in channels if states[each.mailbox].due(each, began) <= began]
     due.sort(key=lambda each: _place(each.mailbox, states[each.mailbox]))
     if due:
         async for watched, outcome in look(tuple(due)):
             incidents = watching.incidents.record(watched, outcome, clock(), fixed_by, held)
             result.looks += 1
-            result.incidents += incidents
             for incident in incidents:
                 changed(incident)
             before = states[watched.mailbox]
@@ -84,9 +82,9 @@ def _place(mailbox: str, state: ChannelState) -> tuple[bool, int]:
 
 
 def next_of(watching: Watching, group: str, at: datetime) -> datetime | None:
-    """Return when the first channel of the group is due again; None if the group has no channel."""
     channels = watching.channels.all(group)
-    return next_due(channels, _states(watching, channels), at)
+    states = _states(watching, channels)
+    return min((states[each.mailbox].due(each, at) for each in channels), default=None)
 
 
 def _states(watching: Watching, channels: Iterable[WatchedChannel]) -> dict[str, ChannelState]:
@@ -94,17 +92,17 @@ def _states(watching: Watching, channels: Iterable[WatchedChannel]) -> dict[str,
 
 
 INTERVALS = 3
-"""Number of intervals without a look after which the space is told about the gap."""
 COLLECT = timedelta(seconds=90)
 """Time from a space's first gap until it is told, in which the other groups look again."""
-GAPS_KEPT_S = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
     mailbox: str
+    room: str
     since: datetime
     until: datetime
+    due: datetime
 
 
 def gap_of(watched: WatchedChannel, state: ChannelState, at: datetime) -> Gap | None:
@@ -112,46 +110,33 @@ def gap_of(watched: WatchedChannel, state: ChannelState, at: datetime) -> Gap | 
     if watched.is_paused(at) or state.looked is None:
         return None
     since = max(filter(None, (state.looked, watched.paused_until, watched.since)))
-    return Gap(watched.mailbox, since, at) if at - since > INTERVALS * watched.interval else None
+    gap = Gap(watched.mailbox, watched.room, since, at, at + COLLECT)
+    return gap if at - since > INTERVALS * watched.interval else None
 
 
 def note_gaps(watching: Watching, group: str, at: datetime) -> int:
-    """Keep the gaps of a group's channels that end now, and return the number of these gaps."""
-    redis, noted = watching.channels.redis, 0
-    for watched in watching.channels.all(group):
-        gap = gap_of(watched, watching.incidents.state(watched.mailbox), at)
-        if gap is not None:
-            noted += 1
-            # Keep a gap until its space is told, when the other groups have looked again.
-            key, when = keys.watch_gaps(watched.room), gap.until + COLLECT
-            with redis.pipeline() as pipe:
-                pipe.hset(key, gap.mailbox, codec.dump(gap))
-                pipe.expire(key, GAPS_KEPT_S)
-                pipe.zadd(keys.watch_gaps_due(), {watched.room: when.timestamp()}, nx=True)
-                pipe.execute()
-    return noted
+    watched = watching.channels.all(group)
+    states = _states(watching, watched)
+    gaps = [gap for each in watched if (gap := gap_of(each, states[each.mailbox], at))]
+    keep_gaps(watching.channels.redis, gaps)
+    return len(gaps)
 
 
-def gaps_due(redis: Redis, at: datetime) -> tuple[str, ...]:
-    rows: Any = redis.zrangebyscore(keys.watch_gaps_due(), "-inf", at.timestamp())
-    return tuple(row.decode() for row in rows)
+def keep_gaps(redis: Redis, gaps: Iterable[Gap]) -> None:
+    for each in gaps:
+        redis.hset(keys.watch_gaps(), each.mailbox, codec.dump(each))
 
 
-def gaps_of_room(redis: Redis, room: str) -> tuple[Gap, ...]:
-    rows: Any = redis.hgetall(keys.watch_gaps(room))
-    return tuple(codec.load(rows[name], Gap) for name in sorted(rows))
+def gaps_due(redis: Redis, at: datetime) -> dict[str, tuple[Gap, ...]]:
+    """Return all gaps of each space that is to be told of one."""
+    rows: Any = redis.hgetall(keys.watch_gaps())
+    gaps = [codec.load(rows[name], Gap) for name in sorted(rows)]
+    due = {each.room for each in gaps if each.due <= at}
+    return {room: tuple(each for each in gaps if each.room == room) for room in due}
 
 
-def forget_gaps(redis: Redis, room: str) -> None:
-    with redis.pipeline() as pipe:
-        pipe.delete(keys.watch_gaps(room))
-        pipe.zrem(keys.watch_gaps_due(), room)
-        pipe.execute()
-
-
-def put_off_gaps(redis: Redis, room: str, when: datetime) -> None:
-    """Have a space told of its gaps later, because Webex did not take the message."""
-    redis.zadd(keys.watch_gaps_due(), {room: when.timestamp()}, xx=True)
+def forget_gaps(redis: Redis, gaps: Iterable[Gap]) -> None:
+    redis.hdel(keys.watch_gaps(), *(each.mailbox for each in gaps))
 
 
 PING_EVERY_S = 60
@@ -176,7 +161,6 @@ def ping(url: str, redis: Redis) -> bool:
 
 
 def ping_if_late(url: str, watching: Watching, at: datetime) -> bool:
-    """Tell the monitoring service that the watch is late; return whether it was told."""
     late = lateness(watching, at)
     if not url or late <= LATE:
         return False

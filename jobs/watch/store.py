@@ -7,14 +7,13 @@ two incidents of a channel, and a look that ends after a newer one changes nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, takewhile
 from typing import Any, TypeVar
 
-import structlog
 from redis import Redis
 from redis.client import Pipeline
 
@@ -26,7 +25,7 @@ from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind, RenewedLock
-from jobs.storage.vault import Authenticator
+from jobs.storage.vault import Authenticator, Records
 from jobs.watch import history
 from jobs.watch.model import (
     ChannelState,
@@ -41,31 +40,22 @@ from jobs.watch.transitions import Present, apply, with_news
 
 LEASE_S = 30
 """Seconds after which a group is given out again if its worker has not reported back."""
-log = structlog.get_logger(__name__)
 
 
-class WatchStore:
+class WatchStore(Records):
     """Watched channels; ``schedule`` has the time at which each group is looked at."""
 
     def __init__(self, redis: Redis, authenticator: Authenticator | None = None) -> None:
-        self.redis = redis
-        self._authenticator = authenticator or Authenticator()
+        super().__init__(redis, authenticator)
         self.schedule = DueQueue(redis, LockKind.WATCH)
 
     def load(self, mailbox: str) -> WatchedChannel | None:
-        return self._read(mailbox, self.redis.get(keys.watched(mailbox)))
-
-    def _read(self, mailbox: str, raw: object) -> WatchedChannel | None:
-        known = self._authenticator.load(keys.watched(mailbox), raw, WatchedChannel)
-        if raw is not None and known is None:
-            log.error("a watched channel was not recorded by this bot", mailbox=mailbox)
-        return known
+        return self._get(keys.watched(mailbox), WatchedChannel)
 
     def save(self, watched: WatchedChannel, *, at: datetime | None = None) -> None:
         """Record the channel, and have its group looked at from ``at``, or now."""
-        key = keys.watched(watched.mailbox)
         with self.redis.pipeline() as pipe:
-            pipe.set(key, self._authenticator.dump(key, watched))
+            self._put(keys.watched(watched.mailbox), watched, pipe)
             pipe.hset(keys.watched_channels(), watched.mailbox, watched.group)
             self.schedule.add(watched.group, at or now(), pipe, sooner=True)
             pipe.execute()
@@ -87,44 +77,13 @@ class WatchStore:
         names = sorted(
             codec.as_text(name) for name, of in listed.items() if group in {"", codec.as_text(of)}
         )
-        return all_named(self.redis, names, keys.watched, self._read)
+        return self._get_all(names, keys.watched, WatchedChannel)
 
     def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
         return tuple(each for each in self.all() if each.room == room)
 
 
-def due_now(state: ChannelState, watched: WatchedChannel, at: datetime) -> bool:
-    return _due_at(state, watched, at) <= at
-
-
-def next_due(
-    channels: tuple[WatchedChannel, ...], states: dict[str, ChannelState], at: datetime
-) -> datetime | None:
-    return min((_due_at(states[each.mailbox], each, at) for each in channels), default=None)
-
-
-def _due_at(state: ChannelState, watched: WatchedChannel, at: datetime) -> datetime:
-    return max(state.next_look or at, watched.paused_until or at)
-
-
 T = TypeVar("T")
-
-
-def all_named(
-    redis: Redis,
-    names: Sequence[str],
-    key: Callable[[str], str],
-    read: Callable[[str, object], T | None],
-) -> tuple[T, ...]:
-    """Return the records with these names that can be read, in this order."""
-    if not names:
-        return ()
-    rows: list[Any] = redis.mget([key(name) for name in names])
-    return tuple(
-        found
-        for name, raw in zip(names, rows, strict=True)
-        if (found := read(name, raw)) is not None
-    )
 
 
 def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -> T:
@@ -140,14 +99,9 @@ def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -
 KEPT = timedelta(days=100)
 """Time for which an ended incident is kept; the history shows 90 days."""
 MOST = 500
-FixedBy = Callable[[Incident, datetime], str]
 
 
-def nothing_fixed(_incident: Incident, _at: datetime) -> str:
-    return ""
-
-
-class IncidentStore:
+class IncidentStore(Records):
     """Incidents and the state of each channel.
 
     ``operator_room`` is the space that gets a card for each shared cause, or empty.
@@ -156,15 +110,14 @@ class IncidentStore:
     def __init__(
         self, redis: Redis, authenticator: Authenticator | None = None, operator_room: str = ""
     ) -> None:
-        self.redis = redis
-        self._authenticator = authenticator or Authenticator()
+        super().__init__(redis, authenticator)
         self._operator_room = operator_room
 
     def state(self, mailbox: str) -> ChannelState:
-        return self._state(mailbox, self.redis.get(keys.watch_state(mailbox)))
+        return self._get(keys.watch_state(mailbox), ChannelState) or ChannelState()
 
     def load(self, incident_id: str) -> Incident | None:
-        return self._incident(incident_id, self.redis.get(keys.incident(incident_id)))
+        return self._get(keys.incident(incident_id), Incident)
 
     def open_incidents(self) -> tuple[Incident, ...]:
         return self._loaded(self.redis.zrange(keys.incidents_open(), 0, -1))
@@ -180,7 +133,7 @@ class IncidentStore:
         return known if known is not None and known.is_open else None
 
     def card(self, card_id: str) -> IncidentCard | None:
-        return self._card(card_id, self.redis.get(keys.incident_card(card_id)))
+        return self._get(keys.incident_card(card_id), IncidentCard)
 
     def of_card(self, card_id: str) -> tuple[Incident, ...]:
         return self._loaded(self.redis.zrange(keys.incidents_of_card(card_id), 0, -1))
@@ -190,7 +143,7 @@ class IncidentStore:
         watched: WatchedChannel,
         outcome: LookOutcome,
         at: datetime,
-        fixed_by: FixedBy = nothing_fixed,
+        fixed_by: Callable[[Incident], str] = lambda _: "",
         held: RenewedLock | None = None,
     ) -> tuple[Incident, ...]:
         """Record a look that ended at ``at``, and return the incidents that it changed.
@@ -201,21 +154,21 @@ class IncidentStore:
         mailbox = watched.mailbox
 
         def attempt(pipe: Pipeline) -> tuple[Incident, ...]:
-            state = self._state(mailbox, pipe.get(keys.watch_state(mailbox)))
+            state = self._get(keys.watch_state(mailbox), ChannelState, pipe) or ChannelState()
             is_stale = state.looked is not None and state.looked >= at
             is_watched = pipe.exists(keys.watched(mailbox))
             if is_stale or not is_watched or (held is not None and not held.is_current(pipe)):
                 pipe.multi()
                 return ()
             incident = self._read(pipe, state.incident)
-            ended_by = fixed_by(incident, at) if incident is not None and incident.is_open else ""
+            ended_by = fixed_by(incident) if incident is not None and incident.is_open else ""
             present = Present(watched, state, incident, new_id() + new_id(), ended_by)
             effect = apply(present, outcome, at)
             cards = [self._cards_of(pipe, watched, each) for each in effect.incidents]
             changed = tuple(map(Incident.shown_on, effect.incidents, cards))
             days = history.add(pipe, mailbox, outcome, at)
             pipe.multi()
-            self._write_state(pipe, mailbox, effect.state)
+            self._put(keys.watch_state(mailbox), effect.state, pipe)
             for each, own in zip(changed, cards, strict=True):
                 self._write(pipe, each, own)
             history.write(pipe, mailbox, days)
@@ -244,10 +197,10 @@ class IncidentStore:
         """Have the channel looked at next; ``fresh`` forgets the access that it had."""
 
         def attempt(pipe: Pipeline) -> None:
-            state = self._state(mailbox, pipe.get(keys.watch_state(mailbox)))
+            state = self._get(keys.watch_state(mailbox), ChannelState, pipe) or ChannelState()
             pipe.multi()
-            eyes = () if fresh else state.eyes
-            self._write_state(pipe, mailbox, replace(state, next_look=None, eyes=eyes))
+            state = replace(state, next_look=None, eyes=() if fresh else state.eyes)
+            self._put(keys.watch_state(mailbox), state, pipe)
 
         self.redis.transaction(attempt, keys.watch_state(mailbox))
 
@@ -311,7 +264,7 @@ class IncidentStore:
             return (own,)
         pipe.watch(keys.incidents_open())  # type: ignore[no-untyped-call]  # untyped in redis-py
         ids = {name for each in self.open_incidents() for name in each.cards if name != each.id}
-        found = all_named(self.redis, sorted(ids), keys.incident_card, self._card)
+        found = self._get_all(sorted(ids), keys.incident_card, IncidentCard)
         known = {each.room: each.id for each in found if each.shared == incident.shared}
         shared = replace(own, shared=incident.shared)
         counts = replace(shared, room=self._operator_room, direct=False, counts=True)
@@ -321,9 +274,8 @@ class IncidentStore:
     def _write(
         self, pipe: Pipeline, incident: Incident, cards: Iterable[IncidentCard] = ()
     ) -> None:
-        key = keys.incident(incident.id)
-        body = self._authenticator.dump(key, incident)
-        pipe.set(key, body, ex=None if incident.is_open else KEPT)
+        ends = None if incident.is_open else KEPT
+        self._put(keys.incident(incident.id), incident, pipe, ends)
         moment = {incident.id: incident.noticed.timestamp()}
         key = keys.incidents_of_channel(incident.mailbox)
         pipe.zadd(key, moment)
@@ -336,34 +288,16 @@ class IncidentStore:
         for card in cards:
             pipe.zadd(keys.incidents_of_card(card.id), moment)
             pipe.expire(keys.incidents_of_card(card.id), KEPT)
-            key = keys.incident_card(card.id)
-            pipe.set(key, self._authenticator.dump(key, card), ex=KEPT)
-
-    def _write_state(self, pipe: Pipeline, mailbox: str, state: ChannelState) -> None:
-        key = keys.watch_state(mailbox)
-        pipe.set(key, self._authenticator.dump(key, state))
+            self._put(keys.incident_card(card.id), card, pipe, KEPT)
 
     def _read(self, pipe: Pipeline, incident_id: str) -> Incident | None:
         if not incident_id:
             return None
         pipe.watch(keys.incident(incident_id))  # type: ignore[no-untyped-call]  # untyped in redis-py
-        return self._incident(incident_id, pipe.get(keys.incident(incident_id)))
+        return self._get(keys.incident(incident_id), Incident, pipe)
 
-    def _state(self, mailbox: str, raw: object) -> ChannelState:
-        known = self._authenticator.load(keys.watch_state(mailbox), raw, ChannelState)
-        if raw is not None and known is None:
-            log.error("the state of a channel was not recorded by this bot", mailbox=mailbox)
-        return known or ChannelState()
-
-    def _incident(self, incident_id: str, raw: object) -> Incident | None:
-        return self._authenticator.load(keys.incident(incident_id), raw, Incident)
-
-    def _card(self, card_id: str, raw: object) -> IncidentCard | None:
-        return self._authenticator.load(keys.incident_card(card_id), raw, IncidentCard)
-
-    def _loaded(self, raw: Any) -> tuple[Incident, ...]:
-        names = [each.decode() for each in raw]
-        return all_named(self.redis, names, keys.incident, self._incident)
+    def _loaded(self, names: Any) -> tuple[Incident, ...]:
+        return self._get_all(names, keys.incident, Incident)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,10 +59,7 @@ async def test_the_roles_come_with_the_service_principal(cloud: Any, ctx: StepCo
 
 @pytest.mark.parametrize(
     "answers",
-    [
-        [{"id": "sp-1", "appRoleAssignments": [ROLE] * 20}],
-        [(400, {"error": {}}), {"id": "sp-1"}],
-    ],
+    [[{"id": "sp-1", "appRoleAssignments": [ROLE] * 20}], [(400, {"error": {}}), {"id": "sp-1"}]],
 )
 async def test_roles_that_may_be_cut_off_are_read_by_themselves(
     cloud: Any, ctx: StepContext, answers: list[Any]

@@ -58,12 +58,7 @@ def planning(given: Given, **more: Any) -> StepContext:
     ],
 )
 def test_another_channel_with_the_address(
-    given: Given,
-    store: RunStore,
-    channel: Channel,
-    mailbox: str,
-    forwarding: str,
-    named: bool,
+    given: Given, store: RunStore, channel: Channel, mailbox: str, forwarding: str, named: bool
 ):
     """A plan names each other channel that uses this channel's mailbox or Forwarding Address.
 

@@ -199,10 +199,7 @@ def test_a_stopped_run_holds_no_mailbox(store: RunStore, run: Run, place: str):
     else:
         store.redis.lset(keys.run_events(run.id), 0, codec.dump(APPROVED).decode())
     again = store.open(CHANNEL, ASKER, Origin("room-1", message="m3"))
-    assert (store.channels.running(MAILBOX), run.id in claimed(store.redis)) == (
-        again.id,
-        True,
-    )
+    assert (store.channels.running(MAILBOX), run.id in claimed(store.redis)) == (again.id, True)
 
 
 def test_a_run_that_had_ended_stays_as_it_ended(store: RunStore, run: Run):

@@ -62,14 +62,7 @@ def test_an_event_without_anything(kind: Kind):
 
 
 GAPS = frozenset(
-    {
-        Kind.CHANGED,
-        Kind.PLANNED,
-        Kind.ANSWERED,
-        Kind.PROBLEM,
-        Kind.SILENT,
-        Kind.UNREADABLE,
-    }
+    {Kind.CHANGED, Kind.PLANNED, Kind.ANSWERED, Kind.PROBLEM, Kind.SILENT, Kind.UNREADABLE}
 )
 """Kinds of events that mean nothing without their data or the events before them."""
 

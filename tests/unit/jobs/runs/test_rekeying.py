@@ -129,52 +129,46 @@ def trail(redis: Redis) -> list[dict[str, Any]]:
 
 
 Forge = Callable[[Redis, str], object]
+
+
+def copied(name: str, to: str, place: str = "") -> tuple[Forge, str]:
+    """Return the copy of the value of a key to another key, and the words for its place."""
+    return lambda redis, run: redis.copy(name.format(run=run), to), f"{to}{place}"
+
+
+def rewritten(change: Callable[[list[bytes]], list[bytes]], place: int) -> tuple[Forge, str]:
+    """Return the change of a run's history, and the words for its place."""
+
+    def forge(redis: Redis, run: str) -> None:
+        lines = [codec.as_bytes(each) for each in redis.lrange(keys.run_events(run), 0, -1)]
+        redis.delete(keys.run_events(run))
+        redis.rpush(keys.run_events(run), *change(lines))
+
+    return forge, f"run:{{run}}:events, entry {place}"
+
+
+def no_list(redis: Redis, run: str) -> None:
+    """Put a text in the place of a run's history."""
+    redis.delete(keys.run_events(run))
+    redis.set(keys.run_events(run), "x")
+
+
+def misplaced(redis: Redis, run: str) -> None:
+    """Copy a card to another place of its run."""
+    redis.hset(keys.cards(run), "progress", redis.hget(keys.cards(run), "plan") or "")
+
+
 FORGED: dict[str, tuple[Forge, str]] = {
-    "an event without a MAC": (
-        lambda redis, run: redis.rpush(keys.run_events(run), codec.dump(APPROVED)),
-        "run:{run}:events, entry 4",
+    "an event without a MAC": rewritten(lambda lines: [*lines, codec.dump(APPROVED)], 4),
+    "a changed event": rewritten(lambda lines: [x.replace(b"0123", b"9999") for x in lines], 2),
+    "an event that was repeated": rewritten(lambda lines: [*lines, lines[-1]], 4),
+    "a history that is no list": (no_list, "run:{run}:events"),
+    "a history of another run": copied("run:{run}:events", "run:OTHER1:events", ", entry 1"),
+    "the record of another mailbox": copied(
+        keys.channel_record(MAILBOX), keys.channel_record("evil@contoso.com")
     ),
-    "a changed event": (
-        lambda redis, run: redis.lset(
-            keys.run_events(run),
-            1,
-            bytes(redis.lindex(keys.run_events(run), 1) or b"").replace(b"0123", b"9999").decode(),
-        ),
-        "run:{run}:events, entry 2",
-    ),
-    "an event that was repeated": (
-        lambda redis, run: redis.rpush(
-            keys.run_events(run), redis.lindex(keys.run_events(run), -1) or ""
-        ),
-        "run:{run}:events, entry 4",
-    ),
-    "a history that is no list": (
-        lambda redis, run: (
-            redis.delete(keys.run_events(run)),
-            redis.set(keys.run_events(run), "x"),
-        ),
-        "run:{run}:events",
-    ),
-    "a history of another run": (
-        lambda redis, run: redis.copy(keys.run_events(run), keys.run_events("OTHER1")),
-        "run:OTHER1:events, entry 1",
-    ),
-    "the record of another mailbox": (
-        lambda redis, _: redis.copy(
-            keys.channel_record(MAILBOX), keys.channel_record("evil@contoso.com")
-        ),
-        "channel:evil@contoso.com:proof",
-    ),
-    "a card in another place": (
-        lambda redis, run: redis.hset(
-            keys.cards(run), "progress", redis.hget(keys.cards(run), "plan") or ""
-        ),
-        "cards:{run}, 'progress'",
-    ),
-    "a sealed value under another name": (
-        lambda redis, run: redis.copy(keys.sealed(f"secret:{run}"), keys.sealed("secret:OTHER1")),
-        "sealed:secret:OTHER1",
-    ),
+    "a card in another place": (misplaced, "cards:{run}, 'progress'"),
+    "a sealed value under another name": copied("sealed:secret:{run}", "sealed:secret:OTHER1"),
     "a value that nobody sealed": (
         lambda redis, _: redis.set(keys.sealed("page:\x1b[2J"), "x"),
         "sealed:page:\\x1b[2J",

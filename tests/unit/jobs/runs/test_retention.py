@@ -200,10 +200,7 @@ def test_a_slice_is_bounded(
 
 
 def test_a_pass_a_day(
-    redis: Redis,
-    store: RunStore,
-    run_of: Callable[..., Run],
-    pass_time: Callable[[float], None],
+    redis: Redis, store: RunStore, run_of: Callable[..., Run], pass_time: Callable[[float], None]
 ):
     """After a pass of retention, the next one begins a day later."""
     retention = Retention(store, RUN_DAYS, AUDIT_DAYS)

@@ -45,11 +45,7 @@ def test_a_second_run_of_a_mailbox_is_refused(store: RunStore, asker: Person, op
         busy.value.run,
         store.channels.running(MAILBOX),
         len(store.runs_in_space("room-1")),
-    ) == (
-        opened.id,
-        opened.id,
-        1,
-    )
+    ) == (opened.id, opened.id, 1)
 
 
 def test_of_many_at_once_one_opens(store: RunStore, asker: Person):
@@ -102,11 +98,7 @@ def test_a_finished_setup_is_a_record(store: RunStore, opened: Run, asker: Perso
         store.channels.of_space("room-1"),
         store.channels.of_space("room-2"),
         store.channels.of_space("room-2", asker.id),
-    ) == (
-        (MAILBOX,),
-        (),
-        (MAILBOX,),
-    )
+    ) == ((MAILBOX,), (), (MAILBOX,))
     assert claimed(store.redis) == ()
 
 
@@ -276,8 +268,4 @@ def test_an_undone_channel_is_listed_nowhere(
         store.channels.of_space("room-1", asker.id),
         store.channels.of_space("room-2"),
         store.channels.record(MAILBOX) is None,
-    ) == (
-        listed,
-        (),
-        listed == (),
-    )
+    ) == (listed, (), listed == ())

@@ -18,7 +18,7 @@ from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.storage.vault import Authenticator
 from jobs.watch import history
 from jobs.watch.model import ChannelState, Incident, LookOutcome, NewsKind, Sight, WatchedChannel
-from jobs.watch.store import IncidentStore, Watching, WatchStore, due_now, next_due
+from jobs.watch.store import IncidentStore, Watching, WatchStore
 from tests.fixtures.queue_state import claimed
 
 AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
@@ -64,7 +64,7 @@ def test_two_bad_looks_open_one_incident_and_a_good_one_ends_it(
     card = store.card(incident.id)
     assert card is not None
     assert (card.room, card.shared, store.of_card(card.id)) == ("room-1", "", (incident,))
-    fixed = store.record(watched, GOOD, AT + 2 * MINUTE, lambda _incident, _at: "RUN1")
+    fixed = store.record(watched, GOOD, AT + 2 * MINUTE, lambda _: "RUN1")
     assert [each.fixed_by for each in fixed] == ["RUN1"]
     assert (store.open_incidents(), store.of_channel("a@contoso.com")) == ((), fixed)
     assert store.of_channel("a@contoso.com", AT + MINUTE) == ()
@@ -292,16 +292,8 @@ def test_a_group_with_a_new_channel_is_due(listed: WatchStore):
 
 def test_a_paused_channel_is_not_due():
     """A paused channel is not due until its pause is over."""
-    one = replace(a_watched("a@contoso.com"), paused_until=AT + timedelta(hours=2))
-    other = a_watched("b@contoso.com")
-    states = {
-        "a@contoso.com": ChannelState(next_look=AT),
-        "b@contoso.com": ChannelState(next_look=AT + timedelta(minutes=5)),
-    }
-    assert not due_now(states["a@contoso.com"], one, AT)
-    assert due_now(states["a@contoso.com"], one, AT + timedelta(hours=2))
-    assert not due_now(states["b@contoso.com"], other, AT)
-    assert due_now(ChannelState(), other, AT)
-    assert next_due((one,), states, AT) == AT + timedelta(hours=2)
-    assert next_due((one, other), states, AT) == AT + timedelta(minutes=5)
-    assert next_due((), states, AT) is None
+    other, pause = a_watched("b@contoso.com"), timedelta(hours=2)
+    one, known = replace(other, paused_until=AT + pause), ChannelState(next_look=AT + MINUTE)
+    late = AT + 2 * pause
+    assert (known.due(one, AT), ChannelState().due(one, late)) == (AT + pause, late)
+    assert (known.due(other, AT), ChannelState().due(other, AT)) == (AT + MINUTE, AT)

@@ -74,88 +74,55 @@ def ctx(given: Any, work_settings: Any, server: Server) -> Any:
     )
 
 
-def seen(ctx: Any, *findings: Finding) -> Any:
-    """Return the context with these findings added to its look."""
-    known = {each.step: each for each in findings}
-    ctx.run = replace(ctx.run, findings={**ctx.run.findings, **known})
-    return ctx
+def ok(step: str, minutes: float = 0) -> Finding:
+    """Return the finding of a step that is in order because of something so many minutes ago."""
+    return Finding(step, State.OK, signals=Signals(at=now() - timedelta(minutes=minutes)))
 
 
-def copies(minutes: float) -> Finding:
-    """Return the finding that the newest forwarded copy was delivered so many minutes ago."""
-    return Finding("copies", State.OK, signals=Signals(at=now() - timedelta(minutes=minutes)))
-
-
-def needed(ctx: Any, outcome: LookOutcome = GOOD) -> bool:
-    """Return whether a test mail is needed now."""
-    return needs_mail(ctx, outcome, HOUR, now())
-
-
-def test_a_silent_channel_gets_a_mail(ctx: Any):
-    """A test mail is needed if nothing in the last hour has shown that mail goes through."""
-    assert needed(ctx)
-    assert needed(seen(ctx, copies(90)))
-
-
-def test_no_agent_is_bothered_while_customers_mail_shows_the_way(ctx: Any):
-    """No test mail is needed if a customer's mail was forwarded within the last hour.
-
-    If the bot reads the contact center, the mail must also have become a task.
-    """
-    assert not needed(seen(ctx, copies(10)))
-    ctx.settings = replace(ctx.settings, contact_center_url="https://cc.test")
-    assert needed(ctx)
-    assert not needed(seen(ctx, Finding("mail_to_task", State.OK)))
-
-
-def test_a_task_shows_the_whole_way(ctx: Any):
-    """A task of the last hour shows that mail goes the whole way. An older task does not show that.
-
-    The bot need not read the message trace for that.
-    """
-    ctx.settings = replace(ctx.settings, contact_center_url="https://cc.test")
-    for minutes, expected in ((10, False), (90, True)):
-        at = Signals(at=now() - timedelta(minutes=minutes))
-        assert needed(seen(ctx, Finding("agent_tasks", State.OK, signals=at))) is expected
-
-
-def test_nothing_is_sent_that_nobody_could_follow(ctx: Any):
-    """No test mail is needed if neither the message trace nor the tasks can be read.
-
-    Nobody could follow the mail then.
-    """
-    blind = LookOutcome(Sight.HEALTHY)
-    assert not needed(ctx, blind)
-    ctx.settings = replace(ctx.settings, contact_center_url="https://cc.test")
-    assert not needed(seen(ctx, Finding("agent_tasks", State.UNKNOWN)), blind)
-    assert needed(seen(ctx, Finding("agent_tasks", State.SKIPPED)), blind)
-
-
-@pytest.mark.parametrize(
-    ("outcome", "expected"),
-    [
-        (replace(GOOD, sight=Sight.BROKEN, step="forwarding"), False),
-        (replace(GOOD, sight=Sight.BROKEN, step="watch_mail"), True),
-        (replace(GOOD, sight=Sight.UNSURE), False),
-        (replace(GOOD, sight=Sight.CANNOT_LOOK), False),
+UNREAD = LookOutcome(Sight.HEALTHY)
+TASKS = "agent_tasks"
+NEEDED: dict[str, list[tuple[list[Finding], bool, LookOutcome, bool]]] = {
+    "nothing in the last hour has shown that mail goes through": [
+        ([], False, GOOD, True),
+        ([ok("copies", 90)], False, GOOD, True),
     ],
-)
-def test_a_broken_channel_gets_none(ctx: Any, outcome: LookOutcome, expected: bool):
-    """A broken channel gets no test mail, unless only a test mail has seen the break.
+    "no agent is bothered while customers' mail shows the way, up to its task": [
+        ([ok("copies", 10)], False, GOOD, False),
+        ([ok("copies", 10)], True, GOOD, True),
+        ([ok("copies", 10), ok("mail_to_task")], True, GOOD, False),
+    ],
+    "a task shows the whole way, without the message trace": [
+        ([ok(TASKS, 10)], True, GOOD, False),
+        ([ok(TASKS, 90)], True, GOOD, True),
+    ],
+    "nothing is sent that nobody could follow": [
+        ([], False, UNREAD, False),
+        ([Finding(TASKS, State.UNKNOWN)], True, UNREAD, False),
+        ([Finding(TASKS, State.SKIPPED)], True, UNREAD, True),
+    ],
+    "a broken channel gets none, unless only a test mail has seen the break": [
+        ([], False, replace(GOOD, sight=Sight.BROKEN, step="forwarding"), False),
+        ([], False, replace(GOOD, sight=Sight.BROKEN, step="watch_mail"), True),
+        ([], False, replace(GOOD, sight=Sight.UNSURE), False),
+        ([], False, replace(GOOD, sight=Sight.CANNOT_LOOK), False),
+    ],
+}
 
-    In that case another test mail shows the recovery.
-    """
-    assert needed(ctx, outcome) is expected
+
+@pytest.mark.parametrize("why", NEEDED)
+def test_when_a_mail_is_needed(ctx: Any, why: str):
+    for findings, reads_tasks, outcome, needed in NEEDED[why]:
+        url = "https://cc.test" if reads_tasks else ""
+        ctx.settings = replace(ctx.settings, contact_center_url=url)
+        ctx.run = replace(ctx.run, findings={each.step: each for each in findings})
+        assert needs_mail(ctx, outcome, HOUR, now()) is needed, findings
 
 
 @pytest.mark.parametrize("sender", ["", MAILBOX])
 def test_a_sender_that_cannot_be_used(ctx: Any, sender: str):
-    """No test mail is needed without a usable sender.
-
-    The sender may be missing, or it may be the mailbox itself, whose mail Webex Connect drops.
-    """
+    """The sender may be missing, or the mailbox itself, whose mail Webex Connect drops."""
     ctx.settings = replace(ctx.settings, probe_from=sender)
-    assert not needed(ctx)
+    assert not needs_mail(ctx, GOOD, HOUR, now())
 
 
 def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx: Any, server: Server):

@@ -142,10 +142,7 @@ def test_an_access_that_ended_is_no_break():
     watch = Watch()
     watch.looks(GOOD, BLIND, BLIND)
     assert watch.incidents["I1"].sight is Sight.CANNOT_LOOK
-    assert watch.looks(BROKEN, BROKEN) == [
-        [NewsKind.BEGAN, NewsKind.SEES_AGAIN],
-        [NewsKind.BEGAN],
-    ]
+    assert watch.looks(BROKEN, BROKEN) == [[NewsKind.BEGAN, NewsKind.SEES_AGAIN], [NewsKind.BEGAN]]
     assert [each.is_open for each in watch.incidents.values()] == [False, True]
 
 
@@ -156,9 +153,7 @@ def test_a_broken_channel_that_is_out_of_sight_stays_broken():
     """
     watch = Watch()
     kinds = watch.looks(BROKEN, BROKEN, BLIND, BLIND, BLIND, BROKEN, BROKEN, GOOD)
-    assert kinds == [
-        [NewsKind.BEGAN, NewsKind.BLIND, NewsKind.SEES_AGAIN, NewsKind.RECOVERED],
-    ]
+    assert kinds == [[NewsKind.BEGAN, NewsKind.BLIND, NewsKind.SEES_AGAIN, NewsKind.RECOVERED]]
     assert watch.incidents["I1"].blind_since is None
 
 

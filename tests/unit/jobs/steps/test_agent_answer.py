@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.clock import now
 from jobs.model import Evidence, Finding, State, Text, Turn
-from jobs.runs.run import Event, Kind
 from jobs.steps.proof import AgentAnswer, AgentHasIt
 from tests.unit.jobs.conftest import Cloud, Given
 
@@ -29,41 +27,6 @@ def row(ctx: Any, status: str, recipient: str = "probe@else.test") -> dict[str, 
         "subject": f"RE: Webex email test {ctx.run.id}",
         "status": status,
     }
-
-
-async def test_an_agent_is_asked(given: Given):
-    """The step waits for an agent to confirm that the mail has arrived."""
-    found = await HAS.inspect(given())
-    assert found == Finding(
-        "agent_has_it", State.WAITING, seen=Text("seen.agent_asked"), waiting_for=Turn.AGENT
-    )
-
-
-async def test_an_agents_word_counts(given: Given):
-    """The step is OK if an agent has confirmed that the test mail is on the desktop."""
-    assert await HAS.inspect(given(answers={"agent_has_it": "yes"})) == Finding(
-        "agent_has_it", State.OK, seen=Text("seen.said_by_agent")
-    )
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Finding("agent_answer", State.OK),
-        Finding(
-            "agent_answer",
-            State.WAITING,
-            cause="sender_restricted",
-            facts={"answer_failed_at": "t"},
-        ),
-    ],
-)
-async def test_an_answer_shows_it_better(given: Given, answer: Finding):
-    """An answer proves that the agent had the test mail, even if the answer was stopped."""
-    answered = Event(Kind.FOUND, now(), step="agent_answer", finding=answer)
-    assert await HAS.inspect(given(events=(answered,))) == Finding(
-        "agent_has_it", State.OK, seen=Text("seen.shown_by_answer")
-    )
 
 
 async def test_a_delivered_answer_is_the_proof(given: Given, cloud: Cloud):

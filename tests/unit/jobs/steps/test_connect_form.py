@@ -4,27 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.engine.step import Step
-from jobs.model import Finding, State, Text, Turn
 from jobs.steps.connect_form import FORM, AddressFields, AppFields, MailboxFields, Token, token_at
 from tests.unit.jobs.conftest import Given
 
 PARTS = [MailboxFields(), AppFields(), AddressFields(), Token()]
-
-
-@pytest.mark.parametrize("step", PARTS, ids=lambda step: step.name)
-async def test_a_part_waits_for_the_requester(given: Given, step: Step):
-    """Each part of the form waits until the requester confirms that it is saved."""
-    assert await step.inspect(given()) == Finding(
-        step.name, State.WAITING, seen=Text("seen.form_open"), waiting_for=Turn.REQUESTER
-    )
-
-
-@pytest.mark.parametrize("step", PARTS, ids=lambda step: step.name)
-async def test_a_saved_token_says_it_all(given: Given, step: Step):
-    """A saved token confirms all parts of the form, because it can be saved only in a full form."""
-    found = await step.inspect(given(answers={"token_saved": "yes"}))
-    assert found == Finding(step.name, State.OK, seen=Text("seen.said_by_requester"))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden
 from jobs.engine.engine import Engine
-from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
+from jobs.model import Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runtime import Runtime
 from jobs.settings import Settings
@@ -18,25 +18,6 @@ from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = Customization()
 DEFAULT = {"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automatic"}
-
-
-@pytest.mark.parametrize("rows", [[{"IsDehydrated": False}], [{"IsDehydrated": "False"}]])
-async def test_customized(given: Given, cloud: Cloud, rows: list[object]):
-    """The step is OK if the tenant reports that it is customized, although that is no proof."""
-    cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
-    assert await STEP.inspect(given()) == Finding(
-        "customization", State.OK, seen=Text("seen.customized")
-    )
-
-
-@pytest.mark.parametrize("rows", [[{}], [{"IsDehydrated": None}]])
-async def test_a_tenant_that_does_not_tell(given: Given, cloud: Cloud, rows: list[object]):
-    """If the tenant does not say whether it is customized, the step is skipped and never OK.
-
-    The step of row M4 finds out.
-    """
-    cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
-    assert await STEP.inspect(given()) == STEP.skipped(Text("skipped.customization_untold"))
 
 
 async def test_who_may_not_ask_the_tenant_is_told_nothing(given: Given, cloud: Cloud):
@@ -124,38 +105,3 @@ async def test_a_flag_that_stays_is_waited_for_by_the_policy(
         True,
         [round(pause) for pause in CUSTOMIZATION_S[:4]],
     )
-
-
-async def test_not_needed_where_forwarding_is_allowed(given: Given, cloud: Cloud):
-    """If forwarding is already allowed, M4 writes no policy, so the tenant is not customized."""
-    cloud.on("Get-OrganizationConfig", [{"IsDehydrated": True}]).on(
-        f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": "On"}]
-    )
-    assert await STEP.inspect(given()) == Finding(
-        "customization", State.OK, seen=Text("seen.customization_not_needed")
-    )
-
-
-@pytest.mark.parametrize("value", [True, "True"])
-async def test_needed_is_tenant_wide_and_for_ever(given: Given, cloud: Cloud, value: object):
-    """The plan's line for M5 is tenant-wide and final.
-
-    So it needs an approval of its own and has a warning.
-    """
-    cloud.on("Get-OrganizationConfig", [{"IsDehydrated": value}]).on(f"Get-{POLICY}", [DEFAULT])
-    ctx = given()
-    found = await STEP.inspect(ctx)
-    assert (found.state, found.seen, found.cause) == (
-        State.WRONG,
-        Text("seen.not_customized"),
-        "customization_needed",
-    )
-    words = Text("step.customization"), Text("seen.not_customized"), Text("after.customization")
-    rest = {"reversible": False, "note": Text("note.customization"), "warning": True}
-    assert STEP.plan(ctx, found) == (
-        Change(
-            "customization", "M5", *words, Scope.TENANT, "Enable-OrganizationCustomization", **rest
-        ),
-    )
-    await STEP.apply(ctx, found)
-    assert cloud.writes == [("Enable-OrganizationCustomization", {})]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from jobs.clock import now
-from jobs.model import Channel, Finding, State, Text, Turn
+from jobs.model import Channel, State, Turn
 from jobs.runs.run import Brief, Event, Kind
 from jobs.steps.mailbox_user import Delegate, needs_delegate
 from tests.unit.jobs.conftest import CHANNEL, Cloud, Given
@@ -23,12 +23,6 @@ PERSON = {
 }
 SHARED = {"shared": "blocked"}
 NAMED = replace(CHANNEL, delegate=AGENT)
-
-
-async def test_any_other_mailbox_needs_none(given: Given, cloud: Cloud):
-    """A mailbox of a user needs no delegate, so nobody is looked up."""
-    found = await STEP.inspect(given(channel=NAMED))
-    assert found == Finding("delegate", State.OK, seen=Text("seen.delegate_not_needed"))
 
 
 @pytest.mark.parametrize(
@@ -69,27 +63,6 @@ async def test_who_names_the_delegate(
 
 
 @pytest.mark.parametrize(
-    ("person", "seen", "cause"),
-    [
-        (PERSON | {"accountEnabled": False}, "seen.disabled", "account_disabled"),
-        (PERSON | {"assignedPlans": []}, "seen.no_licence", "licence_missing"),
-    ],
-)
-async def test_what_a_delegate_may_lack(
-    given: Given, cloud: Cloud, person: object, seen: str, cause: str
-):
-    """A delegate who cannot sign in or has no license is reported and passed on to other steps."""
-    cloud.on(f"GET /users/{AGENT}", person)
-    found = await STEP.inspect(given(channel=NAMED, facts=SHARED))
-    assert (found.state, found.seen, found.cause, found.facts["delegate"]) == (
-        State.WRONG,
-        Text(seen, {"upn": AGENT}),
-        cause,
-        AGENT,
-    )
-
-
-@pytest.mark.parametrize(
     ("looking", "state", "turn"),
     [(True, State.WRONG, None), (False, State.WAITING, Turn.REQUESTER)],
 )
@@ -112,16 +85,3 @@ async def test_the_requester_is_asked(
     found = await STEP.inspect(ctx)
     assert (found.state, found.waiting_for, found.cause, found.facts) == (state, turn, cause, {})
     assert needs_delegate(replace(ctx.run, findings={"delegate": found}))
-
-
-async def test_a_check_asks_nobody(given: Given, cloud: Cloud):
-    """A check that does not know the delegate is skipped and asks nobody.
-
-    The other steps can still use the mailbox's own facts.
-    """
-    found = await STEP.inspect(given(kind="check", facts=SHARED))
-    assert (found.state, found.seen, bool(found.facts)) == (
-        State.SKIPPED,
-        Text("skipped.delegate_unknown"),
-        True,
-    )

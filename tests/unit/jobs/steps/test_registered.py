@@ -21,23 +21,6 @@ from tests.unit.jobs.conftest import Given
 STEP = Registered()
 
 
-async def test_a_word_counts(given: Given):
-    """The requester's confirmation is enough for this step, because row V2 proves it later."""
-    found = await STEP.inspect(given(answers={"registered": "yes"}))
-    assert found == Finding("registered", State.OK, seen=Text("seen.said_by_requester"))
-
-
-async def test_without_it_the_requester_is_waited_for(given: Given):
-    """Without a confirmation the step waits for the requester.
-
-    Nobody guesses, because the registration cannot be changed afterwards.
-    """
-    found = await STEP.inspect(given())
-    assert found == Finding(
-        "registered", State.WAITING, seen=Text("seen.not_registered"), waiting_for=Turn.REQUESTER
-    )
-
-
 AT = datetime(2026, 11, 25, 9, 10, tzinfo=UTC)
 """Time at which the token was generated."""
 

@@ -50,10 +50,7 @@ class StepContext:
 
     @property
     def by_hand(self) -> bool:
-        """Return whether the channel was made by hand and not set up here since.
-
-        Facts that only a setup records are unknown for such a channel, and are never called wrong.
-        """
+        """Return whether people made the channel: what only a setup records is unknown."""
         return self.run.brief.by_hand
 
     @property

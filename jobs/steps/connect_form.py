@@ -217,7 +217,6 @@ class Token(_Filled):
         return self.ok(seen, facts={AT: row.at.isoformat()})
 
     def _still_open(self, ctx: StepContext, cause: str = "", logged: str = "") -> Finding:
-        """Wait for the form; the bot reads the log again by itself."""
         again = ctx.pause(self.name, PAUSES_S)
         found = self.waits_for(Turn.REQUESTER, Text("seen.form_open"), cause=cause, again_s=again)
         return replace(found, evidence=(Evidence("entra", logged),) if logged else ())
@@ -361,7 +360,6 @@ class OwnLogin(Step):
         return replace(self._judged(ctx, probe), evidence=probe.evidence)
 
     def _without_token(self, ctx: StepContext, error: SignInNeeded | Rejected) -> Finding:
-        """Wait if a change may still spread, or skip: the bot's own sign-in says nothing."""
         if error.can_be_replication and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
             seen = Text("seen.login_settles", {"reply": error.words})
             again = ctx.pause(self.name, LOGIN_PAUSES_S)

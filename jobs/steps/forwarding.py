@@ -306,7 +306,6 @@ async def outbound(ctx: StepContext) -> Outbound:
 
 
 def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
-    """Return for the plan how many rules move, what changes, and a new policy's limits."""
     name = policy_name(mailbox)
     facts, rule = {MOVED: str(moved_down(there.rules, name))}, named(there.rules, name)
     if rule is not None:
@@ -321,7 +320,6 @@ def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
 
 
 async def _addresses(ctx: StepContext) -> tuple[str, ...]:
-    """Return the mailbox's addresses, the sending one first; none if unreadable."""
     try:
         return addresses_of(await mailbox_row(ctx))
     except (Forbidden, NotFound):
@@ -353,10 +351,7 @@ def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
 def _made(
     mailbox: str, own: tuple[str, ...], was: dict[str, str], now: dict[str, str]
 ) -> dict[str, str]:
-    """Return the current values as far as they match those of :meth:`OutboundPolicy.apply`.
-
-    The limits of a new policy are those that applied before.
-    """
+    """Return the current values as far as they are those of the change, with the old limits."""
     limits = json.loads(was["policy"] or now["policy"] or "{}")
     rule, before = recorded_row(now["rule"]), recorded_row(was["rule"])
     covering = ExchangeRow({**before, **fields_to_cover(before, own, mailbox)})
@@ -369,7 +364,6 @@ def _made(
 
 
 def _rule_before(past: RecordedChange) -> dict[str, object]:
-    """Return the rule's earlier parameters, and its policy if that was another."""
     was = json.loads(past.values_before["rule"])
     other = was.get(POLICY) not in {None, recorded_row(past.values_after.get("rule")).get(POLICY)}
     policy = {POLICY: was[POLICY]} if other else {}
@@ -423,10 +417,7 @@ class Customization(Step):
     diagnosis = Diagnosis(stops_mail=False, station=Station.FORWARD)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read ``IsDehydrated``, and whether M4 has anything to save at all.
-
-        If the tenant does not reveal ``IsDehydrated``, M4 shows whether customization is needed.
-        """
+        """Read ``IsDehydrated``; if the tenant does not reveal it, M4 shows what is needed."""
         if ctx.run.change_applied(self.name):
             return self.ok(Text("seen.customized"))
         if self.name in ctx.run.demanded:
@@ -439,10 +430,7 @@ class Customization(Step):
         return self.ok(Text("seen.customized"))
 
     def _not_customized(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
-        """Return the finding for a tenant that is not customized.
-
-        The tenant needs no customization if M4 has nothing to save.
-        """
+        """Return the finding; customization is needed only if M4 has something to save."""
         if applies.forwards:
             unneeded = self.ok(Text("seen.customization_not_needed"))
             checks = ctx.run.kind is RunKind.CHECK

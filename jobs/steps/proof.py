@@ -131,8 +131,7 @@ class TestMail(Step):
     ) -> Finding:
         """Return the finding for a mail that did not come through.
 
-        If this run changed the policy within the last hour, the change may not have reached every
-        server yet, so the bot waits and sends again. Otherwise a person has to look.
+        A change of the policy of the last hour may not be on every server, so the bot sends again.
         """
         words = await ctx.trace().details(row)
         cause = cause_at(Station.MAILBOX, words) or LOST
@@ -157,7 +156,6 @@ class TestMail(Step):
         return ctx.settings.sends_probe and sender not in own_addresses(ctx)
 
     def _last_sent(self, ctx: StepContext) -> datetime | None:
-        """Return when the bot, or as told a person, last sent the mail, or None."""
         sent, told = ctx.run.changed.get(self.name), ctx.run.answers.get("test_sent")
         return max([*([sent.begun] if sent else []), *([told.at] if told else [])], default=None)
 
@@ -231,9 +229,8 @@ class TraceAccess(Step):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Try a message trace.
 
-        If neither Graph nor the cmdlet works, check whether the service principal is missing. Graph
-        may report a missing service principal with a 401, and signing in would not help. If the
-        sign-in itself is no longer valid, reading the service principal reports that.
+        If Graph and the cmdlet refuse, the service principal may be missing, which Graph may report
+        as a 401. Reading it reports a sign-in that is no longer valid.
         """
         try:
             await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)

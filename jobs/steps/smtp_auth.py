@@ -102,10 +102,7 @@ class SmtpAuth(ExchangeStep):
         return self.wrong(_seen(ctx, mailbox, key), cause=cause)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan Microsoft's own recipe: leave the organization as it is and enable the mailbox.
-
-        Nothing is planned before the delegate of a shared mailbox is known.
-        """
+        """Plan Microsoft's recipe, which leaves the organization, once a delegate is known."""
         if ctx.fact("shared") and not ctx.fact("delegate"):
             return ()
         mailboxes, command = _mailboxes(ctx), shown(self.cmdlets(ctx, finding))
@@ -160,7 +157,6 @@ async def _organization(ctx: StepContext) -> bool | None:
 
 
 def _values(ctx: StepContext, own: Switches) -> dict[str, str]:
-    """Return the switches for the record, with another mailbox in the name."""
     return {_value_name(ctx, mailbox): _text(off) for mailbox, off in own.items()}
 
 
@@ -324,7 +320,6 @@ class SendAs(ExchangeStep):
 
 
 def _delegate(ctx: StepContext) -> str:
-    """Return the delegate of a shared mailbox, if it is one and known, else ''."""
     own = ctx.fact("delegate_id").lower() == ctx.fact("user_id").lower()
     return "" if own else ctx.fact("delegate").lower()
 

@@ -15,6 +15,7 @@ from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.event_log import distrust
 from jobs.runs.run import Kind, Run, word_for
 from jobs.steps import mailbox_user, steps_of
+from jobs.steps.connect_form import FORM
 
 
 class ActionKind(StrEnum):
@@ -54,8 +55,6 @@ PROMPTS = {
     "agent_answer": ActionKind.ANSWER,
     "agent_has_it": ActionKind.ANSWER,
 }
-PREPARATIONS = ("ids", "client_secret", "smtp_grant", "admin_consent")
-"""The steps at Microsoft that Webex Connect's form depends on."""
 STUCK = {"test_mail": ActionKind.LOOK, "agent_answer": ActionKind.ANSWER_AGAIN}
 """Prompts for steps whose mail or answer has been stopped by a known cause."""
 
@@ -118,7 +117,7 @@ def lacks_sign_in(run: Run) -> bool:
 def _stage_of_changes(run: Run) -> int:
     if run.state_of("registered") is State.OK:
         return 7
-    if all(run.settled(name) for name in PREPARATIONS if name in steps_of(run)):
+    if all(run.settled(name) for name in FORM if name in steps_of(run)):
         return 6
     return 5 if run.state_of("admin_consent") is State.WAITING else 4
 

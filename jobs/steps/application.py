@@ -438,8 +438,8 @@ class AdminConsent(Step):
             return self.ok(Text("seen.consent"))
         if ctx.run.kind is RunKind.CHECK:
             return self.wrong(Text("seen.no_consent"))
-        answer = ctx.run.answers.get("consent")
-        if answer is not None and now() - answer.at < SHOWS_WITHIN:
+        answered = ctx.answered_at("consent")
+        if answered and now() - answered < SHOWS_WITHIN:
             again = ctx.pause(self.name, PAUSES_S)
             return self.waits_for(Turn.TIME, Text("seen.consent_settles"), again_s=again)
         return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"))

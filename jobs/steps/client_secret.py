@@ -75,12 +75,9 @@ def is_persons(ctx: StepContext, secret: Json) -> bool:
 
 def tries(ctx: StepContext, step: str) -> int:
     """Return how often, with this time, the run began the change since the last request."""
-    asked = ctx.run.answers.get(LOST)
-    return sum(
-        event.kind is Kind.CHANGING and event.step == step
-        for event in ctx.store.events(ctx.run.id)
-        if asked is None or event.at >= asked.at
-    )
+    asked, events = ctx.answered_at(LOST), ctx.store.events(ctx.run.id)
+    begun = [each.at for each in events if each.kind is Kind.CHANGING and each.step == step]
+    return sum(asked is None or at >= asked for at in begun)
 
 
 def lost(ctx: StepContext) -> set[str]:

@@ -95,9 +95,7 @@ def _since(ctx: StepContext) -> datetime:
     moments = [run.changed[name].written for name in CHANGED if name in run.changed]
     if "rehearsal" in run.found_at and run.state_of("rehearsal") is State.OK:
         moments.append(run.found_at["rehearsal"])
-    if "consent" in run.answers:
-        moments.append(run.answers["consent"].at)
-    return max(moments, default=run.opened)
+    return max(filter(None, (*moments, ctx.answered_at("consent"))), default=run.opened)
 
 
 class EmailApp(Step):
@@ -331,8 +329,7 @@ class Rehearsal(Step):
 
 def spreading(ctx: StepContext, probe: SmtpProbe) -> bool:
     """Return whether the SMTP server may not know yet that this run enabled SMTP AUTH."""
-    changed = ctx.run.changed.get("smtp_auth")
-    return changed is not None and now() - changed.begun < SPREADS_FOR and probe.cause in SPREADS
+    return probe.cause in SPREADS and ctx.began_within("smtp_auth", SPREADS_FOR)
 
 
 class OwnLogin(Step):

@@ -350,17 +350,9 @@ class SmtpGrant(Undoable):
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
         if ctx.run.kind is RunKind.CHECK or ctx.by_hand:
             wanted = wanted[:1]  # a sign-in's permissions are implied (platforms/microsoft.md 1.5)
-        user, missing = _grantee(ctx), []
-        for resource, scopes in wanted:
-            there = _with(grants, "resourceId", resource)
-            if user:
-                there = [
-                    each for each in there if lower_of(each, "principalId") in {"", user.lower()}
-                ]
-            granted = {scope.lower() for grant in there for scope in _scopes(grant)}
-            if resource and not {scope.lower() for scope in scopes} <= granted:
-                missing.append((resource, scopes))
-        return missing
+        if user := _grantee(ctx):
+            grants = _with(grants, "principalId", "") + _with(grants, "principalId", user)
+        return [each for each in wanted if each[0] and not _grants(grants, *each)]
 
 
 def _mine(ctx: StepContext, grants: list[Json], marks: Mapping[str, str]) -> dict[str, Json]:
@@ -393,6 +385,11 @@ def _recorded_marks(past: RecordedChange) -> dict[str, str]:
 
 def _with(grants: list[Json], name: str, wanted: str) -> list[Json]:
     return [grant for grant in grants if lower_of(grant, name) == wanted.lower()]
+
+
+def _grants(grants: list[Json], resource: str, scopes: frozenset[str]) -> bool:
+    there = " ".join(lower_of(grant, "scope") for grant in _with(grants, "resourceId", resource))
+    return lower_set(list(scopes)) <= set(there.split())
 
 
 def _scopes(grant: Json) -> frozenset[str]:

@@ -75,10 +75,7 @@ def advance(run_id: str) -> None:
 
 
 def _may_begin(runtime: Runtime, run_id: str) -> bool:
-    """Return whether this attempt on the run may begin, and count the attempt.
-
-    If too many earlier attempts were killed, the run is put off or ended instead.
-    """
+    """Return whether this attempt may begin; otherwise the run is put off or ended."""
     wait = 0.0
     with suppress(RunGoneError, ForeignRunError):
         wait = begin_attempt(runtime.store.redis, runtime.store.load(run_id))
@@ -106,10 +103,7 @@ def _give_up(runtime: Runtime, run_id: str) -> None:
 
 
 def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
-    """Work on the run while the lease is current.
-
-    An attempt that ends early, for example because the lease was lost, is no error of the run.
-    """
+    """Work on the run while the lease is current; losing it is no error of the run."""
     try:
         finish_or_reschedule(runtime, run_id, _work_until_blocked(runtime, lease, run_id))
     except OthersAtWorkError:
@@ -173,7 +167,6 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
 
 
 def _resumed(runtime: Runtime, run: Run) -> Run:
-    """Return the run; steps that a killed worker left running are no longer shown as running."""
     if not run.running:
         return run
     runtime.store.append(run.id, Event(Kind.RESUMED, now()))
@@ -258,20 +251,13 @@ def _schedule_next_look(runtime: Runtime, run: Run) -> None:
 
 
 def _is_finished(run: Run) -> bool:
-    """Return whether a run with a plan has nothing left to do.
-
-    A check ends when it has inspected everything.
-    """
     if run.kind is RunKind.CHECK or run.ended or run.plan is None:
         return False
     return all(run.settled(name) for name in steps_of(run))
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
-    """Report the error with a reference, retry a few times, then end the run.
-
-    Ending the run lets the queue continue.
-    """
+    """Report the error with a reference, and retry a few times; then the run ends."""
     reference, store = new_reference(), runtime.store
     log.error("run failed unexpectedly", run=run_id, reference=reference, exc_info=error)
     _problem(runtime, run_id, Cause.UNEXPECTED, reference)

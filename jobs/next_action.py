@@ -15,6 +15,7 @@ from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.event_log import distrust
 from jobs.runs.run import Kind, Run, word_for
 from jobs.steps import mailbox_user, steps_of
+from jobs.steps.connect_form import FORM
 
 
 class ActionKind(StrEnum):
@@ -54,8 +55,6 @@ PROMPTS = {
     "agent_answer": ActionKind.ANSWER,
     "agent_has_it": ActionKind.ANSWER,
 }
-PREPARATIONS = ("ids", "client_secret", "smtp_grant", "admin_consent")
-"""The steps at Microsoft that Webex Connect's form depends on."""
 STUCK = {"test_mail": ActionKind.LOOK, "agent_answer": ActionKind.ANSWER_AGAIN}
 """Prompts for steps whose mail or answer has been stopped by a known cause."""
 
@@ -116,10 +115,9 @@ def lacks_sign_in(run: Run) -> bool:
 
 
 def _stage_of_changes(run: Run) -> int:
-    """Return the stage of a run whose changes are under way or done, from 4 to 7."""
     if run.state_of("registered") is State.OK:
         return 7
-    if all(run.settled(name) for name in PREPARATIONS if name in steps_of(run)):
+    if all(run.settled(name) for name in FORM if name in steps_of(run)):
         return 6
     return 5 if run.state_of("admin_consent") is State.WAITING else 4
 
@@ -175,7 +173,6 @@ def steps_under_way(run: Run) -> frozenset[str]:
 
 
 def _in_order(run: Run) -> list[Finding]:
-    """Return the newest findings in the order of the steps."""
     return [run.findings[name] for name in steps_of(run) if name in run.findings]
 
 
@@ -219,14 +216,12 @@ def _ask(finding: Finding, run: Run) -> ActionKind:
 
 
 def _prompt(name: str, run: Run) -> ActionKind:
-    """Return the prompt of a step, or that of the step in whose line it is shown."""
     step = steps_of(run).get(name)
     line = step.shown_in if step else ""
     return PROMPTS.get(name) or PROMPTS.get(line, ActionKind.LOOK)
 
 
 def _concerns_rehearsal(finding: Finding) -> bool:
-    """Return whether the finding waits for the rehearsal, or for the user who signs in for it."""
     return finding.step == "rehearsal" or finding.waiting_for is Turn.MAILBOX_USER
 
 
@@ -256,10 +251,7 @@ def may_rehearse(run: Run) -> bool:
 
 
 def has_returned(run: Run, name: str) -> bool:
-    """Return whether somebody has just done their part of the step, such as at Microsoft.
-
-    The run has yet to look whether it worked.
-    """
+    """Return whether somebody has just done their part of the step, and the run has yet to look."""
     step = steps_of(run).get(name)
     return step is not None and run.answered_since(name, step.returns_with)
 
@@ -292,10 +284,7 @@ def unplanned_steps(run: Run) -> list[str]:
 
 
 def blocking_steps(run: Run) -> tuple[str, ...]:
-    """Return the inspected steps that do not hold and that no approval can fix.
-
-    Steps that only follow from another step are not included.
-    """
+    """Return the inspected steps that do not hold, do not follow from others, and need a person."""
     stops = {
         name
         for name, each in run.findings.items()

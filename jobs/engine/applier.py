@@ -126,10 +126,7 @@ class Applier(Inspector):
             self.recorder.found(step, finding)
 
     async def _changed_since(self, step: Step, finding: Finding) -> str:
-        """Return the first fact on the mail's way that no longer holds, or "".
-
-        Its change is made if the approved plan covers it. Otherwise it joins the plan.
-        """
+        """Return the first fact on the mail's way that is lost, or ""; it is changed or planned."""
         passed = step.passes if finding.state in {State.WRONG, State.WAITING} else ()
         for other in (self.steps[name] for name in passed if self.recorder.run.settled(name)):
             seen = await self.inspect(other)
@@ -181,8 +178,7 @@ class Applier(Inspector):
     def _finding_after_change(self, step: Step) -> Finding | None:
         """Return a finding if the change may still show or never will, or None to make it.
 
-        A change of the last five minutes may not show yet. A newer answer to the question in
-        ``repeat_on`` requests the change again.
+        A newer answer to the question in ``repeat_on`` requests the change again.
         """
         run = self.recorder.run
         made, repeat = run.changed.get(step.name), run.answers.get(step.repeat_on)
@@ -303,7 +299,6 @@ def _is_over() -> bool:
 
 
 def _lost(finding: Finding, before: Finding | None) -> Finding:
-    """Return the finding as a wait for an administrator, with the facts known before."""
     return replace(
         finding,
         state=State.WAITING,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from jobs.clock import paced
+from jobs.clock import now, paced
 from jobs.clouds.rate_limit import ReadCache, SingleFlight
 from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import CmdletRunner
@@ -50,10 +51,7 @@ class StepContext:
 
     @property
     def by_hand(self) -> bool:
-        """Return whether the channel was made by hand and not set up here since.
-
-        Facts that only a setup records are unknown for such a channel, and are never called wrong.
-        """
+        """Return whether people made the channel: what only a setup records is unknown."""
         return self.run.brief.by_hand
 
     @property
@@ -63,6 +61,15 @@ class StepContext:
 
     def fact(self, name: str) -> str:
         return self.run.fact(name)
+
+    def answered_at(self, question: str) -> datetime | None:
+        answer = self.run.answers.get(question)
+        return answer.at if answer else None
+
+    def began_within(self, step: str, time: timedelta) -> bool:
+        """Return whether this run last began the step's change so short a time ago."""
+        made = self.run.changed.get(step)
+        return made is not None and now() - made.begun < time
 
     def pause(self, step: str, seconds: tuple[float, ...]) -> float:
         """Return the n-th of these pauses, or the last one, before the next inspection."""

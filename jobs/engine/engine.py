@@ -87,10 +87,7 @@ class Checker:
         self.recorder.queue(step, replace(found, access=access))
 
     def _unmet_need(self, step: Step) -> str:
-        """Return the first need that prevents a look at the step, or an empty string.
-
-        A fact that does not hold prevents none if its IDs are known.
-        """
+        """Return the first need without a fact or IDs, which prevents a look at the step, or ""."""
         found = self.recorder.run.findings
         for need in step.needs:
             holds = need not in self.steps or found[need].state in {State.OK, State.WARNING}

@@ -121,10 +121,7 @@ def waits_for_time(run: Run, step: str) -> bool:
 
 
 def required_access(step: Step, allowed: Collection[Access]) -> Access | None:
-    """Return the least access that suffices, or None.
-
-    No access comes before a sign-in, and a sign-in before the bot's own, which may be enough.
-    """
+    """Return the least access that suffices, or None; a sign-in comes before the bot's own."""
     if step.diagnosis.access is Access.NONE:
         return Access.NONE
     if Access.ADMIN in allowed:

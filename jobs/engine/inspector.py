@@ -69,6 +69,12 @@ def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
     retried until there is one, because nobody in the tenant can act. For all other errors the
     administrator must act.
     """
+    """Return the finding for a step that could not be inspected or changed.
+
+    A temporary error is retried some times, and never earlier than the cloud asked for, up to an
+    hour. Without a connection (DNS, a certificate) it is retried until there is one: nobody in the
+    tenant can act. For all other errors the administrator must act.
+    """
     waited = run.waits.get(step.name, 0)
     passing = isinstance(error, Transient | MalformedAnswer)
     again = passing and (waited < len(AGAIN_S) or error.cause in UNCONNECTED)
@@ -174,11 +180,6 @@ class Inspector:
         return await call()
 
     def finding_from(self, step: Step, error: CloudError) -> Finding:
-        """Turn an error into a finding.
-
-        An error that replication may cause becomes a finding that waits. A role error keeps the
-        cloud's own words.
-        """
         if may_be_replication(error, self.recorder.run, step):
             if error.cause not in ROLE_CAUSES:
                 return self.wait_for_replication(step)
@@ -196,7 +197,6 @@ class Inspector:
         return step.waits_for(Turn.TIME, seen, cause=cause, again_s=again)
 
     async def _pause(self, step: Step, seconds: float) -> None:
-        """Sleep, and show the wait on the card if it is long enough to be noticed."""
         self.recorder.stop_if_requested()
         known = self.recorder.run.findings.get(step.name)
         if seconds >= SHOWN_AFTER_S and (known is None or known.reason is not Reason.REPLICATION):

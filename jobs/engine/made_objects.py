@@ -88,7 +88,6 @@ async def look_at_made(recorder: Recorder, steps: Mapping[str, Step]) -> None:
 
 
 def _is_watched(run: Run, step: Step) -> bool:
-    """Return whether this run has made the step's object a while ago and last saw it there."""
     if not step.deleted_cause or run.state_of(step.name) not in HOLDS:
         return False
     done = run.changed[step.name].done if run.change_applied(step.name) else None
@@ -96,7 +95,6 @@ def _is_watched(run: Run, step: Step) -> bool:
 
 
 async def _read(recorder: Recorder, step: Step) -> Finding | None:
-    """Return the finding of an object that is gone, or None."""
     for pause in (TWICE_S, 0):
         finding = await step.inspect(recorder.ctx)
         if finding.state is not State.WRONG or finding.reason is not Reason.ABSENT:
@@ -106,7 +104,6 @@ async def _read(recorder: Recorder, step: Step) -> Finding | None:
 
 
 def _record(recorder: Recorder, steps: Mapping[str, Step], step: Step, finding: Finding) -> None:
-    """Record the object as gone, and all automatic steps that need it as waiting for it."""
     found = recorder.run.findings
     gone = replace(
         finding,

@@ -114,22 +114,14 @@ class Step(ABC):
 
     @abstractmethod
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Inspect the fact without changing anything.
-
-        Raises:
-            CloudError: when the cloud could not be asked; the engine turns the error into a
-                finding.
-        """
+        """Inspect the fact and change nothing; the engine turns a CloudError into a finding."""
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Return the changes of :meth:`apply`; none if it cannot, or needs no approval."""
         return ()
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Make the fact true.
-
-        The method is idempotent: it looks first, and uses natural keys.
-        """
+        """Make the fact true; idempotent, because it looks first and uses natural keys."""
         raise NotImplementedError
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:

@@ -173,7 +173,6 @@ def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
 
 
 def _below(name: str, steps: Mapping[str, Step]) -> set[str]:
-    """Return every step that this one needs or follows, directly or indirectly."""
     found: set[str] = set()
     todo = [name]
     while todo:

@@ -145,9 +145,9 @@ def permissions_for(run: Run) -> tuple[str, ...]:
 
 
 def missing_permissions(run: Run) -> tuple[str, ...]:
-    """Return the permissions that the plan of a fix needs and its sign-in did not ask for.
+    """Return the permissions that the plan of a fix needs beyond those of its sign-in.
 
-    Without the sign-in log the requester confirms the token, so nobody signs in once more for it.
+    The sign-in log is none of them: without it the requester confirms the token.
     """
     if run.kind is not RunKind.FIX:
         return ()

@@ -66,11 +66,7 @@ SEEN = {"spa": "seen.redirects_spa", "publicClient": "seen.redirects_public"}
 
 class AppDiagnosis(Diagnosis):
     def causes_elsewhere(self, cause: str) -> AbstractSet[Cause]:
-        """Return the causes in other steps that ``cause`` explains.
-
-        A missing app explains every refusal. A redirect URI that is missing or on another platform
-        explains only its own errors.
-        """
+        """Return the causes that ``cause`` explains; a redirect URI explains its own errors."""
         return ADDRESSES if cause in ADDRESSES else self.explains
 
 
@@ -150,10 +146,9 @@ class Application(Undoable):
         return (replace(line, warning=bool(unknown)),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create the app or merge into it. Only permissions unknown to this tenant are removed.
+        """Create the app or merge into it.
 
-        The app is looked up again before the write, because a stale "not found" must not replace
-        the lists of an existing app.
+        It is looked up again before the write: a stale "not found" must not replace its lists.
         """
         app = await find_app(ctx) or (await present_app(ctx) if finding.facts else None)
         await (create(ctx) if app is None else update(ctx, app))
@@ -164,7 +159,6 @@ class Application(Undoable):
         return judge(ctx, past, await app_of_run(ctx))
 
     def _restored(self, ctx: StepContext, past: RecordedChange, app: Json | None) -> Finding:
-        """Judge an app that was there before the runs changed it."""
         uris = json.dumps(merged(_uris(past.values_before), wanted_uris(ctx)))
         object_id = past.values_before["object_id"]
         made = {"object_id": object_id, "uris": uris, "audience": OURS, "declared": "yes"}
@@ -213,10 +207,7 @@ class Application(Undoable):
         return replace(found, facts=facts)
 
     def _audience(self, ctx: StepContext, app: Json) -> Finding | None:
-        """Return a finding if accounts of other tenants may sign in too, or None.
-
-        A fix leaves the audience of an app that was made by hand, which nobody asked it to narrow.
-        """
+        """Return a finding if other tenants may sign in, or None; a fix leaves what people made."""
         audience = text_of(app, "signInAudience")
         if audience.lower() in {"", OURS.lower()} or (ctx.by_hand and ctx.run.kind is RunKind.FIX):
             return None
@@ -225,9 +216,8 @@ class Application(Undoable):
     def _permissions(self, ctx: StepContext, app: Json, unknown: str) -> Finding | None:
         """Return a finding if the declared permissions are wrong, or None.
 
-        They are wrong if ``SMTP.Send`` is missing, or if the tenant does not know one of them. The
-        article declares only Mail.Send, so an app that was made by hand may lack ``SMTP.Send``: the
-        user of the app agrees to this permission at Generate Token.
+        An app that was made by hand may lack ``SMTP.Send``, which the article does not declare: its
+        user agrees to it at Generate Token.
         """
         if not ctx.by_hand and not declares(app, *smtp_send_permission(ctx)):
             return self.wrong(Text("seen.not_declared"), cause=Cause.PERMISSION_NOT_DECLARED)
@@ -261,7 +251,6 @@ class Application(Undoable):
         return replace(found, state=State.WARNING) if checks and ours_alone else found
 
     def _without_callback(self, uris: tuple[str, ...]) -> Finding:
-        """Return the finding for an app made by hand that does not redirect to Webex Connect."""
         if not uris:
             return self.wrong(Text("seen.no_redirects"), cause=Cause.REPLY_ADDRESS_MISSING)
         seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
@@ -279,7 +268,6 @@ class Application(Undoable):
 
 
 def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
-    """Return the earlier values, merged into the present ones."""
     kept = app.get("requiredResourceAccess")
     if not was["declared"]:
         kept = without_permission(app, *smtp_send_permission(ctx))
@@ -450,8 +438,8 @@ class AdminConsent(Step):
             return self.ok(Text("seen.consent"))
         if ctx.run.kind is RunKind.CHECK:
             return self.wrong(Text("seen.no_consent"))
-        answer = ctx.run.answers.get("consent")
-        if answer is not None and now() - answer.at < SHOWS_WITHIN:
+        answered = ctx.answered_at("consent")
+        if answered and now() - answered < SHOWS_WITHIN:
             again = ctx.pause(self.name, PAUSES_S)
             return self.waits_for(Turn.TIME, Text("seen.consent_settles"), again_s=again)
         return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"))

@@ -75,12 +75,9 @@ def is_persons(ctx: StepContext, secret: Json) -> bool:
 
 def tries(ctx: StepContext, step: str) -> int:
     """Return how often, with this time, the run began the change since the last request."""
-    asked = ctx.run.answers.get(LOST)
-    return sum(
-        event.kind is Kind.CHANGING and event.step == step
-        for event in ctx.store.events(ctx.run.id)
-        if asked is None or event.at >= asked.at
-    )
+    asked, events = ctx.answered_at(LOST), ctx.store.events(ctx.run.id)
+    begun = [each.at for each in events if each.kind is Kind.CHANGING and each.step == step]
+    return sum(asked is None or at >= asked for at in begun)
 
 
 def lost(ctx: StepContext) -> set[str]:
@@ -200,11 +197,7 @@ class ClientSecret(_Made):
         return self._of_the_run(ctx, app, found) if found.state is State.WRONG else found
 
     def _of_the_run(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding:
-        """Add the facts that depend on the run to the finding.
-
-        A check looks for secrets that a person made. A fix counts the secrets that it replaces. A
-        plan names the secrets whose runs are not known any more, if no secret is usable.
-        """
+        """Add what depends on the run: a person's secrets, replaced ones and orphans."""
         if ctx.run.kind is RunKind.CHECK and manually_created(app):
             return replace(found, state=State.POSSIBLE)
         if ctx.run.kind is RunKind.FIX and (old := earlier(ctx, app)):
@@ -246,7 +239,6 @@ class ClientSecret(_Made):
     def _still_good(
         self, ctx: StepContext, secret: Json, rules: SecretRules, renewal: dict[str, str]
     ) -> Finding:
-        """Judge a valid secret; a policy against another one matters only if one is needed."""
         facts = {
             "key_id": promised(secret, "keyId"),
             "hint": text_of(secret, "hint"),
@@ -307,8 +299,7 @@ class ClientSecret(_Made):
     def _is_orphan(self, ctx: StepContext, secret: Json) -> bool:
         """Return whether this run made the secret and the bot can no longer show it.
 
-        A secret that was shown is not an orphan: it stays until its successor was shown
-        (``lost_secret``).
+        One that was shown stays until its successor was shown (``lost_secret``).
         """
         mine = secret.get("displayName") == label_of(ctx.run.id)
         shown = mine and promised(secret, "keyId") in lost(ctx)

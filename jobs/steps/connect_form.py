@@ -94,9 +94,7 @@ def _since(ctx: StepContext) -> datetime:
     moments = [run.changed[name].written for name in CHANGED if name in run.changed]
     if "rehearsal" in run.found_at and run.state_of("rehearsal") is State.OK:
         moments.append(run.found_at["rehearsal"])
-    if "consent" in run.answers:
-        moments.append(run.answers["consent"].at)
-    return max(moments, default=run.opened)
+    return max(filter(None, (*moments, ctx.answered_at("consent"))), default=run.opened)
 
 
 class EmailApp(Step):
@@ -216,7 +214,6 @@ class Token(_Filled):
         return self.ok(seen, facts={AT: row.at.isoformat()})
 
     def _still_open(self, ctx: StepContext, cause: str = "", logged: str = "") -> Finding:
-        """Wait for the form; the bot reads the log again by itself."""
         again = ctx.pause(self.name, PAUSES_S)
         found = self.waits_for(Turn.REQUESTER, Text("seen.form_open"), cause=cause, again_s=again)
         return replace(found, evidence=(Evidence("entra", logged),) if logged else ())
@@ -331,8 +328,7 @@ class Rehearsal(Step):
 
 def spreading(ctx: StepContext, probe: SmtpProbe) -> bool:
     """Return whether the SMTP server may not know yet that this run enabled SMTP AUTH."""
-    changed = ctx.run.changed.get("smtp_auth")
-    return changed is not None and now() - changed.begun < SPREADS_FOR and probe.cause in SPREADS
+    return probe.cause in SPREADS and ctx.began_within("smtp_auth", SPREADS_FOR)
 
 
 class OwnLogin(Step):
@@ -360,7 +356,6 @@ class OwnLogin(Step):
         return replace(self._judged(ctx, probe), evidence=probe.evidence)
 
     def _without_token(self, ctx: StepContext, error: SignInNeeded | Rejected) -> Finding:
-        """Wait if a change may still spread, or skip: the bot's own sign-in says nothing."""
         if error.can_be_replication and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
             seen = Text("seen.login_settles", {"reply": error.words})
             again = ctx.pause(self.name, LOGIN_PAUSES_S)

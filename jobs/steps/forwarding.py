@@ -15,7 +15,7 @@ from types import MappingProxyType
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row, redirected_to, through
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, unless_refused
-from jobs.clouds.json_values import text_of
+from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
@@ -39,7 +39,7 @@ from jobs.microsoft.outbound_spam import (
     needs_addresses,
     policy_name,
 )
-from jobs.model import Change, Finding, Reason, RunKind, Scope, State, Station, Text, Turn
+from jobs.model import Change, Channel, Finding, Reason, RunKind, Scope, State, Station, Text, Turn
 from jobs.runs.run import RecordedChange
 
 
@@ -61,14 +61,13 @@ class Forwarding(ExchangeStep):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
-        by_hand = await self._by_hand(ctx, smtp, internal) if ctx.by_hand else None
-        return replace(
-            by_hand or self._judged(ctx, smtp, internal, keeps=keeps),
-            values=_addresses_and_copy(smtp, internal, keeps=keeps),
-        )
+        values = _read(await mailbox_row(ctx))
+        by_hand = await self._by_hand(ctx, **values) if ctx.by_hand else None
+        return replace(by_hand or self._judged(ctx, **values), values=values)
 
-    async def _by_hand(self, ctx: StepContext, smtp: str, internal: str) -> Finding | None:
+    async def _by_hand(
+        self, ctx: StepContext, smtp: str, internal: str, keeps: str
+    ) -> Finding | None:
         """Judge a forwarding that a person may have chosen instead: a mail contact, or a rule.
 
         None means that the mailbox is judged like any other. An external address that is not known
@@ -89,8 +88,8 @@ class Forwarding(ExchangeStep):
         right = address and ctx.channel.forwarding_address.lower() in {"", address}
         return self.ok(Text(key, {"address": address})) if right else None
 
-    def _judged(self, ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> Finding:
-        wanted = ctx.channel.forwarding_address.lower()
+    def _judged(self, ctx: StepContext, smtp: str, internal: str, keeps: str) -> Finding:
+        wanted, copy = ctx.channel.forwarding_address.lower(), keeps == "true"
         if internal:  # it wins, and a foreign external address is named as well
             seen = Text("seen.forwarding_overridden", {"address": internal})
             if smtp not in {"", wanted}:
@@ -100,10 +99,10 @@ class Forwarding(ExchangeStep):
         if not smtp or smtp != wanted:
             elsewhere = Text("seen.forwards_to", {"address": smtp}) if smtp else Reason.ABSENT
             return self.wrong(elsewhere, cause=Cause.NOT_FORWARDED)
-        if keeps is not ctx.channel.keep_copy:
-            seen = Text("seen.keeps_copy" if keeps else "seen.keeps_none")
+        if copy is not ctx.channel.keep_copy:
+            seen = Text("seen.keeps_copy" if copy else "seen.keeps_none")
             return self.wrong(seen, cause=Cause.COPY_DIFFERS)
-        return self.ok(Text("seen.forwarding_keeps" if keeps else "seen.forwarding"))
+        return self.ok(Text("seen.forwarding_keeps" if copy else "seen.forwarding"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan all settings at once, since an internal address that stayed would silently win."""
@@ -120,43 +119,40 @@ class Forwarding(ExchangeStep):
         )
 
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
-        channel = ctx.channel
-        return _set_mailbox(ctx, channel.forwarding_address, "", keeps=channel.keep_copy)
+        return _set_mailbox(ctx, _wanted(ctx.channel))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
-        wanted, copy = ctx.channel.forwarding_address.lower(), ctx.channel.keep_copy
-        made = _addresses_and_copy(wanted, "", keeps=copy)
-        values, seen = _addresses_and_copy(smtp, internal, keeps=keeps), internal or smtp
-        return self.compare_with_recorded(past, values, seen or "key:seen.none", made)
+        values, wanted = _read(await mailbox_row(ctx)), _wanted(ctx.channel)
+        made = wanted | {"smtp": wanted["smtp"].lower()}
+        seen = values["internal"] or values["smtp"] or "key:seen.none"
+        return self.compare_with_recorded(past, values, seen, made)
 
     def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
-        was = past.values_before
-        return _set_mailbox(ctx, was["smtp"], was["internal"], keeps=was["keeps"] == "true")
+        return _set_mailbox(ctx, past.values_before)
 
 
-def _set_mailbox(ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> list[Cmdlet]:
+def _set_mailbox(ctx: StepContext, values: dict[str, str]) -> list[Cmdlet]:
     parameters: dict[str, object] = {
         "Identity": ctx.channel.mailbox,
-        "ForwardingAddress": internal or None,
-        "ForwardingSmtpAddress": f"smtp:{smtp}" if smtp else None,
-        "DeliverToMailboxAndForward": keeps,
+        "ForwardingAddress": values["internal"] or None,
+        "ForwardingSmtpAddress": f"smtp:{values['smtp']}" if values["smtp"] else None,
+        "DeliverToMailboxAndForward": values["keeps"] == "true",
     }
     return [("Set-Mailbox", parameters)]
 
 
-def _addresses_and_copy(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:
-    return {"smtp": smtp, "internal": internal, "keeps": str(keeps).lower()}
+def _wanted(channel: Channel) -> dict[str, str]:
+    keeps = str(channel.keep_copy).lower()
+    return {"smtp": channel.forwarding_address, "internal": "", "keeps": keeps}
 
 
-def forwarding_of(mailbox: ExchangeRow) -> tuple[str, str, bool]:
+def _read(mailbox: ExchangeRow) -> dict[str, str]:
     """Return both forwarding addresses, without ``smtp:`` or empty, and whether a copy stays."""
-    smtp = str(mailbox.get("ForwardingSmtpAddress") or "").lower().removeprefix("smtp:")
-    return (
-        smtp,
-        str(mailbox.get("ForwardingAddress") or ""),
-        str(mailbox.get("DeliverToMailboxAndForward")).lower() == "true",
-    )
+    return {
+        "smtp": lower_of(mailbox, "ForwardingSmtpAddress").removeprefix("smtp:"),
+        "internal": text_of(mailbox, "ForwardingAddress"),
+        "keeps": lower_of(mailbox, "DeliverToMailboxAndForward") or "false",
+    }
 
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
@@ -306,7 +302,6 @@ async def outbound(ctx: StepContext) -> Outbound:
 
 
 def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
-    """Return for the plan how many rules move, what changes, and a new policy's limits."""
     name = policy_name(mailbox)
     facts, rule = {MOVED: str(moved_down(there.rules, name))}, named(there.rules, name)
     if rule is not None:
@@ -321,7 +316,6 @@ def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
 
 
 async def _addresses(ctx: StepContext) -> tuple[str, ...]:
-    """Return the mailbox's addresses, the sending one first; none if unreadable."""
     try:
         return addresses_of(await mailbox_row(ctx))
     except (Forbidden, NotFound):
@@ -353,10 +347,7 @@ def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
 def _made(
     mailbox: str, own: tuple[str, ...], was: dict[str, str], now: dict[str, str]
 ) -> dict[str, str]:
-    """Return the current values as far as they match those of :meth:`OutboundPolicy.apply`.
-
-    The limits of a new policy are those that applied before.
-    """
+    """Return the current values as far as they are those of the change, with the old limits."""
     limits = json.loads(was["policy"] or now["policy"] or "{}")
     rule, before = recorded_row(now["rule"]), recorded_row(was["rule"])
     covering = ExchangeRow({**before, **fields_to_cover(before, own, mailbox)})
@@ -369,7 +360,6 @@ def _made(
 
 
 def _rule_before(past: RecordedChange) -> dict[str, object]:
-    """Return the rule's earlier parameters, and its policy if that was another."""
     was = json.loads(past.values_before["rule"])
     other = was.get(POLICY) not in {None, recorded_row(past.values_after.get("rule")).get(POLICY)}
     policy = {POLICY: was[POLICY]} if other else {}
@@ -423,10 +413,7 @@ class Customization(Step):
     diagnosis = Diagnosis(stops_mail=False, station=Station.FORWARD)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read ``IsDehydrated``, and whether M4 has anything to save at all.
-
-        If the tenant does not reveal ``IsDehydrated``, M4 shows whether customization is needed.
-        """
+        """Read ``IsDehydrated``; if the tenant does not reveal it, M4 shows what is needed."""
         if ctx.run.change_applied(self.name):
             return self.ok(Text("seen.customized"))
         if self.name in ctx.run.demanded:
@@ -439,10 +426,7 @@ class Customization(Step):
         return self.ok(Text("seen.customized"))
 
     def _not_customized(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
-        """Return the finding for a tenant that is not customized.
-
-        The tenant needs no customization if M4 has nothing to save.
-        """
+        """Return the finding; customization is needed only if M4 has something to save."""
         if applies.forwards:
             unneeded = self.ok(Text("seen.customization_not_needed"))
             checks = ctx.run.kind is RunKind.CHECK

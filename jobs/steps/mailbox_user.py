@@ -155,7 +155,6 @@ class MailboxUser(Step):
         return replace(finding_from_error(self, error, ctx.run), facts=facts)
 
     async def _mailbox(self, ctx: StepContext) -> ExchangeRow | CloudError | None:
-        """Return the mailbox, None if there is none, or in a check the error that hid it."""
         try:
             return await mailbox_row(ctx)
         except NotFound:
@@ -175,7 +174,6 @@ class MailboxUser(Step):
         return next(filter(None, owners), None)
 
     async def _gone(self, ctx: StepContext, found: Finding) -> Finding:
-        """Return why there is no mailbox: it is a group's address, elsewhere, or was deleted."""
         mailbox = {"Identity": ctx.channel.mailbox}
         kind = lower_of(await _first(ctx, "Get-Recipient", mailbox), "RecipientTypeDetails")
         cause, seen = Cause.MAILBOX_NOT_FOUND, found.seen
@@ -193,7 +191,6 @@ def _named(ctx: StepContext) -> dict[str, str]:
 
 
 async def _first(ctx: StepContext, cmdlet: str, parameters: Json) -> ExchangeRow | None:
-    """Return the first row of a cmdlet, or None if it has none or is refused."""
     try:
         return next(iter(await ctx.exchange.run(cmdlet, parameters)), None)
     except CloudError:
@@ -201,7 +198,6 @@ async def _first(ctx: StepContext, cmdlet: str, parameters: Json) -> ExchangeRow
 
 
 def _with_limits(mailbox: ExchangeRow | None, found: Finding) -> Finding:
-    """Return the finding, as a warning if a setting of the mailbox keeps or refuses mail."""
     if mailbox is None or found.state is not State.OK:
         return found
     told = next(_limits(mailbox), None)
@@ -225,9 +221,7 @@ def _limits(mailbox: ExchangeRow) -> Iterator[tuple[Cause, Text]]:
 def _with_sender(ctx: StepContext, mailbox: ExchangeRow | None, found: Finding) -> Finding:
     """Return the finding, as a warning if answers leave with an onmicrosoft.com address.
 
-    Microsoft refuses the mails of such a sender to more than 100 recipients outside the
-    organization in 24 hours (platforms/microsoft.md 2.7). Mail flows until then, so a setup
-    goes on.
+    Mail flows until more than 100 recipients in 24 hours (platforms/microsoft.md 2.7).
     """
     sender = lower_of(mailbox, "PrimarySmtpAddress") or ctx.channel.mailbox
     if found.state is not State.OK or not sender.endswith(ONMICROSOFT):

@@ -26,6 +26,7 @@ LATE = 20
 LATE_AFTER = timedelta(minutes=10)
 """Time after sending at which, after enough looks, a person is asked to look."""
 SPREADS_FOR = timedelta(hours=1)
+AGAIN_AFTER = timedelta(seconds=55)
 RESENDS_AFTER = timedelta(seconds=20)
 """Time until a mail of interrupted sending is sent again, with the same Message-ID."""
 CLOCKS = timedelta(seconds=2)
@@ -83,11 +84,11 @@ class TestMail(Step):
         The mail is then sent once more. With ``again``, a mail that has not arrived is sent once
         more anyway.
         """
-        asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
-        newer = asked is not None and (sent is None or asked.at > sent)
+        asked, sent = ctx.answered_at("look_again"), self._last_sent(ctx)
+        newer = asked is not None and (sent is None or asked > sent)
         wanted = newer and (_stuck(ctx.run.findings.get(self.name)) or seen.failed is not None)
         if asked and newer == wanted:
-            seen = seen.since(asked.at - CLOCKS)
+            seen = seen.since(asked - CLOCKS)
         if seen.failed is not None:
             return await self._failed(ctx, seen.failed, seen.arrived)
         if seen.from_itself and not seen.arrived and not self._sends(ctx):
@@ -105,9 +106,9 @@ class TestMail(Step):
         that arrived later counts: the bot may send it while the button is pressed, because it reads
         the audit log too. A mail also went elsewhere if this run set its way again since.
         """
-        sent, told = self._last_sent(ctx), ctx.run.answers.get("registered")
+        sent, told = self._last_sent(ctx), ctx.answered_at("registered")
         made = (ctx.run.changed[name].written for name in self.passes if name in ctx.run.changed)
-        since = max((*made, *([told.at] if told else [])), default=None)
+        since = max(filter(None, (*made, told)), default=None)
         return since if since and sent and since > sent else None
 
     def _underway(self, ctx: StepContext, arrived: tuple[TraceRow, ...], *, again: bool) -> Finding:
@@ -131,21 +132,17 @@ class TestMail(Step):
     ) -> Finding:
         """Return the finding for a mail that did not come through.
 
-        If this run changed the policy within the last hour, the change may not have reached every
-        server yet, so the bot waits and sends again. Otherwise a person has to look.
+        A change of the policy of the last hour may not be on every server, so the bot sends again.
         """
         words = await ctx.trace().details(row)
         cause = cause_at(Station.MAILBOX, words) or LOST
         if row.recipient.lower() == ctx.channel.forwarding_address.lower():
             cause = cause_at(Station.FORWARD, words) or cause_of_copy(words)
         facts = _facts(subject_of(ctx), arrived)
-        policy = ctx.run.changed.get("outbound_policy")
-        recent = policy is not None and now() - policy.begun < SPREADS_FOR
+        recent = ctx.began_within("outbound_policy", SPREADS_FOR)
         spreading = recent and cause == Cause.FORWARDING_BLOCKED
-        sent = ctx.run.changed.get(self.name)
-        due = sent is None or now() - sent.begun > timedelta(seconds=55)
-        waited = ctx.run.waits.get(self.name, 0) > 0
-        if spreading and waited and due and self._sends(ctx):
+        due = ctx.run.waits.get(self.name, 0) > 0 and not ctx.began_within(self.name, AGAIN_AFTER)
+        if spreading and due and self._sends(ctx):
             return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
         told = evidence_of(words)
@@ -157,15 +154,16 @@ class TestMail(Step):
         return ctx.settings.sends_probe and sender not in own_addresses(ctx)
 
     def _last_sent(self, ctx: StepContext) -> datetime | None:
-        """Return when the bot, or as told a person, last sent the mail, or None."""
-        sent, told = ctx.run.changed.get(self.name), ctx.run.answers.get("test_sent")
-        return max([*([sent.begun] if sent else []), *([told.at] if told else [])], default=None)
+        sent = ctx.run.changed.get(self.name)
+        begun = sent.begun if sent else None
+        return max(filter(None, (begun, ctx.answered_at("test_sent"))), default=None)
 
     def _sent(self, ctx: StepContext) -> bool:
         """Return whether the mail is on its way, or may be if its sending was interrupted."""
         sent = ctx.run.changed.get(self.name)
-        cut_off = sent and sent.done is None and now() - sent.begun > RESENDS_AFTER
-        return bool((sent and not cut_off) or ctx.run.answer("test_sent"))
+        whole = sent is not None and sent.done is not None
+        under_way = whole or ctx.began_within(self.name, RESENDS_AFTER)
+        return under_way or bool(ctx.run.answer("test_sent"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +229,8 @@ class TraceAccess(Step):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Try a message trace.
 
-        If neither Graph nor the cmdlet works, check whether the service principal is missing. Graph
-        may report a missing service principal with a 401, and signing in would not help. If the
-        sign-in itself is no longer valid, reading the service principal reports that.
+        If Graph and the cmdlet refuse, the service principal may be missing, which Graph may report
+        as a 401. Reading it reports a sign-in that is no longer valid.
         """
         try:
             await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)

@@ -77,10 +77,7 @@ class ServicePrincipal(Undoable):
     def _judged(self, ctx: StepContext, principal: Json, lets_in: State) -> Finding:
         """Return the first obstacle; no change of the enterprise application repairs the first two.
 
-        Microsoft has disabled the app (platforms/microsoft.md 5, AADSTS7000112), or it is
-        deactivated,
-        also if only its registration says so (platforms/microsoft.md 1.1). Other blocking
-        properties stay in the plan.
+        Source: platforms/microsoft.md 1.1 and 5 (AADSTS7000112). Other properties stay planned.
         """
         status = text_of(principal, BY_MICROSOFT)
         by_microsoft = Text("seen.app_by_microsoft", {"status": status})
@@ -118,11 +115,7 @@ class ServicePrincipal(Undoable):
             await ctx.graph.update_service_principal(finding.facts["sp_id"], body)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Check that the service principal is removed or restored.
-
-        A service principal that a run created must be gone, unless other content was added to its
-        app, because then it is still needed.
-        """
+        """Check that it is as it was, or gone, unless others added content to its app."""
         principal, app = await asyncio.gather(
             ctx.graph.service_principal(ctx.fact("client_id")), app_of_run(ctx)
         )
@@ -135,7 +128,6 @@ class ServicePrincipal(Undoable):
         return self._removed(ctx, past, principal)
 
     def _removed(self, ctx: StepContext, past: RecordedChange, principal: Json | None) -> Finding:
-        """Judge a service principal that a run made, by its object id alone."""
         there = {"sp_id": _values(principal)["sp_id"]}  # an app has one at most, so this is ours
         left = {"sp_id": past.values_after.get("sp_id", "")} if past.values_after else {}
         ours = replace(past, values_before={"sp_id": ""}, values_after=left)
@@ -353,23 +345,14 @@ class SmtpGrant(Undoable):
     def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, frozenset[str]]]:
         """Return the scopes that the user who signs in does not have, by the ID of their resource.
 
-        A grant for all users counts, and any user's while the delegate of a shared mailbox is not
-        known, which happens only in a check.
+        In a check, any user's grant counts while the delegate of a shared mailbox is not known.
         """
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
         if ctx.run.kind is RunKind.CHECK or ctx.by_hand:
             wanted = wanted[:1]  # a sign-in's permissions are implied (platforms/microsoft.md 1.5)
-        user, missing = _grantee(ctx), []
-        for resource, scopes in wanted:
-            there = _with(grants, "resourceId", resource)
-            if user:
-                there = [
-                    each for each in there if lower_of(each, "principalId") in {"", user.lower()}
-                ]
-            granted = {scope.lower() for grant in there for scope in _scopes(grant)}
-            if resource and not {scope.lower() for scope in scopes} <= granted:
-                missing.append((resource, scopes))
-        return missing
+        if user := _grantee(ctx):
+            grants = _with(grants, "principalId", "") + _with(grants, "principalId", user)
+        return [each for each in wanted if each[0] and not _grants(grants, *each)]
 
 
 def _mine(ctx: StepContext, grants: list[Json], marks: Mapping[str, str]) -> dict[str, Json]:
@@ -393,7 +376,6 @@ def _scopes_of(ctx: StepContext, grants: list[Json], marks: Mapping[str, str]) -
 
 
 def _grantee(ctx: StepContext) -> str:
-    """Return the user who signs in; empty while the delegate is not known."""
     return ctx.fact("delegate_id") if ctx.fact("shared") else ctx.fact("user_id")
 
 
@@ -403,6 +385,11 @@ def _recorded_marks(past: RecordedChange) -> dict[str, str]:
 
 def _with(grants: list[Json], name: str, wanted: str) -> list[Json]:
     return [grant for grant in grants if lower_of(grant, name) == wanted.lower()]
+
+
+def _grants(grants: list[Json], resource: str, scopes: frozenset[str]) -> bool:
+    there = " ".join(lower_of(grant, "scope") for grant in _with(grants, "resourceId", resource))
+    return lower_set(list(scopes)) <= set(there.split())
 
 
 def _scopes(grant: Json) -> frozenset[str]:

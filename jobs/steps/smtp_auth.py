@@ -28,11 +28,9 @@ SETTLES_FOR = timedelta(hours=24)
 PROPERTY = "SmtpClientAuthenticationDisabled"
 VALUE = "disabled"
 """Name of the recorded value, followed for another mailbox by ``:`` and its address."""
-_BY_TEXT = {"true": True, "false": False}
-
-
-Switches = Mapping[str, bool | None]
-"""SMTP AUTH switch of each mailbox by its address. True means off, and None means not set."""
+OFF, ON, NOT_SET = "true", "false", ""
+"""Recorded values of a switch, which says whether SMTP AUTH is disabled."""
+SEEN = {OFF: "key:seen.off", ON: "key:seen.on", NOT_SET: "key:seen.not_set"}
 
 
 class SmtpAuth(ExchangeStep):
@@ -74,10 +72,10 @@ class SmtpAuth(ExchangeStep):
         )
         if isinstance(own, BaseException):
             raise own
-        if None in own.values() and isinstance(everybody, BaseException):
+        if NOT_SET in own.values() and isinstance(everybody, BaseException):
             raise everybody
-        found = replace(self._judged(ctx, own, everybody is False), values=_values(ctx, own))
-        if found.state is State.OK and everybody is True and self._is_settled(ctx):
+        found = replace(self._judged(ctx, own, everybody), values=_values(ctx, own))
+        if found.state is State.OK and everybody == OFF and self._is_settled(ctx):
             found.facts["settled"] = "yes"
         return found
 
@@ -88,24 +86,21 @@ class SmtpAuth(ExchangeStep):
         newest = max(filter(None, made), default=None)
         return newest is not None and now() - newest > SETTLES_FOR
 
-    def _judged(self, ctx: StepContext, own: Switches, everybody_on: bool) -> Finding:  # noqa: FBT001  as read
-        off = [
-            name for name, is_off in own.items() if is_off or (is_off is None and not everybody_on)
-        ]
+    def _judged(self, ctx: StepContext, own: Mapping[str, str], everybody: object) -> Finding:
+        on = {ON} if everybody != ON else {ON, NOT_SET}
+        off = [name for name, switch in own.items() if switch not in on]
         mailbox = next(iter(off or own))
+        inherits = own[mailbox] == NOT_SET
         if not off:
-            key = "smtp_inherits_on" if own[mailbox] is None else "smtp_on"
-            return self.ok(_seen(ctx, mailbox, key))
-        key, cause = "smtp_inherits_off", Cause.SMTP_AUTH_OFF_FOR_TENANT
-        if own[mailbox]:
-            key, cause = "smtp_off", Cause.SMTP_AUTH_OFF_FOR_MAILBOX
-        return self.wrong(_seen(ctx, mailbox, key), cause=cause)
+            return self.ok(_seen(ctx, mailbox, "smtp_inherits_on" if inherits else "smtp_on"))
+        if inherits:
+            seen, cause = "smtp_inherits_off", Cause.SMTP_AUTH_OFF_FOR_TENANT
+        else:
+            seen, cause = "smtp_off", Cause.SMTP_AUTH_OFF_FOR_MAILBOX
+        return self.wrong(_seen(ctx, mailbox, seen), cause=cause)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan Microsoft's own recipe: leave the organization as it is and enable the mailbox.
-
-        Nothing is planned before the delegate of a shared mailbox is known.
-        """
+        """Plan Microsoft's recipe, which leaves the organization, once a delegate is known."""
         if ctx.fact("shared") and not ctx.fact("delegate"):
             return ()
         mailboxes, command = _mailboxes(ctx), shown(self.cmdlets(ctx, finding))
@@ -116,19 +111,17 @@ class SmtpAuth(ExchangeStep):
 
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
         was = finding.values
-        off = (each for each in _mailboxes(ctx) if was.get(_value_name(ctx, each)) != "false")
-        return [_switch(each, off=False) for each in off]
+        off = (each for each in _mailboxes(ctx) if was.get(_value_name(ctx, each)) != ON)
+        return [_switch(each, ON) for each in off]
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         own = await _switches(ctx, _before(ctx, past))
-        seen = {True: "key:seen.off", False: "key:seen.on", None: "key:seen.not_set"}
-        first = next(iter(own.values()))
-        made = _values(ctx, dict.fromkeys(own, False))
-        return self.compare_with_recorded(past, _values(ctx, own), seen[first], made)
+        seen, made = SEEN[next(iter(own.values()))], _values(ctx, dict.fromkeys(own, ON))
+        return self.compare_with_recorded(past, _values(ctx, own), seen, made)
 
     def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
         """Return the cmdlets; "not set" is a value too and is restored as ``$null``."""
-        return [_switch(mailbox, off=off) for mailbox, off in _before(ctx, past).items()]
+        return [_switch(*each) for each in _before(ctx, past).items()]
 
 
 def _mailboxes(ctx: StepContext) -> tuple[str, ...]:
@@ -138,14 +131,15 @@ def _mailboxes(ctx: StepContext) -> tuple[str, ...]:
     return (delegate, ctx.channel.mailbox) if ctx.fact("shared_licensed") else (delegate,)
 
 
-async def _switches(ctx: StepContext, mailboxes: Iterable[str]) -> dict[str, bool | None]:
+async def _switches(ctx: StepContext, mailboxes: Iterable[str]) -> dict[str, str]:
     names = tuple(mailboxes)
     rows = await asyncio.gather(*(mailbox_row(ctx, "Get-CASMailbox", each) for each in names))
-    return {name: _off(row) for name, row in zip(names, rows, strict=True)}
+    return dict(zip(names, map(_read, rows), strict=True))
 
 
-def _switch(mailbox: str, *, off: bool | None) -> Cmdlet:
-    return "Set-CASMailbox", {"Identity": mailbox, PROPERTY: off}
+def _switch(mailbox: str, switch: str) -> Cmdlet:
+    value = {OFF: True, ON: False}.get(switch)
+    return "Set-CASMailbox", {"Identity": mailbox, PROPERTY: value}
 
 
 def _seen(ctx: StepContext, mailbox: str, key: str) -> Text:
@@ -154,33 +148,26 @@ def _seen(ctx: StepContext, mailbox: str, key: str) -> Text:
     return Text(f"seen.{key}_of", {"mailbox": mailbox})
 
 
-async def _organization(ctx: StepContext) -> bool | None:
-    """Return the organization's switch; True is off, None is not set."""
-    return _off((await ctx.exchange.run("Get-TransportConfig", {}))[0])
+async def _organization(ctx: StepContext) -> str:
+    return _read((await ctx.exchange.run("Get-TransportConfig", {}))[0])
 
 
-def _values(ctx: StepContext, own: Switches) -> dict[str, str]:
-    """Return the switches for the record, with another mailbox in the name."""
-    return {_value_name(ctx, mailbox): _text(off) for mailbox, off in own.items()}
+def _values(ctx: StepContext, own: Mapping[str, str]) -> dict[str, str]:
+    return {_value_name(ctx, mailbox): switch for mailbox, switch in own.items()}
 
 
 def _value_name(ctx: StepContext, mailbox: str) -> str:
     return VALUE if mailbox == ctx.channel.mailbox else f"{VALUE}:{mailbox}"
 
 
-def _before(ctx: StepContext, past: RecordedChange) -> dict[str, bool | None]:
-    return {
-        name.partition(":")[2] or ctx.channel.mailbox: _BY_TEXT.get(value)
-        for name, value in past.values_before.items()
-    }
+def _before(ctx: StepContext, past: RecordedChange) -> dict[str, str]:
+    was = past.values_before.items()
+    return {name.partition(":")[2] or ctx.channel.mailbox: switch for name, switch in was}
 
 
-def _text(off: bool | None) -> str:  # noqa: FBT001  a value, not a choice
-    return "" if off is None else str(off).lower()
-
-
-def _off(row: ExchangeRow) -> bool | None:
-    return _BY_TEXT.get(str(row.get(PROPERTY)).lower())
+def _read(row: ExchangeRow) -> str:
+    value = str(row.get(PROPERTY)).lower()
+    return value if value in {OFF, ON} else NOT_SET
 
 
 class SmtpAuthTenant(ExchangeStep):
@@ -207,11 +194,11 @@ class SmtpAuthTenant(ExchangeStep):
         if not wanted and ctx.run.kind is not RunKind.CHECK:
             return self.ok(Text("seen.smtp_auth_tenant_unneeded"))
         everybody = await _organization(ctx)
-        if everybody is False:
+        if everybody == ON:
             return self.ok(Text("seen.on"))
         if not wanted:
             return self.skipped(Text("seen.smtp_auth_tenant_unneeded"))
-        return self.wrong(Text("seen.off"), values={VALUE: _text(everybody)})
+        return self.wrong(Text("seen.off"), values={VALUE: everybody})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         command, note = shown(self.cmdlets(ctx, finding)), Text("note.smtp_auth_tenant")
@@ -223,8 +210,8 @@ class SmtpAuthTenant(ExchangeStep):
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         everybody = await _organization(ctx)
-        seen = "key:seen.on" if everybody is False else "key:seen.off"
-        return self.compare_with_recorded(past, {VALUE: _text(everybody)}, seen, {VALUE: "false"})
+        seen = SEEN[ON if everybody == ON else OFF]
+        return self.compare_with_recorded(past, {VALUE: everybody}, seen, {VALUE: ON})
 
     def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
         return [("Set-TransportConfig", {PROPERTY: True})]
@@ -324,7 +311,6 @@ class SendAs(ExchangeStep):
 
 
 def _delegate(ctx: StepContext) -> str:
-    """Return the delegate of a shared mailbox, if it is one and known, else ''."""
     own = ctx.fact("delegate_id").lower() == ctx.fact("user_id").lower()
     return "" if own else ctx.fact("delegate").lower()
 

@@ -121,8 +121,11 @@ class Cloud:
         )
 
 
+CarryOut = Callable[[Coroutine[Any, Any, None]], float]
+
+
 @pytest.fixture(name="carry_out")
-def _carry_out() -> Callable[[Coroutine[Any, Any, None]], float]:
+def _carry_out() -> CarryOut:
     """Return a function that runs a coroutine to its end in virtual time, without waiting."""
     return carry_out
 

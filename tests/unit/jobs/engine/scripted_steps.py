@@ -13,6 +13,7 @@ from jobs.engine.step import Step
 from jobs.model import Change, Finding, Reason, Scope, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runtime import NoListener
+from jobs.shutdown import Shutdown
 
 SAID = CloudReply("graph", 404, "Code", "words")
 SEEN, EMPTY = Text("seen.ok"), Text("seen.none")
@@ -21,10 +22,13 @@ SEEN, EMPTY = Text("seen.ok"), Text("seen.none")
 class Fact(Step):
     """Step with scripted states.
 
-    ``shows`` are the states that ``inspect`` sees; the last one is repeated.
+    ``shows`` are the states that ``inspect`` sees; the last one is repeated. A step that ``mends``
+    holds once it was changed. A step that a cloud demands is wrong until then.
     """
 
     article_row = "E1"
+    scope = Scope.MAILBOX
+    mends = False
 
     def __init__(self, name: str, *shows: State, changes: bool = True, **more: Any) -> None:
         self.name, self.shows, self.changes = name, list(shows or (State.OK,)), changes
@@ -39,21 +43,22 @@ class Fact(Step):
         if "inspect" in self.hooks:
             await self.hooks["inspect"](ctx)
         state = self.shows.pop(0) if len(self.shows) > 1 else self.shows[0]
-        return (
-            self.wrong(Reason.ABSENT)
-            if state is State.WRONG
-            else Finding(self.name, state, seen=SEEN)
-        )
+        demanded = self.name in ctx.run.demanded and not ctx.run.change_applied(self.name)
+        if demanded or state is State.WRONG:
+            return self.wrong(Reason.ABSENT)
+        return Finding(self.name, state, seen=SEEN)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Return one change, or none if the step has no change of its own."""
-        return (self.change(EMPTY, SEEN, Scope.MAILBOX, "x"),) if self.changes else ()
+        return (self.change(EMPTY, SEEN, self.scope, "x"),) if self.changes else ()
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Log the call and run the test's hook."""
         self.log.append("apply")
         if "apply" in self.hooks:
             await self.hooks["apply"](ctx)
+        if self.mends:
+            self.shows = [State.OK]
 
 
 def raising(*errors: CloudError) -> Callable[[StepContext], Awaitable[None]]:
@@ -78,9 +83,12 @@ def appending(*events: Event) -> Callable[[StepContext], Awaitable[None]]:
     return hook
 
 
-def engine(ctx: StepContext, *steps: Fact, holds: bool = True) -> Engine:
+def engine(
+    ctx: StepContext, *steps: Step, holds: bool = True, shutdown: Shutdown | None = None
+) -> Engine:
     """Return an engine that runs these steps."""
-    return Engine(ctx, {step.name: step for step in steps}, NoListener(), lambda: holds)
+    named = {step.name: step for step in steps}
+    return Engine(ctx, named, NoListener(), lambda: holds, shutdown or Shutdown())
 
 
 def approve(ctx: StepContext, *steps: Fact) -> None:

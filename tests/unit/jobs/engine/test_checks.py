@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -22,7 +20,7 @@ from jobs.engine.step import Probe, Step
 from jobs.model import Access, Finding, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runtime import NoListener
-from tests.unit.jobs.conftest import Given
+from tests.unit.jobs.conftest import CarryOut, Given
 
 
 @dataclass
@@ -52,7 +50,7 @@ class Look(Probe):
         return self.ok()
 
 
-def test_what_is_left_out_holds_up_nobody(given: Given, carry_out: Callable[..., float]):
+def test_what_is_left_out_holds_up_nobody(given: Given, carry_out: CarryOut):
     """Thirty skipped steps are saved at once, before the first inspection.
 
     They do not wait for that inspection.
@@ -73,7 +71,7 @@ def test_what_is_left_out_holds_up_nobody(given: Given, carry_out: Callable[...,
     ]
 
 
-def test_what_is_seen_at_once_is_saved_at_once(given: Given, carry_out: Callable[..., float]):
+def test_what_is_seen_at_once_is_saved_at_once(given: Given, carry_out: CarryOut):
     """Ten answers that come at the same moment are saved in fewer than four writes."""
     ctx = given(kind="check")
     steps = {
@@ -82,9 +80,6 @@ def test_what_is_seen_at_once_is_saved_at_once(given: Given, carry_out: Callable
     heard = Counting(ctx)
     carry_out(Engine(ctx, steps, heard, lambda: True).check({Access.NONE}))
     assert (heard.found[-1], len(heard.found) < 4) == (10, True)
-
-
-CarryOut = Callable[[Coroutine[Any, Any, None]], float]
 
 
 class Slow(Step):

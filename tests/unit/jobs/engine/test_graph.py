@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,7 +14,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.model import Access, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
-from tests.unit.jobs.conftest import Given
+from tests.unit.jobs.conftest import CarryOut, Given
 from tests.unit.jobs.engine.scripted_steps import (
     EMPTY,
     SAID,
@@ -29,7 +28,7 @@ from tests.unit.jobs.engine.scripted_steps import (
 )
 
 
-def test_what_needs_nothing_runs_at_the_same_time(carry_out: Callable[..., None], given: Given):
+def test_what_needs_nothing_runs_at_the_same_time(carry_out: CarryOut, given: Given):
     """Two steps that need nothing run at the same time.
 
     Each step of this test waits until the other one has begun.
@@ -48,7 +47,7 @@ def test_what_needs_nothing_runs_at_the_same_time(carry_out: Callable[..., None]
     }
 
 
-def test_a_look_records_a_plan_and_changes_nothing(carry_out: Callable[..., None], given: Given):
+def test_a_look_records_a_plan_and_changes_nothing(carry_out: CarryOut, given: Given):
     """A step that depends on something missing is planned without being inspected."""
     a, b, c, ctx = (
         Fact("a", State.WRONG),
@@ -91,7 +90,7 @@ def test_another_account_is_another_plan(given: Given, name: str, differs: bool)
     assert (digest((line,), run) != digest((line,), other)) is differs
 
 
-def test_needs_come_first(carry_out: Callable[..., None], given: Given):
+def test_needs_come_first(carry_out: CarryOut, given: Given):
     """A step is inspected only after all steps that it needs are settled."""
     order: list[str] = []
 
@@ -111,7 +110,7 @@ def test_needs_come_first(carry_out: Callable[..., None], given: Given):
     assert order == ["a", "b", "c"]
 
 
-def test_an_approved_change_is_made_and_proven(carry_out: Callable[..., None], given: Given):
+def test_an_approved_change_is_made_and_proven(carry_out: CarryOut, given: Given):
     """An approved change is recorded before and after it is made, and is then read back.
 
     Only an inspection calls the change done.
@@ -124,7 +123,7 @@ def test_an_approved_change_is_made_and_proven(carry_out: Callable[..., None], g
     assert ctx.run.settled("a")
 
 
-def test_what_holds_is_not_changed(carry_out: Callable[..., None], given: Given):
+def test_what_holds_is_not_changed(carry_out: CarryOut, given: Given):
     """A step that is correct already is not changed, so a second run writes nothing."""
     a, ctx = Fact("a"), given()
     approve(ctx, a)
@@ -132,7 +131,7 @@ def test_what_holds_is_not_changed(carry_out: Callable[..., None], given: Given)
     assert a.log == ["inspect"]
 
 
-def test_nothing_is_changed_without_an_approval(carry_out: Callable[..., None], given: Given):
+def test_nothing_is_changed_without_an_approval(carry_out: CarryOut, given: Given):
     """A change without an approval is not made, and its step waits for the approver."""
     a, ctx = Fact("a", State.WRONG), given()
     carry_out(engine(ctx, a).apply_plan())
@@ -142,7 +141,7 @@ def test_nothing_is_changed_without_an_approval(carry_out: Callable[..., None], 
     )
 
 
-def test_what_cannot_be_mended_stays_wrong(carry_out: Callable[..., None], given: Given):
+def test_what_cannot_be_mended_stays_wrong(carry_out: CarryOut, given: Given):
     """A wrong step without a change of its own is only reported.
 
     A step that needs no approval is applied without a planned change.
@@ -157,7 +156,7 @@ def test_what_cannot_be_mended_stays_wrong(carry_out: Callable[..., None], given
     assert ctx.run.findings["a"].state is State.WRONG
 
 
-def test_after_holds_a_change_back(carry_out: Callable[..., None], given: Given):
+def test_after_holds_a_change_back(carry_out: CarryOut, given: Given):
     """A change waits until the step named in ``after`` is settled.
 
     Then the change is tried again by itself.
@@ -174,7 +173,7 @@ def test_after_holds_a_change_back(carry_out: Callable[..., None], given: Given)
     assert a.log == ["inspect"] * 3 + ["apply", "inspect"]
 
 
-def test_an_answer_is_asked_for(carry_out: Callable[..., None], given: Given):
+def test_an_answer_is_asked_for(carry_out: CarryOut, given: Given):
     """A change that needs an answer waits for the mailbox's user."""
     a, ctx = Fact("a", State.WRONG, required_answer="rehearse"), given()
     approve(ctx, a)
@@ -182,9 +181,7 @@ def test_an_answer_is_asked_for(carry_out: Callable[..., None], given: Given):
     assert ctx.run.findings["a"] == a.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
 
 
-def test_an_answer_that_comes_meanwhile_counts_at_once(
-    carry_out: Callable[..., None], given: Given
-):
+def test_an_answer_that_comes_meanwhile_counts_at_once(carry_out: CarryOut, given: Given):
     """If the required answer arrives while another step is at work, it counts at once.
 
     The step that needs the answer is then tried again in the same call of the engine.
@@ -206,9 +203,7 @@ def test_an_answer_that_comes_meanwhile_counts_at_once(
     assert a.log == ["inspect", "inspect", "apply", "inspect"]
 
 
-def test_an_answer_is_looked_at_although_nothing_has_changed(
-    carry_out: Callable[..., None], given: Given
-):
+def test_an_answer_is_looked_at_although_nothing_has_changed(carry_out: CarryOut, given: Given):
     """After a person has consented in the browser, the next inspection is recorded, once.
 
     It is recorded even if the cloud shows the same as before.
@@ -225,7 +220,7 @@ def test_an_answer_is_looked_at_although_nothing_has_changed(
     assert (looks, ctx.run.answered_since("a", "consent")) == ([1, 2, 2], False)
 
 
-def test_a_change_that_shows_late_is_read_again(carry_out: Callable[..., None], given: Given):
+def test_a_change_that_shows_late_is_read_again(carry_out: CarryOut, given: Given):
     """A change that shows late is read again, with longer and longer pauses.
 
     During a long pause the card says why the run waits.
@@ -237,7 +232,7 @@ def test_a_change_that_shows_late_is_read_again(carry_out: Callable[..., None], 
     assert told(ctx).count(("found", "a")) == 2
 
 
-def test_a_change_that_never_shows_parks_the_run(carry_out: Callable[..., None], given: Given):
+def test_a_change_that_never_shows_parks_the_run(carry_out: CarryOut, given: Given):
     """If a change does not show, the run waits for time and the worker is free for other runs.
 
     For five minutes the change is not written a second time.
@@ -257,7 +252,7 @@ def test_a_change_that_never_shows_parks_the_run(carry_out: Callable[..., None],
 
 @pytest.mark.parametrize(("changed", "tries"), [(["application"], 3), ([], 1)])
 def test_not_found_after_a_write_of_ours_is_asked_again(
-    carry_out: Callable[..., None], given: Given, changed: list[str], tries: int
+    carry_out: CarryOut, given: Given, changed: list[str], tries: int
 ):
     """An object that is not found is asked for again only right after a write of this run.
 
@@ -272,7 +267,7 @@ def test_not_found_after_a_write_of_ours_is_asked_again(
     )
 
 
-def test_already_there_is_success_for_whoever_asked(carry_out: Callable[..., None], given: Given):
+def test_already_there_is_success_for_whoever_asked(carry_out: CarryOut, given: Given):
     """If an object already exists, an earlier try may have made it, so the inspection decides."""
     a, ctx = Fact("a", State.WRONG, State.OK), given()
     a.hooks["apply"] = raising(AlreadyExists("already_there", SAID))
@@ -281,7 +276,7 @@ def test_already_there_is_success_for_whoever_asked(carry_out: Callable[..., Non
     assert (a.log, ctx.run.settled("a")) == (["inspect", "apply", "inspect"], True)
 
 
-def test_a_refused_change_is_told(carry_out: Callable[..., None], given: Given):
+def test_a_refused_change_is_told(carry_out: CarryOut, given: Given):
     """A refused change is reported with the cloud's error, and is not recorded as made."""
     a, ctx = Fact("a", State.WRONG), given()
     a.hooks["apply"] = raising(Forbidden("not_allowed", SAID))
@@ -294,7 +289,7 @@ def test_a_refused_change_is_told(carry_out: Callable[..., None], given: Given):
     assert ctx.run.changed["a"].done is None
 
 
-def test_a_step_may_know_better(carry_out: Callable[..., None], given: Given):
+def test_a_step_may_know_better(carry_out: CarryOut, given: Given):
     """A step's own explanation of an error of its change replaces the general one."""
 
     class Knowing(Fact):
@@ -308,7 +303,7 @@ def test_a_step_may_know_better(carry_out: Callable[..., None], given: Given):
     assert ctx.run.findings["a"] == a.skipped(SEEN)
 
 
-def test_a_check_looks_once_and_says_what_it_left_out(carry_out: Callable[..., None], given: Given):
+def test_a_check_looks_once_and_says_what_it_left_out(carry_out: CarryOut, given: Given):
     """A check inspects each step once, and reports a step that the cloud refuses as unknown.
 
     It skips a step without the access, or without another step that it needs, and says so.

@@ -17,7 +17,7 @@ from jobs.model import Finding, State
 from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind, LeaseLostError, RunEndedError
 from jobs.runtime import NoListener
-from tests.unit.jobs.conftest import Given
+from tests.unit.jobs.conftest import CarryOut, Given
 from tests.unit.jobs.engine.scripted_steps import (
     SAID,
     Fact,
@@ -40,7 +40,7 @@ def raising_first(lost: list[Exception]) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("where", ["inspect", "apply"])
-def test_a_dead_sign_in_ends_the_walk(carry_out: Callable[..., None], given: Given, where: str):
+def test_a_dead_sign_in_ends_the_walk(carry_out: CarryOut, given: Given, where: str):
     """A sign-in that has ended stops all steps that are under way.
 
     The run then asks for a new sign-in.
@@ -58,7 +58,7 @@ def test_a_dead_sign_in_ends_the_walk(carry_out: Callable[..., None], given: Giv
     assert "b" not in ctx.run.findings
 
 
-def test_a_lost_lease_writes_nothing_more(carry_out: Callable[..., None], given: Given):
+def test_a_lost_lease_writes_nothing_more(carry_out: CarryOut, given: Given):
     """A worker without the lease writes nothing, because another worker has the run."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
@@ -68,9 +68,7 @@ def test_a_lost_lease_writes_nothing_more(carry_out: Callable[..., None], given:
     assert (a.log, told(ctx)) == ([], before)
 
 
-def test_a_lease_that_is_lost_before_a_change_makes_none(
-    carry_out: Callable[..., None], given: Given
-):
+def test_a_lease_that_is_lost_before_a_change_makes_none(carry_out: CarryOut, given: Given):
     """A worker that lost its lease makes no change.
 
     The change would be recorded first, and the record needs the lease.
@@ -88,9 +86,7 @@ def test_a_lease_that_is_lost_before_a_change_makes_none(
     assert a.log == ["inspect"]
 
 
-def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(
-    carry_out: Callable[..., None], given: Given
-):
+def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(carry_out: CarryOut, given: Given):
     """No event follows the cancellation of a run.
 
     A call that was under way at that time is in the audit trail.
@@ -114,7 +110,7 @@ def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(
     )
 
 
-def test_a_change_that_the_guard_stops_is_not_made(carry_out: Callable[..., None], given: Given):
+def test_a_change_that_the_guard_stops_is_not_made(carry_out: CarryOut, given: Given):
     """The lease is checked right before ``apply``, even if no call of the step is guarded."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
@@ -132,7 +128,7 @@ def test_a_change_that_the_guard_stops_is_not_made(carry_out: Callable[..., None
     [([State.OK], ["inspect"]), ([State.WRONG, State.OK], ["inspect", "apply", "inspect"])],
 )
 def test_a_death_between_changing_and_changed_is_looked_at_first(
-    carry_out: Callable[..., float], given: Given, shows: list[State], log: list[str]
+    carry_out: CarryOut, given: Given, shows: list[State], log: list[str]
 ):
     """After a crash during a change, the step is inspected before it is applied again.
 
@@ -152,7 +148,7 @@ def test_a_death_between_changing_and_changed_is_looked_at_first(
     assert waited == pytest.approx(IN_FLIGHT_S, abs=0.5)
 
 
-def test_a_cloud_that_is_away_stops_nothing_else(carry_out: Callable[..., None], given: Given):
+def test_a_cloud_that_is_away_stops_nothing_else(carry_out: CarryOut, given: Given):
     """A step whose cloud is away is inspected again later by itself, and other steps go on."""
     a, b, c, ctx = Fact("a"), Fact("b", needs=("a",)), Fact("c"), given()
     a.hooks["inspect"] = raising(Transient("service_unavailable", SAID))
@@ -166,7 +162,7 @@ def test_a_cloud_that_is_away_stops_nothing_else(carry_out: Callable[..., None],
 
 @pytest.mark.parametrize("over", [True, False], ids=["lost", "another_reason"])
 def test_calls_of_steps_that_end_with_another_are_told(
-    carry_out: Callable[..., None], given: Given, over: bool
+    carry_out: CarryOut, given: Given, over: bool
 ):
     """If one step finds that the run is lost, the calls of the other steps are in the audit trail.
 
@@ -199,7 +195,7 @@ def test_calls_of_steps_that_end_with_another_are_told(
 
 
 def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(
-    carry_out: Callable[..., None], given: Given
+    carry_out: CarryOut, given: Given
 ):
     """A call that times out while its worker is stopped may have changed something.
 

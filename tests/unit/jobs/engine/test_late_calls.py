@@ -18,7 +18,7 @@ from jobs.runs.fold import apply_events
 from jobs.runs.run import Event, Kind, RecordedChange, Run
 from jobs.runtime import NoListener
 from jobs.steps import all_steps
-from tests.unit.jobs.conftest import Given
+from tests.unit.jobs.conftest import CarryOut, Given
 
 STEP = "smtp_auth"
 LINE = Change(STEP, "M2", Text("step.smtp_auth"), Text("b"), Text("a"), Scope.MAILBOX, "x")
@@ -97,7 +97,7 @@ async def test_what_is_not_back_is_said_at_once(given: Given, state: State):
 
 
 def test_a_call_that_arrives_during_the_undo_is_undone_too(
-    carry_out: Callable[..., float], given: Given, pass_time: Callable[[float], None]
+    carry_out: CarryOut, given: Given, pass_time: Callable[[float], None]
 ):
     """A late call that overwrites the restored value is undone too.
 

@@ -12,12 +12,11 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden
 from jobs.engine.applier import REAPPROVAL_NOTE, digest
 from jobs.engine.context import StepContext
-from jobs.engine.engine import Engine
-from jobs.engine.step import Step
 from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
-from jobs.runtime import NoListener
 from tests.unit.jobs.conftest import Given
+from tests.unit.jobs.engine import scripted_steps
+from tests.unit.jobs.engine.scripted_steps import engine
 
 NONE, SHUT, ON, OPEN = (
     Text(f"seen.{name}") for name in ("none", "sp_disabled", "on", "implicit_on")
@@ -25,22 +24,16 @@ NONE, SHUT, ON, OPEN = (
 REFUSED = Forbidden("not_allowed", CloudReply("graph", 403))
 
 
-class Fact(Step):
-    """Step that is wrong as ``seen`` says, until it is changed.
+class Fact(scripted_steps.Fact):
+    """Step that is wrong as ``seen`` says, until it is changed; ``error`` is met by its look."""
 
-    ``error`` is the error that its inspection raises.
-    """
-
-    article_row = "E1"
+    scope = Scope.APP
 
     def __init__(
         self, name: str, seen: Text | None = None, error: Forbidden | None = None, **more: Any
     ) -> None:
-        self.name, self.seen, self.error = name, seen, error
-        self.known: dict[str, str] = {}
-        self.log: list[str] = []
-        for key, value in {"scope": Scope.APP, **more}.items():
-            setattr(self, key, value)
+        super().__init__(name, **more)
+        self.seen, self.error, self.known = seen, error, dict[str, str]()
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Return the scripted state, or raise the scripted error."""
@@ -53,21 +46,13 @@ class Fact(Step):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Return one change, which either opens a closed object or makes a missing one."""
-        return (
-            self.change(
-                finding.seen or NONE, OPEN if finding.seen == SHUT else ON, self.scope, "x"
-            ),
-        )
+        after = OPEN if finding.seen == SHUT else ON
+        return (self.change(finding.seen, after, self.scope, "x"),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Make the change, so that the step is correct."""
         self.log.append("apply")
         self.seen = None
-
-
-def engine(ctx: StepContext, *steps: Fact) -> Engine:
-    """Return an engine that runs these steps."""
-    return Engine(ctx, {step.name: step for step in steps}, NoListener(), lambda: True)
 
 
 def approve(ctx: StepContext, *scopes: str) -> None:

@@ -16,49 +16,30 @@ from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.graph import StoppingError
-from jobs.engine.step import Step
-from jobs.model import Account, Change, Finding, Scope, State, Text
+from jobs.model import Account, State
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
-from jobs.runtime import NoListener, Runtime, install
+from jobs.runtime import Runtime, install
 from jobs.settings import Settings
 from jobs.shutdown import Shutdown
 from tests.unit.jobs.conftest import Given
+from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine
+
+MADE = ["inspect", "apply", "inspect"]
 
 
-class Made(Step):
-    """Step that is correct once it was applied.
+def made(
+    name: str, seconds: float = 0, meanwhile: Callable[[], None] = lambda: None, **more: Any
+) -> Fact:
+    """Return a step whose change takes so long; ``meanwhile`` is called when it begins."""
+    step = Fact(name, State.WRONG, mends=True, **more)
 
-    Applying it takes ``seconds`` seconds; ``meanwhile`` is called when it begins.
-    """
+    async def take(_: StepContext) -> None:
+        meanwhile()
+        await asyncio.sleep(seconds)
 
-    article_row = "E1"
-
-    def __init__(
-        self,
-        name: str,
-        seconds: float = 0,
-        meanwhile: Callable[[], None] = lambda: None,
-        **more: Any,
-    ) -> None:
-        self.name, self.seconds, self.meanwhile, self.log = name, seconds, meanwhile, list[str]()
-        for key, value in more.items():
-            setattr(self, key, value)
-
-    async def inspect(self, ctx: StepContext) -> Finding:
-        """Return whether the step was applied."""
-        return self.ok(Text("seen.ok")) if "applied" in self.log else self.wrong(Text("seen.none"))
-
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Return a plan of one line."""
-        return (self.change(Text("seen.none"), Text("seen.ok"), Scope.MAILBOX, "x"),)
-
-    async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Take ``seconds`` seconds, and then count as applied."""
-        self.log.append("begun")
-        self.meanwhile()
-        await asyncio.sleep(self.seconds)
-        self.log.append("applied")
+    step.hooks["apply"] = take
+    return step
 
 
 @pytest.fixture
@@ -67,16 +48,10 @@ def shutdown() -> Shutdown:
     return Shutdown()
 
 
-def approved(ctx: StepContext, shutdown: Shutdown, *steps: Step) -> Engine:
+def approved(ctx: StepContext, shutdown: Shutdown, *steps: Fact) -> Engine:
     """Return an engine of these steps, with all their changes approved."""
-    changes = tuple(
-        change for step in steps for change in step.plan(ctx, Finding(step.name, State.WRONG))
-    )
-    word = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
-    ctx.store.append(
-        ctx.run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=changes), word
-    )
-    return Engine(ctx, {step.name: step for step in steps}, NoListener(), lambda: True, shutdown)
+    approve(ctx, *steps)
+    return engine(ctx, *steps, shutdown=shutdown)
 
 
 def kinds(ctx: StepContext, step: str) -> list[str]:
@@ -89,35 +64,31 @@ async def test_what_is_under_way_ends_and_nothing_more_is_begun(given: Given, sh
 
     A third change that needs one of them is not begun.
     """
-    first, slow = Made("a", meanwhile=shutdown.request), Made("b", seconds=0.3)
-    then, ctx = Made("c", needs=("a",)), given()
+    first, slow = made("a", meanwhile=shutdown.request), made("b", seconds=0.3)
+    then, ctx = made("c", needs=("a",)), given()
     with pytest.raises(StoppingError):
         await approved(ctx, shutdown, slow, first, then).apply_plan()
-    assert (first.log, slow.log, then.log) == (["begun", "applied"], ["begun", "applied"], [])
+    assert (first.log, slow.log, then.log) == (MADE, MADE, [])
     assert [kinds(ctx, name)[-2:] for name in "ab"] == [["changed", "found"], ["changed", "found"]]
 
 
 async def test_a_wait_for_the_directory_is_left(given: Given, shutdown: Shutdown):
     """A shutdown ends the wait for a recorded change to show, but not another step's call."""
-
-    class Late(Made):
-        async def inspect(self, ctx: StepContext) -> Finding:
-            return self.wrong(Text("seen.none"))
-
-    late, slow, ctx = Late("a", meanwhile=shutdown.request), Made("b", seconds=0.3), given()
+    late, slow, ctx = made("a", meanwhile=shutdown.request), made("b", seconds=0.3), given()
+    late.mends = False
     with pytest.raises(StoppingError):
         await approved(ctx, shutdown, slow, late).apply_plan()
     assert (kinds(ctx, "a"), ctx.run.running) == (["running", "changing", "changed"], {"a"})
-    assert (slow.log, kinds(ctx, "b")[-1]) == (["begun", "applied"], "found")
+    assert (slow.log, kinds(ctx, "b")[-1]) == (MADE, "found")
 
 
 async def test_another_process_goes_on(given: Given, shutdown: Shutdown):
     """The next process makes the changes that were not begun, and makes none a second time."""
-    first, then, ctx = Made("a", meanwhile=shutdown.request), Made("b", needs=("a",)), given()
+    first, then, ctx = made("a", meanwhile=shutdown.request), made("b", needs=("a",)), given()
     with pytest.raises(StoppingError):
         await approved(ctx, shutdown, first, then).apply_plan()
-    await Engine(ctx, {"a": first, "b": then}, NoListener(), lambda: True).apply_plan()
-    assert (first.log, then.log) == (["begun", "applied"], ["begun", "applied"])
+    await engine(ctx, first, then).apply_plan()
+    assert (first.log, then.log) == (MADE, MADE)
 
 
 def test_the_run_is_due_at_once(

@@ -18,13 +18,11 @@ from jobs.clouds.errors import (
 )
 from jobs.engine.applier import MAX_UNSEEN_CHANGES, digest
 from jobs.engine.context import StepContext
-from jobs.engine.engine import Engine
 from jobs.engine.inspector import LET_IN
-from jobs.engine.step import Step
-from jobs.model import Access, Account, Change, Finding, Reason, Scope, State, Text, Turn, verbatim
+from jobs.model import Access, Account, Finding, Reason, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
-from jobs.runtime import NoListener
 from tests.unit.jobs.conftest import Given
+from tests.unit.jobs.engine.scripted_steps import EMPTY, SEEN, Fact, engine, raising
 
 NO_ROLE = Forbidden("exchange_role_missing", CloudReply("exchange", 403))
 NO_CONSENT = SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401))
@@ -34,7 +32,7 @@ NOT_READY = NotReplicatedYet(
 )
 DEHYDRATED = Rejected("customization_needed", CloudReply("exchange", 400))
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
-GONE, THERE = Text("seen.none"), Text("seen.on")
+GONE, THERE = EMPTY, SEEN
 
 
 @pytest.fixture(autouse=True)
@@ -43,46 +41,13 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.engine.applier.IN_FLIGHT_S", 0)
 
 
-class Fact(Step):
-    """Step that is correct once it was changed, or while no other step demands it.
-
-    ``refusals`` are the errors that ``inspect`` or ``apply`` meets first.
-    """
-
-    article_row = "E1"
-
-    def __init__(
-        self,
-        name: str,
-        *refusals: CloudError,
-        where: str = "apply",
-        holds: bool = False,
-        **more: Any,
-    ) -> None:
-        self.name, self.refusals, self.where, self.holds = name, list(refusals), where, holds
-        self.log: list[str] = []
-        for key, value in {"scope": Scope.MAILBOX, **more}.items():
-            setattr(self, key, value)
-
-    async def inspect(self, ctx: StepContext) -> Finding:
-        """Return the state as the cloud shows it."""
-        self._meet("inspect")
-        open_again = self.name in ctx.run.demanded and not ctx.run.change_applied(self.name)
-        return self.ok(THERE) if self.holds and not open_again else self.wrong(GONE)
-
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Return a plan of one line."""
-        return (self.change(finding.seen or GONE, THERE, self.scope, "x"),)
-
-    async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Make the step correct, unless the cloud refuses."""
-        self._meet("apply")
-        self.holds = True
-
-    def _meet(self, what: str) -> None:
-        self.log.append(what)
-        if self.where == what and self.refusals:
-            raise self.refusals.pop(0)
+def fact(
+    name: str, *refusals: CloudError, where: str = "apply", holds: bool = False, **more: Any
+) -> Fact:
+    """Return a step that holds once it was changed; ``refusals`` are the first errors it meets."""
+    made = Fact(name, State.OK if holds else State.WRONG, mends=True, **more)
+    made.hooks[where] = raising(*refusals)
+    return made
 
 
 def seconds_ago(seconds: float) -> datetime:
@@ -103,15 +68,10 @@ def approved(*steps: Fact, scope: str = "mailbox") -> tuple[Event, Event]:
     )
 
 
-def engine(ctx: StepContext, *steps: Fact) -> Engine:
-    """Return an engine that runs these steps."""
-    return Engine(ctx, {step.name: step for step in steps}, NoListener(), lambda: True)
-
-
 @pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])
 async def test_a_role_that_may_be_on_its_way_is_waited_for(given: Given, error: CloudError):
     """Right after a sign-in, a missing role is waited for and named in the cloud's own words."""
-    step, ctx = Fact("a", error, where="inspect", holds=True), given(events=(signed_in(5),))
+    step, ctx = fact("a", error, where="inspect", holds=True), given(events=(signed_in(5),))
     await engine(ctx, step).make_plan()
     found = ctx.run.findings["a"]
     assert found.until is not None
@@ -132,7 +92,7 @@ async def test_a_role_that_may_be_on_its_way_is_waited_for(given: Given, error: 
 
 async def test_a_role_that_arrives_lets_the_run_go_on(given: Given):
     """A run that waits for a missing role continues by itself once the role arrives."""
-    step, ctx = Fact("a", NO_ROLE, NO_ROLE), given(events=(signed_in(5),))
+    step, ctx = fact("a", NO_ROLE, NO_ROLE), given(events=(signed_in(5),))
     ctx.store.append(ctx.run.id, *approved(step))
     for _ in range(3):
         await engine(ctx, step).apply_plan()
@@ -142,7 +102,7 @@ async def test_a_role_that_arrives_lets_the_run_go_on(given: Given):
 @pytest.mark.parametrize("where", ["inspect", "apply"])
 async def test_a_role_that_is_missing_is_said_after_two_minutes(given: Given, where: str):
     """A role that is still missing two minutes after the sign-in is the administrator's turn."""
-    step, ctx = Fact("a", NO_ROLE, where=where), given(events=(signed_in(121),))
+    step, ctx = fact("a", NO_ROLE, where=where), given(events=(signed_in(121),))
     ctx.store.append(ctx.run.id, *approved(step))
     await engine(ctx, step).apply_plan()
     found = ctx.run.findings["a"]
@@ -161,7 +121,7 @@ async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(
 
     It does not end earlier, because the consent may be only minutes old.
     """
-    step, ctx = Fact("a", NO_CONSENT, where=where), given(events=(signed_in(121),))
+    step, ctx = fact("a", NO_CONSENT, where=where), given(events=(signed_in(121),))
     ctx.store.append(ctx.run.id, *approved(step))
     with pytest.raises(SignInNeeded):
         await engine(ctx, step).apply_plan()
@@ -170,7 +130,7 @@ async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(
 @pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])
 async def test_a_check_never_waits(given: Given, error: CloudError):
     """A check never waits for a missing role or consent, and reports the failure at once."""
-    step, ctx = Fact("a", error, where="inspect"), given(kind="check", events=(signed_in(1),))
+    step, ctx = fact("a", error, where="inspect"), given(kind="check", events=(signed_in(1),))
     await engine(ctx, step).check({Access.ADMIN})
     found = ctx.run.findings["a"]
     assert (found.state, found.waiting_for, found.until, step.log) == (
@@ -186,7 +146,7 @@ async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Given):
 
     The report quotes the directory. The change is tried again only on request.
     """
-    step = Fact("a", *[NOT_READY] * 3)
+    step = fact("a", *[NOT_READY] * 3)
     tries = [
         Event(Kind.CHANGING, seconds_ago(ago), step="a", finding=step.wrong(GONE))
         for ago in (301, 60, 30)
@@ -208,7 +168,7 @@ async def test_a_change_that_is_never_seen_is_not_made_for_ever(given: Given):
 
     On request the change is then made once more.
     """
-    step = Fact("a")
+    step = fact("a")
     wrong = step.wrong(GONE)
     made = [
         Event(kind, seconds_ago(400), step="a", finding=wrong)
@@ -248,10 +208,9 @@ async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Given):
 
     It needs its own approval, and the step that demanded it waits.
     """
-    base, top = (
-        Fact("base", holds=True, scope=Scope.TENANT),
-        Wanting("top", *[DEHYDRATED] * 2, after=("base",)),
-    )
+    base = fact("base", holds=True, scope=Scope.TENANT)
+    top = Wanting("top", State.WRONG, mends=True, after=("base",))
+    top.hooks["apply"] = raising(*[DEHYDRATED] * 2)
     ctx = given(events=approved(top))
     await engine(ctx, base, top).apply_plan()
     lines = (*top.plan(ctx, top.wrong(GONE)), *base.plan(ctx, base.wrong(Reason.DEMANDED)))
@@ -280,7 +239,8 @@ async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Given):
 
 async def test_a_change_that_was_approved_already_is_made_at_once(given: Given):
     """A demanded change that was approved already is made at once, though it had seemed done."""
-    base, top = Fact("base", holds=True), Wanting("top", DEHYDRATED, after=("base",))
+    base, top = fact("base", holds=True), Wanting("top", State.WRONG, mends=True, after=("base",))
+    top.hooks["apply"] = raising(DEHYDRATED)
     ctx = given(events=approved(base, top))
     await engine(ctx, base, top).apply_plan()
     assert ctx.run.plan is not None

@@ -1,14 +1,16 @@
-"""Article row E3: the client secret that Webex Connect will use."""
+"""Row E3: the client secret of Webex Connect."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import render
 from jobs.clock import now
+from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Channel, Finding, Scope, State, Text, day_of
 from jobs.runs.channel_index import Record
@@ -17,15 +19,16 @@ from jobs.runs.run_store import RunStore
 from jobs.steps.client_secret import ClientSecret
 from jobs.storage.vault import Vault
 from tests.unit.jobs.conftest import Cloud, Given
+from tests.unit.jobs.steps.app_states import APP, FACTS
 
 STEP = ClientSecret()
-APP = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
+CLIENT_SECRET_APP = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
 POLICY = "GET /policies/defaultAppManagementPolicy"
 ADD, REMOVE = (
     "POST /applications/object-1/addPassword",
     "POST /applications/object-1/removePassword",
 )
-FACTS = {"object_id": "object-1"}
+CLIENT_SECRET_FACTS = {"object_id": "object-1"}
 
 
 def secret(key_id: str, label: str, days: float) -> dict[str, str]:
@@ -51,8 +54,8 @@ FORBIDS = restricted({"restrictionType": "passwordAddition"})
 
 async def test_nobody_has_a_secret(given: Given, cloud: Cloud):
     """A new app has no secret, and the finding says until when a new secret would be valid."""
-    cloud.on(APP, {"passwordCredentials": []})
-    ctx = given(facts=FACTS)
+    cloud.on(CLIENT_SECRET_APP, {"passwordCredentials": []})
+    ctx = given(facts=CLIENT_SECRET_FACTS)
     found = await STEP.inspect(ctx)
     end = datetime.fromisoformat(found.facts["renew_until"])
     assert (found.state, found.seen, found.cause, end.month, end.year) == (
@@ -79,7 +82,7 @@ async def test_nobody_has_a_secret(given: Given, cloud: Cloud):
 async def test_a_secret_that_nobody_can_see_does_not_count(given: Given, cloud: Cloud):
     """A listed secret counts as missing if the run did not store it and nobody was shown it."""
     cloud.on(
-        APP,
+        CLIENT_SECRET_APP,
         {
             "passwordCredentials": [
                 secret("k1", "Webex Connect OTHER", 300),
@@ -87,18 +90,18 @@ async def test_a_secret_that_nobody_can_see_does_not_count(given: Given, cloud: 
             ]
         },
     )
-    seen = (await STEP.inspect(given(facts=FACTS))).seen
+    seen = (await STEP.inspect(given(facts=CLIENT_SECRET_FACTS))).seen
     names = '"Webex Connect OTHER" (begins with abc)'
     assert seen == Text("seen.secret_orphans", {"names": names})
 
 
 async def test_a_sealed_secret_holds(given: Given, cloud: Cloud, vault: Vault):
     """The step is OK if the run still has the secret in encrypted form and can show it once."""
-    ctx = given(facts=FACTS)
+    ctx = given(facts=CLIENT_SECRET_FACTS)
     made = secret("k1", f"Webex Connect {ctx.run.id}", 300)
     vault.put(f"secret:{ctx.run.id}", "value", 60)
     vault.put(f"secret-key:{ctx.run.id}", "k1", 60)
-    cloud.on(APP, {"passwordCredentials": [made]})
+    cloud.on(CLIENT_SECRET_APP, {"passwordCredentials": [made]})
     facts = {"key_id": "k1", "hint": "abc", "expires": made["endDateTime"]}
     end = datetime.fromisoformat(made["endDateTime"])
     seen = Text("seen.secret", {"expires": day_of(end)})
@@ -124,8 +127,10 @@ async def test_a_secret_that_was_handed_over(
     A check only warns of a secret that ends soon.
     """
     store.record_secret_shown("k1")
-    cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", days)]})
-    found = await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}, kind=kind))
+    cloud.on(
+        CLIENT_SECRET_APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", days)]}
+    )
+    found = await STEP.inspect(given(facts=CLIENT_SECRET_FACTS | {"key_id": "k1"}, kind=kind))
     assert (found.state, found.cause) == (state, cause)
 
 
@@ -138,9 +143,10 @@ async def test_a_tenant_may_forbid_the_secret_that_is_needed(
     """If a secret is needed and the tenant's policy forbids secrets, the step has no plan."""
     store.record_secret_shown("k1")
     cloud.on(
-        APP, {"passwordCredentials": [secret("k1", "Webex Connect X", days) for days in secrets]}
+        CLIENT_SECRET_APP,
+        {"passwordCredentials": [secret("k1", "Webex Connect X", days) for days in secrets]},
     ).on(POLICY, FORBIDS)
-    ctx = given(facts=FACTS | {"key_id": "k1"})
+    ctx = given(facts=CLIENT_SECRET_FACTS | {"key_id": "k1"})
     found = await STEP.inspect(ctx)
     assert found.seen is not None
     told = (found.state, found.seen.key, found.cause, STEP.plan(ctx, found))
@@ -155,9 +161,11 @@ async def test_a_policy_does_no_harm_to_a_secret_that_is_good(
     """A policy that forbids secrets is only a warning while the app has a valid secret."""
     store.record_secret_shown("k1")
     there = secret("k1", "Webex Connect X", days)
-    cloud.on(APP, {"passwordCredentials": [there]}).on(POLICY, FORBIDS)
+    cloud.on(CLIENT_SECRET_APP, {"passwordCredentials": [there]}).on(POLICY, FORBIDS)
     end = datetime.fromisoformat(there["endDateTime"])
-    assert await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}, kind=kind)) == Finding(
+    assert await STEP.inspect(
+        given(facts=CLIENT_SECRET_FACTS | {"key_id": "k1"}, kind=kind)
+    ) == Finding(
         "client_secret",
         State.WARNING,
         seen=Text("seen.secret_last", {"expires": day_of(end)}),
@@ -175,11 +183,11 @@ async def test_the_secret_that_a_run_has_made_is_never_replaced(
 
     A new secret would end no later, so the run would create one after the other.
     """
-    ctx = given(facts=FACTS)
+    ctx = given(facts=CLIENT_SECRET_FACTS)
     vault.put(f"secret:{ctx.run.id}", "value", 60)
     vault.put(f"secret-key:{ctx.run.id}", "k1", 60)
     made = secret("k1", f"Webex Connect {ctx.run.id}", 1 / 48)
-    cloud.on(APP, {"passwordCredentials": [made]}).on(
+    cloud.on(CLIENT_SECRET_APP, {"passwordCredentials": [made]}).on(
         POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": limit})
     )
     assert (await STEP.inspect(ctx)).state is State.OK
@@ -192,10 +200,10 @@ async def test_soon_is_a_third_of_a_short_life(
     """With a limit of 30 days, a secret is replaced once less than a third of that is left."""
     store.record_secret_shown("k1")
     limit = restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P30D"})
-    cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", days)]}).on(
-        POLICY, limit
-    )
-    assert (await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}))).state is state
+    cloud.on(
+        CLIENT_SECRET_APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", days)]}
+    ).on(POLICY, limit)
+    assert (await STEP.inspect(given(facts=CLIENT_SECRET_FACTS | {"key_id": "k1"}))).state is state
 
 
 async def test_a_policy_for_younger_apps_is_not_for_this_one(given: Given, cloud: Cloud):
@@ -204,25 +212,27 @@ async def test_a_policy_for_younger_apps_is_not_for_this_one(given: Given, cloud
         "restrictionType": "passwordAddition",
         "restrictForAppsCreatedAfterDateTime": "2026-01-01T00:00:00Z",
     }
-    cloud.on(APP, {"createdDateTime": "2025-06-01T00:00:00Z"}).on(POLICY, restricted(rule))
-    assert (await STEP.inspect(given(facts=FACTS))).seen == Text("seen.none")
+    cloud.on(CLIENT_SECRET_APP, {"createdDateTime": "2025-06-01T00:00:00Z"}).on(
+        POLICY, restricted(rule)
+    )
+    assert (await STEP.inspect(given(facts=CLIENT_SECRET_FACTS))).seen == Text("seen.none")
 
 
 async def test_a_limit_that_cuts_nothing_is_not_told(given: Given, cloud: Cloud):
     """The plan does not mention a limit of two years, because it does not shorten the secret."""
-    cloud.on(APP, {}).on(
+    cloud.on(CLIENT_SECRET_APP, {}).on(
         POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P2Y"})
     )
-    ctx = given(facts=FACTS)
+    ctx = given(facts=CLIENT_SECRET_FACTS)
     assert STEP.plan(ctx, await STEP.inspect(ctx))[0].note is None
 
 
 async def test_a_tenant_may_cut_the_lifetime(given: Given, cloud: Cloud):
     """A secret ends five minutes before the tenant's limit, and the plan notes the shorter time."""
-    cloud.on(APP, {}).on(
+    cloud.on(CLIENT_SECRET_APP, {}).on(
         POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P90D"})
     )
-    ctx = given(facts=FACTS)
+    ctx = given(facts=CLIENT_SECRET_FACTS)
     found = await STEP.inspect(ctx)
     left = datetime.fromisoformat(found.facts["renew_until"]) - now()
     assert timedelta(days=89, hours=23) < left < timedelta(days=90)
@@ -234,7 +244,7 @@ async def test_a_secret_is_made_and_sealed(given: Given, cloud: Cloud, vault: Va
     cloud.on(
         ADD, {"keyId": "k9", "secretText": "s3cret~value", "endDateTime": "2027-11-25T00:00:00Z"}
     )
-    ctx = given(facts=FACTS)
+    ctx = given(facts=CLIENT_SECRET_FACTS)
     await STEP.apply(
         ctx,
         Finding("client_secret", State.WRONG, facts={"renew_until": "2027-11-25T09:00:00+00:00"}),
@@ -256,13 +266,15 @@ async def test_an_interrupted_try_leaves_no_orphan(given: Given, cloud: Cloud):
         Kind.CHANGING, now(), step="client_secret", finding=Finding("client_secret", State.WRONG)
     )
     ctx = given(
-        facts=FACTS, changed={"client_secret": now()}, events=(Event(Kind.RESUMED, now()), begun)
+        facts=CLIENT_SECRET_FACTS,
+        changed={"client_secret": now()},
+        events=(Event(Kind.RESUMED, now()), begun),
     )
     mine, other = (
         secret("k1", f"Webex Connect {ctx.run.id}", 300),
         secret("k2", "Webex Connect OTHER", 300),
     )
-    cloud.on(APP, {"passwordCredentials": [mine, other]}).on(
+    cloud.on(CLIENT_SECRET_APP, {"passwordCredentials": [mine, other]}).on(
         ADD, {"keyId": "k9", "secretText": "value"}
     )
     await STEP.apply(
@@ -279,15 +291,20 @@ async def test_a_secret_without_an_end_never_ends(given: Given, cloud: Cloud, st
     """A secret whose end cannot be read is not renewed."""
     store.record_secret_shown("k1")
     cloud.on(
-        APP, {"passwordCredentials": [secret("k1", "Webex Connect X", 1) | {"endDateTime": ""}]}
+        CLIENT_SECRET_APP,
+        {"passwordCredentials": [secret("k1", "Webex Connect X", 1) | {"endDateTime": ""}]},
     )
-    assert (await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}))).state is State.OK
+    assert (
+        await STEP.inspect(given(facts=CLIENT_SECRET_FACTS | {"key_id": "k1"}))
+    ).state is State.OK
 
 
 async def test_six_months_are_six_months(given: Given, channel: Channel, cloud: Cloud):
     """A new secret gets the lifetime that the requester asked for."""
-    cloud.on(APP, {})
-    found = await STEP.inspect(given(channel=replace(channel, lifetime_months=6), facts=FACTS))
+    cloud.on(CLIENT_SECRET_APP, {})
+    found = await STEP.inspect(
+        given(channel=replace(channel, lifetime_months=6), facts=CLIENT_SECRET_FACTS)
+    )
     assert (
         timedelta(days=180)
         < datetime.fromisoformat(found.facts["renew_until"]) - now()
@@ -311,8 +328,8 @@ async def test_a_secret_made_by_hand_may_be_the_one_in_use(
     """A check warns that an unknown valid secret may be in use, and a fix creates a known one."""
     store.record_secret_shown("k1")
     ours = [secret("k1", "Webex Connect EARLIER", days)] if days else []
-    cloud.on(APP, {"passwordCredentials": [*ours, secret("k9", "by hand", 90)]})
-    ctx = given(facts=FACTS | {"key_id": "k1"}, kind=kind)
+    cloud.on(CLIENT_SECRET_APP, {"passwordCredentials": [*ours, secret("k9", "by hand", 90)]})
+    ctx = given(facts=CLIENT_SECRET_FACTS | {"key_id": "k1"}, kind=kind)
     store.channels.keep(Record(ctx.run.id, now(), ctx.channel))
     found = await STEP.inspect(ctx)
     assert (found.state, found.cause) == (state, cause)
@@ -325,11 +342,11 @@ async def test_no_other_secret_excuses_one_that_is_gone(
     """If the secret has ended, the bot's own for checks or another ended one is no replacement."""
     store.record_secret_shown("k1")
     cloud.on(
-        APP,
+        CLIENT_SECRET_APP,
         {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", -1), secret("k9", *other)]},
     )
     assert (
-        await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}, kind="check"))
+        await STEP.inspect(given(facts=CLIENT_SECRET_FACTS | {"key_id": "k1"}, kind="check"))
     ).state is State.WRONG
 
 
@@ -339,9 +356,12 @@ async def test_no_secret_of_an_app_made_anew_is_in_webex_connect(
 ):
     """A fix creates a secret for a new app, so that the form shows the new client ID as well."""
     cloud.on(
-        APP, {"appId": "client-1", "passwordCredentials": [secret("k1", "Webex Connect R0", 300)]}
+        CLIENT_SECRET_APP,
+        {"appId": "client-1", "passwordCredentials": [secret("k1", "Webex Connect R0", 300)]},
     )
-    ctx = given(facts=FACTS | {"key_id": "k1"}, kind="fix", brief=Brief(client_id=given_id))
+    ctx = given(
+        facts=CLIENT_SECRET_FACTS | {"key_id": "k1"}, kind="fix", brief=Brief(client_id=given_id)
+    )
     store.record_secret_shown("k1")
     assert (await STEP.inspect(ctx)).state is state
 
@@ -356,10 +376,62 @@ async def test_a_secret_of_a_lost_run_is_named_on_the_plan(given: Given, cloud: 
         "startDateTime": "2026-11-20T10:00:00Z"
     }
     others = [secret("key-2", "Webex Connect OLDONE", -1), secret("key-3", "made by hand", 300)]
-    ctx = given(facts=FACTS)
+    ctx = given(facts=CLIENT_SECRET_FACTS)
     others.append(secret("key-4", f"Webex Connect {ctx.run.id}", 300))
-    cloud.on(APP, {"passwordCredentials": [orphan, *others]})
+    cloud.on(CLIENT_SECRET_APP, {"passwordCredentials": [orphan, *others]})
     (line,) = STEP.plan(ctx, await STEP.inspect(ctx))
     said = render(line.before)
     assert '"Webex Connect LOSTID" (begins with abc, of 2026-11-20)' in said
     assert [name for name in ("OLDONE", "by hand", ctx.run.id) if name in said] == []
+
+
+ADDRESS = "ab12@mail-us.imiconnect.io"
+CALLBACK = "https://uk.webexconnect.io/callback"
+CHANNEL = Channel("support@contoso.com", CALLBACK, ADDRESS, tenant_id="tenant-1")
+BY_HAND = Brief("client-1", by_hand=True)
+FOUND = "GET /applications(appId='client-1')"
+OWN = APP | {"web": {"redirectUris": [CALLBACK]}, "requiredResourceAccess": []}
+
+
+@pytest.fixture
+def check(given: Given) -> Given:
+    """Return a function that creates the context for a check of a channel set up by hand."""
+
+    def make(kind: str = "check", **more: Any) -> StepContext:
+        wanted = {"channel": CHANNEL, "facts": FACTS, "brief": BY_HAND} | more
+        return given(kind=kind, **wanted)
+
+    return make
+
+
+def secret_of_by_hand(name: str, days: float) -> dict[str, Any]:
+    """Return a client secret_of_by_hand that ends so many days from now."""
+    end = (now() + timedelta(days=days)).isoformat()
+    return {"keyId": f"key-{name}", "displayName": name, "endDateTime": end}
+
+
+@pytest.mark.parametrize(
+    ("secrets", "state", "cause"),
+    [
+        ([secret_of_by_hand("webex", 90)], State.OK, ""),
+        ([secret_of_by_hand("old", -5), secret_of_by_hand("Webex Connect 2026", 90)], State.OK, ""),
+        ([secret_of_by_hand("webex", -1)], State.WRONG, "client_secret_expired"),
+        ([secret_of_by_hand("webex", 5)], State.WARNING, "client_secret_expires_soon"),
+        (
+            [secret_of_by_hand("Webex email bot, rehearsal and check", 90)],
+            State.WRONG,
+            "client_secret_gone",
+        ),
+        ([], State.WRONG, "client_secret_gone"),
+    ],
+)
+async def test_every_secret_of_a_person_counts(
+    check: Given, cloud: Cloud, secrets: list[Any], state: State, cause: str
+):
+    """Webex Connect may use any secret_of_by_hand that a person created.
+
+    So the channel is known to be broken only if none of these secrets is valid.
+    """
+    cloud.on(FOUND, OWN | {"passwordCredentials": secrets})
+    found = await ClientSecret().inspect(check())
+    assert (found.state, found.cause) == (state, cause)

@@ -1,30 +1,34 @@
-"""Article rows C3 to C6: the parts of Webex Connect's form."""
+"""Rows C3 to C7: the form of Webex Connect, its token and the registration."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
 import pytest
 
-from jobs.engine.step import Step
-from jobs.model import Finding, State, Text, Turn
-from jobs.steps.connect_form import FORM, AddressFields, AppFields, MailboxFields, Token, token_at
-from tests.unit.jobs.conftest import Given
+from jobs.access.mailbox_login import record_beginning
+from jobs.clouds.http import async_client
+from jobs.contact_center import client
+from jobs.engine.context import StepContext
+from jobs.model import Finding, State, Text, Turn, minute_of
+from jobs.runs.run import Event, Kind
+from jobs.settings import Settings
+from jobs.steps import rehearses, steps_of
+from jobs.steps.connect_form import (
+    FORM,
+    AddressFields,
+    AppFields,
+    MailboxFields,
+    Registered,
+    Token,
+    token_at,
+)
+from tests.unit.jobs.conftest import Cloud, Given
 
 PARTS = [MailboxFields(), AppFields(), AddressFields(), Token()]
-
-
-@pytest.mark.parametrize("step", PARTS, ids=lambda step: step.name)
-async def test_a_part_waits_for_the_requester(given: Given, step: Step):
-    """Each part of the form waits until the requester confirms that it is saved."""
-    assert await step.inspect(given()) == Finding(
-        step.name, State.WAITING, seen=Text("seen.form_open"), waiting_for=Turn.REQUESTER
-    )
-
-
-@pytest.mark.parametrize("step", PARTS, ids=lambda step: step.name)
-async def test_a_saved_token_says_it_all(given: Given, step: Step):
-    """A saved token confirms all parts of the form, because it can be saved only in a full form."""
-    found = await step.inspect(given(answers={"token_saved": "yes"}))
-    assert found == Finding(step.name, State.OK, seen=Text("seen.said_by_requester"))
 
 
 @pytest.mark.parametrize(
@@ -51,3 +55,320 @@ def test_the_form_needs_everything_at_microsoft():
     assert {step.article_row: step.needs for step in PARTS} == dict.fromkeys(
         ("C3", "C4", "C5", "C6"), FORM
     )
+
+
+STEP = Registered()
+
+
+AT = datetime(2026, 11, 25, 9, 10, tzinfo=UTC)
+"""Time at which the token was generated."""
+
+
+def entry(minutes: float, event: str = "updateApp", status: str = "SUCCESS") -> dict[str, str]:
+    """Return an entry of Webex Connect's audit log, so many minutes after the token."""
+    at = (AT + timedelta(minutes=minutes)).isoformat(timespec="milliseconds")
+    return {
+        "created": at.replace("+00:00", "Z"),
+        "eventDescription": event,
+        "statusOfAction": status,
+        "actorEmail": "kim@contoso.com",
+    }
+
+
+@pytest.fixture
+def logged(given: Given, work_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Given:
+    """Return a function that creates a run with these entries in Webex Connect's audit log."""
+
+    def make(*entries: dict[str, str], status: int = 200, **more: Any) -> StepContext:
+        body = {"auditLogs": list(entries), "totalRecords": len(entries)}
+        transport = httpx.MockTransport(lambda _: httpx.Response(status, json=body))
+        monkeypatch.setattr(
+            client, "async_client", lambda settings: async_client(settings, transport)
+        )
+        url = "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs"
+        settings = replace(work_settings, connect_audit_url=url, connect_audit_token="t")
+        facts = {"generated_at": AT.isoformat()}
+        return given(settings=settings, facts=facts, **more)
+
+    return make
+
+
+async def test_save_and_register_are_two_changes_of_the_app(logged: Given):
+    """Two changes of the app after Generate Token, Save and Register, are proof in the audit log.
+
+    So the requester is not asked.
+    """
+    found = await STEP.inspect(logged(entry(1, "createApp"), entry(2), entry(-1)))
+    at = minute_of(AT + timedelta(minutes=2))
+    assert found == Finding("registered", State.OK, seen=Text("seen.registered_in_log", {"at": at}))
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [],
+        [entry(1)],
+        [entry(1), entry(2, status="ERROR")],
+        [entry(1), entry(2, "updateFlow")],
+        [entry(-2), entry(-1)],
+    ],
+    ids=["nothing", "saved", "failed", "flow", "before"],
+)
+async def test_less_does_not_show_it(logged: Given, entries: list[dict[str, str]]):
+    """If the audit log has fewer changes, the requester is asked.
+
+    The log is read again later by itself.
+    """
+    found = await STEP.inspect(logged(*entries))
+    assert (found.state, found.waiting_for) == (State.WAITING, Turn.REQUESTER)
+    assert found.until is not None
+
+
+@pytest.mark.parametrize(("minutes", "state"), [(2, State.OK), (-2, State.WAITING)])
+async def test_after_the_word_that_the_token_is_saved_one_change_is_enough(
+    logged: Given, minutes: float, state: State
+):
+    """Once the requester has confirmed the saved token, one later change of the app is enough.
+
+    Save came before that, so only Register To Webex Engage is left.
+    """
+    said = Event(Kind.ANSWERED, AT, data={"question": "token_saved", "value": "yes"})
+    assert (await STEP.inspect(logged(entry(minutes), events=(said,)))).state is state
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+async def test_a_log_that_cannot_be_read(logged: Given, status: int):
+    """If the audit log cannot be read, the step waits for the requester's button."""
+    found = await STEP.inspect(logged(entry(1), entry(2), status=status))
+    assert (found.state, found.cause) == (State.WAITING, "")
+
+
+LOG = "GET /auditLogs/signIns"
+MADE = datetime(2026, 11, 25, 9, 5, tzinfo=UTC)
+"""Time at which the client secret was made."""
+FACTS = {"client_id": "app-1", "key_id": "key-1", "user_id": "user-1"}
+SHOWN = {"secret_shown": "key-1"}
+TOKEN = Token()
+
+
+def row(minutes: float, code: int = 0, user: str = "user-1", **more: Any) -> dict[str, Any]:
+    """Return a person's sign-in so many minutes after the secret was created."""
+    at = MADE + timedelta(minutes=minutes)
+    status = {"errorCode": code, "failureReason": "said"}
+    basic = {"appId": "app-1", "id": f"{minutes}", "isInteractive": True, "userId": user}
+    names = {"userPrincipalName": f"{user}@contoso.com", "resourceDisplayName": ""}
+    stamp = at.isoformat().replace("+00:00", "Z")
+    return {**basic, **names, "createdDateTime": stamp, "status": status, **more}
+
+
+@pytest.fixture
+def shown(given: Given) -> Given:
+    """Return a function that creates a run whose secret was shown on the one-time page."""
+
+    def make(**more: Any) -> StepContext:
+        answers = {**SHOWN, **more.pop("answers", {})}
+        changed = {"client_secret": MADE}
+        return given(facts=FACTS | more.pop("facts", {}), answers=answers, changed=changed, **more)
+
+    return make
+
+
+async def test_a_token_that_the_log_shows_is_not_asked_for(shown: Given, cloud: Cloud):
+    """The mailbox user's sign-in in the log proves Generate Token, and so the whole form."""
+    cloud.on(LOG, [row(3)])
+    ctx = shown()
+    found = await TOKEN.inspect(ctx)
+    at = MADE + timedelta(minutes=3)
+    assert found == Finding(
+        "token",
+        State.OK,
+        seen=Text("seen.token_in_log", {"at": minute_of(at)}),
+        facts={"generated_at": at.isoformat()},
+    )
+    ctx.store.append(ctx.run.id, Event(Kind.FOUND, at, step="token", finding=found))
+    after = replace(ctx, run=ctx.store.load(ctx.run.id))
+    assert await MailboxFields().inspect(after) == Finding(
+        "mailbox_fields", State.OK, seen=Text("seen.shown_by_token")
+    )
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [row(-1)],
+        [row(3, isInteractive=False)],
+        [row(3, 50058)],
+        [row(3, resourceId="00000003-0000-0000-c000-000000000000")],
+        [row(3, appId="another")],
+    ],
+    ids=["none", "before", "renewal", "abandoned", "Graph", "another app"],
+)
+async def test_other_rows_say_nothing(shown: Given, cloud: Cloud, rows: list[dict[str, Any]]):
+    """Other rows of the log prove nothing, so the requester is asked.
+
+    The log is read again later by itself.
+    """
+    cloud.on(LOG, rows)
+    found = await TOKEN.inspect(shown())
+    assert (found.state, found.waiting_for, found.cause) == (State.WAITING, Turn.REQUESTER, "")
+    assert found.until is not None
+
+
+@pytest.mark.parametrize(
+    ("rows", "cause"),
+    [
+        ([row(3, 7000215)], "client_secret_wrong"),
+        ([row(4, 7000215), row(3)], "client_secret_wrong"),
+        ([row(3, user="user-2")], "wrong_mailbox_user"),
+    ],
+)
+async def test_a_failure_is_named_and_has_the_sign_in_tested(
+    shown: Given, cloud: Cloud, rows: list[dict[str, Any]], cause: str
+):
+    """A failed Generate Token is reported with its cause.
+
+    The rehearsal is offered, even if the requester did not want it before.
+    """
+    cloud.on(LOG, rows)
+    ctx = shown(answers={"check_login": "no"})
+    assert (rehearses(ctx.run), "rehearsal" in steps_of(ctx.run)) == (False, False)
+    found = await TOKEN.inspect(ctx)
+    assert (found.state, found.cause) == (State.WAITING, cause)
+    failed = Event(Kind.FOUND, MADE, step="token", finding=found)
+    ctx.store.append(ctx.run.id, failed)
+    assert "rehearsal" in steps_of(ctx.store.load(ctx.run.id))
+    good = Finding("token", State.OK)
+    ctx.store.append(ctx.run.id, Event(Kind.FOUND, MADE, step="token", finding=good))
+    assert "rehearsal" not in steps_of(ctx.store.load(ctx.run.id))
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
+async def test_a_log_that_cannot_be_read_generated_token(shown: Given, cloud: Cloud, status: int):
+    """If the log cannot be read, the run continues and waits for the requester's button.
+
+    The reason may be a missing Entra P1, a missing role or an ended sign-in.
+    """
+    cloud.refuse(LOG, status)
+    found = await TOKEN.inspect(shown())
+    assert (found.state, found.waiting_for, found.cause) == (State.WAITING, Turn.REQUESTER, "")
+
+
+@pytest.mark.parametrize(("kind", "asked"), [("setup", []), ("fix", [LOG])])
+async def test_the_log_is_read_only_after_the_secret_was_shown(
+    given: Given, cloud: Cloud, kind: str, asked: list[str]
+):
+    """A setup reads the log only after the secret was shown, as no token can exist before.
+
+    A fix that keeps its old secret reads the log at once.
+    """
+    await TOKEN.inspect(given(facts=FACTS, kind=kind))
+    assert [what for what, _ in cloud.asked] == asked
+
+
+async def test_the_requesters_word_counts_without_the_log(shown: Given, cloud: Cloud):
+    """If the requester has confirmed the token, the step is OK and the log is not read."""
+    found = await TOKEN.inspect(shown(answers={"token_saved": "yes"}))
+    assert (found.state, found.seen, cloud.asked) == (State.OK, Text("seen.said_by_requester"), [])
+
+
+async def test_the_bots_own_sign_in_is_no_token(shown: Given, cloud: Cloud):
+    """The log is not read during the rehearsal, as the mailbox user then signs in for the bot."""
+    cloud.on(LOG, [row(3)])
+    found = await TOKEN.inspect(shown(answers={"rehearse": "yes"}))
+    assert (found.state, cloud.asked) == (State.WAITING, [])
+
+
+BEGAN = "11111111-2222-4333-8444-555555555555"
+"""ID with which the rehearsal's sign-in began."""
+OWN = row(3, correlationId=BEGAN.upper())
+LATER = MADE + timedelta(minutes=3, seconds=1)
+"""Time at which the rehearsal of :data:`OWN` succeeded."""
+
+
+@pytest.mark.parametrize(
+    ("rows", "in_full", "minutes"),
+    [
+        ([], [], None),
+        ([OWN], [], None),
+        ([row(8, correlationId=BEGAN)], [], None),
+        ([row(4), OWN], [], 4),
+        ([row(4, 50058), OWN], [], None),
+        ([row(3)], [row(3)], None),
+        ([row(4), row(3)], [row(4), row(3)], None),
+        ([row(4)], [row(4, servicePrincipalCredentialKeyId="KEY-1")], 4),
+        ([row(4)], [row(4, servicePrincipalCredentialKeyId="own-key")], None),
+        ([row(4)], [row(4, servicePrincipalCredentialKeyId=None)], None),
+        ([row(4, servicePrincipalCredentialKeyId="own-key"), OWN], [], None),
+        ([row(4)], 404, None),
+    ],
+    ids=[
+        "nothing yet",
+        "the rehearsal only",
+        "the rehearsal, whenever it is logged",
+        "another one",
+        "another one, abandoned",
+        "the rehearsal without its ID",
+        "two without IDs",
+        "Webex Connect's secret",
+        "the bot's secret",
+        "no secret named",
+        "the bot's secret once more",
+        "no beta",
+    ],
+)
+async def test_a_rehearsal_is_never_taken_for_generate_token(
+    shown: Given,
+    cloud: Cloud,
+    rows: list[dict[str, Any]],
+    in_full: list[dict[str, Any]] | int,
+    minutes: int | None,
+):
+    """After a rehearsal a sign-in counts only if it is known not to be the bot's own.
+
+    The log shows that by the ID of the rehearsal's sign-in, or by the secret that was used.
+    """
+    cloud.on(LOG, rows)
+    cloud.on("GET /beta/auditLogs/signIns", in_full if isinstance(in_full, list) else (404, {}))
+    rehearsed = Event(Kind.FOUND, LATER, step="rehearsal", finding=Finding("rehearsal", State.OK))
+    ctx = shown(answers={"rehearse": "yes"}, events=(rehearsed,))
+    record_beginning(ctx.store.redis, ctx.channel.mailbox, BEGAN)
+    found = await TOKEN.inspect(ctx)
+    at = minutes and (MADE + timedelta(minutes=minutes)).isoformat()
+    assert (found.state, found.facts.get("generated_at")) == (
+        State.OK if minutes else State.WAITING,
+        at,
+    )
+
+
+@pytest.mark.parametrize(
+    ("user", "state", "cause"),
+    [("kim", State.OK, ""), ("user-1", State.WAITING, "wrong_mailbox_user")],
+)
+async def test_the_delegate_of_a_shared_mailbox(
+    shown: Given, cloud: Cloud, user: str, state: State, cause: str
+):
+    """For a shared mailbox the delegate's sign-in is the proof, and the mailbox's own is not."""
+    cloud.on(LOG, [row(3, user=user)])
+    found = await TOKEN.inspect(shown(facts={"shared": "yes", "delegate_id": "kim"}))
+    assert (found.state, found.cause) == (state, cause)
+
+
+@pytest.mark.parametrize(
+    ("answers", "offered"),
+    [
+        ({}, True),
+        ({"check_login": "yes"}, True),
+        ({"check_login": "no"}, False),
+        ({"check_login": "no", "token_failed": "client_secret_wrong"}, True),
+        ({"check_login": "no", "rehearse": "yes"}, True),
+    ],
+)
+def test_when_the_sign_in_is_tested(given: Given, answers: dict[str, str], offered: bool):
+    """The rehearsal is offered for the login of /check.
+
+    It is also offered after a failed Generate Token, and if it has already begun.
+    """
+    steps = steps_of(given(answers=answers).run)
+    assert {"rehearsal", "check_secret"} <= steps.keys() if offered else "rehearsal" not in steps
+    assert ("check_secret" in steps) is offered

@@ -1,72 +1,26 @@
-"""Article row M2: authenticated SMTP (SMTP AUTH) for the one mailbox."""
+"""Row M2: authenticated SMTP for the mailbox, the organization and the delegate."""
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
+from jobs.checks.check import steps_of
+from jobs.checks.fix_context import likely_changes
+from jobs.checks.verdict import judge
+from jobs.clock import now
 from jobs.clouds.errors import Forbidden
-from jobs.model import Change, Finding, Scope, State, Text
-from jobs.runs.run import RecordedChange
+from jobs.model import Change, Channel, Finding, RunKind, Scope, State, Text
+from jobs.probes import checks_for
+from jobs.runs.run import Brief, Event, FixBrief, Kind, RecordedChange
+from jobs.steps import all_steps
 from jobs.steps.smtp_auth import PROPERTY, SendAs, SmtpAuth
 from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = SmtpAuth()
-EXPECTED = Text("expected.smtp_auth")
-
-
-@pytest.mark.parametrize(
-    ("own", "everybody", "seen"),
-    [
-        (False, True, "seen.smtp_on"),
-        ("False", True, "seen.smtp_on"),
-        (None, False, "seen.smtp_inherits_on"),
-        ("", "false", "seen.smtp_inherits_on"),
-    ],
-)
-async def test_switched_on(given: Given, cloud: Cloud, own: object, everybody: object, seen: str):
-    """A mailbox's own setting of SMTP AUTH wins.
-
-    If the mailbox has none, the organization's setting counts.
-    """
-    cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
-    values = {"disabled": "false" if own in {False, "False"} else ""}
-    assert await STEP.inspect(given()) == Finding(
-        "smtp_auth", State.OK, seen=Text(seen), values=values
-    )
-
-
-@pytest.mark.parametrize(
-    ("own", "everybody", "seen", "cause", "was"),
-    [
-        (True, False, "seen.smtp_off", "smtp_auth_off_for_mailbox", "true"),
-        (None, True, "seen.smtp_inherits_off", "smtp_auth_off_for_tenant", ""),
-        (None, None, "seen.smtp_inherits_off", "smtp_auth_off_for_tenant", ""),
-    ],
-)
-async def test_switched_off(
-    given: Given, cloud: Cloud, own: object, everybody: object, seen: str, cause: str, was: str
-):
-    """If SMTP AUTH is off, the finding says at which level and records the earlier value."""
-    cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
-    wanted = Finding(
-        "smtp_auth",
-        State.WRONG,
-        seen=Text(seen),
-        expected=EXPECTED,
-        cause=cause,
-        values={"disabled": was},
-    )
-    assert await STEP.inspect(given()) == wanted
-
-
-@pytest.mark.parametrize("status", [400, 403])
-@pytest.mark.parametrize(("own", "state"), [(False, State.OK), (True, State.WRONG)])
-async def test_the_mailbox_says_enough(
-    given: Given, cloud: Cloud, own: object, state: State, status: int
-):
-    """If the mailbox has its own setting, the organization's setting need not be readable."""
-    cloud.on("Get-CASMailbox", [{PROPERTY: own}]).refuse("Get-TransportConfig", status)
-    assert (await STEP.inspect(given())).state is state
 
 
 async def test_a_mailbox_that_inherits_needs_the_organization(given: Given, cloud: Cloud):
@@ -79,47 +33,9 @@ async def test_a_mailbox_that_inherits_needs_the_organization(given: Given, clou
         await STEP.inspect(given())
 
 
-async def test_only_the_one_mailbox_is_switched(given: Given, cloud: Cloud):
-    """SMTP AUTH is switched on for the mailbox only.
-
-    The organization's setting is only read.
-    """
-    cloud.on("Get-CASMailbox", [{}])
-    ctx = given()
-    found = await STEP.inspect(ctx)
-    words = Text("step.smtp_auth"), Text("seen.smtp_inherits_off"), Text("seen.on")
-    command = f"Set-CASMailbox support@contoso.com -{PROPERTY} $false"
-    assert STEP.plan(ctx, found) == (Change("smtp_auth", "M2", *words, Scope.MAILBOX, command),)
-    await STEP.apply(ctx, found)
-    assert cloud.writes == [
-        ("Set-CASMailbox", {"Identity": "support@contoso.com", PROPERTY: False})
-    ]
-
-
 AGENT = "agent@contoso.com"
 SHARED = {"shared": "blocked", "delegate": AGENT, "delegate_id": "user-2"}
 LICENSED = SHARED | {"shared_licensed": "yes"}
-
-
-async def test_the_delegate_s_switch_counts_for_a_shared_mailbox(given: Given, cloud: Cloud):
-    """For a shared mailbox, the setting of the delegate counts, who logs in.
-
-    An unlicensed shared mailbox has no SMTP, so its own setting is not read.
-    """
-    cloud.on("Get-CASMailbox", [{PROPERTY: True}]).on("Get-TransportConfig", [{PROPERTY: True}])
-    ctx = given(facts=SHARED)
-    found = await STEP.inspect(ctx)
-    assert [body["Identity"] for what, body in cloud.asked if what == "Get-CASMailbox"] == [AGENT]
-    assert (found.seen, found.cause, found.values) == (
-        Text("seen.smtp_off_of", {"mailbox": AGENT}),
-        "smtp_auth_off_for_mailbox",
-        {f"disabled:{AGENT}": "true"},
-    )
-    (line,) = STEP.plan(ctx, found)
-    assert (line.after, line.command) == (
-        Text("after.smtp_auth_shared", {"mailboxes": AGENT}),
-        f"Set-CASMailbox {AGENT} -{PROPERTY} $false",
-    )
 
 
 @pytest.mark.parametrize(
@@ -144,11 +60,6 @@ async def test_both_switches_are_set_where_both_may_log_in(
     assert len(cloud.writes) == off
 
 
-def test_nothing_is_planned_before_the_delegate_is_known(given: Given):
-    """If the delegate of a shared mailbox is unknown, the plan has no line for SMTP AUTH."""
-    assert STEP.plan(given(facts={"shared": "yes"}), STEP.wrong(Text("seen.not_known"))) == ()
-
-
 async def test_an_undo_puts_both_switches_back(given: Given, cloud: Cloud):
     """An undo gives each recorded mailbox its own earlier setting, without the run's facts."""
     cloud.on("Get-CASMailbox", [{PROPERTY: False}])
@@ -169,7 +80,6 @@ async def test_an_undo_puts_both_switches_back(given: Given, cloud: Cloud):
 
 
 SEND_AS = SendAs()
-MAILBOX = "support@contoso.com"
 FACTS = {
     "shared": "blocked",
     "user_id": "user-1",
@@ -178,53 +88,6 @@ FACTS = {
 }
 ALLOWED = {"Trustee": AGENT, "AccessControlType": "Allow", "AccessRights": ["SendAs"]}
 OWN = ALLOWED | {"Trustee": "NT AUTHORITY\\SELF"}
-ADD = f"Add-RecipientPermission {MAILBOX} -Trustee {AGENT} -AccessRights SendAs"
-
-
-@pytest.mark.parametrize(
-    ("rows", "state"),
-    [
-        ([ALLOWED], State.OK),
-        ([ALLOWED | {"AccessRights": "SendAs"}], State.OK),
-        ([ALLOWED | {"AccessControlType": "Deny"}], State.WRONG),
-        ([ALLOWED | {"AccessRights": []}], State.WRONG),
-        ([], State.WRONG),
-    ],
-)
-@pytest.mark.parametrize("kind", ["setup", "check"])
-async def test_the_right_is_read(
-    given: Given, cloud: Cloud, kind: str, rows: list[object], state: State
-):
-    """The finding says whether the delegate has Send As, and names the delegate.
-
-    So an undo removes the permission from nobody else.
-    """
-    cloud.on("Get-RecipientPermission", rows, [OWN])
-    found = await SEND_AS.inspect(given(facts=FACTS, kind=kind))
-    has = "yes" if state is State.OK else ""
-    assert (found.state, found.values) == (state, {AGENT: has})
-
-
-@pytest.mark.parametrize(
-    ("facts", "found"),
-    [
-        ({}, Finding("send_as", State.OK, seen=Text("seen.send_as_own"))),
-        (
-            FACTS | {"delegate_id": "USER-1"},
-            Finding("send_as", State.OK, seen=Text("seen.send_as_own")),
-        ),
-        (
-            {"shared": "yes", "user_id": "user-1"},
-            Finding("send_as", State.SKIPPED, seen=Text("skipped.delegate_unknown")),
-        ),
-    ],
-    ids=["user mailbox", "its own account", "unknown"],
-)
-async def test_nobody_else_s_right_is_needed(
-    given: Given, cloud: Cloud, facts: dict[str, str], found: Finding
-):
-    """Exchange is not asked if the mailbox's own user signs in, or if the delegate is unknown."""
-    assert await SEND_AS.inspect(given(facts=facts)) == found
 
 
 async def test_a_right_of_others_may_be_a_group_s(given: Given, cloud: Cloud):
@@ -235,28 +98,6 @@ async def test_a_right_of_others_may_be_a_group_s(given: Given, cloud: Cloud):
     cloud.on("Get-RecipientPermission", [], [OWN, ALLOWED | {"Trustee": "Sales"}])
     found = await SEND_AS.inspect(given(facts=FACTS, kind="check"))
     assert (found.state, found.cause) == (State.POSSIBLE, "send_as_missing")
-
-
-async def test_one_right_is_planned_and_made(given: Given, cloud: Cloud):
-    """The plan shows the request as a command, which gives one user Send As on one mailbox."""
-    cloud.on("Get-RecipientPermission", [])
-    ctx = given(facts=FACTS)
-    found = await SEND_AS.inspect(ctx)
-    words = Text("step.send_as"), Text("seen.none"), Text("after.send_as", {"user": AGENT})
-    assert SEND_AS.plan(ctx, found) == (Change("send_as", "M2", *words, Scope.MAILBOX, ADD),)
-    await SEND_AS.apply(ctx, found)
-    assert cloud.writes == [
-        (
-            "Add-RecipientPermission",
-            {"Identity": MAILBOX, "Trustee": AGENT, "AccessRights": ["SendAs"], "Confirm": False},
-        )
-    ]
-
-
-def test_nothing_is_planned_for_nobody(given: Given, cloud: Cloud):
-    """If the delegate is unknown, the plan has no line for Send As."""
-    ctx = given(facts={"shared": "yes"})
-    assert SEND_AS.plan(ctx, SEND_AS.wrong(Text("seen.not_known"))) == ()
 
 
 @pytest.mark.parametrize(("had", "removed"), [("", 1), ("yes", 0)])
@@ -274,3 +115,59 @@ async def test_an_undo_takes_only_what_a_run_gave(
     assert SEND_AS.undo_command(ctx, past).count("Remove-RecipientPermission") == removed
     await SEND_AS.undo(ctx, past)
     assert [what for what, _ in cloud.writes] == ["Remove-RecipientPermission"] * removed
+
+
+OFF = {"SmtpClientAuthenticationDisabled": True}
+ON = {"SmtpClientAuthenticationDisabled": False}
+REFUSED = Finding("smtp_login", State.WRONG, cause="smtp_auth_off_for_tenant")
+SMTP_AUTH_TENANT_STEP = all_steps()["smtp_auth_tenant"]
+TO_FIX = Brief(fix=FixBrief(wrong=("smtp_auth_tenant",)))
+
+
+@pytest.mark.parametrize(
+    ("hours", "cause"), [(2, "smtp_auth_settling"), (25, "smtp_auth_tenant_wins")]
+)
+def test_the_wait_ends_after_a_day(cloud: Cloud, given: Any, hours: float, cause: str):
+    """For a day the change may still spread. After it, a fix is offered that concerns everybody."""
+    cloud.on("Get-CASMailbox", [ON]).on("Get-TransportConfig", [OFF])
+    fixed = given(kind="fix", changed={"smtp_auth": now() - timedelta(hours=hours)})
+    fixed.store.end(fixed.run, Event(Kind.FINISHED, now()))
+    ctx = given(kind="check")
+    found = {
+        name: asyncio.run(all_steps()[name].inspect(ctx))
+        for name in ("smtp_auth", "smtp_auth_tenant")
+    }
+    assert found["smtp_auth"].state is State.OK
+    steps = checks_for(ctx.channel.profile)
+    verdict = judge(steps, found | {"smtp_login": REFUSED})
+    assert verdict.weighed["smtp_login"].cause == cause
+
+
+def test_only_a_fix_of_that_cause_plans_it(cloud: Cloud, given: Any):
+    """A setup reads nothing. A fix of the cause plans one change of the tenant."""
+    cloud.on("Get-TransportConfig", [OFF])
+    setup = given(channel=Channel("a@contoso.com"))
+    assert asyncio.run(SMTP_AUTH_TENANT_STEP.inspect(setup)).state is State.OK
+    assert cloud.asked == []
+    fix = given(kind=RunKind.FIX, brief=TO_FIX)
+    found = asyncio.run(SMTP_AUTH_TENANT_STEP.inspect(fix))
+    (line,) = SMTP_AUTH_TENANT_STEP.plan(fix, found)
+    assert (found.state, line.scope, line.warning) == (State.WRONG, Scope.TENANT, True)
+    asyncio.run(SMTP_AUTH_TENANT_STEP.apply(fix, found))
+    assert cloud.writes == [("Set-TransportConfig", ON)]
+
+
+def test_the_check_names_the_step_to_the_fix(cloud: Cloud, given: Any):
+    """What the check leaves out is what the fix will probably change."""
+    cloud.on("Get-CASMailbox", [ON]).on("Get-TransportConfig", [OFF])
+    fixed = given(kind="fix", changed={"smtp_auth": now() - timedelta(hours=30)})
+    fixed.store.end(fixed.run, Event(Kind.FINISHED, now()))
+    ctx = given(kind="check")
+    for name in ("smtp_auth", "smtp_auth_tenant"):
+        finding = asyncio.run(all_steps()[name].inspect(ctx))
+        ctx.store.append(ctx.run.id, Event(Kind.FOUND, now(), step=name, finding=finding))
+    refused = Event(Kind.FOUND, now(), step="smtp_login", finding=REFUSED)
+    ctx.store.append(ctx.run.id, refused, Event(Kind.CHECKED, now()))
+    check = ctx.store.load(ctx.run.id)
+    assert "smtp_auth_tenant" in steps_of(check)
+    assert "smtp_auth_tenant" in likely_changes(check)

@@ -1,20 +1,23 @@
-"""Article row V1: the test mail arrives, and its copy is delivered."""
+"""Rows V1 to V3: the test mail, the access to its trace, and the agent's answer."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
+from jobs.clouds.errors import Forbidden, SignInNeeded
 from jobs.engine.context import StepContext
+from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Evidence, Finding, Reason, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 from jobs.steps import proof
+from jobs.steps.proof import AgentAnswer, AgentHasIt, TraceAccess
 from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = proof.TestMail()
@@ -371,3 +374,184 @@ async def test_the_copy_of_a_good_mail_counts_whoever_forwards_it(
     )
     cloud.on(TRACE, arrived, [row(ctx, COPY, messageId=copy, senderAddress=MAILBOX)])
     assert (await STEP.inspect(ctx)).state is state
+
+
+@pytest.mark.parametrize("step", ["forwarding", "outbound_policy"])
+@pytest.mark.parametrize(("ago", "state"), [(1, State.WRONG), (3, State.WAITING)])
+async def test_it_is_sent_again_once_the_run_has_set_its_way_again(
+    given: Given, cloud: Cloud, work_settings: Settings, ago: int, state: State, step: str
+):
+    """A mail that was sent before the run set its way right is not waited for."""
+    sent = now() - timedelta(minutes=2)
+    ctx = given(
+        changed={step: now() - timedelta(minutes=ago), "test_mail": sent},
+        settings=replace(
+            work_settings, probe_smtp_url="smtp://127.0.0.1:9", probe_from="probe@else.test"
+        ),
+    )
+    cloud.on("GET /admin/exchange/tracing/messageTraces", [])
+    assert (await proof.TestMail().inspect(ctx)).state is state
+
+
+async def test_registered_after_the_mail_sends_it_again(
+    given: Given, cloud: Cloud, sends: Settings
+):
+    """A mail that came before the app's registration is sent again, even if it was delivered.
+
+    Webex Connect has dropped it.
+    """
+    ctx = given(settings=sends, changed={STEP.name: now() - timedelta(minutes=5)})
+    rows = [row(ctx, MAILBOX, receivedDateTime=minutes(4))]
+    copies = [row(ctx, COPY, receivedDateTime=minutes(4))]
+    cloud.on(TRACE, rows, copies)
+    assert (await STEP.inspect(ctx)).state is State.OK
+    ctx.store.append(ctx.run.id, said("registered", 1))
+    late = replace(ctx, run=ctx.store.load(ctx.run.id))
+    cloud.on(TRACE, rows, copies)
+    assert (await STEP.inspect(late)).seen == Text("seen.not_sent")
+    wrong = Finding(STEP.name, State.WRONG)
+    ctx.store.append(ctx.run.id, Event(Kind.CHANGING, now(), step=STEP.name, finding=wrong))
+    sent = replace(ctx, run=ctx.store.load(ctx.run.id))
+    cloud.on(TRACE, [*rows, row(ctx, MAILBOX, id="t2")], [*copies, row(ctx, COPY, id="t2")])
+    assert (await STEP.inspect(sent)).state is State.OK
+
+
+async def test_a_mail_that_came_after_the_press_is_not_sent_again(
+    given: Given, cloud: Cloud, sends: Settings
+):
+    """A mail that arrived after the requester pressed the button is not sent again.
+
+    The bot had read in the audit log that the app is registered, and sent the mail just before.
+    """
+    ctx = given(settings=sends, changed={STEP.name: now() - timedelta(minutes=5)})
+    ctx.store.append(ctx.run.id, said("registered", 4))
+    pressed = replace(ctx, run=ctx.store.load(ctx.run.id))
+    rows = [row(ctx, MAILBOX, receivedDateTime=minutes(3))]
+    cloud.on(TRACE, rows, [])
+    assert (await STEP.inspect(pressed)).seen == Text("seen.arrived")
+    cloud.on(TRACE, rows, [row(ctx, COPY, receivedDateTime=minutes(3))])
+    assert (await STEP.inspect(pressed)).state is State.OK
+    cloud.on(TRACE, rows, [row(ctx, COPY, "failed", receivedDateTime=minutes(3))])
+    cloud.on("GET /admin/exchange/tracing/messageTraces/*", [])
+    assert (await STEP.inspect(pressed)).seen == Text("seen.mail_failed")
+
+
+TRACE_ACCESS_STEP = TraceAccess()
+SERVICE = f"GET /servicePrincipals(appId='{MESSAGE_TRACE_APP_ID}')"
+
+
+async def test_a_role_that_is_missing_is_an_error(given: Given, cloud: Cloud):
+    """If the trace service is in the tenant and refuses, the cloud's error is passed on.
+
+    No change of the bot would help.
+    """
+    cloud.refuse(TRACE, 403).refuse("Get-MessageTraceV2", 403).on(SERVICE, {"id": "sp"})
+    with pytest.raises(Forbidden):
+        await TRACE_ACCESS_STEP.inspect(given())
+
+
+@pytest.mark.parametrize("service", [(200, {"id": "sp"}), (401, {})])
+async def test_a_sign_in_that_is_dead_is_not_hidden(
+    given: Given, cloud: Cloud, service: tuple[int, Any]
+):
+    """An ended sign-in is reported as such, even if the trace service is in the tenant."""
+    cloud.refuse(TRACE, 401).refuse("Get-MessageTraceV2", 403).on(SERVICE, service)
+    with pytest.raises(SignInNeeded):
+        await TRACE_ACCESS_STEP.inspect(given())
+
+
+HAS, ANSWER = AgentHasIt(), AgentAnswer()
+
+
+def row_of_agent_answer(
+    ctx: Any, status: str, recipient: str = "probe@else.test"
+) -> dict[str, str]:
+    """Return a row_of_agent_answer of the message trace for the agent's answer."""
+    sent = {
+        "id": "t1",
+        "senderAddress": "support@contoso.com",
+        "receivedDateTime": "2026-11-25T09:00:00Z",
+    }
+    return sent | {
+        "recipientAddress": recipient,
+        "subject": f"RE: Webex email test {ctx.run.id}",
+        "status": status,
+    }
+
+
+async def test_a_delivered_answer_is_the_proof(given: Given, cloud: Cloud):
+    """A delivered mail from the mailbox to the sender of the test mail is the proof of an answer.
+
+    The mail has the subject of the test mail.
+    """
+    ctx = given()
+    cloud.on(TRACE, [row_of_agent_answer(ctx, "delivered")])
+    seen = Text("seen.answer_delivered", {"recipient": "probe@else.test"})
+    facts = {"answered_at": datetime(2026, 11, 25, 9, tzinfo=UTC).isoformat()}
+    assert await ANSWER.inspect(ctx) == Finding("agent_answer", State.OK, seen=seen, facts=facts)
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        None,
+        "x1@mail.webexconnect.io",
+        "X1@mail.webexconnect.io",
+        "Support@contoso.com",
+        "upn@contoso.com",
+    ],
+)
+async def test_what_is_no_answer(given: Given, cloud: Cloud, recipient: str | None):
+    """The step waits for an answer if the trace shows only the copy, a mail to itself, or none."""
+    ctx = given(facts={"upn": "UPN@contoso.com"})
+    cloud.on(TRACE, [row_of_agent_answer(ctx, "delivered", recipient)] if recipient else [])
+    found = await ANSWER.inspect(ctx)
+    assert (found.state, found.waiting_for, found.seen) == (
+        State.WAITING,
+        Turn.AGENT,
+        Text("seen.no_answer"),
+    )
+    assert found.until is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        ("5.7.520 Access denied, external forwarding", "forwarding_blocked"),
+        ("421 4.4.2 Connection dropped", "mail_not_delivered"),
+        ("554 5.2.2 mailbox full", "mail_not_delivered"),
+        ("550 5.1.90 daily limit for message recipients", "sending_limit_reached"),
+        ("no idea", "mail_not_delivered"),
+    ],
+)
+async def test_an_answer_that_failed_is_explained(
+    given: Given, cloud: Cloud, words: str, cause: str
+):
+    """A failed answer gets the cause that the trace's text names, or a general one."""
+    ctx = given()
+    cloud.on(TRACE, [row_of_agent_answer(ctx, "failed")])
+    cloud.on(
+        f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='probe@else.test')",
+        [{"description": words}],
+    )
+    found = await ANSWER.inspect(ctx)
+    assert (found.waiting_for, found.cause, found.evidence) == (
+        Turn.AGENT,
+        cause,
+        (Evidence("trace", words),),
+    )
+    assert found.facts == {"answer_failed_at": datetime(2026, 11, 25, 9, tzinfo=UTC).isoformat()}
+
+
+async def test_an_automatic_reply_is_no_answer(given: Given, cloud: Cloud):
+    """An automatic reply of Exchange is not an answer, because no agent has written it."""
+    ctx = given()
+    cloud.on(
+        TRACE,
+        [
+            row_of_agent_answer(ctx, "delivered")
+            | {"subject": f"Automatic reply: Webex email test {ctx.run.id}"}
+        ],
+    )
+    found = await ANSWER.inspect(ctx)
+    assert (found.state, found.seen) == (State.WAITING, Text("seen.no_answer"))

@@ -1,0 +1,60 @@
+"""Table of looks: what a step is told of a cloud, and whether it holds.
+
+A row has the step, its state with the cause, a sentence, the answers of the cloud by request, and
+the run (see the fixture ``given``). The whole finding, its plan and what the plan writes are in
+``__snapshots__``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from jobs.clock import now
+from jobs.model import Finding, State
+from jobs.runs.run import Event, Kind
+from tests.unit.jobs.conftest import MAILBOX
+
+REFUSED = (403, {"error": {"code": "x"}})
+GONE = (404, {"error": {"code": "x"}})
+CHECK = {"kind": "check"}
+AGENT = "agent@contoso.com"
+TARGET = "x1@mail.webexconnect.io"
+
+
+class Look(NamedTuple):
+    """Row of the table."""
+
+    step: str
+    told: str
+    sentence: str
+    script: dict[str, Any]
+    run: dict[str, Any]
+
+
+def rows(step: str, looks: dict[str, dict[str, Any]], **run: Any) -> list[Look]:
+    """Return the rows of a step; ``run`` is the same in all of them unless a row says otherwise."""
+    found = []
+    for line, given in looks.items():
+        told, _, sentence = line.partition(": ")
+        script = {
+            name: value
+            for name, value in given.items()
+            if name.startswith(("GET ", "Get-", "PATCH "))
+        }
+        more = {name: value for name, value in given.items() if name not in script}
+        found.append(Look(step, told, sentence, script, run | more))
+    return found
+
+
+def answered(question: str, minutes: float = 0) -> dict[str, Any]:
+    """Return a run with an answer that was given so many minutes before the test."""
+    return {"answered": (question, minutes)}
+
+
+def found(step: str, state: State, **more: Any) -> dict[str, Any]:
+    """Return a run with a finding of another step."""
+    finding = Finding(step, state, **more)
+    return {"events": (Event(Kind.FOUND, now(), step=step, finding=finding),)}
+
+
+USER = f"GET /users/{MAILBOX}"

@@ -1,0 +1,419 @@
+"""Looks of the steps at Entra."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.clock import now
+from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
+from jobs.runs.run import Brief, FixBrief
+from tests.unit.jobs.conftest import MAILBOX
+from tests.unit.jobs.steps.app_states import ACCESS, APP, FACTS, READ, URIS, WRITE
+from tests.unit.jobs.steps.looks import (
+    AGENT,
+    CHECK,
+    GONE,
+    REFUSED,
+    USER,
+    answered,
+    rows,
+)
+
+CLIENT = {"client_id": "client-1"}
+ENTERPRISE = "GET /servicePrincipals(appId='client-1')"
+ASSIGNED = "GET /servicePrincipals/sp-1/appRoleAssignedTo"
+MINE = {"principalId": "USER-1", "principalType": "User"}
+OTHER_USER = {"principalId": "user-2", "principalType": "User"}
+A_GROUP = {"principalId": "group-1", "principalType": "Group"}
+BANNED = "DisabledDueToViolationOfServicesAgreement"
+
+
+def service(*assigned: Any, mailbox: str = "UserMailbox", **properties: Any) -> dict[str, Any]:
+    """Return the answers about an enterprise application and who is assigned to it."""
+    mailboxes = [{"RecipientTypeDetails": mailbox}]
+    there = {"id": "sp-1", **properties}
+    return {ENTERPRISE: there, ASSIGNED: list(assigned), "Get-Mailbox": mailboxes}
+
+
+SHUT: dict[str, Any] = {"appRoleAssignmentRequired": True}
+CLOSED: dict[str, Any] = {"accountEnabled": False}
+EXCHANGE = f"GET /servicePrincipals(appId='{EXCHANGE_APP_ID}')"
+GRAPH = f"GET /servicePrincipals(appId='{GRAPH_APP_ID}')"
+SCOPE = {"value": "SMTP.Send", "id": "smtp-id"}
+ROLE = {"value": "Mail.Send", "id": "mail-id"}
+
+
+def exposes(name: str, *scopes: Any, roles: Any = ()) -> dict[str, Any]:
+    """Return a service principal with the permissions that it exposes."""
+    return {"id": name, "oauth2PermissionScopes": list(scopes), "appRoles": list(roles)}
+
+
+GRANTS = "GET /oauth2PermissionGrants"
+SMTP = {"id": "g1", "resourceId": "exchange-sp", "principalId": "user-1", "scope": "SMTP.Send"}
+SIGN_IN = {
+    "id": "g2",
+    "resourceId": "graph-sp",
+    "principalId": "user-1",
+    "scope": "openid profile offline_access",
+}
+GRANTED = {
+    "sp_id": "sp-1",
+    "exchange_sp_id": "exchange-sp",
+    "graph_sp_id": "graph-sp",
+    "user_id": "user-1",
+    "upn": MAILBOX,
+}
+OF_ALL, OF_DELEGATE = ({"principalId": None}, {"principalId": "user-2"})
+DELEGATE = GRANTED | {"shared": "blocked", "delegate": AGENT, "delegate_id": "user-2"}
+CONSENT_POLICY = "GET /policies/authorizationPolicy"
+
+
+def grants(*there: Any) -> dict[str, Any]:
+    """Return the delegated permissions."""
+    return {GRANTS: list(there)}
+
+
+def consents(*names: str | None) -> dict[str, Any]:
+    """Return the tenant's policies for the consent of users."""
+    assigned = {"permissionGrantPoliciesAssigned": list(names)}
+    return {CONSENT_POLICY: {"defaultUserRolePermissions": assigned}}
+
+
+OWN = "ManagePermissionGrantsForSelf.microsoft-user-default-"
+BOX = {"web": {"redirectUris": ["https://a.test/callback"]}}
+
+
+def ticked(*, on: bool | None) -> dict[str, Any]:
+    """Return an app whose box for access tokens is ticked, empty or not set."""
+    return {READ: {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": on}}}}
+
+
+MAIL_SEND = {"mail_send": "mail-id", "exchange_smtp_send": "smtp-id", "object_id": "object-1"}
+DECLARED = {
+    "resourceAppId": EXCHANGE_APP_ID.upper(),
+    "resourceAccess": [{"id": "MAIL-ID", "type": "Role"}],
+}
+ROLES = "GET /servicePrincipals/sp-1/appRoleAssignments"
+APPS = [
+    *rows(
+        "permissions",
+        {
+            "ok: the tenant's own IDs": {
+                EXCHANGE: exposes("exchange-sp", SCOPE, roles=[ROLE]),
+                GRAPH: {"id": "graph-sp"},
+            },
+            "wrong exchange_service_missing: Exchange is not in the tenant": {},
+            "wrong permission_id_unknown: a scope that is switched off": {
+                EXCHANGE: exposes("exchange-sp", SCOPE | {"isEnabled": False})
+            },
+            "ok: Graph's own SMTP.Send is enough": {
+                EXCHANGE: {"id": "exchange-sp"},
+                GRAPH: exposes("graph-sp", SCOPE),
+            },
+        },
+    ),
+    *rows(
+        "service_principal",
+        {
+            "wrong service_principal_missing: Graph does not make it with the app": {},
+            "ok: without further properties it is open": {ENTERPRISE: {"id": "sp-1"}},
+            "wrong app_disabled: somebody disabled it": service(**CLOSED),
+            "wrong user_not_assigned: it admits nobody": service(**SHUT),
+            "wrong app_disabled: both are opened in one request": service(**CLOSED, **SHUT),
+            "ok: the user is assigned": service(OTHER_USER, MINE, **SHUT),
+            "wrong app_disabled: an undo knows what it was": service(MINE, **CLOSED, **SHUT),
+            "possible user_not_assigned: a group may contain the user": service(A_GROUP, **SHUT),
+            "wrong user_not_assigned: somebody else is assigned": service(OTHER_USER, **SHUT),
+            "possible user_not_assigned: another user may sign in for a shared mailbox": service(
+                OTHER_USER, mailbox="SharedMailbox", **SHUT
+            ),
+            "ok: the user is looked up if nobody has yet": service(MINE, **SHUT)
+            | {USER: {"id": "user-1"}}
+            | {"facts": CLIENT},
+            "wrong app_disabled_by_microsoft: Microsoft disabled it": service(
+                disabledByMicrosoftStatus=BANNED
+            ),
+            "wrong app_deactivated: it is deactivated": service(isDisabled=True),
+            "wrong app_deactivated: its registration says so": service()
+            | {"facts": CLIENT | {"deactivated": "yes"}},
+            "wrong app_disabled_by_microsoft: other properties stay in the plan": service(
+                isDisabled=True, disabledByMicrosoftStatus=BANNED, **CLOSED
+            ),
+            "ok: Microsoft says that it did not": service(
+                isDisabled=False, disabledByMicrosoftStatus="NotDisabled"
+            ),
+            "ok: neither is told": service(isDisabled=None, disabledByMicrosoftStatus=None),
+        },
+        facts=CLIENT | {"user_id": "user-1"},
+    ),
+    *rows(
+        "smtp_grant",
+        {
+            "ok: the user's own grants": grants(SMTP, SIGN_IN),
+            "ok: grants for everybody": grants(SMTP | OF_ALL, SIGN_IN | {"principalId": ""}),
+            "ok: scopes in several grants": grants(
+                SMTP,
+                SIGN_IN | {"scope": "openid"},
+                SIGN_IN | OF_ALL | {"scope": "profile offline_access"},
+            ),
+            "ok: in another case": grants(
+                SMTP | {"resourceId": "EXCHANGE-SP", "principalId": "USER-1", "scope": "smtp.send"},
+                SIGN_IN,
+            ),
+            "wrong consent_missing: no sign-in scopes": grants(SMTP),
+            "ok: a check asks for no more than mail needs": grants(SMTP) | CHECK,
+            "wrong consent_missing: a check needs SMTP.Send": grants(SIGN_IN) | CHECK,
+            "wrong consent_missing: somebody else's": grants(SMTP | OF_DELEGATE, SIGN_IN),
+            "wrong consent_missing: no scope": grants(SMTP | {"scope": None}, SIGN_IN),
+            "wrong consent_missing: two grants are made": grants(),
+            "wrong consent_missing: a grant is merged into, since a PATCH replaces": grants(
+                SMTP | {"scope": "IMAP.AccessAsUser.All"}, SIGN_IN
+            ),
+            "ok: any grant counts while the delegate is not known": grants(SMTP | OF_DELEGATE)
+            | {"facts": GRANTED | {"shared": "unknown"}, **CHECK},
+            "wrong consent_missing: nothing is planned for an unknown delegate": grants()
+            | {"facts": GRANTED | {"shared": "yes"}},
+            **{
+                f"wrong consent_missing: {kind}: for a shared mailbox its own grant is none": grants(
+                    SMTP, SIGN_IN
+                )
+                | {"facts": DELEGATE, "kind": kind}
+                for kind in ("setup", "fix", "check")
+            },
+            **{
+                f"ok: {kind}: the delegate's counts": grants(
+                    SMTP | OF_DELEGATE, SIGN_IN | OF_DELEGATE
+                )
+                | {"facts": DELEGATE, "kind": kind}
+                for kind in ("setup", "fix", "check")
+            },
+            **{
+                f"ok: {kind}: so does everybody's": grants(SMTP | OF_ALL, SIGN_IN | OF_ALL)
+                | {"facts": DELEGATE, "kind": kind}
+                for kind in ("setup", "fix", "check")
+            },
+        },
+        facts=GRANTED,
+    ),
+    *rows(
+        "user_consent",
+        {
+            "ok: everything": consents(f"{OWN}legacy"),
+            "ok: low risk": consents(f"{OWN}low".replace("M", "m", 1)),
+            "ok: Microsoft's recommended policy": consents(f"{OWN}recommended"),
+            "ok: one of their own, and low risk": consents(
+                "ManagePermissionGrantsForSelf.our-own-policy", f"{OWN}low"
+            ),
+            "ok: only apps of a list": consents(f"{OWN}allow-consent-apps"),
+            "ok: of other resources": consents("managePermissionGrantsForOwnedResource.x"),
+            "ok: none": consents(),
+            "ok: nothing is told": {CONSENT_POLICY: {"defaultUserRolePermissions": {}}},
+            "skipped: it may not be read": {CONSENT_POLICY: REFUSED},
+            "skipped: a cloud without it": {CONSENT_POLICY: GONE},
+        },
+    ),
+    *rows(
+        "implicit_grant",
+        {
+            "ok: ticked": ticked(on=True),
+            "wrong: empty": ticked(on=False),
+            "wrong: not set": ticked(on=None),
+            "wrong: ticking it keeps every redirect URI": {READ: BOX},
+            "wrong: a check says that nothing needs it": ticked(on=False) | CHECK,
+        },
+        facts={"object_id": "object-1"},
+    ),
+    *rows(
+        "mail_send",
+        {
+            "skipped: a tenant without it": {"facts": {}},
+            "ok: declared, in any case": {READ: {"requiredResourceAccess": [DECLARED]}},
+            "wrong: a stale read does not drop SMTP.Send": {READ: {"requiredResourceAccess": []}},
+        },
+        facts=MAIL_SEND,
+    ),
+    *rows(
+        "admin_consent",
+        {
+            "skipped: nothing to consent to": {"facts": {}},
+            "ok: assigned by anybody": {ROLES: [{"appRoleId": "other"}, {"appRoleId": "MAIL-ID"}]},
+            "waiting: the administrator is asked": {ROLES: []},
+            "waiting: a fresh redirect waits for the directory": {ROLES: []} | answered("consent"),
+            "waiting: an old redirect proves nothing": {ROLES: []} | answered("consent", 6),
+            "wrong: a check warns of a revoked one": {ROLES: []} | (CHECK | answered("consent")),
+        },
+        facts={"mail_send": "mail-id", "sp_id": "sp-1"},
+    ),
+]
+GRAPHS = {
+    "resourceAppId": GRAPH_APP_ID,
+    "resourceAccess": [{"id": "USER-READ", "type": "Scope"}, {"id": "old-id", "type": "Role"}],
+}
+EXPOSES = exposes("graph-sp", {"id": "user-read", "value": "User.Read"}, roles=[{"id": "r"}])
+SMTP_OF_OURS = {
+    "resourceAppId": EXCHANGE_APP_ID,
+    "resourceAccess": [{"id": "SMTP-ID", "type": "Scope"}],
+}
+NEW = {WRITE: (201, APP)}
+THEIRS = APP | {"appId": "theirs", "uniqueName": None}
+OFFERED = THEIRS | {"requiredResourceAccess": [], "web": {"redirectUris": URIS[:1]}}
+THEIR_ID = "GET /applications(appId='theirs')"
+BY_ID = "GET /applications(appId='client-1')"
+BY_HAND = {"channel": {"callback_url": URIS[0]}, "brief": Brief("client-1", by_hand=True)}
+
+
+def app(**parts: Any) -> dict[str, Any]:
+    """Return the mailbox's app, with these parts."""
+    return {READ: APP | parts}
+
+
+def uris(*those: str, **platforms: Any) -> dict[str, Any]:
+    """Return the mailbox's app with these redirect URIs, and with those of other platforms."""
+    others = {name: {"redirectUris": list(there)} for name, there in platforms.items()}
+    return app(web={"redirectUris": list(those)}, **others)
+
+
+def by_hand(**parts: Any) -> dict[str, Any]:
+    """Return an app that was made by hand, with these parts."""
+    return {BY_ID: APP | {"web": {"redirectUris": URIS[:1]}, "requiredResourceAccess": []} | parts}
+
+
+BOTS, CALLBACK = (URIS[1], URIS[0])
+MANY = {"signInAudience": "AzureADMultipleOrgs"}
+REGISTRATION = [
+    *rows(
+        "application",
+        {
+            "ok: a whole app": app(),
+            "ok: an audience in another case": app(signInAudience="azureadmyorg"),
+            "ok: an audience that is not told": app(signInAudience=None),
+            "ok: the bot's own secret is seen": app(
+                passwordCredentials=[{"displayName": "Webex email bot, check"}]
+            ),
+            "wrong app_not_found: a new app is made whole": NEW,
+            "wrong redirect_uri_mismatch: the bot's own address is missing": uris(CALLBACK),
+            "warning redirect_uri_mismatch: it carries no mail": uris(CALLBACK) | CHECK,
+            "wrong redirect_uri_mismatch: Webex Connect's is missing": uris(BOTS),
+            "wrong redirect_uri_mismatch: addresses are compared byte for byte": uris(
+                f"{CALLBACK}/", BOTS
+            ),
+            "wrong reply_address_missing: no address at all": app(web=None),
+            "wrong: other tenants may sign in": app(**MANY),
+            "wrong: which a check notices": app(**MANY) | CHECK,
+            "wrong permission_not_declared: nothing declared": app(requiredResourceAccess=[]),
+            "wrong permission_not_declared: which a check notices, too": app(
+                requiredResourceAccess=[]
+            )
+            | CHECK,
+            "wrong redirect_uri_mismatch: other people's values stay": app(
+                web={"redirectUris": ["https://else.test/x"], "logoutUrl": "https://else.test/out"},
+                requiredResourceAccess=[GRAPHS | {"resourceAccess": GRAPHS["resourceAccess"][:1]}],
+            ),
+            "wrong permission_not_declared: Graph's SMTP.Send if Exchange has none": app()
+            | {"facts": {"graph_smtp_send": "graph-smtp"}},
+            **{
+                f"wrong permission_id_unknown: {kind}: a permission that the tenant does not know": app(
+                    requiredResourceAccess=[*ACCESS, GRAPHS]
+                )
+                | {GRAPH: EXPOSES}
+                | {"kind": kind}
+                for kind in ("setup", "fix", "check")
+            },
+            "wrong reply_address_missing: the plan names it beside what else is wrong": app(
+                web={}, requiredResourceAccess=[*ACCESS, GRAPHS]
+            )
+            | {GRAPH: EXPOSES},
+            "ok: a resource without a list is not judged": app(
+                requiredResourceAccess=[*ACCESS, GRAPHS]
+            )
+            | {GRAPH: {"id": "graph-sp"}},
+            "ok: nor one that is missing": app(requiredResourceAccess=[*ACCESS, GRAPHS]),
+            "ok: nor another API": app(
+                requiredResourceAccess=[*ACCESS, GRAPHS | {"resourceAppId": "another-api"}]
+            ),
+            "ok: the bot's own in another case": app(
+                requiredResourceAccess=[*ACCESS, SMTP_OF_OURS]
+            ),
+            **{
+                f"wrong {cause}: {', '.join(platforms)} have it, {len(there)} under Web": uris(
+                    *there, **{name: ["https://else.test/x", CALLBACK] for name in platforms}
+                )
+                for there in (URIS, URIS[1:])
+                for platforms, cause in (
+                    (("spa",), "redirect_uri_is_spa"),
+                    (("publicClient",), "public_client_with_secret"),
+                    (("spa", "publicClient"), "redirect_uri_is_spa"),
+                )
+            },
+            "wrong redirect_uri_is_spa: the bot's own is elsewhere": uris(*URIS, spa=[BOTS]),
+            "warning redirect_uri_is_spa: which carries no mail": uris(*URIS, spa=[BOTS]) | CHECK,
+            "wrong redirect_uri_mismatch: Webex Connect's counts first": uris(BOTS, spa=[BOTS])
+            | CHECK,
+            "ok: a check finds it by an earlier run's client ID": {BY_ID: APP}
+            | (CHECK | {"brief": Brief(client_id="client-1")}),
+            "wrong reply_address_missing: a fix restores its name": {
+                BY_ID: APP | {"web": {"redirectUris": []}}
+            }
+            | {"kind": "fix", "brief": Brief(client_id="client-1")},
+            "wrong app_not_found: Webex Connect has the ID of a deleted app": app()
+            | (CHECK | {"brief": Brief(client_id="client-0")}),
+            "ok: the other app is there": app()
+            | {"GET /applications(appId='client-0')": APP | {"appId": "client-0"}}
+            | (CHECK | {"brief": Brief(client_id="client-0")}),
+            "ok: the same ID in another case": app()
+            | (CHECK | {"brief": Brief(client_id="CLIENT-1")}),
+            "ok: a fix gives out the new ID": app()
+            | {"kind": "fix", "brief": Brief(client_id="client-0")},
+            "wrong app_not_found: one made by hand is offered": {"GET /applications": [OFFERED]}
+            | {"looking": True, **NEW},
+            "wrong app_not_found: of two none is": {
+                "GET /applications": [OFFERED, OFFERED | {"appId": "other"}]
+            }
+            | {"looking": True, **NEW},
+            "wrong app_not_found: nor one with a name": {
+                "GET /applications": [OFFERED | {"uniqueName": "x"}]
+            }
+            | {"looking": True, **NEW},
+            "wrong: it is adopted": {THEIR_ID: OFFERED} | {"answers": {"adopt": "theirs"}},
+            "ok: it does not keep the name": {THEIR_ID: THEIRS}
+            | {"answers": {"adopt": "theirs"}, "changed": {"application": now()}},
+            "wrong redirect_uri_is_spa: a deactivated app is told with its other trouble": app(
+                isDisabled=True, spa={"redirectUris": [CALLBACK]}
+            ),
+            "ok: by hand: what a setup would add is not missed": by_hand() | (BY_HAND | CHECK),
+            "ok: by hand: nor by a fix": by_hand() | (BY_HAND | {"kind": "fix"}),
+            "wrong redirect_uri_mismatch: by hand: a consent needs the bot's address": by_hand()
+            | (
+                BY_HAND
+                | {
+                    "kind": "fix",
+                    "brief": Brief("client-1", by_hand=True, fix=FixBrief(consent_missing=True)),
+                }
+            ),
+            "wrong: by hand: a check notices a wide audience": by_hand(**MANY) | (BY_HAND | CHECK),
+            "ok: by hand: a fix leaves it": by_hand(**MANY) | (BY_HAND | {"kind": "fix"}),
+            "wrong redirect_uri_mismatch: by hand: it leads elsewhere": by_hand(
+                web={"redirectUris": ["https://portal.contoso.com/callback"]}
+            )
+            | (BY_HAND | CHECK | {"channel": {"callback_url": ""}}),
+            "wrong reply_address_missing: by hand: it leads nowhere": by_hand(
+                web={"redirectUris": []}
+            )
+            | (BY_HAND | CHECK | {"channel": {"callback_url": ""}}),
+            "skipped: by hand: an unknown app is not called missing": BY_HAND
+            | CHECK
+            | {"brief": Brief(by_hand=True)},
+        },
+        facts=FACTS,
+    ),
+    *rows(
+        "implicit_grant", {"ok: by hand: the box is nobody's wish": by_hand() | (BY_HAND | CHECK)}
+    ),
+    *rows(
+        "smtp_grant",
+        {
+            "ok: by hand: a fix leaves the implied grants": grants(SMTP)
+            | (BY_HAND | {"facts": GRANTED, "kind": "fix"})
+        },
+    ),
+]

@@ -1,0 +1,508 @@
+"""Looks of the steps of the mailbox user, at Exchange and at Webex Connect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.clock import now
+from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
+from jobs.microsoft.outbound_spam import policy_name
+from jobs.model import State
+from jobs.runs.run import Brief, Event, Kind
+from jobs.steps.forwarding import POLICY, RULE
+from jobs.steps.smtp_auth import PROPERTY
+from tests.unit.jobs.conftest import MAILBOX, NO_OBJECT
+from tests.unit.jobs.steps.looks import (
+    AGENT,
+    CHECK,
+    REFUSED,
+    TARGET,
+    USER,
+    answered,
+    found,
+    rows,
+)
+
+PLAN = {"service": "exchange", "capabilityStatus": "Enabled"}
+PERSON: dict[str, Any] = {
+    "id": "user-1",
+    "userPrincipalName": MAILBOX,
+    "accountEnabled": True,
+    "assignedPlans": [PLAN],
+}
+NO_LOGIN = PERSON | {"accountEnabled": False, "assignedPlans": []}
+BLOCKED, UNLICENSED = (PERSON | {"accountEnabled": False}, PERSON | {"assignedPlans": []})
+GROUP = "MailUniversalDistributionGroup"
+
+
+def user(person: Any = PERSON, mailbox: Any = (), **more: Any) -> dict[str, Any]:
+    """Return the answers about the mailbox user and the mailbox."""
+    return {USER: person, "Get-Mailbox": list(mailbox) or [{}], **more}
+
+
+def box(**properties: Any) -> dict[str, Any]:
+    """Return the answers about a licensed user with this mailbox."""
+    return user(mailbox=[{"PrimarySmtpAddress": MAILBOX, **properties}])
+
+
+def kind_of(kind: str) -> dict[str, Any]:
+    """Return the answers about an address without a user, which Exchange knows as this kind."""
+    return {"GET /users": [], "Get-Recipient": [{"RecipientTypeDetails": kind}]}
+
+
+def domains(*names: str) -> dict[str, Any]:
+    """Return the tenant's verified domains."""
+    return {"GET /organization": [{"verifiedDomains": [{"name": name} for name in names]}]}
+
+
+SHARED = {"RecipientTypeDetails": "SharedMailbox"}
+PEOPLE = [
+    *rows(
+        "tenant",
+        {
+            "ok: the domain is verified, in any case": domains("x.onmicrosoft.com", "Contoso.COM"),
+            "wrong wrong_tenant: the domain is another's": domains("fabrikam.com", "x.contoso.com"),
+            "ok: domains that may not be read decide nothing": {"GET /organization": REFUSED},
+            "ok: a tenant that is not told decides nothing": {"GET /organization": []},
+            "ok: no domains decide nothing": {"GET /organization": [{"verifiedDomains": None}]},
+        },
+    ),
+    *rows(
+        "mailbox_user",
+        {
+            "ok: a user with a license and a mailbox": user(),
+            "ok: a license in its grace period": user(
+                PERSON | {"assignedPlans": [{"service": "Exchange", "capabilityStatus": "Warning"}]}
+            ),
+            "ok: a directory that shows neither account nor license": user({"id": "user-1"}),
+            "ok: a shared mailbox needs no license": user(UNLICENSED, [SHARED]),
+            "ok: a shared mailbox with a license may log in as well": user(PERSON, [SHARED]),
+            "possible account_disabled: a shared mailbox's account is blocked as a rule": user(
+                NO_LOGIN, [SHARED]
+            ),
+            "possible account_disabled: so is that of a room": user(
+                NO_LOGIN, [{"RecipientTypeDetails": "RoomMailbox"}]
+            ),
+            "wrong account_disabled: the account is blocked": user(BLOCKED),
+            "wrong licence_missing: no license": user(UNLICENSED),
+            "wrong licence_missing: a suspended license": user(
+                PERSON | {"assignedPlans": [PLAN | {"capabilityStatus": "Suspended"}]}
+            ),
+            "wrong mailbox_not_found: a plan shows nothing of a missing mailbox": {USER: PERSON},
+            "wrong mailbox_not_found: a check knows the user all the same": {USER: PERSON} | CHECK,
+            "wrong account_disabled: no mailbox, and a blocked account": {USER: NO_LOGIN},
+            "ok: Exchange names the owner": {
+                "Get-Mailbox": [{"UserPrincipalName": "svc@contoso.com"}],
+                "GET /users": [],
+                "GET /users/svc@contoso.com": PERSON | {"userPrincipalName": "svc@contoso.com"},
+            },
+            "ok: the address is an alias": {
+                "GET /users": [PERSON | {"userPrincipalName": "svc@contoso.com"}],
+                "Get-Mailbox": [{}],
+            },
+            "wrong mailbox_not_found: a group has the address": kind_of(GROUP),
+            "wrong mailbox_not_found: a Microsoft 365 group has it": kind_of("GroupMailbox"),
+            "wrong mailbox_not_found: nobody has the address": kind_of(""),
+            "wrong mailbox_not_found: a contact is nobody": kind_of("MailContact"),
+            "wrong mailbox_not_found: what cannot be looked up is nobody": {
+                "GET /users": [],
+                "Get-Recipient": REFUSED,
+            },
+            "wrong mailbox_on_premises: the mailbox is elsewhere": {
+                USER: PERSON,
+                "Get-Recipient": [{"RecipientTypeDetails": "MailUser"}],
+            }
+            | CHECK,
+            "warning sends_as_onmicrosoft: answers leave with an onmicrosoft address": box(
+                PrimarySmtpAddress="Support@contoso.onmicrosoft.com"
+            ),
+            "ok: a domain that only contains it": box(
+                PrimarySmtpAddress="s@onmicrosoft.com.example"
+            ),
+            "warning mailbox_moderated: moderated": box(ModerationEnabled=True),
+            "warning mailbox_moderated: the worst is named": box(
+                ModerationEnabled="True", MaxReceiveSize="1 KB (1,024 bytes)"
+            )
+            | CHECK,
+            "warning mailbox_internal_only: internal": box(RequireSenderAuthenticationEnabled=True),
+            "warning mailbox_senders_listed: listed senders": box(
+                AcceptMessagesOnlyFromSendersOrMembers=["a"]
+            ),
+            "warning mailbox_rejects_senders: refused senders": box(RejectMessagesFrom=["a"]),
+            "warning mailbox_size_limited: small mails only": box(
+                MaxReceiveSize="5 MB (5,242,880 bytes)"
+            ),
+            "warning mailbox_synced: a synchronized detour": box(
+                IsDirSynced=True, ForwardingAddress="Archive"
+            ),
+            "ok: usual settings": box(
+                MaxReceiveSize="Unlimited",
+                ModerationEnabled="False",
+                RejectMessagesFrom=[],
+                IsDirSynced=True,
+            ),
+            "ok: a usual size": box(MaxReceiveSize="36 MB (37,748,736 bytes)"),
+        },
+    ),
+    *rows(
+        "delegate",
+        {
+            "ok: any other mailbox needs none": {"facts": {}},
+            "ok: named on the first card": {f"GET /users/{AGENT}": PERSON | {"id": "user-2"}},
+            "ok: named by an earlier run": {f"GET /users/{AGENT}": PERSON | {"id": "user-2"}}
+            | {"channel": {}, "brief": Brief(shared=True, delegate=AGENT)},
+            "ok: an answer overrides what was known": {f"GET /users/{AGENT}": PERSON}
+            | {"channel": {"delegate": "other@contoso.com"}, "answers": {"delegate": AGENT}},
+            "wrong account_disabled: the delegate is blocked": {f"GET /users/{AGENT}": BLOCKED},
+            "wrong licence_missing: the delegate has no license": {
+                f"GET /users/{AGENT}": UNLICENSED
+            },
+            "wrong delegate_unknown: a plan without a delegate": {"channel": {}, "looking": True},
+            "waiting delegate_unknown: a run asks the requester": {"channel": {}},
+            "wrong delegate_not_found: a plan with a delegate whom nobody knows": {"GET /users": []}
+            | {"looking": True},
+            "waiting delegate_not_found: a run asks once more": {"GET /users": []},
+            "skipped: a check asks nobody": {"channel": {}, **CHECK},
+        },
+        facts={"shared": "blocked"},
+        channel={"delegate": AGENT},
+    ),
+]
+ON: dict[str, Any] = {
+    "ForwardingSmtpAddress": f"smtp:{TARGET}",
+    "ForwardingAddress": None,
+    "DeliverToMailboxAndForward": True,
+}
+NOWHERE = {"ForwardingSmtpAddress": None, "DeliverToMailboxAndForward": True}
+ELSEWHERE = {"ForwardingSmtpAddress": "smtp:x@y.example"}
+HAND = CHECK | {"brief": Brief("client-1", by_hand=True)}
+UNKNOWN = HAND | {"channel": {"forwarding_address": ""}}
+
+
+def forwards(**properties: Any) -> dict[str, Any]:
+    """Return a mailbox that forwards, with these properties."""
+    return {"Get-Mailbox": [ON | properties]}
+
+
+def switches(own: Any, everybody: Any) -> dict[str, Any]:
+    """Return the switches of SMTP AUTH of the mailbox and of the organization."""
+    return {
+        "Get-CASMailbox": [{PROPERTY: own}],
+        "Get-TransportConfig": everybody if everybody is REFUSED else [{PROPERTY: everybody}],
+    }
+
+
+RIGHTS = "Get-RecipientPermission"
+RULED = policy_name(MAILBOX)
+DEFAULT = {
+    "Name": "Default",
+    "IsDefault": True,
+    "AutoForwardingMode": "Automatic",
+    "RecipientLimitPerDay": 500,
+    "NotifyOutboundSpam": False,
+}
+OURS = {"Name": RULED, "AutoForwardingMode": "On"}
+RULE_OF_OURS: dict[str, Any] = {
+    "Name": RULED,
+    POLICY: RULED,
+    "From": [MAILBOX],
+    "Priority": 0,
+    "State": "Enabled",
+}
+ABOVE_OURS = RULE_OF_OURS | {"Name": "Baseline", POLICY: "Default"}
+OTHERS: list[dict[str, Any]] = [
+    {"From": [MAILBOX, "sales@contoso.com"]},
+    {"From": ["sales@contoso.com"]},
+    {"From": [MAILBOX, "sales@contoso.com"], "ExceptIfFrom": ["b@x.io", "SVC@CONTOSO.COM"]},
+    {"From": [], "SenderDomainIs": "contoso.com", "ExceptIfSenderDomainIs": ["contoso.com"]},
+    {"From": MAILBOX, "FromMemberOf": ["Sales"], "ExceptIfFromMemberOf": ["Desk", "Field"]},
+]
+"Conditions that somebody else put into the channel's rule."
+BENT = {
+    "State": "Disabled",
+    "ExceptIfFrom": [MAILBOX],
+    "SenderDomainIs": "fabrikam.com",
+    "ExceptIfFromMemberOf": [],
+    POLICY: "Other",
+}
+ALLOWED = {"Trustee": AGENT, "AccessControlType": "Allow", "AccessRights": ["SendAs"]}
+TRUSTED = {
+    "shared": "blocked",
+    "user_id": "user-1",
+    "delegate": "Agent@contoso.com",
+    "delegate_id": "user-2",
+}
+MODE = "AutoForwardingMode"
+
+
+def policies(
+    *rules: Any, default: Any = "Automatic", ours: Any = None, **more: Any
+) -> dict[str, Any]:
+    """Return the outbound policies and their rules; ``ours`` is the mode of the channel's."""
+    there = [DEFAULT | {MODE: default}, *([OURS | {MODE: ours}] if ours else [])]
+    return {f"Get-{POLICY}": there, f"Get-{RULE}": list(rules), **more}
+
+
+ALIASES = {"Get-Mailbox": [{"EmailAddresses": [f"SMTP:{MAILBOX}", "smtp:svc@contoso.com"]}]}
+SALES = {"Name": "Sales", MODE: "On"}
+OF_SALES = {"Name": "Sales only", POLICY: "Sales", "Priority": 0, "State": "Enabled"}
+ABOVE = [
+    {"Name": f"Rule {number}", POLICY: "Sales", "From": ["a@contoso.com"], "Priority": number}
+    for number in range(3)
+]
+DEHYDRATED = "Get-OrganizationConfig"
+DEMANDED = {"events": (Event(Kind.DEMANDED, now(), step="customization", data={"plan": "p"}),)}
+
+
+def customized(flag: Any, default: str = "Automatic") -> dict[str, Any]:
+    """Return the organization's flag, and the mode of the default policy."""
+    organization = flag if flag is REFUSED else [{"IsDehydrated": flag}]
+    return {DEHYDRATED: organization, **policies(default=default)}
+
+
+AT_EXCHANGE = [
+    *rows(
+        "forwarding",
+        {
+            "ok: with a copy": forwards(),
+            "ok: in capitals": forwards(
+                ForwardingSmtpAddress=TARGET.upper(), DeliverToMailboxAndForward="True"
+            ),
+            "wrong forwarding_address_wins: an internal address wins": forwards(
+                ForwardingAddress="Sales"
+            ),
+            "wrong forwarding_address_wins: both are named": forwards(
+                ForwardingAddress="Jane Doe", ForwardingSmtpAddress="smtp:Old@x.io"
+            ),
+            "wrong not_forwarded: elsewhere": forwards(ForwardingSmtpAddress="smtp:o@x.io"),
+            "wrong not_forwarded: nowhere": forwards(ForwardingSmtpAddress=None),
+            "wrong copy_differs: without the copy": forwards(DeliverToMailboxAndForward=False),
+            "wrong not_forwarded: all values are set at once": {"Get-Mailbox": [{}]}
+            | {"channel": {"keep_copy": False}},
+            "ok: by hand: the right address": forwards() | HAND,
+            "wrong not_forwarded: by hand: nowhere": {"Get-Mailbox": [NOWHERE]} | HAND,
+            "wrong not_forwarded: by hand: nowhere, the address is unknown": {
+                "Get-Mailbox": [NOWHERE]
+            }
+            | UNKNOWN,
+            "wrong not_forwarded: by hand: elsewhere": {"Get-Mailbox": [NOWHERE | ELSEWHERE]}
+            | HAND,
+            "possible not_forwarded: by hand: the right address is unknown": {
+                "Get-Mailbox": [NOWHERE | ELSEWHERE]
+            }
+            | UNKNOWN,
+            "wrong forwarding_address_wins: by hand: an internal address": {
+                "Get-Mailbox": [NOWHERE | {"ForwardingAddress": "Kim"}]
+            }
+            | HAND,
+            "ok: by hand: through a contact": {
+                "Get-Mailbox": [NOWHERE | {"ForwardingAddress": "Webex"}],
+                "Get-Recipient": [{"ExternalEmailAddress": f"SMTP:{TARGET}"}],
+            }
+            | HAND,
+            "ok: by hand: through an inbox rule": {
+                "Get-Mailbox": [NOWHERE],
+                "Get-InboxRule": [{"Enabled": True, "ForwardTo": [f"[SMTP:{TARGET}]"]}],
+            }
+            | HAND,
+            "possible not_forwarded: by hand: rules that cannot be read": {
+                "Get-Mailbox": [NOWHERE],
+                "Get-InboxRule": REFUSED,
+            }
+            | HAND,
+        },
+    ),
+    *rows(
+        "smtp_auth",
+        {
+            "ok: on for the mailbox": switches(own=False, everybody=True),
+            "ok: on, as text": switches("False", everybody=True),
+            "ok: inherited": switches(None, everybody=False),
+            "ok: inherited, as text": switches("", "false"),
+            "wrong smtp_auth_off_for_mailbox: off for the mailbox": switches(
+                own=True, everybody=False
+            ),
+            "wrong smtp_auth_off_for_tenant: off for everybody": switches(None, everybody=True),
+            "wrong smtp_auth_off_for_tenant: set nowhere": switches(None, None),
+            "ok: the mailbox says enough": switches(own=False, everybody=REFUSED),
+            "wrong smtp_auth_off_for_mailbox: that it is off, too": switches(
+                own=True, everybody=REFUSED
+            ),
+            "wrong smtp_auth_off_for_mailbox: the delegate's counts for a shared mailbox": switches(
+                own=True, everybody=True
+            )
+            | {"facts": TRUSTED},
+            "wrong smtp_auth_off_for_tenant: nothing is planned for an unknown delegate": switches(
+                None, None
+            )
+            | {"facts": {"shared": "yes"}},
+        },
+    ),
+    *rows(
+        "security_defaults",
+        {
+            "possible blocked_by_security_defaults: before the approval they are only possible": {
+                "GET /policies/identitySecurityDefaultsEnforcementPolicy": {"isEnabled": True}
+            },
+            "skipped: without the permission": {
+                "GET /policies/identitySecurityDefaultsEnforcementPolicy": REFUSED
+            },
+        },
+    ),
+    *rows(
+        "send_as",
+        {
+            "ok: allowed": {RIGHTS: [ALLOWED]},
+            "ok: as one text": {RIGHTS: [ALLOWED | {"AccessRights": "SendAs"}]},
+            "wrong send_as_missing: denied": {RIGHTS: [ALLOWED | {"AccessControlType": "Deny"}]},
+            "wrong send_as_missing: another right": {RIGHTS: [ALLOWED | {"AccessRights": []}]},
+            "wrong send_as_missing: one right is planned and made": {RIGHTS: []},
+            "ok: a user's own mailbox": {"facts": {}},
+            "ok: the mailbox's own account signs in": {
+                "facts": TRUSTED | {"delegate_id": "USER-1"}
+            },
+            "skipped: the delegate is not known": {"facts": {"shared": "yes", "user_id": "user-1"}},
+        },
+        facts=TRUSTED,
+    ),
+    *rows(
+        "outbound_policy",
+        {
+            **{
+                f"wrong forwarding_blocked: the default policy says {mode}": policies(default=mode)
+                for mode in ("Automatic", "Off", None)
+            },
+            "ok: a policy that is on": policies(RULE_OF_OURS, ours="On"),
+            "wrong forwarding_blocked: a second try completes the first": policies(ours="Off"),
+            "wrong forwarding_blocked: the rule is put on top": policies(
+                ABOVE_OURS, RULE_OF_OURS | {"Priority": 3}, ours="On"
+            ),
+            **{
+                f"{told}: {run['kind']}: a group's rule leaves a doubt, {default}": {
+                    f"Get-{POLICY}": [DEFAULT | {MODE: default}, SALES | {MODE: above}],
+                    f"Get-{RULE}": [OF_SALES | who],
+                }
+                | run
+                for told, run in (
+                    ("wrong forwarding_blocked", {"kind": "setup"}),
+                    ("possible forwarding_blocked", CHECK),
+                )
+                for default, above in (("On", "Off"), ("Automatic", "On"))
+                for who in ({"FromMemberOf": ["Sales"]},)
+            },
+            "possible forwarding_blocked: a group is excepted": {
+                f"Get-{POLICY}": [DEFAULT, SALES],
+                f"Get-{RULE}": [OF_SALES | {"From": [MAILBOX], "ExceptIfFromMemberOf": ["Sales"]}],
+            }
+            | CHECK,
+            "wrong forwarding_blocked: one rule moves down": policies(*ABOVE[:1], ours="On"),
+            "wrong forwarding_blocked: three rules move down": policies(*ABOVE, ours="On"),
+            "wrong forwarding_blocked: those above the bot's own move": policies(
+                ABOVE[0], RULE_OF_OURS | {"Priority": "1", "State": "Disabled"}, ABOVE[2], ours="On"
+            ),
+            "wrong forwarding_blocked: none moves": policies(
+                RULE_OF_OURS | {"State": "Disabled"}, ABOVE[1], ours="On"
+            ),
+            **{
+                f"wrong forwarding_blocked: whom somebody else put in stays: {', '.join(who)}": policies(
+                    ABOVE_OURS, RULE_OF_OURS | who | {"Priority": 1}, ours="On"
+                )
+                | ALIASES
+                | {"kind": "fix"}
+                for who in OTHERS
+            },
+            "wrong forwarding_blocked: a bent rule is put right": policies(
+                RULE_OF_OURS | BENT, ours="On"
+            ),
+            "ok: a rule names an alias": policies(
+                RULE_OF_OURS | {"Name": "By hand", "From": ["smtp:SVC@contoso.com"]}, ours="On"
+            )
+            | ALIASES,
+            "wrong forwarding_blocked: aliases that nobody knows": policies(
+                RULE_OF_OURS | {"Name": "By hand", "From": ["smtp:SVC@contoso.com"]}, ours="On"
+            )
+            | {"Get-Mailbox": NO_OBJECT},
+            "ok: a rule names the UPN": policies(
+                RULE_OF_OURS | {"From": ["upn@contoso.com"]}, ours="On"
+            )
+            | {"facts": {"upn": "upn@contoso.com"}},
+        },
+    ),
+    *rows(
+        "customization",
+        {
+            "ok: customized": customized(flag=False),
+            "ok: customized, as text": customized("False"),
+            "skipped: a tenant that does not tell": customized(None),
+            "skipped: who may not ask is told nothing": customized(REFUSED),
+            "ok: not needed if forwarding is allowed": customized(flag=True, default="On"),
+            "warning: a check warns of it": customized(flag=True, default="On") | CHECK,
+            "wrong customization_needed: tenant-wide, and for ever": customized(flag=True),
+            "wrong customization_needed: as text": customized("True"),
+            **{
+                f"wrong customization_needed: Exchange asks for it, the flag is {flag}": customized(
+                    flag
+                )
+                | DEMANDED
+                for flag in (None, False, True)
+            },
+        },
+    ),
+]
+TRACE, CMDLET = ("GET /admin/exchange/tracing/messageTraces", "Get-MessageTraceV2")
+TRACER = f"GET /servicePrincipals(appId='{MESSAGE_TRACE_APP_ID}')"
+AT_CONNECT = [
+    *rows(
+        "email_app",
+        {
+            "ok: a Call Back URL shows the app": {},
+            "waiting: the requester is asked": {"channel": {"callback_url": ""}},
+        },
+    ),
+    *rows(
+        "addresses",
+        {
+            "ok: both are shown": {},
+            "waiting: no Call Back URL": {"channel": {"callback_url": ""}},
+            "waiting: no Forwarding Address": {"channel": {"forwarding_address": ""}},
+            "skipped: by hand: a check goes on without": UNKNOWN,
+            "waiting: by hand: a setup waits": UNKNOWN | {"kind": "setup"},
+        },
+    ),
+    *rows("ids", {"ok: of the app and of the account": {}}, facts={"client_id": "client-1"}),
+    *(
+        row
+        for part in ("mailbox_fields", "app_fields", "address_fields", "token")
+        for row in rows(
+            part,
+            {
+                "waiting: the requester is asked": {},
+                "ok: a saved token says it all": answered("token_saved"),
+            },
+        )
+    ),
+    *rows(
+        "registered",
+        {"waiting: the requester is asked": {}, "ok: the requester's word": answered("registered")},
+    ),
+    *rows(
+        "trace_access",
+        {
+            "ok: Graph traces": {TRACE: []},
+            "ok: the cmdlet traces instead": {TRACE: REFUSED},
+            "wrong: the service is missing": {TRACE: REFUSED, CMDLET: REFUSED},
+            "wrong: Graph says that by a 401": {TRACE: (401, {}), CMDLET: REFUSED},
+        },
+    ),
+    *rows(
+        "agent_has_it",
+        {
+            "waiting: an agent is asked": {},
+            "ok: an agent's word": answered("agent_has_it"),
+            "ok: an answer shows it": found("agent_answer", State.OK),
+            "ok: so does one that was stopped": found(
+                "agent_answer", State.WAITING, facts={"answer_failed_at": "t"}
+            ),
+        },
+    ),
+]

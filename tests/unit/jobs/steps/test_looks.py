@@ -1,0 +1,85 @@
+"""Each step, for each state of the clouds: what it finds, plans and writes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from jobs.clock import now
+from jobs.engine.context import StepContext
+from jobs.model import Change, Finding, State, Text
+from jobs.runs.run import Event, Kind
+from jobs.steps import all_steps
+from tests.unit.jobs.conftest import CHANNEL, Cloud, Given
+from tests.unit.jobs.steps.looks import Look
+from tests.unit.jobs.steps.looks_of_apps import APPS, REGISTRATION
+from tests.unit.jobs.steps.looks_of_mail import AT_CONNECT, AT_EXCHANGE, PEOPLE
+
+
+def words(text: Text | None) -> str:
+    """Return the key of a text with its values."""
+    values = "; ".join(f"{name}: {value}" for name, value in text.values.items()) if text else ""
+    return f"{text.key} {values}".strip() if text else ""
+
+
+def as_seen(found: Finding) -> dict[str, Any]:
+    """Return what a finding says, without its times."""
+    told = {
+        "seen": words(found.seen),
+        "reason": str(found.reason or ""),
+        "waits for": str(found.waiting_for or ""),
+        "looks again": found.until is not None,
+        "facts": found.facts,
+        "values": found.values,
+        "evidence": [f"{each.kind}: {each.text}" for each in found.evidence],
+        "station": str(found.signals.station or ""),
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def as_planned(line: Change) -> dict[str, Any]:
+    """Return a line of the plan as a person reads it."""
+    flags = ("reversible", "warning", "overwrites")
+    return {
+        "change": f"{words(line.before)} -> {words(line.after)}",
+        "command": line.command.split("\n"),
+        "scope": line.scope,
+        "note": words(line.note),
+        "flags": [name for name in flags if getattr(line, name) is not (name == "reversible")],
+    }
+
+
+def context(given: Given, answered: Any = (), *, looking: bool = False, **run: Any) -> StepContext:
+    """Return the context of a run, with an answer that was given so many minutes ago."""
+    if answered:
+        data = {"question": answered[0], "value": "yes"}
+        at = now() - timedelta(minutes=answered[1])
+        run["events"] = (*run.get("events", ()), Event(Kind.ANSWERED, at, data=data))
+    ctx = given(**run | {"channel": replace(CHANNEL, **run.get("channel", {}))})
+    ctx.looking = looking
+    return ctx
+
+
+LOOKS = [*PEOPLE, *APPS, *REGISTRATION, *AT_EXCHANGE, *AT_CONNECT]
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look.step}: {look.sentence}")
+async def test_a_look(look: Look, given: Given, cloud: Cloud, snapshot: SnapshotAssertion):
+    """A look changes nothing. What a step writes is what it has planned."""
+    for what, answer in look.script.items():
+        cloud.on(what, answer)
+    step, ctx = all_steps()[look.step], context(given, **look.run)
+    found = await step.inspect(ctx)
+    assert f"{found.state} {found.cause}".strip() == look.told
+    assert cloud.writes == []
+    shown: dict[str, Any] = {"found": as_seen(found)}
+    if look.run.get("kind") == "check":
+        shown["in a check"] = step.diagnosis.as_check_result(found).state
+    elif found.state is State.WRONG and (lines := step.plan(ctx, found)):
+        await step.apply(ctx, found)
+        shown |= {"planned": list(map(as_planned, lines)), "written": list(map(list, cloud.writes))}
+    assert shown == snapshot

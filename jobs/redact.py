@@ -1,9 +1,7 @@
-"""Removal of secrets from everything that leaves the bot.
+"""Removal of secrets from everything that leaves the bot; mailbox addresses and IDs stay.
 
-Secrets are found by their shape, by the name next to them, and because the bot knows them. An
-encoded secret (Base64, percent-encoding, or both) is found too: encoded text is decoded and
-searched, and if it contains a secret, the whole encoded text is removed (checklist S5). Mailbox
-addresses and IDs stay.
+Secrets are found by their shape, by the name next to them, and because the bot knows them. Encoded
+text (Base64, percent-encoding, or both) is decoded and searched, and removed as a whole.
 """
 
 from __future__ import annotations
@@ -102,11 +100,7 @@ def names_a_secret(name: str) -> bool:
 
 
 class Redactor:
-    """Removal of secrets.
-
-    ``known`` are secrets that are always removed, regardless of their form, if they have at least 8
-    characters.
-    """
+    """Removal of secrets, also of ``known`` ones of at least 8 characters in any form."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         self._known = sorted(

@@ -1,7 +1,6 @@
 """Container of a process's parts, installed once because an RQ job is a function found by its name.
 
-The work needs a :class:`Runtime`. ``bot`` installs a subclass that holds more, and asks for it by
-that class.
+``bot`` installs a subclass of :class:`Runtime` that holds more, and asks for it by that class.
 """
 
 from __future__ import annotations
@@ -22,11 +21,7 @@ R = TypeVar("R", bound="Runtime")
 
 @dataclass(frozen=True)
 class Runtime:
-    """Parts that the work needs.
-
-    They are the settings, Redis, the listener, Microsoft's public documents, and the shutdown
-    request.
-    """
+    """Parts that the work needs."""
 
     settings: Settings
     store: RunStore
@@ -69,20 +64,14 @@ def current(kind: type[R]) -> R:
 
 
 class Listener(Protocol):
-    """Receiver of run changes, such as the display of a run.
-
-    It must return at once and never raise, because the run does not wait for it.
-    """
+    """Receiver of run changes, which returns at once and never raises: the run does not wait."""
 
     def run_changed(self, run_id: str) -> None:
         """Report that the run has changed; its data must be read from the store."""
 
 
 class NoListener:
-    """Listener that does nothing.
-
-    In a bulk check the bulk run has the card, not the single channels.
-    """
+    """Listener that does nothing: in a bulk check the bulk run has the card."""
 
     def run_changed(self, run_id: str) -> None:
         """Do nothing, because no card shows the run."""

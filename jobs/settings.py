@@ -86,11 +86,10 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Addresses of the clouds, and the credentials of the bot for them.
+    """Addresses of the clouds, and the credentials of the bot for them, which no repr shows.
 
     Of ``microsoft_client_secret``, ``microsoft_client_certificate`` (the path of a PEM file) and
-    ``microsoft_federated_token_file`` (a path, too) one is set. Secrets are never shown in the
-    repr.
+    ``microsoft_federated_token_file`` (a path, too) one is set.
     """
 
     public_url: str
@@ -180,8 +179,7 @@ class Settings:
 def read_files(env: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the environment with the secrets that are in files, and the problems of these files.
 
-    A secret is in the variable ``NAME``, in the file that ``NAME_FILE`` names, or in the file
-    ``NAME`` of the folder that ``CREDENTIALS_DIRECTORY`` names.
+    A file is named by ``NAME_FILE``, or is ``NAME`` in the folder ``CREDENTIALS_DIRECTORY``.
     """
     values = dict(env)
     problems: list[str] = []

@@ -1,7 +1,4 @@
-"""Shutdown flag of this process.
-
-When it is set, work in progress is finished and no new work is started.
-"""
+"""Shutdown flag of this process: work in progress is finished, and no new work is started."""
 
 from __future__ import annotations
 
@@ -9,11 +6,10 @@ from collections.abc import Callable
 
 
 class Shutdown:
-    """Request to stop this process.
+    """Request to stop this process, which it passes to all work that may take long.
 
-    A process has one such object, and passes it to all work that may take long. ``run_waits`` is set
-    in a process that carries on runs: work of many parts ends after a part, and goes on later, if a
-    run waits for the process.
+    ``run_waits`` is set in a process that carries on runs: work of many parts ends after a part,
+    and goes on later, if a run waits for the process.
     """
 
     def __init__(self) -> None:

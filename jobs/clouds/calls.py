@@ -1,16 +1,13 @@
 """Context of each request to a cloud: its log, its measurement, silent clouds, and the write guard.
 
-The log collects the changing calls in a piece of work for the audit trail, with the IDs that
-Microsoft support needs.
+The log collects changing calls for the audit trail, with the IDs that Microsoft support needs. A
+request is repeated for up to 90 seconds (:mod:`jobs.clouds.retry`), but a person who waits hears
+within seconds that the cloud is silent. A refusal is an answer, and so is a 429.
 
-A request is repeated for up to 90 seconds (:mod:`jobs.clouds.retry`). A person who waits for it
-hears within seconds that the cloud is silent. A refusal is an answer, and so is a 429.
-
-The guard is a function that raises an error if nothing may be changed any more. It is asked right
-before each call that changes something is sent: a worker that was stopped in the middle of a
-change, and goes on after another has taken over its run, would otherwise send the rest of that
-change. It is also asked when an answer has come: a late answer, such as a new client secret, must
-not replace the one that the worker's successor has made.
+The guard raises an error if nothing may be changed any more. It is asked right before a changing
+call is sent: a worker that was stopped in the middle of a change, and goes on after another has
+taken over its run, would otherwise send the rest. It is also asked when an answer has come: a late
+answer, such as a new client secret, must not replace that of the worker's successor.
 """
 
 from __future__ import annotations
@@ -42,10 +39,7 @@ def _set(variable: ContextVar[T | None], value: T) -> Iterator[T]:
 
 @contextmanager
 def record_calls() -> Iterator[list[str]]:
-    """Collect a line for each call made inside the context, by this task and those that it starts.
-
-    At the end, a surrounding context gets the same lines as well.
-    """
+    """Collect a line for each call of this task and those it starts, for outer contexts, too."""
     outer = _MADE.get()
     with _set(_MADE, list[str]()) as made:
         try:
@@ -80,19 +74,13 @@ _COUNT: ContextVar[CallCount | None] = ContextVar("call_count", default=None)
 
 
 def count_calls() -> AbstractContextManager[CallCount]:
-    """Count the requests that this task makes inside the context, and the tasks that it starts.
-
-    A read that several pieces of work share counts for the piece of work that began it.
-    """
+    """Count the requests of this task and those it starts; a shared read counts where it began."""
     return _set(_COUNT, CallCount())
 
 
 @contextmanager
 def measured(cloud: str) -> Iterator[CallEnd]:
-    """Measure the block, which is one request; the block notes the status of its answer.
-
-    Without a status the outcome is ``lost``: the request got no answer, or was given up.
-    """
+    """Measure the block, which is one request and notes its status; without one it was lost."""
     began, noted = time.monotonic(), CallEnd()
     if (count := _COUNT.get()) is not None:
         count.calls += 1
@@ -202,8 +190,8 @@ def check_guard() -> None:
 async def guard_trace(event: str, _: object, *, has_body: bool) -> None:
     """Ask the guard when httpcore is about to send a request (its extension ``trace``).
 
-    A connection may take seconds to open, and the worker may be stopped in them. It may also be
-    stopped between the head and the body, and without the body nothing is carried out.
+    The worker may be stopped while a connection opens, or between the head and the body, without
+    which nothing is carried out.
     """
     if event.endswith(HEAD) or (has_body and event.endswith(BODY)):
         check_guard()

@@ -1,12 +1,9 @@
-"""Skew of this machine's clock, measured by the ``Date`` headers of the clouds.
+"""Skew of this machine's clock, measured by the ``Date`` headers of Webex and Microsoft.
 
-Every answer of Webex and Microsoft has a ``Date`` (RFC 9110, 6.6.1). Its resolution is one second,
-so the middle of that second counts. The answer was made about half a round trip before it arrived.
-The median of the last few answers leaves out a single odd one. An answer of a cache (``Age``) or a
-slow answer says nothing about the clock.
-
-Each process judges by its own measurements. The last measurements of all processes are in Redis for
-the doctor, the log and a metric. No decision depends on those.
+A ``Date`` is exact to a second (RFC 9110, 6.6.1), so the middle of that second counts, half a round
+trip ago. The median leaves out a single odd answer. An answer of a cache (``Age``) or a slow one
+says nothing. Each process judges by its own measurements; those of all are in Redis for the doctor,
+the log and a metric.
 """
 
 from __future__ import annotations
@@ -48,10 +45,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Meter:
-    """Measurements of one process, by cloud.
-
-    Each operation on a deque is a single one, so several threads may use it.
-    """
+    """Measurements of one process, by cloud; threads may share it, as a deque's operations do."""
 
     redis: Redis | None = None
     _last: dict[str, deque[tuple[float, float]]] = field(default_factory=dict)
@@ -71,10 +65,7 @@ class Meter:
         self._share(cloud, seconds)
 
     def ahead_s(self, cloud: str) -> float | None:
-        """Return the seconds by which this machine's clock is ahead; negative if it is behind.
-
-        It is None if this process has measured nothing in the last 15 minutes.
-        """
+        """Return the seconds by which this clock is ahead; None without 15 minutes' measurement."""
         since = time.monotonic() - SHARED_FOR.total_seconds()
         seen = [seconds for at, seconds in tuple(self._last.get(cloud, ())) if at >= since]
         return median(seen) if seen else None
@@ -128,9 +119,7 @@ def webex_now() -> datetime:
 
 
 def shared(redis: Redis) -> dict[str, float]:
-    """Return by how many seconds the bot's clock is ahead, as all processes have measured it.
-
-    A cloud that nobody has asked in the last 15 minutes is missing.
+    """Return by how many seconds the bot's clock is ahead of the clouds asked in 15 minutes.
 
     Raises:
         redis.RedisError: Redis does not answer.

@@ -71,11 +71,10 @@ class RequestIds:
 
 @dataclass(frozen=True, slots=True)
 class CloudReply:
-    """Answer of a service.
+    """Answer of a service (``graph``, ``exchange``, ``entra``, ``smtp``), with its own text.
 
-    ``service`` is ``graph``, ``exchange``, ``entra`` or ``smtp``. ``status`` is the HTTP status or
-    SMTP reply code, or 0 if there was no answer. ``code`` is the service's own code
-    (``Request_ResourceNotFound``, ``AADSTS50011``, ``5.7.139``). ``message`` is its own text.
+    ``status`` is the HTTP status or SMTP reply code, or 0 without an answer. ``code`` is the
+    service's own (``Request_ResourceNotFound``, ``AADSTS50011``, ``5.7.139``).
     """
 
     service: str
@@ -89,12 +88,10 @@ class CloudError(Exception):
     """Refusal of a cloud, or an answer that is missing or cannot be read.
 
     Attributes:
-        cause: a cause code, which is a key under ``[cause]`` in the catalog of texts, with its
-            sentence and remedy.
-        service: the service that answered; ``status``, ``code`` and ``ids`` are the rest of
-            :class:`CloudReply`.
-        message: the service's own text, without control characters and likely secrets, at most
-            600 characters.
+        cause: a code, for which the catalog of texts has a sentence and a remedy.
+        service, status, code, ids: as in :class:`CloudReply`.
+        message: the service's text without control characters and likely secrets, at most 600
+            characters.
         retry_after: seconds that the service asked us to wait, or None.
         unsent: True if the request cannot have had an effect, so even a create may be sent again.
     """
@@ -133,10 +130,7 @@ class CloudError(Exception):
 
     @property
     def words(self) -> str:
-        """Return the service's own text with its code once.
-
-        The IDs for support are removed if the cause is known, and added if it is not.
-        """
+        """Return the service's text with its code once, and the IDs only for an unknown cause."""
         known = bool(
             read(f"{self.code} {self.message}", _HEARD.get(self.service, Place.ANYWHERE)).causes
         )
@@ -230,17 +224,7 @@ class TruncatedAnswer(MalformedAnswer):
 
 
 _CLASSES: dict[ErrorKind, type[CloudError]] = {
-    each.kind: each
-    for each in (
-        Transient,
-        NotReplicatedYet,
-        SignInNeeded,
-        Forbidden,
-        NotFound,
-        AlreadyExists,
-        Rejected,
-        MalformedAnswer,
-    )
+    each.kind: each for each in CloudError.__subclasses__()
 }
 
 

@@ -1,8 +1,4 @@
-"""HTTP clients for the clouds: every request to Graph and Exchange goes through :func:`request`.
-
-A token that should be valid but is refused is
-renewed once before a person is asked to sign in again.
-"""
+"""HTTP clients for the clouds: every request to Graph and Exchange goes through :func:`request`."""
 
 from __future__ import annotations
 
@@ -52,10 +48,9 @@ TokenSource = Callable[[], Awaitable[str]]
 
 
 async def with_token(source: TokenSource, send: Callable[[str], Awaitable[T]]) -> T:
-    """Call ``send`` with a token, and after a 401 once more with a new token.
+    """Call ``send`` with a token, and after a 401 once more with a new one: tokens can end early.
 
-    Tokens can end early because of a policy or a clock difference. A source that can give another
-    token has a method ``spend``, which takes the refused token.
+    A source that can give another token has a method ``spend``, which takes the refused token.
 
     Raises:
         CloudError: as ``send``; also when the new token gets a 401.
@@ -166,10 +161,7 @@ class _Guard:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Single request.
-
-    If ``repeatable`` is None, the method decides whether it may be sent twice.
-    """
+    """Single request; if ``repeatable`` is None, its method decides whether it is sent twice."""
 
     service: str
     method: str
@@ -201,10 +193,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Successful answer; ``data`` is its JSON, or None.
-
-    It may contain a secret, so no repr shows it.
-    """
+    """Successful answer with its JSON or None, which may hold a secret: no repr shows it."""
 
     status: int
     data: Any = field(repr=False)
@@ -231,10 +220,7 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
     *,
     reported: ReportedError = _no_error,
 ) -> Response:
-    """Send a request, and repeat it if the policy allows; each attempt runs in its ``turn``.
-
-    ``reported`` finds the error in an answer of 2xx that reports one.
-    """
+    """Send a request, and repeat it if the policy allows; each attempt runs in its ``turn``."""
 
     async def attempt() -> Response:
         async with turn():
@@ -358,10 +344,9 @@ def _unreadable(
 
 
 def _timed(error: CloudError, response: httpx.Response) -> CloudError:
-    """Return the error with the requested wait in ``retry_after``, in seconds.
+    """Return the error with the requested wait in seconds; only a throttled request was unsent.
 
-    Only a request that was throttled, as a 429 or in words, had no effect. After a 503, code that
-    creates an object must first check whether it exists.
+    After a 503, code that creates an object must first check whether it exists.
     """
     error.retry_after = parse_retry_after(response.headers.get("retry-after"))
     if error.retry_after is None and error.cause == Cause.THROTTLED:

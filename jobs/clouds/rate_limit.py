@@ -29,8 +29,7 @@ _TOO_MUCH = frozenset({429, 503})
 class Limit:
     """Limit of ``most`` calls in ``seconds``, for calls that have ``part`` in their name.
 
-    ``kind`` names these calls where they are counted. Without ``waits``, one over the limit fails
-    at once.
+    ``kind`` names their counter. Without ``waits``, one over the limit fails at once.
     """
 
     kind: str
@@ -87,10 +86,7 @@ class _Window:
         self.alone = asyncio.Lock()
 
     def free_in(self, now: float) -> float:
-        """Return the seconds until one more call is within the limit.
-
-        If that depends only on calls in progress, it is a short pause after which to ask again.
-        """
+        """Return the seconds until one more call is within the limit, or until to ask again."""
         if now < self.closed_until:
             return self.closed_until - now
         ages = [age for age in self._history.ages() if age < self._limit.seconds]

@@ -33,10 +33,9 @@ class _Tries(
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Number of attempts of a request within one call, and the time that the call may wait.
+    """Attempts of a request within one call; none begins ``total_s`` seconds after the start.
 
-    No attempt begins ``total_s`` seconds after the start. The waits are those for a Retry-After,
-    and the pauses those without one, of which each next one is twice as long.
+    A wait is for a Retry-After. A pause is without one, and each next one is twice as long.
     """
 
     attempts: int = 5
@@ -67,12 +66,10 @@ class RetryPolicy:
         raise AssertionError(send)  # stamina ends by a return or by the error
 
     def wait(self, error: Exception, *, spent: float) -> bool | float:
-        """Return whether another attempt fits after ``spent`` seconds, and the wait before it.
+        """Return the seconds before another attempt, True for the policy's own pause, or False.
 
-        False means no. True means a pause of the policy's own. A number is the seconds to wait.
-        Retry-After is a minimum. If it is longer than the policy waits, the error is raised at once
-        with ``retry_after`` in it, so that the job parks itself and frees the worker instead of
-        retrying too early.
+        Retry-After is a minimum. If it is longer than the policy waits, the error is raised at
+        once, so that the job parks itself and frees the worker instead of retrying too early.
         """
         asked: float | None = getattr(error, "retry_after", None)
         if asked is None:
@@ -132,8 +129,7 @@ _LONGEST_RESET_S = 600.0
 def parse_rate_limit_reset(header: str | None) -> float | None:
     """Return the seconds until the reset of a ``Rate-Limit-Reset`` header, or None.
 
-    Exchange sends it without a documented form. It may be a time (RFC 3339), or seconds. A value of
-    more than ten minutes is not believed, because a number may as well be a date's.
+    Exchange sends a time or seconds, undocumented. A number above ten minutes may be a date's.
     """
     text = (header or "").strip()
     moment = parse(text) if "T" in text else None

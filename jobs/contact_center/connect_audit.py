@@ -1,8 +1,7 @@
-"""User audit log of Webex Connect: the changes there, who made them, and when.
+"""User audit log of Webex Connect: who changed what and when, without values.
 
-The log shows no values. Source: platforms/connect.md 2.3. The method of the request and the
-header of the token are not confirmed: POST is tried first, then GET with a body, and the header is
-a setting.
+Source: platforms/connect.md 2.3, which does not confirm the request: POST is tried first, then GET
+with a body, and the header of the token is a setting.
 """
 
 from __future__ import annotations

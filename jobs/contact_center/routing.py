@@ -40,11 +40,7 @@ _LOGGED_OUT = frozenset({"logged-out", "loggedout", "logout"})
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Queue of the contact center.
-
-    ``most`` is its limit of active contacts, or 0 for none. ``threshold`` is the time in which an
-    agent should have a task.
-    """
+    """Queue; ``most`` limits its contacts (0 for none), ``threshold`` is an agent's time to get one."""
 
     id: str
     name: str
@@ -86,10 +82,9 @@ class ContactCenter:
     channel: str = "EMAIL"
 
     async def routings(self, queue_id: str) -> tuple[Routing, ...] | None:
-        """Return the routing of the queue, or of every queue of the channel type.
+        """Return the routing of the queue, or of every queue of the channel type for ''.
 
-        ``queue_id`` is empty if it is not known. The result is None if the queues are not readable,
-        or too many of them may be the channel's.
+        The result is None if queues are not readable, or too many of them may be the channel's.
 
         Raises:
             CloudError: when the contact center does not answer, or refuses the token.

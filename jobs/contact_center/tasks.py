@@ -36,11 +36,10 @@ _REWRITTEN = re.compile(r"(?:^SRS[01]|\+SRS)[=+-]", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Email task.
+    """Email task with the ID of its last queue, or ''.
 
-    ``destination`` is the mailbox or the ID of the app in Webex Connect: the documentation is
-    inconsistent. If it is an app of an unknown owner, a task is recognized by its sender and time
-    (platforms/connect.md 3.1). ``queue`` is the ID of its last queue, or empty.
+    ``destination`` is the mailbox or the ID of the app in Webex Connect, of an unknown owner perhaps:
+    then sender and time tell whose task it is (platforms/connect.md 3.1).
     """
 
     id: str
@@ -66,12 +65,10 @@ class Task:
         )
 
     def came_of(self, sender: str, at: datetime) -> bool:
-        """Return whether the task may result from a mail of ``sender`` at ``at`` or later.
+        """Return whether a task that names no mailbox may result from the sender's mail since ``at``.
 
-        That requires that the task names no other mailbox. Exchange may rewrite the envelope's
-        sender of a forwarded copy, and the trace may show the rewritten sender
-        (platforms/microsoft.md 2.2). A rewritten sender names nobody, so only the time is
-        left to compare.
+        Exchange may rewrite the sender of a forwarded copy, and then only the time is left to
+        compare (platforms/microsoft.md 2.2).
         """
         who = _REWRITTEN.search(sender) is not None or sender.lower() in self.origin.lower()
         return self.names_nobody and self.created >= at and who
@@ -105,10 +102,7 @@ class EntryPoint:
 
 
 async def email_tasks(settings: Settings, since: datetime) -> Tasks:
-    """Return the email tasks created since the given time.
-
-    If there are very many, or the interval is too long, only the newest are returned, and ``since``
-    of the result is later.
+    """Return the email tasks since the given time, or since a later one if there are very many.
 
     Raises:
         CloudError: when the contact center does not answer, or answers without tasks.
@@ -167,8 +161,8 @@ async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
 async def rows_of_channel(settings: Settings, resource: str, channel: str) -> list[dict[str, Any]]:
     """Return the organization's resources of one kind that are for the channel type.
 
-    Only filters by id and name are proven (platforms/connect.md 3.2). If the filter by channel is
-    refused or finds nothing, everything is listed and compared here.
+    If the filter by channel, which is not proven (platforms/connect.md 3.2), is refused or finds
+    nothing, everything is listed and compared here.
 
     Raises:
         CloudError: as for :func:`email_tasks`.

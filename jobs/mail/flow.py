@@ -1,7 +1,6 @@
-"""State of mail at one point of its path: passed, failed, or never seen.
+"""State of mail at one point of its path, as traces and non-delivery reports show it.
 
-A message trace shows it, and non-delivery reports say who they are about. Sources:
-platforms/microsoft.md 2.3, platforms/connect.md 1.5.
+Sources: platforms/microsoft.md 2.3, platforms/connect.md 1.5.
 """
 
 from __future__ import annotations
@@ -51,8 +50,7 @@ _FINAL = re.compile(r"\b5\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?<![\w.])5\.\d{1,3}\.
 def cause_at(place: Station, words: Iterable[str]) -> str:
     """Return the cause in a bounce, for a mail at this point of its path; empty if none is named.
 
-    Causes that concern others are ignored, for example a customer's full mailbox or a colleague's
-    limit. Deferrals do not count, because they pass.
+    Causes of others, such as a customer's full mailbox, are ignored, and so are deferrals.
     """
     said = (each for line in words for each in read(line, Place.EXCHANGE).certain)
     lasting = (each.cause for each in said if each.kind is not ErrorKind.TRANSIENT)
@@ -99,9 +97,8 @@ _UNDER_WAY = frozenset({TraceStatus.PENDING, TraceStatus.GETTING_STATUS})
 
 @dataclass(frozen=True, slots=True)
 class MailFlow:
-    """Result of the mail at one point.
+    """Result of the mail at one point: the newest good one, and failures after it, newest first.
 
-    A failure counts only while no newer mail has passed. ``failures`` are ordered newest first.
     ``begun`` are the mails that are in transit for less than an hour and newer than any other.
     """
 
@@ -169,11 +166,7 @@ def never_copied(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[
 
 
 def overdue(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
-    """Return the lost mails whose copies are late but not certainly missing.
-
-    Nothing is proven until the copies have passed. A single copy in transit may have been deferred
-    once by the destination server.
-    """
+    """Return the lost mails whose copies are late; a single one may have been deferred once."""
     late = tuple(row for row in lost if now() - row.received > A_MOMENT)
     return _without_row(late, copies, TRACED_WITHIN) if len(late) < ENOUGH else late
 

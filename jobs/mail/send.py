@@ -98,11 +98,7 @@ def _unquoted(text: str | None) -> str | None:
 
 
 def _unsent(error: Exception) -> CloudError:
-    """Return the error for a mail to which the server has given no reply.
-
-    A server that is away may answer later. A server with a bad certificate, or without an extension
-    that is needed, stays as it is until somebody corrects it.
-    """
+    """Return the error for a mail without a reply; only a server that is away may answer later."""
     said = CloudReply("smtp", message=f"{type(error).__name__}: {error}")
     if isinstance(error, ssl.SSLCertVerificationError):
         return Rejected(Cause.SMTP_CERTIFICATE_INVALID, said, unsent=True)
@@ -114,11 +110,7 @@ def _unsent(error: Exception) -> CloudError:
 
 
 def _refusal(code: int, words: str, *, at_login: bool = False) -> Exception:
-    """Return the error for an SMTP reply to the test mail.
-
-    A refused login concerns the operator's own mail server. It says nothing about the mailbox, and
-    a sign-in at Microsoft does not fix it.
-    """
+    """Return the error for an SMTP reply; a refused login concerns the operator's own server."""
     meaning = meaning_of(code, words)
     if meaning.kind is not ErrorKind.TRANSIENT and (at_login or meaning.cause in _WANTS_LOGIN):
         meaning = _NO_LOGIN

@@ -36,9 +36,8 @@ _PERMANENT = 500
 def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
     """Return the meaning of a reply that is not a success.
 
-    ``challenge_status`` is the ``status`` in the JSON of a 334 error challenge, which Exchange does
-    not send. It distinguishes a provider that is down (5xx) and a token without the scope (403)
-    from a refused token, if the text does not.
+    ``challenge_status`` is that of a 334 error challenge, which Exchange does not send: a provider
+    that is down (5xx), or a token without the scope (403), if the text does not say so.
     """
     said = meaning_of_reply(str(status), _once(text), enhanced_code(text))
     known = said[0] if said else None
@@ -206,10 +205,9 @@ _LONGEST_COMMAND = 510
 
 @dataclass(frozen=True, slots=True)
 class SmtpProbe:
-    """Result of a login attempt.
+    """Result of a login attempt: the server's last text, and every line without credentials.
 
     ``failed_phase`` is empty or one of connect, banner, ehlo, starttls, certificate, ehlo2, auth.
-    ``reply`` is the server's last text. ``transcript`` has every line without the credentials.
     ``instead`` is the user name that was taken in place of the first one, or empty.
     """
 
@@ -258,8 +256,8 @@ async def login_probe(
 ) -> SmtpProbe:
     """Connect, start TLS, log in using XOAUTH2, and disconnect, within ``seconds`` seconds.
 
-    The probe never raises because of the server, and sends nothing. It proves the login, but not
-    the right to send as another user (5.2.252 comes only after DATA).
+    Nothing is raised or sent. The right to send as another user is not proven (5.2.252 comes only
+    after DATA).
     """
     return await _with_one_retry(lambda: _Login(server, username, access_token), seconds)
 
@@ -269,9 +267,8 @@ async def login_with(
 ) -> SmtpProbe:
     """Log in like :func:`login_probe`; after a 5.7.3 alone also with each of the ``others``.
 
-    That reply does not say whether the token or the user name is wrong. Another name only shows
-    which name the form needs, so the refusal of the first name is returned if the server takes
-    none.
+    That reply does not say whether the token or the name is wrong. Another name only shows which
+    one the form needs: if the server takes none, the first refusal is returned.
     """
     first = await login_probe(server, username, access_token)
     if first.cause != REFUSED:
@@ -289,10 +286,9 @@ async def hello_probe(server: str, seconds: float = 10.0) -> SmtpProbe:
 
 
 async def _with_one_retry(begin: Callable[[], _Login], seconds: float) -> SmtpProbe:
-    """Run the probe, and once more if the server was only busy.
+    """Run the probe, and once more if the server was busy or the connection broke off.
 
-    421, 432, 451 and 454 say nothing about the login (microsoft.md 4.1). The same applies to a
-    connection that broke off or timed out, which may be a coincidence.
+    Neither says anything about the login (microsoft.md 4.1).
     """
     probe = await _carried_out(begin(), seconds)
     if probe.cause not in BUSY | CUT_OFF:

@@ -1,8 +1,7 @@
 """Credential of the bot's own Entra app: a secret, a certificate, or a federated token.
 
-A certificate or a federated token never leaves the machine as a password would: Entra gets an
-assertion that expires after minutes. A certificate's assertion is signed by msal (PS256, with the
-SHA-256 thumbprint, as Microsoft's page "certificate credentials" says).
+The latter two never leave the machine: Entra gets an assertion that expires after minutes, which
+msal signs (PS256, with the SHA-256 thumbprint: Microsoft's page "certificate credentials").
 """
 
 from __future__ import annotations
@@ -35,6 +34,9 @@ _CHAIN = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", 
 
 class CredentialError(Exception):
     """Error because a credential's file cannot be used; its text says how to repair that."""
+
+    def __init__(self, setting: str, path: Path, why: str) -> None:
+        super().__init__(f"{setting} names {path}, {why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +81,14 @@ def read_key_pair(path: Path) -> KeyPair:
     text = _read(CERTIFICATE, path)
     key, certificates = _KEY.search(text), _CHAIN.findall(text)
     if key is None or not certificates:
-        raise CredentialError(
-            f"{CERTIFICATE} names {path}, which holds no {'certificate' if key else 'private key'}:"
-            " put the key and the certificate into one PEM file"
-        )
+        missing = "certificate" if key else "private key"
+        how = "put the key and the certificate into one PEM file"
+        raise CredentialError(CERTIFICATE, path, f"which holds no {missing}: {how}")
     certificate = _certificate(path, certificates[0])
     if _private_key(path, key[0]).public_key() != certificate.public_key():
-        raise CredentialError(
-            f"{CERTIFICATE} names {path}, whose key does not belong to its first certificate:"
-            " put the pair that was made together into the file"
-        )
+        how = "put the pair that was made together into the file"
+        why = f"whose key does not belong to its first certificate: {how}"
+        raise CredentialError(CERTIFICATE, path, why)
     return KeyPair(key[0], "\n".join(certificates), certificate.not_valid_after_utc)
 
 
@@ -100,7 +100,7 @@ def read_token(path: Path) -> str:
     """
     token = _read(TOKEN_FILE, path).strip()
     if not token:
-        raise CredentialError(f"{TOKEN_FILE} names {path}, which is empty: look at what writes it")
+        raise CredentialError(TOKEN_FILE, path, "which is empty: look at what writes it")
     return token
 
 
@@ -108,19 +108,17 @@ def credential_problems(env: Mapping[str, str]) -> tuple[str, ...]:
     """Return every problem of the settings with which the bot's own Entra app signs in."""
     values = {name: env.get(name, "").strip() for name in (*CLIENT_CREDENTIALS, EXPIRES)}
     given = [name for name in CLIENT_CREDENTIALS if values[name]]
+    said, undated = "", ""
     if len(given) > 1:
         said = (
             f"{given[0]} is set, and so is {' and '.join(given[1:])}: keep one,"
             " because the bot's Entra app signs in with exactly one credential"
         )
-    else:
-        said = _unusable_now(values)
-    undated = ""
     try:
         date.fromisoformat(values[EXPIRES] or "2027-05-31")
     except ValueError:
         undated = f"{EXPIRES} is no date: write the day that Entra shows, like 2027-05-31"
-    return tuple(filter(None, (said, undated)))
+    return tuple(filter(None, (said or _unusable_now(values), undated)))
 
 
 def _unusable_now(values: Mapping[str, str]) -> str:
@@ -141,10 +139,9 @@ def _unusable_now(values: Mapping[str, str]) -> str:
 
 
 def credential_end(settings: Settings) -> datetime | None:
-    """Return when the bot's credential expires, or None if that is not known here.
+    """Return when the bot's credential expires; None if unknown, or for a federated token.
 
-    A certificate contains its end. The end of a secret is a setting. A federated token is replaced
-    by the platform and has no end of its own.
+    A certificate contains its end. The end of a secret is a setting.
 
     Raises:
         CredentialError: the certificate's file cannot be used.
@@ -172,9 +169,8 @@ def _read(name: str, path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise CredentialError(
-            f"{name} names {path}, which cannot be read ({why}): name a file that the bot's user may read"
-        ) from None
+        how = "name a file that the bot's user may read"
+        raise CredentialError(name, path, f"which cannot be read ({why}): {how}") from None
 
 
 def _certificate(path: Path, text: str) -> x509.Certificate:
@@ -183,9 +179,8 @@ def _certificate(path: Path, text: str) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(text.encode())
     except ValueError:
-        raise CredentialError(
-            f"{CERTIFICATE} names {path}, whose certificate cannot be understood: name a PEM file"
-        ) from None
+        why = "whose certificate cannot be understood: name a PEM file"
+        raise CredentialError(CERTIFICATE, path, why) from None
 
 
 def _private_key(path: Path, text: str) -> RSAPrivateKey:
@@ -195,16 +190,12 @@ def _private_key(path: Path, text: str) -> RSAPrivateKey:
     try:
         key = load_pem_private_key(text.encode(), password=None)
     except TypeError:
-        raise CredentialError(
-            f"{CERTIFICATE} names {path}, whose key has a password: write the key without one,"
-            " and let only the bot's user read the file"
-        ) from None
+        how = "write the key without one, and let only the bot's user read the file"
+        raise CredentialError(CERTIFICATE, path, f"whose key has a password: {how}") from None
     except ValueError:
-        raise CredentialError(
-            f"{CERTIFICATE} names {path}, whose key cannot be understood: name a PEM file"
-        ) from None
+        why = "whose key cannot be understood: name a PEM file"
+        raise CredentialError(CERTIFICATE, path, why) from None
     if not isinstance(key, RSAPrivateKey):
-        raise CredentialError(
-            f"{CERTIFICATE} names {path}, whose key is not RSA: Entra takes RSA keys only"
-        )
+        why = "whose key is not RSA: Entra takes RSA keys only"
+        raise CredentialError(CERTIFICATE, path, why)
     return key

@@ -1,8 +1,7 @@
-"""Exchange Online cmdlets over HTTP (microsoft.md 3).
+"""Exchange Online cmdlets over the undocumented HTTP of Microsoft's PowerShell module.
 
-The endpoint is the undocumented one that Microsoft's own PowerShell module uses. Callers therefore
-know only :class:`CmdletRunner`, so that another backend (pwsh) can replace it. A further page is a
-POST of the same body to ``@odata.nextLink`` (platforms/microsoft.md 3.4).
+Callers know only :class:`CmdletRunner`, so that another backend (pwsh) can replace it
+(platforms/microsoft.md 3).
 """
 
 from __future__ import annotations
@@ -165,10 +164,9 @@ class InvokeCommand:
     async def _with_pages(
         self, cmdlet: str, call: Call, answer: Response, rows: list[ExchangeRow]
     ) -> list[ExchangeRow]:
-        """Return the rows of the answer and of all pages after it.
+        """Return the rows of the answer and of all pages after it: the same request elsewhere.
 
-        A next page is the same request at the address that the page before it names. Exchange gives
-        the page to one caller and refuses it to another (exchange-clients, "paging").
+        Exchange gives the page to one caller and refuses it to another (microsoft.md 3.4).
 
         Raises:
             MalformedAnswer: ``exchange_answer_cut``, when rows are missing and cannot be requested.

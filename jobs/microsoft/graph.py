@@ -103,14 +103,10 @@ class GraphCalls:
         return rows
 
     def _following(self, page: Json, version: str) -> str:
-        """Return the URL of the next page, or an empty string after the last page.
-
-        The URL always points at this Graph, whatever host name the link contains, so that the token
-        goes to no other host.
+        """Return the next page's URL at this Graph, where the token may go, or '' after the last.
 
         Raises:
-            MalformedAnswer: the link points elsewhere. Without those rows nothing can be
-                reported as missing.
+            MalformedAnswer: the link points elsewhere; without its rows nothing can be missing.
         """
         link = text_of(page, "@odata.nextLink")
         if not link:
@@ -269,11 +265,10 @@ class Graph(GraphCalls):
         return await self.find(f"/applications(appId={key(app_id)})")
 
     async def upsert_application(self, unique_name: str, body: Json) -> Json:
-        """Create or update an application, and return it complete.
+        """Create or update an application, and return it complete (microsoft.md 1.1).
 
-        An update answers 204 without a body, so the application is read again (microsoft.md 1.1).
         ``requiredResourceAccess`` and ``web.redirectUris`` are replaced as a whole, so the caller
-        reads and merges them before it writes.
+        merges them before.
         """
         path = f"/applications(uniqueName={key(unique_name)})"
         written = await self.send("PATCH", path, body, headers={"Prefer": "create-if-missing"})
@@ -287,10 +282,9 @@ class Graph(GraphCalls):
         await self.remove(f"/applications/{segment(object_id)}")
 
     async def add_password(self, object_id: str, display_name: str, end: datetime) -> NewPassword:
-        """Create a client secret.
+        """Create a client secret; never retried, because each call creates another one.
 
-        Each call creates another secret, so this request is never retried here. Look for the secret
-        first and remove the orphan (microsoft.md 1.2).
+        Look for the secret first and remove the orphan (microsoft.md 1.2).
         """
         body = {"passwordCredential": {"displayName": display_name, "endDateTime": instant(end)}}
         made = as_object(
@@ -320,10 +314,9 @@ class Graph(GraphCalls):
         return await self.find(path)
 
     async def create_service_principal(self, app_id: str) -> Json:
-        """Create the service principal of an app.
+        """Create the service principal of an app; a retry is safe, as there is no second one.
 
-        ``POST /applications`` does not create it (microsoft.md 1.3). A retry is safe, because an
-        app cannot have a second one.
+        ``POST /applications`` does not create it (microsoft.md 1.3).
 
         Raises:
             AlreadyExists: the app has a service principal already.
@@ -424,10 +417,9 @@ class Graph(GraphCalls):
         return await self.collection("/identity/conditionalAccess/policies")
 
     async def sign_ins(self, app_id: str, since: datetime, version: str = "v1.0") -> list[Json]:
-        """Return the interactive sign-ins to an app (microsoft.md 5), in no particular order.
+        """Return the interactive sign-ins to an app, unordered (AuditLog.Read.All, Entra P1).
 
-        The request needs AuditLog.Read.All and an Entra P1 license. Only the version beta may name
-        the app's secret that was used (learn.microsoft.com/graph/api/resources/signin).
+        Only beta may name the secret that was used (learn.microsoft.com/graph/api/resources/signin).
         """
         return await self._sign_ins(app_id, since, version=version)
 
@@ -460,10 +452,9 @@ class Graph(GraphCalls):
         return await self.collection("/auditLogs/directoryAudits", {"$filter": wanted}, pages=1)
 
     async def service_health(self) -> list[Json]:
-        """Return the health of the tenant's services with their issues.
+        """Return the health of the tenant's services with their issues (ServiceHealth.Read.All).
 
-        The request needs ServiceHealth.Read.All. Its documentation is
-        learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews.
+        Source: learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews.
         """
         return await self.collection(
             "/admin/serviceAnnouncement/healthOverviews", {"$expand": "issues"}

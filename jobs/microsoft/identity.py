@@ -144,16 +144,10 @@ def admin_consent_url(  # noqa: PLR0913, PLR0917  one for each part of the URL
 
     ``tenant`` is an id or ``organizations``, never ``common``.
     """
-    query = {
-        "client_id": client_id,
-        "scope": " ".join(scopes),
-        "redirect_uri": redirect_uri,
-        "state": state,
-    }
-    return (
-        f"{login_url.rstrip('/')}/{quote(tenant, safe='')}/v2.0/adminconsent"
-        f"?{urlencode(query, quote_via=quote)}"
-    )
+    query = {"client_id": client_id, "scope": " ".join(scopes)}
+    query |= {"redirect_uri": redirect_uri, "state": state}
+    page = f"{login_url.rstrip('/')}/{quote(tenant, safe='')}/v2.0/adminconsent"
+    return f"{page}?{urlencode(query, quote_via=quote)}"
 
 
 def read_consent_answer(query: Mapping[str, str]) -> str:
@@ -201,8 +195,8 @@ class SignedIn:
 class _SignInCache(msal.SerializableTokenCache):  # type: ignore[misc]  # msal has no types
     """Token cache of one sign-in, which can keep its token for the person's own tenant too.
 
-    msal keeps a token for the tenant in the address of the token endpoint. After a sign-in at
-    ``organizations`` it would ask for the same token again, in the name of the tenant.
+    msal keeps it for the tenant in the endpoint's address, and would ask again after
+    ``organizations``.
     """
 
     _received: Mapping[str, Any]
@@ -266,25 +260,18 @@ class Identity:
         login_hint: str = "",
         prompt: str | None = "select_account",
     ) -> dict[str, Any]:
-        """Start a sign-in (code flow, PKCE S256).
+        """Start a sign-in (code flow, PKCE S256), and return it in a form for JSON.
 
-        ``scopes`` may be of several resources, so that one page asks for the consent to all of
-        them; :meth:`finish` then gets the token of one. Without a ``prompt`` Microsoft takes the
-        account of ``login_hint`` without asking which one is meant.
-
-        Send the person to ``flow["auth_uri"]`` and keep the rest sealed. The flow can be serialized
-        as JSON. It holds the PKCE verifier and the nonce. msal adds ``openid profile
-        offline_access``.
-
-        The signing keys are read now, unless they are known, because the person waits at the
-        return.
+        Send the person to ``flow["auth_uri"]`` and keep the rest sealed: it holds the PKCE verifier
+        and the nonce. ``scopes`` may be of several resources, so that one page asks for the consent
+        to all of them. Without a ``prompt`` Microsoft takes the account of ``login_hint`` unasked.
+        The signing keys are read now, because the person waits at the return.
         """
         app = self._app()
         with suppress(CloudError):
             self._http.document(text_of(self._http.document(self._discovery), "jwks_uri"))
-        with (
-            warnings.catch_warnings()
-        ):  # msal prefers form_post; GET is used so that SameSite cookies arrive
+        # msal prefers form_post; GET is used so that SameSite cookies arrive
+        with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="response_mode=", category=UserWarning)
             flow: dict[str, Any] = app.initiate_auth_code_flow(
                 list(scopes),
@@ -304,8 +291,7 @@ class Identity:
     ) -> SignedIn:
         """Finish a sign-in with the query that the browser brought back.
 
-        ``scopes`` are those of the one resource that the token is for. They may be left out if the
-        sign-in asked for one resource.
+        ``scopes`` are those of the token's resource; needed if the sign-in asked for several.
 
         Raises:
             CloudError: ``state_mismatch``, the cause of an ``error`` in the query or of the
@@ -347,9 +333,8 @@ class Identity:
     def token(self, cache: str, scopes: Sequence[str], *, refresh: bool = False) -> tuple[str, str]:
         """Return a token for one resource without user interaction, and the new cache.
 
-        The new cache replaces the old one. With ``refresh`` the refresh token is used even if an
-        access token is still valid, so that the answer is current. Every attempt uses a new msal
-        application, which remembers no failure (microsoft.md 6.3).
+        With ``refresh`` the refresh token is used even if an access token is still valid. Every
+        attempt uses a new msal application, which remembers no failure (microsoft.md 6.3).
 
         Raises:
             SignInNeeded: the refresh token is no longer valid, or none exists.
@@ -393,14 +378,10 @@ class Identity:
             result: dict[str, Any] = self._app(cache).acquire_token_by_auth_code_flow(
                 dict(flow), dict(query), list(scopes) or None
             )
-        except (
-            RuntimeError
-        ):  # msal raises this for a wrong nonce; its text contains the whole ID token
-            raise Rejected(Cause.ID_TOKEN_NONCE, CloudReply("entra")) from None
+        except RuntimeError:  # for a wrong nonce, with the whole ID token in its text
+            raise _refused(Cause.ID_TOKEN_NONCE, "") from None
         except _MSAL_CONFUSED as error:
-            raise Rejected(
-                Cause.ID_TOKEN_INVALID, CloudReply("entra", message=type(error).__name__)
-            ) from None
+            raise _refused(Cause.ID_TOKEN_INVALID, type(error).__name__) from None
         self._received(result)
         return result
 
@@ -411,15 +392,13 @@ class Identity:
             CloudError: Entra returned an error instead. A refusal of the bot's own credential is
                 ``bot_credential_refused``, because only the bot's operator can act on it.
         """
-        try:
-            if "access_token" not in result:
-                raise entra_error(result, httpx.codes.BAD_REQUEST)
+        if "access_token" in result:
             return str(result["access_token"])
-        except CloudError as error:
-            if not self._of_bot or error.cause not in _OF_CREDENTIAL:
-                raise
+        error = entra_error(result, httpx.codes.BAD_REQUEST)
+        if self._of_bot and error.cause in _OF_CREDENTIAL:
             said = CloudReply("entra", error.status, error.code, error.message, error.ids)
-            raise Rejected(Cause.BOT_CREDENTIAL_REFUSED, said) from None
+            error = Rejected(Cause.BOT_CREDENTIAL_REFUSED, said)
+        raise error
 
     @property
     def _discovery(self) -> str:

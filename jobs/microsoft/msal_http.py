@@ -1,14 +1,11 @@
 """HTTP client for msal: our httpx client, with errors raised as :class:`CloudError`.
 
-They are raised before msal can garble them. msal needs only plain ``get`` and ``post``. 429 and 5xx
-are raised here, because msal would replay them from memory (microsoft.md 6.3). msal insists on
-https. If ``MICROSOFT_LOGIN_URL`` is http on a loopback host, msal sees https and the URL is
-corrected here.
+msal would garble errors, and replay 429 and 5xx from memory (microsoft.md 6.3). It insists on
+https: if ``MICROSOFT_LOGIN_URL`` is http on a loopback host, the URL is corrected here.
 
-Discovery documents and signing keys are cached for an hour in this process and, sealed, in Redis.
-Without Redis each process would request them again.
-They are sealed because a client secret is sent to the address in a discovery document: write access
-to Redis must not be enough to change one.
+Discovery documents and signing keys are cached for an hour in this process and, sealed, in Redis:
+a client secret is sent to the address in a document, so write access to Redis must not be enough to
+change one.
 """
 
 from __future__ import annotations
@@ -81,9 +78,8 @@ _IN_DESCRIPTION = re.compile(
 def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
     """Return the error in a token endpoint's body or a redirect's query.
 
-    The AADSTS number with its sentence decides first, then the OAuth error code (section 5). For an
-    unknown number the OAuth error code decides only the kind of error. The number is then shown in
-    full with Microsoft's page about it, and is not given another error's cause.
+    The AADSTS number with its sentence decides, then the OAuth error code (section 5), which decides
+    only the kind for an unknown number: that is shown in full with Microsoft's page about it.
     """
     description = text_of(answer, "error_description")
     numbers = [int(each) for each in _numbers(answer, description)]
@@ -257,10 +253,9 @@ def _of_page(page: str) -> str:
 
 
 def _is_token(answer: Mapping[str, Any]) -> bool:
-    """Return whether msal can parse the answer: a token, with texts and numbers of the right types.
+    """Return whether msal can parse the answer: an error, or a token with the right types.
 
-    An error answer also returns True; :func:`entra_error` handles it. Entra's older answers write
-    numbers as strings.
+    Entra's older answers write numbers as strings.
     """
     texts = (answer.get(name) or "" for name in ("refresh_token", "id_token", "scope"))
     numbers = (str(answer[name]) for name in ("expires_in", "refresh_in") if name in answer)

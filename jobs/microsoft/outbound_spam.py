@@ -24,10 +24,10 @@ CARRIED = (
 
 @dataclass(frozen=True, slots=True)
 class EffectivePolicy:
-    """Policy that applies, the rule that assigns it, and higher rules with group conditions.
+    """Policy that applies, and the rule that assigns it; None for the default policy.
 
-    ``rule`` is None for the default policy. Group conditions cannot be evaluated here, so
-    ``unsure`` lists only those rules that would reverse whether mail is forwarded if they matched.
+    ``unsure`` are higher rules with group conditions, which cannot be evaluated here, that would
+    reverse whether mail is forwarded.
     """
 
     policy: ExchangeRow | None
@@ -71,11 +71,9 @@ _DASHES = str.maketrans(dict.fromkeys('\\%&*+/=?{}|<>();:[],"', "-"))
 def applies_to(
     senders: Sequence[str], policies: Sequence[ExchangeRow], rules: Sequence[ExchangeRow]
 ) -> EffectivePolicy:
-    """Return the policy that applies to a mailbox.
+    """Return the policy that applies to a mailbox: the first matching rule's, or the default.
 
-    Enabled rules are tried by priority. The first rule whose conditions all match wins, otherwise
-    the default policy applies. ``senders`` are the addresses of one mailbox, its sending address
-    first, because a rule may name any of them.
+    ``senders`` are the mailbox's addresses, its sending address first: a rule may name any of them.
     """
     unsure: list[EffectivePolicy] = []
     own = [bare(address) for address in senders]
@@ -153,10 +151,9 @@ def narrowed(rule: ExchangeRow) -> tuple[str, ...]:
 def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict[str, list[str]]:
     """Return the settings that make the rule cover the mailbox, whose addresses are ``own``.
 
-    An empty value clears a setting; correct settings are left out. Other senders stay in the rule,
-    and only the values that exclude the mailbox are removed. Group conditions cannot be evaluated,
-    so all of them are removed. A rule that names only domains gets no sender, because a sender
-    would exclude the rest of the domain.
+    An empty value clears a setting; correct settings are left out. Other senders stay. Group
+    conditions cannot be evaluated, so all of them are removed. A rule that names only domains gets
+    no sender, which would exclude the rest of the domain.
     """
     there = {name: _texts(rule, name) for name in ("From", *NARROWING)}
     senders = there["From"] if _covers(rule, own) else [*there["From"], mailbox]

@@ -43,11 +43,10 @@ _OF_THE_FORM = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SignInRow:
-    """One row of the sign-in log.
+    """One row of the sign-in log; ``code`` is the AADSTS number, 0 for success.
 
-    ``code`` is the AADSTS number, 0 for success. ``policies`` are the Conditional Access policies
-    that the sign-in failed. ``key_id`` is the app's secret that was used, or empty: only beta has
-    it, and not in every row.
+    ``policies`` are those of Conditional Access that the sign-in failed. ``key_id`` is the app's
+    secret that was used, if beta tells it.
     """
 
     at: datetime
@@ -99,11 +98,10 @@ class SignInRow:
 
 
 def read(rows: Iterable[dict[str, Any]]) -> list[SignInRow]:
-    """Return the rows, newest first and without duplicates.
+    """Return the rows with a time, newest first and once, without tokens for other resources.
 
-    A row without a time is dropped, and so is a token for a resource other than Exchange, because
-    it is not Webex Connect's. The log is accurate to the second. Within one second a failure counts
-    as the later, and so does an interactive sign-in, because a person reacts to the state before.
+    Within one second, the log's unit, a failure counts as the later, and so does an interactive
+    sign-in, because a person reacts to the state before.
     """
     found: dict[object, SignInRow] = {}
     for sign_in in filter(None, map(_read, rows)):
@@ -116,8 +114,7 @@ def read(rows: Iterable[dict[str, Any]]) -> list[SignInRow]:
 def telling(rows: Iterable[SignInRow], users: frozenset[str], now: datetime) -> list[SignInRow]:
     """Return the rows, newest first, that say whether the current token works.
 
-    Failures of other people are dropped. A person's own failure is dropped while the token is known
-    to be renewed.
+    A person's own failure is dropped while the token is known to be renewed.
     """
     kept = [row for row in rows if row.conclusive and row.concerns(users)]
     renewed = any(row.renewal and now - row.at < RENEWED for row in kept)

@@ -65,10 +65,9 @@ def withdrawn(error: CloudError) -> bool:
 
 
 class AppTokens:
-    """One tenant's app-only tokens, by resource.
+    """One tenant's app-only tokens, by resource; ``ended`` is set once access is withdrawn.
 
-    ``ended`` is set once the tenant is seen to have withdrawn the access. An error is remembered
-    for all later callers, so twenty steps do not ask Entra twenty times.
+    An error is remembered for all later callers, so twenty steps do not ask Entra twenty times.
     """
 
     def __init__(self, ask: Ask, needed: Mapping[str, Sequence[str]]) -> None:

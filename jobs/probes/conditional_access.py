@@ -90,12 +90,10 @@ def _covers_exchange(apps: dict[str, Any]) -> bool:
 
 
 def _proof(policies: list[dict[str, Any]]) -> Signals:
-    """Return the facts that say which success shows the policies to be harmless.
+    """Return which success shows the policies to be harmless, if every policy has a date.
 
-    ``harmless_after`` is the time from which an answer counts, if every policy has a date.
-    ``by_place`` is set if a policy depends on the location, because the bot's login comes from
-    another one. ``elsewhere_since`` is then the time from which a success of Webex Connect shows
-    that only the bot's location is refused.
+    If a policy depends on the location, the bot's login comes from another one. A success of Webex
+    Connect then shows that only the bot's location is refused.
     """
     changed = [
         parse(each.get("modifiedDateTime") or each.get("createdDateTime")) for each in policies
@@ -119,10 +117,8 @@ def _demands(policy: dict[str, Any]) -> bool:
 class AuthenticationPolicy(Probe):
     """Probe for the authentication policy that applies to the mailbox user.
 
-    ``AllowBasicAuthSmtp`` off concerns passwords. Whether it also stops SMTP AUTH entirely is open,
-    because the documents say both (microsoft.md 2.1). The policy is therefore only a possible
-    cause, and a login decides. Its start date is unknown, so only an answer within the last hour
-    shows that it is harmless.
+    Whether ``AllowBasicAuthSmtp`` off stops SMTP AUTH entirely is open, because the documents say
+    both (microsoft.md 2.1). So a login decides, or an answer within the last hour.
     """
 
     name = "authentication_policy"
@@ -135,10 +131,7 @@ class AuthenticationPolicy(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the user's policy, which precedes the organization's.
-
-        When many channels are checked, no user is read in an organization that has no policy.
-        """
+        """Read the user's policy, which precedes the organization's, if there is any policy."""
         if ctx.many and not await ctx.exchange.run("Get-AuthenticationPolicy", {}):
             return self.ok(Text("seen.no_authentication_policy"))
         who = ctx.fact("delegate") or ctx.channel.mailbox
@@ -179,10 +172,9 @@ class Sessions(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Compare the times of the revocation and of the last Generate Token.
+        """Compare the times of the revocation and of the last Generate Token, if both are known.
 
-        If one of them is unknown, the result is unknown. For a shared mailbox the delegate got the
-        token. If the delegate is not known, the probe is skipped.
+        For a shared mailbox the delegate got the token.
         """
         if ctx.fact("shared") and not ctx.fact("delegate_id"):
             return self.skipped(Text("skipped.delegate_unknown"))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
@@ -24,7 +23,6 @@ from jobs.microsoft.sign_in_log import SignInRow, read, telling
 from jobs.model import Evidence, Finding, Reason, Signals, Text, minute_of
 
 BACK = timedelta(days=7)
-"""Reasons why the sign-in log says nothing, regardless of who signs in."""
 
 
 class SignIns(Probe):
@@ -93,29 +91,25 @@ class SignIns(Probe):
         if not newest.good:
             streak = list(takewhile(lambda row: not row.good, rows))
             return self._failed(newest, streak[-1].at if len(streak) < len(rows) else None)
-        if _is_another(ctx, newest.user_id):
+        expected = ctx.fact("user_id").lower()
+        of_another = "" not in {newest.user_id, expected} and newest.user_id != expected
+        if of_another and not ctx.fact("shared"):
             return self._of_another(newest)
-        signals = Signals(at=newest.at, generated_at=_generated_at(rows))
+        in_person = (row.at for row in rows if row.good and row.interactive)  # as Generate Token
+        signals = Signals(at=newest.at, generated_at=next(in_person, None))
         return self.ok(Text("seen.sign_in_ok", {"at": minute_of(newest.at)}), signals=signals)
 
     def _failed(self, newest: SignInRow, since: datetime | None) -> Finding:
         """Judge a failed sign-in; only an earlier success shows when that began."""
         code = f"AADSTS{newest.code}"
         signals = Signals(harmless_after=newest.at, since=since, token_lives=newest.personal)
-        policies = (
-            (Evidence("conditional-access", ", ".join(newest.policies)),) if newest.policies else ()
-        )
-        evidence = (
-            Evidence("entra", f"{code}: {newest.reason}"),
-            *policies,
-            Evidence("correlation-id", newest.correlation_id),
-        )
-        wrong = self.wrong(
-            Text("seen.sign_in_failed", {"code": code, "at": minute_of(newest.at)}),
-            cause=newest.meaning.cause,
-            signals=signals,
-        )
-        return replace(wrong, evidence=evidence)
+        told = {"entra": f"{code}: {newest.reason}"}
+        told |= {"conditional-access": ", ".join(newest.policies)} if newest.policies else {}
+        told |= {"correlation-id": newest.correlation_id}
+        evidence = tuple(Evidence(kind, text) for kind, text in told.items())
+        seen = Text("seen.sign_in_failed", {"code": code, "at": minute_of(newest.at)})
+        cause = newest.meaning.cause
+        return self.wrong(seen, cause=cause, signals=signals, evidence=evidence)
 
     def _of_another(self, newest: SignInRow) -> Finding:
         """Return the finding for a sign-in by another user.
@@ -126,17 +120,6 @@ class SignIns(Probe):
         signals = Signals(since=newest.at, token_lives=newest.interactive)
         seen = Text("seen.other_user", {"user": newest.user, "at": minute_of(newest.at)})
         return self.wrong(seen, cause=Cause.WRONG_MAILBOX_USER, signals=signals)
-
-
-def _is_another(ctx: StepContext, user_id: str) -> bool:
-    """Return whether another user signed in, as expected of a shared mailbox alone."""
-    expected = ctx.fact("user_id").lower()
-    return "" not in {user_id, expected} and user_id != expected and not ctx.fact("shared")
-
-
-def _generated_at(rows: Sequence[SignInRow]) -> datetime | None:
-    """Return when somebody last signed in in person, as Generate Token does."""
-    return next((row.at for row in rows if row.good and row.interactive), None)
 
 
 def _of_others(ctx: StepContext, rows: Sequence[dict[str, Any]]) -> list[SignInRow]:

@@ -86,9 +86,8 @@ class LoginDiagnosis(Diagnosis):
     def is_uncertain(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
         """Return whether a failure of the bot's login may not affect Webex Connect.
 
-        A failure is certain if a policy for every location demands something, or if it concerns a
-        user's account. A refused token is certain unless a sign-in log may exist that was not read,
-        because that log could show Webex Connect's token.
+        A policy for every location and a user's account affect both. A refused token does unless a
+        sign-in log that was not read could show Webex Connect's.
         """
         if finding.cause in OF_THE_PLACE:
             return not _everywhere(findings.get(POLICIES))
@@ -143,11 +142,10 @@ class SmtpLogin(Probe):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Log in and disconnect, without sending anything.
 
-        The bot's own secret and sign-in may be invalid while Webex Connect's are valid. A failure
-        of them is only a possible cause, and is ignored if other findings show that Webex Connect's
-        are good. Exchange's refusals, and Entra's errors about the app, the account and the user's
-        sign-ins, apply to both. Entra's errors about a location or one token need another finding
-        (:meth:`LoginDiagnosis.is_uncertain`).
+        The bot's own secret and sign-in may be invalid while Webex Connect's are valid: a failure
+        of them is only a possible cause. Exchange's refusals, and Entra's errors about the app, the
+        account and the user's sign-ins, apply to both. Entra's errors about a location or one token
+        need another finding (:meth:`LoginDiagnosis.is_uncertain`).
         """
         # a sign-in that another space's setup left is not this channel's
         found = ctx.run.brief.discover
@@ -209,10 +207,9 @@ def _of_another(cause: str, user: Finding | None) -> bool:
 
 
 def _speaks_for_both(ctx: StepContext) -> bool:
-    """Return whether the end of the bot's token also applies to Webex Connect's.
+    """Return whether the bot's token was valid when Webex Connect's was generated, or later.
 
-    That is so if the bot's token was valid when Webex Connect's was generated, or later. Both
-    belong to the same user, except for a shared mailbox, for which several users may sign in.
+    Then its end applies to both, except for a shared mailbox, for which several users sign in.
     """
     good, token_at = last_success(ctx.store.redis, ctx.channel.mailbox), ctx.run.brief.token_at
     return (

@@ -1,8 +1,4 @@
-"""Message traces of the last hours.
-
-They show what arrived, what was forwarded, which answers left, and why others failed: a known code,
-or the mail-flow rule that the text names.
-"""
+"""Message traces of the last hours: what arrived, was forwarded, left as an answer, or failed."""
 
 from __future__ import annotations
 
@@ -127,15 +123,21 @@ class _Traced(Probe):
     def _went(self, good: TraceRow | None) -> Finding:
         if good is None:
             return self.skipped(Text("skipped.no_mail"))
-        return self.ok(
-            Text("seen.traced", {"at": second_of(good.received)}),
-            signals=Signals(at=good.received),
-        )
+        seen = Text("seen.traced", {"at": second_of(good.received)})
+        return self.ok(seen, signals=Signals(at=good.received))
 
-    def _failed(self, passage: MailFlow, told: Why) -> Finding:
-        seen = Text("seen.trace_failed", {"at": second_of(passage.failures[0].received)})
-        finding = self.wrong(seen, cause=told.cause or LOST, signals=_signals(passage))
-        return replace(finding, evidence=evidence_of(told.words[-3:]))
+    def _failed(self, passage: MailFlow, told: Why, *, certain: bool = True) -> Finding:
+        """Return the failure, or a warning, with the number of failed mails since the last good."""
+        newest = passage.failures[0].received
+        signals = Signals(failed=len(passage.failures))
+        if passage.good is not None:  # before it, the beginning is beyond the trace
+            first = min(row.received for row in passage.failures)
+            signals |= Signals(since=first, at=passage.good.received)
+        seen, evidence = Text("seen.trace_failed", {"at": second_of(newest)}), told.words[-3:]
+        found = self.wrong(
+            seen, cause=told.cause or LOST, signals=signals, evidence=evidence_of(evidence)
+        )
+        return found if certain else replace(found, state=State.WARNING)
 
 
 class Arrivals(_Traced):
@@ -169,13 +171,13 @@ class Arrivals(_Traced):
             return self._went(passage.good)
         told = await why(ctx, passage.failures[0])
         certain = bool(told.cause) or len(passage.refused) >= ENOUGH
-        return _warning_unless(self._failed(passage, told), certain=certain)
+        return self._failed(passage, told, certain=certain)
 
     async def _held_back(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        """Return the finding for mail that a filter withheld.
+        """Return the finding for mail that a filter withheld: single spam mails are normal.
 
-        Single spam mails are normal. If mail of several senders in a row is withheld, nothing is
-        proven any more. The finding has a cause if their traces name the same one.
+        If mail of several senders in a row is withheld, nothing is proven any more. The finding has
+        a cause if their traces name the same one.
         """
         found, held = self._went(passage.good), passage.failures
         if len({row.sender.lower() for row in held}) < ENOUGH:
@@ -239,7 +241,8 @@ class Copies(_Traced):
         """
         if passage.failures:
             found = await self._stopped(ctx, passage)
-            return _warning_unless(found, certain=found.cause != LOST or bool(passage.refused))
+            certain = found.cause != LOST or bool(passage.refused)
+            return found if certain else replace(found, state=State.WARNING)
         if missing := never_copied(lost, copies):
             return self._missing(passage.good, missing)
         return await self._put_off(ctx, passage) or self._under_way(passage.good, lost, copies)
@@ -260,10 +263,9 @@ class Copies(_Traced):
         late = overdue(lost, copies)
         if not late:
             return self._went(good)
-        seen = Text(
-            "seen.copies_late", {"count": str(len(late)), "at": second_of(late[-1].received)}
-        )
-        return _doubtful(self._went(good), seen, late[-1].received)
+        first = late[-1].received
+        seen = Text("seen.copies_late", {"count": str(len(late)), "at": second_of(first)})
+        return _doubtful(self._went(good), seen, first)
 
     async def _stopped(self, ctx: StepContext, passage: MailFlow) -> Finding:
         """Return the finding with the cause and the station that the newest trace names."""
@@ -274,12 +276,10 @@ class Copies(_Traced):
         return replace(found, signals=at_connect) if told.cause in AT_CONNECT else found
 
     def _missing(self, good: TraceRow | None, missing: Sequence[TraceRow]) -> Finding:
-        seen = Text(
-            "seen.no_copy", {"count": str(len(missing)), "at": second_of(missing[0].received)}
-        )
+        values = {"count": str(len(missing)), "at": second_of(missing[0].received)}
         known = Signals(since=missing[-1].received, at=good.received) if good else NO_SIGNALS
-        found = self.wrong(seen, cause=LOST, signals=known)
-        return found if len(missing) >= ENOUGH else replace(found, state=State.POSSIBLE)
+        judged = self.wrong if len(missing) >= ENOUGH else self.possible
+        return judged(Text("seen.no_copy", values), cause=LOST, signals=known)
 
 
 class Answers(_Traced):
@@ -312,11 +312,7 @@ class Answers(_Traced):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Trace mail from the mailbox.
-
-        The mailbox's own copies, mail to itself, automatic mail and answers to the watch's test
-        mails are left out.
-        """
+        """Trace mail from the mailbox, without its copies, mail to itself and automatic mail."""
         trace, since = ctx.trace(), now() - BACK
         sent, copies = await asyncio.gather(
             trace.find(since, sender=ctx.channel.mailbox), copies_since(ctx, since)
@@ -325,22 +321,16 @@ class Answers(_Traced):
         passage = MailFlow.of(answers)
         if passage.failures:
             return await self._bounced(ctx, passage)
-        return (
-            self._went(passage.good)
-            if passage.good is None
-            else self._answered(passage.good, answers, copies)
-        )
+        if passage.good is None:
+            return self._went(None)
+        return self._answered(passage.good, answers, copies)
 
     async def _bounced(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        """Return the finding for failed answers.
-
-        One recipient's problem is not an error of the channel. A cause that concerns the sender is,
-        and so are failures of several recipients in a row.
-        """
+        """Return a failure only for a cause of the sender's, or for several recipients in a row."""
         told = await why(ctx, passage.failures[0])
         ours = told.cause if told.cause in OF_THE_MAILBOX else ""
-        found = self._failed(passage, replace(told, cause=ours))
-        return _warning_unless(found, certain=bool(ours) or await self._several(ctx, passage))
+        certain = bool(ours) or await self._several(ctx, passage)
+        return self._failed(passage, replace(told, cause=ours), certain=certain)
 
     async def _several(self, ctx: StepContext, passage: MailFlow) -> bool:
         """Return whether answers to several recipients fail, without those that do not exist."""
@@ -355,8 +345,7 @@ class Answers(_Traced):
     ) -> Finding:
         """Return the finding if answers left and mail may be waiting for an answer.
 
-        A mail may wait as long as others in this channel do. Beyond that nothing is proven, and
-        after some hours it is a warning.
+        A mail may wait as long as others in this channel do; after some hours it is a warning.
         """
         found, waiting = self._went(good), unanswered(answers, copies)
         if not waiting:
@@ -380,19 +369,7 @@ def _is_takeable(copy: TraceRow) -> bool:
     return copy.status.went_on or copy.size <= LARGEST
 
 
-def _warning_unless(found: Finding, *, certain: bool) -> Finding:
-    return found if certain else replace(found, state=State.WARNING)
-
-
 def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:
     """Return a warning that later mail has not passed yet: nothing is proven."""
     signals = found.signals | Signals(unproven=since)
     return replace(found, state=State.WARNING, seen=seen, signals=signals)
-
-
-def _signals(passage: MailFlow) -> Signals:
-    """Return how many mails failed since the last success, and since when if known."""
-    if passage.good is None:
-        return Signals(failed=len(passage.failures))
-    first = min(row.received for row in passage.failures)
-    return Signals(failed=len(passage.failures), since=first, at=passage.good.received)

@@ -98,10 +98,9 @@ async def stopping_rules(ctx: StepContext) -> list[ExchangeRow]:
 
 
 def stops(rule: Rule) -> bool:
-    """Return whether the rule is enabled, enforced, in force today, and removes mail.
+    """Return whether the rule is enforced, in force today, and removes mail.
 
-    The condition MessageTypeMatches AutoForward does not match mailbox forwarding, so such a rule
-    is harmless here.
+    MessageTypeMatches AutoForward does not match mailbox forwarding.
     """
     autoforward = "autoforward" in _values(rule, "MessageTypeMatches")
     return _is_enforced(rule) and not autoforward and _today(rule) and _sets_any(rule, STOPS)
@@ -139,9 +138,8 @@ def may_match(rule: Rule, address: str) -> bool:
 def unevaluated(rule: Rule) -> tuple[str, ...]:
     """Return the conditions and exceptions of the rule that are not evaluated here, by name.
 
-    A rule without any certainly applies to the recipients that it names. The conditions are those
-    with a value and those in the rule's lists of types, so that a condition that is new in Exchange
-    is not missed, and a property that is no condition does not count.
+    A rule without any certainly applies to the recipients that it names. The rule's lists of types
+    count as well, so that a condition that is new in Exchange is not missed.
     """
     known = list(filter(partial(_set, rule), _condition_names(rule)))
     strange = [name for name in known if name not in _EVALUATED]
@@ -270,11 +268,7 @@ class TransportRules(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Find the rules that stop mail.
-
-        A rule that names only the forwarding domain or the mailbox certainly matches. Any other
-        rule only may match.
-        """
+        """Find the rules that stop mail; one that names only an address certainly matches."""
         stopping = await stopping_rules(ctx)
         for place, named in _naming(ctx.channel, stopping).items():
             if certain := list(filterfalse(unevaluated, named)):

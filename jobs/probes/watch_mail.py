@@ -34,10 +34,6 @@ PASSED = {
     Station.CONNECT: ("agent_tasks",),
 }
 """Findings whose later mail shows that mail passes the station at which a test mail stopped."""
-"""Text about a channel that gets no test mails.
-
-A card leaves the finding out, because there is nothing to see.
-"""
 ARRIVES_WITHIN = timedelta(minutes=30)
 """Time after sending within which the trace shows the mail, with the delay of the trace."""
 IN_A_ROW = 2
@@ -63,11 +59,9 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Test mail with its fate.
+    """Test mail with its fate: when it was last seen, and when it came to the mailbox if known.
 
-    ``at`` is when it was last seen. ``arrived`` is when it came to the mailbox; None if that is not
-    known. ``station`` is the place at which it stopped, and ``row`` the row of the trace that says
-    so, or None.
+    ``station`` is where it stopped, and ``row`` the row of the trace that says so, or None.
     """
 
     mail: WatchMail
@@ -118,15 +112,15 @@ class WatchMailProbe(Probe):
         if not mails:
             return self.skipped(Reason.NO_WATCH_MAIL)
         seen = await _sightings(ctx)
-        ways = _telling_ways(ctx, mails, seen)
+        ways = [_way(ctx, mail, seen) for mail in mails]
+        ways = [way for way in ways if way.fate is not Fate.NOTHING]
         known = [way for way in ways if way.fate is not Fate.UNDER_WAY]
         if not known:
             facts = _arrival(ways[0]) if ways else {}
             key = "arrived" if facts else "under_way" if ways else "says_nothing"
             words = Text(f"skipped.watch_mail_{key}", {"at": second_of(mails[0].at)})
             return self.skipped(words, facts=facts)
-        found = await self._judged(ctx, known, seen)
-        return replace(found, facts=_arrival(known[0]))
+        return replace(await self._judged(ctx, known, seen), facts=_arrival(known[0]))
 
     async def _judged(self, ctx: StepContext, known: Sequence[Way], seen: Sightings) -> Finding:
         way = known[0]
@@ -141,10 +135,7 @@ class WatchMailProbe(Probe):
         return self._missing(way.mail, traced=seen.arrived is not None)
 
     def _missing(self, mail: WatchMail, *, traced: bool) -> Finding:
-        """Return the finding for a missing mail.
-
-        No trace shows the mail, or, if there is no trace to read, it has no task.
-        """
+        """Return the finding for a mail that no trace shows, or that has no task without one."""
         words = {"at": second_of(mail.at)}
         if traced:
             seen, station = Text("seen.watch_mail_missing", words), Station.MAILBOX
@@ -154,10 +145,7 @@ class WatchMailProbe(Probe):
         return self.wrong(seen, cause=Cause.WATCH_MAIL_MISSING, signals=signals)
 
     async def _lost(self, ctx: StepContext, way: Way) -> Finding:
-        """Return the finding for a mail that stopped at a station, with the trace's reason if any.
-
-        A later mail of a customer that passed the station shows that mail goes on again.
-        """
+        """Return the finding for a stopped mail; a customer's that passes later disproves it."""
         at, stopped_at = second_of(way.mail.at), way.station or Station.FORWARD
         told = await why(ctx, way.row) if way.row else Why((), LOST)
         if stopped_at is Station.MAILBOX and not told.cause:
@@ -165,10 +153,8 @@ class WatchMailProbe(Probe):
             return self.skipped(Text("skipped.watch_mail_says_nothing", {"at": at}))
         station, cause = _explained(stopped_at, told)
         signals = Signals(since=way.mail.at, station=station, disproved_by=PASSED[stopped_at])
-        found = self.wrong(
-            Text(f"seen.watch_mail_lost_{station}", {"at": at}), cause=cause, signals=signals
-        )
-        return replace(found, evidence=evidence_of(told.words[-3:]))
+        seen, evidence = Text(f"seen.watch_mail_lost_{station}", {"at": at}), told.words[-3:]
+        return self.wrong(seen, cause=cause, signals=signals, evidence=evidence_of(evidence))
 
 
 def _arrival(way: Way) -> dict[str, str]:
@@ -209,12 +195,6 @@ async def _tasks_and_app(ctx: StepContext) -> tuple[Tasks | None, str]:
         return await read_tasks(ctx), await only_app(ctx)
     except CloudError:
         return None, ""  # the step of the tasks says so
-
-
-def _telling_ways(ctx: StepContext, mails: Iterable[WatchMail], seen: Sightings) -> list[Way]:
-    """Return how far the mails have come that say something about the channel, newest first."""
-    ways = (_way(ctx, mail, seen) for mail in mails)
-    return [way for way in ways if way.fate is not Fate.NOTHING]
 
 
 def _way(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:

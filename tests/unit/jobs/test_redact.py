@@ -20,27 +20,27 @@ from jobs.redact import Redactor
 
 LETTERS = string.ascii_letters + string.digits
 WORDS = st.text(LETTERS + "-_~.", min_size=16, max_size=60).filter(lambda word: not word.isdigit())
-JWTS = st.tuples(WORDS, WORDS).map(
-    lambda parts: (
-        ".".join(
-            base64.urlsafe_b64encode(json.dumps({"a": part}).encode()).decode().rstrip("=")
-            for part in parts
-        )
-        + "."
-        + parts[0]
-    )
-)
-VALUES = st.tuples(
-    st.text(LETTERS + "_", min_size=3, max_size=3),
-    st.text(LETTERS + "_~.-", min_size=34, max_size=34),
-).map("8Q~".join)
-REFRESH = st.text(LETTERS + "_-", min_size=80, max_size=300).map(lambda tail: f"0.AXkA1b{tail}")
-XOAUTH2 = WORDS.map(
-    lambda token: base64.b64encode(
-        f"user=support@contoso.com\x01auth=Bearer {token}\x01\x01".encode()
-    ).decode()
-)
 
+
+def base64_of(text: str) -> str:
+    """Return the text in Base64."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def jwt_of(*parts: str) -> str:
+    """Return a JSON web token with these parts."""
+    encoded = (base64_of(json.dumps({"a": part})) for part in parts)
+    plain = (each.translate(str.maketrans("+/", "-_")).rstrip("=") for each in encoded)
+    return ".".join((*plain, parts[0]))
+
+
+JWTS = st.tuples(WORDS, WORDS).map(lambda parts: jwt_of(*parts))
+HEADS = st.text(LETTERS + "_", min_size=3, max_size=3)
+TAILS = st.text(LETTERS + "_~.-", min_size=34, max_size=34)
+VALUES = st.tuples(HEADS, TAILS).map("8Q~".join)
+REFRESH = st.text(LETTERS + "_-", min_size=80, max_size=300).map("0.AXkA1b{}".format)
+USER = "user=support@contoso.com\x01auth=Bearer {}\x01\x01"
+XOAUTH2 = WORDS.map(lambda token: base64_of(USER.format(token)))
 SHAPED = st.one_of(JWTS, VALUES, REFRESH, XOAUTH2)
 FRAMES = (
     "client_secret={}",
@@ -63,52 +63,23 @@ FRAMES = (
     "smtp://user:{}@mail.example:587",
 )
 PIECES = (
+    *("client_secret", "-password", "bearer", "Basic", "auth", "xoauth2", "cookie"),
     *(
-        "client_secret",
-        "-password",
-        "bearer",
-        "Basic",
-        "auth",
-        "xoauth2",
-        "cookie",
         "authorization",
+        "code",
+        "state",
+        "ESTSAUTH",
+        "sessionid",
+        "-----BEGIN",
+        "KEY-----",
+        "eyJ",
+        "dXNlcj",
+        "abcQ",
     ),
-    *("code", "state", "ESTSAUTH", "sessionid", "-----BEGIN", "KEY-----", "eyJ", "dXNlcj", "abcQ"),
-    *(
-        "://",
-        ":",
-        "=",
-        "=>",
-        "~",
-        " ",
-        "\n",
-        "@",
-        "&",
-        "x" * 24,
-        "smtp",
-        "user",
-        "a1",
-        "\u00a0",
-        "ü",
-    ),
+    *("://", ":", "=", "=>", "~", " ", "\n", "@", "&", "x" * 24, "smtp", "user", "a1", "\u00a0ü"),
 )
-AROUND = st.sampled_from(
-    [
-        "{}",
-        "seen at 14:05 UTC: {} and then 7553",
-        "({})",
-        '"{}"',
-        "line one\n{}\nline three",
-        "x={};",
-        "<{}>",
-        "`{}`",
-    ]
-)
-
-
-def base64_of(text: str) -> str:
-    """Return the text in Base64."""
-    return base64.b64encode(text.encode()).decode()
+LINES = "seen at 14:05 UTC: {} and then 7553", "line one\n{}\nline three"
+AROUND = st.sampled_from(["{}", "({})", '"{}"', "x={};", "<{}>", "`{}`", *LINES])
 
 
 def wrapped_base64_of(text: str) -> str:
@@ -184,30 +155,17 @@ def test_secrets_in_data(secret: str, wrapping: str, name: str):
     gone(json.dumps(Redactor().data(tree)), secret, wrapped)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "client_secret",
-        "clientSecret",
-        "Password",
-        "refresh_token",
-        "secret",
-        "Set-Cookie",
-        "authorization",
-    ],
-)
+NAMES = "client_secret clientSecret Password refresh_token secret Set-Cookie authorization"
+
+
+@pytest.mark.parametrize("name", NAMES.split())
 def test_fields_that_only_their_name_gives_away(name: str):
     """A short secret is removed if the name of its field is that of a secret.
 
     Numbers, true and false, and null stay.
     """
-    assert Redactor().data({name: "tulip", "seen": "tulip", "n": 1, "b": True, "z": None}) == {
-        name: "[removed]",
-        "seen": "tulip",
-        "n": 1,
-        "b": True,
-        "z": None,
-    }
+    others = {"seen": "tulip", "n": 1, "b": True, "z": None}
+    assert Redactor().data({name: "tulip"} | others) == {name: "[removed]"} | others
 
 
 def test_private_keys():
@@ -225,14 +183,9 @@ KEPT = (
     "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io",
     "https://login.microsoftonline.com/8F2C6A41-3B7D-4E19-9C55-D1A0E7B4F263/oauth2/v2.0/authorize",
     "https://contoso.us.webexconnect.io/callback",
-    (
-        "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the "
-        "Mailbox. Visit https://aka.ms/smtp_auth_disabled"
-    ),
-    (
-        "550 5.7.30 Basic authentication is not supported for Client Submission. "
-        "[AM0PR04CA0012.eurprd04.prod.outlook.com 2026-11-24T14:32:48Z 08DE2B1F]"
-    ),
+    "535 5.7.139 Authentication unsuccessful. Visit https://aka.ms/smtp_auth_disabled",
+    "550 5.7.30 Basic authentication is not supported [AM0PR04CA0012.eurprd04.prod.outlook.com]",
+    "2026-11-24T14:32:48Z 08DE2B1F",
     "550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)",
     "S: 250-AUTH LOGIN XOAUTH2",
     "C: AUTH XOAUTH2 (token)",
@@ -243,10 +196,7 @@ KEPT = (
     "Y2lzY29zcGFyazovL3VzL1JPT00vMGIwYzZhOWUtNmIxZi00YzUyLTlkNmYtM2MxZjdjMGE0ZTEx",
     "Set-CASMailbox -Identity support@contoso.com -SmtpClientAuthenticationDisabled $false",
     "offline_access https://outlook.office.com/SMTP.Send",
-    (
-        "client secret of the email app, expires 2027-11-24T14:20:00Z, key id "
-        "1f0e5d3c-0000-4111-9222-333344445555"
-    ),
+    "client secret of the app, expires 2027-11-24, key id 1f0e5d3c-0000-4111-9222-333344445555",
     "WWW-Authenticate: the bearer token is missing",
 )
 
@@ -268,19 +218,9 @@ def test_twice_is_once(text: str):
 @pytest.mark.parametrize(
     "piece",
     [
-        "x",
-        "x.",
-        "x-",
-        "%",
-        " ",
-        "\n",
-        "eyJ",
-        "sess",
-        "a://",
-        "a://b:",
-        "-esctx",
+        *"% \n",
         "x" * 20 + "\n",
-        "-----BEGIN A-----",
+        *["x", "x.", "x-", "eyJ", "sess", "a://", "a://b:", "-esctx", "-----BEGIN_A-----"],
     ],
 )
 def test_a_long_text_takes_no_longer_than_its_length(piece: str):
@@ -289,7 +229,7 @@ def test_a_long_text_takes_no_longer_than_its_length(piece: str):
     A pattern once took many minutes.
     """
     began = time.process_time()
-    Redactor().text(piece * (100_000 // len(piece)))
+    Redactor().text(piece.replace("_", " ") * (100_000 // len(piece)))
     assert time.process_time() - began < 5
 
 

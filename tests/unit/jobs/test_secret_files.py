@@ -11,6 +11,7 @@ from bot.settings import settings_problems
 from jobs.settings import SECRETS, read_files
 
 ROOT = Path(__file__).parents[3]
+UNREAD = "cannot be read from {}, which"
 MAY_BE_SECRET = re.compile(r"^\| `(\w+(?:TOKEN|SECRET|KEYS?))` \|", re.MULTILINE)
 
 
@@ -27,16 +28,9 @@ def test_every_secret_may_be_in_a_file(name: str, tmp_path: Path):
     The newline at the end of the file is dropped. Everything else stays unchanged.
     """
     path = put(tmp_path, b"a secret of its own\r\n", name)
-    found = [
-        read_files(env)
-        for env in (
-            {f"{name}_FILE": path, "PORT": "1"},
-            {"CREDENTIALS_DIRECTORY": str(tmp_path), "PORT": "1"},
-        )
-    ]
-    assert [(values[name], values["PORT"], problems) for values, problems in found] == [
-        ("a secret of its own", "1", ())
-    ] * 2
+    for place in ({f"{name}_FILE": path}, {"CREDENTIALS_DIRECTORY": str(tmp_path)}):
+        values, problems = read_files(place | {"PORT": "1"})
+        assert (values[name], values["PORT"], problems) == ("a secret of its own", "1", ())
 
 
 def test_every_secret_of_the_table_is_known():
@@ -49,11 +43,8 @@ def test_every_secret_of_the_table_is_known():
 def test_a_secret_in_the_environment_stays(tmp_path: Path):
     """A secret in the environment stays if its file path is blank and its folder lacks it."""
     put(tmp_path, b"x", "OTHER")
-    env = {
-        "ENCRYPTION_KEYS": "key",
-        "ENCRYPTION_KEYS_FILE": " ",
-        "CREDENTIALS_DIRECTORY": str(tmp_path),
-    }
+    env = {"ENCRYPTION_KEYS": "key", "ENCRYPTION_KEYS_FILE": " "}
+    env["CREDENTIALS_DIRECTORY"] = str(tmp_path)
     assert read_files(env) == (env, ())
 
 
@@ -71,21 +62,16 @@ def test_two_places_are_one_too_many(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "ENCRYPTION_KEYS is empty in {path}, which ENCRYPTION_KEYS_FILE names"),
-        (b" \n", "ENCRYPTION_KEYS is empty in {path}, which ENCRYPTION_KEYS_FILE names"),
-        (
-            b"\xff\xfe",
-            (
-                "ENCRYPTION_KEYS cannot be read from {path}, which ENCRYPTION_KEYS_FILE names"
-                " (it is no text in UTF-8)"
-            ),
-        ),
+        (b"", "is empty in {}, which ENCRYPTION_KEYS_FILE names"),
+        (b" \n", "is empty in {}, which ENCRYPTION_KEYS_FILE names"),
+        (b"\xff\xfe", f"{UNREAD} ENCRYPTION_KEYS_FILE names (it is no text in UTF-8)"),
     ],
 )
 def test_a_file_without_a_secret_is_named(content: bytes, words: str, tmp_path: Path):
     """If a secret file has no usable text, the error names the setting and the path."""
     path = put(tmp_path, content)
-    assert read_files({"ENCRYPTION_KEYS_FILE": path})[1] == (words.format(path=path),)
+    _, [problem] = read_files({"ENCRYPTION_KEYS_FILE": path})
+    assert problem == f"ENCRYPTION_KEYS {words.format(path)}"
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
@@ -99,13 +85,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
         *read_files({"REDIS_URL_FILE": str(tmp_path)})[1],
         *read_files({"CREDENTIALS_DIRECTORY": str(gone)})[1],
     ]
+    missing, key = "(No such file or directory)", f"ENCRYPTION_KEYS {UNREAD.format(gone)}"
+    url = f"REDIS_URL {UNREAD.format(tmp_path)}"
     assert problems == [
-        (
-            f"ENCRYPTION_KEYS cannot be read from {gone}, which ENCRYPTION_KEYS_FILE names"
-            " (No such file or directory)"
-        ),
-        f"REDIS_URL cannot be read from {tmp_path}, which REDIS_URL_FILE names (Is a directory)",
-        f"CREDENTIALS_DIRECTORY names {gone}, which cannot be read (No such file or directory)",
+        f"{key} ENCRYPTION_KEYS_FILE names {missing}",
+        f"{url} REDIS_URL_FILE names (Is a directory)",
+        f"CREDENTIALS_DIRECTORY names {gone}, which cannot be read {missing}",
     ]
 
 

@@ -19,9 +19,8 @@ HOUR = timedelta(hours=1)
 
 def row(message_id: str = "<1@x>", subject: str = "Hello", status: str = "delivered") -> TraceRow:
     """Return a mail as the message trace shows it."""
-    return TraceRow(
-        "t", "kim@customer.example", MAILBOX, message_id, now(), subject, TraceStatus(status)
-    )
+    sender, how = "kim@customer.example", TraceStatus(status)
+    return TraceRow("t", sender, MAILBOX, message_id, now(), subject, how)
 
 
 def test_only_one_worker_may_send_in_an_hour(redis: Redis):

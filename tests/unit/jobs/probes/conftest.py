@@ -45,38 +45,27 @@ def outside() -> Iterator[Outside]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._answer()
-
-        def do_POST(self) -> None:
-            self._answer()
-
-        def _answer(self) -> None:
             parts, length = urlsplit(self.path), int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
-            state.asked.append(
-                (
-                    f"{self.command} {parts.path}",
-                    parse_qs(parts.query),
-                    {k.lower(): v for k, v in self.headers.items()},
-                    body,
-                )
-            )
-            status, content = state.answers.get(f"{self.command} {parts.path}", (404, {}))
+            what, query = f"{self.command} {parts.path}", parse_qs(parts.query)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            state.asked.append((what, query, headers, body))
+            status, content = state.answers.get(what, (404, {}))
             if callable(content):
-                status, content = content(parse_qs(parts.query))
+                status, content = content(query)
             data = json.dumps(content, default=lambda moment: moment()).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
 
+        do_POST = do_GET  # noqa: N815  the base's word
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's word
             """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-    ).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     state.base = f"http://127.0.0.1:{server.server_address[1]}"
     yield state
     server.shutdown()
@@ -88,14 +77,10 @@ def configured(work_settings: Settings, outside: Outside) -> Callable[..., Setti
     """Return a function that makes settings for the loopback server, with the test's changes."""
 
     def make(**changes: str) -> Settings:
-        values = {
-            "status_url": f"{outside.base}/status",
-            "contact_center_url": f"{outside.base}/cc",
-            "contact_center_token": "token-1",
-            "contact_center_org": "org-1",
-            "connect_audit_url": f"{outside.base}/audit",
-            "connect_audit_token": "token-2",
-        }
+        values = {"contact_center_token": "token-1", "contact_center_org": "org-1"}
+        values |= {"connect_audit_token": "token-2", "status_url": f"{outside.base}/status"}
+        values["contact_center_url"] = f"{outside.base}/cc"
+        values["connect_audit_url"] = f"{outside.base}/audit"
         return replace(work_settings, **(values | changes))  # type: ignore[arg-type]  # texts by their names
 
     return make
@@ -109,9 +94,8 @@ def ctx(
     settings = replace(work_settings, login_url=provider.base, smtp_server="127.0.0.1:1")
     with sync_client(settings) as http:
         identity = Identity(settings.login_url, http, "organizations", "client-1", "s3cr~t.Value")
-        flow = identity.begin(
-            ["https://outlook.office.com/SMTP.Send"], "https://bot.test/callback", "state-1"
-        )
+        scopes = ["https://outlook.office.com/SMTP.Send"]
+        flow = identity.begin(scopes, "https://bot.test/callback", "state-1")
         cache = identity.finish(flow, provider.sign_in(flow["auth_uri"])).cache
     vault.put(f"check-secret:{MAILBOX}", "s3cr~t.Value", 60)
     vault.put(f"check-session:{MAILBOX}", cache, 60)

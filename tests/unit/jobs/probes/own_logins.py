@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from jobs.checks.verdict import judge
+from jobs.checks.verdict import Verdict, judge
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.model import Finding, Signals, State
@@ -25,34 +25,32 @@ def begun(
     ``good`` is hours since the bot's last successful login, ``token`` hours since Webex Connect's
     token was generated.
     """
-    redis = ctx.store.redis
-    redis.delete(f"channel:{MAILBOX}:own-login")
+    redis, key = ctx.store.redis, f"channel:{MAILBOX}:own-login"
+    redis.delete(key)
     if good is not None:
-        redis.set(f"channel:{MAILBOX}:own-login", (now() - timedelta(hours=good)).isoformat())
+        redis.set(key, (now() - timedelta(hours=good)).isoformat())
     if token is not None:
-        ctx.run = replace(
-            ctx.run, brief=replace(ctx.run.brief, token_at=now() - timedelta(hours=token))
-        )
+        brief = replace(ctx.run.brief, token_at=now() - timedelta(hours=token))
+        ctx.run = replace(ctx.run, brief=brief)
     provider.trouble = [provider.refuse(400, "invalid_grant", number)]
     return asyncio.run(SmtpLogin().inspect(ctx))
 
 
 def ok(step: str, hours: float | None = None, generated: float | None = None) -> Finding:
     """Return an OK finding from ``hours`` ago; ``generated`` is hours since the sign-in."""
-    at, signed_in = (
-        None if ago is None else now() - timedelta(hours=ago) for ago in (hours, generated)
-    )
+    times = (hours, generated)
+    at, signed_in = (None if ago is None else now() - timedelta(hours=ago) for ago in times)
     return Finding(step, State.OK, signals=Signals(at=at, generated_at=signed_in))
 
 
-def judged(
-    ctx: StepContext, found: Finding, *others: Finding
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the causes, possible causes and skipped steps of a verdict on the login and others."""
-    verdict = judge(
-        checks_for(ctx.channel.profile),
-        {"smtp_login": found} | {each.step: each for each in others},
-    )
+def verdict_on(ctx: StepContext, *findings: Finding) -> Verdict:
+    """Return the verdict on the login's finding and others."""
+    return judge(checks_for(ctx.channel.profile), {each.step: each for each in findings})
+
+
+def judged(ctx: StepContext, *findings: Finding) -> tuple[tuple[str, ...], ...]:
+    """Return the causes, possible causes and skipped steps of a verdict on these findings."""
+    verdict = verdict_on(ctx, *findings)
     return verdict.causes, verdict.possible, verdict.skipped
 
 

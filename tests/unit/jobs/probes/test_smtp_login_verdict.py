@@ -8,21 +8,19 @@ from typing import Any
 
 import pytest
 
-from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.engine.context import StepContext
-from jobs.model import Finding, Reason, Signals, State, Text
-from jobs.probes import checks_for
-from tests.unit.jobs.probes.own_logins import NOTHING, OWN, begun, judged, ok
+from jobs.model import Finding, Reason, Signals, Text
+from tests.unit.jobs.probes.own_logins import NOTHING, OWN, begun, judged, ok, verdict_on
+from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG
 
 ITS_USER = {"user_id": "u1"}
-ACCOUNT_OFF = Finding("mailbox_user", State.WRONG, cause="account_disabled", facts=ITS_USER)
-SHARED_OFF = Finding(
-    "mailbox_user", State.POSSIBLE, cause="account_disabled", facts=ITS_USER | {"shared": "blocked"}
-)
-SHARED_ON = Finding("mailbox_user", State.OK, facts=ITS_USER | {"shared": "yes"})
-ACCOUNT_ON = Finding("mailbox_user", State.OK, facts=ITS_USER)
-USER_UNREAD = Finding("mailbox_user", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
+ACCOUNT_OFF = Finding("mailbox_user", WRONG, cause="account_disabled", facts=ITS_USER)
+BLOCKED = ITS_USER | {"shared": "blocked"}
+SHARED_OFF = Finding("mailbox_user", POSSIBLE, cause="account_disabled", facts=BLOCKED)
+SHARED_ON = Finding("mailbox_user", OK, facts=ITS_USER | {"shared": "yes"})
+ACCOUNT_ON = Finding("mailbox_user", OK, facts=ITS_USER)
+USER_UNREAD = Finding("mailbox_user", SKIPPED, reason=Reason.NEEDS_SIGN_IN)
 
 
 @pytest.mark.parametrize(
@@ -51,23 +49,18 @@ def test_the_account_of_a_user_is_the_channels(
 
 def _by_place(since: datetime | None) -> Signals:
     """Return the signals of policies that depend on the network, in force since then."""
-    return Signals(
-        harmless_after=since, elsewhere_since=since, by_place=True, disproved_by=("answers",)
-    )
+    by = ("answers",)
+    return Signals(harmless_after=since, elsewhere_since=since, by_place=True, disproved_by=by)
 
 
-POLICY = Finding(
-    "conditional_access",
-    State.POSSIBLE,
-    cause="blocked_by_conditional_access",
-    signals=_by_place(now() - timedelta(days=90)),
-)
+PLACE, CAUSE = _by_place(now() - timedelta(days=90)), "blocked_by_conditional_access"
+POLICY = Finding("conditional_access", POSSIBLE, cause=CAUSE, signals=PLACE)
 FRESH = replace(POLICY, signals=_by_place(now() - timedelta(hours=0.5)))
 UNDATED = replace(POLICY, signals=_by_place(None))
 FOR_ALL_PLACES = replace(POLICY, signals=Signals(harmless_after=POLICY.signals.harmless_after))
-NONE_TOUCHES = Finding("conditional_access", State.OK)
-UNREAD = Finding("conditional_access", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
-BLOCKED_TOO = Finding("sign_ins", State.WRONG, cause="blocked_by_conditional_access")
+NONE_TOUCHES = Finding("conditional_access", OK)
+UNREAD = Finding("conditional_access", SKIPPED, reason=Reason.NEEDS_SIGN_IN)
+BLOCKED_TOO = Finding("sign_ins", WRONG, cause="blocked_by_conditional_access")
 BOTH = ("conditional_access", "smtp_login")
 
 
@@ -113,70 +106,36 @@ def test_a_policy_for_the_bots_place_alone(
 def test_a_login_that_is_refused_at_its_place_is_told_so(ctx: StepContext, provider: Any):
     """The bot's refused login is skipped if Webex Connect still gets tokens from its network."""
     found = begun(ctx, provider, 53003, 2400, 480)
-    verdict = judge(
-        checks_for(ctx.channel.profile),
-        {"smtp_login": found, "conditional_access": POLICY, "answers": ok("answers", 3)},
-    )
+    verdict = verdict_on(ctx, found, POLICY, ok("answers", 3))
     assert (verdict.skipped, verdict.weighed["smtp_login"].seen) == (OWN, Text("skipped.own_place"))
+
+
+KEY, ENDED, GONE = ("client_secret",), "client_secret_expired", "session_revoked"
 
 
 def own(cause: str) -> Finding:
     """Return the finding of the bot's own login, which failed for this cause."""
     by = {"client_secret_wrong": ("client_secret",), "session_revoked": ("sessions", "sign_ins")}
-    return Finding(
-        "smtp_login",
-        State.POSSIBLE,
-        cause=cause,
-        signals=Signals(disproved_by=by[cause], harmless_after=now()),
-    )
+    signals = Signals(disproved_by=by[cause], harmless_after=now())
+    return Finding("smtp_login", POSSIBLE, cause=cause, signals=signals)
 
 
 @pytest.mark.parametrize(
-    ("cause", "other", "causes", "skipped", "possible"),
+    ("cause", "other", "told"),
     [
-        ("client_secret_wrong", Finding("client_secret", State.OK), (), ("smtp_login",), ()),
-        (
-            "client_secret_wrong",
-            Finding("client_secret", State.WRONG, cause="client_secret_expired"),
-            ("client_secret",),
-            (),
-            (),
-        ),
-        (
-            "client_secret_wrong",
-            Finding("client_secret", State.SKIPPED),
-            (),
-            ("client_secret",),
-            ("smtp_login",),
-        ),
-        ("session_revoked", Finding("sessions", State.OK), (), ("smtp_login",), ()),
-        (
-            "session_revoked",
-            Finding("sessions", State.WRONG, cause="session_revoked"),
-            ("sessions",),
-            (),
-            (),
-        ),
-        (
-            "session_revoked",
-            Finding("sign_ins", State.WRONG, cause="session_revoked"),
-            ("sign_ins",),
-            (),
-            (),
-        ),
+        ("client_secret_wrong", Finding("client_secret", OK), (NOTHING, NOTHING, OWN)),
+        ("client_secret_wrong", Finding("client_secret", WRONG, cause=ENDED), (KEY, (), ())),
+        ("client_secret_wrong", Finding("client_secret", SKIPPED), (NOTHING, OWN, KEY)),
+        ("session_revoked", Finding("sessions", OK), (NOTHING, NOTHING, OWN)),
+        ("session_revoked", Finding("sessions", WRONG, cause=GONE), (("sessions",), (), ())),
+        ("session_revoked", Finding("sign_ins", WRONG, cause=GONE), (("sign_ins",), (), ())),
     ],
 )
 def test_another_finding_decides(
-    ctx: StepContext,
-    cause: str,
-    other: Finding,
-    causes: tuple[str, ...],
-    skipped: tuple[str, ...],
-    possible: tuple[str, ...],
+    ctx: StepContext, cause: str, other: Finding, told: tuple[tuple[str, ...], ...]
 ):
     """The finding of the channel's own secret or session decides about the bot's refused login.
 
     The login is then skipped, a symptom, or a possible cause.
     """
-    verdict = judge(checks_for(ctx.channel.profile), {"smtp_login": own(cause), other.step: other})
-    assert (verdict.causes, verdict.skipped, verdict.possible) == (causes, skipped, possible)
+    assert judged(ctx, own(cause), other) == told

@@ -15,12 +15,22 @@ from jobs.mail.watch_mail import WatchMail
 from jobs.model import Access, Finding, Profile, Signals, State, Station
 from jobs.probes import checks_for
 from jobs.runs.run import Brief
-from tests.unit.jobs.probes.trace_rows import FORWARD, MAILBOX, copy, details, look, row, sides
+from tests.unit.jobs.probes.trace_rows import (
+    FORWARD,
+    MAILBOX,
+    OK,
+    SKIPPED,
+    WRONG,
+    copy,
+    details,
+    look,
+    row,
+    sides,
+    task,
+)
 
 SENDER = "probe@fabrikam.com"
-BLOCKED = (
-    "550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)"
-)
+BLOCKED = "550 5.7.520 Access denied, Your organization does not allow external forwarding."
 
 
 def sent(ctx: Any, minutes: float, **changes: Any) -> WatchMail:
@@ -42,18 +52,6 @@ def copied(mail: WatchMail, minutes: int, status: str = "delivered") -> dict[str
     return arrived(mail, minutes, status) | {"recipientAddress": FORWARD}
 
 
-def task(minutes: float, destination: str = MAILBOX) -> dict[str, Any]:
-    """Return a contact center task of so many minutes ago."""
-    values = {
-        "channelType": "email",
-        "status": "queued",
-        "createdTime": lambda: int((now() - timedelta(minutes=minutes)).timestamp() * 1000),
-        "origin": SENDER,
-        "destination": destination,
-    }
-    return {"id": f"t{minutes}", "attributes": values}
-
-
 def told(found: Finding) -> tuple[State, str, str, Station | None]:
     """Return the state, the key of the text, the cause and the station of a finding."""
     return found.state, found.seen.key if found.seen else "", found.cause, found.signals.station
@@ -61,7 +59,7 @@ def told(found: Finding) -> tuple[State, str, str, Station | None]:
 
 def test_nothing_is_asked_without_a_mail(cloud: Any, given: Any):
     """If the watch has sent the channel no test mail, the probe sends no request."""
-    assert told(look("watch_mail", given()))[:2] == (State.SKIPPED, "skipped.no_watch_mail")
+    assert told(look("watch_mail", given()))[:2] == (SKIPPED, "skipped.no_watch_mail")
     assert cloud.asked == []
 
 
@@ -74,17 +72,14 @@ def test_a_delivered_copy_is_the_proof(cloud: Any, given: Any):
     mail = sent(ctx, 20)
     sides(cloud, [arrived(mail, 19)], [copied(mail, 18)])
     found = look("watch_mail", ctx)
-    assert told(found)[:2] == (State.OK, "seen.watch_mail")
+    assert told(found)[:2] == (OK, "seen.watch_mail")
     assert found.signals.at is not None
     assert found.facts["watch_mail_arrived"] < found.signals.at.isoformat()
 
 
 @pytest.mark.parametrize(
     ("minutes", "state", "seen"),
-    [
-        (20, State.SKIPPED, "skipped.watch_mail_arrived"),
-        (45, State.WRONG, "seen.watch_mail_lost_forward"),
-    ],
+    [(20, SKIPPED, "skipped.watch_mail_arrived"), (45, WRONG, "seen.watch_mail_lost_forward")],
 )
 def test_a_mail_that_arrived_and_was_not_copied(
     cloud: Any, given: Any, minutes: int, state: State, seen: str
@@ -98,7 +93,7 @@ def test_a_mail_that_arrived_and_was_not_copied(
     sides(cloud, [arrived(mail, minutes)], [])
     found = look("watch_mail", ctx)
     assert told(found)[:2] == (state, seen)
-    if state is State.WRONG:
+    if state is WRONG:
         assert told(found)[2:] == ("mail_not_delivered", Station.FORWARD)
         assert (found.signals.since, found.signals.missed, found.signals.failed) == (mail.at, 0, 0)
 
@@ -110,12 +105,8 @@ def test_a_refused_copy_names_the_cause_of_the_trace(cloud: Any, given: Any):
     sides(cloud, [arrived(mail, 9)], [copied(mail, 8, "failed")])
     details(cloud, 8, FORWARD, BLOCKED)
     found = look("watch_mail", ctx)
-    assert told(found) == (
-        State.WRONG,
-        "seen.watch_mail_lost_forward",
-        "forwarding_blocked",
-        Station.FORWARD,
-    )
+    lost = (WRONG, "seen.watch_mail_lost_forward", "forwarding_blocked", Station.FORWARD)
+    assert told(found) == lost
     assert BLOCKED in found.evidence[-1].text
 
 
@@ -171,12 +162,8 @@ def test_a_missing_mail_needs_a_server_that_is_known_to_send(cloud: Any, given: 
     watch_mail.note_arrival(redis, "other@contoso.com", mail.at + timedelta(minutes=5))
     sides(cloud, [], [])
     found = look("watch_mail", ctx)
-    assert told(found) == (
-        State.WRONG,
-        "seen.watch_mail_missing",
-        "watch_mail_missing",
-        Station.MAILBOX,
-    )
+    missing = (WRONG, "seen.watch_mail_missing", "watch_mail_missing", Station.MAILBOX)
+    assert told(found) == missing
 
 
 def test_two_missing_mails_of_the_only_channel(cloud: Any, given: Any, redis: Any):
@@ -214,7 +201,7 @@ def test_the_newest_mail_with_a_known_fate_decides(cloud: Any, given: Any):
     sides(cloud, [arrived(old, 99)], [])
     assert told(look("watch_mail", ctx))[1] == "seen.watch_mail_lost_forward"
     sides(cloud, [arrived(new, 4), arrived(old, 99)], [copied(new, 3)])
-    assert told(look("watch_mail", ctx))[0] is State.OK
+    assert told(look("watch_mail", ctx))[0] is OK
 
 
 def test_a_mail_from_before_the_last_change_says_nothing(cloud: Any, given: Any):
@@ -228,21 +215,19 @@ def test_a_mail_from_before_the_last_change_says_nothing(cloud: Any, given: Any)
 @pytest.mark.parametrize(
     ("copy_ago", "tasks", "expected"),
     [
-        (10, [], (State.WRONG, "seen.watch_mail_lost_connect", "no_task", Station.CONNECT)),
-        (1, [], (State.SKIPPED, "skipped.watch_mail_under_way", "", None)),
-        (10, [task(9)], (State.OK, "seen.watch_mail", "", None)),
-        (10, [task(9, "other@contoso.com")], (State.WRONG, "", "no_task", Station.CONNECT)),
-        (10, [task(9, "a_1")], (State.OK, "seen.watch_mail", "", None)),
+        (10, [], (WRONG, "seen.watch_mail_lost_connect", "no_task", Station.CONNECT)),
+        (1, [], (SKIPPED, "skipped.watch_mail_under_way", "", None)),
+        (10, [task(9, origin=SENDER)], (OK, "seen.watch_mail", "", None)),
+        (
+            10,
+            [task(9, "other@contoso.com", origin=SENDER)],
+            (WRONG, "", "no_task", Station.CONNECT),
+        ),
+        (10, [task(9, "a_1", origin=SENDER)], (OK, "seen.watch_mail", "", None)),
     ],
 )
 def test_the_copy_becomes_a_task(
-    cloud: Any,
-    given: Any,
-    configured: Any,
-    outside: Any,
-    copy_ago: int,
-    tasks: list[Any],
-    expected: tuple[Any, ...],
+    cloud: Any, given: Any, configured: Any, outside: Any, copy_ago: int, tasks: Any, expected: Any
 ):
     """The copy of a test mail must become a task within three minutes.
 
@@ -260,7 +245,7 @@ def test_the_copy_becomes_a_task(
 @pytest.mark.parametrize(
     ("tasks", "others", "seen"),
     [
-        ([task(40)], False, "seen.watch_mail"),
+        ([task(40, origin=SENDER)], False, "seen.watch_mail"),
         ([], False, "skipped.watch_mail_missing"),
         ([], True, "seen.watch_mail_without_task"),
     ],
@@ -292,14 +277,13 @@ def test_customers_mail_is_judged_without_the_test_mails(cloud: Any, given: Any)
     arrivals = [arrived(mail, 89, "failed"), arrived(mail, 89), row(100)]
     sides(cloud, arrivals, [copy(99)])
     found = look("copies", ctx)
-    assert (found.state, found.signals.missed) == (State.OK, 0)
+    assert (found.state, found.signals.missed) == (OK, 0)
     cloud.on("GET /admin/exchange/tracing/messageTraces", arrivals)
-    assert look("arrivals", ctx).state is State.OK
-    reply = row(
-        20, "failed", SENDER, senderAddress=MAILBOX, subject=f"Automatic reply: {mail.subject}"
-    )
+    assert look("arrivals", ctx).state is OK
+    subject = f"Automatic reply: {mail.subject}"
+    reply = row(20, "failed", SENDER, senderAddress=MAILBOX, subject=subject)
     sides(cloud, [reply], [copied(good, 28)])
-    assert look("answers", ctx).state is State.SKIPPED
+    assert look("answers", ctx).state is SKIPPED
 
 
 def test_a_later_copy_of_a_customer_disproves_the_loss():
@@ -308,15 +292,11 @@ def test_a_later_copy_of_a_customer_disproves_the_loss():
     The loss is then no cause any more.
     """
     steps, since = checks_for(Profile.ARTICLE), now() - timedelta(hours=2)
-    lost = Finding(
-        "watch_mail",
-        State.WRONG,
-        cause="mail_not_delivered",
-        signals=Signals(since=since, station=Station.FORWARD, disproved_by=("copies",)),
-    )
-    good = Finding("copies", State.OK, signals=Signals(at=since + timedelta(hours=1)))
-    old = Finding("copies", State.OK, signals=Signals(at=since - timedelta(hours=1)))
-    others = {name: Finding(name, State.OK) for name in steps if name != "copies"}
+    signals = Signals(since=since, station=Station.FORWARD, disproved_by=("copies",))
+    lost = Finding("watch_mail", WRONG, cause="mail_not_delivered", signals=signals)
+    good = Finding("copies", OK, signals=Signals(at=since + timedelta(hours=1)))
+    old = Finding("copies", OK, signals=Signals(at=since - timedelta(hours=1)))
+    others = {name: Finding(name, OK) for name in steps if name != "copies"}
     assert judge(steps, others | {"watch_mail": lost, "copies": good}).causes == ()
     verdict = judge(steps, others | {"watch_mail": lost, "copies": old})
     assert (verdict.causes, verdict.stops) == (("watch_mail",), Station.FORWARD)

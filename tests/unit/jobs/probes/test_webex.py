@@ -15,25 +15,23 @@ from jobs.clouds.errors import CloudError
 from jobs.clouds.rate_limit import ReadCache
 from jobs.model import State
 from jobs.probes import all_probes
-from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, TRACES, WRONG, copy, look, told
+from tests.unit.jobs.probes.trace_rows import (
+    OK,
+    POSSIBLE,
+    SKIPPED,
+    TRACES,
+    WRONG,
+    copy,
+    look,
+    task,
+    told,
+)
 
 PROBES = all_probes()
 POINT = {"name": "Email", "channelType": "EMAIL", "active": True, "assetId": "a_1"}
 EVERY = [{"name": "Hotline", "channelType": "TELEPHONY", "active": True}, POINT]
 REWRITTEN = "bounces+SRS=44ldt=IX@contoso.com"
 POINTS = "GET /cc/organization/org-1/v2/entry-point"
-
-
-def task(minutes: float, destination: str = "support@contoso.com", **more: Any) -> dict[str, Any]:
-    """Return a contact center task of so many minutes ago."""
-    values = {
-        "channelType": "email",
-        "status": "queued",
-        "createdTime": lambda: int((now() - timedelta(minutes=minutes)).timestamp() * 1000),
-        "origin": "kim@customer.example",
-        "destination": destination,
-    }
-    return {"id": f"t{minutes}", "attributes": values | more}
 
 
 NONE, TASK = (SKIPPED, "skipped.no_task", ""), (OK, "seen.task", "")

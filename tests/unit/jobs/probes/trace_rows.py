@@ -42,6 +42,15 @@ def copy(minutes: int, status: str = "delivered", **more: Any) -> dict[str, Any]
     return row(minutes, status, FORWARD, **more)
 
 
+def task(minutes: float, destination: str = MAILBOX, **more: Any) -> dict[str, Any]:
+    """Return a contact center task of so many minutes ago."""
+    values = {"channelType": "email", "status": "queued", "origin": CUSTOMER} | more
+    values.setdefault(
+        "createdTime", lambda: int((now() - timedelta(minutes=minutes)).timestamp() * 1000)
+    )
+    return {"id": f"t{minutes}", "attributes": {"destination": destination} | values}
+
+
 def look(name: str, ctx: Any) -> Finding:
     """Return the finding of the probe ``name``."""
     return asyncio.run(all_probes()[name].inspect(ctx))

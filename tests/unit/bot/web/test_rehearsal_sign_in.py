@@ -9,12 +9,10 @@ import pytest
 from bot import links
 from jobs.access.mailbox_login import own_sign_ins
 from jobs.clock import now
-from jobs.model import Account, State
+from jobs.model import State
 from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import changing, found
-from tests.unit.bot.web.journey import BACK, TENANT, come_back, depart, last
-
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
+from tests.unit.bot.web.journey import BACK, SIGNED_IN, TENANT, come_back, depart, last
 
 
 def known(state: State = State.OK, **facts: str) -> Event:

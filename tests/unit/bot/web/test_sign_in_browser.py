@@ -16,12 +16,11 @@ from bot.web import secret_page, sign_in
 from bot.web.app import create_app
 from bot.web.oauth_flow import HOST_COOKIE, LOOPBACK_COOKIE, form_token, is_browser_of
 from bot.web.pages import assets
-from jobs.clock import now
-from jobs.model import Account
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Kind
 from tests.fixtures.run_events import found
 from tests.unit.bot.web.journey import (
     BACK,
+    SIGNED_IN,
     TENANT,
     come_back,
     depart,
@@ -32,7 +31,6 @@ from tests.unit.bot.web.journey import (
     signed,
 )
 
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
 FACTS = {
     "user_id": "oid-1",
     "upn": "support@contoso.com",

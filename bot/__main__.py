@@ -27,18 +27,17 @@ _NO_TEXT = {
 def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> int:
     """Run one command: 0 means success, 1 that something is wrong, 2 bad settings or bad input."""
     options = _parser().parse_args(arguments)
-    if options.command == "version":
-        print(f"webex-email-bot {__version__}")  # noqa: T201  CLI output
-        return 0
-    if options.command == "explain":
-        return _explain(as_json=options.json)
-    if options.command == "redis":
-        return _redis(options, env)
-    if options.command == "entra-app":
-        return _entra_app(options, env)
+    own = {"version": _version, "explain": _explain, "redis": _redis, "entra-app": _entra_app}
+    if options.command in own:
+        return own[options.command](options, env)
     from bot.processes import command_line  # noqa: PLC0415  explain starts fast and needs no setting
 
     return command_line.run(options, env)
+
+
+def _version(_options: argparse.Namespace, _env: Mapping[str, str]) -> int:
+    print(f"webex-email-bot {__version__}")  # noqa: T201  CLI output
+    return 0
 
 
 def _redis(options: argparse.Namespace, env: Mapping[str, str]) -> int:
@@ -64,7 +63,7 @@ def _entra_app(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     return 0
 
 
-def _explain(*, as_json: bool) -> int:
+def _explain(options: argparse.Namespace, _env: Mapping[str, str]) -> int:
     from bot.chat import explanation  # noqa: PLC0415  the other commands explain no text
     from jobs.causes.files import LARGEST, NoTextError, text_of  # noqa: PLC0415  same
     from jobs.causes.reader import read  # noqa: PLC0415  same
@@ -74,12 +73,12 @@ def _explain(*, as_json: bool) -> int:
         told, cut = text_of(content[:LARGEST])
     except NoTextError as error:
         problem = _NO_TEXT[str(error)]
-        if as_json:
+        if options.json:
             _print_json({"ours": False, "causes": [], "codes": [], "problem": problem})
         print(problem, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_INPUT
     reading = read(told, cut=cut)
-    if as_json:
+    if options.json:
         _print_json(explanation.as_json(reading))
     else:
         print("\n".join(explanation.as_lines(reading)))  # noqa: T201  CLI output

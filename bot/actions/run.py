@@ -146,16 +146,6 @@ def _accepted(
 
 
 @actions.on_run
-def approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    _approve(ctx, inputs, run, Scope.MAILBOX)
-
-
-@actions.on_run
-def approve_tenant(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    _approve(ctx, inputs, run, Scope.TENANT)
-
-
-@actions.on_run
 def confirm_hosts(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The press approves nothing yet. The confirmation counts for these hosts only.
     _require_approver(ctx, run)
@@ -199,16 +189,19 @@ def accept(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     check.begin(ctx, run.channel.mailbox)
 
 
-def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -> None:
-    _require_approver(ctx, run)
-    _require_current(inputs, run)
-    actions.require(scope not in run.approvals, "refused.twice")
-    if hosts := unconfirmed_hosts(run, ctx.services.settings.connect_hosts):
-        raise RefusedError(Text("refused.unconfirmed", {"hosts": listed(hosts)}))
-    foreign = foreign_hosts(run, ctx.services.settings.connect_hosts)
-    data = {"plan": inputs["plan"], "scope": str(scope)} | addresses(run.channel)
-    data |= {FOREIGN_HOSTS: " ".join(foreign)} if foreign else {}
-    actions.finish(ctx, run, Event(Kind.APPROVED, now(), by=ctx.person.email, data=data))
+def _approves(scope: Scope) -> actions.OnRun:
+    def approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+        _require_approver(ctx, run)
+        _require_current(inputs, run)
+        actions.require(scope not in run.approvals, "refused.twice")
+        if hosts := unconfirmed_hosts(run, ctx.services.settings.connect_hosts):
+            raise RefusedError(Text("refused.unconfirmed", {"hosts": listed(hosts)}))
+        foreign = foreign_hosts(run, ctx.services.settings.connect_hosts)
+        data = {"plan": inputs["plan"], "scope": str(scope)} | addresses(run.channel)
+        data |= {FOREIGN_HOSTS: " ".join(foreign)} if foreign else {}
+        actions.finish(ctx, run, Event(Kind.APPROVED, now(), by=ctx.person.email, data=data))
+
+    return approve
 
 
 def _require_approver(ctx: ChatContext, run: Run) -> None:
@@ -226,27 +219,20 @@ def _in_force(inputs: dict[str, str], run: Run) -> bool:
     return run.plan is not None and inputs.get("plan") == run.plan.id
 
 
-@actions.on_run
-def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    _ask(ctx, inputs, run, "administrator", waits=questions.waits_for_administrator(run))
+def _asks(question: str, waits: Callable[[Run], bool]) -> actions.OnRun:
+    def ask(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+        actions.require(waits(run))
+        typed = inputs.get("administrator", "")
+        if address := _accepted(ctx, run, question, typed, partial(resolve_recipient, ctx)):
+            # the card in the thread says to whom and when the card was sent
+            delivery.repost(ctx.services, run.id, slot_of(address))
+            actions.record(ctx, run, question, address)
+
+    return ask
 
 
-@actions.on_run
-def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    _ask(ctx, inputs, run, "consent_administrator", waits=questions.waits_for_consent(run))
-
-
-@actions.for_everybody
-def ask_mailbox_user(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    _ask(
-        ctx, inputs, run, connect_form.MAILBOX_USER, waits=connect_form.waits_for_mailbox_user(run)
-    )
-
-
-@actions.for_everybody
-def ask_agent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    waits = run.state_of("test_mail") is State.OK and not run.settled("agent_has_it")
-    _ask(ctx, inputs, run, progress.AGENT, waits=waits)
+def _waits_for_agent(run: Run) -> bool:
+    return run.state_of("test_mail") is State.OK and not run.settled("agent_has_it")
 
 
 @actions.on_run
@@ -292,15 +278,6 @@ def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 def _says(question: str) -> actions.OnRun:
     return lambda ctx, _, run: actions.record(ctx, run, question, "yes")
-
-
-def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, *, waits: bool) -> None:
-    actions.require(waits)
-    typed = inputs.get("administrator", "")
-    if address := _accepted(ctx, run, question, typed, partial(resolve_recipient, ctx)):
-        # the card in the thread says to whom and when the card was sent
-        delivery.repost(ctx.services, run.id, slot_of(address))
-        actions.record(ctx, run, question, address)
 
 
 @actions.on_run
@@ -414,16 +391,18 @@ ACTIONS: dict[str, actions.Action] = {
     "help": lambda ctx, _: help.show(ctx),
     "status": lambda ctx, _: runs.show_status(ctx, ""),
     "delegate": name_delegate,
-    "approve": approve,
-    "approve_tenant": approve_tenant,
+    "approve": actions.on_run(_approves(Scope.MAILBOX)),
+    "approve_tenant": actions.on_run(_approves(Scope.TENANT)),
     "confirm_hosts": confirm_hosts,
     "least_privilege": least_privilege,
     "adopt": adopt,
     "accept": accept,
-    "ask_administrator": ask_administrator,
-    "ask_consent": ask_consent,
-    "ask_mailbox_user": ask_mailbox_user,
-    "ask_agent": ask_agent,
+    "ask_administrator": actions.on_run(_asks("administrator", questions.waits_for_administrator)),
+    "ask_consent": actions.on_run(_asks("consent_administrator", questions.waits_for_consent)),
+    "ask_mailbox_user": actions.for_everybody(
+        _asks(MAILBOX_USER, connect_form.waits_for_mailbox_user)
+    ),
+    "ask_agent": actions.for_everybody(_asks(progress.AGENT, _waits_for_agent)),
     "consent_again": consent_again,
     "sign_in_other": sign_in_other,
     "look_again": look_again,

@@ -16,12 +16,7 @@ from bot.chat.context import ChatContext, trouble
 from bot.chat.permissions import AccessPolicy, Denial
 from bot.chat.preferences import THREAD, locale_of_card
 from bot.services import Services
-from bot.webex.client import (
-    WebexAnswerError,
-    WebexBadRequestError,
-    WebexNotFoundError,
-    WebexUnreachableError,
-)
+from bot.webex import errors
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.clock import now
 from jobs.model import Text
@@ -87,7 +82,7 @@ def note_absent(ctx: ChatContext) -> list[Event]:
         return []
     try:
         members = ctx.services.webex.members(ctx.room)
-    except WebexAnswerError:
+    except errors.WebexAnswerError:
         return []
     if not approvers.isdisjoint(member.person_email.lower() for member in members):
         return []
@@ -117,7 +112,7 @@ def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> s
         raise InvalidInputError(Text("typed.outside"))
     try:
         person = next(iter(ctx.services.webex.people(address)), None)
-    except WebexAnswerError as error:
+    except errors.WebexAnswerError as error:
         if error.status not in CANNOT_TELL:
             raise
         person = None
@@ -137,10 +132,10 @@ def _greet(ctx: ChatContext, address: str) -> None:
         hello = text("notice.asked_hello")
     try:
         room = ctx.services.messenger.send(to_email=address, text=hello).room_id
-    except (WebexBadRequestError, WebexNotFoundError):
+    except (errors.WebexBadRequestError, errors.WebexNotFoundError):
         raise InvalidInputError(Text("typed.nobody_in_webex")) from None
     if not room:  # the message is not posted yet: nothing is started, and the press is retried
-        raise WebexUnreachableError("no answer from Webex about a 1:1 message")
+        raise errors.WebexUnreachableError("no answer from Webex about a 1:1 message")
     if AccessPolicy(ctx.services.bot, webex).external_members(
         webex.members(room, fresh=True), ctx.services.me.id
     ):

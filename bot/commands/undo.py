@@ -31,13 +31,13 @@ def run(ctx: ChatContext, argument: str) -> None:
         unknown_channel(ctx, "undo", Text("notice.undo_kicker"), mailbox)
         return
     made = {name for past in recall(runs, all_steps()) for name in past.runs}
-    last = next((each for each in reversed(runs) if each.id in made), None)
-    if last is None or last.kind is not RunKind.FIX:
+    changed = [each for each in runs if each.id in made]
+    if not changed or changed[-1].kind is not RunKind.FIX:
         plan(ctx, mailbox, "")
-    elif all(each.kind is RunKind.FIX for each in runs if each.id in made):
-        plan(ctx, mailbox, last.id)  # the channel was made by hand
+    elif {each.kind for each in changed} == {RunKind.FIX}:
+        plan(ctx, mailbox, changed[-1].id)  # the channel was made by hand
     else:
-        _choose(ctx, last, recall(runs, all_steps(), last.id))
+        _choose(ctx, changed[-1], recall(runs, all_steps(), changed[-1].id))
 
 
 def plan(ctx: ChatContext, mailbox: str, only: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
 from adaptive_cards import glyphs, watch_list
-from adaptive_cards.cards.channels import WatchListView
+from adaptive_cards.cards.channels import ChannelLine, WatchListView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import superseded
@@ -53,25 +54,20 @@ def listed(ctx: ChatContext) -> None:
     channels = ctx.services.watching.channels
     unwatched = tuple(each for each in visible_channels(ctx) if channels.load(each) is None)
     quiet = preferences.quiet_hours(ctx.services, ctx.room)
-    _show(ctx, channels.of_space(ctx.room), unwatched, quiet)
+    lines = _lines(ctx, channels.of_space(ctx.room))
+    ctx.say(watch_list(WatchListView(lines, unwatched, now(), quiet)))
 
 
 def everything(ctx: ChatContext) -> None:
     if not ctx.direct or set(ctx.services.bot.approvers).isdisjoint(ctx.person.emails):
         ctx.refuse(Text("watch.all_refused"), title="refused.nothing")
         return
-    _show(ctx, ctx.services.watching.channels.all())
+    lines = _lines(ctx, ctx.services.watching.channels.all())
+    ctx.say(watch_list(WatchListView(lines, (), now())))
 
 
-def _show(
-    ctx: ChatContext,
-    watched: tuple[model.WatchedChannel, ...],
-    unwatched: tuple[str, ...] = (),
-    quiet: str = "",
-) -> None:
-    at = now()
-    lines = tuple(watch.line_of(ctx.services, each, at) for each in watched)
-    ctx.say(watch_list(WatchListView(lines, unwatched, at, quiet)))
+def _lines(ctx: ChatContext, watched: Iterable[model.WatchedChannel]) -> tuple[ChannelLine, ...]:
+    return tuple(watch.line_of(ctx.services, each, now()) for each in watched)
 
 
 def _one(ctx: ChatContext, address: str, words: Words) -> None:

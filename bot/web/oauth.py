@@ -1,7 +1,9 @@
 """OAuth flows with Microsoft, by name.
 
-They are an administrator's sign-in, admin consent for the email app
-or for the bot's own app, and the mailbox user's rehearsal.
+They are an administrator's sign-in, admin consent for the email app or for the bot's own app, and
+the mailbox user's rehearsal. Each starts after a press, and handles the query that the browser
+brings back. Its ``question`` names the problem if it fails, and ``arrived`` the page if it succeeds.
+Both methods raise CloudError.
 """
 
 from __future__ import annotations
@@ -370,7 +372,7 @@ def _settled(
     return ask()
 
 
-FLOWS: dict[str, oauth_flow.OAuthFlow] = {
+FLOWS: dict[str, AdminSignIn | AppAccessConsent | Consent | RehearsalSignIn] = {
     "signin": AdminSignIn(both=True),
     APART: AdminSignIn(),
     EXCHANGE: AdminSignIn(exchange=True),

@@ -1,4 +1,4 @@
-"""Interface of an OAuth flow with Microsoft, and the values that go in and out of it.
+"""Values of an OAuth flow with Microsoft, and the browser to which it belongs.
 
 The web process has a few threads (:data:`bot.web.app.THREADS`). Webex disables a webhook that is
 answered late (platforms/webex.md 1), so pages that wait for Microsoft must not take all of them.
@@ -18,12 +18,12 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import BoundedSemaphore
-from typing import Any, Protocol
+from typing import Any
 
 from flask import Request, Response, abort, request
 
@@ -32,7 +32,7 @@ from bot.links import PageToken
 from bot.services import Services
 from bot.settings import BotSettings
 from bot.web.pages import plain, web_services
-from jobs.runs.run import Event, Run
+from jobs.runs.run import Event
 from jobs.storage import codec
 from jobs.storage.vault import Sealed, VaultName
 
@@ -203,33 +203,3 @@ class CallbackResult:
     then: str = ""
     page: str = ""
     sealed: tuple[tuple[VaultName, str, int], ...] = field(default=(), repr=False)
-
-
-class OAuthFlow(Protocol):
-    """Interface of an OAuth flow.
-
-    ``question`` names the problem if the flow fails. ``arrived`` names the page if it succeeds.
-    """
-
-    question: str
-    arrived: str
-
-    def is_complete(self, run: Run) -> bool: ...
-
-    def start(self, services: Services, run: Run, state: str) -> tuple[str, str]:
-        """Return the address at Microsoft, and the flow's data, which is kept until the callback.
-
-        Raises:
-            CloudError: Microsoft cannot be reached.
-        """
-        ...
-
-    def handle_callback(
-        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
-    ) -> CallbackResult:
-        """Finish the flow with the query that the browser brought back.
-
-        Raises:
-            CloudError: The answer is not valid.
-        """
-        ...

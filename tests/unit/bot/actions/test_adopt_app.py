@@ -9,11 +9,11 @@ from bot.actions import actions
 from bot.cards.presenters import plan
 from bot.chat.context import ChatContext
 from jobs.clock import now
-from jobs.model import Account, Change, Evidence, Scope, State, Text
+from jobs.model import Change, Evidence, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.run_events import found
+from tests.unit.bot.actions.presses import SIGNED_IN
 
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
 LINE = Change(
     "application",
     "E1",

@@ -17,13 +17,13 @@ from bot.cards.presenters.card_state import LIVING, posted_card, unreachable_rec
 from bot.chat.context import ChatContext
 from bot.webex.client import WebexError
 from jobs.clock import now
-from jobs.model import Account, Finding, State, Text, Turn
+from jobs.model import Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.run_events import answered
+from tests.unit.bot.actions.presses import SIGNED_IN
 
 Begin = Callable[..., Run]
 CARL = "carl@contoso.com"
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
 WAITS = Event(
     Kind.FOUND,
     now(),

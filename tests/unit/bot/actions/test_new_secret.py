@@ -8,11 +8,11 @@ from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.chat.context import ChatContext
 from jobs.clock import now
-from jobs.model import Account, Change, Finding, Scope, State, Text
+from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.run_events import answered, found, noted
+from tests.unit.bot.actions.presses import SIGNED_IN
 
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
 SHOWN = found("client_secret", facts={"key_id": "k1"})
 
 

@@ -83,6 +83,12 @@ def test_limits_and_removals_in_words(anna, webex_script):
     assert "Removed 500 old entries, up to entry 812" in card
 
 
+def taken(ctx: ChatContext, webex_script: Any) -> bytes:
+    """Type ``/audit``, and return the content of its file."""
+    commands()["audit"].run(ctx, "")
+    return next(body["files"] for _, _, body in webex_script.asked if body and "files" in body)
+
+
 def seen(entries: list[dict[str, Any]], runs: dict[str, str]) -> set[str]:
     """Return the names of the runs that the entries belong to."""
     names = {identifier: name for name, identifier in runs.items()}
@@ -271,11 +277,7 @@ def test_no_secret_of_the_bot_leaves(anna, webex_script, services):
     services.store.audit.add(
         *({"what": "said", "room": "room-1", "value": f"it was {secret}"} for secret in secrets)
     )
-    before = len(webex_script.asked)
-    commands()["audit"].run(anna, "")
-    file = next(
-        body["files"].decode() for _, _, body in webex_script.asked[before:] if "files" in body
-    )
+    file = taken(anna, webex_script).decode()
     assert [secret for secret in secrets if secret in file] == []
     assert file.count("[removed]") == len(secrets)
 
@@ -293,8 +295,7 @@ FORGED: dict[str, Callable[[list[bytes]], list[bytes]]] = {
 @pytest.mark.parametrize("how", FORGED)
 def test_a_forged_file_is_found(anna, webex_script, runs, how):
     """The file of /audit verifies as a whole or not at all, also if the chain is computed again."""
-    commands()["audit"].run(anna, "")
-    content = next(body["files"] for _, _, body in webex_script.asked if "files" in body)
+    content = taken(anna, webex_script)
     store = anna.services.store
     assert (file_problem(store, content), missing_entries(store, content)) == ("", "")
     forged = b"".join(line + b"\n" for line in FORGED[how](content.splitlines()))
@@ -307,8 +308,7 @@ def test_a_file_shows_that_the_trail_was_set_back(anna, webex_script, runs):
     """A file names an entry that a trail has lost, also if the trail has grown since."""
     redis = anna.services.redis
     lines, head = redis.lrange("audit:entries", 0, -1), redis.get("audit:head")
-    commands()["audit"].run(anna, "")
-    content = next(body["files"] for _, _, body in webex_script.asked if "files" in body)
+    content = taken(anna, webex_script)
     redis.ltrim("audit:entries", 0, len(lines) - 1)
     redis.set("audit:head", head or b"")
     again = RunStore(redis, anna.services.settings.encryption_keys)
@@ -319,8 +319,7 @@ def test_a_file_shows_that_the_trail_was_set_back(anna, webex_script, runs):
 
 def test_a_file_may_be_older_than_the_trail(anna, webex_script, runs):
     """Entries that retention has removed since the file was made are not missed."""
-    commands()["audit"].run(anna, "")
-    content = next(body["files"] for _, _, body in webex_script.asked if "files" in body)
+    content = taken(anna, webex_script)
     store = anna.services.store
     assert store.audit.clear(now() + timedelta(days=1)) == 6
     assert missing_entries(store, content) == ""

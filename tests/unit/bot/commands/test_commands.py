@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from bot.commands import GROUPS, commands
 from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Channel, Finding, State
-from jobs.runs.run import Event, Kind, Origin
+from jobs.runs.run import Event, Kind, Origin, Run
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, type_
 
 
@@ -113,6 +114,16 @@ def test_a_second_setup_points_to_the_first(anna, webex_script):
     ) == (1, True)
 
 
+def refused(ctx: ChatContext, webex_script: Any, reply: Any) -> Run:
+    """Return the run of a setup whose first card Webex has refused."""
+    answers = reply(403, {"message": "only moderators"}), reply(body={"id": "posted-1"})
+    webex_script.on("POST", "/messages", *answers)
+    with pytest.raises(WebexError):
+        type_(ctx, "setup-email", MAILBOX)
+    (run,) = ctx.services.store.runs_in_space("room-1")
+    return run
+
+
 @pytest.mark.parametrize("room", ["room-1", "room-2"])
 def test_a_first_card_that_never_stood_there_holds_no_mailbox(anna, webex_script, reply, room):
     """A first card that Webex never accepted does not block its mailbox.
@@ -120,15 +131,7 @@ def test_a_first_card_that_never_stood_there_holds_no_mailbox(anna, webex_script
     A new request in the same space continues the run. In another space it starts a new run in place
     of that one.
     """
-    webex_script.on(
-        "POST",
-        "/messages",
-        reply(403, {"message": "only moderators"}),
-        reply(body={"id": "posted-1"}),
-    )
-    with pytest.raises(WebexError):
-        type_(anna, "setup-email", MAILBOX)
-    (first,) = anna.services.store.runs_in_space("room-1")
+    first = refused(anna, webex_script, reply)
     type_(replace(anna, room=room, message="typed-2"), "setup-email", MAILBOX)
     (run,) = (run for run in anna.services.store.runs_in_space(room) if not run.ended)
     assert {each["run"] for each in pressed(webex_script) if each["do"] == "intake"} == {run.id}
@@ -142,15 +145,7 @@ def test_of_somebody_elses_first_card_one_is_only_told(anna, webex_script, reply
 
     The other person may be about to fill in the card.
     """
-    webex_script.on(
-        "POST",
-        "/messages",
-        reply(403, {"message": "only moderators"}),
-        reply(body={"id": "posted-1"}),
-    )
-    with pytest.raises(WebexError):
-        type_(anna, "setup-email", MAILBOX)
-    (run,) = anna.services.store.runs_in_space("room-1")
+    run = refused(anna, webex_script, reply)
     type_(
         replace(anna, person=replace(anna.person, id="ben"), room="room-2", message="typed-2"),
         "setup-email",

@@ -9,11 +9,14 @@ from flask.testing import FlaskClient
 
 from bot import links
 from bot.services import Services
-from jobs.runs.run import Event, Run
+from jobs.clock import now
+from jobs.model import Account
+from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.bot_pages import hidden_fields
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 BACK = "/microsoft/callback"
+SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
 
 
 def path(services: Services, run: Run, kind: str = "signin") -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from adaptive_cards.texts import text
 from bot.cards.presenters import verdict
@@ -62,6 +63,12 @@ def depart(services: Services, browser: FlaskClient, run: Run) -> dict[str, str]
     return journey.depart(services, browser, run, "access")
 
 
+def come_back(browser: FlaskClient, state: str, **query: str) -> TestResponse:
+    """Return the page after the way back from Microsoft, by default with a consent."""
+    granted = {"admin_consent": "True", "tenant": TENANT, "state": state}
+    return browser.get(BACK, query_string=query | {"state": state} if query else granted)
+
+
 def test_the_way_there(services, browser, run):
     """The consent link opens the channel's tenant, for the bot's app, with an unguessable state.
 
@@ -81,9 +88,7 @@ def test_granted(services, browser, run):
     """After a grant the tenant is remembered, the check runs again, and the button is gone."""
     assert verdict.view(run, services).grant_url
     state = depart(services, browser, run)["state"]
-    page = browser.get(
-        BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state}
-    )
+    page = come_back(browser, state)
     after, known = services.store.load(run.id), app_access.grant_for(services.redis, TENANT)
     assert (page.status_code, text("page.readable_title") in page.text) == (200, True)
     assert known is not None
@@ -95,10 +100,7 @@ def test_granted(services, browser, run):
     }
     assert "jobs.advance.advance" in {str(job.func_name) for job in services.runs.queue.jobs}
     assert verdict.view(after, services).grant_url == ""
-    again = browser.get(
-        BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state}
-    )
-    assert again.status_code == 400
+    assert come_back(browser, state).status_code == 400
 
 
 ENTRA = "AADSTS{}: No. Trace ID: t Correlation ID: c Timestamp: 2026-11-25 09:00:00Z"
@@ -135,9 +137,7 @@ def test_what_does_not_count(services, browser, run, query, cause):
 
     The button for the consent stays, and no token is requested.
     """
-    page = browser.get(
-        BACK, query_string=query | {"state": depart(services, browser, run)["state"]}
-    )
+    page = come_back(browser, depart(services, browser, run)["state"], **query)
     after = services.store.load(run.id)
     view = verdict.view(after, services)
     assert (
@@ -174,14 +174,7 @@ def test_permissions_that_are_still_spreading(services, browser, provider, run):
     Another token is requested a moment later, and the consent counts.
     """
     provider.trouble.append(provider.refuse(400, "unauthorized_client", 700016))
-    page = browser.get(
-        BACK,
-        query_string={
-            "admin_consent": "True",
-            "tenant": TENANT,
-            "state": depart(services, browser, run)["state"],
-        },
-    )
+    page = come_back(browser, depart(services, browser, run)["state"])
     assert text("page.readable_title") in page.text
 
 
@@ -199,7 +192,7 @@ def test_a_state_of_another_check(services, browser, run):
         Origin("room-1"),
     )
     oauth_flow.save(services, state, replace(flow, run=other.id))
-    browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state})
+    come_back(browser, state)
     assert services.store.load(other.id).problems["app_access"].cause == "state_mismatch"
     assert app_access.grant_for(services.redis, TENANT) is None
 

@@ -8,12 +8,11 @@ import pytest
 
 from adaptive_cards.texts import text
 from jobs.clock import now
-from jobs.model import Account, Finding, State
+from jobs.model import Finding, State
 from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import found
-from tests.unit.bot.web.journey import BACK, TENANT, come_back, depart, last, path, signed
+from tests.unit.bot.web.journey import BACK, SIGNED_IN, come_back, depart, last, path, signed
 
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
 FACTS = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
 KNOWN = found("mailbox_user", facts=FACTS)
 

@@ -9,12 +9,16 @@ import pytest
 from bot import links
 from jobs.access.mailbox_login import own_sign_ins
 from jobs.clock import now
-from jobs.model import Account, Finding, State
+from jobs.model import State
 from jobs.runs.run import Event, Kind
-from tests.fixtures.run_events import changing, noted
-from tests.unit.bot.web.journey import BACK, TENANT, come_back, depart, last
+from tests.fixtures.run_events import changing, found
+from tests.unit.bot.web.journey import BACK, SIGNED_IN, TENANT, come_back, depart, last
 
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
+
+def known(state: State = State.OK, **facts: str) -> Event:
+    """Return the event that the mailbox user is known."""
+    user = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
+    return found("mailbox_user", state, facts=user | facts)
 
 
 @pytest.mark.parametrize(
@@ -27,22 +31,9 @@ def test_only_the_delegate_rehearses_for_a_shared_mailbox(
 
     Nobody's sign-in counts while the delegate is not known.
     """
-    facts = {
-        "user_id": "oid-2",
-        "upn": "shared@contoso.com",
-        "client_id": "client-1",
-        "shared": "blocked",
-    }
     named = {"delegate": "admin@contoso.com", "delegate_id": delegate_id} if delegate_id else {}
-    run = begin(
-        SIGNED_IN,
-        Event(
-            Kind.FOUND,
-            now(),
-            step="mailbox_user",
-            finding=Finding("mailbox_user", State.POSSIBLE, facts=facts | named),
-        ),
-    )
+    facts = {"user_id": "oid-2", "upn": "shared@contoso.com", "shared": "blocked"} | named
+    run = begin(SIGNED_IN, known(State.POSSIBLE, **facts))
     services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
     page = browser.get(
         f"/rehearsal/{links.link(services, 'rehearsal', run.id).url.rpartition('/')[2]}"
@@ -79,19 +70,8 @@ def test_what_was_written_a_moment_ago_is_waited_for(
     A code that the first try used up does not hide the reason of the first refusal.
     """
     monkeypatch.setattr("bot.web.oauth.SETTLE_S", (0, 0))
-    facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
-    found = Event(
-        Kind.FOUND,
-        now(),
-        step="mailbox_user",
-        finding=Finding("mailbox_user", State.OK, facts=facts),
-    )
     at = now() - timedelta(seconds=ago_s)
-    written = (
-        Event(Kind.CHANGING, at, step=step, finding=Finding(step, State.WRONG)),
-        Event(Kind.CHANGED, at, step=step),
-    )
-    run = begin(SIGNED_IN, found, *written)
+    run = begin(SIGNED_IN, known(), changing(step, at), Event(Kind.CHANGED, at, step=step))
     services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
     asked = depart(services, browser, run, "rehearsal")
     provider.trouble = [provider.refuse(400, "invalid_grant", number) for number in numbers]
@@ -107,16 +87,7 @@ def test_only_the_mailbox_user_rehearses(services, browser, provider, begin, obj
 
     Only that person's tokens are saved, and they are encrypted.
     """
-    facts = {"user_id": object_id, "upn": "support@contoso.com", "client_id": "client-1"}
-    run = begin(
-        SIGNED_IN,
-        Event(
-            Kind.FOUND,
-            now(),
-            step="mailbox_user",
-            finding=Finding("mailbox_user", State.OK, facts=facts),
-        ),
-    )
+    run = begin(SIGNED_IN, known(user_id=object_id))
     services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
     asked = depart(services, browser, run, "rehearsal")
     assert (
@@ -129,14 +100,8 @@ def test_only_the_mailbox_user_rehearses(services, browser, provider, begin, obj
     assert (event.kind, event.data.get("cause")) == (
         (Kind.ANSWERED, None) if counts else (Kind.PROBLEM, "wrong_mailbox_user")
     )
-    sealed = [
-        services.vault.holds(name)
-        for name in (
-            f"rehearsal:{run.id}",
-            f"rehearsal-session:{run.id}",
-            f"check-session:{run.channel.mailbox}",
-        )
-    ]
+    names = (f"rehearsal:{run.id}", f"rehearsal-session:{run.id}")
+    sealed = [*map(services.vault.holds, (*names, f"check-session:{run.channel.mailbox}"))]
     assert sealed == [counts, counts, False]
 
 
@@ -145,19 +110,8 @@ def test_the_mailbox_user_needs_no_administrator(services, browser, provider, be
 
     The sign-in goes to the same tenant.
     """
-    facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
-    user = Event(
-        Kind.FOUND,
-        now(),
-        step="mailbox_user",
-        finding=Finding("mailbox_user", State.OK, facts=facts),
-    )
-    run = begin(
-        SIGNED_IN,
-        user,
-        Event(Kind.PLANNED, now(), data={"plan": "p"}),
-        Event(Kind.SIGNED_OUT, now()),
-    )
+    planned = Event(Kind.PLANNED, now(), data={"plan": "p"})
+    run = begin(SIGNED_IN, known(), planned, Event(Kind.SIGNED_OUT, now()))
     services.vault.put(f"rehearsal-secret:{run.id}", "s3cr~t.Value", 60)
     asked = depart(services, browser, run, "rehearsal")
     browser.get(BACK, query_string=come_back(provider, asked))
@@ -173,14 +127,8 @@ def test_each_try_is_recognized_in_the_sign_in_log(services, browser, provider, 
     A secret that Entra does not know for a second leaves a failure in the sign-in log.
     """
     monkeypatch.setattr("bot.web.oauth.SETTLE_S", (0, 0))
-    facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
-    found = Finding("mailbox_user", State.OK, facts=facts)
-    run = begin(
-        SIGNED_IN,
-        noted(found),
-        changing("check_secret"),
-        Event(Kind.CHANGED, now(), step="check_secret"),
-    )
+    changed = Event(Kind.CHANGED, now(), step="check_secret")
+    run = begin(SIGNED_IN, known(), changing("check_secret"), changed)
     services.vault.put(f"rehearsal-secret:{run.id}", "s3cr~t.Value", 60)
     asked = depart(services, browser, run, "rehearsal")
     provider.trouble = [provider.refuse(400, "invalid_grant", 7000215)]

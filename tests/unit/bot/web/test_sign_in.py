@@ -17,9 +17,8 @@ from jobs.model import Account
 from jobs.runs.run import Event, Kind
 from jobs.storage import codec
 from tests.fixtures.run_events import changing, found
-from tests.unit.bot.web.journey import BACK, TENANT, depart, form_of, last, path, signed
+from tests.unit.bot.web.journey import BACK, SIGNED_IN, TENANT, depart, form_of, last, path, signed
 
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
 APP = found("application", facts={"client_id": "email-app", "app_name": "Mail"})
 
 

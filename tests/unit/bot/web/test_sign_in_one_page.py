@@ -7,11 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from jobs.clock import now
-from jobs.model import Account
 from jobs.runs.run import Event, Kind
-from tests.unit.bot.web.journey import BACK, TENANT, depart, last, signed
-
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin@contoso.com"))
+from tests.unit.bot.web.journey import BACK, SIGNED_IN, depart, last, signed
 
 
 def test_one_page_asks_for_graph_and_exchange(services, browser, provider, begin):

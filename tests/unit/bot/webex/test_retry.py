@@ -75,16 +75,10 @@ def test_who_comes_back_by_itself_asks_a_slow_webex_once(webex_script, reply):
     assert (len(webex_script.asked), HURRIED.total_s) == (1, 3.0)
 
 
-@pytest.mark.parametrize("status", [423, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [0, 423, 500, 502, 503, 504])
 def test_a_get_survives_a_passing_error(webex, webex_script, reply, status):
-    """A GET is tried again after a 423 (locked) or a 5xx, and the next answer counts."""
+    """A GET is tried again after a 423 (locked), a 5xx or a dropped connection."""
     webex_script.on("GET", "/people/me", reply(status, {"message": "later"}), reply(200, ME))
-    assert (webex.me().id, len(webex_script.asked)) == ("bot-id", 2)
-
-
-def test_a_get_survives_a_dropped_connection(webex, webex_script, reply):
-    """A connection that is closed without an answer is opened again."""
-    webex_script.on("GET", "/people/me", reply(0), reply(200, ME))
     assert (webex.me().id, len(webex_script.asked)) == ("bot-id", 2)
 
 
@@ -177,14 +171,6 @@ def test_a_fresh_thing_that_never_comes_is_gone(webex, webex_script, reply):
     with pytest.raises(WebexNotFoundError):
         webex.message("gone", fresh=False)
     assert len(webex_script.asked) == 3 + 1
-
-
-@pytest.mark.parametrize("body", [b"<html>not json", b"[]", b"null", b'{"items": 1'])
-def test_half_an_answer_is_an_error_of_ours(webex, webex_script, reply, body, hasty_retries):
-    """If the SDK cannot read an answer, the caller gets a WebexError."""
-    webex_script.on("GET", "/memberships", reply(200, body))
-    with pytest.raises(WebexError):
-        webex.members("room-1")
 
 
 def test_a_mistake_is_no_rate_limit(webex, webex_script, reply, hasty_retries):

@@ -89,8 +89,10 @@ def examine(checks: Iterator[Check], say: Callable[[str], None]) -> int:
             say(f"ok     {check.name}: {check.look()}")
         except DoubtError as error:
             say(f"DOUBT  {check.name}: {error}")
-        except WrongError as error:
-            say(f"WRONG  {check.name}: {error}")
+        except (WrongError, RedisError) as error:
+            unread = isinstance(error, RedisError)
+            why = f"cannot be read ({type(error).__name__})" if unread else error
+            say(f"WRONG  {check.name}: {why}")
             wrong = 1
     return wrong
 
@@ -290,10 +292,7 @@ def _webhooks(subscriptions: WebhookRegistrar) -> str:
 
 
 def _audit(trail: Trail) -> str:
-    try:
-        found = trail.verify()
-    except RedisError as error:
-        raise WrongError(f"cannot be read ({type(error).__name__})") from None
+    found = trail.verify()
     if found.broken_at:
         raise WrongError(
             f"broken at entry {found.broken_at} of {found.entries}: {found.why}. See docs/audit.md"

@@ -56,7 +56,10 @@ def examine(checks: Iterator[Line], say: Callable[[str], None]) -> int:
     """
     wrong = 0
     for name, look in checks:
-        report = look()
+        try:
+            report = look()
+        except RedisError as error:
+            report = Report(wrong=f"cannot be read ({type(error).__name__})")
         mark = "WRONG " if report.wrong else "DOUBT " if report.doubt else "ok    "
         say(f"{mark} {name}: {report.wrong or report.doubt or report.good}")
         wrong |= bool(report.wrong)
@@ -214,10 +217,7 @@ def _webhooks(subscriptions: WebhookRegistrar) -> Report:
 
 
 def _audit(trail: Trail) -> Report:
-    try:
-        found = trail.verify()
-    except RedisError as error:
-        return Report(wrong=_told("audit", "away", why=type(error).__name__))
+    found = trail.verify()
     entries = found.entries
     if found.broken_at:
         broken = {"at": found.broken_at, "entries": entries, "why": found.why}

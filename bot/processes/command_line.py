@@ -12,6 +12,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from bot import logs
+from bot.processes.supervisor import Role
 from bot.queue import cause, connect, connect_for_web, kind_problem, refusal
 from bot.queue.health import all_workers, not_handed_out
 from bot.settings import BotSettings, settings_problems
@@ -39,13 +40,18 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     if options.command in OF_DATA and (refused := _data_problem(settings.redis_url)):
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
-    if options.command == "web":
-        return _web(settings, work)
-    if options.command in {"worker", "run"}:
-        from bot.processes import supervisor, worker  # noqa: PLC0415  the others need no RQ worker
+    roles = []
+    if options.command in {"web", "run"}:
+        from bot.web import wsgi  # noqa: PLC0415  waitress only here
 
-        web = supervisor.Role("web", partial(_web, settings, work))
-        return worker.main(settings, work, *[web] * (options.command == "run"))
+        web = partial(wsgi.main, settings, work)
+        if options.command == "web":
+            return web()
+        roles = [Role("web", web)]
+    if options.command in {"worker", "run"}:
+        from bot.processes import worker  # noqa: PLC0415  the others need no RQ worker
+
+        return worker.main(settings, work, *roles)
     from bot.processes import operator_commands  # noqa: PLC0415  most of the bot
 
     return operator_commands.COMMANDS[options.command](options, settings, work)
@@ -68,19 +74,6 @@ def _check(redis_url: str) -> int:
     told = f"{alive} RQ workers live." if alive else LOST.format(host=host)
     print(f"{told} On {host} {late}." if late else told)  # noqa: T201
     return 0 if alive and not late else 1
-
-
-def _web(settings: BotSettings, work: Settings) -> int:
-    from bot.web.app import AddressError, serve  # noqa: PLC0415  waitress only here
-    from bot.web.wsgi import whole_site  # noqa: PLC0415  same
-
-    redis = connect_for_web(settings.redis_url)
-    try:
-        serve(whole_site(settings, work, redis), redis, settings.port, settings.host)
-    except AddressError as error:
-        print(error, file=sys.stderr)  # noqa: T201  CLI output
-        return 1
-    return 0
 
 
 def _data_problem(url: str) -> str:

@@ -20,7 +20,15 @@ from redis import Redis
 from bot import logs
 from bot.queue import connect_for_web
 from bot.settings import BotSettings, log_advice, settings_problems
-from bot.web.app import CountsToRedis, DataGate, Site, machine_routes, metrics_route
+from bot.web.app import (
+    AddressError,
+    CountsToRedis,
+    DataGate,
+    Site,
+    machine_routes,
+    metrics_route,
+    serve,
+)
 from jobs.settings import Settings, read_files
 
 if TYPE_CHECKING:
@@ -58,6 +66,17 @@ def pages_for_people(settings: BotSettings, work: Settings) -> Flask:
     app.config["SERVICES"] = services
     app.before_request(pages.use_browsers_language)
     return app
+
+
+def main(settings: BotSettings, work: Settings) -> int:
+    """Serve until SIGTERM, and return 0, or 1 if nobody can listen at HOST and PORT."""
+    redis = connect_for_web(settings.redis_url)
+    try:
+        serve(whole_site(settings, work, redis), redis, settings.port, settings.host)
+    except AddressError as error:
+        print(error, file=sys.stderr)  # noqa: T201  CLI output
+        return 1
+    return 0
 
 
 NOT_BOOTED = 3

@@ -115,6 +115,8 @@ audit_head = _named("audit:head")
 
 event = _named("event:{}")
 """Webhook event, which is emptied when handled and kept for an hour."""
+answered = _named("answered:{}")
+"""Mark that a part of an event is answered, and Webex has taken all of it."""
 cards = _named("cards:{}")
 """Cards of a run, and the messages that show them."""
 cards_about = _named("channel:{}:cards_about")

@@ -1,16 +1,29 @@
+"""Web application: its headers, errors and health, and whom it does not serve."""
+
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask import Blueprint, Flask, Response
+from redis import Redis
+from structlog.testing import capture_logs
 
-from bot.web.app import HEADERS
+from bot.queue import connect_for_web, health
+from bot.settings import BotSettings
+from bot.web.app import HEADERS, DataGate
+from bot.web.webhooks import RefusedWebhooks
+from jobs.storage import generation
+from tests.fixtures.queue_state import alive
 from tests.fixtures.site import create_app
+from tests.fixtures.waiting import until
+
+BODY = b'{"resource": "messages", "event": "created", "data": {"id": "made-up-words"}}'
 
 
 @pytest.fixture
-def app(settings, redis) -> Flask:
+def app(settings: BotSettings, redis: Redis) -> Flask:
     """Web application with three pages for the tests."""
     pages = Blueprint("pages", __name__)
     pages.add_url_rule("/broken", view_func=_broken)
@@ -29,7 +42,9 @@ def _broken() -> str:
 
 @pytest.mark.parametrize(("address", "said"), [("https", True), ("http", False)])
 @pytest.mark.parametrize("path", ["/page", "/nowhere"])
-def test_browsers_stay_with_https(settings, redis, path, address, said):
+def test_browsers_stay_with_https(
+    settings: BotSettings, redis: Redis, path: str, address: str, said: bool
+):
     """With an https address, each answer makes browsers use only https for a year.
 
     A bot with an http address sends no such header.
@@ -42,7 +57,7 @@ def test_browsers_stay_with_https(settings, redis, path, address, said):
 @pytest.mark.parametrize(
     "path", ["/page", "/healthz", "/readyz", "/nowhere", "/broken", "/webhooks/webex"]
 )
-def test_security_headers_are_on_every_answer(app, path):
+def test_security_headers_are_on_every_answer(app: Flask, path: str):
     """Pages, errors and answers for machines all have the security headers."""
     answer = app.test_client().get(path)
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
@@ -50,13 +65,13 @@ def test_security_headers_are_on_every_answer(app, path):
 
 
 @pytest.mark.parametrize("path", ["/webhooks//webex", "/webhooks/webex//", "/nowhere//page"])
-def test_no_answer_leads_to_the_clients_host(app, path):
+def test_no_answer_leads_to_the_clients_host(app: Flask, path: str):
     """A path with two slashes is unknown, and not redirected to the host that the client names."""
     answer = app.test_client().post(path, headers={"Host": "evil.example"})
     assert (answer.status_code, answer.location) == (404, None)
 
 
-def test_a_page_may_bring_its_own_policy(app):
+def test_a_page_may_bring_its_own_policy(app: Flask):
     """A security header that a page has set itself stays as it is."""
     assert app.test_client().get("/own").headers["Content-Security-Policy"] == "default-src 'self'"
 
@@ -69,7 +84,7 @@ def test_a_page_may_bring_its_own_policy(app):
         ("/webhooks/webex", 405, ""),
     ],
 )
-def test_error_pages_are_plain(app, path, status, text):
+def test_error_pages_are_plain(app: Flask, path: str, status: int, text: str):
     """An error page has only HTTP's own words, without a stack trace or names from the code."""
     answer = app.test_client().get(path)
     assert (answer.status_code, answer.text, answer.content_type) == (
@@ -77,3 +92,157 @@ def test_error_pages_are_plain(app, path, status, text):
         text,
         "text/plain; charset=utf-8",
     )
+
+
+@pytest.fixture
+def gated(settings: BotSettings, redis: Redis) -> Flask:
+    """Web application that checks the layout of the data before it serves a page."""
+    return create_app(settings, redis, before=[DataGate(redis)])
+
+
+def test_the_first_request_writes_the_number(gated: Flask, redis: Redis):
+    """The first request writes the layout's number, and no later request looks at it again.
+
+    This also holds if Redis comes back without its data.
+    """
+    assert gated.test_client().post("/webhooks/webex").status_code == 415
+    assert redis.get("schema") == str(generation.LAYOUT).encode()
+    redis.flushall()
+    assert gated.test_client().post("/webhooks/webex").status_code == 415
+    assert redis.exists("schema") == 0
+
+
+def test_newer_data_is_not_served(gated: Flask, redis: Redis):
+    """Data of a newer version get 503, until Redis has data that this version reads.
+
+    The health of the process is another matter, so /healthz answers 200.
+    """
+    redis.set("schema", generation.LAYOUT + 1)
+    paths = ("/signin/x", "/readyz", "/healthz")
+    assert [gated.test_client().get(path).status_code for path in paths] == [503, 503, 200]
+    redis.flushall()
+    assert gated.test_client().get("/signin/x").status_code == 404
+
+
+def test_data_of_a_newer_layout_is_not_served_any_more(
+    gated: Flask, redis: Redis, monkeypatch: pytest.MonkeyPatch
+):
+    """The layout is read again after a while, so data of a newer layout get 503.
+
+    If Redis is away at that time, the pages answer for themselves.
+    """
+    monkeypatch.setattr("bot.web.app.LAYOUT_S", 0)
+    served = gated.test_client().get("/signin/x").status_code
+    redis.set("schema", generation.LAYOUT + 1)
+    refused = gated.test_client().get("/signin/x").status_code
+    redis.set("schema", generation.LAYOUT)
+    assert (served, refused, gated.test_client().get("/signin/x").status_code) == (404, 503, 404)
+
+
+def test_the_layout_is_not_read_for_every_request(gated: Flask, redis: Redis):
+    """After a good answer, the layout of the data is not read again for some seconds."""
+    assert gated.test_client().get("/signin/x").status_code == 404
+    redis.set("schema", generation.LAYOUT + 1)
+    assert gated.test_client().get("/signin/x").status_code == 404
+
+
+def test_without_redis_nothing_is_served(settings: BotSettings, free_port: int):
+    """Without Redis every request gets 503, as it would without the check of the data."""
+    nobody = connect_for_web(f"redis://127.0.0.1:{free_port}/0")
+    app = create_app(settings, nobody, before=[DataGate(nobody)])
+    assert app.test_client().post("/webhooks/webex").status_code == 503
+
+
+def asked(settings: BotSettings, url: str, path: str) -> tuple[int, object]:
+    """Return the status and the body of a new process's answer."""
+    answer = create_app(settings, connect_for_web(url)).test_client().get(path)
+    return answer.status_code, answer.json
+
+
+def test_a_process_without_redis_lives(settings: BotSettings, free_port: int):
+    """A process without Redis lives, because a new start would not bring Redis back.
+
+    The process is not ready, and says which part is wrong.
+    """
+    nobody = f"redis://127.0.0.1:{free_port}/0"
+    assert asked(settings, nobody, "/healthz") == (200, {"status": "ok"})
+    assert asked(settings, nobody, "/readyz") == (
+        503,
+        {
+            "status": "unavailable",
+            "redis": "unreachable",
+            "workers": "unknown",
+            "events": "unknown",
+            "data": "unknown",
+            "dispatch": "unknown",
+        },
+    )
+
+
+def test_ready_needs_a_worker(settings: BotSettings, redis: Redis, redis_url: str):
+    """The web process is not ready without a worker, because nobody would do the work."""
+    code, body = asked(settings, redis_url, "/readyz")
+    assert (code, isinstance(body, dict) and body["workers"]) == (503, "missing")
+    alive(redis)
+    assert asked(settings, redis_url, "/readyz")[0] == 200
+
+
+def test_a_flood_costs_redis_nothing(
+    settings: BotSettings, redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """The answer of /readyz is repeated for a moment, so a flood costs Redis nothing."""
+    alive(redis)
+    monkeypatch.setattr("bot.web.app.HEALTH_KEPT_S", 3600)
+    browser = create_app(settings, connect_for_web(redis_url)).test_client()
+    first = browser.get("/readyz")
+    redis.flushall()
+    assert [browser.get("/readyz").status_code for _ in range(3)] == [200] * 3
+    assert (first.status_code, redis.dbsize()) == (200, 0)
+
+
+def lines(log: list[Any]) -> list[int]:
+    """Return the counts that were logged, each as a warning."""
+    found = [each for each in log if each["event"].startswith("webhooks refused")]
+    assert {each["log_level"] for each in found} <= {"warning"}
+    return [each["count"] for each in found]
+
+
+def test_the_first_is_logged_at_once_and_the_others_together(redis: Redis):
+    """The first refused webhook is logged at once, and the others of the minute together.
+
+    Their count is logged when the minute is over, although no further webhook comes.
+    """
+    with capture_logs() as log:
+        counter = RefusedWebhooks(redis, 0.2)
+        for _ in range(5):
+            counter.add()
+        until(lambda: sum(lines(log)) == 5, "the others")
+        until(lambda: (found := health.read_refused(redis)) and found.count == 5, "their count")
+        assert lines(log)[0] == 1
+        assert len(lines(log)) <= 3
+    found = health.read_refused(redis)
+    assert found is not None
+    assert (found.count, found.first <= found.last) == (5, True)
+
+
+def test_a_refused_webhook_is_counted_without_its_body(
+    settings: BotSettings, redis: Redis, redis_url: str
+):
+    """The log has no word of a refused webhook's body, and ``doctor`` finds the count in Redis."""
+    browser = create_app(settings, connect_for_web(redis_url)).test_client()
+    with capture_logs() as log:
+        answer = browser.post("/webhooks/webex", data=BODY, content_type="application/json")
+    assert (answer.status_code, lines(log), "made-up-words" in str(log)) == (401, [1], False)
+    found = health.read_refused(redis)
+    assert found is not None
+    assert found.count == 1
+
+
+@pytest.mark.parametrize("path", ["/webhooks/webex"])
+def test_without_redis_it_is_still_logged(settings: BotSettings, free_port: int, path: str):
+    """Without Redis a refused webhook is still logged, and its answer stays 401."""
+    nobody = connect_for_web(f"redis://127.0.0.1:{free_port}/0")
+    browser = create_app(settings, nobody).test_client()
+    with capture_logs() as log:
+        answer = browser.post(path, data=BODY, content_type="application/json")
+    assert (answer.status_code, lines(log)) == (401, [1])

@@ -17,13 +17,12 @@ from adaptive_cards.cards.notice import (
     typed_wrong,
 )
 from adaptive_cards.cards.plan import plan
-from adaptive_cards.cards.questions import delegate, discovery, intake
+from adaptive_cards.cards.questions import intake
 from adaptive_cards.cards.search import search
 from adaptive_cards.cards.verdict import verdict
 
 __all__ = [
-    "Card", "audit", "channels", "command_help", "connect_form", "delegate",
-    "discovery", "explanation", "help_card", "intake", "notice", "offer", "plan",
+    "Card", "audit", "channels", "command_help", "connect_form", "explanation", "help_card", "intake", "notice", "offer", "plan",
     "rehearsal", "search", "status", "tac", "tac_file", "test_mail",
     "typed_wrong", "verdict", "watch_list",
 ]  # fmt: skip

@@ -45,6 +45,7 @@ def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
     return {
         **dict(_asked()),
+        **dict(_delegates()),
         **dict(_progresses()),
         **dict(_mails()),
         **dict(_ends()),
@@ -96,6 +97,19 @@ def _asked() -> Iterator[tuple[str, cards.Card]]:
             ask: replace(wrong, code=HOSTILE),
         }
         yield f"hostile-{name}", asked(of, replace(run, channel=bad, problems=hostile))
+
+
+def _delegates() -> Iterator[tuple[str, cards.Card]]:
+    """Yield the question who signs in for a shared mailbox."""
+    run = ran(Finding("delegate", State.WAITING, waiting_for=Turn.REQUESTER))
+    yield "delegate", questions.delegate(run)
+    malformed = {"delegate": Problem("malformed", "agent@contoso", AT)}
+    yield "delegate-malformed", questions.delegate(replace(run, problems=malformed))
+    for name, typed in (("delegate-nobody", "a@contoso.com"), ("hostile-delegate", HOSTILE)):
+        seen = Text("seen.nobody", {"mailbox": typed})
+        nobody = ran(Finding("delegate", State.WAITING, seen, waiting_for=Turn.REQUESTER))
+        answers = {"delegate": Reply(typed, REQUESTER.email, AT)}
+        yield name, questions.delegate(replace(nobody, answers=answers))
 
 
 def progressed(*found: Finding, **more: Any) -> cards.Card:

@@ -54,9 +54,13 @@ def test_a_typed_text_is_explained(asked: Any, said: Said, webex_script: WebexSc
 def test_a_text_about_a_channel_of_the_space(
     asked: Any, said: Said, anna: ChatContext, webex_script: WebexScript
 ):
-    """A known channel's services are the likely speakers, and a button checks the channel."""
+    """A known channel's services are the likely speakers, and a button checks the channel.
+
+    The card says what is known of the channel now, because the error may be older than its repair.
+    """
     proven(anna)
     asked(f"{MAILBOX}: Connection timed out")
+    assert text("explain.known_now") in cards(webex_script)
     assert text("explain.open_title") in said()[0][1]
     assert {"do": "check", "channel": MAILBOX} in pressed(webex_script)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.actions import OnRun, answered, finish, for_everybody, on_run, record, refused_input
 from bot.cards import delivery
-from bot.cards.presenters import connect_form, progress, questions
+from bot.cards.presenters import connect_form, mail, questions
 from bot.cards.presenters.card_state import slot_of, thread_and_person
 from bot.chat.audience import resolve_recipient
 from bot.chat.context import ChatContext, RefusedError
@@ -35,7 +35,7 @@ def ask_mailbox_user(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None
 @for_everybody
 def ask_agent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     waits = run.state_of("test_mail") is State.OK and not run.settled("agent_has_it")
-    _ask(ctx, inputs, run, progress.AGENT, waits=waits)
+    _ask(ctx, inputs, run, mail.AGENT, waits=waits)
 
 
 @on_run

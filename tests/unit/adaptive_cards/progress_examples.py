@@ -8,6 +8,7 @@ from typing import Any
 
 import adaptive_cards as cards
 from bot.cards.presenters import connect_form, ended, progress, questions
+from bot.cards.presenters import mail as mail_card
 from bot.cards.presenters.card_state import THREAD, header
 from bot.links import Link
 from jobs.causes.cause import Cause
@@ -205,7 +206,8 @@ def mail(*found: Finding, direct: bool = False, arrived: int = 0, **more: Any) -
     way = Finding("test_mail", State.WAITING, waiting_for=Turn.TIME)
     first, *others = found or (way,)
     run = ran(replace(first, facts=facts | first.facts), *others, **({"changed": sent} | more))
-    return cards.test_mail(replace(progress.mail_view(run, None), direct=direct))
+    to = "agent@contoso.com" if direct else THREAD
+    return mail_card.drawn(run, header(run, 7), to)
 
 
 def _mails() -> Iterator[tuple[str, cards.Card]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from adaptive_cards.card import Card
 from adaptive_cards.cards.channels import audit, channels, status, watch_list
-from adaptive_cards.cards.connect_form import connect_form, rehearsal
-from adaptive_cards.cards.mail import test_mail
+from adaptive_cards.cards.connect_form import connect_form
 from adaptive_cards.cards.notice import (
     command_help,
     explanation,
@@ -17,13 +16,12 @@ from adaptive_cards.cards.notice import (
     typed_wrong,
 )
 from adaptive_cards.cards.plan import plan
-from adaptive_cards.cards.questions import delegate, discovery, intake
+from adaptive_cards.cards.questions import intake
 from adaptive_cards.cards.search import search
 from adaptive_cards.cards.verdict import verdict
 
 __all__ = [
-    "Card", "audit", "channels", "command_help", "connect_form", "delegate",
-    "discovery", "explanation", "help_card", "intake", "notice", "offer", "plan",
-    "rehearsal", "search", "status", "tac", "tac_file", "test_mail",
-    "typed_wrong", "verdict", "watch_list",
+    "Card", "audit", "channels", "command_help", "connect_form", "explanation", "help_card",
+    "intake", "notice", "offer", "plan", "search", "status", "tac", "tac_file", "typed_wrong",
+    "verdict", "watch_list",
 ]  # fmt: skip

@@ -83,11 +83,11 @@ def channels(view: ChannelsView) -> Card:
     shown = lines[:_CHANNELS_MOST]
     own_buttons = _ROW_BUTTONS if len(shown) <= _ROW_BUTTONS else _ROW_BUTTONS - 1
     if view.checking or view.every:
-        body = [_row(line, view.at) for line in shown]
+        body = [channel_row(line, view.at) for line in shown]
         body += [] if view.checking else _commands(shown)
     else:
         body = [part for line in shown[:own_buttons] for part in _checkable(line, view.at)]
-        body += [_row(line, view.at) for line in shown[own_buttons:]]
+        body += [channel_row(line, view.at) for line in shown[own_buttons:]]
         body += _others(shown[own_buttons:])
     counts = Counter(f"channels.sum_{line.state or 'never'}" for line in lines)
     counted = ", ".join(with_counts(counts))
@@ -139,7 +139,7 @@ def _band(view: ChannelsView) -> ui.Band:
     return ui.Band.of("emphasis", glyphs.UNKNOWN, title, ui.answer_line(told))
 
 
-def _row(line: ChannelLine, at: datetime) -> Element:
+def channel_row(line: ChannelLine, at: datetime) -> Element:
     mark = glyphs.of_state(line.state) if line.state else glyphs.NOT_YET
     age = ui.aside(verbatim(ui.time_since(line.at, at))) if line.at else None
     notes = map(ui.note, filter(None, (line.unseen, line.words)))
@@ -147,7 +147,7 @@ def _row(line: ChannelLine, at: datetime) -> Element:
 
 
 def _checkable(line: ChannelLine, at: datetime) -> list[Element]:
-    row, title = _row(line, at), act.fit_title("choice.button.check", line.mailbox)
+    row, title = channel_row(line, at), act.fit_title("choice.button.check", line.mailbox)
     check = act.submit(title, "check", channel=line.mailbox)
     return [row, act.buttons(check, spacing="Small")] if _addresses([line]) else [row]
 
@@ -280,7 +280,7 @@ def watch_list(view: WatchListView) -> Card:
     unseen = next((line.mailbox for line in view.lines if line.unseen is not None), "")
     check = {"do": "check", "channel": unseen}
     body = [
-        *(_row(line, view.at) for line in _worst_first(view.lines)[:_WATCHED_MOST]),
+        *(channel_row(line, view.at) for line in _worst_first(view.lines)[:_WATCHED_MOST]),
         *ui.count_line("watch.more_channels", len(view.lines) - _WATCHED_MOST),
         *ui.titled(
             "watch.unwatched_section",

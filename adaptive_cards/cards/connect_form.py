@@ -1,4 +1,4 @@
-"""Cards of Webex Connect: the rehearsal of Generate Token, and the form (C3 to C7)."""
+"""Card of the form of Webex Connect (C3 to C7)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import datetime
 from adaptive_cards import components as ui
 from adaptive_cards import elements as el
 from adaptive_cards import glyphs
-from adaptive_cards.actions import buttons, cancel, input_text, open_url, show_card, submit
+from adaptive_cards.actions import buttons, input_text, open_url, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.glyphs import marked
-from adaptive_cards.texts import has_text, remedy_within, text
-from adaptive_cards.times import clock, day_clock
-from adaptive_cards.views import Asked, Header, Trouble
+from adaptive_cards.texts import text
+from adaptive_cards.times import clock
+from adaptive_cards.views import Header
 from jobs.model import Channel, RunKind, Text, Turn
 
 ERROR_MOST = 8000
@@ -189,120 +189,3 @@ def _confirm_buttons(view: ConnectFormView) -> list[el.Element]:
     left += [registered] if view.is_to_register else []
     read = [el.own("connect.token_read", **el.SUBTLE, spacing="Medium")] if view.token_read else []
     return [*read, buttons(*left)] if left else []
-
-
-_LINES_MOST = 12
-_REASON_MOST = 500
-
-
-@dataclass(frozen=True, slots=True)
-class RehearsalView:
-    """Rehearsal, in which the mailbox user signs in once at the bot.
-
-    ``url`` is empty until the rehearsal was chosen and is ready. ``settling`` means that the
-    problem may resolve itself and that the bot retries. ``turn`` is who acts on a problem that does
-    not. ``username`` is the user who signs in. For a ``shared`` mailbox it is the mailbox, and
-    ``login`` signs in for it. ``asked`` is the address to which the request could not be sent 1:1.
-    ``direct`` is true for the copy of the mailbox user, who cannot cancel the run.
-    """
-
-    header: Header
-    username: str
-    url: str = ""
-    until: datetime | None = None
-    problem: Trouble | None = None
-    cause: str = ""
-    transcript: tuple[str, ...] = ()
-    settling: bool = False
-    turn: Turn = Turn.MAILBOX_USER
-    shared: bool = False
-    login: str = ""
-    asked: Asked | None = None
-    direct: bool = False
-
-    @property
-    def named(self) -> dict[str, str]:
-        return {"username": self.username, "login": self.login}
-
-    @property
-    def kind(self) -> str:
-        return "_shared" if self.shared else ""
-
-
-def rehearsal(view: RehearsalView) -> Card:
-    head, run_id = ui.kicker(view.header), view.header.run
-    stop = [] if view.direct else [cancel(run_id)]
-    if view.problem:
-        again = submit(text("button.try_again"), "rehearse", main=True, run=run_id)
-        body = [
-            *ui.problem_box(view.problem),
-            *_remedy(view),
-            *_transcript(view),
-        ]
-        return finished(head, _failed(view), body, [again, _skip(run_id), *stop])
-    if view.url:
-        return finished(head, *_ready(view), [_skip(run_id), *stop])
-    turn = ui.run_turn(view.header, Turn.REQUESTER, Text("rehearsal.offer_turn"))
-    first = submit(text("button.rehearse"), "rehearse", main=True, run=run_id)
-    band, actions = ui.persons_turn(Text("rehearsal.offer"), turn), [first, _skip(run_id)]
-    return finished(head, band, [_what(view)], [*actions, cancel(run_id)])
-
-
-def _ready(view: RehearsalView) -> tuple[ui.Band, list[el.Element]]:
-    title = Text(f"rehearsal.ready{view.kind}", view.named)
-    told = Text(f"rehearsal.ready_turn{view.kind}", view.named)
-    turn = ui.run_turn(view.header, Turn.MAILBOX_USER, told, direct=view.direct)
-    sign_in = open_url(text(f"button.sign_in_mailbox{view.kind}"), view.url, main=True)
-    body = [_what(view), buttons(sign_in)]
-    if view.asked and not view.direct:
-        run_id, who = view.header.run, "mailbox_user"
-        body += ui.ask_someone("", "ask_mailbox_user", run_id, view.asked, who=who)[0]
-    return ui.persons_turn(title, turn, asked=view.header.asked), body
-
-
-def _failed(view: RehearsalView) -> ui.Band:
-    if view.settling:
-        # Somebody may be asked elsewhere meanwhile, so it does not say that nobody has to act.
-        waits = el.own("rehearsal.settling_turn", spacing="Small")
-        return ui.Band.of("emphasis", glyphs.TIME, Text("rehearsal.settling"), waits)
-    own_turn = view.direct and view.turn is Turn.MAILBOX_USER
-    told = Text("rehearsal.failed_turn")
-    turn = ui.run_turn(view.header, view.turn, told, direct=own_turn)
-    return ui.persons_turn(Text("rehearsal.failed"), turn)
-
-
-def _remedy(view: RehearsalView) -> list[el.Element]:
-    # A problem that resolves itself needs none. For a shared mailbox the user may lack permissions.
-    if view.shared and view.cause == "smtp_token_refused":
-        return [el.said(Text("rehearsal.refused_shared", view.named), spacing="Small")]
-    known = has_text(f"remedy.{view.cause}") and not view.settling
-    return [el.own(remedy_within(view.cause), spacing="Small")] if known else []
-
-
-def _what(view: RehearsalView) -> el.Element:
-    shared = text("rehearsal.account_shared", **view.named) if view.shared else ""
-    rows = {
-        "rehearsal.account": shared or view.username,
-        "rehearsal.what": text("rehearsal.what_happens"),
-        "rehearsal.kept": text("rehearsal.kept_what"),
-    }
-    if view.url and view.until:
-        rows["signin.link"] = text("signin.link_until", until=day_clock(view.until))
-    return ui.known(rows)
-
-
-def _transcript(view: RehearsalView) -> list[el.Element]:
-    shown = [
-        el.literal(line, size="Small", spacing="None" if number else "Small")
-        for number, line in enumerate(view.transcript[-_LINES_MOST:])
-    ]
-    title = el.own("rehearsal.transcript", **el.BOLD, spacing="Medium")
-    return [title, el.container("", *shown, spacing="Small")] if shown else []
-
-
-def _skip(run_id: str) -> el.Element:
-    shown = {"placeholder": "field.skip_reason_example", "errorMessage": "field.skip_reason_error"}
-    more = {name: text(key) for name, key in shown.items()}
-    field = input_text("skip_reason", "field.skip_reason", _REASON_MOST, isRequired=True, **more)
-    skip = submit(text("button.skip_rehearsal"), "skip_rehearsal", reads=True, run=run_id)
-    return show_card(text("button.skip"), [field], skip)

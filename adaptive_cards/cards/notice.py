@@ -12,6 +12,7 @@ from adaptive_cards import components as ui
 from adaptive_cards import elements as el
 from adaptive_cards import glyphs
 from adaptive_cards.card import Card, finished
+from adaptive_cards.cards.channels import ChannelLine, channel_row
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import glyph
 from adaptive_cards.locale import current
@@ -190,7 +191,8 @@ class ExplanationView:
     ``known`` is whether a cause was found. ``open`` means that none of the causes is certain, and
     ``condition`` that they are causes only if a service of this channel speaks.
     ``checks`` are the mailboxes that a button checks. ``page`` is the address of a page that explains
-    the cause, or empty.
+    the cause, or empty. ``channels`` are those that the text names, with what is known of them now:
+    an error may be older than its repair.
     """
 
     title: Text
@@ -207,6 +209,7 @@ class ExplanationView:
     checks: tuple[str, ...] = ()
     cut: bool = False
     page: str = ""
+    channels: tuple[ChannelLine, ...] = ()
 
 
 def explanation(view: ExplanationView) -> Card:
@@ -235,6 +238,7 @@ def explanation(view: ExplanationView) -> Card:
         *_causes("explain.also", view.certain),
         *_causes(heading_of(open_=view.open, condition=view.condition), view.possible),
         *ui.titled("explain.unknown_codes", lines),
+        *ui.titled("explain.known_now", [channel_row(line, view.at) for line in view.channels]),
         *(ui.small_print(Text(key)) for key, is_so in words.items() if is_so),
         *act.button_rows(
             [*(act.open_url(title, page) for page, title in pages.items() if page), *checks]

@@ -13,7 +13,7 @@ from adaptive_cards.cards.findings import DAYS
 from adaptive_cards.texts import listed
 from bot import actions
 from bot.cards import delivery
-from bot.cards.presenters import connect_form, progress, questions
+from bot.cards.presenters import connect_form, mail, questions
 from bot.cards.presenters.card_state import slot_of, thread_and_person
 from bot.cards.presenters.connect_form import MAILBOX_USER
 from bot.cards.presenters.plan import made_by_hand
@@ -402,7 +402,7 @@ ACTIONS: dict[str, actions.Action] = {
     "ask_mailbox_user": actions.for_everybody(
         _asks(MAILBOX_USER, connect_form.waits_for_mailbox_user)
     ),
-    "ask_agent": actions.for_everybody(_asks(progress.AGENT, _waits_for_agent)),
+    "ask_agent": actions.for_everybody(_asks(mail.AGENT, _waits_for_agent)),
     "consent_again": consent_again,
     "sign_in_other": sign_in_other,
     "look_again": look_again,

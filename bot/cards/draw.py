@@ -17,7 +17,16 @@ from itertools import chain
 from adaptive_cards.locale import Locale, drawn_for
 from bot.cards import choices, closed_space, delivery, incidents, put_off, superseded
 from bot.cards.living import earlier_cards, living_cards
-from bot.cards.presenters import connect_form, ended, lists, plan, progress, questions, verdict
+from bot.cards.presenters import (
+    connect_form,
+    ended,
+    lists,
+    mail,
+    plan,
+    progress,
+    questions,
+    verdict,
+)
 from bot.cards.presenters.card_state import DesiredCard, posted_card
 from bot.chat import preferences
 from bot.services import Services
@@ -38,7 +47,7 @@ PRESENTERS: tuple[Presenter, ...] = (
     questions.consent_cards,
     connect_form.cards,
     connect_form.rehearsal_cards,
-    progress.mail_cards,
+    mail.cards,
     ended.cards,
 )
 """Presenters in the order of drawing."""

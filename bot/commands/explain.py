@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 
 from adaptive_cards import explanation, offer
 from adaptive_cards.cards.notice import ExplanationView, OfferView
+from bot.cards.presenters.lists import line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext, NotAcceptedError, first_file
 from bot.chat.explanation import as_view
@@ -39,8 +41,11 @@ def run(ctx: ChatContext, argument: str) -> None:
     channels = visible_channels(ctx)
     title, words = Text("explain.empty_title"), Text("explain.empty_turn")
     if told.text.strip():
-        reading = read(told.text, _place(ctx, told.text, channels), cut=told.cut)
-        ctx.say(explanation(as_view(reading, now(), checks=channels[:_CHECKS_MOST])))
+        named = tuple(each for each in channels if each in told.text.lower())[:_CHECKS_MOST]
+        reading = read(told.text, _place(ctx, named), cut=told.cut)
+        view = as_view(reading, now(), checks=channels[:_CHECKS_MOST])
+        known = tuple(line_of(ctx.services, mailbox) for mailbox in named)
+        ctx.say(explanation(replace(view, channels=known)))
     elif channels:
         kicker, lines = Text("notice.explained_kicker"), (Text("understood.explain_check"),)
         checks = offers.of_channels(ctx, "check", channels)
@@ -50,10 +55,8 @@ def run(ctx: ChatContext, argument: str) -> None:
         ctx.say(explanation(view))
 
 
-def _place(ctx: ChatContext, told: str, channels: tuple[str, ...]) -> Place:
+def _place(ctx: ChatContext, named: tuple[str, ...]) -> Place:
     # A text is about a channel if it has the channel's address, or was typed in the thread of a channel's run.
-    words = told.lower()
-    named = any(mailbox in words for mailbox in channels)
     runs = ctx.services.store.runs_in_space(ctx.room)
     known = named or any(run.origin.thread == ctx.thread for run in runs)
     return Place.CHANNEL if known else Place.ANYWHERE

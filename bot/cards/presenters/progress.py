@@ -1,8 +1,8 @@
-"""Cards of a run on its way: every step, and the test mail."""
+"""Card of every step of a run on its way."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import Card, glyphs
@@ -10,7 +10,6 @@ from adaptive_cards import components as ui
 from adaptive_cards import elements as el
 from adaptive_cards.actions import cancel, submit
 from adaptive_cards.card import finished, size
-from adaptive_cards.cards.mail import TestMailView, test_mail
 from adaptive_cards.texts import text, with_counts
 from adaptive_cards.times import clock_seconds
 from adaptive_cards.views import Header, Trouble
@@ -18,8 +17,7 @@ from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import questions
 from bot.services import Services
 from jobs import next_action as turns
-from jobs.causes.cause import Cause
-from jobs.clock import now, parse
+from jobs.clock import now
 from jobs.clouds.errors import UNCONNECTED
 from jobs.engine.step import Step
 from jobs.model import Finding, RunKind, State, Text, Turn, minute_of
@@ -255,70 +253,3 @@ def _after(run: Run, step: Step) -> Text | None:
     steps = steps_of(run)
     needs = [each for each in (*step.after, *step.needs) if each in steps and not run.settled(each)]
     return Text("progress.after", {"row": steps[needs[-1]].article_row}) if needs else None
-
-
-AGENT = "agent"
-"""Question about which agent gets the test mail.
-
-The answer is the address of the person asked 1:1.
-"""
-
-
-def mail_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
-    if run.kind is RunKind.UNDO or "test_mail" not in run.findings or run.ended:
-        return []
-    mail = mail_view(run, services)
-    asks_agent = mail.is_for_agent or mail.answers
-    turn = (
-        f"{mail.problem}{mail.turn}{mail.is_to_be_sent}{mail.is_for_agent}"
-        f"{mail.answers}{mail.asked}"
-    )
-    asks = turn if mail.problem or mail.is_to_be_sent or asks_agent else ""
-    views = [
-        (to, replace(mail, direct=to != shared.THREAD, header=shared.header(run, 7, to=to)))
-        for to in shared.thread_and_person(run.answer(AGENT) if asks_agent else "")
-    ]
-    return [
-        shared.desired_card("mail", view, test_mail(view), to=to, urgency=turn, prompt=asks)
-        for to, view in views
-    ]
-
-
-def mail_view(run: Run, services: Services) -> TestMailView:
-    arrival, answer = run.findings["test_mail"], run.findings.get("agent_answer")
-    stuck = next(filter(_proof_is_stuck, (arrival, answer)), None)
-    asked = arrival.waiting_for is Turn.REQUESTER and arrival.cause != Cause.TEST_MAIL_LATE
-    sent, by_bot = run.answers.get("test_sent"), run.changed.get("test_mail")
-    sent_at = sent.at if sent else None
-    return TestMailView(
-        header=shared.header(run, 7, services),
-        subject=run.fact("subject"),
-        sent_by_bot=not asked and not run.answer("test_sent"),
-        sent_at=None if asked else by_bot.begun if by_bot else sent_at,
-        arrived_at=parse(run.fact("arrived_at")),
-        forwarded_at=parse(run.fact("forwarded_at")),
-        agent_at=_agent_at(run),
-        problem=_trouble(stuck),
-        turn=stuck.waiting_for or Turn.ADMINISTRATOR if stuck else Turn.NOBODY,
-        late=arrival.cause == Cause.TEST_MAIL_LATE,
-        of_answer=stuck is not None and stuck is answer,
-        answered_at=parse(run.fact("answered_at")),
-        asked=shared.unreachable_recipient(run, AGENT),
-        answers=answer is not None and answer.waiting_for is Turn.AGENT,
-    )
-
-
-def _agent_at(run: Run) -> datetime | None:
-    # An agent's confirmation counts. So does an answer to the mail, even one that was stopped.
-    if told := run.answers.get("agent_has_it"):
-        return told.at
-    return parse(run.fact("answer_failed_at") or run.fact("answered_at"))
-
-
-def _trouble(stuck: Finding | None) -> Trouble | None:
-    words, remedy = shared.cause_text(stuck), shared.remedy_of(stuck)
-    return Trouble(words, shared.code_of(stuck), remedy=remedy) if words else None
-
-
-def _proof_is_stuck(finding: Finding | None) -> bool:
-    return finding is not None and finding.cause != "" and finding.state is not State.OK

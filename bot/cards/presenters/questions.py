@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from adaptive_cards import Card, glyphs, notice
@@ -13,6 +14,7 @@ from adaptive_cards.card import finished
 from adaptive_cards.cards import questions as cards
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.verdict_band import FoundChannel
+from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock
@@ -30,7 +32,7 @@ from jobs.engine.inspector import lacks_role
 from jobs.engine.made_objects import is_deleted
 from jobs.model import RunKind, State, Text, Turn
 from jobs.next_action import has_returned, is_blocked
-from jobs.runs.run import Run, Search
+from jobs.runs.run import AppCandidate, Run, Search
 from jobs.steps import mailbox_user
 from jobs.storage import keys
 
@@ -72,14 +74,28 @@ DELEGATE_SLOT = "delegate"
 def delegate_cards(run: Run, _: Services) -> list[shared.DesiredCard]:
     if run.ended or run.account is None or not mailbox_user.needs_delegate(run):
         return []
+    card = delegate(run)
+    news = f"{shared.urgency(run, DELEGATE)}{delegate_of(run)}"
+    return [shared.desired_card(DELEGATE_SLOT, card.content, card, urgency=news, prompt=news)]
+
+
+def delegate(run: Run) -> Card:
+    """Return the card with one field. A wrong address is kept in it, with the reason in red."""
     # The answer may be no address, or an address that nobody in the tenant has.
     named, seen = delegate_of(run), run.findings[DELEGATE_SLOT].seen
-    wrong = shared.unreachable_recipient(run, DELEGATE) or (
-        Asked(named, seen) if named and seen else None
-    )
-    view = cards.DelegateView(shared.header(run, 3), wrong)
-    news, card = f"{shared.urgency(run, DELEGATE)}{named}", cards.delegate(view)
-    return [shared.desired_card(DELEGATE_SLOT, view, card, urgency=news, prompt=news)]
+    wrong = shared.unreachable_recipient(run, DELEGATE)
+    wrong = wrong or (Asked(named, seen) if named and seen else None)
+    error, example = "field.delegate_error", "field.delegate_example"
+    field = act.text_input("delegate", "field.delegate", error=error, example=example)
+    send = act.submit(text("button.continue"), "delegate", main=True, reads=True, run=run.id)
+    body = [
+        el.own("delegate.why", spacing="Small"),
+        ui.correction(field, wrong) if wrong else field,
+        act.buttons(send, spacing="Small"),
+    ]
+    head, title = shared.header(run, 3), Text("delegate.title", {"mailbox": run.channel.mailbox})
+    band = ui.persons_turn(title, ui.run_turn(head, Turn.REQUESTER, Text("delegate.turn")))
+    return finished(ui.kicker(head), band, body, [act.cancel(run.id)])
 
 
 SLOT = "signin"
@@ -240,26 +256,58 @@ def consent(run: Run, head: Header, link: Link, to: str = shared.THREAD) -> Card
 KEPT = Text("verdict.kept_here")
 
 
+_CHOICES_MOST, _TITLE_MOST = 10, 80
+
+
 def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[shared.DesiredCard]:
+    asked, card = ",".join(questions), discovery(run, questions, now())
+    first = discovery(run, questions, run.opened).content
+    return [shared.desired_card("verdict", first, card, urgency=asked, prompt=asked)]
+
+
+def discovery(run: Run, questions: tuple[str, ...], at: datetime) -> Card:
+    """Return the question of a check for what was not found: the app, the forwarding, or both."""
     search = run.search or Search()
     found = {"found.forwarding": search.forwarding_address, "found.user": search.upn}
     if search.certain:  # otherwise several apps may be the channel's
         app = search.apps[0]
         found = {"found.app": app.name, "found.callback": app.callback_url} | found
-    view = cards.DiscoveryView(
-        run=run.id,
-        mailbox=run.channel.mailbox,
-        at=now(),
-        ask_app=APP in questions,
-        apps=tuple(
-            cards.AppChoice(app.client_id, app.name, urlsplit(app.callback_url).netloc)
-            for app in search.apps
-        ),
-        ask_forwarding=FORWARDING in questions,
-        found=tuple((key, value) for key, value in found.items() if value),
-    )
-    asked, card = ",".join(questions), cards.discovery(view)
-    return [shared.desired_card("verdict", view, card, urgency=asked, prompt=asked)]
+    title = "discovery.nothing" if FORWARDING in questions else "discovery.no_app"
+    if search.apps:
+        title = "discovery.which_app"
+    if APP not in questions:
+        title = "discovery.no_forwarding"
+    values = ui.found_values((key, value) for key, value in found.items() if value)
+    body = [
+        *ui.titled("verdict.found", values),
+        *([_app(search.apps[:_CHOICES_MOST])] if APP in questions else []),
+        *([cards.forwarding_input()] if FORWARDING in questions else []),
+        ui.small_print(Text("discovery.reads_only")),
+    ]
+    actions = [
+        act.submit(text("button.go_on"), "discovered", main=True, reads=True, run=run.id),
+        act.submit(text("button.go_on_without"), "discovered_without", run=run.id),
+    ]
+    kicker = ui.kicker_at("verdict.kicker", at, mailbox=run.channel.mailbox)
+    turn = ui.turn_line(Turn.REQUESTER, Text("discovery.turn"))
+    return finished(kicker, ui.persons_turn(Text(title), turn), body, actions)
+
+
+def _app(apps: tuple[AppCandidate, ...]) -> el.Element:
+    if not apps:
+        label, wrong = "field.discovered_client_id", "field.client_id_error"
+        return act.text_input("client_id", label, style="text", error=wrong)
+    error = {"isRequired": True, "errorMessage": text("field.discovered_app_error")}
+    titles = [(app.client_id, _named(app)) for app in apps]
+    label = text("field.discovered_app")
+    return act.choice("client_id", label, titles, style="expanded", wrap=True, **error)
+
+
+def _named(app: AppCandidate) -> str:
+    """Return the app's name with the host of its redirect, and its ID because a name may repeat."""
+    where = urlsplit(app.callback_url).netloc or text("discovery.no_host")
+    name = shorten(plain(app.name), _TITLE_MOST)
+    return text("discovery.app", name=name, host=plain(where), client_id=app.client_id[:8])
 
 
 def found_channel(run: Run, services: Services) -> FoundChannel | None:

@@ -7,7 +7,6 @@ from adaptive_cards.locale import SOURCE, Locale, drawn_for, languages
 from tests.unit.adaptive_cards import (
     answer_examples,
     audit_examples,
-    delegate_examples,
     discovery_examples,
     examples,
     explanation_examples,
@@ -32,7 +31,6 @@ MODULES = (
     fix_examples,
     explanation_examples,
     discovery_examples,
-    delegate_examples,
     plan_address_examples,
     watch_examples,
     offer_examples,

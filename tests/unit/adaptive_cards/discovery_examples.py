@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import adaptive_cards as cards
-from adaptive_cards.cards.questions import AppChoice, DiscoveryView
 from adaptive_cards.cards.verdict_band import FoundChannel, VerdictView
-from jobs.model import Text, Turn
+from bot.cards.presenters import questions
+from jobs.checks.discovering import APP, FORWARDING
+from jobs.model import Channel, Person, Text, Turn
+from jobs.runs.run import AppCandidate, Run, Search
 from tests.unit.adaptive_cards.verdict_examples import HOSTILE, SIGN_IN, cause, way
 from tests.unit.adaptive_cards.verdict_lines import AT, MAILBOX, POLICY, PROOFS, RIGHT, SKIPPED
 
 ADDRESS = "4475e4a8d0f14a5c8a108d26d8beea04@mail-us.imiconnect.io"
 CALLBACK = "https://contoso.us.webexconnect.io/callback"
 APPS = (
-    AppChoice(
-        "631a96bc-0000-4000-8000-000000000001", "Webex Connect", "contoso.us.webexconnect.io"
-    ),
-    AppChoice("631a96bc-0000-4000-8000-000000000002", "Newsletter"),
+    AppCandidate("631a96bc-0000-4000-8000-000000000001", "Webex Connect", CALLBACK),
+    AppCandidate("631a96bc-0000-4000-8000-000000000002", "Newsletter", ""),
 )
 VALUES = (
     ("found.app", "Webex Connect"),
@@ -35,17 +35,21 @@ def examples() -> dict[str, cards.Card]:
 
 
 def _questions() -> dict[str, cards.Card]:
-    view = DiscoveryView("9M2C", MAILBOX, AT)
-    hostile = (AppChoice("631a96bc", HOSTILE, "x.us.webexconnect.io"),) * 12
+    partly = Search(APPS, forwarding_address=ADDRESS, upn=MAILBOX)
+    certain = Search(APPS[:1], certain=True)
+    hostile = Search((AppCandidate("631a96bc", HOSTILE, "https://x.us.webexconnect.io/c"),) * 12)
     return {
-        "discovery-apps": cards.discovery(replace(view, ask_app=True, apps=APPS, found=VALUES[2:])),
-        "discovery-no-app": cards.discovery(replace(view, ask_app=True, found=VALUES[2:])),
-        "discovery-no-forwarding": cards.discovery(
-            replace(view, ask_forwarding=True, found=VALUES[:2])
-        ),
-        "discovery-nothing": cards.discovery(replace(view, ask_app=True, ask_forwarding=True)),
-        "discovery-hostile": cards.discovery(replace(view, ask_app=True, apps=hostile)),
+        "discovery-apps": _asked(partly, APP),
+        "discovery-no-app": _asked(replace(partly, apps=()), APP),
+        "discovery-no-forwarding": _asked(certain, FORWARDING),
+        "discovery-nothing": _asked(Search(), APP, FORWARDING),
+        "discovery-hostile": _asked(hostile, APP),
     }
+
+
+def _asked(search: Search, *asked: str) -> cards.Card:
+    run = Run("9M2C", Channel(MAILBOX), Person("rita", "rita@contoso.com"), AT, search=search)
+    return questions.discovery(run, asked, AT)
 
 
 def _verdicts() -> dict[str, cards.Card]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import RunLine, StatusView
-from adaptive_cards.cards.connect_form import ConnectFormView, RehearsalView
+from adaptive_cards.cards.connect_form import ConnectFormView
 from adaptive_cards.cards.notice import (
     CommandHelpView,
     HelpEntry,
@@ -22,7 +22,7 @@ from adaptive_cards.cards.notice import (
 from adaptive_cards.cards.plan import PlanView
 from adaptive_cards.cards.questions import IntakeView
 from adaptive_cards.texts import render
-from adaptive_cards.views import Header, Trouble
+from adaptive_cards.views import Header
 from jobs.model import (
     Change,
     Channel,
@@ -299,9 +299,6 @@ def _hostile_stages() -> dict[str, cards.Card]:
         "hostile-plan": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,), (words,))),
         "hostile-plan-open": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,))),
         "hostile-connect": cards.connect_form(ConnectFormView(head, *fields)),
-        "hostile-rehearsal": cards.rehearsal(
-            RehearsalView(head, bad, problem=Trouble(words, bad), transcript=(bad,) * 40)
-        ),
     }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import adaptive_cards as cards
+from adaptive_cards.cards.channels import ChannelLine
 from adaptive_cards.cards.notice import CauseLine, ExplanationView, UnknownLine
 from jobs.causes.cause import page_of
-from jobs.model import Text, Turn
+from jobs.model import State, Text, Turn, minute_of
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
 
+FIXED = Text("superseded.fixed", {"run": "7Q4K", "at": minute_of(AT), "by": "rita@contoso.com"})
 PAGE = "https://login.microsoftonline.com/error?code=7999999"
 
 
@@ -28,6 +30,7 @@ def examples() -> dict[str, cards.Card]:
         checks=(MAILBOX, "sales@contoso.com"),
         cut=True,
         page=page_of("smtp_token_refused"),
+        channels=(ChannelLine(MAILBOX, State.OK, FIXED, AT),),
     )
     busy = ExplanationView(
         Text("cause.entra_busy"), Text("remedy.entra_busy"), Turn.TIME, AT, known=True

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import adaptive_cards as cards
-from bot.cards.presenters import ended, progress, questions
+from bot.cards.presenters import connect_form, ended, progress, questions
+from bot.cards.presenters import mail as mail_card
 from bot.cards.presenters.card_state import THREAD, header
 from bot.links import Link
 from jobs.causes.cause import Cause
@@ -45,6 +46,8 @@ def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
     return {
         **dict(_asked()),
+        **dict(_delegates()),
+        **dict(_rehearsals()),
         **dict(_progresses()),
         **dict(_mails()),
         **dict(_ends()),
@@ -98,6 +101,63 @@ def _asked() -> Iterator[tuple[str, cards.Card]]:
         yield f"hostile-{name}", asked(of, replace(run, channel=bad, problems=hostile))
 
 
+def _delegates() -> Iterator[tuple[str, cards.Card]]:
+    """Yield the question who signs in for a shared mailbox."""
+    run = ran(Finding("delegate", State.WAITING, waiting_for=Turn.REQUESTER))
+    yield "delegate", questions.delegate(run)
+    malformed = {"delegate": Problem("malformed", "agent@contoso", AT)}
+    yield "delegate-malformed", questions.delegate(replace(run, problems=malformed))
+    for name, typed in (("delegate-nobody", "a@contoso.com"), ("hostile-delegate", HOSTILE)):
+        seen = Text("seen.nobody", {"mailbox": typed})
+        nobody = ran(Finding("delegate", State.WAITING, seen, waiting_for=Turn.REQUESTER))
+        answers = {"delegate": Reply(typed, REQUESTER.email, AT)}
+        yield name, questions.delegate(replace(nobody, answers=answers))
+
+
+def rehearsed(found: Finding, *, ready: bool = False, to: str = THREAD, **more: Any) -> cards.Card:
+    """Return the card of a rehearsal that has this finding."""
+    facts = {"upn": MAILBOX} | more.pop("facts", {})
+    run = replace(ran(Finding("mailbox_user", State.OK, facts=facts), found), **more)
+    pressed = {"rehearse": Reply("yes", REQUESTER.email, AT)} if ready else {}
+    shown = replace(run, answers=run.answers | pressed)
+    link = LINK if ready and not found.cause else None
+    return connect_form.rehearsal(shown, header(shown, 6, to=to, link=link), link, to)
+
+
+def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
+    waits = Finding("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
+    transcript = (
+        "220 smtp.office365.com ready",
+        "AUTH XOAUTH2 (token)",
+        "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled",
+    )
+    said = (
+        Evidence("smtp", transcript[-1]),
+        *(Evidence("transcript", each) for each in transcript),
+    )
+    off = replace(waits, cause="smtp_auth_off_for_mailbox", evidence=said)
+    both: dict[str, Any] = {"facts": {"shared": "yes", "delegate": "agent@contoso.com"}}
+    both["channel"] = replace(RUN.channel, delegate="agent@contoso.com")
+    yield "rehearsal-offer", rehearsed(waits)
+    yield "rehearsal-ready", rehearsed(waits, ready=True)
+    yield "rehearsal-direct", rehearsed(waits, ready=True, to=CARL)
+    nobody = {"mailbox_user": Problem("nobody_in_webex", MAILBOX, AT)}
+    yield "rehearsal-nobody", rehearsed(waits, ready=True, problems=nobody)
+    yield "rehearsal-problem", rehearsed(off, ready=True)
+    yield "rehearsal-settling", rehearsed(replace(off, until=later(minutes=5)), ready=True)
+    lost = replace(off, cause="mailbox_not_found", waiting_for=Turn.ADMINISTRATOR)
+    yield "rehearsal-lost", rehearsed(lost, ready=True)
+    other = {"mailbox_sign_in": Problem("wrong_mailbox_user", "kim@contoso.com", later(minutes=1))}
+    yield "rehearsal-other-user", rehearsed(waits, ready=True, problems=other)
+    yield "rehearsal-shared-offer", rehearsed(waits, **both)
+    yield "rehearsal-shared-ready", rehearsed(waits, ready=True, **both)
+    refused = replace(waits, cause="smtp_token_refused")
+    yield "rehearsal-shared-refused", rehearsed(refused, ready=True, **both)
+    bad = tuple(Evidence(kind, HOSTILE) for kind in ("smtp", *["transcript"] * 40))
+    hostile = replace(off, evidence=bad)
+    yield "hostile-rehearsal", rehearsed(hostile, ready=True, facts={"upn": HOSTILE})
+
+
 def progressed(*found: Finding, **more: Any) -> cards.Card:
     """Return the progress card of a run in the middle of its changes, with further findings."""
     so_far = (
@@ -146,7 +206,8 @@ def mail(*found: Finding, direct: bool = False, arrived: int = 0, **more: Any) -
     way = Finding("test_mail", State.WAITING, waiting_for=Turn.TIME)
     first, *others = found or (way,)
     run = ran(replace(first, facts=facts | first.facts), *others, **({"changed": sent} | more))
-    return cards.test_mail(replace(progress.mail_view(run, None), direct=direct))
+    to = "agent@contoso.com" if direct else THREAD
+    return mail_card.drawn(run, header(run, 7), to)
 
 
 def _mails() -> Iterator[tuple[str, cards.Card]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards.connect_form import ConnectFormView, RehearsalView
+from adaptive_cards.cards.connect_form import ConnectFormView
 from adaptive_cards.texts import text
-from adaptive_cards.views import Asked, Header, Trouble
+from adaptive_cards.views import Header
 from jobs.model import Channel, RunKind, Text, Turn
 from tests.unit.adaptive_cards.examples import BASE, CLIENT_ID, LOGIN, MAILBOX, header, later
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    return {**dict(_connects()), **dict(_rehearsals())}
+    return dict(_connects())
 
 
 def connected(**more: object) -> cards.Card:
@@ -80,47 +80,3 @@ def _connects() -> Iterator[tuple[str, cards.Card]]:
     yield "connect-new-token", connected(**mends)
     yield "connect-new-token-saved", connected(**mends, token_saved=True)
     yield "connect-new-token-read", connected(**mends, token_saved=True, token_read=True)
-
-
-def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
-    url, until = f"{BASE}/rehearsal/7Q4K", later(minutes=10)
-    transcript = (
-        "220 smtp.office365.com ready",
-        "AUTH XOAUTH2 (token)",
-        "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled",
-    )
-    failed = Text("cause.smtp_auth_off_for_mailbox")
-    rehearsals = {
-        "offer": RehearsalView(header(6), MAILBOX),
-        "ready": RehearsalView(header(6), MAILBOX, url, until),
-        "direct": RehearsalView(header(6), MAILBOX, url, until, direct=True),
-        "nobody": RehearsalView(
-            header(6),
-            MAILBOX,
-            url,
-            until,
-            asked=Asked(MAILBOX, Text("typed.nobody_in_webex")),
-        ),
-        "problem": RehearsalView(
-            header(6),
-            MAILBOX,
-            url,
-            until,
-            Trouble(failed, transcript[-1]),
-            "smtp_auth_off_for_mailbox",
-            transcript,
-        ),
-        "shared-offer": RehearsalView(header(6), MAILBOX, shared=True, login="agent@contoso.com"),
-        "shared-ready": RehearsalView(
-            header(6), MAILBOX, url, until, shared=True, login="agent@contoso.com"
-        ),
-        "shared-refused": RehearsalView(
-            header(6),
-            MAILBOX,
-            problem=Trouble(Text("cause.smtp_token_refused")),
-            cause="smtp_token_refused",
-            shared=True,
-            login="agent@contoso.com",
-        ),
-    }
-    yield from ((f"rehearsal-{name}", cards.rehearsal(view)) for name, view in rehearsals.items())

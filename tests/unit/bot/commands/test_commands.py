@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -114,7 +113,7 @@ def test_a_second_setup_points_to_the_first(anna, webex_script):
     ) == (1, True)
 
 
-def refused(ctx: ChatContext, webex_script: Any, reply: Any) -> Run:
+def refused(ctx, webex_script, reply) -> Run:
     """Return the run of a setup whose first card Webex has refused."""
     answers = reply(403, {"message": "only moderators"}), reply(body={"id": "posted-1"})
     webex_script.on("POST", "/messages", *answers)

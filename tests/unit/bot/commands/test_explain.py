@@ -51,9 +51,13 @@ def test_a_typed_text_is_explained(asked, said, webex_script):
 
 
 def test_a_text_about_a_channel_of_the_space(asked, said, anna, webex_script):
-    """A known channel's services are the likely speakers, and a button checks the channel."""
+    """A known channel's services are the likely speakers, and a button checks the channel.
+
+    The card says what is known of the channel now, because the error may be older than its repair.
+    """
     proven(anna)
     asked(f"{MAILBOX}: Connection timed out")
+    assert text("explain.known_now") in cards(webex_script)
     assert text("explain.open_title") in said()[0][1]
     assert {"do": "check", "channel": MAILBOX} in pressed(webex_script)
 

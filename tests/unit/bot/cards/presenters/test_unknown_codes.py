@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 
-from adaptive_cards.cards.connect_form import rehearsal as draw_rehearsal
 from adaptive_cards.cards.plan import plan as draw_plan
 from adaptive_cards.cards.verdict import verdict as draw_verdict
 from bot.cards.presenters import connect_form, plan, progress, questions, verdict
@@ -128,7 +127,7 @@ def test_on_the_card_of_a_sign_in(services: Services, begin: Begin):
     assert [missing(card.card, told) for card in questions.sign_in_cards(run, services)] == [[]]
 
 
-async def test_on_the_card_of_a_rehearsal(services: Services, begin: Begin):
+async def test_on_the_card_of_a_rehearsal(begin: Begin):
     """An SMTP server's unknown reply is shown word for word, with its own trace.
 
     The reply has an explanation of its own.
@@ -158,7 +157,7 @@ async def test_on_the_card_of_a_rehearsal(services: Services, begin: Begin):
         SIGNED_IN, PLANNED, asked, Event(Kind.FOUND, now(), step="rehearsal", finding=finding)
     )
     assert probe.cause == "smtp_refused"
-    assert missing(draw_rehearsal(connect_form.rehearsal_view(run, services)), (REPLY,)) == []
+    assert missing(connect_form.rehearsal(run, header(run, 6)), (REPLY,)) == []
 
 
 def test_a_known_code_is_told_without_what_only_support_reads():

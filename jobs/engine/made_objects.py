@@ -77,8 +77,8 @@ class MadeObjects:
     async def look(self) -> None:
         """Inspect each object, and record the first that is gone and all that depends on it.
 
-        There is one look after each answer of a person, and after each check. An object that was just made is left out.
-        An object that is not found is read twice, because Microsoft's directory may answer from a
+        There is one look after each answer of a person, and after each check. An object that was
+        just made is left out. An object that is not found is read twice, because Microsoft's directory may answer from a
         copy that does not have it yet.
         """
         run, redis = self.recorder.run, self.recorder.ctx.store.redis

@@ -74,7 +74,8 @@ class PlanView:
     client ID of an app that a person made.
 
     ``named`` are causes that a recent check found and no plan can fix. ``turn`` says who must act on
-    them, or on what blocks the plan. ``has_begun`` means that part of the plan was approved or carried out before.
+    them, or on what blocks the plan. ``has_begun`` means that part of the plan was approved or
+    carried out before.
 
     ``addresses`` are shown in full, because no line of the plan names them all. ``foreign`` are hosts
     that an approver confirms first. ``consent`` says for whom

@@ -21,6 +21,7 @@ from bot.cards.notices import end_title
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import progress
 from bot.services import Services
+from jobs.engine.step import Step
 from jobs.model import RunKind, State, Text, minute_of, verbatim
 from jobs.next_action import ActionKind, NextAction, is_blocked, next_action, open_requests, wait_of
 from jobs.runs.event_log import doubt
@@ -88,18 +89,25 @@ def _rehearsed(run: Run) -> list[tuple[datetime, Text]]:
 
 def _looked(run: Run) -> list[tuple[datetime, Text]]:
     """Return what the last look found that somebody asked for, as soon as everything was read."""
-    asked, steps = run.looked, steps_of(run).items()
-    read = [name for name, step in steps if step.automatic and name in run.right_before]
-    if asked is None or run.plan is None or any(map(run.is_to_reread, read)):
+    asked, steps = run.looked, steps_of(run).values()
+    read = [step for step in steps if step.automatic and step.name in run.right_before]
+    if asked is None or run.plan is None or any(run.is_to_reread(step.name) for step in read):
         return []
     new = [
-        name
-        for name in read
-        if not run.settled(name) or (name in run.changed and run.changed[name].written > asked.at)
+        step
+        for step in read
+        if not run.settled(step.name) or _is_changed_again(run, step, asked.at)
     ]
-    names = listed(render(Text(f"step.{name}")) for name in new)
+    names = listed(render(Text(f"step.{step.name}")) for step in new)
     values = {"at": minute_of(asked.at), "who": asked.by, "steps": names}
     return [(asked.at, Text("history.looked_new" if new else "history.looked", values))]
+
+
+def _is_changed_again(run: Run, step: Step, since: datetime) -> bool:
+    """Return whether the run has changed the step again, although nobody asked for another."""
+    made, wanted = run.changed.get(step.name), run.answers.get(step.repeat_on)
+    is_wanted = wanted is not None and wanted.at > since
+    return made is not None and made.written > since and not is_wanted
 
 
 def _entry(key: str, at: datetime, who: str = "") -> tuple[datetime, Text]:

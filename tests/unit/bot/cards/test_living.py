@@ -100,12 +100,17 @@ def test_what_was_answered_is_a_line(services: Services, begin: Begin):
 def test_what_a_look_found_is_a_line(services: Services, begin: Begin, state: State, told: str):
     """After a look that somebody asked for, a line says what was changed since.
 
-    The line waits until everything was read again.
+    The line waits until everything was read again. A secret that somebody asks for later is no
+    news.
     """
-    right = found("forwarding"), found("smtp_auth")
+    right = found("forwarding"), found("client_secret")
     run = begin(*BEGUN, *right, Event(Kind.LOOK_AGAIN, now(), by="ben@example.test"))
     assert "Read again" not in content(living(services, run)[LIVING])
-    services.store.append(run.id, found("forwarding", state), found("smtp_auth"))
+    gone, made = Finding("client_secret", State.WRONG), {"step": "client_secret"}
+    changing = Event(Kind.CHANGING, now(), finding=gone, **made)
+    read = found("forwarding", state), found("client_secret")
+    new = answered("new_secret"), changing, Event(Kind.CHANGED, now(), **made)
+    services.store.append(run.id, *read, *new, found("client_secret"))
     (line,) = [each for each in lines(services.store.load(run.id)) if "looked" in each.key]
     assert told in render(line)
     assert "ben@example.test" in render(line)

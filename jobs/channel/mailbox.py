@@ -102,7 +102,8 @@ async def redirected_to(ctx: StepContext) -> str:
     if found := _connect_addresses(ctx, enabled, _INBOX):
         return found[0]
     rules = await ctx.exchange.run("Get-TransportRule", {})
-    mine = [rule for rule in rules if _is_in_force(rule) and _is_for(rule, mailbox)]
+    named = (rule for rule in rules if any(mailbox in _joined(rule.get(n)).lower() for n in _FOR))
+    mine = [rule for rule in named if _is_in_force(rule)]
     return next(iter(_connect_addresses(ctx, mine, _TRANSPORT)), "")
 
 
@@ -120,10 +121,6 @@ def _joined(value: Any) -> str:
 
 def _is_in_force(rule: ExchangeRow) -> bool:
     return lower_of(rule, "State") != "disabled" and lower_of(rule, "Mode") in {"", "enforce"}
-
-
-def _is_for(rule: ExchangeRow, mailbox: str) -> bool:
-    return any(mailbox in _joined(rule.get(name)).lower() for name in _FOR)
 
 
 def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:

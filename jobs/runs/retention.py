@@ -26,7 +26,7 @@ from jobs.storage import codec, keys
 EVERY_S = paced(60)
 KEYS_AT_ONCE = 200
 PASS = timedelta(days=1)
-"""Time between the beginnings of two passes, and between two verifications of the trail."""
+"""Time between two passes, and between two verifications of the trail."""
 ORPHAN_S = 24 * 3600
 log = structlog.get_logger(__name__)
 
@@ -47,7 +47,7 @@ class Retention:
     def __call__(self) -> None:
         some = list(islice(self._left, KEYS_AT_ONCE))
         if not some and (self._passed is None or now() - self._passed >= PASS):
-            self._passed, self._left = now(), self._one_pass()
+            self._left = self._one_pass()
             some = list(islice(self._left, KEYS_AT_ONCE))
         for keep in some:
             keep()
@@ -60,6 +60,7 @@ class Retention:
         ):
             for raw in self._redis.scan_iter(pattern, count=KEYS_AT_ONCE):
                 yield partial(keep, keys.owner(raw, pattern))
+        self._passed = now()  # a pass that an error of Redis has ended begins again
 
     def _keep_run(self, run_id: str) -> None:
         events, last = keys.run_events(run_id), self._last_event(run_id)

@@ -60,13 +60,11 @@ async def run_round(  # noqa: PLR0913  what a round is made of
     due.sort(key=lambda each: _place(each.mailbox, states[each.mailbox]))
     if due:
         async for watched, outcome in look(tuple(due)):
-            incidents = watching.incidents.record(watched, outcome, clock(), fixed_by, held)
-            result.looks += 1
-            for incident in incidents:
+            at, before = clock(), states[watched.mailbox].looked
+            for incident in watching.incidents.record(watched, outcome, at, fixed_by, held):
                 changed(incident)
-            before = states[watched.mailbox]
-            at = clock()
-            if before.looked is None or before.looked.date() != at.date():
+            result.looks += 1
+            if before is None or before.date() != at.date():
                 history.fold(watching.incidents.redis, watched.mailbox, at)
     result.left = len(due) - result.looks
     return result

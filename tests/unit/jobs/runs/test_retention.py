@@ -215,6 +215,19 @@ def test_a_pass_a_day(
     assert redis.ttl("cards:GONE22") > 0
 
 
+def test_a_pass_that_an_error_has_ended_begins_again(
+    redis: Redis, store: RunStore, monkeypatch: pytest.MonkeyPatch
+):
+    redis.hset("cards:GONE22", "plan", "{}")
+    retention = Retention(store, RUN_DAYS, AUDIT_DAYS)
+    with monkeypatch.context() as away:
+        away.setattr(redis, "scan", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            retention()
+    retention()
+    assert redis.ttl("cards:GONE22") > 0
+
+
 def test_a_run_that_gets_an_event_at_that_moment(
     redis: Redis,
     store: RunStore,

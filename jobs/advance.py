@@ -136,11 +136,10 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
 
 
 def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
-    """Work on the run until it is blocked, and then stop renewing the lease.
+    """Work on the run until it is blocked, and return the version up to which all was seen.
 
-    Every call that may change something first asks Redis for the lease, and whether the run has
-    ended. After the work, no renewal of the lease changes when the run is due. The result is the
-    version up to which all events were taken into account.
+    Every call that may change something first asks Redis for the lease and whether the run goes on.
+    The lease is renewed no more when the run gets its next date.
     """
     try:
         with calls.guarded(lambda: runtime.store.confirm(run_id)):
@@ -217,10 +216,7 @@ async def advance_steps(engine: Engine) -> None:
 def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     """End the run if every step is settled, or else schedule its next look.
 
-    That is the earliest time for which a finding waits, if somebody is signed in.
-
-    ``seen`` is the version of the run that was worked on. If something happened after it, the run
-    is due at once.
+    If something happened after ``seen``, the version that was worked on, the run is due at once.
     """
     run = runtime.store.load(run_id)
     if _is_finished(run):

@@ -229,9 +229,8 @@ class Application(Undoable):
     def _addresses(self, ctx: StepContext, app: Json) -> Finding | None:
         """Return the finding for wrong redirect URIs, Webex Connect's first, or None.
 
-        A URI is missing under Web, or is registered under another platform. The missing ones come
-        first if the Call Back URL is missing and is not the URI that moved. Mail flows without the
-        bot's own URI, which is therefore only a warning in a check.
+        A URI is missing under Web, or is under another platform. A missing Call Back URL comes
+        first, unless it is the one that moved. Mail flows without the bot's own: a check warns.
         """
         uris, callback = redirect_uris(app), ctx.channel.callback_url
         if ctx.by_hand and not callback:

@@ -162,14 +162,10 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     work = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}.get(
         run.kind, _advance_setup
     )
-    return await work(runtime, _resumed(runtime, run), lambda: not lease.lost)
-
-
-def _resumed(runtime: Runtime, run: Run) -> Run:
-    if not run.running:
-        return run
-    runtime.store.append(run.id, Event(Kind.RESUMED, now()))
-    return runtime.store.load(run.id)
+    if run.running:  # steps that a killed worker left running
+        runtime.store.append(run_id, Event(Kind.RESUMED, now()))
+        run = runtime.store.load(run_id)
+    return await work(runtime, run, lambda: not lease.lost)
 
 
 async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
@@ -219,7 +215,8 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     If something happened after ``seen``, the version that was worked on, the run is due at once.
     """
     run = runtime.store.load(run_id)
-    if _is_finished(run):
+    open_ended = run.kind is RunKind.CHECK or run.ended or run.plan is None
+    if not open_ended and all(map(run.settled, steps_of(run))):
         for card in Watching.of(runtime.store).finish(run, now()):
             runtime.listener.run_changed(card)
         runtime.store.end(run, Event(Kind.FINISHED, now()))
@@ -244,12 +241,6 @@ def _schedule_next_look(runtime: Runtime, run: Run) -> None:
         runtime.schedule.add(run.id, min(times))
     else:
         runtime.schedule.remove(run.id)
-
-
-def _is_finished(run: Run) -> bool:
-    if run.kind is RunKind.CHECK or run.ended or run.plan is None:
-        return False
-    return all(run.settled(name) for name in steps_of(run))
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:

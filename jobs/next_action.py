@@ -247,7 +247,7 @@ def lacks_own_secret(run: Run) -> bool:
 
 
 def _waits_for_person(finding: Finding) -> bool:
-    """Return whether a person continues the step; an approval says by itself whether it is over."""
+    """Return whether a person continues the step; :func:`_approval` knows of an approver."""
     nobody = {None, Turn.TIME, Turn.NOBODY, Turn.APPROVER}
     return finding.state is State.WAITING and finding.waiting_for not in nobody
 

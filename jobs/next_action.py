@@ -82,8 +82,7 @@ def next_action(run: Run) -> NextAction:
         kind = ActionKind(ENDED[run.ended])
         if run.kind is RunKind.UNDO and kind is ActionKind.DONE:
             kind = ActionKind.UNDONE
-        why = distrust(run) if kind is ActionKind.FAILED else None
-        return NextAction(Turn.NOBODY, kind, failed.code if failed else "", why)
+        return NextAction(Turn.NOBODY, kind, failed.code if failed else "", distrust(run))
     action = _before_plan(run) or _approval(run) or _waiting(run)
     return action or NextAction(Turn.NOBODY, ActionKind.RUNNING)
 

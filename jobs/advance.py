@@ -251,6 +251,7 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     problems = (event for event in store.events(run_id) if event.kind is Kind.PROBLEM)
     if sum(event.data.get("question") == "run" for event in problems) < UNEXPECTED_TRIES:
         runtime.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
+        runtime.listener.run_changed(run_id)
     else:
         _fail(runtime, run_id, reference)
 
@@ -258,7 +259,6 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
 def _problem(runtime: Runtime, run_id: str, cause: str, code: str) -> None:
     data = {"question": "run", "cause": cause, "code": code}
     runtime.store.append(run_id, Event(Kind.PROBLEM, now(), data=data))
-    runtime.listener.run_changed(run_id)
 
 
 def _fail(runtime: Runtime, run_id: str, reference: str) -> None:

@@ -136,11 +136,10 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
 
 
 def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
-    """Work on the run until it is blocked, and then stop renewing the lease.
+    """Work on the run until it is blocked, and return the version up to which all was seen.
 
-    Every call that may change something first asks Redis for the lease, and whether the run has
-    ended. After the work, no renewal of the lease changes when the run is due. The result is the
-    version up to which all events were taken into account.
+    Every call that may change something first asks Redis for the lease and whether the run goes on.
+    The lease is renewed no more when the run gets its next date.
     """
     try:
         with calls.guarded(lambda: runtime.store.confirm(run_id)):
@@ -163,14 +162,10 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     work = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}.get(
         run.kind, _advance_setup
     )
-    return await work(runtime, _resumed(runtime, run), lambda: not lease.lost)
-
-
-def _resumed(runtime: Runtime, run: Run) -> Run:
-    if not run.running:
-        return run
-    runtime.store.append(run.id, Event(Kind.RESUMED, now()))
-    return runtime.store.load(run.id)
+    if run.running:  # steps that a killed worker left running
+        runtime.store.append(run_id, Event(Kind.RESUMED, now()))
+        run = runtime.store.load(run_id)
+    return await work(runtime, run, lambda: not lease.lost)
 
 
 async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
@@ -217,13 +212,11 @@ async def advance_steps(engine: Engine) -> None:
 def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     """End the run if every step is settled, or else schedule its next look.
 
-    That is the earliest time for which a finding waits, if somebody is signed in.
-
-    ``seen`` is the version of the run that was worked on. If something happened after it, the run
-    is due at once.
+    If something happened after ``seen``, the version that was worked on, the run is due at once.
     """
     run = runtime.store.load(run_id)
-    if _is_finished(run):
+    open_ended = run.kind is RunKind.CHECK or run.ended or run.plan is None
+    if not open_ended and all(map(run.settled, steps_of(run))):
         for card in Watching.of(runtime.store).finish(run, now()):
             runtime.listener.run_changed(card)
         runtime.store.end(run, Event(Kind.FINISHED, now()))
@@ -250,12 +243,6 @@ def _schedule_next_look(runtime: Runtime, run: Run) -> None:
         runtime.schedule.remove(run.id)
 
 
-def _is_finished(run: Run) -> bool:
-    if run.kind is RunKind.CHECK or run.ended or run.plan is None:
-        return False
-    return all(run.settled(name) for name in steps_of(run))
-
-
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     """Report the error with a reference, and retry a few times; then the run ends."""
     reference, store = new_reference(), runtime.store
@@ -264,6 +251,7 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     problems = (event for event in store.events(run_id) if event.kind is Kind.PROBLEM)
     if sum(event.data.get("question") == "run" for event in problems) < UNEXPECTED_TRIES:
         runtime.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
+        runtime.listener.run_changed(run_id)
     else:
         _fail(runtime, run_id, reference)
 
@@ -271,7 +259,6 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
 def _problem(runtime: Runtime, run_id: str, cause: str, code: str) -> None:
     data = {"question": "run", "cause": cause, "code": code}
     runtime.store.append(run_id, Event(Kind.PROBLEM, now(), data=data))
-    runtime.listener.run_changed(run_id)
 
 
 def _fail(runtime: Runtime, run_id: str, reference: str) -> None:

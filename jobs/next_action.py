@@ -82,8 +82,7 @@ def next_action(run: Run) -> NextAction:
         kind = ActionKind(ENDED[run.ended])
         if run.kind is RunKind.UNDO and kind is ActionKind.DONE:
             kind = ActionKind.UNDONE
-        why = distrust(run) if kind is ActionKind.FAILED else None
-        return NextAction(Turn.NOBODY, kind, failed.code if failed else "", why)
+        return NextAction(Turn.NOBODY, kind, failed.code if failed else "", distrust(run))
     action = _before_plan(run) or _approval(run) or _waiting(run)
     return action or NextAction(Turn.NOBODY, ActionKind.RUNNING)
 
@@ -97,10 +96,7 @@ ENDED: dict[Kind | None, str] = {
 
 
 def stage_of(run: Run) -> int:
-    """Return the stage of the run as a number from 1 to 7.
-
-    1 details, 2 sign-in, 3 plan, 4 changes, 5 consent, 6 Webex Connect, 7 proof.
-    """
+    """Return 1 details, 2 sign-in, 3 plan, 4 changes, 5 consent, 6 Webex Connect or 7 proof."""
     if not run.detailed:
         return 1
     if lacks_sign_in(run):
@@ -163,11 +159,7 @@ def _waiting(run: Run) -> NextAction | None:
 
 
 def steps_under_way(run: Run) -> frozenset[str]:
-    """Return the steps that are being worked on, except those that wait for time.
-
-    Most tries of a long wait change nothing, and a card takes ten edits. So a step shows its wait
-    until a try has a result.
-    """
+    """Return the steps at work, but no wait for time: most tries end as they began."""
     waiting = {name for name, each in run.findings.items() if each.waiting_for is Turn.TIME}
     return frozenset(run.running - waiting)
 
@@ -228,8 +220,7 @@ def _concerns_rehearsal(finding: Finding) -> bool:
 def keeps_secret(run: Run) -> bool:
     """Return whether Webex Connect keeps its client secret and needs only a new token.
 
-    Only changes that the fix has made count. The plan of a fix for the app also lists a new secret,
-    although the present one may turn out to be good.
+    Only changes made count: a plan may list a secret that turns out to be unneeded.
     """
     return run.kind is RunKind.FIX and "client_secret" not in run.changed
 
@@ -263,11 +254,7 @@ def lacks_own_secret(run: Run) -> bool:
 
 
 def _waits_for_person(finding: Finding) -> bool:
-    """Return whether the step continues once a person has acted.
-
-    A wait for the approver does not count: the approval itself says whether it is over
-    (:func:`_approval`), and the finding may be older.
-    """
+    """Return whether a person continues the step; :func:`_approval` knows of an approver."""
     nobody = {None, Turn.TIME, Turn.NOBODY, Turn.APPROVER}
     return finding.state is State.WAITING and finding.waiting_for not in nobody
 
@@ -343,11 +330,7 @@ def who_acts(run: Run, turn: Turn) -> str:
 
 
 def _since(run: Run) -> datetime:
-    """Return when the turn began: after the newest event that it needed.
-
-    The time of the finding itself is no such moment, because a step is looked at again and again
-    while it waits.
-    """
+    """Return when the turn began: no finding's time, since a step that waits is read again."""
     answers = [run.answers[question].at for question in BEGINS if question in run.answers]
     approvals = [given.at for given in run.approvals.values()]
     plan_at = run.plan.at if run.plan else None

@@ -249,7 +249,10 @@ class Applier(Inspector):
                 self.recorder.append(Event(Kind.CHANGED, now(), step=step.name, data=data))
         except (AttemptOverError, asyncio.CancelledError) as over:
             if isinstance(over, AttemptOverError) or _is_over():
-                self._tell_late(step, made)
+                ctx = self.recorder.ctx
+                log.warning("the run was lost during a change", step=step.name, calls=list(made))
+                if made:  # the next worker looks before it changes
+                    ctx.store.changed_late(ctx.run.id, step.name, made)
             raise
         return self._refused(step, refused, made) if refused else await self.verify(step)
 
@@ -262,14 +265,6 @@ class Applier(Inspector):
             or step.explain_error(ctx, error)
             or self.finding_from(step, error)
         )
-
-    def _tell_late(self, step: Step, made: Sequence[str]) -> None:
-        """Record calls under way when the run was lost; the next worker looks before it changes."""
-        run = self.recorder.run.id
-        log.warning("the run was lost during a change", run=run, step=step.name, calls=list(made))
-        if made:
-            data = {"calls": "; ".join(made)}
-            self.recorder.ctx.store.record("changed_late", run, step=step.name, data=data)
 
     def _require_other_step(self, step: Step, error: CloudError) -> Finding | None:
         """Add another step's change, which the cloud requires first, for an approval of its own."""

@@ -63,14 +63,6 @@ def lacks_role(run: Run) -> bool:
 def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
     """Return the finding for a step that could not be inspected or changed.
 
-    The state is unknown, with the cloud's own text as evidence. A temporary error is retried a
-    limited number of times, and never earlier than the cloud asked for, up to an hour: a longer
-    value is treated as a mistake. If no connection was made because of DNS or a certificate, it is
-    retried until there is one, because nobody in the tenant can act. For all other errors the
-    administrator must act.
-    """
-    """Return the finding for a step that could not be inspected or changed.
-
     A temporary error is retried some times, and never earlier than the cloud asked for, up to an
     hour. Without a connection (DNS, a certificate) it is retried until there is one: nobody in the
     tenant can act. For all other errors the administrator must act.
@@ -104,11 +96,10 @@ def not_readable(step: Step, error: CloudError) -> Finding:
 def may_be_replication(error: CloudError, run: Run, step: Step | None = None) -> bool:
     """Return whether the error may result from a recent change that has not been replicated yet.
 
-    That is possible for a missing role or consent for two minutes after the sign-in, which may have
-    just granted it, or after a change of this run. It is possible for any other error for the same
-    time after a write of this run, including a write whose answer was lost. If the directory itself
-    reports a replication delay, the time is five minutes. Exchange replicates only an object that
-    ``step`` has just made with a New- cmdlet (measured: a 404 for minutes).
+    A missing role or consent may, for two minutes after a sign-in, which may have granted it, or a
+    change of this run. Any other error may for the same time after a write of this run, answered
+    or not; for five minutes if the directory itself reports a delay. Exchange replicates only an
+    object that ``step`` has just made with a New- cmdlet (measured: a 404 for minutes).
     """
     if not error.can_be_replication:
         return False
@@ -166,8 +157,7 @@ class Inspector:
     async def retry_while_replicating(self, step: Step, call: Callable[[], Awaitable[T]]) -> T:
         """Repeat ``call`` while the directory may not yet know a recent write of this run.
 
-        Role and consent errors are not repeated here, because a new role takes longer to arrive
-        than a worker should wait.
+        A new role or consent takes longer than a worker should wait.
         """
         for pause in SETTLE_S:
             try:
@@ -180,6 +170,7 @@ class Inspector:
         return await call()
 
     def finding_from(self, step: Step, error: CloudError) -> Finding:
+        """Turn an error into a finding, which waits if replication may be the cause."""
         if may_be_replication(error, self.recorder.run, step):
             if error.cause not in ROLE_CAUSES:
                 return self.wait_for_replication(step)

@@ -140,8 +140,7 @@ class Step(ABC):
         return self.change(None, Text(f"after.{self.name}"), Scope.APP, command, **more)
 
     def _finding(self, state: State, seen: Text | Reason | None, **more: Unpack[_Facts]) -> Finding:
-        reason = seen if isinstance(seen, Reason) else None
-        words = seen.text() if isinstance(seen, Reason) else seen
+        reason, words = (seen, seen.text()) if isinstance(seen, Reason) else (None, seen)
         more["facts"] = dict(more.get("facts", {}))
         return Finding(self.name, state, words, reason=reason, **more)
 

@@ -40,9 +40,8 @@ class Undoable(Step):
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Return whether the changes of the channel's runs are undone.
 
-        The state is OK if the value is as it was, and wrong if :meth:`undo` would restore it. It is
-        a warning if somebody else has changed it since, and skipped if it cannot or must not be
-        restored: in both cases it stays as it is.
+        OK is as it was, and wrong can be restored by :meth:`undo`. What somebody else has changed
+        since (a warning) or must not be restored (skipped) stays.
         """
 
     @abstractmethod

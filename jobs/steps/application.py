@@ -43,24 +43,15 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
 from jobs.engine.undo import Undoable
-from jobs.microsoft.app_manifest import (
-    OTHERS,
-    declares,
-    elsewhere,
-    issues_access_tokens,
-    merged,
-    moved_back,
-    redirect_uris,
-    web,
-    with_permission,
-    without_permission,
-)
+from jobs.microsoft import app_manifest as manifest
 from jobs.microsoft.graph import EXCHANGE_APP_ID, promised
 from jobs.model import Change, Evidence, Finding, Profile, Reason, RunKind, Scope, State, Text, Turn
 from jobs.runs.run import RecordedChange
 
 BY_HAND = "by_hand"
-ADDRESSES = frozenset({Cause.REDIRECT_URI_MISMATCH, Cause.REPLY_ADDRESS_MISSING, *OTHERS.values()})
+ADDRESSES = frozenset(
+    {Cause.REDIRECT_URI_MISMATCH, Cause.REPLY_ADDRESS_MISSING, *manifest.OTHERS.values()}
+)
 SEEN = {"spa": "seen.redirects_spa", "publicClient": "seen.redirects_public"}
 
 
@@ -155,11 +146,10 @@ class Application(Undoable):
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Check that a created app without other content is gone, or else as it was."""
-        judge = self._restored if past.values_before["object_id"] else self._removed
-        return judge(ctx, past, await app_of_run(ctx))
-
-    def _restored(self, ctx: StepContext, past: RecordedChange, app: Json | None) -> Finding:
-        uris = json.dumps(merged(_uris(past.values_before), wanted_uris(ctx)))
+        app = await app_of_run(ctx)
+        if not past.values_before["object_id"]:
+            return self._removed(ctx, past, app)
+        uris = json.dumps(manifest.merged(_uris(past.values_before), wanted_uris(ctx)))
         object_id = past.values_before["object_id"]
         made = {"object_id": object_id, "uris": uris, "audience": OURS, "declared": "yes"}
         seen = "key:seen.none" if app is None else "key:seen.app_present"
@@ -219,7 +209,7 @@ class Application(Undoable):
         An app that was made by hand may lack ``SMTP.Send``, which the article does not declare: its
         user agrees to it at Generate Token.
         """
-        if not ctx.by_hand and not declares(app, *smtp_send_permission(ctx)):
+        if not ctx.by_hand and not manifest.declares(app, *smtp_send_permission(ctx)):
             return self.wrong(Text("seen.not_declared"), cause=Cause.PERMISSION_NOT_DECLARED)
         if unknown:
             seen = Text("seen.permission_unknown", {"ids": unknown})
@@ -229,17 +219,19 @@ class Application(Undoable):
     def _addresses(self, ctx: StepContext, app: Json) -> Finding | None:
         """Return the finding for wrong redirect URIs, Webex Connect's first, or None.
 
-        A URI is missing under Web, or is registered under another platform. The missing ones come
-        first if the Call Back URL is missing and is not the URI that moved. Mail flows without the
-        bot's own URI, which is therefore only a warning in a check.
+        A URI is missing under Web, or is under another platform. A missing Call Back URL comes
+        first, unless it is the one that moved. Mail flows without the bot's own: a check warns.
         """
-        uris, callback = redirect_uris(app), ctx.channel.callback_url
+        uris, callback = manifest.redirect_uris(app), ctx.channel.callback_url
         if ctx.by_hand and not callback:
             return self._without_callback(uris)
         missing = [uri for uri in wanted_uris(ctx) if uri not in uris]
-        platform, moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), ("", []))
+        platform, moved = next(iter(manifest.elsewhere(app, wanted_uris(ctx)).items()), ("", []))
         if moved and (callback in moved or callback not in missing):
-            seen, cause = Text(SEEN[platform], {"uris": ", ".join(moved)}), OTHERS[platform]
+            seen, cause = (
+                Text(SEEN[platform], {"uris": ", ".join(moved)}),
+                manifest.OTHERS[platform],
+            )
         elif missing:
             seen = Text("seen.redirects_missing", {"missing": ", ".join(missing)})
             cause = Cause.REDIRECT_URI_MISMATCH if uris else Cause.REPLY_ADDRESS_MISSING
@@ -257,26 +249,26 @@ class Application(Undoable):
         return self.wrong(seen, cause=Cause.REDIRECT_URI_MISMATCH)
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
-        there = elsewhere(app, wanted_uris(ctx))
+        there = manifest.elsewhere(app, wanted_uris(ctx))
         return {
             **({"elsewhere": json.dumps(there)} if there else {}),
             "object_id": text_of(app, "id"),
-            "uris": json.dumps(redirect_uris(app)),
+            "uris": json.dumps(manifest.redirect_uris(app)),
             "audience": text_of(app, "signInAudience"),
-            "declared": "yes" if declares(app, *smtp_send_permission(ctx)) else "",
+            "declared": "yes" if manifest.declares(app, *smtp_send_permission(ctx)) else "",
         }
 
 
 def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
     kept = app.get("requiredResourceAccess")
     if not was["declared"]:
-        kept = without_permission(app, *smtp_send_permission(ctx))
+        kept = manifest.without_permission(app, *smtp_send_permission(ctx))
     body = {
         "signInAudience": was["audience"] or OURS,
-        "web": {**web(app), "redirectUris": _uris(was)},
+        "web": {**manifest.web(app), "redirectUris": _uris(was)},
         "requiredResourceAccess": kept,
     }
-    return body | moved_back(app, json.loads(was.get("elsewhere", "{}")))
+    return body | manifest.moved_back(app, json.loads(was.get("elsewhere", "{}")))
 
 
 def _facts(app: Json, unknown: str) -> dict[str, str]:
@@ -320,7 +312,7 @@ class ImplicitGrant(_OfTheArticle):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Look at "Access tokens", which nobody asked for on a channel made by hand."""
         app = await find_app(ctx)
-        on = issues_access_tokens(app)
+        on = manifest.issues_access_tokens(app)
         seen = Text("seen.implicit_on" if on else "seen.implicit_off")
         found = self.ok(seen) if on or ctx.by_hand else self.wrong(seen)
         return replace(found, values=_values(app))
@@ -332,12 +324,12 @@ class ImplicitGrant(_OfTheArticle):
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Write ``web`` as a whole, with the wanted URIs, which a stale read must not drop."""
         app = await present_app(ctx)
-        uris = merged(redirect_uris(app), wanted_uris(ctx))
-        await _write(ctx, {"web": {**web(app), "redirectUris": uris}}, on=True)
+        uris = manifest.merged(manifest.redirect_uris(app), wanted_uris(ctx))
+        await _write(ctx, {"web": {**manifest.web(app), "redirectUris": uris}}, on=True)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         app = await app_of_run(ctx)
-        seen = "key:seen.on" if issues_access_tokens(app) else "key:seen.off"
+        seen = "key:seen.on" if manifest.issues_access_tokens(app) else "key:seen.off"
         return self.compare_with_recorded(past, _values(app), seen, {"access_tokens": "on"})
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
@@ -350,7 +342,7 @@ class ImplicitGrant(_OfTheArticle):
 
 
 async def _write(ctx: StepContext, app: Json, *, on: bool) -> None:
-    platform = web(app)
+    platform = manifest.web(app)
     boxes = {
         "enableIdTokenIssuance": False,
         **(platform.get("implicitGrantSettings") or {}),
@@ -363,7 +355,7 @@ async def _write(ctx: StepContext, app: Json, *, on: bool) -> None:
 
 def _values(app: Json | None) -> dict[str, str]:
     """Return the value for the record: a deleted app issues no tokens."""
-    return {"access_tokens": "on" if issues_access_tokens(app) else "off"}
+    return {"access_tokens": "on" if manifest.issues_access_tokens(app) else "off"}
 
 
 class MailSend(_OfTheArticle):
@@ -389,7 +381,7 @@ class MailSend(_OfTheArticle):
         """Write the whole list, with ``SMTP.Send``, which a stale read must not drop."""
         app = await present_app(ctx)
         for each in ((*smtp_send_permission(ctx), "Scope"), (*self._permission(ctx), "Role")):
-            app = {"requiredResourceAccess": with_permission(app, *each)}
+            app = {"requiredResourceAccess": manifest.with_permission(app, *each)}
         await ctx.graph.update_application(ctx.fact("object_id"), app)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
@@ -403,11 +395,11 @@ class MailSend(_OfTheArticle):
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         if app := await app_of_run(ctx):
-            access = without_permission(app, *self._permission(ctx))
+            access = manifest.without_permission(app, *self._permission(ctx))
             await ctx.graph.update_application(str(app["id"]), {"requiredResourceAccess": access})
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
-        return {"declared": "yes" if declares(app, *self._permission(ctx)) else ""}
+        return {"declared": "yes" if manifest.declares(app, *self._permission(ctx)) else ""}
 
     def _permission(self, ctx: StepContext) -> tuple[str, str]:
         return EXCHANGE_APP_ID, ctx.fact("mail_send")

@@ -350,17 +350,14 @@ class OwnLogin(Step):
             login = Login(tenant_id, ctx.fact("client_id"), login_name(ctx), other_names(ctx))
             probe = await log_in(ctx, login)
         except (SignInNeeded, Rejected) as error:  # the bot's own sign-in or secret
-            return self._without_token(ctx, error)
-        if probe is None:
-            return self.skipped(Text("skipped.never_rehearsed"))
-        return replace(self._judged(ctx, probe), evidence=probe.evidence)
-
-    def _without_token(self, ctx: StepContext, error: SignInNeeded | Rejected) -> Finding:
-        if error.can_be_replication and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
+            if not (error.can_be_replication and wrote_within(ctx.run, ERRORS_SETTLE_FOR)):
+                return self.skipped(Text("skipped.own_sign_in"), evidence=error.evidence())
             seen = Text("seen.login_settles", {"reply": error.words})
             again = ctx.pause(self.name, LOGIN_PAUSES_S)
             return self.waits_for(Turn.TIME, seen, cause=error.cause, again_s=again)
-        return self.skipped(Text("skipped.own_sign_in"), evidence=error.evidence())
+        if probe is None:
+            return self.skipped(Text("skipped.never_rehearsed"))
+        return replace(self._judged(ctx, probe), evidence=probe.evidence)
 
     def _judged(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
         if probe.ok:

@@ -20,25 +20,8 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
 from jobs.engine.undo import Cmdlet, ExchangeStep, shown
+from jobs.microsoft import outbound_spam as spam
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.microsoft.outbound_spam import (
-    CARRIED,
-    NARROWING,
-    EffectivePolicy,
-    addresses_of,
-    alike,
-    applies_to,
-    bare,
-    covers,
-    enabled,
-    fields_to_cover,
-    gone,
-    moved_down,
-    named,
-    narrowed,
-    needs_addresses,
-    policy_name,
-)
 from jobs.model import Change, Channel, Finding, Reason, RunKind, Scope, State, Station, Text, Turn
 from jobs.runs.run import RecordedChange
 
@@ -171,7 +154,7 @@ REPAIRED, LIMITS = "rule_repaired", "policy_limits"
 class Outbound:
     """Applying policy, with all policies and rules; ``own`` begins with the sending address."""
 
-    applies: EffectivePolicy
+    applies: spam.EffectivePolicy
     policies: list[ExchangeRow]
     rules: list[ExchangeRow]
     own: tuple[str, ...]
@@ -202,9 +185,11 @@ class OutboundPolicy(ExchangeStep):
         there = await outbound(ctx)
         found = self._judged(ctx, there.applies)
         facts = _foreseen(there, ctx.channel.mailbox) if found.state is State.WRONG else {}
-        return replace(found, facts=facts, values=_values(policy_name(ctx.channel.mailbox), there))
+        return replace(
+            found, facts=facts, values=_values(spam.policy_name(ctx.channel.mailbox), there)
+        )
 
-    def _judged(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
+    def _judged(self, ctx: StepContext, applies: spam.EffectivePolicy) -> Finding:
         """Judge the policy; a rule for this mailbox on top removes the doubt of a group's rule."""
         values = {"mode": _mode(applies), "policy": applies.name or "Default"}
         judge, seen = self.wrong, Text("seen.outbound", values)
@@ -230,7 +215,7 @@ class OutboundPolicy(ExchangeStep):
 
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
         """Return the cmdlets for the policy, if it must change, and then for the rule."""
-        name = policy_name(ctx.channel.mailbox)
+        name = spam.policy_name(ctx.channel.mailbox)
         policy, rule = (recorded_row(finding.values.get(part)) for part in ("policy", "rule"))
         limits, repaired = (
             json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, REPAIRED)
@@ -244,7 +229,7 @@ class OutboundPolicy(ExchangeStep):
             new = {POLICY: name, "From": [ctx.channel.mailbox]}
             return [*writes, _named("New", RULE, name, **new, Priority=0)]
         writes.append(_named("Set", RULE, name, **repaired, Priority=0))
-        return writes if enabled(rule) else [*writes, _named("Enable", RULE, name)]
+        return writes if spam.enabled(rule) else [*writes, _named("Enable", RULE, name)]
 
     async def run(self, ctx: StepContext, writes: list[Cmdlet]) -> None:
         """Run the cmdlets, which are not atomic, so that a second attempt completes the first."""
@@ -255,19 +240,19 @@ class OutboundPolicy(ExchangeStep):
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         there = await outbound(ctx)
         seen = f"{there.applies.name or 'Default'}: {there.applies.mode}"
-        values = _values(policy_name(ctx.channel.mailbox), there)
+        values = _values(spam.policy_name(ctx.channel.mailbox), there)
         return self.compare_with_recorded(
             past, values, seen, _made(ctx.channel.mailbox, there.own, past.values_before, values)
         )
 
     def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
         """Return the cmdlets that restore or remove the rule, but its priority, then the policy."""
-        was, name = past.values_before, policy_name(ctx.channel.mailbox)
+        was, name = past.values_before, spam.policy_name(ctx.channel.mailbox)
         policy, rule = recorded_row(was["policy"]), recorded_row(was["rule"])
         writes = [_named("Remove", RULE, name, Confirm=False)]
         if rule:
             writes = [_named("Set", RULE, name, **_rule_before(past))]
-            writes += [] if enabled(rule) else [_named("Disable", RULE, name)]
+            writes += [] if spam.enabled(rule) else [_named("Disable", RULE, name)]
         if not policy:
             return [*writes, _named("Remove", POLICY, name, Confirm=False)]
         mode = str(policy.get("AutoForwardingMode"))
@@ -275,10 +260,10 @@ class OutboundPolicy(ExchangeStep):
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Change only what is still there, so that a second attempt completes the first."""
-        name, there = policy_name(ctx.channel.mailbox), await outbound(ctx)
+        name, there = spam.policy_name(ctx.channel.mailbox), await outbound(ctx)
         for write in self.undo_cmdlets(ctx, past):
             rows = there.rules if write[0].endswith(RULE) else there.policies
-            if named(rows, name) is not None:
+            if spam.named(rows, name) is not None:
                 await self.run(ctx, [write])
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
@@ -294,40 +279,40 @@ async def outbound(ctx: StepContext) -> Outbound:
         ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {})
     )
     senders = [ctx.channel.mailbox, *filter(None, [ctx.fact("upn")])]
-    if needs_addresses(rules, senders):
+    if spam.needs_addresses(rules, senders):
         senders = [*await _addresses(ctx), *senders]
     return Outbound(
-        applies_to(senders, policies, rules), policies, rules, tuple(map(bare, senders))
+        spam.applies_to(senders, policies, rules), policies, rules, tuple(map(spam.bare, senders))
     )
 
 
 def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
-    name = policy_name(mailbox)
-    facts, rule = {MOVED: str(moved_down(there.rules, name))}, named(there.rules, name)
+    name = spam.policy_name(mailbox)
+    facts, rule = ({MOVED: str(spam.moved_down(there.rules, name))}, spam.named(there.rules, name))
     if rule is not None:
-        fields = fields_to_cover(rule, there.own, mailbox)
+        fields = spam.fields_to_cover(rule, there.own, mailbox)
         repaired: dict[str, object] = {what: values or None for what, values in fields.items()}
-        if bare(rule.get(POLICY) or name) != name.lower():
+        if spam.bare(rule.get(POLICY) or name) != name.lower():
             repaired[POLICY] = name
         facts |= {REPAIRED: json.dumps(repaired)}
-    if named(there.policies, name):
+    if spam.named(there.policies, name):
         return facts
     return facts | {LIMITS: json.dumps(there.applies.limits())}
 
 
 async def _addresses(ctx: StepContext) -> tuple[str, ...]:
     try:
-        return addresses_of(await mailbox_row(ctx))
+        return spam.addresses_of(await mailbox_row(ctx))
     except (Forbidden, NotFound):
         return ()
 
 
 def _values(name: str, there: Outbound) -> dict[str, str]:
     """Return the channel's policy and rule; a priority is left out, as others change it."""
-    policy, rule = named(there.policies, name), named(there.rules, name)
-    narrowing = narrowed(rule) if rule else ()
+    policy, rule = spam.named(there.policies, name), spam.named(there.rules, name)
+    narrowing = spam.narrowed(rule) if rule else ()
     return {
-        "policy": _mode_text(policy, ("AutoForwardingMode", *CARRIED)),
+        "policy": _mode_text(policy, ("AutoForwardingMode", *spam.CARRIED)),
         "rule": _mode_text(rule, ("From", "State", POLICY, *narrowing)),
     }
 
@@ -336,7 +321,7 @@ def _named(verb: str, kind: str, name: str, **given: object) -> Cmdlet:
     return f"{verb}-{kind}", {"Name" if verb == "New" else "Identity": name, **given}
 
 
-def _mode(applies: EffectivePolicy) -> str:
+def _mode(applies: spam.EffectivePolicy) -> str:
     return f"key:forwarding_mode.{applies.mode}" if applies.mode in MODES else applies.mode
 
 
@@ -350,9 +335,9 @@ def _made(
     """Return the current values as far as they are those of the change, with the old limits."""
     limits = json.loads(was["policy"] or now["policy"] or "{}")
     rule, before = recorded_row(now["rule"]), recorded_row(was["rule"])
-    covering = ExchangeRow({**before, **fields_to_cover(before, own, mailbox)})
-    ours = bool(rule) and bare(text_of(rule, POLICY)) == policy_name(mailbox).lower()
-    whole = ours and enabled(rule) and alike(rule, covering)
+    covering = ExchangeRow({**before, **spam.fields_to_cover(before, own, mailbox)})
+    ours = bool(rule) and spam.bare(text_of(rule, POLICY)) == spam.policy_name(mailbox).lower()
+    whole = ours and spam.enabled(rule) and spam.alike(rule, covering)
     return {
         "policy": json.dumps({**limits, "AutoForwardingMode": "On"}),
         "rule": now["rule"] if whole else was["rule"],
@@ -367,21 +352,21 @@ def _rule_before(past: RecordedChange) -> dict[str, object]:
     return {
         "From": ([senders] if isinstance(senders, str) else senders) or None,
         **policy,
-        **{name: was[name] for name in NARROWING if name in was},
+        **{name: was[name] for name in spam.NARROWING if name in was},
     }
 
 
 def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
     """Return the rule after the change: its other senders, and the conditions that go."""
     before = recorded_row(rule)
-    senders = covers(ExchangeRow({**before, **repaired}))
+    senders = spam.covers(ExchangeRow({**before, **repaired}))
     if cleared := "; ".join(
-        f"{name} {', '.join(values)}" for name, values in gone(before, repaired).items()
+        f"{name} {', '.join(values)}" for name, values in spam.gone(before, repaired).items()
     ):
         return Text(
             "after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared}
         )
-    alone = not before or list(map(bare, senders)) == [mailbox.lower()]
+    alone = not before or list(map(spam.bare, senders)) == [mailbox.lower()]
     if alone:
         return Text("after.outbound_policy")
     return Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
@@ -419,19 +404,15 @@ class Customization(Step):
         if self.name in ctx.run.demanded:
             return self._needed(Reason.DEMANDED)
         dehydrated, there = await asyncio.gather(_dehydrated(ctx), outbound(ctx))
-        if dehydrated:
-            return self._not_customized(ctx, there.applies)
         if dehydrated is None:
             return self.skipped(Text("skipped.customization_untold"))
-        return self.ok(Text("seen.customized"))
-
-    def _not_customized(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
-        """Return the finding; customization is needed only if M4 has something to save."""
-        if applies.forwards:
-            unneeded = self.ok(Text("seen.customization_not_needed"))
-            checks = ctx.run.kind is RunKind.CHECK
-            return replace(unneeded, state=State.WARNING) if checks else unneeded
-        return self._needed(Text("seen.not_customized"))
+        if not dehydrated:
+            return self.ok(Text("seen.customized"))
+        if not there.applies.forwards:
+            return self._needed(Text("seen.not_customized"))
+        unneeded = self.ok(Text("seen.customization_not_needed"))  # M4 has nothing to save
+        checks = ctx.run.kind is RunKind.CHECK
+        return replace(unneeded, state=State.WARNING) if checks else unneeded
 
     def _needed(self, seen: Text | Reason) -> Finding:
         return self.wrong(seen, cause=Cause.CUSTOMIZATION_NEEDED, values={"enabled": "no"})

@@ -107,7 +107,7 @@ class SmtpAuth(ExchangeStep):
         after = Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
         if mailboxes == (ctx.channel.mailbox,):
             after = Text("seen.on")
-        return (self.change(finding.seen or Text("seen.off"), after, Scope.MAILBOX, command),)
+        return (self.change(finding.seen, after, Scope.MAILBOX, command),)
 
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
         was = finding.values
@@ -210,8 +210,7 @@ class SmtpAuthTenant(ExchangeStep):
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         everybody = await _organization(ctx)
-        seen = SEEN[ON if everybody == ON else OFF]
-        return self.compare_with_recorded(past, {VALUE: everybody}, seen, {VALUE: ON})
+        return self.compare_with_recorded(past, {VALUE: everybody}, SEEN[everybody], {VALUE: ON})
 
     def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
         return [("Set-TransportConfig", {PROPERTY: True})]

@@ -39,7 +39,7 @@ def rows(step: str, looks: dict[str, dict[str, Any]], **run: Any) -> list[Look]:
         script = {
             name: value
             for name, value in given.items()
-            if name.startswith(("GET ", "Get-", "PATCH "))
+            if name.startswith(("GET ", "Get-", "PATCH ", "POST "))
         }
         more = {name: value for name, value in given.items() if name not in script}
         found.append(Look(step, told, sentence, script, run | more))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
@@ -417,3 +418,114 @@ REGISTRATION = [
         },
     ),
 ]
+
+
+SECRET_RULES = "GET /policies/defaultAppManagementPolicy"
+ADD = "POST /applications/object-1/addPassword"
+EARLIER, OWN_SECRET = "Webex Connect EARLIER", "Webex email bot, rehearsal and check"
+
+
+def secret(name: str, days: float, key_id: str = "k1") -> dict[str, Any]:
+    """Return a client secret that ends in so many days."""
+    end = (now() + timedelta(days=days)).isoformat()
+    return {"keyId": key_id, "displayName": name, "hint": "abc", "endDateTime": end}
+
+
+def secrets(*those: Any, read: str = READ, **parts: Any) -> dict[str, Any]:
+    """Return an app with these client secrets, to which one more can be added."""
+    new = {"keyId": "k9", "secretText": "value", "endDateTime": "2027-11-25T00:00:00Z"}
+    return {read: {"id": "object-1", "passwordCredentials": list(those), **parts}, ADD: new}
+
+
+def limited(**rule: str) -> dict[str, Any]:
+    """Return the tenant's policy with one rule for client secrets."""
+    rules = {"passwordCredentials": [rule]}
+    return {SECRET_RULES: {"isEnabled": True, "applicationRestrictions": rules}}
+
+
+FORBIDDEN = limited(restrictionType="passwordAddition")
+MONTH, QUARTER, YEARS = (
+    limited(restrictionType="passwordLifetime", maxLifetime=most)
+    for most in ("P30D", "P90D", "P2Y")
+)
+YOUNGER = limited(
+    restrictionType="passwordAddition", restrictForAppsCreatedAfterDateTime="2026-01-01T00:00:00Z"
+)
+SHOWN = {"facts": {"object_id": "object-1", "key_id": "k1"}, "shown": "k1"}
+HANDMADE = BY_HAND | CHECK
+FIX = {"kind": "fix"}
+OF_SECRETS = rows(
+    "client_secret",
+    {
+        "wrong: a new app has none": secrets(),
+        "wrong: one that nobody can see does not count": secrets(
+            secret("Webex Connect OTHER", 300), secret("by hand", 300, "k2")
+        ),
+        "ok: one that was handed over": secrets(secret(EARLIER, 300)) | SHOWN,
+        "wrong client_secret_expires_soon: it ends soon": secrets(secret(EARLIER, 10)) | SHOWN,
+        "warning client_secret_expires_soon: of which a check warns": secrets(secret(EARLIER, 10))
+        | SHOWN
+        | CHECK,
+        "wrong client_secret_expired: it has ended": secrets(secret(EARLIER, -1)) | SHOWN | CHECK,
+        "wrong secret_forbidden_by_policy: forbidden": secrets() | FORBIDDEN | SHOWN,
+        "wrong secret_forbidden_by_policy: ended, and forbidden": secrets(secret(EARLIER, -1))
+        | FORBIDDEN
+        | SHOWN,
+        **{
+            f"warning secret_forbidden_by_policy: {kind}: the last of {days} days": secrets(
+                secret(EARLIER, days)
+            )
+            | FORBIDDEN
+            | SHOWN
+            | {"kind": kind}
+            for kind in ("setup", "fix", "check")
+            for days in (300, 10)
+        },
+        "ok: 29 of 30 days": secrets(secret(EARLIER, 29)) | MONTH | SHOWN,
+        "ok: 11 of 30 days": secrets(secret(EARLIER, 11)) | MONTH | SHOWN,
+        "wrong client_secret_expires_soon: a third of 30 days": secrets(secret(EARLIER, 9))
+        | MONTH
+        | SHOWN,
+        "wrong: a policy for younger apps": secrets(createdDateTime="2025-06-01T00:00:00Z")
+        | YOUNGER,
+        "wrong: a limit that cuts nothing": secrets() | YEARS,
+        "wrong: a limit that cuts": secrets() | QUARTER,
+        "ok: without an end it never ends": secrets(secret(EARLIER, 1) | {"endDateTime": ""})
+        | SHOWN,
+        "wrong client_secret_expired: the bot's own is none": secrets(
+            secret(EARLIER, -1), secret(OWN_SECRET, 90, "k9")
+        )
+        | SHOWN
+        | CHECK,
+        "wrong client_secret_expired: another that has ended": secrets(
+            secret(EARLIER, -1), secret("by hand", -1, "k9")
+        )
+        | SHOWN
+        | CHECK,
+        "wrong: of an app that was made anew": secrets(secret(EARLIER, 300), appId="client-1")
+        | SHOWN
+        | FIX
+        | {"brief": Brief(client_id="client-0")},
+        "ok: of the app in Webex Connect": secrets(secret(EARLIER, 300), appId="client-1")
+        | SHOWN
+        | FIX
+        | {"brief": Brief(client_id="client-1")},
+        "ok: by hand: any may be in use": secrets(secret("webex", 90), read=BY_ID) | HANDMADE,
+        "ok: by hand: an old one besides": secrets(
+            secret("old", -5), secret("Webex Connect 2026", 90, "k2"), read=BY_ID
+        )
+        | HANDMADE,
+        "wrong client_secret_expired: by hand: ended": secrets(secret("webex", -1), read=BY_ID)
+        | HANDMADE,
+        "warning client_secret_expires_soon: by hand: ends soon": secrets(
+            secret("webex", 5), read=BY_ID
+        )
+        | HANDMADE,
+        "wrong client_secret_gone: by hand: the bot's own": secrets(
+            secret(OWN_SECRET, 90), read=BY_ID
+        )
+        | HANDMADE,
+        "wrong client_secret_gone: by hand: none": secrets(read=BY_ID) | HANDMADE,
+    },
+    facts={"object_id": "object-1"},
+)

@@ -244,7 +244,7 @@ async def test_a_failure_is_named_and_has_the_sign_in_tested(
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
-async def test_a_log_that_cannot_be_read_generated_token(shown: Given, cloud: Cloud, status: int):
+async def test_a_sign_in_log_that_cannot_be_read(shown: Given, cloud: Cloud, status: int):
     """If the log cannot be read, the run continues and waits for the requester's button.
 
     The reason may be a missing Entra P1, a missing role or an ended sign-in.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,8 +18,10 @@ from jobs.runs.run import Event, Kind
 from jobs.steps import all_steps
 from tests.unit.jobs.conftest import CHANNEL, Cloud, Given
 from tests.unit.jobs.steps.looks import Look
-from tests.unit.jobs.steps.looks_of_apps import APPS, REGISTRATION
+from tests.unit.jobs.steps.looks_of_apps import APPS, OF_SECRETS, REGISTRATION
 from tests.unit.jobs.steps.looks_of_mail import AT_CONNECT, AT_EXCHANGE, PEOPLE
+
+DATES = re.compile(r"\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|\+\d\d:\d\d)?)?")
 
 
 def words(text: Text | None) -> str:
@@ -53,18 +57,22 @@ def as_planned(line: Change) -> dict[str, Any]:
     }
 
 
-def context(given: Given, answered: Any = (), *, looking: bool = False, **run: Any) -> StepContext:
-    """Return the context of a run, with an answer that was given so many minutes ago."""
+def context(
+    given: Given, answered: Any = (), shown: str = "", *, looking: bool = False, **run: Any
+) -> StepContext:
+    """Return the context of a run, with a secret that was shown, and an answer of minutes ago."""
     if answered:
         data = {"question": answered[0], "value": "yes"}
         at = now() - timedelta(minutes=answered[1])
         run["events"] = (*run.get("events", ()), Event(Kind.ANSWERED, at, data=data))
     ctx = given(**run | {"channel": replace(CHANNEL, **run.get("channel", {}))})
     ctx.looking = looking
+    if shown:
+        ctx.store.record_secret_shown(shown)
     return ctx
 
 
-LOOKS = [*PEOPLE, *APPS, *REGISTRATION, *AT_EXCHANGE, *AT_CONNECT]
+LOOKS = [*PEOPLE, *APPS, *REGISTRATION, *OF_SECRETS, *AT_EXCHANGE, *AT_CONNECT]
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look.step}: {look.sentence}")
@@ -82,4 +90,5 @@ async def test_a_look(look: Look, given: Given, cloud: Cloud, snapshot: Snapshot
     elif found.state is State.WRONG and (lines := step.plan(ctx, found)):
         await step.apply(ctx, found)
         shown |= {"planned": list(map(as_planned, lines)), "written": list(map(list, cloud.writes))}
-    assert shown == snapshot
+    said = json.dumps(shown, default=str).replace(ctx.run.id, "RUN")
+    assert json.loads(DATES.sub("DATE", said)) == snapshot

@@ -463,10 +463,8 @@ async def test_a_sign_in_that_is_dead_is_not_hidden(
 HAS, ANSWER = AgentHasIt(), AgentAnswer()
 
 
-def row_of_agent_answer(
-    ctx: Any, status: str, recipient: str = "probe@else.test"
-) -> dict[str, str]:
-    """Return a row_of_agent_answer of the message trace for the agent's answer."""
+def answer_row(ctx: Any, status: str, recipient: str = "probe@else.test") -> dict[str, str]:
+    """Return a row of the message trace for the agent's answer."""
     sent = {
         "id": "t1",
         "senderAddress": "support@contoso.com",
@@ -485,7 +483,7 @@ async def test_a_delivered_answer_is_the_proof(given: Given, cloud: Cloud):
     The mail has the subject of the test mail.
     """
     ctx = given()
-    cloud.on(TRACE, [row_of_agent_answer(ctx, "delivered")])
+    cloud.on(TRACE, [answer_row(ctx, "delivered")])
     seen = Text("seen.answer_delivered", {"recipient": "probe@else.test"})
     facts = {"answered_at": datetime(2026, 11, 25, 9, tzinfo=UTC).isoformat()}
     assert await ANSWER.inspect(ctx) == Finding("agent_answer", State.OK, seen=seen, facts=facts)
@@ -504,7 +502,7 @@ async def test_a_delivered_answer_is_the_proof(given: Given, cloud: Cloud):
 async def test_what_is_no_answer(given: Given, cloud: Cloud, recipient: str | None):
     """The step waits for an answer if the trace shows only the copy, a mail to itself, or none."""
     ctx = given(facts={"upn": "UPN@contoso.com"})
-    cloud.on(TRACE, [row_of_agent_answer(ctx, "delivered", recipient)] if recipient else [])
+    cloud.on(TRACE, [answer_row(ctx, "delivered", recipient)] if recipient else [])
     found = await ANSWER.inspect(ctx)
     assert (found.state, found.waiting_for, found.seen) == (
         State.WAITING,
@@ -529,7 +527,7 @@ async def test_an_answer_that_failed_is_explained(
 ):
     """A failed answer gets the cause that the trace's text names, or a general one."""
     ctx = given()
-    cloud.on(TRACE, [row_of_agent_answer(ctx, "failed")])
+    cloud.on(TRACE, [answer_row(ctx, "failed")])
     cloud.on(
         f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='probe@else.test')",
         [{"description": words}],
@@ -549,7 +547,7 @@ async def test_an_automatic_reply_is_no_answer(given: Given, cloud: Cloud):
     cloud.on(
         TRACE,
         [
-            row_of_agent_answer(ctx, "delivered")
+            answer_row(ctx, "delivered")
             | {"subject": f"Automatic reply: Webex email test {ctx.run.id}"}
         ],
     )

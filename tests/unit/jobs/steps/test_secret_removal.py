@@ -140,8 +140,8 @@ LINE = Change(
 )
 
 
-def secret_of_secret_replaced(key_id: str, name: str, days: float = 9) -> dict[str, str]:
-    """Return a client secret_of_secret_replaced as Graph lists it."""
+def listed(key_id: str, name: str, days: float = 9) -> dict[str, str]:
+    """Return a client secret as Graph lists it."""
     return {
         "keyId": key_id,
         "displayName": name,
@@ -159,15 +159,15 @@ def before(store: RunStore, channel: Any, asker: Person) -> str:
 async def test_the_plan_shows_it_from_the_start(
     given: Given, cloud: Cloud, store: RunStore, channel: Any, asker: Person
 ):
-    """In a fix, the plan lists the removal of the old secret_of_secret_replaced together with the new secret_of_secret_replaced."""
+    """In a fix, the plan lists the removal of the old secret together with the new secret."""
     name = f"Webex Connect {before(store, channel, asker)}"
     store.record_secret_shown("k1")
     cloud.on(
         SECRET_REPLACED_APP,
         {
             "passwordCredentials": [
-                secret_of_secret_replaced("k1", name),
-                secret_of_secret_replaced("k2", "made by hand"),
+                listed("k1", name),
+                listed("k2", "made by hand"),
             ]
         },
     )
@@ -181,8 +181,8 @@ async def test_the_plan_shows_it_from_the_start(
 async def test_the_new_one_does_not_count_as_its_removal(
     given: Given, cloud: Cloud, store: RunStore, channel: Any, asker: Person
 ):
-    """The new secret_of_secret_replaced does not count as the removal of the old one, though one plan shows both."""
-    old = secret_of_secret_replaced("k1", f"Webex Connect {before(store, channel, asker)}")
+    """The new secret does not count as the removal of the old one, though one plan shows both."""
+    old = listed("k1", f"Webex Connect {before(store, channel, asker)}")
     store.record_secret_shown("k1")
     ctx = given(facts=SECRET_REPLACED_FACTS, kind="fix")
     there, after = (
@@ -190,7 +190,7 @@ async def test_the_new_one_does_not_count_as_its_removal(
         {
             "passwordCredentials": [
                 old,
-                secret_of_secret_replaced("k2", f"Webex Connect {ctx.run.id}", 300),
+                listed("k2", f"Webex Connect {ctx.run.id}", 300),
             ]
         },
     )
@@ -213,14 +213,10 @@ async def test_the_new_one_does_not_count_as_its_removal(
 async def test_a_setup_removes_nothing(
     given: Given, cloud: Cloud, store: RunStore, channel: Any, asker: Person
 ):
-    """A setup does not plan to remove an old secret_of_secret_replaced, because nobody asked for that."""
+    """A setup does not plan to remove an old secret, because nobody asked for that."""
     cloud.on(
         SECRET_REPLACED_APP,
-        {
-            "passwordCredentials": [
-                secret_of_secret_replaced("k1", f"Webex Connect {before(store, channel, asker)}")
-            ]
-        },
+        {"passwordCredentials": [listed("k1", f"Webex Connect {before(store, channel, asker)}")]},
     )
     ctx = given(facts=SECRET_REPLACED_FACTS)
     assert [line.step for line in ClientSecret().plan(ctx, await ClientSecret().inspect(ctx))] == [
@@ -232,12 +228,12 @@ async def test_only_what_the_bot_made_before_is_removed(
     given: Given, cloud: Cloud, store: RunStore, channel: Any, asker: Person
 ):
     """Only the bot's earlier secrets are removed, never this run's own or a person's."""
-    ours = secret_of_secret_replaced("k1", f"Webex Connect {before(store, channel, asker)}")
+    ours = listed("k1", f"Webex Connect {before(store, channel, asker)}")
     ctx = given(facts=SECRET_REPLACED_FACTS, kind="fix")
     kept = [
-        secret_of_secret_replaced("k2", f"Webex Connect {ctx.run.id}"),
-        secret_of_secret_replaced("k3", "Webex Connect by Kim"),
-        secret_of_secret_replaced("k4", "by hand"),
+        listed("k2", f"Webex Connect {ctx.run.id}"),
+        listed("k3", "Webex Connect by Kim"),
+        listed("k4", "by hand"),
     ]
     cloud.on(
         SECRET_REPLACED_APP,
@@ -256,7 +252,7 @@ async def test_only_what_the_bot_made_before_is_removed(
 
 
 def test_it_comes_after_every_proof():
-    """The old secret_of_secret_replaced is removed last, after the new one and every proof, as Microsoft says."""
+    """The old secret is removed last, after the new one and every proof, as Microsoft says."""
     assert set(STEP.after) == {"token", "own_login", "test_mail", "agent_answer"}
     assert {"client_secret", *STEP.after} <= all_steps().keys()
 

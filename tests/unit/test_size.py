@@ -22,15 +22,15 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 274,
-        "code": 34_116,
-        "functions": 3_512,
-        "used once, %": 13.6,
+        "files": 267,
+        "code": 33_751,
+        "functions": 3_465,
+        "used once, %": 13.4,
         "borders, %": 25.0,
-        "docstrings, %": 25.3,
+        "docstrings, %": 24.9,
     },
     ("practice",): {"code": 17_002},
-    ("tests",): {"code": 65_133},
+    ("tests",): {"code": 63_277},
     ("bench", "tools"): {"code": 3_785},
 }
 """Greatest value of each figure, by the folders that it counts."""

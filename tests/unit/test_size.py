@@ -22,16 +22,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 274,
-        "code": 34_116,
-        "functions": 3_512,
-        "used once, %": 13.6,
+        "files": 272,
+        "code": 33_902,
+        "functions": 3_492,
+        "used once, %": 13.5,
         "borders, %": 25.0,
         "docstrings, %": 25.3,
     },
     ("practice",): {"code": 17_002},
-    ("tests",): {"code": 65_133},
-    ("bench", "tools"): {"code": 3_785},
+    ("tests",): {"code": 64_985},
+    ("bench", "tools"): {"code": 3_726},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

@@ -32,35 +32,21 @@ log = structlog.get_logger(__name__)
 
 
 class RefusedWebhooks:
-    """Counter of this process.
-
-    The first refusal is logged at once, and those after it once a minute.
-    """
+    """Counter of this process, which is logged at the first refusal and at most once a minute."""
 
     def __init__(self, redis: Redis, every_s: float = EVERY_S) -> None:
         self._redis, self._every_s = redis, every_s
         self._lock = threading.Lock()
         self._count = 0
         self._quiet_until = -every_s
-        self._timer: threading.Timer | None = None
 
     def add(self) -> None:
         with self._lock:
             self._count += 1
-            left = self._quiet_until - time.monotonic()
-            if left > 0 and self._timer is None:
-                self._timer = threading.Timer(left, self._report)
-                self._timer.daemon = True
-                self._timer.start()
-        if left <= 0:
-            self._report()
-
-    def _report(self) -> None:
-        with self._lock:
-            count, self._count, self._timer = self._count, 0, None
+            if time.monotonic() < self._quiet_until:
+                return
+            count, self._count = self._count, 0
             self._quiet_until = time.monotonic() + self._every_s
-        if not count:
-            return
         log.warning(
             "webhooks refused: wrong signature",
             count=count,

@@ -22,16 +22,28 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
+<<<<<<< HEAD
         "files": 271,
         "code": 33_769,
         "functions": 3_463,
         "used once, %": 13.6,
+=======
+        "files": 272,
+        "code": 33_902,
+        "functions": 3_492,
+        "used once, %": 13.5,
+>>>>>>> h-engine
         "borders, %": 25.0,
         "docstrings, %": 23.7,
     },
     ("practice",): {"code": 17_002},
+<<<<<<< HEAD
     ("tests",): {"code": 64_789},
     ("bench", "tools"): {"code": 3_780},
+=======
+    ("tests",): {"code": 64_985},
+    ("bench", "tools"): {"code": 3_726},
+>>>>>>> h-engine
 }
 """Greatest value of each figure, by the folders that it counts."""
 

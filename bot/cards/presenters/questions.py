@@ -1,4 +1,4 @@
-"""Presenters of the cards that ask a person: details, sign-in, consent, and a channel that was found."""
+"""Cards that ask a person: details, sign-in, consent, and a channel that was found."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import login_of
 from jobs.clouds.errors import with_ids
-from jobs.model import Evidence, Finding, State, Text, Turn, minute_of
+from jobs.model import Evidence, Finding, Text, Turn, minute_of
 from jobs.next_action import ASKED, wait_of, who_acts
 from jobs.runs.run import Problem, Run
 from jobs.storage import codec, keys
@@ -229,10 +229,6 @@ def cause_text(failure: Finding | Problem | None) -> Text | None:
 
 def known_text(key: str) -> Text | None:
     return Text(key) if has_text(key) else None
-
-
-def is_ok(found: Mapping[str, Finding], step: str) -> bool:
-    return step in found and found[step].state is State.OK
 
 
 def texts_of(evidence: Iterable[Evidence], kind: str) -> tuple[str, ...]:

@@ -286,7 +286,9 @@ def _warnings(run: Run, standing: Sequence[Finding]) -> list[Text]:
         warnings.insert(0, Text("plan.no_role", {"account": run.account.upn}))
     stays = [run.findings[name] for name in steps_of(run) if undo and run.state_of(name) in LEFT]
     stays += [finding for finding in standing if not undo and finding.state in NOTED]
-    warnings += [_stands(run, finding) for finding in stays]
+    warnings += [
+        Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)}) for each in stays
+    ]
     # If the channel is disconnected, the Webex Connect asset always has such a line.
     return [*warnings, *([Text("plan.undo_asset")] if undo and not run.undoes else [])]
 
@@ -310,10 +312,6 @@ def _standing(run: Run) -> list[Finding]:
 def made_by_hand(run: Run) -> str:
     found = run.findings.get("application")
     return next(iter(shared.texts_of(found.evidence, BY_HAND)), "") if found else ""
-
-
-def _stands(run: Run, finding: Finding) -> Text:
-    return Text("plan.stands", _named(run, finding) | {"seen": _seen_fragment(finding)})
 
 
 def _stop(run: Run, finding: Finding) -> Text:

@@ -159,7 +159,7 @@ def test_what_does_not_count(
         True,
     )
     assert (
-        view.problem and view.problem.key,
+        view.problem and view.problem.words.key,
         bool(view.grant_url),
         app_access.grant_for(services.redis, TENANT),
     ) == (

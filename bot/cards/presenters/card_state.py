@@ -180,18 +180,12 @@ def was_refused(services: Services, run_id: str, slot: str) -> bool:
 
 def posted_cards(services: Services, run_id: str) -> dict[str, PostedCard]:
     # The fields that hold a note about a card are left out.
-    slots = [name for name in _fields(services, run_id) if not name.endswith(NOTES)]
+    slots = [name for name in fields(services, run_id) if not name.endswith(NOTES)]
     cards = {slot: posted_card(services, run_id, slot) for slot in slots}
     return {slot: card for slot, card in cards.items() if card is not None}
 
 
-def slots_in_doubt(services: Services, run_id: str) -> set[str]:
-    """Return the slots of the cards that Webex may show without having confirmed it."""
-    names = _fields(services, run_id)
-    return {name.removesuffix(DOUBT) for name in names if name.endswith(DOUBT)}
-
-
-def _fields(services: Services, run_id: str) -> list[str]:
+def fields(services: Services, run_id: str) -> list[str]:
     fields = services.redis.hkeys(keys.cards(run_id))
     return [field.decode() for field in fields if isinstance(field, bytes)]
 
@@ -287,11 +281,6 @@ def shared_mailbox_login(run: Run) -> str:
     The result is empty while nobody has named one, and for a mailbox that is not shared.
     """
     return login_of(run) if run.fact("shared") else ""
-
-
-def approver(run: Run) -> str:
-    approval = next(iter(run.approvals.values()), None)
-    return approval.by if approval else ""
 
 
 def ended_at(run: Run) -> datetime:

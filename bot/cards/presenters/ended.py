@@ -140,8 +140,9 @@ def _to_know(run: Run, watched: str, *, blind: bool) -> dict[str, str]:
 
 def _lasted(run: Run) -> str:
     values = {"run": run.id, "span": lasted(shared.ended_at(run) - run.opened)}
-    if who := shared.approver(run):
-        return text("done.run_approved", who=who, **values)
+    if run.approvals:
+        first = next(iter(run.approvals.values()))
+        return text("done.run_approved", who=first.by, **values)
     return text("done.run_alone", **values)
 
 

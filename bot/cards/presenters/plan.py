@@ -35,18 +35,6 @@ from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
 
 
-def copies(run: Run, services: Services) -> tuple[str, ...]:
-    return _reachable(run, services) if _waits(run) else ()
-
-
-def for_asker(run: Run, services: Services) -> PlanPeople | None:
-    """Return the people to name on the card of the person who asked, or None.
-
-    The result is None if that person may approve the plan, or if an approver is in the same space.
-    """
-    return replace(_people(run, services), asked_by="") if _approvers(run, services) else None
-
-
 def for_approver(run: Run, services: Services, address: str) -> PlanPeople:
     found = _people(run, services)
     others = tuple(each for each in found.waits_for if each != address)
@@ -197,11 +185,13 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if run.plan is None or run.account is None or run.ended or elsewhere:
         return []
     found = view(run, services)
-    hosts = "hosts" if found.waits_for_hosts else ""
-    turn = f"{found.plan_id}{sorted(run.approvals)}{hosts}"
+    turn = f"{found.plan_id}{sorted(run.approvals)}{found.waits_for_hosts}"
     asks = turn if _asks(run, found) else ""
-    people = {shared.THREAD: for_asker(run, services)}
-    people |= {to: for_approver(run, services, to) for to in copies(run, services)}
+    # The card of the person who asked names nobody if that person may approve the plan, or if an
+    # approver is in the same space.
+    own = replace(_people(run, services), asked_by="") if _approvers(run, services) else None
+    copies = _reachable(run, services) if _waits(run) else ()
+    people = {shared.THREAD: own} | {to: for_approver(run, services, to) for to in copies}
     views = {to: replace(found, people=named) for to, named in people.items()}
     return [
         shared.desired_card(SLOT, shown, plan(shown), to=to, urgency=turn, prompt=asks)

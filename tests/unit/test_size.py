@@ -22,15 +22,15 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 274,
-        "code": 34_116,
+        "files": 273,
+        "code": 33_560,
         "functions": 3_512,
-        "used once, %": 13.6,
-        "borders, %": 25.0,
+        "used once, %": 13.4,
+        "borders, %": 24.5,
         "docstrings, %": 25.3,
     },
     ("practice",): {"code": 17_002},
-    ("tests",): {"code": 65_133},
+    ("tests",): {"code": 64_628},
     ("bench", "tools"): {"code": 3_785},
 }
 """Greatest value of each figure, by the folders that it counts."""

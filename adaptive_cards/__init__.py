@@ -16,12 +16,11 @@ from adaptive_cards.cards.notice import (
     typed_wrong,
 )
 from adaptive_cards.cards.plan import plan
-from adaptive_cards.cards.questions import intake
 from adaptive_cards.cards.search import search
 from adaptive_cards.cards.verdict import verdict
 
 __all__ = [
     "Card", "audit", "channels", "command_help", "connect_form", "explanation", "help_card",
-    "intake", "notice", "offer", "plan", "search", "status", "tac", "tac_file", "typed_wrong",
+    "notice", "offer", "plan", "search", "status", "tac", "tac_file", "typed_wrong",
     "verdict", "watch_list",
 ]  # fmt: skip

@@ -176,15 +176,12 @@ def _inert(_holder: Element, name: str, value: str) -> str:
 
 
 def _shorter(most: int, holder: Element, name: str, value: str) -> str:
-    if not _is_shown(holder, name) or is_link(holder):
+    # People see the text of an element, and the value of a fact.
+    is_shown = name == "text" or (name == "value" and "type" not in holder)
+    if not is_shown or is_link(holder):
         return value
     short = shorten(value, most)
     return repair_cut(short) if holder.get("type") == "TextBlock" else tame(short)
-
-
-def _is_shown(holder: Element, name: str) -> bool:
-    """Return whether people see the property: the text of an element, or the value of a fact."""
-    return name == "text" or (name == "value" and "type" not in holder)
 
 
 def _mapped(node: Any, change: Callable[[Element, str, str], str]) -> Any:

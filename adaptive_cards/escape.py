@@ -65,7 +65,7 @@ def markdown(text: str) -> str:
     An underscore inside a word is not markup and stays as it is, because addresses and scopes
     contain many of them.
     """
-    return _MARKDOWN.sub(lambda sign: _backslash(sign[0]), text)
+    return _MARKDOWN.sub(lambda sign: f"{sign[0]}\\" if sign[0].isdigit() else f"\\{sign[0]}", text)
 
 
 def repair_cut(text: str) -> str:
@@ -74,10 +74,6 @@ def repair_cut(text: str) -> str:
     The cut may have separated a Markdown character from its backslash.
     """
     return _CUT.sub(f"{ELLIPSIS}\\\\\\1", text)
-
-
-def _backslash(sign: str) -> str:
-    return f"{sign}\\" if sign.isdigit() else f"\\{sign}"
 
 
 def fact(text: str) -> str:

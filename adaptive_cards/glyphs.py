@@ -41,7 +41,7 @@ _BY_STATE = {
     State.SKIPPED: SKIPPED,
     State.UNKNOWN: UNKNOWN,
 }
-_BY_GLYPH = {
+BY_GLYPH = {
     mark.glyph: mark
     for mark in (OK, WRONG, WARNING, UNKNOWN, PERSON, TIME, RUNNING, NOT_YET, SKIPPED)
 }
@@ -55,10 +55,6 @@ def of_state(state: State, waiting_for: Turn | None = None) -> Mark:
     if state is State.WAITING:
         return PERSON if is_person(waiting_for) else TIME
     return _BY_STATE[state]
-
-
-def of_glyph(glyph: str) -> Mark:
-    return _BY_GLYPH.get(glyph, Mark(glyph))
 
 
 def marked(

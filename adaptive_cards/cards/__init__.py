@@ -1,1 +1,1 @@
-"""Cards, each with its view: a view in, a finished card out."""
+"""Cards that are drawn from data alone: a view in, a finished card out."""

@@ -133,10 +133,6 @@ def as_written(line: CheckLine) -> list[str]:
     return [_evidence_line(item.kind, item.text.removesuffix(".")) for item in _kept(line.evidence)]
 
 
-def of_finding(line: CheckLine) -> str:
-    return "; ".join(as_written(replace(line, evidence=tuple(_unseen(line)))))
-
-
 def _unseen(line: CheckLine) -> list[Evidence]:
     seen = render_if_any(line.seen)
     return [item for item in line.evidence if item.text and item.text not in seen]
@@ -327,5 +323,7 @@ def _told(line: CheckLine, detail: Detail, *, has_evidence: bool) -> str:
         words = text("verdict.line_expected", line=words, expected=render(line.expected))
     if line.explained_by:
         words = text("verdict.line_explained", line=words, row=line.explained_by)
-    evidence = of_finding(line) if has_evidence and detail >= Detail.EVIDENCE else ""
+    evidence = ""
+    if has_evidence and detail >= Detail.EVIDENCE:
+        evidence = "; ".join(as_written(replace(line, evidence=tuple(_unseen(line)))))
     return text("verdict.line_evidence", line=words, evidence=evidence) if evidence else words

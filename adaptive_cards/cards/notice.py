@@ -14,7 +14,7 @@ from adaptive_cards import glyphs
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.channels import ChannelLine, channel_row
 from adaptive_cards.escape import plain, shorten
-from adaptive_cards.glyphs import glyph
+from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.locale import current
 from adaptive_cards.texts import has_text, own_text, render, text
 from adaptive_cards.times import day_clock
@@ -46,7 +46,7 @@ class NoticeView:
 
 def notice(view: NoticeView) -> Card:
     """Return the card; refusals, receipts and small failures all have this form."""
-    mark = glyphs.of_glyph(view.glyph) if view.glyph else None
+    mark = glyphs.BY_GLYPH.get(view.glyph, Mark(view.glyph)) if view.glyph else None
     band = ui.Band.of(view.tone, mark, view.title, el.said(view.words, spacing="Small"))
     lines = [
         el.rich(el.run(f"{item.kind}  ", **el.SUBTLE), el.run(item.text, **el.MONO))

@@ -140,13 +140,14 @@ _NAMED_MOST = 4
 def plan(view: PlanView) -> Card:
     # Tenant-wide changes are in a box and have their own approval. A blocked plan has no approve
     # button.
+    grant = glyphs.WARNING if view.for_all else glyphs.OK
     warned = [marked(glyphs.WARNING, el.said(words)) for words in view.warnings]
     body = [
         *button_rows(_main(view)),
         *(el.said(words, spacing="Small") for words in _people(view.people)),
         *_foreign(view),
         *_tenant(view),
-        *_granted(view),
+        *([marked(grant, el.said(view.consent), spacing="Medium")] if view.consent else []),
         *ui.titled("plan.addresses", [line for each in view.addresses for line in _address(each)]),
         *_right(view),
         *warned,
@@ -276,11 +277,6 @@ def _address(address: Address) -> list[el.Element]:
         letters = Text("plan.letters", {"letters": address.letters})
         lines.append(marked(glyphs.WARNING, el.said(letters)))
     return lines
-
-
-def _granted(view: PlanView) -> list[el.Element]:
-    mark = glyphs.WARNING if view.for_all else glyphs.OK
-    return [marked(mark, el.said(view.consent), spacing="Medium")] if view.consent else []
 
 
 def _foreign(view: PlanView) -> list[el.Element]:

@@ -156,17 +156,12 @@ def way(view: VerdictView) -> list[el.Element]:
             mark = glyphs.NOT_YET
         first, last = el.run(before, **el.SUBTLE), el.run(after, **el.SUBTLE)
         signs = first, el.run(mark.glyph, **el.BOLD, **mark.look), last
-        below = el.run(text(f"station.{stop.station}"), **look), *_below(view, stop)
-        names = (el.rich(each, **_CENTER, **_CLOSE) for each in below)
+        below = (text(f"station.{stop.station}"), look), (_stop_text(view, stop), el.SMALL)
+        names = (el.rich(el.run(told, **how), **_CENTER, **_CLOSE) for told, how in below if told)
         drawn.append(el.column("stretch", el.rich(*signs, **_CENTER), *names, spacing="None"))
         came, in_doubt = goes_on, in_doubt and stop.passes is not False
     rows = [drawn[at : at + _IN_A_ROW] for at in range(0, len(drawn), _IN_A_ROW)]
     return [el.columns(*row, spacing="Small" if at else "Medium") for at, row in enumerate(rows)]
-
-
-def _below(view: VerdictView, stop: Stop) -> list[el.Element]:
-    told = _stop_text(view, stop)
-    return [el.run(told, **el.SMALL)] if told else []
 
 
 def _stop_text(view: VerdictView, stop: Stop) -> str:

@@ -54,7 +54,7 @@ def tell_requester(services: Services, run: Run, status: int, lasted_s: float) -
         log.warning("closed space not told", run=run.id, error=str(error))
         services.redis.delete(told)
         return
-    shown = shared.PostedCard(sent.id, sent.room_id, SLOT, _request_key(run), now())
+    shown = shared.PostedCard(sent.id, sent.room_id, SLOT, next_action(run).kind, now())
     shared.keep_card(services, run.id, SLOT, shown)
 
 
@@ -68,7 +68,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         view = card_of(run)
         return [
             shared.desired_card(
-                SLOT, replace(view, at=None), notice(view), to=to, urgency=_request_key(run)
+                SLOT, replace(view, at=None), notice(view), to=to, urgency=next_action(run).kind
             )
         ]
     values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
@@ -77,10 +77,6 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     else:
         title, words = Text("living.reopened_title", values), Text("living.reopened_words", values)
     return [shared.last_look(SLOT, Text("notice.closed_kicker"), title, words, to=to)]
-
-
-def _request_key(run: Run) -> str:
-    return next_action(run).kind
 
 
 def card_of_watch(run: Run) -> NoticeView:

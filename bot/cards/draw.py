@@ -35,6 +35,7 @@ from jobs.clock import now, paced
 from jobs.model import RunKind
 from jobs.runs.run import Run, RunGoneError
 from jobs.runtime import current
+from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 Presenter = Callable[[Run, Services], list[DesiredCard]]
@@ -170,12 +171,12 @@ def _show(services: Services, run: Run, held: RenewedLock, card: DesiredCard) ->
     """
     if not held.renew():
         return BUSY_S
-    return put_off.left_s(services, run, card) or _show_now(services, run, card)
-
-
-def _show_now(services: Services, run: Run, card: DesiredCard) -> float:
+    if pause := put_off.left_s(services, run, card):
+        return pause
     # If Webex accepts a card after a refusal, the cards that wait for that are drawn as well.
-    waiting = put_off.any_refused(services) and not _is_up_to_date(services, run, card)
+    waiting = services.redis.exists(keys.cards_refused()) and not _is_up_to_date(
+        services, run, card
+    )
     try:
         wait = delivery.sync(services, run, card)
     except WebexError as error:

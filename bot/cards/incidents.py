@@ -59,7 +59,10 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
     at = now()
     services.redis.expire(keys.cards(card_id), KEPT)
     living = posted_card(services, card_id, watch.SLOT)
-    run = _run_of(card, shown[0], living.message if living else "")
+    # The cards are delivered in the name of a run, which is never stored.
+    origin = Origin(card.room, living.message if living else "", direct=card.direct)
+    opened = opening(Channel(shown[0].mailbox), card.by, RunKind.CHECK, origin, None)
+    run = fold(card.id, [opened])
     locale = preferences.locale_of_card(services, run, THREAD)
     quiet_until = preferences.quiet_until(services, card.room, locale, at)
     shown = tuple(_escalated(services, each, at, quiet_until) for each in shown)
@@ -79,13 +82,6 @@ def _is_told_by_run(services: Services, card: IncidentCard, shown: Sequence[Inci
         return bool(fixed_by) and services.store.load(fixed_by).origin.room == card.room
     except RunGoneError:
         return False
-
-
-def _run_of(card: IncidentCard, first: Incident, thread: str) -> Run:
-    """Return a run in whose name the cards are delivered; the run itself is never stored."""
-    channel = Channel(first.mailbox)
-    origin = Origin(card.room, thread, direct=card.direct)
-    return fold(card.id, [opening(channel, card.by, RunKind.CHECK, origin, None)])
 
 
 def _living(

@@ -144,7 +144,9 @@ def living_cards(
 
     A post that Webex has not confirmed counts as a card that is shown.
     """
-    kept = shared.posted_cards(services, run.id).keys() | shared.slots_in_doubt(services, run.id)
+    names = shared.fields(services, run.id)
+    in_doubt = {name.removesuffix(shared.DOUBT) for name in names if name.endswith(shared.DOUBT)}
+    kept = shared.posted_cards(services, run.id).keys() | in_doubt
     # A place that shows a card already is included even if no card is wanted there any more.
     by_place: dict[str, dict[str, shared.DesiredCard]] = {shared.THREAD: {}}
     for card in wanted:

@@ -90,10 +90,6 @@ def put_off(services: Services, run: Run, card: DesiredCard, error: WebexError) 
     return wait
 
 
-def any_refused(services: Services) -> bool:
-    return bool(services.redis.exists(keys.cards_refused()))
-
-
 def taken(services: Services, run: Run, card: DesiredCard) -> None:
     if services.redis.hdel(keys.cards_refused(), _own(run, card)):
         services.cards.request(run.id)  # a message that said otherwise is edited

@@ -86,16 +86,13 @@ def ending_of(store: RunStore, mailbox: str) -> Ending | None:
     A run that was not proven is ignored, because it has not replaced a secret yet. The result is
     None if no run knows a secret.
     """
-    over = [run for run in store.runs_of_mailbox(mailbox) if _knows_end(run)]
+    finished = (run for run in store.runs_of_mailbox(mailbox) if run.ended is Kind.FINISHED)
+    over = [run for run in finished if run.kind is not RunKind.UNDO and run.fact("expires")]
     if not over:
         return None
     end = over[-1].fact("expires")
     made = next(run for run in over if run.fact("expires") == end)
     return Ending(made.opened, datetime.fromisoformat(end))
-
-
-def _knows_end(run: Run) -> bool:
-    return run.ended is Kind.FINISHED and run.kind is not RunKind.UNDO and run.fact("expires") != ""
 
 
 def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime) -> None:

@@ -22,28 +22,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-<<<<<<< HEAD
-        "files": 271,
-        "code": 33_769,
-        "functions": 3_463,
+        "files": 274,
+        "code": 34_116,
+        "functions": 3_512,
         "used once, %": 13.6,
-=======
-        "files": 272,
-        "code": 33_902,
-        "functions": 3_492,
-        "used once, %": 13.5,
->>>>>>> h-engine
         "borders, %": 25.0,
-        "docstrings, %": 23.7,
+        "docstrings, %": 25.3,
     },
     ("practice",): {"code": 17_002},
-<<<<<<< HEAD
-    ("tests",): {"code": 64_789},
-    ("bench", "tools"): {"code": 3_780},
-=======
-    ("tests",): {"code": 64_985},
-    ("bench", "tools"): {"code": 3_726},
->>>>>>> h-engine
+    ("tests",): {"code": 65_133},
+    ("bench", "tools"): {"code": 3_785},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

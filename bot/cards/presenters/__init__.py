@@ -1,1 +1,1 @@
-"""Presenters: pure functions from a run to the views of its cards, by what the cards are for."""
+"""Cards of a run, a check or an incident, drawn from what is known of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import login_of
 from jobs.clouds.errors import with_ids
-from jobs.model import Evidence, Finding, State, Text, Turn, minute_of
+from jobs.model import Evidence, Finding, Text, Turn, minute_of
 from jobs.next_action import ASKED, wait_of, who_acts
 from jobs.runs.run import Problem, Run
 from jobs.storage import codec, keys
@@ -179,18 +179,12 @@ def was_refused(services: Services, run_id: str, slot: str) -> bool:
 
 def posted_cards(services: Services, run_id: str) -> dict[str, PostedCard]:
     # The fields that hold a note about a card are left out.
-    slots = [name for name in _fields(services, run_id) if not name.endswith(NOTES)]
+    slots = [name for name in fields(services, run_id) if not name.endswith(NOTES)]
     cards = {slot: posted_card(services, run_id, slot) for slot in slots}
     return {slot: card for slot, card in cards.items() if card is not None}
 
 
-def slots_in_doubt(services: Services, run_id: str) -> set[str]:
-    """Return the slots of the cards that Webex may show without having confirmed it."""
-    names = _fields(services, run_id)
-    return {name.removesuffix(DOUBT) for name in names if name.endswith(DOUBT)}
-
-
-def _fields(services: Services, run_id: str) -> list[str]:
+def fields(services: Services, run_id: str) -> list[str]:
     fields = services.redis.hkeys(keys.cards(run_id))
     return [field.decode() for field in fields if isinstance(field, bytes)]
 
@@ -224,10 +218,6 @@ def cause_text(failure: Finding | Problem | None) -> Text | None:
 
 def known_text(key: str) -> Text | None:
     return Text(key) if has_text(key) else None
-
-
-def is_ok(found: Mapping[str, Finding], step: str) -> bool:
-    return step in found and found[step].state is State.OK
 
 
 def texts_of(evidence: Iterable[Evidence], kind: str) -> tuple[str, ...]:
@@ -286,11 +276,6 @@ def shared_mailbox_login(run: Run) -> str:
     The result is empty while nobody has named one, and for a mailbox that is not shared.
     """
     return login_of(run) if run.fact("shared") else ""
-
-
-def approver(run: Run) -> str:
-    approval = next(iter(run.approvals.values()), None)
-    return approval.by if approval else ""
 
 
 def ended_at(run: Run) -> datetime:

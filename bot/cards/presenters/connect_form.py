@@ -124,7 +124,8 @@ def _may_ask(run: Run) -> bool:
 def rehearsal_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if not _may_ask(run):
         return []
-    failed, ready = _failure(run), _is_ready(run)
+    failed = _failure(run)
+    ready = failed is None and _is_asked_for(run)
     link = links.link(services, "rehearsal", run.id) if ready else None
     asked = shared.unreachable_recipient(run, MAILBOX_USER) if ready else None
     settles = failed is not None and _settles(failed)
@@ -147,10 +148,6 @@ def waits_for_mailbox_user(run: Run) -> bool:
 
 def _is_asked_for(run: Run) -> bool:
     return run.answer("rehearse") == "yes" and run.state_of("rehearsal") is State.WAITING
-
-
-def _is_ready(run: Run) -> bool:
-    return _failure(run) is None and _is_asked_for(run)
 
 
 def _failure(run: Run) -> Problem | Finding | None:

@@ -21,7 +21,7 @@ from bot.cards.presenters.plan import LEFT
 from bot.services import Services
 from jobs.access import app_access
 from jobs.clock import parse
-from jobs.model import Finding, RunKind, State, Text, Turn
+from jobs.model import RunKind, State, Text, Turn
 from jobs.runs.run import Changed, Kind, Run, ends_consent
 from jobs.steps import steps_of
 from jobs.steps.connect_form import token_at
@@ -62,7 +62,11 @@ def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
     lines = [
         (
             f"{glyphs.of_state(each.state).glyph}\u00a0{row}",
-            text("verdict.line_seen", **_seen(each)),
+            text(
+                "verdict.line_seen",
+                title=f"key:step.{each.step}",
+                seen=render(each.seen or Text(f"expected.{each.step}")),
+            ),
         )
         for row, each in found
     ]
@@ -95,11 +99,6 @@ def _title(run: Run) -> str:
     if any(changed.changes for changed in run.changed.values()) or (is_fix and token_at(run)):
         return "done.fixed" if is_fix else "done.title"
     return "done.nothing_to_fix" if is_fix else "done.already"
-
-
-def _seen(finding: Finding) -> dict[str, str]:
-    seen = render(finding.seen or Text(f"expected.{finding.step}"))
-    return {"title": f"key:step.{finding.step}", "seen": seen}
 
 
 def _proofs(run: Run) -> list[el.Element]:
@@ -141,8 +140,9 @@ def _to_know(run: Run, watched: str, *, blind: bool) -> dict[str, str]:
 
 def _lasted(run: Run) -> str:
     values = {"run": run.id, "span": lasted(shared.ended_at(run) - run.opened)}
-    if who := shared.approver(run):
-        return text("done.run_approved", who=who, **values)
+    if run.approvals:
+        first = next(iter(run.approvals.values()))
+        return text("done.run_approved", who=first.by, **values)
     return text("done.run_alone", **values)
 
 
@@ -205,7 +205,7 @@ def undone(run: Run) -> Card:
     title = "undone.title_run" if run.undoes else "undone.title"
     told = ui.turn_line(Turn.NOBODY, Text("undone.finished", {"at": clock(shared.ended_at(run))}))
     look = ("good", glyphs.OK) if restored else ("emphasis", glyphs.SKIPPED)
-    app = run.past.get("application") if shared.is_ok(run.findings, "application") else None
+    app = run.past.get("application") if run.state_of("application") is State.OK else None
     to_know = {
         "undone.app": text("undone.binned") if app and not app.values_before["object_id"] else "",
         "watch.kicker": text("undone.unwatched") if gone else "",

@@ -32,8 +32,9 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     why = (stuck.cause, shared.code_of(stuck), stuck.waiting_for) if stuck else ""
     asked = shared.unreachable_recipient(run, AGENT)
     turn = f"{why}{_is_to_be_sent(run)}{for_agent}{answers}{asked}"
-    asks = turn if stuck or _is_to_be_sent(run) or for_agent or answers else ""
-    places = shared.thread_and_person(run.answer(AGENT) if for_agent or answers else "")
+    with_agent = for_agent or answers
+    asks = turn if stuck or _is_to_be_sent(run) or with_agent else ""
+    places = shared.thread_and_person(run.answer(AGENT) if with_agent else "")
     copies = [(to, drawn(run, shared.header(run, 7, to=to), to)) for to in places]
     return [
         shared.desired_card("mail", card.content, card, to=to, urgency=turn, prompt=asks)

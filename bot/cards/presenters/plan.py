@@ -35,18 +35,6 @@ from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
 
 
-def copies(run: Run, services: Services) -> tuple[str, ...]:
-    return _reachable(run, services) if _waits(run) else ()
-
-
-def for_asker(run: Run, services: Services) -> PlanPeople | None:
-    """Return the people to name on the card of the person who asked, or None.
-
-    The result is None if that person may approve the plan, or if an approver is in the same space.
-    """
-    return replace(_people(run, services), asked_by="") if _approvers(run, services) else None
-
-
 def for_approver(run: Run, services: Services, address: str) -> PlanPeople:
     found = _people(run, services)
     others = tuple(each for each in found.waits_for if each != address)
@@ -197,13 +185,15 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     if run.plan is None or run.account is None or run.ended or elsewhere:
         return []
     found = view(run, services)
-    hosts = "hosts" if found.waits_for_hosts else ""
     acts = found.turn if is_person(found.turn) and not run.has_begun else ""
-    turn = f"{found.plan_id}{sorted(run.approvals)}{hosts}{acts}"
+    turn = f"{found.plan_id}{sorted(run.approvals)}{found.waits_for_hosts}{acts}"
     # A plan without changes may name a cause that a person must act on.
     asks = turn if _waits(run) or (acts and (found.blocking or not found.changes)) else ""
-    people = {shared.THREAD: for_asker(run, services)}
-    people |= {to: for_approver(run, services, to) for to in copies(run, services)}
+    # The card of the person who asked names nobody if that person may approve the plan, or if an
+    # approver is in the same space.
+    own = replace(_people(run, services), asked_by="") if _approvers(run, services) else None
+    copies = _reachable(run, services) if _waits(run) else ()
+    people = {shared.THREAD: own} | {to: for_approver(run, services, to) for to in copies}
     views = {to: replace(found, people=named) for to, named in people.items()}
     return [
         shared.desired_card(SLOT, shown, plan(shown), to=to, urgency=turn, prompt=asks)
@@ -288,7 +278,9 @@ def _warnings(run: Run, standing: Sequence[Finding]) -> list[Text]:
         warnings.insert(0, Text("plan.no_role", {"account": run.account.upn}))
     stays = [run.findings[name] for name in steps_of(run) if undo and run.state_of(name) in LEFT]
     stays += [finding for finding in standing if not undo and finding.state in NOTED]
-    warnings += [_stands(run, finding) for finding in stays]
+    warnings += [
+        Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)}) for each in stays
+    ]
     # If the channel is disconnected, the Webex Connect asset always has such a line.
     return [*warnings, *([Text("plan.undo_asset")] if undo and not run.undoes else [])]
 
@@ -312,10 +304,6 @@ def _standing(run: Run) -> list[Finding]:
 def made_by_hand(run: Run) -> str:
     found = run.findings.get("application")
     return next(iter(shared.texts_of(found.evidence, BY_HAND)), "") if found else ""
-
-
-def _stands(run: Run, finding: Finding) -> Text:
-    return Text("plan.stands", _named(run, finding) | {"seen": _seen_fragment(finding)})
 
 
 def _stop(run: Run, finding: Finding) -> Text:

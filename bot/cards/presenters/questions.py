@@ -1,4 +1,4 @@
-"""Presenters of the cards that ask a person: details, sign-in, consent, and a channel that was found."""
+"""Cards that ask a person: details, sign-in, consent, and a channel that was found."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from adaptive_cards import actions as act
 from adaptive_cards import components as ui
 from adaptive_cards import elements as el
 from adaptive_cards.card import finished
-from adaptive_cards.cards import questions as cards
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.verdict_band import FoundChannel
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import marked
-from adaptive_cards.texts import text
+from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
 from adaptive_cards.views import Asked, Header, Trouble
 from bot import links
@@ -53,9 +52,8 @@ def intake_card(run: Run, services: Services) -> shared.DesiredCard:
     own = keys.cards(run.id)
     raw = services.redis.hget(own, _FIELD)
     typed = services.store.authenticator.load(own, raw, TypedInputs, _FIELD) or TypedInputs()
-    asks = not run.channel.mailbox
-    view = cards.IntakeView(shared.header(run, 1), typed.values, typed.errors, ask_mailbox=asks)
-    wanted = shared.desired_card(shared.FIRST, view, cards.intake(view))
+    card = intake(run, typed)
+    wanted = shared.desired_card(shared.FIRST, card.content, card)
     news = shared.FIRST if not typed.errors else wanted.fingerprint
     return replace(wanted, urgency=news, prompt=news)
 
@@ -66,6 +64,82 @@ def keep_typed(services: Services, run_id: str, typed: TypedInputs) -> None:
 
 
 _FIELD = f"{shared.FIRST}:typed"
+
+
+_LIFETIMES = ("6", "12", "24")
+_YES_NO = ("yes", "no")
+_PROFILES = ("article", "least")
+_SWITCHED = {"true": "yes", "false": "no"}
+"""Values of a client's toggle, translated to the choice's own values.
+
+This keeps the choice when another field must be corrected.
+"""
+
+
+def intake(run: Run, typed: TypedInputs) -> Card:
+    """Return the first card of a run: the details that only Webex Connect knows."""
+    title, told = Text("intake.title"), Text("intake.turn")
+    if count := len(typed.errors):
+        values = {"count": str(count)}
+        title, told = Text("intake.error", values), Text("intake.error_turn", values)
+    profile = _choice(typed, "profile", _PROFILES, "article") | {"style": "expanded", "wrap": True}
+    lifetime = _checked(typed, _choice(typed, "lifetime", _LIFETIMES, "12"))
+    keep_copy = _checked(typed, _choice(typed, "keep_copy", _YES_NO, "yes"))
+    mailbox = [ui.section("intake.mailbox"), _checked(typed, _address("mailbox"))]
+    body = [
+        *([] if run.channel.mailbox else mailbox),
+        ui.section("intake.from_connect"),
+        el.own("intake.from_connect_where", **el.SMALL, spacing="None"),
+        _checked(typed, _address("callback_url", style="url")),
+        _checked(typed, _address("forwarding_address")),
+        *_person(typed, "administrator"),
+        # A shared mailbox's field is here if it was filled in before; else the run asks later.
+        *(_person(typed, "delegate") if typed.values.get("delegate") else []),
+        ui.section("intake.choices"),
+        el.columns(
+            el.column("stretch", lifetime),
+            el.column("stretch", keep_copy, spacing="Default"),
+            spacing="Small",
+        ),
+        _checked(typed, profile),
+        _checked(typed, _choice(typed, "check_login", _YES_NO, "yes")),
+        el.own("intake.check_login_why", **el.SMALL, spacing="None"),
+        ui.small_print(Text("intake.nothing_yet")),
+    ]
+    head = shared.header(run, 1)
+    band = ui.persons_turn(title, ui.run_turn(head, Turn.REQUESTER, told))
+    go_on = act.submit(text("button.continue"), "intake", main=True, reads=True, run=run.id)
+    return finished(ui.kicker(head), band, body, [go_on, act.cancel(run.id)])
+
+
+def _address(name: str, style: str = "email") -> el.Element:
+    error = f"field.{name.removesuffix('_address')}_error"
+    example = error.replace("_error", "_example")
+    return act.text_input(name, f"field.{name}", style=style, error=error, example=example)
+
+
+def _person(typed: TypedInputs, who: str) -> list[el.Element]:
+    field = act.text_input(who, f"field.{who}", example=f"field.{who}_example")
+    why = el.own(f"intake.{who}_why", **el.SMALL, spacing="None")
+    return [ui.section(f"intake.{who}"), why, _checked(typed, field)]
+
+
+def _choice(typed: TypedInputs, name: str, values: tuple[str, ...], usual: str) -> el.Element:
+    given = typed.values.get(name, usual)
+    given = _SWITCHED.get(given, given)
+    titles = [(value, text(f"choice.{name}.{value}")) for value in values]
+    chosen = given if given in values else usual
+    return act.choice(name, text(f"field.{name}"), titles, value=chosen)
+
+
+def _checked(typed: TypedInputs, field: el.Element) -> el.Element:
+    """Return the field with the typed value, in a red box with the reason if it is wrong."""
+    name = field["id"]
+    value = typed.values.get(name, "")
+    if value and field["type"] == "Input.Text":
+        field = field | {"value": plain(value, act.ADDRESS_MOST)}
+    wrong = typed.errors.get(name)
+    return ui.in_error(field, el.rich(el.run(render(wrong)))) if wrong else field
 
 
 DELEGATE_SLOT = "delegate"
@@ -85,8 +159,7 @@ def delegate(run: Run) -> Card:
     named, seen = delegate_of(run), run.findings[DELEGATE_SLOT].seen
     wrong = shared.unreachable_recipient(run, DELEGATE)
     wrong = wrong or (Asked(named, seen) if named and seen else None)
-    error, example = "field.delegate_error", "field.delegate_example"
-    field = act.text_input("delegate", "field.delegate", error=error, example=example)
+    field = _address("delegate")
     send = act.submit(text("button.continue"), "delegate", main=True, reads=True, run=run.id)
     body = [
         el.own("delegate.why", spacing="Small"),
@@ -281,7 +354,7 @@ def discovery(run: Run, questions: tuple[str, ...], at: datetime) -> Card:
     body = [
         *ui.titled("verdict.found", values),
         *([_app(search.apps[:_CHOICES_MOST])] if APP in questions else []),
-        *([cards.forwarding_input()] if FORWARDING in questions else []),
+        *([_address("forwarding_address")] if FORWARDING in questions else []),
         ui.small_print(Text("discovery.reads_only")),
     ]
     actions = [

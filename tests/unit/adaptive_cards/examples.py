@@ -20,13 +20,14 @@ from adaptive_cards.cards.notice import (
     TypedWrongView,
 )
 from adaptive_cards.cards.plan import PlanView
-from adaptive_cards.cards.questions import IntakeView
 from adaptive_cards.texts import render
 from adaptive_cards.views import Header
+from bot.cards.presenters import questions
 from jobs.model import (
     Change,
     Channel,
     Evidence,
+    Person,
     Profile,
     RunKind,
     Scope,
@@ -36,6 +37,7 @@ from jobs.model import (
     minute_of,
     verbatim,
 )
+from jobs.runs.run import Run
 from tests.unit.adaptive_cards.words import told
 
 if TYPE_CHECKING:
@@ -87,6 +89,15 @@ def later(**span: float) -> datetime:
     return AT + timedelta(**span)
 
 
+def _intake(
+    values: dict[str, str] | None = None,
+    errors: dict[str, Text] | None = None,
+    mailbox: str = MAILBOX,
+) -> cards.Card:
+    run = Run("7Q4K", Channel(mailbox), Person("rita", "rita@contoso.com"), AT)
+    return questions.intake(run, questions.TypedInputs(values or {}, errors or {}))
+
+
 def _details() -> Iterator[tuple[str, cards.Card]]:
     values = {
         "callback_url": "https://contoso.us.webexconnect.io",
@@ -94,11 +105,11 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
         "lifetime": "24",
     }
     why = Text("typed.callback_path")
-    yield "intake", cards.intake(IntakeView(header(1)))
-    yield "intake-mailbox", cards.intake(IntakeView(header(1, ""), ask_mailbox=True))
-    yield "intake-error", cards.intake(IntakeView(header(1), values, {"callback_url": why}))
+    yield "intake", _intake()
+    yield "intake-mailbox", _intake(mailbox="")
+    yield "intake-error", _intake(values, {"callback_url": why})
     two = {"callback_url": why, "lifetime": Text("typed.lifetime")}
-    yield "intake-errors", cards.intake(IntakeView(header(1), {**values, "lifetime": "99"}, two))
+    yield "intake-errors", _intake({**values, "lifetime": "99"}, two)
     comma = Text("typed.comma_in_domain")
     typed = TypedWrongView("setup-email", "support@contoso,com", comma, "support@contoso.com", AT)
     yield "typed-wrong", cards.typed_wrong(typed)
@@ -288,13 +299,8 @@ def _hostile_stages() -> dict[str, cards.Card]:
     )
     fields = (Channel(bad), bad, 587, bad, bad, bad, bad, bad, f"{BASE}/handover/${{x}}", AT)
     return {
-        "hostile-intake": cards.intake(
-            IntakeView(
-                head,
-                {"callback_url": bad, "profile": bad},
-                {"callback_url": words},
-                ask_mailbox=True,
-            )
+        "hostile-intake": _intake(
+            {"callback_url": bad, "profile": bad}, {"callback_url": words}, mailbox=bad
         ),
         "hostile-plan": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,), (words,))),
         "hostile-plan-open": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,))),

@@ -191,7 +191,8 @@ def _progresses() -> Iterator[tuple[str, cards.Card]]:
         waiting_for=Turn.ADMINISTRATOR,
     )
     yield "progress-look", progressed(refused)
-    yield "progress-failed", progressed(refused, ended=Kind.FAILED, ended_at=later(minutes=30))
+    over = {"problems": {"run": Problem("unexpected", "REF-3F9A", AT)}, "ended": Kind.FAILED}
+    yield "progress-failed", progressed(refused, ended_at=later(minutes=30), **over)
     bad = replace(refused, seen=verbatim(HOSTILE), evidence=(Evidence("x", HOSTILE),))
     every = [replace(bad, step=name) for name in steps_of(RUN)]
     yield "hostile-progress", progressed(*every, channel=Channel(HOSTILE))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from adaptive_cards import Card
-from adaptive_cards.cards.questions import IntakeView, intake
-from adaptive_cards.views import Header
+from bot.cards.presenters.questions import TypedInputs, intake
+from tests.unit.adaptive_cards.progress_examples import RUN
 
 Cards = dict[str, Card]
 Nodes = Callable[[Any], Iterator[dict[str, Any]]]
@@ -33,7 +33,7 @@ def test_plan_buttons_name_their_plan(examples: Cards, nodes: Nodes):
 )
 def test_intake_keeps_a_switch(typed: str, kept: str, nodes: Nodes):
     """The answer No stays No while another field is corrected, in each spelling that is sent."""
-    card = intake(IntakeView(Header("7Q4K", "support@contoso.com", 1), {"keep_copy": typed}))
+    card = intake(RUN, TypedInputs({"keep_copy": typed}))
     assert [node["value"] for node in nodes(card.content) if node.get("id") == "keep_copy"] == [
         kept
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.cards import draw, put_off
+from bot.cards import draw
 from bot.cards.presenters.card_state import LIVING
 from bot.cards.put_off import LONGEST_S, OTHERS_S, REFUSED_S, RETRY_S
 from bot.services import Services
@@ -112,7 +112,7 @@ def test_a_refusal_that_ended_begins_at_two_seconds_again(
     for seconds in (40, 40, 0):
         draw.draw(run.id)
         pass_time(seconds)
-    assert not put_off.any_refused(services)
+    assert not services.redis.exists(keys.cards_refused())
     services.redis.hdel(keys.cards(run.id), LIVING)
     draw.draw(run.id)
     assert due_in(services, run) == pytest.approx(2, abs=0.5)

@@ -252,7 +252,8 @@ class Applier(Inspector):
                 ctx = self.recorder.ctx
                 log.warning("the run was lost during a change", step=step.name, calls=list(made))
                 if made:  # the next worker looks before it changes
-                    ctx.store.changed_late(ctx.run.id, step.name, made)
+                    data = {"calls": "; ".join(made)}
+                    ctx.store.record("changed_late", ctx.run.id, step=step.name, data=data)
             raise
         return self._refused(step, refused, made) if refused else await self.verify(step)
 

@@ -101,10 +101,9 @@ class Connect:
 
     def _inbound(self, mail: Mail, forwarder: str) -> tuple[str, str]:
         own = self.app.fields.get("email_id", "").lower()
-        if stopped := next(
-            (told for told in self._stops(mail, {own, forwarder.lower()}) if told), None
-        ):
-            return stopped
+        for stopped, code, words in self._stops(mail, {own, forwarder.lower()}):
+            if stopped:
+                return code, words
         self.tasks.append(
             Task(
                 new_id(),
@@ -126,62 +125,28 @@ class Connect:
             return "created", None
         return "queued", {"id": queue["id"], "name": queue["name"]}
 
-    def _stops(self, mail: Mail, own: set[str]) -> Iterator[tuple[str, str] | None]:
-        """Yield each reason that keeps a mail from becoming a task, in the order of the checks.
-
-        A check that the mail passes yields None.
-        """
-        yield None if self.app.saved else ("7007", "The app is not saved: the mail starts nothing")
-        yield (
-            ("dropped", "Sender and recipient are the same: no flow is started")
-            if mail.sender.lower() in own
-            else None
-        )
-        yield (
-            None
-            if self.app.service
-            else ("7007", "The app is not registered to Webex Engage: no flow is started")
-        )
-        yield (
-            None
-            if self.app.live
-            else ("7007", "The flow of the service is not live: no task is made")
-        )
-        yield (
-            None
-            if self.app.authorized
-            else ("onauthorizationfail", "The node is not authorized: no task is made")
-        )
-        yield (
-            None
-            if self.app.takes_no_subject or mail.subject.strip()
-            else ("onerror", "The subject is missing: no task is made")
-        )
-        yield (
-            None
-            if self.app.workload == CONTACT_CENTER
-            else ("7007", f"The asset is assigned to {self.app.workload}: no task is made")
-        )
-        active = any(point.active for point in self.entry_points)
-        yield (
-            None
-            if active
-            else (
-                "7007",
-                "The contact center has no active entry point for the app: no task is made",
-            )
-        )
+    def _stops(self, mail: Mail, own: set[str]) -> Iterator[tuple[bool, str, str]]:
+        """Yield each check in its order: whether it keeps the mail, the code and the words."""
+        app, points = self.app, self.entry_points
         open_ones = sum(task.status != "completed" for task in self.tasks)
-        yield (
-            ("7007", "The entry point has reached its limit of active contacts: no task is made")
-            if all(open_ones >= point.most for point in self.entry_points)
-            else None
-        )
-        yield (
-            ("7535", "The attachments are larger than 25 MB: the mail goes back to its sender")
-            if mail.size > MOST_BYTES
-            else None
-        )
+        yield not app.saved, "7007", "The app is not saved: the mail starts nothing"
+        same = "Sender and recipient are the same: no flow is started"
+        yield mail.sender.lower() in own, "dropped", same
+        missing = "The app is not registered to Webex Engage: no flow is started"
+        yield not app.service, "7007", missing
+        yield not app.live, "7007", "The flow of the service is not live: no task is made"
+        refused = "The node is not authorized: no task is made"
+        yield not app.authorized, "onauthorizationfail", refused
+        untitled = not (app.takes_no_subject or mail.subject.strip())
+        yield untitled, "onerror", "The subject is missing: no task is made"
+        elsewhere = f"The asset is assigned to {app.workload}: no task is made"
+        yield app.workload != CONTACT_CENTER, "7007", elsewhere
+        inactive = "The contact center has no active entry point for the app: no task is made"
+        yield not any(point.active for point in points), "7007", inactive
+        full = "The entry point has reached its limit of active contacts: no task is made"
+        yield all(open_ones >= point.most for point in points), "7007", full
+        large = "The attachments are larger than 25 MB: the mail goes back to its sender"
+        yield mail.size > MOST_BYTES, "7535", large
 
     def answer(self, subject: str, body: str, task_id: str = "") -> Json:
         """Answer a task as the agent and return the receipt with code 7501, 7553 or 7554.

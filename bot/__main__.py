@@ -9,13 +9,15 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bot import __version__, program
 
 BAD_INPUT = 2
+_TYPES: dict[str, Callable[[str], Any]] = {"path": Path, "number": int}
 _NO_TEXT = {
     "picture": "This is a picture. Give the error's text.",
     "kind": "This is no text file. Give a .txt, .eml or .msg file, or the text itself.",
@@ -95,53 +97,12 @@ def _parser() -> argparse.ArgumentParser:
         prog=program(), description="Connects an Office 365 mailbox to Webex Contact Center."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("web", help="answer Webex and browsers")
-    worker = commands.add_parser("worker", help="do the work")
-    worker.add_argument(
-        "--check", action="store_true", help="only say whether the worker of this machine lives"
-    )
-    commands.add_parser("run", help="web and worker in one, for a small installation")
-    app = commands.add_parser(
-        "entra-app", help="print the commands that make the bot's Entra app; needs only PUBLIC_URL"
-    )
-    app.add_argument("--powershell", action="store_true", help="for Microsoft Graph PowerShell")
-    app.add_argument("--multitenant", action="store_true", help="mailboxes are in other tenants")
-    app.add_argument(
-        "--automatic-checks", action="store_true", help="also checks without a sign-in"
-    )
-    app.add_argument(
-        "--certificate", default="", metavar="FILE", help="a certificate (PEM), not a secret"
-    )
-    commands.add_parser("doctor", help="check the settings and everything that the bot talks to")
-    trial = commands.add_parser(
-        "trial",
-        help="look up, without a change, what the bot takes to be true of the real services",
-    )
-    trial.add_argument("domain", nargs="?", default="", help="a mail domain of the tenant")
-    trial.add_argument("--file", type=Path, default=Path("trial.txt"), help="for a public issue")
-    audit = commands.add_parser(
-        "audit", help="write the audit trail to stdout, one JSON object a line, and verify it"
-    )
-    audit.add_argument("--full", action="store_true", help="also compare every run with the trail")
-    audit.add_argument("--file", type=Path, help="verify a file of the trail instead")
-    commands.add_parser(
-        "rekey",
-        help="write everything again that is under an older one of ENCRYPTION_KEYS, under the first",
-    )
-    look = commands.add_parser("look", help="have watched channels looked at now")
-    look.add_argument("mailbox", nargs="?", default="", help="all of them without an address")
-    look.add_argument(
-        "--again", action="store_true", help="confirm a suspicion at once, not a minute later"
-    )
-    commands.add_parser("webhooks", help="register the bot's webhooks now, and list them")
-    server = commands.add_parser("redis", help="run the embedded Redis on 127.0.0.1")
-    server.add_argument("--port", type=int)
-    server.add_argument("--folder", type=Path)
-    commands.add_parser("version", help="print the version; needs no settings")
-    explain = commands.add_parser(
-        "explain", help="explain an error text on standard input; needs no settings"
-    )
-    explain.add_argument("--json", action="store_true", help="for a machine")
+    table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    for name, arguments in table.items():
+        command = commands.add_parser(name, help=arguments.pop("help"))
+        for flag, how in arguments.items():
+            kind = {"type": _TYPES[how["type"]]} if "type" in how else {}
+            command.add_argument(flag, **how | kind)
     return parser
 
 

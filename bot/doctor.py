@@ -27,12 +27,10 @@ from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.access import app_access
-from jobs.access.app_access import AppAccess, own_credential
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import errors
 from jobs.clouds.clock_skew import METER, NAMES, REFUSED_FROM_S, TOLD_FROM_S, shared, words
-from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
 from jobs.contact_center.client import organization_id
 from jobs.contact_center.connect_audit import read_changes
@@ -103,7 +101,7 @@ def _told(of: str, kind: object, **values: object) -> str:
 
 
 def _own_app(settings: Settings, redis: Redis) -> Report:
-    found = own_credential(settings, _granted(redis))
+    found = app_access.own_credential(settings, _granted(redis))
     return Report(found.words, found.problem, found.doubt)
 
 
@@ -132,7 +130,7 @@ def _test_mail(settings: Settings) -> Report:
 def _audit_log(settings: Settings) -> Report:
     try:
         found = asyncio.run(read_changes(settings, now() - timedelta(days=1), now()))
-    except CloudError as error:
+    except errors.CloudError as error:
         return Report(wrong=_told("audit_log", error.status, error=error))
     return Report(_told("audit_log", "good", method=found.method, count=len(found.rows)))
 
@@ -143,7 +141,7 @@ def _contact_center(settings: Settings) -> Report:
     org = normalize(settings.contact_center_org)
     try:
         known = asyncio.run(organization_id(settings))
-    except CloudError as error:
+    except errors.CloudError as error:
         why, url = error.words or error.cause, settings.contact_center_url
         wrong = {"org": settings.contact_center_org, "url": url, "why": why}
         return Report(wrong=_told("contact_center", error.status, **wrong))
@@ -152,7 +150,7 @@ def _contact_center(settings: Settings) -> Report:
     return Report(_told("contact_center", "good", org=org))
 
 
-def _read_access(granted: tuple[AppAccess, ...], settings: Settings) -> Report:
+def _read_access(granted: tuple[app_access.AppAccess, ...], settings: Settings) -> Report:
     """Check the tokens of every tenant that lets the bot read on its own, and drop no access."""
     seen = [(access.tenant, *_looked_into(settings, access)) for access in granted]
     if lost := [f"{tenant} ({why})" for tenant, why, _ in seen if why]:
@@ -161,18 +159,18 @@ def _read_access(granted: tuple[AppAccess, ...], settings: Settings) -> Report:
     return Report(_told("read_access", "more" if more else "good", count=len(seen), more=more))
 
 
-def _granted(redis: Redis) -> tuple[AppAccess, ...]:
+def _granted(redis: Redis) -> tuple[app_access.AppAccess, ...]:
     try:
         return app_access.all_grants(redis)
     except RedisError:
         return ()  # reported by an earlier check
 
 
-def _looked_into(settings: Settings, access: AppAccess) -> tuple[str, tuple[str, ...]]:
+def _looked_into(settings: Settings, access: app_access.AppAccess) -> tuple[str, tuple[str, ...]]:
     """Return why the tenant's access was lost (empty if it works), and its surplus permissions."""
     try:
         return "", app_access.prove(settings, access.tenant, access.by).surplus
-    except CloudError as error:
+    except errors.CloudError as error:
         lacks = f"lacks {error.code}" if error.cause == Cause.APP_ROLES_MISSING else error.words
         return lacks or error.cause, ()
 

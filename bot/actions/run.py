@@ -15,7 +15,6 @@ from bot import actions
 from bot.cards import delivery
 from bot.cards.presenters import connect_form, mail, questions
 from bot.cards.presenters.card_state import slot_of, thread_and_person
-from bot.cards.presenters.connect_form import MAILBOX_USER
 from bot.cards.presenters.plan import made_by_hand
 from bot.chat.audience import note_absent, resolve_recipient
 from bot.chat.context import ChatContext, RefusedError
@@ -36,7 +35,6 @@ from jobs.model import Finding, Profile, Reason, RunKind, Scope, State, Text
 from jobs.next_action import blocking_steps
 from jobs.redact import without_secrets
 from jobs.runs import accepted
-from jobs.runs.accepted import Accepted
 from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import FOREIGN_HOSTS, Event, Kind, Run, addresses
 from jobs.steps import CHECK_LOGIN, TOKEN_FAILED, mailbox_user, rehearses, steps_of
@@ -184,7 +182,7 @@ def accept(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     )
     actions.require(cause in {each.cause for each in run.findings.values() if each.cause})
     until = now() + timedelta(days=int(inputs["days"]))
-    given = Accepted(until, without_secrets(why), ctx.person.email)
+    given = accepted.Accepted(until, without_secrets(why), ctx.person.email)
     accepted.accept(ctx.services.store, run, cause, given)
     check.begin(ctx, run.channel.mailbox)
 
@@ -324,12 +322,20 @@ def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
     # The user who signs in is known from the directory and is noted only once. Webex often has
     # nobody with a mailbox's address. The card then asks for another address.
     login = login_of(run) or run.fact("upn")
-    if not login or run.answer(MAILBOX_USER) or MAILBOX_USER in run.problems:
+    if (
+        not login
+        or run.answer(connect_form.MAILBOX_USER)
+        or connect_form.MAILBOX_USER in run.problems
+    ):
         return []
     try:
-        return [actions.answered(ctx, MAILBOX_USER, resolve_recipient(ctx, login, greets=False))]
+        return [
+            actions.answered(
+                ctx, connect_form.MAILBOX_USER, resolve_recipient(ctx, login, greets=False)
+            )
+        ]
     except InvalidInputError as wrong:
-        return [actions.refused_input(ctx, MAILBOX_USER, login, wrong)]
+        return [actions.refused_input(ctx, connect_form.MAILBOX_USER, login, wrong)]
 
 
 @actions.for_everybody
@@ -400,7 +406,7 @@ ACTIONS: dict[str, actions.Action] = {
     "ask_administrator": actions.on_run(_asks("administrator", questions.waits_for_administrator)),
     "ask_consent": actions.on_run(_asks("consent_administrator", questions.waits_for_consent)),
     "ask_mailbox_user": actions.for_everybody(
-        _asks(MAILBOX_USER, connect_form.waits_for_mailbox_user)
+        _asks(connect_form.MAILBOX_USER, connect_form.waits_for_mailbox_user)
     ),
     "ask_agent": actions.for_everybody(_asks(mail.AGENT, _waits_for_agent)),
     "consent_again": consent_again,

@@ -14,7 +14,6 @@ from adaptive_cards.texts import text
 from bot.chat import preferences
 from bot.chat.context import ChatContext, trouble
 from bot.chat.permissions import AccessPolicy, Denial
-from bot.chat.preferences import THREAD, locale_of_card
 from bot.services import Services
 from bot.webex import errors
 from jobs.channel.form import InvalidInputError, read_address
@@ -57,7 +56,7 @@ def members_changed(services: Services, room: str) -> None:
 
 def _tell(services: Services, run: Run, room: str) -> None:
     if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
-        with drawn_for(locale_of_card(services, run, THREAD)):
+        with drawn_for(preferences.locale_of_card(services, run, preferences.THREAD)):
             card = notice(trouble("held"))
         services.messenger.send(
             room_id=room, text=card.text, card=card.content, parent_id=run.origin.thread

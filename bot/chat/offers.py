@@ -10,7 +10,6 @@ from adaptive_cards.actions import fit_title
 from adaptive_cards.cards.notice import OFFERS_MOST, Offer, OfferView
 from bot.chat import permissions
 from bot.chat.context import ChatContext
-from bot.chat.permissions import visible_channels
 from jobs.checks.assessment import FactKind, assess
 from jobs.clock import now
 from jobs.model import Text, minute_of, verbatim
@@ -65,7 +64,7 @@ def first_channels(ctx: ChatContext, mailboxes: tuple[str, ...]) -> tuple[str, .
 
 def nearest_channel(ctx: ChatContext, mailbox: str) -> str:
     # An address that is a channel here is not a mistyped one.
-    known = visible_channels(ctx)
+    known = permissions.visible_channels(ctx)
     if mailbox in known:
         return ""
 

@@ -6,7 +6,6 @@ from adaptive_cards.locale import Locale, current, drawn_for, find_zone, languag
 from adaptive_cards.times import day_clock
 from bot.chat import preferences
 from bot.chat.context import ChatContext
-from bot.chat.preferences import Preference
 from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text, verbatim
@@ -24,7 +23,7 @@ def choose(ctx: ChatContext, typed: str) -> None:
     if not language:
         _offer(ctx, typed)
         return
-    preferences.choose(ctx, Preference.LANGUAGE, language)
+    preferences.choose(ctx, preferences.Preference.LANGUAGE, language)
     with drawn_for(Locale(language, current().zone)):
         _chosen(ctx, KICKER, Text("language.chosen"))
 
@@ -54,7 +53,7 @@ def choose_zone(ctx: ChatContext, argument: str) -> None:
             title = Text("timezone.unknown", {"typed": argument})
         ctx.tell(ZONE_KICKER, title, Text("timezone.how"))
         return
-    preferences.choose(ctx, Preference.ZONE, zone)
+    preferences.choose(ctx, preferences.Preference.ZONE, zone)
     with drawn_for(Locale(current().language, zone)):
         title = Text("timezone.chosen", {"zone": zone, "now": day_clock(now())})
         _chosen(ctx, ZONE_KICKER, title)

@@ -26,8 +26,6 @@ from adaptive_cards.times import day_clock, lasted, written_date
 from bot import links
 from bot.cards.presenters import watch
 from bot.cards.presenters.card_state import known_text
-from bot.cards.presenters.watch import cause_of, mails_of
-from bot.links import PageToken
 from bot.services import Services
 from bot.web import oauth_flow
 from bot.web.pages import Page, plain, respond, respond_with, web_services
@@ -57,7 +55,7 @@ def bars(days: Sequence[past.DayFigures]) -> list[dict[str, object]]:
     room = HEIGHT - STRIP - GAP
     found = []
     for place, day in enumerate(days):
-        state, mails = text(f"history.state_{day.state}"), mails_of(day)
+        state, mails = text(f"history.state_{day.state}"), watch.mails_of(day)
         words = f"{state}, {text('page.history_most', most=mails)}"
         height = round(room * day.mails / most, 2) if most else 0.0
         sign = _STRIP_HEIGHT[day.state]
@@ -150,7 +148,7 @@ def _row(found: Found, day: past.DayFigures) -> tuple[object, ...]:
     return day.date, day.state, broken_s, mails, day.looks, " ".join(sorted(causes))
 
 
-def _may_read(ticket: PageToken, browser: str) -> bool:
+def _may_read(ticket: links.PageToken, browser: str) -> bool:
     return oauth_flow.is_browser_of(ticket.browser, browser) and not ticket.is_expired
 
 
@@ -163,7 +161,7 @@ def _found(services: Services, mailbox: str) -> Found:
     return Found(mailbox, at, figures(known, every, since, until, at), touching)
 
 
-def _history_page(services: Services, ticket: PageToken, path: str) -> Response:
+def _history_page(services: Services, ticket: links.PageToken, path: str) -> Response:
     found = _found(services, ticket.run)
     chosen = found.figures.days
     unseen = watch.unseen_of(found.mailbox, found.figures)
@@ -213,7 +211,7 @@ def _most(chosen: Sequence[past.DayFigures]) -> int:
 def _cells(day: past.DayFigures) -> tuple[str, ...]:
     broken = lasted(day.broken) if day.broken else ""
     state = text(f"history.state_{day.state}")
-    return written_date(day.date), state, broken, mails_of(day)
+    return written_date(day.date), state, broken, watch.mails_of(day)
 
 
 def _box(incident: Incident) -> dict[str, object]:
@@ -226,7 +224,7 @@ def _box(incident: Incident) -> dict[str, object]:
         ("end", day_clock(ended) if ended is not None else Text("history.goes_on")),
         ("lasted", watch.lasted_of(incident) if ended is not None else None),
         ("ended_by", watch.ended_by(incident) if ended is not None else None),
-        ("verdict", cause_of(incident)),
+        ("verdict", watch.cause_of(incident)),
         ("station", Text(f"station.{incident.station}") if incident.station else None),
         ("turn", known_text(f"turn.{incident.turn}")),
         ("remedy", known_text(f"remedy.{incident.cause}")),

@@ -28,7 +28,6 @@ from typing import Any
 from flask import Request, Response, abort, request
 
 from bot import links
-from bot.links import PageToken
 from bot.services import Services
 from bot.settings import BotSettings
 from bot.web.pages import plain, web_services
@@ -84,7 +83,7 @@ FORM = "form"
 """Field of a page's form that holds the form's token."""
 
 
-def ticket_of(kind: str, token: str) -> PageToken:
+def ticket_of(kind: str, token: str) -> links.PageToken:
     """Return the purpose of a link, or end the request with a page that says it is unknown."""
     ticket = links.read(web_services(), kind, token)
     if ticket is None:

@@ -18,7 +18,6 @@ from redis.client import Pipeline
 
 from adaptive_cards.texts import has_text, text
 from bot import links
-from bot.links import PageToken
 from bot.services import Services
 from bot.web import oauth_flow
 from bot.web.oauth import FLOWS
@@ -39,11 +38,9 @@ NAMED = (Cause.WRONG_TENANT, Cause.WRONG_MAILBOX_USER)
 """Causes for which the page names the account that signed in."""
 
 
-def failure_page(
-    services: Services, kind: str, run: Run, error: CloudError, status: int
-) -> Response:
+def failure_page(kind: str, run: Run, error: CloudError, status: int) -> Response:
     # The button leads back to the flow's first page.
-    back = links.path_of(services, kind, run.id)
+    back = links.path_of(web_services(), kind, run.id)
     button = "page.busy_back_button"
     if error.cause in NAMED and "@" in error.code:
         button = "page.again_button"
@@ -63,7 +60,7 @@ def failure_page(
     return respond(replace(page, button=button if back else "", link=back, status=status))
 
 
-def _request(ticket: PageToken, run: Run, browser: str) -> Page:
+def _request(ticket: links.PageToken, run: Run, browser: str) -> Page:
     kind, variant = ticket.kind, _variant(run, ticket.kind)
     values = {
         "mailbox": run.channel.mailbox,
@@ -85,7 +82,7 @@ def _request(ticket: PageToken, run: Run, browser: str) -> Page:
     )
 
 
-def _facts(ticket: PageToken, run: Run) -> tuple[tuple[str, str], ...]:
+def _facts(ticket: links.PageToken, run: Run) -> tuple[tuple[str, str], ...]:
     """Return who asked, where and for what, because a link can be forwarded."""
     email = run.requester.email
     asker = f"{ticket.asker} ({email})" if ticket.asker else email
@@ -147,7 +144,7 @@ def press(kind: str, token: str) -> Response:
         except CloudError as error:
             log.warning("no way to Microsoft", run=run.id, error=str(error))
             if not isinstance(error, Transient):
-                return failure_page(services, kind, run, error, HTTPStatus.BAD_GATEWAY)
+                return failure_page(kind, run, error, HTTPStatus.BAD_GATEWAY)
             url = ""
     if not url:
         page = _request(ticket, run, browser)  # it still has its button
@@ -215,7 +212,7 @@ def _finish_flow(services: Services, run: Run, flow: oauth_flow.Flow) -> Respons
             return _to_microsoft(_start(services, arrival.then, run, browser))
     except CloudError as error:
         _problem(services, run, journey.question, error)
-        return failure_page(services, kind, run, error, HTTPStatus.OK)
+        return failure_page(kind, run, error, HTTPStatus.OK)
     links.drop(services, kind, run.id)
 
     def keep(pipe: Pipeline) -> None:
@@ -241,7 +238,7 @@ def _too_late(run: Run, kind: str) -> Response:
     return plain("late_consent", status=HTTPStatus.GONE, way=told, **values)
 
 
-def _opened(services: Services, kind: str, token: str) -> tuple[PageToken, Run]:
+def _opened(services: Services, kind: str, token: str) -> tuple[links.PageToken, Run]:
     """Return what the link leads to, or end the request with a page that says why it leads nowhere."""
     ticket = oauth_flow.ticket_of(kind, token)
     run = services.store.load(ticket.run)

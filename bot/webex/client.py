@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from email.message import EmailMessage
 from functools import partial
 from itertools import islice
@@ -245,7 +245,8 @@ class Webex(Messenger):
 
     def delete_webhook(self, webhook_id: str) -> None:
         """Delete a webhook; a webhook that no longer exists is no error."""
-        self._calls.gone(lambda: self._api.webhooks.delete(_segment(webhook_id)))
+        with suppress(WebexNotFoundError):
+            self._calls.get(lambda: self._api.webhooks.delete(_segment(webhook_id)))
 
     def download(self, url: str, *, largest: int = LARGEST_FILE) -> File:
         """Return a file of a message.

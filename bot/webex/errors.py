@@ -191,13 +191,6 @@ class Caller:
             lambda error: isinstance(error, WebexError) and passes(error) and not error.accepted,
         )
 
-    def gone(self, call: Callable[[], object]) -> None:
-        """Make a DELETE call; an object that no longer exists is no error."""
-        try:
-            self.get(call)
-        except WebexNotFoundError:
-            return
-
 
 def _translated(call: Callable[[], T]) -> T:
     try:

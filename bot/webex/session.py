@@ -48,18 +48,14 @@ class TimedBody:
         self._body = body
         self._end = end
 
-    def stream(
-        self,
-        _size: int | None = None,
-        decode_content: bool | None = None,  # noqa: FBT001  as urllib3 has it
-    ) -> Iterator[bytes]:
+    def stream(self, _size: int | None = None, **how: Any) -> Iterator[bytes]:
         """Yield the body in pieces.
 
         Raises:
             requests.ReadTimeout: The body was not complete in time. Do not use the part that was
                 read, because without a length it looks complete.
         """
-        while piece := self._body.read1(CHUNK, decode_content=decode_content):
+        while piece := self._body.read1(CHUNK, **how):
             if time.monotonic() > self._end:
                 self._body.close()
                 raise ReadTimeout(f"no whole answer in {TOTAL_S:g} seconds")

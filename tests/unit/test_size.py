@@ -22,15 +22,15 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 274,
-        "code": 34_116,
-        "functions": 3_512,
-        "used once, %": 13.6,
+        "files": 271,
+        "code": 33_603,
+        "functions": 3_486,
+        "used once, %": 13.4,
         "borders, %": 25.0,
         "docstrings, %": 25.3,
     },
     ("practice",): {"code": 17_002},
-    ("tests",): {"code": 65_133},
+    ("tests",): {"code": 63_924},
     ("bench", "tools"): {"code": 3_785},
 }
 """Greatest value of each figure, by the folders that it counts."""

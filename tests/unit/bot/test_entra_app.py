@@ -122,10 +122,8 @@ def test_powershell_asks_for_the_same(certificate):
         assert roles == asked(APPLICATION, resource)
     bare = re.sub(r"^#.*$|'(?:[^']|'')*'", "", text, flags=re.MULTILINE)
     assert [bare.count(each) for each in "({["] == [bare.count(each) for each in ")}]"]
-    assert ("AsymmetricX509Cert" in text, "SecretText" in text) == (
-        bool(certificate),
-        not certificate,
-    )
+    assert ("AsymmetricX509Cert" in text) == bool(certificate)
+    assert ("SecretText" in text) is not bool(certificate)
 
 
 def test_a_national_cloud_lacks_the_message_trace():

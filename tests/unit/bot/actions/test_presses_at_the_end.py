@@ -46,10 +46,8 @@ def test_a_press_that_comes_too_late(anna, begin, said, do):
     """
     run = begin(SIGNED_IN, PLANNED)
     press(anna, do, run=run.id, plan="plan-1")
-    assert (anna.services.store.events(run.id)[-1].kind, text("refused.over") in said()[0][1]) == (
-        Kind.FINISHED,
-        True,
-    )
+    assert anna.services.store.events(run.id)[-1].kind == Kind.FINISHED
+    assert text("refused.over") in said()[0][1]
 
 
 def test_a_cancellation_that_comes_too_late(anna, begin, said):
@@ -57,10 +55,8 @@ def test_a_cancellation_that_comes_too_late(anna, begin, said):
     run = begin(SIGNED_IN, PLANNED)
     anna.services.store.end(run, Event(Kind.FINISHED, now()))
     runs.cancel(anna, run)
-    assert (anna.services.store.load(run.id).ended, text("refused.over") in said()[0][1]) == (
-        "finished",
-        True,
-    )
+    assert anna.services.store.load(run.id).ended == "finished"
+    assert text("refused.over") in said()[0][1]
 
 
 @pytest.mark.parametrize(

@@ -36,12 +36,10 @@ def test_nobody_has_chosen(services, run, anna):
     bot = replace(services.bot, default_language="de", default_timezone="Europe/Zurich")
     german = replace(services, bot=bot)
     usual = Locale("de", "Europe/Zurich")
-    assert [
-        preferences.locale_of_card(german, run, THREAD),
-        preferences.locale_of_card(german, run, ADMIN),
-        preferences.locale_of_space(german, "room-9"),
-        preferences.locale_of_chat(replace(anna, services=german)),
-    ] == [usual] * 4
+    assert preferences.locale_of_card(german, run, THREAD) == usual
+    assert preferences.locale_of_card(german, run, ADMIN) == usual
+    assert preferences.locale_of_space(german, "room-9") == usual
+    assert preferences.locale_of_chat(replace(anna, services=german)) == usual
 
 
 def test_a_direct_card_follows_its_reader(services, run):

@@ -67,13 +67,11 @@ def test_an_unknown_channel_is_looked_for(anna, command, keep):
     """For an unknown channel, ``/check`` and ``/adopt`` open a check with only the address."""
     type_(anna, command, MAILBOX)
     run = opened(anna)
-    assert (run.kind, run.channel, run.brief.discover, run.brief.by_hand, run.brief.keep) == (
-        "check",
-        Channel(MAILBOX),
-        True,
-        True,
-        keep,
-    )
+    assert run.kind == "check"
+    assert run.channel == Channel(MAILBOX)
+    assert run.brief.discover is True
+    assert run.brief.by_hand is True
+    assert run.brief.keep == keep
 
 
 def test_a_channel_of_another_space_is_looked_for_like_an_unknown_one(anna):

@@ -105,15 +105,11 @@ def approving(ctx: ChatContext, *approvers: str) -> ChatContext:
 def test_in_a_space_only_what_belongs_there(anna, webex_script, runs):
     """In a space, ``/audit`` shows the runs of that space, and nothing of another space."""
     entries, card = asked(anna, webex_script)
-    assert (seen(entries, runs), [entry["what"] for entry in entries]) == (
-        {"here"},
-        ["opened", "signed_in"],
-    )
-    assert (
-        "support@contoso.com" in card,
-        "sales@contoso.com" in card,
-        text("audit.what.signed_in") in card,
-    ) == (True, False, True)
+    assert seen(entries, runs) == {"here"}
+    assert [entry["what"] for entry in entries] == ["opened", "signed_in"]
+    assert "support@contoso.com" in card
+    assert "sales@contoso.com" not in card
+    assert text("audit.what.signed_in") in card
 
 
 def test_in_a_direct_message_what_is_ones_own(anna, webex_script, runs):
@@ -150,12 +146,10 @@ def test_who_is_no_approver_sees_nothing(anna, webex_script, runs):
     entries, card = asked(approving(anna, "boss@example.test"), webex_script)
     assert (entries, text("audit.not_yours") in card, "support@" in card) == ([], True, False)
     last = read(anna.services.store.audit.entries()[-1])
-    assert (last["what"], last["by"], last["why"], last["room"]) == (
-        "refused",
-        "anna@example.test",
-        "audit.not_yours",
-        "room-1",
-    )
+    assert last["what"] == "refused"
+    assert last["by"] == "anna@example.test"
+    assert last["why"] == "audit.not_yours"
+    assert last["room"] == "room-1"
 
 
 @pytest.mark.parametrize(
@@ -173,11 +167,9 @@ def test_help_lists_it_for_whom_it_is(anna, webex_script, approvers, listed, hin
     """
     commands()["help"].run(approving(anna, *approvers), "")
     card = str(webex_script.asked[-1])
-    assert (
-        "/audit [ADDRESS]" in card,
-        text("help.not_listed") in card,
-        "/setup-email" in card,
-    ) == (listed, hint, True)
+    assert ("/audit [ADDRESS]" in card) == listed
+    assert (text("help.not_listed") in card) == hint
+    assert "/setup-email" in card
 
 
 def test_one_channel(anna, webex_script, runs):
@@ -186,15 +178,11 @@ def test_one_channel(anna, webex_script, runs):
     A channel that the person may not see is unknown here.
     """
     entries, _ = asked(replace(anna, room="room-2"), webex_script, "Info@contoso.com")
-    assert (seen(entries, runs), [entry["what"] for entry in entries]) == (
-        {"later"},
-        ["opened", "details"],
-    )
+    assert seen(entries, runs) == {"later"}
+    assert [entry["what"] for entry in entries] == ["opened", "details"]
     entries, card = asked(anna, webex_script, "sales@contoso.com")
-    assert (entries, text("notice.unknown_channel_title", mailbox="sales@contoso.com") in card) == (
-        [],
-        True,
-    )
+    assert entries == []
+    assert text("notice.unknown_channel_title", mailbox="sales@contoso.com") in card
     assert text("typed.comma_in_domain") in asked(anna, webex_script, "info@contoso,test")[1]
 
 
@@ -202,12 +190,10 @@ def test_taking_it_out_is_recorded(anna, webex_script, runs):
     """An export of the audit trail is recorded with its person, space and number of entries."""
     asked(anna, webex_script)
     last = read(anna.services.store.audit.entries()[-1])
-    assert (last["what"], last["by"], last["entries"], last["room"]) == (
-        "exported",
-        "anna@example.test",
-        2,
-        "room-1",
-    )
+    assert last["what"] == "exported"
+    assert last["by"] == "anna@example.test"
+    assert last["entries"] == 2
+    assert last["room"] == "room-1"
 
 
 def test_an_empty_trail(anna, webex_script):

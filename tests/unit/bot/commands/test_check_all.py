@@ -58,11 +58,9 @@ def test_one_round_for_all_channels(anna, known, said):
     boxes = known(3)
     check.run(anna, "ALL")
     run = the_round(anna)
-    assert (run.kind, mailboxes(run), run.requester.email) == (
-        "bulk_check",
-        boxes,
-        "anna@example.test",
-    )
+    assert run.kind == "bulk_check"
+    assert mailboxes(run) == boxes
+    assert run.requester.email == "anna@example.test"
     assert [str(job.func_name) for job in anna.services.runs.queue.jobs][:1] == [
         "jobs.advance.advance"
     ]
@@ -120,11 +118,9 @@ def test_few_edits_however_many_channels(anna, known):
         marks.append(lists.cards(run, anna.services)[0])
     last = lists.cards(found(anna, run), anna.services)[0]
     assert 4 <= len({each.fingerprint for each in [*marks, last]}) <= 9
-    assert ({each.final for each in marks}, last.final, last.urgency != marks[-1].urgency) == (
-        {False},
-        True,
-        True,
-    )
+    assert {each.final for each in marks} == {False}
+    assert last.final is True
+    assert last.urgency != marks[-1].urgency
     assert lists.view(found(anna, run)).checking == 0
 
 
@@ -202,11 +198,9 @@ def test_a_check_in_one_line(anna, findings, state, words):
     Facts that could not be read are not called right. Only mail proves that mail flows.
     """
     verdict = summarize(checked(anna, *findings))
-    assert (verdict.step, verdict.state, words in render(lists.words_of(verdict))) == (
-        "support@example.test",
-        state,
-        True,
-    )
+    assert verdict.step == "support@example.test"
+    assert verdict.state == state
+    assert words in render(lists.words_of(verdict))
 
 
 def test_a_list_shows_the_newest_check(anna, known, said):

@@ -87,11 +87,9 @@ def test_a_page_may_bring_its_own_policy(app: Flask):
 def test_error_pages_are_plain(app: Flask, path: str, status: int, text: str):
     """An error page has only HTTP's own words, without a stack trace or names from the code."""
     answer = app.test_client().get(path)
-    assert (answer.status_code, answer.text, answer.content_type) == (
-        status,
-        text,
-        "text/plain; charset=utf-8",
-    )
+    assert answer.status_code == status
+    assert answer.text == text
+    assert answer.content_type == "text/plain; charset=utf-8"
 
 
 @pytest.fixture

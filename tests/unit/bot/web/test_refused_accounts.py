@@ -26,22 +26,16 @@ def test_an_account_of_another_tenant_is_told(services, browser, provider, begin
     provider.claims["preferred_username"] = "eve@fabrikam.com"
     run = begin()
     page = browser.get(BACK, query_string=signed(services, browser, provider, run))
-    assert (page.status_code, "eve@fabrikam.com" in page.text, "example.test" in page.text) == (
-        200,
-        True,
-        True,
-    )
-    assert [text("page.signed_in_title") in page.text, path(services, run) in page.text] == [
-        False,
-        True,
-    ]
+    assert page.status_code == 200
+    assert "eve@fabrikam.com" in page.text
+    assert "example.test" in page.text
+    assert text("page.signed_in_title") not in page.text
+    assert path(services, run) in page.text
     told = last(services, run)
-    assert (told.kind, told.data["question"], told.data["cause"], told.data["code"]) == (
-        Kind.PROBLEM,
-        "sign_in",
-        "wrong_tenant",
-        "eve@fabrikam.com",
-    )
+    assert told.kind == Kind.PROBLEM
+    assert told.data["question"] == "sign_in"
+    assert told.data["cause"] == "wrong_tenant"
+    assert told.data["code"] == "eve@fabrikam.com"
     assert not services.vault.holds(f"session:{run.id}")
     provider.domains = ["Example.Test", "contoso.com"]
     page = browser.get(BACK, query_string=signed(services, browser, provider, run))
@@ -60,10 +54,8 @@ def test_another_tenant_is_not_asked_for_exchange(services, browser, provider, b
     onward = browser.get(BACK, query_string=signed(services, browser, provider, run))
     provider.domains = ["fabrikam.com"]
     browser.get(BACK, query_string=provider.sign_in(onward.headers["Location"]))
-    assert (last(services, run).kind, last(services, run).data["cause"]) == (
-        Kind.PROBLEM,
-        "wrong_tenant",
-    )
+    assert last(services, run).kind == Kind.PROBLEM
+    assert last(services, run).data["cause"] == "wrong_tenant"
 
 
 def test_an_account_of_another_tenant_after_an_approval(services, browser, provider, begin):
@@ -114,10 +106,8 @@ def test_an_account_without_a_role(services, browser, provider, begin, kind, rol
     run = begin(kind=kind)
     page = browser.get(BACK, query_string=signed(services, browser, provider, run))
     title = text("page.signed_in_roleless_title" if told else "page.signed_in_title")
-    assert (
-        f"<h1>{title.replace(chr(39), '&#39;')}</h1>" in page.text,
-        "admin@contoso.com" in page.text,
-    ) == (True, True)
+    assert f"<h1>{title.replace(chr(39), '&#39;')}</h1>" in page.text
+    assert "admin@contoso.com" in page.text
     assert last(services, run).kind is Kind.SIGNED_IN
 
 
@@ -135,8 +125,6 @@ def test_somebody_who_is_no_administrator_is_told_who_is_needed(services, browse
         "error_description": words,
     }
     page = browser.get(BACK, query_string=query).text
-    assert [
-        text("cause.admin_consent_required") in page,
-        text("page.next_admin_consent_required", domain="example.test") in page,
-        f'href="{path(services, run)}"' in page,
-    ] == [True, True, True]
+    assert text("cause.admin_consent_required") in page
+    assert text("page.next_admin_consent_required", domain="example.test") in page
+    assert f'href="{path(services, run)}"' in page

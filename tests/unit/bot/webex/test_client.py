@@ -198,11 +198,9 @@ def test_an_edit_that_webex_refuses_is_told_apart(webex, webex_script, reply):
     )
     with pytest.raises(WebexBadRequestError) as caught:
         webex.edit("m-1", "room-1", "3 of 7", CARD)
-    assert (caught.value.status, caught.value.tracking_id, len(webex_script.asked)) == (
-        400,
-        "ROUTER_1",
-        1,
-    )
+    assert caught.value.status == 400
+    assert caught.value.tracking_id == "ROUTER_1"
+    assert len(webex_script.asked) == 1
     assert str(caught.value) == "Webex answered 400: Unable to edit (tracking id ROUTER_1)"
 
 

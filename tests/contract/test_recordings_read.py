@@ -155,7 +155,7 @@ async def _organization(graph: Graph, body: Json) -> Any:
 
 
 async def _authorization(graph: Graph, _body: Json) -> Any:
-    return allows(assigned(await graph.authorization_policy())) == "yes"
+    return allows(assigned(await graph.authorization_policy())) == "custom"
 
 
 async def _app_management(graph: Graph, _body: Json) -> Any:

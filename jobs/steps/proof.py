@@ -194,7 +194,7 @@ class _Seen:
 
     @property
     def failed(self) -> TraceRow | None:
-        """Return the newest row that failed; junk is none, as Exchange forwards it a moment later."""
+        """Return the newest row that failed; junk is none, since Exchange forwards it soon."""
         junk = (row for row in self.arrived if row.status is not TraceStatus.FILTERED_AS_SPAM)
         return next((row for row in (*self.copies, *junk) if row.status in FAILED), None)
 

@@ -1,8 +1,8 @@
-"""Table of looks: what a step is told of a cloud, and whether it holds.
+"""Row of the table of looks: what the clouds answer a step, and whether it then holds.
 
-A row has the step, its state with the cause, a sentence, the answers of the cloud by request, and
-the run (see the fixture ``given``). The whole finding, its plan and what the plan writes are in
-``__snapshots__``.
+A row is written as ``"STATE CAUSE: sentence": {...}``, with the answers of the clouds by request,
+and with what is special about the run (see the fixture ``given``). The whole finding, the plan and
+what it writes are in ``__snapshots__``.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ APPS = [
             "wrong consent_missing: nothing is planned for an unknown delegate": grants()
             | {"facts": GRANTED | {"shared": "yes"}},
             **{
-                f"wrong consent_missing: {kind}: for a shared mailbox its own grant is none": grants(
+                f"wrong consent_missing: {kind}: a shared mailbox's own grant": grants(
                     SMTP, SIGN_IN
                 )
                 | {"facts": DELEGATE, "kind": kind}
@@ -313,7 +313,7 @@ REGISTRATION = [
             "wrong permission_not_declared: Graph's SMTP.Send if Exchange has none": app()
             | {"facts": {"graph_smtp_send": "graph-smtp"}},
             **{
-                f"wrong permission_id_unknown: {kind}: a permission that the tenant does not know": app(
+                f"wrong permission_id_unknown: {kind}: an unknown permission": app(
                     requiredResourceAccess=[*ACCESS, GRAPHS]
                 )
                 | {GRAPH: EXPOSES}

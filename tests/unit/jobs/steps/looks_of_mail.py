@@ -404,7 +404,7 @@ AT_EXCHANGE = [
                 RULE_OF_OURS | {"State": "Disabled"}, ABOVE[1], ours="On"
             ),
             **{
-                f"wrong forwarding_blocked: whom somebody else put in stays: {', '.join(who)}": policies(
+                f"wrong forwarding_blocked: others stay: {', '.join(who)}": policies(
                     ABOVE_OURS, RULE_OF_OURS | who | {"Priority": 1}, ours="On"
                 )
                 | ALIASES

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from fnmatch import fnmatch
 from functools import partial
 from itertools import filterfalse
 
@@ -305,37 +304,6 @@ def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow
 
 def _name(rule: ExchangeRow) -> str:
     return text_of(rule, "Name", "Identity")
-
-
-class RemoteDomain(Probe):
-    """Probe for ``AutoForwardEnabled`` of the most specific entry, which may be ``*``.
-
-    If it forbids automatic forwarding, it overrides every policy (platforms/microsoft.md 2.3, "the
-    block wins").
-    """
-
-    name = "remote_domain"
-    article_row = "M4"
-    reads = ("View-Only Configuration",)
-    diagnosis = Diagnosis(
-        explains=frozenset({Cause.FORWARDING_BLOCKED, Cause.MAIL_NOT_DELIVERED}),
-        station=Station.FORWARD,
-    )
-
-    async def inspect(self, ctx: StepContext) -> Finding:
-        domain = ctx.channel.forwarding_address.rpartition("@")[2].lower()
-        rows = await ctx.exchange.run("Get-RemoteDomain", {})
-        covering = [row for row in rows if _covers(lower_of(row, "DomainName"), domain)]
-        found = max(covering, key=lambda row: len(text_of(row, "DomainName")), default=None)
-        if found is None or str(found.get("AutoForwardEnabled", True)).lower() != "false":
-            return self.ok(Text("seen.remote_domain_allows"))
-        seen = Text("seen.remote_domain", {"name": text_of(found, "DomainName")})
-        return self.wrong(seen, cause=Cause.REMOTE_DOMAIN_BLOCKS_FORWARDING)
-
-
-def _covers(pattern: str, domain: str) -> bool:
-    below = pattern.startswith("*.") and domain == pattern[2:]
-    return bool(pattern) and (below or fnmatch(domain, pattern))
 
 
 class RestrictedSender(Probe):

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from bot.doctor import Check, examine
+from bot.doctor import Report, examine
 from bot.queue.redis_report import on_watch
 from bot.services import Services
 from jobs.clock import now
@@ -98,6 +98,6 @@ def test_redis_is_away(monkeypatch: pytest.MonkeyPatch, redis: Redis):
 
     monkeypatch.setattr(Redis, "execute_command", away)
     said: list[str] = []
-    checks = (Check("watch", lambda: on_watch(RunStore(redis)).good), Check("next", str))
+    checks = ("watch", lambda: on_watch(RunStore(redis))), ("next", Report)
     assert examine(iter(checks), said.append) == 1
     assert said == ["WRONG  watch: cannot be read (ConnectionError)", "ok     next: "]

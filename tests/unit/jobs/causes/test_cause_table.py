@@ -64,7 +64,11 @@ def test_what_shows_a_cause_names_it(steps: tuple[str, ...], cause: str):
     for step in steps:
         own = inspect.getmodule(type(EVERYTHING[step]))
         assert own is not None
-        near = {inspect.getmodule(value) for value in vars(own).values() if callable(value)}
+        near = {
+            value if inspect.ismodule(value) else inspect.getmodule(value)
+            for value in vars(own).values()
+            if callable(value) or inspect.ismodule(value)
+        }
         ours = {each for each in near if each and each.__name__.startswith("jobs.")}
         sources = "\n".join(map(inspect.getsource, {own, *ours} - {module}))
         assert cause in named_in(sources), step

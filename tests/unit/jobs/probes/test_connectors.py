@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.checks.verdict import judge
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Finding, RunKind, State
 from jobs.probes import all_probes
 from jobs.steps import all_steps
@@ -80,3 +81,33 @@ def test_a_plan_and_a_check_show_the_remote_domain(
     cloud.on("Get-RemoteDomain", [{"DomainName": "*", **row}] if row is not None else (403, {}))
     found = asyncio.run(all_steps()["remote_domain"].inspect(given(kind=kind)))
     assert (found.state, found.cause) == (state, cause)
+
+
+def domain(name: str, *, allows: bool) -> ExchangeRow:
+    """Return a remote domain that allows automatic forwarding, or not."""
+    return ExchangeRow({"DomainName": name, "AutoForwardEnabled": allows})
+
+
+EVERYWHERE, NOWHERE = domain("*", allows=True), domain("*", allows=False)
+
+
+@pytest.mark.parametrize(
+    ("rows", "blocked_by"),
+    [
+        ([], ""),
+        ([EVERYWHERE], ""),
+        ([NOWHERE], "*"),
+        ([NOWHERE, domain("*.webexconnect.io", allows=True)], ""),
+        ([EVERYWHERE, domain("mail.WebexConnect.io", allows=False)], "mail.WebexConnect.io"),
+        ([EVERYWHERE, domain("*.mail.webexconnect.io", allows=False)], "*.mail.webexconnect.io"),
+        ([EVERYWHERE, domain("webexconnect.io", allows=False)], ""),
+    ],
+)
+def test_the_most_specific_remote_domain_counts(
+    cloud: Any, given: Any, rows: list[ExchangeRow], blocked_by: str
+):
+    """A pattern covers the domain and those below it, and the longest one decides."""
+    cloud.on("Get-RemoteDomain", rows)
+    found = asyncio.run(all_steps()["remote_domain"].inspect(given(kind=RunKind.CHECK)))
+    assert found.state is (State.WRONG if blocked_by else State.OK)
+    assert not blocked_by or (found.seen and found.seen.values == {"name": blocked_by})

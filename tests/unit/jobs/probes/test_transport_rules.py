@@ -287,33 +287,3 @@ def test_an_incident_of_webex_explains_a_copy_that_nobody_took():
     late = Finding("copies", WRONG, cause="connect_not_reached", signals=at_connect)
     incident = Finding("webex_status", POSSIBLE, cause="webex_incident")
     assert judged({"copies": late, "webex_status": incident}) == ("webex_incident", Station.CONNECT)
-
-
-def domain(name: str, *, allows: bool) -> ExchangeRow:
-    """Return a remote domain that allows automatic forwarding, or not."""
-    return ExchangeRow({"DomainName": name, "AutoForwardEnabled": allows})
-
-
-EVERYWHERE, NOWHERE = domain("*", allows=True), domain("*", allows=False)
-
-
-@pytest.mark.parametrize(
-    ("rows", "blocked_by"),
-    [
-        ([], ""),
-        ([EVERYWHERE], ""),
-        ([NOWHERE], "*"),
-        ([NOWHERE, domain("*.webexconnect.io", allows=True)], ""),
-        ([EVERYWHERE, domain("mail.WebexConnect.io", allows=False)], "mail.WebexConnect.io"),
-        ([EVERYWHERE, domain("*.mail.webexconnect.io", allows=False)], "*.mail.webexconnect.io"),
-        ([EVERYWHERE, domain("webexconnect.io", allows=False)], ""),
-    ],
-)
-def test_the_most_specific_remote_domain_counts(
-    cloud: Any, given: Any, rows: list[ExchangeRow], blocked_by: str
-):
-    """A pattern covers the domain and those below it, and the longest one decides."""
-    cloud.on("Get-RemoteDomain", rows)
-    found = look("remote_domain", given())
-    assert found.state is (WRONG if blocked_by else OK)
-    assert not blocked_by or (found.seen and found.seen.values == {"name": blocked_by})

@@ -198,7 +198,7 @@ SETTERS: Final[dict[str, Setter]] = {
         name: _policy(name)
         for name in ("consent", "users_create_apps", "security_defaults", "app_management")
     },
-    **{name: _policy(name) for name in ("conditional_access", "consent_excludes")},
+    "conditional_access": _policy("conditional_access"),
     "dehydrated": _dehydrated,
     "log_numbers_itself": lambda _, tenant, value: setattr(tenant, "log_numbers_itself", value),
     "users": _users,

@@ -152,7 +152,6 @@ class Policies:
     security_defaults: bool = False
     app_management: Json = field(default_factory=dict)
     conditional_access: list[Json] = field(default_factory=list)
-    consent_excludes: list[Json] = field(default_factory=list)
 
 
 @dataclass(slots=True)

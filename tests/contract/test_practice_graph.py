@@ -31,7 +31,6 @@ LISTS = (
     "/domains",
     "/organization",
     "/identity/conditionalAccess/policies",
-    "/policies/permissionGrantPolicies",
     "/auditLogs/signIns",
     "/admin/exchange/tracing/messageTraces",
     "/roleManagement/directory/roleDefinitions",
@@ -123,9 +122,6 @@ def test_reading_keeps_to_the_specification(graph: Graph):
     graph.call(
         "GET", "/users/support@contoso.com?$select=id,assignedPlans,proxyAddresses", "/users/{id}"
     )
-    for part in ("includes", "excludes"):
-        path = "/policies/permissionGrantPolicies/{id}/" + part
-        graph.call("GET", path.replace("{id}", "microsoft-user-default-recommended"), path)
 
 
 def test_writing_keeps_to_the_specification(graph: Graph):

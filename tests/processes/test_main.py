@@ -67,8 +67,8 @@ def test_bad_settings_are_explained(command: str):
     assert variables == [
         "WEBEX_ACCESS_TOKEN",
         "WEBEX_WEBHOOK_SECRET",
-        "PUBLIC_URL",
         "ALLOWED_EMAIL_DOMAINS",
+        "PUBLIC_URL",
         "MICROSOFT_CLIENT_ID",
         "MICROSOFT_CLIENT_SECRET",
         "ENCRYPTION_KEYS",

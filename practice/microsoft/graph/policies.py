@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from practice.microsoft import ids
 from practice.microsoft.graph import limits, odata
-from practice.microsoft.graph.call import POLICY_READ, Answer, Call, absent, route
-from practice.microsoft.signin.consent import EXCLUDED
-from practice.microsoft.world import new_id
+from practice.microsoft.graph.call import POLICY_READ, Answer, Call, route
 
 Json = dict[str, Any]
 AUTHORIZATION: Final = frozenset(
@@ -59,12 +56,6 @@ BLANK_PARTS: Final[dict[str, Json]] = {
         "includeUsers": [],
     },
 }
-BUILT_IN: Final = (
-    "microsoft-user-default-legacy",
-    "microsoft-user-default-recommended",
-    "microsoft-user-default-low",
-    "microsoft-user-default-allow-consent-apps",
-)
 
 
 @route("GET", "/policies/authorizationPolicy", POLICY_READ)
@@ -132,54 +123,6 @@ def app_management(call: Call) -> Answer:
     return odata.single(
         call, odata.select(call, item, frozenset(item)), "policies/defaultAppManagementPolicy"
     )
-
-
-@route("GET", "/policies/permissionGrantPolicies", POLICY_READ)
-def grant_policies(call: Call) -> Answer:
-    """Return Microsoft's built-in consent policies."""
-    return odata.listed(
-        call,
-        [{"id": name, "displayName": name, "description": ""} for name in BUILT_IN],
-        "permissionGrantPolicies",
-    )
-
-
-@route("GET", "/policies/permissionGrantPolicies{key}/includes", POLICY_READ)
-def includes(call: Call, key: str) -> Answer:
-    """Return the permissions that a consent policy includes."""
-    name = _policy(key)
-    low = "low" if name == BUILT_IN[2] else "all"
-    return odata.listed(
-        call,
-        [{"id": new_id(), "permissionType": "delegated", "permissionClassification": low}],
-        "conditionSets",
-    )
-
-
-@route("GET", "/policies/permissionGrantPolicies{key}/excludes", POLICY_READ)
-def excludes(call: Call, key: str) -> Answer:
-    """Return the permissions that a consent policy excludes.
-
-    The recommended policy excludes four of Exchange's permissions. SMTP.Send is not one of them.
-    """
-    if _policy(key) != BUILT_IN[1]:
-        return odata.listed(call, [], "conditionSets")
-    exposed = call.world.catalogue.scopes[ids.EXCHANGE_APP]
-    permissions = [item["id"] for item in exposed if item["value"] in EXCLUDED]
-    row = {
-        "id": new_id(),
-        "permissionType": "delegated",
-        "resourceApplication": ids.EXCHANGE_APP,
-        "permissions": permissions,
-    }
-    return odata.listed(call, [row, *call.tenant.policies.consent_excludes], "conditionSets")
-
-
-def _policy(key: str) -> str:
-    name = key.strip("/()'").lower()
-    if name not in BUILT_IN:
-        raise absent(name)
-    return name
 
 
 @route(

@@ -22,16 +22,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 271,
-        "code": 33_603,
-        "functions": 3_486,
-        "used once, %": 13.4,
-        "borders, %": 25.0,
-        "docstrings, %": 25.3,
+        "files": 261,
+        "code": 32_158,
+        "functions": 3_367,
+        "used once, %": 12.9,
+        "borders, %": 24.5,
+        "docstrings, %": 22.8,
     },
-    ("practice",): {"code": 17_002},
-    ("tests",): {"code": 63_924},
-    ("bench", "tools"): {"code": 3_785},
+    ("practice",): {"code": 17_190},
+    ("tests",): {"code": 59_959},
+    ("bench", "tools"): {"code": 3_799},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

@@ -213,7 +213,7 @@ def test_run_that_has_ended(new_walk: Any) -> None:
     [
         ("/setup-emails support@contoso.com", "Did you mean /setup-email support@contoso.com?"),
         ("/checkout", "Did you mean /check?"),
-        ("please do not /setup-email yet", "/setup-email ADDRESS"),
+        ("please do not /setup-email yet", "This is no command"),
     ],
 )
 def test_unknown_command(new_walk: Any, typed: str, meant: str) -> None:

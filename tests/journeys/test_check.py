@@ -12,8 +12,6 @@ from practice.client import People, does, has, links
 from practice.conversation import band, words
 from practice.scenario import SECRET
 
-SHARES_STACK = True
-
 MEASURED = True
 CHANGING = ("graph.", "exchange.")
 Json = dict[str, Any]

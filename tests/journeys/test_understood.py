@@ -14,11 +14,15 @@ from practice.client import People, actions, does
 from practice.conversation import Walk, space, words
 from practice.stack import Stack
 
-SHARES_STACK = True
-
 Json = dict[str, Any]
 OUTSIDER = "outsider@evil.example"
 CHECK = {"do": "typed", "command": "check", "mailbox_meant": MAILBOX}
+
+
+@pytest.fixture(scope="module")
+def env() -> dict[str, str]:
+    """Settings that answer every refusal, because one outsider is refused several times."""
+    return {"REFUSALS_PER_HOUR": "1000"}
 
 
 @pytest.fixture(scope="module")

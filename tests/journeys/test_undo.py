@@ -15,8 +15,6 @@ from practice.client import People
 from practice.conversation import Walk, band, words
 from practice.stack import Stack
 
-SHARES_STACK = True
-
 MAILBOX = "support@contoso.com"
 
 

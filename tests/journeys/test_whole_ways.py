@@ -13,8 +13,6 @@ from practice.client import People
 from practice.conversation import apps, band, fresh, words
 from practice.stack import Stack
 
-SHARES_STACK = True
-
 MEASURED = True
 
 

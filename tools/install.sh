@@ -12,7 +12,7 @@ say() { printf '%s\n' "$*" >&2; }
 # Print the newest Python from 3.11 on. Prefer one that can make a venv without another package.
 choose() {
     fallback=
-    for name in ${1:-python3.13 python3.12 python3.11 python3}; do
+    for name in ${1:-python3.14 python3.13 python3.12 python3.11 python3}; do
         command -v "$name" >/dev/null 2>&1 && "$name" -c "$WANTED" >/dev/null 2>&1 || continue
         if "$name" -c "$CAN_MAKE_VENV" >/dev/null 2>&1; then
             echo "$name"

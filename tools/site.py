@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / ".site"
 CONFIG = ROOT / "tools" / "mkdocs.yml"
-PROJECT = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+PROJECT = ("README.md", "CONTRIBUTING.md", "RELEASE.md", "SECURITY.md", "CHANGELOG.md")
 """Pages of the top folder; on the site they are in the folder ``project``."""
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")
 ITEM = re.compile(r"^(\s*)([-*]|\d+\.)( +)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from redis.exceptions import RedisError
@@ -66,9 +66,19 @@ def _audit_file(path: Path, store: RunStore) -> int:
 
 def _trial(options: Namespace, settings: BotSettings, work: Settings) -> int:
     from bot import trial  # noqa: PLC0415  the others look at no assumption
+    from bot.processes import trial_mailbox  # noqa: PLC0415  same
 
-    with trial.opened(settings, work, options.domain) as looking:
-        return trial.main(looking, options.file, print)
+    mailbox = options.with_mailbox
+    played: Iterable[trial.Seen] = ()
+    try:
+        if mailbox:
+            services = trial_mailbox.services_of(settings, work)
+            played = trial_mailbox.set_up_and_undo(services, mailbox, input)
+        with trial.opened(settings, work, options.domain or mailbox.rpartition("@")[2]) as looking:
+            return trial.main(looking, options.file, print, played)
+    except (trial_mailbox.NoTrialError, RedisError) as error:
+        print(error, file=sys.stderr)  # noqa: T201  CLI output
+        return 1
 
 
 def _webhooks(_: Namespace, settings: BotSettings, _work: Settings) -> int:

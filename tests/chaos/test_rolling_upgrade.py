@@ -1,13 +1,14 @@
 """Upgrade and downgrade of one version, host by host, in the middle of a setup.
 
-The earlier version is the commit before the last change of the product, if its data has the same
-layout. A clone without that commit, such as one of depth 1, skips the test. The hosts are those of
-``test_several_hosts.py``.
+The earlier version is the commit that ``UPGRADE_FROM`` names, such as a tag, or the one before the
+last change of the product, if its data has the same layout. A clone without that commit, such as one
+of depth 1, skips the test. The hosts are those of ``test_several_hosts.py``.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -64,7 +65,7 @@ def checkout(commit: str, folder: Path) -> Path:
 def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the code of an earlier version whose data has the layout of this version."""
     line = ("rev-list", "--first-parent", "--skip=1", "-n1", "HEAD", "--", *PRODUCT)
-    commit = git(*line).decode().strip()
+    commit = os.environ.get("UPGRADE_FROM") or git(*line).decode().strip()
     if not commit:
         pytest.skip(
             "this clone has no earlier version of the product: get it by `git fetch --unshallow`"

@@ -1,4 +1,7 @@
-"""Webex's SDK, used as its manual shows, against the practice cloud's Webex API."""
+"""Webex's SDKs, used as their manuals show, against the practice cloud's Webex API.
+
+The product uses the older one, ``webexteamssdk``; ``webexpythonsdk`` has replaced it.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
-from webexteamssdk import ApiError, RateLimitWarning, WebexTeamsAPI
 
 from practice.cloud import PracticeCloud
 
@@ -27,10 +30,18 @@ CARD = {
 }
 
 
+@pytest.fixture(params=["webexteamssdk.WebexTeamsAPI", "webexpythonsdk.WebexAPI"])
+def sdk(request: pytest.FixtureRequest) -> Any:
+    """Module of an SDK, whose ``Api`` is the class of its manual."""
+    module, _, name = request.param.partition(".")
+    found = pytest.importorskip(module, reason="this SDK is not installed")
+    return SimpleNamespace(**{**vars(found), "Api": getattr(found, name)})
+
+
 @pytest.fixture
-def api(cloud: PracticeCloud) -> WebexTeamsAPI:
+def api(cloud: PracticeCloud, sdk: Any) -> Any:
     """SDK with the bot's token, and without any code of the product."""
-    return WebexTeamsAPI(cloud.settings.bot_token, f"{cloud.url}/webex/v1/")
+    return sdk.Api(cloud.settings.bot_token, f"{cloud.url}/webex/v1/")
 
 
 def practice(cloud: PracticeCloud, path: str, body: Any = None) -> Any:
@@ -42,12 +53,12 @@ def practice(cloud: PracticeCloud, path: str, body: Any = None) -> Any:
 
 
 @pytest.fixture
-def room(api: WebexTeamsAPI) -> str:
+def room(api: Any) -> str:
     """Id of the bot's space."""
     return next(str(room.id) for room in api.rooms.list() if room.title == SPACE)
 
 
-def test_who_the_bot_is_and_who_is_there(api: WebexTeamsAPI, room: str):
+def test_who_the_bot_is_and_who_is_there(api: Any, room: str):
     """The SDK fills its objects for people, memberships and rooms from the answers."""
     me = api.people.me()
     assert (me.type, len(me.emails), me.orgId) == ("bot", 1, api.people.get(me.id).orgId)
@@ -59,7 +70,7 @@ def test_who_the_bot_is_and_who_is_there(api: WebexTeamsAPI, room: str):
 
 
 def test_messages_cards_files_and_pages(
-    cloud: PracticeCloud, api: WebexTeamsAPI, room: str, tmp_path: Path
+    cloud: PracticeCloud, sdk: Any, api: Any, room: str, tmp_path: Path
 ):
     """The SDK posts, fetches and deletes messages, cards and files.
 
@@ -77,12 +88,12 @@ def test_messages_cards_files_and_pages(
     listed = [each.text for each in api.messages.list(roomId=room, mentionedPeople="me", max=1)]
     assert [text.split()[-1] for text in listed[:2]] == ["two", "one"]
     api.messages.delete(first.id)
-    with pytest.raises(ApiError) as gone:
+    with pytest.raises(sdk.ApiError) as gone:
         api.messages.get(first.id)
     assert gone.value.status_code == 404
 
 
-def test_a_press_comes_by_webhook(cloud: PracticeCloud, api: WebexTeamsAPI, room: str):
+def test_a_press_comes_by_webhook(cloud: PracticeCloud, api: Any, room: str):
     """When a person presses a button, the webhook is called with a signature.
 
     The SDK fetches the inputs of the press.
@@ -135,25 +146,25 @@ def test_a_press_comes_by_webhook(cloud: PracticeCloud, api: WebexTeamsAPI, room
     assert hook.id not in {each.id for each in api.webhooks.list()}
 
 
-def test_errors_are_the_sdks_own(cloud: PracticeCloud, api: WebexTeamsAPI):
+def test_errors_are_the_sdks_own(cloud: PracticeCloud, api: Any, sdk: Any):
     """The SDK's errors for a wrong token and an unknown object have Webex's status.
 
     They also have Webex's message and tracking id.
     """
-    with pytest.raises(ApiError) as unknown:
+    with pytest.raises(sdk.ApiError) as unknown:
         api.rooms.get("Y2lzY29zcGFyazovL3VzL1JPT00vbm9uZQ")
     assert unknown.value.status_code == 404
-    stranger = WebexTeamsAPI("not-a-token", f"{cloud.url}/webex/v1/")
-    with pytest.raises(ApiError) as refused:
+    stranger = sdk.Api("not-a-token", f"{cloud.url}/webex/v1/")
+    with pytest.raises(sdk.ApiError) as refused:
         stranger.people.me()
     assert (refused.value.status_code, bool(refused.value.message)) == (401, True)
     assert "trackingId" in refused.value.details
 
 
-def test_the_sdk_waits_as_long_as_it_is_told(cloud: PracticeCloud, api: WebexTeamsAPI):
+def test_the_sdk_waits_as_long_as_it_is_told(cloud: PracticeCloud, api: Any, sdk: Any):
     """After a 429 with Retry-After, the SDK itself waits, and then the call succeeds."""
     fault = {"prefix": "/webex/v1/people/me", "status": 429, "headers": {"Retry-After": "1"}}
     practice(cloud, "faults", fault)
-    with pytest.warns(RateLimitWarning):
+    with pytest.warns(sdk.RateLimitWarning):
         me = api.people.me()
     assert me.type == "bot"

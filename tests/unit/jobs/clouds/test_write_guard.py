@@ -52,7 +52,8 @@ async def server(seen: list[str]) -> AsyncIterator[str]:
                 await writer.drain()
         except asyncio.IncompleteReadError:
             seen.append("closed")
-        writer.close()
+        finally:  # also if Python 3.11 ends the server before this connection
+            writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
         yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"

@@ -1,0 +1,149 @@
+"""Trial of a setup and its undo at the terminal, in a practice cloud where all holds or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from redis import Redis
+
+from bot.processes.trial_mailbox import services_of, set_up_and_undo
+from bot.settings import BotSettings
+from bot.trial import Verdict
+from jobs.engine import undo
+from jobs.settings import Settings
+from practice.cloud import PracticeCloud
+from practice.environment import Ports, product_env
+from practice.settings import PracticeSettings
+
+Json = dict[str, Any]
+MAILBOX, ADMIN = "support@contoso.com", "admin@contoso.com"
+VALUES = {
+    "Call Back URL": "https://uk.webexconnect.io/callback",
+    "Forwarding Address": "x1@mail.webexconnect.io",
+}
+pytestmark = pytest.mark.slow
+STILL = PracticeSettings(
+    replication_s=0, exchange_replication_s=0, customization_s=0, trace_delay_s=0
+)
+
+
+class Terminal:
+    """Person at the terminal, who signs in and answers ``word`` to every change."""
+
+    def __init__(self, word: str = "yes") -> None:
+        self.word, self.changes = word, list[str]()
+
+    def __call__(self, question: str) -> str:
+        for begins, value in VALUES.items():
+            if question.startswith(begins):
+                return value
+        if "Sign in" in question:
+            url = question.split("\n")[-2]
+            form = {"account": ADMIN, "action": "accept"}
+            answer = requests.post(url, data=form, allow_redirects=False, timeout=10)
+            return answer.headers["Location"]
+        self.changes.append(question)
+        return self.word
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PracticeCloud]:
+    """Practice cloud of the test."""
+    made = PracticeCloud(0, tmp_path, STILL)
+    made.start()
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(made.tls.ca_path))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def env(cloud: PracticeCloud, redis: Redis, redis_url: str) -> dict[str, str]:
+    """Bot's environment for the cloud, and an empty Redis."""
+    names = ("bot_token", "bot_client_id", "bot_client_secret")
+    names += ("contact_center_token", "contact_center_org", "connect_audit_token")
+    values = {f"PRACTICE_{name.upper()}": getattr(cloud.settings, name) for name in names}
+    port = int(cloud.url.rpartition(":")[2])
+    ports = Ports(1, port, 5000, cloud.settings.smtp_port, cloud.settings.probe_smtp_port)
+    return product_env(ports, values, cloud.tls.ca_path) | {"REDIS_URL": redis_url}
+
+
+def tenant(cloud: PracticeCloud) -> Json:
+    """Return the tenant without what a sign-in adds: the bot's own app and the consents to it."""
+    found: Json = requests.get(f"{cloud.url}/practice/tenants/contoso.com", timeout=10).json()
+    admin, own = found["users"][ADMIN]["id"], cloud.settings.bot_client_id
+    return found | {
+        "grants": [each for each in found["grants"] if each["principalId"] != admin],
+        "service_principals": [
+            each for each in found["service_principals"] if each["appId"] != own
+        ],
+    }
+
+
+def played(env: dict[str, str], person: Terminal) -> dict[str, tuple[Verdict, str]]:
+    """Return what the setup and undo have shown, by the names."""
+    services = services_of(BotSettings.from_env(env), Settings.from_env(env))
+    seen = set_up_and_undo(services, MAILBOX, person)
+    return {each.assumption.name: (each.verdict, each.told) for each in seen}
+
+
+def test_there_and_back(cloud: PracticeCloud, env: dict[str, str]):
+    """Each change is approved by itself and works, and the tenant is as before.
+
+    Only what the terminal said cannot be undone has stayed.
+    """
+    before, person = tenant(cloud), Terminal()
+    shown = played(env, person)
+    assert {verdict for verdict, _ in shown.values()} == {Verdict.HOLDS}
+    assert len(shown) == len(person.changes) > 10
+    for_good = {each.partition(":")[0] for each in person.changes if "cannot be undone" in each}
+    assert "Organization customization" in for_good
+    assert tenant(cloud) == before | {"dehydrated": False}
+
+
+def test_nothing_changes_without_a_yes(cloud: PracticeCloud, env: dict[str, str]):
+    """After another word than yes nothing is changed, and nothing is claimed."""
+    before, person = tenant(cloud), Terminal("no")
+    assert (played(env, person), len(person.changes)) == ({}, 1)
+    assert tenant(cloud) == before
+
+
+FALSE = {
+    "smtp_auth": "Set-CASMailbox",
+    "outbound_policy": "New-HostedOutboundSpamFilterPolicy",
+    "forwarding": "Set-Mailbox",
+}
+"""Steps and the cmdlets that are refused."""
+
+
+def test_changes_that_are_refused(
+    cloud: PracticeCloud, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    """If Exchange refuses changes, exactly these do not hold, and the others are undone.
+
+    The undo looks once more at a refused change, here after a second.
+    """
+    monkeypatch.setattr(undo, "CALL_LASTS", timedelta(seconds=1))
+    before = tenant(cloud)
+    answer = {"status": 400, "times": 99, "body": '{"error": {"code": "BadRequest"}}'}
+    for cmdlet in FALSE.values():
+        fault = answer | {"prefix": "/adminapi", "cmdlet": cmdlet}
+        requests.post(f"{cloud.url}/practice/faults", json=fault, timeout=10).raise_for_status()
+    shown = played(env, Terminal())
+    wrong = {name for name, (verdict, _) in shown.items() if verdict is Verdict.FAILS}
+    assert wrong == {f"The setup of {name} works" for name in FALSE}
+    assert tenant(cloud) == before | {"dehydrated": False}
+
+
+def test_an_ended_terminal_leaves_nothing(cloud: PracticeCloud, env: dict[str, str]):
+    """After a process that ended before the undo, the next one first undoes what is left."""
+    before, services = tenant(cloud), services_of(BotSettings.from_env(env), Settings.from_env(env))
+    next(set_up_and_undo(services, MAILBOX, Terminal()))
+    assert tenant(cloud) != before
+    played(env, Terminal())
+    assert tenant(cloud) == before | {"dehydrated": False}

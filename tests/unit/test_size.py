@@ -22,15 +22,15 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 261,
-        "code": 32_158,
-        "functions": 3_367,
+        "files": 262,
+        "code": 32_320,
+        "functions": 3_376,
         "used once, %": 12.9,
         "borders, %": 24.5,
-        "docstrings, %": 22.8,
+        "docstrings, %": 22.7,
     },
     ("practice",): {"code": 17_190},
-    ("tests",): {"code": 59_959},
+    ("tests",): {"code": 60_066},
     ("bench", "tools"): {"code": 3_799},
 }
 """Greatest value of each figure, by the folders that it counts."""

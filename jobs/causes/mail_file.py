@@ -59,8 +59,10 @@ def text_of_mail(content: bytes) -> tuple[bytes, bool]:
     cut = cut or any(
         len(value) >= LONGEST_HEADER for each in parts for _, value in each.raw_items()
     )
-    head = [_subject(parts[0]), *_results(parts[0])]
-    return b"\n".join([*head, *(text for each in parts for text in _texts(each))]), cut
+    results = parts[0].get_all("Authentication-Results", ())  # of its receivers (RFC 8601)
+    told = [f"Authentication-Results: {' '.join(str(each).split())}" for each in results]
+    texts = (text for each in parts for text in _texts(each))
+    return b"\n".join([_subject(parts[0]), *map(_utf8, told), *texts]), cut
 
 
 def _texts(part: Message) -> Iterator[bytes]:
@@ -71,13 +73,6 @@ def _texts(part: Message) -> Iterator[bytes]:
         blocks = part.get_payload() or ()  # one of the mail, and one of each recipient
         lines = (pair for each in blocks if isinstance(each, Message) for pair in each.raw_items())
         yield _utf8("\n".join(f"{name}: {value}" for name, value in lines))
-
-
-def _results(mail: Message) -> Iterator[bytes]:
-    """Yield what the mail's receivers say of its authentication (RFC 8601)."""
-    for name, value in mail.raw_items():
-        if name.lower() == "authentication-results":
-            yield _utf8(f"{name}: {' '.join(value.split())}")
 
 
 def _subject(mail: Message) -> bytes:

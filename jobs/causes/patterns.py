@@ -72,7 +72,11 @@ def patterns() -> Patterns:
         ValueError: a file has an unknown kind or field, or a wrong expression.
         KeyError: a table or a cause is missing.
     """
-    data = _data()
+    data = {
+        name: table
+        for file in sorted(_FILES.glob("*.toml"))
+        for name, table in tomllib.loads(file.read_text(encoding="utf-8")).items()
+    }
     return Patterns(
         signs=_either(f"(?P<{who}>{'|'.join(each)})" for who, each in data["signs"].items()),
         words={name: tuple(_words(data[name])) for name in _GROUPS},
@@ -94,15 +98,6 @@ def answer_of(service: str, *texts: str) -> Meaning | None:
     """Return the meaning of the words in an answer of Graph or Exchange, or None."""
     known = (each for each in patterns().words["cloud"] if each.answer == service)
     return next((each.meaning for each in known if any(map(each.pattern.search, texts))), None)
-
-
-@cache
-def _data() -> dict[str, Any]:
-    return {
-        name: table
-        for file in sorted(_FILES.glob("*.toml"))
-        for name, table in tomllib.loads(file.read_text(encoding="utf-8")).items()
-    }
 
 
 def _either(alternatives: Iterable[str]) -> re.Pattern[str]:

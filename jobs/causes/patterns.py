@@ -79,7 +79,7 @@ def patterns() -> Patterns:
     }
     return Patterns(
         signs=_either(f"(?P<{who}>{'|'.join(each)})" for who, each in data["signs"].items()),
-        words={name: tuple(_words(data[name])) for name in _GROUPS},
+        words={name: tuple(words_of(data[name])) for name in _GROUPS},
         named={name: _either(each) for name, each in data["named"].items()},
         codes={name: _by_code(name) for name in _CODES},
         groups={name: frozenset(each) for name, each in data["groups"].items()},
@@ -104,7 +104,7 @@ def _either(alternatives: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(alternatives), re.IGNORECASE)
 
 
-def _words(rows: list[dict[str, Any]]) -> Iterable[Words]:
+def words_of(rows: list[dict[str, Any]]) -> Iterable[Words]:
     """Yield the words of each row; words of several causes are yielded once for each."""
     for row in rows:
         causes = row.get("causes") or [row["cause"]]

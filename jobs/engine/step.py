@@ -9,11 +9,15 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
+from importlib.resources import files
 from types import MappingProxyType
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, get_type_hints
+
+import msgspec
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
@@ -92,7 +96,7 @@ class Step(ABC):
     """Causes with which other steps fail if this fact stops being true; then it is read again."""
     passes: tuple[str, ...] = ()
     """Settled steps whose facts the mail passes, read again before it and while it is due."""
-    deleted_cause: Cause | Literal[""] = ""
+    deleted_cause: str = ""
     """Cause if somebody deleted the object that the run made; empty if nobody looks for that."""
     shown_in: str = ""
     """Step in whose line of the progress card this step is shown."""
@@ -106,6 +110,14 @@ class Step(ABC):
     """
     carries_answers: bool = False
     """True if no answer leaves without this fact, so a fix proves it by a login and an answer."""
+
+    def __init_subclass__(cls, row: str = "") -> None:
+        """Name a step, and set what its row in ``steps.toml`` of its package says."""
+        super().__init_subclass__()
+        if row:
+            cls.name, types = row, get_type_hints(cls)
+            for name, value in rows_of(cls.__module__.rpartition(".")[0])[row].items():
+                setattr(cls, name, msgspec.convert(value, types[name]))
 
     @property
     def group(self) -> str:
@@ -186,7 +198,16 @@ class Probe(Step):
     diagnosis = Diagnosis()
 
 
-def collected(package: str, path: Iterable[str], order: Callable[[Step], Any]) -> dict[str, Step]:
+@cache
+def rows_of(package: str) -> dict[str, dict[str, Any]]:
+    """Return the rows of the package's table of steps, by name."""
+    table: dict[str, dict[str, Any]] = msgspec.toml.decode(
+        (files(package) / "steps.toml").read_bytes()
+    )
+    return table
+
+
+def collected(package: str, path: Iterable[str]) -> dict[str, Step]:
     """Return the steps of a package's modules by name: each class that has a name of its own."""
     modules = [
         importlib.import_module(f"{package}.{each.name}") for each in pkgutil.iter_modules(path)
@@ -200,4 +221,4 @@ def collected(package: str, path: Iterable[str], order: Callable[[Step], Any]) -
         and issubclass(kind, Step)
         and "name" in vars(kind)
     )
-    return {step.name: step for step in sorted(steps, key=order)}
+    return {step.name: step for step in sorted(steps, key=lambda step: step.name)}

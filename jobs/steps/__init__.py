@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from jobs.engine.step import Step, collected
+from jobs.engine.step import Step, collected, rows_of
 from jobs.engine.undo import reversals
 from jobs.microsoft.scopes import (
     GRAPH_READ_SCOPES,
@@ -22,14 +22,6 @@ from jobs.microsoft.scopes import (
 from jobs.model import Profile, RunKind, State
 from jobs.runs.run import FixBrief, Run
 
-ORDER = (
-    *("C1", "C2"),
-    *("E1", "E2", "E3", "E4", "E5", "E6", "E7"),
-    *("M1", "M2", "M3", "M4", "M5"),
-    *("C3", "C4", "C5", "C6", "C7"),
-    *("V1", "V2", "V3"),
-)
-"""Rows of the article in the article's order. Every row from C1 to V3 has at least one step."""
 FIX_ONLY = frozenset({"own_login"})
 """Steps that only a fix uses. A setup proves the same facts in another way."""
 WHERE_LOST = "lost_secret"
@@ -57,8 +49,9 @@ PROOF = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"})
 
 @cache
 def all_steps() -> dict[str, Step]:
-    """Return every step by its name, in the order of the article's rows."""
-    return collected(__name__, __path__, lambda step: (ORDER.index(step.article_row), step.name))
+    """Return every step by its name, in the order of the table."""
+    steps = collected(__name__, __path__)
+    return {name: steps[name] for name in rows_of(__name__)}
 
 
 def steps_for(profile: Profile) -> dict[str, Step]:

@@ -30,7 +30,6 @@ from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
 from jobs.engine.undo import Undoable
 from jobs.microsoft.app_manifest import SecretRules, expiry, rules_for
@@ -150,34 +149,12 @@ MOST_NAMED = 3
 class _Made(Undoable):
     """Step that makes a client secret, which an undo removes with its sealed copies."""
 
-    irreversible = True
-    undo_note = True
-    needs = ("application",)
-    writes = ("Application.ReadWrite.All",)
-
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         return _removal_of(ctx.fact("object_id"))
 
 
-class ClientSecret(_Made):
+class ClientSecret(_Made, row="client_secret"):
     """Step E3: Webex Connect has a secret, or this run can show one (microsoft.md 1.2)."""
-
-    name = "client_secret"
-    article_row = "E3"
-    carries_answers = True
-    deleted_cause = Cause.SECRET_DELETED_MEANWHILE
-    inspect_unmet = True  # the tenant's policy also matters for an app that does not exist yet
-    after = ("mail_send", "implicit_grant")
-    reads = ("Application.Read.All", "Policy.Read.All")
-    repeat_on = LOST
-    diagnosis = Diagnosis(
-        caused_by=("application",),
-        explains={
-            Cause.CLIENT_SECRET_EXPIRED,
-            Cause.CLIENT_SECRET_WRONG,
-            Cause.CLIENT_SECRET_MISSING,
-        },
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """List the app's secrets and judge the newest usable one.
@@ -332,20 +309,12 @@ def _day(secret: Json) -> dict[str, str]:
 LABEL = "Webex email bot, rehearsal and check"
 
 
-class CheckSecret(_Made):
+class CheckSecret(_Made, row="check_secret"):
     """Step C6: a second client secret, with which the bot can sign the mailbox user in.
 
     With this secret ``/check`` can log in by SMTP. The secret belongs to the run until the mailbox
     user has signed in and that login has succeeded (:func:`jobs.access.mailbox_login.save`).
     """
-
-    name = "check_secret"
-    article_row = "C6"
-    shown_in = "rehearsal"
-    after = ("client_secret",)
-    reads = ("Application.Read.All",)
-    required_answer = "rehearse"
-    repeat_on = "rehearse"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Check that this run made the secret, or that the kept one is still the app's."""
@@ -387,26 +356,13 @@ class CheckSecret(_Made):
         mailbox_login.drop(ctx.vault, ctx.channel.mailbox)
 
 
-class _Removal(Step):
-    """Step that removes client secrets which nobody uses any more."""
-
-    needs: tuple[str, ...] = ("client_secret",)
-    reads = ("Application.Read.All",)
-    writes = ("Application.ReadWrite.All",)
-    automatic = False
-
-
-class OldSecret(_Removal):
+class OldSecret(Step, row="old_secret"):
     """Step that removes the client secrets of earlier runs of this mailbox.
 
     The step is part of a fix whose plan showed the removal. Secrets that a person made stay.
     Removing the old secret before Webex Connect has the new one would stop answers, so this step
     comes after everything that proves the new one.
     """
-
-    name = "old_secret"
-    article_row = "E3"
-    after = ("token", "own_login", "test_mail", "agent_answer")
 
     async def inspect(self, ctx: StepContext) -> Finding:
         if left := earlier(ctx, await find_app(ctx)):
@@ -421,16 +377,11 @@ class OldSecret(_Removal):
         await remove(ctx, earlier(ctx, await find_app(ctx)))
 
 
-class UnusedSecret(_Removal):
+class UnusedSecret(Step, row="unused_secret"):
     """Step that removes the bot's own secret, part of a run only if that secret may have been made.
 
     The removed secret is no longer in use, so the removal needs no approval of its own.
     """
-
-    name = "unused_secret"
-    article_row = "C6"
-    needs = ("check_secret",)
-    unapproved = True
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Look for the secret; one just made may be missing, so :meth:`apply` looks patiently."""
@@ -448,16 +399,11 @@ class UnusedSecret(_Removal):
         return self.left_alone(Text("seen.unused_secret_stays", {"name": LABEL})) if stays else None
 
 
-class LostSecret(_Removal):
+class LostSecret(Step, row="lost_secret"):
     """Step that removes a lost client secret, part of a run only if New secret was pressed.
 
     Nobody has the removed secret, so the removal needs no approval of its own.
     """
-
-    name = "lost_secret"
-    article_row = "E3"
-    shown_in = "client_secret"
-    unapproved = True
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Wait until the page has shown the new secret: the old one may be found until then."""

@@ -10,38 +10,25 @@ import asyncio
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row, redirected_to, through
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, unless_refused
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
 from jobs.engine.undo import Cmdlet, ExchangeStep, shown
 from jobs.microsoft import outbound_spam as spam
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Change, Channel, Finding, Reason, RunKind, Scope, State, Station, Text, Turn
+from jobs.model import Change, Channel, Finding, Reason, RunKind, Scope, State, Text, Turn
 from jobs.runs.run import RecordedChange
 
 
-class Forwarding(ExchangeStep):
+class Forwarding(ExchangeStep, row="forwarding"):
     """Step M3: ``ForwardingSmtpAddress`` is the Forwarding Address, and nothing overrides it.
 
     Whether a copy stays in the mailbox is as requested. Source: platforms/microsoft.md 2.2.
     """
-
-    name = "forwarding"
-    article_row = "M3"
-    needs = ("mailbox_user", "addresses")
-    reads = ("View-Only Recipients",)
-    writes = ("Mail Recipients",)
-    diagnosis = Diagnosis(
-        explains={Cause.MAIL_NOT_DELIVERED},
-        warnings=frozenset({Cause.COPY_DIFFERS}),
-        station=Station.FORWARD,
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         values = _read(await mailbox_row(ctx))
@@ -160,26 +147,11 @@ class Outbound:
     own: tuple[str, ...]
 
 
-class OutboundPolicy(ExchangeStep):
+class OutboundPolicy(ExchangeStep, row="outbound_policy"):
     """Step M4: the outbound policy that actually applies says ``On``; ``Automatic`` counts as off.
 
     The Default policy is never changed (platforms/microsoft.md 2.3).
     """
-
-    name = "outbound_policy"
-    baselines = ("CIS 6.2.1", "CISA MS.EXO.1.1")
-    article_row = "M4"
-    needs = ("mailbox_user",)
-    after = ("customization",)
-    reads = ("Security Reader",)
-    writes = ("Security Administrator",)
-    prerequisites = MappingProxyType({Cause.CUSTOMIZATION_NEEDED: "customization"})
-    replicates = True
-    diagnosis = Diagnosis(
-        explains={Cause.FORWARDING_BLOCKED, Cause.MAIL_NOT_DELIVERED},
-        settling={Cause.FORWARDING_BLOCKED: Cause.FORWARDING_SETTLING},
-        station=Station.FORWARD,
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         there = await outbound(ctx)
@@ -381,7 +353,7 @@ def move_note(rules: int) -> Text | None:
     return Text("note.rules_move", {"count": str(rules)}) if rules else None
 
 
-class Customization(Step):
+class Customization(Step, row="customization"):
     """Step M5: ``Enable-OrganizationCustomization`` has run, or M4 does not need it.
 
     The change is tenant-wide and irreversible, so it has its own approval. ``IsDehydrated`` is not
@@ -389,13 +361,6 @@ class Customization(Step):
     cmdlet has run, or has said that it is not required, nothing is left to run. M4 itself waits
     until the change has taken effect everywhere (platforms/microsoft.md 2.4).
     """
-
-    name = "customization"
-    article_row = "M5"
-    needs = ("mailbox_user",)
-    reads = ("View-Only Configuration",)
-    writes = ("Organization Management",)
-    diagnosis = Diagnosis(stops_mail=False, station=Station.FORWARD)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read ``IsDehydrated``; if the tenant does not reveal it, M4 shows what is needed."""

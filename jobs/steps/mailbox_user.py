@@ -13,7 +13,6 @@ from jobs.channel.mailbox import delegate_of, is_shared, mailbox_row
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, SignInNeeded, unless_refused
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.inspector import finding_from_error, not_readable
 from jobs.engine.step import Step
 from jobs.microsoft.exchange import ExchangeRow
@@ -41,17 +40,10 @@ LIMITS = {
 CONNECT_MOST = 25 * 1024 * 1024
 """Largest mail that Webex Connect takes, in bytes (platforms/connect.md 1.4)."""
 _BYTES = re.compile(r"\(([\d,]+) bytes\)")
-LOGIN_REFUSED = frozenset({Cause.SMTP_LOGIN_BLOCKED, Cause.SMTP_REFUSED, Cause.SMTP_TOKEN_REFUSED})
 
 
-class Tenant(Step):
+class Tenant(Step, row="tenant"):
     """Step M1: the mailbox's domain is verified in the tenant of the signed-in account."""
-
-    name = "tenant"
-    article_row = "M1"
-    shown_in = "mailbox_user"
-    reads = ("User.Read.All",)
-    diagnosis = Diagnosis(station=Station.MAILBOX)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Compare the verified domains; if they are hidden, ``mailbox_user`` decides."""
@@ -74,7 +66,7 @@ Json = dict[str, Any]
 ONMICROSOFT = ".onmicrosoft.com"
 
 
-class MailboxUser(Step):
+class MailboxUser(Step, row="mailbox_user"):
     """Step M1: the user has a mailbox, an Exchange license and sign-in (microsoft.md 2.1).
 
     The UPN may differ from the address. The fact ``shared`` is ``yes`` if another user signs in for
@@ -82,17 +74,6 @@ class MailboxUser(Step):
     ``unknown`` if the mailbox may be shared. The fact ``shared_licensed`` is set if a shared
     mailbox has a license of its own, without which it has no SMTP (platforms/microsoft.md 2.6).
     """
-
-    name = "mailbox_user"
-    article_row = "M1"
-    needs = ("tenant",)
-    reads = ("User.Read.All", "View-Only Recipients")
-    doubted_by = LOGIN_REFUSED | {Cause.MAIL_NOT_DELIVERED, Cause.NOT_FOUND, Cause.TEST_MAIL_LATE}
-    diagnosis = Diagnosis(
-        explains=LOGIN_REFUSED
-        | {Cause.ACCOUNT_DISABLED, Cause.USER_UNKNOWN, Cause.LICENCE_MISSING},
-        station=Station.MAILBOX,
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         user, mailbox = await asyncio.gather(
@@ -257,21 +238,13 @@ ASKED = frozenset({Cause.DELEGATE_UNKNOWN, Cause.DELEGATE_NOT_FOUND})
 """Causes that end when a person types the delegate's address."""
 
 
-class Delegate(Step):
+class Delegate(Step, row="delegate"):
     """Step M1: the delegate is a user who may sign in and has a license, and with it SMTP.
 
     The SMTP server accepts only the token's own user as the user name, so the mailbox's rights,
     SMTP AUTH and grants that count are this user's (platforms/microsoft.md 2.6). The facts are
     ``delegate``, the user's UPN, and ``delegate_id``.
     """
-
-    name = "delegate"
-    article_row = "M1"
-    needs = ("mailbox_user",)
-    reads = ("User.Read.All",)
-    shown_in = "mailbox_user"
-    doubted_by = LOGIN_REFUSED
-    diagnosis = Diagnosis(explains=LOGIN_REFUSED | {Cause.ACCOUNT_DISABLED, Cause.LICENCE_MISSING})
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Find the delegate of a shared mailbox; any other mailbox's own user signs in."""

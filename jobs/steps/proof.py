@@ -34,16 +34,8 @@ CLOCKS = timedelta(seconds=2)
 FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
 
 
-class TestMail(Step):
+class TestMail(Step, row="test_mail"):
     """Step V1: the trace shows the test mail, and its delivered copy (microsoft.md 2.5)."""
-
-    name = "test_mail"
-    article_row = "V1"
-    needs = ("registered", "token", "rehearsal", "forwarding", "outbound_policy", "trace_access")
-    reads = ("ExchangeMessageTrace.Read.All",)
-    automatic = False
-    unapproved = True
-    passes = ("forwarding", "outbound_policy")
 
     async def inspect(self, ctx: StepContext) -> Finding:
         subject, trace, since = subject_of(ctx), ctx.trace(), ctx.run.opened - timedelta(minutes=5)
@@ -216,15 +208,8 @@ def _facts(subject: str, arrived: tuple[TraceRow, ...]) -> dict[str, str]:
     return {"subject": subject, **({"arrived_at": first.received.isoformat()} if first else {})}
 
 
-class TraceAccess(Step):
+class TraceAccess(Step, row="trace_access"):
     """Step V1: the account may trace; only Graph needs a principal (platforms/microsoft.md 2.5)."""
-
-    name = "trace_access"
-    article_row = "V1"
-    shown_in = "test_mail"
-    needs = ("mailbox_user",)
-    reads = ("ExchangeMessageTrace.Read.All",)
-    writes = ("Application.ReadWrite.All",)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Try a message trace.
@@ -250,14 +235,8 @@ class TraceAccess(Step):
         await ctx.graph.create_service_principal(MESSAGE_TRACE_APP_ID)
 
 
-class AgentHasIt(Step):
+class AgentHasIt(Step, row="agent_has_it"):
     """Step V2: an agent confirms the test mail at the desktop, or the agent's answer shows it."""
-
-    name = "agent_has_it"
-    article_row = "V2"
-    needs = ("test_mail", "send_as")
-    after = ("agent_answer",)
-    automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Look for the agent's answer, even one that was stopped: better proof than a word."""
@@ -269,14 +248,8 @@ class AgentHasIt(Step):
         return self.waits_for(Turn.AGENT, Text("seen.agent_asked"))
 
 
-class AgentAnswer(Step):
+class AgentAnswer(Step, row="agent_answer"):
     """Step V3: the trace shows a delivered mail from the mailbox with the test's subject."""
-
-    name = "agent_answer"
-    article_row = "V3"
-    needs = ("test_mail", "send_as")
-    reads = ("ExchangeMessageTrace.Read.All",)
-    automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Follow the agent's answer; a copy or a mail from the mailbox to itself is none."""

@@ -12,28 +12,17 @@ from jobs.causes.cause import Cause
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Finding, Reason, RunKind, State, Station, Text
+from jobs.model import Finding, Reason, RunKind, State, Text
 
 
-class RemoteDomain(Step):
+class RemoteDomain(Step, row="remote_domain"):
     """Step M3: the most specific entry, which may be ``*``, lets copies out as they are.
 
     "The block wins" (platforms/microsoft.md 2.3), so a plan shows it before anybody approves
     anything. With TNEF, Webex Connect gets attachments as winmail.dat, and mail flows.
     """
-
-    name = "remote_domain"
-    article_row = "M3"
-    group = "microsoft"
-    shown_in = "forwarding"
-    reads = ("View-Only Configuration",)
-    diagnosis = Diagnosis(
-        explains=frozenset({Cause.FORWARDING_BLOCKED, Cause.MAIL_NOT_DELIVERED}),
-        station=Station.FORWARD,
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         checks = ctx.run.kind is RunKind.CHECK

@@ -19,7 +19,6 @@ from jobs.channel.mailbox import may_be_shared
 from jobs.clouds.errors import AlreadyExists, CloudError, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import as_dict, lower_of, lower_set, text_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.inspector import finding_from_error
 from jobs.engine.step import Step
 from jobs.engine.undo import Undoable
@@ -39,26 +38,8 @@ BY_MICROSOFT = "disabledByMicrosoftStatus"
 NOT_DISABLED = {"", "notdisabled"}
 
 
-class ServicePrincipal(Undoable):
+class ServicePrincipal(Undoable, row="service_principal"):
     """Step E1: an enabled service principal admits the mailbox user (microsoft.md 1.3)."""
-
-    name = "service_principal"
-    article_row = "E1"
-    carries_answers = True
-    shown_in = "application"
-    needs = ("application",)
-    reads = ("Application.Read.All", "User.Read.All")
-    writes = ("Application.ReadWrite.All",)
-    diagnosis = Diagnosis(
-        explains={
-            Cause.APP_NOT_FOUND,
-            Cause.APP_DISABLED,
-            Cause.USER_NOT_ASSIGNED,
-            Cause.SERVICE_PRINCIPAL_NOT_READY,
-            Cause.CONSENT_MISSING,
-        },
-        disproved_by=("smtp_login",),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Find it by client id; assignments are read only if assignment is required."""
@@ -196,19 +177,12 @@ def _principal_text(principal: Json | None) -> str:
     return "key:seen.sp_assignment" if principal.get(ASSIGNMENT) else "key:seen.service_principal"
 
 
-class Permissions(Step):
+class Permissions(Step, row="permissions"):
     """Step E4: Office 365 Exchange Online is in the tenant and exposes ``SMTP.Send``.
 
     A tenant with the service but without its service principal gets one. If the service itself is
     missing, Graph refuses. Source: platforms/microsoft.md 1.3 and 1.4.
     """
-
-    name = "permissions"
-    article_row = "E4"
-    shown_in = "application"
-    reads = ("Application.Read.All",)
-    writes = ("Application.ReadWrite.All",)
-    diagnosis = Diagnosis()
 
     async def inspect(self, ctx: StepContext) -> Finding:
         exchange, graph = await asyncio.gather(
@@ -257,26 +231,11 @@ OF = "principal"
 """Mark in a recorded change: the grants are those of the user with this ID, the delegate's."""
 
 
-class SmtpGrant(Undoable):
+class SmtpGrant(Undoable, row="smtp_grant"):
     """Step E5: a Principal grant for the user who signs in only (platforms/microsoft.md 1.5).
 
     For a shared mailbox the delegate signs in. Exchange decides who may send as the mailbox.
     """
-
-    name = "smtp_grant"
-    article_row = "E5"
-    carries_answers = True
-    needs = ("service_principal", "mailbox_user", "delegate", "permissions")
-    reads = ("Directory.Read.All",)
-    writes = ("DelegatedPermissionGrant.ReadWrite.All",)
-    diagnosis = Diagnosis(
-        explains={
-            Cause.CONSENT_MISSING,
-            Cause.CONSENT_DECLINED,
-            Cause.ADMIN_CONSENT_REQUIRED,
-            Cause.SMTP_TOKEN_REFUSED,
-        }
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         grants = await grants_of_app(ctx)
@@ -407,13 +366,8 @@ Microsoft may change.
 """
 
 
-class UserConsent(Step):
+class UserConsent(Step, row="user_consent"):
     """Step E7: the tenant's user-consent policy, in words (platforms/microsoft.md 1.7)."""
-
-    name = "user_consent"
-    article_row = "E7"
-    reads = ("Policy.Read.All",)
-    diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the policy of user consent, on which the channel does not depend."""

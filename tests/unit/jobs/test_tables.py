@@ -51,6 +51,12 @@ CAUSES: dict[str, Iterable[str]] = {
     "lists": [cause for pair in LISTS.items() for cause in (pair[0], *pair[1])],
     "_AT_CONNECT": [each for pair in vars(reader)["_AT_CONNECT"].items() for each in pair],
     "_BARE": vars(reader)["_BARE"],
+    "warnings": [
+        code
+        for each in EVERYTHING.values()
+        for code in (*each.diagnosis.warnings, each.deleted_cause)
+        if code
+    ],
     "groups": [each for name in ("symptoms", "common") for each in KNOWN.groups[name]],
 }
 LOOKED_UP = re.compile(r"\b(?:findings|changed)(?:\.get\(|\[)\"(\w+)\"")

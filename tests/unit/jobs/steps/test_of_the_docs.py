@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
 import types
 from pathlib import Path
 
 import pytest
 
-from jobs.engine.step import Step
+from jobs.engine.step import Step, rows_of
 from jobs.model import State, Text
 from jobs.runs.run import RecordedChange
+from jobs.steps import all_steps
 from tests.unit.jobs.conftest import Cloud, Given
 
 PAGE = Path(__file__).parents[4] / "docs" / "adding-a-step.md"
@@ -20,9 +22,13 @@ COMMAND = "Set-Mailbox support@contoso.com -LitigationHoldEnabled ${}"
 
 @pytest.fixture
 def step(monkeypatch: pytest.MonkeyPatch) -> Step:
-    """Return the example step from the page's only block of Python."""
-    (source,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    module = types.ModuleType("litigation_hold")
+    """Return the example step from the page's row and its only block of Python."""
+    page = PAGE.read_text(encoding="utf-8")
+    ((kind, row), (code, source)) = re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL)
+    assert (kind, code, "litigation_hold" in all_steps()) == ("toml", "python", False)
+    module = types.ModuleType("jobs.steps.litigation_hold")
+    for name, facts in tomllib.loads(row).items():
+        monkeypatch.setitem(rows_of("jobs.steps"), name, facts)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(compile(source, str(PAGE), "exec"), vars(module))  # noqa: S102  a page of ours
     made: Step = module.LitigationHold()

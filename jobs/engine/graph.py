@@ -34,15 +34,19 @@ class Recorder:
 
     ``holds`` answers from the knowledge of this process, without asking Redis. The context's store
     asks Redis, in the transaction of each event (:meth:`jobs.runs.run_store.RunStore.held_by`).
-    ``written`` is the number of events that this recorder has added.
+    ``seen`` is the run's version without events of others, which a step may not have seen.
     """
 
     ctx: StepContext
+    steps: Mapping[str, Step]
     listener: Listener
     holds: Callable[[], bool]
     shutdown: Shutdown = field(default_factory=Shutdown)
-    written: int = 0
-    _pending: list[Event] = field(default_factory=list)
+    seen: int = field(init=False)
+    _pending: list[Event] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.seen = self.ctx.run.version
 
     @property
     def run(self) -> Run:
@@ -53,7 +57,7 @@ class Recorder:
         if not self.holds():
             raise LeaseLostError
         self.ctx.store.append(self.run.id, *events)
-        self.written += len(events)
+        self.seen += len(events)
         self.refresh()
         self.listener.run_changed(self.run.id)
 

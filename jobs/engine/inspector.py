@@ -133,15 +133,13 @@ LET_IN = Text("seen.let_in")
 
 
 @dataclass(slots=True)
-class Inspector:
+class Inspector(Recorder):
     """Inspector of one run's steps, which allows for replication in Microsoft's directory."""
-
-    recorder: Recorder
 
     async def inspect(self, step: Step) -> Finding:
         """Return the finding of ``step``, or a finding with the reason why it could not be read."""
         try:
-            return await self.retry_while_replicating(step, lambda: step.inspect(self.recorder.ctx))
+            return await self.retry_while_replicating(step, lambda: step.inspect(self.ctx))
         except CloudError as error:
             return self.finding_from(step, error)
 
@@ -163,7 +161,7 @@ class Inspector:
             try:
                 return await call()
             except CloudError as error:
-                passing = may_be_replication(error, self.recorder.run, step)
+                passing = may_be_replication(error, self.run, step)
                 if error.cause in ROLE_CAUSES or not passing:
                     raise
             await self._pause(step, pause)
@@ -171,25 +169,25 @@ class Inspector:
 
     def finding_from(self, step: Step, error: CloudError) -> Finding:
         """Turn an error into a finding, which waits if replication may be the cause."""
-        if may_be_replication(error, self.recorder.run, step):
+        if may_be_replication(error, self.run, step):
             if error.cause not in ROLE_CAUSES:
                 return self.wait_for_replication(step)
             waits = self.wait_for_replication(step, LET_IN, error.cause)
             return replace(waits, evidence=error.evidence())
         if isinstance(error, SignInNeeded):
             raise error
-        return finding_from_error(step, error, self.recorder.run)
+        return finding_from_error(step, error, self.run)
 
     def wait_for_replication(
         self, step: Step, seen: Text | Reason = Reason.REPLICATION, cause: str = ""
     ) -> Finding:
         """Return a waiting finding that is due again after the next pause of a parked run."""
-        again = self.recorder.ctx.pause(step.name, PARK_S)
+        again = self.ctx.pause(step.name, PARK_S)
         return step.waits_for(Turn.TIME, seen, cause=cause, again_s=again)
 
     async def _pause(self, step: Step, seconds: float) -> None:
-        self.recorder.stop_if_requested()
-        known = self.recorder.run.findings.get(step.name)
+        self.stop_if_requested()
+        known = self.run.findings.get(step.name)
         if seconds >= SHOWN_AFTER_S and (known is None or known.reason is not Reason.REPLICATION):
-            self.recorder.found(step, step.waits_for(Turn.TIME, Reason.REPLICATION))
+            self.found(step, step.waits_for(Turn.TIME, Reason.REPLICATION))
         await asyncio.sleep(paced(seconds))

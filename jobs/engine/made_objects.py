@@ -8,7 +8,6 @@ reads these objects. A look is a few reads and changes nothing. Nobody is asked 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -60,7 +59,7 @@ def still_deleted(ctx: StepContext, step: Step) -> Finding | None:
     return replace(before, until=now() + timedelta(seconds=ctx.pause(step.name, AGAIN_S)))
 
 
-async def look_at_made(recorder: Recorder, steps: Mapping[str, Step]) -> None:
+async def look_at_made(recorder: Recorder) -> None:
     """Inspect each object, and record the first that is gone and all that depends on it.
 
     There is one look after each answer of a person, and after each check. An object that was just
@@ -71,7 +70,7 @@ async def look_at_made(recorder: Recorder, steps: Mapping[str, Step]) -> None:
     times = [answer.at for answer in (*run.answers.values(), run.looked) if answer]
     newest = max(filter(None, (*times, run.signed_in)), default="")
     mark, answered = keys.run_mark(run.id, "look"), str(newest).encode()
-    made = [step for step in steps.values() if _is_watched(run, step)]
+    made = [step for step in recorder.steps.values() if _is_watched(run, step)]
     if not made or redis.get(mark) == answered:
         return
     for step in made:
@@ -82,7 +81,7 @@ async def look_at_made(recorder: Recorder, steps: Mapping[str, Step]) -> None:
             log.info("not looked at", run=run.id, step=step.name, why=str(error))
             return
         log.warning("deleted in the meantime", run=run.id, step=step.name)
-        _record(recorder, steps, step, finding)
+        _record(recorder, step, finding)
         break
     redis.set(mark, answered, ex=MARK_S)
 
@@ -103,7 +102,7 @@ async def _read(recorder: Recorder, step: Step) -> Finding | None:
     return finding
 
 
-def _record(recorder: Recorder, steps: Mapping[str, Step], step: Step, finding: Finding) -> None:
+def _record(recorder: Recorder, step: Step, finding: Finding) -> None:
     found = recorder.run.findings
     gone = replace(
         finding,
@@ -115,7 +114,7 @@ def _record(recorder: Recorder, steps: Mapping[str, Step], step: Step, finding: 
     )
     recorder.queue(step, gone)
     after, waiting = Text("seen.after", {"step": f"key:step.{step.name}"}), {step.name}
-    for name, other in steps.items():
+    for name, other in recorder.steps.items():
         if waiting.intersection(other.needs) and other.automatic and name in found:
             waiting.add(name)
             facts = found[name].facts

@@ -47,7 +47,7 @@ def found(given: Given, search: Search, **answers: str) -> StepContext:
 
 async def go_on(ctx: StepContext) -> Run:
     """Carry the discovery on, as a worker does."""
-    await discover(Recorder(ctx, NoListener(), lambda: True))
+    await discover(Recorder(ctx, {}, NoListener(), lambda: True))
     return ctx.run
 
 

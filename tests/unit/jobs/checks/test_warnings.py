@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.checks.verdict import judge
-from jobs.engine.applier import planned_changes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.engine import Engine
+from jobs.engine.engine import Engine, planned_changes
 from jobs.engine.step import Probe, Step
 from jobs.model import Access, Finding, State, Station, Text
 from jobs.steps.application import ImplicitGrant

@@ -10,9 +10,8 @@ import pytest
 from jobs.clock import now
 from jobs.clouds import calls
 from jobs.clouds.errors import RequestIds, SignInNeeded, Transient
-from jobs.engine.applier import IN_FLIGHT_S
 from jobs.engine.context import StepContext
-from jobs.engine.engine import Engine
+from jobs.engine.engine import IN_FLIGHT_S, Engine
 from jobs.model import Finding, State
 from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind, LeaseLostError, RunEndedError

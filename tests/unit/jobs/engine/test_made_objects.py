@@ -25,7 +25,7 @@ Move = Callable[[float], None]
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the pause before the second read, and the wait for calls of an earlier worker."""
     monkeypatch.setattr(made_objects, "TWICE_S", 0)
-    monkeypatch.setattr("jobs.engine.applier.IN_FLIGHT_S", 0)
+    monkeypatch.setattr("jobs.engine.engine.IN_FLIGHT_S", 0)
 
 
 class Waiting(Fact):

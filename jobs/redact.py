@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import re
+import tomllib
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
@@ -19,49 +21,16 @@ WRAPPED = 3
 OPAQUE = 40
 """Length from which a word of mixed letters and digits counts as a token, even without a name."""
 
-_NAMES = (
-    "client[_ -]?secret|secret[_ -]?(?:value|text)|(?:client[_ -]?)?assertion|code[_ -]?verifier|"
-    "pass(?:word|wd|phrase)|pwd|"
-    "(?:access|refresh|id|auth|bearer|session|device|api|service|private|shared|account)"
-    "[_ -]?(?:token|code|key)|x-api-key"
-)
-_VALUE = r"""(?:"(?:\\.|[^"\\\r\n])*"?|'(?:\\.|[^'\\\r\n])*'?|[^\s&]+)"""
-_PLAIN_WORDS = (
-    r"(?!(?:tokens?|authentication|authorization|of|scheme|failed|login|plain|xoauth2|oauthbearer|ntlm)"
-    r"[.,;)]*(?:\s|$))"
-)
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.ASCII), replacement)
-    for pattern, replacement in (
-        (r"-----BEGIN [A-Z ]+-----[\s\S]*?(?:-----END [A-Z ]+-----|\n\s*\n|$)", GONE),
-        (r"(?i)((?:set-)?cookie2?\s*[:=]\s*)[^\r\n]+", rf"\1{GONE}"),
-        (r"(?i)((?:proxy-)?authorization[\"']?\s*[:=]\s*)[^\r\n]+", rf"\1{GONE}"),
-        (rf"(?i)((?:{_NAMES})\\?[\"']?\s*(?:=>|[=:])\s*){_VALUE}", rf"\1{GONE}"),
-        (rf"(?i)(-(?:{_NAMES})\s+){_VALUE}", rf"\1{GONE}"),
-        (rf"(?i)(\bbearer\s+){_PLAIN_WORDS}[^\s\x01]+", rf"\1{GONE}"),
-        (
-            rf"(?i)(\b(?:basic|auth\s+(?:xoauth2|oauthbearer|plain|login))\s+){_PLAIN_WORDS}[\w.~+/=-]{{8,}}",
-            rf"\1{GONE}",
-        ),
-        (
-            r"(?i)(?<![\w-])((?:code|state|session_state|sig)=)(?!\d{1,8}[.,;)]*(?:[\s&]|$))[^\s&]+",
-            rf"\1{GONE}",
-        ),
-        (
-            (
-                r"(?i)(?<![\w-])((?:(?:[\w-]*-)?(?:ESTSAUTH\w*|ESTSSC|esctx[\w-]{0,64}|buid)"
-                r"|[\w-]*sess(?:ion)?[_-]?id)=)[^\s;]+"
-            ),
-            rf"\1{GONE}",
-        ),
-        (r"(?i)(?<![a-z0-9+.-])([a-z0-9+.-]+://[^\s:/@]*):[^\s/@]+@", rf"\1:{GONE}@"),
-        (r"eyJ[\w-]{8,}(?:\.[\w-]*)*", GONE),  # a JSON web token, or the beginning of one
-        (r"dXNlcj[\w+/-]{8,}={0,2}", GONE),  # "user=" in Base64: the response to AUTH XOAUTH2
-        (
-            r"\w{2,4}[QRq]~[\w~.-]{20,}",
-            GONE,
-        ),  # the value of a client secret (platforms/microsoft.md 1.2)
+_TOLD = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_NAMES = "|".join(_TOLD["names"])
+_PATTERNS = tuple(
+    re.compile(
+        pattern.replace("{names}", _NAMES)
+        .replace("{value}", _TOLD["value"])
+        .replace("{plain_words}", _TOLD["plain_words"]),
+        re.ASCII,
     )
+    for pattern in _TOLD["patterns"]
 )
 _ANY_PATTERN = re.compile(r"[=:~\s]|eyJ|dXNlcj", re.ASCII)
 """Pattern that finds a character or word which every pattern above needs.
@@ -89,8 +58,8 @@ def without_secrets(text: str) -> str:
     """
     if _ANY_PATTERN.search(text) is None:
         return text
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
+    for pattern in _PATTERNS:
+        text = pattern.sub(rf"\1{GONE}" if pattern.groups else GONE, text)
     return text
 
 

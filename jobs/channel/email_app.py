@@ -11,18 +11,7 @@ from jobs.clock import paced
 from jobs.clouds.errors import AlreadyExists, Rejected
 from jobs.clouds.json_values import dicts_in, lower_of, text_of
 from jobs.engine.context import StepContext
-from jobs.microsoft.app_manifest import (
-    declared,
-    display_name,
-    merged,
-    moved_away,
-    redirect_uris,
-    unique_name,
-    unknown_to,
-    web,
-    with_permission,
-    without_permission,
-)
+from jobs.microsoft import app_manifest as manifest
 from jobs.microsoft.graph import (
     EXCHANGE_APP_ID,
     GRAPH_APP_ID,
@@ -93,24 +82,24 @@ async def app_of_run(ctx: StepContext) -> Json | None:
 
 def fallback_app(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
     """Return the app with a fallback name, as a deleted app may hold the first one."""
-    begins = f"{unique_name(ctx.channel.mailbox)}-"
+    begins = f"{manifest.unique_name(ctx.channel.mailbox)}-"
     return next((app for app in apps if text_of(app, "uniqueName").startswith(begins)), None)
 
 
 def manually_created(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
     """Return the only app made in the portal for this Call Back URL (microsoft.md 1.1)."""
     unnamed = (app for app in apps if not app.get("uniqueName"))
-    found = [app for app in unnamed if ctx.channel.callback_url in redirect_uris(app)]
+    found = [app for app in unnamed if ctx.channel.callback_url in manifest.redirect_uris(app)]
     return found[0] if len(found) == 1 else None
 
 
 def app_key(ctx: StepContext) -> str:
-    return ctx.fact("unique_name") or unique_name(ctx.channel.mailbox)
+    return ctx.fact("unique_name") or manifest.unique_name(ctx.channel.mailbox)
 
 
 def fallback_name(ctx: StepContext) -> str:
     """Return the name to use while a deleted app reserves the first (microsoft.md 1.1)."""
-    return f"{unique_name(ctx.channel.mailbox)}-{ctx.run.id.lower()}"
+    return f"{manifest.unique_name(ctx.channel.mailbox)}-{ctx.run.id.lower()}"
 
 
 def wanted_uris(ctx: StepContext) -> tuple[str, ...]:
@@ -140,7 +129,7 @@ async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str]
     for resource in sorted(named & {EXCHANGE_APP_ID, GRAPH_APP_ID}):
         if found := await ctx.graph.service_principal(resource):
             principals[resource] = found
-    return unknown_to(app, principals)
+    return manifest.unknown_to(app, principals)
 
 
 def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, str]]:
@@ -149,7 +138,7 @@ def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, 
     }
     return [
         (resource, permission)
-        for resource, permission, _ in declared(app)
+        for resource, permission, _ in manifest.declared(app)
         if permission not in ours
     ]
 
@@ -164,7 +153,7 @@ def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
         "key:seen.app_certificate": app.get("keyCredentials"),
     }
     strange = [
-        *(uri for uri in redirect_uris(app) if uri not in uris),
+        *(uri for uri in manifest.redirect_uris(app) if uri not in uris),
         *(text_of(each, "displayName") or "key:seen.app_secret" for each in foreign_secrets(app)),
         *filter(unnamed.get, unnamed),
     ]
@@ -236,7 +225,7 @@ def _new(ctx: StepContext) -> Json:
     lock = {"isEnabled": True, "allProperties": True}
     return {
         **_body(ctx, {}),
-        "displayName": display_name(ctx.channel.mailbox),
+        "displayName": manifest.display_name(ctx.channel.mailbox),
         "servicePrincipalLockConfiguration": lock,
     }
 
@@ -244,12 +233,17 @@ def _new(ctx: StepContext) -> Json:
 def _body(ctx: StepContext, app: Json, unknown: Iterable[tuple[str, str]] = ()) -> Json:
     """Return the required content merged into the present one: a PATCH replaces whole lists."""
     for each in unknown:
-        app = {**app, "requiredResourceAccess": without_permission(app, *each)}
+        app = {**app, "requiredResourceAccess": manifest.without_permission(app, *each)}
     return {
         "signInAudience": OURS,
-        "web": {**web(app), "redirectUris": merged(redirect_uris(app), wanted_uris(ctx))},
-        "requiredResourceAccess": with_permission(app, *smtp_send_permission(ctx), "Scope"),
-        **moved_away(app, wanted_uris(ctx)),
+        "web": {
+            **manifest.web(app),
+            "redirectUris": manifest.merged(manifest.redirect_uris(app), wanted_uris(ctx)),
+        },
+        "requiredResourceAccess": manifest.with_permission(
+            app, *smtp_send_permission(ctx), "Scope"
+        ),
+        **manifest.moved_away(app, wanted_uris(ctx)),
     }
 
 

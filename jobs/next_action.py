@@ -17,32 +17,14 @@ from jobs.runs.run import Kind, Run, word_for
 from jobs.steps import mailbox_user, steps_of
 from jobs.steps.connect_form import FORM
 
-
-class ActionKind(StrEnum):
-    """What a next action is. The sentence about it is ``turn_words.`` with the value."""
-
-    DETAILS = "details"
-    SIGN_IN = "sign_in"
-    READING = "reading"
-    DELEGATE = "delegate"
-    LOOK = "look"
-    APPROVE = "approve"
-    APPROVE_TENANT = "approve_tenant"
-    CONSENT = "consent"
-    FORM = "form"
-    TOKEN = "token"  # noqa: S105  a kind of action
-    REGISTER = "register"
-    REHEARSE = "rehearse"
-    REHEARSAL_SIGN_IN = "rehearsal_sign_in"
-    SEND = "send"
-    ANSWER = "answer"
-    ANSWER_AGAIN = "answer_again"
-    RUNNING = "running"
-    WAITING = "waiting"
-    DONE = "done"
-    UNDONE = "undone"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+ActionKind = StrEnum(
+    "ActionKind",
+    """
+    DETAILS SIGN_IN READING DELEGATE LOOK APPROVE APPROVE_TENANT CONSENT FORM TOKEN REGISTER
+    REHEARSE REHEARSAL_SIGN_IN SEND ANSWER ANSWER_AGAIN RUNNING WAITING DONE UNDONE FAILED CANCELLED
+    """,
+)
+"""What a next action is. The sentence about it is ``turn_words.`` with the value."""
 
 
 PROMPTS = {

@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from importlib.resources import files
@@ -44,6 +44,25 @@ class _Line(TypedDict, total=False):
     warning: bool
     reversible: bool
     overwrites: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Line of the plan, as far as it is the same for every channel.
+
+    ``before`` and ``after`` are keys of texts. Without them the line shows the finding's own words,
+    and the text ``after.NAME``. With ``note`` it has the text ``note.NAME``. ``undo`` is the command
+    that an undo shows.
+    """
+
+    scope: Scope = Scope.APP
+    command: str = ""
+    before: str = ""
+    after: str = ""
+    note: bool = False
+    warning: bool = False
+    reversible: bool = True
+    undo: str = ""
 
 
 GROUPS = {"E": "entra", "M": "microsoft", "C": "connect", "V": "connect"}
@@ -108,6 +127,8 @@ class Step(ABC):
     Sources: CIPP-API Invoke-CIPPStandardDisableBasicAuthSMTP, CIS Microsoft 365 Foundations, CISA
     ScubaGear baselines/exo.md. CIPP's EXODisableAutoForwarding changes the Default policy only.
     """
+    line: Line | None = None
+    """Line of the plan; None for a step that is not in a plan, or makes its lines itself."""
     carries_answers: bool = False
     """True if no answer leaves without this fact, so a fix proves it by a login and an answer."""
 
@@ -130,7 +151,7 @@ class Step(ABC):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Return the changes of :meth:`apply`; none if it cannot, or needs no approval."""
-        return ()
+        return (self.planned(finding),) if self.line else ()
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Make the fact true; idempotent, because it looks first and uses natural keys."""
@@ -147,9 +168,20 @@ class Step(ABC):
         before, what = before or Text("seen.none"), Text(f"step.{self.name}")
         return Change(self.name, self.article_row, what, before, after, scope, command, **more)
 
-    def creation(self, command: str, **more: Unpack[_Line]) -> Change:
-        """Return the line for an object of the app that is not there yet."""
-        return self.change(None, Text(f"after.{self.name}"), Scope.APP, command, **more)
+    def planned(
+        self, finding: Finding, command: str = "", after: Text | None = None, **values: str
+    ) -> Change:
+        """Return the line of the table, with these values in its text ``after``."""
+        line = self.line or Line()
+        return self.change(
+            Text(line.before) if line.before else finding.seen,
+            after or Text(line.after or f"after.{self.name}", values),
+            line.scope,
+            command or line.command,
+            note=Text(f"note.{self.name}") if line.note else None,
+            warning=line.warning,
+            reversible=line.reversible,
+        )
 
     def _finding(self, state: State, seen: Text | Reason | None, **more: Unpack[_Facts]) -> Finding:
         reason, words = (seen, seen.text()) if isinstance(seen, Reason) else (None, seen)

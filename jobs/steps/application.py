@@ -43,7 +43,7 @@ from jobs.engine.step import Step
 from jobs.engine.undo import Undoable
 from jobs.microsoft import app_manifest as manifest
 from jobs.microsoft.graph import EXCHANGE_APP_ID, promised
-from jobs.model import Change, Evidence, Finding, Reason, RunKind, Scope, State, Text, Turn
+from jobs.model import Change, Evidence, Finding, Reason, RunKind, State, Text, Turn
 from jobs.runs.run import RecordedChange
 
 BY_HAND = "by_hand"
@@ -94,9 +94,8 @@ class Application(Undoable, row="application"):
         unknown = facts.get("unknown_ids", "")
         if unknown:
             note = Text("note.permission_unknown", {"ids": unknown})
-        command, after = f"Graph PATCH /applications{path}", Text("after.application")
-        line = self.change(finding.seen, after, Scope.APP, command, note=note)
-        return (replace(line, warning=bool(unknown)),)
+        line = self.planned(finding, f"Graph PATCH /applications{path}")
+        return (replace(line, note=note, warning=bool(unknown)),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the app or merge into it.
@@ -264,10 +263,6 @@ class ImplicitGrant(Undoable, row="implicit_grant"):
         found = self.ok(seen) if on or ctx.by_hand else self.wrong(seen)
         return replace(found, values=_values(app))
 
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        command = "web.implicitGrantSettings.enableAccessTokenIssuance = true"
-        return (self.change(Text("seen.off"), Text("seen.on"), Scope.APP, command),)
-
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Write ``web`` as a whole, with the wanted URIs, which a stale read must not drop."""
         app = await present_app(ctx)
@@ -278,9 +273,6 @@ class ImplicitGrant(Undoable, row="implicit_grant"):
         app = await app_of_run(ctx)
         seen = "key:seen.on" if manifest.issues_access_tokens(app) else "key:seen.off"
         return self.compare_with_recorded(past, _values(app), seen, {"access_tokens": "on"})
-
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        return "web.implicitGrantSettings.enableAccessTokenIssuance = false"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Clear the box "Access tokens", which a run only ever ticks."""
@@ -316,10 +308,6 @@ class MailSend(Undoable, row="mail_send"):
             return self.wrong(Reason.ABSENT, values=values)
         return self.ok(Text("seen.mail_send"), values=values)
 
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        command, note = "requiredResourceAccess + Exchange Mail.Send (Role)", Text("note.mail_send")
-        return (self.creation(command, note=note, warning=True),)
-
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Write the whole list, with ``SMTP.Send``, which a stale read must not drop."""
         app = await present_app(ctx)
@@ -331,10 +319,6 @@ class MailSend(Undoable, row="mail_send"):
         values = self._values(ctx, await app_of_run(ctx))
         seen = "key:seen.mail_send" if values["declared"] else "key:seen.none"
         return self.compare_with_recorded(past, values, seen, {"declared": "yes"})
-
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the change's text; the grant goes with the app, or in the portal."""
-        return "requiredResourceAccess - Exchange Mail.Send (Role)"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         if app := await app_of_run(ctx):

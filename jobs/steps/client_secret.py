@@ -34,7 +34,7 @@ from jobs.engine.step import Step
 from jobs.engine.undo import Undoable
 from jobs.microsoft.app_manifest import SecretRules, expiry, rules_for
 from jobs.microsoft.graph import promised
-from jobs.model import Change, Finding, Reason, RunKind, Scope, Signals, State, Text, Turn, day_of
+from jobs.model import Change, Finding, Reason, RunKind, Signals, State, Text, Turn, day_of
 from jobs.runs.run import Kind, RecordedChange
 from jobs.storage.vault import Sealed
 
@@ -146,14 +146,7 @@ MOST_NAMED = 3
 """Maximum number of unrecorded secrets that a plan names."""
 
 
-class _Made(Undoable):
-    """Step that makes a client secret, which an undo removes with its sealed copies."""
-
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        return _removal_of(ctx.fact("object_id"))
-
-
-class ClientSecret(_Made, row="client_secret"):
+class ClientSecret(Undoable, row="client_secret"):
     """Step E3: Webex Connect has a secret, or this run can show one (microsoft.md 1.2)."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -247,7 +240,7 @@ class ClientSecret(_Made, row="client_secret"):
         after = Text("after.client_secret", {"expires": day_of(datetime.fromisoformat(end))})
         command = f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}"
         note = Text("note.secret_clamped") if finding.facts.get("clamped") else None
-        line = self.change(finding.seen, after, Scope.APP, command, note=note)
+        line = replace(self.planned(finding, command, after), note=note)
         if "old" not in finding.facts:
             return (line,)
         old = self.wrong(Text("seen.old_secret", {"count": finding.facts["old"]}))
@@ -298,10 +291,6 @@ class ClientSecret(_Made, row="client_secret"):
         return in_use and ctx.store.was_secret_shown(key_id)
 
 
-def _removal_of(object_id: str) -> str:
-    return f"Graph POST /applications/{object_id}/removePassword"
-
-
 def _day(secret: Json) -> dict[str, str]:
     return {"expires": day_of(end_of(secret))}
 
@@ -309,7 +298,7 @@ def _day(secret: Json) -> dict[str, str]:
 LABEL = "Webex email bot, rehearsal and check"
 
 
-class CheckSecret(_Made, row="check_secret"):
+class CheckSecret(Undoable, row="check_secret"):
     """Step C6: a second client secret, with which the bot can sign the mailbox user in.
 
     With this secret ``/check`` can log in by SMTP. The secret belongs to the run until the mailbox
@@ -329,10 +318,6 @@ class CheckSecret(_Made, row="check_secret"):
         if ctx.channels.record(ctx.channel.mailbox) is not None:
             return self.skipped(Text("skipped.proven_before"))
         return self.wrong(Reason.ABSENT, values={"made": ""})
-
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        command = "Graph POST /applications/{id}/addPassword"
-        return (self.creation(command, note=Text("note.check_secret")),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create and seal the secret, after removing that of an interrupted attempt."""
@@ -368,10 +353,6 @@ class OldSecret(Step, row="old_secret"):
         if left := earlier(ctx, await find_app(ctx)):
             return self.wrong(Text("seen.old_secret", {"count": str(len(left))}))
         return self.ok(Text("seen.old_secret_removed"))
-
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        after, command = Text("after.old_secret"), _removal_of("{id}")
-        return (self.change(finding.seen, after, Scope.APP, command, reversible=False),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         await remove(ctx, earlier(ctx, await find_app(ctx)))

@@ -30,7 +30,7 @@ from jobs.engine.step import Step
 from jobs.engine.undo import Cmdlet, ExchangeStep, shown
 from jobs.microsoft import outbound_spam as spam
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Change, Channel, Finding, Reason, RunKind, Scope, State, Text, Turn
+from jobs.model import Change, Channel, Finding, Reason, RunKind, State, Text, Turn
 from jobs.runs.run import RecordedChange
 
 
@@ -88,15 +88,9 @@ class Forwarding(ExchangeStep, row="forwarding"):
         """Plan all settings at once, since an internal address that stayed would silently win."""
         channel, was = ctx.channel, finding.values
         key = "after.forwarding_keeps" if channel.keep_copy else "after.forwarding"
-        return (
-            self.change(
-                finding.seen,
-                Text(key, {"address": channel.forwarding_address}),
-                Scope.MAILBOX,
-                shown(self.cmdlets(ctx, finding)),
-                overwrites=bool(was.get("smtp") or was.get("internal")),
-            ),
-        )
+        after = Text(key, {"address": channel.forwarding_address})
+        line = self.planned(finding, shown(self.cmdlets(ctx, finding)), after)
+        return (replace(line, overwrites=bool(was.get("smtp") or was.get("internal"))),)
 
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
         return _set_mailbox(ctx, _wanted(ctx.channel))
@@ -192,8 +186,8 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
         repaired = json.loads(finding.facts.get(REPAIRED, "{}"))
         after = text_after(ctx.channel.mailbox, finding.values.get("rule", ""), repaired)
         note = move_note(int(finding.facts.get(MOVED, "0")))
-        command = shown(self.cmdlets(ctx, finding))
-        return (self.change(finding.seen, after, Scope.MAILBOX, command, note=note),)
+        line = self.planned(finding, shown(self.cmdlets(ctx, finding)), after)
+        return (replace(line, note=note),)
 
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
         """Return the cmdlets for the policy, if it must change, and then for the rule."""
@@ -391,17 +385,6 @@ class Customization(Step, row="customization"):
 
     def _needed(self, seen: Text | Reason) -> Finding:
         return self.wrong(seen, cause=Cause.CUSTOMIZATION_NEEDED, values={"enabled": "no"})
-
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        demanded = finding.reason is Reason.DEMANDED
-        before = Reason.DEMANDED.text() if demanded else Text("seen.not_customized")
-        command = "Enable-OrganizationCustomization"
-        after, note = Text("after.customization"), Text("note.customization")
-        return (
-            self.change(
-                before, after, Scope.TENANT, command, reversible=False, note=note, warning=True
-            ),
-        )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Run Enable-OrganizationCustomization, whose error on a second run means success."""

@@ -19,7 +19,7 @@ from jobs.mail.flow import LOST, cause_at, cause_of_copy
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
-from jobs.model import Change, Finding, Reason, State, Station, Text, Turn
+from jobs.model import Finding, Reason, State, Station, Text, Turn
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
@@ -225,10 +225,6 @@ class TraceAccess(Step, row="trace_access"):
                 return self.wrong(seen, facts=facts, values={"present": "no"})
             raise
         return self.ok(Text("seen.trace_readable"))
-
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        command = f'Graph POST /servicePrincipals {{"appId": "{MESSAGE_TRACE_APP_ID}"}}'
-        return (self.creation(command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the service principal; the call is safe to repeat, as a second is impossible."""

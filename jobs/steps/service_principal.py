@@ -79,7 +79,7 @@ class ServicePrincipal(Undoable, row="service_principal"):
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan to create it, or to reset each of its blocking properties in a line."""
         if "sp_id" not in finding.facts:
-            return (self.creation("Graph POST /servicePrincipals"),)
+            return super().plan(ctx, finding)
         path = f"/servicePrincipals/{finding.facts['sp_id']}"
         commands = {
             name: f"Graph PATCH {path}, {name} {str(OPEN[name]).lower()}"
@@ -204,12 +204,8 @@ class Permissions(Step, row="permissions"):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan Microsoft's service principal; else no app can request SMTP.Send (AADSTS500011)."""
-        if finding.cause != Cause.EXCHANGE_SERVICE_MISSING:
-            return ()
-        command = f'Graph POST /servicePrincipals {{"appId": "{EXCHANGE_APP_ID}"}}'
-        return (
-            self.change(Text("seen.no_exchange"), Text("after.permissions"), Scope.APP, command),
-        )
+        missing = finding.cause == Cause.EXCHANGE_SERVICE_MISSING
+        return super().plan(ctx, finding) if missing else ()
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the service principal; the call is safe to repeat, as a second is impossible."""
@@ -252,10 +248,7 @@ class SmtpGrant(Undoable, row="smtp_grant"):
         """Plan a grant for one user, once the delegate is known, so that nobody else can send."""
         if not _grantee(ctx) and ctx.fact("shared"):
             return ()
-        user = ctx.fact("delegate") or ctx.channel.mailbox
-        after = Text("after.smtp_grant", {"user": user})
-        command = "Graph POST /oauth2PermissionGrants, consentType Principal, scope SMTP.Send"
-        return (self.change(Text("seen.none"), after, Scope.APP, command),)
+        return (self.planned(finding, user=ctx.fact("delegate") or ctx.channel.mailbox),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create a grant per resource, or merge the scopes, which a PATCH replaces."""

@@ -19,7 +19,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.engine.undo import Cmdlet, ExchangeStep, shown
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Change, Finding, Reason, RunKind, Scope, State, Text
+from jobs.model import Change, Finding, Reason, RunKind, State, Text
 from jobs.runs.run import RecordedChange
 
 SETTLES_FOR = timedelta(hours=24)
@@ -78,11 +78,11 @@ class SmtpAuth(ExchangeStep, row="smtp_auth"):
         """Plan Microsoft's recipe, which leaves the organization, once a delegate is known."""
         if ctx.fact("shared") and not ctx.fact("delegate"):
             return ()
-        mailboxes, command = _mailboxes(ctx), shown(self.cmdlets(ctx, finding))
+        mailboxes = _mailboxes(ctx)
         after = Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
         if mailboxes == (ctx.channel.mailbox,):
             after = Text("seen.on")
-        return (self.change(finding.seen, after, Scope.MAILBOX, command),)
+        return (self.planned(finding, shown(self.cmdlets(ctx, finding)), after),)
 
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
         was = finding.values
@@ -166,11 +166,6 @@ class SmtpAuthTenant(ExchangeStep, row="smtp_auth_tenant"):
             return self.skipped(Text("seen.smtp_auth_tenant_unneeded"))
         return self.wrong(Text("seen.off"), values={VALUE: everybody})
 
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        command, note = shown(self.cmdlets(ctx, finding)), Text("note.smtp_auth_tenant")
-        off, on = Text("seen.off"), Text("seen.on")
-        return (self.change(off, on, Scope.TENANT, command, note=note, warning=True),)
-
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
         return [("Set-TransportConfig", {PROPERTY: False})]
 
@@ -234,8 +229,7 @@ class SendAs(ExchangeStep, row="send_as"):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         delegate, command = _delegate(ctx), shown(self.cmdlets(ctx, finding))
-        after = Text("after.send_as", {"user": delegate})
-        return (self.change(None, after, Scope.MAILBOX, command),) if delegate else ()
+        return (self.planned(finding, command, user=delegate),) if delegate else ()
 
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
         return [_right(ctx, "Add", _delegate(ctx))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,21 +22,6 @@ from jobs.runs.run import Run
 
 ELSEWHERE = frozenset({"mailuser", "remoteusermailbox", "remotesharedmailbox"})
 """Types of recipients whose mailbox is not in this Exchange Online, as before a migration."""
-LIMITS = {
-    Cause.MAILBOX_INTERNAL_ONLY: ("RequireSenderAuthenticationEnabled",),
-    Cause.MAILBOX_SENDERS_LISTED: (
-        "AcceptMessagesOnlyFrom",
-        "AcceptMessagesOnlyFromDLMembers",
-        "AcceptMessagesOnlyFromSendersOrMembers",
-    ),
-    Cause.MAILBOX_MODERATED: ("ModerationEnabled",),
-    Cause.MAILBOX_REJECTS_SENDERS: (
-        "RejectMessagesFrom",
-        "RejectMessagesFromDLMembers",
-        "RejectMessagesFromSendersOrMembers",
-    ),
-}
-"""Properties of Get-Mailbox that stop mail if they are set, by the cause."""
 CONNECT_MOST = 25 * 1024 * 1024
 """Largest mail that Webex Connect takes, in bytes (platforms/connect.md 1.4)."""
 _BYTES = re.compile(r"\(([\d,]+) bytes\)")
@@ -74,6 +59,9 @@ class MailboxUser(Step, row="mailbox_user"):
     ``unknown`` if the mailbox may be shared. The fact ``shared_licensed`` is set if a shared
     mailbox has a license of its own, without which it has no SMTP (platforms/microsoft.md 2.6).
     """
+
+    limits: Mapping[str, tuple[str, ...]]
+    """Properties of Get-Mailbox that stop mail if they are set, by the cause."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
         user, mailbox = await asyncio.gather(
@@ -187,10 +175,10 @@ def _with_limits(mailbox: ExchangeRow | None, found: Finding) -> Finding:
 
 def _limits(mailbox: ExchangeRow) -> Iterator[tuple[Cause, Text]]:
     """Yield the mailbox's settings that may stop mail, the worst first (Set-Mailbox)."""
-    for cause, names in LIMITS.items():
+    for cause, names in MailboxUser.limits.items():
         values = (str(mailbox.get(name) or "") for name in names)
         if any(value.lower() not in {"", "false", "[]"} for value in values):
-            yield cause, Text(f"seen.{cause}")
+            yield Cause(cause), Text(f"seen.{cause}")
     most = _BYTES.search(str(mailbox.get("MaxReceiveSize") or ""))
     if most and int(most[1].replace(",", "")) < CONNECT_MOST:
         size = {"size": str(mailbox.get("MaxReceiveSize")).partition(" (")[0]}

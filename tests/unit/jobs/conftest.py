@@ -185,10 +185,7 @@ def answered(question: str, value: str) -> Event:
 def change(name: str, at: datetime) -> list[Event]:
     """Return the events of a change that the run has made."""
     wrong = Finding(name, State.WRONG)
-    return [
-        Event(Kind.CHANGING, at, step=name, finding=wrong),
-        Event(Kind.CHANGED, at, step=name),
-    ]
+    return [Event(Kind.CHANGING, at, step=name, finding=wrong), Event(Kind.CHANGED, at, step=name)]
 
 
 @pytest.fixture

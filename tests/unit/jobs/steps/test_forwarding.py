@@ -141,10 +141,7 @@ async def test_a_trace_takes_the_doubt_away(
         f"Get-{RULE}", [rule]
     )
     copies = Finding("copies", State.WRONG if cause else State.OK, cause=cause)
-    found = {
-        "outbound_policy": await POLICY_STEP.inspect(given(kind="check")),
-        "copies": copies,
-    }
+    found = {"outbound_policy": await POLICY_STEP.inspect(given(kind="check")), "copies": copies}
     assert judge(checks_for(Profile.LEAST), found).causes == causes
 
 
@@ -195,10 +192,7 @@ async def test_an_undo_bends_it_back(given: Given, cloud: Cloud):
         f"Get-{RULE}", [RULE_OF_OURS | BENT], [RULE_OF_OURS]
     )
     ctx = given(kind="undo")
-    was, left = (
-        (await POLICY_STEP.inspect(ctx)).values,
-        (await POLICY_STEP.inspect(ctx)).values,
-    )
+    was, left = ((await POLICY_STEP.inspect(ctx)).values, (await POLICY_STEP.inspect(ctx)).values)
     line = Change("outbound_policy", "M4", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
     past = RecordedChange("outbound_policy", line, Text("b"), was, left, ("R1",))
     bends = f"-From {MAILBOX} -{POLICY} Other -SenderDomainIs fabrikam.com -ExceptIfFrom {MAILBOX}"

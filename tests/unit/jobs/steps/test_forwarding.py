@@ -12,9 +12,9 @@ from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden, NotFound, Rejected
 from jobs.engine.engine import Engine
-from jobs.model import Change, Finding, Profile, Scope, State, Text, Turn
+from jobs.model import Finding, Profile, State, Text, Turn
 from jobs.probes import checks_for
-from jobs.runs.run import Event, Kind, RecordedChange
+from jobs.runs.run import Event, Kind
 from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.steps.forwarding import (
@@ -37,6 +37,7 @@ from tests.unit.jobs.steps.looks_of_mail import (
     RULE_OF_OURS,
     RULED,
 )
+from tests.unit.jobs.steps.undo_states import past
 
 STEP = Forwarding()
 
@@ -44,10 +45,7 @@ STEP = Forwarding()
 def test_an_undo_names_the_addresses_as_powershell_takes_them(given: Given):
     """The command of an undo quotes a name with a space, which would otherwise be two arguments."""
     was = {"internal": "Jane Doe", "smtp": "old@x.io", "keeps": "false"}
-    line = Change("forwarding", "M3", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
-    command = STEP.undo_command(
-        given(kind="undo"), RecordedChange("forwarding", line, Text("b"), was, {}, ("R1",))
-    )
+    command = STEP.undo_command(given(kind="undo"), past("forwarding", was, {}))
     where = "-ForwardingAddress 'Jane Doe' -ForwardingSmtpAddress smtp:old@x.io"
     assert command == f"Set-Mailbox support@contoso.com {where} -DeliverToMailboxAndForward $false"
 
@@ -158,18 +156,17 @@ async def test_an_undo_gives_them_back_what_they_had(
     await POLICY_STEP.apply(ctx, found)
     sent = next(values for what, values in cloud.writes if what == f"Set-{RULE}")
     cloud.on(f"Get-{RULE}", [bent | sent | {"State": "Enabled"}])
-    (line,) = POLICY_STEP.plan(ctx, found)
-    past = RecordedChange("outbound_policy", line, line.before, found.values, {}, (ctx.run.id,))
-    assert (await POLICY_STEP.inspect_undo(ctx, past)).state is State.WRONG
+    what = past("outbound_policy", found.values, {})
+    assert (await POLICY_STEP.inspect_undo(ctx, what)).state is State.WRONG
     cloud.asked.clear()
-    await POLICY_STEP.undo(ctx, past)
+    await POLICY_STEP.undo(ctx, what)
     back = {
         name: [value] if isinstance(value, str) and name == "From" else value or None
         for name, value in who.items()
     }
     assert cloud.writes[0] == (f"Set-{RULE}", {"Identity": RULED, POLICY: RULED, **back})
     cloud.on(f"Get-{RULE}", [bent | sent | {"State": "Enabled", "From": ["else@contoso.com"]}])
-    assert (await POLICY_STEP.inspect_undo(ctx, past)).state is State.WARNING
+    assert (await POLICY_STEP.inspect_undo(ctx, what)).state is State.WARNING
 
 
 async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Given, cloud: Cloud):
@@ -193,14 +190,13 @@ async def test_an_undo_bends_it_back(given: Given, cloud: Cloud):
     )
     ctx = given(kind="undo")
     was, left = ((await POLICY_STEP.inspect(ctx)).values, (await POLICY_STEP.inspect(ctx)).values)
-    line = Change("outbound_policy", "M4", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
-    past = RecordedChange("outbound_policy", line, Text("b"), was, left, ("R1",))
+    what = past("outbound_policy", was, left)
     bends = f"-From {MAILBOX} -{POLICY} Other -SenderDomainIs fabrikam.com -ExceptIfFrom {MAILBOX}"
     assert (
-        POLICY_STEP.undo_command(ctx, past).partition(f"\nSet-{POLICY}")[0]
+        POLICY_STEP.undo_command(ctx, what).partition(f"\nSet-{POLICY}")[0]
         == f"Set-{RULE} '{RULED}' {bends}\nDisable-{RULE} '{RULED}'"
     )
-    await POLICY_STEP.undo(ctx, past)
+    await POLICY_STEP.undo(ctx, what)
     bent = {POLICY: "Other", "SenderDomainIs": "fabrikam.com", "ExceptIfFrom": [MAILBOX]}
     assert cloud.writes == [
         (f"Set-{RULE}", {"Identity": RULED, "From": [MAILBOX], **bent}),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
@@ -12,9 +13,29 @@ from jobs.microsoft.msal_http import DiscoveryCache
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.run_store import RunStore
 from jobs.settings import Settings
-from jobs.shutdown import Shutdown
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.vault import Vault
+
+
+class Shutdown:
+    """Request to stop this process, which it passes to all work that may take long.
+
+    ``run_waits`` is set in a process that carries on runs: work of many parts ends after a part,
+    and goes on later, if a run waits for the process.
+    """
+
+    def __init__(self) -> None:
+        self._requested = False
+        self.run_waits: Callable[[], bool] = lambda: False
+
+    def request(self, *_signal: object) -> None:
+        """Request the process to stop soon; may be used as a signal handler."""
+        self._requested = True
+
+    def requested(self) -> bool:
+        """Return whether somebody has asked the process to stop."""
+        return self._requested
+
 
 R = TypeVar("R", bound="Runtime")
 

@@ -33,9 +33,9 @@ from jobs.engine.inspector import (
     Inspector,
     finding_from_error,
     not_readable,
+    still_deleted,
     wrote_within,
 )
-from jobs.engine.made_objects import look_at_made, still_deleted
 from jobs.engine.step import Step
 from jobs.model import Access, Change, Finding, Reason, State, Text, Turn
 from jobs.runs import accepted, trust
@@ -114,9 +114,6 @@ class Engine(Inspector):
         changes = planned_changes(self.steps, self.ctx)
         data = {"plan": digest(changes, self.run)}
         self.append(Event(Kind.PLANNED, now(), data=data, changes=changes))
-
-    async def look_at_made(self) -> None:
-        await look_at_made(self)
 
     async def apply_plan(self) -> None:
         """Apply the approved changes, until everything left waits for a person or for time.

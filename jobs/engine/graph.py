@@ -17,8 +17,7 @@ from jobs.engine.step import Step
 from jobs.microsoft.scopes import app_may_read
 from jobs.model import Access, Finding, Reason, State, Turn
 from jobs.runs.run import Event, Kind, LeaseLostError, Run
-from jobs.runtime import Listener
-from jobs.shutdown import Shutdown
+from jobs.runtime import Listener, Shutdown
 
 
 class StoppingError(LeaseLostError):

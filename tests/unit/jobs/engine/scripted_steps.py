@@ -12,8 +12,7 @@ from jobs.engine.engine import Engine
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, Reason, Scope, State, Text
 from jobs.runs.run import Event, Kind
-from jobs.runtime import NoListener
-from jobs.shutdown import Shutdown
+from jobs.runtime import NoListener, Shutdown
 
 SAID = CloudReply("graph", 404, "Code", "words")
 SEEN, EMPTY = Text("seen.ok"), Text("seen.none")

@@ -75,7 +75,6 @@ def advance(run_id: str) -> None:
 
 
 def _may_begin(runtime: Runtime, run_id: str) -> bool:
-    """Return whether this attempt may begin; otherwise the run is put off or ended."""
     wait = 0.0
     with suppress(RunGoneError, ForeignRunError):
         wait = begin_attempt(runtime.store.redis, runtime.store.load(run_id))
@@ -262,7 +261,6 @@ def _problem(runtime: Runtime, run_id: str, cause: str, code: str) -> None:
 
 
 def _fail(runtime: Runtime, run_id: str, reference: str) -> None:
-    """End the run as failed, and delete the sign-ins and secrets that were stored for it."""
     store = runtime.store
     store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
     _close_sign_ins(runtime, run_id)

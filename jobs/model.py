@@ -40,7 +40,6 @@ class Channel:
 
     @property
     def domain(self) -> str:
-        """Return the part of the address after the last ``@``."""
         return self.mailbox.rpartition("@")[2]
 
 
@@ -174,7 +173,6 @@ class Reason(StrEnum):
     NO_WATCH_MAIL = "skipped.no_watch_mail"
 
     def text(self, **values: str) -> Text:
-        """Return the text of the reason."""
         return Text(self.value, values)
 
 
@@ -203,7 +201,6 @@ class ConnectChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     failed: bool = False
 
     def text(self) -> Text:
-        """Return who changed what, and when."""
         values = {"at": second_of(self.at), "by": self.by, "event": self.event}
         return Text("verdict.who_changed_line", values)
 

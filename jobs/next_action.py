@@ -52,13 +52,11 @@ class NextAction:
 
     @property
     def words(self) -> Text:
-        """Return the task in words."""
         values = {"reference": self.reference} if self.kind is ActionKind.FAILED else {}
         return self.why or Text(f"turn_words.{self.kind}", values)
 
 
 def next_action(run: Run) -> NextAction:
-    """Return the next action of the run, for its earliest open stage."""
     if run.ended:
         failed = run.problems.get("run")
         kind = ActionKind(ENDED[run.ended])
@@ -117,7 +115,6 @@ def _before_plan(run: Run) -> NextAction | None:
 
 
 def is_blocked(run: Run) -> bool:
-    """Return whether something blocks a plan of which nothing was approved."""
     return run.plan is not None and not run.has_begun and bool(blocking_steps(run))
 
 
@@ -166,7 +163,6 @@ def _request(run: Run, asking: Finding) -> NextAction:
 
 
 def asking_finding(run: Run) -> Finding | None:
-    """Return the first finding that asks a person for something now, or None."""
     return next((each for each in _in_order(run) if _asks_person(run, each)), None)
 
 
@@ -242,7 +238,6 @@ def _waits_for_person(finding: Finding) -> bool:
 
 
 def planned_changes(run: Run) -> tuple[Change, ...]:
-    """Return the changes of the plan in force; none without a plan."""
     return run.plan.changes if run.plan else ()
 
 

@@ -77,7 +77,6 @@ class Redactor:
         )
 
     def text(self, text: str) -> str:
-        """Return the text without secrets."""
         return self._clean(text, WRAPPED, opaque=True)
 
     def data(self, value: Any) -> Any:
@@ -104,7 +103,6 @@ class Redactor:
         return _LONG_WORD.sub(_without_tokens, text) if opaque else text
 
     def _without_encoded(self, text: str, wrapped: int) -> str:
-        """Return the text without the encoded pieces that contain a secret."""
 
         def open_lines(found: re.Match[str]) -> str:
             word = "".join(found[0].split()).replace(">", "")

@@ -33,7 +33,6 @@ class Shutdown:
         self._requested = True
 
     def requested(self) -> bool:
-        """Return whether somebody has asked the process to stop."""
         return self._requested
 
 
@@ -53,12 +52,10 @@ class Runtime:
 
     @property
     def channels(self) -> ChannelIndex:
-        """Return the index of the run that holds each channel, and of the proven channels."""
         return self.store.channels
 
     @property
     def schedule(self) -> DueQueue:
-        """Return the times at which runs are due."""
         return self.store.schedule
 
 
@@ -66,7 +63,6 @@ _installed: list[Runtime] = []
 
 
 def install(runtime: Runtime) -> None:
-    """Make this object the process's container."""
     _installed[:] = [runtime]
 
 

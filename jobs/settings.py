@@ -78,12 +78,10 @@ class Settings:
 
     @property
     def callback(self) -> str:
-        """Return the bot's only redirect URI at Microsoft."""
         return f"{self.public_url}/microsoft/callback"
 
     @property
     def sends_probe(self) -> bool:
-        """Return whether the bot can send the test mail of V1 itself."""
         return bool(self.probe_smtp_url and self.probe_from)
 
     @property
@@ -218,7 +216,6 @@ def is_loopback(host: str) -> bool:
 
 
 def _base(url: str, below: str) -> str:
-    """Return the address without the path that the bot adds, which many documents include."""
     return url.partition(below)[0].rstrip("/")
 
 
@@ -239,7 +236,6 @@ def _with_port(server: str) -> str:
 
 
 def is_at(url: str, *schemes: str) -> bool:
-    """Return whether an address has one of these schemes and a host."""
     parts = parts_of(url)
     return parts.scheme in schemes and bool(parts.hostname)
 
@@ -255,7 +251,6 @@ _RIGHT: dict[str, Callable[[str], object]] = {
 
 
 def _problems(values: Mapping[str, str]) -> Iterator[str]:
-    """Yield a sentence for each setting that is missing or cannot be valid."""
     one_is_enough = CLIENT_CREDENTIALS[:1] if any(map(values.get, CLIENT_CREDENTIALS)) else ()
     for name, how in _TOLD["required"].items():
         if not values.get(name) and name not in one_is_enough:

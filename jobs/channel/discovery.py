@@ -42,7 +42,6 @@ async def _grants(graph: Graph, wanted: str) -> list[Json]:
 
 
 async def grants_for_all(graph: Graph, resource_sp_id: str) -> list[Json]:
-    """Return the delegated permissions of a resource that apps have for every user."""
     resource = f"resourceId eq {text(resource_sp_id)}"
     try:
         found = await _grants(graph, f"{resource} and consentType eq 'AllPrincipals'")

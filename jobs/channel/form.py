@@ -148,7 +148,6 @@ def _in_text(url: str) -> Text | None:
 
 
 def _faults_of_host(parts: SplitResult) -> Iterator[Text]:
-    """Yield the faults of the scheme and the host, in the order in which they are reported."""
     host = parts.hostname or ""
     schemes = {"https", "http"} if is_loopback(host) else {"https"}  # as Entra takes them
     if parts.scheme not in schemes:

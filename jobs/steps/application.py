@@ -85,7 +85,6 @@ class Application(Undoable, row="application"):
         return self.wrong(seen, cause=Cause.APP_NOT_FOUND, facts=found.facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan one idempotent upsert or update."""
         facts, note = finding.facts, None
         path = f"/{facts['object_id']}" if facts else f"(uniqueName='{app_key(ctx)}')"
         for each in finding.evidence:
@@ -117,7 +116,6 @@ class Application(Undoable, row="application"):
         return self.compare_with_recorded(past, self._values(ctx, app), seen, made)
 
     def _removed(self, ctx: StepContext, past: RecordedChange, app: Json | None) -> Finding:
-        """Judge an app that a run made: the undo removes the app, unless somebody else uses it."""
         if app is None:
             return self.ok(Text("seen.undo_removed"))
         strange = foreign_content(ctx, app, _uris(past.values_after) or wanted_uris(ctx))
@@ -131,7 +129,6 @@ class Application(Undoable, row="application"):
         return f"Graph PATCH {path}" if past.values_before["object_id"] else f"Graph DELETE {path}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Delete the app, or restore its redirect URIs, audience and declared permissions."""
         app = await app_of_run(ctx)
         if app is None:
             return
@@ -275,7 +272,6 @@ class ImplicitGrant(Undoable, row="implicit_grant"):
         return self.compare_with_recorded(past, _values(app), seen, {"access_tokens": "on"})
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Clear the box "Access tokens", which a run only ever ticks."""
         if app := await app_of_run(ctx):
             await _write(ctx, app, on=False)
 

@@ -46,7 +46,6 @@ LOOKS_S = (0.0, 1, 2, 4)
 
 
 def label_of(run_id: str) -> str:
-    """Return the name of the run's secret, whose run id finds it again."""
     return f"{PREFIX}{run_id}"
 
 
@@ -118,7 +117,6 @@ async def remove_orphans(
 
 
 async def remove(ctx: StepContext, secrets: list[Json]) -> None:
-    """Remove these secrets; one that is already gone counts as removed."""
     for secret in secrets:
         with suppress(NotFound):
             await ctx.graph.remove_password(ctx.fact("object_id"), promised(secret, "keyId"))

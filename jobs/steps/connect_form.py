@@ -282,7 +282,6 @@ class Rehearsal(Step, row="rehearsal"):
 
 
 def spreading(ctx: StepContext, probe: SmtpProbe) -> bool:
-    """Return whether the SMTP server may not know yet that this run enabled SMTP AUTH."""
     return probe.cause in SPREADS and ctx.began_within("smtp_auth", SPREADS_FOR)
 
 

@@ -190,7 +190,6 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
         return (replace(line, note=note),)
 
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
-        """Return the cmdlets for the policy, if it must change, and then for the rule."""
         name = spam.policy_name(ctx.channel.mailbox)
         policy, rule = (recorded_row(finding.values.get(part)) for part in ("policy", "rule"))
         limits, repaired = (

@@ -117,7 +117,6 @@ class ServicePrincipal(Undoable, row="service_principal"):
         return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the Graph command with the object id, for exactly that object."""
         if not past.values_before["sp_id"]:
             return f"Graph DELETE /servicePrincipals/{ctx.fact('sp_id')}"
         shut = [
@@ -251,7 +250,6 @@ class SmtpGrant(Undoable, row="smtp_grant"):
         return (self.planned(finding, user=ctx.fact("delegate") or ctx.channel.mailbox),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create a grant per resource, or merge the scopes, which a PATCH replaces."""
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
         missing = self._missing(ctx, grants)
         await asyncio.gather(

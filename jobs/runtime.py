@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from jobs.microsoft.msal_http import DiscoveryCache
 from jobs.runs.channel_index import ChannelIndex
@@ -36,6 +36,11 @@ class Shutdown:
         return self._requested
 
 
+Listener = Callable[[str], None]
+"""Receiver of the ID of each changed run, which returns at once and never raises an error.
+
+The run does not wait. The run's data must be read from the store.
+"""
 R = TypeVar("R", bound="Runtime")
 
 
@@ -80,15 +85,5 @@ def current(kind: type[R]) -> R:
     raise RuntimeError("no runtime: jobs run in `python -m bot worker`")
 
 
-class Listener(Protocol):
-    """Receiver of run changes, which returns at once and never raises: the run does not wait."""
-
-    def run_changed(self, run_id: str) -> None:
-        """Report that the run has changed; its data must be read from the store."""
-
-
-class NoListener:
-    """Listener that does nothing: in a bulk check the bulk run has the card."""
-
-    def run_changed(self, run_id: str) -> None:
-        """Do nothing, because no card shows the run."""
+def no_listener(_run_id: str) -> None:
+    """Do nothing about a change, because no card shows the run: a bulk run has one for all."""

@@ -58,7 +58,7 @@ class Recorder:
         self.ctx.store.append(self.run.id, *events)
         self.seen += len(events)
         self.refresh()
-        self.listener.run_changed(self.run.id)
+        self.listener(self.run.id)
 
     def found(self, step: Step, finding: Finding) -> None:
         self.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))

@@ -14,7 +14,7 @@ from jobs.engine.engine import Engine
 from jobs.model import Change, Channel, Finding, Person, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Origin, Plan
 from jobs.runs.run_store import RunStore
-from jobs.runtime import NoListener
+from jobs.runtime import no_listener
 from jobs.steps import all_steps, steps_of
 from jobs.steps.client_secret import LABEL, ClientSecret, LostSecret, OldSecret, UnusedSecret
 from jobs.storage.vault import Vault
@@ -174,7 +174,7 @@ async def test_the_new_one_does_not_count_as_its_removal(
     lines = ClientSecret().plan(ctx, await ClientSecret().inspect(ctx))
     word = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
     store.append(ctx.run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines), word)
-    await Engine(ctx, {"client_secret": ClientSecret()}, NoListener(), lambda: True).apply_plan()
+    await Engine(ctx, {"client_secret": ClientSecret()}, no_listener, lambda: True).apply_plan()
     done = [
         change.step for made in ctx.run.changed.values() if made.done for change in made.changes
     ]

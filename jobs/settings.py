@@ -132,49 +132,26 @@ def read_files(env: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]
 
     A file is named by ``NAME_FILE``, or is ``NAME`` in the folder ``CREDENTIALS_DIRECTORY``.
     """
-    values = dict(env)
-    problems: list[str] = []
-    try:
-        held = _credentials(env)
-    except SettingsError as error:
-        return values, error.problems
-    for name in SECRETS:
-        try:
-            values.update(_from_file(env, name, held))
-        except SettingsError as error:
-            problems += error.problems
-    return values, tuple(problems)
-
-
-def _credentials(env: Mapping[str, str]) -> dict[str, Path]:
-    """Return the files of the folder of credentials, by their names.
-
-    Raises:
-        SettingsError: The folder cannot be read.
-    """
+    values, problems = dict(env), list[str]()
     folder = env.get(CREDENTIALS, "").strip()
     try:
-        return {path.name: path for path in Path(folder).iterdir()} if folder else {}
+        held = {path.name: path for path in Path(folder).iterdir()} if folder else {}
     except OSError as error:
-        raise SettingsError(
-            (f"{CREDENTIALS} names {folder}, which cannot be read ({error.strerror})",)
-        ) from None
-
-
-def _from_file(env: Mapping[str, str], name: str, held: Mapping[str, Path]) -> dict[str, str]:
-    """Return the secret by its name if it is in a file, else nothing.
-
-    Raises:
-        SettingsError: It is in more than one place, or its file cannot be read.
-    """
-    named = env.get(f"{name}_FILE", "").strip()
-    files = {f"{name}_FILE": Path(named)} if named else {}
-    files |= {CREDENTIALS: held[name]} if name in held else {}
-    places = [name] * bool(env.get(name, "").strip()) + list(files)
-    if len(places) > 1:
-        raise SettingsError((f"{name} is set more than once, by {' and '.join(places)}: keep one",))
-    texts = [_content(name, place, path) for place, path in files.items()]
-    return dict(zip([name], texts, strict=False))
+        return values, (f"{CREDENTIALS} names {folder}, which cannot be read ({error.strerror})",)
+    for name in SECRETS:
+        named = env.get(f"{name}_FILE", "").strip()
+        files = {f"{name}_FILE": Path(named)} if named else {}
+        files |= {CREDENTIALS: held[name]} if name in held else {}
+        places = [name] * bool(env.get(name, "").strip()) + list(files)
+        if len(places) > 1:
+            problems.append(f"{name} is set more than once, by {' and '.join(places)}: keep one")
+            continue
+        for place, path in files.items():
+            try:
+                values[name] = _content(name, place, path)
+            except SettingsError as error:
+                problems += error.problems
+    return values, tuple(problems)
 
 
 def _content(name: str, place: str, path: Path) -> str:
@@ -182,9 +159,8 @@ def _content(name: str, place: str, path: Path) -> str:
         text = path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise SettingsError(
-            (f"{name} cannot be read from {path}, which {place} names ({why})",)
-        ) from None
+        problem = f"{name} cannot be read from {path}, which {place} names ({why})"
+        raise SettingsError((problem,)) from None
     if not text.strip():
         raise SettingsError((f"{name} is empty in {path}, which {place} names",))
     return text

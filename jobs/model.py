@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -264,19 +264,15 @@ class Signals(
 
     def __or__(self, other: Signals) -> Signals:
         """Return these signals with those that ``other`` sets in their place."""
-        told = {name: getattr(other, name) for name in self.__struct_fields__}
-        return msgspec.structs.replace(
-            self, **{n: value for n, value in told.items() if value != getattr(NO_SIGNALS, n)}
-        )
+        return msgspec.structs.replace(self, **other._told())
 
     def texts(self) -> dict[str, str]:
         """Return the signals that are set, as text for files that people read."""
-        told = {name: getattr(self, name) for name in self.__struct_fields__}
-        return {
-            name: _as_text(value)
-            for name, value in told.items()
-            if value != getattr(NO_SIGNALS, name)
-        }
+        return {name: _as_text(value) for name, value in self._told().items()}
+
+    def _told(self) -> dict[str, Any]:
+        every = msgspec.structs.asdict(self)
+        return {n: value for n, value in every.items() if value != getattr(NO_SIGNALS, n)}
 
 
 NO_SIGNALS = Signals()

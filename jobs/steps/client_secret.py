@@ -49,6 +49,12 @@ def label_of(run_id: str) -> str:
     return f"{PREFIX}{run_id}"
 
 
+def run_of(secret: Json) -> str:
+    """Return the ID of the run that the secret's name tells, or an empty string."""
+    name = text_of(secret, "displayName")
+    return name.removeprefix(PREFIX) if name.startswith(PREFIX) else ""
+
+
 def manually_created(app: Json | None) -> bool:
     """Return whether a person made a valid secret, which Webex Connect may have."""
     return any(end_of(secret) >= now() for secret in foreign_secrets(app))
@@ -56,19 +62,15 @@ def manually_created(app: Json | None) -> bool:
 
 def earlier(ctx: StepContext, app: Json | None) -> list[Json]:
     """Return the secrets of earlier runs of this mailbox, and never a person's."""
-    labels = {
-        label_of(run.id)
-        for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)
-        if run.id != ctx.run.id
-    }
-    return _with_labels(app, labels)
+    runs = {run.id for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)} - {ctx.run.id}
+    return [secret for secret in secrets_of(app) if run_of(secret) in runs]
 
 
 def is_persons(ctx: StepContext, secret: Json) -> bool:
     """Return whether no run, and no check, gave the secret its name."""
-    name = text_of(secret, "displayName")
     runs = {run.id for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)} | {ctx.run.id}
-    return not name.startswith(SECRETS[1:]) and name not in set(map(label_of, runs))
+    of_checks = text_of(secret, "displayName").startswith(SECRETS[1:])
+    return not of_checks and run_of(secret) not in runs
 
 
 def tries(ctx: StepContext, step: str) -> int:
@@ -87,9 +89,7 @@ def unrecorded(ctx: StepContext, app: Json | None) -> list[Json]:
     return [
         secret
         for secret in secrets_of(app)
-        if text_of(secret, "displayName").startswith(PREFIX)
-        and end_of(secret) >= now()
-        and not ctx.store.length(text_of(secret, "displayName").removeprefix(PREFIX))
+        if run_of(secret) and end_of(secret) >= now() and not ctx.store.length(run_of(secret))
     ]
 
 
@@ -123,11 +123,8 @@ async def remove(ctx: StepContext, secrets: list[Json]) -> None:
 
 
 async def labelled(ctx: StepContext, labels: Collection[str]) -> list[Json]:
-    return _with_labels(await app_of_run(ctx), labels)
-
-
-def _with_labels(app: Json | None, labels: Collection[str]) -> list[Json]:
-    return [secret for secret in secrets_of(app) if secret.get("displayName") in labels]
+    secrets = secrets_of(await app_of_run(ctx))
+    return [secret for secret in secrets if secret.get("displayName") in labels]
 
 
 def end_of(secret: Json) -> datetime:
@@ -218,7 +215,7 @@ class ClientSecret(Undoable, row="client_secret"):
             return replace(good, state=State.WARNING, seen=seen, cause=cause)
         # this run's own secret is not replaced: the next one would end no later
         left = datetime.fromisoformat(renewal["renew_until"]) - now()
-        own = secret.get("displayName") == label_of(ctx.run.id)
+        own = run_of(secret) == ctx.run.id
         if own or end_of(secret) >= now() + min(ENOUGH, left / 3):
             return good
         soon = self.wrong(
@@ -269,14 +266,14 @@ class ClientSecret(Undoable, row="client_secret"):
 
         One that was shown stays until its successor was shown (``lost_secret``).
         """
-        mine = secret.get("displayName") == label_of(ctx.run.id)
+        mine = run_of(secret) == ctx.run.id
         shown = mine and promised(secret, "keyId") in lost(ctx)
         return mine and not shown and not self._known(ctx, secret)
 
     def _known(self, ctx: StepContext, secret: Json) -> bool:
         if ctx.by_hand and is_persons(ctx, secret):
             return True  # Webex Connect may have any of them
-        if not text_of(secret, "displayName").startswith(PREFIX):
+        if not run_of(secret):
             return False
         key_id = promised(secret, "keyId")
         if key_id in lost(ctx):

@@ -297,6 +297,12 @@ def test_only_checks_use_it():
     ] == []
 
 
+def test_its_permissions_only_read():
+    """Every role of the app only reads; Exchange.ManageAsApp gives no right without a role there."""
+    roles = {*GRAPH_APP_ROLES, *scopes.OPTIONAL_APP_ROLES, *EXCHANGE_APP_ROLES}
+    assert {name for name in roles if not name.endswith(".Read.All")} == {"Exchange.ManageAsApp"}
+
+
 @pytest.mark.parametrize(
     ("reads", "may"),
     [

@@ -66,10 +66,7 @@ def day_of(at: datetime) -> str:
 
 
 def minute_of(at: datetime) -> str:
-    """Return the moment as a value of a :class:`Text`.
-
-    It is shown to the minute, in the reader's time zone.
-    """
+    """Return the moment as a value of a :class:`Text`, to the minute in the reader's time zone."""
     return f"clock:{at.isoformat()}"
 
 

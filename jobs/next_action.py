@@ -153,10 +153,7 @@ def is_unread(finding: Finding) -> bool:
 
 
 def _request(run: Run, asking: Finding) -> NextAction:
-    """Return the action that the finding of a waiting step asks a person for.
-
-    The mailbox user is asked 1:1 only once somebody has pressed Rehearse.
-    """
+    """Return what a finding asks for; the mailbox user is asked only after a press of Rehearse."""
     kind = _ask(asking, run)
     turn = Turn.REQUESTER if kind is ActionKind.REHEARSE else asking.waiting_for
     return NextAction(turn or Turn.NOBODY, kind)
@@ -196,10 +193,7 @@ def _concerns_rehearsal(finding: Finding) -> bool:
 
 
 def keeps_secret(run: Run) -> bool:
-    """Return whether Webex Connect keeps its client secret and needs only a new token.
-
-    Only changes made count: a plan may list a secret that turns out to be unneeded.
-    """
+    """Return whether only the token is new: a plan may list a secret that turns out unneeded."""
     return run.kind is RunKind.FIX and "client_secret" not in run.changed
 
 

@@ -122,10 +122,7 @@ class Redactor:
         return word
 
     def _opened(self, word: str, shown: str, wrapped: int) -> str:
-        """Return ``GONE`` if the Base64 word contains a secret, else ``shown``.
-
-        All four phases are tried, because something may precede the Base64 text.
-        """
+        """Return ``GONE`` for Base64 of a secret, tried in all four phases, else ``shown``."""
         for phase in range(4):
             decoded = _decoded(word[phase:])
             if self._clean(decoded, wrapped - 1, opaque=decoded.isascii()) != decoded:
@@ -142,10 +139,7 @@ def _decoded(word: str) -> str:
 
 
 def _without_tokens(found: re.Match[str]) -> str:
-    """Return ``GONE`` for a long word of upper case, lower case and digits, apart from IDs in it.
-
-    No person writes such a word.
-    """
+    """Return ``GONE`` for a long word of mixed letters and digits, which no person writes."""
     rest = _IDS.sub("", found[0])
     mixed = all(re.search(kind, rest) for kind in ("[A-Z]", "[a-z]", "[0-9]"))
     return GONE if mixed and len(rest) >= OPAQUE else found[0]

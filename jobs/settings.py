@@ -196,10 +196,7 @@ def _base(url: str, below: str) -> str:
 
 
 def _audit_url(url: str) -> str:
-    """Return the address of the audit log; one with a path is used as it is.
-
-    Cisco's pages give two paths, so an operator can name the other one.
-    """
+    """Return the audit log's address; one of Cisco's two paths may be named, and stays."""
     plain = url.rstrip("/")
     return plain if not plain or parts_of(plain).path else plain + AUDIT_PATH
 

@@ -103,20 +103,14 @@ def fallback_name(ctx: StepContext) -> str:
 
 
 def wanted_uris(ctx: StepContext) -> tuple[str, ...]:
-    """Return the redirect URIs that the app needs: Webex Connect's and the bot's own.
-
-    Only a consent button and the rehearsal need the bot's own.
-    """
+    """Return the app's redirect URIs; a consent button and the rehearsal need the bot's own."""
     fix = ctx.run.brief.fix
     own = not ctx.by_hand or (fix is not None and fix.consent_missing)
     return tuple(filter(None, (ctx.channel.callback_url, ctx.settings.callback if own else "")))
 
 
 def smtp_send_permission(ctx: StepContext) -> tuple[str, str]:
-    """Return ``SMTP.Send`` as (resource, id).
-
-    An ID that does not belong to the resource breaks every consent (AADSTS65006).
-    """
+    """Return ``SMTP.Send`` as (resource, id), whose mismatch breaks every consent (AADSTS65006)."""
     if ctx.fact("exchange_smtp_send"):
         return EXCHANGE_APP_ID, ctx.fact("exchange_smtp_send")
     return GRAPH_APP_ID, ctx.fact("graph_smtp_send")
@@ -144,10 +138,7 @@ def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, 
 
 
 def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
-    """Return what others added to an app created by the bot, or an empty string.
-
-    ``uris`` are the redirect URIs that the bot set.
-    """
+    """Return what others added to the bot's app besides the URIs ``uris``, or an empty string."""
     unnamed = {
         "key:seen.app_permission": _foreign_permissions(ctx, app),
         "key:seen.app_certificate": app.get("keyCredentials"),
@@ -192,10 +183,7 @@ async def create(ctx: StepContext) -> None:
 
 
 async def _taken(ctx: StepContext) -> None:
-    """Handle a ``uniqueName`` that is taken although no app had it a moment ago.
-
-    If no other app becomes visible, a deleted app holds the name (microsoft.md 1.1).
-    """
+    """Update an app that has just appeared, or avoid a deleted one's name (microsoft.md 1.1)."""
     for pause in TAKEN_S:
         await asyncio.sleep(paced(pause))
         if app := await ctx.graph.application_by_unique_name(app_key(ctx)):

@@ -44,10 +44,7 @@ def is_shared(mailbox: ExchangeRow) -> bool:
 
 
 def delegate_of(run: Run) -> str:
-    """Return the user who signs in for the run's shared mailbox, or an empty string.
-
-    This run's own sign-in and answer come before what earlier runs knew.
-    """
+    """Return who signs in for the shared mailbox; this run's own sign-in and answer come first."""
     signed_in = run.answers.get(SIGNED_IN)
     person = signed_in.by if signed_in else ""
     named = (person, run.answer(DELEGATE), run.brief.delegate, run.channel.delegate)

@@ -116,10 +116,7 @@ class Engine(Inspector):
         self.append(Event(Kind.PLANNED, now(), data=data, changes=changes))
 
     async def apply_plan(self) -> None:
-        """Apply the approved changes, until everything left waits for a person or for time.
-
-        If somebody asked to look again, what a plan covers is read again first.
-        """
+        """Apply what is approved, until the rest waits; a look that was asked for comes first."""
 
         def met(run: Run, name: str) -> bool:
             again = self.steps[name].automatic and run.is_to_reread(name)
@@ -194,10 +191,7 @@ class Engine(Inspector):
         return self._blocker(step, changes) or await self._change(step, finding, changes)
 
     def _finding_after_change(self, step: Step) -> Finding | None:
-        """Return a finding if the change may still show or never will, or None to make it.
-
-        A newer answer to the question in ``repeat_on`` requests the change again.
-        """
+        """Return a finding if the change may still show or never will, unless it is asked for again."""
         run = self.run
         made, repeat = run.changed.get(step.name), run.answers.get(step.repeat_on)
         if made is None:

@@ -145,10 +145,7 @@ class StepGraph:
     met: Callable[[Run, str], bool]
 
     async def run(self, recorder: Recorder) -> None:
-        """Start each step once its needs are met, and return when no step can go on.
-
-        A step that did not settle is started again when something it depends on has changed.
-        """
+        """Start each step once its needs are met, and again when what it depends on has changed."""
         tried: dict[str, object] = {}
         tasks: dict[asyncio.Future[None], str] = {}
         try:

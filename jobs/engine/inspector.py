@@ -205,10 +205,7 @@ class Inspector(Recorder):
         return self.wait_for_replication(step)
 
     async def retry_while_replicating(self, step: Step, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeat ``call`` while the directory may not yet know a recent write of this run.
-
-        A new role or consent takes longer than a worker should wait.
-        """
+        """Repeat ``call`` while a write of ours may not be known; a new role takes longer."""
         for pause in SETTLE_S:
             try:
                 return await call()

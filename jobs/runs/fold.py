@@ -117,10 +117,7 @@ def _demanded(run: Run, event: Event) -> Run:
 
 
 def _differs(run: Run, event: Event) -> Run:
-    """Replace the plan's lines of steps that differ, and withdraw all approvals of their scope.
-
-    Steps without lines are kept, because they were right when the plan was made.
-    """
+    """Replace the lines that differ, and withdraw the approvals of their scope; the others hold."""
     if run.plan is None:
         return run
     scopes = {word_for(change.scope) for change in event.changes}
@@ -183,10 +180,7 @@ def _answered(run: Run, event: Event) -> Run:
 
 
 def _look_again(run: Run, event: Event) -> Run:
-    """Give failed attempts another chance, after a person asked to look again.
-
-    The run goes on in the thread in which it was asked for, if that is in its own space.
-    """
+    """Give failed attempts another chance, and go on in the request's thread of the own space."""
     asked = event.origin or run.origin
     thread = asked.thread if asked.room == run.origin.room else run.origin.thread
     kept = {

@@ -138,10 +138,7 @@ def permissions_for(run: Run) -> tuple[str, ...]:
 
 
 def missing_permissions(run: Run) -> tuple[str, ...]:
-    """Return the permissions that the plan of a fix needs beyond those of its sign-in.
-
-    The sign-in log is none of them: without it the requester confirms the token.
-    """
+    """Return what a fix's plan needs beyond its sign-in; without the log people confirm the token."""
     if run.kind is not RunKind.FIX:
         return ()
     have = with_included(run.permissions)
@@ -151,10 +148,7 @@ def missing_permissions(run: Run) -> tuple[str, ...]:
 
 
 def _writing(run: Run) -> frozenset[str]:
-    """Return the names of the steps that a fix will change, as far as it is known.
-
-    Steps that only some fixes have are in a run's steps only if they are needed.
-    """
+    """Return the steps that a fix will change; those of some fixes are in a run only if needed."""
     if run.plan is None:
         return frozenset(run.brief.fix.wrong if run.brief.fix else ())
     return _planned(run) | SOMETIMES

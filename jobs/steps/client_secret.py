@@ -262,10 +262,7 @@ class ClientSecret(Undoable, row="client_secret"):
             ctx.vault.drop(Sealed.CLIENT_SECRET.of(run))
 
     def _is_orphan(self, ctx: StepContext, secret: Json) -> bool:
-        """Return whether this run made the secret and the bot can no longer show it.
-
-        One that was shown stays until its successor was shown (``lost_secret``).
-        """
+        """Return whether the run made it and cannot show it; a shown one is for ``lost_secret``."""
         mine = run_of(secret) == ctx.run.id
         shown = mine and promised(secret, "keyId") in lost(ctx)
         return mine and not shown and not self._known(ctx, secret)

@@ -188,10 +188,7 @@ def _limits(mailbox: ExchangeRow) -> Iterator[tuple[Cause, Text]]:
 
 
 def _with_sender(ctx: StepContext, mailbox: ExchangeRow | None, found: Finding) -> Finding:
-    """Return the finding, as a warning if answers leave with an onmicrosoft.com address.
-
-    Mail flows until more than 100 recipients in 24 hours (platforms/microsoft.md 2.7).
-    """
+    """Warn of an onmicrosoft.com address: 100 recipients a day (platforms/microsoft.md 2.7)."""
     sender = lower_of(mailbox, "PrimarySmtpAddress") or ctx.channel.mailbox
     if found.state is not State.OK or not sender.endswith(ONMICROSOFT):
         return found

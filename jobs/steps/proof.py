@@ -122,10 +122,7 @@ class TestMail(Step, row="test_mail"):
     async def _failed(
         self, ctx: StepContext, row: TraceRow, arrived: tuple[TraceRow, ...]
     ) -> Finding:
-        """Return the finding for a mail that did not come through.
-
-        A change of the policy of the last hour may not be on every server, so the bot sends again.
-        """
+        """Explain a failed mail; a policy of the last hour may not be on every server."""
         words = await ctx.trace().details(row)
         cause = cause_at(Station.MAILBOX, words) or LOST
         if row.recipient.lower() == ctx.channel.forwarding_address.lower():

@@ -293,10 +293,7 @@ class SmtpGrant(Undoable, row="smtp_grant"):
             await ctx.graph.create_grant(ctx.fact("sp_id"), resource, wanted, user)
 
     def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, frozenset[str]]]:
-        """Return the scopes that the user who signs in does not have, by the ID of their resource.
-
-        In a check, any user's grant counts while the delegate of a shared mailbox is not known.
-        """
+        """Return the missing scopes by resource; anybody's grant counts for an unknown delegate."""
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
         if ctx.run.kind is RunKind.CHECK or ctx.by_hand:
             wanted = wanted[:1]  # a sign-in's permissions are implied (platforms/microsoft.md 1.5)

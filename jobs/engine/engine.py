@@ -191,7 +191,7 @@ class Engine(Inspector):
         return self._blocker(step, changes) or await self._change(step, finding, changes)
 
     def _finding_after_change(self, step: Step) -> Finding | None:
-        """Return a finding if the change may still show or never will, unless it is asked for again."""
+        """Return a finding if the change may still show or never will, or None to make it."""
         run = self.run
         made, repeat = run.changed.get(step.name), run.answers.get(step.repeat_on)
         if made is None:

@@ -244,9 +244,9 @@ class Inspector(Recorder):
     async def look_at_made(self) -> None:
         """Inspect each object, and record the first that is gone and all that depends on it.
 
-        There is one look after each answer of a person, and after each check. An object that was just
-        made is left out. An object that is not found is read twice, because Microsoft's directory may
-        answer from a copy that does not have it yet.
+        There is one look after each answer of a person, and after each check. An object that was
+        just made is left out. An object that is not found is read twice, because Microsoft's
+        directory may answer from a copy that does not have it yet.
         """
         run, redis = self.run, self.ctx.store.redis
         times = [answer.at for answer in (*run.answers.values(), run.looked) if answer]

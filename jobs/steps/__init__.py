@@ -138,7 +138,7 @@ def permissions_for(run: Run) -> tuple[str, ...]:
 
 
 def missing_permissions(run: Run) -> tuple[str, ...]:
-    """Return what a fix's plan needs beyond its sign-in; without the log people confirm the token."""
+    """Return what a fix's plan needs beyond its sign-in; the log is none of that."""
     if run.kind is not RunKind.FIX:
         return ()
     have = with_included(run.permissions)

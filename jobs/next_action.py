@@ -177,15 +177,10 @@ def _ask(finding: Finding, run: Run) -> ActionKind:
         agreed = run.answer("rehearse") == "yes"
         return ActionKind.REHEARSAL_SIGN_IN if agreed else ActionKind.REHEARSE
     known = finding.cause not in {"", Cause.TEST_MAIL_FROM_ITSELF}
-    asked = STUCK.get(finding.step) if known else None
-    asked = asked or _prompt(finding.step, run)
+    step = steps_of(run).get(finding.step)
+    line = PROMPTS.get(step.shown_in if step else "", ActionKind.LOOK)
+    asked = (STUCK.get(finding.step) if known else None) or PROMPTS.get(finding.step, line)
     return ActionKind.TOKEN if asked is ActionKind.FORM and keeps_secret(run) else asked
-
-
-def _prompt(name: str, run: Run) -> ActionKind:
-    step = steps_of(run).get(name)
-    line = step.shown_in if step else ""
-    return PROMPTS.get(name) or PROMPTS.get(line, ActionKind.LOOK)
 
 
 def _concerns_rehearsal(finding: Finding) -> bool:
@@ -205,7 +200,9 @@ def _asks_person(run: Run, finding: Finding) -> bool:
     """
     if _concerns_rehearsal(finding) and (not may_rehearse(run) or lacks_own_secret(run)):
         return False
-    return _waits_for_person(finding) and not has_returned(run, finding.step)
+    nobody = {None, Turn.TIME, Turn.NOBODY, Turn.APPROVER}  # :func:`_approval` knows of the last
+    asks = finding.state is State.WAITING and finding.waiting_for not in nobody
+    return asks and not has_returned(run, finding.step)
 
 
 def may_rehearse(run: Run) -> bool:
@@ -223,12 +220,6 @@ def lacks_own_secret(run: Run) -> bool:
     """Return whether somebody wants the rehearsal, and the bot has yet to make its own secret."""
     made = run.state_of("check_secret")
     return run.answer("rehearse") == "yes" and made in {State.WRONG, State.WAITING}
-
-
-def _waits_for_person(finding: Finding) -> bool:
-    """Return whether a person continues the step; :func:`_approval` knows of an approver."""
-    nobody = {None, Turn.TIME, Turn.NOBODY, Turn.APPROVER}
-    return finding.state is State.WAITING and finding.waiting_for not in nobody
 
 
 def planned_changes(run: Run) -> tuple[Change, ...]:

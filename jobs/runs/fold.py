@@ -202,10 +202,6 @@ def _look_again(run: Run, event: Event) -> Run:
     )
 
 
-def _resumed(run: Run, _: Event) -> Run:
-    return replace(run, resumed=run.resumed + 1, running=frozenset())
-
-
 def _silent(run: Run, event: Event) -> Run:
     clouds = tuple(event.data["services"].split())
     return replace(run, silent=clouds, once_silent=run.once_silent.union(clouds))
@@ -261,7 +257,7 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
         run, problems={**run.problems, event.data["question"]: _problem(event)}
     ),
     Kind.LOOK_AGAIN: _look_again,
-    Kind.RESUMED: _resumed,
+    Kind.RESUMED: lambda run, _: replace(run, resumed=run.resumed + 1, running=frozenset()),
     Kind.CANCELLED: _ended,
     Kind.FAILED: _ended,
     Kind.FINISHED: _ended,

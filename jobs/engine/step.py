@@ -1,7 +1,7 @@
 """Base class of steps: a step is one fact that must be true about the channel.
 
-A new step consists of one module in :mod:`jobs.steps`, its texts, and its test. The engine, the
-plan, the progress card, the list of permissions and the docs page discover it.
+A new step consists of a row and a module in :mod:`jobs.steps`, its texts, and its test. The engine,
+the plan, the progress card, the list of permissions and the docs page discover it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,8 @@ import pytest
 from jobs.causes import cause as table_of_causes
 from jobs.causes import patterns, reader
 from jobs.checks import check, reading, verdict
-from jobs.engine.step import Step
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Line, Step, rows_of
 from jobs.probes import all_probes, conditional_access, connect_changes, smtp_login
 from jobs.steps import CARRIES_MAIL_SEND, CONSENT, FORM, PROOF, SOMETIMES, all_steps, connect_form
 
@@ -111,6 +112,14 @@ def test_a_step_sets_what_steps_have(name: str):
     }
     own = {n for n in data if not n.startswith("_")}
     assert own - declared - {"group"} == set()
+
+
+def test_a_row_sets_what_its_parts_have():
+    """A misspelled field of a diagnosis or of a line would silently leave the default."""
+    parts = {"diagnosis": fields(Diagnosis), "line": fields(Line)}
+    rows = rows_of("jobs.steps")
+    own = {(part, name) for row in rows.values() for part in parts for name in row.get(part, ())}
+    assert own <= {(part, each.name) for part, known in parts.items() for each in known}
 
 
 def test_a_name_belongs_to_one_step():

@@ -14,7 +14,7 @@ from jobs.engine.graph import NOT_INSPECTABLE
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.event_log import distrust
 from jobs.runs.run import Kind, Run, word_for
-from jobs.steps import mailbox_user, steps_of
+from jobs.steps import all_steps, mailbox_user, steps_of
 from jobs.steps.connect_form import FORM
 
 ActionKind = StrEnum(
@@ -25,20 +25,6 @@ ActionKind = StrEnum(
     """,
 )
 """What a next action is. The sentence about it is ``turn_words.`` with the value."""
-
-
-PROMPTS = {
-    "admin_consent": ActionKind.CONSENT,
-    "delegate": ActionKind.DELEGATE,
-    "mailbox_fields": ActionKind.FORM,
-    "token": ActionKind.FORM,
-    "registered": ActionKind.REGISTER,
-    "test_mail": ActionKind.SEND,
-    "agent_answer": ActionKind.ANSWER,
-    "agent_has_it": ActionKind.ANSWER,
-}
-STUCK = {"test_mail": ActionKind.LOOK, "agent_answer": ActionKind.ANSWER_AGAIN}
-"""Prompts for steps whose mail or answer has been stopped by a known cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +163,8 @@ def _ask(finding: Finding, run: Run) -> ActionKind:
         agreed = run.answer("rehearse") == "yes"
         return ActionKind.REHEARSAL_SIGN_IN if agreed else ActionKind.REHEARSE
     known = finding.cause not in {"", Cause.TEST_MAIL_FROM_ITSELF}
-    step = steps_of(run).get(finding.step)
-    line = PROMPTS.get(step.shown_in if step else "", ActionKind.LOOK)
-    asked = (STUCK.get(finding.step) if known else None) or PROMPTS.get(finding.step, line)
+    step = all_steps()[finding.step]
+    asked = ActionKind((step.asks_if_stuck if known else "") or step.asks)
     return ActionKind.TOKEN if asked is ActionKind.FORM and keeps_secret(run) else asked
 
 

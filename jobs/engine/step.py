@@ -50,9 +50,9 @@ class _Line(TypedDict, total=False):
 class Line:
     """Line of the plan, as far as it is the same for every channel.
 
-    ``before`` and ``after`` are keys of texts. Without them the line shows the finding's own words,
-    and the text ``after.NAME``. With ``note`` it has the text ``note.NAME``. ``undo`` is the command
-    that an undo shows.
+    ``before`` and ``after`` are keys of texts. Without them the line shows the finding's own words
+    and the text ``after.NAME``. With ``note`` it has the text ``note.NAME``. ``undo`` is the
+    command of an undo.
     """
 
     scope: Scope = Scope.APP
@@ -99,6 +99,10 @@ class Step(ABC):
     """True if :meth:`apply` changes nothing in the tenant, so that the step needs no approval."""
     required_answer: str = ""
     """A question that must be answered before the change, in addition to the approval."""
+    asks: str = "look"
+    """Kind of action (:mod:`jobs.next_action`) that a person is asked for while the step waits."""
+    asks_if_stuck: str = ""
+    """The same if a known cause has stopped the step's mail or answer; empty if it is the same."""
     returns_with: str = ""
     """Question that is answered when somebody has done what the step waits for.
 

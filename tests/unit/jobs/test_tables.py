@@ -14,6 +14,7 @@ from jobs.causes import patterns, reader
 from jobs.checks import check, reading, verdict
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Line, Step, rows_of
+from jobs.next_action import ActionKind
 from jobs.probes import all_probes, conditional_access, connect_changes, smtp_login
 from jobs.steps import CARRIES_MAIL_SEND, CONSENT, FORM, PROOF, SOMETIMES, all_steps, connect_form
 
@@ -120,6 +121,12 @@ def test_a_row_sets_what_its_parts_have():
     rows = rows_of("jobs.steps")
     own = {(part, name) for row in rows.values() for part in parts for name in row.get(part, ())}
     assert own <= {(part, each.name) for part, known in parts.items() for each in known}
+
+
+@pytest.mark.parametrize("name", all_steps())
+def test_a_step_asks_for_an_action(name: str):
+    step = all_steps()[name]
+    assert {step.asks, step.asks_if_stuck or step.asks} <= set(ActionKind)
 
 
 def test_a_name_belongs_to_one_step():

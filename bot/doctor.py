@@ -80,7 +80,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Line]:
     yield "refused webhooks", partial(redis_report.on_refused_webhooks, redis)
     yield "Microsoft", partial(_microsoft, work)
     yield "clock", partial(on_clock, redis)
-    yield "the bot's own app", partial(_own_app, work, redis)
+    yield "the bot's own app", partial(_own_app, work)
     yield "test mail", partial(_test_mail, work)
     if work.connect_audit_url:
         yield "Webex Connect's audit log", partial(_audit_log, work)
@@ -100,8 +100,8 @@ def _told(of: str, kind: object, **values: object) -> str:
     return sentence.format(**values)
 
 
-def _own_app(settings: Settings, redis: Redis) -> Report:
-    found = app_access.own_credential(settings, _granted(redis))
+def _own_app(settings: Settings) -> Report:
+    found = app_access.own_credential(settings)
     return Report(found.words, found.problem, found.doubt)
 
 

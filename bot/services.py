@@ -59,7 +59,7 @@ class Services(Runtime):
             settings=settings,
             store=RunStore(redis, settings.encryption_keys),
             vault=vault,
-            listener=cards,
+            listener=cards.request,
             documents=DiscoveryCache(vault),
             bot=bot,
             redis=redis,

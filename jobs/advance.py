@@ -75,7 +75,6 @@ def advance(run_id: str) -> None:
 
 
 def _may_begin(runtime: Runtime, run_id: str) -> bool:
-    """Return whether this attempt may begin; otherwise the run is put off or ended."""
     wait = 0.0
     with suppress(RunGoneError, ForeignRunError):
         wait = begin_attempt(runtime.store.redis, runtime.store.load(run_id))
@@ -218,7 +217,7 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     open_ended = run.kind is RunKind.CHECK or run.ended or run.plan is None
     if not open_ended and all(map(run.settled, steps_of(run))):
         for card in Watching.of(runtime.store).finish(run, now()):
-            runtime.listener.run_changed(card)
+            runtime.listener(card)
         runtime.store.end(run, Event(Kind.FINISHED, now()))
         admin_session.drop(runtime, run_id)
     else:
@@ -232,7 +231,7 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     if place := foreign_event(run):
         trust.stop(runtime.store, run.id, place, run.channel.mailbox)
         admin_session.drop(runtime, run.id)
-    runtime.listener.run_changed(run_id)
+    runtime.listener(run_id)
 
 
 def _schedule_next_look(runtime: Runtime, run: Run) -> None:
@@ -251,7 +250,7 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     problems = (event for event in store.events(run_id) if event.kind is Kind.PROBLEM)
     if sum(event.data.get("question") == "run" for event in problems) < UNEXPECTED_TRIES:
         runtime.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
-        runtime.listener.run_changed(run_id)
+        runtime.listener(run_id)
     else:
         _fail(runtime, run_id, reference)
 
@@ -262,11 +261,10 @@ def _problem(runtime: Runtime, run_id: str, cause: str, code: str) -> None:
 
 
 def _fail(runtime: Runtime, run_id: str, reference: str) -> None:
-    """End the run as failed, and delete the sign-ins and secrets that were stored for it."""
     store = runtime.store
     store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
     _close_sign_ins(runtime, run_id)
-    runtime.listener.run_changed(run_id)
+    runtime.listener(run_id)
 
 
 def _close_sign_ins(runtime: Runtime, run_id: str) -> None:

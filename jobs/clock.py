@@ -34,10 +34,7 @@ def seconds_since_boot() -> float:
 
 
 def parse(value: object) -> datetime | None:
-    """Return a time in UTC, or None if the value is not a valid time.
-
-    A value without a time zone means UTC.
-    """
+    """Return a time in UTC, which a value without a time zone means, or None if it is none."""
     try:
         found = datetime.fromisoformat(str(value))
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -40,7 +40,6 @@ class Channel:
 
     @property
     def domain(self) -> str:
-        """Return the part of the address after the last ``@``."""
         return self.mailbox.rpartition("@")[2]
 
 
@@ -67,10 +66,7 @@ def day_of(at: datetime) -> str:
 
 
 def minute_of(at: datetime) -> str:
-    """Return the moment as a value of a :class:`Text`.
-
-    It is shown to the minute, in the reader's time zone.
-    """
+    """Return the moment as a value of a :class:`Text`, to the minute in the reader's time zone."""
     return f"clock:{at.isoformat()}"
 
 
@@ -174,7 +170,6 @@ class Reason(StrEnum):
     NO_WATCH_MAIL = "skipped.no_watch_mail"
 
     def text(self, **values: str) -> Text:
-        """Return the text of the reason."""
         return Text(self.value, values)
 
 
@@ -203,7 +198,6 @@ class ConnectChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     failed: bool = False
 
     def text(self) -> Text:
-        """Return who changed what, and when."""
         values = {"at": second_of(self.at), "by": self.by, "event": self.event}
         return Text("verdict.who_changed_line", values)
 
@@ -267,19 +261,15 @@ class Signals(
 
     def __or__(self, other: Signals) -> Signals:
         """Return these signals with those that ``other`` sets in their place."""
-        told = {name: getattr(other, name) for name in self.__struct_fields__}
-        return msgspec.structs.replace(
-            self, **{n: value for n, value in told.items() if value != getattr(NO_SIGNALS, n)}
-        )
+        return msgspec.structs.replace(self, **other._told())
 
     def texts(self) -> dict[str, str]:
         """Return the signals that are set, as text for files that people read."""
-        told = {name: getattr(self, name) for name in self.__struct_fields__}
-        return {
-            name: _as_text(value)
-            for name, value in told.items()
-            if value != getattr(NO_SIGNALS, name)
-        }
+        return {name: _as_text(value) for name, value in self._told().items()}
+
+    def _told(self) -> dict[str, Any]:
+        every = msgspec.structs.asdict(self)
+        return {n: value for n, value in every.items() if value != getattr(NO_SIGNALS, n)}
 
 
 NO_SIGNALS = Signals()

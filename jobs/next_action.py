@@ -14,49 +14,17 @@ from jobs.engine.graph import NOT_INSPECTABLE
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.event_log import distrust
 from jobs.runs.run import Kind, Run, word_for
-from jobs.steps import mailbox_user, steps_of
+from jobs.steps import all_steps, mailbox_user, steps_of
 from jobs.steps.connect_form import FORM
 
-
-class ActionKind(StrEnum):
-    """What a next action is. The sentence about it is ``turn_words.`` with the value."""
-
-    DETAILS = "details"
-    SIGN_IN = "sign_in"
-    READING = "reading"
-    DELEGATE = "delegate"
-    LOOK = "look"
-    APPROVE = "approve"
-    APPROVE_TENANT = "approve_tenant"
-    CONSENT = "consent"
-    FORM = "form"
-    TOKEN = "token"  # noqa: S105  a kind of action
-    REGISTER = "register"
-    REHEARSE = "rehearse"
-    REHEARSAL_SIGN_IN = "rehearsal_sign_in"
-    SEND = "send"
-    ANSWER = "answer"
-    ANSWER_AGAIN = "answer_again"
-    RUNNING = "running"
-    WAITING = "waiting"
-    DONE = "done"
-    UNDONE = "undone"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-PROMPTS = {
-    "admin_consent": ActionKind.CONSENT,
-    "delegate": ActionKind.DELEGATE,
-    "mailbox_fields": ActionKind.FORM,
-    "token": ActionKind.FORM,
-    "registered": ActionKind.REGISTER,
-    "test_mail": ActionKind.SEND,
-    "agent_answer": ActionKind.ANSWER,
-    "agent_has_it": ActionKind.ANSWER,
-}
-STUCK = {"test_mail": ActionKind.LOOK, "agent_answer": ActionKind.ANSWER_AGAIN}
-"""Prompts for steps whose mail or answer has been stopped by a known cause."""
+ActionKind = StrEnum(
+    "ActionKind",
+    """
+    DETAILS SIGN_IN READING DELEGATE LOOK APPROVE APPROVE_TENANT CONSENT FORM TOKEN REGISTER
+    REHEARSE REHEARSAL_SIGN_IN SEND ANSWER ANSWER_AGAIN RUNNING WAITING DONE UNDONE FAILED CANCELLED
+    """,
+)
+"""What a next action is. The sentence about it is ``turn_words.`` with the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +38,11 @@ class NextAction:
 
     @property
     def words(self) -> Text:
-        """Return the task in words."""
         values = {"reference": self.reference} if self.kind is ActionKind.FAILED else {}
         return self.why or Text(f"turn_words.{self.kind}", values)
 
 
 def next_action(run: Run) -> NextAction:
-    """Return the next action of the run, for its earliest open stage."""
     if run.ended:
         failed = run.problems.get("run")
         kind = ActionKind(ENDED[run.ended])
@@ -135,7 +101,6 @@ def _before_plan(run: Run) -> NextAction | None:
 
 
 def is_blocked(run: Run) -> bool:
-    """Return whether something blocks a plan of which nothing was approved."""
     return run.plan is not None and not run.has_begun and bool(blocking_steps(run))
 
 
@@ -174,17 +139,13 @@ def is_unread(finding: Finding) -> bool:
 
 
 def _request(run: Run, asking: Finding) -> NextAction:
-    """Return the action that the finding of a waiting step asks a person for.
-
-    The mailbox user is asked 1:1 only once somebody has pressed Rehearse.
-    """
+    """Return what a finding asks for; the mailbox user is asked only after a press of Rehearse."""
     kind = _ask(asking, run)
     turn = Turn.REQUESTER if kind is ActionKind.REHEARSE else asking.waiting_for
     return NextAction(turn or Turn.NOBODY, kind)
 
 
 def asking_finding(run: Run) -> Finding | None:
-    """Return the first finding that asks a person for something now, or None."""
     return next((each for each in _in_order(run) if _asks_person(run, each)), None)
 
 
@@ -202,15 +163,9 @@ def _ask(finding: Finding, run: Run) -> ActionKind:
         agreed = run.answer("rehearse") == "yes"
         return ActionKind.REHEARSAL_SIGN_IN if agreed else ActionKind.REHEARSE
     known = finding.cause not in {"", Cause.TEST_MAIL_FROM_ITSELF}
-    asked = STUCK.get(finding.step) if known else None
-    asked = asked or _prompt(finding.step, run)
+    step = all_steps()[finding.step]
+    asked = ActionKind((step.asks_if_stuck if known else "") or step.asks)
     return ActionKind.TOKEN if asked is ActionKind.FORM and keeps_secret(run) else asked
-
-
-def _prompt(name: str, run: Run) -> ActionKind:
-    step = steps_of(run).get(name)
-    line = step.shown_in if step else ""
-    return PROMPTS.get(name) or PROMPTS.get(line, ActionKind.LOOK)
 
 
 def _concerns_rehearsal(finding: Finding) -> bool:
@@ -218,10 +173,7 @@ def _concerns_rehearsal(finding: Finding) -> bool:
 
 
 def keeps_secret(run: Run) -> bool:
-    """Return whether Webex Connect keeps its client secret and needs only a new token.
-
-    Only changes made count: a plan may list a secret that turns out to be unneeded.
-    """
+    """Return whether only the token is new: a plan may list a secret that turns out unneeded."""
     return run.kind is RunKind.FIX and "client_secret" not in run.changed
 
 
@@ -233,7 +185,9 @@ def _asks_person(run: Run, finding: Finding) -> bool:
     """
     if _concerns_rehearsal(finding) and (not may_rehearse(run) or lacks_own_secret(run)):
         return False
-    return _waits_for_person(finding) and not has_returned(run, finding.step)
+    nobody = {None, Turn.TIME, Turn.NOBODY, Turn.APPROVER}  # :func:`_approval` knows of the last
+    asks = finding.state is State.WAITING and finding.waiting_for not in nobody
+    return asks and not has_returned(run, finding.step)
 
 
 def may_rehearse(run: Run) -> bool:
@@ -253,14 +207,7 @@ def lacks_own_secret(run: Run) -> bool:
     return run.answer("rehearse") == "yes" and made in {State.WRONG, State.WAITING}
 
 
-def _waits_for_person(finding: Finding) -> bool:
-    """Return whether a person continues the step; :func:`_approval` knows of an approver."""
-    nobody = {None, Turn.TIME, Turn.NOBODY, Turn.APPROVER}
-    return finding.state is State.WAITING and finding.waiting_for not in nobody
-
-
 def planned_changes(run: Run) -> tuple[Change, ...]:
-    """Return the changes of the plan in force; none without a plan."""
     return run.plan.changes if run.plan else ()
 
 

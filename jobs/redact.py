@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import re
+import tomllib
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
@@ -19,49 +21,16 @@ WRAPPED = 3
 OPAQUE = 40
 """Length from which a word of mixed letters and digits counts as a token, even without a name."""
 
-_NAMES = (
-    "client[_ -]?secret|secret[_ -]?(?:value|text)|(?:client[_ -]?)?assertion|code[_ -]?verifier|"
-    "pass(?:word|wd|phrase)|pwd|"
-    "(?:access|refresh|id|auth|bearer|session|device|api|service|private|shared|account)"
-    "[_ -]?(?:token|code|key)|x-api-key"
-)
-_VALUE = r"""(?:"(?:\\.|[^"\\\r\n])*"?|'(?:\\.|[^'\\\r\n])*'?|[^\s&]+)"""
-_PLAIN_WORDS = (
-    r"(?!(?:tokens?|authentication|authorization|of|scheme|failed|login|plain|xoauth2|oauthbearer|ntlm)"
-    r"[.,;)]*(?:\s|$))"
-)
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.ASCII), replacement)
-    for pattern, replacement in (
-        (r"-----BEGIN [A-Z ]+-----[\s\S]*?(?:-----END [A-Z ]+-----|\n\s*\n|$)", GONE),
-        (r"(?i)((?:set-)?cookie2?\s*[:=]\s*)[^\r\n]+", rf"\1{GONE}"),
-        (r"(?i)((?:proxy-)?authorization[\"']?\s*[:=]\s*)[^\r\n]+", rf"\1{GONE}"),
-        (rf"(?i)((?:{_NAMES})\\?[\"']?\s*(?:=>|[=:])\s*){_VALUE}", rf"\1{GONE}"),
-        (rf"(?i)(-(?:{_NAMES})\s+){_VALUE}", rf"\1{GONE}"),
-        (rf"(?i)(\bbearer\s+){_PLAIN_WORDS}[^\s\x01]+", rf"\1{GONE}"),
-        (
-            rf"(?i)(\b(?:basic|auth\s+(?:xoauth2|oauthbearer|plain|login))\s+){_PLAIN_WORDS}[\w.~+/=-]{{8,}}",
-            rf"\1{GONE}",
-        ),
-        (
-            r"(?i)(?<![\w-])((?:code|state|session_state|sig)=)(?!\d{1,8}[.,;)]*(?:[\s&]|$))[^\s&]+",
-            rf"\1{GONE}",
-        ),
-        (
-            (
-                r"(?i)(?<![\w-])((?:(?:[\w-]*-)?(?:ESTSAUTH\w*|ESTSSC|esctx[\w-]{0,64}|buid)"
-                r"|[\w-]*sess(?:ion)?[_-]?id)=)[^\s;]+"
-            ),
-            rf"\1{GONE}",
-        ),
-        (r"(?i)(?<![a-z0-9+.-])([a-z0-9+.-]+://[^\s:/@]*):[^\s/@]+@", rf"\1:{GONE}@"),
-        (r"eyJ[\w-]{8,}(?:\.[\w-]*)*", GONE),  # a JSON web token, or the beginning of one
-        (r"dXNlcj[\w+/-]{8,}={0,2}", GONE),  # "user=" in Base64: the response to AUTH XOAUTH2
-        (
-            r"\w{2,4}[QRq]~[\w~.-]{20,}",
-            GONE,
-        ),  # the value of a client secret (platforms/microsoft.md 1.2)
+_TOLD = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_NAMES = "|".join(_TOLD["names"])
+_PATTERNS = tuple(
+    re.compile(
+        pattern.replace("{names}", _NAMES)
+        .replace("{value}", _TOLD["value"])
+        .replace("{plain_words}", _TOLD["plain_words"]),
+        re.ASCII,
     )
+    for pattern in _TOLD["patterns"]
 )
 _ANY_PATTERN = re.compile(r"[=:~\s]|eyJ|dXNlcj", re.ASCII)
 """Pattern that finds a character or word which every pattern above needs.
@@ -89,8 +58,8 @@ def without_secrets(text: str) -> str:
     """
     if _ANY_PATTERN.search(text) is None:
         return text
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
+    for pattern in _PATTERNS:
+        text = pattern.sub(rf"\1{GONE}" if pattern.groups else GONE, text)
     return text
 
 
@@ -108,7 +77,6 @@ class Redactor:
         )
 
     def text(self, text: str) -> str:
-        """Return the text without secrets."""
         return self._clean(text, WRAPPED, opaque=True)
 
     def data(self, value: Any) -> Any:
@@ -135,7 +103,6 @@ class Redactor:
         return _LONG_WORD.sub(_without_tokens, text) if opaque else text
 
     def _without_encoded(self, text: str, wrapped: int) -> str:
-        """Return the text without the encoded pieces that contain a secret."""
 
         def open_lines(found: re.Match[str]) -> str:
             word = "".join(found[0].split()).replace(">", "")
@@ -155,10 +122,7 @@ class Redactor:
         return word
 
     def _opened(self, word: str, shown: str, wrapped: int) -> str:
-        """Return ``GONE`` if the Base64 word contains a secret, else ``shown``.
-
-        All four phases are tried, because something may precede the Base64 text.
-        """
+        """Return ``GONE`` for Base64 of a secret, tried in all four phases, else ``shown``."""
         for phase in range(4):
             decoded = _decoded(word[phase:])
             if self._clean(decoded, wrapped - 1, opaque=decoded.isascii()) != decoded:
@@ -175,10 +139,7 @@ def _decoded(word: str) -> str:
 
 
 def _without_tokens(found: re.Match[str]) -> str:
-    """Return ``GONE`` for a long word of upper case, lower case and digits, apart from IDs in it.
-
-    No person writes such a word.
-    """
+    """Return ``GONE`` for a long word of mixed letters and digits, which no person writes."""
     rest = _IDS.sub("", found[0])
     mixed = all(re.search(kind, rest) for kind in ("[A-Z]", "[a-z]", "[0-9]"))
     return GONE if mixed and len(rest) >= OPAQUE else found[0]

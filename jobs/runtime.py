@@ -5,17 +5,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from jobs.microsoft.msal_http import DiscoveryCache
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.run_store import RunStore
 from jobs.settings import Settings
-from jobs.shutdown import Shutdown
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.vault import Vault
 
+
+class Shutdown:
+    """Request to stop this process, which it passes to all work that may take long.
+
+    ``run_waits`` is set in a process that carries on runs: work of many parts ends after a part,
+    and goes on later, if a run waits for the process.
+    """
+
+    def __init__(self) -> None:
+        self._requested = False
+        self.run_waits: Callable[[], bool] = lambda: False
+
+    def request(self, *_signal: object) -> None:
+        """Request the process to stop soon; may be used as a signal handler."""
+        self._requested = True
+
+    def requested(self) -> bool:
+        return self._requested
+
+
+Listener = Callable[[str], None]
+"""Receiver of the ID of each changed run, which returns at once and never raises an error.
+
+The run does not wait. The run's data must be read from the store.
+"""
 R = TypeVar("R", bound="Runtime")
 
 
@@ -32,12 +57,10 @@ class Runtime:
 
     @property
     def channels(self) -> ChannelIndex:
-        """Return the index of the run that holds each channel, and of the proven channels."""
         return self.store.channels
 
     @property
     def schedule(self) -> DueQueue:
-        """Return the times at which runs are due."""
         return self.store.schedule
 
 
@@ -45,7 +68,6 @@ _installed: list[Runtime] = []
 
 
 def install(runtime: Runtime) -> None:
-    """Make this object the process's container."""
     _installed[:] = [runtime]
 
 
@@ -63,15 +85,5 @@ def current(kind: type[R]) -> R:
     raise RuntimeError("no runtime: jobs run in `python -m bot worker`")
 
 
-class Listener(Protocol):
-    """Receiver of run changes, which returns at once and never raises: the run does not wait."""
-
-    def run_changed(self, run_id: str) -> None:
-        """Report that the run has changed; its data must be read from the store."""
-
-
-class NoListener:
-    """Listener that does nothing: in a bulk check the bulk run has the card."""
-
-    def run_changed(self, run_id: str) -> None:
-        """Do nothing, because no card shows the run."""
+def no_listener(_run_id: str) -> None:
+    """Do nothing about a change, because no card shows the run: a bulk run has one for all."""

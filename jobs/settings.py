@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
@@ -12,19 +13,15 @@ from urllib.parse import SplitResult, urlsplit
 
 from cryptography.fernet import Fernet
 
-DEFAULTS = {
-    "MICROSOFT_LOGIN_URL": "https://login.microsoftonline.com",
-    "MICROSOFT_GRAPH_URL": "https://graph.microsoft.com",
-    "EXCHANGE_ADMIN_URL": "https://outlook.office365.com",
-    "SMTP_SERVER": "smtp.office365.com:587",
-    "WEBEX_STATUS_URL": "https://status.webex.com",
-    "CONNECT_AUDIT_HEADER": "Authorization",
-}
+_TOLD = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+DEFAULTS: dict[str, str] = _TOLD["defaults"]
+TOGETHER: list[list[str]] = _TOLD["together"]
+CLIENT_CREDENTIALS: list[str] = _TOLD["client_credentials"]
+SECRETS: list[str] = _TOLD["secrets"]
 AUDIT_PATH = "/connectapi/v1/auditlogs"
 """Path of Webex Connect's audit log below a tenant's address (platforms/connect.md 2.3)."""
 REDIS_URL = "redis://127.0.0.1:6379/0"
 SUBMISSION_PORT = 587
-_HEADER = re.compile(r"[A-Za-z0-9-]+")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOSTS = re.compile(rf"(?:\*\.{_LABEL}\.)?(?:{_LABEL}\.)*(?!\d+$){_LABEL}")
 """Pattern of a host name, or of ``*.`` with at least two labels.
@@ -33,42 +30,6 @@ A number at the end would be an IP address.
 """
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this machine. A cloud that runs locally may use any of them."""
-TOGETHER = (
-    ("CONTACT_CENTER_URL", "CONTACT_CENTER_TOKEN"),
-    ("CONNECT_AUDIT_URL", "CONNECT_AUDIT_TOKEN"),
-)
-"""Pairs of settings that are useful only together."""
-REQUIRED = {
-    "PUBLIC_URL": "the https address at which Webex and browsers reach this bot",
-    "MICROSOFT_CLIENT_ID": "the Application (client) ID of the bot's own Entra app",
-    "MICROSOFT_CLIENT_SECRET": (
-        "the client secret's Value of the bot's own Entra app,"
-        " if neither MICROSOFT_CLIENT_CERTIFICATE nor MICROSOFT_FEDERATED_TOKEN_FILE is set"
-    ),
-    "ENCRYPTION_KEYS": (
-        'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
-    ),
-}
-
-
-CLIENT_CREDENTIALS = (
-    "MICROSOFT_CLIENT_SECRET",
-    "MICROSOFT_CLIENT_CERTIFICATE",
-    "MICROSOFT_FEDERATED_TOKEN_FILE",
-)
-"""Settings of which exactly one says how the bot's own Entra app signs in."""
-SECRETS = (
-    "WEBEX_ACCESS_TOKEN",
-    "WEBEX_WEBHOOK_SECRET",
-    "MICROSOFT_CLIENT_SECRET",
-    "ENCRYPTION_KEYS",
-    "REDIS_URL",
-    "PROBE_SMTP_URL",
-    "CONTACT_CENTER_TOKEN",
-    "CONNECT_AUDIT_TOKEN",
-    "METRICS_TOKEN",
-)
-"""Settings that are secret or may hold a password. Each can be in a file (:func:`read_files`)."""
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
 """Variable in which systemd names the folder of a unit's credentials."""
 
@@ -117,12 +78,10 @@ class Settings:
 
     @property
     def callback(self) -> str:
-        """Return the bot's only redirect URI at Microsoft."""
         return f"{self.public_url}/microsoft/callback"
 
     @property
     def sends_probe(self) -> bool:
-        """Return whether the bot can send the test mail of V1 itself."""
         return bool(self.probe_smtp_url and self.probe_from)
 
     @property
@@ -153,26 +112,18 @@ class Settings:
         return cls(
             public_url=values["PUBLIC_URL"].rstrip("/"),
             redis_url=values.get("REDIS_URL", REDIS_URL),
-            microsoft_client_id=values["MICROSOFT_CLIENT_ID"],
-            microsoft_client_secret=values.get("MICROSOFT_CLIENT_SECRET", ""),
             encryption_keys=listed(values["ENCRYPTION_KEYS"]),
             login_url=values["MICROSOFT_LOGIN_URL"].rstrip("/"),
             graph_url=_base(values["MICROSOFT_GRAPH_URL"], "/v1.0"),
             exchange_url=_base(values["EXCHANGE_ADMIN_URL"], "/adminapi"),
             smtp_server=_with_port(values["SMTP_SERVER"]),
-            probe_smtp_url=values.get("PROBE_SMTP_URL", ""),
             probe_from=parseaddr(values.get("PROBE_FROM", ""))[1],
             status_url=values["WEBEX_STATUS_URL"].rstrip("/"),
             contact_center_url=values.get("CONTACT_CENTER_URL", "").rstrip("/"),
-            contact_center_token=values.get("CONTACT_CENTER_TOKEN", ""),
             contact_center_org=values.get("CONTACT_CENTER_ORG_ID", ""),
             connect_audit_url=_audit_url(values.get("CONNECT_AUDIT_URL", "")),
-            connect_audit_token=values.get("CONNECT_AUDIT_TOKEN", ""),
-            connect_audit_header=values["CONNECT_AUDIT_HEADER"],
             connect_hosts=listed(values.get("CONNECT_HOSTS", "").lower()),
-            microsoft_client_certificate=values.get("MICROSOFT_CLIENT_CERTIFICATE", ""),
-            microsoft_federated_token_file=values.get("MICROSOFT_FEDERATED_TOKEN_FILE", ""),
-            microsoft_client_secret_expires=values.get("MICROSOFT_CLIENT_SECRET_EXPIRES", ""),
+            **{name.lower(): values.get(name, "") for name in _TOLD["as_given"]},
         )
 
 
@@ -181,49 +132,26 @@ def read_files(env: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]
 
     A file is named by ``NAME_FILE``, or is ``NAME`` in the folder ``CREDENTIALS_DIRECTORY``.
     """
-    values = dict(env)
-    problems: list[str] = []
-    try:
-        held = _credentials(env)
-    except SettingsError as error:
-        return values, error.problems
-    for name in SECRETS:
-        try:
-            values.update(_from_file(env, name, held))
-        except SettingsError as error:
-            problems += error.problems
-    return values, tuple(problems)
-
-
-def _credentials(env: Mapping[str, str]) -> dict[str, Path]:
-    """Return the files of the folder of credentials, by their names.
-
-    Raises:
-        SettingsError: The folder cannot be read.
-    """
+    values, problems = dict(env), list[str]()
     folder = env.get(CREDENTIALS, "").strip()
     try:
-        return {path.name: path for path in Path(folder).iterdir()} if folder else {}
+        held = {path.name: path for path in Path(folder).iterdir()} if folder else {}
     except OSError as error:
-        raise SettingsError(
-            (f"{CREDENTIALS} names {folder}, which cannot be read ({error.strerror})",)
-        ) from None
-
-
-def _from_file(env: Mapping[str, str], name: str, held: Mapping[str, Path]) -> dict[str, str]:
-    """Return the secret by its name if it is in a file, else nothing.
-
-    Raises:
-        SettingsError: It is in more than one place, or its file cannot be read.
-    """
-    named = env.get(f"{name}_FILE", "").strip()
-    files = {f"{name}_FILE": Path(named)} if named else {}
-    files |= {CREDENTIALS: held[name]} if name in held else {}
-    places = [name] * bool(env.get(name, "").strip()) + list(files)
-    if len(places) > 1:
-        raise SettingsError((f"{name} is set more than once, by {' and '.join(places)}: keep one",))
-    texts = [_content(name, place, path) for place, path in files.items()]
-    return dict(zip([name], texts, strict=False))
+        return values, (f"{CREDENTIALS} names {folder}, which cannot be read ({error.strerror})",)
+    for name in SECRETS:
+        named = env.get(f"{name}_FILE", "").strip()
+        files = {f"{name}_FILE": Path(named)} if named else {}
+        files |= {CREDENTIALS: held[name]} if name in held else {}
+        places = [name] * bool(env.get(name, "").strip()) + list(files)
+        if len(places) > 1:
+            problems.append(f"{name} is set more than once, by {' and '.join(places)}: keep one")
+            continue
+        for place, path in files.items():
+            try:
+                values[name] = _content(name, place, path)
+            except SettingsError as error:
+                problems += error.problems
+    return values, tuple(problems)
 
 
 def _content(name: str, place: str, path: Path) -> str:
@@ -231,9 +159,8 @@ def _content(name: str, place: str, path: Path) -> str:
         text = path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise SettingsError(
-            (f"{name} cannot be read from {path}, which {place} names ({why})",)
-        ) from None
+        problem = f"{name} cannot be read from {path}, which {place} names ({why})"
+        raise SettingsError((problem,)) from None
     if not text.strip():
         raise SettingsError((f"{name} is empty in {path}, which {place} names",))
     return text
@@ -265,15 +192,11 @@ def is_loopback(host: str) -> bool:
 
 
 def _base(url: str, below: str) -> str:
-    """Return the address without the path that the bot adds, which many documents include."""
     return url.partition(below)[0].rstrip("/")
 
 
 def _audit_url(url: str) -> str:
-    """Return the address of the audit log; one with a path is used as it is.
-
-    Cisco's pages give two paths, so an operator can name the other one.
-    """
+    """Return the audit log's address; one of Cisco's two paths may be named, and stays."""
     plain = url.rstrip("/")
     return plain if not plain or parts_of(plain).path else plain + AUDIT_PATH
 
@@ -286,58 +209,31 @@ def _with_port(server: str) -> str:
 
 
 def is_at(url: str, *schemes: str) -> bool:
-    """Return whether an address has one of these schemes and a host."""
     parts = parts_of(url)
     return parts.scheme in schemes and bool(parts.hostname)
 
 
-_CHECKS: tuple[tuple[str, Callable[[str], object], str], ...] = (
-    ("ENCRYPTION_KEYS", listed, f"holds no key: {REQUIRED['ENCRYPTION_KEYS']}"),
-    (
-        "ENCRYPTION_KEYS",
-        lambda keys: all(map(_is_fernet_key, listed(keys))),
-        f"holds a key that is no Fernet key: {REQUIRED['ENCRYPTION_KEYS']}",
-    ),
-    (
-        "SMTP_SERVER",
-        lambda server: parts_of(f"//{server.rpartition('://')[2]}").hostname,
-        f"is no server's address: it looks like {DEFAULTS['SMTP_SERVER']}",
-    ),
-    (
-        "PROBE_SMTP_URL",
-        lambda url: is_at(url, "smtp", "smtps"),
-        "is no mail server's address: it looks like smtp://user:password@mail.example.com:587",
-    ),
-    (
-        "PROBE_FROM",
-        lambda sender: "@" in parseaddr(sender)[1],
-        "is no address of a sender: it looks like probe@example.com",
-    ),
-    (
-        "CONNECT_AUDIT_URL",
-        lambda url: is_at(url, "https"),
-        "is no https address of Webex Connect: it looks like https://TENANT.REGION.webexconnect.io",
-    ),
-    (
-        "CONNECT_AUDIT_HEADER",
-        _HEADER.fullmatch,
-        "is no name of a header: it looks like accesstoken",
-    ),
-)
+_RIGHT: dict[str, Callable[[str], object]] = {
+    "ENCRYPTION_KEYS": lambda keys: listed(keys) and all(map(_is_fernet_key, listed(keys))),
+    "SMTP_SERVER": lambda server: parts_of(f"//{server.rpartition('://')[2]}").hostname,
+    "PROBE_SMTP_URL": lambda url: is_at(url, "smtp", "smtps"),
+    "PROBE_FROM": lambda sender: "@" in parseaddr(sender)[1],
+    "CONNECT_AUDIT_URL": lambda url: is_at(url, "https"),
+    "CONNECT_AUDIT_HEADER": re.compile(r"[A-Za-z0-9-]+").fullmatch,
+}
 
 
 def _problems(values: Mapping[str, str]) -> Iterator[str]:
-    """Yield a sentence for each setting that is missing or cannot be valid."""
     one_is_enough = CLIENT_CREDENTIALS[:1] if any(map(values.get, CLIENT_CREDENTIALS)) else ()
-    for name, how in REQUIRED.items():
+    for name, how in _TOLD["required"].items():
         if not values.get(name) and name not in one_is_enough:
             yield f"{name} is not set: {how}"
     for name, other in (*TOGETHER, *(pair[::-1] for pair in TOGETHER)):
         if values.get(other) and not values.get(name):
             yield f"{name} is not set, but {other} is: set both or none"
-    for name, is_good, words in _CHECKS:
-        if name in values and not is_good(values[name]):
-            yield f"{name} {words}"
+    for name, is_right in _RIGHT.items():
+        if name in values and not is_right(values[name]):
+            yield f"{name} {_TOLD['wrong'][name]}"
     yield from _odd_hosts(values.get("CONNECT_HOSTS", "host").lower())
 
 

@@ -13,9 +13,8 @@ from typing import Any
 
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
-from jobs.engine.step import Step
 from jobs.probes import all_probes
-from jobs.steps import ORDER, all_steps
+from jobs.steps import all_steps
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {"en": "glossary.md", "de": "glossary.de.md"}
@@ -33,16 +32,17 @@ def page(language: str = "en") -> str:
     """
     words = sentences(language)
     steps = [*all_steps().values(), *all_probes().values()]
-    rows = [step for step in steps if step.article_row in ORDER]
-    others = [step for step in steps if step.article_row not in ORDER]
+    order = list(dict.fromkeys(step.article_row for step in all_steps().values()))
+    rows = [step for step in steps if step.article_row in order]
+    others = [step for step in steps if step.article_row not in order]
     with drawn_for(Locale(language)):
         rows_of_article = [
             _row(step.article_row, text(f"step.{step.name}"), words["step"][step.name])
-            for step in sorted(rows, key=lambda step: ORDER.index(step.article_row))
+            for step in sorted(rows, key=lambda step: order.index(step.article_row))
         ]
         rows_of_check = [
             _row(step.article_row, text(f"step.{step.name}"), words["step"][step.name])
-            for step in sorted(others, key=_place)
+            for step in sorted(others, key=lambda step: (step.article_row, step.name))
         ]
     console = [_row(name, row["name"], row["what"]) for name, row in words["console"].items()]
     terms = [f"- **{term}**: {meaning}\n" for term, meaning in words["term"].items()]
@@ -60,10 +60,6 @@ def sentences(language: str) -> dict[str, Any]:
     """Return the glossary's sentences in a language, by table and name."""
     path = ROOT / f"tools/glossary_{language}.toml"
     return tomllib.loads(path.read_text(encoding="utf-8"))
-
-
-def _place(step: Step) -> tuple[str, str]:
-    return step.article_row, step.name
 
 
 def _row(name: str, title: str, what: str) -> str:

@@ -32,7 +32,7 @@ from bot.cards.presenters.card_state import REMINDER, PostedCard, keep_card
 from bot.chat.preferences import THREAD, locale_of_card, locale_of_person
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
-from jobs.access.app_access import all_grants, own_credential
+from jobs.access.app_access import own_credential
 from jobs.clock import now
 from jobs.model import RunKind, Text, Turn, day_of, minute_of
 from jobs.next_action import ActionKind, Wait, wait_of
@@ -145,7 +145,7 @@ def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> No
     look = keys.reminder_look(WHOSE, f"{at:%Y-%m-%d}")
     if not _first(services, look, KEPT):
         return
-    ends = own_credential(services.settings, all_grants(services.redis)).ends
+    ends = own_credential(services.settings).ends
     if ends is None or not (days := Ending(ends - LIFE, ends).due(at)):
         return
     log.warning("the credential of the bot's own app ends", days=days, end=f"{ends:%Y-%m-%d}")

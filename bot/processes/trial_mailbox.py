@@ -31,7 +31,7 @@ from jobs.model import Channel, Person, RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import FOREIGN_HOSTS, UNDOES, Event, Kind, Origin, Run, addresses, word_for
-from jobs.runtime import NoListener, install
+from jobs.runtime import install, no_listener
 from jobs.settings import Settings
 from jobs.steps import CHECK_LOGIN, all_steps, steps_of
 from jobs.storage import generation
@@ -70,7 +70,7 @@ def services_of(bot: BotSettings, work: Settings) -> Services:
     if seen_workers(redis):
         raise NoTrialError("The bot's workers run. Stop them first.")
     webex = Webex(bot.webex_access_token, bot.webex_api_url)
-    return replace(Services.of(bot, work, redis, webex), listener=NoListener())
+    return replace(Services.of(bot, work, redis, webex), listener=no_listener)
 
 
 def set_up_and_undo(services: Services, mailbox: str, ask: Ask) -> Iterator[Seen]:

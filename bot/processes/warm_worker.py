@@ -27,7 +27,7 @@ from rq.utils import now
 from rq.worker.base import WorkerStatus
 
 from bot.queue import JOB_TIMEOUT_S
-from jobs.shutdown import Shutdown
+from jobs.runtime import Shutdown
 from jobs.storage import generation
 from jobs.storage.counters import COUNTERS
 

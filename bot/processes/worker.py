@@ -70,8 +70,8 @@ from jobs.clouds.tls import http_context
 from jobs.runs import retention
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event
+from jobs.runtime import Shutdown
 from jobs.settings import Settings
-from jobs.shutdown import Shutdown
 from jobs.storage import due_queue, generation
 from jobs.storage.counters import COUNTERS, FLUSH_S
 from jobs.watch import rounds

@@ -290,8 +290,6 @@ class CardQueue:
         if self._redis.set(keys.draw_queued(run_id), "1", nx=True, ex=QUEUED_S):
             self.bell.ring(run_id)
 
-    run_changed = request
-
     def begin(self, run_id: str) -> float:
         """Mark a queued draw as begun; return when the run's cards are due."""
         self._redis.delete(keys.draw_queued(run_id))

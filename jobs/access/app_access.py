@@ -7,9 +7,8 @@ tenant. The app's credential ends some day, which the doctor tells.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,10 +18,9 @@ from typing import Any
 from redis import Redis
 
 from jobs.causes.cause import Cause
-from jobs.clock import now, parse
-from jobs.clouds.errors import CloudError, CloudReply, Forbidden, SignInNeeded
+from jobs.clock import now
+from jobs.clouds.errors import CloudReply, Forbidden, SignInNeeded
 from jobs.clouds.http import TokenSource, async_client, sync_client
-from jobs.clouds.json_values import text_of
 from jobs.clouds.rate_limit import LIMITS, Limit, RateLimiter, SingleFlight
 from jobs.engine.context import StepContext
 from jobs.mail.message_trace import Trace
@@ -246,9 +244,6 @@ def _source(tokens: AppTokens | None, scope: str) -> TokenSource:
 
 
 SOON = timedelta(days=30)
-LOOK_S = 20.0
-HINT = 3
-"""Number of a secret's first characters that Graph shows (passwordCredential, ``hint``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,21 +259,15 @@ class OwnCredential:
     doubt: str = ""
 
 
-def own_credential(settings: Settings, granted: Iterable[AppAccess]) -> OwnCredential:
-    """Return the known facts about the bot's credential.
-
-    Without MICROSOFT_CLIENT_SECRET_EXPIRES, Graph is asked in each tenant that has granted read
-    access, because the bot's app may be registered in one of them.
-    """
+def own_credential(settings: Settings) -> OwnCredential:
     kind = "a certificate" if settings.microsoft_client_certificate else "a client secret"
+    words, at = f"signs in with {kind}", now()
     if settings.microsoft_federated_token_file:
         return OwnCredential("signs in with a federated token, which its platform renews")
     try:
         ends = credential_end(settings)
     except CredentialError as error:
-        return OwnCredential(f"signs in with {kind}", problem=str(error))
-    ends = ends or asyncio.run(_end_at_graph(settings, granted))
-    words, at = f"signs in with {kind}", now()
+        return OwnCredential(words, problem=str(error))
     if ends is None:
         doubt = (
             f"{words} whose end is not known: set MICROSOFT_CLIENT_SECRET_EXPIRES to the day that"
@@ -290,31 +279,3 @@ def own_credential(settings: Settings, granted: Iterable[AppAccess]) -> OwnCrede
         return OwnCredential(words, ends)
     told = f"{words}: make a new one in Entra, Certificates & secrets, and set it here"
     return OwnCredential(words, ends, **{"doubt" if ends > at else "problem": told})
-
-
-async def _end_at_graph(settings: Settings, granted: Iterable[AppAccess]) -> datetime | None:
-    for access in granted:
-        if app := await _own_app(settings, access.tenant):
-            return end_of_secret(app, settings.microsoft_client_secret)
-    return None
-
-
-async def _own_app(settings: Settings, tenant: str) -> Mapping[str, Any]:
-    scope = graph_default(settings.graph_url)
-    source = tokens_of(settings, tenant).source(scope)
-    try:
-        async with asyncio.timeout(LOOK_S), async_client(settings) as http:
-            graph = ReadingGraph(http, source, settings.graph_url)
-            own = f"appId eq '{settings.microsoft_client_id}'"
-            query = {"$filter": own, "$select": "appId,passwordCredentials"}
-            found = await graph.collection("/applications", query)
-    except (CloudError, TimeoutError):
-        return {}
-    return found[0] if found else {}
-
-
-def end_of_secret(app: Mapping[str, Any], secret: str) -> datetime | None:
-    """Return when the secret ends, or None. Graph shows three characters of each secret."""
-    listed = [each for each in app.get("passwordCredentials") or () if isinstance(each, dict)]
-    mine = [each for each in listed if text_of(each, "hint") == secret[:HINT]] or listed
-    return parse(mine[0].get("endDateTime")) if len(mine) == 1 else None

@@ -82,10 +82,7 @@ class OwnSignIns:
         return [row for row in every if not is_own(row)]
 
     def are_recognized(self, rows: Iterable[SignInRow], since: datetime) -> bool:
-        """Return whether the log has the ID with which a person's sign-in began, or none has begun.
-
-        An ID is the client's word, which the log need not keep.
-        """
+        """Return whether the log keeps the client's ID, with which a person's sign-in began."""
         begun = [each.ids for each in self.made if each.good is None and each.at >= since]
         shown = (_ids(row) for row in rows if row.interactive and row.good)
         return not begun or not frozenset().union(*shown).isdisjoint(frozenset().union(*begun))

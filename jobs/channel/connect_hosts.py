@@ -40,7 +40,6 @@ class ConnectHosts:
         return any(_fits(host.lower(), pattern) for pattern in (*PATTERNS, *self.more))
 
     def is_callback(self, url: str) -> bool:
-        """Return whether the redirect URI is the Call Back URL of an email app."""
         parts = parts_of(url)
         host = (parts.hostname or "").lower()
         callback = parts.scheme == "https" and parts.path.endswith("/callback")

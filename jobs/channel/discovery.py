@@ -41,16 +41,6 @@ async def _grants(graph: Graph, wanted: str) -> list[Json]:
     return await graph.collection("/oauth2PermissionGrants", {"$filter": wanted}, pages=3)
 
 
-async def grants_for_all(graph: Graph, resource_sp_id: str) -> list[Json]:
-    """Return the delegated permissions of a resource that apps have for every user."""
-    resource = f"resourceId eq {text(resource_sp_id)}"
-    try:
-        found = await _grants(graph, f"{resource} and consentType eq 'AllPrincipals'")
-    except Rejected:  # a directory that does not combine the two
-        found = await _grants(graph, resource)
-    return [grant for grant in found if lower_of(grant, "consentType") == "allprincipals"]
-
-
 async def signed_in_apps(graph: Graph, user_id: str, since: datetime) -> list[Json]:
     """Return a user's newest sign-ins; only beta lists non-interactive ones (microsoft.md 5)."""
     wanted = f"userId eq {text(user_id)} and createdDateTime ge {instant(since)}"
@@ -84,12 +74,6 @@ class Evidence(IntEnum):
     THE_USER = 3
 
 
-@dataclass(frozen=True, slots=True)
-class FoundApp:
-    app: AppCandidate
-    evidence: Evidence
-
-
 @dataclass(slots=True)
 class Apps:
     """Search for the channel's app; ``delegate`` is the only user who has granted SMTP.Send."""
@@ -98,7 +82,7 @@ class Apps:
     users: Sequence[str]
     delegate: str = ""
     _mail_send: str = ""
-    _known: dict[str, FoundApp] = field(default_factory=dict)
+    _known: dict[AppCandidate, Evidence] = field(default_factory=dict)
 
     async def search(self) -> None:
         """Look in further sources only while those before do not settle which app it is."""
@@ -106,19 +90,31 @@ class Apps:
         self._mail_send = permission_id(exchange, "Mail.Send", role=True)
         for source in (self._granted_by_user, self._signed_in, self._granted_for_all, self._named):
             await source(exchange)
-            if certain_of(self.found()) is not None:
+            if self.certain() is not None:
                 return
 
-    def found(self) -> list[FoundApp]:
+    def found(self) -> list[AppCandidate]:
         """Return the apps that may be the channel's, the strongest evidence first.
 
         Apps without a Call Back URL count only if the mailbox user uses them and there are no
         others.
         """
-        every = sorted(self._known.values(), key=lambda each: -each.evidence)
-        redirecting = [each for each in every if each.app.callback_url]
-        used = [each for each in every if each.evidence is Evidence.THE_USER]
-        return redirecting or used
+        every = sorted(self._known, key=self._known.__getitem__, reverse=True)
+        redirecting = [app for app in every if app.callback_url]
+        return redirecting or [app for app in every if self._known[app] is Evidence.THE_USER]
+
+    def certain(self) -> AppCandidate | None:
+        """Return the channel's app if only one has the strongest evidence, or None.
+
+        Without a Call Back URL, its name must also say that it is made for Webex, because the user
+        may use another app to send mail.
+        """
+        found = self.found()
+        strongest = [app for app in found if self._known[app] is self._known[found[0]]]
+        if len(strongest) != 1:
+            return None
+        app = strongest[0]
+        return app if app.callback_url or NAMED in app.name.lower() else None
 
     async def _granted_by_user(self, _exchange: Json | None) -> None:
         holders = []
@@ -144,8 +140,14 @@ class Apps:
     async def _granted_for_all(self, exchange: Json | None) -> None:
         if exchange is None:
             return
-        grants = await grants_for_all(self.ctx.graph, text_of(exchange, "id"))
-        await self._add_clients(_clients(grants), Evidence.ALL_USERS)
+        resource = f"resourceId eq {text(text_of(exchange, 'id'))}"
+        try:
+            wanted = f"{resource} and consentType eq 'AllPrincipals'"
+            grants = await _grants(self.ctx.graph, wanted)
+        except Rejected:  # a directory that does not combine the two
+            grants = await _grants(self.ctx.graph, resource)
+        of_all = (each for each in grants if lower_of(each, "consentType") == "allprincipals")
+        await self._add_clients(_clients(of_all), Evidence.ALL_USERS)
 
     async def _named(self, _exchange: Json | None) -> None:
         """Find apps by the beginning of their redirect URI, and by the word Webex in their name."""
@@ -176,25 +178,9 @@ class Apps:
                 self._add(await self.ctx.graph.application_by_app_id(client_id), evidence)
 
     def _add(self, app: Json | None, evidence: Evidence) -> None:
-        client_id = lower_of(app, "appId")
-        if app is None or not client_id:
-            return
-        known = self._known.get(client_id)
-        if known is None or known.evidence < evidence:
-            self._known[client_id] = FoundApp(candidate(self.ctx, app, self._mail_send), evidence)
-
-
-def certain_of(found: Sequence[FoundApp]) -> AppCandidate | None:
-    """Return the channel's app if only one has the strongest evidence, or None.
-
-    Without a Call Back URL, its name must also say that it is made for Webex, because the user may
-    use another app to send mail.
-    """
-    strongest = [each.app for each in found if each.evidence == found[0].evidence]
-    if len(strongest) != 1:
-        return None
-    app = strongest[0]
-    return app if app.callback_url or NAMED in app.name.lower() else None
+        if app is not None and text_of(app, "appId"):
+            found = candidate(self.ctx, app, self._mail_send)
+            self._known[found] = max(evidence, self._known.get(found, evidence))
 
 
 def candidate(ctx: StepContext, app: Json, mail_send: str) -> AppCandidate:
@@ -248,10 +234,9 @@ class Discovery:
         forwarding = await self._forwarding(mailbox)
         apps = Apps(self.ctx, self.users)
         await self._or_none(apps.search())
-        found = apps.found()
-        certain = certain_of(found)
+        certain = apps.certain()
         return Search(
-            apps=(certain,) if certain else tuple(each.app for each in found),
+            apps=(certain,) if certain else tuple(apps.found()),
             certain=certain is not None,
             forwarding_address=forwarding,
             keep_copy=mailbox is None or lower_of(mailbox, "DeliverToMailboxAndForward") == "true",
@@ -273,7 +258,7 @@ class Discovery:
         if mailbox is None:
             return ""
         named = text_of(mailbox, "ForwardingSmtpAddress").lower().removeprefix("smtp:")
-        if ConnectHosts(self.ctx.settings.connect_hosts).is_forwarding_address(named):
+        if _hosts(self.ctx).is_forwarding_address(named):
             return named
         internal = text_of(mailbox, "ForwardingAddress")
         return (
@@ -284,7 +269,7 @@ class Discovery:
         )
 
     async def _copied(self) -> str:
-        at, hosts = now() + timedelta(seconds=1), ConnectHosts(self.ctx.settings.connect_hosts)
+        at, hosts = now() + timedelta(seconds=1), _hosts(self.ctx)
         for youngest, oldest in pairwise(WINDOWS):
             since = at - oldest
             arrived = {"RecipientAddress": self.ctx.channel.mailbox, "ResultSize": FEW}

@@ -11,18 +11,7 @@ from jobs.clock import paced
 from jobs.clouds.errors import AlreadyExists, Rejected
 from jobs.clouds.json_values import dicts_in, lower_of, text_of
 from jobs.engine.context import StepContext
-from jobs.microsoft.app_manifest import (
-    declared,
-    display_name,
-    merged,
-    moved_away,
-    redirect_uris,
-    unique_name,
-    unknown_to,
-    web,
-    with_permission,
-    without_permission,
-)
+from jobs.microsoft import app_manifest as manifest
 from jobs.microsoft.graph import (
     EXCHANGE_APP_ID,
     GRAPH_APP_ID,
@@ -93,41 +82,35 @@ async def app_of_run(ctx: StepContext) -> Json | None:
 
 def fallback_app(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
     """Return the app with a fallback name, as a deleted app may hold the first one."""
-    begins = f"{unique_name(ctx.channel.mailbox)}-"
+    begins = f"{manifest.unique_name(ctx.channel.mailbox)}-"
     return next((app for app in apps if text_of(app, "uniqueName").startswith(begins)), None)
 
 
 def manually_created(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
     """Return the only app made in the portal for this Call Back URL (microsoft.md 1.1)."""
     unnamed = (app for app in apps if not app.get("uniqueName"))
-    found = [app for app in unnamed if ctx.channel.callback_url in redirect_uris(app)]
+    found = [app for app in unnamed if ctx.channel.callback_url in manifest.redirect_uris(app)]
     return found[0] if len(found) == 1 else None
 
 
 def app_key(ctx: StepContext) -> str:
-    return ctx.fact("unique_name") or unique_name(ctx.channel.mailbox)
+    return ctx.fact("unique_name") or manifest.unique_name(ctx.channel.mailbox)
 
 
 def fallback_name(ctx: StepContext) -> str:
     """Return the name to use while a deleted app reserves the first (microsoft.md 1.1)."""
-    return f"{unique_name(ctx.channel.mailbox)}-{ctx.run.id.lower()}"
+    return f"{manifest.unique_name(ctx.channel.mailbox)}-{ctx.run.id.lower()}"
 
 
 def wanted_uris(ctx: StepContext) -> tuple[str, ...]:
-    """Return the redirect URIs that the app needs: Webex Connect's and the bot's own.
-
-    Only a consent button and the rehearsal need the bot's own.
-    """
+    """Return the app's redirect URIs; a consent button and the rehearsal need the bot's own."""
     fix = ctx.run.brief.fix
     own = not ctx.by_hand or (fix is not None and fix.consent_missing)
     return tuple(filter(None, (ctx.channel.callback_url, ctx.settings.callback if own else "")))
 
 
 def smtp_send_permission(ctx: StepContext) -> tuple[str, str]:
-    """Return ``SMTP.Send`` as (resource, id).
-
-    An ID that does not belong to the resource breaks every consent (AADSTS65006).
-    """
+    """Return ``SMTP.Send`` as (resource, id), whose mismatch breaks every consent (AADSTS65006)."""
     if ctx.fact("exchange_smtp_send"):
         return EXCHANGE_APP_ID, ctx.fact("exchange_smtp_send")
     return GRAPH_APP_ID, ctx.fact("graph_smtp_send")
@@ -140,7 +123,7 @@ async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str]
     for resource in sorted(named & {EXCHANGE_APP_ID, GRAPH_APP_ID}):
         if found := await ctx.graph.service_principal(resource):
             principals[resource] = found
-    return unknown_to(app, principals)
+    return manifest.unknown_to(app, principals)
 
 
 def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, str]]:
@@ -149,22 +132,19 @@ def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, 
     }
     return [
         (resource, permission)
-        for resource, permission, _ in declared(app)
+        for resource, permission, _ in manifest.declared(app)
         if permission not in ours
     ]
 
 
 def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
-    """Return what others added to an app created by the bot, or an empty string.
-
-    ``uris`` are the redirect URIs that the bot set.
-    """
+    """Return what others added to the bot's app besides the URIs ``uris``, or an empty string."""
     unnamed = {
         "key:seen.app_permission": _foreign_permissions(ctx, app),
         "key:seen.app_certificate": app.get("keyCredentials"),
     }
     strange = [
-        *(uri for uri in redirect_uris(app) if uri not in uris),
+        *(uri for uri in manifest.redirect_uris(app) if uri not in uris),
         *(text_of(each, "displayName") or "key:seen.app_secret" for each in foreign_secrets(app)),
         *filter(unnamed.get, unnamed),
     ]
@@ -203,10 +183,7 @@ async def create(ctx: StepContext) -> None:
 
 
 async def _taken(ctx: StepContext) -> None:
-    """Handle a ``uniqueName`` that is taken although no app had it a moment ago.
-
-    If no other app becomes visible, a deleted app holds the name (microsoft.md 1.1).
-    """
+    """Update an app that has just appeared, or avoid a deleted one's name (microsoft.md 1.1)."""
     for pause in TAKEN_S:
         await asyncio.sleep(paced(pause))
         if app := await ctx.graph.application_by_unique_name(app_key(ctx)):
@@ -236,7 +213,7 @@ def _new(ctx: StepContext) -> Json:
     lock = {"isEnabled": True, "allProperties": True}
     return {
         **_body(ctx, {}),
-        "displayName": display_name(ctx.channel.mailbox),
+        "displayName": manifest.display_name(ctx.channel.mailbox),
         "servicePrincipalLockConfiguration": lock,
     }
 
@@ -244,12 +221,17 @@ def _new(ctx: StepContext) -> Json:
 def _body(ctx: StepContext, app: Json, unknown: Iterable[tuple[str, str]] = ()) -> Json:
     """Return the required content merged into the present one: a PATCH replaces whole lists."""
     for each in unknown:
-        app = {**app, "requiredResourceAccess": without_permission(app, *each)}
+        app = {**app, "requiredResourceAccess": manifest.without_permission(app, *each)}
     return {
         "signInAudience": OURS,
-        "web": {**web(app), "redirectUris": merged(redirect_uris(app), wanted_uris(ctx))},
-        "requiredResourceAccess": with_permission(app, *smtp_send_permission(ctx), "Scope"),
-        **moved_away(app, wanted_uris(ctx)),
+        "web": {
+            **manifest.web(app),
+            "redirectUris": manifest.merged(manifest.redirect_uris(app), wanted_uris(ctx)),
+        },
+        "requiredResourceAccess": manifest.with_permission(
+            app, *smtp_send_permission(ctx), "Scope"
+        ),
+        **manifest.moved_away(app, wanted_uris(ctx)),
     }
 
 

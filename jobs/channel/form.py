@@ -51,10 +51,7 @@ def stand_ins(text: str) -> str:
 
 
 def mixed_label(text: str) -> str:
-    """Return the first label between dots or ``@`` that mixes scripts, or an empty string.
-
-    A label in Punycode counts as the letters that a program displays for it.
-    """
+    """Return the first label that mixes scripts, or ""; Punycode counts as it is displayed."""
     for label in map(_displayed, re.split(r"[.@]", text)):
         scripts = scripts_of(label)
         if len(scripts) > 1 and not any(scripts <= allowed for allowed in _TOGETHER):
@@ -148,7 +145,6 @@ def _in_text(url: str) -> Text | None:
 
 
 def _faults_of_host(parts: SplitResult) -> Iterator[Text]:
-    """Yield the faults of the scheme and the host, in the order in which they are reported."""
     host = parts.hostname or ""
     schemes = {"https", "http"} if is_loopback(host) else {"https"}  # as Entra takes them
     if parts.scheme not in schemes:

@@ -44,10 +44,7 @@ def is_shared(mailbox: ExchangeRow) -> bool:
 
 
 def delegate_of(run: Run) -> str:
-    """Return the user who signs in for the run's shared mailbox, or an empty string.
-
-    This run's own sign-in and answer come before what earlier runs knew.
-    """
+    """Return who signs in for the shared mailbox; this run's own sign-in and answer come first."""
     signed_in = run.answers.get(SIGNED_IN)
     person = signed_in.by if signed_in else ""
     named = (person, run.answer(DELEGATE), run.brief.delegate, run.channel.delegate)
@@ -103,7 +100,8 @@ async def redirected_to(ctx: StepContext) -> str:
         return found[0]
     rules = await ctx.exchange.run("Get-TransportRule", {})
     named = (rule for rule in rules if any(mailbox in _joined(rule.get(n)).lower() for n in _FOR))
-    mine = [rule for rule in named if _is_in_force(rule)]
+    enforced = (rule for rule in named if lower_of(rule, "Mode") in {"", "enforce"})
+    mine = [rule for rule in enforced if lower_of(rule, "State") != "disabled"]
     return next(iter(_connect_addresses(ctx, mine, _TRANSPORT)), "")
 
 
@@ -117,10 +115,6 @@ def _connect_addresses(
 
 def _joined(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
-
-
-def _is_in_force(rule: ExchangeRow) -> bool:
-    return lower_of(rule, "State") != "disabled" and lower_of(rule, "Mode") in {"", "enforce"}
 
 
 def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:

@@ -36,7 +36,7 @@ from jobs.runs.run import (
     opening,
 )
 from jobs.runs.run_store import RunStore
-from jobs.runtime import NoListener, Runtime
+from jobs.runtime import Runtime, no_listener
 from jobs.storage import keys
 from jobs.storage.counters import COUNTERS, RUNS_ENDED
 from jobs.storage.vault import mac_of
@@ -125,7 +125,7 @@ class BulkCheck:
         )
         run = draft.run
         await Engine(
-            seen.context(run, draft), steps_of(run), NoListener(), self.holds, self.runtime.shutdown
+            seen.context(run, draft), steps_of(run), no_listener, self.holds, self.runtime.shutdown
         ).check(seen.allowed)
         return draft.save()
 
@@ -133,7 +133,7 @@ class BulkCheck:
         if not self.holds():
             raise LeaseLostError
         self.runtime.store.append(self.run.id, event)
-        self.runtime.listener.run_changed(self.run.id)
+        self.runtime.listener(self.run.id)
 
 
 async def check_all(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:

@@ -64,7 +64,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
         return False
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
-            if not await discover(Recorder(ctx, runtime.listener, holds, runtime.shutdown)):
+            if not await discover(Recorder(ctx, {}, runtime.listener, holds, runtime.shutdown)):
                 return True
             steps = steps_of(ctx.run)
             allowed = {Access.NONE, Access.ADMIN}

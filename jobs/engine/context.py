@@ -67,7 +67,6 @@ class StepContext:
         return answer.at if answer else None
 
     def began_within(self, step: str, time: timedelta) -> bool:
-        """Return whether this run last began the step's change so short a time ago."""
         made = self.run.changed.get(step)
         return made is not None and now() - made.begun < time
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Literal
 
 from jobs.causes.cause import Cause
 from jobs.model import Access, Finding, State, Station
@@ -28,12 +27,14 @@ class Diagnosis:
     """Station on the mail's way at which mail stops if the fact does not hold."""
     stops_mail: bool = True
     """True if mail stops when the fact does not hold. If false, every failure is only a warning."""
-    warnings: frozenset[Cause | Literal[""]] = frozenset()
+    warnings: frozenset[str] = frozenset()
     """Causes that are only warnings; the empty code is a failure without a code."""
     caused_by: tuple[str, ...] = ()
     """Steps whose failure may explain a failure of this one."""
     explains: AbstractSet[Cause] = frozenset()
     """Causes of other steps that a failure of this one brings about."""
+    alike: AbstractSet[Cause] = frozenset()
+    """Causes of this step for which it explains only these causes."""
     superseded_by: tuple[str, ...] = ()
     """Steps whose later success shows that a failure of this step is over."""
     disproved_by: tuple[str, ...] = ()
@@ -56,7 +57,7 @@ class Diagnosis:
 
     def causes_elsewhere(self, cause: str) -> AbstractSet[Cause]:
         """Return the causes of other steps that this one explains if it is wrong for ``cause``."""
-        return self.explains
+        return self.alike if cause in self.alike else self.explains
 
     def is_uncertain(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
         """Return whether a failure counts as possible only, unless another finding confirms it."""

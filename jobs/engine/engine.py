@@ -7,57 +7,307 @@ time stops only the steps that need it. Every event is saved before the next sid
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import structlog
 
+from jobs.causes.cause import Cause
 from jobs.clock import now, paced
 from jobs.clouds import calls
-from jobs.clouds.errors import CloudError, Forbidden, SignInNeeded, unreadable
-from jobs.engine.applier import Applier, make_plan
+from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, SignInNeeded, unreadable
 from jobs.engine.context import StepContext
-from jobs.engine.graph import TICK_S, Recorder, StepGraph, required_access
-from jobs.engine.inspector import SETTLES_FOR, finding_from_error, not_readable, wrote_within
-from jobs.engine.made_objects import look_at_made
+from jobs.engine.graph import (
+    NOT_INSPECTABLE,
+    TICK_S,
+    StepGraph,
+    is_due,
+    required_access,
+    why_not_inspectable,
+)
+from jobs.engine.inspector import (
+    SETTLES_FOR,
+    Inspector,
+    finding_from_error,
+    not_readable,
+    still_deleted,
+    wrote_within,
+)
 from jobs.engine.step import Step
-from jobs.model import Access, Finding, Reason, State
-from jobs.runs import accepted
-from jobs.runs.accepted import Accepted
-from jobs.runs.run import AttemptOverError, Event, Kind
-from jobs.runtime import Listener
-from jobs.shutdown import Shutdown
+from jobs.model import Access, Change, Finding, Reason, State, Text, Turn
+from jobs.runs import accepted, trust
+from jobs.runs.run import AttemptOverError, Event, Kind, Plan, Run, identity
 
 log = structlog.get_logger(__name__)
 
+IN_FLIGHT_S = 3.0
+"""Seconds in which a call may still arrive at a cloud after the worker that made it was killed."""
+LOST_AGAIN = timedelta(minutes=5)
+"""Time until the bot looks again at a lost fact, unless somebody presses Look again."""
+REAPPROVAL_NOTE = Text("note.anew")
+MAX_UNSEEN_CHANGES = 3
+"""Number of changes without an effect after which a person has to act; each has five minutes."""
 STALE_S = 1.0
 """Seconds before a check repeats a read, because the directory may lag (microsoft.md 7)."""
 DATA_ERRORS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 """Errors of code that meets a missing value, a value of another type, or a date out of range."""
 
 
-@dataclass(slots=True)
-class Checker:
-    recorder: Recorder
-    steps: Mapping[str, Step]
-    allowed: Collection[Access]
-    accepted: Mapping[str, Accepted] = field(default_factory=dict)
+def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change, ...]:
+    """Return the changes that would make the wrong findings right, in the order of the article."""
+    found = ctx.run.findings
+    not_known = Reason.NOT_KNOWN
+    return tuple(
+        replace(line, before=not_known.text()) if found[name].reason is not_known else line
+        for name, step in steps.items()
+        if ctx.run.state_of(name) is State.WRONG
+        for line in step.plan(ctx, found[name])
+    )
 
-    async def check(self) -> None:
+
+def digest(changes: tuple[Change, ...], run: Run) -> str:
+    """Return the id of a plan with these changes, so that a press on an old card approves nothing.
+
+    The channel's addresses and the account that makes the changes are part of it. Most lines of a
+    plan do not name them, and an approval for one of them must not count for another.
+    """
+    channel = run.channel
+    addresses = (channel.mailbox, channel.callback_url, channel.forwarding_address)
+    lines = [(c.step, c.object, c.before, c.after, c.scope) for c in changes]
+    text = repr((addresses, identity(run.account), lines))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(slots=True)
+class Engine(Inspector):
+    """Work of one worker on one run; only a later inspection may call a step done."""
+
+    _begun: set[str] = field(init=False, default_factory=set)
+
+    async def make_plan(self) -> None:
+        """Inspect the automatic steps in the order of their needs, then record the plan.
+
+        A second call inspects only steps that are due again or could not be inspected, and the
+        steps that need them.
+        """
+        automatic = {name: step for name, step in self.steps.items() if step.automatic}
+        again = {
+            name
+            for name, found in self.run.findings.items()
+            if is_due(found) or found.reason in NOT_INSPECTABLE or self.run.is_to_reread(name)
+        }
+
+        async def inspect(step: Step) -> None:
+            why = why_not_inspectable(step, self.run, self.steps)
+            self.queue(step, step.wrong(why) if why else await self.inspect(step))
+            again.discard(step.name)
+
+        def known(run: Run, name: str) -> bool:
+            return name in run.findings and name not in again
+
+        self.ctx.looking = True
+        await StepGraph(automatic, inspect, known).run(self)
+        self.ctx.looking = False
+        changes = planned_changes(self.steps, self.ctx)
+        data = {"plan": digest(changes, self.run)}
+        self.append(Event(Kind.PLANNED, now(), data=data, changes=changes))
+
+    async def apply_plan(self) -> None:
+        """Apply what is approved, until the rest waits; a look that was asked for comes first."""
+
+        def met(run: Run, name: str) -> bool:
+            again = self.steps[name].automatic and run.is_to_reread(name)
+            return run.settled(name) and not again
+
+        await StepGraph(self.steps, self._advance, met).run(self)
+
+    async def _advance(self, step: Step) -> None:
+        before = self.run.findings.get(step.name)
+        if self.run.state_of(step.name) is not State.WAITING:
+            self.append(Event(Kind.RUNNING, now(), step=step.name))
+        await self._await_in_flight(step)
+        finding = await self.inspect(step)
+        if other := await self._changed_since(step, finding):
+            finding = _waits_for_step(step, other)
+        elif finding.state is State.WRONG:
+            finding = await self._apply_if_allowed(step, finding)
+        finding = await self._or_lost(step, finding)
+        run = self.run
+        answered = run.answered_since(step.name, step.returns_with)
+        if finding != before or answered or step.name in run.running:
+            self.found(step, finding)
+
+    async def _changed_since(self, step: Step, finding: Finding) -> str:
+        """Return the first fact on the mail's way that is lost, or ""; it is changed or planned."""
+        passed = step.passes if finding.state in {State.WRONG, State.WAITING} else ()
+        for other in (self.steps[name] for name in passed if self.run.settled(name)):
+            seen = await self.inspect(other)
+            if seen.state is State.WRONG:
+                self.found(other, await self._apply_if_allowed(other, seen))
+                return other.name
+        return ""
+
+    async def _or_lost(self, step: Step, finding: Finding) -> Finding:
+        """Return the finding, or that of an earlier step that has ceased to hold and explains it.
+
+        A license that was removed after the plan makes Exchange answer "not found", and makes the
+        mail server refuse the token. Waiting fixes neither error.
+        """
+        if step.doubted_by and finding.state is State.WRONG:
+            return _lost(finding, self.run.findings.get(step.name))
+        for other in self.steps.values():
+            if finding.cause in other.doubted_by and self.run.settled(other.name):
+                seen = await self.inspect(other)
+                if seen.state is State.WRONG:
+                    lost = _lost(seen, self.run.findings.get(other.name))
+                    self.found(other, lost)
+                    return replace(lost, step=step.name, facts={}, evidence=finding.evidence)
+        return finding
+
+    async def _await_in_flight(self, step: Step) -> None:
+        """Wait until a call of a killed worker, which would overwrite later writes, has arrived."""
+        made = self.run.changed.get(step.name)
+        if made is not None and made.done is None and step.name not in self._begun:
+            age = (now() - made.begun).total_seconds()
+            await asyncio.sleep(min(max(IN_FLIGHT_S - age, 0), IN_FLIGHT_S))
+
+    async def _apply_if_allowed(self, step: Step, finding: Finding) -> Finding:
+        """Make the change if it may be made now, or return a finding about its wait.
+
+        An object that was deleted stays so if nobody wants it made again. A plan may show a step's
+        own lines together with lines that another step applies later. All of them must be approved;
+        only the step's own are applied here.
+        """
+        if deleted := still_deleted(self.ctx, step):
+            return deleted
+        changes = step.plan(self.ctx, finding)
+        if not changes and not step.unapproved:
+            return finding
+        if changes and (found := self._finding_after_change(step)):
+            return found
+        return self._blocker(step, changes) or await self._change(step, finding, changes)
+
+    def _finding_after_change(self, step: Step) -> Finding | None:
+        """Return a finding if the change may still show or never will, or None to make it."""
+        run = self.run
+        made, repeat = run.changed.get(step.name), run.answers.get(step.repeat_on)
+        if made is None:
+            return None
+        settling = made.done is not None and now() - made.done < SETTLES_FOR
+        repeated = repeat is not None and made.done is not None and repeat.at > made.done
+        if settling and not repeated:
+            return self.wait_for_replication(step)
+        if made.unseen < MAX_UNSEEN_CHANGES:
+            return None
+        found = step.waits_for(
+            Turn.ADMINISTRATOR, Text("seen.never_shown"), cause=Cause.CHANGE_NEVER_SHOWN
+        )
+        return replace(found, state=State.UNKNOWN)
+
+    def _blocker(self, step: Step, changes: tuple[Change, ...]) -> Finding | None:
+        run = self.run
+        asked = step.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
+        before = (name for name in step.after if name in self.steps and not run.settled(name))
+        if other := next(before, ""):
+            return _waits_for_step(step, other)
+        unanswered = step.required_answer != "" and not run.answer(step.required_answer)
+        if unanswered and not _shows_all(run.plan, changes):
+            return asked
+        if not all(map(run.approved, changes)):
+            self._replan(step, changes)
+            return step.waits_for(Turn.APPROVER, Text("seen.not_approved"))
+        trust.require_audited(self.ctx.store, run)
+        return asked if unanswered else None
+
+    def _replan(self, step: Step, changes: tuple[Change, ...]) -> None:
+        """Show the lines that differ from the approved ones on the plan, for another approval."""
+        plan = self.run.plan
+        if plan is None or _shows_all(plan, changes):
+            return
+        lines = tuple(
+            replace(line, note=line.note or REAPPROVAL_NOTE, warning=True) for line in changes
+        )
+        data = {"plan": digest(plan.with_lines(lines), self.run)}
+        self.append(Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines))
+
+    async def _change(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> Finding:
+        self.stop_if_requested()
+        # the step's own lines are recorded first, so that the next worker knows of a call
+        self._begun.add(step.name)
+        own = tuple(line for line in changes if line.step == step.name)
+        self.append(Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own))
+        refused, made = None, list[str]()
+
+        async def apply() -> None:
+            calls.check_guard()
+            await step.apply(self.ctx, finding)
+
+        try:
+            try:
+                with calls.record_calls() as made:
+                    await self.retry_while_replicating(step, apply)
+            except AlreadyExists:
+                pass  # made by somebody else or by an earlier try: inspect decides
+            except CloudError as error:
+                calls.check_guard()  # a worker that was stopped for long knows nothing of its call
+                refused = error
+            if refused is None:
+                data = {"calls": "; ".join(made)} if made else {}
+                self.append(Event(Kind.CHANGED, now(), step=step.name, data=data))
+        except (AttemptOverError, asyncio.CancelledError) as over:
+            if isinstance(over, AttemptOverError) or _is_over():
+                ctx = self.ctx
+                log.warning("the run was lost during a change", step=step.name, calls=list(made))
+                if made:  # the next worker looks before it changes
+                    data = {"calls": "; ".join(made)}
+                    ctx.store.record("changed_late", ctx.run.id, step=step.name, data=data)
+            raise
+        return self._refused(step, refused, made) if refused else await self.verify(step)
+
+    def _refused(self, step: Step, error: CloudError, made: Sequence[str]) -> Finding:
+        ctx = self.ctx
+        data = {"cause": error.cause, "calls": "; ".join(made)}
+        ctx.store.record("not_changed", ctx.run.id, step=step.name, data=data)
+        return (
+            self._require_other_step(step, error)
+            or step.explain_error(ctx, error)
+            or self.finding_from(step, error)
+        )
+
+    def _require_other_step(self, step: Step, error: CloudError) -> Finding | None:
+        """Add another step's change, which the cloud requires first, for an approval of its own."""
+        run, other = self.run, self.steps.get(step.prerequisites.get(error.cause, ""))
+        if other is None or run.change_applied(other.name):
+            return None
+        planned = run.plan.changes if run.plan else ()
+        lines = other.plan(self.ctx, other.wrong(Reason.DEMANDED))
+        if other.name in {line.step for line in planned}:
+            lines = ()
+        data = {"plan": digest((*planned, *lines), run)}
+        self.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
+        return _waits_for_step(step, other.name)
+
+    async def check(self, allowed: Collection[Access]) -> None:
         """Inspect every step that may be read, and skip the others with the reason."""
-        ctx = self.recorder.ctx
-        self.accepted = accepted.of(ctx.store, ctx.channel.mailbox)
+        known = accepted.of(self.ctx.store, self.ctx.channel.mailbox)
         for step in self.steps.values():
-            unread = step.name not in self.recorder.run.findings
-            if unread and required_access(step, self.allowed) is None:
-                self.recorder.queue(step, step.skipped(Reason.NEEDS_SIGN_IN))
-        self.recorder.flush()  # one write: single ones would delay the first real finding
-        graph = StepGraph(self.steps, self._check, lambda run, name: name in run.findings)
+            unread = step.name not in self.run.findings
+            if unread and required_access(step, allowed) is None:
+                self.queue(step, step.skipped(Reason.NEEDS_SIGN_IN))
+        self.flush()  # one write: single ones would delay the first real finding
+
+        async def check(step: Step) -> None:
+            found = await self._checked(step, required_access(step, allowed))
+            self.queue(step, accepted.as_note(known, found))
+
+        graph = StepGraph(self.steps, check, lambda run, name: name in run.findings)
         with calls.watch_silence() as watch:
             teller = asyncio.ensure_future(self._tell(watch))
             try:
-                await graph.run(self.recorder)
+                await graph.run(self)
             finally:
                 teller.cancel()
                 with suppress(asyncio.CancelledError, AttemptOverError):
@@ -66,29 +316,26 @@ class Checker:
     async def _tell(self, watch: calls.SilenceWatch) -> None:
         """Save which clouds give no answer so far, except in a check of many channels."""
         told: tuple[str, ...] = ()
-        while not self.recorder.ctx.many:
+        while not self.ctx.many:
             await asyncio.sleep(TICK_S)
             silent = watch.silent()
             if silent != told:
                 told = silent
-                self.recorder.append(Event(Kind.SILENT, now(), data={"services": " ".join(silent)}))
+                self.append(Event(Kind.SILENT, now(), data={"services": " ".join(silent)}))
 
-    async def _check(self, step: Step) -> None:
+    async def _checked(self, step: Step, access: Access | None) -> Finding:
         if unmet := self._unmet_need(step):
             words = Reason.NEEDS_OTHER.text(step=f"key:step.{unmet}")
-            self.recorder.queue(step, replace(step.skipped(Reason.NEEDS_OTHER), seen=words))
-            return
-        access = required_access(step, self.allowed)
-        finding = await self._inspect(step, access)
+            return replace(step.skipped(Reason.NEEDS_OTHER), seen=words)
+        finding = await self._read(step, access)
         if finding.state is State.WRONG and self._may_be_stale(step):
             await asyncio.sleep(paced(STALE_S))
-            finding = await self._inspect(step, access)
-        found = accepted.as_note(self.accepted, step.diagnosis.as_check_result(finding))
-        self.recorder.queue(step, replace(found, access=access))
+            finding = await self._read(step, access)
+        return replace(step.diagnosis.as_check_result(finding), access=access)
 
     def _unmet_need(self, step: Step) -> str:
         """Return the first need without a fact or IDs, which prevents a look at the step, or ""."""
-        found = self.recorder.run.findings
+        found = self.run.findings
         for need in step.needs:
             holds = need not in self.steps or found[need].state in {State.OK, State.WARNING}
             if not holds and not found[need].facts:
@@ -97,60 +344,50 @@ class Checker:
 
     def _may_be_stale(self, step: Step) -> bool:
         """Return whether the channel's newest change may not show; never for many channels."""
-        ctx = self.recorder.ctx
-        recently = (
-            wrote_within(run, SETTLES_FOR) for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)
-        )
-        replicates = step.group == "entra" or step.replicates
-        return replicates and not ctx.many and any(recently)
+        if self.ctx.many or not (step.group == "entra" or step.replicates):
+            return False
+        runs = self.ctx.store.runs_of_mailbox(self.ctx.channel.mailbox)
+        return any(wrote_within(run, SETTLES_FOR) for run in runs)
 
-    async def _inspect(self, step: Step, access: Access | None) -> Finding:
+    async def _read(self, step: Step, access: Access | None) -> Finding:
         """Return the step's finding.
 
         An answer of another shape than documented becomes an error of this step only. In a setup
         such an answer ends the run with a reference instead (:func:`jobs.advance.advance`).
         """
-        run = self.recorder.run
         try:
-            return await step.inspect(self.recorder.ctx)
+            return await step.inspect(self.ctx)
         except DATA_ERRORS as odd:
-            log.exception("an answer that the step cannot read", run=run.id)
-            return finding_from_error(step, unreadable("answer", type(odd).__name__), run)
+            log.exception("an answer that the step cannot read", run=self.run.id)
+            return finding_from_error(step, unreadable("answer", type(odd).__name__), self.run)
         except CloudError as error:
             if access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
                 return not_readable(step, error)
-            return finding_from_error(step, error, run)
+            return finding_from_error(step, error, self.run)
 
 
-@dataclass(slots=True)
-class Engine:
-    """Work of one worker on one run, while ``holds()`` says that it still has the lease."""
+def _shows_all(plan: Plan | None, changes: tuple[Change, ...]) -> bool:
+    return plan is not None and all(map(plan.shows, changes))
 
-    ctx: StepContext
-    steps: Mapping[str, Step]
-    listener: Listener
-    holds: Callable[[], bool]
-    shutdown: Shutdown = field(default_factory=Shutdown)
-    _recorder: Recorder = field(init=False)
-    _began_at: int = field(init=False)
 
-    def __post_init__(self) -> None:
-        self._recorder = Recorder(self.ctx, self.listener, self.holds, self.shutdown)
-        self._began_at = self.ctx.run.version
+def _is_over() -> bool:
+    """Return whether this worker may change nothing more; the other steps have ended too."""
+    try:
+        calls.check_guard()
+    except AttemptOverError:
+        return True
+    return False
 
-    @property
-    def seen(self) -> int:
-        """Return the version without events of others, which a step may not have seen."""
-        return self._began_at + self._recorder.written
 
-    async def make_plan(self) -> None:
-        await make_plan(self._recorder, self.steps)
+def _lost(finding: Finding, before: Finding | None) -> Finding:
+    return replace(
+        finding,
+        state=State.WAITING,
+        waiting_for=Turn.ADMINISTRATOR,
+        until=now() + LOST_AGAIN,
+        facts={**(before.facts if before else {}), **finding.facts},
+    )
 
-    async def apply_plan(self) -> None:
-        await Applier(self._recorder, self.steps).apply_plan()
 
-    async def look_at_made(self) -> None:
-        await look_at_made(self._recorder, self.steps)
-
-    async def check(self, allowed: Collection[Access]) -> None:
-        await Checker(self._recorder, self.steps, allowed).check()
+def _waits_for_step(step: Step, other: str) -> Finding:
+    return step.waits_for(Turn.NOBODY, Text("seen.after", {"step": f"key:step.{other}"}))

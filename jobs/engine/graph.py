@@ -17,8 +17,7 @@ from jobs.engine.step import Step
 from jobs.microsoft.scopes import app_may_read
 from jobs.model import Access, Finding, Reason, State, Turn
 from jobs.runs.run import Event, Kind, LeaseLostError, Run
-from jobs.runtime import Listener
-from jobs.shutdown import Shutdown
+from jobs.runtime import Listener, Shutdown
 
 
 class StoppingError(LeaseLostError):
@@ -34,15 +33,19 @@ class Recorder:
 
     ``holds`` answers from the knowledge of this process, without asking Redis. The context's store
     asks Redis, in the transaction of each event (:meth:`jobs.runs.run_store.RunStore.held_by`).
-    ``written`` is the number of events that this recorder has added.
+    ``seen`` is the run's version without events of others, which a step may not have seen.
     """
 
     ctx: StepContext
+    steps: Mapping[str, Step]
     listener: Listener
     holds: Callable[[], bool]
     shutdown: Shutdown = field(default_factory=Shutdown)
-    written: int = 0
-    _pending: list[Event] = field(default_factory=list)
+    seen: int = field(init=False)
+    _pending: list[Event] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.seen = self.ctx.run.version
 
     @property
     def run(self) -> Run:
@@ -53,9 +56,9 @@ class Recorder:
         if not self.holds():
             raise LeaseLostError
         self.ctx.store.append(self.run.id, *events)
-        self.written += len(events)
+        self.seen += len(events)
         self.refresh()
-        self.listener.run_changed(self.run.id)
+        self.listener(self.run.id)
 
     def found(self, step: Step, finding: Finding) -> None:
         self.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
@@ -142,10 +145,7 @@ class StepGraph:
     met: Callable[[Run, str], bool]
 
     async def run(self, recorder: Recorder) -> None:
-        """Start each step once its needs are met, and return when no step can go on.
-
-        A step that did not settle is started again when something it depends on has changed.
-        """
+        """Start each step once its needs are met, and again when what it depends on has changed."""
         tried: dict[str, object] = {}
         tasks: dict[asyncio.Future[None], str] = {}
         try:

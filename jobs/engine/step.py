@@ -1,7 +1,7 @@
 """Base class of steps: a step is one fact that must be true about the channel.
 
-A new step consists of one module in :mod:`jobs.steps`, its texts, and its test. The engine, the
-plan, the progress card, the list of permissions and the docs page discover it.
+A new step consists of a row and a module in :mod:`jobs.steps`, its texts, and its test. The engine,
+the plan, the progress card, the list of permissions and the docs page discover it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
+from importlib.resources import files
 from types import MappingProxyType
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, get_type_hints
+
+import msgspec
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
@@ -40,6 +44,25 @@ class _Line(TypedDict, total=False):
     warning: bool
     reversible: bool
     overwrites: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Line of the plan, as far as it is the same for every channel.
+
+    ``before`` and ``after`` are keys of texts. Without them the line shows the finding's own words
+    and the text ``after.NAME``. With ``note`` it has the text ``note.NAME``. ``undo`` is the
+    command of an undo.
+    """
+
+    scope: Scope = Scope.APP
+    command: str = ""
+    before: str = ""
+    after: str = ""
+    note: bool = False
+    warning: bool = False
+    reversible: bool = True
+    undo: str = ""
 
 
 GROUPS = {"E": "entra", "M": "microsoft", "C": "connect", "V": "connect"}
@@ -76,6 +99,10 @@ class Step(ABC):
     """True if :meth:`apply` changes nothing in the tenant, so that the step needs no approval."""
     required_answer: str = ""
     """A question that must be answered before the change, in addition to the approval."""
+    asks: str = "look"
+    """Kind of action (:mod:`jobs.next_action`) that a person is asked for while the step waits."""
+    asks_if_stuck: str = ""
+    """The same if a known cause has stopped the step's mail or answer; empty if it is the same."""
     returns_with: str = ""
     """Question that is answered when somebody has done what the step waits for.
 
@@ -92,7 +119,7 @@ class Step(ABC):
     """Causes with which other steps fail if this fact stops being true; then it is read again."""
     passes: tuple[str, ...] = ()
     """Settled steps whose facts the mail passes, read again before it and while it is due."""
-    deleted_cause: Cause | Literal[""] = ""
+    deleted_cause: str = ""
     """Cause if somebody deleted the object that the run made; empty if nobody looks for that."""
     shown_in: str = ""
     """Step in whose line of the progress card this step is shown."""
@@ -104,8 +131,18 @@ class Step(ABC):
     Sources: CIPP-API Invoke-CIPPStandardDisableBasicAuthSMTP, CIS Microsoft 365 Foundations, CISA
     ScubaGear baselines/exo.md. CIPP's EXODisableAutoForwarding changes the Default policy only.
     """
+    line: Line | None = None
+    """Line of the plan; None for a step that is not in a plan, or makes its lines itself."""
     carries_answers: bool = False
     """True if no answer leaves without this fact, so a fix proves it by a login and an answer."""
+
+    def __init_subclass__(cls, row: str = "") -> None:
+        """Name a step, and set what its row in ``steps.toml`` of its package says."""
+        super().__init_subclass__()
+        if row:
+            cls.name, types = row, get_type_hints(cls)
+            for name, value in rows_of(cls.__module__.rpartition(".")[0])[row].items():
+                setattr(cls, name, msgspec.convert(value, types[name]))
 
     @property
     def group(self) -> str:
@@ -118,7 +155,7 @@ class Step(ABC):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Return the changes of :meth:`apply`; none if it cannot, or needs no approval."""
-        return ()
+        return (self.planned(finding),) if self.line else ()
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Make the fact true; idempotent, because it looks first and uses natural keys."""
@@ -135,9 +172,20 @@ class Step(ABC):
         before, what = before or Text("seen.none"), Text(f"step.{self.name}")
         return Change(self.name, self.article_row, what, before, after, scope, command, **more)
 
-    def creation(self, command: str, **more: Unpack[_Line]) -> Change:
-        """Return the line for an object of the app that is not there yet."""
-        return self.change(None, Text(f"after.{self.name}"), Scope.APP, command, **more)
+    def planned(
+        self, finding: Finding, command: str = "", after: Text | None = None, **values: str
+    ) -> Change:
+        """Return the line of the table, with these values in its text ``after``."""
+        line = self.line or Line()
+        return self.change(
+            Text(line.before) if line.before else finding.seen,
+            after or Text(line.after or f"after.{self.name}", values),
+            line.scope,
+            command or line.command,
+            note=Text(f"note.{self.name}") if line.note else None,
+            warning=line.warning,
+            reversible=line.reversible,
+        )
 
     def _finding(self, state: State, seen: Text | Reason | None, **more: Unpack[_Facts]) -> Finding:
         reason, words = (seen, seen.text()) if isinstance(seen, Reason) else (None, seen)
@@ -186,7 +234,16 @@ class Probe(Step):
     diagnosis = Diagnosis()
 
 
-def collected(package: str, path: Iterable[str], order: Callable[[Step], Any]) -> dict[str, Step]:
+@cache
+def rows_of(package: str) -> dict[str, dict[str, Any]]:
+    """Return the rows of the package's table of steps, by name."""
+    table: dict[str, dict[str, Any]] = msgspec.toml.decode(
+        (files(package) / "steps.toml").read_bytes()
+    )
+    return table
+
+
+def collected(package: str, path: Iterable[str]) -> dict[str, Step]:
     """Return the steps of a package's modules by name: each class that has a name of its own."""
     modules = [
         importlib.import_module(f"{package}.{each.name}") for each in pkgutil.iter_modules(path)
@@ -200,4 +257,4 @@ def collected(package: str, path: Iterable[str], order: Callable[[Step], Any]) -
         and issubclass(kind, Step)
         and "name" in vars(kind)
     )
-    return {step.name: step for step in sorted(steps, key=order)}
+    return {step.name: step for step in sorted(steps, key=lambda step: step.name)}

@@ -44,9 +44,9 @@ class Undoable(Step):
         since (a warning) or must not be restored (skipped) stays.
         """
 
-    @abstractmethod
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the PowerShell or Graph command that :meth:`undo` runs, for the plan."""
+        return self.line.undo.format(object_id=ctx.fact("object_id")) if self.line else ""
 
     @abstractmethod
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
@@ -83,6 +83,9 @@ class ExchangeStep(Undoable):
     @abstractmethod
     def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
         """Return the cmdlets that restore the values from before the change."""
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        return (self.planned(finding, shown(self.cmdlets(ctx, finding))),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         await self.run(ctx, self.cmdlets(ctx, finding))

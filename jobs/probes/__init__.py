@@ -15,7 +15,7 @@ from jobs.steps import steps_for
 @cache
 def all_probes() -> dict[str, Step]:
     """Return every probe by its name."""
-    return collected(__name__, __path__, lambda probe: probe.name)
+    return collected(__name__, __path__)
 
 
 def checks_for(profile: Profile) -> dict[str, Step]:

@@ -10,7 +10,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Finding, Station, Text
-from jobs.steps.remote_domain import domain_matches
+from jobs.steps.forwarding import domain_matches
 
 
 class OutboundConnectors(Probe):

@@ -238,10 +238,7 @@ class Trail:
         return answers[2:]
 
     def look(self) -> None:
-        """Compare the trail with what this process has seen of it, and record that it was set back.
-
-        An end that this bot has not sealed is left alone, because every verification names it.
-        """
+        """Record that the trail was set back; each verification names an end that is not sealed."""
         seen = self._seen()
         if seen.raw is not None and seen.head is None:
             return
@@ -385,10 +382,7 @@ class Trail:
         self._redis.transaction(attempt, keys.audit_head())
 
     def _end(self, pipe: Pipeline) -> tuple[Head, list[AuditEntry]]:
-        """Return the head to continue from, and an entry that records doubt about it, if any.
-
-        A doubtful head is continued but never trusted: the entry records that permanently.
-        """
+        """Return the head to continue from, and an entry that records doubt about it, if any."""
         raw = pipe.get(keys.audit_head())
         head = self._head(raw)
         lines = pipe.lrange(keys.audit_entries(), -1, -1)

@@ -139,10 +139,7 @@ class EventLog:
 
 
 def lines_of(redis: Redis | Pipeline, run_id: str, first: int = 0) -> list[bytes]:
-    """Return the lines of a run's history from a place on.
-
-    A value that is no list, which another client has written, is a line that this bot did not make.
-    """
+    """Return the history's lines from a place on; a value that is no list is a foreign line."""
     try:
         return list(map(codec.as_bytes, redis.lrange(keys.run_events(run_id), first, -1)))
     except ResponseError as error:

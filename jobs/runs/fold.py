@@ -117,10 +117,7 @@ def _demanded(run: Run, event: Event) -> Run:
 
 
 def _differs(run: Run, event: Event) -> Run:
-    """Replace the plan's lines of steps that differ, and withdraw all approvals of their scope.
-
-    Steps without lines are kept, because they were right when the plan was made.
-    """
+    """Replace the lines that differ, and withdraw the approvals of their scope; the others hold."""
     if run.plan is None:
         return run
     scopes = {word_for(change.scope) for change in event.changes}
@@ -183,10 +180,7 @@ def _answered(run: Run, event: Event) -> Run:
 
 
 def _look_again(run: Run, event: Event) -> Run:
-    """Give failed attempts another chance, after a person asked to look again.
-
-    The run goes on in the thread in which it was asked for, if that is in its own space.
-    """
+    """Give failed attempts another chance, and go on in the request's thread of the own space."""
     asked = event.origin or run.origin
     thread = asked.thread if asked.room == run.origin.room else run.origin.thread
     kept = {
@@ -206,10 +200,6 @@ def _look_again(run: Run, event: Event) -> Run:
         waits={},
         changed=changed,
     )
-
-
-def _resumed(run: Run, _: Event) -> Run:
-    return replace(run, resumed=run.resumed + 1, running=frozenset())
 
 
 def _silent(run: Run, event: Event) -> Run:
@@ -267,7 +257,7 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
         run, problems={**run.problems, event.data["question"]: _problem(event)}
     ),
     Kind.LOOK_AGAIN: _look_again,
-    Kind.RESUMED: _resumed,
+    Kind.RESUMED: lambda run, _: replace(run, resumed=run.resumed + 1, running=frozenset()),
     Kind.CANCELLED: _ended,
     Kind.FAILED: _ended,
     Kind.FINISHED: _ended,

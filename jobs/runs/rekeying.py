@@ -185,10 +185,7 @@ class Rekeying:
 
 
 def _values(reader: Reader, key: str, stored: bytes, *, any_field: bool) -> dict[str, bytes]:
-    """Return the values of a key that has this type; none if it has just ended.
-
-    Fields without a MAC, which are left out unless ``any_field``, grant nothing.
-    """
+    """Return the values of a key; fields without a MAC grant nothing, and may be left out."""
     if stored == _HASH:
         found = {codec.as_text(n): codec.as_bytes(v) for n, v in reader.hgetall(key).items()}
         return {slot: value for slot, value in found.items() if any_field or mac_of(value)}

@@ -81,10 +81,7 @@ class Retention:
             return None  # not made by this bot, and left for the operator to look at
 
     def _unneeded(self, mailbox: str, runs: tuple[Run, ...]) -> list[Run]:
-        """Return the runs that may be removed, oldest first, up to the first one that is needed.
-
-        An undo stays as long as the runs that it has undone, which would seem to have left changes.
-        """
+        """Return the runs that may go, oldest first; an undo stays as long as what it undid."""
         channels = self._store.channels
         if mailbox and (channels.record(mailbox) is not None or channels.running(mailbox)):
             return []

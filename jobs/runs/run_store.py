@@ -231,10 +231,7 @@ class RunStore:
         return found
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[Run, ...]:
-        """Return every run of the mailbox, oldest first, without checks, which change nothing.
-
-        A run of another mailbox is never included, even if Redis lists it here.
-        """
+        """Return the mailbox's runs, oldest first, without checks or another mailbox's runs."""
         known = self.known(self.channels.runs_of_mailbox(mailbox))
         return tuple(run for run in known if run.channel.mailbox == mailbox)
 
@@ -308,10 +305,7 @@ class RunStore:
         return lines
 
     def _save(self, run_id: str, events: Sequence[Event], along: Along) -> None:
-        """Write the events, their entries in the trail, and ``along`` in one transaction.
-
-        If Redis has lost events that this worker has seen (a failover), they are added again first.
-        """
+        """Write events, entries and ``along`` at once, after what a failover has lost."""
         worth = recorded(events)
         facts = tuple(entries_of(self._about(run_id), worth)) if worth else ()
         seen = self._seen.get(keys.run_lock(run_id), [])

@@ -101,10 +101,7 @@ def older_runs(store: RunStore) -> Iterator[str]:
 
 
 def _lost(store: RunStore, run_id: str, told: Iterable[AuditEntry]) -> int:
-    """Return the number of the oldest entry whose event the run does not have, or 0.
-
-    The entries were read before the events, to which each entry's event was added with it.
-    """
+    """Return the oldest entry without its event, or 0; the events were read after the entries."""
     known = {(str(event.kind), event.at.isoformat()) for event in store.events(run_id)}
     return min(
         (

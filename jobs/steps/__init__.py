@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from jobs.engine.step import Step, collected
+from jobs.engine.step import Step, collected, rows_of
 from jobs.engine.undo import reversals
 from jobs.microsoft.scopes import (
     GRAPH_READ_SCOPES,
@@ -22,14 +22,6 @@ from jobs.microsoft.scopes import (
 from jobs.model import Profile, RunKind, State
 from jobs.runs.run import FixBrief, Run
 
-ORDER = (
-    *("C1", "C2"),
-    *("E1", "E2", "E3", "E4", "E5", "E6", "E7"),
-    *("M1", "M2", "M3", "M4", "M5"),
-    *("C3", "C4", "C5", "C6", "C7"),
-    *("V1", "V2", "V3"),
-)
-"""Rows of the article in the article's order. Every row from C1 to V3 has at least one step."""
 FIX_ONLY = frozenset({"own_login"})
 """Steps that only a fix uses. A setup proves the same facts in another way."""
 WHERE_LOST = "lost_secret"
@@ -57,8 +49,9 @@ PROOF = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"})
 
 @cache
 def all_steps() -> dict[str, Step]:
-    """Return every step by its name, in the order of the article's rows."""
-    return collected(__name__, __path__, lambda step: (ORDER.index(step.article_row), step.name))
+    """Return every step by its name, in the order of the table."""
+    steps = collected(__name__, __path__)
+    return {name: steps[name] for name in rows_of(__name__)}
 
 
 def steps_for(profile: Profile) -> dict[str, Step]:
@@ -145,10 +138,7 @@ def permissions_for(run: Run) -> tuple[str, ...]:
 
 
 def missing_permissions(run: Run) -> tuple[str, ...]:
-    """Return the permissions that the plan of a fix needs beyond those of its sign-in.
-
-    The sign-in log is none of them: without it the requester confirms the token.
-    """
+    """Return what a fix's plan needs beyond its sign-in; the log is none of that."""
     if run.kind is not RunKind.FIX:
         return ()
     have = with_included(run.permissions)
@@ -158,10 +148,7 @@ def missing_permissions(run: Run) -> tuple[str, ...]:
 
 
 def _writing(run: Run) -> frozenset[str]:
-    """Return the names of the steps that a fix will change, as far as it is known.
-
-    Steps that only some fixes have are in a run's steps only if they are needed.
-    """
+    """Return the steps that a fix will change; those of some fixes are in a run only if needed."""
     if run.plan is None:
         return frozenset(run.brief.fix.wrong if run.brief.fix else ())
     return _planned(run) | SOMETIMES

@@ -8,7 +8,6 @@ page, through a card's button; only grants that really exist count.
 from __future__ import annotations
 
 import json
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import timedelta
 
@@ -40,56 +39,19 @@ from jobs.channel.mailbox import channels_with_app
 from jobs.clock import now
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
 from jobs.engine.undo import Undoable
 from jobs.microsoft import app_manifest as manifest
 from jobs.microsoft.graph import EXCHANGE_APP_ID, promised
-from jobs.model import Change, Evidence, Finding, Profile, Reason, RunKind, Scope, State, Text, Turn
+from jobs.model import Change, Evidence, Finding, Reason, RunKind, State, Text, Turn
 from jobs.runs.run import RecordedChange
 
 BY_HAND = "by_hand"
-ADDRESSES = frozenset(
-    {Cause.REDIRECT_URI_MISMATCH, Cause.REPLY_ADDRESS_MISSING, *manifest.OTHERS.values()}
-)
 SEEN = {"spa": "seen.redirects_spa", "publicClient": "seen.redirects_public"}
 
 
-class AppDiagnosis(Diagnosis):
-    def causes_elsewhere(self, cause: str) -> AbstractSet[Cause]:
-        """Return the causes that ``cause`` explains; a redirect URI explains its own errors."""
-        return ADDRESSES if cause in ADDRESSES else self.explains
-
-
-class Application(Undoable):
+class Application(Undoable, row="application"):
     """Step E1: single-tenant app per mailbox, found by ``uniqueName`` (microsoft.md 1.1)."""
-
-    name = "application"
-    article_row = "E1"
-    carries_answers = True
-    undo_note = True
-    deleted_cause = Cause.APP_DELETED_MEANWHILE
-    needs = ("addresses", "permissions", "tenant")
-    reads = ("Application.Read.All",)
-    writes = ("Application.ReadWrite.All",)
-    diagnosis = AppDiagnosis(
-        explains=ADDRESSES
-        | frozenset(
-            {
-                Cause.APP_NOT_FOUND,
-                Cause.PERMISSION_NOT_DECLARED,
-                Cause.APP_MISCONFIGURED,
-                Cause.PERMISSION_ID_UNKNOWN,
-                Cause.CLIENT_SECRET_GONE,
-                Cause.CLIENT_SECRET_WRONG,
-                Cause.CONSENT_MISSING,
-                Cause.USER_NOT_ASSIGNED,
-                Cause.GRANT_INVALID,
-            }
-        ),
-        # A wider audience, and what a consent makes up for (platforms/microsoft.md 1.4).
-        warnings=frozenset({Cause.PERMISSION_ID_UNKNOWN, Cause.PERMISSION_NOT_DECLARED}) | {""},
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         if ctx.by_hand and not known_ids(ctx):
@@ -123,7 +85,6 @@ class Application(Undoable):
         return self.wrong(seen, cause=Cause.APP_NOT_FOUND, facts=found.facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan one idempotent upsert or update."""
         facts, note = finding.facts, None
         path = f"/{facts['object_id']}" if facts else f"(uniqueName='{app_key(ctx)}')"
         for each in finding.evidence:
@@ -132,9 +93,8 @@ class Application(Undoable):
         unknown = facts.get("unknown_ids", "")
         if unknown:
             note = Text("note.permission_unknown", {"ids": unknown})
-        command, after = f"Graph PATCH /applications{path}", Text("after.application")
-        line = self.change(finding.seen, after, Scope.APP, command, note=note)
-        return (replace(line, warning=bool(unknown)),)
+        line = self.planned(finding, f"Graph PATCH /applications{path}")
+        return (replace(line, note=note, warning=bool(unknown)),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the app or merge into it.
@@ -156,7 +116,6 @@ class Application(Undoable):
         return self.compare_with_recorded(past, self._values(ctx, app), seen, made)
 
     def _removed(self, ctx: StepContext, past: RecordedChange, app: Json | None) -> Finding:
-        """Judge an app that a run made: the undo removes the app, unless somebody else uses it."""
         if app is None:
             return self.ok(Text("seen.undo_removed"))
         strange = foreign_content(ctx, app, _uris(past.values_after) or wanted_uris(ctx))
@@ -170,7 +129,6 @@ class Application(Undoable):
         return f"Graph PATCH {path}" if past.values_before["object_id"] else f"Graph DELETE {path}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Delete the app, or restore its redirect URIs, audience and declared permissions."""
         app = await app_of_run(ctx)
         if app is None:
             return
@@ -291,23 +249,8 @@ def _uris(values: dict[str, str]) -> list[str]:
     return found
 
 
-class _OfTheArticle(Undoable):
-    """Setting of the app that mail does not need, in the article profile only."""
-
-    carries_answers = True
-    needs = ("application",)
-    profiles = frozenset({Profile.ARTICLE})
-    reads = ("Application.Read.All",)
-    writes = ("Application.ReadWrite.All",)
-    diagnosis = Diagnosis(stops_mail=False)
-
-
-class ImplicitGrant(_OfTheArticle):
+class ImplicitGrant(Undoable, row="implicit_grant"):
     """Step E2: ``enableAccessTokenIssuance`` is on in the app."""
-
-    name = "implicit_grant"
-    article_row = "E2"
-    after = ("mail_send",)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Look at "Access tokens", which nobody asked for on a channel made by hand."""
@@ -316,10 +259,6 @@ class ImplicitGrant(_OfTheArticle):
         seen = Text("seen.implicit_on" if on else "seen.implicit_off")
         found = self.ok(seen) if on or ctx.by_hand else self.wrong(seen)
         return replace(found, values=_values(app))
-
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        command = "web.implicitGrantSettings.enableAccessTokenIssuance = true"
-        return (self.change(Text("seen.off"), Text("seen.on"), Scope.APP, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Write ``web`` as a whole, with the wanted URIs, which a stale read must not drop."""
@@ -332,11 +271,7 @@ class ImplicitGrant(_OfTheArticle):
         seen = "key:seen.on" if manifest.issues_access_tokens(app) else "key:seen.off"
         return self.compare_with_recorded(past, _values(app), seen, {"access_tokens": "on"})
 
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        return "web.implicitGrantSettings.enableAccessTokenIssuance = false"
-
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Clear the box "Access tokens", which a run only ever ticks."""
         if app := await app_of_run(ctx):
             await _write(ctx, app, on=False)
 
@@ -358,12 +293,8 @@ def _values(app: Json | None) -> dict[str, str]:
     return {"access_tokens": "on" if manifest.issues_access_tokens(app) else "off"}
 
 
-class MailSend(_OfTheArticle):
+class MailSend(Undoable, row="mail_send"):
     """Step E4: the app declares ``Mail.Send`` (Role) for E5."""
-
-    name = "mail_send"
-    article_row = "E4"
-    undo_note = True
 
     async def inspect(self, ctx: StepContext) -> Finding:
         if not ctx.fact("mail_send"):
@@ -372,10 +303,6 @@ class MailSend(_OfTheArticle):
         if not values["declared"]:
             return self.wrong(Reason.ABSENT, values=values)
         return self.ok(Text("seen.mail_send"), values=values)
-
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        command, note = "requiredResourceAccess + Exchange Mail.Send (Role)", Text("note.mail_send")
-        return (self.creation(command, note=note, warning=True),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Write the whole list, with ``SMTP.Send``, which a stale read must not drop."""
@@ -388,10 +315,6 @@ class MailSend(_OfTheArticle):
         values = self._values(ctx, await app_of_run(ctx))
         seen = "key:seen.mail_send" if values["declared"] else "key:seen.none"
         return self.compare_with_recorded(past, values, seen, {"declared": "yes"})
-
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the change's text; the grant goes with the app, or in the portal."""
-        return "requiredResourceAccess - Exchange Mail.Send (Role)"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         if app := await app_of_run(ctx):
@@ -409,17 +332,8 @@ SHOWS_WITHIN = timedelta(minutes=5)
 PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
 
 
-class AdminConsent(Step):
+class AdminConsent(Step, row="admin_consent"):
     """Step E5: ``Mail.Send`` is granted, in the article profile only (microsoft.md 1.6)."""
-
-    name = "admin_consent"
-    article_row = "E5"
-    needs = ("service_principal", "mail_send")
-    profiles = frozenset({Profile.ARTICLE})
-    reads = ("Application.Read.All",)
-    automatic = False
-    returns_with = "consent"
-    diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the assignments: the redirect is never trusted, and a check never waits."""

@@ -30,12 +30,11 @@ from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
 from jobs.engine.undo import Undoable
 from jobs.microsoft.app_manifest import SecretRules, expiry, rules_for
 from jobs.microsoft.graph import promised
-from jobs.model import Change, Finding, Reason, RunKind, Scope, Signals, State, Text, Turn, day_of
+from jobs.model import Change, Finding, Reason, RunKind, Signals, State, Text, Turn, day_of
 from jobs.runs.run import Kind, RecordedChange
 from jobs.storage.vault import Sealed
 
@@ -47,8 +46,13 @@ LOOKS_S = (0.0, 1, 2, 4)
 
 
 def label_of(run_id: str) -> str:
-    """Return the name of the run's secret, whose run id finds it again."""
     return f"{PREFIX}{run_id}"
+
+
+def run_of(secret: Json) -> str:
+    """Return the ID of the run that the secret's name tells, or an empty string."""
+    name = text_of(secret, "displayName")
+    return name.removeprefix(PREFIX) if name.startswith(PREFIX) else ""
 
 
 def manually_created(app: Json | None) -> bool:
@@ -58,19 +62,15 @@ def manually_created(app: Json | None) -> bool:
 
 def earlier(ctx: StepContext, app: Json | None) -> list[Json]:
     """Return the secrets of earlier runs of this mailbox, and never a person's."""
-    labels = {
-        label_of(run.id)
-        for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)
-        if run.id != ctx.run.id
-    }
-    return _with_labels(app, labels)
+    runs = {run.id for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)} - {ctx.run.id}
+    return [secret for secret in secrets_of(app) if run_of(secret) in runs]
 
 
 def is_persons(ctx: StepContext, secret: Json) -> bool:
     """Return whether no run, and no check, gave the secret its name."""
-    name = text_of(secret, "displayName")
     runs = {run.id for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)} | {ctx.run.id}
-    return not name.startswith(SECRETS[1:]) and name not in set(map(label_of, runs))
+    of_checks = text_of(secret, "displayName").startswith(SECRETS[1:])
+    return not of_checks and run_of(secret) not in runs
 
 
 def tries(ctx: StepContext, step: str) -> int:
@@ -89,9 +89,7 @@ def unrecorded(ctx: StepContext, app: Json | None) -> list[Json]:
     return [
         secret
         for secret in secrets_of(app)
-        if text_of(secret, "displayName").startswith(PREFIX)
-        and end_of(secret) >= now()
-        and not ctx.store.length(text_of(secret, "displayName").removeprefix(PREFIX))
+        if run_of(secret) and end_of(secret) >= now() and not ctx.store.length(run_of(secret))
     ]
 
 
@@ -119,18 +117,14 @@ async def remove_orphans(
 
 
 async def remove(ctx: StepContext, secrets: list[Json]) -> None:
-    """Remove these secrets; one that is already gone counts as removed."""
     for secret in secrets:
         with suppress(NotFound):
             await ctx.graph.remove_password(ctx.fact("object_id"), promised(secret, "keyId"))
 
 
 async def labelled(ctx: StepContext, labels: Collection[str]) -> list[Json]:
-    return _with_labels(await app_of_run(ctx), labels)
-
-
-def _with_labels(app: Json | None, labels: Collection[str]) -> list[Json]:
-    return [secret for secret in secrets_of(app) if secret.get("displayName") in labels]
+    secrets = secrets_of(await app_of_run(ctx))
+    return [secret for secret in secrets if secret.get("displayName") in labels]
 
 
 def end_of(secret: Json) -> datetime:
@@ -147,37 +141,8 @@ MOST_NAMED = 3
 """Maximum number of unrecorded secrets that a plan names."""
 
 
-class _Made(Undoable):
-    """Step that makes a client secret, which an undo removes with its sealed copies."""
-
-    irreversible = True
-    undo_note = True
-    needs = ("application",)
-    writes = ("Application.ReadWrite.All",)
-
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        return _removal_of(ctx.fact("object_id"))
-
-
-class ClientSecret(_Made):
+class ClientSecret(Undoable, row="client_secret"):
     """Step E3: Webex Connect has a secret, or this run can show one (microsoft.md 1.2)."""
-
-    name = "client_secret"
-    article_row = "E3"
-    carries_answers = True
-    deleted_cause = Cause.SECRET_DELETED_MEANWHILE
-    inspect_unmet = True  # the tenant's policy also matters for an app that does not exist yet
-    after = ("mail_send", "implicit_grant")
-    reads = ("Application.Read.All", "Policy.Read.All")
-    repeat_on = LOST
-    diagnosis = Diagnosis(
-        caused_by=("application",),
-        explains={
-            Cause.CLIENT_SECRET_EXPIRED,
-            Cause.CLIENT_SECRET_WRONG,
-            Cause.CLIENT_SECRET_MISSING,
-        },
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """List the app's secrets and judge the newest usable one.
@@ -250,7 +215,7 @@ class ClientSecret(_Made):
             return replace(good, state=State.WARNING, seen=seen, cause=cause)
         # this run's own secret is not replaced: the next one would end no later
         left = datetime.fromisoformat(renewal["renew_until"]) - now()
-        own = secret.get("displayName") == label_of(ctx.run.id)
+        own = run_of(secret) == ctx.run.id
         if own or end_of(secret) >= now() + min(ENOUGH, left / 3):
             return good
         soon = self.wrong(
@@ -270,7 +235,7 @@ class ClientSecret(_Made):
         after = Text("after.client_secret", {"expires": day_of(datetime.fromisoformat(end))})
         command = f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}"
         note = Text("note.secret_clamped") if finding.facts.get("clamped") else None
-        line = self.change(finding.seen, after, Scope.APP, command, note=note)
+        line = replace(self.planned(finding, command, after), note=note)
         if "old" not in finding.facts:
             return (line,)
         old = self.wrong(Text("seen.old_secret", {"count": finding.facts["old"]}))
@@ -297,18 +262,15 @@ class ClientSecret(_Made):
             ctx.vault.drop(Sealed.CLIENT_SECRET.of(run))
 
     def _is_orphan(self, ctx: StepContext, secret: Json) -> bool:
-        """Return whether this run made the secret and the bot can no longer show it.
-
-        One that was shown stays until its successor was shown (``lost_secret``).
-        """
-        mine = secret.get("displayName") == label_of(ctx.run.id)
+        """Return whether the run made it and cannot show it; a shown one is for ``lost_secret``."""
+        mine = run_of(secret) == ctx.run.id
         shown = mine and promised(secret, "keyId") in lost(ctx)
         return mine and not shown and not self._known(ctx, secret)
 
     def _known(self, ctx: StepContext, secret: Json) -> bool:
         if ctx.by_hand and is_persons(ctx, secret):
             return True  # Webex Connect may have any of them
-        if not text_of(secret, "displayName").startswith(PREFIX):
+        if not run_of(secret):
             return False
         key_id = promised(secret, "keyId")
         if key_id in lost(ctx):
@@ -321,10 +283,6 @@ class ClientSecret(_Made):
         return in_use and ctx.store.was_secret_shown(key_id)
 
 
-def _removal_of(object_id: str) -> str:
-    return f"Graph POST /applications/{object_id}/removePassword"
-
-
 def _day(secret: Json) -> dict[str, str]:
     return {"expires": day_of(end_of(secret))}
 
@@ -332,20 +290,12 @@ def _day(secret: Json) -> dict[str, str]:
 LABEL = "Webex email bot, rehearsal and check"
 
 
-class CheckSecret(_Made):
+class CheckSecret(Undoable, row="check_secret"):
     """Step C6: a second client secret, with which the bot can sign the mailbox user in.
 
     With this secret ``/check`` can log in by SMTP. The secret belongs to the run until the mailbox
     user has signed in and that login has succeeded (:func:`jobs.access.mailbox_login.save`).
     """
-
-    name = "check_secret"
-    article_row = "C6"
-    shown_in = "rehearsal"
-    after = ("client_secret",)
-    reads = ("Application.Read.All",)
-    required_answer = "rehearse"
-    repeat_on = "rehearse"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Check that this run made the secret, or that the kept one is still the app's."""
@@ -360,10 +310,6 @@ class CheckSecret(_Made):
         if ctx.channels.record(ctx.channel.mailbox) is not None:
             return self.skipped(Text("skipped.proven_before"))
         return self.wrong(Reason.ABSENT, values={"made": ""})
-
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        command = "Graph POST /applications/{id}/addPassword"
-        return (self.creation(command, note=Text("note.check_secret")),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create and seal the secret, after removing that of an interrupted attempt."""
@@ -387,16 +333,7 @@ class CheckSecret(_Made):
         mailbox_login.drop(ctx.vault, ctx.channel.mailbox)
 
 
-class _Removal(Step):
-    """Step that removes client secrets which nobody uses any more."""
-
-    needs: tuple[str, ...] = ("client_secret",)
-    reads = ("Application.Read.All",)
-    writes = ("Application.ReadWrite.All",)
-    automatic = False
-
-
-class OldSecret(_Removal):
+class OldSecret(Step, row="old_secret"):
     """Step that removes the client secrets of earlier runs of this mailbox.
 
     The step is part of a fix whose plan showed the removal. Secrets that a person made stay.
@@ -404,33 +341,20 @@ class OldSecret(_Removal):
     comes after everything that proves the new one.
     """
 
-    name = "old_secret"
-    article_row = "E3"
-    after = ("token", "own_login", "test_mail", "agent_answer")
-
     async def inspect(self, ctx: StepContext) -> Finding:
         if left := earlier(ctx, await find_app(ctx)):
             return self.wrong(Text("seen.old_secret", {"count": str(len(left))}))
         return self.ok(Text("seen.old_secret_removed"))
 
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        after, command = Text("after.old_secret"), _removal_of("{id}")
-        return (self.change(finding.seen, after, Scope.APP, command, reversible=False),)
-
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         await remove(ctx, earlier(ctx, await find_app(ctx)))
 
 
-class UnusedSecret(_Removal):
+class UnusedSecret(Step, row="unused_secret"):
     """Step that removes the bot's own secret, part of a run only if that secret may have been made.
 
     The removed secret is no longer in use, so the removal needs no approval of its own.
     """
-
-    name = "unused_secret"
-    article_row = "C6"
-    needs = ("check_secret",)
-    unapproved = True
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Look for the secret; one just made may be missing, so :meth:`apply` looks patiently."""
@@ -448,16 +372,11 @@ class UnusedSecret(_Removal):
         return self.left_alone(Text("seen.unused_secret_stays", {"name": LABEL})) if stays else None
 
 
-class LostSecret(_Removal):
+class LostSecret(Step, row="lost_secret"):
     """Step that removes a lost client secret, part of a run only if New secret was pressed.
 
     Nobody has the removed secret, so the removal needs no approval of its own.
     """
-
-    name = "lost_secret"
-    article_row = "E3"
-    shown_in = "client_secret"
-    unapproved = True
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Wait until the page has shown the new secret: the old one may be found until then."""

@@ -21,7 +21,7 @@ import structlog
 from jobs.access import mailbox_login
 from jobs.access.mailbox_login import Login, log_in
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import SIGNED_IN, channels_with_address, login_name, other_names
+from jobs.channel.mailbox import channels_with_address, login_name, other_names
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, Rejected, SignInNeeded
 from jobs.contact_center.connect_audit import read_changes
@@ -97,14 +97,11 @@ def _since(ctx: StepContext) -> datetime:
     return max(filter(None, (*moments, ctx.answered_at("consent"))), default=run.opened)
 
 
-class EmailApp(Step):
+class EmailApp(Step, row="email_app"):
     """Step C1: Webex Connect has an email app with OAuth 2.0.
 
     A requester who gives the app's Call Back URL has seen the app.
     """
-
-    name = "email_app"
-    article_row = "C1"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Check that the Call Back URL was given. The app is not proven before V1."""
@@ -113,12 +110,8 @@ class EmailApp(Step):
         return self.ok(Text("seen.said_by_requester"))
 
 
-class Addresses(Step):
+class Addresses(Step, row="addresses"):
     """Step C2: the Call Back URL and Forwarding Address, valid since the form, are known."""
-
-    name = "addresses"
-    article_row = "C2"
-    shown_in = "email_app"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Look at both; a setup waits, and a check of a channel made by hand goes on without."""
@@ -149,10 +142,6 @@ class _Filled(Step):
     confirm the form by saying that the token was saved (platforms/connect.md 1.2).
     """
 
-    needs = FORM
-    after: tuple[str, ...] = ("token",)
-    automatic = False
-
     async def inspect(self, ctx: StepContext) -> Finding:
         """Check the token and the requester's confirmation.
 
@@ -166,37 +155,20 @@ class _Filled(Step):
         return self.waits_for(Turn.REQUESTER, Text("seen.form_open"))
 
 
-class MailboxFields(_Filled):
+class MailboxFields(_Filled, row="mailbox_fields"):
     """Step C3: the form's fields Email ID, SMTP server, port, security and username."""
 
-    name = "mailbox_fields"
-    article_row = "C3"
 
-
-class AppFields(_Filled):
+class AppFields(_Filled, row="app_fields"):
     """Step C4: the form's fields Client ID and Client Secret."""
 
-    name = "app_fields"
-    article_row = "C4"
-    shown_in = "mailbox_fields"
 
-
-class AddressFields(_Filled):
+class AddressFields(_Filled, row="address_fields"):
     """Step C5: the form's Authorization, Access Token and Refresh Token URLs, and the scope."""
 
-    name = "address_fields"
-    article_row = "C5"
-    shown_in = "mailbox_fields"
 
-
-class Token(_Filled):
+class Token(_Filled, row="token"):
     """Step C6: Generate Token as the Username; nobody is asked if the bot can read Entra's log."""
-
-    name = "token"
-    article_row = "C6"
-    shown_in = "mailbox_fields"
-    after = ()
-    reads = ("AuditLog.Read.All", "Directory.Read.All")
 
     async def inspect(self, ctx: StepContext) -> Finding:
         if ctx.run.answer("token_saved"):
@@ -219,12 +191,8 @@ class Token(_Filled):
         return replace(found, evidence=(Evidence("entra", logged),) if logged else ())
 
 
-class ConnectIds(Step):
+class ConnectIds(Step, row="ids"):
     """Step E6: the Application (client) ID and the Directory (tenant) ID are known."""
-
-    name = "ids"
-    article_row = "E6"
-    needs = ("application",)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         facts = {"tenant_id": ctx.run.account.tenant_id if ctx.run.account else ""}
@@ -236,20 +204,13 @@ SAVED_AND_REGISTERED = 2
 """Changes of an app after Generate Token: Save, and Register To Webex Engage."""
 
 
-class Registered(Step):
+class Registered(Step, row="registered"):
     """Step C7: the asset is registered with a service (platforms/connect.md 1.5).
 
     The audit log has no action of its own for the registration, which is one more change of the app
     (platforms/connect.md 2.3). So the log only spares the requester the press of the button. The
     button stays, and pressing it sends the test mail once more.
     """
-
-    name = "registered"
-    article_row = "C7"
-    shown_in = "mailbox_fields"
-    needs = ("token",)
-    automatic = False
-    returns_with = "registered"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Check the requester's confirmation, then the audit log. V2 proves either."""
@@ -287,7 +248,7 @@ not confirmed).
 LOGIN_PAUSES_S = (2.0, 5, 10, 20, 40, 60, 120, 300)
 
 
-class Rehearsal(Step):
+class Rehearsal(Step, row="rehearsal"):
     """Step C6: the mailbox user's token logs in at the SMTP server using XOAUTH2.
 
     For a shared mailbox it is the delegate's token, and the delegate is the user name. A login does
@@ -295,12 +256,6 @@ class Rehearsal(Step):
     answer do. The fact ``username`` is set if the server takes only another name: the form then
     needs it.
     """
-
-    name = "rehearsal"
-    article_row = "C6"
-    needs = ("check_secret", "smtp_auth", "smtp_grant", "send_as", "admin_consent")
-    automatic = False
-    returns_with = SIGNED_IN
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Log in phase by phase without sending; only a success is kept for checks."""
@@ -327,20 +282,14 @@ class Rehearsal(Step):
 
 
 def spreading(ctx: StepContext, probe: SmtpProbe) -> bool:
-    """Return whether the SMTP server may not know yet that this run enabled SMTP AUTH."""
     return probe.cause in SPREADS and ctx.began_within("smtp_auth", SPREADS_FOR)
 
 
-class OwnLogin(Step):
+class OwnLogin(Step, row="own_login"):
     """Step C6: the bot's own SMTP login gets reply 235, as Webex Connect will get it.
 
     The step is skipped if the bot has no sign-in of its own, or if that sign-in is no longer valid.
     """
-
-    name = "own_login"
-    article_row = "C6"
-    needs = ("smtp_auth", "smtp_grant", "service_principal", "client_secret")
-    automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Log in and disconnect; a refusal within an hour of a change is checked again."""

@@ -1,5 +1,7 @@
 """Steps M3 to M5: all incoming mail is forwarded to Webex Connect, and this is allowed.
 
+A remote domain that covers Webex Connect and forbids automatic forwarding overrides every policy.
+
 The plan of M4 names the other senders, the removed conditions and the parameters of the commands.
 Without M5, the organization's customization, M4 cannot be saved.
 """
@@ -10,38 +12,33 @@ import asyncio
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+from fnmatch import fnmatch
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row, redirected_to, through
-from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, unless_refused
+from jobs.clouds.errors import (
+    AlreadyExists,
+    CloudError,
+    Forbidden,
+    NotFound,
+    Rejected,
+    unless_refused,
+)
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
 from jobs.engine.undo import Cmdlet, ExchangeStep, shown
 from jobs.microsoft import outbound_spam as spam
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Change, Channel, Finding, Reason, RunKind, Scope, State, Station, Text, Turn
+from jobs.model import Change, Channel, Finding, Reason, RunKind, State, Text, Turn
 from jobs.runs.run import RecordedChange
 
 
-class Forwarding(ExchangeStep):
+class Forwarding(ExchangeStep, row="forwarding"):
     """Step M3: ``ForwardingSmtpAddress`` is the Forwarding Address, and nothing overrides it.
 
     Whether a copy stays in the mailbox is as requested. Source: platforms/microsoft.md 2.2.
     """
-
-    name = "forwarding"
-    article_row = "M3"
-    needs = ("mailbox_user", "addresses")
-    reads = ("View-Only Recipients",)
-    writes = ("Mail Recipients",)
-    diagnosis = Diagnosis(
-        explains={Cause.MAIL_NOT_DELIVERED},
-        warnings=frozenset({Cause.COPY_DIFFERS}),
-        station=Station.FORWARD,
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         values = _read(await mailbox_row(ctx))
@@ -91,15 +88,9 @@ class Forwarding(ExchangeStep):
         """Plan all settings at once, since an internal address that stayed would silently win."""
         channel, was = ctx.channel, finding.values
         key = "after.forwarding_keeps" if channel.keep_copy else "after.forwarding"
-        return (
-            self.change(
-                finding.seen,
-                Text(key, {"address": channel.forwarding_address}),
-                Scope.MAILBOX,
-                shown(self.cmdlets(ctx, finding)),
-                overwrites=bool(was.get("smtp") or was.get("internal")),
-            ),
-        )
+        after = Text(key, {"address": channel.forwarding_address})
+        line = self.planned(finding, shown(self.cmdlets(ctx, finding)), after)
+        return (replace(line, overwrites=bool(was.get("smtp") or was.get("internal"))),)
 
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
         return _set_mailbox(ctx, _wanted(ctx.channel))
@@ -160,26 +151,11 @@ class Outbound:
     own: tuple[str, ...]
 
 
-class OutboundPolicy(ExchangeStep):
+class OutboundPolicy(ExchangeStep, row="outbound_policy"):
     """Step M4: the outbound policy that actually applies says ``On``; ``Automatic`` counts as off.
 
     The Default policy is never changed (platforms/microsoft.md 2.3).
     """
-
-    name = "outbound_policy"
-    baselines = ("CIS 6.2.1", "CISA MS.EXO.1.1")
-    article_row = "M4"
-    needs = ("mailbox_user",)
-    after = ("customization",)
-    reads = ("Security Reader",)
-    writes = ("Security Administrator",)
-    prerequisites = MappingProxyType({Cause.CUSTOMIZATION_NEEDED: "customization"})
-    replicates = True
-    diagnosis = Diagnosis(
-        explains={Cause.FORWARDING_BLOCKED, Cause.MAIL_NOT_DELIVERED},
-        settling={Cause.FORWARDING_BLOCKED: Cause.FORWARDING_SETTLING},
-        station=Station.FORWARD,
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         there = await outbound(ctx)
@@ -210,11 +186,10 @@ class OutboundPolicy(ExchangeStep):
         repaired = json.loads(finding.facts.get(REPAIRED, "{}"))
         after = text_after(ctx.channel.mailbox, finding.values.get("rule", ""), repaired)
         note = move_note(int(finding.facts.get(MOVED, "0")))
-        command = shown(self.cmdlets(ctx, finding))
-        return (self.change(finding.seen, after, Scope.MAILBOX, command, note=note),)
+        line = self.planned(finding, shown(self.cmdlets(ctx, finding)), after)
+        return (replace(line, note=note),)
 
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
-        """Return the cmdlets for the policy, if it must change, and then for the rule."""
         name = spam.policy_name(ctx.channel.mailbox)
         policy, rule = (recorded_row(finding.values.get(part)) for part in ("policy", "rule"))
         limits, repaired = (
@@ -381,7 +356,7 @@ def move_note(rules: int) -> Text | None:
     return Text("note.rules_move", {"count": str(rules)}) if rules else None
 
 
-class Customization(Step):
+class Customization(Step, row="customization"):
     """Step M5: ``Enable-OrganizationCustomization`` has run, or M4 does not need it.
 
     The change is tenant-wide and irreversible, so it has its own approval. ``IsDehydrated`` is not
@@ -389,13 +364,6 @@ class Customization(Step):
     cmdlet has run, or has said that it is not required, nothing is left to run. M4 itself waits
     until the change has taken effect everywhere (platforms/microsoft.md 2.4).
     """
-
-    name = "customization"
-    article_row = "M5"
-    needs = ("mailbox_user",)
-    reads = ("View-Only Configuration",)
-    writes = ("Organization Management",)
-    diagnosis = Diagnosis(stops_mail=False, station=Station.FORWARD)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read ``IsDehydrated``; if the tenant does not reveal it, M4 shows what is needed."""
@@ -417,17 +385,6 @@ class Customization(Step):
     def _needed(self, seen: Text | Reason) -> Finding:
         return self.wrong(seen, cause=Cause.CUSTOMIZATION_NEEDED, values={"enabled": "no"})
 
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        demanded = finding.reason is Reason.DEMANDED
-        before = Reason.DEMANDED.text() if demanded else Text("seen.not_customized")
-        command = "Enable-OrganizationCustomization"
-        after, note = Text("after.customization"), Text("note.customization")
-        return (
-            self.change(
-                before, after, Scope.TENANT, command, reversible=False, note=note, warning=True
-            ),
-        )
-
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Run Enable-OrganizationCustomization, whose error on a second run means success."""
         await ctx.exchange.run("Enable-OrganizationCustomization", {})
@@ -439,3 +396,43 @@ async def _dehydrated(ctx: StepContext) -> bool | None:
     except Forbidden:
         return None
     return {"true": True, "false": False}.get(str(organization.get("IsDehydrated")).lower())
+
+
+class RemoteDomain(Step, row="remote_domain"):
+    """Step M3: the most specific entry, which may be ``*``, lets copies out as they are.
+
+    "The block wins" (platforms/microsoft.md 2.3), so a plan shows it before anybody approves
+    anything. With TNEF, Webex Connect gets attachments as winmail.dat, and mail flows.
+    """
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        checks = ctx.run.kind is RunKind.CHECK
+        try:
+            rows = await ctx.exchange.run("Get-RemoteDomain", {})
+        except (Forbidden, NotFound, Rejected):
+            if checks:
+                raise
+            return self.skipped(Reason.NOT_BY_ITSELF)
+        found = covering(rows, ctx.channel.forwarding_address.rpartition("@")[2])
+        if found is None:
+            return self.ok(Text("seen.remote_domain_allows"))
+        name = {"name": str(found.get("DomainName"))}
+        if str(found.get("AutoForwardEnabled", True)).lower() == "false":
+            cause = Cause.REMOTE_DOMAIN_BLOCKS_FORWARDING
+            wrong = self.wrong(Text("seen.remote_domain", name), cause=cause)
+            return wrong if checks else replace(wrong, state=State.POSSIBLE)
+        if str(found.get("TNEFEnabled")).lower() == "true":
+            tnef = self.wrong(Text("seen.remote_domain_tnef", name), cause=Cause.TNEF_ON)
+            return replace(tnef, state=State.WARNING)
+        return self.ok(Text("seen.remote_domain_allows"))
+
+
+def covering(rows: list[ExchangeRow], domain: str) -> ExchangeRow | None:
+    matching = [row for row in rows if domain_matches(lower_of(row, "DomainName"), domain.lower())]
+    return max(matching, key=lambda row: len(str(row.get("DomainName"))), default=None)
+
+
+def domain_matches(pattern: str, domain: str) -> bool:
+    return bool(pattern) and (
+        fnmatch(domain, pattern) or (pattern.startswith("*.") and domain == pattern[2:])
+    )

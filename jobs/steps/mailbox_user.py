@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,6 @@ from jobs.channel.mailbox import delegate_of, is_shared, mailbox_row
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, SignInNeeded, unless_refused
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.inspector import finding_from_error, not_readable
 from jobs.engine.step import Step
 from jobs.microsoft.exchange import ExchangeRow
@@ -23,35 +22,13 @@ from jobs.runs.run import Run
 
 ELSEWHERE = frozenset({"mailuser", "remoteusermailbox", "remotesharedmailbox"})
 """Types of recipients whose mailbox is not in this Exchange Online, as before a migration."""
-LIMITS = {
-    Cause.MAILBOX_INTERNAL_ONLY: ("RequireSenderAuthenticationEnabled",),
-    Cause.MAILBOX_SENDERS_LISTED: (
-        "AcceptMessagesOnlyFrom",
-        "AcceptMessagesOnlyFromDLMembers",
-        "AcceptMessagesOnlyFromSendersOrMembers",
-    ),
-    Cause.MAILBOX_MODERATED: ("ModerationEnabled",),
-    Cause.MAILBOX_REJECTS_SENDERS: (
-        "RejectMessagesFrom",
-        "RejectMessagesFromDLMembers",
-        "RejectMessagesFromSendersOrMembers",
-    ),
-}
-"""Properties of Get-Mailbox that stop mail if they are set, by the cause."""
 CONNECT_MOST = 25 * 1024 * 1024
 """Largest mail that Webex Connect takes, in bytes (platforms/connect.md 1.4)."""
 _BYTES = re.compile(r"\(([\d,]+) bytes\)")
-LOGIN_REFUSED = frozenset({Cause.SMTP_LOGIN_BLOCKED, Cause.SMTP_REFUSED, Cause.SMTP_TOKEN_REFUSED})
 
 
-class Tenant(Step):
+class Tenant(Step, row="tenant"):
     """Step M1: the mailbox's domain is verified in the tenant of the signed-in account."""
-
-    name = "tenant"
-    article_row = "M1"
-    shown_in = "mailbox_user"
-    reads = ("User.Read.All",)
-    diagnosis = Diagnosis(station=Station.MAILBOX)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Compare the verified domains; if they are hidden, ``mailbox_user`` decides."""
@@ -74,7 +51,7 @@ Json = dict[str, Any]
 ONMICROSOFT = ".onmicrosoft.com"
 
 
-class MailboxUser(Step):
+class MailboxUser(Step, row="mailbox_user"):
     """Step M1: the user has a mailbox, an Exchange license and sign-in (microsoft.md 2.1).
 
     The UPN may differ from the address. The fact ``shared`` is ``yes`` if another user signs in for
@@ -83,16 +60,8 @@ class MailboxUser(Step):
     mailbox has a license of its own, without which it has no SMTP (platforms/microsoft.md 2.6).
     """
 
-    name = "mailbox_user"
-    article_row = "M1"
-    needs = ("tenant",)
-    reads = ("User.Read.All", "View-Only Recipients")
-    doubted_by = LOGIN_REFUSED | {Cause.MAIL_NOT_DELIVERED, Cause.NOT_FOUND, Cause.TEST_MAIL_LATE}
-    diagnosis = Diagnosis(
-        explains=LOGIN_REFUSED
-        | {Cause.ACCOUNT_DISABLED, Cause.USER_UNKNOWN, Cause.LICENCE_MISSING},
-        station=Station.MAILBOX,
-    )
+    limits: Mapping[str, tuple[str, ...]]
+    """Properties of Get-Mailbox that stop mail if they are set, by the cause."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
         user, mailbox = await asyncio.gather(
@@ -206,10 +175,10 @@ def _with_limits(mailbox: ExchangeRow | None, found: Finding) -> Finding:
 
 def _limits(mailbox: ExchangeRow) -> Iterator[tuple[Cause, Text]]:
     """Yield the mailbox's settings that may stop mail, the worst first (Set-Mailbox)."""
-    for cause, names in LIMITS.items():
+    for cause, names in MailboxUser.limits.items():
         values = (str(mailbox.get(name) or "") for name in names)
         if any(value.lower() not in {"", "false", "[]"} for value in values):
-            yield cause, Text(f"seen.{cause}")
+            yield Cause(cause), Text(f"seen.{cause}")
     most = _BYTES.search(str(mailbox.get("MaxReceiveSize") or ""))
     if most and int(most[1].replace(",", "")) < CONNECT_MOST:
         size = {"size": str(mailbox.get("MaxReceiveSize")).partition(" (")[0]}
@@ -219,10 +188,7 @@ def _limits(mailbox: ExchangeRow) -> Iterator[tuple[Cause, Text]]:
 
 
 def _with_sender(ctx: StepContext, mailbox: ExchangeRow | None, found: Finding) -> Finding:
-    """Return the finding, as a warning if answers leave with an onmicrosoft.com address.
-
-    Mail flows until more than 100 recipients in 24 hours (platforms/microsoft.md 2.7).
-    """
+    """Warn of an onmicrosoft.com address: 100 recipients a day (platforms/microsoft.md 2.7)."""
     sender = lower_of(mailbox, "PrimarySmtpAddress") or ctx.channel.mailbox
     if found.state is not State.OK or not sender.endswith(ONMICROSOFT):
         return found
@@ -257,21 +223,13 @@ ASKED = frozenset({Cause.DELEGATE_UNKNOWN, Cause.DELEGATE_NOT_FOUND})
 """Causes that end when a person types the delegate's address."""
 
 
-class Delegate(Step):
+class Delegate(Step, row="delegate"):
     """Step M1: the delegate is a user who may sign in and has a license, and with it SMTP.
 
     The SMTP server accepts only the token's own user as the user name, so the mailbox's rights,
     SMTP AUTH and grants that count are this user's (platforms/microsoft.md 2.6). The facts are
     ``delegate``, the user's UPN, and ``delegate_id``.
     """
-
-    name = "delegate"
-    article_row = "M1"
-    needs = ("mailbox_user",)
-    reads = ("User.Read.All",)
-    shown_in = "mailbox_user"
-    doubted_by = LOGIN_REFUSED
-    diagnosis = Diagnosis(explains=LOGIN_REFUSED | {Cause.ACCOUNT_DISABLED, Cause.LICENCE_MISSING})
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Find the delegate of a shared mailbox; any other mailbox's own user signs in."""

@@ -19,7 +19,7 @@ from jobs.mail.flow import LOST, cause_at, cause_of_copy
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
-from jobs.model import Change, Finding, Reason, State, Station, Text, Turn
+from jobs.model import Finding, Reason, State, Station, Text, Turn
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
@@ -34,16 +34,8 @@ CLOCKS = timedelta(seconds=2)
 FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
 
 
-class TestMail(Step):
+class TestMail(Step, row="test_mail"):
     """Step V1: the trace shows the test mail, and its delivered copy (microsoft.md 2.5)."""
-
-    name = "test_mail"
-    article_row = "V1"
-    needs = ("registered", "token", "rehearsal", "forwarding", "outbound_policy", "trace_access")
-    reads = ("ExchangeMessageTrace.Read.All",)
-    automatic = False
-    unapproved = True
-    passes = ("forwarding", "outbound_policy")
 
     async def inspect(self, ctx: StepContext) -> Finding:
         subject, trace, since = subject_of(ctx), ctx.trace(), ctx.run.opened - timedelta(minutes=5)
@@ -130,10 +122,7 @@ class TestMail(Step):
     async def _failed(
         self, ctx: StepContext, row: TraceRow, arrived: tuple[TraceRow, ...]
     ) -> Finding:
-        """Return the finding for a mail that did not come through.
-
-        A change of the policy of the last hour may not be on every server, so the bot sends again.
-        """
+        """Explain a failed mail; a policy of the last hour may not be on every server."""
         words = await ctx.trace().details(row)
         cause = cause_at(Station.MAILBOX, words) or LOST
         if row.recipient.lower() == ctx.channel.forwarding_address.lower():
@@ -216,15 +205,8 @@ def _facts(subject: str, arrived: tuple[TraceRow, ...]) -> dict[str, str]:
     return {"subject": subject, **({"arrived_at": first.received.isoformat()} if first else {})}
 
 
-class TraceAccess(Step):
+class TraceAccess(Step, row="trace_access"):
     """Step V1: the account may trace; only Graph needs a principal (platforms/microsoft.md 2.5)."""
-
-    name = "trace_access"
-    article_row = "V1"
-    shown_in = "test_mail"
-    needs = ("mailbox_user",)
-    reads = ("ExchangeMessageTrace.Read.All",)
-    writes = ("Application.ReadWrite.All",)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Try a message trace.
@@ -241,23 +223,13 @@ class TraceAccess(Step):
             raise
         return self.ok(Text("seen.trace_readable"))
 
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        command = f'Graph POST /servicePrincipals {{"appId": "{MESSAGE_TRACE_APP_ID}"}}'
-        return (self.creation(command),)
-
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the service principal; the call is safe to repeat, as a second is impossible."""
         await ctx.graph.create_service_principal(MESSAGE_TRACE_APP_ID)
 
 
-class AgentHasIt(Step):
+class AgentHasIt(Step, row="agent_has_it"):
     """Step V2: an agent confirms the test mail at the desktop, or the agent's answer shows it."""
-
-    name = "agent_has_it"
-    article_row = "V2"
-    needs = ("test_mail", "send_as")
-    after = ("agent_answer",)
-    automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Look for the agent's answer, even one that was stopped: better proof than a word."""
@@ -269,14 +241,8 @@ class AgentHasIt(Step):
         return self.waits_for(Turn.AGENT, Text("seen.agent_asked"))
 
 
-class AgentAnswer(Step):
+class AgentAnswer(Step, row="agent_answer"):
     """Step V3: the trace shows a delivered mail from the mailbox with the test's subject."""
-
-    name = "agent_answer"
-    article_row = "V3"
-    needs = ("test_mail", "send_as")
-    reads = ("ExchangeMessageTrace.Read.All",)
-    automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Follow the agent's answer; a copy or a mail from the mailbox to itself is none."""

@@ -19,7 +19,6 @@ from jobs.channel.mailbox import may_be_shared
 from jobs.clouds.errors import AlreadyExists, CloudError, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import as_dict, lower_of, lower_set, text_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.inspector import finding_from_error
 from jobs.engine.step import Step
 from jobs.engine.undo import Undoable
@@ -39,26 +38,8 @@ BY_MICROSOFT = "disabledByMicrosoftStatus"
 NOT_DISABLED = {"", "notdisabled"}
 
 
-class ServicePrincipal(Undoable):
+class ServicePrincipal(Undoable, row="service_principal"):
     """Step E1: an enabled service principal admits the mailbox user (microsoft.md 1.3)."""
-
-    name = "service_principal"
-    article_row = "E1"
-    carries_answers = True
-    shown_in = "application"
-    needs = ("application",)
-    reads = ("Application.Read.All", "User.Read.All")
-    writes = ("Application.ReadWrite.All",)
-    diagnosis = Diagnosis(
-        explains={
-            Cause.APP_NOT_FOUND,
-            Cause.APP_DISABLED,
-            Cause.USER_NOT_ASSIGNED,
-            Cause.SERVICE_PRINCIPAL_NOT_READY,
-            Cause.CONSENT_MISSING,
-        },
-        disproved_by=("smtp_login",),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Find it by client id; assignments are read only if assignment is required."""
@@ -98,7 +79,7 @@ class ServicePrincipal(Undoable):
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan to create it, or to reset each of its blocking properties in a line."""
         if "sp_id" not in finding.facts:
-            return (self.creation("Graph POST /servicePrincipals"),)
+            return super().plan(ctx, finding)
         path = f"/servicePrincipals/{finding.facts['sp_id']}"
         commands = {
             name: f"Graph PATCH {path}, {name} {str(OPEN[name]).lower()}"
@@ -136,7 +117,6 @@ class ServicePrincipal(Undoable):
         return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the Graph command with the object id, for exactly that object."""
         if not past.values_before["sp_id"]:
             return f"Graph DELETE /servicePrincipals/{ctx.fact('sp_id')}"
         shut = [
@@ -196,19 +176,12 @@ def _principal_text(principal: Json | None) -> str:
     return "key:seen.sp_assignment" if principal.get(ASSIGNMENT) else "key:seen.service_principal"
 
 
-class Permissions(Step):
+class Permissions(Step, row="permissions"):
     """Step E4: Office 365 Exchange Online is in the tenant and exposes ``SMTP.Send``.
 
     A tenant with the service but without its service principal gets one. If the service itself is
     missing, Graph refuses. Source: platforms/microsoft.md 1.3 and 1.4.
     """
-
-    name = "permissions"
-    article_row = "E4"
-    shown_in = "application"
-    reads = ("Application.Read.All",)
-    writes = ("Application.ReadWrite.All",)
-    diagnosis = Diagnosis()
 
     async def inspect(self, ctx: StepContext) -> Finding:
         exchange, graph = await asyncio.gather(
@@ -230,12 +203,8 @@ class Permissions(Step):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan Microsoft's service principal; else no app can request SMTP.Send (AADSTS500011)."""
-        if finding.cause != Cause.EXCHANGE_SERVICE_MISSING:
-            return ()
-        command = f'Graph POST /servicePrincipals {{"appId": "{EXCHANGE_APP_ID}"}}'
-        return (
-            self.change(Text("seen.no_exchange"), Text("after.permissions"), Scope.APP, command),
-        )
+        missing = finding.cause == Cause.EXCHANGE_SERVICE_MISSING
+        return super().plan(ctx, finding) if missing else ()
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the service principal; the call is safe to repeat, as a second is impossible."""
@@ -257,26 +226,11 @@ OF = "principal"
 """Mark in a recorded change: the grants are those of the user with this ID, the delegate's."""
 
 
-class SmtpGrant(Undoable):
+class SmtpGrant(Undoable, row="smtp_grant"):
     """Step E5: a Principal grant for the user who signs in only (platforms/microsoft.md 1.5).
 
     For a shared mailbox the delegate signs in. Exchange decides who may send as the mailbox.
     """
-
-    name = "smtp_grant"
-    article_row = "E5"
-    carries_answers = True
-    needs = ("service_principal", "mailbox_user", "delegate", "permissions")
-    reads = ("Directory.Read.All",)
-    writes = ("DelegatedPermissionGrant.ReadWrite.All",)
-    diagnosis = Diagnosis(
-        explains={
-            Cause.CONSENT_MISSING,
-            Cause.CONSENT_DECLINED,
-            Cause.ADMIN_CONSENT_REQUIRED,
-            Cause.SMTP_TOKEN_REFUSED,
-        }
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         grants = await grants_of_app(ctx)
@@ -293,13 +247,9 @@ class SmtpGrant(Undoable):
         """Plan a grant for one user, once the delegate is known, so that nobody else can send."""
         if not _grantee(ctx) and ctx.fact("shared"):
             return ()
-        user = ctx.fact("delegate") or ctx.channel.mailbox
-        after = Text("after.smtp_grant", {"user": user})
-        command = "Graph POST /oauth2PermissionGrants, consentType Principal, scope SMTP.Send"
-        return (self.change(Text("seen.none"), after, Scope.APP, command),)
+        return (self.planned(finding, user=ctx.fact("delegate") or ctx.channel.mailbox),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create a grant per resource, or merge the scopes, which a PATCH replaces."""
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
         missing = self._missing(ctx, grants)
         await asyncio.gather(
@@ -343,10 +293,7 @@ class SmtpGrant(Undoable):
             await ctx.graph.create_grant(ctx.fact("sp_id"), resource, wanted, user)
 
     def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, frozenset[str]]]:
-        """Return the scopes that the user who signs in does not have, by the ID of their resource.
-
-        In a check, any user's grant counts while the delegate of a shared mailbox is not known.
-        """
+        """Return the missing scopes by resource; anybody's grant counts for an unknown delegate."""
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
         if ctx.run.kind is RunKind.CHECK or ctx.by_hand:
             wanted = wanted[:1]  # a sign-in's permissions are implied (platforms/microsoft.md 1.5)
@@ -407,13 +354,8 @@ Microsoft may change.
 """
 
 
-class UserConsent(Step):
+class UserConsent(Step, row="user_consent"):
     """Step E7: the tenant's user-consent policy, in words (platforms/microsoft.md 1.7)."""
-
-    name = "user_consent"
-    article_row = "E7"
-    reads = ("Policy.Read.All",)
-    diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the policy of user consent, on which the channel does not depend."""

@@ -16,11 +16,10 @@ from jobs.clock import now
 from jobs.clouds.errors import Forbidden
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
 from jobs.engine.undo import Cmdlet, ExchangeStep, shown
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Change, Finding, Reason, RunKind, Scope, State, Text
+from jobs.model import Change, Finding, Reason, RunKind, State, Text
 from jobs.runs.run import RecordedChange
 
 SETTLES_FOR = timedelta(hours=24)
@@ -33,37 +32,13 @@ OFF, ON, NOT_SET = "true", "false", ""
 SEEN = {OFF: "key:seen.off", ON: "key:seen.on", NOT_SET: "key:seen.not_set"}
 
 
-class SmtpAuth(ExchangeStep):
+class SmtpAuth(ExchangeStep, row="smtp_auth"):
     """Step M2: SMTP AUTH is on for the mailbox, or not set there and on in the organization.
 
     The property has three states (microsoft.md 2.1). For a shared mailbox the delegate logs
     in, so the delegate's mailbox counts. A shared mailbox with a license is switched on as well,
     because its switch was seen to cause a refusal too (platforms/microsoft.md 2.6).
     """
-
-    name = "smtp_auth"
-    baselines = ("CIPP DisableBasicAuthSMTP", "CIS 6.5.4", "CISA MS.EXO.5.1")
-    article_row = "M2"
-    carries_answers = True
-    needs = ("mailbox_user", "delegate")
-    reads = ("View-Only Recipients", "View-Only Configuration")
-    writes = ("Mail Recipients",)
-    diagnosis = Diagnosis(
-        explains={
-            Cause.SMTP_AUTH_OFF_FOR_MAILBOX,
-            Cause.SMTP_AUTH_OFF_FOR_TENANT,
-            Cause.SMTP_TOKEN_REFUSED,
-            Cause.SMTP_LOGIN_BLOCKED,
-        },
-        settling=dict.fromkeys(
-            (Cause.SMTP_AUTH_OFF_FOR_MAILBOX, Cause.SMTP_AUTH_OFF_FOR_TENANT),
-            Cause.SMTP_AUTH_SETTLING,
-        ),
-        settled=dict.fromkeys(
-            (Cause.SMTP_AUTH_OFF_FOR_MAILBOX, Cause.SMTP_AUTH_OFF_FOR_TENANT),
-            Cause.SMTP_AUTH_TENANT_WINS,
-        ),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the switches; the organization's counts only if the mailbox's is not set."""
@@ -103,11 +78,11 @@ class SmtpAuth(ExchangeStep):
         """Plan Microsoft's recipe, which leaves the organization, once a delegate is known."""
         if ctx.fact("shared") and not ctx.fact("delegate"):
             return ()
-        mailboxes, command = _mailboxes(ctx), shown(self.cmdlets(ctx, finding))
+        mailboxes = _mailboxes(ctx)
         after = Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
         if mailboxes == (ctx.channel.mailbox,):
             after = Text("seen.on")
-        return (self.change(finding.seen, after, Scope.MAILBOX, command),)
+        return (self.planned(finding, shown(self.cmdlets(ctx, finding)), after),)
 
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
         was = finding.values
@@ -170,22 +145,13 @@ def _read(row: ExchangeRow) -> str:
     return value if value in {OFF, ON} else NOT_SET
 
 
-class SmtpAuthTenant(ExchangeStep):
+class SmtpAuthTenant(ExchangeStep, row="smtp_auth_tenant"):
     """Step M2: SMTP AUTH is on in the organization, if its switch seems to win over the mailbox's.
 
     Microsoft says that the mailbox's switch wins. Some tenants were seen to refuse its logins all
     the same (cisagov/ScubaGear issues 607 and 915). So this is planned only in a fix of that cause,
     and approved on its own, because it concerns every mailbox without a setting.
     """
-
-    name = "smtp_auth_tenant"
-    article_row = "M2"
-    shown_in = "smtp_auth"
-    baselines = SmtpAuth.baselines
-    needs = ("mailbox_user",)
-    reads = ("View-Only Configuration",)
-    writes = ("Organization Management",)
-    diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the switch in a check, and in a fix that is to change it."""
@@ -200,11 +166,6 @@ class SmtpAuthTenant(ExchangeStep):
             return self.skipped(Text("seen.smtp_auth_tenant_unneeded"))
         return self.wrong(Text("seen.off"), values={VALUE: everybody})
 
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        command, note = shown(self.cmdlets(ctx, finding)), Text("note.smtp_auth_tenant")
-        off, on = Text("seen.off"), Text("seen.on")
-        return (self.change(off, on, Scope.TENANT, command, note=note, warning=True),)
-
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
         return [("Set-TransportConfig", {PROPERTY: False})]
 
@@ -216,20 +177,12 @@ class SmtpAuthTenant(ExchangeStep):
         return [("Set-TransportConfig", {PROPERTY: True})]
 
 
-class SecurityDefaults(Step):
+class SecurityDefaults(Step, row="security_defaults"):
     """Step M2: security defaults are off; on, they may make SMTP AUTH fail.
 
     The reports contradict each other (platforms/microsoft.md 2.1), so only a login decides. A plan
     shows it before anybody approves anything.
     """
-
-    name = "security_defaults"
-    article_row = "M2"
-    shown_in = "smtp_auth"
-    reads = ("Policy.Read.All",)
-    diagnosis = Diagnosis(
-        explains=frozenset({Cause.BLOCKED_BY_SECURITY_DEFAULTS}), disproved_by=("smtp_login",)
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         try:
@@ -249,22 +202,13 @@ OWN = "nt authority\\self"
 """Trustee of the permission that every mailbox has on itself."""
 
 
-class SendAs(ExchangeStep):
+class SendAs(ExchangeStep, row="send_as"):
     """Step M2: the delegate may send as the mailbox; the user of any other mailbox needs no right.
 
     Without this right Exchange takes the login and refuses each mail with 5.2.252 or 5.7.60. Full
     Access is not needed (platforms/microsoft.md 2.6). The recorded values name the trustee of the
     right, so an undo takes the right from the very user who got it from a run.
     """
-
-    name = "send_as"
-    article_row = "M2"
-    carries_answers = True
-    needs = ("delegate",)
-    shown_in = "smtp_auth"
-    reads = ("View-Only Recipients",)
-    writes = ("Mail Recipients",)
-    diagnosis = Diagnosis(explains={Cause.SEND_AS_DENIED}, disproved_by=("answers",))
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the delegate's right; whether a group's is the delegate's, only an answer shows."""
@@ -285,8 +229,7 @@ class SendAs(ExchangeStep):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         delegate, command = _delegate(ctx), shown(self.cmdlets(ctx, finding))
-        after = Text("after.send_as", {"user": delegate})
-        return (self.change(None, after, Scope.MAILBOX, command),) if delegate else ()
+        return (self.planned(finding, command, user=delegate),) if delegate else ()
 
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
         return [_right(ctx, "Add", _delegate(ctx))]

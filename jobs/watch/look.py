@@ -42,7 +42,7 @@ from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.mail.watch_mail import note_arrival, without_watch_mails
 from jobs.model import Finding, Reason, RunKind, Signals, State, Turn
 from jobs.runs.run import AttemptOverError, Origin, Run, new_reference, opening
-from jobs.runtime import NoListener, Runtime
+from jobs.runtime import Runtime, no_listener
 from jobs.settings import Settings
 from jobs.watch.model import (
     TEST_MAIL_STEP,
@@ -147,7 +147,7 @@ class CloudLook:
         context = seen.context(run, draft)
         trace = CountingTrace(context.trace(), mailbox)
         context.trace = lambda: trace
-        engine = Engine(context, steps_of(run), NoListener(), self.holds, self.runtime.shutdown)
+        engine = Engine(context, steps_of(run), no_listener, self.holds, self.runtime.shutdown)
         await engine.check(seen.allowed)
         state = await asyncio.to_thread(self.state, mailbox)
         known = state.last is not None and state.last.sight is Sight.BROKEN

@@ -30,7 +30,7 @@ from jobs.microsoft.scopes import EXCHANGE_SCOPE, GRAPH_SETUP_SCOPES
 from jobs.model import Account, Channel, Person, State
 from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import RunStore
-from jobs.runtime import NoListener
+from jobs.runtime import no_listener
 from jobs.settings import Settings
 from jobs.steps import all_steps
 from jobs.storage.vault import Vault
@@ -169,7 +169,7 @@ def context(tenant: Tenant, redis: Redis) -> StepContext:
 
 async def carry_out(tenant: Tenant, ctx: StepContext) -> None:
     """Do a whole run: plan, both approvals, changes, consent, and the answers of people."""
-    engine = Engine(ctx, all_steps(), NoListener(), lambda: True)
+    engine = Engine(ctx, all_steps(), no_listener, lambda: True)
     await engine.make_plan()
     assert ctx.run.plan is not None
     plan = ctx.run.plan.id
@@ -216,10 +216,10 @@ async def test_a_second_run_writes_nothing(tenant: Tenant, redis: Redis):
     tenant.asked.clear()
     tenant.cmdlets.clear()
     again = context(tenant, redis)
-    await Engine(again, all_steps(), NoListener(), lambda: True).make_plan()
+    await Engine(again, all_steps(), no_listener, lambda: True).make_plan()
     assert again.run.plan is not None
     assert (again.run.plan.changes, tenant.writes) == ((), [])
-    await Engine(again, all_steps(), NoListener(), lambda: True).apply_plan()
+    await Engine(again, all_steps(), no_listener, lambda: True).apply_plan()
     assert tenant.writes == []
 
 

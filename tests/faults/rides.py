@@ -30,7 +30,7 @@ from jobs.model import Account, Channel, Person, RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.runs.run import Event, Kind, Origin, Run
 from jobs.runs.run_store import RunStore
-from jobs.runtime import NoListener
+from jobs.runtime import no_listener
 from jobs.settings import Settings
 from jobs.steps import all_steps, steps_of
 from jobs.storage import codec
@@ -217,9 +217,7 @@ class Ride:
         if self._run().account is None:
             return
         try:
-            await advance_steps(
-                Engine(self.ctx, steps_of(self.ctx.run), NoListener(), lambda: True)
-            )
+            await advance_steps(Engine(self.ctx, steps_of(self.ctx.run), no_listener, lambda: True))
         except SignInNeeded as error:
             self._say(
                 Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code})

@@ -12,7 +12,7 @@ import pytest
 from jobs.engine.engine import Engine
 from jobs.model import Access, State
 from jobs.probes import checks_for
-from jobs.runtime import NoListener
+from jobs.runtime import no_listener
 
 BLIND = {State.UNKNOWN, State.SKIPPED}
 MOST_CALLS = 300
@@ -39,7 +39,7 @@ def _checked(connected: Any, weather: Any) -> Any:
         if step.diagnosis.access is Access.ADMIN
     }
     connected.carry_out(
-        Engine(ctx, steps, NoListener(), lambda: True).check({Access.NONE, Access.ADMIN})
+        Engine(ctx, steps, no_listener, lambda: True).check({Access.NONE, Access.ADMIN})
     )
     assert steps.keys() - ctx.run.findings.keys() == set()
     return ctx.run

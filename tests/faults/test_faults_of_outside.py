@@ -32,7 +32,7 @@ from jobs.probes.contact_center import (
 from jobs.probes.service_health import WebexStatus
 from jobs.runs.run import Origin, Run
 from jobs.runs.run_store import RunStore
-from jobs.runtime import NoListener
+from jobs.runtime import no_listener
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
 
@@ -181,9 +181,7 @@ def look(
             seconds = max(
                 seconds,
                 without_waiting(
-                    Engine(ctx, {probe.name: probe}, NoListener(), lambda: True).check(
-                        {Access.NONE}
-                    )
+                    Engine(ctx, {probe.name: probe}, no_listener, lambda: True).check({Access.NONE})
                 ),
             )
             found.append(ctx.run.findings[probe.name])

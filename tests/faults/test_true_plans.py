@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
-from jobs.engine.applier import REAPPROVAL_NOTE
+from jobs.engine.engine import REAPPROVAL_NOTE
 from jobs.model import Change, Reason, Scope, Text, Turn
 from jobs.next_action import blocking_steps
 from jobs.runs.run import Event, Kind

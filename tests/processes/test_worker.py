@@ -170,7 +170,7 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from bot import queue
 from bot.processes import worker
-from jobs.shutdown import Shutdown
+from jobs.runtime import Shutdown
 import probe
 queue.ALLOWED, probe.shutdown = frozenset({"probe.job"}), Shutdown()
 sys.exit(worker.work(sys.argv[1], (queue.RUNS,), probe.shutdown))

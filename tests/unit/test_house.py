@@ -48,7 +48,7 @@ ORDER = {
         "microsoft",
         "clouds runs",
         "causes storage",
-        "clock model redact settings shutdown",
+        "clock model redact settings",
     ),
     "adaptive_cards": (
         "__init__",

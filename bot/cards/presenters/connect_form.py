@@ -18,7 +18,7 @@ from bot.services import Services
 from jobs import next_action as turns
 from jobs.causes.cause import Cause
 from jobs.checks.remedies import page_of
-from jobs.engine.made_objects import is_deleted
+from jobs.engine.inspector import is_deleted
 from jobs.microsoft.scopes import smtp_scope
 from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Problem, Run

@@ -23,7 +23,7 @@ from jobs.microsoft.graph import Graph
 from jobs.model import Account, Channel, Finding, Person, RunKind, State
 from jobs.runs.run import Brief, Event, Kind, Origin
 from jobs.runs.run_store import RunStore
-from jobs.runtime import Runtime
+from jobs.runtime import Runtime, no_listener
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
 from practice.virtual_time import carry_out
@@ -185,10 +185,7 @@ def answered(question: str, value: str) -> Event:
 def change(name: str, at: datetime) -> list[Event]:
     """Return the events of a change that the run has made."""
     wrong = Finding(name, State.WRONG)
-    return [
-        Event(Kind.CHANGING, at, step=name, finding=wrong),
-        Event(Kind.CHANGED, at, step=name),
-    ]
+    return [Event(Kind.CHANGING, at, step=name, finding=wrong), Event(Kind.CHANGED, at, step=name)]
 
 
 @pytest.fixture
@@ -250,18 +247,7 @@ async def _token() -> str:
     return "token"
 
 
-@dataclass
-class Heard:
-    """Listener that records the runs that it is notified of."""
-
-    runs: list[str] = field(default_factory=list)
-
-    def run_changed(self, run_id: str) -> None:
-        """Record that the run has changed."""
-        self.runs.append(run_id)
-
-
 @pytest.fixture
 def runtime_of(store: RunStore, vault: Vault) -> Callable[[Settings], Runtime]:
     """Return a function that makes a worker's runtime with the given settings."""
-    return lambda settings: Runtime(settings, store, vault, Heard())
+    return lambda settings: Runtime(settings, store, vault, no_listener)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -30,7 +30,7 @@ from jobs.model import (
 )
 from jobs.runs.run import Event, Kind, Origin, Run
 from jobs.runs.run_store import RunStore
-from jobs.runtime import Runtime, install
+from jobs.runtime import Runtime, install, no_listener
 from jobs.settings import Settings
 from jobs.steps import steps_of
 from jobs.storage.vault import Vault
@@ -40,21 +40,16 @@ ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
 ORIGIN = Origin("room-1", message="m-1")
 
 
-@dataclass
-class Heard:
-    """Listener that records the runs that it is notified of."""
-
-    runs: list[str] = field(default_factory=list)
-
-    def run_changed(self, run_id: str) -> None:
-        """Record that the run has changed."""
-        self.runs.append(run_id)
+@pytest.fixture
+def heard() -> list[str]:
+    """Return the runs that the listener is told of."""
+    return []
 
 
 @pytest.fixture
-def runtime(work_settings: Settings, store: RunStore, vault: Vault) -> Runtime:
+def runtime(work_settings: Settings, store: RunStore, vault: Vault, heard: list[str]) -> Runtime:
     """Return a worker's runtime, installed for this process."""
-    made = Runtime(work_settings, store, vault, Heard())
+    made = Runtime(work_settings, store, vault, heard.append)
     install(made)
     return made
 
@@ -154,7 +149,7 @@ def test_a_sign_in_that_ends_for_an_unknown_reason(
         cache = (
             Identity.of_bot(settings, http).finish(flow, provider.sign_in(flow["auth_uri"])).cache
         )
-    runtime = Runtime(settings, store, vault, Heard())
+    runtime = Runtime(settings, store, vault, no_listener)
     install(runtime)
     admin_session.save(runtime, opened, cache)
     provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)] * 5
@@ -180,7 +175,7 @@ def test_an_ended_run_stays_ended(runtime: Runtime, store: RunStore, vault: Vaul
 
 
 def test_a_run_ends_when_everything_is_settled(
-    runtime: Runtime, store: RunStore, vault: Vault, say: Say
+    runtime: Runtime, store: RunStore, vault: Vault, say: Say, heard: list[str]
 ):
     """A run ends when its last step is settled, not before. Its stored sign-in is then deleted."""
     run = say(signed_in(), Event(Kind.PLANNED, now(), data={"plan": "p"}))
@@ -192,7 +187,7 @@ def test_a_run_ends_when_everything_is_settled(
     store.append(run.id, found(names[-1], State.SKIPPED))
     advance.finish_or_reschedule(runtime, run.id, store.length(run.id))
     assert (store.load(run.id).ended, vault.holds(f"session:{run.id}")) == ("finished", False)
-    assert runtime.listener == Heard([run.id, run.id])
+    assert heard == [run.id, run.id]
 
 
 def test_the_earliest_time_is_looked_at(runtime: Runtime, store: RunStore, say: Say):
@@ -336,7 +331,7 @@ def meanwhile(work_settings: Settings, store: RunStore) -> Callable[..., Runtime
 
     def make(happens: Callable[[], object], raises: Exception | None = None) -> Runtime:
         vault = Meanwhile(store.redis, work_settings.encryption_keys, happens, raises)
-        made = Runtime(work_settings, store, vault, Heard())
+        made = Runtime(work_settings, store, vault, no_listener)
         install(made)
         return made
 

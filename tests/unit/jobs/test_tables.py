@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,9 @@ import pytest
 from jobs.causes import cause as table_of_causes
 from jobs.causes import patterns, reader
 from jobs.checks import check, reading, verdict
-from jobs.engine.step import Step
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Line, Step, rows_of
+from jobs.next_action import ActionKind
 from jobs.probes import all_probes, conditional_access, connect_changes, smtp_login
 from jobs.steps import CARRIES_MAIL_SEND, CONSENT, FORM, PROOF, SOMETIMES, all_steps, connect_form
 
@@ -51,6 +53,12 @@ CAUSES: dict[str, Iterable[str]] = {
     "lists": [cause for pair in LISTS.items() for cause in (pair[0], *pair[1])],
     "_AT_CONNECT": [each for pair in vars(reader)["_AT_CONNECT"].items() for each in pair],
     "_BARE": vars(reader)["_BARE"],
+    "warnings": [
+        code
+        for each in EVERYTHING.values()
+        for code in (*each.diagnosis.warnings, each.deleted_cause)
+        if code
+    ],
     "groups": [each for name in ("symptoms", "common") for each in KNOWN.groups[name]],
 }
 LOOKED_UP = re.compile(r"\b(?:findings|changed)(?:\.get\(|\[)\"(\w+)\"")
@@ -105,6 +113,20 @@ def test_a_step_sets_what_steps_have(name: str):
     }
     own = {n for n in data if not n.startswith("_")}
     assert own - declared - {"group"} == set()
+
+
+def test_a_row_sets_what_its_parts_have():
+    """A misspelled field of a diagnosis or of a line would silently leave the default."""
+    parts = {"diagnosis": fields(Diagnosis), "line": fields(Line)}
+    rows = rows_of("jobs.steps")
+    own = {(part, name) for row in rows.values() for part in parts for name in row.get(part, ())}
+    assert own <= {(part, each.name) for part, known in parts.items() for each in known}
+
+
+@pytest.mark.parametrize("name", all_steps())
+def test_a_step_asks_for_an_action(name: str):
+    step = all_steps()[name]
+    assert {step.asks, step.asks_if_stuck or step.asks} <= set(ActionKind)
 
 
 def test_a_name_belongs_to_one_step():

@@ -22,7 +22,7 @@ from jobs.model import Access, Channel, Finding, State, Text
 from jobs.runs import accepted
 from jobs.runs.accepted import Accepted
 from jobs.runs.run import Event, Kind, Run
-from jobs.runtime import NoListener
+from jobs.runtime import no_listener
 from jobs.storage import keys
 from tests.unit.bot.commands.typed_commands import MAILBOX, begun, proven
 
@@ -94,7 +94,7 @@ def test_an_accepted_finding_is_a_note_until_its_day(anna, check, days, state):
     accepted.accept(store, check, OFF.cause, given)
     run = store.check(Channel(MAILBOX), anna.asker, replace(anna.origin, message="again"))
     ctx = StepContext(run, anna.services.settings, store, *[None] * 4)  # type: ignore[list-item]  # the probe reads nothing
-    asyncio.run(Engine(ctx, {"smtp_auth": Look()}, NoListener(), lambda: True).check({Access.NONE}))
+    asyncio.run(Engine(ctx, {"smtp_auth": Look()}, no_listener, lambda: True).check({Access.NONE}))
     found = store.load(run.id).findings["smtp_auth"]
     assert found.state is state
     assert ("it is known" in render(found.seen or Text(""))) is (days > 0)

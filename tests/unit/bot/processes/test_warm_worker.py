@@ -20,7 +20,7 @@ from bot.processes import warm_worker
 from bot.processes.warm_worker import BotWorker
 from bot.queue import SERIALIZER, SafeJob, make_queue
 from jobs.clouds import warm_loop
-from jobs.shutdown import Shutdown
+from jobs.runtime import Shutdown
 
 PERSON: contextvars.ContextVar[str] = contextvars.ContextVar("person", default="")
 seen: list[object] = []

@@ -22,6 +22,7 @@ from jobs.engine.engine import Engine
 from jobs.engine.step import Probe
 from jobs.model import Access, Evidence, Finding, Reason, State, Text, verbatim
 from jobs.runs.run import Event, Kind, Run
+from jobs.runtime import no_listener
 from jobs.steps.mailbox_user import MailboxUser
 
 NOT_AT_GRAPH = Forbidden("not_allowed", CloudReply("graph", 403, "Forbidden"))
@@ -33,13 +34,6 @@ USER = {
     "userPrincipalName": "support@contoso.com",
     "assignedPlans": [{"service": "exchange", "capabilityStatus": "Enabled"}],
 }
-
-
-class Silent:
-    """Listener that ignores every change."""
-
-    def run_changed(self, run_id: str) -> None:
-        """Do nothing."""
 
 
 class Look(Probe):
@@ -69,7 +63,7 @@ def looked(
 ) -> dict[str, tuple[State, Reason | None, Access | None]]:
     """Return what a check finds, by step."""
     asyncio.run(
-        Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True).check(allowed)
+        Engine(ctx, {step.name: step for step in steps}, no_listener, lambda: True).check(allowed)
     )
     return {
         step.name: (f.state, f.reason, f.access)

@@ -25,7 +25,7 @@ from jobs.engine.graph import Recorder
 from jobs.model import Channel, Finding, Person, Profile, State
 from jobs.runs.run import AppCandidate, Brief, Event, Kind, Origin, Run, Search
 from jobs.runs.run_store import RunStore
-from jobs.runtime import NoListener
+from jobs.runtime import no_listener
 
 MAILBOX = "support@contoso.com"
 ADDRESS = "ab12@mail-us.imiconnect.io"
@@ -47,7 +47,7 @@ def found(given: Given, search: Search, **answers: str) -> StepContext:
 
 async def go_on(ctx: StepContext) -> Run:
     """Carry the discovery on, as a worker does."""
-    await discover(Recorder(ctx, NoListener(), lambda: True))
+    await discover(Recorder(ctx, {}, no_listener, lambda: True))
     return ctx.run
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.checks.verdict import judge
-from jobs.engine.applier import planned_changes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.engine import Engine
+from jobs.engine.engine import Engine, planned_changes
 from jobs.engine.step import Probe, Step
 from jobs.model import Access, Finding, State, Station, Text
+from jobs.runtime import no_listener
 from jobs.steps.application import ImplicitGrant
 from jobs.steps.forwarding import Forwarding
 
@@ -21,13 +21,6 @@ COPY_OFF = {
     "ForwardingAddress": None,
     "DeliverToMailboxAndForward": False,
 }
-
-
-class Silent:
-    """Listener that ignores every change."""
-
-    def run_changed(self, run_id: str) -> None:
-        """Do nothing."""
 
 
 class Copies(Probe):
@@ -45,7 +38,7 @@ class Copies(Probe):
 def checked(ctx: StepContext, *steps: Step) -> dict[str, Finding]:
     """Return the findings of a check with an administrator's sign-in."""
     asyncio.run(
-        Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True).check(
+        Engine(ctx, {step.name: step for step in steps}, no_listener, lambda: True).check(
             {Access.NONE, Access.ADMIN}
         )
     )
@@ -81,7 +74,7 @@ def test_a_fix_mends_it_all_the_same(given: Callable[..., StepContext], cloud: A
     """A fix also plans to change a setting that a check only warns about."""
     cloud.on("Get-Mailbox", [COPY_OFF])
     ctx, steps = given(kind="fix"), {"forwarding": Forwarding()}
-    asyncio.run(Engine(ctx, steps, Silent(), lambda: True).make_plan())
+    asyncio.run(Engine(ctx, steps, no_listener, lambda: True).make_plan())
     assert [change.step for change in planned_changes(steps, ctx)] == ["forwarding"]
 
 

@@ -12,8 +12,7 @@ from jobs.engine.engine import Engine
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, Reason, Scope, State, Text
 from jobs.runs.run import Event, Kind
-from jobs.runtime import NoListener
-from jobs.shutdown import Shutdown
+from jobs.runtime import Shutdown, no_listener
 
 SAID = CloudReply("graph", 404, "Code", "words")
 SEEN, EMPTY = Text("seen.ok"), Text("seen.none")
@@ -88,7 +87,7 @@ def engine(
 ) -> Engine:
     """Return an engine that runs these steps."""
     named = {step.name: step for step in steps}
-    return Engine(ctx, named, NoListener(), lambda: holds, shutdown or Shutdown())
+    return Engine(ctx, named, no_listener, lambda: holds, shutdown or Shutdown())
 
 
 def approve(ctx: StepContext, *steps: Fact) -> None:

@@ -19,7 +19,7 @@ from jobs.engine.engine import STALE_S, Engine
 from jobs.engine.step import Probe, Step
 from jobs.model import Access, Finding, State, Text
 from jobs.runs.run import Event, Kind
-from jobs.runtime import NoListener
+from jobs.runtime import no_listener
 from tests.unit.jobs.conftest import CarryOut, Given
 
 
@@ -30,7 +30,7 @@ class Counting:
     ctx: StepContext
     found: list[int] = field(default_factory=list)
 
-    def run_changed(self, run_id: str) -> None:
+    def __call__(self, run_id: str) -> None:
         """Record the number of findings, without the finding with which every run begins."""
         self.found.append(len(self.ctx.store.load(run_id).findings) - 1)
 
@@ -120,7 +120,7 @@ def test_a_cloud_that_does_not_answer_is_named_within_seconds(
     A cloud that answers after a second is not named.
     """
     ctx = given(kind="check")
-    engine = Engine(ctx, {"slow": Slow(seconds)}, NoListener(), lambda: True)
+    engine = Engine(ctx, {"slow": Slow(seconds)}, no_listener, lambda: True)
     carry_out(engine.check({Access.NONE}))
     assert told(ctx) == expected
     silent = [event for event in ctx.store.events(ctx.run.id) if event.kind is Kind.SILENT]
@@ -135,19 +135,12 @@ def test_a_check_of_many_channels_tells_nothing(given: Given, carry_out: CarryOu
     """
     ctx = given(kind="check")
     ctx.reads = ReadCache()
-    engine = Engine(ctx, {"slow": Slow(60.0)}, NoListener(), lambda: True)
+    engine = Engine(ctx, {"slow": Slow(60.0)}, no_listener, lambda: True)
     carry_out(engine.check({Access.NONE}))
     assert told(ctx) == []
 
 
 SHOWN, NOT_SHOWN = State.OK, State.WRONG
-
-
-class Silent:
-    """Listener that ignores every change."""
-
-    def run_changed(self, run_id: str) -> None:
-        """Do nothing."""
 
 
 class Grant(Step):
@@ -202,7 +195,7 @@ def test_what_was_written_a_moment_ago_is_read_once_more(
     written(given, minutes)
     ctx = given(kind="check")
     seconds = carry_out(
-        Engine(ctx, {"grant": Grant(row, *looks)}, Silent(), lambda: True).check({Access.NONE})
+        Engine(ctx, {"grant": Grant(row, *looks)}, no_listener, lambda: True).check({Access.NONE})
     )
     assert (ctx.run.findings["grant"].state, seconds) == (state, pytest.approx(waited, abs=0.4))
 
@@ -215,7 +208,7 @@ def test_a_new_object_in_exchange_is_read_once_more(given: Given, carry_out: Car
     written(given, 1)
     ctx = given(kind="check")
     grant = Grant("M2", NOT_SHOWN, SHOWN, replicates=True)
-    carry_out(Engine(ctx, {"grant": grant}, Silent(), lambda: True).check({Access.NONE}))
+    carry_out(Engine(ctx, {"grant": grant}, no_listener, lambda: True).check({Access.NONE}))
     assert ctx.run.findings["grant"].state is State.OK
 
 
@@ -229,7 +222,7 @@ def test_of_many_channels_all_is_read_once(given: Given, carry_out: CarryOut):
     ctx.reads = ReadCache()
     assert (
         carry_out(
-            Engine(ctx, {"grant": Grant("E2", NOT_SHOWN, SHOWN)}, Silent(), lambda: True).check(
+            Engine(ctx, {"grant": Grant("E2", NOT_SHOWN, SHOWN)}, no_listener, lambda: True).check(
                 {Access.NONE}
             )
         )

@@ -9,9 +9,9 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, SignInNeeded
-from jobs.engine.applier import digest
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.engine import digest
 from jobs.model import Access, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.conftest import CarryOut, Given

@@ -10,13 +10,12 @@ import pytest
 from jobs.clock import now
 from jobs.clouds import calls
 from jobs.clouds.errors import RequestIds, SignInNeeded, Transient
-from jobs.engine.applier import IN_FLIGHT_S
 from jobs.engine.context import StepContext
-from jobs.engine.engine import Engine
+from jobs.engine.engine import IN_FLIGHT_S, Engine
 from jobs.model import Finding, State
 from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind, LeaseLostError, RunEndedError
-from jobs.runtime import NoListener
+from jobs.runtime import no_listener
 from tests.unit.jobs.conftest import CarryOut, Given
 from tests.unit.jobs.engine.scripted_steps import (
     SAID,
@@ -82,7 +81,7 @@ def test_a_lease_that_is_lost_before_a_change_makes_none(carry_out: CarryOut, gi
 
     a.hooks["inspect"] = lose
     with pytest.raises(LeaseLostError):
-        carry_out(Engine(ctx, {"a": a}, NoListener(), lambda: held[0]).apply_plan())
+        carry_out(Engine(ctx, {"a": a}, no_listener, lambda: held[0]).apply_plan())
     assert a.log == ["inspect"]
 
 

@@ -16,7 +16,7 @@ from jobs.engine.undo import CALL_LASTS, Reversal, Undoable, recall
 from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.fold import apply_events
 from jobs.runs.run import Event, Kind, RecordedChange, Run
-from jobs.runtime import NoListener
+from jobs.runtime import no_listener
 from jobs.steps import all_steps
 from tests.unit.jobs.conftest import CarryOut, Given
 
@@ -109,7 +109,7 @@ def test_a_call_that_arrives_during_the_undo_is_undone_too(
     planned = Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines)
     approved = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
     ctx.store.append(ctx.run.id, planned, approved)
-    worker = Engine(ctx, {STEP: back}, NoListener(), lambda: True)
+    worker = Engine(ctx, {STEP: back}, no_listener, lambda: True)
     seen = []
     for seconds in (0, CALL_LASTS.total_seconds(), SETTLES_FOR.total_seconds()):
         pass_time(seconds)

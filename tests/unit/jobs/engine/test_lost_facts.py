@@ -36,7 +36,7 @@ class Mailbox(Fact):
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the waits for calls of an earlier worker, which have always ended, and for a write."""
-    monkeypatch.setattr("jobs.engine.applier.IN_FLIGHT_S", 0)
+    monkeypatch.setattr("jobs.engine.engine.IN_FLIGHT_S", 0)
     monkeypatch.setenv("PACE", "0")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply, SignInNeeded, Transient
-from jobs.engine import made_objects
+from jobs.engine import inspector
 from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Turn
 from jobs.runs.run import Event, Kind
@@ -24,8 +24,8 @@ Move = Callable[[float], None]
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the pause before the second read, and the wait for calls of an earlier worker."""
-    monkeypatch.setattr(made_objects, "TWICE_S", 0)
-    monkeypatch.setattr("jobs.engine.applier.IN_FLIGHT_S", 0)
+    monkeypatch.setattr(inspector, "TWICE_S", 0)
+    monkeypatch.setattr("jobs.engine.engine.IN_FLIGHT_S", 0)
 
 
 class Waiting(Fact):
@@ -83,7 +83,7 @@ async def test_what_is_gone_is_named_with_all_that_needs_it(made: Callable[..., 
     assert (app.state, app.waiting_for, app.cause) == (State.WAITING, Turn.ADMINISTRATOR, CAUSE)
     assert (grant.state, grant.waiting_for) == (State.WAITING, Turn.NOBODY)
     assert ctx.run.findings["form"].waiting_for is Turn.REQUESTER
-    assert made_objects.is_deleted(ctx.run)
+    assert inspector.is_deleted(ctx.run)
     assert [step.log for step in steps] == [["inspect"] * 2, [], []]
 
 
@@ -206,4 +206,4 @@ async def test_look_again_makes_it_once_more(
     press(ctx, "look_again")
     await engine(ctx, *steps).apply_plan()
     assert ("apply" in steps[0].log) is not token_saved
-    assert made_objects.is_deleted(ctx.run) is token_saved
+    assert inspector.is_deleted(ctx.run) is token_saved

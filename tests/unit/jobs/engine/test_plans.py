@@ -10,8 +10,8 @@ import pytest
 from jobs.advance import advance_steps
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden
-from jobs.engine.applier import REAPPROVAL_NOTE, digest
 from jobs.engine.context import StepContext
+from jobs.engine.engine import REAPPROVAL_NOTE, digest
 from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.conftest import Given

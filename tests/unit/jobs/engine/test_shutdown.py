@@ -19,9 +19,8 @@ from jobs.engine.graph import StoppingError
 from jobs.model import Account, State
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
-from jobs.runtime import Runtime, install
+from jobs.runtime import Runtime, Shutdown, install
 from jobs.settings import Settings
-from jobs.shutdown import Shutdown
 from tests.unit.jobs.conftest import Given
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine
 

@@ -16,8 +16,8 @@ from jobs.clouds.errors import (
     Rejected,
     SignInNeeded,
 )
-from jobs.engine.applier import MAX_UNSEEN_CHANGES, digest
 from jobs.engine.context import StepContext
+from jobs.engine.engine import MAX_UNSEEN_CHANGES, digest
 from jobs.engine.inspector import LET_IN
 from jobs.model import Access, Account, Finding, Reason, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
@@ -38,7 +38,7 @@ GONE, THERE = EMPTY, SEEN
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the wait for calls of an earlier worker; in these tests they have always ended."""
-    monkeypatch.setattr("jobs.engine.applier.IN_FLIGHT_S", 0)
+    monkeypatch.setattr("jobs.engine.engine.IN_FLIGHT_S", 0)
 
 
 def fact(

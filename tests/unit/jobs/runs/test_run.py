@@ -299,18 +299,6 @@ def test_an_approval_covers_its_scope(approvals: set[Scope], change: Change, app
 
 
 @pytest.mark.parametrize(
-    ("state", "settled"),
-    [(state, state in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}) for state in State],
-)
-def test_settled(state: State, settled: bool):
-    """A step is settled if it is OK, a warning, only possibly wrong or skipped.
-
-    A step in any other state, such as unknown, is not settled.
-    """
-    assert replace(BASE, findings={"ids": Finding("ids", state)}).settled("ids") is settled
-
-
-@pytest.mark.parametrize(
     ("events", "tenant", "bound_to"),
     [
         ([], "", ""),

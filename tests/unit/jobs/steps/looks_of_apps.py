@@ -10,15 +10,7 @@ from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.runs.run import Brief, FixBrief
 from tests.unit.jobs.conftest import MAILBOX
 from tests.unit.jobs.steps.app_states import ACCESS, APP, FACTS, READ, URIS, WRITE
-from tests.unit.jobs.steps.looks import (
-    AGENT,
-    CHECK,
-    GONE,
-    REFUSED,
-    USER,
-    answered,
-    rows,
-)
+from tests.unit.jobs.steps.looks import AGENT, CHECK, GONE, REFUSED, USER, answered, rows
 
 CLIENT = {"client_id": "client-1"}
 ENTERPRISE = "GET /servicePrincipals(appId='client-1')"

@@ -12,16 +12,7 @@ from jobs.runs.run import Brief, Event, Kind
 from jobs.steps.forwarding import POLICY, RULE
 from jobs.steps.smtp_auth import PROPERTY
 from tests.unit.jobs.conftest import MAILBOX, NO_OBJECT
-from tests.unit.jobs.steps.looks import (
-    AGENT,
-    CHECK,
-    REFUSED,
-    TARGET,
-    USER,
-    answered,
-    found,
-    rows,
-)
+from tests.unit.jobs.steps.looks import AGENT, CHECK, REFUSED, TARGET, USER, answered, found, rows
 
 PLAN = {"service": "exchange", "capabilityStatus": "Enabled"}
 PERSON: dict[str, Any] = {

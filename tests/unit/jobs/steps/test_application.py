@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs.clouds.errors import Forbidden, MalformedAnswer, NotFound
-from jobs.model import Change, Scope, State, Text
-from jobs.runs.run import RecordedChange
+from jobs.model import State
 from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps.app_states import (
     APP,
@@ -19,6 +18,9 @@ from tests.unit.jobs.steps.app_states import (
     URIS,
     WRITE,
 )
+from tests.unit.jobs.steps.looks import GONE
+from tests.unit.jobs.steps.looks_of_apps import OFFERED, THEIR_ID
+from tests.unit.jobs.steps.undo_states import past
 
 
 @pytest.mark.parametrize("name", ["id", "appId"])
@@ -31,11 +33,7 @@ async def test_an_app_without_its_ids_says_nothing(given: Given, cloud: Cloud, n
 
 async def test_a_stale_not_there_does_not_cost_an_app_its_lists(given: Given, cloud: Cloud):
     """A missing app is read again before the write, and merged into if it exists after all."""
-    cloud.on(
-        READ,
-        (404, {"error": {"code": "Request_ResourceNotFound"}}),
-        APP | {"web": {"redirectUris": ["https://else.test/x"]}},
-    )
+    cloud.on(READ, GONE, APP | {"web": {"redirectUris": ["https://else.test/x"]}})
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     await STEP.apply(ctx, found)
@@ -45,7 +43,7 @@ async def test_a_stale_not_there_does_not_cost_an_app_its_lists(given: Given, cl
 
 async def test_an_app_that_is_not_there_any_more_is_not_made_anew(given: Given, cloud: Cloud):
     """If an app was found a moment ago, a replica that does not know it causes no write."""
-    cloud.on(READ, APP | {"web": {}}, (404, {"error": {"code": "Request_ResourceNotFound"}}))
+    cloud.on(READ, APP | {"web": {}}, GONE)
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     with pytest.raises(NotFound):
@@ -58,8 +56,7 @@ async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(
 ):
     """A conflict with an app that appears a moment later leads to a merge, not to a second app."""
     monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
-    missing = (404, {"error": {"code": "Request_ResourceNotFound"}})
-    cloud.on(READ, missing, missing, missing, APP)
+    cloud.on(READ, GONE, GONE, GONE, APP)
     cloud.refuse(
         WRITE,
         400,
@@ -98,25 +95,15 @@ async def test_an_undo_puts_the_platforms_back(given: Given, cloud: Cloud):
     cloud.on(READ, before, APP).on("GET /applications/object-1", after, after, before)
     ctx = given(facts=FACTS | KNOWN, kind="undo")
     was, left = (await STEP.inspect(ctx)).values, (await STEP.inspect(ctx)).values
-    line = Change("application", "E1", Text("a"), Text("b"), Text("c"), Scope.APP, "x")
-    past = RecordedChange("application", line, Text("b"), was, left, ("R1",))
-    assert (await STEP.inspect_undo(ctx, past)).state is State.WRONG
-    await STEP.undo(ctx, past)
+    what = past("application", was, left)
+    assert (await STEP.inspect_undo(ctx, what)).state is State.WRONG
+    await STEP.undo(ctx, what)
     body = cloud.writes[0][1]
     assert (body["web"]["redirectUris"], body["spa"]) == (
         URIS[1:],
         {"redirectUris": ["https://else.test/x", URIS[0]]},
     )
-    assert (await STEP.inspect_undo(ctx, past)).state is State.OK
-
-
-BY_HAND = APP | {
-    "appId": "theirs",
-    "uniqueName": None,
-    "requiredResourceAccess": [],
-    "web": {"redirectUris": URIS[:1]},
-}
-NO_NAME = "GET /applications(appId='theirs')"
+    assert (await STEP.inspect_undo(ctx, what)).state is State.OK
 
 
 @pytest.mark.parametrize("status", [400, 409])
@@ -127,7 +114,7 @@ async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(
 
     Later runs find the app by its client ID.
     """
-    cloud.on(NO_NAME, BY_HAND).on(CHANGE, (status, {"error": {"code": "x"}}), (204, None))
+    cloud.on(THEIR_ID, OFFERED).on(CHANGE, (status, {"error": {"code": "x"}}), (204, None))
     ctx = given(facts=FACTS, answers={"adopt": "theirs"})
     await STEP.apply(ctx, await STEP.inspect(ctx))
     assert [(what, body.get("uniqueName")) for what, body in cloud.writes] == [
@@ -141,7 +128,7 @@ async def test_an_app_that_may_not_be_changed_is_not_tried_twice(given: Given, c
 
     A missing role has nothing to do with the name.
     """
-    cloud.on(NO_NAME, BY_HAND).refuse(CHANGE, 403)
+    cloud.on(THEIR_ID, OFFERED).refuse(CHANGE, 403)
     ctx = given(facts=FACTS, answers={"adopt": "theirs"})
     found = await STEP.inspect(ctx)
     with pytest.raises(Forbidden):

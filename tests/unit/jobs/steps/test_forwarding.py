@@ -12,10 +12,9 @@ from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden, NotFound, Rejected
 from jobs.engine.engine import Engine
-from jobs.microsoft.outbound_spam import policy_name
-from jobs.model import Change, Channel, Finding, Profile, Reason, Scope, State, Text, Turn
+from jobs.model import Finding, Profile, State, Text, Turn
 from jobs.probes import checks_for
-from jobs.runs.run import Event, Kind, RecordedChange
+from jobs.runs.run import Event, Kind
 from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.steps.forwarding import (
@@ -28,7 +27,17 @@ from jobs.steps.forwarding import (
     OutboundPolicy,
 )
 from jobs.storage.due_queue import LONGEST_PAUSE_S
-from tests.unit.jobs.conftest import Cloud, Given
+from tests.unit.jobs.conftest import MAILBOX, Cloud, Given
+from tests.unit.jobs.steps.looks_of_mail import (
+    ALIASES,
+    BENT,
+    DEFAULT,
+    OTHERS,
+    OURS,
+    RULE_OF_OURS,
+    RULED,
+)
+from tests.unit.jobs.steps.undo_states import past
 
 STEP = Forwarding()
 
@@ -36,10 +45,7 @@ STEP = Forwarding()
 def test_an_undo_names_the_addresses_as_powershell_takes_them(given: Given):
     """The command of an undo quotes a name with a space, which would otherwise be two arguments."""
     was = {"internal": "Jane Doe", "smtp": "old@x.io", "keeps": "false"}
-    line = Change("forwarding", "M3", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
-    command = STEP.undo_command(
-        given(kind="undo"), RecordedChange("forwarding", line, Text("b"), was, {}, ("R1",))
-    )
+    command = STEP.undo_command(given(kind="undo"), past("forwarding", was, {}))
     where = "-ForwardingAddress 'Jane Doe' -ForwardingSmtpAddress smtp:old@x.io"
     assert command == f"Set-Mailbox support@contoso.com {where} -DeliverToMailboxAndForward $false"
 
@@ -54,53 +60,19 @@ async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(given: Given
 
 
 CUSTOMIZATION_STEP = Customization()
-DEFAULT = {"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automatic"}
 
 
-async def test_who_may_not_ask_the_tenant_is_told_nothing(given: Given, cloud: Cloud):
-    """If only the organization cannot be read, the step is skipped.
-
-    If the policies cannot be read either, the step fails with ``Forbidden``.
-    """
-    cloud.refuse("Get-OrganizationConfig", 403).on(f"Get-{POLICY}", [DEFAULT])
-    ctx = given()
-    assert await CUSTOMIZATION_STEP.inspect(ctx) == CUSTOMIZATION_STEP.skipped(
-        Text("skipped.customization_untold")
-    )
-    cloud.refuse(f"Get-{POLICY}", 403)
+async def test_who_may_not_read_the_policies_sees_no_need(given: Given, cloud: Cloud):
+    """If the policies cannot be read, the step fails with ``Forbidden``."""
+    cloud.refuse("Get-OrganizationConfig", 403).refuse(f"Get-{POLICY}", 403)
     with pytest.raises(Forbidden):
-        await CUSTOMIZATION_STEP.inspect(ctx)
+        await CUSTOMIZATION_STEP.inspect(given())
 
 
-@pytest.mark.parametrize("rows", [[], [{"IsDehydrated": False}], [{"IsDehydrated": True}]])
-async def test_exchange_may_ask_for_it_all_the_same(given: Given, cloud: Cloud, rows: list[object]):
-    """If Exchange refused M4 for lack of customization, M5 is needed whatever the tenant reports.
-
-    Once this run has made the change, the step is OK.
-    """
-    cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
-    asked = Event(Kind.DEMANDED, now(), step="customization", data={"plan": "p"})
-    ctx = given(events=(asked,))
-    found = await CUSTOMIZATION_STEP.inspect(ctx)
-    assert (found.state, found.reason, found.cause) == (
-        State.WRONG,
-        Reason.DEMANDED,
-        "customization_needed",
-    )
-    assert [(line.before, line.scope) for line in CUSTOMIZATION_STEP.plan(ctx, found)] == [
-        (Reason.DEMANDED.text(), Scope.TENANT)
-    ]
-    ctx.store.append(
-        ctx.run.id,
-        *(
-            Event(kind, now(), step="customization", finding=found)
-            for kind in (Kind.CHANGING, Kind.CHANGED)
-        ),
-    )
-    ctx.run = ctx.store.load(ctx.run.id)
-    assert await CUSTOMIZATION_STEP.inspect(ctx) == Finding(
-        "customization", State.OK, seen=Text("seen.customized")
-    )
+async def test_a_customization_of_this_run_is_enough(given: Given):
+    """Once this run has made the change, the step is OK, whatever the tenant reports."""
+    found = await CUSTOMIZATION_STEP.inspect(given(changed={"customization": now()}))
+    assert found == Finding("customization", State.OK, seen=Text("seen.customized"))
 
 
 NOT_REQUIRED = "This operation is not required. Organization is already enabled for customization."
@@ -146,18 +118,7 @@ async def test_a_flag_that_stays_is_waited_for_by_the_policy(
     )
 
 
-OUTBOUND_POLICY_STEP = OutboundPolicy()
-MAILBOX = "support@contoso.com"
-NAME = policy_name(MAILBOX)
-OUTBOUND_POLICY_DEFAULT = {
-    "Name": "Default",
-    "IsDefault": True,
-    "AutoForwardingMode": "Automatic",
-    "RecipientLimitPerDay": 500,
-    "NotifyOutboundSpam": False,
-}
-OURS = {"Name": NAME, "AutoForwardingMode": "On"}
-RULE_OF_OURS = {"Name": NAME, POLICY: NAME, "From": [MAILBOX], "Priority": 0, "State": "Enabled"}
+POLICY_STEP = OutboundPolicy()
 
 
 @pytest.mark.parametrize(
@@ -174,91 +135,43 @@ async def test_a_trace_takes_the_doubt_away(
         "Priority": 0,
         "State": "Enabled",
     }
-    cloud.on(
-        f"Get-{POLICY}", [OUTBOUND_POLICY_DEFAULT, {"Name": "Sales", "AutoForwardingMode": "On"}]
-    ).on(f"Get-{RULE}", [rule])
+    cloud.on(f"Get-{POLICY}", [DEFAULT, {"Name": "Sales", "AutoForwardingMode": "On"}]).on(
+        f"Get-{RULE}", [rule]
+    )
     copies = Finding("copies", State.WRONG if cause else State.OK, cause=cause)
-    found = {
-        "outbound_policy": await OUTBOUND_POLICY_STEP.inspect(given(kind="check")),
-        "copies": copies,
-    }
+    found = {"outbound_policy": await POLICY_STEP.inspect(given(kind="check")), "copies": copies}
     assert judge(checks_for(Profile.LEAST), found).causes == causes
 
 
-SALES, ALIAS = "sales@contoso.com", "svc@contoso.com"
-OTHERS: list[tuple[dict[str, Any], dict[str, Any], str, Text]] = [
-    (
-        {"From": [MAILBOX, SALES]},
-        {},
-        "",
-        Text("after.outbound_policy_shared", {"senders": f"{MAILBOX}, {SALES}"}),
-    ),
-    (
-        {"From": [SALES]},
-        {"From": [SALES, MAILBOX]},
-        f" -From {SALES}, {MAILBOX}",
-        Text("after.outbound_policy_shared", {"senders": f"{SALES}, {MAILBOX}"}),
-    ),
-    (
-        {"From": [MAILBOX, SALES], "ExceptIfFrom": ["b@contoso.com", ALIAS.upper()]},
-        {"ExceptIfFrom": ["b@contoso.com"]},
-        " -ExceptIfFrom b@contoso.com",
-        Text(
-            "after.outbound_policy_cleared",
-            {"senders": f"{MAILBOX}, {SALES}", "cleared": f"ExceptIfFrom {ALIAS.upper()}"},
-        ),
-    ),
-    (
-        {"From": [], "SenderDomainIs": "contoso.com", "ExceptIfSenderDomainIs": ["contoso.com"]},
-        {"ExceptIfSenderDomainIs": None},
-        " -ExceptIfSenderDomainIs $null",
-        Text(
-            "after.outbound_policy_cleared",
-            {"senders": "contoso.com", "cleared": "ExceptIfSenderDomainIs contoso.com"},
-        ),
-    ),
-    (
-        {"From": MAILBOX, "FromMemberOf": ["Sales"], "ExceptIfFromMemberOf": ["Desk", "Field"]},
-        {"FromMemberOf": None, "ExceptIfFromMemberOf": None},
-        " -FromMemberOf $null -ExceptIfFromMemberOf $null",
-        Text(
-            "after.outbound_policy_cleared",
-            {"senders": MAILBOX, "cleared": "FromMemberOf Sales; ExceptIfFromMemberOf Desk, Field"},
-        ),
-    ),
-]
-
-
-@pytest.mark.parametrize("who", [row[0] for row in OTHERS])
+@pytest.mark.parametrize("who", OTHERS)
 async def test_an_undo_gives_them_back_what_they_had(
     given: Given, cloud: Cloud, who: dict[str, Any]
 ):
     """An undo restores the bot's rule, even if the fix was killed before reading it back."""
     bent = RULE_OF_OURS | who | {"State": "Disabled"}
-    cloud.on(f"Get-{POLICY}", [OUTBOUND_POLICY_DEFAULT, OURS]).on(f"Get-{RULE}", [bent])
-    cloud.on("Get-Mailbox", [{"EmailAddresses": [f"SMTP:{MAILBOX}", f"smtp:{ALIAS}"]}])
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [bent])
+    cloud.on("Get-Mailbox", ALIASES["Get-Mailbox"])
     ctx = given(kind="fix")
-    found = await OUTBOUND_POLICY_STEP.inspect(ctx)
-    await OUTBOUND_POLICY_STEP.apply(ctx, found)
+    found = await POLICY_STEP.inspect(ctx)
+    await POLICY_STEP.apply(ctx, found)
     sent = next(values for what, values in cloud.writes if what == f"Set-{RULE}")
     cloud.on(f"Get-{RULE}", [bent | sent | {"State": "Enabled"}])
-    (line,) = OUTBOUND_POLICY_STEP.plan(ctx, found)
-    past = RecordedChange("outbound_policy", line, line.before, found.values, {}, (ctx.run.id,))
-    assert (await OUTBOUND_POLICY_STEP.inspect_undo(ctx, past)).state is State.WRONG
+    what = past("outbound_policy", found.values, {})
+    assert (await POLICY_STEP.inspect_undo(ctx, what)).state is State.WRONG
     cloud.asked.clear()
-    await OUTBOUND_POLICY_STEP.undo(ctx, past)
+    await POLICY_STEP.undo(ctx, what)
     back = {
         name: [value] if isinstance(value, str) and name == "From" else value or None
         for name, value in who.items()
     }
-    assert cloud.writes[0] == (f"Set-{RULE}", {"Identity": NAME, POLICY: NAME, **back})
+    assert cloud.writes[0] == (f"Set-{RULE}", {"Identity": RULED, POLICY: RULED, **back})
     cloud.on(f"Get-{RULE}", [bent | sent | {"State": "Enabled", "From": ["else@contoso.com"]}])
-    assert (await OUTBOUND_POLICY_STEP.inspect_undo(ctx, past)).state is State.WARNING
+    assert (await POLICY_STEP.inspect_undo(ctx, what)).state is State.WARNING
 
 
 async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Given, cloud: Cloud):
     """A policy that exists but is not listed yet gets its rule, without which it has no effect."""
-    cloud.on(f"Get-{POLICY}", [OUTBOUND_POLICY_DEFAULT])
+    cloud.on(f"Get-{POLICY}", [DEFAULT])
     cloud.refuse(
         f"New-{POLICY}",
         400,
@@ -266,42 +179,29 @@ async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Given, cloud
         "|Microsoft.Exchange.Data.Directory.ADObjectAlreadyExistsException|It already exists.",
     )
     ctx = given()
-    await OUTBOUND_POLICY_STEP.apply(ctx, await OUTBOUND_POLICY_STEP.inspect(ctx))
+    await POLICY_STEP.apply(ctx, await POLICY_STEP.inspect(ctx))
     assert [what for what, _ in cloud.writes] == [f"New-{POLICY}", f"New-{RULE}"]
-
-
-BENT = {
-    "State": "Disabled",
-    "ExceptIfFrom": [MAILBOX],
-    "SenderDomainIs": "fabrikam.com",
-    "ExceptIfFromMemberOf": [],
-    POLICY: "Other",
-}
 
 
 async def test_an_undo_bends_it_back(given: Given, cloud: Cloud):
     """An undo restores the bot's rule as it was: disabled, with its exceptions and its policy."""
-    cloud.on(f"Get-{POLICY}", [OUTBOUND_POLICY_DEFAULT, OURS]).on(
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(
         f"Get-{RULE}", [RULE_OF_OURS | BENT], [RULE_OF_OURS]
     )
     ctx = given(kind="undo")
-    was, left = (
-        (await OUTBOUND_POLICY_STEP.inspect(ctx)).values,
-        (await OUTBOUND_POLICY_STEP.inspect(ctx)).values,
-    )
-    line = Change("outbound_policy", "M4", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
-    past = RecordedChange("outbound_policy", line, Text("b"), was, left, ("R1",))
+    was, left = ((await POLICY_STEP.inspect(ctx)).values, (await POLICY_STEP.inspect(ctx)).values)
+    what = past("outbound_policy", was, left)
     bends = f"-From {MAILBOX} -{POLICY} Other -SenderDomainIs fabrikam.com -ExceptIfFrom {MAILBOX}"
     assert (
-        OUTBOUND_POLICY_STEP.undo_command(ctx, past).partition(f"\nSet-{POLICY}")[0]
-        == f"Set-{RULE} '{NAME}' {bends}\nDisable-{RULE} '{NAME}'"
+        POLICY_STEP.undo_command(ctx, what).partition(f"\nSet-{POLICY}")[0]
+        == f"Set-{RULE} '{RULED}' {bends}\nDisable-{RULE} '{RULED}'"
     )
-    await OUTBOUND_POLICY_STEP.undo(ctx, past)
+    await POLICY_STEP.undo(ctx, what)
     bent = {POLICY: "Other", "SenderDomainIs": "fabrikam.com", "ExceptIfFrom": [MAILBOX]}
     assert cloud.writes == [
-        (f"Set-{RULE}", {"Identity": NAME, "From": [MAILBOX], **bent}),
-        (f"Disable-{RULE}", {"Identity": NAME}),
-        (f"Set-{POLICY}", {"Identity": NAME, "AutoForwardingMode": "On"}),
+        (f"Set-{RULE}", {"Identity": RULED, "From": [MAILBOX], **bent}),
+        (f"Disable-{RULE}", {"Identity": RULED}),
+        (f"Set-{POLICY}", {"Identity": RULED, "AutoForwardingMode": "On"}),
     ]
 
 
@@ -311,28 +211,15 @@ async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(given: Giv
     Exchange is asked for aliases only if a rule names anybody else.
     """
     rule = RULE_OF_OURS | {"From": ["upn@contoso.com"]}
-    cloud.on(f"Get-{POLICY}", [OUTBOUND_POLICY_DEFAULT, OURS]).on(f"Get-{RULE}", [rule]).refuse(
-        "Get-Mailbox", 403
-    )
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [rule]).refuse("Get-Mailbox", 403)
     ctx = given(facts={"upn": "upn@contoso.com"})
-    assert (await OUTBOUND_POLICY_STEP.inspect(ctx)).state is State.OK
+    assert (await POLICY_STEP.inspect(ctx)).state is State.OK
     assert "Get-Mailbox" not in [what for what, _ in cloud.asked]
     cloud.on(f"Get-{RULE}", [rule | {"From": ["upn@contoso.com", "b@contoso.com"]}])
     assert (
-        (await OUTBOUND_POLICY_STEP.inspect(ctx)).state,
+        (await POLICY_STEP.inspect(ctx)).state,
         "Get-Mailbox" in [what for what, _ in cloud.asked],
     ) == (State.OK, True)
-
-
-OUTBOUND_POLICY_WAITS_STEP = OutboundPolicy()
-
-
-def test_a_customization_that_takes_time_is_waited_for(given: Given):
-    """If Exchange still asks for the customization, the step waits and tries again."""
-    error = Rejected("customization_needed", CloudReply("exchange"))
-    found = OUTBOUND_POLICY_WAITS_STEP.explain_error(given(), error)
-    assert found is not None
-    assert (found.waiting_for, found.seen) == (Turn.TIME, Text("seen.customization_takes"))
 
 
 def test_the_pauses_make_a_day_and_end_before_the_sign_in():
@@ -344,22 +231,22 @@ def test_the_pauses_make_a_day_and_end_before_the_sign_in():
     assert max(pauses) <= LONGEST_PAUSE_S
 
 
-def test_a_day_is_enough(given: Given, channel: Channel):
-    """After a day of tries the step no longer waits, so that a person has to look."""
-    ctx = given(waits={"outbound_policy": DAY_TRIES + 1})
-    assert (
-        OUTBOUND_POLICY_WAITS_STEP.explain_error(
-            ctx, Rejected("customization_needed", CloudReply("exchange"))
-        )
-        is None
-    )
+@pytest.mark.parametrize(
+    ("cause", "tries", "turn"),
+    [
+        ("customization_needed", 0, Turn.TIME),
+        ("customization_needed", DAY_TRIES + 1, None),
+        ("request_rejected", 0, None),
+    ],
+    ids=["at first", "after a day", "another error"],
+)
+def test_a_customization_that_takes_time_is_waited_for(
+    given: Given, cause: str, tries: int, turn: Turn | None
+):
+    """If Exchange still asks for the customization, the step waits and tries again for a day.
 
-
-def test_other_errors_are_not_its_business(given: Given):
-    """The step leaves all other errors to the engine, which knows their meaning."""
-    assert (
-        OUTBOUND_POLICY_WAITS_STEP.explain_error(
-            given(), Rejected("request_rejected", CloudReply("exchange"))
-        )
-        is None
-    )
+    Then a person has to look. Other errors are left to the engine.
+    """
+    ctx = given(waits={"outbound_policy": tries})
+    found = POLICY_STEP.explain_error(ctx, Rejected(cause, CloudReply("exchange")))
+    assert (found and found.waiting_for) == turn

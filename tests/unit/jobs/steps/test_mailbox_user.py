@@ -8,23 +8,18 @@ from typing import Any
 
 import pytest
 
+from jobs.channel.mailbox import SIGNED_IN
 from jobs.clock import now
 from jobs.clouds.errors import MalformedAnswer
-from jobs.model import Channel, RunKind, State, Text, Turn
-from jobs.runs.run import Brief, Event, Kind
+from jobs.model import RunKind, State, Text
+from jobs.runs.run import Event, Kind
 from jobs.steps import all_steps
 from jobs.steps.mailbox_user import Delegate, MailboxUser, needs_delegate
 from tests.unit.jobs.conftest import CHANNEL, Cloud, Given
+from tests.unit.jobs.steps.looks import AGENT, GONE, USER
+from tests.unit.jobs.steps.looks_of_mail import PERSON
 
 STEP = MailboxUser()
-USER = "GET /users/support@contoso.com"
-PLAN = {"service": "exchange", "capabilityStatus": "Enabled"}
-PERSON = {
-    "id": "user-1",
-    "userPrincipalName": "support@contoso.com",
-    "accountEnabled": True,
-    "assignedPlans": [PLAN],
-}
 
 
 @pytest.mark.parametrize("what", [USER, "Get-Mailbox"])
@@ -38,102 +33,41 @@ async def test_an_empty_answer_is_no_missing_mailbox(
         await STEP.inspect(given())
 
 
-MAILBOX_LIMITS_USER = {
-    "id": "u1",
-    "userPrincipalName": "support@contoso.com",
-    "assignedPlans": [{"service": "exchange", "capabilityStatus": "Enabled"}],
-}
-
-
 @pytest.mark.parametrize(
     ("kind", "deleted", "cause"),
     [
         ("MailUser", [], "mailbox_on_premises"),
         ("", [{"Name": "support"}], "mailbox_soft_deleted"),
-        ("", (404, {"error": {"code": "x"}}), "mailbox_not_found"),
+        ("", GONE, "mailbox_not_found"),
     ],
 )
 def test_why_there_is_no_mailbox(cloud: Cloud, given: Any, kind: str, deleted: Any, cause: str):
     """A user without a mailbox has it elsewhere, or had it until a short time ago."""
-    cloud.on("GET /users/support@contoso.com", MAILBOX_LIMITS_USER)
-    cloud.on("Get-Mailbox", (404, {"error": {"code": "x"}}), deleted)
+    cloud.on(USER, PERSON)
+    cloud.on("Get-Mailbox", GONE, deleted)
     cloud.on("Get-Recipient", [{"RecipientTypeDetails": kind}])
     found = asyncio.run(all_steps()["mailbox_user"].inspect(given(kind=RunKind.CHECK)))
     assert (found.state, found.cause) == (State.WRONG, cause)
     assert isinstance(found.seen, Text)
 
 
-DELEGATE_STEP = Delegate()
-AGENT = "agent@contoso.com"
-DELEGATE_PERSON = {
-    "id": "user-2",
-    "userPrincipalName": AGENT,
-    "accountEnabled": True,
-    "assignedPlans": [PLAN],
-}
-SHARED = {"shared": "blocked"}
-NAMED = replace(CHANNEL, delegate=AGENT)
-
-
-@pytest.mark.parametrize(
-    ("channel", "brief", "events"),
-    [
-        (NAMED, None, ()),
-        (CHANNEL, Brief(shared=True, delegate=AGENT), ()),
-        (
-            replace(CHANNEL, delegate="somebody@contoso.com"),
-            None,
-            (
-                Event(
-                    Kind.ANSWERED,
-                    now(),
-                    by=AGENT,
-                    data={"question": "mailbox_sign_in", "value": "yes"},
-                ),
-            ),
-        ),
-        (
-            replace(CHANNEL, delegate="somebody@contoso.com"),
-            None,
-            (Event(Kind.ANSWERED, now(), data={"question": "delegate", "value": AGENT}),),
-        ),
-    ],
-    ids=["first card", "earlier run", "rehearsal", "answer"],
-)
-async def test_who_names_the_delegate(
-    given: Given, cloud: Cloud, channel: Channel, brief: Brief | None, events: tuple[Event, ...]
-):
-    """The delegate may be named on the first card, by an earlier run, or by an answer.
-
-    An answer in this run overrides the delegate known at its beginning.
-    """
-    cloud.on(f"GET /users/{AGENT}", DELEGATE_PERSON)
-    found = await DELEGATE_STEP.inspect(
-        given(channel=channel, brief=brief, events=events, facts=SHARED)
+async def test_who_rehearsed_is_the_delegate(given: Given, cloud: Cloud):
+    """The user who signed in for the rehearsal is the delegate, whoever was named before."""
+    cloud.on(f"GET /users/{AGENT}", PERSON | {"id": "user-2", "userPrincipalName": AGENT})
+    data = {"question": SIGNED_IN, "value": "yes"}
+    ctx = given(
+        channel=replace(CHANNEL, delegate="somebody@contoso.com"),
+        events=(Event(Kind.ANSWERED, now(), by=AGENT, data=data),),
+        facts={"shared": "blocked"},
     )
+    found = await Delegate().inspect(ctx)
     assert (found.state, found.facts) == (State.OK, {"delegate": AGENT, "delegate_id": "user-2"})
 
 
-@pytest.mark.parametrize(
-    ("looking", "state", "turn"),
-    [(True, State.WRONG, None), (False, State.WAITING, Turn.REQUESTER)],
-)
-@pytest.mark.parametrize(
-    ("channel", "cause"), [(CHANNEL, "delegate_unknown"), (NAMED, "delegate_not_found")]
-)
-async def test_the_requester_is_asked(
-    given: Given,
-    cloud: Cloud,
-    channel: Channel,
-    cause: str,
-    looking: bool,
-    state: State,
-    turn: Turn | None,
-):
-    """An unknown delegate is wrong in a plan; a run that has begun waits for the requester."""
-    cloud.on("GET /users", [])
-    ctx = given(channel=channel, facts=SHARED)
+@pytest.mark.parametrize("looking", [True, False])
+async def test_an_unknown_delegate_is_needed(given: Given, looking: bool):
+    """A plan and a run that has begun both need the delegate's address."""
+    ctx = given(facts={"shared": "blocked"})
     ctx.looking = looking
-    found = await DELEGATE_STEP.inspect(ctx)
-    assert (found.state, found.waiting_for, found.cause, found.facts) == (state, turn, cause, {})
+    found = await Delegate().inspect(ctx)
     assert needs_delegate(replace(ctx.run, findings={"delegate": found}))

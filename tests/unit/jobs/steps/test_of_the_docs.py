@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
 import types
 from pathlib import Path
 
 import pytest
 
+from jobs.engine import step as steps
 from jobs.engine.step import Step
 from jobs.model import State, Text
 from jobs.runs.run import RecordedChange
@@ -20,9 +22,12 @@ COMMAND = "Set-Mailbox support@contoso.com -LitigationHoldEnabled ${}"
 
 @pytest.fixture
 def step(monkeypatch: pytest.MonkeyPatch) -> Step:
-    """Return the example step from the page's only block of Python."""
-    (source,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    module = types.ModuleType("litigation_hold")
+    """Return the example step from the page's row and its only block of Python."""
+    page = PAGE.read_text(encoding="utf-8")
+    ((kind, row), (code, source)) = re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL)
+    assert (kind, code) == ("toml", "python")
+    module = types.ModuleType("docs.litigation_hold")
+    monkeypatch.setattr(steps, "rows_of", lambda _: tomllib.loads(row))
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(compile(source, str(PAGE), "exec"), vars(module))  # noqa: S102  a page of ours
     made: Step = module.LitigationHold()

@@ -6,11 +6,12 @@ import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, NotFound, Rejected, Transient
-from jobs.model import Change, Finding, Profile, Reason, Scope, State, Text, verbatim
+from jobs.model import Finding, Profile, Reason, State, verbatim
 from jobs.probes import checks_for
-from jobs.runs.run import RecordedChange
 from jobs.steps.service_principal import Permissions, SmtpGrant
 from tests.unit.jobs.conftest import Cloud, Given
+from tests.unit.jobs.steps.looks_of_apps import GRANTED, GRANTS, OF_DELEGATE, SIGN_IN, SMTP
+from tests.unit.jobs.steps.undo_states import past
 
 
 @pytest.mark.parametrize("cause", ["app_disabled_by_microsoft", "app_deactivated"])
@@ -55,46 +56,18 @@ def test_a_tenant_without_the_service(given: Given, error: CloudError, told: boo
 
 
 SMTP_GRANT_STEP = SmtpGrant()
-READ, MAKE = "GET /oauth2PermissionGrants", "POST /oauth2PermissionGrants"
-FACTS = {
-    "sp_id": "sp-1",
-    "exchange_sp_id": "exchange-sp",
-    "graph_sp_id": "graph-sp",
-    "user_id": "user-1",
-    "upn": "support@contoso.com",
-}
-SMTP = {"id": "g1", "resourceId": "exchange-sp", "principalId": "user-1", "scope": "SMTP.Send"}
-SIGN_IN = {
-    "id": "g2",
-    "resourceId": "graph-sp",
-    "principalId": "user-1",
-    "scope": "openid profile offline_access",
-}
-MISSES = Finding(
-    "smtp_grant",
-    State.WRONG,
-    seen=Text("seen.none"),
-    expected=Text("expected.smtp_grant"),
-    cause="consent_missing",
-    reason=Reason.ABSENT,
-)
-
-
-OWN_ALONE = [SMTP, SIGN_IN]
-OF_DELEGATE = [SMTP | {"principalId": "user-2"}, SIGN_IN | {"principalId": "user-2"}]
 NONE_OF_DELEGATE = {"exchange": "", "graph": "", "principal": "user-2"}
 
 
 async def test_an_undo_takes_the_delegate_s_grant_back(given: Given, cloud: Cloud):
     """An undo removes the recorded delegate's grant, even if there is another delegate by now."""
-    other = [each | {"id": f"o{each['id']}", "principalId": "user-3"} for each in OWN_ALONE]
-    cloud.on(READ, [*OF_DELEGATE, *other])
-    line = Change("smtp_grant", "E5", Text("a"), Text("b"), Text("c"), Scope.APP, "x")
+    mine = [each | OF_DELEGATE for each in (SMTP, SIGN_IN)]
+    others = [each | {"id": f"o{each['id']}", "principalId": "user-3"} for each in mine]
+    cloud.on(GRANTS, [*mine, *others])
     left = NONE_OF_DELEGATE | {"exchange": "SMTP.Send", "graph": "offline_access openid profile"}
-    past = RecordedChange("smtp_grant", line, Text("b"), NONE_OF_DELEGATE, left, ("R1",))
-    ctx = given(facts=FACTS, kind="undo")
-    assert (await SMTP_GRANT_STEP.inspect_undo(ctx, past)).state is State.WRONG
-    await SMTP_GRANT_STEP.undo(ctx, past)
+    what, ctx = past("smtp_grant", NONE_OF_DELEGATE, left), given(facts=GRANTED, kind="undo")
+    assert (await SMTP_GRANT_STEP.inspect_undo(ctx, what)).state is State.WRONG
+    await SMTP_GRANT_STEP.undo(ctx, what)
     assert {what for what, _ in cloud.writes} == {
         "DELETE /oauth2PermissionGrants/g1",
         "DELETE /oauth2PermissionGrants/g2",
@@ -106,8 +79,7 @@ async def test_an_earlier_try_of_ours_is_no_error(given: Given, cloud: Cloud):
 
     The next inspection decides.
     """
-    cloud.on(READ, [SIGN_IN]).refuse(
-        MAKE, 409, "Request_MultipleObjectsWithSameKeyValue", "already exists"
-    )
-    await SMTP_GRANT_STEP.apply(given(facts=FACTS), MISSES)
-    assert [what for what, _ in cloud.writes] == [MAKE]
+    make, code = "POST /oauth2PermissionGrants", "Request_MultipleObjectsWithSameKeyValue"
+    cloud.on(GRANTS, [SIGN_IN]).refuse(make, 409, code, "already exists")
+    await SMTP_GRANT_STEP.apply(given(facts=GRANTED), SMTP_GRANT_STEP.wrong(Reason.ABSENT))
+    assert [what for what, _ in cloud.writes] == [make]

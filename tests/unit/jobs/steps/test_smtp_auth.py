@@ -13,12 +13,15 @@ from jobs.checks.fix_context import likely_changes
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden
-from jobs.model import Change, Channel, Finding, RunKind, Scope, State, Text
+from jobs.model import Channel, Finding, RunKind, Scope, State
 from jobs.probes import checks_for
-from jobs.runs.run import Brief, Event, FixBrief, Kind, RecordedChange
+from jobs.runs.run import Brief, Event, FixBrief, Kind
 from jobs.steps import all_steps
 from jobs.steps.smtp_auth import PROPERTY, SendAs, SmtpAuth
 from tests.unit.jobs.conftest import Cloud, Given
+from tests.unit.jobs.steps.looks import AGENT
+from tests.unit.jobs.steps.looks_of_mail import ALLOWED, TRUSTED
+from tests.unit.jobs.steps.undo_states import past
 
 STEP = SmtpAuth()
 
@@ -33,9 +36,7 @@ async def test_a_mailbox_that_inherits_needs_the_organization(given: Given, clou
         await STEP.inspect(given())
 
 
-AGENT = "agent@contoso.com"
-SHARED = {"shared": "blocked", "delegate": AGENT, "delegate_id": "user-2"}
-LICENSED = SHARED | {"shared_licensed": "yes"}
+LICENSED = TRUSTED | {"shared_licensed": "yes"}
 
 
 @pytest.mark.parametrize(
@@ -63,16 +64,14 @@ async def test_both_switches_are_set_where_both_may_log_in(
 async def test_an_undo_puts_both_switches_back(given: Given, cloud: Cloud):
     """An undo gives each recorded mailbox its own earlier setting, without the run's facts."""
     cloud.on("Get-CASMailbox", [{PROPERTY: False}])
-    line = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
     was = {f"disabled:{AGENT}": "", "disabled": "true"}
-    past = RecordedChange("smtp_auth", line, Text("b"), was, dict.fromkeys(was, "false"), ("R1",))
-    ctx = given(kind="undo")
-    assert (await STEP.inspect_undo(ctx, past)).state is State.WRONG
-    assert STEP.undo_command(ctx, past).splitlines() == [
+    what, ctx = past("smtp_auth", was, dict.fromkeys(was, "false")), given(kind="undo")
+    assert (await STEP.inspect_undo(ctx, what)).state is State.WRONG
+    assert STEP.undo_command(ctx, what).splitlines() == [
         f"Set-CASMailbox {AGENT} -{PROPERTY} $null",
         f"Set-CASMailbox support@contoso.com -{PROPERTY} $true",
     ]
-    await STEP.undo(ctx, past)
+    await STEP.undo(ctx, what)
     assert cloud.writes == [
         ("Set-CASMailbox", {"Identity": AGENT, PROPERTY: None}),
         ("Set-CASMailbox", {"Identity": "support@contoso.com", PROPERTY: True}),
@@ -80,13 +79,6 @@ async def test_an_undo_puts_both_switches_back(given: Given, cloud: Cloud):
 
 
 SEND_AS = SendAs()
-FACTS = {
-    "shared": "blocked",
-    "user_id": "user-1",
-    "delegate": "Agent@contoso.com",
-    "delegate_id": "user-2",
-}
-ALLOWED = {"Trustee": AGENT, "AccessControlType": "Allow", "AccessRights": ["SendAs"]}
 OWN = ALLOWED | {"Trustee": "NT AUTHORITY\\SELF"}
 
 
@@ -96,7 +88,7 @@ async def test_a_right_of_others_may_be_a_group_s(given: Given, cloud: Cloud):
     One of the others may be a group, and a check cannot see its members.
     """
     cloud.on("Get-RecipientPermission", [], [OWN, ALLOWED | {"Trustee": "Sales"}])
-    found = await SEND_AS.inspect(given(facts=FACTS, kind="check"))
+    found = await SEND_AS.inspect(given(facts=TRUSTED, kind="check"))
     assert (found.state, found.cause) == (State.POSSIBLE, "send_as_missing")
 
 
@@ -106,14 +98,11 @@ async def test_an_undo_takes_only_what_a_run_gave(
 ):
     """An undo removes Send As only if the delegate did not have it before the runs."""
     cloud.on("Get-RecipientPermission", [ALLOWED])
-    line = Change("send_as", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
-    was, left = {AGENT: had}, {AGENT: "yes"}
-    past = RecordedChange("send_as", line, Text("b"), was, left, ("R1",))
-    ctx = given(facts={}, kind="undo")
-    found = await SEND_AS.inspect_undo(ctx, past)
+    what, ctx = past("send_as", {AGENT: had}, {AGENT: "yes"}), given(kind="undo")
+    found = await SEND_AS.inspect_undo(ctx, what)
     assert found.state is (State.WRONG if removed else State.OK)
-    assert SEND_AS.undo_command(ctx, past).count("Remove-RecipientPermission") == removed
-    await SEND_AS.undo(ctx, past)
+    assert SEND_AS.undo_command(ctx, what).count("Remove-RecipientPermission") == removed
+    await SEND_AS.undo(ctx, what)
     assert [what for what, _ in cloud.writes] == ["Remove-RecipientPermission"] * removed
 
 

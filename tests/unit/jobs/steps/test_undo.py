@@ -10,16 +10,13 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from adaptive_cards.texts import render
-from jobs.clouds.errors import CloudReply, NotFound
-from jobs.engine.context import StepContext
-from jobs.engine.undo import Reversal, Undoable, reversals
+from jobs.engine.undo import Reversal, reversals
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Finding, State, Text
-from jobs.runs.run import RecordedChange
 from jobs.steps import all_steps
 from jobs.steps.forwarding import POLICY, RULE
 from jobs.storage.vault import Vault
-from tests.unit.jobs.conftest import Cloud, Given
+from tests.unit.jobs.conftest import NO_OBJECT, Cloud, Given
 from tests.unit.jobs.steps.test_looks import as_planned
 from tests.unit.jobs.steps.undo_states import (
     APP,
@@ -44,159 +41,62 @@ from tests.unit.jobs.steps.undo_states import (
     scripted,
 )
 
+FORWARDED, RULED, GRANTED = (TABLE[number][2] for number in (2, 3, 5))
+SWITCHED_OFF = {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": True}]}
+TO_OTHERS = {"ForwardingSmtpAddress": "smtp:other@x.io", "DeliverToMailboxAndForward": True}
+MORE_SCOPES = {GRANTS: [GRANT | {"scope": "SMTP.Send POP.AccessAsUser.All"}, SIGN_IN]}
+THEIR_URI = {APP: MADE | {"web": {"redirectUris": [*OURS, "https://theirs/callback"]}}}
+OTHER_PRINCIPAL = {APP: MADE, PRINCIPAL: {"id": "sp-2"}}
+TWO_SENDERS = {"From": [MAILBOX, "b@contoso.com"]}
+MORE_ACCESS = [{"resourceAppId": "g", "resourceAccess": [{"id": "more"}]}]
+PASSWORDS, CERTIFICATES = "passwordCredentials", "keyCredentials"
+
+
+def ruled(policy: dict[str, Any], rule: dict[str, Any]) -> dict[str, Any]:
+    """Return the channel's outbound policy and rule with these properties."""
+    return {f"Get-{POLICY}": [POLICY_ROW | policy], f"Get-{RULE}": [RULE_ROW | rule]}
+
+
+def made(name: str, left: dict[str, str], *scripts: dict[str, Any]) -> list[Row]:
+    """Return a row for each of these clouds, after a run that made what was not there."""
+    return [(name, dict.fromkeys(left, ""), left, script) for script in scripts]
+
+
 TOUCHED: list[Row] = [
-    (
-        "smtp_auth",
-        dict.fromkeys({"disabled": "false"}, ""),
-        {"disabled": "false"},
-        {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": True}]},
-    ),
-    (
+    *made("smtp_auth", {"disabled": "false"}, SWITCHED_OFF),
+    *made(
         "forwarding",
-        dict.fromkeys(TABLE[2][2], ""),
-        TABLE[2][2],
-        {
-            "Get-Mailbox": [
-                {"ForwardingSmtpAddress": "smtp:other@x.io", "DeliverToMailboxAndForward": True}
-            ]
-        },
-    ),
-    (
-        "forwarding",
-        dict.fromkeys(TABLE[2][2], ""),
-        TABLE[2][2],
+        FORWARDED,
+        {"Get-Mailbox": [TO_OTHERS]},
         {"Get-Mailbox": [TABLE[2][3]["Get-Mailbox"][0] | {"DeliverToMailboxAndForward": False}]},
     ),
-    (
-        "outbound_policy",
-        dict.fromkeys(TABLE[3][2], ""),
-        TABLE[3][2],
-        {f"Get-{POLICY}": [POLICY_ROW | {"RecipientLimitPerDay": 9}], f"Get-{RULE}": [RULE_ROW]},
-    ),
-    (
-        "outbound_policy",
-        dict.fromkeys(TABLE[3][2], ""),
-        TABLE[3][2],
-        {
-            f"Get-{POLICY}": [POLICY_ROW],
-            f"Get-{RULE}": [RULE_ROW | {"From": [MAILBOX, "b@contoso.com"]}],
-        },
-    ),
-    (
-        "smtp_grant",
-        dict.fromkeys(TABLE[5][2], ""),
-        TABLE[5][2],
-        {GRANTS: [GRANT | {"scope": "SMTP.Send POP.AccessAsUser.All"}, SIGN_IN]},
-    ),
-    (
+    *made("outbound_policy", RULED, ruled({"RecipientLimitPerDay": 9}, {}), ruled({}, TWO_SENDERS)),
+    *made("smtp_grant", GRANTED, MORE_SCOPES),
+    *made(
         "application",
-        dict.fromkeys(app_values(), ""),
         app_values(),
-        {APP: MADE | {"web": {"redirectUris": [*OURS, "https://theirs/callback"]}}},
+        THEIR_URI,
+        {APP: MADE | {PASSWORDS: [SECRET, {"displayName": "theirs", "keyId": "k9"}]}},
+        {APP: MADE | {PASSWORDS: [{"displayName": None, "keyId": "k9"}]}},
+        {APP: MADE | {CERTIFICATES: [{"keyId": "c1"}]}},
+        {APP: MADE | {"requiredResourceAccess": MORE_ACCESS}},
     ),
-    (
-        "application",
-        dict.fromkeys(app_values(), ""),
-        app_values(),
-        {APP: MADE | {"passwordCredentials": [SECRET, {"displayName": "theirs", "keyId": "k9"}]}},
-    ),
-    (
-        "application",
-        dict.fromkeys(app_values(), ""),
-        app_values(),
-        {APP: MADE | {"passwordCredentials": [{"displayName": None, "keyId": "k9"}]}},
-    ),
-    (
-        "application",
-        dict.fromkeys(app_values(), ""),
-        app_values(),
-        {APP: MADE | {"keyCredentials": [{"keyId": "c1"}]}},
-    ),
-    (
-        "application",
-        dict.fromkeys(app_values(), ""),
-        app_values(),
-        {
-            APP: MADE
-            | {
-                "requiredResourceAccess": [
-                    {"resourceAppId": "g", "resourceAccess": [{"id": "more"}]}
-                ]
-            }
-        },
-    ),
-    (
+    *made(
         "service_principal",
-        dict.fromkeys({"sp_id": "sp-1"}, ""),
         {"sp_id": "sp-1"},
-        {APP: MADE, PRINCIPAL: {"id": "sp-2"}},
+        OTHER_PRINCIPAL,
+        {APP: MADE | {CERTIFICATES: [{"keyId": "c1"}]}, PRINCIPAL: {"id": "sp-1"}},
     ),
-    (
-        "service_principal",
-        dict.fromkeys({"sp_id": "sp-1"}, ""),
-        {"sp_id": "sp-1"},
-        {APP: MADE | {"keyCredentials": [{"keyId": "c1"}]}, PRINCIPAL: {"id": "sp-1"}},
-    ),
-    (
-        "smtp_auth",
-        {"disabled": ""},
-        {},
-        {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": True}]},
-    ),
-    (
-        "forwarding",
-        TABLE[2][1],
-        {},
-        {
-            "Get-Mailbox": [
-                {"ForwardingSmtpAddress": "smtp:other@x.io", "DeliverToMailboxAndForward": True}
-            ]
-        },
-    ),
-    (
-        "outbound_policy",
-        TABLE[3][1],
-        {},
-        {f"Get-{POLICY}": [POLICY_ROW | {"AutoForwardingMode": "Off"}], f"Get-{RULE}": [RULE_ROW]},
-    ),
-    (
-        "outbound_policy",
-        TABLE[3][1],
-        {},
-        {
-            f"Get-{POLICY}": [POLICY_ROW],
-            f"Get-{RULE}": [RULE_ROW | {"From": [MAILBOX, "b@contoso.com"]}],
-        },
-    ),
-    (
-        "outbound_policy",
-        TABLE[3][1],
-        {},
-        {
-            f"Get-{POLICY}": [POLICY_ROW],
-            f"Get-{RULE}": [RULE_ROW | {"ExceptIfFrom": "b@contoso.com"}],
-        },
-    ),
-    (
-        "outbound_policy",
-        TABLE[4][1],
-        {},
-        {f"Get-{POLICY}": [POLICY_ROW | {"RecipientLimitPerDay": 9}], f"Get-{RULE}": [RULE_ROW]},
-    ),
+    ("smtp_auth", {"disabled": ""}, {}, SWITCHED_OFF),
+    ("forwarding", TABLE[2][1], {}, {"Get-Mailbox": [TO_OTHERS]}),
+    ("outbound_policy", TABLE[3][1], {}, ruled({"AutoForwardingMode": "Off"}, {})),
+    ("outbound_policy", TABLE[3][1], {}, ruled({}, TWO_SENDERS)),
+    ("outbound_policy", TABLE[3][1], {}, ruled({}, {"ExceptIfFrom": "b@contoso.com"})),
+    ("outbound_policy", TABLE[4][1], {}, ruled({"RecipientLimitPerDay": 9}, {})),
     ("outbound_policy", TABLE[4][1], {}, {f"Get-{POLICY}": [], f"Get-{RULE}": []}),
-    (
-        "smtp_grant",
-        TABLE[5][1],
-        {},
-        {GRANTS: [GRANT | {"scope": "SMTP.Send POP.AccessAsUser.All"}, SIGN_IN]},
-    ),
-    (
-        "application",
-        TABLE[8][1],
-        {},
-        {APP: MADE | {"web": {"redirectUris": [*OURS, "https://theirs/callback"]}}},
-    ),
-    ("service_principal", TABLE[10][1], {}, {APP: MADE, PRINCIPAL: {"id": "sp-2"}}),
+    ("smtp_grant", TABLE[5][1], {}, MORE_SCOPES),
+    ("application", TABLE[8][1], {}, THEIR_URI),
+    ("service_principal", TABLE[10][1], {}, OTHER_PRINCIPAL),
 ]
 """As above, with a cloud that somebody else has changed; a run read back nothing if it is empty."""
 
@@ -347,32 +247,12 @@ async def test_what_is_sealed_here_goes_too(given: Given, cloud: Cloud, vault: V
     assert [vault.holds(name) for name in names] == [False, False, False]
 
 
-class Gone(Undoable):
-    """Step whose object no longer exists."""
-
-    name, article_row = "forwarding", "M3"
-
-    async def inspect(self, ctx: StepContext) -> Finding:
-        """Raise an error, because no test calls this."""
-        raise NotImplementedError
-
-    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Raise ``NotFound``, as if the mailbox had been deleted."""
-        raise NotFound("mailbox_not_found", CloudReply("exchange"))
-
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Raise an error, because no test calls this."""
-        raise NotImplementedError
-
-    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Raise an error, because no test calls this."""
-        raise NotImplementedError
-
-
-async def test_an_object_that_is_gone_stops_nothing(given: Given):
+async def test_an_object_that_is_gone_stops_nothing(given: Given, cloud: Cloud):
     """A deleted mailbox is only a warning in an undo, so that the other steps are undone."""
-    what = past("forwarding", {"smtp": ""}, {})
-    found = await Reversal(Gone(), what, ()).inspect(given(kind="undo"))
+    cloud.on("Get-Mailbox", NO_OBJECT)
+    (reversal,) = made("forwarding", FORWARDED, {})
+    undo = Reversal(all_steps()["forwarding"], past(*reversal[:3]), ())
+    found = await undo.inspect(given(kind="undo"))
     assert found == Finding("forwarding", State.WARNING, seen=Text("seen.undo_gone"))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Literal
 
 from jobs.causes.cause import Cause
 from jobs.model import Access, Finding, State, Station
@@ -28,7 +27,7 @@ class Diagnosis:
     """Station on the mail's way at which mail stops if the fact does not hold."""
     stops_mail: bool = True
     """True if mail stops when the fact does not hold. If false, every failure is only a warning."""
-    warnings: frozenset[Cause | Literal[""]] = frozenset()
+    warnings: frozenset[str] = frozenset()
     """Causes that are only warnings; the empty code is a failure without a code."""
     caused_by: tuple[str, ...] = ()
     """Steps whose failure may explain a failure of this one."""

@@ -17,20 +17,18 @@ from jobs.contact_center.connect_audit import ConnectChanges as Changes
 from jobs.contact_center.connect_audit import read_changes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
 from jobs.model import (
     NO_SIGNALS,
-    Access,
     ConnectChange,
     Evidence,
     Finding,
     Reason,
     Signals,
     State,
-    Station,
     Text,
     second_of,
 )
+from jobs.probes.probe import Probe
 
 BACK_DAYS = 7
 MOST = 30
@@ -99,8 +97,7 @@ class ConnectChanges(Probe):
     """
 
     name = "connect_changes"
-    article_row = "AL"
-    diagnosis = SuspectDiagnosis(access=Access.NONE, station=Station.CONNECT)
+    weighed_by = SuspectDiagnosis
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the audit log if its address is configured. An unreadable log says nothing."""

@@ -9,11 +9,10 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import copies_since
 from jobs.clock import now
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
 from jobs.mail.message_trace import TraceRow
-from jobs.model import Finding, Signals, State, Station, Text, second_of
+from jobs.model import Finding, Signals, State, Text, second_of
 from jobs.probes.contact_center import GRACE, came_of, makes_a_task, only_app, read_tasks
+from jobs.probes.probe import Probe
 from jobs.probes.traces import BACK
 
 
@@ -25,9 +24,6 @@ class FlowTemplate(Probe):
     """
 
     name = "flow_template"
-    article_row = "V2"
-    reads = ("ExchangeMessageTrace.Read.All", "cjp:config_read")
-    diagnosis = Diagnosis(station=Station.CONNECT, explains=frozenset({Cause.NO_TASK}))
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Compare each mail with the tasks of the minutes after it.

@@ -13,9 +13,8 @@ import dns.resolver
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
-from jobs.model import Access, Finding, Signals, State, Station, Text
+from jobs.model import Finding, Signals, State, Text
+from jobs.probes.probe import Probe
 
 TIMEOUT_S = 2.0
 KNOWN = "microsoft.com"
@@ -40,12 +39,6 @@ class MailExchanger(Probe):
     """
 
     name = "mail_exchanger"
-    article_row = "DNS"
-    diagnosis = Diagnosis(
-        access=Access.NONE,
-        station=Station.SENDER,
-        disproved_by=("arrivals",),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Query this machine's resolver. If it has none, the result is unknown."""

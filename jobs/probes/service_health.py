@@ -16,20 +16,10 @@ from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected
 from jobs.clouds.http import sync_client
 from jobs.contact_center.incidents import Incident, microsoft_incidents, webex_incidents
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe, Step
+from jobs.engine.step import Step
 from jobs.microsoft.identity import Identity
-from jobs.model import Access, Evidence, Finding, Signals, Station, Text, verbatim
-
-_UNREACHED = frozenset(
-    {
-        Cause.CERTIFICATE_INVALID,
-        Cause.CONNECTION_LOST,
-        Cause.HOST_NAME_UNKNOWN,
-        Cause.SERVICE_UNAVAILABLE,
-        Cause.TIMED_OUT,
-    }
-)
+from jobs.model import Evidence, Finding, Signals, Text, verbatim
+from jobs.probes.probe import Probe
 
 
 def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Finding:
@@ -54,8 +44,6 @@ class _Health(Probe):
     when an administrator consents (docs/operations.md).
     """
 
-    article_row = "MS"
-    reads = ("ServiceHealth.Read.All",)
     services: ClassVar[frozenset[str]]
     cause: ClassVar[str]
 
@@ -75,10 +63,6 @@ class ExchangeHealth(_Health):
     name = "exchange_health"
     services = frozenset({"exchange online", "exchange"})
     cause = Cause.EXCHANGE_INCIDENT
-    diagnosis = Diagnosis(
-        station=Station.MAILBOX,
-        explains=_UNREACHED | {Cause.SMTP_BUSY, Cause.SMTP_UNREACHABLE, Cause.CONNECT_SMTP_FAILED},
-    )
 
 
 class EntraHealth(_Health):
@@ -95,21 +79,12 @@ class EntraHealth(_Health):
         }
     )
     cause = Cause.ENTRA_INCIDENT
-    diagnosis = Diagnosis(
-        explains=_UNREACHED | {Cause.ENTRA_BUSY, Cause.THROTTLED, Cause.ANSWER_UNREADABLE}
-    )
 
 
 class Entra(Probe):
     """Probe that reads the tenant's discovery document, without which no token can be issued."""
 
     name = "entra"
-    article_row = "ENT"
-    diagnosis = Diagnosis(
-        explains=EntraHealth.diagnosis.explains | {Cause.TENANT_NOT_FOUND},
-        access=Access.NONE,
-        caused_by=("entra_health",),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Request the discovery document; an unavailable Entra is a finding too."""
@@ -133,20 +108,6 @@ class WebexStatus(Probe):
     """Probe for open incidents on status.webex.com/api."""
 
     name = "webex_status"
-    article_row = "WX"
-    diagnosis = Diagnosis(
-        access=Access.NONE,
-        station=Station.CONNECT,
-        explains=frozenset(
-            {
-                Cause.NO_TASK,
-                Cause.CONNECT_SMTP_FAILED,
-                Cause.CONNECT_SEND_FAILED,
-                Cause.CONNECT_NOT_REACHED,
-                Cause.WEBEX_UNAVAILABLE,
-            }
-        ),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the page in three seconds; unreadable, it says nothing about the channel."""

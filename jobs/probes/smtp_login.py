@@ -16,8 +16,8 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
-from jobs.model import NO_SIGNALS, Access, Finding, Reason, Signals, State, Text, verbatim
+from jobs.model import NO_SIGNALS, Finding, Reason, Signals, State, Text, verbatim
+from jobs.probes.probe import Probe
 from jobs.probes.smtp_server import finding_from_probe
 
 BY_LOG, BY_LOG_OR_ANSWERS = ("sign_ins",), ("sign_ins", "answers")
@@ -115,29 +115,7 @@ class SmtpLogin(Probe):
     """Probe that logs in with AUTH XOAUTH2 and a token from the rehearsal's refresh token."""
 
     name = "smtp_login"
-    article_row = "C6"
-    diagnosis = LoginDiagnosis(
-        access=Access.NONE,
-        caused_by=(
-            "smtp_server",
-            "entra",
-            "application",
-            "service_principal",
-            "smtp_grant",
-            "smtp_auth",
-            "mailbox_user",
-            "delegate",
-            "sessions",
-            "client_secret",
-            "security_defaults",
-            "authentication_policy",
-            "conditional_access",
-            "exchange_health",
-            "entra_health",
-        ),
-        superseded_by=("answers",),
-        state_if_disproved=State.SKIPPED,
-    )
+    weighed_by = LoginDiagnosis
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Log in and disconnect, without sending anything.

@@ -8,37 +8,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe, Step
+from jobs.engine.step import Step
 from jobs.mail.smtp_login import SmtpProbe, hello_probe
-from jobs.model import Access, Evidence, Finding, Signals, Text
+from jobs.model import Evidence, Finding, Signals, Text
+from jobs.probes.probe import Probe
 
 
 class SmtpServer(Probe):
     """Probe of greeting, certificate, STARTTLS and XOAUTH2 (platforms/microsoft.md 4)."""
 
     name = "smtp_server"
-    article_row = "TLS"
-    diagnosis = Diagnosis(
-        explains=frozenset(
-            {
-                Cause.SMTP_UNREACHABLE,
-                Cause.TIMED_OUT,
-                Cause.SMTP_NO_STARTTLS,
-                Cause.SMTP_TLS_FAILED,
-                Cause.SMTP_CERTIFICATE_INVALID,
-                Cause.SMTP_NO_OAUTH,
-                Cause.SMTP_BUSY,
-                Cause.SMTP_TOO_MANY_CONNECTIONS,
-            }
-        ),
-        access=Access.NONE,
-        caused_by=("exchange_health",),
-        superseded_by=("smtp_login", "answers"),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         probe = await ctx.reads.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))

@@ -14,8 +14,6 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
 from jobs.mail.flow import (
     AT_CONNECT,
     ENOUGH,
@@ -36,6 +34,7 @@ from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.watch_mail import with_proofs, without_watch_mails
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text, second_of
+from jobs.probes.probe import Probe
 from jobs.probes.transport_rules import BLOCKS, stopping_rules
 
 _SHORTEST = 4
@@ -118,8 +117,6 @@ OF_THE_MAILBOX = OF_THE_SENDER | {BLOCKS[Station.ANSWER]}
 class _Traced(Probe):
     """Probe for the mail flow at one station."""
 
-    reads = ("ExchangeMessageTrace.Read.All",)
-
     def _went(self, good: TraceRow | None) -> Finding:
         if good is None:
             return self.skipped(Text("skipped.no_mail"))
@@ -144,11 +141,6 @@ class Arrivals(_Traced):
     """Probe that checks whether mail arrives in the mailbox."""
 
     name = "arrivals"
-    article_row = "V1"
-    diagnosis = Diagnosis(
-        station=Station.MAILBOX,
-        caused_by=("mail_exchanger", "mailbox_user", "transport_rules", "exchange_health"),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace mail to the mailbox; what a filter withholds, or one alone, is no failure."""
@@ -194,21 +186,6 @@ class Copies(_Traced):
     """Probe that checks whether copies are delivered to Webex Connect."""
 
     name = "copies"
-    article_row = "M3"
-    diagnosis = Diagnosis(
-        station=Station.FORWARD,
-        caused_by=(
-            "forwarding",
-            "outbound_policy",
-            "remote_domain",
-            "transport_rules",
-            "restricted_sender",
-            "arrivals",
-            "mailbox_user",
-            "exchange_health",
-            "webex_status",
-        ),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace copies, and mail without one, which is the damage if something stops mail."""
@@ -286,30 +263,6 @@ class Answers(_Traced):
     """Probe that checks whether answers leave the mailbox."""
 
     name = "answers"
-    article_row = "V3"
-    diagnosis = Diagnosis(
-        station=Station.ANSWER,
-        grace=timedelta(minutes=90),
-        caused_by=(
-            "smtp_auth",
-            "smtp_login",
-            "smtp_server",
-            "client_secret",
-            "smtp_grant",
-            "send_as",
-            "service_principal",
-            "mailbox_user",
-            "delegate",
-            "sessions",
-            "sign_ins",
-            "security_defaults",
-            "conditional_access",
-            "transport_rules",
-            "restricted_sender",
-            "sender_domain",
-            "exchange_health",
-        ),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace mail from the mailbox, without its copies, mail to itself and automatic mail."""

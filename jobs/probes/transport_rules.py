@@ -17,10 +17,10 @@ from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
 from jobs.mail.flow import LOST
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Channel, Evidence, Finding, Signals, Station, Text
+from jobs.probes.probe import Probe
 
 BLOCKS = {
     Station.MAILBOX: Cause.TRANSPORT_RULE_BLOCKS_ARRIVALS,
@@ -259,12 +259,7 @@ class TransportRules(Probe):
     """
 
     name = "transport_rules"
-    article_row = "M3"
-    reads = ("View-Only Configuration",)
-    diagnosis = RuleDiagnosis(
-        station=Station.FORWARD,
-        explains=frozenset({*BLOCKS.values(), LOST}),
-    )
+    weighed_by = RuleDiagnosis
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Find the rules that stop mail; one that names only an address certainly matches."""
@@ -313,13 +308,6 @@ class RestrictedSender(Probe):
     """
 
     name = "restricted_sender"
-    article_row = "RS"
-    needs = ("mailbox_user",)
-    reads = ("View-Only Configuration",)
-    diagnosis = Diagnosis(
-        station=Station.FORWARD,
-        explains=frozenset({Cause.SENDER_RESTRICTED, Cause.MAIL_NOT_DELIVERED}),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read all of them, because for one in good standing Exchange says "not found"."""

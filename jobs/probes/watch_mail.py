@@ -18,14 +18,13 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.tasks import Tasks
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
 from jobs.mail import watch_mail
 from jobs.mail.flow import AT_CONNECT, COPIED_WITHIN, LOST, cause_of_copy, stopped, withheld
 from jobs.mail.message_trace import TraceRow
 from jobs.mail.watch_mail import WatchMail
 from jobs.model import Access, Finding, Reason, Signals, Station, Text, second_of
 from jobs.probes.contact_center import GRACE, came_of, only_app, read_tasks
+from jobs.probes.probe import Probe
 from jobs.probes.traces import BACK, Why, why
 
 PASSED = {
@@ -94,13 +93,6 @@ class WatchMailProbe(Probe):
     """Probe that checks whether the watch's newest test mail went the whole way."""
 
     name = "watch_mail"
-    article_row = "V1"
-    reads = ("ExchangeMessageTrace.Read.All", "cjp:config_read")
-    diagnosis = Diagnosis(
-        access=Access.NONE,
-        station=Station.FORWARD,
-        caused_by=("arrivals", "copies", "mail_to_task", "entry_point"),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Follow the newest test mails through the trace and the tasks.

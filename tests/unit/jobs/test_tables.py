@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,10 @@ import pytest
 from jobs.causes import cause as table_of_causes
 from jobs.causes import patterns, reader
 from jobs.checks import check, reading, verdict
+from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
 from jobs.probes import all_probes, conditional_access, connect_changes, smtp_login
+from jobs.probes.probe import ROWS
 from jobs.steps import CARRIES_MAIL_SEND, CONSENT, FORM, PROOF, SOMETIMES, all_steps, connect_form
 
 ROOT = Path(__file__).parents[3]
@@ -132,3 +134,9 @@ def test_names_that_are_looked_up_exist(source: str):
     """If the source looks up a finding or a change by a name, a step or probe has this name."""
     looked_up = written(LOOKED_UP, source)
     assert (len(looked_up) > 5, looked_up - EVERYTHING.keys()) == (True, set())
+
+
+def test_each_row_of_the_probes_is_of_a_probe_and_has_known_fields():
+    known = {"row", "needs", "reads", *(each.name for each in fields(Diagnosis))}
+    assert ROWS.keys() == all_probes().keys()
+    assert {name for row in ROWS.values() for name in row} <= known

@@ -28,20 +28,6 @@ AT_CONNECT = frozenset({GONE, UNANSWERED})
 """Causes with which the copy left Exchange and is stopped at Webex Connect."""
 LOST = Cause.MAIL_NOT_DELIVERED
 """Cause if it is known only that the mail did not arrive."""
-OF_THE_SENDER = frozenset(
-    {
-        Cause.DOMAIN_NOT_AUTHENTICATED,
-        Cause.DOMAIN_NOT_REGISTERED,
-        Cause.SEND_AS_DENIED,
-        Cause.SENDER_RESTRICTED,
-        Cause.SENDING_LIMIT_REACHED,
-        Cause.SENDS_AS_ONMICROSOFT,
-        Cause.TENANT_SENDING_BLOCKED,
-    }
-)
-_OF_THE_RECIPIENT = frozenset(
-    {Cause.MAILBOX_FULL, Cause.MAILBOX_INTERNAL_ONLY, Cause.MAILBOX_SENDERS_LISTED}
-)
 _BY_PLACE = frozenset({GONE, UNANSWERED, LOST, Cause.MAILBOX_NOT_FOUND})
 """Causes for which a mail's place on its way counts, and not the words of a trace."""
 _FINAL = re.compile(r"\b5\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?<![\w.])5\.\d{1,3}\.\d{1,3}(?!\w|\.\d)")
@@ -56,8 +42,8 @@ def cause_at(place: Station, words: Iterable[str]) -> str:
     lasting = (each.cause for each in said if each.kind is not ErrorKind.TRANSIENT)
     named = (cause for cause in lasting if cause not in _BY_PLACE)
     cause = next(named, "")
-    others = OF_THE_SENDER if place is Station.MAILBOX else _OF_THE_RECIPIENT
-    return "" if cause in others else cause
+    others = "of_sender" if place is Station.MAILBOX else "of_recipient"
+    return "" if cause in patterns().groups[others] else cause
 
 
 def unknown_recipient(words: Iterable[str]) -> bool:
@@ -203,29 +189,9 @@ def _is_about(row: TraceRow, mail: TraceRow) -> bool:
     return bool(mail.subject) and mail.subject.lower() in row.subject.lower()
 
 
-_BEGINS = (
-    "automatic reply",
-    "automatische antwort",
-    "automatisch antwoord",
-    "réponse automatique",
-    "respuesta automática",
-    "resposta automática",
-    "risposta automatica",
-    "automatyczna odpowiedź",
-    "automatiskt svar",
-    "automatisk svar",
-    "autosvar",
-    "自動応答",
-    "自动答复",
-    "自動回覆",
-    "out of office",
-)
-"""Prefixes of the subject of Exchange's automatic replies, in several mailbox languages."""
-
-
 def automatic(row: TraceRow) -> bool:
     """Return whether the subject is an automatic reply's, which leaves without Webex Connect.
 
     A reply with a custom subject cannot be distinguished from an answer.
     """
-    return row.subject.strip().lower().startswith(_BEGINS)
+    return bool(patterns().named["automatic_reply"].match(row.subject.strip()))

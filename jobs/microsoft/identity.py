@@ -25,6 +25,7 @@ import jwt
 import msal
 
 from jobs.causes.cause import Cause
+from jobs.causes.patterns import patterns
 from jobs.clouds import clock_skew
 from jobs.clouds.errors import (
     AlreadyExists,
@@ -169,15 +170,6 @@ def read_consent_answer(query: Mapping[str, str]) -> str:
 
 
 T = TypeVar("T")
-_OF_CREDENTIAL = frozenset(
-    {
-        Cause.CLIENT_ASSERTION_REFUSED,
-        Cause.CLIENT_SECRET_EXPIRED,
-        Cause.CLIENT_SECRET_MISSING,
-        Cause.CLIENT_SECRET_WRONG,
-    }
-)
-"""Causes with which Entra refuses an app's own credential."""
 _PATIENCE = RetryPolicy(attempts=3, jitter_s=1.0)
 #: Exceptions of msal for an answer that it cannot parse. They carry no further detail.
 _MSAL_CONFUSED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
@@ -395,7 +387,7 @@ class Identity:
         if "access_token" in result:
             return str(result["access_token"])
         error = entra_error(result, httpx.codes.BAD_REQUEST)
-        if self._of_bot and error.cause in _OF_CREDENTIAL:
+        if self._of_bot and error.cause in patterns().groups["of_credential"]:
             said = CloudReply("entra", error.status, error.code, error.message, error.ids)
             error = Rejected(Cause.BOT_CREDENTIAL_REFUSED, said)
         raise error

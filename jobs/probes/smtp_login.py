@@ -12,6 +12,7 @@ from typing import Literal
 
 from jobs.access.mailbox_login import Login, last_success, log_in
 from jobs.causes.cause import Cause
+from jobs.causes.patterns import patterns
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
@@ -63,16 +64,6 @@ For a user's mailbox they affect Webex Connect too. The own account of a shared 
 blocked (2.1), and the delegate's account counts. Only the directory shows whether
 the mailbox was made a shared one since the setup (``mailbox_user``).
 """
-OF_THE_PLACE = frozenset(
-    {
-        Cause.BLOCKED_BY_CONDITIONAL_ACCESS,
-        Cause.DEVICE_NOT_ACCEPTED,
-        Cause.MFA_NEEDED,
-        Cause.MFA_REGISTRATION_NEEDED,
-        Cause.SIGN_IN_FREQUENCY,
-    }
-)
-"""Causes of a location policy, perhaps for the bot alone (platforms/microsoft.md 2.1)."""
 POLICIES = "conditional_access"
 """Name of the probe that finds out whether a policy depends on the location."""
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -89,7 +80,7 @@ class LoginDiagnosis(Diagnosis):
         A policy for every location and a user's account affect both. A refused token does unless a
         sign-in log that was not read could show Webex Connect's.
         """
-        if finding.cause in OF_THE_PLACE:
+        if finding.cause in patterns().groups["of_place"]:
             return not _everywhere(findings.get(POLICIES))
         if finding.cause == GRANT:
             log = findings.get("sign_ins")
@@ -107,7 +98,8 @@ class LoginDiagnosis(Diagnosis):
 
     def disproved(self, finding: Finding) -> Finding:
         """Return that the login does not concern the channel; Entra's text stays as evidence."""
-        why = "skipped.own_place" if finding.cause in OF_THE_PLACE else "skipped.own_sign_in"
+        of_place = finding.cause in patterns().groups["of_place"]
+        why = "skipped.own_place" if of_place else "skipped.own_sign_in"
         return replace(super().disproved(finding), seen=Text(why))
 
 
@@ -159,7 +151,7 @@ def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
         # any later renewal disproves the end of one token, other causes a sign-in in person
         shown_by: Literal["at", "generated_at"] = "at" if cause == GRANT else "generated_at"
         return Signals(disproved_by=BY_LOG, harmless_after=since, shown_by=shown_by), True
-    if cause in {*OF_THE_PLACE, LOCKED}:
+    if cause in {*patterns().groups["of_place"], LOCKED}:
         return Signals(disproved_by=BY_LOG_OR_ANSWERS, as_of=POLICIES), True
     of_the_user = cause in OF_THE_ACCOUNT and not ctx.run.brief.shared
     if cause in OWN and not of_the_user:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from jobs.causes.patterns import patterns
 from jobs.causes.reader import BY_A_RULE
 from jobs.channel.mailbox import all_copies_since, answers_among, copies_since, evidence_of
 from jobs.clock import now
@@ -19,7 +20,6 @@ from jobs.mail.flow import (
     ENOUGH,
     LARGEST,
     LOST,
-    OF_THE_SENDER,
     MailFlow,
     cause_at,
     cause_of_copy,
@@ -110,8 +110,6 @@ correctly.
 """
 MOST_READ = 5
 """Number of recipients whose details are read: Microsoft allows few traces."""
-OF_THE_MAILBOX = OF_THE_SENDER | {BLOCKS[Station.ANSWER]}
-"""Causes of a failed answer that concern the mailbox, and not its recipient."""
 
 
 class _Traced(Probe):
@@ -281,7 +279,8 @@ class Answers(_Traced):
     async def _bounced(self, ctx: StepContext, passage: MailFlow) -> Finding:
         """Return a failure only for a cause of the sender's, or for several recipients in a row."""
         told = await why(ctx, passage.failures[0])
-        ours = told.cause if told.cause in OF_THE_MAILBOX else ""
+        of_mailbox = patterns().groups["of_sender"] | {BLOCKS[Station.ANSWER]}
+        ours = told.cause if told.cause in of_mailbox else ""
         certain = bool(ours) or await self._several(ctx, passage)
         return self._failed(passage, replace(told, cause=ours), certain=certain)
 

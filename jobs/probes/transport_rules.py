@@ -7,8 +7,10 @@ What a mail-flow rule does and to which mail is judged as far as its properties 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from importlib.resources import files
 from itertools import filterfalse
 
 from jobs.causes.cause import Cause
@@ -28,56 +30,14 @@ BLOCKS = {
     Station.ANSWER: Cause.TRANSPORT_RULE_BLOCKS_ANSWERS,
 }
 """Causes of a rule that removes mail, by station, in the order of the mail's path."""
-STOPS = (
-    "DeleteMessage",
-    "RejectMessageReasonText",
-    "RejectMessageEnhancedStatusCode",
-    "RedirectMessageTo",
-    "Quarantine",
-    "RouteMessageOutboundConnector",
-    "ModerateMessageByUser",
-    "ModerateMessageByManager",
-)
-_WHOLE = ("SentTo", "AnyOfToHeader")
-_DOMAINS = ("RecipientDomainIs",)
-_WORDS = ("RecipientAddressContainsWords", "AnyOfRecipientAddressContainsWords")
-_PATTERNS = ("RecipientAddressMatchesPatterns", "AnyOfRecipientAddressMatchesPatterns")
-"""Conditions on the recipient, by how they are compared; no groups here."""
-_ON_RECIPIENT = (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS)
-_EVALUATED = frozenset({*_WHOLE, *_DOMAINS, *_WORDS, "SentToScope"})
-"""Conditions that are evaluated without doubt; patterns are Exchange's to interpret."""
-_CONDITION_WORDS = """From FromMemberOf FromScope SentTo SentToMemberOf SentToScope BetweenMemberOf1
-BetweenMemberOf2 ManagerAddresses ManagerForEvaluatedUser SenderManagementRelationship
-ADComparisonAttribute ADComparisonOperator SenderADAttributeContainsWords
-SenderADAttributeMatchesPatterns RecipientADAttributeContainsWords
-RecipientADAttributeMatchesPatterns AnyOfToHeader AnyOfToHeaderMemberOf AnyOfCcHeader
-AnyOfCcHeaderMemberOf AnyOfToCcHeader AnyOfToCcHeaderMemberOf HasClassification HasNoClassification
-SubjectContainsWords SubjectOrBodyContainsWords HeaderContainsMessageHeader HeaderContainsWords
-FromAddressContainsWords SenderDomainIs RecipientDomainIs SubjectMatchesPatterns
-SubjectOrBodyMatchesPatterns HeaderMatchesMessageHeader HeaderMatchesPatterns
-FromAddressMatchesPatterns AttachmentNameMatchesPatterns AttachmentExtensionMatchesWords
-AttachmentPropertyContainsWords ContentCharacterSetContainsWords HasSenderOverride
-MessageContainsDataClassifications MessageContainsAllDataClassifications SenderIpRanges SCLOver
-AttachmentSizeOver MessageSizeOver WithImportance MessageTypeMatches ContentMatchesPrompt
-ContentMatchesPromptVerdict RecipientAddressContainsWords RecipientAddressMatchesPatterns
-SenderInRecipientList RecipientInSenderList AttachmentContainsWords AttachmentMatchesPatterns
-AttachmentIsUnsupported AttachmentProcessingLimitExceeded AttachmentHasExecutableContent
-AttachmentIsPasswordProtected AnyOfRecipientAddressContainsWords
-AnyOfRecipientAddressMatchesPatterns"""
-CONDITIONS = tuple(_CONDITION_WORDS.split())
-"""Properties that are conditions; ``ExceptIf`` before a name makes an exception."""
-_EXCEPT = "ExceptIf"
-_DOCUMENTED = (*CONDITIONS, *(f"{_EXCEPT}{name}" for name in CONDITIONS))
-_ACTIONS_WITH_LISTS = frozenset(
-    {
-        *STOPS,
-        "AddToRecipients",
-        "BlindCopyTo",
-        "CopyTo",
-        "IncidentReportContent",
-        "ObjectClass",
-    }
-)
+_NAMES = tomllib.loads((files(__package__) / "rules.toml").read_text("utf-8"))
+STOPS, CONDITIONS = _NAMES["stops"], _NAMES["conditions"]
+_DOMAINS, _WORDS, _PATTERNS = (_NAMES[name] for name in ("domains", "words", "patterns"))
+_COMPARED = (*_NAMES["whole"], *_DOMAINS, *_WORDS)
+"""Conditions on the recipient that are compared here without doubt."""
+_ON_RECIPIENT = (*_COMPARED, *_PATTERNS)
+_DOCUMENTED = (*CONDITIONS, *(f"ExceptIf{name}" for name in CONDITIONS))
+_ACTIONS_WITH_LISTS = frozenset({*STOPS, *_NAMES["actions_with_lists"]})
 _TYPE_LISTS = ("Conditions", "Exceptions")
 """Properties with the type of each condition and exception, such as ``...Tasks.SentToPredicate``.
 
@@ -141,7 +101,7 @@ def unevaluated(rule: Rule) -> tuple[str, ...]:
     count as well, so that a condition that is new in Exchange is not missed.
     """
     known = list(filter(partial(_set, rule), _condition_names(rule)))
-    strange = [name for name in known if name not in _EVALUATED]
+    strange = [name for name in known if name not in {*_COMPARED, "SentToScope"}]
     shown = str(rule.get("IsRuleConfigurationSupported")).lower() != "false"
     hidden = [] if shown else ["IsRuleConfigurationSupported"]
     return (*strange, *_types_beyond(rule, known), *hidden)

@@ -48,12 +48,13 @@ STEPS: dict[str, Iterable[str]] = {
 }
 KNOWN = patterns.patterns()
 LISTS = {**KNOWN.beside, **KNOWN.follows, **KNOWN.narrower}
+OF = ("of_sender", "of_recipient", "of_form", "of_credential", "of_place")
 CAUSES: dict[str, Iterable[str]] = {
     "words": [each.meaning.cause for words in KNOWN.words.values() for each in words],
     "lists": [cause for pair in LISTS.items() for cause in (pair[0], *pair[1])],
     "_AT_CONNECT": [each for pair in vars(reader)["_AT_CONNECT"].items() for each in pair],
     "_BARE": vars(reader)["_BARE"],
-    "groups": [each for name in ("symptoms", "common") for each in KNOWN.groups[name]],
+    "groups": [each for name in ("symptoms", "common", *OF) for each in KNOWN.groups[name]],
 }
 LOOKED_UP = re.compile(r"\b(?:findings|changed)(?:\.get\(|\[)\"(\w+)\"")
 """Pattern of code that looks up a finding or a change with a written-out name."""

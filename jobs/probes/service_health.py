@@ -2,7 +2,7 @@
 
 An incident alone is only a possible cause, because some incident is nearly always open while mail
 flows. The verdict makes it the cause if it explains something that is wrong
-(:func:`jobs.checks.verdict.promote_possible`).
+(:func:`jobs.checks.verdict.Case.promoted`).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ import msgspec
 from jobs.checks import check
 from jobs.checks.fix_context import verdict_of
 from jobs.contact_center.webex_org_id import normalize
-from jobs.model import Channel, Finding, Person, State, Text
+from jobs.model import Channel, Finding, Person, Text
 from jobs.redact import Redactor
 from jobs.runs.run import Event, Run
 from jobs.steps import steps_of

@@ -1,7 +1,6 @@
 """Exchange Online cmdlets over the undocumented HTTP of Microsoft's PowerShell module.
 
-Callers know only :class:`CmdletRunner`, so that another backend (pwsh) can replace it
-(platforms/microsoft.md 3).
+Source: platforms/microsoft.md 3.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -71,24 +70,8 @@ class ExchangeRow(dict[str, Any]):
         return super().get(self._names.get(name.lower(), name), default)
 
 
-class CmdletRunner(Protocol):
-    async def run(
-        self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
-    ) -> list[ExchangeRow]:
-        """Run a cmdlet and return its rows.
-
-        An empty list is an empty result, not an error. A cmdlet that asks for one object returns at
-        least one row. A parameter that is None clears a value.
-
-        Raises:
-            CloudError: Exchange refused (``NotFound``, ``AlreadyExists``, ``Forbidden`` ...), or
-                returned only part of the answer or none that can be read.
-        """
-        ...
-
-
 class InvokeCommand:
-    """HTTP backend for one tenant and one signed-in administrator.
+    """Exchange's cmdlets for one tenant and one signed-in administrator.
 
     An empty ``anchor_upn`` means that the app itself is the caller.
     """
@@ -117,10 +100,15 @@ class InvokeCommand:
     async def run(
         self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
     ) -> list[ExchangeRow]:
-        """Run a cmdlet; see :meth:`CmdletRunner.run`.
+        """Run a cmdlet and return its rows.
 
-        Only ``Get-`` and ``Set-`` cmdlets are retried after a timeout (microsoft.md 7, "Retry
-        safety").
+        An empty list is an empty result, not an error. A cmdlet that asks for one object returns at
+        least one row. A parameter that is None clears a value. Only ``Get-`` and ``Set-`` cmdlets
+        are retried after a timeout (microsoft.md 7, "Retry safety").
+
+        Raises:
+            CloudError: Exchange refused (``NotFound``, ``AlreadyExists``, ``Forbidden`` ...), or
+                returned only part of the answer or none that can be read.
         """
         if reads(cmdlet):
             key = json.dumps([cmdlet, dict(parameters), list(select)], default=str)

@@ -124,7 +124,7 @@ class ReadingExchange(InvokeCommand):
     async def run(
         self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
     ) -> list[ExchangeRow]:
-        """Run a read-only cmdlet; see :meth:`jobs.microsoft.exchange.CmdletRunner.run`."""
+        """Run a read-only cmdlet; see :meth:`jobs.microsoft.exchange.InvokeCommand.run`."""
         if not cmdlet.lower().startswith(_READS):
             raise WriteRefusedError(cmdlet)
         return await super().run(cmdlet, parameters, select=select)

@@ -211,21 +211,3 @@ def test_where_the_words_are(
     """
     error = judge_exchange(answer, RequestIds())
     assert (type(error), error.code, error.message) == (kind, code, message)
-
-
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        ({"Rate-Limit-Reset": "20"}, 20.0),
-        ({"Rate-Limit-Reset": "20", "Retry-After": "3"}, 3.0),
-        ({}, None),
-    ],
-)
-async def test_the_reset_of_the_rate_limit_is_waited_for(
-    run: Any, headers: dict[str, str], expected: float | None
-):
-    """The pause after a 429 is that of ``Rate-Limit-Reset``, unless there is a ``Retry-After``."""
-    exchange = Exchange(httpx.Response(429, headers=headers))
-    with stamina.set_testing(True, attempts=1), pytest.raises(Transient) as failed:
-        await run(exchange, "Get-Mailbox")
-    assert failed.value.retry_after == expected

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.access import admin_session, app_access
 from jobs.channel.mailbox import delegate_of
-from jobs.checks import adoption
+from jobs.checks import discovering
 from jobs.checks.changers import name_changers
 from jobs.checks.discovering import discover, open_questions
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.engine import Engine
 from jobs.engine.graph import Recorder
+from jobs.engine.inspector import GO_WITH_SIGN_IN
 from jobs.engine.step import Step
-from jobs.model import Access, Finding
+from jobs.microsoft.scopes import app_may_read
+from jobs.model import Access, Finding, Reason, State
 from jobs.probes import checks_for
 from jobs.runs.run import Brief, Event, Kind, Run
 from jobs.runs.run_store import RunStore
@@ -52,7 +55,7 @@ def _finish(runtime: Runtime, run: Run) -> None:
     if not run.brief.discover:
         runtime.channels.set_last_check(run.channel.mailbox, run.id)
     elif run.brief.keep:
-        adoption.keep(runtime.store, runtime.store.load(run.id), run.requester.email)
+        discovering.keep(runtime.store, runtime.store.load(run.id), run.requester.email)
 
 
 async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> bool:
@@ -112,7 +115,7 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
         client_id=_newest(given, "client_id") or _newest(runs, "client_id"),
         upn="" if shared else _newest(runs, "upn"),
         shared=shared,
-        by_hand=adoption.is_by_hand(runs),
+        by_hand=discovering.is_by_hand(runs),
         delegate=next(filter(None, map(delegate_of, reversed(runs))), "") if shared else "",
         token_at=max(filter(None, map(token_at, given)), default=None),
         changed_at=max(_forwarding_changes(runs), default=None),
@@ -127,3 +130,39 @@ def _forwarding_changes(runs: Iterable[Run]) -> Iterator[datetime]:
 
 def _newest(runs: Sequence[Run], fact: str) -> str:
     return next((found for run in reversed(runs) if (found := run.fact(fact))), "")
+
+
+MISSING = GO_WITH_SIGN_IN | {Reason.NEEDS_OTHER}
+"""Reasons for which a finding was skipped, although there is something to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """Number of unread findings, and whether an administrator's sign-in reads all of them."""
+
+    count: int = 0
+    by_sign_in: bool = False
+
+
+def gaps(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> Gaps:
+    """Return the gaps of a check; none if the bot's own access reads all that it can.
+
+    Features that are not configured, and findings with nothing to read, are not gaps.
+    """
+    if not any(_left_out(steps[name], finding) for name, finding in found.items()):
+        return Gaps()
+    unread = [finding for finding in found.values() if _is_unread(finding)]
+    return Gaps(len(unread), all(finding.reason in GO_WITH_SIGN_IN for finding in unread))
+
+
+def _is_unread(finding: Finding) -> bool:
+    """Return whether a sign-in, an answer or another finding is missing."""
+    skipped = finding.state is State.SKIPPED and finding.reason in MISSING
+    return skipped or finding.state is State.UNKNOWN
+
+
+def _left_out(step: Step, finding: Finding) -> bool:
+    """Return whether a finding could have been determined even without a sign-in, but was not."""
+    if not _is_unread(finding):
+        return False
+    return finding.reason not in GO_WITH_SIGN_IN or app_may_read(step.reads)

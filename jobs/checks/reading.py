@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from jobs.causes.cause import Cause
-from jobs.checks.check import findings_of, steps_of
-from jobs.checks.gaps import Gaps, gaps
+from jobs.checks.check import Gaps, findings_of, gaps, steps_of
 from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
 from jobs.clock import parse
 from jobs.engine.step import Step

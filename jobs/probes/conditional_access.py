@@ -13,7 +13,7 @@ from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.microsoft.outbound_spam import named
 from jobs.model import Finding, Signals, Text, minute_of
 from jobs.probes.probe import Probe
-from jobs.probes.smtp_server import FRESH
+from jobs.probes.smtp_login import FRESH
 
 MODERN = {"all", "browser", "mobileappsanddesktopclients"}
 """Client types of Webex Connect; legacy ones do no OAuth (platforms/microsoft.md 2.1)."""

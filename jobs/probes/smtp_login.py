@@ -1,6 +1,8 @@
-"""The bot's own login as the mailbox.
+"""The SMTP server, phase by phase without a token, and the bot's own login as the mailbox.
 
-It is the same login as Webex Connect's, with the bot's own secret and sign-in.
+If the connection fails, Webex Connect connects from elsewhere and may reach the server, and the next
+connection may succeed. The login is the same as Webex Connect's, with the bot's own secret and
+sign-in.
 """
 
 from __future__ import annotations
@@ -17,9 +19,43 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.model import NO_SIGNALS, Finding, Reason, Signals, State, Text, verbatim
+from jobs.engine.step import Step
+from jobs.mail.smtp_login import SmtpProbe, hello_probe
+from jobs.model import NO_SIGNALS, Evidence, Finding, Reason, Signals, State, Text, verbatim
 from jobs.probes.probe import Probe
-from jobs.probes.smtp_server import finding_from_probe
+
+
+class SmtpServer(Probe):
+    """Probe of greeting, certificate, STARTTLS and XOAUTH2 (platforms/microsoft.md 4)."""
+
+    name = "smtp_server"
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        probe = await ctx.reads.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
+        answers = Text("seen.smtp_answers", {"server": ctx.settings.smtp_server})
+        return finding_from_probe(self, probe, answers, probe.lines)
+
+
+FRESH = timedelta(hours=1)
+"""Time within which an answer shows that the server can be reached, if no mail waits."""
+
+
+def finding_from_probe(
+    step: Step, probe: SmtpProbe, good: Text, evidence: tuple[Evidence, ...]
+) -> Finding:
+    """Return ``good`` if the connection worked, else the server's words and the failed phase.
+
+    If the connection itself fails, for example behind our own firewall, an answer that left shows
+    that only the bot is affected. A later failure is the server's own reply, so only a success from
+    now on is newer.
+    """
+    if probe.ok:
+        return step.ok(good, evidence=evidence)
+    signals = Signals(harmless_after=now())
+    if probe.failed_phase == "connect":
+        signals = Signals(harmless_after=now() - FRESH, token_lives=True)
+    return step.wrong(probe.seen, cause=probe.cause, signals=signals, evidence=evidence)
+
 
 BY_LOG, BY_LOG_OR_ANSWERS = ("sign_ins",), ("sign_ins", "answers")
 """Findings that show a success of Webex Connect: the sign-in log, or an answer that leaves."""

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from jobs.checks import check
-from jobs.checks.fix_context import verdict_of
+from jobs.checks.remedies import verdict_of
 from jobs.contact_center.webex_org_id import normalize
 from jobs.model import Channel, Finding, Person, Text
 from jobs.redact import Redactor

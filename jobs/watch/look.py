@@ -38,7 +38,7 @@ from jobs.engine.engine import Engine
 from jobs.engine.inspector import wrote_within
 from jobs.mail import watch_mail
 from jobs.mail.message_trace import Trace, TraceRow
-from jobs.mail.send import OutgoingMail, send_test_mail
+from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.mail.watch_mail import note_arrival, without_watch_mails
 from jobs.model import Finding, Reason, RunKind, Signals, State, Turn
 from jobs.runs.run import AttemptOverError, Origin, Run, new_reference, opening

@@ -33,10 +33,12 @@ from jobs.watch.model import (
     IncidentCard,
     LookOutcome,
     NewsKind,
+    Present,
     Sight,
     WatchedChannel,
+    apply,
+    with_news,
 )
-from jobs.watch.transitions import Present, apply, with_news
 
 LEASE_S = 30
 """Seconds after which a group is given out again if its worker has not reported back."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from jobs.causes.cause import NEW_TOKEN
-from jobs.checks import fix_context
+from jobs.checks import remedies
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
@@ -38,7 +38,7 @@ def test_the_cause_of_the_newest_check_is_told(
 ):
     """Each cause that only a new token ends is passed on from the newest check to the fix."""
     checked(store, channel, asker, Finding("sign_ins", State.WRONG, cause=cause))
-    assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief(token_cause=cause))
+    assert remedies.fix_context(store, channel.mailbox) == Brief(fix=FixBrief(token_cause=cause))
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def test_what_a_new_token_does_not_mend(
     A finding that such a cause explains is not passed on either.
     """
     checked(store, channel, asker, *findings)
-    assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
+    assert remedies.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
 
 
 def test_without_a_check_nothing_is_told(store: RunStore, channel: Channel):
     """Without a check, no cause is passed on to a fix."""
-    assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
+    assert remedies.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
 
 
 def test_a_token_that_was_generated_since_has_answered_it(
@@ -81,9 +81,7 @@ def test_a_token_that_was_generated_since_has_answered_it(
     ctx.store.append(
         ctx.run.id, Event(Kind.ANSWERED, saved, data={"question": "token_saved", "value": "yes"})
     )
-    assert fix_context.fix_context(ctx.store, channel.mailbox) == Brief(
-        token_at=saved, fix=FixBrief()
-    )
+    assert remedies.fix_context(ctx.store, channel.mailbox) == Brief(token_at=saved, fix=FixBrief())
 
 
 def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., StepContext]):
@@ -131,7 +129,7 @@ def test_a_consent_that_is_missing_is_told(
 ):
     """A missing consent is passed on to a fix if the newest check found it missing."""
     checked(store, channel, asker, Finding("admin_consent", state))
-    assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=told)
+    assert remedies.fix_context(store, channel.mailbox) == Brief(fix=told)
 
 
 def test_the_consent_card_is_part_of_such_a_fix(given: Callable[..., StepContext]):

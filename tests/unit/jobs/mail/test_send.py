@@ -9,7 +9,7 @@ import pytest
 
 from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, Rejected, Transient
-from jobs.mail.send import OutgoingMail, send_test_mail
+from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.runs.run import LeaseLostError
 
 WORDS = ("Test of the channel #1", "Nothing to do.", "<test.1@fabrikam.com>")

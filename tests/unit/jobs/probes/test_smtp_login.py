@@ -237,7 +237,7 @@ async def test_a_server_that_was_busy_for_a_moment(
     async def busy(_server: str) -> SmtpProbe:
         return BUSY
 
-    monkeypatch.setattr("jobs.probes.smtp_server.hello_probe", busy)
+    monkeypatch.setattr("jobs.probes.smtp_login.hello_probe", busy)
     checks = checks_for(ctx.channel.profile)
     server = await checks["smtp_server"].inspect(ctx)
     assert (server.state, server.cause) == (WRONG, "smtp_busy")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from jobs.causes.cause import Cause
 from jobs.checks.check import Gaps, findings_of, gaps, steps_of
-from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
+from jobs.checks.verdict import MAIL_PATH, Found, Verdict, has_overdue_mail, judge, proves
 from jobs.clock import parse
 from jobs.engine.step import Step
 from jobs.model import NO_SIGNALS, ConnectChange, Finding, Reason, Signals, State, Station
@@ -31,7 +31,9 @@ COUNTED = ("copies", "mail_to_task")
 """Steps that count missed mails. The earliest step on the mail path comes first."""
 CHANGES = "connect_changes"
 """Step whose suspected changes are shown by themselves, and not among the possible causes."""
-Found = Mapping[str, Finding]
+
+
+Path = tuple[tuple[Station, bool | None, datetime | None], ...]
 
 
 class Lost(NamedTuple):
@@ -65,7 +67,7 @@ class Reading:
     possible: tuple[str, ...]
     waiting: tuple[str, ...]
     changes: tuple[ConnectChange, ...]
-    path: tuple[tuple[Station, bool | None, datetime | None], ...]
+    path: Path
     damage: Lost | None
     proofs: tuple[tuple[Step, datetime], ...]
     quiet: datetime | None
@@ -133,9 +135,7 @@ def _weighed(verdict: Verdict, found: Found) -> dict[str, Finding]:
     return counted
 
 
-def _path(
-    verdict: Verdict, found: Found
-) -> tuple[tuple[Station, bool | None, datetime | None], ...]:
+def _path(verdict: Verdict, found: Found) -> Path:
     # The state of the stations behind the place at which mail stops is unknown.
     reports = {station: found[name] for name, station in SEEN_AT.items() if name in found}
     passed = _passed(reports, _stop(verdict)) - {verdict.stops}

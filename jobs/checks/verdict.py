@@ -19,6 +19,8 @@ from jobs.engine.inspector import needs_sign_in
 from jobs.engine.step import Step
 from jobs.model import Finding, Signals, State, Station
 
+Steps = Mapping[str, Step]
+Found = Mapping[str, Finding]
 MAIL_PATH = tuple(Station)
 PROOFS = ("copies", "answers")
 UNSPECIFIC = frozenset(
@@ -51,9 +53,7 @@ class Verdict:
     weighed: dict[str, Finding] = field(default_factory=dict)
 
 
-def judge(
-    steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: bool = True
-) -> Verdict:
+def judge(steps: Steps, findings: Found, *, done: bool = True) -> Verdict:
     """Return the verdict from the findings, and from the steps, which know their own symptoms.
 
     Before the check is ``done``, a failure is not yet a cause if a finding is missing that could
@@ -86,7 +86,7 @@ def judge(
     )
 
 
-def mail_flows(findings: Mapping[str, Finding]) -> bool:
+def mail_flows(findings: Found) -> bool:
     """Return whether copies were seen to reach Webex Connect, and answers to leave."""
     return all(name in findings and proves(findings[name]) for name in PROOFS) and not any(
         map(has_overdue_mail, findings.values())
@@ -107,8 +107,8 @@ def has_overdue_mail(finding: Finding) -> bool:
 class Case:
     """Findings of a check, and the steps by which they are weighed."""
 
-    steps: Mapping[str, Step]
-    findings: Mapping[str, Finding]
+    steps: Steps
+    findings: Found
 
     def diagnosis(self, name: str) -> Diagnosis:
         return self.steps[name].diagnosis
@@ -319,12 +319,12 @@ def _root(name: str, above: Mapping[str, str]) -> str:
     return name
 
 
-def in_state(names: Iterable[str], findings: Mapping[str, Finding], *states: State) -> list[str]:
+def in_state(names: Iterable[str], findings: Found, *states: State) -> list[str]:
     return [name for name in names if name in findings and findings[name].state in states]
 
 
 def _since(
-    causes: tuple[str, ...], symptoms: Mapping[str, str], findings: Mapping[str, Finding]
+    causes: tuple[str, ...], symptoms: Mapping[str, str], findings: Found
 ) -> datetime | None:
     """Return when the first of these causes, or of their symptoms, began."""
     own_symptoms = (name for name, root in symptoms.items() if root in causes)

@@ -64,6 +64,9 @@ class TraceRow:
     size: int = 0
 
 
+Rows = Sequence[TraceRow]
+
+
 class Trace:
     """Message trace through Graph, or through the cmdlet once Graph says that it cannot trace here.
 

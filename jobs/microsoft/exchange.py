@@ -52,6 +52,9 @@ If it does not exist, Exchange answers with ManagementObjectNotFoundException (m
 """
 
 
+Params = Mapping[str, Any]
+
+
 class ExchangeRow(dict[str, Any]):
     """Object that a cmdlet returned. ``get`` and ``[]`` ignore the case of property names."""
 
@@ -98,7 +101,7 @@ class InvokeCommand:
         self._spacing = Throttle()
 
     async def run(
-        self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
+        self, cmdlet: str, parameters: Params, *, select: Sequence[str] = ()
     ) -> list[ExchangeRow]:
         """Run a cmdlet and return its rows.
 
@@ -117,7 +120,7 @@ class InvokeCommand:
             return await self._sent(cmdlet, parameters, select)
 
     async def _sent(
-        self, cmdlet: str, parameters: Mapping[str, Any], select: Sequence[str]
+        self, cmdlet: str, parameters: Params, select: Sequence[str]
     ) -> list[ExchangeRow]:
         call = Call(
             "exchange",

@@ -18,7 +18,7 @@ from typing import Any
 from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, unreadable
 from jobs.clouds.http import Call, TokenSource
-from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
+from jobs.microsoft.exchange import ExchangeRow, InvokeCommand, Params
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.identity import Identity
 
@@ -122,7 +122,7 @@ class ReadingExchange(InvokeCommand):
     """Read-only Exchange client: only ``Get-`` and ``Test-`` cmdlets run."""
 
     async def run(
-        self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
+        self, cmdlet: str, parameters: Params, *, select: Sequence[str] = ()
     ) -> list[ExchangeRow]:
         """Run a read-only cmdlet; see :meth:`jobs.microsoft.exchange.InvokeCommand.run`."""
         if not cmdlet.lower().startswith(_READS):

@@ -30,7 +30,7 @@ from jobs.mail.flow import (
     unknown_recipient,
     without_copy,
 )
-from jobs.mail.message_trace import TraceRow, TraceStatus
+from jobs.mail.message_trace import Rows, TraceRow, TraceStatus
 from jobs.mail.watch_mail import with_proofs, without_watch_mails
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text, second_of
@@ -206,8 +206,8 @@ class Copies(_Traced):
         self,
         ctx: StepContext,
         passage: MailFlow,
-        lost: Sequence[TraceRow],
-        copies: Sequence[TraceRow],
+        lost: Rows,
+        copies: Rows,
     ) -> Finding:
         """Judge the copies by failed ones first, then by missing ones, then by late ones.
 
@@ -229,9 +229,7 @@ class Copies(_Traced):
         found = await self._stopped(ctx, replace(passage, failures=passage.begun))
         return found if found.cause != LOST else None
 
-    def _under_way(
-        self, good: TraceRow | None, lost: Sequence[TraceRow], copies: Sequence[TraceRow]
-    ) -> Finding:
+    def _under_way(self, good: TraceRow | None, lost: Rows, copies: Rows) -> Finding:
         """Judge copies none of which failed; the first ever may be due, late ones prove nothing."""
         if good is None and lost:
             return self.skipped(Text("skipped.copy_due", {"at": second_of(lost[0].received)}))
@@ -250,7 +248,7 @@ class Copies(_Traced):
         at_connect = found.signals | Signals(station=Station.CONNECT)
         return replace(found, signals=at_connect) if told.cause in AT_CONNECT else found
 
-    def _missing(self, good: TraceRow | None, missing: Sequence[TraceRow]) -> Finding:
+    def _missing(self, good: TraceRow | None, missing: Rows) -> Finding:
         values = {"count": str(len(missing)), "at": second_of(missing[0].received)}
         known = Signals(since=missing[-1].received, at=good.received) if good else NO_SIGNALS
         judged = self.wrong if len(missing) >= ENOUGH else self.possible
@@ -292,9 +290,7 @@ class Answers(_Traced):
         told = await _why_each(ctx, [*newest.values()][-MOST_READ:])
         return sum(not unknown_recipient(each.words) for each in told) >= ENOUGH
 
-    def _answered(
-        self, good: TraceRow, answers: Sequence[TraceRow], copies: Sequence[TraceRow]
-    ) -> Finding:
+    def _answered(self, good: TraceRow, answers: Rows, copies: Rows) -> Finding:
         """Return the finding if answers left and mail may be waiting for an answer.
 
         A mail may wait as long as others in this channel do; after some hours it is a warning.
@@ -312,7 +308,7 @@ class Answers(_Traced):
         return replace(found, state=state, seen=seen, signals=signals)
 
 
-async def _why_each(ctx: StepContext, rows: Sequence[TraceRow]) -> list[Why]:
+async def _why_each(ctx: StepContext, rows: Rows) -> list[Why]:
     return await asyncio.gather(*(why(ctx, row) for row in rows))
 
 

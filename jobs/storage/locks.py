@@ -65,16 +65,6 @@ class LockKind(StrEnum):
     WATCH = "watch"
 
 
-_KEYS: dict[LockKind, Callable[[str], Key]] = {
-    LockKind.RUN: keys.run_lock,
-    LockKind.PRESS: keys.press_lock,
-    LockKind.DRAW: keys.draw_lock,
-    LockKind.EVENT: keys.event_lock,
-    LockKind.WEBHOOKS: lambda _: keys.webhooks_lock(),
-    LockKind.WATCH: keys.watch_lock,
-}
-
-
 @dataclass(frozen=True, slots=True)
 class LockName:
     """Name of a lock: its kind, and the ID of its run or event.
@@ -88,7 +78,8 @@ class LockName:
 
     @property
     def key(self) -> Key:
-        return _KEYS[self.kind](self.owner)
+        key: Key = getattr(keys, f"{self.kind}_lock")(self.owner)
+        return key
 
     @property
     def field(self) -> str:

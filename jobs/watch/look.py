@@ -61,6 +61,7 @@ SETTLES_FOR = timedelta(minutes=30)
 FAILED = "look_failed"
 """Reason for an unsure look that failed because of an error of the bot."""
 Found = tuple[WatchedChannel, LookOutcome]
+Findings = Mapping[str, Finding]
 log = structlog.get_logger(__name__)
 
 
@@ -346,7 +347,7 @@ def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) 
     return known if lost is None else _without(lost, verdict.weighed, known)
 
 
-def _unseen(weighed: Mapping[str, Finding]) -> tuple[str, ...]:
+def _unseen(weighed: Findings) -> tuple[str, ...]:
     """Return the steps that the look could not read.
 
     A test mail is not missed if other mail went on, so an incident that only a test mail has seen
@@ -384,7 +385,7 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
     )
 
 
-def damage_of(found: Mapping[str, Finding]) -> Damage:
+def damage_of(found: Findings) -> Damage:
     late = [each for each in _signals(found, "copies", "mail_to_task") if each.missed]
     bounced = [each for each in _signals(found, "arrivals", "answers") if each.failed]
     times = [each.missed_since or each.since for each in late]
@@ -396,21 +397,21 @@ def damage_of(found: Mapping[str, Finding]) -> Damage:
     )
 
 
-def _signals(found: Mapping[str, Finding], *names: str) -> list[Signals]:
+def _signals(found: Findings, *names: str) -> list[Signals]:
     return [found[name].signals for name in names if name in found]
 
 
-def _has(eye: Eye, weighed: Mapping[str, Finding], *, app: bool) -> bool:
+def _has(eye: Eye, weighed: Findings, *, app: bool) -> bool:
     if eye is Eye.APP:
         return app
     return any(each.state in _READ for each in _of(eye, weighed))
 
 
-def _of(eye: Eye, weighed: Mapping[str, Finding]) -> list[Finding]:
+def _of(eye: Eye, weighed: Findings) -> list[Finding]:
     return [weighed[name] for name in EYES.get(eye, ()) if name in weighed]
 
 
-def _without(eye: Eye, weighed: Mapping[str, Finding], known: LookOutcome) -> LookOutcome:
+def _without(eye: Eye, weighed: Findings, known: LookOutcome) -> LookOutcome:
     """Return the outcome of a look that lacks an access, for the moment or because it has ended."""
     own = _of(eye, weighed)
     cause = next((each.cause for each in own if each.cause), "")
@@ -425,7 +426,7 @@ def _is_for_the_moment(finding: Finding) -> bool:
     return finding.reason is Reason.LOG_AWAY
 
 
-def _mostly_unknown(found: Mapping[str, Finding]) -> str:
+def _mostly_unknown(found: Findings) -> str:
     """Return the cause of the first finding without an answer if most have none, else ''."""
     read = [each for each in found.values() if each.state is not State.SKIPPED]
     unknown = [each for each in read if _is_for_the_moment(each)]

@@ -65,6 +65,11 @@ class LockKind(StrEnum):
     WATCH = "watch"
 
 
+_OF_RUN = (keys.run_lock, keys.press_lock, keys.draw_lock)
+_OTHERS = (keys.event_lock, keys.webhooks_lock, keys.watch_lock)
+_KEYS = dict(zip(LockKind, (*_OF_RUN, *_OTHERS), strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class LockName:
     """Name of a lock: its kind, and the ID of its run or event.
@@ -78,8 +83,7 @@ class LockName:
 
     @property
     def key(self) -> Key:
-        key: Key = getattr(keys, f"{self.kind}_lock")(self.owner)
-        return key
+        return _KEYS[self.kind](self.owner)
 
     @property
     def field(self) -> str:

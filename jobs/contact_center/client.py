@@ -45,10 +45,7 @@ async def ask(settings: Settings, call: Call, policy: RetryPolicy = BRIEF) -> An
 
 
 async def read(
-    settings: Settings,
-    path: str,
-    params: Params | None = None,
-    body: dict[str, Any] | None = None,
+    settings: Settings, path: str, params: Params | None = None, body: dict[str, Any] | None = None
 ) -> Any:
     """Return the contact center's answer for a path; a request with a body is a POST.
 

@@ -203,11 +203,7 @@ class Copies(_Traced):
         return replace(finding, signals=finding.signals | damage)
 
     async def _judge(
-        self,
-        ctx: StepContext,
-        passage: MailFlow,
-        lost: Rows,
-        copies: Rows,
+        self, ctx: StepContext, passage: MailFlow, lost: Rows, copies: Rows
     ) -> Finding:
         """Judge the copies by failed ones first, then by missing ones, then by late ones.
 

@@ -147,11 +147,7 @@ def test_a_draft_is_nowhere_before_it_is_kept(store: RunStore, asker: Person):
         store.length(draft.run.id),
         store.last_check("a@contoso.com"),
         draft.refresh(draft.run),
-    ) == (
-        0,
-        None,
-        draft.run,
-    )
+    ) == (0, None, draft.run)
     kept = draft.save()
     assert (
         store.load(kept.id),

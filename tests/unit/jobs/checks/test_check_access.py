@@ -287,10 +287,7 @@ UNREAD = Finding("a", State.UNKNOWN, cause="exchange_role_missing")
     ],
 )
 def test_somebody_with_more_roles_may_sign_in_after_the_first(
-    given: Callable[..., StepContext],
-    redis: Redis,
-    finding: Finding,
-    more: bool,
+    given: Callable[..., StepContext], redis: Redis, finding: Finding, more: bool
 ):
     """After a check, another person with more roles may sign in, in the same run.
 
@@ -304,11 +301,7 @@ def test_somebody_with_more_roles_may_sign_in_after_the_first(
         more_access.may_sign_in(run),
         FLOWS["signin"].is_complete(run),
         more_access.may_be_granted(redis, run),
-    ) == (
-        more,
-        not more,
-        False,
-    )
+    ) == (more, not more, False)
     ctx.store.append(
         ctx.run.id,
         Event(Kind.SIGNED_IN, now(), account=replace(run.account, upn="other@contoso.com")),

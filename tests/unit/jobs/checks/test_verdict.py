@@ -126,10 +126,7 @@ def test_an_incident_alone_is_no_cause():
     assert (
         judge(OUTSIDE, {"health": MAYBE}).causes,
         judge(OUTSIDE, {"health": MAYBE}).possible,
-    ) == (
-        (),
-        ("health",),
-    )
+    ) == ((), ("health",))
     verdict = judge(OUTSIDE, {"health": MAYBE, "login": wrong("login", "secret_gone")})
     assert (verdict.causes, verdict.possible) == (("login",), ("health",))
 

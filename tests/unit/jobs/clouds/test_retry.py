@@ -18,12 +18,7 @@ from jobs.clouds.errors import (
     Transient,
     TruncatedAnswer,
 )
-from jobs.clouds.retry import (
-    Pauses,
-    RetryPolicy,
-    may_repeat,
-    parse_retry_after,
-)
+from jobs.clouds.retry import Pauses, RetryPolicy, may_repeat, parse_retry_after
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from jobs.storage import counters, keys
-from jobs.storage.counters import (
-    CALLS,
-    CARDS,
-    COUNTERS,
-    TAKEN_OVER,
-    Counters,
-)
+from jobs.storage.counters import CALLS, CARDS, COUNTERS, TAKEN_OVER, Counters
 from jobs.storage.locks import LockKind, LockName, release_dead, renewed_lock
 
 

@@ -346,9 +346,18 @@ class _Login:
         )
         for name, step in steps:
             self._name = name
-            self.leave(*await _outcome(step))
-            if self._cause:
-                return
+            try:
+                self.leave("", await step())
+            except _FailedError as failed:
+                return self.leave(failed.cause, failed.reply)
+            except ssl.SSLCertVerificationError as error:
+                words = error.verify_message or str(error)
+                return self.leave(Cause.SMTP_CERTIFICATE_INVALID, words)
+            except ssl.SSLError as error:
+                return self.leave(Cause.SMTP_TLS_FAILED, str(error))
+            except (OSError, NotSmtpError) as error:
+                return self.leave(Cause.SMTP_UNREACHABLE, str(error))
+        return None
 
     def leave(self, cause: str, reply: str) -> None:
         """End the phase with a cause, which is empty for success, and the server's reply."""
@@ -409,19 +418,6 @@ class _Login:
         if reply.code == SMTPStatus.auth_continue:
             return await self.talk.command(self._credentials)
         return reply
-
-
-async def _outcome(step: Callable[[], Awaitable[str]]) -> tuple[str, str]:
-    try:
-        return "", await step()
-    except _FailedError as failed:
-        return failed.cause, failed.reply
-    except ssl.SSLCertVerificationError as error:
-        return Cause.SMTP_CERTIFICATE_INVALID, error.verify_message or str(error)
-    except ssl.SSLError as error:
-        return Cause.SMTP_TLS_FAILED, str(error)
-    except (OSError, NotSmtpError) as error:
-        return Cause.SMTP_UNREACHABLE, str(error)
 
 
 def _good(reply: SMTPResponse, challenge_status: str = "") -> str:

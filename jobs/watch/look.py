@@ -27,7 +27,7 @@ from jobs.channel.mailbox import own_addresses
 from jobs.checks import remedies
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer
 from jobs.checks.changers import name_changers
-from jobs.checks.check import brief_for, steps_of
+from jobs.checks.check import brief_for, findings_of, steps_of
 from jobs.checks.verdict import Verdict, judge
 from jobs.clock import now, parse
 from jobs.clouds.calls import CallCount, count_calls
@@ -54,6 +54,7 @@ from jobs.watch.model import (
     WatchedChannel,
 )
 
+NO_NUMBERS = LookOutcome(Sight.HEALTHY)
 UNDER_WORK = "run_under_way"
 """Reason for an unsure look while a run of the bot changes the channel."""
 SETTLES_FOR = timedelta(minutes=30)
@@ -155,15 +156,17 @@ class CloudLook:
         if not known or state.suspicion is not None:  # later looks show what the first ones read
             await name_changers(context, steps_of(run), seen.allowed)
         access = seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
-        extras = Extras(app=access, calls=count.calls, mails=trace.hours)
-        return await asyncio.to_thread(self._judged, draft, watched, extras), context
+        outcome = LookOutcome(Sight.HEALTHY, calls=count.calls, mails=trace.hours)
+        return await asyncio.to_thread(self._judged, draft, watched, outcome, app=access), context
 
-    def _judged(self, draft: CheckBuffer, watched: WatchedChannel, extras: Extras) -> LookOutcome:
+    def _judged(
+        self, draft: CheckBuffer, watched: WatchedChannel, seen: LookOutcome, *, app: bool
+    ) -> LookOutcome:
         """Return the outcome of a look; its findings are kept only if they say something new."""
         state = self.state(watched.mailbox)
         if arrived := parse(draft.run.fact("watch_mail_arrived")):
             note_arrival(self.runtime.store.redis, watched.mailbox, arrived)
-        outcome = outcome_of(draft.run, state.eyes, extras)
+        outcome = outcome_of(draft.run, state.eyes, seen, app=app)
         broken, running = outcome.sight is Sight.BROKEN, self.runtime.channels.running
         run_id = running(watched.mailbox) if broken else ""
         if run_id and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR):
@@ -316,29 +319,21 @@ _MOST_UNKNOWN = 0.5
 """Largest share of findings without an answer with which a look still counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Extras:
-    """``app`` is whether the tenant's read access worked, ``mails`` the arrived mails by hour."""
+def outcome_of(
+    run: Run,
+    had: Iterable[Eye] = (),
+    known: LookOutcome = NO_NUMBERS,
+    *,
+    app: bool = False,
+) -> LookOutcome:
+    """Return the outcome of a look; one without an access that the watch ``had`` is not healthy.
 
-    app: bool = False
-    calls: int = 0
-    mails: dict[str, int] = field(default_factory=dict)
-
-
-def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) -> LookOutcome:
-    """Return the outcome of a look; one without an access that the watch ``had`` is not healthy."""
-    more = extras or Extras()
-    steps = steps_of(run)
-    found = {name: finding for name, finding in run.findings.items() if name in steps}
+    ``known`` has the numbers of the look. ``app`` is whether the tenant's read access worked.
+    """
+    steps, found = steps_of(run), findings_of(run)
     verdict = judge(steps, found)
-    eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed, app=more.app))
-    known = LookOutcome(
-        Sight.HEALTHY,
-        unseen=_unseen(verdict.weighed),
-        eyes=eyes,
-        mails=more.mails,
-        calls=more.calls,
-    )
+    eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed, app=app))
+    known = replace(known, unseen=_unseen(verdict.weighed), eyes=eyes)
     if verdict.causes:
         return _broken(run, verdict, known)
     if unknown := _mostly_unknown(found):

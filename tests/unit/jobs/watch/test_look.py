@@ -25,8 +25,8 @@ from jobs.model import (
 from jobs.probes import checks_for
 from jobs.runs.fold import fold
 from jobs.runs.run import Event, Kind, Origin, Run, opening
-from jobs.watch.look import CountingTrace, Extras, outcome_of
-from jobs.watch.model import Damage, Eye, Sight
+from jobs.watch.look import CountingTrace, outcome_of
+from jobs.watch.model import Damage, Eye, LookOutcome, Sight
 
 CHANNEL = Channel("support@contoso.com", "https://uk.webexconnect.io/callback", tenant_id="t")
 STEPS = checks_for(CHANNEL.profile)
@@ -69,7 +69,7 @@ def test_a_cause_is_a_break():
             Finding("forwarding", State.WRONG, cause="not_forwarded"),
             Finding("copies", State.WRONG, cause="mail_not_delivered", signals=lost),
         ),
-        extras=Extras(calls=7),
+        known=LookOutcome(Sight.HEALTHY, calls=7),
     )
     assert (outcome.sight, outcome.cause, outcome.step) == (
         Sight.BROKEN,
@@ -115,7 +115,7 @@ def test_the_access_of_a_look():
     They are the bot's own login, the tenant's grant, and the services in the settings.
     """
     run = looked(Finding("smtp_login", State.OK), Finding("agent_tasks", State.OK))
-    assert set(outcome_of(run, extras=Extras(app=True)).eyes) == {Eye.LOGIN, Eye.APP, Eye.TASKS}
+    assert set(outcome_of(run, app=True).eyes) == {Eye.LOGIN, Eye.APP, Eye.TASKS}
     assert outcome_of(looked()).eyes == ()
 
 

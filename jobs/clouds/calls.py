@@ -63,27 +63,10 @@ class CallEnd:
     outcome: str = ""
 
 
-@dataclass(slots=True)
-class CallCount:
-    """Number of requests that a piece of work has made so far."""
-
-    calls: int = 0
-
-
-_COUNT: ContextVar[CallCount | None] = ContextVar("call_count", default=None)
-
-
-def count_calls() -> AbstractContextManager[CallCount]:
-    """Count the requests of this task and those it starts; a shared read counts where it began."""
-    return _set(_COUNT, CallCount())
-
-
 @contextmanager
 def measured(cloud: str) -> Iterator[CallEnd]:
     """Measure the block, which is one request and notes its status; without one it was lost."""
     began, noted = time.monotonic(), CallEnd()
-    if (count := _COUNT.get()) is not None:
-        count.calls += 1
     try:
         yield noted
     finally:

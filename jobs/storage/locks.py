@@ -67,7 +67,7 @@ class LockKind(StrEnum):
 
 _OF_RUN = (keys.run_lock, keys.press_lock, keys.draw_lock)
 _OTHERS = (keys.event_lock, keys.webhooks_lock, keys.watch_lock)
-_KEYS = dict(zip(LockKind, (*_OF_RUN, *_OTHERS), strict=True))
+_KEYS: dict[LockKind, Callable[..., Key]] = dict(zip(LockKind, (*_OF_RUN, *_OTHERS), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
+from types import MappingProxyType
 
 import structlog
 from redis import Redis
@@ -30,7 +32,6 @@ from jobs.checks.changers import name_changers
 from jobs.checks.check import brief_for, findings_of, steps_of
 from jobs.checks.verdict import Verdict, judge
 from jobs.clock import now, parse
-from jobs.clouds.calls import CallCount, count_calls
 from jobs.clouds.errors import CloudError
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
@@ -54,7 +55,6 @@ from jobs.watch.model import (
     WatchedChannel,
 )
 
-NO_NUMBERS = LookOutcome(Sight.HEALTHY)
 UNDER_WORK = "run_under_way"
 """Reason for an unsure look while a run of the bot changes the channel."""
 SETTLES_FOR = timedelta(minutes=30)
@@ -101,18 +101,17 @@ class CloudLook:
             late = time.monotonic() - self.began > SLICE_S or self.runtime.shutdown.run_waits()
             if late or not self.holds() or self.runtime.shutdown.requested():
                 return None
-            with count_calls() as count:
-                outcome, context = await self._outcome(seen, watched, count)
+            outcome, context = await self._outcome(seen, watched)
             if context is not None:
                 await self._send_test_mail(context, watched, outcome)
             return watched, outcome
 
     async def _outcome(
-        self, seen: TenantReader, watched: WatchedChannel, count: CallCount
+        self, seen: TenantReader, watched: WatchedChannel
     ) -> tuple[LookOutcome, StepContext | None]:
         """Return the outcome, and the context if the look ended; an error stops no others."""
         try:
-            return await self._looked(seen, watched, count)
+            return await self._looked(seen, watched)
         except (AttemptOverError, RedisError):
             raise
         except Exception:
@@ -137,7 +136,7 @@ class CloudLook:
             log.exception("test mail failed", mailbox=watched.mailbox, reference=new_reference())
 
     async def _looked(
-        self, seen: TenantReader, watched: WatchedChannel, count: CallCount
+        self, seen: TenantReader, watched: WatchedChannel
     ) -> tuple[LookOutcome, StepContext]:
         store, mailbox = self.runtime.store, watched.mailbox
         brief = await asyncio.to_thread(brief_for, store, mailbox)
@@ -156,21 +155,21 @@ class CloudLook:
         if not known or state.suspicion is not None:  # later looks show what the first ones read
             await name_changers(context, steps_of(run), seen.allowed)
         access = seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
-        outcome = LookOutcome(Sight.HEALTHY, calls=count.calls, mails=trace.hours)
-        return await asyncio.to_thread(self._judged, draft, watched, outcome, app=access), context
+        seen_so = partial(outcome_of, app=access, mails=trace.hours)
+        return await asyncio.to_thread(self._judged, draft, watched, seen_so), context
 
     def _judged(
-        self, draft: CheckBuffer, watched: WatchedChannel, seen: LookOutcome, *, app: bool
+        self, draft: CheckBuffer, watched: WatchedChannel, known: Callable[..., LookOutcome]
     ) -> LookOutcome:
         """Return the outcome of a look; its findings are kept only if they say something new."""
         state = self.state(watched.mailbox)
         if arrived := parse(draft.run.fact("watch_mail_arrived")):
             note_arrival(self.runtime.store.redis, watched.mailbox, arrived)
-        outcome = outcome_of(draft.run, state.eyes, seen, app=app)
+        outcome = known(draft.run, state.eyes)
         broken, running = outcome.sight is Sight.BROKEN, self.runtime.channels.running
         run_id = running(watched.mailbox) if broken else ""
         if run_id and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR):
-            return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes, calls=outcome.calls)
+            return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes)
         return replace(outcome, check=_check_to_show(outcome, state.last, draft))
 
 
@@ -322,18 +321,19 @@ _MOST_UNKNOWN = 0.5
 def outcome_of(
     run: Run,
     had: Iterable[Eye] = (),
-    known: LookOutcome = NO_NUMBERS,
     *,
     app: bool = False,
+    mails: Mapping[str, int] = MappingProxyType({}),
 ) -> LookOutcome:
     """Return the outcome of a look; one without an access that the watch ``had`` is not healthy.
 
-    ``known`` has the numbers of the look. ``app`` is whether the tenant's read access worked.
+    ``app`` is whether the tenant's read access worked, and ``mails`` the arrived mails by hour.
     """
     steps, found = steps_of(run), findings_of(run)
     verdict = judge(steps, found)
     eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed, app=app))
-    known = replace(known, unseen=_unseen(verdict.weighed), eyes=eyes)
+    unseen = _unseen(verdict.weighed)
+    known = LookOutcome(Sight.HEALTHY, unseen=unseen, eyes=eyes, mails=dict(mails))
     if verdict.causes:
         return _broken(run, verdict, known)
     if unknown := _mostly_unknown(found):

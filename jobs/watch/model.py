@@ -123,8 +123,7 @@ class LookOutcome:
     or None. ``unseen`` are the names of the steps that this look
     could not read, and ``eyes`` the kinds of access that it had. ``mails`` are the mails that
     arrived, by the hour of their arrival (ISO, UTC), as far as the trace showed whole hours.
-    ``calls`` is the number of requests that the look has made to clouds. ``check`` is the run with
-    the findings, or empty.
+    ``check`` is the run with the findings, or empty.
     """
 
     sight: Sight
@@ -139,7 +138,6 @@ class LookOutcome:
     unseen: tuple[str, ...] = ()
     eyes: tuple[Eye, ...] = ()
     mails: dict[str, int] = field(default_factory=dict)
-    calls: int = 0
     check: str = ""
 
 

@@ -31,7 +31,7 @@ from jobs.watch.store import IncidentStore, Watching, WatchStore
 
 BEGAN = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 A, B = "a@contoso.com", "b@contoso.com"
-GOOD, BROKEN = LookOutcome(Sight.HEALTHY, calls=3), LookOutcome(Sight.BROKEN, "not_forwarded")
+GOOD, BROKEN = LookOutcome(Sight.HEALTHY), LookOutcome(Sight.BROKEN, "not_forwarded")
 
 
 @dataclass

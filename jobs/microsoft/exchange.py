@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -100,9 +100,7 @@ class InvokeCommand:
         self._pace = pace or RateLimiter(())
         self._spacing = Throttle()
 
-    async def run(
-        self, cmdlet: str, parameters: Params, *, select: Sequence[str] = ()
-    ) -> list[ExchangeRow]:
+    async def run(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
         """Run a cmdlet and return its rows.
 
         An empty list is an empty result, not an error. A cmdlet that asks for one object returns at
@@ -114,19 +112,16 @@ class InvokeCommand:
                 returned only part of the answer or none that can be read.
         """
         if reads(cmdlet):
-            key = json.dumps([cmdlet, dict(parameters), list(select)], default=str)
-            return await self._reads.read(key, lambda: self._sent(cmdlet, parameters, select))
+            key = json.dumps([cmdlet, dict(parameters)], default=str)
+            return await self._reads.read(key, lambda: self._sent(cmdlet, parameters))
         async with self._reads.writing():
-            return await self._sent(cmdlet, parameters, select)
+            return await self._sent(cmdlet, parameters)
 
-    async def _sent(
-        self, cmdlet: str, parameters: Params, select: Sequence[str]
-    ) -> list[ExchangeRow]:
+    async def _sent(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
         call = Call(
             "exchange",
             "POST",
             self._url,
-            params={"$select": ",".join(select)} if select else {},
             body={"CmdletInput": {"CmdletName": cmdlet, "Parameters": dict(parameters)}},
             repeatable=cmdlet.lower().startswith(("get-", "set-", "test-")),
             read_seconds=EXCHANGE_READ_SECONDS,
@@ -168,7 +163,7 @@ class InvokeCommand:
                 raise cut_short(answer, link)
             seen.add(link)
             try:
-                answer = await self._ask(cmdlet, replace(call, url=link, params={}))
+                answer = await self._ask(cmdlet, replace(call, url=link))
             except (Forbidden, NotFound, Rejected) as refused:
                 raise cut_short(answer, refused.words or refused.cause) from refused
             rows = [*rows, *_rows(cmdlet, answer)]

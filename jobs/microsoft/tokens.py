@@ -121,13 +121,11 @@ class ReadingGraph(Graph):
 class ReadingExchange(InvokeCommand):
     """Read-only Exchange client: only ``Get-`` and ``Test-`` cmdlets run."""
 
-    async def run(
-        self, cmdlet: str, parameters: Params, *, select: Sequence[str] = ()
-    ) -> list[ExchangeRow]:
+    async def run(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
         """Run a read-only cmdlet; see :meth:`jobs.microsoft.exchange.InvokeCommand.run`."""
         if not cmdlet.lower().startswith(_READS):
             raise WriteRefusedError(cmdlet)
-        return await super().run(cmdlet, parameters, select=select)
+        return await super().run(cmdlet, parameters)
 
 
 TOKEN_S = 240

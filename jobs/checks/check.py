@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from jobs.access import admin_session, app_access
 from jobs.channel.mailbox import delegate_of
@@ -111,6 +110,7 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
     runs = store.runs_of_mailbox(mailbox)
     given = list(filter(token_at, runs))
     shared = bool(_newest(runs, "shared"))
+    made = filter(None, (run.changed.get(name) for run in runs for name in FORWARDS))
     return Brief(
         client_id=_newest(given, "client_id") or _newest(runs, "client_id"),
         upn="" if shared else _newest(runs, "upn"),
@@ -118,14 +118,8 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
         by_hand=discovering.is_by_hand(runs),
         delegate=next(filter(None, map(delegate_of, reversed(runs))), "") if shared else "",
         token_at=max(filter(None, map(token_at, given)), default=None),
-        changed_at=max(_forwarding_changes(runs), default=None),
+        changed_at=max(filter(None, (each.done for each in made)), default=None),
     )
-
-
-def _forwarding_changes(runs: Iterable[Run]) -> Iterator[datetime]:
-    """Yield the times at which the runs changed where copies are sent."""
-    made = filter(None, (run.changed.get(name) for run in runs for name in FORWARDS))
-    yield from filter(None, (change.done for change in made))
 
 
 def _newest(runs: Sequence[Run], fact: str) -> str:
@@ -149,20 +143,18 @@ def gaps(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> Gaps:
 
     Features that are not configured, and findings with nothing to read, are not gaps.
     """
-    if not any(_left_out(steps[name], finding) for name, finding in found.items()):
-        return Gaps()
-    unread = [finding for finding in found.values() if _is_unread(finding)]
-    return Gaps(len(unread), all(finding.reason in GO_WITH_SIGN_IN for finding in unread))
+    unread = {name: finding for name, finding in found.items() if _is_unread(finding)}
+    at_sign_in = [each.reason in GO_WITH_SIGN_IN for each in unread.values()]
+    # one that could have been determined even without a sign-in, but was not
+    left = (
+        n
+        for n, each in zip(unread, at_sign_in, strict=True)
+        if not each or app_may_read(steps[n].reads)
+    )
+    return Gaps(len(unread), all(at_sign_in)) if any(left) else Gaps()
 
 
 def _is_unread(finding: Finding) -> bool:
     """Return whether a sign-in, an answer or another finding is missing."""
     skipped = finding.state is State.SKIPPED and finding.reason in MISSING
     return skipped or finding.state is State.UNKNOWN
-
-
-def _left_out(step: Step, finding: Finding) -> bool:
-    """Return whether a finding could have been determined even without a sign-in, but was not."""
-    if not _is_unread(finding):
-        return False
-    return finding.reason not in GO_WITH_SIGN_IN or app_may_read(step.reads)

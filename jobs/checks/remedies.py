@@ -7,14 +7,12 @@ newest check that only a new token or a consent resolves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from jobs.causes.cause import NEW_TOKEN, known
 from jobs.checks.check import brief_for, findings_of, steps_of
 from jobs.checks.verdict import Verdict, in_state, judge
-from jobs.engine.step import Step
 from jobs.model import Channel, State, Turn
 from jobs.runs.run import Brief, FixBrief, Run
 from jobs.runs.run_store import RunStore
@@ -55,17 +53,9 @@ def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]
         return None
     if step := next(filter(None, _fixing_steps(verdict).values()), ""):
         return f"fix.{step}", {"do": "fix", "channel": run.channel.mailbox}
-    return _generate_button(run.channel, verdict) if whole else None
-
-
-def _generate_button(channel: Channel, verdict: Verdict) -> tuple[str, dict[str, str]] | None:
-    """Return the button to Webex Connect if a new token helps and the page is known."""
-    page = page_of(channel)
-    return (
-        ("fix.generate_token", {"url": page})
-        if page and verdict.weighed[verdict.causes[0]].cause in NEW_TOKEN
-        else None
-    )
+    page, cause = page_of(run.channel), verdict.weighed[verdict.causes[0]].cause
+    helps = whole and page and cause in NEW_TOKEN
+    return ("fix.generate_token", {"url": page}) if helps else None
 
 
 def page_of(channel: Channel) -> str:
@@ -98,7 +88,9 @@ def fix_context(store: RunStore, mailbox: str) -> Brief:
         return replace(brief, fix=FixBrief())
     no_consent = any(last.state_of(name) is State.WARNING for name in CONSENT)
     news = last.checked is not None and (brief.token_at is None or last.checked > brief.token_at)
-    cause = _dead_token(last) if news else ""
+    verdict = verdict_of(last)
+    causes = (verdict.weighed[name].cause for name in verdict.causes)
+    cause = next((each for each in causes if each in NEW_TOKEN), "") if news else ""
     return replace(brief, fix=FixBrief(consent_missing=no_consent, token_cause=cause))
 
 
@@ -112,14 +104,10 @@ def likely_changes(check: Run) -> tuple[str, ...]:
     wrong = {name for name in steps if _is_to_fix(check, name)}
     verdict = verdict_of(check)
     wrong |= {fixing_step(verdict, name) for name in verdict.causes} & steps.keys()
-    while more := _more_below(check, steps, wrong):
+    unsure = {name for name in steps if check.state_of(name) not in {State.OK, State.WARNING}}
+    while more := {name for name in unsure - wrong if wrong.intersection(steps[name].needs)}:
         wrong |= more
     return tuple(sorted(wrong))
-
-
-def _more_below(check: Run, steps: Mapping[str, Step], wrong: set[str]) -> set[str]:
-    others = steps.keys() - wrong
-    return {name for name in others if _is_below(check, steps[name], wrong)}
 
 
 def _is_to_fix(check: Run, name: str) -> bool:
@@ -128,17 +116,3 @@ def _is_to_fix(check: Run, name: str) -> bool:
     if found is None or found.state not in {State.WRONG, State.WARNING}:
         return False
     return found.state is State.WRONG or name in known(found.cause).fixed_by
-
-
-def _is_below(check: Run, step: Step, wrong: set[str]) -> bool:
-    """Return whether the step needs a wrong step and is not known to be right itself."""
-    known = check.state_of(step.name) in {State.OK, State.WARNING}
-    return not known and not frozenset(step.needs).isdisjoint(wrong)
-
-
-def _dead_token(check: Run) -> str:
-    verdict = verdict_of(check)
-    return next(
-        (cause for name in verdict.causes if (cause := verdict.weighed[name].cause) in NEW_TOKEN),
-        "",
-    )

@@ -195,7 +195,9 @@ class Copies(_Traced):
         )
         arrived, copies = without_watch_mails(arrived), with_proofs(copies)
         lost = without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
-        passage = MailFlow.of(list(filter(_is_takeable, copies)))
+        # one too large for Connect always fails
+        taken = [each for each in copies if each.status.went_on or each.size <= LARGEST]
+        passage = MailFlow.of(taken)
         finding = await self._judge(ctx, passage, lost, copies)
         if not lost:
             return finding
@@ -306,11 +308,6 @@ class Answers(_Traced):
 
 async def _why_each(ctx: StepContext, rows: Rows) -> list[Why]:
     return await asyncio.gather(*(why(ctx, row) for row in rows))
-
-
-def _is_takeable(copy: TraceRow) -> bool:
-    """Return whether the copy is evidence; one too large for Connect always fails."""
-    return copy.status.went_on or copy.size <= LARGEST
 
 
 def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:

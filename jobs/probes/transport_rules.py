@@ -6,6 +6,7 @@ What a mail-flow rule does and to which mail is judged as far as its properties 
 
 from __future__ import annotations
 
+import operator
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -61,13 +62,12 @@ def stops(rule: Rule) -> bool:
 
     MessageTypeMatches AutoForward does not match mailbox forwarding.
     """
+    # on and not in test mode, or it does not say so
+    on = lower_of(rule, "State") in {"", "enabled"} and lower_of(rule, "Mode") in {"", "enforce"}
     autoforward = "autoforward" in _values(rule, "MessageTypeMatches")
-    return _is_enforced(rule) and not autoforward and _today(rule) and _sets_any(rule, STOPS)
-
-
-def _is_enforced(rule: Rule) -> bool:
-    """Return whether the rule is on and not in test mode, or does not say so."""
-    return lower_of(rule, "State") in {"", "enabled"} and lower_of(rule, "Mode") in {"", "enforce"}
+    begins, ends = parse(rule.get("ActivationDate")), parse(rule.get("ExpiryDate"))
+    today = (begins is None or begins <= now()) and (ends is None or ends > now())
+    return on and not autoforward and today and _sets_any(rule, STOPS)
 
 
 def inside(rule: Rule) -> bool:
@@ -80,7 +80,7 @@ def names(rule: Rule, address: str) -> bool:
 
     One value of a condition is enough (OR), but all conditions must match (AND).
     """
-    return _named(rule, address, _domain_is)
+    return _named(rule, address, operator.eq)
 
 
 def may_name(rule: Rule, address: str) -> bool:
@@ -125,19 +125,13 @@ def _types_beyond(rule: Rule, known: list[str]) -> list[str]:
     Most types have the name of their property. Each of the others may belong to one of the
     properties that have no type.
     """
-    types = {_plain(kind).lower(): _plain(kind) for kind in _types(rule)}
+    lists = (rule.get(name) for name in _TYPE_LISTS)
+    every = (str(e) for each in lists if isinstance(each, list | tuple) for e in each)
+    plain = (each.rpartition(".")[2].removesuffix("Predicate") for each in every)
+    types = {each.lower(): each for each in plain}
     names = {name.lower().removeprefix("exceptif") for name in known}
     strange = [name for low, name in types.items() if low not in names]
     return strange if len(strange) > len(names - set(types)) else []
-
-
-def _types(rule: Rule) -> list[str]:
-    lists = (rule.get(name) for name in _TYPE_LISTS)
-    return [str(kind) for each in lists if isinstance(each, list | tuple) for kind in each]
-
-
-def _plain(kind: str) -> str:
-    return kind.rpartition(".")[2].removesuffix("Predicate")
 
 
 def _named(rule: Rule, address: str, within: Within) -> bool:
@@ -145,20 +139,20 @@ def _named(rule: Rule, address: str, within: Within) -> bool:
     return (
         bool(asked)
         and not _excepts(rule, address)
-        and all(_holds(name, _values(rule, name), address.lower(), within) for name in asked)
+        and all(
+            any(_fits(name, value, address.lower(), within) for value in _values(rule, name))
+            for name in asked
+        )
     )
 
 
 def _excepts(rule: Rule, address: str) -> bool:
     """Return whether an exception certainly names the recipient."""
     return any(
-        _holds(name, _values(rule, f"ExceptIf{name}"), address.lower(), _domain_is)
+        _fits(name, value, address.lower(), operator.eq)
         for name in ("SentTo", *_DOMAINS, *_WORDS)
+        for value in _values(rule, f"ExceptIf{name}")
     )
-
-
-def _holds(name: str, wanted: list[str], address: str, within: Within) -> bool:
-    return any(_fits(name, value, address, within) for value in wanted)
 
 
 def _fits(name: str, value: str, address: str, within: Within) -> bool:
@@ -175,21 +169,12 @@ def _fits(name: str, value: str, address: str, within: Within) -> bool:
     return value == address
 
 
-def _domain_is(domain: str, value: str) -> bool:
-    return domain == value
-
-
 def _values(rule: Rule, name: str) -> list[str]:
     """Return a property's values in lower case; a single value becomes a list of one."""
     values = rule.get(name) if _set(rule, name) else []
     return [
         str(value).lower() for value in (values if isinstance(values, list | tuple) else [values])
     ]
-
-
-def _today(rule: Rule) -> bool:
-    begins, ends = parse(rule.get("ActivationDate")), parse(rule.get("ExpiryDate"))
-    return (begins is None or begins <= now()) and (ends is None or ends > now())
 
 
 def _sets_any(rule: Rule, names: Iterable[str]) -> bool:

@@ -45,7 +45,11 @@ async def discover(recorder: Recorder) -> bool:
     if not _is_to_be_found(recorder.run):
         return True
     if recorder.run.search is None:
-        found = await _search(recorder.ctx)
+        try:
+            found = await discovery.search(recorder.ctx)
+        except DATA_ERRORS:
+            log.exception("an answer that the search cannot read", run=recorder.run.id)
+            found = Search(unread=True)
         recorder.append(Event(Kind.SEARCHED, now(), search=found))
     if open_questions(recorder.run):
         return False
@@ -58,25 +62,13 @@ def _is_to_be_found(run: Run) -> bool:
     return run.brief.discover and not run.discovered
 
 
-async def _search(ctx: StepContext) -> Search:
-    """Return the search, which counts as not read if an answer is malformed."""
-    try:
-        return await discovery.search(ctx)
-    except DATA_ERRORS:
-        log.exception("an answer that the search cannot read", run=ctx.run.id)
-        return Search(unread=True)
-
-
 def open_questions(run: Run) -> tuple[str, ...]:
     """Return the questions that wait for a person: APP, FORWARDING, both, or none."""
-    if run.search is None or run.search.unread or not _is_to_be_found(run):
+    search = run.search
+    if search is None or search.unread or not _is_to_be_found(run):
         return ()
-    return tuple(name for name in _unsettled(run.search) if not run.answer(name))
-
-
-def _unsettled(search: Search) -> list[str]:
     missing = {APP: not search.certain, FORWARDING: not search.forwarding_address}
-    return [name for name, asks in missing.items() if asks]
+    return tuple(name for name, asks in missing.items() if asks and not run.answer(name))
 
 
 def answers_to(run: Run, given: dict[str, str], by: str) -> tuple[Event, ...]:
@@ -136,14 +128,10 @@ async def _app(ctx: StepContext, found: Search) -> AppCandidate:
         return found.apps[0]
     wanted = _answer(ctx.run, APP).lower()
     known = next((app for app in found.apps if app.client_id.lower() == wanted), None)
-    return known or await _by_client_id(ctx, wanted)
-
-
-async def _by_client_id(ctx: StepContext, client_id: str) -> AppCandidate:
-    if not client_id:
-        return AppCandidate("", "")
-    app = await discovery.if_readable(ctx.graph.application_by_app_id(client_id))
-    return candidate(ctx, app, "") if app else AppCandidate(client_id, "")
+    if known or not wanted:
+        return known or AppCandidate("", "")
+    app = await discovery.if_readable(ctx.graph.application_by_app_id(wanted))
+    return candidate(ctx, app, "") if app else AppCandidate(wanted, "")
 
 
 def _answer(run: Run, question: str) -> str:

@@ -21,7 +21,7 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import RequestIds
+from jobs.clouds.errors import RequestIds, Transient
 from jobs.storage.counters import CALLS, COUNTERS, THROTTLED
 
 T = TypeVar("T")
@@ -135,8 +135,8 @@ def watch_silence() -> AbstractContextManager[SilenceWatch]:
 
 
 @contextmanager
-def request_to(service: str, silence: type[Exception]) -> Iterator[None]:
-    """Note one attempt of a request; an error of the class ``silence`` means no answer."""
+def request_to(service: str) -> Iterator[None]:
+    """Note one attempt of a request; a transient error means no answer, a throttled one does."""
     watch = _WATCH.get()
     if watch is None:
         yield
@@ -145,7 +145,7 @@ def request_to(service: str, silence: type[Exception]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        answered = not isinstance(error, silence) or getattr(error, "cause", "") == Cause.THROTTLED
+        answered = not isinstance(error, Transient) or error.cause == Cause.THROTTLED
         raise
     finally:
         watch.end(mark, answered=answered)

@@ -218,7 +218,7 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
 
     async def attempt() -> Response:
         async with turn():
-            with calls.request_to(call.service, Transient):
+            with calls.request_to(call.service):
                 answer = await _once(client, call, judge)
             if error := reported(answer):
                 error.unsent = error.cause == Cause.THROTTLED

@@ -170,18 +170,13 @@ class CloudLook:
         run_id = running(watched.mailbox) if broken else ""
         if run_id and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR):
             return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes)
-        return replace(outcome, check=_check_to_show(outcome, state.last, draft))
-
-
-def _check_to_show(outcome: LookOutcome, last: LookOutcome | None, draft: CheckBuffer) -> str:
-    """Return the run with the findings, which are kept if a break begins, changes or ends.
-
-    A look with the same result as the last one shows the findings of the last one.
-    """
-    before = last or LookOutcome(Sight.HEALTHY)
-    if (before.sight, before.cause) == (outcome.sight, outcome.cause):
-        return before.check
-    return draft.save().id if Sight.BROKEN in {before.sight, outcome.sight} else ""
+        # the findings are kept if a break begins, changes or ends; the same are shown further on
+        before, check = state.last or LookOutcome(Sight.HEALTHY), ""
+        if (before.sight, before.cause) == (outcome.sight, outcome.cause):
+            check = before.check
+        elif Sight.BROKEN in {before.sight, outcome.sight}:
+            check = draft.save().id
+        return replace(outcome, check=check)
 
 
 class CountingTrace(Trace):
@@ -235,15 +230,10 @@ def needs_mail(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: dat
     has_sender = ctx.settings.sends_probe and sender not in own_addresses(ctx)
     only_suspect = outcome.sight is Sight.BROKEN and outcome.step == TEST_MAIL_STEP
     is_open = outcome.sight is Sight.HEALTHY or only_suspect
-    may = has_sender and is_open and _can_be_followed(ctx, outcome)
-    return may and not _is_proven(ctx, at - every)
-
-
-def _can_be_followed(ctx: StepContext, outcome: LookOutcome) -> bool:
-    tasks = ctx.run.findings.get("agent_tasks")
-    reads_tasks = tasks is not None and tasks.state in {State.OK, State.SKIPPED}
+    reads_tasks = ctx.run.state_of("agent_tasks") in {State.OK, State.SKIPPED}
     has_tasks = bool(ctx.settings.contact_center_url) and reads_tasks
-    return Eye.APP in outcome.eyes or has_tasks
+    may = has_sender and is_open and (Eye.APP in outcome.eyes or has_tasks)
+    return may and not _is_proven(ctx, at - every)
 
 
 def _is_proven(ctx: StepContext, since: datetime) -> bool:

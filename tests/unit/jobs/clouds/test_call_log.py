@@ -182,7 +182,7 @@ def test_a_slow_request_among_answers_is_no_silence(clock: Clock):
 def test_a_refusal_is_an_answer(clock: Clock, error: CloudError, silent: tuple[str, ...]):
     """A refusal counts as an answer of the cloud, and so does a 429."""
     with calls.watch_silence() as watch:
-        with pytest.raises(CloudError), calls.request_to("graph", Transient):
+        with pytest.raises(CloudError), calls.request_to("graph"):
             raise error
         clock.now += calls.FAILING_S
         assert watch.silent() == silent
@@ -227,5 +227,5 @@ def test_requests_to_entra_are_watched(
 
 def test_nobody_watches_by_itself():
     """Without a watch, a request is made as usual and its error is raised."""
-    with pytest.raises(ValueError, match="x"), calls.request_to("graph", Transient):
+    with pytest.raises(ValueError, match="x"), calls.request_to("graph"):
         raise ValueError("x")

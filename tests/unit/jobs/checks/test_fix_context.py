@@ -33,9 +33,7 @@ def checked(store: RunStore, channel: Channel, asker: Person, *findings: Finding
 
 
 @pytest.mark.parametrize("cause", sorted(NEW_TOKEN))
-def test_the_cause_of_the_newest_check_is_told(
-    store: RunStore, channel: Channel, asker: Person, cause: str
-):
+def test_the_cause_of_the_newest_check_is_told(store, channel, asker, cause):
     """Each cause that only a new token ends is passed on from the newest check to the fix."""
     checked(store, channel, asker, Finding("sign_ins", State.WRONG, cause=cause))
     assert remedies.fix_context(store, channel.mailbox) == Brief(fix=FixBrief(token_cause=cause))
@@ -52,9 +50,7 @@ def test_the_cause_of_the_newest_check_is_told(
         ),
     ],
 )
-def test_what_a_new_token_does_not_mend(
-    store: RunStore, channel: Channel, asker: Person, findings: tuple[Finding, ...]
-):
+def test_what_a_new_token_does_not_mend(store, channel, asker, findings):
     """A healthy check passes on nothing to a fix, and neither does a cause that the bot can change.
 
     A finding that such a cause explains is not passed on either.
@@ -68,9 +64,7 @@ def test_without_a_check_nothing_is_told(store: RunStore, channel: Channel):
     assert remedies.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
 
 
-def test_a_token_that_was_generated_since_has_answered_it(
-    given: Callable[..., StepContext], channel: Channel, asker: Person
-):
+def test_a_token_that_was_generated_since_has_answered_it(given, channel, asker):
     """A token that was generated after a check has resolved the cause that the check found.
 
     A later check counts from that token on.
@@ -103,9 +97,7 @@ def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., Step
         ("gone", {"test_mail"}),
     ],
 )
-def test_what_carries_answers_is_proven_by_one(
-    given: Callable[..., StepContext], step: str, proof: set[str]
-):
+def test_what_carries_answers_is_proven_by_one(given, step, proof):
     """A fix of outgoing mail is proven by a login and an answer that leaves.
 
     A fix of incoming mail is proven by a mail that arrives.
@@ -124,9 +116,7 @@ def test_what_carries_answers_is_proven_by_one(
         (State.SKIPPED, FixBrief()),
     ],
 )
-def test_a_consent_that_is_missing_is_told(
-    store: RunStore, channel: Channel, asker: Person, state: State, told: FixBrief
-):
+def test_a_consent_that_is_missing_is_told(store, channel, asker, state, told):
     """A missing consent is passed on to a fix if the newest check found it missing."""
     checked(store, channel, asker, Finding("admin_consent", state))
     assert remedies.fix_context(store, channel.mailbox) == Brief(fix=told)

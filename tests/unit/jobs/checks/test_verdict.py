@@ -253,9 +253,7 @@ def test_both_ways_takes_both_ends(found: tuple[Finding, ...], both: bool):
         ("redirect_uri_mismatch", "redirect_uri_mismatch", ("application",)),
     ],
 )
-def test_an_app_explains_what_its_own_fault_brings_about(
-    cause: str, said: str, causes: tuple[str, ...]
-):
+def test_an_app_explains_what_its_own_fault_brings_about(cause, said, causes):
     """An app explains only failures that its own fault can cause.
 
     A deleted app refuses everybody, and a missing redirect URI refuses no client secret.

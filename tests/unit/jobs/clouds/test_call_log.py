@@ -85,9 +85,7 @@ def counted(redis: Redis) -> dict[str, int]:
         (httpx.ReadTimeout("late"), "lost"),
     ],
 )
-async def test_each_attempt_is_counted(
-    redis: Redis, ask: Any, answer: httpx.Response | Exception, word: str
-):
+async def test_each_attempt_is_counted(redis, ask, answer, word):
     """Each attempt counts under its cloud and its outcome."""
     COUNTERS.reset()
     try:
@@ -208,9 +206,7 @@ async def test_requests_to_graph_and_exchange_are_watched(clock: Clock, ask: Any
 
 
 @pytest.mark.parametrize("provider", ["https"], indirect=True)
-def test_requests_to_entra_are_watched(
-    clock: Clock, provider: Any, make_settings: Callable[..., Settings]
-):
+def test_requests_to_entra_are_watched(clock, provider, make_settings):
     """Entra counts as silent if its discovery document does not come."""
     provider.discovery = (503, {}, b"")
     settings = make_settings(login_url=provider.base)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -95,9 +94,7 @@ async def test_an_empty_answer_is_an_empty_result(run: Any, answer: httpx.Respon
         ("Get-Mailbox", [b'["a"]', b'"text"', b'{"value": "text"}', b'{"value": ["a"]}']),
     ],
 )
-async def test_an_empty_answer_to_a_reading_cmdlet_is_unreadable(
-    run: Any, cmdlet: str, bodies: list[bytes]
-):
+async def test_an_empty_answer_to_a_reading_cmdlet_is_unreadable(run, cmdlet, bodies):
     """Only an empty list says that nothing exists, and never for an object that was asked for.
 
     Anything but a list of objects is unreadable.
@@ -184,9 +181,7 @@ async def test_six_cmdlets_run_at_a_time(run: Any):
 
 
 @pytest.mark.usefixtures("real_pauses")
-def test_an_exchange_that_is_asked_too_much_is_asked_one_at_a_time(
-    run: Any, carry_out: Callable[..., float]
-):
+def test_an_exchange_that_is_asked_too_much_is_asked_one_at_a_time(run, carry_out):
     """After Exchange has refused a request as too many, each try has a second of its own.
 
     So the tries are not used up at once.

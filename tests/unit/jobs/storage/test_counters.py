@@ -34,9 +34,7 @@ def test_processes_add_up(redis: Redis):
     assert counters.read(redis) == {"cards|posted": 6}
 
 
-def test_a_flush_is_one_round_trip_and_none_without_counts(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_flush_is_one_round_trip_and_none_without_counts(redis, monkeypatch):
     """A flush asks Redis once for all counts.
 
     A job that has counted nothing does not ask Redis at all.

@@ -126,9 +126,7 @@ def test_old_hours_are_folded_at_the_first_look_of_a_day(watching: Watching):
 @pytest.mark.parametrize(
     ("minutes", "paused_minutes", "gap"), [(46, 0, True), (44, 0, False), (90, 80, False)]
 )
-def test_a_gap_is_longer_than_three_intervals(
-    watching: Watching, minutes: int, paused_minutes: int, gap: bool
-):
+def test_a_gap_is_longer_than_three_intervals(watching, minutes, paused_minutes, gap):
     """A time without looks is reported if it is longer than three intervals.
 
     A pause does not count. Each space gets one message for all its channels.

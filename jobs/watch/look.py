@@ -29,7 +29,7 @@ from jobs.channel.mailbox import own_addresses
 from jobs.checks import remedies
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer
 from jobs.checks.changers import name_changers
-from jobs.checks.check import brief_for, findings_of, steps_of
+from jobs.checks.check import findings_of, steps_of
 from jobs.checks.verdict import Verdict, judge
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError
@@ -42,7 +42,7 @@ from jobs.mail.message_trace import Trace, TraceRow
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.mail.watch_mail import note_arrival, without_watch_mails
 from jobs.model import Finding, Reason, RunKind, Signals, State, Turn
-from jobs.runs.run import AttemptOverError, Origin, Run, new_reference, opening
+from jobs.runs.run import AttemptOverError, Origin, Run, new_reference
 from jobs.runtime import NoListener, Runtime
 from jobs.settings import Settings
 from jobs.watch.model import (
@@ -139,10 +139,9 @@ class CloudLook:
         self, seen: TenantReader, watched: WatchedChannel
     ) -> tuple[LookOutcome, StepContext]:
         store, mailbox = self.runtime.store, watched.mailbox
-        brief = await asyncio.to_thread(brief_for, store, mailbox)
         origin = Origin(watched.room, direct=watched.direct)
-        draft = CheckBuffer(
-            store, opening(watched.channel, watched.by, RunKind.CHECK, origin, brief)
+        draft = await asyncio.to_thread(
+            CheckBuffer.begun, store, watched.channel, watched.by, origin
         )
         run = draft.run
         context = seen.context(run, draft)

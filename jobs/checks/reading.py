@@ -97,8 +97,7 @@ def read(run: Run) -> Reading:
         ),
         quiet_at(run, found),
         _is_ok(found, "smtp_login"),
-        secret_expires(found),
-        secret_ends(found),
+        *secret_dates(found),
     )
 
 
@@ -206,14 +205,9 @@ def quiet_at(run: Run, found: Found) -> datetime | None:
     return min(run.found_at[name] for name in OUTSIDE) if quiet else None
 
 
-def secret_expires(found: Found) -> datetime | None:
-    # A date that is near is left out, because it is a warning already.
-    if not _is_ok(found, "client_secret"):
-        return None
-    return parse(found["client_secret"].facts.get("expires"))
-
-
-def secret_ends(found: Found) -> datetime | None:
+def secret_dates(found: Found) -> tuple[datetime | None, datetime | None]:
+    """Return the end of a client secret, and the end of one that is to be renewed now."""
     secret = found.get("client_secret")
+    end = parse(secret.facts.get("expires")) if secret else None
     soon = secret is not None and secret.cause == Cause.CLIENT_SECRET_EXPIRES_SOON
-    return parse(secret.facts.get("expires")) if secret and soon else None
+    return end if _is_ok(found, "client_secret") else None, end if soon else None

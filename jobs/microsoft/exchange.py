@@ -97,7 +97,7 @@ class InvokeCommand:
         self._anchor = f"UPN:{anchor_upn}" if anchor_upn else f"APP:{SYSTEM_MAILBOX}@{tenant_id}"
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._reads = reads or SingleFlight()
-        self._pace = pace or RateLimiter(())
+        self._pace = pace or RateLimiter({})
         self._spacing = Throttle()
 
     async def run(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:

@@ -61,7 +61,7 @@ class GraphCalls:
         self._root = base_url.rstrip("/")
         self._base = f"{self._root}/v1.0"
         self._reads = reads or SingleFlight()
-        self._pace = pace or RateLimiter(())
+        self._pace = pace or RateLimiter({})
 
     async def find(self, path: str, params: Params | None = None) -> Json | None:
         """Return the object at a path, or None if Graph answers 404."""

@@ -190,10 +190,7 @@ class Case:
         If the token lives, the success proves it at once, unless a mail waits for an answer.
         """
         failed = self.findings[name].signals
-        begun = failed.harmless_after or failed.since
-        if failed.as_of:
-            told = self.findings.get(failed.as_of)
-            begun = told.signals.elsewhere_since if told else None
+        begun = self._begun(failed)
         for healer in in_state(healers, self.findings, State.OK):
             good = self.findings[healer].signals
             well = good.at if failed.shown_by == "at" else good.generated_at
@@ -204,6 +201,13 @@ class Case:
             if well > begun + (NO_TIME if failed.token_lives else self.diagnosis(healer).grace):
                 return True
         return False
+
+    def _begun(self, failed: Signals) -> datetime | None:
+        """Return the time after which a success disproves the failure, or None if not known."""
+        if failed.as_of:
+            told = self.findings.get(failed.as_of)
+            return told.signals.elsewhere_since if told else None
+        return failed.harmless_after or failed.since
 
     # Possible causes
 

@@ -101,22 +101,22 @@ class Sightings:
 
     def way(self, mail: WatchMail) -> Way:
         """Return how far a test mail has come, according to the traces and the tasks."""
-        arrived, copies = (list(filter(mail.has, e or ())) for e in (self.arrived, self.copies))
+        arrived, copies = _of(mail, self.arrived), _of(mail, self.copies)
         rows = copies or arrived
         if not rows:
             return self._never_seen(mail)
         came = min(row.received for row in (*arrived, *copies))
         if good := newest_delivered(rows):
-            if copies or self.copies is None:
-                return replace(self._to_task(mail, good), arrived=came)
-            if now() - came > COPIED_WITHIN:
-                return Way(mail, Fate.LOST, came, came, Station.FORWARD)
-            return Way(mail, Fate.UNDER_WAY, came, came)
-        bad = next((row for row in rows if stopped(row) and not withheld(row)), None)
-        if bad:
-            station = Station.FORWARD if copies else Station.MAILBOX
-            return Way(mail, Fate.LOST, bad.received, came if copies else None, station, bad)
-        return Way(mail, Fate.NOTHING if all(map(withheld, rows)) else Fate.UNDER_WAY)
+            handed_over = bool(copies) or self.copies is None
+            way = self._to_task(mail, good) if handed_over else _copy_due(mail, came)
+            return replace(way, arrived=came)
+        passing = [row for row in rows if not withheld(row)]
+        bad = next(filter(stopped, passing), None)
+        if bad is None:
+            return Way(mail, Fate.UNDER_WAY if passing else Fate.NOTHING)
+        if copies:
+            return Way(mail, Fate.LOST, bad.received, came, Station.FORWARD, bad)
+        return Way(mail, Fate.LOST, bad.received, None, Station.MAILBOX, bad)
 
     def _never_seen(self, mail: WatchMail) -> Way:
         """Return the fate of a mail that no trace shows: perhaps a task does, or it is missing."""
@@ -148,6 +148,17 @@ class Sightings:
         mailbox, rows = self.ctx.channel.mailbox, self.tasks.rows if self.tasks else ()
         made = (t.created for t in rows if came_of(t, sender, at, mailbox, self.app))
         return next(made, None)
+
+
+def _of(mail: WatchMail, rows: tuple[TraceRow, ...] | None) -> list[TraceRow]:
+    return list(filter(mail.has, rows or ()))
+
+
+def _copy_due(mail: WatchMail, at: datetime) -> Way:
+    """Return the way of a mail that arrived at that time, and whose copy is due or late."""
+    if now() - at > COPIED_WITHIN:
+        return Way(mail, Fate.LOST, at, station=Station.FORWARD)
+    return Way(mail, Fate.UNDER_WAY, at)
 
 
 class WatchMailProbe(Probe):

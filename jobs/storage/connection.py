@@ -121,14 +121,13 @@ def sentinel_address(url: str) -> SentinelAddress:
     part = found.groupdict("") if found else {"hosts": "", "options": ""}
     options = dict(parse_qsl(part["options"], keep_blank_values=True))
     try:
-        servers = [urlsplit(f"//{each.strip()}") for each in part["hosts"].split(",")]
-        hosts = tuple((each.hostname or "", each.port) for each in servers)
+        hosts = tuple(map(_host, part["hosts"].split(",")))
     except ValueError:
-        hosts = (("", None),)
-    if any(not host or port == 0 for host, port in hosts) or options.keys() - SENTINEL_OPTIONS:
+        hosts = ()
+    if not hosts or options.keys() - SENTINEL_OPTIONS:
         raise RedisUrlError(f"is no address of Sentinels: it looks like {SENTINEL_EXAMPLE}")
     return SentinelAddress(
-        tuple((host, port or SENTINEL_PORT) for host, port in hosts),
+        hosts,
         unquote(part["service"]),
         int(part["db"] or 0),
         tls=bool(part["tls"]),
@@ -137,6 +136,13 @@ def sentinel_address(url: str) -> SentinelAddress:
         sentinel_user=options.get("sentinel_username", ""),
         sentinel_password=options.get("sentinel_password", ""),
     )
+
+
+def _host(text: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{text.strip()}")
+    if not parts.hostname or parts.port == 0:
+        raise ValueError(text)
+    return parts.hostname, parts.port or SENTINEL_PORT
 
 
 HOST, PORT = "127.0.0.1", 6379

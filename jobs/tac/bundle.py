@@ -205,21 +205,17 @@ class Pages:
 
     def _summary(self) -> str:
         """Return the first page: who, which channel, when, and which symptoms."""
-        matter, none, newest_last = self.matter, self.words("none"), [*self.runs.values()][::-1]
+        matter, none = self.matter, self.words("none")
         told, channel = matter.reported, matter.channel
-        ids = (run.fact("client_id") or run.brief.client_id for run in newest_last)
-        facts = {
-            name: next(filter(None, (run.fact(name) for run in newest_last)), "")
-            for name in ("tenant_id", "app_name")
-        }
+        ids = (run.fact("client_id") or run.brief.client_id for run in reversed(self.runs.values()))
         values = {
             "mailbox": channel.mailbox,
             "resource_id": told.resource_id,
             "transaction_id": told.transaction_id,
             "org_id": _organization(told.by.org_id),
-            "tenant_id": facts["tenant_id"] or channel.tenant_id,
+            "tenant_id": self._fact("tenant_id") or channel.tenant_id,
             "client_id": next(filter(None, ids), ""),
-            "app_name": facts["app_name"],
+            "app_name": self._fact("app_name"),
             "forwarding_address": channel.forwarding_address,
             "callback_url": channel.callback_url,
             "asked_by": told.by.email,
@@ -244,6 +240,10 @@ class Pages:
                 self.words("redacted") + "\n",
             )
         )
+
+    def _fact(self, name: str) -> str:
+        known = (run.fact(name) for run in reversed(self.runs.values()))
+        return next(filter(None, known), "")
 
     def _list(self, values: Mapping[str, str]) -> str:
         """Return a line for each value; an empty one was not given."""

@@ -224,6 +224,16 @@ def figures(
     blind = [each for each in touching if each.sight is Sight.CANNOT_LOOK]
     every = (_of_day(each, breaks, blind, since, end) for each in days)
     counted = tuple(each for each in every if each.length > timedelta(0))
+    return _summed(since, end, counted, breaks, len(blind))
+
+
+def _summed(
+    since: datetime,
+    end: datetime,
+    counted: tuple[DayFigures, ...],
+    breaks: tuple[Incident, ...],
+    blind: int,
+) -> Figures:
     seen = [each for each in counted if each.measured]
     return Figures(
         since=since,
@@ -232,7 +242,7 @@ def figures(
         watched=_total(each.length for each in seen),
         broken=_total(each.broken for each in seen),
         incidents=breaks,
-        blind=len(blind),
+        blind=blind,
         mails=sum(each.mails for each in counted),
         late=sum(each.damage.late for each in breaks),
         bounced=sum(each.damage.bounced for each in breaks),

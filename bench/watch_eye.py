@@ -81,7 +81,6 @@ def main(mailbox: str, mails_s: int = 0) -> int:
             "cause": outcome.cause,
             "step": outcome.step,
             "eyes": [str(each) for each in outcome.eyes],
-            "calls": outcome.calls,
             "station": outcome.station and str(outcome.station),
             "mails": sum(outcome.mails.values()),
             "late": outcome.damage.mails,

@@ -107,7 +107,6 @@ class Noticed:
     unnoticed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     false: list[str] = field(default_factory=list)
     tried: Counter[str] = field(default_factory=Counter)
-    calls: list[int] = field(default_factory=list)
 
 
 class WatchedFaults(Diagnosis):
@@ -172,7 +171,6 @@ def _try(played: WatchedFaults, eye: Eye, case: Case, number: int, found: Notice
     except (NotSeenError, httpx.HTTPError) as error:
         found.unnoticed[level].append(f"{fault.name}: {error}")
         return
-    found.calls.append(int(seen["calls"]))
     broken = seen["sight"] == Sight.BROKEN
     what = f"{fault.name}: {seen['sight']} {seen['cause']}".strip()
     say(f"  {what}")

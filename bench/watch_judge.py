@@ -14,8 +14,7 @@ from bench.table import percentile, table, verdict
 from bench.watch_quarter import Quarter
 from bench.watch_world import HOUR, Break, BreakKind, World, mails_of
 from jobs.watch import history
-from jobs.watch.model import Incident, Sight, WatchedChannel
-from jobs.watch.transitions import BLIND_AFTER
+from jobs.watch.model import BLIND_AFTER, Incident, Sight, WatchedChannel
 
 SLACK = timedelta(seconds=120)
 """Time between a break and its card that is allowed in addition to the interval."""

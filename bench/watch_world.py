@@ -124,7 +124,7 @@ class World:
             (each for each in (*self.outages, *self.silent[tenant]) if each.holds(at)), None
         )
         if silent is not None:
-            return LookOutcome(Sight.UNSURE, silent.cause, calls=3)
+            return LookOutcome(Sight.UNSURE, silent.cause)
         mails = self.shown_mails(mailbox, at)
         for each in self.breaks:
             if mailbox in each.mailboxes and each.is_seen(at):
@@ -132,8 +132,8 @@ class World:
                 if seen is not None:
                     return seen
         if any(each.holds(at) for each in self.blips[mailbox]):
-            return LookOutcome(Sight.BROKEN, "connection_lost", mails=mails, eyes=EYES, calls=12)
-        return LookOutcome(Sight.HEALTHY, mails=mails, eyes=EYES, calls=12)
+            return LookOutcome(Sight.BROKEN, "connection_lost", mails=mails, eyes=EYES)
+        return LookOutcome(Sight.HEALTHY, mails=mails, eyes=EYES)
 
     def _look_at(self, each: Break, mailbox: str, at: datetime) -> LookOutcome | None:
         """Return the outcome of a look at a broken channel.
@@ -141,7 +141,7 @@ class World:
         The result is None for a break that only a mail shows, as long as the trace shows no mail.
         """
         if each.kind is BreakKind.ACCESS:
-            return LookOutcome(Sight.CANNOT_LOOK, CAUSES[each.kind], calls=3)
+            return LookOutcome(Sight.CANNOT_LOOK, CAUSES[each.kind])
         late = self.arrived(mailbox, each.begins, at - self.delay(mailbox, at))
         if each.kind is BreakKind.MAIL and not late:
             return None
@@ -153,7 +153,6 @@ class World:
             damage=Damage(late=late),
             mails=self.shown_mails(mailbox, at),
             eyes=EYES,
-            calls=12,
         )
 
     def delay(self, mailbox: str, at: datetime) -> timedelta:

@@ -205,7 +205,7 @@ class ConnectChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 class Signals(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True
 ):
-    """Times of a finding and its relation to other findings, for :mod:`jobs.checks.weighing`.
+    """Times of a finding and its relation to other findings, for :mod:`jobs.checks.verdict`.
 
     It is a msgspec Struct, which leaves out defaults in JSON, unlike a dataclass. Most findings set
     none of these.

@@ -10,7 +10,7 @@ from bot.chat.permissions import visible_channels
 from bot.commands import check, commands, fix, language
 from bot.commands.setup_email import elsewhere
 from jobs.channel.form import InvalidInputError, read_address
-from jobs.checks import adoption
+from jobs.checks import discovering
 from jobs.checks.discovering import APP, FORWARDING, answers_to, is_client_id, open_questions
 from jobs.model import Text
 from jobs.runs.run import Run
@@ -62,7 +62,7 @@ def without(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def keep(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Record the channel that the check has found, without any change in the tenant."""
     is_kept = ctx.services.channels.record(run.channel.mailbox) is not None
-    if adoption.keep(ctx.services.store, run, ctx.person.email, ctx.action_id):
+    if discovering.keep(ctx.services.store, run, ctx.person.email, ctx.action_id):
         ctx.services.cards.request(run.id)
     elif is_kept:
         elsewhere(ctx, run.channel.mailbox)

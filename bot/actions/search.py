@@ -33,8 +33,8 @@ from jobs.access import app_access
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
 from jobs.checks import check, reading
-from jobs.checks.fix_context import verdict_of
-from jobs.checks.gaps import gaps
+from jobs.checks.check import gaps
+from jobs.checks.remedies import verdict_of
 from jobs.clock import now
 from jobs.clouds import warm_loop
 from jobs.mail import watch_mail

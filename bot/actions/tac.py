@@ -22,8 +22,7 @@ from jobs.model import Channel, Text
 from jobs.redact import Redactor
 from jobs.runs.fold import fold
 from jobs.storage.vault import Sealed
-from jobs.tac.bundle import TYPE, bundle
-from jobs.tac.case import Report, RunHistory, Screenshot, TacCase
+from jobs.tac.bundle import TYPE, Report, RunHistory, Screenshot, TacCase, bundle
 
 LARGEST = 5 * 1024 * 1024
 """Largest accepted screenshot, in bytes."""

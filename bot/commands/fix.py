@@ -14,7 +14,7 @@ from bot.chat.offers import unknown_channel
 from bot.chat.parsing import read_mailbox
 from bot.commands import Command
 from bot.commands.setup_email import begin_known
-from jobs.checks import fix_context
+from jobs.checks import remedies
 from jobs.checks.remedies import for_people
 from jobs.clock import now
 from jobs.model import RunKind, Text
@@ -69,15 +69,15 @@ def _brief(store: RunStore, mailbox: str) -> Brief:
     of that check, which the plan then shows. The brief also names the steps that the fix will
     probably change. The sign-in asks for the permissions of these steps.
     """
-    brief, check = fix_context.fix_context(store, mailbox), store.last_check(mailbox)
+    brief, check = remedies.fix_context(store, mailbox), store.last_check(mailbox)
     fix, ending = brief.fix or FixBrief(), _ending(store, mailbox)
     if check is None or check.checked is None or now() - check.checked > RECENT:
         return replace(brief, fix=replace(fix, wrong=ending))
     fix = replace(
         fix,
-        manual_causes=for_people(fix_context.verdict_of(check)),
+        manual_causes=for_people(remedies.verdict_of(check)),
         checked_at=check.checked,
-        wrong=tuple({*fix_context.likely_changes(check), *ending}),
+        wrong=tuple({*remedies.likely_changes(check), *ending}),
     )
     return replace(brief, fix=fix)
 

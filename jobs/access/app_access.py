@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from redis import Redis
@@ -222,7 +221,8 @@ async def open_reader(
     granted = grant_for(runtime.store.redis, tenant)
     tokens = tokens_of(settings, tenant, runtime.documents) if granted else None
     at_graph, at_exchange, once = reads or (SingleFlight(), SingleFlight(), SingleFlight())
-    pace = RateLimiter(LIMITS, partial(TenantCallHistory, runtime.store.redis, tenant))
+    redis = runtime.store.redis
+    pace = RateLimiter({each: TenantCallHistory(redis, tenant, each) for each in LIMITS})
     async with async_client(settings) as http:
         source = _source(tokens, graph_default(settings.graph_url))
         graph = ReadingGraph(http, source, settings.graph_url, at_graph, pace)

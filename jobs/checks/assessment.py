@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from jobs.checks.check import findings_of, steps_of
-from jobs.checks.gaps import gaps
+from jobs.checks.check import findings_of, gaps, steps_of
 from jobs.checks.verdict import judge, mail_flows
 from jobs.model import Finding, RunKind, State, Text
 from jobs.runs.run import Kind, Run, undid

@@ -21,7 +21,7 @@ from jobs.checks.check import brief_for, steps_of
 from jobs.clock import now
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.engine import Engine
-from jobs.model import Channel, Finding, RunKind, State, Text
+from jobs.model import Channel, Finding, Person, RunKind, State, Text
 from jobs.runs.audit import Along
 from jobs.runs.channel_index import CHECK_KEPT_S
 from jobs.runs.fold import apply_events, fold
@@ -30,6 +30,7 @@ from jobs.runs.run import (
     Event,
     Kind,
     LeaseLostError,
+    Origin,
     Run,
     new_id,
     new_reference,
@@ -77,56 +78,39 @@ class BulkCheck:
         async with self.tenants:
             if self.over(SLICE_S):
                 return
-            async with app_access.open_reader(
-                self.runtime, name, (ReadCache(), ReadCache(), self.reads)
-            ) as seen:
+            caches = (ReadCache(), ReadCache(), self.reads)
+            async with app_access.open_reader(self.runtime, name, caches) as seen:
                 at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)
-                await asyncio.gather(
-                    *(self.channel(seen, channel, at_once) for channel in channels)
-                )
+                await asyncio.gather(*(self.channel(seen, each, at_once) for each in channels))
             if ended := seen.revoked_event():
                 self._tell(replace(ended, data={**ended.data, "question": f"app_access:{name}"}))
 
-    async def channel(
-        self, seen: TenantReader, channel: Channel, at_once: asyncio.Semaphore
-    ) -> None:
-        """Check one channel, also after the time for starting new tenants is over."""
-        async with at_once:
-            if not self.over(LONGEST_S):
-                self._tell(
-                    Event(
-                        Kind.FOUND,
-                        now(),
-                        step=channel.mailbox,
-                        finding=await self._verdict(seen, channel),
-                    )
-                )
+    async def channel(self, seen: TenantReader, one: Channel, at_once: asyncio.Semaphore) -> None:
+        """Check one channel, also after the time for starting new tenants is over.
 
-    async def _verdict(self, seen: TenantReader, channel: Channel) -> Finding:
-        """Return a channel's finding; an error of the bot in it does not stop the others."""
-        try:
-            return summarize(await self._looked(seen, channel))
-        except (AttemptOverError, RedisError):
-            raise
-        except Exception:
-            reference = new_reference()
-            log.exception("check failed", mailbox=channel.mailbox, reference=reference)
-            return Finding(
-                channel.mailbox,
-                State.UNKNOWN,
-                seen=Text("channels.failed", {"reference": reference}),
-            )
+        An error of the bot in it does not stop the others.
+        """
+        async with at_once:
+            if self.over(LONGEST_S):
+                return
+            try:
+                found = summarize(await self._looked(seen, one))
+            except (AttemptOverError, RedisError):
+                raise
+            except Exception:
+                reference = new_reference()
+                log.exception("check failed", mailbox=one.mailbox, reference=reference)
+                words = Text("channels.failed", {"reference": reference})
+                found = Finding(one.mailbox, State.UNKNOWN, seen=words)
+            self._tell(Event(Kind.FOUND, now(), step=one.mailbox, finding=found))
 
     async def _looked(self, seen: TenantReader, channel: Channel) -> Run:
-        store = self.runtime.store
-        brief = await asyncio.to_thread(brief_for, store, channel.mailbox)
-        draft = CheckBuffer(
-            store, opening(channel, self.run.requester, RunKind.CHECK, self.run.origin, brief)
-        )
-        run = draft.run
-        await Engine(
-            seen.context(run, draft), steps_of(run), no_listener, self.holds, self.runtime.shutdown
-        ).check(seen.allowed)
+        by, origin, store = self.run.requester, self.run.origin, self.runtime.store
+        draft = await asyncio.to_thread(CheckBuffer.begun, store, channel, by, origin)
+        run, shutdown = draft.run, self.runtime.shutdown
+        context = seen.context(run, draft)
+        engine = Engine(context, steps_of(run), no_listener, self.holds, shutdown)
+        await engine.check(seen.allowed)
         return draft.save()
 
     def _tell(self, event: Event) -> None:
@@ -177,6 +161,12 @@ class CheckBuffer(RunStore):
         self.authenticator, self.channels = store.authenticator, store.channels
         self._id = new_id()
         self._events = [opened, Event(Kind.DETAILS, now(), channel=opened.channel)]
+
+    @classmethod
+    def begun(cls, store: RunStore, channel: Channel, by: Person, origin: Origin) -> CheckBuffer:
+        """Return a check of the channel with what its earlier runs know."""
+        brief = brief_for(store, channel.mailbox)
+        return cls(store, opening(channel, by, RunKind.CHECK, origin, brief))
 
     @property
     def run(self) -> Run:

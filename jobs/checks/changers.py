@@ -6,19 +6,18 @@ was proven are the bot's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from jobs.checks.verdict import judge
+from jobs.checks.verdict import Steps, judge
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import as_dict, text_of
 from jobs.engine.context import StepContext
-from jobs.engine.step import Step
 from jobs.model import Access, ConnectChange, Finding, RunKind, Scope, Text
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
@@ -41,9 +40,7 @@ KEPT = timedelta(days=7)
 """Time for which a tenant without a license keeps the log."""
 
 
-async def name_changers(
-    ctx: StepContext, steps: Mapping[str, Step], allowed: Iterable[Access]
-) -> None:
+async def name_changers(ctx: StepContext, steps: Steps, allowed: Iterable[Access]) -> None:
     """Record the newest change that explains each cause; a log that cannot be read says nothing."""
     if not {Access.ADMIN, Access.APP} & {*allowed}:
         return

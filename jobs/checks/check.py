@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from jobs.access import admin_session, app_access
 from jobs.channel.mailbox import delegate_of
-from jobs.checks import adoption
+from jobs.checks import discovering
 from jobs.checks.changers import name_changers
 from jobs.checks.discovering import discover, open_questions
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.engine import Engine
 from jobs.engine.graph import Recorder
+from jobs.engine.inspector import GO_WITH_SIGN_IN
 from jobs.engine.step import Step
-from jobs.model import Access, Finding
+from jobs.microsoft.scopes import app_may_read
+from jobs.model import Access, Finding, Reason, State
 from jobs.probes import checks_for
 from jobs.runs.run import Brief, Event, Kind, Run
 from jobs.runs.run_store import RunStore
@@ -52,7 +54,7 @@ def _finish(runtime: Runtime, run: Run) -> None:
     if not run.brief.discover:
         runtime.channels.set_last_check(run.channel.mailbox, run.id)
     elif run.brief.keep:
-        adoption.keep(runtime.store, runtime.store.load(run.id), run.requester.email)
+        discovering.keep(runtime.store, runtime.store.load(run.id), run.requester.email)
 
 
 async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> bool:
@@ -108,22 +110,51 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
     runs = store.runs_of_mailbox(mailbox)
     given = list(filter(token_at, runs))
     shared = bool(_newest(runs, "shared"))
+    made = filter(None, (run.changed.get(name) for run in runs for name in FORWARDS))
     return Brief(
         client_id=_newest(given, "client_id") or _newest(runs, "client_id"),
         upn="" if shared else _newest(runs, "upn"),
         shared=shared,
-        by_hand=adoption.is_by_hand(runs),
+        by_hand=discovering.is_by_hand(runs),
         delegate=next(filter(None, map(delegate_of, reversed(runs))), "") if shared else "",
         token_at=max(filter(None, map(token_at, given)), default=None),
-        changed_at=max(_forwarding_changes(runs), default=None),
+        changed_at=max(filter(None, (each.done for each in made)), default=None),
     )
-
-
-def _forwarding_changes(runs: Iterable[Run]) -> Iterator[datetime]:
-    """Yield the times at which the runs changed where copies are sent."""
-    made = filter(None, (run.changed.get(name) for run in runs for name in FORWARDS))
-    yield from filter(None, (change.done for change in made))
 
 
 def _newest(runs: Sequence[Run], fact: str) -> str:
     return next((found for run in reversed(runs) if (found := run.fact(fact))), "")
+
+
+MISSING = GO_WITH_SIGN_IN | {Reason.NEEDS_OTHER}
+"""Reasons for which a finding was skipped, although there is something to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """Number of unread findings, and whether an administrator's sign-in reads all of them."""
+
+    count: int = 0
+    by_sign_in: bool = False
+
+
+def gaps(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> Gaps:
+    """Return the gaps of a check; none if the bot's own access reads all that it can.
+
+    Features that are not configured, and findings with nothing to read, are not gaps.
+    """
+    unread = {name: finding for name, finding in found.items() if _is_unread(finding)}
+    at_sign_in = [each.reason in GO_WITH_SIGN_IN for each in unread.values()]
+    # one that could have been determined even without a sign-in, but was not
+    left = (
+        n
+        for n, each in zip(unread, at_sign_in, strict=True)
+        if not each or app_may_read(steps[n].reads)
+    )
+    return Gaps(len(unread), all(at_sign_in)) if any(left) else Gaps()
+
+
+def _is_unread(finding: Finding) -> bool:
+    """Return whether a sign-in, an answer or another finding is missing."""
+    skipped = finding.state is State.SKIPPED and finding.reason in MISSING
+    return skipped or finding.state is State.UNKNOWN

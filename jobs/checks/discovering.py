@@ -2,10 +2,15 @@
 
 The card asks for the facts that the search does not settle. The answers are events like any other,
 so a worker may die between the search, the question and the check.
+
+A found channel may be adopted, without a write in the tenant. From then on, it is like any other
+channel of its space. Values that only a setup records, such as the values from before and the bot's
+own sign-in, stay unknown.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -17,7 +22,9 @@ from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.engine import DATA_ERRORS
 from jobs.engine.graph import Recorder
+from jobs.model import RunKind
 from jobs.runs.run import AppCandidate, Event, Kind, Run, Search
+from jobs.runs.run_store import RunStore
 
 APP, FORWARDING = "discovered_app", "discovered_forwarding"
 """Questions about a client ID and a forwarding address. The answer may be :data:`WITHOUT`."""
@@ -38,7 +45,11 @@ async def discover(recorder: Recorder) -> bool:
     if not _is_to_be_found(recorder.run):
         return True
     if recorder.run.search is None:
-        found = await _search(recorder.ctx)
+        try:
+            found = await discovery.search(recorder.ctx)
+        except DATA_ERRORS:
+            log.exception("an answer that the search cannot read", run=recorder.run.id)
+            found = Search(unread=True)
         recorder.append(Event(Kind.SEARCHED, now(), search=found))
     if open_questions(recorder.run):
         return False
@@ -51,25 +62,13 @@ def _is_to_be_found(run: Run) -> bool:
     return run.brief.discover and not run.discovered
 
 
-async def _search(ctx: StepContext) -> Search:
-    """Return the search, which counts as not read if an answer is malformed."""
-    try:
-        return await discovery.search(ctx)
-    except DATA_ERRORS:
-        log.exception("an answer that the search cannot read", run=ctx.run.id)
-        return Search(unread=True)
-
-
 def open_questions(run: Run) -> tuple[str, ...]:
     """Return the questions that wait for a person: APP, FORWARDING, both, or none."""
-    if run.search is None or run.search.unread or not _is_to_be_found(run):
+    search = run.search
+    if search is None or search.unread or not _is_to_be_found(run):
         return ()
-    return tuple(name for name in _unsettled(run.search) if not run.answer(name))
-
-
-def _unsettled(search: Search) -> list[str]:
     missing = {APP: not search.certain, FORWARDING: not search.forwarding_address}
-    return [name for name, asks in missing.items() if asks]
+    return tuple(name for name, asks in missing.items() if asks and not run.answer(name))
 
 
 def answers_to(run: Run, given: dict[str, str], by: str) -> tuple[Event, ...]:
@@ -129,17 +128,52 @@ async def _app(ctx: StepContext, found: Search) -> AppCandidate:
         return found.apps[0]
     wanted = _answer(ctx.run, APP).lower()
     known = next((app for app in found.apps if app.client_id.lower() == wanted), None)
-    return known or await _by_client_id(ctx, wanted)
-
-
-async def _by_client_id(ctx: StepContext, client_id: str) -> AppCandidate:
-    if not client_id:
-        return AppCandidate("", "")
-    app = await discovery.if_readable(ctx.graph.application_by_app_id(client_id))
-    return candidate(ctx, app, "") if app else AppCandidate(client_id, "")
+    if known or not wanted:
+        return known or AppCandidate("", "")
+    app = await discovery.if_readable(ctx.graph.application_by_app_id(wanted))
+    return candidate(ctx, app, "") if app else AppCandidate(wanted, "")
 
 
 def _answer(run: Run, question: str) -> str:
     """Return a person's answer, or an empty string if the person knew no value."""
     answer = run.answer(question)
     return "" if answer == WITHOUT else answer
+
+
+NEEDED = ("client_id", "callback_url", "forwarding_address")
+"""Values without which a channel cannot be saved, because a fix would write an empty value."""
+
+
+def missing(run: Run) -> tuple[str, ...]:
+    """Return the names of the values in NEEDED that the check did not find."""
+    channel = run.channel
+    known = (run.fact("client_id"), channel.callback_url, channel.forwarding_address)
+    return tuple(name for name, value in zip(NEEDED, known, strict=True) if not value)
+
+
+def may_be_kept(run: Run) -> bool:
+    found = run.brief.discover and run.discovered and run.checked is not None
+    return found and not run.ended and not missing(run)
+
+
+def keep(store: RunStore, run: Run, by: str, request: str = "") -> bool:
+    """Record the channel in the run's space; return whether it is recorded now.
+
+    ``request`` is the ID of the button press, or empty. Nothing is recorded if another run has the
+    mailbox, because that channel may belong to other people.
+    """
+    known = store.channels.record(run.channel.mailbox)
+    if known is not None or not may_be_kept(run):
+        return known is not None and known.run == run.id
+    store.end(run, Event(Kind.FINISHED, now(), by=by, request=request))
+    return True
+
+
+def is_by_hand(runs: Sequence[Run]) -> bool:
+    """Return whether a channel was kept and not set up since; ``runs`` are ordered oldest first."""
+    made = (
+        run
+        for run in reversed(runs)
+        if run.ended is Kind.FINISHED and (run.kept or run.kind is RunKind.SETUP)
+    )
+    return next((run.kept for run in made), False)

@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from jobs.causes.cause import Cause
-from jobs.checks.check import findings_of, steps_of
-from jobs.checks.gaps import Gaps, gaps
-from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
+from jobs.checks.check import Gaps, findings_of, gaps, steps_of
+from jobs.checks.verdict import MAIL_PATH, Found, Verdict, has_overdue_mail, judge, proves
 from jobs.clock import parse
 from jobs.engine.step import Step
 from jobs.model import NO_SIGNALS, ConnectChange, Finding, Reason, Signals, State, Station
@@ -32,7 +31,9 @@ COUNTED = ("copies", "mail_to_task")
 """Steps that count missed mails. The earliest step on the mail path comes first."""
 CHANGES = "connect_changes"
 """Step whose suspected changes are shown by themselves, and not among the possible causes."""
-Found = Mapping[str, Finding]
+
+
+Path = tuple[tuple[Station, bool | None, datetime | None], ...]
 
 
 class Lost(NamedTuple):
@@ -66,7 +67,7 @@ class Reading:
     possible: tuple[str, ...]
     waiting: tuple[str, ...]
     changes: tuple[ConnectChange, ...]
-    path: tuple[tuple[Station, bool | None, datetime | None], ...]
+    path: Path
     damage: Lost | None
     proofs: tuple[tuple[Step, datetime], ...]
     quiet: datetime | None
@@ -96,8 +97,7 @@ def read(run: Run) -> Reading:
         ),
         quiet_at(run, found),
         _is_ok(found, "smtp_login"),
-        secret_expires(found),
-        secret_ends(found),
+        *secret_dates(found),
     )
 
 
@@ -134,9 +134,7 @@ def _weighed(verdict: Verdict, found: Found) -> dict[str, Finding]:
     return counted
 
 
-def _path(
-    verdict: Verdict, found: Found
-) -> tuple[tuple[Station, bool | None, datetime | None], ...]:
+def _path(verdict: Verdict, found: Found) -> Path:
     # The state of the stations behind the place at which mail stops is unknown.
     reports = {station: found[name] for name, station in SEEN_AT.items() if name in found}
     passed = _passed(reports, _stop(verdict)) - {verdict.stops}
@@ -207,14 +205,9 @@ def quiet_at(run: Run, found: Found) -> datetime | None:
     return min(run.found_at[name] for name in OUTSIDE) if quiet else None
 
 
-def secret_expires(found: Found) -> datetime | None:
-    # A date that is near is left out, because it is a warning already.
-    if not _is_ok(found, "client_secret"):
-        return None
-    return parse(found["client_secret"].facts.get("expires"))
-
-
-def secret_ends(found: Found) -> datetime | None:
+def secret_dates(found: Found) -> tuple[datetime | None, datetime | None]:
+    """Return the end of a client secret, and the end of one that is to be renewed now."""
     secret = found.get("client_secret")
+    end = parse(secret.facts.get("expires")) if secret else None
     soon = secret is not None and secret.cause == Cause.CLIENT_SECRET_EXPIRES_SOON
-    return parse(secret.facts.get("expires")) if secret and soon else None
+    return end if _is_ok(found, "client_secret") else None, end if soon else None

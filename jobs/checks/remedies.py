@@ -1,16 +1,22 @@
-"""Person who can fix the causes of a check, and the one button that leads there.
+"""Person who can fix the causes of a check, the one button that leads there, and a fix's facts.
 
-Both depend on the cause, regardless of the finding that reported it.
+Person and button depend on the cause, regardless of the finding that reported it. The facts that
+are known before a fix starts are those from the channel's earlier runs, and those causes in the
+newest check that only a new token or a consent resolves.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from jobs.causes.cause import NEW_TOKEN, known
-from jobs.checks.verdict import Verdict, in_state
+from jobs.checks.check import brief_for, findings_of, steps_of
+from jobs.checks.verdict import Verdict, in_state, judge
 from jobs.model import Channel, State, Turn
-from jobs.runs.run import Run
+from jobs.runs.run import Brief, FixBrief, Run
+from jobs.runs.run_store import RunStore
+from jobs.steps import CONSENT, steps_for
 
 
 def whose_turn(verdict: Verdict) -> Turn:
@@ -47,17 +53,9 @@ def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]
         return None
     if step := next(filter(None, _fixing_steps(verdict).values()), ""):
         return f"fix.{step}", {"do": "fix", "channel": run.channel.mailbox}
-    return _generate_button(run.channel, verdict) if whole else None
-
-
-def _generate_button(channel: Channel, verdict: Verdict) -> tuple[str, dict[str, str]] | None:
-    """Return the button to Webex Connect if a new token helps and the page is known."""
-    page = page_of(channel)
-    return (
-        ("fix.generate_token", {"url": page})
-        if page and verdict.weighed[verdict.causes[0]].cause in NEW_TOKEN
-        else None
-    )
+    page, cause = page_of(run.channel), verdict.weighed[verdict.causes[0]].cause
+    helps = whole and page and cause in NEW_TOKEN
+    return ("fix.generate_token", {"url": page}) if helps else None
 
 
 def page_of(channel: Channel) -> str:
@@ -77,3 +75,44 @@ def fixing_step(verdict: Verdict, name: str) -> str:
     unseen = () if entry.fixed_if_wrong else (State.SKIPPED, State.UNKNOWN)
     wrong = in_state(entry.fixed_by, verdict.weighed, State.WRONG)
     return next(iter([*wrong, *in_state(entry.fixed_by, verdict.weighed, *unseen)]), "")
+
+
+def fix_context(store: RunStore, mailbox: str) -> Brief:
+    """Return the brief of a fix: IDs, times, and the newest check's manual causes.
+
+    The brief never holds secrets. Manual causes are those that only a person can fix. The brief
+    also has the cause that a new token ends, and whether the administrator's consent is missing.
+    """
+    last, brief = store.last_check(mailbox), brief_for(store, mailbox)
+    if last is None:
+        return replace(brief, fix=FixBrief())
+    no_consent = any(last.state_of(name) is State.WARNING for name in CONSENT)
+    news = last.checked is not None and (brief.token_at is None or last.checked > brief.token_at)
+    verdict = verdict_of(last)
+    causes = (verdict.weighed[name].cause for name in verdict.causes)
+    cause = next((each for each in causes if each in NEW_TOKEN), "") if news else ""
+    return replace(brief, fix=FixBrief(consent_missing=no_consent, token_cause=cause))
+
+
+def verdict_of(check: Run) -> Verdict:
+    return judge(steps_of(check), findings_of(check))
+
+
+def likely_changes(check: Run) -> tuple[str, ...]:
+    """Return the steps that a fix will probably change: wrong ones, and what needs those."""
+    steps = steps_for(check.channel.profile)
+    wrong = {name for name in steps if _is_to_fix(check, name)}
+    verdict = verdict_of(check)
+    wrong |= {fixing_step(verdict, name) for name in verdict.causes} & steps.keys()
+    unsure = {name for name in steps if check.state_of(name) not in {State.OK, State.WARNING}}
+    while more := {name for name in unsure - wrong if wrong.intersection(steps[name].needs)}:
+        wrong |= more
+    return tuple(sorted(wrong))
+
+
+def _is_to_fix(check: Run, name: str) -> bool:
+    """Return whether the step is wrong, or has a warning that a fix ends."""
+    found = check.findings.get(name)
+    if found is None or found.state not in {State.WRONG, State.WARNING}:
+        return False
+    return found.state is State.WRONG or name in known(found.cause).fixed_by

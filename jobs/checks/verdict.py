@@ -1,21 +1,26 @@
 """Root cause of a check: the wrong findings that no other wrong finding explains.
 
-docs/glossary.md has the terms.
+Before that, each finding is weighed against the others: it may be history, harmless, or more
+serious than it seems. The step's :class:`jobs.engine.diagnosis.Diagnosis` names the other steps
+that may disprove it, and the finding's :class:`jobs.model.Signals` says since when. docs/glossary.md
+has the terms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 from jobs.causes.cause import Cause
-from jobs.checks.weighing import pending, weigh
+from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.inspector import needs_sign_in
 from jobs.engine.step import Step
 from jobs.model import Finding, Signals, State, Station
 
+Steps = Mapping[str, Step]
+Found = Mapping[str, Finding]
 MAIL_PATH = tuple(Station)
 PROOFS = ("copies", "answers")
 UNSPECIFIC = frozenset(
@@ -26,6 +31,7 @@ UNSPECIFIC = frozenset(
         Cause.CONNECT_SMTP_FAILED,
     }
 ) | {""}
+NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class Verdict:
 
     ``causes`` are ordered: the cause that stops mail earliest comes first. ``symptoms`` maps each
     symptom to the cause that explains it. ``since`` is when the first cause, or one of its
-    symptoms, began. ``weighed`` are the findings after weighing (:mod:`jobs.checks.weighing`).
+    symptoms, began. ``weighed`` are the findings after weighing.
     """
 
     causes: tuple[str, ...]
@@ -47,45 +53,40 @@ class Verdict:
     weighed: dict[str, Finding] = field(default_factory=dict)
 
 
-def judge(
-    steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: bool = True
-) -> Verdict:
+def judge(steps: Steps, findings: Found, *, done: bool = True) -> Verdict:
     """Return the verdict from the findings, and from the steps, which know their own symptoms.
 
     Before the check is ``done``, a failure is not yet a cause if a finding is missing that could
     explain it or show that it is over.
     """
-    count = promote_possible(steps, weigh(steps, findings))
-    above = _explained(_wrong(steps, count), steps, count)
+    read = Case(steps, findings)
+    case = read.weighed().promoted()
+    above = case.explained(case.wrong())
     roots = _root_causes(above)
-    certain = (
-        roots
-        if done
-        else tuple(
-            name
-            for name in roots
-            if (ancestors(name, steps) | pending(name, steps, findings)) <= findings.keys()
-        )
-    )
-    causes = _unique(certain, count)
-    possible = _explained(_by(count, State.POSSIBLE), steps, count)
-    symptoms = _symptoms(above | possible)
-    warnings = _by(count, State.WARNING) + tuple(
-        name for name in _by(count, State.WRONG) if not steps[name].diagnosis.stops_mail
-    )
+    if not done:
+        roots = tuple(each for each in roots if read.pending(each) <= findings.keys())
+    count = case.findings
+    first = dict[str, str]()
+    for name in roots:
+        first.setdefault(count[name].cause or name, name)
+    causes = tuple(first.values())
+    possible = case.explained(case.by(State.POSSIBLE))
+    every = above | possible
+    symptoms = {name: _root(name, every) for name, parent in every.items() if parent}
+    harmless = (n for n in case.by(State.WRONG) if not case.diagnosis(n).stops_mail)
     return Verdict(
         causes=causes,
         symptoms=symptoms,
         possible=_root_causes(possible),
-        warnings=warnings,
-        skipped=_by(count, State.SKIPPED, State.UNKNOWN),
-        stops=station(steps[causes[0]], count[causes[0]]) if causes else None,
+        warnings=(*case.by(State.WARNING), *harmless),
+        skipped=case.by(State.SKIPPED, State.UNKNOWN),
+        stops=case.station(causes[0]) if causes else None,
         since=_since(causes[:1], symptoms, count),
-        weighed=count | _settling(causes, steps, count) | _not_read(causes, steps, count),
+        weighed={**count, **case.named_otherwise(causes)},
     )
 
 
-def mail_flows(findings: Mapping[str, Finding]) -> bool:
+def mail_flows(findings: Found) -> bool:
     """Return whether copies were seen to reach Webex Connect, and answers to leave."""
     return all(name in findings and proves(findings[name]) for name in PROOFS) and not any(
         map(has_overdue_mail, findings.values())
@@ -102,202 +103,218 @@ def has_overdue_mail(finding: Finding) -> bool:
     return finding.signals.unanswered is not None or finding.signals.unproven is not None
 
 
-def promote_possible(
-    steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> dict[str, Finding]:
-    """Return the findings, with possible causes made certain if they explain a wrong finding.
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Findings of a check, and the steps by which they are weighed."""
 
-    A possible cause becomes certain if something is wrong that it explicitly explains, for example
-    an incident of the provider. A possible cause that also appears elsewhere under its own name is
-    proven only by that name, for example a shared mailbox's blocked account by a sign-in that
-    reports it. Mail then stops at the first finding that it explains. With the fact ``proven`` it
-    takes the cause of that finding. A failure without a specific code proves no possible cause by
-    name. It is attributed to the only finding that may explain it.
-    """
-    wrong, found = _wrong(steps, findings), dict(findings)
-    for name in _by(findings, State.POSSIBLE):
-        if able := _proving(name, wrong, steps, findings):
-            proof = able[0] if findings[name].signals.proven else name
-            found[name] = _blame(able, findings[proof].cause, findings[name], steps, findings)
-    return found | _only_explanation(wrong, steps, found)
+    steps: Steps
+    findings: Found
 
+    def diagnosis(self, name: str) -> Diagnosis:
+        return self.steps[name].diagnosis
 
-def _proving(
-    name: str, wrong: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> list[str]:
-    """Return the wrong findings whose cause codes prove that a possible finding is the cause."""
-    explains = steps[name].diagnosis.explains
-    proofs = (explains & {findings[name].cause} or explains) - UNSPECIFIC
-    return [
-        each for each in wrong if findings[each].cause in proofs and name in ancestors(each, steps)
-    ]
+    def station(self, name: str) -> Station:
+        """Return where mail stops; a finding may know better: a blocked sign-in stops answers."""
+        return self.findings[name].signals.station or self.diagnosis(name).station
 
+    def order(self, name: str) -> tuple[int, int]:
+        return MAIL_PATH.index(self.station(name)), list(self.steps).index(name)
 
-def _blame(
-    able: Collection[str],
-    cause: str,
-    finding: Finding,
-    steps: Mapping[str, Step],
-    findings: Mapping[str, Finding],
-) -> Finding:
-    stops = min((station(steps[each], findings[each]) for each in able), key=MAIL_PATH.index)
-    return replace(
-        finding, state=State.WRONG, cause=cause, signals=finding.signals | Signals(station=stops)
-    )
+    def by(self, *states: State) -> tuple[str, ...]:
+        return tuple(in_state(self.findings, self.findings, *states))
 
+    def wrong(self) -> list[str]:
+        """Return the essential findings that are wrong, in the order of the mail's path."""
+        wrong = (each for each in self.by(State.WRONG) if self.diagnosis(each).stops_mail)
+        return sorted(wrong, key=self.order)
 
-def _only_explanation(
-    wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> dict[str, Finding]:
-    """Return the possible findings that alone may explain a failure without a specific code.
+    def ancestors(self, name: str) -> frozenset[str]:
+        """Return every step that explains this one, directly or indirectly.
 
-    None of the findings that may explain the failure is certain, unread, or still missing.
-    """
-    found: dict[str, Finding] = {}
-    for name in _root_causes(_explained(wrong, steps, findings)):
-        for only in _single_possible(_may_explain(name, steps, findings), findings):
-            found[only] = _blame([name], findings[only].cause, findings[only], steps, findings)
-    return found
+        A step that is only a precondition for reading another one explains nothing.
+        """
+        return _ancestors(name, tuple((n, s.diagnosis.caused_by) for n, s in self.steps.items()))
 
+    # Weighing
 
-def _single_possible(able: Collection[str], findings: Mapping[str, Finding]) -> list[str]:
-    """Return the only possible finding of these, none if one could not be read."""
-    possible = in_state(able, findings, State.POSSIBLE)
-    read = findings.keys() >= set(able) and not _has_unread(able, findings)
-    return possible if read and len(possible) == 1 else []
+    def weighed(self) -> Case:
+        """Return the findings that count, without those that are history.
 
+        An uncertain failure becomes only possible. A possible finding is changed if another finding
+        disproves it.
+        """
+        names = (name for name in self.findings if not self._superseded(name))
+        return Case(self.steps, {name: self._reconsidered(name) for name in names})
 
-def _may_explain(
-    name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> list[str]:
-    """Return the steps that say they explain a failure without a specific code."""
-    code = findings[name].cause
-    return [
-        each
-        for each in ancestors(name, steps)
-        if code in UNSPECIFIC & steps[each].diagnosis.explains
-    ]
+    def pending(self, name: str) -> set[str]:
+        """Return the steps that explain this one, or could show that it is history or harmless.
 
+        Before they are inspected, nothing is certain.
+        """
+        healers = (*self.diagnosis(name).superseded_by, *self._disproof(name))
+        return {*self.ancestors(name), *(each for each in healers if each in self.steps)}
 
-def _unread(finding: Finding) -> bool:
-    """Return whether a person with more permissions could read the fact of this finding."""
-    return finding.state is State.UNKNOWN or needs_sign_in(finding)
+    def _reconsidered(self, name: str) -> Finding:
+        told = self.diagnosis(name)
+        finding = told.among(self.findings[name], self.findings)
+        if finding.state is State.WRONG and told.is_uncertain(finding, self.findings):
+            finding = replace(finding, state=State.POSSIBLE)
+        disprovable = finding.state is State.POSSIBLE or (
+            finding.state is State.WRONG and finding.signals.disproved_by is not None
+        )
+        is_over = disprovable and (
+            self._any_succeeded_since(self._disproof(name), name) or self._superseded_nearer(name)
+        )
+        return told.disproved(finding) if is_over else finding
 
+    def _superseded_nearer(self, name: str) -> bool:
+        """Return whether the same cause nearer to the source is history, and so this one."""
+        wrong = in_state(self.diagnosis(name).caused_by, self.findings, State.WRONG)
+        same = (n for n in wrong if self.findings[n].cause == self.findings[name].cause)
+        return any(map(self._superseded, same))
 
-def _not_read(
-    causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> dict[str, Finding]:
-    """Return the causes without a specific code whose possible explanation was not read.
+    def _disproof(self, name: str) -> tuple[str, ...]:
+        named = self.findings[name].signals.disproved_by
+        return self.diagnosis(name).disproved_by if named is None else named
 
-    Each gets the cause ``what_stops_mail_not_read``, because it cannot be treated as a separate cause.
-    """
-    return {
-        name: replace(findings[name], cause=Cause.WHAT_STOPS_MAIL_NOT_READ)
-        for name in causes
-        if _has_unread(_may_explain(name, steps, findings), findings)
-    }
+    def _superseded(self, name: str) -> bool:
+        signals = self.findings[name].signals
+        failed = signals.harmless_after or signals.since
+        return bool(failed) and self._any_succeeded_since(self.diagnosis(name).superseded_by, name)
 
+    def _any_succeeded_since(self, healers: Iterable[str], name: str) -> bool:
+        """Return whether one of ``healers`` succeeded late enough after the failure.
 
-def _has_unread(names: Iterable[str], findings: Mapping[str, Finding]) -> bool:
-    return any(_unread(findings[name]) for name in names if name in findings)
+        A finding without a time was tested in this very check, so it is newer than any other. An
+        answer may still leave with a token that has expired since, so the step's ``grace`` is added.
+        If the token lives, the success proves it at once, unless a mail waits for an answer.
+        """
+        failed = self.findings[name].signals
+        begun = self._begun(failed)
+        for healer in in_state(healers, self.findings, State.OK):
+            good = self.findings[healer].signals
+            well = good.at if failed.shown_by == "at" else good.generated_at
+            if good.at is None:
+                return True
+            if begun is None or well is None or (failed.token_lives and good.unanswered):
+                continue
+            if well > begun + (NO_TIME if failed.token_lives else self.diagnosis(healer).grace):
+                return True
+        return False
 
+    def _begun(self, failed: Signals) -> datetime | None:
+        """Return the time after which a success disproves the failure, or None if not known."""
+        if failed.as_of:
+            told = self.findings.get(failed.as_of)
+            return told.signals.elsewhere_since if told else None
+        return failed.harmless_after or failed.since
 
-def _settling(
-    causes: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> dict[str, Finding]:
-    """Return the causes whose explanation has been fixed, with the cause for that case.
+    # Possible causes
 
-    Such a failure is older than the fix, or the change has not been replicated everywhere yet.
-    """
-    told: dict[str, Finding] = {}
-    for name in causes:
-        if instead := _name_while_settling(name, steps, findings):
-            told[name] = replace(findings[name], cause=instead)
-    return told
+    def promoted(self) -> Case:
+        """Return the findings, with possible causes made certain if they explain a wrong finding.
 
+        A possible cause becomes certain if something is wrong that it explicitly explains, for
+        example an incident of the provider. A possible cause that also appears elsewhere under its
+        own name is proven only by that name, for example a shared mailbox's blocked account by a
+        sign-in that reports it. Mail then stops at the first finding that it explains. With the
+        fact ``proven`` it takes the cause of that finding. A failure without a specific code proves
+        no possible cause by name. It is attributed to the only finding that may explain it.
+        """
+        wrong, found = self.wrong(), dict(self.findings)
+        for name in self.by(State.POSSIBLE):
+            if able := self._proving(name, wrong):
+                proof = able[0] if self.findings[name].signals.proven else name
+                found[name] = self._blamed(name, able, self.findings[proof].cause)
+        after = Case(self.steps, found)
+        alone = dict[str, Finding]()
+        for name in _root_causes(after.explained(wrong)):
+            able = after._may_explain(name)
+            possible = in_state(able, found, State.POSSIBLE)
+            # none of the findings that may explain the failure is unread or still missing
+            if len(possible) == 1 and found.keys() >= {*able} and not after._has_unread(able):
+                only = possible[0]
+                alone[only] = after._blamed(only, [name], found[only].cause)
+        return Case(self.steps, found | alone)
 
-def _name_while_settling(
-    name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> str:
-    """Return the cause that a failure gets if the step that may explain it is right by now.
+    def _proving(self, name: str, wrong: Iterable[str]) -> list[str]:
+        """Return the wrong findings whose cause codes prove that a possible finding is the cause."""
+        explains = self.diagnosis(name).explains
+        proofs = (explains & {self.findings[name].cause} or explains) - UNSPECIFIC
+        shown = (each for each in wrong if self.findings[each].cause in proofs)
+        return [each for each in shown if name in self.ancestors(each)]
 
-    The result is an empty string if no such step gives a cause.
-    """
-    right = in_state(ancestors(name, steps), findings, State.OK)
-    for each in right:
-        told, cause = steps[each].diagnosis, findings[name].cause
-        settled = "settled" in findings[each].facts
-        if instead := (told.settled if settled else told.settling).get(cause):
-            return instead
-    return ""
+    def _blamed(self, name: str, able: Iterable[str], cause: str) -> Finding:
+        stops = min(map(self.station, able), key=MAIL_PATH.index)
+        finding = self.findings[name]
+        signals = finding.signals | Signals(station=stops)
+        return replace(finding, state=State.WRONG, cause=cause, signals=signals)
 
+    def _may_explain(self, name: str) -> list[str]:
+        """Return the steps that say they explain a failure without a specific code."""
+        code = {self.findings[name].cause} & UNSPECIFIC
+        return [each for each in self.ancestors(name) if code & self.diagnosis(each).explains]
 
-def _wrong(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:
-    """Return the essential findings that are wrong, in the order of the mail's path."""
-    wrong = (name for name in _by(findings, State.WRONG) if steps[name].diagnosis.stops_mail)
-    return sorted(wrong, key=lambda each: _order(steps[each], findings[each], steps))
+    def _has_unread(self, names: Iterable[str]) -> bool:
+        """Return whether a person with more permissions could read one of these facts."""
+        read = [self.findings[each] for each in names if each in self.findings]
+        return any(each.state is State.UNKNOWN or needs_sign_in(each) for each in read)
 
+    # Explanations
 
-def _explained(
-    names: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> dict[str, str]:
-    """Return each name with the wrong finding that explains it, or ''."""
-    wrong = _wrong(steps, findings)
-    return {name: _nearest(name, wrong, steps, findings) for name in names}
+    def explained(self, names: Iterable[str]) -> dict[str, str]:
+        """Return each name with the wrong finding that explains it, or ''."""
+        wrong = self.wrong()
+        return {name: self._nearest(name, wrong) for name in names}
+
+    def _nearest(self, name: str, wrong: Collection[str]) -> str:
+        """Return the wrong finding that explains this one, or an empty string if none does.
+
+        If several do, the result is the earliest on the mail's path. A finding explains only three
+        kinds of causes: its own cause seen from elsewhere, one of its ``explains``, and a failure
+        without a specific code. A possible or disprovable finding is not a second cause if the same
+        cause is certain elsewhere.
+        """
+        finding = self.findings[name]
+        same = {each for each in wrong if self.findings[each].cause == finding.cause}
+        able = set[str]()
+        for each in self.ancestors(name).intersection(wrong):
+            elsewhere = self.diagnosis(each).causes_elsewhere(self.findings[each].cause)
+            if each in same or finding.cause in UNSPECIFIC | elsewhere:
+                able.add(each)
+        if finding.state is State.POSSIBLE or finding.signals.disproved_by is not None:
+            able |= {each for each in same - {name} if name not in self.ancestors(each)}
+        return min(able, key=self.order, default="")
+
+    def named_otherwise(self, causes: Iterable[str]) -> dict[str, Finding]:
+        """Return the causes that get another cause because of what explains them.
+
+        The explanation of some has been fixed: such a failure is older than the fix, or the change
+        has not been replicated everywhere yet. Others have no specific code, and their possible
+        explanation was not read, so they cannot be treated as a separate cause.
+        """
+        told = dict[str, Finding]()
+        for name in causes:
+            cause = self._while_settling(name)
+            if self._has_unread(self._may_explain(name)):
+                cause = Cause.WHAT_STOPS_MAIL_NOT_READ
+            if cause:
+                told[name] = replace(self.findings[name], cause=cause)
+        return told
+
+    def _while_settling(self, name: str) -> str:
+        """Return the cause of a failure if the step that may explain it is right by now, or ''."""
+        for each in in_state(self.ancestors(name), self.findings, State.OK):
+            settled = "settled" in self.findings[each].facts
+            told = self.diagnosis(each)
+            causes = told.settled if settled else told.settling
+            if instead := causes.get(self.findings[name].cause):
+                return instead
+        return ""
 
 
 def _root_causes(above: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for name, parent in above.items() if not parent)
-
-
-def _symptoms(above: Mapping[str, str]) -> dict[str, str]:
-    return {name: _root(name, above) for name, parent in above.items() if parent}
-
-
-def _by(findings: Mapping[str, Finding], *states: State) -> tuple[str, ...]:
-    return tuple(name for name, finding in findings.items() if finding.state in states)
-
-
-def in_state(names: Iterable[str], findings: Mapping[str, Finding], *states: State) -> list[str]:
-    return [name for name in names if name in findings and findings[name].state in states]
-
-
-def _since(
-    causes: tuple[str, ...], symptoms: Mapping[str, str], findings: Mapping[str, Finding]
-) -> datetime | None:
-    """Return when the first of these causes, or of their symptoms, began."""
-    own_symptoms = (name for name, root in symptoms.items() if root in causes)
-    theirs = (*causes, *in_state(own_symptoms, findings, State.WRONG))
-    return min(filter(None, (findings[name].signals.since for name in theirs)), default=None)
-
-
-def _nearest(
-    name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> str:
-    """Return the wrong finding that explains this one, or an empty string if none does.
-
-    If several do, the result is the earliest on the mail's path. A finding explains only three
-    kinds of causes: its own cause seen from elsewhere, one of its ``explains``, and a failure
-    without a specific code. A possible or disprovable finding is not a second cause if the same
-    cause is certain elsewhere.
-    """
-    above = ancestors(name, steps).intersection(wrong)
-    able = {each for each in above if findings[name].cause in _brings_about(each, steps, findings)}
-    if findings[name].state is State.POSSIBLE or findings[name].signals.disproved_by is not None:
-        same = {each for each in wrong if findings[each].cause == findings[name].cause}
-        able |= {each for each in same - {name} if name not in ancestors(each, steps)}
-    return min(able, key=lambda each: _order(steps[each], findings[each], steps), default="")
-
-
-def _brings_about(
-    name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> frozenset[str]:
-    """Return the causes that a failure produces in other findings.
-
-    They are its own cause, those that it explains, and a failure without a code.
-    """
-    own = findings[name].cause
-    return UNSPECIFIC | {own} | steps[name].diagnosis.causes_elsewhere(own)
 
 
 def _root(name: str, above: Mapping[str, str]) -> str:
@@ -306,12 +323,17 @@ def _root(name: str, above: Mapping[str, str]) -> str:
     return name
 
 
-def ancestors(name: str, steps: Mapping[str, Step]) -> set[str]:
-    """Return every step that explains this one, directly or indirectly.
+def in_state(names: Iterable[str], findings: Found, *states: State) -> list[str]:
+    return [name for name in names if name in findings and findings[name].state in states]
 
-    A step that is only a precondition for reading another one explains nothing.
-    """
-    return set(_ancestors(name, tuple((n, s.diagnosis.caused_by) for n, s in steps.items())))
+
+def _since(
+    causes: tuple[str, ...], symptoms: Mapping[str, str], findings: Found
+) -> datetime | None:
+    """Return when the first of these causes, or of their symptoms, began."""
+    own_symptoms = (name for name, root in symptoms.items() if root in causes)
+    theirs = (*causes, *in_state(own_symptoms, findings, State.WRONG))
+    return min(filter(None, (findings[name].signals.since for name in theirs)), default=None)
 
 
 @cache
@@ -322,20 +344,3 @@ def _ancestors(name: str, graph: tuple[tuple[str, tuple[str, ...]], ...]) -> fro
         seen.update(fresh)
         todo += fresh
     return frozenset(seen - {name})
-
-
-def _unique(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[str, ...]:
-    """Return each cause once, at its first position."""
-    by_cause: dict[str, str] = {}
-    for name in causes:
-        by_cause.setdefault(findings[name].cause or name, name)
-    return tuple(by_cause.values())
-
-
-def station(step: Step, finding: Finding) -> Station:
-    """Return where mail stops; a finding may know better: a blocked sign-in stops answers."""
-    return finding.signals.station or step.diagnosis.station
-
-
-def _order(step: Step, finding: Finding, steps: Mapping[str, Step]) -> tuple[int, int]:
-    return MAIL_PATH.index(station(step, finding)), list(steps).index(step.name)

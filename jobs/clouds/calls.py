@@ -21,7 +21,7 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import RequestIds
+from jobs.clouds.errors import RequestIds, Transient
 from jobs.storage.counters import CALLS, COUNTERS, THROTTLED
 
 T = TypeVar("T")
@@ -63,27 +63,10 @@ class CallEnd:
     outcome: str = ""
 
 
-@dataclass(slots=True)
-class CallCount:
-    """Number of requests that a piece of work has made so far."""
-
-    calls: int = 0
-
-
-_COUNT: ContextVar[CallCount | None] = ContextVar("call_count", default=None)
-
-
-def count_calls() -> AbstractContextManager[CallCount]:
-    """Count the requests of this task and those it starts; a shared read counts where it began."""
-    return _set(_COUNT, CallCount())
-
-
 @contextmanager
 def measured(cloud: str) -> Iterator[CallEnd]:
     """Measure the block, which is one request and notes its status; without one it was lost."""
     began, noted = time.monotonic(), CallEnd()
-    if (count := _COUNT.get()) is not None:
-        count.calls += 1
     try:
         yield noted
     finally:
@@ -152,8 +135,8 @@ def watch_silence() -> AbstractContextManager[SilenceWatch]:
 
 
 @contextmanager
-def request_to(service: str, silence: type[Exception]) -> Iterator[None]:
-    """Note one attempt of a request; an error of the class ``silence`` means no answer."""
+def request_to(service: str) -> Iterator[None]:
+    """Note one attempt of a request; a transient error means no answer, a throttled one does."""
     watch = _WATCH.get()
     if watch is None:
         yield
@@ -162,7 +145,7 @@ def request_to(service: str, silence: type[Exception]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        answered = not isinstance(error, silence) or getattr(error, "cause", "") == Cause.THROTTLED
+        answered = not isinstance(error, Transient) or error.cause == Cause.THROTTLED
         raise
     finally:
         watch.end(mark, answered=answered)

@@ -32,13 +32,7 @@ from jobs.clouds.errors import (
     unreadable,
     why_unconnected,
 )
-from jobs.clouds.retry import (
-    PATIENCE,
-    RetryPolicy,
-    may_repeat,
-    parse_rate_limit_reset,
-    parse_retry_after,
-)
+from jobs.clouds.retry import PATIENCE, RetryPolicy, may_repeat, parse_retry_after
 from jobs.clouds.tls import http_context
 from jobs.settings import Settings
 
@@ -224,7 +218,7 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
 
     async def attempt() -> Response:
         async with turn():
-            with calls.request_to(call.service, Transient):
+            with calls.request_to(call.service):
                 answer = await _once(client, call, judge)
             if error := reported(answer):
                 error.unsent = error.cause == Cause.THROTTLED
@@ -349,8 +343,6 @@ def _timed(error: CloudError, response: httpx.Response) -> CloudError:
     After a 503, code that creates an object must first check whether it exists.
     """
     error.retry_after = parse_retry_after(response.headers.get("retry-after"))
-    if error.retry_after is None and error.cause == Cause.THROTTLED:
-        error.retry_after = parse_rate_limit_reset(response.headers.get("rate-limit-reset"))
     error.unsent = error.cause == Cause.THROTTLED
     return error
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -59,20 +58,6 @@ class CallHistory(Protocol):
         ...
 
     def record(self) -> None: ...
-
-
-class OwnCalls:
-    """History of the calls that one object makes: the newest, as many as the limit allows."""
-
-    def __init__(self, limit: Limit) -> None:
-        self._ended: deque[float] = deque(maxlen=limit.most)
-
-    def ages(self) -> list[float]:
-        now = time.monotonic()
-        return [now - ended for ended in self._ended]
-
-    def record(self) -> None:
-        self._ended.append(time.monotonic())
 
 
 class _Window:
@@ -140,13 +125,11 @@ class Throttle:
 class RateLimiter:
     """Rate limits of one tenant, shared by all callers that use this object.
 
-    Limiters with a common ``history`` of the calls under a limit keep within the limits together.
+    Limiters with a common history of the calls under a limit keep within the limits together.
     """
 
-    def __init__(
-        self, limits: tuple[Limit, ...], history: Callable[[Limit], CallHistory] = OwnCalls
-    ) -> None:
-        self._windows = {limit: _Window(limit, history(limit)) for limit in limits}
+    def __init__(self, histories: Mapping[Limit, CallHistory]) -> None:
+        self._windows = {limit: _Window(limit, each) for limit, each in histories.items()}
 
     @asynccontextmanager
     async def slot(self, name: str) -> AsyncIterator[None]:

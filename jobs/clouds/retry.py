@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import stamina
 from stamina.instrumentation import StructlogOnRetryHook, set_on_retry_hooks
 
-from jobs.clock import parse
 from jobs.clouds.errors import Transient, TruncatedAnswer
 
 set_on_retry_hooks([StructlogOnRetryHook])  # or else the first retry imports prometheus-client
@@ -23,12 +21,6 @@ set_on_retry_hooks([StructlogOnRetryHook])  # or else the first retry imports pr
 T = TypeVar("T")
 Judge = Callable[[Exception], bool]
 """Function that returns whether the request that failed with this error may be sent again."""
-
-
-class _Tries(
-    Iterable[AbstractContextManager[Any]], AsyncIterable[AbstractContextManager[Any]], Protocol
-):
-    """Attempts of one request, for a thread and for a task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +69,7 @@ class RetryPolicy:
         wait = max(asked, self.shortest_wait_s)
         return wait if wait <= self.longest_wait_s and spent + wait < self.total_s else False
 
-    def _tries(self, may_repeat: Judge) -> _Tries:
+    def _tries(self, may_repeat: Judge) -> Any:
         began = time.monotonic()
         return stamina.retry_context(
             lambda error: may_repeat(error) and self.wait(error, spent=time.monotonic() - began),
@@ -118,24 +110,6 @@ def parse_retry_after(header: str | None) -> float | None:
             when = parsedate_to_datetime(text)
         except (ValueError, OverflowError):  # not a date, or a date beyond the calendar
             return None
-        return _until(when if when.tzinfo else when.replace(tzinfo=UTC))
+        moment = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
-
-
-_LONGEST_RESET_S = 600.0
-"""Longest wait that is accepted from a ``Rate-Limit-Reset`` header, in seconds."""
-
-
-def parse_rate_limit_reset(header: str | None) -> float | None:
-    """Return the seconds until the reset of a ``Rate-Limit-Reset`` header, or None.
-
-    Exchange sends a time or seconds, undocumented. A number above ten minutes may be a date's.
-    """
-    text = (header or "").strip()
-    moment = parse(text) if "T" in text else None
-    seconds = parse_retry_after(text) if moment is None else _until(moment)
-    return seconds if seconds is not None and seconds <= _LONGEST_RESET_S else None
-
-
-def _until(moment: datetime) -> float:
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

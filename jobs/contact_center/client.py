@@ -20,6 +20,7 @@ from jobs.clouds.json_values import as_dict, dicts_in, parsed, with_low_keys
 from jobs.clouds.retry import RetryPolicy
 from jobs.settings import Settings
 
+Params = Mapping[str, str]
 BRIEF = RetryPolicy(attempts=2, total_s=10.0, longest_wait_s=2.0)
 MOST_PAGES = 5
 _SERVER_ERRORS = 500
@@ -44,10 +45,7 @@ async def ask(settings: Settings, call: Call, policy: RetryPolicy = BRIEF) -> An
 
 
 async def read(
-    settings: Settings,
-    path: str,
-    params: Mapping[str, str] | None = None,
-    body: dict[str, Any] | None = None,
+    settings: Settings, path: str, params: Params | None = None, body: dict[str, Any] | None = None
 ) -> Any:
     """Return the contact center's answer for a path; a request with a body is a POST.
 
@@ -61,7 +59,7 @@ async def read(
 
 
 async def read_pages(
-    settings: Settings, path: str, params: Mapping[str, str], size: int
+    settings: Settings, path: str, params: Params, size: int
 ) -> list[dict[str, Any]]:
     """Return the rows of the first five pages, each of so many rows."""
     found: list[dict[str, Any]] = []

@@ -10,14 +10,7 @@ from typing import Any
 from jobs.clock import now
 from jobs.clouds.errors import Rejected
 from jobs.clouds.json_values import as_dict, with_low_keys
-from jobs.contact_center.client import (
-    MOST_PAGES,
-    in_organization,
-    read,
-    read_pages,
-    rows_in,
-    value,
-)
+from jobs.contact_center.client import MOST_PAGES, in_organization, read, read_pages, rows_in, value
 from jobs.settings import Settings
 
 _MOST = 1000

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from jobs.clock import now, paced
 from jobs.clouds.rate_limit import ReadCache, SingleFlight
 from jobs.mail.message_trace import Trace
-from jobs.microsoft.exchange import CmdletRunner
+from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.msal_http import DiscoveryCache
 from jobs.model import Access, Channel
@@ -34,7 +34,7 @@ class StepContext:
     store: RunStore
     vault: Vault
     graph: Graph
-    exchange: CmdletRunner
+    exchange: InvokeCommand
     trace: Callable[[], Trace]
     looking: bool = False
     access: Access = Access.ADMIN

@@ -17,7 +17,7 @@ from jobs.causes.patterns import patterns
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
 from jobs.clock import now
-from jobs.mail.message_trace import TraceRow, TraceStatus
+from jobs.mail.message_trace import Rows, TraceRow, TraceStatus
 from jobs.model import Station
 
 GONE = Cause.CONNECT_ADDRESS_GONE
@@ -28,20 +28,6 @@ AT_CONNECT = frozenset({GONE, UNANSWERED})
 """Causes with which the copy left Exchange and is stopped at Webex Connect."""
 LOST = Cause.MAIL_NOT_DELIVERED
 """Cause if it is known only that the mail did not arrive."""
-OF_THE_SENDER = frozenset(
-    {
-        Cause.DOMAIN_NOT_AUTHENTICATED,
-        Cause.DOMAIN_NOT_REGISTERED,
-        Cause.SEND_AS_DENIED,
-        Cause.SENDER_RESTRICTED,
-        Cause.SENDING_LIMIT_REACHED,
-        Cause.SENDS_AS_ONMICROSOFT,
-        Cause.TENANT_SENDING_BLOCKED,
-    }
-)
-_OF_THE_RECIPIENT = frozenset(
-    {Cause.MAILBOX_FULL, Cause.MAILBOX_INTERNAL_ONLY, Cause.MAILBOX_SENDERS_LISTED}
-)
 _BY_PLACE = frozenset({GONE, UNANSWERED, LOST, Cause.MAILBOX_NOT_FOUND})
 """Causes for which a mail's place on its way counts, and not the words of a trace."""
 _FINAL = re.compile(r"\b5\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?<![\w.])5\.\d{1,3}\.\d{1,3}(?!\w|\.\d)")
@@ -56,8 +42,8 @@ def cause_at(place: Station, words: Iterable[str]) -> str:
     lasting = (each.cause for each in said if each.kind is not ErrorKind.TRANSIENT)
     named = (cause for cause in lasting if cause not in _BY_PLACE)
     cause = next(named, "")
-    others = OF_THE_SENDER if place is Station.MAILBOX else _OF_THE_RECIPIENT
-    return "" if cause in others else cause
+    others = "of_sender" if place is Station.MAILBOX else "of_recipient"
+    return "" if cause in patterns().groups[others] else cause
 
 
 def unknown_recipient(words: Iterable[str]) -> bool:
@@ -107,7 +93,7 @@ class MailFlow:
     begun: tuple[TraceRow, ...] = ()
 
     @classmethod
-    def of(cls, rows: Sequence[TraceRow]) -> MailFlow:
+    def of(cls, rows: Rows) -> MailFlow:
         """Return the flow of rows, newest first; mail in transit under an hour says nothing."""
         done = [row for row in rows if row.status.went_on or stopped(row)]
         good = next((row for row in done if row.status.went_on), None)
@@ -131,7 +117,7 @@ def withheld(row: TraceRow) -> bool:
 
 
 def without_copy(
-    arrived: Sequence[TraceRow], copies: Sequence[TraceRow], mailbox: str, since: datetime | None
+    arrived: Rows, copies: Rows, mailbox: str, since: datetime | None
 ) -> tuple[TraceRow, ...]:
     """Return others' mails without a copy, after the last copy and ``since``, newest first."""
     handed = _ids(_that_went_on(copies))
@@ -142,17 +128,15 @@ def without_copy(
     return tuple(row for row in new if _of_others(row, mailbox))
 
 
-def _that_went_on(rows: Sequence[TraceRow]) -> list[TraceRow]:
+def _that_went_on(rows: Rows) -> list[TraceRow]:
     return [row for row in rows if row.status.went_on]
 
 
-def _ids(rows: Sequence[TraceRow]) -> set[str]:
+def _ids(rows: Rows) -> set[str]:
     return {row.message_id for row in rows}
 
 
-def _without_row(
-    mails: Sequence[TraceRow], copies: Sequence[TraceRow], patience: timedelta
-) -> tuple[TraceRow, ...]:
+def _without_row(mails: Rows, copies: Rows, patience: timedelta) -> tuple[TraceRow, ...]:
     """Return the mails that are older than ``patience`` and whose copies have no trace row."""
     begun = _ids(copies)
     return tuple(
@@ -160,18 +144,18 @@ def _without_row(
     )
 
 
-def never_copied(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
+def never_copied(lost: Rows, copies: Rows) -> tuple[TraceRow, ...]:
     """Return the lost mails without any row of a copy, although there should be one by now."""
     return _without_row(lost, copies, COPIED_WITHIN)
 
 
-def overdue(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
+def overdue(lost: Rows, copies: Rows) -> tuple[TraceRow, ...]:
     """Return the lost mails whose copies are late; a single one may have been deferred once."""
     late = tuple(row for row in lost if now() - row.received > A_MOMENT)
     return _without_row(late, copies, TRACED_WITHIN) if len(late) < ENOUGH else late
 
 
-def unanswered(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
+def unanswered(answers: Rows, copies: Rows) -> tuple[TraceRow, ...]:
     """Return the mails handed over since the newest answer left; none if the newest has one."""
     handed = _that_went_on(copies)
     newest = max((answer.received for answer in answers), default=None)  # exact to a second
@@ -184,7 +168,7 @@ def unanswered(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple
     return tuple(left) if left and left[0] is handed[0] else ()
 
 
-def habit(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> timedelta:
+def habit(answers: Rows, copies: Rows) -> timedelta:
     """Return the longest wait of a mail for its answer; zero with fewer than three answered."""
     waits = []
     for mail in copies:
@@ -203,29 +187,9 @@ def _is_about(row: TraceRow, mail: TraceRow) -> bool:
     return bool(mail.subject) and mail.subject.lower() in row.subject.lower()
 
 
-_BEGINS = (
-    "automatic reply",
-    "automatische antwort",
-    "automatisch antwoord",
-    "réponse automatique",
-    "respuesta automática",
-    "resposta automática",
-    "risposta automatica",
-    "automatyczna odpowiedź",
-    "automatiskt svar",
-    "automatisk svar",
-    "autosvar",
-    "自動応答",
-    "自动答复",
-    "自動回覆",
-    "out of office",
-)
-"""Prefixes of the subject of Exchange's automatic replies, in several mailbox languages."""
-
-
 def automatic(row: TraceRow) -> bool:
     """Return whether the subject is an automatic reply's, which leaves without Webex Connect.
 
     A reply with a custom subject cannot be distinguished from an answer.
     """
-    return row.subject.strip().lower().startswith(_BEGINS)
+    return bool(patterns().named["automatic_reply"].match(row.subject.strip()))

@@ -12,7 +12,7 @@ from jobs.causes.cause import Cause
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, MalformedAnswer, Transient, unreadable
 from jobs.clouds.json_values import text_of
-from jobs.microsoft.exchange import CmdletRunner, ExchangeRow
+from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
 from jobs.microsoft.graph import Graph, TraceFilter, instant
 
 #: Both backends search at most 10 days per request; the minute allows for rounding to seconds.
@@ -64,6 +64,9 @@ class TraceRow:
     size: int = 0
 
 
+Rows = Sequence[TraceRow]
+
+
 class Trace:
     """Message trace through Graph, or through the cmdlet once Graph says that it cannot trace here.
 
@@ -71,7 +74,7 @@ class Trace:
     the cmdlet is only not answered, its error is raised, because no role would help then.
     """
 
-    def __init__(self, graph: Graph | None, runner: CmdletRunner) -> None:
+    def __init__(self, graph: Graph | None, runner: InvokeCommand) -> None:
         self._graph = graph
         self._runner = runner
 

@@ -11,17 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from jobs.causes.cause import Cause
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudReply, Rejected
 from jobs.settings import CLIENT_CREDENTIALS, Settings
 
-if TYPE_CHECKING:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
+T = TypeVar("T")
 CERTIFICATE, TOKEN_FILE = CLIENT_CREDENTIALS[1:]
 EXPIRES = "MICROSOFT_CLIENT_SECRET_EXPIRES"
 Credential = str | Mapping[str, str] | Mapping[str, Callable[[], str]]
@@ -60,14 +57,10 @@ def credential_of(settings: Settings) -> Credential:
         Rejected: ``bot_credential_refused``, if the certificate's file cannot be used.
     """
     if settings.microsoft_client_certificate:
-        try:
-            pair = read_key_pair(Path(settings.microsoft_client_certificate))
-        except CredentialError as error:
-            raise _unusable(error) from None
+        pair = _usable(read_key_pair, settings.microsoft_client_certificate)
         return {"private_key": pair.key, "public_certificate": pair.certificate}
-    if settings.microsoft_federated_token_file:
-        path = Path(settings.microsoft_federated_token_file)
-        return {"client_assertion": lambda: _token(path)}
+    if token_file := settings.microsoft_federated_token_file:
+        return {"client_assertion": lambda: _usable(read_token, token_file)}
     return settings.microsoft_client_secret
 
 
@@ -78,18 +71,34 @@ def read_key_pair(path: Path) -> KeyPair:
         CredentialError: the file cannot be read, or lacks one of the two, or they do not belong
             together.
     """
+    # most bots have a secret and no certificate
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
     text = _read(CERTIFICATE, path)
     key, certificates = _KEY.search(text), _CHAIN.findall(text)
-    if key is None or not certificates:
-        missing = "certificate" if key else "private key"
-        how = "put the key and the certificate into one PEM file"
-        raise CredentialError(CERTIFICATE, path, f"which holds no {missing}: {how}")
-    certificate = _certificate(path, certificates[0])
-    if _private_key(path, key[0]).public_key() != certificate.public_key():
-        how = "put the pair that was made together into the file"
-        why = f"whose key does not belong to its first certificate: {how}"
-        raise CredentialError(CERTIFICATE, path, why)
-    return KeyPair(key[0], "\n".join(certificates), certificate.not_valid_after_utc)
+    what = "certificate" if key else "private key"
+    why = f"which holds no {what}: put the key and the certificate into one PEM file"
+    if key and certificates:
+        try:
+            certificate = x509.load_pem_x509_certificate(certificates[0].encode())
+            what = "key"
+            private = load_pem_private_key(key[0].encode(), password=None)
+        except TypeError:
+            how = "write the key without one, and let only the bot's user read the file"
+            why = f"whose key has a password: {how}"
+        except ValueError:
+            why = f"whose {what} cannot be understood: name a PEM file"
+        else:
+            why = "whose key is not RSA: Entra takes RSA keys only"
+            if isinstance(private, RSAPrivateKey):
+                if private.public_key() == certificate.public_key():
+                    chain = "\n".join(certificates)
+                    return KeyPair(key[0], chain, certificate.not_valid_after_utc)
+                how = "put the pair that was made together into the file"
+                why = f"whose key does not belong to its first certificate: {how}"
+    raise CredentialError(CERTIFICATE, path, why)
 
 
 def read_token(path: Path) -> str:
@@ -151,17 +160,12 @@ def credential_end(settings: Settings) -> datetime | None:
     return parse(settings.microsoft_client_secret_expires)
 
 
-def _token(path: Path) -> str:
+def _usable(read: Callable[[Path], T], path: str) -> T:
     try:
-        return read_token(path)
+        return read(Path(path))
     except CredentialError as error:
-        raise _unusable(error) from None
-
-
-def _unusable(error: CredentialError) -> Rejected:
-    return Rejected(
-        Cause.BOT_CREDENTIAL_REFUSED, CloudReply("entra", message=str(error)), unsent=True
-    )
+        said = CloudReply("entra", message=str(error))
+        raise Rejected(Cause.BOT_CREDENTIAL_REFUSED, said, unsent=True) from None
 
 
 def _read(name: str, path: Path) -> str:
@@ -171,31 +175,3 @@ def _read(name: str, path: Path) -> str:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         how = "name a file that the bot's user may read"
         raise CredentialError(name, path, f"which cannot be read ({why}): {how}") from None
-
-
-def _certificate(path: Path, text: str) -> x509.Certificate:
-    from cryptography import x509  # noqa: PLC0415  most bots have a secret and no certificate
-
-    try:
-        return x509.load_pem_x509_certificate(text.encode())
-    except ValueError:
-        why = "whose certificate cannot be understood: name a PEM file"
-        raise CredentialError(CERTIFICATE, path, why) from None
-
-
-def _private_key(path: Path, text: str) -> RSAPrivateKey:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415  same
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415  same
-
-    try:
-        key = load_pem_private_key(text.encode(), password=None)
-    except TypeError:
-        how = "write the key without one, and let only the bot's user read the file"
-        raise CredentialError(CERTIFICATE, path, f"whose key has a password: {how}") from None
-    except ValueError:
-        why = "whose key cannot be understood: name a PEM file"
-        raise CredentialError(CERTIFICATE, path, why) from None
-    if not isinstance(key, RSAPrivateKey):
-        why = "whose key is not RSA: Entra takes RSA keys only"
-        raise CredentialError(CERTIFICATE, path, why)
-    return key

@@ -1,7 +1,6 @@
 """Exchange Online cmdlets over the undocumented HTTP of Microsoft's PowerShell module.
 
-Callers know only :class:`CmdletRunner`, so that another backend (pwsh) can replace it
-(platforms/microsoft.md 3).
+Source: platforms/microsoft.md 3.
 """
 
 from __future__ import annotations
@@ -9,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -53,6 +52,9 @@ If it does not exist, Exchange answers with ManagementObjectNotFoundException (m
 """
 
 
+Params = Mapping[str, Any]
+
+
 class ExchangeRow(dict[str, Any]):
     """Object that a cmdlet returned. ``get`` and ``[]`` ignore the case of property names."""
 
@@ -71,24 +73,8 @@ class ExchangeRow(dict[str, Any]):
         return super().get(self._names.get(name.lower(), name), default)
 
 
-class CmdletRunner(Protocol):
-    async def run(
-        self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
-    ) -> list[ExchangeRow]:
-        """Run a cmdlet and return its rows.
-
-        An empty list is an empty result, not an error. A cmdlet that asks for one object returns at
-        least one row. A parameter that is None clears a value.
-
-        Raises:
-            CloudError: Exchange refused (``NotFound``, ``AlreadyExists``, ``Forbidden`` ...), or
-                returned only part of the answer or none that can be read.
-        """
-        ...
-
-
 class InvokeCommand:
-    """HTTP backend for one tenant and one signed-in administrator.
+    """Exchange's cmdlets for one tenant and one signed-in administrator.
 
     An empty ``anchor_upn`` means that the app itself is the caller.
     """
@@ -111,31 +97,31 @@ class InvokeCommand:
         self._anchor = f"UPN:{anchor_upn}" if anchor_upn else f"APP:{SYSTEM_MAILBOX}@{tenant_id}"
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._reads = reads or SingleFlight()
-        self._pace = pace or RateLimiter(())
+        self._pace = pace or RateLimiter({})
         self._spacing = Throttle()
 
-    async def run(
-        self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
-    ) -> list[ExchangeRow]:
-        """Run a cmdlet; see :meth:`CmdletRunner.run`.
+    async def run(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
+        """Run a cmdlet and return its rows.
 
-        Only ``Get-`` and ``Set-`` cmdlets are retried after a timeout (microsoft.md 7, "Retry
-        safety").
+        An empty list is an empty result, not an error. A cmdlet that asks for one object returns at
+        least one row. A parameter that is None clears a value. Only ``Get-`` and ``Set-`` cmdlets
+        are retried after a timeout (microsoft.md 7, "Retry safety").
+
+        Raises:
+            CloudError: Exchange refused (``NotFound``, ``AlreadyExists``, ``Forbidden`` ...), or
+                returned only part of the answer or none that can be read.
         """
         if reads(cmdlet):
-            key = json.dumps([cmdlet, dict(parameters), list(select)], default=str)
-            return await self._reads.read(key, lambda: self._sent(cmdlet, parameters, select))
+            key = json.dumps([cmdlet, dict(parameters)], default=str)
+            return await self._reads.read(key, lambda: self._sent(cmdlet, parameters))
         async with self._reads.writing():
-            return await self._sent(cmdlet, parameters, select)
+            return await self._sent(cmdlet, parameters)
 
-    async def _sent(
-        self, cmdlet: str, parameters: Mapping[str, Any], select: Sequence[str]
-    ) -> list[ExchangeRow]:
+    async def _sent(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
         call = Call(
             "exchange",
             "POST",
             self._url,
-            params={"$select": ",".join(select)} if select else {},
             body={"CmdletInput": {"CmdletName": cmdlet, "Parameters": dict(parameters)}},
             repeatable=cmdlet.lower().startswith(("get-", "set-", "test-")),
             read_seconds=EXCHANGE_READ_SECONDS,
@@ -177,7 +163,7 @@ class InvokeCommand:
                 raise cut_short(answer, link)
             seen.add(link)
             try:
-                answer = await self._ask(cmdlet, replace(call, url=link, params={}))
+                answer = await self._ask(cmdlet, replace(call, url=link))
             except (Forbidden, NotFound, Rejected) as refused:
                 raise cut_short(answer, refused.words or refused.cause) from refused
             rows = [*rows, *_rows(cmdlet, answer)]

@@ -22,6 +22,7 @@ from jobs.clouds.rate_limit import RateLimiter, SingleFlight
 from jobs.microsoft.responses import judge_graph
 
 Json = dict[str, Any]
+Params = Mapping[str, str]
 
 _MOST_PAGES = 20
 
@@ -60,18 +61,16 @@ class GraphCalls:
         self._root = base_url.rstrip("/")
         self._base = f"{self._root}/v1.0"
         self._reads = reads or SingleFlight()
-        self._pace = pace or RateLimiter(())
+        self._pace = pace or RateLimiter({})
 
-    async def find(self, path: str, params: Mapping[str, str] | None = None) -> Json | None:
+    async def find(self, path: str, params: Params | None = None) -> Json | None:
         """Return the object at a path, or None if Graph answers 404."""
         try:
             return await self.get(path, params)
         except NotFound:
             return None
 
-    async def get(
-        self, path: str, params: Mapping[str, str] | None = None, *, has: str = "id"
-    ) -> Json:
+    async def get(self, path: str, params: Params | None = None, *, has: str = "id") -> Json:
         """Return the object at a path.
 
         Raises:
@@ -84,11 +83,11 @@ class GraphCalls:
     async def collection(
         self,
         path: str,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         *,
         pages: int = _MOST_PAGES,
         version: str = "v1.0",
-        headers: Mapping[str, str] | None = None,
+        headers: Params | None = None,
     ) -> list[Json]:
         """Return the objects of a collection from all its pages (20 pages at most)."""
         rows: list[Json] = []
@@ -122,7 +121,7 @@ class GraphCalls:
         path: str,
         body: Json | None = None,
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Params | None = None,
         repeatable: bool | None = None,
     ) -> Any:
         call = Call("graph", method, self._base + path, {}, headers or {}, body, repeatable)

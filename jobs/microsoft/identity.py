@@ -25,6 +25,7 @@ import jwt
 import msal
 
 from jobs.causes.cause import Cause
+from jobs.causes.patterns import patterns
 from jobs.clouds import clock_skew
 from jobs.clouds.errors import (
     AlreadyExists,
@@ -169,15 +170,6 @@ def read_consent_answer(query: Mapping[str, str]) -> str:
 
 
 T = TypeVar("T")
-_OF_CREDENTIAL = frozenset(
-    {
-        Cause.CLIENT_ASSERTION_REFUSED,
-        Cause.CLIENT_SECRET_EXPIRED,
-        Cause.CLIENT_SECRET_MISSING,
-        Cause.CLIENT_SECRET_WRONG,
-    }
-)
-"""Causes with which Entra refuses an app's own credential."""
 _PATIENCE = RetryPolicy(attempts=3, jitter_s=1.0)
 #: Exceptions of msal for an answer that it cannot parse. They carry no further detail.
 _MSAL_CONFUSED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
@@ -304,7 +296,14 @@ class Identity:
         if "error" in query:
             raise entra_error(query)
         cache = _SignInCache()
-        result = self._redeem(flow, query, cache, scopes)
+        ask = self._app(cache).acquire_token_by_auth_code_flow
+        try:
+            result: dict[str, Any] = ask(dict(flow), dict(query), list(scopes) or None)
+        except RuntimeError:  # for a wrong nonce, with the whole ID token in its text
+            raise _refused(Cause.ID_TOKEN_NONCE, "") from None
+        except _MSAL_CONFUSED as error:
+            raise _refused(Cause.ID_TOKEN_INVALID, type(error).__name__) from None
+        token = self._received(result)
         document = self._http.document(self._discovery)
         named = "" if self.tenant in SHARED_TENANTS or "." in self.tenant else self.tenant
         issuer, nonce = str(document.get("issuer", "")), str(flow.get("nonce", ""))
@@ -320,7 +319,7 @@ class Identity:
         )
         if self.tenant in SHARED_TENANTS:
             cache.file_under(self.tenant, account.tenant_id)
-        return SignedIn(account, cache.serialize(), str(result["access_token"]))
+        return SignedIn(account, cache.serialize(), token)
 
     def discover(self) -> None:
         """Read the tenant's discovery document again, bypassing the cache.
@@ -367,24 +366,6 @@ class Identity:
             raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
         return self._received(result), kept.serialize()
 
-    def _redeem(
-        self,
-        flow: Mapping[str, Any],
-        query: Mapping[str, str],
-        cache: msal.SerializableTokenCache,
-        scopes: Sequence[str],
-    ) -> dict[str, Any]:
-        try:
-            result: dict[str, Any] = self._app(cache).acquire_token_by_auth_code_flow(
-                dict(flow), dict(query), list(scopes) or None
-            )
-        except RuntimeError:  # for a wrong nonce, with the whole ID token in its text
-            raise _refused(Cause.ID_TOKEN_NONCE, "") from None
-        except _MSAL_CONFUSED as error:
-            raise _refused(Cause.ID_TOKEN_INVALID, type(error).__name__) from None
-        self._received(result)
-        return result
-
     def _received(self, result: Mapping[str, Any]) -> str:
         """Return the access token that msal received.
 
@@ -395,7 +376,7 @@ class Identity:
         if "access_token" in result:
             return str(result["access_token"])
         error = entra_error(result, httpx.codes.BAD_REQUEST)
-        if self._of_bot and error.cause in _OF_CREDENTIAL:
+        if self._of_bot and error.cause in patterns().groups["of_credential"]:
             said = CloudReply("entra", error.status, error.code, error.message, error.ids)
             error = Rejected(Cause.BOT_CREDENTIAL_REFUSED, said)
         raise error

@@ -200,12 +200,17 @@ class MsalHttp:
         """Do nothing, because the client belongs to its creator."""
 
     def _exchange(self, method: str, url: str, **options: Any) -> MsalResponse:
-        with calls.request_to("entra", Transient):
+        with calls.request_to("entra"):
             return self._once(method, url, **options)
 
     def _once(self, method: str, url: str, **options: Any) -> MsalResponse:
         headers = {"client-request-id": str(uuid4()), **(options.pop("headers", None) or {})}
-        response = self._sent(method, url, headers=headers, **options)
+        try:
+            with measured("entra") as noted:
+                response = self._http.request(method, self.outside(url), headers=headers, **options)
+                noted.status = response.status_code
+        except httpx.RequestError as error:
+            raise no_answer("entra", error) from error
         log.debug(
             "call", service="entra", id=headers["client-request-id"], status=response.status_code
         )
@@ -218,16 +223,6 @@ class MsalHttp:
         if response.is_error and meaning.kind is ErrorKind.TRANSIENT:
             raise _busy(meaning, response, headers["client-request-id"])
         return MsalResponse(response.status_code, _json_text(response), dict(response.headers))
-
-    def _sent(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """Return the answer to a request."""
-        try:
-            with measured("entra") as noted:
-                answer = self._http.request(method, self.outside(url), **options)
-                noted.status = answer.status_code
-                return answer
-        except httpx.RequestError as error:
-            raise no_answer("entra", error) from error
 
 
 def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:

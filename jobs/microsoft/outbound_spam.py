@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.microsoft.exchange import ExchangeRow
 
+Rows = Sequence[ExchangeRow]
 CARRIED = (
     "RecipientLimitExternalPerHour",
     "RecipientLimitInternalPerHour",
@@ -68,9 +69,7 @@ _DASHES = str.maketrans(dict.fromkeys('\\%&*+/=?{}|<>();:[],"', "-"))
 """Translation table that puts a dash in place of each character that Exchange refuses in a name."""
 
 
-def applies_to(
-    senders: Sequence[str], policies: Sequence[ExchangeRow], rules: Sequence[ExchangeRow]
-) -> EffectivePolicy:
+def applies_to(senders: Sequence[str], policies: Rows, rules: Rows) -> EffectivePolicy:
     """Return the policy that applies to a mailbox: the first matching rule's, or the default.
 
     ``senders`` are the mailbox's addresses, its sending address first: a rule may name any of them.
@@ -128,7 +127,7 @@ def addresses_of(mailbox: ExchangeRow) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(bare, filter(None, smtp))))
 
 
-def needs_addresses(rules: Sequence[ExchangeRow], known: Sequence[str]) -> bool:
+def needs_addresses(rules: Rows, known: Sequence[str]) -> bool:
     """Return whether a rule has a domain, or senders that may be the mailbox's other addresses."""
     senders = {sender for rule in rules for name in _SENDERS for sender in _bare(rule, name)}
     domains = any(_bare(rule, name) for rule in rules for name in _DOMAINS)

@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.causes.cause import Cause
 from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.patterns import patterns
 from jobs.causes.reader import meaning_of_number
 from jobs.clock import parse
 from jobs.clouds.json_values import as_dict, dicts_in, lower_of, text_of
@@ -24,21 +25,6 @@ EXCHANGE = "exchange online"
 _UNDESCRIBED = Meaning(Cause.SIGN_IN_FAILED, ErrorKind.REJECTED)
 _ABANDONED = frozenset({16000, 50058, 50072, 50074, 50076, 50079, 50089, 50140, 50199, 65004})
 """Codes of a prompt: the sign-in continues in another row, or was abandoned."""
-_OF_THE_FORM = frozenset(
-    {
-        Cause.APP_NOT_FOUND,
-        Cause.CLIENT_SECRET_EXPIRED,
-        Cause.CLIENT_SECRET_MISSING,
-        Cause.CLIENT_SECRET_WRONG,
-        Cause.COMMON_ENDPOINT_USED,
-        Cause.FORM_FIELD_MISSING,
-        Cause.PUBLIC_CLIENT_WITH_SECRET,
-        Cause.SCOPE_MISSING,
-        Cause.SCOPE_WRONG,
-        Cause.TENANT_NOT_FOUND,
-    }
-)
-"""Causes from Webex Connect's form, which fail the next renewal as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +63,8 @@ class SignInRow:
     @property
     def personal(self) -> bool:
         """Return whether a person's own attempt failed, for no reason that affects a renewal."""
-        return self.interactive and not self.good and self.meaning.cause not in _OF_THE_FORM
+        of_form = self.meaning.cause in patterns().groups["of_form"]
+        return self.interactive and not self.good and not of_form
 
     @property
     def abandoned(self) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, unreadable
 from jobs.clouds.http import Call, TokenSource
-from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
+from jobs.microsoft.exchange import ExchangeRow, InvokeCommand, Params
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.identity import Identity
 
@@ -121,13 +121,11 @@ class ReadingGraph(Graph):
 class ReadingExchange(InvokeCommand):
     """Read-only Exchange client: only ``Get-`` and ``Test-`` cmdlets run."""
 
-    async def run(
-        self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
-    ) -> list[ExchangeRow]:
-        """Run a read-only cmdlet; see :meth:`jobs.microsoft.exchange.CmdletRunner.run`."""
+    async def run(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
+        """Run a read-only cmdlet; see :meth:`jobs.microsoft.exchange.InvokeCommand.run`."""
         if not cmdlet.lower().startswith(_READS):
             raise WriteRefusedError(cmdlet)
-        return await super().run(cmdlet, parameters, select=select)
+        return await super().run(cmdlet, parameters)
 
 
 TOKEN_S = 240

@@ -9,12 +9,11 @@ from jobs.causes.cause import Cause
 from jobs.clock import now, parse
 from jobs.clouds.json_values import lower_of, lower_set, part_of, text_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.microsoft.outbound_spam import named
 from jobs.model import Finding, Signals, Text, minute_of
-from jobs.probes.smtp_server import FRESH
+from jobs.probes.probe import Probe
+from jobs.probes.smtp_login import FRESH
 
 MODERN = {"all", "browser", "mobileappsanddesktopclients"}
 """Client types of Webex Connect; legacy ones do no OAuth (platforms/microsoft.md 2.1)."""
@@ -32,13 +31,6 @@ class ConditionalAccess(Probe):
     """
 
     name = "conditional_access"
-    article_row = "CA"
-    needs = ("mailbox_user", "delegate")
-    reads = ("Policy.Read.All",)
-    diagnosis = Diagnosis(
-        explains=frozenset({Cause.BLOCKED_BY_CONDITIONAL_ACCESS}),
-        disproved_by=("smtp_login", "answers"),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Match the policies; places, groups and devices are unknown here: at most possible."""
@@ -122,13 +114,6 @@ class AuthenticationPolicy(Probe):
     """
 
     name = "authentication_policy"
-    article_row = "AP"
-    needs = ("mailbox_user", "delegate")
-    reads = ("View-Only Recipients", "View-Only Configuration")
-    diagnosis = Diagnosis(
-        explains=frozenset({Cause.SMTP_LOGIN_BLOCKED}),
-        disproved_by=("smtp_login", "answers"),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the user's policy, which precedes the organization's, if there is any policy."""
@@ -161,15 +146,6 @@ class Sessions(Probe):
     """
 
     name = "sessions"
-    article_row = "C6"
-    needs = ("mailbox_user", "delegate")
-    reads = ("User.Read.All",)
-    diagnosis = Diagnosis(
-        explains=frozenset(
-            {Cause.SESSION_REVOKED, Cause.GRANT_INVALID, Cause.REFRESH_TOKEN_EXPIRED}
-        ),
-        superseded_by=("answers", "sign_ins"),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Compare the times of the revocation and of the last Generate Token, if both are known.

@@ -17,20 +17,18 @@ from jobs.contact_center.connect_audit import ConnectChanges as Changes
 from jobs.contact_center.connect_audit import read_changes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
 from jobs.model import (
     NO_SIGNALS,
-    Access,
     ConnectChange,
     Evidence,
     Finding,
     Reason,
     Signals,
     State,
-    Station,
     Text,
     second_of,
 )
+from jobs.probes.probe import Probe
 
 BACK_DAYS = 7
 MOST = 30
@@ -99,15 +97,15 @@ class ConnectChanges(Probe):
     """
 
     name = "connect_changes"
-    article_row = "AL"
-    diagnosis = SuspectDiagnosis(access=Access.NONE, station=Station.CONNECT)
+    weighed_by = SuspectDiagnosis
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the audit log if its address is configured. An unreadable log says nothing."""
         if not ctx.settings.connect_audit_url:
             return self.skipped(Text("skipped.no_audit_log"))
         try:
-            found = await ctx.reads.read("connect audit", lambda: _read(ctx))
+            since, read = now() - timedelta(days=BACK_DAYS), read_changes
+            found = await ctx.reads.read("connect audit", lambda: read(ctx.settings, since, now()))
         except CloudError as error:
             lasting = REASONS.get(error.status or 0)
             why = Text(f"skipped.{lasting}") if lasting else Reason.LOG_AWAY
@@ -125,10 +123,6 @@ class ConnectChanges(Probe):
         values = {"count": str(len(later)), "at": second_of(later[0].at)}
         seen = Text("seen.connect_changed" if found.whole else "seen.connect_changed_cut", values)
         return self.ok(seen, signals=Signals(changes=later[:MOST]))
-
-
-async def _read(ctx: StepContext) -> Changes:
-    return await read_changes(ctx.settings, now() - timedelta(days=BACK_DAYS), now())
 
 
 def _possible(finding: Finding, suspects: tuple[ConnectChange, ...]) -> Finding:

@@ -17,11 +17,10 @@ from jobs.clouds.errors import CloudError
 from jobs.contact_center.routing import ContactCenter, Routing
 from jobs.contact_center.tasks import EntryPoint, Task, Tasks, email_entry_points, email_tasks
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
 from jobs.mail.flow import LARGEST
 from jobs.mail.message_trace import TraceRow
-from jobs.model import Access, Finding, Signals, State, Station, Text, Turn, second_of
+from jobs.model import Finding, Signals, State, Text, Turn, second_of
+from jobs.probes.probe import Probe
 from jobs.probes.traces import BACK
 
 CHANNEL = "EMAIL"
@@ -38,13 +37,6 @@ class AgentTasks(Probe):
     """Probe for the newest email task of the mailbox (platforms/connect.md 3.1)."""
 
     name = "agent_tasks"
-    article_row = "CC"
-    reads = ("cjp:config_read",)
-    diagnosis = Diagnosis(
-        access=Access.NONE,
-        station=Station.AGENT,
-        caused_by=("webex_status",),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the tasks with a token; no task says nothing, as perhaps no mail was sent."""
@@ -67,12 +59,6 @@ class MailToTask(Probe):
     """
 
     name = "mail_to_task"
-    article_row = "V2"
-    reads = ("ExchangeMessageTrace.Read.All", "cjp:config_read")
-    diagnosis = Diagnosis(
-        station=Station.CONNECT,
-        caused_by=("webex_status", "entry_point", "flow_template", "outbound_connectors"),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Compare trace and tasks; a later task of mailbox or sender proves the path."""
@@ -107,13 +93,6 @@ class EmailEntryPoint(Probe):
     """Probe for an active Email entry point whose ``assetId`` is the app (connect.md 3.2)."""
 
     name = "entry_point"
-    article_row = "EP"
-    reads = ("cjp:config_read",)
-    diagnosis = Diagnosis(
-        access=Access.NONE,
-        station=Station.AGENT,
-        explains=frozenset({Cause.NO_TASK}),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         if not _has_organization(ctx):
@@ -203,8 +182,6 @@ class AssetWorkload(MailToTask):
     """
 
     name = "asset_workload"
-    article_row = "CC"
-    diagnosis = Diagnosis(station=Station.CONNECT)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         found = await super().inspect(ctx)
@@ -227,9 +204,6 @@ class ContactQueue(Probe):
     """
 
     name = "contact_queue"
-    article_row = "QU"
-    reads = ("cjp:config_read",)
-    diagnosis = Diagnosis(access=Access.NONE, station=Station.AGENT)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         if not _has_organization(ctx):
@@ -268,9 +242,6 @@ class QueueAgents(Probe):
     """Probe for an agent of the queue who may get a task of the channel."""
 
     name = "queue_agents"
-    article_row = "AG"
-    reads = ("cjp:config_read",)
-    diagnosis = Diagnosis(access=Access.NONE, station=Station.AGENT, caused_by=("contact_queue",))
 
     async def inspect(self, ctx: StepContext) -> Finding:
         if not _has_organization(ctx):
@@ -303,9 +274,6 @@ class WaitingTasks(Probe):
     """
 
     name = "waiting_tasks"
-    article_row = "WT"
-    reads = ("cjp:config_read",)
-    diagnosis = Diagnosis(access=Access.NONE, station=Station.AGENT, stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         if not _has_organization(ctx):

@@ -13,8 +13,8 @@ from typing import Any
 from jobs.channel.email_app import grants_of_app, role_assignments
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
-from jobs.engine.step import Probe
 from jobs.model import Finding, Profile, State, Text
+from jobs.probes.probe import Probe
 
 NEEDED = frozenset({"smtp.send", "offline_access", "openid", "profile", "email", "user.read"})
 """Permissions of the form, of a sign-in, and those that the portal gives every app."""
@@ -26,9 +26,6 @@ class Surplus(Probe):
     """Probe for delegated grants and application permissions beyond those of the profile."""
 
     name = "surplus"
-    article_row = "E4"
-    needs = ("service_principal", "permissions")
-    reads = ("Application.Read.All", "Directory.Read.All")
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the granted permissions: declared ones cannot be used."""

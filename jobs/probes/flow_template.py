@@ -8,12 +8,12 @@ from dataclasses import replace
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import copies_since
 from jobs.clock import now
+from jobs.contact_center.tasks import Tasks
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
 from jobs.mail.message_trace import TraceRow
-from jobs.model import Finding, Signals, State, Station, Text, second_of
+from jobs.model import Finding, Signals, State, Text, second_of
 from jobs.probes.contact_center import GRACE, came_of, makes_a_task, only_app, read_tasks
+from jobs.probes.probe import Probe
 from jobs.probes.traces import BACK
 
 
@@ -25,9 +25,6 @@ class FlowTemplate(Probe):
     """
 
     name = "flow_template"
-    article_row = "V2"
-    reads = ("ExchangeMessageTrace.Read.All", "cjp:config_read")
-    diagnosis = Diagnosis(station=Station.CONNECT, explains=frozenset({Cause.NO_TASK}))
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Compare each mail with the tasks of the minutes after it.
@@ -38,20 +35,12 @@ class FlowTemplate(Probe):
             return self.skipped(Text("skipped.no_contact_center"))
         copies, tasks = await asyncio.gather(copies_since(ctx, now() - BACK), read_tasks(ctx))
         mailbox, app = ctx.channel.mailbox, await only_app(ctx)
-
-        def made_one(row: TraceRow) -> bool:
-            until = row.received + GRACE
-            return any(
-                task.created <= until and came_of(task, row.sender, row.received, mailbox, app)
-                for task in tasks.rows
-            )
-
         handed = [
             row
             for row in copies
             if tasks.since <= row.received < now() - GRACE and makes_a_task(row, mailbox)
         ]
-        lost = [row for row in handed if not made_one(row)]
+        lost = [row for row in handed if not _made_one(row, tasks, mailbox, app)]
         if len(lost) == len(handed):
             return self.skipped(Text("skipped.flow_template"))
         if not lost or any((row in lost) is bool(row.subject.strip()) for row in handed):
@@ -63,3 +52,9 @@ class FlowTemplate(Probe):
             signals=Signals(since=lost[-1].received, missed=len(lost)),
         )
         return found if handed[0] in lost else replace(found, state=State.WARNING)
+
+
+def _made_one(row: TraceRow, tasks: Tasks, mailbox: str, app: str) -> bool:
+    """Return whether a task was made in the minutes after the mail that may result from it."""
+    soon = (task for task in tasks.rows if task.created <= row.received + GRACE)
+    return any(came_of(task, row.sender, row.received, mailbox, app) for task in soon)

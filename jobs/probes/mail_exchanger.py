@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import dns.asyncresolver
 import dns.exception
@@ -13,9 +14,8 @@ import dns.resolver
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
-from jobs.model import Access, Finding, Signals, State, Station, Text
+from jobs.model import Finding, Signals, State, Text
+from jobs.probes.probe import Probe
 
 TIMEOUT_S = 2.0
 KNOWN = "microsoft.com"
@@ -29,7 +29,6 @@ CACHED = timedelta(hours=1)
 """Time for which other servers may still use a cached record that no longer exists."""
 THROUGH = timedelta(days=2)
 """Time for which mail that came through a gateway shows that the gateway lets mail through."""
-_NOT_THERE = (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer)
 
 
 class MailExchanger(Probe):
@@ -40,12 +39,6 @@ class MailExchanger(Probe):
     """
 
     name = "mail_exchanger"
-    article_row = "DNS"
-    diagnosis = Diagnosis(
-        access=Access.NONE,
-        station=Station.SENDER,
-        disproved_by=("arrivals",),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Query this machine's resolver. If it has none, the result is unknown."""
@@ -79,33 +72,27 @@ class MailExchanger(Probe):
 
 async def exchangers(domain: str) -> list[str] | None:
     """Return the hosts of the domain's MX, or None without an answer of a resolver."""
-    try:
-        answer = await dns.asyncresolver.resolve(domain, "MX", lifetime=TIMEOUT_S)
-    except _NOT_THERE:
-        return []
-    except (dns.exception.DNSException, OSError):
+    found = await _records(domain, "MX")
+    if found is None:
         return None
-    return sorted(str(record.exchange).rstrip(".").lower() for record in answer)
+    return sorted(str(record.exchange).rstrip(".").lower() for record in found)
 
 
 async def _discoverable(domain: str) -> bool | None:
     """Return whether autodiscover has an address or a service, or None without an answer."""
-    try:
-        await dns.asyncresolver.resolve(f"autodiscover.{domain}", "A", lifetime=TIMEOUT_S)
-    except dns.resolver.NXDOMAIN:
-        return await _has_service(domain)
-    except dns.resolver.NoAnswer:
-        return True  # the name exists, with another address type
-    except (dns.exception.DNSException, OSError):
-        return None
-    return True
+    host, service = f"autodiscover.{domain}", f"_autodiscover._tcp.{domain}"
+    for name, kind in ((host, "A"), (host, "AAAA"), (service, "SRV")):
+        found = await _records(name, kind)
+        if found is None or found:
+            return None if found is None else True
+    return False
 
 
-async def _has_service(domain: str) -> bool | None:
+async def _records(name: str, kind: str) -> list[Any] | None:
+    """Return the records of this kind, or None without an answer of a resolver."""
     try:
-        await dns.asyncresolver.resolve(f"_autodiscover._tcp.{domain}", "SRV", lifetime=TIMEOUT_S)
-    except _NOT_THERE:
-        return False
+        return list(await dns.asyncresolver.resolve(name, kind, lifetime=TIMEOUT_S))
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return []
     except (dns.exception.DNSException, OSError):
         return None
-    return True

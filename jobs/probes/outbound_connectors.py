@@ -6,10 +6,9 @@ from jobs.causes.cause import Cause
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Finding, Station, Text
+from jobs.model import Finding, Text
+from jobs.probes.probe import Probe
 from jobs.steps.forwarding import domain_matches
 
 
@@ -22,13 +21,6 @@ class OutboundConnectors(Probe):
     """
 
     name = "outbound_connectors"
-    article_row = "M4"
-    reads = ("View-Only Configuration",)
-    diagnosis = Diagnosis(
-        station=Station.FORWARD,
-        explains=frozenset({Cause.NO_TASK, Cause.MAIL_NOT_DELIVERED}),
-        disproved_by=("mail_to_task",),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         try:

@@ -14,10 +14,9 @@ from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
-from jobs.model import Access, Finding, Signals, Station, Text
+from jobs.model import Access, Finding, Signals, Text
 from jobs.probes.mail_exchanger import KNOWN, TIMEOUT_S, exchangers
+from jobs.probes.probe import Probe
 
 OF_MICROSOFT = (
     *("spf.protection.outlook.com", "spf.protection.office365.us"),
@@ -41,13 +40,6 @@ class SenderDomain(Probe):
     """
 
     name = "sender_domain"
-    article_row = "DNS"
-    reads = ("View-Only Configuration",)
-    diagnosis = Diagnosis(
-        access=Access.NONE,
-        station=Station.ANSWER,
-        explains=frozenset({Cause.DOMAIN_NOT_AUTHENTICATED}),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         domain = ctx.channel.domain

@@ -2,7 +2,7 @@
 
 An incident alone is only a possible cause, because some incident is nearly always open while mail
 flows. The verdict makes it the cause if it explains something that is wrong
-(:func:`jobs.checks.verdict.promote_possible`).
+(:func:`jobs.checks.verdict.Case.promoted`).
 """
 
 from __future__ import annotations
@@ -12,24 +12,14 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected
+from jobs.clouds.errors import CloudError, unless_refused
 from jobs.clouds.http import sync_client
 from jobs.contact_center.incidents import Incident, microsoft_incidents, webex_incidents
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe, Step
+from jobs.engine.step import Step
 from jobs.microsoft.identity import Identity
-from jobs.model import Access, Evidence, Finding, Signals, Station, Text, verbatim
-
-_UNREACHED = frozenset(
-    {
-        Cause.CERTIFICATE_INVALID,
-        Cause.CONNECTION_LOST,
-        Cause.HOST_NAME_UNKNOWN,
-        Cause.SERVICE_UNAVAILABLE,
-        Cause.TIMED_OUT,
-    }
-)
+from jobs.model import Evidence, Finding, Signals, Text, verbatim
+from jobs.probes.probe import Probe
 
 
 def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Finding:
@@ -54,8 +44,6 @@ class _Health(Probe):
     when an administrator consents (docs/operations.md).
     """
 
-    article_row = "MS"
-    reads = ("ServiceHealth.Read.All",)
     services: ClassVar[frozenset[str]]
     cause: ClassVar[str]
 
@@ -64,9 +52,8 @@ class _Health(Probe):
 
         Without permission, or in a cloud without this report, the finding says so.
         """
-        try:
-            rows = await ctx.graph.service_health()
-        except (Forbidden, NotFound, Rejected):
+        rows = await unless_refused(ctx.graph.service_health())
+        if rows is None:
             return self.skipped(Text("skipped.service_health"))
         return health_finding(self, microsoft_incidents(rows, self.services), self.cause)
 
@@ -75,10 +62,6 @@ class ExchangeHealth(_Health):
     name = "exchange_health"
     services = frozenset({"exchange online", "exchange"})
     cause = Cause.EXCHANGE_INCIDENT
-    diagnosis = Diagnosis(
-        station=Station.MAILBOX,
-        explains=_UNREACHED | {Cause.SMTP_BUSY, Cause.SMTP_UNREACHABLE, Cause.CONNECT_SMTP_FAILED},
-    )
 
 
 class EntraHealth(_Health):
@@ -95,21 +78,12 @@ class EntraHealth(_Health):
         }
     )
     cause = Cause.ENTRA_INCIDENT
-    diagnosis = Diagnosis(
-        explains=_UNREACHED | {Cause.ENTRA_BUSY, Cause.THROTTLED, Cause.ANSWER_UNREADABLE}
-    )
 
 
 class Entra(Probe):
     """Probe that reads the tenant's discovery document, without which no token can be issued."""
 
     name = "entra"
-    article_row = "ENT"
-    diagnosis = Diagnosis(
-        explains=EntraHealth.diagnosis.explains | {Cause.TENANT_NOT_FOUND},
-        access=Access.NONE,
-        caused_by=("entra_health",),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Request the discovery document; an unavailable Entra is a finding too."""
@@ -133,20 +107,6 @@ class WebexStatus(Probe):
     """Probe for open incidents on status.webex.com/api."""
 
     name = "webex_status"
-    article_row = "WX"
-    diagnosis = Diagnosis(
-        access=Access.NONE,
-        station=Station.CONNECT,
-        explains=frozenset(
-            {
-                Cause.NO_TASK,
-                Cause.CONNECT_SMTP_FAILED,
-                Cause.CONNECT_SEND_FAILED,
-                Cause.CONNECT_NOT_REACHED,
-                Cause.WEBEX_UNAVAILABLE,
-            }
-        ),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the page in three seconds; unreadable, it says nothing about the channel."""

@@ -14,13 +14,12 @@ from typing import Any
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected
+from jobs.clouds.errors import CloudError, unless_refused
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
 from jobs.microsoft.graph import MOST_SIGN_INS, SIGN_IN_PAGES
 from jobs.microsoft.sign_in_log import SignInRow, read, telling
 from jobs.model import Evidence, Finding, Reason, Signals, Text, minute_of
+from jobs.probes.probe import Probe
 
 BACK = timedelta(days=7)
 
@@ -34,31 +33,11 @@ class SignIns(Probe):
     """
 
     name = "sign_ins"
-    article_row = "LOG"
-    needs = ("application", "mailbox_user")
-    reads = ("AuditLog.Read.All",)
-    diagnosis = Diagnosis(
-        caused_by=(
-            "application",
-            "service_principal",
-            "client_secret",
-            "smtp_grant",
-            "permissions",
-            "mailbox_user",
-            "delegate",
-            "sessions",
-            "security_defaults",
-            "conditional_access",
-            "entra_health",
-        ),
-        superseded_by=("answers",),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Judge by the newest meaningful row. Without one, the result is unknown."""
-        try:
-            rows = await self._rows(ctx)
-        except (Forbidden, NotFound, Rejected):
+        rows = await unless_refused(self._rows(ctx))
+        if rows is None:
             return self.skipped(Reason.NO_SIGN_IN_LOG)
         return self._judged(ctx, telling(rows, self._users(ctx, rows), now()))
 

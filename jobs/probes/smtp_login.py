@@ -1,6 +1,8 @@
-"""The bot's own login as the mailbox.
+"""The SMTP server, phase by phase without a token, and the bot's own login as the mailbox.
 
-It is the same login as Webex Connect's, with the bot's own secret and sign-in.
+If the connection fails, Webex Connect connects from elsewhere and may reach the server, and the next
+connection may succeed. The login is the same as Webex Connect's, with the bot's own secret and
+sign-in.
 """
 
 from __future__ import annotations
@@ -12,13 +14,48 @@ from typing import Literal
 
 from jobs.access.mailbox_login import Login, last_success, log_in
 from jobs.causes.cause import Cause
+from jobs.causes.patterns import patterns
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
-from jobs.model import NO_SIGNALS, Access, Finding, Reason, Signals, State, Text, verbatim
-from jobs.probes.smtp_server import finding_from_probe
+from jobs.engine.step import Step
+from jobs.mail.smtp_login import SmtpProbe, hello_probe
+from jobs.model import NO_SIGNALS, Evidence, Finding, Reason, Signals, State, Text, verbatim
+from jobs.probes.probe import Probe
+
+
+class SmtpServer(Probe):
+    """Probe of greeting, certificate, STARTTLS and XOAUTH2 (platforms/microsoft.md 4)."""
+
+    name = "smtp_server"
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        probe = await ctx.reads.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
+        answers = Text("seen.smtp_answers", {"server": ctx.settings.smtp_server})
+        return finding_from_probe(self, probe, answers, probe.lines)
+
+
+FRESH = timedelta(hours=1)
+"""Time within which an answer shows that the server can be reached, if no mail waits."""
+
+
+def finding_from_probe(
+    step: Step, probe: SmtpProbe, good: Text, evidence: tuple[Evidence, ...]
+) -> Finding:
+    """Return ``good`` if the connection worked, else the server's words and the failed phase.
+
+    If the connection itself fails, for example behind our own firewall, an answer that left shows
+    that only the bot is affected. A later failure is the server's own reply, so only a success from
+    now on is newer.
+    """
+    if probe.ok:
+        return step.ok(good, evidence=evidence)
+    signals = Signals(harmless_after=now())
+    if probe.failed_phase == "connect":
+        signals = Signals(harmless_after=now() - FRESH, token_lives=True)
+    return step.wrong(probe.seen, cause=probe.cause, signals=signals, evidence=evidence)
+
 
 BY_LOG, BY_LOG_OR_ANSWERS = ("sign_ins",), ("sign_ins", "answers")
 """Findings that show a success of Webex Connect: the sign-in log, or an answer that leaves."""
@@ -63,16 +100,6 @@ For a user's mailbox they affect Webex Connect too. The own account of a shared 
 blocked (2.1), and the delegate's account counts. Only the directory shows whether
 the mailbox was made a shared one since the setup (``mailbox_user``).
 """
-OF_THE_PLACE = frozenset(
-    {
-        Cause.BLOCKED_BY_CONDITIONAL_ACCESS,
-        Cause.DEVICE_NOT_ACCEPTED,
-        Cause.MFA_NEEDED,
-        Cause.MFA_REGISTRATION_NEEDED,
-        Cause.SIGN_IN_FREQUENCY,
-    }
-)
-"""Causes of a location policy, perhaps for the bot alone (platforms/microsoft.md 2.1)."""
 POLICIES = "conditional_access"
 """Name of the probe that finds out whether a policy depends on the location."""
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -89,7 +116,7 @@ class LoginDiagnosis(Diagnosis):
         A policy for every location and a user's account affect both. A refused token does unless a
         sign-in log that was not read could show Webex Connect's.
         """
-        if finding.cause in OF_THE_PLACE:
+        if finding.cause in patterns().groups["of_place"]:
             return not _everywhere(findings.get(POLICIES))
         if finding.cause == GRANT:
             log = findings.get("sign_ins")
@@ -107,7 +134,8 @@ class LoginDiagnosis(Diagnosis):
 
     def disproved(self, finding: Finding) -> Finding:
         """Return that the login does not concern the channel; Entra's text stays as evidence."""
-        why = "skipped.own_place" if finding.cause in OF_THE_PLACE else "skipped.own_sign_in"
+        of_place = finding.cause in patterns().groups["of_place"]
+        why = "skipped.own_place" if of_place else "skipped.own_sign_in"
         return replace(super().disproved(finding), seen=Text(why))
 
 
@@ -115,29 +143,7 @@ class SmtpLogin(Probe):
     """Probe that logs in with AUTH XOAUTH2 and a token from the rehearsal's refresh token."""
 
     name = "smtp_login"
-    article_row = "C6"
-    diagnosis = LoginDiagnosis(
-        access=Access.NONE,
-        caused_by=(
-            "smtp_server",
-            "entra",
-            "application",
-            "service_principal",
-            "smtp_grant",
-            "smtp_auth",
-            "mailbox_user",
-            "delegate",
-            "sessions",
-            "client_secret",
-            "security_defaults",
-            "authentication_policy",
-            "conditional_access",
-            "exchange_health",
-            "entra_health",
-        ),
-        superseded_by=("answers",),
-        state_if_disproved=State.SKIPPED,
-    )
+    weighed_by = LoginDiagnosis
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Log in and disconnect, without sending anything.
@@ -181,7 +187,7 @@ def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
         # any later renewal disproves the end of one token, other causes a sign-in in person
         shown_by: Literal["at", "generated_at"] = "at" if cause == GRANT else "generated_at"
         return Signals(disproved_by=BY_LOG, harmless_after=since, shown_by=shown_by), True
-    if cause in {*OF_THE_PLACE, LOCKED}:
+    if cause in {*patterns().groups["of_place"], LOCKED}:
         return Signals(disproved_by=BY_LOG_OR_ANSWERS, as_of=POLICIES), True
     of_the_user = cause in OF_THE_ACCOUNT and not ctx.run.brief.shared
     if cause in OWN and not of_the_user:

@@ -8,20 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from jobs.causes.patterns import patterns
 from jobs.causes.reader import BY_A_RULE
 from jobs.channel.mailbox import all_copies_since, answers_among, copies_since, evidence_of
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
 from jobs.mail.flow import (
     AT_CONNECT,
     ENOUGH,
     LARGEST,
     LOST,
-    OF_THE_SENDER,
     MailFlow,
     cause_at,
     cause_of_copy,
@@ -32,10 +30,11 @@ from jobs.mail.flow import (
     unknown_recipient,
     without_copy,
 )
-from jobs.mail.message_trace import TraceRow, TraceStatus
+from jobs.mail.message_trace import Rows, TraceRow, TraceStatus
 from jobs.mail.watch_mail import with_proofs, without_watch_mails
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text, second_of
+from jobs.probes.probe import Probe
 from jobs.probes.transport_rules import BLOCKS, stopping_rules
 
 _SHORTEST = 4
@@ -111,14 +110,10 @@ correctly.
 """
 MOST_READ = 5
 """Number of recipients whose details are read: Microsoft allows few traces."""
-OF_THE_MAILBOX = OF_THE_SENDER | {BLOCKS[Station.ANSWER]}
-"""Causes of a failed answer that concern the mailbox, and not its recipient."""
 
 
 class _Traced(Probe):
     """Probe for the mail flow at one station."""
-
-    reads = ("ExchangeMessageTrace.Read.All",)
 
     def _went(self, good: TraceRow | None) -> Finding:
         if good is None:
@@ -144,11 +139,6 @@ class Arrivals(_Traced):
     """Probe that checks whether mail arrives in the mailbox."""
 
     name = "arrivals"
-    article_row = "V1"
-    diagnosis = Diagnosis(
-        station=Station.MAILBOX,
-        caused_by=("mail_exchanger", "mailbox_user", "transport_rules", "exchange_health"),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace mail to the mailbox; what a filter withholds, or one alone, is no failure."""
@@ -194,21 +184,6 @@ class Copies(_Traced):
     """Probe that checks whether copies are delivered to Webex Connect."""
 
     name = "copies"
-    article_row = "M3"
-    diagnosis = Diagnosis(
-        station=Station.FORWARD,
-        caused_by=(
-            "forwarding",
-            "outbound_policy",
-            "remote_domain",
-            "transport_rules",
-            "restricted_sender",
-            "arrivals",
-            "mailbox_user",
-            "exchange_health",
-            "webex_status",
-        ),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace copies, and mail without one, which is the damage if something stops mail."""
@@ -220,7 +195,9 @@ class Copies(_Traced):
         )
         arrived, copies = without_watch_mails(arrived), with_proofs(copies)
         lost = without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
-        passage = MailFlow.of(list(filter(_is_takeable, copies)))
+        # one too large for Connect always fails
+        taken = [each for each in copies if each.status.went_on or each.size <= LARGEST]
+        passage = MailFlow.of(taken)
         finding = await self._judge(ctx, passage, lost, copies)
         if not lost:
             return finding
@@ -228,11 +205,7 @@ class Copies(_Traced):
         return replace(finding, signals=finding.signals | damage)
 
     async def _judge(
-        self,
-        ctx: StepContext,
-        passage: MailFlow,
-        lost: Sequence[TraceRow],
-        copies: Sequence[TraceRow],
+        self, ctx: StepContext, passage: MailFlow, lost: Rows, copies: Rows
     ) -> Finding:
         """Judge the copies by failed ones first, then by missing ones, then by late ones.
 
@@ -254,9 +227,7 @@ class Copies(_Traced):
         found = await self._stopped(ctx, replace(passage, failures=passage.begun))
         return found if found.cause != LOST else None
 
-    def _under_way(
-        self, good: TraceRow | None, lost: Sequence[TraceRow], copies: Sequence[TraceRow]
-    ) -> Finding:
+    def _under_way(self, good: TraceRow | None, lost: Rows, copies: Rows) -> Finding:
         """Judge copies none of which failed; the first ever may be due, late ones prove nothing."""
         if good is None and lost:
             return self.skipped(Text("skipped.copy_due", {"at": second_of(lost[0].received)}))
@@ -275,7 +246,7 @@ class Copies(_Traced):
         at_connect = found.signals | Signals(station=Station.CONNECT)
         return replace(found, signals=at_connect) if told.cause in AT_CONNECT else found
 
-    def _missing(self, good: TraceRow | None, missing: Sequence[TraceRow]) -> Finding:
+    def _missing(self, good: TraceRow | None, missing: Rows) -> Finding:
         values = {"count": str(len(missing)), "at": second_of(missing[0].received)}
         known = Signals(since=missing[-1].received, at=good.received) if good else NO_SIGNALS
         judged = self.wrong if len(missing) >= ENOUGH else self.possible
@@ -286,30 +257,6 @@ class Answers(_Traced):
     """Probe that checks whether answers leave the mailbox."""
 
     name = "answers"
-    article_row = "V3"
-    diagnosis = Diagnosis(
-        station=Station.ANSWER,
-        grace=timedelta(minutes=90),
-        caused_by=(
-            "smtp_auth",
-            "smtp_login",
-            "smtp_server",
-            "client_secret",
-            "smtp_grant",
-            "send_as",
-            "service_principal",
-            "mailbox_user",
-            "delegate",
-            "sessions",
-            "sign_ins",
-            "security_defaults",
-            "conditional_access",
-            "transport_rules",
-            "restricted_sender",
-            "sender_domain",
-            "exchange_health",
-        ),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace mail from the mailbox, without its copies, mail to itself and automatic mail."""
@@ -328,7 +275,8 @@ class Answers(_Traced):
     async def _bounced(self, ctx: StepContext, passage: MailFlow) -> Finding:
         """Return a failure only for a cause of the sender's, or for several recipients in a row."""
         told = await why(ctx, passage.failures[0])
-        ours = told.cause if told.cause in OF_THE_MAILBOX else ""
+        of_mailbox = patterns().groups["of_sender"] | {BLOCKS[Station.ANSWER]}
+        ours = told.cause if told.cause in of_mailbox else ""
         certain = bool(ours) or await self._several(ctx, passage)
         return self._failed(passage, replace(told, cause=ours), certain=certain)
 
@@ -340,9 +288,7 @@ class Answers(_Traced):
         told = await _why_each(ctx, [*newest.values()][-MOST_READ:])
         return sum(not unknown_recipient(each.words) for each in told) >= ENOUGH
 
-    def _answered(
-        self, good: TraceRow, answers: Sequence[TraceRow], copies: Sequence[TraceRow]
-    ) -> Finding:
+    def _answered(self, good: TraceRow, answers: Rows, copies: Rows) -> Finding:
         """Return the finding if answers left and mail may be waiting for an answer.
 
         A mail may wait as long as others in this channel do; after some hours it is a warning.
@@ -360,13 +306,8 @@ class Answers(_Traced):
         return replace(found, state=state, seen=seen, signals=signals)
 
 
-async def _why_each(ctx: StepContext, rows: Sequence[TraceRow]) -> list[Why]:
+async def _why_each(ctx: StepContext, rows: Rows) -> list[Why]:
     return await asyncio.gather(*(why(ctx, row) for row in rows))
-
-
-def _is_takeable(copy: TraceRow) -> bool:
-    """Return whether the copy is evidence; one too large for Connect always fails."""
-    return copy.status.went_on or copy.size <= LARGEST
 
 
 def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:

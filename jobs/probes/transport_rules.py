@@ -6,21 +6,24 @@ What a mail-flow rule does and to which mail is judged as far as its properties 
 
 from __future__ import annotations
 
+import operator
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from importlib.resources import files
 from itertools import filterfalse
 
 from jobs.causes.cause import Cause
 from jobs.clock import now, parse
-from jobs.clouds.errors import Forbidden, NotFound, Rejected
+from jobs.clouds.errors import unless_refused
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
 from jobs.mail.flow import LOST
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Channel, Evidence, Finding, Signals, Station, Text
+from jobs.probes.probe import Probe
 
 BLOCKS = {
     Station.MAILBOX: Cause.TRANSPORT_RULE_BLOCKS_ARRIVALS,
@@ -28,56 +31,14 @@ BLOCKS = {
     Station.ANSWER: Cause.TRANSPORT_RULE_BLOCKS_ANSWERS,
 }
 """Causes of a rule that removes mail, by station, in the order of the mail's path."""
-STOPS = (
-    "DeleteMessage",
-    "RejectMessageReasonText",
-    "RejectMessageEnhancedStatusCode",
-    "RedirectMessageTo",
-    "Quarantine",
-    "RouteMessageOutboundConnector",
-    "ModerateMessageByUser",
-    "ModerateMessageByManager",
-)
-_WHOLE = ("SentTo", "AnyOfToHeader")
-_DOMAINS = ("RecipientDomainIs",)
-_WORDS = ("RecipientAddressContainsWords", "AnyOfRecipientAddressContainsWords")
-_PATTERNS = ("RecipientAddressMatchesPatterns", "AnyOfRecipientAddressMatchesPatterns")
-"""Conditions on the recipient, by how they are compared; no groups here."""
-_ON_RECIPIENT = (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS)
-_EVALUATED = frozenset({*_WHOLE, *_DOMAINS, *_WORDS, "SentToScope"})
-"""Conditions that are evaluated without doubt; patterns are Exchange's to interpret."""
-_CONDITION_WORDS = """From FromMemberOf FromScope SentTo SentToMemberOf SentToScope BetweenMemberOf1
-BetweenMemberOf2 ManagerAddresses ManagerForEvaluatedUser SenderManagementRelationship
-ADComparisonAttribute ADComparisonOperator SenderADAttributeContainsWords
-SenderADAttributeMatchesPatterns RecipientADAttributeContainsWords
-RecipientADAttributeMatchesPatterns AnyOfToHeader AnyOfToHeaderMemberOf AnyOfCcHeader
-AnyOfCcHeaderMemberOf AnyOfToCcHeader AnyOfToCcHeaderMemberOf HasClassification HasNoClassification
-SubjectContainsWords SubjectOrBodyContainsWords HeaderContainsMessageHeader HeaderContainsWords
-FromAddressContainsWords SenderDomainIs RecipientDomainIs SubjectMatchesPatterns
-SubjectOrBodyMatchesPatterns HeaderMatchesMessageHeader HeaderMatchesPatterns
-FromAddressMatchesPatterns AttachmentNameMatchesPatterns AttachmentExtensionMatchesWords
-AttachmentPropertyContainsWords ContentCharacterSetContainsWords HasSenderOverride
-MessageContainsDataClassifications MessageContainsAllDataClassifications SenderIpRanges SCLOver
-AttachmentSizeOver MessageSizeOver WithImportance MessageTypeMatches ContentMatchesPrompt
-ContentMatchesPromptVerdict RecipientAddressContainsWords RecipientAddressMatchesPatterns
-SenderInRecipientList RecipientInSenderList AttachmentContainsWords AttachmentMatchesPatterns
-AttachmentIsUnsupported AttachmentProcessingLimitExceeded AttachmentHasExecutableContent
-AttachmentIsPasswordProtected AnyOfRecipientAddressContainsWords
-AnyOfRecipientAddressMatchesPatterns"""
-CONDITIONS = tuple(_CONDITION_WORDS.split())
-"""Properties that are conditions; ``ExceptIf`` before a name makes an exception."""
-_EXCEPT = "ExceptIf"
-_DOCUMENTED = (*CONDITIONS, *(f"{_EXCEPT}{name}" for name in CONDITIONS))
-_ACTIONS_WITH_LISTS = frozenset(
-    {
-        *STOPS,
-        "AddToRecipients",
-        "BlindCopyTo",
-        "CopyTo",
-        "IncidentReportContent",
-        "ObjectClass",
-    }
-)
+_NAMES = tomllib.loads((files(__package__) / "rules.toml").read_text("utf-8"))
+STOPS, CONDITIONS = _NAMES["stops"], _NAMES["conditions"]
+_DOMAINS, _WORDS, _PATTERNS = (_NAMES[name] for name in ("domains", "words", "patterns"))
+_COMPARED = (*_NAMES["whole"], *_DOMAINS, *_WORDS)
+"""Conditions on the recipient that are compared here without doubt."""
+_ON_RECIPIENT = (*_COMPARED, *_PATTERNS)
+_DOCUMENTED = (*CONDITIONS, *(f"ExceptIf{name}" for name in CONDITIONS))
+_ACTIONS_WITH_LISTS = frozenset({*STOPS, *_NAMES["actions_with_lists"]})
 _TYPE_LISTS = ("Conditions", "Exceptions")
 """Properties with the type of each condition and exception, such as ``...Tasks.SentToPredicate``.
 
@@ -101,13 +62,12 @@ def stops(rule: Rule) -> bool:
 
     MessageTypeMatches AutoForward does not match mailbox forwarding.
     """
+    # on and not in test mode, or it does not say so
+    on = lower_of(rule, "State") in {"", "enabled"} and lower_of(rule, "Mode") in {"", "enforce"}
     autoforward = "autoforward" in _values(rule, "MessageTypeMatches")
-    return _is_enforced(rule) and not autoforward and _today(rule) and _sets_any(rule, STOPS)
-
-
-def _is_enforced(rule: Rule) -> bool:
-    """Return whether the rule is on and not in test mode, or does not say so."""
-    return lower_of(rule, "State") in {"", "enabled"} and lower_of(rule, "Mode") in {"", "enforce"}
+    begins, ends = parse(rule.get("ActivationDate")), parse(rule.get("ExpiryDate"))
+    today = (begins is None or begins <= now()) and (ends is None or ends > now())
+    return on and not autoforward and today and _sets_any(rule, STOPS)
 
 
 def inside(rule: Rule) -> bool:
@@ -120,7 +80,7 @@ def names(rule: Rule, address: str) -> bool:
 
     One value of a condition is enough (OR), but all conditions must match (AND).
     """
-    return _named(rule, address, _domain_is)
+    return _named(rule, address, operator.eq)
 
 
 def may_name(rule: Rule, address: str) -> bool:
@@ -141,7 +101,7 @@ def unevaluated(rule: Rule) -> tuple[str, ...]:
     count as well, so that a condition that is new in Exchange is not missed.
     """
     known = list(filter(partial(_set, rule), _condition_names(rule)))
-    strange = [name for name in known if name not in _EVALUATED]
+    strange = [name for name in known if name not in {*_COMPARED, "SentToScope"}]
     shown = str(rule.get("IsRuleConfigurationSupported")).lower() != "false"
     hidden = [] if shown else ["IsRuleConfigurationSupported"]
     return (*strange, *_types_beyond(rule, known), *hidden)
@@ -165,19 +125,13 @@ def _types_beyond(rule: Rule, known: list[str]) -> list[str]:
     Most types have the name of their property. Each of the others may belong to one of the
     properties that have no type.
     """
-    types = {_plain(kind).lower(): _plain(kind) for kind in _types(rule)}
+    lists = (rule.get(name) for name in _TYPE_LISTS)
+    every = (str(e) for each in lists if isinstance(each, list | tuple) for e in each)
+    plain = (each.rpartition(".")[2].removesuffix("Predicate") for each in every)
+    types = {each.lower(): each for each in plain}
     names = {name.lower().removeprefix("exceptif") for name in known}
     strange = [name for low, name in types.items() if low not in names]
     return strange if len(strange) > len(names - set(types)) else []
-
-
-def _types(rule: Rule) -> list[str]:
-    lists = (rule.get(name) for name in _TYPE_LISTS)
-    return [str(kind) for each in lists if isinstance(each, list | tuple) for kind in each]
-
-
-def _plain(kind: str) -> str:
-    return kind.rpartition(".")[2].removesuffix("Predicate")
 
 
 def _named(rule: Rule, address: str, within: Within) -> bool:
@@ -185,20 +139,20 @@ def _named(rule: Rule, address: str, within: Within) -> bool:
     return (
         bool(asked)
         and not _excepts(rule, address)
-        and all(_holds(name, _values(rule, name), address.lower(), within) for name in asked)
+        and all(
+            any(_fits(name, value, address.lower(), within) for value in _values(rule, name))
+            for name in asked
+        )
     )
 
 
 def _excepts(rule: Rule, address: str) -> bool:
     """Return whether an exception certainly names the recipient."""
     return any(
-        _holds(name, _values(rule, f"ExceptIf{name}"), address.lower(), _domain_is)
+        _fits(name, value, address.lower(), operator.eq)
         for name in ("SentTo", *_DOMAINS, *_WORDS)
+        for value in _values(rule, f"ExceptIf{name}")
     )
-
-
-def _holds(name: str, wanted: list[str], address: str, within: Within) -> bool:
-    return any(_fits(name, value, address, within) for value in wanted)
 
 
 def _fits(name: str, value: str, address: str, within: Within) -> bool:
@@ -215,21 +169,12 @@ def _fits(name: str, value: str, address: str, within: Within) -> bool:
     return value == address
 
 
-def _domain_is(domain: str, value: str) -> bool:
-    return domain == value
-
-
 def _values(rule: Rule, name: str) -> list[str]:
     """Return a property's values in lower case; a single value becomes a list of one."""
     values = rule.get(name) if _set(rule, name) else []
     return [
         str(value).lower() for value in (values if isinstance(values, list | tuple) else [values])
     ]
-
-
-def _today(rule: Rule) -> bool:
-    begins, ends = parse(rule.get("ActivationDate")), parse(rule.get("ExpiryDate"))
-    return (begins is None or begins <= now()) and (ends is None or ends > now())
 
 
 def _sets_any(rule: Rule, names: Iterable[str]) -> bool:
@@ -259,12 +204,7 @@ class TransportRules(Probe):
     """
 
     name = "transport_rules"
-    article_row = "M3"
-    reads = ("View-Only Configuration",)
-    diagnosis = RuleDiagnosis(
-        station=Station.FORWARD,
-        explains=frozenset({*BLOCKS.values(), LOST}),
-    )
+    weighed_by = RuleDiagnosis
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Find the rules that stop mail; one that names only an address certainly matches."""
@@ -313,19 +253,11 @@ class RestrictedSender(Probe):
     """
 
     name = "restricted_sender"
-    article_row = "RS"
-    needs = ("mailbox_user",)
-    reads = ("View-Only Configuration",)
-    diagnosis = Diagnosis(
-        station=Station.FORWARD,
-        explains=frozenset({Cause.SENDER_RESTRICTED, Cause.MAIL_NOT_DELIVERED}),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read all of them, because for one in good standing Exchange says "not found"."""
-        try:
-            rows = await ctx.exchange.run("Get-BlockedSenderAddress", {})
-        except (Forbidden, NotFound, Rejected):
+        rows = await unless_refused(ctx.exchange.run("Get-BlockedSenderAddress", {}))
+        if rows is None:
             return self.skipped(Text("skipped.restricted_sender"))
         own = {ctx.channel.mailbox, ctx.fact("upn").lower()}
         found = next((row for row in rows if lower_of(row, "SenderAddress") in own), None)

@@ -7,7 +7,8 @@ itself. A customer's mail says less: until it arrives, it is unknown that it was
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,14 +19,13 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.tasks import Tasks
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
 from jobs.mail import watch_mail
 from jobs.mail.flow import AT_CONNECT, COPIED_WITHIN, LOST, cause_of_copy, stopped, withheld
 from jobs.mail.message_trace import TraceRow
 from jobs.mail.watch_mail import WatchMail
 from jobs.model import Access, Finding, Reason, Signals, Station, Text, second_of
 from jobs.probes.contact_center import GRACE, came_of, only_app, read_tasks
+from jobs.probes.probe import Probe
 from jobs.probes.traces import BACK, Why, why
 
 PASSED = {
@@ -79,28 +79,92 @@ class Sightings:
     ``app`` is the app of Webex Connect whose tasks can only be this channel's, or empty.
     """
 
-    arrived: tuple[TraceRow, ...] | None
-    copies: tuple[TraceRow, ...] | None
-    tasks: Tasks | None
-    app: str
+    ctx: StepContext
+    arrived: tuple[TraceRow, ...] | None = None
+    copies: tuple[TraceRow, ...] | None = None
+    tasks: Tasks | None = None
+    app: str = ""
 
-    @property
-    def show_arrivals(self) -> bool:
-        """Return whether the trace or the tasks can show that a mail arrived."""
-        return self.arrived is not None or self.tasks is not None
+    @classmethod
+    async def read(cls, ctx: StepContext) -> Sightings:
+        """Read the trace as far as the access allows, and the tasks as far as the settings do."""
+        since, address, seen = now() - BACK, ctx.channel.forwarding_address, cls(ctx)
+        if ctx.access is not Access.NONE:
+            trace = ctx.trace()
+            arrived = await trace.find(since, recipient=ctx.channel.mailbox)
+            copies = await trace.find(since, recipient=address) if address else None
+            seen = cls(ctx, arrived, copies)
+        if ctx.settings.contact_center_url:
+            with suppress(CloudError):  # the step of the tasks says so
+                seen = replace(seen, tasks=await read_tasks(ctx), app=await only_app(ctx))
+        return seen
+
+    def way(self, mail: WatchMail) -> Way:
+        """Return how far a test mail has come, according to the traces and the tasks."""
+        arrived, copies = _of(mail, self.arrived), _of(mail, self.copies)
+        rows = copies or arrived
+        if not rows:
+            return self._never_seen(mail)
+        came = min(row.received for row in (*arrived, *copies))
+        if good := newest_delivered(rows):
+            handed_over = bool(copies) or self.copies is None
+            way = self._to_task(mail, good) if handed_over else _copy_due(mail, came)
+            return replace(way, arrived=came)
+        passing = [row for row in rows if not withheld(row)]
+        bad = next(filter(stopped, passing), None)
+        if bad is None:
+            return Way(mail, Fate.UNDER_WAY if passing else Fate.NOTHING)
+        if copies:
+            return Way(mail, Fate.LOST, bad.received, came, Station.FORWARD, bad)
+        return Way(mail, Fate.LOST, bad.received, None, Station.MAILBOX, bad)
+
+    def _never_seen(self, mail: WatchMail) -> Way:
+        """Return the fate of a mail that no trace shows: perhaps a task does, or it is missing."""
+        if mail.sent is None or (self.arrived is None and self.tasks is None):
+            return Way(mail, Fate.NOTHING)
+        sender = self.ctx.settings.probe_from
+        if self.arrived is None and (task := self._task_of(sender, mail.sent)):
+            return Way(mail, Fate.THROUGH, task, task)
+        if now() - mail.sent <= ARRIVES_WITHIN + GRACE:
+            return Way(mail, Fate.UNDER_WAY)
+        later = watch_mail.without_watch_mails(self.arrived or ())
+        if any(row.received > mail.sent and row.status.went_on for row in later):
+            return Way(mail, Fate.NOTHING)  # so the sending server is to blame
+        return Way(mail, Fate.MISSING)
+
+    def _to_task(self, mail: WatchMail, handed: TraceRow) -> Way:
+        """Return the fate of a mail handed over, as readable tasks show it."""
+        at = handed.received
+        if self.tasks is None or self.tasks.since > at:
+            return Way(mail, Fate.THROUGH, at)
+        if task := self._task_of(handed.sender, at):
+            return Way(mail, Fate.THROUGH, max(task, at))
+        if now() - at < GRACE:
+            return Way(mail, Fate.UNDER_WAY)
+        return Way(mail, Fate.LOST, at, station=Station.CONNECT)
+
+    def _task_of(self, sender: str, at: datetime) -> datetime | None:
+        """Return when a task was made that may result from a mail at that time or later."""
+        mailbox, rows = self.ctx.channel.mailbox, self.tasks.rows if self.tasks else ()
+        made = (t.created for t in rows if came_of(t, sender, at, mailbox, self.app))
+        return next(made, None)
+
+
+def _of(mail: WatchMail, rows: tuple[TraceRow, ...] | None) -> list[TraceRow]:
+    return list(filter(mail.has, rows or ()))
+
+
+def _copy_due(mail: WatchMail, at: datetime) -> Way:
+    """Return the way of a mail that arrived at that time, and whose copy is due or late."""
+    if now() - at > COPIED_WITHIN:
+        return Way(mail, Fate.LOST, at, station=Station.FORWARD)
+    return Way(mail, Fate.UNDER_WAY, at)
 
 
 class WatchMailProbe(Probe):
     """Probe that checks whether the watch's newest test mail went the whole way."""
 
     name = "watch_mail"
-    article_row = "V1"
-    reads = ("ExchangeMessageTrace.Read.All", "cjp:config_read")
-    diagnosis = Diagnosis(
-        access=Access.NONE,
-        station=Station.FORWARD,
-        caused_by=("arrivals", "copies", "mail_to_task", "entry_point"),
-    )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Follow the newest test mails through the trace and the tasks.
@@ -111,8 +175,8 @@ class WatchMailProbe(Probe):
         mails = await asyncio.to_thread(_mails, ctx)
         if not mails:
             return self.skipped(Reason.NO_WATCH_MAIL)
-        seen = await _sightings(ctx)
-        ways = [_way(ctx, mail, seen) for mail in mails]
+        seen = await Sightings.read(ctx)
+        ways = list(map(seen.way, mails))
         ways = [way for way in ways if way.fate is not Fate.NOTHING]
         known = [way for way in ways if way.fate is not Fate.UNDER_WAY]
         if not known:
@@ -124,25 +188,23 @@ class WatchMailProbe(Probe):
 
     async def _judged(self, ctx: StepContext, known: Sequence[Way], seen: Sightings) -> Finding:
         way = known[0]
+        at = {"at": second_of(way.mail.at)}
         if way.fate is Fate.THROUGH and way.at is not None:
             text = Text("seen.watch_mail", {"at": second_of(way.at)})
             return self.ok(text, signals=Signals(at=way.at))
         if way.fate is Fate.LOST:
             return await self._lost(ctx, way)
         if not await asyncio.to_thread(_is_certain, ctx, known):
-            words = {"at": second_of(way.mail.at)}
-            return self.skipped(Text("skipped.watch_mail_missing", words))
-        return self._missing(way.mail, traced=seen.arrived is not None)
-
-    def _missing(self, mail: WatchMail, *, traced: bool) -> Finding:
-        """Return the finding for a mail that no trace shows, or that has no task without one."""
-        words = {"at": second_of(mail.at)}
-        if traced:
-            seen, station = Text("seen.watch_mail_missing", words), Station.MAILBOX
-        else:
-            seen, station = Text("seen.watch_mail_without_task", words), Station.CONNECT
-        signals = Signals(since=mail.at, station=station, disproved_by=PASSED[station])
-        return self.wrong(seen, cause=Cause.WATCH_MAIL_MISSING, signals=signals)
+            return self.skipped(Text("skipped.watch_mail_missing", at))
+        # no trace shows the mail, or without a trace no task does
+        key, station = (
+            ("missing", Station.MAILBOX)
+            if seen.arrived is not None
+            else ("without_task", Station.CONNECT)
+        )
+        signals = Signals(since=way.mail.at, station=station, disproved_by=PASSED[station])
+        words = Text(f"seen.watch_mail_{key}", at)
+        return self.wrong(words, cause=Cause.WATCH_MAIL_MISSING, signals=signals)
 
     async def _lost(self, ctx: StepContext, way: Way) -> Finding:
         """Return the finding for a stopped mail; a customer's that passes later disproves it."""
@@ -176,105 +238,6 @@ def _mails(ctx: StepContext) -> tuple[WatchMail, ...]:
     return tuple(each for each in newest if each.at > since)
 
 
-async def _sightings(ctx: StepContext) -> Sightings:
-    """Read the trace as far as the access allows, and the tasks as far as the settings do."""
-    since, address = now() - BACK, ctx.channel.forwarding_address
-    arrived = copies = None
-    if ctx.access is not Access.NONE:
-        trace = ctx.trace()
-        arrived = await trace.find(since, recipient=ctx.channel.mailbox)
-        copies = await trace.find(since, recipient=address) if address else None
-    return Sightings(arrived, copies, *await _tasks_and_app(ctx))
-
-
-async def _tasks_and_app(ctx: StepContext) -> tuple[Tasks | None, str]:
-    """Return the tasks and the only app; nothing if they are not configured or cannot be read."""
-    if not ctx.settings.contact_center_url:
-        return None, ""
-    try:
-        return await read_tasks(ctx), await only_app(ctx)
-    except CloudError:
-        return None, ""  # the step of the tasks says so
-
-
-def _way(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
-    """Return how far a test mail has come, according to the traces and the tasks."""
-    copies = _of(mail, seen.copies)
-    if (good := newest_delivered(copies)) is not None:
-        arrived = min(row.received for row in (*_of(mail, seen.arrived), good))
-        return replace(_to_task(ctx, mail, good, seen), arrived=arrived)
-    if (bad := _stopped(copies)) is not None:
-        arrived = next((row.received for row in _of(mail, seen.arrived)), bad.received)
-        return Way(mail, Fate.LOST, bad.received, arrived, Station.FORWARD, bad)
-    return _held_up(mail, copies) if copies else _before_the_copy(ctx, mail, seen)
-
-
-def _held_up(mail: WatchMail, rows: Iterable[TraceRow]) -> Way:
-    """Return the way of a mail that may go on, unless a filter withholds it."""
-    return Way(mail, Fate.NOTHING if all(map(withheld, rows)) else Fate.UNDER_WAY)
-
-
-def _before_the_copy(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
-    """Return how far a mail has come if the trace shows no copy of it."""
-    rows = _of(mail, seen.arrived)
-    if (good := newest_delivered(rows)) is not None:
-        return _without_copy(ctx, mail, good, seen)
-    if (bad := _stopped(rows)) is not None:
-        return Way(mail, Fate.LOST, bad.received, None, Station.MAILBOX, bad)
-    return _held_up(mail, rows) if rows else _never_seen(ctx, mail, seen)
-
-
-def _without_copy(ctx: StepContext, mail: WatchMail, good: TraceRow, seen: Sightings) -> Way:
-    """Return how far an arrived mail has come: its copy is due, late, or unreadable."""
-    at = good.received
-    if seen.copies is None:
-        way = _to_task(ctx, mail, good, seen) if seen.tasks else Way(mail, Fate.THROUGH, at)
-        return replace(way, arrived=at)
-    if now() - at > COPIED_WITHIN:
-        return Way(mail, Fate.LOST, at, at, Station.FORWARD)
-    return Way(mail, Fate.UNDER_WAY, at, at)
-
-
-def _never_seen(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
-    """Return the fate of a mail that no trace shows: perhaps a task does, or it is missing."""
-    if mail.sent is None or not seen.show_arrivals:
-        return Way(mail, Fate.NOTHING)
-    if task := _untraced_task(ctx, mail.sent, seen):
-        return Way(mail, Fate.THROUGH, task, task)
-    if now() - mail.sent <= ARRIVES_WITHIN + GRACE:
-        return Way(mail, Fate.UNDER_WAY)
-    later = watch_mail.without_watch_mails(seen.arrived or ())
-    if any(row.received > mail.sent and row.status.went_on for row in later):
-        return Way(mail, Fate.NOTHING)  # so the sending server is to blame
-    return Way(mail, Fate.MISSING)
-
-
-def _untraced_task(ctx: StepContext, sent: datetime, seen: Sightings) -> datetime | None:
-    if seen.arrived is not None or seen.tasks is None:
-        return None
-    return next(_tasks_of(ctx, seen.tasks, ctx.settings.probe_from, sent, seen.app), None)
-
-
-def _to_task(ctx: StepContext, mail: WatchMail, handed: TraceRow, seen: Sightings) -> Way:
-    """Return the fate of a mail handed over, as readable tasks show it."""
-    at = handed.received
-    if seen.tasks is None or seen.tasks.since > at:
-        return Way(mail, Fate.THROUGH, at)
-    if task := next(_tasks_of(ctx, seen.tasks, handed.sender, at, seen.app), None):
-        return Way(mail, Fate.THROUGH, max(task, at))
-    if now() - at < GRACE:
-        return Way(mail, Fate.UNDER_WAY)
-    return Way(mail, Fate.LOST, at, station=Station.CONNECT)
-
-
-def _tasks_of(
-    ctx: StepContext, tasks: Tasks, sender: str, at: datetime, app: str
-) -> Iterator[datetime]:
-    """Return when the tasks were made that may result from a mail at that time or later."""
-    mailbox = ctx.channel.mailbox
-    return (task.created for task in tasks.rows if came_of(task, sender, at, mailbox, app))
-
-
 def _is_certain(ctx: StepContext, known: Sequence[Way]) -> bool:
     """Return whether the missing mail is the channel's fault, and not the sending server's.
 
@@ -287,12 +250,3 @@ def _is_certain(ctx: StepContext, known: Sequence[Way]) -> bool:
     missing = [way.fate is Fate.MISSING for way in known[:IN_A_ROW]]
     alone = not watch_mail.others_sent(redis, mailbox, mail.at - ALONE)
     return alone and len(missing) == IN_A_ROW and all(missing)
-
-
-def _of(mail: WatchMail, rows: Iterable[TraceRow] | None) -> list[TraceRow]:
-    return [row for row in rows or () if mail.has(row)]
-
-
-def _stopped(rows: Iterable[TraceRow]) -> TraceRow | None:
-    """Return the first row of a mail that will not go on, unless a filter withheld it."""
-    return next((row for row in rows if stopped(row) and not withheld(row)), None)

@@ -301,7 +301,7 @@ class Run:
 
     ``kind``, ``origin`` and ``brief`` are set when it is opened. Only the conversation interprets
     the texts of ``origin``. ``brief`` is made by :mod:`jobs.checks.check` and
-    :mod:`jobs.checks.fix_context`. ``version`` is the number of events that the state is computed
+    :mod:`jobs.checks.remedies`. ``version`` is the number of events that the state is computed
     from, and ``mac`` is the MAC of the last one (:mod:`jobs.runs.event_log`). ``detailed_at`` is
     when the details were given last. ``past`` and ``known`` are an undo's data of the runs before
     it. ``demanded`` are steps whose change a cloud requires, whatever their findings.

@@ -17,7 +17,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.mail.flow import LOST, cause_at, cause_of_copy
 from jobs.mail.message_trace import TraceRow, TraceStatus
-from jobs.mail.send import OutgoingMail, send_test_mail
+from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Finding, Reason, State, Station, Text, Turn
 

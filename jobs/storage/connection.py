@@ -13,6 +13,7 @@ the same for Sentinel only (``SentinelManagedConnection.read_response``).
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -51,8 +52,12 @@ SENTINEL_EXAMPLE = "redis+sentinel://host1:26379,host2:26379/SERVICE/0"
 SENTINEL_OPTIONS = frozenset({"sentinel_username", "sentinel_password"})
 SERVER_SCHEMES = frozenset({"redis", "rediss", "unix"})
 URL_EXAMPLE = "redis://127.0.0.1:6379/0"
-LAST_PORT = 65_535
 _EMBEDDED = "redis+embedded:"
+_SENTINELS = re.compile(
+    r"redis(?P<tls>s?)\+sentinel://(?:(?P<user>[^@:]*):?(?P<password>.*)@)?(?P<hosts>[^@/?]+)"
+    r"/(?P<service>[^/?]+)(?:/(?P<db>[0-9]*))?(?:\?(?P<options>.*))?",
+    re.IGNORECASE,
+)
 
 
 class RedisUrlError(ValueError):
@@ -98,14 +103,11 @@ def url_problem(url: str) -> str:
 
     The text is the rest of a sentence and never contains a password.
     """
-    if is_sentinel(url):
-        try:
-            sentinel_address(url)
-        except RedisUrlError as error:
-            return f"{error}: it looks like {SENTINEL_EXAMPLE}"
-        return ""
-    if parts_of(url).scheme in SERVER_SCHEMES:
-        return ""
+    try:
+        if sentinel_address(url) if is_sentinel(url) else parts_of(url).scheme in SERVER_SCHEMES:
+            return ""
+    except RedisUrlError as error:
+        return str(error)
     return f"is no Redis address: it looks like {URL_EXAMPLE}, or {SENTINEL_EXAMPLE}"
 
 
@@ -115,46 +117,32 @@ def sentinel_address(url: str) -> SentinelAddress:
     Raises:
         RedisUrlError: A part is missing or cannot be right.
     """
-    scheme, _, rest = url.partition("://")
-    place, _, query = rest.partition("?")
-    netloc, _, path = place.partition("/")
-    login, _, hosts = netloc.rpartition("@")
-    user, _, password = login.partition(":")
-    service, _, db = path.strip("/").partition("/")
-    options = _options(query)
-    if not service:
-        raise RedisUrlError("names no service that the Sentinels watch")
-    if not (db or "0").isdecimal():
-        raise RedisUrlError("has a database that is no number")
+    found = _SENTINELS.fullmatch(url)
+    part = found.groupdict("") if found else {"hosts": "", "options": ""}
+    options = dict(parse_qsl(part["options"], keep_blank_values=True))
+    try:
+        hosts = tuple(map(_host, part["hosts"].split(",")))
+    except ValueError:
+        hosts = ()
+    if not hosts or options.keys() - SENTINEL_OPTIONS:
+        raise RedisUrlError(f"is no address of Sentinels: it looks like {SENTINEL_EXAMPLE}")
     return SentinelAddress(
-        tuple(map(_host, hosts.split(","))),
-        unquote(service),
-        int(db or 0),
-        tls=scheme.lower().startswith("rediss"),
-        user=unquote(user),
-        password=unquote(password),
+        hosts,
+        unquote(part["service"]),
+        int(part["db"] or 0),
+        tls=bool(part["tls"]),
+        user=unquote(part["user"]),
+        password=unquote(part["password"]),
         sentinel_user=options.get("sentinel_username", ""),
         sentinel_password=options.get("sentinel_password", ""),
     )
 
 
-def _options(query: str) -> dict[str, str]:
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    if unknown := options.keys() - SENTINEL_OPTIONS:
-        known = " and ".join(sorted(SENTINEL_OPTIONS))
-        raise RedisUrlError(f"has the option {min(unknown)!r}; only {known} are known")
-    return options
-
-
 def _host(text: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(f"//{text.strip()}")
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise RedisUrlError("has a Sentinel whose host or port is none") from None
-    if not host or port == 0 or parts.path or parts.username:
-        raise RedisUrlError("has a Sentinel without a host")
-    return host, port or SENTINEL_PORT
+    parts = urlsplit(f"//{text.strip()}")
+    if not parts.hostname or parts.port == 0:
+        raise ValueError(text)
+    return parts.hostname, parts.port or SENTINEL_PORT
 
 
 HOST, PORT = "127.0.0.1", 6379

@@ -60,18 +60,7 @@ CARDS = Counter("cards", "Cards that were sent to Webex.", ("outcome",))
 LOOKS = Counter("watch_looks", "Looks of the watch at a channel.")
 WEBHOOKS_WRONG = Counter("webhooks_wrong", "Webhooks that a look found missing or switched off.")
 TAKEN_OVER = Counter("leases_taken_over", "Locks taken over from lost processes.", ("work",))
-COUNTED = (
-    EVENTS_RECEIVED,
-    EVENTS_REFUSED,
-    EVENTS_HANDLED,
-    RUNS_OPENED,
-    RUNS_ENDED,
-    THROTTLED,
-    CARDS,
-    TAKEN_OVER,
-    LOOKS,
-    WEBHOOKS_WRONG,
-)
+COUNTED = [each for each in vars().copy().values() if isinstance(each, Counter) and each != CALLS]
 
 
 class Counters:

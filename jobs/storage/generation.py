@@ -92,11 +92,6 @@ def layout_problem(redis: Redis) -> str:
     text = codec.as_bytes(raw).decode(errors="replace") if raw is not None else str(LAYOUT)
     if text == str(LAYOUT):
         return ""
-    if not text.isdecimal():
-        return (
-            f"The key {keys.schema()} in Redis holds {text!r}, which is no layout of this bot's data:"
-            " use another REDIS_PREFIX."
-        )
     return (
         f"The data in Redis has layout {text}, and this version reads layout {LAYOUT}:"
         " start the version that wrote it, or use another REDIS_URL or REDIS_PREFIX."

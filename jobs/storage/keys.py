@@ -173,7 +173,8 @@ run_lock = _named("run:{}:lease")
 press_lock = _named("run:{}:press")
 draw_lock = _named("draw:{}")
 event_lock = _named("event:{}:lock")
-webhooks_lock = _named("webhooks:lock")
+webhooks_lock = _named("webhooks:lock{}")
+"""Lock of the whole bot, whose owner is empty."""
 
 # The watch (:mod:`jobs.watch`)
 

@@ -65,14 +65,9 @@ class LockKind(StrEnum):
     WATCH = "watch"
 
 
-_KEYS: dict[LockKind, Callable[[str], Key]] = {
-    LockKind.RUN: keys.run_lock,
-    LockKind.PRESS: keys.press_lock,
-    LockKind.DRAW: keys.draw_lock,
-    LockKind.EVENT: keys.event_lock,
-    LockKind.WEBHOOKS: lambda _: keys.webhooks_lock(),
-    LockKind.WATCH: keys.watch_lock,
-}
+_OF_RUN = (keys.run_lock, keys.press_lock, keys.draw_lock)
+_OTHERS = (keys.event_lock, keys.webhooks_lock, keys.watch_lock)
+_KEYS: dict[LockKind, Callable[..., Key]] = dict(zip(LockKind, (*_OF_RUN, *_OTHERS), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Archive for Cisco TAC (T3): a ZIP file with all that is known about a channel, without secrets.
 
-Texts are keys, as everywhere in ``jobs``. The caller passes ``say``, which returns a text, or an
-empty string for an unknown key.
+It has pages for people, findings and events for machines, and the SMTP dialogues. Texts are keys,
+as everywhere in ``jobs``. The caller passes ``say``, which returns a text, or an empty string for an
+unknown key.
 """
 
 from __future__ import annotations
@@ -10,18 +11,73 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from jobs.checks import check
+from jobs.checks.remedies import verdict_of
+from jobs.contact_center.webex_org_id import normalize
+from jobs.model import Channel, Finding, Person, Text
 from jobs.redact import Redactor
-from jobs.tac import pages
-from jobs.tac.case import Say, TacCase
-from jobs.tac.pages import summary
+from jobs.runs.run import Event, Run
+from jobs.steps import steps_of
+from jobs.steps.connect_form import token_at
 
 TYPE = "application/zip"
+Say = Callable[[Text], str]
+"""Function that returns a text of the catalog, or an empty string for an unknown key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screenshot:
+    """Screenshot as a person posted it; ``ending`` is png, jpg or gif."""
+
+    ending: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Requester's report for Cisco TAC: IDs as Webex Connect shows them, and the symptoms.
+
+    ``looked`` are the places of a search for missing mail, each with what was seen there.
+    """
+
+    by: Person
+    resource_id: str = ""
+    transaction_id: str = ""
+    seen: str = ""
+    looked: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    run: Run
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TacCase:
+    """All data of a case for Cisco TAC.
+
+    ``check`` is the newest check, and ``setup`` the run that connected the mailbox. Each is None if
+    it does not exist.
+    """
+
+    channel: Channel
+    reported: Report
+    at: datetime
+    setup: RunHistory | None = None
+    check: RunHistory | None = None
+    picture: Screenshot | None = None
+
+    @property
+    def histories(self) -> dict[str, RunHistory | None]:
+        return {"check": self.check, "setup": self.setup}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,37 +91,14 @@ class Bundle:
 
 def bundle(matter: TacCase, say: Say, redactor: Redactor) -> Bundle:
     """Return the archive; a redactor removes secrets from texts, not from a screenshot."""
-    files = {name: text.encode() for name, text in _texts(matter, say, redactor).items()}
+    texts = Pages(matter, say).texts(redactor)
+    files = {name: text.encode() for name, text in texts.items()}
     if matter.picture is not None:
         files[f"screenshot.{matter.picture.ending}"] = matter.picture.content
     mailbox = re.sub(r"[^a-z0-9]+", "-", matter.channel.mailbox.lower()).strip("-")
     return Bundle(
         f"tac-{mailbox}-{matter.at:%Y%m%d-%H%MZ}.zip", tuple(files), _zipped(files, matter.at)
     )
-
-
-def _texts(matter: TacCase, say: Say, redactor: Redactor) -> dict[str, str]:
-    findings = {
-        name: past and pages.found(past.run, say) for name, past in matter.histories.items()
-    }
-    history = {
-        name: past and {"run": past.run.id, "events": msgspec.to_builtins(past.events)}
-        for name, past in matter.histories.items()
-    }
-    written = {
-        "summary.md": summary(matter, say),
-        "findings.md": pages.findings(matter, say),
-        "smtp-transcript.txt": pages.transcripts(matter, say),
-    }
-    return {
-        **{name: redactor.text(text) for name, text in written.items()},
-        "findings.json": _json(redactor.data(findings)),
-        "history.json": _json(redactor.data(history)),
-    }
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def _zipped(files: dict[str, bytes], at: datetime) -> bytes:
@@ -76,3 +109,202 @@ def _zipped(files: dict[str, bytes], at: datetime) -> bytes:
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             opened.writestr(entry, content)
     return archive.getvalue()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+WORST_FIRST = ("wrong", "possible", "warning", "unknown", "waiting", "ok", "skipped")
+
+
+class Pages:
+    """Pages of a case in the words of ``say``."""
+
+    def __init__(self, matter: TacCase, say: Say) -> None:
+        self.matter, self.say = matter, say
+        self.runs = {name: past.run for name, past in matter.histories.items() if past}
+
+    def texts(self, redactor: Redactor) -> dict[str, str]:
+        """Return the files without secrets, by their names."""
+        past = self.matter.histories.items()
+        found = {name: each and self._data(each.run) for name, each in past}
+        events = {
+            name: each and {"run": each.run.id, "events": msgspec.to_builtins(each.events)}
+            for name, each in past
+        }
+        blocks = [block for name, run in self.runs.items() for block in _dialogues(name, run)]
+        dialogues = "\n\n".join(blocks or [self.words("no_transcript")]) + "\n"
+        return {
+            "summary.md": redactor.text(self._summary()),
+            "findings.md": redactor.text(self._findings()),
+            "smtp-transcript.txt": redactor.text(dialogues),
+            "findings.json": _json(redactor.data(found)),
+            "history.json": _json(redactor.data(events)),
+        }
+
+    def words(self, name: str, **values: str) -> str:
+        return self.say(Text(f"tac.file.{name}", values))
+
+    def _text_or_key(self, words: Text | None) -> str:
+        return (self.say(words) or words.key) if words else ""
+
+    def _title(self, finding: Finding) -> str:
+        return self.say(Text(f"step.{finding.step}")) or finding.step
+
+    def _data(self, run: Run) -> dict[str, Any]:
+        """Return a run's findings for machines, with texts for people next to the keys."""
+        items = [
+            {
+                **msgspec.to_builtins(finding),
+                "row": _article_row(run, finding),
+                "title": self._title(finding),
+                "seen_text": self._text_or_key(finding.seen),
+                "expected_text": self._text_or_key(finding.expected),
+                "found_at": _utc_text(run.found_at[finding.step]),
+            }
+            for finding in run.findings.values()
+        ]
+        return {"run": run.id, "kind": run.kind, "opened": _utc_text(run.opened), "findings": items}
+
+    def _findings(self) -> str:
+        """Return the findings of each run as text, the worst first and the skipped ones last."""
+        parts: list[str] = []
+        for name in self.matter.histories:
+            run = self.runs.get(name)
+            named = {"run": run.id, "at": _utc_text(run.opened)} if run else {"run": "-", "at": "-"}
+            ordered = list(run.findings.values()) if run else []
+            ordered.sort(key=lambda finding: WORST_FIRST.index(finding.state))
+            said = ["\n".join(self._lines(run, finding)) for finding in ordered if run]
+            parts += [
+                f"# {self.words(f'of_{name}', **named)}",
+                *(said or [self.words(f"no_{name}")]),
+            ]
+        return "\n\n".join(parts) + "\n"
+
+    def _lines(self, run: Run, finding: Finding) -> Iterator[str]:
+        """Yield the lines of one finding, without empty values."""
+        cause = finding.cause
+        yield f"## {_article_row(run, finding)} {self._title(finding)} ({finding.state})"
+        yield ""
+        told = {
+            "seen": self._text_or_key(finding.seen),
+            "expected": self._text_or_key(finding.expected),
+            "cause": cause and f"{cause}. {self.say(Text(f'cause.{cause}'))}".strip(),
+            "remedy": cause and self.say(Text(f"remedy.{cause}")),
+            **{name: value for name, value in finding.facts.items() if value},
+            **finding.signals.texts(),
+            "found_at": _utc_text(run.found_at[finding.step]),
+        }
+        for name, value in told.items():
+            if value:
+                yield f"- {self.words(name) or name}: {_one_line(value)}"
+        for item in finding.evidence:
+            if item.kind != "transcript":
+                yield f"- {item.kind}: `{_one_line(item.text)}`"
+
+    def _summary(self) -> str:
+        """Return the first page: who, which channel, when, and which symptoms."""
+        matter, none = self.matter, self.words("none")
+        told, channel = matter.reported, matter.channel
+        ids = (run.fact("client_id") or run.brief.client_id for run in reversed(self.runs.values()))
+        values = {
+            "mailbox": channel.mailbox,
+            "resource_id": told.resource_id,
+            "transaction_id": told.transaction_id,
+            "org_id": _organization(told.by.org_id),
+            "tenant_id": self._fact("tenant_id") or channel.tenant_id,
+            "client_id": next(filter(None, ids), ""),
+            "app_name": self._fact("app_name"),
+            "forwarding_address": channel.forwarding_address,
+            "callback_url": channel.callback_url,
+            "asked_by": told.by.email,
+            "screenshot": f"screenshot.{matter.picture.ending}" if matter.picture else "",
+        }
+        said = "\n".join(f"> {each}" for each in told.seen.strip().splitlines()) or none
+        looked = (
+            f"### {self.say(Text(f'search.title_{place}'))}\n\n> {_one_line(seen) or none}"
+            for place, seen in told.looked
+        )
+        parts = {
+            "said": "\n\n".join((said, *looked)),
+            "verdict": "\n".join(self._verdict()) or self.words("no_cause"),
+            "changed": "\n".join(self._changed()) or self.words("no_changes"),
+            "times": self._list(self._times()),
+        }
+        return "\n\n".join(
+            (
+                f"# {self.words('title', mailbox=channel.mailbox)}",
+                self._list(values),
+                *(f"## {self.words(name)}\n\n{part}" for name, part in parts.items()),
+                self.words("redacted") + "\n",
+            )
+        )
+
+    def _fact(self, name: str) -> str:
+        known = (run.fact(name) for run in reversed(self.runs.values()))
+        return next(filter(None, known), "")
+
+    def _list(self, values: Mapping[str, str]) -> str:
+        """Return a line for each value; an empty one was not given."""
+        none = self.words("none")
+        lines = (f"- {self.words(n)}: {_one_line(value) or none}" for n, value in values.items())
+        return "\n".join(lines)
+
+    def _verdict(self) -> Iterator[str]:
+        """Yield each cause that the newest check found, with its row of the article and its code."""
+        run = self.runs.get("check")
+        if run is None or run.checked is None:
+            yield self.words("no_check")
+            return
+        for finding in (run.findings[name] for name in verdict_of(run).causes):
+            words = self.say(Text(f"cause.{finding.cause}")) or self._title(finding)
+            yield f"- {_article_row(run, finding)} {words} ({finding.cause or finding.step})"
+
+    def _changed(self) -> Iterator[str]:
+        """Yield the changes in Webex Connect that the newest check read, newest first."""
+        run = self.runs.get("check")
+        found = run.findings.get("connect_changes") if run else None
+        for change in found.signals.changes if found else ():
+            key = "changed_failed_line" if change.failed else "changed_line"
+            values = {"event": change.event, "by": change.by, "told": change.told}
+            yield f"- {_one_line(self.words(key, at=_utc_text(change.at), **values))}"
+
+    def _times(self) -> dict[str, str]:
+        check, setup = self.runs.get("check"), self.runs.get("setup")
+        times = {
+            "made": self.matter.at,
+            "checked": check and check.checked,
+            "connected": setup and setup.ended_at,
+            "token_saved": setup and token_at(setup),
+        }
+        return {name: _utc_text(at) if at else "" for name, at in times.items()}
+
+
+def _dialogues(name: str, run: Run) -> Iterator[str]:
+    """Yield the SMTP dialogues line by line; the bot never kept the credentials in them."""
+    for finding in run.findings.values():
+        if lines := [item.text for item in finding.evidence if item.kind == "transcript"]:
+            at = _utc_text(run.found_at[finding.step])
+            yield f"{name} {run.id}, {finding.step}, {at}\n" + "\n".join(lines)
+
+
+def _utc_text(at: datetime) -> str:
+    """Return a time with its zone: ``2026-11-25 14:05:09 UTC``."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _article_row(run: Run, finding: Finding) -> str:
+    """Return the row of the article to which the finding belongs, or a hyphen."""
+    step = (check.steps_of(run) | steps_of(run)).get(finding.step)
+    return step.article_row if step else "-"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _organization(org_id: str) -> str:
+    """Return Webex's organization ID, and the UUID that Control Hub and TAC use for it."""
+    found = normalize(org_id)
+    return org_id if found == org_id else f"{found} ({org_id})"

@@ -34,7 +34,6 @@ class Tally:
     cannot_look: int = 0
     unsure: int = 0
     mails: int = 0
-    calls: int = 0
     partly: int = 0
 
     @property
@@ -81,7 +80,7 @@ def add(
 
     today = of_day(moment.date().isoformat())
     partly = outcome.sight in {Sight.HEALTHY, Sight.BROKEN} and Eye.APP not in outcome.eyes
-    look = Tally(**{str(outcome.sight): 1}, calls=outcome.calls, partly=partly)
+    look = Tally(**{str(outcome.sight): 1}, partly=partly)
     today[moment.hour] = today.get(moment.hour, EMPTY).plus(look)
     for hour, mails in outcome.mails.items():
         then = datetime.fromisoformat(hour).astimezone(UTC)

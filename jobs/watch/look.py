@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
+from types import MappingProxyType
 
 import structlog
 from redis import Redis
@@ -27,10 +29,9 @@ from jobs.channel.mailbox import own_addresses
 from jobs.checks import remedies
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer
 from jobs.checks.changers import name_changers
-from jobs.checks.check import brief_for, steps_of
+from jobs.checks.check import findings_of, steps_of
 from jobs.checks.verdict import Verdict, judge
 from jobs.clock import now, parse
-from jobs.clouds.calls import CallCount, count_calls
 from jobs.clouds.errors import CloudError
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
@@ -38,10 +39,10 @@ from jobs.engine.engine import Engine
 from jobs.engine.inspector import wrote_within
 from jobs.mail import watch_mail
 from jobs.mail.message_trace import Trace, TraceRow
-from jobs.mail.send import OutgoingMail, send_test_mail
+from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.mail.watch_mail import note_arrival, without_watch_mails
 from jobs.model import Finding, Reason, RunKind, Signals, State, Turn
-from jobs.runs.run import AttemptOverError, Origin, Run, new_reference, opening
+from jobs.runs.run import AttemptOverError, Origin, Run, new_reference
 from jobs.runtime import Runtime, no_listener
 from jobs.settings import Settings
 from jobs.watch.model import (
@@ -61,6 +62,7 @@ SETTLES_FOR = timedelta(minutes=30)
 FAILED = "look_failed"
 """Reason for an unsure look that failed because of an error of the bot."""
 Found = tuple[WatchedChannel, LookOutcome]
+Findings = Mapping[str, Finding]
 log = structlog.get_logger(__name__)
 
 
@@ -99,18 +101,17 @@ class CloudLook:
             late = time.monotonic() - self.began > SLICE_S or self.runtime.shutdown.run_waits()
             if late or not self.holds() or self.runtime.shutdown.requested():
                 return None
-            with count_calls() as count:
-                outcome, context = await self._outcome(seen, watched, count)
+            outcome, context = await self._outcome(seen, watched)
             if context is not None:
                 await self._send_test_mail(context, watched, outcome)
             return watched, outcome
 
     async def _outcome(
-        self, seen: TenantReader, watched: WatchedChannel, count: CallCount
+        self, seen: TenantReader, watched: WatchedChannel
     ) -> tuple[LookOutcome, StepContext | None]:
         """Return the outcome, and the context if the look ended; an error stops no others."""
         try:
-            return await self._looked(seen, watched, count)
+            return await self._looked(seen, watched)
         except (AttemptOverError, RedisError):
             raise
         except Exception:
@@ -135,13 +136,12 @@ class CloudLook:
             log.exception("test mail failed", mailbox=watched.mailbox, reference=new_reference())
 
     async def _looked(
-        self, seen: TenantReader, watched: WatchedChannel, count: CallCount
+        self, seen: TenantReader, watched: WatchedChannel
     ) -> tuple[LookOutcome, StepContext]:
         store, mailbox = self.runtime.store, watched.mailbox
-        brief = await asyncio.to_thread(brief_for, store, mailbox)
         origin = Origin(watched.room, direct=watched.direct)
-        draft = CheckBuffer(
-            store, opening(watched.channel, watched.by, RunKind.CHECK, origin, brief)
+        draft = await asyncio.to_thread(
+            CheckBuffer.begun, store, watched.channel, watched.by, origin
         )
         run = draft.run
         context = seen.context(run, draft)
@@ -154,31 +154,28 @@ class CloudLook:
         if not known or state.suspicion is not None:  # later looks show what the first ones read
             await name_changers(context, steps_of(run), seen.allowed)
         access = seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
-        extras = Extras(app=access, calls=count.calls, mails=trace.hours)
-        return await asyncio.to_thread(self._judged, draft, watched, extras), context
+        seen_so = partial(outcome_of, app=access, mails=trace.hours)
+        return await asyncio.to_thread(self._judged, draft, watched, seen_so), context
 
-    def _judged(self, draft: CheckBuffer, watched: WatchedChannel, extras: Extras) -> LookOutcome:
+    def _judged(
+        self, draft: CheckBuffer, watched: WatchedChannel, known: Callable[..., LookOutcome]
+    ) -> LookOutcome:
         """Return the outcome of a look; its findings are kept only if they say something new."""
         state = self.state(watched.mailbox)
         if arrived := parse(draft.run.fact("watch_mail_arrived")):
             note_arrival(self.runtime.store.redis, watched.mailbox, arrived)
-        outcome = outcome_of(draft.run, state.eyes, extras)
+        outcome = known(draft.run, state.eyes)
         broken, running = outcome.sight is Sight.BROKEN, self.runtime.channels.running
         run_id = running(watched.mailbox) if broken else ""
         if run_id and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR):
-            return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes, calls=outcome.calls)
-        return replace(outcome, check=_check_to_show(outcome, state.last, draft))
-
-
-def _check_to_show(outcome: LookOutcome, last: LookOutcome | None, draft: CheckBuffer) -> str:
-    """Return the run with the findings, which are kept if a break begins, changes or ends.
-
-    A look with the same result as the last one shows the findings of the last one.
-    """
-    before = last or LookOutcome(Sight.HEALTHY)
-    if (before.sight, before.cause) == (outcome.sight, outcome.cause):
-        return before.check
-    return draft.save().id if Sight.BROKEN in {before.sight, outcome.sight} else ""
+            return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes)
+        # the findings are kept if a break begins, changes or ends; the same are shown further on
+        before, check = state.last or LookOutcome(Sight.HEALTHY), ""
+        if (before.sight, before.cause) == (outcome.sight, outcome.cause):
+            check = before.check
+        elif Sight.BROKEN in {before.sight, outcome.sight}:
+            check = draft.save().id
+        return replace(outcome, check=check)
 
 
 class CountingTrace(Trace):
@@ -232,15 +229,10 @@ def needs_mail(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: dat
     has_sender = ctx.settings.sends_probe and sender not in own_addresses(ctx)
     only_suspect = outcome.sight is Sight.BROKEN and outcome.step == TEST_MAIL_STEP
     is_open = outcome.sight is Sight.HEALTHY or only_suspect
-    may = has_sender and is_open and _can_be_followed(ctx, outcome)
-    return may and not _is_proven(ctx, at - every)
-
-
-def _can_be_followed(ctx: StepContext, outcome: LookOutcome) -> bool:
-    tasks = ctx.run.findings.get("agent_tasks")
-    reads_tasks = tasks is not None and tasks.state in {State.OK, State.SKIPPED}
+    reads_tasks = ctx.run.state_of("agent_tasks") in {State.OK, State.SKIPPED}
     has_tasks = bool(ctx.settings.contact_center_url) and reads_tasks
-    return Eye.APP in outcome.eyes or has_tasks
+    may = has_sender and is_open and (Eye.APP in outcome.eyes or has_tasks)
+    return may and not _is_proven(ctx, at - every)
 
 
 def _is_proven(ctx: StepContext, since: datetime) -> bool:
@@ -315,29 +307,22 @@ _MOST_UNKNOWN = 0.5
 """Largest share of findings without an answer with which a look still counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Extras:
-    """``app`` is whether the tenant's read access worked, ``mails`` the arrived mails by hour."""
+def outcome_of(
+    run: Run,
+    had: Iterable[Eye] = (),
+    *,
+    app: bool = False,
+    mails: Mapping[str, int] = MappingProxyType({}),
+) -> LookOutcome:
+    """Return the outcome of a look; one without an access that the watch ``had`` is not healthy.
 
-    app: bool = False
-    calls: int = 0
-    mails: dict[str, int] = field(default_factory=dict)
-
-
-def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) -> LookOutcome:
-    """Return the outcome of a look; one without an access that the watch ``had`` is not healthy."""
-    more = extras or Extras()
-    steps = steps_of(run)
-    found = {name: finding for name, finding in run.findings.items() if name in steps}
+    ``app`` is whether the tenant's read access worked, and ``mails`` the arrived mails by hour.
+    """
+    steps, found = steps_of(run), findings_of(run)
     verdict = judge(steps, found)
-    eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed, app=more.app))
-    known = LookOutcome(
-        Sight.HEALTHY,
-        unseen=_unseen(verdict.weighed),
-        eyes=eyes,
-        mails=more.mails,
-        calls=more.calls,
-    )
+    eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed, app=app))
+    unseen = _unseen(verdict.weighed)
+    known = LookOutcome(Sight.HEALTHY, unseen=unseen, eyes=eyes, mails=dict(mails))
     if verdict.causes:
         return _broken(run, verdict, known)
     if unknown := _mostly_unknown(found):
@@ -346,7 +331,7 @@ def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) 
     return known if lost is None else _without(lost, verdict.weighed, known)
 
 
-def _unseen(weighed: Mapping[str, Finding]) -> tuple[str, ...]:
+def _unseen(weighed: Findings) -> tuple[str, ...]:
     """Return the steps that the look could not read.
 
     A test mail is not missed if other mail went on, so an incident that only a test mail has seen
@@ -384,7 +369,7 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
     )
 
 
-def damage_of(found: Mapping[str, Finding]) -> Damage:
+def damage_of(found: Findings) -> Damage:
     late = [each for each in _signals(found, "copies", "mail_to_task") if each.missed]
     bounced = [each for each in _signals(found, "arrivals", "answers") if each.failed]
     times = [each.missed_since or each.since for each in late]
@@ -396,21 +381,21 @@ def damage_of(found: Mapping[str, Finding]) -> Damage:
     )
 
 
-def _signals(found: Mapping[str, Finding], *names: str) -> list[Signals]:
+def _signals(found: Findings, *names: str) -> list[Signals]:
     return [found[name].signals for name in names if name in found]
 
 
-def _has(eye: Eye, weighed: Mapping[str, Finding], *, app: bool) -> bool:
+def _has(eye: Eye, weighed: Findings, *, app: bool) -> bool:
     if eye is Eye.APP:
         return app
     return any(each.state in _READ for each in _of(eye, weighed))
 
 
-def _of(eye: Eye, weighed: Mapping[str, Finding]) -> list[Finding]:
+def _of(eye: Eye, weighed: Findings) -> list[Finding]:
     return [weighed[name] for name in EYES.get(eye, ()) if name in weighed]
 
 
-def _without(eye: Eye, weighed: Mapping[str, Finding], known: LookOutcome) -> LookOutcome:
+def _without(eye: Eye, weighed: Findings, known: LookOutcome) -> LookOutcome:
     """Return the outcome of a look that lacks an access, for the moment or because it has ended."""
     own = _of(eye, weighed)
     cause = next((each.cause for each in own if each.cause), "")
@@ -425,7 +410,7 @@ def _is_for_the_moment(finding: Finding) -> bool:
     return finding.reason is Reason.LOG_AWAY
 
 
-def _mostly_unknown(found: Mapping[str, Finding]) -> str:
+def _mostly_unknown(found: Findings) -> str:
     """Return the cause of the first finding without an answer if most have none, else ''."""
     read = [each for each in found.values() if each.state is not State.SKIPPED]
     unknown = [each for each in read if _is_for_the_moment(each)]

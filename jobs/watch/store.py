@@ -33,10 +33,12 @@ from jobs.watch.model import (
     IncidentCard,
     LookOutcome,
     NewsKind,
+    Present,
     Sight,
     WatchedChannel,
+    apply,
+    with_news,
 )
-from jobs.watch.transitions import Present, apply, with_news
 
 LEASE_S = 30
 """Seconds after which a group is given out again if its worker has not reported back."""
@@ -96,6 +98,8 @@ def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -
     return result
 
 
+Change = Callable[[Incident], Incident | None]
+"""Function that returns the changed incident, or None for no change."""
 KEPT = timedelta(days=100)
 """Time for which an ended incident is kept; the history shows 90 days."""
 MOST = 500
@@ -178,9 +182,7 @@ class IncidentStore(Records):
         locked += [held.key] if held is not None else []
         return in_transaction(self.redis, attempt, *locked)
 
-    def change(
-        self, incident_id: str, change: Callable[[Incident], Incident | None]
-    ) -> Incident | None:
+    def change(self, incident_id: str, change: Change) -> Incident | None:
         """Change an incident in a transaction, and return it; None if ``change`` returns None."""
 
         def attempt(pipe: Pipeline) -> Incident | None:
@@ -244,9 +246,7 @@ class IncidentStore(Records):
             known.id, lambda each: with_news(replace(each, ended=at), NewsKind.UNWATCHED, at)
         )
 
-    def _change_open(
-        self, incident_id: str, change: Callable[[Incident], Incident | None]
-    ) -> Incident | None:
+    def _change_open(self, incident_id: str, change: Change) -> Incident | None:
         return self.change(incident_id, lambda each: change(each) if each.is_open else None)
 
     def _cards_of(

@@ -21,8 +21,7 @@ import pytest
 from jobs.causes.cause import CAUSES
 from jobs.causes.reader import read
 from jobs.clouds.errors import CloudError
-from jobs.mail.send import OutgoingMail, send_test_mail
-from jobs.mail.smtp_login import hello_probe, login_probe, meaning_of
+from jobs.mail.smtp_login import OutgoingMail, hello_probe, login_probe, meaning_of, send_test_mail
 from practice.mail import sasl
 from practice.microsoft import Cloud
 from practice.tls import Tls

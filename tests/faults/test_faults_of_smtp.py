@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from jobs.clouds.errors import CloudError
-from jobs.mail.send import OutgoingMail, send_test_mail
-from jobs.mail.smtp_login import hello_probe, login_probe
+from jobs.mail.smtp_login import OutgoingMail, hello_probe, login_probe, send_test_mail
 from tests.fixtures.waiting import LIMIT_S
 
 NO_PAUSES = True

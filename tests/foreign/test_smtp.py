@@ -12,8 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from jobs.clouds.errors import CloudError, Rejected, Transient
-from jobs.mail.send import OutgoingMail, send_test_mail
-from jobs.mail.smtp_login import SmtpProbe, hello_probe, login_probe
+from jobs.mail.smtp_login import OutgoingMail, SmtpProbe, hello_probe, login_probe, send_test_mail
 from tests.fixtures.waiting import until
 from tests.foreign import mail_servers
 from tests.foreign.mail_servers import (

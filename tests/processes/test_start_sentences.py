@@ -303,7 +303,7 @@ def test_a_bad_address_of_sentinels_ends_the_process(here: Here):
     The sentence names the setting and shows the form.
     """
     done = here("web", ENV | {"REDIS_URL": "redis+sentinel://one:26379"})
-    said = "REDIS_URL names no service that the Sentinels watch: it looks like redis+sentinel://"
+    said = "REDIS_URL is no address of Sentinels: it looks like redis+sentinel://"
     assert (done.returncode, said in done.stderr) == (2, True)
 
 

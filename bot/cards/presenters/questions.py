@@ -24,7 +24,7 @@ from bot.cards.presenters import watch
 from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import DELEGATE, delegate_of
-from jobs.checks import adoption
+from jobs.checks import discovering
 from jobs.checks.discovering import APP, FORWARDING
 from jobs.clock import now
 from jobs.engine.inspector import is_deleted, lacks_role
@@ -407,14 +407,14 @@ def found_channel(run: Run, services: Services) -> FoundChannel | None:
 
 
 def may_keep(run: Run, services: Services) -> bool:
-    return adoption.may_be_kept(run) and services.channels.record(run.channel.mailbox) is None
+    return discovering.may_be_kept(run) and services.channels.record(run.channel.mailbox) is None
 
 
 def _text_about_keeping(run: Run, services: Services) -> Text:
     if run.kept:
         interval = watch.interval_of(run, services)
         return Text("verdict.kept_watched", {"interval": interval}) if interval else KEPT
-    if lacks := adoption.missing(run):
+    if lacks := discovering.missing(run):
         return Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
     if not may_keep(run, services):
         return Text("verdict.keep_elsewhere")

@@ -16,6 +16,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Line, Step, rows_of
 from jobs.next_action import ActionKind
 from jobs.probes import all_probes, conditional_access, connect_changes, smtp_login
+from jobs.probes.probe import ROWS
 from jobs.steps import CARRIES_MAIL_SEND, CONSENT, FORM, PROOF, SOMETIMES, all_steps, connect_form
 
 ROOT = Path(__file__).parents[3]
@@ -48,6 +49,7 @@ STEPS: dict[str, Iterable[str]] = {
 }
 KNOWN = patterns.patterns()
 LISTS = {**KNOWN.beside, **KNOWN.follows, **KNOWN.narrower}
+OF = ("of_sender", "of_recipient", "of_form", "of_credential", "of_place")
 CAUSES: dict[str, Iterable[str]] = {
     "words": [each.meaning.cause for words in KNOWN.words.values() for each in words],
     "lists": [cause for pair in LISTS.items() for cause in (pair[0], *pair[1])],
@@ -59,7 +61,7 @@ CAUSES: dict[str, Iterable[str]] = {
         for code in (*each.diagnosis.warnings, each.deleted_cause)
         if code
     ],
-    "groups": [each for name in ("symptoms", "common") for each in KNOWN.groups[name]],
+    "groups": [each for name in ("symptoms", "common", *OF) for each in KNOWN.groups[name]],
 }
 LOOKED_UP = re.compile(r"\b(?:findings|changed)(?:\.get\(|\[)\"(\w+)\"")
 """Pattern of code that looks up a finding or a change with a written-out name."""
@@ -154,3 +156,9 @@ def test_names_that_are_looked_up_exist(source: str):
     """If the source looks up a finding or a change by a name, a step or probe has this name."""
     looked_up = written(LOOKED_UP, source)
     assert (len(looked_up) > 5, looked_up - EVERYTHING.keys()) == (True, set())
+
+
+def test_each_row_of_the_probes_is_of_a_probe_and_has_known_fields():
+    known = {"row", "needs", "reads", *(each.name for each in fields(Diagnosis))}
+    assert ROWS.keys() == all_probes().keys()
+    assert {name for row in ROWS.values() for name in row} <= known

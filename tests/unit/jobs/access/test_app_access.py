@@ -374,7 +374,7 @@ REPORTS = Limit("reports", "/auditlogs/", 1, 0.4)
 
 def pace(redis: Redis, tenant: str = "T1") -> RateLimiter:
     """Return the rate limiter of one check of a tenant."""
-    return RateLimiter((TRACES, REPORTS), lambda limit: TenantCallHistory(redis, tenant, limit))
+    return RateLimiter({each: TenantCallHistory(redis, tenant, each) for each in (TRACES, REPORTS)})
 
 
 async def call(who: RateLimiter, name: str = "GET /messageTraces") -> float:

@@ -44,9 +44,7 @@ def checked(minute: int, state: State) -> Fact:
         ([run(RunKind.UNDO, 9, None, "F")], [], Standing.BEING_FIXED),
     ],
 )
-def test_the_newest_fact_or_the_run_in_progress_decides(
-    runs: list[Run], facts: list[Fact], standing: Standing
-):
+def test_the_newest_fact_or_the_run_in_progress_decides(runs, facts, standing):
     """The newest fact decides, unless a run is in progress."""
     assert assess(runs, facts).standing == standing
 

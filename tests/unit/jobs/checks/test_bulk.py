@@ -67,9 +67,7 @@ async def test_every_channel_gets_its_verdict(runtime: Runtime, store: RunStore,
     assert all(each is None or each.findings["smtp_server"].state is State.WRONG for each in checks)
 
 
-async def test_what_is_the_same_for_all_is_looked_at_once(
-    runtime: Runtime, provider: Any, begun: Run
-):
+async def test_what_is_the_same_for_all_is_looked_at_once(runtime, provider, begun):
     """Entra's discovery document is read once per tenant, not once per channel."""
     await bulk.check_all(runtime, begun, lambda: True)
     asked = [path for path, _ in provider.requests if path.endswith("openid-configuration")]
@@ -112,9 +110,7 @@ async def test_a_worker_whose_time_is_up_lets_go(runtime: Runtime, store: RunSto
 
 
 @pytest.mark.parametrize(("seconds", "looked"), [(bulk.SLICE_S, 1), (bulk.LONGEST_S, 0)])
-async def test_a_tenant_that_was_begun_is_finished(
-    runtime: Runtime, store: RunStore, begun: Run, seconds: float, looked: int
-):
+async def test_a_tenant_that_was_begun_is_finished(runtime, store, begun, seconds, looked):
     """A tenant that was begun is finished even if the worker's time is up, so it is not read twice.
 
     Only the time limit of the job stops it.
@@ -147,11 +143,7 @@ def test_a_draft_is_nowhere_before_it_is_kept(store: RunStore, asker: Person):
         store.length(draft.run.id),
         store.last_check("a@contoso.com"),
         draft.refresh(draft.run),
-    ) == (
-        0,
-        None,
-        draft.run,
-    )
+    ) == (0, None, draft.run)
     kept = draft.save()
     assert (
         store.load(kept.id),

@@ -80,9 +80,7 @@ def looked(
         ({Access.NONE, Access.ADMIN}, [Access.NONE, Access.ADMIN, Access.ADMIN]),
     ],
 )
-def test_every_finding_says_with_what_it_was_seen(
-    given: Callable[..., StepContext], allowed: set[Access], seen: list[Access | None]
-):
+def test_every_finding_says_with_what_it_was_seen(given, allowed, seen):
     """Every finding says whether it came without access, from the bot or from a sign-in.
 
     A probe for which the bot has no permission is left to a sign-in.
@@ -130,9 +128,7 @@ def test_a_refusal_is_no_finding(given: Callable[..., StepContext], error: Cloud
         OverflowError(),
     ],
 )
-def test_an_answer_that_cannot_be_read_stops_nothing_else(
-    given: Callable[..., StepContext], odd: Exception
-):
+def test_an_answer_that_cannot_be_read_stops_nothing_else(given, odd):
     """An answer that cannot be read makes its finding unknown, with the reason.
 
     The other findings are still looked at.
@@ -178,13 +174,7 @@ MAY_BE_SHARED = KNOWN | {"shared": "unknown"}
     ],
 )
 async def test_a_mailbox_that_exchange_does_not_show(
-    given: Callable[..., StepContext],
-    cloud: Any,
-    access: Access,
-    answer: object,
-    state: State,
-    seen: Text,
-    cause: str,
+    given, cloud, access, answer, state, seen, cause
 ):
     """If Exchange cannot show a mailbox, a check still reports the directory's half and continues.
 
@@ -209,9 +199,7 @@ async def test_a_setup_needs_exchange(given: Callable[..., StepContext], cloud: 
         ({"assignedPlans": []}, State.SKIPPED, ""),
     ],
 )
-async def test_an_account_like_a_shared_mailbox_s(
-    given: Callable[..., StepContext], cloud: Any, user: Any, state: State, cause: str
-):
+async def test_an_account_like_a_shared_mailbox_s(given, cloud, user, state, cause):
     """An account that is blocked or unlicensed may be a shared mailbox, so nothing is certain.
 
     In this case Exchange does not say of what kind the mailbox is.
@@ -257,9 +245,7 @@ def run_with(given: Callable[..., StepContext], *findings: Finding) -> Run:
         (None, False),
     ],
 )
-def test_when_a_sign_in_shows_more(
-    given: Callable[..., StepContext], reason: Reason | None, more: bool
-):
+def test_when_a_sign_in_shows_more(given, reason, more):
     """A check offers a sign-in only if something was left out for lack of access."""
     assert (
         more_access.may_sign_in(run_with(given, Finding("a", State.SKIPPED, reason=reason))) is more
@@ -280,12 +266,7 @@ UNREAD = Finding("a", State.UNKNOWN, cause="exchange_role_missing")
         (Finding("a", State.OK), False),
     ],
 )
-def test_somebody_with_more_roles_may_sign_in_after_the_first(
-    given: Callable[..., StepContext],
-    redis: Redis,
-    finding: Finding,
-    more: bool,
-):
+def test_somebody_with_more_roles_may_sign_in_after_the_first(given, redis, finding, more):
     """After a check, another person with more roles may sign in, in the same run.
 
     Their look replaces the earlier one. The card does not ask them to let the bot read.
@@ -298,11 +279,7 @@ def test_somebody_with_more_roles_may_sign_in_after_the_first(
         more_access.may_sign_in(run),
         FLOWS["signin"].is_complete(run),
         more_access.may_be_granted(redis, run),
-    ) == (
-        more,
-        not more,
-        False,
-    )
+    ) == (more, not more, False)
     ctx.store.append(
         ctx.run.id,
         Event(Kind.SIGNED_IN, now(), account=replace(run.account, upn="other@contoso.com")),

@@ -58,9 +58,7 @@ def test_the_newest_of_each(store: RunStore, channel: Channel, asker: Person):
     )
 
 
-def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(
-    store: RunStore, channel: Channel, asker: Person
-):
+def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(store, channel, asker):
     """An app that a run only found is not taken as the app in Webex Connect.
 
     Webex Connect has the app that its token was generated with.
@@ -92,14 +90,7 @@ NAMED = Event(Kind.ANSWERED, MOMENT, data={"question": "delegate", "value": "oth
         ("blocked", (NAMED, SIGNED_IN), Brief(shared=True, delegate="agent@contoso.com")),
     ],
 )
-def test_who_logs_in(
-    store: RunStore,
-    channel: Channel,
-    asker: Person,
-    shared: str,
-    events: tuple[Event, ...],
-    told: Brief,
-):
+def test_who_logs_in(store, channel, asker, shared, events, told):
     """For a shared mailbox, the brief names the delegate who logs in.
 
     The user who signed in for the rehearsal counts first, because the bot has that user's sign-in.

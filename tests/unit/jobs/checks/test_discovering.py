@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs.checks import adoption
+from jobs.checks import discovering
 from jobs.checks.check import brief_for
 from jobs.checks.discovering import (
     APP,
@@ -113,10 +113,10 @@ async def test_without_an_answer_it_goes_on(given: Given):
     ctx.store.append(ctx.run.id, *answers_to(ctx.run, {}, "anna@contoso.com"))
     ctx.run = ctx.store.load(ctx.run.id)
     run = await go_on(ctx)
-    assert (run.discovered, run.brief.client_id, adoption.missing(run)) == (
+    assert (run.discovered, run.brief.client_id, discovering.missing(run)) == (
         True,
         "",
-        adoption.NEEDED,
+        discovering.NEEDED,
     )
 
 
@@ -147,7 +147,7 @@ def test_a_kept_channel_is_one_of_its_space(checked: Run, store: RunStore):
 
     It also has the facts for later runs.
     """
-    assert adoption.keep(store, checked, "anna@contoso.com")
+    assert discovering.keep(store, checked, "anna@contoso.com")
     record = store.channels.record(MAILBOX)
     assert record is not None
     assert (record.run, record.channel.tenant_id) == (checked.id, "tenant-1")
@@ -165,19 +165,19 @@ def test_it_is_kept_once(checked: Run, store: RunStore, asker: Person):
 
     Another check of the same mailbox cannot keep the channel again.
     """
-    assert adoption.keep(store, checked, "anna@contoso.com")
-    assert adoption.keep(store, store.load(checked.id), "anna@contoso.com")
+    assert discovering.keep(store, checked, "anna@contoso.com")
+    assert discovering.keep(store, store.load(checked.id), "anna@contoso.com")
     other = store.check(checked.channel, asker, Origin("room-2"), brief=BRIEF)
     store.append(
         other.id,
         Event(Kind.DISCOVERED, now(), channel=checked.channel, data={"client_id": "client-1"}),
         Event(Kind.CHECKED, now()),
     )
-    assert not adoption.keep(store, store.load(other.id), "kim@contoso.com")
+    assert not discovering.keep(store, store.load(other.id), "kim@contoso.com")
     assert store.channels.of_space("room-2") == ()
 
 
-@pytest.mark.parametrize("name", adoption.NEEDED)
+@pytest.mark.parametrize("name", discovering.NEEDED)
 def test_a_part_of_a_channel_is_not_kept(checked: Run, store: RunStore, name: str):
     """A channel with a missing value is not kept, because a fix would write an empty value."""
     without = {
@@ -187,12 +187,12 @@ def test_a_part_of_a_channel_is_not_kept(checked: Run, store: RunStore, name: st
             checked, channel=replace(checked.channel, forwarding_address="")
         ),
     }[name]
-    assert (adoption.missing(without), adoption.keep(store, without, "x")) == ((name,), False)
+    assert (discovering.missing(without), discovering.keep(store, without, "x")) == ((name,), False)
 
 
 def test_a_setup_ends_the_time_by_hand(checked: Run, store: RunStore, asker: Person):
     """A channel that the bot sets up later no longer counts as made by hand."""
-    adoption.keep(store, checked, "anna@contoso.com")
+    discovering.keep(store, checked, "anna@contoso.com")
     run = store.open(checked.channel, asker, Origin("room-1", message="m-9"))
     store.end(run, Event(Kind.FINISHED, now()))
     assert brief_for(store, MAILBOX).by_hand is False
@@ -200,7 +200,7 @@ def test_a_setup_ends_the_time_by_hand(checked: Run, store: RunStore, asker: Per
 
 def test_the_audit_trail_says_who_kept_it(checked: Run, store: RunStore):
     """The audit trail says which channel was found and who kept it, but not what was searched."""
-    adoption.keep(store, checked, "anna@contoso.com")
+    discovering.keep(store, checked, "anna@contoso.com")
     entries = [entry.decode() for entry in store.audit.entries()]
     (kept,) = (each for each in entries if '"what":"finished"' in each)
     assert '"by":"anna@contoso.com"' in kept

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from jobs.causes.cause import NEW_TOKEN
-from jobs.checks import fix_context
+from jobs.checks import remedies
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
@@ -33,12 +33,10 @@ def checked(store: RunStore, channel: Channel, asker: Person, *findings: Finding
 
 
 @pytest.mark.parametrize("cause", sorted(NEW_TOKEN))
-def test_the_cause_of_the_newest_check_is_told(
-    store: RunStore, channel: Channel, asker: Person, cause: str
-):
+def test_the_cause_of_the_newest_check_is_told(store, channel, asker, cause):
     """Each cause that only a new token ends is passed on from the newest check to the fix."""
     checked(store, channel, asker, Finding("sign_ins", State.WRONG, cause=cause))
-    assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief(token_cause=cause))
+    assert remedies.fix_context(store, channel.mailbox) == Brief(fix=FixBrief(token_cause=cause))
 
 
 @pytest.mark.parametrize(
@@ -52,25 +50,21 @@ def test_the_cause_of_the_newest_check_is_told(
         ),
     ],
 )
-def test_what_a_new_token_does_not_mend(
-    store: RunStore, channel: Channel, asker: Person, findings: tuple[Finding, ...]
-):
+def test_what_a_new_token_does_not_mend(store, channel, asker, findings):
     """A healthy check passes on nothing to a fix, and neither does a cause that the bot can change.
 
     A finding that such a cause explains is not passed on either.
     """
     checked(store, channel, asker, *findings)
-    assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
+    assert remedies.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
 
 
 def test_without_a_check_nothing_is_told(store: RunStore, channel: Channel):
     """Without a check, no cause is passed on to a fix."""
-    assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
+    assert remedies.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
 
 
-def test_a_token_that_was_generated_since_has_answered_it(
-    given: Callable[..., StepContext], channel: Channel, asker: Person
-):
+def test_a_token_that_was_generated_since_has_answered_it(given, channel, asker):
     """A token that was generated after a check has resolved the cause that the check found.
 
     A later check counts from that token on.
@@ -81,9 +75,7 @@ def test_a_token_that_was_generated_since_has_answered_it(
     ctx.store.append(
         ctx.run.id, Event(Kind.ANSWERED, saved, data={"question": "token_saved", "value": "yes"})
     )
-    assert fix_context.fix_context(ctx.store, channel.mailbox) == Brief(
-        token_at=saved, fix=FixBrief()
-    )
+    assert remedies.fix_context(ctx.store, channel.mailbox) == Brief(token_at=saved, fix=FixBrief())
 
 
 def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., StepContext]):
@@ -105,9 +97,7 @@ def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., Step
         ("gone", {"test_mail"}),
     ],
 )
-def test_what_carries_answers_is_proven_by_one(
-    given: Callable[..., StepContext], step: str, proof: set[str]
-):
+def test_what_carries_answers_is_proven_by_one(given, step, proof):
     """A fix of outgoing mail is proven by a login and an answer that leaves.
 
     A fix of incoming mail is proven by a mail that arrives.
@@ -126,12 +116,10 @@ def test_what_carries_answers_is_proven_by_one(
         (State.SKIPPED, FixBrief()),
     ],
 )
-def test_a_consent_that_is_missing_is_told(
-    store: RunStore, channel: Channel, asker: Person, state: State, told: FixBrief
-):
+def test_a_consent_that_is_missing_is_told(store, channel, asker, state, told):
     """A missing consent is passed on to a fix if the newest check found it missing."""
     checked(store, channel, asker, Finding("admin_consent", state))
-    assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=told)
+    assert remedies.fix_context(store, channel.mailbox) == Brief(fix=told)
 
 
 def test_the_consent_card_is_part_of_such_a_fix(given: Callable[..., StepContext]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.checks.fix_context import likely_changes
+from jobs.checks.remedies import likely_changes
 from jobs.clock import now
 from jobs.model import Channel, Finding, Person, RunKind, State
 from jobs.runs.run import Run

@@ -41,9 +41,7 @@ NONE_OF_OURS = Finding("policy", State.SKIPPED, seen=Text("skipped.restricted_se
         ((), ("copies",), LOST, {}),
     ],
 )
-def test_a_failure_without_a_code(
-    beside: tuple[Finding, ...], causes: tuple[str, ...], code: str, symptoms: dict[str, str]
-):
+def test_a_failure_without_a_code(beside, causes, code, symptoms):
     """The only possible cause explains a failure without a code, if the bot could read it.
 
     Otherwise the verdict says that it could not be read. A verdict always has a first line.

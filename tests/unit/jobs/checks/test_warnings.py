@@ -45,9 +45,7 @@ def checked(ctx: StepContext, *steps: Step) -> dict[str, Finding]:
     return {step.name: ctx.run.findings[step.name] for step in steps}
 
 
-def test_a_copy_that_is_not_kept_as_asked_explains_nothing(
-    given: Callable[..., StepContext], cloud: Any
-):
+def test_a_copy_that_is_not_kept_as_asked_explains_nothing(given, cloud):
     """A wrong setting for keeping copies explains no failure, because mail flows anyway.
 
     It is a warning, and a failure of the copies stays the cause.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -35,6 +37,21 @@ def graph(*facts: Probe) -> dict[str, Probe]:
     return {each.name: each for each in facts}
 
 
+def time(hour: int, minute: int = 0) -> datetime:
+    """Return a time of one day."""
+    return datetime(2026, 1, 1, hour, minute, tzinfo=UTC)
+
+
+def ok(name: str, **signals: object) -> Finding:
+    """Return a finding that is right."""
+    return Finding(name, State.OK, signals=Signals(**signals))
+
+
 def wrong(name: str, cause: str = "", **signals: object) -> Finding:
     """Return a wrong finding."""
     return Finding(name, State.WRONG, cause=cause, signals=Signals(**signals))
+
+
+def possible(name: str, cause: str, **signals: object) -> Finding:
+    """Return a finding that may stop mail."""
+    return Finding(name, State.POSSIBLE, cause=cause, signals=Signals(**signals))

@@ -85,9 +85,7 @@ def counted(redis: Redis) -> dict[str, int]:
         (httpx.ReadTimeout("late"), "lost"),
     ],
 )
-async def test_each_attempt_is_counted(
-    redis: Redis, ask: Any, answer: httpx.Response | Exception, word: str
-):
+async def test_each_attempt_is_counted(redis, ask, answer, word):
     """Each attempt counts under its cloud and its outcome."""
     COUNTERS.reset()
     try:
@@ -182,7 +180,7 @@ def test_a_slow_request_among_answers_is_no_silence(clock: Clock):
 def test_a_refusal_is_an_answer(clock: Clock, error: CloudError, silent: tuple[str, ...]):
     """A refusal counts as an answer of the cloud, and so does a 429."""
     with calls.watch_silence() as watch:
-        with pytest.raises(CloudError), calls.request_to("graph", Transient):
+        with pytest.raises(CloudError), calls.request_to("graph"):
             raise error
         clock.now += calls.FAILING_S
         assert watch.silent() == silent
@@ -208,9 +206,7 @@ async def test_requests_to_graph_and_exchange_are_watched(clock: Clock, ask: Any
 
 
 @pytest.mark.parametrize("provider", ["https"], indirect=True)
-def test_requests_to_entra_are_watched(
-    clock: Clock, provider: Any, make_settings: Callable[..., Settings]
-):
+def test_requests_to_entra_are_watched(clock, provider, make_settings):
     """Entra counts as silent if its discovery document does not come."""
     provider.discovery = (503, {}, b"")
     settings = make_settings(login_url=provider.base)
@@ -227,5 +223,5 @@ def test_requests_to_entra_are_watched(
 
 def test_nobody_watches_by_itself():
     """Without a watch, a request is made as usual and its error is raised."""
-    with pytest.raises(ValueError, match="x"), calls.request_to("graph", Transient):
+    with pytest.raises(ValueError, match="x"), calls.request_to("graph"):
         raise ValueError("x")

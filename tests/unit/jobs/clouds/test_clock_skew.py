@@ -97,9 +97,7 @@ def two(redis: Redis) -> tuple[Meter, Meter]:
     return Meter(redis), Meter(redis)
 
 
-def test_what_all_processes_measure_is_in_redis(
-    redis: Redis, two: tuple[Meter, Meter], pass_time: Callable[[float], None]
-):
+def test_what_all_processes_measure_is_in_redis(redis, two, pass_time):
     """Redis has the median of the measurements of all processes.
 
     After 15 minutes without an answer, no skew is known.

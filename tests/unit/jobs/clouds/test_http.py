@@ -172,12 +172,7 @@ HALF = b'Content-Length: 100\r\n\r\n{"value": '
     ],
 )
 async def test_a_body_that_is_not_what_it_declares(
-    make_settings: Callable[..., Settings],
-    status: int,
-    rest: bytes,
-    method: str,
-    outcome: type[Exception] | None,
-    tries: int,
+    make_settings, status, rest, method, outcome, tries
 ):
     """If a real server's body ends early or cannot be decoded, its status keeps its meaning.
 

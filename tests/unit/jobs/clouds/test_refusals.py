@@ -50,9 +50,7 @@ TYPE = "Credential type not allowed as per assigned policy"
         (400, None, None, Rejected, "request_rejected"),
     ],
 )
-async def test_graphs_errors_are_told_by_code_and_words(
-    ask: Any, status: int, code: str | None, message: str | None, kind: type, cause: str
-):
+async def test_graphs_errors_are_told_by_code_and_words(ask, status, code, message, kind, cause):
     """Each of Graph's errors (platforms/microsoft.md 7) has its kind and its cause."""
     error = {"code": code, "message": message, "innerError": {"date": "d", "request-id": "r-9"}}
     with pytest.raises(kind) as failed:
@@ -114,9 +112,7 @@ GONE = f"Ex6F9304|{EXCHANGE}.Configuration.Tasks.ManagementObjectNotFoundExcepti
         (internal(ENABLED), AlreadyExists, "already_there", "BadRequest", ENABLED),
     ],
 )
-def test_exchanges_errors_are_told_by_the_exception(
-    error: dict[str, Any], kind: type, cause: str, code: str, message: str
-):
+def test_exchanges_errors_are_told_by_the_exception(error, kind, cause, code, message):
     """Each captured body (platforms/microsoft.md 3.5) gives its cause, whatever its status is."""
     body = {"error": {"code": "BadRequest", "message": "Invalid Operation"} | error}
     for status in (400, 500):

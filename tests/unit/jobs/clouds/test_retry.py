@@ -18,13 +18,7 @@ from jobs.clouds.errors import (
     Transient,
     TruncatedAnswer,
 )
-from jobs.clouds.retry import (
-    Pauses,
-    RetryPolicy,
-    may_repeat,
-    parse_rate_limit_reset,
-    parse_retry_after,
-)
+from jobs.clouds.retry import Pauses, RetryPolicy, may_repeat, parse_retry_after
 
 
 @pytest.mark.parametrize(
@@ -140,27 +134,3 @@ def test_a_pause_without_a_retry_after_is_the_policys_own(carry_out: Callable[..
 def test_the_last_pause_repeats_itself(tries: int, asked: float | None, pause: float):
     """The last pause repeats, and the service's Retry-After is a minimum."""
     assert Pauses((5.0, 60.0)).after(tries, asked) == pause
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"), [(None, None), ("soon", None), ("30", 30.0), ("1790000000", None)]
-)
-def test_when_a_rate_limit_is_reset(header: str | None, seconds: float | None):
-    """The reset of a rate limit is a number of seconds.
-
-    A number so large that it may be a date is not believed.
-    """
-    assert parse_rate_limit_reset(header) == seconds
-
-
-@pytest.mark.parametrize(
-    ("ahead", "seconds"),
-    [(timedelta(seconds=90), 90.0), (timedelta(seconds=-90), 0.0), (timedelta(days=1), None)],
-)
-def test_when_a_rate_limit_is_reset_by_a_time(ahead: timedelta, seconds: float | None):
-    """The reset of a rate limit may also be a time.
-
-    A time that has passed is no wait, and a time that is far away is not believed.
-    """
-    found = parse_rate_limit_reset((datetime.now(UTC) + ahead).isoformat())
-    assert found == (None if seconds is None else pytest.approx(seconds, abs=30))

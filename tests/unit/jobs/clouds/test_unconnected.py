@@ -75,9 +75,7 @@ def test_a_name_that_does_not_resolve(anywhere: Settings):
     assert error.message.startswith("nothing.invalid: ")
 
 
-def test_an_expired_certificate(
-    anywhere: Settings, expired: str, certificates: Tls, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_expired_certificate(anywhere, expired, certificates, monkeypatch):
     """If a certificate has expired, the request is not sent, although its authority is trusted."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
     error = error_of(expired, anywhere)
@@ -87,11 +85,7 @@ def test_an_expired_certificate(
 
 @pytest.mark.parametrize("fault", ["name", "certificate"])
 def test_a_post_to_webex_was_certainly_not_made(
-    fault: str,
-    expired: str,
-    certificates: Tls,
-    hasty_retries: None,
-    monkeypatch: pytest.MonkeyPatch,
+    fault, expired, certificates, hasty_retries, monkeypatch
 ):
     """A POST to Webex without a connection was certainly not made and never counts as doubtful.
 

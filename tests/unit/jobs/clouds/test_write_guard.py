@@ -104,9 +104,7 @@ async def test_each_write_is_asked_for_before_and_after(work_settings: Settings)
         (5, ["POST", "stopped"]),
     ],
 )
-async def test_not_one_more_write_leaves(
-    work_settings: Settings, refuses_from: int, sees: list[str]
-):
+async def test_not_one_more_write_leaves(work_settings, refuses_from, sees):
     """If the guard refuses in the middle of a change of two calls, the second call is never sent.
 
     This also holds if the refusal comes while the connection is being opened.
@@ -115,9 +113,7 @@ async def test_not_one_more_write_leaves(
 
 
 @pytest.mark.parametrize(("refuses_from", "sees"), [(3, ["stopped"]), (4, ["POST", "stopped"])])
-async def test_no_body_follows_its_head_without_the_guard(
-    work_settings: Settings, refuses_from: int, sees: list[str]
-):
+async def test_no_body_follows_its_head_without_the_guard(work_settings, refuses_from, sees):
     """If the guard refuses after the head of a request, its body is not sent.
 
     Other tasks ask Redis in between, and the worker may be stopped in such a question.

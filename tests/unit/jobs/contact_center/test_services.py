@@ -128,9 +128,7 @@ def row(at: datetime) -> dict[str, Any]:
     return {"id": f"{at:%s}", "attributes": values}
 
 
-async def test_of_very_many_tasks_the_newest_are_read(
-    work_settings: Settings, monkeypatch: pytest.MonkeyPatch
-):
+async def test_of_very_many_tasks_the_newest_are_read(work_settings, monkeypatch):
     """If five pages do not reach the newest tasks, a later window is read.
 
     Tasks arrive oldest first. The result includes the time from which it is complete.
@@ -149,9 +147,7 @@ async def test_of_very_many_tasks_the_newest_are_read(
     assert min(row.created for row in found.rows) >= found.since - timedelta(seconds=1)
 
 
-async def test_the_interval_of_tasks_is_one_that_the_service_takes(
-    work_settings: Settings, monkeypatch: pytest.MonkeyPatch
-):
+async def test_the_interval_of_tasks_is_one_that_the_service_takes(work_settings, monkeypatch):
     """Tasks are requested for 184 days at most, with times in milliseconds.
 
     Times in seconds give an empty answer (platforms/connect.md 3.1).

@@ -11,7 +11,6 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds import calls
-from jobs.clouds.errors import Transient
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -93,7 +92,7 @@ class Slow(Step):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Wait for the cloud."""
-        with calls.request_to("exchange", Transient):
+        with calls.request_to("exchange"):
             await asyncio.sleep(self.seconds)
         return self.ok()
 

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, Rejected, Transient
-from jobs.mail.send import OutgoingMail, send_test_mail
+from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.runs.run import LeaseLostError
 
 WORDS = ("Test of the channel #1", "Nothing to do.", "<test.1@fabrikam.com>")
@@ -28,9 +28,7 @@ LOGIN, REFUSED = "smtp://bot%40contoso.com:{}@127.0.0.1:{}", "probe_login_refuse
         ({"tls": False}, "smtp://bot%40contoso.com:p%40ss%20word@127.0.0.1:{}"),
     ],
 )
-async def test_the_mail_arrives_as_it_was_sent(
-    start: Callable[..., Any], server: dict[str, bool], url: str
-):
+async def test_the_mail_arrives_as_it_was_sent(start, server, url):
     """A mail arrives unchanged in plain text, with STARTTLS, with TLS, and with a user name."""
     mailbox = start(**server)
     await send_test_mail(url.format(mailbox.port), MAIL)
@@ -82,9 +80,7 @@ async def test_a_wrong_password_is_told_without_it(start: Callable[..., Any]):
         ("login", "454 4.7.0 Temporary authentication failure", "smtp_busy"),
     ],
 )
-async def test_a_server_that_refuses_the_login(
-    start: Callable[..., Any], at: str, reply: str, cause: str
-):
+async def test_a_server_that_refuses_the_login(start, at, reply, cause):
     """A refused or a missing login is the operator's error, whatever the server replies.
 
     A busy server may accept the login later. Any other refusal of a recipient keeps its own cause.
@@ -118,9 +114,7 @@ async def test_an_address_that_is_none_is_refused_without_being_shown(url: str):
 @pytest.mark.parametrize(
     ("password", "error"), [("wr0ng", Rejected), ("p%40ss%20word", LeaseLostError)]
 )
-async def test_the_guard_is_asked_after_the_login(
-    start: Callable[..., Any], password: str, error: type[Exception]
-):
+async def test_the_guard_is_asked_after_the_login(start, password, error):
     """The guard is asked after the login, and a worker that has lost its run sends no mail."""
     mailbox = start(tls=False)
 

@@ -116,9 +116,7 @@ REFUSED, BUSY, TOO_MANY = "smtp_token_refused", "smtp_busy", "smtp_too_many_conn
         ("554 whatever", None, "smtp_refused"),
     ],
 )
-async def test_each_refusal_has_its_cause(
-    start: Callable[..., Any], refusal: str, status: str | None, cause: str
-):
+async def test_each_refusal_has_its_cause(start, refusal, status, cause):
     """Each known refusal has its cause, with and without a 334 challenge, and is kept verbatim."""
     mailbox = start()
     mailbox.refusal, mailbox.challenge = refusal, {"status": status} if status else None
@@ -193,9 +191,7 @@ async def test_the_transcript_is_whole(start: Callable[..., Any]):
     ]  # fmt: skip
 
 
-async def test_another_servers_manner_of_speaking(
-    certificates: Tls, monkeypatch: pytest.MonkeyPatch
-):
+async def test_another_servers_manner_of_speaking(certificates, monkeypatch):
     """The login works with a multi-line greeting, no enhanced codes, and the old word ``AUTH=``."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
     context = certificates.server_context()
@@ -354,9 +350,7 @@ async def test_a_handshake_that_does_not_end(certificates: Tls):
     assert probe.transcript[-2:] == ("C: STARTTLS", "S: 220 go on")
 
 
-async def test_words_before_the_handshake_are_no_replies(
-    certificates: Tls, monkeypatch: pytest.MonkeyPatch
-):
+async def test_words_before_the_handshake_are_no_replies(certificates, monkeypatch):
     """Plain text that an attacker injects after the 220 answers no command under TLS.
 
     The source is RFC 3207, section 4.2.

@@ -75,9 +75,7 @@ def test_one_permission_less():
         ({"exchange": {"oauth2PermissionScopes": [{"id": "mail"}]}}, ("smtp", "mail")),
     ],
 )
-def test_what_a_resource_does_not_expose(
-    principals: dict[str, dict[str, object]], unknown: tuple[object, ...]
-):
+def test_what_a_resource_does_not_expose(principals, unknown):
     """A permission is unknown if its resource lists permissions, but not this one in its kind.
 
     A resource that lists no permissions makes nothing unknown.

@@ -85,9 +85,7 @@ def test_a_page_keeps_its_code(provider: Any, bot: Identity, cache: str):
         ("", "service_unavailable", ""),
     ],
 )
-def test_a_busy_answer_keeps_what_it_says(
-    provider: Any, bot: Identity, cache: str, body: str, cause: str, code: str
-):
+def test_a_busy_answer_keeps_what_it_says(provider, bot, cache, body, cause, code):
     """A busy answer of Entra keeps its code and IDs, together with the IDs of the request."""
     provider.trouble = [(503, {"x-ms-request-id": "req-9", "Retry-After": "600"}, body.encode())]
     with pytest.raises(Transient) as busy:

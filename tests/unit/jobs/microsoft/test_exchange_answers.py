@@ -11,7 +11,6 @@ import stamina
 
 from jobs.clouds.errors import (
     AlreadyExists,
-    CloudError,
     MalformedAnswer,
     NotFound,
     Rejected,
@@ -54,9 +53,7 @@ def page(*names: str, link: str = "", warning: str = "") -> httpx.Response:
         ("One text", Rejected, "request_rejected"),
     ],
 )
-async def test_an_error_in_a_success_is_a_failure(
-    run: Any, errors: Any, kind: type[CloudError], cause: str
-):
+async def test_an_error_in_a_success_is_a_failure(run, errors, kind, cause):
     """A cmdlet whose answer has the status 200 and an error in it has failed, and is not done."""
     answer = httpx.Response(200, json={"value": [{"Name": "a"}], "@adminapi.errors": errors})
     with pytest.raises(kind) as failed:
@@ -202,30 +199,10 @@ NAMED, ERROR = {"X-ExceptionType": NAME}, {"code": "NotFound", "message": "Error
         (httpx.Response(404, json={"error": ERROR}), NotFound, "NotFound", "Error"),
     ],
 )
-def test_where_the_words_are(
-    answer: httpx.Response, kind: type[CloudError], code: str, message: str
-):
+def test_where_the_words_are(answer, kind, code, message):
     """The text of an error may be JSON in a detail or a plain body.
 
     The exception's name may be in a header.
     """
     error = judge_exchange(answer, RequestIds())
     assert (type(error), error.code, error.message) == (kind, code, message)
-
-
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        ({"Rate-Limit-Reset": "20"}, 20.0),
-        ({"Rate-Limit-Reset": "20", "Retry-After": "3"}, 3.0),
-        ({}, None),
-    ],
-)
-async def test_the_reset_of_the_rate_limit_is_waited_for(
-    run: Any, headers: dict[str, str], expected: float | None
-):
-    """The pause after a 429 is that of ``Rate-Limit-Reset``, unless there is a ``Retry-After``."""
-    exchange = Exchange(httpx.Response(429, headers=headers))
-    with stamina.set_testing(True, attempts=1), pytest.raises(Transient) as failed:
-        await run(exchange, "Get-Mailbox")
-    assert failed.value.retry_after == expected

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,7 +11,6 @@ import pytest
 from jobs.clouds.errors import AlreadyExists, MalformedAnswer, NotFound, SignInNeeded, Transient
 from jobs.clouds.http import async_client
 from jobs.microsoft.graph import Graph, NewPassword, TraceFilter
-from jobs.settings import Settings
 from tests.unit.jobs.microsoft.graph_directory import BASE, WHEN, Directory
 
 GRANTS, PASSWORD = "/oauth2PermissionGrants", "/applications/obj/addPassword"
@@ -53,13 +51,7 @@ MAY = {"defaultUserRolePermissions": {}}
     ],
 )
 async def test_each_read_is_one_documented_request(
-    graph: Graph,
-    directory: Directory,
-    name: str,
-    arguments: str,
-    path: str,
-    answer: Any,
-    result: Any,
+    graph, directory, name, arguments, path, answer, result
 ):
     """Each object and each list has one request with the documented path."""
     body = {"value": answer} if isinstance(answer, list) else answer
@@ -86,9 +78,7 @@ async def test_upsert_gives_the_application_created_or_changed(graph: Graph, dir
     assert directory.asked[0][2] == {"displayName": "W"}
 
 
-async def test_a_new_secret_is_asked_for_once_and_kept_out_of_sight(
-    graph: Graph, directory: Directory
-):
+async def test_a_new_secret_is_asked_for_once_and_kept_out_of_sight(graph, directory):
     """A new secret's end is sent in UTC to the second, and its value is not in the repr."""
     directory.on("POST", PASSWORD, (200, {"keyId": "k", "secretText": "abc~secret"}))
     made = await graph.add_password("obj", "webex 1", WHEN)
@@ -99,9 +89,7 @@ async def test_a_new_secret_is_asked_for_once_and_kept_out_of_sight(
 
 
 @pytest.mark.parametrize("status", [500, 503, 504])
-async def test_a_secret_whose_answer_is_lost_is_not_made_twice(
-    graph: Graph, directory: Directory, status: int
-):
+async def test_a_secret_whose_answer_is_lost_is_not_made_twice(graph, directory, status):
     """The caller first looks for a secret that the lost request has made."""
     directory.on("POST", PASSWORD, (status, None))
     with pytest.raises(Transient):
@@ -116,9 +104,7 @@ async def test_a_secret_whose_answer_is_lost_is_not_made_twice(
         ("user-1", {"consentType": "Principal", "principalId": "user-1"}),
     ],
 )
-async def test_a_grant_is_for_one_user_or_for_all(
-    graph: Graph, directory: Directory, principal: str | None, body: dict[str, str]
-):
+async def test_a_grant_is_for_one_user_or_for_all(graph, directory, principal, body):
     """A grant with a principal is for that user, and a grant without one is for all users."""
     directory.on("POST", GRANTS, (201, {"id": "g"}))
     await graph.create_grant("client", "exchange", "SMTP.Send", principal)
@@ -182,9 +168,7 @@ async def test_lists_are_read_over_their_pages_and_nowhere_else(graph: Graph, di
 @pytest.mark.parametrize(
     "link", ["https://evil.test/x", "https://graph.microsoft.com/beta/x?$skiptoken=2", 7]
 )
-async def test_a_next_page_that_leads_elsewhere_is_no_end(
-    graph: Graph, directory: Directory, link: object
-):
+async def test_a_next_page_that_leads_elsewhere_is_no_end(graph, directory, link):
     """A next link to another host or another version of Graph is an error, and is not fetched."""
     directory.on("GET", GRANTS, (200, {"value": [{"id": 1}], "@odata.nextLink": link}))
     with pytest.raises(MalformedAnswer):
@@ -228,9 +212,7 @@ async def test_an_answer_without_what_was_asked_for_is_unreadable(
 
 
 @pytest.mark.parametrize("value", [{}, {"secretText": ""}, {"secretText": ["abc~secret"]}])
-async def test_a_secret_without_its_value_is_unreadable(
-    graph: Graph, directory: Directory, value: dict[str, object]
-):
+async def test_a_secret_without_its_value_is_unreadable(graph, directory, value):
     """An answer without a text in ``secretText`` is useless."""
     directory.on("POST", PASSWORD, (200, {"keyId": "k"} | value))
     with pytest.raises(MalformedAnswer):
@@ -247,9 +229,7 @@ async def test_the_query_is_written_as_the_documents_write_it(graph: Graph, dire
 
 
 @pytest.mark.parametrize("refusals", [1, 2])
-async def test_a_token_that_is_refused_is_renewed_once(
-    make_settings: Callable[..., Settings], refusals: int
-):
+async def test_a_token_that_is_refused_is_renewed_once(make_settings, refusals):
     """A token that Graph refuses may have ended early. After a second 401 a sign-in is needed."""
     seen: list[str] = []
 
@@ -294,9 +274,7 @@ async def test_a_user_is_found_by_upn(graph: Graph, directory: Directory):
     ("matches", "found"),
     [([{"id": "u"}], {"id": "u"}), ([], None), ([{"id": "u"}, {"id": "v"}], None)],
 )
-async def test_a_user_is_found_by_an_address_that_is_no_upn(
-    graph: Graph, directory: Directory, matches: list[dict[str, str]], found: dict[str, str] | None
-):
+async def test_a_user_is_found_by_an_address_that_is_no_upn(graph, directory, matches, found):
     """An address that is no UPN is searched for among all users' addresses.
 
     If two users match, none is returned. If the directory does not support the filter, the main

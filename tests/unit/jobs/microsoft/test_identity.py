@@ -17,9 +17,7 @@ from jobs.model import Account
 from tests.unit.jobs.microsoft.identity_sign_in import CALLBACK, EXCHANGE, GRAPH, TENANT, sign_in
 
 
-def test_a_sign_in_gives_the_validated_account_and_keeps_tokens_out_of_sight(
-    provider: Any, bot: Identity
-):
+def test_a_sign_in_gives_the_validated_account_and_keeps_tokens_out_of_sight(provider, bot):
     """The account of a sign-in comes from the validated ID token.
 
     The repr of the sign-in shows no token.
@@ -58,9 +56,7 @@ def test_the_flow_survives_json_and_sends_people_to_the_real_address(provider: A
         ({"tid": "99999999-0000-0000-0000-000000000000"}, "wrong_tenant"),
     ],
 )
-def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(
-    provider: Any, bot: Identity, claims: Any, cause: str
-):
+def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(provider, bot, claims, cause):
     """An ID token with a wrong claim is refused with the cause that belongs to the claim."""
     provider.claims = claims() if callable(claims) else claims
     with pytest.raises(Rejected) as refused:
@@ -75,9 +71,7 @@ def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(
         (-45, "the clock of the bot's machine is 45 seconds ahead of Microsoft's"),
     ],
 )
-def test_a_wrong_clock_is_named_with_its_skew(
-    provider: Any, bot: Identity, clock_s: float, told: str
-):
+def test_a_wrong_clock_is_named_with_its_skew(provider, bot, clock_s, told):
     """If an ID token's times are wrong because of the bot's clock, the error says by how much.
 
     Microsoft's answers show that the clock is wrong.
@@ -150,9 +144,7 @@ def test_a_tenant_of_its_own_needs_no_other_word(provider: Any, http: httpx.Clie
     assert refused.value.cause == "wrong_tenant"
 
 
-def test_the_token_of_a_sign_in_is_the_tenants_own(
-    provider: Any, bot: Identity, http: httpx.Client
-):
+def test_the_token_of_a_sign_in_is_the_tenants_own(provider, bot, http):
     """A token from a sign-in at ``organizations`` also serves requests in the tenant's name.
 
     So the worker needs no other token.
@@ -222,9 +214,7 @@ def told(error: str, words: str = "", codes: str = "") -> dict[str, str]:
         (told("x", codes="1, 50011"), "redirect_uri_mismatch", "AADSTS50011"),
     ],
 )
-def test_an_error_in_the_query_becomes_its_cause(
-    bot: Identity, query: dict[str, str], cause: str, code: str
-):
+def test_an_error_in_the_query_becomes_its_cause(bot, query, cause, code):
     """The cause of an error in the redirect follows its AADSTS number, or else OAuth's error."""
     flow = bot.begin(GRAPH, CALLBACK, "state-1")
     with pytest.raises(CloudError) as refused:
@@ -342,9 +332,7 @@ async def test_a_refused_token_is_renewed_for_all(provider: Any, bot: Identity):
     assert refreshes(provider) == 1
 
 
-async def test_a_token_is_looked_for_once_and_found_again_by_the_next_process(
-    provider: Any, bot: Identity
-):
+async def test_a_token_is_looked_for_once_and_found_again_by_the_next_process(provider, bot):
     """A token is requested once and then found in memory and the cache, even for ``.default``."""
     saved: list[str] = []
     provider.granted = "https://outlook.office365.com/Exchange.Manage"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
 import pytest
 
 from jobs.clouds.errors import CloudError, MalformedAnswer, SignInNeeded, Transient
@@ -13,9 +12,7 @@ from jobs.microsoft.identity import Identity
 from tests.unit.jobs.microsoft.identity_sign_in import CALLBACK, EXCHANGE, GRAPH, TENANT, sign_in
 
 
-def test_a_token_for_a_second_resource_comes_from_the_same_refresh_token(
-    provider: Any, bot: Identity
-):
+def test_a_token_for_a_second_resource_comes_from_the_same_refresh_token(provider, bot):
     """One sign-in serves Graph and Exchange, and the second call is answered by the cache."""
     signed_in = sign_in(bot, provider)
     token, cache = bot.token(signed_in.cache, EXCHANGE)
@@ -24,9 +21,7 @@ def test_a_token_for_a_second_resource_comes_from_the_same_refresh_token(
     assert len(provider.requests) == before
 
 
-def test_a_dead_refresh_token_asks_for_a_sign_in_and_is_not_remembered(
-    provider: Any, bot: Identity
-):
+def test_a_dead_refresh_token_asks_for_a_sign_in_and_is_not_remembered(provider, bot):
     """An expired refresh token (AADSTS700082) makes a sign-in necessary.
 
     The refusal is not cached, so the next try sends a new request.
@@ -85,9 +80,7 @@ ODD = [
 
 
 @pytest.mark.parametrize("body", ODD)
-def test_a_token_answer_without_a_token_is_unreadable(
-    provider: Any, bot: Identity, http: httpx.Client, body: dict[str, Any]
-):
+def test_a_token_answer_without_a_token_is_unreadable(provider, bot, http, body):
     """An answer without a token is unreadable, and neither asks for a sign-in nor sends "None"."""
     app = Identity(provider.base, http, TENANT, bot.client_id, "s3cr~t.Value")
     cache = sign_in(bot, provider).cache
@@ -108,9 +101,7 @@ def test_a_token_answer_without_a_token_is_unreadable(
     "lives",
     [{}, {"expires_in": "3599"}, {"expires_in": 3599, "ext_expires_in": None, "scope": None}],
 )
-def test_a_token_answer_may_be_told_in_older_ways(
-    provider: Any, bot: Identity, lives: dict[str, Any]
-):
+def test_a_token_answer_may_be_told_in_older_ways(provider, bot, lives):
     """A token answer is read even if its numbers are texts or missing."""
     cache = sign_in(bot, provider).cache
     body = {"access_token": "at", "token_type": "Bearer"} | lives
@@ -118,9 +109,7 @@ def test_a_token_answer_may_be_told_in_older_ways(
     assert bot.token(cache, EXCHANGE)[0] == "at"
 
 
-def test_offline_access_need_not_be_echoed(
-    provider: Any, bot: Identity, monkeypatch: pytest.MonkeyPatch
-):
+def test_offline_access_need_not_be_echoed(provider, bot, monkeypatch):
     """The sign-in and its renewal work if Entra leaves offline_access out of its answers.
 
     Entra does so in the scope of each answer (platforms/microsoft.md 4). The refresh token

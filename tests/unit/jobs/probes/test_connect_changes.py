@@ -88,9 +88,7 @@ TASKS_WERE, ANSWERS_WERE = good("agent_tasks", 60), good("answers", 50)
         ((good("agent_tasks", 5), good("answers", 4, unanswered=ago(30))), (10, 40), []),
     ],
 )
-def test_between_the_last_good_mail_and_the_first_bad_sign(
-    others: tuple[Finding, ...], minutes: tuple[float, ...], found: list[float]
-):
+def test_between_the_last_good_mail_and_the_first_bad_sign(others, minutes, found):
     """A change is a suspect only if it lies between the last good mail and the first bad sign.
 
     A suspect is only possible and never a cause, whatever else is wrong.
@@ -154,9 +152,7 @@ def test_the_setup_itself_is_no_suspect(given: Any, configured: Any, outside: An
     assert look(ctx).seen == Text("seen.connect_unchanged", {"days": "7"})
 
 
-def test_the_proof_ends_the_setup(
-    given: Any, configured: Any, outside: Any, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_proof_ends_the_setup(given, configured, outside, monkeypatch):
     """Changes from before the proof of the setup are left out.
 
     The app is registered after its token was saved. A channel that was made by hand has no setup.
@@ -181,9 +177,7 @@ def test_the_proof_ends_the_setup(
         (429, "audit_away"),
     ],
 )
-def test_what_is_not_read_breaks_nothing(
-    given: Any, configured: Any, outside: Any, status: int, reason: str
-):
+def test_what_is_not_read_breaks_nothing(given, configured, outside, status, reason):
     """If the log cannot be read, the probe is skipped with its reason.
 
     Nothing is called wrong, and the token is not shown.

@@ -28,9 +28,7 @@ ON = {"Name": "Relay", "Enabled": True, "RecipientDomains": ["*"], "SmartHosts":
         (ON | {"RecipientDomains": ["partner.example"]}, State.OK),
     ],
 )
-def test_a_connector_that_takes_the_copies_is_possible(
-    cloud: Any, given: Any, row: dict[str, Any], state: State
-):
+def test_a_connector_that_takes_the_copies_is_possible(cloud, given, row, state):
     """Mail that becomes a task disproves it, and mail that makes none has it as its cause."""
     cloud.on("Get-OutboundConnector", [row])
     found = {"outbound_connectors": asyncio.run(_probe().inspect(given(kind=RunKind.CHECK)))}
@@ -74,9 +72,7 @@ def _probe() -> Any:
         (RunKind.SETUP, None, State.SKIPPED, ""),
     ],
 )
-def test_a_plan_and_a_check_show_the_remote_domain(
-    cloud: Any, given: Any, kind: RunKind, row: dict[str, Any] | None, state: State, cause: str
-):
+def test_a_plan_and_a_check_show_the_remote_domain(cloud, given, kind, row, state, cause):
     """A plan blocks nothing; an entry that nobody may read stays open there."""
     cloud.on("Get-RemoteDomain", [{"DomainName": "*", **row}] if row is not None else (403, {}))
     found = asyncio.run(all_steps()["remote_domain"].inspect(given(kind=kind)))
@@ -103,9 +99,7 @@ EVERYWHERE, NOWHERE = domain("*", allows=True), domain("*", allows=False)
         ([EVERYWHERE, domain("webexconnect.io", allows=False)], ""),
     ],
 )
-def test_the_most_specific_remote_domain_counts(
-    cloud: Any, given: Any, rows: list[ExchangeRow], blocked_by: str
-):
+def test_the_most_specific_remote_domain_counts(cloud, given, rows, blocked_by):
     """A pattern covers the domain and those below it, and the longest one decides."""
     cloud.on("Get-RemoteDomain", rows)
     found = asyncio.run(all_steps()["remote_domain"].inspect(given(kind=RunKind.CHECK)))

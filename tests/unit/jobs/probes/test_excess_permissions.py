@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -34,9 +33,7 @@ LEAST, ARTICLE = Profile.LEAST, Profile.ARTICLE
         (ARTICLE, [READS], [{"appRoleId": "x"}], ("API x", "Mail.ReadWrite")),
     ],
 )
-def test_what_is_beyond_need(
-    cloud: Any, given: Any, channel: Any, profile: Any, grants: Any, roles: Any, more: Any
-):
+def test_what_is_beyond_need(cloud, given, channel, profile, grants, roles, more):
     """Permissions beyond the profile's needs are named, except those that every new app gets."""
     cloud.on("GET /oauth2PermissionGrants", grants)
     cloud.on(f"GET /servicePrincipals/{SP}/appRoleAssignments", roles)

@@ -70,17 +70,13 @@ def test_who_may_not_read_the_health_is_told_so(cloud: Any, given: Any, status: 
         ([OPEN | {"status": "resolved"}], NONE),
     ],
 )
-def test_webex_status(
-    outside: Any, configured: Any, given: Any, incidents: list[Any], found: tuple[State, str, str]
-):
+def test_webex_status(outside, configured, given, incidents, found):
     """Only open incidents of the contact center or Webex Connect count, by title or components."""
     outside.on("GET /status/unresolved-incidents.json", {"incidents": incidents})
     assert told(look("webex_status", given(settings=configured()))) == found
 
 
-def test_a_maintenance_that_is_under_way_counts_as_an_incident(
-    outside: Any, configured: Any, given: Any
-):
+def test_a_maintenance_that_is_under_way_counts_as_an_incident(outside, configured, given):
     """The page of the maintenance has the incidents' form; without it, the incidents count."""
     outside.on("GET /status/unresolved-incidents.json", {"incidents": []})
     page = {"scheduled_maintenances": [OPEN | {"status": "in_progress"}]}
@@ -90,9 +86,7 @@ def test_a_maintenance_that_is_under_way_counts_as_an_incident(
 
 
 @pytest.mark.parametrize(("body", "status"), [({}, 200), ([], 200), ({}, 503)])
-def test_a_page_that_cannot_be_read_says_nothing(
-    outside: Any, configured: Any, given: Any, body: Any, status: int
-):
+def test_a_page_that_cannot_be_read_says_nothing(outside, configured, given, body, status):
     """A status page that cannot be read skips the probe, with the reason."""
     outside.on("GET /status/unresolved-incidents.json", body, status)
     found = told(look("webex_status", given(settings=configured())))

@@ -88,9 +88,7 @@ def _answer(known: Zone, data: bytes) -> bytes:
         ({}, State.SKIPPED, "skipped.no_dns", ""),
     ],
 )
-def test_what_the_name_server_says(
-    zone: Zone, given: Callable[..., Any], records: Zone, state: State, seen: str, cause: str
-):
+def test_what_the_name_server_says(zone, given, records, state, seen, cause):
     """Another mail gateway may be the cause, and a missing autodiscover record is a warning.
 
     Without an answer of the name server, nothing is proven.
@@ -109,13 +107,7 @@ def test_what_the_name_server_says(
         (GATEWAY, None, ("mail_exchanger",)),
     ],
 )
-def test_mail_that_arrives_disproves_it(
-    zone: Zone,
-    given: Callable[..., Any],
-    records: Zone,
-    hours: float | None,
-    possible: tuple[str, ...],
-):
+def test_mail_that_arrives_disproves_it(zone, given, records, hours, possible):
     """Mail that arrives proves that an odd MX record is not the cause.
 
     A deleted record needs newer mail, because the record may be cached for an hour.
@@ -196,9 +188,7 @@ def test_a_parent_s_policy_counts(zone: Zone, given: Callable[..., Any]):
         ((403, {}), {}, State.SKIPPED),
     ],
 )
-def test_dkim_is_read_from_exchange(
-    zone: Zone, cloud: Any, given: Callable[..., Any], rows: Any, records: Zone, state: State
-):
+def test_dkim_is_read_from_exchange(zone, cloud, given, rows, records, state):
     """Exchange shows whether it signs as the domain; without any answer, nothing is known."""
     zone.update(records)
     cloud.on("Get-DkimSigningConfig", rows)

@@ -100,9 +100,7 @@ def test_which_policies_touch_the_login(policy: dict[str, Any], touched: bool):
         (None, SKIPPED),
     ],
 )
-async def test_a_moment_with_or_without_its_zone(
-    cloud: Any, given: Callable[..., StepContext], valid_from: str | None, state: State
-):
+async def test_a_moment_with_or_without_its_zone(cloud, given, valid_from, state):
     """A time without a time zone is in UTC. A time outside of the calendar counts as missing."""
     user = {"id": USER, "signInSessionsValidFromDateTime": valid_from}
     cloud.on("GET /users/support@contoso.com", user)
@@ -111,9 +109,7 @@ async def test_a_moment_with_or_without_its_zone(
 
 
 @pytest.mark.parametrize("shared", ["yes", "unknown"])
-async def test_the_sessions_of_a_shared_mailbox_s_own_account_say_nothing(
-    given: Callable[..., StepContext], cloud: Any, shared: str
-):
+async def test_the_sessions_of_a_shared_mailbox_s_own_account_say_nothing(given, cloud, shared):
     """For a shared mailbox the sessions of its own account are not read.
 
     Another user got the token.
@@ -123,9 +119,7 @@ async def test_the_sessions_of_a_shared_mailbox_s_own_account_say_nothing(
     assert cloud.asked == []
 
 
-async def test_the_sessions_are_those_of_the_user_who_was_found(
-    given: Callable[..., StepContext], cloud: Any
-):
+async def test_the_sessions_are_those_of_the_user_who_was_found(given, cloud):
     """Sessions are read by object id, because the directory may not know the mailbox's address."""
     cloud.on(f"GET /users/{USER}", {"id": USER})
     await Sessions().inspect(given(facts={"user_id": USER}))
@@ -207,15 +201,7 @@ OFF = "smtp_auth_off_for_mailbox"
         (POLICY, None, lambda: refused(OFF), True, ("smtp_login",)),
     ],
 )
-async def test_what_tries_a_policy(
-    cloud: Any,
-    given: Callable[..., StepContext],
-    name: str,
-    policy: Any,
-    other: Callable[[], Finding],
-    possible: bool,
-    causes: tuple[str, ...],
-):
+async def test_what_tries_a_policy(cloud, given, name, policy, other, possible, causes):
     """A successful login, or an answer after the last change of a policy, clears the policy.
 
     A sign-in or a login that the policy blocked makes it the cause. Microsoft's documents do not
@@ -232,9 +218,7 @@ async def test_what_tries_a_policy(
 
 
 @pytest.mark.parametrize(("policies", "asked"), [([], 1), ([{"Name": "Strict"}], 4)])
-async def test_of_many_channels_no_user_is_read_without_any_policy(
-    cloud: Any, given: Callable[..., StepContext], policies: list[dict[str, Any]], asked: int
-):
+async def test_of_many_channels_no_user_is_read_without_any_policy(cloud, given, policies, asked):
     """If an organization has no authentication policy, its users are not read.
 
     With a policy, everything is read.
@@ -257,9 +241,7 @@ HELD = [
     ("rows", "state", "evidence"),
     [(HELD, WRONG, (Evidence("exchange", "OutboundSpam"),)), (HELD[:1], OK, ()), ([], OK, ())],
 )
-async def test_a_sender_that_exchange_holds(
-    cloud: Any, given: Any, rows: list[ExchangeRow], state: State, evidence: tuple[Evidence, ...]
-):
+async def test_a_sender_that_exchange_holds(cloud, given, rows, state, evidence):
     """A blocked sender counts only if it is the mailbox's address, in any letter case."""
     cloud.on("Get-BlockedSenderAddress", rows)
     found = await all_probes()["restricted_sender"].inspect(given())
@@ -267,9 +249,7 @@ async def test_a_sender_that_exchange_holds(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_who_may_not_read_them_is_told_so(
-    cloud: Any, given: Callable[..., StepContext], status: int
-):
+async def test_who_may_not_read_them_is_told_so(cloud, given, status):
     """If the bot may not read the blocked senders, the probe is skipped without an alarm."""
     cloud.refuse("Get-BlockedSenderAddress", status)
     found = await all_probes()["restricted_sender"].inspect(given())

@@ -97,9 +97,7 @@ ANOTHER, ENDED = "wrong_mailbox_user", "refresh_token_expired"
         ((), None),
     ],
 )
-async def test_which_rows_tell(
-    cloud: Any, ctx: StepContext, rows: tuple[Any, ...], cause: str | None
-):
+async def test_which_rows_tell(cloud, ctx, rows, cause):
     """A refused renewal means that the token has ended.
 
     Abandoned sign-ins and busy services prove nothing. No row that tells something skips the probe.
@@ -109,9 +107,7 @@ async def test_which_rows_tell(
     assert (found.state, found.cause) == (state, cause or "")
 
 
-async def test_for_a_shared_mailbox_a_delegate_signs_in(
-    cloud: Any, given: Callable[..., StepContext]
-):
+async def test_for_a_shared_mailbox_a_delegate_signs_in(cloud, given):
     """For a shared mailbox the rows of every user count, and no user is the wrong one."""
     ctx = given(facts=FACTS | {"shared": "yes"})
     assert (await look(cloud, ctx, row(5, user=OTHER))).state is OK
@@ -119,9 +115,7 @@ async def test_for_a_shared_mailbox_a_delegate_signs_in(
     assert found.cause == "account_disabled"
 
 
-async def test_a_failure_says_since_when_and_from_when_a_success_counts(
-    cloud: Any, ctx: StepContext
-):
+async def test_a_failure_says_since_when_and_from_when_a_success_counts(cloud, ctx):
     """A failure dates from its kind's first after a success; only a later success disproves it.
 
     The finding shows the code and the correlation id.
@@ -154,9 +148,7 @@ POLICIES = [
         *((each, ()) for each in (POLICIES[1:2], [], None, "hidden", ["hidden", None])),
     ],
 )
-async def test_which_policy_refused_is_told(
-    cloud: Any, ctx: StepContext, applied: object, told: tuple[str, ...]
-):
+async def test_which_policy_refused_is_told(cloud, ctx, applied, told):
     """The evidence names the refusing policy as the log does (platforms/microsoft.md 5)."""
     found = await look(cloud, ctx, row(5, 53003, appliedConditionalAccessPolicies=applied), row(65))
     first, *named, last = found.evidence
@@ -194,18 +186,14 @@ async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: StepContext, 
         (200, (row(0), row(0, id="r2"), row(0, 7000215, id="x"), row(5)), "client_secret_wrong"),
     ],
 )
-async def test_a_log_with_numbers_of_its_own(
-    cloud: Any, ctx: StepContext, redis: Any, status: int, rows: tuple[Any, ...], cause: str
-):
+async def test_a_log_with_numbers_of_its_own(cloud, ctx, redis, status, rows, cause):
     """Without the bot's ids, a renewal of the same second and result counts as the bot's."""
     made = f"entra POST /t/oauth2/v2.0/token {status} request-id=R2 client-request-id=C2"
     mailbox_login.record_sign_in(redis, "support@contoso.com", [made])
     assert (await look(cloud, ctx, *rows)).cause == cause
 
 
-async def test_a_log_that_has_the_ids_of_some_sign_ins(
-    cloud: Any, ctx: StepContext, redis: Any, monkeypatch: pytest.MonkeyPatch
-):
+async def test_a_log_that_has_the_ids_of_some_sign_ins(cloud, ctx, redis, monkeypatch):
     """A sign-in of the bot whose id is not in the log is found by its time."""
     made = "entra POST /t/oauth2/v2.0/token 401 request-id={} client-request-id=C1"
     with monkeypatch.context() as earlier:
@@ -244,9 +232,7 @@ def typed(row: dict[str, Any]) -> dict[str, Any]:
         ((row(300), person(5, 7000222)), "client_secret_expired"),
     ],
 )
-async def test_of_many_channels_both_lists_are_one_request(
-    cloud: Any, ctx: StepContext, rows: tuple[dict[str, Any], ...], cause: str
-):
+async def test_of_many_channels_both_lists_are_one_request(cloud, ctx, rows, cause):
     """For many channels one request to Graph beta reads both kinds of sign-ins."""
     one_by_one = await look(cloud, ctx, *rows)
     cloud.on(RENEWALS, [typed(each) for each in rows])
@@ -265,9 +251,7 @@ async def test_of_many_channels_both_lists_are_one_request(
         (403, {"error": {"code": "Authentication_RequestFromUnsupportedUserRole"}}),
     ],
 )
-async def test_of_many_channels_each_list_is_read_if_one_request_says_less(
-    cloud: Any, ctx: StepContext, answer: Any
-):
+async def test_of_many_channels_each_list_is_read_if_one_request_says_less(cloud, ctx, answer):
     """Both lists are read if the single request to Graph beta says too little.
 
     A row may lack its kind, renewals may fill every page, and beta may refuse the request.

@@ -15,7 +15,7 @@ from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.mail.smtp_login import SmtpProbe
-from jobs.model import Finding, Reason, Signals, State, Text
+from jobs.model import Finding, Reason, Signals, Text
 from jobs.probes import checks_for
 from jobs.probes.smtp_login import SmtpLogin, login_of
 from jobs.runs.run import Brief
@@ -46,9 +46,7 @@ async def test_nobody_rehearsed(given: Callable[..., StepContext]):
         (700016, WRONG, "app_not_found"),
     ],
 )
-async def test_what_is_the_bots_own_only_may_be_the_channels(
-    ctx: StepContext, provider: Any, number: int, state: State, cause: str
-):
+async def test_what_is_the_bots_own_only_may_be_the_channels(ctx, provider, number, state, cause):
     """An error of the bot's own secret or token is only a possible cause.
 
     An error of the account or the app is a certain cause, because the channel uses the same account
@@ -72,9 +70,7 @@ async def test_what_is_the_bots_own_only_may_be_the_channels(
         (None, 480, POSSIBLE, 1.5),
     ],
 )
-def test_a_token_that_ends_with_the_bots(
-    ctx: StepContext, provider: Any, number: int, good: Any, token: Any, state: State, after: float
-):
+def test_a_token_that_ends_with_the_bots(ctx, provider, number, good, token, state, after):
     """If the bot's token ended, Webex Connect's has ended too, because both have the same user.
 
     This needs a successful login of the bot at about the time Webex Connect got its token, or
@@ -87,9 +83,7 @@ def test_a_token_that_ends_with_the_bots(
 
 
 @pytest.mark.parametrize("number", [50173, 70000, 50057, 53011])
-def test_who_signs_in_for_a_shared_mailbox_may_be_another(
-    ctx: StepContext, provider: Any, number: int
-):
+def test_who_signs_in_for_a_shared_mailbox_may_be_another(ctx, provider, number):
     """For a shared mailbox the bot's ended token is only a possible cause.
 
     Another user may have signed in for Webex Connect.
@@ -115,9 +109,7 @@ REVOKED = Finding("sessions", WRONG, cause="session_revoked", signals=DAY_AGO)
         ((Finding("sign_ins", WRONG, cause="session_revoked"),), ("sign_ins",)),
     ],
 )
-def test_what_shows_that_webex_connects_token_lives(
-    ctx: StepContext, provider: Any, others: tuple[Finding, ...], causes: tuple[str, ...]
-):
+def test_what_shows_that_webex_connects_token_lives(ctx, provider, others, causes):
     """Webex Connect's token is valid if Generate Token was used after the bot's last good login.
 
     A renewal may be older than the end of the token, and a directory without a revocation proves
@@ -145,9 +137,7 @@ THE_SAME = Finding("sign_ins", WRONG, cause="grant_invalid")
         ((NO_LOG, ok("answers", 0.1)), (OWN, NOTHING, ("sign_ins",))),
     ],
 )
-def test_one_token_that_is_dead(
-    ctx: StepContext, provider: Any, others: tuple[Finding, ...], told: tuple[tuple[str, ...], ...]
-):
+def test_one_token_that_is_dead(ctx, provider, others, told):
     """The error AADSTS70000 concerns only one token.
 
     If Webex Connect has renewed its token since the bot's last good login, only the bot's token has
@@ -201,9 +191,7 @@ ANSWERED = Finding("answers", OK, signals=AT)
         (Finding("answers", SKIPPED), ("smtp_server",)),
     ],
 )
-async def test_a_server_that_only_the_bot_cannot_reach(
-    ctx: StepContext, answers: Finding, causes: tuple[str, ...]
-):
+async def test_a_server_that_only_the_bot_cannot_reach(ctx, answers, causes):
     """A server that only the bot cannot reach is no cause if recent answers leave the mailbox.
 
     The server is the cause if a mail still waits for its answer, or if the newest answer is old.
@@ -226,9 +214,7 @@ BUSY = SmtpProbe(ok=False, transcript=(), **SAYS)
         (Finding("smtp_login", WRONG, cause="smtp_busy"), ("smtp_server",)),
     ],
 )
-async def test_a_server_that_was_busy_for_a_moment(
-    ctx: StepContext, monkeypatch: pytest.MonkeyPatch, login: Finding, causes: tuple[str, ...]
-):
+async def test_a_server_that_was_busy_for_a_moment(ctx, monkeypatch, login, causes):
     """A good login in the same check proves that a busy server has recovered.
 
     An older answer does not prove it.
@@ -237,7 +223,7 @@ async def test_a_server_that_was_busy_for_a_moment(
     async def busy(_server: str) -> SmtpProbe:
         return BUSY
 
-    monkeypatch.setattr("jobs.probes.smtp_server.hello_probe", busy)
+    monkeypatch.setattr("jobs.probes.smtp_login.hello_probe", busy)
     checks = checks_for(ctx.channel.profile)
     server = await checks["smtp_server"].inspect(ctx)
     assert (server.state, server.cause) == (WRONG, "smtp_busy")

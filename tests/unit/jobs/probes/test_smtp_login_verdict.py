@@ -36,9 +36,7 @@ USER_UNREAD = Finding("mailbox_user", SKIPPED, reason=Reason.NEEDS_SIGN_IN)
         (53011, SHARED_ON, (NOTHING, OWN, NOTHING)),
     ],
 )
-def test_the_account_of_a_user_is_the_channels(
-    ctx: StepContext, provider: Any, number: int, user: Finding, told: tuple[tuple[str, ...], ...]
-):
+def test_the_account_of_a_user_is_the_channels(ctx, provider, number, user, told):
     """An account error of the bot's login is a cause, unless the mailbox became shared.
 
     A disabled account (AADSTS50057) is only a possible cause if the directory shows it as enabled.
@@ -87,14 +85,7 @@ BOTH = ("conditional_access", "smtp_login")
         (50053, (ok("answers", 0.4),), OWN, NOTHING),
     ],
 )
-def test_a_policy_for_the_bots_place_alone(
-    ctx: StepContext,
-    provider: Any,
-    number: int,
-    others: tuple[Finding, ...],
-    causes: tuple[str, ...],
-    possible: tuple[str, ...],
-):
+def test_a_policy_for_the_bots_place_alone(ctx, provider, number, others, causes, possible):
     """A policy that refuses the bot's login is only a possible cause at first.
 
     Another policy, a sign-in or a mail then decides whether the policy affects the channel.
@@ -131,9 +122,7 @@ def own(cause: str) -> Finding:
         ("session_revoked", Finding("sign_ins", WRONG, cause=GONE), (("sign_ins",), (), ())),
     ],
 )
-def test_another_finding_decides(
-    ctx: StepContext, cause: str, other: Finding, told: tuple[tuple[str, ...], ...]
-):
+def test_another_finding_decides(ctx, cause, other, told):
     """The finding of the channel's own secret or session decides about the bot's refused login.
 
     The login is then skipped, a symptom, or a possible cause.

@@ -127,9 +127,7 @@ def test_a_known_failure_stays_known(cloud: Any, given: Any, refuse: int):
         ([40, 50, 60], [45], POSSIBLE, "seen.no_copy"),
     ],
 )
-def test_copies_that_never_come(
-    cloud: Any, given: Any, arrived: list[int], copies: list[int], state: State, seen: str
-):
+def test_copies_that_never_come(cloud, given, arrived, copies, state, seen):
     """Mail without a copy within half an hour is a failure; a single such mail proves little."""
     sides(cloud, [row(minutes) for minutes in arrived], [copy(minutes) for minutes in copies])
     found = look("copies", given())
@@ -141,9 +139,7 @@ def test_copies_that_never_come(
     ("words", "ages", "state", "cause"),
     [("", [2, 3], WARNING, ""), (NAMED, [2, 3], WRONG, RULE_BLOCKS), (NAMED, [20], OK, "")],
 )
-def test_copies_that_are_held_back(
-    cloud: Any, given: Any, words: str, ages: list[int], state: State, cause: str
-):
+def test_copies_that_are_held_back(cloud, given, words, ages, state, cause):
     """A single pending copy may be only a short delay, and several give a warning.
 
     If the trace of a pending copy names a mail flow rule, the rule is the cause.
@@ -170,9 +166,7 @@ def test_copies_that_are_held_back(
         ),
     ],
 )
-def test_what_a_filter_takes(
-    cloud: Any, given: Any, senders: list[str], words: str, state: State, cause: str
-):
+def test_what_a_filter_takes(cloud, given, senders, words, state, cause):
     """Quarantined mail of three senders gives a warning, and less of it proves nothing.
 
     If the trace of such a mail names a mail flow rule, the rule is the cause.
@@ -307,9 +301,7 @@ BOUNCE, BOUNCE_OF_JO = answer(5, "failed"), answer(6, "failed", "jo@x.example")
         ([answer(5), answer(30, "failed")], "", OK, ""),
     ],
 )
-def test_an_answer_that_bounces(
-    cloud: Any, given: Any, sent: list[Any], words: str, state: State, cause: str
-):
+def test_an_answer_that_bounces(cloud, given, sent, words, state, cause):
     """A bounce for one recipient is only a warning.
 
     A bounce because of the mailbox itself, and bounces of several answers in a row, are failures.
@@ -335,9 +327,7 @@ def test_what_is_no_answer(cloud: Any, given: Any, recipient: str):
         (("550 5.7.1 No", "550 5.7.1 No"), WRONG),
     ],
 )
-def test_customers_who_do_not_exist_say_nothing_of_the_channel(
-    cloud: Any, given: Any, told: tuple[str, str], state: State
-):
+def test_customers_who_do_not_exist_say_nothing_of_the_channel(cloud, given, told, state):
     """Bounces from customers' addresses that do not exist are only a warning.
 
     The mailbox is not to blame for a typing error in an address.
@@ -363,9 +353,7 @@ HANDED = [copy(minutes) for minutes in (35, 90, 150)]
         ([answer(45), *BUSY[1:]], [copy(40), *HANDED[1:]], OK, "seen.unanswered", True),
     ],
 )
-def test_a_mail_that_waits_for_its_answer(
-    cloud: Any, given: Any, sent: list[Any], copies: list[Any], state: State, seen: str, waits: bool
-):
+def test_a_mail_that_waits_for_its_answer(cloud, given, sent, copies, state, seen, waits):
     """A mail without an answer is never a failure.
 
     The finding stays good or is a warning, depending on how long earlier mails waited for their

@@ -10,7 +10,7 @@ import pytest
 from jobs.checks.verdict import judge
 from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Finding, Signals, State, Station
+from jobs.model import Finding, Signals, Station
 from jobs.probes import all_probes
 from tests.unit.jobs.probes.trace_rows import (
     CUSTOMER,
@@ -83,9 +83,7 @@ WORDS, PATTERNS = "AnyOfRecipientAddressContainsWords", "RecipientAddressMatches
         (DELETES | {"ExceptIfSentTo": ["x1@mail.webexconnect.io"]}, OK),
     ],
 )
-def test_which_rules_stop_the_copy(
-    cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any], state: State
-):
+def test_which_rules_stop_the_copy(cloud, given, rule, state):
     """A rule is certain to stop the copy if it is active and its only condition is the recipient.
 
     With another condition the rule is only possible.
@@ -97,9 +95,7 @@ def test_which_rules_stop_the_copy(
     ("cause", "causes"),
     [("transport_rule_blocks", "transport_rules"), ("forwarding_blocked", "copies")],
 )
-def test_a_rule_is_the_cause_where_a_trace_names_it(
-    cloud: Any, given: Callable[..., StepContext], cause: str, causes: str
-):
+def test_a_rule_is_the_cause_where_a_trace_names_it(cloud, given, cause, causes):
     """A rule that may match is the cause if a trace blames a rule, and else no cause."""
     rule = inspected(cloud, given, DELETES | {"SubjectContainsWords": ["x"]})
     copies = Finding("copies", WRONG, cause=cause)
@@ -151,9 +147,7 @@ SCOPE = {"FromScope": "NotInOrganization", "Conditions": typed("FromScope")}
         ({"Conditions": None}, ()),
     ],
 )
-def test_a_whole_rule_goes_by_the_conditions_that_are_set(
-    cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any], narrowing: tuple[str, ...]
-):
+def test_a_whole_rule_goes_by_the_conditions_that_are_set(cloud, given, rule, narrowing):
     """General properties that Exchange gives for every rule do not count as conditions.
 
     A condition that the bot does not know is named in the finding.
@@ -203,9 +197,7 @@ def judged(found: Mapping[str, Finding]) -> tuple[str, Station | None]:
         ([COPY, TO_BOSS], BEFORE, Station.MAILBOX),
     ],
 )
-def test_a_rule_that_certainly_matches_has_its_place(
-    cloud: Any, given: Any, rules: list[Any], cause: str, stops: Station
-):
+def test_a_rule_that_certainly_matches_has_its_place(cloud, given, rules, cause, stops):
     """The rule that stops mail first is reported first."""
     assert judged({"transport_rules": inspected(cloud, given, *rules)}) == (cause, stops)
 
@@ -252,9 +244,7 @@ def test_a_rule_for_the_copy_explains_no_mail_that_never_arrived(cloud: Any, giv
         ("answers", CUSTOMER, "550 5.1.90 limit", "sending_limit_reached", Station.ANSWER),
     ],
 )
-def test_a_bounce_has_its_place(
-    cloud: Any, given: Any, name: str, recipient: str, words: str, cause: str, stops: Station
-):
+def test_a_bounce_has_its_place(cloud, given, name, recipient, words, cause, stops):
     """A single bounce is enough for a cause and its station if its code is known."""
     traced(cloud, recipient, words)
     assert judged(found_by(name, given())) == (cause, stops)
@@ -269,9 +259,7 @@ def test_a_bounce_has_its_place(
         ("answers", CUSTOMER, STRANGER),
     ],
 )
-def test_what_a_bounce_says_of_others_is_no_cause(
-    cloud: Any, given: Any, name: str, recipient: str, words: str
-):
+def test_what_a_bounce_says_of_others_is_no_cause(cloud, given, name, recipient, words):
     """A bounce because of the other side, such as a customer's full mailbox, is only a warning."""
     traced(cloud, recipient, words)
     found = found_by(name, given())[name]

@@ -81,9 +81,7 @@ def test_a_delivered_copy_is_the_proof(cloud: Any, given: Any):
     ("minutes", "state", "seen"),
     [(20, SKIPPED, "skipped.watch_mail_arrived"), (45, WRONG, "seen.watch_mail_lost_forward")],
 )
-def test_a_mail_that_arrived_and_was_not_copied(
-    cloud: Any, given: Any, minutes: int, state: State, seen: str
-):
+def test_a_mail_that_arrived_and_was_not_copied(cloud, given, minutes, state, seen):
     """A single test mail without a copy is a failure after half an hour.
 
     One mail is enough, because it is known that it was sent.
@@ -226,9 +224,7 @@ def test_a_mail_from_before_the_last_change_says_nothing(cloud: Any, given: Any)
         (10, [task(9, "a_1", origin=SENDER)], (OK, "seen.watch_mail", "", None)),
     ],
 )
-def test_the_copy_becomes_a_task(
-    cloud: Any, given: Any, configured: Any, outside: Any, copy_ago: int, tasks: Any, expected: Any
-):
+def test_the_copy_becomes_a_task(cloud, given, configured, outside, copy_ago, tasks, expected):
     """The copy of a test mail must become a task within three minutes.
 
     The task must be one of this mailbox, or come from the sender of the mail.
@@ -250,9 +246,7 @@ def test_the_copy_becomes_a_task(
         ([], True, "seen.watch_mail_without_task"),
     ],
 )
-def test_the_tasks_alone_show_the_whole_way(
-    cloud: Any, given: Any, configured: Any, outside: Any, tasks: list[Any], others: bool, seen: str
-):
+def test_the_tasks_alone_show_the_whole_way(cloud, given, configured, outside, tasks, others, seen):
     """If the tenant lets the bot read nothing, a task is the only sign that the mail came through.
 
     The message trace is not asked then.

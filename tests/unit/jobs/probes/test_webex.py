@@ -76,9 +76,7 @@ def test_nothing_is_asked_without_a_key(given: Any, name: str, why: str):
         ([task(5, "a_1")], TASK),
     ],
 )
-def test_tasks_of_the_mailbox(
-    given: Any, configured: Any, outside: Any, tasks: list[Any], found: tuple[State, str, str]
-):
+def test_tasks_of_the_mailbox(given, configured, outside, tasks, found):
     """Only email tasks for the mailbox, or for the only app of Webex Connect, count."""
     outside.on(POINTS, {"data": [POINT]}).on("GET /cc/v1/tasks", {"meta": {}, "data": tasks})
     assert told(look("agent_tasks", given(settings=configured()))) == found
@@ -105,15 +103,7 @@ def test_tasks_of_the_mailbox(
         ([copy(60, status="failed")], [], NO_MAIL),
     ],
 )
-def test_mail_becomes_a_task(
-    cloud: Any,
-    given: Any,
-    configured: Any,
-    outside: Any,
-    copies: list[Any],
-    tasks: list[Any],
-    found: tuple[State, str, str],
-):
+def test_mail_becomes_a_task(cloud, given, configured, outside, copies, tasks, found):
     """A forwarded mail has a later task. Fresh mail, and mail that makes none, proves nothing."""
     cloud.on(TRACES, copies)
     outside.on("GET /cc/v1/tasks", {"data": tasks})
@@ -134,13 +124,7 @@ def test_mail_becomes_a_task(
     ],
 )
 def test_the_pattern_of_an_old_flow_template(
-    cloud: Any,
-    given: Any,
-    configured: Any,
-    outside: Any,
-    copies: list[Any],
-    tasks: list[Any],
-    found: State,
+    cloud, given, configured, outside, copies, tasks, found
 ):
     """Exactly the mails without a subject made no task; a later task shows that mail flows."""
     cloud.on(TRACES, copies)
@@ -152,9 +136,7 @@ def test_the_pattern_of_an_old_flow_template(
         assert judge(PROBES, seen).causes == ("flow_template",)
 
 
-def test_the_workload_is_possible_where_mail_makes_no_task(
-    cloud: Any, given: Any, configured: Any, outside: Any
-):
+def test_the_workload_is_possible_where_mail_makes_no_task(cloud, given, configured, outside):
     """If mail makes no task, another workload of the asset is a possible cause.
 
     No API shows the workload. A task proves that the asset serves the contact center.
@@ -193,9 +175,7 @@ def test_how_much_was_missed(cloud: Any, given: Any, configured: Any, outside: A
         ([POINT | {"active": False}, POINT | {"assetId": "a_2"}], POINTS_SEEN),
     ],
 )
-def test_entry_points(
-    given: Any, configured: Any, outside: Any, points: list[Any], found: tuple[State, str, str]
-):
+def test_entry_points(given, configured, outside, points, found):
     """One active entry point that takes mail from an app of Webex Connect is enough."""
     outside.on(POINTS, {"data": points})
     assert told(look("entry_point", given(settings=configured()))) == found
@@ -205,9 +185,7 @@ def test_entry_points(
 @pytest.mark.parametrize(
     ("status", "body"), [(400, {"message": "Invalid filter"}), (200, {"data": []})]
 )
-def test_entry_points_are_listed_and_compared(
-    given: Any, configured: Any, outside: Any, status: int, body: Any
-):
+def test_entry_points_are_listed_and_compared(given, configured, outside, status, body):
     """Without a result of the filter by channel, all entry points are read and compared.
 
     The empty result proves nothing (platforms/connect.md 3.2).
@@ -393,9 +371,7 @@ def test_agents_of_the_queue(center: Any, changed: dict[str, Any], found: str):
         ([task(90, **ROUTED)], {}, (WRONG, "seen.waiting_offers", "tasks_wait")),
     ],
 )
-def test_tasks_that_wait(
-    center: Any, rows: list[Any], changed: dict[str, Any], found: tuple[State, str, str]
-):
+def test_tasks_that_wait(center, rows, changed, found):
     """Tasks wait without a fault if no agent of the queue is logged in.
 
     With an agent, a task that waits for longer than the service level is a warning, with the number

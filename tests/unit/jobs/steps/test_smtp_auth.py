@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.checks.check import steps_of
-from jobs.checks.fix_context import likely_changes
+from jobs.checks.remedies import likely_changes
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden

@@ -11,13 +11,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from jobs.storage import counters, keys
-from jobs.storage.counters import (
-    CALLS,
-    CARDS,
-    COUNTERS,
-    TAKEN_OVER,
-    Counters,
-)
+from jobs.storage.counters import CALLS, CARDS, COUNTERS, TAKEN_OVER, Counters
 from jobs.storage.locks import LockKind, LockName, release_dead, renewed_lock
 
 
@@ -40,9 +34,7 @@ def test_processes_add_up(redis: Redis):
     assert counters.read(redis) == {"cards|posted": 6}
 
 
-def test_a_flush_is_one_round_trip_and_none_without_counts(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_flush_is_one_round_trip_and_none_without_counts(redis, monkeypatch):
     """A flush asks Redis once for all counts.
 
     A job that has counted nothing does not ask Redis at all.

@@ -82,7 +82,11 @@ def test_the_first_start_writes_the_number(redis: Redis):
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [("2", "has layout 2, and this version reads layout 1"), ("0", "has layout 0"), ("x", "'x'")],
+    [
+        ("2", "has layout 2, and this version reads layout 1"),
+        ("0", "has layout 0"),
+        ("x", "has layout x"),
+    ],
 )
 def test_another_layout_is_refused(redis: Redis, number: str, words: str):
     """Data of a newer or unknown layout is refused with an explanation, and nothing is changed."""

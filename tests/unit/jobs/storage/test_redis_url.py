@@ -40,30 +40,27 @@ def test_the_sentinels_have_a_login_of_their_own():
 
 
 @pytest.mark.parametrize(
-    ("url", "why"),
+    "url",
     [
-        ("redis+sentinel://one:26379", "names no service"),
-        ("redis+sentinel://one:26379/", "names no service"),
-        ("redis+sentinel://one/main/first", "database that is no number"),
-        ("redis+sentinel:///main/0", "a Sentinel without a host"),
-        ("redis+sentinel://one,,two/main/0", "a Sentinel without a host"),
-        ("redis+sentinel://one:port/main/0", "whose host or port is none"),
-        ("redis+sentinel://one:99999/main/0", "whose host or port is none"),
-        ("redis+sentinel://one:0/main/0", "without a host"),
-        ("redis+sentinel://[::1/main/0", "whose host or port is none"),
-        ("redis+sentinel://u:s3cret@one/main/0?password=x", "the option 'password'"),
-        ("redis+sentinels://one/main/0", "is no Redis address"),
-        ("one:6379", "is no Redis address"),
+        "redis+sentinel://one:26379",
+        "redis+sentinel://one:26379/",
+        "redis+sentinel://one/main/first",
+        "redis+sentinel:///main/0",
+        "redis+sentinel://one,,two/main/0",
+        "redis+sentinel://one:port/main/0",
+        "redis+sentinel://one:99999/main/0",
+        "redis+sentinel://one:0/main/0",
+        "redis+sentinel://[::1/main/0",
+        "redis+sentinel://u:s3cret@one/main/0?password=x",
+        "redis+sentinels://one/main/0",
+        "one:6379",
     ],
 )
-def test_a_bad_address_gets_a_sentence(url: str, why: str):
-    """The error for a bad address names the mistake and the right form, without a password."""
+def test_a_bad_address_gets_a_sentence(url: str):
+    """The error for a bad address shows the right form, without a password."""
     said = connection.url_problem(url)
-    assert (why in said, connection.SENTINEL_EXAMPLE in said, "s3cret" in said) == (
-        True,
-        True,
-        False,
-    )
+    assert connection.SENTINEL_EXAMPLE in said
+    assert "s3cret" not in said
 
 
 @pytest.mark.parametrize(

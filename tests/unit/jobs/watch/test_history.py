@@ -183,12 +183,12 @@ def rows(redis: Redis) -> dict[str, int]:
 
 
 def test_looks_are_counted(redis: Redis):
-    add_look(redis, LookOutcome(Sight.HEALTHY, calls=3, eyes=(Eye.APP,)), EARLY)
-    add_look(redis, LookOutcome(Sight.BROKEN, calls=2), EARLY + timedelta(minutes=1))
+    add_look(redis, LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,)), EARLY)
+    add_look(redis, LookOutcome(Sight.BROKEN), EARLY + timedelta(minutes=1))
     add_look(redis, LookOutcome(Sight.UNSURE), EARLY + timedelta(hours=2))
     (today,) = history.days(redis, MAILBOX, EARLY, 1)
     assert today.date == EARLY.date()
-    counted = Tally(healthy=1, broken=1, unsure=1, calls=5, partly=1)
+    counted = Tally(healthy=1, broken=1, unsure=1, partly=1)
     assert (today.total, today.total.looks) == (counted, 3)
 
 
@@ -220,7 +220,7 @@ def test_a_quarter_of_a_channel_is_small(redis: Redis):
     for number in range(95 * 24):
         at = begin + timedelta(hours=number)
         for _ in range(4):
-            add_look(redis, LookOutcome(Sight.HEALTHY, calls=6, mails={at.isoformat(): 12}), at)
+            add_look(redis, LookOutcome(Sight.HEALTHY, mails={at.isoformat(): 12}), at)
         if at.hour == 0:
             history.fold(redis, MAILBOX, at)
     used = redis.memory_usage(keys.watch_history(MAILBOX), samples=0)

@@ -25,7 +25,7 @@ from jobs.model import (
 from jobs.probes import checks_for
 from jobs.runs.fold import fold
 from jobs.runs.run import Event, Kind, Origin, Run, opening
-from jobs.watch.look import CountingTrace, Extras, outcome_of
+from jobs.watch.look import CountingTrace, outcome_of
 from jobs.watch.model import Damage, Eye, Sight
 
 CHANNEL = Channel("support@contoso.com", "https://uk.webexconnect.io/callback", tenant_id="t")
@@ -69,7 +69,6 @@ def test_a_cause_is_a_break():
             Finding("forwarding", State.WRONG, cause="not_forwarded"),
             Finding("copies", State.WRONG, cause="mail_not_delivered", signals=lost),
         ),
-        extras=Extras(calls=7),
     )
     assert (outcome.sight, outcome.cause, outcome.step) == (
         Sight.BROKEN,
@@ -78,7 +77,6 @@ def test_a_cause_is_a_break():
     )
     assert (outcome.turn, outcome.fix) == (Turn.APPROVER, "fix.forwarding")
     assert (outcome.damage, outcome.since) == (Damage(late=3, since=since), since)
-    assert outcome.calls == 7
 
 
 def test_a_cause_of_the_bots_own_place_says_nothing_about_the_channel():
@@ -115,7 +113,7 @@ def test_the_access_of_a_look():
     They are the bot's own login, the tenant's grant, and the services in the settings.
     """
     run = looked(Finding("smtp_login", State.OK), Finding("agent_tasks", State.OK))
-    assert set(outcome_of(run, extras=Extras(app=True)).eyes) == {Eye.LOGIN, Eye.APP, Eye.TASKS}
+    assert set(outcome_of(run, app=True).eyes) == {Eye.LOGIN, Eye.APP, Eye.TASKS}
     assert outcome_of(looked()).eyes == ()
 
 

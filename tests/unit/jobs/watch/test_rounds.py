@@ -31,7 +31,7 @@ from jobs.watch.store import IncidentStore, Watching, WatchStore
 
 BEGAN = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 A, B = "a@contoso.com", "b@contoso.com"
-GOOD, BROKEN = LookOutcome(Sight.HEALTHY, calls=3), LookOutcome(Sight.BROKEN, "not_forwarded")
+GOOD, BROKEN = LookOutcome(Sight.HEALTHY), LookOutcome(Sight.BROKEN, "not_forwarded")
 
 
 @dataclass
@@ -126,9 +126,7 @@ def test_old_hours_are_folded_at_the_first_look_of_a_day(watching: Watching):
 @pytest.mark.parametrize(
     ("minutes", "paused_minutes", "gap"), [(46, 0, True), (44, 0, False), (90, 80, False)]
 )
-def test_a_gap_is_longer_than_three_intervals(
-    watching: Watching, minutes: int, paused_minutes: int, gap: bool
-):
+def test_a_gap_is_longer_than_three_intervals(watching, minutes, paused_minutes, gap):
     """A time without looks is reported if it is longer than three intervals.
 
     A pause does not count. Each space gets one message for all its channels.

@@ -47,9 +47,7 @@ def watch(redis: Redis) -> Callable[..., WatchedChannel]:
     return begin
 
 
-def test_two_bad_looks_open_one_incident_and_a_good_one_ends_it(
-    store: IncidentStore, watch: Callable[..., WatchedChannel]
-):
+def test_two_bad_looks_open_one_incident_and_a_good_one_ends_it(store, watch):
     """A second bad look opens an incident, and a good look ends it.
 
     The incident stays in the list of its channel, and is in the list of open incidents only until
@@ -72,9 +70,7 @@ def test_two_bad_looks_open_one_incident_and_a_good_one_ends_it(
     assert (day.total.broken, day.total.healthy) == (2, 1)
 
 
-def test_workers_at_the_same_time_open_one_incident(
-    store: IncidentStore, watch: Callable[..., WatchedChannel]
-):
+def test_workers_at_the_same_time_open_one_incident(store, watch):
     """Each look is recorded in a transaction, so workers at the same time open only one incident.
 
     A look that ended before a look that is already recorded does not count.
@@ -111,9 +107,7 @@ def broken(
     return [incident for changed in found for incident in changed]
 
 
-def test_a_cause_of_the_tenant_has_one_card_in_each_space(
-    store: IncidentStore, channels: list[WatchedChannel]
-):
+def test_a_cause_of_the_tenant_has_one_card_in_each_space(store, channels):
     """A cause that lies in the tenant has one card in each space, for all channels of the space.
 
     One more card in the operator's space counts the affected channels.
@@ -127,9 +121,7 @@ def test_a_cause_of_the_tenant_has_one_card_in_each_space(
     assert len(store.of_card(cards[0][1])) == 3
 
 
-def test_a_cause_of_the_tenant_that_comes_again_has_new_cards(
-    store: IncidentStore, channels: list[WatchedChannel]
-):
+def test_a_cause_of_the_tenant_that_comes_again_has_new_cards(store, channels):
     """If a cause of the tenant comes back after its incidents ended, each space gets a new card."""
     incidents = broken(store, channels, AT)
     for each in channels:
@@ -138,9 +130,7 @@ def test_a_cause_of_the_tenant_that_comes_again_has_new_cards(
     assert len({name for each in (*incidents, *later) for name in each.cards}) == 6
 
 
-def test_a_look_of_a_worker_without_the_lock_is_not_recorded(
-    store: IncidentStore, watch: Callable[..., WatchedChannel]
-):
+def test_a_look_of_a_worker_without_the_lock_is_not_recorded(store, watch):
     """A worker that has lost the lock of the group cannot record its look.
 
     Another worker may have the group by then.
@@ -155,9 +145,7 @@ def test_a_look_of_a_worker_without_the_lock_is_not_recorded(
     assert store.state("a@contoso.com").looked == AT
 
 
-def test_the_end_of_the_watch_ends_the_incident(
-    store: IncidentStore, watch: Callable[..., WatchedChannel]
-):
+def test_the_end_of_the_watch_ends_the_incident(store, watch):
     """The end of the watch ends the open incident, and later looks at the channel are not recorded.
 
     Nobody knows then whether the channel works.
@@ -172,9 +160,7 @@ def test_the_end_of_the_watch_ends_the_incident(
     assert store.open_incidents() == ()
 
 
-def test_what_this_bot_did_not_write_is_not_believed(
-    store: IncidentStore, watch: Callable[..., WatchedChannel]
-):
+def test_what_this_bot_did_not_write_is_not_believed(store, watch):
     """A forged record gives no incident, because its MAC is wrong.
 
     A state that was copied from another channel's key counts as empty.
@@ -188,9 +174,7 @@ def test_what_this_bot_did_not_write_is_not_believed(
     assert store.state("b@contoso.com").looked is None
 
 
-def test_a_person_changes_an_incident_in_a_transaction(
-    store: IncidentStore, watch: Callable[..., WatchedChannel]
-):
+def test_a_person_changes_an_incident_in_a_transaction(store, watch):
     """A person who acts on an incident is recorded once. Without a change, nothing is written."""
     (incident,) = broken(store, [watch("a@contoso.com")], AT, BROKEN)
     acting = store.take_on(incident.id, "bob@contoso.com", AT + 2 * MINUTE)

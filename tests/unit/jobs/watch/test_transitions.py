@@ -7,16 +7,21 @@ from datetime import UTC, datetime, timedelta
 
 from jobs.model import Channel, Person
 from jobs.watch.model import (
+    BLIND_AFTER,
+    CONFIRM,
+    NO_ANSWER,
     ChannelState,
     Damage,
     Eye,
     Incident,
     LookOutcome,
     NewsKind,
+    Present,
     Sight,
     WatchedChannel,
+    apply,
+    next_round,
 )
-from jobs.watch.transitions import BLIND_AFTER, CONFIRM, NO_ANSWER, Present, apply, next_round
 
 BEGAN = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 WATCHED = WatchedChannel(

@@ -170,8 +170,8 @@ def test_the_day_of_the_secret_is_told_where_it_is_known_and_far():
         for state, facts in ((State.OK, day), (State.WARNING, day), (State.OK, {}))
     ]
     expected = [datetime(2027, 11, 24, tzinfo=UTC), None, None]
-    assert [reading.secret_expires({"client_secret": each}) for each in found] == expected
-    assert reading.secret_expires({}) is None
+    assert [reading.secret_dates({"client_secret": each})[0] for each in found] == expected
+    assert reading.secret_dates({}) == (None, None)
 
 
 def test_changes_in_webex_connect_have_a_section_of_their_own(services: Services):

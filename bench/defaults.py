@@ -57,7 +57,8 @@ def _row(
     stack: Stack, played: WatchedFaults, fault: Fault, number: int
 ) -> tuple[tuple[object, ...], bool]:
     """Return what the check and the watch said of a fault, and whether both were right."""
-    _looks(stack)
+    played.people.control("POST", "restore")
+    _looks(stack)  # ends the incident of the row before, which would go on with another cause
     played.apply((fault,), number)
     first, seconds = _checked(played, fault)
     began = time.monotonic()

@@ -238,7 +238,7 @@ class ContactQueue(Probe):
         if routings is None:
             return self.skipped(Text("skipped.queue_unseen"))
         newest = next(iter(await own_tasks(ctx)), None)
-        lost = newest is not None and newest.waits and not newest.queue
+        lost = newest is not None and newest.waits and newest.queue == ""
         if not routings or (lost and newest and now() - newest.created > GRACE):
             return self.wrong(Text("seen.no_queue"), cause=Cause.QUEUE_GONE)
         tasks = await read_tasks(ctx)
@@ -248,7 +248,7 @@ class ContactQueue(Probe):
     def _judged(self, routing: Routing, tasks: Tasks) -> Finding:
         queue = routing.queue
         name, served = {"name": queue.name}, queue.by_skill or queue.agents
-        if queue.channel != CHANNEL:
+        if queue.channel not in {CHANNEL, ""}:
             return self._broken("queue_channel", Cause.QUEUE_OF_OTHER_CHANNEL, name)
         if not queue.active:
             return self._broken("queue_off", Cause.QUEUE_INACTIVE, name)
@@ -283,17 +283,15 @@ class QueueAgents(Probe):
     def _judged(self, routing: Routing) -> Finding:
         if routing.skilled is False:
             return self.wrong(Text("seen.no_skill"), cause=Cause.SKILL_MISSING)
-        if routing.agents is None or not (routing.teams or routing.agents):
-            return self.skipped(Text("skipped.agents_unseen"))
         enabled = [agent for agent in routing.agents if agent.enabled]
         count = {"count": str(len(enabled)), "all": str(len(routing.agents))}
+        if any(agent.most for agent in enabled):
+            return self.ok(Text("seen.agents", count))
+        if not routing.whole or any(agent.most is None for agent in enabled):
+            return self.skipped(Text("skipped.agents_unseen"))
         if not enabled:
             return self.wrong(Text("seen.nobody_enabled", count), cause=Cause.AGENTS_NOT_ENABLED)
-        if all(agent.most == 0 for agent in enabled):
-            return self.wrong(Text("seen.profile_zero", count), cause=Cause.PROFILE_WITHOUT_EMAIL)
-        if not any(agent.most for agent in enabled):
-            return self.skipped(Text("skipped.agents_unseen"))
-        return self.ok(Text("seen.agents", count))
+        return self.wrong(Text("seen.profile_zero", count), cause=Cause.PROFILE_WITHOUT_EMAIL)
 
 
 class WaitingTasks(Probe):
@@ -340,6 +338,6 @@ def _has_organization(ctx: StepContext) -> bool:
 
 async def _routings(ctx: StepContext) -> tuple[Routing, ...] | None:
     mine = await own_tasks(ctx)
-    queue = mine[0].queue if mine else ""
+    queue = (mine[0].queue or "") if mine else ""
     center = ContactCenter(ctx.settings, ctx.reads, CHANNEL)
     return await ctx.reads.read(f"routing {queue}", lambda: center.routings(queue))

@@ -190,7 +190,7 @@ def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
         room=present.watched.room,
         sight=outcome.sight,
         cause=outcome.cause,
-        since=min(outcome.since or noticed, noticed),
+        since=noticed,
         noticed=noticed,
         confirmed=at,
         shared=_shared_name(present.watched, outcome.cause),
@@ -221,6 +221,7 @@ def _with_outcome(incident: Incident, outcome: LookOutcome) -> Incident:
         damage=incident.damage.most(outcome.damage),
         changed=outcome.changed,
         check=outcome.check or incident.check,
+        since=min(incident.since, outcome.since or incident.since),
     )
 
 

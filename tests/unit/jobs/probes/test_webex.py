@@ -253,6 +253,10 @@ USER = {
     "siteId": "s-1",
 }
 SKILL = {"skillId": "k-1", "condition": "IS", "skillValue": "true"}
+TWO = [{"agentGroups": [{"teamId": "t-1"}, {"teamId": "t-2"}]}]
+SKILLED: dict[str, Any] = {"routingType": "SKILLS_BASED", "queueSkillRequirements": [SKILL]}
+BY_SKILL: dict[str, Any] = SKILLED | {"queueRoutingType": "SKILL_BASED"}
+BY_AGENT: dict[str, Any] = {"queueRoutingType": "AGENT_BASED", "callDistributionGroups": []}
 ROUTED = {"queue": {"id": "q-1", "name": "Email"}}
 GOOD = (OK, "seen.queue", "")
 NO_TEAM = (WRONG, "seen.queue_no_team", "queue_without_teams")
@@ -311,7 +315,11 @@ def center(outside: Any, given: Any, configured: Any) -> Any:
         ({"team": {"active": False}}, NO_TEAM),
         ({"team": {"teamStatus": "NOT_AVAILABLE"}}, NO_TEAM),
         ({"team": None}, GOOD),
-        ({"queue": TEAMLESS | {"agents": [{"id": "u-1"}]}}, GOOD),
+        ({"queue": BY_AGENT | {"agents": [{"id": "u-1"}]}}, GOOD),
+        ({"queue": BY_AGENT | {"agents": []}}, NO_TEAM),
+        ({"queue": BY_AGENT}, GOOD),
+        ({"queue": {"callDistributionGroups": None}}, GOOD),
+        ({"queue": {"channelType": None}}, GOOD),
         ({"queue": TEAMLESS | {"queueRoutingType": "SKILL_BASED"}}, GOOD),
     ],
 )
@@ -329,6 +337,7 @@ def test_the_queue(center: Any, changed: dict[str, Any], found: tuple[State, str
         ([task(5, status="completed", **ROUTED)], {"queue": {"maxActiveContacts": 1}}, ""),
         ([task(5, status="created", queue=None)], {}, "queue_gone"),
         ([task(1, status="created", queue=None)], {}, ""),
+        ([task(5, status="created")], {}, ""),
         ([task(5, queue={"id": "q-0"})], {}, ""),
         ([task(5, queue={"id": "q-0"})], {"queue": None}, "queue_gone"),
         ([task(5, "sales@contoso.com", status="created")], {}, ""),
@@ -366,9 +375,13 @@ def test_one_good_queue_of_several_is_enough(center: Any, outside: Any):
         ({"user": {"multimediaProfileId": "p-user"}, "allowed": "p-user"}, ""),
         ({"team": {"multiMediaProfileId": "p-team"}}, "profile_without_email"),
         ({"team": {"multiMediaProfileId": "p-team"}, "allowed": "p-team"}, ""),
-        ({"queue": {"queueSkillRequirements": [SKILL]}}, "skill_missing"),
-        ({"queue": {"queueSkillRequirements": [SKILL]}, "able": ["u-2"]}, "skill_missing"),
-        ({"queue": {"queueSkillRequirements": [SKILL]}, "able": ["u-1"]}, ""),
+        ({"queue": SKILLED}, "skill_missing"),
+        ({"queue": SKILLED, "able": ["u-2"]}, "skill_missing"),
+        ({"queue": SKILLED, "able": ["u-1"]}, ""),
+        ({"queue": {"queueSkillRequirements": [SKILL]}}, ""),
+        ({"queue": BY_SKILL}, "skill_missing"),
+        ({"queue": BY_SKILL, "able": ["u-1"]}, ""),
+        ({"queue": BY_AGENT | {"agents": [{"id": "u-1"}]}}, ""),
     ],
 )
 def test_agents_of_the_queue(center: Any, changed: dict[str, Any], found: str):
@@ -434,10 +447,50 @@ def test_offers_that_are_not_seen_are_left_out(center: Any, outside: Any):
     assert told(look("waiting_tasks", ctx))[1:] == ("seen.waiting", "tasks_wait")
 
 
-@pytest.mark.parametrize("part", ["team", "user"])
-def test_what_is_not_found_is_not_seen(center: Any, part: str):
-    """A team or a user that the queue names and the API does not show blames nobody."""
-    assert told(look("queue_agents", center(**{part: None})))[1] == "skipped.agents_unseen"
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"team": None},
+        {"user": None},
+        {"team": {"userIds": None}},
+        {"team": {"userIds": [], "teamType": "CAPACITY"}},
+        {"team": {"userIds": ["u-1", "u-2"]}, "user": {"active": False}},
+        {"queue": {"callDistributionGroups": None}},
+        {"queue": BY_AGENT},
+        {"queue": BY_AGENT | {"agents": [{"id": "u-1"}]}, "allowed": "none"},
+        {"user": {"siteId": None}},
+    ],
+)
+def test_what_is_not_found_is_not_seen(center: Any, changed: dict[str, Any]):
+    """A team, a user, or a profile that the API does not show blames nobody."""
+    assert told(look("queue_agents", center(**changed)))[1] == "skipped.agents_unseen"
+
+
+def test_an_agent_of_two_teams_may_use_the_profile_of_either(center: Any, outside: Any):
+    ctx = center(team={"multiMediaProfileId": "p-team"}, queue={"callDistributionGroups": TWO})
+    outside.on(f"GET {ORG}/team/t-2", TEAM | {"id": "t-2"})
+    assert look("queue_agents", ctx).state is OK
+
+
+def test_a_list_that_goes_on_lacks_nothing(center: Any, outside: Any):
+    """The channel's queue may be among the rows after the last page that is read."""
+    ctx, others = center(), [{"channelType": "TELEPHONY"}] * 100
+    outside.on(f"GET {ORG}/v2/contact-service-queue", {"data": others})
+    with pytest.raises(CloudError):
+        look("contact_queue", ctx)
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "why"),
+    [
+        ({"logins": [{}] * 1000}, "waiting_tasks", "skipped.logins_unseen"),
+        ({"queue": SKILLED, "able": ["u-2"] * 100}, "queue_agents", "seen.agents"),
+    ],
+)
+def test_agents_beyond_the_last_page_may_be_able(
+    center: Any, changed: dict[str, Any], name: str, why: str
+):
+    assert told(look(name, center([task(90, **ROUTED)], **changed)))[1] == why
 
 
 @pytest.mark.parametrize(

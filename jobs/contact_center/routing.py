@@ -8,6 +8,7 @@ nothing about the channel.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -102,7 +103,7 @@ class ContactCenter:
             CloudError: when the contact center does not answer, or refuses the token.
         """
         queues = await _seen(self._queues(queue_id))
-        return None if queues is None else tuple([await self._routing(each) for each in queues])
+        return None if queues is None else tuple(await asyncio.gather(*map(self._routing, queues)))
 
     async def logged_in(self, routing: Routing) -> int | None:
         """Return how many agents of the queue are logged in for the channel, or None if unseen."""
@@ -146,7 +147,7 @@ class ContactCenter:
         inbound = [text_of(row, "id") for row in rows if lower_of(row, "queueType") != "outbound"]
         if len(inbound) > MOST_QUEUES:
             return None
-        items = [await self._item(f"{_QUEUES}/{each}") for each in inbound]
+        items = await asyncio.gather(*(self._item(f"{_QUEUES}/{each}") for each in inbound))
         return tuple(_queue(each) for each in items if each is not None)
 
     async def _routing(self, queue: Queue) -> Routing:
@@ -165,7 +166,7 @@ class ContactCenter:
 
     async def _teams(self, ids: Iterable[str]) -> tuple[Json, ...] | None:
         """Return the teams that are in service, or None if there is none and some were not found."""
-        rows = [await self._item(f"team/{each}") for each in ids]
+        rows = await asyncio.gather(*(self._item(f"team/{each}") for each in ids))
         found = tuple(
             row
             for row in rows

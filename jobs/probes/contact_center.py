@@ -157,7 +157,7 @@ async def own_tasks(ctx: StepContext) -> list[Task]:
     Raises:
         CloudError: the contact center cannot be asked.
     """
-    tasks, app = await read_tasks(ctx), await only_app(ctx)
+    tasks, app = await asyncio.gather(read_tasks(ctx), only_app(ctx))
     return [task for task in tasks.rows if task.is_for(ctx.channel.mailbox, app)]
 
 

@@ -12,7 +12,6 @@ import pytest
 from jobs.clock import now
 from jobs.clouds import calls
 from jobs.clouds.errors import Transient
-from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.engine import STALE_S, Engine
@@ -134,7 +133,7 @@ def test_a_check_of_many_channels_tells_nothing(given: Given, carry_out: CarryOu
     Its card has a line for each channel, and no room for clouds.
     """
     ctx = given(kind="check")
-    ctx.reads = ReadCache()
+    ctx.many = True
     engine = Engine(ctx, {"slow": Slow(60.0)}, NoListener(), lambda: True)
     carry_out(engine.check({Access.NONE}))
     assert told(ctx) == []
@@ -226,7 +225,7 @@ def test_of_many_channels_all_is_read_once(given: Given, carry_out: CarryOut):
     """
     written(given, 1)
     ctx = given(kind="check")
-    ctx.reads = ReadCache()
+    ctx.many = True
     assert (
         carry_out(
             Engine(ctx, {"grant": Grant("E2", NOT_SHOWN, SHOWN)}, Silent(), lambda: True).check(

@@ -82,7 +82,7 @@ def test_tasks_of_the_mailbox(
     """Only email tasks for the mailbox, or for the only app of Webex Connect, count."""
     outside.on(POINTS, {"data": [POINT]}).on("GET /cc/v1/tasks", {"meta": {}, "data": tasks})
     assert told(look("agent_tasks", given(settings=configured()))) == found
-    _, query, headers, _ = outside.asked[0]
+    query, headers = next(each[1:3] for each in outside.asked if each[0] == "GET /cc/v1/tasks")
     assert (query["channelTypes"], headers["authorization"]) == (["email"], "Bearer token-1")
 
 

@@ -148,7 +148,8 @@ class ContactCenter:
         if len(inbound) > MOST_QUEUES:
             return None
         items = await asyncio.gather(*(self._item(f"{_QUEUES}/{each}") for each in inbound))
-        return tuple(_queue(each) for each in items if each is not None)
+        queues = tuple(_queue(each) for each in items if each is not None)
+        return None if inbound and not queues else queues
 
     async def _routing(self, queue: Queue) -> Routing:
         skilled = await _seen(self._skilled(queue)) if queue.skills else None
@@ -287,7 +288,8 @@ def _queue(row: Json) -> Queue:
     groups = dicts_in(row.get("callDistributionGroups"))
     teams = (each for group in groups for each in dicts_in(group.get("agentGroups")))
     kind = row.get("queueRoutingType")
-    serves = row.get("agents" if kind == "AGENT_BASED" else "callDistributionGroups")
+    lists = [row.get("agents" if kind == "AGENT_BASED" else "callDistributionGroups")]
+    lists += [each.get("agentGroups") for each in groups]
     by_skill = kind == "SKILL_BASED"
     asks_skill = by_skill or row.get("routingType") == "SKILLS_BASED"
     return Queue(
@@ -299,7 +301,7 @@ def _queue(row: Json) -> Queue:
         most=_number(row.get("maxActiveContacts")),
         threshold=timedelta(seconds=_number(row.get("serviceLevelThreshold"))),
         teams=tuple(dict.fromkeys(filter(None, (text_of(each, "teamId") for each in teams))))
-        if isinstance(serves, list) or by_skill
+        if by_skill or all(isinstance(each, list) for each in lists)
         else None,
         agents=tuple(text_of(each, "id") for each in dicts_in(row.get("agents"))),
         skills=tuple(dicts_in(row.get("queueSkillRequirements"))) if asks_skill else (),

@@ -151,7 +151,7 @@ async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
         EntryPoint(
             value(row, "name"),
             # a field that is documented as always there may be missing (platforms/connect.md 3.2)
-            value(row, "assetId") if "assetid" in with_low_keys(row) else None,
+            with_low_keys(row).get("assetid"),
             value(row, "active").lower() != "false",
             int(most) if (most := value(row, "maximumActiveContacts")).isdecimal() else 0,
         )
@@ -186,14 +186,15 @@ def _task(row: dict[str, Any]) -> Task | None:
     created = _moment(values.get("createdTime"))
     if value(values, "channelType").lower() not in {"email", ""} or created is None:
         return None
-    queues = [values[name] for name in ("queue", "lastQueue") if name in values]
+    queues = [as_dict(values[name]) for name in ("queue", "lastQueue") if name in values]
+    queue = next(filter(None, queues), {})
     return Task(
         value(row, "id"),
         value(values, "origin"),
         value(values, "destination"),
         value(values, "status"),
         created,
-        value(as_dict(next(filter(None, queues), None)), "id") if queues else None,
+        value(queue, "id") or (None if value(queue, "name") or not queues else ""),
     )
 
 

@@ -14,7 +14,7 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import copies_since
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
-from jobs.contact_center.routing import ContactCenter, Routing
+from jobs.contact_center.routing import LIMITS, ContactCenter, Routing
 from jobs.contact_center.tasks import EntryPoint, Task, Tasks, email_entry_points, email_tasks
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -248,7 +248,7 @@ class ContactQueue(Probe):
     def _judged(self, routing: Routing, tasks: Tasks) -> Finding:
         queue = routing.queue
         name, served = {"name": queue.name}, queue.by_skill or queue.agents
-        if queue.channel not in {CHANNEL, ""}:
+        if queue.channel in LIMITS.keys() - {CHANNEL}:
             return self._broken("queue_channel", Cause.QUEUE_OF_OTHER_CHANNEL, name)
         if not queue.active:
             return self._broken("queue_off", Cause.QUEUE_INACTIVE, name)

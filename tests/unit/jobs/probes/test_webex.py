@@ -189,6 +189,7 @@ def test_how_much_was_missed(cloud: Any, given: Any, configured: Any, outside: A
         ([POINT | {"active": False}], POINT_OFF),
         ([POINT | {"active": "false"}], POINT_OFF),
         ([{"name": "Email", "channelType": "EMAIL"}], POINTS_SEEN),
+        ([POINT | {"assetId": None}], POINTS_SEEN),
         ([POINT], POINTS_SEEN),
         ([POINT | {"active": False}, POINT | {"assetId": "a_2"}], POINTS_SEEN),
     ],
@@ -319,6 +320,7 @@ def center(outside: Any, given: Any, configured: Any) -> Any:
         ({"queue": BY_AGENT | {"agents": []}}, NO_TEAM),
         ({"queue": BY_AGENT}, GOOD),
         ({"queue": {"callDistributionGroups": None}}, GOOD),
+        ({"queue": {"callDistributionGroups": [{"order": 1}]}}, GOOD),
         ({"queue": {"channelType": None}}, GOOD),
         ({"queue": TEAMLESS | {"queueRoutingType": "SKILL_BASED"}}, GOOD),
     ],
@@ -338,6 +340,8 @@ def test_the_queue(center: Any, changed: dict[str, Any], found: tuple[State, str
         ([task(5, status="created", queue=None)], {}, "queue_gone"),
         ([task(1, status="created", queue=None)], {}, ""),
         ([task(5, status="created")], {}, ""),
+        ([task(5, status="created", queue={"name": "Email"})], {}, ""),
+        ([task(5, **ROUTED)], {"queue": {"channelType": "HOLOGRAM"}}, ""),
         ([task(5, queue={"id": "q-0"})], {}, ""),
         ([task(5, queue={"id": "q-0"})], {"queue": None}, "queue_gone"),
         ([task(5, "sales@contoso.com", status="created")], {}, ""),
@@ -425,6 +429,7 @@ def test_tasks_that_wait(
     ("path", "name", "why"),
     [
         (f"GET {ORG}/v2/contact-service-queue", "contact_queue", "queue_unseen"),
+        (f"GET {ORG}/v2/contact-service-queue/q-1", "contact_queue", "queue_unseen"),
         (f"GET {ORG}/v2/contact-service-queue", "queue_agents", "agents_unseen"),
         (f"GET {ORG}/team/t-1", "queue_agents", "agents_unseen"),
         (f"GET {ORG}/v2/user", "queue_agents", "agents_unseen"),
@@ -438,6 +443,12 @@ def test_a_forbidden_read_is_not_seen(center: Any, outside: Any, path: str, name
     ctx = center([] if name == "contact_queue" else [task(90)])
     outside.on(path, {"error": {}}, 403)
     assert told(look(name, ctx)) == (SKIPPED, f"skipped.{why}", "")
+
+
+def test_a_listed_queue_that_is_not_found_is_not_gone(center: Any, outside: Any):
+    ctx = center()
+    outside.on(f"GET {ORG}/v2/contact-service-queue/q-1", {"error": {}}, 404)
+    assert told(look("contact_queue", ctx))[1] == "skipped.queue_unseen"
 
 
 def test_offers_that_are_not_seen_are_left_out(center: Any, outside: Any):

@@ -32,11 +32,8 @@ It is the service's default; the limit is 10,000.
 MOST_PAGES = 10
 LONGEST_S = 15.0
 """Longest time to read all pages, in seconds. It is short because a check waits for the pages."""
-_OTHER_METHOD = {405: 0, 404: 1, 400: 2}
-"""Statuses after which the other HTTP method is tried.
-
-The number is the status's rank. The highest number says most about the problem.
-"""
+_OTHER_METHOD = frozenset({400, 404, 405})
+"""Statuses after which the other HTTP method is tried."""
 _CHANGES = re.compile(
     r"(?:create|delete|discard|insert|reactivate|save|share|update)"
     r"(?:App|AuthorizationIntegration|(?:Service)?Credential|EmailDomainSettings|Flow"
@@ -57,13 +54,11 @@ _LONGEST_TEXT = 200
 class ConnectChanges:
     """Changes that may stop mail, newest first.
 
-    ``whole`` is False if the log was longer than the bot reads. ``method`` is the HTTP method that
-    the service accepted.
+    ``whole`` is False if the log was longer than the bot reads.
     """
 
     rows: tuple[ConnectChange, ...]
     whole: bool
-    method: str
 
 
 async def read_changes(settings: Settings, since: datetime, until: datetime) -> ConnectChanges:
@@ -81,7 +76,7 @@ async def read_changes(settings: Settings, since: datetime, until: datetime) -> 
         raise Transient(Cause.TIMED_OUT, CloudReply(SERVICE, message=words)) from late
     once = dict.fromkeys(filter(None, map(_change, rows)))  # two pages may have the same entry
     newest_first = sorted(once, key=lambda change: change.at, reverse=True)
-    return ConnectChanges(tuple(newest_first), whole, log.method)
+    return ConnectChanges(tuple(newest_first), whole)
 
 
 @dataclass(slots=True)
@@ -132,8 +127,8 @@ class _Log:
                 raise
             try:
                 return await self._send("GET", body)
-            except CloudError as second:
-                raise max(second, first, key=_how_telling) from None
+            except CloudError as second:  # that a method is not there says less than a refusal
+                raise (first if second.status in {404, 405} else second) from None
 
     async def _send(self, method: str, body: Mapping[str, Any]) -> Any:
         url, headers = self.settings.connect_audit_url, token_header(self.settings)
@@ -141,10 +136,6 @@ class _Log:
         answer = await ask(self.settings, call)
         self.method = method
         return answer
-
-
-def _how_telling(error: CloudError) -> int:
-    return _OTHER_METHOD.get(error.status, len(_OTHER_METHOD))
 
 
 def token_header(settings: Settings) -> dict[str, str]:

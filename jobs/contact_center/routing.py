@@ -311,8 +311,9 @@ def _queue(row: Json) -> Queue:
 def _members(team: Json) -> list[str] | None:
     """Return the users of a team; None for a team of agents outside the contact center."""
     members = team.get("userIds")
-    is_seen = isinstance(members, list) and team.get("teamType") != "CAPACITY"
-    return list(map(str, members)) if is_seen else None
+    if not isinstance(members, list) or team.get("teamType") == "CAPACITY":
+        return None
+    return list(map(str, members))
 
 
 def _most(limits: Sequence[object]) -> int | None:

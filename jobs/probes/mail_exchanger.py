@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import dns.asyncresolver
 import dns.exception
@@ -29,7 +30,6 @@ CACHED = timedelta(hours=1)
 """Time for which other servers may still use a cached record that no longer exists."""
 THROUGH = timedelta(days=2)
 """Time for which mail that came through a gateway shows that the gateway lets mail through."""
-_NOT_THERE = (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer)
 
 
 class MailExchanger(Probe):
@@ -79,33 +79,22 @@ class MailExchanger(Probe):
 
 async def exchangers(domain: str) -> list[str] | None:
     """Return the hosts of the domain's MX, or None without an answer of a resolver."""
-    try:
-        answer = await dns.asyncresolver.resolve(domain, "MX", lifetime=TIMEOUT_S)
-    except _NOT_THERE:
-        return []
-    except (dns.exception.DNSException, OSError):
-        return None
-    return sorted(str(record.exchange).rstrip(".").lower() for record in answer)
+    found = await records(domain, "MX")
+    return found and sorted(str(record.exchange).rstrip(".").lower() for record in found)
 
 
 async def _discoverable(domain: str) -> bool | None:
     """Return whether autodiscover has an address or a service, or None without an answer."""
-    try:
-        await dns.asyncresolver.resolve(f"autodiscover.{domain}", "A", lifetime=TIMEOUT_S)
-    except dns.resolver.NXDOMAIN:
-        return await _has_service(domain)
-    except dns.resolver.NoAnswer:
-        return True  # the name exists, with another address type
-    except (dns.exception.DNSException, OSError):
-        return None
-    return True
+    name, service = f"autodiscover.{domain}", f"_autodiscover._tcp.{domain}"
+    found = await asyncio.gather(records(name, "A"), records(name, "AAAA"), records(service, "SRV"))
+    return any(found) or (None if None in found else False)
 
 
-async def _has_service(domain: str) -> bool | None:
+async def records(name: str, kind: str) -> list[Any] | None:
+    """Return the records of a name; None without an answer of this machine's resolver."""
     try:
-        await dns.asyncresolver.resolve(f"_autodiscover._tcp.{domain}", "SRV", lifetime=TIMEOUT_S)
-    except _NOT_THERE:
-        return False
+        return list(await dns.asyncresolver.resolve(name, kind, lifetime=TIMEOUT_S))
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return []
     except (dns.exception.DNSException, OSError):
         return None
-    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import Forbidden, NotFound, Rejected
+from jobs.clouds.errors import unless_refused
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -31,9 +31,8 @@ class OutboundConnectors(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        try:
-            rows = await ctx.exchange.run("Get-OutboundConnector", {})
-        except (Forbidden, NotFound, Rejected):
+        rows = await unless_refused(ctx.exchange.run("Get-OutboundConnector", {}))
+        if rows is None:
             return self.skipped(Text("skipped.connectors"))
         domain = ctx.channel.forwarding_address.rpartition("@")[2].lower()
         found = next((row for row in rows if domain and _takes(row, domain)), None)

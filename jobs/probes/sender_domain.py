@@ -6,10 +6,6 @@ import asyncio
 import re
 from collections.abc import Iterable
 
-import dns.asyncresolver
-import dns.exception
-import dns.resolver
-
 from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import lower_of
@@ -17,7 +13,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.model import Access, Finding, Signals, Station, Text
-from jobs.probes.mail_exchanger import KNOWN, TIMEOUT_S, exchangers
+from jobs.probes.mail_exchanger import KNOWN, exchangers, records
 
 OF_MICROSOFT = (
     *("spf.protection.outlook.com", "spf.protection.office365.us"),
@@ -116,11 +112,8 @@ async def _allows_microsoft(domain: str) -> bool | None:
 
 async def _texts(name: str, version: str) -> list[str] | None:
     """Return the TXT records of this version, or None without an answer of a resolver."""
-    try:
-        answer = await dns.asyncresolver.resolve(name, "TXT", lifetime=TIMEOUT_S)
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        return []
-    except (dns.exception.DNSException, OSError):
+    found = await records(name, "TXT")
+    if found is None:
         return None
-    texts = (b"".join(record.strings).decode("utf-8", "replace") for record in answer)
+    texts = (b"".join(record.strings).decode("utf-8", "replace") for record in found)
     return [text for text in texts if text.lower().startswith(version.lower())]

@@ -12,7 +12,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected
+from jobs.clouds.errors import CloudError, unless_refused
 from jobs.clouds.http import sync_client
 from jobs.contact_center.incidents import Incident, microsoft_incidents, webex_incidents
 from jobs.engine.context import StepContext
@@ -64,9 +64,8 @@ class _Health(Probe):
 
         Without permission, or in a cloud without this report, the finding says so.
         """
-        try:
-            rows = await ctx.graph.service_health()
-        except (Forbidden, NotFound, Rejected):
+        rows = await unless_refused(ctx.graph.service_health())
+        if rows is None:
             return self.skipped(Text("skipped.service_health"))
         return health_finding(self, microsoft_incidents(rows, self.services), self.cause)
 

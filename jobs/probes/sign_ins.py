@@ -14,7 +14,7 @@ from typing import Any
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected
+from jobs.clouds.errors import CloudError, unless_refused
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -56,9 +56,8 @@ class SignIns(Probe):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Judge by the newest meaningful row. Without one, the result is unknown."""
-        try:
-            rows = await self._rows(ctx)
-        except (Forbidden, NotFound, Rejected):
+        rows = await unless_refused(self._rows(ctx))
+        if rows is None:
             return self.skipped(Reason.NO_SIGN_IN_LOG)
         return self._judged(ctx, telling(rows, self._users(ctx, rows), now()))
 

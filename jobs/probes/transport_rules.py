@@ -13,7 +13,7 @@ from itertools import filterfalse
 
 from jobs.causes.cause import Cause
 from jobs.clock import now, parse
-from jobs.clouds.errors import Forbidden, NotFound, Rejected
+from jobs.clouds.errors import unless_refused
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -323,9 +323,8 @@ class RestrictedSender(Probe):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read all of them, because for one in good standing Exchange says "not found"."""
-        try:
-            rows = await ctx.exchange.run("Get-BlockedSenderAddress", {})
-        except (Forbidden, NotFound, Rejected):
+        rows = await unless_refused(ctx.exchange.run("Get-BlockedSenderAddress", {}))
+        if rows is None:
             return self.skipped(Text("skipped.restricted_sender"))
         own = {ctx.channel.mailbox, ctx.fact("upn").lower()}
         found = next((row for row in rows if lower_of(row, "SenderAddress") in own), None)

@@ -6,7 +6,8 @@ What the token may not read is skipped, because it says nothing about the channe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 
@@ -78,17 +79,8 @@ class MailToTask(Probe):
         """Compare trace and tasks; a later task of mailbox or sender proves the path."""
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
-        mailbox = ctx.channel.mailbox
-        copies, tasks = await asyncio.gather(copies_since(ctx, now() - BACK), read_tasks(ctx))
-        handed = [
-            row for row in copies if row.received >= tasks.since and makes_a_task(row, mailbox)
-        ]
-        app = await only_app(ctx) if handed else ""
-
-        def has_a_task(row: TraceRow) -> bool:
-            return any(came_of(task, row.sender, row.received, mailbox, app) for task in tasks.rows)
-
-        return self._judged(handed, list(takewhile(lambda row: not has_a_task(row), handed)))
+        handed, made = await _handed(ctx)
+        return self._judged(handed, list(takewhile(lambda row: not made(row), handed)))
 
     def _judged(self, handed: list[TraceRow], left: list[TraceRow]) -> Finding:
         """Judge mails, newest first, and those of them that are newer than any with a task."""
@@ -101,6 +93,41 @@ class MailToTask(Probe):
             return self.skipped(Text("skipped.too_fresh", {"at": second_of(since)}))
         missed = Signals(since=since, missed=len(left))
         return self.wrong(Text("seen.no_task", at), cause=Cause.NO_TASK, signals=missed)
+
+
+class FlowTemplate(Probe):
+    """Probe for the pattern: exactly the mails without a subject have made no task.
+
+    Other mail flows (platforms/connect.md 1.7). A template that loses mails in plain text only
+    cannot be told, because a message trace does not show their format.
+    """
+
+    name = "flow_template"
+    article_row = "V2"
+    reads = ("ExchangeMessageTrace.Read.All", "cjp:config_read")
+    diagnosis = Diagnosis(station=Station.CONNECT, explains=frozenset({Cause.NO_TASK}))
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Compare each mail with the tasks of the minutes after it.
+
+        If a later mail made a task, the loss is only a warning, because mail flows.
+        """
+        if not ctx.settings.contact_center_url:
+            return self.skipped(Text("skipped.no_contact_center"))
+        fresh_too, made = await _handed(ctx)
+        handed = [row for row in fresh_too if row.received < now() - GRACE]
+        lost = [row for row in handed if not any(at <= row.received + GRACE for at in made(row))]
+        if len(lost) == len(handed):
+            return self.skipped(Text("skipped.flow_template"))
+        if not lost or any((row in lost) is bool(row.subject.strip()) for row in handed):
+            return self.ok()
+        values = {"count": str(len(lost)), "at": second_of(lost[0].received)}
+        found = self.wrong(
+            Text("seen.flow_template", values),
+            cause=Cause.FLOW_TEMPLATE_OLD,
+            signals=Signals(since=lost[-1].received, missed=len(lost)),
+        )
+        return found if handed[0] in lost else replace(found, state=State.WARNING)
 
 
 class EmailEntryPoint(Probe):
@@ -140,6 +167,30 @@ class EmailEntryPoint(Probe):
             return self.wrong(seen, cause=Cause.ENTRY_POINT_INACTIVE)
         asset = _only_asset(found)
         return self.ok(Text("seen.entry_points", names), facts={"asset_id": asset} if asset else {})
+
+
+async def _handed(
+    ctx: StepContext,
+) -> tuple[list[TraceRow], Callable[[TraceRow], list[datetime]]]:
+    """Return the copies that should become tasks, and when the tasks that may be one's were made.
+
+    A copy that the flow drops on purpose is left out.
+    """
+    mailbox = ctx.channel.mailbox
+    copies, tasks, app = await asyncio.gather(
+        copies_since(ctx, now() - BACK), read_tasks(ctx), only_app(ctx)
+    )
+
+    def made(row: TraceRow) -> list[datetime]:
+        since, sender = row.received, row.sender
+        return [task.created for task in tasks.rows if came_of(task, sender, since, mailbox, app)]
+
+    return [
+        row
+        for row in copies
+        if row.status.went_on and row.sender.lower() != mailbox and row.size <= LARGEST
+        if row.received >= tasks.since
+    ], made
 
 
 async def read_tasks(ctx: StepContext) -> Tasks:
@@ -188,11 +239,6 @@ def came_of(task: Task, sender: str, at: datetime, mailbox: str, app: str) -> bo
     """
     since = at - SLACK
     return (task.is_for(mailbox, app) and task.created >= since) or task.came_of(sender, since)
-
-
-def makes_a_task(row: TraceRow, mailbox: str) -> bool:
-    """Return whether a copy was delivered that the flow does not drop on purpose."""
-    return row.status.went_on and row.sender.lower() != mailbox and row.size <= LARGEST
 
 
 class AssetWorkload(MailToTask):

@@ -34,8 +34,7 @@ from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.model import Access, Channel, Finding, Signals, State
 from jobs.probes import all_probes
-from jobs.probes.mail_exchanger import MailExchanger
-from jobs.probes.sender_domain import SenderDomain
+from jobs.probes.dns_records import MailExchanger, SenderDomain
 
 Zone = dict[tuple[str, str], str]
 MX = {("contoso.com.", "MX"): "0 contoso-com.mail.protection.outlook.com."}

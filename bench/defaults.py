@@ -40,9 +40,7 @@ def main() -> bool:
         people.say(REQUESTER, f"/watch {MAILBOX}", SPACE)
         people.wait_for("the watch", lambda each: "is watched" in str(each["card"]), 30)
         by_name = {fault.name: fault for fault in (*FAULTS, *HEALTHY)}
-        rows = [
-            _row(stack, played, by_name[name], number) for number, name in enumerate((*TEN, *CALM))
-        ]
+        rows = [_row(stack, played, by_name[name], n) for n, name in enumerate((*TEN, *CALM))]
         people.close()
     table(
         "Ten faults and healthy variations, without a sign-in",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
@@ -107,7 +108,9 @@ class ConnectChanges(Probe):
         if not ctx.settings.connect_audit_url:
             return self.skipped(Text("skipped.no_audit_log"))
         try:
-            found = await ctx.reads.read("connect audit", lambda: _read(ctx))
+            since = now() - timedelta(days=BACK_DAYS)
+            read = partial(read_changes, ctx.settings, since, now())
+            found = await ctx.reads.read("connect audit", read)
         except CloudError as error:
             lasting = REASONS.get(error.status or 0)
             why = Text(f"skipped.{lasting}") if lasting else Reason.LOG_AWAY
@@ -125,10 +128,6 @@ class ConnectChanges(Probe):
         values = {"count": str(len(later)), "at": second_of(later[0].at)}
         seen = Text("seen.connect_changed" if found.whole else "seen.connect_changed_cut", values)
         return self.ok(seen, signals=Signals(changes=later[:MOST]))
-
-
-async def _read(ctx: StepContext) -> Changes:
-    return await read_changes(ctx.settings, now() - timedelta(days=BACK_DAYS), now())
 
 
 def _possible(finding: Finding, suspects: tuple[ConnectChange, ...]) -> Finding:

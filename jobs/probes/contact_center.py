@@ -96,11 +96,7 @@ class MailToTask(Probe):
 
 
 class FlowTemplate(Probe):
-    """Probe for the pattern: exactly the mails without a subject have made no task.
-
-    Other mail flows (platforms/connect.md 1.7). A template that loses mails in plain text only
-    cannot be told, because a message trace does not show their format.
-    """
+    """Probe for the pattern: exactly the mails without a subject made no task (connect.md 1.7)."""
 
     name = "flow_template"
     article_row = "V2"
@@ -172,10 +168,7 @@ class EmailEntryPoint(Probe):
 async def _handed(
     ctx: StepContext,
 ) -> tuple[list[TraceRow], Callable[[TraceRow], list[datetime]]]:
-    """Return the copies that should become tasks, and when the tasks that may be one's were made.
-
-    A copy that the flow drops on purpose is left out.
-    """
+    """Return the copies that should become tasks, and when the tasks that may be one's were made."""
     mailbox = ctx.channel.mailbox
     copies, tasks, app = await asyncio.gather(
         copies_since(ctx, now() - BACK), read_tasks(ctx), only_app(ctx)
@@ -194,20 +187,12 @@ async def _handed(
 
 
 async def read_tasks(ctx: StepContext) -> Tasks:
-    """Return the email tasks of the last days, read once for all channels of a check.
-
-    Raises:
-        CloudError: the contact center cannot be asked.
-    """
+    """Return the email tasks of the last days; CloudError if they cannot be read."""
     return await ctx.reads.read("tasks", lambda: email_tasks(ctx.settings, now() - BACK))
 
 
 async def own_tasks(ctx: StepContext) -> list[Task]:
-    """Return the mailbox's email tasks of the last days, newest first.
-
-    Raises:
-        CloudError: the contact center cannot be asked.
-    """
+    """Return the mailbox's tasks, newest first; CloudError as for :func:`read_tasks`."""
     tasks, app = await asyncio.gather(read_tasks(ctx), only_app(ctx))
     return [task for task in tasks.rows if task.is_for(ctx.channel.mailbox, app)]
 

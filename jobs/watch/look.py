@@ -288,9 +288,9 @@ async def deliver(
         await send_test_mail(settings.probe_smtp_url, outgoing)
     except CloudError as error:
         log.warning("test mail not sent", mailbox=mailbox, cause=error.cause)
-        result = watch_mail.with_result(mail, refused=error.cause or Cause.SMTP_REFUSED)
+        result = replace(mail, refused=error.cause or Cause.SMTP_REFUSED)
     else:
-        result = watch_mail.with_result(mail, sent=now())
+        result = replace(mail, sent=now())
     await asyncio.to_thread(watch_mail.save, redis, mailbox, result)
     return result
 

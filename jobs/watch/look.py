@@ -403,7 +403,9 @@ def _signals(found: Mapping[str, Finding], *names: str) -> list[Signals]:
 def _has(eye: Eye, weighed: Mapping[str, Finding], *, app: bool) -> bool:
     if eye is Eye.APP:
         return app
-    return any(each.state in _READ for each in _of(eye, weighed))
+    # a refused login may be the bot's alone, and suspect changes are read from the log
+    read = _READ if eye is Eye.LOGIN else _READ | {State.POSSIBLE}
+    return any(each.state in read for each in _of(eye, weighed))
 
 
 def _of(eye: Eye, weighed: Mapping[str, Finding]) -> list[Finding]:

@@ -54,11 +54,13 @@ _LONGEST_TEXT = 200
 class ConnectChanges:
     """Changes that may stop mail, newest first.
 
-    ``whole`` is False if the log was longer than the bot reads.
+    ``whole`` is False if the log was longer than the bot reads. ``method`` is the HTTP method that
+    the service accepted.
     """
 
     rows: tuple[ConnectChange, ...]
     whole: bool
+    method: str
 
 
 async def read_changes(settings: Settings, since: datetime, until: datetime) -> ConnectChanges:
@@ -76,7 +78,7 @@ async def read_changes(settings: Settings, since: datetime, until: datetime) -> 
         raise Transient(Cause.TIMED_OUT, CloudReply(SERVICE, message=words)) from late
     once = dict.fromkeys(filter(None, map(_change, rows)))  # two pages may have the same entry
     newest_first = sorted(once, key=lambda change: change.at, reverse=True)
-    return ConnectChanges(tuple(newest_first), whole)
+    return ConnectChanges(tuple(newest_first), whole, log.method)
 
 
 @dataclass(slots=True)

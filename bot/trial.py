@@ -36,7 +36,7 @@ from jobs.microsoft.exchange import SYSTEM_MAILBOX
 from jobs.microsoft.graph import instant
 from jobs.microsoft.scopes import exchange_scope, graph_default
 from jobs.microsoft.tokens import roles_in
-from jobs.probes.mail_exchanger import exchangers
+from jobs.probes.dns_records import exchangers
 from jobs.redact import GONE, Redactor
 from jobs.settings import Settings
 

@@ -15,7 +15,7 @@ from adaptive_cards.views import CheckLine
 from jobs.model import Text
 
 _SEEN_MOST = 2000
-_WAYS = "123"
+_WAYS = "12345"
 
 
 @dataclass(frozen=True, slots=True)

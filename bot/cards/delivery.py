@@ -190,7 +190,7 @@ def _wait_s(
         pause = timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
         due = shown.at + (MIN_EDIT_INTERVAL if wanted.retires else pause)
         return (due - now()).total_seconds()
-    at_once = wanted.final or (wanted.first_at_once and shown.edits == 0)
+    at_once = wanted.final or shown.edits < wanted.at_once
     if wanted.prompt != "" or at_once:
         return 0
     cards, field = keys.cards(run.id), f"{wanted.slot}:calm"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden, SignInNeeded
 from jobs.clouds.http import TokenSource, async_client, sync_client
-from jobs.clouds.rate_limit import LIMITS, Limit, RateLimiter, SingleFlight
+from jobs.clouds.rate_limit import LIMITS, Limit, RateLimiter, ReadCache, SingleFlight
 from jobs.engine.context import StepContext
 from jobs.mail.message_trace import Trace
 from jobs.microsoft.client_credential import CredentialError, credential_end
@@ -174,7 +174,8 @@ class TenantReader:
     trace: Trace
     granted: AppAccess | None
     tokens: AppTokens | None
-    reads: SingleFlight = field(default_factory=SingleFlight)
+    reads: SingleFlight
+    many: bool
 
     @property
     def allowed(self) -> Collection[Access]:
@@ -193,6 +194,7 @@ class TenantReader:
             lambda: self.trace,
             access=access,
             reads=self.reads,
+            many=self.many,
             documents=self.runtime.documents,
         )
 
@@ -214,13 +216,13 @@ async def open_reader(
 ) -> AsyncIterator[TenantReader]:
     """Open the read-only clients of a tenant; ``tenant`` is empty if it is not known.
 
-    ``reads`` are the caches for answers of Graph, of Exchange and of other services. Without them
-    only reads at the same time are shared.
+    ``reads`` are the caches of many channels for answers of Graph, of Exchange and of other
+    services. Without them only reads of Microsoft at the same time are shared.
     """
     settings = runtime.settings
     granted = grant_for(runtime.store.redis, tenant)
     tokens = tokens_of(settings, tenant, runtime.documents) if granted else None
-    at_graph, at_exchange, once = reads or (SingleFlight(), SingleFlight(), SingleFlight())
+    at_graph, at_exchange, once = reads or (SingleFlight(), SingleFlight(), ReadCache())
     redis = runtime.store.redis
     pace = RateLimiter({each: TenantCallHistory(redis, tenant, each) for each in LIMITS})
     async with async_client(settings) as http:
@@ -230,7 +232,8 @@ async def open_reader(
         exchange = ReadingExchange(
             http, source, settings.exchange_url, tenant, "", at_exchange, pace
         )
-        yield TenantReader(runtime, graph, exchange, Trace(graph, exchange), granted, tokens, once)
+        trace, many = Trace(graph, exchange), reads is not None
+        yield TenantReader(runtime, graph, exchange, trace, granted, tokens, once, many)
 
 
 def _source(tokens: AppTokens | None, scope: str) -> TokenSource:

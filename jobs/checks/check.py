@@ -12,6 +12,7 @@ from jobs.checks.changers import name_changers
 from jobs.checks.discovering import discover, open_questions
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
+from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.engine import Engine
 from jobs.engine.graph import Recorder
 from jobs.engine.inspector import GO_WITH_SIGN_IN
@@ -66,6 +67,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
         return False
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
+            ctx.reads = ReadCache()
             if not await discover(Recorder(ctx, {}, runtime.listener, holds, runtime.shutdown)):
                 return True
             steps = steps_of(ctx.run)

@@ -5,7 +5,7 @@ A request is short and retried at most once, because a check waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -59,17 +59,26 @@ async def read(
 
 
 async def read_pages(
-    settings: Settings, path: str, params: Params, size: int
+    settings: Settings,
+    path: str,
+    params: Params,
+    size: int,
+    body: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the rows of the first five pages, each of so many rows."""
     found: list[dict[str, Any]] = []
     for page in range(MOST_PAGES):
         of_page = {**params, "page": str(page), "pageSize": str(size)}
-        rows = rows_in(await read(settings, path, of_page))
+        rows = rows_in(await read(settings, path, of_page, body))
         found += rows
         if len(rows) < size:
             break
     return found
+
+
+def is_cut(rows: Sequence[object], size: int) -> bool:
+    """Return whether the rows of :func:`read_pages` may not be all."""
+    return len(rows) >= MOST_PAGES * size
 
 
 def rows_in(body: object, name: str = "data", service: str = "contact-center") -> list[Any]:

@@ -32,11 +32,8 @@ It is the service's default; the limit is 10,000.
 MOST_PAGES = 10
 LONGEST_S = 15.0
 """Longest time to read all pages, in seconds. It is short because a check waits for the pages."""
-_OTHER_METHOD = {405: 0, 404: 1, 400: 2}
-"""Statuses after which the other HTTP method is tried.
-
-The number is the status's rank. The highest number says most about the problem.
-"""
+_OTHER_METHOD = frozenset({400, 404, 405})
+"""Statuses after which the other HTTP method is tried."""
 _CHANGES = re.compile(
     r"(?:create|delete|discard|insert|reactivate|save|share|update)"
     r"(?:App|AuthorizationIntegration|(?:Service)?Credential|EmailDomainSettings|Flow"
@@ -132,8 +129,8 @@ class _Log:
                 raise
             try:
                 return await self._send("GET", body)
-            except CloudError as second:
-                raise max(second, first, key=_how_telling) from None
+            except CloudError as second:  # that a method is not there says less than a refusal
+                raise (first if second.status in {404, 405} else second) from None
 
     async def _send(self, method: str, body: Mapping[str, Any]) -> Any:
         url, headers = self.settings.connect_audit_url, token_header(self.settings)
@@ -141,10 +138,6 @@ class _Log:
         answer = await ask(self.settings, call)
         self.method = method
         return answer
-
-
-def _how_telling(error: CloudError) -> int:
-    return _OTHER_METHOD.get(error.status, len(_OTHER_METHOD))
 
 
 def token_header(settings: Settings) -> dict[str, str]:

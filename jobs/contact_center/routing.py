@@ -8,7 +8,8 @@ nothing about the channel.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -32,15 +33,23 @@ UNSEEN = frozenset({400, 403, 404, 422})
 MOST_QUEUES = 5
 """Number of queues that are read if no task shows which of them is the channel's."""
 MOST_IDS, MOST_ROWS = 100, 1000
-DAY = timedelta(hours=23, minutes=59)
-"""Longest interval of agents' activities and of statistics: less than 24 hours."""
+DAY = timedelta(hours=23, minutes=30)
+"""Longest interval of agents' activities and of statistics: less than 24 hours.
+
+The service may make it up to 15 minutes longer.
+"""
+_SITE, _UNKNOWN = "site", "unknown"
+"""Sources of a multimedia profile that an agent or a team does not have itself."""
 _QUEUES = "v2/contact-service-queue"
 _LOGGED_OUT = frozenset({"logged-out", "loggedout", "logout"})
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Queue; ``most`` limits its contacts (0 for none), ``threshold`` is an agent's time to get one."""
+    """Queue; ``most`` limits its contacts (0 for none), ``threshold`` is an agent's time to get one.
+
+    ``teams`` is None if the answer does not list whom the queue serves.
+    """
 
     id: str
     name: str
@@ -49,7 +58,7 @@ class Queue:
     by_skill: bool
     most: int
     threshold: timedelta
-    teams: tuple[str, ...]
+    teams: tuple[str, ...] | None
     agents: tuple[str, ...]
     skills: tuple[Json, ...]
 
@@ -65,11 +74,15 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """Queue with its active teams, its agents, and whether one of them has the queue's skills."""
+    """Queue with its active teams, its agents, and whether one of them has the queue's skills.
+
+    ``whole`` is whether these are all of its agents.
+    """
 
     queue: Queue
     teams: tuple[Json, ...] | None = None
-    agents: tuple[Agent, ...] | None = None
+    agents: tuple[Agent, ...] = ()
+    whole: bool = False
     skilled: bool | None = None
 
 
@@ -90,20 +103,20 @@ class ContactCenter:
             CloudError: when the contact center does not answer, or refuses the token.
         """
         queues = await _seen(self._queues(queue_id))
-        return None if queues is None else tuple([await self._routing(each) for each in queues])
+        return None if queues is None else tuple(await asyncio.gather(*map(self._routing, queues)))
 
     async def logged_in(self, routing: Routing) -> int | None:
         """Return how many agents of the queue are logged in for the channel, or None if unseen."""
+        emails = {each.email for each in routing.agents}
+        teams = {text_of(each, "id") for each in routing.teams or ()}
         params = self._of_day(channelTypes=LIMITS[self.channel])
         path, size = "/v1/agents/activities", MOST_ROWS
         rows = await _seen(
             self._once(path, lambda: client.read_pages(self.settings, path, params, size))
         )
-        if rows is None:
+        if rows is None or not (emails or teams):
             return None
-        emails = {each.email for each in routing.agents or ()}
-        teams = {text_of(each, "id") for each in routing.teams or ()}
-        return len(
+        found = len(
             {
                 lower_of(row, "agentLogin", "agentId")
                 for row in rows
@@ -111,6 +124,7 @@ class ContactCenter:
                 if lower_of(row, "agentLogin") in emails or text_of(row, "teamId") in teams
             }
         )
+        return None if not found and client.is_cut(rows, size) else found
 
     async def offers(self, queue: Queue) -> tuple[int, int] | None:
         """Return how often tasks were accepted and rejected in the last day, or None if unseen."""
@@ -133,24 +147,27 @@ class ContactCenter:
         inbound = [text_of(row, "id") for row in rows if lower_of(row, "queueType") != "outbound"]
         if len(inbound) > MOST_QUEUES:
             return None
-        items = [await self._item(f"{_QUEUES}/{each}") for each in inbound]
-        return tuple(_queue(each) for each in items if each is not None)
+        items = await asyncio.gather(*(self._item(f"{_QUEUES}/{each}") for each in inbound))
+        queues = tuple(_queue(each) for each in items if each is not None)
+        return None if inbound and not queues else queues
 
     async def _routing(self, queue: Queue) -> Routing:
         skilled = await _seen(self._skilled(queue)) if queue.skills else None
-        teams = await _seen(self._teams(queue.teams))
-        ids = {*queue.agents, *(each for team in teams or () for each in _members(team))}
-        if queue.by_skill:
-            ids = set(skilled or ())
+        teams = None if queue.teams is None else await _seen(self._teams(queue.teams))
         if teams is None or (queue.by_skill and skilled is None):
             return Routing(queue, teams)
-        agents = await _seen(self._agents(ids, teams))
-        has_skill = bool(skilled & ids) if skilled is not None else None
-        return Routing(queue, teams, agents, has_skill)
+        members = [_members(team) for team in teams]
+        ids = {*queue.agents, *(each for some in members for each in some or ())}
+        if queue.by_skill:
+            ids, members = set(skilled or ()), [[]]
+        agents = await _seen(self._agents(ids, teams)) or ()
+        whole = None not in members and bool(members or ids) and len(agents) == len(ids)
+        has_skill = bool(skilled & ids) if skilled is not None and whole else None
+        return Routing(queue, teams, agents, whole, has_skill)
 
     async def _teams(self, ids: Iterable[str]) -> tuple[Json, ...] | None:
         """Return the teams that are in service, or None if there is none and some were not found."""
-        rows = [await self._item(f"team/{each}") for each in ids]
+        rows = await asyncio.gather(*(self._item(f"team/{each}") for each in ids))
         found = tuple(
             row
             for row in rows
@@ -158,40 +175,53 @@ class ContactCenter:
         )
         return None if not found and None in rows else found
 
-    async def _agents(self, ids: set[str], teams: Iterable[Json]) -> tuple[Agent, ...] | None:
+    async def _agents(self, ids: set[str], teams: Iterable[Json]) -> tuple[Agent, ...]:
         users = await self._by_ids("v2/user", ids)
-        if ids and not users:
-            return None
         profiles = await self._profiles(users, teams)
-        rows = await _seen(self._by_ids("v2/multimedia-profile", set(profiles.values()))) or ()
+        wanted = {each for some in profiles.values() for each in some} - {_UNKNOWN}
+        rows = await _seen(self._by_ids("v2/multimedia-profile", wanted)) or ()
         limits = {text_of(row, "id"): row.get(LIMITS[self.channel]) for row in rows}
         return tuple(
             Agent(
                 lower_of(user, "email"),
                 user.get("active") is not False and user.get("contactCenterEnabled") is not False,
-                limits.get(profiles[text_of(user, "id")]),
+                _most([limits.get(each) for each in profiles[text_of(user, "id")]]),
             )
             for user in users
         )
 
-    async def _profiles(self, users: Iterable[Json], teams: Iterable[Json]) -> dict[str, str]:
-        """Return each user's multimedia profile: the own one, else the team's, else the site's."""
-        name = "multimediaProfileId"
-        found = {
-            each: text_of(team, "multiMediaProfileId") for team in teams for each in _members(team)
-        }
-        found |= {text_of(each, "id"): text_of(each, name) for each in users if each.get(name)}
+    async def _profiles(self, users: Iterable[Json], teams: Iterable[Json]) -> dict[str, list[str]]:
+        """Return the multimedia profiles that each user may have: the own one, or one by team.
+
+        A team without a profile has the site's. A user in none of these teams logs in with another
+        team, whose profile is not known.
+        """
+        name, found = "multimediaProfileId", dict[str, list[str]]()
+        for user in users:
+            who, own = text_of(user, "id"), text_of(user, name)
+            by_team = [
+                text_of(team, "multiMediaProfileId") or _SITE
+                for team in teams
+                if who in (_members(team) or ())
+            ]
+            found[who] = [own] if own else by_team or [_SITE, _UNKNOWN]
         sites = {text_of(each, "id"): text_of(each, "siteId") for each in users}
-        left = {site for user, site in sites.items() if not found.get(user)}
+        left = {sites[who] for who, profiles in found.items() if _SITE in profiles}
         rows = await _seen(self._by_ids("v2/site", left)) or ()
         of_site = {text_of(row, "id"): text_of(row, name) for row in rows}
-        return {user: found.get(user) or of_site.get(site, "") for user, site in sites.items()}
+        return {
+            who: [of_site.get(sites[who]) or _UNKNOWN if each == _SITE else each for each in some]
+            for who, some in found.items()
+        }
 
-    async def _skilled(self, queue: Queue) -> set[str]:
-        """Return the IDs of the agents who have the skills that the queue asks for."""
+    async def _skilled(self, queue: Queue) -> set[str] | None:
+        """Return the IDs of the agents who have the skills of the queue; None of very many."""
         path = in_organization(self.settings, "user/fetch-by-skill-requirements")
-        body = {"skillRequirements": list(queue.skills)}
-        return {text_of(row, "id") for row in await self._rows(path, {}, body)}
+        body, size = {"skillRequirements": list(queue.skills)}, MOST_IDS
+        rows = await self._once(
+            f"{path} {body}", lambda: client.read_pages(self.settings, path, {}, size, body)
+        )
+        return None if client.is_cut(rows, size) else {text_of(row, "id") for row in rows}
 
     async def _by_ids(self, resource: str, ids: Iterable[str]) -> list[Json]:
         wanted, found = sorted(filter(None, ids)), list[Json]()
@@ -257,23 +287,40 @@ async def _seen(reading: Awaitable[Found]) -> Found | None:
 def _queue(row: Json) -> Queue:
     groups = dicts_in(row.get("callDistributionGroups"))
     teams = (each for group in groups for each in dicts_in(group.get("agentGroups")))
+    kind = row.get("queueRoutingType")
+    lists = [row.get("agents" if kind == "AGENT_BASED" else "callDistributionGroups")]
+    lists += [each.get("agentGroups") for each in groups]
+    by_skill = kind == "SKILL_BASED"
+    asks_skill = by_skill or row.get("routingType") == "SKILLS_BASED"
     return Queue(
         id=text_of(row, "id"),
         name=text_of(row, "name"),
-        channel=text_of(row, "channelType"),
+        channel=text_of(row, "channelType").upper(),
         active=row.get("active") is not False,
-        by_skill=row.get("queueRoutingType") == "SKILL_BASED",
+        by_skill=by_skill,
         most=_number(row.get("maxActiveContacts")),
         threshold=timedelta(seconds=_number(row.get("serviceLevelThreshold"))),
-        teams=tuple(dict.fromkeys(filter(None, (text_of(each, "teamId") for each in teams)))),
+        teams=tuple(dict.fromkeys(filter(None, (text_of(each, "teamId") for each in teams))))
+        if by_skill or all(isinstance(each, list) for each in lists)
+        else None,
         agents=tuple(text_of(each, "id") for each in dicts_in(row.get("agents"))),
-        skills=tuple(dicts_in(row.get("queueSkillRequirements"))),
+        skills=tuple(dicts_in(row.get("queueSkillRequirements"))) if asks_skill else (),
     )
 
 
-def _members(team: Json) -> list[str]:
+def _members(team: Json) -> list[str] | None:
+    """Return the users of a team; None for a team of agents outside the contact center."""
     members = team.get("userIds")
-    return [str(each) for each in members] if isinstance(members, list) else []
+    if not isinstance(members, list) or team.get("teamType") == "CAPACITY":
+        return None
+    return list(map(str, members))
+
+
+def _most(limits: Sequence[object]) -> int | None:
+    """Return the largest limit, or None if an unknown one may allow something."""
+    known = [each for each in limits if isinstance(each, int)]
+    most = max(known, default=0)
+    return most if most or len(known) == len(limits) else None
 
 
 def _number(value: object) -> int:

@@ -8,9 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jobs.clock import now
-from jobs.clouds.errors import Rejected
+from jobs.clouds.errors import Rejected, unreadable
 from jobs.clouds.json_values import as_dict, with_low_keys
-from jobs.contact_center.client import MOST_PAGES, in_organization, read, read_pages, rows_in, value
+from jobs.contact_center.client import (
+    MOST_PAGES,
+    in_organization,
+    is_cut,
+    read,
+    read_pages,
+    rows_in,
+    value,
+)
 from jobs.settings import Settings
 
 _MOST = 1000
@@ -29,7 +37,7 @@ _REWRITTEN = re.compile(r"(?:^SRS[01]|\+SRS)[=+-]", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Email task with the ID of its last queue, or ''.
+    """Email task with the ID of its last queue: '' without one, None if the answer names none.
 
     ``destination`` is the mailbox or the ID of the app in Webex Connect, of an unknown owner perhaps:
     then sender and time tell whose task it is (platforms/connect.md 3.1).
@@ -40,7 +48,7 @@ class Task:
     destination: str
     status: str
     created: datetime
-    queue: str = ""
+    queue: str | None = None
 
     @property
     def waits(self) -> bool:
@@ -143,7 +151,7 @@ async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
         EntryPoint(
             value(row, "name"),
             # a field that is documented as always there may be missing (platforms/connect.md 3.2)
-            value(row, "assetId") if "assetid" in with_low_keys(row) else None,
+            with_low_keys(row).get("assetid"),
             value(row, "active").lower() != "false",
             int(most) if (most := value(row, "maximumActiveContacts")).isdecimal() else 0,
         )
@@ -166,7 +174,10 @@ async def rows_of_channel(settings: Settings, resource: str, channel: str) -> li
     except Rejected:
         rows = []
     rows = rows or await read_pages(settings, path, {}, _ROWS)
-    return [row for row in rows if value(row, "channelType").upper() in {channel, ""}]
+    found = [row for row in rows if value(row, "channelType").upper() in {channel, ""}]
+    if not found and is_cut(rows, _ROWS):
+        raise unreadable("contact-center", "too many rows", 200)
+    return found
 
 
 def _task(row: dict[str, Any]) -> Task | None:
@@ -175,13 +186,15 @@ def _task(row: dict[str, Any]) -> Task | None:
     created = _moment(values.get("createdTime"))
     if value(values, "channelType").lower() not in {"email", ""} or created is None:
         return None
+    queues = [as_dict(values[name]) for name in ("queue", "lastQueue") if name in values]
+    queue = next(filter(None, queues), {})
     return Task(
         value(row, "id"),
         value(values, "origin"),
         value(values, "destination"),
         value(values, "status"),
         created,
-        value(as_dict(values.get("queue") or values.get("lastQueue")), "id"),
+        value(queue, "id") or (None if value(queue, "name") or not queues else ""),
     )
 
 

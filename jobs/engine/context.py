@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from jobs.clock import now, paced
-from jobs.clouds.rate_limit import ReadCache, SingleFlight
+from jobs.clouds.rate_limit import SingleFlight
 from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
@@ -25,8 +25,9 @@ class StepContext:
     """Everything that a step may use.
 
     ``run`` is the current state of the run; the engine replaces it after every event. ``access`` is
-    the access that Microsoft is read with. ``reads`` caches reads that several channels of one
-    check share. ``documents`` are Microsoft's public discovery documents, as far as they are known.
+    the access that Microsoft is read with. ``reads`` caches what the steps or the channels of one
+    check share, and ``many`` is whether these are many channels, so that each must need few
+    requests. ``documents`` are Microsoft's public discovery documents, as far as they are known.
     """
 
     run: Run
@@ -39,6 +40,7 @@ class StepContext:
     looking: bool = False
     access: Access = Access.ADMIN
     reads: SingleFlight = field(default_factory=SingleFlight)
+    many: bool = False
     documents: DiscoveryCache = field(default_factory=DiscoveryCache)
 
     @property
@@ -53,11 +55,6 @@ class StepContext:
     def by_hand(self) -> bool:
         """Return whether people made the channel: what only a setup records is unknown."""
         return self.run.brief.by_hand
-
-    @property
-    def many(self) -> bool:
-        """Return whether many channels are checked in one round, so each must need few requests."""
-        return isinstance(self.reads, ReadCache)
 
     def fact(self, name: str) -> str:
         return self.run.fact(name)

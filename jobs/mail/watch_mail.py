@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -128,10 +128,6 @@ def others_arrived(redis: Redis, mailbox: str, since: datetime) -> bool:
 
 def others_sent(redis: Redis, mailbox: str, since: datetime) -> bool:
     return bool(_others(redis, keys.watch_mails_sent(), mailbox, since))
-
-
-def with_result(mail: WatchMail, *, sent: datetime | None = None, refused: str = "") -> WatchMail:
-    return replace(mail, sent=sent, refused=refused)
 
 
 def _note(pipe: Any, key: str, mailbox: str, at: datetime) -> None:

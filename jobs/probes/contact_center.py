@@ -6,7 +6,8 @@ What the token may not read is skipped, because it says nothing about the channe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 
@@ -14,7 +15,7 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import copies_since
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
-from jobs.contact_center.routing import ContactCenter, Routing
+from jobs.contact_center.routing import LIMITS, ContactCenter, Routing
 from jobs.contact_center.tasks import EntryPoint, Task, Tasks, email_entry_points, email_tasks
 from jobs.engine.context import StepContext
 from jobs.mail.flow import LARGEST
@@ -64,17 +65,8 @@ class MailToTask(Probe):
         """Compare trace and tasks; a later task of mailbox or sender proves the path."""
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
-        mailbox = ctx.channel.mailbox
-        copies, tasks = await asyncio.gather(copies_since(ctx, now() - BACK), read_tasks(ctx))
-        handed = [
-            row for row in copies if row.received >= tasks.since and makes_a_task(row, mailbox)
-        ]
-        app = await only_app(ctx) if handed else ""
-
-        def has_a_task(row: TraceRow) -> bool:
-            return any(came_of(task, row.sender, row.received, mailbox, app) for task in tasks.rows)
-
-        return self._judged(handed, list(takewhile(lambda row: not has_a_task(row), handed)))
+        handed, made = await _handed(ctx)
+        return self._judged(handed, list(takewhile(lambda row: not made(row), handed)))
 
     def _judged(self, handed: list[TraceRow], left: list[TraceRow]) -> Finding:
         """Judge mails, newest first, and those of them that are newer than any with a task."""
@@ -87,6 +79,34 @@ class MailToTask(Probe):
             return self.skipped(Text("skipped.too_fresh", {"at": second_of(since)}))
         missed = Signals(since=since, missed=len(left))
         return self.wrong(Text("seen.no_task", at), cause=Cause.NO_TASK, signals=missed)
+
+
+class FlowTemplate(Probe):
+    """Probe for the pattern: exactly the mails without a subject made no task (connect.md 1.7)."""
+
+    name = "flow_template"
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Compare each mail with the tasks of the minutes after it.
+
+        If a later mail made a task, the loss is only a warning, because mail flows.
+        """
+        if not ctx.settings.contact_center_url:
+            return self.skipped(Text("skipped.no_contact_center"))
+        fresh_too, made = await _handed(ctx)
+        handed = [row for row in fresh_too if row.received < now() - GRACE]
+        lost = [row for row in handed if not any(at <= row.received + GRACE for at in made(row))]
+        if len(lost) == len(handed):
+            return self.skipped(Text("skipped.flow_template"))
+        if not lost or any((row in lost) is bool(row.subject.strip()) for row in handed):
+            return self.ok()
+        values = {"count": str(len(lost)), "at": second_of(lost[0].received)}
+        found = self.wrong(
+            Text("seen.flow_template", values),
+            cause=Cause.FLOW_TEMPLATE_OLD,
+            signals=Signals(since=lost[-1].received, missed=len(lost)),
+        )
+        return found if handed[0] in lost else replace(found, state=State.WARNING)
 
 
 class EmailEntryPoint(Probe):
@@ -121,22 +141,35 @@ class EmailEntryPoint(Probe):
         return self.ok(Text("seen.entry_points", names), facts={"asset_id": asset} if asset else {})
 
 
-async def read_tasks(ctx: StepContext) -> Tasks:
-    """Return the email tasks of the last days, read once for all channels of a check.
+async def _handed(
+    ctx: StepContext,
+) -> tuple[list[TraceRow], Callable[[TraceRow], list[datetime]]]:
+    """Return the copies that should become tasks, and when the tasks that may be one's were made."""
+    mailbox = ctx.channel.mailbox
+    copies, tasks, app = await asyncio.gather(
+        copies_since(ctx, now() - BACK), read_tasks(ctx), only_app(ctx)
+    )
 
-    Raises:
-        CloudError: the contact center cannot be asked.
-    """
+    def made(row: TraceRow) -> list[datetime]:
+        since, sender = row.received, row.sender
+        return [task.created for task in tasks.rows if came_of(task, sender, since, mailbox, app)]
+
+    return [
+        row
+        for row in copies
+        if row.status.went_on and row.sender.lower() != mailbox and row.size <= LARGEST
+        if row.received >= tasks.since
+    ], made
+
+
+async def read_tasks(ctx: StepContext) -> Tasks:
+    """Return the email tasks of the last days; CloudError if they cannot be read."""
     return await ctx.reads.read("tasks", lambda: email_tasks(ctx.settings, now() - BACK))
 
 
 async def own_tasks(ctx: StepContext) -> list[Task]:
-    """Return the mailbox's email tasks of the last days, newest first.
-
-    Raises:
-        CloudError: the contact center cannot be asked.
-    """
-    tasks, app = await read_tasks(ctx), await only_app(ctx)
+    """Return the mailbox's tasks, newest first; CloudError as for :func:`read_tasks`."""
+    tasks, app = await asyncio.gather(read_tasks(ctx), only_app(ctx))
     return [task for task in tasks.rows if task.is_for(ctx.channel.mailbox, app)]
 
 
@@ -167,11 +200,6 @@ def came_of(task: Task, sender: str, at: datetime, mailbox: str, app: str) -> bo
     """
     since = at - SLACK
     return (task.is_for(mailbox, app) and task.created >= since) or task.came_of(sender, since)
-
-
-def makes_a_task(row: TraceRow, mailbox: str) -> bool:
-    """Return whether a copy was delivered that the flow does not drop on purpose."""
-    return row.status.went_on and row.sender.lower() != mailbox and row.size <= LARGEST
 
 
 class AssetWorkload(MailToTask):
@@ -212,7 +240,7 @@ class ContactQueue(Probe):
         if routings is None:
             return self.skipped(Text("skipped.queue_unseen"))
         newest = next(iter(await own_tasks(ctx)), None)
-        lost = newest is not None and newest.waits and not newest.queue
+        lost = newest is not None and newest.waits and newest.queue == ""
         if not routings or (lost and newest and now() - newest.created > GRACE):
             return self.wrong(Text("seen.no_queue"), cause=Cause.QUEUE_GONE)
         tasks = await read_tasks(ctx)
@@ -222,7 +250,7 @@ class ContactQueue(Probe):
     def _judged(self, routing: Routing, tasks: Tasks) -> Finding:
         queue = routing.queue
         name, served = {"name": queue.name}, queue.by_skill or queue.agents
-        if queue.channel != CHANNEL:
+        if queue.channel in LIMITS.keys() - {CHANNEL}:
             return self._broken("queue_channel", Cause.QUEUE_OF_OTHER_CHANNEL, name)
         if not queue.active:
             return self._broken("queue_off", Cause.QUEUE_INACTIVE, name)
@@ -254,17 +282,15 @@ class QueueAgents(Probe):
     def _judged(self, routing: Routing) -> Finding:
         if routing.skilled is False:
             return self.wrong(Text("seen.no_skill"), cause=Cause.SKILL_MISSING)
-        if routing.agents is None or not (routing.teams or routing.agents):
-            return self.skipped(Text("skipped.agents_unseen"))
         enabled = [agent for agent in routing.agents if agent.enabled]
         count = {"count": str(len(enabled)), "all": str(len(routing.agents))}
+        if any(agent.most for agent in enabled):
+            return self.ok(Text("seen.agents", count))
+        if not routing.whole or any(agent.most is None for agent in enabled):
+            return self.skipped(Text("skipped.agents_unseen"))
         if not enabled:
             return self.wrong(Text("seen.nobody_enabled", count), cause=Cause.AGENTS_NOT_ENABLED)
-        if all(agent.most == 0 for agent in enabled):
-            return self.wrong(Text("seen.profile_zero", count), cause=Cause.PROFILE_WITHOUT_EMAIL)
-        if not any(agent.most for agent in enabled):
-            return self.skipped(Text("skipped.agents_unseen"))
-        return self.ok(Text("seen.agents", count))
+        return self.wrong(Text("seen.profile_zero", count), cause=Cause.PROFILE_WITHOUT_EMAIL)
 
 
 class WaitingTasks(Probe):
@@ -308,6 +334,6 @@ def _has_organization(ctx: StepContext) -> bool:
 
 async def _routings(ctx: StepContext) -> tuple[Routing, ...] | None:
     mine = await own_tasks(ctx)
-    queue = mine[0].queue if mine else ""
+    queue = (mine[0].queue or "") if mine else ""
     center = ContactCenter(ctx.settings, ctx.reads, CHANNEL)
     return await ctx.reads.read(f"routing {queue}", lambda: center.routings(queue))

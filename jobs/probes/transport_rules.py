@@ -1,4 +1,4 @@
-"""Settings of Exchange for the tenant that may stop mail: rules, remote domains, restrictions.
+"""Settings of Exchange for the tenant that may stop mail: rules, restrictions, connectors.
 
 What a mail-flow rule does and to which mail is judged as far as its properties say (microsoft.md
 2.3).
@@ -24,6 +24,7 @@ from jobs.mail.flow import LOST
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Channel, Evidence, Finding, Signals, Station, Text
 from jobs.probes.probe import Probe
+from jobs.steps.forwarding import domain_matches
 
 BLOCKS = {
     Station.MAILBOX: Cause.TRANSPORT_RULE_BLOCKS_ARRIVALS,
@@ -267,3 +268,38 @@ class RestrictedSender(Probe):
         evidence = (Evidence("exchange", reason),) if reason else ()
         seen = Text("seen.restricted")
         return self.wrong(seen, cause=Cause.SENDER_RESTRICTED, evidence=evidence)
+
+
+class OutboundConnectors(Probe):
+    """Probe for an enabled connector that gives the copies to a server of others.
+
+    That server may keep a copy that the trace shows as sent, so the finding is a cause only if mail
+    makes no task. A connector that only a mail-flow rule uses is judged with the rules. Source:
+    platforms/microsoft.md 2.8.
+    """
+
+    name = "outbound_connectors"
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        rows = await unless_refused(ctx.exchange.run("Get-OutboundConnector", {}))
+        if rows is None:
+            return self.skipped(Text("skipped.connectors"))
+        domain = ctx.channel.forwarding_address.rpartition("@")[2].lower()
+        found = next((row for row in rows if domain and _takes(row, domain)), None)
+        if found is None:
+            return self.ok(Text("seen.no_connector"))
+        hosts = ", ".join(map(str, found.get("SmartHosts") or ()))
+        seen = Text("seen.connector", {"name": text_of(found, "Name"), "hosts": hosts})
+        return self.possible(seen, cause=Cause.CONNECTOR_TAKES_MAIL)
+
+
+def _takes(row: ExchangeRow, domain: str) -> bool:
+    """Return whether the connector is on and routes mail for the domain to smart hosts."""
+    if row.get("Enabled") is not True or row.get("IsTransportRuleScoped") is True:
+        return False
+    domains = row.get("RecipientDomains") or ()
+    plain = (str(each).lower().removeprefix("smtp:").partition(";")[0] for each in domains)
+    named = any(domain_matches(each, domain) for each in plain)
+    return row.get("RouteAllMessagesViaOnPremises") is True or (
+        named and row.get("UseMXRecord") is not True
+    )

@@ -280,9 +280,9 @@ async def deliver(
         await send_test_mail(settings.probe_smtp_url, outgoing)
     except CloudError as error:
         log.warning("test mail not sent", mailbox=mailbox, cause=error.cause)
-        result = watch_mail.with_result(mail, refused=error.cause or Cause.SMTP_REFUSED)
+        result = replace(mail, refused=error.cause or Cause.SMTP_REFUSED)
     else:
-        result = watch_mail.with_result(mail, sent=now())
+        result = replace(mail, sent=now())
     await asyncio.to_thread(watch_mail.save, redis, mailbox, result)
     return result
 
@@ -388,7 +388,9 @@ def _signals(found: Findings, *names: str) -> list[Signals]:
 def _has(eye: Eye, weighed: Findings, *, app: bool) -> bool:
     if eye is Eye.APP:
         return app
-    return any(each.state in _READ for each in _of(eye, weighed))
+    # a refused login may be the bot's alone, and suspect changes are read from the log
+    read = _READ if eye is Eye.LOGIN else _READ | {State.POSSIBLE}
+    return any(each.state in read for each in _of(eye, weighed))
 
 
 def _of(eye: Eye, weighed: Findings) -> list[Finding]:

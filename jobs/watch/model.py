@@ -500,7 +500,7 @@ def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
         room=present.watched.room,
         sight=outcome.sight,
         cause=outcome.cause,
-        since=min(outcome.since or noticed, noticed),
+        since=noticed,
         noticed=noticed,
         confirmed=at,
         shared=_shared_name(present.watched, outcome.cause),

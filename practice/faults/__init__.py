@@ -56,7 +56,7 @@ NOT_APPLICABLE: Final = {
         "belongs to a sign-in under way, not to the state of a channel."
     ),
     "MX, SPF and DMARC of the domain": "this cloud has no DNS; the check skips it here and says so.",
-    "connect.md 4.3 (rfc822 attachment)": (
+    "connect.md 1.7 (plain text only, no sender's name, rfc822 attachment)": (
         "the cure is a newer flow template; nothing of it shows outside Webex Connect."
     ),
 }

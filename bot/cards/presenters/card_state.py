@@ -70,8 +70,8 @@ class DesiredCard:
     ``prompt`` is for rooms in which Webex has never allowed an edit. It identifies the request to a
     person and is empty if the update asks for nothing. None means that ``urgency`` decides.
 
-    ``first_at_once`` means that the first urgent edit does not wait for a request to a person that
-    may follow. Later ones wait, because Webex takes few edits of a message.
+    ``at_once`` is the number of first edits that do not wait for a request to a person that may
+    follow. Later ones wait, because Webex takes few edits of a message.
     """
 
     slot: str
@@ -82,7 +82,7 @@ class DesiredCard:
     final: bool = False
     retires: bool = False
     prompt: str | None = None
-    first_at_once: bool = False
+    at_once: int = 0
 
 
 @dataclass(frozen=True, slots=True)

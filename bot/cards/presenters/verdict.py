@@ -53,7 +53,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     )
     prompt = f"{run.checked}{found.problem}{run.ended}" if run.checked else ""
     card = shared.desired_card("verdict", found, draw(found), urgency=urgency, prompt=prompt)
-    return [replace(card, first_at_once=True)]
+    return [replace(card, at_once=2)]  # the first finding, and the cause
 
 
 def view(run: Run, services: Services) -> VerdictView:

@@ -44,18 +44,16 @@ def test_what_asks_nobody_waits_for_what_may_follow(
     assert methods(said) == ["POST", "PUT"]
 
 
-def test_the_first_result_of_a_check_does_not_wait(services: Services, run: Run, said: Said):
-    """The first finding of a check is shown at once, because it counts in an incident.
+def test_the_first_results_of_a_check_do_not_wait(services: Services, run: Run, said: Said):
+    """The first finding and the cause are shown at once, because they count in an incident.
 
     The findings that follow share an edit.
     """
     delivery.sync(services, run, card("a"))
-    found = [
-        replace(card(cause, urgency=cause, prompt=""), first_at_once=True) for cause in ("b", "c")
-    ]
-    assert delivery.sync(services, run, found[0]) == 0
-    assert 0 < delivery.sync(services, run, found[1]) <= delivery.CALM_S
-    assert methods(said) == ["POST", "PUT"]
+    found = [replace(card(cause, urgency=cause, prompt=""), at_once=2) for cause in "bcd"]
+    assert [delivery.sync(services, run, each) for each in found[:2]] == [0, 0]
+    assert 0 < delivery.sync(services, run, found[2]) <= delivery.CALM_S
+    assert methods(said) == ["POST", "PUT", "PUT"]
 
 
 def test_a_card_that_takes_no_more_edits_is_kept_for_its_last(

@@ -81,11 +81,11 @@ def test_a_sending_server_that_refuses_is_a_doubt(services: Services):
     watched = watch(services)
     look(services, watched, GOOD, now())
     settle(services)
-    mail = watch_mail.with_result(watch_mail.new_mail(now()), refused="smtp_busy")
+    mail = replace(watch_mail.new_mail(now()), refused="smtp_busy")
     watch_mail.save(services.redis, MAILBOX, mail)
     report = on_watch(services.store)
     assert "smtp_busy (1). Look at PROBE_SMTP_URL" in report.doubt
-    taken = watch_mail.with_result(watch_mail.new_mail(now()), sent=now())
+    taken = replace(watch_mail.new_mail(now()), sent=now())
     watch_mail.save(services.redis, MAILBOX, taken)
     assert on_watch(services.store).doubt == ""
 

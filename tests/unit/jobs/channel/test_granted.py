@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from jobs.channel.email_app import grants_of_app, role_assignments
-from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
 
 GRANTS, ROLES = "GET /oauth2PermissionGrants", "GET /servicePrincipals/sp-1/appRoleAssignments"
@@ -21,7 +20,7 @@ ROLE = {"appRoleId": "role-1"}
 def ctx(given: Callable[..., StepContext]) -> StepContext:
     """A check of many channels that has found the service principal of this one."""
     made = given(facts={"client_id": "client-1", "sp_id": "sp-1"})
-    made.reads = ReadCache()
+    made.many = True
     return made
 
 

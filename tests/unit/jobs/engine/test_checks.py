@@ -218,7 +218,7 @@ def test_of_many_channels_all_is_read_once(given: Given, carry_out: CarryOut):
     """
     written(given, 1)
     ctx = given(kind="check")
-    ctx.reads = ReadCache()
+    ctx.many = True
     assert (
         carry_out(
             Engine(ctx, {"grant": Grant("E2", NOT_SHOWN, SHOWN)}, no_listener, lambda: True).check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -83,7 +84,7 @@ def test_the_newest_mails_are_kept_with_the_result_of_their_sending(redis: Redis
     mails = [watch_mail.new_mail(now() + HOUR * number) for number in range(4)]
     for mail in mails:
         watch_mail.save(redis, MAILBOX, mail)
-    sent = watch_mail.with_result(mails[3], sent=mails[3].at)
+    sent = replace(mails[3], sent=mails[3].at)
     watch_mail.save(redis, MAILBOX, sent)
     assert watch_mail.newest(redis, MAILBOX) == (sent, mails[2], mails[1])
     assert 0 < redis.ttl(keys.watch_mails(MAILBOX)) <= watch_mail.KEPT.total_seconds()
@@ -95,11 +96,11 @@ def test_the_mails_of_other_channels_prove_the_server(redis: Redis):
     A channel's own mails do not prove it.
     """
     at = now()
-    watch_mail.save(redis, MAILBOX, watch_mail.with_result(watch_mail.new_mail(at), sent=at))
+    watch_mail.save(redis, MAILBOX, replace(watch_mail.new_mail(at), sent=at))
     watch_mail.note_arrival(redis, MAILBOX, at)
     assert not watch_mail.others_sent(redis, MAILBOX, at - HOUR)
     assert not watch_mail.others_arrived(redis, MAILBOX, at - HOUR)
-    watch_mail.save(redis, OTHER, watch_mail.with_result(watch_mail.new_mail(at), sent=at))
+    watch_mail.save(redis, OTHER, replace(watch_mail.new_mail(at), sent=at))
     watch_mail.note_arrival(redis, OTHER, at)
     watch_mail.note_arrival(redis, OTHER, at - 2 * HOUR)
     assert watch_mail.others_sent(redis, MAILBOX, at - HOUR)

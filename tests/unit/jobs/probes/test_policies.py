@@ -10,7 +10,6 @@ import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import EXCHANGE_APP_ID
@@ -136,7 +135,7 @@ async def test_of_many_channels_the_user_of_the_mailbox_is_not_read_twice(
     """
     cloud.on("GET /users/support@contoso.com", {"id": USER}).on("GET /users/another", {"id": known})
     ctx = given(facts={"user_id": known})
-    ctx.reads = ReadCache()
+    ctx.many = True
     await Sessions().inspect(ctx)
     assert len(cloud.asked) == asked
     assert cloud.asked[-1][0].endswith("support@contoso.com" if known == USER else "another")
@@ -226,7 +225,7 @@ async def test_of_many_channels_no_user_is_read_without_any_policy(cloud, given,
     cloud.on("Get-AuthenticationPolicy", policies)
     cloud.on("Get-User", [{"AuthenticationPolicy": "Strict"}]).on("Get-OrganizationConfig", [{}])
     ctx = given()
-    ctx.reads = ReadCache()
+    ctx.many = True
     assert (await all_probes()["authentication_policy"].inspect(ctx)).state is OK
     assert len(cloud.asked) == asked
 

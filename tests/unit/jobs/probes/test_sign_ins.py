@@ -11,7 +11,6 @@ import pytest
 from jobs.access import mailbox_login
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
 from jobs.model import Evidence, Finding, Signals, Text
 from jobs.probes.conditional_access import Sessions
@@ -237,7 +236,7 @@ async def test_of_many_channels_both_lists_are_one_request(cloud, ctx, rows, cau
     one_by_one = await look(cloud, ctx, *rows)
     cloud.on(RENEWALS, [typed(each) for each in rows])
     cloud.asked.clear()
-    ctx.reads = ReadCache()
+    ctx.many = True
     together = await SignIns().inspect(ctx)
     assert [what for what, _ in cloud.asked] == [RENEWALS]
     assert (together.state, together.cause) == (one_by_one.state, cause)
@@ -257,7 +256,7 @@ async def test_of_many_channels_each_list_is_read_if_one_request_says_less(cloud
     A row may lack its kind, renewals may fill every page, and beta may refuse the request.
     """
     cloud.on(LOG, [person(3, 50173)]).on(RENEWALS, answer)
-    ctx.reads = ReadCache()
+    ctx.many = True
     assert (await SignIns().inspect(ctx)).cause == "session_revoked"
     assert [what for what, _ in cloud.asked] == [RENEWALS, LOG, RENEWALS]
 

@@ -80,7 +80,7 @@ def test_tasks_of_the_mailbox(given, configured, outside, tasks, found):
     """Only email tasks for the mailbox, or for the only app of Webex Connect, count."""
     outside.on(POINTS, {"data": [POINT]}).on("GET /cc/v1/tasks", {"meta": {}, "data": tasks})
     assert told(look("agent_tasks", given(settings=configured()))) == found
-    _, query, headers, _ = outside.asked[0]
+    query, headers = next(each[1:3] for each in outside.asked if each[0] == "GET /cc/v1/tasks")
     assert (query["channelTypes"], headers["authorization"]) == (["email"], "Bearer token-1")
 
 
@@ -171,6 +171,7 @@ def test_how_much_was_missed(cloud: Any, given: Any, configured: Any, outside: A
         ([POINT | {"active": False}], POINT_OFF),
         ([POINT | {"active": "false"}], POINT_OFF),
         ([{"name": "Email", "channelType": "EMAIL"}], POINTS_SEEN),
+        ([POINT | {"assetId": None}], POINTS_SEEN),
         ([POINT], POINTS_SEEN),
         ([POINT | {"active": False}, POINT | {"assetId": "a_2"}], POINTS_SEEN),
     ],
@@ -178,7 +179,10 @@ def test_how_much_was_missed(cloud: Any, given: Any, configured: Any, outside: A
 def test_entry_points(given, configured, outside, points, found):
     """One active entry point that takes mail from an app of Webex Connect is enough."""
     outside.on(POINTS, {"data": points})
-    assert told(look("entry_point", given(settings=configured()))) == found
+    seen = look("entry_point", given(settings=configured()))
+    assert told(seen) == found
+    assert seen.facts in ({}, {"asset_id": "a_1"}), "the resource ID for Cisco TAC"
+    assert bool(seen.facts) is (points == [POINT])
     assert outside.asked[0][1]["filter"] == ['channelType=="EMAIL"']
 
 
@@ -194,12 +198,6 @@ def test_entry_points_are_listed_and_compared(given, configured, outside, status
         POINTS, lambda query: (status, body) if "filter" in query else (200, {"data": EVERY})
     )
     assert told(look("entry_point", given(settings=configured()))) == POINTS_SEEN
-
-
-def test_the_resource_id_where_there_is_no_doubt(given: Any, configured: Any, outside: Any):
-    """If there is only one entry point, its asset is the resource id for Cisco TAC."""
-    outside.on(POINTS, {"data": [POINT]})
-    assert look("entry_point", given(settings=configured())).facts == {"asset_id": "a_1"}
 
 
 def test_a_refused_token_is_no_finding_about_the_channel(given: Any, configured: Any, outside: Any):
@@ -231,6 +229,10 @@ USER = {
     "siteId": "s-1",
 }
 SKILL = {"skillId": "k-1", "condition": "IS", "skillValue": "true"}
+TWO = [{"agentGroups": [{"teamId": "t-1"}, {"teamId": "t-2"}]}]
+SKILLED: dict[str, Any] = {"routingType": "SKILLS_BASED", "queueSkillRequirements": [SKILL]}
+BY_SKILL: dict[str, Any] = SKILLED | {"queueRoutingType": "SKILL_BASED"}
+BY_AGENT: dict[str, Any] = {"queueRoutingType": "AGENT_BASED", "callDistributionGroups": []}
 ROUTED = {"queue": {"id": "q-1", "name": "Email"}}
 GOOD = (OK, "seen.queue", "")
 NO_TEAM = (WRONG, "seen.queue_no_team", "queue_without_teams")
@@ -289,7 +291,12 @@ def center(outside: Any, given: Any, configured: Any) -> Any:
         ({"team": {"active": False}}, NO_TEAM),
         ({"team": {"teamStatus": "NOT_AVAILABLE"}}, NO_TEAM),
         ({"team": None}, GOOD),
-        ({"queue": TEAMLESS | {"agents": [{"id": "u-1"}]}}, GOOD),
+        ({"queue": BY_AGENT | {"agents": [{"id": "u-1"}]}}, GOOD),
+        ({"queue": BY_AGENT | {"agents": []}}, NO_TEAM),
+        ({"queue": BY_AGENT}, GOOD),
+        ({"queue": {"callDistributionGroups": None}}, GOOD),
+        ({"queue": {"callDistributionGroups": [{"order": 1}]}}, GOOD),
+        ({"queue": {"channelType": None}}, GOOD),
         ({"queue": TEAMLESS | {"queueRoutingType": "SKILL_BASED"}}, GOOD),
     ],
 )
@@ -307,6 +314,9 @@ def test_the_queue(center: Any, changed: dict[str, Any], found: tuple[State, str
         ([task(5, status="completed", **ROUTED)], {"queue": {"maxActiveContacts": 1}}, ""),
         ([task(5, status="created", queue=None)], {}, "queue_gone"),
         ([task(1, status="created", queue=None)], {}, ""),
+        ([task(5, status="created")], {}, ""),
+        ([task(5, status="created", queue={"name": "Email"})], {}, ""),
+        ([task(5, **ROUTED)], {"queue": {"channelType": "HOLOGRAM"}}, ""),
         ([task(5, queue={"id": "q-0"})], {}, ""),
         ([task(5, queue={"id": "q-0"})], {"queue": None}, "queue_gone"),
         ([task(5, "sales@contoso.com", status="created")], {}, ""),
@@ -344,9 +354,13 @@ def test_one_good_queue_of_several_is_enough(center: Any, outside: Any):
         ({"user": {"multimediaProfileId": "p-user"}, "allowed": "p-user"}, ""),
         ({"team": {"multiMediaProfileId": "p-team"}}, "profile_without_email"),
         ({"team": {"multiMediaProfileId": "p-team"}, "allowed": "p-team"}, ""),
-        ({"queue": {"queueSkillRequirements": [SKILL]}}, "skill_missing"),
-        ({"queue": {"queueSkillRequirements": [SKILL]}, "able": ["u-2"]}, "skill_missing"),
-        ({"queue": {"queueSkillRequirements": [SKILL]}, "able": ["u-1"]}, ""),
+        ({"queue": SKILLED}, "skill_missing"),
+        ({"queue": SKILLED, "able": ["u-2"]}, "skill_missing"),
+        ({"queue": SKILLED, "able": ["u-1"]}, ""),
+        ({"queue": {"queueSkillRequirements": [SKILL]}}, ""),
+        ({"queue": BY_SKILL}, "skill_missing"),
+        ({"queue": BY_SKILL, "able": ["u-1"]}, ""),
+        ({"queue": BY_AGENT | {"agents": [{"id": "u-1"}]}}, ""),
     ],
 )
 def test_agents_of_the_queue(center: Any, changed: dict[str, Any], found: str):
@@ -388,6 +402,7 @@ def test_tasks_that_wait(center, rows, changed, found):
     ("path", "name", "why"),
     [
         (f"GET {ORG}/v2/contact-service-queue", "contact_queue", "queue_unseen"),
+        (f"GET {ORG}/v2/contact-service-queue/q-1", "contact_queue", "queue_unseen"),
         (f"GET {ORG}/v2/contact-service-queue", "queue_agents", "agents_unseen"),
         (f"GET {ORG}/team/t-1", "queue_agents", "agents_unseen"),
         (f"GET {ORG}/v2/user", "queue_agents", "agents_unseen"),
@@ -403,6 +418,12 @@ def test_a_forbidden_read_is_not_seen(center: Any, outside: Any, path: str, name
     assert told(look(name, ctx)) == (SKIPPED, f"skipped.{why}", "")
 
 
+def test_a_listed_queue_that_is_not_found_is_not_gone(center: Any, outside: Any):
+    ctx = center()
+    outside.on(f"GET {ORG}/v2/contact-service-queue/q-1", {"error": {}}, 404)
+    assert told(look("contact_queue", ctx))[1] == "skipped.queue_unseen"
+
+
 def test_offers_that_are_not_seen_are_left_out(center: Any, outside: Any):
     """Without the statistics of the queue, a task that waits for too long is told all the same."""
     ctx = center([task(90, **ROUTED)])
@@ -410,10 +431,50 @@ def test_offers_that_are_not_seen_are_left_out(center: Any, outside: Any):
     assert told(look("waiting_tasks", ctx))[1:] == ("seen.waiting", "tasks_wait")
 
 
-@pytest.mark.parametrize("part", ["team", "user"])
-def test_what_is_not_found_is_not_seen(center: Any, part: str):
-    """A team or a user that the queue names and the API does not show blames nobody."""
-    assert told(look("queue_agents", center(**{part: None})))[1] == "skipped.agents_unseen"
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"team": None},
+        {"user": None},
+        {"team": {"userIds": None}},
+        {"team": {"userIds": [], "teamType": "CAPACITY"}},
+        {"team": {"userIds": ["u-1", "u-2"]}, "user": {"active": False}},
+        {"queue": {"callDistributionGroups": None}},
+        {"queue": BY_AGENT},
+        {"queue": BY_AGENT | {"agents": [{"id": "u-1"}]}, "allowed": "none"},
+        {"user": {"siteId": None}},
+    ],
+)
+def test_what_is_not_found_is_not_seen(center: Any, changed: dict[str, Any]):
+    """A team, a user, or a profile that the API does not show blames nobody."""
+    assert told(look("queue_agents", center(**changed)))[1] == "skipped.agents_unseen"
+
+
+def test_an_agent_of_two_teams_may_use_the_profile_of_either(center: Any, outside: Any):
+    ctx = center(team={"multiMediaProfileId": "p-team"}, queue={"callDistributionGroups": TWO})
+    outside.on(f"GET {ORG}/team/t-2", TEAM | {"id": "t-2"})
+    assert look("queue_agents", ctx).state is OK
+
+
+def test_a_list_that_goes_on_lacks_nothing(center: Any, outside: Any):
+    """The channel's queue may be among the rows after the last page that is read."""
+    ctx, others = center(), [{"channelType": "TELEPHONY"}] * 100
+    outside.on(f"GET {ORG}/v2/contact-service-queue", {"data": others})
+    with pytest.raises(CloudError):
+        look("contact_queue", ctx)
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "why"),
+    [
+        ({"logins": [{}] * 1000}, "waiting_tasks", "skipped.logins_unseen"),
+        ({"queue": SKILLED, "able": ["u-2"] * 100}, "queue_agents", "seen.agents"),
+    ],
+)
+def test_agents_beyond_the_last_page_may_be_able(
+    center: Any, changed: dict[str, Any], name: str, why: str
+):
+    assert told(look(name, center([task(90, **ROUTED)], **changed)))[1] == why
 
 
 @pytest.mark.parametrize(
@@ -431,14 +492,6 @@ def test_an_answer_of_another_shape_is_no_verdict(center: Any, outside: Any, pat
     outside.on(path, {})
     with pytest.raises(CloudError):
         look("queue_agents", ctx)
-
-
-def test_a_wrong_token_is_no_verdict(center: Any, outside: Any):
-    """A token that is not accepted raises an error, from which the check makes "unknown"."""
-    ctx = center()
-    outside.on("GET /cc/v1/tasks", {"error": {}}, 401)
-    with pytest.raises(CloudError):
-        look("contact_queue", ctx)
 
 
 def test_a_round_reads_the_organization_once(center: Any, outside: Any):

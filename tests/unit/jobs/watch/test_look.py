@@ -134,6 +134,11 @@ def test_the_access_of_a_look():
             (Sight.UNSURE, ""),
         ),
         (
+            Eye.CONNECT,
+            Finding("connect_changes", State.POSSIBLE, seen=AWAY, cause="connect_changed"),
+            (Sight.HEALTHY, ""),
+        ),
+        (
             Eye.TASKS,
             unknown("agent_tasks", Turn.OPERATOR, "webex_key_refused"),
             (Sight.CANNOT_LOOK, "webex_key_refused"),
@@ -144,7 +149,7 @@ def test_an_access_that_is_missing(eye: Eye, finding: Finding, expected: tuple[S
     """If an access that the watch had before is missing, the channel is not called healthy.
 
     The watch cannot look if the access has ended, and is unsure if a cloud gave no answer this
-    time.
+    time. A suspect change was read, and alone it is no break.
     """
     outcome = outcome_of(looked(finding, others=State.OK), [eye])
     assert (outcome.sight, outcome.cause) == expected

@@ -95,11 +95,14 @@ def test_a_second_bad_look_begins_an_incident_and_a_good_one_ends_it():
 
 
 def test_the_clouds_know_since_when():
-    """An incident is as old as its first failed mail, not as the first look at it."""
+    """An incident is as old as the oldest of its causes, not as the first look at it."""
     watch = Watch()
     early = BEGAN - timedelta(days=10)
+    older = replace(BROKEN, cause="consent_missing", since=early - timedelta(days=1))
     watch.looks(replace(BROKEN, since=early), replace(BROKEN, since=early))
     assert watch.incidents["I1"].since == early
+    watch.looks(older, older)
+    assert watch.incidents["I1"].since == older.since
 
 
 def test_a_look_that_could_not_say_neither_confirms_nor_refutes():

@@ -1,22 +1,101 @@
-"""SPF, DKIM and DMARC of the mailbox's domain: without them, answers may arrive as spam."""
+"""Public DNS records of the mailbox's domain: where its mail goes, autodiscover, SPF and DMARC."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
 from jobs.causes.cause import Cause
+from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
-from jobs.model import Access, Finding, Signals, Text
-from jobs.probes.mail_exchanger import KNOWN, TIMEOUT_S, exchangers
+from jobs.model import Access, Finding, Signals, State, Text
 from jobs.probes.probe import Probe
+
+TIMEOUT_S = 2.0
+KNOWN = "microsoft.com"
+MICROSOFT = (
+    ".mail.protection.outlook.com",
+    ".mx.microsoft",
+    ".mail.protection.office365.us",
+    ".mail.protection.partner.outlook.cn",
+)
+CACHED = timedelta(hours=1)
+"""Time for which other servers may still use a cached record that no longer exists."""
+THROUGH = timedelta(days=2)
+"""Time for which mail that came through a gateway shows that the gateway lets mail through."""
+
+
+class MailExchanger(Probe):
+    """Probe that checks whether the domain's MX points to Exchange Online.
+
+    A gateway in front of Exchange Online is only a possible cause, and mail that arrives shows that
+    it is none. Mail flows without autodiscover.
+    """
+
+    name = "mail_exchanger"
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Query this machine's resolver. If it has none, the result is unknown."""
+        domain = ctx.channel.domain
+        return await ctx.reads.read(f"mx {domain}", lambda: self._seen(domain))
+
+    async def _seen(self, domain: str) -> Finding:
+        hosts, discoverable = await asyncio.gather(exchangers(domain), _discoverable(domain))
+        if hosts is None:
+            return self.skipped(Text("skipped.no_dns"))
+        if hosts:
+            return self._judged(domain, hosts, discoverable=discoverable)
+        if not await exchangers(KNOWN):  # a resolver that lacks Microsoft's, too, says nothing
+            return self.skipped(Text("skipped.no_dns"))
+        seen = Text("seen.no_mx", {"domain": domain})
+        return self._maybe(seen, Cause.MAIL_EXCHANGER_MISSING, CACHED)
+
+    def _judged(self, domain: str, found: list[str], *, discoverable: bool | None) -> Finding:
+        hosts = {"hosts": ", ".join(found)}
+        if not any(host.endswith(MICROSOFT) for host in found):
+            return self._maybe(Text("seen.mx", hosts), Cause.MAIL_EXCHANGER_ELSEWHERE, THROUGH)
+        if discoverable is False:
+            seen = Text("seen.no_autodiscover", hosts | {"domain": domain})
+            warned = self.wrong(seen, cause=Cause.AUTODISCOVER_MISSING)
+            return replace(warned, state=State.WARNING)
+        return self.ok(Text("seen.mx", hosts))
+
+    def _maybe(self, seen: Text, cause: str, back: timedelta) -> Finding:
+        return self.possible(seen, cause=cause, signals=Signals(harmless_after=now() - back))
+
+
+async def exchangers(domain: str) -> list[str] | None:
+    """Return the hosts of the domain's MX, or None without an answer of a resolver."""
+    found = await records(domain, "MX")
+    return found and sorted(str(record.exchange).rstrip(".").lower() for record in found)
+
+
+async def _discoverable(domain: str) -> bool | None:
+    """Return whether autodiscover has an address or a service, or None without an answer."""
+    name, service = f"autodiscover.{domain}", f"_autodiscover._tcp.{domain}"
+    found = await asyncio.gather(records(name, "A"), records(name, "AAAA"), records(service, "SRV"))
+    return any(found) or (None if None in found else False)
+
+
+async def records(name: str, kind: str) -> list[Any] | None:
+    """Return the records of a name; None without an answer of this machine's resolver."""
+    try:
+        return list(await dns.asyncresolver.resolve(name, kind, lifetime=TIMEOUT_S))
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return []
+    except (dns.exception.DNSException, OSError):
+        return None
+
 
 OF_MICROSOFT = (
     *("spf.protection.outlook.com", "spf.protection.office365.us"),
@@ -108,11 +187,8 @@ async def _allows_microsoft(domain: str) -> bool | None:
 
 async def _texts(name: str, version: str) -> list[str] | None:
     """Return the TXT records of this version, or None without an answer of a resolver."""
-    try:
-        answer = await dns.asyncresolver.resolve(name, "TXT", lifetime=TIMEOUT_S)
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        return []
-    except (dns.exception.DNSException, OSError):
+    found = await records(name, "TXT")
+    if found is None:
         return None
-    texts = (b"".join(record.strings).decode("utf-8", "replace") for record in answer)
+    texts = (b"".join(record.strings).decode("utf-8", "replace") for record in found)
     return [text for text in texts if text.lower().startswith(version.lower())]

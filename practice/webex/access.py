@@ -84,13 +84,13 @@ def body(keep: Callable[[list[FileStorage]], list[str]] = lambda _: []) -> dict[
 
 
 def needed(values: dict[str, Any], *keys: str) -> None:
-    """Check that these keys of a request have values.
+    """Check that these keys of a request have strings.
 
     Raises:
-        WebexError: with status 400 when one has no value.
+        WebexError: with status 400 when one is no string, or is empty.
     """
-    if missing := [key for key in keys if values.get(key) in {None, ""}]:
-        raise bad(f"{', '.join(missing)} must not be empty")
+    if missing := [key for key in keys if not (values.get(key) and isinstance(values[key], str))]:
+        raise bad(f"{', '.join(missing)} must be a string that is not empty")
 
 
 def page(

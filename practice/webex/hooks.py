@@ -72,7 +72,7 @@ class WebhookRoutes:
         body = access.body()
         access.needed(body, "name", "targetUrl")
         _check_target(str(body["targetUrl"]))
-        if body.get("status") not in {None, "active"}:
+        if (body.get("status") or "active") != "active":
             raise bad("status can only be set to active")
         with self._world.lock:
             hook = self._own(webhook_id)

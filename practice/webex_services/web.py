@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from flask import Blueprint, jsonify, request
@@ -18,7 +18,7 @@ from practice.webex_services.search import search
 from practice.webex_services.world import HOTLINE, OutsideWorld, entry_point_json
 
 Json = dict[str, Any]
-LONGEST: Final = timedelta(days=184)
+LONGEST_MS: Final = 184 * 86_400_000
 """Longest interval for which a list of tasks can be requested (platforms/connect.md 3.1)."""
 CHANGED: Final = (
     "audit_method",
@@ -85,10 +85,10 @@ class Outside:
         """
         if (no := refused(self._settings)) is not None:
             return no
-        first, last = (_moment(request.args.get(name, "0")) for name in ("from", "to"))
-        if last - first > LONGEST:
+        first, last = (request.args.get(name, 0, type=int) for name in ("from", "to"))
+        if last - first > LONGEST_MS:
             return bad("The time window must not be longer than 184 days")
-        mine = [task for task in list(self._connect.tasks) if first <= task.at <= last]
+        mine = [task for task in list(self._connect.tasks) if first <= _ms(task.at) <= last]
         return jsonify(
             {
                 "meta": {"orgId": self._settings.contact_center_org},
@@ -121,8 +121,9 @@ class Outside:
         """Answer a GraphQL query about tasks."""
         if (no := refused(self._settings)) is not None:
             return no
-        body = request.get_json(silent=True, force=True) or {}
-        return search(str(body.get("query", "")), [_task(task) for task in self._connect.tasks])
+        body = request.get_json(silent=True, force=True)
+        query = body.get("query", "") if isinstance(body, dict) else ""
+        return search(str(query), [_task(task) for task in self._connect.tasks])
 
 
 def _task(task: Task) -> Json:
@@ -130,15 +131,13 @@ def _task(task: Task) -> Json:
 
     Times are in milliseconds, and the address is the one to which the mail was sent.
     """
-    at = int(task.at.timestamp() * 1000)
+    at = _ms(task.at)
     values = {
         "channelType": "email",
         "status": task.status,
         "createdTime": at,
         "lastUpdatedTime": at,
         "owner": None,
-    }
-    values |= {
         "queue": task.queue,
         "origin": task.customer,
         "destination": task.mailbox,
@@ -147,5 +146,5 @@ def _task(task: Task) -> Json:
     return {"id": task.id, "attributes": values | {"captureRequested": None, "reasonCode": ""}}
 
 
-def _moment(text: str) -> datetime:
-    return datetime.fromtimestamp((int(text) if text.isdecimal() else 0) / 1000, UTC)
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

@@ -23,12 +23,16 @@ class Asked:
 
 
 def nullable(node: Any) -> Any:
-    """Return the schema with OpenAPI's ``nullable`` written as JSON Schema writes it."""
+    """Return the schema with OpenAPI's ``nullable`` written as JSON Schema writes it.
+
+    The mark of Graph's open types goes, because it would allow every property.
+    """
     if isinstance(node, list):
         return [nullable(item) for item in node]
     if not isinstance(node, dict):
         return node
-    plain = {key: nullable(value) for key, value in node.items() if key != "nullable"}
+    left_out = (("nullable", True), ("nullable", False), ("additionalProperties", True))
+    plain = {key: nullable(value) for key, value in node.items() if (key, value) not in left_out}
     return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True else plain
 
 

@@ -211,6 +211,13 @@ def test_every_status_is_an_official_one(spec: Any, call: Any) -> None:
             assert str(status) in methods[method]["responses"], (method, template, status)
 
 
+@pytest.mark.parametrize("field", ["rooms.title", "memberships.roomId", "webhooks.targetUrl"])
+def test_a_field_of_another_type_is_refused(call: Any, field: str) -> None:
+    """An object in the place of a string is a mistake of the request, never of the server."""
+    path, _, key = field.partition(".")
+    assert call("POST", f"/webex/v1/{path}", {key: {}}).status_code == 400
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sketch", sorted(SKETCHES.glob("*.json")), ids=lambda path: path.stem)
 def test_the_sketched_cards_are_taken(call: Any, sketch: Path) -> None:

@@ -41,9 +41,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(name, LISTED[calls])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sky(certificates: Tls) -> Iterator[tuple[Cloud, httpx.Client, PracticeSettings]]:
-    """Practice cloud of the module with its HTTP client and settings, without delays."""
+    """Practice cloud with its HTTP client and settings, without delays."""
     with practice_cloud(certificates) as (cloud, http):
         yield cloud, http, cloud.world.settings
 
@@ -121,20 +121,27 @@ def without_waiting() -> Callable[[Coroutine[Any, Any, None]], float]:
 
 @dataclass(frozen=True)
 class Calm:
-    """Calls of a setup without faults, and the number of objects of each kind at its end."""
+    """Calls of a setup without faults, and the state and the number of objects at its end."""
 
     calls: Counter[str]
     objects: dict[str, int]
+    state: tuple[dict[str, Any], dict[bytes, Any]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def calm(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis_url: str) -> Calm:
-    """Calls and objects of one setup without faults."""
+    """One setup without faults, whose run has not ended. It is made once for all tests."""
     with Redis.from_url(redis_url) as redis:
         country = _as_at_the_start(sky, redis)
         weather = Weather(country.http)
         Ride(country, country.context(weather), weather).to_its_end()
-        return Calm(weather.calls, country.objects())
+        return Calm(weather.calls, country.objects(), country.state())
+
+
+@pytest.fixture
+def set_up(calm: Calm, country: Country) -> Country:
+    """Tenant of the practice cloud after a setup without faults."""
+    return country.restore(calm.state)
 
 
 @dataclass
@@ -161,13 +168,9 @@ class Connected:
 
 
 @pytest.fixture(scope="module")
-def connected(certificates: Tls, redis_url: str) -> Iterator[Connected]:
-    """Connected mailbox in a practice cloud of its own.
-
-    No other test of the module resets this cloud.
-    """
-    with Redis.from_url(redis_url) as redis, practice_cloud(certificates) as (cloud, http):
-        country = _as_at_the_start((cloud, http, cloud.world.settings), redis)
-        weather = Weather(country.http)
-        Ride(country, country.context(weather), weather).to_its_end()
-        yield Connected(country)
+def connected(
+    sky: tuple[Cloud, httpx.Client, PracticeSettings], redis_url: str, calm: Calm
+) -> Iterator[Connected]:
+    """Connected mailbox. No test of its module may ask for ``country``, which resets the cloud."""
+    with Redis.from_url(redis_url) as redis:
+        yield Connected(Country(*sky, redis).restore(calm.state))

@@ -6,6 +6,7 @@ minutes takes none.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -67,6 +68,33 @@ class Country:
     redis: Redis
     services: Services | None = None
     tokens: dict[str, str] = field(default_factory=dict)
+
+    def state(self) -> tuple[dict[str, Any], dict[bytes, Any]]:
+        """Return a copy of the tenants and of everything in Redis."""
+        kept = {key: self.redis.dump(key) for key in self.redis.scan_iter()}
+        return copy.deepcopy(self.cloud.world.tenants), kept
+
+    def restore(self, state: tuple[dict[str, Any], dict[bytes, Any]]) -> Country:
+        """Return to a state, and return the country. Nothing that Redis held expires."""
+        tenants, kept = state
+        self.cloud.world.tenants.clear()
+        self.cloud.world.tenants.update(copy.deepcopy(tenants))
+        self.redis.flushall()
+        for key, value in kept.items():
+            self.redis.restore(key, 0, value)
+        return self
+
+    def after_setup(self, weather: Weather, kind: str, end: Kind) -> Ride:
+        """End the setup of this state, and return the next run, which is about to begin."""
+        store = RunStore(self.redis)
+        (run,) = store.runs_of_mailbox(MAILBOX)
+        store.record_secret_shown(run.fact("key_id"))
+        store.end(run, Event(end, now()))
+        ride = Ride(self, self.context(weather, kind), weather)
+        if kind == "undo":
+            runs = store.runs_of_mailbox(MAILBOX)
+            ride.say(Event(Kind.RECALLED, now(), data=known(runs), past=recall(runs, all_steps())))
+        return ride
 
     def tenant(self) -> dict[str, Any]:
         """Return the tenant as an administrator sees it."""
@@ -171,14 +199,6 @@ class Ride:
                 return self._run()
         raise AssertionError(f"stuck after {ROUNDS} rounds: {self.left()}")
 
-    def undoing(self) -> Ride:
-        """Cancel the setup, and return an undo of it that is about to begin."""
-        self.ctx.store.end(self._run(), Event(Kind.CANCELLED, now()))
-        runs = self.ctx.store.runs_of_mailbox(MAILBOX)
-        undo = Ride(self.country, self.country.context(self.weather, "undo"), self.weather)
-        undo._say(Event(Kind.RECALLED, now(), data=known(runs), past=recall(runs, all_steps())))
-        return undo
-
     def round(self) -> bool:
         """Do one piece of work, then the people's part, and move time to the next look.
 
@@ -219,9 +239,7 @@ class Ride:
         try:
             await advance_steps(Engine(self.ctx, steps_of(self.ctx.run), no_listener, lambda: True))
         except SignInNeeded as error:
-            self._say(
-                Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code})
-            )
+            self.say(Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code}))
 
     def people(self) -> None:
         """Do the people's part as the run asks.
@@ -238,7 +256,7 @@ class Ride:
             self._press(Event(Kind.LOOK_AGAIN, now()))
         elif run.plan and run.plan.changes and not run.approvals and not blocking_steps(run):
             scopes = ("mailbox", "tenant")
-            self._say(
+            self.say(
                 *(
                     Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": scope})
                     for scope in scopes
@@ -253,9 +271,9 @@ class Ride:
             self.country.consent(
                 run.fact("sp_id"), run.fact("exchange_sp_id"), run.fact("mail_send")
             )
-            self._say(Event(Kind.ANSWERED, now(), data={"question": "consent", "value": "granted"}))
+            self.say(Event(Kind.ANSWERED, now(), data={"question": "consent", "value": "granted"}))
         if "token_saved" not in run.answers:
-            self._say(
+            self.say(
                 *(
                     Event(Kind.ANSWERED, now(), data={"question": name, "value": value})
                     for name, value in FORM.items()
@@ -275,9 +293,10 @@ class Ride:
 
     def _press(self, event: Event) -> None:
         self.presses += 1
-        self._say(event)
+        self.say(event)
 
-    def _say(self, *events: Event) -> None:
+    def say(self, *events: Event) -> None:
+        """Add events to the run."""
         self.ctx.store.append(self.ctx.run.id, *events)
 
     def _run(self) -> Run:

@@ -53,8 +53,8 @@ def test_a_call_that_keeps_failing(
 ):
     """If one call keeps failing, the tries are bounded and the run says whose turn it is.
 
-    When the fault ends, the run arrives at its end with one of each object. A write is carried out
-    each time.
+    When the fault of a write ends, the run arrives at its end with one of each object, although the
+    write was carried out each time.
     """
     reads = call.startswith(("GET ", "Get-"))
     weather.fault, weather.only = faults["503" if reads else "reset, carried out"], call
@@ -66,9 +66,10 @@ def test_a_call_that_keeps_failing(
         if left[0] != "wrong" and left[1] not in TURNS
     }
     assert (stuck, max(worked) <= MOST_TRIES, ride.longest < LONGEST_WORK_S) == ({}, True, True)
-    weather.fault = None
-    ride.to_its_end()
-    assert country.objects() == calm.objects
+    if not reads:
+        weather.fault = None
+        ride.to_its_end()
+        assert country.objects() == calm.objects
 
 
 def _tries(work: Callable[[], bool], weather: Any, call: str) -> int:
@@ -77,15 +78,21 @@ def _tries(work: Callable[[], bool], weather: Any, call: str) -> int:
     return int(weather.failed[call] - before)
 
 
-def test_nothing_answers_in_time(ride: Any, weather: Any, faults: dict[str, Any]):
+def test_nothing_answers_in_time(
+    ride: Any, weather: Any, country: Any, calm: Any, faults: dict[str, Any]
+):
     """If every call times out, each piece of work ends early and says why the run waits.
 
-    The work ends long before the queue would end it.
+    The work ends long before the queue would end it. When the clouds answer again, the run arrives
+    at its end with one of each object.
     """
     weather.fault, weather.times = faults["timeout, carried out"], 1_000_000
-    for _ in range(3):
+    for _ in range(2):
         ride.round()
     assert (0 < ride.longest < LONGEST_WORK_S, {left[2] for left in ride.left().values()}) == (
         True,
         {"timed_out", ""},
     )
+    weather.fault = None
+    ride.to_its_end()
+    assert country.objects() == calm.objects

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from jobs.runs.run import Kind
+
 NEEDS_A_PERSON = "401"
 """The one fault that needs a person: Graph does not accept the token.
 
@@ -27,11 +29,9 @@ They are the bot's own grants and the tenant's default policy.
 
 
 @pytest.fixture
-def undo(ride: Any, weather: Any) -> Any:
+def undo(set_up: Any, weather: Any) -> Any:
     """Undo of a whole setup that is about to begin."""
-    ride.to_its_end()
-    weather.calls.clear()
-    return ride.undoing()
+    return set_up.after_setup(weather, "undo", Kind.CANCELLED)
 
 
 def test_the_matrix_holds_every_call_of_an_undo(

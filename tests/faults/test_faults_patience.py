@@ -65,15 +65,12 @@ def test_what_could_not_be_read_is_read_again_by_itself(
     )
 
 
-def test_a_run_with_nothing_to_change_is_planned_once(ride: Any, country: Any, weather: Any):
+def test_a_run_with_nothing_to_change_is_planned_once(set_up: Any, weather: Any):
     """A run with nothing to change is planned once, although the clock keeps waking it.
 
     The run only waits for the test mail.
     """
-    ride.to_its_end()
-    ride.ctx.store.record_secret_shown(ride.ctx.fact("key_id"))
-    ride.ctx.store.end(ride.ctx.store.load(ride.ctx.run.id), Event(Kind.FINISHED, now()))
-    again = type(ride)(country, country.context(weather), weather)
+    again = set_up.after_setup(weather, "setup", Kind.FINISHED)
     for _ in range(4):
         again.round()
     kinds = [event.kind for event in again.ctx.store.events(again.ctx.run.id)]

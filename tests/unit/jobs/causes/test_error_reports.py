@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import pytest
 
 from bench.error_reports import RIGHT_FEWEST, Judged, figures, judged, reports, share_right
 from jobs.causes.cause import CAUSES
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
+
+PLACES = (Place.CHANNEL, Place.FORM, Place.EXCHANGE)
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +46,20 @@ def test_the_figures_of_the_reports(results: list[Judged]):
     wrong = [(each.report.id, each.causes) for each in results if each.result == "wrong"]
     assert wrong == []
     assert share_right(results) >= RIGHT_FEWEST
+
+
+@pytest.mark.slow
+def test_every_report_has_the_same_cause_everywhere(results: list[Judged]):
+    """Every report has the same first cause in chat as in the form or in a trace, in turn.
+
+    A text in which another product speaks has no cause in chat; only a place in which Exchange
+    certainly speaks gives it one.
+    """
+    other = [
+        (each.report.id, each.causes[0].cause, place)
+        for each, place in zip(results, cycle(PLACES), strict=False)
+        if each.causes
+        and [found.cause for found in read(each.report.text, place).causes][:1]
+        != [each.causes[0].cause]
+    ]
+    assert other == []

@@ -67,6 +67,22 @@ def test_unknown_words_are_refused(channel: Any):
     assert channel.http.patch("/practice/outside", json={"weather": "rain"}).status_code == 400
 
 
+def test_webex_connect_keeps_its_secret_its_service_and_its_own_mails(channel: Any):
+    """The form never shows the secret, the service stays, and a mail to its sender starts no task.
+
+    Webex Connect's log has only a line that such a mail was dropped.
+    """
+    assert channel.post("connect/register", service="another").status_code == 409
+    own = {"from": "support@contoso.com", "to": "support@contoso.com"}
+    channel.post("mail/customer", **own, subject="x", body="x")
+    assert channel.tasks() == []
+    assert "dropped" in {
+        each["code"] for each in channel.http.get("/practice/connect/log").json()["items"]
+    }
+    form = channel.post("connect/app", port="587")
+    assert (form.status_code, "secret-of-the-email-app" in form.text) == (200, False)
+
+
 AUDIT = "/connectapi/v1/auditlogs"
 SPAN = {"range": "custom", "from": "2020-01-01T00:00:00.000Z", "to": "2099-01-01T00:00:00.000Z"}
 

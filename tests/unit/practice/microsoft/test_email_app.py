@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jwt
-
 EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
 CALLBACK = "https://a.example/callback"
 
@@ -48,17 +46,6 @@ def consent(services: Any, app: dict[str, Any]) -> Any:
     )
 
 
-def app_token(services: Any, app: dict[str, Any], text: str, tenant: str = "contoso.com") -> Any:
-    """Ask for an app-only token with the ``client_credentials`` grant, and return the answer."""
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": app["appId"],
-        "client_secret": text,
-        "scope": services.exchange_scope,
-    }
-    return services.http.post(f"/{tenant}/oauth2/v2.0/token", data=form)
-
-
 def test_consent_to_declared_permissions_gives_scopes_and_roles(services: Any):
     """Admin consent to ``.default`` makes a grant for everybody and an app role assignment."""
     app, client = made(
@@ -85,53 +72,6 @@ def test_a_declared_id_that_is_not_exposed_breaks_default(services: Any):
     assert "AADSTS65006" in consent(services, app).text
 
 
-def test_an_app_alone_has_its_roles_and_needs_a_directory_role_at_exchange(services: Any):
-    """An app-only token carries the app roles.
-
-    Exchange answers 403 until the service principal has a directory role.
-    """
-    app, _ = made(services, permission(services, "Role", "Exchange.ManageAsApp"))
-    consent(services, app)
-    token = app_token(services, app, secret(services, app)["secretText"]).json()["access_token"]
-    assert jwt.decode(token, options={"verify_signature": False})["roles"] == [
-        "Exchange.ManageAsApp"
-    ]
-    seen = [services.invoke(token, "Get-TransportConfig").status_code]
-    services.change(principal_roles={app["appId"]: ["Global Reader"]})
-    seen.append(services.invoke(token, "Get-TransportConfig").status_code)
-    assert seen == [403, 200]
-
-
-def test_secrets_wrong_expired_and_disabled_apps(services: Any):
-    """Each failure of an app's own sign-in has its error code.
-
-    A secret's id in place of the secret is 7000215, an expired secret is 7000222, and a disabled
-    service principal is 7000112.
-    """
-    app, _ = made(services)
-    key = secret(services, app)
-    codes = [app_token(services, app, key["keyId"]).json()["error_codes"][0]]
-    services.change(expire_secrets=app["appId"])
-    codes.append(app_token(services, app, key["secretText"]).json()["error_codes"][0])
-    services.change(service_principals={app["appId"]: {"accountEnabled": False}})
-    codes.append(app_token(services, app, key["secretText"]).json()["error_codes"][0])
-    assert codes == [7000215, 7000222, 7000112]
-
-
-def test_a_single_tenant_app_stays_in_its_tenant(services: Any):
-    """A single-tenant app is refused with 50194 at ``organizations``.
-
-    In another tenant the refusal is 700016.
-    """
-    app, _ = made(services)
-    key = secret(services, app)["secretText"]
-    codes = [
-        app_token(services, app, key, tenant).json()["error_codes"][0]
-        for tenant in ("organizations", "fabrikam.com")
-    ]
-    assert codes == [50194, 700016]
-
-
 def test_a_grant_for_one_user_skips_consent_for_that_user_only(services: Any):
     """With user consent off, only the user of a Principal grant can sign in.
 
@@ -154,11 +94,3 @@ def test_a_grant_for_one_user_skips_consent_for_that_user_only(services: Any):
         for name in ("support", "agent")
     ]
     assert ("code" in services.values(answers[0]), "AADSTS90094" in answers[1].text) == (True, True)
-
-
-def test_an_app_that_requires_assignment_refuses_others(services: Any):
-    """A user without an assignment is refused with AADSTS50105 if the app requires assignment."""
-    app, _ = made(services)
-    services.change(service_principals={app["appId"]: {"appRoleAssignmentRequired": True}})
-    query = services.query(services.smtp_scope, client_id=app["appId"], redirect_uri=CALLBACK)
-    assert "AADSTS50105" in services.authorize("support@contoso.com", query, "contoso.com").text

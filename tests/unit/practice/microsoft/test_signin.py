@@ -113,15 +113,6 @@ def test_exchange_without_consent_is_65001(services: Any):
     )
 
 
-def test_a_person_without_a_role_cannot_consent_to_admin_scopes(services: Any):
-    """A person without a role cannot consent to admin-only scopes.
-
-    The page asks for an administrator.
-    """
-    answer = services.authorize("helpdesk@contoso.com", services.query(services.setup))
-    assert "AADSTS90094" in answer.text
-
-
 def test_declining_comes_back_as_access_denied(services: Any):
     """Decline on the sign-in page redirects with ``access_denied``, AADSTS65004 and the state."""
     values = services.values(
@@ -132,18 +123,6 @@ def test_declining_comes_back_as_access_denied(services: Any):
         "AADSTS65004",
         "s1",
     )
-
-
-def test_a_redirect_uri_is_compared_byte_for_byte(services: Any):
-    """A redirect URI with an additional trailing slash is refused.
-
-    The page says AADSTS50011 and does not redirect.
-    """
-    services.http.put("/practice/bot", json={"redirect_uris": [services.callback]})
-    answer = services.authorize(
-        "admin@contoso.com", services.query("User.Read", redirect_uri=services.callback + "/")
-    )
-    assert (answer.status_code, "AADSTS50011" in answer.text) == (400, True)
 
 
 @pytest.mark.parametrize(
@@ -202,19 +181,6 @@ def test_wrong_secret_no_secret_and_wrong_client(services: Any):
     ]
 
 
-def test_revoked_sessions_end_refresh_tokens(services: Any):
-    """After a user's sessions are revoked, the refresh token is refused with 50173."""
-    tokens = services.sign_in("support@contoso.com", services.smtp_scope)
-    services.change(revoke_sessions="support@contoso.com")
-    assert codes(
-        services.redeem(
-            grant_type="refresh_token",
-            refresh_token=tokens["refresh_token"],
-            scope=services.smtp_scope,
-        )
-    ) == [50173]
-
-
 def test_a_user_who_was_deleted_has_no_token(services: Any):
     """The refresh token of a deleted user is refused with 50057.
 
@@ -263,37 +229,6 @@ def test_default_does_not_mix_with_other_scopes(services: Any):
         params=services.query(f"{services.graph_scope} User.Read"),
     )
     assert services.values(answer)["error"] == "invalid_scope"
-
-
-def test_a_user_may_consent_to_smtp_by_the_recommended_policy(services: Any):
-    """Under the recommended policy, users may consent to SMTP.Send.
-
-    Without a policy an administrator must consent.
-    """
-    assert "access_token" in services.sign_in("support@contoso.com", services.smtp_scope)
-    services.change("fabrikam.com", consent=[])
-    assert (
-        "AADSTS90094"
-        in services.authorize("support@fabrikam.com", services.query(services.smtp_scope)).text
-    )
-
-
-def test_conditional_access_blocks_refresh(services: Any):
-    """A Conditional Access policy that blocks all users and apps refuses a refresh with 53003."""
-    tokens = services.sign_in("support@contoso.com", services.smtp_scope)
-    policy = {"id": "p", "state": "enabled", "grantControls": {"builtInControls": ["block"]}}
-    policy["conditions"] = {
-        "users": {"includeUsers": ["All"]},
-        "applications": {"includeApplications": ["All"]},
-    }
-    services.change(conditional_access=[policy])
-    assert codes(
-        services.redeem(
-            grant_type="refresh_token",
-            refresh_token=tokens["refresh_token"],
-            scope=services.smtp_scope,
-        )
-    ) == [53003]
 
 
 def test_a_policy_may_except_a_place(services: Any):

@@ -30,21 +30,6 @@ def test_a_good_token_logs_in(services: Any, *, late: bool):
     )
 
 
-@pytest.mark.parametrize(
-    ("switch", "word"), [(None, "disabled for the Tenant"), (True, "disabled for the Mailbox")]
-)
-def test_smtp_auth_off_says_where(services: Any, word: str, *, switch: bool | None):
-    """The refusal of SMTP AUTH says whether the mailbox or the tenant turns it off.
-
-    The tenant's setting applies if the mailbox has none.
-    """
-    mailbox(services, smtp_auth_disabled=switch)
-    code, reply = services.smtp_login(
-        "support@contoso.com", services.smtp_token("support@contoso.com")
-    )
-    assert (code, word in reply, reply[:7]) == (535, True, "5.7.139")
-
-
 def test_a_graph_token_somebody_elses_and_nonsense_are_5_7_3(services: Any):
     """A token for Graph, another user's token and nonsense are refused with 5.7.3.
 
@@ -125,16 +110,6 @@ def test_send_as_decides_at_data(
         client.rcpt("a@customer.example")
         code, reply = client.data(f"From: {author}\r\nSubject: x\r\n\r\nx")
     assert (code == 250, refusal in reply.decode()) == (not refusal, True)
-
-
-def test_security_defaults_lock_smtp(services: Any):
-    """Security defaults refuse an SMTP login, and the reply names them."""
-    mailbox(services, smtp_auth_disabled=False)
-    services.change(security_defaults=True)
-    assert (
-        "security defaults policy"
-        in services.smtp_login("support@contoso.com", services.smtp_token("support@contoso.com"))[1]
-    )
 
 
 def test_a_password_is_refused_and_nobody_sends_without_login(services: Any):

@@ -531,6 +531,7 @@ def _with_outcome(incident: Incident, outcome: LookOutcome) -> Incident:
         damage=incident.damage.most(outcome.damage),
         changed=outcome.changed,
         check=outcome.check or incident.check,
+        since=min(incident.since, outcome.since or incident.since),
     )
 
 

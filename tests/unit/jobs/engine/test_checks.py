@@ -11,7 +11,6 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds import calls
-from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.engine import STALE_S, Engine
@@ -133,7 +132,7 @@ def test_a_check_of_many_channels_tells_nothing(given: Given, carry_out: CarryOu
     Its card has a line for each channel, and no room for clouds.
     """
     ctx = given(kind="check")
-    ctx.reads = ReadCache()
+    ctx.many = True
     engine = Engine(ctx, {"slow": Slow(60.0)}, no_listener, lambda: True)
     carry_out(engine.check({Access.NONE}))
     assert told(ctx) == []

@@ -16,11 +16,9 @@ from adaptive_cards.cards.notice import (
     typed_wrong,
 )
 from adaptive_cards.cards.plan import plan
-from adaptive_cards.cards.search import search
-from adaptive_cards.cards.verdict import verdict
 
 __all__ = [
     "Card", "audit", "channels", "command_help", "connect_form", "explanation", "help_card",
-    "notice", "offer", "plan", "search", "status", "tac", "tac_file", "typed_wrong",
-    "verdict", "watch_list",
+    "notice", "offer", "plan", "status", "tac", "tac_file", "typed_wrong",
+    "watch_list",
 ]  # fmt: skip

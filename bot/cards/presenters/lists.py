@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from adaptive_cards.cards.channels import AuditLine, ChannelLine, ChannelsView, channels
 from adaptive_cards.locale import SOURCE
-from adaptive_cards.texts import has_text, own_text
+from adaptive_cards.texts import has_text, known_text, own_text
 from bot.cards import superseded
-from bot.cards.presenters.card_state import DesiredCard, known_text
+from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from jobs.checks import bulk
 from jobs.checks.discovering import WITHOUT

@@ -16,7 +16,7 @@ from adaptive_cards.cards.channels import ChannelLine
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.numbers import number, percent
-from adaptive_cards.texts import has_text, render, text
+from adaptive_cards.texts import has_text, known_text, render, text
 from adaptive_cards.times import day_clock, lasted, written_date
 from bot.cards import superseded
 from bot.cards.presenters import card_state as shared
@@ -157,10 +157,10 @@ def incident(
     over = one and look_of(incidents) is Look.ENDED
     lines = [el.said(_result(first) if over else cause_of(first), spacing="Small")]
     if first.is_open:
-        effect = shared.known_text(f"effect.{first.station}")
+        effect = known_text(f"effect.{first.station}")
         seen = look_of(incidents) is not Look.BLIND
         lines += [el.said(effect, spacing="Small")] if effect and seen else []
-        remedy = shared.known_text(f"remedy.{first.cause}")
+        remedy = known_text(f"remedy.{first.cause}")
         lines.append(ui.turn_line(first.turn, remedy or verbatim("")))
     named = [el.rich(el.run(each), spacing="Small") for each in mailboxes[:_MAILBOXES_MOST]]
     body = [
@@ -256,7 +256,7 @@ def cause_of(incident: Incident) -> Text:
 
 
 def _cause_text(cause: str) -> Text:
-    if known := shared.known_text(f"cause.{cause}") or shared.known_text(f"watch.reason_{cause}"):
+    if known := known_text(f"cause.{cause}") or known_text(f"watch.reason_{cause}"):
         return known
     if has_text(f"step.{cause}"):
         return Text("watch.step_wrong", {"step": f"key:step.{cause}"})

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 
 from adaptive_cards import elements as el
 from adaptive_cards import glyphs
 from adaptive_cards.actions import choice, input_text, submit
-from adaptive_cards.cards.verdict_band import VerdictView, sentence
 from adaptive_cards.components import aside, known, learn_more, note, section, small_print, titled
 from adaptive_cards.escape import clip, plain, shorten
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import has_text, plural, render, render_if_any, text, with_counts
-from adaptive_cards.views import CheckLine
-from jobs.model import Access, Evidence, State, Text, Turn, second_of, verbatim
+from adaptive_cards.texts import (
+    has_text,
+    known_text,
+    plural,
+    render,
+    render_if_any,
+    text,
+    with_counts,
+)
+from bot.cards.presenters.verdict_band import cause_of, sentence
+from jobs.causes.cause import Cause, page_of
+from jobs.checks.reading import CHANGES, Line, Reading
+from jobs.model import Access, Evidence, Finding, State, Text, Turn, minute_of, second_of, verbatim
 
 EXPLAINED = Mark("\u2192")
 
@@ -98,7 +107,6 @@ _TRANSCRIPT = "transcript"
 _TRANSCRIPT_MOST = 2
 _KIND_MOST, _SENTENCE_MOST = 24, 160
 _TRACE = "trace"
-_UNEXPECTED = Text("cause.unexpected")
 _IDS = frozenset({"correlation-id", "request-id", "trace-id", "transaction-id"})
 _FAILURES = frozenset({"fail", "defer", "drop"})
 """Events of a message trace that show why a mail was stopped (Get-MessageTraceDetailV2)."""
@@ -113,38 +121,32 @@ The mail server's name and a link after that sentence are not part of it.
 """
 
 
-def in_words(view: VerdictView, cause: CheckLine) -> str:
+def in_words(view: Reading, cause: Line) -> str:
     """Return a cause's own evidence in words, or that of the first finding that it explains.
 
     A setting has no error text, but the mail that the setting stopped has one. Evidence that is
     already shown as seen is left out.
     """
-    explained = (
-        replace(line, seen=cause.seen) for line in view.symptoms if line.explained_by == cause.row
-    )
-    return next(filter(None, map(_words, (cause, *explained))), "")
+    explained = [each.found for each in view.symptoms if each.explained_by == cause.row]
+    seen = render_if_any(cause.found.seen)
+    return next(filter(None, (_words(each, seen) for each in (cause.found, *explained))), "")
 
 
-def as_written(line: CheckLine) -> list[str]:
+def as_written(evidence: Sequence[Evidence]) -> list[str]:
     """Return each piece of evidence as the service wrote it, in one line each.
 
     Only the end of a transcript is used, because a space does not get a whole one.
     """
-    return [_evidence_line(item.kind, item.text.removesuffix(".")) for item in _kept(line.evidence)]
+    return [_evidence_line(item.kind, item.text.removesuffix(".")) for item in _kept(evidence)]
 
 
-def _unseen(line: CheckLine) -> list[Evidence]:
-    seen = render_if_any(line.seen)
-    return [item for item in line.evidence if item.text and item.text not in seen]
-
-
-def _words(line: CheckLine) -> str:
-    seen = render_if_any(line.seen)
+def _words(found: Finding, seen: str) -> str:
     items = [
         item
-        for item in _unseen(line)
-        if _sentence(item.text) not in seen
-        and not (item.kind in _IDS and line.title != _UNEXPECTED)
+        for item in found.evidence
+        if item.text not in seen
+        and _sentence(item.text) not in seen
+        and not (item.kind in _IDS and found.cause != Cause.UNEXPECTED)
     ]
     kept = _kept(items)
     # Of a message trace only the failed events tell why.
@@ -152,7 +154,7 @@ def _words(line: CheckLine) -> str:
     return "; ".join(dict.fromkeys(filter(None, map(_in_words, failed or kept))))
 
 
-def _kept(items: tuple[Evidence, ...] | list[Evidence]) -> list[Evidence]:
+def _kept(items: Sequence[Evidence]) -> list[Evidence]:
     replies = [item for item in items if item.text and item.kind != _TRANSCRIPT]
     return replies[:_MOST] or list(items[-_TRANSCRIPT_MOST:])
 
@@ -197,7 +199,7 @@ def _evidence_line(kind: str, told: str) -> str:
 _CAUSES_MOST = 6
 
 
-def causes(view: VerdictView, room: Budget) -> list[el.Element]:
+def causes(view: Reading, room: Budget) -> list[el.Element]:
     if not view.causes:
         return []
     drawn = [
@@ -208,27 +210,41 @@ def causes(view: VerdictView, room: Budget) -> list[el.Element]:
     return [title, *drawn, *more(len(view.causes) - _CAUSES_MOST)]
 
 
-def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> el.Element:
-    title = line.title
-    if len(view.causes) == 1:
-        # It is already in the band, and the same sentence should not appear twice.
-        title = next((each.title for each in view.lines if each.step == line.step), title)
+def _cause(view: Reading, line: Line, *, whole: bool) -> el.Element:
+    # A single cause is already in the band, and the same sentence should not appear twice.
+    title = line.title if len(view.causes) == 1 else cause_of(line)
     details = _details(view, line) if whole else []
     return row(glyphs.WRONG, line.row, el.rich(el.run(sentence(title), **el.BOLD)), *details)
 
 
-def _details(view: VerdictView, line: CheckLine) -> list[el.Element]:
+def _details(view: Reading, line: Line) -> list[el.Element]:
     planned = view.fix is not None and "url" not in view.fix[1]
     is_button = planned and view.turn is Turn.APPROVER and line == view.causes[0]
     values = {
-        "verdict.expected": render_if_any(line.expected),
-        "verdict.seen": render_if_any(line.seen),
-        "verdict.who_changed": render_if_any(line.changed),
+        "verdict.expected": render_if_any(line.found.expected),
+        "verdict.seen": render_if_any(line.found.seen),
+        "verdict.who_changed": _changed(view, line),
         "verdict.evidence": in_words(view, line),
-        "verdict.remedy": "" if is_button else render_if_any(line.remedy),
+        "verdict.remedy": ""
+        if is_button
+        else render_if_any(known_text(f"remedy.{line.found.cause}")),
     }
     told = [known(values, "Small")] if any(values.values()) else []
-    return [*told, *learn_more(line.page)]
+    return [*told, *learn_more(page_of(line.found.cause))]
+
+
+def _changed(view: Reading, line: Line) -> str:
+    """Return who changed the cause, or that the bot has set it right before."""
+    past, changes = line.set_back, line.found.signals.changes
+    if past is None:
+        return render(changes[0].text()) if changes and line.found.step != CHANGES else ""
+    values = {"run": past.run, "at": minute_of(past.at), "after": render(past.after).rstrip(".")}
+    if not past.baselines:
+        return text("verdict.set_back", **values)
+    exemption = text(f"exemption.{past.step}", mailbox=view.mailbox)
+    return text(
+        "verdict.set_back_again", **values, ids=", ".join(past.baselines), exemption=exemption
+    )
 
 
 _LINES_MOST = 40
@@ -240,11 +256,11 @@ _WRITTEN_SIGNS = 400
 _LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
 
 
-def findings(view: VerdictView, room: Budget) -> list[el.Element]:
+def findings(view: Reading, room: Budget) -> list[el.Element]:
     details = dict.fromkeys(
         text("verdict.evidence_of", row=line.row, evidence=written)
         for line in (*view.causes, *view.symptoms)
-        for written in as_written(line)
+        for written in as_written(line.found.evidence)
     )
     drawn = [
         el.literal(clip(line, _WRITTEN_SIGNS), size="Small", spacing="Small")
@@ -256,15 +272,15 @@ def findings(view: VerdictView, room: Budget) -> list[el.Element]:
         "verdict.count.symptoms": len(view.symptoms),
         "verdict.count.warnings": len(view.warnings),
         "verdict.count.possible": len(view.possible),
-        "verdict.count.ok": sum(line.state is State.OK for line in view.lines),
-        "verdict.count.skipped": sum(line.state in _LEFT_OUT for line in view.lines),
+        "verdict.count.ok": sum(line.found.state is State.OK for line in view.lines),
+        "verdict.count.skipped": sum(line.found.state in _LEFT_OUT for line in view.lines),
     }
     key = "verdict.sum_skipped" if counts["verdict.count.skipped"] else "verdict.sum"
     summary = text(key, counts=", ".join(with_counts(counts)))
     return [el.rich(el.run(summary, **el.SMALL)), *written, *found(view, room)]
 
 
-def accepting(view: VerdictView) -> tuple[list[el.Element], list[el.Element]]:
+def accepting(view: Reading) -> tuple[list[el.Element], list[el.Element]]:
     """Return the fields and the button with which an approver accepts the first cause."""
     if not view.accepts:
         return [], []
@@ -278,20 +294,20 @@ def accepting(view: VerdictView) -> tuple[list[el.Element], list[el.Element]]:
     return fields, [submit(title, "accept", reads=True, run=view.run, cause=cause)]
 
 
-def found(view: VerdictView, room: Budget) -> list[el.Element]:
+def found(view: Reading, room: Budget) -> list[el.Element]:
     # A finding that is a symptom is shown as one, so that it is never a second cause. Evidence that
     # is shown above the findings is not repeated.
-    symptoms = {line.step: line for line in reversed(view.symptoms)}
-    above = {(line.row, line.evidence) for line in (*view.causes, *view.symptoms)}
-    lines = [symptoms.get(line.step, line) for line in view.lines[:_LINES_MOST]]
-    lines.sort(key=lambda line: (line.state is State.OK, line.row))
+    symptoms = {line.found.step: line for line in reversed(view.symptoms)}
+    above = {(line.row, line.found.evidence) for line in (*view.causes, *view.symptoms)}
+    lines = [symptoms.get(line.found.step, line) for line in view.lines[:_LINES_MOST]]
+    lines.sort(key=lambda line: (line.found.state is State.OK, line.row))
     groups: dict[str, list[tuple[str, str]]] = {f"access.{each}": [] for each in reversed(Access)}
     groups["verdict.skipped_group"] = []
     for line in lines:
-        left_out = line.state in _LEFT_OUT
-        mark = EXPLAINED if line.explained_by else glyphs.of_state(line.state)
-        told = _told(line, room.list, has_evidence=(line.row, line.evidence) not in above)
-        key = "verdict.skipped_group" if left_out else f"access.{line.access}"
+        left_out = line.found.state in _LEFT_OUT
+        mark = EXPLAINED if line.explained_by else glyphs.of_state(line.found.state)
+        told = _told(line, room.list, has_evidence=(line.row, line.found.evidence) not in above)
+        key = "verdict.skipped_group" if left_out else f"access.{line.found.access}"
         groups[key].append((label(mark, line.row), told))
     lists = [
         part
@@ -301,12 +317,14 @@ def found(view: VerdictView, room: Budget) -> list[el.Element]:
     return [*lists, *more(len(view.lines) - _LINES_MOST)]
 
 
-def commands(view: VerdictView, room: Budget) -> list[el.Element]:
-    lines = (*view.causes, *view.possible, *view.symptoms, *view.warnings, *view.lines)
+def commands(view: Reading, room: Budget) -> list[el.Element]:
+    values = {"mailbox": view.mailbox, "domain": view.mailbox.rpartition("@")[2]}
+    keys = {f"command_of.{line.found.step}": line.row for line in (*view.causes, *view.possible)}
     named = dict.fromkeys(
-        (line.row, command)
-        for line in lines
-        for command in filter(None, map(str.strip, line.command.splitlines()))
+        (row, command)
+        for key, row in keys.items()
+        if has_text(key)
+        for command in text(key, **values).splitlines()
     )
     drawn = [
         el.literal(f"{row}  {command}", size="Small", spacing="Small")
@@ -315,15 +333,19 @@ def commands(view: VerdictView, room: Budget) -> list[el.Element]:
     return [el.own("verdict.by_hand", **el.SMALL), *drawn] if drawn else []
 
 
-def _told(line: CheckLine, detail: Detail, *, has_evidence: bool) -> str:
+def _told(line: Line, detail: Detail, *, has_evidence: bool) -> str:
     words = render(line.title).removesuffix(".")
-    if line.seen and detail >= Detail.SEEN:
-        words = text("verdict.line_seen", title=words, seen=render(line.seen).removesuffix("."))
-    if line.expected and line.state is not State.OK and detail >= Detail.SEEN:
-        words = text("verdict.line_expected", line=words, expected=render(line.expected))
+    if line.found.seen and detail >= Detail.SEEN:
+        words = text(
+            "verdict.line_seen", title=words, seen=render(line.found.seen).removesuffix(".")
+        )
+    if line.found.expected and line.found.state is not State.OK and detail >= Detail.SEEN:
+        words = text("verdict.line_expected", line=words, expected=render(line.found.expected))
     if line.explained_by:
         words = text("verdict.line_explained", line=words, row=line.explained_by)
     evidence = ""
     if has_evidence and detail >= Detail.EVIDENCE:
-        evidence = "; ".join(as_written(replace(line, evidence=tuple(_unseen(line)))))
+        seen = render_if_any(line.found.seen)
+        unseen = [item for item in line.found.evidence if item.text and item.text not in seen]
+        evidence = "; ".join(as_written(unseen))
     return text("verdict.line_evidence", line=words, evidence=evidence) if evidence else words

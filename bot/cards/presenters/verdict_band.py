@@ -1,127 +1,26 @@
-"""Data of a check, and the band of its card: the verdict in one sentence, since when, whose turn."""
+"""Band of the card of a check: the verdict in one sentence, since when, whose turn."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
 from adaptive_cards.components import Band, time_since, turn_line
 from adaptive_cards.elements import TITLE, Element, rich, run
 from adaptive_cards.escape import clip
-from adaptive_cards.texts import has_text, listed, plural, render, text
+from adaptive_cards.texts import has_text, known_text, listed, plural, render, render_if_any, text
 from adaptive_cards.times import clock, day, day_clock, minutes
-from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof, Trouble
+from jobs.causes.cause import Cause
+from jobs.checks.reading import ENDS, Line, Reading
 from jobs.model import Station, Text, Turn, day_of
 
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Station on the path of the mail.
-
-    ``passes`` is True if mail passed, False if mail stops there, and None if that is unknown.
-    ``at`` is the time of the last mail.
-    """
-
-    station: Station
-    passes: bool | None
-    at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FoundChannel:
-    """Channel that the check found by itself.
-
-    ``values`` are (label key, value); an empty value was not found, and no values mean that nobody
-    has signed in yet. ``may_keep`` offers to keep it. ``told`` says what that means, or why it
-    cannot be kept. ``watched`` is how often it is watched, such as ``15m``; empty if it is not.
-    """
-
-    values: tuple[tuple[str, str], ...] = ()
-    may_keep: bool = False
-    kept: bool = False
-    told: Text | None = None
-    watched: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class VerdictView:
-    """Data of a check, both while it runs and when it is done.
-
-    ``looking`` is the number of findings still to come, and ``silent`` names the clouds that give no
-    answer so far. ``causes`` are the root causes, starting
-    with the one that stops mail first. If it is empty and ``looking`` is 0, nothing wrong was
-    found.
-
-    ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) if a person must
-    fix it elsewhere. If ``turn`` is not the approver's, it fixes another cause than the first.
-
-    ``sign_in_url`` is set if a sign-in would allow more findings. If ``lacks_role`` is set, another
-    person must sign in. ``grant_url`` is set if an administrator could give the bot its own read
-    access. ``problem`` says why that failed, or that the access has ended. ``changes`` are the
-    changes in Webex Connect shortly before mail stopped, newest first. ``found`` is set if the channel is not known here.
-
-    ``unread`` is the number of findings that could not be read, and ``needs_administrator`` is true
-    if a sign-in reads all of them. ``secret_ends`` is the end of a client secret that is to be renewed
-    now. ``proven`` is when the bot's own test mail last went the whole way, and ``login`` is whether
-    its login as the mailbox works now. ``accepts`` is the code of the first cause if an approver may
-    accept it for a time.
-    """
-
-    run: str
-    mailbox: str
-    at: datetime
-    looking: int
-    causes: tuple[CheckLine, ...]
-    symptoms: tuple[CheckLine, ...] = ()
-    possible: tuple[CheckLine, ...] = ()
-    changes: tuple[ChangeLine, ...] = ()
-    warnings: tuple[CheckLine, ...] = ()
-    skipped: tuple[CheckLine, ...] = ()
-    lines: tuple[CheckLine, ...] = ()
-    way: tuple[Stop, ...] = ()
-    since: datetime | None = None
-    turn: Turn = Turn.NOBODY
-    fix: tuple[str, dict[str, str]] | None = None
-    proofs: tuple[Proof, ...] = ()
-    sign_in_url: str = ""
-    lacks_role: bool = False
-    grant_url: str = ""
-    problem: Trouble | None = None
-    damage: Damage | None = None
-    secret_expires: datetime | None = None
-    secret_ends: datetime | None = None
-    unread: int = 0
-    needs_administrator: bool = False
-    proven: datetime | None = None
-    login: bool = False
-    silent: tuple[Text, ...] = ()
-    accepts: str = ""
-    found: FoundChannel | None = None
-
-    @property
-    def is_unknown(self) -> bool:
-        return self.found is not None and not self.found.values
-
-    @property
-    def may_keep(self) -> bool:
-        return self.found is not None and self.found.may_keep
-
-    @property
-    def is_ours(self) -> bool:
-        """Return whether the other commands serve the channel in this space."""
-        return self.found is None or self.found.kept
-
-
-SIGN_IN_TELLS = (Text("cause.what_stops_mail_not_read"), Text("cause.app_disabled"))
-"""Texts for which a sign-in would reveal the cause, or which of several causes it is."""
-ENDS = (Station.FORWARD, Station.ANSWER)
-"""Ends of the path: a copy that reached Webex Connect, and an answer that left."""
+SIGN_IN_TELLS = {Cause.WHAT_STOPS_MAIL_NOT_READ, Cause.APP_DISABLED}
+"""Causes for which a sign-in would reveal the cause, or which of several causes it is."""
 _TITLE_MOST = 200
 _NAMED_MOST = 4
 
 
-def band(view: VerdictView) -> Band:
+def band(view: Reading) -> Band:
     """Return the band; a certain cause is shown at once, even before the other findings arrive."""
     if view.causes:
         return _broken(view)
@@ -138,7 +37,7 @@ def band(view: VerdictView) -> Band:
     return _well(view) if both_ways else _unproven(view)
 
 
-def total(view: VerdictView) -> int:
+def total(view: Reading) -> int:
     return len(view.lines) + view.looking
 
 
@@ -146,7 +45,11 @@ def sentence(words: Text) -> str:
     return clip(render(words), _TITLE_MOST).removesuffix(".")
 
 
-def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
+def cause_of(line: Line) -> Text:
+    return known_text(f"cause.{line.found.cause}") or line.title
+
+
+def names(lines: tuple[Line, ...], most: int = _NAMED_MOST) -> str:
     named = [render(line.title) for line in lines[:most]]
     left = len(lines) - most
     if left <= 0:
@@ -154,8 +57,8 @@ def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
     return text("verdict.and_more", what=", ".join(named), count=str(left))
 
 
-def _broken(view: VerdictView) -> Band:
-    title = rich(run(sentence(view.causes[0].title), **TITLE))
+def _broken(view: Reading) -> Band:
+    title = rich(run(sentence(cause_of(view.causes[0])), **TITLE))
     others, left = len(view.causes) - 1, ""
     more = plural("verdict.others", others) if others else ""
     if view.looking:
@@ -166,16 +69,16 @@ def _broken(view: VerdictView) -> Band:
     return Band("attention", glyphs.WRONG, title, (*told, turn))
 
 
-def _effect(view: VerdictView) -> str:
+def _effect(view: Reading) -> str:
     """Return what the cause does to mail; the number of missed mails says the same with a figure."""
-    seen = view.causes[0].seen
+    seen = view.causes[0].found.seen
     if seen is not None and has_text(f"effect.{seen.key}"):
         return text(f"effect.{seen.key}", **seen.values)
     stopped = [stop.station for stop in view.way if stop.passes is False]
     return text(f"effect.{stopped[0]}") if stopped and view.damage is None else ""
 
 
-def _when(view: VerdictView) -> str:
+def _when(view: Reading) -> str:
     damage = view.damage
     since = _dated("verdict.since", view.since, view.at) if view.since else ""
     if damage is None:
@@ -197,18 +100,18 @@ def _dated(key: str, at: datetime, now: datetime, **values: str) -> str:
     return text(key, at=day_clock(at), **values)
 
 
-def _silent(view: VerdictView) -> str:
-    clouds = listed(map(render, view.silent))
+def _silent(view: Reading) -> str:
+    clouds = listed(render_if_any(known_text(f"evidence.{each}")) or each for each in view.silent)
     return text("verdict.silent", clouds=clouds) if clouds else ""
 
 
-def _click(view: VerdictView) -> Text:
+def _click(view: Reading) -> Text:
     if not glyphs.is_person(view.turn):
         return Text("verdict.turn_wait")
     if view.may_keep and view.turn is Turn.REQUESTER:
         return Text("verdict.turn_keep")
     if view.fix is None:
-        if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS:
+        if view.sign_in_url and view.causes[0].found.cause in SIGN_IN_TELLS:
             return _sign_in(view)
         return Text("verdict.turn_remedy")
     if "url" in view.fix[1]:
@@ -216,11 +119,11 @@ def _click(view: VerdictView) -> Text:
     return Text("verdict.turn_fix" if view.turn is Turn.APPROVER else "verdict.turn_fix_other")
 
 
-def _passed(view: VerdictView) -> set[Station]:
+def _passed(view: Reading) -> set[Station]:
     return {stop.station for stop in view.way if stop.passes}
 
 
-def _well(view: VerdictView) -> Band:
+def _well(view: Reading) -> Band:
     if view.secret_ends is not None:
         left = max((view.secret_ends - view.at).days, 0)
         values = {"count": str(left), "day": day_of(view.secret_ends)}
@@ -238,7 +141,7 @@ def _well(view: VerdictView) -> Band:
     return Band.of("good", glyphs.OK, Text("verdict.well"), turn, *told_next)
 
 
-def _unproven(view: VerdictView) -> Band:
+def _unproven(view: Reading) -> Band:
     told = _paragraph(_why(view), _possible(view), _left_out(view))
     unread = Turn.REQUESTER if view.unread else Turn.NOBODY
     turn = Turn.ADMINISTRATOR if view.sign_in_url else unread
@@ -246,7 +149,7 @@ def _unproven(view: VerdictView) -> Band:
     return Band.of(style, glyphs.UNKNOWN, _not_proven(view), *told, turn_line(turn, _next(view)))
 
 
-def _not_proven(view: VerdictView) -> Text:
+def _not_proven(view: Reading) -> Text:
     """Return the first line of a check that found no cause: what it could not see."""
     if view.is_unknown:
         return Text("verdict.unknown")
@@ -256,19 +159,19 @@ def _not_proven(view: VerdictView) -> Text:
     return _last_proven(view, known) or Text("verdict.unproven")
 
 
-def _unread(view: VerdictView) -> Text:
+def _unread(view: Reading) -> Text:
     key = "not_checked" if view.needs_administrator else "not_read"
     return Text(f"verdict.{key}", {"count": str(view.unread), "all": str(total(view))})
 
 
-def _own_proof(view: VerdictView) -> Text | None:
+def _own_proof(view: Reading) -> Text | None:
     if view.proven is None:
         return Text("verdict.login_only") if view.login else None
     key = "login_works" if view.login else "last_proven"
     return _proven_at(view, key, view.proven, "test_mail")
 
 
-def _why(view: VerdictView) -> str:
+def _why(view: Reading) -> str:
     if view.is_unknown:
         return text("verdict.unknown_why")
     proven = _last_proven(view, "last_proven")
@@ -281,7 +184,7 @@ def _why(view: VerdictView) -> str:
     return f"{render(proven)}." if view.unread else text("verdict.newer_unproven")
 
 
-def _last_proven(view: VerdictView, key: str) -> Text | None:
+def _last_proven(view: Reading, key: str) -> Text | None:
     # The result is None if no mail is known at one of the two ends.
     seen = [(stop.at, stop.station) for stop in view.way if stop.at and stop.station in ENDS]
     if len(seen) < len(ENDS):
@@ -289,18 +192,18 @@ def _last_proven(view: VerdictView, key: str) -> Text | None:
     return _proven_at(view, key, *min(seen))
 
 
-def _proven_at(view: VerdictView, key: str, at: datetime, end: str) -> Text:
+def _proven_at(view: Reading, key: str, at: datetime, end: str) -> Text:
     named = {"end": text(f"verdict.end.{end}"), "clock": minutes(at)}
     return Text(f"verdict.{key}", {"age": time_since(at, view.at), **named})
 
 
-def _left_out(view: VerdictView) -> str:
+def _left_out(view: Reading) -> str:
     if len(view.skipped) > _NAMED_MOST:
         return ""
     return text("verdict.not_looked_at", what=names(view.skipped)) if view.skipped else ""
 
 
-def _next(view: VerdictView) -> Text:
+def _next(view: Reading) -> Text:
     if view.is_unknown and view.sign_in_url:
         return Text("verdict.turn_find")
     if view.sign_in_url:
@@ -308,11 +211,11 @@ def _next(view: VerdictView) -> Text:
     return Text("verdict.turn_again" if view.unread else "verdict.turn_nothing")
 
 
-def _sign_in(view: VerdictView) -> Text:
+def _sign_in(view: Reading) -> Text:
     return Text("verdict.turn_roles" if view.lacks_role else "verdict.turn_sign_in")
 
 
-def _possible(view: VerdictView) -> str:
+def _possible(view: Reading) -> str:
     count = len(view.possible) + bool(view.changes)
     return plural("verdict.possible_below", count) if count else ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards.card import Card
-from adaptive_cards.cards.channels import audit, channels, status, watch_list
+from adaptive_cards.cards.channels import channels, watch_list
 from adaptive_cards.cards.connect_form import connect_form
 from adaptive_cards.cards.notice import (
     command_help,
@@ -18,7 +18,7 @@ from adaptive_cards.cards.notice import (
 from adaptive_cards.cards.plan import plan
 
 __all__ = [
-    "Card", "audit", "channels", "command_help", "connect_form", "explanation", "help_card",
-    "notice", "offer", "plan", "status", "tac", "tac_file", "typed_wrong",
+    "Card", "channels", "command_help", "connect_form", "explanation", "help_card",
+    "notice", "offer", "plan", "tac", "tac_file", "typed_wrong",
     "watch_list",
 ]  # fmt: skip

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards.channels import RunLine, StatusView
 from adaptive_cards.cards.connect_form import ConnectFormView
 from adaptive_cards.cards.notice import (
     CommandHelpView,
@@ -23,6 +22,7 @@ from adaptive_cards.cards.plan import PlanView
 from adaptive_cards.texts import render
 from adaptive_cards.views import Header
 from bot.cards.presenters import questions
+from bot.cards.presenters.lists import status
 from jobs.model import (
     Change,
     Channel,
@@ -311,7 +311,7 @@ def _hostile_stages() -> dict[str, cards.Card]:
 def _hostile_answers() -> dict[str, cards.Card]:
     """Return the cards that answer a command, with hostile text."""
     bad, words = HOSTILE, verbatim(HOSTILE)
-    lines = tuple(RunLine(bad, bad, 99, Turn.AGENT, words, AT) for _ in range(30))
+    run = Run(bad, Channel(bad), Person("x", bad), AT)
     evidence = tuple(Evidence(bad, bad) for _ in range(20))
     buttons = tuple(("button.help", {"do": "help"}) for _ in range(9))
     return {
@@ -320,7 +320,7 @@ def _hostile_answers() -> dict[str, cards.Card]:
         "hostile-command-help": cards.command_help(
             CommandHelpView(HelpEntry("check", bad, "more"), (bad,) * 20, bot=bad)
         ),
-        "hostile-status": cards.status(StatusView(lines, AT)),
+        "hostile-status": status((run,) * 30, AT),
         "hostile-notice": cards.notice(
             NoticeView(
                 words, words, words, "good", "\u25b2", (("done.run", words),), evidence, buttons, AT

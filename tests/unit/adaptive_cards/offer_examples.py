@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import adaptive_cards as cards
-from adaptive_cards.cards.channels import ChannelLine, ChannelsView
+from adaptive_cards.cards.channels import ChannelLine
 from adaptive_cards.cards.notice import Offer, OfferView
 from jobs.model import State, Text
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
@@ -27,10 +25,10 @@ def examples() -> dict[str, cards.Card]:
         "offer-channels": _choice((MAILBOX, "sales@contoso.com", "it@contoso.com", LONG)),
         "offer-one-channel": _choice((MAILBOX,)),
         "offer-no-channel": _choice(()),
-        "channels-four": cards.channels(_channels(4)),
-        "channels-commands": cards.channels(replace(_channels(5), every=True)),
-        "channels-commands-one": cards.channels(replace(_channels(1), every=True, direct=True)),
-        "channels-none-direct": cards.channels(ChannelsView((), AT, direct=True)),
+        "channels-four": _channels(4),
+        "channels-commands": _channels(5, every=True),
+        "channels-commands-one": _channels(1, every=True, direct=True),
+        "channels-none-direct": _channels(0, direct=True),
     }
 
 
@@ -54,7 +52,7 @@ def _choice(mailboxes: tuple[str, ...]) -> cards.Card:
     return cards.offer(view)
 
 
-def _channels(count: int) -> ChannelsView:
+def _channels(count: int, **more: bool) -> cards.Card:
     lines = tuple(
         ChannelLine(
             f"mailbox-{at}@contoso.com",
@@ -64,4 +62,4 @@ def _channels(count: int) -> ChannelsView:
         )
         for at in range(count)
     )
-    return ChannelsView(lines, AT)
+    return cards.channels(lines, AT, **more)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import adaptive_cards as cards
-from adaptive_cards.cards.channels import ChannelLine, ChannelsView
+from adaptive_cards.cards.channels import ChannelLine
 from bot.cards.presenters.verdict import draw
 from jobs.checks.changers import SetBack
 from jobs.checks.reading import Line, Lost, Proof, Reading, Stop, Suspect
@@ -371,16 +371,16 @@ def _channels() -> dict[str, cards.Card]:
         for number in range(500)
     )
     return {
-        "channels": cards.channels(ChannelsView((well, unchecked, warned, doubtful, broken), AT)),
-        "channels-checking": cards.channels(ChannelsView((well, unchecked, warned), AT, 2)),
-        "channels-early": cards.channels(ChannelsView((well, broken), AT, 1)),
-        "channels-well": cards.channels(ChannelsView((well, warned), AT)),
-        "channels-unchecked": cards.channels(ChannelsView((well, unchecked), AT)),
-        "channels-doubtful": cards.channels(ChannelsView((doubtful, unchecked), AT)),
-        "channels-only-broken": cards.channels(ChannelsView((broken,), AT)),
-        "channels-only-open": cards.channels(ChannelsView((doubtful,), AT)),
-        "channels-none": cards.channels(ChannelsView((), AT)),
-        "channels-many": cards.channels(ChannelsView((*many, broken), AT)),
+        "channels": cards.channels((well, unchecked, warned, doubtful, broken), AT),
+        "channels-checking": cards.channels((well, unchecked, warned), AT, checking=2),
+        "channels-early": cards.channels((well, broken), AT, checking=1),
+        "channels-well": cards.channels((well, warned), AT),
+        "channels-unchecked": cards.channels((well, unchecked), AT),
+        "channels-doubtful": cards.channels((doubtful, unchecked), AT),
+        "channels-only-broken": cards.channels((broken,), AT),
+        "channels-only-open": cards.channels((doubtful,), AT),
+        "channels-none": cards.channels((), AT),
+        "channels-many": cards.channels((*many, broken), AT),
     }
 
 
@@ -435,5 +435,5 @@ def hostile() -> dict[str, cards.Card]:
         "hostile-verdict": draw(view),
         "hostile-healthy": draw(healthy),
         "hostile-looking": draw(Reading("9M2C", HOSTILE[:254], AT, 3, (), lines=view.lines)),
-        "hostile-channels": cards.channels(ChannelsView(lines, AT)),
+        "hostile-channels": cards.channels(lines, AT),
     }

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import IntEnum
+from typing import NamedTuple
 
 from adaptive_cards import elements as el
 from adaptive_cards import glyphs
@@ -31,75 +30,45 @@ from jobs.model import Access, Evidence, Finding, State, Text, Turn, minute_of, 
 EXPLAINED = Mark("\u2192")
 
 
-class Detail(IntEnum):
-    NAME = 0
-    SEEN = 1
-    EVIDENCE = 2
+class Room(NamedTuple):
+    """Available space: rows per section, causes with all facts, and detail of the list.
 
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """Available space: rows per section, causes with all facts, commands, and detail of the list.
-
-    ``written`` is the number of pieces of evidence as the services wrote them. ``compact`` means that
-    rows without a text at the right are drawn as one FactSet.
+    ``written`` is the number of pieces of evidence as the services wrote them. ``seen`` means that
+    the list says what was seen. ``compact`` means that a row without a text at the right is one line
+    of text.
     """
 
     rows: int
-    whole: int
-    commands: int
-    list: Detail
+    causes: int
     written: int
+    seen: bool = True
     compact: bool = False
 
+    def row(self, mark: Mark, name: str, title: str, told: str = "", right: str = "") -> el.Element:
+        if self.compact and not right:
+            words = text("verdict.line_seen", title=title, seen=told) if told else title
+            return el.rich(
+                el.run(_label(mark, name), **el.BOLD), el.run(f"  {words}"), spacing="Small"
+            )
+        below = [note(verbatim(told))] if told else []
+        beside = aside(verbatim(right)) if right else None
+        return glyphs.marked(mark, el.rich(el.run(title)), *below, name=name, right=beside)
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One row: its mark, optional id, title, small note below, and text at the right end."""
-
-    mark: Mark
-    name: str
-    title: str
-    note: str = ""
-    right: str = ""
-
-    @property
-    def words(self) -> str:
-        told = self.title
-        return text("verdict.line_seen", title=told, seen=self.note) if self.note else told
+    def section(self, key: str, rows: Sequence[el.Element]) -> list[el.Element]:
+        return titled(key, fitting(rows, self.rows))
 
 
-def rows(items: Sequence[Item], room: Budget, *, aligned: bool = False) -> list[el.Element]:
-    """Return the items that fit, and a line with the number left out.
-
-    Items with a text at the right are ``aligned``: they look the same however little room there is.
-    """
-    shown, drawn = items[: room.rows], []
-    if room.compact and shown and not aligned:
-        pairs = [(label(item.mark, item.name), item.words) for item in shown]
-        drawn = [el.facts(pairs, "Small")]
-    else:
-        for item in shown:
-            below = [note(verbatim(item.note))] if item.note else []
-            title = el.rich(el.run(item.title))
-            drawn.append(row(item.mark, item.name, title, *below, right=item.right))
-    return [*drawn, *more(len(items) - room.rows)]
+def fitting(rows: Sequence[el.Element], most: int) -> list[el.Element]:
+    """Return the rows that fit, and a line with the number left out."""
+    return [*rows[:most], *_more(len(rows) - most)]
 
 
-def row(mark: Mark, name: str, *content: el.Element, right: str = "") -> el.Element:
-    # The columns on the left are 20 and 36 px wide, because ids have up to three letters here.
-    names = [el.column("36px", el.sign(name, **el.SUBTLE), spacing="None")] if name else []
-    aside_of = [el.column("auto", aside(verbatim(right)), spacing="Default")] if right else []
-    told = el.column("stretch", *content, spacing="Small")
-    return el.columns(glyphs.glyph(mark), *names, told, *aside_of, spacing="Small")
-
-
-def label(mark: Mark, name: str) -> str:
-    return f"{mark.glyph}\u00a0{name}" if name else mark.glyph
-
-
-def more(count: int) -> list[el.Element]:
+def _more(count: int) -> list[el.Element]:
     return [small_print(Text("verdict.more_rows", {"count": str(count)}))] if count > 0 else []
+
+
+def _label(mark: Mark, name: str) -> str:
+    return f"{mark.glyph}\u00a0{name}" if name else mark.glyph
 
 
 _MOST = 4
@@ -199,35 +168,28 @@ def _evidence_line(kind: str, told: str) -> str:
 _CAUSES_MOST = 6
 
 
-def causes(view: Reading, room: Budget) -> list[el.Element]:
-    if not view.causes:
-        return []
-    drawn = [
-        _cause(view, line, whole=place < room.whole)
-        for place, line in enumerate(view.causes[:_CAUSES_MOST])
-    ]
-    title = section("verdict.root_cause" if len(view.causes) == 1 else "verdict.root_causes")
-    return [title, *drawn, *more(len(view.causes) - _CAUSES_MOST)]
-
-
-def _cause(view: Reading, line: Line, *, whole: bool) -> el.Element:
-    # A single cause is already in the band, and the same sentence should not appear twice.
-    title = line.title if len(view.causes) == 1 else cause_of(line)
-    details = _details(view, line) if whole else []
-    return row(glyphs.WRONG, line.row, el.rich(el.run(sentence(title), **el.BOLD)), *details)
+def causes(view: Reading, room: Room) -> list[el.Element]:
+    one = len(view.causes) == 1
+    drawn = []
+    for place, line in enumerate(view.causes):
+        # A single cause is in the band, and the same sentence should not appear twice.
+        title = sentence(line.title if one else cause_of(line))
+        details = _details(view, line) if place < room.causes else []
+        told = el.rich(el.run(title, **el.BOLD))
+        drawn.append(glyphs.marked(glyphs.WRONG, told, *details, name=line.row))
+    return titled(f"verdict.root_cause{'' if one else 's'}", fitting(drawn, _CAUSES_MOST))
 
 
 def _details(view: Reading, line: Line) -> list[el.Element]:
     planned = view.fix is not None and "url" not in view.fix[1]
     is_button = planned and view.turn is Turn.APPROVER and line == view.causes[0]
+    remedy = None if is_button else known_text(f"remedy.{line.found.cause}")
     values = {
         "verdict.expected": render_if_any(line.found.expected),
         "verdict.seen": render_if_any(line.found.seen),
         "verdict.who_changed": _changed(view, line),
         "verdict.evidence": in_words(view, line),
-        "verdict.remedy": ""
-        if is_button
-        else render_if_any(known_text(f"remedy.{line.found.cause}")),
+        "verdict.remedy": render_if_any(remedy),
     }
     told = [known(values, "Small")] if any(values.values()) else []
     return [*told, *learn_more(page_of(line.found.cause))]
@@ -247,7 +209,7 @@ def _changed(view: Reading, line: Line) -> str:
     )
 
 
-_LINES_MOST = 40
+_LINES_MOST, _COMMANDS_MOST = 40, 12
 _WHY_MOST = 200
 DAYS = ("7", "30", "90")
 """Days for which a finding can be accepted."""
@@ -256,17 +218,15 @@ _WRITTEN_SIGNS = 400
 _LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
 
 
-def findings(view: Reading, room: Budget) -> list[el.Element]:
+def findings(view: Reading, room: Room) -> list[el.Element]:
+    """Return the contents of the part that opens: evidence, all findings, and commands."""
+    wrong = (line for line in view.lines if line.found.state is not State.OK)
     details = dict.fromkeys(
         text("verdict.evidence_of", row=line.row, evidence=written)
-        for line in (*view.causes, *view.symptoms)
+        for line in (*view.causes, *view.symptoms, *wrong)
         for written in as_written(line.found.evidence)
     )
-    drawn = [
-        el.literal(clip(line, _WRITTEN_SIGNS), size="Small", spacing="Small")
-        for line in list(details)[: room.written]
-    ]
-    written = titled("verdict.as_written", drawn)
+    written = [_small(clip(line, _WRITTEN_SIGNS)) for line in list(details)[: room.written]]
     counts = {
         "verdict.count.causes": len(view.causes),
         "verdict.count.symptoms": len(view.symptoms),
@@ -277,7 +237,16 @@ def findings(view: Reading, room: Budget) -> list[el.Element]:
     }
     key = "verdict.sum_skipped" if counts["verdict.count.skipped"] else "verdict.sum"
     summary = text(key, counts=", ".join(with_counts(counts)))
-    return [el.rich(el.run(summary, **el.SMALL)), *written, *found(view, room)]
+    return [
+        el.rich(el.run(summary, **el.SMALL)),
+        *titled("verdict.as_written", written),
+        *found(view, room),
+        *_commands(view),
+    ]
+
+
+def _small(written: str) -> el.Element:
+    return el.literal(written, size="Small", spacing="Small")
 
 
 def accepting(view: Reading) -> tuple[list[el.Element], list[el.Element]]:
@@ -294,58 +263,45 @@ def accepting(view: Reading) -> tuple[list[el.Element], list[el.Element]]:
     return fields, [submit(title, "accept", reads=True, run=view.run, cause=cause)]
 
 
-def found(view: Reading, room: Budget) -> list[el.Element]:
-    # A finding that is a symptom is shown as one, so that it is never a second cause. Evidence that
-    # is shown above the findings is not repeated.
+def found(view: Reading, room: Room) -> list[el.Element]:
+    # A finding that is a symptom is shown as one, so that it is never a second cause.
     symptoms = {line.found.step: line for line in reversed(view.symptoms)}
-    above = {(line.row, line.found.evidence) for line in (*view.causes, *view.symptoms)}
     lines = [symptoms.get(line.found.step, line) for line in view.lines[:_LINES_MOST]]
     lines.sort(key=lambda line: (line.found.state is State.OK, line.row))
     groups: dict[str, list[tuple[str, str]]] = {f"access.{each}": [] for each in reversed(Access)}
     groups["verdict.skipped_group"] = []
     for line in lines:
-        left_out = line.found.state in _LEFT_OUT
         mark = EXPLAINED if line.explained_by else glyphs.of_state(line.found.state)
-        told = _told(line, room.list, has_evidence=(line.row, line.found.evidence) not in above)
+        left_out = line.found.state in _LEFT_OUT
         key = "verdict.skipped_group" if left_out else f"access.{line.found.access}"
-        groups[key].append((label(mark, line.row), told))
+        groups[key].append((_label(mark, line.row), _told(line, room)))
     lists = [
         part
         for key, pairs in groups.items()
-        for part in ((section(key), el.facts(pairs, "Small")) if pairs else ())
+        if pairs
+        for part in (section(key), el.facts(pairs, "Small"))
     ]
-    return [*lists, *more(len(view.lines) - _LINES_MOST)]
+    return [*lists, *_more(len(view.lines) - _LINES_MOST)]
 
 
-def commands(view: Reading, room: Budget) -> list[el.Element]:
-    values = {"mailbox": view.mailbox, "domain": view.mailbox.rpartition("@")[2]}
-    keys = {f"command_of.{line.found.step}": line.row for line in (*view.causes, *view.possible)}
-    named = dict.fromkeys(
-        (row, command)
-        for key, row in keys.items()
-        if has_text(key)
-        for command in text(key, **values).splitlines()
-    )
-    drawn = [
-        el.literal(f"{row}  {command}", size="Small", spacing="Small")
-        for row, command in list(named)[: room.commands]
-    ]
-    return [el.own("verdict.by_hand", **el.SMALL), *drawn] if drawn else []
-
-
-def _told(line: Line, detail: Detail, *, has_evidence: bool) -> str:
-    words = render(line.title).removesuffix(".")
-    if line.found.seen and detail >= Detail.SEEN:
-        words = text(
-            "verdict.line_seen", title=words, seen=render(line.found.seen).removesuffix(".")
-        )
-    if line.found.expected and line.found.state is not State.OK and detail >= Detail.SEEN:
-        words = text("verdict.line_expected", line=words, expected=render(line.found.expected))
+def _told(line: Line, room: Room) -> str:
+    words, seen, expected = sentence(line.title), line.found.seen, line.found.expected
+    if seen and room.seen:
+        words = text("verdict.line_seen", title=words, seen=render(seen).removesuffix("."))
+    if expected and room.seen and line.found.state is not State.OK:
+        words = text("verdict.line_expected", line=words, expected=render(expected))
     if line.explained_by:
         words = text("verdict.line_explained", line=words, row=line.explained_by)
-    evidence = ""
-    if has_evidence and detail >= Detail.EVIDENCE:
-        seen = render_if_any(line.found.seen)
-        unseen = [item for item in line.found.evidence if item.text and item.text not in seen]
-        evidence = "; ".join(as_written(unseen))
-    return text("verdict.line_evidence", line=words, evidence=evidence) if evidence else words
+    return words
+
+
+def _commands(view: Reading) -> list[el.Element]:
+    values = {"mailbox": view.mailbox, "domain": view.mailbox.rpartition("@")[2]}
+    lines = {f"command_of.{line.found.step}": line.row for line in (*view.causes, *view.possible)}
+    named = [
+        _small(f"{row}  {command}")
+        for key, row in lines.items()
+        if has_text(key)
+        for command in text(key, **values).splitlines()
+    ]
+    return [el.own("verdict.by_hand", **el.SMALL), *named[:_COMMANDS_MOST]] if named else []

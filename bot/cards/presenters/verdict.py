@@ -18,15 +18,12 @@ from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import questions
 from bot.cards.presenters.findings import (
     EXPLAINED,
-    Budget,
-    Detail,
-    Item,
+    Room,
     accepting,
     causes,
-    commands,
     findings,
+    fitting,
     found,
-    rows,
 )
 from bot.cards.presenters.verdict_band import band, cause_of, names, sentence
 from bot.services import Services
@@ -65,9 +62,9 @@ def view(run: Run, services: Services) -> Reading:
     return replace(seen, found=found, turn=turn)
 
 
-def matter(view: Reading, room: Budget) -> list[el.Element]:
+def matter(view: Reading, room: Room) -> list[el.Element]:
     # The findings that were not checked appear only after the check ended.
-    changed = _section("verdict.changed", list(map(_change, view.changes)), room)
+    changed = room.section("verdict.changed", [_change(room, each) for each in view.changes])
     changed += [ui.small_print(Text("verdict.changed_next"))] if changed else []
     parts = [*causes(view, room), *_symptoms(view, room), *changed, *_noticed(view, room)]
     if view.looking:
@@ -75,30 +72,29 @@ def matter(view: Reading, room: Budget) -> list[el.Element]:
     if view.found and view.found.values:
         parts += [ui.section("verdict.found"), *ui.found_values(view.found.values)]
         parts += [ui.small_print(view.found.told)] if view.found.told else []
-    proven, due = ([], []) if view.causes else (_proven(view), _next_date(view))
+    proven, due = ([], []) if view.causes else (_proven(view, room), _next_date(view, room))
     return [
         *parts,
-        *_section("verdict.proven", proven, room, aligned=True),
-        *_section("verdict.not_looked", _skipped(view), room),
-        *_section("verdict.next_date", due, room, aligned=True),
+        *room.section("verdict.proven", proven),
+        *room.section("verdict.not_looked", _skipped(view, room)),
+        *room.section("verdict.next_date", due),
     ]
 
 
-def _symptoms(view: Reading, room: Budget) -> list[el.Element]:
-    by_cause: dict[str, list[Item]] = {}
-    for line in view.symptoms:
-        by_cause.setdefault(line.explained_by, []).append(_item(EXPLAINED, line))
-    return [
-        part
-        for row, items in by_cause.items()
-        for part in (
-            el.said(Text("verdict.explained", {"row": row}), **el.BOLD, spacing="Medium"),
-            *rows(items, room),
-        )
-    ]
+def _row(room: Room, mark: Mark, line: Line) -> el.Element:
+    return room.row(mark, line.row, sentence(line.title), render_if_any(line.found.seen))
 
 
-def _change(suspect: Suspect) -> Item:
+def _symptoms(view: Reading, room: Room) -> list[el.Element]:
+    parts: list[el.Element] = []
+    for cause in dict.fromkeys(line.explained_by for line in view.symptoms):
+        rows = [_row(room, EXPLAINED, line) for line in view.symptoms if line.explained_by == cause]
+        title = el.said(Text("verdict.explained", {"row": cause}), **el.BOLD, spacing="Medium")
+        parts += [title, *fitting(rows, room.rows)]
+    return parts
+
+
+def _change(room: Room, suspect: Suspect) -> el.Element:
     change, cause = suspect.change, render_if_any(known_text(f"cause.{suspect.cause}"))
     by = change.by or text("verdict.nobody")
     title = text("verdict.changed_failed", event=change.event) if change.failed else change.event
@@ -107,22 +103,22 @@ def _change(suspect: Suspect) -> Item:
         f"{change.told.removesuffix('.')}." if change.told else "",
         text("verdict.changed_suspect", cause=cause) if cause else "",
     ]
-    return Item(glyphs.UNKNOWN, "AL", title, " ".join(filter(None, parts)))
+    return room.row(glyphs.UNKNOWN, "AL", title, " ".join(filter(None, parts)))
 
 
-def _noticed(view: Reading, room: Budget) -> list[el.Element]:
+def _noticed(view: Reading, room: Room) -> list[el.Element]:
     warned = [
-        _item(glyphs.TIME if line.found.state is State.WAITING else glyphs.WARNING, line)
+        _row(room, glyphs.TIME if line.found.state is State.WAITING else glyphs.WARNING, line)
         for line in view.warnings
     ]
     possible = [
-        Item(glyphs.UNKNOWN, line.row, sentence(cause_of(line)), _proof(line))
+        room.row(glyphs.UNKNOWN, line.row, sentence(cause_of(line)), _proof(line))
         for line in view.possible
     ]
     if view.causes:
-        return _section("verdict.noticed", [*warned, *possible], room)
+        return room.section("verdict.noticed", [*warned, *possible])
     # Without a known cause, possible obstacles to mail come before the rest.
-    return _section("verdict.noticed_alone", [*possible, *warned], room)
+    return room.section("verdict.noticed_alone", [*possible, *warned])
 
 
 def _proof(line: Line) -> str:
@@ -133,44 +129,34 @@ def _proof(line: Line) -> str:
     return text("verdict.proof", possible=told, proof=proof) if proof else told
 
 
-def _proven(view: Reading) -> list[Item]:
-    items = [
-        Item(glyphs.OK, proof.row, render(proof.words), right=ui.time_since(proof.at, view.at))
+def _proven(view: Reading, room: Room) -> list[el.Element]:
+    rows = [
+        room.row(glyphs.OK, proof.row, render(proof.words), right=ui.time_since(proof.at, view.at))
         for proof in view.proofs
     ]
     if right := sum(line.found.state is State.OK for line in view.lines):
         told = text("verdict.as_expected", count=str(right))
-        items.append(Item(glyphs.OK, "", told, right=text("age.now")))
-    return items
+        rows.append(room.row(glyphs.OK, "", told, right=text("age.now")))
+    return rows
 
 
-def _next_date(view: Reading) -> list[Item]:
+def _next_date(view: Reading, room: Room) -> list[el.Element]:
     """Return the next date by which a person must act, although no action is needed now."""
     if view.secret_expires is None:
         return []
     told = text("verdict.expires", day=day(view.secret_expires))
-    return [Item(glyphs.TIME, "E3", told, right=ui.time_until(view.secret_expires, view.at))]
+    return [room.row(glyphs.TIME, "E3", told, right=ui.time_until(view.secret_expires, view.at))]
 
 
-def _skipped(view: Reading) -> list[Item]:
+def _skipped(view: Reading, room: Room) -> list[el.Element]:
     # After a check without a sign-in, a dozen findings share the same reason.
     reasons: dict[tuple[State, str], list[Line]] = {}
     for line in view.skipped:
         reasons.setdefault((line.found.state, render_if_any(line.found.seen)), []).append(line)
     return [
-        Item(glyphs.of_state(state), "", names(tuple(lines)), why)
+        room.row(glyphs.of_state(state), "", names(tuple(lines)), why)
         for (state, why), lines in reasons.items()
     ]
-
-
-def _section(
-    title: str, items: list[Item], room: Budget, *, aligned: bool = False
-) -> list[el.Element]:
-    return ui.titled(title, rows(items, room, aligned=aligned))
-
-
-def _item(mark: Mark, line: Line) -> Item:
-    return Item(mark, line.row, sentence(line.title), render_if_any(line.found.seen))
 
 
 _IN_A_ROW = 3
@@ -214,13 +200,12 @@ def _stop_text(view: Reading, stop: Stop) -> str:
     return minutes(stop.at) if day(stop.at) == day(view.at) else day_month(stop.at)
 
 
-# Removed in this order if space is short: list evidence, row colors, list values, rows.
+# The first one in which the card is small enough.
 _ROOMS = (
-    Budget(8, 3, 12, Detail.EVIDENCE, 6),
-    Budget(8, 3, 12, Detail.SEEN, 6),
-    Budget(8, 3, 8, Detail.SEEN, 4, compact=True),
-    Budget(8, 2, 4, Detail.NAME, 2, compact=True),
-    Budget(4, 1, 2, Detail.NAME, 0, compact=True),
+    Room(8, 3, 6),
+    Room(8, 3, 4, compact=True),
+    Room(8, 2, 2, seen=False, compact=True),
+    Room(2, 1, 0, seen=False, compact=True),
 )
 _FRAME_BYTES = 200
 _TOLD_LINES = 2
@@ -237,23 +222,20 @@ def draw(view: Reading) -> Card:
     return finished(kicker, head, body, actions, told=_TOLD_LINES)
 
 
-def _drawn(view: Reading, room: Budget) -> tuple[list[el.Element], list[el.Element]]:
+def _drawn(view: Reading, room: Room) -> tuple[list[el.Element], list[el.Element]]:
     fix, again = _fix(view), _again(view)
     body = [*fix, *way(view), *matter(view, room)]
     rows = [*_problem(view), *act.button_rows(again)]
     # While nothing is certain yet, the findings are shown directly instead.
     if view.looking and not view.causes:
         return [*body, *found(view, room), *rows], []
-    # If no button is left for the commands, they are in the same part as the findings.
-    lists, lines = findings(view, room) if view.lines else [], commands(view, room)
+    if not view.lines:
+        return [*body, *rows], []
+    # A button inside the part that opens counts, too.
+    room_left = act.ACTIONS_MOST - len(again) - len(fix) > 1
+    fields, accept = accepting(view) if room_left else ([], [])
     title = plural("button.findings", len(view.lines))
-    apart = act.ACTIONS_MOST - len(again) - len(fix) > 1
-    fields, accept = accepting(view) if lists and apart else ([], [])
-    if lists and (accept or not apart):
-        return [*body, *rows], [act.show_card(title, [*lists, *lines, *fields], *accept)]
-    opens = [act.show_card(title, lists)] if lists else []
-    opens += [act.show_card(text("button.commands"), lines)] if lines else []
-    return [*body, *rows], opens
+    return [*body, *rows], [act.show_card(title, [*findings(view, room), *fields], *accept)]
 
 
 def _problem(view: Reading) -> list[el.Element]:
@@ -267,8 +249,8 @@ def _fix(view: Reading) -> list[el.Element]:
     if view.fix is None:
         return []
     (key, data), main = view.fix, glyphs.is_person(view.turn)
-    if "url" in data:
-        return [act.buttons(act.open_url(text(key), data["url"], main=main), spacing="Default")]
+    if page := data.get("url"):
+        return [act.buttons(act.open_url(text(key), page, main=main), spacing="Default")]
     return [act.buttons(act.press(text(key), data, main=main), spacing="Default")]
 
 

@@ -74,23 +74,18 @@ def channels(  # noqa: PLR0913  everything that the card shows
     """
     known = sorted(lines, key=_badness)
     shown = known[:_CHANNELS_MOST]
-    body = [channel_row(line, at) for line in shown]
-    if every and not checking:
-        body += _commands(shown)
-    elif not checking:
-        first = _ROW_BUTTONS if len(shown) <= _ROW_BUTTONS else _ROW_BUTTONS - 1
-        checks = [*map(_check, shown[:first]), *([] for _ in shown[first:])]
-        rows = zip(body, checks, strict=True)
-        body = [*(part for row, check in rows for part in (row, *check)), *_others(shown[first:])]
+    if checking or every:
+        body = [channel_row(line, at) for line in shown]
+        body += [] if checking else _commands(shown)
+    else:
+        body = _checkable(shown, at)
     counts = Counter(f"channels.sum_{line.state or 'never'}" for line in known)
     counted = ", ".join(with_counts(counts))
     body += ui.count_line("channels.more", len(known) - _CHANNELS_MOST, sum=counted)
     body += ui.count_line("channels.withdrawn", withdrawn)
-    actions: list[Element] = []
-    if not known:
-        actions = [act.submit(text("button.setup"), "setup", main=True)]
-    elif not (checking or (every and len(known) == 1)):
-        actions = [act.submit(text("button.check_all"), "check", channel="all")]
+    setup = act.submit(text("button.setup"), "setup", main=True)
+    check = act.submit(text("button.check_all"), "check", channel="all")
+    actions = ([] if checking or (every and len(known) == 1) else [check]) if known else [setup]
     kicker = ui.kicker_at("channels.kicker_direct" if direct else "channels.kicker", at)
     return finished(kicker, _band(known, checking, direct=direct), body, actions)
 
@@ -100,37 +95,29 @@ def _badness(line: ChannelLine) -> int:
 
 
 def _band(lines: Sequence[ChannelLine], checking: int, *, direct: bool) -> ui.Band:
-    every = str(len(lines))
+    every, states = str(len(lines)), [line.state for line in lines]
 
     def of_all(key: str, count: int) -> Text:
         return Text(f"{key}_only") if len(lines) == 1 else verbatim(plural(key, count, all=every))
 
-    states = [line.state for line in lines]
     doubtful = [state for state in states if state not in _FINE]
+    more: list[Element] = []
     if not lines:
         title = Text("channels.none_direct" if direct else "channels.none")
         return ui.persons_turn(title, ui.answer_line(Text("channels.none_next")))
-    more: list[Element] = []
     if wrong := states.count(State.WRONG):
-        style, mark, title, told = (
-            "attention",
-            glyphs.WRONG,
-            of_all("channels.wrong", wrong),
-            "wrong",
-        )
+        look, title, told = ui.BROKEN, of_all("channels.wrong", wrong), "wrong"
         values = {"left": str(checking), "all": every}
         more = [said(Text("channels.still_checking", values), spacing="Small")] if checking else []
     elif checking:
         values = {"done": str(len(lines) - checking), "all": every}
-        style, mark, title = "emphasis", glyphs.RUNNING, Text("channels.checking", values)
-        told = "checking"
+        look, title, told = ui.UNDER_WAY, Text("channels.checking", values), "checking"
     elif doubtful:
-        style, mark, title = "emphasis", glyphs.UNKNOWN, of_all("channels.open", len(doubtful))
+        look, title = ui.UNCLEAR, of_all("channels.open", len(doubtful))
         told = "look" if any(doubtful) else "unchecked"
     else:
-        title = verbatim(plural("channels.well", len(lines)))
-        style, mark, told = "good", glyphs.OK, "well"
-    return ui.Band.of(style, mark, title, ui.answer_line(Text(f"channels.turn_{told}")), *more)
+        look, title, told = ui.WELL, verbatim(plural("channels.well", len(lines))), "well"
+    return ui.Band.of(*look, title, ui.answer_line(Text(f"channels.turn_{told}")), *more)
 
 
 def channel_row(line: ChannelLine, at: datetime) -> Element:
@@ -140,22 +127,26 @@ def channel_row(line: ChannelLine, at: datetime) -> Element:
     return glyphs.marked(mark, rich(run(line.mailbox)), *notes, right=age)
 
 
-def _check(line: ChannelLine) -> list[Element]:
-    if not _addresses([line]):
-        return []
-    title = act.fit_title("choice.button.check", line.mailbox)
-    check = act.submit(title, "check", channel=line.mailbox)
-    return [act.buttons(check, spacing="Small")]
+def _checkable(lines: Sequence[ChannelLine], at: datetime) -> list[Element]:
+    first = _ROW_BUTTONS if len(lines) <= _ROW_BUTTONS else _ROW_BUTTONS - 1
+    parts: list[Element] = []
+    for place, line in enumerate(lines):
+        parts.append(channel_row(line, at))
+        if place < first and _addresses([line]):
+            title = act.fit_title("choice.button.check", line.mailbox)
+            check = act.submit(title, "check", channel=line.mailbox)
+            parts.append(act.buttons(check, spacing="Small"))
+    return [*parts, *_others(lines[first:])]
 
 
-def _others(lines: list[ChannelLine]) -> list[Element]:
+def _others(lines: Sequence[ChannelLine]) -> list[Element]:
     if not (addresses := _addresses(lines)):
         return []
     check = act.submit(text("choice.check_picked"), "typed", reads=True, command="check")
     return [_pick("choice.others", addresses), act.buttons(check, spacing="Small")]
 
 
-def _addresses(lines: list[ChannelLine]) -> list[str]:
+def _addresses(lines: Sequence[ChannelLine]) -> list[str]:
     return [line.mailbox for line in lines if len(line.mailbox) <= act.ADDRESS_MOST]
 
 
@@ -214,17 +205,17 @@ def watch_list(
 
 
 def _watch_band(lines: Sequence[ChannelLine]) -> ui.Band:
-    if not lines:
-        how = said(Text("watch.how"), spacing="Small")
-        return ui.Band.of("emphasis", glyphs.NOT_YET, Text("watch.none"), how)
     every = str(len(lines))
-    if bad := sum(line.state is State.WRONG for line in lines):
-        title = verbatim(plural("watch.list_broken", bad, all=every))
-        told = ui.answer_line(Text("watch.list_broken_words"))
-        return ui.Band.of("attention", glyphs.WRONG, title, told)
-    if partly := sum(line.unseen is not None for line in lines):
+    if not lines:
+        look, title, told = ui.NOT_BEGUN, Text("watch.none"), "watch.how"
+    elif bad := sum(line.state is State.WRONG for line in lines):
+        look, title = ui.BROKEN, verbatim(plural("watch.list_broken", bad, all=every))
+        told = "watch.list_broken_words"
+    elif partly := sum(line.unseen is not None for line in lines):
+        look = "accent", glyphs.WARNING
         title = verbatim(plural("watch.list_partly", partly, all=every))
-        told = said(Text("watch.list_partly_words"), spacing="Small")
-        return ui.Band.of("accent", glyphs.WARNING, title, told)
-    title = verbatim(plural("watch.list_well", len(lines)))
-    return ui.Band.of("good", glyphs.OK, title, said(Text("watch.list_words")))
+        told = "watch.list_partly_words"
+    else:
+        look, title = ui.WELL, verbatim(plural("watch.list_well", len(lines)))
+        told = "watch.list_words"
+    return ui.Band.of(*look, title, said(Text(told), spacing="Small"))

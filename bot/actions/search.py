@@ -35,6 +35,7 @@ from jobs.causes.speaker import Place
 from jobs.checks import check
 from jobs.checks.fix_context import verdict_of
 from jobs.checks.gaps import gaps
+from jobs.checks.reading import Reading
 from jobs.clock import now
 from jobs.clouds import warm_loop
 from jobs.mail import watch_mail
@@ -184,9 +185,9 @@ def _drawn(
     services: Services, case: Case, told: tuple[Text, Text] | None, mail: Text | None
 ) -> Card:
     place, last = case.place, services.store.last_check(case.mailbox)
-    seen = verdict.view(last, services) if last else None
-    lines = {line.found.step: line for line in seen.lines} if seen else {}
-    causes = [_words(line.found.cause) for line in seen.causes if line.found.cause] if seen else []
+    seen = verdict.view(last, services) if last else Reading("", case.mailbox, now(), 0)
+    lines = {line.found.step: line for line in seen.lines}
+    causes = [_words(line.found.cause) for line in seen.causes if line.found.cause]
     in_mail = place == "mail"
     return search(
         case.mailbox,
@@ -198,7 +199,7 @@ def _drawn(
         told=told or next(iter(causes), None),
         mail=mail if in_mail else None,
         sends=in_mail and mail is None and _sends(services, case.mailbox),
-        sign_in_url=seen.sign_in_url if seen and place == "unread" else "",
+        sign_in_url=seen.sign_in_url if place == "unread" else "",
     )
 
 

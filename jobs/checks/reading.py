@@ -251,16 +251,22 @@ def _with_offers(
     granted = not fix and more_access.may_be_granted(store.redis, run)
     if seen.secret_ends and not fix:
         fix = "button.renew_secret", {"do": "fix", "channel": seen.mailbox}
-    judged = [verdict.weighed[name].cause for name in (*verdict.causes, *verdict.possible)]
+    pages = {"signin": may_sign_in, "access": granted}
+    urls = {page: link(page) for page, is_offered in pages.items() if is_offered}
     return replace(
         seen,
         fix=fix,
-        sign_in_url=link("signin") if may_sign_in else "",
+        sign_in_url=urls.get("signin", ""),
         lacks_role=may_sign_in and whole,
-        grant_url=link("access") if granted else "",
+        grant_url=urls.get("access", ""),
         proven=proven_at(run, store) if seen.unread else None,
-        accepts="" if run.brief.discover else next(filter(None, judged), ""),
+        accepts="" if run.brief.discover else _first_code(verdict),
     )
+
+
+def _first_code(verdict: Verdict) -> str:
+    codes = (verdict.weighed[name].cause for name in (*verdict.causes, *verdict.possible))
+    return next(filter(None, codes), "")
 
 
 def _is_ours(run: Run) -> bool:

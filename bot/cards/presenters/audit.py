@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from adaptive_cards import actions as act
 from adaptive_cards import components as ui
 from adaptive_cards import elements as el
-from adaptive_cards import glyphs
 from adaptive_cards.card import Card, finished
 from adaptive_cards.locale import SOURCE
 from adaptive_cards.texts import has_text, own_text, plural, text
@@ -58,12 +57,12 @@ def audit(  # noqa: PLR0913  everything that the card shows
         ],
         "Small",
     )
-    look, title, told = ("emphasis", glyphs.NOT_YET), Text("audit.none"), "audit.none_next"
+    look, title, told = ui.NOT_BEGUN, Text("audit.none"), "audit.none_next"
     if broken_at:
-        look, title = ("attention", glyphs.WRONG), Text("audit.broken", {"entry": str(broken_at)})
+        look, title = ui.BROKEN, Text("audit.broken", {"entry": str(broken_at)})
         told = "audit.broken_next"
     elif count:
-        look, title = ("good", glyphs.OK), verbatim(plural("audit.whole", count))
+        look, title = ui.WELL, verbatim(plural("audit.whole", count))
         told = "audit.next"
     band = ui.Band.of(*look, title, ui.answer_line(Text(told)))
     about = Text("audit.kicker_of", {"mailbox": mailbox}) if mailbox else Text("audit.kicker")

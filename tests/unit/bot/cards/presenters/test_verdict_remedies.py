@@ -294,7 +294,7 @@ def test_a_check_says_when_mail_was_last_proven(services: Services):
     copies = Finding("copies", State.OK, signals=Signals(at=AT - timedelta(minutes=10)))
     answers = Finding("answers", State.OK, signals=Signals(at=before, unanswered=before))
     told = draw(view(check_of(copies, answers), services)).text
-    assert told.startswith("Last proven 16 min ago (answer 08:44). Nothing wrong was found.")
+    assert told.startswith("Last proven 16 minutes ago (answer 08:44). Nothing wrong was found.")
 
 
 def test_a_check_that_could_not_read_is_to_be_repeated(services: Services):

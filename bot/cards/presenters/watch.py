@@ -73,23 +73,15 @@ def living_card(
     # after the other take eight edits, and not 200.
     changes = sum(len(each.news) for each in incidents)
     part, over = changes.bit_length() if card.shared else changes, not open_ones(incidents)
-    acting = sorted(each.acting for each in incidents)
-    drawn = shared.desired_card(SLOT, (card.id, part, acting, over), found)
-    return shared.DesiredCard(
-        SLOT if to == shared.THREAD else f"{shared.NOTIFY}{to}",
-        drawn.card,
-        drawn.fingerprint,
-        to,
-        urgency=f"{over} {part} {sorted(set(acting))}",
-    )
+    acting = sorted({each.acting for each in incidents})
+    slot = SLOT if to == shared.THREAD else f"{shared.NOTIFY}{to}"
+    seen = card.id, part, acting, over
+    return shared.desired_card(slot, seen, found, to=to, urgency=f"{over} {part} {acting}")
 
 
 def news_cards(
-    card: IncidentCard, incidents: Sequence[Incident], at: datetime, *, told: bool = False
+    card: IncidentCard, incidents: Sequence[Incident], at: datetime
 ) -> list[shared.DesiredCard]:
-    # ``told`` means that the card of the run that fixed it, in the same space, says the same.
-    if told:
-        return []
     one, kicker, found = incidents[0], Text("watch.kicker"), []
     if card.shared and (end := _end_of(incidents)):
         title = Text("watch.news_all_recovered", {"count": str(len(incidents))})

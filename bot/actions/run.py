@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from adaptive_cards import explanation
 from adaptive_cards.cards.connect_form import ERROR_MOST
+from adaptive_cards.cards.notice import explanation
 from adaptive_cards.texts import listed
 from bot import actions
 from bot.cards import delivery

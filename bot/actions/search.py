@@ -13,9 +13,8 @@ from typing import Any
 
 import structlog
 
-from adaptive_cards import tac
 from adaptive_cards.card import Card
-from adaptive_cards.cards.notice import TacView
+from adaptive_cards.cards.notice import TacView, tac
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import remedy_pasted, render, text
 from bot.actions import require

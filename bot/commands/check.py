@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from adaptive_cards import channels, offer
-from adaptive_cards.cards.notice import Offer, OfferView
+from adaptive_cards.cards.channels import channels
+from adaptive_cards.cards.notice import Offer, OfferView, offer
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import delivery

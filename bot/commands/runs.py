@@ -7,9 +7,9 @@ from contextlib import suppress
 from itertools import filterfalse
 from operator import attrgetter
 
-from adaptive_cards import notice, offer
+from adaptive_cards import notice
 from adaptive_cards.card import Card
-from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.notice import NoticeView, offer
 from adaptive_cards.glyphs import SKIPPED
 from bot.cards import choices
 from bot.cards.living import with_doubts

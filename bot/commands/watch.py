@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from adaptive_cards import glyphs, watch_list
-from adaptive_cards.cards.channels import ChannelLine
+from adaptive_cards import glyphs
+from adaptive_cards.cards.channels import ChannelLine, watch_list
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import superseded

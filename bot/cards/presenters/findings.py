@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from adaptive_cards import elements as el
@@ -25,6 +24,7 @@ from adaptive_cards.texts import (
 from bot.cards.presenters.verdict_band import cause_of, sentence
 from jobs.causes.cause import Cause, page_of
 from jobs.checks.reading import CHANGES, Line, Reading
+from jobs.clock import parse
 from jobs.model import Access, Evidence, Finding, State, Text, Turn, minute_of, second_of, verbatim
 
 EXPLAINED = Mark("\u2192")
@@ -77,8 +77,10 @@ _TRANSCRIPT_MOST = 2
 _KIND_MOST, _SENTENCE_MOST = 24, 160
 _TRACE = "trace"
 _IDS = frozenset({"correlation-id", "request-id", "trace-id", "transaction-id"})
-_FAILURES = frozenset({"fail", "defer", "drop"})
-"""Events of a message trace that show why a mail was stopped (Get-MessageTraceDetailV2)."""
+_TRACED = re.compile(r"\s*(?P<at>[^|]*?) \| (?P<event>[^|]*?)\s*(?:\||$)")
+"""Event of a message trace (Get-MessageTraceDetailV2); its moment is in UTC."""
+_FAILED = re.compile(r"[^|]* \| (?:fail|defer|drop)\s*(?:\||$)", re.IGNORECASE)
+"""Event that shows why a mail was stopped."""
 _REPLY = re.compile(r"\b(?:[45]\d\d[ -])?[45]\.\d{1,3}\.\d{1,3}[^;|\]}]*")
 """Pattern of a mail server's reply: its codes (RFC 3463) and its sentence, without other values."""
 _PLACEHOLDER = re.compile(r"\s*(?:\b(?:for|of|with) (?:the )?\w+ )?'?\{\w+\}'?")
@@ -119,7 +121,7 @@ def _words(found: Finding, seen: str) -> str:
     ]
     kept = _kept(items)
     # Of a message trace only the failed events tell why.
-    failed = [item for item in kept if item.kind == _TRACE and _event(item) in _FAILURES]
+    failed = [item for item in kept if item.kind == _TRACE and _FAILED.match(item.text)]
     return "; ".join(dict.fromkeys(filter(None, map(_in_words, failed or kept))))
 
 
@@ -128,30 +130,16 @@ def _kept(items: Sequence[Evidence]) -> list[Evidence]:
     return replies[:_MOST] or list(items[-_TRANSCRIPT_MOST:])
 
 
-def _event(item: Evidence) -> str:
-    return next(iter(item.text.split(" | ")[1:2]), "").strip().lower()
-
-
 def _in_words(item: Evidence) -> str:
-    # The moment of a message trace's event is in UTC.
-    at = _moment(item) if item.kind == _TRACE else None
-    if at is None:
+    traced = _TRACED.match(item.text) if item.kind == _TRACE else None
+    if not (traced and (at := parse(traced["at"]))):
         return _evidence_line(item.kind, _sentence(item.text))
-    event, reply = _event(item), _REPLY.search(item.text)
-    named = f"trace_event.{event}"
-    shown = text(named) if has_text(named) else plain(event, _KIND_MOST)
+    named, reply = f"trace_event.{traced['event'].lower()}", _REPLY.search(item.text)
+    shown = text(named) if has_text(named) else plain(traced["event"].lower(), _KIND_MOST)
     values = {"at": second_of(at), "event": shown}
     if reply is None:
         return text("verdict.traced", **values)
     return text("verdict.traced_reply", **values, reply=_sentence(reply.group()))
-
-
-def _moment(item: Evidence) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(item.text.partition(" | ")[0].strip())
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _sentence(told: str) -> str:

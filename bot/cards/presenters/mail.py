@@ -131,13 +131,12 @@ def _stopped(run: Run, head: Header, stuck: Finding) -> ui.Band:
     turn = stuck.waiting_for or Turn.ADMINISTRATOR
     if _is_late(run):
         return ui.persons_turn(Text("mail.late"), ui.run_turn(head, turn, Text("mail.late_turn")))
-    title, told = "mail.stopped", "mail.stopped_time"
-    if glyphs.is_person(turn):
-        told = "mail.stopped_turn"
+    title, told = "mail.stopped", "mail.stopped_turn"
     if stuck.step == "agent_answer":
         title, told = "mail.answer_stopped", "mail.answer_stopped_turn"
-    line = ui.run_turn(head, turn, Text(told))
-    return ui.Band.of("attention", glyphs.WRONG, Text(title), line)
+    elif not glyphs.is_person(turn):
+        told = "mail.stopped_time"
+    return ui.Band.of(*ui.BROKEN, Text(title), ui.run_turn(head, turn, Text(told)))
 
 
 def _station(run: Run, name: str, at: datetime | None, *, is_next: bool) -> el.Element:

@@ -154,7 +154,7 @@ def _skipped(view: Reading, room: Room) -> list[el.Element]:
     for line in view.skipped:
         reasons.setdefault((line.found.state, render_if_any(line.found.seen)), []).append(line)
     return [
-        room.row(glyphs.of_state(state), "", names(tuple(lines)), why)
+        room.row(glyphs.of_state(state), "", names(lines), why)
         for (state, why), lines in reasons.items()
     ]
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.components import Band, time_since, turn_line
+from adaptive_cards.components import BROKEN, UNDER_WAY, WELL, Band, time_since, turn_line
 from adaptive_cards.elements import TITLE, Element, rich, run
 from adaptive_cards.escape import clip
 from adaptive_cards.texts import has_text, known_text, listed, plural, render, render_if_any, text
-from adaptive_cards.times import clock, day, day_clock, minutes
+from adaptive_cards.times import minutes
 from jobs.causes.cause import Cause
 from jobs.checks.reading import ENDS, Line, Reading
-from jobs.model import Station, Text, Turn, day_of
+from jobs.model import Station, Text, Turn, day_of, minute_of
 
 SIGN_IN_TELLS = {Cause.WHAT_STOPS_MAIL_NOT_READ, Cause.APP_DISABLED}
 """Causes for which a sign-in would reveal the cause, or which of several causes it is."""
@@ -26,13 +27,8 @@ def band(view: Reading) -> Band:
         return _broken(view)
     if view.looking:
         title = Text("verdict.looking", {"done": str(len(view.lines)), "all": str(total(view))})
-        return Band.of(
-            "emphasis",
-            glyphs.RUNNING,
-            title,
-            *_paragraph(_silent(view)),
-            turn_line(Turn.NOBODY, Text("verdict.looking_next")),
-        )
+        turn = turn_line(Turn.NOBODY, Text("verdict.looking_next"))
+        return Band.of(*UNDER_WAY, title, *_paragraph(_silent(view)), turn)
     both_ways = bool(view.proofs) and {Station.MAILBOX, *ENDS} <= _passed(view)
     return _well(view) if both_ways else _unproven(view)
 
@@ -49,9 +45,9 @@ def cause_of(line: Line) -> Text:
     return known_text(f"cause.{line.found.cause}") or line.title
 
 
-def names(lines: tuple[Line, ...], most: int = _NAMED_MOST) -> str:
-    named = [render(line.title) for line in lines[:most]]
-    left = len(lines) - most
+def names(lines: Sequence[Line]) -> str:
+    named = [render(line.title) for line in lines[:_NAMED_MOST]]
+    left = len(lines) - _NAMED_MOST
     if left <= 0:
         return listed(named)
     return text("verdict.and_more", what=", ".join(named), count=str(left))
@@ -66,7 +62,7 @@ def _broken(view: Reading) -> Band:
         left = " ".join(filter(None, (left, _silent(view))))
     told = _paragraph(_effect(view), _when(view), more, left)
     turn = turn_line(view.turn, _click(view))
-    return Band("attention", glyphs.WRONG, title, (*told, turn))
+    return Band(*BROKEN, title, (*told, turn))
 
 
 def _effect(view: Reading) -> str:
@@ -79,25 +75,18 @@ def _effect(view: Reading) -> str:
 
 
 def _when(view: Reading) -> str:
-    damage = view.damage
-    since = _dated("verdict.since", view.since, view.at) if view.since else ""
-    if damage is None:
+    since = text("verdict.since", at=minute_of(view.since)) if view.since else ""
+    if (damage := view.damage) is None:
         return since
     mails = plural("verdict.mails", damage.mails)
     told = (
         # If both have the same start, the start is given only once.
         "" if view.since == damage.since else since,
-        _dated("verdict.missed", damage.since, view.at, count=mails),
+        text("verdict.missed", at=minute_of(damage.since), count=mails),
         text("verdict.kept") if damage.kept else "",
         plural("verdict.bounced", damage.bounced) if damage.bounced else "",
     )
     return " ".join(filter(None, told))
-
-
-def _dated(key: str, at: datetime, now: datetime, **values: str) -> str:
-    if day(at) == day(now):
-        return text(f"{key}_today", clock=clock(at), **values)
-    return text(key, at=day_clock(at), **values)
 
 
 def _silent(view: Reading) -> str:
@@ -138,7 +127,7 @@ def _well(view: Reading) -> Band:
     between = "" if known else text("verdict.between_unread")
     turn = turn_line(Turn.NOBODY, Text("verdict.newest_proof", {"age": age}))
     told_next = _paragraph(between, _possible(view))
-    return Band.of("good", glyphs.OK, Text("verdict.well"), turn, *told_next)
+    return Band.of(*WELL, Text("verdict.well"), turn, *told_next)
 
 
 def _unproven(view: Reading) -> Band:

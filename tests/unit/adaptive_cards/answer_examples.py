@@ -6,7 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards.notice import CommandHelpView, HelpEntry, HelpView, NoticeView
+from adaptive_cards.cards.notice import (
+    CommandHelpView,
+    HelpEntry,
+    HelpView,
+    NoticeView,
+    command_help,
+    help_card,
+)
 from bot.cards.presenters.lists import status
 from jobs.model import (
     Account,
@@ -47,15 +54,15 @@ def _helps() -> Iterator[tuple[str, cards.Card]]:
             ("help", "", "more"),
         )
     )
-    yield "help", cards.help_card(HelpView(entries))
-    yield "help-left-out", cards.help_card(HelpView(entries[:-1], left_out=True))
+    yield "help", help_card(HelpView(entries))
+    yield "help-left-out", help_card(HelpView(entries[:-1], left_out=True))
     yield (
         "help-unknown",
-        cards.help_card(HelpView(entries, direct=True, typed="/xyzzy")),
+        help_card(HelpView(entries, direct=True, typed="/xyzzy")),
     )
     check = entries[1]
-    yield "help-check", cards.command_help(CommandHelpView(check, ("prüfen", "pruefen")))
-    yield "help-cancel", cards.command_help(CommandHelpView(entries[5], direct=True))
+    yield "help-check", command_help(CommandHelpView(check, ("prüfen", "pruefen")))
+    yield "help-cancel", command_help(CommandHelpView(entries[5], direct=True))
 
 
 def run_of(name: str, mailbox: str, **more: object) -> Run:

@@ -17,6 +17,9 @@ from adaptive_cards.cards.notice import (
     HelpView,
     NoticeView,
     TypedWrongView,
+    command_help,
+    help_card,
+    typed_wrong,
 )
 from adaptive_cards.cards.plan import PlanView
 from adaptive_cards.texts import render
@@ -112,10 +115,10 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
     yield "intake-errors", _intake({**values, "lifetime": "99"}, two)
     comma = Text("typed.comma_in_domain")
     typed = TypedWrongView("setup-email", "support@contoso,com", comma, "support@contoso.com", AT)
-    yield "typed-wrong", cards.typed_wrong(typed)
+    yield "typed-wrong", typed_wrong(typed)
     yield (
         "typed-wrong-no-guess",
-        cards.typed_wrong(TypedWrongView("check", "us", Text("typed.no_at"), "", AT)),
+        typed_wrong(TypedWrongView("check", "us", Text("typed.no_at"), "", AT)),
     )
 
 
@@ -315,9 +318,9 @@ def _hostile_answers() -> dict[str, cards.Card]:
     evidence = tuple(Evidence(bad, bad) for _ in range(20))
     buttons = tuple(("button.help", {"do": "help"}) for _ in range(9))
     return {
-        "hostile-typed": cards.typed_wrong(TypedWrongView("check", bad, words, bad, AT)),
-        "hostile-help": cards.help_card(HelpView((HelpEntry("check", bad, "more"),), typed=bad)),
-        "hostile-command-help": cards.command_help(
+        "hostile-typed": typed_wrong(TypedWrongView("check", bad, words, bad, AT)),
+        "hostile-help": help_card(HelpView((HelpEntry("check", bad, "more"),), typed=bad)),
+        "hostile-command-help": command_help(
             CommandHelpView(HelpEntry("check", bad, "more"), (bad,) * 20, bot=bad)
         ),
         "hostile-status": status((run,) * 30, AT),

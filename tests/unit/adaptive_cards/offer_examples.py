@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import adaptive_cards as cards
-from adaptive_cards.cards.channels import ChannelLine
-from adaptive_cards.cards.notice import Offer, OfferView
+from adaptive_cards.cards.channels import ChannelLine, channels
+from adaptive_cards.cards.notice import Offer, OfferView, offer
 from jobs.model import State, Text
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
 
@@ -19,7 +19,7 @@ def examples() -> dict[str, cards.Card]:
     )
     return {
         "offer-hello": _offer("help.kicker", "understood.hello", start),
-        "offer-space": cards.offer(
+        "offer-space": offer(
             OfferView(Text("help.kicker"), Text("understood.space_title"), start, AT, lines=lines)
         ),
         "offer-channels": _choice((MAILBOX, "sales@contoso.com", "it@contoso.com", LONG)),
@@ -33,7 +33,7 @@ def examples() -> dict[str, cards.Card]:
 
 
 def _offer(kicker: str, title: str, offers: tuple[Offer, ...]) -> cards.Card:
-    return cards.offer(OfferView(Text(kicker), Text(title), offers, AT))
+    return offer(OfferView(Text(kicker), Text(title), offers, AT))
 
 
 def _check(mailbox: str) -> Offer:
@@ -49,7 +49,7 @@ def _choice(mailboxes: tuple[str, ...]) -> cards.Card:
     view = OfferView(
         Text("choice.kicker"), Text("choice.title.fix"), offers, AT, turn=turn, field="fix"
     )
-    return cards.offer(view)
+    return offer(view)
 
 
 def _channels(count: int, **more: bool) -> cards.Card:
@@ -62,4 +62,4 @@ def _channels(count: int, **more: bool) -> cards.Card:
         )
         for at in range(count)
     )
-    return cards.channels(lines, AT, **more)
+    return channels(lines, AT, **more)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import adaptive_cards as cards
-from adaptive_cards.cards.notice import TacFileView, TacView
+from adaptive_cards.cards.notice import TacFileView, TacView, tac, tac_file
 from adaptive_cards.texts import text
 from bot.cards.presenters.search import search
 from jobs.model import Access, State, Text, verbatim
@@ -56,6 +56,6 @@ def examples() -> dict[str, cards.Card]:
     }
     return (
         searches
-        | {name: cards.tac(view) for name, view in guides.items()}
-        | {name: cards.tac_file(view) for name, view in files.items()}
+        | {name: tac(view) for name, view in guides.items()}
+        | {name: tac_file(view) for name, view in files.items()}
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import adaptive_cards as cards
-from adaptive_cards.cards.channels import ChannelLine
+from adaptive_cards.cards.channels import ChannelLine, channels
 from bot.cards.presenters.verdict import draw
 from jobs.checks.changers import SetBack
 from jobs.checks.reading import Line, Lost, Proof, Reading, Stop, Suspect
@@ -371,16 +371,16 @@ def _channels() -> dict[str, cards.Card]:
         for number in range(500)
     )
     return {
-        "channels": cards.channels((well, unchecked, warned, doubtful, broken), AT),
-        "channels-checking": cards.channels((well, unchecked, warned), AT, checking=2),
-        "channels-early": cards.channels((well, broken), AT, checking=1),
-        "channels-well": cards.channels((well, warned), AT),
-        "channels-unchecked": cards.channels((well, unchecked), AT),
-        "channels-doubtful": cards.channels((doubtful, unchecked), AT),
-        "channels-only-broken": cards.channels((broken,), AT),
-        "channels-only-open": cards.channels((doubtful,), AT),
-        "channels-none": cards.channels((), AT),
-        "channels-many": cards.channels((*many, broken), AT),
+        "channels": channels((well, unchecked, warned, doubtful, broken), AT),
+        "channels-checking": channels((well, unchecked, warned), AT, checking=2),
+        "channels-early": channels((well, broken), AT, checking=1),
+        "channels-well": channels((well, warned), AT),
+        "channels-unchecked": channels((well, unchecked), AT),
+        "channels-doubtful": channels((doubtful, unchecked), AT),
+        "channels-only-broken": channels((broken,), AT),
+        "channels-only-open": channels((doubtful,), AT),
+        "channels-none": channels((), AT),
+        "channels-many": channels((*many, broken), AT),
     }
 
 
@@ -435,5 +435,5 @@ def hostile() -> dict[str, cards.Card]:
         "hostile-verdict": draw(view),
         "hostile-healthy": draw(healthy),
         "hostile-looking": draw(Reading("9M2C", HOSTILE[:254], AT, 3, (), lines=view.lines)),
-        "hostile-channels": cards.channels(lines, AT),
+        "hostile-channels": channels(lines, AT),
     }

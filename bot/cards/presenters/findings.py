@@ -19,7 +19,6 @@ from adaptive_cards.texts import (
     render,
     render_if_any,
     text,
-    with_counts,
 )
 from bot.cards.presenters.verdict_band import cause_of, sentence
 from jobs.causes.cause import Cause, page_of
@@ -215,22 +214,8 @@ def findings(view: Reading, room: Room) -> list[el.Element]:
         for written in as_written(line.found.evidence)
     )
     written = [_small(clip(line, _WRITTEN_SIGNS)) for line in list(details)[: room.written]]
-    counts = {
-        "verdict.count.causes": len(view.causes),
-        "verdict.count.symptoms": len(view.symptoms),
-        "verdict.count.warnings": len(view.warnings),
-        "verdict.count.possible": len(view.possible),
-        "verdict.count.ok": sum(line.found.state is State.OK for line in view.lines),
-        "verdict.count.skipped": sum(line.found.state in _LEFT_OUT for line in view.lines),
-    }
-    key = "verdict.sum_skipped" if counts["verdict.count.skipped"] else "verdict.sum"
-    summary = text(key, counts=", ".join(with_counts(counts)))
-    return [
-        el.rich(el.run(summary, **el.SMALL)),
-        *titled("verdict.as_written", written),
-        *found(view, room),
-        *_commands(view),
-    ]
+    evidence = titled("verdict.as_written", written)
+    return [*evidence, *found(view, room), *_commands(view)]
 
 
 def _small(written: str) -> el.Element:

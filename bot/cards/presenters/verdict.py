@@ -12,7 +12,6 @@ from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import known_text, plural, render, render_if_any, text
 from adaptive_cards.times import day, day_clock, day_month, minutes
-from adaptive_cards.views import Trouble
 from bot import links
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import questions
@@ -225,7 +224,7 @@ def draw(view: Reading) -> Card:
 def _drawn(view: Reading, room: Room) -> tuple[list[el.Element], list[el.Element]]:
     fix, again = _fix(view), _again(view)
     body = [*fix, *way(view), *matter(view, room)]
-    rows = [*_problem(view), *act.button_rows(again)]
+    rows = [*ui.problem_box(shared.trouble(view.problem)), *act.button_rows(again)]
     # While nothing is certain yet, the findings are shown directly instead.
     if view.looking and not view.causes:
         return [*body, *found(view, room), *rows], []
@@ -236,13 +235,6 @@ def _drawn(view: Reading, room: Room) -> tuple[list[el.Element], list[el.Element
     fields, accept = accepting(view) if room_left else ([], [])
     title = plural("button.findings", len(view.lines))
     return [*body, *rows], [act.show_card(title, [*findings(view, room), *fields], *accept)]
-
-
-def _problem(view: Reading) -> list[el.Element]:
-    if (failed := view.problem) is None:
-        return []
-    words = known_text(f"cause.{failed.cause}") or Text("cause.unexpected")
-    return ui.problem_box(Trouble(words, failed.code, failed.at))
 
 
 def _fix(view: Reading) -> list[el.Element]:

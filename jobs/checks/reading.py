@@ -211,6 +211,7 @@ def read(run: Run, store: RunStore, link: Callable[[str], str] = lambda _: "") -
     def lines(*names: str) -> tuple[Line, ...]:
         return tuple(map(line, names))
 
+    waiting = filter(lambda name: found[name].cause == Cause.NOBODY_LOGGED_IN, found)
     seen = Reading(
         run=run.id,
         mailbox=run.channel.mailbox,
@@ -222,7 +223,7 @@ def read(run: Run, store: RunStore, link: Callable[[str], str] = lambda _: "") -
         ),
         possible=lines(*(name for name in verdict.possible if name != CHANGES)),
         changes=_suspects(verdict) if CHANGES in verdict.possible else (),
-        warnings=lines(*verdict.warnings, *_waiting(found)),
+        warnings=lines(*verdict.warnings, *waiting),
         skipped=lines(*verdict.skipped),
         lines=lines(*filter(weighed.get, steps)),
         way=_path(verdict, found),
@@ -260,7 +261,7 @@ def _with_offers(
         lacks_role=may_sign_in and whole,
         grant_url=urls.get("access", ""),
         proven=proven_at(run, store) if seen.unread else None,
-        accepts="" if run.brief.discover else _first_code(verdict),
+        accepts=_first_code(verdict) if not run.brief.discover else "",
     )
 
 
@@ -282,11 +283,6 @@ def _set_back(run: Run, store: RunStore, causes: Mapping[str, Step]) -> dict[str
 def _suspects(verdict: Verdict) -> tuple[Suspect, ...]:
     changes = verdict.weighed[CHANGES].signals.changes
     return tuple(Suspect(each, EXPLAINED.get(each.event.lower(), "")) for each in changes)
-
-
-def _waiting(found: Found) -> list[str]:
-    """Return the findings that wait for a first login of Webex Connect."""
-    return [name for name, each in found.items() if each.cause == Cause.NOBODY_LOGGED_IN]
 
 
 def _proofs(run: Run, steps: Mapping[str, Step], found: Found) -> tuple[Proof, ...]:

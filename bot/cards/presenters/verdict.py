@@ -71,13 +71,15 @@ def matter(view: Reading, room: Room) -> list[el.Element]:
     if view.found and view.found.values:
         parts += [ui.section("verdict.found"), *ui.found_values(view.found.values)]
         parts += [ui.small_print(view.found.told)] if view.found.told else []
-    proven, due = ([], []) if view.causes else (_proven(view, room), _next_date(view, room))
-    return [
-        *parts,
-        *room.section("verdict.proven", proven),
-        *room.section("verdict.not_looked", _skipped(view, room)),
-        *room.section("verdict.next_date", due),
-    ]
+    proven = [] if view.causes else _proven(view, room)
+    parts += room.section("verdict.proven", proven)
+    parts += room.section("verdict.not_looked", _skipped(view, room))
+    # The next date by which a person must act, although no action is needed now.
+    if view.secret_expires and not view.causes:
+        due = view.secret_expires
+        told, left = text("verdict.expires", day=day(due)), ui.time_until(due, view.at)
+        parts += [ui.section("verdict.next_date"), room.row(glyphs.TIME, "E3", told, right=left)]
+    return parts
 
 
 def _row(room: Room, mark: Mark, line: Line) -> el.Element:
@@ -137,14 +139,6 @@ def _proven(view: Reading, room: Room) -> list[el.Element]:
         told = text("verdict.as_expected", count=str(right))
         rows.append(room.row(glyphs.OK, "", told, right=text("age.now")))
     return rows
-
-
-def _next_date(view: Reading, room: Room) -> list[el.Element]:
-    """Return the next date by which a person must act, although no action is needed now."""
-    if view.secret_expires is None:
-        return []
-    told = text("verdict.expires", day=day(view.secret_expires))
-    return [room.row(glyphs.TIME, "E3", told, right=ui.time_until(view.secret_expires, view.at))]
 
 
 def _skipped(view: Reading, room: Room) -> list[el.Element]:

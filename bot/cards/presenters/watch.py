@@ -291,9 +291,8 @@ def _end_of(incidents: Sequence[Incident]) -> datetime | None:
 
 
 def _acting(incidents: Sequence[Incident], at: datetime) -> Text | None:
-    incident = _acted_on(incidents)
-    if incident is not None:
-        values = {"who": incident.acting, "since": minute_of(incident.acting_since or at)}
+    if by := _acted_on(incidents):
+        values = {"who": by.acting, "since": minute_of(by.acting_since or at)}
         return Text("watch.acting", values)
     return Text("watch.acting_nobody") if open_ones(incidents) else None
 

@@ -157,7 +157,6 @@ def _pick(label: str, addresses: list[str]) -> Element:
 
 
 def _commands(shown: list[ChannelLine]) -> list[Element]:
-    """Return the buttons of several commands, below a list to choose from two or more channels."""
     if not (addresses := _addresses(shown)):
         return []
     titles = {each: text(f"choice.picked_{each}") for each in _COMMANDS}

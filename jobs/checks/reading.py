@@ -245,7 +245,6 @@ def read(run: Run, store: RunStore, link: Callable[[str], str] = lambda _: "") -
 def _with_offers(
     seen: Reading, run: Run, store: RunStore, verdict: Verdict, link: Callable[[str], str]
 ) -> Reading:
-    """Return what a finished check says, with what may be done now."""
     may_sign_in = not run.ended and more_access.may_sign_in(run)
     whole = not may_sign_in or run.account is not None
     fix = remedies.fix(run, verdict, whole=whole) if _is_ours(run) else None

@@ -43,7 +43,6 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 
 
 def _is_to_be_sent(run: Run) -> bool:
-    """Return whether a person is asked to send the mail."""
     mail = run.findings["test_mail"]
     return mail.waiting_for is Turn.REQUESTER and not _is_late(run)
 
@@ -73,7 +72,6 @@ def _agent_at(run: Run) -> datetime | None:
 
 
 def _is_for_agent(run: Run) -> bool:
-    """Return whether the mail was forwarded, and no agent was seen to have it."""
     return run.fact("forwarded_at") != "" and _agent_at(run) is None
 
 

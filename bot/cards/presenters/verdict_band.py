@@ -139,7 +139,6 @@ def _unproven(view: Reading) -> Band:
 
 
 def _not_proven(view: Reading) -> Text:
-    """Return the first line of a check that found no cause: what it could not see."""
     if view.is_unknown:
         return Text("verdict.unknown")
     if view.unread:

@@ -6,8 +6,7 @@ import re
 from contextlib import suppress
 from dataclasses import replace
 
-from adaptive_cards import explanation, offer
-from adaptive_cards.cards.notice import ExplanationView, OfferView
+from adaptive_cards.cards.notice import ExplanationView, OfferView, explanation, offer
 from bot.cards.presenters.lists import line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext, NotAcceptedError, first_file

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from adaptive_cards import offer
-from adaptive_cards.cards.notice import Offer, OfferView
+from adaptive_cards.cards.notice import Offer, OfferView, offer
 from adaptive_cards.texts import has_text
 from bot.cards import choices, delivery
 from bot.cards.presenters import questions

@@ -12,7 +12,6 @@ from adaptive_cards import components as ui
 from adaptive_cards import elements as el
 from adaptive_cards.card import finished
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.verdict_band import FoundChannel
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import render, text
@@ -26,6 +25,7 @@ from bot.services import Services
 from jobs.channel.mailbox import DELEGATE, delegate_of
 from jobs.checks import discovering
 from jobs.checks.discovering import APP, FORWARDING
+from jobs.checks.reading import FoundChannel
 from jobs.clock import now
 from jobs.engine.inspector import is_deleted, lacks_role
 from jobs.model import RunKind, State, Text, Turn

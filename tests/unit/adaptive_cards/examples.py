@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards.channels import RunLine, StatusView
 from adaptive_cards.cards.connect_form import ConnectFormView
 from adaptive_cards.cards.notice import (
     CommandHelpView,
@@ -18,11 +17,15 @@ from adaptive_cards.cards.notice import (
     HelpView,
     NoticeView,
     TypedWrongView,
+    command_help,
+    help_card,
+    typed_wrong,
 )
 from adaptive_cards.cards.plan import PlanView
 from adaptive_cards.texts import render
 from adaptive_cards.views import Header
 from bot.cards.presenters import questions
+from bot.cards.presenters.lists import status
 from jobs.model import (
     Change,
     Channel,
@@ -112,10 +115,10 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
     yield "intake-errors", _intake({**values, "lifetime": "99"}, two)
     comma = Text("typed.comma_in_domain")
     typed = TypedWrongView("setup-email", "support@contoso,com", comma, "support@contoso.com", AT)
-    yield "typed-wrong", cards.typed_wrong(typed)
+    yield "typed-wrong", typed_wrong(typed)
     yield (
         "typed-wrong-no-guess",
-        cards.typed_wrong(TypedWrongView("check", "us", Text("typed.no_at"), "", AT)),
+        typed_wrong(TypedWrongView("check", "us", Text("typed.no_at"), "", AT)),
     )
 
 
@@ -311,16 +314,16 @@ def _hostile_stages() -> dict[str, cards.Card]:
 def _hostile_answers() -> dict[str, cards.Card]:
     """Return the cards that answer a command, with hostile text."""
     bad, words = HOSTILE, verbatim(HOSTILE)
-    lines = tuple(RunLine(bad, bad, 99, Turn.AGENT, words, AT) for _ in range(30))
+    run = Run(bad, Channel(bad), Person("x", bad), AT)
     evidence = tuple(Evidence(bad, bad) for _ in range(20))
     buttons = tuple(("button.help", {"do": "help"}) for _ in range(9))
     return {
-        "hostile-typed": cards.typed_wrong(TypedWrongView("check", bad, words, bad, AT)),
-        "hostile-help": cards.help_card(HelpView((HelpEntry("check", bad, "more"),), typed=bad)),
-        "hostile-command-help": cards.command_help(
+        "hostile-typed": typed_wrong(TypedWrongView("check", bad, words, bad, AT)),
+        "hostile-help": help_card(HelpView((HelpEntry("check", bad, "more"),), typed=bad)),
+        "hostile-command-help": command_help(
             CommandHelpView(HelpEntry("check", bad, "more"), (bad,) * 20, bot=bad)
         ),
-        "hostile-status": cards.status(StatusView(lines, AT)),
+        "hostile-status": status((run,) * 30, AT),
         "hostile-notice": cards.notice(
             NoticeView(
                 words, words, words, "good", "\u25b2", (("done.run", words),), evidence, buttons, AT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine
-from adaptive_cards.cards.notice import CauseLine, ExplanationView, UnknownLine
+from adaptive_cards.cards.notice import CauseLine, ExplanationView, UnknownLine, explanation
 from jobs.causes.cause import page_of
 from jobs.model import State, Text, Turn, minute_of
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
@@ -58,7 +58,7 @@ def examples() -> dict[str, cards.Card]:
         Text("explain.empty_title"), Text("explain.empty_turn"), Turn.REQUESTER, AT
     )
     return {
-        f"explanation-{name}": cards.explanation(view)
+        f"explanation-{name}": explanation(view)
         for name, view in {
             "known": known,
             "busy": busy,

@@ -5,18 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import adaptive_cards as cards
-from adaptive_cards.cards.notice import TacFileView, TacView
-from adaptive_cards.cards.search import SearchView
-from adaptive_cards.views import CheckLine
+from adaptive_cards.cards.notice import TacFileView, TacView, tac, tac_file
+from adaptive_cards.texts import text
+from bot.cards.presenters.search import search
 from jobs.model import Access, State, Text, verbatim
+from tests.unit.adaptive_cards.verdict_lines import line
 
 AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
 MAILBOX = "support@contoso.com"
 NAME = "tac-support-contoso-com-20261125-1405Z.zip"
 FILES = ("summary.md", "findings.md", "smtp-transcript.txt", "findings.json", "history.json")
-QUEUE = (
-    CheckLine("QU", Text("step.contact_queue"), State.OK, Access.NONE, Text("seen.no_waiting")),
-)
+QUEUE = (line("QU", text("step.contact_queue"), State.OK, Access.NONE, Text("seen.no_waiting")),)
 HOSTILE = (
     "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` "
     + "x" * 5000
@@ -46,18 +45,17 @@ def examples() -> dict[str, cards.Card]:
     lost = Text("seen.watch_mail_lost_forward", {"at": "second:2026-11-25T14:03:00+00:00"})
     off = Text("cause.connect_flow_not_live"), Text("remedy.connect_flow_not_live")
     searches = {
-        "search-unread": SearchView(MAILBOX, AT, "unread", 1, 5, sign_in_url="https://x.example/s"),
-        "search-mail": SearchView(MAILBOX, AT, "mail", 2, 5, lines=QUEUE, sends=True),
-        "search-mail-followed": SearchView(MAILBOX, AT, "mail", 2, 5, mail=lost),
-        "search-connect": SearchView(MAILBOX, AT, "connect", 3, 5, told=off),
-        "search-agent": SearchView(MAILBOX, AT, "agent", 4, 5, lines=QUEUE),
-        "hostile-search": SearchView(
+        "search-unread": search(MAILBOX, AT, "unread", 1, 5, sign_in_url="https://x.example/s"),
+        "search-mail": search(MAILBOX, AT, "mail", 2, 5, lines=QUEUE, sends=True),
+        "search-mail-followed": search(MAILBOX, AT, "mail", 2, 5, mail=lost),
+        "search-connect": search(MAILBOX, AT, "connect", 3, 5, told=off),
+        "search-agent": search(MAILBOX, AT, "agent", 4, 5, lines=QUEUE),
+        "hostile-search": search(
             HOSTILE, AT, "agent", 4, 5, told=(verbatim(HOSTILE), verbatim(HOSTILE))
         ),
     }
-    drawn = {name: cards.search(view) for name, view in searches.items()}
     return (
-        drawn
-        | {name: cards.tac(view) for name, view in guides.items()}
-        | {name: cards.tac_file(view) for name, view in files.items()}
+        searches
+        | {name: tac(view) for name, view in guides.items()}
+        | {name: tac_file(view) for name, view in files.items()}
     )

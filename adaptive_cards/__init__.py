@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from adaptive_cards.card import Card
 from adaptive_cards.cards.channels import audit, channels, status, watch_list
-from adaptive_cards.cards.connect_form import connect_form
 from adaptive_cards.cards.notice import (
     command_help,
     explanation,
@@ -15,12 +14,11 @@ from adaptive_cards.cards.notice import (
     tac_file,
     typed_wrong,
 )
-from adaptive_cards.cards.plan import plan
 from adaptive_cards.cards.search import search
 from adaptive_cards.cards.verdict import verdict
 
 __all__ = [
-    "Card", "audit", "channels", "command_help", "connect_form", "explanation", "help_card",
-    "notice", "offer", "plan", "search", "status", "tac", "tac_file", "typed_wrong",
+    "Card", "audit", "channels", "command_help", "explanation", "help_card",
+    "notice", "offer", "search", "status", "tac", "tac_file", "typed_wrong",
     "verdict", "watch_list",
 ]  # fmt: skip

@@ -13,11 +13,9 @@ from bot.cards.presenters.card_state import THREAD, header
 from bot.links import Link
 from jobs.causes.cause import Cause
 from jobs.model import (
-    Account,
     Channel,
     Evidence,
     Finding,
-    Person,
     Profile,
     RunKind,
     Scope,
@@ -29,17 +27,18 @@ from jobs.model import (
 from jobs.next_action import stage_of
 from jobs.runs.run import Changed, Kind, Plan, Problem, RecordedChange, Reply, Run
 from jobs.steps import steps_of
-from tests.unit.adaptive_cards.examples import AT, BASE, CHANGES, CLIENT_ID, HOSTILE, MAILBOX, later
-
-ADMIN = Account("tenant", "admin", "admin@contoso.com")
-REQUESTER = Person("rita", "rita@contoso.com")
-RUN = Run("7Q4K", Channel(MAILBOX), REQUESTER, AT, detailed=True, account=ADMIN, planned_by=ADMIN)
-
-
-def ran(*found: Finding, run: Run = RUN, **more: Any) -> Run:
-    """Return the run with these findings, each seen 20 minutes after the run began."""
-    times = {each.step: later(minutes=20) for each in found}
-    return replace(run, findings={each.step: each for each in found}, found_at=times, **more)
+from tests.unit.adaptive_cards.examples import (
+    AT,
+    BASE,
+    CHANGES,
+    CLIENT_ID,
+    HOSTILE,
+    MAILBOX,
+    REQUESTER,
+    RUN,
+    later,
+    ran,
+)
 
 
 def examples() -> dict[str, cards.Card]:

@@ -7,76 +7,53 @@ refusal that lasts counts.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import structlog
-
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import drawn_for
+from bot.cards import put_off
 from bot.cards.notices import end_title
 from bot.cards.presenters import card_state as shared
 from bot.chat import preferences
 from bot.services import Services
-from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND, WebexError
+from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND
 from jobs.clock import now, paced
 from jobs.model import Text
 from jobs.next_action import next_action
 from jobs.runs.run import Run
-from jobs.storage import keys
 
 LASTS_S = paced(60.0)
 """Seconds for which Webex must have refused a card before the requester is told."""
 SLOT = "closed"
 """Slot of the message to the requester among the run's cards."""
-KEPT_S = 30 * 24 * 3600
 CLOSED = frozenset({FORBIDDEN, NOT_FOUND, CONFLICT, GONE})
-log = structlog.get_logger(__name__)
-
-
-def tell_requester(services: Services, run: Run, status: int, lasted_s: float) -> None:
-    """Tell the requester 1:1, once for each run, that the run's space refuses its cards.
-
-    If Webex does not accept the message, it is sent again after the next refusal.
-    """
-    if run.origin.direct or status not in CLOSED or lasted_s < LASTS_S:
-        return
-    told = keys.run_mark(run.id, "closed")
-    if not services.redis.set(told, "1", nx=True, ex=KEPT_S):
-        return
-    with drawn_for(preferences.locale_of_card(services, run, run.requester.email)):
-        card = notice(card_of(run) if services.store.length(run.id) else card_of_watch(run))
-    try:
-        sent = services.messenger.send(
-            to_person_id=run.requester.id, text=card.text, card=card.content
-        )
-    except WebexError as error:
-        log.warning("closed space not told", run=run.id, error=str(error))
-        services.redis.delete(told)
-        return
-    shown = shared.PostedCard(sent.id, sent.room_id, SLOT, next_action(run).kind, now())
-    shared.keep_card(services, run.id, SLOT, shown)
 
 
 def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
-    # The message is edited while the space accepts no cards, and for the last time when the space
-    # accepts them again or the run has ended.
-    if shared.posted_card(services, run.id, SLOT) is None:
+    """Return the message to the requester, as soon as the space has refused the cards for long.
+
+    It is edited for the last time when the space accepts them again or the run has ended.
+    """
+    refusal = put_off.refused_in_space(services, run)
+    told, to = shared.was_posted(services, run.id, SLOT), run.requester.email
+    if not told and (refusal is None or run.origin.direct or not _lasts(refusal)):
         return []
-    to, refused = run.requester.email, f"{run.id}:{shared.slot_of(shared.THREAD)}"
-    if not run.ended and services.redis.hexists(keys.cards_refused(), refused):
-        view = card_of(run)
-        return [
-            shared.desired_card(
-                SLOT, replace(view, at=None), notice(view), to=to, urgency=next_action(run).kind
-            )
-        ]
-    values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
-    if run.ended:
-        title, words = end_title(run, values), Text("living.over_words", values)
-    else:
-        title, words = Text("living.reopened_title", values), Text("living.reopened_words", values)
-    return [shared.last_look(SLOT, Text("notice.closed_kicker"), title, words, to=to)]
+    is_watch = not services.store.length(run.id)
+    with drawn_for(preferences.locale_of_card(services, run, to)):
+        if refusal and not (told and run.ended):
+            view = card_of_watch(run) if is_watch else card_of(run)
+            urgency = next_action(run).kind
+            return [shared.desired_card(SLOT, view, notice(view), to=to, urgency=urgency)]
+        values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
+        title, words = Text("living.reopened_title", values), Text("living.over_words")
+        if run.ended:
+            title = end_title(run, values)
+        elif not is_watch:
+            words = Text("living.reopened_words", values)
+        return [shared.last_look(SLOT, Text("notice.closed_kicker"), title, words, to=to)]
+
+
+def _lasts(refusal: put_off.Refusal) -> bool:
+    return refusal.status in CLOSED and now().timestamp() - refusal.since >= LASTS_S
 
 
 def card_of_watch(run: Run) -> NoticeView:

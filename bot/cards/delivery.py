@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 from redis import Redis
@@ -35,59 +35,11 @@ from bot.webex.errors import FORBIDDEN, NOT_FOUND, UNCONFIRMED, passes
 from bot.webex.models import is_own, may_be_of_run, plain
 from jobs.clock import now, paced
 from jobs.runs.run import Run
-from jobs.storage import codec, keys
-
-
-@dataclass(frozen=True, slots=True)
-class UnconfirmedPost:
-    """Card that Webex may have posted without confirming it.
-
-    ``posts`` is the number of lost answers, ``at`` the time of the last post. ``card`` is the card
-    as that post would show it, without its message, and ``text`` a mark of its text. Both are
-    missing for a room in which the bot cannot look. ``names_run`` is whether the card shows the
-    run's id.
-    """
-
-    posts: int
-    at: datetime
-    card: shared.PostedCard | None = None
-    text: str = ""
-    names_run: bool = False
-
-    @property
-    def wait_s(self) -> float:
-        """Return the seconds that the next post still has to wait; 0 or less if it may be made."""
-        return (self.at - now()).total_seconds() + UNCONFIRMED.after(max(self.posts, 1))
-
-
-def load_unconfirmed(services: Services, run_id: str, slot: str) -> UnconfirmedPost | None:
-    raw = services.redis.hget(keys.cards(run_id), shared.unconfirmed_field(slot))
-    return codec.load(raw, UnconfirmedPost) if isinstance(raw, bytes) else None
-
-
-def save_unconfirmed(
-    services: Services, run_id: str, slot: str, post: UnconfirmedPost | None
-) -> None:
-    if post is None:
-        services.redis.hdel(keys.cards(run_id), shared.unconfirmed_field(slot))
-    else:
-        services.redis.hset(keys.cards(run_id), shared.unconfirmed_field(slot), codec.dump(post))
-
-
-def begin_post(
-    services: Services, run: Run, wanted: shared.DesiredCard, card: shared.PostedCard, posts: int
-) -> UnconfirmedPost:
-    """Note a card that is posted now, if its room can be read later; return the note."""
-    post = UnconfirmedPost(posts, now())
-    if wanted.to != shared.THREAD or run.origin.direct:
-        named = run.id in json.dumps(wanted.card.content)
-        post = replace(post, card=card, text=_mark(wanted.card.text), names_run=named)
-        save_unconfirmed(services, run.id, wanted.slot, post)
-    return post
+from jobs.storage import keys
 
 
 def find_unconfirmed(
-    services: Services, run: Run, wanted: shared.DesiredCard, post: UnconfirmedPost
+    services: Services, run: Run, wanted: shared.DesiredCard, post: shared.PostedCard
 ) -> shared.PostedCard | None:
     """Return the card with its message if Webex shows it, or else None.
 
@@ -97,18 +49,18 @@ def find_unconfirmed(
     Raises:
         WebexError: Webex is unavailable, and nothing was posted.
     """
-    if post.card is None:
+    if not post.text:
         return None
     known = {each.message for each in shared.posted_cards(services, run.id).values()}
     try:
-        for each in _newest(services, run, wanted):
+        for each in _newest(services, run, wanted.to):
             alike = each.id not in known and _mark(each.text) == post.text
             if not alike or not is_own(each, services.me.id, post.at):
                 continue
             # A list of 1:1 messages does not show their cards.
             whole = each if each.card else services.webex.message(each.id, fresh=False)
             if not post.names_run or may_be_of_run(whole, run.id):
-                return replace(post.card, message=each.id, room=each.room_id)
+                return replace(post, message=each.id, room=each.room_id)
     except WebexError as error:
         if passes(error):
             error.accepted = False
@@ -116,12 +68,11 @@ def find_unconfirmed(
     return None
 
 
-def _newest(services: Services, run: Run, wanted: shared.DesiredCard) -> tuple[Message, ...]:
-    if wanted.to == shared.THREAD:
-        return services.webex.latest_messages(run.origin.room)
-    if wanted.to == run.requester.email:
+def _newest(services: Services, run: Run, to: str) -> tuple[Message, ...]:
+    # A thread that can be read is in the requester's 1:1.
+    if to in {shared.THREAD, run.requester.email}:
         return services.webex.latest_of_person(person_id=run.requester.id)
-    return services.webex.latest_of_person(email=wanted.to)
+    return services.webex.latest_of_person(email=to)
 
 
 def _mark(text: str) -> str:
@@ -170,16 +121,17 @@ def is_up_to_date(wanted: shared.DesiredCard, shown: shared.PostedCard | None) -
 def _update(
     services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard
 ) -> float:
-    minor = not (_must_not_wait(wanted, shown) or wanted.retires)
+    urgent = _must_not_wait(wanted, shown)
+    minor = not (urgent or wanted.retires)
     # The last edit that Webex allows is reserved for the final state.
     has_edit = shown.edits < (shared.EDITS if wanted.final else shared.EDITS - 1)
-    if minor and not (shown.minor < MINOR_MOST and has_edit):
+    if not urgent and (not has_edit or (minor and shown.minor >= MINOR_MOST)):
         return _skip_update(services, run, wanted, shown)
     if (wait := _wait_s(services, run, wanted, shown)) > 0:
         return wait
     if has_edit:
         return _edit(services, run, wanted, replace(shown, minor=shown.minor + minor))
-    return _post_news(services, run, wanted, shown)
+    return _post(services, run, wanted, shown)
 
 
 def _wait_s(
@@ -193,9 +145,10 @@ def _wait_s(
     at_once = wanted.final or (wanted.first_at_once and shown.edits == 0)
     if wanted.prompt != "" or at_once:
         return 0
-    cards, field = keys.cards(run.id), f"{wanted.slot}:calm"
-    services.redis.hsetnx(cards, field, str(now().timestamp()))
-    return float(services.redis.hget(cards, field) or 0) + CALM_S - now().timestamp()
+    calm = shown.calm or now()
+    if shown.calm is None:
+        shared.keep_card(services, run.id, wanted.slot, replace(shown, calm=calm))
+    return CALM_S - (now() - calm).total_seconds()
 
 
 def mark_posted(services: Services, run_id: str, message: str, room: str) -> None:
@@ -209,7 +162,7 @@ def repost(services: Services, run_id: str, slot: str) -> None:
     shown = shared.posted_card(services, run_id, slot)
     with services.redis.pipeline() as pipe:
         _set_aside(services, pipe, run_id, to, shown)
-        pipe.hdel(keys.cards(run_id), slot, shared.unconfirmed_field(slot), f"{slot}:calm")
+        pipe.hdel(keys.cards(run_id), slot, shared.unconfirmed(slot))
         pipe.execute()
 
 
@@ -234,13 +187,16 @@ def _post(
     is then looked for (:mod:`bot.cards.delivery`). If it is not found, the next post is delayed,
     and longer after each answer that was lost. A card that only withdraws a request is not posted.
     """
-    doubt = load_unconfirmed(services, run.id, wanted.slot)
+    slot = shared.unconfirmed(wanted.slot)
+    doubt = shared.posted_card(services, run.id, slot)
     posted = find_unconfirmed(services, run, wanted, doubt) if doubt else None
     if posted is None:
-        if doubt and (wait := doubt.wait_s) > 0:
-            return wait
+        if doubt:
+            passed = (now() - doubt.at).total_seconds()
+            if (wait := UNCONFIRMED.after(max(doubt.posts, 1)) - passed) > 0:
+                return wait
         if wanted.retires:
-            save_unconfirmed(services, run.id, wanted.slot, None)
+            services.redis.hdel(keys.cards(run.id), slot)
             return 0
         # What replaces a card that Webex never allowed to be edited counts as not editable either.
         edits = shared.NO_EDITS if shown and shown.never_edited else 0
@@ -257,27 +213,28 @@ def _send(
     run: Run,
     wanted: shared.DesiredCard,
     edits: int,
-    doubt: UnconfirmedPost | None,
+    doubt: shared.PostedCard | None,
 ) -> shared.PostedCard:
     """Send the card and return it as Webex shows it.
 
     ``doubt`` is an earlier post of this card that Webex has not confirmed. The new post is noted
-    before it is made, because this process may die before Webex answers.
+    before it is made if its room can be read later, because this process may die before Webex
+    answers.
     """
-    card = _posted(wanted, "", "", edits)
-    begun = begin_post(services, run, wanted, card, doubt.posts if doubt else 0)
+    card, slot = _posted(wanted, "", "", edits), shared.unconfirmed(wanted.slot)
+    begun = replace(card, posts=doubt.posts if doubt else 0)
+    if wanted.to != shared.THREAD or run.origin.direct:
+        named = run.id in json.dumps(wanted.card.content)
+        begun = replace(begun, text=_mark(wanted.card.text), names_run=named)
+        shared.keep_card(services, run.id, slot, begun)
     try:
         message, room = _send_to(services, run, wanted)
     except WebexError as error:
-        field, cards = shared.refused_field(wanted.slot), keys.cards(run.id)
-        # After the first refusal the cards are drawn again, because another card may have to
-        # report it.
-        refused = wanted.to != shared.THREAD and not passes(error)
-        if refused and services.redis.hset(cards, field, error.tracking_id):
-            services.cards.request(run.id)
         lost = passes(error) and error.accepted
-        kept = replace(begun, posts=begun.posts + 1) if lost else doubt
-        save_unconfirmed(services, run.id, wanted.slot, kept)
+        if kept := replace(begun, posts=begun.posts + 1) if lost else doubt:
+            shared.keep_card(services, run.id, slot, kept)
+        else:
+            services.redis.hdel(keys.cards(run.id), slot)
         raise
     return replace(card, message=message, room=room)
 
@@ -376,19 +333,13 @@ def _post_instead(
         return 0 if wanted.retires else _post(services, run, wanted)
     refused = replace(shown, edits=shared.EDITS if shown.edits > shown.tried else shared.NO_EDITS)
     _save(services, run.id, wanted.slot, refused)
+    if not _must_not_wait(wanted, refused):
+        return _skip_update(services, run, wanted, refused)
     try:
-        return _post_news(services, run, wanted, refused)
+        return _post(services, run, wanted, refused)
     except WebexBadRequestError:
         shared.keep_card(services, run.id, wanted.slot, shown)
         raise
-
-
-def _post_news(
-    services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard
-) -> float:
-    if _must_not_wait(wanted, shown):
-        return _post(services, run, wanted, shown)
-    return _skip_update(services, run, wanted, shown)
 
 
 def _skip_update(
@@ -411,11 +362,6 @@ def _must_not_wait(wanted: shared.DesiredCard, shown: shared.PostedCard) -> bool
 
 
 def _save(services: Services, run_id: str, slot: str, shown: shared.PostedCard) -> None:
-    """Save the state of the card as confirmed, and clear its unconfirmed and refused markers."""
-    with services.redis.pipeline() as pipe:
-        pipe.hset(keys.cards(run_id), slot, shared.protected(services, run_id, slot, shown))
-        pipe.hdel(keys.cards(run_id), shared.unconfirmed_field(slot), f"{slot}:calm")
-        pipe.hdel(keys.cards(run_id), shared.refused_field(slot))
-        *_, was_refused = pipe.execute()
-    if was_refused:
-        services.cards.request(run_id)
+    """Save the state of the card as confirmed."""
+    shared.keep_card(services, run_id, slot, shown)
+    services.redis.hdel(keys.cards(run_id), shared.unconfirmed(slot))

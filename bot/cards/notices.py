@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ import structlog
 
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.locale import Locale, drawn_for
+from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import listed
 from bot.chat import audience
 from bot.chat.preferences import THREAD, locale_of_card
@@ -34,25 +34,47 @@ from jobs.runs.fold import fold
 from jobs.runs.run import Kind, Origin, Run, RunGoneError, opening
 from jobs.storage import keys
 from jobs.storage.generation import Generation
+from jobs.storage.keys import Key
 from jobs.watch import rounds
 from jobs.watch.rounds import Gap
 
+log = structlog.get_logger(__name__)
+REFUSED_FOR = timedelta(hours=12)
+"""Time after which a notice that Webex has refused may be tried again."""
 
-def post_in_space(
-    services: Services, run: Run, locale: Locale, view: Callable[[], NoticeView]
-) -> bool:
+
+def post_in_space(services: Services, run: Run, view: Callable[[], NoticeView]) -> bool:
     """Post a notice in the run's space; return False if an outsider is there and prevents it.
 
-    ``view`` is called when the texts are drawn in the language and time zone of ``locale``.
+    ``view`` is called when the texts are drawn in the language and time zone of the space.
 
     Raises:
         WebexError: Webex does not answer, or refuses the message.
     """
     if not audience.may_read(services, run):
         return False
-    with drawn_for(locale):
+    with drawn_for(locale_of_card(services, run, THREAD)):
         card = notice(view())
     services.messenger.send(room_id=run.origin.room, text=card.text, card=card.content)
+    return True
+
+
+def tell_once(services: Services, told: Key, keep: timedelta, tell: Callable[[], object]) -> bool:
+    """Tell somebody something, unless ``told`` says that it was done; return False to try again.
+
+    What an outsider prevents, and what Webex refuses, is for the caller's next look on another day.
+    """
+    if not services.redis.set(told, "1", nx=True, ex=keep):
+        return True
+    try:
+        if tell() is False:
+            services.redis.delete(told)
+    except WebexError as error:
+        log.warning("not told", what=told, tracking_id=error.tracking_id, error=str(error))
+        if passes(error):
+            services.redis.delete(told)
+            return False
+        services.redis.expire(told, REFUSED_FOR)
     return True
 
 
@@ -67,8 +89,7 @@ CHANNELS_EVERY_S = 300.0
 """Seconds between two reads of the connected channels."""
 MOST = 1000
 """Number of runs and of channels that are remembered. They are the newest runs."""
-TOLD_S = 30 * 24 * 3600
-log = structlog.get_logger(__name__)
+TOLD = timedelta(days=30)
 
 
 class LossWatch:
@@ -78,77 +99,43 @@ class LossWatch:
         """Start without any remembered space; ``clock`` counts seconds and never goes back."""
         self._services, self._clock = services, clock
         self._generation = Generation(services.redis, clock)
-        self._runs: dict[str, Run] = {}
-        self._channels: dict[str, Run] = {}
-        self._channels_due = -CHANNELS_EVERY_S
+        self._known: dict[str, Run] = {}
+        self._connected: list[str] = []
+        self._connected_due = -CHANNELS_EVERY_S
         self._pending: dict[str, list[Run]] = {}
         self._data_id = ""
 
     def __call__(self) -> None:
+        services = self._services
         if lost := self._generation.look():
-            self._data_id = lost
-            self._collect()
-        for room in list(self._pending):
-            self._tell(room, self._pending[room])
+            self._data_id, self._pending = lost, self._lost()
+            self._known, self._connected_due = {}, self._clock()
+            log.error("spaces that lost data", count=len(self._pending))
+        for room, runs in [*self._pending.items()]:
+            told = keys.loss_told(self._data_id, room)
+            tell = partial(post_in_space, services, runs[0], partial(card_of_loss, runs))
+            if tell_once(services, told, TOLD, tell):
+                del self._pending[room]
         self._remember()
 
-    def _collect(self) -> None:
+    def _lost(self) -> dict[str, list[Run]]:
         # Runs and channels that an older backup contains are not gone, and go on.
         spaces: dict[str, dict[str, Run]] = defaultdict(dict)
-        for mailbox, run in self._gone():
-            spaces[run.origin.room][mailbox] = run
-        self._pending = {room: list(runs.values()) for room, runs in spaces.items()}
-        self._runs, self._channels, self._channels_due = {}, {}, self._clock()
-        log.error("spaces that lost data", count=len(self._pending))
-
-    def _gone(self) -> Iterator[tuple[str, Run]]:
-        store = self._services.store
-        for run in self._runs.values():
-            if not store.length(run.id):
-                yield run.channel.mailbox, run
-        for mailbox, run in self._channels.items():
-            if store.channels.record(mailbox) is None:
-                yield mailbox, run
+        for run in self._known.values():
+            if not self._services.store.length(run.id):
+                spaces[run.origin.room][run.channel.mailbox] = run
+        return {room: list(runs.values()) for room, runs in spaces.items()}
 
     def _remember(self) -> None:
-        self._remember_runs()
-        if self._clock() >= self._channels_due:
-            self._channels_due = self._clock() + CHANNELS_EVERY_S
-            self._remember_channels()
-
-    def _remember_runs(self) -> None:
-        store = self._services.store
-        going_on = store.channels.open_runs(MOST)
-        known = {key: run for key, run in self._runs.items() if run.channel.mailbox}
-        self._runs = {}
-        for run_id in going_on:
+        """Remember the open runs, and the run of each connected channel."""
+        store, known, self._known = self._services.store, self._known, {}
+        if self._clock() >= self._connected_due:
+            self._connected_due = self._clock() + CHANNELS_EVERY_S
+            self._connected = [record.run for record in store.channels.connected(MOST)]
+        for run_id in (*store.channels.open_runs(MOST), *self._connected):
+            run = known.get(run_id)
             with suppress(RunGoneError):
-                self._runs[run_id] = known.get(run_id) or store.load(run_id)
-
-    def _remember_channels(self) -> None:
-        store = self._services.store
-        known = {run.id: run for run in self._channels.values()}
-        self._channels = {}
-        for record in store.channels.connected(MOST):
-            with suppress(RunGoneError):
-                self._channels[record.channel.mailbox] = known.get(record.run) or store.load(
-                    record.run
-                )
-
-    def _tell(self, room: str, runs: list[Run]) -> None:
-        """Post the notice, once for each space and loss; retry later if Webex is unavailable."""
-        services, told = self._services, keys.loss_told(self._data_id, room)
-        del self._pending[room]
-        if not services.redis.set(told, "1", nx=True, ex=TOLD_S):
-            return
-        try:
-            locale = locale_of_card(services, runs[0], THREAD)
-            post_in_space(services, runs[0], locale, partial(card_of_loss, runs))
-        except WebexError as error:
-            log.warning("loss not told", tracking_id=error.tracking_id, error=str(error))
-            if passes(error):
-                services.redis.delete(told)
-                self._pending[room] = runs
+                self._known[run_id] = run if run and run.channel.mailbox else store.load(run_id)
 
 
 def card_of_loss(runs: list[Run]) -> NoticeView:
@@ -184,10 +171,8 @@ def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None
 
 
 def _tell_space(services: Services, room: str, found: tuple[Gap, ...], at: datetime) -> None:
-    run = _run_of(services, room, found)
-    if run is not None:
-        locale = locale_of_card(services, run, THREAD)
-        post_in_space(services, run, locale, partial(card_of_gaps, found, at))
+    if run := _run_of(services, room, found):
+        post_in_space(services, run, partial(card_of_gaps, found, at))
 
 
 def _run_of(services: Services, room: str, found: tuple[Gap, ...]) -> Run | None:

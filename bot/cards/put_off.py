@@ -16,8 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from bot.cards import closed_space
-from bot.cards.presenters.card_state import DesiredCard
+import structlog
+
+from bot.cards import delivery
+from bot.cards.presenters.card_state import THREAD, DesiredCard, posted_card
 from bot.services import Services
 from bot.webex.client import WebexError
 from bot.webex.errors import (
@@ -48,6 +50,7 @@ MAY_END = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
 
 They mean that the token is invalid, or that the bot is not in the space.
 """
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,40 @@ class Refusal:
 
 def place_of(run: Run, card: DesiredCard) -> str:
     """Return where a card is posted: the id of the run's space, or a person's address."""
-    return run.origin.room if card.to == "thread" else card.to
+    return run.origin.room if card.to == THREAD else card.to
 
 
-def left_s(services: Services, run: Run, card: DesiredCard) -> float:
+def refused_in_space(services: Services, run: Run) -> Refusal | None:
+    """Return the refusal of a card that the run's space does not take now, or None."""
+    every = (codec.load(raw, Refusal) for raw in services.redis.hvals(keys.cards_refused()))
+    here = (each for each in every if (each.run, each.place) == (run.id, run.origin.room))
+    return next(here, None)
+
+
+def show(services: Services, run: Run, card: DesiredCard) -> float:
+    """Show one card; return the seconds until the next try, or 0.
+
+    While Webex asks for a pause nothing is shown, no matter how many updates arrive.
+    """
+    if pause := _left_s(services, run, card):
+        return pause
+    before = posted_card(services, run.id, card.slot)
+    try:
+        wait = delivery.sync(services, run, card)
+    except WebexError as error:
+        told = {"slot": card.slot, "tracking_id": error.tracking_id, "error": str(error)}
+        log.warning("card not shown", run=run.id, **told)
+        return _put_off(services, run, card, error)
+    shown = posted_card(services, run.id, card.slot)
+    if shown != before and delivery.is_up_to_date(card, shown):
+        if services.redis.hdel(keys.cards_refused(), _own(run, card)):
+            services.cards.request(run.id)  # a message that said otherwise is edited
+        # If Webex accepts a card, the refused ones that wait for that are drawn as well.
+        draw_refused(services, place_of(run, card))
+    return wait
+
+
+def _left_s(services: Services, run: Run, card: DesiredCard) -> float:
     scopes = ("all", place_of(run, card), _own(run, card))
     with services.redis.pipeline(transaction=False) as pipe:
         for scope in scopes:
@@ -81,19 +114,13 @@ def left_s(services: Services, run: Run, card: DesiredCard) -> float:
         return float(max(0, *pipe.execute())) / 1000
 
 
-def put_off(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
+def _put_off(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
     if not passes(error):
         return _refused(services, run, card, error)
     wait = max(RETRY_S, min(error.retry_after or 0.0, LONGEST_S))
     if error.retry_after:
         _leave_alone(services, wait, error.status, run, card)
     return wait
-
-
-def taken(services: Services, run: Run, card: DesiredCard) -> None:
-    if services.redis.hdel(keys.cards_refused(), _own(run, card)):
-        services.cards.request(run.id)  # a message that said otherwise is edited
-    draw_refused(services, place_of(run, card))
 
 
 def draw_refused(services: Services, *places: str) -> None:
@@ -106,7 +133,6 @@ def draw_refused(services: Services, *places: str) -> None:
 
 
 def _refused(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
-    # If the run's space refuses its cards for long, the requester is told.
     moment, field = now().timestamp(), _own(run, card)
     raw = services.redis.hget(keys.cards_refused(), field)
     since = codec.load(raw, Refusal).since if isinstance(raw, bytes) else moment
@@ -115,8 +141,8 @@ def _refused(services: Services, run: Run, card: DesiredCard, error: WebexError)
         pipe.hset(keys.cards_refused(), field, codec.dump(kept))
         pipe.expire(keys.cards_refused(), KEPT_S)
         pipe.execute()
-    if card.to == "thread":
-        closed_space.tell_requester(services, run, error.status, moment - since)
+    if raw is None and card.to != THREAD:
+        services.cards.request(run.id)  # another card may have to report it
     return min(max(moment - since, FIRST_S), REFUSED_S)
 
 

@@ -27,11 +27,10 @@ from adaptive_cards import glyphs, notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import drawn_for
 from bot.cards.delivery import send_direct
-from bot.cards.notices import post_in_space
+from bot.cards.notices import post_in_space, tell_once
 from bot.cards.presenters.card_state import REMINDER, PostedCard, keep_card
-from bot.chat.preferences import THREAD, locale_of_card, locale_of_person
+from bot.chat.preferences import locale_of_card, locale_of_person
 from bot.services import Services
-from bot.webex.errors import WebexError, passes
 from jobs.access.app_access import all_grants, own_credential
 from jobs.clock import now
 from jobs.model import RunKind, Text, Turn, day_of, minute_of
@@ -40,7 +39,6 @@ from jobs.runs.run import Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.steps.client_secret import ENOUGH
 from jobs.storage import keys
-from jobs.storage.keys import Key
 
 EVERY_S = 3600
 """Seconds between two rounds of checks. Each channel is checked once a day."""
@@ -74,10 +72,19 @@ def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
     # If Webex is unavailable, the reminder is retried at the next check.
     at = clock()
     for record in services.channels.connected():
-        if _first(services, keys.reminder_look(record.channel.mailbox, f"{at:%Y-%m-%d}"), KEPT):
-            ending = ending_of(services.store, record.channel.mailbox)
-            if ending is not None and (days := ending.due(at)):
-                _tell(services, services.store.load(record.run), ending, days, at)
+        mailbox = record.channel.mailbox
+        look = keys.reminder_look(mailbox, f"{at:%Y-%m-%d}")
+        if not services.redis.set(look, "1", nx=True, ex=KEPT):
+            continue
+        ending = ending_of(services.store, mailbox)
+        if ending is None or not (days := ending.due(at)):
+            continue
+        told = keys.reminder_given(mailbox, f"{ending.end:%Y-%m-%d}", days)
+        # Nothing is posted while an outsider is in that space (:mod:`bot.chat.audience`).
+        view = partial(card_of, mailbox, ending, at)
+        tell = partial(post_in_space, services, services.store.load(record.run), view)
+        if not tell_once(services, told, ending.end - at + KEPT, tell):
+            services.redis.delete(look)
 
 
 def ending_of(store: RunStore, mailbox: str) -> Ending | None:
@@ -93,24 +100,6 @@ def ending_of(store: RunStore, mailbox: str) -> Ending | None:
     end = over[-1].fact("expires")
     made = next(run for run in over if run.fact("expires") == end)
     return Ending(made.opened, datetime.fromisoformat(end))
-
-
-def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime) -> None:
-    # Nothing is posted while an outsider is in that space (:mod:`bot.chat.audience`).
-    told = keys.reminder_given(run.channel.mailbox, f"{ending.end:%Y-%m-%d}", days)
-    if not _first(services, told, ending.end - at + KEPT):
-        return
-    try:
-        locale = locale_of_card(services, run, THREAD)
-        if post_in_space(services, run, locale, partial(card_of, run.channel.mailbox, ending, at)):
-            return
-    except WebexError as error:
-        log.warning(
-            "reminder not posted", run=run.id, tracking_id=error.tracking_id, error=str(error)
-        )
-        if passes(error):
-            services.redis.delete(keys.reminder_look(run.channel.mailbox, f"{at:%Y-%m-%d}"))
-    services.redis.delete(told)
 
 
 def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
@@ -129,10 +118,6 @@ def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
     )
 
 
-def _first(services: Services, key: Key, keep: timedelta) -> bool:
-    return bool(services.redis.set(key, "1", nx=True, ex=keep))
-
-
 WHOSE = "the bot's own app"
 """Name of the bot's own app in the keys of reminders, which otherwise name a mailbox."""
 LIFE = timedelta(days=3650)
@@ -143,34 +128,23 @@ def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> No
     """Look once a day whether the bot's credential ends soon, and tell each approver once."""
     at = clock()
     look = keys.reminder_look(WHOSE, f"{at:%Y-%m-%d}")
-    if not _first(services, look, KEPT):
+    if not services.redis.set(look, "1", nx=True, ex=KEPT):
         return
     ends = own_credential(services.settings, all_grants(services.redis)).ends
     if ends is None or not (days := Ending(ends - LIFE, ends).due(at)):
         return
     log.warning("the credential of the bot's own app ends", days=days, end=f"{ends:%Y-%m-%d}")
-    told = [_tell_approver(services, each, ends, days, at) for each in services.bot.approvers]
-    if not all(told):
-        services.redis.delete(look)
+    for approver in services.bot.approvers:
+        told = keys.reminder_given(f"{WHOSE} {approver}", f"{ends:%Y-%m-%d}", days)
+        tell = partial(_tell_approver, services, approver, ends, at)
+        if not tell_once(services, told, ends - at + KEPT, tell):
+            services.redis.delete(look)
 
 
-def _tell_approver(
-    services: Services, approver: str, ends: datetime, days: int, at: datetime
-) -> bool:
-    """Post the reminder to one approver, once; return False if it is to be tried again."""
-    told = keys.reminder_given(f"{WHOSE} {approver}", f"{ends:%Y-%m-%d}", days)
-    if not _first(services, told, ends - at + KEPT):
-        return True
+def _tell_approver(services: Services, approver: str, ends: datetime, at: datetime) -> None:
     with drawn_for(locale_of_person(services, approver)):
         card = notice(card_of_own(ends, at))
-    try:
-        services.messenger.send(to_email=approver, text=card.text, card=card.content)
-    except WebexError as error:
-        log.warning("reminder not posted", tracking_id=error.tracking_id, error=str(error))
-        if passes(error):
-            services.redis.delete(told)
-            return False
-    return True
+    services.messenger.send(to_email=approver, text=card.text, card=card.content)
 
 
 def card_of_own(ends: datetime, at: datetime) -> NoticeView:
@@ -215,10 +189,8 @@ def _remind(services: Services, run: Run, at: datetime) -> None:
         return
     stamp = f"{wait.since:%Y-%m-%dT%H:%M:%S}"
     for person in _people(services, run, wait):
-        mark = keys.reminder_given(f"{run.id} {wait.kind} {person}", stamp, due)
-        first = _first(services, mark, TURNS_KEPT)
-        if first and not _tell_turn(services, run, wait, person, due):
-            services.redis.delete(mark)
+        told = keys.reminder_given(f"{run.id} {wait.kind} {person}", stamp, due)
+        tell_once(services, told, TURNS_KEPT, partial(_tell_turn, services, run, wait, person, due))
 
 
 def _people(services: Services, run: Run, wait: Wait) -> tuple[str, ...]:
@@ -228,20 +200,12 @@ def _people(services: Services, run: Run, wait: Wait) -> tuple[str, ...]:
     return (wait.who or run.requester.email,)
 
 
-def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) -> bool:
-    """Post the reminder 1:1; return False if it is to be tried again."""
-    own = person == run.requester.email
+def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) -> None:
     with drawn_for(locale_of_card(services, run, person)):
-        card = notice(card_of_turn(run, wait, own=own))
-    try:
-        sent = send_direct(services, run, person, card)
-    except WebexError as error:
-        log.warning("reminder not posted", tracking_id=error.tracking_id, error=str(error))
-        return not passes(error)
+        card = notice(card_of_turn(run, wait, own=person == run.requester.email))
+    sent = send_direct(services, run, person, card)
     slot = f"{REMINDER}{wait.kind}:{person}:{due}"
-    shown = PostedCard(sent.id, sent.room_id, slot, slot, now())
-    keep_card(services, run.id, slot, shown)
-    return True
+    keep_card(services, run.id, slot, PostedCard(sent.id, sent.room_id, slot, slot, now()))
 
 
 def card_of_turn(run: Run, wait: Wait, *, own: bool) -> NoticeView:

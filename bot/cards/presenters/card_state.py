@@ -94,6 +94,11 @@ class PostedCard:
     ``prompt`` is the newest request to a person, even if its card was not posted. A new request
     therefore posts a new card. ``minor`` counts the edits that did not have to be made at once.
     ``tried`` is whether the last of ``edits`` is not confirmed: Webex may have made it or not.
+    ``calm`` is when an urgent update began to wait for a request that it can be combined with.
+
+    ``message`` is empty for a post that Webex has not confirmed. ``posts`` is the number of its lost
+    answers, ``text`` a mark of its text, empty for a room in which the bot cannot look, and
+    ``names_run`` whether the card shows the run's id.
     """
 
     message: str
@@ -105,6 +110,10 @@ class PostedCard:
     prompt: str = ""
     minor: int = 0
     tried: bool = False
+    calm: datetime | None = None
+    posts: int = 0
+    text: str = ""
+    names_run: bool = False
 
     @property
     def never_edited(self) -> bool:
@@ -174,7 +183,8 @@ def was_posted(services: Services, run_id: str, slot: str) -> bool:
 
 
 def was_refused(services: Services, run_id: str, slot: str) -> bool:
-    return bool(services.redis.hexists(keys.cards(run_id), refused_field(slot)))
+    """Return whether Webex refuses the card now (:mod:`bot.cards.put_off`)."""
+    return bool(services.redis.hexists(keys.cards_refused(), f"{run_id}:{slot}"))
 
 
 def posted_cards(services: Services, run_id: str) -> dict[str, PostedCard]:
@@ -190,15 +200,11 @@ def fields(services: Services, run_id: str) -> list[str]:
 
 
 DOUBT = ":doubt"
-NOTES = (DOUBT, ":refused", ":edits", ":typed", ":calm", OTHERS, HISTORY)
+NOTES = (DOUBT, ":typed", OTHERS, HISTORY)
 """Endings of the fields that hold a note about a card and not a card itself."""
 
 
-def refused_field(slot: str) -> str:
-    return f"{slot}:refused"
-
-
-def unconfirmed_field(slot: str) -> str:
+def unconfirmed(slot: str) -> str:
     return f"{slot}{DOUBT}"
 
 

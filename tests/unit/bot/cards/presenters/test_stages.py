@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.cards import delivery, draw
+from bot.cards import draw, put_off
 from bot.cards.presenters import progress, verdict
 from bot.cards.presenters.card_state import DesiredCard, slot_of
 from bot.services import Services
-from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Finding, Profile, State, Text, Turn
 from jobs.runs.run import Event, Kind, Origin, Run
@@ -98,12 +97,11 @@ def test_the_progress_card_says_where_the_form_cannot_go(
     assert not told()
     for _ in range(2):
         services.redis.delete(keys.due())
-        with pytest.raises(WebexError):
-            delivery.sync(services, run, form())
+        put_off.show(services, run, form())
         drawn.append(services.cards.schedule.due(run.id) > 0)
         turns.append(card_in(services, run, "progress").urgency)
         assert told()
-    delivery.sync(services, run, form())
+    put_off.show(services, run, form())
     assert drawn == [True, False]
     assert services.cards.schedule.due(run.id) > 0
     assert not told()

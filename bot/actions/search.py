@@ -15,7 +15,6 @@ import structlog
 
 from adaptive_cards import search, tac
 from adaptive_cards.card import Card
-from adaptive_cards.cards.notice import TacView
 from adaptive_cards.cards.search import SearchView
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import remedy_pasted, render, text
@@ -175,7 +174,7 @@ def _say_on_card(services: Services, name: str, mail: Followed, found: Finding) 
 
 def _card(ctx: ChatContext, case: Case, told: tuple[Text, Text] | None = None) -> Card:
     if not case.place:
-        return tac(TacView(case.mailbox, now(), direct=ctx.direct))
+        return tac(case.mailbox, now(), direct=ctx.direct)
     raw: Any = ctx.services.redis.hget(keys.tac_mails(), where(ctx))
     seen = codec.load(raw, Followed).seen if isinstance(raw, bytes) else None
     return search(_view(ctx.services, case, told, seen))

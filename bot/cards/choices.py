@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adaptive_cards import Card
-from adaptive_cards.cards.notice import Offer, OfferView
+from adaptive_cards import Card, offer
+from adaptive_cards.cards.notice import Offer
 from bot.cards.notices import end_title
 from bot.cards.presenters import card_state as shared
 from bot.chat.context import ChatContext
@@ -20,7 +20,7 @@ from jobs.runs.run import Run
 KICKER = Text("notice.cancel_kicker")
 
 
-def view(title: Text, runs: Sequence[Run]) -> OfferView:
+def card(title: Text, runs: Sequence[Run]) -> Card:
     # A run may have no mailbox yet.
     offers = tuple(
         Offer(
@@ -30,7 +30,7 @@ def view(title: Text, runs: Sequence[Run]) -> OfferView:
         for each in runs
     )
     turn, lines = Text("understood.cancel_turn"), (Text("notice.cancel_which_words"),)
-    return OfferView(KICKER, title, offers, now(), turn=turn, lines=lines)
+    return offer(KICKER, title, offers, now(), turn=turn, lines=lines)
 
 
 def shows(runs: Sequence[Run]) -> tuple[str, str]:

@@ -190,31 +190,12 @@ def _speaks(card: shared.DesiredCard) -> bool:
 def _history(
     services: Services, speaker: Speaker, fact: Fact, card: shared.DesiredCard
 ) -> shared.DesiredCard:
-    """Return the last look of a card. It takes no more edits, unless it offers a new setup."""
-    again = (
-        fact.kind is FactKind.DISCONNECTED
-        and card.to == "thread"
-        and _is_gone(services, speaker.mailbox)
-    )
-    if not again:
-        services.redis.srem(keys.cards_about(speaker.mailbox), speaker.id)
-    setup = ("button.setup_new", {"do": "setup", "mailbox_meant": speaker.mailbox})
-    return shared.last_look(
-        card.slot,
-        Text("living.idle_kicker", {"mailbox": speaker.mailbox}),
-        words_of(fact),
-        speaker.result,
-        to=card.to,
-        final=not again,
-        mark=OK if fact.kind in GOOD else SKIPPED,
-        buttons=(setup,) if again else (),
-    )
-
-
-def _is_gone(services: Services, mailbox: str) -> bool:
-    """Return whether the channel is still disconnected, and nobody sets it up again."""
-    is_known = services.channels.record(mailbox) is not None
-    return not (is_known or services.channels.running(mailbox))
+    """Return the last look of a card, which takes no more edits."""
+    services.redis.srem(keys.cards_about(speaker.mailbox), speaker.id)
+    kicker = Text("living.idle_kicker", {"mailbox": speaker.mailbox})
+    mark = OK if fact.kind in GOOD else SKIPPED
+    words = words_of(fact)
+    return shared.last_look(card.slot, kicker, words, speaker.result, to=card.to, mark=mark)
 
 
 def _held(card: shared.DesiredCard, words: Text) -> shared.DesiredCard:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from adaptive_cards import channels, offer
 from adaptive_cards.cards.channels import ChannelsView
-from adaptive_cards.cards.notice import Offer, OfferView
+from adaptive_cards.cards.notice import Offer
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import delivery
@@ -54,7 +54,7 @@ def every_words() -> set[str]:
 
 def _ask(ctx: ChatContext, title: Text, offered: tuple[Offer, ...], turn: str) -> None:
     kicker = Text("notice.check_kicker")
-    ctx.say(offer(OfferView(kicker, title, offered, now(), turn=Text(turn))))
+    ctx.say(offer(kicker, title, offered, now(), turn=Text(turn)))
 
 
 def one(ctx: ChatContext, argument: str) -> None:

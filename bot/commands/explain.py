@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from adaptive_cards import explanation, offer
-from adaptive_cards.cards.notice import ExplanationView, OfferView
+from adaptive_cards.cards.notice import ExplanationView
 from bot.cards.presenters.lists import line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext, NotAcceptedError, first_file
@@ -49,7 +49,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     elif channels:
         kicker, lines = Text("notice.explained_kicker"), (Text("understood.explain_check"),)
         checks = offers.of_channels(ctx, "check", channels)
-        ctx.say(offer(OfferView(kicker, title, checks, now(), turn=words, lines=lines)))
+        ctx.say(offer(kicker, title, checks, now(), turn=words, lines=lines))
     else:
         view = ExplanationView(title, words, Turn.REQUESTER, now())
         ctx.say(explanation(view))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import filterfalse
 from operator import attrgetter
 
-from adaptive_cards import notice, offer, status
+from adaptive_cards import notice, status
 from adaptive_cards.card import Card
 from adaptive_cards.cards.channels import RunLine, StatusView
 from adaptive_cards.cards.notice import NoticeView
@@ -64,7 +64,7 @@ def _choose(ctx: ChatContext, title: Text, runs: list[Run], known: Iterable[Run]
     The card also names those of the ``known`` runs that are in doubt.
     """
     offered = runs[:RUNS_MOST]
-    card = with_doubts(offer(choices.view(title, offered)), known)
+    card = with_doubts(choices.card(title, offered), known)
     choices.post(ctx, card, offered)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import offer
-from adaptive_cards.cards.notice import Offer, OfferView
+from adaptive_cards.cards.notice import Offer
 from adaptive_cards.texts import has_text
 from bot.cards import choices, delivery
 from bot.cards.presenters import questions
@@ -171,7 +171,7 @@ def point_to(ctx: ChatContext, other: Run) -> None:
         where = Text("notice.running_words_space", {"space": space})
     lines = (where, Text("notice.running_since", {"at": minute_of(other.opened)}))
     kicker = Text("notice.running_kicker")
-    card = offer(OfferView(kicker, title, tuple(offers), now(), lines=lines))
+    card = offer(kicker, title, tuple(offers), now(), lines=lines)
     choices.post(ctx, card, [other])
 
 

@@ -145,10 +145,9 @@ def last_look(  # noqa: PLR0913  what a short card is made of
     to: str = THREAD,
     final: bool = True,
     mark: Mark = SKIPPED,
-    buttons: tuple[tuple[str, dict[str, str]], ...] = (),
 ) -> DesiredCard:
     """Return a card of one sentence, which withdraws what the card asked for."""
-    view = NoticeView(kicker, title, words, glyph=mark.glyph, buttons=buttons)
+    view = NoticeView(kicker, title, words, glyph=mark.glyph)
     return desired_card(slot, view, notice(view), to=to, final=final, retires=True, prompt="")
 
 

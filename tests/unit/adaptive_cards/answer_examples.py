@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import RunLine, StatusView
-from adaptive_cards.cards.notice import CommandHelpView, HelpEntry, HelpView, NoticeView
+from adaptive_cards.cards.notice import HelpEntry, NoticeView
 from jobs.model import Evidence, Text, Turn, verbatim
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
 
@@ -34,15 +34,15 @@ def _helps() -> Iterator[tuple[str, cards.Card]]:
             ("help", "", "more"),
         )
     )
-    yield "help", cards.help_card(HelpView(entries))
-    yield "help-left-out", cards.help_card(HelpView(entries[:-1], left_out=True))
+    yield "help", cards.help_card(entries)
+    yield "help-left-out", cards.help_card(entries[:-1], left_out=True)
     yield (
         "help-unknown",
-        cards.help_card(HelpView(entries, direct=True, typed="/xyzzy")),
+        cards.help_card(entries, direct=True, typed="/xyzzy"),
     )
     check = entries[1]
-    yield "help-check", cards.command_help(CommandHelpView(check, ("prüfen", "pruefen")))
-    yield "help-cancel", cards.command_help(CommandHelpView(entries[5], direct=True))
+    yield "help-check", cards.command_help(check, ("prüfen", "pruefen"))
+    yield "help-cancel", cards.command_help(entries[5], direct=True)
 
 
 def _status() -> Iterator[tuple[str, cards.Card]]:

@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING, Any
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import RunLine, StatusView
 from adaptive_cards.cards.notice import (
-    CommandHelpView,
     HelpEntry,
-    HelpView,
     NoticeView,
-    TypedWrongView,
 )
 from adaptive_cards.views import Header
 from bot.cards.presenters import connect_form, plan, questions
@@ -115,11 +112,13 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
     two = {"callback_url": why, "lifetime": Text("typed.lifetime")}
     yield "intake-errors", _intake({**values, "lifetime": "99"}, two)
     comma = Text("typed.comma_in_domain")
-    typed = TypedWrongView("setup-email", "support@contoso,com", comma, "support@contoso.com", AT)
-    yield "typed-wrong", cards.typed_wrong(typed)
+    typed = cards.typed_wrong(
+        "setup-email", "support@contoso,com", comma, "support@contoso.com", AT
+    )
+    yield "typed-wrong", typed
     yield (
         "typed-wrong-no-guess",
-        cards.typed_wrong(TypedWrongView("check", "us", Text("typed.no_at"), "", AT)),
+        cards.typed_wrong("check", "us", Text("typed.no_at"), "", AT),
     )
 
 
@@ -337,10 +336,10 @@ def _hostile_answers() -> dict[str, cards.Card]:
     evidence = tuple(Evidence(bad, bad) for _ in range(20))
     buttons = tuple(("button.help", {"do": "help"}) for _ in range(9))
     return {
-        "hostile-typed": cards.typed_wrong(TypedWrongView("check", bad, words, bad, AT)),
-        "hostile-help": cards.help_card(HelpView((HelpEntry("check", bad, "more"),), typed=bad)),
+        "hostile-typed": cards.typed_wrong("check", bad, words, bad, AT),
+        "hostile-help": cards.help_card((HelpEntry("check", bad, "more"),), typed=bad),
         "hostile-command-help": cards.command_help(
-            CommandHelpView(HelpEntry("check", bad, "more"), (bad,) * 20, bot=bad)
+            HelpEntry("check", bad, "more"), (bad,) * 20, bot=bad
         ),
         "hostile-status": cards.status(StatusView(lines, AT)),
         "hostile-notice": cards.notice(

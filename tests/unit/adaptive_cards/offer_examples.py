@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
-from adaptive_cards.cards.notice import Offer, OfferView
+from adaptive_cards.cards.notice import Offer
 from jobs.model import State, Text
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
 
@@ -22,7 +22,7 @@ def examples() -> dict[str, cards.Card]:
     return {
         "offer-hello": _offer("help.kicker", "understood.hello", start),
         "offer-space": cards.offer(
-            OfferView(Text("help.kicker"), Text("understood.space_title"), start, AT, lines=lines)
+            Text("help.kicker"), Text("understood.space_title"), start, AT, lines=lines
         ),
         "offer-channels": _choice((MAILBOX, "sales@contoso.com", "it@contoso.com", LONG)),
         "offer-one-channel": _choice((MAILBOX,)),
@@ -35,7 +35,7 @@ def examples() -> dict[str, cards.Card]:
 
 
 def _offer(kicker: str, title: str, offers: tuple[Offer, ...]) -> cards.Card:
-    return cards.offer(OfferView(Text(kicker), Text(title), offers, AT))
+    return cards.offer(Text(kicker), Text(title), offers, AT)
 
 
 def _check(mailbox: str) -> Offer:
@@ -48,10 +48,9 @@ def _choice(mailboxes: tuple[str, ...]) -> cards.Card:
         for each in mailboxes
     )
     turn = Text("choice.turn" if offers else "choice.turn_type")
-    view = OfferView(
+    return cards.offer(
         Text("choice.kicker"), Text("choice.title.fix"), offers, AT, turn=turn, field="fix"
     )
-    return cards.offer(view)
 
 
 def _channels(count: int) -> ChannelsView:

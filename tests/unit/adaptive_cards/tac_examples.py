@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import adaptive_cards as cards
-from adaptive_cards.cards.notice import TacFileView, TacView
 from adaptive_cards.cards.search import SearchView
 from adaptive_cards.views import CheckLine
 from jobs.model import Access, State, Text, verbatim
@@ -27,21 +26,23 @@ HOSTILE = (
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
     files = {
-        "tac-file": TacFileView(
+        "tac-file": cards.tac_file(
             MAILBOX,
             NAME,
             (*FILES, "screenshot.png"),
             AT,
-            "a_638211456712345678",
-            "2c8ad0a4-88aa-4a43-b31b-b46d",
+            resource_id="a_638211456712345678",
+            transaction_id="2c8ad0a4-88aa-4a43-b31b-b46d",
         ),
-        "tac-file-bare": TacFileView(MAILBOX, NAME, FILES, AT, checked=False),
-        "hostile-tac-file": TacFileView(HOSTILE, HOSTILE, FILES, AT, HOSTILE, HOSTILE),
+        "tac-file-bare": cards.tac_file(MAILBOX, NAME, FILES, AT, checked=False),
+        "hostile-tac-file": cards.tac_file(
+            HOSTILE, HOSTILE, FILES, AT, resource_id=HOSTILE, transaction_id=HOSTILE
+        ),
     }
     guides = {
-        "tac": TacView(MAILBOX, AT),
-        "tac-direct": TacView(MAILBOX, AT, direct=True),
-        "hostile-tac": TacView(HOSTILE, AT),
+        "tac": cards.tac(MAILBOX, AT),
+        "tac-direct": cards.tac(MAILBOX, AT, direct=True),
+        "hostile-tac": cards.tac(HOSTILE, AT),
     }
     lost = Text("seen.watch_mail_lost_forward", {"at": "second:2026-11-25T14:03:00+00:00"})
     off = Text("cause.connect_flow_not_live"), Text("remedy.connect_flow_not_live")
@@ -56,8 +57,4 @@ def examples() -> dict[str, cards.Card]:
         ),
     }
     drawn = {name: cards.search(view) for name, view in searches.items()}
-    return (
-        drawn
-        | {name: cards.tac(view) for name, view in guides.items()}
-        | {name: cards.tac_file(view) for name, view in files.items()}
-    )
+    return drawn | guides | files

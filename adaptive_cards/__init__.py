@@ -6,7 +6,6 @@ from adaptive_cards.card import Card
 from adaptive_cards.cards.channels import audit, channels, status, watch_list
 from adaptive_cards.cards.notice import (
     command_help,
-    explanation,
     help_card,
     notice,
     offer,
@@ -18,7 +17,7 @@ from adaptive_cards.cards.search import search
 from adaptive_cards.cards.verdict import verdict
 
 __all__ = [
-    "Card", "audit", "channels", "command_help", "explanation", "help_card",
+    "Card", "audit", "channels", "command_help", "help_card",
     "notice", "offer", "search", "status", "tac", "tac_file", "typed_wrong",
     "verdict", "watch_list",
 ]  # fmt: skip

@@ -13,13 +13,12 @@ from adaptive_cards import components as ui
 from adaptive_cards import elements as el
 from adaptive_cards import glyphs
 from adaptive_cards.card import Card, finished
-from adaptive_cards.cards.channels import ChannelLine, channel_row
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.locale import current
 from adaptive_cards.texts import has_text, own_text, render, text
 from adaptive_cards.times import day_clock
-from jobs.model import Evidence, Text, Turn, verbatim
+from jobs.model import Evidence, Text, verbatim
 
 _BUTTONS_MOST = 5
 _EVIDENCE_MOST = 8
@@ -148,122 +147,6 @@ def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime
     return finished(ui.kicker_at("typed.kicker", at), band, body, actions)
 
 
-_MORE_MOST, _UNKNOWN_MOST, _CHECKS_MOST, _LINE_MOST = 6, 4, 2, 300
-
-
-@dataclass(frozen=True, slots=True)
-class CauseLine:
-    """Further cause: its sentence, and the sign that distinguishes it.
-
-    ``tell`` is that sign, or None if the cause is certain. ``page`` is the address of a page that
-    explains the cause, or empty.
-    """
-
-    sentence: Text
-    tell: Text | None = None
-    page: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownLine:
-    code: str
-    line: str
-    page: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ExplanationView:
-    """Explained error.
-
-    ``known`` is whether a cause was found. ``open`` means that none of the causes is certain, and
-    ``condition`` that they are causes only if a service of this channel speaks.
-    ``checks`` are the mailboxes that a button checks. ``page`` is the address of a page that explains
-    the cause, or empty. ``channels`` are those that the text names, with what is known of them now:
-    an error may be older than its repair.
-    """
-
-    title: Text
-    words: Text
-    turn: Turn
-    at: datetime
-    code: str = ""
-    known: bool = False
-    open: bool = False
-    condition: bool = False
-    certain: tuple[CauseLine, ...] = ()
-    possible: tuple[CauseLine, ...] = ()
-    unknown: tuple[UnknownLine, ...] = ()
-    checks: tuple[str, ...] = ()
-    cut: bool = False
-    page: str = ""
-    channels: tuple[ChannelLine, ...] = ()
-
-
-def explanation(view: ExplanationView) -> Card:
-    """Return the card; the button to /check is there if a channel is known in the space."""
-    lines = [
-        el.rich(
-            el.run(f"{each.code}  ", **el.MONO), el.run(each.line[:_LINE_MOST]), spacing="Small"
-        )
-        for each in view.unknown[:_UNKNOWN_MOST]
-    ]
-    looked_up = {
-        each.page: act.fit_title("explain.look_up", each.code)
-        for each in view.unknown[:_CHECKS_MOST]
-    }
-    pages = {view.page: text("button.learn_more")} | looked_up
-    checks = [
-        act.submit(act.fit_title("explain.check", mailbox), "check", channel=mailbox)
-        for mailbox in view.checks[:_CHECKS_MOST]
-    ]
-    words = {
-        "explain.check_turn": view.checks and (view.possible or view.certain),
-        "explain.cut": view.cut,
-    }
-    body = [
-        *([el.rich(el.run(view.code, **el.MONO), spacing="Small")] if view.code else []),
-        *_causes("explain.also", view.certain),
-        *_causes(heading_of(open_=view.open, condition=view.condition), view.possible),
-        *ui.titled("explain.unknown_codes", lines),
-        *ui.titled("explain.known_now", [channel_row(line, view.at) for line in view.channels]),
-        *(ui.small_print(Text(key)) for key, is_so in words.items() if is_so),
-        *act.button_rows(
-            [*(act.open_url(title, page) for page, title in pages.items() if page), *checks]
-        ),
-    ]
-    kicker = ui.kicker_at("notice.explained_kicker", view.at)
-    return finished(kicker, _explained(view), body, told=2)
-
-
-def _explained(view: ExplanationView) -> ui.Band:
-    # A remedy that needs nobody says so itself.
-    acts = ui.answer_line(Text("explain.who", {"who": f"key:who.{view.turn}"}))
-    turns = [acts] if glyphs.is_person(view.turn) else []
-    look = ("accent", glyphs.WARNING) if view.known else ("emphasis", glyphs.UNKNOWN)
-    return ui.Band.of(*look, view.title, el.said(view.words, spacing="Small"), *turns)
-
-
-def heading_of(*, open_: bool, condition: bool) -> str:
-    if condition:
-        return "explain.condition"
-    return "explain.one_of" if open_ else "explain.may_be"
-
-
-def _causes(key: str, lines: tuple[CauseLine, ...]) -> list[el.Element]:
-    return ui.titled(
-        key,
-        [
-            glyphs.marked(
-                glyphs.UNKNOWN if line.tell else glyphs.WARNING,
-                el.said(line.sentence),
-                *([ui.note(line.tell)] if line.tell else []),
-                *ui.learn_more(line.page, spacing="None"),
-            )
-            for line in lines[:_MORE_MOST]
-        ],
-    )
-
-
 _ARGUMENTS = {"ADDRESS": "help.address", "TEXT": "help.text", "COMMAND": "help.command"}
 """Arguments of commands that each language writes in its own words."""
 _NOT_ALONE = {"cancel", "help"}
@@ -347,7 +230,6 @@ def command_help(
 
 
 def shown_name(name: str) -> str:
-    """Return the name of a command in the present language, which may have one of its own."""
     return next(iter(own_text(f"typed_as.{name}", current().language).split()), name)
 
 

@@ -23,7 +23,7 @@ from bot.actions.tac import known_secrets, mine
 from bot.cards.presenters import verdict
 from bot.chat import preferences
 from bot.chat.context import ChatContext
-from bot.chat.explanation import as_view
+from bot.chat.explanation import headline
 from bot.commands.tac import KEPT_S, Case, opened, save, where
 from bot.commands.tac import run as open_tac
 from bot.services import Services
@@ -95,10 +95,10 @@ def look_on(ctx: ChatContext, inputs: dict[str, str]) -> None:
     told, pasted = None, inputs.get("seen_text", "").strip()
     if inputs.get("place") == case.place:  # else an earlier press has gone on already
         if pasted:
-            meant = as_view(read(pasted, SPEAKS[case.place]), now())
-            told = meant.title, meant.words
+            title, words, _ = headline(read(pasted, SPEAKS[case.place]))
+            told = title, words
             said = Redactor(known_secrets(ctx.services, case.mailbox)).text(pasted)
-            note = (case.place, f"{said} ({_english(meant.title)})")
+            note = (case.place, f"{said} ({_english(title)})")
             case = replace(case, notes=tuple(dict.fromkeys((*case.notes, note))))
         else:
             case = _moved(ctx, case)

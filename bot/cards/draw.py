@@ -15,11 +15,10 @@ from functools import cache, partial
 from itertools import chain
 
 from adaptive_cards.locale import Locale, drawn_for
-from bot.cards import choices, closed_space, incidents, put_off, superseded
+from bot.cards import delivery, incidents, notices, superseded
 from bot.cards.living import earlier_cards, living_cards
 from bot.cards.presenters import (
     connect_form,
-    ended,
     lists,
     mail,
     plan,
@@ -47,7 +46,7 @@ PRESENTERS: tuple[Presenter, ...] = (
     connect_form.cards,
     connect_form.rehearsal_cards,
     mail.cards,
-    ended.cards,
+    progress.end_cards,
 )
 """Presenters in the order of drawing."""
 LOOKS: dict[RunKind, tuple[Presenter, ...]] = {
@@ -116,12 +115,11 @@ def _deliver(
     cards: list[DesiredCard],
     wait_s: float = 0.0,
 ) -> float:
-    """Show the cards; return the seconds until something must be drawn again, or 0."""
     queues = _queues(services, run, cards)
 
     def show(queue: list[DesiredCard]) -> list[float]:
         # Without the lock another draw may be posting the card.
-        return [put_off.show(services, run, card) if held.renew() else BUSY_S for card in queue]
+        return [delivery.show(services, run, card) if held.renew() else BUSY_S for card in queue]
 
     with ThreadPoolExecutor(max(len(queues), 1), "draw") as pool:
         waits = chain.from_iterable(pool.map(show, queues))
@@ -145,8 +143,7 @@ def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]
         shown = found if run.kind in LOOKS else living_cards(run, services, found)
         if speaker := superseded.of_run(run):
             shown = superseded.applied(services, speaker, shown)
-        every = (*shown, *earlier_cards(run, services), *closed_space.cards(run, services))
-        return [*every, *choices.cards(run, services)]
+        return [*shown, *earlier_cards(run, services), *notices.closed_cards(run, services)]
 
 
 def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list[DesiredCard]]:

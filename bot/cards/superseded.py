@@ -18,6 +18,7 @@ from datetime import datetime
 from adaptive_cards.card import held
 from adaptive_cards.glyphs import OK, SKIPPED
 from bot.cards.presenters import card_state as shared
+from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from jobs.checks.assessment import Assessment, Fact, FactKind, fact_of
 from jobs.checks.discovering import open_questions
@@ -115,9 +116,7 @@ def request(services: Services, mailbox: str, but: str = "") -> None:
             services.cards.request(other)
 
 
-def applied(
-    services: Services, speaker: Speaker, cards: list[shared.DesiredCard]
-) -> list[shared.DesiredCard]:
+def applied(services: Services, speaker: Speaker, cards: list[DesiredCard]) -> list[DesiredCard]:
     """Return the cards as history, or held by what has the turn now, or as they are."""
     if not any(map(_speaks, cards)):
         return cards
@@ -174,7 +173,6 @@ def superseded_by(services: Services, speaker: Speaker) -> Fact | None:
 
 
 def _facts(services: Services, speaker: Speaker) -> Iterator[Fact]:
-    """Yield what is newer than the card, as far as it concerns the card's space."""
     listed = services.redis.smembers(keys.cards_about(speaker.mailbox))
     names = [codec.as_bytes(raw).decode() for raw in listed]
     for fact in facts_since(services.store, speaker.mailbox, speaker.at, names):
@@ -183,14 +181,11 @@ def _facts(services: Services, speaker: Speaker) -> Iterator[Fact]:
             yield fact
 
 
-def _speaks(card: shared.DesiredCard) -> bool:
+def _speaks(card: DesiredCard) -> bool:
     return card.slot in SPEAKS or card.slot.startswith(shared.NOTIFY)
 
 
-def _history(
-    services: Services, speaker: Speaker, fact: Fact, card: shared.DesiredCard
-) -> shared.DesiredCard:
-    """Return the last look of a card, which takes no more edits."""
+def _history(services: Services, speaker: Speaker, fact: Fact, card: DesiredCard) -> DesiredCard:
     services.redis.srem(keys.cards_about(speaker.mailbox), speaker.id)
     kicker = Text("living.idle_kicker", {"mailbox": speaker.mailbox})
     mark = OK if fact.kind in GOOD else SKIPPED
@@ -198,7 +193,7 @@ def _history(
     return shared.last_look(card.slot, kicker, words, speaker.result, to=card.to, mark=mark)
 
 
-def _held(card: shared.DesiredCard, words: Text) -> shared.DesiredCard:
+def _held(card: DesiredCard, words: Text) -> DesiredCard:
     return replace(
         card,
         card=held(card.card, words, GOES_ON),

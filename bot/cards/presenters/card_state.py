@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -45,7 +45,7 @@ REMINDER = "turn:"
 EARLIER = "earlier"
 """Beginning of the slots of cards that another card has replaced."""
 CHOICE = "choice:"
-"""Beginning of the slots of cards that offer runs to be canceled (:mod:`bot.cards.choices`)."""
+"""Beginning of the slots of cards that offer runs to be canceled (:mod:`bot.cards.living`)."""
 
 
 def slot_of(to: str) -> str:
@@ -115,10 +115,6 @@ class PostedCard:
     text: str = ""
     names_run: bool = False
 
-    @property
-    def never_edited(self) -> bool:
-        return self.edits == NO_EDITS
-
 
 def desired_card(  # noqa: PLR0913  what a card is made of
     slot: str,
@@ -136,6 +132,17 @@ def desired_card(  # noqa: PLR0913  what a card is made of
     return DesiredCard(slot, card, marked("", plain), to, urgency, final, retires, prompt)
 
 
+def desired_cards(
+    slot: str, drawn: Mapping[str, Card], news: str, prompt: str | None = None
+) -> list[DesiredCard]:
+    """Return the copies of a card by their places; without ``prompt`` its ``news`` asks somebody."""
+    asks = news if prompt is None else prompt
+    return [
+        desired_card(slot, card.content, card, to=to, urgency=news, prompt=asks)
+        for to, card in drawn.items()
+    ]
+
+
 def last_look(  # noqa: PLR0913  what a short card is made of
     slot: str,
     kicker: Text,
@@ -146,7 +153,6 @@ def last_look(  # noqa: PLR0913  what a short card is made of
     final: bool = True,
     mark: Mark = SKIPPED,
 ) -> DesiredCard:
-    """Return a card of one sentence, which withdraws what the card asked for."""
     view = NoticeView(kicker, title, words, glyph=mark.glyph)
     return desired_card(slot, view, notice(view), to=to, final=final, retires=True, prompt="")
 
@@ -173,7 +179,6 @@ def protected(services: Services, run_id: str, slot: str, shown: PostedCard) -> 
 
 
 def keep_card(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
-    """Record the state of a card, which says nothing of the notes about it."""
     services.redis.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
 
 
@@ -182,7 +187,7 @@ def was_posted(services: Services, run_id: str, slot: str) -> bool:
 
 
 def was_refused(services: Services, run_id: str, slot: str) -> bool:
-    """Return whether Webex refuses the card now (:mod:`bot.cards.put_off`)."""
+    """Return whether Webex refuses the card now (:mod:`bot.cards.delivery`)."""
     return bool(services.redis.hexists(keys.cards_refused(), f"{run_id}:{slot}"))
 
 
@@ -328,10 +333,7 @@ def waits_for_person(run: Run, to: str, *questions: str) -> Text | None:
 
 
 def urgency(run: Run, *questions: str) -> str:
-    """Return a value that changes as soon as one of the questions has a new problem or answer.
-
-    Such a change is urgent.
-    """
+    """Return a value that changes as soon as one of the questions has a new problem or answer."""
     news = [
         kept[question].at
         for question in questions

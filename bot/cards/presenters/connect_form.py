@@ -19,8 +19,8 @@ from jobs.causes.cause import Cause
 from jobs.checks.remedies import page_of
 from jobs.engine.made_objects import is_deleted
 from jobs.microsoft.scopes import smtp_scope
-from jobs.model import Finding, RunKind, State, Text, Turn
-from jobs.runs.run import Problem, Run
+from jobs.model import Evidence, Finding, RunKind, State, Text, Turn
+from jobs.runs.run import Run
 from jobs.settings import Settings
 from jobs.steps import steps_of
 from jobs.storage.vault import Sealed
@@ -107,7 +107,6 @@ def _is_token_read(run: Run) -> bool:
 
 
 def _next_turn(run: Run) -> Turn:
-    """Return who acts once the form is filled in."""
     turn = turns.next_action(run).turn
     return turn if _is_registered(run) and turn is not Turn.TIME else Turn.NOBODY
 
@@ -233,7 +232,6 @@ def _before(run: Run) -> el.Element:
 
 
 def _confirm_buttons(run: Run) -> list[el.Element]:
-    """Return the buttons for what nobody has confirmed, with a line if the bot has read it."""
     saved, registered = _is_saved(run), _is_registered(run)
     read = "token_read" if _is_token_read(run) else ""
     left = {
@@ -279,16 +277,11 @@ def rehearsal_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     asked = shared.unreachable_recipient(run, MAILBOX_USER) if ready else None
     settles = failed is not None and _settles(failed)
     turn = f"{ready}{failed and (failed.cause, _code(failed))}{settles}{asked}"
-    places = shared.thread_and_person(run.answer(MAILBOX_USER))
-    drawn = [
-        (to, rehearsal(run, shared.header(run, 6, services, to=to, link=link), link, to))
-        for to in places
-    ]
-    asks = "" if settles else turn
-    return [
-        shared.desired_card("rehearsal", card.content, card, to=to, urgency=turn, prompt=asks)
-        for to, card in drawn
-    ]
+    drawn = {
+        to: rehearsal(run, shared.header(run, 6, services, to=to, link=link), link, to)
+        for to in shared.thread_and_person(run.answer(MAILBOX_USER))
+    }
+    return shared.desired_cards("rehearsal", drawn, turn, "" if settles else turn)
 
 
 def waits_for_mailbox_user(run: Run) -> bool:
@@ -299,28 +292,25 @@ def _is_asked_for(run: Run) -> bool:
     return run.answer("rehearse") == "yes" and run.state_of("rehearsal") is State.WAITING
 
 
-def _failure(run: Run) -> Problem | Finding | None:
-    # A problem of the sign-in counts if it came after the rehearsal was last asked for.
+def _failure(run: Run) -> Finding | None:
+    """Return what failed, as a finding; a sign-in counts if the rehearsal was not asked for since."""
     problem, finding = run.problems.get("mailbox_sign_in"), run.findings.get("rehearsal")
     if problem is not None and problem.at > run.answers["rehearse"].at:
-        return problem
+        code = (Evidence("smtp", problem.code),)
+        return Finding("rehearsal", State.WAITING, cause=problem.cause, evidence=code)
     return finding if finding is not None and finding.cause else None
 
 
-def _code(failed: Problem | Finding) -> str:
-    if isinstance(failed, Problem):
-        return failed.code
+def _code(failed: Finding) -> str:
     return "".join(shared.texts_of(failed.evidence, "smtp")[:1])
 
 
-def _is_lost(failed: Problem | Finding) -> bool:
-    """Return whether the mailbox itself is lost, so that an administrator acts."""
-    return isinstance(failed, Finding) and failed.waiting_for is Turn.ADMINISTRATOR
+def _is_lost(failed: Finding) -> bool:
+    return failed.waiting_for is Turn.ADMINISTRATOR
 
 
-def _settles(failed: Problem | Finding) -> bool:
-    """Return whether the bot tries again by itself."""
-    return isinstance(failed, Finding) and failed.until is not None and not _is_lost(failed)
+def _settles(failed: Finding) -> bool:
+    return failed.until is not None and not _is_lost(failed)
 
 
 def rehearsal(run: Run, head: Header, link: Link | None = None, to: str = shared.THREAD) -> Card:
@@ -364,7 +354,7 @@ def _named(run: Run) -> dict[str, str]:
     return {"username": run.channel.mailbox, "login": login}
 
 
-def _refused(failed: Problem | Finding, head: Header, *, direct: bool) -> ui.Band:
+def _refused(failed: Finding, head: Header, *, direct: bool) -> ui.Band:
     if _settles(failed):
         # Somebody may be asked elsewhere meanwhile, so it does not say that nobody has to act.
         waits = el.own("rehearsal.settling_turn", spacing="Small")
@@ -375,7 +365,7 @@ def _refused(failed: Problem | Finding, head: Header, *, direct: bool) -> ui.Ban
     return ui.persons_turn(Text("rehearsal.failed"), turn)
 
 
-def _remedy(run: Run, failed: Problem | Finding) -> list[el.Element]:
+def _remedy(run: Run, failed: Finding) -> list[el.Element]:
     # A problem that resolves itself needs none. For a shared mailbox the user may lack permissions.
     if run.fact("shared") and failed.cause == Cause.SMTP_TOKEN_REFUSED:
         return [el.said(Text("rehearsal.refused_shared", _named(run)), spacing="Small")]
@@ -395,11 +385,10 @@ def _what(run: Run, link: Link | None = None) -> el.Element:
     return ui.known(rows)
 
 
-def _transcript(failed: Problem | Finding) -> list[el.Element]:
-    evidence = failed.evidence if isinstance(failed, Finding) else ()
+def _transcript(failed: Finding) -> list[el.Element]:
     shown = [
         el.literal(line, size="Small", spacing="None" if number else "Small")
-        for number, line in enumerate(shared.texts_of(evidence, "transcript")[-_LINES_MOST:])
+        for number, line in enumerate(shared.texts_of(failed.evidence, "transcript")[-_LINES_MOST:])
     ]
     title = el.own("rehearsal.transcript", **el.BOLD, spacing="Medium")
     return [title, el.container("", *shown, spacing="Small")] if shown else []

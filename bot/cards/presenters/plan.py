@@ -70,10 +70,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     drawn = {shared.THREAD: plan(run, head, hosts, _people(run, services), opens=not closed)}
     for to in _reachable(run, services) if waits else ():
         drawn[to] = plan(run, head, hosts, _people(run, services, to))
-    return [
-        shared.desired_card(SLOT, card.content, card, to=to, urgency=turn, prompt=asks)
-        for to, card in drawn.items()
-    ]
+    return shared.desired_cards(SLOT, drawn, turn, asks)
 
 
 def _is_shown(run: Run) -> bool:
@@ -186,7 +183,6 @@ def _with_baselines(run: Run, change: Change) -> Change:
 
 
 def _left(run: Run) -> tuple[int, int]:
-    """Return how many changes wait for an approval: those of the mailbox, and of the tenant."""
     changes = listed_changes(run)
     tenant = sum(change.scope is Scope.TENANT for change in changes)
     local = 0 if Scope.MAILBOX in run.approvals else len(changes) - tenant
@@ -194,7 +190,6 @@ def _left(run: Run) -> tuple[int, int]:
 
 
 def _turn(run: Run) -> Turn:
-    """Return who must act on what blocks the plan, or on a cause that no plan can fix."""
     if _blocking(run):
         return next_action(run).turn
     causes = run.brief.fix.manual_causes if run.brief.fix else ()
@@ -288,7 +283,6 @@ def _commands(run: Run) -> list[el.Element]:
 
 
 def _other(run: Run) -> list[el.Element]:
-    """Return the button to adopt an app that a person made, or else the least-privilege one."""
     if run.plan is None or run.has_begun:
         return []
     run_id, plan_id = run.id, run.plan.id
@@ -300,7 +294,6 @@ def _other(run: Run) -> list[el.Element]:
 
 
 def made_by_hand(run: Run) -> str:
-    """Return the client ID of an app that a person made, or an empty string."""
     found = run.findings.get("application")
     return next(iter(shared.texts_of(found.evidence, BY_HAND)), "") if found else ""
 
@@ -310,7 +303,6 @@ def _waits_for_hosts(run: Run, connect_hosts: Sequence[str]) -> bool:
 
 
 def _foreign(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.Element]:
-    """Return the hosts that are not Webex Connect's, which an approver confirms first."""
     callback, forwarding = callback_host(run.channel), forwarding_host(run.channel)
     hosts = foreign_hosts(run, connect_hosts)
     if not hosts:
@@ -367,7 +359,6 @@ def addresses(run: Run) -> list[el.Element]:
 
 
 def _address(key: str, value: str, host: str) -> list[el.Element]:
-    """Return the address, with the other spelling of its host if ASCII and display form differ."""
     ascii_host, displayed = form.as_ascii(host), form.as_displayed(host)
     other = displayed if displayed != host else ascii_host if ascii_host != host else ""
     letters = form.letters_beyond_ascii(value.rpartition("@")[0] + displayed)
@@ -460,7 +451,6 @@ def _seen_fragment(finding: Finding) -> str:
 
 
 def _causes(told: FixBrief) -> list[el.Element]:
-    """Return a line for each cause that a recent check found and no plan can fix."""
     at = minute_of(told.checked_at) if told.checked_at else ""
     values = (
         {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_within(each)}", "at": at}

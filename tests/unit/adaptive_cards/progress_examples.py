@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import adaptive_cards as cards
-from bot.cards.presenters import connect_form, ended, progress, questions
+from bot.cards.presenters import connect_form, progress, questions
 from bot.cards.presenters import mail as mail_card
 from bot.cards.presenters.card_state import THREAD, header
 from bot.links import Link
@@ -261,7 +261,7 @@ def done(*found: Finding, watched: str = "", blind: bool = False, **more: Any) -
         *found,
         **({"ended": Kind.FINISHED, "ended_at": later(minutes=58)} | more),
     )
-    return ended.done(run, watched, blind=blind)
+    return progress.done(run, watched, blind=blind)
 
 
 def _ends() -> Iterator[tuple[str, cards.Card]]:
@@ -304,7 +304,7 @@ def undone(*found: Finding, undoes: str = "", **more: Any) -> cards.Card:
     }
     known = {"undoes": undoes} if undoes else {}
     run = replace(RUN, kind=RunKind.UNDO, past=past, known=known)
-    return ended.undone(ran(*found, run=run, ended_at=later(minutes=3), **more))
+    return progress.undone(ran(*found, run=run, ended_at=later(minutes=3), **more))
 
 
 def _undone() -> Iterator[tuple[str, cards.Card]]:

@@ -8,10 +8,9 @@ from dataclasses import replace
 import pytest
 from redis import Redis
 
-from bot.cards import closed_space, delivery
-from bot.cards.closed_space import CLOSED, LASTS_S
+from bot.cards import delivery, notices
+from bot.cards.notices import CLOSED, LASTS_S
 from bot.cards.presenters.card_state import LIVING
-from bot.cards.put_off import Refusal
 from bot.services import Services
 from jobs.clock import now
 from jobs.runs.run import Event, Kind, Run
@@ -26,7 +25,7 @@ def refuse(services: Services, run: Run) -> Callable[..., None]:
 
     def refused(status: int = 403, lasted_s: float = LASTS_S) -> None:
         since = now().timestamp() - lasted_s
-        refusal = Refusal(run.id, run.origin.room, status, since)
+        refusal = delivery.Refusal(run.id, run.origin.room, status, since)
         field = f"{run.id}:{LIVING}"
         services.redis.hset(keys.cards_refused(), field, codec.dump(refusal))
 
@@ -40,7 +39,7 @@ def test_it_is_told_once(
     """The requester is told once, with the mailbox and the next action of the run."""
     refuse(status)
     for _ in range(3):
-        for card in closed_space.cards(run, services):
+        for card in notices.closed_cards(run, services):
             delivery.sync(services, run, card)
     ((_, text),) = said()
     assert run.channel.mailbox in text
@@ -54,21 +53,21 @@ def test_what_may_be_something_else_is_not_told(
 ):
     """The requester is not told of a short absence, a refused token, or a card with a mistake."""
     refuse(status, lasted_s)
-    assert closed_space.cards(run, services) == []
+    assert notices.closed_cards(run, services) == []
 
 
 def test_a_run_of_a_1_1_has_no_space(services: Services, run: Run, refuse: Callable[..., None]):
     """A run of a 1:1 gets no message about a closed space, because the 1:1 itself is closed."""
     refuse()
     direct = replace(run, origin=replace(run.origin, direct=True))
-    assert closed_space.cards(direct, services) == []
+    assert notices.closed_cards(direct, services) == []
 
 
 def test_a_run_that_has_ended_has_no_button(services: Services, run: Run):
     """The message about an ended run has no button, because there is nothing to cancel."""
-    assert closed_space.card_of(run).buttons
+    assert notices.card_of_closed(run).buttons
     services.store.end(run, Event(Kind.CANCELLED, now(), by=run.requester.email))
-    assert closed_space.card_of(services.store.load(run.id)).buttons == ()
+    assert notices.card_of_closed(services.store.load(run.id)).buttons == ()
 
 
 @pytest.mark.parametrize("end", [None, Kind.CANCELLED, Kind.FINISHED])
@@ -79,15 +78,15 @@ def test_the_message_is_over_with_the_run_or_the_refusal(
 
     The last edit has no button, and asks nobody for anything.
     """
-    assert closed_space.cards(run, services) == []
+    assert notices.closed_cards(run, services) == []
     refuse()
-    (first,) = closed_space.cards(run, services)
+    (first,) = notices.closed_cards(run, services)
     delivery.sync(services, run, first)
-    (still,) = closed_space.cards(run, services)
+    (still,) = notices.closed_cards(run, services)
     if end is None:
         redis.delete(keys.cards_refused())
     else:
         services.store.end(run, Event(end, now()))
-    (over,) = closed_space.cards(services.store.load(run.id), services)
+    (over,) = notices.closed_cards(services.store.load(run.id), services)
     assert ("cancel" in str(still.card.content), "'do'" in str(over.card.content)) == (True, False)
     assert (still.final, over.final, over.retires) == (False, True, True)

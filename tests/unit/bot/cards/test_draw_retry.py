@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bot.cards import closed_space, draw
+from bot.cards import draw, notices
+from bot.cards.delivery import LONGEST_S, OTHERS_S, REFUSED_S, RETRY_S
 from bot.cards.presenters.card_state import LIVING
-from bot.cards.put_off import LONGEST_S, OTHERS_S, REFUSED_S, RETRY_S
 from bot.services import Services
 from bot.webex.client import Webex
 from jobs.clock import now
@@ -32,7 +32,7 @@ def run(
 
     Nobody is told that the space is closed.
     """
-    monkeypatch.setattr(closed_space, "CLOSED", ())
+    monkeypatch.setattr(notices, "CLOSED", ())
     install(replace(services, webex=hurried))
     return begin()
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.cards import draw, put_off
+from bot.cards import delivery, draw
 from bot.cards.presenters import progress, verdict
 from bot.cards.presenters.card_state import DesiredCard, slot_of
 from bot.services import Services
@@ -97,11 +97,11 @@ def test_the_progress_card_says_where_the_form_cannot_go(
     assert not told()
     for _ in range(2):
         services.redis.delete(keys.due())
-        put_off.show(services, run, form())
+        delivery.show(services, run, form())
         drawn.append(services.cards.schedule.due(run.id) > 0)
         turns.append(card_in(services, run, "progress").urgency)
         assert told()
-    put_off.show(services, run, form())
+    delivery.show(services, run, form())
     assert drawn == [True, False]
     assert services.cards.schedule.due(run.id) > 0
     assert not told()

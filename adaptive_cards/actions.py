@@ -106,16 +106,9 @@ def text_input(
     name: str, label: str, *, style: str = "email", error: str = "", example: str = ""
 ) -> Element:
     """Return an Input.Text for one address or URL; without ``error`` it may stay empty."""
-    return {
-        "type": "Input.Text",
-        "id": name,
-        "label": text(label),
-        "style": style,
-        "maxLength": ADDRESS_MOST,
-        "isRequired": bool(error),
-        **({"errorMessage": text(error)} if error else {}),
-        **({"placeholder": text(example)} if example else {}),
-    }
+    told = {"errorMessage": error, "placeholder": example}
+    more = {field: text(key) for field, key in told.items() if key}
+    return input_text(name, label, ADDRESS_MOST, style=style, isRequired=bool(error), **more)
 
 
 def input_text(name: str, label: str, most: int, **more: Any) -> Element:

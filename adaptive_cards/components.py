@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from adaptive_cards import elements as el
 from adaptive_cards import glyphs
@@ -12,7 +12,7 @@ from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, tex
 from adaptive_cards.escape import plain
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import plural, render, text
-from adaptive_cards.times import clock, day_clock, seconds
+from adaptive_cards.times import clock, day_clock, relative, seconds
 from adaptive_cards.views import Asked, Header, Trouble
 from jobs.model import RunKind, Text, Turn, verbatim
 
@@ -22,6 +22,14 @@ _BESIDE_MOST = 24
 
 On a phone they leave room for the kicker's subject.
 """
+
+
+BROKEN = "attention", glyphs.WRONG
+WELL = "good", glyphs.OK
+UNCLEAR = "emphasis", glyphs.UNKNOWN
+UNDER_WAY = "emphasis", glyphs.RUNNING
+NOT_BEGUN = "emphasis", glyphs.NOT_YET
+"""Styles of a band with their glyphs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,28 +284,15 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
     return [correction(field, asked), buttons(send, spacing="Small")], []
 
 
-_UNITS = (("seconds", 1, 120), ("minutes", 60, 120), ("hours", 3600, 48))
-_DAY_S = 86_400
-_MONTH_DAYS = 30.4
-
-
 def time_until(at: datetime, now: datetime) -> str:
-    """Return the time until ``at`` as ``in 12 days``, or from two months on as ``in 12 months``."""
-    days = max(0, (at - now).days)
-    if days < _MONTH_DAYS * 2:
-        return text("age.in_days", count=str(days))
-    return text("age.in_months", count=str(round(days / _MONTH_DAYS)))
+    """Return the time until ``at`` as ``in 12 days``, or from two weeks on in a larger unit."""
+    return relative(max(at - now, timedelta()), "day")
 
 
 def time_since(at: datetime, now: datetime) -> str:
-    """Return the age as ``now``, ``4 s ago``, ``11 min ago``, ``5 h ago`` or ``3 days ago``.
+    """Return the age as ``now``, ``4 seconds ago``, ``11 minutes ago`` or ``3 days ago``.
 
     A time in the future, from a clock that is fast, gives ``now``.
     """
-    passed = (now - at).total_seconds()
-    if passed < 1:
-        return text("age.now")
-    for unit, length, most in _UNITS:
-        if passed < length * most:
-            return text(f"age.{unit}", count=str(int(passed // length)))
-    return text("age.days", count=str(int(passed // _DAY_S)))
+    passed = now - at
+    return relative(-passed) if passed >= timedelta(seconds=1) else text("age.now")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adaptive_cards.elements import Element, Look, column, columns, sign
+from adaptive_cards.elements import SUBTLE, Element, Look, column, columns, sign
 from jobs.model import State, Turn
 
 
@@ -58,10 +58,17 @@ def of_state(state: State, waiting_for: Turn | None = None) -> Mark:
 
 
 def marked(
-    mark: Mark, *items: Element, spacing: str = "Small", right: Element | None = None
+    mark: Mark,
+    *items: Element,
+    name: str = "",
+    spacing: str = "Small",
+    right: Element | None = None,
 ) -> Element:
+    """Return a row with a glyph, an id of up to three letters if it has one, and its contents."""
+    names = [column("36px", sign(name, **SUBTLE), spacing="None")] if name else []
     ends = [column("auto", right, spacing="Default")] if right else []
-    return columns(glyph(mark), column("stretch", *items, spacing="Small"), *ends, spacing=spacing)
+    told = column("stretch", *items, spacing="Small")
+    return columns(glyph(mark), *names, told, *ends, spacing=spacing)
 
 
 def glyph(mark: Mark) -> Element:

@@ -7,8 +7,9 @@ UTC.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
-from babel.dates import format_date, format_datetime, format_skeleton
+from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
 from babel.units import format_unit
 
 from adaptive_cards import locale
@@ -83,6 +84,20 @@ def span(length: timedelta) -> str:
         if total >= size and total % size == 0:
             return _unit(total // size, unit, "long")
     return _unit(total, "minute", "long")
+
+
+def relative(length: timedelta, unit: Literal["day", "second"] = "second") -> str:
+    """Return an interval from now, such as ``in 12 days``, or ``5 hours ago`` if it is negative.
+
+    ``unit`` is the smallest one. A larger unit is used from two of them on.
+    """
+    return format_timedelta(
+        length,
+        unit,
+        threshold=2,
+        add_direction=True,
+        locale=locale.current().babel,
+    )
 
 
 def _labeled(at: datetime, pattern: str) -> str:

@@ -5,21 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from jobs.model import Access, ConnectChange, Evidence, RunKind, State, Text, Turn
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Number of mails that did not reach an agent, and the time of the first of them.
-
-    ``kept`` means that all of them are known to be in the mailbox. ``bounced`` is the number of those
-    that were returned to their senders as undeliverable.
-    """
-
-    mails: int
-    since: datetime
-    kept: bool = False
-    bounced: int = 0
+from jobs.model import RunKind, Text, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,42 +39,3 @@ class Trouble:
 class Asked:
     typed: str
     reason: Text
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    row: str
-    words: Text
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeLine:
-    change: ConnectChange
-    suspect: Text | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CheckLine:
-    """One finding of a check.
-
-    ``explained_by`` is the row of its cause if it is a symptom. ``proof`` is what would prove a
-    possible cause. ``page`` is the address of a page that explains the cause, or empty.
-    ``step`` is the name of the finding's step. ``changed`` says who changed the object last, and
-    when.
-    """
-
-    row: str
-    title: Text
-    state: State
-    access: Access
-    seen: Text | None = None
-    expected: Text | None = None
-    evidence: tuple[Evidence, ...] = ()
-    explained_by: str = ""
-    remedy: Text | None = None
-    proof: Text | None = None
-    command: str = ""
-    page: str = ""
-    step: str = ""
-    changed: Text | None = None

@@ -1,1 +1,1 @@
-"""Cards that are drawn from data alone: a view in, a finished card out."""
+"""Cards that are drawn from words and states alone; those of runs are in bot/cards/presenters."""

@@ -89,6 +89,10 @@ def has_text(key: str) -> bool:
     return not _catalogue(locale.SOURCE).keys().isdisjoint({key, f"{key}.other"})
 
 
+def known_text(key: str) -> Text | None:
+    return Text(key) if has_text(key) else None
+
+
 def keys(language: str = locale.SOURCE) -> frozenset[str]:
     return frozenset(_catalogue(language))
 

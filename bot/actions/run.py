@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from adaptive_cards.cards.findings import DAYS
 from adaptive_cards.texts import listed
 from bot import actions
 from bot.cards import delivery
 from bot.cards.presenters import connect_form, mail, questions
 from bot.cards.presenters.card_state import slot_of, thread_and_person
 from bot.cards.presenters.connect_form import ERROR_MOST
+from bot.cards.presenters.findings import DAYS
 from bot.cards.presenters.plan import made_by_hand
 from bot.chat.audience import note_absent, resolve_recipient
 from bot.chat.context import ChatContext, RefusedError

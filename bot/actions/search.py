@@ -13,14 +13,14 @@ from typing import Any
 
 import structlog
 
-from adaptive_cards import search, tac
 from adaptive_cards.card import Card
-from adaptive_cards.cards.search import SearchView
+from adaptive_cards.cards.notice import tac
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import remedy_pasted, render, text
 from bot.actions import require
 from bot.actions.tac import known_secrets, mine
 from bot.cards.presenters import verdict
+from bot.cards.presenters.search import search
 from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.chat.explanation import headline
@@ -31,9 +31,10 @@ from bot.webex.errors import WebexBadRequestError, WebexError, WebexNotFoundErro
 from jobs.access import app_access
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
-from jobs.checks import check, reading
+from jobs.checks import check
 from jobs.checks.fix_context import verdict_of
 from jobs.checks.gaps import gaps
+from jobs.checks.reading import Reading
 from jobs.clock import now
 from jobs.clouds import warm_loop
 from jobs.mail import watch_mail
@@ -164,8 +165,7 @@ def _say_on_card(services: Services, name: str, mail: Followed, found: Finding) 
     services.redis.set(keys.tac_case(name), codec.dump(noted), ex=KEPT_S)
     own = preferences.locale_of_person if mail.direct else preferences.locale_of_space
     with drawn_for(own(services, mail.person if mail.direct else mail.room)):
-        view = _view(services, case, _words(found.cause) if found.cause else None, mail.seen)
-        card = search(view)
+        card = _drawn(services, case, _words(found.cause) if found.cause else None, mail.seen)
     try:
         services.messenger.edit(mail.message, mail.room, card.text, card.content)
     except WebexError as error:
@@ -177,28 +177,28 @@ def _card(ctx: ChatContext, case: Case, told: tuple[Text, Text] | None = None) -
         return tac(case.mailbox, now(), direct=ctx.direct)
     raw: Any = ctx.services.redis.hget(keys.tac_mails(), where(ctx))
     seen = codec.load(raw, Followed).seen if isinstance(raw, bytes) else None
-    return search(_view(ctx.services, case, told, seen))
+    return _drawn(ctx.services, case, told, seen)
 
 
-def _view(
+def _drawn(
     services: Services, case: Case, told: tuple[Text, Text] | None, mail: Text | None
-) -> SearchView:
-    place = case.place
-    step, steps = PLACES.index(place) + 1, len(PLACES) + 1
-    view = SearchView(case.mailbox, now(), place, step, steps, told=told)
-    if place == "mail":
-        sends = mail is None and _sends(services, case.mailbox)
-        view = replace(view, mail=mail, sends=sends)
-    if (last := services.store.last_check(case.mailbox)) is None:
-        return view
-    seen = reading.read(last)
-    names = [name for name in STEPS.get(place, ()) if name in seen.found]
-    causes = [seen.found[name].cause for name in seen.verdict.causes]
-    return replace(
-        view,
-        lines=verdict.lines(seen, names),
-        told=told or next(map(_words, filter(None, causes)), None),
-        sign_in_url=verdict.sign_in_url(last, services) if place == "unread" else "",
+) -> Card:
+    place, last = case.place, services.store.last_check(case.mailbox)
+    seen = verdict.view(last, services) if last else Reading("", case.mailbox, now(), 0)
+    lines = {line.found.step: line for line in seen.lines}
+    causes = [_words(line.found.cause) for line in seen.causes if line.found.cause]
+    in_mail = place == "mail"
+    return search(
+        case.mailbox,
+        now(),
+        place,
+        PLACES.index(place) + 1,
+        len(PLACES) + 1,
+        lines=[lines[name] for name in STEPS.get(place, ()) if name in lines],
+        told=told or next(iter(causes), None),
+        mail=mail if in_mail else None,
+        sends=in_mail and mail is None and _sends(services, case.mailbox),
+        sign_in_url=seen.sign_in_url if place == "unread" else "",
     )
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from adaptive_cards import tac_file
+from adaptive_cards.cards.notice import tac_file
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import render, text
 from bot.actions import refusing, require

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from adaptive_cards import offer
-from adaptive_cards.cards.notice import OFFERS_MOST, Offer
+from adaptive_cards.cards.notice import OFFERS_MOST, Offer, offer
 from bot.actions import Action
 from bot.cards.presenters.watch import fixable
 from bot.chat.context import ChatContext, RefusedError

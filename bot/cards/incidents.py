@@ -71,8 +71,9 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
     if living is None:
         return Drawing(run, cards, POSTED_SOON_S)
     with drawn_for(locale):
-        told = _is_told_by_run(services, card, shown)
-        cards += watch.news_cards(card, shown, at, told=told)
+        # The card of the run that fixed it, in the same space, says the same.
+        if not _is_told_by_run(services, card, shown):
+            cards += watch.news_cards(card, shown, at)
         cards += _reminders(services, card, shown, at, quiet_until)
     return Drawing(run, cards, _wait_s(services, shown, at, quiet_until))
 
@@ -96,8 +97,6 @@ def _living(
     channel = record.channel if record else None
     cards: list[DesiredCard] = []
     one = watch.is_of_one_mailbox(card, shown)
-    if one:
-        superseded.note(services, superseded.of_incident(card, shown[-1], ""))
     # A card that only counts channels is in its space alone.
     places = (
         [THREAD]
@@ -109,6 +108,8 @@ def _living(
             drawn = [watch.living_card(card, shown, at, channel, place)]
             cause = render(watch.cause_of(shown[-1]))
             speaker = superseded.of_incident(card, shown[-1], cause)
+            if one:
+                superseded.note(services, speaker)
             cards += superseded.applied(services, speaker, drawn) if one else drawn
     return cards
 

@@ -16,9 +16,8 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from adaptive_cards import offer
 from adaptive_cards.card import Card, with_lines
-from adaptive_cards.cards.notice import Offer
+from adaptive_cards.cards.notice import Offer, offer
 from adaptive_cards.components import whose_turn
 from adaptive_cards.glyphs import OK, SKIPPED, is_person
 from adaptive_cards.texts import listed, render
@@ -101,21 +100,18 @@ def _looked(run: Run) -> list[tuple[datetime, Text]]:
     read = [step for step in steps if step.automatic and step.name in run.right_before]
     if asked is None or run.plan is None or any(run.is_to_reread(step.name) for step in read):
         return []
-    new = [
-        step
-        for step in read
-        if not run.settled(step.name) or _is_changed_again(run, step, asked.at)
-    ]
+    new = [step for step in read if _is_new(run, step, asked.at)]
     names = listed(render(Text(f"step.{step.name}")) for step in new)
     values = {"at": minute_of(asked.at), "who": asked.by, "steps": names}
     return [(asked.at, Text("history.looked_new" if new else "history.looked", values))]
 
 
-def _is_changed_again(run: Run, step: Step, since: datetime) -> bool:
-    """Return whether the run has changed the step again, although nobody asked for another."""
+def _is_new(run: Run, step: Step, since: datetime) -> bool:
+    """Return whether the step does not hold now, or the run has changed it again unasked."""
     made, wanted = run.changed.get(step.name), run.answers.get(step.repeat_on)
     is_wanted = wanted is not None and wanted.at > since
-    return made is not None and made.written > since and not is_wanted
+    again = made is not None and made.written > since and not is_wanted
+    return again or not run.settled(step.name)
 
 
 def _entry(key: str, at: datetime, who: str = "") -> tuple[datetime, Text]:

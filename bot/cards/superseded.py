@@ -17,6 +17,7 @@ from datetime import datetime
 
 from adaptive_cards.card import held
 from adaptive_cards.glyphs import OK, SKIPPED
+from adaptive_cards.texts import known_text
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
@@ -84,7 +85,7 @@ def _result(run: Run, at: datetime) -> Text:
 
 
 def _cause(seen: Finding) -> str:
-    known = shared.known_text(f"cause.{seen.cause}")
+    known = known_text(f"cause.{seen.cause}")
     return known.key if known else f"step.{seen.facts['step']}"
 
 

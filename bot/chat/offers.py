@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-from adaptive_cards import offer
 from adaptive_cards.actions import fit_title
-from adaptive_cards.cards.notice import OFFERS_MOST, Offer
+from adaptive_cards.cards.notice import OFFERS_MOST, Offer, offer
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from jobs.checks.assessment import FactKind, assess

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adaptive_cards import audit
-from adaptive_cards.cards.channels import AuditView
 from adaptive_cards.texts import text
-from bot.cards.presenters.lists import audit_line
+from bot.cards.presenters.audit import audit
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.offers import first_channels, unknown_channel
@@ -26,7 +24,6 @@ from jobs.runs.trust import sealed_file
 
 FILE_MOST = 20_000
 """Maximum number of entries in the file; the newest are kept."""
-SHOWN = 10
 TYPE = "application/jsonl"
 
 
@@ -67,10 +64,17 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
             content_type=TYPE,
             content=_file(ctx, filed),
         )
-    lines = tuple(map(audit_line, reversed(mine[-SHOWN:])))
-    known = () if mailbox else first_channels(ctx, permissions.visible_channels(ctx))
-    counts = (len(mine), len(filed))
-    ctx.say(audit(AuditView(mailbox, at, lines, *counts, name, found.broken_at, known)))
+    offered = () if mailbox else first_channels(ctx, permissions.visible_channels(ctx))
+    card = audit(
+        mailbox,
+        at,
+        mine,
+        filed=len(filed),
+        name=name,
+        broken_at=found.broken_at,
+        offered=offered,
+    )
+    ctx.say(card)
 
 
 def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from adaptive_cards import channels, offer
-from adaptive_cards.cards.channels import ChannelsView
-from adaptive_cards.cards.notice import Offer
+from adaptive_cards.cards.channels import channels
+from adaptive_cards.cards.notice import Offer, offer
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import delivery
@@ -161,8 +160,8 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
     """
     store = ctx.services.store
     mailboxes = visible_channels(ctx)
-    lines = tuple(line_of(ctx.services, mailbox) for mailbox in mailboxes)
-    card = channels(ChannelsView(lines, now(), direct=ctx.direct, every=every))
+    lines = [line_of(ctx.services, mailbox) for mailbox in mailboxes]
+    card = channels(lines, now(), direct=ctx.direct, every=every)
     ctx.say(with_doubts(card, store.runs_in_space(ctx.room)))
 
 

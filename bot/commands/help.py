@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from adaptive_cards import command_help, help_card
-from adaptive_cards.cards.notice import HelpEntry, shown_name
+from adaptive_cards.cards.notice import (
+    HelpEntry,
+    command_help,
+    help_card,
+    shown_name,
+)
 from bot import commands
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest

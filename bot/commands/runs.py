@@ -7,14 +7,14 @@ from contextlib import suppress
 from itertools import filterfalse
 from operator import attrgetter
 
-from adaptive_cards import notice, status
+from adaptive_cards import notice
 from adaptive_cards.card import Card
-from adaptive_cards.cards.channels import RunLine, StatusView
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
 from bot.cards import living
 from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import posted_cards
+from bot.cards.presenters.lists import status
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.commands import Command
@@ -22,7 +22,6 @@ from bot.webex.client import WebexError
 from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text
-from jobs.next_action import ENDED, next_action, stage_of, wait_of
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed
 
@@ -114,25 +113,8 @@ def cancel(ctx: ChatContext, run: Run) -> bool:
 def show_status(ctx: ChatContext, _argument: str) -> None:
     """List the runs, open and new ones first. Runs beyond the limit are only counted."""
     known = ctx.services.store.runs_in_space(ctx.room)
-    runs = tuple(map(_run_line, known))
-    more = max(ctx.services.channels.count_in_space(ctx.room) - len(runs), 0)
-    ctx.say(with_doubts(status(StatusView(runs, now(), more, direct=ctx.direct)), known))
-
-
-def _run_line(run: Run) -> RunLine:
-    turn, wait = next_action(run), wait_of(run)
-    return RunLine(
-        run.id,
-        run.channel.mailbox,
-        stage_of(run),
-        turn.turn,
-        turn.words,
-        run.opened,
-        ENDED[run.ended],
-        run.kind,
-        wait.who if wait else "",
-        run.requester.email,
-    )
+    more = max(ctx.services.channels.count_in_space(ctx.room) - len(known), 0)
+    ctx.say(with_doubts(status(known, now(), more, direct=ctx.direct), known))
 
 
 COMMAND = Command("cancel", "runs", run, "[ADDRESS]")

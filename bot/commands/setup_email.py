@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from adaptive_cards import offer
-from adaptive_cards.cards.notice import Offer
+from adaptive_cards.cards.notice import Offer, offer
 from adaptive_cards.texts import has_text
 from bot.cards import delivery, living
 from bot.cards.presenters import questions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adaptive_cards import tac
+from adaptive_cards.cards.notice import tac
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adaptive_cards import offer
-from adaptive_cards.cards.notice import Offer
+from adaptive_cards.cards.notice import Offer, offer
 from adaptive_cards.texts import listed, render
 from bot.chat import permissions
 from bot.chat.context import ChatContext

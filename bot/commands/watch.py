@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from adaptive_cards import glyphs, watch_list
-from adaptive_cards.cards.channels import ChannelLine, WatchListView
+from adaptive_cards import glyphs
+from adaptive_cards.cards.channels import ChannelLine, watch_list
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import superseded
@@ -55,7 +55,7 @@ def listed(ctx: ChatContext) -> None:
     unwatched = tuple(each for each in visible_channels(ctx) if channels.load(each) is None)
     quiet = preferences.quiet_hours(ctx.services, ctx.room)
     lines = _lines(ctx, channels.of_space(ctx.room))
-    ctx.say(watch_list(WatchListView(lines, unwatched, now(), quiet)))
+    ctx.say(watch_list(lines, unwatched, now(), quiet))
 
 
 def everything(ctx: ChatContext) -> None:
@@ -63,7 +63,7 @@ def everything(ctx: ChatContext) -> None:
         ctx.refuse(Text("watch.all_refused"), title="refused.nothing")
         return
     lines = _lines(ctx, ctx.services.watching.channels.all())
-    ctx.say(watch_list(WatchListView(lines, (), now())))
+    ctx.say(watch_list(lines, (), now()))
 
 
 def _lines(ctx: ChatContext, watched: Iterable[model.WatchedChannel]) -> tuple[ChannelLine, ...]:

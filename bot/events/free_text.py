@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from adaptive_cards import offer
 from adaptive_cards.actions import TITLE_MOST
-from adaptive_cards.cards.notice import NoticeView, Offer
+from adaptive_cards.cards.notice import NoticeView, Offer, offer
 from adaptive_cards.escape import plain, shorten
 from bot.chat import offers
 from bot.chat.context import ChatContext

@@ -21,11 +21,10 @@ from http import HTTPStatus
 from flask import Blueprint, Response, request
 
 from adaptive_cards.numbers import number
-from adaptive_cards.texts import render, render_if_any, text
+from adaptive_cards.texts import known_text, render, render_if_any, text
 from adaptive_cards.times import day_clock, lasted, written_date
 from bot import links
 from bot.cards.presenters import watch
-from bot.cards.presenters.card_state import known_text
 from bot.services import Services
 from bot.web import oauth_flow
 from bot.web.pages import Page, plain, respond, respond_with, web_services

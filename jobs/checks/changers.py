@@ -85,27 +85,31 @@ def _read(row: dict[str, Any], words: tuple[str, ...], since: datetime) -> Conne
 
 @dataclass(frozen=True, slots=True)
 class SetBack:
-    """Value that the bot's newest change has set, and that is wrong again; ``times`` counts it."""
+    """Value of a step that the bot's newest change has set, and that is wrong again.
 
+    ``baselines`` ask for the other value; they are given from the second time on, because then a
+    tool probably keeps them.
+    """
+
+    step: str
     run: str
     at: datetime
     after: Text
-    times: int
+    baselines: tuple[str, ...] = ()
 
 
-def set_back(store: RunStore, mailbox: str, steps: Iterable[str]) -> dict[str, SetBack]:
+def set_back(store: RunStore, mailbox: str, steps: Mapping[str, Step]) -> dict[str, SetBack]:
     """Return which of these wrong steps the bot has set right before.
 
     An object of the app that is wrong again, such as an expired secret, was not set back.
     """
     found: dict[str, SetBack] = {}
-    wanted = {*steps}
     for run in store.runs_of_mailbox(mailbox):
-        for name in wanted & run.changed.keys():
+        for name in steps.keys() & run.changed.keys():
             made = run.changed[name]
             if run.kind is RunKind.UNDO or made.done is None or not made.changes:
                 found.pop(name, None)
             elif made.changes[0].scope is not Scope.APP:
-                times = found[name].times + 1 if name in found else 1
-                found[name] = SetBack(run.id, made.done, made.changes[0].after, times)
+                again = steps[name].baselines if name in found else ()
+                found[name] = SetBack(name, run.id, made.done, made.changes[0].after, again)
     return found

@@ -8,13 +8,25 @@ from datetime import datetime
 from typing import NamedTuple
 
 from jobs.causes.cause import Cause
+from jobs.checks import more_access, remedies
+from jobs.checks.changers import SetBack, set_back
 from jobs.checks.check import findings_of, steps_of
-from jobs.checks.gaps import Gaps, gaps
+from jobs.checks.gaps import gaps
 from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
-from jobs.clock import parse
+from jobs.clock import now, parse
 from jobs.engine.step import Step
-from jobs.model import NO_SIGNALS, ConnectChange, Finding, Reason, Signals, State, Station
-from jobs.runs.run import Run
+from jobs.model import (
+    NO_SIGNALS,
+    ConnectChange,
+    Finding,
+    Reason,
+    Signals,
+    State,
+    Station,
+    Text,
+    Turn,
+)
+from jobs.runs.run import Problem, Run
 from jobs.runs.run_store import RunStore
 
 SEEN_AT = {
@@ -26,17 +38,33 @@ SEEN_AT = {
 PROVING = (*SEEN_AT, "smtp_login")
 """Steps whose success proves the mail flow, in the order in which they are shown."""
 ENDS = (Station.FORWARD, Station.ANSWER)
+"""Ends of the path: a copy that reached Webex Connect, and an answer that left."""
 OUTSIDE = frozenset({"exchange_health", "entra_health", "webex_status"})
 """Steps that report the status that the providers publish about themselves."""
 COUNTED = ("copies", "mail_to_task")
 """Steps that count missed mails. The earliest step on the mail path comes first."""
 CHANGES = "connect_changes"
 """Step whose suspected changes are shown by themselves, and not among the possible causes."""
+EXPLAINED = {
+    "deleteapp": Cause.CONNECT_ADDRESS_GONE,
+    "deleteflow": Cause.CONNECT_FLOW_NOT_LIVE,
+    "deleterule": Cause.CONNECT_FLOW_NOT_LIVE,
+    "updaterulestatus": Cause.CONNECT_FLOW_NOT_LIVE,
+    "updatewfstatusonupdaterule": Cause.CONNECT_FLOW_NOT_LIVE,
+}
+"""Cause inside Webex Connect that an action in the audit log explains.
+
+An update of an app may explain many causes.
+"""
 Found = Mapping[str, Finding]
 
 
 class Lost(NamedTuple):
-    """Mails that did not reach an agent; ``kept`` if all of them are known to be in the mailbox."""
+    """Mails that did not reach an agent; ``kept`` if all of them are known to be in the mailbox.
+
+    ``since`` is the time of the first of them. ``bounced`` is the number of those that were returned
+    to their senders as undeliverable.
+    """
 
     mails: int
     since: datetime
@@ -44,61 +72,231 @@ class Lost(NamedTuple):
     bounced: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Everything that a check says, for its card.
+class Stop(NamedTuple):
+    """Station on the path of the mail; ``at`` is the time of the last mail there.
 
-    Attributes:
-        found: The findings as they count: one that was followed by a success is a warning.
-        possible: The possible causes, without the changes in Webex Connect.
-        waiting: The findings that wait for a first login of Webex Connect.
-        path: Each station, whether mail passes it, and when the last mail did.
-        proofs: The steps that prove the mail flow, and when.
-        quiet: When all providers were known to report no incident.
-        login: Whether the bot's login as the mailbox works now.
-        secret_expires: The end of a client secret; ``secret_ends`` if it is to be renewed now.
+    ``passes`` is True if mail passed, False if mail stops there, and None if that is unknown.
     """
 
-    steps: dict[str, Step]
-    verdict: Verdict
-    found: dict[str, Finding]
-    left: Gaps
-    possible: tuple[str, ...]
-    waiting: tuple[str, ...]
-    changes: tuple[ConnectChange, ...]
-    path: tuple[tuple[Station, bool | None, datetime | None], ...]
-    damage: Lost | None
-    proofs: tuple[tuple[Step, datetime], ...]
-    quiet: datetime | None
-    login: bool
-    secret_expires: datetime | None
-    secret_ends: datetime | None
+    station: Station
+    passes: bool | None
+    at: datetime | None = None
 
 
-def read(run: Run) -> Reading:
+class Proof(NamedTuple):
+    row: str
+    words: Text
+    at: datetime
+
+
+class Suspect(NamedTuple):
+    """Change in Webex Connect; ``cause`` is the only one that it may explain, or empty."""
+
+    change: ConnectChange
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Finding as it counts, with its row and the name of its step.
+
+    ``explained_by`` is the row of its cause if it is a symptom.
+    """
+
+    row: str
+    title: Text
+    found: Finding
+    explained_by: str = ""
+    set_back: SetBack | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundChannel:
+    """Channel that the check found by itself.
+
+    ``values`` are (label key, value); an empty value was not found, and no values mean that nobody
+    has signed in yet. ``may_keep`` offers to keep it. ``told`` says what that means, or why it
+    cannot be kept. ``watched`` is how often it is watched, such as ``15m``; empty if it is not.
+    """
+
+    values: tuple[tuple[str, str], ...] = ()
+    may_keep: bool = False
+    kept: bool = False
+    told: Text | None = None
+    watched: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything that a check says, both while it runs and when it is done.
+
+    ``looking`` is the number of findings still to come, and ``silent`` names the clouds that give no
+    answer so far. ``causes`` are the root causes, starting with the one that stops mail first. If
+    it is empty and ``looking`` is 0, nothing wrong was found.
+
+    ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) if a person must
+    fix it elsewhere. If ``turn`` is not the approver's, it fixes another cause than the first.
+
+    ``sign_in_url`` is set if a sign-in would allow more findings. If ``lacks_role`` is set, another
+    person must sign in. ``grant_url`` is set if an administrator could give the bot its own read
+    access. ``problem`` says why that failed, or that the access has ended. ``changes`` are the
+    changes in Webex Connect shortly before mail stopped, newest first. ``found`` is set if the
+    channel is not known here.
+
+    ``unread`` is the number of findings that could not be read, and ``needs_administrator`` is true
+    if a sign-in reads all of them. ``secret_ends`` is the end of a client secret that is to be renewed
+    now, and ``secret_expires`` that of any other. ``proven`` is when the bot's own test mail last
+    went the whole way, and ``login`` is whether its login as the mailbox works now. ``accepts`` is
+    the code of the first cause if an approver may accept it for a time.
+    """
+
+    run: str
+    mailbox: str
+    at: datetime
+    looking: int
+    causes: tuple[Line, ...] = ()
+    symptoms: tuple[Line, ...] = ()
+    possible: tuple[Line, ...] = ()
+    changes: tuple[Suspect, ...] = ()
+    warnings: tuple[Line, ...] = ()
+    skipped: tuple[Line, ...] = ()
+    lines: tuple[Line, ...] = ()
+    way: tuple[Stop, ...] = ()
+    since: datetime | None = None
+    turn: Turn = Turn.NOBODY
+    fix: tuple[str, dict[str, str]] | None = None
+    proofs: tuple[Proof, ...] = ()
+    sign_in_url: str = ""
+    lacks_role: bool = False
+    grant_url: str = ""
+    problem: Problem | None = None
+    damage: Lost | None = None
+    secret_expires: datetime | None = None
+    secret_ends: datetime | None = None
+    unread: int = 0
+    needs_administrator: bool = False
+    proven: datetime | None = None
+    login: bool = False
+    silent: tuple[str, ...] = ()
+    accepts: str = ""
+    found: FoundChannel | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        return self.found is not None and not self.found.values
+
+    @property
+    def may_keep(self) -> bool:
+        return self.found is not None and self.found.may_keep
+
+    @property
+    def is_ours(self) -> bool:
+        """Return whether the other commands serve the channel in this space."""
+        return self.found is None or self.found.kept
+
+
+def read(run: Run, store: RunStore, link: Callable[[str], str] = lambda _: "") -> Reading:
+    """Return what a check says; ``link`` makes the address of a page (signin, access)."""
     steps, found = steps_of(run), _counting(run)
     verdict = judge(steps, found, done=run.checked is not None)
-    suspects = CHANGES in verdict.possible
-    return Reading(
-        steps,
-        verdict,
-        _weighed(verdict, found),
-        gaps(steps, found),
-        tuple(name for name in verdict.possible if name != CHANGES),
-        tuple(name for name, each in found.items() if each.cause == Cause.NOBODY_LOGGED_IN),
-        verdict.weighed[CHANGES].signals.changes if suspects else (),
-        _path(verdict, found),
-        damage(run, verdict, found),
-        tuple(
-            (steps[name], found[name].signals.at or run.found_at[name])
-            for name in PROVING
-            if _is_ok(found, name)
+    left, weighed = gaps(steps, found), _weighed(verdict, found)
+    known = _set_back(run, store, {name: steps[name] for name in verdict.causes})
+
+    def line(name: str, explained_by: str = "") -> Line:
+        step, each = steps[name], weighed[name]
+        # The access that the finding was read with, or else the access that its step needs.
+        shown = replace(each, access=each.access or step.diagnosis.access)
+        return Line(step.article_row, Text(f"step.{name}"), shown, explained_by, known.get(name))
+
+    def lines(*names: str) -> tuple[Line, ...]:
+        return tuple(map(line, names))
+
+    waiting = filter(lambda name: found[name].cause == Cause.NOBODY_LOGGED_IN, found)
+    seen = Reading(
+        run=run.id,
+        mailbox=run.channel.mailbox,
+        at=run.checked or now(),
+        looking=0 if run.checked else max(1, len(steps) - len(run.findings)),
+        causes=lines(*verdict.causes),
+        symptoms=tuple(
+            line(name, steps[cause].article_row) for name, cause in verdict.symptoms.items()
         ),
-        quiet_at(run, found),
-        _is_ok(found, "smtp_login"),
-        secret_expires(found),
-        secret_ends(found),
+        possible=lines(*(name for name in verdict.possible if name != CHANGES)),
+        changes=_suspects(verdict) if CHANGES in verdict.possible else (),
+        warnings=lines(*verdict.warnings, *waiting),
+        skipped=lines(*verdict.skipped),
+        lines=lines(*filter(weighed.get, steps)),
+        way=_path(verdict, found),
+        since=verdict.since,
+        turn=remedies.whose_turn(verdict),
+        proofs=_proofs(run, steps, found),
+        problem=run.problems.get("app_access"),
+        damage=damage(run, verdict, found),
+        secret_expires=secret_expires(found),
+        secret_ends=secret_ends(found) if _is_ours(run) else None,
+        unread=left.count,
+        needs_administrator=left.by_sign_in,
+        login=_is_ok(found, "smtp_login"),
+        silent=run.silent,
     )
+    return _with_offers(seen, run, store, verdict, link) if run.checked else seen
+
+
+def _with_offers(
+    seen: Reading, run: Run, store: RunStore, verdict: Verdict, link: Callable[[str], str]
+) -> Reading:
+    may_sign_in = not run.ended and more_access.may_sign_in(run)
+    whole = not may_sign_in or run.account is not None
+    fix = remedies.fix(run, verdict, whole=whole) if _is_ours(run) else None
+    granted = not fix and more_access.may_be_granted(store.redis, run)
+    if seen.secret_ends and not fix:
+        fix = "button.renew_secret", {"do": "fix", "channel": seen.mailbox}
+    pages = {"signin": may_sign_in, "access": granted}
+    urls = {page: link(page) for page, is_offered in pages.items() if is_offered}
+    return replace(
+        seen,
+        fix=fix,
+        sign_in_url=urls.get("signin", ""),
+        lacks_role=may_sign_in and whole,
+        grant_url=urls.get("access", ""),
+        proven=proven_at(run, store) if seen.unread else None,
+        accepts=_first_code(verdict) if not run.brief.discover else "",
+    )
+
+
+def _first_code(verdict: Verdict) -> str:
+    codes = (verdict.weighed[name].cause for name in (*verdict.causes, *verdict.possible))
+    return next(filter(None, codes), "")
+
+
+def _is_ours(run: Run) -> bool:
+    return run.kept or not run.brief.discover
+
+
+def _set_back(run: Run, store: RunStore, causes: Mapping[str, Step]) -> dict[str, SetBack]:
+    if run.brief.discover or not run.checked:
+        return {}
+    return set_back(store, run.channel.mailbox, causes)
+
+
+def _suspects(verdict: Verdict) -> tuple[Suspect, ...]:
+    changes = verdict.weighed[CHANGES].signals.changes
+    return tuple(Suspect(each, EXPLAINED.get(each.event.lower(), "")) for each in changes)
+
+
+def _proofs(run: Run, steps: Mapping[str, Step], found: Found) -> tuple[Proof, ...]:
+    proofs = [
+        Proof(
+            steps[name].article_row,
+            Text(f"step.{name}"),
+            found[name].signals.at or run.found_at[name],
+        )
+        for name in PROVING
+        if _is_ok(found, name)
+    ]
+    if proofs and (quiet := quiet_at(run, found)):
+        proofs.append(Proof("MS", Text("verdict.no_incident"), quiet))
+    return tuple(proofs)
 
 
 def proven_at(run: Run, store: RunStore) -> datetime | None:
@@ -134,14 +332,12 @@ def _weighed(verdict: Verdict, found: Found) -> dict[str, Finding]:
     return counted
 
 
-def _path(
-    verdict: Verdict, found: Found
-) -> tuple[tuple[Station, bool | None, datetime | None], ...]:
+def _path(verdict: Verdict, found: Found) -> tuple[Stop, ...]:
     # The state of the stations behind the place at which mail stops is unknown.
     reports = {station: found[name] for name, station in SEEN_AT.items() if name in found}
     passed = _passed(reports, _stop(verdict)) - {verdict.stops}
     return tuple(
-        (
+        Stop(
             each,
             False if each is verdict.stops else each in passed or None,
             reports[each].signals.at if each in reports else None,

@@ -23,14 +23,14 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 262,
-        "code": 32_320,
-        "functions": 3_376,
+        "code": 32_058,
+        "functions": 3_360,
         "used once, %": 12.9,
         "borders, %": 24.5,
         "docstrings, %": 22.7,
     },
     ("practice",): {"code": 17_190},
-    ("tests",): {"code": 60_066},
+    ("tests",): {"code": 60_036},
     ("bench", "tools"): {"code": 3_799},
 }
 """Greatest value of each figure, by the folders that it counts."""

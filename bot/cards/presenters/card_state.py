@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from adaptive_cards import Card, locale, notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED, Mark
-from adaptive_cards.texts import has_text, remedy_within
+from adaptive_cards.texts import known_text, remedy_within
 from adaptive_cards.views import Asked, Header, Trouble
 from bot.links import Link
 from bot.services import Services
@@ -224,10 +224,6 @@ def cause_text(failure: Finding | Problem | None) -> Text | None:
     """Return the cause in words; a cause of another version of the bot is not known."""
     known = known_text(f"cause.{failure.cause}") if failure else None
     return known or (Text("cause.unexpected") if failure else None)
-
-
-def known_text(key: str) -> Text | None:
-    return Text(key) if has_text(key) else None
 
 
 def texts_of(evidence: Iterable[Evidence], kind: str) -> tuple[str, ...]:

@@ -1,22 +1,25 @@
-"""Presenters of lists: the channels of a space, and lines of its audit trail."""
+"""Lists of a space: its channels, worst first, and its runs."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 
-from adaptive_cards.cards.channels import AuditLine, ChannelLine, ChannelsView, channels
-from adaptive_cards.locale import SOURCE
-from adaptive_cards.texts import has_text, own_text
+from adaptive_cards import actions as act
+from adaptive_cards import components as ui
+from adaptive_cards import elements as el
+from adaptive_cards import glyphs
+from adaptive_cards.card import Card, finished
+from adaptive_cards.cards.channels import ChannelLine, channels
+from adaptive_cards.texts import known_text, render, text
 from bot.cards import superseded
-from bot.cards.presenters.card_state import DesiredCard, known_text
+from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from jobs.checks import bulk
-from jobs.checks.discovering import WITHOUT
 from jobs.clock import now
-from jobs.model import Finding, State, Text
-from jobs.runs.audit import AuditEntry
-from jobs.runs.event_log import BOT
-from jobs.runs.run import Run
+from jobs.model import Finding, RunKind, State, Text, Turn, minute_of
+from jobs.next_action import ENDED, next_action, stage_of, wait_of
+from jobs.runs.run import Kind, Run
 from jobs.watch.store import assessment
 
 EDITS = 7
@@ -27,33 +30,19 @@ A message takes ten edits (platforms/webex.md 2).
 
 
 def cards(run: Run, _: Services) -> list[DesiredCard]:
-    # Progress is shown in ``EDITS`` parts.
-    found = view(run)
-    part = len(run.findings) * EDITS // max(len(found.channels), 1)
-    done = _is_over(run)
-    return [
-        DesiredCard(
-            "channels",
-            channels(found),
-            fingerprint=f"{part} {done} {found.withdrawn}",
-            urgency=str(done),
-            final=done,
-        )
-    ]
-
-
-def _is_over(run: Run) -> bool:
-    return run.checked is not None or bool(run.ended)
-
-
-def view(run: Run) -> ChannelsView:
-    return ChannelsView(
-        channels=tuple(_channel_line(run, mailbox) for mailbox in bulk.mailboxes(run)),
-        at=run.checked or now(),
-        checking=0 if _is_over(run) else len(bulk.mailboxes(run)) - len(run.findings),
-        withdrawn=sum(question.startswith("app_access") for question in run.problems),
+    mailboxes, done = bulk.mailboxes(run), run.checked is not None or bool(run.ended)
+    withdrawn = sum(question.startswith("app_access") for question in run.problems)
+    card = channels(
+        [_channel_line(run, mailbox) for mailbox in mailboxes],
+        run.checked or now(),
+        checking=0 if done else len(mailboxes) - len(run.findings),
+        withdrawn=withdrawn,
         direct=run.origin.direct,
     )
+    # Progress is shown in ``EDITS`` parts.
+    part = len(run.findings) * EDITS // max(len(mailboxes), 1)
+    fingerprint = f"{part} {done} {withdrawn}"
+    return [DesiredCard("channels", card, fingerprint, urgency=str(done), final=done)]
 
 
 def line_of(services: Services, mailbox: str) -> ChannelLine:
@@ -82,66 +71,48 @@ def _channel_line(run: Run, mailbox: str) -> ChannelLine:
     return ChannelLine(mailbox, judged.state, words_of(judged), run.found_at[mailbox])
 
 
-SKIPPED = "skip:"
-"""Beginning of the answer of a person who skips the rehearsal; the reason follows."""
-_COPIED = ("question", "value", "most", "last", "event", "entry", "until")
+_RUNS_MOST = 10
+_ENDED = {
+    Kind.FINISHED: glyphs.OK,
+    Kind.FAILED: glyphs.WRONG,
+    Kind.CANCELLED: glyphs.SKIPPED,
+}
 
 
-def audit_line(entry: AuditEntry) -> AuditLine:
-    # An event that the catalog does not know is shown by its name, and so is a cause.
-    by = str(entry.get("by", BOT))
-    return AuditLine(
-        _time(entry),
-        _event(entry),
-        "" if by == BOT else by,
-        mailbox=str(entry.get("mailbox", "")),
-        run=str(entry.get("run", "")),
-        entry=int(entry.get("n", 0)),
-    )
+def status(runs: Sequence[Run], at: datetime, more: int = 0, *, direct: bool = False) -> Card:
+    """Return the card of the runs of a space; ``more`` is the number of runs that are not known."""
+    going = [run for run in runs if not run.ended]
+    title = Text("status.title", {"count": str(len(going))}) if going else Text("status.none")
+    if any(map(wait_of, going)):
+        band = ui.persons_turn(title, ui.answer_line(Text("status.waits")))
+    else:
+        told = Text("status.nobody" if going else "status.nothing_next")
+        mark = glyphs.RUNNING if going else glyphs.SKIPPED
+        band = ui.Band.of("emphasis", mark, title, ui.answer_line(told))
+    body = [_run_row(run) for run in runs[:_RUNS_MOST]]
+    body += ui.count_line("status.more", more + max(len(runs) - _RUNS_MOST, 0))
+    again = act.submit(text("button.look_again"), "status")
+    setup = act.submit(text("button.setup"), "setup", main=True)
+    kicker = ui.kicker_at("status.kicker_direct" if direct else "status.kicker", at)
+    return finished(kicker, band, body, [again if runs else setup])
 
 
-def _event(entry: AuditEntry) -> Text:
-    data = entry.get("data") or {}
-    values = {name: str(data.get(name, "")) for name in _COPIED} | {
-        "what": str(entry.get("what", "")),
-        "running": str(entry.get("running", "")),
-        "kind": _named(f"audit.kind.{entry.get('kind', '')}"),
-        "scope": _named(f"audit.scope.{data.get('scope', '')}"),
-        "step": _named(f"step.{entry.get('step', '')}"),
-        "cause": _cause(str(data.get("cause", ""))),
-        "count": str(data.get("count", len(entry.get("changes") or ()))),
-    }
-    what = values["what"]
-    if what == "answered":
-        return _answer(values)
-    return Text(_key_or(f"audit.what.{what}", "audit.what.other"), values)
-
-
-def _answer(values: dict[str, str]) -> Text:
-    question, value = values["question"], values["value"]
-    if question == "rehearse" and value.startswith(SKIPPED):
-        return Text("audit.answer.skip_rehearsal", values | {"value": value.removeprefix(SKIPPED)})
-    key = _key_or(f"audit.answer.{question}", "audit.what.answered")
-    return Text(_key_or(f"{key}_without", key) if value == WITHOUT else key, values)
-
-
-def _key_or(key: str, other: str) -> str:
-    return key if has_text(key) else other
-
-
-def _cause(code: str) -> str:
-    for key in (f"cause.{code}", f"typed.{code}"):
-        if has_text(key) and "{" not in own_text(key, SOURCE):
-            return f"key:{key}"
-    return code or "key:cause.unexpected"
-
-
-def _named(key: str) -> str:
-    return f"key:{key}" if has_text(key) else key.rpartition(".")[2]
-
-
-def _time(entry: AuditEntry) -> datetime:
-    try:
-        return datetime.fromisoformat(str(entry.get("at")))
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
+def _run_row(run: Run) -> el.Element:
+    action, wait, state = next_action(run), wait_of(run), text(f"status.kind_{run.kind}")
+    mark = glyphs.TIME if action.turn is Turn.TIME else glyphs.RUNNING
+    notes = [Text("kicker.started", {"who": run.requester.email, "at": minute_of(run.opened)})]
+    if run.ended:
+        mark, ended = _ENDED[run.ended], text(f"status.ended_{ENDED[run.ended]}")
+        state = f"{state}, {ended}"
+    else:
+        # Only a setup has stages; of other runs the kind is shown.
+        state = ui.stage(stage_of(run)) if run.kind is RunKind.SETUP else state
+        mark, who = glyphs.PERSON if wait else mark, wait.who if wait else ""
+        values = {"who": f"key:who.{action.turn}", "name": who, "words": render(action.words)}
+        notes.insert(0, Text("status.line_named" if who else "status.line", values))
+    about = el.rich(el.run(run.id, **el.SUBTLE), el.run(f"  {state}", **el.SUBTLE), spacing="None")
+    # A run that was begun without an address has no mailbox yet. Webex rejects a card with an
+    # empty line.
+    mailbox = run.channel.mailbox
+    address = el.rich(el.run(mailbox)) if mailbox else el.own("kicker.new")
+    return glyphs.marked(mark, address, about, *map(ui.note, notes))

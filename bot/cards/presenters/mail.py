@@ -43,7 +43,6 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 
 
 def _is_to_be_sent(run: Run) -> bool:
-    """Return whether a person is asked to send the mail."""
     mail = run.findings["test_mail"]
     return mail.waiting_for is Turn.REQUESTER and not _is_late(run)
 
@@ -73,7 +72,6 @@ def _agent_at(run: Run) -> datetime | None:
 
 
 def _is_for_agent(run: Run) -> bool:
-    """Return whether the mail was forwarded, and no agent was seen to have it."""
     return run.fact("forwarded_at") != "" and _agent_at(run) is None
 
 
@@ -131,13 +129,12 @@ def _stopped(run: Run, head: Header, stuck: Finding) -> ui.Band:
     turn = stuck.waiting_for or Turn.ADMINISTRATOR
     if _is_late(run):
         return ui.persons_turn(Text("mail.late"), ui.run_turn(head, turn, Text("mail.late_turn")))
-    title, told = "mail.stopped", "mail.stopped_time"
-    if glyphs.is_person(turn):
-        told = "mail.stopped_turn"
+    title, told = "mail.stopped", "mail.stopped_turn"
     if stuck.step == "agent_answer":
         title, told = "mail.answer_stopped", "mail.answer_stopped_turn"
-    line = ui.run_turn(head, turn, Text(told))
-    return ui.Band.of("attention", glyphs.WRONG, Text(title), line)
+    elif not glyphs.is_person(turn):
+        told = "mail.stopped_time"
+    return ui.Band.of(*ui.BROKEN, Text(title), ui.run_turn(head, turn, Text(told)))
 
 
 def _station(run: Run, name: str, at: datetime | None, *, is_next: bool) -> el.Element:

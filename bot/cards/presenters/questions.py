@@ -12,7 +12,6 @@ from adaptive_cards import components as ui
 from adaptive_cards import elements as el
 from adaptive_cards.card import finished
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.verdict_band import FoundChannel
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import render, text
@@ -27,6 +26,7 @@ from bot.services import Services
 from jobs.channel.mailbox import DELEGATE, delegate_of
 from jobs.checks import adoption
 from jobs.checks.discovering import APP, FORWARDING
+from jobs.checks.reading import FoundChannel
 from jobs.clock import now
 from jobs.engine.inspector import lacks_role
 from jobs.engine.made_objects import is_deleted

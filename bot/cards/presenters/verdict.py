@@ -1,220 +1,261 @@
-"""Presenter of a check as one card: the verdict, then the path of the mail, then every finding."""
+"""Card of a check: what is broken, who can fix it and how, during the check and after it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
-from itertools import starmap
-from typing import TypedDict
 
-from adaptive_cards.cards.verdict import verdict as draw
-from adaptive_cards.cards.verdict_band import Stop, VerdictView
-from adaptive_cards.texts import has_text, render, text
-from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
+from adaptive_cards import actions as act
+from adaptive_cards import components as ui
+from adaptive_cards import elements as el
+from adaptive_cards import glyphs
+from adaptive_cards.card import MOST_BYTES, Card, finished, size
+from adaptive_cards.glyphs import Mark
+from adaptive_cards.texts import known_text, plural, render, render_if_any, text
+from adaptive_cards.times import day, day_clock, day_month, minutes
 from bot import links
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import questions
+from bot.cards.presenters.findings import (
+    EXPLAINED,
+    Room,
+    accepting,
+    causes,
+    findings,
+    fitting,
+    found,
+)
+from bot.cards.presenters.verdict_band import band, cause_of, names, sentence
 from bot.services import Services
-from jobs.causes.cause import Cause, page_of
-from jobs.checks import more_access, remedies
-from jobs.checks.changers import SetBack, set_back
 from jobs.checks.discovering import open_questions
-from jobs.checks.reading import CHANGES, Reading, proven_at, read
-from jobs.clock import now
-from jobs.engine.step import Step
-from jobs.model import State, Text, Turn, minute_of, verbatim
+from jobs.checks.reading import Line, Reading, Stop, Suspect, read
+from jobs.model import State, Text, Turn
 from jobs.runs.run import Run
-
-EXPLAINED = {
-    "deleteapp": Cause.CONNECT_ADDRESS_GONE,
-    "deleteflow": Cause.CONNECT_FLOW_NOT_LIVE,
-    "deleterule": Cause.CONNECT_FLOW_NOT_LIVE,
-    "updaterulestatus": Cause.CONNECT_FLOW_NOT_LIVE,
-    "updatewfstatusonupdaterule": Cause.CONNECT_FLOW_NOT_LIVE,
-}
-"""Cause inside Webex Connect that an action in the audit log explains.
-
-An update of an app may explain many causes.
-"""
 
 
 def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # While the check must ask for something about the channel, the card is that question.
     if asked := open_questions(run):
         return questions.discovery_cards(run, asked)
-    found = view(run, services)
+    seen = view(run, services)
     # That a cloud gives no answer is a problem, and so is the first finding that was read. That the
     # cloud answers again is not urgent.
-    looked = any(line.state not in {State.SKIPPED, State.UNKNOWN} for line in found.lines)
+    looked = any(line.found.state not in {State.SKIPPED, State.UNKNOWN} for line in seen.lines)
     urgency = (
-        f"{bool(run.checked)}{run.kept}{looked}{found.fix is not None}"
-        f"{[line.title for line in found.causes]}{found.problem.at if found.problem else ''}"
-        f"{sorted(run.once_silent)}"
+        f"{bool(run.checked)}{run.kept}{looked}{seen.fix is not None}"
+        f"{[(line.found.step, line.found.cause) for line in seen.causes]}"
+        f"{seen.problem.at if seen.problem else ''}{sorted(run.once_silent)}"
     )
-    prompt = f"{run.checked}{found.problem}{run.ended}" if run.checked else ""
-    card = shared.desired_card("verdict", found, draw(found), urgency=urgency, prompt=prompt)
+    prompt = f"{run.checked}{seen.problem}{run.ended}" if run.checked else ""
+    card = shared.desired_card("verdict", seen, draw(seen), urgency=urgency, prompt=prompt)
     return [replace(card, first_at_once=True)]
 
 
-def view(run: Run, services: Services) -> VerdictView:
-    seen = read(run)
-    verdict, ours = seen.verdict, run.kept or not run.brief.discover
-    return VerdictView(
-        run=run.id,
-        mailbox=run.channel.mailbox,
-        at=run.checked or now(),
-        looking=0 if run.checked else max(1, len(seen.steps) - len(run.findings)),
-        silent=tuple(
-            shared.known_text(f"evidence.{each}") or verbatim(each) for each in run.silent
-        ),
-        causes=_with_set_back(services, run, seen, _causes(run, seen, verdict.causes)),
-        symptoms=_symptoms(seen),
-        possible=_causes(run, seen, seen.possible),
-        changes=_changes(seen),
-        warnings=lines(seen, (*verdict.warnings, *seen.waiting)),
-        skipped=lines(seen, verdict.skipped),
-        lines=lines(seen, filter(seen.found.get, seen.steps)),
-        way=tuple(starmap(Stop, seen.path)),
-        since=verdict.since,
-        turn=_turn(run, services, remedies.whose_turn(verdict), ours=ours),
-        proofs=_proofs(seen),
-        **_offers(run, services, seen, ours=ours),
-        problem=shared.trouble(run.problems.get("app_access")),
-        damage=Damage(*seen.damage) if seen.damage else None,
-        secret_expires=seen.secret_expires,
-        found=questions.found_channel(run, services),
-        unread=seen.left.count,
-        needs_administrator=seen.left.by_sign_in,
-        secret_ends=seen.secret_ends if ours else None,
-        proven=proven_at(run, services.store) if run.checked and seen.left.count else None,
-        login=seen.login,
-        accepts=_accepts(run, seen),
-    )
+def view(run: Run, services: Services) -> Reading:
+    """Return what the check says in its space, with the pages that its reader may open."""
+    seen = read(run, services.store, lambda page: links.link(services, page, run.id).url)
+    found = questions.found_channel(run, services)
+    turn = seen.turn
+    # Before the channel is kept, no plan of the bot can be approved.
+    if turn is Turn.APPROVER and found and not found.kept:
+        turn = Turn.REQUESTER if found.may_keep else Turn.ADMINISTRATOR
+    return replace(seen, found=found, turn=turn)
 
 
-def _symptoms(seen: Reading) -> tuple[CheckLine, ...]:
-    return tuple(
-        _line(seen, name, explained_by=seen.steps[cause].article_row)
-        for name, cause in seen.verdict.symptoms.items()
-    )
+def matter(view: Reading, room: Room) -> list[el.Element]:
+    # The findings that were not checked appear only after the check ended.
+    changed = room.section("verdict.changed", [_change(room, each) for each in view.changes])
+    changed += [ui.small_print(Text("verdict.changed_next"))] if changed else []
+    parts = [*causes(view, room), *_symptoms(view, room), *changed, *_noticed(view, room)]
+    if view.looking:
+        return parts
+    if view.found and view.found.values:
+        parts += [ui.section("verdict.found"), *ui.found_values(view.found.values)]
+        parts += [ui.small_print(view.found.told)] if view.found.told else []
+    proven = [] if view.causes else _proven(view, room)
+    parts += room.section("verdict.proven", proven)
+    parts += room.section("verdict.not_looked", _skipped(view, room))
+    # The next date by which a person must act, although no action is needed now.
+    if view.secret_expires and not view.causes:
+        due = view.secret_expires
+        told, left = text("verdict.expires", day=day(due)), ui.time_until(due, view.at)
+        parts += [ui.section("verdict.next_date"), room.row(glyphs.TIME, "E3", told, right=left)]
+    return parts
 
 
-def _changes(seen: Reading) -> tuple[ChangeLine, ...]:
-    return tuple(
-        ChangeLine(each, shared.known_text(f"cause.{EXPLAINED.get(each.event.lower(), '')}"))
-        for each in seen.changes
-    )
+def _row(room: Room, mark: Mark, line: Line) -> el.Element:
+    return room.row(mark, line.row, sentence(line.title), render_if_any(line.found.seen))
 
 
-class _Offers(TypedDict):
-    fix: tuple[str, dict[str, str]] | None
-    sign_in_url: str
-    lacks_role: bool
-    grant_url: str
+def _symptoms(view: Reading, room: Room) -> list[el.Element]:
+    parts: list[el.Element] = []
+    for cause in dict.fromkeys(line.explained_by for line in view.symptoms):
+        rows = [_row(room, EXPLAINED, line) for line in view.symptoms if line.explained_by == cause]
+        title = el.said(Text("verdict.explained", {"row": cause}), **el.BOLD, spacing="Medium")
+        parts += [title, *fitting(rows, room.rows)]
+    return parts
 
 
-def _offers(run: Run, services: Services, seen: Reading, *, ours: bool) -> _Offers:
-    sign_in, fix = sign_in_url(run, services), None
-    whole = not sign_in or run.account is not None
-    if run.checked and ours:
-        fix = remedies.fix(run, seen.verdict, whole=whole)
-    may_grant = run.checked and not fix and more_access.may_be_granted(services.redis, run)
-    if seen.secret_ends and ours and not fix:
-        fix = "button.renew_secret", {"do": "fix", "channel": run.channel.mailbox}
-    grant = links.link(services, "access", run.id).url if may_grant else ""
-    return _Offers(
-        fix=fix, sign_in_url=sign_in, lacks_role=bool(sign_in) and whole, grant_url=grant
-    )
+def _change(room: Room, suspect: Suspect) -> el.Element:
+    change, cause = suspect.change, render_if_any(known_text(f"cause.{suspect.cause}"))
+    by = change.by or text("verdict.nobody")
+    title = text("verdict.changed_failed", event=change.event) if change.failed else change.event
+    parts = [
+        text("verdict.changed_by", at=day_clock(change.at), by=by),
+        f"{change.told.removesuffix('.')}." if change.told else "",
+        text("verdict.changed_suspect", cause=cause) if cause else "",
+    ]
+    return room.row(glyphs.UNKNOWN, "AL", title, " ".join(filter(None, parts)))
 
 
-def sign_in_url(run: Run, services: Services) -> str:
-    over = run.checked is not None and not run.ended
-    may = over and more_access.may_sign_in(run)
-    return links.link(services, "signin", run.id).url if may else ""
+def _noticed(view: Reading, room: Room) -> list[el.Element]:
+    warned = [
+        _row(room, glyphs.TIME if line.found.state is State.WAITING else glyphs.WARNING, line)
+        for line in view.warnings
+    ]
+    possible = [
+        room.row(glyphs.UNKNOWN, line.row, sentence(cause_of(line)), _proof(line))
+        for line in view.possible
+    ]
+    if view.causes:
+        return room.section("verdict.noticed", [*warned, *possible])
+    # Without a known cause, possible obstacles to mail come before the rest.
+    return room.section("verdict.noticed_alone", [*possible, *warned])
 
 
-def _accepts(run: Run, seen: Reading) -> str:
-    verdict = seen.verdict
-    names = (*verdict.causes, *verdict.possible)
-    known = (verdict.weighed[name].cause for name in names if name in verdict.weighed)
-    return next(filter(None, known), "") if run.checked and not run.brief.discover else ""
+def _proof(line: Line) -> str:
+    told = text("verdict.possible")
+    if line.found.seen:
+        told = text("verdict.possible_seen", seen=render(line.found.seen).removesuffix("."))
+    proof = render_if_any(known_text(f"proof.{line.found.step}"))
+    return text("verdict.proof", possible=told, proof=proof) if proof else told
 
 
-def _turn(run: Run, services: Services, turn: Turn, *, ours: bool) -> Turn:
-    """Return who must act. Before the channel is kept, no plan of the bot can be approved."""
-    if turn is not Turn.APPROVER or ours:
-        return turn
-    return Turn.REQUESTER if questions.may_keep(run, services) else Turn.ADMINISTRATOR
+def _proven(view: Reading, room: Room) -> list[el.Element]:
+    rows = [
+        room.row(glyphs.OK, proof.row, render(proof.words), right=ui.time_since(proof.at, view.at))
+        for proof in view.proofs
+    ]
+    if right := sum(line.found.state is State.OK for line in view.lines):
+        told = text("verdict.as_expected", count=str(right))
+        rows.append(room.row(glyphs.OK, "", told, right=text("age.now")))
+    return rows
 
 
-def _proofs(seen: Reading) -> tuple[Proof, ...]:
-    proofs = [Proof(step.article_row, Text(f"step.{step.name}"), at) for step, at in seen.proofs]
-    if proofs and seen.quiet:
-        proofs.append(Proof("MS", Text("verdict.no_incident"), seen.quiet))
-    return tuple(proofs)
+def _skipped(view: Reading, room: Room) -> list[el.Element]:
+    # After a check without a sign-in, a dozen findings share the same reason.
+    reasons: dict[tuple[State, str], list[Line]] = {}
+    for line in view.skipped:
+        reasons.setdefault((line.found.state, render_if_any(line.found.seen)), []).append(line)
+    return [
+        room.row(glyphs.of_state(state), "", names(lines), why)
+        for (state, why), lines in reasons.items()
+    ]
 
 
-def _causes(run: Run, seen: Reading, names: Iterable[str]) -> tuple[CheckLine, ...]:
-    return tuple(_cause(run, seen, name) for name in names)
+_IN_A_ROW = 3
+_SIGNS = {True: ("\u2014 ", " \u2014"), False: ("\u00b7  ", "  \u00b7")}
+"""Signs before and after a station, by whether mail went there."""
+_CENTER: dict[str, el.Look] = {"horizontalAlignment": "Center"}
+_CLOSE: dict[str, el.Look] = {"spacing": "None"}
+_LOOKS: dict[bool | None, tuple[Mark, dict[str, el.Look]]] = {
+    True: (glyphs.OK, {"size": "Small"}),
+    False: (glyphs.WRONG, {"size": "Small", **el.BOLD}),
+    None: (Mark("?"), el.SMALL),
+}
 
 
-def _cause(run: Run, seen: Reading, name: str) -> CheckLine:
-    channel, found, by_hand = run.channel, seen.found[name], f"command_of.{name}"
-    cause, changes = found.cause, found.signals.changes if name != CHANGES else ()
-    line = _line(seen, name)
-    values = {"mailbox": channel.mailbox, "domain": channel.domain}
-    return replace(
-        line,
-        title=shared.known_text(f"cause.{cause}") or line.title,
-        remedy=shared.known_text(f"remedy.{cause}"),
-        proof=shared.known_text(f"proof.{name}"),
-        command=text(by_hand, **values) if has_text(by_hand) else "",
-        page=page_of(cause),
-        changed=next((each.text() for each in changes), None),
-    )
+def way(view: Reading) -> list[el.Element]:
+    """Return the path of the mail: a dash shows that mail passed, dots show that it did not."""
+    drawn = []
+    came, in_doubt = True, not view.looking
+    for stop in view.way:
+        goes_on = came and stop.passes is True
+        (before, _), (_, after) = _SIGNS[came and stop.passes is not None], _SIGNS[goes_on]
+        mark, look = _LOOKS[stop.passes]
+        if stop.passes is None and not in_doubt:
+            mark = glyphs.NOT_YET
+        first, last = el.run(before, **el.SUBTLE), el.run(after, **el.SUBTLE)
+        signs = first, el.run(mark.glyph, **el.BOLD, **mark.look), last
+        below = (text(f"station.{stop.station}"), look), (_stop_text(view, stop), el.SMALL)
+        names = (el.rich(el.run(told, **how), **_CENTER, **_CLOSE) for told, how in below if told)
+        drawn.append(el.column("stretch", el.rich(*signs, **_CENTER), *names, spacing="None"))
+        came, in_doubt = goes_on, in_doubt and stop.passes is not False
+    rows = [drawn[at : at + _IN_A_ROW] for at in range(0, len(drawn), _IN_A_ROW)]
+    return [el.columns(*row, spacing="Small" if at else "Medium") for at, row in enumerate(rows)]
 
 
-def _with_set_back(
-    services: Services, run: Run, seen: Reading, causes: tuple[CheckLine, ...]
-) -> tuple[CheckLine, ...]:
-    """Return the causes; one that the bot has set right before says so, and who may set it back."""
-    if run.brief.discover or not run.checked:
-        return causes
-    known = set_back(services.store, run.channel.mailbox, [line.step for line in causes])
-    return tuple(
-        replace(line, changed=_set_back_words(run, seen.steps[line.step], known[line.step]))
-        if line.step in known
-        else line
-        for line in causes
-    )
+def _stop_text(view: Reading, stop: Stop) -> str:
+    if stop.passes is False:
+        return text("verdict.stops")
+    if stop.at is None:
+        return text("verdict.unseen") if stop.passes is None and not view.looking else ""
+    # The kicker names the zone. Another day than today is shown as a date.
+    return minutes(stop.at) if day(stop.at) == day(view.at) else day_month(stop.at)
 
 
-def _set_back_words(run: Run, step: Step, past: SetBack) -> Text:
-    values = {"run": past.run, "at": minute_of(past.at), "after": render(past.after).rstrip(".")}
-    if past.times == 1 or not step.baselines:
-        return Text("verdict.set_back", values)
-    exemption = text(f"exemption.{step.name}", mailbox=run.channel.mailbox)
-    return Text(
-        "verdict.set_back_again",
-        values | {"ids": ", ".join(step.baselines), "exemption": exemption},
-    )
+# The first one in which the card is small enough.
+_ROOMS = (
+    Room(8, 3, 6),
+    Room(8, 3, 4, compact=True),
+    Room(8, 2, 2, seen=False, compact=True),
+    Room(2, 1, 0, seen=False, compact=True),
+)
+_FRAME_BYTES = 200
+_TOLD_LINES = 2
 
 
-def lines(seen: Reading, names: Iterable[str]) -> tuple[CheckLine, ...]:
-    return tuple(_line(seen, name) for name in names)
+def draw(view: Reading) -> Card:
+    kicker = ui.kicker_at("verdict.kicker", view.at, mailbox=view.mailbox)
+    head = band(view)
+    left = MOST_BYTES - _FRAME_BYTES - size({"head": [kicker, head.element]})
+    for room in _ROOMS:
+        body, actions = _drawn(view, room)
+        if size({"parts": (body, actions)}) <= left:
+            break
+    return finished(kicker, head, body, actions, told=_TOLD_LINES)
 
 
-def _line(seen: Reading, name: str, explained_by: str = "") -> CheckLine:
-    step, finding = seen.steps[name], seen.found[name]
-    return CheckLine(
-        step.article_row,
-        Text(f"step.{name}"),
-        finding.state,
-        # The access that the finding was read with, or else the access that its step needs.
-        finding.access or step.diagnosis.access,
-        finding.seen,
-        finding.expected,
-        finding.evidence,
-        explained_by,
-        step=name,
-    )
+def _drawn(view: Reading, room: Room) -> tuple[list[el.Element], list[el.Element]]:
+    fix, again = _fix(view), _again(view)
+    body = [*fix, *way(view), *matter(view, room)]
+    rows = [*ui.problem_box(shared.trouble(view.problem)), *act.button_rows(again)]
+    # While nothing is certain yet, the findings are shown directly instead.
+    if view.looking and not view.causes:
+        return [*body, *found(view, room), *rows], []
+    if not view.lines:
+        return [*body, *rows], []
+    # A button inside the part that opens counts, too.
+    room_left = act.ACTIONS_MOST - len(again) - len(fix) > 1
+    fields, accept = accepting(view) if room_left else ([], [])
+    title = plural("button.findings", len(view.lines))
+    return [*body, *rows], [act.show_card(title, [*findings(view, room), *fields], *accept)]
+
+
+def _fix(view: Reading) -> list[el.Element]:
+    if view.fix is None:
+        return []
+    (key, data), main = view.fix, glyphs.is_person(view.turn)
+    if page := data.get("url"):
+        return [act.buttons(act.open_url(text(key), page, main=main), spacing="Default")]
+    return [act.buttons(act.press(text(key), data, main=main), spacing="Default")]
+
+
+def _again(view: Reading) -> list[el.Element]:
+    # One action is left free for the list of findings.
+    title = text("button.find" if view.is_unknown else "button.see_more")
+    deeper = [act.open_url(title, view.sign_in_url)] if view.sign_in_url else []
+    granted = [act.open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
+    if view.looking:
+        return [*deeper, *granted]
+    again = act.submit(text("button.check_again"), "check", channel=view.mailbox)
+    if not view.is_ours:
+        keep = [act.submit(text("button.keep"), "keep", run=view.run)] if view.may_keep else []
+        return [*keep, again, *deeper]
+    watch: list[el.Element] = []
+    # Only the card of a channel that was kept from this card offers to watch it.
+    if view.found and view.found.kept:
+        watch = act.watch_button(view.mailbox, watched=bool(view.found.watched))
+    bundle = text("button.bundle" if view.causes else "button.mail_missing")
+    missing = act.submit(bundle, "missing", channel=view.mailbox)
+    every = [*watch, again, *deeper, *granted, missing]
+    return every[: act.ACTIONS_MOST - 1 - bool(view.fix)]

@@ -16,7 +16,7 @@ from adaptive_cards.cards.channels import ChannelLine
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.numbers import number, percent
-from adaptive_cards.texts import has_text, render, text
+from adaptive_cards.texts import has_text, known_text, render, text
 from adaptive_cards.times import day_clock, lasted, written_date
 from bot.cards import superseded
 from bot.cards.presenters import card_state as shared
@@ -73,23 +73,15 @@ def living_card(
     # after the other take eight edits, and not 200.
     changes = sum(len(each.news) for each in incidents)
     part, over = changes.bit_length() if card.shared else changes, not open_ones(incidents)
-    acting = sorted(each.acting for each in incidents)
-    drawn = shared.desired_card(SLOT, (card.id, part, acting, over), found)
-    return shared.DesiredCard(
-        SLOT if to == shared.THREAD else f"{shared.NOTIFY}{to}",
-        drawn.card,
-        drawn.fingerprint,
-        to,
-        urgency=f"{over} {part} {sorted(set(acting))}",
-    )
+    acting = sorted({each.acting for each in incidents})
+    slot = SLOT if to == shared.THREAD else f"{shared.NOTIFY}{to}"
+    seen = card.id, part, acting, over
+    return shared.desired_card(slot, seen, found, to=to, urgency=f"{over} {part} {acting}")
 
 
 def news_cards(
-    card: IncidentCard, incidents: Sequence[Incident], at: datetime, *, told: bool = False
+    card: IncidentCard, incidents: Sequence[Incident], at: datetime
 ) -> list[shared.DesiredCard]:
-    # ``told`` means that the card of the run that fixed it, in the same space, says the same.
-    if told:
-        return []
     one, kicker, found = incidents[0], Text("watch.kicker"), []
     if card.shared and (end := _end_of(incidents)):
         title = Text("watch.news_all_recovered", {"count": str(len(incidents))})
@@ -157,10 +149,10 @@ def incident(
     over = one and look_of(incidents) is Look.ENDED
     lines = [el.said(_result(first) if over else cause_of(first), spacing="Small")]
     if first.is_open:
-        effect = shared.known_text(f"effect.{first.station}")
+        effect = known_text(f"effect.{first.station}")
         seen = look_of(incidents) is not Look.BLIND
         lines += [el.said(effect, spacing="Small")] if effect and seen else []
-        remedy = shared.known_text(f"remedy.{first.cause}")
+        remedy = known_text(f"remedy.{first.cause}")
         lines.append(ui.turn_line(first.turn, remedy or verbatim("")))
     named = [el.rich(el.run(each), spacing="Small") for each in mailboxes[:_MAILBOXES_MOST]]
     body = [
@@ -256,7 +248,7 @@ def cause_of(incident: Incident) -> Text:
 
 
 def _cause_text(cause: str) -> Text:
-    if known := shared.known_text(f"cause.{cause}") or shared.known_text(f"watch.reason_{cause}"):
+    if known := known_text(f"cause.{cause}") or known_text(f"watch.reason_{cause}"):
         return known
     if has_text(f"step.{cause}"):
         return Text("watch.step_wrong", {"step": f"key:step.{cause}"})
@@ -299,9 +291,8 @@ def _end_of(incidents: Sequence[Incident]) -> datetime | None:
 
 
 def _acting(incidents: Sequence[Incident], at: datetime) -> Text | None:
-    incident = _acted_on(incidents)
-    if incident is not None:
-        values = {"who": incident.acting, "since": minute_of(incident.acting_since or at)}
+    if by := _acted_on(incidents):
+        values = {"who": by.acting, "since": minute_of(by.acting_since or at)}
         return Text("watch.acting", values)
     return Text("watch.acting_nobody") if open_ones(incidents) else None
 

@@ -6,9 +6,27 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards.channels import RunLine, StatusView
-from adaptive_cards.cards.notice import HelpEntry, NoticeView
-from jobs.model import Evidence, Text, Turn, verbatim
+from adaptive_cards.cards.notice import (
+    HelpEntry,
+    NoticeView,
+    command_help,
+    help_card,
+)
+from bot.cards.presenters.lists import status
+from jobs.model import (
+    Account,
+    Change,
+    Channel,
+    Evidence,
+    Finding,
+    Person,
+    Scope,
+    State,
+    Text,
+    Turn,
+    verbatim,
+)
+from jobs.runs.run import Kind, Plan, Reply, Run
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
 
 if TYPE_CHECKING:
@@ -34,40 +52,42 @@ def _helps() -> Iterator[tuple[str, cards.Card]]:
             ("help", "", "more"),
         )
     )
-    yield "help", cards.help_card(entries)
-    yield "help-left-out", cards.help_card(entries[:-1], left_out=True)
+    yield "help", help_card(entries)
+    yield "help-left-out", help_card(entries[:-1], left_out=True)
     yield (
         "help-unknown",
-        cards.help_card(entries, direct=True, typed="/xyzzy"),
+        help_card(entries, direct=True, typed="/xyzzy"),
     )
     check = entries[1]
-    yield "help-check", cards.command_help(check, ("prüfen", "pruefen"))
-    yield "help-cancel", cards.command_help(entries[5], direct=True)
+    yield "help-check", command_help(check, ("prüfen", "pruefen"))
+    yield "help-cancel", command_help(entries[5], direct=True)
+
+
+def run_of(name: str, mailbox: str, **more: object) -> Run:
+    """Return a setup with a plan."""
+    change = Change("smtp_auth", "M2", verbatim(""), verbatim(""), verbatim(""), Scope.MAILBOX, "")
+    run = Run(name, Channel(mailbox), Person("rita", "rita@contoso.com"), AT, detailed=True)
+    run = replace(run, account=Account("t", "o", "u"), plan=Plan("p1", (change,), AT))
+    return replace(run, **more)  # type: ignore[arg-type]  # the run's own names
 
 
 def _status() -> Iterator[tuple[str, cards.Card]]:
-    lines = (
-        RunLine("7Q4K", MAILBOX, 3, Turn.APPROVER, Text("turn_words.approve"), AT),
-        RunLine(
-            "8ZW2",
-            "sales@contoso.com",
-            4,
-            Turn.TIME,
-            Text("turn_words.waiting"),
-            AT,
-        ),
-        RunLine("3F9A", "info@contoso.com", 4, Turn.NOBODY, Text("turn_words.running"), AT),
+    approved = {"approvals": {Scope.MAILBOX: Reply("yes", "anna@contoso.com", AT)}}
+    later = Finding("smtp_auth", State.WAITING, waiting_for=Turn.TIME, until=AT)
+    runs = (
+        run_of("7Q4K", MAILBOX),
+        run_of("8ZW2", "sales@contoso.com", findings={"smtp_auth": later}, **approved),
+        run_of("3F9A", "info@contoso.com", **approved),
         *(
-            RunLine(f"OLD{n}", "old@contoso.com", 7, Turn.NOBODY, verbatim(""), AT, end)
-            for n, end in enumerate(("done", "failed", "cancelled"))
+            run_of(f"OLD{n}", "old@contoso.com", ended=end)
+            for n, end in enumerate((Kind.FINISHED, Kind.FAILED, Kind.CANCELLED))
         ),
     )
-    lines = tuple(replace(line, by="rita@contoso.com") for line in lines)
-    yield "status", cards.status(StatusView(lines, AT))
-    yield "status-running", cards.status(StatusView(lines[1:2], AT))
-    yield "status-many", cards.status(StatusView(lines * 4, AT))
-    yield "status-more", cards.status(StatusView(lines[:2], AT, more=1))
-    yield "status-none", cards.status(StatusView((), AT))
+    yield "status", status(runs, AT)
+    yield "status-running", status(runs[1:2], AT)
+    yield "status-many", status(runs * 4, AT)
+    yield "status-more", status(runs[:2], AT, more=1)
+    yield "status-none", status((), AT)
 
 
 def _notices() -> Iterator[tuple[str, cards.Card]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import adaptive_cards as cards
-from adaptive_cards.cards.channels import AuditLine, AuditView
-from jobs.model import Text
+from bot.cards.presenters.audit import audit
+from jobs.runs.audit import AuditEntry
 
 AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
 MAILBOX, RUN = "support@contoso.com", "7Q4K2M"
@@ -17,13 +17,10 @@ HOSTILE = (
     + "\u05d0\u05d1" * 50
 )
 WHAT = {
-    "step": "key:step.smtp_auth",
-    "kind": "key:audit.kind.setup",
-    "count": "3",
-    "scope": "key:audit.scope.mailbox",
-    "question": "registered",
-    "cause": "no",
-    "what": "x",
+    "step": "smtp_auth",
+    "kind": "setup",
+    "changes": [{}, {}, {}],
+    "data": {"scope": "mailbox", "question": "registered", "cause": "no"},
 }
 
 
@@ -40,21 +37,22 @@ def examples() -> dict[str, cards.Card]:
         "refused",
         "other",
     )
-    lines = tuple(_line(kind, 90 + number) for number, kind in enumerate(kinds))
-    hostile = AuditLine(
-        AT, Text("audit.what.opened", {"kind": HOSTILE}), HOSTILE, HOSTILE, HOSTILE, 1
-    )
-    states = {
-        "audit": AuditView(MAILBOX, AT, lines, 41, 41, NAME),
-        "audit-space": AuditView("", AT, (*lines, *lines), 30_000, 20_000, NAME),
-        "audit-one": AuditView("", AT, lines[:1], 1, 1, NAME),
-        "audit-none": AuditView("", AT, (), 0, 0, NAME),
-        "audit-broken": AuditView(MAILBOX, AT, lines, 41, 41, NAME, 17),
-        "hostile-audit": AuditView(HOSTILE, AT, (hostile,) * 12, 12, 12, HOSTILE),
+    entries = [_entry(kind, 90 + number) for number, kind in enumerate(kinds)][::-1]
+    earlier = [_entry("opened", 1)]
+    hostile = {"at": AT.isoformat(), "what": "opened", "n": 0, "kind": HOSTILE}
+    hostile |= {"by": HOSTILE, "mailbox": HOSTILE, "run": HOSTILE}
+    few = {"filed": 41, "name": NAME}
+    return {
+        "audit": audit(MAILBOX, AT, earlier * 32 + entries, **few),
+        "audit-space": audit("", AT, earlier * 29_991 + entries, filed=20_000, name=NAME),
+        "audit-one": audit("", AT, entries[-1:], filed=1, name=NAME),
+        "audit-none": audit("", AT, [], filed=0, name=NAME),
+        "audit-broken": audit(MAILBOX, AT, earlier * 32 + entries, **few, broken_at=17),
+        "hostile-audit": audit(HOSTILE, AT, [hostile] * 12, filed=12, name=HOSTILE),
     }
-    return {name: cards.audit(view) for name, view in states.items()}
 
 
-def _line(kind: str, entry: int) -> AuditLine:
-    about = (MAILBOX, RUN) if kind != "refused" else ("", "")
-    return AuditLine(AT, Text(f"audit.what.{kind}", WHAT), "anna@contoso.com", *about, entry=entry)
+def _entry(kind: str, number: int) -> AuditEntry:
+    about = {"mailbox": MAILBOX, "run": RUN} if kind != "refused" else {}
+    told = {"at": AT.isoformat(), "what": kind, "by": "anna@contoso.com", "n": number}
+    return WHAT | about | told

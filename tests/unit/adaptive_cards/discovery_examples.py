@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import adaptive_cards as cards
-from adaptive_cards.cards.verdict_band import FoundChannel, VerdictView
 from bot.cards.presenters import questions
+from bot.cards.presenters.verdict import draw
 from jobs.checks.discovering import APP, FORWARDING
+from jobs.checks.reading import FoundChannel, Reading
 from jobs.model import Channel, Person, Text, Turn
 from jobs.runs.run import AppCandidate, Run, Search
 from tests.unit.adaptive_cards.verdict_examples import HOSTILE, SIGN_IN, cause, way
@@ -53,7 +54,7 @@ def _asked(search: Search, *asked: str) -> cards.Card:
 
 
 def _verdicts() -> dict[str, cards.Card]:
-    view = VerdictView("9M2C", MAILBOX, AT, 0, (), lines=RIGHT, found=FOUND)
+    view = Reading("9M2C", MAILBOX, AT, 0, (), lines=RIGHT, found=FOUND)
     broken = replace(view, causes=(BROKEN,), turn=Turn.REQUESTER)
     lacks = Text("verdict.keep_lacks", {"what": "key:found.lacks_client_id"})
     part = FoundChannel((("found.app", ""), *VALUES[2:]), told=lacks)
@@ -62,12 +63,12 @@ def _verdicts() -> dict[str, cards.Card]:
         kept, told=Text("verdict.kept_watched", {"interval": "span:900.0"}), watched="span:900.0"
     )
     return {
-        "verdict-kept-watched": cards.verdict(replace(broken, found=watched)),
-        "verdict-unknown": cards.verdict(
+        "verdict-kept-watched": draw(replace(broken, found=watched)),
+        "verdict-unknown": draw(
             replace(view, found=FoundChannel(), skipped=SKIPPED, sign_in_url=SIGN_IN)
         ),
-        "verdict-found": cards.verdict(replace(view, proofs=PROOFS, way=way("++++.+"))),
-        "verdict-found-broken": cards.verdict(broken),
-        "verdict-found-in-part": cards.verdict(replace(broken, found=part)),
-        "verdict-kept": cards.verdict(replace(broken, found=kept)),
+        "verdict-found": draw(replace(view, proofs=PROOFS, way=way("++++.+"))),
+        "verdict-found-broken": draw(broken),
+        "verdict-found-in-part": draw(replace(broken, found=part)),
+        "verdict-kept": draw(replace(broken, found=kept)),
     }

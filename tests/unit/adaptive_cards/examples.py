@@ -10,13 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import adaptive_cards as cards
-from adaptive_cards.cards.channels import RunLine, StatusView
 from adaptive_cards.cards.notice import (
     HelpEntry,
     NoticeView,
+    command_help,
+    help_card,
+    typed_wrong,
 )
 from adaptive_cards.views import Header
 from bot.cards.presenters import connect_form, plan, questions
+from bot.cards.presenters.lists import status
 from bot.links import Link
 from jobs.model import (
     Account,
@@ -30,7 +33,6 @@ from jobs.model import (
     Scope,
     State,
     Text,
-    Turn,
     day_of,
     minute_of,
     verbatim,
@@ -112,13 +114,11 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
     two = {"callback_url": why, "lifetime": Text("typed.lifetime")}
     yield "intake-errors", _intake({**values, "lifetime": "99"}, two)
     comma = Text("typed.comma_in_domain")
-    typed = cards.typed_wrong(
-        "setup-email", "support@contoso,com", comma, "support@contoso.com", AT
-    )
+    typed = typed_wrong("setup-email", "support@contoso,com", comma, "support@contoso.com", AT)
     yield "typed-wrong", typed
     yield (
         "typed-wrong-no-guess",
-        cards.typed_wrong("check", "us", Text("typed.no_at"), "", AT),
+        typed_wrong("check", "us", Text("typed.no_at"), "", AT),
     )
 
 
@@ -332,16 +332,14 @@ def _hostile_stages() -> dict[str, cards.Card]:
 def _hostile_answers() -> dict[str, cards.Card]:
     """Return the cards that answer a command, with hostile text."""
     bad, words = HOSTILE, verbatim(HOSTILE)
-    lines = tuple(RunLine(bad, bad, 99, Turn.AGENT, words, AT) for _ in range(30))
+    run = Run(bad, Channel(bad), Person("x", bad), AT)
     evidence = tuple(Evidence(bad, bad) for _ in range(20))
     buttons = tuple(("button.help", {"do": "help"}) for _ in range(9))
     return {
-        "hostile-typed": cards.typed_wrong("check", bad, words, bad, AT),
-        "hostile-help": cards.help_card((HelpEntry("check", bad, "more"),), typed=bad),
-        "hostile-command-help": cards.command_help(
-            HelpEntry("check", bad, "more"), (bad,) * 20, bot=bad
-        ),
-        "hostile-status": cards.status(StatusView(lines, AT)),
+        "hostile-typed": typed_wrong("check", bad, words, bad, AT),
+        "hostile-help": help_card((HelpEntry("check", bad, "more"),), typed=bad),
+        "hostile-command-help": command_help(HelpEntry("check", bad, "more"), (bad,) * 20, bot=bad),
+        "hostile-status": status((run,) * 30, AT),
         "hostile-notice": cards.notice(
             NoticeView(
                 words, words, words, "good", "\u25b2", (("done.run", words),), evidence, buttons, AT

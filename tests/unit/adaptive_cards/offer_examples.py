@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import adaptive_cards as cards
-from adaptive_cards.cards.channels import ChannelLine, ChannelsView
-from adaptive_cards.cards.notice import Offer
+from adaptive_cards.cards.channels import ChannelLine, channels
+from adaptive_cards.cards.notice import Offer, offer
 from jobs.model import State, Text
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
 
@@ -21,21 +19,21 @@ def examples() -> dict[str, cards.Card]:
     )
     return {
         "offer-hello": _offer("help.kicker", "understood.hello", start),
-        "offer-space": cards.offer(
+        "offer-space": offer(
             Text("help.kicker"), Text("understood.space_title"), start, AT, lines=lines
         ),
         "offer-channels": _choice((MAILBOX, "sales@contoso.com", "it@contoso.com", LONG)),
         "offer-one-channel": _choice((MAILBOX,)),
         "offer-no-channel": _choice(()),
-        "channels-four": cards.channels(_channels(4)),
-        "channels-commands": cards.channels(replace(_channels(5), every=True)),
-        "channels-commands-one": cards.channels(replace(_channels(1), every=True, direct=True)),
-        "channels-none-direct": cards.channels(ChannelsView((), AT, direct=True)),
+        "channels-four": _channels(4),
+        "channels-commands": _channels(5, every=True),
+        "channels-commands-one": _channels(1, every=True, direct=True),
+        "channels-none-direct": _channels(0, direct=True),
     }
 
 
 def _offer(kicker: str, title: str, offers: tuple[Offer, ...]) -> cards.Card:
-    return cards.offer(Text(kicker), Text(title), offers, AT)
+    return offer(Text(kicker), Text(title), offers, AT)
 
 
 def _check(mailbox: str) -> Offer:
@@ -48,12 +46,12 @@ def _choice(mailboxes: tuple[str, ...]) -> cards.Card:
         for each in mailboxes
     )
     turn = Text("choice.turn" if offers else "choice.turn_type")
-    return cards.offer(
+    return offer(
         Text("choice.kicker"), Text("choice.title.fix"), offers, AT, turn=turn, field="fix"
     )
 
 
-def _channels(count: int) -> ChannelsView:
+def _channels(count: int, **more: bool) -> cards.Card:
     lines = tuple(
         ChannelLine(
             f"mailbox-{at}@contoso.com",
@@ -63,4 +61,4 @@ def _channels(count: int) -> ChannelsView:
         )
         for at in range(count)
     )
-    return ChannelsView(lines, AT)
+    return channels(lines, AT, **more)

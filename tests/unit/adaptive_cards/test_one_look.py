@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from adaptive_cards.cards.findings import Budget
-from adaptive_cards.cards.verdict import _ROOMS, matter
-from adaptive_cards.cards.verdict_band import VerdictView
 from adaptive_cards.components import kicker_of
 from adaptive_cards.escape import WORD_JOINER, fact
 from adaptive_cards.texts import text
+from bot.cards.presenters.findings import Room
+from bot.cards.presenters.verdict import _ROOMS, matter
+from jobs.checks.reading import Reading
 from jobs.model import Text
 from practice import cardtext
 from tests.unit.adaptive_cards.verdict_lines import AT, MAILBOX, PROOFS, RIGHT
@@ -20,9 +20,9 @@ TURN = text("turn.of", who=text("turn.approver"))
 
 
 @pytest.mark.parametrize("room", _ROOMS)
-def test_what_is_proven_has_one_look(room: Budget):
+def test_what_is_proven_has_one_look(room: Room):
     """Each proof on a check's card is a row with its age at the right, even if room is short."""
-    shown = matter(VerdictView("9M2C", MAILBOX, AT, 0, (), proofs=PROOFS, lines=RIGHT), room)
+    shown = matter(Reading("9M2C", MAILBOX, AT, 0, (), proofs=PROOFS, lines=RIGHT), room)
     title = next(at for at, part in enumerate(shown) if text("verdict.proven") in str(part))
     proof = shown[title + 1]
     assert (proof["type"], proof["columns"][-1]["width"]) == ("ColumnSet", "auto")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import ModuleType
 
 from adaptive_cards.texts import text
-from jobs.model import Evidence, State, Text
+from jobs.model import Evidence, State
 from tests.unit.adaptive_cards.verdict_rows import Cards, Nodes
 
 
@@ -34,9 +34,7 @@ def test_a_setting_is_proven_by_what_it_stopped(make_verdict: ModuleType, nodes:
     mail = make_verdict.line(
         "M3", "Copies", State.WRONG, evidence=(Evidence("trace", "550 5.7.520 AS(7555)"),)
     )
-    setting = make_verdict.line(
-        "M4", "Policy", State.WRONG, remedy=Text("remedy.forwarding_blocked")
-    )
+    setting = make_verdict.line("M4", "Policy", State.WRONG)
     card = make_verdict.checked(
         0,
         ("forwarding_blocked", setting),

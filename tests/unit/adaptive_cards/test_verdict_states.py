@@ -16,13 +16,13 @@ from jobs.model import Access, Station
     [
         (-1, "in 0 days"),
         (12.5, "in 12 days"),
-        (60, "in 60 days"),
+        (59, "in 8 weeks"),
         (61, "in 2 months"),
         (365, "in 12 months"),
     ],
 )
 def test_ahead(days: float, shown: str):
-    """The time until a date is shown in days up to two months, then in months.
+    """The time until a date is shown in days, from two weeks on in weeks and from two months on in months.
 
     A past date is shown as 0 days.
     """
@@ -42,12 +42,12 @@ def test_keys_of_a_check_exist():
     [
         (-5, "now"),
         (0.9, "now"),
-        (1, "1 s ago"),
-        (119, "119 s ago"),
-        (120, "2 min ago"),
-        (7199, "119 min ago"),
-        (7200, "2 h ago"),
-        (172_799, "47 h ago"),
+        (1, "1 second ago"),
+        (119, "119 seconds ago"),
+        (120, "2 minutes ago"),
+        (7140, "119 minutes ago"),
+        (7200, "2 hours ago"),
+        (169_200, "47 hours ago"),
         (172_800, "2 days ago"),
     ],
 )

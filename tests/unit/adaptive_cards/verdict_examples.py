@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import adaptive_cards as cards
-from adaptive_cards.cards.channels import ChannelLine, ChannelsView
-from adaptive_cards.cards.verdict_band import Stop, VerdictView
-from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof, Trouble
-from jobs.causes.cause import page_of
-from jobs.model import Access, ConnectChange, Evidence, State, Station, Text, Turn, verbatim
+from adaptive_cards.cards.channels import ChannelLine, channels
+from bot.cards.presenters.verdict import draw
+from jobs.checks.changers import SetBack
+from jobs.checks.reading import Line, Lost, Proof, Reading, Stop, Suspect
+from jobs.model import (
+    Access,
+    ConnectChange,
+    Evidence,
+    Finding,
+    State,
+    Station,
+    Text,
+    Turn,
+    verbatim,
+)
+from jobs.runs.run import Problem
 from tests.unit.adaptive_cards.verdict_lines import (
     AT,
     COPIES,
@@ -30,16 +41,16 @@ from tests.unit.adaptive_cards.verdict_lines import (
 )
 
 CHANGES = (
-    ChangeLine(
+    Suspect(
         ConnectChange(
             at=ago(minutes=40),
             by="kim@contoso.com",
             event="deleteApp",
             told="Kim deleted Email app",
         ),
-        Text("cause.connect_address_gone"),
+        "connect_address_gone",
     ),
-    ChangeLine(ConnectChange(at=ago(hours=1), by="", event="updateApp", failed=True)),
+    Suspect(ConnectChange(at=ago(hours=1), by="", event="updateApp", failed=True)),
 )
 
 SIGN_IN = "https://bot.contoso.com/signin/9M2C"
@@ -65,11 +76,11 @@ def way(passes: str, last: datetime | None = AT) -> tuple[Stop, ...]:
     return tuple(Stop(station, *signs[sign]) for station, sign in zip(Station, passes, strict=True))
 
 
-def checked(looking: int = 0, *causes: tuple[str, CheckLine], **more: object) -> cards.Card:
+def checked(looking: int = 0, *causes: tuple[str, Line], **more: object) -> cards.Card:
     """Return a check's card; each cause is given as its code and the finding behind it."""
     roots = tuple(cause(code, found) for code, found in causes)
-    return cards.verdict(
-        VerdictView(
+    return draw(
+        Reading(
             "9M2C",
             MAILBOX,
             AT,
@@ -80,32 +91,17 @@ def checked(looking: int = 0, *causes: tuple[str, CheckLine], **more: object) ->
     )
 
 
-def cause(code: str, found: CheckLine) -> CheckLine:
-    """Return a finding as a cause, with the sentence of the cause as its title."""
-    return CheckLine(
-        found.row,
-        Text(f"cause.{code}"),
-        found.state,
-        found.access,
-        found.seen,
-        found.expected,
-        found.evidence,
-        remedy=found.remedy,
-        command=found.command,
-        page=page_of(code),
-        step=found.step,
-    )
+def cause(code: str, found: Line) -> Line:
+    """Return a finding with the code of its cause."""
+    return replace(found, found=replace(found.found, cause=code))
 
 
-SET_BACK = Text(
-    "verdict.set_back_again",
-    {
-        "after": "On",
-        "run": "4K7P",
-        "at": "clock:2026-11-24T20:12:00+00:00",
-        "ids": "CIS 6.2.1, CISA MS.EXO.1.1",
-        "exemption": "We ask you to exempt the mailbox.",
-    },
+SET_BACK = SetBack(
+    "outbound_policy",
+    "4K7P",
+    datetime(2026, 11, 24, 20, 12, tzinfo=UTC),
+    verbatim("On"),
+    ("CIS 6.2.1", "CISA MS.EXO.1.1"),
 )
 STOPPED = {
     "way": way("++-..+"),
@@ -130,13 +126,13 @@ def examples() -> dict[str, cards.Card]:
 
 def _set_back() -> dict[str, cards.Card]:
     return {
-        "verdict-set-back": cards.verdict(
-            VerdictView(
+        "verdict-set-back": draw(
+            Reading(
                 "9M2C",
                 MAILBOX,
                 AT,
                 0,
-                (replace(cause("forwarding_blocked", POLICY), changed=SET_BACK),),
+                (replace(cause("forwarding_blocked", POLICY), set_back=SET_BACK),),
                 lines=(POLICY, *RIGHT),
                 fix=FIX,
                 accepts="forwarding_blocked",
@@ -192,7 +188,7 @@ def _stopped() -> dict[str, cards.Card]:
             fix=FIX,
             lines=(POLICY,),
             **STOPPED,
-            damage=Damage(14, ago(days=4), kept=True, bounced=3),
+            damage=Lost(14, ago(days=4), kept=True, bounced=3),
         ),
         "verdict-other-cause": checked(
             0, ("remote_domain_blocks_forwarding", POLICY), fix=FIX, turn=Turn.ADMINISTRATOR
@@ -230,7 +226,7 @@ def _looking() -> dict[str, cards.Card]:
         "verdict-silent": checked(
             16,
             lines=RIGHT[:4],
-            silent=(Text("evidence.exchange"), Text("evidence.graph")),
+            silent=("exchange", "graph"),
         ),
         "verdict-early": checked(
             19,
@@ -316,8 +312,8 @@ def _offers() -> dict[str, cards.Card]:
             skipped=SKIPPED,
             sign_in_url=SIGN_IN,
             grant_url=SIGN_IN.replace("signin", "access"),
-            problem=Trouble(
-                Text("cause.app_roles_missing"),
+            problem=Problem(
+                "app_roles_missing",
                 "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp",
                 AT,
             ),
@@ -375,37 +371,24 @@ def _channels() -> dict[str, cards.Card]:
         for number in range(500)
     )
     return {
-        "channels": cards.channels(ChannelsView((well, unchecked, warned, doubtful, broken), AT)),
-        "channels-checking": cards.channels(ChannelsView((well, unchecked, warned), AT, 2)),
-        "channels-early": cards.channels(ChannelsView((well, broken), AT, 1)),
-        "channels-well": cards.channels(ChannelsView((well, warned), AT)),
-        "channels-unchecked": cards.channels(ChannelsView((well, unchecked), AT)),
-        "channels-doubtful": cards.channels(ChannelsView((doubtful, unchecked), AT)),
-        "channels-only-broken": cards.channels(ChannelsView((broken,), AT)),
-        "channels-only-open": cards.channels(ChannelsView((doubtful,), AT)),
-        "channels-none": cards.channels(ChannelsView((), AT)),
-        "channels-many": cards.channels(ChannelsView((*many, broken), AT)),
+        "channels": channels((well, unchecked, warned, doubtful, broken), AT),
+        "channels-checking": channels((well, unchecked, warned), AT, checking=2),
+        "channels-early": channels((well, broken), AT, checking=1),
+        "channels-well": channels((well, warned), AT),
+        "channels-unchecked": channels((well, unchecked), AT),
+        "channels-doubtful": channels((doubtful, unchecked), AT),
+        "channels-only-broken": channels((broken,), AT),
+        "channels-only-open": channels((doubtful,), AT),
+        "channels-none": channels((), AT),
+        "channels-many": channels((*many, broken), AT),
     }
 
 
-def _hostile_line(state: State, **more: object) -> CheckLine:
+def _hostile_line(state: State, explained_by: str = "") -> Line:
     words = verbatim(HOSTILE)
-    told = {
-        "expected": words,
-        "evidence": tuple(Evidence(HOSTILE, HOSTILE) for _ in range(9)),
-        "remedy": words,
-        "proof": words,
-        "command": HOSTILE,
-        **more,
-    }
-    return CheckLine(
-        "M4",
-        words,
-        state,
-        Access.ADMIN,
-        words,
-        **told,  # type: ignore[arg-type]  # the view's own names
-    )
+    evidence = tuple(Evidence(HOSTILE, HOSTILE) for _ in range(9))
+    found = Finding("x", state, words, words, evidence=evidence, access=Access.ADMIN)
+    return Line("M4", words, found, explained_by)
 
 
 def hostile() -> dict[str, cards.Card]:
@@ -417,8 +400,8 @@ def hostile() -> dict[str, cards.Card]:
         for row in ("M4", "E3", "M4", "E3", "DNS", "TLS")
     )
     change = ConnectChange(at=AT, by=HOSTILE, event=HOSTILE, told=HOSTILE, failed=True)
-    changes = 30 * (ChangeLine(change, Text("cause.connect_address_gone")),)
-    view = VerdictView(
+    changes = 30 * (Suspect(change, "connect_address_gone"),)
+    view = Reading(
         *("9M2C", HOSTILE[:254], AT, 0, several[State.WRONG]),
         symptoms=explained,
         possible=several[State.POSSIBLE],
@@ -433,7 +416,7 @@ def hostile() -> dict[str, cards.Card]:
         changes=changes,
     )
     proofs = tuple(Proof("V1", words, AT) for _ in range(30))
-    healthy = VerdictView(
+    healthy = Reading(
         "9M2C",
         HOSTILE[:254],
         AT,
@@ -449,10 +432,8 @@ def hostile() -> dict[str, cards.Card]:
         ChannelLine(HOSTILE, state, words, AT) for state in (*State, None) for _ in range(5)
     )
     return {
-        "hostile-verdict": cards.verdict(view),
-        "hostile-healthy": cards.verdict(healthy),
-        "hostile-looking": cards.verdict(
-            VerdictView("9M2C", HOSTILE[:254], AT, 3, (), lines=view.lines)
-        ),
-        "hostile-channels": cards.channels(ChannelsView(lines, AT)),
+        "hostile-verdict": draw(view),
+        "hostile-healthy": draw(healthy),
+        "hostile-looking": draw(Reading("9M2C", HOSTILE[:254], AT, 3, (), lines=view.lines)),
+        "hostile-channels": channels(lines, AT),
     }

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import adaptive_cards as cards
-from adaptive_cards.cards.channels import ChannelLine, WatchListView
+from adaptive_cards.cards.channels import ChannelLine, watch_list
 from bot.cards.presenters import watch
 from bot.links import Link
 from jobs.model import Channel, Person, State, Station, Text, Turn, minute_of, span_of
@@ -113,16 +113,14 @@ def _lists() -> dict[str, cards.Card]:
         ChannelLine("new@contoso.com", State.WAITING, paused),
     )
     return {
-        "watch-list": cards.watch_list(WatchListView(lines, ("b@contoso.com",), AT, "22:00-07:00")),
-        "watch-list-well": cards.watch_list(WatchListView((replace(well, unseen=None),), (), AT)),
-        "watch-list-partly": cards.watch_list(
-            WatchListView((replace(well, state=State.WARNING, words=partly),), (), AT)
+        "watch-list": watch_list(lines, ("b@contoso.com",), AT, "22:00-07:00"),
+        "watch-list-well": watch_list((replace(well, unseen=None),), (), AT),
+        "watch-list-partly": watch_list(
+            (replace(well, state=State.WARNING, words=partly),), (), AT
         ),
-        "watch-list-none": cards.watch_list(WatchListView((), (), AT)),
-        "watch-list-long": cards.watch_list(WatchListView(lines * 9, (MAILBOX,) * 30, AT)),
-        "hostile-watch-list": cards.watch_list(
-            WatchListView((replace(well, mailbox=HOSTILE),), (HOSTILE,), AT)
-        ),
+        "watch-list-none": watch_list((), (), AT),
+        "watch-list-long": watch_list(lines * 9, (MAILBOX,) * 30, AT),
+        "hostile-watch-list": watch_list((replace(well, mailbox=HOSTILE),), (HOSTILE,), AT),
     }
 
 

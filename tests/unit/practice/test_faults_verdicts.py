@@ -8,38 +8,28 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards.cards.verdict import verdict
-from adaptive_cards.cards.verdict_band import Stop, VerdictView
-from adaptive_cards.views import ChangeLine, CheckLine, Proof
-from jobs.model import Access, ConnectChange, State, Station, Text, Turn
+from bot.cards.presenters.verdict import draw
+from jobs.checks.reading import Line, Proof, Reading, Stop, Suspect
+from jobs.model import Access, ConnectChange, Finding, State, Station, Text
 from practice import verdicts
 from practice.diagnose import Case, Chosen, Totals, by_channel, cases
 from practice.faults import FAULTS, HEALTHY, find
 from practice.faults.page import PAGE, page
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
-WELL = VerdictView(
+WELL = Reading(
     run="r1",
     mailbox="support@contoso.com",
     at=AT,
     looking=0,
-    causes=(),
-    symptoms=(),
-    possible=(),
-    warnings=(),
-    skipped=(),
-    lines=(),
     way=tuple(Stop(station, passes=True) for station in Station),
-    since=None,
-    turn=Turn.NOBODY,
-    fix=None,
     proofs=(Proof("V3", Text("step.answers"), AT),),
-    sign_in_url="",
 )
 
 
-def _line(cause: str, row: str = "X1") -> CheckLine:
-    return CheckLine(row, Text(f"cause.{cause}"), State.WRONG, Access.ADMIN)
+def _line(cause: str, row: str = "X1") -> Line:
+    found = Finding("", State.WRONG, cause=cause, access=Access.ADMIN)
+    return Line(row, Text(f"cause.{cause}"), found)
 
 
 def _seen(*causes: str, **more: Any) -> verdicts.Seen:
@@ -47,7 +37,7 @@ def _seen(*causes: str, **more: Any) -> verdicts.Seen:
     view = replace(
         WELL, causes=tuple(_line(cause, f"X{place}") for place, cause in enumerate(causes)), **more
     )
-    return verdicts.read(verdict(view).content)
+    return verdicts.read(draw(view).content)
 
 
 def test_a_healthy_card_is_read_as_no_alarm():
@@ -120,7 +110,8 @@ def test_a_fault_alone_is_judged_by_the_first_line(name: str, causes: tuple[str,
 
 def test_what_is_noted_may_stand_below():
     """A warning is enough for a fault that does not stop mail."""
-    warned = _seen(warnings=(replace(_line("client_secret_expires_soon"), state=State.WARNING),))
+    line = _line("client_secret_expires_soon")
+    warned = _seen(warnings=(replace(line, found=replace(line.found, state=State.WARNING)),))
     assert verdicts.judge(warned, find("secret_expires_soon")) == verdicts.Judgment(right=True)
 
 
@@ -191,7 +182,7 @@ def test_a_change_in_webex_connect_is_a_suspect(
     If mail still flows after a change, the change must not be named.
     """
     changes = tuple(
-        ChangeLine(ConnectChange(at=AT, by="admin@contoso.com", event=event)) for event in events
+        Suspect(ConnectChange(at=AT, by="admin@contoso.com", event=event)) for event in events
     )
     shown = {} if well else {"way": ()}
     assert verdicts.judge(_seen(changes=changes, **shown), find(name)).why == why

@@ -121,7 +121,6 @@ def test_few_edits_however_many_channels(anna, known):
     assert {each.final for each in marks} == {False}
     assert last.final is True
     assert last.urgency != marks[-1].urgency
-    assert lists.view(found(anna, run)).checking == 0
 
 
 def test_a_tenant_that_took_its_grant_back_is_counted(anna, known):

@@ -101,18 +101,19 @@ def fixed(
 
 
 def test_a_value_that_is_wrong_again_was_set_back(given: Callable[..., StepContext]):
-    """The newest run that has set the value is named, and how often the bot has set it."""
+    """The newest run that has set the value is named, from the second time on with its baselines."""
     first = fixed(given, "setup")
-    known = set_back(first.store, first.channel.mailbox, ["smtp_auth", "forwarding"])
-    assert {name: (each.run, each.times) for name, each in known.items()} == {
-        "smtp_auth": (first.run.id, 1)
+    known = set_back(first.store, first.channel.mailbox, STEPS)
+    assert {name: (each.run, each.baselines) for name, each in known.items()} == {
+        "smtp_auth": (first.run.id, ())
     }
     second = fixed(given)
-    (again,) = set_back(first.store, first.channel.mailbox, ["smtp_auth"]).values()
-    assert (again.run, again.times, again.after) == (second.run.id, 2, Text("seen.on"))
+    (again,) = set_back(first.store, first.channel.mailbox, STEPS).values()
+    ids = STEPS["smtp_auth"].baselines
+    assert (again.run, again.baselines, again.after) == (second.run.id, ids, Text("seen.on"))
 
 
 def test_an_object_of_the_app_was_not_set_back(given: Callable[..., StepContext]):
     """An expired secret is no value that somebody has set back."""
     ctx = fixed(given, scope=Scope.APP)
-    assert set_back(ctx.store, ctx.channel.mailbox, ["smtp_auth"]) == {}
+    assert set_back(ctx.store, ctx.channel.mailbox, STEPS) == {}

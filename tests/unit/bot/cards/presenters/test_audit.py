@@ -11,10 +11,11 @@ import pytest
 
 from adaptive_cards.locale import SOURCE, Locale, drawn_for
 from adaptive_cards.texts import has_text, keys, own_text, render
-from bot.cards.presenters.lists import audit_line
+from bot.cards.presenters.audit import audit, words_of
 from jobs.channel.email_app import ADOPT
 from jobs.channel.mailbox import DELEGATE, SIGNED_IN
 from jobs.checks.discovering import APP, FORWARDING
+from jobs.clock import now
 from jobs.model import RunKind, Scope
 from jobs.runs.event_log import About, entry
 from jobs.runs.run import FOREIGN_HOSTS, word_for
@@ -29,7 +30,7 @@ ASKED = ("administrator", "consent_administrator")
 def told(language: str, what: str, **more: Any) -> str:
     """Return the line of an audit entry in this language."""
     with drawn_for(Locale(language)):
-        return render(audit_line(entry(what, About("7Q4K2M", "fix"), **more)).what)
+        return render(words_of(entry(what, About("7Q4K2M", "fix"), **more)))
 
 
 def spelled_questions() -> set[str]:
@@ -158,7 +159,7 @@ def test_what_a_newer_version_wrote_is_shown_by_its_name(what: str, more: Any, l
 
 def test_no_text_asks_for_a_value_that_no_entry_has():
     """No text has a placeholder that no entry fills, which would end ``/audit`` with an error."""
-    values = set(audit_line(entry("opened")).what.values)
+    values = set(words_of(entry("opened")).values)
     texts = {key: own_text(key, SOURCE) for key in keys() if key.startswith("audit.what.")}
     wanted = {key: set(re.findall(r"{(\w+)}", words)) for key, words in texts.items()}
     assert len(wanted) > 30
@@ -170,5 +171,8 @@ def test_the_bot_itself_has_no_address():
 
     The card calls the bot "The bot" in the language of the space.
     """
-    lines = [audit_line(entry("resumed")), audit_line(entry("cancelled", by="anna@contoso.com"))]
-    assert [line.by for line in lines] == ["", "anna@contoso.com"]
+    with drawn_for(Locale("de")):
+        entries = [entry("resumed"), entry("cancelled", by="anna@contoso.com")]
+        card = audit("", now(), entries, filed=2, name="x")
+    shown = str(card.content)
+    assert shown.index("anna@contoso.com") < shown.index("Der Bot")

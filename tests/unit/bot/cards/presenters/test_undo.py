@@ -12,7 +12,6 @@ from adaptive_cards.texts import has_text, text
 from bot.cards import draw
 from bot.cards.presenters import plan
 from bot.cards.presenters.card_state import header
-from bot.commands.runs import _run_line
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
@@ -116,10 +115,9 @@ def test_the_end_of_an_undo(begin: Begin, services: Services):
     run = begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, APPROVED, BACK, FINISHED, kind="undo")
     slots = [card.slot for of in draw.PRESENTERS for card in of(run, services)]
     assert slots == ["undone"]
-    assert (next_action(run).words.key, next_action(run).turn, _run_line(run).kind) == (
+    assert (next_action(run).words.key, next_action(run).turn) == (
         "turn_words.undone",
         Turn.NOBODY,
-        "undo",
     )
 
 

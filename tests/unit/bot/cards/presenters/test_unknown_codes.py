@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from adaptive_cards.cards.verdict import verdict as draw_verdict
 from bot.cards.presenters import connect_form, plan, progress, questions, verdict
 from bot.cards.presenters.card_state import header
+from bot.cards.presenters.verdict import draw as draw_verdict
 from bot.services import Services
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, RequestIds

@@ -8,11 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from adaptive_cards.cards.verdict import verdict as draw
 from adaptive_cards.texts import text
-from adaptive_cards.views import Damage
-from bot.cards.presenters.verdict import view
+from bot.cards.presenters.verdict import draw, view
 from bot.services import Services
+from jobs.checks.reading import Lost
 from jobs.clock import now
 from jobs.model import Reason, State, Text, second_of
 from jobs.runs.run import Event, Kind, Origin, Run
@@ -59,7 +58,7 @@ def test_a_night_without_agents_is_told_and_is_no_fault(services: Services, begi
     seen = Text("seen.nobody_logged_in", {"count": "2", "at": second_of(now())})
     night = found("waiting_tasks", State.WAITING, cause="nobody_logged_in", seen=seen)
     shown = view(checked(services, begin(), night), services)
-    assert (shown.causes, [line.state for line in shown.warnings]) == ((), [State.WAITING])
+    assert (shown.causes, [line.found.state for line in shown.warnings]) == ((), [State.WAITING])
     assert "No agent of the queue is logged in" in str(draw(shown).content)
 
 
@@ -84,7 +83,7 @@ def test_a_secret_that_ends_soon_is_amber_with_a_button(services: Services, begi
 
 def test_mail_that_was_returned_is_counted(services: Services, begin: Begin):
     """Mail that was returned to its sender is counted, with the right plural."""
-    damage = Damage(1, now(), kept=True, bounced=1)
+    damage = Lost(1, now(), kept=True, bounced=1)
     broken = replace(view(checked(services, begin(), OFF), services), damage=damage)
     assert "1 was returned to its sender as undeliverable." in str(draw(broken).content)
     assert "everything is still in the mailbox." in str(draw(broken).content)

@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adaptive_cards.cards.verdict import verdict as draw
 from adaptive_cards.texts import has_text, keys, text
-from bot.cards.presenters.verdict import view
+from bot.cards.presenters.verdict import draw, view
 from bot.services import Services
 from jobs.causes.cause import known
 from jobs.clock import now
@@ -282,7 +281,7 @@ def test_an_earlier_answer_has_no_tick_if_newer_mail_has_none(
     """
     found = check_of(Finding("answers", State.OK, signals=signals), *others)
     seen = view(found, services)
-    assert [line.state for line in seen.lines if line.row == "V3"] == [state]
+    assert [line.found.state for line in seen.lines if line.row == "V3"] == [state]
     assert [(proof.row, proof.at) for proof in seen.proofs] == [("V3", AT)]
 
 
@@ -295,7 +294,7 @@ def test_a_check_says_when_mail_was_last_proven(services: Services):
     copies = Finding("copies", State.OK, signals=Signals(at=AT - timedelta(minutes=10)))
     answers = Finding("answers", State.OK, signals=Signals(at=before, unanswered=before))
     told = draw(view(check_of(copies, answers), services)).text
-    assert told.startswith("Last proven 16 min ago (answer 08:44). Nothing wrong was found.")
+    assert told.startswith("Last proven 16 minutes ago (answer 08:44). Nothing wrong was found.")
 
 
 def test_a_check_that_could_not_read_is_to_be_repeated(services: Services):
@@ -327,7 +326,7 @@ def test_what_has_gone_well_since_is_no_cross(services: Services):
     )
     seen = view(check_of(failed, answers), services)
     assert (
-        [line.state for line in seen.lines if line.row == "LOG"],
+        [line.found.state for line in seen.lines if line.row == "LOG"],
         seen.causes,
         seen.warnings,
     ) == (

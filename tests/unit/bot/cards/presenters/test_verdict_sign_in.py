@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from adaptive_cards.cards.verdict import verdict as draw
-from bot.cards.presenters.verdict import view
+from bot.cards.presenters.verdict import draw, view
 from bot.services import Services
 from jobs.model import Account, Finding, Reason, State, Text, Turn
 from tests.unit.bot.cards.presenters.verdict_checks import CONNECT, check_of, ok, wrong

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from adaptive_cards.card import Card
-from adaptive_cards.cards.connect_form import connect_form
 from adaptive_cards.cards.notice import notice
-from adaptive_cards.cards.plan import plan
 
-__all__ = ["Card", "connect_form", "notice", "plan"]
+__all__ = ["Card", "notice"]

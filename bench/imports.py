@@ -25,7 +25,6 @@ MODULES = {
         "bot.__main__",
         "bot.processes.command_line",
         "bot.cards.notices",
-        "bot.cards.reminders",
         "bot.processes.dispatcher",
         "bot.processes.measure",
         "bot.processes.worker",

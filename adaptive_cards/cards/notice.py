@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -12,13 +13,12 @@ from adaptive_cards import components as ui
 from adaptive_cards import elements as el
 from adaptive_cards import glyphs
 from adaptive_cards.card import Card, finished
-from adaptive_cards.cards.channels import ChannelLine, channel_row
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.locale import current
 from adaptive_cards.texts import has_text, own_text, render, text
 from adaptive_cards.times import day_clock
-from jobs.model import Evidence, Text, Turn, verbatim
+from jobs.model import Evidence, Text, verbatim
 
 _BUTTONS_MOST = 5
 _EVIDENCE_MOST = 8
@@ -75,43 +75,40 @@ class Offer:
     data: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class OfferView:
-    """Title, what the person does next (``turn``) and further lines, and what is offered.
+def offer(  # noqa: PLR0913  what a card of buttons is made of
+    kicker: Text,
+    title: Text,
+    offers: tuple[Offer, ...],
+    at: datetime,
+    *,
+    turn: Text | None = None,
+    lines: tuple[Text, ...] = (),
+    field: str = "",
+) -> Card:
+    """Return a card with the title, what the person does next (``turn``), lines, and the offers.
 
     ``field`` is the command for which the card also takes a typed address. If it is empty, the card
     has no field.
     """
-
-    kicker: Text
-    title: Text
-    offers: tuple[Offer, ...]
-    at: datetime
-    turn: Text | None = None
-    lines: tuple[Text, ...] = ()
-    field: str = ""
-
-
-def offer(view: OfferView) -> Card:
-    lines = [el.said(line, spacing="Small") for line in view.lines]
-    turn = [ui.answer_line(view.turn)] if view.turn else []
-    titles = [(plain(render(each.title)), each.data) for each in view.offers]
-    short = [act.press(title, data) for title, data in titles if len(title) <= act.TITLE_MOST]
+    told = [el.said(line, spacing="Small") for line in lines]
+    acts = [ui.answer_line(turn)] if turn else []
+    titles = [(plain(render(each.title)), each.data) for each in offers]
+    short = [act.press(name, data) for name, data in titles if len(name) <= act.TITLE_MOST]
     body = [
-        act.buttons(*row, spacing="Small" if at else "Medium")
-        for at, row in enumerate(act.in_rows(short))
+        act.buttons(*row, spacing="Small" if place else "Medium")
+        for place, row in enumerate(act.in_rows(short))
     ]
     # If a name is too long for a button, it is written in full above the button.
-    for title, data in titles:
-        if len(title) > act.TITLE_MOST:
-            action = act.press(shorten(title, act.TITLE_MOST), data)
-            body += [el.rich(el.run(title), spacing="Medium"), act.buttons(action, spacing="Small")]
+    for name, data in titles:
+        if len(name) > act.TITLE_MOST:
+            action = act.press(shorten(name, act.TITLE_MOST), data)
+            body += [el.rich(el.run(name), spacing="Medium"), act.buttons(action, spacing="Small")]
     actions: list[el.Element] = []
-    if view.field:
+    if field:
         body.append(_address())
-        actions.append(_send_address(view.field))
-    band = ui.Band.of("emphasis", None, view.title, *turn, *lines)
-    return finished(ui.kicker_of(view.kicker, day_clock(view.at)), band, body, actions)
+        actions.append(_send_address(field))
+    band = ui.Band.of("emphasis", None, title, *acts, *told)
+    return finished(ui.kicker_of(kicker, day_clock(at)), band, body, actions)
 
 
 def _address() -> el.Element:
@@ -123,158 +120,31 @@ def _send_address(command: str, *, main: bool = False) -> el.Element:
     return act.submit(title, "typed", main=main, reads=True, command=command)
 
 
-@dataclass(frozen=True, slots=True)
-class TypedWrongView:
-    """Unreadable address after a command.
+def typed_wrong(command: str, value: str, reason: Text, meant: str, at: datetime) -> Card:
+    """Return the answer to an unreadable address after a command (without the slash).
 
-    It has the command (without the slash), the typed text, the reason, and the nearest valid
-    address or an empty string.
+    ``meant`` is the nearest valid address, or an empty string.
     """
-
-    command: str
-    value: str
-    reason: Text
-    suggestion: str
-    at: datetime
-
-
-def typed_wrong(view: TypedWrongView) -> Card:
-    meant, why = view.suggestion, el.own("field.mailbox_error")
+    why = el.own("field.mailbox_error")
     if meant:
         why = el.said(Text("typed.meant", {"address": meant}))
-    typed = {"value": plain(view.value, act.ADDRESS_MOST)} if view.value else {}
-    reason = el.columns(
+    typed = {"value": plain(value, act.ADDRESS_MOST)} if value else {}
+    wrong = el.columns(
         glyph(glyphs.WRONG), el.column("stretch", why, spacing="None"), spacing="Small"
     )
-    command = el.rich(el.run(f"/{view.command} {view.value}".rstrip(), **el.MONO))
+    written = el.rich(el.run(f"/{command} {value}".rstrip(), **el.MONO))
     body = [
-        ui.beside("typed.typed", command, "80px", "Medium"),
-        ui.beside("typed.why", el.said(view.reason), "80px"),
-        el.container("attention", _address() | typed, reason),
+        ui.beside("typed.typed", written, "80px", "Medium"),
+        ui.beside("typed.why", el.said(reason), "80px"),
+        el.container("attention", _address() | typed, wrong),
     ]
     if meant:
         title = act.fit_title("button.use", meant)
-        use = act.submit(title, "typed", main=True, mailbox_meant=meant, command=view.command)
+        use = act.submit(title, "typed", main=True, mailbox_meant=meant, command=command)
         body.append(act.buttons(use))
-    actions = [_send_address(view.command, main=not meant), act.submit(text("button.help"), "help")]
+    actions = [_send_address(command, main=not meant), act.submit(text("button.help"), "help")]
     band = ui.persons_turn(Text("typed.title"), ui.answer_line(Text("typed.turn")))
-    return finished(ui.kicker_at("typed.kicker", view.at), band, body, actions)
-
-
-_MORE_MOST, _UNKNOWN_MOST, _CHECKS_MOST, _LINE_MOST = 6, 4, 2, 300
-
-
-@dataclass(frozen=True, slots=True)
-class CauseLine:
-    """Further cause: its sentence, and the sign that distinguishes it.
-
-    ``tell`` is that sign, or None if the cause is certain. ``page`` is the address of a page that
-    explains the cause, or empty.
-    """
-
-    sentence: Text
-    tell: Text | None = None
-    page: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownLine:
-    code: str
-    line: str
-    page: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ExplanationView:
-    """Explained error.
-
-    ``known`` is whether a cause was found. ``open`` means that none of the causes is certain, and
-    ``condition`` that they are causes only if a service of this channel speaks.
-    ``checks`` are the mailboxes that a button checks. ``page`` is the address of a page that explains
-    the cause, or empty. ``channels`` are those that the text names, with what is known of them now:
-    an error may be older than its repair.
-    """
-
-    title: Text
-    words: Text
-    turn: Turn
-    at: datetime
-    code: str = ""
-    known: bool = False
-    open: bool = False
-    condition: bool = False
-    certain: tuple[CauseLine, ...] = ()
-    possible: tuple[CauseLine, ...] = ()
-    unknown: tuple[UnknownLine, ...] = ()
-    checks: tuple[str, ...] = ()
-    cut: bool = False
-    page: str = ""
-    channels: tuple[ChannelLine, ...] = ()
-
-
-def explanation(view: ExplanationView) -> Card:
-    """Return the card; the button to /check is there if a channel is known in the space."""
-    lines = [
-        el.rich(
-            el.run(f"{each.code}  ", **el.MONO), el.run(each.line[:_LINE_MOST]), spacing="Small"
-        )
-        for each in view.unknown[:_UNKNOWN_MOST]
-    ]
-    looked_up = {
-        each.page: act.fit_title("explain.look_up", each.code)
-        for each in view.unknown[:_CHECKS_MOST]
-    }
-    pages = {view.page: text("button.learn_more")} | looked_up
-    checks = [
-        act.submit(act.fit_title("explain.check", mailbox), "check", channel=mailbox)
-        for mailbox in view.checks[:_CHECKS_MOST]
-    ]
-    words = {
-        "explain.check_turn": view.checks and (view.possible or view.certain),
-        "explain.cut": view.cut,
-    }
-    body = [
-        *([el.rich(el.run(view.code, **el.MONO), spacing="Small")] if view.code else []),
-        *_causes("explain.also", view.certain),
-        *_causes(heading_of(open_=view.open, condition=view.condition), view.possible),
-        *ui.titled("explain.unknown_codes", lines),
-        *ui.titled("explain.known_now", [channel_row(line, view.at) for line in view.channels]),
-        *(ui.small_print(Text(key)) for key, is_so in words.items() if is_so),
-        *act.button_rows(
-            [*(act.open_url(title, page) for page, title in pages.items() if page), *checks]
-        ),
-    ]
-    kicker = ui.kicker_at("notice.explained_kicker", view.at)
-    return finished(kicker, _explained(view), body, told=2)
-
-
-def _explained(view: ExplanationView) -> ui.Band:
-    # A remedy that needs nobody says so itself.
-    acts = ui.answer_line(Text("explain.who", {"who": f"key:who.{view.turn}"}))
-    turns = [acts] if glyphs.is_person(view.turn) else []
-    look = ("accent", glyphs.WARNING) if view.known else ("emphasis", glyphs.UNKNOWN)
-    return ui.Band.of(*look, view.title, el.said(view.words, spacing="Small"), *turns)
-
-
-def heading_of(*, open_: bool, condition: bool) -> str:
-    if condition:
-        return "explain.condition"
-    return "explain.one_of" if open_ else "explain.may_be"
-
-
-def _causes(key: str, lines: tuple[CauseLine, ...]) -> list[el.Element]:
-    return ui.titled(
-        key,
-        [
-            glyphs.marked(
-                glyphs.UNKNOWN if line.tell else glyphs.WARNING,
-                el.said(line.sentence),
-                *([ui.note(line.tell)] if line.tell else []),
-                *ui.learn_more(line.page, spacing="None"),
-            )
-            for line in lines[:_MORE_MOST]
-        ],
-    )
+    return finished(ui.kicker_at("typed.kicker", at), band, body, actions)
 
 
 _ARGUMENTS = {"ADDRESS": "help.address", "TEXT": "help.text", "COMMAND": "help.command"}
@@ -294,43 +164,37 @@ class HelpEntry:
     group: str
 
 
-@dataclass(frozen=True, slots=True)
-class HelpView:
-    """Commands that a person may use here.
+def help_card(
+    entries: Iterable[HelpEntry],
+    *,
+    direct: bool = False,
+    left_out: bool = False,
+    typed: str = "",
+    bot: str = "Bot",
+) -> Card:
+    """Return the card with the commands that a person may use here, in the registry's order.
 
     ``left_out`` means that further commands exist that this person may not run. ``bot`` is the first
     name of the bot in Webex, by which people mention it. ``typed`` is a name that no command has,
     with its slash, or empty.
     """
-
-    entries: tuple[HelpEntry, ...]
-    direct: bool = False
-    left_out: bool = False
-    typed: str = ""
-    bot: str = "Bot"
-
-
-def help_card(view: HelpView) -> Card:
-    """Return the card with the commands by group, in the registry's order."""
     body: list[el.Element] = []
-    for group, entries in groupby(view.entries, key=lambda entry: entry.group):
+    for group, some in groupby(entries, key=lambda entry: entry.group):
         body.append(ui.section(f"help.group.{group}"))
-        for entry in entries:
+        for entry in some:
             command = el.rich(el.run(_as_typed(entry), **el.BOLD, **el.MONO))
             described = el.own(f"command.{entry.name}", **el.SUBTLE, spacing="None")
             body.append(el.container("", command, described, spacing="Small"))
-    if view.left_out:
+    if left_out:
         body.append(ui.small_print(Text("help.not_listed")))
     how = el.own("help.how_direct", spacing="Small")
-    if not view.direct:
-        example = text("help.how_space_example", bot=view.bot, command=f"/{shown_name('check')}")
+    if not direct:
+        example = text("help.how_space_example", bot=bot, command=f"/{shown_name('check')}")
         before, _, after = text("help.how_space", example=_PLACE).partition(_PLACE)
         how = el.rich(el.run(before), el.run(example, **el.MONO), el.run(after), spacing="Small")
-    title = Text("help.unknown", {"typed": view.typed}) if view.typed else Text("help.title")
+    title = Text("help.unknown", {"typed": typed}) if typed else Text("help.title")
     actions = [act.submit(text("button.setup"), "setup"), act.submit(text("button.check"), "check")]
-    return finished(
-        _kicker(direct=view.direct), ui.Band.of("emphasis", None, title, how), body, actions
-    )
+    return finished(_kicker(direct=direct), ui.Band.of("emphasis", None, title, how), body, actions)
 
 
 def _kicker(*, direct: bool) -> el.Element:
@@ -345,25 +209,15 @@ def _as_typed(entry: HelpEntry) -> str:
     return f"/{shown_name(entry.name)} {argument}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class CommandHelpView:
-    """Command to explain, and its other names (without the slash), in any language.
-
-    ``bot`` is the name by which people mention the bot in a space.
-    """
-
-    entry: HelpEntry
-    names: tuple[str, ...] = ()
-    direct: bool = False
-    bot: str = "Bot"
-
-
-def command_help(view: CommandHelpView) -> Card:
-    name, typed = view.entry.name, _as_typed(view.entry)
-    in_space = text("help.how_space_example", bot=view.bot, command=typed)
+def command_help(
+    entry: HelpEntry, names: Iterable[str] = (), *, direct: bool = False, bot: str = "Bot"
+) -> Card:
+    """Return the help of a command; ``names`` are its others, without the slash, in any language."""
+    name, typed = entry.name, _as_typed(entry)
+    in_space = text("help.how_space_example", bot=bot, command=typed)
     ways = {
-        "help.type": typed if view.direct else in_space,
-        "help.also": ", ".join(f"/{each}" for each in view.names),
+        "help.type": typed if direct else in_space,
+        "help.also": ", ".join(f"/{each}" for each in names),
     }
     actions = [act.submit(text("button.commands"), "help")]
     if name not in _NOT_ALONE:
@@ -372,11 +226,10 @@ def command_help(view: CommandHelpView) -> Card:
         actions.insert(0, act.press(title, pressed))
     band = ui.Band.of("emphasis", None, verbatim(typed), el.own(f"command.{name}", spacing="Small"))
     body = [el.own(f"help.about.{name}", spacing="Medium"), ui.known(ways)]
-    return finished(_kicker(direct=view.direct), band, body, actions)
+    return finished(_kicker(direct=direct), band, body, actions)
 
 
 def shown_name(name: str) -> str:
-    """Return the name of a command in the present language, which may have one of its own."""
     return next(iter(own_text(f"typed_as.{name}", current().language).split()), name)
 
 
@@ -385,21 +238,12 @@ _SEEN_MOST = 2000
 _CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
 
 
-@dataclass(frozen=True, slots=True)
-class TacView:
-    """Guide to the debug console, with the fields for a case.
+def tac(mailbox: str, at: datetime, *, direct: bool = False) -> Card:
+    """Return the guide to the debug console, with three fields and one button.
 
-    ``direct`` is true in a 1:1 message, in which people do not mention the bot.
+    In a ``direct`` message people do not mention the bot.
     """
-
-    mailbox: str
-    at: datetime
-    direct: bool = False
-
-
-def tac(view: TacView) -> Card:
-    """Return the guide to the debug console, with three fields and one button."""
-    values = {"mailbox": view.mailbox}
+    values = {"mailbox": mailbox}
     identifier = el.said(Text("tac.identifier", values), **el.SMALL, spacing="None")
     example = text("tac.resource_id_example")
     long: dict[str, Any] = {"isMultiline": True, "placeholder": text("tac.seen_text_example")}
@@ -410,7 +254,7 @@ def tac(view: TacView) -> Card:
         ui.row(
             glyphs.PERSON,
             "T3",
-            el.own("tac.console_t3_direct" if view.direct else "tac.console_t3"),
+            el.own("tac.console_t3_direct" if direct else "tac.console_t3"),
         ),
         ui.small_print(Text("tac.whole")),
         ui.section("tac.inputs"),
@@ -418,44 +262,38 @@ def tac(view: TacView) -> Card:
         act.input_text("transaction_id", "tac.transaction_id", _ID_MOST),
         act.input_text("seen_text", "tac.seen_text", _SEEN_MOST, **long),
     ]
-    make = act.submit(text("tac.make"), "tac", main=True, reads=True, channel=view.mailbox)
+    make = act.submit(text("tac.make"), "tac", main=True, reads=True, channel=mailbox)
     band = ui.persons_turn(Text("tac.title"), ui.answer_line(Text("tac.turn")))
-    return finished(ui.kicker_at("tac.kicker", view.at, **values), band, body, [make])
+    return finished(ui.kicker_at("tac.kicker", at, **values), band, body, [make])
 
 
-@dataclass(frozen=True, slots=True)
-class TacFileView:
-    """File for Cisco TAC that was posted.
-
-    ``files`` are the names in it. ``checked`` is false if no check was ever run.
-    """
-
-    mailbox: str
-    name: str
-    files: tuple[str, ...]
-    at: datetime
-    resource_id: str = ""
-    transaction_id: str = ""
-    checked: bool = True
-
-
-def tac_file(view: TacFileView) -> Card:
-    picture = any(name.startswith("screenshot.") for name in view.files)
+def tac_file(  # noqa: PLR0913  what is told of a file
+    mailbox: str,
+    name: str,
+    files: tuple[str, ...],
+    at: datetime,
+    *,
+    resource_id: str = "",
+    transaction_id: str = "",
+    checked: bool = True,
+) -> Card:
+    """Return the card of a posted file for Cisco TAC; without any check it is not ``checked``."""
+    picture = any(each.startswith("screenshot.") for each in files)
     missing = [] if picture else ["tac.no_picture"]
-    missing += [] if view.checked else ["tac.never_checked"]
-    ids = {"tac.resource": view.resource_id, "tac.transaction": view.transaction_id}
+    missing += [] if checked else ["tac.never_checked"]
+    ids = {"tac.resource": resource_id, "tac.transaction": transaction_id}
     body = [
         ui.section("tac.inside"),
-        *map(_part, view.files),
+        *map(_part, files),
         *(glyphs.marked(glyphs.SKIPPED, el.own(key)) for key in missing),
         ui.section("tac.case"),
         *(ui.row(glyphs.PERSON, "T3", el.own(key)) for key in _CASE),
         ui.known({label: value or text("tac.not_given") for label, value in ids.items()}),
     ]
-    title = Text("tac.ready", {"name": view.name})
-    about = Text("tac.kicker", {"mailbox": view.mailbox})
+    title = Text("tac.ready", {"name": name})
+    about = Text("tac.kicker", {"mailbox": mailbox})
     band = ui.persons_turn(title, ui.answer_line(Text("tac.ready_turn")))
-    return finished(ui.kicker_of(about, day_clock(view.at)), band, body)
+    return finished(ui.kicker_of(about, day_clock(at)), band, body)
 
 
 def _part(name: str) -> el.Element:

@@ -7,18 +7,17 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from adaptive_cards.cards.connect_form import ERROR_MOST
-from adaptive_cards.cards.notice import explanation
 from adaptive_cards.texts import listed
 from bot import actions
 from bot.cards import delivery
 from bot.cards.presenters import connect_form, mail, questions
 from bot.cards.presenters.card_state import slot_of, thread_and_person
+from bot.cards.presenters.connect_form import ERROR_MOST
 from bot.cards.presenters.findings import DAYS
 from bot.cards.presenters.plan import made_by_hand
 from bot.chat.audience import note_absent, resolve_recipient
 from bot.chat.context import ChatContext, RefusedError
-from bot.chat.explanation import as_view
+from bot.chat.explanation import explanation
 from bot.chat.permissions import AccessPolicy
 from bot.commands import check, commands, help, runs, setup_email, undo  # noqa: A004  a command's name
 from jobs.access import mailbox_login
@@ -366,7 +365,7 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
     # Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
     if causes and run and _lacks_token(run):
         actions.record(ctx, run, TOKEN_FAILED, causes[0].cause)
-    ctx.say(explanation(as_view(reading._replace(causes=causes), now(), within=True)))
+    ctx.say(explanation(reading._replace(causes=causes), now(), within=True))
 
 
 def _lacks_token(run: Run) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from adaptive_cards.card import Card
-from adaptive_cards.cards.notice import TacView, tac
+from adaptive_cards.cards.notice import tac
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import remedy_pasted, render, text
 from bot.actions import require
@@ -23,7 +23,7 @@ from bot.cards.presenters import verdict
 from bot.cards.presenters.search import search
 from bot.chat import preferences
 from bot.chat.context import ChatContext
-from bot.chat.explanation import as_view
+from bot.chat.explanation import headline
 from bot.commands.tac import KEPT_S, Case, opened, save, where
 from bot.commands.tac import run as open_tac
 from bot.services import Services
@@ -96,10 +96,10 @@ def look_on(ctx: ChatContext, inputs: dict[str, str]) -> None:
     told, pasted = None, inputs.get("seen_text", "").strip()
     if inputs.get("place") == case.place:  # else an earlier press has gone on already
         if pasted:
-            meant = as_view(read(pasted, SPEAKS[case.place]), now())
-            told = meant.title, meant.words
+            title, words, _ = headline(read(pasted, SPEAKS[case.place]))
+            told = title, words
             said = Redactor(known_secrets(ctx.services, case.mailbox)).text(pasted)
-            note = (case.place, f"{said} ({_english(meant.title)})")
+            note = (case.place, f"{said} ({_english(title)})")
             case = replace(case, notes=tuple(dict.fromkeys((*case.notes, note))))
         else:
             case = _moved(ctx, case)
@@ -174,7 +174,7 @@ def _say_on_card(services: Services, name: str, mail: Followed, found: Finding) 
 
 def _card(ctx: ChatContext, case: Case, told: tuple[Text, Text] | None = None) -> Card:
     if not case.place:
-        return tac(TacView(case.mailbox, now(), direct=ctx.direct))
+        return tac(case.mailbox, now(), direct=ctx.direct)
     raw: Any = ctx.services.redis.hget(keys.tac_mails(), where(ctx))
     seen = codec.load(raw, Followed).seen if isinstance(raw, bytes) else None
     return _drawn(ctx.services, case, told, seen)

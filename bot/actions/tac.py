@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from adaptive_cards.cards.notice import TacFileView, tac_file
+from adaptive_cards.cards.notice import tac_file
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import render, text
 from bot.actions import refusing, require
@@ -79,8 +79,8 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     )
     ids = {"resource_id": resource_id, "transaction_id": transaction_id}
     checked = matter.check is not None
-    view = TacFileView(mailbox, made.name, made.files, matter.at, checked=checked, **ids)
-    ctx.say(tac_file(view))
+    card = tac_file(mailbox, made.name, made.files, matter.at, checked=checked, **ids)
+    ctx.say(card)
 
 
 def mine(ctx: ChatContext) -> Case:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from adaptive_cards.cards.notice import OFFERS_MOST, Offer, OfferView, offer
+from adaptive_cards.cards.notice import OFFERS_MOST, Offer, offer
 from bot.actions import Action
 from bot.cards.presenters.watch import fixable
 from bot.chat.context import ChatContext, RefusedError
@@ -71,16 +71,8 @@ def _offer_fixes(ctx: ChatContext, card: str, mailboxes: list[str]) -> None:
     left = len(mailboxes) - len(offers)
     lines = (Text("watch.more_fixes", {"count": str(left)}),) if left else ()
     here = not set(mailboxes).isdisjoint(visible_channels(ctx))
-    view = OfferView(
-        watch.KICKER,
-        Text("choice.title.fix"),
-        offers,
-        now(),
-        turn=Text("watch.choose_fix"),
-        lines=lines,
-        field="fix" if here else "",
-    )
-    ctx.say(offer(view))
+    title, turn, field = Text("choice.title.fix"), Text("watch.choose_fix"), "fix" if here else ""
+    ctx.say(offer(watch.KICKER, title, offers, now(), turn=turn, lines=lines, field=field))
 
 
 def _begin_fix(ctx: ChatContext, incident: Incident) -> None:

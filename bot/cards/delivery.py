@@ -8,6 +8,16 @@ something is posted again.
 The answer to a post can be lost, and a process can die before it has the answer. In a 1:1 the bot
 can read what it has posted, so there each post is noted before it is made, and its message is
 looked for later. In a space Webex shows a bot only the messages that mention it (webex.md 1).
+
+Webex counts the requests of an account together, and does not say whether it also has a limit for a
+single space (webex.md 4). So a 429 or a 503 holds the place of its card for as long as Webex
+asks, and all other places for 15 seconds at most. If another place is limited too, the bot learns
+that from the next request for this place, which is one more request for each place.
+
+After a refusal (401, 403, 404 and the like) a card is tried again when as much time has passed as
+since the first refusal: 2, 4, 8 seconds, and so on up to five minutes. The card is drawn at once
+when Webex accepts something for the same place, or anything after a 401, and when the bot is back
+in the space.
 """
 
 from __future__ import annotations
@@ -15,13 +25,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from math import ceil
 
 import structlog
 from redis import Redis
 
 from adaptive_cards import Card
 from bot.cards.presenters import card_state as shared
+from bot.cards.presenters.card_state import DesiredCard, PostedCard
 from bot.chat import audience
 from bot.services import Services
 from bot.webex.client import (
@@ -31,64 +43,24 @@ from bot.webex.client import (
     WebexError,
     WebexNotFoundError,
 )
-from bot.webex.errors import FORBIDDEN, NOT_FOUND, UNCONFIRMED, passes
+from bot.webex.errors import (
+    FORBIDDEN,
+    NOT_FOUND,
+    SERVICE_UNAVAILABLE,
+    TOO_MANY_REQUESTS,
+    UNAUTHORIZED,
+    UNCONFIRMED,
+    passes,
+)
 from bot.webex.models import is_own, may_be_of_run, plain
 from jobs.clock import now, paced
 from jobs.runs.run import Run
 from jobs.storage import codec, keys
 
 
-@dataclass(frozen=True, slots=True)
-class UnconfirmedPost:
-    """Card that Webex may have posted without confirming it.
-
-    ``posts`` is the number of lost answers, ``at`` the time of the last post. ``card`` is the card
-    as that post would show it, without its message, and ``text`` a mark of its text. Both are
-    missing for a room in which the bot cannot look. ``names_run`` is whether the card shows the
-    run's id.
-    """
-
-    posts: int
-    at: datetime
-    card: shared.PostedCard | None = None
-    text: str = ""
-    names_run: bool = False
-
-    @property
-    def wait_s(self) -> float:
-        """Return the seconds that the next post still has to wait; 0 or less if it may be made."""
-        return (self.at - now()).total_seconds() + UNCONFIRMED.after(max(self.posts, 1))
-
-
-def load_unconfirmed(services: Services, run_id: str, slot: str) -> UnconfirmedPost | None:
-    raw = services.redis.hget(keys.cards(run_id), shared.unconfirmed_field(slot))
-    return codec.load(raw, UnconfirmedPost) if isinstance(raw, bytes) else None
-
-
-def save_unconfirmed(
-    services: Services, run_id: str, slot: str, post: UnconfirmedPost | None
-) -> None:
-    if post is None:
-        services.redis.hdel(keys.cards(run_id), shared.unconfirmed_field(slot))
-    else:
-        services.redis.hset(keys.cards(run_id), shared.unconfirmed_field(slot), codec.dump(post))
-
-
-def begin_post(
-    services: Services, run: Run, wanted: shared.DesiredCard, card: shared.PostedCard, posts: int
-) -> UnconfirmedPost:
-    """Note a card that is posted now, if its room can be read later; return the note."""
-    post = UnconfirmedPost(posts, now())
-    if wanted.to != shared.THREAD or run.origin.direct:
-        named = run.id in json.dumps(wanted.card.content)
-        post = replace(post, card=card, text=_mark(wanted.card.text), names_run=named)
-        save_unconfirmed(services, run.id, wanted.slot, post)
-    return post
-
-
 def find_unconfirmed(
-    services: Services, run: Run, wanted: shared.DesiredCard, post: UnconfirmedPost
-) -> shared.PostedCard | None:
+    services: Services, run: Run, wanted: DesiredCard, post: PostedCard
+) -> PostedCard | None:
     """Return the card with its message if Webex shows it, or else None.
 
     The result is None as well if the bot cannot read the room. Without this search a request whose
@@ -97,18 +69,18 @@ def find_unconfirmed(
     Raises:
         WebexError: Webex is unavailable, and nothing was posted.
     """
-    if post.card is None:
+    if not post.text:
         return None
     known = {each.message for each in shared.posted_cards(services, run.id).values()}
     try:
-        for each in _newest(services, run, wanted):
+        for each in _newest(services, run, wanted.to):
             alike = each.id not in known and _mark(each.text) == post.text
             if not alike or not is_own(each, services.me.id, post.at):
                 continue
             # A list of 1:1 messages does not show their cards.
             whole = each if each.card else services.webex.message(each.id, fresh=False)
             if not post.names_run or may_be_of_run(whole, run.id):
-                return replace(post.card, message=each.id, room=each.room_id)
+                return replace(post, message=each.id, room=each.room_id)
     except WebexError as error:
         if passes(error):
             error.accepted = False
@@ -116,12 +88,11 @@ def find_unconfirmed(
     return None
 
 
-def _newest(services: Services, run: Run, wanted: shared.DesiredCard) -> tuple[Message, ...]:
-    if wanted.to == shared.THREAD:
-        return services.webex.latest_messages(run.origin.room)
-    if wanted.to == run.requester.email:
+def _newest(services: Services, run: Run, to: str) -> tuple[Message, ...]:
+    # A thread that can be read is in the requester's 1:1.
+    if to in {shared.THREAD, run.requester.email}:
         return services.webex.latest_of_person(person_id=run.requester.id)
-    return services.webex.latest_of_person(email=wanted.to)
+    return services.webex.latest_of_person(email=to)
 
 
 def _mark(text: str) -> str:
@@ -147,7 +118,7 @@ The documentation names 400, and also says that cards cannot be edited at all.
 log = structlog.get_logger(__name__)
 
 
-def sync(services: Services, run: Run, wanted: shared.DesiredCard) -> float:
+def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
     """Make Webex show the card; return the seconds until the next try, or 0.
 
     A card for the thread is held back while an outsider is in the space (:mod:`bot.chat.audience`).
@@ -163,28 +134,25 @@ def sync(services: Services, run: Run, wanted: shared.DesiredCard) -> float:
     return _post(services, run, wanted) if shown is None else _update(services, run, wanted, shown)
 
 
-def is_up_to_date(wanted: shared.DesiredCard, shown: shared.PostedCard | None) -> bool:
+def is_up_to_date(wanted: DesiredCard, shown: PostedCard | None) -> bool:
     return shown is not None and shown.fingerprint == wanted.fingerprint
 
 
-def _update(
-    services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard
-) -> float:
-    minor = not (_must_not_wait(wanted, shown) or wanted.retires)
+def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
+    urgent = _must_not_wait(wanted, shown)
+    minor = not (urgent or wanted.retires)
     # The last edit that Webex allows is reserved for the final state.
     has_edit = shown.edits < (shared.EDITS if wanted.final else shared.EDITS - 1)
-    if minor and not (shown.minor < MINOR_MOST and has_edit):
+    if not urgent and (not has_edit or (minor and shown.minor >= MINOR_MOST)):
         return _skip_update(services, run, wanted, shown)
     if (wait := _wait_s(services, run, wanted, shown)) > 0:
         return wait
     if has_edit:
         return _edit(services, run, wanted, replace(shown, minor=shown.minor + minor))
-    return _post_news(services, run, wanted, shown)
+    return _post(services, run, wanted, shown)
 
 
-def _wait_s(
-    services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard
-) -> float:
+def _wait_s(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
     """Return the seconds for which an update waits for others that it can be combined with."""
     if not _must_not_wait(wanted, shown):
         pause = timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
@@ -193,13 +161,14 @@ def _wait_s(
     at_once = wanted.final or shown.edits < wanted.at_once
     if wanted.prompt != "" or at_once:
         return 0
-    cards, field = keys.cards(run.id), f"{wanted.slot}:calm"
-    services.redis.hsetnx(cards, field, str(now().timestamp()))
-    return float(services.redis.hget(cards, field) or 0) + CALM_S - now().timestamp()
+    calm = shown.calm or now()
+    if shown.calm is None:
+        shared.keep_card(services, run.id, wanted.slot, replace(shown, calm=calm))
+    return CALM_S - (now() - calm).total_seconds()
 
 
 def mark_posted(services: Services, run_id: str, message: str, room: str) -> None:
-    first = shared.PostedCard(message, room, shared.FIRST, shared.FIRST, now(), prompt=shared.FIRST)
+    first = PostedCard(message, room, shared.FIRST, shared.FIRST, now(), prompt=shared.FIRST)
     _save(services, run_id, shared.slot_of(shared.THREAD), first)
 
 
@@ -209,41 +178,43 @@ def repost(services: Services, run_id: str, slot: str) -> None:
     shown = shared.posted_card(services, run_id, slot)
     with services.redis.pipeline() as pipe:
         _set_aside(services, pipe, run_id, to, shown)
-        pipe.hdel(keys.cards(run_id), slot, shared.unconfirmed_field(slot), f"{slot}:calm")
+        pipe.hdel(keys.cards(run_id), slot, shared.unconfirmed(slot))
         pipe.execute()
 
 
 def _set_aside(
-    services: Services, redis: Redis, run_id: str, to: str, shown: shared.PostedCard | None
+    services: Services, redis: Redis, run_id: str, to: str, shown: PostedCard | None
 ) -> None:
-    """Keep a message that a newer one replaces, if Webex still allows an edit of it."""
     if shown is not None and shown.edits < shared.EDITS:
         slot = shared.earlier_slot(to, shown.message)
         redis.hset(keys.cards(run_id), slot, shared.protected(services, run_id, slot, shown))
 
 
 def _post(
-    services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard | None = None
+    services: Services, run: Run, wanted: DesiredCard, shown: PostedCard | None = None
 ) -> float:
     """Post the card; return the seconds until the next try, or 0.
 
     ``shown`` is the earlier card that this one replaces. Only Webex's answer says which room a 1:1
     message is in.
 
-    Webex may have accepted an earlier post although its answer was lost. The message of that post
-    is then looked for (:mod:`bot.cards.delivery`). If it is not found, the next post is delayed,
-    and longer after each answer that was lost. A card that only withdraws a request is not posted.
+    The message of an earlier post whose answer was lost is looked for. If it is not found, the next
+    post is delayed, and longer after each lost answer. A card that only withdraws a request is not
+    posted.
     """
-    doubt = load_unconfirmed(services, run.id, wanted.slot)
+    slot = shared.unconfirmed(wanted.slot)
+    doubt = shared.posted_card(services, run.id, slot)
     posted = find_unconfirmed(services, run, wanted, doubt) if doubt else None
     if posted is None:
-        if doubt and (wait := doubt.wait_s) > 0:
-            return wait
+        if doubt:
+            passed = (now() - doubt.at).total_seconds()
+            if (wait := UNCONFIRMED.after(max(doubt.posts, 1)) - passed) > 0:
+                return wait
         if wanted.retires:
-            save_unconfirmed(services, run.id, wanted.slot, None)
+            services.redis.hdel(keys.cards(run.id), slot)
             return 0
         # What replaces a card that Webex never allowed to be edited counts as not editable either.
-        edits = shared.NO_EDITS if shown and shown.never_edited else 0
+        edits = shown.edits if shown and shown.edits == shared.NO_EDITS else 0
         posted = _send(services, run, wanted, edits, doubt)
     _set_aside(services, services.redis, run.id, wanted.to, shown)
     _save(services, run.id, wanted.slot, posted)
@@ -253,42 +224,39 @@ def _post(
 
 
 def _send(
-    services: Services,
-    run: Run,
-    wanted: shared.DesiredCard,
-    edits: int,
-    doubt: UnconfirmedPost | None,
-) -> shared.PostedCard:
+    services: Services, run: Run, wanted: DesiredCard, edits: int, doubt: PostedCard | None
+) -> PostedCard:
     """Send the card and return it as Webex shows it.
 
     ``doubt`` is an earlier post of this card that Webex has not confirmed. The new post is noted
-    before it is made, because this process may die before Webex answers.
+    before it is made if its room can be read later, because this process may die before Webex
+    answers.
     """
-    card = _posted(wanted, "", "", edits)
-    begun = begin_post(services, run, wanted, card, doubt.posts if doubt else 0)
+    card, slot = _posted(wanted, "", "", edits), shared.unconfirmed(wanted.slot)
+    begun = replace(card, posts=doubt.posts if doubt else 0)
+    if wanted.to != shared.THREAD or run.origin.direct:
+        named = run.id in json.dumps(wanted.card.content)
+        begun = replace(begun, text=_mark(wanted.card.text), names_run=named)
+        shared.keep_card(services, run.id, slot, begun)
     try:
         message, room = _send_to(services, run, wanted)
     except WebexError as error:
-        field, cards = shared.refused_field(wanted.slot), keys.cards(run.id)
-        # After the first refusal the cards are drawn again, because another card may have to
-        # report it.
-        refused = wanted.to != shared.THREAD and not passes(error)
-        if refused and services.redis.hset(cards, field, error.tracking_id):
-            services.cards.request(run.id)
         lost = passes(error) and error.accepted
-        kept = replace(begun, posts=begun.posts + 1) if lost else doubt
-        save_unconfirmed(services, run.id, wanted.slot, kept)
+        if kept := replace(begun, posts=begun.posts + 1) if lost else doubt:
+            shared.keep_card(services, run.id, slot, kept)
+        else:
+            services.redis.hdel(keys.cards(run.id), slot)
         raise
     return replace(card, message=message, room=room)
 
 
-def _posted(wanted: shared.DesiredCard, message: str, room: str, edits: int) -> shared.PostedCard:
-    return shared.PostedCard(
+def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedCard:
+    return PostedCard(
         message, room, wanted.fingerprint, wanted.urgency, now(), edits, wanted.prompt or ""
     )
 
 
-def _send_to(services: Services, run: Run, wanted: shared.DesiredCard) -> tuple[str, str]:
+def _send_to(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
     if wanted.to != shared.THREAD:
         posted = send_direct(services, run, wanted.to, wanted.card)
         return posted.id, posted.room_id
@@ -311,9 +279,7 @@ def send_direct(services: Services, run: Run, to: str, card: Card) -> Message:
     )
 
 
-def _edit(
-    services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard
-) -> float:
+def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
     """Edit the card in place; return the seconds until the next try, or 0.
 
     The edit is counted before it is made, because this process may die before Webex answers, and
@@ -347,7 +313,7 @@ def _edit(
     return 0
 
 
-def _is_elsewhere(services: Services, shown: shared.PostedCard, error: WebexError) -> bool:
+def _is_elsewhere(services: Services, shown: PostedCard, error: WebexError) -> bool:
     """Return whether Webex refused an edit (403, 404) because the bot is not in the room."""
     if error.status not in {FORBIDDEN, NOT_FOUND} or not shown.room:
         return False
@@ -360,11 +326,7 @@ def _is_elsewhere(services: Services, shown: shared.PostedCard, error: WebexErro
 
 
 def _post_instead(
-    services: Services,
-    run: Run,
-    wanted: shared.DesiredCard,
-    shown: shared.PostedCard,
-    error: WebexError,
+    services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, error: WebexError
 ) -> float:
     """Post the card again after a refused edit if its message was deleted or the update is urgent.
 
@@ -376,46 +338,156 @@ def _post_instead(
         return 0 if wanted.retires else _post(services, run, wanted)
     refused = replace(shown, edits=shared.EDITS if shown.edits > shown.tried else shared.NO_EDITS)
     _save(services, run.id, wanted.slot, refused)
+    if not _must_not_wait(wanted, refused):
+        return _skip_update(services, run, wanted, refused)
     try:
-        return _post_news(services, run, wanted, refused)
+        return _post(services, run, wanted, refused)
     except WebexBadRequestError:
         shared.keep_card(services, run.id, wanted.slot, shown)
         raise
 
 
-def _post_news(
-    services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard
-) -> float:
-    if _must_not_wait(wanted, shown):
-        return _post(services, run, wanted, shown)
-    return _skip_update(services, run, wanted, shown)
-
-
-def _skip_update(
-    services: Services, run: Run, wanted: shared.DesiredCard, shown: shared.PostedCard
-) -> float:
+def _skip_update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
     """Leave the card as it is, but record if it no longer asks a person for anything."""
     if shown.prompt and wanted.prompt == "":
         _save(services, run.id, wanted.slot, replace(shown, prompt=""))
     return 0
 
 
-def _must_not_wait(wanted: shared.DesiredCard, shown: shared.PostedCard) -> bool:
+def _must_not_wait(wanted: DesiredCard, shown: PostedCard) -> bool:
     # In a room that does not allow edits every update is a new message, so only updates that ask
     # somebody to act are urgent.
     if wanted.retires:
         return False
-    if shown.never_edited and wanted.prompt is not None:
+    if shown.edits == shared.NO_EDITS and wanted.prompt is not None:
         return wanted.prompt not in {"", shown.prompt}
     return wanted.final or wanted.urgency != shown.urgency
 
 
-def _save(services: Services, run_id: str, slot: str, shown: shared.PostedCard) -> None:
-    """Save the state of the card as confirmed, and clear its unconfirmed and refused markers."""
+def _save(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
+    shared.keep_card(services, run_id, slot, shown)
+    services.redis.hdel(keys.cards(run_id), shared.unconfirmed(slot))
+
+
+RETRY_S = paced(5.0)
+FIRST_S = paced(2.0)
+REFUSED_S = 300.0
+"""Longest pause after Webex has refused a card, in seconds."""
+LONGEST_S = 3600.0
+OTHERS_S = 15.0
+"""Longest time for which one card's rate limit delays the cards of other places, in seconds."""
+KEPT_S = 86_400
+"""Seconds for which the refusal of a card is remembered."""
+OF_THE_ACCOUNT = frozenset({TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE})
+"""Status codes that may concern the whole bot account and not only one message."""
+MAY_END = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
+"""Status codes of refusals that may end without another card.
+
+They mean that the token is invalid, or that the bot is not in the space.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Refusal of a run's card for one place; ``since`` is its beginning in seconds of the epoch."""
+
+    run: str
+    place: str
+    status: int
+    since: float
+
+    def may_be_over(self, places: tuple[str, ...]) -> bool:
+        """Return whether a successful call for one of these places shows that Webex takes the card.
+
+        After a 401 every successful call shows it, because the token is valid again.
+        """
+        here = self.status in MAY_END and self.place in places
+        return here or self.status == UNAUTHORIZED
+
+
+def place_of(run: Run, card: DesiredCard) -> str:
+    return run.origin.room if card.to == shared.THREAD else card.to
+
+
+def refused_in_space(services: Services, run: Run) -> Refusal | None:
+    every = (codec.load(raw, Refusal) for raw in services.redis.hvals(keys.cards_refused()))
+    here = (each for each in every if (each.run, each.place) == (run.id, run.origin.room))
+    return next(here, None)
+
+
+def show(services: Services, run: Run, card: DesiredCard) -> float:
+    """Show one card; return the seconds until the next try, or 0.
+
+    While Webex asks for a pause nothing is shown, no matter how many updates arrive.
+    """
+    if pause := _left_s(services, run, card):
+        return pause
+    before = shared.posted_card(services, run.id, card.slot)
+    try:
+        wait = sync(services, run, card)
+    except WebexError as error:
+        told = {"slot": card.slot, "tracking_id": error.tracking_id, "error": str(error)}
+        log.warning("card not shown", run=run.id, **told)
+        return _put_off(services, run, card, error)
+    shown = shared.posted_card(services, run.id, card.slot)
+    if shown != before and is_up_to_date(card, shown):
+        if services.redis.hdel(keys.cards_refused(), _own(run, card)):
+            services.cards.request(run.id)  # a message that said otherwise is edited
+        # If Webex accepts a card, the refused ones that wait for that are drawn as well.
+        draw_refused(services, place_of(run, card))
+    return wait
+
+
+def _left_s(services: Services, run: Run, card: DesiredCard) -> float:
+    scopes = ("all", place_of(run, card), _own(run, card))
+    with services.redis.pipeline(transaction=False) as pipe:
+        for scope in scopes:
+            pipe.pttl(keys.webex_wait(scope))
+        return float(max(0, *pipe.execute())) / 1000
+
+
+def _put_off(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
+    if not passes(error):
+        return _refused(services, run, card, error)
+    wait = max(RETRY_S, min(error.retry_after or 0.0, LONGEST_S))
+    if error.retry_after:
+        _leave_alone(services, wait, error.status, run, card)
+    return wait
+
+
+def draw_refused(services: Services, *places: str) -> None:
+    for field, raw in services.redis.hgetall(keys.cards_refused()).items():
+        refusal = codec.load(raw, Refusal)
+        if now().timestamp() - refusal.since > KEPT_S:
+            services.redis.hdel(keys.cards_refused(), field)
+        if refusal.may_be_over(places):
+            services.cards.request(refusal.run)
+
+
+def _refused(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
+    moment, field = now().timestamp(), _own(run, card)
+    raw = services.redis.hget(keys.cards_refused(), field)
+    since = codec.load(raw, Refusal).since if isinstance(raw, bytes) else moment
+    kept = Refusal(run.id, place_of(run, card), error.status, since)
     with services.redis.pipeline() as pipe:
-        pipe.hset(keys.cards(run_id), slot, shared.protected(services, run_id, slot, shown))
-        pipe.hdel(keys.cards(run_id), shared.unconfirmed_field(slot), f"{slot}:calm")
-        pipe.hdel(keys.cards(run_id), shared.refused_field(slot))
-        *_, was_refused = pipe.execute()
-    if was_refused:
-        services.cards.request(run_id)
+        pipe.hset(keys.cards_refused(), field, codec.dump(kept))
+        pipe.expire(keys.cards_refused(), KEPT_S)
+        pipe.execute()
+    if raw is None and card.to != shared.THREAD:
+        services.cards.request(run.id)  # another card may have to report it
+    return min(max(moment - since, FIRST_S), REFUSED_S)
+
+
+def _leave_alone(
+    services: Services, wait_s: float, status: int, run: Run, card: DesiredCard
+) -> None:
+    """Save the pause that Webex asks for: for this card only, or for its place and all others."""
+    scopes = {_own(run, card): wait_s}
+    if status in OF_THE_ACCOUNT:
+        scopes = {place_of(run, card): wait_s, "all": min(wait_s, OTHERS_S)}
+    for scope, seconds in scopes.items():
+        services.redis.set(keys.webex_wait(scope), "1", px=ceil(seconds * 1000))
+
+
+def _own(run: Run, card: DesiredCard) -> str:
+    return f"{run.id}:{card.slot}"

@@ -15,11 +15,10 @@ from functools import cache, partial
 from itertools import chain
 
 from adaptive_cards.locale import Locale, drawn_for
-from bot.cards import choices, closed_space, delivery, incidents, put_off, superseded
+from bot.cards import delivery, incidents, notices, superseded
 from bot.cards.living import earlier_cards, living_cards
 from bot.cards.presenters import (
     connect_form,
-    ended,
     lists,
     mail,
     plan,
@@ -30,12 +29,10 @@ from bot.cards.presenters import (
 from bot.cards.presenters.card_state import DesiredCard, posted_card
 from bot.chat import preferences
 from bot.services import Services
-from bot.webex.client import WebexError
 from jobs.clock import now, paced
 from jobs.model import RunKind
 from jobs.runs.run import Run, RunGoneError
 from jobs.runtime import current
-from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 Presenter = Callable[[Run, Services], list[DesiredCard]]
@@ -49,7 +46,7 @@ PRESENTERS: tuple[Presenter, ...] = (
     connect_form.cards,
     connect_form.rehearsal_cards,
     mail.cards,
-    ended.cards,
+    progress.end_cards,
 )
 """Presenters in the order of drawing."""
 LOOKS: dict[RunKind, tuple[Presenter, ...]] = {
@@ -118,11 +115,11 @@ def _deliver(
     cards: list[DesiredCard],
     wait_s: float = 0.0,
 ) -> float:
-    """Show the cards; return the seconds until something must be drawn again, or 0."""
     queues = _queues(services, run, cards)
 
     def show(queue: list[DesiredCard]) -> list[float]:
-        return [_show(services, run, held, card) for card in queue]
+        # Without the lock another draw may be posting the card.
+        return [delivery.show(services, run, card) if held.renew() else BUSY_S for card in queue]
 
     with ThreadPoolExecutor(max(len(queues), 1), "draw") as pool:
         waits = chain.from_iterable(pool.map(show, queues))
@@ -146,8 +143,7 @@ def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]
         shown = found if run.kind in LOOKS else living_cards(run, services, found)
         if speaker := superseded.of_run(run):
             shown = superseded.applied(services, speaker, shown)
-        every = (*shown, *earlier_cards(run, services), *closed_space.cards(run, services))
-        return [*every, *choices.cards(run, services)]
+        return [*shown, *earlier_cards(run, services), *notices.closed_cards(run, services)]
 
 
 def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list[DesiredCard]]:
@@ -161,37 +157,3 @@ def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list
         else:
             edits.append([card])
     return [*edits, *new.values()]
-
-
-def _show(services: Services, run: Run, held: RenewedLock, card: DesiredCard) -> float:
-    """Show one card; return the seconds until the next try, or 0.
-
-    Without the lock nothing is shown, because another draw may be posting the card. While Webex
-    asks for a pause nothing is shown either, no matter how many updates arrive.
-    """
-    if not held.renew():
-        return BUSY_S
-    if pause := put_off.left_s(services, run, card):
-        return pause
-    # If Webex accepts a card after a refusal, the cards that wait for that are drawn as well.
-    waiting = services.redis.exists(keys.cards_refused()) and not _is_up_to_date(
-        services, run, card
-    )
-    try:
-        wait = delivery.sync(services, run, card)
-    except WebexError as error:
-        delivery.log.warning(
-            "card not shown",
-            run=run.id,
-            slot=card.slot,
-            tracking_id=error.tracking_id,
-            error=str(error),
-        )
-        return put_off.put_off(services, run, card, error)
-    if waiting and _is_up_to_date(services, run, card):
-        put_off.taken(services, run, card)
-    return wait
-
-
-def _is_up_to_date(services: Services, run: Run, card: DesiredCard) -> bool:
-    return delivery.is_up_to_date(card, posted_card(services, run.id, card.slot))

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import render
-from bot.cards import superseded
+from bot.cards import notices, superseded
 from bot.cards.living import earlier_cards
 from bot.cards.presenters import watch
 from bot.cards.presenters.card_state import DesiredCard, posted_card, posted_cards
@@ -67,6 +67,7 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
     quiet_until = preferences.quiet_until(services, card.room, locale, at)
     shown = tuple(_escalated(services, each, at, quiet_until) for each in shown)
     cards = [*_living(services, run, card, shown, at), *earlier_cards(run, services)]
+    cards += notices.closed_cards(run, services)
     if living is None:
         return Drawing(run, cards, POSTED_SOON_S)
     with drawn_for(locale):

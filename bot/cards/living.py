@@ -4,23 +4,30 @@ The presenters say which cards the run needs now. This module chooses the one of
 shows, and gives it the place's slot, so that the same message is edited from turn to turn. In the
 thread the card also has a line for each earlier request that was answered, and for each person who
 is asked elsewhere at the same time.
+
+A card that offers to cancel runs by buttons is an answer to a command. It is kept among the cards of
+each run that it offers, and is one line as soon as one of these runs ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from adaptive_cards.card import Card, with_lines
+from adaptive_cards.cards.notice import Offer, offer
 from adaptive_cards.components import whose_turn
 from adaptive_cards.glyphs import OK, SKIPPED, is_person
 from adaptive_cards.texts import listed, render
 from bot.cards.notices import end_title
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import progress
+from bot.cards.presenters.card_state import DesiredCard, PostedCard
+from bot.chat.context import ChatContext
 from bot.services import Services
+from jobs.clock import now
 from jobs.engine.step import Step
 from jobs.model import RunKind, State, Text, minute_of, verbatim
 from jobs.next_action import ActionKind, NextAction, is_blocked, next_action, open_requests, wait_of
@@ -93,21 +100,18 @@ def _looked(run: Run) -> list[tuple[datetime, Text]]:
     read = [step for step in steps if step.automatic and step.name in run.right_before]
     if asked is None or run.plan is None or any(run.is_to_reread(step.name) for step in read):
         return []
-    new = [
-        step
-        for step in read
-        if not run.settled(step.name) or _is_changed_again(run, step, asked.at)
-    ]
+    new = [step for step in read if _is_new(run, step, asked.at)]
     names = listed(render(Text(f"step.{step.name}")) for step in new)
     values = {"at": minute_of(asked.at), "who": asked.by, "steps": names}
     return [(asked.at, Text("history.looked_new" if new else "history.looked", values))]
 
 
-def _is_changed_again(run: Run, step: Step, since: datetime) -> bool:
-    """Return whether the run has changed the step again, although nobody asked for another."""
+def _is_new(run: Run, step: Step, since: datetime) -> bool:
+    """Return whether the step does not hold now, or the run has changed it again unasked."""
     made, wanted = run.changed.get(step.name), run.answers.get(step.repeat_on)
     is_wanted = wanted is not None and wanted.at > since
-    return made is not None and made.written > since and not is_wanted
+    again = made is not None and made.written > since and not is_wanted
+    return again or not run.settled(step.name)
 
 
 def _entry(key: str, at: datetime, who: str = "") -> tuple[datetime, Text]:
@@ -137,9 +141,7 @@ CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
 """Cards of a thread in which nobody is asked for anything, the most informative card first."""
 
 
-def living_cards(
-    run: Run, services: Services, wanted: list[shared.DesiredCard]
-) -> list[shared.DesiredCard]:
+def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> list[DesiredCard]:
     """Return the card of every place.
 
     A post that Webex has not confirmed counts as a card that is shown.
@@ -148,7 +150,7 @@ def living_cards(
     in_doubt = {name.removesuffix(shared.DOUBT) for name in names if name.endswith(shared.DOUBT)}
     kept = shared.posted_cards(services, run.id).keys() | in_doubt
     # A place that shows a card already is included even if no card is wanted there any more.
-    by_place: dict[str, dict[str, shared.DesiredCard]] = {shared.THREAD: {}}
+    by_place: dict[str, dict[str, DesiredCard]] = {shared.THREAD: {}}
     for card in wanted:
         by_place.setdefault(card.to, {})[card.slot] = card
     for slot in sorted(kept):
@@ -159,24 +161,32 @@ def living_cards(
     return list(filter(None, (_with_lines(run, thread) if thread else None, *people)))
 
 
-def earlier_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
-    """Return the last edit of each message that has a successor, and of each reminder that is over."""
-    posted, wait = shared.posted_cards(services, run.id), wait_of(run)
+CHOICE_KICKER = Text("notice.cancel_kicker")
+
+
+def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
+    """Return the last edit of each message that asks for nothing any more.
+
+    Such a message has a successor, reminds of a turn that is over, or offers a run that has ended.
+    """
+    wait, about = wait_of(run), {"run": run.id, "mailbox": run.channel.mailbox}
     goes_on = f"{shared.REMINDER}{wait.kind}:" if wait else shared.REMINDER * 2
-    over = (
-        each for each in posted if each.startswith(shared.REMINDER) and not each.startswith(goes_on)
-    )
-    kicker = Text("living.idle_kicker", {"mailbox": run.channel.mailbox})
-    below = [each for each in posted if each.startswith(f"{shared.EARLIER}:")]
-    return [
-        *(shared.last_look(slot, kicker, *BELOW, to=slot.split(":")[1]) for slot in below),
-        *(shared.last_look(slot, kicker, *OVER, to=slot.split(":")[2]) for slot in over),
-    ]
+    kicker, found = Text("living.idle_kicker", about), []
+    for slot in shared.posted_cards(services, run.id):
+        kind, to, *more = (*slot.split(":"), "")
+        if kind == shared.EARLIER:
+            found.append(shared.last_look(slot, kicker, *BELOW, to=to))
+        elif slot.startswith(shared.REMINDER) and not slot.startswith(goes_on):
+            found.append(shared.last_look(slot, kicker, *OVER, to=more[0]))
+        elif slot.startswith(shared.CHOICE) and run.ended:
+            title, words = end_title(run, about), Text("notice.cancel_over_words")
+            found.append(shared.last_look(slot, CHOICE_KICKER, title, words))
+    return found
 
 
 def _of_person(
-    run: Run, to: str, cards: dict[str, shared.DesiredCard], kept: set[str]
-) -> shared.DesiredCard | None:
+    run: Run, to: str, cards: dict[str, DesiredCard], kept: set[str]
+) -> DesiredCard | None:
     """Return the 1:1 card of a person, which stays without a request once its request is over."""
     asking = [card for card in cards.values() if card.prompt != ""]
     if card := _first(run, asking):
@@ -184,7 +194,7 @@ def _of_person(
     return _placed(_idle(run, to)) if shared.slot_of(to) in kept else None
 
 
-def _first(run: Run, asking: list[shared.DesiredCard]) -> shared.DesiredCard | None:
+def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
     if run.ended or not asking:
         return None
     by_slot = {card.slot: card for card in asking}
@@ -192,13 +202,11 @@ def _first(run: Run, asking: list[shared.DesiredCard]) -> shared.DesiredCard | N
     return _first_of(by_slot, order) or asking[0]
 
 
-def _first_of(
-    cards: dict[str, shared.DesiredCard], slots: Iterable[str]
-) -> shared.DesiredCard | None:
+def _first_of(cards: dict[str, DesiredCard], slots: Iterable[str]) -> DesiredCard | None:
     return next((cards[slot] for slot in slots if slot in cards), None)
 
 
-def _of_thread(run: Run, cards: dict[str, shared.DesiredCard]) -> shared.DesiredCard | None:
+def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
     turn = next_action(run)
     if (card := cards.get(_slot_of_action(turn))) and card.prompt != "":
         return card
@@ -214,12 +222,12 @@ def _slot_of_action(action: NextAction) -> str:
     return SHOWS.get(action.kind, "")
 
 
-def _placed(card: shared.DesiredCard) -> shared.DesiredCard:
+def _placed(card: DesiredCard) -> DesiredCard:
     """Return the card in the slot of its place; a change to another card there is urgent."""
     return replace(card, slot=shared.slot_of(card.to), urgency=f"{card.slot} {card.urgency}")
 
 
-def _with_lines(run: Run, card: shared.DesiredCard) -> shared.DesiredCard:
+def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
     before: tuple[Text, ...] = () if card.slot == "intake" else lines(run)
     if run.has_begun and not run.ended and card.slot not in {"progress", "intake"}:
         # If the run was resumed after an interruption, a second line says so.
@@ -234,7 +242,7 @@ def _with_lines(run: Run, card: shared.DesiredCard) -> shared.DesiredCard:
     return _placed(replace(card, card=drawn, fingerprint=told, urgency=urgency))
 
 
-def _elsewhere(run: Run, card: shared.DesiredCard) -> list[tuple[Text, Text]]:
+def _elsewhere(run: Run, card: DesiredCard) -> list[tuple[Text, Text]]:
     asked = () if run.ended or run.plan is None else open_requests(run)
     return [
         (whose_turn(each.turn), each.words)
@@ -243,7 +251,7 @@ def _elsewhere(run: Run, card: shared.DesiredCard) -> list[tuple[Text, Text]]:
     ]
 
 
-def _asks_for(run: Run, card: shared.DesiredCard, action: NextAction) -> bool:
+def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
     """Return whether the card asks for the action.
 
     The progress card asks for the next action, and every card for the look that is the next action.
@@ -253,7 +261,7 @@ def _asks_for(run: Run, card: shared.DesiredCard, action: NextAction) -> bool:
     return _slot_of_action(action) == card.slot
 
 
-def _idle(run: Run, to: str) -> shared.DesiredCard:
+def _idle(run: Run, to: str) -> DesiredCard:
     about = {"mailbox": run.channel.mailbox, "run": run.id}
     kicker = Text("living.idle_kicker", about)
     mark = OK if run.ended is Kind.FINISHED else SKIPPED
@@ -265,3 +273,39 @@ def _idle(run: Run, to: str) -> shared.DesiredCard:
     idle = shared.last_look("idle", kicker, title, words, to=to, final=bool(run.ended), mark=mark)
     drawn = with_lines(idle.card, decided)
     return replace(idle, card=drawn, fingerprint=shared.marked(idle.fingerprint, decided))
+
+
+def choice(title: Text, runs: Sequence[Run]) -> Card:
+    # A run may have no mailbox yet.
+    offers = tuple(
+        Offer(
+            Text("choice.button.cancel", {"value": f"{each.id} {each.channel.mailbox}".rstrip()}),
+            {"do": "cancel", "run": each.id},
+        )
+        for each in runs
+    )
+    turn, lines = Text("understood.cancel_turn"), (Text("notice.cancel_which_words"),)
+    return offer(CHOICE_KICKER, title, offers, now(), turn=turn, lines=lines)
+
+
+def shows_choice(runs: Sequence[Run]) -> tuple[str, str]:
+    """Return the id of one of the runs, and the card's slot before it is posted."""
+    return runs[0].id, f"{shared.CHOICE}:{','.join(run.id for run in runs)}"
+
+
+def post_choice(ctx: ChatContext, card: Card, runs: Sequence[Run]) -> None:
+    slot = shows_choice(runs)
+    posted = ctx.say(card, shows=slot)
+    if posted.id:
+        mark_choice(ctx.services, slot, posted.id, ctx.room)
+
+
+def mark_choice(services: Services, card: tuple[str, str], message: str, room: str) -> None:
+    slot, shown = f"{shared.CHOICE}{message}", PostedCard(message, room, "", "", now())
+    for each in card[1].rpartition(":")[2].split(","):
+        shared.keep_card(services, each, slot, shown)
+
+
+def is_choice(services: Services, run_id: str, message: str) -> bool:
+    """Return whether the message is a card that offers the run, and is edited at the run's end."""
+    return shared.was_posted(services, run_id, f"{shared.CHOICE}{message}")

@@ -1,58 +1,92 @@
-"""Common parts of notices: short cards that tell a space or a person one thing.
+"""Short messages that the bot sends on its own initiative, each once.
 
-They also say that the bot has lost its data about a space (:mod:`jobs.storage.generation`), or did
-not look at its channels for a while (:mod:`jobs.watch.rounds`). After a loss of data Redis does not
-know the spaces any more. So this process remembers those with a run that goes on or
-with a connected channel, and tells each of them once. A worker that is started after the loss
-remembers none, and tells nobody.
+- A client secret of Webex Connect expires: in the channel's space 60, 30, 14, 7 and 1 days before.
+  The date is the one that the newest finished run recorded, so no cloud is asked.
+- The credential of the bot's own Entra app expires: to the approvers 1:1, on the same days. Without
+  the setting APPROVERS the reminder is only in the log.
+- A person's turn goes on: 1:1 after an hour, and after a day. A turn that began more than three days
+  ago gets no reminder, so that a long outage of the bot does not remind people of old runs.
+- The bot has lost its data about a space (:mod:`jobs.storage.generation`). Redis does not know the
+  space any more, so each process remembers those with an open run or a connected channel.
+- The bot did not look at the channels of a space for a while (:mod:`jobs.watch.rounds`).
+- A space takes no cards any more: 1:1 to the requester of the run, or of the watch. Webex documents
+  no field from which the bot could learn that a space is archived. So every refusal that lasts
+  counts.
 """
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
-from adaptive_cards import notice
+from adaptive_cards import glyphs, notice
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.locale import Locale, drawn_for
+from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import listed
+from bot.cards import delivery
+from bot.cards.presenters import card_state as shared
 from bot.chat import audience
-from bot.chat.preferences import THREAD, locale_of_card
+from bot.chat.preferences import THREAD, locale_of_card, locale_of_person
 from bot.services import Services
-from bot.webex.errors import WebexError, passes
-from jobs.clock import now
-from jobs.model import Channel, Evidence, RunKind, Text, minute_of
-from jobs.next_action import ENDED
+from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND, WebexError, passes
+from jobs.access.app_access import own_credential
+from jobs.clock import now, paced
+from jobs.model import Channel, Evidence, RunKind, Text, Turn, day_of, minute_of
+from jobs.next_action import ENDED, ActionKind, Wait, next_action, wait_of
 from jobs.runs.fold import fold
 from jobs.runs.run import Kind, Origin, Run, RunGoneError, opening
+from jobs.runs.run_store import RunStore
+from jobs.steps.client_secret import ENOUGH
 from jobs.storage import keys
 from jobs.storage.generation import Generation
+from jobs.storage.keys import Key
 from jobs.watch import rounds
 from jobs.watch.rounds import Gap
 
+log = structlog.get_logger(__name__)
+REFUSED_FOR = timedelta(hours=12)
+"""Time after which a notice that Webex has refused may be tried again."""
 
-def post_in_space(
-    services: Services, run: Run, locale: Locale, view: Callable[[], NoticeView]
-) -> bool:
+
+def post_in_space(services: Services, run: Run, view: Callable[[], NoticeView]) -> bool:
     """Post a notice in the run's space; return False if an outsider is there and prevents it.
 
-    ``view`` is called when the texts are drawn in the language and time zone of ``locale``.
+    ``view`` is called when the texts are drawn in the language and time zone of the space.
 
     Raises:
         WebexError: Webex does not answer, or refuses the message.
     """
     if not audience.may_read(services, run):
         return False
-    with drawn_for(locale):
+    with drawn_for(locale_of_card(services, run, THREAD)):
         card = notice(view())
     services.messenger.send(room_id=run.origin.room, text=card.text, card=card.content)
+    return True
+
+
+def tell_once(services: Services, told: Key, keep: timedelta, tell: Callable[[], object]) -> bool:
+    """Tell somebody something, unless ``told`` says that it was done; return False to try again.
+
+    What an outsider prevents, and what Webex refuses, is for the caller's next look on another day.
+    """
+    if not services.redis.set(told, "1", nx=True, ex=keep):
+        return True
+    try:
+        if tell() is False:
+            services.redis.delete(told)
+    except WebexError as error:
+        log.warning("not told", what=told, tracking_id=error.tracking_id, error=str(error))
+        if passes(error):
+            services.redis.delete(told)
+            return False
+        services.redis.expire(told, REFUSED_FOR)
     return True
 
 
@@ -67,8 +101,7 @@ CHANNELS_EVERY_S = 300.0
 """Seconds between two reads of the connected channels."""
 MOST = 1000
 """Number of runs and of channels that are remembered. They are the newest runs."""
-TOLD_S = 30 * 24 * 3600
-log = structlog.get_logger(__name__)
+TOLD = timedelta(days=30)
 
 
 class LossWatch:
@@ -78,77 +111,42 @@ class LossWatch:
         """Start without any remembered space; ``clock`` counts seconds and never goes back."""
         self._services, self._clock = services, clock
         self._generation = Generation(services.redis, clock)
-        self._runs: dict[str, Run] = {}
-        self._channels: dict[str, Run] = {}
-        self._channels_due = -CHANNELS_EVERY_S
+        self._known: dict[str, Run] = {}
+        self._connected: list[str] = []
+        self._connected_due = -CHANNELS_EVERY_S
         self._pending: dict[str, list[Run]] = {}
         self._data_id = ""
 
     def __call__(self) -> None:
+        services = self._services
         if lost := self._generation.look():
-            self._data_id = lost
-            self._collect()
-        for room in list(self._pending):
-            self._tell(room, self._pending[room])
+            self._data_id, self._pending = lost, self._lost()
+            self._known, self._connected_due = {}, self._clock()
+            log.error("spaces that lost data", count=len(self._pending))
+        for room, runs in [*self._pending.items()]:
+            told = keys.loss_told(self._data_id, room)
+            tell = partial(post_in_space, services, runs[0], partial(card_of_loss, runs))
+            if tell_once(services, told, TOLD, tell):
+                del self._pending[room]
         self._remember()
 
-    def _collect(self) -> None:
+    def _lost(self) -> dict[str, list[Run]]:
         # Runs and channels that an older backup contains are not gone, and go on.
         spaces: dict[str, dict[str, Run]] = defaultdict(dict)
-        for mailbox, run in self._gone():
-            spaces[run.origin.room][mailbox] = run
-        self._pending = {room: list(runs.values()) for room, runs in spaces.items()}
-        self._runs, self._channels, self._channels_due = {}, {}, self._clock()
-        log.error("spaces that lost data", count=len(self._pending))
-
-    def _gone(self) -> Iterator[tuple[str, Run]]:
-        store = self._services.store
-        for run in self._runs.values():
-            if not store.length(run.id):
-                yield run.channel.mailbox, run
-        for mailbox, run in self._channels.items():
-            if store.channels.record(mailbox) is None:
-                yield mailbox, run
+        for run in self._known.values():
+            if not self._services.store.length(run.id):
+                spaces[run.origin.room][run.channel.mailbox] = run
+        return {room: list(runs.values()) for room, runs in spaces.items()}
 
     def _remember(self) -> None:
-        self._remember_runs()
-        if self._clock() >= self._channels_due:
-            self._channels_due = self._clock() + CHANNELS_EVERY_S
-            self._remember_channels()
-
-    def _remember_runs(self) -> None:
-        store = self._services.store
-        going_on = store.channels.open_runs(MOST)
-        known = {key: run for key, run in self._runs.items() if run.channel.mailbox}
-        self._runs = {}
-        for run_id in going_on:
+        store, known, self._known = self._services.store, self._known, {}
+        if self._clock() >= self._connected_due:
+            self._connected_due = self._clock() + CHANNELS_EVERY_S
+            self._connected = [record.run for record in store.channels.connected(MOST)]
+        for run_id in (*store.channels.open_runs(MOST), *self._connected):
+            run = known.get(run_id)
             with suppress(RunGoneError):
-                self._runs[run_id] = known.get(run_id) or store.load(run_id)
-
-    def _remember_channels(self) -> None:
-        store = self._services.store
-        known = {run.id: run for run in self._channels.values()}
-        self._channels = {}
-        for record in store.channels.connected(MOST):
-            with suppress(RunGoneError):
-                self._channels[record.channel.mailbox] = known.get(record.run) or store.load(
-                    record.run
-                )
-
-    def _tell(self, room: str, runs: list[Run]) -> None:
-        """Post the notice, once for each space and loss; retry later if Webex is unavailable."""
-        services, told = self._services, keys.loss_told(self._data_id, room)
-        del self._pending[room]
-        if not services.redis.set(told, "1", nx=True, ex=TOLD_S):
-            return
-        try:
-            locale = locale_of_card(services, runs[0], THREAD)
-            post_in_space(services, runs[0], locale, partial(card_of_loss, runs))
-        except WebexError as error:
-            log.warning("loss not told", tracking_id=error.tracking_id, error=str(error))
-            if passes(error):
-                services.redis.delete(told)
-                self._pending[room] = runs
+                self._known[run_id] = run if run and run.channel.mailbox else store.load(run_id)
 
 
 def card_of_loss(runs: list[Run]) -> NoticeView:
@@ -173,7 +171,8 @@ def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None
     at = clock()
     for room, found in rounds.gaps_due(services.redis, at).items():
         try:
-            _tell_space(services, room, found, at)
+            if run := _run_of(services, room, found):
+                post_in_space(services, run, partial(card_of_gaps, found, at))
         except WebexError as error:
             log.warning("gap not told", tracking_id=error.tracking_id, error=str(error))
             if passes(error):
@@ -181,13 +180,6 @@ def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None
                 rounds.keep_gaps(services.redis, later)
                 continue
         rounds.forget_gaps(services.redis, found)
-
-
-def _tell_space(services: Services, room: str, found: tuple[Gap, ...], at: datetime) -> None:
-    run = _run_of(services, room, found)
-    if run is not None:
-        locale = locale_of_card(services, run, THREAD)
-        post_in_space(services, run, locale, partial(card_of_gaps, found, at))
 
 
 def _run_of(services: Services, room: str, found: tuple[Gap, ...]) -> Run | None:
@@ -213,3 +205,246 @@ def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> NoticeView:
 
 def ping_if_late(services: Services, clock: Callable[[], datetime] = now) -> None:
     rounds.ping_if_late(services.bot.watch_ping_url, services.watching, clock())
+
+
+EVERY_S = 3600
+"""Seconds between two rounds of checks. Each channel is checked once a day."""
+BEFORE_DAYS = (1, 7, 14, 30, 60)
+KEPT = timedelta(days=2)
+"""Time for which posted reminders are remembered after the secret's expiry, or after the day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    made: datetime
+    end: datetime
+
+    def due(self, at: datetime) -> int:
+        # The result is 0 before the first reminder, after the expiry, and for a new secret.
+        life, left = self.end - self.made, self.end - at
+        if left <= timedelta(0):
+            return 0
+        return next((days for days in BEFORE_DAYS if left <= timedelta(days=days) < life), 0)
+
+    @property
+    def renewable(self) -> datetime:
+        """Return the time from which a fix makes a new secret (:mod:`jobs.steps.client_secret`)."""
+        return self.end - min(ENOUGH, (self.end - self.made) / 3)
+
+
+def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
+    # If Webex is unavailable, the reminder is retried at the next check.
+    at = clock()
+    for record in services.channels.connected():
+        mailbox = record.channel.mailbox
+        look = keys.reminder_look(mailbox, f"{at:%Y-%m-%d}")
+        if not services.redis.set(look, "1", nx=True, ex=KEPT):
+            continue
+        ending = ending_of(services.store, mailbox)
+        if ending is None or not (days := ending.due(at)):
+            continue
+        told = keys.reminder_given(mailbox, f"{ending.end:%Y-%m-%d}", days)
+        # Nothing is posted while an outsider is in that space (:mod:`bot.chat.audience`).
+        view = partial(card_of, mailbox, ending, at)
+        tell = partial(post_in_space, services, services.store.load(record.run), view)
+        if not tell_once(services, told, ending.end - at + KEPT, tell):
+            services.redis.delete(look)
+
+
+def ending_of(store: RunStore, mailbox: str) -> Ending | None:
+    """Return when the secret was made and expires, according to the newest finished run.
+
+    A run that was not proven is ignored, because it has not replaced a secret yet. The result is
+    None if no run knows a secret.
+    """
+    finished = (run for run in store.runs_of_mailbox(mailbox) if run.ended is Kind.FINISHED)
+    over = [run for run in finished if run.kind is not RunKind.UNDO and run.fact("expires")]
+    if not over:
+        return None
+    end = over[-1].fact("expires")
+    made = next(run for run in over if run.fact("expires") == end)
+    return Ending(made.opened, datetime.fromisoformat(end))
+
+
+def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
+    # Until a fix can renew the secret, the card names the date from which a fix can. After that the
+    # card offers the fix.
+    left = max((ending.end.date() - at.date()).days, 0)
+    key = {0: "reminder.today", 1: "reminder.tomorrow"}.get(left, "reminder.days")
+    title = Text(key, {"mailbox": mailbox, "days": str(left)})
+    values = {"mailbox": mailbox, "end": day_of(ending.end), "from": day_of(ending.renewable)}
+    soon = at >= ending.renewable
+    words = Text("reminder.renew", values) if soon else Text("reminder.early", values)
+    buttons = (("fix.client_secret", {"do": "fix", "channel": mailbox}),) if soon else ()
+    warning = glyphs.WARNING.glyph
+    return NoticeView(
+        Text("reminder.kicker"), title, words, "accent", warning, buttons=buttons, at=at
+    )
+
+
+WHOSE = "the bot's own app"
+"""Name of the bot's own app in the keys of reminders, which otherwise name a mailbox."""
+LIFE = timedelta(days=3650)
+"""Assumed lifetime of the bot's own credential, because its beginning is not known."""
+
+
+def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> None:
+    at = clock()
+    look = keys.reminder_look(WHOSE, f"{at:%Y-%m-%d}")
+    if not services.redis.set(look, "1", nx=True, ex=KEPT):
+        return
+    ends = own_credential(services.settings).ends
+    if ends is None or not (days := Ending(ends - LIFE, ends).due(at)):
+        return
+    log.warning("the credential of the bot's own app ends", days=days, end=f"{ends:%Y-%m-%d}")
+    for approver in services.bot.approvers:
+        told = keys.reminder_given(f"{WHOSE} {approver}", f"{ends:%Y-%m-%d}", days)
+        tell = partial(_tell_approver, services, approver, ends, at)
+        if not tell_once(services, told, ends - at + KEPT, tell):
+            services.redis.delete(look)
+
+
+def _tell_approver(services: Services, approver: str, ends: datetime, at: datetime) -> None:
+    with drawn_for(locale_of_person(services, approver)):
+        card = notice(card_of_own(ends, at))
+    services.messenger.send(to_email=approver, text=card.text, card=card.content)
+
+
+def card_of_own(ends: datetime, at: datetime) -> NoticeView:
+    left = max((ends.date() - at.date()).days, 0)
+    key = {0: "reminder.own_today", 1: "reminder.own_tomorrow"}.get(left, "reminder.own_days")
+    title = Text(key, {"days": str(left)})
+    words = Text("reminder.own_words", {"end": day_of(ends)})
+    warning = glyphs.WARNING.glyph
+    return NoticeView(Text("reminder.own_kicker"), title, words, "accent", warning, at=at)
+
+
+TURNS_EVERY_S = 300
+"""Seconds between two rounds of reminders."""
+AFTER_HOURS = (24, 1)
+LATEST = timedelta(days=3)
+TURNS_KEPT = timedelta(days=4)
+"""Time for which a given reminder is remembered. It is longer than :data:`LATEST`."""
+KINDS = frozenset({RunKind.SETUP, RunKind.FIX, RunKind.UNDO})
+FORMS = frozenset({ActionKind.FORM, ActionKind.TOKEN, ActionKind.REGISTER})
+"""Turns whose card is always a 1:1 message."""
+
+
+def remind_of_turns(services: Services, clock: Callable[[], datetime] = now) -> None:
+    # If Webex is unavailable, the reminder is retried at the next round.
+    at = clock()
+    for run_id in services.channels.open_runs(MOST):
+        try:
+            run = services.store.load(run_id)
+        except LookupError:  # deleted meanwhile, or not this bot's
+            continue
+        _remind(services, run, at)
+
+
+def _remind(services: Services, run: Run, at: datetime) -> None:
+    wait = wait_of(run) if run.kind in KINDS else None
+    age = at - wait.since if wait else LATEST
+    due = next((hours for hours in AFTER_HOURS if age >= timedelta(hours=hours)), 0)
+    # An older reminder that was missed is left out.
+    if wait is None or not due or age > LATEST:
+        return
+    stamp = f"{wait.since:%Y-%m-%dT%H:%M:%S}"
+    for person in _people(services, run, wait):
+        told = keys.reminder_given(f"{run.id} {wait.kind} {person}", stamp, due)
+        tell_once(services, told, TURNS_KEPT, partial(_tell_turn, services, run, wait, person, due))
+
+
+def _people(services: Services, run: Run, wait: Wait) -> tuple[str, ...]:
+    if wait.turn is Turn.APPROVER and services.bot.approvers:
+        domains = services.bot.allowed_email_domains
+        return tuple(each for each in services.bot.approvers if each.rpartition("@")[2] in domains)
+    return (wait.who or run.requester.email,)
+
+
+def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) -> None:
+    with drawn_for(locale_of_card(services, run, person)):
+        card = notice(card_of_turn(run, wait, own=person == run.requester.email))
+    sent = delivery.send_direct(services, run, person, card)
+    slot = f"{shared.REMINDER}{wait.kind}:{person}:{due}"
+    shared.keep_card(
+        services, run.id, slot, shared.PostedCard(sent.id, sent.room_id, slot, slot, now())
+    )
+
+
+def card_of_turn(run: Run, wait: Wait, *, own: bool) -> NoticeView:
+    # ``own`` is true for the requester, who may be the one who has to find another person.
+    named = bool(wait.who) or wait.turn is Turn.APPROVER
+    key = "turn_words" if named else "turn_words_nobody"
+    # A form is always 1:1, and so is the card of everybody but the requester and the approver.
+    direct = wait.kind in FORMS or not (own or wait.turn is Turn.APPROVER)
+    here = run.origin.direct or direct
+    facts = (
+        ("label.since", Text("time.at", {"at": minute_of(wait.since)})),
+        ("reminder.where", Text("reminder.in_this_chat" if here else "reminder.in_the_space")),
+    )
+    who = {"who": f"key:turn.{wait.turn}", "words": f"key:turn_words.{wait.kind}"}
+    about = {"mailbox": run.channel.mailbox, "run": run.id}
+    kicker, title = Text("reminder.turn_kicker"), Text("reminder.turn_title", about)
+    words, person = Text(f"reminder.{key}", who), glyphs.PERSON.glyph
+    return NoticeView(kicker, title, words, "accent", person, facts=facts)
+
+
+LASTS_S = paced(60.0)
+"""Seconds for which Webex must have refused a card before the requester is told."""
+CLOSED_SLOT = "closed"
+"""Slot of the message to the requester among the run's cards."""
+CLOSED = frozenset({FORBIDDEN, NOT_FOUND, CONFLICT, GONE})
+
+
+def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
+    """Return the message to the requester, as soon as the space has refused the cards for long.
+
+    It is edited for the last time when the space accepts them again or the run has ended.
+    """
+    refusal = delivery.refused_in_space(services, run)
+    told, to = shared.was_posted(services, run.id, CLOSED_SLOT), run.requester.email
+    if not told and (refusal is None or run.origin.direct or not _lasts(refusal)):
+        return []
+    is_watch = not services.store.length(run.id)
+    with drawn_for(locale_of_card(services, run, to)):
+        if refusal and not (told and run.ended):
+            view = card_of_watch(run) if is_watch else card_of_closed(run)
+            urgency = next_action(run).kind
+            return [shared.desired_card(CLOSED_SLOT, view, notice(view), to=to, urgency=urgency)]
+        values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
+        title, words = Text("living.reopened_title", values), Text("living.over_words")
+        if run.ended:
+            title = end_title(run, values)
+        elif not is_watch:
+            words = Text("living.reopened_words", values)
+        return [shared.last_look(CLOSED_SLOT, Text("notice.closed_kicker"), title, words, to=to)]
+
+
+def _lasts(refusal: delivery.Refusal) -> bool:
+    return refusal.status in CLOSED and now().timestamp() - refusal.since >= LASTS_S
+
+
+def card_of_watch(run: Run) -> NoticeView:
+    values = {"mailbox": run.channel.mailbox}
+    return NoticeView(
+        Text("watch.kicker"),
+        Text("watch.closed_title", values),
+        Text("watch.closed_words", values),
+        "attention",
+        "✗",
+        at=now(),
+    )
+
+
+def card_of_closed(run: Run) -> NoticeView:
+    name = run.channel.mailbox or run.id
+    return NoticeView(
+        Text("notice.closed_kicker"),
+        Text("notice.closed_title", {"mailbox": name}),
+        Text("notice.closed_words"),
+        "attention",
+        "✗",
+        facts=(("notice.closed_now", next_action(run).words),),
+        buttons=() if run.ended else (("button.cancel_run", {"do": "cancel", "run": run.id}),),
+        at=now(),
+    )

@@ -19,6 +19,7 @@ from adaptive_cards.card import held
 from adaptive_cards.glyphs import OK, SKIPPED
 from adaptive_cards.texts import known_text
 from bot.cards.presenters import card_state as shared
+from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from jobs.checks.assessment import Assessment, Fact, FactKind, fact_of
 from jobs.checks.discovering import open_questions
@@ -116,9 +117,7 @@ def request(services: Services, mailbox: str, but: str = "") -> None:
             services.cards.request(other)
 
 
-def applied(
-    services: Services, speaker: Speaker, cards: list[shared.DesiredCard]
-) -> list[shared.DesiredCard]:
+def applied(services: Services, speaker: Speaker, cards: list[DesiredCard]) -> list[DesiredCard]:
     """Return the cards as history, or held by what has the turn now, or as they are."""
     if not any(map(_speaks, cards)):
         return cards
@@ -175,7 +174,6 @@ def superseded_by(services: Services, speaker: Speaker) -> Fact | None:
 
 
 def _facts(services: Services, speaker: Speaker) -> Iterator[Fact]:
-    """Yield what is newer than the card, as far as it concerns the card's space."""
     listed = services.redis.smembers(keys.cards_about(speaker.mailbox))
     names = [codec.as_bytes(raw).decode() for raw in listed]
     for fact in facts_since(services.store, speaker.mailbox, speaker.at, names):
@@ -184,41 +182,19 @@ def _facts(services: Services, speaker: Speaker) -> Iterator[Fact]:
             yield fact
 
 
-def _speaks(card: shared.DesiredCard) -> bool:
+def _speaks(card: DesiredCard) -> bool:
     return card.slot in SPEAKS or card.slot.startswith(shared.NOTIFY)
 
 
-def _history(
-    services: Services, speaker: Speaker, fact: Fact, card: shared.DesiredCard
-) -> shared.DesiredCard:
-    """Return the last look of a card. It takes no more edits, unless it offers a new setup."""
-    again = (
-        fact.kind is FactKind.DISCONNECTED
-        and card.to == "thread"
-        and _is_gone(services, speaker.mailbox)
-    )
-    if not again:
-        services.redis.srem(keys.cards_about(speaker.mailbox), speaker.id)
-    setup = ("button.setup_new", {"do": "setup", "mailbox_meant": speaker.mailbox})
-    return shared.last_look(
-        card.slot,
-        Text("living.idle_kicker", {"mailbox": speaker.mailbox}),
-        words_of(fact),
-        speaker.result,
-        to=card.to,
-        final=not again,
-        mark=OK if fact.kind in GOOD else SKIPPED,
-        buttons=(setup,) if again else (),
-    )
+def _history(services: Services, speaker: Speaker, fact: Fact, card: DesiredCard) -> DesiredCard:
+    services.redis.srem(keys.cards_about(speaker.mailbox), speaker.id)
+    kicker = Text("living.idle_kicker", {"mailbox": speaker.mailbox})
+    mark = OK if fact.kind in GOOD else SKIPPED
+    words = words_of(fact)
+    return shared.last_look(card.slot, kicker, words, speaker.result, to=card.to, mark=mark)
 
 
-def _is_gone(services: Services, mailbox: str) -> bool:
-    """Return whether the channel is still disconnected, and nobody sets it up again."""
-    is_known = services.channels.record(mailbox) is not None
-    return not (is_known or services.channels.running(mailbox))
-
-
-def _held(card: shared.DesiredCard, words: Text) -> shared.DesiredCard:
+def _held(card: DesiredCard, words: Text) -> DesiredCard:
     return replace(
         card,
         card=held(card.card, words, GOES_ON),

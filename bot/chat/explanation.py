@@ -5,58 +5,100 @@ The explanation needs no settings, no Redis and no network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from adaptive_cards.cards.notice import CauseLine, ExplanationView, UnknownLine, heading_of
-from adaptive_cards.components import whose_turn
+from adaptive_cards import Card, glyphs
+from adaptive_cards import actions as act
+from adaptive_cards import components as ui
+from adaptive_cards import elements as el
+from adaptive_cards.card import finished
 from adaptive_cards.texts import has_text, remedy_pasted, remedy_within, render, text
 from jobs.causes.cause import known, page_of
-from jobs.causes.meaning import Certainty, FoundCause, Reading
+from jobs.causes.meaning import Certainty, FoundCause, Reading, UnknownCode
 from jobs.model import Text, Turn
 from jobs.redact import without_secrets
 
 Json = dict[str, Any]
 
 
-def as_view(
-    reading: Reading, at: datetime, *, checks: tuple[str, ...] = (), within: bool = False
-) -> ExplanationView:
-    """Return the explanation as the view of a card.
+_MORE_MOST, _UNKNOWN_MOST, _CHECKS_MOST, _LINE_MOST = 6, 4, 2, 300
 
-    ``within`` chooses the remedies of a run that is in progress.
+
+def explanation(
+    read: Reading | None,
+    at: datetime,
+    *,
+    checks: Sequence[str] = (),
+    channels: Sequence[el.Element] = (),
+    within: bool = False,
+) -> Card:
+    """Return the card of an explained error; ``within`` chooses the remedies of a run in progress.
+
+    ``checks`` are the mailboxes that a button checks. ``channels`` are the rows of those that the
+    text names, with what is known of them now: an error may be older than its repair. Without any
+    text ``read`` is None.
     """
+    reading = read or Reading(ours=False)
     certain, possible = reading.certain, _possible(reading)
-    title, words, turn = _headline(reading, within=within)
-    return ExplanationView(
-        title,
-        words,
-        turn,
-        at,
-        code=without_secrets(certain[0].code) if certain else "",
-        known=bool(certain),
-        open=bool(possible) and not certain,
-        condition=bool(reading.of(Certainty.CONDITIONAL)),
-        certain=tuple(CauseLine(_sentence(each), page=page_of(each.cause)) for each in certain[1:]),
-        possible=tuple(
-            CauseLine(_sentence(each), _tell(each), page_of(each.cause)) for each in possible
-        ),
-        unknown=tuple(
-            UnknownLine(each.code, without_secrets(each.line), each.page)
-            for each in reading.unknown
-        ),
-        checks=checks,
-        cut=reading.cut,
-        page=page_of(certain[0].cause) if certain else "",
+    told = {"explain.check_turn": checks and (certain[1:] or possible), "explain.cut": reading.cut}
+    codes = [el.run(without_secrets(each.code), **el.MONO) for each in certain[:1]]
+    body = [
+        *(el.rich(each, spacing="Small") for each in codes),
+        *ui.titled("explain.also", [_cause(each) for each in certain[1:][:_MORE_MOST]]),
+        *ui.titled(_heading(reading), [_cause(each) for each in possible[:_MORE_MOST]]),
+        *ui.titled("explain.unknown_codes", list(map(_unknown, reading.unknown[:_UNKNOWN_MOST]))),
+        *ui.titled("explain.known_now", channels),
+        *(ui.small_print(Text(key)) for key, is_so in told.items() if is_so),
+        *act.button_rows([*_pages(reading), *map(_check, checks[:_CHECKS_MOST])]),
+    ]
+    title, words, turn = headline(read, within=within)
+    look = ("accent", glyphs.WARNING) if certain else ("emphasis", glyphs.UNKNOWN)
+    # A remedy that needs nobody says so itself.
+    acts = ui.answer_line(Text("explain.who", {"who": f"key:who.{turn}"}))
+    turns = [acts] if glyphs.is_person(turn) else []
+    band = ui.Band.of(*look, title, el.said(words, spacing="Small"), *turns)
+    return finished(ui.kicker_at("notice.explained_kicker", at), band, body, told=2)
+
+
+def _unknown(found: UnknownCode) -> el.Element:
+    line = el.run(without_secrets(found.line)[:_LINE_MOST])
+    return el.rich(el.run(f"{found.code}  ", **el.MONO), line, spacing="Small")
+
+
+def _pages(reading: Reading) -> list[el.Element]:
+    pages = {page_of(each.cause): text("button.learn_more") for each in reading.certain[:1]}
+    for each in reading.unknown[:_CHECKS_MOST]:
+        pages[each.page] = act.fit_title("explain.look_up", each.code)
+    return [act.open_url(title, page) for page, title in pages.items() if page]
+
+
+def _check(mailbox: str) -> el.Element:
+    return act.submit(act.fit_title("explain.check", mailbox), "check", channel=mailbox)
+
+
+def _cause(found: FoundCause) -> el.Element:
+    mark, page = glyphs.WARNING if found.certain else glyphs.UNKNOWN, page_of(found.cause)
+    tell = [] if found.certain else [ui.note(_tell(found))]
+    return glyphs.marked(
+        mark, el.said(_sentence(found)), *tell, *ui.learn_more(page, spacing="None")
     )
+
+
+def _heading(reading: Reading) -> str:
+    if reading.of(Certainty.CONDITIONAL):
+        return "explain.condition"
+    return "explain.may_be" if reading.certain else "explain.one_of"
 
 
 def _possible(reading: Reading) -> tuple[FoundCause, ...]:
     return tuple(each for each in reading.causes if not each.certain)
 
 
-def _headline(reading: Reading, *, within: bool) -> tuple[Text, Text, Turn]:
+def headline(reading: Reading | None, *, within: bool = False) -> tuple[Text, Text, Turn]:
+    if reading is None:
+        return Text("explain.empty_title"), Text("explain.empty_turn"), Turn.REQUESTER
     first = reading.causes[0] if reading.causes else None
     if first is None:
         kind = "strange" if reading.strange else "unknown"
@@ -122,19 +164,18 @@ def _as_json(found: FoundCause) -> Json:
 
 
 def as_lines(reading: Reading) -> list[str]:
-    title, words, turn = _headline(reading, within=False)
+    title, words, turn = headline(reading)
     certain, possible = reading.certain, _possible(reading)
     lines = [
         render(title),
-        f"{render(whose_turn(turn))}.",
+        f"{render(ui.whose_turn(turn))}.",
         text(words.key),
         *_page_lines(certain[:1]),
     ]
     for each in certain[1:]:
         lines += ["", text(_sentence(each).key), text(_remedy(each).key), *_page_lines([each])]
     if possible:
-        condition = bool(reading.of(Certainty.CONDITIONAL))
-        lines += ["", text(heading_of(open_=not certain, condition=condition))]
+        lines += ["", text(_heading(reading))]
         lines += [f"- {text(_sentence(each).key)} {text(_tell(each).key)}" for each in possible]
     if reading.unknown:
         lines += ["", text("explain.unknown_codes")]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 from adaptive_cards.actions import fit_title
-from adaptive_cards.cards.notice import OFFERS_MOST, Offer, OfferView, offer
+from adaptive_cards.cards.notice import OFFERS_MOST, Offer, offer
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from jobs.checks.assessment import FactKind, assess
@@ -49,7 +49,7 @@ def choose_channel(
     offers = of_channels(ctx, command, mailboxes)
     turn = Text("choice.turn" if offers else "choice.turn_type")
     title = title or Text(f"choice.title.{command}")
-    ctx.say(offer(OfferView(Text("choice.kicker"), title, offers, now(), turn=turn, field=command)))
+    ctx.say(offer(Text("choice.kicker"), title, offers, now(), turn=turn, field=command))
 
 
 def first_channels(ctx: ChatContext, mailboxes: tuple[str, ...]) -> tuple[str, ...]:

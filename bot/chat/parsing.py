@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
 
-from adaptive_cards.cards.notice import TypedWrongView, typed_wrong
+from adaptive_cards.cards.notice import typed_wrong
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.chat import offers
@@ -228,9 +228,7 @@ def read_mailbox(
     try:
         return _read(argument)
     except InvalidInputError as wrong:
-        ctx.say(
-            typed_wrong(TypedWrongView(command, argument, wrong.reason, wrong.suggestion, now()))
-        )
+        ctx.say(typed_wrong(command, argument, wrong.reason, wrong.suggestion, now()))
         return ""
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from adaptive_cards.cards.channels import channels
-from adaptive_cards.cards.notice import Offer, OfferView, offer
+from adaptive_cards.cards.notice import Offer, offer
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import delivery
@@ -53,7 +53,7 @@ def every_words() -> set[str]:
 
 def _ask(ctx: ChatContext, title: Text, offered: tuple[Offer, ...], turn: str) -> None:
     kicker = Text("notice.check_kicker")
-    ctx.say(offer(OfferView(kicker, title, offered, now(), turn=Text(turn))))
+    ctx.say(offer(kicker, title, offered, now(), turn=Text(turn)))
 
 
 def one(ctx: ChatContext, argument: str) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import replace
 
-from adaptive_cards.cards.notice import ExplanationView, OfferView, explanation, offer
+from adaptive_cards.cards.channels import channel_row
+from adaptive_cards.cards.notice import offer
 from bot.cards.presenters.lists import line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext, NotAcceptedError, first_file
-from bot.chat.explanation import as_view
+from bot.chat.explanation import explanation, headline
 from bot.chat.permissions import visible_channels
 from bot.commands import Command
 from bot.webex.client import Message, WebexNotFoundError
@@ -18,7 +18,7 @@ from jobs.causes.files import LARGEST, FileText, NoTextError, text_of
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
 from jobs.clock import now
-from jobs.model import Text, Turn
+from jobs.model import Text
 
 _TYPED = re.compile(r"^.*?/explain\b[ \t:]*", re.DOTALL | re.IGNORECASE)
 _CHECKS_MOST = 2
@@ -38,20 +38,19 @@ def run(ctx: ChatContext, argument: str) -> None:
         ctx.refuse(Text(f"explain.refused.{refused.args[0]}"), title="refused.nothing")
         return
     channels = visible_channels(ctx)
-    title, words = Text("explain.empty_title"), Text("explain.empty_turn")
     if told.text.strip():
         named = tuple(each for each in channels if each in told.text.lower())[:_CHECKS_MOST]
         reading = read(told.text, _place(ctx, named), cut=told.cut)
-        view = as_view(reading, now(), checks=channels[:_CHECKS_MOST])
-        known = tuple(line_of(ctx.services, mailbox) for mailbox in named)
-        ctx.say(explanation(replace(view, channels=known)))
+        at = now()
+        known = [channel_row(line_of(ctx.services, mailbox), at) for mailbox in named]
+        ctx.say(explanation(reading, at, checks=channels, channels=known))
     elif channels:
         kicker, lines = Text("notice.explained_kicker"), (Text("understood.explain_check"),)
+        title, words, _ = headline(None)
         checks = offers.of_channels(ctx, "check", channels)
-        ctx.say(offer(OfferView(kicker, title, checks, now(), turn=words, lines=lines)))
+        ctx.say(offer(kicker, title, checks, now(), turn=words, lines=lines))
     else:
-        view = ExplanationView(title, words, Turn.REQUESTER, now())
-        ctx.say(explanation(view))
+        ctx.say(explanation(None, now()))
 
 
 def _place(ctx: ChatContext, named: tuple[str, ...]) -> Place:

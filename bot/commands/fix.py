@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from adaptive_cards.cards.notice import NoticeView
 from bot.cards import superseded
-from bot.cards.reminders import ending_of
+from bot.cards.notices import ending_of
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel

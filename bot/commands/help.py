@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards.cards.notice import (
-    CommandHelpView,
     HelpEntry,
-    HelpView,
     command_help,
     help_card,
     shown_name,
@@ -33,14 +31,14 @@ def show(ctx: ChatContext, *, typed: str = "") -> None:
     """Show the commands that this person may run; ``typed`` is a name that no command has."""
     every = commands.commands().values()
     entries = tuple(_entry(each) for each in every if each.may(ctx))
-    view = HelpView(
+    card = help_card(
         entries,
         direct=ctx.direct,
         left_out=len(entries) < len(every),
         typed=typed and f"/{typed}",
         bot=ctx.services.me.display_name,
     )
-    ctx.say(help_card(view))
+    ctx.say(card)
 
 
 def explain(ctx: ChatContext, command: Command) -> None:
@@ -52,7 +50,7 @@ def explain(ctx: ChatContext, command: Command) -> None:
     typed = commands.by_typed_name().items()
     others = tuple(other for other, each in typed if each is command and other != name)
     bot = ctx.services.me.display_name
-    ctx.say(command_help(CommandHelpView(_entry(command), others, direct=ctx.direct, bot=bot)))
+    ctx.say(command_help(_entry(command), others, direct=ctx.direct, bot=bot))
 
 
 def _entry(command: Command) -> HelpEntry:

@@ -9,9 +9,9 @@ from operator import attrgetter
 
 from adaptive_cards import notice
 from adaptive_cards.card import Card
-from adaptive_cards.cards.notice import NoticeView, offer
+from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
-from bot.cards import choices
+from bot.cards import living
 from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import posted_cards
 from bot.cards.presenters.lists import status
@@ -63,15 +63,15 @@ def _choose(ctx: ChatContext, title: Text, runs: list[Run], known: Iterable[Run]
     The card also names those of the ``known`` runs that are in doubt.
     """
     offered = runs[:RUNS_MOST]
-    card = with_doubts(offer(choices.view(title, offered)), known)
-    choices.post(ctx, card, offered)
+    card = with_doubts(living.choice(title, offered), known)
+    living.post_choice(ctx, card, offered)
 
 
 def end_choice(ctx: ChatContext, run: Run) -> None:
     # Without this edit the buttons would still offer to cancel the run. If Webex refuses the edit, nothing
     # else changes.
     own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
-    if ctx.message in own or choices.is_choice(ctx.services, run.id, ctx.message):
+    if ctx.message in own or living.is_choice(ctx.services, run.id, ctx.message):
         return
     card = _answer(run, [run])
     with suppress(WebexError):

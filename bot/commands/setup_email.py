@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from adaptive_cards.cards.notice import Offer, OfferView, offer
+from adaptive_cards.cards.notice import Offer, offer
 from adaptive_cards.texts import has_text
-from bot.cards import choices, delivery
+from bot.cards import delivery, living
 from bot.cards.presenters import questions
 from bot.cards.presenters.card_state import LIVING, was_posted
 from bot.chat import permissions
@@ -170,8 +170,8 @@ def point_to(ctx: ChatContext, other: Run) -> None:
         where = Text("notice.running_words_space", {"space": space})
     lines = (where, Text("notice.running_since", {"at": minute_of(other.opened)}))
     kicker = Text("notice.running_kicker")
-    card = offer(OfferView(kicker, title, tuple(offers), now(), lines=lines))
-    choices.post(ctx, card, [other])
+    card = offer(kicker, title, tuple(offers), now(), lines=lines)
+    living.post_choice(ctx, card, [other])
 
 
 def _space_of(ctx: ChatContext, other: Run) -> str:

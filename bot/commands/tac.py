@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adaptive_cards.cards.notice import TacView, tac
+from adaptive_cards.cards.notice import tac
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
@@ -35,7 +35,7 @@ class Case:
 
 def run(ctx: ChatContext, argument: str) -> None:
     if case := opened(ctx, argument):
-        ctx.say(tac(TacView(case.mailbox, now(), direct=ctx.direct)))
+        ctx.say(tac(case.mailbox, now(), direct=ctx.direct))
 
 
 def opened(ctx: ChatContext, argument: str) -> Case | None:

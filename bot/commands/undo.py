@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adaptive_cards.cards.notice import Offer, OfferView, offer
+from adaptive_cards.cards.notice import Offer, offer
 from adaptive_cards.texts import listed, render
 from bot.chat import permissions
 from bot.chat.context import ChatContext
@@ -71,7 +71,7 @@ def _choose(ctx: ChatContext, fix: Run, changes: Sequence[RecordedChange]) -> No
     )
     title = Text("choice.title.undo_which", values)
     lines = (Text("choice.undo_run", values), Text("plan.disconnect_words", values))
-    ctx.say(offer(OfferView(Text("notice.undo_kicker"), title, offers, now(), lines=lines)))
+    ctx.say(offer(Text("notice.undo_kicker"), title, offers, now(), lines=lines))
 
 
 def _known_here(ctx: ChatContext) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards.actions import TITLE_MOST
-from adaptive_cards.cards.notice import NoticeView, Offer, OfferView, offer
+from adaptive_cards.cards.notice import NoticeView, Offer, offer
 from adaptive_cards.escape import plain, shorten
 from bot.chat import offers
 from bot.chat.context import ChatContext
@@ -51,8 +51,8 @@ def _without_slash(ctx: ChatContext, text: str) -> None:
 
 
 def _offer_to_begin(ctx: ChatContext, title: str) -> None:
-    view = OfferView(Text("help.kicker"), Text(f"understood.{title}"), _begin(), now())
-    ctx.say(offer(view))
+    card = offer(Text("help.kicker"), Text(f"understood.{title}"), _begin(), now())
+    ctx.say(card)
 
 
 def _fits(command: Command, argument: str) -> bool:
@@ -91,7 +91,7 @@ def _address(ctx: ChatContext, mailbox: str) -> None:
     first = (offers.of_channel("check", near),) if near else ()
     offered = (*first, offers.check_exactly(mailbox), Offer(Text("button.help"), HELP))
     kicker, turn = Text("notice.check_kicker"), Text("understood.check_turn")
-    ctx.say(offer(OfferView(kicker, title, offered, now(), turn=turn)))
+    ctx.say(offer(kicker, title, offered, now(), turn=turn))
 
 
 def greet_space(ctx: ChatContext) -> None:
@@ -102,7 +102,7 @@ def greet_space(ctx: ChatContext) -> None:
     )
     begin = (*_begin(), Offer(Text("button.help"), HELP))
     title = Text("understood.space_title")
-    ctx.say(offer(OfferView(Text("help.kicker"), title, begin, now(), lines=lines)))
+    ctx.say(offer(Text("help.kicker"), title, begin, now(), lines=lines))
 
 
 def _begin() -> tuple[Offer, ...]:

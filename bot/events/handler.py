@@ -28,7 +28,7 @@ from adaptive_cards.escape import WORD_JOINER
 from adaptive_cards.locale import drawn_for
 from bot import actions
 from bot.actions import tac as screenshot
-from bot.cards import put_off
+from bot.cards import delivery
 from bot.chat import audience, limits, preferences
 from bot.chat.context import ChatContext, trouble
 from bot.chat.parsing import parse_command
@@ -261,7 +261,7 @@ def _act(services: Services, event: WebhookEvent) -> None:
         )
         refusal = _refusal(ctx, asked, subject.refused) or limits.too_many(ctx, event.id)
     subject.answer(ctx, refusal)
-    put_off.draw_refused(services, ctx.room, *ctx.person.emails)
+    delivery.draw_refused(services, ctx.room, *ctx.person.emails)
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +357,7 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
         raise _NotThereError(WebexNotFoundError(NOT_FOUND, "the bot is not in the space"))
     if mine.id != membership_id or (mine.room_type or services.webex.room_type(room)) != "group":
         return
-    put_off.draw_refused(services, room)
+    delivery.draw_refused(services, room)
     _require_fresh(services, mine.created)
     policy = AccessPolicy(services.bot, services.webex)
     if not policy.external_members(services.webex.members(room), services.me.id):

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from adaptive_cards import notice
 from adaptive_cards.locale import drawn_for
-from bot.cards import choices, delivery
+from bot.cards import delivery, living
 from bot.cards.presenters.card_state import CHOICE, was_posted
 from bot.chat import preferences
 from bot.chat.context import ChatContext, trouble
@@ -92,7 +92,7 @@ class Outbox(Messenger):
             if posted.id and post.shows:
                 room = post.fields["roomId"]
                 if post.shows[1].startswith(CHOICE):
-                    choices.mark_posted(self._services, post.shows, posted.id, room)
+                    living.mark_choice(self._services, post.shows, posted.id, room)
                 else:
                     delivery.mark_posted(self._services, post.shows[0], posted.id, room)
 

@@ -31,7 +31,7 @@ from adaptive_cards import locale, texts, times
 from adaptive_cards.locale import Locale
 from bot import actions, commands, logs, program
 from bot.actions import search
-from bot.cards import notices, reminders
+from bot.cards import notices
 from bot.cards.presenters.card_state import PostedCard
 from bot.chat import limits
 from bot.links import PageToken
@@ -177,9 +177,9 @@ def _background(services: Services) -> Timers:
 
     timers.every(WATCH_S, webhooks)
     for function, seconds in (
-        (reminders.remind, reminders.EVERY_S),
-        (reminders.remind_of_own, reminders.EVERY_S),
-        (reminders.remind_of_turns, reminders.TURNS_EVERY_S),
+        (notices.remind, notices.EVERY_S),
+        (notices.remind_of_own, notices.EVERY_S),
+        (notices.remind_of_turns, notices.TURNS_EVERY_S),
         (limits.record_ended, limits.EVERY_S),
         (search.follow, search.FOLLOW_S),
         (notices.tell_spaces, notices.GAPS_EVERY_S),

@@ -20,12 +20,10 @@ from bot.web.oauth_flow import ticket_of
 from bot.web.pages import Page, plain, respond, web_services
 from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.run import Event, Kind, Run, RunEndedError
+from jobs.runs.run import Event, Kind, RunEndedError
 from jobs.steps import SECRET_SHOWN
 from jobs.storage.vault import Sealed
 
-SECURITY = "STARTTLS"
-"""Value to choose in the field Security of Webex Connect's form."""
 pages = Blueprint("handover", __name__, url_prefix="/handover")
 
 
@@ -62,7 +60,10 @@ def reveal(token: str) -> Response:
     with suppress(RunEndedError):
         services.record(run.id, Event(Kind.ANSWERED, now(), data=data))
     title, words = Text("page.shown_title"), Text("page.shown_words")
-    return respond(Page(title, words, run.channel.mailbox, fields=_fields(run, secret)))
+    # Fields in which something is chosen are there, too, so that the page alone is enough.
+    form = connect_form.values(run, services.settings, secret)
+    fields = tuple((text(label), value) for label, value in form.items() if value)
+    return respond(Page(title, words, run.channel.mailbox, fields=fields))
 
 
 @pages.post("/<token>/renew")
@@ -83,27 +84,3 @@ def renew(token: str) -> Response:
 def _page(key: str, button: str, post: str, status: int, **values: str) -> Page:
     title, words = Text(f"page.{key}_title", values), Text(f"page.{key}_words", values)
     return Page(title, words, button=f"page.{button}", post=post, status=status)
-
-
-def _fields(run: Run, secret: str) -> tuple[tuple[str, str], ...]:
-    """Return every field of the Webex Connect form, in the form's order (platforms/connect.md 1.2).
-
-    Fields in which something is chosen are there, too, so that the page alone is enough.
-    """
-    form, somebody = connect_form.form(run, web_services()), text("connect.login_of_user")
-    values = (
-        ("connect.email_id", run.channel.mailbox),
-        ("connect.authentication", text("connect.authentication_value")),
-        ("connect.smtp_server", form.smtp_host),
-        ("connect.username", "" if form.username == somebody else form.username),
-        ("connect.port_alone", str(form.smtp_port)),
-        ("connect.security", SECURITY),
-        ("label.client_id", form.client_id),
-        ("connect.client_secret", secret),
-        ("connect.authorize_url", form.authorize_url),
-        ("connect.scope", form.scope),
-        ("connect.access_token_url", form.token_url),
-        ("connect.refresh_token_url", form.token_url),
-        ("connect.login_id", "" if form.login_open else form.login_id),
-    )
-    return tuple((text(label), value) for label, value in values if value)

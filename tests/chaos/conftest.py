@@ -14,7 +14,7 @@ from tests.fixtures.stacks import forget, is_second_try, true_cards
 UNTRIED = frozenset(
     f"test_{name}"
     for name in (
-        *("certificates", "failovers", "keys_and_backups", "names", "out_of_memory", "pauses"),
+        *("certificates", "failovers", "keys_and_backups", "names", "out_of_memory"),
         *("rolling_upgrade", "sentinel", "several_hosts", "two_hosts", "watch", "webex_away"),
         *("webex_seconds", "wrong_clock"),
     )

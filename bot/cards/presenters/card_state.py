@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -45,7 +45,7 @@ REMINDER = "turn:"
 EARLIER = "earlier"
 """Beginning of the slots of cards that another card has replaced."""
 CHOICE = "choice:"
-"""Beginning of the slots of cards that offer runs to be canceled (:mod:`bot.cards.choices`)."""
+"""Beginning of the slots of cards that offer runs to be canceled (:mod:`bot.cards.living`)."""
 
 
 def slot_of(to: str) -> str:
@@ -94,6 +94,11 @@ class PostedCard:
     ``prompt`` is the newest request to a person, even if its card was not posted. A new request
     therefore posts a new card. ``minor`` counts the edits that did not have to be made at once.
     ``tried`` is whether the last of ``edits`` is not confirmed: Webex may have made it or not.
+    ``calm`` is when an urgent update began to wait for a request that it can be combined with.
+
+    ``message`` is empty for a post that Webex has not confirmed. ``posts`` is the number of its lost
+    answers, ``text`` a mark of its text, empty for a room in which the bot cannot look, and
+    ``names_run`` whether the card shows the run's id.
     """
 
     message: str
@@ -105,10 +110,10 @@ class PostedCard:
     prompt: str = ""
     minor: int = 0
     tried: bool = False
-
-    @property
-    def never_edited(self) -> bool:
-        return self.edits == NO_EDITS
+    calm: datetime | None = None
+    posts: int = 0
+    text: str = ""
+    names_run: bool = False
 
 
 def desired_card(  # noqa: PLR0913  what a card is made of
@@ -127,6 +132,17 @@ def desired_card(  # noqa: PLR0913  what a card is made of
     return DesiredCard(slot, card, marked("", plain), to, urgency, final, retires, prompt)
 
 
+def desired_cards(
+    slot: str, drawn: Mapping[str, Card], news: str, prompt: str | None = None
+) -> list[DesiredCard]:
+    """Return the copies of a card by their places; without ``prompt`` its ``news`` asks somebody."""
+    asks = news if prompt is None else prompt
+    return [
+        desired_card(slot, card.content, card, to=to, urgency=news, prompt=asks)
+        for to, card in drawn.items()
+    ]
+
+
 def last_look(  # noqa: PLR0913  what a short card is made of
     slot: str,
     kicker: Text,
@@ -136,10 +152,8 @@ def last_look(  # noqa: PLR0913  what a short card is made of
     to: str = THREAD,
     final: bool = True,
     mark: Mark = SKIPPED,
-    buttons: tuple[tuple[str, dict[str, str]], ...] = (),
 ) -> DesiredCard:
-    """Return a card of one sentence, which withdraws what the card asked for."""
-    view = NoticeView(kicker, title, words, glyph=mark.glyph, buttons=buttons)
+    view = NoticeView(kicker, title, words, glyph=mark.glyph)
     return desired_card(slot, view, notice(view), to=to, final=final, retires=True, prompt="")
 
 
@@ -165,7 +179,6 @@ def protected(services: Services, run_id: str, slot: str, shown: PostedCard) -> 
 
 
 def keep_card(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
-    """Record the state of a card, which says nothing of the notes about it."""
     services.redis.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
 
 
@@ -174,7 +187,8 @@ def was_posted(services: Services, run_id: str, slot: str) -> bool:
 
 
 def was_refused(services: Services, run_id: str, slot: str) -> bool:
-    return bool(services.redis.hexists(keys.cards(run_id), refused_field(slot)))
+    """Return whether Webex refuses the card now (:mod:`bot.cards.delivery`)."""
+    return bool(services.redis.hexists(keys.cards_refused(), f"{run_id}:{slot}"))
 
 
 def posted_cards(services: Services, run_id: str) -> dict[str, PostedCard]:
@@ -190,15 +204,11 @@ def fields(services: Services, run_id: str) -> list[str]:
 
 
 DOUBT = ":doubt"
-NOTES = (DOUBT, ":refused", ":edits", ":typed", ":calm", OTHERS, HISTORY)
+NOTES = (DOUBT, ":typed", OTHERS, HISTORY)
 """Endings of the fields that hold a note about a card and not a card itself."""
 
 
-def refused_field(slot: str) -> str:
-    return f"{slot}:refused"
-
-
-def unconfirmed_field(slot: str) -> str:
+def unconfirmed(slot: str) -> str:
     return f"{slot}{DOUBT}"
 
 
@@ -319,10 +329,7 @@ def waits_for_person(run: Run, to: str, *questions: str) -> Text | None:
 
 
 def urgency(run: Run, *questions: str) -> str:
-    """Return a value that changes as soon as one of the questions has a new problem or answer.
-
-    Such a change is urgent.
-    """
+    """Return a value that changes as soon as one of the questions has a new problem or answer."""
     news = [
         kept[question].at
         for question in questions

@@ -7,9 +7,8 @@ from adaptive_cards import actions as act
 from adaptive_cards import components as ui
 from adaptive_cards import elements as el
 from adaptive_cards.card import finished
-from adaptive_cards.cards.connect_form import ConnectFormView, connect_form
 from adaptive_cards.texts import has_text, remedy_within, text
-from adaptive_cards.times import day_clock
+from adaptive_cards.times import clock, day_clock
 from adaptive_cards.views import Header, Trouble
 from bot import links
 from bot.cards.presenters import card_state as shared
@@ -20,10 +19,18 @@ from jobs.causes.cause import Cause
 from jobs.checks.remedies import page_of
 from jobs.engine.inspector import is_deleted
 from jobs.microsoft.scopes import smtp_scope
-from jobs.model import Finding, RunKind, State, Text, Turn
-from jobs.runs.run import Problem, Run
+from jobs.model import Evidence, Finding, RunKind, State, Text, Turn
+from jobs.runs.run import Run
+from jobs.settings import Settings
 from jobs.steps import steps_of
 from jobs.storage.vault import Sealed
+
+ERROR_MOST = 8000
+"""Number of characters that the field for an error takes."""
+_C3 = tuple(
+    f"connect.{name}" for name in ("email_id", "authentication", "smtp_server", "username", "port")
+)
+_C5 = ("connect.authorize_url", "connect.scope", "connect.token_url")
 
 
 def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
@@ -36,61 +43,72 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     # The values are not shown if somebody has deleted the app, because they lead nowhere.
     if not shown or is_deleted(run):
         return []
-    view = form(run, services)
+    saved, registered, making = _is_saved(run), _is_registered(run), _is_making_secret(run)
     # A fix needs no registration.
-    filled_in = view.token_saved and (view.registered or run.kind is RunKind.FIX)
-    if filled_in and not (view.token_read or view.registered_read):
+    filled_in = saved and (registered or run.kind is RunKind.FIX)
+    if filled_in and not (_is_token_read(run) or _is_read(run, "registered", "registered")):
         return []
-    turn = f"{view.token_saved}{view.registered}{view.secret_gone}{view.secret_making}"
-    asks, urgency = "making" if view.secret_making else turn, f"{turn}{view.next_turn}"
-    card, to = connect_form(view), run.requester.email
-    return [shared.desired_card("connect", view, card, to=to, urgency=urgency, prompt=asks)]
+    gone = not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
+    turn = f"{saved}{registered}{gone}{making}"
+    head, link = shared.header(run, 6, services), links.link(services, "handover", run.id)
+    card = connect_form(run, head, link, services.settings, gone=gone)
+    asks, urgency = "making" if making else turn, f"{turn}{_next_turn(run)}"
+    to = run.requester.email
+    return [shared.desired_card("connect", card.content, card, to=to, urgency=urgency, prompt=asks)]
 
 
-def form(run: Run, services: Services) -> ConnectFormView:
-    host, _, port = services.settings.smtp_server.rpartition(":")
-    link = links.link(services, "handover", run.id)
-    base = f"{services.settings.login_url}/{run.tenant}/oauth2/v2.0"
-    stays, login, action = turns.keeps_secret(run), _login(run), turns.next_action(run)
-    registered = _is_known(run, "registered", "registered")
-    # For a shared mailbox there is a description of the person until the address is known.
-    nobody = text("connect.login_of_user") if run.fact("shared") else ""
-    goes_on = registered and action.turn not in {Turn.NOBODY, Turn.TIME}
-    return ConnectFormView(
-        header=shared.header(run, 6, services),
-        channel=run.channel,
-        smtp_host=host,
-        smtp_port=int(port),
-        username=shared.username(run) or text("connect.login_of_user"),
-        client_id=run.fact("client_id"),
-        authorize_url=f"{base}/authorize",
-        token_url=f"{base}/token",
-        scope=f"offline_access {smtp_scope(services.settings.exchange_url)}",
-        secret_url=link.url,
-        secret_until=link.until,
-        secret_gone=not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)),
-        secret_making=bool(run.answer("new_secret")) and not run.settled("client_secret"),
-        token_saved=_is_known(run, "token_saved", "token"),
-        token_read=_is_read(run, "token_saved", "token") and not registered,
-        registered=registered,
-        registered_read=_is_read(run, "registered", "registered"),
-        secret_stays=stays,
-        one_field=run.kind is RunKind.FIX and "application" not in run.changed,
-        page_url=page_of(run.channel) if stays else "",
-        login_id=login or nobody,
-        login_open=not login,
-        next_turn=action.turn if goes_on else Turn.NOBODY,
-        next_words=action.words if goes_on else None,
+def connect_form(
+    run: Run, head: Header, link: Link, settings: Settings, *, gone: bool = False
+) -> Card:
+    """Return the form (C3 to C7), field by field, which is sent 1:1 only.
+
+    ``link`` shows the client secret, unless it is ``gone``. If all fields but the secret are filled
+    in already, the others are in a part that opens.
+    """
+    registers = run.kind is not RunKind.FIX  # a fix finds the channel registered
+    only_secret = run.kind is RunKind.FIX and "application" not in run.changed
+    secret, press = _secret(run, link, gone=gone), _press(run, registers=registers)
+    if only_secret:
+        opens = [act.show_card(text("button.other_fields"), _fields(run, settings, []))]
+        body = [el.own("connect.client_secret", **el.SUBTLE), *secret, *press]
+    else:
+        below = [el.own("connect.client_secret", **el.SUBTLE, spacing="Small"), *secret]
+        warned = [_before(run)] if registers else []
+        opens, body = [], [*_fields(run, settings, below), *press, *warned]
+    example = text("field.error_text_example")
+    field = act.input_text(
+        "error_text", "field.error_text", ERROR_MOST, isMultiline=True, placeholder=example
     )
+    explain = act.submit(text("button.explain"), "explain", reads=True, run=run.id)
+    actions = [*opens, act.show_card(text("button.see_error"), [field], explain)]
+    band = _band(run, is_open=registers and not _is_registered(run), only_secret=only_secret)
+    return finished(ui.kicker(head), band, [*body, *_confirm_buttons(run)], actions)
 
 
-def _is_known(run: Run, question: str, step: str) -> bool:
-    return bool(run.answer(question)) or run.settled(step)
+def _is_saved(run: Run) -> bool:
+    return bool(run.answer("token_saved")) or run.settled("token")
+
+
+def _is_registered(run: Run) -> bool:
+    return bool(run.answer("registered")) or run.settled("registered")
+
+
+def _is_making_secret(run: Run) -> bool:
+    return bool(run.answer("new_secret")) and not run.settled("client_secret")
 
 
 def _is_read(run: Run, question: str, step: str) -> bool:
     """Return whether only a log shows that the step was done, and no agent's mail proves it."""
     return run.settled(step) and not run.answer(question) and not run.settled("agent_has_it")
+
+
+def _is_token_read(run: Run) -> bool:
+    return _is_read(run, "token_saved", "token") and not _is_registered(run)
+
+
+def _next_turn(run: Run) -> Turn:
+    turn = turns.next_action(run).turn
+    return turn if _is_registered(run) and turn is not Turn.TIME else Turn.NOBODY
 
 
 def _login(run: Run) -> str:
@@ -101,6 +119,135 @@ def _login(run: Run) -> str:
     if run.fact("shared"):
         return shared.shared_mailbox_login(run)
     return run.fact("upn") if run.fact("upn").lower() != run.channel.mailbox else ""
+
+
+def values(run: Run, settings: Settings, secret: str = "") -> dict[str, str]:
+    """Return all fields of the form, in its order (platforms/connect.md 1.2), by the labels' keys.
+
+    A value that is not known yet is empty.
+    """
+    host, _, port = settings.smtp_server.rpartition(":")
+    base = f"{settings.login_url}/{run.tenant}/oauth2/v2.0"
+    return {
+        "connect.email_id": run.channel.mailbox,
+        "connect.authentication": text("connect.authentication_value"),
+        "connect.smtp_server": host,
+        "connect.username": shared.username(run),
+        "connect.port_alone": port,
+        "connect.security": "STARTTLS",
+        "label.client_id": run.fact("client_id"),
+        "connect.client_secret": secret,
+        "connect.authorize_url": f"{base}/authorize",
+        "connect.scope": f"offline_access {smtp_scope(settings.exchange_url)}",
+        "connect.access_token_url": f"{base}/token",
+        "connect.refresh_token_url": f"{base}/token",
+        "connect.login_id": _login(run),
+    }
+
+
+def _fields(run: Run, settings: Settings, secret: list[el.Element]) -> list[el.Element]:
+    known, nobody = values(run, settings), text("connect.login_of_user")
+    known["connect.username"] = known["connect.username"] or nobody
+    known["connect.port"] = text("connect.port_value", port=known["connect.port_alone"])
+    known["connect.token_url"] = known["connect.access_token_url"]
+    # For a shared mailbox there is a description of the person until the address is known.
+    login = _login(run) or (nobody if run.fact("shared") else "")
+    tick = el.own("connect.tick_boxes", **el.SUBTLE, spacing="Small")
+    if login:  # Webex Connect has a check box and a field for it (platforms/connect.md 1.2)
+        tick = el.own("connect.tick_login", **el.BOLD, spacing="Small")
+    return [
+        ui.section("connect.c3"),
+        *(ui.beside(label, el.value_line(known[label]), "136px") for label in _C3),
+        ui.section("connect.c4"),
+        *_below("label.client_id", known["label.client_id"]),
+        *secret,
+        ui.section("connect.c5"),
+        *(line for label in _C5 for line in _below(label, known[label])),
+        tick,
+        *(_below("connect.login_id", login) if login else []),
+    ]
+
+
+def _below(label: str, value: str) -> list[el.Element]:
+    return [el.own(label, **el.SUBTLE, spacing="Small"), el.literal(value, spacing="None")]
+
+
+def _band(run: Run, *, is_open: bool, only_secret: bool) -> ui.Band:
+    saved, acts = _is_saved(run), _next_turn(run)
+    if saved and not is_open:
+        filled_in = Text("connect.filled_in_next")
+        words = filled_in if acts is Turn.NOBODY else turns.next_action(run).words
+        turn = ui.turn_line(acts, words)
+        return ui.Band.of("emphasis", glyphs.RUNNING, Text("connect.filled_in"), turn)
+    title, told = "connect.title", "connect.turn"
+    if only_secret:
+        kind = "token" if turns.keeps_secret(run) else "secret"
+        title, told = f"connect.title_{kind}", f"connect.turn_{kind}"
+    if saved:
+        told = "connect.turn_save" if _is_token_read(run) else "connect.turn_register"
+    return ui.persons_turn(Text(title), ui.turn_line(Turn.REQUESTER, Text(told), direct=True))
+
+
+def _secret(run: Run, link: Link, *, gone: bool) -> list[el.Element]:
+    kept = {
+        "stays": turns.keeps_secret(run),
+        "making": _is_making_secret(run),
+        "used": gone and _is_saved(run),
+    }
+    if state := next((name for name, is_so in kept.items() if is_so), ""):
+        return [el.own(f"connect.secret_{state}", spacing="None")]
+    if gone:  # a secret is shown only once
+        where = el.own("connect.secret_gone", spacing="None")
+        show = act.submit(text("button.new_secret"), "new_secret", run=run.id)
+    else:
+        where = el.said(Text("connect.secret_where", {"until": clock(link.until)}), spacing="None")
+        show = act.open_url(text("button.show_secret"), link.url)
+    return [where, act.buttons(show, spacing="Small")]
+
+
+def _press(run: Run, *, registers: bool) -> list[el.Element]:
+    named = {"username": _login(run) or shared.username(run)}
+    token = el.said(Text("connect.sign_in_as", named))
+    if run.fact("shared") and not _login(run):
+        token = el.own("connect.sign_in_user")
+    to_do = [(token, _is_saved(run))]
+    if registers:
+        to_do.append((el.own("connect.register"), _is_registered(run)))
+    page = page_of(run.channel) if turns.keeps_secret(run) else ""
+    opens = [act.buttons(act.open_url(text("button.open_connect"), page), spacing="Small")]
+    return [
+        ui.section("connect.then_press" if registers else "connect.then_press_token"),
+        *(glyphs.marked(glyphs.OK if is_so else glyphs.NOT_YET, words) for words, is_so in to_do),
+        *(opens if page else []),
+    ]
+
+
+def _before(run: Run) -> el.Element:
+    to_itself = Text("connect.to_itself", {"mailbox": run.channel.mailbox})
+    keys = ("connect.fixed_service", "connect.never_delete", "connect.one_workload")
+    warnings = [*map(Text, keys), to_itself]
+    title = el.own("connect.before", **el.BOLD)
+    lines = (el.said(words, spacing="Small") for words in warnings)
+    return ui.box("warning", glyphs.WARNING, title, *lines)
+
+
+def _confirm_buttons(run: Run) -> list[el.Element]:
+    saved, registered = _is_saved(run), _is_registered(run)
+    read = "token_read" if _is_token_read(run) else ""
+    left = {
+        "token_saved": not saved or bool(read),
+        "registered": run.kind is not RunKind.FIX and not registered,
+    }
+    if _is_read(run, "registered", "registered"):
+        read, left = "registered_read", {"registered": True}
+    first = "registered" if saved and not registered else "" if saved else "token_saved"
+    offered = [
+        act.submit(text(f"button.{verb}"), verb, main=verb == first, run=run.id)
+        for verb, is_so in left.items()
+        if is_so
+    ]
+    told = [el.own(f"connect.{read}", **el.SUBTLE, spacing="Medium")] if read else []
+    return [*told, act.buttons(*offered)] if offered else []
 
 
 _LINES_MOST, _REASON_MOST = 12, 500
@@ -130,16 +277,11 @@ def rehearsal_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     asked = shared.unreachable_recipient(run, MAILBOX_USER) if ready else None
     settles = failed is not None and _settles(failed)
     turn = f"{ready}{failed and (failed.cause, _code(failed))}{settles}{asked}"
-    places = shared.thread_and_person(run.answer(MAILBOX_USER))
-    drawn = [
-        (to, rehearsal(run, shared.header(run, 6, services, to=to, link=link), link, to))
-        for to in places
-    ]
-    asks = "" if settles else turn
-    return [
-        shared.desired_card("rehearsal", card.content, card, to=to, urgency=turn, prompt=asks)
-        for to, card in drawn
-    ]
+    drawn = {
+        to: rehearsal(run, shared.header(run, 6, services, to=to, link=link), link, to)
+        for to in shared.thread_and_person(run.answer(MAILBOX_USER))
+    }
+    return shared.desired_cards("rehearsal", drawn, turn, "" if settles else turn)
 
 
 def waits_for_mailbox_user(run: Run) -> bool:
@@ -150,28 +292,25 @@ def _is_asked_for(run: Run) -> bool:
     return run.answer("rehearse") == "yes" and run.state_of("rehearsal") is State.WAITING
 
 
-def _failure(run: Run) -> Problem | Finding | None:
-    # A problem of the sign-in counts if it came after the rehearsal was last asked for.
+def _failure(run: Run) -> Finding | None:
+    """Return what failed, as a finding; a sign-in counts if the rehearsal was not asked for since."""
     problem, finding = run.problems.get("mailbox_sign_in"), run.findings.get("rehearsal")
     if problem is not None and problem.at > run.answers["rehearse"].at:
-        return problem
+        code = (Evidence("smtp", problem.code),)
+        return Finding("rehearsal", State.WAITING, cause=problem.cause, evidence=code)
     return finding if finding is not None and finding.cause else None
 
 
-def _code(failed: Problem | Finding) -> str:
-    if isinstance(failed, Problem):
-        return failed.code
+def _code(failed: Finding) -> str:
     return "".join(shared.texts_of(failed.evidence, "smtp")[:1])
 
 
-def _is_lost(failed: Problem | Finding) -> bool:
-    """Return whether the mailbox itself is lost, so that an administrator acts."""
-    return isinstance(failed, Finding) and failed.waiting_for is Turn.ADMINISTRATOR
+def _is_lost(failed: Finding) -> bool:
+    return failed.waiting_for is Turn.ADMINISTRATOR
 
 
-def _settles(failed: Problem | Finding) -> bool:
-    """Return whether the bot tries again by itself."""
-    return isinstance(failed, Finding) and failed.until is not None and not _is_lost(failed)
+def _settles(failed: Finding) -> bool:
+    return failed.until is not None and not _is_lost(failed)
 
 
 def rehearsal(run: Run, head: Header, link: Link | None = None, to: str = shared.THREAD) -> Card:
@@ -215,7 +354,7 @@ def _named(run: Run) -> dict[str, str]:
     return {"username": run.channel.mailbox, "login": login}
 
 
-def _refused(failed: Problem | Finding, head: Header, *, direct: bool) -> ui.Band:
+def _refused(failed: Finding, head: Header, *, direct: bool) -> ui.Band:
     if _settles(failed):
         # Somebody may be asked elsewhere meanwhile, so it does not say that nobody has to act.
         waits = el.own("rehearsal.settling_turn", spacing="Small")
@@ -226,7 +365,7 @@ def _refused(failed: Problem | Finding, head: Header, *, direct: bool) -> ui.Ban
     return ui.persons_turn(Text("rehearsal.failed"), turn)
 
 
-def _remedy(run: Run, failed: Problem | Finding) -> list[el.Element]:
+def _remedy(run: Run, failed: Finding) -> list[el.Element]:
     # A problem that resolves itself needs none. For a shared mailbox the user may lack permissions.
     if run.fact("shared") and failed.cause == Cause.SMTP_TOKEN_REFUSED:
         return [el.said(Text("rehearsal.refused_shared", _named(run)), spacing="Small")]
@@ -246,11 +385,10 @@ def _what(run: Run, link: Link | None = None) -> el.Element:
     return ui.known(rows)
 
 
-def _transcript(failed: Problem | Finding) -> list[el.Element]:
-    evidence = failed.evidence if isinstance(failed, Finding) else ()
+def _transcript(failed: Finding) -> list[el.Element]:
     shown = [
         el.literal(line, size="Small", spacing="None" if number else "Small")
-        for number, line in enumerate(shared.texts_of(evidence, "transcript")[-_LINES_MOST:])
+        for number, line in enumerate(shared.texts_of(failed.evidence, "transcript")[-_LINES_MOST:])
     ]
     title = el.own("rehearsal.transcript", **el.BOLD, spacing="Medium")
     return [title, el.container("", *shown, spacing="Small")] if shown else []

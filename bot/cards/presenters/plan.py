@@ -1,19 +1,28 @@
-"""Presenter of the plan: what is already right, and each change to approve before it is made.
+"""The plan: what is right, each change and how far it reaches, and who approves it.
 
 A plan may be asked for in a place in which nobody can approve it. Such a place is a 1:1 message of
 a person without the right to approve, or a space without any approver. Each approver gets the plan
 1:1, with the buttons. Every copy says who is waited for, and who has decided.
+
+The addresses, foreign hosts and grants, which no change shows, decide where mail and sign-ins go.
+So they are never shortened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from adaptive_cards.cards.plan import Address, ForeignHosts, PlanPeople, PlanView, plan
-from adaptive_cards.glyphs import is_person
-from adaptive_cards.texts import remedy_within, render
+from adaptive_cards import components as ui
+from adaptive_cards import elements as el
+from adaptive_cards import glyphs
+from adaptive_cards.actions import button_rows, buttons, cancel, show_card, submit
+from adaptive_cards.card import Card, finished
+from adaptive_cards.escape import FACT_MOST, tame
+from adaptive_cards.glyphs import marked
+from adaptive_cards.texts import listed, plural, remedy_within, render, text
 from adaptive_cards.times import clock
+from adaptive_cards.views import Header
 from bot.cards.presenters import card_state as shared
 from bot.chat.audience import ABSENT
 from bot.services import Services
@@ -28,39 +37,49 @@ from jobs.channel.connect_hosts import (
 )
 from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
 from jobs.microsoft.scopes import lacks_all
-from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn, minute_of
+from jobs.model import Change, Finding, Profile, RunKind, Scope, State, Text, Turn, minute_of
 from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps
 from jobs.runs.run import FixBrief, Run, word_for
 from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
 
+SLOT = "plan"
+LEFT = frozenset({State.WARNING, State.SKIPPED})
+"""States of findings that an undo leaves as they are.
 
-def for_approver(run: Run, services: Services, address: str) -> PlanPeople:
-    found = _people(run, services)
-    others = tuple(each for each in found.waits_for if each != address)
-    return replace(found, waits_for=others, unreachable=(), may_approve=True)
+Either another person has changed the setting since, or it cannot be restored.
+"""
+NOTED = frozenset({State.WARNING, State.POSSIBLE})
+"""States that do not block a setup but are not right either; the approver is informed of them."""
 
 
-def _people(run: Run, services: Services) -> PlanPeople:
-    decided = tuple(
-        Text(f"plan.approved_by_{scope}", {"who": given.by, "at": clock(given.at)})
-        for scope in Scope
-        if (given := run.approvals.get(scope))
-    )
-    people = PlanPeople(asked_by=run.requester.email, decided=decided)
-    if not _waits(run):
-        return people
-    asked = tuple(
-        address
-        for address in _reachable(run, services)
-        if not shared.was_refused(services, run.id, shared.slot_of(address))
-    )
-    others = tuple(each for each in _approvers(run, services) if each not in asked)
-    return replace(people, waits_for=asked, unreachable=others)
+def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
+    """Return the plan card, once there is a plan and an account that it was made with.
+
+    If the person who asked 1:1 may not approve it, each approver gets a copy 1:1. In a tenant other
+    than the mailbox's there is nothing to plan.
+    """
+    if run.plan is None or not _is_shown(run):
+        return []
+    hosts, waits = services.settings.connect_hosts, _waits(run)
+    acts = "" if run.has_begun or not glyphs.is_person(_turn(run)) else _turn(run)
+    turn = f"{run.plan.id}{sorted(run.approvals)}{_waits_for_hosts(run, hosts)}{acts}"
+    # A plan without changes may name a cause that a person must act on.
+    asks = turn if waits or (acts and (_blocking(run) or not listed_changes(run))) else ""
+    head, closed = shared.header(run, 3, services), bool(_approvers(run, services))
+    drawn = {shared.THREAD: plan(run, head, hosts, _people(run, services), opens=not closed)}
+    for to in _reachable(run, services) if waits else ():
+        drawn[to] = plan(run, head, hosts, _people(run, services, to))
+    return shared.desired_cards(SLOT, drawn, turn, asks)
+
+
+def _is_shown(run: Run) -> bool:
+    elsewhere = not run.has_begun and run.state_of("tenant") is State.WRONG
+    return run.account is not None and not (run.ended or elsewhere)
 
 
 def _waits(run: Run) -> bool:
-    return not run.ended and next_action(run).turn is Turn.APPROVER
+    return next_action(run).turn is Turn.APPROVER
 
 
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:
@@ -75,61 +94,232 @@ def _reachable(run: Run, services: Services) -> tuple[str, ...]:
     return tuple(each for each in _approvers(run, services) if each.rpartition("@")[2] in domains)
 
 
-_IN_USE = (
-    ("addresses", ADDRESS_IN_USE, "plan.address_in_use"),
-    ("application", APP_IN_USE, "plan.app_in_use"),
-)
-"""Steps that find an address or app which another channel also uses.
-
-Each has the kind of its evidence and the text for the plan.
-"""
-_GOES_TO: Mapping[tuple[bool, bool], Text] = {
-    (True, False): Text("plan.foreign_callback"),
-    (False, True): Text("plan.foreign_forwarding"),
-    (True, True): Text("plan.foreign_both"),
-}
-"""Texts about a foreign host.
-
-The key says whether the host is in the Call Back URL, and whether it is in the forwarding address.
-"""
+def _asked(run: Run, services: Services) -> list[str]:
+    slots = {each: shared.slot_of(each) for each in _reachable(run, services)}
+    return [each for each, slot in slots.items() if not shared.was_refused(services, run.id, slot)]
 
 
-def addresses(run: Run) -> tuple[Address, ...]:
-    """Return the channel's addresses; none for an undo, which takes them away."""
+def _people(run: Run, services: Services, to: str = shared.THREAD) -> list[Text]:
+    """Return who has decided, and for a copy who asks, who else is waited for, and who is lost.
+
+    The card of the person who asked names nobody if that person may approve the plan, or if an
+    approver is in the same space.
+    """
+    if not (approvers := _approvers(run, services)):
+        return []
+    found = [
+        Text(f"plan.approved_by_{scope}", {"who": given.by, "at": clock(given.at)})
+        for scope, given in sorted(run.approvals.items())
+    ]
+    if not _waits(run):
+        return found
+    asked = _asked(run, services)
+    others = [each for each in asked if each != to]
+    lines = {"plan.asked_by": [run.requester.email], "plan.waits_for": others}
+    if to == shared.THREAD:
+        lost = [each for each in approvers if each not in asked]
+        lines = {"plan.waits_for": others, "plan.unreachable": lost}
+    found += [Text(key, {"who": ", ".join(who)}) for key, who in lines.items() if who]
+    return found if asked else [*found, Text("plan.nobody_reached")]
+
+
+_NAMED_MOST = 4
+"""Maximum number of already correct settings that are named. All further ones are only counted."""
+
+
+def plan(
+    run: Run,
+    head: Header,
+    connect_hosts: Sequence[str] = (),
+    people: Sequence[Text] = (),
+    *,
+    opens: bool = True,
+) -> Card:
+    """Return the card of the current plan, with the findings from when it was made.
+
+    Tenant-wide changes are in a box and have their own approval. A blocked plan has no approve
+    button, and neither has a copy that does not ``opens`` it for its reader.
+    """
+    undo, grant = run.kind is RunKind.UNDO, consent(run)
+    mark = glyphs.WARNING if for_all(run) else glyphs.OK
+    stops = [_stop(run, run.findings[name]) for name in _blocking(run)]
+    body = [
+        *button_rows(_main(run, connect_hosts, opens=opens)),
+        *(el.said(words, spacing="Small") for words in people),
+        *_foreign(run, connect_hosts, opens=opens),
+        *_tenant(run),
+        *([marked(mark, el.said(grant), spacing="Medium")] if grant else []),
+        *ui.titled("plan.addresses", addresses(run)),
+        *_right(run),
+        *(marked(glyphs.WARNING, el.said(words)) for words in warnings(run)),
+        *ui.titled("plan.blocked", [marked(glyphs.WRONG, el.said(words)) for words in stops]),
+        *ui.titled("plan.named", _causes(run.brief.fix or FixBrief())),
+        *_group(run, "plan.undo_app" if undo else "plan.app", Scope.APP),
+        *_group(run, "plan.mailbox", Scope.MAILBOX),
+    ]
+    band = _band(run, head, connect_hosts)
+    return finished(ui.kicker(head), band, body, [*_commands(run), *_other(run)])
+
+
+def _blocking(run: Run) -> tuple[str, ...]:
+    return () if run.has_begun else blocking_steps(run)
+
+
+def listed_changes(run: Run) -> list[Change]:
+    """Return the planned changes that were approved, or are still to be made."""
+    return [
+        _with_baselines(run, change)
+        for change in planned_changes(run)
+        if word_for(change.scope) in run.approvals or not run.change_applied(change.step)
+    ]
+
+
+def _with_baselines(run: Run, change: Change) -> Change:
+    step = None if run.kind is RunKind.UNDO else steps_of(run).get(change.step)
+    ids = ", ".join(step.baselines) if step else ""
+    if not ids or change.note:
+        return change
+    return replace(change, note=Text("note.baselines", {"ids": ids}))
+
+
+def _left(run: Run) -> tuple[int, int]:
+    changes = listed_changes(run)
+    tenant = sum(change.scope is Scope.TENANT for change in changes)
+    local = 0 if Scope.MAILBOX in run.approvals else len(changes) - tenant
+    return local, 0 if Scope.TENANT in run.approvals else tenant
+
+
+def _turn(run: Run) -> Turn:
+    if _blocking(run):
+        return next_action(run).turn
+    causes = run.brief.fix.manual_causes if run.brief.fix else ()
+    return known(causes[0]).acts if causes else Turn.NOBODY
+
+
+def _band(run: Run, head: Header, connect_hosts: Sequence[str]) -> ui.Band:
+    account = Text("plan.signed_in", {"account": run.account.upn if run.account else ""})
+    signed_in = [el.said(account, spacing="Small")] if run.account else []
+    changes, acts, key = listed_changes(run), _turn(run), "plan."
+    if stops := len(_blocking(run)):
+        title = Text("plan.blocked_title", {"count": str(stops)})
+        if acts is Turn.TIME:
+            waits = Text("turn_words.waiting")
+            return ui.Band.calm("emphasis", glyphs.RUNNING, title, waits, *signed_in)
+        turn = ui.run_turn(head, Turn.ADMINISTRATOR, Text("plan.blocked_turn"))
+        return ui.persons_turn(title, turn, *signed_in)
+    if any(_left(run)):
+        told = _reach(run)
+        if _waits_for_hosts(run, connect_hosts):
+            told = Text("plan.foreign_turn")
+        turn = ui.run_turn(head, Turn.APPROVER, told)
+        return ui.persons_turn(_title(run), turn, *signed_in)
+    if changes:
+        title = Text("plan.approved", {"changes": plural("plan.changes", len(changes))})
+        next_one = Text("plan.approved_next")
+        return ui.Band.calm("emphasis", glyphs.RUNNING, title, next_one, *signed_in)
+    if run.kind in {RunKind.FIX, RunKind.UNDO}:
+        key = f"plan.{run.kind}_"
+    title, next_one = Text(f"{key}nothing"), Text(f"{key}nothing_next")
+    if not glyphs.is_person(acts):
+        return ui.Band.calm("emphasis", glyphs.RUNNING, title, next_one, *signed_in)
+    turn = ui.turn_line(acts, Text("plan.fix_nothing_named"))
+    return ui.persons_turn(title, turn, *signed_in)
+
+
+def _title(run: Run) -> Text:
     if run.kind is RunKind.UNDO:
-        return ()
-    channel = run.channel
-    named = (
-        ("field.mailbox", channel.mailbox, channel.domain),
-        ("field.callback_url", channel.callback_url, callback_host(channel)),
-        ("field.forwarding_address", channel.forwarding_address, forwarding_host(channel)),
-    )
-    found = (_address(key, value, host) for key, value, host in named if value)
-    # The kicker names the mailbox already.
-    return tuple(each for each in found if each.key != "field.mailbox" or each.letters)
+        values = {"mailbox": run.channel.mailbox, "run": run.undoes}
+        return Text("plan.undo_run" if run.undoes else "plan.disconnect", values)
+    left = sum(_left(run))
+    approved = plural("plan.changes", len(listed_changes(run)) - left)
+    values = {"changes": plural("plan.changes", left), "approved": approved}
+    if run.approvals:
+        return Text("plan.title_some", values)
+    return Text("plan.title_rest" if run.has_begun else "plan.title", values)
 
 
-def _address(key: str, value: str, host: str) -> Address:
-    """Return the address, with the other spelling of its host if ASCII and display form differ."""
-    ascii_host, displayed = form.as_ascii(host), form.as_displayed(host)
-    other = displayed if displayed != host else ascii_host if ascii_host != host else ""
-    local = value.rpartition("@")[0]
-    letters = form.letters_beyond_ascii(local + displayed)
-    return Address(key, value, other, letters)
+def _reach(run: Run) -> Text:
+    local, tenant = _left(run)
+    scopes = {change.scope for change in listed_changes(run)}
+    where = "both" if Scope.APP in scopes else "mailbox"
+    values = {
+        "local": plural("plan.changes", local),
+        "where": f"key:plan.where.{where if Scope.MAILBOX in scopes else 'app'}",
+        "tenant": str(tenant),
+        "alone": plural("plan.changes", tenant),
+    }
+    reach = Text("plan.reach_local" if local else "plan.reach_tenant", values)
+    if local and tenant:
+        reach = Text("plan.reach_both", values)
+    return Text("plan.meanwhile", {"reach": render(reach)}) if run.approvals else reach
 
 
-def foreign(run: Run, connect_hosts: Sequence[str]) -> ForeignHosts | None:
-    channel, by = run.channel, confirmation(run)
-    hosts = tuple(
-        (host, _GOES_TO[host == callback_host(channel), host == forwarding_host(channel)])
-        for host in foreign_hosts(run, connect_hosts)
-    )
+def _main(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.Element]:
+    plan_id, undo = run.plan.id if run.plan else "", run.kind is RunKind.UNDO
+    stop = cancel(run.id, plan=plan_id)
+    if _blocking(run):
+        again = submit(text("button.look_again"), "look_again", main=True, run=run.id)
+        other = submit(text("button.sign_in_other"), "sign_in_other", run=run.id)
+        return [again, stop, other]
+    if not opens or _waits_for_hosts(run, connect_hosts):
+        return [stop]
+    local, tenant = _left(run)
+    title = plural("button.undo_changes" if undo else "button.approve", local)
+    if undo and not run.undoes:
+        title = text("button.disconnect")
+    approve = submit(title, "approve", main=not undo, destroys=undo, run=run.id, plan=plan_id)
+    of_tenant = submit(text("button.approve_tenant"), "approve_tenant", run=run.id, plan=plan_id)
+    return [*([approve] if local else []), *([of_tenant] if tenant else []), stop]
+
+
+def _commands(run: Run) -> list[el.Element]:
+    lines = [
+        el.literal(command if number else f"{change.row}  {command}", size="Small", spacing="Small")
+        for change in listed_changes(run)
+        for number, command in enumerate(filter(None, map(str.strip, change.command.splitlines())))
+    ]
+    told = el.own("plan.commands", **el.SMALL)
+    return [show_card(text("button.commands"), [told, *lines])] if lines else []
+
+
+def _other(run: Run) -> list[el.Element]:
+    if run.plan is None or run.has_begun:
+        return []
+    run_id, plan_id = run.id, run.plan.id
+    if (app := made_by_hand(run)) and not _blocking(run):
+        return [submit(text("button.adopt"), "adopt", run=run_id, plan=plan_id, app=app)]
+    setup = run.kind is RunKind.SETUP and run.channel.profile is Profile.ARTICLE
+    least = submit(text("button.least"), "least_privilege", run=run_id, plan=plan_id)
+    return [least] if setup and listed_changes(run) else []
+
+
+def made_by_hand(run: Run) -> str:
+    found = run.findings.get("application")
+    return next(iter(shared.texts_of(found.evidence, BY_HAND)), "") if found else ""
+
+
+def _waits_for_hosts(run: Run, connect_hosts: Sequence[str]) -> bool:
+    return any(_left(run)) and bool(unconfirmed_hosts(run, connect_hosts))
+
+
+def _foreign(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.Element]:
+    callback, forwarding = callback_host(run.channel), forwarding_host(run.channel)
+    hosts = foreign_hosts(run, connect_hosts)
     if not hosts:
-        return None
-    if by is None or unconfirmed_hosts(run, connect_hosts):
-        return ForeignHosts(hosts)
-    who = {"who": by.by, "at": clock(by.at)}
-    return ForeignHosts(hosts, Text("plan.foreign_confirmed", who))
+        return []
+    lines = [el.said(Text("plan.foreign", {"count": str(len(hosts))}), **el.BOLD)]
+    for host in hosts:
+        goes = "forwarding" if host != callback else "callback" if host != forwarding else "both"
+        lines += [el.literal(host, spacing="Small"), ui.note(Text(f"plan.foreign_{goes}"))]
+    by = confirmation(run)
+    if by and not unconfirmed_hosts(run, connect_hosts):
+        who = {"who": by.by, "at": clock(by.at)}
+        lines.append(el.said(Text("plan.foreign_confirmed", who), spacing="Small"))
+    elif run.plan and opens and any(_left(run)) and not _blocking(run):
+        title = plural("button.confirm_hosts", len(hosts))
+        button = submit(title, "confirm_hosts", run=run.id, plan=run.plan.id)
+        lines += [el.own("plan.foreign_next", spacing="Small"), buttons(button, spacing="Small")]
+    return [ui.box("warning", glyphs.WARNING, *lines)]
 
 
 def consent(run: Run) -> Text | None:
@@ -156,141 +346,50 @@ def for_all(run: Run) -> bool:
     )
 
 
-def in_use(run: Run) -> tuple[Text, ...]:
-    return tuple(
-        Text(key, {"mailboxes": ", ".join(mailboxes)})
-        for step, kind, key in _IN_USE
-        if step in run.findings
-        and (mailboxes := shared.texts_of(run.findings[step].evidence, kind))
+def addresses(run: Run) -> list[el.Element]:
+    """Return the channel's addresses in full; none for an undo, which takes them away."""
+    channel = run.channel
+    named = (
+        ("field.mailbox", channel.mailbox, channel.domain),
+        ("field.callback_url", channel.callback_url, callback_host(channel)),
+        ("field.forwarding_address", channel.forwarding_address, forwarding_host(channel)),
     )
+    shown = () if run.kind is RunKind.UNDO else named
+    return [line for key, value, host in shown if value for line in _address(key, value, host)]
 
 
-SLOT = "plan"
-LEFT = frozenset({State.WARNING, State.SKIPPED})
-"""States of findings that an undo leaves as they are.
-
-Either another person has changed the setting since, or it cannot be restored.
-"""
-NOTED = frozenset({State.WARNING, State.POSSIBLE})
-"""States that do not block a setup but are not right either; the approver is informed of them."""
-
-
-def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
-    """Return the plan card, once there is a plan and an account that it was made with.
-
-    If the person who asked 1:1 may not approve it, each approver gets a copy 1:1. In a tenant other
-    than the mailbox's there is nothing to plan.
-    """
-    elsewhere = not run.has_begun and run.state_of("tenant") is State.WRONG
-    if run.plan is None or run.account is None or run.ended or elsewhere:
+def _address(key: str, value: str, host: str) -> list[el.Element]:
+    ascii_host, displayed = form.as_ascii(host), form.as_displayed(host)
+    other = displayed if displayed != host else ascii_host if ascii_host != host else ""
+    letters = form.letters_beyond_ascii(value.rpartition("@")[0] + displayed)
+    if key == "field.mailbox" and not letters:  # the kicker names it already
         return []
-    found = view(run, services)
-    acts = found.turn if is_person(found.turn) and not run.has_begun else ""
-    turn = f"{found.plan_id}{sorted(run.approvals)}{found.waits_for_hosts}{acts}"
-    # A plan without changes may name a cause that a person must act on.
-    asks = turn if _waits(run) or (acts and (found.blocking or not found.changes)) else ""
-    # The card of the person who asked names nobody if that person may approve the plan, or if an
-    # approver is in the same space.
-    own = replace(_people(run, services), asked_by="") if _approvers(run, services) else None
-    copies = _reachable(run, services) if _waits(run) else ()
-    people = {shared.THREAD: own} | {to: for_approver(run, services, to) for to in copies}
-    views = {to: replace(found, people=named) for to, named in people.items()}
-    return [
-        shared.desired_card(SLOT, shown, plan(shown), to=to, urgency=turn, prompt=asks)
-        for to, shown in views.items()
-    ]
+    lines = [el.own(key, **el.SMALL, spacing="Small"), el.literal(value, spacing="None")]
+    if other:
+        lines += [el.own("plan.other_spelling", **el.SMALL, spacing="None")]
+        lines += [el.literal(other, spacing="None")]
+    if letters:
+        words = Text("plan.letters", {"letters": letters})
+        lines.append(marked(glyphs.WARNING, el.said(words)))
+    return lines
 
 
-def view(run: Run, services: Services | None = None) -> PlanView:
-    """Return the current plan with the findings from when it was made.
-
-    Without ``services``, every host but Webex Connect's own is foreign.
-    """
-    connect_hosts = services.settings.connect_hosts if services else ()
-    told, standing = run.brief.fix or FixBrief(), _standing(run)
-    blocking = () if run.has_begun else blocking_steps(run)
-    return PlanView(
-        header=shared.header(run, 3, services),
-        plan_id=run.plan.id if run.plan else "",
-        signed_in=run.account.upn if run.account else "",
-        changes=tuple(_with_baselines(run, each) for each in listed_changes(run)),
-        right=_right(run, standing),
-        warnings=tuple(_warnings(run, standing)),
-        blocking=tuple(_stop(run, run.findings[name]) for name in blocking),
-        profile=run.channel.profile,
-        approved=Scope.MAILBOX in run.approvals,
-        approved_tenant=Scope.TENANT in run.approvals,
-        manually_created="" if run.has_begun else made_by_hand(run),
-        named=_causes(told),
-        turn=_turn(run, told.manual_causes, blocking),
-        has_begun=run.has_begun,
-        addresses=addresses(run),
-        foreign=foreign(run, connect_hosts),
-        consent=consent(run),
-        for_all=for_all(run),
-        undoes=run.undoes,
-    )
-
-
-def listed_changes(run: Run) -> list[Change]:
-    """Return the planned changes that were approved, or are still to be made."""
-    return [
-        change
-        for change in planned_changes(run)
-        if word_for(change.scope) in run.approvals or not run.change_applied(change.step)
-    ]
-
-
-def _right(run: Run, standing: Sequence[Finding]) -> tuple[Text, ...]:
+def _right(run: Run) -> list[el.Element]:
     left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
-    right = (each for each in standing if each.state not in left)
-    return tuple(Text("plan.right_line", _named(run, each)) for each in right)
-
-
-def _causes(told: FixBrief) -> tuple[Text, ...]:
-    if told.checked_at is None:
-        return ()
-    at = minute_of(told.checked_at)
-    return tuple(
-        Text(
-            "plan.named_line",
-            {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_within(each)}", "at": at},
-        )
-        for each in told.manual_causes
-    )
-
-
-def _named(run: Run, finding: Finding) -> dict[str, str]:
-    row = steps_of(run)[finding.step].article_row
-    return {"row": row, "step": f"key:step.{finding.step}"}
-
-
-def _turn(run: Run, manual_causes: Sequence[str], blocking: Sequence[str]) -> Turn:
-    if blocking:
-        return next_action(run).turn
-    return known(manual_causes[0]).acts if manual_causes else Turn.NOBODY
-
-
-def _warnings(run: Run, standing: Sequence[Finding]) -> list[Text]:
-    undo, warnings = run.kind is RunKind.UNDO, list(in_use(run))
-    # The approver sees this before anything is changed (platforms/microsoft.md 6.1).
-    if run.account and lacks_all(run.account):
-        warnings.insert(0, Text("plan.no_role", {"account": run.account.upn}))
-    stays = [run.findings[name] for name in steps_of(run) if undo and run.state_of(name) in LEFT]
-    stays += [finding for finding in standing if not undo and finding.state in NOTED]
-    warnings += [
-        Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)}) for each in stays
+    right = [
+        render(Text("plan.right_line", _named(run, each)))
+        for each in _standing(run)
+        if each.state not in left
     ]
-    # If the channel is disconnected, the Webex Connect asset always has such a line.
-    return [*warnings, *([Text("plan.undo_asset")] if undo and not run.undoes else [])]
-
-
-def _with_baselines(run: Run, change: Change) -> Change:
-    step = None if run.kind is RunKind.UNDO else steps_of(run).get(change.step)
-    ids = ", ".join(step.baselines) if step else ""
-    if not ids or change.note:
-        return change
-    return replace(change, note=Text("note.baselines", {"ids": ids}))
+    if not right:
+        return []
+    if run.kind is RunKind.UNDO:
+        told = text("plan.undo_right", held=listed(right))
+    elif len(right) > _NAMED_MOST:
+        told = plural("plan.right_count", len(right))
+    else:
+        told = text("plan.right", held=listed(right))
+    return [marked(glyphs.OK, el.rich(el.run(told)), spacing="Medium")]
 
 
 def _standing(run: Run) -> list[Finding]:
@@ -301,9 +400,43 @@ def _standing(run: Run) -> list[Finding]:
     return [run.findings[name] for name in settled if run.found_at[name] <= run.plan.at]
 
 
-def made_by_hand(run: Run) -> str:
-    found = run.findings.get("application")
-    return next(iter(shared.texts_of(found.evidence, BY_HAND)), "") if found else ""
+def _named(run: Run, finding: Finding) -> dict[str, str]:
+    row = steps_of(run)[finding.step].article_row
+    return {"row": row, "step": f"key:step.{finding.step}"}
+
+
+_IN_USE = (
+    ("addresses", ADDRESS_IN_USE, "plan.address_in_use"),
+    ("application", APP_IN_USE, "plan.app_in_use"),
+)
+"""Steps that find an address or app which another channel also uses.
+
+Each has the kind of its evidence and the text for the plan.
+"""
+
+
+def warnings(run: Run) -> list[Text]:
+    found = []
+    if run.account and lacks_all(run.account):
+        # The approver sees this before anything is changed (platforms/microsoft.md 6.1).
+        found.append(Text("plan.no_role", {"account": run.account.upn}))
+    for step, kind, key in _IN_USE:
+        evidence = run.findings[step].evidence if step in run.findings else ()
+        if mailboxes := shared.texts_of(evidence, kind):
+            found.append(Text(key, {"mailboxes": ", ".join(mailboxes)}))
+    found += [
+        Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)})
+        for each in _staying(run)
+    ]
+    # If the channel is disconnected, the Webex Connect asset always has such a line.
+    disconnects = run.kind is RunKind.UNDO and not run.undoes
+    return [*found, *([Text("plan.undo_asset")] if disconnects else [])]
+
+
+def _staying(run: Run) -> list[Finding]:
+    if run.kind is RunKind.UNDO:
+        return [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
+    return [each for each in _standing(run) if each.state in NOTED]
 
 
 def _stop(run: Run, finding: Finding) -> Text:
@@ -315,3 +448,62 @@ def _stop(run: Run, finding: Finding) -> Text:
 
 def _seen_fragment(finding: Finding) -> str:
     return render(finding.seen).rstrip(".") if finding.seen else ""
+
+
+def _causes(told: FixBrief) -> list[el.Element]:
+    at = minute_of(told.checked_at) if told.checked_at else ""
+    values = (
+        {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_within(each)}", "at": at}
+        for each in told.manual_causes
+    )
+    return [marked(glyphs.WRONG, el.said(Text("plan.named_line", each))) for each in values if at]
+
+
+def _group(run: Run, title: str, scope: Scope) -> list[el.Element]:
+    # "reversible" appears once if it applies to all of them, otherwise on each line that it applies
+    # to.
+    changes = [change for change in listed_changes(run) if change.scope is scope]
+    whole = all(change.reversible for change in changes)
+    if not changes:
+        return []
+    rows = [_change_row(change, whole=whole) for change in changes]
+    return [ui.section(title, "plan.reversible" if whole else ""), *rows]
+
+
+def _changed(change: Change) -> list[el.Element]:
+    # Long values are shortened in the middle. The Commands part shows them in full.
+    before, after = (tame(render(each), FACT_MOST) for each in (change.before, change.after))
+    return [el.run(before, **el.SUBTLE), el.run(glyphs.ARROW + after)]
+
+
+def _change_row(change: Change, *, whole: bool) -> el.Element:
+    lines = [el.said(change.object, **el.BOLD), el.rich(*_changed(change), spacing="None")]
+    if change.note and change.warning:
+        sign_of = el.run(f"{glyphs.WARNING.glyph} ", **glyphs.WARNING.look)
+        lines.append(el.rich(sign_of, el.run(render(change.note)), spacing="None"))
+    elif change.note:
+        lines.append(ui.note(change.note))
+    cells = [
+        el.column("32px", el.sign(change.row, **el.SUBTLE)),
+        el.column("stretch", *lines, spacing="None"),
+    ]
+    if not whole:
+        told = "plan.line_reversible" if change.reversible else "plan.irreversible"
+        cells.append(el.column("auto", ui.aside(Text(told)), spacing="Default"))
+    return el.columns(*cells, spacing="Small")
+
+
+def _tenant(run: Run) -> list[el.Element]:
+    changes = [change for change in listed_changes(run) if change.scope is Scope.TENANT]
+    lines: list[el.Element] = []
+    for change in changes:
+        named = [el.run(f"{change.row}  ", **el.SUBTLE), el.run(f"{render(change.object)}: ")]
+        lines.append(el.rich(*named, *_changed(change), spacing="Small"))
+        lines += [el.said(change.note, size="Small", spacing="Small")] if change.note else []
+    if not lines:
+        return []
+    if Scope.TENANT in run.approvals:
+        return [ui.box("emphasis", glyphs.OK, el.own("plan.tenant_approved", **el.BOLD), *lines)]
+    whole = all(change.reversible for change in changes)
+    title = el.own("plan.tenant_reversible" if whole else "plan.tenant", **el.BOLD)
+    return [ui.box("warning", glyphs.WARNING, title, *lines)]

@@ -20,6 +20,7 @@ from adaptive_cards.views import Asked, Header, Trouble
 from bot import links
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters import watch
+from bot.cards.presenters.card_state import DesiredCard
 from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import DELEGATE, delegate_of
@@ -41,13 +42,13 @@ class TypedInputs:
     errors: dict[str, Text] = field(default_factory=dict)
 
 
-def intake_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
+def intake_cards(run: Run, services: Services) -> list[DesiredCard]:
     asks = run.kind is RunKind.SETUP and not run.detailed and not run.ended
     shown = asks and shared.posted_card(services, run.id, shared.LIVING) is not None
     return [intake_card(run, services)] if shown else []
 
 
-def intake_card(run: Run, services: Services) -> shared.DesiredCard:
+def intake_card(run: Run, services: Services) -> DesiredCard:
     own = keys.cards(run.id)
     raw = services.redis.hget(own, _FIELD)
     typed = services.store.authenticator.load(own, raw, TypedInputs, _FIELD) or TypedInputs()
@@ -76,7 +77,6 @@ This keeps the choice when another field must be corrected.
 
 
 def intake(run: Run, typed: TypedInputs) -> Card:
-    """Return the first card of a run: the details that only Webex Connect knows."""
     title, told = Text("intake.title"), Text("intake.turn")
     if count := len(typed.errors):
         values = {"count": str(count)}
@@ -132,7 +132,6 @@ def _choice(typed: TypedInputs, name: str, values: tuple[str, ...], usual: str) 
 
 
 def _checked(typed: TypedInputs, field: el.Element) -> el.Element:
-    """Return the field with the typed value, in a red box with the reason if it is wrong."""
     name = field["id"]
     value = typed.values.get(name, "")
     if value and field["type"] == "Input.Text":
@@ -144,7 +143,7 @@ def _checked(typed: TypedInputs, field: el.Element) -> el.Element:
 DELEGATE_SLOT = "delegate"
 
 
-def delegate_cards(run: Run, _: Services) -> list[shared.DesiredCard]:
+def delegate_cards(run: Run, _: Services) -> list[DesiredCard]:
     if run.ended or run.account is None or not mailbox_user.needs_delegate(run):
         return []
     card = delegate(run)
@@ -153,7 +152,6 @@ def delegate_cards(run: Run, _: Services) -> list[shared.DesiredCard]:
 
 
 def delegate(run: Run) -> Card:
-    """Return the card with one field. A wrong address is kept in it, with the reason in red."""
     # The answer may be no address, or an address that nobody in the tenant has.
     named, seen = delegate_of(run), run.findings[DELEGATE_SLOT].seen
     wrong = shared.unreachable_recipient(run, DELEGATE)
@@ -173,14 +171,22 @@ def delegate(run: Run) -> Card:
 SLOT = "signin"
 
 
-def sign_in_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
+def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
     # After the sign-in there is one card, which names the account until there is a plan.
     if not run.detailed or run.ended or (run.plan and run.account):
         return []
     if run.account is None:
-        return [
-            _ask(run, services, to) for to in shared.thread_and_person(run.answer("administrator"))
-        ]
+        link = links.link(services, "signin", run.id)
+        runs = reversed(services.store.runs_of_mailbox(run.channel.mailbox))
+        asked = (
+            each.answer("administrator") for each in runs if each.origin.room == run.origin.room
+        )
+        last = next(filter(None, asked), "")
+        drawn = {
+            to: sign_in(run, shared.header(run, 2, services, to=to, link=link), link, to, last=last)
+            for to in shared.thread_and_person(run.answer("administrator"))
+        }
+        return shared.desired_cards(SLOT, drawn, shared.urgency(run, "sign_in", "administrator"))
     view = NoticeView(
         kicker=Text("notice.signed_in_kicker"),
         title=Text("notice.signed_in_title", {"account": run.account.upn}),
@@ -200,16 +206,6 @@ def another_may(run: Run) -> bool:
     if run.account is None or run.ended:
         return False
     return lacks_role(run) if run.has_begun else is_blocked(run)
-
-
-def _ask(run: Run, services: Services, to: str) -> shared.DesiredCard:
-    link = links.link(services, "signin", run.id)
-    runs = reversed(services.store.runs_of_mailbox(run.channel.mailbox))
-    asked = (each.answer("administrator") for each in runs if each.origin.room == run.origin.room)
-    head = shared.header(run, 2, services, to=to, link=link)
-    card = sign_in(run, head, link, to, last=next(filter(None, asked), ""))
-    news = shared.urgency(run, "sign_in", "administrator")
-    return shared.desired_card(SLOT, card.content, card, to=to, urgency=news, prompt=news)
 
 
 def sign_in(run: Run, head: Header, link: Link, to: str = shared.THREAD, *, last: str = "") -> Card:
@@ -257,13 +253,20 @@ PERMISSIONS = (
 )
 
 
-def consent_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
+def consent_cards(run: Run, services: Services) -> list[DesiredCard]:
     # There are no sign_in_cards if somebody has deleted the app, because its consent page leads nowhere.
     if not waits_for_consent(run) or is_deleted(run):
         return []
     # If nobody was asked, it is the administrator who was asked to sign in.
     asked = run.answer("consent_administrator") or run.answer("administrator")
-    return [_ask_consent(run, services, to) for to in shared.thread_and_person(asked)]
+    link = links.link(services, "consent", run.id)
+    drawn = {
+        to: consent(run, shared.header(run, 5, services, to=to, link=link), link, to)
+        for to in shared.thread_and_person(asked)
+    }
+    pressed = ("look_again",) if _not_granted(run) else ()
+    news = shared.urgency(run, "consent", "consent_administrator", *pressed)
+    return shared.desired_cards("consent", drawn, news)
 
 
 def waits_for_consent(run: Run) -> bool:
@@ -281,14 +284,6 @@ def _not_granted(run: Run) -> Trouble | None:
     if pressed is None or read < pressed.at or (problem and problem.at > read):
         return None
     return Trouble(Text("consent.not_granted", {"name": MAIL_SEND}), at=read)
-
-
-def _ask_consent(run: Run, services: Services, to: str) -> shared.DesiredCard:
-    link = links.link(services, "consent", run.id)
-    card = consent(run, shared.header(run, 5, services, to=to, link=link), link, to)
-    pressed = ("look_again",) if _not_granted(run) else ()
-    news = shared.urgency(run, "consent", "consent_administrator", *pressed)
-    return shared.desired_card("consent", card.content, card, to=to, urgency=news, prompt=news)
 
 
 def consent(run: Run, head: Header, link: Link, to: str = shared.THREAD) -> Card:
@@ -331,14 +326,13 @@ KEPT = Text("verdict.kept_here")
 _CHOICES_MOST, _TITLE_MOST = 10, 80
 
 
-def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[shared.DesiredCard]:
+def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
     asked, card = ",".join(questions), discovery(run, questions, now())
     first = discovery(run, questions, run.opened).content
     return [shared.desired_card("verdict", first, card, urgency=asked, prompt=asked)]
 
 
 def discovery(run: Run, questions: tuple[str, ...], at: datetime) -> Card:
-    """Return the question of a check for what was not found: the app, the forwarding, or both."""
     search = run.search or Search()
     found = {"found.forwarding": search.forwarding_address, "found.user": search.upn}
     if search.certain:  # otherwise several apps may be the channel's

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
 from adaptive_cards.cards.notice import (
-    CommandHelpView,
     HelpEntry,
-    HelpView,
     NoticeView,
     command_help,
     help_card,
@@ -54,15 +52,15 @@ def _helps() -> Iterator[tuple[str, cards.Card]]:
             ("help", "", "more"),
         )
     )
-    yield "help", help_card(HelpView(entries))
-    yield "help-left-out", help_card(HelpView(entries[:-1], left_out=True))
+    yield "help", help_card(entries)
+    yield "help-left-out", help_card(entries[:-1], left_out=True)
     yield (
         "help-unknown",
-        help_card(HelpView(entries, direct=True, typed="/xyzzy")),
+        help_card(entries, direct=True, typed="/xyzzy"),
     )
     check = entries[1]
-    yield "help-check", command_help(CommandHelpView(check, ("prüfen", "pruefen")))
-    yield "help-cancel", command_help(CommandHelpView(entries[5], direct=True))
+    yield "help-check", command_help(check, ("prüfen", "pruefen"))
+    yield "help-cancel", command_help(entries[5], direct=True)
 
 
 def run_of(name: str, mailbox: str, **more: object) -> Run:

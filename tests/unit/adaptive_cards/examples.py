@@ -7,40 +7,40 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import adaptive_cards as cards
-from adaptive_cards.cards.connect_form import ConnectFormView
 from adaptive_cards.cards.notice import (
-    CommandHelpView,
     HelpEntry,
-    HelpView,
     NoticeView,
-    TypedWrongView,
     command_help,
     help_card,
     typed_wrong,
 )
-from adaptive_cards.cards.plan import PlanView
-from adaptive_cards.texts import render
 from adaptive_cards.views import Header
-from bot.cards.presenters import questions
+from bot.cards.presenters import connect_form, plan, questions
 from bot.cards.presenters.lists import status
+from bot.links import Link
 from jobs.model import (
+    Account,
     Change,
     Channel,
     Evidence,
+    Finding,
     Person,
     Profile,
     RunKind,
     Scope,
+    State,
     Text,
-    Turn,
     day_of,
     minute_of,
     verbatim,
 )
-from jobs.runs.run import Run
+from jobs.runs.run import Changed, Plan, RecordedChange, Reply, Run
+from jobs.settings import Settings
+from jobs.steps import steps_of
+from jobs.steps.application import BY_HAND
 from tests.unit.adaptive_cards.words import told
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ FORWARDING = "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io"
 
 BASE = "https://bot.contoso.com"
 
-LOGIN = f"https://login.microsoftonline.com/{TENANT}/oauth2/v2.0"
+SETTINGS = Settings(BASE, "", "", "", ())
 
 HOSTILE = (
     "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` "
@@ -114,11 +114,11 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
     two = {"callback_url": why, "lifetime": Text("typed.lifetime")}
     yield "intake-errors", _intake({**values, "lifetime": "99"}, two)
     comma = Text("typed.comma_in_domain")
-    typed = TypedWrongView("setup-email", "support@contoso,com", comma, "support@contoso.com", AT)
-    yield "typed-wrong", typed_wrong(typed)
+    typed = typed_wrong("setup-email", "support@contoso,com", comma, "support@contoso.com", AT)
+    yield "typed-wrong", typed
     yield (
         "typed-wrong-no-guess",
-        typed_wrong(TypedWrongView("check", "us", Text("typed.no_at"), "", AT)),
+        typed_wrong("check", "us", Text("typed.no_at"), "", AT),
     )
 
 
@@ -229,61 +229,74 @@ CHANGES = (
 )
 
 
-def of_step(key: str, row: str, step: str, seen: Text | None = None, remedy: str = "") -> Text:
-    """Return a line of the plan about a step, with the seen fact in the language that is drawn."""
-    told = {"seen": render(seen).rstrip(".")} if seen else {}
-    told |= {"remedy": f"key:remedy.{remedy}"} if remedy else {}
-    return Text(f"plan.{key}", {"row": row, "step": f"key:step.{step}", **told})
+ADMIN = Account("tenant", "admin", "admin@contoso.com")
+REQUESTER = Person("rita", "rita@contoso.com")
+RUN = Run("7Q4K", Channel(MAILBOX), REQUESTER, AT, detailed=True, account=ADMIN, planned_by=ADMIN)
+RIGHT = Finding("mailbox_user", State.OK), Finding("user_consent", State.OK)
+LICENSE = Finding(
+    "mailbox_user", State.WRONG, Text("seen.no_licence", {"upn": MAILBOX}), cause="licence_missing"
+)
+MAILBOXES, TENANTS = (
+    {scope: Reply("p3", "anna@contoso.com", AT)} for scope in (Scope.MAILBOX, Scope.TENANT)
+)
+"""Approvals of the mailbox's changes, and of the tenant's."""
 
 
-def no_license() -> Text:
-    """Return the cause that stops a plan for a mailbox without a license."""
-    return of_step(
-        "stop", "M1", "mailbox_user", Text("seen.no_licence", {"upn": MAILBOX}), "licence_missing"
-    )
+def ran(*found: Finding, run: Run = RUN, **more: Any) -> Run:
+    """Return the run with these findings, each seen 20 minutes after the run began."""
+    times = {each.step: later(minutes=20) for each in found}
+    return replace(run, findings={each.step: each for each in found}, found_at=times, **more)
 
 
 def planned(
-    changes: tuple[Change, ...] = CHANGES, head: Header | None = None, **more: object
+    changes: tuple[Change, ...] = CHANGES,
+    *found: Finding,
+    head: Header | None = None,
+    hosts: tuple[str, ...] = (),
+    **more: Any,
 ) -> cards.Card:
-    """Return a plan card with the changes that are given."""
-    right = (
-        of_step("right_line", "M1", "mailbox_user"),
-        of_step("right_line", "E7", "user_consent"),
-    )
-    told = {"right": right} | more
-    return cards.plan(
-        PlanView(head or header(3), "p3", "admin@contoso.com", changes, **told)  # type: ignore[arg-type]  # the view's own names
-    )
+    """Return a plan card with the changes that are given, and further findings."""
+    run = ran(*RIGHT, *found, plan=Plan("p3", changes, later(minutes=20)), **more)
+    return plan.plan(run, head or replace(header(3), kind=run.kind), hosts)
 
 
 def _plans() -> Iterator[tuple[str, cards.Card]]:
     kept = change(
         "M3", "Forwarding", ("other", "ours"), Scope.MAILBOX, "Set-Mailbox", reversible=False
     )
-    blocked = Text("seen.shared_blocked", {"upn": MAILBOX})
-    yield "plan", planned(warnings=(of_step("stands", "M1", "mailbox_user", blocked),))
-    yield "plan-one-change", planned(CHANGES[:1], profile=Profile.LEAST)
+    shut = Text("seen.shared_blocked", {"upn": MAILBOX})
+    least = Channel(MAILBOX, profile=Profile.LEAST)
+    yield "plan", planned(CHANGES, Finding("mailbox_user", State.WARNING, shut))
+    yield "plan-one-change", planned(CHANGES[:1], channel=least)
     yield "plan-mixed", planned((CHANGES[5], kept))
     yield "plan-tenant-only", planned((M5,))
-    yield "plan-approved", planned(approved=True)
-    yield "plan-anew", planned(CHANGES[5:6], has_begun=True)
-    yield "plan-tenant-approved", planned(approved_tenant=True)
-    yield "plan-all-approved", planned(approved=True, approved_tenant=True)
+    yield "plan-approved", planned(approvals=MAILBOXES)
+    made = Changed(CHANGES[:1], Finding("e1", State.WRONG), AT, AT)
+    yield "plan-anew", planned(CHANGES[5:6], changed={"e1": made})
+    yield "plan-tenant-approved", planned(approvals=TENANTS)
+    yield "plan-all-approved", planned(approvals=MAILBOXES | TENANTS)
     yield "plan-nothing", planned(())
-    many = tuple(verbatim(f"E{number} setting, number {number}") for number in range(17))
-    yield "plan-right-many", planned(CHANGES[:1], right=many)
-    yield "plan-blocked", planned(blocking=(no_license(),))
-    busy = of_step("stop", "M1", "mailbox_user", Text("cause.throttled"), "throttled")
-    yield "plan-blocked-busy", planned((), blocking=(busy,), turn=Turn.TIME)
-    undo = replace(header(3), kind=RunKind.UNDO)
+    many = (Finding(name, State.OK) for name in steps_of(RUN))
+    yield "plan-right-many", planned(CHANGES[:1], *many)
+    yield "plan-blocked", planned(CHANGES, LICENSE)
+    busy = replace(
+        LICENSE, state=State.UNKNOWN, seen=Text("cause.throttled"), cause="throttled", until=later()
+    )
+    yield "plan-blocked-busy", planned((), busy)
+    by_hand = Finding("application", State.WRONG, evidence=(Evidence(BY_HAND, CLIENT_ID),))
+    yield "plan-by-hand", planned((replace(CHANGES[0], step="application"), *CHANGES[1:]), by_hand)
     since = Text("seen.undo_changed_since", {"seen": "key:seen.off"})
-    stays = (of_step("stands", "M2", "smtp_auth", since), Text("plan.undo_asset"))
-    yield "plan-by-hand", planned(manually_created=CLIENT_ID)
-    yield "plan-undo", planned(head=undo, warnings=stays)
-    yield "plan-undo-nothing", planned((), head=undo, warnings=stays)
-    elsewhere = of_step("stop", "M3", "forwarding", Text("cause.not_forwarded"), "not_forwarded")
-    yield "plan-blocked-twice", planned(CHANGES[:2], blocking=(no_license(), elsewhere))
+    stays = Finding("application", State.OK), Finding("smtp_auth", State.WARNING, since)
+    past = {
+        each.step: RecordedChange(each.step, CHANGES[0], Text("seen.not_set"), {}, {}, ())
+        for each in stays
+    }
+    undo = {"kind": RunKind.UNDO, "past": past}
+    yield "plan-undo", planned(CHANGES, *stays, **undo)
+    yield "plan-undo-nothing", planned((), *stays, **undo)
+    seen = Text("cause.not_forwarded")
+    elsewhere = Finding("forwarding", State.WRONG, seen, cause="not_forwarded")
+    yield "plan-blocked-twice", planned(CHANGES[:2], LICENSE, elsewhere)
 
 
 def hostile() -> dict[str, cards.Card]:
@@ -300,14 +313,19 @@ def _hostile_stages() -> dict[str, cards.Card]:
         for row in ("E1", "M3", "M4")
         for scope in Scope
     )
-    fields = (Channel(bad), bad, 587, bad, bad, bad, bad, bad, f"{BASE}/handover/${{x}}", AT)
+    channel, upn = Channel(bad), Finding("mailbox_user", State.OK, facts={"upn": bad})
+    run = ran(upn, Finding("ids", State.OK, facts={"client_id": bad}), channel=channel)
+    stopped = replace(LICENSE, seen=words, cause=bad)
+    warned = replace(stopped, state=State.WARNING)
+    bad_ones = {"channel": channel, "account": replace(ADMIN, upn=bad)}
+    link = Link(f"{BASE}/handover/${{x}}", AT)
     return {
         "hostile-intake": _intake(
             {"callback_url": bad, "profile": bad}, {"callback_url": words}, mailbox=bad
         ),
-        "hostile-plan": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,), (words,))),
-        "hostile-plan-open": cards.plan(PlanView(head, "p1", bad, danger, (words,), (words,))),
-        "hostile-connect": cards.connect_form(ConnectFormView(head, *fields)),
+        "hostile-plan": planned(danger, stopped, head=head, **bad_ones),
+        "hostile-plan-open": planned(danger, warned, head=head, **bad_ones),
+        "hostile-connect": connect_form.connect_form(run, head, link, SETTINGS),
     }
 
 
@@ -318,11 +336,9 @@ def _hostile_answers() -> dict[str, cards.Card]:
     evidence = tuple(Evidence(bad, bad) for _ in range(20))
     buttons = tuple(("button.help", {"do": "help"}) for _ in range(9))
     return {
-        "hostile-typed": typed_wrong(TypedWrongView("check", bad, words, bad, AT)),
-        "hostile-help": help_card(HelpView((HelpEntry("check", bad, "more"),), typed=bad)),
-        "hostile-command-help": command_help(
-            CommandHelpView(HelpEntry("check", bad, "more"), (bad,) * 20, bot=bad)
-        ),
+        "hostile-typed": typed_wrong("check", bad, words, bad, AT),
+        "hostile-help": help_card((HelpEntry("check", bad, "more"),), typed=bad),
+        "hostile-command-help": command_help(HelpEntry("check", bad, "more"), (bad,) * 20, bot=bad),
         "hostile-status": status((run,) * 30, AT),
         "hostile-notice": cards.notice(
             NoticeView(

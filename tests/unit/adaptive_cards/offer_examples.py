@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, channels
-from adaptive_cards.cards.notice import Offer, OfferView, offer
+from adaptive_cards.cards.notice import Offer, offer
 from jobs.model import State, Text
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
 
@@ -20,7 +20,7 @@ def examples() -> dict[str, cards.Card]:
     return {
         "offer-hello": _offer("help.kicker", "understood.hello", start),
         "offer-space": offer(
-            OfferView(Text("help.kicker"), Text("understood.space_title"), start, AT, lines=lines)
+            Text("help.kicker"), Text("understood.space_title"), start, AT, lines=lines
         ),
         "offer-channels": _choice((MAILBOX, "sales@contoso.com", "it@contoso.com", LONG)),
         "offer-one-channel": _choice((MAILBOX,)),
@@ -33,7 +33,7 @@ def examples() -> dict[str, cards.Card]:
 
 
 def _offer(kicker: str, title: str, offers: tuple[Offer, ...]) -> cards.Card:
-    return offer(OfferView(Text(kicker), Text(title), offers, AT))
+    return offer(Text(kicker), Text(title), offers, AT)
 
 
 def _check(mailbox: str) -> Offer:
@@ -46,10 +46,9 @@ def _choice(mailboxes: tuple[str, ...]) -> cards.Card:
         for each in mailboxes
     )
     turn = Text("choice.turn" if offers else "choice.turn_type")
-    view = OfferView(
+    return offer(
         Text("choice.kicker"), Text("choice.title.fix"), offers, AT, turn=turn, field="fix"
     )
-    return offer(view)
 
 
 def _channels(count: int, **more: bool) -> cards.Card:

@@ -7,17 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import adaptive_cards as cards
-from bot.cards.presenters import connect_form, ended, progress, questions
+from bot.cards.presenters import connect_form, progress, questions
 from bot.cards.presenters import mail as mail_card
 from bot.cards.presenters.card_state import THREAD, header
 from bot.links import Link
 from jobs.causes.cause import Cause
 from jobs.model import (
-    Account,
     Channel,
     Evidence,
     Finding,
-    Person,
     Profile,
     RunKind,
     Scope,
@@ -29,17 +27,18 @@ from jobs.model import (
 from jobs.next_action import stage_of
 from jobs.runs.run import Changed, Kind, Plan, Problem, RecordedChange, Reply, Run
 from jobs.steps import steps_of
-from tests.unit.adaptive_cards.examples import AT, BASE, CHANGES, CLIENT_ID, HOSTILE, MAILBOX, later
-
-ADMIN = Account("tenant", "admin", "admin@contoso.com")
-REQUESTER = Person("rita", "rita@contoso.com")
-RUN = Run("7Q4K", Channel(MAILBOX), REQUESTER, AT, detailed=True, account=ADMIN, planned_by=ADMIN)
-
-
-def ran(*found: Finding, run: Run = RUN, **more: Any) -> Run:
-    """Return the run with these findings, each seen 20 minutes after the run began."""
-    times = {each.step: later(minutes=20) for each in found}
-    return replace(run, findings={each.step: each for each in found}, found_at=times, **more)
+from tests.unit.adaptive_cards.examples import (
+    AT,
+    BASE,
+    CHANGES,
+    CLIENT_ID,
+    HOSTILE,
+    MAILBOX,
+    REQUESTER,
+    RUN,
+    later,
+    ran,
+)
 
 
 def examples() -> dict[str, cards.Card]:
@@ -262,7 +261,7 @@ def done(*found: Finding, watched: str = "", blind: bool = False, **more: Any) -
         *found,
         **({"ended": Kind.FINISHED, "ended_at": later(minutes=58)} | more),
     )
-    return ended.done(run, watched, blind=blind)
+    return progress.done(run, watched, blind=blind)
 
 
 def _ends() -> Iterator[tuple[str, cards.Card]]:
@@ -305,7 +304,7 @@ def undone(*found: Finding, undoes: str = "", **more: Any) -> cards.Card:
     }
     known = {"undoes": undoes} if undoes else {}
     run = replace(RUN, kind=RunKind.UNDO, past=past, known=known)
-    return ended.undone(ran(*found, run=run, ended_at=later(minutes=3), **more))
+    return progress.undone(ran(*found, run=run, ended_at=later(minutes=3), **more))
 
 
 def _undone() -> Iterator[tuple[str, cards.Card]]:

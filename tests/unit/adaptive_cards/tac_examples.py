@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import adaptive_cards as cards
-from adaptive_cards.cards.notice import TacFileView, TacView, tac, tac_file
+from adaptive_cards.cards.notice import tac, tac_file
 from adaptive_cards.texts import text
 from bot.cards.presenters.search import search
 from jobs.model import Access, State, Text, verbatim
@@ -26,21 +26,23 @@ HOSTILE = (
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
     files = {
-        "tac-file": TacFileView(
+        "tac-file": tac_file(
             MAILBOX,
             NAME,
             (*FILES, "screenshot.png"),
             AT,
-            "a_638211456712345678",
-            "2c8ad0a4-88aa-4a43-b31b-b46d",
+            resource_id="a_638211456712345678",
+            transaction_id="2c8ad0a4-88aa-4a43-b31b-b46d",
         ),
-        "tac-file-bare": TacFileView(MAILBOX, NAME, FILES, AT, checked=False),
-        "hostile-tac-file": TacFileView(HOSTILE, HOSTILE, FILES, AT, HOSTILE, HOSTILE),
+        "tac-file-bare": tac_file(MAILBOX, NAME, FILES, AT, checked=False),
+        "hostile-tac-file": tac_file(
+            HOSTILE, HOSTILE, FILES, AT, resource_id=HOSTILE, transaction_id=HOSTILE
+        ),
     }
     guides = {
-        "tac": TacView(MAILBOX, AT),
-        "tac-direct": TacView(MAILBOX, AT, direct=True),
-        "hostile-tac": TacView(HOSTILE, AT),
+        "tac": tac(MAILBOX, AT),
+        "tac-direct": tac(MAILBOX, AT, direct=True),
+        "hostile-tac": tac(HOSTILE, AT),
     }
     lost = Text("seen.watch_mail_lost_forward", {"at": "second:2026-11-25T14:03:00+00:00"})
     off = Text("cause.connect_flow_not_live"), Text("remedy.connect_flow_not_live")
@@ -54,8 +56,4 @@ def examples() -> dict[str, cards.Card]:
             HOSTILE, AT, "agent", 4, 5, told=(verbatim(HOSTILE), verbatim(HOSTILE))
         ),
     }
-    return (
-        searches
-        | {name: tac(view) for name, view in guides.items()}
-        | {name: tac_file(view) for name, view in files.items()}
-    )
+    return searches | guides | files

@@ -137,7 +137,7 @@ def test_the_form_is_copied_at_any_time(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any, saved: bool
 ):
     """The fields come from the newest card that has them all, whatever its buttons are."""
-    card = connected(token_saved=saved, secret_gone=saved).content
+    card = connected(pressed=("token_saved",) * saved, gone=saved).content
     note = {"card": {"type": "AdaptiveCard", "body": []}, "deleted": False}
     items = [{"card": card, "deleted": False}, {"card": card, "deleted": True}, note]
     answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"items": items}))

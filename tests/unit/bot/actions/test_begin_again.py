@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.cards import choices
+from bot.cards import living
 from bot.cards.presenters.card_state import (
     LIVING,
     PostedCard,
@@ -102,5 +102,5 @@ def test_the_card_is_edited_when_the_run_ends(anna, fix, webex_script, reply):
     ask_again(anna, fix)
     anna.services.store.end(anna.services.store.load(fix.id), Event(Kind.FINISHED, now()))
     run = anna.services.store.load(fix.id)
-    (over,) = choices.cards(run, anna.services)
+    (over,) = living.earlier_cards(run, anna.services)
     assert (over.final, "begin_again" in str(over.card.content)) == (True, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adaptive_cards.texts import text
-from bot.cards.presenters import ended
+from bot.cards.presenters import progress
 from bot.chat.permissions import AccessPolicy
 from bot.commands import runs
 from jobs.clock import now
@@ -73,7 +73,7 @@ def test_a_change_under_way_is_named(anna, begin, said, then, late):
     run = begin(SIGNED_IN, PLANNED, CHANGING, *then)
     runs.run(anna, run.id)
     assert text("notice.cancelled_see") in said()[0][1]
-    (card,) = ended.cards(anna.services.store.load(run.id), anna.services)
+    (card,) = progress.end_cards(anna.services.store.load(run.id), anna.services)
     told = card.card.text
     assert ("may still take effect: Authenticated SMTP" in told) is late
     assert not late or "/undo restores the earlier settings" in told

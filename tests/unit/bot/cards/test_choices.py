@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.cards import choices, delivery, draw
+from bot.cards import delivery, draw, living
 from bot.cards.living import living_cards
 from bot.cards.presenters.card_state import DesiredCard, posted_cards
 from bot.chat.context import ChatContext
@@ -32,13 +32,13 @@ def runs(anna: ChatContext) -> tuple[Run, Run]:
     for at, mailbox in enumerate(("support@contoso.com", "sales@contoso.com")):
         store.open(Channel(mailbox), anna.asker, replace(anna.origin, message=f"typed-{at}"))
     newer, older = store.runs_in_space(anna.room)
-    choices.mark_posted(anna.services, choices.shows([newer, older]), MESSAGE, anna.room)
+    living.mark_choice(anna.services, living.shows_choice([newer, older]), MESSAGE, anna.room)
     return newer, older
 
 
 def shown(services: Services, run: Run) -> list[DesiredCard]:
     """Return the ``/cancel`` cards that a draw of this run makes now."""
-    return choices.cards(services.store.load(run.id), services)
+    return living.earlier_cards(services.store.load(run.id), services)
 
 
 def test_a_choice_stays_while_its_runs_are_open(anna: ChatContext, runs: tuple[Run, Run]):
@@ -81,7 +81,7 @@ def test_the_command_keeps_its_card(anna: ChatContext, runs: tuple[Run, Run]):
     commands()["cancel"].run(anna, "")
     (slot,) = set(posted_cards(services, runs[0].id)) - before
     message = posted_cards(services, runs[0].id)[slot].message
-    assert [choices.is_choice(services, run.id, message) for run in runs] == [True, True]
+    assert [living.is_choice(services, run.id, message) for run in runs] == [True, True]
 
 
 def test_a_draw_edits_the_message(

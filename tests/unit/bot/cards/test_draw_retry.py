@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bot.cards import draw
+from bot.cards import draw, notices
+from bot.cards.delivery import LONGEST_S, OTHERS_S, REFUSED_S, RETRY_S
 from bot.cards.presenters.card_state import LIVING
-from bot.cards.put_off import LONGEST_S, OTHERS_S, REFUSED_S, RETRY_S
 from bot.services import Services
 from bot.webex.client import Webex
 from jobs.clock import now
@@ -25,8 +25,14 @@ NO = (401, 403, 404)
 
 
 @pytest.fixture
-def run(begin: Callable[..., Run], services: Services, hurried: Webex) -> Run:
-    """Return a run with news for its cards, and install services that draw as a worker does."""
+def run(
+    begin: Callable[..., Run], services: Services, hurried: Webex, monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """Return a run with news for its cards, and install services that draw as a worker does.
+
+    Nobody is told that the space is closed.
+    """
+    monkeypatch.setattr(notices, "CLOSED", ())
     install(replace(services, webex=hurried))
     return begin()
 

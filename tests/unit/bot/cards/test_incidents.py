@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from adaptive_cards.texts import text
-from bot.cards import closed_space, draw, incidents
+from bot.cards import draw, incidents
 from bot.chat import preferences
 from bot.chat.audience import mark_members_checked
 from bot.services import Services
@@ -230,18 +230,17 @@ def test_the_operators_space_counts(services: Services):
     assert texts["room-2"].startswith(f"{OTHER} is broken")
 
 
-def test_a_space_that_takes_no_card(look: Look, services: Services, webex_script: Any, reply: Any):
+def test_a_space_that_takes_no_card(
+    look: Look, webex_script: Any, reply: Any, pass_time: Callable[[float], None]
+):
     """If a space has refused a card for a minute, the person who began the watch is told 1:1."""
     look(BROKEN)
     webex_script.on("POST", "/messages", reply(403))
     card = look(BROKEN)
-    drawn = incidents.drawing(services, card)
-    assert drawn is not None
-    webex_script.on("POST", "/messages", reply(body={"id": "posted-9"}))
-    closed_space.tell_requester(services, drawn.run, 403, 61.0)
-    told = webex_script.asked[-1][2]
-    assert told["toPersonId"] == "anna"
-    assert text("watch.closed_title", mailbox=MAILBOX) in told["text"]
+    pass_time(61)
+    draw.draw(card)
+    told, *_ = (body["text"] for *_, body in webex_script.asked if body.get("toPersonId") == "anna")
+    assert text("watch.closed_title", mailbox=MAILBOX) in told
 
 
 def test_an_id_that_is_no_card_shows_nothing(services: Services, said: Said):

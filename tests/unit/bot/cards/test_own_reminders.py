@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.cards.reminders import remind_of_own
+from bot.cards.notices import remind_of_own
 from bot.services import Services
 from jobs.clock import now
 from jobs.storage import keys

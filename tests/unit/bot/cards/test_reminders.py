@@ -13,8 +13,8 @@ import pytest
 
 from adaptive_cards import times
 from adaptive_cards.texts import render
-from bot.cards import reminders
-from bot.cards.reminders import Ending
+from bot.cards import notices
+from bot.cards.notices import Ending
 from bot.chat.audience import mark_members_checked
 from bot.services import Services
 from jobs.clock import now
@@ -46,7 +46,7 @@ def on(services: Services, *days_before: float) -> None:
     for days in days_before:
         mark_members_checked(services, "room-1")
         for _ in range(2):
-            reminders.remind(services, lambda: END - timedelta(days=days))  # noqa: B023  called at once
+            notices.remind(services, lambda: END - timedelta(days=days))  # noqa: B023  called at once
 
 
 def ends(said: Said) -> list[str]:
@@ -130,8 +130,8 @@ def test_the_newest_proven_run_counts(
             ),
         )
     )
-    assert reminders.ending_of(services.store, MAILBOX) == Ending(
-        reminders.ending_of(services.store, MAILBOX).made, END
+    assert notices.ending_of(services.store, MAILBOX) == Ending(
+        notices.ending_of(services.store, MAILBOX).made, END
     )  # type: ignore[union-attr]  # it exists
     services.redis.delete(f"channel:{MAILBOX}:run")
     proven(END + timedelta(days=365), kind="fix")
@@ -199,6 +199,6 @@ def test_the_words_fit_what_a_fix_would_do(left: float, told: str):
 
     Only then does a fix renew the secret.
     """
-    view = reminders.card_of(MAILBOX, Ending(MADE, END), END - timedelta(days=left))
+    view = notices.card_of(MAILBOX, Ending(MADE, END), END - timedelta(days=left))
     assert (view.words.key, bool(view.buttons)) == (told, told == "reminder.renew")
     assert MAILBOX in render(view.title)

@@ -14,7 +14,7 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.cards.living import earlier_cards
-from bot.cards.reminders import remind_of_turns
+from bot.cards.notices import remind_of_turns
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Scope, State, Text, Turn, verbatim

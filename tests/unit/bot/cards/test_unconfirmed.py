@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ import pytest
 
 from bot.cards import delivery
 from bot.cards.living import living_cards
-from bot.cards.presenters.card_state import DesiredCard, PostedCard, posted_card, slot_of
+from bot.cards.presenters.card_state import DesiredCard, posted_card, slot_of, unconfirmed
 from bot.services import Services
 from bot.webex.client import WebexError, attachments
 from jobs.clock import now
@@ -33,12 +34,26 @@ def message(services: Services, **more: Any) -> dict[str, Any]:
     } | more
 
 
+def dies(services: Services, run: Run, wanted: DesiredCard) -> None:
+    """Post the card in a process that dies before the answer."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    with pytest.MonkeyPatch.context() as patch, suppress(SystemExit):
+        patch.setattr(type(services.messenger), "send", killed)
+        delivery.sync(services, run, wanted)
+
+
+def in_doubt(services: Services, run: Run, slot: str = "plan") -> bool:
+    """Return whether a post of the card is not confirmed."""
+    return posted_card(services, run.id, unconfirmed(slot)) is not None
+
+
 @pytest.fixture
 def died(services: Services, run: Run) -> None:
     """Leave the record of a process that noted a post to Carl and died before the answer."""
-    wanted = card("a", to=CARL)
-    shown = PostedCard("", "", wanted.fingerprint, wanted.urgency, now())
-    delivery.begin_post(services, run, wanted, shown, 0)
+    dies(services, run, card("a", to=CARL))
 
 
 @pytest.mark.usefixtures("died")
@@ -87,12 +102,12 @@ def test_another_runs_card_with_the_same_text_is_not_taken_over(
     Webex lists 1:1 messages without their cards, so the message itself is read.
     """
     wanted = with_button(run.id)
-    noted = PostedCard("", "", wanted.fingerprint, wanted.urgency, now())
-    post = delivery.begin_post(services, run, wanted, noted, 0)
+    dies(services, run, wanted)
     named = {"own": run.id}.get(shown, shown)
     cards = {"attachments": attachments(with_button(named).card.content)} if named else {}
     shows(webex_script, reply, message(services), cards)
-    assert bool(delivery.find_unconfirmed(services, run, wanted, post)) is found
+    delivery.sync(services, run, wanted)
+    assert (posted_card(services, run.id, "plan") is not None) is found
 
 
 def shows(webex_script: Any, reply: Any, listed: Any, more: Any | None = None) -> None:
@@ -147,7 +162,7 @@ def test_a_card_whose_answer_was_lost_is_taken_over(
         delivery.sync(services, run, card("a", to=CARL))
     shows(webex_script, reply, message(services))
     assert (delivery.sync(services, run, card("a", to=CARL)), methods(said)) == (0, ["POST"])
-    assert delivery.load_unconfirmed(services, run.id, "plan") is None
+    assert not in_doubt(services, run)
 
 
 def test_a_refused_card_leaves_no_doubt(
@@ -157,25 +172,29 @@ def test_a_refused_card_leaves_no_doubt(
     webex_script.on("POST", "/messages", reply(404, {"message": "nobody"}))
     with suppress(WebexError):
         delivery.sync(services, run, card("a", to=CARL))
-    assert delivery.load_unconfirmed(services, run.id, "plan") is None
+    assert not in_doubt(services, run)
 
 
 @pytest.mark.parametrize("found", [True, False])
 def test_a_request_that_is_over_is_withdrawn_if_webex_shows_it(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, found: bool
+    services: Services,
+    run: Run,
+    said: Said,
+    webex_script: Any,
+    reply: Any,
+    pass_time: Callable[[float], None],
+    found: bool,
 ):
     """The last card of a process that died is withdrawn after the run, and never posted for that.
 
     Without a message in the 1:1 the note of the post ends after five seconds.
     """
     asked = replace(with_button(run.id), slot=slot_of(CARL))
-    before = now() - timedelta(seconds=6)
-    noted = PostedCard("", "", asked.fingerprint, asked.urgency, before)
-    post = replace(delivery.begin_post(services, run, asked, noted, 0), at=before)
-    delivery.save_unconfirmed(services, run.id, asked.slot, post)
+    dies(services, run, asked)
+    pass_time(6)
     shows(webex_script, reply, message(services, **({} if found else {"personId": CARL})))
     webex_script.on("PUT", "/messages/found-1", reply(body={"id": "found-1"}))
     for wanted in living_cards(run, services, []) * 2:
         delivery.sync(services, run, wanted)
     assert methods(said) == (["PUT"] if found else [])
-    assert delivery.load_unconfirmed(services, run.id, asked.slot) is None
+    assert not in_doubt(services, run, asked.slot)

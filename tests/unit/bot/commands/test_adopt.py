@@ -10,8 +10,8 @@ import pytest
 from adaptive_cards import times
 from adaptive_cards.texts import text
 from bot.actions import actions
+from bot.cards.notices import ending_of
 from bot.cards.presenters import verdict
-from bot.cards.reminders import ending_of
 from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel, Finding, State

@@ -8,7 +8,7 @@ import pytest
 
 from adaptive_cards.texts import has_text, text
 from bot.actions import actions
-from bot.cards.presenters import ended
+from bot.cards.presenters import progress
 from bot.commands import GROUPS, commands
 from bot.webex.client import WebexError
 from jobs.clock import now
@@ -235,7 +235,7 @@ def test_a_cancelled_run_offers_undo_where_something_was_changed(anna, webex_scr
         )
     type_(anna, "cancel", MAILBOX)
     assert text("button.undo") not in cards(webex_script)
-    (card,) = ended.cards(anna.services.store.load(run.id), anna.services)
+    (card,) = progress.end_cards(anna.services.store.load(run.id), anna.services)
     verb = {"do": "undo", "mailbox_meant": MAILBOX, "undoes": run.id}
     assert (str(verb) in str(card.card.content)) is changed
 

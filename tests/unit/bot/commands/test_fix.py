@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from adaptive_cards import times
-from adaptive_cards.cards.plan import plan as draw
 from adaptive_cards.texts import text
 from bot.cards.presenters import plan as plan_face
+from bot.cards.presenters.card_state import header
 from bot.chat.context import ChatContext
 from bot.commands import commands
 from bot.commands.fix import RECENT
 from jobs.clock import now
-from jobs.model import Account, Change, Channel, Finding, Scope, State, Text, Turn
+from jobs.model import Account, Change, Channel, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind, Origin, Run
 
 MAILBOX = "support@contoso.com"
@@ -75,7 +75,7 @@ def test_a_fix_that_changes_nothing_says_what_the_check_has_found(anna, cause, c
     """
     run, at = fixed(anna, cause)
     sentence = f"{text(f'cause.{code}')} {text(f'remedy.{code}')}"
-    drawn = draw(plan_face.view(run))
+    drawn = plan_face.plan(run, header(run, 3))
     told = (
         "There is nothing that the bot may change. Administrator's turn: fix what "
         "/check has found, as marked below."
@@ -100,15 +100,15 @@ def test_without_a_recent_one_it_points_to_the_command(anna, causes, age):
     The bot has just read those settings itself. The run asks for a new token if one is needed.
     """
     run, _ = fixed(anna, *causes, age=age)
-    view = plan_face.view(run)
-    assert (view.named, view.turn) == ((), Turn.NOBODY)
-    assert "If mail still does not flow, run /check." in draw(view).text
+    drawn = plan_face.plan(run, header(run, 3))
+    assert "If mail still does not flow, run /check." in drawn.text
+    assert text("plan.named") not in str(drawn.content)
 
 
 def test_beside_what_it_mends_it_says_what_it_does_not(anna):
     """If mail still stops after the fix, the plan names the other cause before anybody approves."""
     run, _ = fixed(anna, DOMAIN, POLICY, changes=(LINE,))
-    drawn = draw(plan_face.view(run))
+    drawn = plan_face.plan(run, header(run, 3))
     assert "1 change to approve" in drawn.text
     assert "A remote domain forbids" in str(drawn.content)
     anna.services.store.end(run, Event(Kind.CANCELLED, now()))

@@ -43,7 +43,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
         async def __call__(self, channels: tuple[WatchedChannel, ...]):  # noqa: ANN204  a generator
             for each in channels:
-                yield each, LookOutcome(Sight.HEALTHY, calls=4)
+                yield each, LookOutcome(Sight.HEALTHY)
 
     monkeypatch.setattr(watch, "CloudLook", Look)
 

@@ -8,9 +8,10 @@ from io import BytesIO, TextIOWrapper
 import pytest
 
 from adaptive_cards.locale import Locale, drawn_for
+from adaptive_cards.texts import text
 from bench.error_reports import reports
 from bot.__main__ import main
-from bot.chat.explanation import as_json, as_lines, as_view
+from bot.chat.explanation import as_json, as_lines, explanation, headline
 from jobs.causes.meaning import Certainty, FoundCause, Reading
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import read
@@ -61,8 +62,8 @@ def test_a_condition_is_told_as_one():
     """A cause that nothing attributes is told with its condition, in both languages."""
     reading = read("Connection timed out")
     assert {each.certainty for each in reading.causes} == {Certainty.CONDITIONAL}
-    view = as_view(reading, now())
-    assert (view.title.key, view.condition) == ("explain.condition_title", True)
+    assert headline(reading)[0].key == "explain.condition_title"
+    assert text("explain.condition") in str(explanation(reading, now()))
     assert as_lines(reading)[0].startswith("If Exchange, Entra or Webex Connect says this")
     assert as_json(reading)["causes"][0]["certainty"] == "conditional"
     with drawn_for(Locale("de")):
@@ -74,7 +75,7 @@ def test_a_condition_is_told_as_one():
 )
 def test_another_product_must_be_named(told: str, kind: str):
     """A text is of another product only if it names one."""
-    assert as_view(read(told), now()).title.key == f"explain.{kind}_title"
+    assert headline(read(told))[0].key == f"explain.{kind}_title"
 
 
 def test_a_pasted_text_promises_nothing():

@@ -12,6 +12,7 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
+from practice import cardtext
 
 MAILBOX = "support@example.test"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@example.test"))
@@ -72,8 +73,13 @@ def test_the_login_for_generating_tokens(
     Username is the token's own user: for a shared mailbox the delegate, unless the rehearsal has
     found that the server takes only the mailbox's address. Email ID stays the mailbox.
     """
-    view = connect_form.form(begin(SIGNED_IN, FORM, *events), services)
-    assert (view.username, view.login_id, view.channel.mailbox) == (username, login, MAILBOX)
+    (card,) = connect_form.cards(begin(SIGNED_IN, FORM, *events), services)
+    labels = ("connect.email_id", "connect.username")
+    shown = [cardtext.value(card.card.content, text(label)) for label in labels]
+    assert shown == [MAILBOX, username]
+    label = text("connect.login_id")
+    assert (label in str(card.card.content)) is bool(login)
+    assert not login or cardtext.value(card.card.content, label) == login
 
 
 SECRET = Change(

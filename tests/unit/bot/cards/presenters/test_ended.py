@@ -7,7 +7,7 @@ import pytest
 from adaptive_cards.texts import text
 from bot.cards import draw
 from bot.cards.living import living_cards
-from bot.cards.presenters import ended, progress
+from bot.cards.presenters import progress
 from bot.cards.presenters.card_state import DesiredCard, PostedCard, protected, slot_of
 from bot.services import Services
 from jobs.clock import now
@@ -176,6 +176,6 @@ def test_an_open_consent_is_named(
         Event(Kind.FOUND, now(), step="admin_consent", finding=consent),
         Event(Kind.CANCELLED, now()),
     )
-    (card,) = ended.cards(run, services)
+    (card,) = progress.end_cards(run, services)
     words = str(card.card.content)
     assert ("Admin consent was still open" in words, told in words) == (bool(told), True)

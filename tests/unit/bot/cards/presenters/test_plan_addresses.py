@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from adaptive_cards.cards.plan import Address, ForeignHosts
+from adaptive_cards.texts import text
 from bot.cards.presenters import plan as presenter
+from bot.cards.presenters.card_state import header
 from bot.services import Services
 from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
 from jobs.clock import now
 from jobs.model import Channel, Evidence, Profile, State, Text
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Event, Kind, Run
 from tests.unit.bot.cards.presenters.stage_events import (
-    APPROVED,
     LINE,
     PLANNED,
     SIGNED_IN,
@@ -36,18 +36,21 @@ def details(callback: str = CALLBACK, forwarding: str = FORWARDING, **more: obje
     return Event(Kind.DETAILS, now(), channel=channel)
 
 
+def told(run: Run, *connect_hosts: str) -> str:
+    """Return the contents of the plan card."""
+    return str(presenter.plan(run, header(run, 3), connect_hosts).content)
+
+
 def test_the_addresses_are_shown_as_they_are(begin: Begin):
     """The plan shows the Call Back URL and the Forwarding Address in full."""
-    assert presenter.view(begin(SIGNED_IN, PLANNED)).addresses == (
-        Address("field.callback_url", CALLBACK),
-        Address("field.forwarding_address", FORWARDING),
-    )
+    card = told(begin(SIGNED_IN, PLANNED))
+    assert [each in card for each in (CALLBACK, FORWARDING)] == [True, True]
 
 
 def test_an_undo_shows_none(begin: Begin):
     """The plan of an undo shows no addresses, because the undo takes them away."""
-    view = presenter.view(begin(SIGNED_IN, PLANNED, kind="undo"))
-    assert (view.addresses, view.foreign, view.consent) == ((), None, None)
+    run = begin(details(f"https://{EVIL}/callback"), SIGNED_IN, PLANNED, kind="undo")
+    assert (EVIL in told(run), presenter.consent(run)) == (False, None)
 
 
 @pytest.mark.parametrize(
@@ -65,26 +68,28 @@ def test_other_letters_are_named(
 
     Each such letter is shown with its number.
     """
-    view = presenter.view(begin(details(callback, forwarding), SIGNED_IN, PLANNED))
-    assert (view.addresses[-1].other, view.addresses[-1].letters) == (other, letters)
+    card = told(begin(details(callback, forwarding), SIGNED_IN, PLANNED))
+    assert text("plan.letters", letters=letters) in card
+    assert (text("plan.other_spelling") in card) is bool(other)
+    assert other in card
 
 
 @pytest.mark.parametrize(
     ("callback", "forwarding", "hosts"),
     [
-        (CALLBACK, FORWARDING, None),
-        (f"https://{EVIL}/callback", FORWARDING, ((EVIL, "callback"),)),
-        (CALLBACK, "x@evil.example", (("evil.example", "forwarding"),)),
-        ("https://evil.example/callback", "x@evil.example", (("evil.example", "both"),)),
+        (CALLBACK, FORWARDING, {}),
+        (f"https://{EVIL}/callback", FORWARDING, {EVIL: "callback"}),
+        (CALLBACK, "x@evil.example", {"evil.example": "forwarding"}),
+        ("https://evil.example/callback", "x@evil.example", {"evil.example": "both"}),
         (
             f"https://{EVIL}/callback",
             "x@evil.example",
-            ((EVIL, "callback"), ("evil.example", "forwarding")),
+            {EVIL: "callback", "evil.example": "forwarding"},
         ),
     ],
 )
 def test_foreign_hosts_are_named_with_what_goes_there(
-    begin: Begin, callback: str, forwarding: str, hosts: tuple[tuple[str, str], ...] | None
+    begin: Begin, callback: str, forwarding: str, hosts: dict[str, str]
 ):
     """The plan says which data goes to a foreign host.
 
@@ -92,9 +97,10 @@ def test_foreign_hosts_are_named_with_what_goes_there(
     Address.
     """
     run = begin(details(callback, forwarding), SIGNED_IN, PLANNED)
-    lines = tuple((host, Text(f"plan.foreign_{what}")) for host, what in hosts or ())
-    assert presenter.view(run).foreign == (ForeignHosts(lines) if hosts else None)
-    assert presenter.foreign(run, ("*.evil.example", "evil.example")) is None
+    card, ways = told(run), ("callback", "forwarding", "both")
+    said = {way for way in ways if text(f"plan.foreign_{way}") in card}
+    assert said == set(hosts.values())
+    assert "'confirm_hosts'" not in told(run, "*.evil.example", "evil.example")
 
 
 def test_the_card_changes_with_the_confirmation(services: Services, begin: Begin):
@@ -104,13 +110,10 @@ def test_the_card_changes_with_the_confirmation(services: Services, begin: Begin
     services.store.append(asked.id, answered("foreign_hosts", EVIL))
     run = services.store.load(asked.id)
     (after,) = (card for card in cards(services, run) if card.slot == "plan")
-    view = presenter.view(run)
-    assert view.foreign is not None
-    assert view.foreign.confirmed is not None
-    assert view.foreign.confirmed.values["who"] == "anna@example.test"
-    assert (before.urgency != after.urgency, view.waits_for_hosts) == (True, False)
-    services.store.append(run.id, APPROVED)
-    assert not presenter.view(services.store.load(run.id)).waits_for_hosts
+    shown = [str(card.card.content) for card in (before, after)]
+    assert ["Confirmed by anna@example.test" in each for each in shown] == [False, True]
+    assert ["'confirm_hosts'" in each for each in shown] == [True, False]
+    assert before.urgency != after.urgency
 
 
 @pytest.mark.parametrize(
@@ -128,11 +131,10 @@ def test_for_whom_permissions_are_granted(
     begin: Begin, profile: Profile, events: tuple[Event, ...], words: str, for_all: bool
 ):
     """An admin consent holds for all users, and without one the grant is for one user."""
-    view = presenter.view(begin(details(profile=profile), SIGNED_IN, *events))
-    assert (view.consent.key if view.consent else "") == (f"plan.{words}" if words else "")
-    assert view.for_all is for_all
-    if words == "one_user":
-        assert view.consent == Text("plan.one_user", {"user": MAILBOX})
+    run = begin(details(profile=profile), SIGNED_IN, *events)
+    user = {"user": MAILBOX} if words == "one_user" else {}
+    assert presenter.consent(run) == (Text(f"plan.{words}", user) if words else None)
+    assert presenter.for_all(run) is for_all
 
 
 def test_other_channels_are_named(begin: Begin):
@@ -149,7 +151,7 @@ def test_other_channels_are_named(begin: Begin):
         found("application", State.WRONG, evidence=(Evidence(APP_IN_USE, "sales@example.test"),)),
         PLANNED,
     )
-    assert presenter.view(run).warnings == (
+    assert presenter.warnings(run) == [
         Text("plan.address_in_use", {"mailboxes": "sales@example.test, b@example.test"}),
         Text("plan.app_in_use", {"mailboxes": "sales@example.test"}),
-    )
+    ]

@@ -14,7 +14,7 @@ from adaptive_cards.texts import text
 from bot.cards import draw
 from bot.cards.living import living_cards
 from bot.cards.presenters import plan
-from bot.cards.presenters.card_state import DesiredCard, refused_field, slot_of
+from bot.cards.presenters.card_state import DesiredCard, slot_of
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Person, Scope
@@ -148,12 +148,12 @@ def test_an_approver_without_a_webex_account_is_named(
 ):
     """The requester reads which approvers no message reaches, and which approvers are left."""
     run = asked()
-    governed.redis.hset(keys.cards(run.id), refused_field(slot_of(BOSS)), "tracking")
+    governed.redis.hset(keys.cards_refused(), f"{run.id}:{slot_of(BOSS)}", "x")
     card = str(by_place(run, governed)["thread"].card)
     assert text("plan.unreachable", who=BOSS) in card
     assert text("plan.waits_for", who=DEPUTY) in card
     assert text("plan.nobody_reached") not in card
-    governed.redis.hset(keys.cards(run.id), refused_field(slot_of(DEPUTY)), "tracking")
+    governed.redis.hset(keys.cards_refused(), f"{run.id}:{slot_of(DEPUTY)}", "x")
     assert text("plan.nobody_reached") in str(by_place(run, governed)["thread"].card)
 
 

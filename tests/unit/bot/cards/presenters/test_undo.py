@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards.cards.plan import plan as draw_plan
 from adaptive_cards.texts import has_text, text
 from bot.cards import draw
 from bot.cards.presenters import plan
+from bot.cards.presenters.card_state import header
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
@@ -74,22 +74,19 @@ def test_the_plan_says_what_stays(planned: Run):
 
     The plan always names the app in Webex Connect. Values that are already back are listed apart.
     """
-    found = plan.view(planned)
     stays = [
         ("M2", "key:step.smtp_auth", text("seen.undo_changed_since", seen="off")),
         ("M5", "key:step.customization", text("skipped.undo_customization")),
     ]
-    assert found.warnings == (
+    assert plan.warnings(planned) == [
         *(
             Text("plan.stands", {"row": row, "step": step, "seen": seen})
             for row, step, seen in stays
         ),
         Text("plan.undo_asset"),
-    )
-    assert (found.right, found.header.kind) == (
-        (Text("plan.right_line", {"row": "E1", "step": "key:step.application"}),),
-        "undo",
-    )
+    ]
+    back = text("plan.undo_right", held=f"E1 {text('step.application')}")
+    assert back in str(plan.plan(planned, header(planned, 3)).content)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +100,7 @@ def test_the_plan_says_that_mail_stops(begin: Begin, only: str, title: str, butt
     """The headline and the button of an undo say what stops, and the button is not green."""
     data = {UNDOES: only} if only else {}
     run = begin(replace(RECALLED, data=data), SIGNED_IN, *FOUND, PLANNED, kind="undo")
-    card = draw_plan(plan.view(run))
+    card = plan.plan(run, header(run, 3))
     (main,) = (each for each in actions({"card": card.content}) if _verb(each) == "approve")
     assert (main["title"], main["style"]) == (button, "destructive")
     assert title in card.text

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 
-from adaptive_cards.cards.plan import plan as draw_plan
 from bot.cards.presenters import connect_form, plan, progress, questions, verdict
 from bot.cards.presenters.card_state import header
 from bot.cards.presenters.verdict import draw as draw_verdict
@@ -102,7 +101,8 @@ def test_on_the_cards_of_a_setup(services: Services, begin: Begin, service: str)
     """An unknown code is on the plan that it stops, and on the progress card."""
     error, told = UNKNOWN[service]
     run = refused(services, begin(SIGNED_IN, PLANNED), error())
-    cards = [draw_plan(plan.view(run)), progress.progress(run, header(run, 4), now())]
+    head = header(run, 4)
+    cards = [plan.plan(run, head), progress.progress(run, head, now())]
     assert [missing(card, told) for card in cards] == [[], []]
 
 

@@ -60,7 +60,9 @@ def _row(
     _looks(stack)  # ends the incident of the row before, which would go on with another cause
     played.apply((fault,), number)
     first, seconds = _checked(played, fault)
-    time.sleep(GRACE.total_seconds() if fault.changed else 0)  # until a mail without a task counts
+    if fault.changed:
+        played.mail(f"Later {number}")
+        time.sleep(GRACE.total_seconds())  # until a mail without a task counts
     began = time.monotonic()
     watched = _looks(stack)
     looks = time.monotonic() - began

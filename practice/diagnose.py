@@ -188,13 +188,13 @@ class Diagnosis(Scenario):
     def apply(self, faults: Iterable[Fault], number: int) -> None:
         """Apply the faults to the healthy channel, with a mail before and one after them."""
         self.people.control("POST", "restore")
-        self._mail(f"Before {number}")
+        self.mail(f"Before {number}")
         _wait_for_next_second()
         for fault in faults:
             self.people.control("POST", f"fault/{fault.name}")
-        self._mail(f"After {number}")
+        self.mail(f"After {number}")
 
-    def _mail(self, subject: str) -> None:
+    def mail(self, subject: str) -> None:
         """Send a mail as a customer, and answer it as the agent if it became a task."""
         with contextlib.suppress(httpx.HTTPStatusError):
             self.people.control(

@@ -241,22 +241,19 @@ class ContactCenter:
             raise unreadable("contact-center", "no resource", 200)
         return as_dict(found)
 
-    async def _rows(
-        self, path: str, params: Mapping[str, str], body: Json | None = None
-    ) -> list[Json]:
-        return rows_in(await self._read(path, params, body))
+    async def _rows(self, path: str, params: Mapping[str, str]) -> list[Json]:
+        return rows_in(await self._read(path, params))
 
     def _of_day(self, **more: str) -> dict[str, str]:
         begin = milliseconds(now() - DAY)
         return {"from": begin, "orgId": self.settings.contact_center_org, **more}
 
-    async def _read(
-        self, path: str, params: Mapping[str, str] | None = None, body: Json | None = None
-    ) -> Any:
+    async def _read(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         spans = {"from", "to"}
         named = {name: each for name, each in (params or {}).items() if name not in spans}
-        read = partial(client.read, self.settings, path, params, body)
-        return await self._once(f"{path} {named} {body}", read)
+        return await self._once(
+            f"{path} {named}", partial(client.read, self.settings, path, params)
+        )
 
     async def _once(self, key: str, make: Callable[[], Awaitable[Any]]) -> Any:
         """Return what was read for any channel of the round; a refusal is not asked for again."""

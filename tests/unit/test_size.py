@@ -30,7 +30,7 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
         "docstrings, %": 22.7,
     },
     ("practice",): {"code": 17_190},
-    ("tests",): {"code": 60_066},
+    ("tests",): {"code": 59_803},
     ("bench", "tools"): {"code": 3_799},
 }
 """Greatest value of each figure, by the folders that it counts."""

@@ -184,16 +184,3 @@ def test_the_page_is_in_the_browsers_language(browser, address):
     press(browser, address)
     page = browser.get(address, headers={"Accept-Language": "de"}).text
     assert ('lang="de"' in page, "Alle Störungen" in page) == (True, True)
-
-
-@pytest.mark.parametrize("path", ["/history/none", "/history/none/history.csv"])
-def test_a_guess_is_nothing(browser, path):
-    """A guessed link gets 404, and nothing is said of any channel."""
-    assert browser.get(path).status_code == 404
-
-
-def test_a_link_of_another_kind_is_none(services, browser, address):
-    """A sign-in link opens no history."""
-    other = links.link(services, "signin", "R1").url.rpartition("/")[2]
-    assert browser.get(f"/history/{other}").status_code == 404
-    assert press(browser, address) == 303

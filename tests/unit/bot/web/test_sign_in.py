@@ -130,20 +130,6 @@ def test_a_state_that_was_never_given_out(browser, query):
     assert (page.status_code, text("page.over_title") in page.text) == (400, True)
 
 
-def test_looking_uses_nothing_up(services, browser, provider, begin):
-    """Link previews and scanners do not use up a sign-in.
-
-    A preview opens the page many times, and a scanner sends HEAD requests, and the person can still
-    sign in.
-    """
-    run = begin()
-    for _ in range(3):
-        assert browser.get(path(services, run)).status_code == 200
-        assert browser.head(path(services, run)).status_code == 200
-    browser.get(BACK, query_string=signed(services, browser, provider, run))
-    assert last(services, run).kind is Kind.SIGNED_IN
-
-
 def test_a_declined_sign_in_is_told(services, browser, begin):
     """A declined sign-in is shown on the page and recorded, with Microsoft's own code."""
     run = begin()

@@ -162,25 +162,6 @@ def test_the_verifier_has_to_match(services: Any):
     ) == [501481]
 
 
-def test_wrong_secret_no_secret_and_wrong_client(services: Any):
-    """A wrong secret, no secret and an unknown client each have their own code.
-
-    The first two are a 401.
-    """
-    wrong = services.redeem(grant_type="refresh_token", refresh_token="x", client_secret="no")
-    none = services.redeem(grant_type="refresh_token", refresh_token="x", client_secret="")
-    client = services.redeem(
-        grant_type="refresh_token",
-        refresh_token="x",
-        client_id="11111111-1111-1111-1111-111111111111",
-    )
-    assert [(answer.status_code, codes(answer)[0]) for answer in (wrong, none, client)] == [
-        (401, 7000215),
-        (401, 7000218),
-        (400, 700016),
-    ]
-
-
 def test_a_user_who_was_deleted_has_no_token(services: Any):
     """The refresh token of a deleted user is refused with 50057.
 

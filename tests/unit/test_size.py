@@ -22,16 +22,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 262,
-        "code": 32_320,
-        "functions": 3_376,
-        "used once, %": 12.9,
+        "files": 258,
+        "code": 31_708,
+        "functions": 3_351,
+        "used once, %": 12.8,
         "borders, %": 24.5,
         "docstrings, %": 22.7,
     },
     ("practice",): {"code": 17_190},
-    ("tests",): {"code": 60_066},
-    ("bench", "tools"): {"code": 3_799},
+    ("tests",): {"code": 59_558},
+    ("bench", "tools"): {"code": 3_797},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

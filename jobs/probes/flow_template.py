@@ -55,6 +55,5 @@ class FlowTemplate(Probe):
 
 
 def _made_one(row: TraceRow, tasks: Tasks, mailbox: str, app: str) -> bool:
-    """Return whether a task was made in the minutes after the mail that may result from it."""
     soon = (task for task in tasks.rows if task.created <= row.received + GRACE)
     return any(came_of(task, row.sender, row.received, mailbox, app) for task in soon)

@@ -79,7 +79,6 @@ async def exchangers(domain: str) -> list[str] | None:
 
 
 async def _discoverable(domain: str) -> bool | None:
-    """Return whether autodiscover has an address or a service, or None without an answer."""
     host, service = f"autodiscover.{domain}", f"_autodiscover._tcp.{domain}"
     for name, kind in ((host, "A"), (host, "AAAA"), (service, "SRV")):
         found = await _records(name, kind)
@@ -89,7 +88,6 @@ async def _discoverable(domain: str) -> bool | None:
 
 
 async def _records(name: str, kind: str) -> list[Any] | None:
-    """Return the records of this kind, or None without an answer of a resolver."""
     try:
         return list(await dns.asyncresolver.resolve(name, kind, lifetime=TIMEOUT_S))
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):

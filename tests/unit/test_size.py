@@ -22,16 +22,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 262,
-        "code": 32_320,
-        "functions": 3_376,
-        "used once, %": 12.9,
-        "borders, %": 24.5,
+        "files": 254,
+        "code": 31_604,
+        "functions": 3_318,
+        "used once, %": 12.2,
+        "borders, %": 24.4,
         "docstrings, %": 22.7,
     },
     ("practice",): {"code": 17_190},
-    ("tests",): {"code": 60_066},
-    ("bench", "tools"): {"code": 3_799},
+    ("tests",): {"code": 59_682},
+    ("bench", "tools"): {"code": 3_794},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

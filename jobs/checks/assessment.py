@@ -80,7 +80,6 @@ class Assessment:
 
     @property
     def needs_no_fix(self) -> bool:
-        """Return whether the newest fact says that the channel works."""
         return self.standing is Standing.CONNECTED
 
 

@@ -164,7 +164,6 @@ class CheckBuffer(RunStore):
 
     @classmethod
     def begun(cls, store: RunStore, channel: Channel, by: Person, origin: Origin) -> CheckBuffer:
-        """Return a check of the channel with what its earlier runs know."""
         brief = brief_for(store, channel.mailbox)
         return cls(store, opening(channel, by, RunKind.CHECK, origin, brief))
 

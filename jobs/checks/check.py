@@ -83,7 +83,6 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
 
 
 async def _by_itself(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> None:
-    """Check without a sign-in, using the bot's own read access if the tenant grants it."""
     async with app_access.open_reader(runtime, run.channel.tenant_id) as seen:
         ctx, steps = seen.context(run, runtime.store), steps_of(run)
         await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check(seen.allowed)
@@ -157,6 +156,5 @@ def gaps(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> Gaps:
 
 
 def _is_unread(finding: Finding) -> bool:
-    """Return whether a sign-in, an answer or another finding is missing."""
     skipped = finding.state is State.SKIPPED and finding.reason in MISSING
     return skipped or finding.state is State.UNKNOWN

@@ -58,7 +58,6 @@ async def discover(recorder: Recorder) -> bool:
 
 
 def _is_to_be_found(run: Run) -> bool:
-    """Return whether the channel is not known here, and not found yet."""
     return run.brief.discover and not run.discovered
 
 
@@ -72,7 +71,6 @@ def open_questions(run: Run) -> tuple[str, ...]:
 
 
 def answers_to(run: Run, given: dict[str, str], by: str) -> tuple[Event, ...]:
-    """Return the events that answer the open questions, with WITHOUT if no value is given."""
     return tuple(
         Event(
             Kind.ANSWERED,
@@ -85,7 +83,6 @@ def answers_to(run: Run, given: dict[str, str], by: str) -> tuple[Event, ...]:
 
 
 def is_client_id(text: str) -> bool:
-    """Return whether the text has the form of an Application (client) ID."""
     try:
         UUID(text)
     except ValueError:
@@ -135,7 +132,6 @@ async def _app(ctx: StepContext, found: Search) -> AppCandidate:
 
 
 def _answer(run: Run, question: str) -> str:
-    """Return a person's answer, or an empty string if the person knew no value."""
     answer = run.answer(question)
     return "" if answer == WITHOUT else answer
 

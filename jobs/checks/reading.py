@@ -309,7 +309,6 @@ def proven_at(run: Run, store: RunStore) -> datetime | None:
 
 
 def _counting(run: Run) -> dict[str, Finding]:
-    """Return the findings of the check's steps, without that of test mails if none were sent."""
     found = findings_of(run).items()
     return {name: each for name, each in found if each.reason is not Reason.NO_WATCH_MAIL}
 
@@ -359,7 +358,6 @@ def _passed(reports: Mapping[Station, Finding], stop: int) -> set[Station]:
 
 
 def _stop(verdict: Verdict) -> int:
-    """Return the index in MAIL_PATH at which mail stops, or its length if none is known."""
     return MAIL_PATH.index(verdict.stops) if verdict.stops else len(MAIL_PATH)
 
 

@@ -65,7 +65,6 @@ def page_of(channel: Channel) -> str:
 
 
 def _fixing_steps(verdict: Verdict) -> dict[str, str]:
-    """Return each cause's finding with the step whose plan would fix it, or an empty string."""
     return {name: fixing_step(verdict, name) for name in verdict.causes}
 
 
@@ -111,7 +110,6 @@ def likely_changes(check: Run) -> tuple[str, ...]:
 
 
 def _is_to_fix(check: Run, name: str) -> bool:
-    """Return whether the step is wrong, or has a warning that a fix ends."""
     found = check.findings.get(name)
     if found is None or found.state not in {State.WRONG, State.WARNING}:
         return False

@@ -87,7 +87,6 @@ def judge(steps: Steps, findings: Found, *, done: bool = True) -> Verdict:
 
 
 def mail_flows(findings: Found) -> bool:
-    """Return whether copies were seen to reach Webex Connect, and answers to leave."""
     return all(name in findings and proves(findings[name]) for name in PROOFS) and not any(
         map(has_overdue_mail, findings.values())
     )
@@ -99,7 +98,6 @@ def proves(finding: Finding) -> bool:
 
 
 def has_overdue_mail(finding: Finding) -> bool:
-    """Return whether mail is waiting that should have passed by now."""
     return finding.signals.unanswered is not None or finding.signals.unproven is not None
 
 
@@ -168,7 +166,6 @@ class Case:
         return told.disproved(finding) if is_over else finding
 
     def _superseded_nearer(self, name: str) -> bool:
-        """Return whether the same cause nearer to the source is history, and so this one."""
         wrong = in_state(self.diagnosis(name).caused_by, self.findings, State.WRONG)
         same = (n for n in wrong if self.findings[n].cause == self.findings[name].cause)
         return any(map(self._superseded, same))
@@ -203,7 +200,6 @@ class Case:
         return False
 
     def _begun(self, failed: Signals) -> datetime | None:
-        """Return the time after which a success disproves the failure, or None if not known."""
         if failed.as_of:
             told = self.findings.get(failed.as_of)
             return told.signals.elsewhere_since if told else None
@@ -238,7 +234,6 @@ class Case:
         return Case(self.steps, found | alone)
 
     def _proving(self, name: str, wrong: Iterable[str]) -> list[str]:
-        """Return the wrong findings whose cause codes prove that a possible finding is the cause."""
         explains = self.diagnosis(name).explains
         proofs = (explains & {self.findings[name].cause} or explains) - UNSPECIFIC
         shown = (each for each in wrong if self.findings[each].cause in proofs)
@@ -251,19 +246,16 @@ class Case:
         return replace(finding, state=State.WRONG, cause=cause, signals=signals)
 
     def _may_explain(self, name: str) -> list[str]:
-        """Return the steps that say they explain a failure without a specific code."""
         code = {self.findings[name].cause} & UNSPECIFIC
         return [each for each in self.ancestors(name) if code & self.diagnosis(each).explains]
 
     def _has_unread(self, names: Iterable[str]) -> bool:
-        """Return whether a person with more permissions could read one of these facts."""
         read = [self.findings[each] for each in names if each in self.findings]
         return any(each.state is State.UNKNOWN or needs_sign_in(each) for each in read)
 
     # Explanations
 
     def explained(self, names: Iterable[str]) -> dict[str, str]:
-        """Return each name with the wrong finding that explains it, or ''."""
         wrong = self.wrong()
         return {name: self._nearest(name, wrong) for name in names}
 
@@ -303,7 +295,6 @@ class Case:
         return told
 
     def _while_settling(self, name: str) -> str:
-        """Return the cause of a failure if the step that may explain it is right by now, or ''."""
         for each in in_state(self.ancestors(name), self.findings, State.OK):
             settled = "settled" in self.findings[each].facts
             told = self.diagnosis(each)
@@ -330,7 +321,6 @@ def in_state(names: Iterable[str], findings: Found, *states: State) -> list[str]
 def _since(
     causes: tuple[str, ...], symptoms: Mapping[str, str], findings: Found
 ) -> datetime | None:
-    """Return when the first of these causes, or of their symptoms, began."""
     own_symptoms = (name for name, root in symptoms.items() if root in causes)
     theirs = (*causes, *in_state(own_symptoms, findings, State.WRONG))
     return min(filter(None, (findings[name].signals.since for name in theirs)), default=None)

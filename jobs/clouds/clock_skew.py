@@ -81,7 +81,6 @@ class Meter:
         self._shared_at.clear()
 
     def _share(self, cloud: str, seconds: float) -> None:
-        """Write the measurement to Redis if Redis answers, and warn once an hour."""
         last = self._shared_at.get(cloud)
         just = last is not None and time.monotonic() - last < SHARED_EVERY_S
         if self.redis is None or just:

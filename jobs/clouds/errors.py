@@ -214,7 +214,6 @@ class MalformedAnswer(CloudError):
 def unreadable(
     service: str, message: str, status: int = 0, ids: RequestIds = RequestIds()
 ) -> MalformedAnswer:
-    """Return the error for an answer of another form, which ``message`` describes."""
     said = CloudReply(service, status, message=message, ids=ids)
     return MalformedAnswer(Cause.ANSWER_UNREADABLE, said)
 
@@ -270,7 +269,6 @@ def words_of(error: BaseException, host: str) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and everything that it wraps, each once."""
     waiting, seen = [error], set[int]()
     while waiting and len(seen) < _DEEPEST:
         each = waiting.pop(0)

@@ -126,7 +126,6 @@ def sync_client(
 
 
 def client_for(url: str, seconds: float) -> httpx.Client:
-    """Return a client that connects only to the host of this address, and follows no redirects."""
     return client_of(frozenset({httpx.URL(url).host.lower()}), seconds)
 
 
@@ -274,7 +273,6 @@ def _ask_write_guard(call: Call) -> None:
 
 
 def _outgoing(client: httpx.AsyncClient, call: Call, ids: RequestIds) -> httpx.Request:
-    """Return the request of a call; the write guard is asked again while it is sent."""
     headers = {"Accept": "application/json", **call.headers}
     headers["client-request-id"] = ids.client_request_id
     trace = partial(calls.guard_trace, has_body=call.body is not None)
@@ -330,7 +328,6 @@ def no_answer(service: str, error: httpx.RequestError, ids: RequestIds | None = 
 def _unreadable(
     call: Call, response: httpx.Response, ids: RequestIds, error: httpx.RequestError
 ) -> TruncatedAnswer:
-    """Return the error for a body that ended early or is misencoded, which a repeat solves."""
     return TruncatedAnswer(
         Cause.ANSWER_UNREADABLE,
         CloudReply(call.service, response.status_code, message=repr(error), ids=ids),

@@ -53,9 +53,7 @@ left for somebody who checks a single channel at the same time.
 class CallHistory(Protocol):
     """Record of the calls under one limit. Several callers may share it."""
 
-    def ages(self) -> list[float]:
-        """Return how many seconds ago each recorded call ended."""
-        ...
+    def ages(self) -> list[float]: ...
 
     def record(self) -> None: ...
 

@@ -39,7 +39,6 @@ class RetryPolicy:
     jitter_s: float = 0.5
 
     def call(self, send: Callable[[], T], may_repeat: Judge) -> T:
-        """Make a blocking call, repeat it if the judge allows, and return its answer."""
         for attempt in self._tries(may_repeat):
             with attempt:
                 return send()

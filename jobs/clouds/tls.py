@@ -31,7 +31,6 @@ AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_B
 
 
 def problems(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Return a sentence for each variable whose certificate authorities cannot be read."""
     named = [(name, Path(env[name])) for name in AUTHORITIES if env.get(name)]
     return tuple(
         f"{name} names {path}, which cannot be used ({why}): name a file of certificates in PEM"
@@ -41,7 +40,6 @@ def problems(env: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _unusable(path: Path) -> str:
-    """Return why no authority can be read from the file or folder, or an empty string."""
     try:
         if path.is_dir():
             next(path.iterdir(), None)

@@ -34,7 +34,6 @@ class WarmLoop:
                 self._renew()
 
     def client(self, make: Callable[[], httpx.AsyncClient]) -> httpx.AsyncClient | None:
-        """Return the kept client if this loop is running, else None."""
         if self._runner.get_loop() is not asyncio.get_running_loop():
             return None
         self._client = self._client or make()
@@ -56,6 +55,5 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def client(make: Callable[[], httpx.AsyncClient]) -> httpx.AsyncClient | None:
-    """Return the client of the kept loop, or None in another loop."""
     kept = _kept.get()
     return kept.client(make) if kept else None

@@ -104,7 +104,6 @@ class _Log:
         return rows, False
 
     async def _page(self, offset: int) -> tuple[list[dict[str, Any]], int]:
-        """Return the entries from ``offset`` on, and the number of all; 0 if it is not given."""
         body = {
             "range": "custom",
             "from": _stamp(self.since),
@@ -146,7 +145,6 @@ def token_header(settings: Settings) -> dict[str, str]:
 
 
 def _change(row: dict[str, Any]) -> ConnectChange | None:
-    """Return a change, or None if the entry is about something else or has no time."""
     names = (value(row, name) for name in _NAMES)
     event = next((name for name in names if _CHANGES.fullmatch(name)), "")
     at = parse(value(row, "created"))

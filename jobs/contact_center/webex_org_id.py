@@ -27,7 +27,6 @@ def normalize(org_id: str) -> str:
 
 
 def is_org_id(org_id: str) -> bool:
-    """Return whether the ID contains an organization's UUID."""
     return UUID.fullmatch(normalize(org_id)) is not None
 
 

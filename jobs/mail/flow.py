@@ -137,7 +137,6 @@ def _ids(rows: Rows) -> set[str]:
 
 
 def _without_row(mails: Rows, copies: Rows, patience: timedelta) -> tuple[TraceRow, ...]:
-    """Return the mails that are older than ``patience`` and whose copies have no trace row."""
     begun = _ids(copies)
     return tuple(
         row for row in mails if row.message_id not in begun and now() - row.received > patience

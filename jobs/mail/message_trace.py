@@ -185,7 +185,6 @@ def _following(last: ExchangeRow) -> dict[str, str]:
 
 
 def _row(row: Mapping[str, Any]) -> TraceRow | None:
-    """Return a row of Graph's or of the cmdlet's (whose keys ignore case); None without a time."""
     received, size = parse(row.get("receivedDateTime") or row.get("Received")), row.get("size")
     if received is None:
         return None

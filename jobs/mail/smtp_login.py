@@ -112,11 +112,9 @@ class SmtpConnection(SMTPProtocol):
         self.ready = False
 
     async def connect(self, port: int) -> None:
-        """Open the connection."""
         await asyncio.get_running_loop().create_connection(lambda: self, self._host, port)
 
     async def command(self, line: str) -> SMTPResponse:
-        """Send a line and read the reply to it."""
         return await self.execute_command(line.encode())
 
     async def secure(self, context: ssl.SSLContext) -> SMTPResponse:
@@ -195,7 +193,6 @@ class SmtpConnection(SMTPProtocol):
         return _LONG_WORD.sub(self._hide_part, line)
 
     def _hide_part(self, word: re.Match[str]) -> str:
-        """Return a word without parts of a secret, which a server may echo."""
         part = word[0].rstrip(".")
         if part and any(part in secret for secret in self._secrets):
             return word[0].replace(part, _UNSAID)
@@ -516,7 +513,6 @@ def _unquoted(text: str | None) -> str | None:
 
 
 def _unsent(error: Exception) -> CloudError:
-    """Return the error for a mail without a reply; only a server that is away may answer later."""
     said = CloudReply("smtp", message=f"{type(error).__name__}: {error}")
     if isinstance(error, ssl.SSLCertVerificationError):
         return Rejected(Cause.SMTP_CERTIFICATE_INVALID, said, unsent=True)
@@ -528,7 +524,6 @@ def _unsent(error: Exception) -> CloudError:
 
 
 def _refusal(code: int, words: str, *, at_login: bool = False) -> Exception:
-    """Return the error for an SMTP reply; a refused login concerns the operator's own server."""
     meaning = meaning_of(code, words)
     if meaning.kind is not ErrorKind.TRANSIENT and (at_login or meaning.cause in _WANTS_LOGIN):
         meaning = _LOGIN_REFUSED

@@ -55,11 +55,9 @@ class WatchMail:
         return f"{MARK} {self.id}"
 
     def message_id(self, sender: str) -> str:
-        """Return the Message-ID with its angle brackets; ``sender`` is the sending address."""
         return f"{_ID}{self.id}@{sender.rpartition('@')[2]}>"
 
     def has(self, row: TraceRow) -> bool:
-        """Return whether a row of the message trace is about this mail."""
         return row.message_id.lower().startswith(f"{_ID}{self.id}@") or self.subject in row.subject
 
 
@@ -131,7 +129,6 @@ def others_sent(redis: Redis, mailbox: str, since: datetime) -> bool:
 
 
 def _note(pipe: Any, key: str, mailbox: str, at: datetime) -> None:
-    """Add the newest time of the channel to the commands of a pipeline, and drop old times."""
     pipe.zadd(key, {mailbox: at.timestamp()}, gt=True)
     pipe.zremrangebyscore(key, "-inf", (at - KEPT).timestamp())
     pipe.expire(key, KEPT)

@@ -41,7 +41,6 @@ def redirect_uris(app: Json | None) -> tuple[str, ...]:
 
 
 def platform_uris(app: Json | None) -> tuple[str, ...]:
-    """Return the redirect URIs of every platform, those under Web first."""
     return tuple(uri for name in ("web", *OTHERS) for uri in _registered(app, name))
 
 

@@ -131,7 +131,6 @@ def credential_problems(env: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _unusable_now(values: Mapping[str, str]) -> str:
-    """Return why the certificate or the federated token cannot be used now, or an empty string."""
     certificate, token = values[CERTIFICATE], values[TOKEN_FILE]
     try:
         ends = read_key_pair(Path(certificate)).ends if certificate else None

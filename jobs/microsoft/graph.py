@@ -150,7 +150,6 @@ class GraphCalls:
 
 
 def as_object(data: Any) -> Json:
-    """Return the answer as a JSON object."""
     if not isinstance(data, dict):
         raise unreadable("graph", "not a JSON object", httpx.codes.OK)
     return data

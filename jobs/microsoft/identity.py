@@ -407,7 +407,6 @@ def _retry_if_busy(ask: Callable[[], T]) -> T:
 
 @contextmanager
 def _understood() -> Iterator[None]:
-    """Raise MalformedAnswer if msal cannot read an answer."""
     try:
         yield
     except _MSAL_CONFUSED as error:

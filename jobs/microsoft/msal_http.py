@@ -108,7 +108,6 @@ def _by_word(answer: Mapping[str, Any]) -> Meaning:
 
 
 def _numbers(answer: Mapping[str, Any], description: str) -> list[str]:
-    """Return the AADSTS numbers from ``error_codes``, else the description, else ``error_uri``."""
     listed = re.findall(r"\d+", text_of(answer, "error_codes"))
     return (
         listed
@@ -226,7 +225,6 @@ class MsalHttp:
 
 
 def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
-    """Return the error for an answer of 429 or 5xx, with its text and its ids for support."""
     # JSON, or an HTML page of which only Microsoft's own code and ids are taken
     body = as_dict(parsed(response.text)) or {"error_description": _of_page(response.text)}
     told = entra_error(body, response.status_code)
@@ -241,7 +239,6 @@ def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
 
 
 def _of_page(page: str) -> str:
-    """Return the text of an HTML page from its AADSTS code on, or an empty string if none."""
     text = unescape(re.sub(r"<[^>]+>", " ", page))
     found = _AADSTS.search(text)
     return " ".join(text[found.start() :].split()) if found else ""
@@ -259,7 +256,6 @@ def _is_token(answer: Mapping[str, Any]) -> bool:
 
 
 def _with_asked(answer: dict[str, Any], asked: str) -> dict[str, Any]:
-    """Return the answer with a requested ``.default`` among its scopes, as msal looks for it."""
     missing = [scope for scope in asked.split() if scope.endswith("/.default")]
     if not missing or "scope" not in answer:
         return answer

@@ -49,7 +49,6 @@ class EffectivePolicy:
         return text_of(self._settings, "Name", "Identity")
 
     def limits(self) -> dict[str, object]:
-        """Return the limits and notifications of the policy, as parameters for a new one."""
         values = {name: self._settings.get(name) for name in CARRIED}
         return {name: value for name, value in values.items() if value not in (None, "", [])}
 
@@ -168,7 +167,6 @@ def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict
 
 
 def _covers(rule: ExchangeRow, own: Sequence[str]) -> bool:
-    """Return whether a rule names the mailbox, either as a sender or only with its domain."""
     named = _texts(rule, "From") or _texts(rule, "FromMemberOf")
     by_domain = not named and _in_domain(own, _bare(rule, "SenderDomainIs"))
     return by_domain or _shares(own, rule, "From")
@@ -182,7 +180,6 @@ def alike(one: ExchangeRow, other: ExchangeRow) -> bool:
 
 
 def gone(rule: ExchangeRow, repaired: Mapping[str, object]) -> dict[str, list[str]]:
-    """Return the values of a rule that disappear once the new settings are applied."""
     kept = {name: _listed(repaired[name]) for name in NARROWING if name in repaired}
     return {
         name: [str(each) for each in _listed(rule.get(name)) if each not in left]
@@ -210,7 +207,6 @@ def _matches(rule: ExchangeRow, own: Sequence[str]) -> bool | None:
 
 
 def _shares(own: Sequence[str], rule: ExchangeRow, name: str) -> bool:
-    """Return whether the rule's condition ``name`` contains one of the addresses in ``own``."""
     return not set(own).isdisjoint(_bare(rule, name))
 
 
@@ -249,7 +245,6 @@ def _bare(row: ExchangeRow, name: str) -> list[str]:
 
 
 def _listed(value: object) -> list[object]:
-    """Return the value as a list; a single value becomes a list of one."""
     if isinstance(value, list | tuple):
         return list(value)
     return [] if value in (None, "") else [value]

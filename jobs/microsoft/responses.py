@@ -122,7 +122,6 @@ def judge_reported_errors(answer: Response) -> CloudError | None:
 
 
 def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
-    """Return the exception's type and message, wherever the answer has them."""
     internal = as_dict(as_dict(error.get("innererror")).get("internalexception"))
     if internal.get("message"):
         return str(internal.get("type", "")), str(internal["message"])
@@ -137,6 +136,5 @@ def _unwrapped(text: str) -> str:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Return the exception's type and its message from ``Ex6F9304|type|message``."""
     found = _EXCEPTION.match(text)
     return (found["type"] if found else ""), _EXCEPTION.sub("", text)

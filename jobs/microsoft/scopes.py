@@ -78,7 +78,6 @@ def with_included(names: Collection[str]) -> frozenset[str]:
 
 
 def names_in(graph_url: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those permissions of ``names`` that exist in this Graph's cloud."""
     missing = _GLOBAL_ONLY if _host(graph_url).endswith(_NATIONAL) else frozenset()
     return tuple(name for name in names if name not in missing)
 

@@ -72,7 +72,6 @@ class SignInRow:
 
     @property
     def conclusive(self) -> bool:
-        """Return whether the attempt was completed and the service not busy."""
         return not self.passing and not self.abandoned
 
     @property
@@ -114,7 +113,6 @@ def _for_another(row: dict[str, Any]) -> bool:
 
 
 def _read(row: dict[str, Any]) -> SignInRow | None:
-    """Return the row, or None if it has no time or its token was not for Exchange."""
     at, status = parse(row.get("createdDateTime")), as_dict(row.get("status"))
     code = text_of(status, "errorCode") or "0"
     if at is None or (code == "0" and _for_another(row)):

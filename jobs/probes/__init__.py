@@ -14,7 +14,6 @@ from jobs.steps import steps_for
 
 @cache
 def all_probes() -> dict[str, Step]:
-    """Return every probe by its name."""
     return collected(__name__, __path__)
 
 

@@ -73,7 +73,6 @@ def _covers_user(users: dict[str, Any], user_id: str) -> bool:
 
 
 def _covers_exchange(apps: dict[str, Any]) -> bool:
-    """Return whether the policy is for Exchange, or may be so through a filter."""
     if lower_set(apps.get("excludeApplications")) & EXCHANGE:
         return False
     return bool(
@@ -99,7 +98,6 @@ def _proof(policies: list[dict[str, Any]]) -> Signals:
 
 
 def _demands(policy: dict[str, Any]) -> bool:
-    """Return whether the policy demands something, be it a new sign-in (AADSTS70043)."""
     frequency = part_of(part_of(policy, "sessionControls"), "signInFrequency")
     return bool(policy.get("grantControls")) or (
         bool(frequency) and frequency.get("isEnabled") is not False

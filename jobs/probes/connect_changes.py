@@ -116,7 +116,6 @@ class ConnectChanges(Probe):
         return self._later_changes(found, max(token, proven.at) if token and proven else token)
 
     def _later_changes(self, found: Changes, since: datetime | None) -> Finding:
-        """Return the finding with the changes that were made after the channel's own setup."""
         later = tuple(change for change in found.rows if since is None or change.at > since)
         if not later:
             return self.ok(Text("seen.connect_unchanged", {"days": str(BACK_DAYS)}))
@@ -151,7 +150,6 @@ def _window(findings: Mapping[str, Finding]) -> Window:
 
 
 def _bad_signs(findings: Mapping[str, Finding]) -> Iterator[datetime]:
-    """Yield the times since which mail waits, gets lost, or Webex Connect cannot sign in."""
     answers = findings["answers"].signals
     signs = [answers.unanswered, answers.unproven]
     for name in (*WITHOUT, "answers"):

@@ -79,7 +79,6 @@ class SignIns(Probe):
         return self.ok(Text("seen.sign_in_ok", {"at": minute_of(newest.at)}), signals=signals)
 
     def _failed(self, newest: SignInRow, since: datetime | None) -> Finding:
-        """Judge a failed sign-in; only an earlier success shows when that began."""
         code = f"AADSTS{newest.code}"
         signals = Signals(harmless_after=newest.at, since=since, token_lives=newest.personal)
         told = {"entra": f"{code}: {newest.reason}"}

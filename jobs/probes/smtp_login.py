@@ -179,7 +179,6 @@ def login_of(ctx: StepContext) -> Login:
 
 
 def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
-    """Return the signals that may disprove a refused token, and whether it is certain so far."""
     if cause in OF_THE_USER and _speaks_for_both(ctx):
         since = _newest(ctx)
         if cause == GRANT and since > BEGINNING:  # Entra's log has whole seconds
@@ -197,7 +196,6 @@ def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
 
 
 def _everywhere(policies: Finding | None) -> bool:
-    """Return whether the policies were read and no relevant one depends on a location."""
     return (
         policies is not None
         and policies.state in {State.OK, State.POSSIBLE}
@@ -206,7 +204,6 @@ def _everywhere(policies: Finding | None) -> bool:
 
 
 def _of_another(cause: str, user: Finding | None) -> bool:
-    """Return whether the directory contradicts: the mailbox is shared, or may sign in."""
     return user is not None and (
         "shared" in user.facts or (cause == Cause.ACCOUNT_DISABLED and user.state is State.OK)
     )

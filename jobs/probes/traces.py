@@ -66,7 +66,6 @@ async def why(ctx: StepContext, row: TraceRow) -> Why:
 
 
 async def _cause(ctx: StepContext, place: Station, words: Sequence[str]) -> str:
-    """Return the cause that the words name, or that of a rule at this place, or ''."""
     known = cause_at(place, words)
     if known == BY_A_RULE:
         return BLOCKS[place]
@@ -88,7 +87,6 @@ def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
 
 
 def _marks_of(rule: ExchangeRow) -> list[str]:
-    """Return the texts that name the rule, and its code if no other rule has it."""
     marks = [text_of(rule, field) for field in _MARKS]
     code = text_of(rule, "RejectMessageEnhancedStatusCode")
     return [*marks, code] if code.startswith(_ITS_OWN) else marks
@@ -156,7 +154,6 @@ class Arrivals(_Traced):
         return replace(found, seen=Text("seen.traced_quarantine", values))
 
     async def _judged(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        """Judge the newest failure, a warning if it is one alone without a cause."""
         if not passage.failures:
             return self._went(passage.good)
         told = await why(ctx, passage.failures[0])
@@ -221,7 +218,6 @@ class Copies(_Traced):
         return await self._put_off(ctx, passage) or self._under_way(passage.good, lost, copies)
 
     async def _put_off(self, ctx: StepContext, passage: MailFlow) -> Finding | None:
-        """Return why several copies are delayed; None if fewer are, or without a cause."""
         if len(passage.begun) < ENOUGH:
             return None
         found = await self._stopped(ctx, replace(passage, failures=passage.begun))
@@ -239,7 +235,6 @@ class Copies(_Traced):
         return _doubtful(self._went(good), seen, first)
 
     async def _stopped(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        """Return the finding with the cause and the station that the newest trace names."""
         told = await why(ctx, passage.failures[0])
         told = replace(told, cause=told.cause or cause_of_copy(told.words))
         found = self._failed(passage, told)
@@ -273,7 +268,6 @@ class Answers(_Traced):
         return self._answered(passage.good, answers, copies)
 
     async def _bounced(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        """Return a failure only for a cause of the sender's, or for several recipients in a row."""
         told = await why(ctx, passage.failures[0])
         of_mailbox = patterns().groups["of_sender"] | {BLOCKS[Station.ANSWER]}
         ours = told.cause if told.cause in of_mailbox else ""
@@ -281,7 +275,6 @@ class Answers(_Traced):
         return self._failed(passage, replace(told, cause=ours), certain=certain)
 
     async def _several(self, ctx: StepContext, passage: MailFlow) -> bool:
-        """Return whether answers to several recipients fail, without those that do not exist."""
         newest = {row.recipient.lower(): row for row in reversed(passage.failures)}
         if len(newest) < ENOUGH:
             return False

@@ -90,7 +90,6 @@ def may_name(rule: Rule, address: str) -> bool:
 
 
 def may_match(rule: Rule, address: str) -> bool:
-    """Return whether the rule names the recipient, or has no condition on it."""
     open_to_all = not _sets_any(rule, _ON_RECIPIENT)
     return may_name(rule, address) or (open_to_all and not _excepts(rule, address))
 
@@ -148,7 +147,6 @@ def _named(rule: Rule, address: str, within: Within) -> bool:
 
 
 def _excepts(rule: Rule, address: str) -> bool:
-    """Return whether an exception certainly names the recipient."""
     return any(
         _fits(name, value, address.lower(), operator.eq)
         for name in ("SentTo", *_DOMAINS, *_WORDS)
@@ -157,7 +155,6 @@ def _excepts(rule: Rule, address: str) -> bool:
 
 
 def _fits(name: str, value: str, address: str, within: Within) -> bool:
-    """Return whether the address matches one value of the condition ``name``."""
     if name in _DOMAINS:
         return within(address.rpartition("@")[2], value)
     if name in _WORDS:
@@ -228,7 +225,6 @@ class TransportRules(Probe):
 
 
 def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list[ExchangeRow]]:
-    """Return the rules that name an address, by the station where they stop mail."""
     arriving = filter(partial(names, address=channel.mailbox), stopping)
     outside = filterfalse(inside, stopping) if channel.forwarding_address else ()
     copies = filter(partial(names, address=channel.forwarding_address), outside)
@@ -236,7 +232,6 @@ def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list
 
 
 def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow]:
-    """Return the rules that may match, those for the copy first."""
     outside = filterfalse(inside, stopping) if channel.forwarding_address else ()
     copies = list(filter(partial(may_match, address=channel.forwarding_address), outside))
     arriving = filter(partial(may_name, address=channel.mailbox), stopping)

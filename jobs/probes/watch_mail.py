@@ -119,7 +119,6 @@ class Sightings:
         return Way(mail, Fate.LOST, bad.received, None, Station.MAILBOX, bad)
 
     def _never_seen(self, mail: WatchMail) -> Way:
-        """Return the fate of a mail that no trace shows: perhaps a task does, or it is missing."""
         if mail.sent is None or (self.arrived is None and self.tasks is None):
             return Way(mail, Fate.NOTHING)
         sender = self.ctx.settings.probe_from
@@ -133,7 +132,6 @@ class Sightings:
         return Way(mail, Fate.MISSING)
 
     def _to_task(self, mail: WatchMail, handed: TraceRow) -> Way:
-        """Return the fate of a mail handed over, as readable tasks show it."""
         at = handed.received
         if self.tasks is None or self.tasks.since > at:
             return Way(mail, Fate.THROUGH, at)
@@ -144,7 +142,6 @@ class Sightings:
         return Way(mail, Fate.LOST, at, station=Station.CONNECT)
 
     def _task_of(self, sender: str, at: datetime) -> datetime | None:
-        """Return when a task was made that may result from a mail at that time or later."""
         mailbox, rows = self.ctx.channel.mailbox, self.tasks.rows if self.tasks else ()
         made = (t.created for t in rows if came_of(t, sender, at, mailbox, self.app))
         return next(made, None)
@@ -155,7 +152,6 @@ def _of(mail: WatchMail, rows: tuple[TraceRow, ...] | None) -> list[TraceRow]:
 
 
 def _copy_due(mail: WatchMail, at: datetime) -> Way:
-    """Return the way of a mail that arrived at that time, and whose copy is due or late."""
     if now() - at > COPIED_WITHIN:
         return Way(mail, Fate.LOST, at, station=Station.FORWARD)
     return Way(mail, Fate.UNDER_WAY, at)
@@ -224,7 +220,6 @@ def _arrival(way: Way) -> dict[str, str]:
 
 
 def _explained(station: Station, told: Why) -> tuple[Station, str]:
-    """Return station and cause, which the trace of a copy may show more exactly."""
     if station is not Station.FORWARD:
         return station, Cause.NO_TASK if station is Station.CONNECT else told.cause
     cause = told.cause or cause_of_copy(told.words) or LOST
@@ -232,7 +227,6 @@ def _explained(station: Station, told: Why) -> tuple[Station, str]:
 
 
 def _mails(ctx: StepContext) -> tuple[WatchMail, ...]:
-    """Return the test mails that say something about the channel as it is now, newest first."""
     since = max(filter(None, (now() - BACK, ctx.run.brief.changed_at)))
     newest = watch_mail.newest(ctx.store.redis, ctx.channel.mailbox)
     return tuple(each for each in newest if each.at > since)

@@ -208,7 +208,6 @@ def retry_elsewhere() -> Retry:
 
 
 def is_demoted(error: ResponseError) -> bool:
-    """Return whether the error is the answer of a Redis server that is not the primary any more."""
     if isinstance(error, ExecAbortError):
         return NO_WRITES in str(error)
     return isinstance(error, ReadOnlyError | MasterDownError) or str(error).startswith(UNBLOCKED)
@@ -333,7 +332,6 @@ class EmbeddedConnection(_LeavesReplica, Connection):
 
 
 def embedded_port(folder: Path) -> int:
-    """Return the port at which the embedded Redis server of this folder listens or will listen."""
     try:
         return int((folder / PORT_FILE).read_text("ascii"))
     except (OSError, ValueError):

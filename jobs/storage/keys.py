@@ -33,7 +33,6 @@ def rq_prefix() -> str:
 
 
 def _named(template: str) -> Callable[..., Key]:
-    """Return the function that fills one name into each ``{}`` of the template."""
     places = template.count("{}")
 
     def key(*names: object) -> Key:

@@ -101,7 +101,6 @@ class Records:
         self._authenticator = authenticator or Authenticator()
 
     def _get(self, key: Key, kind: type[T], reader: Redis | None = None) -> T | None:
-        """Return the object, read in the transaction ``reader`` if there is one; None without it."""
         return self._authenticator.load(key, (reader or self.redis).get(key), kind)
 
     def _get_all(

@@ -153,7 +153,6 @@ class Pages:
         return self.say(Text(f"step.{finding.step}")) or finding.step
 
     def _data(self, run: Run) -> dict[str, Any]:
-        """Return a run's findings for machines, with texts for people next to the keys."""
         items = [
             {
                 **msgspec.to_builtins(finding),
@@ -168,7 +167,6 @@ class Pages:
         return {"run": run.id, "kind": run.kind, "opened": _utc_text(run.opened), "findings": items}
 
     def _findings(self) -> str:
-        """Return the findings of each run as text, the worst first and the skipped ones last."""
         parts: list[str] = []
         for name in self.matter.histories:
             run = self.runs.get(name)
@@ -183,7 +181,6 @@ class Pages:
         return "\n\n".join(parts) + "\n"
 
     def _lines(self, run: Run, finding: Finding) -> Iterator[str]:
-        """Yield the lines of one finding, without empty values."""
         cause = finding.cause
         yield f"## {_article_row(run, finding)} {self._title(finding)} ({finding.state})"
         yield ""
@@ -204,7 +201,6 @@ class Pages:
                 yield f"- {item.kind}: `{_one_line(item.text)}`"
 
     def _summary(self) -> str:
-        """Return the first page: who, which channel, when, and which symptoms."""
         matter, none = self.matter, self.words("none")
         told, channel = matter.reported, matter.channel
         ids = (run.fact("client_id") or run.brief.client_id for run in reversed(self.runs.values()))
@@ -246,13 +242,11 @@ class Pages:
         return next(filter(None, known), "")
 
     def _list(self, values: Mapping[str, str]) -> str:
-        """Return a line for each value; an empty one was not given."""
         none = self.words("none")
         lines = (f"- {self.words(n)}: {_one_line(value) or none}" for n, value in values.items())
         return "\n".join(lines)
 
     def _verdict(self) -> Iterator[str]:
-        """Yield each cause that the newest check found, with its row of the article and its code."""
         run = self.runs.get("check")
         if run is None or run.checked is None:
             yield self.words("no_check")
@@ -262,7 +256,6 @@ class Pages:
             yield f"- {_article_row(run, finding)} {words} ({finding.cause or finding.step})"
 
     def _changed(self) -> Iterator[str]:
-        """Yield the changes in Webex Connect that the newest check read, newest first."""
         run = self.runs.get("check")
         found = run.findings.get("connect_changes") if run else None
         for change in found.signals.changes if found else ():
@@ -290,12 +283,10 @@ def _dialogues(name: str, run: Run) -> Iterator[str]:
 
 
 def _utc_text(at: datetime) -> str:
-    """Return a time with its zone: ``2026-11-25 14:05:09 UTC``."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _article_row(run: Run, finding: Finding) -> str:
-    """Return the row of the article to which the finding belongs, or a hyphen."""
     step = (check.steps_of(run) | steps_of(run)).get(finding.step)
     return step.article_row if step else "-"
 
@@ -305,6 +296,5 @@ def _one_line(text: str) -> str:
 
 
 def _organization(org_id: str) -> str:
-    """Return Webex's organization ID, and the UUID that Control Hub and TAC use for it."""
     found = normalize(org_id)
     return org_id if found == org_id else f"{found} ({org_id})"

@@ -130,7 +130,6 @@ def _decoded(raw: object) -> dict[int, Tally]:
 
 
 def _encoded(hours: Mapping[int, Tally]) -> bytes:
-    """Return short JSON: trailing zeros are left out."""
     return msgspec.json.encode({hour: _numbers(one) for hour, one in hours.items()})
 
 

@@ -96,7 +96,6 @@ class CloudLook:
     async def _one(
         self, seen: TenantReader, watched: WatchedChannel, at_once: asyncio.Semaphore
     ) -> Found | None:
-        """Look at one channel in this turn's time; the others follow in the next."""
         async with at_once:
             late = time.monotonic() - self.began > SLICE_S or self.runtime.shutdown.run_waits()
             if late or not self.holds() or self.runtime.shutdown.requested():
@@ -109,7 +108,6 @@ class CloudLook:
     async def _outcome(
         self, seen: TenantReader, watched: WatchedChannel
     ) -> tuple[LookOutcome, StepContext | None]:
-        """Return the outcome, and the context if the look ended; an error stops no others."""
         try:
             return await self._looked(seen, watched)
         except (AttemptOverError, RedisError):
@@ -122,7 +120,6 @@ class CloudLook:
     async def _send_test_mail(
         self, context: StepContext, watched: WatchedChannel, outcome: LookOutcome
     ) -> None:
-        """Send a due test mail, unless a run goes on, which has mails of its own."""
         every = self.mails.every
         if not (every and self.holds() and needs_mail(context, outcome, every, now())):
             return
@@ -160,7 +157,6 @@ class CloudLook:
     def _judged(
         self, draft: CheckBuffer, watched: WatchedChannel, known: Callable[..., LookOutcome]
     ) -> LookOutcome:
-        """Return the outcome of a look; its findings are kept only if they say something new."""
         state = self.state(watched.mailbox)
         if arrived := parse(draft.run.fact("watch_mail_arrived")):
             note_arrival(self.runtime.store.redis, watched.mailbox, arrived)
@@ -398,7 +394,6 @@ def _of(eye: Eye, weighed: Findings) -> list[Finding]:
 
 
 def _without(eye: Eye, weighed: Findings, known: LookOutcome) -> LookOutcome:
-    """Return the outcome of a look that lacks an access, for the moment or because it has ended."""
     own = _of(eye, weighed)
     cause = next((each.cause for each in own if each.cause), "")
     if any(_is_for_the_moment(each) for each in own):
@@ -413,7 +408,6 @@ def _is_for_the_moment(finding: Finding) -> bool:
 
 
 def _mostly_unknown(found: Findings) -> str:
-    """Return the cause of the first finding without an answer if most have none, else ''."""
     read = [each for each in found.values() if each.state is not State.SKIPPED]
     unknown = [each for each in read if _is_for_the_moment(each)]
     if len(unknown) <= len(read) * _MOST_UNKNOWN:

@@ -307,7 +307,6 @@ def read_span(typed: str) -> timedelta | None:
 
 
 def read_interval(typed: str) -> timedelta | None:
-    """Return the time between two looks; None beyond the limits."""
     return _limited(typed, SHORTEST)
 
 
@@ -386,7 +385,6 @@ def apply(present: Present, outcome: LookOutcome, at: datetime) -> Effect:
 
 
 def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
-    """Look at a suspicion again soon; after long without a usable answer, people are told."""
     since = state.unsure_since or at
     state = replace(state, unsure_since=since)
     if at - since >= BLIND_AFTER:
@@ -435,7 +433,6 @@ def _soon(watched: WatchedChannel, at: datetime) -> datetime:
 
 
 def _is_known(incident: Incident | None, outcome: LookOutcome) -> bool:
-    """Return whether a bad look says nothing new, because an open incident says the same."""
     if incident is None or not incident.is_open:
         return False
     if outcome.sight is Sight.CANNOT_LOOK:
@@ -444,12 +441,10 @@ def _is_known(incident: Incident | None, outcome: LookOutcome) -> bool:
 
 
 def _is_blind(incident: Incident) -> bool:
-    """Return whether the watch cannot look, or has lost sight of a break."""
     return incident.sight is Sight.CANNOT_LOOK or incident.blind_since is not None
 
 
 def _updated(incident: Incident, outcome: LookOutcome, at: datetime) -> Incident:
-    """Return the incident with the newest damage; a much larger damage is a change to show."""
     if outcome.sight is Sight.CANNOT_LOOK:
         return replace(incident, check=outcome.check or incident.check)
     grown = replace(

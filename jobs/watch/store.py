@@ -364,7 +364,6 @@ def _runs(store: RunStore, mailbox: str) -> Iterator[Run]:
 
 
 def _of_incident(incident: Incident) -> Iterator[Fact]:
-    """Yield when a channel broke, and when it worked again without a run of the bot."""
     if incident.sight is not Sight.BROKEN:
         return
     facts = {"step": incident.step or incident.cause}

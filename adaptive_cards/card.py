@@ -70,9 +70,7 @@ def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Te
     kicker, band, *body = card.content["body"]
     asked = [
         rich(
-            run(text("living.also", turn=render(turn)), **BOLD),
-            run(render(words)),
-            spacing="Small",
+            run(text("living.also", turn=render(turn)), **BOLD), run(render(words)), spacing="Small"
         )
         for turn, words in also
     ]

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from adaptive_cards import elements as el
-from adaptive_cards import glyphs
+from adaptive_cards import elements as el, glyphs
 from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, text_input
 from adaptive_cards.escape import plain
 from adaptive_cards.glyphs import Mark
@@ -272,10 +271,7 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
     open and in red.
     """
     field = text_input(
-        "administrator",
-        f"field.{who}",
-        error=f"field.{who}_error",
-        example=f"field.{who}_example",
+        "administrator", f"field.{who}", error=f"field.{who}_error", example=f"field.{who}_example"
     )
     send = submit(text("button.send_direct"), do, reads=True, run=run_id)
     if asked is None:

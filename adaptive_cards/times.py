@@ -92,11 +92,7 @@ def relative(length: timedelta, unit: Literal["day", "second"] = "second") -> st
     ``unit`` is the smallest one. A larger unit is used from two of them on.
     """
     return format_timedelta(
-        length,
-        unit,
-        threshold=2,
-        add_direction=True,
-        locale=locale.current().babel,
+        length, unit, threshold=2, add_direction=True, locale=locale.current().babel
     )
 
 

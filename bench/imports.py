@@ -15,12 +15,7 @@ from bench.table import median, table, verdict
 REPEATS = 5
 TARGET_S = 0.4
 MODULES = {
-    "web": (
-        "bot.__main__",
-        "bot.processes.command_line",
-        "bot.web.app",
-        "bot.web.wsgi",
-    ),
+    "web": ("bot.__main__", "bot.processes.command_line", "bot.web.app", "bot.web.wsgi"),
     "worker": (
         "bot.__main__",
         "bot.processes.command_line",

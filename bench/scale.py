@@ -363,11 +363,7 @@ def _print_sums(loads: Sequence[Measured], stocks: Sequence[Stock]) -> None:
     kib = 1024 * (full.mib - empty.mib) / full.channels
     growth = max(full.idle - empty.idle, 0.0) / full.channels
     best = max(loads, key=lambda each: each.a_second)
-    needs = {
-        "web": first.web_ms,
-        "workers": first.worker_ms,
-        "Redis": first.redis_ms,
-    }
+    needs = {"web": first.web_ms, "workers": first.worker_ms, "Redis": first.redis_ms}
     rows: list[tuple[object, ...]] = [
         (f"{name}, cores", f"{ms:.2f} ms an event", *_cores(ms, (first.sent_a_minute, a_minute)))
         for name, ms in needs.items()

@@ -71,11 +71,7 @@ def _watch(stack: Stack, redis: Redis, room: str, boxes: list[str]) -> list[str]
 
 
 def _round(
-    stack: Stack,
-    redis: Redis,
-    people: object,
-    groups: list[str],
-    boxes: list[str],
+    stack: Stack, redis: Redis, people: object, groups: list[str], boxes: list[str]
 ) -> dict[str, float]:
     """Have one process do a round of every group, and return its figures."""
     incidents = IncidentStore(redis, Authenticator(encryption_keys(stack)))

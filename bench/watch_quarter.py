@@ -22,12 +22,7 @@ from unittest import mock
 from cryptography.fernet import Fernet
 from redis import Redis
 
-from bench.watch_world import (
-    HOUR,
-    World,
-    make,
-    midsummer,
-)
+from bench.watch_world import HOUR, World, make, midsummer
 from bot.cards import incidents as drawn_cards
 from bot.cards.presenters.watch import SLOT
 from bot.processes import watch

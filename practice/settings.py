@@ -7,12 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-NOT_SHOWN = (
-    "bot_token",
-    "bot_client_secret",
-    "contact_center_token",
-    "connect_audit_token",
-)
+NOT_SHOWN = ("bot_token", "bot_client_secret", "contact_center_token", "connect_audit_token")
 
 
 @dataclass(slots=True)

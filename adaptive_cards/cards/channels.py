@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adaptive_cards import actions as act
-from adaptive_cards import components as ui
-from adaptive_cards import glyphs
+from adaptive_cards import actions as act, components as ui, glyphs
 from adaptive_cards.card import Card, finished
 from adaptive_cards.elements import Element, rich, run, said
 from adaptive_cards.escape import plain, shorten

@@ -8,10 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from adaptive_cards import actions as act
-from adaptive_cards import components as ui
-from adaptive_cards import elements as el
-from adaptive_cards import glyphs
+from adaptive_cards import actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import Card, finished
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import Mark, glyph
@@ -252,9 +249,7 @@ def tac(mailbox: str, at: datetime, *, direct: bool = False) -> Card:
         ui.row(glyphs.PERSON, "T1", el.own("tac.console_t1"), identifier),
         ui.row(glyphs.PERSON, "T2", el.own("tac.console_t2")),
         ui.row(
-            glyphs.PERSON,
-            "T3",
-            el.own("tac.console_t3_direct" if direct else "tac.console_t3"),
+            glyphs.PERSON, "T3", el.own("tac.console_t3_direct" if direct else "tac.console_t3")
         ),
         ui.small_print(Text("tac.whole")),
         ui.section("tac.inputs"),

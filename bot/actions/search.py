@@ -24,8 +24,7 @@ from bot.cards.presenters.search import search
 from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.chat.explanation import headline
-from bot.commands.tac import KEPT_S, Case, opened, save, where
-from bot.commands.tac import run as open_tac
+from bot.commands.tac import KEPT_S, Case, opened, run as open_tac, save, where
 from bot.services import Services
 from bot.webex.errors import WebexBadRequestError, WebexError, WebexNotFoundError
 from jobs.access import app_access

@@ -17,15 +17,7 @@ from itertools import chain
 from adaptive_cards.locale import Locale, drawn_for
 from bot.cards import delivery, incidents, notices, superseded
 from bot.cards.living import earlier_cards, living_cards
-from bot.cards.presenters import (
-    connect_form,
-    lists,
-    mail,
-    plan,
-    progress,
-    questions,
-    verdict,
-)
+from bot.cards.presenters import connect_form, lists, mail, plan, progress, questions, verdict
 from bot.cards.presenters.card_state import DesiredCard, posted_card
 from bot.chat import preferences
 from bot.services import Services
@@ -109,11 +101,7 @@ def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
 
 
 def _deliver(
-    services: Services,
-    run: Run,
-    held: RenewedLock,
-    cards: list[DesiredCard],
-    wait_s: float = 0.0,
+    services: Services, run: Run, held: RenewedLock, cards: list[DesiredCard], wait_s: float = 0.0
 ) -> float:
     queues = _queues(services, run, cards)
 

@@ -87,11 +87,7 @@ def _is_told_by_run(services: Services, card: IncidentCard, shown: Sequence[Inci
 
 
 def _living(
-    services: Services,
-    run: Run,
-    card: IncidentCard,
-    shown: Sequence[Incident],
-    at: datetime,
+    services: Services, run: Run, card: IncidentCard, shown: Sequence[Incident], at: datetime
 ) -> list[DesiredCard]:
     record = services.channels.record(shown[0].mailbox)
     channel = record.channel if record else None

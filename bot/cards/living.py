@@ -22,8 +22,7 @@ from adaptive_cards.components import whose_turn
 from adaptive_cards.glyphs import OK, SKIPPED, is_person
 from adaptive_cards.texts import listed, render
 from bot.cards.notices import end_title
-from bot.cards.presenters import card_state as shared
-from bot.cards.presenters import progress
+from bot.cards.presenters import card_state as shared, progress
 from bot.cards.presenters.card_state import DesiredCard, PostedCard
 from bot.chat.context import ChatContext
 from bot.services import Services

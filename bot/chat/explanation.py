@@ -9,10 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from adaptive_cards import Card, glyphs
-from adaptive_cards import actions as act
-from adaptive_cards import components as ui
-from adaptive_cards import elements as el
+from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import finished
 from adaptive_cards.texts import has_text, remedy_pasted, remedy_within, render, text
 from jobs.causes.cause import known, page_of

@@ -66,13 +66,7 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
         )
     offered = () if mailbox else first_channels(ctx, permissions.visible_channels(ctx))
     card = audit(
-        mailbox,
-        at,
-        mine,
-        filed=len(filed),
-        name=name,
-        broken_at=found.broken_at,
-        offered=offered,
+        mailbox, at, mine, filed=len(filed), name=name, broken_at=found.broken_at, offered=offered
     )
     ctx.say(card)
 

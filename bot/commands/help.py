@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from adaptive_cards.cards.notice import (
-    HelpEntry,
-    command_help,
-    help_card,
-    shown_name,
-)
+from adaptive_cards.cards.notice import HelpEntry, command_help, help_card, shown_name
 from bot import commands
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest

@@ -327,12 +327,7 @@ def preload() -> None:
 
 def _fill_registries() -> None:
     """Find the actions, commands, steps and probes, and read the texts of every language."""
-    for registry in (
-        actions.actions,
-        commands.by_typed_name,
-        steps.all_steps,
-        probes.all_probes,
-    ):
+    for registry in (actions.actions, commands.by_typed_name, steps.all_steps, probes.all_probes):
         registry()
     for language in locale.languages():
         texts.keys(language)

@@ -158,10 +158,7 @@ def _waiting(redis: Redis) -> Iterator[Metric]:
         ),
         "runs_unfinished": ("Runs that have not ended.", redis.zcard(keys.runs_open())),
         "channels": ("Channels that are connected.", redis.scard(keys.channels())),
-        "watched_channels": (
-            "Channels that are watched.",
-            redis.hlen(keys.watched_channels()),
-        ),
+        "watched_channels": ("Channels that are watched.", redis.hlen(keys.watched_channels())),
         "incidents_open": (
             "Incidents of watched channels that go on.",
             redis.zcard(keys.incidents_open()),

@@ -65,10 +65,7 @@ class RefusedError(Exception):
 
 
 LARGEST_BODY = 65_536
-REASONS = {
-    HTTPStatus.UNAUTHORIZED: "signature",
-    HTTPStatus.SERVICE_UNAVAILABLE: "redis",
-}
+REASONS = {HTTPStatus.UNAUTHORIZED: "signature", HTTPStatus.SERVICE_UNAVAILABLE: "redis"}
 """Labels of refusal reasons in the metrics, by status. Every other refusal is about the body."""
 
 

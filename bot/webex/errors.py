@@ -7,8 +7,13 @@ from dataclasses import dataclass, replace
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, TypeVar
 
-from requests import ConnectionError as RequestsConnectionError
-from requests import ConnectTimeout, RequestException, Response, TooManyRedirects
+from requests import (
+    ConnectionError as RequestsConnectionError,
+    ConnectTimeout,
+    RequestException,
+    Response,
+    TooManyRedirects,
+)
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
 from jobs.clouds.errors import why_unconnected, words_of

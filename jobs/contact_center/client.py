@@ -59,11 +59,7 @@ async def read(
 
 
 async def read_pages(
-    settings: Settings,
-    path: str,
-    params: Params,
-    size: int,
-    body: dict[str, Any] | None = None,
+    settings: Settings, path: str, params: Params, size: int, body: dict[str, Any] | None = None
 ) -> list[dict[str, Any]]:
     """Return the rows of the first five pages, each of so many rows."""
     found: list[dict[str, Any]] = []

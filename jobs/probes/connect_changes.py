@@ -13,8 +13,7 @@ from datetime import datetime, timedelta
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
-from jobs.contact_center.connect_audit import ConnectChanges as Changes
-from jobs.contact_center.connect_audit import read_changes
+from jobs.contact_center.connect_audit import ConnectChanges as Changes, read_changes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.model import (

@@ -141,9 +141,7 @@ class EmailEntryPoint(Probe):
         return self.ok(Text("seen.entry_points", names), facts={"asset_id": asset} if asset else {})
 
 
-async def _handed(
-    ctx: StepContext,
-) -> tuple[list[TraceRow], Callable[[TraceRow], list[datetime]]]:
+async def _handed(ctx: StepContext) -> tuple[list[TraceRow], Callable[[TraceRow], list[datetime]]]:
     """Return the copies that should become tasks, and when the tasks that may be one's were made."""
     mailbox = ctx.channel.mailbox
     copies, tasks, app = await asyncio.gather(

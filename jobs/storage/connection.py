@@ -28,13 +28,13 @@ from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import (
     AuthenticationError,
+    ConnectionError as RedisConnectionError,
     ExecAbortError,
     MasterDownError,
     ReadOnlyError,
     ResponseError,
+    TimeoutError as RedisTimeoutError,
 )
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 from redis.sentinel import (

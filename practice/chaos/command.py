@@ -32,16 +32,7 @@ HEAD: Final = (
     "not told",
     "wrong end",
 )
-COUNTED: Final = (
-    "kills",
-    "pauses",
-    "recovered",
-    "doubles",
-    "orphans",
-    "late",
-    "not_told",
-    "wrong",
-)
+COUNTED: Final = ("kills", "pauses", "recovered", "doubles", "orphans", "late", "not_told", "wrong")
 
 
 @dataclass(slots=True)

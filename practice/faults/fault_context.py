@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-from practice.hooks import Fault as Hook
-from practice.hooks import Faults as Hooks
+from practice.hooks import Fault as Hook, Faults as Hooks
 from practice.mail.connect_app import ConnectApp, FormError
 from practice.microsoft import Cloud, ids
 from practice.microsoft.signin import consent

@@ -165,12 +165,7 @@ def _fault(name: str, what: str, apply: Callable[[FaultContext], None], cause: s
 
 def _right(name: str, what: str, apply: Callable[[FaultContext], None]) -> Fault:
     return Fault(
-        f"healthy_hand_made{name}",
-        "connect.md 1.2",
-        what,
-        apply,
-        level=Level.NOTHING,
-        by_hand=True,
+        f"healthy_hand_made{name}", "connect.md 1.2", what, apply, level=Level.NOTHING, by_hand=True
     )
 
 

@@ -6,8 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from practice.faults.access import conditional, controls
-from practice.faults.accounts import ACCOUNTS, alone
-from practice.faults.accounts import right as _right
+from practice.faults.accounts import ACCOUNTS, alone, right as _right
 from practice.faults.fault_context import FaultContext, put
 from practice.faults.policy import applying, connector_of_others, higher_rule, rule
 from practice.faults.shared_mailbox import VARIATIONS

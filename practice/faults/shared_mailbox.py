@@ -77,13 +77,7 @@ VARIATIONS: Final = (
         _usual,
         SOURCE,
     ),
-    right(
-        "shared_set_up",
-        "the same, set up by the bot with its delegate",
-        _usual,
-        SOURCE,
-        SET_UP,
-    ),
+    right("shared_set_up", "the same, set up by the bot with its delegate", _usual, SOURCE, SET_UP),
 )
 FAULTS: Final = (
     _broken(

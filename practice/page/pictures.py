@@ -15,10 +15,7 @@ from typing import Any, Final
 # Applied in this order; each with the text that replaces it.
 MASKS: Final = (
     (r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", "5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28"),
-    (
-        r"(?<![\w-])[\w-]{43}(?:[\w-]{21})?(?![\w-])",
-        "5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28",
-    ),
+    (r"(?<![\w-])[\w-]{43}(?:[\w-]{21})?(?![\w-])", "5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28"),
     (r"\b[0-9a-f]{32}\b", "4475e4a8d1f03b6c8a108d26d8beea04"),
     (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(Z|\+00:00)", "2026-11-24T10:42:07Z"),
     (r"\b20\d\d-\d\d-\d\d(?= )", "2026-11-24"),

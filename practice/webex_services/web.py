@@ -20,12 +20,7 @@ from practice.webex_services.world import HOTLINE, OutsideWorld, entry_point_jso
 Json = dict[str, Any]
 LONGEST_MS: Final = 184 * 86_400_000
 """Longest interval for which a list of tasks can be requested (platforms/connect.md 3.1)."""
-CHANGED: Final = (
-    "audit_method",
-    "audit_refusal",
-    "channel_filter",
-    "incidents",
-)
+CHANGED: Final = ("audit_method", "audit_refusal", "channel_filter", "incidents")
 """Fields of the practice cloud's state that the control route sets."""
 
 

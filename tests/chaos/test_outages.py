@@ -46,9 +46,7 @@ def _one_of_each(people: People, walk: Walk, secrets: int = 1) -> None:
     has come. A card need not: after nine edits it leaves out small news.
     """
     people.until(
-        "the rule of M4",
-        lambda: people.control("GET", "tenants/contoso.com")["outbound_rules"],
-        60,
+        "the rule of M4", lambda: people.control("GET", "tenants/contoso.com")["outbound_rules"], 60
     )
     tenant, app = people.control("GET", "tenants/contoso.com"), apps(people)
     principals = [each for each in tenant["service_principals"] if each["appId"] == app[0]["appId"]]

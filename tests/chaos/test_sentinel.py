@@ -59,10 +59,7 @@ def asked_to_fail_over(port: int) -> float:
 
 
 def test_a_killed_primary(
-    walk: Walk,
-    servers: tuple[Server, Server],
-    port: int,
-    capsys: pytest.CaptureFixture[str],
+    walk: Walk, servers: tuple[Server, Server], port: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """After the Sentinel has replaced a killed primary, the next command is answered."""
     assert words(walk.type("/help"))
@@ -81,10 +78,7 @@ def test_a_killed_primary(
 
 
 def test_a_planned_failover(
-    walk: Walk,
-    servers: tuple[Server, Server],
-    port: int,
-    capsys: pytest.CaptureFixture[str],
+    walk: Walk, servers: tuple[Server, Server], port: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A command is answered after the Sentinel was asked to exchange the primary and the replica.
 

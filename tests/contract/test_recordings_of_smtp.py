@@ -196,9 +196,7 @@ def plain(line: str) -> str:
     return re.sub(r"\[[^\]]*\]", "[X]", line)
 
 
-def test_the_practice_exchange_says_hello_as_recorded(
-    session: tuple[list[str], smtplib.SMTP],
-):
+def test_the_practice_exchange_says_hello_as_recorded(session: tuple[list[str], smtplib.SMTP]):
     """The practice Exchange's greeting is as recorded, line by line.
 
     The lines are the banner, both lists of extensions, STARTTLS and the goodbye.
@@ -214,9 +212,7 @@ def test_the_practice_exchange_says_hello_as_recorded(
     assert [word.rstrip(",") in DAYS for word in (here[8], shape[8])] == [True, True]
 
 
-def test_a_login_with_a_password_is_asked_for_as_recorded(
-    session: tuple[list[str], smtplib.SMTP],
-):
+def test_a_login_with_a_password_is_asked_for_as_recorded(session: tuple[list[str], smtplib.SMTP]):
     """AUTH LOGIN has the two recorded prompts and ends with a 535 5.7.139."""
     _, client = session
     prompts = ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"]

@@ -16,10 +16,7 @@ from practice.microsoft import Cloud
 from practice.microsoft.graph.call import ROUTER
 from practice.tls import Tls
 from tests.contract.compare import compare, differences
-from tests.contract.product_reads import (
-    requests_to_graph,
-    template,
-)
+from tests.contract.product_reads import requests_to_graph, template
 from tests.contract.recordings import Json, entries, has_answer, needed
 from tests.contract.stage import Stage
 from tests.fixtures.practice_cloud import administrators_token, practice_cloud

@@ -42,10 +42,7 @@ def test_every_call_fails_once(ride: Any, weather: Any, country: Any, calm: Any,
     assert (
         sum(weather.calls.values()) <= 4 * sum(calm.calls.values()),
         ride.longest < LONGEST_WORK_S,
-    ) == (
-        True,
-        True,
-    )
+    ) == (True, True)
 
 
 def test_a_call_that_keeps_failing(

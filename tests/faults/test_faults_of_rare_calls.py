@@ -18,8 +18,7 @@ from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.microsoft.outbound_spam import policy_name
 from jobs.probes.conditional_access import AuthenticationPolicy
-from practice.mail.trace import Event as Passed
-from practice.mail.trace import Row
+from practice.mail.trace import Event as Passed, Row
 from tests.faults.weather import FAULTS
 
 FOR_GOOD = 1_000_000

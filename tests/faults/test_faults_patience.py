@@ -116,7 +116,4 @@ def test_exchange_asks_for_what_its_own_property_denies(
     assert (
         kinds.count((Kind.DEMANDED, "customization")),
         kinds.count((Kind.CHANGED, "customization")),
-    ) == (
-        1,
-        1,
-    )
+    ) == (1, 1)

@@ -125,12 +125,7 @@ def test_a_press_comes_by_webhook(cloud: PracticeCloud, api: Any, room: str):
     practice(
         cloud,
         "webex/press",
-        {
-            "as": PERSON,
-            "message_id": card.id,
-            "title": "Send",
-            "inputs": {"words": "Hi"},
-        },
+        {"as": PERSON, "message_id": card.id, "title": "Send", "inputs": {"words": "Hi"}},
     )
     try:
         assert came.wait(20)

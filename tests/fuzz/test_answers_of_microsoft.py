@@ -27,10 +27,7 @@ BODIES = [
 ]
 ODD = [(204, ""), (404, ""), (404, "<html>"), *((200, body) for body in BODIES)]
 CLOUDS = ["/graph", "/adminapi"]
-BROKEN = [
-    {"forwarding_smtp_address": None},
-    {"smtp_auth_disabled": True},
-]
+BROKEN = [{"forwarding_smtp_address": None}, {"smtp_auth_disabled": True}]
 FALSE = [
     "The mailbox was not found",
     "Nobody in this tenant",

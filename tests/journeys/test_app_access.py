@@ -155,11 +155,7 @@ def test_granted_then_withdrawn(channel: People) -> None:
         link(seen, LET_READ),
         bool(link(seen, SEE_MORE)),
         "has no Exchange role" in words(seen),
-    ) == (
-        "",
-        True,
-        True,
-    )
+    ) == ("", True, True)
 
     channel.control("PATCH", TENANT, {"principal_roles": {CLIENT_ID: ["Global Reader"]}})
     whole = by_access(checked(channel))

@@ -120,10 +120,7 @@ def test_a_card_is_posted_for_a_person(reference: People, new_walk: Any) -> None
     walk.type(f"/check {walk.mailbox}")
     walk.wait("the verdict", lambda each: "Nothing wrong seen yet" in band(each), after=since)
     looks = [band(card).splitlines()[0] for card in posted(reference, since)]
-    assert (
-        len(looks) <= len(("looking", "the verdict")),
-        "Last proven" in looks[-1],
-    ) == (
+    assert (len(looks) <= len(("looking", "the verdict")), "Last proven" in looks[-1]) == (
         True,
         True,
     ), looks

@@ -60,12 +60,7 @@ def test_sign_in_that_does_not_count(
         "ask_administrator" in does(card),
         bool(links(card)),
         walk.writes(),
-    ) == (
-        walk.said["id"],
-        True,
-        True,
-        [],
-    )
+    ) == (walk.said["id"], True, True, [])
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     walk.card("a plan card", "approve")
 

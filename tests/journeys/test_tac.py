@@ -220,8 +220,7 @@ def test_a_search_follows_a_test_mail(connected: Walk) -> None:
     """The card of a search sends a test mail, follows it to its task, and goes on to the file."""
     card = connected.type("/check support@contoso.com")
     verdict = connected.wait(
-        "a verdict",
-        lambda m: m["parentId"] == card["parentId"] and "missing" in does(m),
+        "a verdict", lambda m: m["parentId"] == card["parentId"] and "missing" in does(m)
     )
     search = connected.press(verdict, "missing")
     while "send_mail" not in does(search):

@@ -33,10 +33,7 @@ def test_article_profile_in_a_space(stack: Stack, people: People, new_walk: Any)
     app = apps(people)[0]
     assert sorted(
         item["displayName"].partition(",")[0][:11] for item in app["passwordCredentials"]
-    ) == [
-        "Webex Conne",
-        "Webex email",
-    ]
+    ) == ["Webex Conne", "Webex email"]
     assert len(apps(people)) == 1
     _on_record(stack, people, walk)
     _again_changes_nothing(walk)
@@ -116,7 +113,4 @@ def test_least_privilege_in_a_direct_message(people: People, new_walk: Any) -> N
     assert (
         app["web"]["implicitGrantSettings"]["enableAccessTokenIssuance"],
         "dc890d15" in str(app["requiredResourceAccess"]),
-    ) == (
-        False,
-        False,
-    )
+    ) == (False, False)

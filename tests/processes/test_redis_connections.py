@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ExecAbortError, ReadOnlyError, ResponseError, WatchError
+from redis.exceptions import (
+    ConnectionError as RedisConnectionError,
+    ExecAbortError,
+    ReadOnlyError,
+    ResponseError,
+    WatchError,
+)
 
 from jobs.storage.connection import (
     PORT_FILE,

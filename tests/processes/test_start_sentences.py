@@ -13,9 +13,13 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
-from redis.exceptions import BusyLoadingError, NoPermissionError, ReadOnlyError
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import (
+    BusyLoadingError,
+    ConnectionError as RedisConnectionError,
+    NoPermissionError,
+    ReadOnlyError,
+    TimeoutError as RedisTimeoutError,
+)
 from redis.sentinel import MasterNotFoundError
 
 from bot.processes import redis_server

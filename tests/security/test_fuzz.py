@@ -20,8 +20,7 @@ import stamina
 from aiosmtplib import SMTPResponse
 from cryptography.fernet import Fernet
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 from redis import Redis
 
 from bot.chat.parsing import nearest, parse_command
@@ -149,11 +148,7 @@ def test_webhook_bodies(browser: FlaskClient, body: bytes) -> None:
         sent[0].status_code,
         sent[1].status_code in {200, 400},
         {each.data for each in sent},
-    ) == (
-        401,
-        True,
-        {b""},
-    )
+    ) == (401, True, {b""})
 
 
 @FEW
@@ -210,12 +205,7 @@ def test_addresses_of_pages(browser: FlaskClient, token: str, method: str) -> No
         f"/handover/{token}/renew",
         f"/{token}",
     ]
-    assert {browser.open(path, method=method).status_code for path in paths} <= {
-        200,
-        404,
-        405,
-        410,
-    }
+    assert {browser.open(path, method=method).status_code for path in paths} <= {200, 404, 405, 410}
 
 
 @FEW

@@ -138,11 +138,7 @@ def test_systemd_understands_the_units(tmp_path: Path):
         (tmp_path / path.name.replace("@", "@1")).write_text(here, encoding="utf-8")
     line = ["systemd-analyze", "verify", "--man=no", *map(str, tmp_path.iterdir())]
     done = subprocess.run(  # noqa: S603  systemd's own program, on our files
-        line,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        line, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
 

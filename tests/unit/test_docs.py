@@ -117,10 +117,7 @@ def test_the_glossary_has_every_step_and_every_probe(language: str):
     glossary = tool("glossary")
     page, known = (
         text(f"docs/{glossary.PAGES[language]}"),
-        [
-            *all_steps().values(),
-            *all_probes().values(),
-        ],
+        [*all_steps().values(), *all_probes().values()],
     )
     ids = re.findall(r"^- ([A-Z]+\d?) \*\*[^*]+\*\*: .+\.$", page, re.MULTILINE)
     assert page == glossary.page(language), "run `make docs`"

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from adaptive_cards import actions as act
-from adaptive_cards import components as ui
-from adaptive_cards import elements as el
+from adaptive_cards import actions as act, components as ui, elements as el
 from adaptive_cards.card import Card, finished
 from adaptive_cards.locale import SOURCE
 from adaptive_cards.texts import has_text, own_text, plural, text

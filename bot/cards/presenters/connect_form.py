@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from adaptive_cards import Card, glyphs
-from adaptive_cards import actions as act
-from adaptive_cards import components as ui
-from adaptive_cards import elements as el
+from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import finished
 from adaptive_cards.texts import has_text, remedy_within, text
 from adaptive_cards.times import clock, day_clock

@@ -6,20 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from adaptive_cards import elements as el
-from adaptive_cards import glyphs
+from adaptive_cards import elements as el, glyphs
 from adaptive_cards.actions import choice, input_text, submit
 from adaptive_cards.components import aside, known, learn_more, note, section, small_print, titled
 from adaptive_cards.escape import clip, plain, shorten
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import (
-    has_text,
-    known_text,
-    plural,
-    render,
-    render_if_any,
-    text,
-)
+from adaptive_cards.texts import has_text, known_text, plural, render, render_if_any, text
 from bot.cards.presenters.verdict_band import cause_of, sentence
 from jobs.causes.cause import Cause, page_of
 from jobs.checks.reading import CHANGES, Line, Reading

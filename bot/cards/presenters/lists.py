@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from adaptive_cards import actions as act
-from adaptive_cards import components as ui
-from adaptive_cards import elements as el
-from adaptive_cards import glyphs
+from adaptive_cards import actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.channels import ChannelLine, channels
 from adaptive_cards.texts import known_text, render, text
@@ -72,11 +69,7 @@ def _channel_line(run: Run, mailbox: str) -> ChannelLine:
 
 
 _RUNS_MOST = 10
-_ENDED = {
-    Kind.FINISHED: glyphs.OK,
-    Kind.FAILED: glyphs.WRONG,
-    Kind.CANCELLED: glyphs.SKIPPED,
-}
+_ENDED = {Kind.FINISHED: glyphs.OK, Kind.FAILED: glyphs.WRONG, Kind.CANCELLED: glyphs.SKIPPED}
 
 
 def status(runs: Sequence[Run], at: datetime, more: int = 0, *, direct: bool = False) -> Card:

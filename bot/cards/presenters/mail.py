@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from adaptive_cards import Card, glyphs
-from adaptive_cards import components as ui
-from adaptive_cards import elements as el
+from adaptive_cards import Card, components as ui, elements as el, glyphs
 from adaptive_cards.actions import button_rows, cancel, submit
 from adaptive_cards.card import finished
 from adaptive_cards.texts import text

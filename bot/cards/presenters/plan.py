@@ -13,9 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adaptive_cards import components as ui
-from adaptive_cards import elements as el
-from adaptive_cards import glyphs
+from adaptive_cards import components as ui, elements as el, glyphs
 from adaptive_cards.actions import button_rows, buttons, cancel, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.escape import FACT_MOST, tame

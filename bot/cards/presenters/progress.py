@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
-from adaptive_cards import Card, glyphs, notice
-from adaptive_cards import components as ui
-from adaptive_cards import elements as el
+from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
 from adaptive_cards.actions import button_rows, cancel, press, show_card, submit, watch_button
 from adaptive_cards.card import finished, size
 from adaptive_cards.cards.notice import NoticeView
@@ -17,8 +15,7 @@ from adaptive_cards.glyphs import Mark, marked
 from adaptive_cards.texts import listed, render, text, with_counts
 from adaptive_cards.times import clock, clock_seconds, day, lasted
 from adaptive_cards.views import Header, Trouble
-from bot.cards.presenters import card_state as shared
-from bot.cards.presenters import questions, watch
+from bot.cards.presenters import card_state as shared, questions, watch
 from bot.cards.presenters.card_state import DesiredCard
 from bot.cards.presenters.plan import LEFT
 from bot.services import Services

@@ -6,10 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from adaptive_cards import Card, glyphs, notice
-from adaptive_cards import actions as act
-from adaptive_cards import components as ui
-from adaptive_cards import elements as el
+from adaptive_cards import Card, actions as act, components as ui, elements as el, glyphs, notice
 from adaptive_cards.card import finished
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.escape import plain, shorten
@@ -18,8 +15,7 @@ from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
 from adaptive_cards.views import Asked, Header, Trouble
 from bot import links
-from bot.cards.presenters import card_state as shared
-from bot.cards.presenters import watch
+from bot.cards.presenters import card_state as shared, watch
 from bot.cards.presenters.card_state import DesiredCard
 from bot.links import Link
 from bot.services import Services

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from adaptive_cards import components as ui
-from adaptive_cards import glyphs
+from adaptive_cards import components as ui, glyphs
 from adaptive_cards.actions import button_rows, input_text, open_url, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.elements import BOLD, own, said

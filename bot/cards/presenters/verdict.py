@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adaptive_cards import actions as act
-from adaptive_cards import components as ui
-from adaptive_cards import elements as el
-from adaptive_cards import glyphs
+from adaptive_cards import actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import known_text, plural, render, render_if_any, text
 from adaptive_cards.times import day, day_clock, day_month, minutes
 from bot import links
-from bot.cards.presenters import card_state as shared
-from bot.cards.presenters import questions
+from bot.cards.presenters import card_state as shared, questions
 from bot.cards.presenters.findings import (
     EXPLAINED,
     Room,

@@ -7,9 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 
-from adaptive_cards import Card, glyphs, notice
-from adaptive_cards import components as ui
-from adaptive_cards import elements as el
+from adaptive_cards import Card, components as ui, elements as el, glyphs, notice
 from adaptive_cards.actions import button_rows, open_url, press
 from adaptive_cards.card import finished
 from adaptive_cards.cards.channels import ChannelLine

@@ -90,9 +90,7 @@ def _mailbox(user: User, box: Mailbox) -> Json:
 
 
 @cmdlet(
-    "Get-Mailbox",
-    READERS,
-    "Identity ResultSize RecipientTypeDetails Filter SoftDeletedMailbox",
+    "Get-Mailbox", READERS, "Identity ResultSize RecipientTypeDetails Filter SoftDeletedMailbox"
 )
 def get_mailbox(run: Run) -> Rows:
     """Return mailboxes with their forwarding, or the deleted ones that can be restored."""

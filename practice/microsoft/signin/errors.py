@@ -150,10 +150,7 @@ TEXTS: Final = {
         "invalid_client",
         "Client assertion application identifier doesn't match 'client_id' parameter.",
     ),
-    700023: (
-        "invalid_client",
-        "Client assertion audience claim does not match Realm issuer.",
-    ),
+    700023: ("invalid_client", "Client assertion audience claim does not match Realm issuer."),
     700024: ("invalid_client", "Client assertion is not within its valid time range."),
     700025: (
         "invalid_client",

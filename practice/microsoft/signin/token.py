@@ -120,13 +120,7 @@ class TokenEndpoint:
             form = {"scope": record.scope, **form}
         given = self._delegated(client, tenant, user, _need(form, "scope"), record, "")
         note_sign_in(
-            self._world,
-            tenant,
-            user,
-            client.app,
-            0,
-            interactive=False,
-            scope=form["scope"],
+            self._world, tenant, user, client.app, 0, interactive=False, scope=form["scope"]
         )
         return given
 

@@ -6,12 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards.notice import (
-    HelpEntry,
-    NoticeView,
-    command_help,
-    help_card,
-)
+from adaptive_cards.cards.notice import HelpEntry, NoticeView, command_help, help_card
 from bot.cards.presenters.lists import status
 from jobs.model import (
     Account,
@@ -54,10 +49,7 @@ def _helps() -> Iterator[tuple[str, cards.Card]]:
     )
     yield "help", help_card(entries)
     yield "help-left-out", help_card(entries[:-1], left_out=True)
-    yield (
-        "help-unknown",
-        help_card(entries, direct=True, typed="/xyzzy"),
-    )
+    yield ("help-unknown", help_card(entries, direct=True, typed="/xyzzy"))
     check = entries[1]
     yield "help-check", command_help(check, ("prüfen", "pruefen"))
     yield "help-cancel", command_help(entries[5], direct=True)

@@ -10,13 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import adaptive_cards as cards
-from adaptive_cards.cards.notice import (
-    HelpEntry,
-    NoticeView,
-    command_help,
-    help_card,
-    typed_wrong,
-)
+from adaptive_cards.cards.notice import HelpEntry, NoticeView, command_help, help_card, typed_wrong
 from adaptive_cards.views import Header
 from bot.cards.presenters import connect_form, plan, questions
 from bot.cards.presenters.lists import status
@@ -71,11 +65,7 @@ HOSTILE = (
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    return {
-        **dict(_details()),
-        **dict(_plans()),
-        **hostile(),
-    }
+    return {**dict(_details()), **dict(_plans()), **hostile()}
 
 
 def header(stage: int, mailbox: str = MAILBOX) -> Header:
@@ -116,10 +106,7 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
     comma = Text("typed.comma_in_domain")
     typed = typed_wrong("setup-email", "support@contoso,com", comma, "support@contoso.com", AT)
     yield "typed-wrong", typed
-    yield (
-        "typed-wrong-no-guess",
-        typed_wrong("check", "us", Text("typed.no_at"), "", AT),
-    )
+    yield ("typed-wrong-no-guess", typed_wrong("check", "us", Text("typed.no_at"), "", AT))
 
 
 def change(

@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import adaptive_cards as cards
-from bot.cards.presenters import connect_form, progress, questions
-from bot.cards.presenters import mail as mail_card
+from bot.cards.presenters import connect_form, mail as mail_card, progress, questions
 from bot.cards.presenters.card_state import THREAD, header
 from bot.links import Link
 from jobs.causes.cause import Cause

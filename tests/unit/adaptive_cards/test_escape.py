@@ -86,9 +86,4 @@ def test_a_cut_leaves_no_markup():
     """
     assert [
         repair_cut(text) for text in ("a\u2026*\\* b", "a\u2026[b\\]", "a\u2026\\[b", "a\u2026b")
-    ] == [
-        "a\u2026\\*\\* b",
-        "a\u2026\\[b\\]",
-        "a\u2026\\[b",
-        "a\u2026b",
-    ]
+    ] == ["a\u2026\\*\\* b", "a\u2026\\[b\\]", "a\u2026\\[b", "a\u2026b"]

@@ -12,8 +12,7 @@ from adaptive_cards import Card
 from adaptive_cards.elements import link
 from adaptive_cards.locale import Locale, drawn_for, languages
 from jobs.causes.cause import CAUSES, page_of
-from practice.shared import ABSENT
-from practice.shared import CARDS as SCHEMA
+from practice.shared import ABSENT, CARDS as SCHEMA
 from practice.webex import card_schema
 from tests.unit.adaptive_cards.all_examples import CARDS, OTHERS
 from tests.unit.adaptive_cards.conftest import walk

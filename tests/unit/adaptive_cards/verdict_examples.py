@@ -138,7 +138,7 @@ def _set_back() -> dict[str, cards.Card]:
                 accepts="forwarding_blocked",
                 **STOPPED,  # type: ignore[arg-type]  # the view's own names
             )
-        ),
+        )
     }
 
 
@@ -223,11 +223,7 @@ def _looking() -> dict[str, cards.Card]:
         "verdict-looking": checked(
             16, lines=(*RIGHT[:4], EXPIRES, RIGHT[5], SKIPPED[0]), sign_in_url=SIGN_IN
         ),
-        "verdict-silent": checked(
-            16,
-            lines=RIGHT[:4],
-            silent=("exchange", "graph"),
-        ),
+        "verdict-silent": checked(16, lines=RIGHT[:4], silent=("exchange", "graph")),
         "verdict-early": checked(
             19,
             blocked,
@@ -358,12 +354,7 @@ def _channels() -> dict[str, cards.Card]:
 
     well = listed("sales", State.OK, "channels.nothing_wrong", ago(minutes=11))
     unchecked = ChannelLine("info@contoso.com", None, Text("channels.never"))
-    broken = listed(
-        "support",
-        State.WRONG,
-        "cause.forwarding_blocked",
-        ago(seconds=9),
-    )
+    broken = listed("support", State.WRONG, "cause.forwarding_blocked", ago(seconds=9))
     doubtful = listed("claims", State.POSSIBLE, "cause.transport_rule_may_block", ago(hours=5))
     warned = listed("billing", State.WARNING, "cause.client_secret_expires_soon", ago(days=3))
     many = tuple(

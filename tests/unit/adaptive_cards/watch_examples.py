@@ -13,15 +13,7 @@ from bot.cards.presenters import watch
 from bot.links import Link
 from jobs.model import Channel, Person, State, Station, Text, Turn, minute_of, span_of
 from jobs.watch.history import DayFigures, DayState, Figures
-from jobs.watch.model import (
-    TEST_MAIL_STEP,
-    Damage,
-    Incident,
-    IncidentCard,
-    News,
-    NewsKind,
-    Sight,
-)
+from jobs.watch.model import TEST_MAIL_STEP, Damage, Incident, IncidentCard, News, NewsKind, Sight
 
 AT = datetime(2026, 11, 27, 3, 15, tzinfo=UTC)
 MAILBOX = "support@contoso.com"

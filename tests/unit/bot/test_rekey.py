@@ -52,10 +52,7 @@ def test_what_does_not_verify_is_named_and_counted(redis: Redis):
     Vault(redis, (OLD,)).put("secret:R1", "1", 60)
     redis.set("sealed:secret:R2", "forged")
     code, said = report(redis, NEW, OLD)
-    assert (code, said[-2:]) == (
-        1,
-        ["NOT SIGNED  sealed:secret:R2", rekey.FOREIGN.format(count=1)],
-    )
+    assert (code, said[-2:]) == (1, ["NOT SIGNED  sealed:secret:R2", rekey.FOREIGN.format(count=1)])
     assert Vault(redis, (NEW,)).get("secret:R1") == "1"
 
 

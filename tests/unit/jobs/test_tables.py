@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.causes import cause as table_of_causes
-from jobs.causes import patterns, reader
+from jobs.causes import cause as table_of_causes, patterns, reader
 from jobs.checks import check, reading, verdict
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Line, Step, rows_of

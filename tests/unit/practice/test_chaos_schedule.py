@@ -139,11 +139,7 @@ def test_the_sample_is_three_kills_in_the_order_of_a_setup():
             first,
             second in {"service principal", "E2 or E4, the first", "E5 grant, the first"},
             third,
-        ) == (
-            "E1 app",
-            True,
-            "E3 secret",
-        )
+        ) == ("E1 app", True, "E3 secret")
 
 
 def test_the_same_tenant_is_right():
@@ -152,11 +148,7 @@ def test_the_same_tenant_is_right():
         judge.doubles(RIGHT, RIGHT),
         judge.orphans(RIGHT, RIGHT),
         judge.differences(RIGHT, RIGHT),
-    ] == [
-        0,
-        0,
-        [],
-    ]
+    ] == [0, 0, []]
     assert (
         judge.differences(replace(RIGHT, made=Counter({"graph.create_application A": 1})), RIGHT)
         == []

@@ -51,10 +51,7 @@ def outside(certificates: tls.Tls) -> Iterator[tuple[Outside, FlaskClient]]:
 def span(scale: int) -> dict[str, str]:
     """Return the hour around the task, with so many parts of a second as the unit."""
     first, last = AT - timedelta(minutes=30), AT + timedelta(minutes=30)
-    return {
-        "from": str(int(first.timestamp()) * scale),
-        "to": str(int(last.timestamp()) * scale),
-    }
+    return {"from": str(int(first.timestamp()) * scale), "to": str(int(last.timestamp()) * scale)}
 
 
 def search(client: FlaskClient, fields: str, scale: int = 1000) -> tuple[int, Any]:

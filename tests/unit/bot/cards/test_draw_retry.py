@@ -105,11 +105,7 @@ def test_the_pause_after_a_refusal_grows_with_it(
 
 
 def test_a_refusal_that_ended_begins_at_two_seconds_again(
-    services: Services,
-    run: Run,
-    webex_script: Any,
-    reply: Any,
-    pass_time: Callable[[float], None],
+    services: Services, run: Run, webex_script: Any, reply: Any, pass_time: Callable[[float], None]
 ):
     """After a card that Webex took, the next refusal begins with a pause of two seconds again."""
     webex_script.on(
@@ -135,13 +131,7 @@ def is_due(services: Services, run: Run) -> bool:
     + [(status, "room-1", True) for status in NO],
 )
 def test_the_first_good_call_draws_what_waited(
-    services: Services,
-    run: Run,
-    webex_script: Any,
-    reply: Any,
-    status: int,
-    room: str,
-    drawn: bool,
+    services: Services, run: Run, webex_script: Any, reply: Any, status: int, room: str, drawn: bool
 ):
     """A card that Webex takes draws the refused cards of the same place.
 
@@ -186,13 +176,7 @@ def test_a_bot_that_is_back_in_the_space_draws_what_waited(
 
 @pytest.mark.parametrize(("status", "asked"), [(429, 3600), (429, 30), (503, 3600)])
 def test_a_limit_holds_other_places_for_seconds_only(
-    services: Services,
-    run: Run,
-    said: Said,
-    webex_script: Any,
-    reply: Any,
-    status: int,
-    asked: int,
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int, asked: int
 ):
     """A limit holds the place of the card as long as Webex asked, also for a second run there.
 

@@ -81,11 +81,7 @@ def test_the_next_click_is_the_fix(
         "/fix" in early["text"],
         times.day(END - timedelta(days=30)) in early["text"],
         '"fix"' in str(early).replace("'", '"'),
-    ) == (
-        True,
-        True,
-        False,
-    )
+    ) == (True, True, False)
     assert {"do": "fix", "channel": MAILBOX}.items() <= _data(soon).items()
 
 

@@ -127,9 +127,7 @@ def test_without_a_name_the_requester_hears_who_is_missing(
     after(services, 1.1)
     assert people(webex_script) == [run.requester.id]
     nobody = text(
-        "reminder.turn_words_nobody",
-        who="key:turn.administrator",
-        words="key:turn_words.sign_in",
+        "reminder.turn_words_nobody", who="key:turn.administrator", words="key:turn_words.sign_in"
     )
     assert nobody.partition(".")[0] in said()[0][1]
 

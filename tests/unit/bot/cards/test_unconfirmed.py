@@ -74,11 +74,7 @@ def test_a_card_of_a_process_that_died_is_taken_over(
 @pytest.mark.usefixtures("died")
 @pytest.mark.parametrize(
     "other",
-    [
-        {"personId": "carl"},
-        {"text": "another card"},
-        {"created": "2026-01-02T03:04:05.000Z"},
-    ],
+    [{"personId": "carl"}, {"text": "another card"}, {"created": "2026-01-02T03:04:05.000Z"}],
 )
 def test_another_message_is_not_taken_over(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any, other: dict[str, str]

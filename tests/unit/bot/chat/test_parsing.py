@@ -7,8 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import given as drawn
-from hypothesis import strategies as st
+from hypothesis import given as drawn, strategies as st
 
 from bot.chat.parsing import HTML_MOST, LONGEST, ParsedCommand, nearest, parse_command
 from bot.commands import commands

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given as drawn
-from hypothesis import strategies as st
+from hypothesis import given as drawn, strategies as st
 
 from bot.chat.parsing import Meaning, lone_address, meaning_of
 from tests.unit.bot.commands.typed_commands import MAILBOX

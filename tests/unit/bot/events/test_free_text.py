@@ -41,11 +41,7 @@ def test_a_mistyped_command_becomes_a_button(anna: ChatContext, webex_script: An
 def test_a_mistyped_german_command(anna: ChatContext, webex_script: Any):
     """A mistyped German command becomes a button for the command that its German name means."""
     answer(anna, ParsedCommand("kanale", ""))
-    assert pressed(webex_script)[0] == {
-        "do": "run_command",
-        "command": "channels",
-        "argument": "",
-    }
+    assert pressed(webex_script)[0] == {"do": "run_command", "command": "channels", "argument": ""}
 
 
 def test_a_word_like_no_command_gets_help(anna: ChatContext, webex_script: Any):
@@ -62,10 +58,7 @@ def test_a_word_like_no_command_gets_help(anna: ChatContext, webex_script: Any):
 def test_an_address_offers_its_check(anna: ChatContext, webex_script: Any, words: str):
     """An address gets a button for its check, even if no channel of this address is known."""
     say(anna, words)
-    assert (pressed(webex_script), begun(anna)) == (
-        [{"do": "check", "channel": MAILBOX}, HELP],
-        [],
-    )
+    assert (pressed(webex_script), begun(anna)) == ([{"do": "check", "channel": MAILBOX}, HELP], [])
 
 
 def test_a_mistyped_address_alone(anna: ChatContext, webex_script: Any):

@@ -335,10 +335,7 @@ def test_a_mistake_of_ours_is_said_with_a_reference(
     assert [
         text("notice.broken_words") in said()[-1][1],
         "REF-" in str(webex_script.asked[-1]),
-    ] == [
-        True,
-        True,
-    ]
+    ] == [True, True]
 
 
 @pytest.mark.parametrize(

@@ -143,10 +143,7 @@ def test_refused_webhooks(redis: Redis):
     assert (
         doubt.startswith("7 with a wrong signature since"),
         "WEBEX_WEBHOOK_SECRET" in doubt,
-    ) == (
-        True,
-        True,
-    )
+    ) == (True, True)
     assert 0 < redis.ttl("webhooks:refused") <= health.REFUSED_KEPT_S
 
 

@@ -133,10 +133,7 @@ def test_words_of_graph_and_of_msal(text: str, cause: str):
 
 @pytest.mark.parametrize(
     ("text", "cause"),
-    [
-        ("AADSTS5OO2O1: ...", "account_of_other_tenant"),
-        ("AADSTS700O16", "app_not_found"),
-    ],
+    [("AADSTS5OO2O1: ...", "account_of_other_tenant"), ("AADSTS700O16", "app_not_found")],
 )
 def test_letters_in_place_of_digits(text: str, cause: str):
     """Letters in place of digits are read as digits, because a machine may have read a picture."""

@@ -9,8 +9,7 @@ import textwrap
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from bench.error_reports import reports
 from jobs.causes.files import text_of

@@ -29,10 +29,7 @@ def possible(text: str) -> list[str]:
             "AADSTS70002: The request body must contain the following parameter: 'client_secret'",
             "client_secret_missing",
         ),
-        (
-            "The provided value for the input parameter 'scope' is not valid.",
-            "scope_wrong",
-        ),
+        ("The provided value for the input parameter 'scope' is not valid.", "scope_wrong"),
         (
             "MS365: only global administrators are allowed to consent to apps",
             "admin_consent_required",
@@ -48,10 +45,7 @@ def possible(text: str) -> list[str]:
         ("Office 365: SMTPclient is disabled for the tenant", "smtp_auth_off_for_tenant"),
         ("450 4.7.3 Organization queue quota exceeded. [outlook.com]", "smtp_busy"),
         ("550 5.7.68 TenantInboundAttribution; Direct Send not allowed", "smtp_refused"),
-        (
-            "451 5.7.3 STARTTLS is required to send mail [X.PROD.OUTLOOK.COM]",
-            "smtp_no_starttls",
-        ),
+        ("451 5.7.3 STARTTLS is required to send mail [X.PROD.OUTLOOK.COM]", "smtp_no_starttls"),
         (
             (
                 "'554 5.7.0 < #5.7.520 smtp;550 5.7.520 Message blocked because it contains content "
@@ -134,8 +128,7 @@ def test_a_mailbox_login_counts_where_a_person_names_microsoft():
 
 
 @pytest.mark.parametrize(
-    "host",
-    ["smtp.office365.com", "outlook.office365.com", "x.mail.protection.outlook.com"],
+    "host", ["smtp.office365.com", "outlook.office365.com", "x.mail.protection.outlook.com"]
 )
 def test_microsofts_mail_hosts_are_no_strangers(host: str):
     """Microsoft's mail hosts do not make a text a stranger's, as other mail servers' names do."""

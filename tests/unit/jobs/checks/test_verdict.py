@@ -106,9 +106,7 @@ MAYBE = possible("health", "incident", since=time(10))
             id="an incident is the cause of a failure that it explains, and its start counts",
         ),
         pytest.param(
-            (MAYBE,),
-            ((), {}, ("health",), None, None),
-            id="an incident alone stays possible",
+            (MAYBE,), ((), {}, ("health",), None, None), id="an incident alone stays possible"
         ),
         pytest.param(
             (MAYBE, wrong("login", "secret_gone")),

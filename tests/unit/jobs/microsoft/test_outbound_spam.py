@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given as drawn
-from hypothesis import strategies as st
+from hypothesis import given as drawn, strategies as st
 
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.outbound_spam import (

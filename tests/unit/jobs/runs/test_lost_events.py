@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from cryptography.fernet import Fernet
-from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import given, strategies as some
 from redis import Redis
 
 from jobs.clock import now

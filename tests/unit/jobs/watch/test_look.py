@@ -68,7 +68,7 @@ def test_a_cause_is_a_break():
         looked(
             Finding("forwarding", State.WRONG, cause="not_forwarded"),
             Finding("copies", State.WRONG, cause="mail_not_delivered", signals=lost),
-        ),
+        )
     )
     assert (outcome.sight, outcome.cause, outcome.step) == (
         Sight.BROKEN,

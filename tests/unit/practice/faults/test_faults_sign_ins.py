@@ -79,11 +79,7 @@ def test_the_log_names_the_policy_that_refused(channel: Any):
         row["conditionalAccessStatus"],
         failed,
         len(row["appliedConditionalAccessPolicies"]),
-    ) == (
-        "failure",
-        ["Block legacy"],
-        6,
-    )
+    ) == ("failure", ["Block legacy"], 6)
 
 
 @pytest.mark.parametrize(

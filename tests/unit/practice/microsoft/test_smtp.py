@@ -24,10 +24,7 @@ def test_a_good_token_logs_in(services: Any, *, late: bool):
     mailbox(services, smtp_auth_disabled=False)
     assert services.smtp_login(
         "support@contoso.com", services.smtp_token("support@contoso.com"), late=late
-    ) == (
-        235,
-        "2.7.0 Authentication successful",
-    )
+    ) == (235, "2.7.0 Authentication successful")
 
 
 def test_a_graph_token_somebody_elses_and_nonsense_are_5_7_3(services: Any):
@@ -81,12 +78,7 @@ def test_the_login_s_own_switch_counts(services: Any):
         ([AGENT], SHARED, SHARED, ""),
         ([AGENT], AGENT, SHARED, ""),
         ([], SHARED, SHARED, "5.2.252 SendAsDenied; agent@contoso.com not allowed to send as"),
-        (
-            [],
-            AGENT,
-            SHARED,
-            "5.7.60 SMTP; Client does not have permissions to send as this sender",
-        ),
+        ([], AGENT, SHARED, "5.7.60 SMTP; Client does not have permissions to send as this sender"),
     ],
 )
 def test_send_as_decides_at_data(

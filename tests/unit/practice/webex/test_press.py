@@ -129,10 +129,7 @@ def test_a_client_does_not_send_what_the_card_forbids(api: Any, inputs: dict[str
     assert (
         press(api, send(api), title="Continue", inputs=inputs).status_code,
         api.webex.world.actions,
-    ) == (
-        422,
-        {},
-    )
+    ) == (422, {})
 
 
 def test_force_sends_anything(api: Any) -> None:

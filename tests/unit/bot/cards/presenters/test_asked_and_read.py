@@ -91,10 +91,7 @@ def test_the_thread_says_whom_the_consent_waits_for(services: Services, begin: B
     assert [
         f"{who}'s turn: asked in a 1:1 message" in each
         for who, each in zip((ADMIN, other), told, strict=True)
-    ] == [
-        True,
-        True,
-    ]
+    ] == [True, True]
 
 
 def test_already_granted_is_answered(services: Services, begin: Begin):

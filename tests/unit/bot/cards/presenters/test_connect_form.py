@@ -62,11 +62,7 @@ def user(**facts: str) -> Event:
     ],
 )
 def test_the_login_for_generating_tokens(
-    services: Services,
-    begin: Callable[..., Run],
-    events: list[Event],
-    username: str,
-    login: str,
+    services: Services, begin: Callable[..., Run], events: list[Event], username: str, login: str
 ):
     """If the login is not the asset's address, the card names it as Login ID.
 
@@ -156,11 +152,7 @@ ARRIVED = Event(Kind.FOUND, now(), step="agent_has_it", finding=Finding("agent_h
     ],
 )
 def test_a_log_does_not_take_the_button_away(
-    services: Services,
-    begin: Callable[..., Run],
-    kind: str,
-    events: list[Event],
-    offered: bool,
+    services: Services, begin: Callable[..., Run], kind: str, events: list[Event], offered: bool
 ):
     """The button Token saved stays while only Entra's log says that the token was generated."""
     run = begin(SIGNED_IN, FORM, PLANNED, *events, user(), kind=kind)

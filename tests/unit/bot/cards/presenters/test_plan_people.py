@@ -79,10 +79,7 @@ def test_each_approver_gets_the_plan_with_the_buttons(
     """
     found = by_place(asked(), governed)
     assert list(found) == COPIES
-    assert [buttons(card) for card in found.values()] == [
-        {"cancel"},
-        *[{"approve", "cancel"}] * 2,
-    ]
+    assert [buttons(card) for card in found.values()] == [{"cancel"}, *[{"approve", "cancel"}] * 2]
     assert text("plan.waits_for", who=f"{BOSS}, {DEPUTY}") in str(found["thread"].card)
     assert text("plan.asked_by", who="anna@example.test") in str(found[COPIES[1]].card)
     assert text("plan.waits_for", who=DEPUTY) in str(found[COPIES[1]].card)
@@ -90,11 +87,7 @@ def test_each_approver_gets_the_plan_with_the_buttons(
 
 @pytest.mark.parametrize(
     ("approvers", "how"),
-    [
-        ((), {}),
-        (("anna@example.test", BOSS), {}),
-        ((BOSS,), {"direct": False}),
-    ],
+    [((), {}), (("anna@example.test", BOSS), {}), ((BOSS,), {"direct": False})],
 )
 def test_no_copy_where_an_approver_can_press(
     services: Services, asked: Callable[..., Run], approvers: tuple[str, ...], how: dict[str, Any]

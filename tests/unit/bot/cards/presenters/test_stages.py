@@ -198,11 +198,7 @@ def test_a_problem_is_news(
         before.urgency != after.urgency,
         before.fingerprint != after.fingerprint,
         "AADSTS65004" in json.dumps(after.card.content),
-    ) == (
-        True,
-        True,
-        True,
-    )
+    ) == (True, True, True)
 
 
 def test_the_secret_stands_on_no_card(services: Services, begin: Begin):

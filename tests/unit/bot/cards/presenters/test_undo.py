@@ -115,10 +115,7 @@ def test_the_end_of_an_undo(begin: Begin, services: Services):
     run = begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, APPROVED, BACK, FINISHED, kind="undo")
     slots = [card.slot for of in draw.PRESENTERS for card in of(run, services)]
     assert slots == ["undone"]
-    assert (next_action(run).words.key, next_action(run).turn) == (
-        "turn_words.undone",
-        Turn.NOBODY,
-    )
+    assert (next_action(run).words.key, next_action(run).turn) == ("turn_words.undone", Turn.NOBODY)
 
 
 def test_a_cancelled_undo_ends_without_that_card(begin: Begin, services: Services):

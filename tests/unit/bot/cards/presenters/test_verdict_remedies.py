@@ -12,22 +12,8 @@ from bot.cards.presenters.verdict import draw, view
 from bot.services import Services
 from jobs.causes.cause import known
 from jobs.clock import now
-from jobs.model import (
-    Finding,
-    Signals,
-    State,
-    Station,
-    Turn,
-    verbatim,
-)
-from tests.unit.bot.cards.presenters.verdict_checks import (
-    AT,
-    CHANNEL,
-    CONNECT,
-    check_of,
-    ok,
-    wrong,
-)
+from jobs.model import Finding, Signals, State, Station, Turn, verbatim
+from tests.unit.bot.cards.presenters.verdict_checks import AT, CHANNEL, CONNECT, check_of, ok, wrong
 
 FIX = {"do": "fix", "channel": "support@contoso.com"}
 
@@ -245,10 +231,7 @@ def test_what_a_fix_enables_again_names_it():
     """
     assert [
         "/fix" in text(f"remedy.{cause}") for cause in ("app_disabled", "app_disabled_by_microsoft")
-    ] == [
-        True,
-        False,
-    ]
+    ] == [True, False]
 
 
 def test_both_ways_is_said_of_both_ends_alone(services: Services):
@@ -329,8 +312,4 @@ def test_what_has_gone_well_since_is_no_cross(services: Services):
         [line.found.state for line in seen.lines if line.row == "LOG"],
         seen.causes,
         seen.warnings,
-    ) == (
-        [State.WARNING],
-        (),
-        (),
-    )
+    ) == ([State.WARNING], (), ())

@@ -22,11 +22,11 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 262,
-        "code": 32_320,
-        "functions": 3_376,
+        "files": 259,
+        "code": 32_296,
+        "functions": 3_374,
         "used once, %": 12.9,
-        "borders, %": 24.5,
+        "borders, %": 24.4,
         "docstrings, %": 22.7,
     },
     ("practice",): {"code": 17_190},

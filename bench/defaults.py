@@ -13,7 +13,7 @@ import time
 
 from bench.table import table, verdict
 from bench.watch_faults import SETTINGS, WatchedFaults
-from jobs.probes.contact_center import GRACE
+from jobs.probes.contact_center import GRACE, SLACK
 from practice import verdicts
 from practice.actors import MAILBOX, REQUESTER, SPACE
 from practice.client import NotSeenError
@@ -61,6 +61,7 @@ def _row(
     played.apply((fault,), number)
     first, seconds = _checked(played, fault)
     if fault.changed:
+        time.sleep(2 * SLACK.total_seconds())  # the tasks before the fault then do not count
         played.mail(f"Later {number}")
         time.sleep(GRACE.total_seconds())  # until a mail without a task counts
     began = time.monotonic()

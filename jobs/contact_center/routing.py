@@ -38,6 +38,7 @@ DAY = timedelta(hours=23, minutes=30)
 
 The service may make it up to 15 minutes longer.
 """
+_PROFILE = "multimediaProfileId"
 _SITE, _UNKNOWN = "site", "unknown"
 """Sources of a multimedia profile that an agent or a team does not have itself."""
 _QUEUES = "v2/contact-service-queue"
@@ -119,8 +120,7 @@ class ContactCenter:
         found = len(
             {
                 lower_of(row, "agentLogin", "agentId")
-                for row in rows
-                if row.get("active") is True and lower_of(row, "currentState") not in _LOGGED_OUT
+                for row in filter(_is_logged_in, rows)
                 if lower_of(row, "agentLogin") in emails or text_of(row, "teamId") in teams
             }
         )
@@ -156,12 +156,9 @@ class ContactCenter:
         teams = None if queue.teams is None else await _seen(self._teams(queue.teams))
         if teams is None or (queue.by_skill and skilled is None):
             return Routing(queue, teams)
-        members = [_members(team) for team in teams]
-        ids = {*queue.agents, *(each for some in members for each in some or ())}
-        if queue.by_skill:
-            ids, members = set(skilled or ()), [[]]
+        ids, known = _served(queue, teams, skilled)
         agents = await _seen(self._agents(ids, teams)) or ()
-        whole = None not in members and bool(members or ids) and len(agents) == len(ids)
+        whole = known and len(agents) == len(ids)
         has_skill = bool(skilled & ids) if skilled is not None and whole else None
         return Routing(queue, teams, agents, whole, has_skill)
 
@@ -196,19 +193,11 @@ class ContactCenter:
         A team without a profile has the site's. A user in none of these teams logs in with another
         team, whose profile is not known.
         """
-        name, found = "multimediaProfileId", dict[str, list[str]]()
-        for user in users:
-            who, own = text_of(user, "id"), text_of(user, name)
-            by_team = [
-                text_of(team, "multiMediaProfileId") or _SITE
-                for team in teams
-                if who in (_members(team) or ())
-            ]
-            found[who] = [own] if own else by_team or [_SITE, _UNKNOWN]
+        found = {text_of(user, "id"): _own_profiles(user, teams) for user in users}
         sites = {text_of(each, "id"): text_of(each, "siteId") for each in users}
         left = {sites[who] for who, profiles in found.items() if _SITE in profiles}
         rows = await _seen(self._by_ids("v2/site", left)) or ()
-        of_site = {text_of(row, "id"): text_of(row, name) for row in rows}
+        of_site = {text_of(row, "id"): text_of(row, _PROFILE) for row in rows}
         return {
             who: [of_site.get(sites[who]) or _UNKNOWN if each == _SITE else each for each in some]
             for who, some in found.items()
@@ -272,6 +261,10 @@ class ContactCenter:
         return found
 
 
+def _is_logged_in(row: Json) -> bool:
+    return row.get("active") is True and lower_of(row, "currentState") not in _LOGGED_OUT
+
+
 async def _seen(reading: Awaitable[Found]) -> Found | None:
     try:
         return await reading
@@ -305,12 +298,29 @@ def _queue(row: Json) -> Queue:
     )
 
 
+def _served(queue: Queue, teams: Iterable[Json], skilled: set[str] | None) -> tuple[set[str], bool]:
+    """Return the IDs of those whom the queue serves, and whether all of them are known."""
+    if queue.by_skill:
+        return set(skilled or ()), True
+    members = [_members(team) for team in teams]
+    ids = {*queue.agents, *(each for some in members for each in some or ())}
+    return ids, None not in members and bool(members or ids)
+
+
 def _members(team: Json) -> list[str] | None:
     """Return the users of a team; None for a team of agents outside the contact center."""
     members = team.get("userIds")
     if not isinstance(members, list) or team.get("teamType") == "CAPACITY":
         return None
     return list(map(str, members))
+
+
+def _own_profiles(user: Json, teams: Iterable[Json]) -> list[str]:
+    """Return the user's profile, or else those of the teams; _SITE for that of the site."""
+    if own := text_of(user, _PROFILE):
+        return [own]
+    mine = (team for team in teams if text_of(user, "id") in (_members(team) or ()))
+    return [text_of(team, "multiMediaProfileId") or _SITE for team in mine] or [_SITE, _UNKNOWN]
 
 
 def _most(limits: Sequence[object]) -> int | None:

@@ -22,16 +22,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 262,
-        "code": 32_058,
-        "functions": 3_360,
-        "used once, %": 12.9,
-        "borders, %": 24.5,
-        "docstrings, %": 22.7,
+        "files": 240,
+        "code": 30_174,
+        "functions": 3_259,
+        "used once, %": 12.3,
+        "borders": 7_483,
+        "docstrings": 6_880,
     },
-    ("practice",): {"code": 17_190},
-    ("tests",): {"code": 60_036},
-    ("bench", "tools"): {"code": 3_799},
+    ("practice",): {"code": 17_143},
+    ("tests",): {"code": 58_771},
+    ("bench", "tools"): {"code": 3_777},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

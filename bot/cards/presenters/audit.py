@@ -18,8 +18,6 @@ from jobs.runs.event_log import BOT
 SKIPPED = "skip:"
 """Beginning of the answer of a person who skips the rehearsal; the reason follows."""
 _COPIED = ("question", "value", "most", "last", "event", "entry", "until")
-
-
 _LINES_MOST, _OFFERED_MOST = 10, 4
 
 
@@ -45,16 +43,14 @@ def audit(  # noqa: PLR0913  everything that the card shows
     body = ui.titled("audit.newest", newest)
     if body:
         values = {"name": name, "count": str(filed)}
-        cut = filed < count
-        body.append(ui.small_print(Text("audit.file_cut" if cut else "audit.file", values)))
+        filed_as = "audit.file_cut" if filed < count else "audit.file"
+        body.append(ui.small_print(Text(filed_as, values)))
     meant = {"do": "typed", "command": "audit"}
-    body += act.button_rows(
-        [
-            act.press(act.fit_title("choice.button.audit", each), meant | {"mailbox_meant": each})
-            for each in offered[:_OFFERED_MOST]
-        ],
-        "Small",
-    )
+    buttons = [
+        act.press(act.fit_title("choice.button.audit", each), meant | {"mailbox_meant": each})
+        for each in offered[:_OFFERED_MOST]
+    ]
+    body += act.button_rows(buttons, "Small")
     look, title, told = ui.NOT_BEGUN, Text("audit.none"), "audit.none_next"
     if broken_at:
         look, title = ui.BROKEN, Text("audit.broken", {"entry": str(broken_at)})

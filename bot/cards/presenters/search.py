@@ -40,10 +40,8 @@ def search(  # noqa: PLR0913  everything that the card shows
     title = Text(f"search.title_{place}")
     step = Text("search.step", {"number": str(number), "all": str(of)})
     band = ui.persons_turn(title, said(step), ui.answer_line(Text("search.turn")))
-    meaning = (
-        [ui.box("warning", glyphs.WARNING, said(told[0], **BOLD), said(told[1]))] if told else []
-    )
-    ways = [f"search.{place}_{number}" for number in _WAYS]
+    means = told and [ui.box("warning", glyphs.WARNING, said(told[0], **BOLD), said(told[1]))]
+    ways = [own(way) for way in (f"search.{place}_{each}" for each in _WAYS) if has_text(way)]
     known = [
         ui.row(
             glyphs.of_state(line.found.state),
@@ -57,10 +55,8 @@ def search(  # noqa: PLR0913  everything that the card shows
     send = [submit(text("search.send"), "send_mail", channel=mailbox)] if sends else []
     again = submit(text("button.check_again"), "check", channel=mailbox)
     body = [
-        *meaning,
-        *ui.titled(
-            "search.look_at", [ui.row(glyphs.PERSON, "", own(w)) for w in ways if has_text(w)]
-        ),
+        *(means or ()),
+        *ui.titled("search.look_at", [ui.row(glyphs.PERSON, "", way) for way in ways]),
         *ui.titled("search.known", known),
         *([ui.small_print(mail)] if mail else []),
         *button_rows([*sign_in, *send, again]),

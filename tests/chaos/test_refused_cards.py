@@ -76,7 +76,7 @@ def test_an_archived_space(people: People, walk: Walk) -> None:
     assert "support@contoso.com" in words(walk.type("/status"))
     walk.saying("steps done", 60, after=told["change"])
     seconds("restored, the cards after a command", back)
-    over = walk.saying("takes cards again", 60)
+    over = walk.saying("The space takes cards about", 60)
     assert (over["id"], does(over)) == (told["id"], set())
     said = [each for each in people.messages.values() if CLOSED in str(each["history"])]
     assert [each["id"] for each in said] == [told["id"]]

@@ -138,7 +138,12 @@ async def _page(settings: Settings, since: datetime) -> list[Task]:
     span |= {"channelTypes": "email", "pageSize": str(_MOST)}
     org = {"orgId": settings.contact_center_org} if settings.contact_center_org else {}
     rows = rows_in(await read(settings, "/v1/tasks", span | org))
-    return list(filter(None, map(_task, rows)))
+    own = [(row, as_dict(row.get("attributes"))) for row in rows]
+    own = [each for each in own if value(each[1], "channelType").lower() in {"email", ""}]
+    found = [task for row, values in own if (task := _task(value(row, "id"), values))]
+    if own and not found:
+        raise unreadable("contact-center", "tasks without createdTime", 200)
+    return found
 
 
 async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
@@ -180,22 +185,16 @@ async def rows_of_channel(settings: Settings, resource: str, channel: str) -> li
     return found
 
 
-def _task(row: dict[str, Any]) -> Task | None:
-    """Return a task of the email channel, or None if the channel differs or it has no time."""
-    values = as_dict(row.get("attributes"))
+def _task(id_: str, values: dict[str, Any]) -> Task | None:
+    """Return the task with these attributes, or None if they have no time."""
     created = _moment(values.get("createdTime"))
-    if value(values, "channelType").lower() not in {"email", ""} or created is None:
+    if created is None:
         return None
     queues = [as_dict(values[name]) for name in ("queue", "lastQueue") if name in values]
     queue = next(filter(None, queues), {})
-    return Task(
-        value(row, "id"),
-        value(values, "origin"),
-        value(values, "destination"),
-        value(values, "status"),
-        created,
-        value(queue, "id") or (None if value(queue, "name") or not queues else ""),
-    )
+    last = value(queue, "id") or (None if value(queue, "name") or not queues else "")
+    of, to, status = (value(values, name) for name in ("origin", "destination", "status"))
+    return Task(id_, of, to, status, created, last)
 
 
 def _moment(milliseconds: object) -> datetime | None:

@@ -14,10 +14,11 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from jobs.storage import generation
 from practice.chaos import judge
@@ -36,7 +37,13 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 SCHEMA = "jobs/storage/generation.py"
 APPS = {"prefix": "/graph/v1.0/applications", "times": 1, "delay_s": 2.0}
 
-CARDS_MAY_LAG = {"test_an_upgrade_and_a_downgrade_in_the_middle_of_a_setup"}
+CARDS_MAY_LAG = {
+    "test_an_upgrade_and_a_downgrade_in_the_middle_of_a_setup",
+    "test_a_run_goes_on_after_an_upgrade_in_every_stage",
+}
+MAILBOX = "support@contoso.com"
+STAGES = ("form", "sign-in", "plan", "consent", "connect", "rehearsal", "test mail", "answer")
+"""What a setup waits for when the version changes."""
 
 
 def git(*words: str) -> bytes:
@@ -108,7 +115,7 @@ def test_an_upgrade_and_a_downgrade_in_the_middle_of_a_setup(
     is whole.
     """
     fresh(people)
-    walk = PatientWalk(people, "support@contoso.com", space(people))
+    walk = PatientWalk(people, MAILBOX, space(people))
     plan = walk.plan()
     people.control("POST", "faults", APPS)
     walk.approve(plan)
@@ -135,10 +142,55 @@ def test_an_upgrade_and_a_downgrade_in_the_middle_of_a_setup(
     assert run_here(stack, "audit", "--full").returncode == 0
 
 
+def parts(walk: PatientWalk) -> tuple[Callable[[], object], ...]:
+    """Return the parts of a setup, each of which ends when the run waits for the next one."""
+    return (
+        walk.ask,
+        lambda: fill_in_first_card(walk),
+        lambda: walk.open(walk.card("a sign-in card", "ask_administrator", link=True)),
+        walk.approve,
+        walk.consent,
+        walk.fill_in,
+        walk.rehearse,
+        walk.task,
+        walk.answer,
+        walk.done,
+    )
+
+
+def fill_in_first_card(walk: PatientWalk) -> None:
+    """Fill in the first card as the requester."""
+    given = {"check_login": "yes", **walk.right()}
+    walk.people.press(walk.requester, walk.card("the first card", "intake"), "intake", given)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_run_goes_on_after_an_upgrade_in_every_stage(
+    stack: Hosts, people: People, earlier: Path, stage: str
+) -> None:
+    """A run that the earlier version began goes on in this version, whatever it waits for."""
+    fresh(people)
+    with Redis.from_url(in_redis(stack)) as redis:
+        redis.delete(*redis.scan_iter(f"*{MAILBOX}*"), "unused")
+    move(stack, earlier)
+    walk, done = PatientWalk(people, MAILBOX, space(people)), STAGES.index(stage) + 1
+    for part in parts(walk)[:done]:
+        part()
+    move(stack, ROOT)
+    for part in parts(walk)[done:]:
+        part()
+    left = judge.left(people, walk)
+    assert (set(left.made.values()), len(apps(people)), left.mails) == ({1}, 1, 1)
+
+
+def in_redis(stack: Hosts) -> str:
+    """Return the address of Redis on this machine, where it is reached without TLS."""
+    return f"redis://:{IN_URL}@127.0.0.1:{stack.ports.redis}/0"
+
+
 def run_here(stack: Hosts, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the bot on this machine, where Redis is reached without TLS."""
-    url = f"redis://:{IN_URL}@127.0.0.1:{stack.ports.redis}/0"
-    env = stack.processes["worker1"].env | {"REDIS_URL": url, "PYTHONPATH": str(ROOT)}
+    """Run a command of the bot on this machine."""
+    env = stack.processes["worker1"].env | {"REDIS_URL": in_redis(stack), "PYTHONPATH": str(ROOT)}
     return subprocess.run(  # noqa: S603  our own command line
         [sys.executable, "-m", "bot", *words],
         env=env,

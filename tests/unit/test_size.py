@@ -23,14 +23,14 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 240,
-        "code": 30_174,
+        "code": 30_173,
         "functions": 3_259,
         "used once, %": 12.3,
         "borders": 7_483,
         "docstrings": 6_880,
     },
     ("practice",): {"code": 17_143},
-    ("tests",): {"code": 58_771},
+    ("tests",): {"code": 58_817},
     ("bench", "tools"): {"code": 3_777},
 }
 """Greatest value of each figure, by the folders that it counts."""

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.clouds.errors import CloudError
+from jobs.clouds.errors import CloudError, MalformedAnswer
 from jobs.clouds.rate_limit import ReadCache
 from jobs.model import State
 from jobs.probes import all_probes
@@ -69,7 +69,7 @@ def test_nothing_is_asked_without_a_key(given: Any, name: str, why: str):
         ([], NONE),
         ([task(5, "sales@contoso.com")], NONE),
         ([task(5, channelType="telephony")], NONE),
-        ([task(5, createdTime="yesterday"), task(5, createdTime=None)], NONE),
+        ([task(5, createdTime="yesterday"), task(5)], TASK),
         ([task(5, createdTime=lambda: f"{now().timestamp() * 1000:.0f}")], TASK),
         ([task(9), task(5)], TASK),
         ([task(5, "a_38412723414")], (SKIPPED, "skipped.task_of_whom", "")),
@@ -82,6 +82,16 @@ def test_tasks_of_the_mailbox(given, configured, outside, tasks, found):
     assert told(look("agent_tasks", given(settings=configured()))) == found
     query, headers = next(each[1:3] for each in outside.asked if each[0] == "GET /cc/v1/tasks")
     assert (query["channelTypes"], headers["authorization"]) == (["email"], "Bearer token-1")
+
+
+@pytest.mark.parametrize("name", ["agent_tasks", "mail_to_task"])
+def test_tasks_without_a_time_say_nothing(cloud, given, configured, outside, name):
+    """If no task has a time, the answer is not read; that mail made no task is not claimed."""
+    cloud.on(TRACES, [copy(60)])
+    outside.on(POINTS, {"data": [POINT]})
+    outside.on("GET /cc/v1/tasks", {"data": [task(5, createdTime="yesterday"), {"id": "1"}]})
+    with pytest.raises(MalformedAnswer):
+        look(name, given(settings=configured()))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Conversation in Webex: incoming webhooks, commands and card buttons, and outgoing cards.
 
 RQ reads the prefix of its keys from the environment while it is imported. So this package sets the
-prefix before it imports any other module. httpx would import its command line with click, 2 MiB, which it does
-without.
+prefix before it imports any other module. httpx would import its command line with click, 2 MiB, and httpcore
+and msal would look on the disk at each request for two packages that nobody has.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ __version__ = "0.1.0"
 """Version of the bot. It is written down only here, and the package's metadata is made from it."""
 
 os.environ[keys.RQ_VARIABLE] = keys.rq_prefix()
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # Python's way to refuse an import
+for each in ("httpx._main", "sniffio", "msal_extensions"):
+    sys.modules.setdefault(each, None)  # type: ignore[arg-type]  # Python's way to refuse an import
 
 
 def program() -> str:

@@ -10,7 +10,6 @@ import os
 import random
 import re
 import subprocess
-import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,10 +34,6 @@ pytest_plugins = (
 
 os.environ.setdefault(patience.VARIABLE, "6")
 os.environ.setdefault(patience.PACE, "0.1")
-
-for each in ("sniffio", "msal_extensions"):
-    sys.modules.setdefault(each, None)  # type: ignore[arg-type]  # it says that there is none
-"""Packages that httpcore and msal look for on the disk at each request, and nobody has."""
 
 LAST_MESSAGES, LAST_LINES, WHY_MOST = 4, 30, 1000
 YOUNG_OBJECTS = 20_000

@@ -14,7 +14,6 @@ from jobs.checks.reading import Line
 from jobs.model import Text
 
 _SEEN_MOST = 2000
-_WAYS = "12345"
 
 
 def search(  # noqa: PLR0913  everything that the card shows
@@ -41,7 +40,7 @@ def search(  # noqa: PLR0913  everything that the card shows
     step = Text("search.step", {"number": str(number), "all": str(of)})
     band = ui.persons_turn(title, said(step), ui.answer_line(Text("search.turn")))
     means = told and [ui.box("warning", glyphs.WARNING, said(told[0], **BOLD), said(told[1]))]
-    ways = [own(way) for way in (f"search.{place}_{each}" for each in _WAYS) if has_text(way)]
+    ways = [own(way) for way in (f"search.{place}_{each}" for each in "12345") if has_text(way)]
     known = [
         ui.row(
             glyphs.of_state(line.found.state),

@@ -85,8 +85,8 @@ def test_mail_that_was_returned_is_counted(services: Services, begin: Begin):
     """Mail that was returned to its sender is counted, with the right plural."""
     damage = Lost(1, now(), kept=True, bounced=1)
     broken = replace(view(checked(services, begin(), OFF), services), damage=damage)
-    assert "1 was returned to its sender as undeliverable." in str(draw(broken).content)
-    assert "everything is still in the mailbox." in str(draw(broken).content)
+    assert "For 1 of them, the sender got a non-delivery report." in str(draw(broken).content)
+    assert "Nothing is lost: the mailbox got a copy of each." in str(draw(broken).content)
 
 
 def test_a_channel_without_test_mails_has_no_line_about_them(services: Services, begin: Begin):

@@ -89,7 +89,7 @@ def test_the_thread_says_whom_the_consent_waits_for(services: Services, begin: B
     later = services.store.load(run.id)
     told = [said(of_slot(services, each, "consent")) for each in (run, later)]
     assert [
-        f"{who}'s turn: the bot has asked in a 1:1 message" in each
+        f"{who}'s turn: asked in a 1:1 message" in each
         for who, each in zip((ADMIN, other), told, strict=True)
     ] == [True, True]
 

@@ -63,7 +63,7 @@ def _row(
     if fault.changed:
         time.sleep(2 * SLACK.total_seconds())  # the tasks before the fault then do not count
         played.mail(f"Later {number}")
-        time.sleep(GRACE.total_seconds())  # until a mail without a task counts
+        time.sleep((GRACE + SLACK).total_seconds())  # until a mail without a task counts
     began = time.monotonic()
     watched = _looks(stack)
     looks = time.monotonic() - began

@@ -21,7 +21,7 @@ help:
 	@echo
 	@echo "make quick           lint, types and the fast tests, which start no process (about a minute)"
 	@echo "make quick-random    the fast tests in a random order (SEED=1 TIMES=10: ten orders that can be repeated)"
-	@echo "make test            lint, types and the tests to run before a commit (about eight minutes on two cores)"
+	@echo "make test            lint, types and the tests to run before a commit (about seven minutes on two cores)"
 	@echo "make test-all        lint, all tests, and the coverage of all processes (about 20 minutes)"
 	@echo "make branches        the same with the coverage of branches (takes half as long again)"
 	@echo "make golden          write the golden cards of tests/golden again; git diff shows what changed for people"

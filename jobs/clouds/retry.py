@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import stamina
 from stamina.instrumentation import StructlogOnRetryHook, set_on_retry_hooks
 
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import Transient, TruncatedAnswer
 
 set_on_retry_hooks([StructlogOnRetryHook])  # or else the first retry imports prometheus-client
@@ -95,8 +96,13 @@ class Pauses:
 
 
 def may_repeat(error: Exception, *, repeatable: bool) -> bool:
-    """Return whether it may be sent again; a ``repeatable`` request may have its effect twice."""
-    return isinstance(error, Transient | TruncatedAnswer) and (repeatable or error.unsent)
+    """Return whether it may be sent again; a ``repeatable`` request may have its effect twice.
+
+    The limit of message traces lasts minutes, so pauses would only delay a check's first line.
+    """
+    if not isinstance(error, Transient | TruncatedAnswer) or error.cause == Cause.TRACE_LIMIT:
+        return False
+    return repeatable or error.unsent
 
 
 def parse_retry_after(header: str | None) -> float | None:

@@ -14,6 +14,7 @@ import pytest
 
 from jobs.clouds.errors import CloudReply, Transient
 from jobs.clouds.rate_limit import LIMITS, Limit, RateLimiter, ReadCache, Throttle
+from jobs.clouds.retry import may_repeat
 
 QUICK = Limit("reports", "/reports", 2, 0.4)
 SCARCE = Limit("traces", "messagetrace", 3, 60.0, waits=False)
@@ -72,6 +73,7 @@ async def test_a_limit_that_nobody_waits_for():
     with pytest.raises(Transient) as told:
         await calls(pace, "GET /admin/exchange/tracing/messageTraces", 1)
     assert (told.value.cause, told.value.unsent) == ("trace_limit", True)
+    assert not may_repeat(told.value, repeatable=True)
 
 
 async def refused(pace: RateLimiter, name: str, after: float | None) -> None:

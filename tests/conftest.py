@@ -30,6 +30,7 @@ pytest_plugins = (
     "tests.fixtures.openid_provider",
     "tests.fixtures.stacks",
     "tests.fixtures.practice_cloud",
+    "tests.fixtures.practice_webex",
 )
 
 os.environ.setdefault(patience.VARIABLE, "6")

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,17 @@ def nullable(node: Any) -> Any:
     return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True else plain
 
 
+@cache
+def specification(path: Path) -> Any:
+    """Return an OpenAPI document as JSON Schema has it. It is read once, because it is large."""
+    return nullable(json.loads(path.read_text(encoding="utf-8")))
+
+
 class Spec:
     """OpenAPI document that requests are compared with."""
 
     def __init__(self, path: Path, known: dict[str, set[str]] | None = None) -> None:
-        self._spec = nullable(json.loads(path.read_text(encoding="utf-8")))
+        self._spec = specification(path)
         self._known = known or {}
         longest_first = sorted(self._spec["paths"], key=lambda template: template.count("{"))
         self._patterns = {

@@ -23,9 +23,8 @@ from jobs.clouds.errors import Rejected
 from jobs.microsoft.identity import Identity
 from jobs.settings import Settings
 from practice.cloud import PracticeCloud
-from practice.ports import free_port
-from practice.settings import PracticeSettings
 from tests.fixtures.client_certificate import Pem, make_pem, rsa_key
+from tests.fixtures.practice_cloud import whole_cloud
 
 SCOPE = "https://graph.microsoft.com/.default"
 ISSUER, SUBJECT = "https://issuer.example.test", "system:serviceaccount:bot:worker"
@@ -56,21 +55,17 @@ def cloud(
     tmp_path_factory: pytest.TempPathFactory, registered: Registered
 ) -> Iterator[PracticeCloud]:
     """Whole practice cloud in this process, with the bot's registration."""
-    made = PracticeCloud(
-        free_port(), tmp_path_factory.mktemp("cloud"), PracticeSettings(replication_s=0)
-    )
-    made.start()
-    key = jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key(2).public_key(), as_dict=True)
-    keys = {"keys": [key | {"kid": "k1", "use": "sig", "alg": "RS256"}]}
-    federated = {"issuer": ISSUER, "subject": SUBJECT, "audiences": [AUDIENCE], "jwks": keys}
-    asked = {
-        "certificates": [registered.own.certificate, registered.ended.certificate],
-        "federated": [federated],
-    }
-    with httpx.Client(verify=made.tls.client_context(), trust_env=False) as http:
-        http.put(f"{made.url}/practice/bot", json=asked).raise_for_status()
-    yield made
-    made.stop()
+    with whole_cloud(tmp_path_factory.mktemp("cloud")) as made:
+        key = jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key(2).public_key(), as_dict=True)
+        keys = {"keys": [key | {"kid": "k1", "use": "sig", "alg": "RS256"}]}
+        federated = {"issuer": ISSUER, "subject": SUBJECT, "audiences": [AUDIENCE], "jwks": keys}
+        asked = {
+            "certificates": [registered.own.certificate, registered.ended.certificate],
+            "federated": [federated],
+        }
+        with httpx.Client(verify=made.tls.client_context(), trust_env=False) as http:
+            http.put(f"{made.url}/practice/bot", json=asked).raise_for_status()
+        yield made
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import pytest
 from redis import Redis
 
 from jobs.channel import discovery
-from jobs.engine.context import StepContext
-from jobs.model import Channel, RunKind
+from jobs.model import Channel
 from jobs.runs.run import Brief
 from practice.faults import FaultContext, hand_made
 from practice.hooks import Faults
@@ -19,7 +18,8 @@ from practice.microsoft.graph import shapes
 from practice.microsoft.signin import consent
 from practice.microsoft.world import LONG_AGO, new_id, stamp
 from practice.tls import Tls
-from tests.contract.test_product_calls import MAILBOX, Tenant, context
+from tests.contract.test_product_calls import Heard
+from tests.faults.rides import MAILBOX, Country
 from tests.fixtures.practice_cloud import practice_cloud
 
 APPS, MOST = 5000, 40
@@ -38,7 +38,7 @@ def large(certificates: Tls) -> Any:
         for number in range(APPS):
             _crowd(ground, number, exchange)
         hand_made.make(ground)
-        yield ground, Tenant(http, cloud.world.settings)
+        yield ground, (cloud, http, cloud.world.settings)
 
 
 def _crowd(ground: FaultContext, number: int, exchange: str) -> None:
@@ -62,21 +62,21 @@ def _crowd(ground: FaultContext, number: int, exchange: str) -> None:
     tenant.grants.seed(grant)
 
 
-def looking(tenant: Tenant, redis: Redis) -> StepContext:
-    """Return the context of a check that knows only the mailbox's address."""
-    ctx = context(tenant, redis)
+async def searched(sky: Any, redis: Redis) -> tuple[bool, Heard]:
+    """Search as a check that knows only the address; return whether the channel is found."""
+    heard = Heard(sky[1])
+    ctx = Country(*sky, redis).context(heard, "check")
     brief = Brief(by_hand=True, discover=True)
-    ctx.run = replace(ctx.run, kind=RunKind.CHECK, brief=brief, channel=Channel(MAILBOX))
-    tenant.asked.clear()
-    tenant.cmdlets.clear()
-    return ctx
+    ctx.run = replace(ctx.run, brief=brief, channel=Channel(MAILBOX))
+    found = await discovery.search(ctx)
+    return found.certain and [app.name for app in found.apps] == [hand_made.NAME], heard
 
 
-def listed(tenant: Tenant) -> list[str]:
+def listed(heard: Heard) -> list[str]:
     """Return the lists of apps that were read without a filter."""
     return [
         asked.path
-        for asked in tenant.asked
+        for asked in heard.asked
         if asked.path in {"/applications", "/servicePrincipals", "/oauth2PermissionGrants"}
         and not {"$filter", "$search"} & asked.query.keys()
     ]
@@ -84,22 +84,19 @@ def listed(tenant: Tenant) -> list[str]:
 
 async def test_the_users_grant_needs_few_reads(large: Any, redis: Redis):
     """By the user's grant the channel is found in a tenant with 5,000 apps in a few requests."""
-    _, tenant = large
-    found = await discovery.search(looking(tenant, redis))
-    assert ([app.name for app in found.apps], found.certain) == ([hand_made.NAME], True)
-    assert (tenant.writes, listed(tenant)) == ([], [])
-    assert len(tenant.asked) + len(tenant.cmdlets) < MOST // 4
+    found, heard = await searched(large[1], redis)
+    assert (found, heard.writes, listed(heard)) == (True, [], [])
+    assert heard.calls.total() < MOST // 4
 
 
 async def test_without_a_grant_the_reads_stay_bounded(large: Any, redis: Redis):
     """Without any grant, the app is found by its redirect URI and its name, with bounded reads."""
-    ground, tenant = large
+    ground, sky = large
     mine = [
         grant for grant in ground.tenant.grants.written() if grant["principalId"] == ground.user.id
     ]
     for grant in mine:
         ground.tenant.grants.drop(grant["id"])
-    found = await discovery.search(looking(tenant, redis))
-    assert ([app.name for app in found.apps], found.certain) == ([hand_made.NAME], True)
-    assert (tenant.writes, listed(tenant)) == ([], [])
-    assert len(tenant.asked) + len(tenant.cmdlets) < MOST
+    found, heard = await searched(sky, redis)
+    assert (found, heard.writes, listed(heard)) == (True, [], [])
+    assert heard.calls.total() < MOST

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import flask
 import pytest
 
 from bot.web import webhooks
 from bot.webex.client import Webex
 from bot.webex.errors import WebexAnswerError
-from practice.journal import Journal
-from practice.settings import PracticeSettings
-from practice.webex import Webex as PracticeWebex
 from tests.contract.compare import differences
 from tests.contract.recordings import Json, Player, entries, entry, needed
+from tests.fixtures.practice_webex import Api
 from tests.fixtures.waiting import until
 
 pytestmark = needed
-TOKEN = "practice-bot-token"
 JSON = {"content-type": "application/json"}
 """Header of every answer, although only one recording contains it."""
 INBOUND = [each for each in entries("webex") if each.get("direction") == "from Webex"]
@@ -96,42 +92,6 @@ def test_an_answer_is_read(cloud: Player, recorded: Json):
 # --- the practice cloud ---------------------------------------------------------------------------
 
 
-class Api:
-    """API of a practice Webex that has a message and a webhook."""
-
-    def __init__(self, webex: PracticeWebex, app: flask.Flask) -> None:
-        self.webex, self._client = webex, app.test_client()
-        self.room = next(iter(webex.world.rooms.values())).id
-        hook = {
-            "name": "n",
-            "targetUrl": "http://127.0.0.1:9/x",
-            "resource": "messages",
-            "event": "created",
-        }
-        assert self.call("POST", "/webhooks", hook).status_code == 200
-        self.message = self.call("POST", "/messages", {"roomId": self.room, "text": "t"}).json
-
-    def call(self, method: str, path: str, body: Any = None, token: str = TOKEN) -> Any:
-        """Call the API as the bot."""
-        headers = {"Authorization": f"Bearer {token}"}
-        return self._client.open(f"/webex/v1{path}", method=method, json=body, headers=headers)
-
-    def do(self, path: str, body: Any) -> None:
-        """Act as a person, on one of the practice Webex's control pages."""
-        self._client.open(f"/practice/webex{path}", method="POST", json=body)
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    """API of a new practice Webex."""
-    webex = PracticeWebex(Journal(), PracticeSettings(bot_token=TOKEN))
-    app = flask.Flask("test")
-    for pages in [*webex.blueprints(), webex.control()]:
-        app.register_blueprint(pages)
-    yield Api(webex, app)
-    webex.stop()
-
-
 def test_the_practice_webex_tells_of_a_message_as_recorded(api: Api, cloud: Player):
     """The practice Webex's notification of a person's message is like the recorded ones.
 
@@ -140,8 +100,7 @@ def test_the_practice_webex_tells_of_a_message_as_recorded(api: Api, cloud: Play
     cloud.play({"status": 200, "headers": {}, "body": None})
     hook = {"name": "n", "targetUrl": f"{cloud.base}/x", "resource": "messages", "event": "created"}
     assert api.call("POST", "/webhooks", hook).status_code == 200
-    person = {"as": "requester@contoso.com", "room": "Contact center", "text": "/help"}
-    api.do("/say", person | {"mention": True})
+    api.say()
     _, _, body = until(lambda: cloud.asked[-1:], "the notification")[0]
     for recorded in INBOUND:
         if recorded["request"]["body"]["resource"] == "messages":
@@ -157,10 +116,12 @@ def same(number: str, answer: Any) -> list[str]:
 
 def test_the_practice_webex_answers_as_recorded(api: Api):
     """The practice Webex returns a message, the webhooks and the errors as recorded."""
-    assert same("webex-message", api.call("GET", f"/messages/{api.message['id']}")) == []
+    hook = {"name": "n", "targetUrl": "http://127.0.0.1:9/x", "resource": "messages"}
+    api.call("POST", "/webhooks", hook | {"event": "created"})
+    message = api.post().json["id"]
+    assert same("webex-message", api.call("GET", f"/messages/{message}")) == []
     assert same("webex-webhooks", api.call("GET", "/webhooks")) == []
-    assert same("webex-unauthorized", api.call("GET", "/people/me", token="unknown")) == []
-    big = {"roomId": api.room, "text": "x" * 100_000}
-    answer = api.call("POST", "/messages", big)
+    assert same("webex-unauthorized", api.call("GET", "/people/me", token="Bearer no")) == []
+    answer = api.post(text="x" * 100_000)
     assert same("webex-too-big", answer) == []
     assert answer.json["trackingId"].startswith("ROUTER_")

@@ -17,8 +17,7 @@ from bot.trial import Verdict
 from jobs.engine import undo
 from jobs.settings import Settings
 from practice.cloud import PracticeCloud
-from practice.environment import Ports, product_env
-from practice.settings import PracticeSettings
+from tests.fixtures.practice_cloud import env_for, whole_cloud
 
 Json = dict[str, Any]
 MAILBOX, ADMIN = "support@contoso.com", "admin@contoso.com"
@@ -27,9 +26,6 @@ VALUES = {
     "Forwarding Address": "x1@mail.webexconnect.io",
 }
 pytestmark = pytest.mark.slow
-STILL = PracticeSettings(
-    replication_s=0, exchange_replication_s=0, customization_s=0, trace_delay_s=0
-)
 
 
 class Terminal:
@@ -52,25 +48,18 @@ class Terminal:
 
 
 @pytest.fixture
-def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PracticeCloud]:
+def cloud(tmp_path: Path) -> Iterator[PracticeCloud]:
     """Practice cloud of the test."""
-    made = PracticeCloud(0, tmp_path, STILL)
-    made.start()
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
-        monkeypatch.setenv(name, str(made.tls.ca_path))
-    yield made
-    made.stop()
+    with whole_cloud(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
-def env(cloud: PracticeCloud, redis: Redis, redis_url: str) -> dict[str, str]:
+def env(
+    cloud: PracticeCloud, redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
     """Bot's environment for the cloud, and an empty Redis."""
-    names = ("bot_token", "bot_client_id", "bot_client_secret")
-    names += ("contact_center_token", "contact_center_org", "connect_audit_token")
-    values = {f"PRACTICE_{name.upper()}": getattr(cloud.settings, name) for name in names}
-    port = int(cloud.url.rpartition(":")[2])
-    ports = Ports(1, port, 5000, cloud.settings.smtp_port, cloud.settings.probe_smtp_port)
-    return product_env(ports, values, cloud.tls.ca_path) | {"REDIS_URL": redis_url}
+    return env_for(cloud, monkeypatch) | {"REDIS_URL": redis_url}
 
 
 def tenant(cloud: PracticeCloud) -> Json:

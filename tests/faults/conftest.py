@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,18 +13,12 @@ import structlog
 from redis import Redis
 
 from bot.services import Services
-from jobs.engine.context import StepContext
 from practice.microsoft import Cloud, seed
 from practice.settings import PracticeSettings
 from practice.tls import Tls
-from practice.virtual_time import carry_out
 from tests.faults.rides import Country, Ride
-from tests.faults.weather import FAULTS, Fault, Storm, Weather
+from tests.faults.weather import FAULTS, LISTED, Weather
 from tests.fixtures.practice_cloud import practice_cloud
-
-LISTED: dict[str, list[str]] = tomllib.loads(
-    Path(__file__).with_name("calls.toml").read_text(encoding="utf-8")
-)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -46,18 +38,6 @@ def sky(certificates: Tls) -> Iterator[tuple[Cloud, httpx.Client, PracticeSettin
     """Practice cloud with its HTTP client and settings, without delays."""
     with practice_cloud(certificates) as (cloud, http):
         yield cloud, http, cloud.world.settings
-
-
-@pytest.fixture
-def listed() -> dict[str, list[str]]:
-    """Return the calls that calls.toml lists, by part of the product."""
-    return LISTED
-
-
-@pytest.fixture
-def faults() -> dict[str, Fault]:
-    """Return every kind of fault by its name."""
-    return {fault.name: fault for fault in FAULTS}
 
 
 @pytest.fixture(autouse=True)
@@ -101,24 +81,6 @@ def ride(country: Country, weather: Weather) -> Ride:
     return Ride(country, country.context(weather), weather)
 
 
-@pytest.fixture
-def storm(country: Country) -> Callable[..., Storm]:
-    """Return a function that puts a fault between msal and the sign-in pages."""
-    return lambda *what: Storm(country.http, *what)
-
-
-@pytest.fixture
-def weather_over() -> type[Weather]:
-    """Return the class of connections with faults, for servers other than the practice cloud."""
-    return Weather
-
-
-@pytest.fixture
-def without_waiting() -> Callable[[Coroutine[Any, Any, None]], float]:
-    """Return a function that runs a piece of work without real pauses and returns their seconds."""
-    return carry_out
-
-
 @dataclass(frozen=True)
 class Calm:
     """Calls of a setup without faults, and the state and the number of objects at its end."""
@@ -144,33 +106,10 @@ def set_up(calm: Calm, country: Country) -> Country:
     return country.restore(calm.state)
 
 
-@dataclass
-class Connected:
-    """Tenant with a connected mailbox that can be checked again and again.
-
-    This works because checks write nothing.
-    """
-
-    country: Country
-
-    def weather(self, fault: Fault | None = None, times: int = 1) -> Weather:
-        """Return a new connection to the tenant with this fault, or without one."""
-        return Weather(self.country.http, fault, times)
-
-    def context(self, weather: Weather, kind: str) -> StepContext:
-        """Return the context of a run that uses this connection."""
-        self.country.redis.flushall()
-        return self.country.context(weather, kind)
-
-    def carry_out(self, work: Coroutine[Any, Any, None]) -> float:
-        """Run a piece of work to its end without real pauses, and return their seconds."""
-        return carry_out(work)
-
-
 @pytest.fixture(scope="module")
 def connected(
     sky: tuple[Cloud, httpx.Client, PracticeSettings], redis_url: str, calm: Calm
-) -> Iterator[Connected]:
+) -> Iterator[Country]:
     """Connected mailbox. No test of its module may ask for ``country``, which resets the cloud."""
     with Redis.from_url(redis_url) as redis:
-        yield Connected(Country(*sky, redis).restore(calm.state))
+        yield Country(*sky, redis).restore(calm.state)

@@ -138,6 +138,11 @@ class Country:
         url = f"{BASE}/graph/v1.0/servicePrincipals/{principal}/appRoleAssignments"
         self.http.post(url, json=body, headers=headers)
 
+    def alone(self, weather: Weather, kind: str = "check") -> StepContext:
+        """Open a run over this connection, after all others are forgotten."""
+        self.redis.flushall()
+        return self.context(weather, kind)
+
     def context(self, weather: Weather, kind: str = "setup") -> StepContext:
         """Open a run of the mailbox over this connection, signed in as the administrator."""
         store, keys = RunStore(self.redis), (Fernet.generate_key().decode(),)

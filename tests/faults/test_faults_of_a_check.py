@@ -13,6 +13,9 @@ from jobs.engine.engine import Engine
 from jobs.model import Access, State
 from jobs.probes import checks_for
 from jobs.runtime import no_listener
+from practice.virtual_time import carry_out
+from tests.faults.rides import Country
+from tests.faults.weather import LISTED, Weather
 
 BLIND = {State.UNKNOWN, State.SKIPPED}
 MOST_CALLS = 300
@@ -25,40 +28,38 @@ If the verified domains cannot be read, the step says so, and the mailbox user d
 
 
 @pytest.fixture(scope="module")
-def looked_at(connected: Any) -> dict[str, Any]:
+def looked_at(connected: Country) -> dict[str, Any]:
     """Findings of a check without faults."""
-    return dict(_checked(connected, connected.weather()).findings)
+    return dict(_checked(connected, Weather(connected.http)).findings)
 
 
-def _checked(connected: Any, weather: Any) -> Any:
+def _checked(connected: Country, weather: Any) -> Any:
     """Return the run of a check of all facts that an administrator's sign-in shows."""
-    ctx = connected.context(weather, "check")
+    ctx = connected.alone(weather)
     steps = {
         name: step
         for name, step in checks_for(ctx.channel.profile).items()
         if step.diagnosis.access is Access.ADMIN
     }
-    connected.carry_out(
-        Engine(ctx, steps, no_listener, lambda: True).check({Access.NONE, Access.ADMIN})
-    )
+    carry_out(Engine(ctx, steps, no_listener, lambda: True).check({Access.NONE, Access.ADMIN}))
     assert steps.keys() - ctx.run.findings.keys() == set()
     return ctx.run
 
 
-def test_the_matrix_holds_every_call_of_a_check(connected: Any, listed: dict[str, list[str]]):
+def test_the_matrix_holds_every_call_of_a_check(connected: Country):
     """The calls of a check are those in calls.toml, and none of them changes anything."""
-    weather = connected.weather()
+    weather = Weather(connected.http)
     _checked(connected, weather)
-    assert sorted(weather.calls) == sorted(listed["check"])
+    assert sorted(weather.calls) == sorted(LISTED["check"])
     assert [call for call in weather.calls if not call.startswith(("GET ", "Get-"))] == []
 
 
-def test_a_check_that_sees_nothing(connected: Any, fault: Any):
+def test_a_check_that_sees_nothing(connected: Country, fault: Any):
     """If every call fails permanently, a check ends in time and calls nothing right or wrong.
 
     Every finding is unknown or left out.
     """
-    weather = connected.weather(fault, FOR_GOOD)
+    weather = Weather(connected.http, fault, FOR_GOOD)
     run = _checked(connected, weather)
     assert {
         name: finding.state for name, finding in run.findings.items() if finding.state not in BLIND
@@ -66,9 +67,9 @@ def test_a_check_that_sees_nothing(connected: Any, fault: Any):
     assert sum(weather.calls.values()) <= MOST_CALLS
 
 
-def test_a_check_in_a_shower(connected: Any, looked_at: dict[str, Any], fault: Any):
+def test_a_check_in_a_shower(connected: Country, looked_at: dict[str, Any], fault: Any):
     """If every call fails once, each finding is the usual one or says that it could not be read."""
-    run = _checked(connected, connected.weather(fault))
+    run = _checked(connected, Weather(connected.http, fault))
     odd = {
         name: finding.state
         for name, finding in run.findings.items()

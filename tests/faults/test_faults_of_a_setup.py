@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.faults.weather import BY_NAME, LISTED
+
 NEEDS_A_PERSON = "401"
 """The one fault that needs a person: Graph does not accept the token.
 
@@ -20,12 +22,12 @@ MOST_TRIES = 30
 TURNS = {"time", "administrator", "approver", "requester", "mailbox_user", "agent", "nobody"}
 
 
-def test_the_matrix_holds_every_call(calm: Any, listed: dict[str, list[str]]):
+def test_the_matrix_holds_every_call(calm: Any):
     """The calls of a setup without faults are exactly those in calls.toml.
 
     So a new call cannot be forgotten.
     """
-    assert sorted(calm.calls) == sorted(listed["setup"])
+    assert sorted(calm.calls) == sorted(LISTED["setup"])
 
 
 def test_every_call_fails_once(ride: Any, weather: Any, country: Any, calm: Any, fault: Any):
@@ -46,7 +48,11 @@ def test_every_call_fails_once(ride: Any, weather: Any, country: Any, calm: Any,
 
 
 def test_a_call_that_keeps_failing(
-    ride: Any, weather: Any, country: Any, calm: Any, call: str, faults: dict[str, Any]
+    ride: Any,
+    weather: Any,
+    country: Any,
+    calm: Any,
+    call: str,
 ):
     """If one call keeps failing, the tries are bounded and the run says whose turn it is.
 
@@ -54,7 +60,7 @@ def test_a_call_that_keeps_failing(
     write was carried out each time.
     """
     reads = call.startswith(("GET ", "Get-"))
-    weather.fault, weather.only = faults["503" if reads else "reset, carried out"], call
+    weather.fault, weather.only = BY_NAME["503" if reads else "reset, carried out"], call
     weather.times = 1_000_000
     worked = [_tries(ride.round, weather, call) for _ in range(4)]
     stuck = {
@@ -76,14 +82,17 @@ def _tries(work: Callable[[], bool], weather: Any, call: str) -> int:
 
 
 def test_nothing_answers_in_time(
-    ride: Any, weather: Any, country: Any, calm: Any, faults: dict[str, Any]
+    ride: Any,
+    weather: Any,
+    country: Any,
+    calm: Any,
 ):
     """If every call times out, each piece of work ends early and says why the run waits.
 
     The work ends long before the queue would end it. When the clouds answer again, the run arrives
     at its end with one of each object.
     """
-    weather.fault, weather.times = faults["timeout, carried out"], 1_000_000
+    weather.fault, weather.times = BY_NAME["timeout, carried out"], 1_000_000
     for _ in range(2):
         ride.round()
     assert (0 < ride.longest < LONGEST_WORK_S, {left[2] for left in ride.left().values()}) == (

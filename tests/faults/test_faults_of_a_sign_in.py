@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ import stamina
 from jobs.clouds.errors import CloudError, MalformedAnswer, Transient
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import EXCHANGE_SCOPE
+from tests.faults.weather import Storm
 
 BASE, CALLBACK = "https://localhost:9", "http://127.0.0.1:5000/callback"
 SCOPES = ["https://graph.microsoft.com/User.Read.All"]
@@ -47,72 +49,40 @@ def _identity(country: Any, transport: httpx.BaseTransport) -> Identity:
     )
 
 
-def _signed_in(country: Any, identity: Identity, way: Callable[[], Identity]) -> str:
-    """Sign in from the beginning, and return a token for a second resource.
-
-    The function ``way`` returns the identity to which the browser comes back.
-    """
+def _signed_in(country: Any, identity: Identity, way: Identity) -> str:
+    """Sign in from the beginning, finish it on this way, and return the tokens' cache."""
     flow = identity.begin(SCOPES, CALLBACK, "state-1")
-    address = urlsplit(flow["auth_uri"])
-    answer = country.http.post(
-        f"{address.path}?{address.query}", data={"account": "admin@contoso.com", "action": "accept"}
-    )
-    query = {
-        name: values[0]
-        for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()
-    }
-    signed_in = way().finish(flow, query)
-    token, _ = way().token(signed_in.cache, [EXCHANGE_SCOPE])
-    return token
+    form = {"account": "admin@contoso.com", "action": "accept"}
+    answer = country.http.post(flow["auth_uri"].removeprefix(BASE), data=form)
+    return way.finish(flow, dict(parse_qsl(urlsplit(answer.headers["location"]).query))).cache
 
 
-def test_a_call_of_a_sign_in_that_keeps_failing(
-    country: Any, storm: Callable[..., Any], fault: Any, login_call: str
-):
+def _token(country: Any, weather: Storm) -> None:
+    """Sign in, and ask for a token for a second resource."""
+    cache = _signed_in(country, _identity(country, weather), _identity(country, weather))
+    _identity(country, weather).token(cache, [EXCHANGE_SCOPE])
+
+
+def test_a_call_of_a_sign_in_that_keeps_failing(country: Any, fault: Any, login_call: str):
     """A sign-in call that keeps failing ends with an error of the bot after a few tries.
 
     The error has a remedy and is never one of msal's.
     """
-    weather = storm(fault, login_call, FOR_GOOD)
+    weather = Storm(country.http, fault, login_call, FOR_GOOD)
     with pytest.raises(CloudError) as failed:
-        _signed_in(country, _identity(country, weather), lambda: _identity(country, weather))
+        _token(country, weather)
     assert isinstance(failed.value, Transient | MalformedAnswer)
     assert 1 <= weather.failed <= TRIES
 
 
-def test_a_refresh_fails_once(country: Any, storm: Callable[..., Any], fault: Any):
+def test_a_refresh_fails_once(country: Any, fault: Any):
     """A token refresh retries temporary faults and reports the others.
 
     A garbled answer never counts as a sign-in that has ended.
     """
-    good = storm(fault, TOKEN, 0)
-    identity = _identity(country, good)
-    flow = identity.begin(SCOPES, CALLBACK, "state-1")
-    address = urlsplit(flow["auth_uri"])
-    answer = country.http.post(
-        f"{address.path}?{address.query}", data={"account": "admin@contoso.com", "action": "accept"}
-    )
-    query = {
-        name: values[0]
-        for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()
-    }
-    cache = identity.finish(flow, query).cache
-    outcome = _outcome(
-        lambda: _identity(country, storm(fault, TOKEN, 1)).token(cache, SCOPES, refresh=True)
-    )
-    expected = (
-        type(None)
-        if fault.name in PASSES
-        else Transient
-        if fault.name.startswith("429")
-        else MalformedAnswer
-    )
-    assert type(outcome) is expected
-
-
-def _outcome(ask: Callable[[], object]) -> CloudError | None:
-    try:
-        ask()
-    except CloudError as error:
-        return error
-    return None
+    good, bad = (Storm(country.http, fault, TOKEN, times) for times in (0, 1))
+    cache = _signed_in(country, _identity(country, good), _identity(country, good))
+    kind = Transient if fault.name.startswith("429") else MalformedAnswer
+    expected = nullcontext() if fault.name in PASSES else pytest.raises(kind)
+    with expected:
+        _identity(country, bad).token(cache, SCOPES, refresh=True)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jobs.runs.run import Kind
+from tests.faults.weather import LISTED
 
 NEEDS_A_PERSON = "401"
 """The one fault that needs a person: Graph does not accept the token.
@@ -34,24 +35,20 @@ def undo(set_up: Any, weather: Any) -> Any:
     return set_up.after_setup(weather, "undo", Kind.CANCELLED)
 
 
-def test_the_matrix_holds_every_call_of_an_undo(
-    undo: Any, weather: Any, listed: dict[str, list[str]]
-):
+def test_the_matrix_holds_every_call_of_an_undo(undo: Any, weather: Any):
     """The calls of an undo are exactly those in calls.toml."""
     undo.to_its_end()
-    assert sorted(weather.calls) == sorted(listed["undo"])
+    assert sorted(weather.calls) == sorted(LISTED["undo"])
 
 
-def test_every_call_of_an_undo_fails_once(
-    undo: Any, weather: Any, country: Any, listed: dict[str, list[str]], fault: Any
-):
+def test_every_call_of_an_undo_fails_once(undo: Any, weather: Any, country: Any, fault: Any):
     """An undo in which every call fails once still removes everything that the setup made.
 
     It makes no difference whether the cloud had carried out the call that failed.
     """
     weather.fault = fault
     undo.to_its_end()
-    assert set(listed["undo"]) - set(weather.failed) == set()
+    assert set(LISTED["undo"]) - set(weather.failed) == set()
     left = country.objects()
     assert {kind: left[kind] for kind in KEPT} == KEPT
     assert (undo.presses > 0) == (fault.name == NEEDS_A_PERSON)

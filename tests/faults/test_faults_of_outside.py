@@ -35,6 +35,8 @@ from jobs.runs.run_store import RunStore
 from jobs.runtime import no_listener
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
+from practice.virtual_time import carry_out
+from tests.faults.weather import LISTED, Weather
 
 BASE, MAILBOX = "https://localhost:9", "support@contoso.com"
 ORG = "0e0e0e0e-0000-4000-8000-000000000001"
@@ -141,8 +143,6 @@ def opened(store: RunStore) -> Run:
 def look(
     redis: Redis,
     services: Services,
-    weather_over: Any,
-    without_waiting: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Any]:
     """Return a function that looks at one fact through a fault, several times in one check.
@@ -154,9 +154,7 @@ def look(
     def looked(
         call: str, fault: Any = None, times: int = 1, looks: int = 1
     ) -> tuple[list[Finding], float, Any]:
-        weather = weather_over(
-            httpx.Client(transport=httpx.MockTransport(services)), fault, times, call
-        )
+        weather = Weather(httpx.Client(transport=httpx.MockTransport(services)), fault, times, call)
         # The real client without sockets: this clock jumps over every wait, also over a socket's.
         monkeypatch.setattr(
             client,
@@ -180,7 +178,7 @@ def look(
             probe = ASKS[call]()
             seconds = max(
                 seconds,
-                without_waiting(
+                carry_out(
                     Engine(ctx, {probe.name: probe}, no_listener, lambda: True).check({Access.NONE})
                 ),
             )
@@ -190,9 +188,9 @@ def look(
     return looked
 
 
-def test_the_matrix_holds_every_call(listed: dict[str, list[str]]):
+def test_the_matrix_holds_every_call():
     """The calls of a check outside Microsoft are exactly those in calls.toml."""
-    assert sorted(listed["outside"]) == sorted(ASKS)
+    assert sorted(LISTED["outside"]) == sorted(ASKS)
 
 
 @pytest.mark.parametrize("beside", ASKS)

@@ -19,7 +19,9 @@ from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.microsoft.outbound_spam import policy_name
 from jobs.probes.conditional_access import AuthenticationPolicy
 from practice.mail.trace import Event as Passed, Row
-from tests.faults.weather import FAULTS
+from practice.virtual_time import carry_out
+from tests.faults.rides import Country
+from tests.faults.weather import BY_NAME, FAULTS, LISTED, Weather
 
 FOR_GOOD = 1_000_000
 MOST_TRIES = 5
@@ -113,16 +115,15 @@ PAIRS = [
 
 
 @pytest.fixture(scope="module")
-def tenant(connected: Any) -> dict[str, Any]:
+def tenant(connected: Country) -> dict[str, Any]:
     """Ids that the rare calls name, in a connected tenant.
 
     The tenant has an authentication policy that forbids passwords, and a mail that arrived.
     """
-    country = connected.country
     policy = {"Name": "Modern", "Identity": "Modern", "AllowBasicAuthSmtp": False}
     words = {"authentication_policies": [policy], "default_authentication_policy": "Modern"}
-    country.http.patch("/practice/tenants/contoso.com", json=words).raise_for_status()
-    found, earlier = country.tenant(), now() - timedelta(minutes=5)
+    connected.http.patch("/practice/tenants/contoso.com", json=words).raise_for_status()
+    found, earlier = connected.tenant(), now() - timedelta(minutes=5)
     passed = (Passed(earlier, "Deliver", "Deliver", "Delivered"),)
     mail = (
         MAIL.message_id,
@@ -135,8 +136,8 @@ def tenant(connected: Any) -> dict[str, Any]:
         earlier,
         passed,
     )
-    country.cloud.world.traces.add(Row(TRACE_ID, found["id"], *mail))
-    connected.carry_out(_tracing(connected))
+    connected.cloud.world.traces.add(Row(TRACE_ID, found["id"], *mail))
+    carry_out(_tracing(connected))
     (app,) = found["applications"]
     principal = next(
         each["id"] for each in found["service_principals"] if each["appId"] == app["appId"]
@@ -145,20 +146,20 @@ def tenant(connected: Any) -> dict[str, Any]:
     return {"app": app["appId"], "principal": principal, "grant": grant}
 
 
-async def _tracing(connected: Any) -> None:
+async def _tracing(connected: Country) -> None:
     """Create the service principal that Graph needs in the tenant for a message trace.
 
     The source is platforms/microsoft.md 2.5.
     """
-    await connected.context(connected.weather(), "setup").graph.create_service_principal(
+    await connected.alone(Weather(connected.http), "setup").graph.create_service_principal(
         MESSAGE_TRACE_APP_ID
     )
 
 
-def outcome(connected: Any, weather: Any, call: str, tenant: dict[str, Any]) -> Any:
+def outcome(connected: Country, weather: Any, call: str, tenant: dict[str, Any]) -> Any:
     """Return the result of a call over this connection, and the seconds that it took."""
     told: list[Any] = []
-    ctx = connected.context(weather, "check")
+    ctx = connected.alone(weather)
     weather.only = call
 
     async def ask() -> None:
@@ -167,35 +168,34 @@ def outcome(connected: Any, weather: Any, call: str, tenant: dict[str, Any]) -> 
         except CloudError as error:
             told.append(error)
 
-    seconds = connected.carry_out(ask())
+    seconds = carry_out(ask())
     return told[0], seconds
 
 
 @pytest.fixture(scope="module")
-def calmly(connected: Any, tenant: dict[str, Any]) -> dict[str, Any]:
+def calmly(connected: Country, tenant: dict[str, Any]) -> dict[str, Any]:
     """Results of each rare call without faults."""
-    return {call: outcome(connected, connected.weather(), call, tenant)[0] for call in ASKED}
+    return {call: outcome(connected, Weather(connected.http), call, tenant)[0] for call in ASKED}
 
 
-def test_the_matrix_holds_every_rare_call(listed: dict[str, list[str]]):
+def test_the_matrix_holds_every_rare_call():
     """Each rare call listed in calls.toml is made in this test."""
-    assert sorted(listed["sometimes"]) == sorted(ASKED)
+    assert sorted(LISTED["sometimes"]) == sorted(ASKED)
 
 
 @pytest.mark.parametrize("rare", ASKED)
-def test_under_a_clear_sky(connected: Any, tenant: dict[str, Any], rare: str):
+def test_under_a_clear_sky(connected: Country, tenant: dict[str, Any], rare: str):
     """Without faults, each rare call is really made, once, and answered."""
-    weather = connected.weather()
+    weather = Weather(connected.http)
     told, _ = outcome(connected, weather, rare, tenant)
     assert (weather.calls[rare], isinstance(told, CloudError)) == (1, False), told
 
 
 @pytest.mark.parametrize(("rare", "odd"), PAIRS)
 def test_a_rare_call_that_fails(
-    connected: Any,
+    connected: Country,
     tenant: dict[str, Any],
     calmly: dict[str, Any],
-    faults: dict[str, Any],
     rare: str,
     odd: str,
 ):
@@ -204,8 +204,8 @@ def test_a_rare_call_that_fails(
     The next try gives the usual result. If it keeps failing, it ends in time, after few tries, with
     an error of the bot. Nothing is made twice.
     """
-    fault = faults[odd]
-    before, weather = connected.country.objects(), connected.weather(fault)
+    fault = BY_NAME[odd]
+    before, weather = connected.objects(), Weather(connected.http, fault)
     told, seconds = outcome(connected, weather, rare, tenant)
     assert isinstance(told, CloudError) or told == calmly[rare], told
     assert (weather.failed[rare], seconds <= LONGEST_S) == (1, True)
@@ -217,4 +217,4 @@ def test_a_rare_call_that_fails(
     )  # a write that was done, whose answer has nothing to read
     assert isinstance(told, CloudError) or unread, told
     assert (1 < weather.failed[rare] <= 1 + MOST_TRIES, seconds <= LONGEST_S) == (True, True)
-    assert connected.country.objects() == before
+    assert connected.objects() == before

@@ -13,14 +13,15 @@ import pytest
 from jobs.clock import now
 from jobs.model import Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
+from tests.faults.weather import BY_NAME
 
 SECRET = "POST /applications/*/addPassword"
 FOR_GOOD = 1_000_000
 
 
-def test_nobody_knocks_early(ride: Any, weather: Any, faults: dict[str, Any]):
+def test_nobody_knocks_early(ride: Any, weather: Any):
     """A call throttled for an hour is not repeated early, although events keep waking the run."""
-    weather.fault, weather.only, weather.times = faults["429 with a huge one"], SECRET, FOR_GOOD
+    weather.fault, weather.only, weather.times = BY_NAME["429 with a huge one"], SECRET, FOR_GOOD
     while not weather.failed:
         ride.work()
         ride.people()
@@ -39,14 +40,12 @@ def test_nobody_knocks_early(ride: Any, weather: Any, faults: dict[str, Any]):
     )
 
 
-def test_what_could_not_be_read_is_read_again_by_itself(
-    ride: Any, weather: Any, calm: Any, faults: dict[str, Any]
-):
+def test_what_could_not_be_read_is_read_again_by_itself(ride: Any, weather: Any, calm: Any):
     """A fact that could not be read is read again without a press, also before the plan.
 
     Nothing else is read again.
     """
-    weather.fault, weather.only, weather.times = faults["503"], "GET /organization", 7
+    weather.fault, weather.only, weather.times = BY_NAME["503"], "GET /organization", 7
     ride.work()
     first = ride.ctx.store.load(ride.ctx.run.id)
     assert (first.findings["tenant"].state, first.findings["application"].seen.key) == (

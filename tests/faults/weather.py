@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import tomllib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -90,6 +92,13 @@ FAULTS = (
 
 The matrix of the HTTP layer has more of each kind (tests/unit/jobs/clouds/test_http.py).
 """
+
+
+BY_NAME = {fault.name: fault for fault in FAULTS}
+LISTED: dict[str, list[str]] = tomllib.loads(
+    Path(__file__).with_name("calls.toml").read_text(encoding="utf-8")
+)
+"""Calls that the matrices hold, by part of the product."""
 
 
 def name_of(request: httpx.Request) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -19,6 +17,7 @@ from jobs.probes import all_probes
 from jobs.steps import all_steps
 from practice.environment import Ports, product_env
 from tests.browser.walks import BY_HAND, FORM, MOST, NEW_APP
+from tests.fixtures.parsed import tool
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -60,16 +59,6 @@ def packages(requirements: str) -> set[str]:
 def wanted(names: list[str]) -> set[str]:
     """Return the names in a list of requirements, without extras and versions."""
     return {re.split(r"[\[<>=~; ]", name)[0].lower() for name in names}
-
-
-def tool(name: str) -> ModuleType:
-    """Load a script of tools/ as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"tools/{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_one_list_of_settings():

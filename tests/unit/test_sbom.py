@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from bot import __version__
+from tests.fixtures.parsed import tool
 
 ROOT = Path(__file__).parents[2]
 LOCK = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    """Return the script tools/sbom.py as a module."""
-    spec = importlib.util.spec_from_file_location("sbom", ROOT / "tools/sbom.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +23,11 @@ def bill() -> dict[str, Any]:
     return found
 
 
-def test_the_file_is_up_to_date(tool: ModuleType):
+def test_the_file_is_up_to_date():
     """The bill of materials is exactly the file that ``make sbom`` writes now."""
-    assert (ROOT / "deploy/sbom.cdx.json").read_text("utf-8") == tool.page(), "run `make sbom`"
+    assert (ROOT / "deploy/sbom.cdx.json").read_text("utf-8") == tool("sbom").page(), (
+        "run `make sbom`"
+    )
 
 
 def test_its_components_are_the_locked_packages(bill: dict[str, Any]):
@@ -78,7 +68,7 @@ def test_it_says_what_needs_what(bill: dict[str, Any]):
     assert any("httpx" in ref for ref in needs[root["bom-ref"]])
 
 
-def test_a_package_for_some_machines_says_so(tool: ModuleType):
+def test_a_package_for_some_machines_says_so():
     """The marker of a requirement becomes a property of its component.
 
     The parents are read from both forms of ``via``.
@@ -88,13 +78,13 @@ def test_a_package_for_some_machines_says_so(tool: ModuleType):
         f"two==2.0 \\\n    --hash=sha256:{'b' * 64}\n    # via\n    #   webex-email-bot (pyproject.toml)\n"
         "    #   one\n"
     )
-    first, second = tool.packages(lock)
+    first, second = tool("sbom").packages(lock)
     assert (first.marker, first.needed_by, first.hashes) == (
         "sys_platform != 'win32'",
         ("two",),
         ("a" * 64,),
     )
     assert (second.marker, second.needed_by) == ("", ("webex-email-bot", "one"))
-    assert tool.component(first)["properties"] == [
+    assert tool("sbom").component(first)["properties"] == [
         {"name": "pip:marker", "value": "sys_platform != 'win32'"}
     ]

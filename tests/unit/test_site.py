@@ -5,16 +5,15 @@ They do not need the packages that draw the site.
 
 from __future__ import annotations
 
-import importlib.util
 import posixpath
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import yaml
 
 from practice.page import moving_picture
+from tests.fixtures.parsed import tool
 
 ROOT = Path(__file__).parents[2]
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#[^)\s]*)?\)")
@@ -22,16 +21,7 @@ FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 OTHER_LANGUAGE = re.compile(r'<a href="([^"]+)">')
 
 
-def _site() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("site_tool", ROOT / "tools/site.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-SITE = _site()
+SITE = tool("site")
 PLACES = sorted(SITE.pages())
 
 

@@ -20,7 +20,6 @@ def card(text: str, *runs: str, room: str = "Space 1", bot: bool = True) -> dict
         "roomType": "direct" if room == "direct" else "group",
         "members": ["anna@example.test"],
         "from": "bot@webex.bot" if bot else "anna@example.test",
-        "deleted": False,
         "card": {"type": "AdaptiveCard", "body": body, "actions": buttons},
     }
 
@@ -55,7 +54,6 @@ def test_a_contradiction_is_named(messages: list[dict[str, Any]], told: str):
         [PLAN, card("Approver's turn: approve the plan.", "XYZ789")],
         [PLAN, card("Run XYZ789 is finished")],
         [PLAN, card("Run ABC123 was canceled", bot=False)],
-        [PLAN, PLAN | {"deleted": True}],
         [PLAN, PLAN | {"card": None}],
     ],
 )

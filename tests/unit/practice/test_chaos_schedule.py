@@ -16,7 +16,6 @@ from practice.chaos.judge import Left
 from practice.chaos.killer import Hit
 from practice.chaos.kills import (
     EFFECTS,
-    HERE,
     MOST,
     PLACES,
     Between,
@@ -26,7 +25,6 @@ from practice.chaos.kills import (
     When,
     pauses,
     runs,
-    sample,
 )
 from practice.chaos.lane import Outcome
 from practice.hooks import from_json
@@ -79,19 +77,6 @@ def test_every_place_is_paused_at_in_every_way():
     assert {pause.kill.victim for pause in drawn} == {Victim.HOST}
 
 
-def test_another_host_takes_over_in_runs_with_one_kill():
-    """Only a run with a single kill can stop the whole host.
-
-    A run with several kills needs workers on this host to kill.
-    """
-    drawn = list(itertools.islice(runs(7), 200))
-    several = {kill.victim for kills in drawn if len(kills) > 1 for kill in kills}
-    assert (several <= set(HERE), Victim.HOST in {kills[0].victim for kills in drawn}) == (
-        True,
-        True,
-    )
-
-
 def test_what_follows_an_end_is_counted(redis: Redis):
     """Every event that comes after the end of its run is counted, for all runs in Redis.
 
@@ -123,23 +108,6 @@ def test_the_practice_cloud_knows_every_fault(when: When):
             When.AFTER: (False, True, False),
         }[when]
     }
-
-
-def test_a_kill_at_any_time_has_no_fault():
-    """A kill at any time has no fault, because it waits for no call."""
-    with pytest.raises(ValueError, match="needs no fault"):
-        Kill(Victim.ALL).fault()
-
-
-def test_the_sample_is_three_kills_in_the_order_of_a_setup():
-    """The sample has three kills: at the app, at something that needs the app, and at a secret."""
-    for seed in range(20):
-        first, second, third = (kill.name for kill in sample(seed))
-        assert (
-            first,
-            second in {"service principal", "E2 or E4, the first", "E5 grant, the first"},
-            third,
-        ) == ("E1 app", True, "E3 secret")
 
 
 def test_the_same_tenant_is_right():
@@ -194,25 +162,6 @@ def test_a_row_is_good_or_not(seconds: float | None, outcome: Outcome, good: boo
     row = Row("E1 app")
     row.add(seconds, outcome)
     assert row.good is good
-
-
-def test_the_table_has_a_line_for_each_and_the_sum(capsys: pytest.CaptureFixture[str]):
-    """The last line of the table has the slowest time of all runs.
-
-    The line of each run is printed when that run ends.
-    """
-    score = Score(2, runs(1))
-    for kill, seconds in (
-        (Kill(Victim.ALL, EFFECTS[0]), 2.0),
-        (Kill(Victim.WORKER, pause=1.0), 3.5),
-    ):
-        score.add(Outcome((Hit(kill, seconds),), seconds=9.0))
-    lines = table(score).splitlines()
-    assert (len(lines), lines[-1].split()) == (
-        len(PLACES) + 3,
-        ["2", "runs", "2", "0", "2", "3.5", "0", "0", "0", "0", "0"],
-    )
-    assert (score.next(), capsys.readouterr().out.count("right")) == (None, 2)
 
 
 def test_pauses_follow_the_kills(capsys: pytest.CaptureFixture[str]):

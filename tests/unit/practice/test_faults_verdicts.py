@@ -12,7 +12,7 @@ from bot.cards.presenters.verdict import draw
 from jobs.checks.reading import Line, Proof, Reading, Stop, Suspect
 from jobs.model import Access, ConnectChange, Finding, State, Station, Text
 from practice import verdicts
-from practice.diagnose import Case, Chosen, Totals, by_channel, cases
+from practice.diagnose import Chosen, Totals, by_channel, cases
 from practice.faults import FAULTS, HEALTHY, find
 from practice.faults.page import PAGE, page
 
@@ -127,19 +127,6 @@ def test_a_pair_wants_both_and_nothing_besides():
     assert verdicts.judge_pair(extra, pair).why == "symptom smtp_token_refused; too many causes"
 
 
-def test_the_command_line_chooses_the_cases():
-    """Without a choice the command runs all cases, with a hundred pairs.
-
-    Otherwise it runs the kinds and the number of pairs that are named.
-    """
-    everything = cases(Chosen())
-    assert [case for case in everything if case.kind != "pair"] == cases(
-        Chosen(singles=True, healthy=True)
-    )
-    assert sum(case.kind == "pair" for case in everything) == 100
-    assert len(cases(Chosen(pairs=7))) == 7
-
-
 def test_the_command_line_names_cases():
     """The command line can name a fault, a healthy variation, or a pair of faults.
 
@@ -213,14 +200,6 @@ def test_the_page_is_made_from_the_list():
     """docs/faults.md is made from the list of faults. Run ``make docs`` if this test fails."""
     assert PAGE.read_text(encoding="utf-8") == page()
     assert all(f"`{fault.name}`" in page() for fault in (*FAULTS, *HEALTHY))
-
-
-def test_a_case_is_named_after_its_faults():
-    """The name of a pair is the names of both faults, joined with a plus sign."""
-    assert (
-        Case("pair", (find("secret_expired"), find("policy_off"))).name
-        == "secret_expired + policy_off"
-    )
 
 
 def test_a_channel_that_is_set_up_otherwise_has_processes_of_its_own():

@@ -8,7 +8,7 @@ import flask
 import httpx
 import pytest
 
-from practice.page import commands, form, mail_path, relay
+from practice.page import form, mail_path, relay
 from practice.page.addresses import Places
 from tests.unit.adaptive_cards.examples import MAILBOX
 from tests.unit.adaptive_cards.webex_examples import connected
@@ -126,20 +126,13 @@ def test_links_to_the_cloud_lead_through_the_page(tmp_path: Any):
     assert '<a data-practice="webex" href="http://127.0.0.1:8090/">Back</a>' in shown
 
 
-def test_commands_have_words():
-    """Every offered command has a text in the catalog."""
-    assert {"setup-email", "help"} <= {each["name"] for each in commands.known()}
-    assert all(each["words"] for each in commands.known())
-
-
 @pytest.mark.parametrize("saved", [False, True])
 def test_the_form_is_copied_at_any_time(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any, saved: bool
 ):
     """The fields come from the newest card that has them all, whatever its buttons are."""
     card = connected(pressed=("token_saved",) * saved, gone=saved).content
-    note = {"card": {"type": "AdaptiveCard", "body": []}, "deleted": False}
-    items = [{"card": card, "deleted": False}, {"card": card, "deleted": True}, note]
+    items = [{"card": card}, {"card": {"type": "AdaptiveCard", "body": []}}]
     answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"items": items}))
     monkeypatch.setattr(relay, "client", lambda _: httpx.Client(transport=answer))
     fields = form.filled(Places("http://here", "http://bot", "https://cloud", tmp_path))

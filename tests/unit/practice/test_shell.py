@@ -68,20 +68,6 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     server.stop()
 
 
-def test_a_call_is_answered_and_written_down(cloud: Cloud) -> None:
-    """A call over TLS is answered and recorded with caller, path and status.
-
-    Calls of the control routes are not recorded.
-    """
-    assert cloud.client.post("/webex/v1/messages").json() == {"id": 1}
-    calls = cloud.client.get("/practice/calls").json()["items"]
-    assert [(each["who"], each["method"], each["path"], each["status"]) for each in calls] == [
-        ("-", "POST", "/webex/v1/messages", 200)
-    ]
-    cloud.client.post("/practice/calls/reset")
-    assert cloud.client.get("/practice/calls").json() == {"items": [], "counts": {}}
-
-
 def test_latency_is_for_cloud_calls_only(cloud: Cloud) -> None:
     """Latency delays cloud calls; control calls are answered at once."""
     cloud.settings.change({"latency_ms": 300})
@@ -185,12 +171,6 @@ def test_the_journal_is_a_stream_of_events(cloud: Cloud) -> None:
         first = next(line for line in stream.iter_lines() if line.startswith("id: "))
     timer.join()
     assert (seen, first) == (["application.create", "application.update"], "id: 2")
-
-
-def test_an_unknown_authority_is_not_trusted(cloud: Cloud) -> None:
-    """A client without the practice authority refuses the certificate."""
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(f"https://localhost:{cloud.port}/practice/health", trust_env=False)
 
 
 def test_settings_come_from_the_environment() -> None:

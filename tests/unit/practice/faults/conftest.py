@@ -14,12 +14,9 @@ import httpx
 import pytest
 
 from practice.cloud import PracticeCloud
-from practice.faults import FaultContext
+from practice.faults import FaultContext, hand_made, policy
 from practice.mail.connect import AWAY, NOBODY
-from practice.microsoft import ids
-from practice.microsoft.seed import service_principal
-from practice.microsoft.world import first, new_id, stamp
-from practice.settings import PracticeSettings
+from tests.fixtures.practice_cloud import whole_cloud
 from tests.fixtures.waiting import LIMIT_S
 
 Json = dict[str, Any]
@@ -92,118 +89,22 @@ class Channel:
     forwarding_address = ""
 
 
-def _allow(ground: FaultContext) -> None:
-    """Make the changes in Exchange that the article asks an administrator for."""
-    default = ground.exchange.outbound_policies[0]
-    nobody = {
-        f"{prefix}{key}": []
-        for prefix in ("", "ExceptIf")
-        for key in ("From", "FromMemberOf", "SenderDomainIs")
-    }
-    rule = {
-        "Name": "Webex",
-        "Identity": "Webex",
-        "HostedOutboundSpamFilterPolicy": "Webex",
-        "State": "Enabled",
-        "Priority": 0,
-    }
-    own = {"Name": "Webex", "Identity": "Webex", "IsDefault": False, "AutoForwardingMode": "On"}
-    ground.exchange.outbound_policies.append(default | own)
-    ground.exchange.outbound_rules.append(nobody | rule | {"From": [MAILBOX]})
-    ground.exchange.dehydrated = False
-    ground.box.smtp_auth_disabled = False
-    ground.box.forwarding_smtp_address = f"smtp:{ground.connect.forwarding_address}"
-    ground.box.deliver_and_forward = True
-
-
-def _register(ground: FaultContext) -> Json:
-    """Register the email app with a secret and a grant, and return its id and secret.
-
-    The form of Webex Connect needs both of them.
-    """
-    tenant, world, key, secret = (
-        ground.tenant,
-        ground.world,
-        new_id(),
-        "abcQ~secret-of-the-email-app-in-practice",
-    )
-    password = {
-        "keyId": key,
-        "displayName": "Webex",
-        "hint": secret[:3],
-        "startDateTime": stamp(world.now()),
-    }
-    declared = [world.catalogue.declare(ids.EXCHANGE_APP, ("SMTP.Send",))]
-    web = {"redirectUris": [ground.connect.callback_url, "http://127.0.0.1/bot"]}
-    app = {
-        "id": new_id(),
-        "appId": new_id(),
-        "displayName": "Mail",
-        "signInAudience": "AzureADMyOrg",
-        "web": web,
-    }
-    tenant.applications.seed(
-        app
-        | {
-            "requiredResourceAccess": declared,
-            "passwordCredentials": [password | {"endDateTime": "2099-01-01T00:00:00Z"}],
-        }
-    )
-    principal = tenant.principals.seed(service_principal(app["appId"], "Mail"))
-    exchange = first(tenant.principals.written(), {"appId": ids.EXCHANGE_APP}) or {}
-    grant = {
-        "clientId": principal["id"],
-        "resourceId": exchange["id"],
-        "consentType": "Principal",
-        "principalId": ground.user.id,
-    }
-    tenant.grants.seed(grant | {"id": new_id(), "scope": "SMTP.Send"})
-    world.secrets[key] = secret
-    return {"client_id": app["appId"], "client_secret": secret}
-
-
-def _connect(channel: Channel, credentials: Json) -> None:
-    form = {
-        "email_id": MAILBOX,
-        "username": MAILBOX,
-        "smtp_server": "smtp.office365.com",
-        "port": "587",
-        "security": "STARTTLS",
-    }
-    form |= {
-        "scope": "offline_access https://outlook.office.com/SMTP.Send",
-        **channel.ground.login_url(channel.ground.tenant.id),
-    }
-    for path, body in (
-        ("connect/app", form | credentials),
-        ("connect/generate_token", {"as": MAILBOX}),
-        ("connect/save", {}),
-        ("connect/register", {"service": "Email service"}),
-    ):
-        answer = channel.post(path, **body)
-        assert answer.status_code == 200, answer.text
-
-
 @pytest.fixture(scope="package")
 def set_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
     """Yield one practice cloud with one channel that is set up, for all tests of this folder."""
-    cloud = PracticeCloud(
-        0,
-        tmp_path_factory.mktemp("cloud"),
-        PracticeSettings(
-            replication_s=0, exchange_replication_s=0, customization_s=0, trace_delay_s=0
-        ),
-    )
-    cloud.start()
-    verify = ssl.create_default_context(cafile=str(cloud.tls.ca_path))
-    with httpx.Client(base_url=cloud.url, verify=verify, trust_env=False, timeout=LIMIT_S) as http:
-        channel = Channel(cloud, http)
-        channel.forwarding_address = channel.ground.connect.forwarding_address
-        _allow(channel.ground)
-        _connect(channel, _register(channel.ground))
-        channel.post("snapshot")
-        yield channel
-    cloud.stop()
+    with whole_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
+        verify = ssl.create_default_context(cafile=str(cloud.tls.ca_path))
+        with httpx.Client(
+            base_url=cloud.url, verify=verify, trust_env=False, timeout=LIMIT_S
+        ) as http:
+            channel = Channel(cloud, http)
+            channel.forwarding_address = channel.ground.connect.forwarding_address
+            app = hand_made.make(channel.ground)
+            app["web"]["redirectUris"].append("https://portal.contoso.com/callback")
+            policy.applying(channel.ground)["AutoForwardingMode"] = "Automatic"
+            policy.higher_rule(channel.ground, "On", From=[MAILBOX])
+            channel.post("snapshot")
+            yield channel
 
 
 @pytest.fixture

@@ -20,17 +20,6 @@ def made(services: Any, *access: dict[str, str]) -> tuple[dict[str, Any], dict[s
     return app, services.graph("POST", "/servicePrincipals", {"appId": app["appId"]}).json()
 
 
-def permission(services: Any, kind: str, value: str) -> dict[str, str]:
-    """Return a permission in the form that an app declares, with the id that Exchange exposes."""
-    found = services.resource()["oauth2PermissionScopes" if kind == "Scope" else "appRoles"]
-    return {"id": next(item["id"] for item in found if item["value"] == value), "type": kind}
-
-
-def secret(services: Any, app: dict[str, Any]) -> dict[str, Any]:
-    """Add a new secret to the app, and return it."""
-    return dict(services.graph("POST", f"/applications/{app['id']}/addPassword", {}).json())
-
-
 def consent(services: Any, app: dict[str, Any]) -> Any:
     """Accept, as the administrator, all permissions that the app declares."""
     query = {
@@ -44,23 +33,6 @@ def consent(services: Any, app: dict[str, Any]) -> Any:
         params=query,
         data={"account": "admin@contoso.com", "action": "accept"},
     )
-
-
-def test_consent_to_declared_permissions_gives_scopes_and_roles(services: Any):
-    """Admin consent to ``.default`` makes a grant for everybody and an app role assignment."""
-    app, client = made(
-        services,
-        permission(services, "Scope", "SMTP.Send"),
-        permission(services, "Role", "Mail.Send"),
-    )
-    assert services.values(consent(services, app))["admin_consent"] == "True"
-    grants = services.graph(
-        "GET", f"/servicePrincipals/{client['id']}/oauth2PermissionGrants"
-    ).json()["value"]
-    roles = services.graph("GET", f"/servicePrincipals/{client['id']}/appRoleAssignments").json()[
-        "value"
-    ]
-    assert ([item["scope"] for item in grants], len(roles)) == (["SMTP.Send"], 1)
 
 
 def test_a_declared_id_that_is_not_exposed_breaks_default(services: Any):

@@ -1,4 +1,4 @@
-"""Fixtures of a practice Webex on a real Flask app, and of a real HTTP server for its webhooks."""
+"""Real HTTP server for the webhooks of a practice Webex."""
 
 from __future__ import annotations
 
@@ -9,55 +9,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import flask
 import pytest
 
-from practice.journal import Journal
-from practice.settings import PracticeSettings
-from practice.webex import Webex
 from tests.fixtures.waiting import LIMIT_S
-
-TOKEN = "practice-bot-token"
-
-
-@dataclass
-class Api:
-    """Practice Webex with the calls of the bot and of people, over Flask's test client."""
-
-    webex: Webex
-    app: flask.Flask
-    journal: Journal
-
-    def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        """Call the API as the bot."""
-        headers = more.pop("headers", {"Authorization": f"Bearer {TOKEN}"})
-        return self.app.test_client().open(
-            f"/webex/v1{path}", method=method, json=body, headers=headers, **more
-        )
-
-    def do(self, path: str, body: Any = None, method: str = "POST") -> Any:
-        """Act as a person, with a control route of the practice Webex."""
-        return self.app.test_client().open(f"/practice/webex{path}", method=method, json=body)
-
-    def room(self, name: str = "Contact center") -> str:
-        """Return the id of a room by its title."""
-        return next(room.id for room in self.webex.world.rooms.values() if room.title == name)
-
-    def person(self, email: str) -> str:
-        """Return the id of a person by the email address."""
-        return self.webex.world.by_email(email).id
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    """Yield a fresh practice Webex."""
-    journal = Journal()
-    webex = Webex(journal, PracticeSettings(bot_token=TOKEN))
-    app = flask.Flask("test")
-    for pages in [*webex.blueprints(), webex.control()]:
-        app.register_blueprint(pages)
-    yield Api(webex, app, journal)
-    webex.stop()
 
 
 @dataclass

@@ -60,12 +60,7 @@ CARD: dict[str, Any] = {
 
 def send(api: Any) -> str:
     """Post the card as the bot, and return the id of the message."""
-    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
-    answer = api.call(
-        "POST", "/messages", {"roomId": api.room(), "text": "card", "attachments": [attachment]}
-    )
-    assert answer.status_code == 200, answer.json
-    return str(answer.json["id"])
+    return str(api.post(CARD).json["id"])
 
 
 def press(api: Any, message: str, **more: Any) -> Any:
@@ -106,11 +101,6 @@ def test_a_show_card_sends_its_own_inputs_and_those_around_it(api: Any) -> None:
     }
 
 
-def test_associated_inputs_none_sends_data_only(api: Any) -> None:
-    """A button with associatedInputs none sends only its data, and needs nothing filled in."""
-    assert press(api, send(api), title="Cancel").json["inputs"] == {"do": "cancel"}
-
-
 @pytest.mark.parametrize(
     "inputs",
     [
@@ -148,12 +138,7 @@ def test_old_versions_stay_clickable(api: Any) -> None:
         "version": "1.3",
         "body": [{"type": "TextBlock", "text": "done"}],
     }
-    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": bare}
-    api.call(
-        "PUT",
-        f"/messages/{message}",
-        {"roomId": api.room(), "text": "done", "attachments": [attachment]},
-    )
+    assert api.edit(message, bare) == 200
     assert press(api, message, title="Cancel").status_code == 404
     assert press(api, message, title="Cancel", version=0).status_code == 200
 
@@ -164,8 +149,3 @@ def test_a_stranger_cannot_press(api: Any) -> None:
         "/press", {"as": "outsider@evil.example", "message_id": send(api), "title": "Cancel"}
     )
     assert answer.status_code == 404
-
-
-def test_unknown_button_names_those_that_are_there(api: Any) -> None:
-    """A press on an unknown button is answered with the names of the buttons on the card."""
-    assert "Continue, Cancel, Ask, Send" in press(api, send(api), title="Go").json["message"]

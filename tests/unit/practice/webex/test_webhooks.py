@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.waiting import LIMIT_S
+from tests.fixtures.waiting import until
 
 SECRET = "a-secret-of-some-length"
 
@@ -29,23 +29,14 @@ def subscribe(
     return api.call("POST", "/webhooks", body).json
 
 
-def say(api: Any, text: str = "/help", *, mention: bool = True) -> str:
-    """Say something in the space as the requester, and return the id of the message."""
-    answer = api.do(
-        "/say",
-        {"as": "requester@contoso.com", "room": "Contact center", "text": text, "mention": mention},
-    )
-    return str(answer.json["id"])
-
-
 def test_a_mention_is_notified_thin_and_signed(api: Any, receiver: Any) -> None:
     """In a space only a mention is notified, with ids but without the text.
 
     The notification is signed with HMAC-SHA1 over its raw bytes.
     """
     hook = subscribe(api, receiver)
-    say(api, mention=False)
-    said = say(api)
+    api.say(mention=False)
+    said = api.say().json["id"]
     payload = receiver.wait(1)[0]
     headers, raw = receiver.got[0]
     assert headers["X-Spark-Signature"] == hmac.new(SECRET.encode(), raw, hashlib.sha1).hexdigest()
@@ -76,7 +67,7 @@ def test_a_mention_is_notified_thin_and_signed(api: Any, receiver: Any) -> None:
 def test_the_bots_own_posts_fire_too(api: Any, receiver: Any) -> None:
     """A bot is notified of its own posts as well."""
     subscribe(api, receiver)
-    sent = api.call("POST", "/messages", {"roomId": api.room(), "text": "x"}).json["id"]
+    sent = api.post().json["id"]
     assert receiver.wait(1)[0]["data"]["id"] == sent
 
 
@@ -92,10 +83,7 @@ def test_a_press_is_notified_to_the_cards_author_without_inputs(api: Any, receiv
         "version": "1.3",
         "actions": [{"type": "Action.Submit", "title": "Go", "data": {"do": "go"}}],
     }
-    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
-    sent = api.call(
-        "POST", "/messages", {"roomId": api.room(), "text": "x", "attachments": [attachment]}
-    ).json["id"]
+    sent = api.post(card).json["id"]
     api.do("/press", {"as": "admin@contoso.com", "message_id": sent, "title": "Go"})
     payloads = {payload["resource"]: payload["data"] for payload in receiver.wait(2)}
     assert set(payloads) == {"messages", "attachmentActions"}
@@ -121,20 +109,11 @@ def test_being_added_is_notified_with_the_organization(api: Any, receiver: Any) 
     assert payload["data"]["personOrgId"]
 
 
-def test_notifications_can_come_twice(api: Any, receiver: Any) -> None:
-    """With duplicates switched on, a notification comes again with the same bytes."""
-    api.do("/options", {"duplicates": 2}, "PUT")
-    subscribe(api, receiver)
-    say(api)
-    receiver.wait(3)
-    assert len({body for _, body in receiver.got}) == 1
-
-
 def test_a_failed_notification_is_tried_again(api: Any, receiver: Any) -> None:
     """A notification that is answered with 503 is sent again."""
     receiver.status = 503
     subscribe(api, receiver)
-    say(api)
+    api.say()
     receiver.wait(1)
     receiver.status = 200
     receiver.wait(2)
@@ -158,16 +137,16 @@ def test_a_hundred_failures_stop_a_webhook(api: Any) -> None:
     ).json
     record = api.webex.world.webhooks[hook["id"]]
     record.failures.extend([time.monotonic()] * 98)
-    say(api)
-    _until(lambda: record.status == "inactive")
+    api.say()
+    until(lambda: record.status == "inactive")
     again = api.call(
         "PUT",
         f"/webhooks/{hook['id']}",
         {"name": "b", "targetUrl": "http://127.0.0.1:9/", "status": "active"},
     ).json
     assert (again["status"], len(record.failures)) == ("active", 0)
-    say(api)
-    _until(lambda: record.status == "inactive")
+    api.say()
+    until(lambda: record.status == "inactive")
     assert len(record.failures) == 1
 
 
@@ -209,10 +188,3 @@ def test_bad_subscriptions_are_refused(api: Any, change: dict[str, str]) -> None
         "event": "created",
     } | change
     assert (api.call("POST", "/webhooks", body).status_code, api.webex.world.webhooks) == (400, {})
-
-
-def _until(true: Any, seconds: float = LIMIT_S) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

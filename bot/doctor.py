@@ -1,28 +1,29 @@
 """Command ``python -m bot doctor``: checks whether everything that the bot needs is available.
 
 If something is missing, it says what to do. The report is plain text for the person who operates
-the bot.
+the bot. Its sentences are in doctor.toml.
 """
 
 from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from itertools import filterfalse
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from bot import program
-from bot.queue import connect_for_web, redis_report
+from bot.queue import connect_for_web, health, kind_problem, refusal
 from bot.queue.events import RESOURCES
-from bot.queue.redis_report import Report
 from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
 from bot.webex.webhook_registration import WebhookRegistrar
@@ -35,49 +36,79 @@ from jobs.clouds.http import sync_client
 from jobs.contact_center.client import organization_id
 from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.webex_org_id import is_org_id, normalize
+from jobs.mail import watch_mail
 from jobs.runs.audit import Trail
+from jobs.runs.rekeying import Rekeying, doubts
 from jobs.runs.run_store import RunStore
+from jobs.runs.trust import older_runs
 from jobs.settings import Settings
+from jobs.storage import generation
+from jobs.storage.connection import DemotedError, ForeignRedisError
+from jobs.watch import rounds
+from jobs.watch.model import WatchedChannel
+from jobs.watch.store import Watching
 
 EXCHANGE_HOSTS = (".office365.com", ".office365.us", ".outlook.com")
 """Domains of Exchange Online's and Outlook's mail servers."""
 DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
-_SENTENCES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-Line = tuple[str, Callable[[], Report]]
+GOOD_POLICY = "noeviction"
+MARKS = ("ok", "DOUBT", "WRONG")
+"""Marks of a line. A doubt is about something that works today and will stop: it is no error."""
+_SENTENCES = {
+    f"{of}.{kind}": (mark, sentence)
+    for of, marks in tomllib.loads(
+        Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    ).items()
+    for mark, sentences in marks.items()
+    for kind, sentence in sentences.items()
+}
+Told = tuple[str, str]
+"""Mark and sentence."""
+Line = tuple[str, Callable[[], Iterable[Told]]]
 """Line of the report: the name of its check and the check."""
+Figures = dict[str, str]
+T = TypeVar("T")
+
+
+def told(key: str, **values: object) -> Told:
+    """Return a sentence of doctor.toml, or the one about every other status."""
+    mark, sentence = _SENTENCES.get(key) or _SENTENCES[f"{key.partition('.')[0]}.0"]
+    return mark, sentence.format(program=program(), **values)
 
 
 def examine(checks: Iterator[Line], say: Callable[[str], None]) -> int:
     """Run every check, report a line for each, and return 1 if anything is wrong, else 0.
 
-    A doubt is about something that works today and will stop. It changes nothing in the result.
+    A line has the sentences with the worst mark.
     """
     wrong = 0
     for name, look in checks:
         try:
-            report = look()
+            found = tuple(look())
         except RedisError as error:
-            report = Report(wrong=f"cannot be read ({type(error).__name__})")
-        mark = "WRONG " if report.wrong else "DOUBT " if report.doubt else "ok    "
-        say(f"{mark} {name}: {report.wrong or report.doubt or report.good}")
-        wrong |= bool(report.wrong)
+            found = (told("redis.unread", why=type(error).__name__),)
+        worst = max((mark for mark, _ in found), key=MARKS.index)
+        say(f"{worst:6} {name}: {'; '.join(each for mark, each in found if mark == worst)}")
+        wrong |= worst == MARKS[-1]
     return wrong
 
 
 def checks(bot: BotSettings, work: Settings) -> Iterator[Line]:
     redis = connect_for_web(bot.redis_url)
     webex = Webex(bot.webex_access_token, bot.webex_api_url)
-    people = ", ".join(bot.allowed_email_domains)
-    yield "settings", lambda: Report(f"{bot.public_url}, for people of {people}")
-    approvers = Report(f"changes are approved by {', '.join(bot.approvers)}")
-    yield "approvers", lambda: approvers if bot.approvers else Report(doubt=NO_APPROVERS)
-    yield "Redis", partial(redis_report.on_redis, redis)
-    yield "workers", partial(redis_report.on_workers, redis)
+    people, approvers = ", ".join(bot.allowed_email_domains), ", ".join(bot.approvers)
+    yield "settings", lambda: [told("settings.good", url=bot.public_url, people=people)]
+    approved = told(
+        "approvers.good" if approvers else "approvers.none", by=approvers or NO_APPROVERS
+    )
+    yield "approvers", lambda: [approved]
+    yield "Redis", partial(on_redis, redis)
+    yield "workers", partial(on_workers, redis)
     yield "Webex", partial(_webex, webex)
     if bot.allowed_org_ids:
         yield "organizations", partial(_organizations, bot.allowed_org_ids, webex)
     yield "webhooks", partial(_webhooks, WebhookRegistrar(webex, redis, bot))
-    yield "refused webhooks", partial(redis_report.on_refused_webhooks, redis)
+    yield "refused webhooks", partial(on_refused_webhooks, redis)
     yield "Microsoft", partial(_microsoft, work)
     yield "clock", partial(on_clock, redis)
     yield "the bot's own app", partial(_own_app, work)
@@ -86,84 +117,214 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Line]:
         yield "Webex Connect's audit log", partial(_audit_log, work)
     if work.contact_center_url:
         yield "contact center", partial(_contact_center, work)
-    if granted := _granted(redis):
+    if granted := _unless_away(partial(app_access.all_grants, redis)):
         yield "read access", partial(_read_access, granted, work)
     runs = RunStore(redis, work.encryption_keys)
-    yield "runs", partial(redis_report.entries, runs, work.encryption_keys)
-    yield "watch", partial(redis_report.on_watch, runs)
+    yield "runs", partial(on_runs, runs, work.encryption_keys)
+    yield "watch", partial(on_watch, runs)
     yield "audit trail", partial(_audit, Trail(redis, work.encryption_keys))
 
 
-def _told(of: str, kind: object, **values: object) -> str:
-    sentences = _SENTENCES[of]
-    sentence: str = sentences[str(kind) if str(kind) in sentences else "0"]
-    return sentence.format(**values)
+def _unless_away(ask: Callable[[], T]) -> T | None:
+    try:
+        return ask()
+    except RedisError:
+        return None  # reported by an earlier check
 
 
-def _own_app(settings: Settings) -> Report:
+def on_redis(redis: Redis) -> Iterator[Told]:
+    """Report whether Redis answers, takes writes, drops no data, and keeps the data on disk.
+
+    A managed Redis may refuse INFO and CONFIG. Then the report says that it cannot look, and calls
+    nothing wrong.
+    """
+    try:
+        if wrong := kind_problem(redis) or generation.layout_problem(redis):
+            yield MARKS[-1], wrong
+            return
+        health.test_write(redis)
+        info = _figures(redis.info)
+        config = _figures(lambda: redis.config_get("maxmemory-policy", "appendonly", "save"))
+    except RedisError as error:
+        yield _unusable(error)
+        return
+    yield told("redis.good", version=info.get("redis_version", "unknown"))
+    policy = config.get("maxmemory-policy") or info.get("maxmemory_policy")
+    if policy != GOOD_POLICY:
+        yield told("redis.policy" if policy else "redis.policy_unseen", policy=policy)
+    if config.get("appendonly") == "yes" or info.get("aof_enabled") == "1":
+        yield told("redis.append_only")
+    elif not config and "aof_enabled" not in info:
+        yield told("redis.disk_unseen")
+    elif "save" not in config:
+        yield told("redis.no_file")
+    else:
+        yield told("redis.snapshots" if config["save"] else "redis.nothing_kept")
+
+
+def _unusable(error: RedisError) -> Told:
+    if isinstance(error, DemotedError):
+        return told("redis.replica")
+    if known := str(error) if isinstance(error, ForeignRedisError) else refusal(error):
+        return MARKS[-1], known
+    kind = "full" if isinstance(error, ResponseError) else "away"
+    return told(f"redis.{kind}", error=error, why=type(error).__name__)
+
+
+def _figures(ask: Callable[[], Mapping[Any, Any]]) -> Figures:
+    """Return Redis's answer to a question as names and texts, or nothing if Redis refuses it."""
+    try:
+        return {str(name): str(value) for name, value in ask().items()}
+    except ResponseError:
+        return {}
+
+
+def on_workers(redis: Redis) -> Iterator[Told]:
+    seen, waiting = health.seen_workers(redis), health.waiting_events(redis)
+    oldest = f", the oldest for {waiting.age_s:.0f} s" if waiting.count else ""
+    events = f"events that wait: {waiting.count}{oldest}"
+    if not seen:
+        yield told("workers.none", seconds=health.SEEN_S, events=events)
+    elif unsent := health.not_handed_out(redis):
+        yield told("workers.unsent", unsent=unsent)
+    elif waiting.is_late:
+        yield told("workers.busy", events=events)
+    else:
+        hosts = ", ".join(sorted({str(each.hostname) for each in seen}))
+        yield told("workers.good", count=len(seen), hosts=hosts, events=events)
+        late = health.late_timers(redis).items()
+        if timers := ", ".join(f"{name} since {since:%d %b %H:%MZ}" for name, since in late):
+            yield told("workers.timers", timers=timers)
+
+
+def on_refused_webhooks(redis: Redis) -> Iterator[Told]:
+    if found := health.read_refused(redis):
+        values = {"count": found.count, "first": found.first, "last": found.last}
+        yield told("refused_webhooks.some", **values)
+    else:
+        yield told("refused_webhooks.none")
+
+
+def on_runs(store: RunStore, encryption_keys: tuple[str, ...] = ()) -> Iterator[Told]:
+    """Report whether this bot made every event of a run and every record of a channel.
+
+    With more than one of ``encryption_keys``, the report also says how many values need an older
+    key.
+    """
+    found = doubts(store)
+    wrong = {"foreign": found.foreign, "gaps": found.gaps, "set_back": older_runs(store)}
+    for kind, places in wrong.items():
+        if said := "; ".join(places):
+            yield told(f"runs.{kind}", places=said)
+    yield told("runs.good")
+    if len(encryption_keys) > 1:
+        older = Rekeying(store.redis, encryption_keys).survey().older
+        counts = ", ".join(f"{what}: {count}" for what, count in older.items() if count)
+        yield told("runs.older" if counts else "runs.newest", counts=counts)
+
+
+def on_watch(store: RunStore) -> Iterator[Told]:
+    """Report whether the watched channels are looked at in time.
+
+    A group that waits for a worker, or a channel without a look for more than three intervals, is
+    wrong. A sending server that did not take the newest test mail of a channel is a doubt.
+    """
+    watching, at = Watching.of(store), now()
+    channels = watching.channels.all()
+    states = {each: watching.incidents.state(each.mailbox) for each in channels}
+    found = (rounds.gap_of(each, state, at) for each, state in states.items())
+    unseen = sorted(filter(None, found), key=lambda gap: gap.since)
+    if not channels:
+        yield told("watch.none")
+    elif (late := rounds.lateness(watching, at)) > rounds.LATE:
+        yield told("watch.late", late=_minutes(late))
+    elif unseen:
+        values = {"count": len(unseen), "all": len(channels), "intervals": rounds.INTERVALS}
+        yield told("watch.unseen", mailbox=unseen[0].mailbox, since=unseen[0].since, **values)
+    else:
+        looked = max((each.looked for each in states.values() if each.looked), default=None)
+        ended = (
+            f"the last look was {_minutes(at - looked)} ago" if looked else "no look has ended yet"
+        )
+        paused = sum(each.is_paused(at) for each in channels)
+        yield told(
+            "watch.good",
+            count=len(channels),
+            ended=ended,
+            incidents=len(watching.incidents.open_incidents()),
+            paused=f", paused: {paused}" if paused else "",
+        )
+        yield from _refused_mails(store.redis, channels)
+
+
+def _refused_mails(redis: Redis, channels: Iterable[WatchedChannel]) -> Iterator[Told]:
+    newest = (watch_mail.newest(redis, each.mailbox)[:1] for each in channels)
+    causes = Counter(mail.refused for mails in newest for mail in mails if mail.refused)
+    if causes:
+        counts = ", ".join(f"{cause} ({count})" for cause, count in causes.most_common())
+        yield told("watch.refused", counts=counts)
+
+
+def _minutes(span: timedelta) -> str:
+    return f"{max(round(span.total_seconds() / 60), 0)} minutes"
+
+
+def _own_app(settings: Settings) -> Iterator[Told]:
     found = app_access.own_credential(settings)
-    return Report(found.words, found.problem, found.doubt)
+    sentences = zip(MARKS, (found.words, found.doubt, found.problem), strict=True)
+    yield from (each for each in sentences if each[1])
 
 
-def _test_mail(settings: Settings) -> Report:
+def _test_mail(settings: Settings) -> Iterator[Told]:
     """Report who sends the test mail: the bot or a person.
 
     The bot needs both PROBE_SMTP_URL and PROBE_FROM. With only one of them the check fails, because
     a person is then asked to send the mail.
     """
-    sender = settings.probe_from
+    pair = {"PROBE_SMTP_URL": settings.probe_smtp_url, "PROBE_FROM": settings.probe_from}
+    server = urlsplit(settings.probe_smtp_url)
+    # Basic SMTP AUTH ends by default for existing tenants at the end of December 2026
+    # (platforms/microsoft.md 2.1).
+    ends = server.username and f".{server.hostname}".endswith(EXCHANGE_HOSTS)
+    lacks, is_set = sorted(pair, key=lambda name: bool(pair[name]))
+    kind = "half" if any(pair.values()) else "person"
     if settings.sends_probe:
-        server = urlsplit(settings.probe_smtp_url)
-        # Basic SMTP AUTH ends by default for existing tenants at the end of December 2026
-        # (platforms/microsoft.md 2.1).
-        if server.username and f".{server.hostname}".endswith(EXCHANGE_HOSTS):
-            ends = _told("test_mail", "login_ends", sender=sender, host=server.hostname)
-            return Report(doubt=ends)
-        return Report(_told("test_mail", "bot", sender=sender))
-    pair = {"PROBE_SMTP_URL": settings.probe_smtp_url, "PROBE_FROM": sender}
-    if any(pair.values()):
-        lacks, is_set = sorted(pair, key=lambda name: bool(pair[name]))
-        return Report(wrong=_told("test_mail", "half", lacks=lacks, set=is_set))
-    return Report(_told("test_mail", "person"))
+        kind = "login_ends" if ends else "bot"
+    values = {"lacks": lacks, "set": is_set, "sender": settings.probe_from}
+    yield told(f"test_mail.{kind}", host=server.hostname, **values)
 
 
-def _audit_log(settings: Settings) -> Report:
+def _audit_log(settings: Settings) -> Iterator[Told]:
     try:
         found = asyncio.run(read_changes(settings, now() - timedelta(days=1), now()))
     except errors.CloudError as error:
-        return Report(wrong=_told("audit_log", error.status, error=error))
-    return Report(_told("audit_log", "good", method=found.method, count=len(found.rows)))
+        yield told(f"audit_log.{error.status}", error=error)
+    else:
+        yield told("audit_log.good", method=found.method, count=len(found.rows))
 
 
-def _contact_center(settings: Settings) -> Report:
+def _contact_center(settings: Settings) -> Iterator[Told]:
     if not settings.contact_center_org:
-        return Report(_told("contact_center", "tasks"))
+        yield told("contact_center.tasks")
+        return
     org = normalize(settings.contact_center_org)
     try:
-        known = asyncio.run(organization_id(settings))
+        known = normalize(asyncio.run(organization_id(settings)) or org)
     except errors.CloudError as error:
         why, url = error.words or error.cause, settings.contact_center_url
-        wrong = {"org": settings.contact_center_org, "url": url, "why": why}
-        return Report(wrong=_told("contact_center", error.status, **wrong))
-    if known and normalize(known) != org:
-        return Report(wrong=_told("contact_center", "other", known=normalize(known), org=org))
-    return Report(_told("contact_center", "good", org=org))
+        asked = settings.contact_center_org
+        yield told(f"contact_center.{error.status}", org=asked, url=url, why=why)
+    else:
+        yield told(f"contact_center.{'good' if known == org else 'other'}", known=known, org=org)
 
 
-def _read_access(granted: tuple[app_access.AppAccess, ...], settings: Settings) -> Report:
+def _read_access(granted: tuple[app_access.AppAccess, ...], settings: Settings) -> Iterator[Told]:
     """Check the tokens of every tenant that lets the bot read on its own, and drop no access."""
     seen = [(access.tenant, *_looked_into(settings, access)) for access in granted]
     if lost := [f"{tenant} ({why})" for tenant, why, _ in seen if why]:
-        return Report(wrong=_told("read_access", "lost", lost=", ".join(lost)))
+        yield told("read_access.lost", lost=", ".join(lost))
     more = ", ".join(f"{tenant} ({', '.join(names)})" for tenant, _, names in seen if names)
-    return Report(_told("read_access", "more" if more else "good", count=len(seen), more=more))
-
-
-def _granted(redis: Redis) -> tuple[app_access.AppAccess, ...]:
-    try:
-        return app_access.all_grants(redis)
-    except RedisError:
-        return ()  # reported by an earlier check
+    yield told(f"read_access.{'more' if more else 'good'}", count=len(seen), more=more)
 
 
 def _looked_into(settings: Settings, access: app_access.AppAccess) -> tuple[str, tuple[str, ...]]:
@@ -175,66 +336,66 @@ def _looked_into(settings: Settings, access: app_access.AppAccess) -> tuple[str,
         return lacks or error.cause, ()
 
 
-def _webex(webex: Webex) -> Report:
+def _webex(webex: Webex) -> Iterator[Told]:
     try:
         me = webex.me()
-    except WebexUnauthorizedError:
-        return Report(wrong=_told("webex", "token"))
     except WebexError as error:
-        return Report(wrong=_told("webex", "away", error=error))
-    return Report(_told("webex", "good", name=me.display_name, email=me.email))
+        kind = "token" if isinstance(error, WebexUnauthorizedError) else "away"
+        yield told(f"webex.{kind}", error=error)
+    else:
+        yield told("webex.good", name=me.display_name, email=me.email)
 
 
-def _organizations(listed: tuple[str, ...], webex: Webex) -> Report:
+def _organizations(listed: tuple[str, ...], webex: Webex) -> Iterator[Told]:
     """Check the organization ids, which should be UUIDs as shown in Control Hub.
 
     An id of an unknown form would be compared literally and match almost nobody, so it is an error.
     """
     if odd := [*filterfalse(is_org_id, listed)]:
-        return Report(wrong=_told("organizations", "odd", odd=", ".join(map(repr, odd))))
+        yield told("organizations.odd", odd=", ".join(map(repr, odd)))
+        return
     known = list(map(normalize, listed))
     try:
         mine = normalize(webex.me().org_id)
-    except WebexError:
-        return Report(", ".join(known))  # a problem with Webex is reported by an earlier check
-    place = "one of them" if mine in known else "not listed"
-    values = {"known": ", ".join(known), "mine": mine or "none", "place": place}
-    return Report(_told("organizations", "good", **values))
+    except WebexError:  # reported by an earlier check
+        yield told("organizations.unseen", known=", ".join(known))
+    else:
+        place = "one of them" if mine in known else "not listed"
+        values = {"known": ", ".join(known), "mine": mine or "none", "place": place}
+        yield told("organizations.good", **values)
 
 
-def _webhooks(subscriptions: WebhookRegistrar) -> Report:
+def _webhooks(subscriptions: WebhookRegistrar) -> Iterator[Told]:
     try:
         good = filter(subscriptions.is_good, subscriptions.own())
         active = {hook.resource.lower() for hook in good}
     except WebexError as error:
-        return Report(wrong=str(error))
-    if missing := [name for resource, name in RESOURCES.items() if resource not in active]:
-        values = {"missing": ", ".join(missing), "program": program()}
-        return Report(wrong=_told("webhooks", "missing", **values))
-    return Report(_told("webhooks", "good", all=", ".join(RESOURCES.values())))
+        yield MARKS[-1], str(error)
+        return
+    missing = [name for resource, name in RESOURCES.items() if resource not in active]
+    values = {"missing": ", ".join(missing), "all": ", ".join(RESOURCES.values())}
+    yield told(f"webhooks.{'missing' if missing else 'good'}", **values)
 
 
-def _audit(trail: Trail) -> Report:
+def _audit(trail: Trail) -> Iterator[Told]:
     found = trail.verify()
-    entries = found.entries
-    if found.broken_at:
-        broken = {"at": found.broken_at, "entries": entries, "why": found.why}
-        return Report(wrong=_told("audit", "broken", **broken))
-    kind = "empty" if not entries else "good" if found.newest_key else "older"
-    return Report(_told("audit", kind, entries=entries, since=found.since[:16]))
+    kind = "empty" if not found.entries else "good" if found.newest_key else "older"
+    values = {"at": found.broken_at, "why": found.why, "since": found.since[:16]}
+    yield told(f"audit.{'broken' if found.broken_at else kind}", entries=found.entries, **values)
 
 
-def _microsoft(settings: Settings) -> Report:
+def _microsoft(settings: Settings) -> Iterator[Told]:
     url = settings.login_url + DISCOVERY
     try:
         with sync_client(settings) as client:
             client.get(url).raise_for_status()
     except httpx.HTTPError as error:
-        return Report(wrong=_told("microsoft", "away", url=url, why=errors.words_of(error, url)))
-    return Report(_told("microsoft", "good", host=settings.login_url))
+        yield told("microsoft.away", url=url, why=errors.words_of(error, url))
+    else:
+        yield told("microsoft.good", host=settings.login_url)
 
 
-def on_clock(redis: Redis) -> Report:
+def on_clock(redis: Redis) -> Iterator[Told]:
     """Report how far the clock is from Webex's and Microsoft's.
 
     Half a minute is a doubt, and five minutes are wrong. This process has just asked the clouds. A
@@ -242,24 +403,16 @@ def on_clock(redis: Redis) -> Report:
     machine.
     """
     known = _skews(redis)
-    if not known:
-        return Report(doubt="no answer of Webex or Microsoft told the time")
     off = {cloud: ahead for cloud, ahead in known.items() if abs(ahead) >= TOLD_FROM_S}
-    if not off:
-        near = (f"{abs(ahead):.0f} s from {NAMES[name]}'s" for name, ahead in known.items())
-        return Report(good=f"right, {', '.join(near)}")
+    far = max(map(abs, off.values()), default=0) >= REFUSED_FROM_S
+    kind = ("far_off" if far else "off") if off else "right" if known else "unknown"
+    near = (f"{abs(ahead):.0f} s from {NAMES[name]}'s" for name, ahead in known.items())
     said = ", and ".join(words(cloud, ahead) for cloud, ahead in off.items())
-    told = f"{said}: correct the clock and keep it in sync with NTP"
-    if max(map(abs, off.values())) >= REFUSED_FROM_S:
-        return Report(wrong=f"{told}. Sign-ins fail until then")
-    return Report(doubt=told)
+    yield told(f"clock.{kind}", near=", ".join(near), said=said)
 
 
 def _skews(redis: Redis) -> dict[str, float]:
-    try:
-        others = shared(redis)
-    except RedisError:
-        others = {}  # reported by an earlier check
+    others = _unless_away(partial(shared, redis)) or {}
     known = {cloud: (METER.ahead_s(cloud), others.get(cloud)) for cloud in NAMES}
     seen = {cloud: [each for each in both if each is not None] for cloud, both in known.items()}
     return {cloud: max(each, key=abs) for cloud, each in seen.items() if each}

@@ -21,7 +21,15 @@ from adaptive_cards.locale import SOURCE, UTC, find_zone, languages
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.clouds import tls
 from jobs.microsoft.client_credential import credential_problems
-from jobs.settings import Settings, SettingsError, is_at, is_loopback, listed, parts_of
+from jobs.settings import (
+    Settings,
+    SettingsError,
+    is_at,
+    is_loopback,
+    listed,
+    parts_of,
+    read_files,
+)
 from jobs.storage import connection, keys
 from jobs.watch import model
 
@@ -251,6 +259,18 @@ def _words() -> dict[str, str]:
         "longest": model.written(model.LONGEST),
         "languages": ", ".join(languages()),
     }
+
+
+def from_environment(env: Mapping[str, str]) -> tuple[BotSettings, Settings]:
+    """Return both halves of the settings, with the secrets that are in files.
+
+    Raises:
+        SettingsError: A setting is missing or wrong. The error names each.
+    """
+    values, unread = read_files(env)
+    if problems := settings_problems(values, unread):
+        raise SettingsError(problems)
+    return BotSettings.from_env(values), Settings.from_env(values)
 
 
 def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> tuple[str, ...]:

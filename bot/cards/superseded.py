@@ -21,7 +21,7 @@ from adaptive_cards.texts import known_text
 from bot.cards.presenters import card_state as shared
 from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
-from jobs.checks.assessment import Assessment, Fact, FactKind, fact_of
+from jobs.checks.assessment import GOOD, Assessment, Fact, FactKind, fact_of
 from jobs.checks.discovering import open_questions
 from jobs.model import Finding, RunKind, State, Text, minute_of
 from jobs.runs.run import Kind, Run
@@ -32,7 +32,6 @@ from jobs.watch.store import assessment, facts_since
 KEPT_S = 60 * 24 * 3600
 SPEAKS = frozenset({"verdict", "incident", shared.LIVING})
 """Slots of the cards that speak of a channel, in addition to the 1:1 copies of an incident."""
-GOOD = frozenset({FactKind.CONNECTED, FactKind.FIXED, FactKind.RECOVERED})
 GOES_ON = ("watch_on_it", "watch_not_on_it")
 """Buttons of an incident that have an effect as long as it goes on."""
 
@@ -144,8 +143,9 @@ def _held_by(services: Services, speaker: Speaker) -> Text | None:
 def in_progress(found: Assessment) -> Text | None:
     if found.run is None:
         return None
-    values = {"run": found.run.id, "at": minute_of(found.run.opened)}
-    return Text(f"superseded.{found.standing}", values | {"by": found.run.requester.email})
+    run, kind = found.run, RunKind.FIX if found.run.undoes else found.run.kind
+    values = {"run": run.id, "at": minute_of(run.opened), "by": run.requester.email}
+    return Text(f"superseded.by_{kind}", values)
 
 
 def known_by(fact: Fact) -> Text:

@@ -7,10 +7,8 @@ a retried event does not run a command twice.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
 
 import structlog
 from redis.exceptions import RedisError
@@ -24,8 +22,6 @@ from bot.chat.context import ChatContext, trouble
 from bot.services import Services
 from bot.webex.client import Json, Message, Messenger, Post, WebexBadRequestError, WebexError
 from bot.webex.errors import FORBIDDEN, UNCONFIRMED, passes
-from bot.webex.models import is_own, may_be_of_run, plain
-from jobs.clock import now
 from jobs.model import verbatim
 from jobs.runs.run import new_reference
 from jobs.storage import codec, keys
@@ -48,15 +44,9 @@ class Outbox(Messenger):
         trouble: Error of the first post that was kept, or None if Webex accepted all.
     """
 
-    def __init__(self, services: Services, one_to_one: str) -> None:
-        """Create an outbox.
-
-        ``one_to_one`` is the 1:1 room in which the bot may read the posted messages. It is empty
-        for a group space.
-        """
+    def __init__(self, services: Services) -> None:
         self._services = services
         self._webex = services.webex
-        self._one_to_one = one_to_one
         self.unsent: list[Post] = []
         self.trouble: WebexError | None = None
 
@@ -67,16 +57,15 @@ class Outbox(Messenger):
             WebexError: Webex refused the message and would refuse it again.
         """
         if self.trouble is None:
-            began = now()
             try:
-                return self._found(post) or self._webex.post(post)
+                return self._webex.post(post)
             except WebexError as error:
                 if not passes(error):
                     raise
                 self.trouble = error
-                self.unsent += _remaining(post, error, began)
-                return Message.of({})
-        self.unsent.append(post)
+                self.unsent += _remaining(post, error)
+        else:
+            self.unsent.append(post)
         return Message.of({})
 
     def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
@@ -96,32 +85,8 @@ class Outbox(Messenger):
                 else:
                     delivery.mark_posted(self._services, post.shows[0], posted.id, room)
 
-    def _found(self, post: Post) -> Message | None:
-        """Return the message if the bot can read the room and finds the message there, or None.
 
-        Raises:
-            WebexError: Webex is unavailable, and nothing was posted.
-        """
-        if not post.doubts or post.since is None or post.fields.get("roomId") != self._one_to_one:
-            return None
-        text, me = plain(str(post.fields.get("text", ""))), self._services.me.id
-        run_id = post.shows[0] if post.shows else ""
-        names_run = run_id in json.dumps(post.fields.get("attachments"))
-        try:
-            newest = self._webex.latest_messages(self._one_to_one)
-        except WebexError as error:
-            if not passes(error):
-                return None
-            error.accepted = False
-            raise
-        for each in newest:
-            is_it = plain(each.text) == text and is_own(each, me, post.since)
-            if is_it and (not names_run or may_be_of_run(each, run_id)):
-                return each
-        return None
-
-
-def _remaining(post: Post, error: WebexError, began: datetime) -> tuple[Post, ...]:
+def _remaining(post: Post, error: WebexError) -> tuple[Post, ...]:
     # If Webex may have posted the message, the retry delay in ``error`` is extended.
     if not error.accepted:
         return (post,)
@@ -134,7 +99,7 @@ def _remaining(post: Post, error: WebexError, began: datetime) -> tuple[Post, ..
         )
         return ()
     error.retry_after = UNCONFIRMED.after(post.doubts + 1, error.retry_after)
-    return (replace(post, doubts=post.doubts + 1, since=post.since or began),)
+    return (replace(post, doubts=post.doubts + 1),)
 
 
 def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
@@ -147,7 +112,7 @@ def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
         redis.RedisError: Redis is unavailable.
     """
     vault, name = ctx.services.vault, Sealed.ANSWERED.of(part)
-    outbox = Outbox(ctx.services, ctx.room if ctx.direct else "")
+    outbox = Outbox(ctx.services)
     speaking = replace(ctx, services=replace(ctx.services, outbox=outbox))
     kept, done = vault.get(name), keys.answered(part)
     if kept is None:

@@ -15,8 +15,8 @@ from bot import logs
 from bot.processes.supervisor import Role
 from bot.queue import cause, connect, connect_for_web, kind_problem, refusal
 from bot.queue.health import all_workers, not_handed_out
-from bot.settings import BotSettings, settings_problems
-from jobs.settings import Settings, read_files
+from bot.settings import from_environment
+from jobs.settings import SettingsError
 from jobs.storage import generation
 
 BAD_SETTINGS = 2
@@ -30,11 +30,11 @@ log = structlog.get_logger(__name__)
 def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     """Run one command and return its exit code."""
     logs.configure(env.get("LOG_LEVEL", ""))
-    values, unread = read_files(env)
-    if problems := settings_problems(values, unread):
-        print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output
+    try:
+        settings, work = from_environment(env)
+    except SettingsError as error:
+        print(MISSING.format(problems="\n  ".join(error.problems)), file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
-    settings, work = BotSettings.from_env(values), Settings.from_env(values)
     if getattr(options, "check", False):
         return _check(settings.redis_url)
     if options.command in OF_DATA and (refused := _data_problem(settings.redis_url)):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 
 from redis.exceptions import RedisError
 
@@ -30,65 +29,40 @@ def main(store: RunStore, mailbox: str, say: Callable[[str], None], *, again: bo
     time at once, instead of a minute later.
     """
     watching = Watching.of(store)
+    state = watching.incidents.state
     try:
-        chosen = _chosen(watching, mailbox.lower())
-        return _look(watching, chosen, say, again=again) if chosen else _say_none(mailbox, say)
+        named = (each for each in watching.channels.all() if mailbox.lower() in {"", each.mailbox})
+        chosen = [each for each in named if not each.is_paused(now())]
+        unseen = _looked_at(watching, chosen)
+        if again:
+            suspected = [each for each in chosen if state(each.mailbox).suspicion is not None]
+            unseen += _looked_at(watching, suspected)
+        for each in chosen:
+            say(_channel_line(watching, each.mailbox))
     except RedisError as error:
         say(f"Redis does not answer ({cause(error)})")
         return 1
-
-
-def _chosen(watching: Watching, mailbox: str) -> list[WatchedChannel]:
-    """Return the named watched channel, or all of them, without those whose watch is paused."""
-    named = [each for each in watching.channels.all() if mailbox in {"", each.mailbox}]
-    return [each for each in named if not each.is_paused(now())]
-
-
-def _say_none(mailbox: str, say: Callable[[str], None]) -> int:
-    """Say that there is nothing to look at; return the exit code."""
-    what = f"{mailbox} is not watched" if mailbox else "No channel is watched"
-    say(f"{what}, or the watch is paused. Type /watch ADDRESS.")
-    return 1 if mailbox else 0
-
-
-def _look(
-    watching: Watching, chosen: Sequence[WatchedChannel], say: Callable[[str], None], *, again: bool
-) -> int:
-    unseen = _looked_at(watching, chosen)
-    if again:
-        unseen += _looked_at(watching, _suspected(watching, chosen))
-    for each in chosen:
-        say(_channel_line(watching, each.mailbox))
     if unseen:
         say(f"No worker has looked at {', '.join(sorted(set(unseen)))} in {WAIT_S:.0f} s")
-    return 1 if unseen else 0
-
-
-def _suspected(watching: Watching, channels: Sequence[WatchedChannel]) -> list[WatchedChannel]:
-    """Return the channels of which the newest look suspects a problem that is not confirmed yet."""
-    state = watching.incidents.state
-    return [each for each in channels if state(each.mailbox).suspicion is not None]
+    if not chosen:
+        what = f"{mailbox} is not watched" if mailbox else "No channel is watched"
+        say(f"{what}, or the watch is paused. Type /watch ADDRESS.")
+    return 1 if unseen or (mailbox and not chosen) else 0
 
 
 def _looked_at(watching: Watching, channels: Sequence[WatchedChannel]) -> list[str]:
     """Have each channel looked at now, and return those that no worker has looked at in time."""
-    before: dict[str, datetime | None] = {}
+    state = watching.incidents.state
+    before = {each.mailbox: state(each.mailbox).looked for each in channels}
     for each in channels:
-        before[each.mailbox] = watching.incidents.state(each.mailbox).looked
         watching.incidents.look_soon(each.mailbox)
         watching.channels.schedule.add(each.group, now())
     end = time.monotonic() + WAIT_S
-    while left := _unseen_since(watching, before):
+    while left := [name for name, looked in before.items() if state(name).looked == looked]:
         if time.monotonic() > end:
             return left
         time.sleep(LOOK_EVERY_S)
     return []
-
-
-def _unseen_since(watching: Watching, before: Mapping[str, datetime | None]) -> list[str]:
-    """Return the channels that had no look since the given times."""
-    state = watching.incidents.state
-    return [name for name, looked in before.items() if state(name).looked == looked]
 
 
 def _channel_line(watching: Watching, mailbox: str) -> str:

@@ -6,8 +6,10 @@ over web processes (docs/operations.md, "Watch it"). No label names a person, an
 
 from __future__ import annotations
 
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -54,6 +56,10 @@ from jobs.storage.locks import LockKind
 from jobs.watch.store import WatchStore
 
 PREFIX = "webex_email_bot_"
+WORDS: dict[str, str] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+)
+"""Words of each gauge."""
 KINDS = tuple(map(str, RunKind))
 FROM_ZERO: dict[str, Iterable[tuple[str, ...]]] = {
     EVENTS_RECEIVED.name: [(resource,) for resource in RESOURCES.values()],
@@ -92,10 +98,10 @@ class _Numbers(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        version = GaugeMetricFamily(f"{PREFIX}info", "Version of the bot.", labels=["version"])
+        version = GaugeMetricFamily(f"{PREFIX}info", WORDS["info"], labels=["version"])
         version.add_metric([__version__], 1)
         yield version
-        up = GaugeMetricFamily(f"{PREFIX}redis_up", "1 if Redis answers, else 0.")
+        up = GaugeMetricFamily(f"{PREFIX}redis_up", WORDS["redis_up"])
         try:
             found = [*_counted(read(self._redis)), *_waiting(self._redis), *_clocks(self._redis)]
             up.add_metric([], 1)
@@ -144,33 +150,18 @@ def _waiting(redis: Redis) -> Iterator[Metric]:
     waiting, due = health.waiting_events(redis), len(DueQueue(redis, LockKind.EVENT).all())
     lateness = (now() - due for due in WatchStore(redis).schedule.all().values())
     numbers = {
-        "events_waiting": (
-            "Events that no worker has begun. Those beyond the first 200 are counted unread.",
-            waiting.count + max(due - health.MOST, 0),
-        ),
-        "events_unfinished": (
-            "Events that are not finished, those that wait for Webex among them.",
-            due,
-        ),
-        "oldest_event_seconds": (
-            "Seconds for which the oldest event has waited for a worker.",
-            waiting.age_s,
-        ),
-        "runs_unfinished": ("Runs that have not ended.", redis.zcard(keys.runs_open())),
-        "channels": ("Channels that are connected.", redis.scard(keys.channels())),
-        "watched_channels": ("Channels that are watched.", redis.hlen(keys.watched_channels())),
-        "incidents_open": (
-            "Incidents of watched channels that go on.",
-            redis.zcard(keys.incidents_open()),
-        ),
-        "watch_late_seconds": (
-            "Seconds for which the group of watched channels that is due for longest has waited.",
-            max((each.total_seconds() for each in lateness), default=0.0),
-        ),
-        "workers": ("RQ workers that live.", len(health.seen_workers(redis))),
+        "events_waiting": waiting.count + max(due - health.MOST, 0),
+        "events_unfinished": due,
+        "oldest_event_seconds": waiting.age_s,
+        "runs_unfinished": redis.zcard(keys.runs_open()),
+        "channels": redis.scard(keys.channels()),
+        "watched_channels": redis.hlen(keys.watched_channels()),
+        "incidents_open": redis.zcard(keys.incidents_open()),
+        "watch_late_seconds": max((each.total_seconds() for each in lateness), default=0.0),
+        "workers": len(health.seen_workers(redis)),
     }
-    for name, (words, value) in numbers.items():
-        yield GaugeMetricFamily(PREFIX + name, words, value=value)
+    for name, value in numbers.items():
+        yield GaugeMetricFamily(PREFIX + name, WORDS[name], value=value)
 
 
 def _clocks(redis: Redis) -> Iterator[Metric]:
@@ -178,11 +169,8 @@ def _clocks(redis: Redis) -> Iterator[Metric]:
 
     A cloud whose clock was not compared lately is missing.
     """
-    family = GaugeMetricFamily(
-        f"{PREFIX}clock_skew_seconds",
-        "Seconds by which the bot's clock is ahead of a cloud's.",
-        labels=["cloud"],
-    )
+    name = "clock_skew_seconds"
+    family = GaugeMetricFamily(PREFIX + name, WORDS[name], labels=["cloud"])
     for cloud, ahead_s in sorted(shared(redis).items()):
         family.add_metric([cloud], ahead_s)
     yield family

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from redis import Redis
 
 from bot import logs
 from bot.queue import connect_for_web
-from bot.settings import BotSettings, log_advice, settings_problems
+from bot.settings import BotSettings, from_environment, log_advice
 from bot.web.app import (
     AddressError,
     CountsToRedis,
@@ -29,7 +28,7 @@ from bot.web.app import (
     metrics_route,
     serve,
 )
-from jobs.settings import Settings, read_files
+from jobs.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -86,25 +85,15 @@ After any other code gunicorn starts the worker again forever.
 """
 
 
-def from_environment(env: Mapping[str, str]) -> Site:
-    """Return the application for the settings of the environment.
-
-    Raises:
-        SystemExit: A setting is missing or wrong; each is named on stderr.
-    """
-    logs.configure(env.get("LOG_LEVEL", ""))
-    values, unread = read_files(env)
-    if problems := settings_problems(values, unread):
-        print(*problems, sep="\n", file=sys.stderr)  # noqa: T201  for the operator
-        raise SystemExit(NOT_BOOTED)
-    settings = BotSettings.from_env(values)
-    redis = connect_for_web(settings.redis_url)
-    return whole_site(settings, Settings.from_env(values), redis)
-
-
 @cache
 def _application() -> Site:
-    return from_environment(os.environ)
+    logs.configure(os.environ.get("LOG_LEVEL", ""))
+    try:
+        settings, work = from_environment(os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201  for the operator
+        raise SystemExit(NOT_BOOTED) from None
+    return whole_site(settings, work, connect_for_web(settings.redis_url))
 
 
 def __getattr__(name: str) -> Site:

@@ -172,17 +172,10 @@ class Webex(Messenger):
         members = map(Membership.of, found)
         return next((member for member in members if member.person_id == person_id), None)
 
-    def latest_messages(self, room_id: str) -> tuple[Message, ...]:
-        """Return the newest messages of a 1:1 space, including the bot's own.
-
-        In a group space Webex shows a bot only the messages that mention it (platforms/webex.md 1).
-        """
-        found = self._list(lambda: self._api.messages.list(roomId=room_id, max=NEWEST), NEWEST)
-        return tuple(map(Message.of, found))
-
     def latest_of_person(
         self, *, person_id: str | None = None, email: str | None = None
     ) -> tuple[Message, ...]:
+        """Return the newest messages of the 1:1 space, including the bot's own."""
         found = self._list(
             lambda: self._api.messages.list_direct(person_id, email, max=NEWEST), NEWEST
         )

@@ -65,14 +65,12 @@ class Post:
 
     Attributes:
         doubts: Number of posts without confirmation that the message arrived.
-        since: Time of the first of these posts.
         shows: The run and the slot of the run's card that the message is.
     """
 
     fields: dict[str, Any] = field(repr=False)
     file: File | None = None
     doubts: int = 0
-    since: datetime | None = None
     shows: tuple[str, str] | None = None
 
     @property

@@ -131,12 +131,6 @@ def prove(
     return AppAccess(tenant, now(), by, tuple(roles))
 
 
-def tokens_of(
-    settings: Settings, tenant: str, documents: DiscoveryCache | None = None
-) -> AppTokens:
-    return AppTokens(asker(settings, tenant, documents), needed(settings))
-
-
 @dataclass(frozen=True, slots=True)
 class TenantCallHistory:
     """Times of a tenant's calls under one limit, which all workers share."""
@@ -221,7 +215,8 @@ async def open_reader(
     """
     settings = runtime.settings
     granted = grant_for(runtime.store.redis, tenant)
-    tokens = tokens_of(settings, tenant, runtime.documents) if granted else None
+    ask = asker(settings, tenant, runtime.documents)
+    tokens = AppTokens(ask, needed(settings)) if granted else None
     at_graph, at_exchange, once = reads or (SingleFlight(), SingleFlight(), ReadCache())
     redis = runtime.store.redis
     pace = RateLimiter({each: TenantCallHistory(redis, tenant, each) for each in LIMITS})

@@ -30,17 +30,8 @@ class FactKind(StrEnum):
     RECOVERED = "recovered"
 
 
-class Standing(StrEnum):
-    """State of a channel. NOT_SEEN: it was connected, and whether it works cannot be seen."""
-
-    UNKNOWN = "unknown"
-    BEING_SET_UP = "being_set_up"
-    CONNECTED = "connected"
-    BROKEN = "broken"
-    BEING_FIXED = "being_fixed"
-    BEING_DISCONNECTED = "being_disconnected"
-    DISCONNECTED = "disconnected"
-    NOT_SEEN = "not_seen"
+GOOD = frozenset({FactKind.CONNECTED, FactKind.FIXED, FactKind.RECOVERED})
+"""Facts after which a channel works, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,28 +65,22 @@ class Assessment:
     ``fact`` is the newest fact, and ``run`` the run in progress. Both may be None.
     """
 
-    standing: Standing
     fact: Fact | None = None
     run: Run | None = None
 
     @property
     def needs_no_fix(self) -> bool:
-        return self.standing is Standing.CONNECTED
+        if self.run is not None or self.fact is None:
+            return False
+        seen = self.fact.finding
+        return self.fact.kind in GOOD if seen is None else seen.state is State.OK
 
 
-_OF_RUN = {
-    RunKind.SETUP: (Standing.BEING_SET_UP, FactKind.CONNECTED),
-    RunKind.FIX: (Standing.BEING_FIXED, FactKind.FIXED),
-    RunKind.UNDO: (Standing.BEING_DISCONNECTED, FactKind.DISCONNECTED),
+_DONE = {
+    RunKind.SETUP: FactKind.CONNECTED,
+    RunKind.FIX: FactKind.FIXED,
+    RunKind.UNDO: FactKind.DISCONNECTED,
 }
-_AFTER = {
-    FactKind.CONNECTED: Standing.CONNECTED,
-    FactKind.FIXED: Standing.CONNECTED,
-    FactKind.RECOVERED: Standing.CONNECTED,
-    FactKind.BROKE: Standing.BROKEN,
-    FactKind.DISCONNECTED: Standing.DISCONNECTED,
-}
-_SEEN = {State.OK: Standing.CONNECTED, State.WRONG: Standing.BROKEN}
 
 
 def assess(runs: Iterable[Run], others: Iterable[Fact] = ()) -> Assessment:
@@ -103,25 +88,17 @@ def assess(runs: Iterable[Run], others: Iterable[Fact] = ()) -> Assessment:
     known = tuple(runs)
     facts = [*filter(None, map(fact_of, known)), *others]
     newest = max(facts, key=lambda each: each.at, default=None)
-    going_on = next((run for run in known if not run.ended), None)
-    if going_on is not None and going_on.kind in _OF_RUN:
-        standing = _OF_RUN[going_on.kind][0]
-        if going_on.undoes:
-            standing = Standing.BEING_FIXED
-        return Assessment(standing, newest, going_on)
-    if newest is None:
-        return Assessment(Standing.UNKNOWN)
-    found = _SEEN.get(newest.finding.state) if newest.finding else None
-    return Assessment(found or _AFTER.get(newest.kind, Standing.NOT_SEEN), newest)
+    going_on = next((run for run in known if not run.ended and run.kind in _DONE), None)
+    return Assessment(newest, going_on)
 
 
 def fact_of(run: Run) -> Fact | None:
     """Return what a run made true of its channel; None if it goes on, or has changed nothing."""
     if run.kind is RunKind.CHECK:
         return _seen_by(run)
-    if run.ended_at is None or run.kind not in _OF_RUN:
+    if run.ended_at is None or run.kind not in _DONE:
         return None
-    kind = _OF_RUN[run.kind][1]
+    kind = _DONE[run.kind]
     if run.ended is not Kind.FINISHED:
         if not run.changed:
             return None

@@ -20,6 +20,7 @@ from jobs.checks.assessment import summarize
 from jobs.checks.check import brief_for, steps_of
 from jobs.clock import now
 from jobs.clouds.rate_limit import ReadCache
+from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.model import Channel, Finding, Person, RunKind, State, Text
 from jobs.runs.audit import Along
@@ -94,7 +95,9 @@ class BulkCheck:
             if self.over(LONGEST_S):
                 return
             try:
-                found = summarize(await self._looked(seen, one))
+                by, origin = self.run.requester, self.run.origin
+                draft, _ = await checked(seen, one, by, origin, self.holds)
+                found = summarize(draft.save())
             except (AttemptOverError, RedisError):
                 raise
             except Exception:
@@ -103,15 +106,6 @@ class BulkCheck:
                 words = Text("channels.failed", {"reference": reference})
                 found = Finding(one.mailbox, State.UNKNOWN, seen=words)
             self._tell(Event(Kind.FOUND, now(), step=one.mailbox, finding=found))
-
-    async def _looked(self, seen: TenantReader, channel: Channel) -> Run:
-        by, origin, store = self.run.requester, self.run.origin, self.runtime.store
-        draft = await asyncio.to_thread(CheckBuffer.begun, store, channel, by, origin)
-        run, shutdown = draft.run, self.runtime.shutdown
-        context = seen.context(run, draft)
-        engine = Engine(context, steps_of(run), no_listener, self.holds, shutdown)
-        await engine.check(seen.allowed)
-        return draft.save()
 
     def _tell(self, event: Event) -> None:
         if not self.holds():
@@ -152,20 +146,28 @@ def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel
     return found
 
 
+async def checked(
+    seen: TenantReader, channel: Channel, by: Person, origin: Origin, holds: Callable[[], bool]
+) -> tuple[CheckBuffer, StepContext]:
+    """Check a channel without a run: the buffer has the findings, which are not saved."""
+    store = seen.runtime.store
+    draft = await asyncio.to_thread(CheckBuffer, store, channel, by, origin)
+    context = seen.context(draft.run, draft)
+    steps, shutdown = steps_of(context.run), seen.runtime.shutdown
+    await Engine(context, steps, no_listener, holds, shutdown).check(seen.allowed)
+    return draft, context
+
+
 class CheckBuffer(RunStore):
     """Store that keeps the events of one run in memory and passes all other calls to Redis."""
 
-    def __init__(self, store: RunStore, opened: Event) -> None:
+    def __init__(self, store: RunStore, channel: Channel, by: Person, origin: Origin) -> None:
         super().__init__(store.redis)
         self.audit, self.event_log = store.audit, store.event_log
         self.authenticator, self.channels = store.authenticator, store.channels
-        self._id = new_id()
-        self._events = [opened, Event(Kind.DETAILS, now(), channel=opened.channel)]
-
-    @classmethod
-    def begun(cls, store: RunStore, channel: Channel, by: Person, origin: Origin) -> CheckBuffer:
-        brief = brief_for(store, channel.mailbox)
-        return cls(store, opening(channel, by, RunKind.CHECK, origin, brief))
+        self._id, brief = new_id(), brief_for(store, channel.mailbox)
+        opened = opening(channel, by, RunKind.CHECK, origin, brief)
+        self._events = [opened, Event(Kind.DETAILS, now(), channel=channel)]
 
     @property
     def run(self) -> Run:

@@ -1,4 +1,4 @@
-"""History of a channel's looks and mails, in UTC: by hour for a week, by day for 90 days.
+"""History of a channel's looks and mails, by day in UTC for 90 days.
 
 Each day is one field of a hash. Nothing here grants anything, so the values have no MAC.
 """
@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from functools import reduce
 
 import msgspec
 from redis import Redis
@@ -20,124 +19,89 @@ from jobs.storage import codec, keys
 from jobs.watch.model import Eye, Incident, LookOutcome, Sight
 
 HOURS_KEPT = timedelta(days=7)
-"""Age of a day at which its hours are added up."""
+"""Age of a day at which the mails of its hours are added up."""
 KEPT = timedelta(days=90)
 """Age at which a day is removed from the history."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Numbers of an hour or a day; ``partly`` looks had no read access and measure no flow."""
+class Tally(msgspec.Struct, frozen=True, array_like=True):
+    """Looks and mails of a day; ``partly`` looks had no read access and measure no flow.
+
+    ``hours`` are the mails by the hour of their arrival. After a week they are one number.
+    """
 
     healthy: int = 0
     broken: int = 0
     cannot_look: int = 0
     unsure: int = 0
-    mails: int = 0
     partly: int = 0
+    hours: dict[int, int] = msgspec.field(default_factory=dict)
 
     @property
     def looks(self) -> int:
         return self.healthy + self.broken + self.cannot_look + self.unsure
 
-    def plus(self, other: Tally) -> Tally:
-        return Tally(*(getattr(self, name) + getattr(other, name) for name in _NAMES))
-
-
-_NAMES = tuple(each.name for each in fields(Tally))
-EMPTY = Tally()
+    @property
+    def mails(self) -> int:
+        return sum(self.hours.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
     date: date
-    total: Tally = EMPTY
+    total: Tally
 
 
 def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day, ...]:
     """Return the last days up to ``at``, oldest first; those without a look are empty."""
-    raw = redis.hgetall(keys.watch_history(mailbox))
-    known = {codec.as_bytes(name).decode(): _decoded(value) for name, value in raw.items()}
+    known = redis.hgetall(keys.watch_history(mailbox))
     last = at.astimezone(UTC).date()
     wanted = [last - timedelta(days=back) for back in range(most - 1, -1, -1)]
-    return tuple(Day(each, _sum(known.get(each.isoformat(), {}))) for each in wanted)
+    return tuple(Day(each, _read(known.get(each.isoformat().encode()))) for each in wanted)
 
 
-def add(
-    pipe: Pipeline, mailbox: str, outcome: LookOutcome, at: datetime
-) -> Iterable[tuple[str, bytes]]:
-    """Return the changed fields of the history, which are read before ``pipe.multi()``.
+def add(pipe: Pipeline, mailbox: str, outcome: LookOutcome, at: datetime) -> dict[date, Tally]:
+    """Return the changed days of the history, which are read before ``pipe.multi()``.
 
-    Two looks see the same mails, so the larger number counts.
+    Two looks see the same mails, so the larger number counts. The first look of a day adds up the
+    hours of an old one.
     """
     key, moment = keys.watch_history(mailbox), at.astimezone(UTC)
-    changed: dict[str, dict[int, Tally]] = {}
+    changed: dict[date, Tally] = {}
 
-    def of_day(name: str) -> dict[int, Tally]:
-        if name not in changed:
-            changed[name] = _decoded(pipe.hget(key, name))
-        return changed[name]
+    def of_day(day: date) -> Tally:
+        if day not in changed:
+            changed[day] = _read(pipe.hget(key, day.isoformat()))
+        return changed[day]
 
-    today = of_day(moment.date().isoformat())
+    today, old = of_day(moment.date()), moment.date() - HOURS_KEPT
+    if not today.looks:
+        changed[old] = msgspec.structs.replace(of_day(old), hours={0: of_day(old).mails})
     partly = outcome.sight in {Sight.HEALTHY, Sight.BROKEN} and Eye.APP not in outcome.eyes
-    look = Tally(**{str(outcome.sight): 1}, partly=partly)
-    today[moment.hour] = today.get(moment.hour, EMPTY).plus(look)
+    counts = {str(outcome.sight): 1, "partly": int(partly)}
+    more = {name: getattr(today, name) + count for name, count in counts.items()}
+    changed[moment.date()] = msgspec.structs.replace(today, **more)
     for hour, mails in outcome.mails.items():
         then = datetime.fromisoformat(hour).astimezone(UTC)
-        if timedelta(0) <= moment - then < HOURS_KEPT:
-            day = of_day(then.date().isoformat())
-            known = day.get(then.hour, EMPTY)
-            day[then.hour] = replace(known, mails=max(known.mails, mails))
-    return [(name, _encoded(hours)) for name, hours in changed.items()]
-
-
-def write(pipe: Pipeline, mailbox: str, changed: Iterable[tuple[str, bytes]]) -> None:
-    key = keys.watch_history(mailbox)
-    for name, value in changed:
-        pipe.hset(key, name, value)
-    pipe.expire(key, KEPT)
-
-
-def fold(redis: Redis, mailbox: str, at: datetime) -> int:
-    """Add up the hours of old days and drop days that are too old; return how many days changed."""
-    key, today = keys.watch_history(mailbox), at.astimezone(UTC).date()
-    changed = 0
-    for raw, value in redis.hgetall(key).items():
-        name, hours = codec.as_text(raw), _decoded(value)
-        age = today - date.fromisoformat(name)
-        if age >= KEPT:
-            changed += int(redis.hdel(key, name))
-        elif age >= HOURS_KEPT and set(hours) != {_WHOLE}:
-            redis.hset(key, name, _encoded({_WHOLE: _sum(hours)}))
-            changed += 1
+        if then <= moment and then.date() > old:
+            hours = of_day(then.date()).hours
+            hours[then.hour] = max(hours.get(then.hour, 0), mails)
     return changed
 
 
-_WHOLE = -1
-"""Number in place of an hour that stands for the whole day, after its hours were added up."""
+def write(pipe: Pipeline, mailbox: str, changed: Mapping[date, Tally]) -> None:
+    key = keys.watch_history(mailbox)
+    for day, tally in changed.items():
+        pipe.hset(key, day.isoformat(), msgspec.json.encode(tally))
+    pipe.hdel(key, (max(changed) - KEPT).isoformat())
+    pipe.expire(key, KEPT)
 
 
-def _sum(hours: Mapping[int, Tally]) -> Tally:
-    return reduce(Tally.plus, hours.values(), EMPTY)
-
-
-def _decoded(raw: object) -> dict[int, Tally]:
+def _read(raw: object) -> Tally:
     try:
-        rows = codec.load(raw, dict[int, list[int]]) if isinstance(raw, bytes) else {}
+        return codec.load(raw, Tally) if isinstance(raw, bytes) else Tally()
     except msgspec.MsgspecError:
-        rows = {}
-    return {hour: Tally(*numbers[: len(_NAMES)]) for hour, numbers in rows.items()}
-
-
-def _encoded(hours: Mapping[int, Tally]) -> bytes:
-    return msgspec.json.encode({hour: _numbers(one) for hour, one in hours.items()})
-
-
-def _numbers(tally: Tally) -> list[int]:
-    numbers = [getattr(tally, name) for name in _NAMES]
-    while len(numbers) > 1 and numbers[-1] == 0:
-        numbers.pop()
-    return numbers
+        return Tally()
 
 
 DAY = timedelta(days=1)
@@ -223,16 +187,6 @@ def figures(
     blind = [each for each in touching if each.sight is Sight.CANNOT_LOOK]
     every = (_of_day(each, breaks, blind, since, end) for each in days)
     counted = tuple(each for each in every if each.length > timedelta(0))
-    return _summed(since, end, counted, breaks, len(blind))
-
-
-def _summed(
-    since: datetime,
-    end: datetime,
-    counted: tuple[DayFigures, ...],
-    breaks: tuple[Incident, ...],
-    blind: int,
-) -> Figures:
     seen = [each for each in counted if each.measured]
     return Figures(
         since=since,
@@ -241,12 +195,12 @@ def _summed(
         watched=_total(each.length for each in seen),
         broken=_total(each.broken for each in seen),
         incidents=breaks,
-        blind=blind,
+        blind=len(blind),
         mails=sum(each.mails for each in counted),
         late=sum(each.damage.late for each in breaks),
         bounced=sum(each.damage.bounced for each in breaks),
         to_notice=_median(each.time_to_notice for each in breaks),
-        to_fix=_median(map(time_to_fix, breaks)),
+        to_fix=_median(map(_time_to_fix, breaks)),
     )
 
 
@@ -254,7 +208,7 @@ def _total(times: Iterable[timedelta]) -> timedelta:
     return sum(times, timedelta(0))
 
 
-def time_to_fix(incident: Incident) -> timedelta | None:
+def _time_to_fix(incident: Incident) -> timedelta | None:
     """Return the time from the confirmed look to the end; None if no end of the break is known."""
     if incident.ended is None or incident.is_unwatched:
         return None

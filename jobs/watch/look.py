@@ -27,7 +27,7 @@ from jobs.access.app_access import TenantReader
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import own_addresses
 from jobs.checks import remedies
-from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer
+from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer, checked
 from jobs.checks.changers import name_changers
 from jobs.checks.check import findings_of, steps_of
 from jobs.checks.verdict import Verdict, judge
@@ -35,7 +35,6 @@ from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
-from jobs.engine.engine import Engine
 from jobs.engine.inspector import wrote_within
 from jobs.mail import watch_mail
 from jobs.mail.message_trace import Trace, TraceRow
@@ -43,7 +42,7 @@ from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.mail.watch_mail import note_arrival, without_watch_mails
 from jobs.model import Finding, Reason, RunKind, Signals, State, Turn
 from jobs.runs.run import AttemptOverError, Origin, Run, new_reference
-from jobs.runtime import Runtime, no_listener
+from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.watch.model import (
     TEST_MAIL_STEP,
@@ -100,22 +99,16 @@ class CloudLook:
             late = time.monotonic() - self.began > SLICE_S or self.runtime.shutdown.run_waits()
             if late or not self.holds() or self.runtime.shutdown.requested():
                 return None
-            outcome, context = await self._outcome(seen, watched)
-            if context is not None:
+            outcome = LookOutcome(Sight.UNSURE, FAILED)
+            try:
+                outcome, context = await self._looked(seen, watched)
                 await self._send_test_mail(context, watched, outcome)
+            except (AttemptOverError, RedisError):
+                raise
+            except Exception:
+                reference = new_reference()
+                log.exception("look failed", mailbox=watched.mailbox, reference=reference)
             return watched, outcome
-
-    async def _outcome(
-        self, seen: TenantReader, watched: WatchedChannel
-    ) -> tuple[LookOutcome, StepContext | None]:
-        try:
-            return await self._looked(seen, watched)
-        except (AttemptOverError, RedisError):
-            raise
-        except Exception:
-            reference = new_reference()
-            log.exception("look failed", mailbox=watched.mailbox, reference=reference)
-            return LookOutcome(Sight.UNSURE, FAILED), None
 
     async def _send_test_mail(
         self, context: StepContext, watched: WatchedChannel, outcome: LookOutcome
@@ -123,33 +116,21 @@ class CloudLook:
         every = self.mails.every
         if not (every and self.holds() and needs_mail(context, outcome, every, now())):
             return
-        if await asyncio.to_thread(self.runtime.channels.running, watched.mailbox):
-            return
-        try:
+        if not await asyncio.to_thread(self.runtime.channels.running, watched.mailbox):
             await send_watch_mail(context, watched, self.mails)
-        except (AttemptOverError, RedisError):
-            raise
-        except Exception:
-            log.exception("test mail failed", mailbox=watched.mailbox, reference=new_reference())
 
     async def _looked(
         self, seen: TenantReader, watched: WatchedChannel
     ) -> tuple[LookOutcome, StepContext]:
-        store, mailbox = self.runtime.store, watched.mailbox
-        origin = Origin(watched.room, direct=watched.direct)
-        draft = await asyncio.to_thread(
-            CheckBuffer.begun, store, watched.channel, watched.by, origin
+        mailbox, origin = watched.mailbox, Origin(watched.room, direct=watched.direct)
+        trace = CountingTrace(seen.trace, mailbox)
+        draft, context = await checked(
+            replace(seen, trace=trace), watched.channel, watched.by, origin, self.holds
         )
-        run = draft.run
-        context = seen.context(run, draft)
-        trace = CountingTrace(context.trace(), mailbox)
-        context.trace = lambda: trace
-        engine = Engine(context, steps_of(run), no_listener, self.holds, self.runtime.shutdown)
-        await engine.check(seen.allowed)
         state = await asyncio.to_thread(self.state, mailbox)
         known = state.last is not None and state.last.sight is Sight.BROKEN
         if not known or state.suspicion is not None:  # later looks show what the first ones read
-            await name_changers(context, steps_of(run), seen.allowed)
+            await name_changers(context, steps_of(draft.run), seen.allowed)
         access = seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
         seen_so = partial(outcome_of, app=access, mails=trace.hours)
         return await asyncio.to_thread(self._judged, draft, watched, seen_so), context

@@ -24,7 +24,6 @@ from redis import Redis
 from jobs.clouds.http import client_for
 from jobs.storage import codec, keys
 from jobs.storage.locks import RenewedLock
-from jobs.watch import history
 from jobs.watch.model import ChannelState, Incident, Look, WatchedChannel
 from jobs.watch.store import Watching
 
@@ -60,12 +59,9 @@ async def run_round(  # noqa: PLR0913  what a round is made of
     due.sort(key=lambda each: _place(each.mailbox, states[each.mailbox]))
     if due:
         async for watched, outcome in look(tuple(due)):
-            at, before = clock(), states[watched.mailbox].looked
-            for incident in watching.incidents.record(watched, outcome, at, fixed_by, held):
+            for incident in watching.incidents.record(watched, outcome, clock(), fixed_by, held):
                 changed(incident)
             result.looks += 1
-            if before is None or before.date() != at.date():
-                history.fold(watching.incidents.redis, watched.mailbox, at)
     result.left = len(due) - result.looks
     return result
 

@@ -27,28 +27,21 @@ def services(services, provider) -> Services:
     provider.app_roles.update(
         {GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)}
     )
-    work = replace(
-        services.settings,
-        login_url=provider.base,
-        microsoft_client_id="client-1",
-        microsoft_client_secret="s3cr~t.Value",
-    )
-    return replace(services, settings=work)
+    app = {"microsoft_client_id": "client-1", "microsoft_client_secret": "s3cr~t.Value"}
+    return replace(services, settings=replace(services.settings, login_url=provider.base, **app))
 
 
 def examined(services: Services, about: str = "read access") -> list[str]:
     """Return the doctor's lines about the named check."""
     lines: list[str] = []
-    doctor.examine(
-        (each for each in doctor.checks(services.bot, services.settings) if each[0] == about),
-        lines.append,
-    )
+    checks = doctor.checks(services.bot, services.settings)
+    doctor.examine((each for each in checks if each[0] == about), lines.append)
     return lines
 
 
-def test_nothing_is_said_where_nobody_has_granted_it(services):
-    """If no tenant has granted read access, the doctor's report has no line about it."""
-    assert examined(services) == []
+@pytest.mark.parametrize("about", ["read access", AUDIT, "contact center"])
+def test_nothing_is_said_of_what_is_not_there(services, about):
+    assert examined(services, about) == []
 
 
 def test_granted_and_lost(services, provider):
@@ -60,10 +53,8 @@ def test_granted_and_lost(services, provider):
     assert examined(services) == ["ok     read access: 1 tenants let the bot read by itself"]
     provider.app_roles[GRAPH_SCOPE].remove("Policy.Read.All")
     (line,) = examined(services)
-    assert line.startswith(
-        f"WRONG  read access: not any more by {TENANT} (lacks Policy.Read.All): an "
-        f"administrator grants it again"
-    )
+    lost = f"WRONG  read access: not any more by {TENANT} (lacks Policy.Read.All): an administrator"
+    assert line.startswith(lost)
     assert app_access.grant_for(services.redis, TENANT) is not None
 
 
@@ -75,11 +66,8 @@ def test_more_than_is_needed_is_named(services, provider):
     app_access.save(services.redis, AppAccess(TENANT, now(), "anna@example.test", GRAPH_APP_ROLES))
     provider.app_roles[GRAPH_SCOPE] += ["AuditLog.Read.All", "Mail.Read"]
     (line,) = examined(services)
-    assert line == (
-        f"ok     read access: 1 tenants let the bot read by itself; more than it needs is "
-        f"granted in {TENANT} (Mail.Read):"
-        " take that back from the bot's enterprise application there"
-    )
+    assert line.startswith("ok     read access: 1 tenants let the bot read by itself; more than it")
+    assert f"granted in {TENANT} (Mail.Read): take that back" in line
 
 
 def audit_log(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response) -> None:
@@ -97,10 +85,8 @@ def audit_log(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response) -> None:
 def with_audit_log(services) -> Services:
     """Services with an address of Webex Connect's audit log and its token."""
     url = "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs"
-    work = replace(
-        services.settings, connect_audit_url=url, connect_audit_token="secret-audit-token"
-    )
-    return replace(services, settings=work)
+    audit = {"connect_audit_url": url, "connect_audit_token": "secret-audit-token"}
+    return replace(services, settings=replace(services.settings, **audit))
 
 
 def test_an_audit_log_that_answers(with_audit_log, monkeypatch):
@@ -136,17 +122,11 @@ def test_an_audit_log_that_refuses(with_audit_log, monkeypatch, status, words):
     assert told == (True, False, True)
 
 
-def test_without_an_audit_log(services):
-    """If no audit log is configured, the doctor's report has no line about it."""
-    assert examined(services, AUDIT) == []
-
-
 @pytest.mark.parametrize(
     ("url", "doubted"),
     [
         ("smtp://probe%40contoso.com:pw@smtp.office365.com:587", True),
         ("smtp://probe:pw@Outlook.Office365.com:587", True),
-        ("smtp://probe:pw@smtp-mail.outlook.com:587", True),
         ("smtp://contoso-com.mail.protection.outlook.com:25", False),
         ("smtp://probe:pw@mail.example.com:587", False),
         ("smtp://probe:pw@notoffice365.com:587", False),
@@ -159,16 +139,13 @@ def test_a_password_at_exchange_will_end(services, url, *, doubted):
     """
     work = replace(services.settings, probe_smtp_url=url, probe_from="probe@contoso.com")
     (line,) = examined(replace(services, settings=work), "test mail")
-    assert line.startswith(
-        ("DOUBT" if doubted else "ok    ")
-        + " " * (2 if doubted else 1)
-        + "test mail: the bot sends"
-    )
+    assert line.startswith(f"{'DOUBT' if doubted else 'ok':6} test mail: the bot sends")
     assert ("the end of December 2026 (550 5.7.30)" in line) is doubted
     assert "pw" not in line.replace("passwords", "").split()
 
 
 ORG = "1eb65fdf-9643-417f-9974-ad72cae0e10f"
+WRONG = "WRONG  contact center: CONTACT_CENTER_TOKEN"
 OTHER = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
 
 
@@ -177,25 +154,10 @@ OTHER = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
     [
         ("", 200, {}, "ok     contact center: email tasks are read; CONTACT_CENTER_ORG_ID lets"),
         (ORG, 200, {"id": ORG}, f"ok     contact center: the token is of the organization {ORG}"),
-        (
-            ORG,
-            200,
-            {"id": OTHER},
-            f"WRONG  contact center: CONTACT_CENTER_TOKEN is of the organization {OTHER}",
-        ),
-        (
-            ORG,
-            404,
-            {},
-            f"WRONG  contact center: CONTACT_CENTER_TOKEN may not read the organization {ORG}",
-        ),
-        (
-            ORG,
-            403,
-            {},
-            f"WRONG  contact center: CONTACT_CENTER_TOKEN may not read the organization {ORG}",
-        ),
-        (ORG, 401, {}, "WRONG  contact center: CONTACT_CENTER_TOKEN is not accepted"),
+        (ORG, 200, {"id": OTHER}, f"{WRONG} is of the organization {OTHER}"),
+        (ORG, 404, {}, f"{WRONG} may not read the organization {ORG}"),
+        (ORG, 403, {}, f"{WRONG} may not read the organization {ORG}"),
+        (ORG, 401, {}, f"{WRONG} is not accepted"),
         (ORG, 418, {"message": "No"}, "WRONG  contact center: http"),
     ],
 )
@@ -207,12 +169,9 @@ def test_the_token_of_the_contact_center_is_of_its_organization(
     Such a token gives empty answers without an error (platforms/connect.md 3.4).
     """
     webex_script.on("GET", f"/cc/organization/{org}", reply(status, body))
-    work = replace(
-        services.settings,
-        contact_center_url=f"{webex_script.url.rstrip('/')}/cc",
-        contact_center_token="token-1",
-        contact_center_org=org,
-    )
+    url = f"{webex_script.url.rstrip('/')}/cc"
+    center = {"contact_center_url": url, "contact_center_token": "token-1"}
+    work = replace(services.settings, contact_center_org=org, **center)
     (line,) = examined(replace(services, settings=work), "contact center")
     assert line.startswith(said)
     assert "token-1" not in line
@@ -221,9 +180,8 @@ def test_the_token_of_the_contact_center_is_of_its_organization(
 @pytest.mark.parametrize("approvers", [(), ("boss@example.test", "deputy@example.test")])
 def test_who_approves(services, approvers):
     """Without approvers the doctor says why it matters and what to set; the result stays good."""
-    (line,) = examined(
-        replace(services, bot=replace(services.bot, approvers=approvers)), "approvers"
-    )
+    bot = replace(services.bot, approvers=approvers)
+    (line,) = examined(replace(services, bot=bot), "approvers")
     if approvers:
         assert line == f"ok     approvers: changes are approved by {', '.join(approvers)}"
     else:

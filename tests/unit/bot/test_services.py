@@ -15,20 +15,13 @@ from jobs.model import Channel, Person
 from jobs.runs.run import Event, Kind, Origin
 from jobs.settings import Settings
 
-BOT = {
-    "id": "bot-id",
-    "emails": ["email@webex.bot"],
-    "orgId": "org",
-    "type": "bot",
-    "displayName": "Email",
-}
+BOT = {"id": "bot-id", "emails": ["email@webex.bot"], "type": "bot", "displayName": "Email"}
 
 
 def make(bot: BotSettings, redis: Redis, webex: Webex) -> Services:
     """Return the services as a new process makes them."""
-    work = Settings(
-        "https://bot.example.test", "", "client", "secret", (Fernet.generate_key().decode(),)
-    )
+    key = Fernet.generate_key().decode()
+    work = Settings("https://bot.example.test", "", "client", "secret", (key,))
     return Services.of(bot, work, redis, webex)
 
 
@@ -72,19 +65,12 @@ def test_what_is_recorded_is_carried_on_and_drawn(settings, redis, webex):
     Without an event nothing is saved, and a worker is woken all the same.
     """
     services = make(settings, redis, webex)
-    opened = services.store.open(
-        Channel("support@example.test"),
-        Person("anna", "anna@example.test", "org-1"),
-        Origin("room-1"),
-    )
+    who = Person("anna", "anna@example.test", "org-1")
+    opened = services.store.open(Channel("support@example.test"), who, Origin("room-1"))
     services.record(opened.id, Event(Kind.RESUMED, now()), Event(Kind.LOOK_AGAIN, now()))
     services.record(opened.id)
-    assert [event.kind for event in services.store.events(opened.id)] == [
-        Kind.OPENED,
-        Kind.RESUMED,
-        Kind.LOOK_AGAIN,
-    ]
-    rung = [
-        [job.args for job in bell.queue.get_jobs()] for bell in (services.runs, services.cards.bell)
-    ]
+    kinds = [event.kind for event in services.store.events(opened.id)]
+    assert kinds == [Kind.OPENED, Kind.RESUMED, Kind.LOOK_AGAIN]
+    bells = (services.runs, services.cards.bell)
+    rung = [[job.args for job in bell.queue.get_jobs()] for bell in bells]
     assert rung == [[[opened.id]] * 2, [[opened.id]]]

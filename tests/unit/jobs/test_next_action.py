@@ -20,7 +20,9 @@ NEW = Run("R1", Channel("support@contoso.com"), Person("anna", "anna@example.tes
 DETAILED = replace(NEW, detailed=True)
 SIGNED_IN = replace(DETAILED, account=Account("t", "o", "admin@contoso.com"))
 PLANNED = replace(SIGNED_IN, plan=Plan("p", (LINE,), AT))
+BOTH = replace(SIGNED_IN, plan=Plan("p", (LINE, WIDE), AT))
 APPROVED = replace(PLANNED, approvals={Scope.MAILBOX: YES})
+ANSWERED = replace(APPROVED, answers={"registered": YES, "rehearse": YES})
 NOTHING = replace(SIGNED_IN, plan=Plan("p", (), AT))
 
 
@@ -38,145 +40,63 @@ BLOCKED = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
 AGAIN = Finding("ids", State.UNKNOWN, until=AT)
 FILLED_IN = Finding("mailbox_fields", State.OK)
 """First finding about the form. From this finding on, the card of the rehearsal is shown."""
-TABLE = [
-    (NEW, Turn.REQUESTER, "details", 1),
-    (DETAILED, Turn.ADMINISTRATOR, "sign_in", 2),
-    (SIGNED_IN, Turn.NOBODY, "reading", 3),
-    (found(PLANNED, BLOCKED), Turn.ADMINISTRATOR, "look", 3),
-    (found(PLANNED, AGAIN), Turn.TIME, "waiting", 3),
-    (found(PLANNED, AGAIN, BLOCKED), Turn.ADMINISTRATOR, "look", 3),
-    (PLANNED, Turn.APPROVER, "approve", 3),
-    (replace(PLANNED, plan=Plan("p", (WIDE,), AT)), Turn.APPROVER, "approve_tenant", 3),
-    (replace(APPROVED, plan=Plan("p", (LINE, WIDE), AT)), Turn.APPROVER, "approve_tenant", 4),
-    (
-        replace(PLANNED, plan=Plan("p", (LINE, WIDE), AT), approvals={Scope.TENANT: YES}),
-        Turn.APPROVER,
-        "approve",
-        4,
-    ),
-    (
-        replace(PLANNED, changed={"ids": Changed((), Finding("ids", State.WRONG), AT)}),
-        Turn.APPROVER,
-        "approve",
-        4,
-    ),
-    (APPROVED, Turn.NOBODY, "running", 4),
-    (found(APPROVED, BLOCKED), Turn.NOBODY, "running", 4),
-    (NOTHING, Turn.NOBODY, "running", 4),
-    (replace(APPROVED, account=None), Turn.ADMINISTRATOR, "sign_in", 4),
-    (found(APPROVED, Finding("ids", State.UNKNOWN)), Turn.ADMINISTRATOR, "look", 4),
-    (found(APPROVED, Finding("ids", State.UNKNOWN, until=AT)), Turn.TIME, "waiting", 4),
-    (
-        replace(
-            found(APPROVED, Finding("ids", State.UNKNOWN, until=AT)), running=frozenset({"tenant"})
-        ),
-        Turn.NOBODY,
-        "running",
-        4,
-    ),
-    (found(APPROVED, waits("application", Turn.APPROVER)), Turn.NOBODY, "running", 4),
-    (found(APPROVED, waits("admin_consent", Turn.ADMINISTRATOR)), Turn.ADMINISTRATOR, "consent", 5),
-    (found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)), Turn.REQUESTER, "form", 4),
-    (found(APPROVED, waits("token", Turn.REQUESTER)), Turn.REQUESTER, "form", 4),
-    (found(APPROVED, waits("registered", Turn.REQUESTER)), Turn.REQUESTER, "register", 4),
-    (
-        found(replace(APPROVED, answers={"registered": YES}), waits("registered", Turn.REQUESTER)),
-        Turn.NOBODY,
-        "running",
-        4,
-    ),
-    (found(APPROVED, waits("check_secret", Turn.MAILBOX_USER)), Turn.NOBODY, "running", 4),
-    (
-        found(
-            APPROVED,
-            waits("check_secret", Turn.MAILBOX_USER),
-            waits("admin_consent", Turn.ADMINISTRATOR),
-        ),
-        Turn.ADMINISTRATOR,
-        "consent",
-        5,
-    ),
-    (
-        found(APPROVED, waits("check_secret", Turn.MAILBOX_USER), FILLED_IN),
-        Turn.REQUESTER,
-        "rehearse",
-        4,
-    ),
-    (
-        found(
-            replace(APPROVED, answers={"rehearse": YES}),
-            waits("rehearsal", Turn.MAILBOX_USER),
-            FILLED_IN,
-        ),
-        Turn.MAILBOX_USER,
-        "rehearsal_sign_in",
-        4,
-    ),
-    (
-        found(APPROVED, waits("test_mail", Turn.REQUESTER), Finding("registered", State.OK)),
-        Turn.REQUESTER,
-        "send",
-        7,
-    ),
-    (
-        found(APPROVED, waits("agent_answer", Turn.AGENT), Finding("registered", State.OK)),
-        Turn.AGENT,
-        "answer",
-        7,
-    ),
-    (
-        found(APPROVED, waits("test_mail", Turn.ADMINISTRATOR, "mail_not_delivered")),
-        Turn.ADMINISTRATOR,
-        "look",
-        4,
-    ),
-    (
-        found(APPROVED, waits("test_mail", Turn.REQUESTER, "test_mail_late")),
-        Turn.REQUESTER,
-        "look",
-        4,
-    ),
-    (
-        found(APPROVED, waits("test_mail", Turn.REQUESTER, "test_mail_from_itself")),
-        Turn.REQUESTER,
-        "send",
-        4,
-    ),
-    (
-        found(APPROVED, waits("agent_answer", Turn.AGENT, "sender_restricted")),
-        Turn.AGENT,
-        "answer_again",
-        4,
-    ),
-    (found(APPROVED, waits("smtp_auth", Turn.NOBODY)), Turn.NOBODY, "running", 4),
-    (found(APPROVED, waits("test_mail", Turn.TIME)), Turn.NOBODY, "running", 4),
-    (
-        found(
-            APPROVED,
-            *(
-                Finding(n, State.OK)
-                for n in ("ids", "client_secret", "smtp_grant", "admin_consent")
-            ),
-        ),
-        Turn.NOBODY,
-        "running",
-        6,
-    ),
-    (
-        found(APPROVED, waits("agent_answer", Turn.AGENT), waits("mailbox_fields", Turn.REQUESTER)),
-        Turn.REQUESTER,
-        "form",
-        4,
-    ),
+FIELDS = waits("mailbox_fields", Turn.REQUESTER)
+CONSENT = waits("admin_consent", Turn.ADMINISTRATOR)
+REHEARSES, OWN = waits("rehearsal", Turn.MAILBOX_USER), "test_mail_from_itself"
+SECRET_ASKS = waits("check_secret", Turn.MAILBOX_USER)
+REGISTERED = Finding("registered", State.OK)
+MADE = [Finding(n, State.OK) for n in ("ids", "client_secret", "smtp_grant", "admin_consent")]
+UNREAD = Finding("ids", State.UNKNOWN)
+TABLE: list[tuple[Run, list[Finding], Turn, str, int]] = [
+    (NEW, [], Turn.REQUESTER, "details", 1),
+    (DETAILED, [], Turn.ADMINISTRATOR, "sign_in", 2),
+    (SIGNED_IN, [], Turn.NOBODY, "reading", 3),
+    (PLANNED, [BLOCKED], Turn.ADMINISTRATOR, "look", 3),
+    (PLANNED, [AGAIN], Turn.TIME, "waiting", 3),
+    (PLANNED, [AGAIN, BLOCKED], Turn.ADMINISTRATOR, "look", 3),
+    (PLANNED, [], Turn.APPROVER, "approve", 3),
+    (replace(PLANNED, plan=Plan("p", (WIDE,), AT)), [], Turn.APPROVER, "approve_tenant", 3),
+    (replace(BOTH, approvals={Scope.MAILBOX: YES}), [], Turn.APPROVER, "approve_tenant", 4),
+    (replace(BOTH, approvals={Scope.TENANT: YES}), [], Turn.APPROVER, "approve", 4),
+    (replace(PLANNED, changed={"ids": Changed((), UNREAD, AT)}), [], Turn.APPROVER, "approve", 4),
+    (APPROVED, [], Turn.NOBODY, "running", 4),
+    (APPROVED, [BLOCKED], Turn.NOBODY, "running", 4),
+    (NOTHING, [], Turn.NOBODY, "running", 4),
+    (replace(APPROVED, account=None), [], Turn.ADMINISTRATOR, "sign_in", 4),
+    (APPROVED, [UNREAD], Turn.ADMINISTRATOR, "look", 4),
+    (APPROVED, [AGAIN], Turn.TIME, "waiting", 4),
+    (replace(APPROVED, running=frozenset({"tenant"})), [AGAIN], Turn.NOBODY, "running", 4),
+    (APPROVED, [waits("application", Turn.APPROVER)], Turn.NOBODY, "running", 4),
+    (APPROVED, [waits("admin_consent", Turn.ADMINISTRATOR)], Turn.ADMINISTRATOR, "consent", 5),
+    (APPROVED, [waits("agent_answer", Turn.AGENT), FIELDS], Turn.REQUESTER, "form", 4),
+    (APPROVED, [waits("token", Turn.REQUESTER)], Turn.REQUESTER, "form", 4),
+    (APPROVED, [waits("registered", Turn.REQUESTER)], Turn.REQUESTER, "register", 4),
+    (ANSWERED, [waits("registered", Turn.REQUESTER)], Turn.NOBODY, "running", 4),
+    (APPROVED, [SECRET_ASKS], Turn.NOBODY, "running", 4),
+    (APPROVED, [SECRET_ASKS, CONSENT], Turn.ADMINISTRATOR, "consent", 5),
+    (APPROVED, [SECRET_ASKS, FILLED_IN], Turn.REQUESTER, "rehearse", 4),
+    (ANSWERED, [REHEARSES, FILLED_IN], Turn.MAILBOX_USER, "rehearsal_sign_in", 4),
+    (APPROVED, [waits("test_mail", Turn.REQUESTER), REGISTERED], Turn.REQUESTER, "send", 7),
+    (APPROVED, [waits("agent_answer", Turn.AGENT), REGISTERED], Turn.AGENT, "answer", 7),
+    (APPROVED, [waits("test_mail", Turn.ADMINISTRATOR, "x")], Turn.ADMINISTRATOR, "look", 4),
+    (APPROVED, [waits("test_mail", Turn.REQUESTER, "x")], Turn.REQUESTER, "look", 4),
+    (APPROVED, [waits("test_mail", Turn.REQUESTER, OWN)], Turn.REQUESTER, "send", 4),
+    (APPROVED, [waits("agent_answer", Turn.AGENT, "x")], Turn.AGENT, "answer_again", 4),
+    (APPROVED, [waits("smtp_auth", Turn.NOBODY)], Turn.NOBODY, "running", 4),
+    (APPROVED, [waits("test_mail", Turn.TIME)], Turn.NOBODY, "running", 4),
+    (APPROVED, MADE, Turn.NOBODY, "running", 6),
 ]
 
 
-@pytest.mark.parametrize(("run", "turn", "key", "number"), TABLE)
-def test_whose_turn_and_which_stage(run: Run, turn: Turn, key: str, number: int):
+@pytest.mark.parametrize(("run", "findings", "turn", "key", "number"), TABLE)
+def test_whose_turn_and_which_stage(
+    run: Run, findings: list[Finding], turn: Turn, key: str, number: int
+):
     """A run names the next person, that person's task, and its stage.
 
     If several steps wait for people, the earliest stage counts.
     """
+    run = found(run, *findings)
     assert (next_action(run), stage_of(run)) == (NextAction(turn, ActionKind(key)), number)
 
 
@@ -193,13 +113,8 @@ def test_a_fix_asks_for_the_form_where_it_has_made_a_secret(made: dict[str, Chan
     Its plan may hold a secret that is not needed in the end.
     """
     brief = Brief(fix=FixBrief(token_cause="session_revoked"))
-    run = replace(
-        found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)),
-        kind=RunKind.FIX,
-        brief=brief,
-        changed=made,
-    )
-    assert next_action(run).kind == key
+    run = replace(APPROVED, kind=RunKind.FIX, brief=brief, changed=made)
+    assert next_action(found(run, waits("mailbox_fields", Turn.REQUESTER))).kind == key
 
 
 @pytest.mark.parametrize(

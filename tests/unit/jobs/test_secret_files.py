@@ -62,16 +62,15 @@ def test_two_places_are_one_too_many(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is empty in {}, which ENCRYPTION_KEYS_FILE names"),
-        (b" \n", "is empty in {}, which ENCRYPTION_KEYS_FILE names"),
-        (b"\xff\xfe", f"{UNREAD} ENCRYPTION_KEYS_FILE names (it is no text in UTF-8)"),
+        (b" \n", "is empty in {}, which {} names"),
+        (b"\xff", f"{UNREAD} {{}} names (it is no text in UTF-8)"),
     ],
 )
 def test_a_file_without_a_secret_is_named(content: bytes, words: str, tmp_path: Path):
     """If a secret file has no usable text, the error names the setting and the path."""
     path = put(tmp_path, content)
     _, [problem] = read_files({"ENCRYPTION_KEYS_FILE": path})
-    assert problem == f"ENCRYPTION_KEYS {words.format(path)}"
+    assert problem == f"ENCRYPTION_KEYS {words.format(path, 'ENCRYPTION_KEYS_FILE')}"
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
@@ -80,11 +79,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
     A credentials folder that cannot be read is named, too.
     """
     gone = tmp_path / "gone"
-    problems = [
-        *read_files({"ENCRYPTION_KEYS_FILE": str(gone)})[1],
-        *read_files({"REDIS_URL_FILE": str(tmp_path)})[1],
-        *read_files({"CREDENTIALS_DIRECTORY": str(gone)})[1],
-    ]
+    places = {
+        "ENCRYPTION_KEYS_FILE": gone,
+        "REDIS_URL_FILE": tmp_path,
+        "CREDENTIALS_DIRECTORY": gone,
+    }
+    problems = [each for name, path in places.items() for each in read_files({name: str(path)})[1]]
     missing, key = "(No such file or directory)", f"ENCRYPTION_KEYS {UNREAD.format(gone)}"
     url = f"REDIS_URL {UNREAD.format(tmp_path)}"
     assert problems == [

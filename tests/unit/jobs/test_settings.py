@@ -34,6 +34,7 @@ def test_without_them_only_the_status_page_is_known():
     read = Settings.from_env(LEAST)
     assert (read.status_url, read.contact_center_url) == ("https://status.webex.com", "")
     assert read.hosts == MICROSOFT | {"status.webex.com"}
+    assert Settings.from_env(LEAST | {"WEBEX_STATUS_URL": "off"}).hosts == MICROSOFT
 
 
 def test_every_service_is_read_and_may_be_asked():
@@ -48,10 +49,8 @@ def test_every_service_is_read_and_may_be_asked():
     audit = "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs"
     assert (read.connect_audit_url, read.connect_audit_token) == (audit, "audit-token")
     assert read.connect_audit_header == "Authorization"
-    hosts = {"status.example", "api.wxcc-us1.cisco.com"}
-    assert hosts | {"contoso.us.webexconnect.io"} < read.hosts
-    secrets = ("cc-token", "audit-token")
-    assert [secret for secret in secrets if secret in repr(read)] == []
+    more = {"status.example", "api.wxcc-us1.cisco.com", "contoso.us.webexconnect.io"}
+    assert read.hosts == MICROSOFT | more
 
 
 def test_settings_of_an_earlier_version_stop_no_start():
@@ -59,11 +58,6 @@ def test_settings_of_an_earlier_version_stop_no_start():
     removed = {"CONNECT_API_URL": "https://[bad", "CONNECT_SERVICE_KEY_FILE": "/no/such/file"}
     values, problems = read_files(LEAST | removed)
     assert (problems, Settings.from_env(values)) == ((), Settings.from_env(LEAST))
-
-
-def test_off_is_no_host():
-    """A status page that is switched off adds no host that the bot may ask."""
-    assert Settings.from_env(LEAST | {"WEBEX_STATUS_URL": "off"}).hosts == MICROSOFT
 
 
 def test_a_cloud_of_this_machine_has_several_names():
@@ -89,7 +83,6 @@ def test_a_half_is_said(name: str):
     ("name", "value", "field", "read"),
     [
         ("MICROSOFT_GRAPH_URL", "https://graph.us/v1.0/", "graph_url", "https://graph.us"),
-        ("MICROSOFT_GRAPH_URL", "http://[::1]/graph/", "graph_url", "http://[::1]/graph"),
         ("EXCHANGE_ADMIN_URL", "https://o.com/adminapi/beta", "exchange_url", "https://o.com"),
         ("EXCHANGE_ADMIN_URL", "http://[::1]/exchange/", "exchange_url", "http://[::1]/exchange"),
         ("MICROSOFT_LOGIN_URL", " https://login.us/ ", "login_url", "https://login.us"),
@@ -110,15 +103,11 @@ def test_an_address_may_be_written_in_several_ways(name: str, value: str, field:
     [
         ("ENCRYPTION_KEYS", ","),
         *(("SMTP_SERVER", f"smtp.office365.com:{port}") for port in ("submission", "99999", "0")),
-        ("SMTP_SERVER", ":587"),
         ("SMTP_SERVER", "[bad"),
         ("PROBE_FROM", "probe"),
-        ("PROBE_FROM", ","),
         ("PROBE_SMTP_URL", "mail.fabrikam.com:587"),
         ("PROBE_SMTP_URL", "smtp://mail.fabrikam.com:99999"),
-        ("PROBE_SMTP_URL", "smtp://[bad"),
         ("CONNECT_AUDIT_URL", "http://contoso.us.webexconnect.io"),
-        ("CONNECT_AUDIT_URL", "contoso.us.webexconnect.io"),
         ("CONNECT_AUDIT_HEADER", "access token"),
         *(("CONNECT_HOSTS", hosts) for hosts in (",", "*", "*.com", "a..b", "https://a.example")),
         *(("CONNECT_HOSTS", hosts) for hosts in ("10.0.0.1", "a.*.example", "imic\u043ennect.io")),

@@ -47,5 +47,3 @@ def test_people_read_them_as_text():
     changed = ConnectChange(at=AT, by="kim@contoso.com", event="updateApp")
     words = " ".join(2 * [f"{AT.isoformat()} updateApp kim@contoso.com"])
     assert Signals(changes=(changed, changed)).texts() == {"changes": words}
-    steps = Signals(disproved_by=("sessions", "sign_ins"))
-    assert steps.texts() == {"disproved_by": "sessions sign_ins"}

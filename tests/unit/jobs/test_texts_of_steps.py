@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ast
-import tomllib
-from collections.abc import Iterator
 from functools import cache
 from string import Formatter
 
 import pytest
 
-from adaptive_cards.texts import has_text, keys
+from adaptive_cards.texts import has_text, keys, own_text
 from jobs.model import Profile
 from jobs.probes import all_probes
 from jobs.steps import all_steps, steps_for
@@ -27,19 +25,14 @@ EVERYTHING = {**all_steps(), **all_probes()}
 @cache
 def words() -> tuple[tuple[str, ast.Call], ...]:
     """Return every call of ``Text`` in bot/ and jobs/ with its place. The files are parsed once."""
-    return tuple(_words())
-
-
-def _words() -> Iterator[tuple[str, ast.Call]]:
-    for path in files("bot", "jobs"):
-        for node in nodes(path):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id == "Text"
-                and node.args
-            ):
-                yield f"{path.relative_to(ROOT)}:{node.lineno}", node
+    calls = (
+        (path, n) for path in files("bot", "jobs") for n in nodes(path) if isinstance(n, ast.Call)
+    )
+    return tuple(
+        (f"{path.relative_to(ROOT)}:{node.lineno}", node)
+        for path, node in calls
+        if isinstance(node.func, ast.Name) and node.func.id == "Text" and node.args
+    )
 
 
 def named(call: ast.Call) -> str | None:
@@ -54,11 +47,8 @@ def named(call: ast.Call) -> str | None:
 def begun(call: ast.Call) -> str | None:
     """Return the beginning of a key that is put together at run time, or None."""
     key = call.args[0]
-    return (
-        str(key.values[0].value)
-        if isinstance(key, ast.JoinedStr) and isinstance(key.values[0], ast.Constant)
-        else None
-    )
+    first = key.values[0] if isinstance(key, ast.JoinedStr) else None
+    return str(first.value) if isinstance(first, ast.Constant) else None
 
 
 def given(call: ast.Call) -> set[str] | None:
@@ -66,36 +56,15 @@ def given(call: ast.Call) -> set[str] | None:
     if len(call.args) == 1:
         return set()
     table = call.args[1]
-    keys_of = table.keys if isinstance(table, ast.Dict) else [None]
+    names = table.keys if isinstance(table, ast.Dict) else [None]
     return (
-        {str(key.value) for key in keys_of if isinstance(key, ast.Constant)}
-        if all(keys_of)
-        else None
+        {str(key.value) for key in names if isinstance(key, ast.Constant)} if all(names) else None
     )
 
 
-@cache
-def catalogue() -> list[object]:
-    """Return the contents of every file of the text catalog, which is read once."""
-    return [
-        tomllib.loads(path.read_text(encoding="utf-8"))
-        for path in (ROOT / "adaptive_cards/texts/en").glob("*.toml")
-    ]
-
-
 def raw(key: str) -> str:
-    """Return the text from the catalog, without values filled in.
-
-    If the text has plural forms, the general form is returned.
-    """
-    for texts in catalogue():
-        node = texts
-        for name in key.split("."):
-            node = node.get(name) if isinstance(node, dict) else None
-        node = node.get("other") if isinstance(node, dict) else node
-        if isinstance(node, str):
-            return node
-    raise KeyError(key)
+    """Return the text from the catalog, or its general form if it has plural forms."""
+    return own_text(key, "en") or own_text(f"{key}.other", "en")
 
 
 def test_every_row_has_a_step():
@@ -105,11 +74,8 @@ def test_every_row_has_a_step():
 
 def test_least_privilege_leaves_out_three_steps():
     """The least-privilege profile has no implicit grant, app permission or consent (E2, E4, E5)."""
-    assert steps_for(Profile.ARTICLE).keys() - steps_for(Profile.LEAST).keys() == {
-        "implicit_grant",
-        "mail_send",
-        "admin_consent",
-    }
+    missing = steps_for(Profile.ARTICLE).keys() - steps_for(Profile.LEAST).keys()
+    assert missing == {"implicit_grant", "mail_send", "admin_consent"}
 
 
 @pytest.mark.parametrize("name", sorted(EVERYTHING))
@@ -142,11 +108,9 @@ def test_keys_written_out_exist():
 def test_keys_put_together_can_exist():
     """A key whose end is known only at run time has at least one text with the same beginning."""
     found = {where: start for where, call in words() if (start := begun(call))}
-    assert {
-        where: start
-        for where, start in found.items()
-        if not any(key.startswith(start) for key in keys())
-    } == {}
+    known = keys()
+    lost = [each for each in found.items() if not any(k.startswith(each[1]) for k in known)]
+    assert lost == []
 
 
 def test_texts_get_their_values():

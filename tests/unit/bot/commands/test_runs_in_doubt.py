@@ -8,12 +8,13 @@ from adaptive_cards.texts import text
 from bot.cards import draw
 from bot.cards.living import living_cards
 from bot.cards.presenters.card_state import THREAD
-from bot.queue import redis_report
+from bot.doctor import on_runs
 from jobs.clock import now
 from jobs.model import Channel
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage import keys
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, type_
+from tests.unit.bot.doctor_line import line_of
 
 GAP = text("turn_words.history_gap", event="2")
 UNREADABLE = text("turn_words.unreadable_run", event="1")
@@ -66,6 +67,6 @@ def test_the_doctor_names_both(anna, run):
     """The doctor names the entry after the gap with the run and mailbox, and an unreadable run."""
     other = anna.services.store.open(Channel("sales@contoso.com"), anna.asker, anna.origin)
     anna.services.redis.set(keys.run_events(other.id), "x")
-    wrong = redis_report.entries(anna.services.store).wrong
+    wrong = line_of(on_runs, anna.services.store)
     assert f"run:{run.id}:events, entry 2 of {MAILBOX}" in wrong
     assert f"run:{other.id}:events, entry 1" in wrong

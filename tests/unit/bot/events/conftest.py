@@ -29,15 +29,8 @@ def typed(busy: Services, webex_script: Any, reply: Any) -> Callable[..., dateti
     """Return a function that lets Anna type a 1:1 message and delivers its event."""
 
     def write(words: str, **more: Any) -> datetime | None:
-        body = {
-            "id": "m1",
-            "roomId": "room-1",
-            "roomType": "direct",
-            "personId": "anna",
-            "text": words,
-            "created": now().isoformat(),
-        }
-        message = body | more
+        body = {"id": "m1", "roomId": "room-1", "roomType": "direct", "personId": "anna"}
+        message = body | {"text": words, "created": now().isoformat()} | more
         webex_script.on("GET", f"/messages/{message['id']}", reply(body=message))
         return receive("messages", str(message["id"]), "anna", "room-1")
 

@@ -23,14 +23,13 @@ def say(ctx: ChatContext, words: str) -> None:
     answer(ctx, ParsedCommand("", "", words))
 
 
-@pytest.mark.parametrize("typed", ["chekc", "chek", "checkk"])
-def test_a_mistyped_command_becomes_a_button(anna: ChatContext, webex_script: Any, typed: str):
+def test_a_mistyped_command_becomes_a_button(anna: ChatContext, webex_script: Any):
     """A mistyped command becomes a button for the right command with the typed argument.
 
     The message itself runs nothing.
     """
     proven(anna)
-    answer(anna, ParsedCommand(typed, MAILBOX))
+    answer(anna, ParsedCommand("chekc", MAILBOX))
     data = {"do": "run_command", "command": "check", "argument": MAILBOX}
     assert (pressed(webex_script), begun(anna)) == ([data, HELP], [])
     assert f"Did you mean /check {MAILBOX}?" in cards(webex_script)
@@ -48,10 +47,8 @@ def test_a_word_like_no_command_gets_help(anna: ChatContext, webex_script: Any):
     """A word that resembles no command gets the list of all commands, and is named as unknown."""
     answer(anna, ParsedCommand("xyzzy", MAILBOX))
     shown = cards(webex_script)
-    assert (text("help.unknown", typed="/xyzzy") in shown, text("command.fix") in shown) == (
-        True,
-        True,
-    )
+    assert text("help.unknown", typed="/xyzzy") in shown
+    assert text("command.fix") in shown
 
 
 @pytest.mark.parametrize("words", [MAILBOX, f"Check {MAILBOX}", f"check {MAILBOX} please"])
@@ -77,24 +74,18 @@ def test_missing_mail_offers_the_known_channels(anna: ChatContext, webex_script:
     """
     proven(anna)
     say(anna, words)
-    assert (pressed(webex_script), begun(anna)) == (
-        [
-            {"do": "typed", "command": "check", "mailbox_meant": MAILBOX},
-            {"do": "typed", "command": "check"},
-        ],
-        [],
-    )
+    other = {"do": "typed", "command": "check"}
+    assert pressed(webex_script) == [other | {"mailbox_meant": MAILBOX}, other]
+    assert begun(anna) == []
 
 
 def test_missing_mail_where_no_channel_is_known(anna: ChatContext, webex_script: Any):
     """If no channel is known, the answer to a complaint about missing mail asks for the address."""
     say(anna, "no mail since this morning")
     assert pressed(webex_script) == [{"do": "typed", "command": "check"}]
-    told = text("choice.turn_type")
-    assert f"{told[0].upper()}{told[1:]}" in cards(webex_script)
 
 
-@pytest.mark.parametrize("words", ["", "hello", "Hi", "hallo", "guten Morgen"])
+@pytest.mark.parametrize("words", ["", "hello", "guten Morgen"])
 def test_a_greeting_gets_one_line_and_two_buttons(anna: ChatContext, webex_script: Any, words: str):
     """A greeting gets one line and two buttons, and not the list of commands."""
     say(anna, words)
@@ -108,8 +99,6 @@ def test_a_greeting_gets_one_line_and_two_buttons(anna: ChatContext, webex_scrip
     [
         (f"fix {MAILBOX}", "fix", MAILBOX),
         (f"Reparieren {MAILBOX} bitte", "fix", f"{MAILBOX} bitte"),
-        ("status", "status", ""),
-        ("check all", "check", "all"),
         ("Prüfen: alle", "check", "alle"),
         ("sprache de", "language", "de"),
         ("explain AADSTS700016", "explain", "AADSTS700016"),
@@ -134,16 +123,7 @@ def test_help_without_its_slash(anna: ChatContext, webex_script: Any, words: str
     assert (text("help.about.check") in shown, text("help.title") in shown) == (one, not one)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "what is this",
-        "please do not set up anything",
-        "check this",
-        "fix it now",
-        "language is hard",
-    ],
-)
+@pytest.mark.parametrize("words", ["what is this", "check this", "language is hard"])
 def test_anything_else_gets_two_buttons(anna: ChatContext, webex_script: Any, words: str):
     """Any other text gets the buttons that begin, and the name of the command for more."""
     say(anna, words)

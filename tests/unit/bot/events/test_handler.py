@@ -19,6 +19,12 @@ Said = Callable[[], list[tuple[str, str]]]
 MEMBERS = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
 
 
+def members_of(members: list[tuple[str, str]], kind: str) -> list[dict[str, str]]:
+    """Return Webex's rows of the members of a room."""
+    same = {"roomId": "room-1", "personOrgId": "org-1", "roomType": kind}
+    return [same | {"id": f"ms-{i}", "personId": i, "personEmail": e} for i, e in members]
+
+
 @pytest.fixture
 def space(services: Services, webex_script: Any, reply: Any) -> Callable[..., None]:
     """Return a function that scripts a message, its author and the members of its space."""
@@ -31,48 +37,17 @@ def space(services: Services, webex_script: Any, reply: Any) -> Callable[..., No
         members: list[tuple[str, str]] = MEMBERS,
         **more: Any,
     ) -> None:
-        message = {
-            "id": "m1",
-            "roomId": "room-1",
-            "roomType": kind,
-            "personId": who,
-            "personEmail": f"{who}@example.test",
-            "text": words,
-        }
-        webex_script.on("GET", "/messages/m1", reply(body=message | more))
-        items = [
-            {
-                "id": f"ms-{i}",
-                "roomId": "room-1",
-                "personId": i,
-                "personEmail": e,
-                "personOrgId": "org-1",
-                "roomType": kind,
-            }
-            for i, e in members
-        ]
-        webex_script.on("GET", "/memberships", reply(body={"items": items}))
+        message = {"id": "m1", "roomId": "room-1", "roomType": kind, "personId": who}
+        webex_script.on("GET", "/messages/m1", reply(body=message | {"text": words} | more))
+        webex_script.on("GET", "/memberships", reply(body={"items": members_of(members, kind)}))
 
     return script
 
 
 def person(webex_script: Any, reply: Any, **more: Any) -> None:
     """Make Webex know Eve, a person other than Anna."""
-    body = {
-        "id": "eve",
-        "emails": ["eve@example.test"],
-        "orgId": "org-1",
-        "type": "person",
-        "displayName": "Eve",
-    }
+    body = {"id": "eve", "emails": ["eve@example.test"], "orgId": "org-1", "type": "person"}
     webex_script.on("GET", "/people/eve", reply(body=body | more))
-
-
-def test_a_command_is_carried_out(space: Callable[..., None], said: Said):
-    """A typed command of a person whom the bot serves is answered with one post."""
-    space("/help")
-    receive("messages", "m1", "anna", "room-1")
-    assert [method for method, _ in said()] == ["POST"]
 
 
 @pytest.mark.parametrize(("words", "near"), [("/setup-emial", "/setup-email"), ("hello", "/help")])
@@ -112,17 +87,11 @@ def test_the_bots_own_events_are_left_alone(space: Callable[..., None], said: Sa
     assert said() == []
 
 
-@pytest.mark.parametrize("created", ["2020-01-01T00:00:00Z", "eleven minutes ago"])
-def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any, created: str):
+def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any):
     """A replayed event is ignored, and its message is not even fetched."""
     space()
-    receive(
-        "messages",
-        "m1",
-        "anna",
-        "room-1",
-        created.replace("eleven minutes ago", (now() - timedelta(minutes=11)).isoformat()),
-    )
+    old = (now() - timedelta(minutes=11)).isoformat()
+    receive("messages", "m1", "anna", "room-1", old)
     assert [path for _, path, _ in webex_script.asked if "m1" in path] == []
 
 
@@ -136,17 +105,11 @@ def test_the_message_says_how_old_it_is(space: Callable[..., None], said: Said, 
 
 @pytest.mark.parametrize(
     ("created", "stale"),
-    [
-        ("", False),
-        ("yesterday", False),
-        ("2020-01-01T00:00:00", False),
-        ("2020-01-01T00:00:00Z", True),
-        ("now", False),
-    ],
+    [("yesterday", False), ("2020-01-01T00:00:00", False), ("2020-01-01T00:00:00Z", True)],
 )
 def test_stale(created: str, stale: bool):
     """An event whose age cannot be read is not old, because it was signed all the same."""
-    assert models.is_stale(created.replace("now", now().isoformat())) is stale
+    assert models.is_stale(created) is stale
 
 
 @pytest.mark.parametrize(
@@ -158,12 +121,7 @@ def test_stale(created: str, stale: bool):
     ],
 )
 def test_guests_and_strangers_are_refused(
-    space: Callable[..., None],
-    said: Said,
-    webex_script: Any,
-    reply: Any,
-    more: dict[str, Any],
-    key: str,
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, more: Any, key: str
 ):
     """Guests and strangers are refused politely, and without a word about any channel."""
     person(webex_script, reply, **more)
@@ -205,10 +163,8 @@ def test_with_an_outsider_in_the_space_nothing_is_said_of_a_channel(
     begin()
     space("/status", members=[*MEMBERS, ("eve", "eve@fabrikam.test")])
     receive("messages", "m1", "anna", "room-1")
-    assert (text("refused.space") in said()[0][1], "support@example.test" in str(said())) == (
-        True,
-        False,
-    )
+    assert text("refused.space") in said()[0][1]
+    assert "support@example.test" not in str(said())
 
 
 def test_in_a_direct_room_nobody_reads_along(space: Callable[..., None], webex_script: Any):
@@ -250,43 +206,26 @@ def press(
     kind: str = "group",
 ) -> None:
     """Deliver the press of a button; its card is missing for the first ``lags`` requests."""
-    action = {
-        "id": "a1",
-        "messageId": "card-9",
-        "personId": who,
-        "roomId": "room-1",
-        "inputs": inputs,
-        "created": created,
-    }
+    action = {"id": "a1", "messageId": "card-9", "personId": who, "roomId": "room-1"}
+    action |= {"inputs": inputs, "created": created}
     webex_script.on("GET", "/attachment/actions/a1", reply(body=action))
     card = reply(body={"id": "card-9", "roomId": "room-1", "roomType": kind, "personId": card_of})
     webex_script.on("GET", "/messages/card-9", *[reply(404, {"message": "no"})] * lags, card)
     receive("attachmentActions", "a1", who, "room-1")
 
 
-def test_a_button_is_pressed(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
-    """A pressed button is answered with one post, like a typed command."""
-    space()
-    press(webex_script, reply, {"do": "help"})
-    assert [method for method, _ in said()] == ["POST"]
-
-
-def test_a_card_that_webex_does_not_know_yet(
-    space: Callable[..., None], said: Said, webex_script: Any, reply: Any
+@pytest.mark.parametrize(("minutes", "lags", "posts"), [(0, 0, 1), (0, 1, 1), (11, 0, 0)])
+def test_a_button_is_pressed(
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, minutes, lags, posts
 ):
-    """A press is not lost if Webex does not know its card yet, as the API may lag behind it."""
-    space()
-    press(webex_script, reply, {"do": "help"}, lags=1)
-    assert [method for method, _ in said()] == ["POST"]
+    """A press is answered with one post, also if Webex does not know its card yet.
 
-
-def test_an_old_press_is_left_alone(
-    space: Callable[..., None], said: Said, webex_script: Any, reply: Any
-):
-    """A press that is older than ten minutes by its own time is ignored."""
+    One that is older than ten minutes by its own time is ignored.
+    """
     space()
-    press(webex_script, reply, {"do": "help"}, created=(now() - timedelta(minutes=11)).isoformat())
-    assert said() == []
+    created = (now() - timedelta(minutes=minutes)).isoformat()
+    press(webex_script, reply, {"do": "help"}, created=created, lags=lags)
+    assert [method for method, _ in said()] == ["POST"] * posts
 
 
 @pytest.mark.parametrize(
@@ -299,12 +238,7 @@ def test_an_old_press_is_left_alone(
     ],
 )
 def test_a_forged_press_does_nothing(
-    space: Callable[..., None],
-    said: Said,
-    webex_script: Any,
-    reply: Any,
-    inputs: dict[str, Any],
-    card_of: str,
+    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, inputs: Any, card_of: str
 ):
     """A press on another sender's card, or with an unknown action, does nothing."""
     space()
@@ -332,10 +266,8 @@ def test_a_mistake_of_ours_is_said_with_a_reference(
     bad = reply(400, {"message": "invalid card"})
     webex_script.on("POST", "/messages", bad, bad, reply(body={"id": "posted-1"}))
     press(webex_script, reply, {"do": "help"})
-    assert [
-        text("notice.broken_words") in said()[-1][1],
-        "REF-" in str(webex_script.asked[-1]),
-    ] == [True, True]
+    assert text("notice.broken_words") in said()[-1][1]
+    assert "REF-" in str(webex_script.asked[-1])
 
 
 @pytest.mark.parametrize(
@@ -354,27 +286,17 @@ def test_joining_a_space(
     said: Said,
     webex_script: Any,
     reply: Any,
-    members: list[Any],
-    membership: str,
-    kind: str,
-    room: str,
-    answers: int,
+    members,
+    membership,
+    kind,
+    room,
+    answers,
 ):
     """The bot greets a space that it joins, but no 1:1 room and no space with an outsider.
 
     The bot ignores other people who join, and asks Webex for a room type that is missing.
     """
-    rows = [
-        {
-            "id": f"ms-{i}",
-            "roomId": "room-1",
-            "personId": i,
-            "personEmail": e,
-            "personOrgId": "org-1",
-            "roomType": kind,
-        }
-        for i, e in members
-    ]
+    rows = members_of(members, kind)
     mine = [row for row in rows if row["personId"] == "bot-1"]
     webex_script.on("GET", "/memberships", reply(body={"items": mine}), reply(body={"items": rows}))
     webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "type": room}))

@@ -8,13 +8,7 @@ from bot.events.handler import prefetch
 from bot.webex.client import Webex
 from tests.fixtures.waiting import until
 
-MEMBER = {
-    "id": "m1",
-    "personId": "ann-id",
-    "personEmail": "ann@example.test",
-    "personOrgId": "org",
-    "roomId": "room",
-}
+MEMBER = {"id": "m1", "personId": "ann-id", "personEmail": "ann@example.test", "roomId": "room"}
 ANN = {"id": "ann-id", "emails": ["ann@example.test"], "orgId": "org", "type": "person"}
 BOB = {"id": "bob-id", "emails": ["bob@example.test"], "orgId": "org", "type": "person"}
 
@@ -28,11 +22,8 @@ def test_the_two_questions_are_asked_before_they_are_needed(
     with prefetch(webex, "ann-id", "room") as asked:
         until(lambda: len(webex_script.asked) >= 2, "the two questions")
         person, members = asked.person("ann-id"), asked.members("room")
-    assert (person.email, [member.person_id for member in members], len(webex_script.asked)) == (
-        "ann@example.test",
-        ["ann-id"],
-        2,
-    )
+    assert (person.email, members[0].person_id) == ("ann@example.test", "ann-id")
+    assert len(webex_script.asked) == 2
 
 
 def test_an_event_that_names_somebody_else_is_not_believed(
@@ -41,12 +32,8 @@ def test_an_event_that_names_somebody_else_is_not_believed(
     """If an event names the wrong person and room, those of the message itself are requested."""
     webex_script.on("GET", "/people/ann-id", reply(200, ANN))
     webex_script.on("GET", "/people/bob-id", reply(200, BOB))
-    webex_script.on(
-        "GET",
-        "/memberships",
-        reply(200, {"items": [MEMBER]}),
-        reply(200, {"items": [MEMBER | {"id": "other"}]}),
-    )
+    rows = (MEMBER, MEMBER | {"id": "other"})
+    webex_script.on("GET", "/memberships", *(reply(200, {"items": [each]}) for each in rows))
     with prefetch(webex, "ann-id", "room") as asked:
         asked.members("room")
         (member,) = asked.members("another")

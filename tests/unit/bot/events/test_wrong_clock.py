@@ -28,21 +28,15 @@ def write(services: Services, webex_script: Any, reply: Any) -> Callable[..., st
     def written(ahead: float, ago_s: float) -> str:
         webex_script.clock_s = -ahead
         created = (now() - timedelta(seconds=ahead + ago_s)).isoformat()
-        message = {
-            "id": "m1",
-            "roomId": "room-1",
-            "roomType": "direct",
-            "personId": "anna",
-            "text": "/help",
-            "created": created,
-        }
+        message = {"id": "m1", "roomId": "room-1", "roomType": "direct", "personId": "anna"}
+        message |= {"text": "/help", "created": created}
         webex_script.on("GET", "/messages/m1", reply(body=message))
         return created
 
     return written
 
 
-@pytest.mark.parametrize("ahead", [0.0, FAST, SLOW, 40_000.0, -40_000.0])
+@pytest.mark.parametrize("ahead", [0.0, 40_000.0, -40_000.0])
 @pytest.mark.parametrize("ago_s", [2.0, 500.0])
 def test_what_was_just_written_is_answered(
     write: Callable[..., str], said: Said, ahead: float, ago_s: float
@@ -86,16 +80,15 @@ def test_webex_is_asked_for_the_time_once(
 
 
 @pytest.mark.parametrize("ahead", [FAST, SLOW])
-@pytest.mark.parametrize("status", [429, 401])
 def test_a_webex_that_is_away_is_asked_again(
-    write: Callable[..., str], webex_script: Any, reply: Any, ahead: float, status: int
+    write: Callable[..., str], webex_script: Any, reply: Any, ahead: float
 ):
     """If Webex refuses a new event's message, the event is tried again although the clock is wrong.
 
     The ten minutes of an event are counted with Webex's clock, too.
     """
     created = write(ahead, 2.0)
-    webex_script.on("GET", "/messages/m1", reply(status, {}, {"Retry-After": "40"}))
+    webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": "40"}))
     again = receive("messages", "m1", "anna", "room-1", created)
     assert again is not None
     assert (again - now()).total_seconds() == pytest.approx(40, abs=1)

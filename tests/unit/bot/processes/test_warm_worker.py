@@ -69,9 +69,8 @@ def worker(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[BotWorker]
 
 def do(worker: BotWorker, function: str, *arguments: str, seconds: int = 900) -> Job:
     """Run one job as the worker does after it has dequeued it."""
-    job = make_queue(worker.connection).enqueue_call(
-        f"{__name__}.{function}", args=arguments, timeout=seconds
-    )
+    name = f"{__name__}.{function}"
+    job = make_queue(worker.connection).enqueue_call(name, args=arguments, timeout=seconds)
     worker.execute_job(job, worker.queues[0])
     return job
 

@@ -33,7 +33,7 @@ def watched(services: Services, begin: Callable[..., Run]) -> WatchedChannel:
     return made
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the clouds say that each channel works."""
 
@@ -48,7 +48,6 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "CloudLook", Look)
 
 
-@pytest.mark.usefixtures("answer")
 def test_a_round_says_when_the_group_is_due_again(services: Services, watched: WatchedChannel):
     """After a round, the group is due again at the time of its channel's next look.
 
@@ -56,14 +55,11 @@ def test_a_round_says_when_the_group_is_due_again(services: Services, watched: W
     """
     watch.look(watched.group)
     state = services.watching.incidents.state(MAILBOX)
-    assert state.last is not None
-    assert state.last.sight is Sight.HEALTHY
+    assert (state.last and state.last.sight) is Sight.HEALTHY
     due = services.watching.channels.schedule.all()[watched.group]
-    assert state.next_look is not None
-    assert abs(due - state.next_look) < timedelta(seconds=1)
+    assert abs(due - (state.next_look or now())) < timedelta(seconds=1)
 
 
-@pytest.mark.usefixtures("answer")
 def test_other_groups_that_are_due_are_looked_at_in_the_same_job(
     services: Services, watched: WatchedChannel
 ):
@@ -81,14 +77,11 @@ def test_other_groups_that_are_due_are_looked_at_in_the_same_job(
     before = services.watching.incidents.state("later@example.test")
     assert claimed(services.redis)
     watch.look(watched.group)
-    looked = [
-        services.watching.incidents.state(each).looked for each in (MAILBOX, "sales@example.test")
-    ]
-    assert None not in looked
+    for each in (MAILBOX, "sales@example.test"):
+        assert services.watching.incidents.state(each).looked
     assert services.watching.incidents.state("later@example.test") == before
 
 
-@pytest.mark.usefixtures("answer")
 def test_a_group_that_another_worker_has_is_left_alone(services: Services, watched: WatchedChannel):
     """A group that another worker has is left alone, so no group is looked at twice at once."""
     with renewed_lock(services.redis, LockName(LockKind.WATCH, watched.group), 20):
@@ -96,16 +89,14 @@ def test_a_group_that_another_worker_has_is_left_alone(services: Services, watch
     assert services.watching.incidents.state(MAILBOX) == ChannelState()
 
 
-@pytest.mark.usefixtures("answer")
 def test_an_undone_channel_is_watched_no_more(services: Services, watched: WatchedChannel):
     """A channel whose setup was undone is no longer watched, and its incident ends.
 
     The incident's card then says that nobody looks at the channel any more.
     """
+    broken = LookOutcome(Sight.BROKEN, "not_forwarded")
     for _ in range(2):
-        services.watching.incidents.record(
-            watched, LookOutcome(Sight.BROKEN, "not_forwarded"), now()
-        )
+        services.watching.incidents.record(watched, broken, now())
     incident = services.watching.incidents.open_of_channel(MAILBOX)
     assert incident is not None
     with services.redis.pipeline() as pipe:
@@ -118,7 +109,6 @@ def test_an_undone_channel_is_watched_no_more(services: Services, watched: Watch
     assert services.watching.channels.schedule.all() == {}
 
 
-@pytest.mark.usefixtures("answer")
 def test_a_channel_is_taken_as_its_last_run_has_left_it(
     services: Services, watched: WatchedChannel
 ):

@@ -21,14 +21,8 @@ def test_everything_is_in_order(redis: Redis):
     """All parts are healthy if a worker lives and an event has come a moment ago."""
     alive(redis)
     wait(redis, 5)
-    assert health.look(redis).as_json() == {
-        "status": "ok",
-        "redis": "ok",
-        "workers": "ok",
-        "events": "ok",
-        "data": "ok",
-        "dispatch": "ok",
-    }
+    parts = ("status", "redis", "workers", "events", "data", "dispatch")
+    assert health.look(redis).as_json() == dict.fromkeys(parts, "ok")
 
 
 def test_no_worker(redis: Redis):
@@ -69,15 +63,6 @@ def test_a_dispatcher_that_hangs(redis: Redis, monkeypatch: pytest.MonkeyPatch):
     assert (health.not_handed_out(redis), health.not_handed_out(redis, here)) == ("", said)
 
 
-def test_an_event_that_nobody_can_read(redis: Redis):
-    """An event that this bot did not write does not count, and does not hide the others."""
-    alive(redis)
-    wait(redis, 5)
-    redis.zadd("due", {"event:odd": 0})
-    redis.set("event:odd", b"\xffno JSON")
-    assert (health.waiting_events(redis).count, health.look(redis).is_ready) == (1, True)
-
-
 def test_an_event_that_waits_for_webex_is_not_late(redis: Redis):
     """An event that a worker has tried, and that waits for Webex, is not late.
 
@@ -88,7 +73,7 @@ def test_an_event_that_waits_for_webex_is_not_late(redis: Redis):
     assert health.waiting_events(redis).count == 0
 
 
-@pytest.mark.parametrize("odd", ["no JSON", "[]", '{"event": 7}', b"\xff"])
+@pytest.mark.parametrize("odd", ["no JSON", '{"event": 7}', b"\xff"])
 def test_what_is_no_event(redis: Redis, odd: str | bytes):
     """What is no event does not count as one, and goes from the queue of what is due at its turn."""
     alive(redis)

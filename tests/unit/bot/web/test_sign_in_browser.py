@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
@@ -18,25 +17,10 @@ from bot.web.pages import assets
 from jobs.runs.run import Kind
 from tests.fixtures.run_events import found
 from tests.fixtures.site import create_app
-from tests.unit.bot.web.journey import (
-    BACK,
-    SIGNED_IN,
-    TENANT,
-    come_back,
-    depart,
-    form_of,
-    last,
-    path,
-    press,
-    signed,
-)
+from tests.unit.bot.web import journey
+from tests.unit.bot.web.journey import BACK, SIGNED_IN, TENANT, depart, form_of, last, path, press
 
-FACTS = {
-    "user_id": "oid-1",
-    "upn": "support@contoso.com",
-    "client_id": "client-1",
-    "app_name": "Mail",
-}
+FACTS = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
 KNOWN = found("mailbox_user", facts=FACTS)
 
 
@@ -86,10 +70,7 @@ def test_the_cookie_over_plain_http(services, begin):
     client = app.test_client()
     run = begin()
     name, _, rest = client.get(path(local, run)).headers["Set-Cookie"].partition("=")
-    assert name == LOOPBACK_COOKIE
-    assert "Secure" not in rest
-    assert "HttpOnly" in rest
-    assert "SameSite=Lax" in rest
+    assert (name, rest.split("; ")[1:]) == (LOOPBACK_COOKIE, ["HttpOnly", "Path=/", "SameSite=Lax"])
     assert press(local, client, run).status_code == 303
 
 
@@ -132,7 +113,7 @@ def test_another_browser_does_not_come_back(services, browser, another, provider
     services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
     asked = depart(services, browser, run, kind)
     granted = {"admin_consent": "True", "tenant": TENANT, "state": asked["state"]}
-    query = granted if kind == "consent" else come_back(provider, asked)
+    query = granted if kind == "consent" else journey.come_back(provider, asked)
     before = services.store.events(run.id)
     for client in (another, browser.application.test_client()):
         page = client.get(BACK, query_string=query)
@@ -148,7 +129,7 @@ def test_the_second_part_stays_in_the_browser(services, browser, another, provid
     """The second sign-in, for Exchange, also comes back only to the browser in which it began."""
     run = begin()
     provider.at_refresh = [provider.refuse(400, "invalid_grant", 65001)]
-    onward = browser.get(BACK, query_string=signed(services, browser, provider, run))
+    onward = browser.get(BACK, query_string=journey.signed(services, browser, provider, run))
     query = provider.sign_in(onward.headers["Location"])
     assert another.get(BACK, query_string=query).status_code == 403
     assert last(services, run).kind == Kind.DETAILS
@@ -158,7 +139,7 @@ def test_the_second_part_stays_in_the_browser(services, browser, another, provid
 def test_two_flows_in_one_browser(services, browser, provider, begin):
     """A press in a second window leaves the first window's sign-in as it is."""
     run = begin()
-    first, second = (signed(services, browser, provider, run) for _ in range(2))
+    first, second = (journey.signed(services, browser, provider, run) for _ in range(2))
     assert first["state"] != second["state"]
     assert browser.get(BACK, query_string=first).status_code == 200
 
@@ -185,14 +166,9 @@ def test_who_asks_where_and_for_what(services, browser, webex_script, reply, beg
     webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": "Desk <b>1</b>"}))
     run = begin()
     page = browser.get(path(services, run)).text
-    for shown in (
-        "Anna (anna@example.test)",
-        "Desk &lt;b&gt;1&lt;/b&gt;",
-        "Set up the email channel of support@example.test",
-        run.id,
-        text("page.request_note"),
-    ):
-        assert shown in page
+    shown = ("Anna (anna@example.test)", "Desk &lt;b&gt;1&lt;/b&gt;", run.id)
+    for each in (*shown, "the email channel of support@example.test", text("page.request_note")):
+        assert each in page
 
 
 def test_names_are_asked_for_once(services, webex_script, reply, begin):
@@ -238,7 +214,7 @@ def test_all_slots_are_taken(services, browser, provider, begin, monkeypatch):
     Neither of them is used up.
     """
     run = begin()
-    query = signed(services, browser, provider, run)
+    query = journey.signed(services, browser, provider, run)
     asked = len(provider.requests)
     with monkeypatch.context() as full:
         full.setattr("bot.web.oauth_flow._slots.acquire", lambda **_: False)
@@ -255,7 +231,7 @@ def test_the_permissions_are_recorded(services, browser, provider, begin):
     """The run and the audit trail record the permissions that the sign-in asked for."""
     run = begin()
     asked = depart(services, browser, run)
-    browser.get(BACK, query_string=come_back(provider, asked))
+    browser.get(BACK, query_string=journey.come_back(provider, asked))
     names = services.store.load(run.id).permissions
     assert set(names) < set(asked["scope"].split())
     assert last(services, run).data["permissions"] == " ".join(names)
@@ -265,8 +241,5 @@ def test_the_permissions_are_recorded(services, browser, provider, begin):
 def test_the_press_goes_to_the_page_of_microsoft(services, browser, provider, begin):
     """A press leads to Microsoft with a 303, so that the browser continues with GET."""
     gone = press(services, browser, begin())
-    address = urlsplit(gone.headers["Location"])
-    assert (gone.status_code, f"{address.scheme}://{address.netloc}") == (303, provider.base)
-    assert parse_qs(address.query)["redirect_uri"] == [
-        "https://bot.example.test/microsoft/callback"
-    ]
+    assert gone.status_code == 303
+    assert gone.headers["Location"].startswith(f"{provider.base}/")

@@ -34,8 +34,7 @@ def test_an_entra_that_takes_one_resource_at_a_time(services, browser, provider,
     """
     run = begin()
     state = depart(services, browser, run)["state"]
-    words = f"AADSTS{number}: The scope is not valid. Trace ID: t Correlation ID: c "
-    words += "Timestamp: 2026-11-25 09:00:00Z"
+    words = f"AADSTS{number}: No. Trace ID: t Correlation ID: c Timestamp: 2026-11-25 09:00:00Z"
     query = {"state": state, "error": "invalid_request", "error_description": words}
     there = browser.get(BACK, query_string=query)
     assert there.status_code == 303

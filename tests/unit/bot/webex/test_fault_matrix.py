@@ -22,7 +22,9 @@ from bot.webex.client import (
 )
 
 CARD = {"type": "AdaptiveCard", "version": "1.3"}
+MADE = {"resource": "messages", "event": "created"}
 HOOK = {"name": "n", "target_url": "https://b.test/x", "secret": "s" * 20}
+IN_THREAD = {"room_id": "r1", "text": "t", "parent_id": "m1"}
 FILE = {"name": "a.zip", "content_type": "application/zip", "content": b"PK"}
 CALLS: dict[str, tuple[str, str, Callable[[Webex, str], Any]]] = {
     "me": ("GET", "/people/me", lambda webex, _: webex.me()),
@@ -32,64 +34,38 @@ CALLS: dict[str, tuple[str, str, Callable[[Webex, str], Any]]] = {
     "action": ("GET", "/attachment/actions/a1", lambda webex, _: webex.action("a1")),
     "membership": ("GET", "/memberships", lambda webex, _: webex.membership("r1", "p1")),
     "members": ("GET", "/memberships", lambda webex, _: webex.members("r1")),
-    "latest_messages": ("GET", "/messages", lambda webex, _: webex.latest_messages("r1")),
-    "latest_of_person": (
-        "GET",
-        "/messages/direct",
-        lambda webex, _: webex.latest_of_person(email="b@example.test"),
-    ),
+    "latest_of_person": ("GET", "/messages/direct", lambda webex, _: webex.latest_of_person()),
     "room_type": ("GET", "/rooms/r1", lambda webex, _: webex.room_type("r1")),
     "room_title": ("GET", "/rooms/r1", lambda webex, _: webex.room_title("r1")),
     "post": ("POST", "/messages", lambda webex, _: webex.post(Post({"roomId": "r1", "text": "t"}))),
-    "send": (
-        "POST",
-        "/messages",
-        lambda webex, _: webex.send(room_id="r1", text="t", card=CARD, parent_id="m1"),
-    ),
-    "send_file": (
-        "POST",
-        "/messages",
-        lambda webex, _: webex.send_file(room_id="r1", text="t", parent_id="m1", **FILE),
-    ),
+    "send": ("POST", "/messages", lambda webex, _: webex.send(**IN_THREAD, card=CARD)),
+    "send_file": ("POST", "/messages", lambda webex, _: webex.send_file(**IN_THREAD, **FILE)),
     "edit": ("PUT", "/messages/m1", lambda webex, _: webex.edit("m1", "r1", "t", CARD)),
     "webhooks": ("GET", "/webhooks", lambda webex, _: webex.webhooks()),
-    "create_webhook": (
-        "POST",
-        "/webhooks",
-        lambda webex, _: webex.create_webhook(resource="messages", event="created", **HOOK),
-    ),
+    "create_webhook": ("POST", "/webhooks", lambda webex, _: webex.create_webhook(**MADE, **HOOK)),
     "update_webhook": ("PUT", "/webhooks/w1", lambda webex, _: webex.update_webhook("w1", **HOOK)),
     "delete_webhook": ("DELETE", "/webhooks/w1", lambda webex, _: webex.delete_webhook("w1")),
     "download": ("GET", "/contents/c1", lambda webex, url: webex.download(f"{url}contents/c1")),
 }
 DATE = format_datetime(datetime.now(UTC) + timedelta(seconds=5), usegmt=True)
 JSON, WEB = {"Content-Type": "application/json"}, {"Content-Type": "text/html"}
+ODD = "rand(30),add(30)"
 # What Webex answers; the error; how often a call that changes something is sent.
 FAULTS: dict[str, tuple[tuple[int, bytes, dict[str, str]], type[WebexError], int]] = {
     "429 with Retry-After": ((429, b"{}", {"Retry-After": "1"}), WebexAnswerError, 2),
     "429 without": ((429, b"{}", {}), WebexAnswerError, 2),
-    "429 with a negative one": ((429, b"{}", {"Retry-After": "-5"}), WebexAnswerError, 2),
     "429 with a huge one": ((429, b"{}", {"Retry-After": "99999999"}), WebexAnswerError, 1),
-    "429 with infinity": ((429, b"{}", {"Retry-After": "inf"}), WebexAnswerError, 2),
     "429 with a date": ((429, b"{}", {"Retry-After": DATE}), WebexAnswerError, 2),
-    "429 with words": (
-        (429, b"<html>", {"Retry-After": "rand(30),add(30)", **WEB}),
-        WebexAnswerError,
-        2,
-    ),
+    "429 with words": ((429, b"<html>", {"Retry-After": ODD, **WEB}), WebexAnswerError, 2),
     "500": ((500, b'{"message": "x"}', {}), WebexError, 1),
     "503": ((503, b"<html>", WEB), WebexError, 2),
-    "504": ((504, b"\0" * 512, WEB), WebexError, 1),
     "302": ((302, b"", {"Location": "http://127.0.0.2:9/login", **WEB}), WebexUnreachableError, 2),
     "reset": ((0, b"", {}), WebexUnreachableError, 1),
     "half a body": ((200, b'{"id": "', {"Content-Length": "4000"}), WebexError, 1),
-    "wrong JSON": ((200, b'{"items": [', {}), WebexError, 1),
     "HTML": ((200, b"<html>", WEB), WebexError, 1),
-    "NUL bytes": ((200, b"\0" * 512, {}), WebexError, 1),
     "JSON nested without end": ((200, b"[" * 100_000, {}), WebexError, 1),
     "JSON of another shape": ((200, b"42", {}), WebexError, 1),
     "401": ((401, b'{"message": "no"}', {}), WebexUnauthorizedError, 1),
-    "403": ((403, b'{"message": "no"}', {}), WebexError, 1),
     "403 of NUL bytes": ((403, b"\0" * 512, {}), WebexError, 1),
 }
 MOST_GETS = 2  # the tests' own limit; four in the wild (test_retry.py)
@@ -101,12 +77,8 @@ SAY_NOTHING = {"delete", "delete_webhook", "download", "edit", "update_webhook"}
 
 def test_every_call_is_in_the_matrix():
     """Each call of the client has a line in the matrix, so a new call needs a new line."""
-    public = {
-        name
-        for name, _ in inspect.getmembers(Webex, inspect.isfunction)
-        if not name.startswith("_")
-    }
-    assert public == set(CALLS)
+    names = (name for name, _ in inspect.getmembers(Webex, inspect.isfunction))
+    assert {name for name in names if not name.startswith("_")} == set(CALLS)
 
 
 def _outcome(ask: Callable[[], Any]) -> tuple[WebexError | None, Any]:
@@ -156,24 +128,12 @@ def test_an_answer_without_the_object_is_unreadable(webex, webex_script, reply, 
         ask(webex, webex_script.url)
 
 
-@pytest.mark.parametrize(
-    "call", [name for name, (method, _, _) in CALLS.items() if method == "DELETE"]
-)
-def test_what_is_gone_is_deleted(webex, webex_script, reply, call):
-    """Deleting something that is already gone succeeds after a single request."""
-    method, path, ask = CALLS[call]
-    webex_script.on(method, path, reply(404, {"message": "no"}))
-    ask(webex, webex_script.url)
-    assert len(webex_script.asked) == 1
-
-
 @pytest.mark.usefixtures("hasty_retries")
-@pytest.mark.parametrize(
-    "call", [name for name, (method, _, _) in CALLS.items() if method != "DELETE"]
-)
-def test_not_found_is_said_of_everything_else(webex, webex_script, reply, call):
-    """A 404 of any other call raises an error of its own, so callers can tell it from a fault."""
+@pytest.mark.parametrize("call", CALLS)
+def test_a_404_is_an_error_of_its_own(webex, webex_script, reply, call):
+    """Callers can tell it from a fault. Deleting what is already gone succeeds at once."""
     method, path, ask = CALLS[call]
     webex_script.on(method, path, reply(404, {"message": "no"}))
-    with pytest.raises(WebexNotFoundError):
-        ask(webex, webex_script.url)
+    raised, _ = _outcome(lambda: ask(webex, webex_script.url))
+    assert isinstance(raised, WebexNotFoundError) is (method != "DELETE")
+    assert method != "DELETE" or (raised, len(webex_script.asked)) == (None, 1)

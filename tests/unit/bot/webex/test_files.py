@@ -40,18 +40,9 @@ def form() -> Iterator[Form]:
 
 def send(form: Form, **more: str) -> str:
     """Send the archive and return the id of its message."""
-    return (
-        Webex("a-made-up-token", form.url)
-        .send_file(
-            room_id="room-1",
-            text="For Cisco TAC",
-            name="tac.zip",
-            content_type="application/zip",
-            content=ZIP,
-            **more,
-        )
-        .id
-    )
+    file = {"name": "tac.zip", "content_type": "application/zip", "content": ZIP}
+    webex = Webex("a-made-up-token", form.url)
+    return webex.send_file(room_id="room-1", text="For Cisco TAC", **file, **more).id
 
 
 def parts(mails: list[Mail]) -> dict[str, Any]:
@@ -71,12 +62,8 @@ def test_a_file_is_sent(form):
     assert send(form, parent_id="root") == "m-9"
     path, token, mails = form.came[0]
     assert (path, token) == ("/v1/messages", "Bearer a-made-up-token")
-    assert parts(mails) == {
-        "roomId": b"room-1",
-        "parentId": b"root",
-        "text": b"For Cisco TAC",
-        "files": ("tac.zip", "application/zip", ZIP),
-    }
+    fields = {"roomId": b"room-1", "parentId": b"root", "text": b"For Cisco TAC"}
+    assert parts(mails) == fields | {"files": ("tac.zip", "application/zip", ZIP)}
 
 
 def test_it_is_sent_again_whole(form, hasty_retries):
@@ -102,13 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
         mail = BytesParser().parsebytes(
             f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + body
         )
-        form.came.append(
-            (
-                self.path,
-                self.headers["Authorization"],
-                mail.get_payload(),  # type: ignore[arg-type]  # a form has parts
-            )
-        )
+        form.came.append((self.path, self.headers["Authorization"], mail.get_payload()))  # type: ignore[arg-type]  # a form has parts
         self.send_response(form.statuses.pop(0) if len(form.statuses) > 1 else form.statuses[0])
         self.send_header("Content-Type", "application/json")
         self.end_headers()

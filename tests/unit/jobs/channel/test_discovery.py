@@ -12,7 +12,7 @@ from jobs.channel import discovery
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.context import StepContext
 from jobs.model import Channel, Profile
-from jobs.runs.run import Brief
+from jobs.runs.run import AppCandidate, Brief
 from practice.environment import ROOT
 
 MAILBOX = "support@contoso.com"
@@ -63,17 +63,9 @@ async def test_the_users_grant_settles_it(ctx: StepContext, cloud: Any):
     """One app with a Call Back URL and the user's consent is certain, so nothing else is read."""
     found = await discovery.search(ctx)
     (only,) = found.apps
-    assert (only.client_id, only.callback_url, only.profile) == (
-        "client-1",
-        CALLBACK,
-        Profile.LEAST,
-    )
-    assert (found.certain, found.forwarding_address, found.upn, found.unread) == (
-        True,
-        ADDRESS,
-        MAILBOX,
-        False,
-    )
+    assert only == AppCandidate("client-1", "Mail 1", CALLBACK, Profile.LEAST)
+    assert (found.certain, found.unread) == (True, False)
+    assert (found.forwarding_address, found.upn) == (ADDRESS, MAILBOX)
     asked = {what for what, _ in cloud.asked}
     assert not asked & {"GET /auditLogs/signIns", "GET /applications", "Get-InboxRule"}
     assert cloud.writes == []
@@ -103,11 +95,8 @@ async def test_without_a_log_two_apps_are_a_choice(ctx: StepContext, cloud: Any)
     cloud.refuse("GET /auditLogs/signIns", 403)
     cloud.on("GET /applications", [app(1), app(2)])
     found = await discovery.search(ctx)
-    assert ([each.client_id for each in found.apps], found.certain, found.unread) == (
-        ["client-1", "client-2"],
-        False,
-        False,
-    )
+    assert [each.client_id for each in found.apps] == ["client-1", "client-2"]
+    assert (found.certain, found.unread) == (False, False)
 
 
 @pytest.mark.parametrize(("name", "certain"), [("Webex Connect", True), ("Newsletter", False)])
@@ -145,7 +134,6 @@ async def test_a_grant_for_all_is_read_only_with_a_callback(ctx: StepContext, cl
         ("Get-InboxRule", {"Enabled": True, "RedirectTo": [f'"W" [SMTP:{ADDRESS}]']}, True),
         ("Get-InboxRule", {"Enabled": False, "RedirectTo": [ADDRESS]}, False),
         ("Get-TransportRule", RULE, True),
-        ("Get-TransportRule", {"SentTo": [MAILBOX], "BlindCopyTo": ADDRESS}, True),
         ("Get-TransportRule", RULE | {"SentTo": ["other@contoso.com"]}, False),
         ("Get-TransportRule", RULE | {"State": "Disabled"}, False),
         ("Get-TransportRule", RULE | {"Mode": "Audit"}, False),
@@ -175,20 +163,15 @@ async def test_an_earlier_copy_shows_the_address(ctx: StepContext, cloud: Any):
 async def test_a_shared_mailbox_has_delegates(ctx: StepContext, cloud: Any):
     """The app and the delegate are found by the grants of those who may send as the mailbox."""
     cloud.on("Get-Mailbox", [BOX | {"RecipientTypeDetails": "SharedMailbox"}])
-    cloud.on(
-        "Get-RecipientPermission",
-        [{"Trustee": "NT AUTHORITY\\SELF"}, {"Trustee": "kim@contoso.com"}],
-    )
+    trustees = ("NT AUTHORITY\\SELF", "kim@contoso.com")
+    cloud.on("Get-RecipientPermission", [{"Trustee": each} for each in trustees])
     kim = {"id": "user-2", "userPrincipalName": "kim@contoso.com"}
     cloud.on("GET /users/kim@contoso.com", kim)
     cloud.on("GET /users/user-2", kim)
     cloud.on("GET /oauth2PermissionGrants", [], [GRANT | {"principalId": "user-2"}])
     found = await discovery.search(ctx)
-    assert (found.shared, found.delegate, [each.client_id for each in found.apps]) == (
-        True,
-        "kim@contoso.com",
-        ["client-1"],
-    )
+    assert (found.shared, found.delegate) == (True, "kim@contoso.com")
+    assert [each.client_id for each in found.apps] == ["client-1"]
 
 
 @pytest.mark.parametrize(

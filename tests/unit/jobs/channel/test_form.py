@@ -55,32 +55,21 @@ LETTER = "\u043e (Cyrillic U+043E)"
     ("typed", "why", "meant"),
     [
         ("", "no_address", ""),
-        ("   ", "no_address", ""),
         ("support@contoso,com", "comma_in_domain", MAILBOX),
-        ("support@contoso;com", "comma_in_domain", MAILBOX),
         ("support(at)contoso.com", "no_at", MAILBOX),
         ("support contoso.com", "no_at", ""),
         ("support@contoso..com", "malformed", MAILBOX),
         ("support @contoso.com", "malformed", MAILBOX),
-        ("support@ contoso .com", "malformed", MAILBOX),
-        ("support (at) contoso.com", "no_at", MAILBOX),
         ("support@contoso.com thanks", "malformed", MAILBOX),
         ("please <Support@contoso.com>, thanks", "comma_in_domain", MAILBOX),
-        ("support@contoso,com thanks", "comma_in_domain", MAILBOX),
-        ("support@contoso. com thanks", "malformed", MAILBOX),
         ("sales@contoso com", "malformed", ""),
         ("a@b.com, c@d.com", "two_addresses", ""),
         ("x" * LONGEST + "@contoso.com", "too_long", ""),
         ("\uff53upport@contoso.com", "lookalike", MAILBOX),
-        ("\u017fupport@contoso.com", "lookalike", MAILBOX),
-        ("\ufb01@contoso.com", "lookalike", "fi@contoso.com"),
         ("support@contoso\u3002com", "lookalike", MAILBOX),
         ("support\uff20contoso.com", "lookalike", MAILBOX),
-        ("please \uff53upport@contoso.com", "lookalike", MAILBOX),
         ("supp\u043ert@contoso.com", "mixed_scripts", ""),
-        ("support@c\u043entoso.com", "mixed_scripts", ""),
         ("support@xn--cntoso-wqf.com", "mixed_scripts", ""),
-        ("steal@imic\u043ennect.io", "mixed_scripts", ""),
     ],
 )
 def test_a_slip_is_named_and_corrected(typed: str, why: str, meant: str):
@@ -111,16 +100,6 @@ def test_any_text_is_an_address_or_a_reason(typed: str):
     assert not why or why.startswith("typed.")
 
 
-@drawn(st.text(max_size=220).map("https://{}".format) | st.text(max_size=220))
-def test_any_text_is_a_callback_or_a_reason(typed: str):
-    """Any text gives a callback or an error with a reason, and never another exception."""
-    try:
-        answer = read_callback(typed)
-    except InvalidInputError as wrong:
-        answer = wrong.reason.key
-    assert answer == typed.strip() or answer.startswith("typed.callback")
-
-
 def test_the_first_card_with_defaults():
     """Without other input, copies stay, the lifetime is 12 months, and the profile is ARTICLE."""
     asked = Channel(MAILBOX, **RIGHT, keep_copy=True, lifetime_months=12, profile=Profile.ARTICLE)
@@ -129,15 +108,10 @@ def test_the_first_card_with_defaults():
 
 def test_the_first_card_with_everything():
     """The form takes the mailbox if the command did not name it, and it ignores unknown inputs."""
-    values = RIGHT | {
-        "mailbox": "Support@contoso.com",
-        "lifetime": "6",
-        "keep_copy": "no",
-        "profile": "least",
-        "x": "y",
-    }
+    values = {"mailbox": "Support@contoso.com", "lifetime": "6", "keep_copy": "no"}
+    values |= RIGHT | {"profile": "least", "delegate": " Agent@Contoso.com ", "x": "y"}
     asked = Channel(MAILBOX, **RIGHT, keep_copy=False, lifetime_months=6, profile=Profile.LEAST)
-    assert read_details(Channel(""), values) == ChannelForm(asked, {})
+    assert read_details(Channel(""), values).channel == replace(asked, delegate="agent@contoso.com")
 
 
 @pytest.mark.parametrize(
@@ -159,19 +133,6 @@ def test_whether_a_copy_stays(typed: str, kept: bool | None):
         assert found == ChannelForm(replace(Channel(MAILBOX), **RIGHT, keep_copy=kept), {})
 
 
-@pytest.mark.parametrize(
-    ("typed", "read"), [("", ""), ("  ", ""), (" Agent@Contoso.com ", "agent@contoso.com")]
-)
-def test_the_delegate_may_stay_unnamed(typed: str, read: str):
-    """The delegate's field may be empty, because only a shared mailbox has a delegate.
-
-    The first card does not know yet which kind of mailbox it is for.
-    """
-    found = read_details(Channel(MAILBOX), RIGHT | {"delegate": typed})
-    assert found.channel is not None
-    assert found.channel.delegate == read
-
-
 def test_a_mailbox_that_was_named_cannot_be_changed():
     """The mailbox that the command names counts, and a forged input cannot replace it."""
     found = read_details(Channel(MAILBOX), RIGHT | {"mailbox": "ceo@contoso.com"}).channel
@@ -179,31 +140,18 @@ def test_a_mailbox_that_was_named_cannot_be_changed():
 
 
 def test_every_wrong_field_is_named_at_once():
-    """Every wrong field is named at once, so people do not correct them one by one."""
-    values = {
-        "lifetime": "99",
-        "profile": "all",
-        "keep_copy": "maybe",
-        "forwarding_address": MAILBOX,
-        "callback_url": "http://x.y/callback",
-        "delegate": "agent",
-    }
-    same = {name: name for name in ("lifetime", "profile", "keep_copy")}
-    keys = {"callback_url": "callback_https", "forwarding_address": "forwarding_is_mailbox", **same}
-    keys |= {"delegate": "no_at"}
-    assert read_details(Channel(MAILBOX), values) == ChannelForm(
-        None, {name: Text(f"typed.{key}") for name, key in keys.items()}
-    )
+    values = {"lifetime": "99", "profile": "all", "keep_copy": "maybe", "delegate": "agent"}
+    values |= {"forwarding_address": MAILBOX, "callback_url": "http://x.y/callback"}
+    keys = {name: name for name in ("lifetime", "profile", "keep_copy")} | {"delegate": "no_at"}
+    keys |= {"callback_url": "callback_https", "forwarding_address": "forwarding_is_mailbox"}
+    errors = {name: Text(f"typed.{key}") for name, key in keys.items()}
+    assert read_details(Channel(MAILBOX), values) == ChannelForm(None, errors)
 
 
-@drawn(
-    st.dictionaries(
-        st.sampled_from(
-            ["mailbox", "callback_url", "forwarding_address", "lifetime", "keep_copy", "profile"]
-        ),
-        st.text(),
-    )
-)
+INPUTS = ["mailbox", "callback_url", "forwarding_address", "lifetime", "keep_copy", "profile"]
+
+
+@drawn(st.dictionaries(st.sampled_from(INPUTS), st.text() | st.text().map("https://{}".format)))
 def test_any_inputs_are_details_or_errors(values: dict[str, str]):
     """Any inputs give either a channel or errors, never both and never neither."""
     found = read_details(Channel(""), values)
@@ -218,16 +166,12 @@ CYRILLIC_O = "\u043e"
     [
         ("imiconnect.io", ""),
         (f"imic{CYRILLIC_O}nnect.io", f"imic{CYRILLIC_O}nnect"),
-        (f"supp{CYRILLIC_O}rt@contoso.com", f"supp{CYRILLIC_O}rt"),
         ("a.xn--imicnnect-32h.io", f"imic{CYRILLIC_O}nnect"),
         ("\u03b1pple.com", "\u03b1pple"),
         ("\u043f\u043e\u0447\u0442\u0430.\u0440\u0444", ""),
-        ("\u0438\u0432\u0430\u043d@contoso.com", ""),
         ("\u65e5\u672c\u8a9e\u30ab\u30ca\u304b\u306amail.jp", ""),
-        ("\u30e1\u30fc\u30eb.jp", ""),
         ("\ud55c\u56fdmail.kr", ""),
         ("\ud55c\u30ab.kr", "\ud55c\u30ab"),
-        ("m\u00fcller-2.de", ""),
         ("xn--broken-.io", ""),
     ],
 )
@@ -242,7 +186,6 @@ def test_mixed_scripts_of_one_label(text: str, mixed: str):
 @pytest.mark.parametrize(
     ("host", "ascii_host", "displayed"),
     [
-        ("contoso.com", "contoso.com", "contoso.com"),
         ("m\u00fcnchen.de", "xn--mnchen-3ya.de", "m\u00fcnchen.de"),
         ("xn--mnchen-3ya.de", "xn--mnchen-3ya.de", "m\u00fcnchen.de"),
         ("xn--broken-.de", "xn--broken-.de", "xn--broken-.de"),
@@ -258,24 +201,12 @@ def test_both_spellings_of_a_host(host: str, ascii_host: str, displayed: str):
     assert (form.letters_beyond_ascii(displayed) == "") is displayed.isascii()
 
 
-@drawn(st.text())
-def test_any_text_has_a_spelling(text: str):
-    """No text raises an error, and a plain spelling has no lookalike characters."""
-    form.mixed_label(text)
-    form.as_displayed(text)
-    form.strange_letters(text)
-    form.as_ascii(text)
-    assert form.stand_ins(form.plain(form.plain(text))) == ""
-
-
 @pytest.mark.parametrize(
     "url",
     [
         "https://uk.webexconnect.io/callback",
         "https://eu.webexconnect.io:8443/a/b/callback",
-        "https://eu.webexconnect.io:443/callback",
         "http://localhost:9002/callback",
-        "https://localhost/callback",
         "https://CONTOSO.us.webexconnect.io/a%20b/callback",
         "https://m\u00fcnchen.example/callback",
     ],
@@ -292,51 +223,33 @@ def test_what_can_be_a_callback(url: str):
         ("https://uk.webexconnect.io/" + "x" * LONGEST_URL + "/callback", "long"),
         ("https://uk.webexconnect.io/call back", "spaces"),
         ("https://uk.webexconnect.io/\u200bcallback", "spaces"),
-        ("https://uk.webexconnect.io/\tcallback", "spaces"),
-        ("https://uk.webexconnect.io/\u202ecallback", "spaces"),
         ("https://\uff55k.webexconnect.io/callback", "lookalike"),
-        ("https://uk.webexconnect\u3002io/callback", "lookalike"),
         ("http://uk.webexconnect.io/callback", "https"),
         ("uk.webexconnect.io/callback", "https"),
-        ("ftp://localhost/callback", "https"),
         ("https:///callback", "no_url"),
         ("call me back", "no_url"),
-        ("https://user@uk.webexconnect.io/callback", "user"),
         ("https://user:pw@uk.webexconnect.io/callback", "user"),
         ("https://uk.webexconnect.io\\@evil.example/callback", "user"),
-        ("https://169.254.169.254/callback", "ip"),
-        ("https://8.8.8.8/callback", "ip"),
         ("https://127.0.0.1/callback", "ip"),
         ("http://127.0.0.1:9002/callback", "ip"),
-        ("https://127.1/callback", "ip"),
-        ("https://2130706433/callback", "ip"),
         ("https://0x7f.0x1/callback", "ip"),
         ("https://[::1]/callback", "ip"),
         ("https://[::1/callback", "ip"),
         ("https://intranet/callback", "host"),
-        ("https://a..b/callback", "host"),
         ("https://uk.webexconnect.io./callback", "host"),
-        ("https://-a.webexconnect.io/callback", "host"),
         ("https://a%2eb.io/callback", "host"),
         (f"https://imic{CYRILLIC_O}nnect.io/callback", "mixed"),
         ("https://xn--imicnnect-32h.io/callback", "mixed"),
         ("https://uk.webexconnect.io:99999/callback", "port"),
         ("https://uk.webexconnect.io:0/callback", "port"),
         ("https://uk.webexconnect.io:/callback", "port"),
-        ("https://uk.webexconnect.io:x/callback", "port"),
         ("https://uk.webexconnect.io/callback?x=1", "query"),
-        ("https://uk.webexconnect.io/callback?", "query"),
         ("https://uk.webexconnect.io/callback#x", "fragment"),
-        ("https://uk.webexconnect.io/callback#", "fragment"),
         ("https://evil.example/](https://x)/callback", "signs"),
         ("https://uk.webexconnect.io/%zz/callback", "signs"),
-        ("https://uk.webexconnect.io/\u0431/callback", "signs"),
         ("https://uk.webexconnect.io/callback/../callback", "dots"),
-        ("https://uk.webexconnect.io/./callback", "dots"),
-        ("https://uk.webexconnect.io/%2e%2e/callback", "dots"),
         ("https://uk.webexconnect.io/%2e%2e%2fcallback", "dots"),
         ("https://uk.webexconnect.io/callback/", "path"),
-        ("https://uk.webexconnect.io/", "path"),
     ],
 )
 def test_what_is_no_callback(url: str, why: str):
@@ -347,13 +260,15 @@ def test_what_is_no_callback(url: str, why: str):
     assert render(wrong.value.reason)
 
 
-def test_the_sentence_names_what_is_wrong():
+@pytest.mark.parametrize(
+    ("host", "named"),
+    [
+        (f"imic{CYRILLIC_O}nnect.io", f"{CYRILLIC_O} (Cyrillic U+043E)"),
+        ("\uff55k.io", "https://uk.io/"),
+    ],
+)
+def test_the_sentence_names_what_is_wrong(host: str, named: str):
     """The error names a letter of another script with its number, and offers a plain spelling."""
-    mixed, look = (
-        fault_in(f"https://imic{CYRILLIC_O}nnect.io/callback"),
-        fault_in("https://\uff55k.io/callback"),
-    )
-    assert mixed is not None
-    assert look is not None
-    assert f"{CYRILLIC_O} (Cyrillic U+043E)" in render(mixed)
-    assert "https://uk.io/callback" in render(look)
+    found = fault_in(f"https://{host}/callback")
+    assert found is not None
+    assert named in render(found)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.checks.assessment import Fact, FactKind, Standing, assess, fact_of
+from jobs.checks.assessment import Fact, FactKind, assess, fact_of
 from jobs.model import Channel, Finding, Person, RunKind, State
 from jobs.runs.run import UNDOES, Kind, Run
 
@@ -30,23 +30,21 @@ def checked(minute: int, state: State) -> Fact:
 
 
 @pytest.mark.parametrize(
-    ("runs", "facts", "standing"),
+    ("runs", "facts", "works"),
     [
-        ([], [], Standing.UNKNOWN),
-        ([run(RunKind.SETUP, 0, None)], [], Standing.BEING_SET_UP),
-        ([run(RunKind.SETUP, 0)], [], Standing.CONNECTED),
-        ([run(RunKind.SETUP, 0)], [checked(5, State.WRONG)], Standing.BROKEN),
-        ([run(RunKind.SETUP, 0)], [checked(5, State.UNKNOWN)], Standing.NOT_SEEN),
-        ([run(RunKind.SETUP, 0), run(RunKind.FIX, 9)], [checked(5, State.WRONG)], "connected"),
-        ([run(RunKind.FIX, 9, Kind.CANCELLED)], [checked(5, State.WRONG)], Standing.BROKEN),
-        ([run(RunKind.FIX, 9, None)], [checked(15, State.OK)], Standing.BEING_FIXED),
-        ([run(RunKind.UNDO, 9, None)], [], Standing.BEING_DISCONNECTED),
-        ([run(RunKind.UNDO, 9, None, "F")], [], Standing.BEING_FIXED),
+        ([], [], False),
+        ([run(RunKind.SETUP, 0, None)], [], False),
+        ([run(RunKind.SETUP, 0)], [], True),
+        ([run(RunKind.SETUP, 0)], [checked(5, State.WRONG)], False),
+        ([run(RunKind.SETUP, 0)], [checked(5, State.UNKNOWN)], False),
+        ([run(RunKind.SETUP, 0), run(RunKind.FIX, 9)], [checked(5, State.WRONG)], True),
+        ([run(RunKind.FIX, 9, Kind.CANCELLED)], [checked(5, State.WRONG)], False),
+        ([run(RunKind.FIX, 9, None)], [checked(15, State.OK)], False),
+        ([run(RunKind.UNDO, 9)], [checked(5, State.OK)], True),
     ],
 )
-def test_the_newest_fact_or_the_run_in_progress_decides(runs, facts, standing):
-    """The newest fact decides, unless a run is in progress."""
-    assert assess(runs, facts).standing == standing
+def test_the_newest_fact_or_the_run_in_progress_decides(runs, facts, works):
+    assert assess(runs, facts).needs_no_fix is works
 
 
 def test_an_undo_of_one_run_is_no_end_of_the_channel():

@@ -22,25 +22,13 @@ def ran(
 
     ``hours`` is the time after MOMENT.
     """
-    run, at = (
-        store.open(channel, asker, Origin("room-1", message=f"m{hours}")),
-        MOMENT + timedelta(hours=hours),
-    )
-    store.append(
-        run.id,
-        Event(
-            Kind.FOUND,
-            at,
-            step="application",
-            finding=Finding("application", State.OK, facts={"client_id": client_id}),
-        ),
-    )
+    run = store.open(channel, asker, Origin("room-1", message=f"m{hours}"))
+    at = MOMENT + timedelta(hours=hours)
+    app = Finding("application", State.OK, facts={"client_id": client_id})
+    store.append(run.id, Event(Kind.FOUND, at, step="application", finding=app))
     for step in steps:
-        store.append(
-            run.id,
-            Event(Kind.CHANGING, at, step=step, finding=Finding(step, State.WRONG)),
-            Event(Kind.CHANGED, at, step=step),
-        )
+        wrong = Event(Kind.CHANGING, at, step=step, finding=Finding(step, State.WRONG))
+        store.append(run.id, wrong, Event(Kind.CHANGED, at, step=step))
     store.append(run.id, Event(Kind.ANSWERED, at, data={"question": "token_saved", "value": "yes"}))
     store.end(store.load(run.id), Event(Kind.FINISHED, at))
 
@@ -53,9 +41,8 @@ def test_the_newest_of_each(store: RunStore, channel: Channel, asker: Person):
     ran(store, channel, asker, 0, "old", "forwarding", "smtp_auth")
     ran(store, channel, asker, 5, "new", "smtp_auth")
     later = MOMENT + timedelta(hours=5)
-    assert brief_for(store, channel.mailbox) == Brief(
-        client_id="new", token_at=later, changed_at=MOMENT
-    )
+    known = Brief(client_id="new", token_at=later, changed_at=MOMENT)
+    assert brief_for(store, channel.mailbox) == known
 
 
 def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(store, channel, asker):
@@ -66,18 +53,13 @@ def test_an_app_that_was_only_looked_at_is_not_in_webex_connect(store, channel, 
     ran(store, channel, asker, 0, "given", "client_secret")
     run = store.open(channel, asker, Origin("room-1", message="m2"))
     seen = Finding("application", State.OK, facts={"client_id": "found"})
-    store.append(
-        run.id, Event(Kind.FOUND, MOMENT + timedelta(hours=2), step="application", finding=seen)
-    )
+    at = MOMENT + timedelta(hours=2)
+    store.append(run.id, Event(Kind.FOUND, at, step="application", finding=seen))
     assert brief_for(store, channel.mailbox).client_id == "given"
 
 
-SIGNED_IN = Event(
-    Kind.ANSWERED,
-    MOMENT,
-    by="agent@contoso.com",
-    data={"question": "mailbox_sign_in", "value": "yes"},
-)
+IN = {"question": "mailbox_sign_in", "value": "yes"}
+SIGNED_IN = Event(Kind.ANSWERED, MOMENT, by="agent@contoso.com", data=IN)
 NAMED = Event(Kind.ANSWERED, MOMENT, data={"question": "delegate", "value": "other@contoso.com"})
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from redis import Redis
 
-from jobs.storage import codec, keys
+from jobs.storage import keys
 from jobs.watch import history
 from jobs.watch.history import (
     DAY,
@@ -29,7 +29,7 @@ from jobs.watch.model import Damage, Eye, Incident, LookOutcome, News, NewsKind,
 
 AT = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 SINCE, UNTIL = last_days(AT, 3)
-LOOKED = Tally(healthy=96, mails=10)
+LOOKED = Tally(healthy=96, hours={8: 10})
 
 
 def days(*tallies: Tally) -> tuple[Day, ...]:
@@ -41,18 +41,9 @@ def days(*tallies: Tally) -> tuple[Day, ...]:
 def incident(begins: datetime, ends: datetime | None, sight: Sight = Sight.BROKEN) -> Incident:
     """Return an incident that was confirmed ten minutes after its beginning."""
     confirmed = begins + timedelta(minutes=10)
-    return Incident(
-        "I1",
-        "support@contoso.com",
-        "room-1",
-        sight,
-        "not_forwarded",
-        begins,
-        confirmed,
-        confirmed,
-        ended=ends,
-        damage=Damage(late=3, bounced=1),
-    )
+    known = ("I1", "support@contoso.com", "room-1", sight, "not_forwarded")
+    hit = Damage(late=3, bounced=1)
+    return Incident(*known, begins, confirmed, confirmed, ended=ends, damage=hit)
 
 
 def found(*incidents: Incident, tallies: tuple[Tally, ...] = (LOOKED,) * 3) -> Figures:
@@ -75,35 +66,19 @@ def test_a_break_over_midnight_counts_on_both_days():
     """
     begins = midnight(date(2026, 11, 26)) - timedelta(hours=2)
     broken = found(incident(begins, begins + timedelta(hours=6)))
-    assert [each.broken for each in broken.days] == [
-        timedelta(hours=2),
-        timedelta(hours=4),
-        timedelta(0),
-    ]
+    assert [each.broken / timedelta(hours=1) for each in broken.days] == [2, 4, 0]
     assert broken.availability == pytest.approx(0.9)
-    assert (broken.to_notice, broken.to_fix) == (
-        timedelta(minutes=10),
-        timedelta(hours=5, minutes=50),
-    )
+    assert broken.to_notice == timedelta(minutes=10)
+    assert broken.to_fix == timedelta(hours=5, minutes=50)
     assert (len(broken.incidents), broken.late, broken.bounced) == (1, 3, 1)
 
 
-def test_a_break_that_goes_on_has_no_time_to_fix():
-    """A break that still goes on counts up to now, and has no time to fix."""
-    broken = found(incident(AT - timedelta(hours=3), None))
-    assert (broken.broken, broken.to_fix) == (timedelta(hours=3), None)
-
-
-def test_an_ended_watch_is_no_fix():
-    """If only the watch of a broken channel ends, there is no time to fix.
-
-    Nobody knows then whether the channel works.
-    """
-    ended = AT - timedelta(hours=1)
-    unwatched = replace(
-        incident(AT - timedelta(hours=3), ended), news=(News(NewsKind.UNWATCHED, ended),)
-    )
-    assert found(unwatched).to_fix is None
+@pytest.mark.parametrize("ended", [None, AT - timedelta(hours=1)])
+def test_a_break_that_goes_on_or_is_not_watched_any_more_has_no_time_to_fix(ended):
+    """Nobody knows after the end of a watch whether the channel works."""
+    news = (News(NewsKind.UNWATCHED, ended),) if ended else ()
+    broken = found(replace(incident(AT - timedelta(hours=3), ended), news=news))
+    assert (broken.broken, broken.to_fix) == (timedelta(hours=2 if ended else 3), None)
 
 
 def test_a_time_without_sight_is_no_break():
@@ -176,12 +151,6 @@ def add_look(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
         pipe.execute()
 
 
-def rows(redis: Redis) -> dict[str, int]:
-    """Return the number of rows of each day: one an hour, or one in all."""
-    stored = redis.hgetall(keys.watch_history(MAILBOX))
-    return {codec.as_text(day): len(codec.load(raw, dict)) for day, raw in stored.items()}
-
-
 def test_looks_are_counted(redis: Redis):
     add_look(redis, LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,)), EARLY)
     add_look(redis, LookOutcome(Sight.BROKEN), EARLY + timedelta(minutes=1))
@@ -198,19 +167,20 @@ def test_the_same_mails_count_once(redis: Redis):
     add_look(redis, LookOutcome(Sight.HEALTHY, mails={hour: 4}), EARLY)
     add_look(redis, LookOutcome(Sight.HEALTHY, mails={hour: 3}), EARLY)
     yesterday, _today = history.days(redis, MAILBOX, EARLY, 2)
-    assert yesterday.total == Tally(mails=4)
+    assert yesterday.total == Tally(hours={23: 4})
 
 
 def test_old_hours_are_added_up_and_old_days_are_dropped(redis: Redis):
-    """The hours of a day are added up to one row after a week. A day is dropped after 90 days."""
-    for age in (100, 89, 8, 3, 0):
-        for hour in range(3):
-            add_look(redis, LookOutcome(Sight.HEALTHY), EARLY - timedelta(days=age, hours=hour))
-    assert history.fold(redis, MAILBOX, EARLY) == 3
-    assert history.fold(redis, MAILBOX, EARLY) == 0
-    ages = {EARLY.date() - date.fromisoformat(day): number for day, number in rows(redis).items()}
-    assert {age.days: number for age, number in ages.items()} == {0: 3, 3: 3, 8: 1, 89: 1}
-    assert history.days(redis, MAILBOX, EARLY, 9)[0].total == Tally(healthy=3, partly=3)
+    """The mails of a day's hours are added up after a week. A day is dropped after 90 days."""
+    for age in (90, 89, *range(8, -1, -1)):
+        for hour in (2, 1):
+            at = EARLY - timedelta(days=age, hours=hour)
+            add_look(redis, LookOutcome(Sight.HEALTHY, mails={at.isoformat(): hour}), at)
+    kept = {each.date: each.total for each in history.days(redis, MAILBOX, EARLY, 92)}
+    totals = {age: kept[EARLY.date() - timedelta(days=age)] for age in (90, 89, 8, 7, 6)}
+    hours = {age: total.hours for age, total in totals.items()}
+    assert hours == {90: {}, 89: {1: 2, 2: 1}, 8: {0: 3}, 7: {0: 3}, 6: {1: 2, 2: 1}}
+    assert [totals[age].looks for age in (90, 89, 7)] == [0, 2, 2]
 
 
 @pytest.mark.slow
@@ -221,8 +191,6 @@ def test_a_quarter_of_a_channel_is_small(redis: Redis):
         at = begin + timedelta(hours=number)
         for _ in range(4):
             add_look(redis, LookOutcome(Sight.HEALTHY, mails={at.isoformat(): 12}), at)
-        if at.hour == 0:
-            history.fold(redis, MAILBOX, at)
     used = redis.memory_usage(keys.watch_history(MAILBOX), samples=0)
     assert redis.hlen(keys.watch_history(MAILBOX)) <= 91
     assert used is not None

@@ -18,7 +18,6 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from jobs.clock import now
 from jobs.mail import watch_mail
 from jobs.model import Channel, Finding, Person, Signals, State
-from jobs.storage import keys
 from jobs.watch import look
 from jobs.watch.look import MailPlan, MailText, needs_mail
 from jobs.watch.model import Eye, LookOutcome, Sight, WatchedChannel
@@ -144,14 +143,6 @@ def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx: Any, server: Serve
     assert mail["Auto-Submitted"] is None
     assert kept.sent is not None
     assert watch_mail.others_sent(ctx.store.redis, "other@contoso.com", kept.at - HOUR)
-
-
-def test_after_an_hour_the_next_one_is_sent(ctx: Any, server: Server):
-    """After an hour the mark of the last test mail expires in Redis, and another mail is sent."""
-    assert asyncio.run(look.send_watch_mail(ctx, WATCHED, MAILS))
-    ctx.store.redis.delete(keys.watch_mail_claim(MAILBOX))
-    assert asyncio.run(look.send_watch_mail(ctx, WATCHED, MAILS))
-    assert len({mail["Message-ID"] for mail in server.took}) == 2
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.step import Diagnosis, Probe
 from jobs.mail.flow import LOST
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Channel, Evidence, Finding, Signals, Station, Text
+from jobs.model import Evidence, Finding, Signals, Station, Text
 from jobs.steps.forwarding import domain_matches
 
 BLOCKS = {
@@ -201,12 +201,19 @@ class TransportRules(Probe, row="transport_rules"):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Find the rules that stop mail; one that names only an address certainly matches."""
-        stopping = await stopping_rules(ctx)
-        for place, named in _naming(ctx.channel, stopping).items():
+        stopping, mailbox = await stopping_rules(ctx), ctx.channel.mailbox
+        forwarding = ctx.channel.forwarding_address
+        outside = [rule for rule in stopping if forwarding and not inside(rule)]
+        naming = {
+            Station.MAILBOX: [rule for rule in stopping if names(rule, mailbox)],
+            Station.FORWARD: [rule for rule in outside if names(rule, forwarding)],
+        }
+        for place, named in naming.items():
             if certain := list(filterfalse(unevaluated, named)):
                 seen = Text("seen.rules", {"names": ", ".join(map(_name, certain))})
                 return self.wrong(seen, cause=BLOCKS[place], signals=Signals(station=place))
-        maybe = _possible(ctx.channel, stopping)
+        maybe = [rule for rule in outside if may_match(rule, forwarding)]
+        maybe += [rule for rule in stopping if may_name(rule, mailbox) and rule not in maybe]
         if not maybe:
             return self.ok(Text("seen.no_rule"))
         conditions = [", ".join(unevaluated(rule)) for rule in maybe]
@@ -217,20 +224,6 @@ class TransportRules(Probe, row="transport_rules"):
         key = "seen.rules_possible" if any(conditions) else "seen.rules"
         seen, signals = Text(key, {"names": ", ".join(shown)}), Signals(proven=True)
         return self.possible(seen, cause=Cause.TRANSPORT_RULE_MAY_BLOCK, signals=signals)
-
-
-def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list[ExchangeRow]]:
-    arriving = filter(partial(names, address=channel.mailbox), stopping)
-    outside = filterfalse(inside, stopping) if channel.forwarding_address else ()
-    copies = filter(partial(names, address=channel.forwarding_address), outside)
-    return {Station.MAILBOX: list(arriving), Station.FORWARD: list(copies)}
-
-
-def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow]:
-    outside = filterfalse(inside, stopping) if channel.forwarding_address else ()
-    copies = list(filter(partial(may_match, address=channel.forwarding_address), outside))
-    arriving = filter(partial(may_name, address=channel.mailbox), stopping)
-    return copies + [rule for rule in arriving if rule not in copies]
 
 
 def _name(rule: ExchangeRow) -> str:

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from jobs.causes.cause import Cause
 from jobs.channel.email_app import DEACTIVATED, app_of_run, foreign_content, grants_of_app
@@ -363,17 +362,13 @@ class UserConsent(Step, row="user_consent"):
         policy = await unless_refused(ctx.graph.authorization_policy())
         if policy is None:
             return self.skipped(Text("skipped.policy_not_readable"))
-        return self.ok(Text(f"seen.user_consent_{allows(assigned(policy))}"))
+        return self.ok(Text(f"seen.user_consent_{allows(policy)}"))
 
 
-def assigned(policy: dict[str, Any]) -> frozenset[str]:
-    """Return the policies for users' own consent; their prefix has two spellings."""
-    role = policy.get("defaultUserRolePermissions")
-    names = lower_set(as_dict(role).get("permissionGrantPoliciesAssigned"))
-    return frozenset(name.removeprefix(OWN) for name in names if name.startswith(OWN))
-
-
-def allows(policies: frozenset[str]) -> str:
+def allows(policy: Json) -> str:
     """Return ``yes``, ``classified`` (low-risk permissions only), ``custom`` or ``no``."""
-    found = {ALLOWS.get(name, "custom") for name in policies} or {"no"}
+    role = as_dict(policy.get("defaultUserRolePermissions"))
+    names = lower_set(role.get("permissionGrantPoliciesAssigned"))  # the prefix has two spellings
+    own = [name.removeprefix(OWN) for name in names if name.startswith(OWN)]
+    found = {ALLOWS.get(name, "custom") for name in own} or {"no"}
     return next(answer for answer in ("yes", "classified", "custom", "no") if answer in found)

@@ -100,7 +100,6 @@ async def test_save_and_register_are_two_changes_of_the_app(logged: Given):
         [entry(1), entry(2, "updateFlow")],
         [entry(-2), entry(-1)],
     ],
-    ids=["nothing", "saved", "failed", "flow", "before"],
 )
 async def test_less_does_not_show_it(logged: Given, entries: list[dict[str, str]]):
     """If the audit log has fewer changes, the requester is asked.
@@ -218,32 +217,30 @@ LATER = MADE + timedelta(minutes=3, seconds=1)
 @pytest.mark.parametrize(
     ("rows", "in_full", "minutes"),
     [
-        ([], [], None),
-        ([OWN], [], None),
-        ([sign_in(8, correlationId=BEGAN)], [], None),
-        ([sign_in(4), OWN], [], 4),
-        ([sign_in(4, 50058), OWN], [], None),
-        ([sign_in(3)], [sign_in(3)], None),
-        ([sign_in(4), sign_in(3)], [sign_in(4), sign_in(3)], None),
-        ([sign_in(4)], [sign_in(4, servicePrincipalCredentialKeyId="KEY-1")], 4),
-        ([sign_in(4)], [sign_in(4, servicePrincipalCredentialKeyId="own-key")], None),
-        ([sign_in(4)], [sign_in(4, servicePrincipalCredentialKeyId=None)], None),
-        ([sign_in(4, servicePrincipalCredentialKeyId="own-key"), OWN], [], None),
-        ([sign_in(4)], 404, None),
-    ],
-    ids=[
-        "nothing yet",
-        "the rehearsal only",
-        "the rehearsal, whenever it is logged",
-        "another one",
-        "another one, abandoned",
-        "the rehearsal without its ID",
-        "two without IDs",
-        "Webex Connect's secret",
-        "the bot's secret",
-        "no secret named",
-        "the bot's secret once more",
-        "no beta",
+        ([], [], None),  # nothing yet
+        ([OWN], [], None),  # the rehearsal only
+        ([sign_in(8, correlationId=BEGAN)], [], None),  # the rehearsal, whenever it is logged
+        ([sign_in(4), OWN], [], 4),  # another one
+        ([sign_in(4, 50058), OWN], [], None),  # another one, abandoned
+        ([sign_in(3)], [sign_in(3)], None),  # the rehearsal without its ID
+        ([sign_in(4), sign_in(3)], [sign_in(4), sign_in(3)], None),  # two without IDs
+        (
+            [sign_in(4)],
+            [sign_in(4, servicePrincipalCredentialKeyId="KEY-1")],
+            4,
+        ),  # Webex Connect's secret
+        (
+            [sign_in(4)],
+            [sign_in(4, servicePrincipalCredentialKeyId="own-key")],
+            None,
+        ),  # the bot's secret
+        ([sign_in(4)], [sign_in(4, servicePrincipalCredentialKeyId=None)], None),  # no secret named
+        (
+            [sign_in(4, servicePrincipalCredentialKeyId="own-key"), OWN],
+            [],
+            None,
+        ),  # the bot's secret once more
+        ([sign_in(4)], 404, None),  # no beta
     ],
 )
 async def test_a_rehearsal_is_never_taken_for_generate_token(shown, cloud, rows, in_full, minutes):

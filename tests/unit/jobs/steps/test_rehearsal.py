@@ -21,7 +21,8 @@ from jobs.runs.run import Event, Kind, Run
 from jobs.steps import all_steps, steps_for, steps_of
 from jobs.steps.connect_form import OwnLogin, Rehearsal
 from jobs.storage.vault import Vault
-from tests.unit.jobs.conftest import Given
+from tests.unit.jobs.conftest import CHANNEL, MAILBOX, Given
+from tests.unit.jobs.steps.looks import AGENT
 
 STEP = Rehearsal()
 REFUSAL = (
@@ -71,9 +72,7 @@ def kept(vault: Vault, ctx: StepContext) -> tuple[str | None, str | None, bool, 
 
 async def test_a_refusal_shows_its_phase_and_its_words(given, vault, work_settings, refuses):
     """A refused login is shown with its phase and the server's own words, but without the token."""
-    ctx = given(
-        facts={"upn": "support@contoso.com"}, settings=replace(work_settings, smtp_server=refuses)
-    )
+    ctx = given(facts={"upn": MAILBOX}, settings=replace(work_settings, smtp_server=refuses))
     rehearsing(vault, ctx)
     found = await STEP.inspect(ctx)
     told = found.state, found.waiting_for, found.cause, found.until
@@ -95,10 +94,13 @@ async def test_what_has_logged_in_is_kept(given, vault, monkeypatch):
         return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  in order
 
     monkeypatch.setattr("jobs.mail.smtp_login.login_probe", login_probe)
-    ctx = given(facts={"upn": "support@contoso.com"})
+    ctx = given(facts={"upn": MAILBOX})
     rehearsing(vault, ctx)
     assert [(await STEP.inspect(ctx)).state for _ in range(2)] == [State.OK, State.OK]
     assert kept(vault, ctx) == ("the-sign-in", "the-secret", True, False)
+
+
+BARE = "smtp_token_refused"
 
 
 def scripted(
@@ -121,14 +123,14 @@ def scripted(
 SIGNED_IN = Event(
     Kind.ANSWERED,
     now(),
-    by="agent@contoso.com",
+    by=AGENT,
     data={"question": "mailbox_sign_in", "value": "yes"},
 )
 
 
 @pytest.mark.parametrize(
     ("shared", "user"),
-    [("", "s1@contoso.com"), ("blocked", "agent@contoso.com"), ("yes", "agent@contoso.com")],
+    [("", "s1@contoso.com"), ("blocked", AGENT), ("yes", AGENT)],
 )
 async def test_the_user_name_is_the_token_s_own_user(given, vault, monkeypatch, shared, user):
     """The login uses the name of the user to whom the token belongs.
@@ -146,23 +148,10 @@ async def test_the_user_name_is_the_token_s_own_user(given, vault, monkeypatch, 
 @pytest.mark.parametrize(
     ("taken", "cause", "asked", "state", "username"),
     [
-        (
-            "support@contoso.com",
-            "smtp_token_refused",
-            ["agent@contoso.com", "support@contoso.com"],
-            State.OK,
-            "support@contoso.com",
-        ),
-        (
-            "nobody",
-            "smtp_token_refused",
-            ["agent@contoso.com", "support@contoso.com"],
-            State.WAITING,
-            None,
-        ),
-        ("support@contoso.com", "smtp_login_blocked", ["agent@contoso.com"], State.WAITING, None),
+        (MAILBOX, BARE, [AGENT, MAILBOX], State.OK, MAILBOX),  # only the address
+        ("nobody", BARE, [AGENT, MAILBOX], State.WAITING, None),  # neither
+        (MAILBOX, "smtp_login_blocked", [AGENT], State.WAITING, None),  # another refusal
     ],
-    ids=["only the address", "neither", "another refusal"],
 )
 async def test_the_shared_address_is_tried_after_a_bare_refusal_only(
     given, vault, monkeypatch, taken, cause, asked, state, username
@@ -172,7 +161,7 @@ async def test_the_shared_address_is_tried_after_a_bare_refusal_only(
     The result shows which name the form needs. If both are refused, the delegate is the cause.
     """
     names = scripted(monkeypatch, taken, cause)
-    facts = {"upn": "support@contoso.com", "shared": "blocked"}
+    facts = {"upn": MAILBOX, "shared": "blocked"}
     ctx = given(facts=facts, events=(SIGNED_IN,))
     vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
     found = await STEP.inspect(ctx)
@@ -186,9 +175,7 @@ async def test_the_shared_address_is_tried_after_a_bare_refusal_only(
 async def test_a_fresh_switch_takes_time_to_spread(given, vault, work_settings, refuses, ago, turn):
     """A login that is blocked within an hour of switching SMTP AUTH on is tried again."""
     settings = replace(work_settings, smtp_server=refuses)
-    ctx = given(
-        facts={"upn": "support@contoso.com"}, changed={"smtp_auth": now() - ago}, settings=settings
-    )
+    ctx = given(facts={"upn": MAILBOX}, changed={"smtp_auth": now() - ago}, settings=settings)
     vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
     found = await STEP.inspect(ctx)
     assert (found.waiting_for, found.until is not None) == (turn, turn is Turn.TIME)
@@ -203,9 +190,7 @@ async def test_a_server_that_is_away_is_tried_again(
     After some tries the mailbox user is asked.
     """
     settings = replace(work_settings, smtp_server=f"127.0.0.1:{free_port}")
-    ctx = given(
-        facts={"upn": "support@contoso.com"}, waits={"rehearsal": waited}, settings=settings
-    )
+    ctx = given(facts={"upn": MAILBOX}, waits={"rehearsal": waited}, settings=settings)
     vault.put(f"rehearsal:{ctx.run.id}", "the-token", 60)
     found = await STEP.inspect(ctx)
     told = found.cause, found.waiting_for, found.until is not None
@@ -214,9 +199,6 @@ async def test_a_server_that_is_away_is_tried_again(
 
 OWN_LOGIN_STEP = OwnLogin()
 TENANT = "11111111-2222-3333-4444-555555555555"
-CHANNEL = Channel(
-    "support@contoso.com", "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io"
-)
 PROOF = {"own_login", "agent_has_it", "agent_answer"}
 
 
@@ -235,7 +217,7 @@ async def test_a_dead_sign_in_does_not_hold_up_the_fix(given, vault, work_settin
     The sign-in belongs to the bot and not to the channel.
     """
     ctx = given(
-        facts={"client_id": "client-1", "upn": "support@contoso.com"},
+        facts={"client_id": "client-1", "upn": MAILBOX},
         settings=replace(work_settings, login_url=provider.base),
     )
     vault.put("check-secret:support@contoso.com", "secret", 60)

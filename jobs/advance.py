@@ -142,12 +142,12 @@ def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> in
     """
     try:
         with calls.guarded(lambda: runtime.store.confirm(run_id)):
-            return warm_loop.run(_advance(runtime, lease, run_id))
+            return warm_loop.run(_work(runtime, lease, run_id))
     finally:
         lease.stop_renewing()
 
 
-async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
+async def _work(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     run = runtime.store.load(run_id)
     if run.ended or not run.detailed:
         return run.version
@@ -159,7 +159,7 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
         if runtime.store.others_at_work(run):
             raise OthersAtWorkError(run.id)
     work = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}.get(
-        run.kind, _advance_setup
+        run.kind, _plan_or_apply
     )
     if run.running:  # steps that a killed worker left running
         runtime.store.append(run_id, Event(Kind.RESUMED, now()))
@@ -167,14 +167,14 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     return await work(runtime, run, lambda: not lease.lost)
 
 
-async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
+async def _plan_or_apply(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
     if run.account is None:
         return run.version
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
             engine = Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown)
             await engine.look_at_made()
-            await advance_steps(engine)
+            await plan_and_apply(engine)
             return engine.seen
     except SignInNeeded as error:
         admin_session.drop(runtime, run.id)
@@ -184,7 +184,7 @@ async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
         return runtime.store.load(run.id).version
 
 
-async def advance_steps(engine: Engine) -> None:
+async def plan_and_apply(engine: Engine) -> None:
     """Plan the missing changes, and apply the plan.
 
     The plan must be approved at least in part, or have nothing to approve or to block it.

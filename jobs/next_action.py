@@ -15,7 +15,7 @@ from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.event_log import distrust
 from jobs.runs.run import Kind, Run, word_for
 from jobs.steps import all_steps, mailbox_user, steps_of
-from jobs.steps.connect_form import FORM
+from jobs.steps.connect_form import MailboxFields
 
 ActionKind = StrEnum(
     "ActionKind",
@@ -79,7 +79,7 @@ def lacks_sign_in(run: Run) -> bool:
 def _stage_of_changes(run: Run) -> int:
     if run.state_of("registered") is State.OK:
         return 7
-    if all(run.settled(name) for name in FORM if name in steps_of(run)):
+    if all(run.settled(name) for name in MailboxFields.needs if name in steps_of(run)):
         return 6
     return 5 if run.state_of("admin_consent") is State.WAITING else 4
 

@@ -91,7 +91,6 @@ def _without_quoted_printable(text: str) -> str:
 
 
 def _with_base64(text: str) -> str:
-    """Return the text, with each block of base64 that is a text replaced by that text."""
     pattern = _LABELED_BASE64 if "base64" in text.lower() else _BASE64
     return pattern.sub(lambda block: f"{_decoded(block[0])}\n", text)
 
@@ -142,7 +141,6 @@ def _without_silent(text: str) -> str:
 
 
 def _with_whole_addresses(text: str) -> str:
-    """Return the text with each wrapped host and encoded address in one line again."""
     lines: list[str] = []
     for line in text.split("\n"):
         last = lines[-1].rpartition(" ")[2] if lines else ""

@@ -119,7 +119,6 @@ def words_of(rows: list[dict[str, Any]]) -> Iterable[Words]:
 
 
 def _by_code(field: str) -> dict[Any, Meaning]:
-    """Return the meaning of each code that a field of the entries of the causes lists."""
     return {
         code: meaning_of(cause) for cause, entry in CAUSES.items() for code in getattr(entry, field)
     }

@@ -191,7 +191,6 @@ def meaning_of_reply(status: str, words: str, code: str = "") -> Said | None:
 
 
 def _in_reply(said: str) -> Said | None:
-    """Return the meaning of the first known words of a reply and their strength, or None."""
     known = patterns().words["reply"]
     return next(
         ((each.meaning, each.strength) for each in known if each.pattern.search(said)), None
@@ -220,7 +219,6 @@ def _by_code(status: str, code: str, words: str) -> Said | None:
 
 
 def _by_status(status: str, code: str) -> Said | None:
-    """Return the meaning of a status whose code says nothing more."""
     general = code[:3] in _PASSING if status.startswith("4") else code in {"", "5.7.0"}
     meaning = patterns().codes["smtp_shared"].get(status)
     return (meaning, Strength.SHARED) if meaning and (general or status == "530") else None
@@ -315,7 +313,6 @@ class _Reader:
             yield from self._found((meaning, strength), each.code, each.at, open_=open_)
 
     def _of_replies(self) -> list[FoundCause]:
-        """Return the causes of the SMTP replies, and of known words without a code."""
         causes = [
             found
             for each in self._with_words()
@@ -379,7 +376,6 @@ class _Reader:
             yield from self._found(said, each[0], each.start())
 
     def _of_connect(self) -> list[FoundCause]:
-        """Return the causes of Webex Connect's codes, and of its own descriptions without a code."""
         codes = patterns().codes["connect"]
         found = [
             (each.start(), each[0])
@@ -431,13 +427,11 @@ class _Reader:
         return tuple({each.code: each for each in found}.values())
 
     def _line(self, code: str) -> str:
-        """Return the line of the person's text that has the code, without quotes and markup."""
         lines = self._cleaned.lines
         return next((line for line in lines if code.lower() in line.lower()), "")
 
 
 def _is_open(token: Token, meaning: Meaning) -> bool:
-    """Return whether only the number says the meaning, and the number has several senses."""
     blocked = meaning.cause == Cause.SMTP_LOGIN_BLOCKED and token.code == _NOT_TOLD_APART
     return blocked and "criteria" not in token.words
 
@@ -479,7 +473,6 @@ def _shows(name: str, text: str) -> bool:
 
 
 def _follows(cause: str, certain: set[str]) -> bool:
-    """Return whether the cause is only the consequence of another one in the text."""
     others = certain - {cause}
     symptoms = patterns().groups["symptoms"]
     if cause in symptoms:
@@ -488,7 +481,6 @@ def _follows(cause: str, certain: set[str]) -> bool:
 
 
 def _rivals(each: FoundCause, text: str) -> tuple[str, ...]:
-    """Return the other causes that may be behind an error with this cause."""
     rivals = patterns().beside.get(each.cause, ())
     if each.cause == Cause.SMTP_TOKEN_REFUSED:
         if _named("shared_mailbox").search(text):

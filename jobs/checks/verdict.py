@@ -1,7 +1,7 @@
 """Root cause of a check: the wrong findings that no other wrong finding explains.
 
 Before that, each finding is weighed against the others: it may be history, harmless, or more
-serious than it seems. The step's :class:`jobs.engine.diagnosis.Diagnosis` names the other steps
+serious than it seems. The step's :class:`jobs.engine.step.Diagnosis` names the other steps
 that may disprove it, and the finding's :class:`jobs.model.Signals` says since when. docs/glossary.md
 has the terms.
 """
@@ -14,9 +14,8 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from jobs.causes.cause import Cause
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.inspector import needs_sign_in
-from jobs.engine.step import Step
+from jobs.engine.step import Diagnosis, Step
 from jobs.model import Finding, Signals, State, Station
 
 Steps = Mapping[str, Step]

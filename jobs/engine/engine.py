@@ -122,9 +122,9 @@ class Engine(Inspector):
             again = self.steps[name].automatic and run.is_to_reread(name)
             return run.settled(name) and not again
 
-        await StepGraph(self.steps, self._advance, met).run(self)
+        await StepGraph(self.steps, self._look_and_change, met).run(self)
 
-    async def _advance(self, step: Step) -> None:
+    async def _look_and_change(self, step: Step) -> None:
         before = self.run.findings.get(step.name)
         if self.run.state_of(step.name) is not State.WAITING:
             self.append(Event(Kind.RUNNING, now(), step=step.name))

@@ -104,23 +104,15 @@ def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Reason 
     missing object is missing too, but that is never said of something that is only unknown.
     """
     found = [run.findings.get(n) for n in step.needs if n in steps and not run.settled(n)]
-    if any(f and _is_not_there(f) for f in found):
+    if all(f and f.facts for f in found):
+        return None
+    if any(f and not f.facts and f.state is State.WRONG and f.reason in NOT_THERE for f in found):
         return None if step.inspect_unmet else Reason.NOTHING_YET
-    return None if all(f and f.facts for f in found) else Reason.NOT_KNOWN
-
-
-def _is_not_there(finding: Finding) -> bool:
-    absent = finding.state is State.WRONG and finding.reason in NOT_THERE
-    return absent and not finding.facts
+    return Reason.NOT_KNOWN
 
 
 def is_due(finding: Finding) -> bool:
     return finding.until is not None and finding.until <= now()
-
-
-def waits_for_time(run: Run, step: str) -> bool:
-    found = run.findings.get(step)
-    return found is not None and found.waiting_for is Turn.TIME and not is_due(found)
 
 
 def required_access(step: Step, allowed: Collection[Access]) -> Access | None:
@@ -154,7 +146,8 @@ class StepGraph:
                 if not recorder.shutdown.requested():
                     for step in self._ready(recorder.run, tried, tasks.values()):
                         tried[step.name] = retry_key(step, recorder.run)
-                        tasks[asyncio.ensure_future(self._work_on(step))] = step.name
+                        with structlog.contextvars.bound_contextvars(step=step.name):
+                            tasks[asyncio.ensure_future(self.work(step))] = step.name
                 if not tasks:
                     recorder.stop_if_requested()
                     return
@@ -175,10 +168,6 @@ class StepGraph:
         needs = (need for need in step.needs if need in self.steps)
         return not self.met(run, step.name) and all(self.met(run, need) for need in needs)
 
-    async def _work_on(self, step: Step) -> None:
-        with structlog.contextvars.bound_contextvars(step=step.name):
-            await self.work(step)
-
 
 def _is_news(run: Run, step: Step, tried: Mapping[str, object]) -> bool:
     """Return whether the step was not tried yet, or can go on since its last try.
@@ -187,8 +176,9 @@ def _is_news(run: Run, step: Step, tried: Mapping[str, object]) -> bool:
     try. A cloud that did not answer is not asked before its time, even if the run wakes for another
     step.
     """
-    if waits_for_time(run, step.name):
-        return step.name not in tried and run.state_of(step.name) is not State.UNKNOWN
+    found = run.findings.get(step.name)
+    if found and found.waiting_for is Turn.TIME and not is_due(found):
+        return step.name not in tried and found.state is not State.UNKNOWN
     return tried.get(step.name) != retry_key(step, run)
 
 

@@ -1,7 +1,9 @@
-"""Base class of steps: a step is one fact that must be true about the channel.
+"""Kinds of steps: a step is one fact that must be true about the channel.
 
-A new step consists of a row and a module in :mod:`jobs.steps`, its texts, and its test. The engine,
-the plan, the progress card, the list of permissions and the docs page discover it.
+A new step consists of a row and a module in :mod:`jobs.steps`, or in :mod:`jobs.probes` if only a
+check looks at it, its texts, and its test. The engine, the plan, the progress card, the list of
+permissions and the docs page discover it. An :class:`ExchangeStep` runs the cmdlets of an approved
+change.
 """
 
 from __future__ import annotations
@@ -9,8 +11,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Set as AbstractSet
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from importlib.resources import files
@@ -21,10 +24,25 @@ import msgspec
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.errors import CloudError
+from jobs.clouds.errors import AlreadyExists, CloudError
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import NOT_CHECKED, Diagnosis
-from jobs.model import Change, Evidence, Finding, Profile, Reason, Scope, Signals, State, Text, Turn
+from jobs.microsoft.exchange import command_text
+from jobs.model import (
+    Access,
+    Change,
+    Evidence,
+    Finding,
+    Profile,
+    Reason,
+    Scope,
+    Signals,
+    State,
+    Station,
+    Text,
+    Turn,
+    verbatim,
+)
+from jobs.runs.run import RecordedChange
 
 
 class _Facts(TypedDict, total=False):
@@ -35,15 +53,6 @@ class _Facts(TypedDict, total=False):
     facts: dict[str, str]
     values: dict[str, str]
     signals: Signals
-
-
-class _Line(TypedDict, total=False):
-    """Further parts of a line of the plan."""
-
-    note: Text | None
-    warning: bool
-    reversible: bool
-    overwrites: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,69 @@ class Line:
     undo: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Place of one step in the search for a root cause.
+
+    Most steps set only ``station``, ``caused_by`` and ``explains``. A step whose answers
+    depend on the finding itself uses a subclass that overrides one of the methods.
+    """
+
+    checked: bool = True
+    """True if ``/check`` looks at the step."""
+    access: Access = Access.ADMIN
+    """Kind of access that a look at the step needs."""
+    station: Station = Station.ANSWER
+    """Station on the mail's way at which mail stops if the fact does not hold."""
+    stops_mail: bool = True
+    """True if mail stops when the fact does not hold. If false, every failure is only a warning."""
+    warnings: frozenset[str] = frozenset()
+    """Causes that are only warnings; the empty code is a failure without a code."""
+    caused_by: tuple[str, ...] = ()
+    """Steps whose failure may explain a failure of this one."""
+    explains: AbstractSet[Cause] = frozenset()
+    """Causes of other steps that a failure of this one brings about."""
+    alike: AbstractSet[Cause] = frozenset()
+    """Causes of this step for which it explains only these causes."""
+    superseded_by: tuple[str, ...] = ()
+    """Steps whose later success shows that a failure of this step is over."""
+    disproved_by: tuple[str, ...] = ()
+    """Steps whose success shows that a merely possible cause is not the cause."""
+    state_if_disproved: State = State.OK
+    """State of a merely possible cause after a step in ``disproved_by`` has succeeded."""
+    grace: timedelta = timedelta(0)
+    """Time for which an access token from before the refresh token's end may be valid."""
+    settling: Mapping[str, Cause] = field(default_factory=dict)
+    """Causes of failures of other steps, with their names while this step's change spreads."""
+    settled: Mapping[str, Cause] = field(default_factory=dict)
+    """The same, with their names once the change must have spread (fact ``settled``)."""
+
+    def as_check_result(self, finding: Finding) -> Finding:
+        """Return the finding as a check counts it: what does not stop mail is a warning."""
+        flows = not self.stops_mail or finding.cause in self.warnings
+        if flows and finding.state is State.WRONG:
+            return replace(finding, state=State.WARNING)
+        return finding
+
+    def causes_elsewhere(self, cause: str) -> AbstractSet[Cause]:
+        """Return the causes of other steps that this one explains if it is wrong for ``cause``."""
+        return self.alike if cause in self.alike else self.explains
+
+    def is_uncertain(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
+        """Return whether a failure counts as possible only, unless another finding confirms it."""
+        return False
+
+    def among(self, finding: Finding, findings: Mapping[str, Finding]) -> Finding:
+        """Return the finding as it counts among the other findings, on which it may depend."""
+        return finding
+
+    def disproved(self, finding: Finding) -> Finding:
+        return replace(finding, state=self.state_if_disproved)
+
+
+NOT_CHECKED = Diagnosis(checked=False)
+
+
 GROUPS = {"E": "entra", "M": "microsoft", "C": "connect", "V": "connect"}
 """Parts of the progress card, by the first letter of the article's rows in it."""
 
@@ -73,8 +145,8 @@ class Step(ABC):
     """Fact about a channel that must be true, as a step of a run.
 
     A subclass defines the fact; only :meth:`inspect` may report it as done. A step that can be
-    undone derives from :class:`jobs.engine.undo.Undoable`, and a step that only a check
-    inspects from :class:`Probe`. The attribute :attr:`diagnosis` says how a check weighs its
+    undone derives from :class:`Undoable`, and a step that only a check inspects from
+    :class:`Probe`. The attribute :attr:`diagnosis` says how a check weighs its
     findings.
     """
 
@@ -137,7 +209,7 @@ class Step(ABC):
     """True if no answer leaves without this fact, so a fix proves it by a login and an answer."""
 
     def __init_subclass__(cls, row: str = "") -> None:
-        """Name a step, and set what its row in ``steps.toml`` of its package says."""
+        """Name a step, and set what its row in the table of its package says."""
         super().__init_subclass__()
         if row:
             cls.name, types = row, get_type_hints(cls)
@@ -165,20 +237,16 @@ class Step(ABC):
         """Return a finding for an error that this step understands better, or None."""
         return None
 
-    def change(
-        self, before: Text | None, after: Text, scope: Scope, command: str, **more: Unpack[_Line]
-    ) -> Change:
-        """Return a line of the plan; without ``before`` nothing is there yet."""
-        before, what = before or Text("seen.none"), Text(f"step.{self.name}")
-        return Change(self.name, self.article_row, what, before, after, scope, command, **more)
-
     def planned(
         self, finding: Finding, command: str = "", after: Text | None = None, **values: str
     ) -> Change:
         """Return the line of the table, with these values in its text ``after``."""
         line = self.line or Line()
-        return self.change(
-            Text(line.before) if line.before else finding.seen,
+        return Change(
+            self.name,
+            self.article_row,
+            Text(f"step.{self.name}"),
+            (Text(line.before) if line.before else finding.seen) or Text("seen.none"),
             after or Text(line.after or f"after.{self.name}", values),
             line.scope,
             command or line.command,
@@ -227,18 +295,103 @@ class Step(ABC):
 
 
 class Probe(Step):
-    """Step that only ``/check`` inspects."""
+    """Step that only ``/check`` inspects. Its ``article_row`` may be any name."""
 
     group = "probe"
     automatic = False
     diagnosis = Diagnosis()
 
 
+class Undoable(Step):
+    """Step whose change can be undone.
+
+    Its ``inspect`` writes the values that ``apply`` changes into the finding. The recorded values
+    show whether a value is still as the runs left it, and the value before the change.
+    """
+
+    irreversible: bool = False
+    """True if the object can be made again, but never exactly as it was."""
+    undo_note: bool = False
+    """True if the line of the plan carries the text ``note.undo_NAME``."""
+
+    @abstractmethod
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        """Return whether the changes of the channel's runs are undone.
+
+        OK is as it was, and wrong can be restored by :meth:`undo`. What somebody else has changed
+        since (a warning) or must not be restored (skipped) stays.
+        """
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        """Return the PowerShell or Graph command that :meth:`undo` runs, for the plan."""
+        return self.line.undo.format(object_id=ctx.fact("object_id")) if self.line else ""
+
+    @abstractmethod
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        """Restore the value from before the change, or remove the created object; idempotent."""
+
+    def compare_with_recorded(
+        self, past: RecordedChange, values: dict[str, str], seen: str, made: dict[str, str]
+    ) -> Finding:
+        """Compare the current values with the recorded ones, for :meth:`inspect_undo`.
+
+        ``values`` are the current values, and ``seen`` is their text. ``made`` are the values that
+        :meth:`apply` sets; they are used if no run read back the values that it had left. A mix of
+        values from before and after the runs is an interrupted undo, not another person's change.
+        """
+        left, before = past.values_after or made, past.values_before
+        if values == before:
+            return self.ok(Text("seen.undo_back", {"seen": seen}))
+        if any(value not in {left.get(name), before.get(name)} for name, value in values.items()):
+            return self.left_alone(Text("seen.undo_changed_since", {"seen": seen}))
+        return self.wrong(past.change.after if past.values_after else verbatim(seen))
+
+
+Cmdlet = tuple[str, dict[str, object]]
+"""Cmdlet of Exchange, and its parameters, of which the first names the object."""
+
+
+class ExchangeStep(Undoable):
+    """Step that runs the very cmdlets that the plan shows."""
+
+    @abstractmethod
+    def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
+        """Return the cmdlets that make the fact true."""
+
+    @abstractmethod
+    def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
+        """Return the cmdlets that restore the values from before the change."""
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        return (self.planned(finding, shown(self.cmdlets(ctx, finding))),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        await self.run(ctx, self.cmdlets(ctx, finding))
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        return shown(self.undo_cmdlets(ctx, past))
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        await self.run(ctx, self.undo_cmdlets(ctx, past))
+
+    async def run(self, ctx: StepContext, cmdlets: list[Cmdlet]) -> None:
+        """Run the cmdlets, which are not atomic: a second attempt completes the first."""
+        for cmdlet, parameters in cmdlets:
+            with suppress(AlreadyExists):
+                await ctx.exchange.run(cmdlet, parameters)
+
+
+def shown(cmdlets: list[Cmdlet]) -> str:
+    """Return the cmdlets as a person may paste them, one a line."""
+    return "\n".join(command_text(cmdlet, parameters) for cmdlet, parameters in cmdlets)
+
+
 @cache
 def rows_of(package: str) -> dict[str, dict[str, Any]]:
-    """Return the rows of the package's table of steps, by name."""
+    """Return the rows of ``steps.toml`` of ``jobs.steps``, or of ``probes.toml`` of the probes."""
+    name = package.rpartition(".")[2]
     table: dict[str, dict[str, Any]] = msgspec.toml.decode(
-        (files(package) / "steps.toml").read_bytes()
+        (files(package) / f"{name}.toml").read_bytes()
     )
     return table
 

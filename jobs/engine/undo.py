@@ -9,7 +9,6 @@ value that is as before is looked at once more, :data:`CALL_LASTS` after that ch
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -18,93 +17,9 @@ from jobs.clock import now, paced
 from jobs.clouds.errors import NotFound
 from jobs.clouds.retry import PATIENCE
 from jobs.engine.context import StepContext
-from jobs.engine.step import Step
-from jobs.microsoft.exchange import command_text
-from jobs.model import Change, Finding, RunKind, State, Text, Turn, verbatim
+from jobs.engine.step import Step, Undoable
+from jobs.model import Change, Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Changed, RecordedChange, Run
-
-
-class Undoable(Step):
-    """Step whose change can be undone.
-
-    Its ``inspect`` writes the values that ``apply`` changes into the finding. The recorded values
-    show whether a value is still as the runs left it, and the value before the change.
-    """
-
-    irreversible: bool = False
-    """True if the object can be made again, but never exactly as it was."""
-    undo_note: bool = False
-    """True if the line of the plan carries the text ``note.undo_NAME``."""
-
-    @abstractmethod
-    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Return whether the changes of the channel's runs are undone.
-
-        OK is as it was, and wrong can be restored by :meth:`undo`. What somebody else has changed
-        since (a warning) or must not be restored (skipped) stays.
-        """
-
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the PowerShell or Graph command that :meth:`undo` runs, for the plan."""
-        return self.line.undo.format(object_id=ctx.fact("object_id")) if self.line else ""
-
-    @abstractmethod
-    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Restore the value from before the change, or remove the created object; idempotent."""
-
-    def compare_with_recorded(
-        self, past: RecordedChange, values: dict[str, str], seen: str, made: dict[str, str]
-    ) -> Finding:
-        """Compare the current values with the recorded ones, for :meth:`inspect_undo`.
-
-        ``values`` are the current values, and ``seen`` is their text. ``made`` are the values that
-        :meth:`apply` sets; they are used if no run read back the values that it had left. A mix of
-        values from before and after the runs is an interrupted undo, not another person's change.
-        """
-        left, before = past.values_after or made, past.values_before
-        if values == before:
-            return self.ok(Text("seen.undo_back", {"seen": seen}))
-        if any(value not in {left.get(name), before.get(name)} for name, value in values.items()):
-            return self.left_alone(Text("seen.undo_changed_since", {"seen": seen}))
-        return self.wrong(past.change.after if past.values_after else verbatim(seen))
-
-
-Cmdlet = tuple[str, dict[str, object]]
-"""Cmdlet of Exchange, and its parameters, of which the first names the object."""
-
-
-class ExchangeStep(Undoable):
-    """Step that runs the very cmdlets that the plan shows."""
-
-    @abstractmethod
-    def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
-        """Return the cmdlets that make the fact true."""
-
-    @abstractmethod
-    def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
-        """Return the cmdlets that restore the values from before the change."""
-
-    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        return (self.planned(finding, shown(self.cmdlets(ctx, finding))),)
-
-    async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        await self.run(ctx, self.cmdlets(ctx, finding))
-
-    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        return shown(self.undo_cmdlets(ctx, past))
-
-    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        await self.run(ctx, self.undo_cmdlets(ctx, past))
-
-    async def run(self, ctx: StepContext, cmdlets: list[Cmdlet]) -> None:
-        for cmdlet, parameters in cmdlets:
-            await ctx.exchange.run(cmdlet, parameters)
-
-
-def shown(cmdlets: list[Cmdlet]) -> str:
-    """Return the cmdlets as a person may paste them, one a line."""
-    return "\n".join(command_text(cmdlet, parameters) for cmdlet, parameters in cmdlets)
-
 
 CALL_LASTS = timedelta(seconds=paced(PATIENCE.total_s))
 """Longest duration of a call. Its worker gives up a longer one (:mod:`jobs.clouds.retry`)."""

@@ -7,7 +7,7 @@ at most possible, and nothing makes it certain.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jobs.causes.cause import Cause
@@ -15,7 +15,7 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.connect_audit import ConnectChanges as Changes, read_changes
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Diagnosis, Probe
 from jobs.model import (
     NO_SIGNALS,
     ConnectChange,
@@ -27,7 +27,6 @@ from jobs.model import (
     Text,
     second_of,
 )
-from jobs.probes.probe import Probe
 
 BACK_DAYS = 7
 MOST = 30
@@ -58,22 +57,6 @@ REASONS = {
 """Texts on why the log was not read, by the status of its answer, which will stay the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Time in which a change may have stopped mail; None is an open end."""
-
-    good: datetime | None
-    bad: datetime | None
-
-    def holds(self, change: ConnectChange) -> bool:
-        """Return whether the change was made between the last good mail and the first bad sign."""
-        if self.bad and change.at > self.bad + SLACK:
-            return False
-        went_on = self.bad is not None and change.event.lower().endswith(SLOW)
-        lag = LATE if went_on else timedelta(0)
-        return self.good is None or change.at > self.good - lag
-
-
 class SuspectDiagnosis(Diagnosis):
     """Diagnosis of changes that suspects only those between the last good mail and a bad sign."""
 
@@ -84,19 +67,17 @@ class SuspectDiagnosis(Diagnosis):
         """
         if finding.state is not State.OK or not findings.keys() >= {*ENDS}:
             return finding
-        window = _window(findings)
-        suspects = tuple(filter(window.holds, finding.signals.changes))
+        suspects = _suspects(finding.signals.changes, findings)
         return _possible(finding, suspects) if suspects else finding
 
 
-class ConnectChanges(Probe):
+class ConnectChanges(Probe, row="connect_changes"):
     """Probe that checks whether a change in Webex Connect may have stopped mail.
 
     Source: platforms/connect.md 2.3.
     """
 
-    name = "connect_changes"
-    weighed_by = SuspectDiagnosis
+    diagnosis: SuspectDiagnosis
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the audit log if its address is configured. An unreadable log says nothing."""
@@ -136,16 +117,26 @@ def _possible(finding: Finding, suspects: tuple[ConnectChange, ...]) -> Finding:
     )
 
 
-def _window(findings: Mapping[str, Finding]) -> Window:
-    """Return the time between the last good mail and the first bad sign after it.
+def _suspects(
+    changes: tuple[ConnectChange, ...], findings: Mapping[str, Finding]
+) -> tuple[ConnectChange, ...]:
+    """Return the changes between the last good mail and the first bad sign after it.
 
-    The last good mail is the older one of the newest mails in both directions.
+    The last good mail is the older one of the newest mails in both directions. Without a good mail
+    or a bad sign, the time has an open end.
     """
     good = min(filter(None, (findings[name].signals.at for name in ENDS)), default=None)
     bad = min(
         (at for at in _bad_signs(findings) if good is None or at > good - SLACK), default=None
     )
-    return Window(good, bad)
+    if bad:
+        changes = tuple(change for change in changes if change.at <= bad + SLACK)
+    return tuple(
+        change
+        for change in changes
+        for lag in (LATE if bad and change.event.lower().endswith(SLOW) else timedelta(0),)
+        if good is None or change.at > good - lag
+    )
 
 
 def _bad_signs(findings: Mapping[str, Finding]) -> Iterator[datetime]:

@@ -18,10 +18,10 @@ from jobs.clouds.errors import CloudError
 from jobs.contact_center.routing import LIMITS, ContactCenter, Routing
 from jobs.contact_center.tasks import EntryPoint, Task, Tasks, email_entry_points, email_tasks
 from jobs.engine.context import StepContext
+from jobs.engine.step import Probe
 from jobs.mail.flow import LARGEST
 from jobs.mail.message_trace import TraceRow
 from jobs.model import Finding, Signals, State, Text, Turn, second_of
-from jobs.probes.probe import Probe
 from jobs.probes.traces import BACK
 
 CHANNEL = "EMAIL"
@@ -34,10 +34,8 @@ GRACE = timedelta(minutes=3)
 """
 
 
-class AgentTasks(Probe):
+class AgentTasks(Probe, row="agent_tasks"):
     """Probe for the newest email task of the mailbox (platforms/connect.md 3.1)."""
-
-    name = "agent_tasks"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the tasks with a token; no task says nothing, as perhaps no mail was sent."""
@@ -52,14 +50,12 @@ class AgentTasks(Probe):
         return self.ok(Text("seen.task", words), signals=Signals(at=newest))
 
 
-class MailToTask(Probe):
+class MailToTask(Probe, row="mail_to_task"):
     """Probe that checks whether the newest mail handed to Webex Connect has become a task.
 
     Mail that creates no task by design is left out: mail from the mailbox itself, and mail above 25
     MB (platforms/connect.md 1.7).
     """
-
-    name = "mail_to_task"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Compare trace and tasks; a later task of mailbox or sender proves the path."""
@@ -81,10 +77,8 @@ class MailToTask(Probe):
         return self.wrong(Text("seen.no_task", at), cause=Cause.NO_TASK, signals=missed)
 
 
-class FlowTemplate(Probe):
+class FlowTemplate(Probe, row="flow_template"):
     """Probe for the pattern: exactly the mails without a subject made no task (connect.md 1.7)."""
-
-    name = "flow_template"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Compare each mail with the tasks of the minutes after it.
@@ -109,10 +103,8 @@ class FlowTemplate(Probe):
         return found if handed[0] in lost else replace(found, state=State.WARNING)
 
 
-class EmailEntryPoint(Probe):
+class EmailEntryPoint(Probe, row="entry_point"):
     """Probe for an active Email entry point whose ``assetId`` is the app (connect.md 3.2)."""
-
-    name = "entry_point"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         if not _has_organization(ctx):
@@ -200,14 +192,12 @@ def came_of(task: Task, sender: str, at: datetime, mailbox: str, app: str) -> bo
     return (task.is_for(mailbox, app) and task.created >= since) or task.came_of(sender, since)
 
 
-class AssetWorkload(MailToTask):
+class AssetWorkload(MailToTask, row="asset_workload"):
     """Probe of the asset's workload, which no API shows, but a task proves.
 
     Since August 2026 an email asset serves one workload. If it is assigned to Webex Connect, Webex
     Contact Center cannot use it at the same time (platforms/connect.md 1.9).
     """
-
-    name = "asset_workload"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         found = await super().inspect(ctx)
@@ -222,14 +212,12 @@ WAITS_LONG = timedelta(minutes=15)
 """Time after which it means something that no agent has accepted a task."""
 
 
-class ContactQueue(Probe):
+class ContactQueue(Probe, row="contact_queue"):
     """Probe for a queue of the channel that is active and serves somebody.
 
     It is the queue of the mailbox's newest task. Before there is one, every queue for the channel
     type may be the channel's, and only a problem that all of them have counts.
     """
-
-    name = "contact_queue"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         if not _has_organization(ctx):
@@ -264,10 +252,8 @@ class ContactQueue(Probe):
         return self.wrong(Text(f"seen.{seen}", values), cause=cause)
 
 
-class QueueAgents(Probe):
+class QueueAgents(Probe, row="queue_agents"):
     """Probe for an agent of the queue who may get a task of the channel."""
-
-    name = "queue_agents"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         if not _has_organization(ctx):
@@ -291,13 +277,11 @@ class QueueAgents(Probe):
         return self.wrong(Text("seen.profile_zero", count), cause=Cause.PROFILE_WITHOUT_EMAIL)
 
 
-class WaitingTasks(Probe):
+class WaitingTasks(Probe, row="waiting_tasks"):
     """Probe for tasks that no agent accepts.
 
     If nobody is logged in, as at night, the tasks only wait. That is no fault of the channel.
     """
-
-    name = "waiting_tasks"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         if not _has_organization(ctx):

@@ -18,8 +18,8 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
+from jobs.engine.step import Probe
 from jobs.model import Access, Finding, Signals, State, Text
-from jobs.probes.probe import Probe
 
 TIMEOUT_S = 2.0
 KNOWN = "microsoft.com"
@@ -35,14 +35,12 @@ THROUGH = timedelta(days=2)
 """Time for which mail that came through a gateway shows that the gateway lets mail through."""
 
 
-class MailExchanger(Probe):
+class MailExchanger(Probe, row="mail_exchanger"):
     """Probe that checks whether the domain's MX points to Exchange Online.
 
     A gateway in front of Exchange Online is only a possible cause, and mail that arrives shows that
     it is none. Mail flows without autodiscover.
     """
-
-    name = "mail_exchanger"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Query this machine's resolver. If it has none, the result is unknown."""
@@ -111,14 +109,12 @@ _FOLLOWED = re.compile(r"\b(?:include:|redirect=)(\S+)", re.IGNORECASE)
 _BY_ADDRESS = re.compile(r"\bip[46]:|\bexists:|%\{", re.IGNORECASE)
 
 
-class SenderDomain(Probe):
+class SenderDomain(Probe, row="sender_domain"):
     """Probe that checks whether receiving servers can authenticate the answers.
 
     Mail flows without that, so the finding is a cause only if a server refuses an answer for it.
     A policy of ``p=none`` is enough. An SPF record that lists addresses may contain Microsoft's.
     """
-
-    name = "sender_domain"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         domain = ctx.channel.domain

@@ -8,7 +8,6 @@ flows. The verdict makes it the cause if it explains something that is wrong
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
 from urllib.parse import urlsplit
 
 from jobs.causes.cause import Cause
@@ -16,10 +15,9 @@ from jobs.clouds.errors import CloudError, unless_refused
 from jobs.clouds.http import sync_client
 from jobs.contact_center.incidents import Incident, microsoft_incidents, webex_incidents
 from jobs.engine.context import StepContext
-from jobs.engine.step import Step
+from jobs.engine.step import Probe, Step
 from jobs.microsoft.identity import Identity
 from jobs.model import Evidence, Finding, Signals, Text, verbatim
-from jobs.probes.probe import Probe
 
 
 def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Finding:
@@ -44,8 +42,8 @@ class _Health(Probe):
     when an administrator consents (docs/operations.md).
     """
 
-    services: ClassVar[frozenset[str]]
-    cause: ClassVar[str]
+    services: frozenset[str]
+    cause: Cause
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the health once for all services.
@@ -58,32 +56,16 @@ class _Health(Probe):
         return health_finding(self, microsoft_incidents(rows, self.services), self.cause)
 
 
-class ExchangeHealth(_Health):
-    name = "exchange_health"
-    services = frozenset({"exchange online", "exchange"})
-    cause = Cause.EXCHANGE_INCIDENT
+class ExchangeHealth(_Health, row="exchange_health"):
+    """Probe for open incidents of Exchange Online."""
 
 
-class EntraHealth(_Health):
-    """Probe for open incidents of the sign-in service, which has had several names."""
-
-    name = "entra_health"
-    services = frozenset(
-        {
-            "microsoft entra",
-            "identity service",
-            "azure active directory",
-            "orgliveid",
-            "microsoft entra id",
-        }
-    )
-    cause = Cause.ENTRA_INCIDENT
+class EntraHealth(_Health, row="entra_health"):
+    """Probe for open incidents of the sign-in service."""
 
 
-class Entra(Probe):
+class Entra(Probe, row="entra"):
     """Probe that reads the tenant's discovery document, without which no token can be issued."""
-
-    name = "entra"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Request the discovery document; an unavailable Entra is a finding too."""
@@ -103,10 +85,8 @@ class Entra(Probe):
             Identity.of_bot(ctx.settings, http, tenant, ctx.documents).discover()
 
 
-class WebexStatus(Probe):
+class WebexStatus(Probe, row="webex_status"):
     """Probe for open incidents on status.webex.com/api."""
-
-    name = "webex_status"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the page in three seconds; unreadable, it says nothing about the channel."""

@@ -15,6 +15,7 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
+from jobs.engine.step import Probe
 from jobs.mail.flow import (
     AT_CONNECT,
     ENOUGH,
@@ -34,7 +35,6 @@ from jobs.mail.message_trace import Rows, TraceRow, TraceStatus
 from jobs.mail.watch_mail import with_proofs, without_watch_mails
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text, second_of
-from jobs.probes.probe import Probe
 from jobs.probes.transport_rules import BLOCKS, stopping_rules
 
 _SHORTEST = 4
@@ -83,19 +83,13 @@ async def _stopping(ctx: StepContext) -> list[ExchangeRow]:
 
 def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
     """Return whether the text has a rule's name, id, reason, or a code of its own."""
-    return any(_names(words, mark) for rule in rules for mark in _marks_of(rule))
-
-
-def _marks_of(rule: ExchangeRow) -> list[str]:
-    marks = [text_of(rule, field) for field in _MARKS]
-    code = text_of(rule, "RejectMessageEnhancedStatusCode")
-    return [*marks, code] if code.startswith(_ITS_OWN) else marks
-
-
-def _names(words: str, mark: str) -> bool:
-    return (
-        len(mark) >= _SHORTEST
-        and re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", words, re.IGNORECASE) is not None
+    codes = [text_of(rule, "RejectMessageEnhancedStatusCode") for rule in rules]
+    marks = [text_of(rule, field) for rule in rules for field in _MARKS]
+    marks += [code for code in codes if code.startswith(_ITS_OWN)]
+    return any(
+        re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", words, re.IGNORECASE)
+        for mark in marks
+        if len(mark) >= _SHORTEST
     )
 
 
@@ -133,10 +127,8 @@ class _Traced(Probe):
         return found if certain else replace(found, state=State.WARNING)
 
 
-class Arrivals(_Traced):
+class Arrivals(_Traced, row="arrivals"):
     """Probe that checks whether mail arrives in the mailbox."""
-
-    name = "arrivals"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace mail to the mailbox; what a filter withholds, or one alone, is no failure."""
@@ -177,10 +169,8 @@ class Arrivals(_Traced):
         return _doubtful(found, seen, held[-1].received) if len(held) >= NO_CHANCE else found
 
 
-class Copies(_Traced):
+class Copies(_Traced, row="copies"):
     """Probe that checks whether copies are delivered to Webex Connect."""
-
-    name = "copies"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace copies, and mail without one, which is the damage if something stops mail."""
@@ -248,10 +238,8 @@ class Copies(_Traced):
         return judged(Text("seen.no_copy", values), cause=LOST, signals=known)
 
 
-class Answers(_Traced):
+class Answers(_Traced, row="answers"):
     """Probe that checks whether answers leave the mailbox."""
-
-    name = "answers"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace mail from the mailbox, without its copies, mail to itself and automatic mail."""

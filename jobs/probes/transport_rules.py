@@ -19,11 +19,10 @@ from jobs.clock import now, parse
 from jobs.clouds.errors import unless_refused
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Diagnosis, Probe
 from jobs.mail.flow import LOST
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Channel, Evidence, Finding, Signals, Station, Text
-from jobs.probes.probe import Probe
+from jobs.model import Evidence, Finding, Signals, Station, Text
 from jobs.steps.forwarding import domain_matches
 
 BLOCKS = {
@@ -76,17 +75,26 @@ def inside(rule: Rule) -> bool:
     return lower_of(rule, "SentToScope") == "inorganization"
 
 
-def names(rule: Rule, address: str) -> bool:
+def names(rule: Rule, address: str, within: Within = operator.eq) -> bool:
     """Return whether the rule names this recipient and no recipient condition excludes it.
 
-    One value of a condition is enough (OR), but all conditions must match (AND).
+    One value of a condition is enough (OR), but all conditions must match (AND). ``within`` is
+    whether a domain is in that of a condition.
     """
-    return _named(rule, address, operator.eq)
+    asked = list(filter(partial(_set, rule), _ON_RECIPIENT))
+    return (
+        bool(asked)
+        and not _excepts(rule, address)
+        and all(
+            any(_fits(name, value, address.lower(), within) for value in _values(rule, name))
+            for name in asked
+        )
+    )
 
 
 def may_name(rule: Rule, address: str) -> bool:
     """Return the result of :func:`names` with subdomains, which Microsoft does not specify."""
-    return _named(rule, address, lambda domain, value: f".{domain}".endswith(f".{value}"))
+    return names(rule, address, lambda domain, value: f".{domain}".endswith(f".{value}"))
 
 
 def may_match(rule: Rule, address: str) -> bool:
@@ -132,18 +140,6 @@ def _types_beyond(rule: Rule, known: list[str]) -> list[str]:
     names = {name.lower().removeprefix("exceptif") for name in known}
     strange = [name for low, name in types.items() if low not in names]
     return strange if len(strange) > len(names - set(types)) else []
-
-
-def _named(rule: Rule, address: str, within: Within) -> bool:
-    asked = list(filter(partial(_set, rule), _ON_RECIPIENT))
-    return (
-        bool(asked)
-        and not _excepts(rule, address)
-        and all(
-            any(_fits(name, value, address.lower(), within) for value in _values(rule, name))
-            for name in asked
-        )
-    )
 
 
 def _excepts(rule: Rule, address: str) -> bool:
@@ -194,24 +190,30 @@ class RuleDiagnosis(Diagnosis):
         return frozenset({*codes[first:], LOST})
 
 
-class TransportRules(Probe):
+class TransportRules(Probe, row="transport_rules"):
     """Probe for enabled rules that reject, delete or redirect mail and could match.
 
     Source: microsoft.md 2.3. A rule that only may match is the cause if a trace names it. The
     same applies to a rule for answers.
     """
 
-    name = "transport_rules"
-    weighed_by = RuleDiagnosis
+    diagnosis: RuleDiagnosis
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Find the rules that stop mail; one that names only an address certainly matches."""
-        stopping = await stopping_rules(ctx)
-        for place, named in _naming(ctx.channel, stopping).items():
+        stopping, mailbox = await stopping_rules(ctx), ctx.channel.mailbox
+        forwarding = ctx.channel.forwarding_address
+        outside = [rule for rule in stopping if forwarding and not inside(rule)]
+        naming = {
+            Station.MAILBOX: [rule for rule in stopping if names(rule, mailbox)],
+            Station.FORWARD: [rule for rule in outside if names(rule, forwarding)],
+        }
+        for place, named in naming.items():
             if certain := list(filterfalse(unevaluated, named)):
                 seen = Text("seen.rules", {"names": ", ".join(map(_name, certain))})
                 return self.wrong(seen, cause=BLOCKS[place], signals=Signals(station=place))
-        maybe = _possible(ctx.channel, stopping)
+        maybe = [rule for rule in outside if may_match(rule, forwarding)]
+        maybe += [rule for rule in stopping if may_name(rule, mailbox) and rule not in maybe]
         if not maybe:
             return self.ok(Text("seen.no_rule"))
         conditions = [", ".join(unevaluated(rule)) for rule in maybe]
@@ -224,31 +226,15 @@ class TransportRules(Probe):
         return self.possible(seen, cause=Cause.TRANSPORT_RULE_MAY_BLOCK, signals=signals)
 
 
-def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list[ExchangeRow]]:
-    arriving = filter(partial(names, address=channel.mailbox), stopping)
-    outside = filterfalse(inside, stopping) if channel.forwarding_address else ()
-    copies = filter(partial(names, address=channel.forwarding_address), outside)
-    return {Station.MAILBOX: list(arriving), Station.FORWARD: list(copies)}
-
-
-def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow]:
-    outside = filterfalse(inside, stopping) if channel.forwarding_address else ()
-    copies = list(filter(partial(may_match, address=channel.forwarding_address), outside))
-    arriving = filter(partial(may_name, address=channel.mailbox), stopping)
-    return copies + [rule for rule in arriving if rule not in copies]
-
-
 def _name(rule: ExchangeRow) -> str:
     return text_of(rule, "Name", "Identity")
 
 
-class RestrictedSender(Probe):
+class RestrictedSender(Probe, row="restricted_sender"):
     """Probe for the restricted entities: 550 5.1.8 (platforms/microsoft.md 2.3).
 
     While Exchange restricts the mailbox for sending spam, no copy and no answer leaves it.
     """
-
-    name = "restricted_sender"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read all of them, because for one in good standing Exchange says "not found"."""
@@ -265,15 +251,13 @@ class RestrictedSender(Probe):
         return self.wrong(seen, cause=Cause.SENDER_RESTRICTED, evidence=evidence)
 
 
-class OutboundConnectors(Probe):
+class OutboundConnectors(Probe, row="outbound_connectors"):
     """Probe for an enabled connector that gives the copies to a server of others.
 
     That server may keep a copy that the trace shows as sent, so the finding is a cause only if mail
     makes no task. A connector that only a mail-flow rule uses is judged with the rules. Source:
     platforms/microsoft.md 2.8.
     """
-
-    name = "outbound_connectors"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         rows = await unless_refused(ctx.exchange.run("Get-OutboundConnector", {}))

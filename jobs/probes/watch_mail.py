@@ -19,13 +19,13 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.tasks import Tasks
 from jobs.engine.context import StepContext
+from jobs.engine.step import Probe
 from jobs.mail import watch_mail
 from jobs.mail.flow import AT_CONNECT, COPIED_WITHIN, LOST, cause_of_copy, stopped, withheld
 from jobs.mail.message_trace import TraceRow
 from jobs.mail.watch_mail import WatchMail
 from jobs.model import Access, Finding, Reason, Signals, Station, Text, second_of
 from jobs.probes.contact_center import GRACE, came_of, only_app, read_tasks
-from jobs.probes.probe import Probe
 from jobs.probes.traces import BACK, Why, why
 
 PASSED = {
@@ -107,9 +107,11 @@ class Sightings:
             return self._never_seen(mail)
         came = min(row.received for row in (*arrived, *copies))
         if good := newest_delivered(rows):
-            handed_over = bool(copies) or self.copies is None
-            way = self._to_task(mail, good) if handed_over else _copy_due(mail, came)
-            return replace(way, arrived=came)
+            if copies or self.copies is None:
+                return replace(self._to_task(mail, good), arrived=came)
+            lost = now() - came > COPIED_WITHIN
+            fate, station = (Fate.LOST, Station.FORWARD) if lost else (Fate.UNDER_WAY, None)
+            return Way(mail, fate, came, came, station)
         passing = [row for row in rows if not withheld(row)]
         bad = next(filter(stopped, passing), None)
         if bad is None:
@@ -151,16 +153,8 @@ def _of(mail: WatchMail, rows: tuple[TraceRow, ...] | None) -> list[TraceRow]:
     return list(filter(mail.has, rows or ()))
 
 
-def _copy_due(mail: WatchMail, at: datetime) -> Way:
-    if now() - at > COPIED_WITHIN:
-        return Way(mail, Fate.LOST, at, station=Station.FORWARD)
-    return Way(mail, Fate.UNDER_WAY, at)
-
-
-class WatchMailProbe(Probe):
+class WatchMailProbe(Probe, row="watch_mail"):
     """Probe that checks whether the watch's newest test mail went the whole way."""
-
-    name = "watch_mail"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Follow the newest test mails through the trace and the tasks.

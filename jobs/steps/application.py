@@ -39,8 +39,7 @@ from jobs.channel.mailbox import channels_with_app
 from jobs.clock import now
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
-from jobs.engine.step import Step
-from jobs.engine.undo import Undoable
+from jobs.engine.step import Step, Undoable
 from jobs.microsoft import app_manifest as manifest
 from jobs.microsoft.graph import EXCHANGE_APP_ID, promised
 from jobs.model import Change, Evidence, Finding, Reason, RunKind, State, Text, Turn
@@ -155,7 +154,6 @@ class Application(Undoable, row="application"):
         return replace(found, facts=facts)
 
     def _audience(self, ctx: StepContext, app: Json) -> Finding | None:
-        """Return a finding if other tenants may sign in, or None; a fix leaves what people made."""
         audience = text_of(app, "signInAudience")
         if audience.lower() in {"", OURS.lower()} or (ctx.by_hand and ctx.run.kind is RunKind.FIX):
             return None
@@ -186,10 +184,8 @@ class Application(Undoable, row="application"):
         missing = [uri for uri in wanted_uris(ctx) if uri not in uris]
         platform, moved = next(iter(manifest.elsewhere(app, wanted_uris(ctx)).items()), ("", []))
         if moved and (callback in moved or callback not in missing):
-            seen, cause = (
-                Text(SEEN[platform], {"uris": ", ".join(moved)}),
-                manifest.OTHERS[platform],
-            )
+            seen = Text(SEEN[platform], {"uris": ", ".join(moved)})
+            cause = manifest.OTHERS[platform]
         elif missing:
             seen = Text("seen.redirects_missing", {"missing": ", ".join(missing)})
             cause = Cause.REDIRECT_URI_MISMATCH if uris else Cause.REPLY_ADDRESS_MISSING

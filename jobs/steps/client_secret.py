@@ -30,8 +30,7 @@ from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
-from jobs.engine.step import Step
-from jobs.engine.undo import Undoable
+from jobs.engine.step import Step, Undoable
 from jobs.microsoft.app_manifest import SecretRules, expiry, rules_for
 from jobs.microsoft.graph import promised
 from jobs.model import Change, Finding, Reason, RunKind, Signals, State, Text, Turn, day_of
@@ -53,11 +52,6 @@ def run_of(secret: Json) -> str:
     """Return the ID of the run that the secret's name tells, or an empty string."""
     name = text_of(secret, "displayName")
     return name.removeprefix(PREFIX) if name.startswith(PREFIX) else ""
-
-
-def manually_created(app: Json | None) -> bool:
-    """Return whether a person made a valid secret, which Webex Connect may have."""
-    return any(end_of(secret) >= now() for secret in foreign_secrets(app))
 
 
 def earlier(ctx: StepContext, app: Json | None) -> list[Json]:
@@ -163,8 +157,9 @@ class ClientSecret(Undoable, row="client_secret"):
 
     def _of_the_run(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding:
         """Add what depends on the run: a person's secrets, replaced ones and orphans."""
-        if ctx.run.kind is RunKind.CHECK and manually_created(app):
-            return replace(found, state=State.POSSIBLE)
+        checks = ctx.run.kind is RunKind.CHECK
+        if checks and any(end_of(theirs) >= now() for theirs in foreign_secrets(app)):
+            return replace(found, state=State.POSSIBLE)  # Webex Connect may have a person's
         if ctx.run.kind is RunKind.FIX and (old := earlier(ctx, app)):
             found = replace(found, facts=found.facts | {"old": str(len(old))})
         if ctx.run.kind not in PLANNED or found.reason is not Reason.ABSENT:

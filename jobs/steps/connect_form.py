@@ -47,12 +47,6 @@ CLOCKS = timedelta(seconds=2)
 log = structlog.get_logger(__name__)
 
 
-def may_be_there(ctx: StepContext) -> bool:
-    """Return whether the client secret was shown or is in the form, so a token may exist."""
-    keeps = ctx.run.kind is RunKind.FIX and "client_secret" not in ctx.run.changed
-    return keeps or ctx.run.answer(SECRET_SHOWN) == ctx.fact("key_id") != ""
-
-
 async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
     """Return the newest sign-in of a person since the form could be filled in, or None.
 
@@ -80,12 +74,6 @@ async def _rows(ctx: StepContext, version: str) -> list[SignInRow]:
     except CloudError as error:
         log.info("sign-in log not read", run=ctx.run.id, why=str(error))
         return []
-
-
-def is_the_logins(ctx: StepContext, row: SignInRow) -> bool:
-    """Return whether the sign-in is the mailbox's, or True if its user is not known."""
-    expected = ctx.fact("delegate_id" if ctx.fact("shared") else "user_id").lower()
-    return expected in {"", row.user_id}
 
 
 def _since(ctx: StepContext) -> datetime:
@@ -122,10 +110,6 @@ class Addresses(Step, row="addresses"):
         if ctx.by_hand and ctx.run.kind is RunKind.CHECK:
             return self.skipped(Text("skipped.not_found"), facts={"addresses": "partly"})
         return self.waits_for(Turn.REQUESTER)
-
-
-FORM = ("ids", "client_secret", "smtp_grant", "admin_consent")
-"""Steps that must be done before the form can be filled in and Generate Token can succeed."""
 
 
 def token_at(run: Run) -> datetime | None:
@@ -173,14 +157,17 @@ class Token(_Filled, row="token"):
     async def inspect(self, ctx: StepContext) -> Finding:
         if ctx.run.answer("token_saved"):
             return self.ok(Text("seen.said_by_requester"))
-        if not may_be_there(ctx):
+        # a token needs a secret that was shown, or that a fix leaves in the form
+        keeps = ctx.run.kind is RunKind.FIX and "client_secret" not in ctx.run.changed
+        if not keeps and not ctx.run.answer(SECRET_SHOWN) == ctx.fact("key_id") != "":
             return self.waits_for(Turn.REQUESTER, Text("seen.form_open"))
         row = await newest_sign_in(ctx)
         if row is None:
             return self._still_open(ctx)
         if not row.good:
             return self._still_open(ctx, row.meaning.cause, f"AADSTS{row.code}: {row.reason}")
-        if not is_the_logins(ctx, row):
+        expected = ctx.fact("delegate_id" if ctx.fact("shared") else "user_id").lower()
+        if expected not in {"", row.user_id}:
             return self._still_open(ctx, Cause.WRONG_MAILBOX_USER, row.user)
         seen = Text("seen.token_in_log", {"at": minute_of(row.at)})
         return self.ok(seen, facts={AT: row.at.isoformat()})

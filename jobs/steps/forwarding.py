@@ -10,24 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row, redirected_to, through
-from jobs.clouds.errors import (
-    AlreadyExists,
-    CloudError,
-    Forbidden,
-    NotFound,
-    Rejected,
-    unless_refused,
-)
+from jobs.clouds.errors import CloudError, Forbidden, NotFound, unless_refused
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
-from jobs.engine.step import Step
-from jobs.engine.undo import Cmdlet, ExchangeStep, shown
+from jobs.engine.step import Cmdlet, ExchangeStep, Step, shown
 from jobs.microsoft import outbound_spam as spam
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Change, Channel, Finding, Reason, RunKind, State, Text, Turn
@@ -136,7 +127,10 @@ CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
 """Pauses, in seconds, for a customization of up to 24 hours (platforms/microsoft.md 2.4)."""
 DAY_TRIES = 32
 MOVED = "rules_moved"
-"""Fact with the number of other rules that move down by one when a rule is put on top."""
+"""Fact with the number of other rules that move down by one when a rule is put on top.
+
+The plan notes it (platforms/microsoft.md 2.3).
+"""
 REPAIRED, LIMITS = "rule_repaired", "policy_limits"
 """Facts for the plan: settings of the channel's rule to change, and a new policy's limits."""
 
@@ -185,7 +179,8 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
         """
         repaired = json.loads(finding.facts.get(REPAIRED, "{}"))
         after = text_after(ctx.channel.mailbox, finding.values.get("rule", ""), repaired)
-        note = move_note(int(finding.facts.get(MOVED, "0")))
+        moved = finding.facts.get(MOVED, "0")
+        note = Text("note.rules_move", {"count": moved}) if moved != "0" else None
         line = self.planned(finding, shown(self.cmdlets(ctx, finding)), after)
         return (replace(line, note=note),)
 
@@ -205,12 +200,6 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
             return [*writes, _named("New", RULE, name, **new, Priority=0)]
         writes.append(_named("Set", RULE, name, **repaired, Priority=0))
         return writes if spam.enabled(rule) else [*writes, _named("Enable", RULE, name)]
-
-    async def run(self, ctx: StepContext, writes: list[Cmdlet]) -> None:
-        """Run the cmdlets, which are not atomic, so that a second attempt completes the first."""
-        for write in writes:
-            with suppress(AlreadyExists):  # made by an earlier attempt, maybe without its rule
-                await super().run(ctx, [write])
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         there = await outbound(ctx)
@@ -351,11 +340,6 @@ def recorded_row(recorded: str | None) -> ExchangeRow:
     return ExchangeRow(json.loads(recorded or "{}"))
 
 
-def move_note(rules: int) -> Text | None:
-    """Return a note that a rule on top moves others down, or None (platforms/microsoft.md 2.3)."""
-    return Text("note.rules_move", {"count": str(rules)}) if rules else None
-
-
 class Customization(Step, row="customization"):
     """Step M5: ``Enable-OrganizationCustomization`` has run, or M4 does not need it.
 
@@ -406,12 +390,9 @@ class RemoteDomain(Step, row="remote_domain"):
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        checks = ctx.run.kind is RunKind.CHECK
-        try:
-            rows = await ctx.exchange.run("Get-RemoteDomain", {})
-        except (Forbidden, NotFound, Rejected):
-            if checks:
-                raise
+        checks, read = ctx.run.kind is RunKind.CHECK, ctx.exchange.run("Get-RemoteDomain", {})
+        rows = await (read if checks else unless_refused(read))
+        if rows is None:
             return self.skipped(Reason.NOT_BY_ITSELF)
         found = covering(rows, ctx.channel.forwarding_address.rpartition("@")[2])
         if found is None:

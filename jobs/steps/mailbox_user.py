@@ -75,10 +75,13 @@ class MailboxUser(Step, row="mailbox_user"):
         facts = {"user_id": promised(user, "id"), "upn": upn}
         if isinstance(mailbox, CloudError):
             return self._by_the_directory(ctx, user, mailbox, facts)
-        found = _with_limits(mailbox, self._judged(ctx, user, mailbox, facts))
+        found = self._judged(ctx, user, mailbox, facts)
         if found.cause == Cause.MAILBOX_NOT_FOUND:
             return await self._gone(ctx, found)
-        return _with_sender(ctx, mailbox, found)
+        if mailbox is None or found.state is not State.OK:
+            return found
+        told = next(_warnings(mailbox, ctx.channel.mailbox), None)
+        return replace(found, state=State.WARNING, cause=told[0], seen=told[1]) if told else found
 
     def _judged(
         self, ctx: StepContext, user: Json, mailbox: ExchangeRow | None, facts: dict[str, str]
@@ -166,15 +169,11 @@ async def _first(ctx: StepContext, cmdlet: str, parameters: Json) -> ExchangeRow
         return None
 
 
-def _with_limits(mailbox: ExchangeRow | None, found: Finding) -> Finding:
-    if mailbox is None or found.state is not State.OK:
-        return found
-    told = next(_limits(mailbox), None)
-    return replace(found, state=State.WARNING, seen=told[1], cause=told[0]) if told else found
+def _warnings(mailbox: ExchangeRow, address: str) -> Iterator[tuple[Cause, Text]]:
+    """Yield the mailbox's settings that may stop mail, the worst first (Set-Mailbox).
 
-
-def _limits(mailbox: ExchangeRow) -> Iterator[tuple[Cause, Text]]:
-    """Yield the mailbox's settings that may stop mail, the worst first (Set-Mailbox)."""
+    An onmicrosoft.com address may write to 100 recipients a day (platforms/microsoft.md 2.7).
+    """
     for cause, names in MailboxUser.limits.items():
         values = (str(mailbox.get(name) or "") for name in names)
         if any(value.lower() not in {"", "false", "[]"} for value in values):
@@ -185,15 +184,9 @@ def _limits(mailbox: ExchangeRow) -> Iterator[tuple[Cause, Text]]:
         yield Cause.MAILBOX_SIZE_LIMITED, Text("seen.mailbox_size_limited", size)
     if str(mailbox.get("IsDirSynced")).lower() == "true" and mailbox.get("ForwardingAddress"):
         yield Cause.MAILBOX_SYNCED, Text("seen.mailbox_synced")
-
-
-def _with_sender(ctx: StepContext, mailbox: ExchangeRow | None, found: Finding) -> Finding:
-    """Warn of an onmicrosoft.com address: 100 recipients a day (platforms/microsoft.md 2.7)."""
-    sender = lower_of(mailbox, "PrimarySmtpAddress") or ctx.channel.mailbox
-    if found.state is not State.OK or not sender.endswith(ONMICROSOFT):
-        return found
-    seen = Text("seen.onmicrosoft", {"address": sender})
-    return replace(found, state=State.WARNING, seen=seen, cause=Cause.SENDS_AS_ONMICROSOFT)
+    sender = lower_of(mailbox, "PrimarySmtpAddress") or address
+    if sender.endswith(ONMICROSOFT):
+        yield Cause.SENDS_AS_ONMICROSOFT, Text("seen.onmicrosoft", {"address": sender})
 
 
 def _unusable(step: Step, user: Json, upn: str) -> Finding | None:

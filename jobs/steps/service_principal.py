@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from jobs.causes.cause import Cause
 from jobs.channel.email_app import DEACTIVATED, app_of_run, foreign_content, grants_of_app
@@ -20,11 +19,10 @@ from jobs.clouds.errors import AlreadyExists, CloudError, NotFound, Rejected, un
 from jobs.clouds.json_values import as_dict, lower_of, lower_set, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.inspector import finding_from_error
-from jobs.engine.step import Step
-from jobs.engine.undo import Undoable
+from jobs.engine.step import Step, Undoable
 from jobs.microsoft.app_manifest import permission_id, redirect_uris
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID, Json, promised
-from jobs.model import Change, Finding, Reason, RunKind, Scope, State, Text
+from jobs.model import Change, Finding, Reason, RunKind, State, Text
 from jobs.runs.run import RecordedChange
 
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
@@ -85,7 +83,11 @@ class ServicePrincipal(Undoable, row="service_principal"):
             name: f"Graph PATCH {path}, {name} {str(OPEN[name]).lower()}"
             for name in finding.facts.get("shut", "").split()
         }
-        return tuple(self.change(*LINES[name], Scope.APP, each) for name, each in commands.items())
+        return tuple(
+            replace(self.planned(finding, command, after), before=before)
+            for name, command in commands.items()
+            for before, after in (LINES[name],)
+        )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create it, safely since an app has one at most, or reset what blocks."""
@@ -219,9 +221,11 @@ class Permissions(Step, row="permissions"):
         return None
 
 
-SMTP = frozenset({"SMTP.Send"})
-SIGN_IN = frozenset({"offline_access", "openid", "profile"})
-RESOURCES = ("exchange", "graph")
+SCOPES = {
+    "exchange": frozenset({"SMTP.Send"}),
+    "graph": frozenset({"offline_access", "openid", "profile"}),
+}
+"""Scopes of the grants, by the API's name in the facts and in the recorded values."""
 OF = "principal"
 """Mark in a recorded change: the grants are those of the user with this ID, the delegate's."""
 
@@ -261,13 +265,13 @@ class SmtpGrant(Undoable, row="smtp_grant"):
         values = _scopes_of(ctx, await ctx.graph.grants(ctx.fact("sp_id")), marks)
         made = {
             name: " ".join(sorted({*past.values_before[name].split(), *scopes}))
-            for name, scopes in zip(RESOURCES, (SMTP, SIGN_IN), strict=True)
+            for name, scopes in SCOPES.items()
         }
-        scopes = " ".join(values[name] for name in RESOURCES).strip()
+        scopes = " ".join(values[name] for name in SCOPES).strip()
         return self.compare_with_recorded(past, values, scopes or "key:seen.none", made | marks)
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        existed = any(past.values_before[name] for name in RESOURCES)
+        existed = any(past.values_before[name] for name in SCOPES)
         return f"Graph {'PATCH' if existed else 'DELETE'} /oauth2PermissionGrants/{{id}}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
@@ -294,7 +298,7 @@ class SmtpGrant(Undoable, row="smtp_grant"):
 
     def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, frozenset[str]]]:
         """Return the missing scopes by resource; anybody's grant counts for an unknown delegate."""
-        wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
+        wanted = [(ctx.fact(f"{name}_sp_id"), scopes) for name, scopes in SCOPES.items()]
         if ctx.run.kind is RunKind.CHECK or ctx.by_hand:
             wanted = wanted[:1]  # a sign-in's permissions are implied (platforms/microsoft.md 1.5)
         if user := _grantee(ctx):
@@ -303,23 +307,19 @@ class SmtpGrant(Undoable, row="smtp_grant"):
 
 
 def _mine(ctx: StepContext, grants: list[Json], marks: Mapping[str, str]) -> dict[str, Json]:
-    user = marks.get(OF) or ctx.fact("user_id")
-    mine = _with(grants, "principalId", user)
-    resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
+    mine = _with(grants, "principalId", marks.get(OF) or ctx.fact("user_id"))
     return {
         name: grant
-        for name, resource in resources.items()
-        if resource
+        for name in SCOPES
+        if (resource := ctx.fact(f"{name}_sp_id"))
         for grant in _with(mine, "resourceId", resource)
     }
 
 
 def _scopes_of(ctx: StepContext, grants: list[Json], marks: Mapping[str, str]) -> dict[str, str]:
     mine = _mine(ctx, grants, marks)
-    scopes = {
-        name: " ".join(sorted(_scopes(mine[name]))) if name in mine else "" for name in RESOURCES
-    }
-    return scopes | dict(marks)
+    scopes = {name: _scopes(mine[name]) if name in mine else () for name in SCOPES}
+    return {name: " ".join(sorted(each)) for name, each in scopes.items()} | dict(marks)
 
 
 def _grantee(ctx: StepContext) -> str:
@@ -362,17 +362,13 @@ class UserConsent(Step, row="user_consent"):
         policy = await unless_refused(ctx.graph.authorization_policy())
         if policy is None:
             return self.skipped(Text("skipped.policy_not_readable"))
-        return self.ok(Text(f"seen.user_consent_{allows(assigned(policy))}"))
+        return self.ok(Text(f"seen.user_consent_{allows(policy)}"))
 
 
-def assigned(policy: dict[str, Any]) -> frozenset[str]:
-    """Return the policies for users' own consent; their prefix has two spellings."""
-    role = policy.get("defaultUserRolePermissions")
-    names = lower_set(as_dict(role).get("permissionGrantPoliciesAssigned"))
-    return frozenset(name.removeprefix(OWN) for name in names if name.startswith(OWN))
-
-
-def allows(policies: frozenset[str]) -> str:
+def allows(policy: Json) -> str:
     """Return ``yes``, ``classified`` (low-risk permissions only), ``custom`` or ``no``."""
-    found = {ALLOWS.get(name, "custom") for name in policies} or {"no"}
+    role = as_dict(policy.get("defaultUserRolePermissions"))
+    names = lower_set(role.get("permissionGrantPoliciesAssigned"))  # the prefix has two spellings
+    own = [name.removeprefix(OWN) for name in names if name.startswith(OWN)]
+    found = {ALLOWS.get(name, "custom") for name in own} or {"no"}
     return next(answer for answer in ("yes", "classified", "custom", "no") if answer in found)

@@ -16,8 +16,7 @@ from jobs.clock import now
 from jobs.clouds.errors import Forbidden
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
-from jobs.engine.step import Step
-from jobs.engine.undo import Cmdlet, ExchangeStep, shown
+from jobs.engine.step import Cmdlet, ExchangeStep, Step, shown
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Change, Finding, Reason, RunKind, State, Text
 from jobs.runs.run import RecordedChange

@@ -19,8 +19,8 @@ from jobs.clouds.http import async_client
 from jobs.microsoft import app_manifest, sign_in_log
 from jobs.microsoft.app_manifest import rules_for
 from jobs.microsoft.graph import Graph
-from jobs.probes.conditional_access import touches
-from jobs.steps.service_principal import allows, assigned
+from jobs.probes.entra import touches
+from jobs.steps.service_principal import allows
 from tests.contract.reading import at, hold, token
 from tests.contract.recordings import COUNTS, Json, Player, cases, entries, needed
 
@@ -155,7 +155,7 @@ async def _organization(graph: Graph, body: Json) -> Any:
 
 
 async def _authorization(graph: Graph, _body: Json) -> Any:
-    return allows(assigned(await graph.authorization_policy())) == "custom"
+    return allows(await graph.authorization_policy()) == "custom"
 
 
 async def _app_management(graph: Graph, _body: Json) -> Any:

@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet
 from redis import Redis
 
 from bot.services import Services
-from jobs.advance import advance_steps
+from jobs.advance import plan_and_apply
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.context import StepContext
@@ -242,7 +242,9 @@ class Ride:
         if self._run().account is None:
             return
         try:
-            await advance_steps(Engine(self.ctx, steps_of(self.ctx.run), no_listener, lambda: True))
+            await plan_and_apply(
+                Engine(self.ctx, steps_of(self.ctx.run), no_listener, lambda: True)
+            )
         except SignInNeeded as error:
             self.say(Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.code}))
 

@@ -99,7 +99,7 @@ def test_every_cause_can_be_named():
     named = {each.meaning.cause for words in known.words.values() for each in words}
     named |= {meaning.cause for codes in known.codes.values() for meaning in codes.values()}
     folders = (*HOUSE, PACKAGE.parent / "practice" / "faults")
-    rows = [PACKAGE.parent / "jobs" / "steps" / "steps.toml"]
+    rows = [PACKAGE.parent / "jobs" / f"{each}/{each}.toml" for each in ("steps", "probes")]
     for path in (*rows, *(path for folder in folders for path in folder.rglob("*.py"))):
         if path.name != "cause.py":
             named |= set(re.findall(r"\w+", path.read_text(encoding="utf-8").lower()))

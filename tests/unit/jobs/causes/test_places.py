@@ -40,9 +40,7 @@ def first(told: str, place: Place = Place.ANYWHERE) -> str:
     return next((each.cause for each in read(told, place).causes), "")
 
 
-def test_the_command_line_says_the_same(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
+def test_the_command_line_says_the_same(monkeypatch, capsys):
     """The command line gives for a report all that the chat gives."""
     for each in reports()[::EVERY]:
         monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(each.text.encode())))

@@ -8,9 +8,8 @@ from typing import Any
 
 from jobs.checks.verdict import judge
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.engine import Engine, planned_changes
-from jobs.engine.step import Probe, Step
+from jobs.engine.step import Diagnosis, Probe, Step
 from jobs.model import Access, Finding, State, Station, Text
 from jobs.runtime import no_listener
 from jobs.steps.application import ImplicitGrant

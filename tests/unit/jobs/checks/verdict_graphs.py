@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
+from jobs.engine.step import Diagnosis, Probe
 from jobs.model import Finding, Signals, State, Station
 
 

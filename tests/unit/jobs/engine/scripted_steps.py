@@ -49,7 +49,11 @@ class Fact(Step):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Return one change, or none if the step has no change of its own."""
-        return (self.change(EMPTY, SEEN, self.scope, "x"),) if self.changes else ()
+        return (self.change(EMPTY, SEEN, self.scope),) if self.changes else ()
+
+    def change(self, before: Text, after: Text, scope: Scope) -> Change:
+        what = Text(f"step.{self.name}")
+        return Change(self.name, self.article_row, what, before, after, scope, "x")
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Log the call and run the test's hook."""

@@ -12,9 +12,8 @@ import pytest
 from jobs.clock import now
 from jobs.clouds import calls
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.engine import STALE_S, Engine
-from jobs.engine.step import Probe, Step
+from jobs.engine.step import Diagnosis, Probe, Step
 from jobs.model import Access, Finding, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runtime import no_listener
@@ -62,11 +61,8 @@ def test_what_is_left_out_holds_up_nobody(given: Given, carry_out: CarryOut):
     heard = Counting(ctx)
     carry_out(Engine(ctx, steps, heard, lambda: True).check({Access.NONE}))
     assert heard.found == [30, 31, 32]
-    assert [ctx.run.findings[name].state for name in ("admin0", "quick", "slow")] == [
-        State.SKIPPED,
-        State.OK,
-        State.OK,
-    ]
+    shown = [ctx.run.findings[name].state for name in ("admin0", "quick", "slow")]
+    assert shown == [State.SKIPPED, State.OK, State.OK]
 
 
 def test_what_is_seen_at_once_is_saved_at_once(given: Given, carry_out: CarryOut):
@@ -110,9 +106,7 @@ def told(ctx: StepContext) -> list[str]:
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(60.0, ["exchange"]), (1.0, [])])
-def test_a_cloud_that_does_not_answer_is_named_within_seconds(
-    given: Given, carry_out: CarryOut, seconds: float, expected: list[str]
-):
+def test_a_cloud_that_does_not_answer_is_named_within_seconds(given, carry_out, seconds, expected):
     """A cloud that does not answer is named long before the finding.
 
     A cloud that answers after a second is not named.
@@ -178,13 +172,7 @@ def written(given: Given, minutes: float) -> None:
     ],
 )
 def test_what_was_written_a_moment_ago_is_read_once_more(
-    given: Given,
-    carry_out: CarryOut,
-    minutes: float,
-    row: str,
-    looks: tuple[State, ...],
-    state: State,
-    waited: float,
+    given, carry_out, minutes, row, looks, state, waited
 ):
     """A recent write that the directory does not show is read once more, after a pause.
 

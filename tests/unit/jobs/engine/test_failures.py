@@ -35,12 +35,8 @@ def test_what_may_pass_is_tried_again(given: Given, kind: type[CloudError], wait
     found = finding_from_error(
         ConnectIds(), kind("service_unavailable", SAID), given(waits={"ids": waits}).run
     )
-    assert (found.state, found.waiting_for, found.cause, found.seen) == (
-        State.UNKNOWN,
-        Turn.TIME,
-        "service_unavailable",
-        verbatim("Try later"),
-    )
+    told = found.state, found.waiting_for, found.cause, found.seen
+    assert told == (State.UNKNOWN, Turn.TIME, "service_unavailable", verbatim("Try later"))
     assert found.until is not None
     assert abs((found.until - now()).total_seconds() - AGAIN_S[waits]) < 1
 
@@ -71,11 +67,8 @@ def test_everything_else_is_a_persons_turn(given: Given, error: CloudError, wait
     An error that persists after seven tries is the administrator's turn as well.
     """
     found = finding_from_error(ConnectIds(), error, given(waits={"ids": waits}).run)
-    assert (found.state, found.waiting_for, found.until) == (
-        State.UNKNOWN,
-        Turn.ADMINISTRATOR,
-        None,
-    )
+    told = found.state, found.waiting_for, found.until
+    assert told == (State.UNKNOWN, Turn.ADMINISTRATOR, None)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +101,7 @@ NOT_THERE = NotFound("not_found", CloudReply("graph", 404))
         (Rejected("redirect_uri_mismatch", SAID), 10, False),
     ],
 )
-def test_what_a_write_of_ours_explains(
-    given: Given, error: CloudError, ago: float | None, settling: bool
-):
+def test_what_a_write_of_ours_explains(given, error, ago, settling):
     """An error right after our write counts as replication delay only if the cloud replicates.
 
     It counts for two minutes (checklist J7), or for five if the directory itself says that it is
@@ -129,9 +120,7 @@ def test_what_a_write_of_ours_explains(
         (Rejected("request_rejected", CloudReply("exchange", 400)), 10, False),
     ],
 )
-def test_exchange_replicates_only_what_a_step_has_just_made(
-    given: Given, error: CloudError, ago: float | None, settling: bool
-):
+def test_exchange_replicates_only_what_a_step_has_just_made(given, error, ago, settling):
     """Exchange may answer 404 for a new policy for five minutes.
 
     A mailbox that Exchange does not find is really missing.
@@ -143,9 +132,7 @@ def test_exchange_replicates_only_what_a_step_has_just_made(
 
 
 @pytest.mark.parametrize(("tries", "settling"), [((310, 200, 1), False), ((290, 200, 1), True)])
-def test_trying_again_does_not_open_the_window_again(
-    given: Given, tries: tuple[float, ...], settling: bool
-):
+def test_trying_again_does_not_open_the_window_again(given, tries, settling):
     """The five minutes of a possible replication delay begin with the first try of a change.
 
     Further tries do not prolong them.
@@ -172,7 +159,7 @@ LETS_IN = [
     [(119, None, True), (121, None, False), (300, 119, True), (300, 121, False)],
 )
 def test_what_a_sign_in_or_a_change_of_a_moment_ago_explains(
-    given: Given, error: CloudError, signed_in: float, changed: float | None, settling: bool
+    given, error, signed_in, changed, settling
 ):
     """A missing role or consent may be a replication delay, for two minutes.
 

@@ -10,8 +10,8 @@ import pytest
 from jobs.clock import now
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, SignInNeeded
 from jobs.engine.context import StepContext
-from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.engine import digest
+from jobs.engine.step import Diagnosis
 from jobs.model import Access, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.conftest import CarryOut, Given
@@ -41,20 +41,14 @@ def test_what_needs_nothing_runs_at_the_same_time(carry_out: CarryOut, given: Gi
     a, b, ctx = Fact("a"), Fact("b"), given()
     a.hooks["inspect"] = b.hooks["inspect"] = meet
     carry_out(engine(ctx, a, b).make_plan())
-    assert {name: f.state for name, f in ctx.run.findings.items() if name != "given"} == {
-        "a": State.OK,
-        "b": State.OK,
-    }
+    shown = {name: f.state for name, f in ctx.run.findings.items() if name != "given"}
+    assert shown == {"a": State.OK, "b": State.OK}
 
 
 def test_a_look_records_a_plan_and_changes_nothing(carry_out: CarryOut, given: Given):
     """A step that depends on something missing is planned without being inspected."""
-    a, b, c, ctx = (
-        Fact("a", State.WRONG),
-        Fact("b", needs=("a",)),
-        Fact("c", automatic=False),
-        given(),
-    )
+    a, b, c = Fact("a", State.WRONG), Fact("b", needs=("a",)), Fact("c", automatic=False)
+    ctx = given()
     carry_out(engine(ctx, a, b, c).make_plan())
     assert (a.log, b.log, c.log) == (["inspect"], [], [])
     assert ctx.run.findings["b"] == b.wrong(Reason.NOTHING_YET)
@@ -65,7 +59,7 @@ def test_a_look_records_a_plan_and_changes_nothing(carry_out: CarryOut, given: G
 
 def test_another_plan_has_another_id(given: Given):
     """The same plan for the same addresses has the same ID, and another plan has another ID."""
-    line = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX, "x")
+    line = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX)
     others = [(replace(line, after=EMPTY),), (replace(line, scope=Scope.TENANT),), (line, line), ()]
     run = given().run
     assert digest((line,), run) == digest((replace(line),), replace(run))
@@ -75,7 +69,7 @@ def test_another_plan_has_another_id(given: Given):
 @pytest.mark.parametrize("name", ["mailbox", "callback_url", "forwarding_address"])
 def test_another_address_is_another_plan(given: Given, name: str):
     """An approval of one Call Back URL or Forwarding Address does not count for another one."""
-    line = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX, "x")
+    line = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX)
     run = given().run
     other = replace(run, channel=replace(run.channel, **{name: "other"}))
     assert digest((line,), run) != digest((line,), other)
@@ -84,7 +78,7 @@ def test_another_address_is_another_plan(given: Given, name: str):
 @pytest.mark.parametrize(("name", "differs"), [("object_id", True), ("roles", False)])
 def test_another_account_is_another_plan(given: Given, name: str, differs: bool):
     """An approval of changes by one account does not count for another account."""
-    line, run = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX, "x"), given().run
+    line, run = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX), given().run
     assert run.account is not None
     other = replace(run, account=replace(run.account, **{name: ("other",)}))
     assert (digest((line,), run) != digest((line,), other)) is differs
@@ -135,10 +129,8 @@ def test_nothing_is_changed_without_an_approval(carry_out: CarryOut, given: Give
     """A change without an approval is not made, and its step waits for the approver."""
     a, ctx = Fact("a", State.WRONG), given()
     carry_out(engine(ctx, a).apply_plan())
-    assert (a.log, ctx.run.findings["a"]) == (
-        ["inspect"],
-        a.waits_for(Turn.APPROVER, Text("seen.not_approved")),
-    )
+    shown = a.log, ctx.run.findings["a"]
+    assert shown == (["inspect"], a.waits_for(Turn.APPROVER, Text("seen.not_approved")))
 
 
 def test_what_cannot_be_mended_stays_wrong(carry_out: CarryOut, given: Given):
@@ -146,11 +138,8 @@ def test_what_cannot_be_mended_stays_wrong(carry_out: CarryOut, given: Given):
 
     A step that needs no approval is applied without a planned change.
     """
-    a, b, ctx = (
-        Fact("a", State.WRONG, changes=False),
-        Fact("b", State.WRONG, State.OK, changes=False, unapproved=True),
-        given(),
-    )
+    a = Fact("a", State.WRONG, changes=False)
+    b, ctx = Fact("b", State.WRONG, State.OK, changes=False, unapproved=True), given()
     carry_out(engine(ctx, a, b).apply_plan())
     assert (a.log, b.log) == (["inspect"], ["inspect", "apply", "inspect"])
     assert ctx.run.findings["a"].state is State.WRONG
@@ -165,9 +154,8 @@ def test_after_holds_a_change_back(carry_out: CarryOut, given: Given):
     a = Fact("a", *[State.WRONG] * 3, State.OK, after=("gate",))
     approve(ctx, a)
     carry_out(engine(ctx, a, gate).apply_plan())
-    assert ctx.run.findings["a"] == a.waits_for(
-        Turn.NOBODY, Text("seen.after", {"step": "key:step.gate"})
-    )
+    shown = ctx.run.findings["a"]
+    assert shown == a.waits_for(Turn.NOBODY, Text("seen.after", {"step": "key:step.gate"}))
     gate.shows = [State.OK]
     carry_out(engine(ctx, a, gate).apply_plan())
     assert a.log == ["inspect"] * 3 + ["apply", "inspect"]
@@ -186,11 +174,8 @@ def test_an_answer_that_comes_meanwhile_counts_at_once(carry_out: CarryOut, give
 
     The step that needs the answer is then tried again in the same call of the engine.
     """
-    a, b, ctx = (
-        Fact("a", State.WRONG, State.WRONG, State.OK, required_answer="rehearse"),
-        Fact("b"),
-        given(),
-    )
+    a, b = Fact("a", State.WRONG, State.WRONG, State.OK, required_answer="rehearse"), Fact("b")
+    ctx = given()
     approve(ctx, a)
     said = appending(Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"}))
 
@@ -242,18 +227,13 @@ def test_a_change_that_never_shows_parks_the_run(carry_out: CarryOut, given: Giv
     carry_out(engine(ctx, a).apply_plan())
     carry_out(engine(ctx, a).apply_plan())
     found = ctx.run.findings["a"]
-    assert (a.log.count("apply"), found.waiting_for, found.seen) == (
-        1,
-        Turn.TIME,
-        Text("seen.replication"),
-    )
+    shown = a.log.count("apply"), found.waiting_for, found.seen
+    assert shown == (1, Turn.TIME, Text("seen.replication"))
     assert found.until is not None
 
 
 @pytest.mark.parametrize(("changed", "tries"), [(["application"], 3), ([], 1)])
-def test_not_found_after_a_write_of_ours_is_asked_again(
-    carry_out: CarryOut, given: Given, changed: list[str], tries: int
-):
+def test_not_found_after_a_write_of_ours_is_asked_again(carry_out, given, changed, tries):
     """An object that is not found is asked for again only right after a write of this run.
 
     Without such a write, the object is really missing.
@@ -261,10 +241,8 @@ def test_not_found_after_a_write_of_ours_is_asked_again(
     a, ctx = Fact("a"), given(changed=dict.fromkeys(changed, now()))
     a.hooks["inspect"] = raising(NotFound("not_found", SAID), NotFound("not_found", SAID))
     carry_out(engine(ctx, a).apply_plan())
-    assert (len(a.log), ctx.run.findings["a"].state) == (
-        tries,
-        State.OK if changed else State.UNKNOWN,
-    )
+    shown = len(a.log), ctx.run.findings["a"].state
+    assert shown == (tries, State.OK if changed else State.UNKNOWN)
 
 
 def test_already_there_is_success_for_whoever_asked(carry_out: CarryOut, given: Given):
@@ -282,10 +260,8 @@ def test_a_refused_change_is_told(carry_out: CarryOut, given: Given):
     a.hooks["apply"] = raising(Forbidden("not_allowed", SAID))
     approve(ctx, a)
     carry_out(engine(ctx, a).apply_plan())
-    assert (ctx.run.findings["a"].state, ctx.run.findings["a"].cause) == (
-        State.UNKNOWN,
-        "not_allowed",
-    )
+    shown = ctx.run.findings["a"].state, ctx.run.findings["a"].cause
+    assert shown == (State.UNKNOWN, "not_allowed")
     assert ctx.run.changed["a"].done is None
 
 
@@ -308,15 +284,10 @@ def test_a_check_looks_once_and_says_what_it_left_out(carry_out: CarryOut, given
 
     It skips a step without the access, or without another step that it needs, and says so.
     """
-    a, b = (
-        Fact("a", State.WRONG, diagnosis=Diagnosis(access=Access.NONE)),
-        Fact("b", needs=("a",), diagnosis=Diagnosis(access=Access.NONE)),
-    )
-    c, d, ctx = (
-        Fact("c", diagnosis=Diagnosis(access=Access.ADMIN)),
-        Fact("d", diagnosis=Diagnosis(access=Access.NONE)),
-        given(),
-    )
+    a = Fact("a", State.WRONG, diagnosis=Diagnosis(access=Access.NONE))
+    b = Fact("b", needs=("a",), diagnosis=Diagnosis(access=Access.NONE))
+    c = Fact("c", diagnosis=Diagnosis(access=Access.ADMIN))
+    d, ctx = Fact("d", diagnosis=Diagnosis(access=Access.NONE)), given()
     d.hooks["inspect"] = raising(SignInNeeded("sign_in_missing", SAID))
     carry_out(engine(ctx, a, b, c, d).check({Access.NONE}))
     assert {n: (f.state, f.seen) for n, f in ctx.run.findings.items() if n in "abc"} == {
@@ -324,7 +295,5 @@ def test_a_check_looks_once_and_says_what_it_left_out(carry_out: CarryOut, given
         "b": (State.SKIPPED, Text("skipped.needs_other", {"step": "key:step.a"})),
         "c": (State.SKIPPED, Text("skipped.needs_sign_in")),
     }
-    assert (ctx.run.findings["d"].state, [step.log for step in (a, b, c)]) == (
-        State.UNKNOWN,
-        [["inspect"], [], []],
-    )
+    shown = ctx.run.findings["d"].state, [step.log for step in (a, b, c)]
+    assert shown == (State.UNKNOWN, [["inspect"], [], []])

@@ -1,21 +1,27 @@
-"""Behavior of the engine when a sign-in, its lease or its process ends in the middle of a run."""
+"""Behavior of the engine when a sign-in, its lease or its process ends in the middle of a run.
+
+At a shutdown, current work is finished and saved, and no other work begins.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from jobs import advance
 from jobs.clock import now
 from jobs.clouds import calls
 from jobs.clouds.errors import RequestIds, SignInNeeded, Transient
 from jobs.engine.context import StepContext
 from jobs.engine.engine import IN_FLIGHT_S, Engine
-from jobs.model import Finding, State
+from jobs.engine.graph import StoppingError
+from jobs.model import Account, Finding, State
 from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind, LeaseLostError, RunEndedError
-from jobs.runtime import no_listener
+from jobs.runtime import Shutdown, install, no_listener
 from tests.unit.jobs.conftest import CarryOut, Given
 from tests.unit.jobs.engine.scripted_steps import (
     SAID,
@@ -102,11 +108,8 @@ def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(carry_out: CarryO
         carry_out(engine(ctx, a, b).apply_plan())
     assert (a.log, b.log, told(ctx)[-1]) == (["inspect", "apply"], [], ("cancelled", ""))
     last = read(ctx.store.audit.entries()[-1])
-    assert (last["what"], last["step"], last["data"]) == (
-        "changed_late",
-        "a",
-        {"calls": "exchange Set-CASMailbox 200"},
-    )
+    shown = last["what"], last["step"], last["data"]
+    assert shown == ("changed_late", "a", {"calls": "exchange Set-CASMailbox 200"})
 
 
 def test_a_change_that_the_guard_stops_is_not_made(carry_out: CarryOut, given: Given):
@@ -126,9 +129,7 @@ def test_a_change_that_the_guard_stops_is_not_made(carry_out: CarryOut, given: G
     ("shows", "log"),
     [([State.OK], ["inspect"]), ([State.WRONG, State.OK], ["inspect", "apply", "inspect"])],
 )
-def test_a_death_between_changing_and_changed_is_looked_at_first(
-    carry_out: CarryOut, given: Given, shows: list[State], log: list[str]
-):
+def test_a_death_between_changing_and_changed_is_looked_at_first(carry_out, given, shows, log):
     """After a crash during a change, the step is inspected before it is applied again.
 
     A finished change is not repeated. The state from before the first try is kept. The engine waits
@@ -152,17 +153,13 @@ def test_a_cloud_that_is_away_stops_nothing_else(carry_out: CarryOut, given: Giv
     a, b, c, ctx = Fact("a"), Fact("b", needs=("a",)), Fact("c"), given()
     a.hooks["inspect"] = raising(Transient("service_unavailable", SAID))
     carry_out(engine(ctx, a, b, c).apply_plan())
-    assert {n: f.state for n, f in ctx.run.findings.items() if n != "given"} == {
-        "a": State.UNKNOWN,
-        "c": State.OK,
-    }
+    shown = {n: f.state for n, f in ctx.run.findings.items() if n != "given"}
+    assert shown == {"a": State.UNKNOWN, "c": State.OK}
     assert ctx.run.findings["a"].until is not None
 
 
 @pytest.mark.parametrize("over", [True, False], ids=["lost", "another_reason"])
-def test_calls_of_steps_that_end_with_another_are_told(
-    carry_out: CarryOut, given: Given, over: bool
-):
+def test_calls_of_steps_that_end_with_another_are_told(carry_out, given, over):
     """If one step finds that the run is lost, the calls of the other steps are in the audit trail.
 
     A sign-in that has ended does not lose the run, so no late call is recorded then.
@@ -193,9 +190,7 @@ def test_calls_of_steps_that_end_with_another_are_told(
     assert late == (["a"] if over else [])
 
 
-def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(
-    carry_out: CarryOut, given: Given
-):
+def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(carry_out, given):
     """A call that times out while its worker is stopped may have changed something.
 
     So the audit trail contains the call, and does not say that nothing was changed.
@@ -228,8 +223,92 @@ async def test_an_answer_after_a_steps_inspection_is_not_seen(given: Given):
     before = work.seen
     await work.apply_plan()
     own = work.ctx.run.version - before - 1
-    assert (own > 0, work.seen, work.ctx.store.length(work.ctx.run.id) - work.seen) == (
-        True,
-        before + own,
-        1,
-    )
+    shown = own > 0, work.seen, work.ctx.store.length(work.ctx.run.id) - work.seen
+    assert shown == (True, before + own, 1)
+
+
+MADE = ["inspect", "apply", "inspect"]
+
+
+def made(
+    name: str, seconds: float = 0, meanwhile: Callable[[], None] = lambda: None, **more: Any
+) -> Fact:
+    """Return a step whose change takes so long; ``meanwhile`` is called when it begins."""
+    step = Fact(name, State.WRONG, mends=True, **more)
+
+    async def take(_: StepContext) -> None:
+        meanwhile()
+        await asyncio.sleep(seconds)
+
+    step.hooks["apply"] = take
+    return step
+
+
+@pytest.fixture
+def shutdown() -> Shutdown:
+    """Return a shutdown that has not been requested yet."""
+    return Shutdown()
+
+
+def approved(ctx: StepContext, shutdown: Shutdown, *steps: Fact) -> Engine:
+    """Return an engine of these steps, with all their changes approved."""
+    approve(ctx, *steps)
+    return engine(ctx, *steps, shutdown=shutdown)
+
+
+def kinds(ctx: StepContext, step: str) -> list[str]:
+    """Return the recorded event kinds of a step."""
+    return [str(event.kind) for event in ctx.store.events(ctx.run.id) if event.step == step]
+
+
+async def test_what_is_under_way_ends_and_nothing_more_is_begun(given: Given, shutdown: Shutdown):
+    """At a shutdown, two changes that are under way end and are saved.
+
+    A third change that needs one of them is not begun.
+    """
+    first, slow = made("a", meanwhile=shutdown.request), made("b", seconds=0.3)
+    then, ctx = made("c", needs=("a",)), given()
+    with pytest.raises(StoppingError):
+        await approved(ctx, shutdown, slow, first, then).apply_plan()
+    assert (first.log, slow.log, then.log) == (MADE, MADE, [])
+    assert [kinds(ctx, name)[-2:] for name in "ab"] == [["changed", "found"], ["changed", "found"]]
+
+
+async def test_a_wait_for_the_directory_is_left(given: Given, shutdown: Shutdown):
+    """A shutdown ends the wait for a recorded change to show, but not another step's call."""
+    late, slow, ctx = made("a", meanwhile=shutdown.request), made("b", seconds=0.3), given()
+    late.mends = False
+    with pytest.raises(StoppingError):
+        await approved(ctx, shutdown, slow, late).apply_plan()
+    assert (kinds(ctx, "a"), ctx.run.running) == (["running", "changing", "changed"], {"a"})
+    assert (slow.log, kinds(ctx, "b")[-1]) == (MADE, "found")
+
+
+async def test_another_process_goes_on(given: Given, shutdown: Shutdown):
+    """The next process makes the changes that were not begun, and makes none a second time."""
+    first, then, ctx = made("a", meanwhile=shutdown.request), made("b", needs=("a",)), given()
+    with pytest.raises(StoppingError):
+        await approved(ctx, shutdown, first, then).apply_plan()
+    await engine(ctx, first, then).apply_plan()
+    assert (first.log, then.log) == (MADE, MADE)
+
+
+def test_the_run_is_due_at_once(given, runtime_of, work_settings, store, monkeypatch):
+    """After a shutdown the run is due at once and its lease is free for any worker."""
+    run = given(
+        events=(
+            Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "oid-1", "admin@contoso.com")),
+        )
+    ).run
+
+    async def stopped(*_: object) -> int:
+        raise StoppingError
+
+    monkeypatch.setattr(advance, "_plan_or_apply", stopped)
+    install(runtime_of(work_settings))
+    advance.advance(run.id)
+    with store.lease(run.id) as lease:
+        assert (
+            float(store.redis.zscore("due", f"run:{run.id}") or 0) <= now().timestamp(),
+            lease is not None,
+        ) == (True, True)  # type: ignore[arg-type]  # redis-py's two answers

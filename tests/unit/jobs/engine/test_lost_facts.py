@@ -58,11 +58,8 @@ async def test_the_lost_fact_is_named_in_place_of_what_follows(given: Given):
     await engine(ctx, mailbox, switch).apply_plan()
     for name in ("a", "b"):
         found = ctx.run.findings[name]
-        assert (found.state, found.waiting_for, found.cause) == (
-            State.WAITING,
-            Turn.ADMINISTRATOR,
-            "licence_missing",
-        )
+        told = found.state, found.waiting_for, found.cause
+        assert told == (State.WAITING, Turn.ADMINISTRATOR, "licence_missing")
         assert found.until is not None
         assert found.until > now()
     assert ctx.run.fact("upn") == "a@x"
@@ -87,11 +84,8 @@ async def test_a_fact_that_holds_is_not_blamed(given: Given):
     approve(ctx, switch)
     await engine(ctx, mailbox, switch).apply_plan()
     found: Any = ctx.run.findings["b"]
-    assert (found.state, found.cause, mailbox.log) == (
-        State.UNKNOWN,
-        "not_found",
-        ["inspect", "inspect"],
-    )
+    told = found.state, found.cause, mailbox.log
+    assert told == (State.UNKNOWN, "not_found", ["inspect", "inspect"])
 
 
 @pytest.mark.parametrize("waits", [State.WRONG, State.WAITING])

@@ -192,9 +192,7 @@ async def test_a_restored_one_lets_the_run_go_on(made: Callable[..., Any]):
 
 
 @pytest.mark.parametrize("token_saved", [False, True])
-async def test_look_again_makes_it_once_more(
-    made: Callable[..., Any], pass_time: Move, token_saved: bool
-):
+async def test_look_again_makes_it_once_more(made, pass_time, token_saved):
     """A press of Look again makes a deleted app once more, under the same approval.
 
     The app is not made if Webex Connect has the client ID of the deleted app.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.advance import advance_steps
+from jobs.advance import plan_and_apply
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden
 from jobs.engine.context import StepContext
@@ -47,7 +47,11 @@ class Fact(scripted_steps.Fact):
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Return one change, which either opens a closed object or makes a missing one."""
         after = OPEN if finding.seen == SHUT else ON
-        return (self.change(finding.seen, after, self.scope, "x"),)
+        return (self.line_of(finding.seen, after, self.scope),)
+
+    def line_of(self, before: Text | None, after: Text, scope: Scope = Scope.APP) -> Change:
+        what = Text(f"step.{self.name}")
+        return Change(self.name, self.article_row, what, before or NONE, after, scope, "x")
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Make the change, so that the step is correct."""
@@ -81,9 +85,7 @@ def kinds(ctx: StepContext, kind: Kind) -> list[str]:
         (Fact("base", error=REFUSED), {}, Reason.NOT_KNOWN.text(), []),
     ],
 )
-async def test_none_is_said_only_of_what_is_known_to_be_none(
-    given: Given, base: Fact, known: dict[str, str], before: Text, log: list[str]
-):
+async def test_none_is_said_only_of_what_is_known_to_be_none(given, base, known, before, log):
     """A planned step says "none" only if that is known; otherwise it says "not known".
 
     A step whose prerequisite exists but is wrong is still inspected. A step whose prerequisite is
@@ -108,22 +110,17 @@ async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_kno
 
 @pytest.mark.parametrize(("seen", "looked"), [(NONE, True), (SHUT, False)])
 async def test_a_step_with_inspect_unmet_is_looked_at_before_what_it_needs_is_made(
-    given: Given, seen: Text, *, looked: bool
+    given, seen, looked
 ):
     """A step with ``inspect_unmet`` is inspected even if its prerequisite is known to be missing.
 
     It is not inspected if the prerequisite exists but none of its IDs is known.
     """
-    base, top, ctx = (
-        Fact("base", seen),
-        Fact("top", SHUT, needs=("base",), inspect_unmet=True),
-        given(),
-    )
+    base, top = Fact("base", seen), Fact("top", SHUT, needs=("base",), inspect_unmet=True)
+    ctx = given()
     await engine(ctx, base, top).make_plan()
-    assert (bool(top.log), ctx.run.findings["top"].reason) == (
-        looked,
-        None if looked else Reason.NOT_KNOWN,
-    )
+    told = bool(top.log), ctx.run.findings["top"].reason
+    assert told == (looked, None if looked else Reason.NOT_KNOWN)
 
 
 async def test_what_could_not_be_looked_at_is_looked_at_again(given: Given):
@@ -151,14 +148,11 @@ async def test_what_was_right_is_read_again_if_somebody_asks(given: Given, *, be
     ctx.store.append(ctx.run.id, Event(Kind.LOOK_AGAIN, now()))
     for _ in range(2):
         ctx.run = ctx.store.refresh(ctx.run)
-        await advance_steps(engine(ctx, wrong, right, later))
+        await plan_and_apply(engine(ctx, wrong, right, later))
     assert ctx.run.plan is not None
     assert {line.step for line in ctx.run.plan.changes} == {"wrong", "right"}
-    assert (ctx.run.approvals, "apply" in right.log, right.log.count("inspect")) == (
-        {},
-        False,
-        3 if begun else 2,
-    )
+    told = ctx.run.approvals, "apply" in right.log, right.log.count("inspect")
+    assert told == ({}, False, 3 if begun else 2)
 
 
 async def test_what_was_found_since_the_approval_is_approved_anew(given: Given):
@@ -174,19 +168,16 @@ async def test_what_was_found_since_the_approval_is_approved_anew(given: Given):
     for _ in range(2):
         await engine(ctx, made, other).apply_plan()
     assert ctx.run.plan is not None
-    line = replace(made.change(SHUT, OPEN, Scope.APP, "x"), note=REAPPROVAL_NOTE, warning=True)
-    lines = (line, other.change(NONE, ON, Scope.APP, "x"))
+    line = replace(made.line_of(SHUT, OPEN), note=REAPPROVAL_NOTE, warning=True)
+    lines = (line, other.line_of(NONE, ON))
     plan = digest(lines, ctx.run)
     assert (ctx.run.plan.changes, ctx.run.plan.id, ctx.run.approvals) == (lines, plan, {})
     assert ("apply" in made.log, kinds(ctx, Kind.DIFFERS)) == (False, ["made"])
     assert ctx.run.findings["made"] == made.waits_for(Turn.APPROVER, Text("seen.not_approved"))
     approve(ctx, "mailbox")
     await engine(ctx, made, other).apply_plan()
-    assert (made.log.count("apply"), other.log.count("apply"), kinds(ctx, Kind.DIFFERS)) == (
-        1,
-        1,
-        ["made"],
-    )
+    told = made.log.count("apply"), other.log.count("apply"), kinds(ctx, Kind.DIFFERS)
+    assert told == (1, 1, ["made"])
 
 
 async def test_a_change_that_reaches_further_than_the_approved_one_is_approved_anew(given: Given):
@@ -220,10 +211,8 @@ async def test_what_was_not_known_is_approved_as_that(given: Given, seen: Text, 
     """
     base, top, ctx = Fact("base", ON), Fact("top", seen, needs=("base",)), given()
     await engine(ctx, base, top).make_plan()
-    assert (ctx.run.findings["top"].state, ctx.run.findings["top"].reason) == (
-        State.WRONG,
-        Reason.NOT_KNOWN,
-    )
+    told = ctx.run.findings["top"].state, ctx.run.findings["top"].reason
+    assert told == (State.WRONG, Reason.NOT_KNOWN)
     approve(ctx, "mailbox")
     await engine(ctx, base, top).apply_plan()
     assert top.log.count("apply") == made
@@ -251,13 +240,13 @@ async def test_what_is_left_is_approved_for_the_account_that_makes_it(given: Giv
     )
     ctx.run = ctx.store.load(ctx.run.id)
     made.seen = None
-    await advance_steps(engine(ctx, made, left))
+    await plan_and_apply(engine(ctx, made, left))
     assert ("apply" in left.log, ctx.run.plan == first) == (same, same)
     if not same:
-        lines = (left.change(NONE, ON, Scope.APP, "x"),)
+        lines = (left.line_of(NONE, ON),)
         assert ctx.run.plan is not None
         assert (ctx.run.plan.id, ctx.run.plan.changes) == (digest(lines, ctx.run), lines)
         approve(ctx, "mailbox")
         ctx.run = ctx.store.load(ctx.run.id)
-        await advance_steps(engine(ctx, made, left))
+        await plan_and_apply(engine(ctx, made, left))
         assert "apply" in left.log

@@ -62,7 +62,7 @@ def signed_in(seconds: float) -> Event:
 
 def approved(*steps: Fact, scope: str = "mailbox") -> tuple[Event, Event]:
     """Return the events of a plan with all these changes and of its approval."""
-    lines = tuple(step.change(GONE, THERE, step.scope, "x") for step in steps)
+    lines = tuple(step.change(GONE, THERE, step.scope) for step in steps)
     return Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines), Event(
         Kind.APPROVED, now(), data={"plan": "p", "scope": scope}
     )
@@ -84,10 +84,8 @@ async def test_a_role_that_may_be_on_its_way_is_waited_for(given: Given, error: 
         waiting_for=Turn.TIME,
         until=found.until,
     )
-    assert (step.log, timedelta() < found.until - now() <= timedelta(seconds=8)) == (
-        ["inspect"],
-        True,
-    )
+    told = step.log, timedelta() < found.until - now() <= timedelta(seconds=8)
+    assert told == (["inspect"], True)
 
 
 async def test_a_role_that_arrives_lets_the_run_go_on(given: Given):
@@ -106,17 +104,12 @@ async def test_a_role_that_is_missing_is_said_after_two_minutes(given: Given, wh
     ctx.store.append(ctx.run.id, *approved(step))
     await engine(ctx, step).apply_plan()
     found = ctx.run.findings["a"]
-    assert (found.state, found.waiting_for, found.cause) == (
-        State.UNKNOWN,
-        Turn.ADMINISTRATOR,
-        "exchange_role_missing",
-    )
+    told = found.state, found.waiting_for, found.cause
+    assert told == (State.UNKNOWN, Turn.ADMINISTRATOR, "exchange_role_missing")
 
 
 @pytest.mark.parametrize("where", ["inspect", "apply"])
-async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(
-    given: Given, where: str
-):
+async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(given, where):
     """A sign-in that Exchange still refuses after two minutes ends.
 
     It does not end earlier, because the consent may be only minutes old.
@@ -133,12 +126,8 @@ async def test_a_check_never_waits(given: Given, error: CloudError):
     step, ctx = fact("a", error, where="inspect"), given(kind="check", events=(signed_in(1),))
     await engine(ctx, step).check({Access.ADMIN})
     found = ctx.run.findings["a"]
-    assert (found.state, found.waiting_for, found.until, step.log) == (
-        State.UNKNOWN,
-        Turn.ADMINISTRATOR,
-        None,
-        ["inspect"],
-    )
+    told = found.state, found.waiting_for, found.until, step.log
+    assert told == (State.UNKNOWN, Turn.ADMINISTRATOR, None, ["inspect"])
 
 
 async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Given):
@@ -155,11 +144,8 @@ async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Given):
     for _ in range(2):
         await engine(ctx, step).apply_plan()
     found = ctx.run.findings["a"]
-    assert (found.state, found.waiting_for, found.seen) == (
-        State.UNKNOWN,
-        Turn.ADMINISTRATOR,
-        verbatim("NoBackingApplicationObject"),
-    )
+    told = found.state, found.waiting_for, found.seen
+    assert told == (State.UNKNOWN, Turn.ADMINISTRATOR, verbatim("NoBackingApplicationObject"))
     assert step.log.count("apply") == 2
 
 
@@ -215,11 +201,8 @@ async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Given):
     await engine(ctx, base, top).apply_plan()
     lines = (*top.plan(ctx, top.wrong(GONE)), *base.plan(ctx, base.wrong(Reason.DEMANDED)))
     assert ctx.run.plan is not None
-    assert (ctx.run.plan.changes, ctx.run.plan.id, set(ctx.run.approvals)) == (
-        lines,
-        digest(lines, ctx.run),
-        {Scope.MAILBOX},
-    )
+    told = ctx.run.plan.changes, ctx.run.plan.id, set(ctx.run.approvals)
+    assert told == (lines, digest(lines, ctx.run), {Scope.MAILBOX})
     assert (ctx.run.findings["base"], ctx.run.findings["top"]) == (
         base.waits_for(Turn.APPROVER, Text("seen.not_approved")),
         top.waits_for(Turn.NOBODY, Text("seen.after", {"step": "key:step.base"})),
@@ -228,11 +211,8 @@ async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Given):
     word = Event(Kind.APPROVED, now(), data={"plan": ctx.run.plan.id, "scope": "tenant"})
     ctx.store.append(ctx.run.id, word)
     await engine(ctx, base, top).apply_plan()
-    assert (
-        base.log.count("apply"),
-        ctx.run.settled("base"),
-        ctx.run.findings["top"].waiting_for,
-    ) == (1, True, Turn.TIME)
+    told = base.log.count("apply"), ctx.run.settled("base"), ctx.run.findings["top"].waiting_for
+    assert told == (1, True, Turn.TIME)
     await engine(ctx, base, top).apply_plan()
     assert (base.log.count("apply"), ctx.run.settled("top")) == (1, True)
 

@@ -18,7 +18,7 @@ from jobs.microsoft.identity import Identity
 from jobs.runs.run import Brief
 from jobs.settings import Settings
 from jobs.storage.vault import Vault
-from tests.unit.jobs.probes.own_logins import MAILBOX
+from tests.unit.jobs.conftest import MAILBOX
 
 
 @dataclass

@@ -13,7 +13,7 @@ from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.model import Evidence, Finding, Signals, Text
-from jobs.probes.conditional_access import Sessions
+from jobs.probes.entra import Sessions
 from jobs.probes.sign_ins import SignIns
 from jobs.runs.run import Brief
 from tests.unit.jobs.probes.trace_rows import OK, SKIPPED, WRONG, ago
@@ -54,10 +54,8 @@ def ctx(given: Callable[..., StepContext]) -> StepContext:
     return given(facts=FACTS)
 
 
-GRAPH_ID, EXCHANGE_ID = (
-    "00000003-0000-0000-c000-000000000000",
-    "00000002-0000-0FF1-CE00-000000000000",
-)
+GRAPH_ID = "00000003-0000-0000-c000-000000000000"
+EXCHANGE_ID = "00000002-0000-0FF1-CE00-000000000000"
 ANOTHER, ENDED = "wrong_mailbox_user", "refresh_token_expired"
 
 

@@ -1,7 +1,11 @@
-"""Tests of the bot's own login to the mailbox, which may show a fault of the channel or the bot."""
+"""Tests of the bot's own login to the mailbox, and of the verdict on it together with other findings.
+
+The login may show a fault of the channel or of the bot.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,16 +15,57 @@ import pytest
 
 from jobs.access import mailbox_login
 from jobs.access.mailbox_login import last_success
-from jobs.checks.verdict import judge
+from jobs.checks.verdict import Verdict, judge
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.mail.smtp_login import SmtpProbe
-from jobs.model import Finding, Reason, Signals, Text
+from jobs.model import Finding, Reason, Signals, State, Text
 from jobs.probes import checks_for
-from jobs.probes.smtp_login import SmtpLogin, login_of
+from jobs.probes.sign_ins import SmtpLogin, login_of
 from jobs.runs.run import Brief
-from tests.unit.jobs.probes.own_logins import MAILBOX, NOTHING, OWN, begun, judged, ok, verdict_on
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG
+
+MAILBOX = "support@contoso.com"
+
+
+def begun(
+    ctx: StepContext, provider: Any, number: int, good: float | None, token: float | None
+) -> Finding:
+    """Return the finding of a refused login.
+
+    ``good`` is hours since the bot's last successful login, ``token`` hours since Webex Connect's
+    token was generated.
+    """
+    redis, key = ctx.store.redis, f"channel:{MAILBOX}:own-login"
+    redis.delete(key)
+    if good is not None:
+        redis.set(key, (now() - timedelta(hours=good)).isoformat())
+    if token is not None:
+        brief = replace(ctx.run.brief, token_at=now() - timedelta(hours=token))
+        ctx.run = replace(ctx.run, brief=brief)
+    provider.trouble = [provider.refuse(400, "invalid_grant", number)]
+    return asyncio.run(SmtpLogin().inspect(ctx))
+
+
+def ok(step: str, hours: float | None = None, generated: float | None = None) -> Finding:
+    """Return an OK finding from ``hours`` ago; ``generated`` is hours since the sign-in."""
+    times = (hours, generated)
+    at, signed_in = (None if ago is None else now() - timedelta(hours=ago) for ago in times)
+    return Finding(step, State.OK, signals=Signals(at=at, generated_at=signed_in))
+
+
+def verdict_on(ctx: StepContext, *findings: Finding) -> Verdict:
+    """Return the verdict on the login's finding and others."""
+    return judge(checks_for(ctx.channel.profile), {each.step: each for each in findings})
+
+
+def judged(ctx: StepContext, *findings: Finding) -> tuple[tuple[str, ...], ...]:
+    """Return the causes, possible causes and skipped steps of a verdict on these findings."""
+    verdict = verdict_on(ctx, *findings)
+    return verdict.causes, verdict.possible, verdict.skipped
+
+
+OWN, NOTHING = ("smtp_login",), ()
 
 
 async def test_nobody_rehearsed(given: Callable[..., StepContext]):
@@ -223,7 +268,7 @@ async def test_a_server_that_was_busy_for_a_moment(ctx, monkeypatch, login, caus
     async def busy(_server: str) -> SmtpProbe:
         return BUSY
 
-    monkeypatch.setattr("jobs.probes.smtp_login.hello_probe", busy)
+    monkeypatch.setattr("jobs.probes.sign_ins.hello_probe", busy)
     checks = checks_for(ctx.channel.profile)
     server = await checks["smtp_server"].inspect(ctx)
     assert (server.state, server.cause) == (WRONG, "smtp_busy")
@@ -245,3 +290,119 @@ def test_who_logs_in(ctx: StepContext, brief: Brief, upn: str, others: tuple[str
     ctx.run = replace(ctx.run, brief=brief)
     login = login_of(ctx)
     assert (login.upn, login.others) == (upn, others)
+
+
+ITS_USER = {"user_id": "u1"}
+ACCOUNT_OFF = Finding("mailbox_user", WRONG, cause="account_disabled", facts=ITS_USER)
+BLOCKED = ITS_USER | {"shared": "blocked"}
+SHARED_OFF = Finding("mailbox_user", POSSIBLE, cause="account_disabled", facts=BLOCKED)
+SHARED_ON = Finding("mailbox_user", OK, facts=ITS_USER | {"shared": "yes"})
+ACCOUNT_ON = Finding("mailbox_user", OK, facts=ITS_USER)
+USER_UNREAD = Finding("mailbox_user", SKIPPED, reason=Reason.NEEDS_SIGN_IN)
+
+
+@pytest.mark.parametrize(
+    ("number", "user", "told"),
+    [
+        (50057, USER_UNREAD, (OWN, NOTHING, ("mailbox_user",))),
+        (53011, USER_UNREAD, (OWN, NOTHING, ("mailbox_user",))),
+        (50057, ACCOUNT_OFF, (("mailbox_user",), NOTHING, NOTHING)),
+        (53011, ACCOUNT_ON, (OWN, NOTHING, NOTHING)),
+        (50057, ACCOUNT_ON, (NOTHING, OWN, NOTHING)),
+        (50057, SHARED_OFF, (NOTHING, (*OWN, "mailbox_user"), NOTHING)),
+        (50057, SHARED_ON, (NOTHING, OWN, NOTHING)),
+        (53011, SHARED_ON, (NOTHING, OWN, NOTHING)),
+    ],
+)
+def test_the_account_of_a_user_is_the_channels(ctx, provider, number, user, told):
+    """An account error of the bot's login is a cause, unless the mailbox became shared.
+
+    A disabled account (AADSTS50057) is only a possible cause if the directory shows it as enabled.
+    """
+    causes, possible, skipped = judged(ctx, begun(ctx, provider, number, 1, 480), user)
+    assert (causes, tuple(sorted(possible, reverse=True)), skipped) == told
+
+
+def _by_place(since: datetime | None) -> Signals:
+    """Return the signals of policies that depend on the network, in force since then."""
+    by = ("answers",)
+    return Signals(harmless_after=since, elsewhere_since=since, by_place=True, disproved_by=by)
+
+
+PLACE, CAUSE = _by_place(now() - timedelta(days=90)), "blocked_by_conditional_access"
+POLICY = Finding("conditional_access", POSSIBLE, cause=CAUSE, signals=PLACE)
+FRESH = replace(POLICY, signals=_by_place(now() - timedelta(hours=0.5)))
+UNDATED = replace(POLICY, signals=_by_place(None))
+FOR_ALL_PLACES = replace(POLICY, signals=Signals(harmless_after=POLICY.signals.harmless_after))
+NONE_TOUCHES = Finding("conditional_access", OK)
+UNREAD = Finding("conditional_access", SKIPPED, reason=Reason.NEEDS_SIGN_IN)
+BLOCKED_TOO = Finding("sign_ins", WRONG, cause="blocked_by_conditional_access")
+BOTH = ("conditional_access", "smtp_login")
+
+
+@pytest.mark.parametrize(
+    ("number", "others", "causes", "possible"),
+    [
+        (53003, (POLICY, ok("sign_ins", 3), ok("answers", 3)), NOTHING, NOTHING),
+        (53003, (POLICY, ok("answers", 3)), NOTHING, NOTHING),
+        (50076, (POLICY, ok("sign_ins", 0.4)), NOTHING, ("conditional_access",)),
+        (53003, (FRESH, ok("sign_ins", 1), ok("answers", 1)), NOTHING, BOTH),
+        (53003, (POLICY,), NOTHING, BOTH),
+        (53003, (UNDATED, ok("sign_ins", 1), ok("answers", 1)), NOTHING, BOTH),
+        (53003, (UNREAD,), NOTHING, OWN),
+        (53003, (UNREAD, ok("sign_ins", 1), ok("answers", 1)), NOTHING, OWN),
+        (53003, (), NOTHING, OWN),
+        (53003, (FOR_ALL_PLACES,), ("conditional_access",), NOTHING),
+        (53003, (FOR_ALL_PLACES, ok("sign_ins", 3), ok("answers", 3)), OWN, NOTHING),
+        (50076, (NONE_TOUCHES,), OWN, NOTHING),
+        (53003, (POLICY, BLOCKED_TOO), ("conditional_access",), NOTHING),
+        (53003, (UNREAD, BLOCKED_TOO), ("sign_ins",), NOTHING),
+        (50053, (), OWN, NOTHING),
+        (50053, (ok("sign_ins", 0.4),), OWN, NOTHING),
+        (50053, (ok("sign_ins", 2),), OWN, NOTHING),
+        (50053, (ok("answers", 0.4),), OWN, NOTHING),
+    ],
+)
+def test_a_policy_for_the_bots_place_alone(ctx, provider, number, others, causes, possible):
+    """A policy that refuses the bot's login is only a possible cause at first.
+
+    Another policy, a sign-in or a mail then decides whether the policy affects the channel.
+    """
+    told = judged(ctx, begun(ctx, provider, number, 2400, 480), *others)
+    assert (told[0], tuple(sorted(told[1]))) == (causes, possible)
+
+
+def test_a_login_that_is_refused_at_its_place_is_told_so(ctx: StepContext, provider: Any):
+    """The bot's refused login is skipped if Webex Connect still gets tokens from its network."""
+    found = begun(ctx, provider, 53003, 2400, 480)
+    verdict = verdict_on(ctx, found, POLICY, ok("answers", 3))
+    assert (verdict.skipped, verdict.weighed["smtp_login"].seen) == (OWN, Text("skipped.own_place"))
+
+
+KEY, ENDED, GONE = ("client_secret",), "client_secret_expired", "session_revoked"
+
+
+def own(cause: str) -> Finding:
+    """Return the finding of the bot's own login, which failed for this cause."""
+    by = {"client_secret_wrong": ("client_secret",), "session_revoked": ("sessions", "sign_ins")}
+    signals = Signals(disproved_by=by[cause], harmless_after=now())
+    return Finding("smtp_login", POSSIBLE, cause=cause, signals=signals)
+
+
+@pytest.mark.parametrize(
+    ("cause", "other", "told"),
+    [
+        ("client_secret_wrong", Finding("client_secret", OK), (NOTHING, NOTHING, OWN)),
+        ("client_secret_wrong", Finding("client_secret", WRONG, cause=ENDED), (KEY, (), ())),
+        ("client_secret_wrong", Finding("client_secret", SKIPPED), (NOTHING, OWN, KEY)),
+        ("session_revoked", Finding("sessions", OK), (NOTHING, NOTHING, OWN)),
+        ("session_revoked", Finding("sessions", WRONG, cause=GONE), (("sessions",), (), ())),
+        ("session_revoked", Finding("sign_ins", WRONG, cause=GONE), (("sign_ins",), (), ())),
+    ],
+)
+def test_another_finding_decides(ctx, cause, other, told):
+    """The finding of the channel's own secret or session decides about the bot's refused login.
+
+    The login is then skipped, a symptom, or a possible cause.
+    """
+    assert judged(ctx, own(cause), other) == told

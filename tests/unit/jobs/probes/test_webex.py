@@ -38,10 +38,8 @@ NONE, TASK = (SKIPPED, "skipped.no_task", ""), (OK, "seen.task", "")
 NO_MAIL, BECAME = (SKIPPED, "skipped.no_mail", ""), (OK, "seen.mail_to_task", "")
 NO_TASK = (WRONG, "seen.no_task", "no_task")
 NO_POINT = (WRONG, "seen.no_entry_point", "entry_point_missing")
-POINT_OFF, POINTS_SEEN = (
-    (WRONG, "seen.entry_points_off", "entry_point_inactive"),
-    (OK, "seen.entry_points", ""),
-)
+POINT_OFF = (WRONG, "seen.entry_points_off", "entry_point_inactive")
+POINTS_SEEN = (OK, "seen.entry_points", "")
 
 
 @pytest.mark.parametrize(
@@ -481,9 +479,7 @@ def test_a_list_that_goes_on_lacks_nothing(center: Any, outside: Any):
         ({"queue": SKILLED, "able": ["u-2"] * 100}, "queue_agents", "seen.agents"),
     ],
 )
-def test_agents_beyond_the_last_page_may_be_able(
-    center: Any, changed: dict[str, Any], name: str, why: str
-):
+def test_agents_beyond_the_last_page_may_be_able(center, changed, name, why):
     assert told(look(name, center([task(90, **ROUTED)], **changed)))[1] == why
 
 

@@ -7,6 +7,7 @@ what it writes are in ``__snapshots__``.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from jobs.clock import now
@@ -58,3 +59,14 @@ def found(step: str, state: State, **more: Any) -> dict[str, Any]:
 
 
 USER = f"GET /users/{MAILBOX}"
+MADE = datetime(2026, 11, 25, 9, 5, tzinfo=UTC)
+"""Time at which a client secret was made."""
+
+
+def sign_in(minutes: float, code: int = 0, user: str = "user-1", **more: Any) -> dict[str, Any]:
+    """Return a person's sign-in so many minutes after the secret was created."""
+    stamp = (MADE + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+    status = {"errorCode": code, "failureReason": "said"}
+    basic = {"appId": "app-1", "id": f"{minutes}", "isInteractive": True, "userId": user}
+    names = {"userPrincipalName": f"{user}@contoso.com", "resourceDisplayName": ""}
+    return {**basic, **names, "createdDateTime": stamp, "status": status, **more}

@@ -114,7 +114,6 @@ APPS = [
             "wrong user_not_assigned: it admits nobody": service(**SHUT),
             "wrong app_disabled: both are opened in one request": service(**CLOSED, **SHUT),
             "ok: the user is assigned": service(OTHER_USER, MINE, **SHUT),
-            "wrong app_disabled: an undo knows what it was": service(MINE, **CLOSED, **SHUT),
             "possible user_not_assigned: a group may contain the user": service(A_GROUP, **SHUT),
             "wrong user_not_assigned: somebody else is assigned": service(OTHER_USER, **SHUT),
             "possible user_not_assigned: another user may sign in for a shared mailbox": service(
@@ -135,7 +134,6 @@ APPS = [
             "ok: Microsoft says that it did not": service(
                 isDisabled=False, disabledByMicrosoftStatus="NotDisabled"
             ),
-            "ok: neither is told": service(isDisabled=None, disabledByMicrosoftStatus=None),
         },
         facts=CLIENT | {"user_id": "user-1"},
     ),
@@ -166,27 +164,17 @@ APPS = [
             | {"facts": GRANTED | {"shared": "unknown"}, **CHECK},
             "wrong consent_missing: nothing is planned for an unknown delegate": grants()
             | {"facts": GRANTED | {"shared": "yes"}},
-            **{
-                f"wrong consent_missing: {kind}: a shared mailbox's own grant": grants(
-                    SMTP, SIGN_IN
-                )
-                | {"facts": DELEGATE, "kind": kind}
-                for kind in ("setup", "fix", "check")
-            },
-            **{
-                f"ok: {kind}: the delegate's counts": grants(
-                    SMTP | OF_DELEGATE, SIGN_IN | OF_DELEGATE
-                )
-                | {"facts": DELEGATE, "kind": kind}
-                for kind in ("setup", "fix", "check")
-            },
-            **{
-                f"ok: {kind}: so does everybody's": grants(SMTP | OF_ALL, SIGN_IN | OF_ALL)
-                | {"facts": DELEGATE, "kind": kind}
-                for kind in ("setup", "fix", "check")
-            },
         },
         facts=GRANTED,
+    ),
+    *rows(
+        "smtp_grant",
+        {
+            "wrong consent_missing: a shared mailbox's own grant": grants(SMTP, SIGN_IN),
+            "ok: the delegate's counts": grants(SMTP | OF_DELEGATE, SIGN_IN | OF_DELEGATE),
+            "ok: so does everybody's": grants(SMTP | OF_ALL, SIGN_IN | OF_ALL),
+        },
+        facts=DELEGATE,
     ),
     *rows(
         "user_consent",
@@ -199,7 +187,6 @@ APPS = [
             ),
             "ok: only apps of a list": consents(f"{OWN}allow-consent-apps"),
             "ok: of other resources": consents("managePermissionGrantsForOwnedResource.x"),
-            "ok: none": consents(),
             "ok: nothing is told": {CONSENT_POLICY: {"defaultUserRolePermissions": {}}},
             "skipped: it may not be read": {CONSENT_POLICY: REFUSED},
             "skipped: a cloud without it": {CONSENT_POLICY: GONE},
@@ -304,14 +291,10 @@ REGISTRATION = [
             ),
             "wrong permission_not_declared: Graph's SMTP.Send if Exchange has none": app()
             | {"facts": {"graph_smtp_send": "graph-smtp"}},
-            **{
-                f"wrong permission_id_unknown: {kind}: an unknown permission": app(
-                    requiredResourceAccess=[*ACCESS, GRAPHS]
-                )
-                | {GRAPH: EXPOSES}
-                | {"kind": kind}
-                for kind in ("setup", "fix", "check")
-            },
+            "wrong permission_id_unknown: an unknown permission": app(
+                requiredResourceAccess=[*ACCESS, GRAPHS]
+            )
+            | {GRAPH: EXPOSES},
             "wrong reply_address_missing: the plan names it beside what else is wrong": app(
                 web={}, requiredResourceAccess=[*ACCESS, GRAPHS]
             )
@@ -446,9 +429,31 @@ YOUNGER = limited(
 SHOWN = {"facts": {"object_id": "object-1", "key_id": "k1"}, "shown": "k1"}
 HANDMADE = BY_HAND | CHECK
 FIX = {"kind": "fix"}
+LOST = {"answers": {"new_secret": "k1"}}
+KEPT = {"check-secret:support@contoso.com": "value"}
+
+
+def sealed(key_id: str) -> dict[str, Any]:
+    """Return a run that has sealed its client secret."""
+    return {"sealed": {"secret:RUN": "value", "secret-key:RUN": key_id}}
+
+
+OWN, SECOND = (secret("Webex Connect RUN", 300, key_id) for key_id in ("k1", "k2"))
 OF_SECRETS = rows(
     "client_secret",
     {
+        "ok: one that is sealed can be shown once": secrets(OWN) | sealed("k1"),
+        "ok: the run's own is never replaced": secrets(secret("Webex Connect RUN", 1 / 48))
+        | limited(restrictionType="passwordLifetime", maxLifetime="PT1H")
+        | sealed("k1"),
+        "wrong: a lost one counts no more": secrets(OWN)
+        | SHOWN
+        | LOST
+        | {"changed": {"client_secret": now()}},
+        "ok: its sealed successor": secrets(OWN, SECOND) | LOST | sealed("k2"),
+        "ok: a successor that was shown before it was listed": secrets(OWN, SECOND)
+        | LOST
+        | {"shown": "k2", "sealed": {"secret-key:RUN": "k2"}},
         "wrong: a new app has none": secrets(),
         "wrong: one that nobody can see does not count": secrets(
             secret("Webex Connect OTHER", 300), secret("by hand", 300, "k2")
@@ -463,16 +468,9 @@ OF_SECRETS = rows(
         "wrong secret_forbidden_by_policy: ended, and forbidden": secrets(secret(EARLIER, -1))
         | FORBIDDEN
         | SHOWN,
-        **{
-            f"warning secret_forbidden_by_policy: {kind}: the last of {days} days": secrets(
-                secret(EARLIER, days)
-            )
-            | FORBIDDEN
-            | SHOWN
-            | {"kind": kind}
-            for kind in ("setup", "fix", "check")
-            for days in (300, 10)
-        },
+        "warning secret_forbidden_by_policy: the last": secrets(secret(EARLIER, 10))
+        | FORBIDDEN
+        | SHOWN,
         "ok: 29 of 30 days": secrets(secret(EARLIER, 29)) | MONTH | SHOWN,
         "ok: 11 of 30 days": secrets(secret(EARLIER, 11)) | MONTH | SHOWN,
         "wrong client_secret_expires_soon: a third of 30 days": secrets(secret(EARLIER, 9))
@@ -518,6 +516,25 @@ OF_SECRETS = rows(
         )
         | HANDMADE,
         "wrong client_secret_gone: by hand: none": secrets(read=BY_ID) | HANDMADE,
+    },
+    facts={"object_id": "object-1"},
+) + rows(
+    "check_secret",
+    {
+        "skipped: nobody rehearses": {"answers": {"rehearse": "skip:away"}},
+        "skipped: an earlier run has proven the channel": {"proven": True},
+        "wrong: it replaces an unused one": secrets(
+            secret(OWN_SECRET, 90, "old"), secret("Webex Connect X", 300, "theirs")
+        ),
+        "ok: the run's own, which Microsoft may not list yet": {
+            "sealed": {"rehearsal-secret:RUN": "value"}
+        },
+        "ok: the kept one, which the app has": {
+            "sealed": KEPT,
+            "facts": {"object_id": "object-1", "own_secret": "yes"},
+        },
+        "wrong: the kept one, which the app has no more": secrets() | {"sealed": KEPT},
+        "ok: the kept one of this run": {"sealed": KEPT, "changed": {"check_secret": now()}},
     },
     facts={"object_id": "object-1"},
 )

@@ -51,9 +51,7 @@ async def test_an_app_that_is_not_there_any_more_is_not_made_anew(given: Given, 
     assert cloud.writes == []
 
 
-async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(
-    given: Given, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-):
+async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(given, cloud, monkeypatch):
     """A conflict with an app that appears a moment later leads to a merge, not to a second app."""
     monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
     cloud.on(READ, GONE, GONE, GONE, APP)
@@ -68,9 +66,7 @@ async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(
     assert [what for what, _ in cloud.writes] == [WRITE, CHANGE]
 
 
-async def test_a_name_that_the_recycle_bin_keeps(
-    given: Given, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-):
+async def test_a_name_that_the_recycle_bin_keeps(given, cloud, monkeypatch):
     """A deleted app may keep its name for 30 days, so a new app gets the name with the run's ID."""
     monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
     cloud.refuse(WRITE, 409, "Request_MultipleObjectsWithSameKeyValue", "already exists")
@@ -78,10 +74,8 @@ async def test_a_name_that_the_recycle_bin_keeps(
     name = f"{NAME}-{ctx.run.id.lower()}"
     cloud.on(f"PATCH /applications(uniqueName='{name}')", (201, APP | {"uniqueName": name}))
     await STEP.apply(ctx, await STEP.inspect(ctx))
-    assert [what for what, _ in cloud.writes] == [
-        WRITE,
-        f"PATCH /applications(uniqueName='{name}')",
-    ]
+    told = [what for what, _ in cloud.writes]
+    assert told == [WRITE, f"PATCH /applications(uniqueName='{name}')"]
     ctx.looking = True
     cloud.on("GET /applications", [APP | {"uniqueName": name}])
     found = await STEP.inspect(ctx)
@@ -99,17 +93,13 @@ async def test_an_undo_puts_the_platforms_back(given: Given, cloud: Cloud):
     assert (await STEP.inspect_undo(ctx, what)).state is State.WRONG
     await STEP.undo(ctx, what)
     body = cloud.writes[0][1]
-    assert (body["web"]["redirectUris"], body["spa"]) == (
-        URIS[1:],
-        {"redirectUris": ["https://else.test/x", URIS[0]]},
-    )
+    told = body["web"]["redirectUris"], body["spa"]
+    assert told == (URIS[1:], {"redirectUris": ["https://else.test/x", URIS[0]]})
     assert (await STEP.inspect_undo(ctx, what)).state is State.OK
 
 
 @pytest.mark.parametrize("status", [400, 409])
-async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(
-    given: Given, cloud: Cloud, status: int
-):
+async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(given, cloud, status):
     """If Graph refuses the unique name, the app is adopted without it.
 
     Later runs find the app by its client ID.
@@ -117,10 +107,8 @@ async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(
     cloud.on(THEIR_ID, OFFERED).on(CHANGE, (status, {"error": {"code": "x"}}), (204, None))
     ctx = given(facts=FACTS, answers={"adopt": "theirs"})
     await STEP.apply(ctx, await STEP.inspect(ctx))
-    assert [(what, body.get("uniqueName")) for what, body in cloud.writes] == [
-        (CHANGE, NAME),
-        (CHANGE, None),
-    ]
+    told = [(what, body.get("uniqueName")) for what, body in cloud.writes]
+    assert told == [(CHANGE, NAME), (CHANGE, None)]
 
 
 async def test_an_app_that_may_not_be_changed_is_not_tried_twice(given: Given, cloud: Cloud):

@@ -1,165 +1,102 @@
-"""Row E3: the client secret of Webex Connect."""
+"""Rows E3 and C6: the client secrets, and their removal if they are lost, replaced or unused."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import render
 from jobs.clock import now
-from jobs.microsoft.app_manifest import unique_name
-from jobs.model import Channel, Finding, State, Text, day_of
+from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Transient
+from jobs.engine.engine import Engine
+from jobs.model import Change, Channel, Finding, Person, Scope, State, Text, Turn
 from jobs.runs.channel_index import Record
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Event, Kind, Origin, Plan
 from jobs.runs.run_store import RunStore
-from jobs.steps.client_secret import ClientSecret
+from jobs.runtime import no_listener
+from jobs.steps import all_steps, steps_of
+from jobs.steps.client_secret import (
+    LABEL,
+    CheckSecret,
+    ClientSecret,
+    LostSecret,
+    OldSecret,
+    UnusedSecret,
+)
 from jobs.storage.vault import Vault
 from tests.unit.jobs.conftest import Cloud, Given
+from tests.unit.jobs.steps.app_states import READ
+from tests.unit.jobs.steps.looks_of_apps import ADD, secret
 
-STEP = ClientSecret()
-CLIENT_SECRET_APP = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
-POLICY = "GET /policies/defaultAppManagementPolicy"
-ADD, REMOVE = (
-    "POST /applications/object-1/addPassword",
-    "POST /applications/object-1/removePassword",
-)
-CLIENT_SECRET_FACTS = {"object_id": "object-1"}
-
-
-def secret(key_id: str, label: str, days: float) -> dict[str, str]:
-    """Return a client secret as Graph lists it, ``days`` from its end."""
-    return {
-        "keyId": key_id,
-        "displayName": label,
-        "hint": "abc",
-        "endDateTime": (now() + timedelta(days=days)).isoformat(),
-    }
+NEW, REMOVAL, OLD, UNUSED = ClientSecret(), LostSecret(), OldSecret(), UnusedSecret()
+REMOVE, BY_ID = "POST /applications/object-1/removePassword", "GET /applications/object-1"
+FACTS = {"object_id": "object-1"}
+LOST = {"new_secret": "k1"}
+ADDED = {"keyId": "k9", "secretText": "s3cret~value", "endDateTime": "2027-11-25T00:00:00Z"}
+WANTED = NEW.wrong(Text("seen.none"), facts={"renew_until": "2027-11-25T09:00:00+00:00"})
 
 
-def restricted(*restrictions: dict[str, str]) -> dict[str, object]:
-    """Return an app-management policy with these restrictions."""
-    return {
-        "isEnabled": True,
-        "applicationRestrictions": {"passwordCredentials": list(restrictions)},
-    }
+def listed(key_id: str, name: str, days: float = 300) -> dict[str, str]:
+    """Return a client secret as Graph lists it."""
+    return secret(name, days, key_id)
 
 
-async def test_a_sealed_secret_holds(given: Given, cloud: Cloud, vault: Vault):
-    """The step is OK if the run still has the secret in encrypted form and can show it once."""
-    ctx = given(facts=CLIENT_SECRET_FACTS)
-    made = secret("k1", f"Webex Connect {ctx.run.id}", 300)
-    vault.put(f"secret:{ctx.run.id}", "value", 60)
-    vault.put(f"secret-key:{ctx.run.id}", "k1", 60)
-    cloud.on(CLIENT_SECRET_APP, {"passwordCredentials": [made]})
-    facts = {"key_id": "k1", "hint": "abc", "expires": made["endDateTime"]}
-    end = datetime.fromisoformat(made["endDateTime"])
-    seen = Text("seen.secret", {"expires": day_of(end)})
-    assert await STEP.inspect(ctx) == Finding(
-        "client_secret", State.OK, seen=seen, facts=facts, values={"key_id": "k1"}
-    )
+def made(key_id: str, run_id: str, days: float = 300) -> dict[str, str]:
+    """Return a client secret that a run has created."""
+    return listed(key_id, f"Webex Connect {run_id}", days)
 
 
-@pytest.mark.parametrize("limit", ["P30D", "P7D", "P1D", "PT1H"])
-async def test_the_secret_that_a_run_has_made_is_never_replaced(
-    given: Given, cloud: Cloud, vault: Vault, limit: str
-):
-    """A run never replaces its own secret, however short the tenant's limit is.
-
-    A new secret would end no later, so the run would create one after the other.
-    """
-    ctx = given(facts=CLIENT_SECRET_FACTS)
-    vault.put(f"secret:{ctx.run.id}", "value", 60)
-    vault.put(f"secret-key:{ctx.run.id}", "k1", 60)
-    made = secret("k1", f"Webex Connect {ctx.run.id}", 1 / 48)
-    cloud.on(CLIENT_SECRET_APP, {"passwordCredentials": [made]}).on(
-        POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": limit})
-    )
-    assert (await STEP.inspect(ctx)).state is State.OK
+def app(*secrets: dict[str, str]) -> dict[str, Any]:
+    """Return the app with these client secrets."""
+    return {"passwordCredentials": list(secrets)}
 
 
 async def test_a_secret_is_made_and_sealed(given: Given, cloud: Cloud, vault: Vault):
     """The value of a new secret is stored only in the vault."""
-    cloud.on(
-        ADD, {"keyId": "k9", "secretText": "s3cret~value", "endDateTime": "2027-11-25T00:00:00Z"}
-    )
-    ctx = given(facts=CLIENT_SECRET_FACTS)
-    await STEP.apply(
-        ctx,
-        Finding("client_secret", State.WRONG, facts={"renew_until": "2027-11-25T09:00:00+00:00"}),
-    )
-    credential = {
-        "displayName": f"Webex Connect {ctx.run.id}",
-        "endDateTime": "2027-11-25T09:00:00Z",
-    }
+    cloud.on(ADD, ADDED)
+    ctx = given(facts=FACTS)
+    await NEW.apply(ctx, WANTED)
+    name, end = f"Webex Connect {ctx.run.id}", "2027-11-25T09:00:00Z"
+    credential = {"displayName": name, "endDateTime": end}
     assert cloud.writes == [(ADD, {"passwordCredential": credential})]
-    assert (vault.get(f"secret:{ctx.run.id}"), vault.get(f"secret-key:{ctx.run.id}")) == (
-        "s3cret~value",
-        "k9",
-    )
+    told = vault.get(f"secret:{ctx.run.id}"), vault.get(f"secret-key:{ctx.run.id}")
+    assert told == ("s3cret~value", "k9")
 
 
 async def test_an_interrupted_try_leaves_no_orphan(given: Given, cloud: Cloud):
     """After a crash, the secret whose value was not stored is removed before a new one is made."""
-    begun = Event(
-        Kind.CHANGING, now(), step="client_secret", finding=Finding("client_secret", State.WRONG)
-    )
-    ctx = given(
-        facts=CLIENT_SECRET_FACTS,
-        changed={"client_secret": now()},
-        events=(Event(Kind.RESUMED, now()), begun),
-    )
-    mine, other = (
-        secret("k1", f"Webex Connect {ctx.run.id}", 300),
-        secret("k2", "Webex Connect OTHER", 300),
-    )
-    cloud.on(CLIENT_SECRET_APP, {"passwordCredentials": [mine, other]}).on(
-        ADD, {"keyId": "k9", "secretText": "value"}
-    )
-    await STEP.apply(
-        ctx,
-        Finding("client_secret", State.WRONG, facts={"renew_until": "2027-11-25T09:00:00+00:00"}),
-    )
-    assert [(what, (body or {}).get("keyId")) for what, body in cloud.writes] == [
-        (REMOVE, "k1"),
-        (ADD, None),
-    ]
+    begun = Event(Kind.CHANGING, now(), step="client_secret", finding=WANTED)
+    events = Event(Kind.RESUMED, now()), begun
+    ctx = given(facts=FACTS, changed={"client_secret": now()}, events=events)
+    cloud.on(READ, app(made("k1", ctx.run.id), made("k2", "OTHER"))).on(ADD, ADDED)
+    await NEW.apply(ctx, WANTED)
+    told = [(what, (body or {}).get("keyId")) for what, body in cloud.writes]
+    assert told == [(REMOVE, "k1"), (ADD, None)]
 
 
 async def test_six_months_are_six_months(given: Given, channel: Channel, cloud: Cloud):
     """A new secret gets the lifetime that the requester asked for."""
-    cloud.on(CLIENT_SECRET_APP, {})
-    found = await STEP.inspect(
-        given(channel=replace(channel, lifetime_months=6), facts=CLIENT_SECRET_FACTS)
-    )
-    assert (
-        timedelta(days=180)
-        < datetime.fromisoformat(found.facts["renew_until"]) - now()
-        < timedelta(days=185)
-    )
+    cloud.on(READ, {})
+    ctx = given(channel=replace(channel, lifetime_months=6), facts=FACTS)
+    end = datetime.fromisoformat((await NEW.inspect(ctx)).facts["renew_until"])
+    assert timedelta(days=180) < end - now() < timedelta(days=185)
 
 
 @pytest.mark.parametrize(("kind", "state"), [("check", State.POSSIBLE), ("fix", State.WRONG)])
 @pytest.mark.parametrize(
     ("days", "cause"), [(-1, "client_secret_expired"), (None, "client_secret_gone")]
 )
-async def test_a_secret_made_by_hand_may_be_the_one_in_use(
-    given: Given,
-    cloud: Cloud,
-    store: RunStore,
-    kind: str,
-    state: State,
-    days: float | None,
-    cause: str,
-):
+async def test_a_secret_made_by_hand_may_be_used(given, cloud, store, kind, state, days, cause):
     """A check warns that an unknown valid secret may be in use, and a fix creates a known one."""
     store.record_secret_shown("k1")
-    ours = [secret("k1", "Webex Connect EARLIER", days)] if days else []
-    cloud.on(CLIENT_SECRET_APP, {"passwordCredentials": [*ours, secret("k9", "by hand", 90)]})
-    ctx = given(facts=CLIENT_SECRET_FACTS | {"key_id": "k1"}, kind=kind)
+    ours = [made("k1", "EARLIER", days)] if days else []
+    cloud.on(READ, app(*ours, listed("k9", "by hand", 90)))
+    ctx = given(facts=FACTS | {"key_id": "k1"}, kind=kind)
     store.channels.keep(Record(ctx.run.id, now(), ctx.channel))
-    found = await STEP.inspect(ctx)
+    found = await NEW.inspect(ctx)
     assert (found.state, found.cause) == (state, cause)
 
 
@@ -169,14 +106,209 @@ async def test_a_secret_of_a_lost_run_is_named_on_the_plan(given: Given, cloud: 
     The secret's name, first characters and day show which one to delete. The plan does not name an
     ended secret, a person's secret, or a secret of a known run.
     """
-    orphan = secret("key-1", "Webex Connect LOSTID", 300) | {
-        "startDateTime": "2026-11-20T10:00:00Z"
-    }
-    others = [secret("key-2", "Webex Connect OLDONE", -1), secret("key-3", "made by hand", 300)]
-    ctx = given(facts=CLIENT_SECRET_FACTS)
-    others.append(secret("key-4", f"Webex Connect {ctx.run.id}", 300))
-    cloud.on(CLIENT_SECRET_APP, {"passwordCredentials": [orphan, *others]})
-    (line,) = STEP.plan(ctx, await STEP.inspect(ctx))
+    ctx, begun = given(facts=FACTS), {"startDateTime": "2026-11-20T10:00:00Z"}
+    others = made("k2", "OLDONE", -1), listed("k3", "made by hand"), made("k4", ctx.run.id)
+    cloud.on(READ, app(made("k1", "LOSTID") | begun, *others))
+    (line,) = NEW.plan(ctx, await NEW.inspect(ctx))
     said = render(line.before)
     assert '"Webex Connect LOSTID" (begins with abc, of 2026-11-20)' in said
     assert [name for name in ("OLDONE", "by hand", ctx.run.id) if name in said] == []
+
+
+def test_a_run_without_a_loss_has_no_such_step(given: Given):
+    """Only a run whose secret was lost has the step that removes it."""
+    runs = [
+        given(channel=Channel(f"{name}@contoso.com"), answers=answers).run
+        for name, answers in (("a", {}), ("b", LOST))
+    ]
+    assert [("lost_secret" in steps_of(run)) for run in runs] == [False, True]
+
+
+async def test_it_is_no_orphan(given: Given, cloud: Cloud):
+    """After a crash only the unfinished successor is removed.
+
+    The lost secret stays until another one is shown.
+    """
+    later = now() + timedelta(seconds=1)
+    trying = Event(Kind.CHANGING, later, step="client_secret", finding=WANTED)
+    ctx = given(facts=FACTS, answers=LOST, events=(trying, trying))
+    left = app(made("k1", ctx.run.id), made("k3", ctx.run.id))
+    cloud.on(READ, left, app(left["passwordCredentials"][0])).on(ADD, ADDED)
+    await NEW.apply(ctx, WANTED)
+    assert [body["keyId"] for what, body in cloud.writes if what == REMOVE] == ["k3"]
+
+
+async def test_it_waits_for_the_one_time_page(given: Given, cloud: Cloud, store: RunStore):
+    """The lost secret is removed once its successor was shown, and nothing else is removed."""
+    ctx = given(facts=FACTS | {"key_id": "k2"}, answers=LOST)
+    both = [made("k1", ctx.run.id), made("k2", ctx.run.id)]
+    cloud.on(READ, app(*both))
+    assert await REMOVAL.inspect(ctx) == REMOVAL.waits_for(
+        Turn.NOBODY, Text("seen.lost_secret_stays")
+    )
+    store.record_secret_shown("k2")
+    found = await REMOVAL.inspect(ctx)
+    assert found.state is State.WRONG
+    await REMOVAL.apply(ctx, found)
+    assert cloud.writes == [(REMOVE, {"keyId": "k1"})]
+    cloud.on(READ, app(*both[1:]))
+    assert await REMOVAL.inspect(ctx) == REMOVAL.ok(Text("seen.lost_secret_removed"))
+
+
+ONE = Text("seen.old_secret", {"count": "1"})
+LINE = Change(
+    "old_secret",
+    "E3",
+    Text("step.old_secret"),
+    ONE,
+    Text("after.old_secret"),
+    Scope.APP,
+    "Graph POST /applications/{id}/removePassword",
+    reversible=False,
+)
+
+
+def before(store: RunStore, channel: Any, asker: Person) -> str:
+    """Return the ID of an earlier run of the mailbox, which has ended."""
+    run = store.open(channel, asker, Origin("room-1"))
+    store.end(run, Event(Kind.FINISHED, now()))
+    return run.id
+
+
+async def test_the_plan_shows_it_from_the_start(given, cloud, store, channel, asker):
+    """In a fix, the plan lists the removal of the old secret together with the new secret."""
+    name = f"Webex Connect {before(store, channel, asker)}"
+    store.record_secret_shown("k1")
+    cloud.on(READ, app(listed("k1", name, 9), listed("k2", "made by hand")))
+    ctx = given(facts=FACTS, kind="fix")
+    lines = NEW.plan(ctx, await NEW.inspect(ctx))
+    assert ([line.step for line in lines], lines[1]) == (["client_secret", "old_secret"], LINE)
+    planned = replace(ctx.run, plan=Plan("p", lines, now()))
+    assert [("old_secret" in steps_of(run)) for run in (ctx.run, planned)] == [False, True]
+
+
+async def test_the_new_one_does_not_count_as_its_removal(given, cloud, store, channel, asker):
+    """The new secret does not count as the removal of the old one, though one plan shows both."""
+    old = made("k1", before(store, channel, asker), 9)
+    store.record_secret_shown("k1")
+    ctx = given(facts=FACTS, kind="fix")
+    there, after = (app(old), app(old, made("k2", ctx.run.id)))
+    cloud.on(READ, there, there, after).on(ADD, ADDED)
+    lines = NEW.plan(ctx, await NEW.inspect(ctx))
+    word = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
+    store.append(ctx.run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines), word)
+    await Engine(ctx, {"client_secret": NEW}, no_listener, lambda: True).apply_plan()
+    done = [
+        change.step for made in ctx.run.changed.values() if made.done for change in made.changes
+    ]
+    told = [line.step for line in lines], done
+    assert told == (["client_secret", "old_secret"], ["client_secret"])
+
+
+async def test_a_setup_removes_nothing(given, cloud, store, channel, asker):
+    """A setup does not plan to remove an old secret, because nobody asked for that."""
+    cloud.on(READ, app(made("k1", before(store, channel, asker), 9)))
+    ctx = given(facts=FACTS)
+    told = [line.step for line in NEW.plan(ctx, await NEW.inspect(ctx))]
+    assert told == ["client_secret"]
+
+
+async def test_only_what_the_bot_made_before_is_removed(given, cloud, store, channel, asker):
+    """Only the bot's earlier secrets are removed, never this run's own or a person's."""
+    ours = made("k1", before(store, channel, asker), 9)
+    ctx = given(facts=FACTS, kind="fix")
+    kept = [made("k2", ctx.run.id), listed("k3", "Webex Connect by Kim"), listed("k4", "by hand")]
+    cloud.on(READ, app(ours, *kept), app(ours, *kept), app(*kept))
+    found = await OLD.inspect(ctx)
+    assert (found.state, found.seen, OLD.plan(ctx, found)) == (State.WRONG, ONE, (LINE,))
+    await OLD.apply(ctx, found)
+    told = await OLD.inspect(ctx)
+    assert told == Finding("old_secret", State.OK, seen=Text("seen.old_secret_removed"))
+    await OLD.apply(ctx, found)
+    assert cloud.writes == [(REMOVE, {"keyId": "k1"})]
+
+
+def test_it_comes_after_every_proof():
+    """The old secret is removed last, after the new one and every proof, as Microsoft says."""
+    assert set(OLD.after) == {"token", "own_login", "test_mail", "agent_answer"}
+    assert {"client_secret", *OLD.after} <= all_steps().keys()
+
+
+BOTS = {"displayName": LABEL, "keyId": "own"}
+THEIRS = {"displayName": "Webex Connect X", "keyId": "theirs"}
+MADE = Event(Kind.FOUND, now(), step="check_secret", finding=Finding("check_secret", State.OK))
+TRIED = Event(
+    Kind.CHANGING, now(), step="check_secret", finding=Finding("check_secret", State.WRONG)
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "events", "there"),
+    [
+        ("skip:away", (MADE,), True),
+        ("skip:away", (TRIED,), True),
+        ("skip:away", (), False),
+        ("yes", (MADE,), False),
+    ],
+)
+def test_where_it_is_part_of_a_run(given, answer, events, there):
+    """A run has this step only if the bot's secret may exist and the rehearsal was skipped."""
+    ctx = given(channel=Channel("a@contoso.com"), answers={"rehearse": answer}, events=events)
+    assert ("unused_secret" in steps_of(ctx.run)) is there
+
+
+async def test_it_is_removed_once_and_proven(given: Given, cloud: Cloud):
+    """The unused secret is found by its name and removed, and Webex Connect's own stays."""
+    cloud.on(BY_ID, app(THEIRS)).on(READ, app(BOTS, THEIRS))
+    ctx = given(facts=FACTS)
+    assert (await UNUSED.inspect(ctx)).state is State.WRONG
+    await UNUSED.apply(ctx, UNUSED.wrong(Text("seen.unused_secret_there")))
+    assert cloud.writes == [(REMOVE, {"keyId": "own"})]
+    after = given(channel=Channel("a@contoso.com"), facts=FACTS, changed={"unused_secret": now()})
+    assert await UNUSED.inspect(after) == UNUSED.ok(Text("seen.undo_removed"))
+
+
+async def test_while_it_is_listed_it_is_not_removed(given: Given, cloud: Cloud):
+    """A removed secret counts as removed only once the app no longer lists it."""
+    cloud.on(BY_ID, app(BOTS))
+    assert (
+        await UNUSED.inspect(given(facts=FACTS, changed={"unused_secret": now()}))
+    ).state is State.WRONG
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (Forbidden("request_rejected", CloudReply("graph")), State.WARNING),
+        (Transient("service_unavailable", CloudReply("graph")), None),
+    ],
+)
+def test_one_that_may_not_be_removed_is_named(given: Given, error: CloudError, state: State | None):
+    """A secret that cannot be removed is a warning with its name, and no run waits for it.
+
+    The engine handles a temporary error.
+    """
+    found = UNUSED.explain_error(given(), error)
+    told = found and found.state, found and found.seen and found.seen.values
+    assert told == (state, state and {"name": LABEL})
+
+
+async def test_it_replaces_what_was_left_behind(given: Given, cloud: Cloud, vault: Vault):
+    """A new secret of the bot replaces an unused older one and keeps all other secrets.
+
+    It ends no later than Webex Connect's secret.
+    """
+    end = now() + timedelta(days=30)
+    left = [
+        {"displayName": LABEL, "keyId": "old"},
+        {"displayName": "Webex Connect X", "keyId": "theirs"},
+    ]
+    cloud.on(READ, app(*left)).on(ADD, {"keyId": "new", "secretText": "own~secret"})
+    ctx = given(facts=FACTS | {"expires": end.isoformat()})
+    await CheckSecret().apply(ctx, Finding("check_secret", State.WRONG))
+    credential = {"displayName": LABEL, "endDateTime": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
+    assert cloud.writes == [(REMOVE, {"keyId": "old"}), (ADD, {"passwordCredential": credential})]
+    assert (
+        vault.get(f"rehearsal-secret:{ctx.run.id}"),
+        vault.get("check-secret:support@contoso.com"),
+    ) == ("own~secret", None)

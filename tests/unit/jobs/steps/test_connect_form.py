@@ -18,17 +18,14 @@ from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 from jobs.steps import rehearses, steps_of
 from jobs.steps.connect_form import (
-    FORM,
-    AddressFields,
-    AppFields,
     MailboxFields,
     Registered,
     Token,
     token_at,
 )
 from tests.unit.jobs.conftest import Cloud, Given
-
-PARTS = [MailboxFields(), AppFields(), AddressFields(), Token()]
+from tests.unit.jobs.steps.looks import MADE, sign_in
+from tests.unit.jobs.steps.looks_of_mail import LOG, OF_TOKEN
 
 
 @pytest.mark.parametrize(
@@ -39,22 +36,13 @@ PARTS = [MailboxFields(), AppFields(), AddressFields(), Token()]
         ({"token_saved": "yes"}, {}, True),
     ],
 )
-def test_when_the_token_was_generated(
-    given: Given, answers: dict[str, str], facts: dict[str, str], known: bool
-):
+def test_when_the_token_was_generated(given, answers, facts, known):
     """The requester's confirmation or the sign-in log shows when the token was generated.
 
     A check and the file for Cisco TAC use this time.
     """
     run = given(answers=answers, facts=facts).run
     assert (token_at(run) is not None) is known
-
-
-def test_the_form_needs_everything_at_microsoft():
-    """The form needs all steps at Microsoft, because Generate Token can succeed only after them."""
-    assert {step.article_row: step.needs for step in PARTS} == dict.fromkeys(
-        ("C3", "C4", "C5", "C6"), FORM
-    )
 
 
 STEP = Registered()
@@ -112,7 +100,6 @@ async def test_save_and_register_are_two_changes_of_the_app(logged: Given):
         [entry(1), entry(2, "updateFlow")],
         [entry(-2), entry(-1)],
     ],
-    ids=["nothing", "saved", "failed", "flow", "before"],
 )
 async def test_less_does_not_show_it(logged: Given, entries: list[dict[str, str]]):
     """If the audit log has fewer changes, the requester is asked.
@@ -125,9 +112,7 @@ async def test_less_does_not_show_it(logged: Given, entries: list[dict[str, str]
 
 
 @pytest.mark.parametrize(("minutes", "state"), [(2, State.OK), (-2, State.WAITING)])
-async def test_after_the_word_that_the_token_is_saved_one_change_is_enough(
-    logged: Given, minutes: float, state: State
-):
+async def test_after_the_word_that_the_token_is_saved_one_change_is_enough(logged, minutes, state):
     """Once the requester has confirmed the saved token, one later change of the app is enough.
 
     Save came before that, so only Register To Webex Engage is left.
@@ -143,22 +128,8 @@ async def test_a_log_that_cannot_be_read(logged: Given, status: int):
     assert (found.state, found.cause) == (State.WAITING, "")
 
 
-LOG = "GET /auditLogs/signIns"
-MADE = datetime(2026, 11, 25, 9, 5, tzinfo=UTC)
-"""Time at which the client secret was made."""
-FACTS = {"client_id": "app-1", "key_id": "key-1", "user_id": "user-1"}
 SHOWN = {"secret_shown": "key-1"}
 TOKEN = Token()
-
-
-def row(minutes: float, code: int = 0, user: str = "user-1", **more: Any) -> dict[str, Any]:
-    """Return a person's sign-in so many minutes after the secret was created."""
-    at = MADE + timedelta(minutes=minutes)
-    status = {"errorCode": code, "failureReason": "said"}
-    basic = {"appId": "app-1", "id": f"{minutes}", "isInteractive": True, "userId": user}
-    names = {"userPrincipalName": f"{user}@contoso.com", "resourceDisplayName": ""}
-    stamp = at.isoformat().replace("+00:00", "Z")
-    return {**basic, **names, "createdDateTime": stamp, "status": status, **more}
 
 
 @pytest.fixture
@@ -168,14 +139,16 @@ def shown(given: Given) -> Given:
     def make(**more: Any) -> StepContext:
         answers = {**SHOWN, **more.pop("answers", {})}
         changed = {"client_secret": MADE}
-        return given(facts=FACTS | more.pop("facts", {}), answers=answers, changed=changed, **more)
+        return given(
+            facts=OF_TOKEN | more.pop("facts", {}), answers=answers, changed=changed, **more
+        )
 
     return make
 
 
 async def test_a_token_that_the_log_shows_is_not_asked_for(shown: Given, cloud: Cloud):
     """The mailbox user's sign-in in the log proves Generate Token, and so the whole form."""
-    cloud.on(LOG, [row(3)])
+    cloud.on(LOG, [sign_in(3)])
     ctx = shown()
     found = await TOKEN.inspect(ctx)
     at = MADE + timedelta(minutes=3)
@@ -187,45 +160,19 @@ async def test_a_token_that_the_log_shows_is_not_asked_for(shown: Given, cloud: 
     )
     ctx.store.append(ctx.run.id, Event(Kind.FOUND, at, step="token", finding=found))
     after = replace(ctx, run=ctx.store.load(ctx.run.id))
-    assert await MailboxFields().inspect(after) == Finding(
-        "mailbox_fields", State.OK, seen=Text("seen.shown_by_token")
-    )
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        [],
-        [row(-1)],
-        [row(3, isInteractive=False)],
-        [row(3, 50058)],
-        [row(3, resourceId="00000003-0000-0000-c000-000000000000")],
-        [row(3, appId="another")],
-    ],
-    ids=["none", "before", "renewal", "abandoned", "Graph", "another app"],
-)
-async def test_other_rows_say_nothing(shown: Given, cloud: Cloud, rows: list[dict[str, Any]]):
-    """Other rows of the log prove nothing, so the requester is asked.
-
-    The log is read again later by itself.
-    """
-    cloud.on(LOG, rows)
-    found = await TOKEN.inspect(shown())
-    assert (found.state, found.waiting_for, found.cause) == (State.WAITING, Turn.REQUESTER, "")
-    assert found.until is not None
+    told = await MailboxFields().inspect(after)
+    assert told == Finding("mailbox_fields", State.OK, seen=Text("seen.shown_by_token"))
 
 
 @pytest.mark.parametrize(
     ("rows", "cause"),
     [
-        ([row(3, 7000215)], "client_secret_wrong"),
-        ([row(4, 7000215), row(3)], "client_secret_wrong"),
-        ([row(3, user="user-2")], "wrong_mailbox_user"),
+        ([sign_in(3, 7000215)], "client_secret_wrong"),
+        ([sign_in(4, 7000215), sign_in(3)], "client_secret_wrong"),
+        ([sign_in(3, user="user-2")], "wrong_mailbox_user"),
     ],
 )
-async def test_a_failure_is_named_and_has_the_sign_in_tested(
-    shown: Given, cloud: Cloud, rows: list[dict[str, Any]], cause: str
-):
+async def test_a_failure_is_named_and_has_the_sign_in_tested(shown, cloud, rows, cause):
     """A failed Generate Token is reported with its cause.
 
     The rehearsal is offered, even if the requester did not want it before.
@@ -243,45 +190,26 @@ async def test_a_failure_is_named_and_has_the_sign_in_tested(
     assert "rehearsal" not in steps_of(ctx.store.load(ctx.run.id))
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
-async def test_a_sign_in_log_that_cannot_be_read(shown: Given, cloud: Cloud, status: int):
-    """If the log cannot be read, the run continues and waits for the requester's button.
-
-    The reason may be a missing Entra P1, a missing role or an ended sign-in.
-    """
-    cloud.refuse(LOG, status)
-    found = await TOKEN.inspect(shown())
-    assert (found.state, found.waiting_for, found.cause) == (State.WAITING, Turn.REQUESTER, "")
-
-
 @pytest.mark.parametrize(("kind", "asked"), [("setup", []), ("fix", [LOG])])
-async def test_the_log_is_read_only_after_the_secret_was_shown(
-    given: Given, cloud: Cloud, kind: str, asked: list[str]
-):
+async def test_the_log_is_read_only_after_the_secret_was_shown(given, cloud, kind, asked):
     """A setup reads the log only after the secret was shown, as no token can exist before.
 
     A fix that keeps its old secret reads the log at once.
     """
-    await TOKEN.inspect(given(facts=FACTS, kind=kind))
+    await TOKEN.inspect(given(facts=OF_TOKEN, kind=kind))
     assert [what for what, _ in cloud.asked] == asked
-
-
-async def test_the_requesters_word_counts_without_the_log(shown: Given, cloud: Cloud):
-    """If the requester has confirmed the token, the step is OK and the log is not read."""
-    found = await TOKEN.inspect(shown(answers={"token_saved": "yes"}))
-    assert (found.state, found.seen, cloud.asked) == (State.OK, Text("seen.said_by_requester"), [])
 
 
 async def test_the_bots_own_sign_in_is_no_token(shown: Given, cloud: Cloud):
     """The log is not read during the rehearsal, as the mailbox user then signs in for the bot."""
-    cloud.on(LOG, [row(3)])
+    cloud.on(LOG, [sign_in(3)])
     found = await TOKEN.inspect(shown(answers={"rehearse": "yes"}))
     assert (found.state, cloud.asked) == (State.WAITING, [])
 
 
 BEGAN = "11111111-2222-4333-8444-555555555555"
 """ID with which the rehearsal's sign-in began."""
-OWN = row(3, correlationId=BEGAN.upper())
+OWN = sign_in(3, correlationId=BEGAN.upper())
 LATER = MADE + timedelta(minutes=3, seconds=1)
 """Time at which the rehearsal of :data:`OWN` succeeded."""
 
@@ -289,41 +217,33 @@ LATER = MADE + timedelta(minutes=3, seconds=1)
 @pytest.mark.parametrize(
     ("rows", "in_full", "minutes"),
     [
-        ([], [], None),
-        ([OWN], [], None),
-        ([row(8, correlationId=BEGAN)], [], None),
-        ([row(4), OWN], [], 4),
-        ([row(4, 50058), OWN], [], None),
-        ([row(3)], [row(3)], None),
-        ([row(4), row(3)], [row(4), row(3)], None),
-        ([row(4)], [row(4, servicePrincipalCredentialKeyId="KEY-1")], 4),
-        ([row(4)], [row(4, servicePrincipalCredentialKeyId="own-key")], None),
-        ([row(4)], [row(4, servicePrincipalCredentialKeyId=None)], None),
-        ([row(4, servicePrincipalCredentialKeyId="own-key"), OWN], [], None),
-        ([row(4)], 404, None),
-    ],
-    ids=[
-        "nothing yet",
-        "the rehearsal only",
-        "the rehearsal, whenever it is logged",
-        "another one",
-        "another one, abandoned",
-        "the rehearsal without its ID",
-        "two without IDs",
-        "Webex Connect's secret",
-        "the bot's secret",
-        "no secret named",
-        "the bot's secret once more",
-        "no beta",
+        ([], [], None),  # nothing yet
+        ([OWN], [], None),  # the rehearsal only
+        ([sign_in(8, correlationId=BEGAN)], [], None),  # the rehearsal, whenever it is logged
+        ([sign_in(4), OWN], [], 4),  # another one
+        ([sign_in(4, 50058), OWN], [], None),  # another one, abandoned
+        ([sign_in(3)], [sign_in(3)], None),  # the rehearsal without its ID
+        ([sign_in(4), sign_in(3)], [sign_in(4), sign_in(3)], None),  # two without IDs
+        (
+            [sign_in(4)],
+            [sign_in(4, servicePrincipalCredentialKeyId="KEY-1")],
+            4,
+        ),  # Webex Connect's secret
+        (
+            [sign_in(4)],
+            [sign_in(4, servicePrincipalCredentialKeyId="own-key")],
+            None,
+        ),  # the bot's secret
+        ([sign_in(4)], [sign_in(4, servicePrincipalCredentialKeyId=None)], None),  # no secret named
+        (
+            [sign_in(4, servicePrincipalCredentialKeyId="own-key"), OWN],
+            [],
+            None,
+        ),  # the bot's secret once more
+        ([sign_in(4)], 404, None),  # no beta
     ],
 )
-async def test_a_rehearsal_is_never_taken_for_generate_token(
-    shown: Given,
-    cloud: Cloud,
-    rows: list[dict[str, Any]],
-    in_full: list[dict[str, Any]] | int,
-    minutes: int | None,
-):
+async def test_a_rehearsal_is_never_taken_for_generate_token(shown, cloud, rows, in_full, minutes):
     """After a rehearsal a sign-in counts only if it is known not to be the bot's own.
 
     The log shows that by the ID of the rehearsal's sign-in, or by the secret that was used.
@@ -335,23 +255,8 @@ async def test_a_rehearsal_is_never_taken_for_generate_token(
     record_beginning(ctx.store.redis, ctx.channel.mailbox, BEGAN)
     found = await TOKEN.inspect(ctx)
     at = minutes and (MADE + timedelta(minutes=minutes)).isoformat()
-    assert (found.state, found.facts.get("generated_at")) == (
-        State.OK if minutes else State.WAITING,
-        at,
-    )
-
-
-@pytest.mark.parametrize(
-    ("user", "state", "cause"),
-    [("kim", State.OK, ""), ("user-1", State.WAITING, "wrong_mailbox_user")],
-)
-async def test_the_delegate_of_a_shared_mailbox(
-    shown: Given, cloud: Cloud, user: str, state: State, cause: str
-):
-    """For a shared mailbox the delegate's sign-in is the proof, and the mailbox's own is not."""
-    cloud.on(LOG, [row(3, user=user)])
-    found = await TOKEN.inspect(shown(facts={"shared": "yes", "delegate_id": "kim"}))
-    assert (found.state, found.cause) == (state, cause)
+    told = found.state, found.facts.get("generated_at")
+    assert told == (State.OK if minutes else State.WAITING, at)
 
 
 @pytest.mark.parametrize(

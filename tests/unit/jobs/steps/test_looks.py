@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from syrupy.assertion import SnapshotAssertion
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.model import Change, Finding, State, Text
+from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind
 from jobs.steps import all_steps
 from tests.unit.jobs.conftest import CHANNEL, Cloud, Given
@@ -58,9 +61,20 @@ def as_planned(line: Change) -> dict[str, Any]:
 
 
 def context(
-    given: Given, answered: Any = (), shown: str = "", *, looking: bool = False, **run: Any
+    given: Given,
+    answered: Any = (),
+    shown: str = "",
+    sealed: Mapping[str, str] = MappingProxyType({}),
+    *,
+    looking: bool = False,
+    proven: bool = False,
+    **run: Any,
 ) -> StepContext:
-    """Return the context of a run, with a secret that was shown, and an answer of minutes ago."""
+    """Return the context of a run, with a secret that was shown, and an answer of minutes ago.
+
+    ``sealed`` are values in the vault. RUN stands for the run's ID. A ``proven`` channel has ended
+    its setup.
+    """
     if answered:
         data = {"question": answered[0], "value": "yes"}
         at = now() - timedelta(minutes=answered[1])
@@ -69,6 +83,10 @@ def context(
     ctx.looking = looking
     if shown:
         ctx.store.record_secret_shown(shown)
+    if proven:
+        ctx.store.channels.keep(Record(ctx.run.id, now(), ctx.channel))
+    for name, value in sealed.items():
+        ctx.vault.put(name.replace("RUN", ctx.run.id), value, 60)
     return ctx
 
 
@@ -78,9 +96,11 @@ LOOKS = [*PEOPLE, *APPS, *REGISTRATION, *OF_SECRETS, *AT_EXCHANGE, *AT_CONNECT]
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look.step}: {look.sentence}")
 async def test_a_look(look: Look, given: Given, cloud: Cloud, snapshot: SnapshotAssertion):
     """A look changes nothing. What a step writes is what it has planned."""
-    for what, answer in look.script.items():
-        cloud.on(what, answer)
     step, ctx = all_steps()[look.step], context(given, **look.run)
+    for what, answer in look.script.items():
+        named = isinstance(answer, dict | list)  # and no status with a body
+        own = json.loads(json.dumps(answer).replace("RUN", ctx.run.id)) if named else answer
+        cloud.on(what, own)
     found = await step.inspect(ctx)
     assert f"{found.state} {found.cause}".strip() == look.told
     assert cloud.writes == []

@@ -8,15 +8,12 @@ from typing import Any
 
 import pytest
 
-from jobs.channel.mailbox import SIGNED_IN
-from jobs.clock import now
 from jobs.clouds.errors import MalformedAnswer
 from jobs.model import RunKind, State, Text
-from jobs.runs.run import Event, Kind
 from jobs.steps import all_steps
 from jobs.steps.mailbox_user import Delegate, MailboxUser, needs_delegate
-from tests.unit.jobs.conftest import CHANNEL, Cloud, Given
-from tests.unit.jobs.steps.looks import AGENT, GONE, USER
+from tests.unit.jobs.conftest import Cloud, Given
+from tests.unit.jobs.steps.looks import GONE, USER
 from tests.unit.jobs.steps.looks_of_mail import PERSON
 
 STEP = MailboxUser()
@@ -24,9 +21,7 @@ STEP = MailboxUser()
 
 @pytest.mark.parametrize("what", [USER, "Get-Mailbox"])
 @pytest.mark.parametrize("answer", [(204, None), (200, {}), [], (404, None)])
-async def test_an_empty_answer_is_no_missing_mailbox(
-    given: Given, cloud: Cloud, what: str, answer: object
-):
+async def test_an_empty_answer_is_no_missing_mailbox(given, cloud, what, answer):
     """An answer without the user or the mailbox says nothing about either, and is read again."""
     cloud.on(USER, PERSON).on("Get-Mailbox", [{}]).on(what, answer)
     with pytest.raises(MalformedAnswer):
@@ -49,19 +44,6 @@ def test_why_there_is_no_mailbox(cloud: Cloud, given: Any, kind: str, deleted: A
     found = asyncio.run(all_steps()["mailbox_user"].inspect(given(kind=RunKind.CHECK)))
     assert (found.state, found.cause) == (State.WRONG, cause)
     assert isinstance(found.seen, Text)
-
-
-async def test_who_rehearsed_is_the_delegate(given: Given, cloud: Cloud):
-    """The user who signed in for the rehearsal is the delegate, whoever was named before."""
-    cloud.on(f"GET /users/{AGENT}", PERSON | {"id": "user-2", "userPrincipalName": AGENT})
-    data = {"question": SIGNED_IN, "value": "yes"}
-    ctx = given(
-        channel=replace(CHANNEL, delegate="somebody@contoso.com"),
-        events=(Event(Kind.ANSWERED, now(), by=AGENT, data=data),),
-        facts={"shared": "blocked"},
-    )
-    found = await Delegate().inspect(ctx)
-    assert (found.state, found.facts) == (State.OK, {"delegate": AGENT, "delegate_id": "user-2"})
 
 
 @pytest.mark.parametrize("looking", [True, False])

@@ -41,11 +41,8 @@ async def test_it_looks_plans_and_changes(step: Step, given: Given, cloud: Cloud
     found = await step.inspect(ctx)
     (line,) = step.plan(ctx, found)
     await step.apply(ctx, found)
-    assert (found.state, found.values, line.command) == (
-        State.WRONG,
-        {"held": "true"},
-        COMMAND.format("false"),
-    )
+    told = found.state, found.values, line.command
+    assert told == (State.WRONG, {"held": "true"}, COMMAND.format("false"))
     assert cloud.writes == [
         ("Set-Mailbox", {"Identity": "support@contoso.com", "LitigationHoldEnabled": False})
     ]
@@ -64,10 +61,8 @@ async def test_it_is_undone(step: Step, given: Given, cloud: Cloud, now: bool, s
         {"held": "false"},
         ("run-1",),
     )
-    assert ((await step.inspect_undo(ctx, past)).state, step.undo_command(ctx, past)) == (
-        state,
-        COMMAND.format("true"),
-    )
+    told = (await step.inspect_undo(ctx, past)).state, step.undo_command(ctx, past)
+    assert told == (state, COMMAND.format("true"))
     await step.undo(ctx, past)
     assert cloud.writes == [
         ("Set-Mailbox", {"Identity": "support@contoso.com", "LitigationHoldEnabled": True})

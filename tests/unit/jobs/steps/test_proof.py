@@ -17,7 +17,7 @@ from jobs.model import Evidence, Finding, Reason, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 from jobs.steps import proof
-from jobs.steps.proof import AgentAnswer, AgentHasIt, TraceAccess
+from jobs.steps.proof import AgentAnswer, TraceAccess
 from tests.unit.jobs.conftest import Cloud, Given
 
 STEP = proof.TestMail()
@@ -37,6 +37,12 @@ def row(ctx: Any, recipient: str, status: str = "delivered", **more: str) -> dic
         "subject": subject,
         "status": status,
     } | more
+
+
+def details(cloud: Cloud, recipient: str, words: str, mail: str = "t1") -> None:
+    """Script the words of the trace about a mail to this recipient."""
+    what = f"{TRACE}/{mail}/getDetailsByRecipient(recipientAddress='{recipient}')"
+    cloud.on(what, [{"description": words}])
 
 
 def minutes(count: float) -> str:
@@ -67,9 +73,8 @@ async def test_a_delivered_copy_is_the_proof(given: Given, cloud: Cloud):
         "arrived_at": moment,
         "forwarded_at": moment,
     }
-    assert await STEP.inspect(ctx) == Finding(
-        "test_mail", State.OK, seen=Text("seen.copy_delivered"), facts=facts
-    )
+    shown = await STEP.inspect(ctx)
+    assert shown == Finding("test_mail", State.OK, seen=Text("seen.copy_delivered"), facts=facts)
 
 
 async def test_the_bot_sends_it_where_it_can(given: Given, cloud: Cloud, sends: Settings):
@@ -82,9 +87,7 @@ async def test_the_bot_sends_it_where_it_can(given: Given, cloud: Cloud, sends: 
 @pytest.mark.parametrize(
     ("ago", "state"), [(timedelta(seconds=5), State.WAITING), (timedelta(seconds=25), State.WRONG)]
 )
-async def test_a_sending_that_was_cut_off(
-    given: Given, cloud: Cloud, sends: Settings, ago: timedelta, state: State
-):
+async def test_a_sending_that_was_cut_off(given, cloud, sends, ago, state):
     """If the bot crashed while sending, it sends the mail again unless it shows in 20 seconds."""
     cloud.on(TRACE, [])
     begun = Event(
@@ -94,9 +97,7 @@ async def test_a_sending_that_was_cut_off(
 
 
 @pytest.mark.parametrize("sender", ["", MAILBOX])
-async def test_a_person_sends_it_otherwise(
-    given: Given, cloud: Cloud, sends: Settings, sender: str
-):
+async def test_a_person_sends_it_otherwise(given, cloud, sends, sender):
     """Without a sender other than the mailbox, the bot asks a person to send the mail."""
     cloud.on(TRACE, [])
     found = await STEP.inspect(given(settings=replace(sends, probe_from=sender)))
@@ -114,9 +115,7 @@ async def test_a_person_sends_it_otherwise(
         (False, proof.LATE + 1, 1, Turn.TIME, "seen.on_its_way"),
     ],
 )
-async def test_underway(
-    given: Given, cloud: Cloud, rows: bool, waits: int, sent: int, turn: Turn, seen: str
-):
+async def test_underway(given, cloud, rows, waits, sent, turn, seen):
     """The step waits for a mail on its way and asks the requester once it is late."""
     ctx = given(events=(said("test_sent", sent),), waits={"test_mail": waits})
     cloud.on(TRACE, [row(ctx, MAILBOX, "pending")] if rows else [], [])
@@ -142,11 +141,8 @@ async def test_a_blocked_copy_is_explained(given: Given, cloud: Cloud, ago: time
     ]
     cloud.on(f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{COPY}')", events)
     found = await STEP.inspect(ctx)
-    assert (found.state, found.waiting_for, found.cause) == (
-        State.WAITING,
-        turn,
-        "forwarding_blocked",
-    )
+    shown = found.state, found.waiting_for, found.cause
+    assert shown == (State.WAITING, turn, "forwarding_blocked")
     assert found.evidence[1:] == (Evidence("trace", f"Fail | {words}"),)
 
 
@@ -163,9 +159,7 @@ UNKNOWN, FULL = "550 5.1.1 User unknown", "554 5.2.2 mailbox full"
         ("delivered", "failed", "550 4.4.7 QUEUE.Expired; message expired", "connect_not_reached"),
     ],
 )
-async def test_a_bounce_is_told_by_its_code(
-    given: Given, cloud: Cloud, arrived: str, copies: str | None, words: str, cause: str
-):
+async def test_a_bounce_is_told_by_its_code(given, cloud, arrived, copies, words, cause):
     """A bounce gets its cause from its code; a bounced copy says nothing about the mailbox.
 
     A copy that is refused as unknown is a wrong forwarding address.
@@ -173,31 +167,22 @@ async def test_a_bounce_is_told_by_its_code(
     ctx = given(answers={"test_sent": "yes"})
     cloud.on(TRACE, [row(ctx, MAILBOX, arrived)], [row(ctx, COPY, copies)] if copies else [])
     for recipient in (MAILBOX, COPY):
-        details = f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{recipient}')"
-        cloud.on(details, [{"description": words}])
+        details(cloud, recipient, words)
     found = await STEP.inspect(ctx)
     assert (found.waiting_for, found.cause) == (Turn.ADMINISTRATOR, cause)
 
 
-async def test_it_is_sent_again_when_the_policy_may_have_spread(
-    given: Given, cloud: Cloud, sends: Settings
-):
+async def test_it_is_sent_again_when_the_policy_may_have_spread(given, cloud, sends):
     """After a new policy, the bot sends another mail a minute after the first one failed."""
     three, two = (now() - timedelta(minutes=count) for count in (3, 2))
     ctx = given(
         changed={"outbound_policy": three, "test_mail": two}, waits={"test_mail": 1}, settings=sends
     )
     cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY, "failed")])
-    cloud.on(
-        f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='{COPY}')",
-        [{"description": "5.7.520 Access denied"}],
-    )
+    details(cloud, COPY, "5.7.520 Access denied")
     found = await STEP.inspect(ctx)
-    assert (found.state, found.seen, found.cause) == (
-        State.WRONG,
-        Text("seen.not_sent"),
-        "forwarding_blocked",
-    )
+    shown = found.state, found.seen, found.cause
+    assert shown == (State.WRONG, Text("seen.not_sent"), "forwarding_blocked")
 
 
 def happens(ctx: StepContext, event: Event) -> None:
@@ -216,16 +201,11 @@ def refused(ctx: Any, cloud: Cloud, *more: dict[str, str]) -> None:
     failed = row(ctx, COPY, "failed", id="t1", receivedDateTime=minutes(10))
     cloud.on(TRACE, [row(ctx, MAILBOX, id="t1", receivedDateTime=minutes(10)), *more], [failed])
     for each in ("t1", "t2"):
-        cloud.on(
-            f"{TRACE}/{each}/getDetailsByRecipient(recipientAddress='{COPY}')",
-            [{"description": REFUSED}],
-        )
+        details(cloud, COPY, REFUSED, each)
 
 
 @pytest.mark.parametrize("by_bot", [True, False])
-async def test_a_refused_copy_is_sent_again_after_look_again(
-    given: Given, cloud: Cloud, sends: Settings, by_bot: bool
-):
+async def test_a_refused_copy_is_sent_again_after_look_again(given, cloud, sends, by_bot):
     """After a press of Look again, a refused mail is sent again, and its old rows do not count."""
     sent: dict[str, Any]
     sent = (
@@ -259,11 +239,8 @@ async def test_the_mail_that_was_sent_again_is_followed(given: Given, cloud: Clo
     ]
     cloud.on(TRACE, [row(ctx, MAILBOX, id="t2", receivedDateTime=minutes(1))], both)
     found = await STEP.inspect(ctx)
-    assert (found.waiting_for, found.cause, found.evidence) == (
-        Turn.ADMINISTRATOR,
-        "transport_rule_may_block",
-        (Evidence("trace", REFUSED),),
-    )
+    shown = found.waiting_for, found.cause, found.evidence
+    assert shown == (Turn.ADMINISTRATOR, "transport_rule_may_block", (Evidence("trace", REFUSED),))
 
 
 @pytest.mark.parametrize(
@@ -275,9 +252,7 @@ async def test_the_mail_that_was_sent_again_is_followed(given: Given, cloud: Clo
         (None, State.WAITING),
     ],
 )
-async def test_a_lost_mail_is_sent_again_after_look_again(
-    given: Given, cloud: Cloud, sends: Settings, last: Finding | None, state: State
-):
+async def test_a_lost_mail_is_sent_again_after_look_again(given, cloud, sends, last, state):
     """After a press of Look again, a late mail is sent again, but not a mail on its way."""
     cloud.on(TRACE, [])
     known = (Event(Kind.FOUND, now(), step="test_mail", finding=last),) if last else ()
@@ -289,9 +264,7 @@ async def test_a_lost_mail_is_sent_again_after_look_again(
     assert (await STEP.inspect(ctx)).state is state
 
 
-async def test_a_mail_sent_anew_has_another_id(
-    given: Given, monkeypatch: pytest.MonkeyPatch, sends: Settings
-):
+async def test_a_mail_sent_anew_has_another_id(given, monkeypatch, sends):
     """Mail that is sent again has a new Message-ID, because mailboxes drop duplicates.
 
     Mail whose sending is resumed keeps its Message-ID.
@@ -327,16 +300,10 @@ async def test_a_mail_from_the_mailbox_itself_proves_nothing(given: Given, cloud
     from_own = OWN | {"senderAddress": own}
     cloud.on(TRACE, [row(ctx, MAILBOX, **from_own)], [row(ctx, COPY, **from_own)])
     found = await STEP.inspect(ctx)
-    assert (found.state, found.waiting_for, found.cause) == (
-        State.WAITING,
-        Turn.REQUESTER,
-        "test_mail_from_itself",
-    )
-    assert (found.seen, "arrived_at" in found.facts, found.until is not None) == (
-        Text("seen.from_itself"),
-        False,
-        True,
-    )
+    shown = found.state, found.waiting_for, found.cause
+    assert shown == (State.WAITING, Turn.REQUESTER, "test_mail_from_itself")
+    shown = found.seen, "arrived_at" in found.facts, found.until is not None
+    assert shown == (Text("seen.from_itself"), False, True)
 
 
 @pytest.mark.parametrize(
@@ -349,41 +316,29 @@ async def test_a_mail_from_the_mailbox_itself_proves_nothing(given: Given, cloud
         (None, "<own>", State.WAITING),
     ],
 )
-async def test_the_copy_of_a_good_mail_counts_whoever_forwards_it(
-    given: Given, cloud: Cloud, beside: bool | None, copy: str, state: State
-):
+async def test_the_copy_of_a_good_mail_counts(given, cloud, beside, copy, state):
     """A copy counts even with the mailbox as its sender.
 
     It does not count if its Message-ID is that of a mail from the mailbox to itself.
     """
     ctx = given(events=(said("test_sent", 1),))
-    arrived = [row(ctx, MAILBOX, id="t2", **OWN)] * bool(beside) + [row(ctx, MAILBOX, **OTHER)] * (
-        beside is not None
-    )
+    both = [row(ctx, MAILBOX, id="t2", **OWN), row(ctx, MAILBOX, **OTHER)]
+    arrived = both if beside else both[1:] if beside is False else []
     cloud.on(TRACE, arrived, [row(ctx, COPY, messageId=copy, senderAddress=MAILBOX)])
     assert (await STEP.inspect(ctx)).state is state
 
 
 @pytest.mark.parametrize("step", ["forwarding", "outbound_policy"])
 @pytest.mark.parametrize(("ago", "state"), [(1, State.WRONG), (3, State.WAITING)])
-async def test_it_is_sent_again_once_the_run_has_set_its_way_again(
-    given: Given, cloud: Cloud, work_settings: Settings, ago: int, state: State, step: str
-):
+async def test_it_is_sent_again_once_its_way_was_set_again(given, cloud, sends, ago, state, step):
     """A mail that was sent before the run set its way right is not waited for."""
-    sent = now() - timedelta(minutes=2)
-    ctx = given(
-        changed={step: now() - timedelta(minutes=ago), "test_mail": sent},
-        settings=replace(
-            work_settings, probe_smtp_url="smtp://127.0.0.1:9", probe_from="probe@else.test"
-        ),
-    )
-    cloud.on("GET /admin/exchange/tracing/messageTraces", [])
-    assert (await proof.TestMail().inspect(ctx)).state is state
+    way, mail = (now() - timedelta(minutes=count) for count in (ago, 2))
+    cloud.on(TRACE, [])
+    ctx = given(changed={step: way, "test_mail": mail}, settings=sends)
+    assert (await STEP.inspect(ctx)).state is state
 
 
-async def test_registered_after_the_mail_sends_it_again(
-    given: Given, cloud: Cloud, sends: Settings
-):
+async def test_registered_after_the_mail_sends_it_again(given, cloud, sends):
     """A mail that came before the app's registration is sent again, even if it was delivered.
 
     Webex Connect has dropped it.
@@ -393,35 +348,30 @@ async def test_registered_after_the_mail_sends_it_again(
     copies = [row(ctx, COPY, receivedDateTime=minutes(4))]
     cloud.on(TRACE, rows, copies)
     assert (await STEP.inspect(ctx)).state is State.OK
-    ctx.store.append(ctx.run.id, said("registered", 1))
-    late = replace(ctx, run=ctx.store.load(ctx.run.id))
+    happens(ctx, said("registered", 1))
     cloud.on(TRACE, rows, copies)
-    assert (await STEP.inspect(late)).seen == Text("seen.not_sent")
-    wrong = Finding(STEP.name, State.WRONG)
-    ctx.store.append(ctx.run.id, Event(Kind.CHANGING, now(), step=STEP.name, finding=wrong))
-    sent = replace(ctx, run=ctx.store.load(ctx.run.id))
+    found = await STEP.inspect(ctx)
+    assert found.seen == Text("seen.not_sent")
+    happens(ctx, Event(Kind.CHANGING, now(), step=STEP.name, finding=found))
     cloud.on(TRACE, [*rows, row(ctx, MAILBOX, id="t2")], [*copies, row(ctx, COPY, id="t2")])
-    assert (await STEP.inspect(sent)).state is State.OK
+    assert (await STEP.inspect(ctx)).state is State.OK
 
 
-async def test_a_mail_that_came_after_the_press_is_not_sent_again(
-    given: Given, cloud: Cloud, sends: Settings
-):
+async def test_a_mail_that_came_after_the_press_is_not_sent_again(given, cloud, sends):
     """A mail that arrived after the requester pressed the button is not sent again.
 
     The bot had read in the audit log that the app is registered, and sent the mail just before.
     """
     ctx = given(settings=sends, changed={STEP.name: now() - timedelta(minutes=5)})
-    ctx.store.append(ctx.run.id, said("registered", 4))
-    pressed = replace(ctx, run=ctx.store.load(ctx.run.id))
+    happens(ctx, said("registered", 4))
     rows = [row(ctx, MAILBOX, receivedDateTime=minutes(3))]
     cloud.on(TRACE, rows, [])
-    assert (await STEP.inspect(pressed)).seen == Text("seen.arrived")
+    assert (await STEP.inspect(ctx)).seen == Text("seen.arrived")
     cloud.on(TRACE, rows, [row(ctx, COPY, receivedDateTime=minutes(3))])
-    assert (await STEP.inspect(pressed)).state is State.OK
+    assert (await STEP.inspect(ctx)).state is State.OK
     cloud.on(TRACE, rows, [row(ctx, COPY, "failed", receivedDateTime=minutes(3))])
     cloud.on("GET /admin/exchange/tracing/messageTraces/*", [])
-    assert (await STEP.inspect(pressed)).seen == Text("seen.mail_failed")
+    assert (await STEP.inspect(ctx)).seen == Text("seen.mail_failed")
 
 
 TRACE_ACCESS_STEP = TraceAccess()
@@ -439,16 +389,14 @@ async def test_a_role_that_is_missing_is_an_error(given: Given, cloud: Cloud):
 
 
 @pytest.mark.parametrize("service", [(200, {"id": "sp"}), (401, {})])
-async def test_a_sign_in_that_is_dead_is_not_hidden(
-    given: Given, cloud: Cloud, service: tuple[int, Any]
-):
+async def test_a_sign_in_that_is_dead_is_not_hidden(given, cloud, service):
     """An ended sign-in is reported as such, even if the trace service is in the tenant."""
     cloud.refuse(TRACE, 401).refuse("Get-MessageTraceV2", 403).on(SERVICE, service)
     with pytest.raises(SignInNeeded):
         await TRACE_ACCESS_STEP.inspect(given())
 
 
-HAS, ANSWER = AgentHasIt(), AgentAnswer()
+ANSWER = AgentAnswer()
 
 
 def answer_row(ctx: Any, status: str) -> dict[str, str]:
@@ -501,20 +449,12 @@ async def test_what_is_no_answer(given: Given, cloud: Cloud, more: dict[str, str
         ("no idea", "mail_not_delivered"),
     ],
 )
-async def test_an_answer_that_failed_is_explained(
-    given: Given, cloud: Cloud, words: str, cause: str
-):
+async def test_an_answer_that_failed_is_explained(given, cloud, words, cause):
     """A failed answer gets the cause that the trace's text names, or a general one."""
     ctx = given()
     cloud.on(TRACE, [answer_row(ctx, "failed")])
-    cloud.on(
-        f"{TRACE}/t1/getDetailsByRecipient(recipientAddress='probe@else.test')",
-        [{"description": words}],
-    )
+    details(cloud, "probe@else.test", words)
     found = await ANSWER.inspect(ctx)
-    assert (found.waiting_for, found.cause, found.evidence) == (
-        Turn.AGENT,
-        cause,
-        (Evidence("trace", words),),
-    )
+    shown = found.waiting_for, found.cause, found.evidence
+    assert shown == (Turn.AGENT, cause, (Evidence("trace", words),))
     assert found.facts == {"answer_failed_at": datetime(2026, 11, 25, 9, tzinfo=UTC).isoformat()}

@@ -22,9 +22,8 @@ def test_a_refused_sign_in_is_explained_by_it(cause: str):
     """
     own = Finding("service_principal", State.WRONG, cause=cause)
     refused = Finding("sign_ins", State.WRONG, cause="app_disabled")
-    assert judge(
-        checks_for(Profile.LEAST), {"service_principal": own, "sign_ins": refused}
-    ).causes == ("service_principal",)
+    shown = judge(checks_for(Profile.LEAST), {"service_principal": own, "sign_ins": refused}).causes
+    assert shown == ("service_principal",)
 
 
 STEP = Permissions()
@@ -48,11 +47,8 @@ def test_a_tenant_without_the_service(given: Given, error: CloudError, told: boo
     found = STEP.explain_error(given(), error)
     assert (found is not None) is told
     if found:
-        assert (found.state, found.cause, found.seen) == (
-            State.UNKNOWN,
-            "exchange_service_missing",
-            verbatim("No such service."),
-        )
+        shown = found.state, found.cause, found.seen
+        assert shown == (State.UNKNOWN, "exchange_service_missing", verbatim("No such service."))
 
 
 SMTP_GRANT_STEP = SmtpGrant()
@@ -68,10 +64,8 @@ async def test_an_undo_takes_the_delegate_s_grant_back(given: Given, cloud: Clou
     what, ctx = past("smtp_grant", NONE_OF_DELEGATE, left), given(facts=GRANTED, kind="undo")
     assert (await SMTP_GRANT_STEP.inspect_undo(ctx, what)).state is State.WRONG
     await SMTP_GRANT_STEP.undo(ctx, what)
-    assert {what for what, _ in cloud.writes} == {
-        "DELETE /oauth2PermissionGrants/g1",
-        "DELETE /oauth2PermissionGrants/g2",
-    }
+    shown = {what for what, _ in cloud.writes}
+    assert shown == {"DELETE /oauth2PermissionGrants/g1", "DELETE /oauth2PermissionGrants/g2"}
 
 
 async def test_an_earlier_try_of_ours_is_no_error(given: Given, cloud: Cloud):

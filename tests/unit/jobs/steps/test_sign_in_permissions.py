@@ -73,9 +73,7 @@ def test_a_check_only_reads():
         ),
     ],
 )
-def test_a_fix_asks_to_write_only_for_its_plan(
-    planned: tuple[str, ...], writes: set[str], spared: set[str]
-):
+def test_a_fix_asks_to_write_only_for_its_plan(planned, writes, spared):
     """A fix asks only for the permissions to write that its plan needs.
 
     Changes at Exchange need a role of the person and no permission at Graph. A new secret needs a

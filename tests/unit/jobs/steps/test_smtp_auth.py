@@ -43,9 +43,7 @@ LICENSED = TRUSTED | {"shared_licensed": "yes"}
     ("delegate", "own", "off"),
     [(False, False, 0), (False, None, 1), (None, False, 1), (None, None, 2)],
 )
-async def test_both_switches_are_set_where_both_may_log_in(
-    given: Given, cloud: Cloud, delegate: bool | None, own: bool | None, off: int
-):
+async def test_both_switches_are_set_where_both_may_log_in(given, cloud, delegate, own, off):
     """For a licensed shared mailbox, SMTP AUTH is switched on for it and for the delegate.
 
     Only settings that are off are written.
@@ -93,9 +91,7 @@ async def test_a_right_of_others_may_be_a_group_s(given: Given, cloud: Cloud):
 
 
 @pytest.mark.parametrize(("had", "removed"), [("", 1), ("yes", 0)])
-async def test_an_undo_takes_only_what_a_run_gave(
-    given: Given, cloud: Cloud, had: str, removed: int
-):
+async def test_an_undo_takes_only_what_a_run_gave(given, cloud, had, removed):
     """An undo removes Send As only if the delegate did not have it before the runs."""
     cloud.on("Get-RecipientPermission", [ALLOWED])
     what, ctx = past("send_as", {AGENT: had}, {AGENT: "yes"}), given(kind="undo")

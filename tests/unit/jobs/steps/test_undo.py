@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from adaptive_cards.texts import render
 from jobs.engine.undo import Reversal, reversals
@@ -104,14 +103,7 @@ TOUCHED: list[Row] = [
 @pytest.mark.parametrize("read_back", [True, False])
 @pytest.mark.parametrize(("name", "was", "left", "script"), TABLE, ids=IDS)
 async def test_what_the_runs_left_is_put_back(
-    given: Given,
-    cloud: Cloud,
-    snapshot: SnapshotAssertion,
-    name: str,
-    was: Any,
-    left: Any,
-    script: Any,
-    read_back: bool,
+    given, cloud, snapshot, name, was, left, script, read_back
 ):
     """An undo plans and makes exactly these calls, even if a run never read back what it left."""
     if not read_back and APP in script:
@@ -144,13 +136,7 @@ async def test_what_is_gone_is_undone(given: Given, cloud: Cloud, name: str, was
 
 @pytest.mark.parametrize(("name", "was", "left", "script"), TOUCHED)
 async def test_what_somebody_else_has_changed_stays(
-    given: Given,
-    cloud: Cloud,
-    snapshot: SnapshotAssertion,
-    name: str,
-    was: Any,
-    left: Any,
-    script: Any,
+    given, cloud, snapshot, name, was, left, script
 ):
     """A later change by somebody else stays and is a warning, so that the undo can continue."""
     scripted(cloud, script)
@@ -166,10 +152,8 @@ async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Cloud, name
     ctx = given(kind="undo")
     run = replace(ctx.run, past={name: past(name, {"x": "no"}, {})})
     found = await reversals(run, all_steps())[name].inspect(ctx)
-    assert (found, cloud.asked) == (
-        Finding(name, State.SKIPPED, seen=Text(f"skipped.undo_{name}")),
-        [],
-    )
+    told = found, cloud.asked
+    assert told == (Finding(name, State.SKIPPED, seen=Text(f"skipped.undo_{name}")), [])
 
 
 async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Cloud):
@@ -180,10 +164,8 @@ async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Cloud
         Reversal(all_steps()["outbound_policy"], past("outbound_policy", TABLE[3][1], {}), ()),
     )
     found = await reversal.inspect(ctx)
-    assert (found.state, render(reversal.plan(ctx, found)[0].before)) == (
-        State.WRONG,
-        "Default: Automatic",
-    )
+    told = found.state, render(reversal.plan(ctx, found)[0].before)
+    assert told == (State.WRONG, "Default: Automatic")
     await reversal.apply(ctx, found)
     assert cloud.writes == [(f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False})]
 
@@ -264,9 +246,5 @@ def test_a_line_says_what_is_final(given: Given):
         for name, was, left, _ in TABLE
     ]
     assert {line.step for line in lines if not line.reversible} == {"client_secret", "check_secret"}
-    assert {line.step for line in lines if line.note} == {
-        "application",
-        "mail_send",
-        "client_secret",
-        "check_secret",
-    }
+    told = {line.step for line in lines if line.note}
+    assert told == {"application", "mail_send", "client_secret", "check_secret"}

@@ -44,15 +44,10 @@ FACTS = {
     "exchange_smtp_send": "smtp-id",
     "mail_send": "mail-id",
 }
-APP, PRINCIPAL, GRANTS = (
-    "GET /applications/obj-1",
-    "GET /servicePrincipals(appId='client-1')",
-    "GET /oauth2PermissionGrants",
-)
-POLICY_ROW, RULE_ROW = (
-    {"Name": NAME, "AutoForwardingMode": "On"},
-    {"Name": NAME, "From": [MAILBOX], "State": "Enabled", POLICY: NAME},
-)
+APP, PRINCIPAL = "GET /applications/obj-1", "GET /servicePrincipals(appId='client-1')"
+GRANTS = "GET /oauth2PermissionGrants"
+POLICY_ROW = {"Name": NAME, "AutoForwardingMode": "On"}
+RULE_ROW = {"Name": NAME, "From": [MAILBOX], "State": "Enabled", POLICY: NAME}
 GRANT = {"id": "g1", "resourceId": "exchange-sp", "principalId": "user-1", "scope": "SMTP.Send"}
 SIGN_IN = {
     "id": "g2",

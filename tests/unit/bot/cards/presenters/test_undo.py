@@ -14,8 +14,7 @@ from bot.cards.presenters import plan
 from bot.cards.presenters.card_state import header
 from bot.services import Services
 from jobs.clock import now
-from jobs.engine.step import Step
-from jobs.engine.undo import Undoable
+from jobs.engine.step import Step, Undoable
 from jobs.model import Account, Change, Finding, Scope, State, Text, Turn
 from jobs.next_action import next_action
 from jobs.runs.run import UNDOES, Event, Kind, RecordedChange, Run

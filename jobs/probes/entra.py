@@ -1,19 +1,22 @@
-"""Rules for the mailbox user's sign-in to Exchange: policies, and revoked sign-ins."""
+"""Entra's rules for the mailbox user's sign-in, revoked sign-ins, and superfluous grants."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from jobs.causes.cause import Cause
+from jobs.channel.email_app import grants_of_app, role_assignments
 from jobs.clock import now, parse
 from jobs.clouds.json_values import lower_of, lower_set, part_of, text_of
 from jobs.engine.context import StepContext
+from jobs.engine.step import Probe
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.microsoft.outbound_spam import named
-from jobs.model import Finding, Signals, Text, minute_of
-from jobs.probes.probe import Probe
-from jobs.probes.smtp_login import FRESH
+from jobs.model import Finding, Profile, Signals, State, Text, minute_of
+from jobs.probes.sign_ins import FRESH
 
 MODERN = {"all", "browser", "mobileappsanddesktopclients"}
 """Client types of Webex Connect; legacy ones do no OAuth (platforms/microsoft.md 2.1)."""
@@ -23,14 +26,12 @@ BY_ANSWERS = ("answers",)
 """Findings that disprove a policy of a location, which the bot's login does not share."""
 
 
-class ConditionalAccess(Probe):
+class ConditionalAccess(Probe, row="conditional_access"):
     """Probe for enabled policies that may stop token renewals from Webex Connect's addresses.
 
     Source: microsoft.md 2.1. A successful login, or an answer later than the newest change to
     the policies, shows that they do not stop them.
     """
-
-    name = "conditional_access"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Match the policies; places, groups and devices are unknown here: at most possible."""
@@ -104,14 +105,12 @@ def _demands(policy: dict[str, Any]) -> bool:
     )
 
 
-class AuthenticationPolicy(Probe):
+class AuthenticationPolicy(Probe, row="authentication_policy"):
     """Probe for the authentication policy that applies to the mailbox user.
 
     Whether ``AllowBasicAuthSmtp`` off stops SMTP AUTH entirely is open, because the documents say
     both (microsoft.md 2.1). So a login decides, or an answer within the last hour.
     """
-
-    name = "authentication_policy"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the user's policy, which precedes the organization's, if there is any policy."""
@@ -136,14 +135,12 @@ class AuthenticationPolicy(Probe):
         return self.possible(seen, cause=Cause.SMTP_LOGIN_BLOCKED, signals=proof)
 
 
-class Sessions(Probe):
+class Sessions(Probe, row="sessions"):
     """Probe that checks whether the user's sign-ins were revoked after the last Generate Token.
 
     That is so if ``signInSessionsValidFromDateTime`` is later than the token. Source:
     platforms/microsoft.md 8 row 4.
     """
-
-    name = "sessions"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Compare the times of the revocation and of the last Generate Token, if both are known.
@@ -172,3 +169,39 @@ async def _user(ctx: StepContext) -> dict[str, Any]:
         if text_of(read, "id") == known:
             return read
     return await ctx.graph.user(known) or {}
+
+
+NEEDED = frozenset({"smtp.send", "offline_access", "openid", "profile", "email", "user.read"})
+"""Permissions of the form, of a sign-in, and those that the portal gives every app."""
+DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
+MOST_NAMES = 6
+
+
+class Surplus(Probe, row="surplus"):
+    """Probe for delegated grants and application permissions beyond those of the profile."""
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the granted permissions: declared ones cannot be used."""
+        grants, assignments = await asyncio.gather(grants_of_app(ctx), role_assignments(ctx))
+        allowed = {DEFAULT_ACCESS} | (
+            {ctx.fact("mail_send").lower()} if ctx.channel.profile is Profile.ARTICLE else set()
+        )
+        more = sorted({*_scopes(grants), *_roles(assignments, allowed)})
+        if not more:
+            return self.ok(Text("seen.no_surplus"))
+        values = {"names": ", ".join(more[:MOST_NAMES]), "count": str(len(more))}
+        return replace(self.wrong(Text("seen.surplus", values)), state=State.WARNING)
+
+
+def _scopes(grants: Iterable[dict[str, Any]]) -> set[str]:
+    scopes = " ".join(text_of(grant, "scope") for grant in grants).split()
+    return {scope for scope in scopes if scope.lower() not in NEEDED}
+
+
+def _roles(assignments: Iterable[dict[str, Any]], allowed: set[str]) -> set[str]:
+    """Return further application permissions as API and id; no names are here."""
+    return {
+        f"{each.get('resourceDisplayName') or 'API'} {each.get('appRoleId')}"
+        for each in assignments
+        if lower_of(each, "appRoleId") not in allowed
+    }

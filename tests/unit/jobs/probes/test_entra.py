@@ -1,8 +1,9 @@
-"""Tests of policies and revoked sessions: which of them affect the channel."""
+"""Tests of Entra's policies, revoked sessions and superfluous permissions: which of them matter."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,12 +11,11 @@ import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import Evidence, Finding, Signals, State, Text
+from jobs.model import Evidence, Finding, Profile, Signals, State, Text
 from jobs.probes import all_probes
-from jobs.probes.conditional_access import Sessions, touches
+from jobs.probes.entra import Sessions, Surplus, touches
 from jobs.runs.run import Brief
 from jobs.steps import all_steps
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG, look
@@ -127,7 +127,7 @@ async def test_the_sessions_are_those_of_the_user_who_was_found(given, cloud):
 
 @pytest.mark.parametrize(("known", "asked"), [(USER, 1), ("another", 2)])
 async def test_of_many_channels_the_user_of_the_mailbox_is_not_read_twice(
-    given: Callable[..., StepContext], cloud: Any, known: str, asked: int
+    given, cloud, known, asked
 ):
     """A user who was already read by the mailbox's address is not read again by id.
 
@@ -272,7 +272,7 @@ FORBIDS = Text("seen.authentication_policy_basic", {"name": "Strict"})
     ],
 )
 def test_which_authentication_policy_applies(
-    cloud: Any, given: Any, user: Any, organization: Any, policies: Any, state: State, seen: Text
+    cloud, given, user, organization, policies, state, seen
 ):
     """The user's own policy applies before the organization's.
 
@@ -283,3 +283,38 @@ def test_which_authentication_policy_applies(
     cloud.on("Get-AuthenticationPolicy", policies)
     found = look("authentication_policy", given())
     assert (found.state, found.seen) == (state, seen)
+
+
+SP = "aaaaaaaa-0000-4000-8000-0000000000a1"
+MAIL_SEND = "bbbbbbbb-0000-4000-8000-0000000000b2"
+FULL_ID, NOTHING = "dc890d15-9560-4a4c-9b7f-a736ec74ec40", "00000000-0000-0000-0000-000000000000"
+NAME = "Office 365 Exchange Online"
+FULL = {"appRoleId": FULL_ID, "resourceDisplayName": NAME}
+FORM = {"scope": "SMTP.Send offline_access openid profile"}
+SENDS = {"appRoleId": MAIL_SEND.upper(), "resourceDisplayName": NAME}
+READS = {"scope": "Mail.ReadWrite SMTP.Send"}
+LEAST, ARTICLE = Profile.LEAST, Profile.ARTICLE
+
+
+@pytest.mark.parametrize(
+    ("profile", "grants", "roles", "more"),
+    [
+        (LEAST, [FORM], [], ()),
+        (ARTICLE, [FORM, {"scope": " User.Read  EMAIL "}], [SENDS], ()),
+        (LEAST, [FORM], [{"appRoleId": NOTHING}], ()),
+        (LEAST, [FORM], [SENDS], (f"{NAME} {MAIL_SEND.upper()}",)),
+        (ARTICLE, [FORM], [SENDS, FULL], (f"{NAME} {FULL_ID}",)),
+        (ARTICLE, [READS, {"scope": None}], [], ("Mail.ReadWrite",)),
+        (ARTICLE, [READS], [{"appRoleId": "x"}], ("API x", "Mail.ReadWrite")),
+    ],
+)
+def test_what_is_beyond_need(cloud, given, channel, profile, grants, roles, more):
+    """Permissions beyond the profile's needs are named, except those that every new app gets."""
+    cloud.on("GET /oauth2PermissionGrants", grants)
+    cloud.on(f"GET /servicePrincipals/{SP}/appRoleAssignments", roles)
+    facts = {"sp_id": SP, "mail_send": MAIL_SEND}
+    ctx = given(channel=replace(channel, profile=profile), facts=facts)
+    found = asyncio.run(Surplus().inspect(ctx))
+    named = Text("seen.surplus", {"names": ", ".join(more), "count": str(len(more))})
+    warned = Finding("surplus", State.WARNING, seen=named, expected=Text("expected.surplus"))
+    assert found == (warned if more else Finding("surplus", State.OK, seen=Text("seen.no_surplus")))

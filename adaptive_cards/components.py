@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from adaptive_cards import elements as el, glyphs
 from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, text_input
 from adaptive_cards.escape import plain
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import plural, render, text
-from adaptive_cards.times import clock, day_clock, relative, seconds
-from adaptive_cards.views import Asked, Header, Trouble
+from adaptive_cards.times import clock, day_clock, seconds
 from jobs.model import RunKind, Text, Turn, verbatim
 
 STAGES = 7
@@ -29,6 +28,38 @@ UNCLEAR = "emphasis", glyphs.UNKNOWN
 UNDER_WAY = "emphasis", glyphs.RUNNING
 NOT_BEGUN = "emphasis", glyphs.NOT_YET
 """Styles of a band with their glyphs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Data for the kicker of a run's card.
+
+    The stages are 1 to 7: details, sign-in, plan, changes, consent, connect, proof. ``kind`` is
+    ``setup``, ``fix`` or ``undo``. Only a setup has stages. ``people`` are the addresses of those who
+    are known to act for the run. ``started`` says who started it, and ``asked`` who asks the reader
+    and where; only one of them is set.
+    """
+
+    mailbox: str
+    stage: int
+    kind: RunKind = RunKind.SETUP
+    people: dict[Turn, str] = field(default_factory=dict)
+    started: Text | None = None
+    asked: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    words: Text
+    code: str = ""
+    at: datetime | None = None
+    remedy: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    typed: str
+    reason: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,17 +309,3 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
         told = [el.own(hint, size="Small", isSubtle=True)] if hint else []
         return [], [show_card(title, [*told, field | ({"value": last} if last else {})], send)]
     return [correction(field, asked), buttons(send, spacing="Small")], []
-
-
-def time_until(at: datetime, now: datetime) -> str:
-    """Return the time until ``at`` as ``in 12 days``, or from two weeks on in a larger unit."""
-    return relative(max(at - now, timedelta()), "day")
-
-
-def time_since(at: datetime, now: datetime) -> str:
-    """Return the age as ``now``, ``4 seconds ago``, ``11 minutes ago`` or ``3 days ago``.
-
-    A time in the future, from a clock that is fast, gives ``now``.
-    """
-    passed = now - at
-    return relative(-passed) if passed >= timedelta(seconds=1) else text("age.now")

@@ -1,10 +1,11 @@
-"""Language and time zone of the space or person that a text is drawn for.
+"""Language and time zone of the space or person that a text is drawn for, and its numbers.
 
 Both are ambient, as in Flask-Babel: inside :func:`drawn_for`, every text, date and list follows them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
 import babel
+from babel.numbers import format_decimal, format_percent
 
 FOLDER: Final = Path(__file__).parent / "texts"
 SOURCE: Final = "en"
@@ -48,6 +50,7 @@ class Locale:
 
 
 DEFAULT: Final = Locale()
+_HUNDREDTHS = 10_000
 _current: ContextVar[Locale] = ContextVar("locale", default=DEFAULT)
 
 
@@ -100,3 +103,15 @@ def _zones() -> dict[str, str]:
 @cache
 def _babel(language: str) -> babel.Locale:
     return babel.Locale(language, REGIONS.get(language))
+
+
+def percent(share: float) -> str:
+    """Return a share as ``99.87%``, rounded down, so that only a whole share is ``100%``."""
+    here = current().babel
+    pattern = here.percent_formats[None].pattern.replace("#,##0", "#,##0.##")
+    floored = math.floor(share * _HUNDREDTHS + 1e-6) / _HUNDREDTHS
+    return str(format_percent(floored, pattern, here))
+
+
+def number(value: int) -> str:
+    return str(format_decimal(value, locale=current().babel))

@@ -7,9 +7,8 @@ UTC.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
 
-from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
+from babel.dates import format_date, format_datetime, format_skeleton
 from babel.units import format_unit
 
 from adaptive_cards import locale
@@ -51,6 +50,11 @@ def day_month(at: datetime) -> str:
     return _skeleton(at, "MMMd")
 
 
+def day_minutes(at: datetime) -> str:
+    """Return the date and time without the zone, for a narrow column; the kicker names the zone."""
+    return f"{day_month(at)}{_before_clock()}{minutes(at)}"
+
+
 def day_clock(at: datetime) -> str:
     """Return the date and time as ``24 Nov 14:20 UTC``."""
     return f"{day_month(at)}{_before_clock()}{clock(at)}"
@@ -79,21 +83,16 @@ def span(length: timedelta) -> str:
 
     It has the largest unit that fits.
     """
+    unit, count = in_unit(length)
+    return _unit(count, unit, "long")
+
+
+def in_unit(length: timedelta) -> tuple[str, int]:
     total = round(length.total_seconds() / 60)
     for unit, size in (("day", 1440), ("hour", 60)):
         if total >= size and total % size == 0:
-            return _unit(total // size, unit, "long")
-    return _unit(total, "minute", "long")
-
-
-def relative(length: timedelta, unit: Literal["day", "second"] = "second") -> str:
-    """Return an interval from now, such as ``in 12 days``, or ``5 hours ago`` if it is negative.
-
-    ``unit`` is the smallest one. A larger unit is used from two of them on.
-    """
-    return format_timedelta(
-        length, unit, threshold=2, add_direction=True, locale=locale.current().babel
-    )
+            return unit, total // size
+    return "minute", total
 
 
 def _labeled(at: datetime, pattern: str) -> str:

@@ -75,6 +75,11 @@ def span_of(length: timedelta) -> str:
     return f"span:{length.total_seconds()}"
 
 
+def every_of(interval: timedelta) -> str:
+    """Return how often something happens as a value of a :class:`Text`, such as ``every hour``."""
+    return f"every:{interval.total_seconds()}"
+
+
 def second_of(at: datetime) -> str:
     """Return the moment as a value of a :class:`Text`, shown to the second."""
     return f"second:{at.isoformat()}"

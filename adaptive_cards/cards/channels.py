@@ -12,6 +12,7 @@ from adaptive_cards.card import Card, finished
 from adaptive_cards.elements import Element, rich, run, said
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.texts import plural, text, with_counts
+from adaptive_cards.times import day_minutes
 from jobs.model import State, Text, verbatim
 
 _CHANNELS_MOST = 16
@@ -61,7 +62,7 @@ def channels(  # noqa: PLR0913  everything that the card shows
     direct: bool = False,
     every: bool = False,
 ) -> Card:
-    """Return the card with one row per channel: its newest verdict and the age of the verdict.
+    """Return the card with one row per channel: its newest verdict and when that was.
 
     At most sixteen channels are shown, the worst ones. The worst four have a button each. If there
     are more, three have one, and the others are in a list with a button. With ``every`` there are
@@ -73,10 +74,10 @@ def channels(  # noqa: PLR0913  everything that the card shows
     known = sorted(lines, key=_badness)
     shown = known[:_CHANNELS_MOST]
     if checking or every:
-        body = [channel_row(line, at) for line in shown]
+        body = [channel_row(line) for line in shown]
         body += [] if checking else _commands(shown)
     else:
-        body = _checkable(shown, at)
+        body = _checkable(shown)
     counts = Counter(f"channels.sum_{line.state or 'never'}" for line in known)
     counted = ", ".join(with_counts(counts))
     body += ui.count_line("channels.more", len(known) - _CHANNELS_MOST, sum=counted)
@@ -118,18 +119,18 @@ def _band(lines: Sequence[ChannelLine], checking: int, *, direct: bool) -> ui.Ba
     return ui.Band.of(*look, title, ui.answer_line(Text(f"channels.turn_{told}")), *more)
 
 
-def channel_row(line: ChannelLine, at: datetime) -> Element:
+def channel_row(line: ChannelLine) -> Element:
     mark = glyphs.of_state(line.state) if line.state else glyphs.NOT_YET
-    age = ui.aside(verbatim(ui.time_since(line.at, at))) if line.at else None
+    seen = ui.aside(verbatim(day_minutes(line.at))) if line.at else None
     notes = map(ui.note, filter(None, (line.unseen, line.words)))
-    return glyphs.marked(mark, rich(run(line.mailbox)), *notes, right=age)
+    return glyphs.marked(mark, rich(run(line.mailbox)), *notes, right=seen)
 
 
-def _checkable(lines: Sequence[ChannelLine], at: datetime) -> list[Element]:
+def _checkable(lines: Sequence[ChannelLine]) -> list[Element]:
     first = _ROW_BUTTONS if len(lines) <= _ROW_BUTTONS else _ROW_BUTTONS - 1
     parts: list[Element] = []
     for place, line in enumerate(lines):
-        parts.append(channel_row(line, at))
+        parts.append(channel_row(line))
         if place < first and _addresses([line]):
             title = act.fit_title("choice.button.check", line.mailbox)
             check = act.submit(title, "check", channel=line.mailbox)
@@ -183,7 +184,7 @@ def watch_list(
     unseen = next((line.mailbox for line in lines if line.unseen is not None), "")
     check = {"do": "check", "channel": unseen}
     body = [
-        *(channel_row(line, at) for line in sorted(lines, key=_badness)[:_WATCHED_MOST]),
+        *(channel_row(line) for line in sorted(lines, key=_badness)[:_WATCHED_MOST]),
         *ui.count_line("watch.more_channels", len(lines) - _WATCHED_MOST),
         *ui.titled(
             "watch.unwatched_section",

@@ -15,10 +15,9 @@ from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.locale import current
 from adaptive_cards.texts import has_text, own_text, render, text
 from adaptive_cards.times import day_clock
-from jobs.model import Evidence, Text, verbatim
+from jobs.model import Text, verbatim
 
 _BUTTONS_MOST = 5
-_EVIDENCE_MOST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,6 @@ class NoticeView:
     tone: str = "emphasis"
     glyph: str = ""
     facts: tuple[tuple[str, Text], ...] = ()
-    evidence: tuple[Evidence, ...] = ()
     buttons: tuple[tuple[str | Text, dict[str, str]], ...] = ()
     at: datetime | None = None
 
@@ -45,12 +43,7 @@ def notice(view: NoticeView) -> Card:
     """Return the card; refusals, receipts and small failures all have this form."""
     mark = glyphs.BY_GLYPH.get(view.glyph, Mark(view.glyph)) if view.glyph else None
     band = ui.Band.of(view.tone, mark, view.title, el.said(view.words, spacing="Small"))
-    lines = [
-        el.rich(el.run(f"{item.kind}  ", **el.SUBTLE), el.run(item.text, **el.MONO))
-        for item in view.evidence[:_EVIDENCE_MOST]
-    ]
-    written = [el.container("", *lines)] if lines else []
-    body = [*([ui.labeled(view.facts)] if view.facts else []), *written]
+    body = [ui.labeled(view.facts)] if view.facts else []
     actions = [
         act.press(text(key) if isinstance(key, str) else render(key), data)
         for key, data in view.buttons[:_BUTTONS_MOST]

@@ -14,7 +14,7 @@ from typing import Any
 from babel.lists import format_list
 
 from adaptive_cards import locale
-from adaptive_cards.times import day_clock, day_clock_seconds, span, written_date
+from adaptive_cards.times import day_clock, day_clock_seconds, in_unit, span, written_date
 from jobs.model import Text
 
 _VERBATIM = "verbatim"
@@ -23,6 +23,7 @@ _MOMENTS: Mapping[str, Callable[[str], str]] = {
     "clock": lambda value: day_clock(datetime.fromisoformat(value)),
     "second": lambda value: day_clock_seconds(datetime.fromisoformat(value)),
     "span": lambda value: span(timedelta(seconds=float(value))),
+    "every": lambda value: _every(timedelta(seconds=float(value))),
 }
 """Prefixes of a value that holds a date, moment or span (:func:`jobs.model.day_of`).
 
@@ -57,6 +58,11 @@ def text(key: str, **values: str) -> str:
 
 def plural(key: str, count: int, **values: str) -> str:
     return text(key, count=str(count), **values)
+
+
+def _every(length: timedelta) -> str:
+    unit, count = in_unit(length)
+    return plural(f"every.{unit}", count)
 
 
 def with_counts(counts: Mapping[str, int]) -> list[str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from bot.actions import finish, for_everybody
 from bot.chat import offers
 from bot.chat.context import ChatContext, RefusedError
-from bot.chat.parsing import argument_of
 from bot.chat.permissions import visible_channels
-from bot.commands import check, commands, fix, language
+from bot.commands import check, fix, language
 from bot.commands.setup_email import elsewhere
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.checks import discovering
@@ -29,18 +28,6 @@ def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
     mailbox = inputs.get("channel", "")
     if not fix.tell_if_right(ctx, mailbox):
         fix.run(ctx, mailbox)
-
-
-def run_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Run the command with the argument, as if the person who pressed had typed both.
-
-    The data of the button is trusted no more than typed text. The argument is cleaned in the same
-    way, and the command itself checks whether the person may use it.
-    """
-    command = commands().get(inputs.get("command", ""))
-    if command is None:  # none of the bot's own cards sends this
-        raise RefusedError(Text("refused.old"))
-    command.run(ctx, argument_of(inputs.get("argument", "")))
 
 
 @for_everybody
@@ -96,7 +83,6 @@ ACTIONS = {
     "go_on": for_everybody(lambda ctx, _, run: check.go_on(ctx, run)),
     "check": check_again,
     "fix": start_fix,
-    "run_command": run_command,
     "language": lambda ctx, inputs: language.choose(ctx, inputs.get("language", "")),
     "discovered": answered,
     "discovered_without": without,

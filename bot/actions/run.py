@@ -18,6 +18,7 @@ from bot.cards.presenters.plan import made_by_hand
 from bot.chat.audience import note_absent, resolve_recipient
 from bot.chat.context import ChatContext, RefusedError
 from bot.chat.explanation import explanation
+from bot.chat.parsing import argument_of
 from bot.chat.permissions import AccessPolicy
 from bot.commands import check, commands, help, runs, setup_email, undo  # noqa: A004  a command's name
 from jobs.access import mailbox_login
@@ -45,12 +46,16 @@ FIELDS = (
 )
 
 
-def rerun_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    # The command itself checks whether the person may use it.
+def run_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    """Run the command with the argument or address, as if the person who pressed had typed both.
+
+    The data of the button is trusted no more than typed text. The text is cleaned in the same way,
+    and the command itself checks whether the person may use it.
+    """
     command = commands().get(inputs.get("command", ""))
-    if command is None or not command.argument:  # none of the bot's own cards sends this
-        raise RefusedError(Text("refused.old"))
-    command.run(ctx, _typed_address(inputs))
+    if command is None or not (command.argument or "argument" in inputs):
+        raise RefusedError(Text("refused.old"))  # none of the bot's own cards sends this
+    command.run(ctx, argument_of(inputs.get("argument", _typed_address(inputs))))
 
 
 def _typed_address(inputs: dict[str, str]) -> str:
@@ -114,7 +119,7 @@ def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def begun_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     if runs.cancel(ctx, run):
         runs.end_choice(ctx, run)
-        rerun_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
+        run_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
 
 
 @actions.on_run
@@ -385,7 +390,8 @@ def _run_of_theirs(ctx: ChatContext, inputs: dict[str, str]) -> Run | None:
 
 ACTIONS: dict[str, actions.Action] = {
     "setup": lambda ctx, inputs: setup_email.run(ctx, _typed_address(inputs)),
-    "typed": rerun_command,
+    "typed": run_command,
+    "run_command": run_command,
     "setup_again": lambda ctx, inputs: setup_email.inspect_again(ctx, _connected(inputs)),
     "setup_change": lambda ctx, inputs: setup_email.begin(ctx, _connected(inputs)),
     # the undo of the button's run, or of the whole channel if the button names none

@@ -162,8 +162,7 @@ def _say_on_card(services: Services, name: str, mail: Followed, found: Finding) 
         return
     noted = replace(case, notes=(*case.notes, ("mail", _english(mail.seen))))
     services.redis.set(keys.tac_case(name), codec.dump(noted), ex=KEPT_S)
-    own = preferences.locale_of_person if mail.direct else preferences.locale_of_space
-    with drawn_for(own(services, mail.person if mail.direct else mail.room)):
+    with drawn_for(preferences.locale_of(services, mail.person if mail.direct else mail.room)):
         card = _drawn(services, case, _words(found.cause) if found.cause else None, mail.seen)
     try:
         services.messenger.edit(mail.message, mail.room, card.text, card.content)

@@ -23,6 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -32,13 +33,13 @@ from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import listed
 from bot.cards import delivery
 from bot.cards.presenters import card_state as shared
-from bot.chat import audience
-from bot.chat.preferences import THREAD, locale_of_card, locale_of_person
+from bot.chat import audience, permissions
+from bot.chat.preferences import THREAD, locale_of, locale_of_card
 from bot.services import Services
 from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND, WebexError, passes
 from jobs.access.app_access import own_credential
 from jobs.clock import now, paced
-from jobs.model import Channel, Evidence, RunKind, Text, Turn, day_of, minute_of
+from jobs.model import Channel, RunKind, Text, Turn, day_of, minute_of, verbatim
 from jobs.next_action import ENDED, ActionKind, Wait, next_action, wait_of
 from jobs.runs.fold import fold
 from jobs.runs.run import Kind, Origin, Run, RunGoneError, opening
@@ -151,15 +152,12 @@ class LossWatch:
 
 def card_of_loss(runs: list[Run]) -> NoticeView:
     mailboxes = listed(sorted({run.channel.mailbox for run in runs} - {""}))
-    about = Text("loss.title_of", {"mailboxes": mailboxes})
-    return NoticeView(
-        Text("loss.kicker"),
-        about if mailboxes else Text("loss.title"),
-        Text("loss.words"),
-        "attention",
-        "✗",
-        at=now(),
-    )
+    about = Text("loss.title_of", {"mailboxes": mailboxes}) if mailboxes else Text("loss.title")
+    return _red(Text("loss.kicker"), about, Text("loss.words"))
+
+
+def _red(kicker: Text, title: Text, words: Text, **more: Any) -> NoticeView:
+    return NoticeView(kicker, title, words, "attention", "✗", at=now(), **more)
 
 
 GAPS_EVERY_S = 20.0
@@ -193,14 +191,15 @@ def _run_of(services: Services, room: str, found: tuple[Gap, ...]) -> Run | None
 
 
 def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> NoticeView:
+    names = ", ".join(each.mailbox for each in found[:CHANNELS_MOST])
     lines = (
         ("watch.row_since", Text("time.at", {"at": minute_of(min(each.since for each in found))})),
         ("watch.row_ended", Text("time.at", {"at": minute_of(max(each.until for each in found))})),
+        ("watch.channels_section", verbatim(names)),
     )
     title = Text("watch.gap_title", {"count": str(len(found))})
-    names = tuple(Evidence("·", each.mailbox) for each in found[:CHANNELS_MOST])
     words = Text("watch.gap_words")
-    return NoticeView(Text("watch.kicker"), title, words, "accent", "▲", lines, names, at=at)
+    return NoticeView(Text("watch.kicker"), title, words, "accent", "▲", lines, at=at)
 
 
 def ping_if_late(services: Services, clock: Callable[[], datetime] = now) -> None:
@@ -305,7 +304,7 @@ def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> No
 
 
 def _tell_approver(services: Services, approver: str, ends: datetime, at: datetime) -> None:
-    with drawn_for(locale_of_person(services, approver)):
+    with drawn_for(locale_of(services, approver)):
         card = notice(card_of_own(ends, at))
     services.messenger.send(to_email=approver, text=card.text, card=card.content)
 
@@ -356,8 +355,7 @@ def _remind(services: Services, run: Run, at: datetime) -> None:
 
 def _people(services: Services, run: Run, wait: Wait) -> tuple[str, ...]:
     if wait.turn is Turn.APPROVER and services.bot.approvers:
-        domains = services.bot.allowed_email_domains
-        return tuple(each for each in services.bot.approvers if each.rpartition("@")[2] in domains)
+        return permissions.served(services.bot, services.bot.approvers)
     return (wait.who or run.requester.email,)
 
 
@@ -410,7 +408,7 @@ def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         if refusal and not (told and run.ended):
             view = card_of_watch(run) if is_watch else card_of_closed(run)
             urgency = next_action(run).kind
-            return [shared.desired_card(CLOSED_SLOT, view, notice(view), to=to, urgency=urgency)]
+            return [shared.desired_card(CLOSED_SLOT, notice(view), view, to=to, urgency=urgency)]
         values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
         title, words = Text("living.reopened_title", values), Text("living.over_words")
         if run.ended:
@@ -425,26 +423,19 @@ def _lasts(refusal: delivery.Refusal) -> bool:
 
 
 def card_of_watch(run: Run) -> NoticeView:
-    values = {"mailbox": run.channel.mailbox}
-    return NoticeView(
-        Text("watch.kicker"),
-        Text("watch.closed_title", values),
-        Text("watch.closed_words", values),
-        "attention",
-        "✗",
-        at=now(),
+    title, words = (
+        Text(f"watch.closed_{part}", {"mailbox": run.channel.mailbox})
+        for part in ("title", "words")
     )
+    return _red(Text("watch.kicker"), title, words)
 
 
 def card_of_closed(run: Run) -> NoticeView:
-    name = run.channel.mailbox or run.id
-    return NoticeView(
+    title = Text("notice.closed_title", {"mailbox": run.channel.mailbox or run.id})
+    return _red(
         Text("notice.closed_kicker"),
-        Text("notice.closed_title", {"mailbox": name}),
+        title,
         Text("notice.closed_words"),
-        "attention",
-        "✗",
         facts=(("notice.closed_now", next_action(run).words),),
         buttons=() if run.ended else (("button.cancel_run", {"do": "cancel", "run": run.id}),),
-        at=now(),
     )

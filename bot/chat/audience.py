@@ -127,7 +127,7 @@ def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> s
 
 def _greet(ctx: ChatContext, address: str) -> None:
     webex = ctx.services.webex
-    with drawn_for(preferences.locale_of_recipient(ctx, address)):
+    with drawn_for(preferences.locale_of(ctx.services, address, preferences.place_of(ctx))):
         hello = text("notice.asked_hello")
     try:
         room = ctx.services.messenger.send(to_email=address, text=hello).room_id

@@ -87,7 +87,7 @@ class ChatContext:
         facts: tuple[tuple[str, Text], ...] = (),
         buttons: tuple[tuple[str | Text, dict[str, str]], ...] = (),
     ) -> None:
-        self.notify(NoticeView(kicker, title, words, tone, glyph, facts, (), buttons, now()))
+        self.notify(NoticeView(kicker, title, words, tone, glyph, facts, buttons, now()))
 
     def refuse(self, words: Text, *, title: str = "refused.message", then: str = "") -> None:
         """Say that nothing was done, and why.

@@ -73,6 +73,13 @@ def is_bot(person: WebexPerson) -> bool:
     return person.type == "bot" or any(email.endswith(BOTS) for email in person.emails)
 
 
+def served(settings: BotSettings, addresses: Iterable[str]) -> tuple[str, ...]:
+    """Return the addresses of people whom the bot serves: it tells nobody else about a channel."""
+    return tuple(
+        each for each in addresses if each.rpartition("@")[2] in settings.allowed_email_domains
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
     """Allow-list of people: access is denied by default, and values are compared exactly."""

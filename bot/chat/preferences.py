@@ -31,31 +31,12 @@ class Preference(StrEnum):
     QUIET = "quiet"
 
 
-def locale_of_chat(ctx: ChatContext) -> Locale:
-    return _locale(ctx.services, place_of(ctx))
-
-
 def locale_of_card(services: Services, run: Run, to: str) -> Locale:
     """Return the locale of a run's card, which goes to the run's thread or a person's address."""
     origin = run.origin
     if origin.direct:
-        return locale_of_person(services, run.requester.email if to == THREAD else to)
-    if to == THREAD:
-        return locale_of_space(services, origin.room)
-    return _locale(services, to.lower(), origin.room)
-
-
-def locale_of_space(services: Services, room: str) -> Locale:
-    return _locale(services, room)
-
-
-def locale_of_person(services: Services, address: str) -> Locale:
-    return _locale(services, address.lower())
-
-
-def locale_of_recipient(ctx: ChatContext, address: str) -> Locale:
-    """Return the locale of a 1:1 message to a person: the person's own, or that of this chat."""
-    return _locale(ctx.services, address.lower(), place_of(ctx))
+        return locale_of(services, run.requester.email if to == THREAD else to)
+    return locale_of(services, *([] if to == THREAD else [to]), origin.room)
 
 
 def quiet_hours(services: Services, room: str) -> str:
@@ -97,35 +78,37 @@ def end_of_quiet(hours: tuple[time, time], local: datetime) -> datetime | None:
 
 
 def choose(ctx: ChatContext, preference: Preference, value: str) -> None:
-    ctx.services.redis.hset(keys.locale(place_of(ctx)), preference, value)
+    """Keep a choice; quiet hours are of a room, and an empty text ends them."""
+    place = ctx.room if preference is Preference.QUIET else place_of(ctx)
+    ctx.services.redis.hset(_key(place), preference, value)
 
 
 def follow(ctx: ChatContext, language: str) -> None:
     """Keep the language in which a command was typed, unless one was chosen here before."""
     if language:
-        ctx.services.redis.hsetnx(keys.locale(place_of(ctx)), Preference.LANGUAGE, language)
-
-
-def choose_quiet(ctx: ChatContext, hours: str) -> None:
-    """Keep the hours without reminders for this space; an empty text ends them."""
-    ctx.services.redis.hset(keys.locale(ctx.room), Preference.QUIET, hours)
+        ctx.services.redis.hsetnx(_key(place_of(ctx)), Preference.LANGUAGE, language)
 
 
 def place_of(ctx: ChatContext) -> str:
     """Return the name under which a choice is kept: the person's address in a 1:1, or the room."""
-    return ctx.person.email.lower() if ctx.direct else ctx.room
+    return ctx.person.email if ctx.direct else ctx.room
 
 
-def _locale(services: Services, *places: str) -> Locale:
+def locale_of(services: Services, *places: str) -> Locale:
     """Return the language and the time zone that these places have chosen.
 
-    The choice of an earlier place counts more. The settings decide if no place has made a choice.
+    A place is a room or a person's address. The choice of an earlier place counts more. The settings
+    decide if no place has made a choice.
     """
     language, zone = services.bot.default_language, services.bot.default_timezone
     for place in reversed(places):
-        kept = services.redis.hmget(keys.locale(place), [Preference.LANGUAGE, Preference.ZONE])
+        kept = services.redis.hmget(_key(place), [Preference.LANGUAGE, Preference.ZONE])
         language, zone = map(_text_or, kept, (language, zone))
     return Locale(language if language in languages() else services.bot.default_language, zone)
+
+
+def _key(place: str) -> keys.Key:
+    return keys.locale(place.lower() if "@" in place else place)
 
 
 def _text_or(kept: object, usual: str) -> str:

@@ -54,6 +54,12 @@ def by_typed_name() -> dict[str, Command]:
     }
 
 
+def typed_words(name: str) -> set[str]:
+    """Return the words for an argument, such as ``all``, in any language of the bot."""
+    every = (own_text(f"typed_argument.{name}", language) for language in languages())
+    return {name, *every} - {""}
+
+
 def language_of(typed: str, command: Command) -> str:
     key = f"typed_as.{command.name}"
     found = [each for each in languages() if typed in own_text(key, each).split()]

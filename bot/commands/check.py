@@ -7,8 +7,6 @@ from dataclasses import replace
 
 from adaptive_cards.cards.channels import channels
 from adaptive_cards.cards.notice import Offer, offer
-from adaptive_cards.locale import languages
-from adaptive_cards.texts import own_text
 from bot.cards import delivery
 from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import LIVING
@@ -17,7 +15,7 @@ from bot.chat import offers
 from bot.chat.context import ChatContext
 from bot.chat.parsing import lone_address, read_mailbox
 from bot.chat.permissions import visible_channels
-from bot.commands import Command
+from bot.commands import Command, typed_words
 from jobs.checks import check
 from jobs.clock import now
 from jobs.model import Channel, RunKind, Text
@@ -33,7 +31,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     first, _, rest = argument.partition(" ")
     if not argument:
         listed(ctx)
-    elif first.lower() not in every_words():
+    elif first.lower() not in typed_words("all"):
         one(ctx, argument)
     elif mailbox := lone_address(rest):
         all_of_them = Offer(Text("button.check_all"), {"do": "check", "channel": "all"})
@@ -44,11 +42,6 @@ def run(ctx: ChatContext, argument: str) -> None:
         one(ctx, argument)
     else:
         (everything if visible_channels(ctx) else listed)(ctx)
-
-
-def every_words() -> set[str]:
-    """Return the words that mean every channel, such as ``all``, in any language of the bot."""
-    return {"all", *(own_text("typed_argument.all", language) for language in languages())}
 
 
 def _ask(ctx: ChatContext, title: Text, offered: tuple[Offer, ...], turn: str) -> None:
@@ -165,10 +158,5 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
     ctx.say(with_doubts(card, store.runs_in_space(ctx.room)))
 
 
-def list_channels(ctx: ChatContext, _argument: str) -> None:
-    # ``/check`` without an address lists the channels too, but only to check them.
-    listed(ctx, every=True)
-
-
 COMMAND = Command("check", "trouble", run, "ADDRESS")
-OTHER_COMMANDS = (Command("channels", "trouble", list_channels),)
+OTHER_COMMANDS = (Command("channels", "trouble", lambda ctx, _: listed(ctx, every=True)),)

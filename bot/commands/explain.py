@@ -41,9 +41,8 @@ def run(ctx: ChatContext, argument: str) -> None:
     if told.text.strip():
         named = tuple(each for each in channels if each in told.text.lower())[:_CHECKS_MOST]
         reading = read(told.text, _place(ctx, named), cut=told.cut)
-        at = now()
-        known = [channel_row(line_of(ctx.services, mailbox), at) for mailbox in named]
-        ctx.say(explanation(reading, at, checks=channels, channels=known))
+        known = [channel_row(line_of(ctx.services, mailbox)) for mailbox in named]
+        ctx.say(explanation(reading, now(), checks=channels, channels=known))
     elif channels:
         kicker, lines = Text("notice.explained_kicker"), (Text("understood.explain_check"),)
         title, words, _ = headline(None)

@@ -8,8 +8,6 @@ from datetime import timedelta
 
 from adaptive_cards import glyphs
 from adaptive_cards.cards.channels import ChannelLine, watch_list
-from adaptive_cards.locale import languages
-from adaptive_cards.texts import own_text
 from bot.cards import superseded
 from bot.cards.presenters import watch
 from bot.chat import preferences
@@ -18,11 +16,11 @@ from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
 from bot.chat.parsing import read_mailbox
 from bot.chat.permissions import is_known_or_watched_here, visible_channels
-from bot.commands import Command
+from bot.commands import Command, typed_words
 from jobs.access import app_access
 from jobs.channel.form import InvalidInputError
 from jobs.clock import now
-from jobs.model import Text, minute_of, span_of
+from jobs.model import Text, every_of, minute_of, span_of
 from jobs.runs.event_log import entry
 from jobs.watch import model
 
@@ -37,17 +35,12 @@ def run(ctx: ChatContext, argument: str) -> None:
     words = argument.split()
     if not words:
         listed(ctx)
-    elif words[0].lower() in _typed("all"):
+    elif words[0].lower() in typed_words("all"):
         everything(ctx)
-    elif words[0].lower() in _typed("quiet"):
+    elif words[0].lower() in typed_words("quiet"):
         _quiet(ctx, " ".join(words[1:]))
     else:
         _one(ctx, words[0], words[1:])
-
-
-def _typed(name: str) -> set[str]:
-    others = {own_text(f"typed_argument.{name}", language) for language in languages()}
-    return {name, *others} - {""}
 
 
 def listed(ctx: ChatContext) -> None:
@@ -79,11 +72,11 @@ def _one(ctx: ChatContext, address: str, words: Words) -> None:
         unknown_channel(ctx, "watch", KICKER, mailbox)
     elif not words:
         begin(ctx, mailbox)
-    elif verb in _typed("off"):
+    elif verb in typed_words("off"):
         off(ctx, mailbox)
-    elif verb in _typed("pause"):
+    elif verb in typed_words("pause"):
         _pause(ctx, mailbox, " ".join(rest))
-    elif verb in _typed("notify"):
+    elif verb in typed_words("notify"):
         _notify(ctx, mailbox, rest)
     elif interval := model.read_interval(" ".join(words)):
         begin(ctx, mailbox, interval)
@@ -114,7 +107,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     superseded.request(services, mailbox)
     moved = before is not None and before.room != ctx.room
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
-    title = Text("watch.begun", {"mailbox": mailbox, "interval": span_of(watched.interval)})
+    title = Text("watch.begun", {"mailbox": mailbox, "interval": every_of(watched.interval)})
     facts: tuple[tuple[str, Text], ...] = ()
     every = timedelta(seconds=services.bot.watch_test_mail_s)
     if every and services.settings.sends_probe:
@@ -169,7 +162,7 @@ def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
     if watched is None:
         return
     addresses = [part for part in ",".join(typed).split(",") if part]
-    ends = bool(addresses) and set(map(str.lower, addresses)) <= _typed("off")
+    ends = bool(addresses) and set(map(str.lower, addresses)) <= typed_words("off")
     if not (ends or 0 < len(addresses) <= MOST_PEOPLE):
         _not_understood(ctx, mailbox, "notify")
         return
@@ -198,12 +191,12 @@ def _known(ctx: ChatContext, mailbox: str) -> model.WatchedChannel | None:
 
 
 def _quiet(ctx: ChatContext, typed: str) -> None:
-    ends = typed.lower() in _typed("off")
+    ends = typed.lower() in typed_words("off")
     if not ends and preferences.read_quiet_hours(typed) is None:
         title = Text("watch.quiet_unknown", {"typed": typed or "/watch quiet"})
         ctx.tell(KICKER, title, Text("watch.quiet_how"))
         return
-    preferences.choose_quiet(ctx, "" if ends else typed)
+    preferences.choose(ctx, preferences.Preference.QUIET, "" if ends else typed)
     title = Text("watch.quiet_off") if ends else Text("watch.quiet_set", {"hours": typed})
     ctx.tell(KICKER, title, Text("watch.quiet_words"), "good", "✓")
 

@@ -9,7 +9,7 @@ from bot.chat import offers
 from bot.chat.context import ChatContext
 from bot.chat.parsing import ParsedCommand, lone_address, meaning_of, nearest
 from bot.chat.permissions import visible_channels
-from bot.commands import Command, by_typed_name, check, help  # noqa: A004  the module has the name of its command
+from bot.commands import Command, by_typed_name, check, help, typed_words  # noqa: A004  the module has the name of its command
 from jobs.clock import now
 from jobs.model import Text, verbatim
 
@@ -60,7 +60,7 @@ def _fits(command: Command, argument: str) -> bool:
         return True
     if command.name in _ONE_WORD:
         return " " not in argument
-    checks_all = command is check.COMMAND and argument.lower() in check.every_words()
+    checks_all = command is check.COMMAND and argument.lower() in typed_words("all")
     return checks_all or bool(lone_address(argument))
 
 

@@ -385,7 +385,7 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
         person = None
     if person and AccessPolicy(services.bot, services.webex).denial(person):
         return
-    with drawn_for(preferences.locale_of_person(services, person.email if person else "")):
+    with drawn_for(preferences.locale_of(services, person.email if person else "")):
         card = notice(replace(trouble("unread"), kicker=Text("notice.broken_kicker")))
     try:
         services.messenger.send(to_person_id=event.actor, text=card.text, card=card.content)

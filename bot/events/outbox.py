@@ -118,7 +118,7 @@ def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
     if kept is None:
         if ctx.services.redis.exists(done):
             return
-        with drawn_for(preferences.locale_of_chat(ctx)):
+        with drawn_for(preferences.locale_of(ctx.services, preferences.place_of(ctx))):
             _run_safely(speaking, act)
     else:
         _run_safely(speaking, lambda _: outbox.post_all(codec.load(kept, list[Post])))

@@ -139,13 +139,9 @@ def _test_mails(services: Services) -> MailPlan:
     every = timedelta(seconds=services.bot.watch_test_mail_s)
 
     def words(watched: WatchedChannel) -> MailText:
-        locale = (
-            preferences.locale_of_person(services, watched.by.email)
-            if watched.direct
-            else preferences.locale_of_space(services, watched.room)
-        )
+        place = watched.by.email if watched.direct else watched.room
         values = {"mailbox": watched.mailbox, "interval": written(every)}
-        with drawn_for(locale):
+        with drawn_for(preferences.locale_of(services, place)):
             return MailText(text("watch.mail_subject"), text("watch.mail_body", **values))
 
     return MailPlan(every, words)

@@ -20,7 +20,7 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, request
 
-from adaptive_cards.numbers import number
+from adaptive_cards.locale import number
 from adaptive_cards.texts import known_text, render, render_if_any, text
 from adaptive_cards.times import day_clock, lasted, written_date
 from bot import links

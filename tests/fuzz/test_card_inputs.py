@@ -16,7 +16,7 @@ from jobs.runs.run import Kind, Run
 from tests.fixtures.webex_script import Reply, WebexScript, receive
 from tests.fuzz.conftest import ROUNDS, SEED
 from tests.security.verbs import FIELDS, HOSTILE, STRANGE
-from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN
+from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
 
 ODD: tuple[Any, ...] = (
     *STRANGE.values(),

@@ -93,7 +93,7 @@ def test_who_changed_the_asset_before_mail_stopped(connected: Walk, method: str)
     mail(people, "After")
     card = check(connected)
     told = words(card)
-    assert re.search(r"Last proven .+ \(answer \d\d:\d\d\)\n", band(card))
+    assert re.search(r"Last proven by an answer on .+ UTC\n", band(card))
     assert (told.count(SUSPECTS), NO_PROOF in told, "Root cause" in told) == (1, True, False)
     part = told.partition(SUSPECTS)[2].partition(NO_PROOF)[0]
     assert ("updateApp" in part, KIM in part, part.count("AL  ")) == (True, True, 1)

@@ -187,7 +187,7 @@ def test_the_list_and_the_end(people: People, watch: WatchedChannels) -> None:
     """
     shown = said(people, "/watch", "2 of 2 watched channels are seen only in part")
     assert "No problem in what the watch can see" in words(shown)
-    assert "Would not notice a login as the mailbox that fails" in words(shown)
+    assert "would not notice that the login as the mailbox fails" in words(shown)
     said(people, f"/watch {OTHER} pause 2h", f"{OTHER} is not looked at until")
     ended = said(people, f"/watch {OTHER} off", f"{OTHER} is not watched any more")
     assert watch.channels.load(OTHER) is None

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from adaptive_cards import Card, locale, notice
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.components import Asked, Header, Trouble
 from adaptive_cards.glyphs import SKIPPED, Mark
 from adaptive_cards.texts import known_text, remedy_within
-from adaptive_cards.views import Asked, Header, Trouble
 from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import login_of
@@ -118,18 +118,20 @@ class PostedCard:
 
 def desired_card(  # noqa: PLR0913  what a card is made of
     slot: str,
-    view: object,
     card: Card,
+    view: object = None,
     *,
     to: str = "thread",
     urgency: str = "",
-    final: bool = False,
-    retires: bool = False,
     prompt: str | None = None,
 ) -> DesiredCard:
-    """Return a card with a fingerprint of the view, without the time of drawing (``at``)."""
+    """Return a card with a fingerprint of the view, without the time of drawing (``at``).
+
+    The view may be left out if the card's contents have no time of drawing.
+    """
     plain = replace(view, at=NEVER) if hasattr(view, "at") else view  # type: ignore[type-var]
-    return DesiredCard(slot, card, marked("", plain), to, urgency, final, retires, prompt)
+    mark = marked("", plain or card.content)
+    return DesiredCard(slot, card, mark, to, urgency, prompt=prompt)
 
 
 def desired_cards(
@@ -138,8 +140,7 @@ def desired_cards(
     """Return the copies of a card by their places; without ``prompt`` its ``news`` asks somebody."""
     asks = news if prompt is None else prompt
     return [
-        desired_card(slot, card.content, card, to=to, urgency=news, prompt=asks)
-        for to, card in drawn.items()
+        desired_card(slot, card, to=to, urgency=news, prompt=asks) for to, card in drawn.items()
     ]
 
 
@@ -154,7 +155,8 @@ def last_look(  # noqa: PLR0913  what a short card is made of
     mark: Mark = SKIPPED,
 ) -> DesiredCard:
     view = NoticeView(kicker, title, words, glyph=mark.glyph)
-    return desired_card(slot, view, notice(view), to=to, final=final, retires=True, prompt="")
+    card = desired_card(slot, notice(view), to=to, prompt="")
+    return replace(card, final=final, retires=True)
 
 
 def marked(before: str, view: object) -> str:
@@ -239,7 +241,7 @@ def header(
     link: Link | None = None,
 ) -> Header:
     """Return the header of a run's card in a place; ``link`` knows the names of who asks and where."""
-    who, about = run.requester.email, (run.id, run.channel.mailbox, stage, run.kind)
+    who, about = run.requester.email, (run.channel.mailbox, stage, run.kind)
     people = _people(run, services.bot.approvers if services else ())
     if to in {THREAD, who}:
         started = Text("kicker.started", {"who": who, "at": minute_of(run.opened)})

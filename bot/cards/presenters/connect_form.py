@@ -6,7 +6,6 @@ from adaptive_cards import Card, actions as act, components as ui, elements as e
 from adaptive_cards.card import finished
 from adaptive_cards.texts import has_text, remedy_within, text
 from adaptive_cards.times import clock, day_clock
-from adaptive_cards.views import Header, Trouble
 from bot import links
 from bot.cards.presenters import card_state as shared
 from bot.links import Link
@@ -51,11 +50,11 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     card = connect_form(run, head, link, services.settings, gone=gone)
     asks, urgency = "making" if making else turn, f"{turn}{_next_turn(run)}"
     to = run.requester.email
-    return [shared.desired_card("connect", card.content, card, to=to, urgency=urgency, prompt=asks)]
+    return [shared.desired_card("connect", card, to=to, urgency=urgency, prompt=asks)]
 
 
 def connect_form(
-    run: Run, head: Header, link: Link, settings: Settings, *, gone: bool = False
+    run: Run, head: ui.Header, link: Link, settings: Settings, *, gone: bool = False
 ) -> Card:
     """Return the form (C3 to C7), field by field, which is sent 1:1 only.
 
@@ -310,7 +309,7 @@ def _settles(failed: Finding) -> bool:
     return failed.until is not None and not _is_lost(failed)
 
 
-def rehearsal(run: Run, head: Header, link: Link | None = None, to: str = shared.THREAD) -> Card:
+def rehearsal(run: Run, head: ui.Header, link: Link | None = None, to: str = shared.THREAD) -> Card:
     """Return the card of the rehearsal, in which the mailbox user signs in once at the bot.
 
     ``link`` leads there once the rehearsal was chosen. The mailbox user's copy cannot cancel the run.
@@ -321,7 +320,7 @@ def rehearsal(run: Run, head: Header, link: Link | None = None, to: str = shared
         again = act.submit(text("button.try_again"), "rehearse", main=True, run=run.id)
         words = shared.cause_text(failed)
         body = [
-            *ui.problem_box(Trouble(words, _code(failed)) if words else None),
+            *ui.problem_box(ui.Trouble(words, _code(failed)) if words else None),
             *_remedy(run, failed),
             *_transcript(failed),
         ]
@@ -351,7 +350,7 @@ def _named(run: Run) -> dict[str, str]:
     return {"username": run.channel.mailbox, "login": login}
 
 
-def _refused(failed: Finding, head: Header, *, direct: bool) -> ui.Band:
+def _refused(failed: Finding, head: ui.Header, *, direct: bool) -> ui.Band:
     if _settles(failed):
         # Somebody may be asked elsewhere meanwhile, so it does not say that nobody has to act.
         waits = el.own("rehearsal.settling_turn", spacing="Small")

@@ -12,13 +12,21 @@ from adaptive_cards.components import aside, known, learn_more, note, section, s
 from adaptive_cards.escape import clip, plain, shorten
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import has_text, known_text, plural, render, render_if_any, text
-from bot.cards.presenters.verdict_band import cause_of, sentence
 from jobs.causes.cause import Cause, page_of
 from jobs.checks.reading import CHANGES, Line, Reading
 from jobs.clock import parse
 from jobs.model import Access, Evidence, Finding, State, Text, Turn, minute_of, second_of, verbatim
 
 EXPLAINED = Mark("\u2192")
+_TITLE_MOST = 200
+
+
+def sentence(words: Text) -> str:
+    return clip(render(words), _TITLE_MOST).removesuffix(".")
+
+
+def cause_of(line: Line) -> Text:
+    return known_text(f"cause.{line.found.cause}") or line.title
 
 
 class Room(NamedTuple):

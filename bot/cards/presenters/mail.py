@@ -8,7 +8,6 @@ from adaptive_cards import Card, components as ui, elements as el, glyphs
 from adaptive_cards.actions import button_rows, cancel, submit
 from adaptive_cards.card import finished
 from adaptive_cards.texts import text
-from adaptive_cards.views import Header, Trouble
 from bot.cards.presenters import card_state as shared
 from bot.services import Services
 from jobs.causes.cause import Cause
@@ -33,11 +32,8 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     with_agent = for_agent or answers
     asks = turn if stuck or _is_to_be_sent(run) or with_agent else ""
     places = shared.thread_and_person(run.answer(AGENT) if with_agent else "")
-    copies = [(to, drawn(run, shared.header(run, 7, to=to), to)) for to in places]
-    return [
-        shared.desired_card("mail", card.content, card, to=to, urgency=turn, prompt=asks)
-        for to, card in copies
-    ]
+    copies = {to: drawn(run, shared.header(run, 7, to=to), to) for to in places}
+    return shared.desired_cards("mail", copies, turn, asks)
 
 
 def _is_to_be_sent(run: Run) -> bool:
@@ -73,7 +69,7 @@ def _is_for_agent(run: Run) -> bool:
     return run.fact("forwarded_at") != "" and _agent_at(run) is None
 
 
-def drawn(run: Run, head: Header, to: str) -> Card:
+def drawn(run: Run, head: ui.Header, to: str) -> Card:
     """Return the card; the copy of an agent has no button for what an agent cannot do."""
     seen = {
         "V1": parse(run.fact("arrived_at")),
@@ -92,7 +88,7 @@ def drawn(run: Run, head: Header, to: str) -> Card:
         body.append(_station(run, name, at, is_next=place == reached))
     if stuck and (words := shared.cause_text(stuck)):
         remedy = shared.remedy_of(stuck)
-        body += ui.problem_box(Trouble(words, shared.code_of(stuck), remedy=remedy))
+        body += ui.problem_box(ui.Trouble(words, shared.code_of(stuck), remedy=remedy))
     actions = _main(run, direct=direct)
     if not direct:
         actions.append(cancel(run.id, of_run=True))
@@ -104,7 +100,7 @@ def drawn(run: Run, head: Header, to: str) -> Card:
     return finished(ui.kicker(head), band, [*body, *button_rows(actions)])
 
 
-def _band(run: Run, head: Header, stuck: Finding | None, *, direct: bool) -> ui.Band:
+def _band(run: Run, head: ui.Header, stuck: Finding | None, *, direct: bool) -> ui.Band:
     if _is_to_be_sent(run):
         words = text("mail.send_turn", mailbox=run.channel.mailbox)
         anyone = el.run(text("turn.anyone"), **el.BOLD), el.run(f": {words}")
@@ -123,7 +119,7 @@ def _band(run: Run, head: Header, stuck: Finding | None, *, direct: bool) -> ui.
     return ui.Band.calm("emphasis", glyphs.RUNNING, title, told)
 
 
-def _stopped(run: Run, head: Header, stuck: Finding) -> ui.Band:
+def _stopped(run: Run, head: ui.Header, stuck: Finding) -> ui.Band:
     turn = stuck.waiting_for or Turn.ADMINISTRATOR
     if _is_late(run):
         return ui.persons_turn(Text("mail.late"), ui.run_turn(head, turn, Text("mail.late_turn")))

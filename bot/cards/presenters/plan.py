@@ -20,9 +20,9 @@ from adaptive_cards.escape import FACT_MOST, tame
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import listed, plural, remedy_within, render, text
 from adaptive_cards.times import clock
-from adaptive_cards.views import Header
 from bot.cards.presenters import card_state as shared
 from bot.chat.audience import ABSENT
+from bot.chat.permissions import served
 from bot.services import Services
 from jobs.causes.cause import known
 from jobs.channel import form
@@ -57,7 +57,8 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     If the person who asked 1:1 may not approve it, each approver gets a copy 1:1. In a tenant other
     than the mailbox's there is nothing to plan.
     """
-    if run.plan is None or not _is_shown(run):
+    elsewhere = not run.has_begun and run.state_of("tenant") is State.WRONG
+    if run.plan is None or run.account is None or run.ended or elsewhere:
         return []
     hosts, waits = services.settings.connect_hosts, _waits(run)
     acts = "" if run.has_begun or not glyphs.is_person(_turn(run)) else _turn(run)
@@ -71,11 +72,6 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     return shared.desired_cards(SLOT, drawn, turn, asks)
 
 
-def _is_shown(run: Run) -> bool:
-    elsewhere = not run.has_begun and run.state_of("tenant") is State.WRONG
-    return run.account is not None and not (run.ended or elsewhere)
-
-
 def _waits(run: Run) -> bool:
     return next_action(run).turn is Turn.APPROVER
 
@@ -87,9 +83,7 @@ def _approvers(run: Run, services: Services) -> tuple[str, ...]:
 
 
 def _reachable(run: Run, services: Services) -> tuple[str, ...]:
-    """Return the approvers whom the bot serves: it tells nobody else about a channel."""
-    domains = services.bot.allowed_email_domains
-    return tuple(each for each in _approvers(run, services) if each.rpartition("@")[2] in domains)
+    return served(services.bot, _approvers(run, services))
 
 
 def _asked(run: Run, services: Services) -> list[str]:
@@ -127,7 +121,7 @@ _NAMED_MOST = 4
 
 def plan(
     run: Run,
-    head: Header,
+    head: ui.Header,
     connect_hosts: Sequence[str] = (),
     people: Sequence[Text] = (),
     *,
@@ -194,7 +188,7 @@ def _turn(run: Run) -> Turn:
     return known(causes[0]).acts if causes else Turn.NOBODY
 
 
-def _band(run: Run, head: Header, connect_hosts: Sequence[str]) -> ui.Band:
+def _band(run: Run, head: ui.Header, connect_hosts: Sequence[str]) -> ui.Band:
     account = Text("plan.signed_in", {"account": run.account.upn if run.account else ""})
     signed_in = [el.said(account, spacing="Small")] if run.account else []
     changes, acts, key = listed_changes(run), _turn(run), "plan."
@@ -422,19 +416,15 @@ def warnings(run: Run) -> list[Text]:
         evidence = run.findings[step].evidence if step in run.findings else ()
         if mailboxes := shared.texts_of(evidence, kind):
             found.append(Text(key, {"mailboxes": ", ".join(mailboxes)}))
+    staying = [each for each in _standing(run) if each.state in NOTED]
+    if run.kind is RunKind.UNDO:
+        staying = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
     found += [
-        Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)})
-        for each in _staying(run)
+        Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)}) for each in staying
     ]
     # If the channel is disconnected, the Webex Connect asset always has such a line.
     disconnects = run.kind is RunKind.UNDO and not run.undoes
     return [*found, *([Text("plan.undo_asset")] if disconnects else [])]
-
-
-def _staying(run: Run) -> list[Finding]:
-    if run.kind is RunKind.UNDO:
-        return [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
-    return [each for each in _standing(run) if each.state in NOTED]
 
 
 def _stop(run: Run, finding: Finding) -> Text:

@@ -14,7 +14,6 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import Mark, marked
 from adaptive_cards.texts import listed, render, text, with_counts
 from adaptive_cards.times import clock, clock_seconds, day, lasted
-from adaptive_cards.views import Header, Trouble
 from bot.cards.presenters import card_state as shared, questions, watch
 from bot.cards.presenters.card_state import DesiredCard
 from bot.cards.presenters.plan import LEFT
@@ -39,22 +38,17 @@ _ASKS = {State.WRONG, State.WAITING}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Line of the progress card.
-
-    A ``state`` of None means that the step is still to come. ``running`` overrides it.
-    """
+    """Line of the progress card; ``finding`` is None for a step that runs or is still to come."""
 
     row: str
     title: Text
-    state: State | None = None
+    finding: Finding | None = None
     running: bool = False
-    waiting_for: Turn | None = None
-    note: Text | None = None
     right: Text | None = None
 
     @property
-    def done(self) -> bool:
-        return self.state in {State.OK, State.WARNING} and not self.running
+    def state(self) -> State | None:
+        return self.finding.state if self.finding else None
 
 
 def progress_cards(run: Run, services: Services) -> list[DesiredCard]:
@@ -66,13 +60,13 @@ def progress_cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     who, action = run.requester.email, turns.next_action(run)
     unsent = not run.ended and shared.was_refused(services, run.id, shared.slot_of(who))
-    told = Trouble(Text("progress.form_unsent", {"who": who})) if unsent else None
+    told = ui.Trouble(Text("progress.form_unsent", {"who": who})) if unsent else None
     head = shared.header(run, turns.stage_of(run), services)
     asked = f"{action.turn}{action.kind}" if glyphs.is_person(action.turn) else ""
     turn = f"{asked}{turns.ENDED[run.ended]}{unsent}{run.state_of('rehearsal') is State.OK}"
     asks = _asks(run, turn) if unsent or asked else str(run.ended or "")
     first, card = (progress(run, head, at, told) for at in (run.opened, now()))
-    return [shared.desired_card("progress", first.content, card, urgency=turn, prompt=asks)]
+    return [shared.desired_card("progress", card, first.content, urgency=turn, prompt=asks)]
 
 
 def _asks(run: Run, turn: str) -> str:
@@ -84,7 +78,7 @@ def _asks(run: Run, turn: str) -> str:
     return f"{turn}{why}{pressed}"
 
 
-def progress(run: Run, head: Header, at: datetime, otherwise: Trouble | None = None) -> Card:
+def progress(run: Run, head: ui.Header, at: datetime, otherwise: ui.Trouble | None = None) -> Card:
     """Return the card of every step; ``otherwise`` is the problem if no finding is one."""
     groups = _groups(run)
     rows = _drawn_groups(groups, every_note=True)
@@ -101,7 +95,7 @@ def progress(run: Run, head: Header, at: datetime, otherwise: Trouble | None = N
     return finished(ui.kicker(head), _band(run, head, groups), body, buttons)
 
 
-def _problem(run: Run) -> Trouble | None:
+def _problem(run: Run) -> ui.Trouble | None:
     # A finding that waits for a person comes first, and then any other that is stuck.
     first = _persons_finding(run)
     stuck = first or next(filter(_is_stuck, run.findings.values()), None)
@@ -110,10 +104,10 @@ def _problem(run: Run) -> Trouble | None:
     helped = first or (stuck if stuck and stuck.cause in UNCONNECTED else None)
     words = stuck.seen if stuck and not stuck.cause else shared.cause_text(stuck)
     remedy = None if run.ended else shared.remedy_of(helped)
-    return Trouble(words, shared.code_of(stuck), remedy=remedy) if words else None
+    return ui.Trouble(words, shared.code_of(stuck), remedy=remedy) if words else None
 
 
-def _band(run: Run, head: Header, groups: dict[str, tuple[Row, ...]]) -> ui.Band:
+def _band(run: Run, head: ui.Header, groups: dict[str, tuple[Row, ...]]) -> ui.Band:
     action, wait = turns.next_action(run), turns.wait_of(run)
     calm = "emphasis", glyphs.TIME if action.turn is Turn.TIME else glyphs.RUNNING
     look = ("accent", glyphs.PERSON) if glyphs.is_person(action.turn) else calm
@@ -142,7 +136,8 @@ def steps_done(run: Run) -> Text:
 
 
 def _count(rows: list[Row]) -> dict[str, str]:
-    return {"done": str(sum(row.done for row in rows)), "all": str(len(rows))}
+    done = sum(row.state in {State.OK, State.WARNING} for row in rows)
+    return {"done": str(done), "all": str(len(rows))}
 
 
 def _persons_finding(run: Run) -> Finding | None:
@@ -183,23 +178,21 @@ def _drawn_groups(groups: dict[str, tuple[Row, ...]], *, every_note: bool) -> li
 
 
 def _drawn(line: Row, *, every_note: bool) -> el.Element:
-    mark = glyphs.of_state(line.state, line.waiting_for) if line.state else glyphs.NOT_YET
-    right = _right(line)
-    shown = every_note or line.running or line.state in _ASKS
-    below = ui.note(line.note) if line.note and shown else None
-    mark = glyphs.RUNNING if line.running else mark
+    mark, below, right = glyphs.NOT_YET, None, line.right
+    if line.running:
+        mark, right = glyphs.RUNNING, Text("state.running")
+    elif (found := line.finding) is not None:
+        mark, right = glyphs.of_state(found.state, found.waiting_for), _right(found)
+        if found.seen and found.state is not State.OK and (every_note or found.state in _ASKS):
+            below = ui.note(found.seen)
     return ui.row(mark, line.row, el.said(line.title), below, ui.aside(right) if right else None)
 
 
-def _right(line: Row) -> Text | None:
-    if line.running:
-        return Text("state.running")
-    if line.state is State.WAITING:
-        person = glyphs.is_person(line.waiting_for)
+def _right(found: Finding) -> Text | None:
+    if found.state is State.WAITING:
+        person = glyphs.is_person(found.waiting_for)
         return Text("state.waits_person" if person else "state.waits_time")
-    if line.right or line.state in {None, State.OK}:
-        return line.right
-    return Text(f"state.{line.state}")
+    return None if found.state is State.OK else Text(f"state.{found.state}")
 
 
 def _is_stuck(finding: Finding) -> bool:
@@ -236,8 +229,7 @@ def _row(run: Run, line: Step) -> Row:
     finding = run.findings.get(step.name)
     if finding is None or _is_to_come(run, step, finding):
         return Row(line.article_row, title, right=_after(run, step))
-    seen = finding.seen if finding.state is not State.OK else None
-    return Row(line.article_row, title, finding.state, waiting_for=finding.waiting_for, note=seen)
+    return Row(line.article_row, title, finding)
 
 
 def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
@@ -270,13 +262,11 @@ def end_cards(run: Run, services: Services) -> list[DesiredCard]:
     if run.ended is not Kind.FINISHED:
         return []
     if run.kind is RunKind.UNDO:
-        card = undone(run)
-        return [shared.desired_card("undone", card.content, card)]
+        return [shared.desired_card("undone", undone(run))]
     record = services.channels.record(run.channel.mailbox)
     tenant = record.channel.tenant_id if record else ""
     blind = bool(tenant) and app_access.grant_for(services.redis, tenant) is None
-    card = done(run, watch.interval_of(run, services), blind=blind)
-    return [shared.desired_card("done", card.content, card)]
+    return [shared.desired_card("done", done(run, watch.interval_of(run, services), blind=blind))]
 
 
 def done(run: Run, watched: str = "", *, blind: bool = False) -> Card:
@@ -389,7 +379,7 @@ def _canceled(run: Run) -> DesiredCard:
         glyph=glyphs.SKIPPED.glyph,
         buttons=(("button.undo", pressed),) if run.changed else (),
     )
-    return shared.desired_card("ended", view, notice(view))
+    return shared.desired_card("ended", notice(view))
 
 
 def left(run: Run) -> Text:
@@ -433,8 +423,9 @@ def _objects(changes: Iterable[Changed]) -> str:
 
 def undone(run: Run) -> Card:
     restored = _lines(run, frozenset({State.OK}), glyphs.OK)
+    left_as_is = _lines(run, LEFT, glyphs.WARNING)
     mailbox, gone = run.channel.mailbox, bool(restored) and not run.undoes
-    title = "undone.title_run" if run.undoes else "undone.title"
+    title = f"undone.title{'_run' if run.undoes else ''}{'_left' if left_as_is else ''}"
     told = ui.turn_line(Turn.NOBODY, Text("undone.finished", {"at": clock(shared.ended_at(run))}))
     look = ("good", glyphs.OK) if restored else ("emphasis", glyphs.SKIPPED)
     app = run.past.get("application") if run.state_of("application") is State.OK else None
@@ -446,7 +437,7 @@ def undone(run: Run) -> Card:
     asset = marked(glyphs.SKIPPED, el.said(Text("plan.undo_asset")))
     body = [
         *ui.titled("undone.back", restored),
-        *ui.titled("undone.left", _lines(run, LEFT, glyphs.WARNING)),
+        *ui.titled("undone.left", left_as_is),
         ui.section("done.to_know"),
         *([] if run.undoes else [asset]),
         ui.known(to_know, "Small"),
@@ -454,7 +445,7 @@ def undone(run: Run) -> Card:
     values = {"mailbox": mailbox, "run": run.undoes}
     again = press(text("button.setup_new"), {"do": "setup", "mailbox_meant": mailbox})
     band = ui.Band.of(*look, Text(title if restored else "undone.nothing", values), told)
-    head = Header(run.id, mailbox, 7, run.kind)
+    head = ui.Header(mailbox, 7, run.kind)
     return finished(ui.kicker(head), band, body, [again] if gone else [])
 
 

@@ -13,7 +13,6 @@ from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
-from adaptive_cards.views import Asked, Header, Trouble
 from bot import links
 from bot.cards.presenters import card_state as shared, watch
 from bot.cards.presenters.card_state import DesiredCard
@@ -49,7 +48,7 @@ def intake_card(run: Run, services: Services) -> DesiredCard:
     raw = services.redis.hget(own, _FIELD)
     typed = services.store.authenticator.load(own, raw, TypedInputs, _FIELD) or TypedInputs()
     card = intake(run, typed)
-    wanted = shared.desired_card(shared.FIRST, card.content, card)
+    wanted = shared.desired_card(shared.FIRST, card)
     news = shared.FIRST if not typed.errors else wanted.fingerprint
     return replace(wanted, urgency=news, prompt=news)
 
@@ -144,14 +143,14 @@ def delegate_cards(run: Run, _: Services) -> list[DesiredCard]:
         return []
     card = delegate(run)
     news = f"{shared.urgency(run, DELEGATE)}{delegate_of(run)}"
-    return [shared.desired_card(DELEGATE_SLOT, card.content, card, urgency=news, prompt=news)]
+    return [shared.desired_card(DELEGATE_SLOT, card, urgency=news, prompt=news)]
 
 
 def delegate(run: Run) -> Card:
     # The answer may be no address, or an address that nobody in the tenant has.
     named, seen = delegate_of(run), run.findings[DELEGATE_SLOT].seen
     wrong = shared.unreachable_recipient(run, DELEGATE)
-    wrong = wrong or (Asked(named, seen) if named and seen else None)
+    wrong = wrong or (ui.Asked(named, seen) if named and seen else None)
     field = _address("delegate")
     send = act.submit(text("button.continue"), "delegate", main=True, reads=True, run=run.id)
     body = [
@@ -190,7 +189,7 @@ def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
         tone="good",
         glyph="✓",
     )
-    return [shared.desired_card(SLOT, view, notice(view), urgency="signed in", prompt="")]
+    return [shared.desired_card(SLOT, notice(view), urgency="signed in", prompt="")]
 
 
 def waits_for_administrator(run: Run) -> bool:
@@ -204,7 +203,9 @@ def another_may(run: Run) -> bool:
     return lacks_role(run) if run.has_begun else is_blocked(run)
 
 
-def sign_in(run: Run, head: Header, link: Link, to: str = shared.THREAD, *, last: str = "") -> Card:
+def sign_in(
+    run: Run, head: ui.Header, link: Link, to: str = shared.THREAD, *, last: str = ""
+) -> Card:
     """Return the request to sign in at Microsoft.
 
     If a person was asked 1:1, the sign-in button is not the card's green one, and another button
@@ -237,7 +238,7 @@ def sign_in(run: Run, head: Header, link: Link, to: str = shared.THREAD, *, last
     return finished(ui.kicker(head), band, body, actions)
 
 
-def _administrators(head: Header, title: Text, told: Text, *, direct: bool) -> ui.Band:
+def _administrators(head: ui.Header, title: Text, told: Text, *, direct: bool) -> ui.Band:
     turn = ui.run_turn(head, Turn.ADMINISTRATOR, told, direct=direct)
     return ui.persons_turn(title, turn, asked=head.asked)
 
@@ -273,16 +274,16 @@ def waits_for_consent(run: Run) -> bool:
     return run.findings["admin_consent"].waiting_for is Turn.ADMINISTRATOR
 
 
-def _not_granted(run: Run) -> Trouble | None:
+def _not_granted(run: Run) -> ui.Trouble | None:
     # The result is None before the press, and if a newer problem is known.
     pressed, read = run.answers.get("look_again"), run.found_at["admin_consent"]
     problem = run.problems.get("consent")
     if pressed is None or read < pressed.at or (problem and problem.at > read):
         return None
-    return Trouble(Text("consent.not_granted", {"name": MAIL_SEND}), at=read)
+    return ui.Trouble(Text("consent.not_granted", {"name": MAIL_SEND}), at=read)
 
 
-def consent(run: Run, head: Header, link: Link, to: str = shared.THREAD) -> Card:
+def consent(run: Run, head: ui.Header, link: Link, to: str = shared.THREAD) -> Card:
     """Return the request for admin consent; for a person asked 1:1 as in :func:`sign_in`."""
     waits = shared.waits_for_person(run, to, "consent_administrator", "administrator")
     rows = {
@@ -316,16 +317,13 @@ def consent(run: Run, head: Header, link: Link, to: str = shared.THREAD) -> Card
     return finished(ui.kicker(head), band, body, [*opens, granted])
 
 
-KEPT = Text("verdict.kept_here")
-
-
 _CHOICES_MOST, _TITLE_MOST = 10, 80
 
 
 def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
     asked, card = ",".join(questions), discovery(run, questions, now())
-    first = discovery(run, questions, run.opened).content
-    return [shared.desired_card("verdict", first, card, urgency=asked, prompt=asked)]
+    timeless = card.content["body"][1:], card.content["actions"]
+    return [shared.desired_card("verdict", card, timeless, urgency=asked, prompt=asked)]
 
 
 def discovery(run: Run, questions: tuple[str, ...], at: datetime) -> Card:
@@ -403,7 +401,8 @@ def may_keep(run: Run, services: Services) -> bool:
 def _text_about_keeping(run: Run, services: Services) -> Text:
     if run.kept:
         interval = watch.interval_of(run, services)
-        return Text("verdict.kept_watched", {"interval": interval}) if interval else KEPT
+        key = "kept_watched" if interval else "kept_here"
+        return Text(f"verdict.{key}", {"interval": interval})
     if lacks := discovering.missing(run):
         return Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
     if not may_keep(run, services):

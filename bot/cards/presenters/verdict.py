@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from adaptive_cards import actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import known_text, plural, render, render_if_any, text
-from adaptive_cards.times import day, day_clock, day_month, minutes
+from adaptive_cards.texts import has_text, known_text, listed, plural, render, render_if_any, text
+from adaptive_cards.times import day, day_clock, day_minutes, day_month, minutes
 from bot import links
 from bot.cards.presenters import card_state as shared, questions
 from bot.cards.presenters.findings import (
     EXPLAINED,
     Room,
     accepting,
+    cause_of,
     causes,
     findings,
     fitting,
     found,
+    sentence,
 )
-from bot.cards.presenters.verdict_band import band, cause_of, names, sentence
 from bot.services import Services
+from jobs.causes.cause import Cause
 from jobs.checks.discovering import open_questions
-from jobs.checks.reading import Line, Reading, Stop, Suspect, read
-from jobs.model import State, Text, Turn
+from jobs.checks.reading import ENDS, Line, Reading, Stop, Suspect, read
+from jobs.model import State, Station, Text, Turn, day_of, minute_of
 from jobs.runs.run import Run
 
 
@@ -42,7 +46,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         f"{seen.problem.at if seen.problem else ''}{sorted(run.once_silent)}"
     )
     prompt = f"{run.checked}{seen.problem}{run.ended}" if run.checked else ""
-    card = shared.desired_card("verdict", seen, draw(seen), urgency=urgency, prompt=prompt)
+    card = shared.desired_card("verdict", draw(seen), seen, urgency=urgency, prompt=prompt)
     return [replace(card, at_once=2)]  # the first finding, and the cause
 
 
@@ -73,8 +77,8 @@ def matter(view: Reading, room: Room) -> list[el.Element]:
     # The next date by which a person must act, although no action is needed now.
     if view.secret_expires and not view.causes:
         due = view.secret_expires
-        told, left = text("verdict.expires", day=day(due)), ui.time_until(due, view.at)
-        parts += [ui.section("verdict.next_date"), room.row(glyphs.TIME, "E3", told, right=left)]
+        told = text("verdict.expires", day=day(due))
+        parts += [ui.section("verdict.next_date"), room.row(glyphs.TIME, "E3", told)]
     return parts
 
 
@@ -128,12 +132,12 @@ def _proof(line: Line) -> str:
 
 def _proven(view: Reading, room: Room) -> list[el.Element]:
     rows = [
-        room.row(glyphs.OK, proof.row, render(proof.words), right=ui.time_since(proof.at, view.at))
+        room.row(glyphs.OK, proof.row, render(proof.words), right=day_minutes(proof.at))
         for proof in view.proofs
     ]
     if right := sum(line.found.state is State.OK for line in view.lines):
         told = text("verdict.as_expected", count=str(right))
-        rows.append(room.row(glyphs.OK, "", told, right=text("age.now")))
+        rows.append(room.row(glyphs.OK, "", told))
     return rows
 
 
@@ -143,7 +147,7 @@ def _skipped(view: Reading, room: Room) -> list[el.Element]:
     for line in view.skipped:
         reasons.setdefault((line.found.state, render_if_any(line.found.seen)), []).append(line)
     return [
-        room.row(glyphs.of_state(state), "", names(lines), why)
+        room.row(glyphs.of_state(state), "", _names(lines), why)
         for (state, why), lines in reasons.items()
     ]
 
@@ -202,7 +206,7 @@ _TOLD_LINES = 2
 
 def draw(view: Reading) -> Card:
     kicker = ui.kicker_at("verdict.kicker", view.at, mailbox=view.mailbox)
-    head = band(view)
+    head = _verdict(view)
     left = MOST_BYTES - _FRAME_BYTES - size({"head": [kicker, head.element]})
     for room in _ROOMS:
         body, actions = _drawn(view, room)
@@ -255,3 +259,193 @@ def _again(view: Reading) -> list[el.Element]:
     missing = act.submit(bundle, "missing", channel=view.mailbox)
     every = [*watch, again, *deeper, *granted, missing]
     return every[: act.ACTIONS_MOST - 1 - bool(view.fix)]
+
+
+SIGN_IN_TELLS = {Cause.WHAT_STOPS_MAIL_NOT_READ, Cause.APP_DISABLED}
+"""Causes for which a sign-in would reveal the cause, or which of several causes it is."""
+_NAMED_MOST = 4
+
+
+def _verdict(view: Reading) -> ui.Band:
+    """Return the band; a certain cause is shown at once, even before the other findings arrive."""
+    if view.causes:
+        return _broken(view)
+    if view.looking:
+        title = Text("verdict.looking", {"done": str(len(view.lines)), "all": str(_total(view))})
+        turn = ui.turn_line(Turn.NOBODY, Text("verdict.looking_next"))
+        return ui.Band.of(*ui.UNDER_WAY, title, *_paragraph(_silent(view)), turn)
+    both_ways = bool(view.proofs) and {Station.MAILBOX, *ENDS} <= _passed(view)
+    return _well(view) if both_ways else _unproven(view)
+
+
+def _total(view: Reading) -> int:
+    return len(view.lines) + view.looking
+
+
+def _names(lines: Sequence[Line]) -> str:
+    named = [render(line.title) for line in lines[:_NAMED_MOST]]
+    left = len(lines) - _NAMED_MOST
+    if left <= 0:
+        return listed(named)
+    return text("verdict.and_more", what=", ".join(named), count=str(left))
+
+
+def _broken(view: Reading) -> ui.Band:
+    title = el.rich(el.run(sentence(cause_of(view.causes[0])), **el.TITLE))
+    others, left = len(view.causes) - 1, ""
+    more = plural("verdict.others", others) if others else ""
+    if view.looking:
+        left = text("verdict.still_looking", left=str(view.looking), all=str(_total(view)))
+        left = " ".join(filter(None, (left, _silent(view))))
+    told = _paragraph(_effect(view), _when(view), more, left)
+    turn = ui.turn_line(view.turn, _click(view))
+    return ui.Band(*ui.BROKEN, title, (*told, turn))
+
+
+def _effect(view: Reading) -> str:
+    """Return what the cause does to mail; the number of missed mails says the same with a figure."""
+    seen = view.causes[0].found.seen
+    if seen is not None and has_text(f"effect.{seen.key}"):
+        return text(f"effect.{seen.key}", **seen.values)
+    stopped = [stop.station for stop in view.way if stop.passes is False]
+    return text(f"effect.{stopped[0]}") if stopped and view.damage is None else ""
+
+
+def _when(view: Reading) -> str:
+    since = text("verdict.since", at=minute_of(view.since)) if view.since else ""
+    if (damage := view.damage) is None:
+        return since
+    mails = plural("verdict.mails", damage.mails)
+    told = (
+        # If both have the same start, the start is given only once.
+        "" if view.since == damage.since else since,
+        text("verdict.missed", at=minute_of(damage.since), count=mails),
+        text("verdict.kept") if damage.kept else "",
+        plural("verdict.bounced", damage.bounced) if damage.bounced else "",
+    )
+    return " ".join(filter(None, told))
+
+
+def _silent(view: Reading) -> str:
+    clouds = listed(render_if_any(known_text(f"evidence.{each}")) or each for each in view.silent)
+    return text("verdict.silent", clouds=clouds) if clouds else ""
+
+
+def _click(view: Reading) -> Text:
+    if not glyphs.is_person(view.turn):
+        return Text("verdict.turn_wait")
+    if view.may_keep and view.turn is Turn.REQUESTER:
+        return Text("verdict.turn_keep")
+    if view.fix is None:
+        if view.sign_in_url and view.causes[0].found.cause in SIGN_IN_TELLS:
+            return _sign_in(view)
+        return Text("verdict.turn_remedy")
+    if "url" in view.fix[1]:
+        return Text("verdict.turn_page")
+    return Text("verdict.turn_fix" if view.turn is Turn.APPROVER else "verdict.turn_fix_other")
+
+
+def _passed(view: Reading) -> set[Station]:
+    return {stop.station for stop in view.way if stop.passes}
+
+
+def _well(view: Reading) -> ui.Band:
+    if view.secret_ends is not None:
+        left = max((view.secret_ends - view.at).days, 0)
+        values = {"count": str(left), "day": day_of(view.secret_ends)}
+        turn = ui.turn_line(Turn.APPROVER, Text("verdict.turn_fix"))
+        told = f"{render(_not_proven(view))}." if view.unread else text("verdict.still_flows")
+        title = Text("verdict.secret_ends", values)
+        return ui.Band.of("warning", glyphs.WARNING, title, turn, *_paragraph(told))
+    if view.unread:
+        return _unproven(view)
+    newest = minute_of(max(proof.at for proof in view.proofs))
+    known = {Station.CONNECT, Station.AGENT} <= _passed(view)
+    between = "" if known else text("verdict.between_unread")
+    turn = ui.turn_line(Turn.NOBODY, Text("verdict.newest_proof", {"at": newest}))
+    told_next = _paragraph(between, _possible(view))
+    return ui.Band.of(*ui.WELL, Text("verdict.well"), turn, *told_next)
+
+
+def _unproven(view: Reading) -> ui.Band:
+    told = _paragraph(_why(view), _possible(view), _left_out(view))
+    unread = Turn.REQUESTER if view.unread else Turn.NOBODY
+    turn = Turn.ADMINISTRATOR if view.sign_in_url else unread
+    style = "accent" if glyphs.is_person(turn) else "emphasis"
+    return ui.Band.of(
+        style, glyphs.UNKNOWN, _not_proven(view), *told, ui.turn_line(turn, _next(view))
+    )
+
+
+def _not_proven(view: Reading) -> Text:
+    if view.is_unknown:
+        return Text("verdict.unknown")
+    if view.unread:
+        return _own_proof(view) or _unread(view)
+    known = "last_proven" if view.possible or view.changes else "nothing_wrong"
+    return _last_proven(view, known) or Text("verdict.unproven")
+
+
+def _unread(view: Reading) -> Text:
+    key = "not_checked" if view.needs_administrator else "not_read"
+    return Text(f"verdict.{key}", {"count": str(view.unread), "all": str(_total(view))})
+
+
+def _own_proof(view: Reading) -> Text | None:
+    if view.proven is None:
+        return Text("verdict.login_only") if view.login else None
+    key = "login_works" if view.login else "last_proven"
+    return _proven_at(key, view.proven, "test_mail")
+
+
+def _why(view: Reading) -> str:
+    if view.is_unknown:
+        return text("verdict.unknown_why")
+    proven = _last_proven(view, "last_proven")
+    if view.unread and _own_proof(view) is not None:
+        blind = Text("verdict.blind") if view.needs_administrator else None
+        told = filter(None, (_unread(view), blind, proven))
+        return " ".join(f"{render(each)}." for each in told)
+    if proven is None:
+        return "" if view.unread else text("verdict.unproven_why")
+    return f"{render(proven)}." if view.unread else text("verdict.newer_unproven")
+
+
+def _last_proven(view: Reading, key: str) -> Text | None:
+    # The result is None if no mail is known at one of the two ends.
+    seen = [(stop.at, stop.station) for stop in view.way if stop.at and stop.station in ENDS]
+    if len(seen) < len(ENDS):
+        return None
+    return _proven_at(key, *min(seen))
+
+
+def _proven_at(key: str, at: datetime, end: str) -> Text:
+    return Text(f"verdict.{key}", {"end": f"key:verdict.end.{end}", "at": minute_of(at)})
+
+
+def _left_out(view: Reading) -> str:
+    if len(view.skipped) > _NAMED_MOST:
+        return ""
+    return text("verdict.not_looked_at", what=_names(view.skipped)) if view.skipped else ""
+
+
+def _next(view: Reading) -> Text:
+    if view.is_unknown and view.sign_in_url:
+        return Text("verdict.turn_find")
+    if view.sign_in_url:
+        return Text("verdict.turn_grant") if view.grant_url else _sign_in(view)
+    return Text("verdict.turn_again" if view.unread else "verdict.turn_nothing")
+
+
+def _sign_in(view: Reading) -> Text:
+    return Text("verdict.turn_roles" if view.lacks_role else "verdict.turn_sign_in")
+
+
+def _possible(view: Reading) -> str:
+    count = len(view.possible) + bool(view.changes)
+    return plural("verdict.possible_below", count) if count else ""
+
+
+def _paragraph(*sentences: str) -> list[el.Element]:
+    told = " ".join(filter(None, sentences))
+    return [el.rich(el.run(told), spacing="Small")] if told else []

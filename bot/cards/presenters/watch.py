@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
@@ -13,7 +13,7 @@ from adaptive_cards.card import finished
 from adaptive_cards.cards.channels import ChannelLine
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.numbers import number, percent
+from adaptive_cards.locale import number, percent
 from adaptive_cards.texts import has_text, known_text, render, text
 from adaptive_cards.times import day_clock, lasted, written_date
 from bot.cards import superseded
@@ -21,7 +21,7 @@ from bot.cards.presenters import card_state as shared
 from bot.links import Link
 from bot.services import Services
 from jobs.checks.remedies import page_of
-from jobs.model import Channel, State, Text, minute_of, span_of, verbatim
+from jobs.model import Channel, State, Text, every_of, minute_of, verbatim
 from jobs.runs.run import Run
 from jobs.watch.history import DayFigures, DayState, Figures
 from jobs.watch.model import (
@@ -74,7 +74,7 @@ def living_card(
     acting = sorted({each.acting for each in incidents})
     slot = SLOT if to == shared.THREAD else f"{shared.NOTIFY}{to}"
     seen = card.id, part, acting, over
-    return shared.desired_card(slot, seen, found, to=to, urgency=f"{over} {part} {acting}")
+    return shared.desired_card(slot, found, seen, to=to, urgency=f"{over} {part} {acting}")
 
 
 def news_cards(
@@ -83,7 +83,7 @@ def news_cards(
     one, kicker, found = incidents[0], Text("watch.kicker"), []
     if card.shared and (end := _end_of(incidents)):
         title = Text("watch.news_all_recovered", {"count": str(len(incidents))})
-        found.append(NoticeView(kicker, title, cause_of(one), "good", "✓", at=end))
+        found.append(NoticeView(kicker, title, _cause_now(one), "good", "✓", at=end))
     for news in () if card.shared else one.news:
         if news.kind in _POSTED:
             tone, glyph = _POSTED[news.kind]
@@ -108,7 +108,7 @@ def reminder_card(
 
 
 def reminder_over(slot: str, incidents: Sequence[Incident]) -> shared.DesiredCard:
-    title, cause = Text("reminder.over_title"), cause_of(incidents[0])
+    title, cause = Text("reminder.over_title"), _cause_now(incidents[0])
     return shared.last_look(slot, Text("watch.kicker"), title, cause)
 
 
@@ -144,8 +144,8 @@ def incident(
     """
     current = open_ones(incidents) or incidents
     first, one, mailboxes = current[0], is_of_one_mailbox(card, current), _mailboxes(current)
-    over = one and look_of(incidents) is Look.ENDED
-    lines = [el.said(_result(first) if over else cause_of(first), spacing="Small")]
+    ended = one and look_of(incidents) is Look.ENDED
+    lines = [el.said(_result(first) if ended else _cause_now(first), spacing="Small")]
     if first.is_open:
         effect = known_text(f"effect.{first.station}")
         seen = look_of(incidents) is not Look.BLIND
@@ -245,6 +245,12 @@ def cause_of(incident: Incident) -> Text:
     return _cause_text(incident.cause)
 
 
+def _cause_now(incident: Incident) -> Text:
+    # The texts of causes are in the present tense, and the cause of an ended incident is over.
+    cause = cause_of(incident)
+    return cause if incident.is_open else Text("watch.cause_was", {"cause": render(cause)})
+
+
 def _cause_text(cause: str) -> Text:
     if known := known_text(f"cause.{cause}") or known_text(f"watch.reason_{cause}"):
         return known
@@ -326,16 +332,6 @@ def _result(incident: Incident) -> Text:
 
 
 _ALL = {Eye.APP, Eye.LOGIN}
-_UNSEEN: Mapping[frozenset[Eye], Text | None] = {
-    frozenset(_ALL): None,
-    frozenset({Eye.APP}): Text("watch.unseen_login"),
-    frozenset({Eye.LOGIN}): Text("watch.unseen_app"),
-    frozenset(): Text("watch.unseen_both"),
-}
-"""Text about the failures that the watch cannot see.
-
-The key is the set of accesses that the watch has: to the app, as the mailbox, both or none.
-"""
 
 
 def line_of(services: Services, watched: WatchedChannel, at: datetime) -> ChannelLine:
@@ -343,8 +339,8 @@ def line_of(services: Services, watched: WatchedChannel, at: datetime) -> Channe
     state = services.watching.incidents.state(mailbox)
     incident = services.watching.incidents.open_of_channel(mailbox)
     # What the watch cannot see of the channel; None if it sees all that it could.
-    eyes = frozenset(state.last.eyes) & _ALL if state.last else frozenset(_ALL)
-    unseen = _UNSEEN[eyes]
+    blind = "_".join(sorted(_ALL.difference(state.last.eyes))) if state.last else ""
+    unseen = Text(f"watch.unseen_{blind}") if blind else None
     if words := superseded.in_progress(assessment(services.store, mailbox)):
         return ChannelLine(mailbox, State.WAITING, words, state.looked, unseen)
     if watched.is_paused(at) and watched.paused_until is not None:
@@ -354,7 +350,7 @@ def line_of(services: Services, watched: WatchedChannel, at: datetime) -> Channe
         blind = incident.sight is Sight.CANNOT_LOOK
         shown = State.UNKNOWN if blind else State.WRONG
         return ChannelLine(mailbox, shown, cause_of(incident), state.looked, unseen)
-    every = {"interval": span_of(watched.interval)}
+    every = {"interval": every_of(watched.interval)}
     shown, words = State.OK, Text("watch.line_healthy", every)
     if state.last is None:
         shown, words = State.WAITING, Text("watch.line_never", every)
@@ -375,7 +371,7 @@ def interval_of(run: Run, services: Services) -> str:
     watched = services.watching.channels.load(run.channel.mailbox)
     if watched is None or watched.room != run.origin.room:
         return ""
-    return span_of(watched.interval)
+    return every_of(watched.interval)
 
 
 DAYS, PAGE_DAYS = 30, 90

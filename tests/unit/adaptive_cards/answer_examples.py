@@ -12,7 +12,6 @@ from jobs.model import (
     Account,
     Change,
     Channel,
-    Evidence,
     Finding,
     Person,
     Scope,
@@ -89,7 +88,6 @@ def _notices() -> Iterator[tuple[str, cards.Card]]:
         Text("refused.organization"),
         glyph="\u2717",
         facts=(("refused.reference", verbatim("REF-3F9A")),),
-        evidence=(Evidence("SMTP", "550 5.7.520 Access denied AS(7555)"),),
         buttons=(("button.help", {"do": "help"}),),
         at=AT,
     )

@@ -7,15 +7,11 @@ from datetime import UTC, datetime
 import adaptive_cards as cards
 from bot.cards.presenters.audit import audit
 from jobs.runs.audit import AuditEntry
+from tests.unit.adaptive_cards.examples import HOSTILE
 
 AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
 MAILBOX, RUN = "support@contoso.com", "7Q4K2M"
 NAME = "audit-support-at-contoso.com-20261125-1405Z.jsonl"
-HOSTILE = (
-    "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` "
-    + "x" * 5000
-    + "\u05d0\u05d1" * 50
-)
 WHAT = {
     "step": "smtp_auth",
     "kind": "setup",

@@ -11,7 +11,8 @@ from jobs.checks.discovering import APP, FORWARDING
 from jobs.checks.reading import FoundChannel, Reading
 from jobs.model import Channel, Person, Text, Turn
 from jobs.runs.run import AppCandidate, Run, Search
-from tests.unit.adaptive_cards.verdict_examples import HOSTILE, SIGN_IN, cause, way
+from tests.unit.adaptive_cards.examples import HOSTILE
+from tests.unit.adaptive_cards.verdict_examples import SIGN_IN, cause, way
 from tests.unit.adaptive_cards.verdict_lines import AT, MAILBOX, POLICY, PROOFS, RIGHT, SKIPPED
 
 ADDRESS = "4475e4a8d0f14a5c8a108d26d8beea04@mail-us.imiconnect.io"
@@ -60,7 +61,7 @@ def _verdicts() -> dict[str, cards.Card]:
     part = FoundChannel((("found.app", ""), *VALUES[2:]), told=lacks)
     kept = replace(FOUND, may_keep=False, kept=True, told=Text("verdict.kept_here"))
     watched = replace(
-        kept, told=Text("verdict.kept_watched", {"interval": "span:900.0"}), watched="span:900.0"
+        kept, told=Text("verdict.kept_watched", {"interval": "every:900.0"}), watched="every:900.0"
     )
     return {
         "verdict-kept-watched": draw(replace(broken, found=watched)),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import adaptive_cards as cards
 from adaptive_cards.cards.notice import HelpEntry, NoticeView, command_help, help_card, typed_wrong
-from adaptive_cards.views import Header
+from adaptive_cards.components import Header
 from bot.cards.presenters import connect_form, plan, questions
 from bot.cards.presenters.lists import status
 from bot.links import Link
@@ -71,7 +71,7 @@ def examples() -> dict[str, cards.Card]:
 def header(stage: int, mailbox: str = MAILBOX) -> Header:
     """Return the header of a run's card, for a stage of the run."""
     started = Text("kicker.started", {"who": "rita@contoso.com", "at": minute_of(AT)})
-    return Header("7Q4K", mailbox, stage, started=started)
+    return Header(mailbox, stage, started=started)
 
 
 ASKED = {"who": "Rita Requester", "space": "Contact center"}
@@ -320,7 +320,6 @@ def _hostile_answers() -> dict[str, cards.Card]:
     """Return the cards that answer a command, with hostile text."""
     bad, words = HOSTILE, verbatim(HOSTILE)
     run = Run(bad, Channel(bad), Person("x", bad), AT)
-    evidence = tuple(Evidence(bad, bad) for _ in range(20))
     buttons = tuple(("button.help", {"do": "help"}) for _ in range(9))
     return {
         "hostile-typed": typed_wrong("check", bad, words, bad, AT),
@@ -328,8 +327,6 @@ def _hostile_answers() -> dict[str, cards.Card]:
         "hostile-command-help": command_help(HelpEntry("check", bad, "more"), (bad,) * 20, bot=bad),
         "hostile-status": status((run,) * 30, AT),
         "hostile-notice": cards.notice(
-            NoticeView(
-                words, words, words, "good", "\u25b2", (("done.run", words),), evidence, buttons, AT
-            )
+            NoticeView(words, words, words, "good", "\u25b2", (("done.run", words),), buttons, AT)
         ),
     }

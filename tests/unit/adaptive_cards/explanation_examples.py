@@ -23,7 +23,7 @@ def _read(code: str, *causes: str, cut: bool = False) -> Reading:
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
     causes = ("smtp_token_refused", "send_as_denied", "wrong_mailbox_user", "scope_wrong")
-    row = channel_row(ChannelLine(MAILBOX, State.OK, FIXED, AT), AT)
+    row = channel_row(ChannelLine(MAILBOX, State.OK, FIXED, AT))
     opened = FoundCause("wrong_mailbox_user", "", Certainty.POSSIBLE)
     unknown = (
         UnknownCode("AADSTS7999999", "AADSTS7999999: <b>a</b> [thing](https://x) ${y}", PAGE),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import adaptive_cards as cards
-from adaptive_cards.views import Header
+from adaptive_cards.components import Header
 from jobs.model import Finding, RunKind, State
 from jobs.runs.run import Brief, FixBrief
 from tests.unit.adaptive_cards.examples import AT, MAILBOX, planned
 
-HEADER = Header("7Q4K", MAILBOX, 3, RunKind.FIX)
+HEADER = Header(MAILBOX, 3, RunKind.FIX)
 
 
 def examples() -> dict[str, cards.Card]:

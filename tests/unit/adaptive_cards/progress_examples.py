@@ -281,7 +281,7 @@ def _ends() -> Iterator[tuple[str, cards.Card]]:
     }
     yield "done", done(*found, **more)
     yield "done-blind", done(*found, blind=True, **more)
-    yield "done-watched", done(*found, watched="span:900.0", **more)
+    yield "done-watched", done(*found, watched="every:900.0", **more)
     yield "done-fixed", done(*found[:2], kind=RunKind.FIX, **more)
     least = Channel(MAILBOX, profile=Profile.LEAST)
     yield "done-already", done(channel=least, ended_at=AT)

@@ -9,6 +9,7 @@ from adaptive_cards.cards.notice import tac, tac_file
 from adaptive_cards.texts import text
 from bot.cards.presenters.search import search
 from jobs.model import Access, State, Text, verbatim
+from tests.unit.adaptive_cards.examples import HOSTILE
 from tests.unit.adaptive_cards.verdict_lines import line
 
 AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
@@ -16,11 +17,6 @@ MAILBOX = "support@contoso.com"
 NAME = "tac-support-contoso-com-20261125-1405Z.zip"
 FILES = ("summary.md", "findings.md", "smtp-transcript.txt", "findings.json", "history.json")
 QUEUE = (line("QU", text("step.contact_queue"), State.OK, Access.NONE, Text("seen.no_waiting")),)
-HOSTILE = (
-    "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` "
-    + "x" * 5000
-    + "\u05d0\u05d1" * 50
-)
 
 
 def examples() -> dict[str, cards.Card]:

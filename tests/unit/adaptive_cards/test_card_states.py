@@ -15,7 +15,7 @@ Cards = dict[str, Card]
 Nodes = Callable[[Any], Iterator[dict[str, Any]]]
 
 
-def test_plan_buttons_name_their_plan(examples: Cards, nodes: Nodes):
+def test_plan_buttons_name_their_plan(examples, nodes):
     """An approval carries its run and plan, so a press on an older card approves nothing else."""
     data = {
         node["data"]["do"]: node["data"]
@@ -31,7 +31,7 @@ def test_plan_buttons_name_their_plan(examples: Cards, nodes: Nodes):
 @pytest.mark.parametrize(
     ("typed", "kept"), [("no", "no"), ("false", "no"), ("true", "yes"), ("maybe", "yes")]
 )
-def test_intake_keeps_a_switch(typed: str, kept: str, nodes: Nodes):
+def test_intake_keeps_a_switch(typed, kept, nodes):
     """The answer No stays No while another field is corrected, in each spelling that is sent."""
     card = intake(RUN, TypedInputs({"keep_copy": typed}))
     assert [node["value"] for node in nodes(card.content) if node.get("id") == "keep_copy"] == [
@@ -39,7 +39,7 @@ def test_intake_keeps_a_switch(typed: str, kept: str, nodes: Nodes):
     ]
 
 
-def test_connect_form_names_the_secret_only_as_a_link(examples: Cards, nodes: Nodes):
+def test_connect_form_names_the_secret_only_as_a_link(examples, nodes):
     """The card with the values for Webex Connect has the secret behind a link that opens once.
 
     When the secret is gone, the link is gone as well.

@@ -6,7 +6,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from adaptive_cards.locale import Locale, drawn_for
+from adaptive_cards.texts import render
 from adaptive_cards.times import clock, clock_seconds, day, day_clock, lasted, seconds
+from jobs.model import Text, every_of
 
 AT = datetime(2026, 11, 24, 14, 2, 8, tzinfo=UTC)
 
@@ -33,6 +36,23 @@ def test_times_are_utc_and_say_so():
         (200, "3 hrs 20 mins"),
     ],
 )
-def test_lasted(minutes: float, shown: str):
+def test_lasted(minutes, shown):
     """A duration is shown in seconds under a minute, in minutes up to two hours, then in hours."""
     assert lasted(timedelta(minutes=minutes)) == shown
+
+
+@pytest.mark.parametrize(
+    ("minutes", "english", "german"),
+    [
+        (15, "every 15 minutes", "alle 15 Minuten"),
+        (60, "every hour", "jede Stunde"),
+        (120, "every 2 hours", "alle 2 Stunden"),
+        (1440, "every day", "jeden Tag"),
+    ],
+)
+def test_how_often_is_said_as_people_do(minutes, english, german):
+    """One hour and one day have no number."""
+    words = Text("watch.line_healthy", {"interval": every_of(timedelta(minutes=minutes))})
+    assert english in render(words)
+    with drawn_for(Locale("de")):
+        assert german in render(words)

@@ -8,7 +8,7 @@ from adaptive_cards.elements import NOTHING, facts, literal, run, value_line
 
 
 @pytest.mark.parametrize("value", ["", "\u202e", "\x00\x1b"])
-def test_no_element_is_without_text(value: str):
+def test_no_element_is_without_text(value):
     """An empty or invisible text is replaced by a visible sign.
 
     Webex refuses a whole card because of one empty text.

@@ -21,7 +21,7 @@ from adaptive_cards.escape import fact, markdown, no_template, plain, repair_cut
         ("Set-Mailbox 'a - b' -Priority 0", "Set-Mailbox 'a - b' -Priority 0"),
     ],
 )
-def test_markdown_is_escaped(written: str, shown: str):
+def test_markdown_is_escaped(written, shown):
     """Every character that could be Markdown gets a backslash.
 
     Commands, scopes and addresses keep their looks.
@@ -62,7 +62,7 @@ def test_an_address_keeps_its_domain():
         f"say {'x' * 99}@b.io",
     ],
 )
-def test_shortened_is_short(value: str, length: int):
+def test_shortened_is_short(value, length):
     """A shortened text is never longer than ``length``."""
     assert len(shorten(value, length)) <= length
 

@@ -53,14 +53,14 @@ def of_every_card(rule: Callable[[Card], None]) -> Callable[[str], None]:
 @pytest.mark.slow
 @pytest.mark.skipif(not SCHEMA.exists(), reason=ABSENT)
 @of_every_card
-def test_follows_the_schema(card: Card):
+def test_follows_the_schema(card):
     """Every card validates against Microsoft's schema of version 1.3."""
     assert [error.message for error in card_schema.errors(card.content)] == []
     assert card.content["version"] == "1.3"
 
 
 @of_every_card
-def test_has_at_most_five_actions(card: Card):
+def test_has_at_most_five_actions(card):
     """A card has five actions at most.
 
     They are its buttons, the parts that open, and the buttons inside those parts.
@@ -72,7 +72,7 @@ def test_has_at_most_five_actions(card: Card):
 
 
 @of_every_card
-def test_uses_only_what_webex_shows(card: Card):
+def test_uses_only_what_webex_shows(card):
     """Cards use no images, no toggled visibility and nothing newer than version 1.3."""
     known = {
         *(
@@ -92,13 +92,13 @@ def test_uses_only_what_webex_shows(card: Card):
 
 
 @of_every_card
-def test_is_small(card: Card):
+def test_is_small(card):
     """A card has less than 15 kB as it is sent, and a glyph counts as six bytes."""
     assert len(json.dumps(card.content, separators=(",", ":"))) <= 15_000
 
 
 @of_every_card
-def test_every_text_wraps(card: Card):
+def test_every_text_wraps(card):
     """Every TextBlock wraps, and every ChoiceSet says its style and that one choice is taken."""
     of_type = {
         kind: [node for node in walk(card.content) if node.get("type") == kind]
@@ -109,7 +109,7 @@ def test_every_text_wraps(card: Card):
 
 
 @of_every_card
-def test_no_input_is_named_like_a_data_key(card: Card):
+def test_no_input_is_named_like_a_data_key(card):
     """The name of an input is never a data key, because the client merges both.
 
     Every button has a verb.
@@ -140,7 +140,7 @@ READS = {
 
 
 @of_every_card
-def test_only_what_reads_an_input_waits_for_it(card: Card):
+def test_only_what_reads_an_input_waits_for_it(card):
     """On a card with an input, only the buttons that use the input are bound to it.
 
     So Cancel and Help can be pressed while a required field is empty.
@@ -156,7 +156,7 @@ def test_only_what_reads_an_input_waits_for_it(card: Card):
 
 
 @of_every_card
-def test_has_a_text_for_notifications(card: Card):
+def test_has_a_text_for_notifications(card):
     """A card has a text for notifications and for clients without cards.
 
     The text is one line of 10 to 1,000 characters.
@@ -165,13 +165,13 @@ def test_has_a_text_for_notifications(card: Card):
 
 
 @of_every_card
-def test_no_template_is_left(card: Card):
+def test_no_template_is_left(card):
     """No card contains ``${``, so a client finds no template to expand."""
     assert "${" not in json.dumps(card.content)
 
 
 @of_every_card
-def test_markdown_is_ours_only(card: Card):
+def test_markdown_is_ours_only(card):
     """A TextBlock never holds an unescaped Markdown character.
 
     So no person can plant a link, bold words or a list. The only links are those to known pages.
@@ -185,14 +185,14 @@ def test_markdown_is_ours_only(card: Card):
 
 
 @of_every_card
-def test_facts_hold_no_link(card: Card):
+def test_facts_hold_no_link(card):
     """A FactSet contains no Markdown link, because some clients show its values as Markdown."""
     values = [fact["value"] for node in walk(card.content) for fact in node.get("facts", [])]
     assert [value for value in values if "](" in value] == []
 
 
 @of_every_card
-def test_no_sign_steers_the_line(card: Card):
+def test_no_sign_steers_the_line(card):
     """Line ends, control characters and direction marks from outside are never shown on a card."""
     shown = [
         node[name]
@@ -208,7 +208,7 @@ def test_no_sign_steers_the_line(card: Card):
 
 
 @of_every_card
-def test_nothing_widens_the_card(card: Card):
+def test_nothing_widens_the_card(card):
     """Outside a TextBlock, a text without a break is never longer than 40 characters.
 
     A longer one would widen the card.
@@ -221,13 +221,13 @@ def test_nothing_widens_the_card(card: Card):
 
 
 @of_every_card
-def test_one_green_button(card: Card):
+def test_one_green_button(card):
     """A card has at most one green button."""
     assert sum(node.get("style") == "positive" for node in walk(card.content)) <= 1
 
 
 @of_every_card
-def test_starts_with_kicker_and_band(card: Card):
+def test_starts_with_kicker_and_band(card):
     """A card starts with the small top line and the tinted band.
 
     Any other red box holds only an input.

@@ -34,7 +34,7 @@ def test_a_link_is_never_cut():
         (r"\[not a link\](https://evil.example)", "[not a link](https://evil.example)"),
     ],
 )
-def test_a_link_in_the_text_of_a_card(written: str, shown: str):
+def test_a_link_in_the_text_of_a_card(written, shown):
     """In a card that is shown as text, a link is its title with an arrow.
 
     An escaped link stays as it was written.

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from adaptive_cards.locale import Locale, drawn_for
-from adaptive_cards.numbers import number, percent
+from adaptive_cards.locale import Locale, drawn_for, number, percent
 
 
 @pytest.mark.parametrize(
     ("share", "shown"),
     [(1.0, "100%"), (0.999_99, "99.99%"), (0.9987, "99.87%"), (0.5, "50%"), (0.0, "0%")],
 )
-def test_a_share_is_rounded_down(share: float, shown: str):
+def test_a_share_is_rounded_down(share, shown):
     """A share is rounded down.
 
     So a channel that was broken for a minute is never shown with 100%.

@@ -9,29 +9,16 @@ import pytest
 from adaptive_cards.components import kicker_of
 from adaptive_cards.escape import WORD_JOINER, fact
 from adaptive_cards.texts import text
-from bot.cards.presenters.findings import Room
-from bot.cards.presenters.verdict import _ROOMS, matter
-from jobs.checks.reading import Reading
 from jobs.model import Text
 from practice import cardtext
-from tests.unit.adaptive_cards.verdict_lines import AT, MAILBOX, PROOFS, RIGHT
 
 TURN = text("turn.of", who=text("turn.approver"))
-
-
-@pytest.mark.parametrize("room", _ROOMS)
-def test_what_is_proven_has_one_look(room: Room):
-    """Each proof on a check's card is a row with its age at the right, even if room is short."""
-    shown = matter(Reading("9M2C", MAILBOX, AT, 0, (), proofs=PROOFS, lines=RIGHT), room)
-    title = next(at for at, part in enumerate(shown) if text("verdict.proven") in str(part))
-    proof = shown[title + 1]
-    assert (proof["type"], proof["columns"][-1]["width"]) == ("ColumnSet", "auto")
 
 
 @pytest.mark.parametrize(
     ("right", "columns"), [("24 Nov 10:42 UTC", 2), ("24. Nov. 11:42 MEZ (10:42 UTC)", 1)]
 )
-def test_a_long_time_is_below_the_subject_of_a_kicker(right: str, columns: int):
+def test_a_long_time_is_below_the_subject_of_a_kicker(right, columns):
     """In the top line of a card, a long time is below the subject and not next to it.
 
     Next to it, a phone would have no room for the subject's words.

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from types import ModuleType
 
-from adaptive_cards.texts import text
-from jobs.model import Evidence, State
-from tests.unit.adaptive_cards.verdict_rows import Cards, Nodes
+from adaptive_cards.texts import keys, text
+from jobs.model import Access, Evidence, State, Station
 
 
-def test_thirty_findings_lose_nothing(examples: Cards, nodes: Nodes):
+def test_thirty_findings_lose_nothing(examples, nodes):
     """A card with thirty findings still shows each finding, and each remedy that has no button.
 
     Rows become lines of a list if room is short.
@@ -26,7 +24,7 @@ def test_thirty_findings_lose_nothing(examples: Cards, nodes: Nodes):
     assert "\u2026" not in json.dumps(card.content, ensure_ascii=False)
 
 
-def test_a_setting_is_proven_by_what_it_stopped(make_verdict: ModuleType, nodes: Nodes):
+def test_a_setting_is_proven_by_what_it_stopped(make_verdict, nodes):
     """A cause without evidence shows the evidence of the symptom that it explains.
 
     Every list shows that symptom as explained.
@@ -54,7 +52,7 @@ def test_a_setting_is_proven_by_what_it_stopped(make_verdict: ModuleType, nodes:
     ]
 
 
-def test_a_transcript_is_never_shown_whole(make_verdict: ModuleType, nodes: Nodes):
+def test_a_transcript_is_never_shown_whole(make_verdict, nodes):
     """A check's card shows only the end of an SMTP transcript, and nothing twice.
 
     An unknown error code is shown whole, with its id.
@@ -83,3 +81,10 @@ def test_a_transcript_is_never_shown_whole(make_verdict: ModuleType, nodes: Node
         "SMTP: 250 line 7; SMTP: 250 line 8",
         "Entra: 400 AADSTS999999: What nobody knows yet; Correlation ID: 4451a062-91fd",
     ]
+
+
+def test_keys_of_a_check_exist():
+    """Every station of the mail's path and every kind of access has a text."""
+    assert {f"station.{station}" for station in Station} | {
+        f"access.{access}" for access in Access
+    } <= keys()

@@ -52,9 +52,7 @@ def shown(
         ),
     ],
 )
-def test_a_service_s_text_in_words(
-    make_verdict: ModuleType, nodes: Nodes, kind: str, raw: str, words: str
-):
+def test_a_service_s_text_in_words(make_verdict, nodes, kind, raw, words):
     """Evidence is shown as one sentence.
 
     The trace's values, links, the server's name and unfilled placeholders are left out.
@@ -67,7 +65,7 @@ def test_a_service_s_text_in_words(
     )
 
 
-def test_only_the_failure_of_a_trace_is_told(make_verdict: ModuleType, nodes: Nodes):
+def test_only_the_failure_of_a_trace_is_told(make_verdict, nodes):
     """Of a message trace only the failure is shown, and the events before it are behind Details."""
     told, behind = shown(
         make_verdict, nodes, Evidence("trace", RECEIVED), Evidence("trace", FAILED)
@@ -76,7 +74,7 @@ def test_only_the_failure_of_a_trace_is_told(make_verdict: ModuleType, nodes: No
     assert sum("Message trace" in line for line in behind) == 2
 
 
-def test_ids_are_behind_details_unless_the_cause_is_unknown(make_verdict: ModuleType, nodes: Nodes):
+def test_ids_are_behind_details_unless_the_cause_is_unknown(make_verdict, nodes):
     """The ids of an error are behind Details.
 
     Only an unknown error is shown with its id, because people report it.
@@ -91,7 +89,7 @@ def test_ids_are_behind_details_unless_the_cause_is_unknown(make_verdict: Module
     )
 
 
-def test_a_reply_that_was_seen_is_not_repeated(make_verdict: ModuleType, nodes: Nodes):
+def test_a_reply_that_was_seen_is_not_repeated(make_verdict, nodes):
     """A sentence that is shown under Seen is not repeated under Evidence."""
     told = Evidence("smtp", "535 5.7.3 Authentication unsuccessful [AM0PR.example]")
     line = make_verdict.line(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, channels
@@ -22,6 +23,7 @@ from jobs.model import (
     verbatim,
 )
 from jobs.runs.run import Problem
+from tests.unit.adaptive_cards.examples import HOSTILE
 from tests.unit.adaptive_cards.verdict_lines import (
     AT,
     COPIES,
@@ -55,11 +57,7 @@ CHANGES = (
 
 SIGN_IN = "https://bot.contoso.com/signin/9M2C"
 
-HOSTILE = (
-    "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `code` "
-    + "x" * 5000
-    + "\u05d0\u05d1" * 50
-)
+GRANT = "https://bot.contoso.com/access/9M2C"
 
 FIX = ("fix.outbound_policy", {"do": "fix", "channel": MAILBOX, "cause": "outbound_policy"})
 
@@ -76,19 +74,10 @@ def way(passes: str, last: datetime | None = AT) -> tuple[Stop, ...]:
     return tuple(Stop(station, *signs[sign]) for station, sign in zip(Station, passes, strict=True))
 
 
-def checked(looking: int = 0, *causes: tuple[str, Line], **more: object) -> cards.Card:
+def checked(looking: int = 0, *causes: tuple[str, Line], **more: Any) -> cards.Card:
     """Return a check's card; each cause is given as its code and the finding behind it."""
     roots = tuple(cause(code, found) for code, found in causes)
-    return draw(
-        Reading(
-            "9M2C",
-            MAILBOX,
-            AT,
-            looking,
-            roots,
-            **more,  # type: ignore[arg-type]  # the view's own names
-        )
-    )
+    return draw(Reading("9M2C", MAILBOX, AT, looking, roots, **more))
 
 
 def cause(code: str, found: Line) -> Line:
@@ -103,6 +92,12 @@ SET_BACK = SetBack(
     verbatim("On"),
     ("CIS 6.2.1", "CISA MS.EXO.1.1"),
 )
+UNREAD = {
+    "lines": (*RIGHT[-2:], *SKIPPED),
+    "way": way("+.....", last=None),
+    "skipped": SKIPPED,
+    "sign_in_url": SIGN_IN,
+}
 STOPPED = {
     "way": way("++-..+"),
     "symptoms": SYMPTOMS,
@@ -126,18 +121,13 @@ def examples() -> dict[str, cards.Card]:
 
 def _set_back() -> dict[str, cards.Card]:
     return {
-        "verdict-set-back": draw(
-            Reading(
-                "9M2C",
-                MAILBOX,
-                AT,
-                0,
-                (replace(cause("forwarding_blocked", POLICY), set_back=SET_BACK),),
-                lines=(POLICY, *RIGHT),
-                fix=FIX,
-                accepts="forwarding_blocked",
-                **STOPPED,  # type: ignore[arg-type]  # the view's own names
-            )
+        "verdict-set-back": checked(
+            0,
+            ("forwarding_blocked", replace(POLICY, set_back=SET_BACK)),
+            lines=(POLICY, *RIGHT),
+            fix=FIX,
+            accepts="forwarding_blocked",
+            **STOPPED,
         )
     }
 
@@ -239,7 +229,6 @@ def _well() -> dict[str, cards.Card]:
     flows = way("++++.+", last=None)
     return {
         "verdict-healthy": checked(
-            0,
             lines=(*RIGHT, *SKIPPED[-2:]),
             way=flows,
             proofs=PROOFS,
@@ -249,70 +238,40 @@ def _well() -> dict[str, cards.Card]:
             sign_in_url=SIGN_IN,
             secret_expires=AT + timedelta(days=365),
         ),
-        "verdict-unproven": checked(
-            0,
-            lines=(*RIGHT[-2:], *SKIPPED),
-            way=way("+.....", last=None),
-            skipped=SKIPPED,
-            sign_in_url=SIGN_IN,
-            unread=7,
-            needs_administrator=True,
-        ),
+        "verdict-unproven": checked(unread=7, needs_administrator=True, **UNREAD),
         "verdict-own-proof": checked(
-            0,
-            lines=(*RIGHT[-2:], *SKIPPED),
-            way=way("......", last=None),
-            skipped=SKIPPED,
-            sign_in_url=SIGN_IN,
-            grant_url=SIGN_IN.replace("signin", "access"),
             unread=7,
             needs_administrator=True,
             proven=ago(minutes=4),
             login=True,
+            grant_url=GRANT,
+            **UNREAD | {"way": way("......", last=None)},
         ),
-        "verdict-changed": checked(
-            0,
-            lines=(*RIGHT[-2:], *SKIPPED),
-            way=way("+.....", last=None),
-            changes=CHANGES,
-            skipped=SKIPPED,
-            sign_in_url=SIGN_IN,
-        ),
+        "verdict-changed": checked(changes=CHANGES, **UNREAD),
         "verdict-one-way": checked(
-            0, lines=RIGHT, way=way("++++..", last=None), proofs=PROOFS[:1], unread=2
+            lines=RIGHT, way=way("++++..", last=None), proofs=PROOFS[:1], unread=2
         ),
-        "verdict-last-proven": checked(0, lines=RIGHT, way=way("++++.."), proofs=PROOFS),
+        "verdict-last-proven": checked(lines=RIGHT, way=way("++++.."), proofs=PROOFS),
         "verdict-suspected": checked(
-            0, lines=RIGHT, way=way("++++.."), proofs=PROOFS, possible=(RULE,)
+            lines=RIGHT, way=way("++++.."), proofs=PROOFS, possible=(RULE,)
         ),
         "verdict-unreadable": checked(
-            0, lines=(*RIGHT, *SKIPPED[-2:]), way=way("++++.+"), proofs=PROOFS, unread=2
+            lines=(*RIGHT, *SKIPPED[-2:]), way=way("++++.+"), proofs=PROOFS, unread=2
         ),
     }
 
 
 def _offers() -> dict[str, cards.Card]:
     return {
-        "verdict-every-offer": checked(
-            0,
-            lines=(*RIGHT[-2:], *SKIPPED),
-            way=way("+.....", last=None),
-            skipped=SKIPPED,
-            sign_in_url=SIGN_IN,
-            grant_url="https://bot.contoso.com/access/9M2C",
-        ),
+        "verdict-every-offer": checked(grant_url=GRANT, **UNREAD),
         "verdict-grantable": checked(
-            0,
-            lines=(*RIGHT[-2:], *SKIPPED),
-            way=way("+.....", last=None),
-            skipped=SKIPPED,
-            sign_in_url=SIGN_IN,
-            grant_url=SIGN_IN.replace("signin", "access"),
+            grant_url=GRANT,
             problem=Problem(
                 "app_roles_missing",
                 "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp",
                 AT,
             ),
+            **UNREAD,
         ),
     }
 

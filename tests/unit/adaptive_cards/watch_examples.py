@@ -11,7 +11,7 @@ import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, watch_list
 from bot.cards.presenters import watch
 from bot.links import Link
-from jobs.model import Channel, Person, State, Station, Text, Turn, minute_of, span_of
+from jobs.model import Channel, Person, State, Station, Text, Turn, every_of, minute_of
 from jobs.watch.history import DayFigures, DayState, Figures
 from jobs.watch.model import TEST_MAIL_STEP, Damage, Incident, IncidentCard, News, NewsKind, Sight
 
@@ -87,11 +87,11 @@ def _lists() -> dict[str, cards.Card]:
     well = ChannelLine(
         MAILBOX,
         State.OK,
-        Text("watch.line_healthy", {"interval": span_of(timedelta(minutes=15))}),
+        Text("watch.line_healthy", {"interval": every_of(timedelta(minutes=15))}),
         AT,
-        Text("watch.unseen_both"),
+        Text("watch.unseen_app_login"),
     )
-    partly = Text("watch.line_partly", {"interval": span_of(timedelta(minutes=15))})
+    partly = Text("watch.line_partly", {"interval": every_of(timedelta(minutes=15))})
     paused = Text("watch.line_paused", {"until": minute_of(AT)})
     lines = (
         well,
@@ -100,7 +100,7 @@ def _lists() -> dict[str, cards.Card]:
         replace(
             well,
             state=State.WARNING,
-            words=Text("watch.line_suspected", {"interval": span_of(timedelta(hours=1))}),
+            words=Text("watch.line_suspected", {"interval": every_of(timedelta(hours=1))}),
         ),
         ChannelLine("new@contoso.com", State.WAITING, paused),
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import adaptive_cards as cards
-from adaptive_cards.views import Header
+from adaptive_cards.components import Header
 from bot.cards.presenters.connect_form import connect_form
 from bot.links import Link
 from jobs.model import Channel, Finding, RunKind, State, Turn
@@ -48,7 +48,7 @@ def connected(
     account = replace(RUN.account, tenant_id=TENANT)
     run = ran(*known, *found, **({"answers": answers, "account": account} | more))
     link = Link(f"{BASE}/handover/7Q4K", later(minutes=15))
-    head = header(6) if run.kind is RunKind.SETUP else Header("7Q4K", MAILBOX, 6, run.kind)
+    head = header(6) if run.kind is RunKind.SETUP else Header(MAILBOX, 6, run.kind)
     return connect_form(run, head, link, SETTINGS, gone=gone)
 
 

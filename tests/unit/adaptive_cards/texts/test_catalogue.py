@@ -166,7 +166,7 @@ def test_say_leaves_the_words_of_others_alone():
 
 
 @pytest.mark.parametrize("words", [Text("no.such"), Text("kicker.run"), Text("turn")])
-def test_say_raises(words: Text):
+def test_say_raises(words):
     """An unknown key or a missing value is a bug, and raises KeyError."""
     with pytest.raises(KeyError):
         render(words)

@@ -92,13 +92,13 @@ def test_there_is_a_second_language():
     assert "de" in OTHERS
 
 
-def test_a_language_has_every_file(language: str):
+def test_a_language_has_every_file(language):
     """Every language has the same files as English and no others."""
     found = {path.name for path in (FOLDER / language).glob("*.toml")}
     assert (untranslated(language), found - set(FILES)) == ([], set())
 
 
-def test_every_key(language: str, file: str):
+def test_every_key(language, file):
     """A file has the same keys in every language.
 
     No key is missing, and none belongs to a text that no longer exists.
@@ -106,7 +106,7 @@ def test_every_key(language: str, file: str):
     assert families(language, file).keys() == families(SOURCE, file).keys()
 
 
-def test_every_placeholder(language: str, file: str):
+def test_every_placeholder(language, file):
     """A text names the same values in every language, so that no fact is lost or made up."""
     english = families(SOURCE, file)
     wrong = {
@@ -118,7 +118,7 @@ def test_every_placeholder(language: str, file: str):
     assert wrong == {}
 
 
-def test_the_number_is_named(language: str, file: str):
+def test_the_number_is_named(language, file):
     """The plural form of a text names its number if the English form does."""
     english = families(SOURCE, file)
     assert {
@@ -131,7 +131,7 @@ def test_the_number_is_named(language: str, file: str):
 
 
 @pytest.mark.parametrize("spoken", languages())
-def test_plural_forms(spoken: str, file: str):
+def test_plural_forms(spoken, file):
     """A text with a number has exactly the forms of its language (Unicode's CLDR, in Babel)."""
     forms = {*Locale(spoken).babel.plural_form.tags, "other"}
     assert {
@@ -142,7 +142,7 @@ def test_plural_forms(spoken: str, file: str):
 
 
 @pytest.mark.parametrize("spoken", languages())
-def test_buttons_fit(spoken: str, file: str):
+def test_buttons_fit(spoken, file):
     """The title of a button is short enough for a card that is 320 px wide."""
     assert {
         key: told
@@ -151,7 +151,7 @@ def test_buttons_fit(spoken: str, file: str):
     } == {}
 
 
-def test_buttons_fit_on_every_card(language: str):
+def test_buttons_fit_on_every_card(language):
     """The title of each button on the example cards is short enough, whatever its key is."""
     long = {
         title
@@ -178,7 +178,7 @@ def _titles(node: object) -> Iterator[str]:
             yield from _titles(item)
 
 
-def test_tone(language: str, file: str):
+def test_tone(language, file):
     """No text has exclamation marks, emoji or Markdown, in any language."""
     assert {
         key: told
@@ -187,7 +187,7 @@ def test_tone(language: str, file: str):
     } == {}
 
 
-def test_no_text_is_left_english(language: str, file: str):
+def test_no_text_is_left_english(language, file):
     """A text with two of the words that every English sentence has counts as not translated."""
     assert {
         key: told
@@ -196,7 +196,7 @@ def test_no_text_is_left_english(language: str, file: str):
     } == {}
 
 
-def test_no_card_is_left_english(language: str):
+def test_no_card_is_left_english(language):
     """No line of a card in another language is English, except for the values of the examples.
 
     So no sentence is written in the code instead of the catalog. A shortened line may be cut inside
@@ -248,13 +248,13 @@ def _pieces(value: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", ["setup-email", "check", "fix", "undo", "help", "cancel"])
-def test_commands_have_german_names(name: str):
+def test_commands_have_german_names(name):
     """Each everyday command has a German name, too."""
     assert own_text(f"typed_as.{name}", "de")
     assert own_text(f"typed_as.{name}", SOURCE) == ""
 
 
-def test_every_name_is_of_a_command(language: str):
+def test_every_name_is_of_a_command(language):
     """Every translated name of a command belongs to a command that exists.
 
     A name for another one would never be understood.

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from bot.actions import actions
 from bot.chat.context import ChatContext
-from jobs.clock import now
-from jobs.model import Account, Change, Scope, Text
-from jobs.runs.run import Event, Kind, Run
-
-LINE = Change(
-    "smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x"
-)
-
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
-
-PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
+from jobs.runs.run import Kind, Run
 
 RIGHT = {
     "callback_url": "https://uk.webexconnect.io/callback",

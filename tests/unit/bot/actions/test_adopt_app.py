@@ -13,7 +13,7 @@ from jobs.clock import now
 from jobs.model import Change, Evidence, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.run_events import found
-from tests.unit.bot.actions.presses import SIGNED_IN
+from tests.unit.bot.cards.presenters.stage_events import APPROVED, SIGNED_IN
 
 LINE = Change(
     "application",
@@ -25,7 +25,6 @@ LINE = Change(
     "x",
 )
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
-APPROVED = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
 OFFERED = found("application", State.WRONG, evidence=(Evidence("by_hand", "client-9"),))
 
 

@@ -11,7 +11,8 @@ from jobs.clock import now
 from jobs.model import Finding, Profile, State, Text
 from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import changing, noted
-from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press, queued, told
+from tests.unit.bot.actions.presses import press, queued, told
+from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
 
 ADDRESSES = {
     "callback_url": "https://uk.webexconnect.io/callback",

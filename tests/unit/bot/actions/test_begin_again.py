@@ -19,7 +19,8 @@ from bot.commands.setup_email import begin_known
 from jobs.clock import now
 from jobs.model import RunKind
 from jobs.runs.run import Event, Kind, Run
-from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press
+from tests.unit.bot.actions.presses import press
+from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
 from tests.unit.bot.commands.typed_commands import pressed
 
 

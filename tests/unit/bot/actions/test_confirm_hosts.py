@@ -14,7 +14,8 @@ from jobs.model import Channel, Finding, State, Text
 from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.run_events import noted
-from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press, told
+from tests.unit.bot.actions.presses import press, told
+from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
 
 EVIL = "a.imiconnect.io.evil.example"
 CALLBACK, FORWARDING = f"https://{EVIL}/callback", "copies@evil.example"

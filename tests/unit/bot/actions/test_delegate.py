@@ -13,8 +13,9 @@ from jobs.clock import now
 from jobs.model import Finding, State, Text, Turn
 from jobs.next_action import ActionKind, NextAction, next_action
 from jobs.runs.run import Event, Kind, Run
-from tests.fixtures.run_events import noted
-from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press, queued, told
+from tests.fixtures.run_events import answered, noted
+from tests.unit.bot.actions.presses import press, queued, told
+from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
 
 AGENT = "agent@contoso.com"
 
@@ -67,8 +68,8 @@ def test_a_wrong_address_is_kept_with_the_reason(anna, run, typed, why):
 def test_an_address_that_nobody_has_is_asked_for_again(anna, begin):
     """If nobody has the delegate's address, the card repeats it with the directory's answer."""
     nobody = Text("seen.nobody", {"mailbox": AGENT})
-    answered = Event(Kind.ANSWERED, now(), data={"question": "delegate", "value": AGENT})
-    run = begin(SIGNED_IN, SHARED, answered, found(State.WRONG, "delegate_not_found", nobody))
+    named = answered("delegate", AGENT)
+    run = begin(SIGNED_IN, SHARED, named, found(State.WRONG, "delegate_not_found", nobody))
     (card,) = questions.delegate_cards(run, anna.services)
     assert f"Nobody in this tenant has the address {AGENT}" in str(card.card.content).replace(
         "\u00a0", " "

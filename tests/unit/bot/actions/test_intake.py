@@ -143,11 +143,6 @@ def test_approvers_who_are_not_in_the_space(
     assert (saved.detailed, saved.answer("approvers_absent")) == (True, absent)
 
 
-def test_what_was_typed_is_claimed_by_its_message(anna):
-    """A typed command is known by the id of its message, and a press by its own id."""
-    assert (anna.origin.message, replace(anna, action_id="a1").origin.message) == ("card-1", "a1")
-
-
 @pytest.mark.parametrize("times", [1, 2])
 def test_the_press_is_known_by_its_own_id(anna, webex_script, reply, times):
     """A press that arrives as a Webex event starts one run, known by the press's own id.

@@ -11,7 +11,7 @@ from jobs.clock import now
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.run_events import answered, found, noted
-from tests.unit.bot.actions.presses import SIGNED_IN
+from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
 
 SHOWN = found("client_secret", facts={"key_id": "k1"})
 

@@ -12,16 +12,10 @@ from bot.cards import draw
 from bot.chat.context import ChatContext
 from bot.web.oauth import FLOWS
 from jobs.clock import now
-from jobs.model import Account, Change, Finding, Scope, State, Text
-from jobs.runs.run import Event, Kind, Run
+from jobs.model import Finding, State, Text
+from jobs.runs.run import Event, Run
 from tests.fixtures.run_events import noted
-
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "user@example.test"))
-LINE = Change(
-    "smtp_auth", "M2", Text("step.smtp_auth"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x"
-)
-PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
-APPROVED = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
+from tests.unit.bot.cards.presenters.stage_events import APPROVED, PLANNED, SIGNED_IN
 
 
 def unknown(cause: str, **more: object) -> Event:

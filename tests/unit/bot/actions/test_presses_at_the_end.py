@@ -9,12 +9,12 @@ from bot.cards.presenters import progress
 from bot.chat.permissions import AccessPolicy
 from bot.commands import runs
 from jobs.clock import now
-from jobs.model import Change, Finding, Scope, State, Text
+from jobs.model import Finding, State
 from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import found
-from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press
+from tests.unit.bot.actions.presses import press
+from tests.unit.bot.cards.presenters.stage_events import LINE, PLANNED, SIGNED_IN
 
-LINE = Change("smtp_auth", "M2", Text("step.smtp_auth"), Text("b"), Text("a"), Scope.MAILBOX, "x")
 CHANGING = Event(
     Kind.CHANGING,
     now(),

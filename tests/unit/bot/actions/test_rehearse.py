@@ -7,35 +7,20 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards.views import Asked
+from adaptive_cards.components import Asked
 from bot.cards.presenters import connect_form
 from bot.cards.presenters.card_state import unreachable_recipient
-from jobs.clock import now
-from jobs.model import Finding, State, Text, Turn
-from jobs.runs.run import Event, Kind
+from jobs.model import State, Text, Turn
+from jobs.runs.run import Kind
 from jobs.steps import rehearses
-from tests.fixtures.run_events import answered
-from tests.unit.bot.actions.presses import SIGNED_IN, press
+from tests.fixtures.run_events import answered, found
+from tests.unit.bot.actions.presses import press
+from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
 
 UPN = "support@example.test"
-USER = Event(
-    Kind.FOUND,
-    now(),
-    step="mailbox_user",
-    finding=Finding("mailbox_user", State.OK, facts={"upn": UPN}),
-)
-FORM = Event(
-    Kind.FOUND,
-    now(),
-    step="mailbox_fields",
-    finding=Finding("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER),
-)
-WAITS = Event(
-    Kind.FOUND,
-    now(),
-    step="rehearsal",
-    finding=Finding("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER),
-)
+USER = found("mailbox_user", facts={"upn": UPN})
+FORM = found("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER)
+WAITS = found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
 NO_LOGIN = answered("check_login", "no")
 
 

@@ -11,7 +11,8 @@ from jobs.model import RunKind, State, Turn
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed
 from tests.fixtures.run_events import found
-from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, press, queued
+from tests.unit.bot.actions.presses import press, queued
+from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
 
 FORM = found("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER)
 

@@ -7,8 +7,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
+from bot.cards import delivery
 from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card, protected
 from bot.services import Services
 from jobs.clock import now
@@ -21,7 +24,7 @@ Said = Callable[[], list[tuple[str, str]]]
 def card(text: str, **more: Any) -> DesiredCard:
     """Return a small card with this text and a few other values."""
     view = NoticeView(verbatim("k"), verbatim(text), verbatim("w"), at=now())
-    return desired_card("plan", view, notice(view), **more)
+    return replace(desired_card("plan", notice(view), view), **more)
 
 
 def age(services: Services, run: Run, **more: Any) -> None:
@@ -43,3 +46,8 @@ def age(services: Services, run: Run, **more: Any) -> None:
 def methods(said: Said) -> list[str]:
     """Return the HTTP methods of the bot's messages so far."""
     return [method for method, _ in said()]
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Set the clock of the cards this many seconds ahead."""
+    monkeypatch.setattr(delivery, "now", lambda: now() + timedelta(seconds=seconds))

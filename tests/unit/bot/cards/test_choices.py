@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -20,7 +19,6 @@ from jobs.model import Channel
 from jobs.runs.run import Event, Kind, Run
 from jobs.runtime import install
 from practice import cardtext
-from tests.fixtures.webex_script import Reply
 
 MESSAGE = "choice-1"
 
@@ -41,7 +39,7 @@ def shown(services: Services, run: Run) -> list[DesiredCard]:
     return living.earlier_cards(services.store.load(run.id), services)
 
 
-def test_a_choice_stays_while_its_runs_are_open(anna: ChatContext, runs: tuple[Run, Run]):
+def test_a_choice_stays_while_its_runs_are_open(anna, runs):
     """A card that offers runs is not edited while its runs are open.
 
     The card is not taken for an earlier card of the thread either.
@@ -59,9 +57,7 @@ def test_a_choice_stays_while_its_runs_are_open(anna: ChatContext, runs: tuple[R
         (Kind.FINISHED, "living.over_done"),
     ],
 )
-def test_a_choice_is_one_line_when_one_of_its_runs_has_ended(
-    anna: ChatContext, runs: tuple[Run, Run], kind: Kind, key: str
-):
+def test_a_choice_is_one_line_when_one_of_its_runs_has_ended(anna, runs, kind, key):
     """A card that offered runs says how the first of them ended, and has no buttons any more.
 
     If Webex refuses the edit, nothing new is posted.
@@ -74,7 +70,7 @@ def test_a_choice_is_one_line_when_one_of_its_runs_has_ended(
     assert (card.final, card.retires) == (True, True)
 
 
-def test_the_command_keeps_its_card(anna: ChatContext, runs: tuple[Run, Run]):
+def test_the_command_keeps_its_card(anna, runs):
     """``/cancel`` without a name notes its message, so that a press leaves the edit to the draw."""
     services = anna.services
     before = set(posted_cards(services, runs[0].id))
@@ -84,13 +80,7 @@ def test_the_command_keeps_its_card(anna: ChatContext, runs: tuple[Run, Run]):
     assert [living.is_choice(services, run.id, message) for run in runs] == [True, True]
 
 
-def test_a_draw_edits_the_message(
-    anna: ChatContext,
-    runs: tuple[Run, Run],
-    webex_script: Any,
-    reply: type[Reply],
-    monkeypatch: pytest.MonkeyPatch,
-):
+def test_a_draw_edits_the_message(anna, runs, webex_script, reply, monkeypatch):
     """A draw of the run that has ended edits the ``/cancel`` card in place."""
     _, older = runs
     monkeypatch.setattr(delivery, "MIN_EDIT_INTERVAL", timedelta(0))

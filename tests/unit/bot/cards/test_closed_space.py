@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from redis import Redis
 
 from bot.cards import delivery, notices
 from bot.cards.notices import CLOSED, LASTS_S
@@ -33,9 +32,7 @@ def refuse(services: Services, run: Run) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("status", sorted(CLOSED))
-def test_it_is_told_once(
-    services: Services, run: Run, said: Said, refuse: Callable[..., None], status: int
-):
+def test_it_is_told_once(services, run, said, refuse, status):
     """The requester is told once, with the mailbox and the next action of the run."""
     refuse(status)
     for _ in range(3):
@@ -48,22 +45,20 @@ def test_it_is_told_once(
 @pytest.mark.parametrize(
     ("status", "lasted_s"), [(403, LASTS_S - 1), (401, LASTS_S), (400, LASTS_S)]
 )
-def test_what_may_be_something_else_is_not_told(
-    services: Services, run: Run, refuse: Callable[..., None], status: int, lasted_s: float
-):
+def test_what_may_be_something_else_is_not_told(services, run, refuse, status, lasted_s):
     """The requester is not told of a short absence, a refused token, or a card with a mistake."""
     refuse(status, lasted_s)
     assert notices.closed_cards(run, services) == []
 
 
-def test_a_run_of_a_1_1_has_no_space(services: Services, run: Run, refuse: Callable[..., None]):
+def test_a_run_of_a_1_1_has_no_space(services, run, refuse):
     """A run of a 1:1 gets no message about a closed space, because the 1:1 itself is closed."""
     refuse()
     direct = replace(run, origin=replace(run.origin, direct=True))
     assert notices.closed_cards(direct, services) == []
 
 
-def test_a_run_that_has_ended_has_no_button(services: Services, run: Run):
+def test_a_run_that_has_ended_has_no_button(services, run):
     """The message about an ended run has no button, because there is nothing to cancel."""
     assert notices.card_of_closed(run).buttons
     services.store.end(run, Event(Kind.CANCELLED, now(), by=run.requester.email))
@@ -71,9 +66,7 @@ def test_a_run_that_has_ended_has_no_button(services: Services, run: Run):
 
 
 @pytest.mark.parametrize("end", [None, Kind.CANCELLED, Kind.FINISHED])
-def test_the_message_is_over_with_the_run_or_the_refusal(
-    services: Services, run: Run, redis: Redis, refuse: Callable[..., None], end: Kind | None
-):
+def test_the_message_is_over_with_the_run_or_the_refusal(services, run, redis, refuse, end):
     """The message to the requester is over with the run, or with the refusal of its cards.
 
     The last edit has no button, and asks nobody for anything.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -32,9 +30,7 @@ def lose(services: Services, redis: Redis) -> Callable[[], None]:
     return lost
 
 
-def test_a_space_with_a_run_is_told_once(
-    services: Services, begin: Begin, said: Said, lose: Callable[[], None]
-):
+def test_a_space_with_a_run_is_told_once(services, begin, said, lose):
     """A space with a run is told of the loss once, although two processes watch.
 
     The words name the mailbox and the next command.
@@ -51,22 +47,7 @@ def test_a_space_with_a_run_is_told_once(
     assert ("/setup-email" in text, "support@example.test" in text) == (True, True)
 
 
-def test_the_loss_is_told_in_the_language_of_the_settings(
-    services: Services, begin: Begin, said: Said, lose: Callable[[], None]
-):
-    """The loss is told in the language of the settings, as the space's own choice is lost too."""
-    begin()
-    watch = LossWatch(replace(services, bot=replace(services.bot, default_language="de")))
-    watch()
-    lose()
-    watch()
-    ((_, text),) = said()
-    assert text.startswith("Der Bot hat seine Daten zu support@example.test verloren")
-
-
-def test_a_space_with_a_channel_is_told(
-    services: Services, begin: Begin, said: Said, lose: Callable[[], None]
-):
+def test_a_space_with_a_channel_is_told(services, begin, said, lose):
     """A space with a channel is told of the loss, although the run of the channel has ended."""
     run = begin()
     services.store.end(run, Event(Kind.FINISHED, now()))
@@ -77,9 +58,7 @@ def test_a_space_with_a_channel_is_told(
     assert len(said()) == 1
 
 
-def test_a_space_without_anything_is_not_told(
-    services: Services, begin: Begin, said: Said, lose: Callable[[], None]
-):
+def test_a_space_without_anything_is_not_told(services, begin, said, lose):
     """A run that was canceled before the loss has nothing to lose, so its space is not told."""
     run = begin()
     watch = LossWatch(services)
@@ -91,9 +70,7 @@ def test_a_space_without_anything_is_not_told(
     assert said() == []
 
 
-def test_what_an_older_backup_has_goes_on(
-    services: Services, redis: Redis, begin: Begin, said: Said
-):
+def test_what_an_older_backup_has_goes_on(services, redis, begin, said):
     """Only the run that began after the backup is lost.
 
     The space of the lost run is told, and the other space is not.
@@ -120,9 +97,7 @@ def test_what_an_older_backup_has_goes_on(
     assert ("sales@example.test" in text, "support@example.test" in text) == (True, False)
 
 
-def test_webex_is_away(
-    services: Services, begin: Begin, said: Said, lose: Callable[[], None], webex_script: Any
-):
+def test_webex_is_away(services, begin, said, lose, webex_script):
     """If Webex does not answer, the notice of the loss is tried again, and posted once."""
     begin()
     watch = LossWatch(services)
@@ -134,9 +109,7 @@ def test_webex_is_away(
     assert len(said()) == 2
 
 
-def test_an_outsider_learns_nothing(
-    services: Services, redis: Redis, begin: Begin, said: Said, webex_script: Any
-):
+def test_an_outsider_learns_nothing(services, redis, begin, said, webex_script):
     """If an outsider is in the space, the notice says that cards are held back.
 
     The notice names no address.

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
-from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from bot.cards import delivery
 from bot.cards.presenters.card_state import EDITS, NO_EDITS, posted_card
-from bot.services import Services
 from bot.webex.client import WebexAnswerError, WebexBadRequestError, WebexError
-from jobs.clock import now
-from jobs.runs.run import Run
-from tests.unit.bot.cards.small_card import Said, age, card, methods
+from tests.unit.bot.cards.small_card import age, card, later, methods
 
 
 @pytest.fixture
@@ -24,7 +18,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "CALM_S", 0.0)
 
 
-def test_a_new_card_is_posted_in_the_thread(services: Services, run: Run, webex_script: Any):
+def test_a_new_card_is_posted_in_the_thread(services, run, webex_script):
     """A new card is posted in the thread, with its text for clients that show no cards."""
     delivery.sync(services, run, card("a"))
     (_, _, body), *_ = [asked for asked in webex_script.asked if asked[0] == "POST"]
@@ -46,9 +40,7 @@ def test_a_new_card_is_posted_in_the_thread(services: Services, run: Run, webex_
         ("carl@example.test", {"toPersonEmail": "carl@example.test"}),
     ],
 )
-def test_a_direct_card_goes_to_the_person(
-    services: Services, run: Run, webex_script: Any, to: str, by: dict[str, str]
-):
+def test_a_direct_card_goes_to_the_person(services, run, webex_script, to, by):
     """A direct card is sent in no thread: by id to the requester, else by the typed address.
 
     The requester's id is used, because addresses change.
@@ -60,37 +52,20 @@ def test_a_direct_card_goes_to_the_person(
     } == by
 
 
-def test_no_news_is_no_call(services: Services, run: Run, said: Said):
+def test_no_news_is_no_call(services, run, said):
     """A card that differs only in the moment of its drawing is not edited."""
     delivery.sync(services, run, card("a"))
     assert delivery.sync(services, run, card("a")) == 0
     assert methods(said) == ["POST"]
 
 
-def test_small_news_waits_for_more_of_it(services: Services, run: Run, said: Said):
+def test_small_news_waits_for_more_of_it(services, run, said):
     """Small news waits six seconds at most, and four times as long after each such edit."""
     delivery.sync(services, run, card("a"))
     assert 0 < delivery.sync(services, run, card("b")) <= delivery.MINOR_INTERVAL_S
     age(services, run, minor=1)
     assert 6 < delivery.sync(services, run, card("b")) <= 4 * delivery.MINOR_INTERVAL_S
     assert methods(said) == ["POST"]
-
-
-def test_another_turn_does_not_wait(services: Services, run: Run, said: Said):
-    """If another person has to act, the card is edited at once."""
-    delivery.sync(services, run, card("a"))
-    assert delivery.sync(services, run, card("b", urgency="approver")) == 0
-    assert methods(said) == ["POST", "PUT"]
-
-
-def test_an_edit_is_counted(services: Services, run: Run, said: Said):
-    """An edit changes the same message in place, and is counted."""
-    delivery.sync(services, run, card("a"))
-    age(services, run)
-    delivery.sync(services, run, card("b"))
-    shown = posted_card(services, run.id, "plan")
-    assert shown is not None
-    assert (methods(said), shown.message, shown.edits) == (["POST", "PUT"], "posted-1", 1)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +82,7 @@ def test_an_edit_is_counted(services: Services, run: Run, said: Said):
         (EDITS, {"final": True, "urgency": "over", "retires": True}, []),
     ],
 )
-def test_ten_edits_and_the_last_for_the_end(
-    services: Services, run: Run, said: Said, edits: int, more: dict[str, Any], done: list[str]
-):
+def test_ten_edits_and_the_last_for_the_end(services, run, said, edits, more, done):
     """Webex allows ten edits, and the last one is kept for the end of the run.
 
     After that, small news is left out, and urgent news is posted as a new message.
@@ -121,9 +94,7 @@ def test_ten_edits_and_the_last_for_the_end(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 409])
-def test_an_edit_that_webex_does_not_take(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int
-):
+def test_an_edit_that_webex_does_not_take(services, run, said, webex_script, reply, status):
     """If Webex refuses an edit or the message was deleted, the card is posted again."""
     webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))
     delivery.sync(services, run, card("a"))
@@ -137,9 +108,7 @@ def test_an_edit_that_webex_does_not_take(
     )
 
 
-def test_a_card_that_webex_refuses_costs_no_edit(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
-):
+def test_a_card_that_webex_refuses_costs_no_edit(services, run, said, webex_script, reply):
     """If Webex refuses the edit and the post, the card itself is wrong.
 
     The message then takes the edit of the next card.
@@ -160,7 +129,7 @@ def test_a_card_that_webex_refuses_costs_no_edit(
 
 @pytest.mark.parametrize("status", [400, 405])
 def test_where_webex_takes_no_edits_only_news_is_posted(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int
+    services, run, said, webex_script, reply, status
 ):
     """If Webex refuses edits, only urgent news and the end are posted, and small news is left out.
 
@@ -188,7 +157,7 @@ def test_where_webex_takes_no_edits_only_news_is_posted(
 
 @pytest.mark.usefixtures("hasty")
 def test_where_webex_takes_no_edits_what_concerns_nobody_is_not_posted(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
+    services, run, said, webex_script, reply
 ):
     """If Webex refuses edits, news that asks for nothing is not posted.
 
@@ -217,9 +186,7 @@ def test_where_webex_takes_no_edits_what_concerns_nobody_is_not_posted(
 
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("edits", [EDITS - 1, EDITS])
-def test_where_webex_takes_edits_what_is_news_is_posted_after_ten(
-    services: Services, run: Run, said: Said, edits: int
-):
+def test_where_webex_takes_edits_what_is_news_is_posted_after_ten(services, run, said, edits):
     """After ten edits, another turn is posted as a new card, also if it is nobody's turn.
 
     The new card takes ten more edits.
@@ -232,7 +199,7 @@ def test_where_webex_takes_edits_what_is_news_is_posted_after_ten(
 
 @pytest.mark.parametrize("status", [400, 404])
 def test_what_only_takes_a_card_back_is_not_posted(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int
+    services, run, said, webex_script, reply, status
 ):
     """A change that only closes a card is never posted as a new card.
 
@@ -250,7 +217,7 @@ def test_what_only_takes_a_card_back_is_not_posted(
     assert "POST" not in methods(said)[2:]
 
 
-def test_an_edit_too_many(services: Services, run: Run, said: Said, webex_script: Any, reply: Any):
+def test_an_edit_too_many(services, run, said, webex_script, reply):
     """If Webex refuses an edit after accepting some, the next card is still edited."""
     delivery.sync(services, run, card("a"))
     age(services, run, edits=5)
@@ -261,20 +228,9 @@ def test_an_edit_too_many(services: Services, run: Run, said: Said, webex_script
     assert methods(said) == ["POST", "PUT", "POST", "PUT"]
 
 
-def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Set the clock of the cards this many seconds ahead."""
-    monkeypatch.setattr(delivery, "now", lambda: now() + timedelta(seconds=seconds))
-
-
 @pytest.mark.parametrize("lost", [(502, {}), (0, {})], ids=["502", "no answer"])
 def test_a_card_that_may_stand_there_is_not_posted_for_every_try(
-    services: Services,
-    run: Run,
-    said: Said,
-    webex_script: Any,
-    reply: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    lost: tuple[int, dict[str, str]],
+    services, run, said, webex_script, reply, monkeypatch, lost
 ):
     """A card that may have been posted is retried after 5 s, then 60 s, then every 5 minutes.
 
@@ -296,7 +252,7 @@ def test_a_card_that_may_stand_there_is_not_posted_for_every_try(
 
 
 def test_a_card_that_surely_does_not_stand_there_is_posted_at_every_try(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, hasty_retries: None
+    services, run, said, webex_script, reply, hasty_retries
 ):
     """A card that was surely not posted, as with 503, is posted again at every try."""
     webex_script.on("POST", "/messages", reply(503))
@@ -306,9 +262,7 @@ def test_a_card_that_surely_does_not_stand_there_is_posted_at_every_try(
     assert services.redis.hlen(f"cards:{run.id}") == 0
 
 
-def test_who_asks_for_a_card_anew_gets_it(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
-):
+def test_who_asks_for_a_card_anew_gets_it(services, run, said, webex_script, reply):
     """A card that a person asks for again is posted at once.
 
     The doubt about an earlier post is forgotten with the card.
@@ -321,42 +275,10 @@ def test_who_asks_for_a_card_anew_gets_it(
     assert (delivery.sync(services, run, card("a")), len(said())) == (0, 2)
 
 
-def test_webex_away_loses_nothing(
-    services: Services, run: Run, webex_script: Any, reply: Any, hasty_retries: None
-):
-    """If Webex does not answer an edit, the error is raised, and the shown card stays on record."""
-    webex_script.on("PUT", "/messages/posted-1", reply(502))
-    delivery.sync(services, run, card("a"))
-    before = posted_card(services, run.id, "plan")
-    with pytest.raises(WebexError):
-        delivery.sync(services, run, card("b", urgency="x"))
-    assert before is not None
-    assert posted_card(services, run.id, "plan") == replace(before, edits=1, tried=True)
-
-
-def test_a_forgotten_card_is_posted_again(services: Services, run: Run, said: Said):
-    """A card whose record is dropped on request is posted again, further down."""
-    delivery.sync(services, run, card("a"))
-    delivery.repost(services, run.id, "plan")
-    delivery.sync(services, run, card("a"))
-    assert (methods(said), posted_card(services, run.id, "other")) == (["POST", "POST"], None)
-
-
-def test_the_mark_follows_from_what_is_shown():
-    """The same view has the same fingerprint, and another view has another fingerprint."""
-    assert card("a").fingerprint == card("a").fingerprint != card("b").fingerprint
-
-
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("members", [{"items": []}, None])
 def test_a_bot_that_is_out_of_the_space_learns_nothing_about_edits(
-    services: Services,
-    run: Run,
-    said: Said,
-    webex_script: Any,
-    reply: Any,
-    status: int,
-    members: Any,
+    services, run, said, webex_script, reply, status, members
 ):
     """A refused edit proves nothing about edits if the bot is out of the space.
 

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -52,9 +51,7 @@ def due_in(services: Services, run: Run) -> float:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("short")
-def test_a_slow_webex_gets_no_second_card(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
-):
+def test_a_slow_webex_gets_no_second_card(services, run, said, webex_script, reply):
     """A draw that is slower than its lock's time keeps the lock, and a second draw posts nothing.
 
     The second draw comes back later.
@@ -71,26 +68,11 @@ def test_a_slow_webex_gets_no_second_card(
     assert (len(said()), set(posted_cards(services, run.id))) == (1, {LIVING})
 
 
-def test_a_draw_does_not_sleep_for_webex(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, pauses: list[float]
-):
-    """A draw that Webex throttles ends at once, and the cards are due when Webex said."""
-    webex_script.on("POST", "/messages", reply(429, {}, {"Retry-After": "30"}))
-    draw.draw(run.id)
-    assert (len(said()), pauses, 28 < due_in(services, run) <= 30) == (1, [], True)
-
-
 @pytest.mark.parametrize(("status", "others"), [(429, 0), (503, 0), (423, 1)])
 def test_news_does_not_shorten_what_webex_asked_for(
-    services: Services,
-    run: Run,
-    said: Said,
-    webex_script: Any,
-    reply: Any,
-    status: int,
-    others: int,
+    services, run, said, webex_script, reply, pauses, status, others
 ):
-    """News of this run or another one does not shorten the time that Webex asked for.
+    """A throttled draw ends at once, and news does not shorten the time that Webex asked for.
 
     Requests are counted for the whole account. A locked message (423) concerns only one card.
     """
@@ -104,7 +86,7 @@ def test_news_does_not_shorten_what_webex_asked_for(
     for _ in range(3):
         services.cards.request(run.id)
         draw.draw(run.id)
-    assert (len(said()), 28 < due_in(services, run) <= 30) == (1, True)
+    assert (len(said()), pauses, 28 < due_in(services, run) <= 30) == (1, [], True)
     other = Channel(
         "other@example.test", "https://uk.webexconnect.io/callback", "x2@mail.webexconnect.io"
     )
@@ -114,23 +96,8 @@ def test_news_does_not_shorten_what_webex_asked_for(
     assert len(said()) == 1 + others
 
 
-def test_when_webex_takes_messages_again_the_newest_state_is_shown(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
-):
-    """When the time that Webex asked for is over, the newest state is shown."""
-    webex_script.on(
-        "POST", "/messages", reply(429, {}, {"Retry-After": "30"}), reply(body={"id": "posted-1"})
-    )
-    draw.draw(run.id)
-    services.redis.delete("webex:wait:all", "webex:wait:room-1")
-    draw.draw(run.id)
-    assert (len(said()), services.redis.zscore(keys.due(), f"draw:{run.id}")) == (2, None)
-
-
 @pytest.mark.usefixtures("short")
-def test_without_its_lock_a_draw_shows_nothing_more(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
-):
+def test_without_its_lock_a_draw_shows_nothing_more(services, run, said, webex_script, reply):
     """A draw without its lock shows nothing more, because another draw may have begun.
 
     The rest is drawn a moment later.
@@ -162,9 +129,7 @@ def test_without_its_lock_a_draw_shows_nothing_more(
         (429, {"trackingId": "ROUTER_7F1C", "Retry-After": "30"}),
     ],
 )
-def test_a_card_that_is_not_shown_is_in_the_log(
-    run: Run, webex_script: Any, reply: Any, status: int, headers: dict[str, str]
-):
+def test_a_card_that_is_not_shown_is_in_the_log(run, webex_script, reply, status, headers):
     """A card that is not shown is logged, with its run and the id for Webex's support."""
     webex_script.on("POST", "/messages", reply(status, {"message": "no"}, headers))
     with capture_logs() as logged:
@@ -177,35 +142,7 @@ def test_a_card_that_is_not_shown_is_in_the_log(
     assert lines == [(run.id, "living", "ROUTER_7F1C")]
 
 
-def test_an_edit_that_is_not_taken_is_in_the_log(
-    services: Services, run: Run, webex_script: Any, reply: Any
-):
-    """A refused edit is logged with the run and the tracking id, and the card is posted again."""
-    draw.draw(run.id)
-    webex_script.on(
-        "PUT",
-        "/messages/posted-1",
-        reply(400, {"message": "Unable to edit", "trackingId": "ROUTER_7F1D"}),
-    )
-    services.store.append(
-        run.id,
-        Event(
-            Kind.PROBLEM,
-            run.opened,
-            data={"question": "sign_in", "cause": "consent_declined", "code": "x"},
-        ),
-    )
-    with capture_logs() as logged:
-        draw.draw(run.id)
-    lines = [
-        (line["run"], line["tracking_id"])
-        for line in logged
-        if line["event"].startswith("card not editable")
-    ]
-    assert lines == [(run.id, "ROUTER_7F1D")]
-
-
-def test_a_run_that_is_gone_has_no_cards(services: Services, said: Said):
+def test_a_run_that_is_gone_has_no_cards(services, said):
     """A run that is gone with the data of Redis shows no card, and no draw of it is due."""
     services.cards.request("GONE22")
     draw.draw("GONE22")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -68,13 +67,7 @@ def other(services: Services, run: Run, room: str = "room-1") -> Run:
     ],
 )
 def test_webex_is_not_asked_sooner_than_it_said(
-    services: Services,
-    run: Run,
-    webex_script: Any,
-    reply: Any,
-    status: int,
-    headers: dict[str, str],
-    seconds: float,
+    services, run, webex_script, reply, status, headers, seconds
 ):
     """Webex's Retry-After is the minimum wait before the next try, up to an hour."""
     webex_script.on("POST", "/messages", reply(status, {}, headers))
@@ -84,12 +77,7 @@ def test_webex_is_not_asked_sooner_than_it_said(
 
 @pytest.mark.parametrize("status", [400, *NO])
 def test_the_pause_after_a_refusal_grows_with_it(
-    services: Services,
-    run: Run,
-    webex_script: Any,
-    reply: Any,
-    status: int,
-    pass_time: Callable[[float], None],
+    services, run, webex_script, reply, status, pass_time
 ):
     """The pause after a refusal is two seconds, then as long as the refusal has lasted.
 
@@ -105,7 +93,7 @@ def test_the_pause_after_a_refusal_grows_with_it(
 
 
 def test_a_refusal_that_ended_begins_at_two_seconds_again(
-    services: Services, run: Run, webex_script: Any, reply: Any, pass_time: Callable[[float], None]
+    services, run, webex_script, reply, pass_time
 ):
     """After a card that Webex took, the next refusal begins with a pause of two seconds again."""
     webex_script.on(
@@ -131,7 +119,7 @@ def is_due(services: Services, run: Run) -> bool:
     + [(status, "room-1", True) for status in NO],
 )
 def test_the_first_good_call_draws_what_waited(
-    services: Services, run: Run, webex_script: Any, reply: Any, status: int, room: str, drawn: bool
+    services, run, webex_script, reply, status, room, drawn
 ):
     """A card that Webex takes draws the refused cards of the same place.
 
@@ -147,9 +135,7 @@ def test_the_first_good_call_draws_what_waited(
 
 
 @pytest.mark.parametrize("status", NO)
-def test_an_event_in_the_space_draws_what_waited(
-    services: Services, run: Run, webex_script: Any, reply: Any, status: int
-):
+def test_an_event_in_the_space_draws_what_waited(services, run, webex_script, reply, status):
     """An answered command in a space draws the waiting cards, because the bot is let in again."""
     message = {"id": "m1", "roomId": "room-1", "roomType": "group", "personId": "anna"}
     webex_script.on("POST", "/messages", reply(status))
@@ -162,7 +148,7 @@ def test_an_event_in_the_space_draws_what_waited(
 
 @pytest.mark.parametrize("room", ["room-1", "room-2"])
 def test_a_bot_that_is_back_in_the_space_draws_what_waited(
-    services: Services, run: Run, webex_script: Any, reply: Any, room: str
+    services, run, webex_script, reply, room
 ):
     """The bot's own ``memberships:created`` draws the waiting cards of that space only."""
     mine = {"id": "ms-1", "roomId": room, "personId": "bot-1", "roomType": "group"}
@@ -176,7 +162,7 @@ def test_a_bot_that_is_back_in_the_space_draws_what_waited(
 
 @pytest.mark.parametrize(("status", "asked"), [(429, 3600), (429, 30), (503, 3600)])
 def test_a_limit_holds_other_places_for_seconds_only(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int, asked: int
+    services, run, said, webex_script, reply, status, asked
 ):
     """A limit holds the place of the card as long as Webex asked, also for a second run there.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -14,15 +13,10 @@ from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.runs.run import Run
-from tests.unit.bot.cards.small_card import Said, age, card, methods
+from tests.unit.bot.cards.small_card import age, card, later, methods
 
 
-def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Set the clock of the cards this many seconds ahead."""
-    monkeypatch.setattr(delivery, "now", lambda: now() + timedelta(seconds=seconds))
-
-
-def test_small_news_does_not_use_up_the_edits(services: Services, run: Run, said: Said):
+def test_small_news_does_not_use_up_the_edits(services, run, said):
     """After four minor edits, the rest is shown with the next update that asks somebody."""
     delivery.sync(services, run, card("a"))
     for number in range(delivery.MINOR_MOST + 2):
@@ -33,9 +27,7 @@ def test_small_news_does_not_use_up_the_edits(services: Services, run: Run, said
     assert methods(said)[-1] == "PUT"
 
 
-def test_what_asks_nobody_waits_for_what_may_follow(
-    services: Services, run: Run, said: Said, monkeypatch: pytest.MonkeyPatch
-):
+def test_what_asks_nobody_waits_for_what_may_follow(services, run, said, monkeypatch):
     """An update without a request waits two seconds once, and not again for the next one."""
     delivery.sync(services, run, card("a", urgency="anna", prompt="anna"))
     assert 0 < delivery.sync(services, run, card("b", urgency="", prompt="")) <= delivery.CALM_S
@@ -44,7 +36,7 @@ def test_what_asks_nobody_waits_for_what_may_follow(
     assert methods(said) == ["POST", "PUT"]
 
 
-def test_the_first_results_of_a_check_do_not_wait(services: Services, run: Run, said: Said):
+def test_the_first_results_of_a_check_do_not_wait(services, run, said):
     """The first finding and the cause are shown at once, because they count in an incident.
 
     The findings that follow share an edit.
@@ -56,9 +48,7 @@ def test_the_first_results_of_a_check_do_not_wait(services: Services, run: Run, 
     assert methods(said) == ["POST", "PUT", "PUT"]
 
 
-def test_a_card_that_takes_no_more_edits_is_kept_for_its_last(
-    services: Services, run: Run, said: Said
-):
+def test_a_card_that_takes_no_more_edits_is_kept_for_its_last(services, run, said):
     """If a new message takes over, the earlier message still has an edit to say so."""
     delivery.sync(services, run, card("a"))
     age(services, run, edits=EDITS - 1)
@@ -72,7 +62,7 @@ def test_a_card_that_takes_no_more_edits_is_kept_for_its_last(
     )
 
 
-def test_a_card_without_an_edit_left_is_not_kept(services: Services, run: Run, said: Said):
+def test_a_card_without_an_edit_left_is_not_kept(services, run, said):
     """A card without an edit left is not kept, because nothing could be said with it."""
     delivery.sync(services, run, card("a"))
     age(services, run, edits=EDITS)
@@ -80,9 +70,7 @@ def test_a_card_without_an_edit_left_is_not_kept(services: Services, run: Run, s
     assert posted_card(services, run.id, earlier_slot("thread", "posted-1")) is None
 
 
-def test_an_edit_that_is_not_confirmed_counts(
-    services: Services, run: Run, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_edit_that_is_not_confirmed_counts(services, run, monkeypatch):
     """An edit counts if its process died, because Webex may have made the edit."""
     delivery.sync(services, run, card("a"))
 
@@ -108,7 +96,7 @@ def counted(services: Services, run: Run) -> tuple[int, bool, str]:
 
 @pytest.mark.parametrize(("status", "edits"), [(429, 0), (503, 0), (502, 1)])
 def test_an_edit_that_webex_has_not_made_does_not_count(
-    services: Services, run: Run, webex_script: Any, reply: Any, status: int, edits: int
+    services, run, webex_script, reply, status, edits
 ):
     """An edit counts only if Webex may have made it, and only once."""
     delivery.sync(services, run, card("a"))

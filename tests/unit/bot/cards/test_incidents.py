@@ -70,7 +70,7 @@ def show(services: Services, card: str) -> None:
         draw.draw(card)
 
 
-def test_one_card_is_posted_and_then_edited(look: Look, said: Said, services: Services):
+def test_one_card_is_posted_and_then_edited(look, said, services):
     """An incident has one card, which is posted and then edited.
 
     The end is also told below the card, because nobody notices an edit.
@@ -86,7 +86,7 @@ def test_one_card_is_posted_and_then_edited(look: Look, said: Said, services: Se
     assert services.redis.ttl(keys.cards(card)) > 0
 
 
-def test_the_card_says_who_changed_it(look: Look, services: Services):
+def test_the_card_says_who_changed_it(look, services):
     """The looks that begin an incident name the change, which later looks do not read again."""
     change = ConnectChange(at=now(), by="ada@contoso.com", event="Delete application")
     drawn = incidents.drawing(services, look(BROKEN, replace(BROKEN, changed=change), BROKEN))
@@ -94,9 +94,7 @@ def test_the_card_says_who_changed_it(look: Look, services: Services):
     assert "by ada@contoso.com: Delete application" in str(drawn.cards[0].card.content)
 
 
-def test_more_damage_is_on_the_card_and_much_more_is_news(
-    look: Look, said: Said, pass_time: Callable[[float], None]
-):
+def test_more_damage_is_on_the_card_and_much_more_is_news(look, said, pass_time):
     """A few more late mails edit nothing, because a message takes ten edits.
 
     Much more damage is on the card and is told as news.
@@ -110,9 +108,7 @@ def test_more_damage_is_on_the_card_and_much_more_is_news(
     assert any("it got worse" in words for _, words in said()[1:])
 
 
-def test_people_are_told_1_1_if_nobody_acts(
-    look: Look, services: Services, webex_script: Any, pass_time: Callable[[float], None]
-):
+def test_people_are_told_1_1_if_nobody_acts(look, services, webex_script, pass_time):
     """The named people are told 1:1 after 15 minutes, once, if nobody acts."""
     card = look(BROKEN, BROKEN, notify=("ben@example.test",))
     pass_time(14 * 60)
@@ -126,9 +122,7 @@ def test_people_are_told_1_1_if_nobody_acts(
     assert incident.told == ("ben@example.test",)
 
 
-def test_nobody_is_told_1_1_once_somebody_acts(
-    look: Look, services: Services, webex_script: Any, pass_time: Callable[[float], None]
-):
+def test_nobody_is_told_1_1_once_somebody_acts(look, services, webex_script, pass_time):
     """Once somebody acts, nobody is told 1:1, and nobody is reminded."""
     card = look(BROKEN, BROKEN, notify=("ben@example.test",))
     services.watching.incidents.take_on(card, "anna@example.test", now())
@@ -142,13 +136,7 @@ def test_nobody_is_told_1_1_once_somebody_acts(
     ("direct", "place"), [(False, "room-1"), (True, "anna@example.test")], ids=["space", "1:1"]
 )
 def test_quiet_hours_hold_reminders_and_not_the_first_card(
-    look: Look,
-    services: Services,
-    webex_script: Any,
-    pass_time: Callable[[float], None],
-    said: Said,
-    direct: bool,
-    place: str,
+    look, services, webex_script, pass_time, said, direct, place
 ):
     """Quiet hours hold reminders until their end, but not the first card of an incident.
 
@@ -167,9 +155,7 @@ def test_quiet_hours_hold_reminders_and_not_the_first_card(
     assert (to_ben(webex_script), reminders(webex_script)) == (1, 1)
 
 
-def test_the_space_is_reminded_while_nobody_acts(
-    look: Look, services: Services, webex_script: Any, pass_time: Callable[[float], None]
-):
+def test_the_space_is_reminded_while_nobody_acts(look, services, webex_script, pass_time):
     """A space is reminded after one hour, four hours and a day, while nobody acts.
 
     Reminders that were missed are given as one.
@@ -181,9 +167,7 @@ def test_the_space_is_reminded_while_nobody_acts(
     assert reminders(webex_script) == 3
 
 
-def test_a_reminder_is_over_once_somebody_acts(
-    look: Look, services: Services, pass_time: Callable[[float], None]
-):
+def test_a_reminder_is_over_once_somebody_acts(look, services, pass_time):
     """A reminder that nobody acts says that it is over, as soon as somebody acts."""
     card = look(BROKEN, BROKEN)
     pass_time(3700)
@@ -200,7 +184,7 @@ def over_reminders(services: Services, card: str) -> list[str]:
     return [each.slot for each in drawn.cards if each.slot.startswith("nobody:") and each.final]
 
 
-def test_a_shared_cause_is_one_card(look: Look, said: Said, services: Services):
+def test_a_shared_cause_is_one_card(look, said, services):
     """A shared cause is one card, which names a single channel, or counts several channels."""
     first = look(POLICY, POLICY)
     assert said()[0][1].startswith(f"{MAILBOX} is broken")
@@ -212,7 +196,7 @@ def test_a_shared_cause_is_one_card(look: Look, said: Said, services: Services):
     assert [method for method, _ in said()].count("POST") == 1
 
 
-def test_the_operators_space_counts(services: Services):
+def test_the_operators_space_counts(services):
     """The operators' space has one card for a shared cause, counting the channels and spaces."""
     services = replace(services, bot=replace(services.bot, watch_space="operators"))
     watching, cards = services.watching, set[str]()
@@ -230,9 +214,7 @@ def test_the_operators_space_counts(services: Services):
     assert texts["room-2"].startswith(f"{OTHER} is broken")
 
 
-def test_a_space_that_takes_no_card(
-    look: Look, webex_script: Any, reply: Any, pass_time: Callable[[float], None]
-):
+def test_a_space_that_takes_no_card(look, webex_script, reply, pass_time):
     """If a space has refused a card for a minute, the person who began the watch is told 1:1."""
     look(BROKEN)
     webex_script.on("POST", "/messages", reply(403))
@@ -243,37 +225,27 @@ def test_a_space_that_takes_no_card(
     assert text("watch.closed_title", mailbox=MAILBOX) in told
 
 
-def test_an_id_that_is_no_card_shows_nothing(services: Services, said: Said):
-    """An id that belongs to no card shows nothing. A run that is gone has no card either."""
-    draw.draw("NOBODY")
-    assert (said(), incidents.drawing(services, "NOBODY")) == ([], None)
+NIGHT, NOON = (time(22), time(7)), (time(12), time(13))
+
+
+def at(day: int, hour: int, minute: int = 0) -> datetime:
+    """Return a time of November."""
+    return datetime(2026, 11, day, hour, minute, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("hours", "at", "end"),
+    ("hours", "now_is", "end"),
     [
-        (
-            (time(22), time(7)),
-            datetime(2026, 11, 27, 23, 30, tzinfo=UTC),
-            datetime(2026, 11, 28, 7, tzinfo=UTC),
-        ),
-        (
-            (time(22), time(7)),
-            datetime(2026, 11, 27, 3, 0, tzinfo=UTC),
-            datetime(2026, 11, 27, 7, tzinfo=UTC),
-        ),
-        ((time(22), time(7)), datetime(2026, 11, 27, 7, 0, tzinfo=UTC), None),
-        (
-            (time(12), time(13)),
-            datetime(2026, 11, 27, 12, 59, tzinfo=UTC),
-            datetime(2026, 11, 27, 13, tzinfo=UTC),
-        ),
-        ((time(12), time(13)), datetime(2026, 11, 27, 11, 59, tzinfo=UTC), None),
+        (NIGHT, at(27, 23, 30), at(28, 7)),
+        (NIGHT, at(27, 3), at(27, 7)),
+        (NIGHT, at(27, 7), None),
+        (NOON, at(27, 12, 59), at(27, 13)),
+        (NOON, at(27, 11, 59), None),
     ],
 )
-def test_the_end_of_quiet_hours(hours: tuple[time, time], at: datetime, end: datetime | None):
+def test_the_end_of_quiet_hours(hours, now_is, end):
     """Quiet hours end at their time of day, which may be on the next day."""
-    assert preferences.end_of_quiet(hours, at) == end
+    assert preferences.end_of_quiet(hours, now_is) == end
 
 
 def to_ben(webex_script: Any) -> int:
@@ -294,9 +266,7 @@ def reminders(webex_script: Any) -> int:
     )
 
 
-def test_a_break_that_only_the_test_mail_has_seen_names_where_it_stopped(
-    look: Look, services: Services
-):
+def test_a_break_that_only_the_test_mail_has_seen_names_where_it_stopped(look, services):
     """If only the test mail has seen the break, the card says so and where the mail stopped.
 
     No customer's mail is known to be affected.
@@ -308,10 +278,10 @@ def test_a_break_that_only_the_test_mail_has_seen_names_where_it_stopped(
     drawn = incidents.drawing(services, card)
     assert drawn is not None
     shown = str(drawn.cards[0].card.content)
-    assert "only the bot's test email, sent" in shown
+    assert "Only the bot's test email, sent" in shown
     assert text("watch.stops_connect") in shown
     assert text("watch.row_mails") not in shown
     other = look(*[replace(seen, step="copies")] * 2, mailbox=OTHER)
     drawn = incidents.drawing(services, other)
     assert drawn is not None
-    assert "only the bot's test email" not in str(drawn.cards[0].card.content)
+    assert "Only the bot's test email" not in str(drawn.cards[0].card.content)

@@ -8,22 +8,19 @@ from datetime import timedelta
 import pytest
 
 from adaptive_cards.texts import render, text
-from bot.cards import draw
-from bot.cards.living import earlier_cards, lines, living_cards
+from bot.cards.living import earlier_cards, lines
 from bot.cards.presenters.card_state import (
     LIVING,
     DesiredCard,
-    PostedCard,
     earlier_slot,
-    protected,
     slot_of,
 )
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Finding, State
 from jobs.runs.run import Event, Kind, Run
-from jobs.storage import keys
 from practice import cardtext
+from tests.unit.bot.cards.presenters import stage_events
 from tests.unit.bot.cards.presenters.stage_events import (
     ADMIN,
     APPROVED,
@@ -33,9 +30,9 @@ from tests.unit.bot.cards.presenters.stage_events import (
     PLANNED,
     SIGNED_IN,
     SIGNED_OUT,
-    Begin,
     answered,
     found,
+    shown as posted,
 )
 
 REQUESTER = "anna@example.test"
@@ -45,15 +42,7 @@ GRANTED = found("admin_consent")
 
 def living(services: Services, run: Run) -> dict[str, DesiredCard]:
     """Return the cards that the run shows, by their slot."""
-    wanted = [card for of in draw.PRESENTERS for card in of(run, services)]
-    return {card.slot: card for card in living_cards(run, services, wanted)}
-
-
-def posted(services: Services, run: Run, *slots: str) -> None:
-    """Record that Webex shows the cards of these slots already."""
-    for slot in slots:
-        shown = protected(services, run.id, slot, PostedCard(f"m-{slot}", "r", "x", "", now()))
-        services.redis.hset(keys.cards(run.id), slot, shown)
+    return {card.slot: card for card in stage_events.living(services, run)}
 
 
 def content(card: DesiredCard) -> str:
@@ -78,16 +67,14 @@ def content(card: DesiredCard) -> str:
         ([*BEGUN, CONSENT, Event(Kind.FAILED, now())], "progress"),
     ],
 )
-def test_the_thread_shows_the_present_turn(
-    services: Services, begin: Begin, events: list[Event], title: str
-):
+def test_the_thread_shows_the_present_turn(services, begin, events, title):
     """The thread shows one card for the present turn, and another turn is urgent news."""
     cards = living(services, begin(*events))
     assert cards[LIVING].urgency.startswith(title)
     assert [card.to for card in cards.values()].count("thread") == 1
 
 
-def test_what_was_answered_is_a_line(services: Services, begin: Begin):
+def test_what_was_answered_is_a_line(services, begin):
     """Each earlier turn is a line with its person and time, and has no button any more."""
     events = (*BEGUN, GRANTED, FORM, answered("token_saved"), answered("rehearse", "skip:away"))
     told = content(living(services, begin(*events))[LIVING])
@@ -97,7 +84,7 @@ def test_what_was_answered_is_a_line(services: Services, begin: Begin):
 
 
 @pytest.mark.parametrize(("state", "told"), [(State.OK, "nothing new"), (State.WAITING, "Forward")])
-def test_what_a_look_found_is_a_line(services: Services, begin: Begin, state: State, told: str):
+def test_what_a_look_found_is_a_line(services, begin, state, told):
     """After a look that somebody asked for, a line says what was changed since.
 
     The line waits until everything was read again. A secret that somebody asks for later is no
@@ -116,7 +103,7 @@ def test_what_a_look_found_is_a_line(services: Services, begin: Begin, state: St
     assert "ben@example.test" in render(line)
 
 
-def test_somebody_asked_at_the_same_time_is_named(services: Services, begin: Begin):
+def test_somebody_asked_at_the_same_time_is_named(services, begin):
     """The thread offers the rehearsal, and names the requester, who has the form in the 1:1."""
     cards = living(services, begin(*BEGUN, GRANTED, FORM))
     assert cards.keys() == {LIVING, slot_of(REQUESTER)}
@@ -125,7 +112,7 @@ def test_somebody_asked_at_the_same_time_is_named(services: Services, begin: Beg
     )
 
 
-def test_a_person_who_is_not_asked_any_more_is_told_so(services: Services, begin: Begin):
+def test_a_person_who_is_not_asked_any_more_is_told_so(services, begin):
     """The 1:1 card of a person who is not asked any more says so, and has no button.
 
     The same card asks again if the person is asked again.
@@ -147,7 +134,7 @@ def test_a_person_who_is_not_asked_any_more_is_told_so(services: Services, begin
 
 
 @pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FAILED])
-def test_the_cards_of_all_places_end_with_the_run(services: Services, begin: Begin, end: Kind):
+def test_the_cards_of_all_places_end_with_the_run(services, begin, end):
     """The cards of all places end with the run, also the 1:1 cards with their last edit."""
     run = begin(*BEGUN, FORM, Event(end, now()))
     posted(services, run, LIVING, slot_of(REQUESTER))
@@ -159,7 +146,7 @@ def test_the_cards_of_all_places_end_with_the_run(services: Services, begin: Beg
     assert text("living.over_words") in content(cards[slot_of(REQUESTER)])
 
 
-def test_a_message_with_a_successor_says_so(services: Services, begin: Begin):
+def test_a_message_with_a_successor_says_so(services, begin):
     """A message with a successor says so with its last edit."""
     run = begin(*BEGUN)
     old = earlier_slot("thread", "m-1")
@@ -169,9 +156,7 @@ def test_a_message_with_a_successor_says_so(services: Services, begin: Begin):
     assert text("living.below_title") in content(card)
 
 
-def test_a_look_of_an_administrator_is_not_hidden_by_another_request(
-    services: Services, begin: Begin
-):
+def test_a_look_of_an_administrator_is_not_hidden_by_another_request(services, begin):
     """The thread shows a step that an administrator must look at.
 
     The rehearsal, which asks at the same time, is named in a line.
@@ -183,13 +168,11 @@ def test_a_look_of_an_administrator_is_not_hidden_by_another_request(
     assert text("turn.requester") in content(card)
 
 
-def test_a_step_more_is_small_news(services: Services, begin: Begin):
+def test_a_step_more_is_small_news(services, begin):
     """On a card that asks a person, a new number of finished steps is news that may wait."""
     run = begin(*BEGUN, CONSENT)
     before = living(services, run)[LIVING]
-    one = Event(
-        Kind.FOUND, now(), step="implicit_grant", finding=Finding("implicit_grant", State.OK)
-    )
+    one = found("implicit_grant")
     services.store.append(run.id, one)
     after = living(services, services.store.load(run.id))[LIVING]
     assert (before.urgency == after.urgency, before.fingerprint != after.fingerprint) == (
@@ -198,7 +181,7 @@ def test_a_step_more_is_small_news(services: Services, begin: Begin):
     )
 
 
-def test_a_failed_rehearsal_stays_while_it_is_tried_again(services: Services, begin: Begin):
+def test_a_failed_rehearsal_stays_while_it_is_tried_again(services, begin):
     """The card of a failed rehearsal stays while the rehearsal is tried again.
 
     The card gives the reason, and has the buttons to try again and to skip.

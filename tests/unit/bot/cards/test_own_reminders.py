@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -37,9 +36,7 @@ def _at(days: int, hour: int) -> datetime:
     return END - timedelta(days=days) + timedelta(hours=hour)
 
 
-def test_each_approver_is_told_on_each_of_the_days(
-    with_approvers: Services, said: Said, webex_script: Any
-):
+def test_each_approver_is_told_on_each_of_the_days(with_approvers, said, webex_script):
     """Each approver is told 1:1, once each, 60, 30, 14, 7 and 1 days before the end.
 
     The days are those of a channel's secret.
@@ -56,7 +53,7 @@ def test_each_approver_is_told_on_each_of_the_days(
     assert "Certificates & secrets" in said()[0][1]
 
 
-def test_each_approver_reads_the_own_language(with_approvers: Services, said: Said):
+def test_each_approver_reads_the_own_language(with_approvers, said):
     """Each approver is reminded in their own language, whatever the other one has chosen."""
     with_approvers.redis.hset(keys.locale("boss@example.test"), "language", "de")
     on(with_approvers, 7)
@@ -67,7 +64,7 @@ def test_each_approver_reads_the_own_language(with_approvers: Services, said: Sa
     ]
 
 
-def test_nobody_to_tell(services: Services, said: Said, capsys: pytest.CaptureFixture[str]):
+def test_nobody_to_tell(services, said, capsys):
     """Without approvers, only the log says that the bot's credential ends."""
     work = replace(services.settings, microsoft_client_secret_expires=f"{END:%Y-%m-%d}")
     on(replace(services, settings=work), 7)
@@ -75,7 +72,7 @@ def test_nobody_to_tell(services: Services, said: Said, capsys: pytest.CaptureFi
     assert "the credential of the bot's own app ends" in capsys.readouterr().out
 
 
-def test_an_end_that_is_not_known(services: Services, said: Said):
+def test_an_end_that_is_not_known(services, said):
     """If the end of the bot's credential is not known, no reminder is sent.
 
     Only ``python -m bot doctor`` can say something then.
@@ -86,7 +83,7 @@ def test_an_end_that_is_not_known(services: Services, said: Said):
 
 
 def test_who_was_not_reached_is_told_later(
-    with_approvers: Services, said: Said, webex_script: Any, reply: Any, hasty_retries: None
+    with_approvers, said, webex_script, reply, hasty_retries
 ):
     """An approver who was not reached is told at the next look of the same day.
 

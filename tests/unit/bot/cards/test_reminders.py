@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from adaptive_cards import times
-from adaptive_cards.texts import render
 from bot.cards import notices
 from bot.cards.notices import Ending
 from bot.chat.audience import mark_members_checked
@@ -54,7 +53,7 @@ def ends(said: Said) -> list[str]:
     return [text.partition(". ")[0].rpartition(" expires ")[2] for _, text in said()]
 
 
-def test_each_is_told_once(services: Services, proven: Callable[..., Run], said: Said):
+def test_each_is_told_once(services, proven, said):
     """Each reminder is sent once: 60, 30, 14, 7 and 1 days before the end.
 
     The reminders are posted in the space, not in the setup's old thread.
@@ -64,9 +63,7 @@ def test_each_is_told_once(services: Services, proven: Callable[..., Run], said:
     assert ends(said) == ["in 60 days", "in 30 days", "in 14 days", "in 7 days", "tomorrow"]
 
 
-def test_the_next_click_is_the_fix(
-    services: Services, proven: Callable[..., Run], webex_script: Any
-):
+def test_the_next_click_is_the_fix(services, proven, webex_script):
     """The reminder has a Fix button once a fix would renew the secret.
 
     Before that, the reminder says from which day on a fix renews the secret.
@@ -102,18 +99,7 @@ def _nodes(part: Any) -> list[dict[str, Any]]:
     ]
 
 
-def test_who_looks_late_is_told_what_is_left(
-    services: Services, proven: Callable[..., Run], said: Said
-):
-    """After a long silence, one reminder is sent five days before the end, and not three."""
-    proven()
-    on(services, 5)
-    assert ends(said) == ["in 5 days"]
-
-
-def test_the_newest_proven_run_counts(
-    services: Services, proven: Callable[..., Run], begin: Begin, said: Said
-):
+def test_the_newest_proven_run_counts(services, proven, begin, said):
     """A finished fix that renewed the secret moves the days; an unfinished run moves nothing."""
     proven()
     begin(
@@ -135,23 +121,8 @@ def test_the_newest_proven_run_counts(
     assert said() == []
 
 
-def test_an_undone_channel_is_told_of_nothing(
-    services: Services, proven: Callable[..., Run], said: Said
-):
-    """An undone channel gets no reminder, because it is no channel any more."""
-    proven()
-    services.redis.delete(f"channel:{MAILBOX}:proof")
-    on(services, 7)
-    assert said() == []
-
-
 def test_where_webex_is_away_it_is_told_at_the_next_look(
-    services: Services,
-    proven: Callable[..., Run],
-    said: Said,
-    webex_script: Any,
-    reply: Any,
-    hasty_retries: None,
+    services, proven, said, webex_script, reply, hasty_retries
 ):
     """If Webex does not answer, the reminder is sent once, at the next look of the same day."""
     proven()
@@ -178,23 +149,10 @@ def test_where_webex_is_away_it_is_told_at_the_next_look(
         (60, 30, 30),
     ],
 )
-def test_when_it_is_due(life: int, left: int, due: int):
+def test_when_it_is_due(life, left, due):
     """The reminder that is due is the shortest period reached.
 
     A period as long as the secret's whole life is skipped. A secret that has ended is reported by a
     check.
     """
     assert Ending(END - timedelta(days=life), END).due(END - timedelta(days=left)) == due
-
-
-@pytest.mark.parametrize(
-    ("left", "told"), [(40.0, "reminder.early"), (30, "reminder.renew"), (0.1, "reminder.renew")]
-)
-def test_the_words_fit_what_a_fix_would_do(left: float, told: str):
-    """The reminder offers a fix of a one-year secret from thirty days before its end.
-
-    Only then does a fix renew the secret.
-    """
-    view = notices.card_of(MAILBOX, Ending(MADE, END), END - timedelta(days=left))
-    assert (view.words.key, bool(view.buttons)) == (told, told == "reminder.renew")
-    assert MAILBOX in render(view.title)

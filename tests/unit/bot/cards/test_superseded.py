@@ -121,9 +121,7 @@ def is_history(card: DesiredCard) -> bool:
     return card.retires and card.final and not turn and not verbs(card)
 
 
-def test_a_finished_fix_makes_the_verdict_one_line(
-    services: Services, check: Callable[..., Run], start: Callable[..., Run]
-):
+def test_a_finished_fix_makes_the_verdict_one_line(services, check, start):
     """A verdict says what it found and which run fixed it. A later fix does not rewrite that."""
     verdict = check()
     assert "fix" in verbs(shown(services, verdict))
@@ -137,12 +135,7 @@ def test_a_finished_fix_makes_the_verdict_one_line(
     assert assessment(services.store, MAILBOX).needs_no_fix
 
 
-def test_a_run_in_progress_has_the_turn(
-    services: Services,
-    check: Callable[..., Run],
-    start: Callable[..., Run],
-    pass_time: Callable[[float], None],
-):
+def test_a_run_in_progress_has_the_turn(services, check, start, pass_time):
     """While a fix runs, the verdict keeps its cause, in another space as well, but not its button.
 
     A fix that is canceled before it changes anything gives the button back.
@@ -159,18 +152,14 @@ def test_a_run_in_progress_has_the_turn(
     assert [words(shown(services, each)) for each in verdicts] == before
 
 
-def test_a_fix_that_is_canceled_after_changes_makes_history(
-    services: Services, check: Callable[..., Run], start: Callable[..., Run]
-):
+def test_a_fix_that_is_canceled_after_changes_makes_history(services, check, start):
     """After a change nobody knows whether the verdict still holds, so it is history."""
     verdict = check()
     start(RunKind.FIX, *CHANGES, end=Kind.CANCELLED)
     assert is_history(shown(services, verdict))
 
 
-def test_a_newer_check_is_newer_only_in_its_space(
-    services: Services, check: Callable[..., Run], start: Callable[..., Run]
-):
+def test_a_newer_check_is_newer_only_in_its_space(services, check, start):
     """A check makes older cards of its own space history, the done card included."""
     done = start(RunKind.FIX, *CHANGES, end=Kind.FINISHED)
     elsewhere, older = check("room-2"), check()
@@ -181,9 +170,7 @@ def test_a_newer_check_is_newer_only_in_its_space(
     assert f"Run {done.id} fixed it" in words(cards[0])
 
 
-def test_the_cards_of_an_incident(
-    services: Services, check: Callable[..., Run], start: Callable[..., Run]
-):
+def test_the_cards_of_an_incident(services, check, start):
     """An incident makes older cards history.
 
     It keeps "I'm on it" while a newer check or a run has the turn, and is history after the fix.
@@ -215,9 +202,7 @@ def incident(services: Services, card_id: str) -> DesiredCard:
     return drawn.cards[0]
 
 
-def test_something_new_draws_the_others_once(
-    services: Services, check: Callable[..., Run], start: Callable[..., Run]
-):
+def test_something_new_draws_the_others_once(services, check, start):
     """The beginning and the end of a run draw the mailbox's other cards again, once each."""
     verdict = check()
     services.redis.delete(keys.due())
@@ -234,9 +219,7 @@ def test_something_new_draws_the_others_once(
     assert services.redis.smembers(keys.cards_about(MAILBOX)) == {run.id.encode()}
 
 
-def test_a_fact_that_the_bot_did_not_record_counts_for_nothing(
-    services: Services, check: Callable[..., Run]
-):
+def test_a_fact_that_the_bot_did_not_record_counts_for_nothing(services, check):
     """A line in Redis that this bot did not write makes no card history."""
     verdict = check()
     services.redis.hset(keys.cards(verdict.id), "history", b'{"kind":"fixed"}')
@@ -245,7 +228,7 @@ def test_a_fact_that_the_bot_did_not_record_counts_for_nothing(
 
 
 def test_a_check_of_a_channel_that_is_not_known_here_tells_nothing_of_others(
-    services: Services, start: Callable[..., Run], pass_time: Callable[[float], None]
+    services, start, pass_time
 ):
     """A check that searches a channel of another space shows no run and no person of that space."""
     brief = Brief(by_hand=True, discover=True)
@@ -263,11 +246,7 @@ def test_a_check_of_a_channel_that_is_not_known_here_tells_nothing_of_others(
 
 
 def test_the_last_edit_of_a_message_is_left_for_its_history(
-    services: Services,
-    check: Callable[..., Run],
-    start: Callable[..., Run],
-    webex_script: Any,
-    pass_time: Callable[[float], None],
+    services, check, start, webex_script, pass_time
 ):
     """A verdict whose message has taken nine edits is one line with the tenth. Nothing is posted."""
     install(services)

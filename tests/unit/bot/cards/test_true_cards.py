@@ -11,10 +11,9 @@ import pytest
 from adaptive_cards.components import whose_turn
 from adaptive_cards.locale import Locale, drawn_for, languages
 from adaptive_cards.texts import keys, own_text, render
-from bot.services import Services
 from jobs.checks import check
 from jobs.clock import now
-from jobs.model import Channel, Finding, RunKind, State, Turn
+from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.run import Event, Kind, Origin, Run
 from tests.fixtures.true_cards import CLAIMS, TURNS, Shown, messages, untrue
 from tests.unit.bot.cards.presenters.stage_events import (
@@ -52,7 +51,7 @@ def wrong(cards: list[dict[str, Any]], run: Run, later: tuple[Run, ...] = ()) ->
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_cards_of_a_stage_are_true(services: Services, begin: Begin, stage: str):
+def test_the_cards_of_a_stage_are_true(services, begin, stage):
     """The cards of a stage are true as long as the run is at that stage."""
     run = begin(*STAGES[stage])
     cards = messages(services, run)
@@ -60,7 +59,7 @@ def test_the_cards_of_a_stage_are_true(services: Services, begin: Begin, stage: 
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stale_card_is_found(services: Services, begin: Begin, stage: str):
+def test_a_stale_card_is_found(services, begin, stage):
     """After the end of the run, the checker finds every card of a stage untrue."""
     run = begin(*STAGES[stage])
     cards = messages(services, run)
@@ -79,9 +78,7 @@ def test_a_stale_card_is_found(services: Services, begin: Begin, stage: str):
         (BEGUN, CONSENT, "'Nobody has to act' is claimed"),
     ],
 )
-def test_a_turn_that_is_over_is_found(
-    services: Services, begin: Begin, before: tuple[Event, ...], after: Event, told: str
-):
+def test_a_turn_that_is_over_is_found(services, begin, before, after, told):
     """The checker finds a card that was true until one event made it untrue."""
     run = begin(*before)
     cards = messages(services, run)
@@ -92,7 +89,7 @@ def test_a_turn_that_is_over_is_found(
     )
 
 
-def test_a_fix_button_of_a_fixed_cause_is_found(services: Services, begin: Begin):
+def test_a_fix_button_of_a_fixed_cause_is_found(services, begin):
     """A Fix button is untrue once a finished run has changed the setting that was wrong."""
     channel = Channel("support@example.test")
     setup = begin()
@@ -136,7 +133,7 @@ def test_a_turn_of_an_answer_and_of_an_older_card_is_found():
 
 
 @pytest.mark.parametrize(("words", "turn"), TURNS.items())
-def test_the_checker_knows_the_turns_of_the_cards(words: str, turn: Turn):
+def test_the_checker_knows_the_turns_of_the_cards(words, turn):
     """A turn that the checker looks for is written as a card writes it in one of the languages."""
     drawn = set()
     for language in languages():
@@ -146,6 +143,6 @@ def test_the_checker_knows_the_turns_of_the_cards(words: str, turn: Turn):
 
 
 @pytest.mark.parametrize("words", [words for words, _ in CLAIMS])
-def test_the_checker_knows_the_words_of_the_cards(words: str):
+def test_the_checker_knows_the_words_of_the_cards(words):
     """The sentences of the checker are in the bot's texts; others would never be found."""
     assert any(words in own_text(key, "en") for key in keys())

@@ -17,19 +17,19 @@ from bot.cards.living import earlier_cards
 from bot.cards.notices import remind_of_turns
 from bot.services import Services
 from jobs.clock import now
-from jobs.model import Account, Change, Finding, Scope, State, Text, Turn, verbatim
+from jobs.model import Account, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
-from jobs.storage import keys
+from tests.fixtures.run_events import answered, found
+from tests.unit.bot.cards.presenters.stage_events import LINE
 
 Begin = Callable[..., Run]
 Said = Callable[[], list[tuple[str, str]]]
 ADMIN = "admin@example.test"
-LINE = Change("smtp_auth", "M2", *map(verbatim, ("a", "b", "c")), Scope.MAILBOX, "x")
 
 
 def asked() -> Event:
     """Return the event of an administrator who is asked 1:1."""
-    return Event(Kind.ANSWERED, now(), data={"question": "administrator", "value": ADMIN})
+    return answered("administrator", ADMIN)
 
 
 def signed_in(hours: float = 0) -> Event:
@@ -60,9 +60,7 @@ def people(webex_script: Any) -> list[str]:
 POST = ("POST", "/messages")
 
 
-def test_the_person_who_was_asked_is_reminded_twice(
-    services: Services, begin: Begin, said: Said, webex_script: Any
-):
+def test_the_person_who_was_asked_is_reminded_twice(services, begin, said, webex_script):
     """The person who was asked is reminded 1:1 after an hour and after a day, once each.
 
     No reminder follows after that.
@@ -74,7 +72,7 @@ def test_the_person_who_was_asked_is_reminded_twice(
     assert all(title in words for _, words in said())
 
 
-def test_a_reminder_says_when_its_turn_is_over(services: Services, begin: Begin):
+def test_a_reminder_says_when_its_turn_is_over(services, begin):
     """A reminder is edited once somebody has done what it asks for."""
     run = begin(asked())
     after(services, 2)
@@ -85,7 +83,7 @@ def test_a_reminder_says_when_its_turn_is_over(services: Services, begin: Begin)
     assert text("reminder.over_title") in card.card.text
 
 
-def test_a_bot_that_was_away_reminds_once(services: Services, begin: Begin, webex_script: Any):
+def test_a_bot_that_was_away_reminds_once(services, begin, webex_script):
     """After a day without the bot only the newer reminder is given; after three days none is."""
     begin(asked())
     after(services, 26)
@@ -94,9 +92,7 @@ def test_a_bot_that_was_away_reminds_once(services: Services, begin: Begin, webe
     assert people(webex_script) == [ADMIN]
 
 
-def test_another_turn_begins_anew_with_its_own_time(
-    services: Services, begin: Begin, webex_script: Any
-):
+def test_another_turn_begins_anew_with_its_own_time(services, begin, webex_script):
     """Each turn has its own time: after the sign-in, the requester's approval is waited for.
 
     The requester is reminded an hour later.
@@ -110,7 +106,7 @@ def test_another_turn_begins_anew_with_its_own_time(
     assert people(webex_script) == [ADMIN, run.requester.id]
 
 
-def test_every_approver_is_reminded(services: Services, begin: Begin, webex_script: Any):
+def test_every_approver_is_reminded(services, begin, webex_script):
     """Every approver whom the bot serves is reminded; the bot tells nobody else about a channel."""
     approvers = ("boss@example.test", "other@elsewhere.test")
     bot = replace(services.bot, approvers=approvers, allowed_email_domains=("example.test",))
@@ -119,9 +115,7 @@ def test_every_approver_is_reminded(services: Services, begin: Begin, webex_scri
     assert people(webex_script) == ["boss@example.test"]
 
 
-def test_without_a_name_the_requester_hears_who_is_missing(
-    services: Services, begin: Begin, said: Said, webex_script: Any
-):
+def test_without_a_name_the_requester_hears_who_is_missing(services, begin, said, webex_script):
     """If nobody was asked to sign in, the requester is reminded to ask an administrator."""
     run = begin()
     after(services, 1.1)
@@ -133,16 +127,14 @@ def test_without_a_name_the_requester_hears_who_is_missing(
 
 
 @pytest.mark.parametrize("kind", ["check", "bulk_check"])
-def test_a_check_reminds_nobody(services: Services, begin: Begin, webex_script: Any, kind: str):
+def test_a_check_reminds_nobody(services, begin, webex_script, kind):
     """A check reminds nobody, because its result may be read without a sign-in."""
     begin(kind=kind)
     after(services, 2, 25)
     assert people(webex_script) == []
 
 
-def test_nobody_is_reminded_of_what_is_over_or_runs(
-    services: Services, begin: Begin, webex_script: Any
-):
+def test_nobody_is_reminded_of_what_is_over_or_runs(services, begin, webex_script):
     """Nobody is reminded in a run that has ended, or while the steps run by themselves."""
     over = begin(asked())
     services.store.end(over, Event(Kind.CANCELLED, now()))
@@ -152,9 +144,7 @@ def test_nobody_is_reminded_of_what_is_over_or_runs(
     assert people(webex_script) == []
 
 
-def test_a_reminder_waits_for_webex(
-    services: Services, begin: Begin, webex_script: Any, reply: Any
-):
+def test_a_reminder_waits_for_webex(services, begin, webex_script, reply):
     """A reminder that Webex does not take is sent in the next round; a refused one is not."""
     begin(asked())
     webex_script.on(
@@ -167,25 +157,12 @@ def test_a_reminder_waits_for_webex(
     assert len(people(webex_script)) == first
 
 
-def test_each_reads_the_own_language(services: Services, begin: Begin, said: Said):
-    """A reminder is in the language that its person has chosen."""
-    services.redis.hset(keys.locale(ADMIN), "language", "de")
-    begin(asked())
-    after(services, 1.1)
-    assert "wartet auf Sie" in said()[0][1]
-
-
-def test_a_step_that_is_read_again_does_not_begin_its_turn_again(
-    services: Services, begin: Begin, webex_script: Any
-):
+def test_a_step_that_is_read_again_does_not_begin_its_turn_again(services, begin, webex_script):
     """The form's turn begins once everything at Microsoft is there.
 
     Another reading of the form's step does not begin the turn again.
     """
-    done = [
-        Event(Kind.FOUND, now(), step=step, finding=Finding(step, State.OK))
-        for step in ("ids", "client_secret", "smtp_grant", "admin_consent")
-    ]
+    done = [found(step) for step in ("ids", "client_secret", "smtp_grant", "admin_consent")]
     waits = Finding("token", State.WAITING, Text("seen.form_open"), waiting_for=Turn.REQUESTER)
     again = Event(Kind.FOUND, now() + timedelta(minutes=50), step="token", finding=waits)
     run = begin(signed_in(), Event(Kind.PLANNED, now(), data={"plan": "p"}), *done, again)

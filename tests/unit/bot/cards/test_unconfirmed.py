@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +16,7 @@ from bot.services import Services
 from bot.webex.client import WebexError, attachments
 from jobs.clock import now
 from jobs.runs.run import Run
-from tests.unit.bot.cards.small_card import Said, card, methods
+from tests.unit.bot.cards.small_card import card, methods
 
 CARL = "carl@example.test"
 
@@ -57,9 +56,7 @@ def died(services: Services, run: Run) -> None:
 
 
 @pytest.mark.usefixtures("died")
-def test_a_card_of_a_process_that_died_is_taken_over(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
-):
+def test_a_card_of_a_process_that_died_is_taken_over(services, run, said, webex_script, reply):
     """The card of a process that died is found and not posted, and is edited when there is news."""
     shows(webex_script, reply, message(services))
     webex_script.on("PUT", "/messages/found-1", reply(body={"id": "found-1"}))
@@ -76,9 +73,7 @@ def test_a_card_of_a_process_that_died_is_taken_over(
     "other",
     [{"personId": "carl"}, {"text": "another card"}, {"created": "2026-01-02T03:04:05.000Z"}],
 )
-def test_another_message_is_not_taken_over(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, other: dict[str, str]
-):
+def test_another_message_is_not_taken_over(services, run, said, webex_script, reply, other):
     """A person's message, another text or an older message is not the card.
 
     In these cases the card is posted after 5 s.
@@ -91,7 +86,7 @@ def test_another_message_is_not_taken_over(
 
 @pytest.mark.parametrize(("shown", "found"), [("own", True), ("OTHER1", False), ("", True)])
 def test_another_runs_card_with_the_same_text_is_not_taken_over(
-    services: Services, run: Run, webex_script: Any, reply: Any, shown: str, found: bool
+    services, run, webex_script, reply, shown, found
 ):
     """A card with the same text is another run's if the message shows the id of another run.
 
@@ -122,9 +117,7 @@ def with_button(run_id: str) -> DesiredCard:
 
 
 @pytest.mark.usefixtures("died")
-def test_a_known_card_is_not_taken_over(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
-):
+def test_a_known_card_is_not_taken_over(services, run, said, webex_script, reply):
     """A message that is known as another card of the run is not taken over."""
     listed = reply(body={"items": [message(services, id="posted-1")]})
     webex_script.on("GET", "/messages/direct", listed)
@@ -134,12 +127,7 @@ def test_a_known_card_is_not_taken_over(
 
 @pytest.mark.usefixtures("died")
 def test_a_room_that_cannot_be_read_only_delays_the_post(
-    services: Services,
-    run: Run,
-    said: Said,
-    webex_script: Any,
-    reply: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    services, run, said, webex_script, reply, monkeypatch
 ):
     """If Webex refuses the list, the card is posted five seconds after the process died."""
     webex_script.on("GET", "/messages/direct", reply(403, {"message": "no"}))
@@ -150,7 +138,7 @@ def test_a_room_that_cannot_be_read_only_delays_the_post(
 
 @pytest.mark.parametrize("status", [502, 0])
 def test_a_card_whose_answer_was_lost_is_taken_over(
-    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int
+    services, run, said, webex_script, reply, status
 ):
     """A posted card is taken over, although Webex answered its post with 502 or not at all."""
     webex_script.on("POST", "/messages", reply(status))
@@ -161,9 +149,7 @@ def test_a_card_whose_answer_was_lost_is_taken_over(
     assert not in_doubt(services, run)
 
 
-def test_a_refused_card_leaves_no_doubt(
-    services: Services, run: Run, webex_script: Any, reply: Any
-):
+def test_a_refused_card_leaves_no_doubt(services, run, webex_script, reply):
     """If Webex says that it did not post the card, no doubt about the post is on record."""
     webex_script.on("POST", "/messages", reply(404, {"message": "nobody"}))
     with suppress(WebexError):
@@ -173,13 +159,7 @@ def test_a_refused_card_leaves_no_doubt(
 
 @pytest.mark.parametrize("found", [True, False])
 def test_a_request_that_is_over_is_withdrawn_if_webex_shows_it(
-    services: Services,
-    run: Run,
-    said: Said,
-    webex_script: Any,
-    reply: Any,
-    pass_time: Callable[[float], None],
-    found: bool,
+    services, run, said, webex_script, reply, pass_time, found
 ):
     """The last card of a process that died is withdrawn after the run, and never posted for that.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -34,7 +33,7 @@ def gap(services: Services) -> Services:
     return services
 
 
-def test_a_space_is_told_once(gap: Services, said: Said):
+def test_a_space_is_told_once(gap, said):
     """A space is told once from when to when nobody looked at its channels."""
     for _ in range(2):
         notices.tell_spaces(gap)
@@ -42,9 +41,7 @@ def test_a_space_is_told_once(gap: Services, said: Said):
     assert (method, "1 channel was not looked at for a while" in words) == ("POST", True)
 
 
-def test_nothing_is_lost_while_webex_is_away(
-    gap: Services, said: Said, webex_script: Any, reply: Any
-):
+def test_nothing_is_lost_while_webex_is_away(gap, said, webex_script, reply):
     """If Webex does not answer, the notice of the gap is sent five minutes later."""
     webex_script.on("POST", "/messages", reply(503))
     notices.tell_spaces(gap)
@@ -58,7 +55,7 @@ def test_nothing_is_lost_while_webex_is_away(
     assert rounds.gaps_due(gap.redis, now() + timedelta(days=1)) == {}
 
 
-def test_a_space_without_watched_channels_is_not_told(gap: Services, said: Said):
+def test_a_space_without_watched_channels_is_not_told(gap, said):
     """A space whose watch has ended meanwhile is not told of the gap."""
     gap.watching.end(MAILBOX, now())
     notices.tell_spaces(gap)

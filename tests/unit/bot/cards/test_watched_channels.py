@@ -69,9 +69,7 @@ def posts(webex_script: Any) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("make", [set_up, found])
-def test_the_card_says_that_it_is_watched_and_ends_it(
-    anna: ChatContext, webex_script: Any, pass_time: Pass, make: Callable[[ChatContext], Run]
-):
+def test_the_card_says_that_it_is_watched_and_ends_it(anna, webex_script, pass_time, make):
     """After Keep and after a setup, the card says that the channel is watched.
 
     A button on the card ends the watch. A card that was edited stays one message.
@@ -103,7 +101,7 @@ def test_the_card_says_that_it_is_watched_and_ends_it(
 
 
 def test_a_card_that_webex_does_not_let_edit_is_not_posted_again(
-    anna: ChatContext, webex_script: Any, reply: Any, pass_time: Pass
+    anna, webex_script, reply, pass_time
 ):
     """If Webex refuses the edit, the card is not posted again.
 
@@ -120,7 +118,7 @@ def test_a_card_that_webex_does_not_let_edit_is_not_posted_again(
     assert [method for method, _ in posts(webex_script)[before:]] == ["PUT"]
 
 
-def test_another_spaces_watch_is_not_on_the_card(anna: ChatContext, webex_script: Any):
+def test_another_spaces_watch_is_not_on_the_card(anna, webex_script):
     """A watch of another space is not on this space's card, because its cards go elsewhere."""
     run = set_up(anna)
     anna.services.watching.channels.save(_watched(anna, "room-2"))

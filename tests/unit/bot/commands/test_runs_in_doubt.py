@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from adaptive_cards.texts import text
-from bot.cards import draw
-from bot.cards.living import living_cards
 from bot.cards.presenters.card_state import THREAD
 from bot.doctor import on_runs
 from jobs.clock import now
 from jobs.model import Channel
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage import keys
+from tests.unit.bot.cards.presenters.stage_events import living
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, type_
 from tests.unit.bot.doctor_line import line_of
 
@@ -40,8 +39,7 @@ def test_the_runs_own_card_says_it(anna, run):
     """The card of the run says that its history has a gap."""
     anna.services.store.append(run.id, Event(Kind.DETAILS, now(), channel=run.channel))
     known = anna.services.store.load(run.id)
-    wanted = [card for of in draw.PRESENTERS for card in of(known, anna.services)]
-    drawn = living_cards(known, anna.services, wanted)
+    drawn = living(anna.services, known)
     assert GAP in str([card.card.content for card in drawn if card.to == THREAD])
 
 

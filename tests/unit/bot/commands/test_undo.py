@@ -10,48 +10,31 @@ from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.chat.context import ChatContext
 from jobs.clock import now
-from jobs.model import Account, Change, Channel, Finding, RunKind, Scope, State, Text
+from jobs.model import Account, Change, Channel, Finding, RunKind, State, Text
 from jobs.runs.run import Event, Kind, RecordedChange, Run
 from tests.fixtures.run_events import found
+from tests.unit.bot.cards.presenters.stage_events import LINE
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, proven, type_
-
-LINE = Change(
-    "smtp_auth",
-    "M2",
-    Text("step.smtp_auth"),
-    Text("seen.off"),
-    Text("seen.on"),
-    Scope.MAILBOX,
-    "Set-CASMailbox",
-)
 
 
 def changed(
     ctx: ChatContext, end: Kind = Kind.CANCELLED, kind: RunKind = RunKind.SETUP, line: Change = LINE
 ) -> Run:
     """Return a run that has made a change and then ended as given."""
-    run = ctx.services.store.open(
-        Channel(MAILBOX, "https://a.b/callback", "x@y.z"),
-        ctx.asker,
-        replace(ctx.origin, message="typed-0"),
-        kind,
-    )
+    store, origin = ctx.services.store, replace(ctx.origin, message="typed-0")
+    run = store.open(Channel(MAILBOX, "https://a.b/callback", "x@y.z"), ctx.asker, origin, kind)
     wrong = Finding(line.step, State.WRONG, values={"disabled": "true"})
-    ctx.services.store.append(
-        run.id, Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@contoso.com"))
+    store.append(
+        run.id,
+        Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@contoso.com")),
+        found("ids", facts={"object_id": "obj-1"}),
+        Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(line,)),
+        Event(Kind.CHANGING, now(), step=line.step, finding=wrong, changes=(line,)),
+        Event(Kind.CHANGED, now(), step=line.step),
+        Event(Kind.SIGNED_OUT, now()),
     )
-    ctx.services.store.append(run.id, found("ids", facts={"object_id": "obj-1"}))
-    ctx.services.store.append(
-        run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(line,))
-    )
-    ctx.services.store.append(
-        run.id, Event(Kind.CHANGING, now(), step=line.step, finding=wrong, changes=(line,))
-    )
-    ctx.services.store.append(
-        run.id, Event(Kind.CHANGED, now(), step=line.step), Event(Kind.SIGNED_OUT, now())
-    )
-    ctx.services.store.end(ctx.services.store.load(run.id), Event(end, now()))
-    return ctx.services.store.load(run.id)
+    store.end(store.load(run.id), Event(end, now()))
+    return store.load(run.id)
 
 
 @pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FINISHED])
@@ -89,22 +72,6 @@ def test_the_same_undo_typed_once_is_one_run(anna, webex_script):
     type_(replace(anna, message="typed-9"), "undo", MAILBOX)
     assert len(anna.services.store.runs_in_space("room-1")) == 2
     assert text("notice.running_title_undo", mailbox=MAILBOX, run=run.id) in cards(webex_script)
-
-
-@pytest.mark.parametrize(
-    ("kind", "told"),
-    [
-        ("setup", "is already being set up"),
-        ("fix", "is already being fixed"),
-        ("undo", "is already being undone"),
-    ],
-)
-def test_what_is_under_way_is_named(anna, webex_script, kind, told):
-    """The answer names the kind of the open run, whatever was typed: a fix is no setup."""
-    changed(anna)
-    run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin, RunKind(kind))
-    type_(replace(anna, message="typed-9"), "undo", MAILBOX)
-    assert f"{MAILBOX} {told}, in run {run.id}" in cards(webex_script)
 
 
 def test_nothing_recorded_is_said(anna, webex_script):

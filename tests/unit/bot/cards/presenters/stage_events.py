@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from bot.cards import draw
+from bot.cards.living import living_cards
 from bot.cards.presenters.card_state import DesiredCard, PostedCard, protected
 from bot.services import Services
 from jobs.clock import now
-from jobs.model import Account, Change, Finding, Scope, State, Text, Turn
+from jobs.model import Account, Change, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
+from practice.client import actions
+from tests.fixtures import run_events
 
 ADMIN = "admin@example.test"
 
@@ -37,23 +39,29 @@ SIGNED_OUT = Event(
 )
 
 Begin = Callable[..., Run]
-
-
-def found(step: str, state: State = State.OK, **more: Any) -> Event:
-    """Return the event of a finding of this step."""
-    return Event(Kind.FOUND, now(), step=step, finding=Finding(step, state, **more))
+found = run_events.found
 
 
 def answered(question: str, value: str = "yes") -> Event:
-    """Return the event of a person's answer to this question."""
-    return Event(
-        Kind.ANSWERED, now(), by="anna@example.test", data={"question": question, "value": value}
-    )
+    """Return the event of the requester's answer to this question."""
+    return run_events.answered(question, value, "anna@example.test")
 
 
 def cards(services: Services, run: Run) -> list[DesiredCard]:
     """Return all cards of the run, in the order of drawing."""
     return [card for of in draw.PRESENTERS for card in of(run, services)]
+
+
+def living(services: Services, run: Run) -> list[DesiredCard]:
+    """Return the cards that the run shows, one for each place."""
+    return living_cards(run, services, cards(services, run))
+
+
+def verbs(card: DesiredCard) -> list[str]:
+    """Return the verbs and links of a card's buttons."""
+    every = actions({"card": card.card.content})
+    pressed = (each for each in every if "url" in each or "data" in each)
+    return [str(each.get("url") or each["data"]["do"]) for each in pressed]
 
 
 def shown(services: Services, run: Run, *slots: str) -> None:

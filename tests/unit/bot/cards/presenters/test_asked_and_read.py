@@ -9,12 +9,11 @@ import pytest
 
 from adaptive_cards.texts import text
 from adaptive_cards.times import clock, day_clock
-from bot.cards.living import living_cards
 from bot.cards.presenters import progress
 from bot.cards.presenters.card_state import DesiredCard, header
 from bot.services import Services
 from jobs.clock import now
-from jobs.model import Finding, RunKind, State, Text, Turn
+from jobs.model import RunKind, State, Text, Turn
 from jobs.next_action import next_action
 from jobs.runs.run import Event, Kind, Run
 from practice import cardtext
@@ -24,10 +23,10 @@ from tests.unit.bot.cards.presenters.stage_events import (
     CONSENT,
     PLANNED,
     SIGNED_IN,
-    Begin,
     answered,
     cards,
     found,
+    living,
 )
 
 BEGUN = (SIGNED_IN, PLANNED, APPROVED)
@@ -52,9 +51,7 @@ def is_green(card: DesiredCard) -> bool:
 
 
 @pytest.mark.parametrize(("room", "known"), [("room-1", True), ("room-2", False)])
-def test_the_administrator_of_the_last_run_is_filled_in(
-    services: Services, begin: Begin, room: str, *, known: bool
-):
+def test_the_administrator_of_the_last_run_is_filled_in(services, begin, room, *, known):
     """A fix proposes the administrator who was asked before in its space, and in no other space."""
     setup = begin(answered("administrator", ADMIN))
     services.store.end(setup, Event(Kind.CANCELLED, now()))
@@ -65,7 +62,7 @@ def test_the_administrator_of_the_last_run_is_filled_in(
     assert (ADMIN in str(card.card.content)) == known
 
 
-def test_the_thread_says_whom_the_sign_in_waits_for(services: Services, begin: Begin):
+def test_the_thread_says_whom_the_sign_in_waits_for(services, begin):
     """The thread says whom the sign-in waits for, and since when.
 
     The button to sign in is green only in that person's 1:1.
@@ -78,7 +75,7 @@ def test_the_thread_says_whom_the_sign_in_waits_for(services: Services, begin: B
     assert ["consent_again" in str(each.card.content) for each in (thread, direct)] == [True, False]
 
 
-def test_the_thread_says_whom_the_consent_waits_for(services: Services, begin: Begin):
+def test_the_thread_says_whom_the_consent_waits_for(services, begin):
     """The thread names the administrator who was asked for consent.
 
     If nobody was asked, the thread names the administrator who was asked to sign in.
@@ -94,7 +91,7 @@ def test_the_thread_says_whom_the_consent_waits_for(services: Services, begin: B
     ] == [True, True]
 
 
-def test_already_granted_is_answered(services: Services, begin: Begin):
+def test_already_granted_is_answered(services, begin):
     """After Already granted, the card says that the permission is not granted yet.
 
     The card also says when that was read.
@@ -112,7 +109,7 @@ def test_already_granted_is_answered(services: Services, begin: Begin):
     assert after.urgency != before.urgency
 
 
-def test_a_row_is_not_unapproved_after_the_approval(services: Services, begin: Begin):
+def test_a_row_is_not_unapproved_after_the_approval(services, begin):
     """After an approval, a row no longer shows the old finding that the step is not approved.
 
     The step comes next.
@@ -126,24 +123,23 @@ def test_a_row_is_not_unapproved_after_the_approval(services: Services, begin: B
     assert told == [True, False]
 
 
-def test_a_line_that_is_not_approved_stays_so(services: Services, begin: Begin):
+def test_a_line_that_is_not_approved_stays_so(services, begin):
     """A step stays unapproved if only another step was approved."""
-    run = begin(*BEGUN, Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.OK)))
+    run = begin(*BEGUN, found("ids"))
     other = found("app", State.WAITING, waiting_for=Turn.APPROVER, seen=Text("seen.not_approved"))
     services.store.append(run.id, replace(other, step="application"))
     run = services.store.load(run.id)
     assert text("seen.not_approved") in said(of_slot(services, run, "progress"))
 
 
-def test_a_card_without_rows_says_that_the_run_was_resumed(services: Services, begin: Begin):
+def test_a_card_without_rows_says_that_the_run_was_resumed(services, begin):
     """A card without rows says that the run was resumed, with the number of finished steps."""
     run = begin(*BEGUN, CONSENT, Event(Kind.RESUMED, now()))
-    wanted = cards(services, run)
-    (card,) = [each for each in living_cards(run, services, wanted) if each.to == "thread"]
+    (card,) = [each for each in living(services, run) if each.to == "thread"]
     assert text("progress.resumed") in said(card)
 
 
-def test_nobody_is_asked_while_the_bot_makes_its_own_secret(services: Services, begin: Begin):
+def test_nobody_is_asked_while_the_bot_makes_its_own_secret(services, begin):
     """While the bot makes its own secret, nobody is asked for the rehearsal.
 
     The sign-in would fail without the secret, so its card is not there yet.
@@ -162,7 +158,7 @@ def test_nobody_is_asked_while_the_bot_makes_its_own_secret(services: Services, 
     )
 
 
-def test_a_grant_is_read_before_consent_is_asked_for_again(services: Services, begin: Begin):
+def test_a_grant_is_read_before_consent_is_asked_for_again(services, begin):
     """If a browser came back with a grant, nobody is asked for consent until the next look.
 
     That look may ask again.
@@ -182,7 +178,7 @@ def test_a_grant_is_read_before_consent_is_asked_for_again(services: Services, b
     ]
 
 
-def test_a_press_is_no_news_before_its_look(services: Services, begin: Begin):
+def test_a_press_is_no_news_before_its_look(services, begin):
     """If Webex takes no edits, Already granted posts nothing by itself, but its result does."""
     run = begin(*BEGUN, CONSENT)
     before = of_slot(services, run, "consent").prompt
@@ -193,7 +189,7 @@ def test_a_press_is_no_news_before_its_look(services: Services, begin: Begin):
     assert (before == pressed, before == read) == (True, False)
 
 
-def test_a_sign_in_is_used_before_it_is_asked_for_again(services: Services, begin: Begin):
+def test_a_sign_in_is_used_before_it_is_asked_for_again(services, begin):
     """Once the mailbox user has signed in, nobody is asked until the login.
 
     The login may ask again.
@@ -215,7 +211,7 @@ def test_a_sign_in_is_used_before_it_is_asked_for_again(services: Services, begi
     )
 
 
-def test_a_login_that_worked_is_news(services: Services, begin: Begin):
+def test_a_login_that_worked_is_news(services, begin):
     """A login that worked edits the space's card at once.
 
     The person who has signed in waits for the result.

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from adaptive_cards.texts import text
 from bot.cards.presenters import connect_form
-from bot.services import Services
 from jobs.clock import now
-from jobs.model import Account, Change, Finding, Scope, State, Text, Turn
-from jobs.runs.run import Event, Kind, Run
+from jobs.model import Change, Finding, Scope, State, Text, Turn
+from jobs.runs.run import Event, Kind
 from practice import cardtext
+from tests.fixtures.run_events import answered, found
+from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
 
 MAILBOX = "support@example.test"
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@example.test"))
-FORM = Event(
-    Kind.FOUND,
-    now(),
-    step="mailbox_fields",
-    finding=Finding("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER),
-)
-REHEARSED = Event(
-    Kind.ANSWERED,
-    now(),
-    by="delegate@example.test",
-    data={"question": "mailbox_sign_in", "value": "yes"},
-)
+FORM = found("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER)
+REHEARSED = answered("mailbox_sign_in", by="delegate@example.test")
 DELEGATE = "delegate@example.test"
 ANY_USER = text("connect.login_of_user")
 
@@ -41,12 +29,7 @@ def named(**facts: str) -> Event:
 
 def user(**facts: str) -> Event:
     """Return the event of a mailbox user that was found, with these facts."""
-    return Event(
-        Kind.FOUND,
-        now(),
-        step="mailbox_user",
-        finding=Finding("mailbox_user", State.OK, facts={"upn": MAILBOX, **facts}),
-    )
+    return found("mailbox_user", facts={"upn": MAILBOX, **facts})
 
 
 @pytest.mark.parametrize(
@@ -61,9 +44,7 @@ def user(**facts: str) -> Event:
         ([user(shared="yes"), named(username=MAILBOX)], MAILBOX, DELEGATE),
     ],
 )
-def test_the_login_for_generating_tokens(
-    services: Services, begin: Callable[..., Run], events: list[Event], username: str, login: str
-):
+def test_the_login_for_generating_tokens(services, begin, events, username, login):
     """If the login is not the asset's address, the card names it as Login ID.
 
     Username is the token's own user: for a shared mailbox the delegate, unless the rehearsal has
@@ -114,11 +95,7 @@ MADE = Event(
     ids=["planned", "made"],
 )
 def test_a_fix_asks_for_a_secret_only_where_it_has_made_one(
-    services: Services,
-    begin: Callable[..., Run],
-    events: list[Event],
-    said: tuple[str, ...],
-    left_out: tuple[str, ...],
+    services, begin, events, said, left_out
 ):
     """A fix asks for a client secret only if it created one, and it has no rehearsal.
 
@@ -133,10 +110,10 @@ def test_a_fix_asks_for_a_secret_only_where_it_has_made_one(
     assert connect_form.rehearsal_cards(run, services) == []
 
 
-IN_LOG = Event(Kind.FOUND, now(), step="token", finding=Finding("token", State.OK))
-SAVED = Event(Kind.ANSWERED, now(), data={"question": "token_saved", "value": "yes"})
-REGISTERED = Event(Kind.ANSWERED, now(), data={"question": "registered", "value": "yes"})
-ARRIVED = Event(Kind.FOUND, now(), step="agent_has_it", finding=Finding("agent_has_it", State.OK))
+IN_LOG = found("token")
+SAVED = answered("token_saved")
+REGISTERED = answered("registered")
+ARRIVED = found("agent_has_it")
 
 
 @pytest.mark.parametrize(
@@ -151,34 +128,20 @@ ARRIVED = Event(Kind.FOUND, now(), step="agent_has_it", finding=Finding("agent_h
         ("fix", [IN_LOG, ARRIVED], False),
     ],
 )
-def test_a_log_does_not_take_the_button_away(
-    services: Services, begin: Callable[..., Run], kind: str, events: list[Event], offered: bool
-):
+def test_a_log_does_not_take_the_button_away(services, begin, kind, events, offered):
     """The button Token saved stays while only Entra's log says that the token was generated."""
     run = begin(SIGNED_IN, FORM, PLANNED, *events, user(), kind=kind)
     cards = connect_form.cards(run, services)
     assert ("'token_saved'" in str([card.card.content for card in cards])) is offered
 
 
-OPEN = Event(
-    Kind.FOUND,
-    now(),
-    step="rehearsal",
-    finding=Finding("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER),
-)
-REFUSED = Event(
-    Kind.FOUND,
-    now(),
-    step="rehearsal",
-    finding=Finding("rehearsal", State.WAITING, cause="smtp_token_refused"),
-)
-LOGGED_IN = Event(Kind.FOUND, now(), step="rehearsal", finding=Finding("rehearsal", State.OK))
-PRESSED = Event(
-    Kind.ANSWERED, now(), by="anna@example.test", data={"question": "rehearse", "value": "yes"}
-)
+OPEN = found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
+REFUSED = found("rehearsal", State.WAITING, cause="smtp_token_refused")
+LOGGED_IN = found("rehearsal")
+PRESSED = answered("rehearse", by="anna@example.test")
 
 
-def test_a_login_that_worked_asks_nobody(services: Services, begin: Callable[..., Run]):
+def test_a_login_that_worked_asks_nobody(services, begin):
     """After a successful rehearsal there is no card for it."""
     events = (PRESSED, REHEARSED, LOGGED_IN)
     run = begin(SIGNED_IN, FORM, user(shared="blocked"), named(), *events)

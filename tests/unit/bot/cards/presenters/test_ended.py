@@ -5,23 +5,24 @@ from __future__ import annotations
 import pytest
 
 from adaptive_cards.texts import text
-from bot.cards import draw
-from bot.cards.living import living_cards
 from bot.cards.presenters import progress
-from bot.cards.presenters.card_state import DesiredCard, PostedCard, protected, slot_of
+from bot.cards.presenters.card_state import DesiredCard, slot_of
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Change, Finding, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 from practice.cardtext import lines
-from practice.client import actions
+from tests.fixtures.run_events import answered
 from tests.unit.bot.cards.presenters.stage_events import (
     ADMIN,
     APPROVED,
+    CONSENT,
     LINE,
     SIGNED_IN,
-    Begin,
     found,
+    living,
+    shown as posted,
+    verbs,
 )
 
 WIDE = Change(
@@ -34,114 +35,76 @@ WIDE = Change(
     "Enable",
 )
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE, WIDE))
-ASKED = Event(Kind.ANSWERED, now(), data={"question": "administrator", "value": ADMIN})
+ASKED = answered("administrator", ADMIN)
 
 
-def living(services: Services, run: Run) -> dict[str, DesiredCard]:
+def places(services: Services, run: Run) -> dict[str, DesiredCard]:
     """Return all cards that the run shows, by their place."""
-    wanted = [card for of in draw.PRESENTERS for card in of(run, services)]
-    return {card.to: card for card in living_cards(run, services, wanted)}
-
-
-def verbs(card: DesiredCard) -> list[str]:
-    """Return the verbs and links of a card's buttons."""
-    buttons = ({"card": card.card.content},)
-    return [
-        str(each.get("url") or each["data"]["do"])
-        for message in buttons
-        for each in actions(message)
-        if "url" in each or "data" in each
-    ]
+    return {card.to: card for card in living(services, run)}
 
 
 @pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FAILED])
 @pytest.mark.parametrize(
     "events", [(ASKED,), (ASKED, SIGNED_IN, PLANNED), (ASKED, SIGNED_IN, PLANNED, APPROVED)]
 )
-def test_nothing_is_asked_for_any_more(
-    services: Services, begin: Begin, events: tuple[Event, ...], end: Kind
-):
+def test_nothing_is_asked_for_any_more(services, begin, events, end):
     """After the end of a run, the card of each place says so and has no button.
 
     The card in the space may become history later, so its last edit is left.
     """
     run = begin(*events, Event(end, now()))
-    for place in ("thread", ADMIN):
-        services.redis.hset(
-            f"cards:{run.id}",
-            slot_of(place),
-            protected(services, run.id, slot_of(place), PostedCard("m", "r", "x", "", now())),
-        )
-    shown = living(services, run)
+    posted(services, run, *map(slot_of, ("thread", ADMIN)))
+    shown = places(services, run)
     assert shown.keys() == {"thread", ADMIN}
     assert [verbs(card) for card in shown.values()] == [[], []]
     assert {place: card.final for place, card in shown.items()} == {"thread": False, ADMIN: True}
 
 
-def test_a_person_who_was_not_asked_is_not_told(services: Services, begin: Begin):
+def test_a_person_who_was_not_asked_is_not_told(services, begin):
     """If nobody was asked 1:1, only the thread has a card about the end of the run."""
     run = begin(SIGNED_IN, Event(Kind.CANCELLED, now()))
-    assert living(services, run).keys() == {"thread"}
+    assert places(services, run).keys() == {"thread"}
 
 
-def test_a_cancelled_run_that_changed_something_offers_to_undo_it(services: Services, begin: Begin):
+def test_a_cancelled_run_that_changed_something_offers_to_undo_it(services, begin):
     """A canceled run names its changes, and offers to undo them."""
     wrong = Finding("smtp_auth", State.WRONG)
     changing = Event(Kind.CHANGING, now(), step="smtp_auth", finding=wrong, changes=(LINE,))
     changed = Event(Kind.CHANGED, now(), step="smtp_auth")
     run = begin(SIGNED_IN, PLANNED, APPROVED, changing, changed, Event(Kind.CANCELLED, now()))
-    card = living(services, run)["thread"]
+    card = places(services, run)["thread"]
     assert verbs(card) == ["undo"]
     assert "These changes remain" in card.card.text
+
+
+def unknown(cause: str, **more: object) -> Event:
+    """Return a finding that could not be read because of this cause."""
+    return found("ids", State.UNKNOWN, cause=cause, **more)
+
+
+def stopped(cause: str, turn: Turn, **more: object) -> Event:
+    """Return a test mail that was stopped, and who acts."""
+    return found("test_mail", State.WAITING, cause=cause, waiting_for=turn, **more)
 
 
 @pytest.mark.parametrize(
     ("event", "buttons", "remedy"),
     [
+        (unknown("change_never_shown"), ["look_again"], "change_never_shown"),
         (
-            found("ids", State.UNKNOWN, cause="change_never_shown"),
-            ("look_again",),
-            "remedy.change_never_shown",
+            unknown("exchange_role_missing"),
+            ["look_again", "sign_in_other"],
+            "exchange_role_missing",
         ),
-        (
-            found("ids", State.UNKNOWN, cause="exchange_role_missing"),
-            ("look_again", "sign_in_other"),
-            "remedy.exchange_role_missing",
-        ),
-        (found("ids", State.UNKNOWN, cause="entra_busy", until=now()), (), ""),
-        (found("ids", State.UNKNOWN, cause="of_another_version"), ("look_again",), ""),
-        (
-            found(
-                "test_mail",
-                State.WAITING,
-                cause="mail_not_delivered",
-                waiting_for=Turn.ADMINISTRATOR,
-            ),
-            ("look_again",),
-            "remedy.mail_not_delivered",
-        ),
-        (
-            found(
-                "test_mail",
-                State.WAITING,
-                cause="forwarding_blocked",
-                waiting_for=Turn.TIME,
-                until=now(),
-            ),
-            (),
-            "",
-        ),
-        (
-            found("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR),
-            ("consent_again",),
-            "",
-        ),
-        (found("smtp_auth"), (), ""),
+        (unknown("entra_busy", until=now()), [], ""),
+        (unknown("of_another_version"), ["look_again"], ""),
+        (stopped("mail_not_delivered", Turn.ADMINISTRATOR), ["look_again"], "mail_not_delivered"),
+        (stopped("forwarding_blocked", Turn.TIME, until=now()), [], ""),
+        (CONSENT, ["consent_again"], ""),
+        (found("smtp_auth"), [], ""),
     ],
 )
-def test_what_leads_on_stands_on_the_progress_card(
-    services: Services, begin: Begin, event: Event, buttons: tuple[str, ...], remedy: str
-):
+def test_what_leads_on_stands_on_the_progress_card(services, begin, event, buttons, remedy):
     """The progress card shows Look again if it is needed, with the remedy.
 
     The card shows Send card again if a card can be sent again.
@@ -150,7 +113,7 @@ def test_what_leads_on_stands_on_the_progress_card(
     run = begin(SIGNED_IN, PLANNED, APPROVED, tenant, event)
     (card,) = progress.progress_cards(run, services)
     assert verbs(card) == [*buttons, "cancel"]
-    told = remedy and text(remedy)
+    told = remedy and text(f"remedy.{remedy}")
     assert told in "\n".join(lines(card.card.content))
 
 
@@ -162,9 +125,7 @@ def test_what_leads_on_stands_on_the_progress_card(
         (State.OK, "", ""),
     ],
 )
-def test_an_open_consent_is_named(
-    services: Services, begin: Begin, state: State, object_id: str, told: str
-):
+def test_an_open_consent_is_named(services, begin, state, object_id, told):
     """The card of a canceled run says that a consent may still be accepted, and how it is revoked."""
     facts, values = {"app_name": "Webex mail"}, {"object_id": object_id}
     app = Finding("application", State.OK, facts=facts, values=values)

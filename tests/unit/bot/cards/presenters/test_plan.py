@@ -9,7 +9,6 @@ import pytest
 from adaptive_cards.texts import text
 from bot.cards.presenters import plan
 from bot.cards.presenters.card_state import header
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Finding, State, Text
 from jobs.runs.run import Event, Kind, Run
@@ -20,7 +19,6 @@ from tests.unit.bot.cards.presenters.stage_events import (
     LINE,
     PLANNED,
     SIGNED_IN,
-    Begin,
     found,
 )
 
@@ -30,9 +28,7 @@ NOTED = replace(LINE, note=Text("note.baselines", BASELINES))
 
 
 @pytest.mark.parametrize("state", [State.WARNING, State.POSSIBLE])
-def test_what_may_stop_mail_is_a_warning_on_the_plan(
-    services: Services, begin: Begin, state: State
-):
+def test_what_may_stop_mail_is_a_warning_on_the_plan(services, begin, state):
     """A setting that may stop mail is a warning on the plan.
 
     The setting does not block the plan, and is not called right.
@@ -58,7 +54,7 @@ def right_steps(run: Run) -> list[str]:
     return [name for name in steps_of(run) if text(f"step.{name}") in told]
 
 
-def test_the_plan_names_what_is_right_and_what_stops_it(services: Services, begin: Begin):
+def test_the_plan_names_what_is_right_and_what_stops_it(services, begin):
     """The plan names the right settings and the blocking ones; a skipped setting is neither.
 
     After an approval, nothing blocks the plan any more.
@@ -81,7 +77,7 @@ def test_the_plan_names_what_is_right_and_what_stops_it(services: Services, begi
     assert right_steps(approved) == ["tenant"]
 
 
-def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services: Services, begin: Begin):
+def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services, begin):
     """A plan that needs a new approval shows the changes that are left.
 
     After the approval, the plan also shows the finished changes.
@@ -105,17 +101,6 @@ def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services: Servi
     assert plan.listed_changes(services.store.load(run.id)) == [NOTED, shut]
 
 
-def test_what_stops_the_plan_reads_as_two_sentences(services: Services, begin: Begin):
-    """A text that ends with a full stop gets no second one on the plan card."""
-    waits = found(
-        "mailbox_user", State.WAITING, seen=Text("seen.let_in"), cause="exchange_role_missing"
-    )
-    run = begin(SIGNED_IN, waits, PLANNED)
-    card = str(plan.plan(run, header(run, 3)))
-    assert "The bot tries again" in card
-    assert ".." not in card
-
-
 @pytest.mark.parametrize(
     ("roles", "told"),
     [
@@ -125,9 +110,7 @@ def test_what_stops_the_plan_reads_as_two_sentences(services: Services, begin: B
         (("62e90394-69f5-4237-9190-012177145e10",), False),
     ],
 )
-def test_the_plan_warns_of_an_account_without_a_role(
-    services: Services, begin: Begin, roles: tuple[str, ...], told: bool
-):
+def test_the_plan_warns_of_an_account_without_a_role(services, begin, roles, told):
     """The plan warns about an account if none of its known roles can make a change.
 
     An account whose roles are unknown is trusted.

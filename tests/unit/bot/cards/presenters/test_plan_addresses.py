@@ -9,7 +9,6 @@ import pytest
 from adaptive_cards.texts import text
 from bot.cards.presenters import plan as presenter
 from bot.cards.presenters.card_state import header
-from bot.services import Services
 from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
 from jobs.clock import now
 from jobs.model import Channel, Evidence, Profile, State, Text
@@ -18,7 +17,6 @@ from tests.unit.bot.cards.presenters.stage_events import (
     LINE,
     PLANNED,
     SIGNED_IN,
-    Begin,
     answered,
     cards,
     found,
@@ -41,13 +39,7 @@ def told(run: Run, *connect_hosts: str) -> str:
     return str(presenter.plan(run, header(run, 3), connect_hosts).content)
 
 
-def test_the_addresses_are_shown_as_they_are(begin: Begin):
-    """The plan shows the Call Back URL and the Forwarding Address in full."""
-    card = told(begin(SIGNED_IN, PLANNED))
-    assert [each in card for each in (CALLBACK, FORWARDING)] == [True, True]
-
-
-def test_an_undo_shows_none(begin: Begin):
+def test_an_undo_shows_none(begin):
     """The plan of an undo shows no addresses, because the undo takes them away."""
     run = begin(details(f"https://{EVIL}/callback"), SIGNED_IN, PLANNED, kind="undo")
     assert (EVIL in told(run), presenter.consent(run)) == (False, None)
@@ -61,9 +53,7 @@ def test_an_undo_shows_none(begin: Begin):
         (CALLBACK, "m\u00fcller@mail.webexconnect.io", "", "\u00fc (Latin U+00FC)"),
     ],
 )
-def test_other_letters_are_named(
-    begin: Begin, callback: str, forwarding: str, other: str, letters: str
-):
+def test_other_letters_are_named(begin, callback, forwarding, other, letters):
     """A host with letters outside ASCII is shown in both spellings.
 
     Each such letter is shown with its number.
@@ -88,9 +78,7 @@ def test_other_letters_are_named(
         ),
     ],
 )
-def test_foreign_hosts_are_named_with_what_goes_there(
-    begin: Begin, callback: str, forwarding: str, hosts: dict[str, str]
-):
+def test_foreign_hosts_are_named_with_what_goes_there(begin, callback, forwarding, hosts):
     """The plan says which data goes to a foreign host.
 
     Sign-ins go to the host of the Call Back URL, and mail goes to the host of the Forwarding
@@ -103,7 +91,7 @@ def test_foreign_hosts_are_named_with_what_goes_there(
     assert "'confirm_hosts'" not in told(run, "*.evil.example", "evil.example")
 
 
-def test_the_card_changes_with_the_confirmation(services: Services, begin: Begin):
+def test_the_card_changes_with_the_confirmation(services, begin):
     """Once the hosts are confirmed, the card names who confirmed them, and is shown at once."""
     asked = begin(details(f"https://{EVIL}/callback"), SIGNED_IN, PLANNED)
     (before,) = (card for card in cards(services, asked) if card.slot == "plan")
@@ -127,9 +115,7 @@ def test_the_card_changes_with_the_confirmation(services: Services, begin: Begin
         (Profile.LEAST, (PLANNED,), "", False),
     ],
 )
-def test_for_whom_permissions_are_granted(
-    begin: Begin, profile: Profile, events: tuple[Event, ...], words: str, for_all: bool
-):
+def test_for_whom_permissions_are_granted(begin, profile, events, words, for_all):
     """An admin consent holds for all users, and without one the grant is for one user."""
     run = begin(details(profile=profile), SIGNED_IN, *events)
     user = {"user": MAILBOX} if words == "one_user" else {}
@@ -137,7 +123,7 @@ def test_for_whom_permissions_are_granted(
     assert presenter.for_all(run) is for_all
 
 
-def test_other_channels_are_named(begin: Begin):
+def test_other_channels_are_named(begin):
     """A Forwarding Address or an app that another channel has is a warning with its mailbox."""
     run = begin(
         SIGNED_IN,

@@ -6,13 +6,10 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import text
-from bot.cards import draw
-from bot.cards.living import living_cards
 from bot.cards.presenters import plan
 from bot.cards.presenters.card_state import DesiredCard, slot_of
 from bot.services import Services
@@ -20,7 +17,15 @@ from jobs.clock import now
 from jobs.model import Channel, Person, Scope
 from jobs.runs.run import Event, Kind, Origin, Run
 from jobs.storage import keys
-from tests.unit.bot.cards.presenters.stage_events import APPROVED, LINE, PLANNED, SIGNED_IN, shown
+from tests.fixtures.run_events import answered
+from tests.unit.bot.cards.presenters.stage_events import (
+    APPROVED,
+    LINE,
+    PLANNED,
+    SIGNED_IN,
+    living,
+    shown,
+)
 
 BOSS, DEPUTY, OUTSIDE = "boss@example.test", "deputy@example.test", "boss@elsewhere.test"
 COPIES = ["thread", BOSS, DEPUTY]
@@ -49,12 +54,12 @@ def asked(services: Services) -> Callable[..., Run]:
     return opened
 
 
-def test_a_space_without_an_approver(governed: Services, asked: Callable[..., Run]):
+def test_a_space_without_an_approver(governed, asked):
     """If no approver is in the space, each approver gets the plan 1:1, as from a 1:1.
 
     With an approver in the space, no approver gets the plan 1:1.
     """
-    absent = Event(Kind.ANSWERED, now(), data={"question": "approvers_absent", "value": "yes"})
+    absent = answered("approvers_absent")
     assert list(by_place(asked(absent, direct=False), governed)) == COPIES
 
 
@@ -70,9 +75,7 @@ def buttons(card: DesiredCard) -> set[str]:
     }
 
 
-def test_each_approver_gets_the_plan_with_the_buttons(
-    governed: Services, asked: Callable[..., Run]
-):
+def test_each_approver_gets_the_plan_with_the_buttons(governed, asked):
     """The requester and the approvers see who is waited for.
 
     The requester has no button that would be refused.
@@ -89,9 +92,7 @@ def test_each_approver_gets_the_plan_with_the_buttons(
     ("approvers", "how"),
     [((), {}), (("anna@example.test", BOSS), {}), ((BOSS,), {"direct": False})],
 )
-def test_no_copy_where_an_approver_can_press(
-    services: Services, asked: Callable[..., Run], approvers: tuple[str, ...], how: dict[str, Any]
-):
+def test_no_copy_where_an_approver_can_press(services, asked, approvers, how):
     """No copy of the plan is sent to approvers if none are set, or if the requester is one.
 
     The same holds if the plan is in a space.
@@ -103,7 +104,7 @@ def test_no_copy_where_an_approver_can_press(
     assert "Waiting for an approver" not in str(found["thread"].card)
 
 
-def test_the_tenants_approval_is_asked_for_there_too(governed: Services, asked: Callable[..., Run]):
+def test_the_tenants_approval_is_asked_for_there_too(governed, asked):
     """The button for the whole tenant's changes is on the approvers' copies alone."""
     lines = (LINE, replace(LINE, step="customization", scope=Scope.TENANT))
     found = by_place(asked(replace(PLANNED, changes=lines)), governed)
@@ -113,7 +114,7 @@ def test_the_tenants_approval_is_asked_for_there_too(governed: Services, asked: 
     ]
 
 
-def test_the_other_copies_show_who_decided(governed: Services, asked: Callable[..., Run]):
+def test_the_other_copies_show_who_decided(governed, asked):
     """After a decision, every card shows who decided, with the time.
 
     Nobody is waited for any more, and no button approves.
@@ -121,8 +122,7 @@ def test_the_other_copies_show_who_decided(governed: Services, asked: Callable[.
     at = datetime(2026, 11, 27, 15, 22, tzinfo=UTC)
     run = asked(replace(APPROVED, by=BOSS, at=at))
     shown(governed, run, *map(slot_of, COPIES))
-    wanted = [card for of in draw.PRESENTERS for card in of(run, governed)]
-    found = {card.to: card for card in living_cards(run, governed, wanted)}
+    found = {card.to: card for card in living(governed, run)}
     words = text("history.approved_mailbox", who=BOSS, at="27 Nov 15:22 UTC")
     assert words == "Approved by boss@example.test, 27 Nov 15:22 UTC"
     told = [json.dumps(card.card.content) for card in found.values()]
@@ -131,14 +131,12 @@ def test_the_other_copies_show_who_decided(governed: Services, asked: Callable[.
     assert "Waiting for" not in str(told)
 
 
-def test_after_the_decision_nobody_new_is_told(governed: Services, asked: Callable[..., Run]):
+def test_after_the_decision_nobody_new_is_told(governed, asked):
     """A copy of the plan that was not posted before the decision is not posted afterward."""
     assert list(by_place(asked(APPROVED), governed)) == ["thread"]
 
 
-def test_an_approver_without_a_webex_account_is_named(
-    governed: Services, asked: Callable[..., Run]
-):
+def test_an_approver_without_a_webex_account_is_named(governed, asked):
     """The requester reads which approvers no message reaches, and which approvers are left."""
     run = asked()
     governed.redis.hset(keys.cards_refused(), f"{run.id}:{slot_of(BOSS)}", "x")
@@ -150,9 +148,7 @@ def test_an_approver_without_a_webex_account_is_named(
     assert text("plan.nobody_reached") in str(by_place(run, governed)["thread"].card)
 
 
-def test_an_approver_whom_the_bot_does_not_serve_is_told_nothing(
-    services: Services, asked: Callable[..., Run]
-):
+def test_an_approver_whom_the_bot_does_not_serve_is_told_nothing(services, asked):
     """An approver of another domain gets no plan, and the requester reads that."""
     run = asked()
     found = by_place(run, replace(services, bot=replace(services.bot, approvers=(OUTSIDE,))))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -30,7 +28,6 @@ from tests.unit.bot.cards.presenters.stage_events import (
     PLANNED,
     SIGNED_IN,
     SIGNED_OUT,
-    Begin,
     answered,
     cards,
     found,
@@ -67,9 +64,7 @@ def card_in(services: Services, run: Run, slot: str) -> DesiredCard:
     return next(card for card in cards(services, run) if card.slot == slot)
 
 
-def test_the_progress_card_says_where_the_form_cannot_go(
-    services: Services, begin: Begin, webex_script: Any, reply: Any
-):
+def test_the_progress_card_says_where_the_form_cannot_go(services, begin, webex_script, reply):
     """The progress card says if the form could not be sent 1:1 to the requester.
 
     Other people would not learn otherwise that a form waits. The card also shows when the form was
@@ -128,9 +123,7 @@ SEEN: list[tuple[str, list[Event], set[str]]] = [
 @pytest.mark.parametrize(
     ("events", "slots"), [stage[1:] for stage in SEEN], ids=[stage[0] for stage in SEEN]
 )
-def test_what_a_person_has_to_see(
-    services: Services, begin: Begin, events: list[Event], slots: set[str]
-):
+def test_what_a_person_has_to_see(services, begin, events, slots):
     """Only cards for a turn, a problem or the end are posted again if Webex allows no edits."""
     assert {card.slot for card in cards(services, begin(*events)) if card.prompt != ""} == slots
 
@@ -138,9 +131,7 @@ def test_what_a_person_has_to_see(
 @pytest.mark.parametrize(
     ("events", "expected"), [stage[1:] for stage in STAGES], ids=[stage[0] for stage in STAGES]
 )
-def test_the_cards_of_a_stage(
-    services: Services, begin: Begin, events: list[Event], expected: list[tuple[str, str]]
-):
+def test_the_cards_of_a_stage(services, begin, events, expected):
     """Each stage has its cards, by slot and place, in the order of drawing.
 
     A second look at the same run draws the same.
@@ -153,35 +144,18 @@ def test_the_cards_of_a_stage(
     ]
 
 
-def test_before_the_details_there_is_only_the_first_card(services: Services, begin: Begin):
-    """Before the details are known, a run shows only the first card, which the command posted."""
-    assert cards(services, begin(detailed=False)) == []
-
-
-def test_a_finished_run(services: Services, begin: Begin):
+def test_a_finished_run(services, begin):
     """A finished run shows the done card. Its last edit is left for what comes later."""
     everything = [found(name, seen=Text("seen.on")) for name in steps_for(Profile.ARTICLE)]
     run = begin(SIGNED_IN, PLANNED, APPROVED, *everything, Event(Kind.FINISHED, now()))
     assert [(card.slot, card.final) for card in cards(services, run)] == [("done", False)]
 
 
-def test_a_sign_in_card_says_who_came(services: Services, begin: Begin):
-    """The sign-in card names the account that signed in, until there is a plan."""
-    (card,) = cards(services, begin(SIGNED_IN))
-    assert (card.slot, card.urgency, ADMIN in json.dumps(card.card.content)) == (
-        "signin",
-        "signed in",
-        True,
-    )
-
-
 @pytest.mark.parametrize(
     ("question", "slot", "events"),
     [("sign_in", "signin", []), ("consent", "consent", [SIGNED_IN, CONSENT])],
 )
-def test_a_problem_is_news(
-    services: Services, begin: Begin, question: str, slot: str, events: list[Event]
-):
+def test_a_problem_is_news(services, begin, question, slot, events):
     """A problem is shown at once on the card of the failed action, with the cloud's code."""
     run = begin(*events)
     before = card_in(services, run, slot)
@@ -201,7 +175,7 @@ def test_a_problem_is_news(
     ) == (True, True, True)
 
 
-def test_the_secret_stands_on_no_card(services: Services, begin: Begin):
+def test_the_secret_stands_on_no_card(services, begin):
     """No secret of a run is on a card, at any stage and for any reader."""
     run = begin(
         SIGNED_IN,
@@ -224,7 +198,7 @@ def test_the_secret_stands_on_no_card(services: Services, begin: Begin):
     assert ("canary" in drawn, len(drawn) > 1000) == (False, True)
 
 
-def test_the_progress_card_stands_for_every_step(services: Services, begin: Begin):
+def test_the_progress_card_stands_for_every_step(services, begin):
     """The progress card has a line for every step, or shows it in another step's line.
 
     The line of a running step says so.
@@ -248,9 +222,7 @@ def test_the_progress_card_stands_for_every_step(services: Services, begin: Begi
 @pytest.mark.parametrize(
     ("state", "kind"), [(State.WAITING, Kind.CHANGING), (State.UNKNOWN, Kind.RUNNING)]
 )
-def test_a_try_of_a_step_that_waits_for_time_is_no_news(
-    services: Services, begin: Begin, turn: list[Event], state: State, kind: Kind
-):
+def test_a_try_of_a_step_that_waits_for_time_is_no_news(services, begin, turn, state, kind):
     """A wait of a day is tried again many times, and a card takes ten edits.
 
     So the card and its turn are the same before and during a try. The card changes with the result.
@@ -272,7 +244,7 @@ def _progress(services: Services, run_id: str, event: Event) -> DesiredCard:
     return card
 
 
-def test_a_check_is_one_card(services: Services, begin: Begin):
+def test_a_check_is_one_card(services, begin):
     """A check is one card from the first moment. Its last edit is left for what comes later.
 
     The card offers a sign-in if that would show more.
@@ -290,9 +262,7 @@ def test_a_check_is_one_card(services: Services, begin: Begin):
     )
 
 
-def test_drawing_posts_each_card_once(
-    services: Services, begin: Begin, said: Callable[[], list[tuple[str, str]]]
-):
+def test_drawing_posts_each_card_once(services, begin, said):
     """A second draw of the same run posts nothing.
 
     A draw takes the run's queued mark off first, so that later news queues another draw.
@@ -308,7 +278,7 @@ def test_drawing_posts_each_card_once(
     assert len(services.cards.bell.queue.jobs) == 2
 
 
-def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services: Services, begin: Begin):
+def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services, begin):
     """A bug before the plan is shown with the reference that the log has.
 
     A run that was only canceled shows no such card.
@@ -322,9 +292,7 @@ def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services: Services, b
     assert progress.progress_cards(replace(failed, ended=Kind.CANCELLED), services) == []
 
 
-def test_a_draw_does_not_wait_for_another(
-    services: Services, begin: Begin, said: Callable[[], list[tuple[str, str]]]
-):
+def test_a_draw_does_not_wait_for_another(services, begin, said):
     """A draw does not wait for another draw of the same run, but comes again later.
 
     The other draw may be waiting for Webex.
@@ -336,13 +304,3 @@ def test_a_draw_does_not_wait_for_another(
     assert 0 < services.cards.schedule.due(run.id) - now().timestamp() <= draw.BUSY_S
     draw.draw(run.id)
     assert [method for method, _ in said()] == ["POST"]
-
-
-def test_what_webex_does_not_take_is_drawn_later(
-    services: Services, begin: Begin, webex_script: Any, reply: Any, hasty_retries: None
-):
-    """If Webex accepts no message, the run stays on the list of draws and is drawn later."""
-    webex_script.on("POST", "/messages", reply(503))
-    run = begin()
-    draw.draw(run.id)
-    assert services.redis.zscore("due", f"draw:{run.id}") is not None

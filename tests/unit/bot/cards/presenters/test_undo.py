@@ -12,17 +12,17 @@ from adaptive_cards.texts import has_text, text
 from bot.cards import draw
 from bot.cards.presenters import plan
 from bot.cards.presenters.card_state import header
-from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step, Undoable
-from jobs.model import Account, Change, Finding, Scope, State, Text, Turn
+from jobs.model import Change, Finding, Scope, State, Text, Turn
 from jobs.next_action import next_action
 from jobs.runs.run import UNDOES, Event, Kind, RecordedChange, Run
 from jobs.steps import all_steps
 from practice.client import actions
+from tests.fixtures.run_events import found
+from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
 
 Begin = Callable[..., Run]
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
 SEEN = Text("seen.undo_changed_since", {"seen": "key:seen.off"})
 FINDINGS = {
     "application": Finding("application", State.OK, seen=Text("seen.undo_removed")),
@@ -53,12 +53,7 @@ PLANNED = Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(line("forwardi
 APPROVED = Event(
     Kind.APPROVED, now(), by="anna@example.test", data={"plan": "p", "scope": "mailbox"}
 )
-BACK = Event(
-    Kind.FOUND,
-    now(),
-    step="forwarding",
-    finding=Finding("forwarding", State.OK, seen=Text("seen.undo_back", {"seen": "key:seen.none"})),
-)
+BACK = found("forwarding", seen=Text("seen.undo_back", {"seen": "key:seen.none"}))
 FINISHED = Event(Kind.FINISHED, now())
 
 
@@ -68,7 +63,7 @@ def planned(begin: Begin) -> Run:
     return begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, kind="undo")
 
 
-def test_the_plan_says_what_stays(planned: Run):
+def test_the_plan_says_what_stays(planned):
     """The plan of an undo lists other people's changes and the changes that cannot be undone.
 
     The plan always names the app in Webex Connect. Values that are already back are listed apart.
@@ -95,7 +90,7 @@ def test_the_plan_says_what_stays(planned: Run):
         ("R1", "Undo run R1? After this mail of support@example.test may stop.", "Undo 1 change"),
     ],
 )
-def test_the_plan_says_that_mail_stops(begin: Begin, only: str, title: str, button: str):
+def test_the_plan_says_that_mail_stops(begin, only, title, button):
     """The headline and the button of an undo say what stops, and the button is not green."""
     data = {UNDOES: only} if only else {}
     run = begin(replace(RECALLED, data=data), SIGNED_IN, *FOUND, PLANNED, kind="undo")
@@ -109,18 +104,12 @@ def _verb(action: dict[str, Any]) -> str:
     return str(action.get("data", {}).get("do", ""))
 
 
-def test_the_end_of_an_undo(begin: Begin, services: Services):
+def test_the_end_of_an_undo(begin, services):
     """At the end of an undo there is one card, and no other card of a setup."""
     run = begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, APPROVED, BACK, FINISHED, kind="undo")
     slots = [card.slot for of in draw.PRESENTERS for card in of(run, services)]
     assert slots == ["undone"]
     assert (next_action(run).words.key, next_action(run).turn) == ("turn_words.undone", Turn.NOBODY)
-
-
-def test_a_cancelled_undo_ends_without_that_card(begin: Begin, services: Services):
-    """A canceled undo has no end card; its progress card shows the values put back so far."""
-    run = begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, Event(Kind.CANCELLED, now()), kind="undo")
-    assert "undone" not in [card.slot for of in draw.PRESENTERS for card in of(run, services)]
 
 
 def test_every_change_can_be_undone_or_says_why_not():

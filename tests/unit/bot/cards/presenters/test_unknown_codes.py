@@ -21,16 +21,17 @@ from jobs.engine.inspector import finding_from_error
 from jobs.mail.smtp_login import hello_probe
 from jobs.microsoft.msal_http import entra_error
 from jobs.microsoft.responses import judge_exchange, judge_graph
-from jobs.model import Account, Evidence, Finding, State, Text, Turn
+from jobs.model import Evidence, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps.smtp_auth import SmtpAuth
+from tests.fixtures.run_events import answered
+from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
 
 IDS = RequestIds("req-7f1c", "cli-09ab")
 WORDS = "Something that was new in November."
 READ_ON = "https://login.microsoftonline.com/error?code=9999999"
 """Address with an error code at its end. A card shortens such a long word in its middle."""
 REPLY = "554 5.9.99 Something new [AM0PR01.eurprd.example 2026-11-25T09:00:00.000Z 08DE2C]"
-SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@example.test"))
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"})
 Begin = Callable[..., Run]
 
@@ -97,7 +98,7 @@ def refused(services: Services, run: Run, error: CloudError, *more: Event) -> Ru
 
 
 @pytest.mark.parametrize("service", UNKNOWN)
-def test_on_the_cards_of_a_setup(services: Services, begin: Begin, service: str):
+def test_on_the_cards_of_a_setup(services, begin, service):
     """An unknown code is on the plan that it stops, and on the progress card."""
     error, told = UNKNOWN[service]
     run = refused(services, begin(SIGNED_IN, PLANNED), error())
@@ -107,14 +108,14 @@ def test_on_the_cards_of_a_setup(services: Services, begin: Begin, service: str)
 
 
 @pytest.mark.parametrize("service", UNKNOWN)
-def test_on_the_card_of_a_check(services: Services, begin: Begin, service: str):
+def test_on_the_card_of_a_check(services, begin, service):
     """An unknown code is in the list of all findings on the card of a check."""
     error, told = UNKNOWN[service]
     run = refused(services, begin(SIGNED_IN, kind="check"), error(), Event(Kind.CHECKED, now()))
     assert missing(draw_verdict(verdict.view(run, services)), told) == []
 
 
-def test_on_the_card_of_a_sign_in(services: Services, begin: Begin):
+def test_on_the_card_of_a_sign_in(services, begin):
     """An unknown code is on the card of a sign-in that did not count."""
     error, told = entra(), UNKNOWN["entra"][1]
     run = begin(
@@ -127,7 +128,7 @@ def test_on_the_card_of_a_sign_in(services: Services, begin: Begin):
     assert [missing(card.card, told) for card in questions.sign_in_cards(run, services)] == [[]]
 
 
-async def test_on_the_card_of_a_rehearsal(begin: Begin):
+async def test_on_the_card_of_a_rehearsal(begin):
     """An SMTP server's unknown reply is shown word for word, with its own trace.
 
     The reply has an explanation of its own.
@@ -152,7 +153,7 @@ async def test_on_the_card_of_a_rehearsal(begin: Begin):
         evidence=evidence,
         waiting_for=Turn.MAILBOX_USER,
     )
-    asked = Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
+    asked = answered("rehearse")
     run = begin(
         SIGNED_IN, PLANNED, asked, Event(Kind.FOUND, now(), step="rehearsal", finding=finding)
     )
@@ -160,16 +161,7 @@ async def test_on_the_card_of_a_rehearsal(begin: Begin):
     assert missing(connect_form.rehearsal(run, header(run, 6)), (REPLY,)) == []
 
 
-def test_a_known_code_is_told_without_what_only_support_reads():
-    """A known code on a sign-in card has no ids for support; those stay in the run's history."""
-    told = "AADSTS50105: Not assigned. Trace ID: trc-1 Correlation ID: cor-2"
-    assert (
-        entra_error({"error": "interaction_required", "error_description": told}).words
-        == "AADSTS50105: Not assigned."
-    )
-
-
-def test_what_is_tried_again_by_itself_has_no_ids_on_a_card(services: Services, begin: Begin):
+def test_what_is_tried_again_by_itself_has_no_ids_on_a_card(services, begin):
     """An error that is tried again by itself has no ids on the card.
 
     Each try has new ids, and a card that takes ten edits is not edited for them.

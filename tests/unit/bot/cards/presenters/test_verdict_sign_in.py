@@ -7,12 +7,11 @@ from dataclasses import replace
 import pytest
 
 from bot.cards.presenters.verdict import draw, view
-from bot.services import Services
 from jobs.model import Account, Finding, Reason, State, Text, Turn
 from tests.unit.bot.cards.presenters.verdict_checks import CONNECT, check_of, ok, wrong
 
 
-def test_a_sign_in_comes_before_the_page(services: Services):
+def test_a_sign_in_comes_before_the_page(services):
     """A sign-in is offered before Webex Connect's page.
 
     The failure of the bot's own login may have a cause that only an administrator's sign-in shows.
@@ -23,7 +22,7 @@ def test_a_sign_in_comes_before_the_page(services: Services):
 
 
 @pytest.mark.parametrize("state", [State.SKIPPED, State.UNKNOWN])
-def test_a_sign_in_comes_before_a_fix_that_may_mend_nothing(services: Services, state: State):
+def test_a_sign_in_comes_before_a_fix_that_may_mend_nothing(services, state):
     """A sign-in comes before a fix of a disabled app, because the fix may change nothing.
 
     Entra gives the same answer for an app that Microsoft has disabled and for an app that is
@@ -62,9 +61,7 @@ LOST = wrong("arrivals", "mail_not_delivered")
         ),
     ],
 )
-def test_who_may_not_read_everything_is_followed_by_somebody_who_may(
-    services: Services, found: tuple[Finding, ...], told: str
-):
+def test_who_may_not_read_everything_is_followed_by_somebody_who_may(services, found, told):
     """If the signed-in account may not read everything, the card still offers a sign-in.
 
     The card does not say that no action is needed.
@@ -74,7 +71,7 @@ def test_who_may_not_read_everything_is_followed_by_somebody_who_may(
     assert told in draw(seen).text
 
 
-def test_the_page_stays_where_a_role_is_lacking(services: Services):
+def test_the_page_stays_where_a_role_is_lacking(services):
     """The button to Webex Connect's page stays if the signed-in account lacks a role.
 
     The sign-in has already shown what ended the token.

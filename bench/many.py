@@ -213,7 +213,7 @@ def _connect(store: RunStore, number: int, tenant: int) -> None:
         pipe.sadd(keys.channels(), box)
         pipe.sadd(keys.space_channels(f"room-{tenant}"), box)
         pipe.zrem(keys.due(), f"run:{run.id}")
-        store.channels.end(pipe, run.id)
+        pipe.zrem(keys.runs_open(), run.id)
         pipe.execute()
 
 

@@ -265,7 +265,7 @@ def own_credential(settings: Settings) -> OwnCredential:
     try:
         ends = credential_end(settings)
     except CredentialError as error:
-        return OwnCredential(words, problem=str(error))
+        return OwnCredential(words, problem=error.message)
     if ends is None:
         doubt = (
             f"{words} whose end is not known: set MICROSOFT_CLIENT_SECRET_EXPIRES to the day that"

@@ -39,7 +39,7 @@ from jobs.runs.run import (
 )
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime, no_listener
-from jobs.storage import keys
+from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, RUNS_ENDED
 from jobs.storage.vault import mac_of
 
@@ -183,7 +183,7 @@ class CheckBuffer(RunStore):
     def save(self) -> Run:
         """Save the finished check as the newest; the bulk check's events have who asked."""
         self.append(self._id, Event(Kind.CHECKED, now()))
-        lines = self.event_log.lines(self._id, self._events)
+        lines = self.event_log.chained(self._id, map(codec.dump, self._events))
         with self.redis.pipeline() as together:
             together.rpush(keys.run_events(self._id), *lines)
             together.expire(keys.run_events(self._id), CHECK_KEPT_S)

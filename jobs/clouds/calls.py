@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -77,7 +77,6 @@ def measured(cloud: str) -> Iterator[CallEnd]:
 
 
 def outcome(status: int) -> str:
-    """Return the outcome for an HTTP status, or ``lost`` for 0."""
     if status == 0:
         return "lost"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -101,19 +100,23 @@ class SilenceWatch:
     _failed: dict[str, float] = field(default_factory=dict)
     _answered: dict[str, float] = field(default_factory=dict)
 
-    def begin(self, service: str) -> object:
-        """Return the mark of a request for :meth:`end`."""
-        mark = object()
+    @contextmanager
+    def request(self, service: str) -> Iterator[None]:
+        """Note one attempt; a transient error means no answer, and a throttled one is an answer."""
+        mark, failed = object(), False
         self._sent[mark] = service, time.monotonic()
-        return mark
-
-    def end(self, mark: object, *, answered: bool) -> None:
-        service, _ = self._sent.pop(mark)
-        if answered:
-            self._answered[service] = time.monotonic()
-            self._failed.pop(service, None)
-        else:
-            self._failed.setdefault(service, time.monotonic())
+        try:
+            yield
+        except Transient as error:
+            failed = error.cause != Cause.THROTTLED
+            raise
+        finally:
+            del self._sent[mark]
+            if failed:
+                self._failed.setdefault(service, time.monotonic())
+            else:
+                self._answered[service] = time.monotonic()
+                self._failed.pop(service, None)
 
     def silent(self) -> tuple[str, ...]:
         """Return the clouds that do not answer so far, in alphabetical order."""
@@ -134,21 +137,9 @@ def watch_silence() -> AbstractContextManager[SilenceWatch]:
     return _set(_WATCH, SilenceWatch())
 
 
-@contextmanager
-def request_to(service: str) -> Iterator[None]:
-    """Note one attempt of a request; a transient error means no answer, a throttled one does."""
+def request_to(service: str) -> AbstractContextManager[None]:
     watch = _WATCH.get()
-    if watch is None:
-        yield
-        return
-    mark, answered = watch.begin(service), True
-    try:
-        yield
-    except Exception as error:
-        answered = not isinstance(error, Transient) or error.cause == Cause.THROTTLED
-        raise
-    finally:
-        watch.end(mark, answered=answered)
+    return watch.request(service) if watch else nullcontext()
 
 
 Guard = Callable[[], None]
@@ -164,7 +155,6 @@ def guarded(guard: Guard) -> AbstractContextManager[Guard]:
 
 
 def check_guard() -> None:
-    """Ask the guard whether anything may still be changed; without a guard it may."""
     guard = _GUARD.get()
     if guard is not None:
         guard()

@@ -2,8 +2,8 @@
 
 A ``Date`` is exact to a second (RFC 9110, 6.6.1), so the middle of that second counts, half a round
 trip ago. The median leaves out a single odd answer. An answer of a cache (``Age``) or a slow one
-says nothing. Each process judges by its own measurements; those of all are in Redis for the doctor,
-the log and a metric.
+says nothing. Each process judges by its own measurements, and shares its median in Redis for the
+doctor and a metric.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from statistics import median
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,7 +25,7 @@ from redis.exceptions import RedisError
 
 from jobs.clock import now
 from jobs.settings import Settings
-from jobs.storage import codec, keys
+from jobs.storage import keys
 
 WEBEX, MICROSOFT = "webex", "microsoft"
 NAMES = {WEBEX: "Webex", MICROSOFT: "Microsoft"}
@@ -38,7 +39,7 @@ REFUSED_FROM_S = 300.0
 """Seconds of clock skew from which sign-ins fail: Microsoft tolerates five minutes."""
 TOLD_EVERY_S = 3600
 SHARED_EVERY_S = 5.0
-"""Seconds between two writes of one process's measurements to Redis."""
+"""Seconds between two writes of one process's median to Redis."""
 SHARED_FOR = timedelta(minutes=15)
 log = structlog.get_logger(__name__)
 
@@ -49,7 +50,7 @@ class Meter:
 
     redis: Redis | None = None
     _last: dict[str, deque[tuple[float, float]]] = field(default_factory=dict)
-    _shared_at: dict[str, float] = field(default_factory=dict)
+    _share_at: dict[str, float] = field(default_factory=dict)
 
     def note(self, cloud: str, headers: Mapping[str, str], trip_s: float) -> None:
         """Measure the clock by an answer that has just arrived after ``trip_s`` seconds."""
@@ -62,7 +63,7 @@ class Meter:
         seconds = (made - told).total_seconds() - 0.5
         seen = self._last.setdefault(cloud, deque(maxlen=LAST))
         seen.append((time.monotonic(), seconds))
-        self._share(cloud, seconds)
+        self._share(cloud)
 
     def ahead_s(self, cloud: str) -> float | None:
         """Return the seconds by which this clock is ahead; None without 15 minutes' measurement."""
@@ -74,39 +75,26 @@ class Meter:
         ahead = self.ahead_s(cloud)
         return ahead if ahead is not None and abs(ahead) >= TOLD_FROM_S else None
 
-    def reset(self) -> None:
-        """Make the meter like that of a new process."""
-        self.redis = None
-        self._last.clear()
-        self._shared_at.clear()
-
-    def _share(self, cloud: str, seconds: float) -> None:
-        last = self._shared_at.get(cloud)
-        just = last is not None and time.monotonic() - last < SHARED_EVERY_S
-        if self.redis is None or just:
+    def _share(self, cloud: str) -> None:
+        ahead, at = self.ahead_s(cloud), time.monotonic()
+        if self.redis is None or ahead is None or at < self._share_at.get(cloud, 0.0):
             return
-        self._shared_at[cloud] = time.monotonic()
+        self._share_at[cloud] = at + SHARED_EVERY_S
+        told = keys.clock_skew_told(cloud)
         try:
-            key = keys.clock_skew(cloud)
-            with self.redis.pipeline(transaction=False) as pipe:
-                pipe.lpush(key, f"{now().timestamp():.0f} {seconds:.1f}")
-                pipe.ltrim(key, 0, LAST - 1)
-                pipe.expire(key, SHARED_FOR)
-                pipe.execute()
-            self._warn(self.redis, cloud)
+            self.redis.set(keys.clock_skew(cloud), f"{ahead:.1f}", ex=SHARED_FOR)
+            if abs(ahead) < TOLD_FROM_S or not self.redis.set(told, 1, nx=True, ex=TOLD_EVERY_S):
+                return
         except RedisError:
             log.debug("clock skew not shared", cloud=cloud)
-
-    def _warn(self, redis: Redis, cloud: str) -> None:
-        ahead, key = self.wrong_by_s(cloud), keys.clock_skew_told(cloud)
-        if ahead is not None and redis.set(key, "1", nx=True, ex=TOLD_EVERY_S):
-            log.warning(
-                "the clock is wrong",
-                cloud=cloud,
-                ahead_s=round(ahead),
-                why=words(cloud, ahead),
-                to_do="correct the clock of this machine, and keep it in sync with NTP",
-            )
+            return
+        log.warning(
+            "the clock is wrong",
+            cloud=cloud,
+            ahead_s=round(ahead),
+            why=words(cloud, ahead),
+            to_do="correct the clock of this machine, and keep it in sync with NTP",
+        )
 
 
 METER = Meter()
@@ -123,31 +111,22 @@ def shared(redis: Redis) -> dict[str, float]:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    moment, longest, found = now().timestamp(), SHARED_FOR.total_seconds(), dict[str, float]()
-    for cloud in NAMES:
-        lines = redis.lrange(keys.clock_skew(cloud), 0, -1)
-        pairs = (codec.as_bytes(line).decode().split(" ") for line in lines)
-        if seen := [float(skew) for at, skew in pairs if abs(moment - float(at)) <= longest]:
-            found[cloud] = median(seen)
-    return found
+    found: Any = redis.mget(map(keys.clock_skew, NAMES))
+    return {cloud: float(raw) for cloud, raw in zip(NAMES, found, strict=True) if raw is not None}
 
 
 def words(cloud: str, ahead_s: float) -> str:
-    side = "ahead of" if ahead_s > 0 else "behind"
-    return f"the clock of the bot's machine is {_length(abs(ahead_s))} {side} {NAMES[cloud]}'s"
+    side, minutes = "ahead of" if ahead_s > 0 else "behind", round(abs(ahead_s) / 60)
+    length = f"{minutes} minutes" if minutes < 120 else f"{round(minutes / 60)} hours"  # noqa: PLR2004
+    if minutes < 2:  # noqa: PLR2004  in seconds it is exact enough
+        length = f"{round(abs(ahead_s))} seconds"
+    return f"the clock of the bot's machine is {length} {side} {NAMES[cloud]}'s"
 
 
 def excuse() -> str:
     """Return why a time that Microsoft has set does not hold; empty if the clock is right."""
     ahead = METER.wrong_by_s(MICROSOFT)
     return words(MICROSOFT, ahead) if ahead is not None else ""
-
-
-def _length(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes < 2:  # noqa: PLR2004  in seconds it is exact enough
-        return f"{round(seconds)} seconds"
-    return f"{minutes} minutes" if minutes < 120 else f"{round(seconds / 3600)} hours"  # noqa: PLR2004
 
 
 def _date(text: str) -> datetime | None:
@@ -159,7 +138,6 @@ def _date(text: str) -> datetime | None:
 
 
 _BEGAN = "bot_began"
-"""Name of the request's extension that holds the time at which the request was sent."""
 
 
 @dataclass(frozen=True, slots=True)

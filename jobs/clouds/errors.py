@@ -48,7 +48,6 @@ _HEARD = {
     "smtp": Place.EXCHANGE,
     "connect": Place.CONNECT,
 }
-"""Place of an error text, by the service that the error came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +72,7 @@ class RequestIds:
 class CloudReply:
     """Answer of a service (``graph``, ``exchange``, ``entra``, ``smtp``), with its own text.
 
-    ``status`` is the HTTP status or SMTP reply code, or 0 without an answer. ``code`` is the
-    service's own (``Request_ResourceNotFound``, ``AADSTS50011``, ``5.7.139``).
+    ``status`` is the HTTP status or SMTP reply code, or 0 without an answer. ``code`` is its own.
     """
 
     service: str
@@ -166,38 +164,26 @@ def with_ids(words: str, ids: Iterable[tuple[str, str]]) -> str:
 
 
 class Transient(CloudError):
-    """Error after which the same request may work later."""
-
     kind = ErrorKind.TRANSIENT
 
 
 class NotReplicatedYet(CloudError):
-    """Error because the directory has not replicated a write of ours yet."""
-
     kind = ErrorKind.NOT_REPLICATED
 
 
 class SignInNeeded(CloudError):
-    """Error because no valid token can be obtained until a person signs in again."""
-
     kind = ErrorKind.SIGN_IN_NEEDED
 
 
 class Forbidden(CloudError):
-    """Error because the signed-in user, or the app, lacks permission."""
-
     kind = ErrorKind.FORBIDDEN
 
 
 class NotFound(CloudError):
-    """Error because the object does not exist, or this directory replica does not know it yet."""
-
     kind = ErrorKind.NOT_FOUND
 
 
 class AlreadyExists(CloudError):
-    """Error because the object to create exists already."""
-
     kind = ErrorKind.ALREADY_EXISTS
 
 
@@ -206,8 +192,6 @@ class Rejected(CloudError):
 
 
 class MalformedAnswer(CloudError):
-    """Error because the answer is not in the documented form, so the outcome is unknown."""
-
     kind = ErrorKind.MALFORMED
 
 
@@ -246,8 +230,6 @@ _DEEPEST = 12
 
 @dataclass(frozen=True, slots=True)
 class Unconnected:
-    """Cause code, and one line that names the host with the words of the resolver or of OpenSSL."""
-
     cause: str
     words: str
 

@@ -6,8 +6,8 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
@@ -130,7 +130,6 @@ def client_for(url: str, seconds: float) -> httpx.Client:
 
 
 def client_of(hosts: frozenset[str], seconds: float) -> httpx.Client:
-    """Return a client that connects only to these hosts, and follows no redirects."""
     guard = _Guard(hosts)
     return httpx.Client(verify=http_context(), timeout=seconds, event_hooks={"request": [guard]})
 
@@ -197,32 +196,22 @@ class Response:
 Judge = Callable[[httpx.Response, RequestIds], CloudError]
 #: Returns the error that an answer of 2xx reports in its body, or None.
 ReportedError = Callable[[Response], CloudError | None]
-#: Context that every attempt waits for before it is sent, and that sees how the attempt ended.
-Slot = Callable[[], AbstractAsyncContextManager[None]]
 
 
-def _no_error(_answer: Response) -> None: ...
-
-
-async def request(  # noqa: PLR0913  what is sent, how its answer is read, and how often
+async def request(
     client: httpx.AsyncClient,
     call: Call,
     judge: Judge,
     policy: RetryPolicy = PATIENCE,
-    turn: Slot = nullcontext,
-    *,
-    reported: ReportedError = _no_error,
+    reported: ReportedError | None = None,
 ) -> Response:
-    """Send a request, and repeat it if the policy allows; each attempt runs in its ``turn``."""
-
     async def attempt() -> Response:
-        async with turn():
-            with calls.request_to(call.service):
-                answer = await _once(client, call, judge)
-            if error := reported(answer):
-                error.unsent = error.cause == Cause.THROTTLED
-                raise error
-            return answer
+        with calls.request_to(call.service):
+            answer = await _once(client, call, judge)
+        if reported and (error := reported(answer)):
+            error.unsent = error.cause == Cause.THROTTLED
+            raise error
+        return answer
 
     try:
         return await policy.call_async(
@@ -238,17 +227,23 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
     """Send the request once, guarded if it changes something (:mod:`jobs.clouds.calls`)."""
     _ask_write_guard(call)
     sent = RequestIds(client_request_id=str(uuid4()))
-    outgoing = _outgoing(client, call, sent)
+    headers = {"Accept": "application/json", **call.headers}
+    trace = partial(calls.guard_trace, has_body=call.body is not None)
+    outgoing = client.build_request(
+        call.method,
+        call.address,
+        headers=headers | {"client-request-id": sent.client_request_id},
+        json=call.body,
+        timeout=_timeout(call.read_seconds),
+        extensions={"trace": trace} if call.changes else None,
+    )
     began = time.monotonic()
     try:
         with measured(call.service) as noted:
             response = await _send(client, outgoing, call, sent)
             noted.status = response.status_code
-    except CloudError as lost:
-        _note(call, lost.status, sent)
-        raise
-    except asyncio.CancelledError:
-        _note(call, 0, sent)
+    except (CloudError, asyncio.CancelledError) as lost:
+        _note(call, getattr(lost, "status", 0), sent)
         raise
     log.debug(
         "call",
@@ -257,33 +252,20 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
         status=response.status_code,
         seconds=time.monotonic() - began,
     )
-    ids = RequestIds(
-        request_id=response.headers.get("request-id", ""), client_request_id=sent.client_request_id
-    )
+    ids = replace(sent, request_id=response.headers.get("request-id", ""))
     _note(call, response.status_code, ids)
     _ask_write_guard(call)
     if not response.is_success:
-        raise _timed(judge(response, ids), response)
+        error = judge(response, ids)
+        error.retry_after = parse_retry_after(response.headers.get("retry-after"))
+        error.unsent = error.cause == Cause.THROTTLED  # after a 503 it may have had its effect
+        raise error
     return Response(response.status_code, _json(response, call, ids), ids)
 
 
 def _ask_write_guard(call: Call) -> None:
     if call.changes:
         calls.check_guard()
-
-
-def _outgoing(client: httpx.AsyncClient, call: Call, ids: RequestIds) -> httpx.Request:
-    headers = {"Accept": "application/json", **call.headers}
-    headers["client-request-id"] = ids.client_request_id
-    trace = partial(calls.guard_trace, has_body=call.body is not None)
-    return client.build_request(
-        call.method,
-        call.address,
-        headers=headers,
-        json=call.body,
-        timeout=_timeout(call.read_seconds),
-        extensions={"trace": trace} if call.changes else None,
-    )
 
 
 def _note(call: Call, status: int, ids: RequestIds) -> None:
@@ -332,16 +314,6 @@ def _unreadable(
         Cause.ANSWER_UNREADABLE,
         CloudReply(call.service, response.status_code, message=repr(error), ids=ids),
     )
-
-
-def _timed(error: CloudError, response: httpx.Response) -> CloudError:
-    """Return the error with the requested wait in seconds; only a throttled request was unsent.
-
-    After a 503, code that creates an object must first check whether it exists.
-    """
-    error.retry_after = parse_retry_after(response.headers.get("retry-after"))
-    error.unsent = error.cause == Cause.THROTTLED
-    return error
 
 
 def _json(response: httpx.Response, call: Call, ids: RequestIds) -> Any:

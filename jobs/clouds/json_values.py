@@ -10,7 +10,6 @@ Row = Mapping[str, Any]
 
 
 def parsed(text: str | bytes) -> Any:
-    """Return the value of a JSON text, or None if the text is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -20,8 +20,6 @@ from jobs.clouds.errors import CloudError, CloudReply, Transient
 T = TypeVar("T")
 LONGEST_HOLD_S = 60.0
 LOOK_AGAIN_S = 0.05
-_TOO_MUCH = frozenset({429, 503})
-"""Cause of a refusal because of too many requests. Exchange also uses other statuses for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +41,7 @@ LIMITS = (
     Limit("reports", "/auditlogs/", 5, 10.0),
     Limit("traces", "messagetrace", 90, 300.0, waits=False),
 )
-"""Rate limits in use.
-
-Microsoft's own limits are 1 per second, 5 in 10 seconds, and 100 in 5 minutes. Ten of the 100 are
-left for somebody who checks a single channel at the same time.
-"""
+"""Microsoft's own limits, but for traces: ten of its 100 are left for a check of one channel."""
 
 
 class CallHistory(Protocol):
@@ -87,57 +81,22 @@ class _Window:
         self.closed_until = time.monotonic() + min(hold, longest)
 
     def end(self) -> None:
-        """Record that a call was answered, or that it will never be answered."""
         self._under_way -= 1
         self._history.record()
 
 
-class Throttle:
-    """Throttle for a cloud that publishes no limit and requests no pause (microsoft.md 3.5).
-
-    Calls may overlap freely until the cloud reports too many requests. From then on they start one
-    at a time, until ``quiet_s`` seconds have passed without such an answer.
-    """
-
-    def __init__(self, seconds: float = 1.0, quiet_s: float = 60.0) -> None:
-        self._seconds, self._quiet_s = seconds, quiet_s
-        self._until = self._next = 0.0
-
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Wait for a time slot if the cloud is being throttled; each attempt takes one."""
-        clock = asyncio.get_running_loop().time
-        if clock() < self._until:
-            place = max(clock(), self._next)
-            self._next = place + self._seconds
-            await asyncio.sleep(place - clock())
-        try:
-            yield
-        except Transient as error:
-            if error.status in _TOO_MUCH or error.cause == Cause.THROTTLED:
-                self._next = max(self._next, clock() + self._seconds)
-                self._until = clock() + self._quiet_s
-            raise
-
-
 class RateLimiter:
-    """Rate limits of one tenant, shared by all callers that use this object.
-
-    Limiters with a common history of the calls under a limit keep within the limits together.
-    """
+    """Rate limits of one tenant; those with a common history keep within the limits together."""
 
     def __init__(self, histories: Mapping[Limit, CallHistory]) -> None:
         self._windows = {limit: _Window(limit, each) for limit, each in histories.items()}
 
     @asynccontextmanager
     async def slot(self, name: str) -> AsyncIterator[None]:
-        """Wait until the call is within its limit.
-
-        A 429 holds back all calls of that kind, for as long as Microsoft requests.
+        """Wait until the call is within its limit; a 429 holds back all calls of that kind.
 
         Raises:
-            Transient: ``trace_limit``, when the calls of five minutes are used up, because a person
-                does not wait that long.
+            Transient: ``trace_limit``, for which a person does not wait.
         """
         limit = next((each for each in self._windows if each.part in name.lower()), None)
         if limit is None:

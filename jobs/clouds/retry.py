@@ -21,7 +21,6 @@ set_on_retry_hooks([StructlogOnRetryHook])  # or else the first retry imports pr
 
 T = TypeVar("T")
 Judge = Callable[[Exception], bool]
-"""Function that returns whether the request that failed with this error may be sent again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ from pathlib import Path
 
 
 def ssl_context() -> ssl.SSLContext:
-    """Return a client context from httpx that also trusts ``REQUESTS_CA_BUNDLE``.
+    """Return httpx's client context, which also trusts ``REQUESTS_CA_BUNDLE``.
 
-    httpx honors ``SSL_CERT_FILE``. TLS 1.2 is the lowest version that Microsoft accepts (facts
-    section 4).
+    TLS 1.2 is the lowest version that Microsoft accepts (platforms/microsoft.md 4).
     """
     import httpx  # noqa: PLC0415  the web process checks the settings and makes no context
 
@@ -27,7 +26,6 @@ def ssl_context() -> ssl.SSLContext:
 
 
 AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Variables that name certificate authorities, for httpx and for requests."""
 
 
 def problems(env: Mapping[str, str]) -> tuple[str, ...]:

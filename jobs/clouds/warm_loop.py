@@ -25,7 +25,6 @@ class WarmLoop:
         self._client: httpx.AsyncClient | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run the work of one job in a context of its own."""
         try:
             return self._runner.run(work, context=contextvars.copy_context())
         finally:
@@ -49,7 +48,6 @@ def keep() -> None:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run the work in the kept loop, or in a loop of its own if this thread keeps none."""
     kept = _kept.get()
     return kept.run(work) if kept else asyncio.run(work)
 

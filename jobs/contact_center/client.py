@@ -35,11 +35,7 @@ _AWAY = Meaning(Cause.WEBEX_UNAVAILABLE, ErrorKind.TRANSIENT)
 
 
 async def ask(settings: Settings, call: Call, policy: RetryPolicy = BRIEF) -> Any:
-    """Return the answer's JSON, or None if it has no body.
-
-    Raises:
-        CloudError: when the request fails; the text is the service's own.
-    """
+    """Return the answer's JSON, or None if it has no body."""
     async with async_client(settings) as http:
         return (await request(http, call, partial(judge, call.service), policy)).data
 
@@ -47,11 +43,7 @@ async def ask(settings: Settings, call: Call, policy: RetryPolicy = BRIEF) -> An
 async def read(
     settings: Settings, path: str, params: Params | None = None, body: dict[str, Any] | None = None
 ) -> Any:
-    """Return the contact center's answer for a path; a request with a body is a POST.
-
-    Raises:
-        CloudError: when the contact center does not answer, or refuses the token.
-    """
+    """Return the contact center's answer for a path; a request with a body is a POST."""
     headers = {"Authorization": f"Bearer {settings.contact_center_token}"}
     url, method = settings.contact_center_url + path, "POST" if body else "GET"
     call = Call("contact-center", method, url, params or {}, headers, body, repeatable=True)
@@ -61,7 +53,6 @@ async def read(
 async def read_pages(
     settings: Settings, path: str, params: Params, size: int, body: dict[str, Any] | None = None
 ) -> list[dict[str, Any]]:
-    """Return the rows of the first five pages, each of so many rows."""
     found: list[dict[str, Any]] = []
     for page in range(MOST_PAGES):
         of_page = {**params, "page": str(page), "pageSize": str(size)}
@@ -73,7 +64,6 @@ async def read_pages(
 
 
 def is_cut(rows: Sequence[object], size: int) -> bool:
-    """Return whether the rows of :func:`read_pages` may not be all."""
     return len(rows) >= MOST_PAGES * size
 
 
@@ -91,7 +81,6 @@ def rows_in(body: object, name: str = "data", service: str = "contact-center") -
 
 
 def in_organization(settings: Settings, path: str = "") -> str:
-    """Return the path of a resource of the organization, or the organization's own."""
     own = f"/organization/{quote(settings.contact_center_org, safe='')}"
     return f"{own}/{path}" if path else own
 
@@ -101,18 +90,12 @@ async def organization_id(settings: Settings) -> str:
 
     A token that was copied from a browser may silently belong to another organization, and then
     the answers are empty instead of wrong (platforms/connect.md 3.4).
-
-    Raises:
-        CloudError: as for :func:`read`.
     """
     return value(await read(settings, in_organization(settings)), "id", "organizationId")
 
 
 def judge(service: str, response: httpx.Response, ids: RequestIds) -> CloudError:
-    """Return the error for an answer of 400 and above, chosen by its status.
-
-    It carries the code and the text from the answer.
-    """
+    """Return the error for an answer of 400 and above, with the answer's code and text."""
     meaning = _BY_STATUS.get(response.status_code) or (
         _AWAY if response.status_code >= _SERVER_ERRORS else _REFUSED
     )
@@ -124,10 +107,7 @@ def judge(service: str, response: httpx.Response, ids: RequestIds) -> CloudError
 
 
 def value(body: object, *names: str) -> str:
-    """Return the first non-empty value of these names, ignoring case; empty if none has one.
-
-    The case of the keys varies (platforms/connect.md 2.2).
-    """
+    """Return the first value of these names, whose case varies (platforms/connect.md 2.2)."""
     plain = with_low_keys(body)
     found = (plain.get(name.lower()) for name in names)
     return next((str(each) for each in found if isinstance(each, str | int) and each != ""), "")

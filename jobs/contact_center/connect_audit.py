@@ -25,25 +25,18 @@ from jobs.settings import Settings
 
 SERVICE = "connect-audit"
 PAGE = 2000
-"""Number of entries that are requested at once.
-
-It is the service's default; the limit is 10,000.
-"""
+"""Entries of a page: the service's default; the limit is 10,000."""
 MOST_PAGES = 10
 LONGEST_S = 15.0
-"""Longest time to read all pages, in seconds. It is short because a check waits for the pages."""
+"""Longest time for all pages, because a check waits for them."""
 _OTHER_METHOD = frozenset({400, 404, 405})
-"""Statuses after which the other HTTP method is tried."""
 _CHANGES = re.compile(
     r"(?:create|delete|discard|insert|reactivate|save|share|update)"
     r"(?:App|AuthorizationIntegration|(?:Service)?Credential|EmailDomainSettings|Flow"
     r"|OutBoundWebHook|Rule(?:Status)?|Service(?:LockStatus)?|TenantSettings|WfStatusOn\w+)",
     re.IGNORECASE,
 )
-"""Pattern of actions that may stop mail.
-
-The audit log knows about 270 actions. It is a pattern because Cisco adds actions to the list.
-"""
+"""Pattern of actions that may stop mail, of about 270; Cisco adds more."""
 _NAMES = ("eventDescription", "eventCategory", "userAction", "user_action")
 """Fields that may hold the action's name. In Cisco's sample ``eventCategory`` holds ``ERROR``."""
 _FAILED = re.compile(r"err|fail", re.IGNORECASE)
@@ -64,11 +57,7 @@ class ConnectChanges:
 
 
 async def read_changes(settings: Settings, since: datetime, until: datetime) -> ConnectChanges:
-    """Return the changes in Webex Connect between the two times.
-
-    Raises:
-        CloudError: when the log does not answer in time, refuses, or answers something else.
-    """
+    """Return the changes in Webex Connect between the two times."""
     log = _Log(settings, since, until)
     try:
         async with asyncio.timeout(LONGEST_S):
@@ -91,10 +80,7 @@ class _Log:
     method: str = ""
 
     async def pages(self) -> tuple[list[dict[str, Any]], bool]:
-        """Return the entries, and whether these are all.
-
-        A page may hold fewer entries than were asked for, although more follow.
-        """
+        """Return the entries, and whether these are all; a page may be short of those asked for."""
         rows: list[dict[str, Any]] = []
         for _ in range(MOST_PAGES):
             page, total = await self._page(len(rows))

@@ -36,8 +36,6 @@ _QUICK = RetryPolicy(attempts=1, total_s=3.0)
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Open incident: the provider's ID and title, and when it began if that is known."""
-
     id: str
     title: str
     since: datetime | None = None
@@ -46,16 +44,18 @@ class Incident:
 def microsoft_incidents(
     rows: Iterable[Mapping[str, Any]], services: frozenset[str]
 ) -> tuple[Incident, ...]:
-    """Return the open incidents of these services, newest first.
+    """Return the open incidents of these services, newest first, without advisories.
 
-    ``services`` are names or IDs in lower case. Advisories are left out, because there are always
-    some.
+    ``services`` are names or IDs in lower case. There are always some advisories.
     """
     return _newest_first(
         Incident(value(issue, "id"), value(issue, "title"), parse(issue.get("startDateTime")))
         for row in rows
         if {lower_of(row, "service"), lower_of(row, "id")} & services
-        for issue in filter(_open_incident, dicts_in(row.get("issues")))
+        for issue in dicts_in(row.get("issues"))
+        if issue.get("isResolved") is not True
+        and lower_of(issue, "status") not in _CLOSED
+        and lower_of(issue, "classification") == "incident"
     )
 
 
@@ -63,9 +63,6 @@ async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
     """Return the open incidents of the contact center or Webex Connect, newest first.
 
     A maintenance that is under way counts as one, if the page shows it.
-
-    Raises:
-        CloudError: when the status page does not answer, or answers without a list of incidents.
     """
     rows = await _listed(settings, "unresolved-incidents", "incidents")
     with suppress(CloudError):
@@ -87,16 +84,8 @@ async def _listed(settings: Settings, page: str, name: str) -> list[dict[str, An
     return rows_in(as_dict(body), name, "webex-status")
 
 
-def _open_incident(issue: Mapping[str, Any]) -> bool:
-    ended = issue.get("isResolved") is True or lower_of(issue, "status") in _CLOSED
-    return not ended and lower_of(issue, "classification") == "incident"
-
-
 def _concerns_mail(row: Mapping[str, Any]) -> bool:
-    """Return whether the incident concerns mail, judged by its title and its components.
-
-    Incidents of the government cloud only are ignored.
-    """
+    """Return whether the title or a component is about mail, outside the government's cloud."""
     words = " ".join(lower_of(part, "name") for part in (row, *dicts_in(row.get("components"))))
     return row.get("commercial") is not False and any(word in words for word in _WEBEX_WORDS)
 

@@ -31,13 +31,9 @@ LIMITS = {"EMAIL": "email", "CHAT": "chat", "SOCIAL_CHANNEL": "social", "TELEPHO
 UNSEEN = frozenset({400, 403, 404, 422})
 """Statuses of a request that this token or this organization does not allow."""
 MOST_QUEUES = 5
-"""Number of queues that are read if no task shows which of them is the channel's."""
 MOST_IDS, MOST_ROWS = 100, 1000
 DAY = timedelta(hours=23, minutes=30)
-"""Longest interval of agents' activities and of statistics: less than 24 hours.
-
-The service may make it up to 15 minutes longer.
-"""
+"""Longest interval of activities and statistics: 24 h, which may become 15 minutes longer."""
 _PROFILE = "multimediaProfileId"
 _SITE, _UNKNOWN = "site", "unknown"
 """Sources of a multimedia profile that an agent or a team does not have itself."""
@@ -99,9 +95,6 @@ class ContactCenter:
         """Return the routing of the queue, or of every queue of the channel type for ''.
 
         The result is None if queues are not readable, or too many of them may be the channel's.
-
-        Raises:
-            CloudError: when the contact center does not answer, or refuses the token.
         """
         queues = await _seen(self._queues(queue_id))
         return None if queues is None else tuple(await asyncio.gather(*map(self._routing, queues)))
@@ -120,8 +113,10 @@ class ContactCenter:
         found = len(
             {
                 lower_of(row, "agentLogin", "agentId")
-                for row in filter(_is_logged_in, rows)
-                if lower_of(row, "agentLogin") in emails or text_of(row, "teamId") in teams
+                for row in rows
+                if row.get("active") is True
+                and lower_of(row, "currentState") not in _LOGGED_OUT
+                and (lower_of(row, "agentLogin") in emails or text_of(row, "teamId") in teams)
             }
         )
         return None if not found and client.is_cut(rows, size) else found
@@ -221,7 +216,6 @@ class ContactCenter:
         return [row for row in found if text_of(row, "id") in wanted]
 
     async def _item(self, path: str) -> Json | None:
-        """Return one resource, or None if it does not exist."""
         try:
             found = await self._read(in_organization(self.settings, path))
         except NotFound:
@@ -259,10 +253,6 @@ class ContactCenter:
         if isinstance(found, CloudError):
             raise found
         return found
-
-
-def _is_logged_in(row: Json) -> bool:
-    return row.get("active") is True and lower_of(row, "currentState") not in _LOGGED_OUT
 
 
 async def _seen(reading: Awaitable[Found]) -> Found | None:

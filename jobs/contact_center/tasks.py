@@ -24,10 +24,7 @@ from jobs.settings import Settings
 _MOST = 1000
 _SHORTEST = timedelta(minutes=1)
 _LONGEST = timedelta(days=184)
-"""Longest interval that may be requested (platforms/connect.md 3.1).
-
-It may begin at most 12 months ago.
-"""
+"""Longest interval that may be requested (platforms/connect.md 3.1)."""
 _EMAIL, _ROWS = "EMAIL", 100
 _WAITING = frozenset({"created", "queued", "offered"})
 _ASSET = "a_"
@@ -39,8 +36,8 @@ _REWRITTEN = re.compile(r"(?:^SRS[01]|\+SRS)[=+-]", re.IGNORECASE)
 class Task:
     """Email task with the ID of its last queue: '' without one, None if the answer names none.
 
-    ``destination`` is the mailbox or the ID of the app in Webex Connect, of an unknown owner perhaps:
-    then sender and time tell whose task it is (platforms/connect.md 3.1).
+    ``destination`` is the mailbox or the ID of an app in Webex Connect. If its owner is not known,
+    sender and time tell whose task it is (platforms/connect.md 3.1).
     """
 
     id: str
@@ -52,7 +49,6 @@ class Task:
 
     @property
     def waits(self) -> bool:
-        """Return whether no agent has accepted the task yet."""
         return self.status.lower() in _WAITING
 
     @property
@@ -60,7 +56,6 @@ class Task:
         return self.waits or self.status.lower() == "assigned"
 
     def is_for(self, mailbox: str, app: str = "") -> bool:
-        """Return whether the destination is this mailbox, or the app known to belong to it."""
         return self.destination.lower() == mailbox or (
             bool(app) and self.destination.lower() == app.lower()
         )
@@ -76,7 +71,6 @@ class Task:
 
     @property
     def names_nobody(self) -> bool:
-        """Return whether the task names no mailbox."""
         return not self.destination or self.destination.lower().startswith(_ASSET)
 
 
@@ -92,8 +86,7 @@ class Tasks:
 class EntryPoint:
     """Entry point of type Email, with the Webex Connect app that it receives mail from.
 
-    ``asset`` is empty if it has no app, and None if the service does not report it. ``most`` is the
-    limit of active contacts, or 0 for none.
+    ``asset`` is empty without one, and None if unknown. ``most`` limits its contacts; 0 is no limit.
     """
 
     name: str
@@ -103,11 +96,7 @@ class EntryPoint:
 
 
 async def email_tasks(settings: Settings, since: datetime) -> Tasks:
-    """Return the email tasks since the given time, or since a later one if there are very many.
-
-    Raises:
-        CloudError: when the contact center does not answer, or answers without tasks.
-    """
+    """Return the email tasks since the given time, or a later one if there are very many."""
     since = max(since, now() - _LONGEST)
     rows, whole = await _pages(settings, since)
     while not whole and now() - rows[0].created > _SHORTEST:
@@ -117,10 +106,7 @@ async def email_tasks(settings: Settings, since: datetime) -> Tasks:
 
 
 async def _pages(settings: Settings, since: datetime) -> tuple[tuple[Task, ...], bool]:
-    """Return the tasks of up to five pages, newest first, and whether these are all.
-
-    The service lists the oldest tasks first, so the newest are cut off.
-    """
+    """Return the tasks of up to five pages, newest first, and whether these are all."""
     found: dict[str, Task] = {}
     whole = False
     for _ in range(MOST_PAGES):
@@ -147,11 +133,6 @@ async def _page(settings: Settings, since: datetime) -> list[Task]:
 
 
 async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
-    """Return the entry points of type Email.
-
-    Raises:
-        CloudError: as for :func:`email_tasks`.
-    """
     return tuple(
         EntryPoint(
             value(row, "name"),
@@ -167,11 +148,8 @@ async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
 async def rows_of_channel(settings: Settings, resource: str, channel: str) -> list[dict[str, Any]]:
     """Return the organization's resources of one kind that are for the channel type.
 
-    If the filter by channel, which is not proven (platforms/connect.md 3.2), is refused or finds
-    nothing, everything is listed and compared here.
-
-    Raises:
-        CloudError: as for :func:`email_tasks`.
+    If the filter, which is not proven (platforms/connect.md 3.2), is refused or finds nothing,
+    everything is listed and compared here.
     """
     path = in_organization(settings, resource)
     try:
@@ -186,7 +164,6 @@ async def rows_of_channel(settings: Settings, resource: str, channel: str) -> li
 
 
 def _task(id_: str, values: dict[str, Any]) -> Task | None:
-    """Return the task with these attributes, or None if they have no time."""
     created = _moment(values.get("createdTime"))
     if created is None:
         return None

@@ -25,9 +25,7 @@ GONE = Cause.CONNECT_ADDRESS_GONE
 UNANSWERED = Cause.CONNECT_NOT_REACHED
 """Cause if the destination server did not answer, or kept deferring, until the copy was old."""
 AT_CONNECT = frozenset({GONE, UNANSWERED})
-"""Causes with which the copy left Exchange and is stopped at Webex Connect."""
 LOST = Cause.MAIL_NOT_DELIVERED
-"""Cause if it is known only that the mail did not arrive."""
 _BY_PLACE = frozenset({GONE, UNANSWERED, LOST, Cause.MAILBOX_NOT_FOUND})
 """Causes for which a mail's place on its way counts, and not the words of a trace."""
 _FINAL = re.compile(r"\b5\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?<![\w.])5\.\d{1,3}\.\d{1,3}(?!\w|\.\d)")
@@ -47,7 +45,6 @@ def cause_at(place: Station, words: Iterable[str]) -> str:
 
 
 def unknown_recipient(words: Iterable[str]) -> bool:
-    """Return whether the address is unknown, which says nothing about sender and path."""
     return _says("unknown_recipient", words)
 
 
@@ -83,10 +80,7 @@ _UNDER_WAY = frozenset({TraceStatus.PENDING, TraceStatus.GETTING_STATUS})
 
 @dataclass(frozen=True, slots=True)
 class MailFlow:
-    """Result of the mail at one point: the newest good one, and failures after it, newest first.
-
-    ``begun`` are the mails that are in transit for less than an hour and newer than any other.
-    """
+    """Newest good mail, and failures after it; ``begun`` are in transit, under an hour old."""
 
     good: TraceRow | None
     failures: tuple[TraceRow, ...]
@@ -107,7 +101,6 @@ class MailFlow:
 
 
 def stopped(row: TraceRow) -> bool:
-    """Return whether the mail did not pass and will not pass on its own."""
     stuck = row.status in _UNDER_WAY and now() - row.received > STUCK_AFTER
     return stuck or row.status is TraceStatus.FAILED or withheld(row)
 
@@ -187,8 +180,5 @@ def _is_about(row: TraceRow, mail: TraceRow) -> bool:
 
 
 def automatic(row: TraceRow) -> bool:
-    """Return whether the subject is an automatic reply's, which leaves without Webex Connect.
-
-    A reply with a custom subject cannot be distinguished from an answer.
-    """
+    """Return whether the subject is an automatic reply's; one of its own cannot be told apart."""
     return bool(patterns().named["automatic_reply"].match(row.subject.strip()))

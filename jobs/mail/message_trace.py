@@ -26,8 +26,6 @@ _EVENT = (("dateTime", "Date"), ("event",), ("action",), ("description", "Detail
 
 
 class TraceStatus(StrEnum):
-    """Status of a message, in Microsoft's words, lower case and without spaces."""
-
     DELIVERED = "delivered"
     EXPANDED = "expanded"
     FAILED = "failed"
@@ -81,10 +79,9 @@ class Trace:
     async def find(
         self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
     ) -> tuple[TraceRow, ...]:
-        """Return the rows since the given time, newest first.
+        """Return the rows of at most 10 days, newest first.
 
-        The time range is at most 10 days. ``subject`` is part of the subject. Empty parameters do
-        not filter.
+        ``subject`` is part of the subject. Empty parameters do not filter.
         """
         until = now() + timedelta(seconds=1)  # with the second that has begun
         since, refused = max(since, until - _LONGEST_INTERVAL), None
@@ -112,9 +109,8 @@ class Trace:
     ) -> list[ExchangeRow]:
         """Return every row of the interval by Get-MessageTraceV2, some of them twice.
 
-        The cmdlet has no pages: it returns a thousand rows, and the next request begins with the
-        last row itself (microsoft.md 2.5). If Exchange warns that rows are missing instead of
-        returning the first thousand, each half of the interval is requested separately.
+        It has no pages: the next request begins with the last of a thousand rows (microsoft.md 2.5). If
+        Exchange warns that rows are missing instead, each half of the interval is requested separately.
         """
         found: list[ExchangeRow] = []
         asked = {**wanted, "StartDate": instant(start), "EndDate": instant(end)}
@@ -134,10 +130,7 @@ class Trace:
         return found
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        """Return a row's history, one line an event, to show and to search for codes (5.7.520).
-
-        It is read in the way that found the row, and empty if it is not available.
-        """
+        """Return a row's history, a line an event, to show and to search for codes."""
         wanted = {"MessageTraceId": row.id, "RecipientAddress": row.recipient}
         try:
             events: Sequence[Mapping[str, Any]] = (

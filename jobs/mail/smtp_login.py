@@ -71,7 +71,6 @@ def _once(text: str) -> str:
 
 
 def enhanced_code(text: str) -> str:
-    """Return the enhanced status code in a reply (``5.7.139``), or an empty string."""
     found = _ENHANCED.search(text)
     return found[0] if found else ""
 
@@ -91,14 +90,11 @@ class NotSmtpError(Exception):
 
 
 class SmtpConnection(SMTPProtocol):
-    """aiosmtplib's connection, with a transcript of both sides.
+    """aiosmtplib's connection, with a transcript of both sides, at most 100 lines of each reply.
 
-    ``secrets`` are removed from everything that is kept. ``aiosmtplib.SMTP`` keeps neither the
-    lines of an unfinished reply nor those of a failed STARTTLS, so the layer below it is used.
-
-    Attributes:
-        transcript: every line with ``C: `` or ``S: `` before it, at most 100 of each reply.
-        ready: whether the server's last reply let the TLS handshake begin.
+    ``secrets`` are removed from everything that is kept. ``aiosmtplib.SMTP`` keeps neither the lines
+    of an unfinished reply nor those of a failed STARTTLS, so the layer below it is used. ``ready`` is
+    whether the server's last reply let the TLS handshake begin.
     """
 
     def __init__(self, host: str, secrets: tuple[str, ...]) -> None:
@@ -118,9 +114,7 @@ class SmtpConnection(SMTPProtocol):
         return await self.execute_command(line.encode())
 
     async def secure(self, context: ssl.SSLContext) -> SMTPResponse:
-        """Request TLS, make the handshake, and return the server's reply.
-
-        There is no handshake if the reply is not 220.
+        """Request TLS, make the handshake if the reply is 220, and return the reply.
 
         Raises:
             NotSmtpError: there is no reply.
@@ -176,7 +170,6 @@ class SmtpConnection(SMTPProtocol):
         super().data_received(data)
 
     async def close(self) -> None:
-        """Close the connection, with QUIT if the server is still connected."""
         if not self.is_connected or self.transport is None:
             return
         super().write(b"QUIT\r\n")
@@ -236,7 +229,6 @@ class SmtpProbe:
 
     @property
     def outcome(self) -> str:
-        """Return how the login ended, in the words of :mod:`jobs.clouds.calls`."""
         return "ok" if self.ok else "lost" if self.cause in CUT_OFF else "refused"
 
     @property
@@ -249,8 +241,6 @@ class SmtpProbe:
 
 
 class _FailedError(Exception):
-    """Failure of a phase, which never leaves this module."""
-
     def __init__(self, cause: str, reply: str) -> None:
         super().__init__(cause)
         self.cause = cause
@@ -292,10 +282,7 @@ async def hello_probe(server: str, seconds: float = 10.0) -> SmtpProbe:
 
 
 async def _with_one_retry(begin: Callable[[], _Login], seconds: float) -> SmtpProbe:
-    """Run the probe, and once more if the server was busy or the connection broke off.
-
-    Neither says anything about the login (microsoft.md 4.1).
-    """
+    """Run the probe, and again if that says nothing about the login (microsoft.md 4.1)."""
     probe = await _carried_out(begin(), seconds)
     if probe.cause not in BUSY | CUT_OFF:
         return probe
@@ -357,7 +344,6 @@ class _Login:
         return None
 
     def leave(self, cause: str, reply: str) -> None:
-        """End the phase with a cause, which is empty for success, and the server's reply."""
         self._cause, self._reply = cause, reply
 
     def result(self) -> SmtpProbe:
@@ -425,7 +411,6 @@ def _good(reply: SMTPResponse, challenge_status: str = "") -> str:
 
 
 def _challenge_status(challenge: SMTPResponse) -> str:
-    """Return the ``status`` in a 334 error challenge; Exchange's own challenge has none."""
     try:
         text = base64.b64decode(challenge.message.replace("\n", ""))
     except (ValueError, binascii.Error):
@@ -442,11 +427,7 @@ _WANTS_LOGIN = frozenset({Cause.SMTP_NOT_AUTHENTICATED, Cause.SMTP_TOKEN_REFUSED
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMail:
-    """Plain test mail.
-
-    The sender chooses its Message-ID, including the angle brackets, so sending it again sends the
-    same mail. ``headers`` are further headers, by name.
-    """
+    """Plain test mail; sending it again with its Message-ID, in brackets, sends the same mail."""
 
     sender: str
     recipient: str

@@ -19,7 +19,6 @@ from jobs.mail.message_trace import TraceRow
 from jobs.storage import codec, keys
 
 HEADER = "X-Webex-Email-Watch"
-"""Header of the watch's test mails. Its value is the ID of the mail."""
 MARK = "[Webex email watch]"
 """Beginning of the test mails' subject, which answers, automatic replies and bounces repeat."""
 NO_REPLY = ("X-Auto-Response-Suppress", "OOF, AutoReply")
@@ -32,16 +31,14 @@ _ID = "<email-watch."
 KEPT = timedelta(hours=50)
 """Age at which test mails are forgotten. The message trace of a look reaches 48 hours back."""
 MOST = 3
-"""Number of a channel's newest test mails that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class WatchMail:
-    """Test mail of the watch.
+    """Test mail of the watch, whose sending began ``at`` a time.
 
-    ``at`` is when its sending began. ``sent`` is when the sending server took the mail; it is None
-    if that is not known, because the worker died, or if the server refused the mail. ``refused`` is
-    the cause of such a refusal, or empty.
+    ``sent`` is when the server took the mail; None if it refused it, for the cause in ``refused``, or
+    if that is not known, because the worker died.
     """
 
     id: str
@@ -63,8 +60,6 @@ class WatchMail:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Newest test mails of a channel as they are stored, newest first."""
-
     mails: tuple[WatchMail, ...] = ()
 
 
@@ -83,11 +78,7 @@ def without_watch_mails(rows: Iterable[TraceRow]) -> tuple[TraceRow, ...]:
 
 
 def with_proofs(rows: Iterable[TraceRow]) -> tuple[TraceRow, ...]:
-    """Return the rows without the test mails that have not gone on.
-
-    A test mail that went on proves the path as any other mail does. A test mail that did not go on
-    is judged by itself (:mod:`jobs.probes.watch_mail`), because its sending server may be to blame.
-    """
+    """Return the rows without test mails that have not gone on: their server may be to blame."""
     return tuple(row for row in rows if row.status.went_on or not is_watch_mail(row))
 
 
@@ -114,7 +105,6 @@ def save(redis: Redis, mailbox: str, mail: WatchMail) -> None:
 
 
 def note_arrival(redis: Redis, mailbox: str, at: datetime) -> None:
-    """Record that a test mail arrived: the sending server sent mail on at that time."""
     with redis.pipeline() as pipe:
         _note(pipe, keys.watch_mails_arrived(), mailbox, at)
         pipe.execute()

@@ -27,7 +27,6 @@ OTHERS = {"spa": Cause.REDIRECT_URI_IS_SPA, "publicClient": Cause.PUBLIC_CLIENT_
 
 
 def unique_name(mailbox: str) -> str:
-    """Return the ``uniqueName`` of a mailbox's app, with which every run finds the app."""
     words = re.sub(r"[^a-z0-9]+", "-", mailbox.lower()).strip("-")[:80]
     return f"webexconnect-{words}-{hashlib.sha256(mailbox.encode()).hexdigest()[:6]}"
 
@@ -61,7 +60,6 @@ def moved_away(app: Json | None, uris: Iterable[str]) -> dict[str, Json]:
 
 
 def moved_back(app: Json | None, was: Mapping[str, Iterable[str]]) -> dict[str, Json]:
-    """Return the platforms with the URIs that were moved away from them (``was``) added back."""
     return {
         name: {"redirectUris": merged(_registered(app, name), uris)} for name, uris in was.items()
     }
@@ -193,10 +191,7 @@ def rules_for(policy: Json, made: datetime) -> SecretRules:
 
 
 def expiry(start: datetime, months: int, limit: timedelta | None) -> datetime:
-    """Return the moment ``months`` after the start, on the same day of the month.
-
-    It is cut to the limit less five minutes, because clocks differ.
-    """
+    """Return the same day ``months`` later, or the limit less five minutes, as clocks differ."""
     year, month = divmod(start.month - 1 + months, 12)
     year, month = start.year + year, month + 1
     day = min(start.day, calendar.monthrange(year, month)[1])

@@ -11,14 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from jobs.causes.cause import Cause
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudReply, Rejected
 from jobs.settings import CLIENT_CREDENTIALS, Settings
 
-T = TypeVar("T")
 CERTIFICATE, TOKEN_FILE = CLIENT_CREDENTIALS[1:]
 EXPIRES = "MICROSOFT_CLIENT_SECRET_EXPIRES"
 Credential = str | Mapping[str, str] | Mapping[str, Callable[[], str]]
@@ -29,11 +27,12 @@ _KEY = re.compile(
 _CHAIN = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
-class CredentialError(Exception):
-    """Error because a credential's file cannot be used; its text says how to repair that."""
+class CredentialError(Rejected):
+    """Error because a credential's file cannot be used; ``message`` says how to repair that."""
 
     def __init__(self, setting: str, path: Path, why: str) -> None:
-        super().__init__(f"{setting} names {path}, {why}")
+        said = CloudReply("entra", message=f"{setting} names {path}, {why}")
+        super().__init__(Cause.BOT_CREDENTIAL_REFUSED, said, unsent=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +53,13 @@ def credential_of(settings: Settings) -> Credential:
     The files are read at each use, so that a renewed certificate or token counts without a restart.
 
     Raises:
-        Rejected: ``bot_credential_refused``, if the certificate's file cannot be used.
+        CredentialError: the certificate's file cannot be used.
     """
     if settings.microsoft_client_certificate:
-        pair = _usable(read_key_pair, settings.microsoft_client_certificate)
+        pair = read_key_pair(Path(settings.microsoft_client_certificate))
         return {"private_key": pair.key, "public_certificate": pair.certificate}
     if token_file := settings.microsoft_federated_token_file:
-        return {"client_assertion": lambda: _usable(read_token, token_file)}
+        return {"client_assertion": lambda: read_token(Path(token_file))}
     return settings.microsoft_client_secret
 
 
@@ -114,7 +113,6 @@ def read_token(path: Path) -> str:
 
 
 def credential_problems(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Return every problem of the settings with which the bot's own Entra app signs in."""
     values = {name: env.get(name, "").strip() for name in (*CLIENT_CREDENTIALS, EXPIRES)}
     given = [name for name in CLIENT_CREDENTIALS if values[name]]
     said, undated = "", ""
@@ -137,7 +135,7 @@ def _unusable_now(values: Mapping[str, str]) -> str:
         if token:
             read_token(Path(token))
     except CredentialError as error:
-        return str(error)
+        return error.message
     if ends is None or ends > now():
         return ""
     return (
@@ -157,14 +155,6 @@ def credential_end(settings: Settings) -> datetime | None:
     if settings.microsoft_client_certificate:
         return read_key_pair(Path(settings.microsoft_client_certificate)).ends
     return parse(settings.microsoft_client_secret_expires)
-
-
-def _usable(read: Callable[[Path], T], path: str) -> T:
-    try:
-        return read(Path(path))
-    except CredentialError as error:
-        said = CloudReply("entra", message=str(error))
-        raise Rejected(Cause.BOT_CREDENTIAL_REFUSED, said, unsent=True) from None
 
 
 def _read(name: str, path: Path) -> str:

@@ -26,7 +26,7 @@ from jobs.clouds.errors import (
 )
 from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, TokenSource, request, with_token
 from jobs.clouds.json_values import as_dict, text_of
-from jobs.clouds.rate_limit import RateLimiter, SingleFlight, Throttle
+from jobs.clouds.rate_limit import RateLimiter, SingleFlight
 from jobs.microsoft.responses import judge_exchange, judge_reported_errors
 
 #: Microsoft publishes no limit, and no Retry-After was ever seen (microsoft.md 3.5). A run makes
@@ -69,15 +69,11 @@ class ExchangeRow(dict[str, Any]):
         return isinstance(name, str) and name.lower() in self._names
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return the property, or ``default`` if it is absent; a null property is None."""
         return super().get(self._names.get(name.lower(), name), default)
 
 
 class InvokeCommand:
-    """Exchange's cmdlets for one tenant and one signed-in administrator.
-
-    An empty ``anchor_upn`` means that the app itself is the caller.
-    """
+    """Exchange's cmdlets for one administrator; without ``anchor_upn`` the app is the caller."""
 
     def __init__(  # noqa: PLR0913, PLR0917  the caller's identity and the state shared with other callers
         self,
@@ -98,18 +94,13 @@ class InvokeCommand:
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._reads = reads or SingleFlight()
         self._pace = pace or RateLimiter({})
-        self._spacing = Throttle()
 
     async def run(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
         """Run a cmdlet and return its rows.
 
-        An empty list is an empty result, not an error. A cmdlet that asks for one object returns at
-        least one row. A parameter that is None clears a value. Only ``Get-`` and ``Set-`` cmdlets
-        are retried after a timeout (microsoft.md 7, "Retry safety").
-
-        Raises:
-            CloudError: Exchange refused (``NotFound``, ``AlreadyExists``, ``Forbidden`` ...), or
-                returned only part of the answer or none that can be read.
+        An empty list is an empty result, not an error, and never the answer of a cmdlet that asks for one
+        object. A parameter that is None clears a value. Only ``Get-`` and ``Set-`` cmdlets are retried
+        after a timeout (microsoft.md 7, "Retry safety").
         """
         if reads(cmdlet):
             key = json.dumps([cmdlet, dict(parameters)], default=str)
@@ -140,10 +131,8 @@ class InvokeCommand:
                 "X-CmdletName": cmdlet,
                 "Prefer": "odata.maxpagesize=1000",
             }
-            sent, turn = replace(call, headers=headers), self._spacing.slot
-            return await request(
-                self._http, sent, judge_exchange, turn=turn, reported=judge_reported_errors
-            )
+            sent = replace(call, headers=headers)
+            return await request(self._http, sent, judge_exchange, reported=judge_reported_errors)
 
         return await with_token(self._token_source, send)
 
@@ -219,7 +208,6 @@ def is_page_of(url: str, link: str) -> bool:
 
 
 def says_cut(data: Any) -> str:
-    """Return the warning that rows are missing, or an empty string."""
     told = as_dict(data).get("@adminapi.warnings")
     warnings = map(str, told if isinstance(told, list) else [told or ""])
     return next(filter(_CUT.search, warnings), "")

@@ -32,7 +32,6 @@ def text(value: str) -> str:
 
 
 def key(value: str) -> str:
-    """Return an OData key for a path: a percent-encoded string literal."""
     return f"'{segment(value.replace(chr(39), chr(39) * 2))}'"
 
 
@@ -45,8 +44,95 @@ def instant(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class GraphCalls:
-    """Requests to one Graph below ``/v1.0``, and below ``/beta`` for data that only beta lists."""
+def as_object(data: Any) -> Json:
+    if not isinstance(data, dict):
+        raise unreadable("graph", "not a JSON object", httpx.codes.OK)
+    return data
+
+
+def promised(row: Json, name: str) -> str:
+    """Return a value that the documentation promises.
+
+    Raises:
+        MalformedAnswer: it is missing, which says nothing about the tenant.
+    """
+    if row.get(name) in (None, ""):
+        raise unreadable("graph", f"an object without {name}", httpx.codes.OK)
+    return str(row[name])
+
+
+def rows_of(page: Json) -> list[Json]:
+    """Return the objects in a page of a collection.
+
+    Raises:
+        MalformedAnswer: the page has no list, which does not mean an empty one.
+    """
+    rows = page.get("value")
+    if not isinstance(rows, list) or dicts_in(rows) != rows:
+        raise unreadable("graph", "a page without a list of objects", httpx.codes.OK)
+    return rows
+
+
+EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
+GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
+#: Service principal that must exist in the tenant before Graph traces messages (microsoft.md 2.5).
+MESSAGE_TRACE_APP_ID = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"
+
+ROLE_ASSIGNMENTS = "appRoleAssignments"
+MOST_EXPANDED = 20
+"""Number of objects that Graph expands of a directory object.
+
+Graph leaves out further objects without a link (learn.microsoft.com/graph/query-parameters, "expand
+parameter").
+"""
+LARGEST_PAGE = "999"
+MOST_SIGN_INS, SIGN_IN_PAGES = 250, 2
+RENEWALS = ("nonInteractiveUser",)
+SIGN_INS_AND_RENEWALS = ("interactiveUser", *RENEWALS)
+_USER_FIELDS = (
+    "id,accountEnabled,assignedPlans,displayName,mail,proxyAddresses,userPrincipalName,"
+    "signInSessionsValidFromDateTime"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassword:
+    key_id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFilter:
+    """Filter for a message trace; empty parts do not filter.
+
+    The interval covers at most 10 days and begins at most 90 days ago (microsoft.md 2.5).
+    """
+
+    since: datetime
+    until: datetime
+    recipient: str = ""
+    sender: str = ""
+    subject: str = ""
+
+    def odata(self) -> str:
+        parts = (
+            ("recipientAddress eq {}", self.recipient),
+            ("senderAddress eq {}", self.sender),
+            ("contains(subject, {})", self.subject),
+        )
+        filters = [pattern.format(text(value)) for pattern, value in parts if value]
+        interval = (
+            f"receivedDateTime ge {instant(self.since)}",
+            f"receivedDateTime le {instant(self.until)}",
+        )
+        return " and ".join((*filters, *interval))
+
+
+class Graph:
+    """One tenant's directory, with the permissions of ``token_source``'s token.
+
+    Requests go below ``/v1.0``, and below ``/beta`` for data that only beta lists.
+    """
 
     def __init__(
         self,
@@ -64,7 +150,6 @@ class GraphCalls:
         self._pace = pace or RateLimiter({})
 
     async def find(self, path: str, params: Params | None = None) -> Json | None:
-        """Return the object at a path, or None if Graph answers 404."""
         try:
             return await self.get(path, params)
         except NotFound:
@@ -147,95 +232,6 @@ class GraphCalls:
                 return (await request(self._http, replace(call, headers=headers), judge_graph)).data
 
         return await with_token(self._token_source, send)
-
-
-def as_object(data: Any) -> Json:
-    if not isinstance(data, dict):
-        raise unreadable("graph", "not a JSON object", httpx.codes.OK)
-    return data
-
-
-def promised(row: Json, name: str) -> str:
-    """Return a value that the documentation promises.
-
-    Raises:
-        MalformedAnswer: the value is missing, which says nothing about the tenant.
-    """
-    if row.get(name) in (None, ""):
-        raise unreadable("graph", f"an object without {name}", httpx.codes.OK)
-    return str(row[name])
-
-
-def rows_of(page: Json) -> list[Json]:
-    """Return the objects in a page of a collection.
-
-    Raises:
-        MalformedAnswer: the page has no list, which does not mean an empty one.
-    """
-    rows = page.get("value")
-    if not isinstance(rows, list) or dicts_in(rows) != rows:
-        raise unreadable("graph", "a page without a list of objects", httpx.codes.OK)
-    return rows
-
-
-EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
-GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
-#: Service principal that must exist in the tenant before Graph traces messages (microsoft.md 2.5).
-MESSAGE_TRACE_APP_ID = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"
-
-ROLE_ASSIGNMENTS = "appRoleAssignments"
-MOST_EXPANDED = 20
-"""Number of objects that Graph expands of a directory object.
-
-Graph leaves out further objects without a link (learn.microsoft.com/graph/query-parameters, "expand
-parameter").
-"""
-LARGEST_PAGE = "999"
-MOST_SIGN_INS, SIGN_IN_PAGES = 250, 2
-"""Number of rows on a page of the sign-in log, and number of pages that are read."""
-_USER_FIELDS = (
-    "id,accountEnabled,assignedPlans,displayName,mail,proxyAddresses,userPrincipalName,"
-    "signInSessionsValidFromDateTime"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class NewPassword:
-    """Newly created client secret, which Graph shows this one time only."""
-
-    key_id: str
-    secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class TraceFilter:
-    """Filter for a message trace; empty parts do not filter.
-
-    The interval covers at most 10 days and begins at most 90 days ago (microsoft.md 2.5).
-    """
-
-    since: datetime
-    until: datetime
-    recipient: str = ""
-    sender: str = ""
-    subject: str = ""
-
-    def odata(self) -> str:
-        parts = (
-            ("recipientAddress eq {}", self.recipient),
-            ("senderAddress eq {}", self.sender),
-            ("contains(subject, {})", self.subject),
-        )
-        filters = [pattern.format(text(value)) for pattern, value in parts if value]
-        interval = (
-            f"receivedDateTime ge {instant(self.since)}",
-            f"receivedDateTime le {instant(self.until)}",
-        )
-        return " and ".join((*filters, *interval))
-
-
-class Graph(GraphCalls):
-    """One tenant's directory, with the permissions of ``token_source``'s token."""
 
     # --- the email app ----------------------------------------------------------------------------
 
@@ -346,8 +342,7 @@ class Graph(GraphCalls):
         """Grant delegated permissions to one user, or to the tenant if ``principal_id`` is None.
 
         Raises:
-            AlreadyExists: a grant for this client, resource and principal exists. Merge, then call
-                :meth:`update_grant`.
+            AlreadyExists: there is such a grant. Merge, then call :meth:`update_grant`.
         """
         body = {"clientId": client_sp_id, "resourceId": resource_sp_id, "scope": scope}
         body |= {"consentType": "AllPrincipals"}
@@ -414,28 +409,18 @@ class Graph(GraphCalls):
         """Return the Conditional Access policies (microsoft.md 2.1; one request a second, 7)."""
         return await self.collection("/identity/conditionalAccess/policies")
 
-    async def sign_ins(self, app_id: str, since: datetime, version: str = "v1.0") -> list[Json]:
-        """Return the interactive sign-ins to an app, unordered (AuditLog.Read.All, Entra P1).
-
-        Only beta may name the secret that was used (learn.microsoft.com/graph/api/resources/signin).
-        """
-        return await self._sign_ins(app_id, since, version=version)
-
-    async def renewals(self, app_id: str, since: datetime) -> list[Json]:
-        """Return non-interactive sign-ins to an app, which only beta lists (microsoft.md 5)."""
-        return await self._sign_ins(
-            app_id, since, " and signInEventTypes/any(t:t eq 'nonInteractiveUser')", "beta"
-        )
-
-    async def sign_ins_and_renewals(self, app_id: str, since: datetime) -> list[Json]:
-        """Return both kinds, by ``signInEventTypes``; only beta lists them (microsoft.md 5)."""
-        either = "t eq 'interactiveUser' or t eq 'nonInteractiveUser'"
-        return await self._sign_ins(app_id, since, f" and signInEventTypes/any(t:{either})", "beta")
-
-    async def _sign_ins(
-        self, app_id: str, since: datetime, more: str = "", version: str = "v1.0"
+    async def sign_ins(
+        self, app_id: str, since: datetime, version: str = "v1.0", kinds: tuple[str, ...] = ()
     ) -> list[Json]:
-        wanted = f"appId eq {text(app_id)} and createdDateTime ge {instant(since)}{more}"
+        """Return the sign-ins to an app, unordered (AuditLog.Read.All, Entra P1; microsoft.md 5).
+
+        Without ``kinds`` (``signInEventTypes``, only in beta) they are the interactive ones. Only beta may
+        name the secret that was used (learn.microsoft.com/graph/api/resources/signin).
+        """
+        wanted = f"appId eq {text(app_id)} and createdDateTime ge {instant(since)}"
+        if kinds:
+            either = " or ".join(f"t eq {text(kind)}" for kind in kinds)
+            wanted += f" and signInEventTypes/any(t:{either})"
         path, query = "/auditLogs/signIns", {"$filter": wanted, "$top": str(MOST_SIGN_INS)}
         found = await self.collection(path, query, pages=SIGN_IN_PAGES, version=version)
         return [row for row in found if _is_of(row, "appId", app_id)]

@@ -13,8 +13,8 @@ from __future__ import annotations
 import hmac
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -58,75 +58,20 @@ _CAUSES: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """Values that the token must contain. An empty ``tenant`` accepts any tenant."""
-
-    audience: str
-    issuer: str
-    nonce: str
-    tenant: str = ""
-
-
-class SigningKeys:
-    """Signing keys of one discovery document, read again for an unknown id: keys roll over."""
-
-    def __init__(self, http: MsalHttp, uri: str) -> None:
-        self._http = http
-        self._uri = uri
-
-    def find(self, key_id: str) -> jwt.PyJWK:
-        for fresh in (False, True):
-            keys = jwt.PyJWKSet.from_dict(self._http.document(self._uri, fresh=fresh)).keys
-            found = [key for key in keys if key.key_id == key_id]
-            if not found and len(keys) == 1 and not (key_id and keys[0].key_id):
-                found = keys  # the only key, and the token or the key has no id
-            if found:
-                return found[0]
-        raise jwt.InvalidSignatureError(f"no signing key {key_id!r}")
-
-
-def validate(token: str, keys: SigningKeys, expected: Expected) -> dict[str, Any]:
-    """Return the claims of a token that passes every check.
-
-    Raises:
-        Rejected: a check failed. The cause says which (``id_token_signature``, ``wrong_tenant``).
-            If the token's times do not hold and this machine's clock is off, it is ``clock_wrong``.
-    """
-    try:
-        key = keys.find(str(jwt.get_unverified_header(token).get("kid", "")))
-        claims = jwt.decode(
-            token,
-            key,
-            algorithms=["RS256"],
-            audience=expected.audience,
-            leeway=LEEWAY_SECONDS,
-            options={"require": ["exp", "iss", "aud"], "strict_aud": True},
-        )
-    except jwt.PyJWTError as error:
-        cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
-        skew = clock_skew.excuse() if cause == Cause.ID_TOKEN_EXPIRED else ""
-        raise _refused(Cause.CLOCK_WRONG if skew else cause, skew or str(error)) from error
-    _check_claims(claims, expected)
-    return claims
-
-
-def _check_claims(claims: Mapping[str, Any], expected: Expected) -> None:
-    tenant = str(claims.get("tid", ""))
-    if not tenant or not is_filled_text(claims.get("oid")):
-        raise _refused(Cause.ID_TOKEN_INVALID, "no tid or no oid")
-    if expected.tenant.lower() not in {"", tenant.lower()}:
-        raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=account_name(claims)))
-    if str(claims["iss"]).rstrip("/") != _ANY_TENANT.sub(tenant, expected.issuer).rstrip("/"):
-        raise _refused(Cause.ID_TOKEN_ISSUER, f"issuer {claims['iss']}")
-    if not hmac.compare_digest(
-        str(claims.get("nonce", "")).encode(), sha256(expected.nonce.encode()).hexdigest().encode()
-    ):
-        raise _refused(Cause.ID_TOKEN_NONCE, "the nonce is not the one of this sign-in")
-
-
 def account_name(claims: Mapping[str, Any]) -> str:
     return text_of(claims, "preferred_username", "upn", "unique_name", "email")
+
+
+def _check_claims(claims: Mapping[str, Any], issuer: str, nonce: str, tenant: str) -> None:
+    own, sent = str(claims.get("tid", "")), str(claims.get("nonce", ""))
+    if not own or not is_filled_text(claims.get("oid")):
+        raise _refused(Cause.ID_TOKEN_INVALID, "no tid or no oid")
+    if tenant.lower() not in {"", own.lower()}:
+        raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=account_name(claims)))
+    if str(claims["iss"]).rstrip("/") != _ANY_TENANT.sub(own, issuer).rstrip("/"):
+        raise _refused(Cause.ID_TOKEN_ISSUER, f"issuer {claims['iss']}")
+    if not hmac.compare_digest(sent.encode(), sha256(nonce.encode()).hexdigest().encode()):
+        raise _refused(Cause.ID_TOKEN_NONCE, "the nonce is not the one of this sign-in")
 
 
 def _refused(cause: str, message: str) -> Rejected:
@@ -194,12 +139,10 @@ class _SignInCache(msal.SerializableTokenCache):  # type: ignore[misc]  # msal h
     _received: Mapping[str, Any]
 
     def add(self, event: Mapping[str, Any], **options: Any) -> None:
-        """Add msal's answer to the cache, and remember it for :meth:`file_under`."""
         self._received = event
         super().add(event, **options)
 
     def file_under(self, shared: str, tenant: str) -> None:
-        """Keep the token that was received for the ``shared`` tenant also for ``tenant``."""
         address = self._received["token_endpoint"].replace(f"/{shared}/", f"/{tenant}/")
         self.add({**self._received, "token_endpoint": address, "skip_account_creation": True})
 
@@ -217,7 +160,6 @@ class Identity:
         *,
         documents: DiscoveryCache | None = None,
     ) -> None:
-        """Prepare the sign-ins to an app; without ``documents`` nothing is cached yet."""
         self.tenant = tenant
         self.client_id = client_id
         self._credential = credential
@@ -254,10 +196,10 @@ class Identity:
     ) -> dict[str, Any]:
         """Start a sign-in (code flow, PKCE S256), and return it in a form for JSON.
 
-        Send the person to ``flow["auth_uri"]`` and keep the rest sealed: it holds the PKCE verifier
-        and the nonce. ``scopes`` may be of several resources, so that one page asks for the consent
-        to all of them. Without a ``prompt`` Microsoft takes the account of ``login_hint`` unasked.
-        The signing keys are read now, because the person waits at the return.
+        Send the person to ``flow["auth_uri"]`` and keep the rest sealed: it holds the PKCE verifier and
+        the nonce. One page asks for the consent to ``scopes`` of several resources. Without a ``prompt``
+        Microsoft takes the account of ``login_hint`` unasked. The signing keys are read now, because the
+        person waits at the return.
         """
         app = self._app()
         with suppress(CloudError):
@@ -304,12 +246,9 @@ class Identity:
         except _MSAL_CONFUSED as error:
             raise _refused(Cause.ID_TOKEN_INVALID, type(error).__name__) from None
         token = self._received(result)
-        document = self._http.document(self._discovery)
         named = "" if self.tenant in SHARED_TENANTS or "." in self.tenant else self.tenant
-        issuer, nonce = str(document.get("issuer", "")), str(flow.get("nonce", ""))
-        expected = Expected(self.client_id, issuer, nonce, tenant_id or named)
-        keys = SigningKeys(self._http, str(document.get("jwks_uri", "")))
-        claims = validate(str(result.get("id_token", "")), keys, expected)
+        nonce = str(flow.get("nonce", ""))
+        claims = self._validated(str(result.get("id_token", "")), nonce, tenant_id or named)
         roles = claims.get("wids")
         account = Account(
             tenant_id=str(claims["tid"]),
@@ -322,18 +261,14 @@ class Identity:
         return SignedIn(account, cache.serialize(), token)
 
     def discover(self) -> None:
-        """Read the tenant's discovery document again, bypassing the cache.
-
-        Raises:
-            CloudError: Entra does not answer, or does not know the tenant.
-        """
+        """Read the tenant's discovery document again, bypassing the cache."""
         self._http.document(self._discovery, fresh=True)
 
     def token(self, cache: str, scopes: Sequence[str], *, refresh: bool = False) -> tuple[str, str]:
         """Return a token for one resource without user interaction, and the new cache.
 
-        With ``refresh`` the refresh token is used even if an access token is still valid. Every
-        attempt uses a new msal application, which remembers no failure (microsoft.md 6.3).
+        With ``refresh`` no access token of the cache is used. Every attempt uses a new msal application,
+        which remembers no failure (microsoft.md 6.3).
 
         Raises:
             SignInNeeded: the refresh token is no longer valid, or none exists.
@@ -347,21 +282,15 @@ class Identity:
             CloudError: the tenant no longer knows the app, or has disabled it, or the bot's own
                 secret is invalid.
         """
-        return _retry_if_busy(lambda: self._by_itself(scope))
-
-    def _by_itself(self, scope: str) -> str:
-        with _understood():
-            result: dict[str, Any] = self._app().acquire_token_for_client([scope])
-        return self._received(result)
+        return _retry_if_busy(lambda: self._received(self._app().acquire_token_for_client([scope])))
 
     def _silently(self, cache: str, scopes: list[str], *, refresh: bool) -> tuple[str, str]:
         kept = msal.SerializableTokenCache()
         kept.deserialize(cache)
         app = self._app(kept)
         accounts, ask, result = app.get_accounts(), app.acquire_token_silent_with_error, None
-        with _understood():
-            if accounts:
-                result = ask(scopes, account=accounts[0], force_refresh=refresh)
+        if accounts:
+            result = ask(scopes, account=accounts[0], force_refresh=refresh)
         if result is None:
             raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
         return self._received(result), kept.serialize()
@@ -380,6 +309,43 @@ class Identity:
             said = CloudReply("entra", error.status, error.code, error.message, error.ids)
             error = Rejected(Cause.BOT_CREDENTIAL_REFUSED, said)
         raise error
+
+    def _validated(self, token: str, nonce: str, tenant: str) -> dict[str, Any]:
+        """Return the claims of an ID token that passes every check; an empty tenant means any.
+
+        Raises:
+            Rejected: a check failed. The cause says which (``id_token_signature``,
+                ``wrong_tenant``). If the token's times do not hold and this machine's clock is off,
+                it is ``clock_wrong``.
+        """
+        document = self._http.document(self._discovery)
+        try:
+            key_id = str(jwt.get_unverified_header(token).get("kid", ""))
+            claims = jwt.decode(
+                token,
+                self._signing_key(str(document.get("jwks_uri", "")), key_id),
+                algorithms=["RS256"],
+                audience=self.client_id,
+                leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "iss", "aud"], "strict_aud": True},
+            )
+        except jwt.PyJWTError as error:
+            cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
+            skew = clock_skew.excuse() if cause == Cause.ID_TOKEN_EXPIRED else ""
+            raise _refused(Cause.CLOCK_WRONG if skew else cause, skew or str(error)) from error
+        _check_claims(claims, str(document.get("issuer", "")), nonce, tenant)
+        return claims
+
+    def _signing_key(self, uri: str, key_id: str) -> jwt.PyJWK:
+        """Return the key of this id, for which the document is read again: keys roll over."""
+        for fresh in (False, True):
+            keys = jwt.PyJWKSet.from_dict(self._http.document(uri, fresh=fresh)).keys
+            found = [key for key in keys if key.key_id == key_id]
+            if not found and len(keys) == 1 and not (key_id and keys[0].key_id):
+                found = keys  # the only key, and the token or the key has no id
+            if found:
+                return found[0]
+        raise jwt.InvalidSignatureError(f"no signing key {key_id!r}")
 
     @property
     def _discovery(self) -> str:
@@ -402,12 +368,7 @@ class Identity:
 
 
 def _retry_if_busy(ask: Callable[[], T]) -> T:
-    return _PATIENCE.call(ask, lambda error: may_repeat(error, repeatable=True))
-
-
-@contextmanager
-def _understood() -> Iterator[None]:
     try:
-        yield
+        return _PATIENCE.call(ask, lambda error: may_repeat(error, repeatable=True))
     except _MSAL_CONFUSED as error:
         raise unreadable("entra", type(error).__name__) from None

@@ -192,7 +192,10 @@ class MsalHttp:
         answer: dict[str, Any] = json.loads(reply.text)
         if reply.status_code == httpx.codes.OK and not _is_token(answer):
             raise unreadable("entra", "a token answer without a token", reply.status_code)
-        told = _with_asked(_without_nulls(answer), str(form.get("scope", "")))
+        told, asked = _without_nulls(answer), str(form.get("scope", "")).split()
+        if "scope" in told:
+            missing = [scope for scope in asked if scope.endswith("/.default")]
+            told["scope"] = " ".join(merged(str(told["scope"]).split(), missing))
         return MsalResponse(reply.status_code, json.dumps(told), reply.headers)
 
     def close(self) -> None:
@@ -253,13 +256,6 @@ def _is_token(answer: Mapping[str, Any]) -> bool:
     numbers = (str(answer[name]) for name in ("expires_in", "refresh_in") if name in answer)
     right = all(isinstance(text, str) for text in texts) and all(map(_NUMBER.fullmatch, numbers))
     return "error" in answer or (right and is_filled_text(answer.get("access_token")))
-
-
-def _with_asked(answer: dict[str, Any], asked: str) -> dict[str, Any]:
-    missing = [scope for scope in asked.split() if scope.endswith("/.default")]
-    if not missing or "scope" not in answer:
-        return answer
-    return {**answer, "scope": " ".join(merged(str(answer["scope"]).split(), missing))}
 
 
 def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:

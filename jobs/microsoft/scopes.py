@@ -97,11 +97,7 @@ def graph_default(graph_url: str) -> str:
 
 
 def app_may_read(reads: tuple[str, ...]) -> bool:
-    """Return whether the bot's own access can be enough for ``reads``.
-
-    The bot must have the Graph permissions among them. Exchange roles are the tenant's to grant, so
-    they always pass.
-    """
+    """Return whether the bot's own access can be enough; Exchange roles are the tenant's."""
     return all("." not in name or name in {*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES} for name in reads)
 
 
@@ -112,10 +108,9 @@ def exchange_scope(exchange_url: str) -> str:
 
 
 def exchange_permission(exchange_url: str) -> str:
-    """Return the one permission for Exchange cmdlets by its name.
+    """Return the one permission for Exchange cmdlets by its name, as Graph's are next to it.
 
-    One page may ask for it together with Graph's permissions. ``.default`` allows no other scope
-    next to it (AADSTS70011).
+    ``.default`` allows no other scope next to it (AADSTS70011).
     """
     return exchange_scope(exchange_url).replace(".default", EXCHANGE_PERMISSION)
 
@@ -137,9 +132,5 @@ SETS_UP = {
 
 
 def lacks_all(account: Account) -> bool:
-    """Return whether the sign-in lists the account's roles (``wids``) and none is useful here.
-
-    A sign-in without roles says nothing, and Exchange's own role groups are never listed, so this
-    is a hint and not proof.
-    """
+    """Return whether the account's listed roles (``wids``) are no use: a hint and no proof."""
     return bool(account.roles) and not {role.lower() for role in account.roles} & SETS_UP.keys()

@@ -7,13 +7,13 @@ their clients only read.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
+
+import jwt
 
 from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, unreadable
@@ -22,8 +22,6 @@ from jobs.microsoft.exchange import ExchangeRow, InvokeCommand, Params
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.identity import Identity
 
-APP_TOKEN_S = 1200
-"""Seconds for which a token is used; it is valid for at least an hour and keeps its roles."""
 _GONE = frozenset(
     {Cause.APP_DISABLED, Cause.APP_NOT_FOUND, Cause.APP_ROLES_MISSING, Cause.CONSENT_MISSING}
 )
@@ -45,10 +43,8 @@ def roles_in(token: str) -> frozenset[str]:
         MalformedAnswer: the token is not a JSON Web Token.
     """
     try:
-        body = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        roles = claims.get("roles")
-    except (IndexError, ValueError, AttributeError, binascii.Error):
+        roles = jwt.decode(token, options={"verify_signature": False}).get("roles")
+    except jwt.PyJWTError:
         raise unreadable("entra", "an access token that is no JSON Web Token") from None
     return frozenset(map(str, roles)) if isinstance(roles, list) else frozenset()
 
@@ -64,35 +60,54 @@ def withdrawn(error: CloudError) -> bool:
     return error.cause in _GONE
 
 
-class AppTokens:
+class _Kept:
+    """Tokens by their scopes, each used for ``life_s`` seconds and fetched once for all callers."""
+
+    life_s: ClassVar[int]
+
+    def __init__(self) -> None:
+        # use replaces the refresh token, so two refreshes must not overlap
+        self._one_at_a_time = asyncio.Lock()
+        self._at_hand: dict[tuple[str, ...], tuple[float, str]] = {}
+
+    async def token(self, *scopes: str) -> str:
+        async with self._one_at_a_time:
+            token = self._kept(scopes)
+            if not token:
+                token = await self._fetched(scopes)
+                self._at_hand[scopes] = (time.monotonic(), token)
+            return token
+
+    def _kept(self, scopes: tuple[str, ...]) -> str:
+        fetched, token = self._at_hand.get(scopes, (0.0, ""))
+        return token if time.monotonic() - fetched < self.life_s else ""
+
+    async def _fetched(self, scopes: tuple[str, ...]) -> str:
+        raise NotImplementedError
+
+
+class AppTokens(_Kept):
     """One tenant's app-only tokens, by resource; ``ended`` is set once access is withdrawn.
 
     An error is remembered for all later callers, so twenty steps do not ask Entra twenty times.
     """
 
+    life_s = 1200  # a token is valid for at least an hour and keeps its roles
+
     def __init__(self, ask: Ask, needed: Mapping[str, Sequence[str]]) -> None:
+        super().__init__()
         self._ask = ask
         self._needed = needed
-        self._alone = {scope: asyncio.Lock() for scope in needed}
-        self._at_hand: dict[str, tuple[float, str]] = {}
         self._failed: dict[str, CloudError] = {}
         self.ended: Forbidden | None = None
 
     def source(self, scope: str) -> TokenSource:
+        return partial(self.token, scope)
 
-        async def token() -> str:
-            async with self._alone[scope]:
-                return self._kept(scope) or await self._fetched(scope)
-
-        return token
-
-    def _kept(self, scope: str) -> str:
+    async def _fetched(self, scopes: tuple[str, ...]) -> str:
+        (scope,) = scopes
         if scope in self._failed:
             raise self._failed[scope]
-        looked, token = self._at_hand.get(scope, (0.0, ""))
-        return token if token and time.monotonic() - looked < APP_TOKEN_S else ""
-
-    async def _fetched(self, scope: str) -> str:
         try:
             token = await asyncio.to_thread(self._ask, scope)
             if lacking := missing_in(token, self._needed[scope]):
@@ -105,13 +120,10 @@ class AppTokens:
                 self.ended = self.ended or Forbidden(Cause.APP_ACCESS_WITHDRAWN, said)
                 self._failed[scope] = self.ended
             raise self._failed[scope] from None
-        self._at_hand[scope] = (time.monotonic(), token)
         return token
 
 
 class ReadingGraph(Graph):
-    """Read-only Graph client: any method other than GET raises WriteRefusedError."""
-
     async def _call(self, call: Call) -> Any:
         if call.method != "GET":
             raise WriteRefusedError(f"{call.method} {call.url}")
@@ -119,35 +131,26 @@ class ReadingGraph(Graph):
 
 
 class ReadingExchange(InvokeCommand):
-    """Read-only Exchange client: only ``Get-`` and ``Test-`` cmdlets run."""
-
     async def run(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
-        """Run a read-only cmdlet; see :meth:`jobs.microsoft.exchange.InvokeCommand.run`."""
         if not cmdlet.lower().startswith(_READS):
             raise WriteRefusedError(cmdlet)
         return await super().run(cmdlet, parameters)
 
 
-TOKEN_S = 240
-"""Seconds for which a token is used; msal returns none that expires within five minutes."""
-
-
-class Tokens:
+class Tokens(_Kept):
     """Token sources that share one msal cache; ``save`` seals and stores each change of it."""
 
+    life_s = 240  # msal returns no token that expires within five minutes
+
     def __init__(self, identity: Identity, cache: str, save: Callable[[str], None]) -> None:
+        super().__init__()
         self._identity = identity
         self._cache = cache
         self._save = save
-        self._one_at_a_time = asyncio.Lock()
-        self._at_hand: dict[tuple[str, ...], tuple[float, str]] = {}
         self._spent: set[tuple[str, ...]] = set()
 
     def source(self, *scopes: str) -> Source:
         return Source(self, scopes)
-
-    async def token(self, scopes: tuple[str, ...]) -> str:
-        return self._kept(scopes) or await self._fetched(scopes)
 
     def spend(self, scopes: tuple[str, ...], token: str) -> None:
         """Discard a refused token; if many callers report it at once, it is renewed only once."""
@@ -155,35 +158,24 @@ class Tokens:
             del self._at_hand[scopes]
             self._spent.add(scopes)
 
-    def _kept(self, scopes: tuple[str, ...]) -> str:
-        looked, token = self._at_hand.get(scopes, (0.0, ""))
-        return token if time.monotonic() - looked < TOKEN_S else ""
-
     async def _fetched(self, scopes: tuple[str, ...]) -> str:
-        # use replaces the refresh token, so two refreshes must not overlap
-        async with self._one_at_a_time:
-            if token := self._kept(scopes):
-                return token
-            token, cache = await asyncio.to_thread(
-                self._identity.token, self._cache, scopes, refresh=scopes in self._spent
-            )
-            self._spent.discard(scopes)
-            if cache != self._cache:
-                await asyncio.to_thread(self._save, cache)
-                self._cache = cache
-            self._at_hand[scopes] = (time.monotonic(), token)
-            return token
+        token, cache = await asyncio.to_thread(
+            self._identity.token, self._cache, scopes, refresh=scopes in self._spent
+        )
+        self._spent.discard(scopes)
+        if cache != self._cache:
+            await asyncio.to_thread(self._save, cache)
+            self._cache = cache
+        return token
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Tokens of one resource (:func:`jobs.clouds.http.with_token`)."""
-
     tokens: Tokens
     scopes: tuple[str, ...]
 
     async def __call__(self) -> str:
-        return await self.tokens.token(self.scopes)
+        return await self.tokens.token(*self.scopes)
 
     def spend(self, token: str) -> None:
         self.tokens.spend(self.scopes, token)

@@ -23,7 +23,7 @@ from jobs.clouds.errors import CloudError, unless_refused
 from jobs.engine.context import StepContext
 from jobs.engine.step import Diagnosis, Probe, Step
 from jobs.mail.smtp_login import SmtpProbe, hello_probe
-from jobs.microsoft.graph import MOST_SIGN_INS, SIGN_IN_PAGES
+from jobs.microsoft.graph import MOST_SIGN_INS, RENEWALS, SIGN_IN_PAGES, SIGN_INS_AND_RENEWALS
 from jobs.microsoft.sign_in_log import SignInRow, read, telling
 from jobs.model import (
     NO_SIGNALS,
@@ -121,7 +121,7 @@ def _of_others(ctx: StepContext, rows: Sequence[dict[str, Any]]) -> list[SignInR
 async def _both(ctx: StepContext, client: str, since: datetime) -> list[dict[str, Any]] | None:
     """Return both kinds in one request; None if beta fails, a kind is missing, or too many rows."""
     try:
-        rows = await ctx.graph.sign_ins_and_renewals(client, since)
+        rows = await ctx.graph.sign_ins(client, since, "beta", SIGN_INS_AND_RENEWALS)
     except CloudError:
         return None
     told = all(row.get("signInEventTypes") for row in rows)
@@ -134,7 +134,8 @@ async def _renewals(ctx: StepContext, client: str, since: datetime) -> list[dict
     The interactive sign-ins then have to be enough. The mark is set here because a row may lack it.
     """
     try:
-        return [row | {"isInteractive": False} for row in await ctx.graph.renewals(client, since)]
+        rows = await ctx.graph.sign_ins(client, since, "beta", RENEWALS)
+        return [row | {"isInteractive": False} for row in rows]
     except CloudError:
         return []
 

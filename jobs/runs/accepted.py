@@ -28,7 +28,6 @@ class Accepted:
 
 
 def accept(store: RunStore, check: Run, cause: str, given: Accepted) -> None:
-    """Keep that the cause is accepted for the check's channel, and record it in the audit trail."""
     key, mailbox = keys.accepted(check.channel.mailbox), check.channel.mailbox
     ends = max([given.until, *(each.until for each in of(store, mailbox).values())])
     data = {"cause": cause, "value": given.why, "until": given.until.date().isoformat()}
@@ -52,7 +51,6 @@ def of(store: RunStore, mailbox: str) -> Mapping[str, Accepted]:
 
 
 def as_note(known: Mapping[str, Accepted], finding: Finding) -> Finding:
-    """Return the finding, as a warning with the reason if its cause is accepted."""
     given = known.get(finding.cause)
     if given is None or finding.state not in NAMES_PROBLEM:
         return finding

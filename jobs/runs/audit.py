@@ -114,7 +114,6 @@ TRIES = 3
 SETTLES = timedelta(seconds=paced(30))
 """Time after which Redis loses an entry no more: an append-only file loses only the last second."""
 LATEST = 1_000
-"""Number of newest entries among which another process's entry about the loss is looked for."""
 log = structlog.get_logger(__name__)
 
 Along = Callable[[Pipeline], object]
@@ -122,10 +121,7 @@ Along = Callable[[Pipeline], object]
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """``broken_at`` is the first entry that is not as the bot wrote it, or 0.
-
-    ``why`` is the reason, for the operator. ``newest_key`` says that the first key seals the end.
-    """
+    """``broken_at`` is the first wrong entry, or 0; the first key seals it if ``newest_key``."""
 
     entries: int
     since: str = ""
@@ -134,24 +130,10 @@ class Verified:
     newest_key: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """State of the trail at one moment; ``head`` is None if the bot has not sealed it."""
-
-    raw: object
-    length: int
-    head: Head | None
-
-    @property
-    def trusted(self) -> Head:
-        return self.head or Head()
-
-
 class Memory:
     """Places in the chain that this process has seen: the newest one, and the newest settled one.
 
-    They reveal that the trail was set back: an earlier end with its true seal is as good as the
-    present one to a process that has seen neither.
+    They reveal that the trail was set back to an earlier end with its true seal.
     """
 
     def __init__(self) -> None:
@@ -211,8 +193,7 @@ class Trail:
     ) -> list[object]:
         """Add an entry for each fact and run ``along`` in one transaction; return Redis' answers.
 
-        If another writer interferes, the transaction is retried (WATCH). ``check`` reads the
-        ``watched`` keys before the transaction, and raises an error if nothing may be written.
+        ``check`` reads the ``watched`` keys before, and raises an error if nothing may be written.
         """
         written: list[AuditEntry] = []
 
@@ -239,26 +220,27 @@ class Trail:
 
     def look(self) -> None:
         """Record that the trail was set back; each verification names an end that is not sealed."""
-        seen = self._seen()
-        if seen.raw is not None and seen.head is None:
+        raw, _, head = self._seen()
+        if raw is not None and head is None:
             return
-        if self._memory.doubt(self._redis, seen.trusted):
+        head = head or Head()
+        if self._memory.doubt(self._redis, head):
             self.add()
         else:
-            self._memory.saw(seen.trusted.end)
+            self._memory.saw(head.end)
 
     def head(self) -> Head:
-        return self._seen().trusted
+        return self._seen()[2] or Head()
 
     def entries(self) -> tuple[bytes, ...]:
         return tuple(map(codec.as_bytes, self._redis.lrange(keys.audit_entries(), 0, -1)))
 
     def verify(self) -> Verified:
         """Verify the chain from its first entry to the sealed end. Nothing is written."""
-        seen = self._seen()
-        found = self._verified(seen)
+        raw, length, head = self._seen()
+        found = self._verified(raw, length, head)
         # retention moves every entry to another place in the list, so the wrong ones may have been read
-        moved = self._seen().trusted.cleared != seen.trusted.cleared
+        moved = self.head().cleared != (head or Head()).cleared
         return self.verify() if moved else found
 
     def clear(self, before: datetime, most: int = SLICE) -> int:
@@ -297,26 +279,25 @@ class Trail:
             log.info("audit entries removed", first=removed[0]["n"], last=removed[-1]["n"])
         return len(removed)
 
-    def _seen(self) -> _Seen:
+    def _seen(self) -> tuple[object, int, Head | None]:
+        """Return the stored head, the number of entries, and the head if the bot has sealed it."""
         with self._redis.pipeline() as both:
             both.get(keys.audit_head())
             both.llen(keys.audit_entries())
             raw, length = both.execute()
-        return _Seen(raw, length, self._head(raw))
+        return raw, length, self._head(raw)
 
-    def _verified(self, state: _Seen) -> Verified:
-        head = state.trusted
-        wrong, last = walk(self._lines(state.length), head.cleared)
-        known = Verified(state.length, self._since())
+    def _verified(self, raw: object, length: int, head: Head | None) -> Verified:
+        wrong, last = walk(self._lines(length), head.cleared if head else START)
+        known = Verified(length, self._since())
         if wrong:
             why = "the entry is not as the bot wrote it, or one before it is missing"
             return replace(known, broken_at=wrong, why=why)
-        if state.head is None:
-            found = bool(state.length or state.raw)
-            why = "the end is not sealed by this bot" if found else ""
-            return replace(known, broken_at=state.length, why=why)
+        if head is None:
+            why = "the end is not sealed by this bot" if length or raw else ""
+            return replace(known, broken_at=length, why=why)
         at, why = _end_break(head.end, last)
-        newest = self._authenticator.renewed(keys.audit_head(), state.raw) == state.raw
+        newest = self._authenticator.renewed(keys.audit_head(), raw) == raw
         return replace(known, broken_at=at, why=why, newest_key=newest)
 
     def _lines(self, length: int) -> Iterator[bytes]:
@@ -342,9 +323,8 @@ class Trail:
     def believed(self) -> Iterator[AuditEntry]:
         """Yield the entries, newest first, from the sealed end back.
 
-        It ends at the first entry that is not as the bot wrote it, or that says that the end was in
-        doubt, because no entry before that is believed. A run may change something only if the trail
-        agrees with it (:mod:`jobs.runs.trust`), so the whole trail is not verified first.
+        It ends at the first that is not as the bot wrote it, or that says that the end was in doubt. So the
+        whole trail is not verified before a run may change something (:mod:`jobs.runs.trust`).
         """
         self.look()
         expected = ""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from redis.client import Pipeline
 
@@ -64,9 +63,8 @@ class ChannelIndex(Records):
             if "@" in mailbox:
                 pipe.zadd(keys.channel_runs(mailbox), {run_id: now().timestamp()}, nx=True)
 
-        self.redis.transaction(
-            take, key
-        )  # if two claim at the same time, the second one checks the holder again
+        # if two claim at the same time, the second one checks the holder again
+        self.redis.transaction(take, key)
 
     def holder(self, mailbox: str) -> str:
         return codec.as_text(self.redis.get(keys.channel_claim(mailbox)))
@@ -76,7 +74,6 @@ class ChannelIndex(Records):
         return holder if holder and self._is_open(holder) else ""
 
     def record(self, mailbox: str) -> Record | None:
-        """Return the channel's proof; None without one, or if this bot did not write it."""
         return self._get(keys.channel_record(mailbox), Record)
 
     def keep(self, record: Record, pipe: Pipeline | None = None) -> None:
@@ -94,28 +91,8 @@ class ChannelIndex(Records):
     def set_last_check(self, mailbox: str, run_id: str) -> None:
         self.redis.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)
 
-    def last_checks(self, mailboxes: Sequence[str]) -> list[str]:
-        rows: Any = self.redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
-        return list(map(codec.as_text, rows))
-
-    def open(self, run_id: str) -> None:
-        self.redis.zadd(keys.runs_open(), {run_id: now().timestamp()})
-
-    def add_to_space(self, room: str, run_id: str) -> None:
-        self.redis.zadd(keys.space_runs(room), {run_id: now().timestamp()})
-
     def open_runs(self, most: int) -> tuple[str, ...]:
         return tuple(map(codec.as_text, self.redis.zrevrange(keys.runs_open(), 0, most - 1)))
-
-    def runs_of_space(self, room: str, most: int) -> list[str]:
-        """Return every open run of a space, then ended ones up to ``most`` in all, newest first."""
-        runs = keys.space_runs(room)
-        still_open = self.redis.zinter({runs: 1, keys.runs_open(): 0})
-        every = [*reversed(still_open), *self.redis.zrevrange(runs, 0, most - 1)]
-        return list(dict.fromkeys(map(codec.as_text, every)))[: max(most, len(still_open))]
-
-    def remove_from_space(self, room: str, run_ids: Iterable[str]) -> None:
-        self.redis.zrem(keys.space_runs(room), *run_ids)
 
     def count_in_space(self, room: str) -> int:
         return int(self.redis.zcard(keys.space_runs(room)))
@@ -123,12 +100,6 @@ class ChannelIndex(Records):
     def runs_of_mailbox(self, mailbox: str) -> tuple[str, ...]:
         """Return the mailbox's runs, oldest first; a check only if it made it a channel."""
         return tuple(map(codec.as_text, self.redis.zrange(keys.channel_runs(mailbox), 0, -1)))
-
-    def end(self, pipe: Pipeline, run_id: str) -> None:
-        pipe.zrem(keys.runs_open(), run_id)
-
-    def release(self, pipe: Pipeline, mailbox: str) -> None:
-        pipe.delete(keys.channel_claim(mailbox))
 
     def add(self, pipe: Pipeline, record: Record, run: Run) -> None:
         """Make the proven channel known in the space that asked for it, and to the requester."""

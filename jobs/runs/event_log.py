@@ -29,7 +29,6 @@ from jobs.storage import codec, keys
 from jobs.storage.vault import Authenticator, mac_of
 
 FOREIGN_EVENT = "foreign_event"
-"""Cause of the problem that a run has an event which this bot did not make."""
 NOT_AUDITED = "approval_not_audited"
 UNREADABLE_RUN = "unreadable_run"
 SET_BACK = "run_set_back"
@@ -45,10 +44,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Events of a run, up to the first that this bot did not make, which ``foreign`` says follows.
-
-    ``mac`` is the MAC of the last event.
-    """
+    """Events up to the first foreign one, which ``foreign`` says follows; ``mac`` is the last's."""
 
     events: tuple[Event, ...]
     mac: str
@@ -69,11 +65,8 @@ class EventLog:
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
-    def lines(self, run_id: str, events: Iterable[Event], previous: str = "") -> list[bytes]:
-        """Return the lines for events after the one with the MAC ``previous``, empty at first."""
-        return self.chained(run_id, map(codec.dump, events), previous)
-
     def chained(self, run_id: str, bodies: Iterable[bytes], previous: str = "") -> list[bytes]:
+        """Return the lines for events after the one with the MAC ``previous``, empty at first."""
         lines = []
         for body in bodies:
             lines.append(self._authenticator.protect(keys.run_events(run_id), body, previous))
@@ -127,7 +120,6 @@ class EventLog:
         return lost
 
     def renewed(self, run_id: str, lines: Sequence[bytes]) -> list[bytes]:
-        """Return the lines under the newest key, up to the first that is not this bot's."""
         bodies, previous = [], ""
         for line in lines:
             body = self._authenticator.verify(keys.run_events(run_id), line, previous)
@@ -149,7 +141,6 @@ def lines_of(redis: Redis | Pipeline, run_id: str, first: int = 0) -> list[bytes
 
 
 def distrust(run: Run) -> Text | None:
-    """Return the sentence for people if the run was stopped because Redis was changed, or None."""
     problem = run.problems.get("run")
     if problem is None or problem.cause not in UNTRUSTED:
         return None
@@ -165,7 +156,6 @@ def unreadable(run_id: str, mailbox: str, opened_at: float) -> Run:
 
 
 def doubt(run: Run) -> Text | None:
-    """Return the sentence for people if the run's history is not trusted or has a gap, or None."""
     if why := distrust(run):
         return why
     gap = run.problems.get(HISTORY)
@@ -195,10 +185,6 @@ class About:
     asked_by: str = ""
     tenant: str = ""
     account: str = ""
-
-
-def recorded(events: Iterable[Event]) -> tuple[Event, ...]:
-    return tuple(event for event in events if event.kind not in NOT_RECORDED)
 
 
 def updated(about: About, event: Event) -> About:

@@ -29,7 +29,6 @@ KEYS_AT_ONCE = 500
 
 Reader = Redis | Pipeline
 Slot = str | int
-"""Field of a hash, index of a list, or an empty text."""
 
 
 class What(StrEnum):
@@ -58,15 +57,14 @@ _PLACES = (
 )
 _LIST, _HASH, _STRING = b"list", b"hash", b"string"
 _TYPES = {What.RUNS: _LIST, What.ACCEPTED: _HASH, What.CARDS: _HASH}
-"""Types in Redis; those of all other kinds are strings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Values of one Redis key: how many are under the first key and how many under an older one.
+    """Values of one Redis key under the first key, and under an older one, by their number.
 
-    ``foreign`` names the values that verify under no key. ``changed`` are the values under an older
-    key, as they are under the first one. A run's history counts as one value.
+    ``foreign`` names those that verify under no key. ``changed`` are the older ones as they are under
+    the first key. A run's history counts as one value.
     """
 
     newest: int = 0
@@ -98,10 +96,7 @@ class Rekeying:
         self._trail = Trail(redis, encryption_keys)
 
     def renew(self) -> Result:
-        """Write every value under an older key again under the first one, and record their numbers.
-
-        ``older`` of the result are the values that were written again.
-        """
+        """Write every value under an older key again; ``older`` of the result are these."""
         result = self._pass(self._renewed)
         trail = self._look_at_trail()
         if trail.older:

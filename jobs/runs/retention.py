@@ -7,10 +7,9 @@ going on, or with changes that were not undone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import islice, takewhile
 
 import msgspec
@@ -26,40 +25,36 @@ from jobs.storage import codec, keys
 EVERY_S = paced(60)
 KEYS_AT_ONCE = 200
 PASS = timedelta(days=1)
-"""Time between two passes, and between two verifications of the trail."""
 ORPHAN_S = 24 * 3600
 log = structlog.get_logger(__name__)
 
 
 class Retention:
-    """Periodic removal of runs and audit entries that are older than these days."""
-
     def __init__(self, store: RunStore, run_days: int, audit_days: int) -> None:
         self._store = store
         self._redis = store.redis
         self._run_age = timedelta(days=run_days)
         self._audit_age = timedelta(days=audit_days)
-        self._left: Iterator[Callable[[], None]] = iter(())
+        self._left: Iterator[str] = iter(())
         self._passed: datetime | None = None
         self._verified: datetime | None = None
         self._reported = 0
 
     def __call__(self) -> None:
-        some = list(islice(self._left, KEYS_AT_ONCE))
-        if not some and (self._passed is None or now() - self._passed >= PASS):
+        done = list(islice(self._left, KEYS_AT_ONCE))
+        if not done and (self._passed is None or now() - self._passed >= PASS):
             self._left = self._one_pass()
-            some = list(islice(self._left, KEYS_AT_ONCE))
-        for keep in some:
-            keep()
+            done = list(islice(self._left, KEYS_AT_ONCE))
         self._keep_trail()
 
-    def _one_pass(self) -> Iterator[Callable[[], None]]:
+    def _one_pass(self) -> Iterator[str]:
         for pattern, keep in (
             (keys.run_events("*"), self._keep_run),
             (keys.cards("*"), self._keep_cards),
         ):
             for raw in self._redis.scan_iter(pattern, count=KEYS_AT_ONCE):
-                yield partial(keep, keys.owner(raw, pattern))
+                keep(run_id := keys.owner(raw, pattern))
+                yield run_id
         self._passed = now()  # a pass that an error of Redis has ended begins again
 
     def _keep_run(self, run_id: str) -> None:

@@ -44,11 +44,9 @@ class Origin:
 class FixBrief:
     """Part of the newest check's verdict that a fix cannot find by itself.
 
-    ``consent_missing`` is true if the check did not see the administrator's consent.
-    ``token_cause`` is the cause code that only a new token ends, or an empty string.
-    ``manual_causes`` are the cause codes that only a person can fix. ``checked_at`` is when the
-    check ended. ``wrong`` are the steps that the fix will probably change, so that its sign-in asks
-    for their permissions. The plan decides which steps are changed.
+    ``token_cause`` is the cause that only a new token ends, and ``manual_causes`` are those that only a
+    person can fix. ``checked_at`` is when the check ended. The sign-in asks for the permissions of the
+    steps in ``wrong``, which the fix will probably change.
     """
 
     consent_missing: bool = False
@@ -95,12 +93,10 @@ class Plan:
     at: datetime
 
     def shows(self, change: Change) -> bool:
-        """Return whether the change is one of the plan's lines.
+        """Return whether the change has the same result as a line, for the same object and scope.
 
-        That is so if the change has the same result as a line, for the same object and scope, and
-        no unmentioned party loses something. The method, IDs and days may have become known later,
-        for example if an app is updated instead of created. Reopening something that somebody has
-        closed is a different result from creating it.
+        No unmentioned party may lose something. The method, IDs and days may have become known later.
+        Reopening something that somebody has closed is a different result from creating it.
         """
         return any(
             _outcome(line) == _outcome(change)
@@ -153,10 +149,9 @@ class Search:
     """Microsoft's view of a mailbox's channel; an empty value was not found.
 
     ``apps`` is one app if that is ``certain``, otherwise every app that may be the channel's.
-    ``upn`` is the mailbox user, and ``shared`` is true if others sign in for the mailbox.
-    ``delegate`` is the only other user with a grant, if there is exactly one. ``unread`` means that
-    the signed-in user may not read something, that a cloud did not answer, or that there is no such
-    mailbox. Then nothing is asked, because the check itself says so.
+    ``shared`` is true if others sign in for the mailbox, and ``delegate`` is the only one of them.
+    ``unread`` means that something was not read, or that there is no such mailbox: nothing is asked
+    then, because the check itself says so.
     """
 
     apps: tuple[AppCandidate, ...] = ()
@@ -210,11 +205,9 @@ class Kind(StrEnum):
 class RecordedChange:
     """Change that the channel's runs made through one step, for an undo.
 
-    ``values_before`` are the step's values (:class:`jobs.model.Finding`) before the first of these
-    runs, and ``before`` is the same in words. ``values_after`` are the values that the last run
-    read back, or empty if it ended earlier. ``change`` is the plan line of the last run.
-    ``interrupted`` is when the change was last begun, if its worker lost the run during an attempt,
-    so that a call may still arrive; otherwise None.
+    ``values_before`` are the step's values before the first of these runs, and ``before`` is the same
+    in words. ``values_after`` are those that the last run read back, if it came to that. ``change`` is
+    its plan line. ``interrupted`` is when it was last begun, if a call may still arrive.
     """
 
     step: str
@@ -270,10 +263,9 @@ class Problem:
 class Changed:
     """Change that was begun (``done`` is None) or made.
 
-    ``before`` is the inspection's finding before the change, and ``values_after`` are the values
-    read back after it. ``since`` is the first attempt of a change that was never completed, and
-    ``begun`` is the last one. ``unseen`` is how often it was made without being seen to take effect
-    since.
+    ``before`` is the finding before it, and ``values_after`` are the values read back after it.
+    ``since`` is the first attempt of a change that was never completed, and ``begun`` is the last one.
+    ``unseen`` is how often it was made without being seen to take effect since.
     """
 
     changes: tuple[Change, ...]
@@ -299,18 +291,14 @@ class Changed:
 class Run:
     """State of a run.
 
-    ``kind``, ``origin`` and ``brief`` are set when it is opened. Only the conversation interprets
-    the texts of ``origin``. ``brief`` is made by :mod:`jobs.checks.check` and
-    :mod:`jobs.checks.remedies`. ``version`` is the number of events that the state is computed
-    from, and ``mac`` is the MAC of the last one (:mod:`jobs.runs.event_log`). ``detailed_at`` is
-    when the details were given last. ``past`` and ``known`` are an undo's data of the runs before
-    it. ``demanded`` are steps whose change a cloud requires, whatever their findings.
-    ``planned_by`` is the administrator's account whose sign-in the plan was made with.
-    ``search`` is the result of a check's search for a channel that is not known here, and
-    ``discovered`` is true once that channel is known. ``silent`` are the clouds that give a check
-    no answer so far, and ``once_silent`` also those that have answered since. ``permissions`` are
-    the Graph permissions that the sign-in asked for. ``looked`` is who last asked to look again,
-    and when. ``right_before`` are the steps that needed nothing then.
+    Only the conversation interprets the texts of ``origin``. ``version`` is the number of events, and
+    ``mac`` is the MAC of the last one (:mod:`jobs.runs.event_log`). ``past`` and ``known`` are an
+    undo's data of the runs before it. ``demanded`` are steps whose change a cloud requires, whatever
+    their findings. The plan was made with the sign-in of ``planned_by``. ``search`` is the result of a
+    check's search for a channel that is not known here, and ``discovered`` is true once it is known.
+    ``silent`` are the clouds that give a check no answer so far, and ``once_silent`` also those that
+    have answered since. ``permissions`` are those of Graph that the sign-in asked for. ``looked`` is
+    who last asked to look again, and ``right_before`` are the steps that needed nothing then.
     ``requests`` are the messages and button presses that were carried out: the event of one is
     handled again if its worker dies before it says so.
     """
@@ -422,7 +410,6 @@ class Run:
 UNDOES = "undoes"
 """Name, among an undo's data of the runs before it, of the only run that it reverses."""
 ENDS = frozenset({Kind.CANCELLED, Kind.FAILED, Kind.FINISHED})
-"""Kinds of the last event of a run. No event follows one of them."""
 
 
 class AttemptOverError(Exception):
@@ -485,5 +472,4 @@ def new_id() -> str:
 
 
 def new_reference() -> str:
-    """Return ``REF-`` and six hexadecimal digits, such as ``REF-3F9A1C``."""
     return f"REF-{secrets.token_hex(3).upper()}"

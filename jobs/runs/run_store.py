@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import reduce
+from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
@@ -15,12 +16,12 @@ from jobs.model import Channel, Person, RunKind
 from jobs.runs.audit import Along, Trail
 from jobs.runs.channel_index import CHECK_KEPT_S, AlreadyRunningError, ChannelIndex, Record
 from jobs.runs.event_log import (
+    NOT_RECORDED,
     About,
     EventLog,
     entries_of,
     entry,
     lines_of,
-    recorded,
     unreadable,
     updated,
 )
@@ -42,7 +43,7 @@ from jobs.runs.run import (
     opening,
     undid,
 )
-from jobs.storage import keys
+from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, RUNS_ENDED, RUNS_OPENED
 from jobs.storage.due_queue import LEASE_S, DueQueue, after_lease
 from jobs.storage.keys import Key
@@ -82,19 +83,20 @@ class RunStore:
             AlreadyRunningError: there is such a run, and it has not ended.
         """
         run_id = new_id()
-        self.channels.open(run_id)
-        self.append(run_id, opening(channel, requester, kind, origin, brief))
+        at = {run_id: now().timestamp()}
+        first = opening(channel, requester, kind, origin, brief)
+        self.append(run_id, first, along=lambda pipe: pipe.zadd(keys.runs_open(), at))
         try:
             self.claim(channel.mailbox or origin.message or run_id, run_id)
         except AlreadyRunningError as busy:
             with self.redis.pipeline() as pipe:
-                self.channels.end(pipe, run_id)
+                pipe.zrem(keys.runs_open(), run_id)
                 self.schedule.remove(run_id, pipe)
                 pipe.delete(keys.run_events(run_id))
                 pipe.execute()
             self.audit.add(entry("not_opened", About(run_id), by=requester.email, running=busy.run))
             raise
-        self.channels.add_to_space(origin.room, run_id)
+        self.redis.zadd(keys.space_runs(origin.room), at)
         COUNTERS.add(RUNS_OPENED, kind)
         return self.load(run_id)
 
@@ -179,10 +181,10 @@ class RunStore:
         undone = self.runs_of_mailbox(mailbox) if event.kind is Kind.FINISHED and undid(run) else ()
 
         def all_at_once(pipe: Pipeline) -> None:
-            self.channels.end(pipe, run.id)
+            pipe.zrem(keys.runs_open(), run.id)
             self.schedule.remove(run.id, pipe)
             if mine:
-                self.channels.release(pipe, mailbox)
+                pipe.delete(keys.channel_claim(mailbox))
             if event.kind is Kind.FINISHED and run.kind in {RunKind.SETUP, RunKind.CHECK}:
                 self.channels.add(pipe, Record.of(run, event.at), run)
             if undone:
@@ -215,31 +217,31 @@ class RunStore:
         return self.last_checks([mailbox])[0]
 
     def last_checks(self, mailboxes: Sequence[str]) -> tuple[Run | None, ...]:
-        found = self.channels.last_checks(mailboxes)
-        return tuple(next(self.known([each] if each else []), None) for each in found)
+        found: Any = self.redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
+        ids = ([codec.as_text(raw)] if raw else [] for raw in found)
+        return tuple(next(self.known(each), None) for each in ids)
 
     def runs_in_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
         """Return every open run of a space, then ended ones up to ``most`` in all, newest first.
 
         One that cannot be read is a failed one. A deleted one is taken off the list of the space.
         """
-        listed = self.channels.runs_of_space(room, most)
+        runs = keys.space_runs(room)
+        still_open = self.redis.zinter({runs: 1, keys.runs_open(): 0})
+        every = [*reversed(still_open), *self.redis.zrevrange(runs, 0, most - 1)]
+        listed = list(dict.fromkeys(map(codec.as_text, every)))[: max(most, len(still_open))]
         found = tuple(self._named(listed, room))
         if gone := set(listed) - {run.id for run in found}:
-            self.channels.remove_from_space(room, gone)
+            self.redis.zrem(runs, *gone)
             return self.runs_in_space(room, most)
         return found
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[Run, ...]:
-        """Return the mailbox's runs, oldest first, without checks or another mailbox's runs."""
         known = self.known(self.channels.runs_of_mailbox(mailbox))
         return tuple(run for run in known if run.channel.mailbox == mailbox)
 
     def record(self, what: str, run_id: str, along: Along = lambda _: None, **more: object) -> None:
-        """Record a fact about a run in the audit trail, and run ``along`` in one transaction.
-
-        A fact is no event of the run, which another worker may have, or which has ended.
-        """
+        """Record a fact about a run, which is no event of it: another worker may have it."""
         self.audit.add(entry(what, self._about(run_id), **more), along=along)
 
     def record_secret_shown(self, key_id: str, run_id: str = "") -> None:
@@ -254,7 +256,7 @@ class RunStore:
     def lease(self, run_id: str) -> AbstractContextManager[RenewedLock | None]:
         """Return the right to work on a run, for one worker at a time, or None if another has it.
 
-        Each renewal makes the run due after the lease, so that another worker follows a dead one.
+        Each renewal makes the run due after it, so that another worker follows a dead one.
         """
         name = LockName(LockKind.RUN, run_id)
         return renewed_lock(
@@ -306,7 +308,7 @@ class RunStore:
 
     def _save(self, run_id: str, events: Sequence[Event], along: Along) -> None:
         """Write events, entries and ``along`` at once, after what a failover has lost."""
-        worth = recorded(events)
+        worth = [event for event in events if event.kind not in NOT_RECORDED]
         facts = tuple(entries_of(self._about(run_id), worth)) if worth else ()
         seen = self._seen.get(keys.run_lock(run_id), [])
         before: list[bytes] = []
@@ -315,7 +317,8 @@ class RunStore:
         def check(pipe: Pipeline) -> None:
             opens = bool(events) and events[0].kind is Kind.OPENED
             before[:] = self._check(pipe, run_id, seen, opens=opens)
-            lines[:] = self.event_log.lines(run_id, events, mac_of(before[-1]) if before else "")
+            bodies, previous = map(codec.dump, events), mac_of(before[-1]) if before else ""
+            lines[:] = self.event_log.chained(run_id, bodies, previous)
 
         def write(pipe: Pipeline) -> None:
             pipe.rpush(keys.run_events(run_id), *lines)
@@ -353,7 +356,6 @@ class RunStore:
         return last
 
     def _require_open(self, run_id: str, last: list[bytes]) -> None:
-        """Raise an error if the run's last two lines end it, or another client wrote them."""
         event = self.event_log.last(run_id, last) if last else None
         if last and (event is None or event.kind in ENDS):
             raise RunEndedError(run_id)

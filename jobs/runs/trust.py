@@ -25,10 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 class UntrustedError(Exception):
-    """Error because the audit trail contradicts the run, so that it may change nothing.
-
-    ``code`` is the number of the entry, or the scope of the approval.
-    """
+    """Error because the trail contradicts the run; ``code`` is the entry, or the scope."""
 
     def __init__(self, cause: str, code: str) -> None:
         super().__init__(cause, code)
@@ -36,10 +33,7 @@ class UntrustedError(Exception):
 
 
 def stop(store: RunStore, run_id: str, place: int, mailbox: str = "") -> None:
-    """Take a run off all lists whose event ``place`` is foreign, and record it once.
-
-    ``mailbox`` is released if the run holds it.
-    """
+    """Take a run off all lists whose event ``place`` is foreign, and record it once."""
     told = {"event": str(place)}
     if any((e["what"], e.get("data")) == (FOREIGN_EVENT, told) for e in store.audit.of_run(run_id)):
         store.schedule.remove(run_id)
@@ -47,10 +41,10 @@ def stop(store: RunStore, run_id: str, place: int, mailbox: str = "") -> None:
     mine = bool(mailbox) and store.channels.holder(mailbox) == run_id
 
     def along(pipe: Pipeline) -> None:
-        store.channels.end(pipe, run_id)
+        pipe.zrem(keys.runs_open(), run_id)
         store.schedule.remove(run_id, pipe)
         if mine:
-            store.channels.release(pipe, mailbox)
+            pipe.delete(keys.channel_claim(mailbox))
 
     log.error("an event of the run was not made by this bot", run=run_id, place=place)
     store.record(FOREIGN_EVENT, run_id, along, data=told)
@@ -118,14 +112,12 @@ _FILE = "audit file"
 
 
 def sealed_file(store: RunStore, lines: bytes) -> bytes:
-    """Return the lines of a file, each with its line end, with the line that seals them."""
     end = store.audit.head().end
     told = {"what": SEALED, "entries": lines.count(b"\n"), "n": end.n, "hash": end.hash}
     return lines + store.authenticator.dump(_FILE, told, _digest(lines)) + b"\n"
 
 
 def file_problem(store: RunStore, content: bytes) -> str:
-    """Return why the file is not as this bot made it, as a sentence, or an empty string."""
     before, end, seal = content.removesuffix(b"\n").rpartition(b"\n")
     if not mac_of(seal):
         return "The file has no seal in its last line: its end was cut off, or an older version made it"
@@ -138,10 +130,7 @@ def file_problem(store: RunStore, content: bytes) -> str:
 
 
 def missing_entries(store: RunStore, content: bytes) -> str:
-    """Return how the trail contradicts a sealed file, as a sentence, or an empty string.
-
-    Entries that retention has removed are not missing.
-    """
+    """Return how the trail contradicts a sealed file; removed entries are not missing."""
     found, cleared = store.audit.verify(), store.audit.head().cleared.n
     kept = set(map(hash_of, store.audit.entries()))
     for line in content.splitlines():

@@ -54,35 +54,27 @@ SERVER_SCHEMES = frozenset({"redis", "rediss", "unix"})
 URL_EXAMPLE = "redis://127.0.0.1:6379/0"
 _EMBEDDED = "redis+embedded:"
 _SENTINELS = re.compile(
-    r"redis(?P<tls>s?)\+sentinel://(?:(?P<user>[^@:]*):?(?P<password>.*)@)?(?P<hosts>[^@/?]+)"
+    r"redis(?P<tls>s?)\+sentinel://(?:(?P<username>[^@:]*):?(?P<password>.*)@)?(?P<hosts>[^@/?]+)"
     r"/(?P<service>[^/?]+)(?:/(?P<db>[0-9]*))?(?:\?(?P<options>.*))?",
     re.IGNORECASE,
 )
 
 
 class RedisUrlError(ValueError):
-    """Error for a Redis address that cannot be right.
-
-    The error's text is the rest of a sentence that begins with the name of the setting.
-    """
+    """Error for a Redis address; its text is the rest of a sentence after the setting's name."""
 
 
 @dataclass(frozen=True, slots=True)
-class SentinelAddress:
+class Sentinels:
     """Address of a primary Redis server that Sentinels name.
 
-    ``user`` and ``password`` are those of Redis, and ``sentinel_user`` and ``sentinel_password``
-    those of the Sentinels. Each is empty if it is not needed.
+    ``named`` are its service and login, and the login of the Sentinels.
     """
 
     hosts: tuple[tuple[str, int], ...]
-    service: str
-    db: int = 0
-    tls: bool = False
-    user: str = ""
-    password: str = field(default="", repr=False)
-    sentinel_user: str = ""
-    sentinel_password: str = field(default="", repr=False)
+    tls: bool
+    db: int
+    named: dict[str, str] = field(repr=False)
 
 
 def embedded_url(folder: Path) -> str:
@@ -90,52 +82,38 @@ def embedded_url(folder: Path) -> str:
 
 
 def embedded_folder(url: str) -> Path | None:
-    """Return the data folder of the embedded Redis server, or None for another server's address."""
     return Path(url.removeprefix(_EMBEDDED)) if url.startswith(_EMBEDDED) else None
 
 
-def is_sentinel(url: str) -> bool:
-    return url.partition("://")[0].lower() in SENTINEL_SCHEMES
-
-
 def url_problem(url: str) -> str:
-    """Return why the Redis address cannot be right, or an empty string.
-
-    The text is the rest of a sentence and never contains a password.
-    """
+    """Return why the address cannot be right, as the end of a sentence without a password."""
     try:
-        if sentinel_address(url) if is_sentinel(url) else parts_of(url).scheme in SERVER_SCHEMES:
+        if sentinels_of(url) or parts_of(url).scheme in SERVER_SCHEMES:
             return ""
     except RedisUrlError as error:
         return str(error)
     return f"is no Redis address: it looks like {URL_EXAMPLE}, or {SENTINEL_EXAMPLE}"
 
 
-def sentinel_address(url: str) -> SentinelAddress:
-    """Return the parts of a Redis address that names Sentinels.
+def sentinels_of(url: str) -> Sentinels | None:
+    """Return the parts of a Redis address that names Sentinels; None for any other address.
 
     Raises:
         RedisUrlError: A part is missing or cannot be right.
     """
+    if url.partition("://")[0].lower() not in SENTINEL_SCHEMES:
+        return None
     found = _SENTINELS.fullmatch(url)
     part = found.groupdict("") if found else {"hosts": "", "options": ""}
-    options = dict(parse_qsl(part["options"], keep_blank_values=True))
+    login = dict(parse_qsl(part["options"], keep_blank_values=True))
     try:
         hosts = tuple(map(_host, part["hosts"].split(",")))
     except ValueError:
         hosts = ()
-    if not hosts or options.keys() - SENTINEL_OPTIONS:
+    if not hosts or login.keys() - SENTINEL_OPTIONS:
         raise RedisUrlError(f"is no address of Sentinels: it looks like {SENTINEL_EXAMPLE}")
-    return SentinelAddress(
-        hosts,
-        unquote(part["service"]),
-        int(part["db"] or 0),
-        tls=bool(part["tls"]),
-        user=unquote(part["user"]),
-        password=unquote(part["password"]),
-        sentinel_user=options.get("sentinel_username", ""),
-        sentinel_password=options.get("sentinel_password", ""),
-    )
+    named = {name: unquote(part[name]) for name in ("service", "username", "password")}
+    return Sentinels(hosts, bool(part["tls"]), int(part["db"] or 0), named | login)
 
 
 def _host(text: str) -> tuple[str, int]:
@@ -148,12 +126,8 @@ def _host(text: str) -> tuple[str, int]:
 HOST, PORT = "127.0.0.1", 6379
 """Address and default port of the embedded server. Another program may already hold that port."""
 PORT_FILE = "redis.port"
-"""File in the data folder with the port of the embedded server."""
 TRIES, FIRST_PAUSE_S, LONGEST_PAUSE_S = 10, 0.01, 1.0
-"""Retries of a command that a demoted server refused, and their pauses.
-
-The pauses are at most 6 seconds in all.
-"""
+"""Retries of a command that a demoted server refused, and their pauses: at most 6 s in all."""
 ASK_AGAIN_S = 1.0
 """Seconds after which the Sentinels are asked again for the primary."""
 SENTINEL_S = 1.0
@@ -162,11 +136,7 @@ UNBLOCKED = "UNBLOCKED"
 """First word of the answer to a client whose server is demoted while the client waits for a job."""
 NO_WRITES = "read only replica"
 UNANNOUNCED = MaintNotificationsConfig(enabled=False)
-"""Option that turns off redis-py's request for maintenance announcements.
-
-Only Redis Enterprise announces its maintenance. Every other server refuses the request, which would
-cost one round trip in each job.
-"""
+"""Only Redis Enterprise announces its maintenance; others refuse it, a round trip in each job."""
 
 
 class DemotedError(RedisConnectionError):
@@ -187,24 +157,16 @@ def open_redis(url: str, **options: Any) -> Redis:
     Raises:
         RedisUrlError: The address is one of Sentinels and cannot be right.
     """
-    options.setdefault("retry", retry_elsewhere())
+    pauses = ExponentialWithJitterBackoff(base=FIRST_PAUSE_S, cap=LONGEST_PAUSE_S)
+    options.setdefault("retry", Retry(pauses, TRIES, supported_errors=(DemotedError,)))
     options.setdefault("maint_notifications_config", UNANNOUNCED)
     if (folder := embedded_folder(url)) is not None:
         return Redis.from_pool(Pool(EmbeddedConnection, folder=str(folder), **options))
-    if is_sentinel(url):
-        return _of_sentinels(sentinel_address(url), options)
-    kinds = {"rediss": TlsConnection, "unix": SocketConnection}
-    kind = kinds.get(parts_of(url).scheme, TcpConnection)
+    if sentinels := sentinels_of(url):
+        return _of_sentinels(sentinels, options)
+    kinds = {"rediss": _Tls, "unix": _Socket}
+    kind = kinds.get(parts_of(url).scheme, _Tcp)
     return Redis.from_pool(Pool.from_url(url, connection_class=kind, **options))
-
-
-def retry_elsewhere() -> Retry:
-    """Return the retry policy for a command that a demoted server refused.
-
-    The figures are redis-py's own.
-    """
-    pauses = ExponentialWithJitterBackoff(base=FIRST_PAUSE_S, cap=LONGEST_PAUSE_S)
-    return Retry(pauses, TRIES, supported_errors=(DemotedError,))
 
 
 def is_demoted(error: ResponseError) -> bool:
@@ -244,30 +206,19 @@ class _LeavesReplica:
         raise DemotedError(f"Redis at this address takes no writes: it is a replica ({why})")
 
 
-class TcpConnection(_LeavesReplica, Connection):
-    """Connection to a Redis server over TCP."""
+class _Tcp(_LeavesReplica, Connection): ...
 
 
-class TlsConnection(_LeavesReplica, SSLConnection):
-    """Connection to a Redis server over TLS.
-
-    SSL_CERT_FILE names the certificate authorities, as for every other connection.
-    """
+class _Tls(_LeavesReplica, SSLConnection): ...  # SSL_CERT_FILE names the certificate authorities
 
 
-class SocketConnection(_LeavesReplica, UnixDomainSocketConnection):
-    """Connection to a Redis server through a Unix socket of this machine."""
+class _Socket(_LeavesReplica, UnixDomainSocketConnection): ...
 
 
-class SentinelConnection(SentinelManagedConnection, TcpConnection):
-    """Connection to the primary Redis server.
-
-    The Sentinels are asked for its address each time that the connection is made.
-    """
+class _Sentinel(SentinelManagedConnection, _Tcp): ...
 
 
-class SentinelTlsConnection(SentinelManagedSSLConnection, TlsConnection):
-    """Connection over TLS to the primary Redis server that the Sentinels name."""
+class _SentinelTls(SentinelManagedSSLConnection, _Tls): ...
 
 
 class SentinelPool(SentinelConnectionPool):
@@ -279,15 +230,13 @@ class SentinelPool(SentinelConnectionPool):
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        """Create the pool; all arguments are redis-py's."""
         super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]  # untyped in redis-py
         self._ask_at = time.monotonic() + ASK_AGAIN_S
 
     def get_connection(self, *arguments: Any, **options: Any) -> Any:
-        """Return a connection to the present primary.
+        """Return a connection to the present primary, for which the Sentinels are asked once a second.
 
-        The Sentinels are asked for the primary once a second at most. If another server became the
-        primary, redis-py closes the idle connections, and each other connection as it comes back.
+        If another server became it, redis-py closes the idle connections, and others as they come back.
         """
         if time.monotonic() >= self._ask_at:
             self._ask_at = time.monotonic() + ASK_AGAIN_S
@@ -297,14 +246,12 @@ class SentinelPool(SentinelConnectionPool):
 
 
 class EmbeddedConnection(_LeavesReplica, Connection):
-    """Connection to the embedded Redis server of a data folder.
+    """Connection to the embedded Redis server of a data folder, which has its port.
 
-    Its port is read from that folder each time. A server that does not keep its data there belongs
-    to another program, and nothing is written to it.
+    A server that keeps its data elsewhere belongs to another program, and nothing is written to it.
     """
 
     def __init__(self, *, folder: str, **options: Any) -> None:
-        """Create a connection for the data folder ``folder``; the other options are redis-py's."""
         super().__init__(host=HOST, **options)  # type: ignore[no-untyped-call]  # untyped in redis-py
         self._folder = Path(folder)
 
@@ -344,11 +291,11 @@ def keeps_data_in(answer: object, folder: Path) -> bool:
     return os.fsdecode(last) == str(folder.resolve()) if isinstance(last, str | bytes) else False
 
 
-def _of_sentinels(address: SentinelAddress, options: dict[str, Any]) -> Redis:
+def _of_sentinels(address: Sentinels, options: dict[str, Any]) -> Redis:
     hurried = min(options.get("socket_timeout") or SENTINEL_S, SENTINEL_S)
     watchers = {
-        "username": address.sentinel_user or None,
-        "password": address.sentinel_password or None,
+        "username": address.named.get("sentinel_username") or None,
+        "password": address.named.get("sentinel_password") or None,
         "ssl": address.tls,
         "socket_timeout": hurried,
         "socket_connect_timeout": hurried,
@@ -356,12 +303,12 @@ def _of_sentinels(address: SentinelAddress, options: dict[str, Any]) -> Redis:
     }
     sentinel: Any = Sentinel(address.hosts, sentinel_kwargs=watchers)  # type: ignore[no-untyped-call]
     client: Redis = sentinel.master_for(
-        address.service,
+        address.named["service"],
         connection_pool_class=SentinelPool,
-        connection_class=SentinelTlsConnection if address.tls else SentinelConnection,
+        connection_class=_SentinelTls if address.tls else _Sentinel,
         db=address.db,
-        username=address.user or None,
-        password=address.password or None,
+        username=address.named["username"] or None,
+        password=address.named["password"] or None,
         **options,
     )
     return client

@@ -22,21 +22,12 @@ from redis.exceptions import RedisError
 from jobs.storage import codec, keys
 
 FLUSH_S = 5.0
-"""Seconds between two flushes of a running process."""
 ALL = "counters"
-"""Name of the Redis hash with all counters."""
 SEPARATOR = "|"
 BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0)
-"""Upper bounds of the latency buckets, in seconds.
-
-No request waits for longer than the last bound.
-"""
+"""Upper bounds of the latency buckets; no request waits for longer than the last."""
 OVER = "over"
-"""Name of the bucket for latencies above the last bound."""
 TOTAL = "ms"
-"""Name of the sum of all latencies, in milliseconds."""
-MOST_FIELDS = 2000
-"""Maximum number of different counters that a process keeps while Redis is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +55,7 @@ COUNTED = [each for each in vars().copy().values() if isinstance(each, Counter) 
 
 
 class Counters:
-    """Counts of this process that are not in Redis yet.
-
-    Several threads may count at the same time.
-    """
+    """Counts of this process that are not in Redis yet; several threads may count at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -101,12 +89,10 @@ class Counters:
 
     def _add(self, counts: Mapping[str, int]) -> None:
         with self._lock:
-            if len(self._counts) < MOST_FIELDS:
-                self._counts.update(counts)
+            self._counts.update(counts)
 
 
 COUNTERS = Counters()
-"""The counters of this process."""
 os.register_at_fork(after_in_child=COUNTERS.reset)  # the parent adds its own counts
 
 

@@ -25,7 +25,6 @@ RENEW = (
     " then redis.call('hset', KEYS[1], 'id', ARGV[2]) end"
     " return redis.call('hget', KEYS[1], 'id')"
 )
-"""Redis script that gives the data another ID, unless another process has already done so."""
 log = structlog.get_logger(__name__)
 
 
@@ -87,7 +86,6 @@ def ensure_layout(redis: Redis) -> str:
 
 
 def layout_problem(redis: Redis) -> str:
-    """Return why this version cannot use the data, or an empty string."""
     raw = redis.get(keys.schema())
     text = codec.as_bytes(raw).decode(errors="replace") if raw is not None else str(LAYOUT)
     if text == str(LAYOUT):

@@ -51,25 +51,21 @@ def owner(key: bytes | str, pattern: Key) -> str:
 
 
 schema = _named("schema")
-"""Number of the layout in which the data is stored."""
 write_test = _named("write:test")
 generation = _named("generation")
 """Data's random id and rising number (:mod:`jobs.storage.generation`)."""
 loss_told = _named("generation:{}:{}")
 """Mark that the space was told of the loss of data before this id."""
 figures = _named("figures:{}")
-"""Numbers for the bot's operator: all counters, or the named gauge."""
 due = _named("due")
 """Queue of all work by the time at which each is handed to a worker."""
 
 # Runs
 
 run_events = _named("run:{}:events")
-"""List of everything that happened in a run."""
 run_mark = _named("run:{}:{}")
 """Run's ``deaths``, ``closed`` space, or ``look``."""
 runs_open = _named("runs:open")
-"""List of runs that have not ended, by the time at which they began."""
 
 # Channels, spaces and persons
 
@@ -81,27 +77,20 @@ channel_runs = _named("channel:{}:runs")
 """List of a mailbox's runs without its checks, by their beginning."""
 channel_check = _named("channel:{}:check")
 space_runs = _named("space:{}:runs")
-"""List of runs that were asked for in a space, by their beginning."""
 space_channels = _named("space:{}:channels")
 channels = _named("channels")
 person_channels = _named("person:{}:channels")
-"""Set of mailboxes that a person has connected."""
 space_bulk_check = _named("space:{}:bulk_check")
 space_members_checked = _named("space:{}:ours")
 """Mark that a space had no member of another organization a moment ago."""
 space_hold_announced = _named("space:{}:told")
-"""Mark that a space was told that its cards are held back."""
 
 # Access to Microsoft
 
 app_access = _named("tenants:app-access")
-"""Tenants that let the bot read by itself, each with its grant."""
 tenant_calls = _named("tenant:{}:calls:{}")
-"""Tenant's calls of a kind, by time (:mod:`jobs.clouds.rate_limit`)."""
 own_sign_ins = _named("channel:{}:own-sign-ins")
-"""Numbers of the bot's own sign-ins as a mailbox, by time."""
 own_login = _named("channel:{}:own-login")
-"""Time at which the bot last got a token as a mailbox."""
 
 # Secrets, links, and the audit trail
 
@@ -117,9 +106,7 @@ event = _named("event:{}")
 answered = _named("answered:{}")
 """Mark that a part of an event is answered, and Webex has taken all of it."""
 cards = _named("cards:{}")
-"""Cards of a run, and the messages that show them."""
 cards_about = _named("channel:{}:cards_about")
-"""Set of the runs and incidents whose cards speak of a mailbox."""
 draw_queued = _named("draw:{}:queued")
 """Mark that a draw of the run's cards waits in the queue."""
 webex_wait = _named("webex:wait:{}")
@@ -130,9 +117,7 @@ clock_skew = _named("skew:{}")
 clock_skew_told = _named("skew:{}:told")
 """Mark that the log named a cloud's skew a moment ago."""
 accepted = _named("accepted:{}")
-"""Causes that an approver has accepted for a mailbox, each until its time."""
 tac_case = _named("tac:{}")
-"""Case for which a thread collects a file for Cisco TAC."""
 tac_mails = _named("tac-mails")
 """Test mails that somebody sent in a search, by the place of the case, while they are followed."""
 reminder_look = _named("reminder:{}:{}")
@@ -140,67 +125,50 @@ reminder_look = _named("reminder:{}:{}")
 reminder_given = _named("reminder:{}:{}:{}")
 """Mark that the reminder so many days before an end (``YYYY-MM-DD``) was given."""
 locale = _named("locale:{}")
-"""Language and time zone of a space (room id) or a person (address)."""
 bot_account = _named("bot:me:{}")
-"""Bot's own Webex account, by the hash of its access token."""
 
 # Limits by person
 
 refusals = _named("refusals:{}")
 """Person's refusals in this hour: their number, first time, and address."""
 refusals_ending = _named("refusals-ending")
-"""Persons with refusals, by the end of the hour in which they count."""
 commands = _named("commands:{}")
-"""Person's commands and button presses of the last hour, by time."""
 commands_limit_told = _named("commands:{}:told")
 """Event that was answered with the limit, and of the limit's end."""
 
 # Webhooks
 
 webhooks_ours = _named("webhooks:ours")
-"""Ids of webhooks that this installation has created or taken over."""
 webhooks_refused = _named("webhooks:refused")
 webhook_repaired = _named("webhooks:repaired:{}")
-"""Mark that the webhook was switched on again a moment ago."""
 
 # Locks (:mod:`jobs.storage.locks`)
 
 locks_held = _named("locks:held")
 lock_numbers = _named("locks:number")
-"""Number of the newest lock, which only grows."""
 run_lock = _named("run:{}:lease")
 press_lock = _named("run:{}:press")
 draw_lock = _named("draw:{}")
 event_lock = _named("event:{}:lock")
 webhooks_lock = _named("webhooks:lock{}")
-"""Lock of the whole bot, whose owner is empty."""
 
 # The watch (:mod:`jobs.watch`)
 
 watched = _named("watch:channel:{}")
-"""Watched channel: its space, its interval and the people who are told."""
 watched_channels = _named("watch:channels")
 watch_state = _named("watch:state:{}")
 """State of a channel: the last look at it, and when the next is due."""
 incident = _named("incident:{}")
 incidents_of_channel = _named("incidents:channel:{}")
 incidents_open = _named("incidents:open")
-"""Incidents that have not ended, by the time of their first bad look."""
 incident_card = _named("incidents:card:{}")
-"""Card that shows incidents in one space."""
 incidents_of_card = _named("incidents:shown:{}")
-"""Incidents that a card shows, by the time of their first bad look."""
 watch_history = _named("watch:history:{}")
-"""History of a channel: its looks and its mails, by hour and by day."""
 watch_mails = _named("watch:mails:{}")
 watch_mail_claim = _named("watch:mail-claim:{}")
 """Mark that a worker sent the channel a test mail and none is due yet."""
 watch_mails_sent = _named("watch:mails-sent")
-"""Channels by the time at which the watch last sent them a test mail."""
 watch_mails_arrived = _named("watch:mails-arrived")
-"""Channels by the time at which a test mail was seen to arrive."""
 watch_pinged = _named("watch:pinged")
-"""Mark that the monitoring service was told of a round a moment ago."""
 watch_gaps = _named("watch:gaps")
-"""Times without looks that a space was not told yet, by channel."""
 watch_lock = _named("watch:lock:{}")

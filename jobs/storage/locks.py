@@ -36,7 +36,6 @@ from jobs.storage.keys import Key
 
 log = structlog.get_logger(__name__)
 RENEWALS = 3
-"""Number of renewals within the lifetime of a lock."""
 PROC = Path("/proc")
 STATE, STARTED = 0, 19
 """Positions of the process's state and start time in ``/proc/PID/stat``, counted after its name."""
@@ -55,8 +54,6 @@ return number
 
 
 class LockKind(StrEnum):
-    """Kind of work that a lock protects."""
-
     RUN = "run"
     PRESS = "press"
     DRAW = "draw"
@@ -72,11 +69,7 @@ _KEYS: dict[LockKind, Callable[..., Key]] = dict(zip(LockKind, (*_OF_RUN, *_OTHE
 
 @dataclass(frozen=True, slots=True)
 class LockName:
-    """Name of a lock: its kind, and the ID of its run or event.
-
-    ``owner`` is the ID, or the group of a watch. It is empty for a lock that belongs to the whole
-    bot.
-    """
+    """Name of a lock; ``owner`` is the ID, a group of the watch, or "" for the whole bot."""
 
     kind: LockKind
     owner: str = ""
@@ -91,10 +84,7 @@ class LockName:
 
     @classmethod
     def from_field(cls, field: str) -> LockName | None:
-        """Return the lock with this name in the list of held locks.
-
-        It is None for a kind that this version does not know.
-        """
+        """Return the lock with this name in the list of held locks; None for an unknown kind."""
         kind, _, owner = field.partition(":")
         return cls(LockKind(kind), owner) if kind in set(LockKind) else None
 
@@ -102,9 +92,7 @@ class LockName:
 class FencedLock(Lock):
     """Lock of redis-py whose value ends with a number that grows with every lock that is taken.
 
-    Attributes:
-        number: the number, or 0 before the lock is taken.
-        asked_at: the time of the last attempt to take it (:func:`jobs.clock.seconds_since_boot`).
+    ``asked_at`` is the last attempt to take it (:func:`jobs.clock.seconds_since_boot`).
     """
 
     number = 0
@@ -121,13 +109,9 @@ class FencedLock(Lock):
 class RenewedLock:
     """Lock that this process holds and renews.
 
-    If the lock cannot be renewed once, another process may have it, and it is lost for good. It is
-    also lost once it was not renewed for its whole lifetime, which needs no answer of Redis.
-
-    Attributes:
-        key: its key in Redis.
-        token: its value in Redis, which no other lock ever has.
-        number: the number at the end of the token; a lock that was taken later has a higher one.
+    If the lock cannot be renewed once, it is lost for good. It is also lost once it was not renewed for
+    its whole lifetime, which needs no answer of Redis. A lock that was taken later has a higher
+    ``number``, and no other lock ever has its ``token``.
     """
 
     def __init__(
@@ -169,10 +153,7 @@ class RenewedLock:
         return not self.lost and pipe.get(self.key) == self.token.encode()
 
     def stop_renewing(self) -> None:
-        """Stop renewing the lock, which is kept for the rest of its time.
-
-        ``on_renewal`` is not called any more.
-        """
+        """Keep the lock for the rest of its time; ``on_renewal`` is not called any more."""
         self._over.set()
         self._thread.join()
 
@@ -195,12 +176,8 @@ def renewed_lock(
     After the death of its process, a lock lasts until the next :func:`release_dead` if the process
     was on this machine, and otherwise at most ``seconds``.
 
-    Args:
-        redis: the connection.
-        name: the lock.
-        seconds: the time for which it is taken and renewed.
-        wait_s: how long to wait for the lock, in seconds; ``math.inf`` waits until it is free.
-        on_renewal: called after each renewal, in the thread that renews.
+    ``wait_s`` is how long to wait for it, in seconds; ``math.inf`` waits until it is free.
+    ``on_renewal`` is called in the thread that renews.
     """
     lock = FencedLock(redis, name.key, timeout=seconds, thread_local=False)
     token = _acquire(redis, name, lock, wait_s)
@@ -220,10 +197,7 @@ def renewed_lock(
 
 
 def release_dead(redis: Redis) -> tuple[LockName, ...]:
-    """Release the locks of killed processes of this machine, and return the locks' names.
-
-    An entry that no version of the bot has written is dropped.
-    """
+    """Release the locks of killed processes of this machine, and return the locks' names."""
     freed = []
     for raw, value in redis.hgetall(keys.locks_held()).items():
         field, token = codec.as_text(raw), codec.as_text(value)
@@ -236,10 +210,7 @@ def release_dead(redis: Redis) -> tuple[LockName, ...]:
 
 
 def is_dead(token: str) -> bool:
-    """Return whether the process that took a lock with this token is known to be gone.
-
-    A process of another machine is never known to be gone.
-    """
+    """Return whether the token's process is known to be gone, which one elsewhere never is."""
     place, pid, started, _ = token.split("/")
     return place == _place() != "" and _started(pid) != started
 
@@ -259,10 +230,7 @@ def _acquire(redis: Redis, name: LockName, lock: FencedLock, wait_s: float) -> s
 
 
 def _release_of(redis: Redis, field: str, token: str) -> LockName | None:
-    """Release a lock in the name of the process that took it, and return the lock's name.
-
-    The result is None if this version does not know the kind of the lock.
-    """
+    """Release a lock in the name of its process, and return its name; None for an unknown kind."""
     name = LockName.from_field(field)
     if name is not None:
         with suppress(LockError):

@@ -30,7 +30,6 @@ _HEX = 64
 _TAIL = len(_NAME) + _HEX + len(_LAST)
 
 AT_ONCE = 1000
-"""Number of objects that are read from Redis at a time."""
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
@@ -159,7 +158,6 @@ class Vault:
         self._fernet = MultiFernet([Fernet(key) for key in encryption_keys])
 
     def put(self, name: VaultName, value: str, seconds: int, pipe: Pipeline | None = None) -> None:
-        """Store the value for ``seconds`` seconds, in the transaction ``pipe`` if there is one."""
         key = keys.sealed(name)
         (pipe or self._redis).set(key, self._sealed(key, value), ex=seconds)
 

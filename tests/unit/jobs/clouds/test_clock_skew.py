@@ -91,31 +91,14 @@ def test_an_old_measurement_does_not_count(monkeypatch: pytest.MonkeyPatch):
     assert METER.ahead_s(WEBEX) is None
 
 
-@pytest.fixture
-def two(redis: Redis) -> tuple[Meter, Meter]:
-    """The meters of two processes with one Redis."""
-    return Meter(redis), Meter(redis)
+def test_the_log_tells_it_once_an_hour(redis: Redis):
+    """A skew of half a minute or more is logged once an hour, by only one of the processes.
 
-
-def test_what_all_processes_measure_is_in_redis(redis, two, pass_time):
-    """Redis has the median of the measurements of all processes.
-
-    After 15 minutes without an answer, no skew is known.
+    The newest median is in Redis for 15 minutes.
     """
-    for meter in two:
-        meter.note(MICROSOFT, at(90), 0.1)
-    assert clock_skew.shared(redis) == {MICROSOFT: pytest.approx(90, abs=NEARLY)}
-    assert 0 < redis.ttl("skew:microsoft") <= 900
-    pass_time(901)
-    assert clock_skew.shared(redis) == {}
-
-
-def test_the_log_tells_it_once_an_hour(redis: Redis, two: tuple[Meter, Meter]):
-    """A skew of half a minute or more is logged once an hour, by only one of the processes."""
     with capture_logs() as logged:
-        Meter(redis).note(WEBEX, at(20), 0.1)
-        for meter in two:
-            meter.note(WEBEX, at(660), 0.1)
+        for ahead in (20, 660, 660):
+            Meter(redis).note(WEBEX, at(ahead), 0.1)
         redis.delete("skew:webex:told")
         Meter(redis).note(WEBEX, at(-45), 0.1)
     told = [line for line in logged if line["event"] == "the clock is wrong"]
@@ -124,25 +107,16 @@ def test_the_log_tells_it_once_an_hour(redis: Redis, two: tuple[Meter, Meter]):
     about_45 = r"the clock of the bot's machine is 4[4-6] seconds behind Webex's"
     assert re.fullmatch(about_45, behind)
     assert [line["log_level"] for line in told] == ["warning", "warning"]
+    assert clock_skew.shared(redis) == {WEBEX: pytest.approx(-45, abs=NEARLY)}
+    assert 0 < redis.ttl("skew:webex") <= 900
 
 
-def test_without_redis_it_is_measured_all_the_same():
-    """No answer of a cloud fails because its time cannot be shared."""
-    meter = Meter(Redis(port=1, socket_connect_timeout=0.1, retry=None))
-    meter.note(WEBEX, at(660), 0.1)
-    assert meter.ahead_s(WEBEX) == pytest.approx(660, abs=NEARLY)
+def test_the_clients_measure_microsoft_only(make_settings: Callable[..., Settings]):
+    """Both clients measure every answer of Microsoft, whatever its status is, and of nobody else.
 
-
-def answer(request: httpx.Request) -> httpx.Response:
-    """Answer with an error whose Date is that of a cloud eleven minutes behind."""
-    return httpx.Response(503, headers=at(660), request=request)
-
-
-def test_msals_client_measures_microsoft_only(make_settings: Callable[..., Settings]):
-    """The client for MSAL measures every answer of Microsoft, whatever its status is.
-
-    It does not measure another host of the settings.
+    No answer fails because its time cannot be shared.
     """
+    METER.redis = Redis(port=1, socket_connect_timeout=0.1, retry=None)
     settings = make_settings(connect_audit_url="https://tenant.uk.webexconnect.io")
     with sync_client(settings, httpx.MockTransport(answer)) as client:
         client.get("https://tenant.uk.webexconnect.io/x")
@@ -150,16 +124,15 @@ def test_msals_client_measures_microsoft_only(make_settings: Callable[..., Setti
         client.get(f"{settings.login_url}/x")
     assert METER.ahead_s(MICROSOFT) == pytest.approx(660, abs=NEARLY)
 
+    async def get() -> None:
+        async with async_client(settings, httpx.MockTransport(answer)) as client:
+            await client.get(f"{settings.graph_url}/x")
 
-async def _get(settings: Settings) -> None:
-    async with async_client(settings, httpx.MockTransport(answer)) as client:
-        await client.get(f"{settings.graph_url}/x")
-
-
-def test_graphs_client_measures_too(make_settings: Callable[..., Settings]):
-    """The client for Graph measures answers.
-
-    Exchange's answers count as well, because the client for Exchange is the same.
-    """
-    asyncio.run(_get(make_settings()))
+    METER.__init__()  # like that of a new process
+    asyncio.run(get())
     assert METER.ahead_s(MICROSOFT) == pytest.approx(660, abs=NEARLY)
+
+
+def answer(request: httpx.Request) -> httpx.Response:
+    """Answer with an error whose Date is that of a cloud eleven minutes behind."""
+    return httpx.Response(503, headers=at(660), request=request)

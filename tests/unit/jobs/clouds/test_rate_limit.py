@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from jobs.clouds.errors import CloudReply, Transient
-from jobs.clouds.rate_limit import LIMITS, Limit, RateLimiter, ReadCache, Throttle
+from jobs.clouds.rate_limit import Limit, RateLimiter, ReadCache
 from jobs.clouds.retry import may_repeat
 
 QUICK = Limit("reports", "/reports", 2, 0.4)
@@ -97,20 +97,6 @@ async def test_a_429_holds_everybody_back():
     assert told.value.cause == "trace_limit"
 
 
-def test_the_limits_are_those_of_the_facts():
-    """The limits for reports, conditional access and message traces are those of microsoft.md 7.
-
-    Message traces are limited both in Graph and as a cmdlet. Ten traces are left for other
-    programs.
-    """
-    named = {each.part: (each.most, each.seconds, each.waits) for each in LIMITS}
-    assert named == {
-        "/identity/conditionalaccess": (1, 1.0, True),
-        "/auditlogs/": (5, 10.0, True),
-        "messagetrace": (90, 300.0, False),
-    }
-
-
 async def test_kept_reads_are_made_once_and_errors_are_not_kept():
     """A good answer is kept, so its read is made once.
 
@@ -128,50 +114,3 @@ async def test_kept_reads_are_made_once_and_errors_are_not_kept():
         await reads.read("key", read)
     assert [await reads.read("key", read) for _ in range(3)] == [2, 2, 2]
     assert asked == [0, 1]
-
-
-async def spaced(spacing: Throttle, count: int) -> list[float]:
-    """Start ``count`` calls at once and return when each began, in seconds."""
-    clock = asyncio.get_running_loop().time
-    began = clock()
-
-    async def call() -> float:
-        async with spacing.slot():
-            return clock() - began
-
-    return sorted(await asyncio.gather(*(call() for _ in range(count))))
-
-
-@pytest.mark.parametrize("status", [429, 503])
-def test_calls_are_spaced_once_it_was_too_much(carry_out: Callable[..., None], status: int):
-    """Calls overlap until one is throttled.
-
-    Then one call per second is made until a quiet period has passed.
-    """
-    begins: list[list[int]] = []
-
-    async def day() -> None:
-        spacing = Throttle(1.0, quiet_s=60.0)
-        begins.append([round(at) for at in await spaced(spacing, 6)])
-        with pytest.raises(Transient):
-            async with spacing.slot():
-                raise Transient("throttled", CloudReply("exchange", status))
-        begins.append([round(at) for at in await spaced(spacing, 4)])
-        await asyncio.sleep(60.0)
-        begins.append([round(at) for at in await spaced(spacing, 6)])
-
-    carry_out(day())
-    assert begins == [[0] * 6, [1, 2, 3, 4], [0] * 6]
-
-
-def test_other_trouble_spaces_nothing(carry_out: Callable[..., float]):
-    """A lost connection does not slow down later calls, because it says nothing about the pace."""
-
-    async def day() -> None:
-        spacing = Throttle(60.0)
-        with pytest.raises(Transient):
-            async with spacing.slot():
-                raise Transient("connection_lost", CloudReply("exchange"))
-        await spaced(spacing, 6)
-
-    assert carry_out(day()) == 0

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import RequestIds
-from jobs.contact_center.client import judge, value
+from jobs.contact_center.client import judge
 from jobs.contact_center.incidents import Incident, microsoft_incidents
 from jobs.contact_center.tasks import Task, email_tasks
 from jobs.settings import Settings
@@ -37,25 +37,23 @@ def overview(*issues: dict[str, Any], service: str = "Exchange Online") -> dict[
 @pytest.mark.parametrize(
     ("rows", "found"),
     [
-        ([overview(issue())], OPEN),
-        ([overview(issue(classification="Incident", status="ServiceInterruption"))], OPEN),
-        ([overview(issue(classification="advisory"))], ()),
-        ([overview(issue(isResolved=True))], ()),
-        ([overview(issue(status="serviceRestored"))], ()),
-        ([overview(issue(), service="Microsoft Teams") | {"id": "TeamsforBusiness"}], ()),
-        ([{"service": "Exchange Online", "id": "Exchange"}], ()),
-        ([overview(issue(startDateTime=None, title=None))], (Incident("EX1", "", None),)),
+        ([overview(issue(), issue(id="EX2", startDateTime="2026-11-24T07:00:00Z"))], "EX1 EX2"),
+        ([overview(issue(classification="Incident", status="ServiceInterruption"))], "EX1"),
+        ([overview(issue(classification="advisory"))], ""),
+        ([overview(issue(isResolved=True))], ""),
+        ([overview(issue(status="serviceRestored"))], ""),
+        ([overview(issue(), service="Microsoft Teams") | {"id": "TeamsforBusiness"}], ""),
+        ([{"service": "Exchange Online", "id": "Exchange"}], ""),
     ],
 )
-def test_open_incidents_of_microsoft(rows: list[dict[str, Any]], found: tuple[Incident, ...]):
-    """Only open incidents of the requested service count, not advisories or closed incidents."""
-    assert microsoft_incidents(rows, EXCHANGE) == found
+def test_open_incidents_of_microsoft(rows: list[dict[str, Any]], found: str):
+    """Only open incidents of the requested service count, not advisories or closed incidents.
 
-
-def test_the_newest_incident_comes_first():
-    """The incident that began last comes first."""
-    rows = [overview(issue(), issue(id="EX2", startDateTime="2026-11-24T09:00:00Z"))]
-    assert [each.id for each in microsoft_incidents(rows, EXCHANGE)] == ["EX2", "EX1"]
+    The incident that began last comes first.
+    """
+    assert [each.id for each in microsoft_incidents(rows, EXCHANGE)] == found.split()
+    rows = [overview(issue(), issue(startDateTime=None, title=None))]
+    assert microsoft_incidents(rows, EXCHANGE) == (*OPEN, Incident("EX1", "", None))
 
 
 @pytest.mark.parametrize(
@@ -75,25 +73,14 @@ def test_how_webex_says_no(status: int, body: object, told: tuple[str, str, str]
     assert (error.cause, error.code, error.message) == told
 
 
-def test_values_by_any_case():
-    """The first existing value is returned, in any letter case.
-
-    A list or None gives an empty string.
-    """
-    assert (value({"Code": 1}, "code"), value({"b": "x"}, "a", "B")) == ("1", "x")
-    assert (value([], "a"), value({"a": None}, "a")) == ("", "")
-
-
 @pytest.mark.parametrize(
     ("destination", "app", "mine"),
     [
-        ("support@contoso.com", "", True),
         ("Support@Contoso.com", "", True),
         ("a_38412723414", "", False),
         ("a_38412723414", "A_38412723414", True),
         ("a_1", "a_2", False),
         ("", "", False),
-        ("sales@contoso.com", "", False),
     ],
 )
 def test_whose_task_it_is(destination: str, app: str, mine: bool):

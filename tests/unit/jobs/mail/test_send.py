@@ -11,10 +11,11 @@ from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, Rejected, Transient
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.runs.run import LeaseLostError
+from tests.unit.jobs.mail.bounces import ROWS
 
 WORDS = ("Test of the channel #1", "Nothing to do.", "<test.1@fabrikam.com>")
 MAIL = OutgoingMail("probe@fabrikam.com", "support@contoso.com", *WORDS)
-LOGIN, REFUSED = "smtp://bot%40contoso.com:{}@127.0.0.1:{}", "probe_login_refused"
+LOGIN = "smtp://bot%40contoso.com:{}@127.0.0.1:{}"
 
 
 @pytest.mark.parametrize(
@@ -45,17 +46,6 @@ async def test_starttls_always_does_not_send_in_the_clear(start: Callable[..., A
     assert mailbox.received == []
 
 
-async def test_a_refused_recipient_has_its_cause_and_code(start: Callable[..., Any]):
-    """The error for a refused recipient has its cause and the server's own code and words."""
-    mailbox = start(tls=False)
-    mailbox.refuse_recipient = "550 5.1.8 Access denied, bad outbound sender"
-    with pytest.raises(Rejected) as refused:
-        await send_test_mail(f"smtp://127.0.0.1:{mailbox.port}", MAIL)
-    error = refused.value
-    assert (error.cause, error.status, error.code) == ("sender_restricted", 550, "5.1.8")
-    assert error.message == "5.1.8 Access denied, bad outbound sender"
-
-
 async def test_a_wrong_password_is_told_without_it(start: Callable[..., Any]):
     """A refused login is the operator's error, and no part of the error contains the password."""
     mailbox = start(tls=False)
@@ -66,24 +56,12 @@ async def test_a_wrong_password_is_told_without_it(start: Callable[..., Any]):
     assert refused.value.__context__ is None or "wr0ng" not in str(refused.value.__context__)
 
 
-@pytest.mark.parametrize(
-    ("at", "reply", "cause"),
-    [
-        ("recipient", "530 5.7.57 Client not authenticated to send mail", REFUSED),
-        ("recipient", "550 5.7.3 Requested action aborted; user not authenticated", REFUSED),
-        ("recipient", "530 Authentication required", REFUSED),
-        ("recipient", "451 4.7.0 Temporary server error", "smtp_busy"),
-        ("recipient", "550 5.7.60 Client may not send as this sender", "send_as_denied"),
-        ("login", "535 5.7.8 Bad credentials", REFUSED),
-        ("login", "535 5.7.139 SmtpClientAuthentication is disabled for the Mailbox.", REFUSED),
-        ("login", "534 5.7.9 Please log in with your web browser", REFUSED),
-        ("login", "454 4.7.0 Temporary authentication failure", "smtp_busy"),
-    ],
-)
+@pytest.mark.parametrize(("at", "reply", "cause"), ROWS["sendings"])
 async def test_a_server_that_refuses_the_login(start, at, reply, cause):
     """A refused or a missing login is the operator's error, whatever the server replies.
 
     A busy server may accept the login later. Any other refusal of a recipient keeps its own cause.
+    The error has the server's own code and words.
     """
     mailbox = start(tls=False)
     if at == "recipient":
@@ -93,22 +71,24 @@ async def test_a_server_that_refuses_the_login(start, at, reply, cause):
     url = LOGIN.format("wr0ng", mailbox.port)
     with pytest.raises(Transient if cause == "smtp_busy" else Rejected) as refused:
         await send_test_mail(url if at == "login" else f"smtp://127.0.0.1:{mailbox.port}", MAIL)
-    assert refused.value.cause == cause
+    status, _, words = reply.partition(" ")
+    error = refused.value
+    assert (error.cause, error.status, error.message) == (cause, int(status), words)
+    assert error.code in {"", words.partition(" ")[0]}
 
 
-async def test_a_server_that_is_not_there_may_be_there_later():
-    """A refused connection is a temporary error, and no mail was sent."""
+async def test_an_address_that_is_none_is_refused_without_being_shown():
+    """An SMTP URL that is not valid is not quoted in the error, because it may hold a password.
+
+    A refused connection is a temporary error, and no mail was sent.
+    """
+    for url in ("", "https://mail.test", "smtp://", "smtp://user:hidden@"):
+        with pytest.raises(Rejected) as refused:
+            await send_test_mail(url, MAIL)
+        assert "hidden" not in str(refused.value)
     with pytest.raises(Transient) as failed:
         await send_test_mail("smtp://127.0.0.1:9", MAIL)
     assert (failed.value.cause, failed.value.unsent) == ("smtp_unreachable", True)
-
-
-@pytest.mark.parametrize("url", ["", "https://mail.test", "smtp://", "smtp://user:hidden@"])
-async def test_an_address_that_is_none_is_refused_without_being_shown(url: str):
-    """An SMTP URL that is not valid is not quoted in the error, because it may hold a password."""
-    with pytest.raises(Rejected) as refused:
-        await send_test_mail(url, MAIL)
-    assert "hidden" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

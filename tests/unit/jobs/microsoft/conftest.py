@@ -18,16 +18,6 @@ from tests.unit.jobs.microsoft.graph_directory import Directory, Exchange
 from tests.unit.jobs.microsoft.identity_sign_in import TENANT
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test that signs in at the OpenID provider over https and over http.
-
-    The tests in this folder are those of the provider's client. In other folders the provider has
-    https alone.
-    """
-    if "provider" in metafunc.fixturenames:
-        metafunc.parametrize("provider", ["https", "http"], indirect=True)
-
-
 @pytest.fixture
 def directory() -> Directory:
     """Directory without any scripted answers."""

@@ -33,11 +33,9 @@ OTHER = {"resourceAppId": "graph", "resourceAccess": [{"id": "user", "type": "Sc
     ("there", "access"),
     [
         (None, [ONE]),
-        ({}, [ONE]),
         ({"requiredResourceAccess": None}, [ONE]),
         ({"requiredResourceAccess": [OTHER]}, [OTHER, ONE]),
         ({"requiredResourceAccess": [ONE]}, [ONE]),
-        ({"requiredResourceAccess": [ONE | {"resourceAccess": None}]}, [ONE]),
     ],
 )
 def test_one_more_permission(there: dict[str, object] | None, access: list[object]):
@@ -68,7 +66,6 @@ def test_one_permission_less():
     ("principals", "unknown"),
     [
         ({}, ()),
-        ({"exchange": {}}, ()),
         ({"exchange": ROLES | {"oauth2PermissionScopes": [{"id": "smtp"}]}}, ()),
         ({"exchange": ROLES | {"oauth2PermissionScopes": None}}, ("smtp",)),
         ({"exchange": {"oauth2PermissionScopes": [{"id": "mail"}]}}, ("smtp", "mail")),
@@ -118,10 +115,8 @@ def test_names_are_safe_and_told_apart(mailbox: str):
     ("principal", "found"),
     [
         (None, ""),
-        ({}, ""),
         ({"oauth2PermissionScopes": [{"value": "SMTP.Send", "id": 7}]}, "7"),
         ({"oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "a", "isEnabled": False}]}, ""),
-        ({"appRoles": [{"value": "SMTP.Send", "id": "role"}]}, ""),
     ],
 )
 def test_ids_are_read(principal: dict[str, object] | None, found: str):
@@ -174,22 +169,17 @@ def days(number: float) -> SecretRules:
     ("found", "rules"),
     [
         ({}, NOTHING),
-        (policy(), NOTHING),
         ({"applicationRestrictions": None}, NOTHING),
         (policy(ADDITION), FORBIDDEN),
-        (policy({"restrictionType": "PASSWORDADDITION"}), FORBIDDEN),
         (policy({"restrictionType": "customPasswordAddition"}), NOTHING),
-        (policy({"restrictionType": None}), NOTHING),
         (policy(ADDITION | {"state": None}), FORBIDDEN),
         (policy(ADDITION | {"state": "Disabled"}), NOTHING),
         (policy(ADDITION, isEnabled=False), NOTHING),
         (policy(ADDITION, isEnabled=None), FORBIDDEN),
         (policy(NINETY, lasting("P30D")), days(30)),
-        (policy(NINETY | {"state": "disabled"}), NOTHING),
         (policy({"restrictionType": "PasswordLifetime", "maxLifetime": "P1Y"}), days(365)),
         (policy(lasting("P6M5DT24H")), days(186)),
         (policy(lasting("forever")), NOTHING),
-        (policy(lasting(None)), NOTHING),
         *((policy(lasting(f"P{'9' * n}{unit}")), NOTHING) for n, unit in HUGE),
     ],
 )
@@ -204,13 +194,10 @@ def test_what_is_in_force(found: dict[str, Any], rules: SecretRules):
 @pytest.mark.parametrize(
     ("since", "reaches"),
     [
-        ("2026-05-31T23:59:59Z", True),
         ("2026-06-01T00:00:00Z", True),
         ("2026-06-01T00:00:01Z", False),
-        ("0001-01-01T00:00:00Z", True),
         ("9999-12-31T23:59:59-14:00", True),
         (None, True),
-        ("", True),
     ],
 )
 def test_a_restriction_may_spare_older_apps(since: str | None, reaches: bool):
@@ -227,7 +214,6 @@ def test_a_restriction_may_spare_older_apps(since: str | None, reaches: bool):
     ("start", "months", "end"),
     [
         (datetime(2027, 8, 31, tzinfo=UTC), 6, datetime(2028, 2, 29, tzinfo=UTC)),
-        (datetime(2026, 12, 15, tzinfo=UTC), 12, datetime(2027, 12, 15, tzinfo=UTC)),
         (datetime(2024, 2, 29, tzinfo=UTC), 24, datetime(2026, 2, 28, tzinfo=UTC)),
     ],
 )
@@ -240,7 +226,6 @@ def test_months_end_on_the_same_day_or_the_last(start: datetime, months: int, en
     ("limit", "end"),
     [
         (timedelta(days=30), datetime(2026, 6, 30, 23, 55, tzinfo=UTC)),
-        (timedelta(days=365 * 9000), datetime(2027, 6, 1, tzinfo=UTC)),
         (timedelta.max, datetime(2027, 6, 1, tzinfo=UTC)),
     ],
 )

@@ -71,14 +71,6 @@ def test_a_federated_token_is_read_at_each_use(settings: Settings, tmp_path: Pat
     assert str(path) in refused.value.message
 
 
-def test_a_file_that_is_gone_while_the_bot_runs(settings: Settings, tmp_path: Path):
-    """A certificate file that is gone is the operator's error, and no request is sent."""
-    gone = replace(settings, microsoft_client_certificate=str(tmp_path / "gone.pem"))
-    with pytest.raises(Rejected) as refused:
-        credential_of(gone)
-    assert (refused.value.cause, refused.value.unsent) == ("bot_credential_refused", True)
-
-
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -109,13 +101,6 @@ def _broken(kind: str) -> str:
     return f"-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n"
 
 
-def test_an_ended_certificate(tmp_path: Path):
-    """A certificate that has expired prevents the start, and the message has its end date."""
-    path = make_pem(ends_in=timedelta(days=-3)).write(tmp_path / "bot.pem")
-    [sentence] = credential_problems({CERTIFICATE: str(path)})
-    assert f"ended on {now() - timedelta(days=3):%d %b %Y}" in sentence
-
-
 @pytest.mark.parametrize(
     ("env", "told"),
     [
@@ -141,16 +126,23 @@ def test_what_is_wrong_with_the_settings(env: dict[str, str], told: list[str]):
 def test_when_it_ends(settings: Settings, tmp_path: Path):
     """A certificate contains its end date, and the end date of a secret is a setting.
 
-    A federated token has no end date.
+    A federated token has no end date. A certificate that has ended prevents the start, and one
+    that is gone is the operator's error, for which no request is sent.
     """
-    path = make_pem(ends_in=timedelta(days=90)).write(tmp_path / "bot.pem")
-    at = credential_end(replace(settings, microsoft_client_certificate=str(path)))
-    assert at is not None
-    assert abs(at - now() - timedelta(days=90)) < timedelta(minutes=1)
+    at, path = now() + timedelta(days=90), tmp_path / "bot.pem"
+    with_file = replace(settings, microsoft_client_certificate=str(path))
+    make_pem(ends_in=timedelta(days=90)).write(path)
+    assert abs((credential_end(with_file) or now()) - at) < timedelta(minutes=1)
+    make_pem(ends_in=timedelta(days=-3)).write(path)
+    [sentence] = credential_problems({CERTIFICATE: str(path)})
+    assert f"ended on {now() - timedelta(days=3):%d %b %Y}" in sentence
+    path.unlink()
+    for ask in (credential_end, credential_of):
+        with pytest.raises(CredentialError) as refused:
+            ask(with_file)
+        assert (refused.value.cause, refused.value.unsent) == ("bot_credential_refused", True)
     secret = replace(settings, microsoft_client_secret="x")
     dated = replace(secret, microsoft_client_secret_expires="2027-05-31")
     assert credential_end(dated) == datetime(2027, 5, 31, tzinfo=UTC)
-    assert credential_end(replace(dated, microsoft_client_secret_expires="")) is None
-    assert credential_end(replace(settings, microsoft_federated_token_file="/t")) is None
-    with pytest.raises(CredentialError):
-        credential_end(replace(settings, microsoft_client_certificate="/gone.pem"))
+    for other in (secret, replace(settings, microsoft_federated_token_file="/t")):
+        assert credential_end(other) is None

@@ -19,10 +19,8 @@ def test_another_process_finds_what_one_has_read(redis: Redis):
     """
     vault = Vault(redis, (Fernet.generate_key().decode(),))
     DiscoveryCache(vault).put(URL, DOCUMENT)
-    assert (DiscoveryCache(vault).get(URL), DiscoveryCache(vault).get("https://elsewhere")) == (
-        DOCUMENT,
-        None,
-    )
+    found = [DiscoveryCache(vault).get(url) for url in (URL, "https://elsewhere")]
+    assert found == [DOCUMENT, None]
     assert 0 < redis.ttl(f"sealed:document:{URL}") <= LIFE_S
 
 

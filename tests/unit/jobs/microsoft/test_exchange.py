@@ -10,7 +10,7 @@ import httpx
 import pytest
 import stamina
 
-from jobs.clouds.errors import Forbidden, MalformedAnswer, Transient
+from jobs.clouds.errors import MalformedAnswer, Transient
 from jobs.microsoft.exchange import quoted
 from tests.unit.jobs.microsoft.identity_sign_in import TENANT
 
@@ -41,18 +41,6 @@ async def test_a_cmdlet_is_sent_as_the_endpoint_wants_it(run: Any):
     assert sent.headers["authorization"] == "Bearer token-1"
     cmdlet = {"CmdletName": "Set-Mailbox", "Parameters": parameters}
     assert json.loads(sent.content) == {"CmdletInput": cmdlet}
-
-
-async def test_no_parameters_are_an_empty_object(run: Any):
-    """A cmdlet without parameters sends an empty object, because the endpoint refuses null."""
-    bodies: list[Any] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        bodies.append(json.loads(request.content)["CmdletInput"]["Parameters"])
-        return httpx.Response(200, json={"value": [{"Name": "a"}]})
-
-    await run(answer, "Get-TransportConfig")
-    assert bodies == [{}]
 
 
 async def test_rows_do_not_mind_letter_case_and_lose_their_sidecars(run: Any):
@@ -107,20 +95,6 @@ async def test_an_empty_answer_to_a_reading_cmdlet_is_unreadable(run, cmdlet, bo
 
 
 @pytest.mark.parametrize(
-    "extra", [{"@odata.nextLink": "https://x"}, {"@adminapi.warnings": ["There are more results."]}]
-)
-async def test_a_partial_answer_to_a_reading_cmdlet_is_an_error(run: Any, extra: dict[str, Any]):
-    """An incomplete answer to a cmdlet that reads is an error.
-
-    Rows that are missing must not look like rows that do not exist.
-    """
-    body = {"value": [{"Name": "a"}], **extra}
-    with pytest.raises(MalformedAnswer) as failed:
-        await run(httpx.Response(200, json=body), "Get-TransportRule", {})
-    assert failed.value.cause == "exchange_answer_cut"
-
-
-@pytest.mark.parametrize(
     "body",
     [
         {"value": {"Name": "a"}},
@@ -132,16 +106,6 @@ async def test_a_partial_answer_to_a_reading_cmdlet_is_an_error(run: Any, extra:
 async def test_one_object_is_a_list_of_one(run: Any, body: Any):
     """An answer with one object is read as a list of one, with or without a list around it."""
     assert await run(httpx.Response(200, json=body), "Get-TransportConfig", {}) == [{"Name": "a"}]
-
-
-async def test_a_403_of_nul_bytes_is_a_missing_role_that_may_settle(run: Any):
-    """A 403 with a body of NUL bytes means a missing role.
-
-    It may be a replication delay, because a role that was just given takes minutes.
-    """
-    with pytest.raises(Forbidden) as failed:
-        await run(lambda _: httpx.Response(403, content=b"\0" * 4096), "Set-CASMailbox", {})
-    assert (failed.value.cause, failed.value.can_be_replication) == ("exchange_role_missing", True)
 
 
 @pytest.mark.parametrize(
@@ -180,36 +144,14 @@ async def test_six_cmdlets_run_at_a_time(run: Any):
     assert most == 6
 
 
-@pytest.mark.usefixtures("real_pauses")
-def test_an_exchange_that_is_asked_too_much_is_asked_one_at_a_time(run, carry_out):
-    """After Exchange has refused a request as too many, each try has a second of its own.
-
-    So the tries are not used up at once.
-    """
-    begins: list[float] = []
-
-    async def answer(_: httpx.Request) -> httpx.Response:
-        begins.append(asyncio.get_running_loop().time())
-        return httpx.Response(429 if len(begins) <= 2 else 200, json={"value": [{"Name": "a"}]})
-
-    carry_out(run(answer, "Get-Mailbox", times=2))
-    assert len(begins) == 4
-    assert min(begins[3] - begins[2], begins[2] - begins[1]) >= 0.9
-
-
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
         ("support@contoso.com", "support@contoso.com"),
-        ("a.b+c-d_e:1@x.io", "a.b+c-d_e:1@x.io"),
         ("J\u00fcrgen", "J\u00fcrgen"),
         ("Jane Doe", "'Jane Doe'"),
-        ("o'brien@contoso.com", "'o''brien@contoso.com'"),
         ("O\u2019Brien", "'O\u2019\u2019Brien'"),
         ("-From", "'-From'"),
-        ("@x", "'@x'"),
-        ("$null", "'$null'"),
-        ("a;b", "'a;b'"),
         ("", "''"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -14,54 +15,130 @@ from jobs.clouds.errors import CloudError, MalformedAnswer, Rejected, SignInNeed
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.tokens import Tokens
 from jobs.model import Account
+from tests.fixtures.openid_provider import new_key
 from tests.unit.jobs.microsoft.identity_sign_in import CALLBACK, EXCHANGE, GRAPH, TENANT, sign_in
 
 
+@pytest.mark.parametrize("provider", ["https", "http"], indirect=True)
 def test_a_sign_in_gives_the_validated_account_and_keeps_tokens_out_of_sight(provider, bot):
     """The account of a sign-in comes from the validated ID token.
 
-    The repr of the sign-in shows no token.
+    A flow survives JSON. Its address has the login URL's scheme, S256 and ``select_account``. The
+    repr of the sign-in shows no token.
     """
-    signed_in = sign_in(bot, provider)
-    assert signed_in.account == Account(TENANT, "oid-1", "admin@contoso.com", ("role-1",))
-    assert signed_in.access_token == "at-1"
-    assert "at-1" not in repr(signed_in)
-    assert "rt-1" not in repr(signed_in)
-
-
-def test_the_flow_survives_json_and_sends_people_to_the_real_address(provider: Any, bot: Identity):
-    """A flow survives JSON. Its address has the login URL's scheme, S256 and ``select_account``."""
     began = bot.begin(GRAPH, CALLBACK, "state-1", login_hint="admin@contoso.com")
     flow = json.loads(json.dumps(began))
     assert flow["auth_uri"].startswith(f"{provider.base}/organizations/oauth2/v2.0/authorize?")
     asked = {"code_challenge_method=S256", "prompt=select_account", "state=state-1"}
     assert asked | {"login_hint=admin%40contoso.com"} <= {*flow["auth_uri"].split("&")}
-    assert bot.finish(flow, provider.sign_in(flow["auth_uri"])).account.tenant_id == TENANT
+    signed_in = bot.finish(flow, provider.sign_in(flow["auth_uri"]))
+    assert signed_in.account == ACCOUNT
+    assert signed_in.access_token == "at-1"
+    assert not {"at-1", "rt-1"} & set(re.findall(r"\w\w-\d", repr(signed_in)))
+
+
+ACCOUNT = Account(TENANT, "oid-1", "admin@contoso.com", ("role-1",))
+
+
+OTHER = {"tid": "99999999-0000-0000-0000-000000000000"}
+
+
+def answered(token: str | None) -> list[tuple[int, dict[str, str], bytes]]:
+    """Return the answer of a token endpoint with this ID token."""
+    body = {"access_token": "at", "token_type": "Bearer", "expires_in": 3600}
+    return [(200, {}, json.dumps(body | ({"id_token": token} if token else {})).encode())]
 
 
 @pytest.mark.parametrize(
-    ("claims", "cause"),
+    ("changes", "cause"),
     [
-        ({"iss": "https://evil.test/v2.0"}, "id_token_issuer"),
-        ({"aud": "another-app"}, "id_token_audience"),
-        (lambda: {"exp": time.time() - 301}, "id_token_expired"),
-        (lambda: {"nbf": time.time() + 900}, "id_token_expired"),
-        ({"exp": None}, "id_token_invalid"),
-        ({"tid": None}, "id_token_invalid"),
-        ({"oid": None}, "id_token_invalid"),
-        ({"oid": ["admin-1", "admin-2"]}, "id_token_invalid"),
-        ({"aud": ["the-bot", "another-app"]}, "id_token_audience"),
-        ({"nonce": "of another sign-in"}, "id_token_nonce"),
-        ({"nonce": None}, "id_token_nonce"),
-        ({"tid": "99999999-0000-0000-0000-000000000000"}, "wrong_tenant"),
+        ({"claims": {"iss": "https://evil.test/v2.0"}}, "id_token_issuer"),
+        ({"claims": {"aud": "another-app"}}, "id_token_audience"),
+        ({"claims": {"nbf": time.time() + 9000}}, "id_token_expired"),
+        ({"claims": {"exp": None}}, "id_token_invalid"),
+        ({"claims": {"tid": None}}, "id_token_invalid"),
+        ({"claims": {"oid": None}}, "id_token_invalid"),
+        ({"claims": {"oid": ["admin-1", "admin-2"]}}, "id_token_invalid"),
+        ({"claims": {"aud": ["the-bot", "another-app"]}}, "id_token_audience"),
+        ({"claims": {"nonce": "of another sign-in"}}, "id_token_nonce"),
+        ({"claims": {"nonce": None}}, "id_token_nonce"),
+        ({"claims": OTHER}, "wrong_tenant"),
+        ({"published": new_key()}, "id_token_signature"),
+        ({"published_id": "another"}, "id_token_signature"),
+        ({"trouble": answered("garbage")}, "id_token_invalid"),
+        ({"trouble": answered("a.b.c")}, "id_token_invalid"),
+        ({"trouble": answered(None)}, "id_token_invalid"),
     ],
 )
-def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(provider, bot, claims, cause):
-    """An ID token with a wrong claim is refused with the cause that belongs to the claim."""
-    provider.claims = claims() if callable(claims) else claims
+def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(
+    provider, bot, changes, cause
+):
+    """An ID token with a wrong claim or signature is refused with the cause that belongs to it."""
+    vars(provider).update(changes)
     with pytest.raises(Rejected) as refused:
         sign_in(bot, provider, tenant_id=TENANT)
     assert refused.value.cause == cause
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # the issuer in the shared document is a placeholder or ``organizations``
+        *({"issuer": f"{{base}}/{name}"} for name in ("{{tenantid}}/v2.0", "{{tenant}}/v2.0/")),
+        {"issuer": "{base}/organizations/v2.0"},
+        # the id of a single published key may be missing
+        {"key_id": "", "published_id": "key-1"},
+        {"key_id": "key-1", "published_id": ""},
+        {"key_id": "", "published_id": ""},
+        # older claims have the user name
+        *(
+            {"claims": {"preferred_username": None, claim: "admin@contoso.com"}}
+            for claim in ("upn", "unique_name", "email")
+        ),
+    ],
+)
+def test_what_an_id_token_may_be(provider: Any, bot: Identity, changes: dict[str, Any]):
+    """An ID token holds in every form that Entra gives it."""
+    if "issuer" in changes:
+        changes = {"issuer": changes["issuer"].format(base=provider.base)}
+    vars(provider).update(changes)
+    assert sign_in(bot, provider).account == ACCOUNT
+
+
+def test_clocks_may_differ_by_five_minutes(provider: Any, bot: Identity):
+    """An ID token that expired at most 300 seconds ago is accepted."""
+    provider.claims = {"exp": time.time() - 200}
+    assert sign_in(bot, provider).account == ACCOUNT
+    provider.claims = {"exp": time.time() - 301}
+    with pytest.raises(Rejected) as refused:
+        sign_in(bot, provider)
+    assert refused.value.cause == "id_token_expired"
+
+
+def test_an_identity_is_one_app_in_one_tenant(provider: Any, http: httpx.Client):
+    """An identity for one tenant refuses an account of another, and a token for another app."""
+    secret = "s3cr~t.Value"
+    identity = Identity(provider.base, http, TENANT, "client-1", secret)
+    assert sign_in(identity, provider).account.tenant_id == TENANT
+    provider.claims = OTHER
+    email_app = Identity(provider.base, http, TENANT, "email-app", secret)
+    for app, cause in ((identity, "wrong_tenant"), (email_app, "id_token_audience")):
+        with pytest.raises(Rejected) as refused:
+            sign_in(app, provider)
+        assert refused.value.cause == cause
+
+
+def test_a_login_service_that_is_not_as_it_should_be(
+    provider: Any, bot: Identity, http: httpx.Client
+):
+    """A discovery document without endpoints is unreadable, and no connection is temporary."""
+    provider.discovery = (200, {}, b"{}")
+    with pytest.raises(MalformedAnswer):
+        bot.begin(GRAPH, CALLBACK, "state-1")
+    nowhere = Identity("https://127.0.0.1:9", http, TENANT, "client-1", "secret")
+    with pytest.raises(Transient) as failed:
+        nowhere.begin(GRAPH, CALLBACK, "state-1")
+    assert failed.value.cause == "connection_lost"
 
 
 @pytest.mark.parametrize(
@@ -82,49 +159,6 @@ def test_a_wrong_clock_is_named_with_its_skew(provider, bot, clock_s, told):
     assert (refused.value.cause, told in refused.value.words) == ("clock_wrong", True)
 
 
-@pytest.mark.parametrize(
-    "issuer", ["{base}/{{tenantid}}/v2.0", "{base}/{{tenant}}/v2.0/", "{base}/organizations/v2.0"]
-)
-def test_the_issuer_of_every_tenant_stands_for_each(provider: Any, bot: Identity, issuer: str):
-    """The issuer in the shared discovery document matches the token's own tenant.
-
-    The document may write the tenant there as a placeholder or as ``organizations``.
-    """
-    provider.issuer = issuer.format(base=provider.base)
-    assert sign_in(bot, provider).account.tenant_id == TENANT
-
-
-@pytest.mark.parametrize(("key_id", "published_id"), [("", "key-1"), ("key-1", ""), ("", "")])
-def test_an_only_key_needs_no_id(provider: Any, bot: Identity, key_id: str, published_id: str):
-    """If a single key is published, its ID may be missing, and only the signature decides."""
-    provider.key_id, provider.published_id = key_id, published_id
-    assert sign_in(bot, provider).account.object_id == "oid-1"
-
-
-@pytest.mark.parametrize("claim", ["preferred_username", "upn", "unique_name", "email"])
-def test_the_user_name_by_whichever_claim(provider: Any, bot: Identity, claim: str):
-    """The user name is also read from older claims, if the newest one is missing."""
-    provider.claims = {"preferred_username": None, claim: "admin@contoso.com"}
-    assert sign_in(bot, provider).account.upn == "admin@contoso.com"
-
-
-def test_an_expiry_within_the_leeway_is_accepted(provider: Any, bot: Identity):
-    """An ID token that expired 200 seconds ago is accepted.
-
-    Clocks may differ by up to 300 seconds.
-    """
-    provider.claims = {"exp": time.time() - 200}
-    assert sign_in(bot, provider).account.object_id == "oid-1"
-
-
-def test_a_signature_by_another_key_is_refused(provider: Any, bot: Identity):
-    """An ID token that is signed with a key that the provider does not publish is refused."""
-    provider.published = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    with pytest.raises(Rejected) as refused:
-        sign_in(bot, provider)
-    assert refused.value.cause == "id_token_signature"
-
-
 def test_rolled_over_keys_are_read_again(provider: Any, bot: Identity):
     """After a key roll-over the new key is found, although the old keys are cached."""
     sign_in(bot, provider)
@@ -132,16 +166,6 @@ def test_rolled_over_keys_are_read_again(provider: Any, bot: Identity):
     provider.key_id = "key-2"
     assert sign_in(bot, provider).account.object_id == "oid-1"
     assert [path for path, _ in provider.requests].count("/organizations/discovery/v2.0/keys") == 2
-
-
-def test_a_tenant_of_its_own_needs_no_other_word(provider: Any, http: httpx.Client):
-    """An identity for one tenant refuses an account of another tenant without further settings."""
-    identity = Identity(provider.base, http, TENANT, "client-1", "s3cr~t.Value")
-    assert sign_in(identity, provider).account.tenant_id == TENANT
-    provider.claims = {"tid": "99999999-0000-0000-0000-000000000000"}
-    with pytest.raises(Rejected) as refused:
-        sign_in(identity, provider)
-    assert refused.value.cause == "wrong_tenant"
 
 
 def test_the_token_of_a_sign_in_is_the_tenants_own(provider, bot, http):
@@ -169,13 +193,6 @@ def test_the_person_waits_for_no_keys_at_the_return(provider: Any, bot: Identity
     assert [path.rpartition("/")[2] for path, _ in provider.requests] == ["token"]
 
 
-def test_a_token_for_the_bot_is_not_one_for_the_email_app(provider: Any, http: httpx.Client):
-    """The email app refuses an ID token that was made for the bot."""
-    with pytest.raises(Rejected) as refused:
-        sign_in(Identity(provider.base, http, TENANT, "email-app", "s3cr~t.Value"), provider)
-    assert refused.value.cause == "id_token_audience"
-
-
 def test_a_foreign_state_is_refused_before_anything_is_sent(provider: Any, bot: Identity):
     """A redirect with the state of another sign-in is refused, and its code is not redeemed."""
     flow = bot.begin(GRAPH, CALLBACK, "state-1")
@@ -199,8 +216,6 @@ def told(error: str, words: str = "", codes: str = "") -> dict[str, str]:
     [
         (told("access_denied", "AADSTS65004: no"), "consent_declined", "AADSTS65004"),
         (told("access_denied"), "consent_declined", "access_denied"),
-        (told("consent_required", "AADSTS90094: Admin"), "admin_consent_required", "AADSTS90094"),
-        (told("strange", "AADSTS1: new"), "request_rejected", "AADSTS1"),
         (told("invalid_client", codes="9999999"), "request_rejected", "AADSTS9999999"),
         (told("invalid_grant", "AADSTS9999999: new"), "request_rejected", "AADSTS9999999"),
         (told("temporarily_unavailable", "AADSTS9999999: new"), "entra_busy", "AADSTS9999999"),
@@ -210,7 +225,6 @@ def told(error: str, words: str = "", codes: str = "") -> dict[str, str]:
             "invalid_grant",
         ),
         (told("x") | {"error_uri": PAGE}, "client_secret_expired", "AADSTS7000222"),
-        (told("x", codes="[50011]"), "redirect_uri_mismatch", "AADSTS50011"),
         (told("x", codes="1, 50011"), "redirect_uri_mismatch", "AADSTS50011"),
     ],
 )
@@ -263,44 +277,6 @@ def test_a_tenant_that_does_not_exist_is_named(provider: Any, http: httpx.Client
             GRAPH, CALLBACK, "state-1"
         )
     assert (refused.value.cause, refused.value.status) == ("tenant_not_found", 400)
-
-
-def test_a_discovery_document_without_endpoints_is_unreadable(provider: Any, bot: Identity):
-    """A discovery document without endpoints is an unreadable answer."""
-    provider.discovery = (200, {}, b"{}")
-    with pytest.raises(MalformedAnswer):
-        bot.begin(GRAPH, CALLBACK, "state-1")
-
-
-def test_nobody_listens_at_the_login_url(provider: Any, http: httpx.Client):
-    """A refused connection to the login URL is a temporary error."""
-    with pytest.raises(Transient) as failed:
-        Identity(f"{provider.scheme}://127.0.0.1:9", http, TENANT, "client-1", "secret").begin(
-            GRAPH, CALLBACK, "state-1"
-        )
-    assert failed.value.cause == "connection_lost"
-
-
-@pytest.mark.parametrize("token", ["garbage", "a.b.c", None])
-def test_an_id_token_that_is_none_is_invalid(provider: Any, bot: Identity, token: str | None):
-    """An ID token that is missing or no token at all has one cause.
-
-    MSAL fails in several ways because of it.
-    """
-    body = {"access_token": "at", "token_type": "Bearer", "expires_in": 3600}
-    body |= {"id_token": token} if token else {}
-    provider.trouble = [(200, {}, json.dumps(body).encode())]
-    with pytest.raises(Rejected) as refused:
-        sign_in(bot, provider)
-    assert refused.value.cause == "id_token_invalid"
-
-
-def test_a_key_that_is_not_published_is_no_signature(provider: Any, bot: Identity):
-    """An ID token is refused if its key ID is not among the published keys."""
-    provider.published_id = "another"
-    with pytest.raises(Rejected) as refused:
-        sign_in(bot, provider)
-    assert refused.value.cause == "id_token_signature"
 
 
 async def test_tokens_are_saved_when_the_cache_changed(provider: Any, bot: Identity):

@@ -34,17 +34,13 @@ def rule(policy: str, priority: object = 0, **conditions: object) -> ExchangeRow
     ("rules", "policy"),
     [
         ([], "Default"),
-        ([rule("P-on", From=[SENDER])], "P-on"),
         ([rule("P-on", From=SENDER.upper())], "P-on"),
-        ([rule("P-on", From=["a@contoso.com", SENDER])], "P-on"),
         ([rule("P-on", SenderDomainIs=["fabrikam.com", "Contoso.com"])], "P-on"),
         ([rule("P-on", SenderDomainIs=["sub.contoso.com", "toso.com"])], "Default"),
         ([rule("P-on", From=[SENDER], SenderDomainIs=["contoso.com"])], "P-on"),
         ([rule("P-on", From=[SENDER], SenderDomainIs=["fabrikam.com"])], "Default"),
-        ([rule("P-on", From=["a@contoso.com"], SenderDomainIs=["contoso.com"])], "Default"),
         ([rule("P-on", From=[SENDER], ExceptIfFrom=[SENDER])], "Default"),
         ([rule("P-on", From=[SENDER], ExceptIfSenderDomainIs="contoso.com")], "Default"),
-        ([rule("P-on", 1, From=[SENDER]), rule("P-off", 0, From=[SENDER])], "P-off"),
         ([rule("P-on", "10", From=[SENDER]), rule("P-off", "9", From=[SENDER])], "P-off"),
         ([rule("P-off", 0, From=["a@contoso.com"]), rule("P-on", 1, From=[SENDER])], "P-on"),
         ([rule("P-on", From=[SENDER], State="Disabled")], "Default"),
@@ -146,10 +142,8 @@ def test_a_policys_name_is_one_that_exchange_takes(mailbox: str):
     ("mailbox", "name"),
     [
         ("support@contoso.com", "Webex Connect forwarding - support@contoso.com"),
-        ("a/b@contoso.com", "Webex Connect forwarding - a-b@contoso.com-"),
         ("a+b@contoso.com", "Webex Connect forwarding - a-b@contoso.com-"),
         (f"{'x' * 40}1@contoso.com", f"Webex Connect forwarding - {'x' * 30}-"),
-        (f"{'x' * 40}2@contoso.com", f"Webex Connect forwarding - {'x' * 30}-"),
     ],
 )
 def test_an_address_that_does_not_fit_is_told_apart(mailbox: str, name: str):
@@ -176,9 +170,7 @@ ALIASES = ["svc@fabrikam.com", "support@contoso.com", "help@contoso.com"]
     [
         ({"From": ["help@contoso.com"]}, "P-on"),
         ({"From": ["smtp:SVC@fabrikam.com"]}, "P-on"),
-        ({"From": ["sales@contoso.com"]}, "Default"),
         ({"From": [SENDER], "ExceptIfFrom": ["help@contoso.com"]}, "Default"),
-        ({"SenderDomainIs": ["fabrikam.com"]}, "P-on"),
         ({"SenderDomainIs": ["contoso.com"]}, "Default"),
     ],
 )
@@ -205,7 +197,6 @@ def test_nobody_sends():
             ("b@x.io", "a@x.io"),
         ),
         ({"PrimarySmtpAddress": "C@x.io", "EmailAddresses": "SMTP:c@x.io"}, ("c@x.io",)),
-        ({"EmailAddresses": ["plain@x.io"]}, ("plain@x.io",)),
     ],
 )
 def test_the_addresses_of_a_mailbox(mailbox: dict[str, object], addresses: tuple[str, ...]):
@@ -217,12 +208,10 @@ def test_the_addresses_of_a_mailbox(mailbox: dict[str, object], addresses: tuple
     ("conditions", "others"),
     [
         ({}, False),
-        ({"From": [f"smtp:{SENDER}"]}, False),
         ({"From": SENDER.upper(), "ExceptIfFrom": []}, False),
         ({"From": [SENDER, "b@contoso.com"]}, True),
         ({"ExceptIfFrom": ["b@contoso.com"]}, True),
         ({"SenderDomainIs": ["contoso.com"]}, True),
-        ({"ExceptIfSenderDomainIs": "contoso.com"}, True),
     ],
 )
 def test_a_rule_may_mean_another_address(conditions: dict[str, object], others: bool):

@@ -21,22 +21,9 @@ AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 STAMP = "2026-11-25T09:00:00+00:00"
 ORIGIN = Origin("room-1", message="m-1")
 LINE = Change(
-    "smtp_auth",
-    "M2",
-    Text("step.smtp_auth"),
-    Text("seen.off"),
-    Text("after.on"),
-    Scope.MAILBOX,
-    "Set-CASMailbox",
+    "smtp_auth", "M2", Text("step.smtp_auth"), Text("off"), Text("on"), Scope.MAILBOX, "Set-X"
 )
-SHOWN = {
-    "object": {"key": "step.smtp_auth", "values": {}},
-    "before": {"key": "seen.off", "values": {}},
-    "after": {"key": "after.on", "values": {}},
-    "scope": "mailbox",
-    "command": "Set-CASMailbox",
-    "reversible": True,
-}
+SHOWN = {"object": {"key": "step.smtp_auth", "values": {}}, "scope": "mailbox"}
 
 
 def recorded(store: RunStore) -> list[dict[str, Any]]:
@@ -45,6 +32,12 @@ def recorded(store: RunStore) -> list[dict[str, Any]]:
         {name: value for name, value in read(line).items() if name not in {"prev", "hash", "n"}}
         for line in store.audit.entries()
     ]
+
+
+SHOWN |= {"before": {"key": "off", "values": {}}, "after": {"key": "on", "values": {}}}
+
+
+SHOWN |= {"command": "Set-X", "reversible": True}
 
 
 def test_a_run_is_told_from_its_beginning_to_its_end(
@@ -56,54 +49,34 @@ def test_a_run_is_told_from_its_beginning_to_its_end(
     """
     run = store.open(Channel(channel.mailbox), asker, ORIGIN)
     account = Account("tenant-9", "oid-1", "admin@contoso.com", ("role-1",))
-    plan = {"plan": "p-1", "scope": "mailbox"}
-    finding = Finding("smtp_auth", State.WRONG, facts={"user_id": "u-1"})
-    signed_in, changed = (
-        {"calls": "entra POST /token 200"},
-        {"calls": "exchange Set-CASMailbox 200"},
-    )
+    plan, step = {"plan": "p-1", "scope": "mailbox"}, "smtp_auth"
+    found = Finding(step, State.WRONG, facts={"user_id": "u-1"})
+    signed_in, changed = {"calls": "entra POST /token 200"}, {"calls": "exchange Set-X 200"}
     store.append(run.id, Event(Kind.SIGNED_IN, AT, account.upn, account=account, data=signed_in))
     store.append(run.id, Event(Kind.PLANNED, AT, data={"plan": "p-1"}, changes=(LINE,)))
     store.append(run.id, Event(Kind.APPROVED, AT, by="boss@contoso.com", data=plan))
-    store.append(run.id, Event(Kind.RUNNING, AT, step="smtp_auth"))
-    store.append(
-        run.id, Event(Kind.CHANGING, AT, step="smtp_auth", finding=finding, changes=(LINE,))
-    )
-    store.append(run.id, Event(Kind.CHANGED, AT, step="smtp_auth", data=changed))
-    store.append(
-        run.id, Event(Kind.FOUND, AT, step="smtp_auth", finding=Finding("smtp_auth", State.OK))
-    )
-    store.end(store.load(run.id), Event(Kind.CANCELLED, AT, by="anna@contoso.com"))
-    about = {
-        "run": run.id,
-        "kind": "setup",
-        "mailbox": "support@contoso.com",
-        "room": "room-1",
-        "asked_by": "anna@contoso.com",
-    }
-    signed = about | {"tenant": "tenant-9", "account": "admin@contoso.com", "at": STAMP}
-    ids = {
-        "tenant_id": "tenant-9",
-        "object_id": "oid-1",
-        "upn": "admin@contoso.com",
-        "roles": ["role-1"],
-    }
+    store.append(run.id, Event(Kind.RUNNING, AT, step=step))
+    store.append(run.id, Event(Kind.CHANGING, AT, step=step, finding=found, changes=(LINE,)))
+    store.append(run.id, Event(Kind.CHANGED, AT, step=step, data=changed))
+    store.append(run.id, Event(Kind.FOUND, AT, step=step, finding=Finding(step, State.OK)))
+    store.end(store.load(run.id), Event(Kind.CANCELLED, AT, by=asker.email))
+    about = {"run": run.id, "kind": "setup", "mailbox": channel.mailbox, "room": "room-1"}
+    about |= {"asked_by": asker.email}
+    signed = about | {"tenant": "tenant-9", "account": account.upn, "at": STAMP}
     opened, *rest = recorded(store)
-    assert opened.items() >= (about | {"what": "opened", "by": "anna@contoso.com"}).items()
+    assert opened.items() >= (about | {"what": "opened", "by": asker.email}).items()
+    assert [each.pop("account_ids", None) for each in rest[:2]] == [
+        {"tenant_id": "tenant-9", "object_id": "oid-1", "upn": account.upn, "roles": ["role-1"]},
+        None,
+    ]
+    by_bot = signed | {"by": "bot", "step": step}
     assert rest == [
-        signed | {"what": "signed_in", "by": account.upn, "account_ids": ids, "data": signed_in},
+        signed | {"what": "signed_in", "by": account.upn, "data": signed_in},
         signed | {"what": "planned", "by": "bot", "data": {"plan": "p-1"}, "changes": [SHOWN]},
         signed | {"what": "approved", "by": "boss@contoso.com", "data": plan},
-        signed
-        | {
-            "what": "changing",
-            "by": "bot",
-            "step": "smtp_auth",
-            "changes": [SHOWN],
-            "facts": {"user_id": "u-1"},
-        },
-        signed | {"what": "changed", "by": "bot", "step": "smtp_auth", "data": changed},
-        signed | {"what": "cancelled", "by": "anna@contoso.com"},
+        by_bot | {"what": "changing", "changes": [SHOWN], "facts": {"user_id": "u-1"}},
+        by_bot | {"what": "changed", "data": changed},
+        signed | {"what": "cancelled", "by": asker.email},
     ]
     assert store.audit.verify().broken_at == 0
 
@@ -148,14 +121,9 @@ def test_a_secret_that_was_shown(store: RunStore, asker: Person, channel: Channe
     """If a secret is shown, the audit trail records its key ID and never its value."""
     run = store.open(channel, asker, ORIGIN)
     store.record_secret_shown("key-7", run.id)
-    last = recorded(store)[-1]
-    assert (last["what"], last["key_id"], last["run"], last["mailbox"]) == (
-        "handed_over",
-        "key-7",
-        run.id,
-        channel.mailbox,
-    )
-    assert (store.was_secret_shown("key-7"), store.was_secret_shown("key-8")) == (True, False)
+    told = {"what": "handed_over", "key_id": "key-7", "run": run.id, "mailbox": channel.mailbox}
+    assert recorded(store)[-1].items() >= told.items()
+    assert [store.was_secret_shown(each) for each in ("key-7", "key-8")] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -175,34 +143,19 @@ def test_what_looks_like_a_secret_is_never_written(secret: str):
     assert found["client_secret"] == "[removed]"
 
 
-OPENED_AT = datetime(2026, 11, 25, 9, 30, 15, 250000, tzinfo=UTC)
 DIRECT = Origin("room-1", "thread-1", direct=True, message="message-1")
-FULL = Brief(
-    "client-1",
-    "s1@contoso.com",
-    shared=True,
-    token_at=OPENED_AT,
-    changed_at=OPENED_AT,
-    mailboxes=("a@b.c",),
-)
-FIX = Brief(
-    fix=FixBrief(
-        consent_missing=True,
-        token_cause="grant_invalid",
-        manual_causes=("mail_loop",),
-        checked_at=OPENED_AT,
-    )
-)
+FULL = Brief("client-1", "s1@contoso.com", shared=True, token_at=AT, mailboxes=("a@b.c",))
+FIXED = FixBrief(True, "grant_invalid", manual_causes=("mail_loop",), checked_at=AT)  # noqa: FBT003
 
 
-@pytest.mark.parametrize("brief", [FULL, FIX, Brief()])
-@pytest.mark.parametrize("kind", RunKind)
+FIX = Brief(fix=FIXED)
+
+
+@pytest.mark.parametrize(("kind", "brief"), [*zip(RunKind, [FULL, FIX, Brief()] * 9, strict=False)])
 def test_a_run_knows_what_it_was_opened_with(kind: RunKind, brief: Brief):
     """A run's kind, origin and brief are read back from JSON with their types."""
-    event = codec.load(
-        codec.dump(opening(Channel(""), Person("p", "a@b.c"), kind, DIRECT, brief)), Event
-    )
-    run = fold("R1", [event])
+    first = opening(Channel(""), Person("p", "a@b.c"), kind, DIRECT, brief)
+    run = fold("R1", [codec.load(codec.dump(first), Event)])
     assert (run.kind is kind, run.origin, run.brief) == (True, DIRECT, brief)
 
 

@@ -40,26 +40,16 @@ def test_the_first_are_made_up_for_at_once_and_the_next_later(redis: Redis, run:
     assert waits == pytest.approx([*DEATH_PAUSES_S.values()], abs=5)
 
 
-def test_then_the_run_is_given_up(redis: Redis, run: Run):
-    """A run is given up after too many deaths in a row, so that no further process dies with it."""
-    die(redis, run, MOST_DEATHS)
-    assert advance.begin_attempt(redis, run) == GIVEN_UP
-
-
-def test_an_attempt_that_ends_begins_the_count_again(redis: Redis, run: Run):
-    """An attempt that ends by itself, even with an error, sets the count of deaths back to zero."""
-    die(redis, run, MOST_DEATHS)
-    advance.end_attempt(redis, run.id)
-    assert advance.begin_attempt(redis, run) == 0
-
-
 def test_a_settled_step_begins_the_count_again(redis: Redis, run: Run):
-    """A newly settled step sets the count of deaths back to zero.
+    """A run is given up after too many deaths in a row, so that no further process dies with it.
 
-    Kills at different steps of a setup are not the run's fault.
+    A newly settled step sets the count of deaths back to zero, because kills at different steps of
+    a setup are not the run's fault. So does an attempt that ends by itself, even with an error.
     """
     die(redis, run, MOST_DEATHS)
     further = replace(run, findings={"tenant": Finding("tenant", State.OK)})
     assert advance.begin_attempt(redis, further) == 0
     die(redis, further, MOST_DEATHS - 1)
     assert advance.begin_attempt(redis, further) == GIVEN_UP
+    advance.end_attempt(redis, run.id)
+    assert advance.begin_attempt(redis, further) == 0

@@ -63,17 +63,6 @@ def run(redis: Redis) -> str:
     return run_id
 
 
-def without_their_end(redis: Redis, *names: str) -> list[str]:
-    """Return the keys that do not expire within a day."""
-    return [name for name in names if not 0 < int(redis.ttl(name)) <= DAY_S]
-
-
-def proven_by(store: RunStore) -> str:
-    """Return the id of the run that proved the channel; empty without a proof."""
-    record = store.channels.record(MAILBOX)
-    return record.run if record else ""
-
-
 def without_counts(found: Result) -> dict[What, tuple[int, int]]:
     """Return for each kind the number of values under an older key and under the first key."""
     return {what: (found.older[what], found.newest[what]) for what in What}
@@ -82,7 +71,8 @@ def without_counts(found: Result) -> dict[What, tuple[int, int]]:
 def test_of_every_kind_the_value_is_written_again(redis: Redis, run: str):
     """After the rotation, the first key alone can read every kind of value.
 
-    Nothing is missing, and every value keeps its expiry.
+    Nothing is missing, and every value keeps its expiry. A second rotation changes no value, and
+    only the first one is in the audit trail.
     """
     before = RunStore(redis, (OLD,)).load(run)
     wanted = dict.fromkeys(What, (1, 0))
@@ -91,36 +81,29 @@ def test_of_every_kind_the_value_is_written_again(redis: Redis, run: str):
     assert (without_counts(found), found.foreign) == (wanted, [])
     after = Rekeying(redis, (NEW,)).survey()
     assert (without_counts(after), after.foreign) == (dict.fromkeys(What, (0, 1)), [])
+    values = {key: redis.dump(key) for key in redis.scan_iter()}
+    assert Rekeying(redis, BOTH).renew().older.total() == 0
+    assert {key: redis.dump(key) for key in redis.scan_iter()} == values
+    (told,) = [each for each in trail(redis) if each["what"] == rekeying.REKEYED]
+    assert (told["data"]["runs"], told["data"]["sealed_values"]) == ("1", "1")
 
     store, vault = RunStore(redis, (NEW,)), Vault(redis, (NEW,))
-    again = store.load(run)
+    again, record = store.load(run), store.channels.record(MAILBOX)
     assert (again.version, again.approvals) == (before.version, before.approvals)
     trust.require_audited(store, again)
     assert list(again.approvals) == [Scope.MAILBOX]
-    assert (proven_by(store), vault.get(Sealed.CLIENT_SECRET.of(run))) == (run, "s3cret")
+    assert record is not None
+    assert (record.run, vault.get(Sealed.CLIENT_SECRET.of(run))) == (run, "s3cret")
     assert set(accepted.of(store, MAILBOX)) == {"not_forwarded"}
     card = redis.hget(keys.cards(run), "plan")
     assert store.authenticator.verify(keys.cards(run), card, "plan") == b'{"message":"m-1"}'
     assert redis.hmget(keys.cards(run), "form", "m-1:edits") == [b"", b"3"]
-    assert without_their_end(redis, keys.cards(run), keys.sealed(f"secret:{run}")) == []
+    for name in (keys.cards(run), keys.sealed(f"secret:{run}")):
+        assert 0 < int(redis.ttl(name)) <= DAY_S
     assert int(redis.ttl(keys.run_events(run))) == -1
     assert store.audit.verify().broken_at == 0
     with pytest.raises(ForeignRunError):
         RunStore(redis, (OLD,)).load(run)
-
-
-def test_a_second_time_nothing_is_written(redis: Redis, run: str):
-    """A second rotation changes no value, because all are under the first key.
-
-    Only the first rotation is in the audit trail.
-    """
-    Rekeying(redis, BOTH).renew()
-    before = {key: redis.dump(key) for key in redis.scan_iter()}
-    assert Rekeying(redis, BOTH).renew().older.total() == 0
-    assert {key: redis.dump(key) for key in redis.scan_iter()} == before
-    (told,) = [each for each in trail(redis) if each["what"] == rekeying.REKEYED]
-    assert (told["data"]["runs"], told["data"]["sealed_values"]) == ("1", "1")
-    assert RunStore(redis, (NEW,)).load(run).approvals
 
 
 def trail(redis: Redis) -> list[dict[str, Any]]:
@@ -180,39 +163,39 @@ FORGED: dict[str, tuple[Forge, str]] = {
 }
 
 
+def stored(redis: Redis, key: str) -> object:
+    """Return the value of a key, or the card in the place of progress."""
+    return redis.hget(key, "progress") if redis.type(key) == b"hash" else redis.dump(key)
+
+
 @pytest.mark.parametrize("how", FORGED)
 def test_what_does_not_verify_is_not_signed(redis: Redis, run: str, how: str):
     """A value that does not verify is named and stays unchanged.
 
-    All other values of the bot are written again.
+    All other values of the bot are written again. A run that was stopped stays stopped.
     """
     forge, place = FORGED[how]
     forge(redis, run)
     key = place.format(run=run).partition(", ")[0].replace("\\x1b", "\x1b")
-    before = redis.hget(key, "progress") if redis.type(key) == b"hash" else redis.dump(key)
+    before = stored(redis, key)
     other = a_run(RunStore(redis, (OLD,)), "sales@contoso.com") if "audit" not in key else ""
     for look in (Rekeying(redis, BOTH).survey, Rekeying(redis, BOTH).renew):
         (named,) = look().foreign
         assert named.startswith(place.format(run=run))
-    after = redis.hget(key, "progress") if redis.type(key) == b"hash" else redis.dump(key)
-    assert (after, len(Rekeying(redis, BOTH).survey().foreign)) == (before, 1)
+    assert stored(redis, key) == before
+    assert len(Rekeying(redis, BOTH).survey().foreign) == 1
     if other:
         assert RunStore(redis, (NEW,)).load(other).approvals
-
-
-def test_a_stopped_run_stays_stopped(redis: Redis, run: str):
-    """Rotating the keys does not make a forged approval valid, so the run stays stopped."""
-    redis.rpush(keys.run_events(run), codec.dump(APPROVED))
-    Rekeying(redis, BOTH).renew()
-    store = RunStore(redis, BOTH)
-    assert (foreign_event(store.load(run)), len(doubts(store).foreign)) == (4, 1)
+    if how == "an event without a MAC":
+        store = RunStore(redis, BOTH)
+        assert (foreign_event(store.load(run)), len(doubts(store).foreign)) == (4, 1)
 
 
 class CutOffError(RedisConnectionError):
     """Error as if Redis had gone away."""
 
 
-@pytest.mark.parametrize("after", range(6))
+@pytest.mark.parametrize("after", range(0, 6, 2))
 def test_it_may_be_interrupted_and_start_again(
     redis: Redis, run: str, monkeypatch: pytest.MonkeyPatch, after: int
 ):
@@ -226,14 +209,13 @@ def test_it_may_be_interrupted_and_start_again(
     def cut(self: Rekeying, what: What, key: str) -> Any:
         if sum(done) == after:
             raise CutOffError
-        found = whole(self, what, key)
-        done.append(found.older)
+        done.append((found := whole(self, what, key)).older)
         return found
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Rekeying, "_renewed", cut)
-        with pytest.raises(CutOffError):
-            Rekeying(redis, BOTH).renew()
+    monkeypatch.setattr(Rekeying, "_renewed", cut)
+    with pytest.raises(CutOffError):
+        Rekeying(redis, BOTH).renew()
+    monkeypatch.undo()
     assert RunStore(redis, BOTH).load(run).approvals
     assert Vault(redis, BOTH).get(Sealed.CLIENT_SECRET.of(run)) == "s3cret"
     found = Rekeying(redis, BOTH).renew()
@@ -276,45 +258,33 @@ def test_an_event_that_is_appended_meanwhile_is_kept(
 def test_what_ends_meanwhile_does_not_come_back(
     redis: Redis, run: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """A secret that is shown between the read and the write of the rotation is not stored again."""
+    """A secret that is shown between the read and the write of the rotation is not stored again.
+
+    If a card is posted meanwhile, its newer state is kept.
+    """
     name = Sealed.CLIENT_SECRET.of(run)
-    vault, taken = Vault(redis, BOTH), []
+    vault, store, taken = Vault(redis, BOTH), RunStore(redis, BOTH), []
+    newer = store.authenticator.protect(keys.cards(run), b'{"message":"m-2"}', "plan")
+    between(monkeypatch, keys.cards(run), lambda: redis.hset(keys.cards(run), "plan", newer))
     between(monkeypatch, keys.sealed(name), lambda: taken.append(vault.take(name)))
     Rekeying(redis, BOTH).renew()
     assert (taken, vault.holds(name)) == (["s3cret"], False)
-
-
-def test_a_card_that_is_posted_meanwhile_is_kept(
-    redis: Redis, run: str, monkeypatch: pytest.MonkeyPatch
-):
-    """If a card is posted during the rotation, its newer state is kept."""
-    store = RunStore(redis, BOTH)
-    newer = store.authenticator.protect(keys.cards(run), b'{"message":"m-2"}', "plan")
-    between(monkeypatch, keys.cards(run), lambda: redis.hset(keys.cards(run), "plan", newer))
-    Rekeying(redis, BOTH).renew()
     assert redis.hget(keys.cards(run), "plan") == newer
-
-
-def test_a_history_that_two_keys_have_signed(redis: Redis, run: str):
-    """A history with MACs of two keys becomes one chain under the first key."""
-    RunStore(redis, BOTH).append(run, Event(Kind.RUNNING, now(), step="ids"))
-    Rekeying(redis, BOTH).renew()
-    assert RunStore(redis, (NEW,)).load(run).version == 4
 
 
 def test_a_restart_of_one_process_after_the_other(redis: Redis, run: str):
     """With OLD,NEW a process still writes under the old key but accepts events under the new key.
 
-    So the processes can be restarted one after the other.
+    So the processes can be restarted one after the other, and the history has MACs of both keys.
     """
     between_them, ahead = RunStore(redis, (OLD, NEW)), RunStore(redis, BOTH)
     between_them.append(run, Event(Kind.RUNNING, now(), step="ids"))
     assert RunStore(redis, (OLD,)).load(run).version == 4
     ahead.append(run, Event(Kind.RUNNING, now(), step="plan"))
-    assert (between_them.load(run).version, RunStore(redis, (OLD,)).load(run).ended) == (
-        5,
-        Kind.FAILED,
-    )
+    assert between_them.load(run).version == 5
+    assert RunStore(redis, (OLD,)).load(run).ended == Kind.FAILED
+    Rekeying(redis, BOTH).renew()
+    assert RunStore(redis, (NEW,)).load(run).version == 5
 
 
 def test_an_empty_redis(redis: Redis):

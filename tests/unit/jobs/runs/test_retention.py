@@ -23,11 +23,15 @@ Clear = Callable[..., None]
 CHANGE = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
 
 
-@pytest.fixture
-def clear(store: RunStore) -> Clear:
-    """Return a function that does one whole pass of retention, as a new worker does it."""
+Pass = Callable[[float], None]
 
-    def one_pass() -> None:
+
+@pytest.fixture
+def clear(store: RunStore, pass_time: Pass) -> Clear:
+    """Return a function that lets days pass, and does a whole pass as a new worker does it."""
+
+    def one_pass(days: float = 0) -> None:
+        pass_time(days * DAY_S)
         retention = Retention(store, RUN_DAYS, AUDIT_DAYS)
         for _ in range(50):
             retention()
@@ -41,7 +45,7 @@ def run_of(store: RunStore, asker: Person) -> Callable[..., Run]:
     count = iter(range(1_000))
 
     def opened(
-        *events: Event,
+        events: tuple[Event, ...] = (),
         mailbox: str = MAILBOX,
         kind: RunKind = RunKind.SETUP,
         end: Kind | None = Kind.CANCELLED,
@@ -76,80 +80,57 @@ def undone() -> tuple[Event, ...]:
     )
 
 
-def there(redis: Redis, run: Run) -> bool:
-    """Return whether the run's history exists in Redis."""
-    return bool(redis.exists(f"run:{run.id}:events"))
+def there(redis: Redis, *runs: Run) -> tuple[bool, ...]:
+    """Return for each run whether its history exists in Redis."""
+    return tuple(bool(redis.exists(f"run:{run.id}:events")) for run in runs)
 
 
 def test_an_old_run_that_nothing_needs(
-    redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
+    redis: Redis, store: RunStore, run_of: Callable[..., Run], clear: Clear
 ):
-    """An old run that nothing needs is removed with its cards and its places in the indexes."""
-    old = run_of()
-    pass_time((RUN_DAYS - 1) * DAY_S)
-    clear()
-    assert there(redis, old)
-    pass_time(2 * DAY_S)
+    """An old run that nothing needs is removed with its cards and its places in the indexes.
+
+    A run that began long ago and ended a moment ago is kept.
+    """
+    old, late = run_of(), run_of(end=None, mailbox="sales@contoso.com")
+    clear(RUN_DAYS - 1)
+    assert there(redis, old) == (True,)
+    clear(2)
     recent = run_of()
+    store.end(late, Event(Kind.CANCELLED, now()))
     clear()
     left = {key.decode() for key in redis.scan_iter() if old.id in key.decode()}
-    assert (left, there(redis, recent)) == (set(), True)
-    assert [raw.decode() for raw in redis.zrange("space:room-1:runs", 0, -1)] == [recent.id]
-    assert [raw.decode() for raw in redis.zrange(f"channel:{MAILBOX}:runs", 0, -1)] == [recent.id]
+    assert (left, there(redis, recent, late)) == (set(), (True, True))
+    assert set(redis.zrange("space:room-1:runs", 0, -1)) == {recent.id.encode(), late.id.encode()}
+    assert redis.zrange(f"channel:{MAILBOX}:runs", 0, -1) == [recent.id.encode()]
 
 
-NEEDED: dict[str, tuple[tuple[dict[str, Any], ...], tuple[bool, ...]]] = {
-    "every run of a connected channel, for an undo": (
-        ({}, {"events": changed(), "end": Kind.FINISHED}),
-        (True, True),
-    ),
-    "one that waits for a person, and all before it": (
-        ({}, {"end": None}, {"mailbox": "", "end": None}),
-        (True, True, True),
-    ),
-    "a change that can still be undone": (({}, {"events": changed()}), (False, True)),
-    "no undo, and nothing that it has undone": (
-        (
-            {"events": changed()},
-            {"events": (*undone(), *changed()), "kind": RunKind.UNDO, "end": Kind.FINISHED},
-            {"events": changed()},
-        ),
-        (False, False, True),
-    ),
-}
+SECOND = {"events": (*undone(), *changed()), "kind": RunKind.UNDO, "end": Kind.FINISHED}
 
 
-@pytest.mark.parametrize("what", NEEDED)
+@pytest.mark.parametrize(
+    ("wanted", "kept"),
+    [
+        # every run of a connected channel, for an undo
+        (({}, {"events": changed(), "end": Kind.FINISHED}), (True, True)),
+        # one that waits for a person, and all before it
+        (({}, {"end": None}, {"mailbox": "", "end": None}), (True, True, True)),
+        # a change that can still be undone
+        (({}, {"events": changed()}), (False, True)),
+        # no undo, and nothing that it has undone
+        (({"events": changed()}, SECOND, {"events": changed()}), (False, False, True)),
+    ],
+)
 def test_what_is_needed_is_kept_however_old(
     redis: Redis,
     run_of: Callable[..., Run],
     clear: Clear,
-    pass_time: Callable[[float], None],
-    what: str,
+    wanted: tuple[dict[str, Any], ...],
+    kept: tuple[bool, ...],
 ):
-    wanted, kept = NEEDED[what]
-    runs = [
-        run_of(*each.get("events", ()), **{n: v for n, v in each.items() if n != "events"})
-        for each in wanted
-    ]
-    pass_time(10 * RUN_DAYS * DAY_S)
-    clear()
-    assert tuple(there(redis, run) for run in runs) == kept
-
-
-def test_the_newest_end_decides(
-    redis: Redis,
-    store: RunStore,
-    run_of: Callable[..., Run],
-    clear: Clear,
-    pass_time: Callable[[float], None],
-):
-    """Retention keeps a run that began long ago and ended a moment ago."""
-    late = run_of(end=None)
-    pass_time((RUN_DAYS + 1) * DAY_S)
-    store.end(late, Event(Kind.CANCELLED, now()))
-    clear()
-    assert there(redis, late)
+    runs = [run_of(**each) for each in wanted]
+    clear(10 * RUN_DAYS)
+    assert there(redis, *runs) == kept
 
 
 def test_checks_end_by_themselves(redis: Redis, store: RunStore, asker: Person, clear: Clear):
@@ -157,7 +138,7 @@ def test_checks_end_by_themselves(redis: Redis, store: RunStore, asker: Person, 
     check = store.check(Channel(MAILBOX), asker, Origin("room-1", message="message-1"))
     redis.hset(f"cards:{check.id}", "verdict", "{}")
     clear()
-    assert there(redis, check)
+    assert there(redis, check) == (True,)
     assert abs(redis.ttl(f"cards:{check.id}") - redis.ttl(f"run:{check.id}:events")) < 60
 
 
@@ -178,34 +159,26 @@ def test_cards_get_an_end(redis: Redis, run_of: Callable[..., Run], clear: Clear
 
 
 def test_a_slice_is_bounded(
-    redis: Redis,
-    store: RunStore,
-    run_of: Callable[..., Run],
-    pass_time: Callable[[float], None],
-    monkeypatch: pytest.MonkeyPatch,
+    redis: Redis, store: RunStore, run_of: Callable[..., Run], pass_time: Pass, monkeypatch
 ):
     """One slice of retention looks at only some keys.
 
-    All slices together remove every run that is old enough.
+    All slices together remove every run that is old enough. The next pass begins a day later, or at
+    once if an error has ended this one.
     """
     monkeypatch.setattr("jobs.runs.retention.KEYS_AT_ONCE", 10)
     runs = [run_of(mailbox=f"box{number}@contoso.com") for number in range(40)]
     pass_time((RUN_DAYS + 1) * DAY_S)
     retention, left = Retention(store, RUN_DAYS, AUDIT_DAYS), []
+    with monkeypatch.context() as away:
+        away.setattr(redis, "scan", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            retention()
     for _ in range(60):
         retention()
-        left.append(sum(there(redis, run) for run in runs))
+        left.append(sum(there(redis, *runs)))
     assert any(0 < each < len(runs) for each in left)
     assert left[-1] == 0
-
-
-def test_a_pass_a_day(
-    redis: Redis, store: RunStore, run_of: Callable[..., Run], pass_time: Callable[[float], None]
-):
-    """After a pass of retention, the next one begins a day later."""
-    retention = Retention(store, RUN_DAYS, AUDIT_DAYS)
-    for _ in range(50):
-        retention()
     redis.hset("cards:GONE22", "plan", "{}")
     retention()
     assert redis.ttl("cards:GONE22") == -1
@@ -215,25 +188,8 @@ def test_a_pass_a_day(
     assert redis.ttl("cards:GONE22") > 0
 
 
-def test_a_pass_that_an_error_has_ended_begins_again(
-    redis: Redis, store: RunStore, monkeypatch: pytest.MonkeyPatch
-):
-    redis.hset("cards:GONE22", "plan", "{}")
-    retention = Retention(store, RUN_DAYS, AUDIT_DAYS)
-    with monkeypatch.context() as away:
-        away.setattr(redis, "scan", lambda *_, **__: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            retention()
-    retention()
-    assert redis.ttl("cards:GONE22") > 0
-
-
 def test_a_run_that_gets_an_event_at_that_moment(
-    redis: Redis,
-    store: RunStore,
-    run_of: Callable[..., Run],
-    pass_time: Callable[[float], None],
-    monkeypatch: pytest.MonkeyPatch,
+    redis: Redis, store: RunStore, run_of: Callable[..., Run], pass_time: Pass, monkeypatch
 ):
     """A run that gets an event while retention judges it is not removed.
 
@@ -245,36 +201,26 @@ def test_a_run_that_gets_an_event_at_that_moment(
     judged = retention._unneeded  # noqa: SLF001  the moment between judging and removing
 
     def meanwhile(mailbox: str, runs: tuple[Run, ...]) -> list[Run]:
-        found = list(judged(mailbox, runs))
         redis.rpush(f"run:{old.id}:events", codec.dump(Event(Kind.LOOK_AGAIN, now())))
-        return found
+        return judged(mailbox, runs)
 
     monkeypatch.setattr(retention, "_unneeded", meanwhile)
     retention()
-    assert there(redis, old)
+    assert there(redis, old) == (True,)
 
 
-def entries(store: RunStore) -> list[dict[str, Any]]:
-    """Return the entries of the audit trail."""
-    return [read(line) for line in store.audit.entries()]
-
-
-def test_old_audit_entries(
-    store: RunStore, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
-):
+def test_old_audit_entries(store: RunStore, run_of: Callable[..., Run], clear: Clear):
     """Audit entries are removed at their own age.
 
     A new entry records the removal, and the remaining entries can be verified.
     """
     run_of()
-    before = len(entries(store))
-    pass_time((AUDIT_DAYS - 2) * DAY_S)
-    clear()
-    assert len(entries(store)) == before
+    before = len(store.audit.entries())
+    clear(AUDIT_DAYS - 2)
+    assert len(store.audit.entries()) == before
     recent = run_of(mailbox="sales@contoso.com")
-    pass_time(4 * DAY_S)
-    clear()
-    kept = entries(store)
+    clear(4)
+    kept = list(map(read, store.audit.entries()))
     assert {each["run"] for each in kept if "run" in each} == {recent.id}
     assert (kept[-1]["what"], kept[-1]["data"]["count"]) == ("cleared", str(before))
     assert store.audit.verify().broken_at == 0

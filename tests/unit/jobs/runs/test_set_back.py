@@ -34,16 +34,14 @@ def test_a_run_that_was_set_back_is_stopped(
 ):
     """An older state of a canceled run is ended at the next attempt, and its card is drawn."""
     heard: list[str] = []
-    runtime = replace(runtime_of(work_settings), listener=heard.append)
-    install(runtime)
+    install(replace(runtime_of(work_settings), listener=heard.append))
     run = store.open(channel, asker, Origin("room-1", message="m-1"))
     account = Account("tenant-1", "oid-1", "admin@contoso.com")
     store.append(run.id, Event(Kind.DETAILS, now(), channel=channel))
     store.append(run.id, Event(Kind.SIGNED_IN, now(), account=account))
-    copy = store.redis.lrange(keys.run_events(run.id), 0, -1)
+    copy = store.redis.dump(keys.run_events(run.id))
     store.end(store.load(run.id), Event(Kind.CANCELLED, now()))
-    store.redis.delete(keys.run_events(run.id))
-    store.redis.rpush(keys.run_events(run.id), *copy)
+    store.redis.restore(keys.run_events(run.id), 0, copy, replace=True)
     advance.advance(run.id)
     stopped = store.load(run.id)
     assert (stopped.ended, claimed(store.redis)) == (Kind.FAILED, ())
@@ -58,13 +56,14 @@ def whats(redis: Redis) -> list[str]:
 
 def copied(redis: Redis) -> Callable[[], None]:
     """Return a function that brings back the present state of the audit trail."""
-    lines, head = redis.lrange(keys.audit_entries(), 0, -1), redis.get(keys.audit_head())
+    names = (keys.audit_entries(), keys.audit_head())
+    kept = [(name, redis.dump(name)) for name in names]
 
     def bring_back() -> None:
-        redis.delete(keys.audit_entries(), keys.audit_head())
-        if head:
-            redis.rpush(keys.audit_entries(), *lines)
-            redis.set(keys.audit_head(), head)
+        redis.delete(*names)
+        for name, value in kept:
+            if value:
+                redis.restore(name, 0, value)
 
     return bring_back
 

@@ -339,8 +339,8 @@ def line_of(services: Services, watched: WatchedChannel, at: datetime) -> Channe
     state = services.watching.incidents.state(mailbox)
     incident = services.watching.incidents.open_of_channel(mailbox)
     # What the watch cannot see of the channel; None if it sees all that it could.
-    blind = "_".join(sorted(_ALL.difference(state.last.eyes))) if state.last else ""
-    unseen = Text(f"watch.unseen_{blind}") if blind else None
+    not_seen = "_".join(sorted(_ALL.difference(state.last.eyes))) if state.last else ""
+    unseen = Text(f"watch.unseen_{not_seen}") if not_seen else None
     if words := superseded.in_progress(assessment(services.store, mailbox)):
         return ChannelLine(mailbox, State.WAITING, words, state.looked, unseen)
     if watched.is_paused(at) and watched.paused_until is not None:

@@ -15,7 +15,7 @@ from redis import Redis
 from bench.table import table, verdict
 from jobs.runs.run import Event, Kind
 from jobs.storage import codec
-from practice.actors import ADMIN, CHANGING, MAILBOX, REQUESTER
+from practice.actors import CHANGING, REQUESTER
 from practice.client import People
 from practice.processes import session
 from practice.scenario import Scenario
@@ -50,14 +50,14 @@ def main() -> bool:
 
 def _again(story: Scenario, people: People) -> dict[str, Any]:
     """Inspect the same channel again, up to the plan without changes, and return the calls."""
-    story.answered(f"/setup-email {MAILBOX}")
+    story.ask()
     people.control("POST", "calls/reset")
     before = people.change
-    story.press(REQUESTER, story.card("that it is connected already", "setup_again"), "setup_again")
+    people.press(REQUESTER, story.card("that it is connected", "setup_again"), "setup_again")
     card = people.wait_for(
         "a sign-in card", lambda message: "ask_administrator" in str(message["card"]), after=before
     )
-    story.open(ADMIN, card)
+    story.open(card)
     people.wait_for(
         "the progress of the second run",
         lambda message: "mailbox_fields" in str(message) or "cancel" in str(message),

@@ -151,7 +151,7 @@ def main(only: Iterable[str] = ()) -> bool:
         with Stack(practice=SETTINGS) as stack:
             people = stack.people()
             played = WatchedFaults(people, lambda _: None)
-            played.details = set_up
+            played.answers = set_up
             played.set_up()
             played.grant()
             eye = Eye.of(stack)

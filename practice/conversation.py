@@ -6,6 +6,7 @@ A test can leave the conversation at any point.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,10 +17,21 @@ from practice import cardtext
 from practice.actors import ADMIN, AGENT, CHANGING, REQUESTER, SECRET
 from practice.browser import Page
 from practice.client import NotSeenError, People, Wanted, does, has, is_done_card, links
-from practice.scenario import FORM, connect_fields
 
 MEMBERS = (REQUESTER, ADMIN, "helpdesk@contoso.com", AGENT, "colleague@contoso.com")
 DIRECT = "direct"
+FORM = {
+    "Email ID": "email_id",
+    "Authentication Type": "authentication_type",
+    "SMTP Server": "smtp_server",
+    "Username": "username",
+    "Port / Security": "port_security",
+    "Client ID": "client_id",
+    "Authorization URL": "authorization_url",
+    "Scope": "scope",
+    "Access Token URL": "access_token_url",
+    "Refresh Token URL": "refresh_token_url",
+}
 
 Json = dict[str, Any]
 _numbers = itertools.count(1)
@@ -46,7 +58,8 @@ def band(message: Json) -> str:
 class Walk:
     """Actions of people in one run of the conversation.
 
-    ``room`` is a space's name or ``direct``. Cards from before the walk are ignored.
+    ``room`` is a space's name or ``direct``. Cards from before the walk are ignored. ``tell`` is
+    called with what happens outside the bot.
     """
 
     people: People
@@ -59,6 +72,12 @@ class Walk:
     revealed: bool = False
     worked: int = 0
     said: Json = field(default_factory=dict)
+    tell: Callable[[str], None] = lambda _: None
+
+    @property
+    def signs_in(self) -> str:
+        """Return the user who signs in for the mailbox."""
+        return self.mailbox
 
     def __post_init__(self) -> None:
         """Remember the present state, so that everything older is ignored."""
@@ -108,7 +127,7 @@ class Walk:
         """Press a button and return the message that changed or appeared in the card's thread."""
         self.people.look()
         before = self.people.change
-        self.people.press(who or self.requester, card, do, inputs, **more)
+        self.act(who or self.requester, card, do, inputs, **more)
         thread = {card["id"], card["parentId"]} - {""}
         return self.people.wait_for(
             f"something after {do}",
@@ -116,6 +135,10 @@ class Walk:
             20,
             before,
         )
+
+    def act(self, who: str, card: Json, do: str, inputs: Json | None = None, **more: Any) -> None:
+        """Press a button as this person."""
+        self.people.press(who, card, do, inputs, **more)
 
     def open(
         self, card: Json, who: str = "", decision: Literal["accept", "decline"] = "accept"
@@ -142,24 +165,28 @@ class Walk:
         Checks may log in as the mailbox, so the rehearsal is part of the walk.
         """
         given = {"check_login": "yes", **self.right(**more)}
-        self.people.press(self.requester, self.card("the first card", "intake"), "intake", given)
+        self.act(self.requester, self.card("the first card", "intake"), "intake", given)
         return self.card("a sign-in card", "ask_administrator", link=True)
 
     def plan(self, who: str = "", *, delegate: str = "", **more: str) -> Json:
         """Play from the command to the plan and return the plan card."""
         self.ask()
         self.open(self.details(**more), who)
+        self.choose(delegate)
+        return self.card("a plan card", "approve")
+
+    def choose(self, delegate: str) -> None:
+        """Name the delegate of a shared mailbox, if there is one."""
         if delegate:
             asked = self.card("the question for the delegate", "delegate")
-            self.people.press(self.requester, asked, "delegate", {"delegate": delegate})
-        return self.card("a plan card", "approve")
+            self.act(self.requester, asked, "delegate", {"delegate": delegate})
 
     def approve(self, plan: Json | None = None) -> None:
         """Approve the plan, and approve the tenant-wide change too if the card asks for that."""
         card = plan or self.card("a plan card", "approve")
         for verb in ("approve", "approve_tenant"):
             if verb in does(card):
-                self.people.press(self.requester, card, verb)
+                self.act(self.requester, card, verb)
 
     def consent(self, seconds: float = 40) -> Page:
         """Grant consent as the administrator."""
@@ -194,31 +221,43 @@ class Walk:
         return found.group()
 
     def fill_in(self, who: str = "") -> None:
-        """Fill in and submit the Webex Connect form.
+        """Fill in and submit the Webex Connect form."""
+        self.enter()
+        self.connect(who)
 
-        Generate the token as the mailbox or as ``who``, save, register, and press the matching
-        buttons in the bot.
-        """
+    def enter(self) -> Json:
+        """Fill in the form with the card's fields and the secret, and return the card."""
         card = self.form()
         secret = self.secret(card)
         fields = {key: cardtext.value(card["card"], label) for label, key in FORM.items()}
-        control = self.people.control
-        control("POST", "connect/app", connect_fields(fields) | {"client_secret": secret})
-        control("POST", "connect/generate_token", {"as": who or self.mailbox})
+        self.people.control(
+            "POST", "connect/app", connect_fields(fields) | {"client_secret": secret}
+        )
+        return card
+
+    def connect(self, who: str = "") -> None:
+        """Generate the token as the mailbox or as ``who``, save, register, and say so to the bot.
+
+        Each is a fact. Its button is not pressed if the bot has already read the fact in a log.
+        """
+        signs_in, control = who or self.signs_in, self.people.control
+        card = self.form()
+        self.tell(
+            f"{signs_in} generates the token in Webex Connect and signs in; the requester saves"
+        )
+        control("POST", "connect/generate_token", {"as": signs_in})
         control("POST", "connect/save", {})
         self._say(card, "token_saved")
+        self.tell("The requester registers the app to Webex Engage")
         control("POST", "connect/register", {"service": "Email service"})
         self._say(card, "registered")
 
     def _say(self, card: Json, do: str) -> None:
-        """Press a button of the form's card.
-
-        The button reports a fact. It is not pressed if the bot has already read this fact in a log.
-        """
         self.people.look()
-        if do in does(self.people.messages[card["id"]]):
+        card = self.people.messages[card["id"]]
+        if do in does(card):
             with suppress(httpx.HTTPStatusError):  # it was read in this moment
-                self.people.press(self.requester, card, do)
+                self.act(self.requester, card, do)
 
     def offer(self, seconds: float = 20) -> Json:
         """Return the card that offers the rehearsal to the requester."""
@@ -231,15 +270,13 @@ class Walk:
 
     def rehearse(self, who: str = "") -> Page:
         """Sign in as the mailbox, or as ``who``, for the rehearsal."""
-        self.people.press(self.requester, self.offer(), "rehearse")
-        return self.open(
-            self.card("a link for the mailbox user", "skip_rehearsal", link=True),
-            who or self.mailbox,
-        )
+        self.act(self.requester, self.offer(), "rehearse")
+        link = self.card("a link for the mailbox user", "skip_rehearsal", link=True)
+        return self.open(link, who or self.signs_in)
 
     def skip(self, reason: str = "The mailbox user is away") -> None:
         """Skip the rehearsal with a reason."""
-        self.people.press(self.requester, self.offer(), "skip_rehearsal", {"skip_reason": reason})
+        self.act(self.requester, self.offer(), "skip_rehearsal", {"skip_reason": reason})
 
     def task(self, seconds: float = 40) -> Json:
         """Return the newest contact center task about this mailbox."""
@@ -260,9 +297,8 @@ class Walk:
         """Confirm as the agent that the mail has arrived, and answer it."""
         subject = str(self.task()["subject"])
         card = self.card("the agent's turn", "agent_has_it", seconds=40)
-        self.people.press(
-            AGENT if card["roomType"] == "group" else self.requester, card, "agent_has_it"
-        )
+        self.act(AGENT if card["roomType"] == "group" else self.requester, card, "agent_has_it")
+        self.tell(f"The agent answers {subject!r}")
         self.people.control("POST", "agent/answer", {"subject": subject, "body": "We are here."})
 
     def done(self, seconds: float = 60) -> Json:
@@ -288,6 +324,12 @@ class Walk:
             for entry in entries
             if (name := f"{entry['service']}.{entry['action']}").startswith(CHANGING)
         ]
+
+
+def connect_fields(fields: dict[str, str]) -> Json:
+    """Return the fields of Webex Connect's form, split if the card shows them combined."""
+    port, _, security = fields.pop("port_security").partition("/")
+    return {**fields, "port": port.strip(), "security": security.strip()}
 
 
 def space(people: People, *more: str) -> str:

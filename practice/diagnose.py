@@ -16,7 +16,7 @@ from typing import Any, Final
 import httpx
 
 from practice import verdicts
-from practice.actors import ADMIN, MAILBOX, REQUESTER, SPACE
+from practice.actors import ADMIN, CHANGING, MAILBOX, REQUESTER, SPACE
 from practice.client import NotSeenError, does, links
 from practice.faults import FAULTS, HEALTHY, Fault, Level
 from practice.faults.pairs import pairs
@@ -159,7 +159,7 @@ class Diagnosis(Scenario):
 
         With a delegate among the details, the mailbox is a shared one in its usual state.
         """
-        if "delegate" in self.details:
+        if "delegate" in self.answers:
             box = {"kind": SHARED_MAILBOX}
             usual = {"enabled": False, "licensed": False, "mailbox": box}
             self.people.control("PATCH", "tenants/contoso.com", {"users": {MAILBOX: usual}})
@@ -179,11 +179,16 @@ class Diagnosis(Scenario):
         check with a signed-in administrator.
         """
         self.apply(case.faults, number)
-        before = set(self.writes())
+        before = self._changes()
         card = self._check(alone=any(fault.alone for fault in case.faults))
-        if written := set(self.writes()) - before:
+        if written := self._changes() - before:
             raise NotSeenError(f"a check that changes nothing, but: {written}", None)
         return verdicts.read(card["card"])
+
+    def _changes(self) -> set[tuple[str, int]]:
+        """Return the calls that change something at Microsoft, each with its number so far."""
+        counts = self.people.control("GET", "calls")["counts"]
+        return {(name, count) for name, count in counts.items() if name.startswith(CHANGING)}
 
     def apply(self, faults: Iterable[Fault], number: int) -> None:
         """Apply the faults to the healthy channel, with a mail before and one after them."""
@@ -291,7 +296,7 @@ def _with_channel(
     with stack:
         people = stack.people()
         diagnosis = Diagnosis(people, lambda _: None)
-        diagnosis.details = set_up
+        diagnosis.answers = set_up
         (diagnosis.make_by_hand if some[0].by_hand else diagnosis.set_up)()
         _all(diagnosis, some, chosen, totals, deadline)
         people.close()

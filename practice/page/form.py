@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 from practice import cardtext
+from practice.conversation import FORM, connect_fields
 from practice.page import relay
 from practice.page.addresses import Json, Places
-from practice.scenario import FORM, connect_fields
 
 
 def filled(places: Places) -> Json:
@@ -17,9 +17,7 @@ def filled(places: Places) -> Json:
     """
     answer = relay.client(places.ca_path).get(f"{places.cloud}/practice/webex/messages")
     answer.raise_for_status()
-    cards = (
-        each["card"] for each in answer.json()["items"] if each["card"] and not each["deleted"]
-    )
+    cards = (each["card"] for each in answer.json()["items"] if each["card"])
     return next(filter(None, map(_fields, reversed([*cards]))), {})
 
 

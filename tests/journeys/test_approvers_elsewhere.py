@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from practice.actors import REQUESTER
-from practice.client import People, actions, does, has
+from practice.client import People, does, has
 from practice.conversation import DIRECT, words
 
 BOSS, NOBODY = "helpdesk@contoso.com", "left@contoso.com"
@@ -70,26 +70,3 @@ def test_an_approver_decides_in_another_conversation(people: People, new_walk: A
     people.press(REQUESTER, cancelled, "undo")
     walk.card("a sign-in for the undo", "ask_administrator", link=True, after=before)
     walk.type(f"/cancel {walk.mailbox}")
-
-
-def test_a_press_of_somebody_else_is_answered_with_names(people: People, new_walk: Any) -> None:
-    """If a person who is no approver presses Approve, the answer names the approvers.
-
-    An old client may still show that button.
-    """
-    walk = new_walk(room=DIRECT)
-    walk.ask()
-    walk.open(walk.details(profile="least"))
-    _plan(people, BOSS, walk.since)
-    own = _mine(people, REQUESTER, "who has this plan in a 1:1 message", walk.since)
-    sent = next(
-        action["data"] for action in actions(_plan(people, BOSS, walk.since)) if _is_approve(action)
-    )
-    people.control(
-        "POST", "webex/submit", {"as": REQUESTER, "message_id": own["id"], "inputs": sent}
-    )
-    walk.saying(f"Only an approver can press this button: {BOSS}, {SECOND}, {NOBODY}.")
-
-
-def _is_approve(action: dict[str, Any]) -> bool:
-    return isinstance(action.get("data"), dict) and action["data"].get("do") == "approve"

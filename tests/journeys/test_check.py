@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from practice.actors import ADMIN, MAILBOX, REQUESTER, SPACE
+from practice.actors import ADMIN, MAILBOX, REQUESTER, SECRET, SPACE
 from practice.client import People, does, has, links
 from practice.conversation import band, words
-from practice.scenario import SECRET
 
 MEASURED = True
 CHANGING = ("graph.", "exchange.")
@@ -149,54 +148,6 @@ def test_somebody_with_the_role_signs_in_after_who_lacks_it(
         assert "The outbound spam policy does not let this mailbox forward" in band(whole)
     finally:
         channel.control("POST", "restore")
-
-
-def test_fix_by_the_button(channel: People) -> None:
-    """The verdict's button plans only the wrong setting, asks, applies it and proves the fix.
-
-    The proof is a login, a mail, and an answer that leaves.
-    """
-    channel.control(
-        "PATCH",
-        "tenants/contoso.com",
-        {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}},
-    )
-    card = verdict(channel)
-    channel.control("POST", "calls/reset")
-    channel.press(REQUESTER, card, "fix")
-    sign_in = channel.wait_for(
-        "a sign-in card", has("ask_administrator", link=True), after=card["change"]
-    )
-    channel.open_link(ADMIN, links(sign_in)[0])
-    plan = channel.wait_for("a plan", has("approve"), after=sign_in["change"])
-    assert "1 change to approve" in band(plan)
-    assert writes(channel) == {}
-    channel.press(REQUESTER, plan, "approve")
-    mended = answered(channel, plan)
-    assert "235 2.7.0 Authentication successful" in words(mended)
-    assert writes(channel) == {"exchange.Set-CASMailbox": 1}
-
-
-def test_list_of_channels(channel: People) -> None:
-    """``/check`` alone lists the channels of the space.
-
-    With an unknown mailbox it says that no channel is known yet, and looks for one.
-    """
-    channel.look()
-    before = channel.change
-    channel.say(REQUESTER, "/check", SPACE)
-    listed = channel.wait_for(
-        "the list",
-        lambda m: bool(m["card"]) and MAILBOX in words(m) and words(m).startswith("Channels"),
-        after=before,
-    )
-    assert does(listed) == {"check"}
-    channel.say(REQUESTER, "/check nobody@contoso.com", SPACE)
-    channel.wait_for(
-        "that it is unknown",
-        lambda m: bool(m["card"]) and "No channel of this mailbox is known here yet" in words(m),
-        after=listed["change"],
-    )
 
 
 def test_a_fix_asks_for_a_new_token(channel: People) -> None:

@@ -64,15 +64,6 @@ def settled(walk: Walk, card: Json) -> Json:
     )
 
 
-def test_the_first_words_say_what_is_not_known(hand_made: Walk) -> None:
-    """Before anybody signs in, the card says that no channel is known and who acts."""
-    hand_made.type(f"/check {MAILBOX}")
-    card = hand_made.wait("a check that offers a sign-in", lambda m: bool(links(m)))
-    assert "No channel of this mailbox is known here yet" in band(card)
-    assert "Administrator's turn: sign in with the button below" in band(card)
-    assert does(card) == {"check"}
-
-
 def test_a_check_finds_the_channel_and_writes_nothing(hand_made: Walk) -> None:
     """A check finds a channel made by hand and judges it like a channel of the bot.
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from practice import cardtext
 from practice.client import People, does
-from practice.conversation import words
-from practice.scenario import FORM, connect_fields
+from practice.conversation import FORM, connect_fields, words
 
 SHARES_STACK = True
 

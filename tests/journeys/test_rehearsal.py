@@ -12,8 +12,7 @@ import pytest
 
 from practice import cardtext
 from practice.client import People, does
-from practice.conversation import Walk, band, words
-from practice.scenario import FORM, connect_fields
+from practice.conversation import FORM, Walk, band, connect_fields, words
 
 
 @pytest.fixture(scope="module")
@@ -114,29 +113,6 @@ def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) ->
     walk.skip("The mailbox user is away")
     assert "The mailbox user is away" in words(walk.saying("Rehearsal skipped"))
     people.until("the bot's own secret is removed", lambda: len(secrets(people)) == 1, 30)
-
-
-def test_errors_explained(people: People, at_form: Walk) -> None:
-    """A known error that is pasted into the card is explained.
-
-    An unknown one is called unknown. The explanation says that the secret's ID was pasted into
-    Webex Connect instead of its Value.
-    """
-    walk = at_form
-    card = walk.form()
-    secret_id = people.control("GET", "tenants/contoso.com")["applications"][0][
-        "passwordCredentials"
-    ][0]["keyId"]
-    text = (
-        "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request "
-        "is the client secret value, "
-        f"not the client secret ID, for a secret added to app '{secret_id}'."
-    )
-    answer = walk.press(card, "explain", {"error_text": text})
-    assert "enters the secret's Value (not its Secret ID)" in words(answer)
-    assert "The bot does not know this error" in words(
-        walk.press(card, "explain", {"error_text": "it is broken"})
-    )
 
 
 def test_person_sends_the_test_mail(people: People, at_form: Walk) -> None:

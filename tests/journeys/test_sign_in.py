@@ -153,16 +153,6 @@ def test_consent_that_does_not_count(new_walk: Any, who: str, decision: Any, say
     walk.form()
 
 
-def test_consent_by_somebody_else(new_walk: Any) -> None:
-    """The button Ask someone else sends the consent card 1:1, and any person with it may grant."""
-    walk, card = _at_consent(new_walk)
-    walk.people.press(walk.requester, card, "ask_consent", {"administrator": "admin@contoso.com"})
-    walk.open(
-        walk.card("the consent card 1:1", "look_again", link=True, member="admin@contoso.com")
-    )
-    walk.form()
-
-
 def test_consent_granted_in_the_portal(stack: Stack, people: People, new_walk: Any) -> None:
     """The button Already granted makes the bot look at the consent again.
 

@@ -141,12 +141,6 @@ def test_whose_screenshot(people: People, connected: Walk) -> None:
     )
 
 
-def test_a_file_elsewhere(people: People, connected: Walk) -> None:
-    """A file that belongs to no case is answered with two buttons, as any other message is."""
-    answer = connected.type("what is this", files=[SHOT])
-    assert "This is no command" in words(answer)
-
-
 def test_in_a_direct_message(stack: Stack, people: People, connected: Walk) -> None:
     """A requester can ask for the TAC file 1:1 and send the screenshot as a message of its own.
 
@@ -163,17 +157,6 @@ def test_in_a_direct_message(stack: Stack, people: People, connected: Walk) -> N
     )
     posted, _ = made(people, walk, card, **TYPED)
     assert archive(stack, posted)["screenshot.png"] == PNG
-
-
-def test_unknown_channel(people: People, connected: Walk) -> None:
-    """``/tac`` says nothing about a mailbox that was not set up in this space.
-
-    A wrong address gets a correction.
-    """
-    answers = [connected.type("/tac sales@contoso.com"), connected.type("/tac support@contoso,com")]
-    assert [does(each) & {"tac"} for each in answers] == [set(), set()]
-    assert "was not set up in this space" in words(answers[0])
-    assert "The domain contains a comma" in words(answers[1])
 
 
 KEY = re.compile(r"`([a-z-]+(?::[^`]+)?)`")

@@ -124,17 +124,6 @@ def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(
     assert watch.incidents.open_incidents() == ()
 
 
-def test_a_transient_makes_no_card(people: People, watch: WatchedChannels) -> None:
-    """A fault that is over at the second look makes no card."""
-    before = len(cards(people, "is broken"))
-    people.control("PATCH", TENANT, BROKEN)
-    assert watch.look(MAILBOX).suspicion is not None
-    people.control("PATCH", TENANT, RIGHT)
-    assert watch.look(MAILBOX).suspicion is None
-    assert watch.incidents.open_incidents() == ()
-    assert len(cards(people, "is broken")) == before
-
-
 def test_a_policy_of_the_tenant_makes_one_card_for_its_channels(
     people: People, watch: WatchedChannels
 ) -> None:
@@ -154,30 +143,6 @@ def test_a_policy_of_the_tenant_makes_one_card_for_its_channels(
     for mailbox in (MAILBOX, OTHER):
         watch.look(mailbox)
     people.wait_for("both again", lambda m: m["id"] == card["id"] and "work again" in words(m))
-
-
-@pytest.mark.parametrize(
-    ("typed", "expected"),
-    [
-        (f"/watch {MAILBOX} 0m", "does not understand: 0m"),
-        (f"/watch {MAILBOX} sometimes", "does not understand: sometimes"),
-        (f"/watch {MAILBOX} pause", "does not understand: pause"),
-        ("/watch nobody@watched.example", "nobody@watched.example"),
-        ("/watch all", "is for approvers"),
-        ("/watch quiet noon", "noon names no hours"),
-        (f"/watch {MAILBOX} notify eve@elsewhere.example", "Nothing was changed"),
-    ],
-)
-def test_bad_input_changes_nothing(
-    people: People, watch: WatchedChannels, typed: str, expected: str
-) -> None:
-    """A ``/watch`` command that cannot be understood or is not allowed changes nothing.
-
-    The answer says why.
-    """
-    before = watch.channels.load(MAILBOX)
-    said(people, typed, expected)
-    assert watch.channels.load(MAILBOX) == before
 
 
 def test_the_list_and_the_end(people: People, watch: WatchedChannels) -> None:

@@ -184,6 +184,5 @@ GRANTS_READ: Final = (
 ASSIGN: Final = frozenset({"AppRoleAssignment.ReadWrite.All"})
 POLICY_READ: Final = frozenset({"Policy.Read.All"})
 USERS_READ: Final = frozenset({"User.Read.All"}) | DIRECTORY_READ
-ROLES_READ: Final = frozenset({"RoleManagement.Read.Directory"}) | DIRECTORY_READ
 PERSON: Final = frozenset({"User.Read"}) | USERS_READ
 APP_ROLES: Final = ids.APP_WRITERS

@@ -49,18 +49,6 @@ def list_(call: Call) -> Answer:
     )
 
 
-@route("GET", "/servicePrincipals{key}/oauth2PermissionGrants", GRANTS_READ)
-def of_client(call: Call, key: str) -> Answer:
-    """Return the delegated grants of one client."""
-    client = find(call, key)
-    found = [
-        item for item in call.world.seen(call.tenant.grants) if item["clientId"] == client["id"]
-    ]
-    return odata.listed(
-        call, [odata.select(call, item, GRANT) for item in found], "oauth2PermissionGrants"
-    )
-
-
 @route("POST", "/oauth2PermissionGrants", GRANTS_WRITE)
 def create(call: Call) -> Answer:
     """Create a delegated grant.
@@ -121,14 +109,6 @@ def _grant(call: Call, key: str) -> Json:
     if found := call.world.find(call.tenant.grants, id=grant_id):
         return found
     raise absent(grant_id)
-
-
-@route("GET", "/oauth2PermissionGrants{key}", GRANTS_READ)
-def get(call: Call, key: str) -> Answer:
-    """Return one delegated grant."""
-    return odata.single(
-        call, odata.select(call, _grant(call, key), GRANT), "oauth2PermissionGrants"
-    )
 
 
 @route("PATCH", "/oauth2PermissionGrants{key}", GRANTS_WRITE)
@@ -210,17 +190,3 @@ def _check_assignable(call: Call, resource: Json, body: Json) -> None:
         raise bad("Permission being assigned was not found on application.")
     if first(call.tenant.assignments.written(), {name: body[name] for name in ASSIGNED}):
         raise bad("Permission being assigned already exists on the object.")
-
-
-@route("DELETE", "/servicePrincipals{key}/appRoleAssignments/{assignment}", ASSIGN)
-@route("DELETE", "/servicePrincipals{key}/appRoleAssignedTo/{assignment}", ASSIGN)
-def unassign(call: Call, key: str, assignment: str) -> Answer:
-    """Remove an app role assignment."""
-    owner = find(call, key)
-    call.need_role(ids.CONSENTERS)
-    known = call.world.find(call.tenant.assignments, id=assignment)
-    if known is None or owner["id"] not in {known["principalId"], known["resourceId"]}:
-        raise absent(assignment)
-    call.tenant.assignments.drop(assignment)
-    call.note("unassign_role", known["principalDisplayName"], known)
-    return Answer(204)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from practice.microsoft import ids
 from practice.microsoft.graph import odata
-from practice.microsoft.graph.call import PERSON, USERS_READ, Answer, Call, absent, bad, route
+from practice.microsoft.graph.call import PERSON, USERS_READ, Answer, Call, absent, route
 from practice.microsoft.world import LONG_AGO, User, new_id, stamp
 
 Json = dict[str, Any]
@@ -103,12 +102,6 @@ def find(call: Call, key: str) -> User:
     raise absent(wanted)
 
 
-def _me(call: Call) -> User:
-    if call.user is None:
-        raise bad("/me request is only valid with delegated authentication flow.")
-    return call.user
-
-
 def _shown(call: Call, user: User) -> Answer:
     return odata.single(call, odata.select(call, user_json(user), USER, USUAL), "users")
 
@@ -127,57 +120,3 @@ def user_(call: Call, key: str) -> Answer:
     if found is not call.user:
         call.need((USERS_READ,))
     return _shown(call, found)
-
-
-@route("GET", "/me", PERSON)
-def me(call: Call) -> Answer:
-    """Return the signed-in person."""
-    return _shown(call, _me(call))
-
-
-@route("GET", "/me/transitiveMemberOf/microsoft.graph.directoryRole", PERSON)
-@route("GET", "/me/memberOf/microsoft.graph.directoryRole", PERSON)
-def my_roles(call: Call) -> Answer:
-    """Return the directory roles of the signed-in person."""
-    roles = [
-        {"id": new_id(), "roleTemplateId": role, "displayName": ids.ROLE_NAMES.get(role, role)}
-        for role in sorted(_me(call).roles)
-    ]
-    return odata.listed(call, roles, "directoryRoles")
-
-
-@route(
-    "GET",
-    "/users{key}/mailFolders/inbox/messageRules",
-    frozenset({"MailboxSettings.Read", "MailboxSettings.ReadWrite"}),
-)
-def message_rules(call: Call, key: str) -> Answer:
-    """Return the inbox rules of the caller's own mailbox.
-
-    A delegated token reaches no other mailbox.
-    """
-    found = find(call, key)
-    if found is not call.user:
-        raise absent(found.upn)
-    return odata.listed(
-        call, list(found.mailbox.inbox_rules if found.mailbox else []), "messageRules"
-    )
-
-
-@route("GET", "/users{key}/transitiveMemberOf", USERS_READ)
-@route("GET", "/users{key}/memberOf", USERS_READ)
-def groups_of(call: Call, key: str) -> Answer:
-    """Return the groups in which a user is a member."""
-    found = find(call, key)
-    mine = [
-        group
-        for group in call.tenant.groups
-        if any(found.known_as(member) for member in group["members"])
-    ]
-    return odata.listed(call, [_group(group) for group in mine], "directoryObjects")
-
-
-def _group(group: Json) -> Json:
-    return {name: value for name, value in group.items() if name != "members"} | {
-        "@odata.type": "#microsoft.graph.group"
-    }

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from practice.microsoft import ids
 from practice.microsoft.graph import limits, odata
 from practice.microsoft.graph.call import (
     DIRECTORY_READ,
     PERSON,
-    ROLES_READ,
     Answer,
     Call,
     GraphError,
-    absent,
     route,
 )
 from practice.microsoft.world import LONG_AGO, Tenant, stamp
@@ -48,16 +45,6 @@ def organization(call: Call) -> Answer:
     )
 
 
-@route("GET", "/organization{key}", PERSON | frozenset({"Organization.Read.All"}))
-def organization_by_id(call: Call, key: str) -> Answer:
-    """Return the tenant by its ID."""
-    if key.strip("/()'").lower() != call.tenant.id:
-        raise absent(key.strip("/()'"))
-    return odata.single(
-        call, odata.select(call, _organization(call.tenant), ORGANIZATION), "organization"
-    )
-
-
 def _organization(tenant: Tenant) -> Json:
     domains = [
         {
@@ -78,38 +65,6 @@ def _organization(tenant: Tenant) -> Json:
         "assignedPlans": [PLAN],
         "createdDateTime": stamp(LONG_AGO),
         "state": "Bavaria",
-    }
-
-
-@route("GET", "/domains", DIRECTORY_READ | frozenset({"Domain.Read.All"}))
-def domains(call: Call) -> Answer:
-    """Return the domains of the tenant."""
-    return odata.listed(
-        call, [_domain(call.tenant, name) for name in call.tenant.domains], "domains"
-    )
-
-
-@route("GET", "/domains{key}", DIRECTORY_READ | frozenset({"Domain.Read.All"}))
-def domain(call: Call, key: str) -> Answer:
-    """Return one domain of the tenant."""
-    name = key.strip("/()'").lower()
-    if name not in call.tenant.domains:
-        raise absent(name)
-    return odata.single(call, _domain(call.tenant, name), "domains")
-
-
-def _domain(tenant: Tenant, name: str) -> Json:
-    initial = name.endswith(".onmicrosoft.com")
-    return {
-        "id": name,
-        "authenticationType": "Managed",
-        "isAdminManaged": True,
-        "isDefault": name == tenant.domains[0],
-        "isInitial": initial,
-        "isRoot": True,
-        "isVerified": True,
-        "state": None,
-        "supportedServices": ["Email", "OfficeCommunicationsOnline"],
     }
 
 
@@ -170,40 +125,3 @@ def directory_audits(call: Call) -> Answer:
     allowed = {"activityDateTime": times, "targetResources": frozenset({"any"})}
     rows = odata.filtered(call, list(reversed(call.tenant.audits)), allowed)
     return odata.listed(call, rows, "auditLogs/directoryAudits")
-
-
-@route("GET", "/roleManagement/directory/roleDefinitions", ROLES_READ)
-def role_definitions(call: Call) -> Answer:
-    """Return the built-in directory roles."""
-    rows = [
-        {"id": key, "templateId": key, "displayName": name, "isBuiltIn": True, "isEnabled": True}
-        for key, name in ids.ROLE_NAMES.items()
-    ]
-    return odata.listed(
-        call,
-        odata.filtered(call, rows, {"displayName": odata.TEXT, "templateId": odata.EQ}),
-        "roleDefinitions",
-    )
-
-
-@route("GET", "/roleManagement/directory/roleAssignments", ROLES_READ)
-def role_assignments(call: Call) -> Answer:
-    """Return the assignments of directory roles."""
-    holders = [(user.id, user.roles) for user in call.tenant.users.values()] + list(
-        call.tenant.principal_roles.items()
-    )
-    rows = [
-        {
-            "id": f"{holder}-{role}",
-            "principalId": holder,
-            "roleDefinitionId": role,
-            "directoryScopeId": "/",
-        }
-        for holder, roles in holders
-        for role in sorted(roles)
-    ]
-    return odata.listed(
-        call,
-        odata.filtered(call, rows, {"principalId": odata.EQ, "roleDefinitionId": odata.EQ}),
-        "roleAssignments",
-    )

@@ -21,7 +21,6 @@ from practice.microsoft.world import World
 
 Json = dict[str, Any]
 JWT_BEARER: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-EXCHANGE_AUDIENCE: Final = "api://AzureADTokenExchange"
 CLOCKS_DIFFER_S: Final = 300
 CERTIFICATES: Final = "_certificates"
 FEDERATED: Final = "_federatedIdentityCredentials"

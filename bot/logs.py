@@ -13,16 +13,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from jobs.redact import GONE, names_a_secret, without_secrets
 
-NOISY = {
-    "httpx": logging.WARNING,
-    "httpcore": logging.WARNING,
-    "rq": logging.WARNING,  # at INFO it says every five seconds that it cleans its registries
-    "asyncio": logging.INFO,
-    "urllib3": logging.WARNING,
-    "webexteamssdk": logging.WARNING,
-    "msal": logging.WARNING,  # at DEBUG it logs whole token requests, including the authorization code
-    "waitress.queue": logging.ERROR,  # it warns about every request that waits for a thread
-}
+# At INFO, rq says every five seconds that it cleans its registries. At DEBUG, msal logs whole token
+# requests, including the authorization code. The queue of waitress warns about waiting requests.
+_CHATTY = ("httpx", "httpcore", "rq", "urllib3", "webexteamssdk", "msal")
+NOISY = dict.fromkeys(_CHATTY, logging.WARNING)
+NOISY |= {"asyncio": logging.INFO, "waitress.queue": logging.ERROR}
 WITNESS = "jobs.runs.audit"
 """Logger of the audit trail. Its lines are written at every log level (docs/audit.md)."""
 PATTERNS = (

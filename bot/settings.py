@@ -123,11 +123,12 @@ class BotSettings:
         if problems := tuple(dict.fromkeys(_problems(given))):
             raise SettingsError(problems)
         values = {**DEFAULTS, **given}
+        domains = listed(values["ALLOWED_EMAIL_DOMAINS"].lower())
         return cls(
             webex_access_token=values["WEBEX_ACCESS_TOKEN"],
             webhook_secrets=listed(values["WEBEX_WEBHOOK_SECRET"]),
             public_url=values["PUBLIC_URL"].rstrip("/"),
-            allowed_email_domains=_domains(values["ALLOWED_EMAIL_DOMAINS"]),
+            allowed_email_domains=tuple(domain.removeprefix("@") for domain in domains),
             webex_api_url=values["WEBEX_API_URL"].rstrip("/") + "/",
             port=int(values["PORT"]),
             host=_bare_host(values["HOST"]),
@@ -144,10 +145,6 @@ class BotSettings:
             watch_ping_url=values.get("WATCH_PING_URL", ""),
             **{name.lower(): int(values[name]) for name in NUMBERS if name in values},
         )
-
-
-def _domains(text: str) -> tuple[str, ...]:
-    return tuple(domain.removeprefix("@") for domain in listed(text.lower()))
 
 
 def _seconds(span: timedelta | None) -> int:

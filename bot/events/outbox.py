@@ -137,8 +137,13 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
         act(ctx)
     except Exception as error:
         rejected = isinstance(error, WebexBadRequestError)
-        if isinstance(error, WebexError) and _is_shut_out(ctx, error):
-            _report_failure_in_person(ctx, error)
+        in_space = not ctx.direct and ctx.person.id != ctx.services.me.id
+        if in_space and isinstance(error, WebexError) and error.status == FORBIDDEN:
+            # only moderators may write in the space of the question, or nobody may
+            log.warning("the bot may not write in the space", room=ctx.room, error=str(error))
+            card = notice(trouble("unposted"))
+            messenger = ctx.services.messenger
+            messenger.send(to_person_id=ctx.person.id, text=card.text, card=card.content)
         elif isinstance(error, WebexError | RedisError) and not rejected:
             raise
         else:
@@ -146,16 +151,3 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
             log.exception("event failed", reference=reference)
             facts = (("refused.reference", verbatim(reference)),)
             ctx.notify(replace(trouble("broken"), facts=facts))
-
-
-def _is_shut_out(ctx: ChatContext, error: WebexError) -> bool:
-    by_person = ctx.person.id != ctx.services.me.id
-    return error.status == FORBIDDEN and not ctx.direct and by_person
-
-
-def _report_failure_in_person(ctx: ChatContext, error: WebexError) -> None:
-    # The bot may not write in the space of the question, because only moderators may or because
-    # posting is disabled.
-    log.warning("the bot may not write in the space", room=ctx.room, tracking_id=error.tracking_id)
-    card = notice(trouble("unposted"))
-    ctx.services.messenger.send(to_person_id=ctx.person.id, text=card.text, card=card.content)

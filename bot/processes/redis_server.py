@@ -19,6 +19,7 @@ import socket
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -45,6 +46,9 @@ REFUSED = 2
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 PROBE_BYTES = 4096
 ONCE = Retry(NoBackoff(), 0)
+SENTENCES: dict[str, str] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+)
 
 
 def binary() -> str:
@@ -71,23 +75,10 @@ def command(port: int, folder: Path) -> tuple[str, ...]:
 
     It listens on loopback only, writes the append-only file every second, and evicts nothing.
     """
-    options = {
-        "bind": HOST,
-        "port": str(port),
-        "dir": str(folder),
-        "daemonize": "no",
-        "loglevel": "warning",
-    }
-    keeping = {
-        "appendonly": "yes",
-        "appendfsync": "everysec",
-        "save": "",
-        "maxmemory-policy": "noeviction",
-    }
-    return (
-        binary(),
-        *(part for name, value in (options | keeping).items() for part in (f"--{name}", value)),
-    )
+    place = ("--bind", HOST, "--port", str(port), "--dir", str(folder))
+    process = ("--daemonize", "no", "--loglevel", "warning", "--maxmemory-policy", "noeviction")
+    saves = ("--appendonly", "yes", "--appendfsync", "everysec", "--save", "")
+    return (binary(), *place, *process, *saves)
 
 
 def answers(port: int = PORT) -> bool:
@@ -108,11 +99,7 @@ def problem(folder: Path = DATA_FOLDER) -> str:
         with tempfile.TemporaryFile(dir=folder):
             return ""
     except OSError as error:
-        return (
-            f"The embedded Redis cannot write to its data folder {folder.absolute()}"
-            f" ({error.strerror}): start the bot in a folder that it may write to, name one with"
-            f" `{program()} redis --folder`, or set REDIS_URL"
-        )
+        return _told("unwritable", folder=folder.absolute(), why=error.strerror)
 
 
 def _wait_for_space(folder: Path) -> None:
@@ -123,11 +110,7 @@ def _wait_for_space(folder: Path) -> None:
     said = False
     while full := _full(folder):
         if not said:
-            _say(
-                f"The embedded Redis cannot write to its data folder {folder.absolute()} ({full}):"
-                " free some space. It starts by itself then",
-                0,
-            )
+            _say(_told("full", folder=folder.absolute(), why=full), 0)
         said = True
         time.sleep(STAND_BY_S)
 
@@ -184,19 +167,12 @@ def main(port: int = 0, folder: Path = DATA_FOLDER, *, stand_by: bool = False) -
     _wait_for_space(folder)
     lock = _within(math.inf if stand_by else PORT_S, partial(_locked, folder))
     if not lock:
-        return _say(f"The embedded Redis of {folder.absolute()} runs already.", 1)
+        return _say(_told("running", folder=folder.absolute()), 1)
     chosen = _within(PORT_S, partial(_free, port)) if port else _free(PORT, 0)
     if not chosen:
-        return _say(
-            f"The embedded Redis cannot listen at {HOST}:{port}, because another program does,"
-            f" perhaps its Redis: name another port with `{program()} redis --port`, or set REDIS_URL",
-            REFUSED,
-        )
+        return _say(_told("port_taken", host=HOST, port=port), REFUSED)
     if chosen != (port or PORT):
-        _say(
-            f"Another program holds {HOST}:{PORT}, so the embedded Redis listens at {HOST}:{chosen}.",
-            0,
-        )
+        _say(_told("moved", host=HOST, port=PORT, chosen=chosen), 0)
     (folder / PORT_FILE).write_text(str(chosen), "ascii")
     line = command(chosen, folder.resolve())
     os.set_inheritable(lock, True)  # noqa: FBT003  the only parameter
@@ -204,6 +180,10 @@ def main(port: int = 0, folder: Path = DATA_FOLDER, *, stand_by: bool = False) -
     if stand_by:
         os.setsid()  # Ctrl+C does not reach it
     return os.execv(line[0], line)  # noqa: S606  our own command line
+
+
+def _told(name: str, **values: object) -> str:
+    return SENTENCES[name].format(program=program(), **values)
 
 
 def _say(sentence: str, code: int) -> int:

@@ -6,31 +6,16 @@ removed from ENCRYPTION_KEYS.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.runs.rekeying import Rekeying, Result, What
 
-PAGE = "docs/operations.md, Rotate the keys"
-DONE = (
-    "Everything is under the first key. OLD can be removed from ENCRYPTION_KEYS=NEW,OLD: set NEW alone"
-    " for web and worker, and restart them."
-)
-ONE_KEY = "ENCRYPTION_KEYS has one key, and everything is under it: no other key is needed."
-FOREIGN = (
-    "{count} of the values in Redis were made under none of ENCRYPTION_KEYS. They were not signed, and"
-    f" they do not count. Do not remove a key before you know why: {PAGE}."
-)
-LEFT = (
-    "{count} values were written under an older key meanwhile, so a process still has another first"
-    " key. Restart web and worker with ENCRYPTION_KEYS=NEW,OLD, then run this command again."
-)
-CUT_OFF = (
-    "Not finished ({why}). What was written again stays so, and every key of ENCRYPTION_KEYS is still"
-    " needed: run this command again."
-)
+SENTENCES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 def main(redis: Redis, encryption_keys: Sequence[str], say: Callable[[str], None]) -> int:
@@ -42,18 +27,16 @@ def main(redis: Redis, encryption_keys: Sequence[str], say: Callable[[str], None
     try:
         renewed = rekeying.renew()
         left = rekeying.survey()
-    except RedisError as error:
-        say(CUT_OFF.format(why=type(error).__name__))
-        return 1
-    except KeyboardInterrupt:
-        say(CUT_OFF.format(why="interrupted"))
+    except (RedisError, KeyboardInterrupt) as error:
+        why = type(error).__name__ if isinstance(error, RedisError) else "interrupted"
+        say(SENTENCES["cut_off"].format(why=why))
         return 1
     problems = tuple(_problems(left))
     for line in (*_counts(renewed), *problems):
         say(line)
     if problems:
         return 1
-    say(DONE if len(encryption_keys) > 1 else ONE_KEY)
+    say(SENTENCES["done" if len(encryption_keys) > 1 else "one_key"])
     return 0
 
 
@@ -70,6 +53,6 @@ def _problems(left: Result) -> Iterator[str]:
     for place in left.foreign:
         yield f"NOT SIGNED  {place}"
     if left.foreign:
-        yield FOREIGN.format(count=len(left.foreign))
+        yield SENTENCES["foreign"].format(count=len(left.foreign))
     if older := left.older.total():
-        yield LEFT.format(count=older)
+        yield SENTENCES["left"].format(count=older)

@@ -12,7 +12,7 @@ import time
 from asyncio import FIRST_COMPLETED, Task
 from collections.abc import Collection
 from contextlib import AbstractContextManager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import islice
 
@@ -33,7 +33,7 @@ from jobs.watch import rounds
 from jobs.watch.look import CloudLook, MailPlan, MailText, ended_by
 from jobs.watch.model import Incident, WatchedChannel, written
 from jobs.watch.rounds import Round, next_of, run_round
-from jobs.watch.store import LEASE_S, Watching
+from jobs.watch.store import LEASE_S
 
 LOOK_AGAIN_S = 1.0
 """Seconds after which a job looks for further groups that have become due."""
@@ -73,19 +73,15 @@ def _take_out_done(rounds: dict[str, Task[bool]]) -> set[str]:
 
 def _due_groups(services: Services, busy: Collection[str]) -> list[str]:
     """Return the due groups that may begin now, without those that are already busy."""
-    watching, at = services.watching, now()
+    channels, state, at = services.watching.channels, services.watching.incidents.state, now()
     soon = at + timedelta(seconds=LEASE_S)  # a group that the dispatcher has handed out
     due = (
         name
-        for name, when in watching.channels.schedule.all().items()
-        if when <= soon and name not in busy and _is_due(watching, name, at)
+        for name, when in channels.schedule.all().items()
+        if when <= soon and name not in busy
+        if any(state(each.mailbox).due(each, at) <= at for each in channels.all(name))
     )
     return list(islice(due, max(TENANTS_AT_ONCE - len(busy), 0)))
-
-
-def _is_due(watching: Watching, group: str, at: datetime) -> bool:
-    state = watching.incidents.state
-    return any(state(each.mailbox).due(each, at) <= at for each in watching.channels.all(group))
 
 
 def _locked(services: Services, group: str) -> AbstractContextManager[RenewedLock | None]:
@@ -99,10 +95,9 @@ async def _whole_round(services: Services, group: str) -> bool:
     """Look once at a group, and schedule its next round; return False if another worker has it."""
     schedule = services.watching.channels.schedule
     with _locked(services, group) as held:
-        if held is None:
-            schedule.extend(group, LEASE_S)
-            return False
         schedule.extend(group, LEASE_S)
+        if held is None:
+            return False
         _refresh(services, group)
         rounds.note_gaps(services.watching, group, now())
         with suppress(AttemptOverError):

@@ -10,10 +10,12 @@ only the functions of an allow-list are run.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from redis import Redis
@@ -67,19 +69,10 @@ NO_PASSWORD = (
     "Authentication required",
 )
 """Error messages of a Redis that needs a password and was given none."""
-NO_CLUSTER = (
-    "REDIS_URL names a Redis Cluster, which the bot cannot use: one change writes keys that a Cluster"
-    " keeps on different servers. Name a single Redis, or one behind Sentinel"
+REFUSALS: dict[str, str] = tomllib.loads(
+    Path(__file__).with_name("refusals.toml").read_text(encoding="utf-8")
 )
 HELLO, MODE = ("HELLO",), "mode"
-REFUSED_BY_SENTINEL = (
-    "A Sentinel refuses the user or the password: correct those of the Sentinels in REDIS_URL, which ends"
-    " with ?sentinel_password=... or with ?sentinel_username=...&sentinel_password=..."
-)
-SENTINEL_ITSELF = (
-    "REDIS_URL names a Sentinel and not the Redis that it watches:"
-    " write redis+sentinel://host1:26379,host2:26379/SERVICE/0"
-)
 
 
 class NotAllowedError(PermissionError):
@@ -210,23 +203,17 @@ def refusal(error: RedisError) -> str:
     The result is an empty string for other errors. A refusal lasts until somebody changes a
     setting. Another error may pass, such as that of a Redis that is only starting.
     """
+    kind = ""
     if isinstance(error, AuthenticationError):
         asks = any(words in str(error) for words in NO_PASSWORD)
-        return (
-            f"Redis {'asks for a password' if asks else f'refuses the user or the password ({error})'}:"
-            " correct REDIS_URL, which looks like redis://user:password@host:6379/0. If it is not set,"
-            " another program's Redis holds port 6379 of this machine: set REDIS_URL to the bot's own"
-        )
-    if isinstance(error, NoPermissionError):
-        return (
-            f"Redis knows the user of REDIS_URL and does not let it work ({error}): give the user"
-            " every key that begins with REDIS_PREFIX, and all commands but the administrator's"
-        )
-    if isinstance(error, AskError | ClusterCrossSlotError):
-        return NO_CLUSTER
-    if isinstance(error, MasterNotFoundError) and "AuthenticationError" in str(error):
-        return REFUSED_BY_SENTINEL
-    return ""
+        kind = "no_password" if asks else "wrong_password"
+    elif isinstance(error, NoPermissionError):
+        kind = "no_permission"
+    elif isinstance(error, AskError | ClusterCrossSlotError):
+        kind = "cluster"
+    elif isinstance(error, MasterNotFoundError) and "AuthenticationError" in str(error):
+        kind = "by_sentinel"
+    return REFUSALS.get(kind, "").format(error=error)
 
 
 def cause(error: RedisError) -> str:
@@ -247,7 +234,8 @@ def kind_problem(redis: Redis) -> str:
     Raises:
         redis.RedisError: Redis is unreachable, or refuses the bot.
     """
-    return {"cluster": NO_CLUSTER, "sentinel": SENTINEL_ITSELF}.get(_mode(redis), "")
+    mode = _mode(redis)
+    return REFUSALS[mode] if mode in {"cluster", "sentinel"} else ""
 
 
 def _mode(redis: Redis) -> str:

@@ -30,27 +30,7 @@ from jobs.clock import now
 from jobs.clouds.clock_skew import shared
 from jobs.model import RunKind
 from jobs.runs.run import ENDS, Kind
-from jobs.storage import keys
-from jobs.storage.counters import (
-    BUCKETS_S,
-    CALLS,
-    CARDS,
-    COUNTED,
-    EVENTS_HANDLED,
-    EVENTS_RECEIVED,
-    EVENTS_REFUSED,
-    LOOKS,
-    OVER,
-    RUNS_ENDED,
-    RUNS_OPENED,
-    SEPARATOR,
-    TAKEN_OVER,
-    THROTTLED,
-    TOTAL,
-    WEBHOOKS_WRONG,
-    Counter,
-    read,
-)
+from jobs.storage import counters, keys
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
 from jobs.watch.store import WatchStore
@@ -62,16 +42,18 @@ WORDS: dict[str, str] = tomllib.loads(
 """Words of each gauge."""
 KINDS = tuple(map(str, RunKind))
 FROM_ZERO: dict[str, Iterable[tuple[str, ...]]] = {
-    EVENTS_RECEIVED.name: [(resource,) for resource in RESOURCES.values()],
-    EVENTS_REFUSED.name: [("signature",), ("body",), ("redis",)],
-    EVENTS_HANDLED.name: [("done",), ("put_off",), ("failed",), ("given_up",)],
-    RUNS_OPENED.name: [(kind,) for kind in KINDS],
-    RUNS_ENDED.name: [(kind, str(end)) for kind in KINDS for end in (*sorted(ENDS), Kind.CHECKED)],
-    THROTTLED.name: [(cloud,) for cloud in ("webex", "entra", "graph", "exchange")],
-    CARDS.name: [("posted",), ("edited",), ("refused",), ("not_taken",)],
-    TAKEN_OVER.name: [(str(kind),) for kind in LockKind],
-    LOOKS.name: [()],
-    WEBHOOKS_WRONG.name: [()],
+    counters.EVENTS_RECEIVED.name: [(resource,) for resource in RESOURCES.values()],
+    counters.EVENTS_REFUSED.name: [("signature",), ("body",), ("redis",)],
+    counters.EVENTS_HANDLED.name: [("done",), ("put_off",), ("failed",), ("given_up",)],
+    counters.RUNS_OPENED.name: [(kind,) for kind in KINDS],
+    counters.RUNS_ENDED.name: [
+        (kind, str(end)) for kind in KINDS for end in (*sorted(ENDS), Kind.CHECKED)
+    ],
+    counters.THROTTLED.name: [(cloud,) for cloud in ("webex", "entra", "graph", "exchange")],
+    counters.CARDS.name: [("posted",), ("edited",), ("refused",), ("not_taken",)],
+    counters.TAKEN_OVER.name: [(str(kind),) for kind in LockKind],
+    counters.LOOKS.name: [()],
+    counters.WEBHOOKS_WRONG.name: [()],
 }
 """Labels that a counter shows as 0 before anything was counted, by the counter's name.
 
@@ -103,7 +85,11 @@ class _Numbers(Collector):
         yield version
         up = GaugeMetricFamily(f"{PREFIX}redis_up", WORDS["redis_up"])
         try:
-            found = [*_counted(read(self._redis)), *_waiting(self._redis), *_clocks(self._redis)]
+            found = [
+                *_counted(counters.read(self._redis)),
+                *_waiting(self._redis),
+                *_clocks(self._redis),
+            ]
             up.add_metric([], 1)
         except RedisError:
             found = []
@@ -115,9 +101,9 @@ class _Numbers(Collector):
 def _counted(counts: Mapping[str, int]) -> Iterator[Metric]:
     by_name: dict[str, dict[tuple[str, ...], int]] = defaultdict(dict)
     for field, count in counts.items():
-        name, *labels = field.split(SEPARATOR)
+        name, *labels = field.split(counters.SEPARATOR)
         by_name[name][tuple(labels)] = count
-    for counter in COUNTED:
+    for counter in counters.COUNTED:
         shown = dict.fromkeys(FROM_ZERO[counter.name], 0) | by_name[counter.name]
         family = CounterMetricFamily(
             PREFIX + counter.name, counter.words, labels=list(counter.labels)
@@ -126,10 +112,10 @@ def _counted(counts: Mapping[str, int]) -> Iterator[Metric]:
             if len(own) == len(counter.labels):
                 family.add_metric(own, value)
         yield family
-    yield _histogram(CALLS, by_name[CALLS.name])
+    yield _histogram(counters.CALLS, by_name[counters.CALLS.name])
 
 
-def _histogram(counter: Counter, counts: Mapping[tuple[str, ...], int]) -> Metric:
+def _histogram(counter: counters.Counter, counts: Mapping[tuple[str, ...], int]) -> Metric:
     family = HistogramMetricFamily(
         PREFIX + counter.name, counter.words, labels=list(counter.labels)
     )
@@ -139,10 +125,10 @@ def _histogram(counter: Counter, counts: Mapping[tuple[str, ...], int]) -> Metri
             found[labels[:-1]][labels[-1]] = count
     for labels, own in sorted(found.items()):
         buckets, so_far = [], 0
-        for bound in (*map(str, BUCKETS_S), OVER):
+        for bound in (*map(str, counters.BUCKETS_S), counters.OVER):
             so_far += own.get(bound, 0)
-            buckets.append(("+Inf" if bound == OVER else bound, float(so_far)))
-        family.add_metric(labels, buckets, own.get(TOTAL, 0) / 1000)
+            buckets.append(("+Inf" if bound == counters.OVER else bound, float(so_far)))
+        family.add_metric(labels, buckets, own.get(counters.TOTAL, 0) / 1000)
     return family
 
 

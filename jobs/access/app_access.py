@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from redis import Redis
@@ -74,12 +75,10 @@ def grant_for(redis: Redis, tenant: str) -> AppAccess | None:
 
 
 def all_grants(redis: Redis) -> tuple[AppAccess, ...]:
-    found = (
-        codec.load(raw, AppAccess)
-        for raw in redis.hvals(keys.app_access())
-        if isinstance(raw, bytes)
+    every: Any = redis.hvals(keys.app_access())
+    return tuple(
+        sorted((codec.load(raw, AppAccess) for raw in every), key=lambda each: each.tenant)
     )
-    return tuple(sorted(found, key=lambda access: access.tenant))
 
 
 def save(redis: Redis, access: AppAccess) -> None:
@@ -93,11 +92,8 @@ def drop(redis: Redis, access: AppAccess) -> None:
 
 
 def needed(settings: Settings) -> Mapping[str, tuple[str, ...]]:
-    graph = names_in(settings.graph_url, GRAPH_APP_ROLES)
-    return {
-        graph_default(settings.graph_url): graph,
-        exchange_scope(settings.exchange_url): EXCHANGE_APP_ROLES,
-    }
+    graph, exchange = graph_default(settings.graph_url), exchange_scope(settings.exchange_url)
+    return {graph: names_in(settings.graph_url, GRAPH_APP_ROLES), exchange: EXCHANGE_APP_ROLES}
 
 
 def asker(settings: Settings, tenant: str, documents: DiscoveryCache | None = None) -> Ask:
@@ -120,12 +116,8 @@ def prove(
     """
     ask = asker(settings, tenant, documents)
     tokens = {scope: ask(scope) for scope in needed(settings)}
-    lacking = [
-        name
-        for scope, names in needed(settings).items()
-        for name in missing_in(tokens[scope], names)
-    ]
-    if lacking:
+    lists = (missing_in(tokens[scope], names) for scope, names in needed(settings).items())
+    if lacking := list(chain.from_iterable(lists)):
         raise Forbidden(Cause.APP_ROLES_MISSING, CloudReply("entra", code=", ".join(lacking)))
     roles = sorted(role for token in tokens.values() for role in roles_in(token))
     return AppAccess(tenant, now(), by, tuple(roles))

@@ -144,7 +144,10 @@ def gaps(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> Gaps:
 
     Features that are not configured, and findings with nothing to read, are not gaps.
     """
-    unread = {name: finding for name, finding in found.items() if _is_unread(finding)}
+    skipped = {
+        n for n, each in found.items() if each.state is State.SKIPPED and each.reason in MISSING
+    }
+    unread = {n: each for n, each in found.items() if n in skipped or each.state is State.UNKNOWN}
     at_sign_in = [each.reason in GO_WITH_SIGN_IN for each in unread.values()]
     # one that could have been determined even without a sign-in, but was not
     left = (
@@ -153,8 +156,3 @@ def gaps(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> Gaps:
         if not each or app_may_read(steps[n].reads)
     )
     return Gaps(len(unread), all(at_sign_in)) if any(left) else Gaps()
-
-
-def _is_unread(finding: Finding) -> bool:
-    skipped = finding.state is State.SKIPPED and finding.reason in MISSING
-    return skipped or finding.state is State.UNKNOWN

@@ -71,15 +71,8 @@ def open_questions(run: Run) -> tuple[str, ...]:
 
 
 def answers_to(run: Run, given: dict[str, str], by: str) -> tuple[Event, ...]:
-    return tuple(
-        Event(
-            Kind.ANSWERED,
-            now(),
-            by=by,
-            data={"question": question, "value": given.get(question) or WITHOUT},
-        )
-        for question in open_questions(run)
-    )
+    told = ({"question": each, "value": given.get(each) or WITHOUT} for each in open_questions(run))
+    return tuple(Event(Kind.ANSWERED, now(), by=by, data=each) for each in told)
 
 
 def is_client_id(text: str) -> bool:
@@ -102,18 +95,9 @@ async def _found(ctx: StepContext) -> Event:
         tenant_id=account.tenant_id if account else "",
         delegate=found.delegate,
     )
-    return Event(
-        Kind.DISCOVERED,
-        now(),
-        channel=channel,
-        data={
-            "client_id": app.client_id,
-            "app_name": app.name,
-            "upn": found.upn,
-            "shared": "yes" if found.shared else "",
-            "delegate": found.delegate,
-        },
-    )
+    user = {"upn": found.upn, "shared": "yes" if found.shared else "", "delegate": found.delegate}
+    data = {"client_id": app.client_id, "app_name": app.name} | user
+    return Event(Kind.DISCOVERED, now(), channel=channel, data=data)
 
 
 async def _app(ctx: StepContext, found: Search) -> AppCandidate:

@@ -252,6 +252,7 @@ def _with_offers(
         fix = "button.renew_secret", {"do": "fix", "channel": seen.mailbox}
     pages = {"signin": may_sign_in, "access": granted}
     urls = {page: link(page) for page, is_offered in pages.items() if is_offered}
+    codes = (verdict.weighed[name].cause for name in (*verdict.causes, *verdict.possible))
     return replace(
         seen,
         fix=fix,
@@ -259,13 +260,8 @@ def _with_offers(
         lacks_role=may_sign_in and whole,
         grant_url=urls.get("access", ""),
         proven=proven_at(run, store) if seen.unread else None,
-        accepts=_first_code(verdict) if not run.brief.discover else "",
+        accepts="" if run.brief.discover else next(filter(None, codes), ""),
     )
-
-
-def _first_code(verdict: Verdict) -> str:
-    codes = (verdict.weighed[name].cause for name in (*verdict.causes, *verdict.possible))
-    return next(filter(None, codes), "")
 
 
 def _is_ours(run: Run) -> bool:

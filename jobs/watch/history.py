@@ -200,19 +200,12 @@ def figures(
         late=sum(each.damage.late for each in breaks),
         bounced=sum(each.damage.bounced for each in breaks),
         to_notice=_median(each.time_to_notice for each in breaks),
-        to_fix=_median(map(_time_to_fix, breaks)),
+        to_fix=_median(each.time_to_fix for each in breaks),
     )
 
 
 def _total(times: Iterable[timedelta]) -> timedelta:
     return sum(times, timedelta(0))
-
-
-def _time_to_fix(incident: Incident) -> timedelta | None:
-    """Return the time from the confirmed look to the end; None if no end of the break is known."""
-    if incident.ended is None or incident.is_unwatched:
-        return None
-    return max(incident.ended - incident.confirmed, timedelta(0))
 
 
 def last_days(at: datetime, count: int) -> tuple[datetime, datetime]:

@@ -245,14 +245,12 @@ async def deliver(
     """Send a test mail and keep the result; ``refused`` names the cause if no server took it."""
     mail, sender = watch_mail.new_mail(now()), settings.probe_from
     await asyncio.to_thread(watch_mail.save, redis, mailbox, mail)
-    outgoing = OutgoingMail(
-        sender,
-        mailbox,
+    subject, headers = (
         f"{mail.subject} {text.subject}",
-        text.body,
-        mail.message_id(sender),
         ((watch_mail.HEADER, mail.id), watch_mail.NO_REPLY),
     )
+    message_id = mail.message_id(sender)
+    outgoing = OutgoingMail(sender, mailbox, subject, text.body, message_id, headers)
     try:
         await send_test_mail(settings.probe_smtp_url, outgoing)
     except CloudError as error:
@@ -264,21 +262,13 @@ async def deliver(
     return result
 
 
-EYES = {Eye.LOGIN: ("smtp_login",), Eye.CONNECT: ("connect_changes",), Eye.TASKS: ("agent_tasks",)}
-"""Steps that are read with each access; those of the tenant's need no entry."""
-LOST = {
-    Eye.LOGIN: Cause.SIGN_IN_MISSING,
-    Eye.APP: Cause.APP_ACCESS_WITHDRAWN,
-    Eye.CONNECT: Cause.WEBEX_KEY_REFUSED,
-    Eye.TASKS: Cause.WEBEX_KEY_REFUSED,
+EYES = {
+    Eye.LOGIN: ("smtp_login", Cause.SIGN_IN_MISSING, Turn.MAILBOX_USER),
+    Eye.APP: ("", Cause.APP_ACCESS_WITHDRAWN, Turn.ADMINISTRATOR),
+    Eye.CONNECT: ("connect_changes", Cause.WEBEX_KEY_REFUSED, Turn.OPERATOR),
+    Eye.TASKS: ("agent_tasks", Cause.WEBEX_KEY_REFUSED, Turn.OPERATOR),
 }
-"""Reason why each kind of access has ended, if the clouds do not name a reason."""
-_GIVES = {
-    Eye.LOGIN: Turn.MAILBOX_USER,
-    Eye.APP: Turn.ADMINISTRATOR,
-    Eye.CONNECT: Turn.OPERATOR,
-    Eye.TASKS: Turn.OPERATOR,
-}
+"""For each kind of access: a step that is read with it, or ''; why it ended; who gives it."""
 _READ = frozenset({State.OK, State.WRONG, State.WARNING, State.WAITING})
 _MOST_UNKNOWN = 0.5
 """Largest share of findings without an answer with which a look still counts."""
@@ -367,19 +357,17 @@ def _has(eye: Eye, weighed: Findings, *, app: bool) -> bool:
         return app
     # a refused login may be the bot's alone, and suspect changes are read from the log
     read = _READ if eye is Eye.LOGIN else _READ | {State.POSSIBLE}
-    return any(each.state in read for each in _of(eye, weighed))
-
-
-def _of(eye: Eye, weighed: Findings) -> list[Finding]:
-    return [weighed[name] for name in EYES.get(eye, ()) if name in weighed]
+    own = weighed.get(EYES[eye][0])
+    return own is not None and own.state in read
 
 
 def _without(eye: Eye, weighed: Findings, known: LookOutcome) -> LookOutcome:
-    own = _of(eye, weighed)
-    cause = next((each.cause for each in own if each.cause), "")
-    if any(_is_for_the_moment(each) for each in own):
-        return replace(known, sight=Sight.UNSURE, cause=cause)
-    return replace(known, sight=Sight.CANNOT_LOOK, cause=cause or LOST[eye], turn=_GIVES[eye])
+    step, lost, turn = EYES[eye]
+    own = weighed.get(step)
+    if own is not None and _is_for_the_moment(own):
+        return replace(known, sight=Sight.UNSURE, cause=own.cause)
+    cause = own.cause if own is not None else ""
+    return replace(known, sight=Sight.CANNOT_LOOK, cause=cause or lost, turn=turn)
 
 
 def _is_for_the_moment(finding: Finding) -> bool:

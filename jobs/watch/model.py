@@ -228,6 +228,13 @@ class Incident:
         return self.confirmed - self.since if self.since < self.noticed else None
 
     @property
+    def time_to_fix(self) -> timedelta | None:
+        """Return the time from the confirmed look to the end, if the end of the break is known."""
+        if self.ended is None or self.is_unwatched:
+            return None
+        return max(self.ended - self.confirmed, timedelta(0))
+
+    @property
     def duration(self) -> timedelta | None:
         return None if self.ended is None else max(self.ended - self.since, timedelta(0))
 

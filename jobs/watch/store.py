@@ -208,18 +208,12 @@ class IncidentStore(Records):
 
     def take_on(self, incident_id: str, person: str, at: datetime) -> Incident | None:
         """Record that a person acts; None if the incident is over or that person acts."""
-        return self._change_open(
-            incident_id,
-            lambda each: (
-                replace(each, acting=person, acting_since=at) if each.acting != person else None
-            ),
-        )
+        act = partial(replace, acting=person, acting_since=at)
+        return self._change_open(incident_id, lambda i: act(i) if i.acting != person else None)
 
     def release(self, incident_id: str) -> Incident | None:
-        return self._change_open(
-            incident_id,
-            lambda each: replace(each, acting="", acting_since=None) if each.acting else None,
-        )
+        free = partial(replace, acting="", acting_since=None)
+        return self._change_open(incident_id, lambda each: free(each) if each.acting else None)
 
     def prove(self, mailbox: str, run_id: str, at: datetime) -> Incident | None:
         """End the channel's break, and return it: a mail of the run was seen to go both ways."""
@@ -307,10 +301,8 @@ class Watching:
 
     @classmethod
     def of(cls, store: RunStore, operator_room: str = "") -> Watching:
-        return cls(
-            WatchStore(store.redis, store.authenticator),
-            IncidentStore(store.redis, store.authenticator, operator_room),
-        )
+        kept = store.redis, store.authenticator
+        return cls(WatchStore(*kept), IncidentStore(*kept, operator_room))
 
     def finish(self, run: Run, at: datetime) -> tuple[str, ...]:
         """Record what the end of a run says, and return the cards of incidents that it changes.

@@ -24,7 +24,7 @@ from redis.sentinel import MasterNotFoundError
 
 from bot.processes import redis_server
 from bot.processes.worker import wait_for_redis
-from bot.queue import NO_CLUSTER, cause, refusal
+from bot.queue import REFUSALS, cause, refusal
 from jobs.storage import generation
 from practice import ports
 from tests.fixtures import redis_servers
@@ -295,7 +295,7 @@ def test_a_cluster_ends_the_process(tmp_path: Path):
         url = f"redis://127.0.0.1:{server.port}/0"
         for command in ("web", "worker"):
             code, last, _ = run((command,), tmp_path, REDIS_URL=url)
-            assert (code, last) == (2, NO_CLUSTER)
+            assert (code, last) == (2, REFUSALS["cluster"])
         with pytest.raises(SystemExit) as ended:
             wait_for_redis(url)
     assert ended.value.code == 2

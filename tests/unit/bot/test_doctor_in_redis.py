@@ -13,7 +13,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bot.doctor import examine, on_clock, on_redis, on_refused_webhooks, on_watch, on_workers
-from bot.queue import NO_CLUSTER, SENTINEL_ITSELF, connect_for_web, health
+from bot.queue import REFUSALS, connect_for_web, health
 from bot.services import Services
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, MICROSOFT, WEBEX, Meter
@@ -82,11 +82,11 @@ def test_a_replica_a_cluster_and_a_sentinel(tmp_path: Path):
     """Each of them answers PING, but none of them serves."""
     with redis_servers.pair(tmp_path) as (primary, replica):
         with redis_servers.sentinel(tmp_path, primary) as port:
-            assert line_about(f"redis://127.0.0.1:{port}/0") == f"WRONG {SENTINEL_ITSELF}"
+            assert line_about(f"redis://127.0.0.1:{port}/0") == f"WRONG {REFUSALS['sentinel']}"
         line = line_about(f"redis://127.0.0.1:{replica.port}/0")
         assert line.startswith("WRONG is read-only, because it is a replica")
     with redis_servers.cluster(tmp_path / "cluster") as cluster:
-        assert line_about(f"redis://127.0.0.1:{cluster.port}/0") == f"WRONG {NO_CLUSTER}"
+        assert line_about(f"redis://127.0.0.1:{cluster.port}/0") == f"WRONG {REFUSALS['cluster']}"
 
 
 def test_another_programs_redis(redis: Redis, tmp_path: Path):

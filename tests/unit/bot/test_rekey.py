@@ -33,12 +33,12 @@ def test_the_numbers_and_the_good_news(redis: Redis):
     lines = [f"{what}: 0 written again, 0 already under the first key" for what in What]
     sealed = list(What).index(What.SEALED)
     lines[sealed] = "sealed values: 1 written again, 1 already under the first key"
-    assert report(redis, NEW, OLD) == (0, [*lines, rekey.DONE])
+    assert report(redis, NEW, OLD) == (0, [*lines, rekey.SENTENCES["done"]])
     lines[sealed:] = [
         "sealed values: 0 written again, 2 already under the first key",
         "audit trail: 0 written again, 1 already under the first key",
     ]
-    assert report(redis, NEW) == (0, [*lines, rekey.ONE_KEY])
+    assert report(redis, NEW) == (0, [*lines, rekey.SENTENCES["one_key"]])
 
 
 def test_what_does_not_verify_is_named_and_counted(redis: Redis):
@@ -49,7 +49,10 @@ def test_what_does_not_verify_is_named_and_counted(redis: Redis):
     Vault(redis, (OLD,)).put("secret:R1", "1", 60)
     redis.set("sealed:secret:R2", "forged")
     code, said = report(redis, NEW, OLD)
-    assert (code, said[-2:]) == (1, ["NOT SIGNED  sealed:secret:R2", rekey.FOREIGN.format(count=1)])
+    assert (code, said[-2:]) == (
+        1,
+        ["NOT SIGNED  sealed:secret:R2", rekey.SENTENCES["foreign"].format(count=1)],
+    )
     assert Vault(redis, (NEW,)).get("secret:R1") == "1"
 
 
@@ -69,7 +72,7 @@ def test_a_process_that_still_writes_under_the_old_key(
 
     monkeypatch.setattr(Rekeying, "renew", renew)
     code, said = report(redis, NEW, OLD)
-    assert (code, said[-1]) == (1, rekey.LEFT.format(count=1))
+    assert (code, said[-1]) == (1, rekey.SENTENCES["left"].format(count=1))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,7 @@ def test_a_command_that_is_cut_off(
         raise error
 
     monkeypatch.setattr(redis, "scan_iter", fail)
-    assert report(redis, NEW, OLD) == (1, [rekey.CUT_OFF.format(why=why)])
+    assert report(redis, NEW, OLD) == (1, [rekey.SENTENCES["cut_off"].format(why=why)])
 
 
 def test_the_doctor_says_what_needs_an_older_key(redis: Redis):

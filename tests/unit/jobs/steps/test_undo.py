@@ -208,13 +208,6 @@ async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, clou
     assert found.state is State.WRONG
 
 
-async def test_half_a_policy_is_completed(given: Given, cloud: Cloud):
-    """If an undo was killed after removing the rule, the second try removes the policy."""
-    cloud.on(f"Get-{POLICY}", [POLICY_ROW]).on(f"Get-{RULE}", [])
-    await all_steps()["outbound_policy"].undo(given(kind="undo"), past(*TABLE[3][:3]))
-    assert cloud.writes == [(f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False})]
-
-
 async def test_what_is_sealed_here_goes_too(given: Given, cloud: Cloud, vault: Vault):
     """An undo deletes the bot's secret and sign-in for /check, and any secret not yet shown."""
     names = (f"check-secret:{MAILBOX}", f"check-session:{MAILBOX}", "secret:R1")

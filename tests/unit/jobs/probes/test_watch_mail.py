@@ -57,12 +57,6 @@ def told(found: Finding) -> tuple[State, str, str, Station | None]:
     return found.state, found.seen.key if found.seen else "", found.cause, found.signals.station
 
 
-def test_nothing_is_asked_without_a_mail(cloud: Any, given: Any):
-    """If the watch has sent the channel no test mail, the probe sends no request."""
-    assert told(look("watch_mail", given()))[:2] == (SKIPPED, "skipped.no_watch_mail")
-    assert cloud.asked == []
-
-
 def test_a_delivered_copy_is_the_proof(cloud: Any, given: Any):
     """The delivered copy of a test mail proves the way at the time of the copy.
 

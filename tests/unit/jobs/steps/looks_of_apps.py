@@ -1,4 +1,4 @@
-"""Looks of the steps at Entra."""
+"""Looks of the steps at Entra, and an app in the states that its tests need."""
 
 from __future__ import annotations
 
@@ -6,11 +6,32 @@ from datetime import timedelta
 from typing import Any
 
 from jobs.clock import now
+from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.runs.run import Brief, FixBrief
+from jobs.steps.application import Application
 from tests.unit.jobs.conftest import MAILBOX
-from tests.unit.jobs.steps.app_states import ACCESS, APP, FACTS, READ, URIS, WRITE
 from tests.unit.jobs.steps.looks import AGENT, CHECK, REFUSED, USER, answered, rows
+
+STEP = Application()
+NAME = unique_name("support@contoso.com")
+READ, WRITE = f"GET /applications(uniqueName='{NAME}')", f"PATCH /applications(uniqueName='{NAME}')"
+FACTS = {"exchange_smtp_send": "smtp-id"}
+CHANGE = "PATCH /applications/object-1"
+URIS = ["https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
+ACCESS = [
+    {"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "smtp-id", "type": "Scope"}]}
+]
+APP = {
+    "id": "object-1",
+    "appId": "client-1",
+    "displayName": "Mail",
+    "signInAudience": "AzureADMyOrg",
+    "web": {"redirectUris": URIS},
+    "requiredResourceAccess": ACCESS,
+}
+KNOWN = {"client_id": "client-1", "object_id": "object-1", "app_name": "Mail"}
+
 
 CLIENT = {"client_id": "client-1"}
 ENTERPRISE = "GET /servicePrincipals(appId='client-1')"

@@ -100,55 +100,33 @@ def app_values(**more: str) -> dict[str, str]:
 NO_APP = {"object_id": "", "uris": "[]", "audience": "", "declared": ""}
 RULE_SAID = said(RULE_ROW, "From", "State", POLICY)
 Row = tuple[str, dict[str, str], dict[str, str], dict[str, Any]]
+SWITCHED_ON = {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": False}]}
+FORWARDS = {
+    "ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io",
+    "DeliverToMailboxAndForward": True,
+}
+DETOUR = {"smtp": "old@x.io", "internal": "Sales", "keeps": "false"}
+FORWARDED = {"smtp": "x1@mail.webexconnect.io", "internal": "", "keeps": "true"}
+RULED, RULES = (
+    {"policy": policy_said("On"), "rule": RULE_SAID},
+    {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW]},
+)
+SCOPES = "offline_access openid profile"
+GRANTED = {"exchange": "SMTP.Send", "graph": SCOPES}
+IMAP = "IMAP.AccessAsUser.All"
+MERGED = {GRANTS: [GRANT | {"scope": f"SMTP.Send {IMAP}"}, SIGN_IN]}
 TABLE: list[Row] = [
-    (
-        "smtp_auth",
-        {"disabled": ""},
-        {"disabled": "false"},
-        {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": False}]},
-    ),
-    (
-        "smtp_auth",
-        {"disabled": "true"},
-        {"disabled": "false"},
-        {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": False}]},
-    ),
-    (
-        "forwarding",
-        {"smtp": "old@x.io", "internal": "Sales", "keeps": "false"},
-        {"smtp": "x1@mail.webexconnect.io", "internal": "", "keeps": "true"},
-        {
-            "Get-Mailbox": [
-                {
-                    "ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io",
-                    "DeliverToMailboxAndForward": True,
-                }
-            ]
-        },
-    ),
-    (
-        "outbound_policy",
-        {"policy": "", "rule": ""},
-        {"policy": policy_said("On"), "rule": RULE_SAID},
-        {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW]},
-    ),
-    (
-        "outbound_policy",
-        {"policy": policy_said("Off"), "rule": RULE_SAID},
-        {"policy": policy_said("On"), "rule": RULE_SAID},
-        {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW]},
-    ),
+    ("smtp_auth", {"disabled": ""}, {"disabled": "false"}, SWITCHED_ON),
+    ("smtp_auth", {"disabled": "true"}, {"disabled": "false"}, SWITCHED_ON),
+    ("forwarding", DETOUR, FORWARDED, {"Get-Mailbox": [FORWARDS]}),
+    ("outbound_policy", {"policy": "", "rule": ""}, RULED, RULES),
+    ("outbound_policy", RULED | {"policy": policy_said("Off")}, RULED, RULES),
+    ("smtp_grant", {"exchange": "", "graph": ""}, GRANTED, {GRANTS: [GRANT, SIGN_IN]}),
     (
         "smtp_grant",
-        {"exchange": "", "graph": ""},
-        {"exchange": "SMTP.Send", "graph": "offline_access openid profile"},
-        {GRANTS: [GRANT, SIGN_IN]},
-    ),
-    (
-        "smtp_grant",
-        {"exchange": "IMAP.AccessAsUser.All", "graph": "offline_access openid profile"},
-        {"exchange": "IMAP.AccessAsUser.All SMTP.Send", "graph": "offline_access openid profile"},
-        {GRANTS: [GRANT | {"scope": "SMTP.Send IMAP.AccessAsUser.All"}, SIGN_IN]},
+        GRANTED | {"exchange": IMAP},
+        GRANTED | {"exchange": f"{IMAP} SMTP.Send"},
+        MERGED,
     ),
     ("application", NO_APP, app_values(), {APP: MADE}),
     (
@@ -190,7 +168,6 @@ def scripted(cloud: Cloud, script: dict[str, Any]) -> None:
         cloud.on(what, answer)
 
 
-FORWARDED, RULED, GRANTED = (TABLE[number][2] for number in (2, 3, 5))
 SWITCHED_OFF = {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": True}]}
 TO_OTHERS = {"ForwardingSmtpAddress": "smtp:other@x.io", "DeliverToMailboxAndForward": True}
 MORE_SCOPES = {GRANTS: [GRANT | {"scope": "SMTP.Send POP.AccessAsUser.All"}, SIGN_IN]}
@@ -217,7 +194,7 @@ TOUCHED: list[Row] = [
         "forwarding",
         FORWARDED,
         {"Get-Mailbox": [TO_OTHERS]},
-        {"Get-Mailbox": [TABLE[2][3]["Get-Mailbox"][0] | {"DeliverToMailboxAndForward": False}]},
+        {"Get-Mailbox": [FORWARDS | {"DeliverToMailboxAndForward": False}]},
     ),
     *made("outbound_policy", RULED, ruled({"RecipientLimitPerDay": 9}, {}), ruled({}, TWO_SENDERS)),
     *made("smtp_grant", GRANTED, MORE_SCOPES),
@@ -237,7 +214,7 @@ TOUCHED: list[Row] = [
         {APP: MADE | {CERTIFICATES: [{"keyId": "c1"}]}, PRINCIPAL: {"id": "sp-1"}},
     ),
     ("smtp_auth", {"disabled": ""}, {}, SWITCHED_OFF),
-    ("forwarding", TABLE[2][1], {}, {"Get-Mailbox": [TO_OTHERS]}),
+    ("forwarding", DETOUR, {}, {"Get-Mailbox": [TO_OTHERS]}),
     ("outbound_policy", TABLE[3][1], {}, ruled({"AutoForwardingMode": "Off"}, {})),
     ("outbound_policy", TABLE[3][1], {}, ruled({}, TWO_SENDERS)),
     ("outbound_policy", TABLE[3][1], {}, ruled({}, {"ExceptIfFrom": "b@contoso.com"})),

@@ -21,7 +21,7 @@ from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.steps.connect_form import Addresses
-from tests.unit.jobs.steps.app_states import APP, FACTS, STEP
+from tests.unit.jobs.steps.looks_of_apps import APP, FACTS, STEP
 
 Given = Callable[..., StepContext]
 SALES = "sales@contoso.com"

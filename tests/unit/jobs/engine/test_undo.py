@@ -63,87 +63,66 @@ def run(
 
 
 def past(
-    *runs: str, was: dict[str, str], left: dict[str, str], before: str, change: str
+    *runs: str, was: dict[str, str], left: dict[str, str], before: str = "b", change: str = ""
 ) -> tuple[RecordedChange, ...]:
     """Return one remembered change, as a tuple."""
-    return (RecordedChange(STEP, line(change), Text(before), was, left, runs),)
+    return (RecordedChange(STEP, line(change or before), Text(before), was, left, runs),)
 
 
 def undo_of(only: str, *, was: dict[str, str], left: dict[str, str]) -> Run:
     """Return an undo that has reversed only the run with this ID."""
     undone = run("U", {}, was, "undo")
-    recalled = past(only, was=was, left=left, before="b", change="b")
+    recalled = past(only, was=was, left=left)
     return replace(undone, past={STEP: recalled[0]}, known={UNDOES: only})
 
 
-RECALLED: list[tuple[str, list[Run], tuple[RecordedChange, ...]]] = [
-    ("nothing", [], ()),
-    ("one run", [run("A", UNSET, ON)], past("A", was=UNSET, left=ON, before="b", change="b")),
-    (
-        "two runs that follow each other go back to before the first",
-        [run("A", UNSET, OFF, before="first"), run("B", OFF, ON, "fix", before="second")],
+FIRST = run("A", UNSET, OFF, before="first")
+SECOND = run("B", OFF, ON, "fix", before="second")
+ALONE, KILLED = run("A", UNSET, ON), run("U", {}, {}, "undo", done=False)
+SAW_IT = replace(KILLED, findings={STEP: Finding(STEP, State.OK)})
+OF_SECOND = undo_of("B", was=OFF, left=ON)
+RECALLED = {
+    "nothing": ([], ()),
+    "one run": ([ALONE], past("A", was=UNSET, left=ON)),
+    "two runs that follow each other go back to before the first": (
+        [FIRST, SECOND],
         past("A", "B", was=UNSET, left=ON, before="first", change="second"),
     ),
-    (
-        "what somebody else set between two runs is kept",
-        [run("A", UNSET, ON, before="first"), run("B", OFF, ON, "fix", before="second")],
-        past("B", was=OFF, left=ON, before="second", change="second"),
+    "what somebody else set between two runs is kept": (
+        [ALONE, SECOND],
+        past("B", was=OFF, left=ON, before="second"),
     ),
-    ("an undo has put it back", [run("A", UNSET, ON), run("U", {}, UNSET, "undo")], ()),
-    (
-        "an undo that was killed after the change has seen that it is back",
-        [
-            run("A", UNSET, ON),
-            replace(run("U", {}, {}, "undo", done=False), findings={STEP: Finding(STEP, State.OK)}),
-        ],
-        (),
+    "an undo has put it back": ([ALONE, run("U", {}, UNSET, "undo")], ()),
+    "an undo that was killed after the change has seen that it is back": ([ALONE, SAW_IT], ()),
+    "an undo that was killed before it was sure counts for nothing": (
+        [ALONE, KILLED],
+        past("A", was=UNSET, left=ON),
     ),
-    (
-        "an undo that was killed before it was sure counts for nothing",
-        [run("A", UNSET, ON), run("U", {}, {}, "undo", done=False)],
-        past("A", was=UNSET, left=ON, before="b", change="b"),
-    ),
-    (
-        "a setup after an undo goes back to before itself",
+    "a setup after an undo goes back to before itself": (
         [run("A", OFF, ON), run("U", {}, OFF, "undo"), run("B", UNSET, ON)],
-        past("B", was=UNSET, left=ON, before="b", change="b"),
+        past("B", was=UNSET, left=ON),
     ),
-    (
-        "a run that read nothing back is part of the row",
-        [run("A", UNSET, {}, before="first"), run("B", OFF, ON, before="second")],
+    "a run that read nothing back is part of the row": (
+        [run("A", UNSET, {}, before="first"), SECOND],
         past("A", "B", was=UNSET, left=ON, before="first", change="second"),
     ),
-    ("without values nothing can be put back", [run("A", {}, {})], ()),
-    (
-        "the undo of one run leaves the earlier one to be undone",
-        [
-            run("A", UNSET, OFF, before="first"),
-            run("B", OFF, ON, "fix", before="second"),
-            undo_of("B", was=OFF, left=ON),
-        ],
-        past("A", was=UNSET, left=OFF, before="first", change="first"),
+    "without values nothing can be put back": ([run("A", {}, {})], ()),
+    "the undo of one run leaves the earlier one to be undone": (
+        [FIRST, SECOND, OF_SECOND],
+        past("A", was=UNSET, left=OFF, before="first"),
     ),
-    (
-        "the undo of one run does not reach a value that somebody else had set before it",
-        [run("A", UNSET, ON), run("B", OFF, ON, "fix"), undo_of("B", was=OFF, left=ON)],
+    "the undo of one run does not reach a value that somebody else had set before it": (
+        [ALONE, run("B", OFF, ON, "fix"), OF_SECOND],
         (),
     ),
-    (
-        "a value set by somebody else after the undo of one run is kept",
-        [
-            run("A", UNSET, OFF, before="first"),
-            run("B", OFF, ON, "fix", before="second"),
-            undo_of("B", was=OFF, left=ON),
-            run("C", UNSET, ON, "fix", before="third"),
-        ],
-        past("C", was=UNSET, left=ON, before="third", change="third"),
+    "a value set by somebody else after the undo of one run is kept": (
+        [FIRST, SECOND, OF_SECOND, run("C", UNSET, ON, "fix", before="third")],
+        past("C", was=UNSET, left=ON, before="third"),
     ),
-]
+}
 
 
-@pytest.mark.parametrize(
-    ("runs", "wanted"), [row[1:] for row in RECALLED], ids=[row[0] for row in RECALLED]
-)
+@pytest.mark.parametrize(("runs", "wanted"), RECALLED.values(), ids=RECALLED)
 def test_what_is_remembered(runs: list[Run], wanted: tuple[RecordedChange, ...]):
     """An undo goes back through the earlier runs of a channel.
 
@@ -154,11 +133,10 @@ def test_what_is_remembered(runs: list[Run], wanted: tuple[RecordedChange, ...])
 
 def test_one_run_alone_is_remembered():
     """The undo of one run knows only what that run changed, until it is undone."""
-    runs = [run("A", UNSET, OFF, before="first"), run("B", OFF, ON, "fix", before="second")]
-    wanted = past("B", was=OFF, left=ON, before="second", change="second")
-    assert recall(runs, all_steps(), "B") == wanted
-    assert recall(runs, all_steps(), "C") == ()
-    assert recall([*runs, undo_of("B", was=OFF, left=ON)], all_steps(), "B") == ()
+    wanted = past("B", was=OFF, left=ON, before="second")
+    assert recall([FIRST, SECOND], all_steps(), "B") == wanted
+    assert recall([FIRST, SECOND], all_steps(), "C") == ()
+    assert recall([FIRST, SECOND, OF_SECOND], all_steps(), "B") == ()
 
 
 def test_ids_come_from_the_newest_run_that_knew_them(given: Given):

@@ -60,7 +60,6 @@ SELDOM = {"signInFrequency": {"isEnabled": False}}
         (DEMANDS_NONE, False),
         (DEMANDS_NONE | {"sessionControls": OFTEN}, True),
         (DEMANDS_NONE | {"sessionControls": SELDOM}, False),
-        (conditions(clientAppTypes=["all"]), True),
         (conditions(clientAppTypes=["browser", "mobileAppsAndDesktopClients"]), True),
         (conditions(clientAppTypes=["exchangeActiveSync", "other"]), False),
         (conditions(clientAppTypes=None), True),
@@ -69,7 +68,6 @@ SELDOM = {"signInFrequency": {"isEnabled": False}}
         (flows("deviceCodeFlow"), False),
         (flows("deviceCodeFlow, authenticationTransfer"), False),
         (flows("none"), True),
-        (flows(None), True),
         (conditions(authenticationFlows=None), True),
         (apps("Office365"), True),
         (apps("another-app"), False),
@@ -116,13 +114,6 @@ async def test_the_sessions_of_a_shared_mailbox_s_own_account_say_nothing(given,
     found = await Sessions().inspect(given(facts={"user_id": USER, "shared": shared}))
     assert (found.state, found.seen) == (SKIPPED, Text("skipped.delegate_unknown"))
     assert cloud.asked == []
-
-
-async def test_the_sessions_are_those_of_the_user_who_was_found(given, cloud):
-    """Sessions are read by object id, because the directory may not know the mailbox's address."""
-    cloud.on(f"GET /users/{USER}", {"id": USER})
-    await Sessions().inspect(given(facts={"user_id": USER}))
-    assert [what for what, _ in cloud.asked] == [f"GET /users/{USER}"]
 
 
 @pytest.mark.parametrize(("known", "asked"), [(USER, 1), ("another", 2)])
@@ -247,10 +238,9 @@ async def test_a_sender_that_exchange_holds(cloud, given, rows, state, evidence)
     assert (found.state, found.evidence) == (state, evidence)
 
 
-@pytest.mark.parametrize("status", [400, 403, 404])
-async def test_who_may_not_read_them_is_told_so(cloud, given, status):
+async def test_who_may_not_read_them_is_told_so(cloud, given):
     """If the bot may not read the blocked senders, the probe is skipped without an alarm."""
-    cloud.refuse("Get-BlockedSenderAddress", status)
+    cloud.refuse("Get-BlockedSenderAddress", 403)
     found = await all_probes()["restricted_sender"].inspect(given())
     assert (found.state, found.seen) == (SKIPPED, Text("skipped.restricted_sender"))
 

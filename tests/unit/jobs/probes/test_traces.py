@@ -101,7 +101,7 @@ def test_the_edge_of_the_window_is_no_beginning(cloud: Any, given: Any):
     assert (signals.since, signals.at) == (None, None)
 
 
-@pytest.mark.parametrize("refuse", [404, 429, 503])
+@pytest.mark.parametrize("refuse", [404, 503])
 def test_a_known_failure_stays_known(cloud: Any, given: Any, refuse: int):
     """A failed mail stays a failure if its details or the mail flow rules cannot be read."""
     cloud.on(TRACES, [copy(5, "failed"), copy(30)])

@@ -61,118 +61,102 @@ def domains(*names: str) -> dict[str, Any]:
 SHARED = {"RecipientTypeDetails": "SharedMailbox"}
 SAID = {"question": SIGNED_IN, "value": "yes"}
 REHEARSED = Event(Kind.ANSWERED, now(), by=AGENT, data=SAID)
-PEOPLE = [
-    *rows(
-        "tenant",
-        {
-            "ok: the domain is verified, in any case": domains("x.onmicrosoft.com", "Contoso.COM"),
-            "wrong wrong_tenant: the domain is another's": domains("fabrikam.com", "x.contoso.com"),
-            "ok: domains that may not be read decide nothing": {"GET /organization": REFUSED},
-            "ok: a tenant that is not told decides nothing": {"GET /organization": []},
-        },
+looks = {
+    "ok: the domain is verified, in any case": domains("x.onmicrosoft.com", "Contoso.COM"),
+    "wrong wrong_tenant: the domain is another's": domains("fabrikam.com", "x.contoso.com"),
+    "ok: domains that may not be read decide nothing": {"GET /organization": REFUSED},
+    "ok: a tenant that is not told decides nothing": {"GET /organization": []},
+}
+OF_MAIL = rows("tenant", looks)
+looks = {
+    "ok: a user with a license and a mailbox": user(),
+    "ok: a license in its grace period": user(
+        PERSON | {"assignedPlans": [{"service": "Exchange", "capabilityStatus": "Warning"}]}
     ),
-    *rows(
-        "mailbox_user",
-        {
-            "ok: a user with a license and a mailbox": user(),
-            "ok: a license in its grace period": user(
-                PERSON | {"assignedPlans": [{"service": "Exchange", "capabilityStatus": "Warning"}]}
-            ),
-            "ok: a directory that shows neither account nor license": user({"id": "user-1"}),
-            "ok: a shared mailbox needs no license": user(UNLICENSED, [SHARED]),
-            "ok: a shared mailbox with a license may log in as well": user(PERSON, [SHARED]),
-            "possible account_disabled: a shared mailbox's account is blocked as a rule": user(
-                NO_LOGIN, [SHARED]
-            ),
-            "possible account_disabled: so is that of a room": user(
-                NO_LOGIN, [{"RecipientTypeDetails": "RoomMailbox"}]
-            ),
-            "wrong account_disabled: the account is blocked": user(BLOCKED),
-            "wrong licence_missing: no license": user(UNLICENSED),
-            "wrong licence_missing: a suspended license": user(
-                PERSON | {"assignedPlans": [PLAN | {"capabilityStatus": "Suspended"}]}
-            ),
-            "wrong mailbox_not_found: a plan shows nothing of a missing mailbox": {USER: PERSON},
-            "wrong mailbox_not_found: a check knows the user all the same": {USER: PERSON} | CHECK,
-            "wrong account_disabled: no mailbox, and a blocked account": {USER: NO_LOGIN},
-            "ok: Exchange names the owner": {
-                "Get-Mailbox": [{"UserPrincipalName": "svc@contoso.com"}],
-                "GET /users": [],
-                "GET /users/svc@contoso.com": PERSON | {"userPrincipalName": "svc@contoso.com"},
-            },
-            "ok: the address is an alias": {
-                "GET /users": [PERSON | {"userPrincipalName": "svc@contoso.com"}],
-                "Get-Mailbox": [{}],
-            },
-            "wrong mailbox_not_found: a group has the address": kind_of(GROUP),
-            "wrong mailbox_not_found: a contact is nobody": kind_of("MailContact"),
-            "wrong mailbox_not_found: what cannot be looked up is nobody": {
-                "GET /users": [],
-                "Get-Recipient": REFUSED,
-            },
-            "wrong mailbox_on_premises: the mailbox is elsewhere": {
-                USER: PERSON,
-                "Get-Recipient": [{"RecipientTypeDetails": "MailUser"}],
-            }
-            | CHECK,
-            "warning sends_as_onmicrosoft: answers leave with an onmicrosoft address": box(
-                PrimarySmtpAddress="Support@contoso.onmicrosoft.com"
-            ),
-            "ok: a domain that only contains it": box(
-                PrimarySmtpAddress="s@onmicrosoft.com.example"
-            ),
-            "warning mailbox_moderated: the worst is named": box(
-                ModerationEnabled="True", MaxReceiveSize="1 KB (1,024 bytes)"
-            )
-            | CHECK,
-            "warning mailbox_internal_only: internal": box(RequireSenderAuthenticationEnabled=True),
-            "warning mailbox_senders_listed: listed senders": box(
-                AcceptMessagesOnlyFromSendersOrMembers=["a"]
-            ),
-            "warning mailbox_rejects_senders: refused senders": box(RejectMessagesFrom=["a"]),
-            "warning mailbox_size_limited: small mails only": box(
-                MaxReceiveSize="5 MB (5,242,880 bytes)"
-            ),
-            "warning mailbox_synced: a synchronized detour": box(
-                IsDirSynced=True, ForwardingAddress="Archive"
-            ),
-            "ok: usual settings": box(
-                MaxReceiveSize="Unlimited",
-                ModerationEnabled="False",
-                RejectMessagesFrom=[],
-                IsDirSynced=True,
-            ),
-            "ok: a usual size": box(MaxReceiveSize="36 MB (37,748,736 bytes)"),
-        },
+    "ok: a directory that shows neither account nor license": user({"id": "user-1"}),
+    "ok: a shared mailbox needs no license": user(UNLICENSED, [SHARED]),
+    "ok: a shared mailbox with a license may log in as well": user(PERSON, [SHARED]),
+    "possible account_disabled: a shared mailbox's account is blocked as a rule": user(
+        NO_LOGIN, [SHARED]
     ),
-    *rows(
-        "delegate",
-        {
-            "ok: any other mailbox needs none": {"facts": {}},
-            "ok: named on the first card": {f"GET /users/{AGENT}": PERSON | {"id": "user-2"}},
-            "ok: who rehearsed is the delegate": {
-                f"GET /users/{AGENT}": PERSON | {"id": "user-2", "userPrincipalName": AGENT}
-            }
-            | {"channel": {"delegate": "somebody@contoso.com"}, "events": (REHEARSED,)},
-            "ok: named by an earlier run": {f"GET /users/{AGENT}": PERSON | {"id": "user-2"}}
-            | {"channel": {}, "brief": Brief(shared=True, delegate=AGENT)},
-            "ok: an answer overrides what was known": {f"GET /users/{AGENT}": PERSON}
-            | {"channel": {"delegate": "other@contoso.com"}, "answers": {"delegate": AGENT}},
-            "wrong account_disabled: the delegate is blocked": {f"GET /users/{AGENT}": BLOCKED},
-            "wrong licence_missing: the delegate has no license": {
-                f"GET /users/{AGENT}": UNLICENSED
-            },
-            "wrong delegate_unknown: a plan without a delegate": {"channel": {}, "looking": True},
-            "waiting delegate_unknown: a run asks the requester": {"channel": {}},
-            "wrong delegate_not_found: a plan with a delegate whom nobody knows": {"GET /users": []}
-            | {"looking": True},
-            "waiting delegate_not_found: a run asks once more": {"GET /users": []},
-            "skipped: a check asks nobody": {"channel": {}, **CHECK},
-        },
-        facts={"shared": "blocked"},
-        channel={"delegate": AGENT},
+    "possible account_disabled: so is that of a room": user(
+        NO_LOGIN, [{"RecipientTypeDetails": "RoomMailbox"}]
     ),
-]
+    "wrong account_disabled: the account is blocked": user(BLOCKED),
+    "wrong licence_missing: no license": user(UNLICENSED),
+    "wrong licence_missing: a suspended license": user(
+        PERSON | {"assignedPlans": [PLAN | {"capabilityStatus": "Suspended"}]}
+    ),
+    "wrong mailbox_not_found: a plan shows nothing of a missing mailbox": {USER: PERSON},
+    "wrong mailbox_not_found: a check knows the user all the same": {USER: PERSON} | CHECK,
+    "wrong account_disabled: no mailbox, and a blocked account": {USER: NO_LOGIN},
+    "ok: Exchange names the owner": {
+        "Get-Mailbox": [{"UserPrincipalName": "svc@contoso.com"}],
+        "GET /users": [],
+        "GET /users/svc@contoso.com": PERSON | {"userPrincipalName": "svc@contoso.com"},
+    },
+    "ok: the address is an alias": {
+        "GET /users": [PERSON | {"userPrincipalName": "svc@contoso.com"}],
+        "Get-Mailbox": [{}],
+    },
+    "wrong mailbox_not_found: a group has the address": kind_of(GROUP),
+    "wrong mailbox_not_found: a contact is nobody": kind_of("MailContact"),
+    "wrong mailbox_not_found: what cannot be looked up is nobody": {
+        "GET /users": [],
+        "Get-Recipient": REFUSED,
+    },
+    "wrong mailbox_on_premises: the mailbox is elsewhere": {
+        USER: PERSON,
+        "Get-Recipient": [{"RecipientTypeDetails": "MailUser"}],
+    }
+    | CHECK,
+    "warning sends_as_onmicrosoft: answers leave with an onmicrosoft address": box(
+        PrimarySmtpAddress="Support@contoso.onmicrosoft.com"
+    ),
+    "ok: a domain that only contains it": box(PrimarySmtpAddress="s@onmicrosoft.com.example"),
+    "warning mailbox_moderated: the worst is named": box(
+        ModerationEnabled="True", MaxReceiveSize="1 KB (1,024 bytes)"
+    )
+    | CHECK,
+    "warning mailbox_internal_only: internal": box(RequireSenderAuthenticationEnabled=True),
+    "warning mailbox_senders_listed: listed senders": box(
+        AcceptMessagesOnlyFromSendersOrMembers=["a"]
+    ),
+    "warning mailbox_rejects_senders: refused senders": box(RejectMessagesFrom=["a"]),
+    "warning mailbox_size_limited: small mails only": box(MaxReceiveSize="5 MB (5,242,880 bytes)"),
+    "warning mailbox_synced: a synchronized detour": box(
+        IsDirSynced=True, ForwardingAddress="Archive"
+    ),
+    "ok: usual settings": box(
+        MaxReceiveSize="Unlimited",
+        ModerationEnabled="False",
+        RejectMessagesFrom=[],
+        IsDirSynced=True,
+    ),
+    "ok: a usual size": box(MaxReceiveSize="36 MB (37,748,736 bytes)"),
+}
+OF_MAIL += rows("mailbox_user", looks)
+looks = {
+    "ok: any other mailbox needs none": {"facts": {}},
+    "ok: named on the first card": {f"GET /users/{AGENT}": PERSON | {"id": "user-2"}},
+    "ok: who rehearsed is the delegate": {
+        f"GET /users/{AGENT}": PERSON | {"id": "user-2", "userPrincipalName": AGENT}
+    }
+    | {"channel": {"delegate": "somebody@contoso.com"}, "events": (REHEARSED,)},
+    "ok: named by an earlier run": {f"GET /users/{AGENT}": PERSON | {"id": "user-2"}}
+    | {"channel": {}, "brief": Brief(shared=True, delegate=AGENT)},
+    "ok: an answer overrides what was known": {f"GET /users/{AGENT}": PERSON}
+    | {"channel": {"delegate": "other@contoso.com"}, "answers": {"delegate": AGENT}},
+    "wrong account_disabled: the delegate is blocked": {f"GET /users/{AGENT}": BLOCKED},
+    "wrong licence_missing: the delegate has no license": {f"GET /users/{AGENT}": UNLICENSED},
+    "wrong delegate_unknown: a plan without a delegate": {"channel": {}, "looking": True},
+    "waiting delegate_unknown: a run asks the requester": {"channel": {}},
+    "wrong delegate_not_found: a plan with a delegate whom nobody knows": {"GET /users": []}
+    | {"looking": True},
+    "waiting delegate_not_found: a run asks once more": {"GET /users": []},
+    "skipped: a check asks nobody": {"channel": {}, **CHECK},
+}
+OF_MAIL += rows("delegate", looks, facts={"shared": "blocked"}, channel={"delegate": AGENT})
 ON: dict[str, Any] = {
     "ForwardingSmtpAddress": f"smtp:{TARGET}",
     "ForwardingAddress": None,
@@ -267,268 +251,201 @@ def customized(flag: Any, default: str = "Automatic") -> dict[str, Any]:
     return {DEHYDRATED: organization, **policies(default=default)}
 
 
-AT_EXCHANGE = [
-    *rows(
-        "forwarding",
-        {
-            "ok: with a copy": forwards(),
-            "ok: in capitals": forwards(
-                ForwardingSmtpAddress=TARGET.upper(), DeliverToMailboxAndForward="True"
-            ),
-            "wrong forwarding_address_wins: an internal address wins": forwards(
-                ForwardingAddress="Sales"
-            ),
-            "wrong forwarding_address_wins: both are named": forwards(
-                ForwardingAddress="Jane Doe", ForwardingSmtpAddress="smtp:Old@x.io"
-            ),
-            "wrong not_forwarded: elsewhere": forwards(ForwardingSmtpAddress="smtp:o@x.io"),
-            "wrong not_forwarded: nowhere": forwards(ForwardingSmtpAddress=None),
-            "wrong copy_differs: without the copy": forwards(DeliverToMailboxAndForward=False),
-            "wrong not_forwarded: all values are set at once": {"Get-Mailbox": [{}]}
-            | {"channel": {"keep_copy": False}},
-            "ok: by hand: the right address": forwards() | HAND,
-            "wrong not_forwarded: by hand: nowhere": {"Get-Mailbox": [NOWHERE]} | HAND,
-            "wrong not_forwarded: by hand: nowhere, the address is unknown": {
-                "Get-Mailbox": [NOWHERE]
-            }
-            | UNKNOWN,
-            "wrong not_forwarded: by hand: elsewhere": {"Get-Mailbox": [NOWHERE | ELSEWHERE]}
-            | HAND,
-            "possible not_forwarded: by hand: the right address is unknown": {
-                "Get-Mailbox": [NOWHERE | ELSEWHERE]
-            }
-            | UNKNOWN,
-            "wrong forwarding_address_wins: by hand: an internal address": {
-                "Get-Mailbox": [NOWHERE | {"ForwardingAddress": "Kim"}]
-            }
-            | HAND,
-            "ok: by hand: through a contact": {
-                "Get-Mailbox": [NOWHERE | {"ForwardingAddress": "Webex"}],
-                "Get-Recipient": [{"ExternalEmailAddress": f"SMTP:{TARGET}"}],
-            }
-            | HAND,
-            "ok: by hand: through an inbox rule": {
-                "Get-Mailbox": [NOWHERE],
-                "Get-InboxRule": [{"Enabled": True, "ForwardTo": [f"[SMTP:{TARGET}]"]}],
-            }
-            | HAND,
-            "possible not_forwarded: by hand: rules that cannot be read": {
-                "Get-Mailbox": [NOWHERE],
-                "Get-InboxRule": REFUSED,
-            }
-            | HAND,
-        },
+looks = {
+    "ok: with a copy": forwards(),
+    "ok: in capitals": forwards(
+        ForwardingSmtpAddress=TARGET.upper(), DeliverToMailboxAndForward="True"
     ),
-    *rows(
-        "smtp_auth",
-        {
-            "ok: on for the mailbox": switches(own=False, everybody=True),
-            "ok: on, as text": switches("False", everybody=True),
-            "ok: inherited": switches(None, everybody=False),
-            "wrong smtp_auth_off_for_mailbox: off for the mailbox": switches(
-                own=True, everybody=False
-            ),
-            "wrong smtp_auth_off_for_tenant: off for everybody": switches(None, everybody=True),
-            "wrong smtp_auth_off_for_tenant: set nowhere": switches(None, None),
-            "ok: the mailbox says enough": switches(own=False, everybody=REFUSED),
-            "wrong smtp_auth_off_for_mailbox: that it is off, too": switches(
-                own=True, everybody=REFUSED
-            ),
-            "wrong smtp_auth_off_for_mailbox: the delegate's counts for a shared mailbox": switches(
-                own=True, everybody=True
-            )
-            | {"facts": TRUSTED},
-            "wrong smtp_auth_off_for_tenant: nothing is planned for an unknown delegate": switches(
-                None, None
-            )
-            | {"facts": {"shared": "yes"}},
-        },
+    "wrong forwarding_address_wins: an internal address wins": forwards(ForwardingAddress="Sales"),
+    "wrong forwarding_address_wins: both are named": forwards(
+        ForwardingAddress="Jane Doe", ForwardingSmtpAddress="smtp:Old@x.io"
     ),
-    *rows(
-        "security_defaults",
-        {
-            "possible blocked_by_security_defaults: before the approval they are only possible": {
-                "GET /policies/identitySecurityDefaultsEnforcementPolicy": {"isEnabled": True}
-            },
-            "skipped: without the permission": {
-                "GET /policies/identitySecurityDefaultsEnforcementPolicy": REFUSED
-            },
-        },
+    "wrong not_forwarded: elsewhere": forwards(ForwardingSmtpAddress="smtp:o@x.io"),
+    "wrong not_forwarded: nowhere": forwards(ForwardingSmtpAddress=None),
+    "wrong copy_differs: without the copy": forwards(DeliverToMailboxAndForward=False),
+    "wrong not_forwarded: all values are set at once": {"Get-Mailbox": [{}]}
+    | {"channel": {"keep_copy": False}},
+    "ok: by hand: the right address": forwards() | HAND,
+    "wrong not_forwarded: by hand: nowhere": {"Get-Mailbox": [NOWHERE]} | HAND,
+    "wrong not_forwarded: by hand: elsewhere": {"Get-Mailbox": [NOWHERE | ELSEWHERE]} | HAND,
+    "possible not_forwarded: by hand: the right address is unknown": {
+        "Get-Mailbox": [NOWHERE | ELSEWHERE]
+    }
+    | UNKNOWN,
+    "wrong forwarding_address_wins: by hand: an internal address": {
+        "Get-Mailbox": [NOWHERE | {"ForwardingAddress": "Kim"}]
+    }
+    | HAND,
+    "ok: by hand: through a contact": {
+        "Get-Mailbox": [NOWHERE | {"ForwardingAddress": "Webex"}],
+        "Get-Recipient": [{"ExternalEmailAddress": f"SMTP:{TARGET}"}],
+    }
+    | HAND,
+    "ok: by hand: through an inbox rule": {
+        "Get-Mailbox": [NOWHERE],
+        "Get-InboxRule": [{"Enabled": True, "ForwardTo": [f"[SMTP:{TARGET}]"]}],
+    }
+    | HAND,
+    "possible not_forwarded: by hand: rules that cannot be read": {
+        "Get-Mailbox": [NOWHERE],
+        "Get-InboxRule": REFUSED,
+    }
+    | HAND,
+}
+OF_MAIL += rows("forwarding", looks)
+looks = {
+    "ok: on for the mailbox": switches(own=False, everybody=True),
+    "ok: inherited": switches(None, everybody=False),
+    "wrong smtp_auth_off_for_mailbox: off for the mailbox": switches(own=True, everybody=False),
+    "wrong smtp_auth_off_for_tenant: off for everybody": switches(None, everybody=True),
+    "ok: the mailbox says enough": switches(own=False, everybody=REFUSED),
+    "wrong smtp_auth_off_for_mailbox: that it is off, too": switches(own=True, everybody=REFUSED),
+    "wrong smtp_auth_off_for_mailbox: the delegate's counts for a shared mailbox": switches(
+        own=True, everybody=True
+    )
+    | {"facts": TRUSTED},
+    "wrong smtp_auth_off_for_tenant: nothing is planned for an unknown delegate": switches(
+        None, None
+    )
+    | {"facts": {"shared": "yes"}},
+}
+OF_MAIL += rows("smtp_auth", looks)
+looks = {
+    "possible blocked_by_security_defaults: before the approval they are only possible": {
+        "GET /policies/identitySecurityDefaultsEnforcementPolicy": {"isEnabled": True}
+    },
+    "skipped: without the permission": {
+        "GET /policies/identitySecurityDefaultsEnforcementPolicy": REFUSED
+    },
+}
+OF_MAIL += rows("security_defaults", looks)
+looks = {
+    "ok: allowed": {RIGHTS: [ALLOWED]},
+    "ok: as one text": {RIGHTS: [ALLOWED | {"AccessRights": "SendAs"}]},
+    "wrong send_as_missing: denied": {RIGHTS: [ALLOWED | {"AccessControlType": "Deny"}]},
+    "wrong send_as_missing: another right": {RIGHTS: [ALLOWED | {"AccessRights": []}]},
+    "wrong send_as_missing: one right is planned and made": {RIGHTS: []},
+    "ok: a user's own mailbox": {"facts": {}},
+    "ok: the mailbox's own account signs in": {"facts": TRUSTED | {"delegate_id": "USER-1"}},
+    "skipped: the delegate is not known": {"facts": {"shared": "yes", "user_id": "user-1"}},
+}
+OF_MAIL += rows("send_as", looks, facts=TRUSTED)
+looks = {
+    "wrong forwarding_blocked: the default policy says Automatic": policies(),
+    "ok: a policy that is on": policies(RULE_OF_OURS, ours="On"),
+    "wrong forwarding_blocked: a second try completes the first": policies(ours="Off"),
+    "wrong forwarding_blocked: the rule is put on top": policies(
+        ABOVE_OURS, RULE_OF_OURS | {"Priority": 3}, ours="On"
     ),
-    *rows(
-        "send_as",
-        {
-            "ok: allowed": {RIGHTS: [ALLOWED]},
-            "ok: as one text": {RIGHTS: [ALLOWED | {"AccessRights": "SendAs"}]},
-            "wrong send_as_missing: denied": {RIGHTS: [ALLOWED | {"AccessControlType": "Deny"}]},
-            "wrong send_as_missing: another right": {RIGHTS: [ALLOWED | {"AccessRights": []}]},
-            "wrong send_as_missing: one right is planned and made": {RIGHTS: []},
-            "ok: a user's own mailbox": {"facts": {}},
-            "ok: the mailbox's own account signs in": {
-                "facts": TRUSTED | {"delegate_id": "USER-1"}
-            },
-            "skipped: the delegate is not known": {"facts": {"shared": "yes", "user_id": "user-1"}},
-        },
-        facts=TRUSTED,
+    "wrong forwarding_blocked: a group's rule may block": MAYBE | {f"Get-{POLICY}": BLOCKS},
+    "possible forwarding_blocked: which leaves a doubt in a check": MAYBE
+    | {f"Get-{POLICY}": BLOCKS}
+    | CHECK,
+    "possible forwarding_blocked: a group's rule may allow": MAYBE
+    | {f"Get-{POLICY}": [DEFAULT, SALES]}
+    | CHECK,
+    "possible forwarding_blocked: a group is excepted": {
+        f"Get-{POLICY}": [DEFAULT, SALES],
+        f"Get-{RULE}": [OF_SALES | {"From": [MAILBOX], "ExceptIfFromMemberOf": ["Sales"]}],
+    }
+    | CHECK,
+    "wrong forwarding_blocked: three rules move down": policies(*ABOVE, ours="On"),
+    "wrong forwarding_blocked: those above the bot's own move": policies(
+        ABOVE[0], RULE_OF_OURS | {"Priority": "1", "State": "Disabled"}, ABOVE[2], ours="On"
     ),
-    *rows(
-        "outbound_policy",
-        {
-            **{
-                f"wrong forwarding_blocked: the default policy says {mode}": policies(default=mode)
-                for mode in ("Automatic", "Off", None)
-            },
-            "ok: a policy that is on": policies(RULE_OF_OURS, ours="On"),
-            "wrong forwarding_blocked: a second try completes the first": policies(ours="Off"),
-            "wrong forwarding_blocked: the rule is put on top": policies(
-                ABOVE_OURS, RULE_OF_OURS | {"Priority": 3}, ours="On"
-            ),
-            "wrong forwarding_blocked: a group's rule may block": MAYBE | {f"Get-{POLICY}": BLOCKS},
-            "possible forwarding_blocked: which leaves a doubt in a check": MAYBE
-            | {f"Get-{POLICY}": BLOCKS}
-            | CHECK,
-            "possible forwarding_blocked: a group's rule may allow": MAYBE
-            | {f"Get-{POLICY}": [DEFAULT, SALES]}
-            | CHECK,
-            "possible forwarding_blocked: a group is excepted": {
-                f"Get-{POLICY}": [DEFAULT, SALES],
-                f"Get-{RULE}": [OF_SALES | {"From": [MAILBOX], "ExceptIfFromMemberOf": ["Sales"]}],
-            }
-            | CHECK,
-            "wrong forwarding_blocked: one rule moves down": policies(*ABOVE[:1], ours="On"),
-            "wrong forwarding_blocked: three rules move down": policies(*ABOVE, ours="On"),
-            "wrong forwarding_blocked: those above the bot's own move": policies(
-                ABOVE[0], RULE_OF_OURS | {"Priority": "1", "State": "Disabled"}, ABOVE[2], ours="On"
-            ),
-            "wrong forwarding_blocked: none moves": policies(
-                RULE_OF_OURS | {"State": "Disabled"}, ABOVE[1], ours="On"
-            ),
-            **{
-                f"wrong forwarding_blocked: others stay: {', '.join(who)}": policies(
-                    ABOVE_OURS, RULE_OF_OURS | who | {"Priority": 1}, ours="On"
-                )
-                | ALIASES
-                | {"kind": "fix"}
-                for who in OTHERS
-            },
-            "wrong forwarding_blocked: a bent rule is put right": policies(
-                RULE_OF_OURS | BENT, ours="On"
-            ),
-            "ok: a rule names an alias": policies(
-                RULE_OF_OURS | {"Name": "By hand", "From": ["smtp:SVC@contoso.com"]}, ours="On"
-            )
-            | ALIASES,
-            "wrong forwarding_blocked: aliases that nobody knows": policies(
-                RULE_OF_OURS | {"Name": "By hand", "From": ["smtp:SVC@contoso.com"]}, ours="On"
-            )
-            | {"Get-Mailbox": NO_OBJECT},
-            "ok: a rule names the UPN": policies(
-                RULE_OF_OURS | {"From": ["upn@contoso.com"]}, ours="On"
-            )
-            | {"facts": {"upn": "upn@contoso.com"}},
-        },
-    ),
-    *rows(
-        "customization",
-        {
-            "ok: customized": customized(flag=False),
-            "ok: by this run, whatever the tenant says": {"changed": {"customization": now()}},
-            "ok: customized, as text": customized("False"),
-            "skipped: a tenant that does not tell": customized(None),
-            "skipped: who may not ask is told nothing": customized(REFUSED),
-            "ok: not needed if forwarding is allowed": customized(flag=True, default="On"),
-            "warning: a check warns of it": customized(flag=True, default="On") | CHECK,
-            "wrong customization_needed: tenant-wide, and for ever": customized(flag=True),
-            "wrong customization_needed: as text": customized("True"),
-            "wrong customization_needed: Exchange asks for it": customized(flag=False) | DEMANDED,
-        },
-    ),
-]
+    **{
+        f"wrong forwarding_blocked: others stay: {', '.join(who)}": policies(
+            ABOVE_OURS, RULE_OF_OURS | who | {"Priority": 1}, ours="On"
+        )
+        | ALIASES
+        | {"kind": "fix"}
+        for who in OTHERS
+    },
+    "wrong forwarding_blocked: a bent rule is put right": policies(RULE_OF_OURS | BENT, ours="On"),
+    "ok: a rule names an alias": policies(
+        RULE_OF_OURS | {"Name": "By hand", "From": ["smtp:SVC@contoso.com"]}, ours="On"
+    )
+    | ALIASES,
+    "wrong forwarding_blocked: aliases that nobody knows": policies(
+        RULE_OF_OURS | {"Name": "By hand", "From": ["smtp:SVC@contoso.com"]}, ours="On"
+    )
+    | {"Get-Mailbox": NO_OBJECT},
+    "ok: a rule names the UPN": policies(RULE_OF_OURS | {"From": ["upn@contoso.com"]}, ours="On")
+    | {"facts": {"upn": "upn@contoso.com"}},
+}
+OF_MAIL += rows("outbound_policy", looks)
+looks = {
+    "ok: customized": customized(flag=False),
+    "ok: by this run, whatever the tenant says": {"changed": {"customization": now()}},
+    "skipped: a tenant that does not tell": customized(None),
+    "skipped: who may not ask is told nothing": customized(REFUSED),
+    "ok: not needed if forwarding is allowed": customized(flag=True, default="On"),
+    "warning: a check warns of it": customized(flag=True, default="On") | CHECK,
+    "wrong customization_needed: tenant-wide, and for ever": customized(flag=True),
+    "wrong customization_needed: Exchange asks for it": customized(flag=False) | DEMANDED,
+}
+OF_MAIL += rows("customization", looks)
 TRACE, CMDLET = ("GET /admin/exchange/tracing/messageTraces", "Get-MessageTraceV2")
 LOG = "GET /auditLogs/signIns"
 OF_TOKEN = {"client_id": "app-1", "key_id": "key-1", "user_id": "user-1"}
 OF_KIM = OF_TOKEN | {"shared": "yes", "delegate_id": "kim"}
-AT_CONNECT = [
-    *rows(
-        "email_app",
-        {
-            "ok: a Call Back URL shows the app": {},
-            "waiting: the requester is asked": {"channel": {"callback_url": ""}},
-        },
+looks = {
+    "ok: a Call Back URL shows the app": {},
+    "waiting: the requester is asked": {"channel": {"callback_url": ""}},
+}
+OF_MAIL += rows("email_app", looks)
+looks = {
+    "ok: both are shown": {},
+    "waiting: no Call Back URL": {"channel": {"callback_url": ""}},
+    "waiting: no Forwarding Address": {"channel": {"forwarding_address": ""}},
+    "skipped: by hand: a check goes on without": UNKNOWN,
+}
+OF_MAIL += rows("addresses", looks)
+OF_MAIL += rows("ids", {"ok: of the app and of the account": {}}, facts={"client_id": "client-1"})
+looks = {
+    "waiting: the requester is asked": {},
+    "ok: a saved token says it all": answered("token_saved"),
+}
+for part in ("mailbox_fields", "app_fields", "address_fields", "token"):
+    OF_MAIL += rows(part, looks)
+looks = {
+    "ok: the log shows it": {LOG: [sign_in(3)]},
+    "waiting: a sign-in from before": {LOG: [sign_in(-1)]},
+    "waiting: a renewal": {LOG: [sign_in(3, isInteractive=False)]},
+    "waiting: an abandoned sign-in": {LOG: [sign_in(3, 50058)]},
+    "waiting: a sign-in to Graph": {LOG: [sign_in(3, resourceId=GRAPH_APP_ID)]},
+    "waiting: a sign-in to another app": {LOG: [sign_in(3, appId="another")]},
+    "waiting: no Entra P1, or no role": {LOG: REFUSED},
+    "waiting: a sign-in that has ended": {LOG: (401, {})},
+    "ok: a delegate's": {LOG: [sign_in(3, user="kim")], "facts": OF_KIM},
+    "waiting wrong_mailbox_user: a shared mailbox's own": {
+        LOG: [sign_in(3)],
+        "facts": OF_KIM,
+    },
+}
+SHOWN = {"answers": {"secret_shown": "key-1"}, "changed": {"client_secret": MADE}}
+OF_MAIL += rows("token", looks, facts=OF_TOKEN, **SHOWN)
+looks = {
+    "skipped: with the person's reason": {"answers": {"rehearse": "skip:on leave"}},
+    "waiting: for the mailbox user": {"answers": {"rehearse": "yes"}},
+}
+OF_MAIL += rows("rehearsal", looks)
+OF_MAIL += rows("own_login", {"skipped: nobody has rehearsed": {}})
+looks = {"waiting: the requester is asked": {}, "ok: the requester's word": answered("registered")}
+OF_MAIL += rows("registered", looks)
+looks = {
+    "ok: Graph traces": {TRACE: []},
+    "ok: the cmdlet traces instead": {TRACE: REFUSED},
+    "wrong: the service is missing": {TRACE: REFUSED, CMDLET: REFUSED},
+    "wrong: Graph says that by a 401": {TRACE: (401, {}), CMDLET: REFUSED},
+}
+OF_MAIL += rows("trace_access", looks)
+looks = {
+    "waiting: an agent is asked": {},
+    "ok: an agent's word": answered("agent_has_it"),
+    "ok: an answer shows it": found("agent_answer", State.OK),
+    "ok: so does one that was stopped": found(
+        "agent_answer", State.WAITING, facts={"answer_failed_at": "t"}
     ),
-    *rows(
-        "addresses",
-        {
-            "ok: both are shown": {},
-            "waiting: no Call Back URL": {"channel": {"callback_url": ""}},
-            "waiting: no Forwarding Address": {"channel": {"forwarding_address": ""}},
-            "skipped: by hand: a check goes on without": UNKNOWN,
-            "waiting: by hand: a setup waits": UNKNOWN | {"kind": "setup"},
-        },
-    ),
-    *rows("ids", {"ok: of the app and of the account": {}}, facts={"client_id": "client-1"}),
-    *(
-        row
-        for part in ("mailbox_fields", "app_fields", "address_fields", "token")
-        for row in rows(
-            part,
-            {
-                "waiting: the requester is asked": {},
-                "ok: a saved token says it all": answered("token_saved"),
-            },
-        )
-    ),
-    *rows(
-        "token",
-        {
-            "ok: the log shows it": {LOG: [sign_in(3)]},
-            "waiting: a sign-in from before": {LOG: [sign_in(-1)]},
-            "waiting: a renewal": {LOG: [sign_in(3, isInteractive=False)]},
-            "waiting: an abandoned sign-in": {LOG: [sign_in(3, 50058)]},
-            "waiting: a sign-in to Graph": {LOG: [sign_in(3, resourceId=GRAPH_APP_ID)]},
-            "waiting: a sign-in to another app": {LOG: [sign_in(3, appId="another")]},
-            "waiting: no Entra P1, or no role": {LOG: REFUSED},
-            "waiting: a sign-in that has ended": {LOG: (401, {})},
-            "ok: a delegate's": {LOG: [sign_in(3, user="kim")], "facts": OF_KIM},
-            "waiting wrong_mailbox_user: a shared mailbox's own": {
-                LOG: [sign_in(3)],
-                "facts": OF_KIM,
-            },
-        },
-        facts=OF_TOKEN,
-        answers={"secret_shown": "key-1"},
-        changed={"client_secret": MADE},
-    ),
-    *rows(
-        "rehearsal",
-        {
-            "skipped: with the person's reason": {"answers": {"rehearse": "skip:on leave"}},
-            "waiting: for the mailbox user": {"answers": {"rehearse": "yes"}},
-        },
-    ),
-    *rows("own_login", {"skipped: nobody has rehearsed": {}}),
-    *rows(
-        "registered",
-        {"waiting: the requester is asked": {}, "ok: the requester's word": answered("registered")},
-    ),
-    *rows(
-        "trace_access",
-        {
-            "ok: Graph traces": {TRACE: []},
-            "ok: the cmdlet traces instead": {TRACE: REFUSED},
-            "wrong: the service is missing": {TRACE: REFUSED, CMDLET: REFUSED},
-            "wrong: Graph says that by a 401": {TRACE: (401, {}), CMDLET: REFUSED},
-        },
-    ),
-    *rows(
-        "agent_has_it",
-        {
-            "waiting: an agent is asked": {},
-            "ok: an agent's word": answered("agent_has_it"),
-            "ok: an answer shows it": found("agent_answer", State.OK),
-            "ok: so does one that was stopped": found(
-                "agent_answer", State.WAITING, facts={"answer_failed_at": "t"}
-            ),
-        },
-    ),
-]
+}
+OF_MAIL += rows("agent_has_it", looks)

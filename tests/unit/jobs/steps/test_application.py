@@ -7,20 +7,21 @@ import pytest
 from jobs.clouds.errors import Forbidden, MalformedAnswer, NotFound
 from jobs.model import State
 from tests.unit.jobs.conftest import Cloud, Given
-from tests.unit.jobs.steps.app_states import (
+from tests.unit.jobs.steps.looks import GONE
+from tests.unit.jobs.steps.looks_of_apps import (
     APP,
     CHANGE,
     FACTS,
     KNOWN,
     NAME,
+    OFFERED,
     READ,
     STEP,
+    THEIR_ID,
     URIS,
     WRITE,
 )
-from tests.unit.jobs.steps.looks import GONE
-from tests.unit.jobs.steps.looks_of_apps import OFFERED, THEIR_ID
-from tests.unit.jobs.steps.undo_states import past
+from tests.unit.jobs.steps.test_undo import past
 
 
 @pytest.mark.parametrize("name", ["id", "appId"])

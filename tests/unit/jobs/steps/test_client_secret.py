@@ -28,8 +28,7 @@ from jobs.steps.client_secret import (
 )
 from jobs.storage.vault import Vault
 from tests.unit.jobs.conftest import Cloud, Given
-from tests.unit.jobs.steps.app_states import READ
-from tests.unit.jobs.steps.looks_of_apps import ADD, secret
+from tests.unit.jobs.steps.looks_of_apps import ADD, READ, secret
 
 NEW, REMOVAL, OLD, UNUSED = ClientSecret(), LostSecret(), OldSecret(), UnusedSecret()
 REMOVE, BY_ID = "POST /applications/object-1/removePassword", "GET /applications/object-1"

@@ -32,7 +32,7 @@ from tests.unit.jobs.steps.looks_of_mail import (
     RULE_OF_OURS,
     RULED,
 )
-from tests.unit.jobs.steps.undo_states import past
+from tests.unit.jobs.steps.test_undo import past
 
 STEP = Forwarding()
 

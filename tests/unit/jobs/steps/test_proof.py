@@ -77,13 +77,6 @@ async def test_a_delivered_copy_is_the_proof(given: Given, cloud: Cloud):
     assert shown == Finding("test_mail", State.OK, seen=Text("seen.copy_delivered"), facts=facts)
 
 
-async def test_the_bot_sends_it_where_it_can(given: Given, cloud: Cloud, sends: Settings):
-    """The step is wrong before the bot has sent the mail, so that applying it sends the mail."""
-    cloud.on(TRACE, [])
-    found = await STEP.inspect(given(settings=sends))
-    assert (found.state, found.seen) == (State.WRONG, Text("seen.not_sent"))
-
-
 @pytest.mark.parametrize(
     ("ago", "state"), [(timedelta(seconds=5), State.WAITING), (timedelta(seconds=25), State.WRONG)]
 )

@@ -11,7 +11,7 @@ from jobs.probes import checks_for
 from jobs.steps.service_principal import Permissions, SmtpGrant
 from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps.looks_of_apps import GRANTED, GRANTS, OF_DELEGATE, SIGN_IN, SMTP
-from tests.unit.jobs.steps.undo_states import past
+from tests.unit.jobs.steps.test_undo import past
 
 
 @pytest.mark.parametrize("cause", ["app_disabled_by_microsoft", "app_deactivated"])

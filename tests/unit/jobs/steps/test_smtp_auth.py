@@ -21,7 +21,7 @@ from jobs.steps.smtp_auth import PROPERTY, SendAs, SmtpAuth
 from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps.looks import AGENT
 from tests.unit.jobs.steps.looks_of_mail import ALLOWED, TRUSTED
-from tests.unit.jobs.steps.undo_states import past
+from tests.unit.jobs.steps.test_undo import past
 
 STEP = SmtpAuth()
 

@@ -11,36 +11,163 @@ import pytest
 from adaptive_cards.texts import render
 from jobs.engine.undo import Reversal, reversals
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import Finding, State, Text
+from jobs.microsoft.outbound_spam import policy_name
+from jobs.model import Change, Finding, Scope, State, Text
+from jobs.runs.run import RecordedChange
 from jobs.steps import all_steps
 from jobs.steps.forwarding import POLICY, RULE
 from jobs.storage.vault import Vault
 from tests.unit.jobs.conftest import NO_OBJECT, Cloud, Given
 from tests.unit.jobs.steps.test_looks import as_planned
-from tests.unit.jobs.steps.undo_states import (
-    APP,
-    FACTS,
-    GRANT,
-    GRANTS,
-    IDS,
-    MADE,
-    MAILBOX,
-    NAME,
-    NO_APP,
-    OURS,
-    POLICY_ROW,
-    PRINCIPAL,
-    RULE_ROW,
-    SECRET,
-    SIGN_IN,
-    TABLE,
-    Row,
-    app_values,
-    past,
-    scripted,
-)
 
-FORWARDED, RULED, GRANTED = (TABLE[number][2] for number in (2, 3, 5))
+MAILBOX = "support@contoso.com"
+NAME = policy_name(MAILBOX)
+OURS = ["https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
+SMTP, MAIL = {"id": "smtp-id", "type": "Scope"}, {"id": "mail-id", "type": "Role"}
+SECRET = {"displayName": "Webex Connect R1", "keyId": "k1"}
+MADE: dict[str, Any] = {
+    "id": "obj-1",
+    "appId": "client-1",
+    "signInAudience": "AzureADMyOrg",
+    "web": {
+        "redirectUris": OURS,
+        "implicitGrantSettings": {
+            "enableAccessTokenIssuance": True,
+            "enableIdTokenIssuance": False,
+        },
+    },
+    "requiredResourceAccess": [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [SMTP, MAIL]}],
+    "passwordCredentials": [
+        SECRET,
+        {"displayName": "Webex email bot, rehearsal and check", "keyId": "k2"},
+    ],
+}
+FACTS = {
+    "object_id": "obj-1",
+    "client_id": "client-1",
+    "sp_id": "sp-1",
+    "exchange_sp_id": "exchange-sp",
+    "graph_sp_id": "graph-sp",
+    "user_id": "user-1",
+    "exchange_smtp_send": "smtp-id",
+    "mail_send": "mail-id",
+}
+APP, PRINCIPAL = "GET /applications/obj-1", "GET /servicePrincipals(appId='client-1')"
+GRANTS = "GET /oauth2PermissionGrants"
+POLICY_ROW = {"Name": NAME, "AutoForwardingMode": "On"}
+RULE_ROW = {"Name": NAME, "From": [MAILBOX], "State": "Enabled", POLICY: NAME}
+GRANT = {"id": "g1", "resourceId": "exchange-sp", "principalId": "user-1", "scope": "SMTP.Send"}
+SIGN_IN = {
+    "id": "g2",
+    "resourceId": "graph-sp",
+    "principalId": "user-1",
+    "scope": "offline_access openid profile",
+}
+
+
+def said(row: dict[str, Any], *names: str) -> str:
+    """Return the named properties of a policy or a rule, in the form that the step records."""
+    return json.dumps({name: row.get(name) for name in names})
+
+
+def policy_said(mode: str) -> str:
+    """Return the recorded form of the channel's policy with that mode and without limits."""
+    carried = (
+        "RecipientLimitExternalPerHour",
+        "RecipientLimitInternalPerHour",
+        "RecipientLimitPerDay",
+        "ActionWhenThresholdReached",
+    )
+    more = (
+        "NotifyOutboundSpam",
+        "NotifyOutboundSpamRecipients",
+        "BccSuspiciousOutboundMail",
+        "BccSuspiciousOutboundAdditionalRecipients",
+    )
+    return said({"AutoForwardingMode": mode}, "AutoForwardingMode", *carried, *more)
+
+
+def app_values(**more: str) -> dict[str, str]:
+    """Return the values that the step of row E1 records of the app."""
+    return {
+        "object_id": "obj-1",
+        "uris": json.dumps(OURS),
+        "audience": "AzureADMyOrg",
+        "declared": "yes",
+    } | more
+
+
+NO_APP = {"object_id": "", "uris": "[]", "audience": "", "declared": ""}
+RULE_SAID = said(RULE_ROW, "From", "State", POLICY)
+Row = tuple[str, dict[str, str], dict[str, str], dict[str, Any]]
+SWITCHED_ON = {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": False}]}
+FORWARDS = {
+    "ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io",
+    "DeliverToMailboxAndForward": True,
+}
+DETOUR = {"smtp": "old@x.io", "internal": "Sales", "keeps": "false"}
+FORWARDED = {"smtp": "x1@mail.webexconnect.io", "internal": "", "keeps": "true"}
+RULED, RULES = (
+    {"policy": policy_said("On"), "rule": RULE_SAID},
+    {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW]},
+)
+SCOPES = "offline_access openid profile"
+GRANTED = {"exchange": "SMTP.Send", "graph": SCOPES}
+IMAP = "IMAP.AccessAsUser.All"
+MERGED = {GRANTS: [GRANT | {"scope": f"SMTP.Send {IMAP}"}, SIGN_IN]}
+TABLE: list[Row] = [
+    ("smtp_auth", {"disabled": ""}, {"disabled": "false"}, SWITCHED_ON),
+    ("smtp_auth", {"disabled": "true"}, {"disabled": "false"}, SWITCHED_ON),
+    ("forwarding", DETOUR, FORWARDED, {"Get-Mailbox": [FORWARDS]}),
+    ("outbound_policy", {"policy": "", "rule": ""}, RULED, RULES),
+    ("outbound_policy", RULED | {"policy": policy_said("Off")}, RULED, RULES),
+    ("smtp_grant", {"exchange": "", "graph": ""}, GRANTED, {GRANTS: [GRANT, SIGN_IN]}),
+    (
+        "smtp_grant",
+        GRANTED | {"exchange": IMAP},
+        GRANTED | {"exchange": f"{IMAP} SMTP.Send"},
+        MERGED,
+    ),
+    ("application", NO_APP, app_values(), {APP: MADE}),
+    (
+        "application",
+        app_values(uris='["https://old/callback"]', audience="AzureADMultipleOrgs", declared=""),
+        app_values(),
+        {APP: MADE},
+    ),
+    ("service_principal", {"sp_id": ""}, {"sp_id": "sp-1"}, {APP: MADE, PRINCIPAL: {"id": "sp-1"}}),
+    (
+        "service_principal",
+        {"sp_id": "sp-1", "accountEnabled": "false", "appRoleAssignmentRequired": "true"},
+        {"sp_id": "sp-1", "accountEnabled": "true", "appRoleAssignmentRequired": "true"},
+        {
+            APP: MADE,
+            PRINCIPAL: {"id": "sp-1", "accountEnabled": True, "appRoleAssignmentRequired": True},
+        },
+    ),
+    ("implicit_grant", {"access_tokens": "off"}, {"access_tokens": "on"}, {APP: MADE}),
+    ("mail_send", {"declared": ""}, {"declared": "yes"}, {APP: MADE}),
+    ("client_secret", {"key_id": ""}, {"key_id": "k1"}, {APP: MADE}),
+    ("check_secret", {"made": ""}, {"made": "yes"}, {APP: MADE}),
+]
+"""Step, old state, state after the runs, and the scripted cloud in that state."""
+IDS = [f"{row[0]}-{number}" for number, row in enumerate(TABLE)]
+
+
+def past(name: str, was: dict[str, str], left: dict[str, str]) -> RecordedChange:
+    """Return the recorded change of a run."""
+    change = Change(
+        name, "E1", Text(f"step.{name}"), Text("seen.none"), Text("seen.on"), Scope.APP, "x"
+    )
+    return RecordedChange(name, change, Text("seen.off"), was, left, ("R1",))
+
+
+def scripted(cloud: Cloud, script: dict[str, Any]) -> None:
+    """Script the cloud's answers."""
+    for what, answer in script.items():
+        cloud.on(what, answer)
+
+
 SWITCHED_OFF = {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": True}]}
 TO_OTHERS = {"ForwardingSmtpAddress": "smtp:other@x.io", "DeliverToMailboxAndForward": True}
 MORE_SCOPES = {GRANTS: [GRANT | {"scope": "SMTP.Send POP.AccessAsUser.All"}, SIGN_IN]}
@@ -67,7 +194,7 @@ TOUCHED: list[Row] = [
         "forwarding",
         FORWARDED,
         {"Get-Mailbox": [TO_OTHERS]},
-        {"Get-Mailbox": [TABLE[2][3]["Get-Mailbox"][0] | {"DeliverToMailboxAndForward": False}]},
+        {"Get-Mailbox": [FORWARDS | {"DeliverToMailboxAndForward": False}]},
     ),
     *made("outbound_policy", RULED, ruled({"RecipientLimitPerDay": 9}, {}), ruled({}, TWO_SENDERS)),
     *made("smtp_grant", GRANTED, MORE_SCOPES),
@@ -87,7 +214,7 @@ TOUCHED: list[Row] = [
         {APP: MADE | {CERTIFICATES: [{"keyId": "c1"}]}, PRINCIPAL: {"id": "sp-1"}},
     ),
     ("smtp_auth", {"disabled": ""}, {}, SWITCHED_OFF),
-    ("forwarding", TABLE[2][1], {}, {"Get-Mailbox": [TO_OTHERS]}),
+    ("forwarding", DETOUR, {}, {"Get-Mailbox": [TO_OTHERS]}),
     ("outbound_policy", TABLE[3][1], {}, ruled({"AutoForwardingMode": "Off"}, {})),
     ("outbound_policy", TABLE[3][1], {}, ruled({}, TWO_SENDERS)),
     ("outbound_policy", TABLE[3][1], {}, ruled({}, {"ExceptIfFrom": "b@contoso.com"})),
@@ -206,13 +333,6 @@ async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, clou
         given(kind="undo", facts=FACTS), past("application", NO_APP, app_values())
     )
     assert found.state is State.WRONG
-
-
-async def test_half_a_policy_is_completed(given: Given, cloud: Cloud):
-    """If an undo was killed after removing the rule, the second try removes the policy."""
-    cloud.on(f"Get-{POLICY}", [POLICY_ROW]).on(f"Get-{RULE}", [])
-    await all_steps()["outbound_policy"].undo(given(kind="undo"), past(*TABLE[3][:3]))
-    assert cloud.writes == [(f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False})]
 
 
 async def test_what_is_sealed_here_goes_too(given: Given, cloud: Cloud, vault: Vault):

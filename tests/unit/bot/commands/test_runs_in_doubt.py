@@ -6,7 +6,6 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.cards.presenters.card_state import THREAD
-from bot.queue import redis_report
 from jobs.clock import now
 from jobs.model import Channel
 from jobs.runs.run import Event, Kind, Run
@@ -58,12 +57,3 @@ def test_a_new_setup_begins(anna, run, webex_script):
     anna.services.redis.set(keys.run_events(run.id), "x")
     type_(anna, "setup-email", MAILBOX)
     assert anna.services.channels.running(MAILBOX) not in {"", run.id}
-
-
-def test_the_doctor_names_both(anna, run):
-    """The doctor names the entry after the gap with the run and mailbox, and an unreadable run."""
-    other = anna.services.store.open(Channel("sales@contoso.com"), anna.asker, anna.origin)
-    anna.services.redis.set(keys.run_events(other.id), "x")
-    wrong = redis_report.entries(anna.services.store).wrong
-    assert f"run:{run.id}:events, entry 2 of {MAILBOX}" in wrong
-    assert f"run:{other.id}:events, entry 1" in wrong

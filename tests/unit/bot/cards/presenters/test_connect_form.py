@@ -133,16 +133,3 @@ def test_a_log_does_not_take_the_button_away(services, begin, kind, events, offe
     run = begin(SIGNED_IN, FORM, PLANNED, *events, user(), kind=kind)
     cards = connect_form.cards(run, services)
     assert ("'token_saved'" in str([card.card.content for card in cards])) is offered
-
-
-OPEN = found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
-REFUSED = found("rehearsal", State.WAITING, cause="smtp_token_refused")
-LOGGED_IN = found("rehearsal")
-PRESSED = answered("rehearse", by="anna@example.test")
-
-
-def test_a_login_that_worked_asks_nobody(services, begin):
-    """After a successful rehearsal there is no card for it."""
-    events = (PRESSED, REHEARSED, LOGGED_IN)
-    run = begin(SIGNED_IN, FORM, user(shared="blocked"), named(), *events)
-    assert connect_form.rehearsal_cards(run, services) == []

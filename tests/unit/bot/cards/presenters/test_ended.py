@@ -60,12 +60,6 @@ def test_nothing_is_asked_for_any_more(services, begin, events, end):
     assert {place: card.final for place, card in shown.items()} == {"thread": False, ADMIN: True}
 
 
-def test_a_person_who_was_not_asked_is_not_told(services, begin):
-    """If nobody was asked 1:1, only the thread has a card about the end of the run."""
-    run = begin(SIGNED_IN, Event(Kind.CANCELLED, now()))
-    assert places(services, run).keys() == {"thread"}
-
-
 def test_a_cancelled_run_that_changed_something_offers_to_undo_it(services, begin):
     """A canceled run names its changes, and offers to undo them."""
     wrong = Finding("smtp_auth", State.WRONG)

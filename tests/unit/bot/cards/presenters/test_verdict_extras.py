@@ -23,7 +23,6 @@ from jobs.model import (
     State,
     Station,
     Text,
-    Turn,
 )
 from jobs.runs.run import Event, Kind, Origin, Run
 from tests.unit.bot.cards.presenters.verdict_checks import AT, check_of, ok
@@ -105,29 +104,6 @@ def test_no_incident_is_a_line_where_all_three_were_read():
     assert reading.quiet_at(run, run.findings) == AT
     partly = run_of(*three[:2], Finding("webex_status", State.SKIPPED))
     assert reading.quiet_at(partly, partly.findings) is None
-
-
-def test_the_cause_is_drawn_as_one(services):
-    """An incident that explains a failure is shown as wrong in the list of all findings too.
-
-    The mail flow stops at the failure.
-    """
-    found = view(
-        run_of(
-            Finding("exchange_health", State.POSSIBLE, cause="exchange_incident"),
-            Finding("smtp_server", State.WRONG, cause="smtp_busy"),
-        ),
-        services,
-    )
-    assert [(line.row, line.found.state) for line in found.lines if line.row == "MS"] == [
-        ("MS", State.WRONG)
-    ]
-    assert ([line.found.cause for line in found.causes], found.possible, found.turn) == (
-        ["exchange_incident"],
-        (),
-        Turn.TIME,
-    )
-    assert [stop.station for stop in found.way if stop.passes is False] == [Station.ANSWER]
 
 
 def test_the_day_of_the_secret_is_told_where_it_is_known_and_far():

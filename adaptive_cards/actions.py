@@ -31,8 +31,7 @@ def submit(
 
     ``destroys`` marks a button after which something that works may stop.
 
-    A button with ``reads`` reads the card's inputs and needs them to be filled in. Any other button
-    can be pressed at any time (:func:`adaptive_cards.card.finished`).
+    A button with ``reads`` reads the card's inputs and needs them to be filled in.
     """
     return (
         press(title, {"do": do, **data}, main=main)
@@ -42,9 +41,11 @@ def submit(
 
 
 def press(title: str, data: dict[str, str], *, main: bool = False) -> Element:
+    """Return a button that can be pressed although a required field of the card is empty."""
     return {
         "type": "Action.Submit",
         "title": plain(title),
+        "associatedInputs": "none",
         **({"style": "positive"} if main else {}),
         "data": data,
     }

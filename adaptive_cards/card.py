@@ -43,9 +43,7 @@ def finished(
 ) -> Card:
     """Return a card of these four parts, in which no text is a template, below 15 kB as sent.
 
-    ``told`` is the number of lines of the band that go into the fallback text. If the card has an
-    input, every button that does not read it is marked accordingly. Otherwise a client would not
-    let people press Cancel while a required field is empty.
+    ``told`` is the number of lines of the band that go into the fallback text.
     """
     content: Element = {
         "$schema": SCHEMA,
@@ -55,8 +53,6 @@ def finished(
     }
     if actions:
         content["actions"] = list(actions)
-    if _has_input(content):
-        content = _unbound(content)
     return Card(fit(_mapped(content, _inert)), _fallback(band, told))
 
 
@@ -142,22 +138,6 @@ def fit(content: Element) -> Element:
             break
         content = _mapped(content, partial(_shorter, most))
     return content
-
-
-def _has_input(node: Any) -> bool:
-    if isinstance(node, dict):
-        return str(node.get("type")).startswith("Input.") or any(map(_has_input, node.values()))
-    return isinstance(node, list) and any(map(_has_input, node))
-
-
-def _unbound(node: Any) -> Any:
-    """Return the card with its buttons detached from the inputs, except those that read them."""
-    if isinstance(node, list):
-        return [_unbound(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    inner = {name: _unbound(value) for name, value in node.items()}
-    return {"associatedInputs": "none", **inner} if node.get("type") == "Action.Submit" else inner
 
 
 def _fallback(band: Band, told: int) -> str:

@@ -27,7 +27,14 @@ WELL = "good", glyphs.OK
 UNCLEAR = "emphasis", glyphs.UNKNOWN
 UNDER_WAY = "emphasis", glyphs.RUNNING
 NOT_BEGUN = "emphasis", glyphs.NOT_YET
+OVER = "emphasis", glyphs.SKIPPED
+WAITING = "emphasis", glyphs.TIME
+REFUSED = "emphasis", glyphs.WRONG
+WARNED = "accent", glyphs.WARNING
+ASKED = "accent", glyphs.PERSON
+PLAIN = "emphasis", None
 """Styles of a band with their glyphs."""
+Style = tuple[str, Mark | None]
 
 
 @dataclass(frozen=True, slots=True)

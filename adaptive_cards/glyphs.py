@@ -41,10 +41,6 @@ _BY_STATE = {
     State.SKIPPED: SKIPPED,
     State.UNKNOWN: UNKNOWN,
 }
-BY_GLYPH = {
-    mark.glyph: mark
-    for mark in (OK, WRONG, WARNING, UNKNOWN, PERSON, TIME, RUNNING, NOT_YET, SKIPPED)
-}
 
 
 def is_person(turn: Turn | None) -> bool:

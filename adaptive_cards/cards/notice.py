@@ -11,7 +11,7 @@ from typing import Any
 from adaptive_cards import actions as act, components as ui, elements as el, glyphs
 from adaptive_cards.card import Card, finished
 from adaptive_cards.escape import plain, shorten
-from adaptive_cards.glyphs import Mark, glyph
+from adaptive_cards.glyphs import glyph
 from adaptive_cards.locale import current
 from adaptive_cards.texts import has_text, own_text, render, text
 from adaptive_cards.times import day_clock
@@ -25,15 +25,13 @@ class NoticeView:
     """Short answer: what happened, whose turn it is or what is next, and facts.
 
     ``title`` is what happened. ``words`` are whose turn it is or what is next. ``facts`` are (label
-    key, value). ``buttons`` are (text or its key, data). ``tone`` is a container style: emphasis, accent,
-    good or attention.
+    key, value). ``buttons`` are (text or its key, data).
     """
 
     kicker: Text
     title: Text
     words: Text
-    tone: str = "emphasis"
-    glyph: str = ""
+    style: ui.Style = ui.PLAIN
     facts: tuple[tuple[str, Text], ...] = ()
     buttons: tuple[tuple[str | Text, dict[str, str]], ...] = ()
     at: datetime | None = None
@@ -41,8 +39,7 @@ class NoticeView:
 
 def notice(view: NoticeView) -> Card:
     """Return the card; refusals, receipts and small failures all have this form."""
-    mark = glyphs.BY_GLYPH.get(view.glyph, Mark(view.glyph)) if view.glyph else None
-    band = ui.Band.of(view.tone, mark, view.title, el.said(view.words, spacing="Small"))
+    band = ui.Band.of(*view.style, view.title, el.said(view.words, spacing="Small"))
     body = [ui.labeled(view.facts)] if view.facts else []
     actions = [
         act.press(text(key) if isinstance(key, str) else render(key), data)

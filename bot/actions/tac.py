@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from adaptive_cards.cards.notice import tac_file
+from adaptive_cards.components import WELL
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import render, text
 from bot.actions import refusing, require
@@ -103,7 +104,7 @@ def _keep(ctx: ChatContext, message: Message) -> None:
     kept = f"{ending}:{base64.b64encode(content).decode()}"
     ctx.services.vault.put(screenshot_name(ctx), kept, KEPT_S)
     kicker, title = Text("tac.took_kicker"), Text("tac.took_title", {"mailbox": case.mailbox})
-    ctx.tell(kicker, title, Text("tac.took_words"), glyph="✓")
+    ctx.tell(kicker, title, Text("tac.took_words"), WELL)
 
 
 def _past(ctx: ChatContext, run_id: str) -> RunHistory | None:

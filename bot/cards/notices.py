@@ -27,8 +27,9 @@ from typing import Any
 
 import structlog
 
-from adaptive_cards import glyphs, notice
+from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.components import ASKED, BROKEN, WARNED
 from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import listed
 from bot.cards import delivery
@@ -157,7 +158,7 @@ def card_of_loss(runs: list[Run]) -> NoticeView:
 
 
 def _red(kicker: Text, title: Text, words: Text, **more: Any) -> NoticeView:
-    return NoticeView(kicker, title, words, "attention", "✗", at=now(), **more)
+    return NoticeView(kicker, title, words, BROKEN, at=now(), **more)
 
 
 GAPS_EVERY_S = 20.0
@@ -199,7 +200,7 @@ def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> NoticeView:
     )
     title = Text("watch.gap_title", {"count": str(len(found))})
     words = Text("watch.gap_words")
-    return NoticeView(Text("watch.kicker"), title, words, "accent", "▲", lines, at=at)
+    return NoticeView(Text("watch.kicker"), title, words, WARNED, lines, at=at)
 
 
 def ping_if_late(services: Services, clock: Callable[[], datetime] = now) -> None:
@@ -275,10 +276,7 @@ def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
     soon = at >= ending.renewable
     words = Text("reminder.renew", values) if soon else Text("reminder.early", values)
     buttons = (("fix.client_secret", {"do": "fix", "channel": mailbox}),) if soon else ()
-    warning = glyphs.WARNING.glyph
-    return NoticeView(
-        Text("reminder.kicker"), title, words, "accent", warning, buttons=buttons, at=at
-    )
+    return NoticeView(Text("reminder.kicker"), title, words, WARNED, buttons=buttons, at=at)
 
 
 WHOSE = "the bot's own app"
@@ -314,8 +312,7 @@ def card_of_own(ends: datetime, at: datetime) -> NoticeView:
     key = {0: "reminder.own_today", 1: "reminder.own_tomorrow"}.get(left, "reminder.own_days")
     title = Text(key, {"days": str(left)})
     words = Text("reminder.own_words", {"end": day_of(ends)})
-    warning = glyphs.WARNING.glyph
-    return NoticeView(Text("reminder.own_kicker"), title, words, "accent", warning, at=at)
+    return NoticeView(Text("reminder.own_kicker"), title, words, WARNED, at=at)
 
 
 TURNS_EVERY_S = 300
@@ -383,8 +380,7 @@ def card_of_turn(run: Run, wait: Wait, *, own: bool) -> NoticeView:
     who = {"who": f"key:turn.{wait.turn}", "words": f"key:turn_words.{wait.kind}"}
     about = {"mailbox": run.channel.mailbox, "run": run.id}
     kicker, title = Text("reminder.turn_kicker"), Text("reminder.turn_title", about)
-    words, person = Text(f"reminder.{key}", who), glyphs.PERSON.glyph
-    return NoticeView(kicker, title, words, "accent", person, facts=facts)
+    return NoticeView(kicker, title, Text(f"reminder.{key}", who), ASKED, facts)
 
 
 LASTS_S = paced(60.0)

@@ -9,6 +9,7 @@ import structlog
 
 from adaptive_cards import Card, notice
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.components import PLAIN, REFUSED, Style
 from bot.services import Services
 from bot.webex.client import File, FileTooLargeError, Message, WebexAnswerError, WebexPerson
 from bot.webex.errors import LOCKED
@@ -32,7 +33,7 @@ class RefusedError(Exception):
 def trouble(what: str) -> NoticeView:
     """Return the notice with the texts ``notice.WHAT_kicker``, ``_title`` and ``_words``."""
     kicker, title, words = (Text(f"notice.{what}_{part}") for part in ("kicker", "title", "words"))
-    return NoticeView(kicker, title, words, glyph="✗", at=now())
+    return NoticeView(kicker, title, words, REFUSED, at=now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +83,11 @@ class ChatContext:
         kicker: Text,
         title: Text,
         words: Text,
-        tone: str = "emphasis",
-        glyph: str = "",
+        style: Style = PLAIN,
         facts: tuple[tuple[str, Text], ...] = (),
         buttons: tuple[tuple[str | Text, dict[str, str]], ...] = (),
     ) -> None:
-        self.notify(NoticeView(kicker, title, words, tone, glyph, facts, buttons, now()))
+        self.notify(NoticeView(kicker, title, words, style, facts, buttons, now()))
 
     def refuse(self, words: Text, *, title: str = "refused.message", then: str = "") -> None:
         """Say that nothing was done, and why.
@@ -107,7 +107,7 @@ class ChatContext:
             )
         after = (("refused.next", Text(f"refused.{then}")),) if then else ()
         facts = (("refused.reference", verbatim(reference)), *after) if stranger else ()
-        self.tell(Text("refused.kicker"), Text(title), words, glyph="✗", facts=facts)
+        self.tell(Text("refused.kicker"), Text(title), words, REFUSED, facts)
 
 
 SCAN = timedelta(seconds=60)

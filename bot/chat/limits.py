@@ -17,6 +17,7 @@ from math import ceil
 import structlog
 from redis.client import Pipeline
 
+from adaptive_cards.components import REFUSED
 from adaptive_cards.times import clock
 from bot.chat.context import ChatContext
 from bot.chat.permissions import Denial
@@ -138,4 +139,4 @@ def _tell(ctx: ChatContext, most: int, again: datetime) -> None:
     # a minute later, because the card shows no seconds
     values = {"most": str(most), "again": clock(again + timedelta(minutes=1))}
     title, words = Text("limits.title", values), Text("limits.words", values)
-    ctx.tell(Text("refused.kicker"), title, words, glyph="✗")
+    ctx.tell(Text("refused.kicker"), title, words, REFUSED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from adaptive_cards.components import NOT_BEGUN, REFUSED
 from bot import links
 from bot.cards.presenters import watch
 from bot.chat.context import ChatContext
@@ -52,7 +53,7 @@ def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, dateti
         why = "future" if since > at else "too_old"
     title = Text(f"history.{why}", {"typed": typed})
     words = Text("history.how", {"example": f"{at:%Y-%m}"})
-    ctx.tell(KICKER, title, words, glyph="✗")
+    ctx.tell(KICKER, title, words, REFUSED)
     return None
 
 
@@ -74,7 +75,7 @@ def _none(ctx: ChatContext, mailbox: str, *, watched: bool) -> None:
     title = Text("history.empty", {"mailbox": mailbox})
     words = Text("history.empty_watched" if watched else "history.empty_words")
     button = () if watched else (("watch.add_button", {"do": "watch", "channel": mailbox}),)
-    ctx.tell(KICKER, title, words, glyph="○", buttons=button)
+    ctx.tell(KICKER, title, words, NOT_BEGUN, buttons=button)
 
 
 COMMAND = Command("history", "trouble", run, "ADDRESS 2026-11")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adaptive_cards.components import WELL
 from adaptive_cards.locale import Locale, current, drawn_for, find_zone, languages
 from adaptive_cards.times import day_clock
 from bot.chat import preferences
@@ -61,7 +62,7 @@ def choose_zone(ctx: ChatContext, argument: str) -> None:
 
 def _chosen(ctx: ChatContext, kicker: Text, title: Text) -> None:
     where = Text("language.chosen_direct" if ctx.direct else "language.chosen_space")
-    ctx.tell(kicker, title, where, tone="good", glyph="✓")
+    ctx.tell(kicker, title, where, WELL)
 
 
 COMMAND = Command("language", "more", run, argument="de")

@@ -10,7 +10,7 @@ from operator import attrgetter
 from adaptive_cards import notice
 from adaptive_cards.card import Card
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.glyphs import SKIPPED
+from adaptive_cards.components import OVER
 from bot.cards import living
 from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import posted_cards
@@ -85,7 +85,7 @@ def _answer(run: Run, known: Iterable[Run]) -> Card:
     """
     words = Text("notice.cancelled_see" if run.changed else "living.cancelled_words")
     title, kicker = Text("notice.over_cancelled", {"run": run.id}), Text("notice.cancel_kicker")
-    view = NoticeView(kicker, title, words, glyph=SKIPPED.glyph, at=now())
+    view = NoticeView(kicker, title, words, OVER, at=now())
     return with_doubts(notice(view), known)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards.cards.notice import Offer, offer
+from adaptive_cards.components import WELL
 from adaptive_cards.texts import has_text
 from bot.cards import delivery, living
 from bot.cards.presenters import questions
@@ -118,7 +119,7 @@ def tell_if_connected(ctx: ChatContext, mailbox: str) -> bool:
             for do in ("setup_again", "setup_change")
         )
         kicker, title = Text("notice.done_kicker"), Text("notice.done_title", {"mailbox": mailbox})
-        ctx.tell(kicker, title, words, tone="good", glyph="✓", buttons=buttons)
+        ctx.tell(kicker, title, words, WELL, buttons=buttons)
     elif run and (space := _space_of(ctx, run)):
         elsewhere(ctx, mailbox, space)
     else:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from adaptive_cards import glyphs
+from adaptive_cards import components as ui
 from adaptive_cards.cards.channels import ChannelLine, watch_list
 from bot.cards import superseded
 from bot.cards.presenters import watch
@@ -114,12 +114,11 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
         mails = Text("watch.begun_test_mail", {"interval": span_of(every)})
         facts = (("step.watch_mail", mails),)
     if app_access.grant_for(services.redis, record.channel.tenant_id) is not None:
-        ctx.tell(KICKER, title, words, "good", "✓", facts, LIST)
+        ctx.tell(KICKER, title, words, ui.WELL, facts, LIST)
         return
     facts = (("watch.cards_label", words), *facts)
     more = ("watch.see_more", {"do": "check", "channel": mailbox})
-    blind, glyph = Text("watch.begun_blind"), glyphs.WARNING.glyph
-    ctx.tell(KICKER, title, blind, "accent", glyph, facts, (more, *LIST))
+    ctx.tell(KICKER, title, Text("watch.begun_blind"), ui.WARNED, facts, (more, *LIST))
 
 
 def off(ctx: ChatContext, mailbox: str) -> None:
@@ -132,8 +131,7 @@ def off(ctx: ChatContext, mailbox: str) -> None:
         superseded.request(ctx.services, mailbox)
     title = Text("watch.ended" if watched else "watch.not_watched", {"mailbox": mailbox})
     again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
-    words, glyph = Text("watch.ended_words"), glyphs.SKIPPED.glyph
-    ctx.tell(KICKER, title, words, buttons=again, glyph=glyph)
+    ctx.tell(KICKER, title, Text("watch.ended_words"), ui.OVER, buttons=again)
 
 
 def _record(ctx: ChatContext, what: str, mailbox: str) -> None:
@@ -153,7 +151,7 @@ def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
     ctx.services.watching.channels.save(replace(watched, paused_until=until))
     title = Text("watch.paused", {"mailbox": mailbox, "until": minute_of(until)})
     words = Text("watch.paused_words", {"mailbox": mailbox})
-    ctx.tell(KICKER, title, words, buttons=LIST, glyph="◇")
+    ctx.tell(KICKER, title, words, ui.WAITING, buttons=LIST)
 
 
 def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
@@ -172,13 +170,13 @@ def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
             people.append(resolve_recipient(ctx, address))
         except InvalidInputError as wrong:
             title = Text("watch.nobody_told", {"address": address})
-            ctx.tell(KICKER, title, wrong.reason, glyph="✗")
+            ctx.tell(KICKER, title, wrong.reason, ui.REFUSED)
             return
     kept = tuple(dict.fromkeys(people))
     ctx.services.watching.channels.save(replace(watched, notify=kept))
     named = Text("watch.notified", {"people": ", ".join(kept), "mailbox": mailbox})
     title = named if kept else Text("watch.notified_nobody", {"mailbox": mailbox})
-    ctx.tell(KICKER, title, Text("watch.notified_words"), "good", "✓")
+    ctx.tell(KICKER, title, Text("watch.notified_words"), ui.WELL)
 
 
 def _known(ctx: ChatContext, mailbox: str) -> model.WatchedChannel | None:
@@ -198,7 +196,7 @@ def _quiet(ctx: ChatContext, typed: str) -> None:
         return
     preferences.choose(ctx, preferences.Preference.QUIET, "" if ends else typed)
     title = Text("watch.quiet_off") if ends else Text("watch.quiet_set", {"hours": typed})
-    ctx.tell(KICKER, title, Text("watch.quiet_words"), "good", "✓")
+    ctx.tell(KICKER, title, Text("watch.quiet_words"), ui.WELL)
 
 
 def _not_understood(ctx: ChatContext, mailbox: str, typed: str) -> None:
@@ -209,7 +207,7 @@ def _not_understood(ctx: ChatContext, mailbox: str, typed: str) -> None:
     }
     facts = (("watch.how_label", Text("watch.how_words", limits)),)
     title, words = Text("watch.not_understood", {"typed": typed}), Text("watch.nothing_changed")
-    ctx.tell(KICKER, title, words, glyph="✗", facts=facts)
+    ctx.tell(KICKER, title, words, ui.REFUSED, facts)
 
 
 COMMAND = Command("watch", "trouble", run, "ADDRESS")

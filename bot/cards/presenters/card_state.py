@@ -154,7 +154,7 @@ def last_look(  # noqa: PLR0913  what a short card is made of
     final: bool = True,
     mark: Mark = SKIPPED,
 ) -> DesiredCard:
-    view = NoticeView(kicker, title, words, glyph=mark.glyph)
+    view = NoticeView(kicker, title, words, ("emphasis", mark))
     card = desired_card(slot, notice(view), to=to, prompt="")
     return replace(card, final=final, retires=True)
 

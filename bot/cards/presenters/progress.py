@@ -376,7 +376,7 @@ def _canceled(run: Run) -> DesiredCard:
         about if run.channel.mailbox else Text("kicker.new"),
         Text("notice.over_cancelled", {"run": run.id}),
         left(run),
-        glyph=glyphs.SKIPPED.glyph,
+        ui.OVER,
         buttons=(("button.undo", pressed),) if run.changed else (),
     )
     return shared.desired_card("ended", notice(view))

@@ -186,8 +186,7 @@ def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
         kicker=Text("notice.signed_in_kicker"),
         title=Text("notice.signed_in_title", {"account": run.account.upn}),
         words=Text("notice.signed_in_words"),
-        tone="good",
-        glyph="✓",
+        style=ui.WELL,
     )
     return [shared.desired_card(SLOT, notice(view), urgency="signed in", prompt="")]
 

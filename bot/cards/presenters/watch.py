@@ -46,12 +46,12 @@ An older change is only on the card.
 _GENERATE = "fix.generate_token"
 _FIX = "fix."
 _POSTED = {
-    NewsKind.WORSE: ("attention", "✗"),
-    NewsKind.FLAPS: ("attention", "▲"),
-    NewsKind.BLIND: ("emphasis", "?"),
-    NewsKind.RECOVERED: ("good", "✓"),
+    NewsKind.WORSE: ui.BROKEN,
+    NewsKind.FLAPS: ("attention", glyphs.WARNING),
+    NewsKind.BLIND: ui.UNCLEAR,
+    NewsKind.RECOVERED: ui.WELL,
 }
-"""Changes of an incident that are posted below its card, with their color and glyph.
+"""Changes of an incident that are posted below its card, with their style.
 
 All other changes are only on the card.
 """
@@ -83,14 +83,13 @@ def news_cards(
     one, kicker, found = incidents[0], Text("watch.kicker"), []
     if card.shared and (end := _end_of(incidents)):
         title = Text("watch.news_all_recovered", {"count": str(len(incidents))})
-        found.append(NoticeView(kicker, title, _cause_now(one), "good", "✓", at=end))
+        found.append(NoticeView(kicker, title, _cause_now(one), ui.WELL, at=end))
     for news in () if card.shared else one.news:
         if news.kind in _POSTED:
-            tone, glyph = _POSTED[news.kind]
             title = Text(f"watch.news_{news.kind}", {"mailbox": one.mailbox})
             over = news.kind is NewsKind.RECOVERED
             words = _result(one) if over else _cause_text(news.cause)
-            found.append(NoticeView(kicker, title, words, tone, glyph, at=news.at))
+            found.append(NoticeView(kicker, title, words, _POSTED[news.kind], at=news.at))
     return [
         shared.DesiredCard(f"news:{each.at.isoformat()}", notice(each), card.id)
         for each in found
@@ -103,7 +102,7 @@ def reminder_card(
 ) -> shared.DesiredCard:
     first = incidents[0]
     title = Text("watch.reminder_title", {"since": minute_of(first.since)})
-    shown = NoticeView(Text("watch.kicker"), title, cause_of(first), "accent", "◆")
+    shown = NoticeView(Text("watch.kicker"), title, cause_of(first), ui.ASKED)
     return shared.DesiredCard(f"{NOBODY}{number}", notice(shown), card.id)
 
 
@@ -120,12 +119,12 @@ class Look(StrEnum):
     UNWATCHED = "unwatched"
 
 
-_LOOKS: dict[Look, tuple[str, Mark]] = {
-    Look.BROKEN: ("attention", glyphs.WRONG),
-    Look.BLIND: ("emphasis", glyphs.UNKNOWN),
+_LOOKS: dict[Look, ui.Style] = {
+    Look.BROKEN: ui.BROKEN,
+    Look.BLIND: ui.UNCLEAR,
     Look.FLAPS: ("attention", glyphs.WARNING),
-    Look.ENDED: ("good", glyphs.OK),
-    Look.UNWATCHED: ("emphasis", glyphs.SKIPPED),
+    Look.ENDED: ui.WELL,
+    Look.UNWATCHED: ui.OVER,
 }
 _MAILBOXES_MOST, _CHANGES_MOST = 10, 8
 
@@ -339,8 +338,8 @@ def line_of(services: Services, watched: WatchedChannel, at: datetime) -> Channe
     state = services.watching.incidents.state(mailbox)
     incident = services.watching.incidents.open_of_channel(mailbox)
     # What the watch cannot see of the channel; None if it sees all that it could.
-    not_seen = "_".join(sorted(_ALL.difference(state.last.eyes))) if state.last else ""
-    unseen = Text(f"watch.unseen_{not_seen}") if not_seen else None
+    closed = "_".join(sorted(_ALL.difference(state.last.eyes))) if state.last else ""
+    unseen = Text(f"watch.unseen_{closed}") if closed else None
     if words := superseded.in_progress(assessment(services.store, mailbox)):
         return ChannelLine(mailbox, State.WAITING, words, state.looked, unseen)
     if watched.is_paused(at) and watched.paused_until is not None:

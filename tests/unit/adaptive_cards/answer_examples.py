@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
+from adaptive_cards import components as ui
 from adaptive_cards.cards.notice import HelpEntry, NoticeView, command_help, help_card
 from bot.cards.presenters.lists import status
 from jobs.model import (
@@ -86,7 +87,7 @@ def _notices() -> Iterator[tuple[str, cards.Card]]:
         Text("refused.kicker"),
         Text("refused.button"),
         Text("refused.organization"),
-        glyph="\u2717",
+        style=ui.REFUSED,
         facts=(("refused.reference", verbatim("REF-3F9A")),),
         buttons=(("button.help", {"do": "help"}),),
         at=AT,
@@ -99,7 +100,7 @@ def _notices() -> Iterator[tuple[str, cards.Card]]:
                 Text("notice.cancel_kicker"),
                 Text("notice.over_cancelled", {"run": "7Q4K"}),
                 Text("refused.nothing"),
-                tone="accent",
+                style=("accent", None),
             )
         ),
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import adaptive_cards as cards
 from adaptive_cards.cards.notice import HelpEntry, NoticeView, command_help, help_card, typed_wrong
-from adaptive_cards.components import Header
+from adaptive_cards.components import WARNED, Header
 from bot.cards.presenters import connect_form, plan, questions
 from bot.cards.presenters.lists import status
 from bot.links import Link
@@ -327,6 +327,6 @@ def _hostile_answers() -> dict[str, cards.Card]:
         "hostile-command-help": command_help(HelpEntry("check", bad, "more"), (bad,) * 20, bot=bad),
         "hostile-status": status((run,) * 30, AT),
         "hostile-notice": cards.notice(
-            NoticeView(words, words, words, "good", "\u25b2", (("done.run", words),), buttons, AT)
+            NoticeView(words, words, words, WARNED, (("done.run", words),), buttons, AT)
         ),
     }

@@ -9,7 +9,7 @@ import pytest
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import render
 from adaptive_cards.times import clock, clock_seconds, day, day_clock, lasted, seconds
-from jobs.model import Text, every_of
+from jobs.model import Text, every_of, span_of
 
 AT = datetime(2026, 11, 24, 14, 2, 8, tzinfo=UTC)
 
@@ -51,7 +51,9 @@ def test_lasted(minutes, shown):
     ],
 )
 def test_how_often_is_said_as_people_do(minutes, english, german):
-    """One hour and one day have no number."""
+    """How often has no number for one hour and one day; how long has one."""
+    lasts = Text("watch.begun_test_mail", {"interval": span_of(timedelta(minutes=minutes))})
+    assert f"for {english.removeprefix('every ')}," in render(lasts).replace("for 1 ", "for ")
     words = Text("watch.line_healthy", {"interval": every_of(timedelta(minutes=minutes))})
     assert english in render(words)
     with drawn_for(Locale("de")):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import importlib
 import re
-import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,15 +15,14 @@ from pathlib import Path
 import pytest
 
 from adaptive_cards.actions import TITLE_MOST
-from adaptive_cards.locale import FOLDER, SOURCE, Locale, drawn_for, languages
-from adaptive_cards.texts import own_text
+from adaptive_cards.locale import SOURCE, Locale, drawn_for, languages
+from adaptive_cards.texts import keys, own_text
 from bot.commands import commands
 from practice.cardtext import texts as texts_of
 from tests.fixtures.english import ENGLISH, without_names
 from tests.unit.adaptive_cards import all_examples
 
 OTHERS = [each for each in languages() if each != SOURCE]
-FILES = sorted(path.name for path in (FOLDER / SOURCE).glob("*.toml"))
 OWN = ("typed_as.", "typed_argument.")
 """Families of texts that each language has for itself: names of commands and their arguments."""
 PLURALS = {"zero", "one", "two", "few", "many", "other"}
@@ -32,30 +30,18 @@ VERBATIM = ("command_of.",)
 """Family of texts that are commands of PowerShell and Graph, which stay in English."""
 
 
-def flat(table: dict[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every key, with table names joined by dots, and its text."""
-    for name, value in table.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", str(value)
+@cache
+def catalog(language: str) -> dict[str, str]:
+    """Return the texts of a language."""
+    return {key: own_text(key, language) for key in sorted(keys(language))}
 
 
 @cache
-def catalog(language: str, file: str) -> dict[str, str]:
-    """Return the texts of one file, or an empty dict if the language does not have it."""
-    path = FOLDER / language / file
-    if not path.exists():
-        return {}
-    return dict(flat(tomllib.loads(path.read_text(encoding="utf-8"))))
-
-
-@cache
-def families(language: str, file: str) -> dict[str, dict[str, str]]:
+def families(language: str) -> dict[str, dict[str, str]]:
     """Return the forms of each text by plural form, ``""`` for a text that has no plural."""
     found: dict[str, dict[str, str]] = {}
-    english = catalog(SOURCE, file)
-    for key, told in catalog(language, file).items():
+    english = catalog(SOURCE)
+    for key, told in catalog(language).items():
         family, _, form = key.rpartition(".")
         counted = form in PLURALS and {f"{family}.one", f"{family}.other"} <= english.keys()
         found.setdefault(family if counted else key, {})[form if counted else ""] = told
@@ -70,20 +56,9 @@ def placeholders(told: str) -> set[str]:
     return set(re.findall(r"\{(\w+)\}", told)) - {"count"}
 
 
-def untranslated(language: str) -> list[str]:
-    """Return the files of texts that the language does not have."""
-    return [file for file in FILES if not (FOLDER / language / file).exists()]
-
-
 @pytest.fixture(params=OTHERS)
 def language(request: pytest.FixtureRequest) -> str:
     """Return each language except English in turn."""
-    return str(request.param)
-
-
-@pytest.fixture(params=FILES)
-def file(request: pytest.FixtureRequest) -> str:
-    """Return each file of texts in turn."""
     return str(request.param)
 
 
@@ -92,38 +67,32 @@ def test_there_is_a_second_language():
     assert "de" in OTHERS
 
 
-def test_a_language_has_every_file(language):
-    """Every language has the same files as English and no others."""
-    found = {path.name for path in (FOLDER / language).glob("*.toml")}
-    assert (untranslated(language), found - set(FILES)) == ([], set())
-
-
-def test_every_key(language, file):
-    """A file has the same keys in every language.
+def test_every_key(language):
+    """Every language has the same keys.
 
     No key is missing, and none belongs to a text that no longer exists.
     """
-    assert families(language, file).keys() == families(SOURCE, file).keys()
+    assert families(language).keys() == families(SOURCE).keys()
 
 
-def test_every_placeholder(language, file):
+def test_every_placeholder(language):
     """A text names the same values in every language, so that no fact is lost or made up."""
-    english = families(SOURCE, file)
+    english = families(SOURCE)
     wrong = {
         key: told
-        for key, forms in families(language, file).items()
+        for key, forms in families(language).items()
         for told in forms.values()
         if placeholders(told) != placeholders(next(reversed(english[key].values())))
     }
     assert wrong == {}
 
 
-def test_the_number_is_named(language, file):
+def test_the_number_is_named(language):
     """The plural form of a text names its number if the English form does."""
-    english = families(SOURCE, file)
+    english = families(SOURCE)
     assert {
         key
-        for key, forms in families(language, file).items()
+        for key, forms in families(language).items()
         for form in forms
         if form in {"", "other"}
         and ("{count}" in forms[form]) != ("{count}" in next(reversed(english[key].values())))
@@ -131,22 +100,22 @@ def test_the_number_is_named(language, file):
 
 
 @pytest.mark.parametrize("spoken", languages())
-def test_plural_forms(spoken, file):
+def test_plural_forms(spoken):
     """A text with a number has exactly the forms of its language (Unicode's CLDR, in Babel)."""
     forms = {*Locale(spoken).babel.plural_form.tags, "other"}
     assert {
         key: sorted(found)
-        for key, found in families(spoken, file).items()
+        for key, found in families(spoken).items()
         if "" not in found and found.keys() != forms
     } == {}
 
 
 @pytest.mark.parametrize("spoken", languages())
-def test_buttons_fit(spoken, file):
+def test_buttons_fit(spoken):
     """The title of a button is short enough for a card that is 320 px wide."""
     assert {
         key: told
-        for key, told in catalog(spoken, file).items()
+        for key, told in catalog(spoken).items()
         if key.startswith(("button.", "fix.")) and len(told.replace("{count}", "10")) > TITLE_MOST
     } == {}
 
@@ -178,20 +147,18 @@ def _titles(node: object) -> Iterator[str]:
             yield from _titles(item)
 
 
-def test_tone(language, file):
+def test_tone(language):
     """No text has exclamation marks, emoji or Markdown, in any language."""
     assert {
-        key: told
-        for key, told in catalog(language, file).items()
-        if re.search(r"[!\[\]*`<>]", told)
+        key: told for key, told in catalog(language).items() if re.search(r"[!\[\]*`<>]", told)
     } == {}
 
 
-def test_no_text_is_left_english(language, file):
+def test_no_text_is_left_english(language):
     """A text with two of the words that every English sentence has counts as not translated."""
     assert {
         key: told
-        for key, told in catalog(language, file).items()
+        for key, told in catalog(language).items()
         if not key.startswith(VERBATIM) and len(ENGLISH.findall(without_names(told))) > 1
     } == {}
 
@@ -260,9 +227,7 @@ def test_every_name_is_of_a_command(language):
     A name for another one would never be understood.
     """
     named = {
-        key.removeprefix("typed_as.")
-        for key in catalog(language, "commands.toml")
-        if key.startswith("typed_as.")
+        key.removeprefix("typed_as.") for key in catalog(language) if key.startswith("typed_as.")
     }
     assert named - commands().keys() == set()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from adaptive_cards.texts import text
@@ -10,21 +12,13 @@ from bot.cards.presenters import plan
 from bot.cards.presenters.card_state import header
 from bot.chat.context import ChatContext
 from jobs.clock import now
-from jobs.model import Change, Evidence, Scope, State, Text
+from jobs.model import Evidence, Scope, State
 from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.run_events import found
-from tests.unit.bot.cards.presenters.stage_events import APPROVED, SIGNED_IN
+from tests.unit.bot.cards.presenters.stage_events import APPROVED, LINE, SIGNED_IN
 
-LINE = Change(
-    "application",
-    "E1",
-    Text("step.application"),
-    Text("seen.none"),
-    Text("seen.on"),
-    Scope.APP,
-    "x",
-)
-PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
+APP = replace(LINE, step="application", row="E1", scope=Scope.APP)
+PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(APP,))
 OFFERED = found("application", State.WRONG, evidence=(Evidence("by_hand", "client-9"),))
 
 

@@ -12,7 +12,6 @@ from adaptive_cards.components import Asked
 from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.cards.draw import draw
-from bot.cards.presenters import questions
 from bot.cards.presenters.card_state import LIVING, posted_card, unreachable_recipient
 from bot.chat.context import ChatContext
 from bot.webex.client import WebexError
@@ -246,13 +245,3 @@ def test_the_field_is_open_until_somebody_is_asked(ctx, begin, directory, webex_
     ]
     may_ask_again = do != "ask_mailbox_user"
     assert opened == [(True, True, True), (False, False, may_ask_again)]
-
-
-@pytest.mark.parametrize(
-    ("events", "asks"),
-    [([], (True, False)), ([SIGNED_IN], (False, False)), ([SIGNED_IN, WAITS], (False, True))],
-)
-def test_each_card_asks_while_it_is_its_turn(begin, events, asks):
-    """The sign-in card and the consent card each ask only while it is their turn."""
-    run = begin(*events)
-    assert (questions.waits_for_administrator(run), questions.waits_for_consent(run)) == asks

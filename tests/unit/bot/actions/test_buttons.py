@@ -227,17 +227,6 @@ def first_card(ctx: ChatContext, run: Run) -> None:
     delivery.mark_posted(ctx.services, run.id, "card-1", "room-1")
 
 
-def test_a_wrong_first_card_is_shown_again(anna, begin, said, webex_script, reply):
-    """A wrong first card is edited in place and keeps the typed text, and nothing is saved."""
-    webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))
-    run = begin(detailed=False)
-    first_card(anna, run)
-    wrong(anna, run)
-    assert [method for method, _ in said()] == ["PUT"]
-    assert anna.services.store.load(run.id).detailed is False
-    assert "http://x0.y/callback" in str(webex_script.asked[-1][2])
-
-
 @pytest.mark.parametrize(("status", "posts"), [(200, 1), (400, 12)])
 def test_a_first_card_that_is_wrong_again_and_again(
     anna, begin, said, webex_script, reply, status, posts

@@ -13,7 +13,7 @@ from jobs.clock import now
 from jobs.model import Finding, State, Text, Turn
 from jobs.next_action import ActionKind, NextAction, next_action
 from jobs.runs.run import Event, Kind, Run
-from tests.fixtures.run_events import answered, noted
+from tests.fixtures.run_events import noted
 from tests.unit.bot.actions.presses import press, queued, told
 from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
 
@@ -65,17 +65,6 @@ def test_a_wrong_address_is_kept_with_the_reason(anna, run, typed, why):
     assert text(f"typed.{why}") in str(card.card.content)
 
 
-def test_an_address_that_nobody_has_is_asked_for_again(anna, begin):
-    """If nobody has the delegate's address, the card repeats it with the directory's answer."""
-    nobody = Text("seen.nobody", {"mailbox": AGENT})
-    named = answered("delegate", AGENT)
-    run = begin(SIGNED_IN, SHARED, named, found(State.WRONG, "delegate_not_found", nobody))
-    (card,) = questions.delegate_cards(run, anna.services)
-    assert f"Nobody in this tenant has the address {AGENT}" in str(card.card.content).replace(
-        "\u00a0", " "
-    )
-
-
 @pytest.mark.parametrize("state", [State.OK, State.WRONG])
 def test_a_press_that_nothing_waits_for_changes_nothing(anna, begin, said, state):
     """An old card for the delegate's address changes nothing, and the answer says so.
@@ -88,13 +77,6 @@ def test_a_press_that_nothing_waits_for_changes_nothing(anna, begin, said, state
     assert told(anna, run) == []
     assert text("refused.old") in said()[0][1].replace("\u00a0", " ")
     assert questions.delegate_cards(run, anna.services) == []
-
-
-def test_no_card_without_an_account_or_after_the_end(anna, begin):
-    """The delegate is asked for only after a sign-in, and never by an ended run."""
-    run = begin(SIGNED_IN, SHARED, UNKNOWN)
-    assert questions.delegate_cards(replace(run, account=None), anna.services) == []
-    assert questions.delegate_cards(replace(run, ended=Kind.CANCELLED), anna.services) == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from adaptive_cards.texts import text
@@ -9,19 +11,13 @@ from bot.cards.presenters import progress
 from bot.chat.permissions import AccessPolicy
 from bot.commands import runs
 from jobs.clock import now
-from jobs.model import Finding, State
+from jobs.model import State
 from jobs.runs.run import Event, Kind
-from tests.fixtures.run_events import found
+from tests.fixtures.run_events import changing, found
 from tests.unit.bot.actions.presses import press
 from tests.unit.bot.cards.presenters.stage_events import LINE, PLANNED, SIGNED_IN
 
-CHANGING = Event(
-    Kind.CHANGING,
-    now(),
-    step="smtp_auth",
-    finding=Finding("smtp_auth", State.WRONG),
-    changes=(LINE,),
-)
+CHANGING = replace(changing("smtp_auth"), changes=(LINE,))
 
 
 @pytest.fixture

@@ -64,22 +64,6 @@ def test_where_webex_has_nobody_the_card_asks_for_an_address(anna, begin, webex_
     assert len(problems) == 1
 
 
-def test_the_person_who_was_asked_may_skip_but_not_cancel(anna, begin, webex_script, reply):
-    """The mailbox user's 1:1 card has a button to skip the rehearsal, but none to cancel the run.
-
-    In a 1:1, a person who takes no part in the run may not cancel it.
-    """
-    directory(webex_script, reply, UPN)
-    run = begin(SIGNED_IN, USER, FORM, WAITS)
-    press(anna, "rehearse", run=run.id)
-    asked = anna.services.store.load(run.id)
-    direct = next(
-        card for card in connect_form.rehearsal_cards(asked, anna.services) if card.to == UPN
-    )
-    assert "'do': 'cancel'" not in str(direct.card.content)
-    assert "'do': 'skip_rehearsal'" in str(direct.card.content)
-
-
 def test_who_was_asked_takes_no_other_part(anna, begin, webex_script, reply):
     """In the 1:1, the mailbox user may skip with a reason. Cancel and Look again are refused."""
     directory(webex_script, reply, UPN)

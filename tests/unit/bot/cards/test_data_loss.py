@@ -58,18 +58,6 @@ def test_a_space_with_a_channel_is_told(services, begin, said, lose):
     assert len(said()) == 1
 
 
-def test_a_space_without_anything_is_not_told(services, begin, said, lose):
-    """A run that was canceled before the loss has nothing to lose, so its space is not told."""
-    run = begin()
-    watch = LossWatch(services)
-    watch()
-    services.store.end(run, Event(Kind.CANCELLED, now(), by=run.requester))
-    watch()
-    lose()
-    watch()
-    assert said() == []
-
-
 def test_what_an_older_backup_has_goes_on(services, redis, begin, said):
     """Only the run that began after the backup is lost.
 
@@ -95,18 +83,6 @@ def test_what_an_older_backup_has_goes_on(services, redis, begin, said):
     watch()
     ((_, text),) = said()
     assert ("sales@example.test" in text, "support@example.test" in text) == (True, False)
-
-
-def test_webex_is_away(services, begin, said, lose, webex_script):
-    """If Webex does not answer, the notice of the loss is tried again, and posted once."""
-    begin()
-    watch = LossWatch(services)
-    watch()
-    lose()
-    webex_script.on("POST", "/messages", Reply(503), Reply(body={"id": "posted-1"}))
-    for _ in range(3):
-        watch()
-    assert len(said()) == 2
 
 
 def test_an_outsider_learns_nothing(services, redis, begin, said, webex_script):

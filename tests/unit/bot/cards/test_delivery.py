@@ -127,34 +127,6 @@ def test_a_card_that_webex_refuses_costs_no_edit(services, run, said, webex_scri
     assert (shown.message, shown.edits) == ("posted-1", 1)
 
 
-@pytest.mark.parametrize("status", [400, 405])
-def test_where_webex_takes_no_edits_only_news_is_posted(
-    services, run, said, webex_script, reply, status
-):
-    """If Webex refuses edits, only urgent news and the end are posted, and small news is left out.
-
-    One edit is tried.
-    """
-    webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))
-    delivery.sync(services, run, card("a"))
-    for text in "bcdefghi":
-        age(services, run)
-        assert delivery.sync(services, run, card(text)) == 0
-    assert methods(said) == ["POST", "PUT"]
-    for more in (
-        {"urgency": "approver"},
-        {"urgency": "approver"},
-        {"urgency": "approver", "final": True},
-    ):
-        age(services, run)
-        delivery.sync(services, run, card(f"with {more}", **more))
-        delivery.sync(services, run, card(f"small after {more}", urgency="approver"))
-    assert [words for _, words in said()[2:]] == [
-        card("with {'urgency': 'approver'}").card.text,
-        card(f"with {more}").card.text,
-    ]
-
-
 @pytest.mark.usefixtures("hasty")
 def test_where_webex_takes_no_edits_what_concerns_nobody_is_not_posted(
     services, run, said, webex_script, reply
@@ -182,19 +154,6 @@ def test_where_webex_takes_no_edits_what_concerns_nobody_is_not_posted(
         ["POST", "PUT"],
         [[], ["POST"], [], [], ["POST"], [], ["POST"], []],
     )
-
-
-@pytest.mark.usefixtures("hasty")
-@pytest.mark.parametrize("edits", [EDITS - 1, EDITS])
-def test_where_webex_takes_edits_what_is_news_is_posted_after_ten(services, run, said, edits):
-    """After ten edits, another turn is posted as a new card, also if it is nobody's turn.
-
-    The new card takes ten more edits.
-    """
-    delivery.sync(services, run, card("a", prompt="anna"))
-    age(services, run, edits=edits)
-    delivery.sync(services, run, card("b", urgency="running", prompt=""))
-    assert methods(said) == ["POST", "POST"]
 
 
 @pytest.mark.parametrize("status", [400, 404])

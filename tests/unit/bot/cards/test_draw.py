@@ -15,7 +15,6 @@ from bot.cards.presenters.card_state import LIVING, posted_cards
 from bot.services import Services
 from bot.webex.client import Webex
 from jobs.clock import now
-from jobs.model import Channel
 from jobs.runs.run import Event, Kind, Run
 from jobs.runtime import install
 from jobs.storage import keys
@@ -66,34 +65,6 @@ def test_a_slow_webex_gets_no_second_card(services, run, said, webex_script, rep
     answers.set()
     first.join()
     assert (len(said()), set(posted_cards(services, run.id))) == (1, {LIVING})
-
-
-@pytest.mark.parametrize(("status", "others"), [(429, 0), (503, 0), (423, 1)])
-def test_news_does_not_shorten_what_webex_asked_for(
-    services, run, said, webex_script, reply, pauses, status, others
-):
-    """A throttled draw ends at once, and news does not shorten the time that Webex asked for.
-
-    Requests are counted for the whole account. A locked message (423) concerns only one card.
-    """
-    webex_script.on(
-        "POST",
-        "/messages",
-        reply(status, {}, {"Retry-After": "30"}),
-        reply(body={"id": "posted-1"}),
-    )
-    draw.draw(run.id)
-    for _ in range(3):
-        services.cards.request(run.id)
-        draw.draw(run.id)
-    assert (len(said()), pauses, 28 < due_in(services, run) <= 30) == (1, [], True)
-    other = Channel(
-        "other@example.test", "https://uk.webexconnect.io/callback", "x2@mail.webexconnect.io"
-    )
-    second = services.store.open(other, run.requester, replace(run.origin, message="typed-2"))
-    services.store.append(second.id, Event(Kind.DETAILS, run.opened, channel=other))
-    draw.draw(second.id)
-    assert len(said()) == 1 + others
 
 
 @pytest.mark.usefixtures("short")

@@ -62,14 +62,6 @@ def test_a_card_that_takes_no_more_edits_is_kept_for_its_last(services, run, sai
     )
 
 
-def test_a_card_without_an_edit_left_is_not_kept(services, run, said):
-    """A card without an edit left is not kept, because nothing could be said with it."""
-    delivery.sync(services, run, card("a"))
-    age(services, run, edits=EDITS)
-    delivery.sync(services, run, card("b", urgency="approver"))
-    assert posted_card(services, run.id, earlier_slot("thread", "posted-1")) is None
-
-
 def test_an_edit_that_is_not_confirmed_counts(services, run, monkeypatch):
     """An edit counts if its process died, because Webex may have made the edit."""
     delivery.sync(services, run, card("a"))

@@ -11,7 +11,6 @@ import pytest
 from bot.cards.notices import remind_of_own
 from bot.services import Services
 from jobs.clock import now
-from jobs.storage import keys
 
 END = now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=200)
 Said = Callable[[], list[tuple[str, str]]]
@@ -53,33 +52,12 @@ def test_each_approver_is_told_on_each_of_the_days(with_approvers, said, webex_s
     assert "Certificates & secrets" in said()[0][1]
 
 
-def test_each_approver_reads_the_own_language(with_approvers, said):
-    """Each approver is reminded in their own language, whatever the other one has chosen."""
-    with_approvers.redis.hset(keys.locale("boss@example.test"), "language", "de")
-    on(with_approvers, 7)
-    titles = [text.partition(". ")[0] for _, text in said()]
-    assert titles == [
-        "Die Anmeldeinformation der eigenen App des Bots läuft in 7 Tagen ab",
-        "The credential of the bot's own app expires in 7 days",
-    ]
-
-
 def test_nobody_to_tell(services, said, capsys):
     """Without approvers, only the log says that the bot's credential ends."""
     work = replace(services.settings, microsoft_client_secret_expires=f"{END:%Y-%m-%d}")
     on(replace(services, settings=work), 7)
     assert said() == []
     assert "the credential of the bot's own app ends" in capsys.readouterr().out
-
-
-def test_an_end_that_is_not_known(services, said):
-    """If the end of the bot's credential is not known, no reminder is sent.
-
-    Only ``python -m bot doctor`` can say something then.
-    """
-    bot = replace(services.bot, approvers=("boss@example.test",))
-    on(replace(services, bot=bot), 60, 7)
-    assert said() == []
 
 
 def test_who_was_not_reached_is_told_later(

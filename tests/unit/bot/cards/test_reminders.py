@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -19,6 +18,7 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.model import Finding, State
 from jobs.runs.run import Event, Kind, Run
+from tests.unit.bot.commands.typed_commands import pressed
 
 MADE = now()
 END = MADE.replace(hour=9) + timedelta(days=365)
@@ -79,24 +79,7 @@ def test_the_next_click_is_the_fix(services, proven, webex_script):
         times.day(END - timedelta(days=30)) in early["text"],
         '"fix"' in str(early).replace("'", '"'),
     ) == (True, True, False)
-    assert {"do": "fix", "channel": MAILBOX}.items() <= _data(soon).items()
-
-
-def _data(message: dict[str, Any]) -> dict[str, str]:
-    (card,) = message["attachments"]
-    found: list[dict[str, str]] = [
-        each["data"] for each in _nodes(card["content"]) if each.get("type") == "Action.Submit"
-    ]
-    return found[0]
-
-
-def _nodes(part: Any) -> list[dict[str, Any]]:
-    inner = (
-        list(part.values()) if isinstance(part, dict) else part if isinstance(part, list) else []
-    )
-    return ([part] if isinstance(part, dict) else []) + [
-        node for each in inner for node in _nodes(each)
-    ]
+    assert {"do": "fix", "channel": MAILBOX} in pressed(webex_script)
 
 
 def test_the_newest_proven_run_counts(services, proven, begin, said):

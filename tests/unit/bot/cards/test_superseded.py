@@ -14,7 +14,7 @@ from bot.cards.presenters.card_state import EDITS, DesiredCard, posted_card, pro
 from bot.chat.audience import mark_members_checked
 from bot.services import Services
 from jobs.clock import now
-from jobs.model import Channel, Finding, Person, RunKind, State
+from jobs.model import Channel, Person, RunKind, State
 from jobs.runs.run import Brief, Event, Kind, Origin, Run
 from jobs.runtime import install
 from jobs.steps import steps_for
@@ -23,6 +23,7 @@ from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from jobs.watch.store import assessment
 from practice import cardtext
 from practice.client import actions
+from tests.fixtures.run_events import changing
 from tests.unit.bot.cards.presenters.stage_events import APPROVED, LINE, PLANNED, SIGNED_IN, found
 
 MAILBOX = "support@example.test"
@@ -35,13 +36,7 @@ CHANGES = (
     SIGNED_IN,
     PLANNED,
     APPROVED,
-    Event(
-        Kind.CHANGING,
-        now(),
-        step="smtp_auth",
-        finding=Finding("smtp_auth", State.WRONG),
-        changes=(LINE,),
-    ),
+    replace(changing("smtp_auth"), changes=(LINE,)),
     Event(Kind.CHANGED, now(), step="smtp_auth"),
 )
 

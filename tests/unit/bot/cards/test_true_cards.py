@@ -13,8 +13,9 @@ from adaptive_cards.locale import Locale, drawn_for, languages
 from adaptive_cards.texts import keys, own_text, render
 from jobs.checks import check
 from jobs.clock import now
-from jobs.model import Channel, Finding, RunKind, State
+from jobs.model import Channel, RunKind, State
 from jobs.runs.run import Event, Kind, Origin, Run
+from tests.fixtures.run_events import changing
 from tests.fixtures.true_cards import CLAIMS, TURNS, Shown, messages, untrue
 from tests.unit.bot.cards.presenters.stage_events import (
     ADMIN,
@@ -104,10 +105,9 @@ def test_a_fix_button_of_a_fixed_cause_is_found(services, begin):
         "actions": [{"type": "Action.Submit", "title": "Fix", "data": {"do": "fix"}}],
     }
     message = {"id": "m", "room": "thread", "members": [], "card": card}
-    finding = Finding("smtp_auth", State.WRONG)
     fixing = [
         *BEGUN,
-        Event(Kind.CHANGING, now(), step="smtp_auth", finding=finding, changes=(LINE,)),
+        replace(changing("smtp_auth"), changes=(LINE,)),
         Event(Kind.CHANGED, now(), step="smtp_auth"),
     ]
     services.store.end(setup, END)

@@ -17,9 +17,9 @@ from bot.cards.living import earlier_cards
 from bot.cards.notices import remind_of_turns
 from bot.services import Services
 from jobs.clock import now
-from jobs.model import Account, Finding, State, Text, Turn
+from jobs.model import Account
 from jobs.runs.run import Event, Kind, Run
-from tests.fixtures.run_events import answered, found
+from tests.fixtures.run_events import answered
 from tests.unit.bot.cards.presenters.stage_events import LINE
 
 Begin = Callable[..., Run]
@@ -81,15 +81,6 @@ def test_a_reminder_says_when_its_turn_is_over(services, begin):
     (card,) = earlier_cards(services.store.load(run.id), services)
     assert (card.to, card.final) == (ADMIN, True)
     assert text("reminder.over_title") in card.card.text
-
-
-def test_a_bot_that_was_away_reminds_once(services, begin, webex_script):
-    """After a day without the bot only the newer reminder is given; after three days none is."""
-    begin(asked())
-    after(services, 26)
-    assert people(webex_script) == [ADMIN]
-    after(services, 80)
-    assert people(webex_script) == [ADMIN]
 
 
 def test_another_turn_begins_anew_with_its_own_time(services, begin, webex_script):
@@ -155,16 +146,3 @@ def test_a_reminder_waits_for_webex(services, begin, webex_script, reply):
     assert first > 1
     after(services, 1.4, 2)
     assert len(people(webex_script)) == first
-
-
-def test_a_step_that_is_read_again_does_not_begin_its_turn_again(services, begin, webex_script):
-    """The form's turn begins once everything at Microsoft is there.
-
-    Another reading of the form's step does not begin the turn again.
-    """
-    done = [found(step) for step in ("ids", "client_secret", "smtp_grant", "admin_consent")]
-    waits = Finding("token", State.WAITING, Text("seen.form_open"), waiting_for=Turn.REQUESTER)
-    again = Event(Kind.FOUND, now() + timedelta(minutes=50), step="token", finding=waits)
-    run = begin(signed_in(), Event(Kind.PLANNED, now(), data={"plan": "p"}), *done, again)
-    after(services, 1.1)
-    assert people(webex_script) == [run.requester.id]

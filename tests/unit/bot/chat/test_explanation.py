@@ -9,7 +9,6 @@ from jobs.clock import now
 
 EXPIRED = "AADSTS7000222: The provided client secret keys are expired."
 REFUSED = "535 5.7.3 Authentication unsuccessful"
-FULL = "552 5.2.2 mailbox full; STOREDRV.Deliver; QuotaExceeded [AM0PR01.prod.outlook.com]"
 
 
 def test_a_certain_cause_has_its_page():
@@ -27,12 +26,3 @@ def test_a_possible_cause_has_its_own_page():
     pages = {page_of(each.cause) for each in reading.causes}
     assert [page for page in pages if page not in card] == []
     assert {"", page_of("smtp_token_refused"), page_of("scope_wrong")} < pages
-
-
-def test_a_cause_without_a_page_names_none():
-    """No help page is known for a full mailbox, so its explanation names none."""
-    reading = read(FULL)
-    assert [each.cause for each in reading.certain] == ["mailbox_full"]
-    assert "http" not in str(explanation(reading, now()).content["body"])
-    assert "page" not in as_json(reading)["causes"][0]
-    assert [line for line in as_lines(reading) if line.startswith("Learn more")] == []

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from adaptive_cards import times
 from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.cards.notices import ending_of
@@ -121,13 +120,6 @@ def test_a_channel_of_another_space_is_answered_like_an_unknown_one(
     assert channels == [Channel(MAILBOX)] * 2
 
 
-def test_adopt_of_a_channel_of_this_space(anna, webex_script):
-    """For a channel of this space, ``/adopt`` says that the mailbox is connected already."""
-    proven(anna)
-    type_(anna, "adopt", MAILBOX)
-    assert text("notice.done_title", mailbox=MAILBOX) in cards(webex_script)
-
-
 def test_keep_records_and_draws(anna):
     """After Keep, the channel is one of this space, and the card offers the other commands."""
     run = press(anna, whole(anna), "keep")
@@ -211,11 +203,3 @@ def test_undo_of_a_kept_channel_is_honest(anna, webex_script):
     type_(anna, "undo", MAILBOX)
     assert text("notice.undo_kept_words") in cards(webex_script)
     assert anna.services.store.channels.count_in_space(anna.room) == before
-
-
-def test_setup_says_that_it_was_kept(anna, webex_script):
-    """For a kept channel, ``/setup-email`` does not say that a mail has proven it, as none has."""
-    run = press(anna, whole(anna), "keep")
-    type_(anna, "setup-email", MAILBOX)
-    kept = text("notice.done_words_kept", day=times.day(now()), run=run.id)
-    assert kept in cards(webex_script)

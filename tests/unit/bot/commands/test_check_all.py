@@ -80,13 +80,6 @@ def test_a_second_one_meanwhile_shows_the_first(anna, known):
     assert the_round(anna).id != first.id
 
 
-def test_without_channels_the_list_says_so(anna, said):
-    """Without channels, ``/check all`` says that no channel is known and starts no bulk check."""
-    check.run(anna, "all")
-    assert [text.partition(".")[0] for _, text in said()] == ["No channel is known in this space"]
-    assert anna.services.redis.get("space:room-1:bulk_check") is None
-
-
 def test_the_card_of_five_hundred(anna, known):
     """The card of 500 channels lists the worst first and counts the rest, so it can be sent."""
     boxes = known(500)

@@ -41,13 +41,6 @@ def test_setup_begins_with_the_first_card(anna, webex_script):
     assert run.id in cards(webex_script)
 
 
-def test_setup_without_an_address_asks_for_it(anna):
-    """``/setup-email`` without an address opens a run, whose first card asks for the address."""
-    type_(anna, "setup-email")
-    (run,) = anna.services.store.runs_in_space("room-1")
-    assert run.channel.mailbox == ""
-
-
 @pytest.mark.parametrize("name", ["setup-email", "adopt", "check", "fix", "undo", "tac", "audit"])
 def test_a_wrong_address_is_corrected(anna, webex_script, name):
     """A malformed address starts no run; the card's buttons run the same command.
@@ -74,16 +67,6 @@ def test_a_corrected_address_runs_its_own_command(anna, webex_script, name, fiel
     assert text("notice.unknown_channel_title", mailbox=MAILBOX) in cards(webex_script)
 
 
-def test_a_corrected_setup_begins(anna):
-    """A corrected address of ``/setup-email`` opens the run for that address."""
-    actions()["typed"](
-        anna, {"do": "typed", "command": "setup-email", "mailbox": "Support@Contoso.com"}
-    )
-    assert [run.channel for run in anna.services.store.runs_in_space("room-1")] == [
-        Channel(MAILBOX)
-    ]
-
-
 @pytest.mark.parametrize("command", ["", "status", "no-such", "__init__"])
 def test_a_forged_correction_runs_nothing(anna, said, command):
     """A forged correction runs nothing: only a command with an argument can be corrected."""
@@ -96,15 +79,6 @@ def test_the_same_message_opens_one_run(anna):
     for _ in range(2):
         type_(anna, "setup-email", MAILBOX)
     assert len(anna.services.store.runs_in_space("room-1")) == 1
-
-
-def test_a_second_setup_points_to_the_first(anna, webex_script):
-    """A second ``/setup-email`` for a mailbox names the open run, and opens no other run."""
-    type_(anna, "setup-email", MAILBOX)
-    (run,) = anna.services.store.runs_in_space("room-1")
-    type_(replace(anna, message="typed-2"), "setup-email", MAILBOX)
-    assert len(anna.services.store.runs_in_space("room-1")) == 1
-    assert text("notice.running_title", mailbox=MAILBOX, run=run.id) in cards(webex_script)
 
 
 def refused(ctx, webex_script, reply) -> Run:
@@ -304,3 +278,10 @@ def test_odd_arguments_are_answered(anna, said, name, argument):
     type_(anna, name, argument)
     assert [method for method, _ in said()] == ["POST"]
     assert anna.services.store.runs_in_space("room-1") == ()
+
+
+def test_setup_without_an_address_asks_for_it(anna):
+    """``/setup-email`` without an address opens a run, whose first card asks for the address."""
+    type_(anna, "setup-email")
+    (run,) = anna.services.store.runs_in_space("room-1")
+    assert run.channel.mailbox == ""

@@ -11,15 +11,6 @@ from bot.actions import actions
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, proven, type_
 
 
-def test_a_connected_mailbox_is_said_to_be(anna, webex_script):
-    """For a connected mailbox, ``/setup-email`` starts no run and offers another look at it."""
-    run = proven(anna)
-    type_(anna, "setup-email", MAILBOX)
-    assert len(anna.services.store.runs_in_space("room-1")) == 1
-    assert text("notice.done_title", mailbox=MAILBOX) in cards(webex_script)
-    assert run.id in cards(webex_script)
-
-
 @pytest.mark.parametrize("name", ["fix", "undo"])
 def test_a_channel_of_another_space_is_unknown_here(anna, webex_script, name):
     """A channel of another space is answered like an unknown one, whether it exists or not."""
@@ -83,3 +74,12 @@ def test_a_connected_channel_is_changed(anna, webex_script, room, shown):
     )
     run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
     assert (run.detailed, "x@y.z" in cards(webex_script)) == (False, shown)
+
+
+def test_a_connected_mailbox_is_said_to_be(anna, webex_script):
+    """For a connected mailbox, ``/setup-email`` starts no run and offers another look at it."""
+    run = proven(anna)
+    type_(anna, "setup-email", MAILBOX)
+    assert len(anna.services.store.runs_in_space("room-1")) == 1
+    assert text("notice.done_title", mailbox=MAILBOX) in cards(webex_script)
+    assert run.id in cards(webex_script)

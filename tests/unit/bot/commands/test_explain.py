@@ -101,13 +101,6 @@ def test_what_cannot_be_named(asked, said, typed, title):
     assert text(title) in said()[0][1]
 
 
-def test_an_unknown_code_has_a_page(asked, webex_script):
-    """Microsoft's page about the code is one click away, and the person's own line is shown."""
-    asked("Sign-in says\nAADSTS7999999: a new thing")
-    assert "https://login.microsoftonline.com/error?code=7999999" in cards(webex_script)
-    assert "AADSTS7999999: a new thing" in cards(webex_script)
-
-
 def test_no_secret_is_repeated(asked, webex_script):
     """A secret in the person's line does not come back in the card."""
     secret = "abc8Q~0123456789abcdefghijklmnopqrstuvwx"

@@ -18,19 +18,12 @@ from bot.chat.context import ChatContext
 from bot.commands import commands
 from bot.commands.fix import RECENT
 from jobs.clock import now
-from jobs.model import Account, Change, Channel, Finding, Scope, State, Text
+from jobs.model import Account, Change, Channel, Finding, State
 from jobs.runs.run import Event, Kind, Origin, Run
+from tests.unit.bot.cards.presenters.stage_events import LINE
 
 MAILBOX = "support@contoso.com"
-LINE = Change(
-    "outbound_policy",
-    "M4",
-    Text("step.outbound_policy"),
-    Text("seen.off"),
-    Text("seen.on"),
-    Scope.MAILBOX,
-    "x",
-)
+POLICY_LINE = replace(LINE, step="outbound_policy", row="M4")
 RULE, DOMAIN = (
     ("transport_rules", "transport_rule_blocks"),
     ("remote_domain", "remote_domain_blocks_forwarding"),
@@ -107,7 +100,7 @@ def test_without_a_recent_one_it_points_to_the_command(anna, causes, age):
 
 def test_beside_what_it_mends_it_says_what_it_does_not(anna):
     """If mail still stops after the fix, the plan names the other cause before anybody approves."""
-    run, _ = fixed(anna, DOMAIN, POLICY, changes=(LINE,))
+    run, _ = fixed(anna, DOMAIN, POLICY, changes=(POLICY_LINE,))
     drawn = plan_face.plan(run, header(run, 3))
     assert "1 change to approve" in drawn.text
     assert "A remote domain forbids" in str(drawn.content)

@@ -52,14 +52,6 @@ def test_help_for_a_command_in_german(anna, webex_script):
     assert ("@Email Bot /prüfen ADRESSE" in shown, "/check, /pruefen" in shown) == (True, True)
 
 
-def test_help_for_what_is_no_command(anna, webex_script):
-    """Help for an unknown name lists all commands, and says that the name is no command."""
-    type_(anna, "help", "xyzzy")
-    shown = cards(webex_script)
-    assert text("help.unknown", typed="/xyzzy") in shown
-    assert text("command.fix") in shown
-
-
 def test_a_command_for_approvers_only_is_not_explained(anna, webex_script):
     """For a command that only approvers may run, others are told whom to ask, and get no button."""
     bot = replace(anna.services.bot, approvers=("boss@example.test",))

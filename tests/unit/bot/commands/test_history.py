@@ -18,19 +18,6 @@ def links_in(posted: str) -> bool:
     return "https://bot.example.test/history/" in posted
 
 
-def test_the_history_is_a_row_of_thirty_glyphs(anna, webex_script):
-    """``/history`` shows a row of thirty days, the incident, its mails, and a link to the page."""
-    with_incident(anna.services)
-    type_(anna, "history", MAILBOX)
-    posted = cards(webex_script)
-    rows = [text for text in posted.split("'") if set(text) <= set("✓✗?○ ") and "○" in text]
-    assert sum(text.count("○") for text in rows) >= 27
-    assert "Available 9" in posted
-    assert "1 incident" in posted
-    assert "12, " in posted
-    assert links_in(posted)
-
-
 def test_each_history_has_a_link_of_its_own(anna, webex_script):
     """Each ``/history`` answer has a link of its own, because a link works once."""
     with_incident(anna.services)
@@ -80,14 +67,6 @@ def test_a_wrong_address_is_corrected(anna, webex_script, typed):
     """For a wrong address, the buttons of the answer run ``/history`` again."""
     type_(anna, "history", typed)
     assert "'command': 'history'" in cards(webex_script)
-
-
-def test_without_an_address_the_channels_are_offered(anna, webex_script):
-    """``/history`` without an address offers a button for each channel of the space."""
-    proven(anna)
-    type_(anna, "history")
-    button = {"do": "typed", "command": "history", "mailbox_meant": MAILBOX}
-    assert button in pressed(webex_script)
 
 
 def this_month() -> str:

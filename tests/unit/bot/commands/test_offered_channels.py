@@ -133,17 +133,6 @@ def test_another_address_is_not_taken_for_a_slip(anna, webex_script, mailbox):
     assert text("notice.unknown_channel_words") in cards(webex_script)
 
 
-def test_every_listed_channel_has_its_button(anna, webex_script):
-    """``/check`` alone lists the channels, each with a button that checks it."""
-    know(anna, MAILBOX, "sales@contoso.com")
-    type_(anna, "check")
-    assert pressed(webex_script) == [
-        {"do": "check", "channel": "sales@contoso.com"},
-        {"do": "check", "channel": MAILBOX},
-        {"do": "check", "channel": "all"},
-    ]
-
-
 def test_the_list_of_channels_offers_every_command(anna, webex_script):
     """``/channels`` has a list with the worst channel chosen, and the buttons of four commands."""
     know(anna, MAILBOX, "sales@contoso.com")
@@ -200,14 +189,6 @@ def test_all_and_an_address(anna, webex_script, argument):
     type_(anna, "check", argument)
     both = [{"do": "check", "channel": MAILBOX}, {"do": "check", "channel": "all"}]
     assert (pressed(webex_script), begun(anna)) == (both, [])
-
-
-@pytest.mark.parametrize("argument", [f"please {MAILBOX}", f"das Postfach {MAILBOX}, bitte."])
-def test_known_words_before_the_address_are_ignored(anna, argument):
-    """Known words before the address, such as "please", are ignored in each language."""
-    proven(anna)
-    type_(anna, "fix", argument)
-    assert kinds(anna) == [RunKind.FIX]
 
 
 @pytest.mark.parametrize("argument", [TYPED, "7Q4K nonsense"])

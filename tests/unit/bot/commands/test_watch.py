@@ -12,7 +12,6 @@ from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.chat import preferences
 from bot.chat.context import ChatContext
-from bot.commands import by_typed_name
 from bot.services import Services
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
@@ -248,15 +247,6 @@ def test_the_buttons_do_what_the_commands_do(connected):
     assert watched(connected).interval_s == 900
     actions()["watch_list"](connected, {})
     actions()["watch_off"](connected, {"channel": MAILBOX})
-    assert connected.services.watching.channels.all() == ()
-
-
-def test_german_words(connected):
-    """The command ``/watch`` and its words have German names."""
-    by_typed_name()["überwachen"].run(connected, MAILBOX)
-    by_typed_name()["ueberwachen"].run(connected, f"{MAILBOX} anhalten 2h")
-    assert watched(connected).paused_until is not None
-    by_typed_name()["watch"].run(connected, f"{MAILBOX} aus")
     assert connected.services.watching.channels.all() == ()
 
 

@@ -26,7 +26,6 @@ from tests.unit.bot.cards.presenters.stage_events import (
     answered,
     cards,
     found,
-    living,
 )
 
 BEGUN = (SIGNED_IN, PLANNED, APPROVED)
@@ -132,13 +131,6 @@ def test_a_line_that_is_not_approved_stays_so(services, begin):
     assert text("seen.not_approved") in said(of_slot(services, run, "progress"))
 
 
-def test_a_card_without_rows_says_that_the_run_was_resumed(services, begin):
-    """A card without rows says that the run was resumed, with the number of finished steps."""
-    run = begin(*BEGUN, CONSENT, Event(Kind.RESUMED, now()))
-    (card,) = [each for each in living(services, run) if each.to == "thread"]
-    assert text("progress.resumed") in said(card)
-
-
 def test_nobody_is_asked_while_the_bot_makes_its_own_secret(services, begin):
     """While the bot makes its own secret, nobody is asked for the rehearsal.
 
@@ -209,17 +201,3 @@ def test_a_sign_in_is_used_before_it_is_asked_for_again(services, begin):
         [True, False, True],
         [Turn.MAILBOX_USER, Turn.NOBODY, Turn.MAILBOX_USER],
     )
-
-
-def test_a_login_that_worked_is_news(services, begin):
-    """A login that worked edits the space's card at once.
-
-    The person who has signed in waits for the result.
-    """
-    open_again = found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
-    run = begin(*BEGUN, found("admin_consent"), found("mailbox_fields"), open_again)
-    services.store.append(run.id, answered("rehearse"), answered("mailbox_sign_in"))
-    before = of_slot(services, services.store.load(run.id), "progress")
-    services.store.append(run.id, found("rehearsal"))
-    after = of_slot(services, services.store.load(run.id), "progress")
-    assert before.urgency != after.urgency

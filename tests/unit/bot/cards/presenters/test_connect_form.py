@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from adaptive_cards.texts import text
 from bot.cards.presenters import connect_form
 from jobs.clock import now
-from jobs.model import Change, Finding, Scope, State, Text, Turn
+from jobs.model import Finding, Scope, State, Turn
 from jobs.runs.run import Event, Kind
 from practice import cardtext
-from tests.fixtures.run_events import answered, found
-from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
+from tests.fixtures.run_events import answered, changing, found
+from tests.unit.bot.cards.presenters.stage_events import LINE, SIGNED_IN
 
 MAILBOX = "support@example.test"
 FORM = found("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER)
@@ -59,23 +61,9 @@ def test_the_login_for_generating_tokens(services, begin, events, username, logi
     assert not login or cardtext.value(card.card.content, label) == login
 
 
-SECRET = Change(
-    "client_secret",
-    "E3",
-    Text("step.client_secret"),
-    Text("seen.none"),
-    Text("seen.on"),
-    Scope.APP,
-    "Graph",
-)
+SECRET = replace(LINE, step="client_secret", row="E3", scope=Scope.APP)
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(SECRET,))
-MADE = Event(
-    Kind.CHANGING,
-    now(),
-    step="client_secret",
-    changes=(SECRET,),
-    finding=Finding("client_secret", State.WRONG),
-)
+MADE = replace(changing("client_secret"), changes=(SECRET,))
 
 
 @pytest.mark.parametrize(
@@ -133,16 +121,3 @@ def test_a_log_does_not_take_the_button_away(services, begin, kind, events, offe
     run = begin(SIGNED_IN, FORM, PLANNED, *events, user(), kind=kind)
     cards = connect_form.cards(run, services)
     assert ("'token_saved'" in str([card.card.content for card in cards])) is offered
-
-
-OPEN = found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
-REFUSED = found("rehearsal", State.WAITING, cause="smtp_token_refused")
-LOGGED_IN = found("rehearsal")
-PRESSED = answered("rehearse", by="anna@example.test")
-
-
-def test_a_login_that_worked_asks_nobody(services, begin):
-    """After a successful rehearsal there is no card for it."""
-    events = (PRESSED, REHEARSED, LOGGED_IN)
-    run = begin(SIGNED_IN, FORM, user(shared="blocked"), named(), *events)
-    assert connect_form.rehearsal_cards(run, services) == []

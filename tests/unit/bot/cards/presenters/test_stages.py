@@ -9,12 +9,12 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.cards import delivery, draw
-from bot.cards.presenters import progress, verdict
+from bot.cards.presenters import progress
 from bot.cards.presenters.card_state import DesiredCard, slot_of
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Finding, Profile, State, Text, Turn
-from jobs.runs.run import Event, Kind, Origin, Run
+from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_for, steps_of
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
@@ -151,30 +151,6 @@ def test_a_finished_run(services, begin):
     assert [(card.slot, card.final) for card in cards(services, run)] == [("done", False)]
 
 
-@pytest.mark.parametrize(
-    ("question", "slot", "events"),
-    [("sign_in", "signin", []), ("consent", "consent", [SIGNED_IN, CONSENT])],
-)
-def test_a_problem_is_news(services, begin, question, slot, events):
-    """A problem is shown at once on the card of the failed action, with the cloud's code."""
-    run = begin(*events)
-    before = card_in(services, run, slot)
-    services.store.append(
-        run.id,
-        Event(
-            Kind.PROBLEM,
-            now(),
-            data={"question": question, "cause": "consent_declined", "code": "AADSTS65004"},
-        ),
-    )
-    after = card_in(services, services.store.load(run.id), slot)
-    assert (
-        before.urgency != after.urgency,
-        before.fingerprint != after.fingerprint,
-        "AADSTS65004" in json.dumps(after.card.content),
-    ) == (True, True, True)
-
-
 def test_the_secret_stands_on_no_card(services, begin):
     """No secret of a run is on a card, at any stage and for any reader."""
     run = begin(
@@ -242,24 +218,6 @@ def _progress(services: Services, run_id: str, event: Event) -> DesiredCard:
     services.store.append(run_id, event)
     (card,) = progress.progress_cards(services.store.load(run_id), services)
     return card
-
-
-def test_a_check_is_one_card(services, begin):
-    """A check is one card from the first moment. Its last edit is left for what comes later.
-
-    The card offers a sign-in if that would show more.
-    """
-    setup = begin()
-    check = services.store.check(setup.channel, setup.requester, Origin("room-1", "t"))
-    (looking,) = verdict.cards(check, services)
-    services.store.append(check.id, Event(Kind.CHECKED, now()))
-    (done,) = verdict.cards(services.store.load(check.id), services)
-    assert (looking.slot, looking.final, done.final, looking.fingerprint != done.fingerprint) == (
-        "verdict",
-        False,
-        False,
-        True,
-    )
 
 
 def test_drawing_posts_each_card_once(services, begin, said):

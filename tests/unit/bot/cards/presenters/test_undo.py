@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards.texts import has_text, text
+from adaptive_cards.texts import has_text
 from bot.cards import draw
 from bot.cards.presenters import plan
 from bot.cards.presenters.card_state import header
@@ -61,26 +61,6 @@ FINISHED = Event(Kind.FINISHED, now())
 def planned(begin: Begin) -> Run:
     """Return an undo with its plan."""
     return begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, kind="undo")
-
-
-def test_the_plan_says_what_stays(planned):
-    """The plan of an undo lists other people's changes and the changes that cannot be undone.
-
-    The plan always names the app in Webex Connect. Values that are already back are listed apart.
-    """
-    stays = [
-        ("M2", "key:step.smtp_auth", text("seen.undo_changed_since", seen="off")),
-        ("M5", "key:step.customization", text("skipped.undo_customization")),
-    ]
-    assert plan.warnings(planned) == [
-        *(
-            Text("plan.stands", {"row": row, "step": step, "seen": seen})
-            for row, step, seen in stays
-        ),
-        Text("plan.undo_asset"),
-    ]
-    back = text("plan.undo_right", held=f"E1 {text('step.application')}")
-    assert back in str(plan.plan(planned, header(planned, 3)).content)
 
 
 @pytest.mark.parametrize(

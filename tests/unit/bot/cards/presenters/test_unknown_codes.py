@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.cards.presenters import connect_form, plan, progress, questions, verdict
+from bot.cards.presenters import connect_form, plan, progress, verdict
 from bot.cards.presenters.card_state import header
 from bot.cards.presenters.verdict import draw as draw_verdict
 from bot.services import Services
@@ -113,19 +113,6 @@ def test_on_the_card_of_a_check(services, begin, service):
     error, told = UNKNOWN[service]
     run = refused(services, begin(SIGNED_IN, kind="check"), error(), Event(Kind.CHECKED, now()))
     assert missing(draw_verdict(verdict.view(run, services)), told) == []
-
-
-def test_on_the_card_of_a_sign_in(services, begin):
-    """An unknown code is on the card of a sign-in that did not count."""
-    error, told = entra(), UNKNOWN["entra"][1]
-    run = begin(
-        Event(
-            Kind.PROBLEM,
-            now(),
-            data={"question": "sign_in", "cause": error.cause, "code": error.words},
-        )
-    )
-    assert [missing(card.card, told) for card in questions.sign_in_cards(run, services)] == [[]]
 
 
 async def test_on_the_card_of_a_rehearsal(begin):

@@ -12,20 +12,18 @@ from jobs.checks import check, reading
 from jobs.checks.reading import Lost
 from jobs.checks.verdict import Verdict, judge
 from jobs.model import (
-    Change,
     Channel,
     ConnectChange,
     Finding,
     Person,
     RunKind,
-    Scope,
     Signals,
     State,
     Station,
-    Text,
-    Turn,
 )
 from jobs.runs.run import Event, Kind, Origin, Run
+from tests.fixtures.run_events import changing
+from tests.unit.bot.cards.presenters.stage_events import LINE
 from tests.unit.bot.cards.presenters.verdict_checks import AT, check_of, ok
 
 SINCE = datetime(2026, 11, 25, 8, 14, tzinfo=UTC)
@@ -107,29 +105,6 @@ def test_no_incident_is_a_line_where_all_three_were_read():
     assert reading.quiet_at(partly, partly.findings) is None
 
 
-def test_the_cause_is_drawn_as_one(services):
-    """An incident that explains a failure is shown as wrong in the list of all findings too.
-
-    The mail flow stops at the failure.
-    """
-    found = view(
-        run_of(
-            Finding("exchange_health", State.POSSIBLE, cause="exchange_incident"),
-            Finding("smtp_server", State.WRONG, cause="smtp_busy"),
-        ),
-        services,
-    )
-    assert [(line.row, line.found.state) for line in found.lines if line.row == "MS"] == [
-        ("MS", State.WRONG)
-    ]
-    assert ([line.found.cause for line in found.causes], found.possible, found.turn) == (
-        ["exchange_incident"],
-        (),
-        Turn.TIME,
-    )
-    assert [stop.station for stop in found.way if stop.passes is False] == [Station.ANSWER]
-
-
 def test_the_day_of_the_secret_is_told_where_it_is_known_and_far():
     """A secret that is right has the date of its end.
 
@@ -170,16 +145,13 @@ def test_a_value_set_back_twice_names_the_baseline(services):
     """The first time the card names the run; the second time also the baseline and the exemption."""
     channel = Channel("support@contoso.com")
     wrong = Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
-    line = Change(
-        "smtp_auth", "M2", Text("a"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x"
-    )
     shown = []
     for message in ("one", "two"):
         origin = Origin("room-1", "thread-1", message=message)
         run = services.store.open(channel, Person("p", "anna@contoso.com"), origin, RunKind.FIX)
         services.store.append(
             run.id,
-            Event(Kind.CHANGING, AT, step="smtp_auth", finding=wrong, changes=(line,)),
+            replace(changing("smtp_auth", AT), changes=(LINE,)),
             Event(Kind.CHANGED, AT, step="smtp_auth"),
         )
         services.store.end(services.store.load(run.id), Event(Kind.FINISHED, AT))

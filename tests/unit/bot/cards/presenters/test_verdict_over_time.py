@@ -51,15 +51,6 @@ def test_a_proven_channel_is_told_first(services, begin, login, told):
     assert draw(seen).text.startswith(f"{told}Last proven by a test mail on ")
 
 
-def test_a_night_without_agents_is_told_and_is_no_fault(services, begin):
-    """Tasks that wait because nobody is logged in are noticed, with the mark of time, and no cause."""
-    seen = Text("seen.nobody_logged_in", {"count": "2", "at": second_of(now())})
-    night = found("waiting_tasks", State.WAITING, cause="nobody_logged_in", seen=seen)
-    shown = view(checked(services, begin(), night), services)
-    assert (shown.causes, [line.found.state for line in shown.warnings]) == ((), [State.WAITING])
-    assert "No agent of the queue is logged in" in str(draw(shown).content)
-
-
 def test_a_secret_that_ends_soon_is_amber_with_a_button(services, begin):
     """A secret that ends soon makes the card amber with a button, although mail flows both ways."""
     ends = now() + timedelta(days=10, hours=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -204,22 +204,3 @@ def test_a_check_that_could_not_read_is_to_be_repeated(services):
         "Check again."
     )
     assert "'do': 'check'" in str(card.content)
-
-
-def test_what_has_gone_well_since_is_no_cross(services):
-    """A failed sign-in before the newest answers is only a warning in the list, not a cause."""
-    failed = Finding(
-        "sign_ins",
-        State.WRONG,
-        cause="grant_invalid",
-        signals=Signals(since=datetime(2026, 11, 24, 9, tzinfo=UTC)),
-    )
-    answers = Finding(
-        "answers", State.OK, signals=Signals(at=datetime(2026, 11, 25, 8, tzinfo=UTC))
-    )
-    seen = view(check_of(failed, answers), services)
-    assert (
-        [line.found.state for line in seen.lines if line.row == "LOG"],
-        seen.causes,
-        seen.warnings,
-    ) == ([State.WARNING], (), ())

@@ -15,12 +15,6 @@ def running(*silent: str, once: tuple[str, ...] = ()) -> Run:
     return replace(check_of(*ok("tenant")), checked=None, silent=silent, once_silent=clouds)
 
 
-def test_the_card_names_the_clouds_that_are_silent(services):
-    """The card names silent clouds in the words that people know, or else by their own names."""
-    (card,) = verdict.cards(running("exchange", "new-cloud"), services)
-    assert "No answer so far from Exchange and new-cloud. The check asks again." in card.card.text
-
-
 def test_that_a_cloud_falls_silent_is_urgent_and_its_answer_is_not(services):
     """A cloud that falls silent is urgent news, but its later answer is not.
 

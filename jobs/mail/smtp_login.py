@@ -92,9 +92,9 @@ class NotSmtpError(Exception):
 class SmtpConnection(SMTPProtocol):
     """aiosmtplib's connection, with a transcript of both sides, at most 100 lines of each reply.
 
-    ``secrets`` are removed from everything that is kept. ``aiosmtplib.SMTP`` keeps neither the lines
-    of an unfinished reply nor those of a failed STARTTLS, so the layer below it is used. ``ready`` is
-    whether the server's last reply let the TLS handshake begin.
+    ``secrets`` are removed from everything that is kept. ``aiosmtplib.SMTP`` keeps neither the
+    lines of an unfinished reply nor those of a failed STARTTLS, so the layer below it is used.
+    ``ready`` is whether the server's last reply let the TLS handshake begin.
     """
 
     def __init__(self, host: str, secrets: tuple[str, ...]) -> None:
@@ -387,20 +387,17 @@ class _Login:
 
     async def _auth(self) -> str:
         await self._offered()
-        reply = await self._send_credentials()
+        line = f"AUTH XOAUTH2 {self._credentials}"
+        if len(line) <= _LONGEST_COMMAND:
+            reply = await self.talk.command(line)
+        else:
+            reply = await self.talk.command("AUTH XOAUTH2")
+            if reply.code == SMTPStatus.auth_continue:
+                reply = await self.talk.command(self._credentials)
         if reply.code != SMTPStatus.auth_continue:
             return _good(reply)
         # the error challenge must be answered, or the final reply never comes
         return _good(await self.talk.command(""), _challenge_status(reply))
-
-    async def _send_credentials(self) -> SMTPResponse:
-        line = f"AUTH XOAUTH2 {self._credentials}"
-        if len(line) <= _LONGEST_COMMAND:
-            return await self.talk.command(line)
-        reply = await self.talk.command("AUTH XOAUTH2")
-        if reply.code == SMTPStatus.auth_continue:
-            return await self.talk.command(self._credentials)
-        return reply
 
 
 def _good(reply: SMTPResponse, challenge_status: str = "") -> str:

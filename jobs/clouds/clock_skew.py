@@ -117,7 +117,7 @@ def shared(redis: Redis) -> dict[str, float]:
 
 def words(cloud: str, ahead_s: float) -> str:
     side, minutes = "ahead of" if ahead_s > 0 else "behind", round(abs(ahead_s) / 60)
-    length = f"{minutes} minutes" if minutes < 120 else f"{round(minutes / 60)} hours"  # noqa: PLR2004
+    length = f"{minutes} minutes" if minutes < 2 * 60 else f"{round(minutes / 60)} hours"
     if minutes < 2:  # noqa: PLR2004  in seconds it is exact enough
         length = f"{round(abs(ahead_s))} seconds"
     return f"the clock of the bot's machine is {length} {side} {NAMES[cloud]}'s"

@@ -86,7 +86,8 @@ class Tasks:
 class EntryPoint:
     """Entry point of type Email, with the Webex Connect app that it receives mail from.
 
-    ``asset`` is empty without one, and None if unknown. ``most`` limits its contacts; 0 is no limit.
+    ``asset`` is empty without one, and None if unknown. ``most`` limits its contacts; 0 is no
+    limit.
     """
 
     name: str
@@ -164,21 +165,15 @@ async def rows_of_channel(settings: Settings, resource: str, channel: str) -> li
 
 
 def _task(id_: str, values: dict[str, Any]) -> Task | None:
-    created = _moment(values.get("createdTime"))
-    if created is None:
+    try:
+        created = datetime.fromtimestamp(float(str(values.get("createdTime"))) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
         return None
     queues = [as_dict(values[name]) for name in ("queue", "lastQueue") if name in values]
     queue = next(filter(None, queues), {})
     last = value(queue, "id") or (None if value(queue, "name") or not queues else "")
     of, to, status = (value(values, name) for name in ("origin", "destination", "status"))
     return Task(id_, of, to, status, created, last)
-
-
-def _moment(milliseconds: object) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(float(str(milliseconds)) / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def milliseconds(moment: datetime) -> str:

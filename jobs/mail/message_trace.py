@@ -109,8 +109,9 @@ class Trace:
     ) -> list[ExchangeRow]:
         """Return every row of the interval by Get-MessageTraceV2, some of them twice.
 
-        It has no pages: the next request begins with the last of a thousand rows (microsoft.md 2.5). If
-        Exchange warns that rows are missing instead, each half of the interval is requested separately.
+        It has no pages: the next request begins with the last of a thousand rows (microsoft.md
+        2.5). If Exchange warns that rows are missing instead, each half of the interval is
+        requested separately.
         """
         found: list[ExchangeRow] = []
         asked = {**wanted, "StartDate": instant(start), "EndDate": instant(end)}

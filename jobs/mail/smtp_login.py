@@ -92,9 +92,9 @@ class NotSmtpError(Exception):
 class SmtpConnection(SMTPProtocol):
     """aiosmtplib's connection, with a transcript of both sides, at most 100 lines of each reply.
 
-    ``secrets`` are removed from everything that is kept. ``aiosmtplib.SMTP`` keeps neither the lines
-    of an unfinished reply nor those of a failed STARTTLS, so the layer below it is used. ``ready`` is
-    whether the server's last reply let the TLS handshake begin.
+    ``secrets`` are removed from everything that is kept. ``aiosmtplib.SMTP`` keeps neither the
+    lines of an unfinished reply nor those of a failed STARTTLS, so the layer below it is used.
+    ``ready`` is whether the server's last reply let the TLS handshake begin.
     """
 
     def __init__(self, host: str, secrets: tuple[str, ...]) -> None:
@@ -334,13 +334,9 @@ class _Login:
                 self.leave("", await step())
             except _FailedError as failed:
                 return self.leave(failed.cause, failed.reply)
-            except ssl.SSLCertVerificationError as error:
-                words = error.verify_message or str(error)
-                return self.leave(Cause.SMTP_CERTIFICATE_INVALID, words)
-            except ssl.SSLError as error:
-                return self.leave(Cause.SMTP_TLS_FAILED, str(error))
             except (OSError, NotSmtpError) as error:
-                return self.leave(Cause.SMTP_UNREACHABLE, str(error))
+                words = getattr(error, "verify_message", "") or str(error)
+                return self.leave(_cause_of(error), words)
         return None
 
     def leave(self, cause: str, reply: str) -> None:
@@ -387,20 +383,23 @@ class _Login:
 
     async def _auth(self) -> str:
         await self._offered()
-        reply = await self._send_credentials()
+        line = f"AUTH XOAUTH2 {self._credentials}"
+        if len(line) <= _LONGEST_COMMAND:
+            reply = await self.talk.command(line)
+        else:
+            reply = await self.talk.command("AUTH XOAUTH2")
+            if reply.code == SMTPStatus.auth_continue:
+                reply = await self.talk.command(self._credentials)
         if reply.code != SMTPStatus.auth_continue:
             return _good(reply)
         # the error challenge must be answered, or the final reply never comes
         return _good(await self.talk.command(""), _challenge_status(reply))
 
-    async def _send_credentials(self) -> SMTPResponse:
-        line = f"AUTH XOAUTH2 {self._credentials}"
-        if len(line) <= _LONGEST_COMMAND:
-            return await self.talk.command(line)
-        reply = await self.talk.command("AUTH XOAUTH2")
-        if reply.code == SMTPStatus.auth_continue:
-            return await self.talk.command(self._credentials)
-        return reply
+
+def _cause_of(error: Exception) -> Cause:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Cause.SMTP_CERTIFICATE_INVALID
+    return Cause.SMTP_TLS_FAILED if isinstance(error, ssl.SSLError) else Cause.SMTP_UNREACHABLE
 
 
 def _good(reply: SMTPResponse, challenge_status: str = "") -> str:
@@ -495,13 +494,10 @@ def _unquoted(text: str | None) -> str | None:
 
 def _unsent(error: Exception) -> CloudError:
     said = CloudReply("smtp", message=f"{type(error).__name__}: {error}")
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return Rejected(Cause.SMTP_CERTIFICATE_INVALID, said, unsent=True)
-    if isinstance(error, ssl.SSLError):
-        return Rejected(Cause.SMTP_TLS_FAILED, said, unsent=True)
     if not isinstance(error, OSError):  # AUTH or STARTTLS is not offered
         return Rejected(Cause.SMTP_REFUSED, said, unsent=True)
-    return Transient(Cause.SMTP_UNREACHABLE, said, unsent=True)
+    kind = Rejected if isinstance(error, ssl.SSLError) else Transient
+    return kind(_cause_of(error), said, unsent=True)
 
 
 def _refusal(code: int, words: str, *, at_login: bool = False) -> Exception:

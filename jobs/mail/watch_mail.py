@@ -37,8 +37,8 @@ MOST = 3
 class WatchMail:
     """Test mail of the watch, whose sending began ``at`` a time.
 
-    ``sent`` is when the server took the mail; None if it refused it, for the cause in ``refused``, or
-    if that is not known, because the worker died.
+    ``sent`` is when the server took the mail; None if it refused it, for the cause in ``refused``,
+    or if that is not known, because the worker died.
     """
 
     id: str

@@ -98,9 +98,9 @@ class InvokeCommand:
     async def run(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
         """Run a cmdlet and return its rows.
 
-        An empty list is an empty result, not an error, and never the answer of a cmdlet that asks for one
-        object. A parameter that is None clears a value. Only ``Get-`` and ``Set-`` cmdlets are retried
-        after a timeout (microsoft.md 7, "Retry safety").
+        An empty list is an empty result, not an error, and never the answer of a cmdlet that asks
+        for one object. A parameter that is None clears a value. Only ``Get-`` and ``Set-`` cmdlets
+        are retried after a timeout (microsoft.md 7, "Retry safety").
         """
         if reads(cmdlet):
             key = json.dumps([cmdlet, dict(parameters)], default=str)

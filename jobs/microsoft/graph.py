@@ -414,8 +414,8 @@ class Graph:
     ) -> list[Json]:
         """Return the sign-ins to an app, unordered (AuditLog.Read.All, Entra P1; microsoft.md 5).
 
-        Without ``kinds`` (``signInEventTypes``, only in beta) they are the interactive ones. Only beta may
-        name the secret that was used (learn.microsoft.com/graph/api/resources/signin).
+        Without ``kinds`` (``signInEventTypes``, only in beta) they are the interactive ones. Only
+        beta may name the secret that was used (learn.microsoft.com/graph/api/resources/signin).
         """
         wanted = f"appId eq {text(app_id)} and createdDateTime ge {instant(since)}"
         if kinds:

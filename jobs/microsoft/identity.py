@@ -196,10 +196,10 @@ class Identity:
     ) -> dict[str, Any]:
         """Start a sign-in (code flow, PKCE S256), and return it in a form for JSON.
 
-        Send the person to ``flow["auth_uri"]`` and keep the rest sealed: it holds the PKCE verifier and
-        the nonce. One page asks for the consent to ``scopes`` of several resources. Without a ``prompt``
-        Microsoft takes the account of ``login_hint`` unasked. The signing keys are read now, because the
-        person waits at the return.
+        Send the person to ``flow["auth_uri"]`` and keep the rest sealed: it holds the PKCE verifier
+        and the nonce. One page asks for the consent to ``scopes`` of several resources. Without a
+        ``prompt`` Microsoft takes the account of ``login_hint`` unasked. The signing keys are read
+        now, because the person waits at the return.
         """
         app = self._app()
         with suppress(CloudError):
@@ -267,13 +267,25 @@ class Identity:
     def token(self, cache: str, scopes: Sequence[str], *, refresh: bool = False) -> tuple[str, str]:
         """Return a token for one resource without user interaction, and the new cache.
 
-        With ``refresh`` no access token of the cache is used. Every attempt uses a new msal application,
-        which remembers no failure (microsoft.md 6.3).
+        With ``refresh`` no access token of the cache is used. Every attempt uses a new msal
+        application, which remembers no failure (microsoft.md 6.3).
 
         Raises:
             SignInNeeded: the refresh token is no longer valid, or none exists.
         """
-        return _retry_if_busy(lambda: self._silently(cache, list(scopes), refresh=refresh))
+
+        def ask() -> tuple[str, str]:
+            kept = msal.SerializableTokenCache()
+            kept.deserialize(cache)
+            app = self._app(kept)
+            if accounts := app.get_accounts():
+                silently = app.acquire_token_silent_with_error
+                result = silently(list(scopes), account=accounts[0], force_refresh=refresh)
+                if result is not None:
+                    return self._received(result), kept.serialize()
+            raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
+
+        return _retry_if_busy(ask)
 
     def app_token(self, scope: str) -> str:
         """Return an app-only token (client credentials); ``scope`` is a resource's ``.default``.
@@ -283,17 +295,6 @@ class Identity:
                 secret is invalid.
         """
         return _retry_if_busy(lambda: self._received(self._app().acquire_token_for_client([scope])))
-
-    def _silently(self, cache: str, scopes: list[str], *, refresh: bool) -> tuple[str, str]:
-        kept = msal.SerializableTokenCache()
-        kept.deserialize(cache)
-        app = self._app(kept)
-        accounts, ask, result = app.get_accounts(), app.acquire_token_silent_with_error, None
-        if accounts:
-            result = ask(scopes, account=accounts[0], force_refresh=refresh)
-        if result is None:
-            raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
-        return self._received(result), kept.serialize()
 
     def _received(self, result: Mapping[str, Any]) -> str:
         """Return the access token that msal received.

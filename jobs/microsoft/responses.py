@@ -61,17 +61,13 @@ def judge_graph(response: httpx.Response, ids: RequestIds) -> CloudError:
     meaning = _unexplained(response.status_code, error)
     if meaning.kind is not ErrorKind.TRANSIENT:
         meaning = answer_of("graph", code, message) or meaning
-    return error_for(
-        meaning, CloudReply("graph", response.status_code, code, message, _graph_ids(error, ids))
+    inner = as_dict(error.get("innerError") or error.get("innererror"))
+    ids = replace(
+        ids,
+        request_id=ids.request_id or text_of(inner, "request-id"),
+        timestamp=text_of(inner, "date"),
     )
-
-
-def _graph_ids(error: dict[str, Any], ids: RequestIds) -> RequestIds:
-    inner = error.get("innerError") or error.get("innererror")
-    if not isinstance(inner, dict):
-        return ids
-    request_id = ids.request_id or str(inner.get("request-id", ""))
-    return replace(ids, request_id=request_id, timestamp=str(inner.get("date", "")))
+    return error_for(meaning, CloudReply("graph", response.status_code, code, message, ids))
 
 
 _EXCEPTION = re.compile(r"^(?:Ex[0-9A-F]+)?\|(?P<type>[\w.]+)\|", re.IGNORECASE)

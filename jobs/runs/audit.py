@@ -323,8 +323,9 @@ class Trail:
     def believed(self) -> Iterator[AuditEntry]:
         """Yield the entries, newest first, from the sealed end back.
 
-        It ends at the first that is not as the bot wrote it, or that says that the end was in doubt. So the
-        whole trail is not verified before a run may change something (:mod:`jobs.runs.trust`).
+        It ends at the first that is not as the bot wrote it, or that says that the end was in
+        doubt. So the whole trail is not verified before a run may change something
+        (:mod:`jobs.runs.trust`).
         """
         self.look()
         expected = ""

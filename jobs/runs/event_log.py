@@ -97,7 +97,8 @@ class EventLog:
         """Return the events to add again because Redis has lost them since a worker has seen them.
 
         If others were added since, they were made without the lost ones. Then only the lost changes
-        are added again, so that /cancel and /undo know them. Nothing is added after a foreign event.
+        are added again, so that /cancel and /undo know them. Nothing is added after a foreign
+        event.
 
         Raises:
             RunGoneError: when nothing of the run is stored any more.

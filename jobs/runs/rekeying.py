@@ -63,8 +63,8 @@ _TYPES = {What.RUNS: _LIST, What.ACCEPTED: _HASH, What.CARDS: _HASH}
 class Found:
     """Values of one Redis key under the first key, and under an older one, by their number.
 
-    ``foreign`` names those that verify under no key. ``changed`` are the older ones as they are under
-    the first key. A run's history counts as one value.
+    ``foreign`` names those that verify under no key. ``changed`` are the older ones as they are
+    under the first key. A run's history counts as one value.
     """
 
     newest: int = 0

@@ -44,9 +44,9 @@ class Origin:
 class FixBrief:
     """Part of the newest check's verdict that a fix cannot find by itself.
 
-    ``token_cause`` is the cause that only a new token ends, and ``manual_causes`` are those that only a
-    person can fix. ``checked_at`` is when the check ended. The sign-in asks for the permissions of the
-    steps in ``wrong``, which the fix will probably change.
+    ``token_cause`` is the cause that only a new token ends, and ``manual_causes`` are those that
+    only a person can fix. ``checked_at`` is when the check ended. The sign-in asks for the
+    permissions of the steps in ``wrong``, which the fix will probably change.
     """
 
     consent_missing: bool = False
@@ -95,8 +95,8 @@ class Plan:
     def shows(self, change: Change) -> bool:
         """Return whether the change has the same result as a line, for the same object and scope.
 
-        No unmentioned party may lose something. The method, IDs and days may have become known later.
-        Reopening something that somebody has closed is a different result from creating it.
+        No unmentioned party may lose something. The method, IDs and days may have become known
+        later. Reopening something that somebody has closed is a different result from creating it.
         """
         return any(
             _outcome(line) == _outcome(change)
@@ -205,9 +205,10 @@ class Kind(StrEnum):
 class RecordedChange:
     """Change that the channel's runs made through one step, for an undo.
 
-    ``values_before`` are the step's values before the first of these runs, and ``before`` is the same
-    in words. ``values_after`` are those that the last run read back, if it came to that. ``change`` is
-    its plan line. ``interrupted`` is when it was last begun, if a call may still arrive.
+    ``values_before`` are the step's values before the first of these runs, and ``before`` is the
+    same in words. ``values_after`` are those that the last run read back, if it came to that.
+    ``change`` is its plan line. ``interrupted`` is when it was last begun, if a call may still
+    arrive.
     """
 
     step: str
@@ -264,8 +265,8 @@ class Changed:
     """Change that was begun (``done`` is None) or made.
 
     ``before`` is the finding before it, and ``values_after`` are the values read back after it.
-    ``since`` is the first attempt of a change that was never completed, and ``begun`` is the last one.
-    ``unseen`` is how often it was made without being seen to take effect since.
+    ``since`` is the first attempt of a change that was never completed, and ``begun`` is the last
+    one. ``unseen`` is how often it was made without being seen to take effect since.
     """
 
     changes: tuple[Change, ...]
@@ -291,16 +292,16 @@ class Changed:
 class Run:
     """State of a run.
 
-    Only the conversation interprets the texts of ``origin``. ``version`` is the number of events, and
-    ``mac`` is the MAC of the last one (:mod:`jobs.runs.event_log`). ``past`` and ``known`` are an
-    undo's data of the runs before it. ``demanded`` are steps whose change a cloud requires, whatever
-    their findings. The plan was made with the sign-in of ``planned_by``. ``search`` is the result of a
-    check's search for a channel that is not known here, and ``discovered`` is true once it is known.
-    ``silent`` are the clouds that give a check no answer so far, and ``once_silent`` also those that
-    have answered since. ``permissions`` are those of Graph that the sign-in asked for. ``looked`` is
-    who last asked to look again, and ``right_before`` are the steps that needed nothing then.
-    ``requests`` are the messages and button presses that were carried out: the event of one is
-    handled again if its worker dies before it says so.
+    Only the conversation interprets the texts of ``origin``. ``version`` is the number of events,
+    and ``mac`` is the MAC of the last one (:mod:`jobs.runs.event_log`). ``past`` and ``known`` are
+    an undo's data of the runs before it. ``demanded`` are steps whose change a cloud requires,
+    whatever their findings. The plan was made with the sign-in of ``planned_by``. ``search`` is the
+    result of a check's search for a channel that is not known here, and ``discovered`` is true once
+    it is known. ``silent`` are the clouds that give a check no answer so far, and ``once_silent``
+    also those that have answered since. ``permissions`` are those of Graph that the sign-in asked
+    for. ``looked`` is who last asked to look again, and ``right_before`` are the steps that needed
+    nothing then. ``requests`` are the messages and button presses that were carried out: the event
+    of one is handled again if its worker dies before it says so.
     """
 
     id: str

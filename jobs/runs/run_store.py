@@ -170,7 +170,8 @@ class RunStore:
         """Append the last event and release the channel, in one transaction.
 
         A run ends once; a second call has no effect and returns False. A finished setup records its
-        channel. So does a finished check, which has found a channel (:mod:`jobs.checks.discovering`).
+        channel. So does a finished check, which has found a channel
+        (:mod:`jobs.checks.discovering`).
 
         Raises:
             RunGoneError: when the run does not exist.

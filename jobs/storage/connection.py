@@ -234,9 +234,10 @@ class SentinelPool(SentinelConnectionPool):
         self._ask_at = time.monotonic() + ASK_AGAIN_S
 
     def get_connection(self, *arguments: Any, **options: Any) -> Any:
-        """Return a connection to the present primary, for which the Sentinels are asked once a second.
+        """Return a connection to the present primary; the Sentinels are asked once a second.
 
-        If another server became it, redis-py closes the idle connections, and others as they come back.
+        If another server became it, redis-py closes the idle connections, and others as they come
+        back.
         """
         if time.monotonic() >= self._ask_at:
             self._ask_at = time.monotonic() + ASK_AGAIN_S

@@ -109,8 +109,8 @@ class FencedLock(Lock):
 class RenewedLock:
     """Lock that this process holds and renews.
 
-    If the lock cannot be renewed once, it is lost for good. It is also lost once it was not renewed for
-    its whole lifetime, which needs no answer of Redis. A lock that was taken later has a higher
+    If the lock cannot be renewed once, it is lost for good. It is also lost once it was not renewed
+    for its whole lifetime, which needs no answer of Redis. A lock that was taken later has a higher
     ``number``, and no other lock ever has its ``token``.
     """
 
@@ -205,8 +205,13 @@ def release_dead(redis: Redis) -> tuple[LockName, ...]:
             log.warning("an unreadable entry is dropped", key=keys.locks_held(), entry=field)
             redis.hdel(keys.locks_held(), raw)
         elif is_dead(token):
-            freed.append(_release_of(redis, field, token))
-    return tuple(name for name in freed if name is not None)
+            if name := LockName.from_field(field):
+                with suppress(LockError):
+                    redis.lock(name.key).do_release(token.encode())
+                COUNTERS.add(TAKEN_OVER, name.kind)
+                freed.append(name)
+            redis.hdel(keys.locks_held(), field)
+    return tuple(freed)
 
 
 def is_dead(token: str) -> bool:
@@ -227,17 +232,6 @@ def _acquire(redis: Redis, name: LockName, lock: FencedLock, wait_s: float) -> s
     if not redis.hset(keys.locks_held(), name.field, token):  # the last holder has not released it
         COUNTERS.add(TAKEN_OVER, name.kind)
     return token
-
-
-def _release_of(redis: Redis, field: str, token: str) -> LockName | None:
-    """Release a lock in the name of its process, and return its name; None for an unknown kind."""
-    name = LockName.from_field(field)
-    if name is not None:
-        with suppress(LockError):
-            redis.lock(name.key).do_release(token.encode())
-        COUNTERS.add(TAKEN_OVER, name.kind)
-    redis.hdel(keys.locks_held(), field)
-    return name
 
 
 @cache

@@ -30,39 +30,6 @@ OTHER = {"resourceAppId": "graph", "resourceAccess": [{"id": "user", "type": "Sc
 
 
 @pytest.mark.parametrize(
-    ("there", "access"),
-    [
-        (None, [ONE]),
-        ({"requiredResourceAccess": None}, [ONE]),
-        ({"requiredResourceAccess": [OTHER]}, [OTHER, ONE]),
-        ({"requiredResourceAccess": [ONE]}, [ONE]),
-    ],
-)
-def test_one_more_permission(there: dict[str, object] | None, access: list[object]):
-    """If a permission is added, existing permissions stay, and none is listed twice."""
-    assert with_permission(there, "exchange", "smtp", "Scope") == access
-
-
-def test_a_second_permission_of_a_resource_joins_the_first():
-    """A second permission is added to the one entry of its resource.
-
-    The registration that was read is not changed.
-    """
-    there = {"requiredResourceAccess": [ONE]}
-    assert with_permission(there, "EXCHANGE", "mail", "Role") == [BOTH]
-    assert there == {"requiredResourceAccess": [ONE]}
-
-
-def test_one_permission_less():
-    """If the last permission of a resource is removed, its entry is removed as well."""
-    there = {"requiredResourceAccess": [BOTH, OTHER]}
-    assert without_permission(there, "exchange", "MAIL") == [ONE, OTHER]
-    there = {"requiredResourceAccess": [ONE, OTHER]}
-    assert without_permission(there, "exchange", "smtp") == [OTHER]
-    assert without_permission(None, "exchange", "smtp") == []
-
-
-@pytest.mark.parametrize(
     ("principals", "unknown"),
     [
         ({}, ()),
@@ -78,13 +45,6 @@ def test_what_a_resource_does_not_expose(principals, unknown):
     """
     app = {"requiredResourceAccess": [BOTH, OTHER]}
     assert unknown_to(app, principals) == tuple(("exchange", each) for each in unknown)
-
-
-def test_what_is_declared():
-    """A declared permission is found by resource and id, in any letter case."""
-    app = {"requiredResourceAccess": [ONE]}
-    asked = (("EXCHANGE", "SMTP"), ("exchange", "mail"), ("graph", "smtp"))
-    assert [declares(app, *each) for each in asked] == [True, False, False]
 
 
 @drawn(st.lists(st.text()), st.lists(st.text(), unique=True))
@@ -111,33 +71,48 @@ def test_names_are_safe_and_told_apart(mailbox: str):
     assert name != unique_name("x" + mailbox)
 
 
-@pytest.mark.parametrize(
-    ("principal", "found"),
-    [
-        (None, ""),
-        ({"oauth2PermissionScopes": [{"value": "SMTP.Send", "id": 7}]}, "7"),
-        ({"oauth2PermissionScopes": [{"value": "SMTP.Send", "id": "a", "isEnabled": False}]}, ""),
-    ],
-)
-def test_ids_are_read(principal: dict[str, object] | None, found: str):
+def app(*entries: dict[str, Any]) -> dict[str, Any]:
+    """Return a registration with these permissions."""
+    return {"requiredResourceAccess": list(entries)}
+
+
+def test_one_more_permission_and_one_less():
+    """Permissions of others stay, none is listed twice, and case does not matter.
+
+    A second permission is added to the one entry of its resource. If the last one is removed, its
+    entry is removed as well. The registration that was read is not changed.
+    """
+    for there in (None, {"requiredResourceAccess": None}, app(ONE)):
+        assert with_permission(there, "exchange", "smtp", "Scope") == [ONE]
+    assert with_permission(app(OTHER), "exchange", "smtp", "Scope") == [OTHER, ONE]
+    there = app(ONE)
+    assert with_permission(there, "EXCHANGE", "mail", "Role") == [BOTH]
+    assert there == app(ONE)
+    assert without_permission(app(BOTH, OTHER), "exchange", "MAIL") == [ONE, OTHER]
+    assert without_permission(app(ONE, OTHER), "exchange", "smtp") == [OTHER]
+    assert without_permission(None, "exchange", "smtp") == []
+    asked = (("EXCHANGE", "SMTP"), ("exchange", "mail"), ("graph", "smtp"))
+    assert [declares(app(ONE), *each) for each in asked] == [True, False, False]
+
+
+def test_ids_are_read():
     """A permission's ID is read from the enabled scopes, and not from the roles."""
-    assert permission_id(principal, "SMTP.Send") == found
-
-
-def test_a_box_that_was_never_touched_is_off():
-    """Without an app, a web platform or settings, the access token box counts as off."""
-    apps = (None, {}, {"web": None}, {"web": {"implicitGrantSettings": None}})
-    assert not any(map(issues_access_tokens, apps))
+    scope = {"value": "SMTP.Send", "id": 7}
+    assert permission_id({"oauth2PermissionScopes": [scope]}, "SMTP.Send") == "7"
+    off = {"oauth2PermissionScopes": [scope | {"isEnabled": False}], "appRoles": [scope]}
+    assert [permission_id(each, "SMTP.Send") for each in (None, off)] == ["", ""]
 
 
 def test_the_web_platform_as_it_can_be_written_back():
     """The web platform is written back without nulls and without ``redirectUriSettings``.
 
-    These would contradict new addresses.
+    These would contradict new addresses. Without settings, the access token box counts as off.
     """
     kept = {"redirectUris": ["u"], "logoutUrl": "l"}
     there = kept | {"redirectUriSettings": [{"uri": "u", "index": None}], "homePageUrl": None}
     assert (web({"web": there}), web({"web": None}), web(None)) == (kept, {}, {})
+    apps = (None, {}, {"web": None}, {"web": {"implicitGrantSettings": None}})
+    assert not any(map(issues_access_tokens, apps))
 
 
 MADE = datetime(2026, 6, 1, tzinfo=UTC)
@@ -211,27 +186,20 @@ def test_a_restriction_may_spare_older_apps(since: str | None, reaches: bool):
 
 
 @pytest.mark.parametrize(
-    ("start", "months", "end"),
+    ("start", "months", "limit", "end"),
     [
-        (datetime(2027, 8, 31, tzinfo=UTC), 6, datetime(2028, 2, 29, tzinfo=UTC)),
-        (datetime(2024, 2, 29, tzinfo=UTC), 24, datetime(2026, 2, 28, tzinfo=UTC)),
+        (datetime(2027, 8, 31, tzinfo=UTC), 6, None, datetime(2028, 2, 29, tzinfo=UTC)),
+        (datetime(2024, 2, 29, tzinfo=UTC), 24, None, datetime(2026, 2, 28, tzinfo=UTC)),
+        (MADE, 12, timedelta(days=30), datetime(2026, 6, 30, 23, 55, tzinfo=UTC)),
+        (MADE, 12, timedelta.max, datetime(2027, 6, 1, tzinfo=UTC)),
     ],
 )
-def test_months_end_on_the_same_day_or_the_last(start: datetime, months: int, end: datetime):
-    """A lifetime in months ends on the same day of the month, or on its last day."""
-    assert expiry(start, months, None) == end
+def test_months_end_on_the_same_day_or_the_last(
+    start: datetime, months: int, limit: timedelta | None, end: datetime
+):
+    """A lifetime in months ends on the same day of the month, or on its last day.
 
-
-@pytest.mark.parametrize(
-    ("limit", "end"),
-    [
-        (timedelta(days=30), datetime(2026, 6, 30, 23, 55, tzinfo=UTC)),
-        (timedelta.max, datetime(2027, 6, 1, tzinfo=UTC)),
-    ],
-)
-def test_a_limit_cuts_it(limit: timedelta, end: datetime):
-    """A policy's limit shortens the lifetime of a secret to the limit less five minutes.
-
-    A limit beyond the calendar's last year shortens nothing.
+    A policy's limit shortens it to the limit less five minutes. One beyond the calendar's last year
+    shortens nothing.
     """
-    assert expiry(MADE, 12, limit) == end
+    assert expiry(start, months, limit) == end

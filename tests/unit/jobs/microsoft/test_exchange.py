@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import httpx
 import pytest
 import stamina
 
-from jobs.clouds.errors import MalformedAnswer, Transient
-from jobs.microsoft.exchange import quoted
+from jobs.clouds.errors import (
+    AlreadyExists,
+    MalformedAnswer,
+    NotFound,
+    Rejected,
+    RequestIds,
+    Transient,
+)
+from jobs.microsoft.exchange import MOST_PAGES, quoted
+from jobs.microsoft.responses import judge_exchange
+from tests.unit.jobs.microsoft.graph_directory import Exchange
 from tests.unit.jobs.microsoft.identity_sign_in import TENANT
 
+NAMED_A = [{"Name": "a"}]
 DONE = "The command completed successfully but no settings have been modified."
-NOT_MODIFIED = {"value": [], "@adminapi.warnings": [DONE]}
 
 
 async def test_a_cmdlet_is_sent_as_the_endpoint_wants_it(run: Any):
-    """A cmdlet is sent with the right URL, anchor mailbox, body and ``$select``.
+    """A cmdlet is sent with the right URL, anchor mailbox and body.
 
     A parameter with None is sent as null, which clears the setting.
     """
-    seen: list[httpx.Request] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        return httpx.Response(200, json={"@adminapi.warnings": [], "value": []})
-
-    parameters = {
-        "Identity": "a@contoso.com",
-        "ForwardingAddress": None,
-        "DeliverToMailboxAndForward": True,
-    }
-    assert await run(answer, "Set-Mailbox", parameters) == []
-    sent = seen[0]
+    exchange = Exchange(httpx.Response(200, json={"@adminapi.warnings": [], "value": []}))
+    parameters = {"Identity": "a@contoso.com", "ForwardingAddress": None}
+    assert await run(exchange, "Set-Mailbox", parameters) == []
+    (sent,) = exchange.seen
     assert str(sent.url) == f"https://outlook.office365.com/adminapi/beta/{TENANT}/InvokeCommand"
     assert sent.headers["x-anchormailbox"] == "UPN:admin@contoso.com"
     assert sent.headers["authorization"] == "Bearer token-1"
@@ -45,12 +46,8 @@ async def test_a_cmdlet_is_sent_as_the_endpoint_wants_it(run: Any):
 
 async def test_rows_do_not_mind_letter_case_and_lose_their_sidecars(run: Any):
     """Property names are found in any letter case, and their type annotations are left out."""
-    body = {
-        "value": [
-            {"SmtpClientAuthenticationDisabled": None, "Name@data.type": "String", "Name": "a"}
-        ]
-    }
-    (row,) = await run(httpx.Response(200, json=body), "Get-CASMailbox", {"Identity": "a"})
+    sent = {"SmtpClientAuthenticationDisabled": None, "Name@data.type": "String", "Name": "a"}
+    (row,) = await run(httpx.Response(200, json={"value": [sent]}), "Get-CASMailbox")
     assert row == {"SmtpClientAuthenticationDisabled": None, "Name": "a"}
     assert (row["name"], row.get("NAME")) == ("a", "a")
     assert "smtpclientauthenticationdisabled" in row
@@ -58,54 +55,32 @@ async def test_rows_do_not_mind_letter_case_and_lose_their_sidecars(run: Any):
     assert row.get("missing", "default") == "default"
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        *(httpx.Response(200, json=body) for body in ({}, {"value": None}, NOT_MODIFIED)),
-        *(httpx.Response(status) for status in (200, 204)),
-    ],
-)
-async def test_an_empty_answer_is_an_empty_result(run: Any, answer: httpx.Response):
-    """An empty answer is an empty result; Set-cmdlets send it in several forms.
-
-    A warning that nothing was modified means that the setting was correct already.
-    """
-    assert await run(answer, "Set-Mailbox") == []
+NOTHING = [b"", b"{}", b"null", b"[]", b'{"value": null}']
 
 
 @pytest.mark.parametrize(
-    ("cmdlet", "bodies"),
+    ("cmdlet", "bodies", "rows"),
     [
-        ("Get-TransportRule", [b"", b"{}", b"null", b"[]", b'{"value": null}', b'{"value": [{}]}']),
-        ("Get-Mailbox", [b"", b"{}", b"null", b"[]", b'{"value": null}', b'{"value": []}']),
-        ("Get-OrganizationConfig", [b'{"value": []}']),
-        ("Get-Mailbox", [b'["a"]', b'"text"', b'{"value": "text"}', b'{"value": ["a"]}']),
+        ("Set-Mailbox", [*NOTHING, b'{"value": [], "@adminapi.warnings": ["DONE"]}'], []),
+        ("Get-TransportRule", [b'{"value": []}'], []),
+        ("Get-TransportConfig", [b'{"value": {"Name": "a"}}', b'[{"Name": "a"}]'], NAMED_A),
+        ("Get-TransportConfig", [b'{"Name": "a", "@odata.context": "x"}'], NAMED_A),
+        ("Get-TransportRule", [*NOTHING, b'{"value": [{}]}'], None),
+        ("Get-Mailbox", [*NOTHING, b'{"value": []}'], None),
+        ("Get-OrganizationConfig", [b'{"value": []}'], None),
+        ("Get-Mailbox", [b'["a"]', b'"text"', b'{"value": "text"}', b'{"value": ["a"]}'], None),
     ],
 )
-async def test_an_empty_answer_to_a_reading_cmdlet_is_unreadable(run, cmdlet, bodies):
+async def test_an_empty_answer_to_a_reading_cmdlet_is_unreadable(run, cmdlet, bodies, rows):
     """Only an empty list says that nothing exists, and never for an object that was asked for.
 
-    Anything but a list of objects is unreadable.
+    Anything but a list of objects is unreadable, but for one object alone. An empty answer is an
+    empty result of a Set-cmdlet; a warning means that the setting was correct already.
     """
     for body in bodies:
-        with pytest.raises(MalformedAnswer):
-            await run(httpx.Response(200, content=body), cmdlet)
-    rules = httpx.Response(200, json={"value": []})
-    assert await run(rules, "Get-TransportRule") == []
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"value": {"Name": "a"}},
-        [{"Name": "a"}],
-        {"Name": "a", "@odata.context": "x"},
-        {"value": [{"Name": "a"}]},
-    ],
-)
-async def test_one_object_is_a_list_of_one(run: Any, body: Any):
-    """An answer with one object is read as a list of one, with or without a list around it."""
-    assert await run(httpx.Response(200, json=body), "Get-TransportConfig", {}) == [{"Name": "a"}]
+        answer = httpx.Response(200, content=body.replace(b"DONE", DONE.encode()))
+        with pytest.raises(MalformedAnswer) if rows is None else nullcontext():
+            assert await run(answer, cmdlet) == rows
 
 
 @pytest.mark.parametrize(
@@ -161,3 +136,186 @@ def test_what_means_something_to_powershell_is_quoted(value: str, shown: str):
     Every kind of single quote is doubled.
     """
     assert quoted(value) == shown
+
+
+URL = f"https://outlook.office365.com/adminapi/beta/{TENANT}/InvokeCommand"
+MORE = "There are more results available than are currently displayed."
+BUSY = (
+    "You have reached the maximum number of concurrent requests per tenant. "
+    "Please wait and try again"
+)
+EXPIRED = {
+    "error": {
+        "code": "BadRequest",
+        "message": "Expired or Invalid pagination request. Default Expiry time is 00:30:00",
+    }
+}
+
+
+def page(*names: str, link: str = "", warning: str = "") -> httpx.Response:
+    """Return a page of rows with these names, and with a next link and a warning if given."""
+    body: dict[str, Any] = {"value": [{"Name": name} for name in names]}
+    body |= {"@odata.nextLink": link} if link else {}
+    return httpx.Response(200, json=body | {"@adminapi.warnings": [warning] if warning else []})
+
+
+@pytest.mark.parametrize(
+    ("errors", "kind", "cause"),
+    [
+        (["Something failed."], Rejected, "request_rejected"),
+        (["Ex6F9304|a.b.ManagementObjectNotFoundException|x"], NotFound, "not_found"),
+        (["|x.ADObjectAlreadyExistsException|The object exists."], AlreadyExists, "already_there"),
+        ("One text", Rejected, "request_rejected"),
+    ],
+)
+async def test_an_error_in_a_success_is_a_failure(run, errors, kind, cause):
+    """A cmdlet whose answer has the status 200 and an error in it has failed, and is not done."""
+    answer = httpx.Response(200, json={"value": [{"Name": "a"}], "@adminapi.errors": errors})
+    with pytest.raises(kind) as failed:
+        await run(Exchange(answer), "Set-Mailbox")
+    assert (failed.type, failed.value.cause) == (kind, cause)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"@adminapi.errors": []}, {"@adminapi.warnings": ["The object is in an inconsistent state."]}],
+)
+async def test_what_says_nothing_about_rows_is_only_talk(run: Any, said: dict[str, Any]):
+    """Some clients get an empty list of errors in every answer, and none fails by a warning."""
+    answer = httpx.Response(200, json={"value": [{"Name": "a"}]} | said)
+    assert await run(answer, "Get-Mailbox") == [{"Name": "a"}]
+
+
+@pytest.mark.parametrize(
+    "warning",
+    [
+        MORE,
+        "There are more results, use the following command to get more. Get-MessageTraceV2 -EndDate x",
+        "By default, only the first 1000 items are returned. Use the ResultSize parameter.",
+    ],
+)
+async def test_a_warning_that_rows_are_missing_is_a_failure(run: Any, warning: str):
+    """A warning that rows are missing makes the answer a failure.
+
+    Otherwise these rows would look as if they did not exist.
+    """
+    with pytest.raises(MalformedAnswer) as failed:
+        await run(Exchange(page("a", warning=warning)), "Get-MessageTraceV2", {})
+    assert (failed.value.cause, failed.value.message) == ("exchange_answer_cut", warning)
+
+
+async def test_pages_are_followed_by_the_same_request(run: Any):
+    """Each next page is requested with the same request, and all pages together are the answer.
+
+    A warning on the first page about missing rows does not matter then.
+    """
+    exchange = Exchange(
+        page("a", link=f"{URL}?%24skiptoken=1", warning=MORE),
+        page("b", link=f"{URL}?%24skiptoken=2"),
+        page("c"),
+    )
+    rows = await run(exchange, "Get-Recipient", {"Filter": "x"})
+    assert [row["Name"] for row in rows] == ["a", "b", "c"]
+    queries = [str(each.url.query, "ascii") for each in exchange.seen]
+    assert queries == ["", "%24skiptoken=1", "%24skiptoken=2"]
+    first = exchange.seen[0]
+    for each in exchange.seen:
+        assert (each.method, json.loads(each.content)) == ("POST", json.loads(first.content))
+        for name in ("authorization", "x-anchormailbox", "x-cmdletname", "prefer"):
+            assert each.headers[name] == first.headers[name]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_a_page_that_is_refused_is_a_cut_answer(run: Any, status: int):
+    """A refused page makes the answer incomplete, and the caller then asks for less.
+
+    Exchange refuses pages to an app without a user.
+    """
+    exchange = Exchange(page("a", link=f"{URL}?x=1"), httpx.Response(status, json=EXPIRED))
+    with pytest.raises(MalformedAnswer) as failed:
+        await run(exchange, "Get-MessageTraceV2")
+    assert (failed.value.cause, len(exchange.seen)) == ("exchange_answer_cut", 2)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.example/adminapi/beta/x/InvokeCommand?t=1",
+        "http://outlook.office365.com/adminapi/beta/x/InvokeCommand?t=1",
+        "https://outlook.office365.com:8443/adminapi/beta/x/InvokeCommand?t=1",
+        "https://outlook.office365.com@evil.example/adminapi/beta/x/InvokeCommand",
+        "https://outlook.office365.com/owa/?t=1",
+        "/adminapi/beta/x/InvokeCommand?t=1",
+    ],
+)
+async def test_the_token_goes_to_no_other_host(run: Any, link: str):
+    """A next link that leaves the endpoint is not followed, so no other host gets the token."""
+    exchange = Exchange(page("a", link=link))
+    with pytest.raises(MalformedAnswer) as failed:
+        await run(exchange, "Get-Recipient")
+    assert (failed.value.cause, len(exchange.seen)) == ("exchange_answer_cut", 1)
+
+
+async def test_pages_without_an_end_are_a_cut_answer(run: Any):
+    """A repeated next link makes the answer incomplete at once.
+
+    New links without an end make it incomplete after the maximum number of pages.
+    """
+    same = Exchange(page("a", link=f"{URL}?x=1"))
+    with pytest.raises(MalformedAnswer):
+        await run(same, "Get-Recipient")
+    assert len(same.seen) == 2
+    new = Exchange(*(page("a", link=f"{URL}?x={number}") for number in range(99)))
+    with pytest.raises(MalformedAnswer):
+        await run(new, "Get-Recipient")
+    assert len(new.seen) == MOST_PAGES + 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "busy",
+    [
+        httpx.Response(400, text=BUSY),
+        httpx.Response(400, json={"error": {"code": "x", "message": BUSY}}),
+        httpx.Response(200, json={"value": [], "@adminapi.errors": [BUSY]}),
+    ],
+)
+async def test_throttling_in_words_is_throttling(run: Any, busy: httpx.Response):
+    """An answer that describes throttling in its text is throttling, under any status.
+
+    Nothing was done then, so even a New-cmdlet is sent again.
+    """
+    exchange = Exchange(busy, page("a"))
+    with stamina.set_testing(True, attempts=5, cap=True):
+        rows = await run(exchange, "New-HostedOutboundSpamFilterPolicy")
+    assert (rows, len(exchange.seen)) == ([{"Name": "a"}], 2)
+
+
+def detail(message: str) -> httpx.Response:
+    """Return an error answer whose only useful text is in its details."""
+    error = {"code": "BadRequest", "message": "Error executing cmdlet"}
+    return httpx.Response(400, json={"error": error | {"details": [{"message": message}]}})
+
+
+NOT_HERE = json.dumps({"Message": "Ex1|a.ManagementObjectNotFoundException|Not here."})
+NAME = "UnableToWriteToAadException"
+NAMED, ERROR = {"X-ExceptionType": NAME}, {"code": "NotFound", "message": "Error"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "code", "message"),
+    [
+        (detail(NOT_HERE), NotFound, "ManagementObjectNotFoundException", "Not here."),
+        (detail("{no JSON"), Rejected, "BadRequest", "{no JSON"),
+        (httpx.Response(400, text="Bad", headers=NAMED), Transient, NAME, "Bad"),
+        (httpx.Response(502, text="<html>"), Transient, "", ""),
+        (httpx.Response(404, json={"error": ERROR}), NotFound, "NotFound", "Error"),
+    ],
+)
+def test_where_the_words_are(answer, kind, code, message):
+    """The text of an error may be JSON in a detail or a plain body.
+
+    The exception's name may be in a header.
+    """
+    error = judge_exchange(answer, RequestIds())
+    assert (type(error), error.code, error.message) == (kind, code, message)

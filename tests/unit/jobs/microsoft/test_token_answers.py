@@ -6,9 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
 
-from jobs.clouds.errors import CloudError, MalformedAnswer, SignInNeeded, Transient
+from jobs.clouds.errors import CloudError, MalformedAnswer, Rejected, SignInNeeded, Transient
 from jobs.microsoft.identity import Identity
+from jobs.microsoft.msal_http import LIFE_S, DiscoveryCache, entra_error
+from jobs.storage.vault import Vault
 from tests.unit.jobs.microsoft.identity_sign_in import CALLBACK, EXCHANGE, GRAPH, TENANT, sign_in
 
 
@@ -119,3 +123,117 @@ def test_a_missing_scope_is_told_by_the_words(provider: Any, bot: Identity):
         with pytest.raises(CloudError) as refused:
             bot.token(cache, EXCHANGE, refresh=True)
         assert refused.value.cause == cause
+
+
+PAGE = (
+    "<html><body><div>AADSTS50194: Application is not multi-tenant. Correlation ID: corr-9 "
+    "Timestamp: 2026-11-25 00:00:00Z</div></body></html>"
+)
+AWAY = {
+    "error": "server_error",
+    "error_description": "AADSTS90033: A transient error. Trace ID: t-9 Correlation ID: corr-9",
+    "error_codes": [90033],
+}
+
+
+@pytest.fixture
+def cache(bot: Identity, provider: Any) -> str:
+    """Token cache of a person who has signed in."""
+    flow = bot.begin(["User.Read.All"], "https://bot.test/microsoft/callback", "state-1")
+    return bot.finish(flow, provider.sign_in(flow["auth_uri"])).cache
+
+
+def test_an_unknown_number_is_shown_whole(provider: Any, bot: Identity, cache: str):
+    """An unknown AADSTS number is shown in full, with its correlation ID.
+
+    Its OAuth error "invalid_grant" means that a person has to sign in again.
+    """
+    provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)]
+    with pytest.raises(SignInNeeded) as refused:
+        bot.token(cache, EXCHANGE)
+    assert (refused.value.cause, refused.value.code) == ("request_rejected", "AADSTS9999999")
+    assert refused.value.ids.correlation_id == "corr-1"
+
+
+READ_ON = "https://login.microsoftonline.us/error?code=9999999"
+
+
+@pytest.mark.parametrize(
+    ("number", "uri", "message"),
+    [
+        (9999999, READ_ON, f"AADSTS9999999: No. {READ_ON}"),
+        (50173, READ_ON, "AADSTS50173: No."),
+        (9999999, "https://elsewhere.test/error?code=9999999", "AADSTS9999999: No."),
+        (9999999, None, "AADSTS9999999: No."),
+    ],
+)
+def test_an_unknown_number_says_where_to_read_about_it(number: int, uri: str | None, message: str):
+    """The message of an unknown AADSTS number contains a link to Microsoft's page about it.
+
+    A link that does not lead to Microsoft's own sign-in is left out. A known number has our own
+    remedy instead.
+    """
+    body = {"error": "invalid_grant", "error_codes": [number], "error_uri": uri}
+    body["error_description"] = f"AADSTS{number}: No."
+    assert entra_error(body, 400).message == message
+
+
+def test_a_page_keeps_its_code(provider: Any, bot: Identity, cache: str):
+    """If Entra reports an error in HTML, its number and correlation ID are read from the page."""
+    provider.trouble = [(400, {"Content-Type": "text/html"}, PAGE.encode())]
+    with pytest.raises(Rejected) as refused:
+        bot.token(cache, EXCHANGE)
+    assert (refused.value.cause, refused.value.code) == ("common_endpoint_used", "AADSTS50194")
+    assert refused.value.ids.correlation_id == "corr-9"
+    assert "<" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("body", "cause", "code"),
+    [
+        (json.dumps(AWAY), "entra_busy", "AADSTS90033"),
+        ("<html>Bad gateway</html>", "service_unavailable", ""),
+        ("", "service_unavailable", ""),
+    ],
+)
+def test_a_busy_answer_keeps_what_it_says(provider, bot, cache, body, cause, code):
+    """A busy answer of Entra keeps its code and IDs, together with the IDs of the request."""
+    provider.trouble = [(503, {"x-ms-request-id": "req-9", "Retry-After": "600"}, body.encode())]
+    with pytest.raises(Transient) as busy:
+        bot.token(cache, EXCHANGE)
+    told = busy.value
+    assert (told.cause, told.code, told.ids.request_id) == (cause, code, "req-9")
+    assert told.ids.correlation_id == ("corr-9" if code else "")
+    assert (bool(told.ids.client_request_id), told.retry_after) == (True, 600)
+
+
+URL = "https://login.microsoftonline.com/t/v2.0/.well-known/openid-configuration"
+DOCUMENT = {"issuer": "https://login.microsoftonline.com/t/v2.0"}
+
+
+def test_another_process_finds_what_one_has_read(redis: Redis):
+    """A discovery document that one process has read is there for the next process.
+
+    The document is kept for an hour at most.
+    """
+    vault = Vault(redis, (Fernet.generate_key().decode(),))
+    DiscoveryCache(vault).put(URL, DOCUMENT)
+    found = [DiscoveryCache(vault).get(url) for url in (URL, "https://elsewhere")]
+    assert found == [DOCUMENT, None]
+    assert 0 < redis.ttl(f"sealed:document:{URL}") <= LIFE_S
+
+
+def test_a_document_that_was_put_into_redis_by_somebody_else_is_not_believed(redis: Redis):
+    """A document that was stored with another key is ignored, so nobody can plant one in Redis.
+
+    The bot sends its client secret to the address that a document names.
+    """
+    DiscoveryCache(Vault(redis, (Fernet.generate_key().decode(),))).put(URL, DOCUMENT)
+    assert DiscoveryCache(Vault(redis, (Fernet.generate_key().decode(),))).get(URL) is None
+
+
+def test_without_a_vault_they_stay_in_this_process():
+    """Without a vault, a cache object remembers its documents, and another object does not."""
+    documents = DiscoveryCache()
+    documents.put(URL, DOCUMENT)
+    assert (documents.get(URL), DiscoveryCache().get(URL)) == (DOCUMENT, None)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,11 +14,16 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from redis import Redis
 
+from jobs import advance
 from jobs.clock import now
+from jobs.model import Account, Channel, Person, Text
+from jobs.next_action import next_action
 from jobs.runs.audit import (
     BEGINNING,
     CLEARED,
     DOUBTED,
+    LOST,
+    SETTLES,
     START,
     Trail,
     Verified,
@@ -26,7 +32,12 @@ from jobs.runs.audit import (
     read,
     walk,
 )
-from jobs.storage import codec
+from jobs.runs.run import Event, Kind, Origin
+from jobs.runs.run_store import RunStore
+from jobs.runtime import Runtime, install
+from jobs.settings import Settings
+from jobs.storage import codec, keys
+from tests.fixtures.queue_state import claimed
 
 KEYS = ("new-key", "old-key")
 AT = "2026-11-25T09:00:00+00:00"
@@ -363,3 +374,154 @@ def test_no_other_byte_follows(facts: list[dict[str, Any]], data: st.DataObject)
     changed = bytes(line)
     wrong, _ = walk([*written[:number], changed, *written[number + 1 :]], START)
     assert wrong == number + 1 or canonical(read(changed)) == written[number]
+
+
+LATER_S = SETTLES.total_seconds() + 1
+PassTime = Callable[[float], None]
+
+
+def test_a_run_that_was_set_back_is_stopped(
+    runtime_of: Callable[[Settings], Runtime],
+    work_settings: Settings,
+    store: RunStore,
+    asker: Person,
+    channel: Channel,
+):
+    """An older state of a canceled run is ended at the next attempt, and its card is drawn."""
+    heard: list[str] = []
+    install(replace(runtime_of(work_settings), listener=heard.append))
+    run = store.open(channel, asker, Origin("room-1", message="m-1"))
+    account = Account("tenant-1", "oid-1", "admin@contoso.com")
+    store.append(run.id, Event(Kind.DETAILS, now(), channel=channel))
+    store.append(run.id, Event(Kind.SIGNED_IN, now(), account=account))
+    copy = store.redis.dump(keys.run_events(run.id))
+    store.end(store.load(run.id), Event(Kind.CANCELLED, now()))
+    store.redis.restore(keys.run_events(run.id), 0, copy, replace=True)
+    advance.advance(run.id)
+    stopped = store.load(run.id)
+    assert (stopped.ended, claimed(store.redis)) == (Kind.FAILED, ())
+    assert next_action(stopped).words == Text("turn_words.run_set_back", {"event": "4"})
+    assert set(heard) == {run.id}
+
+
+def whats(redis: Redis) -> list[str]:
+    """Return the names of the entries of the audit trail."""
+    return [read(line)["what"] for line in redis.lrange(keys.audit_entries(), 0, -1)]
+
+
+def copied(redis: Redis) -> Callable[[], None]:
+    """Return a function that brings back the present state of the audit trail."""
+    names = (keys.audit_entries(), keys.audit_head())
+    kept = [(name, redis.dump(name)) for name in names]
+
+    def bring_back() -> None:
+        redis.delete(*names)
+        for name, value in kept:
+            if value:
+                redis.restore(name, 0, value)
+
+    return bring_back
+
+
+@pytest.fixture
+def own(redis: Redis) -> Trail:
+    """Return the audit trail of a process."""
+    return Trail(redis, KEYS)
+
+
+def filled(own: Trail, pass_time: PassTime, *names: str) -> None:
+    """Add entries that are seen again when they have settled."""
+    own.add(*({"what": name} for name in names))
+    for _ in range(2):
+        pass_time(LATER_S)
+        own.look()
+
+
+LOOKS: dict[str, Callable[[Trail], object]] = {
+    "add": lambda own: own.add({"what": "next"}),
+    "look": Trail.look,
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("left", [0, 2])
+def test_a_trail_that_was_set_back(
+    own: Trail, redis: Redis, pass_time: PassTime, look: str, left: int
+):
+    """An earlier true state of the trail, or none at all, is noticed at the next look.
+
+    Everybody can see that, also a process that has seen nothing before, and it cannot be undone.
+    """
+    before = copied(redis)
+    if left:
+        filled(own, pass_time, "one", "two")
+        before = copied(redis)
+    filled(own, pass_time, "three")
+    for _ in range(2):
+        before()
+        assert Trail(redis, KEYS).verify().broken_at == 0
+        LOOKS[look](own)
+        assert whats(redis)[left] == DOUBTED
+        told = read(redis.lindex(keys.audit_entries(), left) or b"")["data"]
+        assert int(told["entry"]) > left
+        assert Trail(redis, KEYS).verify().broken_at == left + 1
+
+
+def test_a_trail_that_has_grown_since_it_was_set_back(
+    own: Trail, redis: Redis, pass_time: PassTime
+):
+    """Another process that goes on from the earlier state does not hide the loss."""
+    filled(own, pass_time, "one")
+    before = copied(redis)
+    filled(own, pass_time, "two", "three")
+    before()
+    Trail(redis, KEYS).add(*({"what": "later"} for _ in range(5)))
+    own.look()
+    assert own.verify().broken_at == 7
+    assert whats(redis)[-1] == DOUBTED
+
+
+def test_what_redis_loses_by_itself(own: Trail, redis: Redis, pass_time: PassTime):
+    """The newest entries may be lost in a failover: an entry says so, and the rest is believed."""
+    filled(own, pass_time, "one")
+    before = copied(redis)
+    own.add({"what": "two"})
+    before()
+    own.add({"what": "three"})
+    assert whats(redis) == ["one", LOST, "three"]
+    assert own.verify().broken_at == 0
+    before()  # the entry about the loss cannot be lost in the same way
+    own.look()
+    assert whats(redis) == ["one", DOUBTED]
+
+
+def test_one_process_tells_it_for_all(own: Trail, redis: Redis, pass_time: PassTime):
+    """A process that looks after another one has noticed the loss adds nothing.
+
+    So what was written after that stays believed.
+    """
+    other = Trail(redis, KEYS)
+    for each in (own, other):
+        filled(each, pass_time, "one")
+    own.look()
+    redis.delete(keys.audit_entries(), keys.audit_head())
+    own.add({"what": "approved"})
+    for _ in range(2):
+        other.add({"what": "changing"})
+        pass_time(LATER_S)
+    assert whats(redis) == [DOUBTED, "approved", "changing", "changing"]
+
+
+def test_an_intact_trail_is_not_doubted(own: Trail, redis: Redis, pass_time: PassTime):
+    """Entries of other processes, and removals by retention, are no loss."""
+    other = Trail(redis, KEYS)
+    for _ in range(4):
+        for each in (own, other):
+            each.add({"at": now().isoformat(), "what": "said"})
+            pass_time(LATER_S / 2)
+            each.look()
+    assert other.clear(now()) == 8
+    for each in (own, other):
+        each.look()
+        each.add({"what": "later"})
+    assert whats(redis) == ["cleared", "later", "later"]

@@ -273,10 +273,10 @@ class Identity:
         Raises:
             SignInNeeded: the refresh token is no longer valid, or none exists.
         """
+        kept = msal.SerializableTokenCache()
+        kept.deserialize(cache)
 
         def ask() -> tuple[str, str]:
-            kept = msal.SerializableTokenCache()
-            kept.deserialize(cache)
             app = self._app(kept)
             if accounts := app.get_accounts():
                 silently = app.acquire_token_silent_with_error

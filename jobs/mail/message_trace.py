@@ -13,7 +13,7 @@ from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, MalformedAnswer, Transient, unreadable
 from jobs.clouds.json_values import text_of
 from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
-from jobs.microsoft.graph import Graph, TraceFilter, instant
+from jobs.microsoft.graph import Graph, instant
 
 #: Both backends search at most 10 days per request; the minute allows for rounding to seconds.
 _LONGEST_INTERVAL = timedelta(days=10) - timedelta(minutes=1)
@@ -86,9 +86,9 @@ class Trace:
         until = now() + timedelta(seconds=1)  # with the second that has begun
         since, refused = max(since, until - _LONGEST_INTERVAL), None
         if self._graph is not None:
-            wanted = TraceFilter(since, until, recipient, sender, subject)
+            wanted = self._graph.message_traces(since, until, recipient, sender, subject)
             try:
-                return _tidy(await self._graph.message_traces(wanted), subject)
+                return _tidy(await wanted, subject)
             except CloudError as cannot:
                 if cannot.status not in _GRAPH_CANNOT:
                     raise

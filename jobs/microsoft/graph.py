@@ -101,38 +101,8 @@ class NewPassword:
     secret: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class TraceFilter:
-    """Filter for a message trace; empty parts do not filter.
-
-    The interval covers at most 10 days and begins at most 90 days ago (microsoft.md 2.5).
-    """
-
-    since: datetime
-    until: datetime
-    recipient: str = ""
-    sender: str = ""
-    subject: str = ""
-
-    def odata(self) -> str:
-        parts = (
-            ("recipientAddress eq {}", self.recipient),
-            ("senderAddress eq {}", self.sender),
-            ("contains(subject, {})", self.subject),
-        )
-        filters = [pattern.format(text(value)) for pattern, value in parts if value]
-        interval = (
-            f"receivedDateTime ge {instant(self.since)}",
-            f"receivedDateTime le {instant(self.until)}",
-        )
-        return " and ".join((*filters, *interval))
-
-
-class Graph:
-    """One tenant's directory, with the permissions of ``token_source``'s token.
-
-    Requests go below ``/v1.0``, and below ``/beta`` for data that only beta lists.
-    """
+class GraphCalls:
+    """Requests to one Graph below ``/v1.0``, and below ``/beta`` for data that only beta lists."""
 
     def __init__(
         self,
@@ -232,6 +202,10 @@ class Graph:
                 return (await request(self._http, replace(call, headers=headers), judge_graph)).data
 
         return await with_token(self._token_source, send)
+
+
+class Graph(GraphCalls):
+    """One tenant's directory, with the permissions of ``token_source``'s token."""
 
     # --- the email app ----------------------------------------------------------------------------
 
@@ -445,11 +419,31 @@ class Graph:
 
     # --- message trace ----------------------------------------------------------------------------
 
-    async def message_traces(self, wanted: TraceFilter) -> list[Json]:
-        """Return trace rows, newest first (100 requests in 5 minutes, microsoft.md 2.5)."""
-        return await self.collection(
-            "/admin/exchange/tracing/messageTraces", {"$filter": wanted.odata()}
-        )
+    async def message_traces(
+        self,
+        since: datetime,
+        until: datetime,
+        recipient: str = "",
+        sender: str = "",
+        subject: str = "",
+    ) -> list[Json]:
+        """Return trace rows, newest first (100 requests in 5 minutes, microsoft.md 2.5).
+
+        The interval covers at most 10 days and begins at most 90 days ago. Empty parts do not
+        filter.
+        """
+        parts = {
+            "recipientAddress eq {}": recipient,
+            "senderAddress eq {}": sender,
+            "contains(subject, {})": subject,
+        }
+        filters = [pattern.format(text(value)) for pattern, value in parts.items() if value]
+        filters += [
+            f"receivedDateTime ge {instant(since)}",
+            f"receivedDateTime le {instant(until)}",
+        ]
+        path = "/admin/exchange/tracing/messageTraces"
+        return await self.collection(path, {"$filter": " and ".join(filters)})
 
     async def message_trace_details(self, trace_id: str, recipient: str) -> list[Json]:
         path = (

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from jobs.clouds.errors import CloudError
-from jobs.microsoft.graph import Graph, TraceFilter
+from jobs.microsoft.graph import Graph
 
 ROOT = Path(__file__).parents[2]
 _WORD = re.compile(r"[A-Za-z@][\w.@]*")
@@ -99,6 +99,6 @@ def _value(parameter: inspect.Parameter) -> Any:
         "datetime": moment,
         "Json": {},
         "str | None": None,
-        "TraceFilter": TraceFilter(moment, moment),
+        "tuple[str, ...]": (),
     }
     return values[str(parameter.annotation)]

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.clouds.errors import MalformedAnswer, NotFound, SignInNeeded, Transient
 from jobs.clouds.http import async_client
-from jobs.microsoft.graph import Graph, NewPassword, TraceFilter
+from jobs.microsoft.graph import Graph, NewPassword
 from tests.unit.jobs.microsoft.graph_directory import BASE, WHEN, Directory
 
 GRANTS, PASSWORD = "/oauth2PermissionGrants", "/applications/obj/addPassword"
@@ -183,8 +183,8 @@ async def test_only_the_newest_sign_ins_are_read(graph: Graph, directory: Direct
 async def test_a_trace_is_filtered(graph: Graph, directory: Directory):
     """The filter of a message trace has only the given parts, and quotes in them are doubled."""
     directory.on("GET", TRACES, (200, {"value": [{"id": "m"}]}))
-    wanted = TraceFilter(WHEN, WHEN, recipient="o'b@c.d", subject="Test")
-    assert await graph.message_traces(wanted) == [{"id": "m"}]
+    found = await graph.message_traces(WHEN, WHEN, recipient="o'b@c.d", subject="Test")
+    assert found == [{"id": "m"}]
     assert directory.filter() == (
         "recipientAddress eq 'o''b@c.d' and contains(subject, 'Test')"
         " and receivedDateTime ge 2027-05-20T12:30:01Z and receivedDateTime le 2027-05-20T12:30:01Z"

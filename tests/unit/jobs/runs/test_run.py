@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -81,135 +82,128 @@ DISCOVERED = Event(
     channel=FOUND_CHANNEL,
     data={"client_id": "c1", "upn": "s@contoso.com", "shared": ""},
 )
+CHANGED = Event(Kind.CHANGED, T1, step="forwarding")
+AGAIN, BY_COLLEAGUE, IN_ANOTHER_TENANT = (
+    Event(Kind.SIGNED_IN, T2, account=each) for each in (ACCOUNT, COLLEAGUE, ELSEWHERE)
+)
+LOOK, CHECKED = Event(Kind.LOOK_AGAIN, T2), Event(Kind.CHECKED, T1)
+DETAILS = Event(Kind.DETAILS, T1, channel=replace(CHANNEL, callback_url="u"))
 DETAILED = replace(BASE, channel=replace(CHANNEL, callback_url="u"), detailed=True, detailed_at=T1)
+ELSEWHERE_APPROVED = APPROVED.data | {"callback_url": "https://evil.example/callback"}
+WIDELY_APPROVED = replace(APPROVED, data={"plan": "plan-1", "scope": "tenant"})
+IN_PLAN = [SIGNED_IN, found(OK), PLANNED, APPROVED]
+SIGNED = replace(BASE, account=ACCOUNT, signed_in=T2)
+SEEN: dict[str, Any] = {"found_at": {"forwarding": T1}}
+SEEN_OK = SEEN | {"findings": {"forwarding": OK}, "waits": {"forwarding": 0}}
+ONCE: dict[str, Any] = {"approvals": {Scope.MAILBOX: APPROVAL}}
+JOINED = Plan("plan-2", (CHANGE, TENANT_WIDE), T0)
+GAP = replace(BASE, problems={"history": Problem("history_gap", "2", T1)})
+KNOWN = {"client_id": "c1", "upn": "s@contoso.com"}
+DONE_SO = replace(BASE, channel=FOUND_CHANNEL, brief=Brief(*KNOWN.values()), known=KNOWN)
+ASKED = Problem("wrong_tenant", "AADSTS1", T1)
+GRANTED = {"question": "consent", "value": "granted"}
+
+
+def begun(*more: Any, run: Run = BASE, **options: Any) -> Run:
+    """Return a run with a change that was begun, and what else is known of it."""
+    made = {"forwarding": Changed((), WRONG, *(more or (T1,)), **options)}
+    return replace(run, changed=made, running=FORWARDING)
+
+
+def silent(*clouds: str) -> list[Event]:
+    """Return the events of clouds that give no answer."""
+    return [Event(Kind.SILENT, T1, data={"services": each}) for each in clouds]
+
+
+ONCE_SILENT: dict[str, Any] = {"once_silent": frozenset({"exchange", "graph"})}
+ENDS_IN_ORDER = (Kind.CANCELLED, Kind.FINISHED, Kind.FAILED)
 TABLE: list[tuple[str, list[Event], Run]] = [
     ("opened", [], BASE),
-    ("details", [Event(Kind.DETAILS, T1, channel=replace(CHANNEL, callback_url="u"))], DETAILED),
-    ("details drop the plan", [PLANNED, APPROVED, Event(Kind.DETAILS, T1)], replace(BASE, detailed=True, detailed_at=T1)),
-    ("another account sees anew", [found(OK), PLANNED, Event(Kind.SIGNED_IN, T2, account=ACCOUNT)],
-     replace(BASE, account=ACCOUNT, signed_in=T2, found_at={"forwarding": T1})),
-    ("after an approval what was found stays",
-     [SIGNED_IN, found(OK), PLANNED, APPROVED, SIGNED_OUT, Event(Kind.SIGNED_IN, T2, account=ACCOUNT)],
-     replace(BASE, account=ACCOUNT, signed_in=T2, plan=PLAN, planned_by=ACCOUNT,
-             approvals={Scope.MAILBOX: APPROVAL}, findings={"forwarding": OK},
-             found_at={"forwarding": T1}, waits={"forwarding": 0})),
-    ("an approval does not count in another tenant",
-     [SIGNED_IN, found(OK), PLANNED, APPROVED, SIGNED_OUT, Event(Kind.SIGNED_IN, T2, account=ELSEWHERE)],
-     replace(BASE, account=ELSEWHERE, signed_in=T2, planned_by=ACCOUNT, found_at={"forwarding": T1})),
-    ("an approval does not count for another account",
-     [SIGNED_IN, found(OK), PLANNED, APPROVED, SIGNED_OUT, Event(Kind.SIGNED_IN, T2, account=COLLEAGUE)],
-     replace(BASE, account=COLLEAGUE, signed_in=T2, planned_by=ACCOUNT, found_at={"forwarding": T1})),
+    ("details drop the plan", [PLANNED, APPROVED, DETAILS], DETAILED),
+    ("another account sees anew", [found(OK), PLANNED, AGAIN], replace(SIGNED, **SEEN)),
+    ("after an approval what was found stays", [*IN_PLAN, SIGNED_OUT, AGAIN],
+     replace(SIGNED, plan=PLAN, planned_by=ACCOUNT, **ONCE, **SEEN_OK)),
+    ("an approval does not count in another tenant", [*IN_PLAN, SIGNED_OUT, IN_ANOTHER_TENANT],
+     replace(SIGNED, account=ELSEWHERE, planned_by=ACCOUNT, **SEEN)),
+    ("an approval does not count for another account", [*IN_PLAN, SIGNED_OUT, BY_COLLEAGUE],
+     replace(SIGNED, account=COLLEAGUE, planned_by=ACCOUNT, **SEEN)),
     ("after a change what was found stays, but not what was approved for another account",
-     [SIGNED_IN, found(OK), PLANNED, APPROVED, CHANGING, SIGNED_OUT,
-      Event(Kind.SIGNED_IN, T2, account=COLLEAGUE)],
-     replace(BASE, account=COLLEAGUE, signed_in=T2, planned_by=ACCOUNT,
-             findings={"forwarding": OK}, found_at={"forwarding": T1}, waits={"forwarding": 0},
-             changed={"forwarding": Changed((), WRONG, T1)}, running=FORWARDING)),
-    ("a sign-in solves its problem",
-     [problem("sign_in"), problem("consent"), Event(Kind.SIGNED_IN, T1, account=ACCOUNT)],
-     replace(BASE, account=ACCOUNT, signed_in=T1,
-             problems={"consent": Problem("wrong_tenant", "AADSTS1", T1)})),
-    ("signed out by a person", [Event(Kind.SIGNED_IN, T1, account=ACCOUNT), Event(Kind.SIGNED_OUT, T2)],
-     replace(BASE, signed_in=T1)),
+     [*IN_PLAN, CHANGING, SIGNED_OUT, BY_COLLEAGUE],
+     begun(run=replace(SIGNED, account=COLLEAGUE, planned_by=ACCOUNT, **SEEN_OK))),
+    ("a sign-in solves its problem", [problem("sign_in"), problem("consent"), AGAIN],
+     replace(SIGNED, problems={"consent": ASKED})),
+    ("signed out by a person", [SIGNED_IN, SIGNED_OUT], replace(BASE, signed_in=T0)),
     ("signed out by a cloud", [Event(Kind.SIGNED_OUT, T2, data={"cause": "c", "code": "x"})],
      replace(BASE, problems={"sign_in": Problem("c", "x", T2)})),
-    ("readable", [problem("app_access"), found(OK), Event(Kind.CHECKED, T1),
-                  Event(Kind.READABLE, T2, by="b@x.y")],
-     replace(BASE, answers={"app_access": Reply("granted", "b@x.y", T2)}, found_at={"forwarding": T1})),
-    ("readable though somebody is signed in",
-     [Event(Kind.SIGNED_IN, T1, account=ACCOUNT), Event(Kind.CHECKED, T1), Event(Kind.READABLE, T2)],
-     replace(BASE, account=ACCOUNT, signed_in=T1, checked=T1,
-             answers={"app_access": Reply("granted", "", T2)})),
-    ("planned", [PLANNED], replace(BASE, plan=PLAN)),
+    ("readable", [problem("app_access"), found(OK), CHECKED, Event(Kind.READABLE, T2, by="b@x.y")],
+     replace(BASE, answers={"app_access": Reply("granted", "b@x.y", T2)}, **SEEN)),
+    ("readable though somebody is signed in", [AGAIN, CHECKED, Event(Kind.READABLE, T2)],
+     replace(SIGNED, checked=T1, answers={"app_access": Reply("granted", "", T2)})),
     ("demanded", [found(OK), PLANNED, APPROVED, DEMANDED],
-     replace(BASE, plan=Plan("plan-2", (CHANGE, TENANT_WIDE), T0), approvals={Scope.MAILBOX: APPROVAL},
-             demanded=FORWARDING, found_at={"forwarding": T1}, waits={"forwarding": 0})),
-    ("what is demanded has an approval of its own",
-     [PLANNED, replace(APPROVED, data={"plan": "plan-1", "scope": "tenant"}), DEMANDED],
-     replace(BASE, plan=Plan("plan-2", (CHANGE, TENANT_WIDE), T0), demanded=FORWARDING)),
+     replace(BASE, plan=JOINED, demanded=FORWARDING, waits={"forwarding": 0}, **ONCE, **SEEN)),
+    ("what is demanded has an approval of its own", [PLANNED, WIDELY_APPROVED, DEMANDED],
+     replace(BASE, plan=JOINED, demanded=FORWARDING)),
     ("demanded though it was planned", [PLANNED, APPROVED, replace(DEMANDED, changes=())],
-     replace(BASE, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL}, demanded=FORWARDING)),
+     replace(BASE, plan=PLAN, demanded=FORWARDING, **ONCE)),
     ("what differs takes the place of what was approved",
-     [replace(PLANNED, changes=(OTHER, CHANGE, TENANT_WIDE)), APPROVED,
-      replace(APPROVED, data={"plan": "plan-1", "scope": "tenant"}), DIFFERS],
-     replace(BASE, plan=Plan("plan-2", (OTHER, SHUT, TENANT_WIDE), T0), approvals={Scope.TENANT: APPROVAL})),
+     [replace(PLANNED, changes=(OTHER, CHANGE, TENANT_WIDE)), APPROVED, WIDELY_APPROVED, DIFFERS],
+     replace(BASE, plan=Plan("plan-2", (OTHER, SHUT, TENANT_WIDE), T0),
+             approvals={Scope.TENANT: APPROVAL})),
     ("without a plan nothing differs", [DIFFERS], BASE),
-    ("approved", [PLANNED, APPROVED], replace(BASE, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL})),
+    ("approved", [PLANNED, APPROVED], replace(BASE, plan=PLAN, **ONCE)),
     ("another plan is not approved",
-     [PLANNED, replace(APPROVED, data={"plan": "old", "scope": "mailbox"})], replace(BASE, plan=PLAN)),
-    ("other addresses are not approved",
-     [PLANNED, replace(APPROVED, data=APPROVED.data | {"callback_url": "https://evil.example/callback"})],
+     [PLANNED, replace(APPROVED, data={"plan": "old", "scope": "mailbox"})],
+     replace(BASE, plan=PLAN)),
+    ("other addresses are not approved", [PLANNED, replace(APPROVED, data=ELSEWHERE_APPROVED)],
      replace(BASE, plan=PLAN)),
     ("no plan is not approved", [APPROVED], BASE),
     ("a new plan has no approvals", [PLANNED, APPROVED, PLANNED], replace(BASE, plan=PLAN)),
-    ("found", [Event(Kind.RUNNING, T1, step="forwarding"), found(OK)],
-     replace(BASE, findings={"forwarding": OK}, found_at={"forwarding": T1}, waits={"forwarding": 0})),
+    ("found", [Event(Kind.RUNNING, T1, step="forwarding"), found(OK)], replace(BASE, **SEEN_OK)),
     ("waits are counted", [found(WAITING), found(WAITING)],
      replace(BASE, findings={"token": WAITING}, found_at={"token": T1}, waits={"token": 2})),
     ("nothing found", [Event(Kind.FOUND, T1, step="ids")], BASE),
-    ("changing", [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG, changes=(CHANGE,))],
-     replace(BASE, changed={"forwarding": Changed((CHANGE,), WRONG, T1)}, running=FORWARDING)),
-    ("changed", [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG),
-                 Event(Kind.CHANGED, T2, step="forwarding")],
-     replace(BASE, changed={"forwarding": Changed((), WRONG, T1, T2, unseen=1)}, running=FORWARDING)),
-    ("what was before the first try is kept",
-     [Event(Kind.CHANGING, T1, step="forwarding", finding=WRONG),
-      Event(Kind.CHANGING, T2, step="forwarding", finding=UNKNOWN)],
-     replace(BASE, changed={"forwarding": Changed((), WRONG, T2, since=T1)}, running=FORWARDING)),
-    ("a change that was made begins anew",
-     [CHANGING, Event(Kind.CHANGED, T1, step="forwarding"), replace(CHANGING, at=T2)],
-     replace(BASE, changed={"forwarding": Changed((), WRONG, T2, unseen=1)}, running=FORWARDING)),
-    ("what a change left is read back",
-     [CHANGING, Event(Kind.CHANGED, T2, step="forwarding"), found(LEFT),
-      found(replace(LEFT, values={"smtp": "other"}))],
-     replace(BASE, changed={"forwarding": Changed((), WRONG, T1, T2, {"smtp": "x"})},
-             findings={"forwarding": replace(LEFT, values={"smtp": "other"})},
-             found_at={"forwarding": T1}, waits={"forwarding": 0})),
+    ("changing", [replace(CHANGING, changes=(CHANGE,))],
+     replace(begun(), changed={"forwarding": Changed((CHANGE,), WRONG, T1)})),
+    ("changed", [CHANGING, replace(CHANGED, at=T2)], begun(T1, T2, unseen=1)),
+    ("what was before the first try is kept", [CHANGING, replace(CHANGING, at=T2, finding=UNKNOWN)],
+     begun(T2, since=T1)),
+    ("a change that was made begins anew", [CHANGING, CHANGED, replace(CHANGING, at=T2)],
+     begun(T2, unseen=1)),
+    ("what a change left is read back", [CHANGING, CHANGED, found(LEFT), found(OK)],
+     replace(begun(T1, T1, {"smtp": "x"}), running=frozenset(), **SEEN_OK)),
     ("recalled", [Event(Kind.RECALLED, T1, data={"sp_id": "s"}, past=(PAST,))],
      replace(BASE, past={"forwarding": PAST}, known={"sp_id": "s"})),
     ("nothing changing", [Event(Kind.CHANGING, T1, step="forwarding")], BASE),
-    ("answered", [problem("consent"),
-                  Event(Kind.ANSWERED, T2, by="b@x.y",
-                        data={"question": "consent", "value": "granted"})],
+    ("answered", [problem("consent"), Event(Kind.ANSWERED, T2, by="b@x.y", data=GRANTED)],
      replace(BASE, answers={"consent": Reply("granted", "b@x.y", T2)})),
-    ("problem", [problem("consent")],
-     replace(BASE, problems={"consent": Problem("wrong_tenant", "AADSTS1", T1)})),
-    ("look again", [found(WRONG), found(UNKNOWN), found(WAITING), PLANNED, Event(Kind.LOOK_AGAIN, T2)],
-     replace(LOOKED, findings={"token": WAITING}, found_at={"forwarding": T1, "ids": T1, "token": T1})),
-    ("look again gives what was tried in vain its time", [CHANGING, Event(Kind.LOOK_AGAIN, T2)],
-     replace(LOOKED, changed={"forwarding": Changed((), WRONG, T1, since=T2)}, running=FORWARDING)),
-    ("look again at what was made",
-     [CHANGING, Event(Kind.CHANGED, T1, step="forwarding"), Event(Kind.LOOK_AGAIN, T2)],
-     replace(LOOKED, changed={"forwarding": Changed((), WRONG, T1, T1)}, running=FORWARDING)),
-    ("look again from another thread", [found(OK), Event(Kind.LOOK_AGAIN, T2, origin=Origin("r1", "t9"))],
-     replace(LOOKED, origin=Origin("r1", "t9"), right_before=FORWARDING, findings={"forwarding": OK},
-             found_at={"forwarding": T1})),
-    ("look again from another space", [Event(Kind.LOOK_AGAIN, T2, origin=Origin("r9", "t9"))], LOOKED),
-    ("resumed", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.RESUMED, T2)], replace(BASE, resumed=1)),
-    ("failed", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.FAILED, T2)],
-     replace(BASE, ended="failed", ended_at=T2)),
-    ("the first end counts", [Event(Kind.CANCELLED, T1), Event(Kind.FINISHED, T2)],
-     replace(BASE, ended="cancelled", ended_at=T1)),
+    ("look again", [found(WRONG), found(UNKNOWN), found(WAITING), PLANNED, LOOK],
+     replace(LOOKED, findings={"token": WAITING}, found_at=dict.fromkeys(("forwarding", "ids",
+             "token"), T1))),
+    ("look again gives what was tried in vain its time", [CHANGING, LOOK],
+     begun(T1, since=T2, run=LOOKED)),
+    ("look again at what was made", [CHANGING, CHANGED, LOOK], begun(T1, T1, run=LOOKED)),
+    ("look again from another thread", [found(OK), replace(LOOK, origin=Origin("r1", "t9"))],
+     replace(LOOKED, origin=Origin("r1", "t9"), right_before=FORWARDING,
+             findings={"forwarding": OK}, **SEEN)),
+    ("look again from another space", [replace(LOOK, origin=Origin("r9", "t9"))], LOOKED),
+    ("resumed", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.RESUMED, T2)],
+     replace(BASE, resumed=1)),
+    ("the first end counts",
+     [Event(Kind.RUNNING, T1, step="ids"), *(Event(kind, T2) for kind in ENDS_IN_ORDER)],
+     replace(BASE, ended="cancelled", ended_at=T2)),
     ("what a newer version wrote", [Event(Kind.UNKNOWN, T1)], BASE),
-    ("discovered", [DISCOVERED],
-     replace(BASE, channel=FOUND_CHANNEL, brief=Brief("c1", "s@contoso.com"), discovered=True,
-             known={"client_id": "c1", "upn": "s@contoso.com"})),
+    ("discovered", [DISCOVERED], replace(DONE_SO, discovered=True)),
     ("the user of a shared mailbox is another",
-     [replace(DISCOVERED, data=DISCOVERED.data | {"shared": "yes"})],
-     replace(BASE, channel=FOUND_CHANNEL, brief=Brief("c1", shared=True), discovered=True,
-             known={"client_id": "c1", "upn": "s@contoso.com", "shared": "yes"})),
-    ("another account searches anew",
-     [Event(Kind.SEARCHED, T1, search=SEARCH), DISCOVERED, Event(Kind.SIGNED_IN, T2, account=ACCOUNT)],
-     replace(BASE, channel=FOUND_CHANNEL, brief=Brief("c1", "s@contoso.com"), account=ACCOUNT,
-             signed_in=T2, known={"client_id": "c1", "upn": "s@contoso.com"})),
-    ("no longer silent", [Event(Kind.SILENT, T1, data={"services": "graph"}),
-                          Event(Kind.SILENT, T2, data={"services": ""})],
-     replace(BASE, once_silent=frozenset({"graph"}))),
-    ("silent until the end", [Event(Kind.SILENT, T1, data={"services": "graph"}),
-                              Event(Kind.CHECKED, T2)],
-     replace(BASE, checked=T2, once_silent=frozenset({"graph"}))),
-    ("what cannot be decoded", [Event(Kind.UNREADABLE, T1)], replace(BASE, problems={"history": Problem("history_gap", "2", T1)})),
-    ("a change without its beginning", [Event(Kind.CHANGED, T1, step="ids")], replace(BASE, problems={"history": Problem("history_gap", "2", T1)})),
+     [replace(DISCOVERED, data=KNOWN | {"shared": "yes"})],
+     replace(DONE_SO, brief=Brief("c1", shared=True), discovered=True,
+             known=KNOWN | {"shared": "yes"})),
+    ("another account searches anew", [Event(Kind.SEARCHED, T1, search=SEARCH), DISCOVERED, AGAIN],
+     replace(DONE_SO, account=ACCOUNT, signed_in=T2)),
+    ("silent", silent("exchange graph", "graph"), replace(BASE, silent=("graph",), **ONCE_SILENT)),
+    ("silent until the end", [*silent("exchange graph"), CHECKED],
+     replace(BASE, checked=T1, **ONCE_SILENT)),
+    ("what cannot be decoded", [Event(Kind.UNREADABLE, T1)], GAP),
+    ("a change without its beginning", [Event(Kind.CHANGED, T1, step="ids")], GAP),
 ]  # fmt: skip
 
 

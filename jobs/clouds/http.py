@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -196,22 +196,28 @@ class Response:
 Judge = Callable[[httpx.Response, RequestIds], CloudError]
 #: Returns the error that an answer of 2xx reports in its body, or None.
 ReportedError = Callable[[Response], CloudError | None]
+#: Context that every attempt waits for before it is sent, and that sees how the attempt ended.
+Slot = Callable[[], AbstractAsyncContextManager[None]]
 
 
-async def request(
+async def request(  # noqa: PLR0913, PLR0917  what is sent, how its answer is read, and how often
     client: httpx.AsyncClient,
     call: Call,
     judge: Judge,
     policy: RetryPolicy = PATIENCE,
     reported: ReportedError | None = None,
+    turn: Slot = nullcontext,
 ) -> Response:
+    """Send a request, and repeat it if the policy allows; each attempt runs in its ``turn``."""
+
     async def attempt() -> Response:
-        with calls.request_to(call.service):
-            answer = await _once(client, call, judge)
-        if reported and (error := reported(answer)):
-            error.unsent = error.cause == Cause.THROTTLED
-            raise error
-        return answer
+        async with turn():
+            with calls.request_to(call.service):
+                answer = await _once(client, call, judge)
+            if reported and (error := reported(answer)):
+                error.unsent = error.cause == Cause.THROTTLED
+                raise error
+            return answer
 
     try:
         return await policy.call_async(

@@ -20,6 +20,8 @@ from jobs.clouds.errors import CloudError, CloudReply, Transient
 T = TypeVar("T")
 LONGEST_HOLD_S = 60.0
 LOOK_AGAIN_S = 0.05
+_TOO_MUCH = frozenset({429, 503})
+"""Statuses of too many requests. Exchange also uses others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,34 @@ class _Window:
     def end(self) -> None:
         self._under_way -= 1
         self._history.record()
+
+
+class Throttle:
+    """Throttle for a cloud that publishes no limit and requests no pause (microsoft.md 3.5).
+
+    Calls may overlap freely until the cloud reports too many requests. From then on they start one
+    at a time, until ``quiet_s`` seconds have passed without such an answer.
+    """
+
+    def __init__(self, seconds: float = 1.0, quiet_s: float = 60.0) -> None:
+        self._seconds, self._quiet_s = seconds, quiet_s
+        self._until = self._next = 0.0
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait for a time slot if the cloud is being throttled; each attempt takes one."""
+        clock = asyncio.get_running_loop().time
+        if clock() < self._until:
+            place = max(clock(), self._next)
+            self._next = place + self._seconds
+            await asyncio.sleep(place - clock())
+        try:
+            yield
+        except Transient as error:
+            if error.status in _TOO_MUCH or error.cause == Cause.THROTTLED:
+                self._next = max(self._next, clock() + self._seconds)
+                self._until = clock() + self._quiet_s
+            raise
 
 
 class RateLimiter:

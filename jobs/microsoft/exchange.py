@@ -26,7 +26,7 @@ from jobs.clouds.errors import (
 )
 from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, TokenSource, request, with_token
 from jobs.clouds.json_values import as_dict, text_of
-from jobs.clouds.rate_limit import RateLimiter, SingleFlight
+from jobs.clouds.rate_limit import RateLimiter, SingleFlight, Throttle
 from jobs.microsoft.responses import judge_exchange, judge_reported_errors
 
 #: Microsoft publishes no limit, and no Retry-After was ever seen (microsoft.md 3.5). A run makes
@@ -94,6 +94,7 @@ class InvokeCommand:
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._reads = reads or SingleFlight()
         self._pace = pace or RateLimiter({})
+        self._spacing = Throttle()
 
     async def run(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
         """Run a cmdlet and return its rows.
@@ -132,7 +133,13 @@ class InvokeCommand:
                 "Prefer": "odata.maxpagesize=1000",
             }
             sent = replace(call, headers=headers)
-            return await request(self._http, sent, judge_exchange, reported=judge_reported_errors)
+            return await request(
+                self._http,
+                sent,
+                judge_exchange,
+                reported=judge_reported_errors,
+                turn=self._spacing.slot,
+            )
 
         return await with_token(self._token_source, send)
 

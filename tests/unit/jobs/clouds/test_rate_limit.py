@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from jobs.clouds.errors import CloudReply, Rejected, Transient
-from jobs.clouds.rate_limit import Limit, RateLimiter, ReadCache, SingleFlight
+from jobs.clouds.rate_limit import Limit, RateLimiter, ReadCache, SingleFlight, Throttle
 from jobs.clouds.retry import may_repeat
 
 QUICK = Limit("reports", "/reports", 2, 0.4)
@@ -179,3 +179,50 @@ async def test_an_error_reaches_everybody_who_waits():
     await asyncio.sleep(0.005)
     first.cancel()
     assert (await second, cloud.asked) == ("before", 1)
+
+
+async def spaced(spacing: Throttle, count: int) -> list[float]:
+    """Start ``count`` calls at once and return when each began, in seconds."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
+
+    async def call() -> float:
+        async with spacing.slot():
+            return clock() - began
+
+    return sorted(await asyncio.gather(*(call() for _ in range(count))))
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_calls_are_spaced_once_it_was_too_much(carry_out: Callable[..., None], status: int):
+    """Calls overlap until one is throttled.
+
+    Then one call per second is made until a quiet period has passed.
+    """
+    begins: list[list[int]] = []
+
+    async def day() -> None:
+        spacing = Throttle(1.0, quiet_s=60.0)
+        begins.append([round(at) for at in await spaced(spacing, 6)])
+        with pytest.raises(Transient):
+            async with spacing.slot():
+                raise Transient("throttled", CloudReply("exchange", status))
+        begins.append([round(at) for at in await spaced(spacing, 4)])
+        await asyncio.sleep(60.0)
+        begins.append([round(at) for at in await spaced(spacing, 6)])
+
+    carry_out(day())
+    assert begins == [[0] * 6, [1, 2, 3, 4], [0] * 6]
+
+
+def test_other_trouble_spaces_nothing(carry_out: Callable[..., float]):
+    """A lost connection does not slow down later calls, because it says nothing about the pace."""
+
+    async def day() -> None:
+        spacing = Throttle(60.0)
+        with pytest.raises(Transient):
+            async with spacing.slot():
+                raise Transient("connection_lost", CloudReply("exchange"))
+        await spaced(spacing, 6)
+
+    assert carry_out(day()) == 0

@@ -2,8 +2,18 @@ from __future__ import annotations
 
 import pytest
 from redis import Redis
+from redis.exceptions import AskError, AuthenticationError, NoPermissionError, RedisError
+from redis.sentinel import MasterNotFoundError
 
-from bot.queue import ADVANCE, ALLOWED, Doorbell, NotAllowedError, make_queue
+from bot.queue import (
+    ADVANCE,
+    ALLOWED,
+    Doorbell,
+    NotAllowedError,
+    kind_problem,
+    make_queue,
+    refusal,
+)
 
 
 def test_a_callback_is_a_function_too(redis: Redis):
@@ -59,3 +69,19 @@ class Recorder:
     def send(self, *_: object, **__: object) -> None:
         """Record the call."""
         self._called.append(self.url)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (AuthenticationError("Authentication required"), "asks for a password: correct REDIS_URL"),
+        (AuthenticationError("WRONGPASS"), "refuses the user or the password (WRONGPASS)"),
+        (NoPermissionError("NOPERM {it}"), "does not let it work (NOPERM {it})"),
+        (AskError("1 127.0.0.1:1"), "which the bot cannot use"),
+        (MasterNotFoundError("AuthenticationError('no')"), "A Sentinel refuses"),
+        (RedisError("loading"), ""),
+    ],
+)
+def test_only_a_refusal_that_lasts_comes_with_advice(redis: Redis, error: RedisError, words: str):
+    assert (words in refusal(error), bool(refusal(error))) == (True, bool(words))
+    assert kind_problem(redis) == ""

@@ -49,9 +49,7 @@ def test_everything_that_is_due_is_handed_out_once(services: Services):
     ("lock", "handed"),
     [
         (LockName(LockKind.RUN, "R1"), [["R1"], [], [], []]),
-        (LockName(LockKind.DRAW, "R1"), [[], ["R1"], [], []]),
         (LockName(LockKind.EVENT, EVENT.key), [[], [], [EVENT.key], []]),
-        (LockName(LockKind.WATCH, "tenant-1"), [[], [], [], ["tenant-1"]]),
         (LockName(LockKind.WEBHOOKS), [[], [], [], []]),
     ],
 )

@@ -17,6 +17,7 @@ from jobs.probes import all_probes
 from jobs.steps import all_steps
 
 ENV = {"PUBLIC_URL": "https://bot.example.com/"}
+RESOURCES = {GRAPH_APP_ID: "Microsoft Graph", EXCHANGE_APP_ID: "Office 365 Exchange Online"}
 PAGE = (Path(__file__).parents[3] / "docs/permissions.md").read_text(encoding="utf-8")
 DELEGATED, APPLICATION = (
     PAGE.partition("## The bot's own Entra app")[2]
@@ -44,14 +45,9 @@ def made(folder: Path, **wanted: Any) -> tuple[list[Any], str, str]:
     az = folder / "az"
     az.write_text(AZ)
     az.chmod(0o755)
-    done = subprocess.run(  # noqa: S603  the commands under test
-        ["/bin/bash", "-c", commands(ENV, **wanted)],
-        cwd=folder,
-        env={"PATH": f"{folder}:/usr/bin:/bin"},
-        capture_output=True,
-        check=True,
-        text=True,
-    )
+    line, env = ["/bin/bash", "-c", commands(ENV, **wanted)], {"PATH": f"{folder}:/usr/bin:/bin"}
+    how = {"cwd": folder, "env": env, "capture_output": True, "check": True, "text": True}
+    done = subprocess.run(line, **how)  # noqa: S603, PLW1510  the commands under test
     manifest = json.loads((folder / "bot-permissions.json").read_text())
     return manifest, done.stdout, (folder / "az.log").read_text()
 
@@ -91,10 +87,7 @@ def test_a_setup_and_a_check_need_no_other_permission(tmp_path):
 def test_automatic_checks_declare_the_application_permissions(tmp_path):
     """The roles are those of docs/permissions.md; they are declared, and no command consents."""
     manifest, _, told = made(tmp_path, automatic_checks=True, multitenant=True)
-    for app, resource in (
-        (GRAPH_APP_ID, "Microsoft Graph"),
-        (EXCHANGE_APP_ID, "Office 365 Exchange Online"),
-    ):
+    for app, resource in RESOURCES.items():
         assert declared(manifest, app, "Role", "appRoles") == asked(APPLICATION, resource)
     assert "admin-consent" not in told
     assert "--sign-in-audience AzureADMultipleOrgs" in told
@@ -111,10 +104,7 @@ def test_a_certificate_makes_no_secret(tmp_path):
 def test_powershell_asks_for_the_same(certificate):
     """The lines for PowerShell name the same permissions, with balanced brackets and quotes."""
     text = commands(ENV, certificate=certificate, powershell=True, automatic_checks=True)
-    for app, resource in (
-        (GRAPH_APP_ID, "Microsoft Graph"),
-        (EXCHANGE_APP_ID, "Office 365 Exchange Online"),
-    ):
+    for app, resource in RESOURCES.items():
         found = re.search(rf"App = '{app}'; Scopes = @\((.*?)\); Roles = @\((.*?)\)", text)
         assert found is not None
         scopes, roles = (set(re.findall(r"'([^']+)'", part)) for part in found.groups())

@@ -36,13 +36,9 @@ ASKER = Person("person-1", "anna@contoso.com", "org-1")
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
 _NOT_HERE = "|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|Not here."
 NO_OBJECT = 404, {"error": {"code": "NotFound", "details": [{"message": _NOT_HERE}]}}
-ONE = {
-    **dict.fromkeys(("Get-Mailbox", "Get-CASMailbox", "Get-Recipient"), NO_OBJECT),
-    **dict.fromkeys(
-        ("Get-User", "Get-OrganizationConfig", "Get-TransportConfig"),
-        (200, {"value": [{"Name": "a"}]}),
-    ),
-}
+BARE = 200, {"value": [{"Name": "a"}]}
+ONE = dict.fromkeys(("Get-Mailbox", "Get-CASMailbox", "Get-Recipient"), NO_OBJECT)
+ONE |= dict.fromkeys(("Get-User", "Get-OrganizationConfig", "Get-TransportConfig"), BARE)
 """Answers to cmdlets that ask for one object: none, or one without any setting."""
 MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
@@ -72,13 +68,8 @@ class Cloud:
 
     def refuse(self, what: str, status: int, code: str = "", message: str = "") -> Cloud:
         """Script an error in the form of the service as the answer to a request."""
-        return self.on(
-            what,
-            (
-                status,
-                {"error": {"code": code, "message": message, "details": [{"message": message}]}},
-            ),
-        )
+        told = {"code": code, "message": message, "details": [{"message": message}]}
+        return self.on(what, (status, {"error": told}))
 
     @property
     def writes(self) -> list[tuple[str, Any]]:
@@ -93,32 +84,22 @@ class Cloud:
             name = call["CmdletName"]
             return self._answer(name, call["Parameters"], ONE.get(name, (200, {"value": []})))
         path = unquote(request.url.raw_path.decode().partition("?")[0]).removeprefix("/v1.0")
-        known = {
-            "GET": (404, {"error": {"code": "Request_ResourceNotFound"}}),
-            "POST": (201, {"id": "made"}),
-        }
-        return self._answer(
-            f"{request.method} {path}", body, known.get(request.method, (204, None))
-        )
+        missing = (404, {"error": {"code": "Request_ResourceNotFound"}})
+        known = {"GET": missing, "POST": (201, {"id": "made"})}.get(request.method, (204, None))
+        return self._answer(f"{request.method} {path}", body, known)
 
     def _answer(self, what: str, body: Any, otherwise: Any) -> httpx.Response:
         self.asked.append((what, body))
         answers = self.script.get(what, [otherwise])
         found = answers.pop(0) if len(answers) > 1 else answers[0]
-        status, content = (
-            found
-            if isinstance(found, tuple)
-            else (200, {"value": found} if isinstance(found, list) else found)
-        )
+        plain = {"value": found} if isinstance(found, list) else found
+        status, content = found if isinstance(found, tuple) else (200, plain)
         if what.startswith("GET ") and isinstance(found, dict) and "value" not in found:
             content = {"id": "id-1", **content}
         if what.startswith("Get-") and isinstance(found, list):
             content = {"value": [row or {"Name": "a"} for row in found]}
-        return (
-            httpx.Response(status, content=json.dumps(content, default=_by_then))
-            if content is not None
-            else httpx.Response(status)
-        )
+        told = None if content is None else json.dumps(content, default=_by_then)
+        return httpx.Response(status, content=told)
 
 
 CarryOut = Callable[[Coroutine[Any, Any, None]], float]
@@ -208,9 +189,8 @@ def given(cloud: Cloud, store: RunStore, vault: Vault, work_settings: Settings) 
         kind: str = "setup",
         brief: Brief | None = None,
     ) -> StepContext:
-        run = store.open(
-            channel, ASKER, Origin("room-1", "thread-1", message="message-1"), RunKind(kind), brief
-        )
+        origin = Origin("room-1", "thread-1", message="message-1")
+        run = store.open(channel, ASKER, origin, RunKind(kind), brief)
         found = Finding("given", State.OK, facts=facts or {})
         store.append(
             run.id,
@@ -227,18 +207,9 @@ def given(cloud: Cloud, store: RunStore, vault: Vault, work_settings: Settings) 
     def context(run_id: str, settings: Settings) -> StepContext:
         http = httpx.AsyncClient(transport=httpx.MockTransport(cloud.answer))
         graph = Graph(http, _token, settings.graph_url)
-        exchange = InvokeCommand(
-            http, _token, settings.exchange_url, "tenant-1", "admin@contoso.com"
-        )
-        return StepContext(
-            store.load(run_id),
-            settings,
-            store,
-            vault,
-            graph,
-            exchange,
-            lambda: Trace(graph, exchange),
-        )
+        exchange = InvokeCommand(http, _token, settings.exchange_url, "tenant-1", ACCOUNT.upn)
+        clients = (graph, exchange, lambda: Trace(graph, exchange))
+        return StepContext(store.load(run_id), settings, store, vault, *clients)
 
     return make
 

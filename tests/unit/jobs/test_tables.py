@@ -63,21 +63,6 @@ LOOKED_UP = re.compile(r"\b(?:findings|changed)(?:\.get\(|\[)\"(\w+)\"")
 """Pattern of code that looks up a finding or a change with a written-out name."""
 
 
-def written(pattern: re.Pattern[str], text: str) -> set[str]:
-    """Return the names that the source writes out."""
-    return set(pattern.findall(text))
-
-
-@pytest.fixture(scope="module")
-def source() -> str:
-    """Return the source of jobs/ and bot/ as one text."""
-    return "\n".join(
-        path.read_text(encoding="utf-8")
-        for folder in ("jobs", "bot")
-        for path in (ROOT / folder).rglob("*.py")
-    )
-
-
 @pytest.mark.parametrize("table", STEPS)
 def test_a_table_names_steps(table: str):
     assert {*STEPS[table]} - EVERYTHING.keys() == set()
@@ -106,10 +91,8 @@ def test_a_step_sets_what_steps_have(name: str):
     kind = type(EVERYTHING[name])
     declared = {each for base in kind.__mro__[:-1] for each in base.__annotations__}
     code = (property, classmethod, staticmethod)
-    data = {
-        n for n, value in vars(kind).items() if not (callable(value) or isinstance(value, code))
-    }
-    own = {n for n in data if not n.startswith("_")}
+    named = {n: value for n, value in vars(kind).items() if not n.startswith("_")}
+    own = {n for n, value in named.items() if not (callable(value) or isinstance(value, code))}
     assert own - declared - {"group"} == set()
 
 
@@ -148,9 +131,10 @@ def test_a_signal_has_its_name():
         replace(EVERYTHING["answers"].ok(), signal=signals)
 
 
-def test_names_that_are_looked_up_exist(source: str):
+def test_names_that_are_looked_up_exist():
     """If the source looks up a finding or a change by a name, a step or probe has this name."""
-    looked_up = written(LOOKED_UP, source)
+    paths = [*(ROOT / "jobs").rglob("*.py"), *(ROOT / "bot").rglob("*.py")]
+    looked_up = {name for path in paths for name in LOOKED_UP.findall(path.read_text("utf-8"))}
     assert (len(looked_up) > 5, looked_up - EVERYTHING.keys()) == (True, set())
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,14 +20,11 @@ ME = b'{"id": "bot-1", "emails": ["bot@webex.bot"]}'
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n"
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(ME), ME)
 ONCE = RetryPolicy(longest_wait_s=0.0, total_s=0.1)
-# What comes at once, and what drips after it.
+# What comes at once; spaces drip after it.
 DRIPS = {
-    "an error": (
-        LENGTH.replace(b"200 OK", b"404 Not Found\r\nContent-Type: application/json"),
-        b" " * 4000,
-    ),
-    "a body": (LENGTH, b" " * 4000),
-    "a body that looks whole": (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + ME, b" " * 4000),
+    "an error": LENGTH.replace(b"200 OK", b"404 Not Found\r\nContent-Type: application/json"),
+    "a body": LENGTH,
+    "a body that looks whole": b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + ME,
 }
 CALLS: dict[str, Callable[[Webex, str], Any]] = {
     "a call": lambda webex, _: webex.me(),
@@ -84,11 +82,8 @@ def dripping(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.cert))
     context = certificate.server_context()
-    server = Dripping(
-        (lambda came: context.wrap_socket(came, server_side=True))
-        if request.param == "https"
-        else lambda came: came
-    )
+    wrap = partial(context.wrap_socket, server_side=True)
+    server = Dripping(wrap if request.param == "https" else lambda came: came)
     url = f"{request.param}://127.0.0.1:{server.port}/v1/"
     webex = Webex("a-made-up-token", url, ONCE)
     yield server, webex, url
@@ -105,7 +100,7 @@ def test_an_answer_that_drips_ends_in_time(dripping, drip, call):
     A posted message may exist then.
     """
     server, webex, url = dripping
-    server.at_once, server.drips = DRIPS[drip]
+    server.at_once, server.drips = DRIPS[drip], b" " * 4000
     with pytest.raises(WebexUnreachableError, match="ReadTimeout") as caught:
         CALLS[call](webex, url)
     assert caught.value.accepted

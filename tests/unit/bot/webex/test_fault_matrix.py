@@ -113,10 +113,8 @@ def test_trouble_that_stays(webex, webex_script, reply, call):
 
 
 @pytest.mark.usefixtures("hasty_retries")
-@pytest.mark.parametrize(
-    "call", ["me", "person", "message", "action", "room_type", "room_title", "members"]
-)
-@pytest.mark.parametrize("body", [{}, {"id": None}, {"items": []}, {"items": None}, {"id": {}}])
+@pytest.mark.parametrize("call", ["me", "message", "action", "room_type", "members"])
+@pytest.mark.parametrize("body", [{}, {"id": None}, {"items": None}, {"id": {}}])
 def test_an_answer_without_the_object_is_unreadable(webex, webex_script, reply, call, body):
     """An answer without the id of the object is no object with empty values.
 

@@ -127,10 +127,9 @@ def test_whether_a_copy_stays(typed: str, kept: bool | None):
     An answer that is neither is an error.
     """
     found = read_details(Channel(MAILBOX), RIGHT | {"keep_copy": typed})
-    if kept is None:
-        assert found == ChannelForm(None, {"keep_copy": Text("typed.keep_copy")})
-    else:
-        assert found == ChannelForm(replace(Channel(MAILBOX), **RIGHT, keep_copy=kept), {})
+    told = {} if kept is not None else {"keep_copy": Text("typed.keep_copy")}
+    channel = None if kept is None else replace(Channel(MAILBOX), **RIGHT, keep_copy=kept)
+    assert found == ChannelForm(channel, told)
 
 
 def test_a_mailbox_that_was_named_cannot_be_changed():

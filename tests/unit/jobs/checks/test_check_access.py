@@ -204,10 +204,8 @@ def run_with(given: Callable[..., StepContext], *findings: Finding) -> Run:
     ("reason", "more"),
     [
         (Reason.NEEDS_SIGN_IN, True),
-        (Reason.NOT_BY_ITSELF, True),
         (Reason.NOT_AT_EXCHANGE, True),
         (Reason.NO_SIGN_IN, False),
-        (None, False),
     ],
 )
 def test_when_a_sign_in_shows_more(given, reason, more):

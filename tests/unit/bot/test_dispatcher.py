@@ -30,7 +30,7 @@ def bells(services: Services) -> tuple[Doorbell, ...]:
     return tuple(Doorbell.of(services.redis, kind) for kind in kinds)
 
 
-def test_everything_that_is_due_is_handed_out_once(services: Services):
+def test_everything_that_is_due_is_handed_out_once(services):
     """Everything due is queued once; work that is not due yet stays."""
     for wait, name in ((0, "NOW222"), (60, "LATER2")):
         services.schedule.add(name, now() + timedelta(seconds=wait))
@@ -53,9 +53,7 @@ def test_everything_that_is_due_is_handed_out_once(services: Services):
         (LockName(LockKind.WEBHOOKS), [[], [], [], []]),
     ],
 )
-def test_a_killed_processs_work_is_handed_out_at_once(
-    services: Services, lock: LockName, handed: list[list[str]]
-):
+def test_a_killed_processs_work_is_handed_out_at_once(services, lock, handed):
     """A killed process's work is found by its lock and queued at once.
 
     Work that is retried without the dispatcher is left alone.
@@ -71,7 +69,7 @@ def test_a_killed_processs_work_is_handed_out_at_once(
     assert (rung(*bells(services)), services.redis.exists(lock.key)) == (handed, 0)
 
 
-def test_what_nobody_can_read_is_dropped_and_named_once(services: Services):
+def test_what_nobody_can_read_is_dropped_and_named_once(services):
     """A strange lock, member or event is dropped and named once, and the rest is handed out."""
     redis, due = services.redis, now()
     strange = (b"\xff\xfe", b"run:\xff", "press:R1", "another:R1")
@@ -95,7 +93,7 @@ def test_what_nobody_can_read_is_dropped_and_named_once(services: Services):
     assert (redis.exists(keys.locks_held()), redis.zcard(keys.due())) == (0, 3)
 
 
-def test_the_next_round_is_when_more_is_due(services: Services):
+def test_the_next_round_is_when_more_is_due(services):
     """A round ends with the time until the next one: a second, or less if more is due before."""
     dispatcher = Dispatcher(services)
     assert dispatcher.dispatch_due() == PAUSE_S
@@ -105,7 +103,7 @@ def test_the_next_round_is_when_more_is_due(services: Services):
     assert 0 < left <= 0.4
 
 
-def test_two_dispatchers_share_what_is_due(services: Services, monkeypatch: pytest.MonkeyPatch):
+def test_two_dispatchers_share_what_is_due(services, monkeypatch):
     """Work that two dispatchers read in the same moment is handed out by one of them."""
     services.schedule.add("NOW222", now())
     read = services.redis.zrange
@@ -129,7 +127,7 @@ def make_due(services: Services) -> None:
         services.redis.delete(keys.draw_queued(run_id))
 
 
-def test_a_backlog_does_not_grow_by_itself(services: Services):
+def test_a_backlog_does_not_grow_by_itself(services):
     """A busy worker gets no further job for the waiting events, and lost jobs are replaced."""
     names = [f"RUN{number:03}" for number in range(30)]
     for name in names:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import formatdate
-from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -47,7 +46,7 @@ def usual(redis: Redis) -> Iterator[Redis]:
         ({"appendonly": "no", "save": "60 1"}, "DOUBT append-only file off", "(appendonly yes)"),
     ],
 )
-def test_redis_as_it_is_set(usual: Redis, settings: dict[str, str], begins: str, ends: str):
+def test_redis_as_it_is_set(usual, settings, begins, ends):
     for name, value in settings.items():
         usual.config_set(name, value)
     line = line_of(on_redis, usual)
@@ -59,9 +58,7 @@ def test_redis_as_it_is_set(usual: Redis, settings: dict[str, str], begins: str,
     ("refused", "blind"),
     [(["+@all", "-@admin", "-@dangerous"], 2), (["+@all", "-info"], 0), (["+@all", "-config"], 0)],
 )
-def test_a_managed_redis_that_refuses_to_be_looked_at(
-    usual: Redis, redis_url: str, refused: list[str], blind: int
-):
+def test_a_managed_redis_that_refuses_to_be_looked_at(usual, redis_url, refused, blind):
     usual.execute_command("ACL", "SETUSER", "managed", "on", ">word", "~*", *refused)
     try:
         with connect_for_web(redis_url.replace("//", "//managed:word@")) as client:
@@ -78,7 +75,7 @@ def line_about(url: str) -> str:
 
 
 @pytest.mark.slow
-def test_a_replica_a_cluster_and_a_sentinel(tmp_path: Path):
+def test_a_replica_a_cluster_and_a_sentinel(tmp_path):
     """Each of them answers PING, but none of them serves."""
     with redis_servers.pair(tmp_path) as (primary, replica):
         with redis_servers.sentinel(tmp_path, primary) as port:
@@ -89,7 +86,7 @@ def test_a_replica_a_cluster_and_a_sentinel(tmp_path: Path):
         assert line_about(f"redis://127.0.0.1:{cluster.port}/0") == f"WRONG {REFUSALS['cluster']}"
 
 
-def test_another_programs_redis(redis: Redis, tmp_path: Path):
+def test_another_programs_redis(redis, tmp_path):
     """If REDIS_URL is not set, another program's Redis is reported and nothing is written to it."""
     port = redis.connection_pool.connection_kwargs["port"]
     (tmp_path / PORT_FILE).write_text(str(port), "ascii")
@@ -97,12 +94,12 @@ def test_another_programs_redis(redis: Redis, tmp_path: Path):
     assert redis.dbsize() == 0
 
 
-def test_no_redis(free_port: int):
+def test_no_redis(free_port):
     line = line_about(f"redis://127.0.0.1:{free_port}/0")
     assert line.startswith("WRONG does not answer (ConnectionError)")
 
 
-def test_workers_and_waiting_events(redis: Redis):
+def test_workers_and_waiting_events(redis):
     wait(redis, 100)
     line = line_of(on_workers, redis)
     assert line.startswith("WRONG none has said in the last 30 seconds")
@@ -116,7 +113,7 @@ def test_workers_and_waiting_events(redis: Redis):
     assert line.endswith("events that wait: 0")
 
 
-def test_refused_webhooks(redis: Redis):
+def test_refused_webhooks(redis):
     """The count is only a doubt, because a stranger may cause it."""
     assert line_of(on_refused_webhooks, redis) == "ok none in the last day"
     health.add_refused(redis, 2)
@@ -127,7 +124,7 @@ def test_refused_webhooks(redis: Redis):
     assert 0 < redis.ttl("webhooks:refused") <= health.REFUSED_KEPT_S
 
 
-def test_timers_that_are_late(redis: Redis, monkeypatch: pytest.MonkeyPatch):
+def test_timers_that_are_late(redis, monkeypatch):
     alive(redis)
     health.beat(redis, {"remind": 60})
     at = now()
@@ -147,7 +144,7 @@ def settle(services: Services) -> None:
         channels.schedule.add(group, now() + 10 * MINUTES)
 
 
-def test_a_watch_that_works(services: Services):
+def test_a_watch_that_works(services):
     nothing = "ok no channel is watched; /watch ADDRESS begins it"
     assert line_of(on_watch, services.store) == nothing
     watched = watch(services)
@@ -161,7 +158,7 @@ def test_a_watch_that_works(services: Services):
     )
 
 
-def test_a_watch_that_is_late_or_blind_is_wrong(services: Services):
+def test_a_watch_that_is_late_or_blind_is_wrong(services):
     watched = replace(watch(services), since=now() - 120 * MINUTES)
     services.watching.channels.save(watched)
     services.watching.channels.schedule.add(watched.group, now() - 12 * MINUTES)
@@ -175,7 +172,7 @@ def test_a_watch_that_is_late_or_blind_is_wrong(services: Services):
     )
 
 
-def test_a_sending_server_that_refuses_is_a_doubt(services: Services):
+def test_a_sending_server_that_refuses_is_a_doubt(services):
     look(services, watch(services), GOOD, now())
     settle(services)
     mail = replace(watch_mail.new_mail(now()), refused="smtp_busy")
@@ -187,7 +184,7 @@ def test_a_sending_server_that_refuses_is_a_doubt(services: Services):
     assert line_of(on_watch, services.store).startswith("ok ")
 
 
-def test_redis_is_away(monkeypatch: pytest.MonkeyPatch, redis: Redis):
+def test_redis_is_away(monkeypatch, redis):
     """If Redis is away, the line about the watch says so, and the doctor's other lines follow."""
 
     def away(*_: object, **__: object) -> None:
@@ -216,7 +213,7 @@ def measure(meter: Meter, cloud: str, ahead: float) -> None:
         (-40_000, "WRONG {clock} 11 hours behind Webex's", ""),
     ],
 )
-def test_the_skew_is_named(redis: Redis, ahead: float, begins: str, ends: str):
+def test_the_skew_is_named(redis, ahead, begins, ends):
     for cloud in (WEBEX, MICROSOFT):
         measure(METER, cloud, ahead)
     line = line_of(on_clock, redis)
@@ -224,7 +221,7 @@ def test_the_skew_is_named(redis: Redis, ahead: float, begins: str, ends: str):
     assert (line.startswith(begins), line.endswith(ends)) == (True, True)
 
 
-def test_a_clock_of_another_machine_or_of_none(redis: Redis):
+def test_a_clock_of_another_machine_or_of_none(redis):
     """A skew that is not known is a doubt. A Redis that is away is reported by another line."""
     assert line_of(on_clock, redis).startswith("DOUBT ")
     measure(METER, WEBEX, 0)

@@ -96,7 +96,7 @@ def kinds(store: RunStore, run: Run) -> list[str]:
     return [str(event.kind) for event in store.events(run.id)]
 
 
-def test_a_run_that_is_gone_is_forgotten(runtime: Runtime, store: RunStore):
+def test_a_run_that_is_gone_is_forgotten(runtime, store):
     """A job for a run that Redis has lost writes nothing and schedules nothing."""
     store.schedule.add("GONE22", now())
     advance.advance("GONE22")
@@ -104,9 +104,7 @@ def test_a_run_that_is_gone_is_forgotten(runtime: Runtime, store: RunStore):
 
 
 @pytest.mark.parametrize("detailed", [False, True])
-def test_a_run_that_nobody_signed_in_for_waits(
-    runtime: Runtime, store: RunStore, opened: Run, say: Say, detailed: bool
-):
+def test_a_run_that_nobody_signed_in_for_waits(runtime, store, opened, say, detailed):
     """A run waits for its first card, and then for a sign-in, so nothing is due."""
     run = say() if detailed else opened
     before = kinds(store, run)
@@ -114,7 +112,7 @@ def test_a_run_that_nobody_signed_in_for_waits(
     assert (kinds(store, run), due(store, run)) == (before, None)
 
 
-def test_where_another_worker_has_it(runtime: Runtime, store: RunStore, say: Say):
+def test_where_another_worker_has_it(runtime, store, say):
     """A run that another worker has is due again within a second, so that no wake-up is lost."""
     run = say()
     with store.lease(run.id):
@@ -122,7 +120,7 @@ def test_where_another_worker_has_it(runtime: Runtime, store: RunStore, say: Say
     assert 0 < (due(store, run) or 0) <= 1
 
 
-def test_a_sign_in_that_is_gone_is_asked_for_again(runtime: Runtime, store: RunStore, say: Say):
+def test_a_sign_in_that_is_gone_is_asked_for_again(runtime, store, say):
     """If the sign-in of a run is gone, the run records the reason and waits for a new one."""
     run = say(signed_in())
     advance.advance(run.id)
@@ -132,7 +130,7 @@ def test_a_sign_in_that_is_gone_is_asked_for_again(runtime: Runtime, store: RunS
 
 
 def test_a_sign_in_that_ends_for_an_unknown_reason(
-    provider: Any, work_settings: Settings, store: RunStore, vault: Vault, say: Say, opened: Run
+    provider, work_settings, store, vault, say, opened
 ):
     """If Entra ends a sign-in for an unknown reason, its whole message is recorded with its ids.
 
@@ -153,14 +151,14 @@ def test_a_sign_in_that_ends_for_an_unknown_reason(
     assert store.events(opened.id)[-1].data == {"cause": "request_rejected", "code": words}
 
 
-def test_a_death_is_noticed(runtime: Runtime, store: RunStore, say: Say):
+def test_a_death_is_noticed(runtime, store, say):
     """Steps that were running when a worker died are no longer shown as running."""
     run = say(Event(Kind.RUNNING, now(), step="ids"))
     advance.advance(run.id)
     assert (kinds(store, run)[-1], store.load(run.id).running) == ("resumed", frozenset())
 
 
-def test_an_ended_run_stays_ended(runtime: Runtime, store: RunStore, vault: Vault, say: Say):
+def test_an_ended_run_stays_ended(runtime, store, vault, say):
     """A late job for an ended run only deletes a secret that a worker has stored for it since."""
     run = say(signed_in(), Event(Kind.CANCELLED, now()))
     vault.put(f"rehearsal-secret:{run.id}", "value", 60)
@@ -169,9 +167,7 @@ def test_an_ended_run_stays_ended(runtime: Runtime, store: RunStore, vault: Vaul
     assert (kinds(store, run), due(store, run)) == (kinds(store, run), None)
 
 
-def test_a_run_ends_when_everything_is_settled(
-    runtime: Runtime, store: RunStore, vault: Vault, say: Say, heard: list[str]
-):
+def test_a_run_ends_when_everything_is_settled(runtime, store, vault, say, heard):
     """A run ends when its last step is settled, not before. Its stored sign-in is then deleted."""
     run = say(signed_in(), Event(Kind.PLANNED, now(), data={"plan": "p"}))
     admin_session.save(runtime, run, "cache")
@@ -185,7 +181,7 @@ def test_a_run_ends_when_everything_is_settled(
     assert heard == [run.id, run.id]
 
 
-def test_the_earliest_time_is_looked_at(runtime: Runtime, store: RunStore, say: Say):
+def test_the_earliest_time_is_looked_at(runtime, store, say):
     """If several steps wait for a time, the run is due at the earliest of these times."""
     later, sooner = now() + timedelta(minutes=9), now() + timedelta(minutes=3)
     times = {"a": later, "b": sooner}
@@ -194,7 +190,7 @@ def test_the_earliest_time_is_looked_at(runtime: Runtime, store: RunStore, say: 
     assert 170 < (due(store, run) or 0) <= 180
 
 
-def test_what_happened_meanwhile_is_never_lost(runtime: Runtime, store: RunStore, say: Say):
+def test_what_happened_meanwhile_is_never_lost(runtime, store, say):
     """A run is due at once if an event was added after the work read the run for the last time."""
     run = say(signed_in(), found("a", State.WAITING, until=now() + timedelta(minutes=9)))
     store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "q", "value": "yes"}))
@@ -203,9 +199,7 @@ def test_what_happened_meanwhile_is_never_lost(runtime: Runtime, store: RunStore
     assert claimed(store.redis) == (run.id,)
 
 
-def test_a_mistake_of_ours_is_told_by_a_reference(
-    runtime: Runtime, store: RunStore, vault: Vault, say: Say
-):
+def test_a_mistake_of_ours_is_told_by_a_reference(runtime, store, vault, say):
     """An unexpected error gets a reference, and the run is tried again in 15 seconds.
 
     The third such error ends the run.
@@ -224,9 +218,7 @@ def test_a_mistake_of_ours_is_told_by_a_reference(
     assert told.data["code"] == failed.data["reference"]
 
 
-def test_a_check_that_has_ended_is_not_looked_at_again(
-    runtime: Runtime, store: RunStore, asker: Person, channel: Channel
-):
+def test_a_check_that_has_ended_is_not_looked_at_again(runtime, store, asker, channel):
     """A check inspects once, even if a step asked for a later look."""
     run = store.check(channel, asker, ORIGIN)
     later = now() - timedelta(seconds=5)
@@ -236,7 +228,7 @@ def test_a_check_that_has_ended_is_not_looked_at_again(
     assert due(store, run) is None
 
 
-async def test_clouds_need_a_sign_in(runtime: Runtime, say: Say):
+async def test_clouds_need_a_sign_in(runtime, say):
     """The clients of the clouds need the run's stored sign-in, and fail once it is deleted."""
     run = say(signed_in())
     admin_session.save(runtime, run, "{}")
@@ -247,7 +239,7 @@ async def test_clouds_need_a_sign_in(runtime: Runtime, say: Say):
 
 
 @pytest.mark.parametrize(("hours", "left"), [(0, 26), (1, 25), (25, 1)])
-def test_a_renewal_prolongs_no_sign_in(runtime: Runtime, say: Say, hours: int, left: int):
+def test_a_renewal_prolongs_no_sign_in(runtime, say, hours, left):
     """A renewed sign-in still ends 26 hours after the original one."""
     earlier = replace(signed_in(), at=now() - timedelta(hours=hours))
     admin_session.save(runtime, say(earlier), "cache")
@@ -256,7 +248,7 @@ def test_a_renewal_prolongs_no_sign_in(runtime: Runtime, say: Say, hours: int, l
     assert left * 3600 - 5 <= ttl <= left * 3600
 
 
-def test_a_sign_in_whose_time_is_over_is_not_sealed(runtime: Runtime, vault: Vault, say: Say):
+def test_a_sign_in_whose_time_is_over_is_not_sealed(runtime, vault, say):
     """Saving a sign-in after its end raises ``SignInNeeded``."""
     run = say(replace(signed_in(), at=now() - timedelta(hours=26)))
     with pytest.raises(SignInNeeded):
@@ -264,14 +256,14 @@ def test_a_sign_in_whose_time_is_over_is_not_sealed(runtime: Runtime, vault: Vau
     assert not vault.holds(f"session:{run.id}")
 
 
-async def test_nobody_sees_what_needs_a_sign_in(runtime: Runtime, say: Say):
+async def test_nobody_sees_what_needs_a_sign_in(runtime, say):
     """Without a sign-in, a request that needs a token raises ``SignInNeeded``."""
     async with app_access.open_reader(runtime, "") as nobody:
         with pytest.raises(SignInNeeded):
             await nobody.context(say(), runtime.store).graph.organization()
 
 
-def test_what_blocks_a_plan(say: Say):
+def test_what_blocks_a_plan(say):
     """Wrong or unknown steps that no change fixes block a plan, but steps that need them do not."""
     line = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
     run = say(
@@ -323,13 +315,7 @@ def meanwhile(work_settings: Settings, store: RunStore) -> Callable[..., Runtime
 
 
 @pytest.mark.parametrize("error", [None, ZeroDivisionError()], ids=["at_work", "by_a_mistake"])
-def test_a_worker_that_lost_the_run_writes_nothing(
-    meanwhile: Callable[..., Runtime],
-    store: RunStore,
-    say: Say,
-    caplog: pytest.LogCaptureFixture,
-    error: Exception | None,
-):
+def test_a_worker_that_lost_the_run_writes_nothing(meanwhile, store, say, caplog, error):
     """A worker whose run was taken over by another worker writes no event and no error.
 
     The run stays due.
@@ -343,9 +329,7 @@ def test_a_worker_that_lost_the_run_writes_nothing(
     assert store.redis.get(f"run:{run.id}:lease") == b"another"
 
 
-def test_a_run_that_is_cancelled_during_the_work_keeps_nothing(
-    meanwhile: Callable[..., Runtime], store: RunStore, say: Say
-):
+def test_a_run_that_is_cancelled_during_the_work_keeps_nothing(meanwhile, store, say):
     """A run that is canceled during the work gets no further event, and its sign-in is deleted."""
     run = say(signed_in())
     runtime = meanwhile(lambda: store.end(run, Event(Kind.CANCELLED, now())))
@@ -355,9 +339,7 @@ def test_a_run_that_is_cancelled_during_the_work_keeps_nothing(
     assert not runtime.vault.holds(f"session:{run.id}")  # type: ignore[arg-type]  # a name
 
 
-def test_the_next_run_waits_for_the_worker_of_the_last(
-    runtime: Runtime, store: RunStore, say: Say, opened: Run, asker: Person, channel: Channel
-):
+def test_the_next_run_waits_for_the_worker_of_the_last(runtime, store, say, opened, asker, channel):
     """The next run waits while a worker holds the lease of an ended run of the same channel.
 
     A request of the ended run may still be under way.

@@ -89,9 +89,7 @@ TABLE: list[tuple[Run, list[Finding], Turn, str, int]] = [
 
 
 @pytest.mark.parametrize(("run", "findings", "turn", "key", "number"), TABLE)
-def test_whose_turn_and_which_stage(
-    run: Run, findings: list[Finding], turn: Turn, key: str, number: int
-):
+def test_whose_turn_and_which_stage(run, findings, turn, key, number):
     """A run names the next person, that person's task, and its stage.
 
     If several steps wait for people, the earliest stage counts.
@@ -107,7 +105,7 @@ def test_whose_turn_and_which_stage(
         ({"client_secret": Changed((), Finding("client_secret", State.WRONG), AT)}, "form"),
     ],
 )
-def test_a_fix_asks_for_the_form_where_it_has_made_a_secret(made: dict[str, Changed], key: str):
+def test_a_fix_asks_for_the_form_where_it_has_made_a_secret(made, key):
     """A fix asks for the form only if it has created a client secret.
 
     Its plan may hold a secret that is not needed in the end.
@@ -121,20 +119,20 @@ def test_a_fix_asks_for_the_form_where_it_has_made_a_secret(made: dict[str, Chan
     ("ended", "key"),
     [(Kind.FINISHED, "done"), (Kind.CANCELLED, "cancelled"), (Kind.FAILED, "failed")],
 )
-def test_an_ended_run_is_nobodys(ended: Kind, key: str):
+def test_an_ended_run_is_nobodys(ended, key):
     """An ended run is nobody's turn, whatever the run waited for before."""
     run = replace(found(APPROVED, waits("token", Turn.REQUESTER)), ended=ended)
     assert (next_action(run).turn, next_action(run).kind) == (Turn.NOBODY, key)
 
 
 @pytest.mark.parametrize("kind", ActionKind)
-def test_every_action_has_words(kind: ActionKind):
+def test_every_action_has_words(kind):
     """The catalog has a sentence for every kind of action."""
     assert has_text(NextAction(Turn.REQUESTER, kind).words.key)
 
 
 @pytest.mark.parametrize("step", ["app_fields", "address_fields", "mailbox_fields"])
-def test_every_part_of_the_form_asks_for_the_form(step: str):
+def test_every_part_of_the_form_asks_for_the_form(step):
     """If a part of the form is missing, the card asks for the form, and never says Look again."""
     run = found(APPROVED, waits(step, Turn.REQUESTER))
     assert [each.kind for each in open_requests(run)] == [ActionKind.FORM]

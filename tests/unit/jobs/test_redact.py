@@ -91,7 +91,7 @@ WRAPPINGS = {
 
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=8))
-def test_a_word_that_is_not_tried_holds_nothing(pieces: list[str]):
+def test_a_word_that_is_not_tried_holds_nothing(pieces):
     """The shortcut that skips a pattern gives the same result as applying every pattern."""
     text = clean = "".join(pieces)
     for pattern in redact._PATTERNS:  # noqa: SLF001  the patterns without the shortcut
@@ -102,7 +102,7 @@ def test_a_word_that_is_not_tried_holds_nothing(pieces: list[str]):
 @pytest.mark.slow
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @given(secret=SHAPED, around=AROUND)
-def test_secrets_by_their_shape(wrapping: str, secret: str, around: str):
+def test_secrets_by_their_shape(wrapping, secret, around):
     """JSON web tokens, secret values, refresh tokens and XOAUTH2 answers are removed by shape."""
     wrapped = WRAPPINGS[wrapping](secret)
     gone(Redactor().text(around.format(wrapped)), secret, wrapped)
@@ -111,7 +111,7 @@ def test_secrets_by_their_shape(wrapping: str, secret: str, around: str):
 @pytest.mark.slow
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @given(secret=WORDS, frame=st.sampled_from(FRAMES))
-def test_secrets_by_their_name(wrapping: str, secret: str, frame: str):
+def test_secrets_by_their_name(wrapping, secret, frame):
     """A value after client_secret, Bearer, AUTH, code or a cookie's name is removed.
 
     The value is removed whether it is wrapped or not.
@@ -126,7 +126,7 @@ def test_secrets_by_their_name(wrapping: str, secret: str, frame: str):
     secret=st.text(LETTERS + string.punctuation.replace('"', ""), min_size=12, max_size=60),
     around=AROUND,
 )
-def test_secrets_that_are_known(wrapping: str, secret: str, around: str):
+def test_secrets_that_are_known(wrapping, secret, around):
     """The bot's own secrets are removed, even if they do not look like secrets."""
     wrapped = WRAPPINGS[wrapping](secret)
     gone(Redactor((secret,)).text(around.format(wrapped)), secret, wrapped)
@@ -137,7 +137,7 @@ def test_secrets_that_are_known(wrapping: str, secret: str, around: str):
     wrapping=st.sampled_from(sorted(WRAPPINGS)),
     name=st.sampled_from(["seen", "value", "code"]),
 )
-def test_secrets_in_data(secret: str, wrapping: str, name: str):
+def test_secrets_in_data(secret, wrapping, name):
     """A secret is removed from every text in nested data, also from the names of its fields."""
     wrapped = WRAPPINGS[wrapping](secret)
     tree = {name: [wrapped, {"deep": f"a {wrapped}"}], wrapped: 1}
@@ -148,7 +148,7 @@ NAMES = "client_secret clientSecret Password refresh_token secret Set-Cookie aut
 
 
 @pytest.mark.parametrize("name", NAMES.split())
-def test_fields_that_only_their_name_gives_away(name: str):
+def test_fields_that_only_their_name_gives_away(name):
     """A short secret is removed if the name of its field is that of a secret.
 
     Numbers, true and false, and null stay.
@@ -191,13 +191,13 @@ KEPT = (
 
 
 @pytest.mark.parametrize("text", KEPT)
-def test_what_tac_needs_stays(text: str):
+def test_what_tac_needs_stays(text):
     """Addresses, ids, codes, server names, and replies of servers stay unchanged."""
     assert Redactor(("practice-bot-client-secret",)).text(text) == text
 
 
 @given(st.text(max_size=300))
-def test_twice_is_once(text: str):
+def test_twice_is_once(text):
     """Redacting a text that was redacted before changes nothing."""
     once = Redactor().text(text)
     assert Redactor().text(once) == once
@@ -212,7 +212,7 @@ def test_twice_is_once(text: str):
         *["x", "x.", "x-", "eyJ", "sess", "a://", "a://b:", "-esctx", "-----BEGIN_A-----"],
     ],
 )
-def test_a_long_text_takes_no_longer_than_its_length(piece: str):
+def test_a_long_text_takes_no_longer_than_its_length(piece):
     """A text of 100,000 characters is redacted within 5 seconds.
 
     A pattern once took many minutes.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
 from jobs.runtime import Runtime, current, install
-from jobs.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -18,9 +16,7 @@ class More(Runtime):
     more: str = "more"
 
 
-def test_a_job_finds_what_is_installed(
-    runtime_of: Callable[[Settings], Runtime], work_settings: Settings
-):
+def test_a_job_finds_what_is_installed(runtime_of, work_settings):
     """A job finds the installed container by its own class or by ``Runtime``.
 
     Any other class is an error.

@@ -22,7 +22,7 @@ def put(folder: Path, content: bytes, name: str = "ENCRYPTION_KEYS") -> str:
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_every_secret_may_be_in_a_file(name: str, tmp_path: Path):
+def test_every_secret_may_be_in_a_file(name, tmp_path):
     """Every secret may be read from a NAME_FILE path or from the folder of systemd's credentials.
 
     The newline at the end of the file is dropped. Everything else stays unchanged.
@@ -40,7 +40,7 @@ def test_every_secret_of_the_table_is_known():
     assert named - set(SECRETS) == set()
 
 
-def test_a_secret_in_the_environment_stays(tmp_path: Path):
+def test_a_secret_in_the_environment_stays(tmp_path):
     """A secret in the environment stays if its file path is blank and its folder lacks it."""
     put(tmp_path, b"x", "OTHER")
     env = {"ENCRYPTION_KEYS": "key", "ENCRYPTION_KEYS_FILE": " "}
@@ -48,7 +48,7 @@ def test_a_secret_in_the_environment_stays(tmp_path: Path):
     assert read_files(env) == (env, ())
 
 
-def test_two_places_are_one_too_many(tmp_path: Path):
+def test_two_places_are_one_too_many(tmp_path):
     """A secret that is set in several places is an error that names the places, not the secret."""
     path = put(tmp_path, b"of the file")
     both = {"ENCRYPTION_KEYS": "of the variable", "ENCRYPTION_KEYS_FILE": path}
@@ -66,14 +66,14 @@ def test_two_places_are_one_too_many(tmp_path: Path):
         (b"\xff", f"{UNREAD} {{}} names (it is no text in UTF-8)"),
     ],
 )
-def test_a_file_without_a_secret_is_named(content: bytes, words: str, tmp_path: Path):
+def test_a_file_without_a_secret_is_named(content, words, tmp_path):
     """If a secret file has no usable text, the error names the setting and the path."""
     path = put(tmp_path, content)
     _, [problem] = read_files({"ENCRYPTION_KEYS_FILE": path})
     assert problem == f"ENCRYPTION_KEYS {words.format(path, 'ENCRYPTION_KEYS_FILE')}"
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
     """If a secret file is missing or is a folder, the error names the setting and the path.
 
     A credentials folder that cannot be read is named, too.

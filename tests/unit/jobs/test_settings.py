@@ -68,7 +68,7 @@ def test_a_cloud_of_this_machine_has_several_names():
 
 
 @pytest.mark.parametrize("name", [name for pair in TOGETHER for name in pair])
-def test_a_half_is_said(name: str):
+def test_a_half_is_said(name):
     """An address without its key stops the start, and so does a key without its address.
 
     The message names the missing variable.
@@ -93,7 +93,7 @@ def test_a_half_is_said(name: str):
         ("PROBE_FROM", "Email probe <probe@fabrikam.com>", "probe_from", "probe@fabrikam.com"),
     ],
 )
-def test_an_address_may_be_written_in_several_ways(name: str, value: str, field: str, read: str):
+def test_an_address_may_be_written_in_several_ways(name, value, field, read):
     """An address may have a version path, a slash, spaces, a scheme or a name, or no port."""
     assert getattr(Settings.from_env(LEAST | SERVICES | {name: value}), field) == read
 
@@ -113,7 +113,7 @@ def test_an_address_may_be_written_in_several_ways(name: str, value: str, field:
         *(("CONNECT_HOSTS", hosts) for hosts in ("10.0.0.1", "a.*.example", "imic\u043ennect.io")),
     ],
 )
-def test_a_value_that_cannot_be_right_is_said(name: str, value: str):
+def test_a_value_that_cannot_be_right_is_said(name, value):
     """An invalid value is reported by the name of its setting.
 
     A list of only commas is invalid as well, and does not get the default.

@@ -64,18 +64,18 @@ LOOKED_UP = re.compile(r"\b(?:findings|changed)(?:\.get\(|\[)\"(\w+)\"")
 
 
 @pytest.mark.parametrize("table", STEPS)
-def test_a_table_names_steps(table: str):
+def test_a_table_names_steps(table):
     assert {*STEPS[table]} - EVERYTHING.keys() == set()
 
 
 @pytest.mark.parametrize("table", CAUSES)
-def test_a_table_names_causes(table: str):
+def test_a_table_names_causes(table):
     """Each code in a table of words and numbers is a cause."""
     assert {*CAUSES[table]} - table_of_causes.CAUSES.keys() == set()
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
-def test_a_step_names_steps(name: str):
+def test_a_step_names_steps(name):
     """A setup runs its steps without a probe, so no step needs one; a diagnosis may name both."""
     step, steps = EVERYTHING[name], all_steps()
     named = {*step.needs, *step.after, *step.prerequisites.values(), step.shown_in or name}
@@ -86,7 +86,7 @@ def test_a_step_names_steps(name: str):
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
-def test_a_step_sets_what_steps_have(name: str):
+def test_a_step_sets_what_steps_have(name):
     """A misspelled attribute would silently leave the default."""
     kind = type(EVERYTHING[name])
     declared = {each for base in kind.__mro__[:-1] for each in base.__annotations__}
@@ -105,7 +105,7 @@ def test_a_row_sets_what_its_parts_have():
 
 
 @pytest.mark.parametrize("name", all_steps())
-def test_a_step_asks_for_an_action(name: str):
+def test_a_step_asks_for_an_action(name):
     step = all_steps()[name]
     assert {step.asks, step.asks_if_stuck or step.asks} <= set(ActionKind)
 

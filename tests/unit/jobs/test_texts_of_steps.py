@@ -79,7 +79,7 @@ def test_least_privilege_leaves_out_three_steps():
 
 
 @pytest.mark.parametrize("name", sorted(EVERYTHING))
-def test_a_step_has_its_texts(name: str):
+def test_a_step_has_its_texts(name):
     """Every step and probe has a text for its title and a text for the expected state."""
     assert [key for key in (f"step.{name}", f"expected.{name}") if not has_text(key)] == []
 

@@ -12,20 +12,17 @@ from structlog.testing import capture_logs
 
 from adaptive_cards.texts import text
 from bot.cards.presenters.card_state import LIVING, was_posted
-from bot.services import Services
 from jobs.clock import now
 from jobs.runs.run import Kind, Run
 from jobs.runtime import install
 from tests.fixtures.webex_script import receive
-from tests.unit.bot.events.retry_times import Said, seconds
+from tests.unit.bot.events.retry_times import seconds
 
 
 @pytest.mark.parametrize(
     "how", [(429, {"Retry-After": "5"}), (502, {}), (0, {})], ids=["429", "502", "no answer"]
 )
-def test_cancel_is_carried_out_once(
-    typed: Any, begin: Any, busy: Services, said: Said, webex_script: Any, reply: Any, how: Any
-):
+def test_cancel_is_carried_out_once(typed, begin, busy, said, webex_script, reply, how):
     """``/cancel`` ends the run once, and the next try posts its answer.
 
     The person never reads that there was nothing to cancel.
@@ -44,7 +41,7 @@ def test_cancel_is_carried_out_once(
     "doubt", [(502, b"<html>"), (200, b"<html>"), (0, None)], ids=["502", "a page", "no answer"]
 )
 def test_an_answer_that_may_stand_there_is_posted_four_times_at_most(
-    typed: Any, said: Said, webex_script: Any, reply: Any, doubt: Any
+    typed, said, webex_script, reply, doubt
 ):
     """An answer that may have been posted is posted four times at most, and the last is logged.
 
@@ -64,9 +61,7 @@ def first_cards(webex_script: Any) -> int:
 
 
 @pytest.mark.parametrize("doubts", [2, 4])
-def test_a_first_card_is_there_when_webex_says_so(
-    typed: Any, busy: Services, webex_script: Any, reply: Any, doubts: int
-):
+def test_a_first_card_is_there_when_webex_says_so(typed, busy, webex_script, reply, doubts):
     """The first card of a setup counts as posted only after Webex has confirmed it.
 
     If the card was given up, a person who asks again gets it.
@@ -80,9 +75,7 @@ def test_a_first_card_is_there_when_webex_says_so(
     assert (there.index(True), first_cards(webex_script)) == (doubts, doubts + 1)
 
 
-def test_who_asks_again_gets_the_first_card_once(
-    typed: Any, busy: Services, webex_script: Any, reply: Any
-):
+def test_who_asks_again_gets_the_first_card_once(typed, busy, webex_script, reply):
     """A person who repeats a request gets the first card once.
 
     The saved answer to the first request is not posted as well.
@@ -94,7 +87,7 @@ def test_who_asks_again_gets_the_first_card_once(
     assert len(busy.store.runs_in_space("room-1")) == 1
 
 
-def test_a_check_is_opened_once(typed: Any, busy: Services, said: Said):
+def test_a_check_is_opened_once(typed, busy, said):
     """An event opens one check however often it is read, so a worker that dies does no harm."""
     busy.redis.sadd("space:room-1:channels", "support@example.test")
     for _ in range(2):
@@ -105,9 +98,7 @@ def test_a_check_is_opened_once(typed: Any, busy: Services, said: Said):
 @pytest.mark.parametrize(
     ("status", "files"), [(502, 1), (503, 2)], ids=["may stand there", "surely not"]
 )
-def test_the_trail_is_taken_out_once(
-    typed: Any, begin: Any, busy: Services, webex_script: Any, reply: Any, status: int, files: int
-):
+def test_the_trail_is_taken_out_once(typed, begin, busy, webex_script, reply, status, files):
     """The audit trail is exported once, recorded by one entry, and followed by the card.
 
     A file that may have been posted is not posted again, but a file that surely was not posted is.
@@ -124,7 +115,7 @@ def test_the_trail_is_taken_out_once(
     assert len([line for line in busy.store.audit.entries() if b"exported" in line]) == 1
 
 
-def test_what_waits_is_sealed(typed: Any, busy: Services, webex_script: Any, reply: Any):
+def test_what_waits_is_sealed(typed, busy, webex_script, reply):
     """An answer that waits for Webex is encrypted in Redis, and kept for half an hour at most."""
     webex_script.on("POST", "/messages", reply(503, {}, {"Retry-After": "5"}))
     typed("/nonsense")
@@ -143,9 +134,7 @@ def read_only(webex_script: Any, reply: Any, *more: Any) -> None:
     webex_script.on("POST", "/messages", reply(403, {"message": "only moderators"}), *more)
 
 
-def test_where_the_bot_may_not_write_it_says_so_in_person(
-    typed: Any, webex_script: Any, reply: Any
-):
+def test_where_the_bot_may_not_write_it_says_so_in_person(typed, webex_script, reply):
     """If the bot may not write in a space, the requester gets one 1:1 message about that.
 
     Nothing is tried again.
@@ -157,17 +146,13 @@ def test_where_the_bot_may_not_write_it_says_so_in_person(
     assert text("notice.unposted_title") in posts[1]["text"]
 
 
-def test_where_it_may_write_nowhere_nothing_is_tried_again(
-    typed: Any, said: Said, webex_script: Any, reply: Any
-):
+def test_where_it_may_write_nowhere_nothing_is_tried_again(typed, said, webex_script, reply):
     """If the bot may write neither in the space nor 1:1, nothing is tried again."""
     read_only(webex_script, reply)
     assert (typed("/status", roomType="group"), len(said())) == (None, 2)
 
 
-def test_a_greeting_that_is_not_taken_is_told_to_nobody(
-    busy: Services, said: Said, webex_script: Any, reply: Any
-):
+def test_a_greeting_that_is_not_taken_is_told_to_nobody(busy, said, webex_script, reply):
     """A refused greeting is not reported to anybody, because no person asked for it."""
     read_only(webex_script, reply)
     mine = {"id": "ms-1", "roomId": "room-1", "roomType": "group", "personId": "bot-1"}
@@ -176,7 +161,7 @@ def test_a_greeting_that_is_not_taken_is_told_to_nobody(
 
 
 def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(
-    typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any
+    typed, busy, said, webex_script, reply
 ):
     """While Webex scans a screenshot, the event is tried again, but the guide is shown only once.
 
@@ -194,9 +179,7 @@ def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(
     )
 
 
-def test_a_scan_that_does_not_end(
-    typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any, hasty_retries: None
-):
+def test_a_scan_that_does_not_end(typed, busy, said, webex_script, reply, hasty_retries):
     """If a file's scan takes over a minute, the person is asked to send it again.
 
     The event then counts as done.

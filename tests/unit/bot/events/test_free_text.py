@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from adaptive_cards.locale import Locale, drawn_for
@@ -23,7 +21,7 @@ def say(ctx: ChatContext, words: str) -> None:
     answer(ctx, ParsedCommand("", "", words))
 
 
-def test_a_mistyped_command_becomes_a_button(anna: ChatContext, webex_script: Any):
+def test_a_mistyped_command_becomes_a_button(anna, webex_script):
     """A mistyped command becomes a button for the right command with the typed argument.
 
     The message itself runs nothing.
@@ -37,13 +35,13 @@ def test_a_mistyped_command_becomes_a_button(anna: ChatContext, webex_script: An
     assert [run.channel.mailbox for run in begun(anna)] == [MAILBOX]
 
 
-def test_a_mistyped_german_command(anna: ChatContext, webex_script: Any):
+def test_a_mistyped_german_command(anna, webex_script):
     """A mistyped German command becomes a button for the command that its German name means."""
     answer(anna, ParsedCommand("kanale", ""))
     assert pressed(webex_script)[0] == {"do": "run_command", "command": "channels", "argument": ""}
 
 
-def test_a_word_like_no_command_gets_help(anna: ChatContext, webex_script: Any):
+def test_a_word_like_no_command_gets_help(anna, webex_script):
     """A word that resembles no command gets the list of all commands, and is named as unknown."""
     answer(anna, ParsedCommand("xyzzy", MAILBOX))
     shown = cards(webex_script)
@@ -52,13 +50,13 @@ def test_a_word_like_no_command_gets_help(anna: ChatContext, webex_script: Any):
 
 
 @pytest.mark.parametrize("words", [MAILBOX, f"Check {MAILBOX}", f"check {MAILBOX} please"])
-def test_an_address_offers_its_check(anna: ChatContext, webex_script: Any, words: str):
+def test_an_address_offers_its_check(anna, webex_script, words):
     """An address gets a button for its check, even if no channel of this address is known."""
     say(anna, words)
     assert (pressed(webex_script), begun(anna)) == ([{"do": "check", "channel": MAILBOX}, HELP], [])
 
 
-def test_a_mistyped_address_alone(anna: ChatContext, webex_script: Any):
+def test_a_mistyped_address_alone(anna, webex_script):
     """For a mistyped address, the first button is for the similar channel that is known here."""
     proven(anna)
     say(anna, "suport@contoso.com")
@@ -67,7 +65,7 @@ def test_a_mistyped_address_alone(anna: ChatContext, webex_script: Any):
 
 
 @pytest.mark.parametrize("words", ["mail does not arrive", "es kommen keine Mails an"])
-def test_missing_mail_offers_the_known_channels(anna: ChatContext, webex_script: Any, words: str):
+def test_missing_mail_offers_the_known_channels(anna, webex_script, words):
     """A complaint about missing mail, in English or German, offers to check the known channels.
 
     Another address can be typed, and nothing is checked yet.
@@ -79,14 +77,14 @@ def test_missing_mail_offers_the_known_channels(anna: ChatContext, webex_script:
     assert begun(anna) == []
 
 
-def test_missing_mail_where_no_channel_is_known(anna: ChatContext, webex_script: Any):
+def test_missing_mail_where_no_channel_is_known(anna, webex_script):
     """If no channel is known, the answer to a complaint about missing mail asks for the address."""
     say(anna, "no mail since this morning")
     assert pressed(webex_script) == [{"do": "typed", "command": "check"}]
 
 
 @pytest.mark.parametrize("words", ["", "hello", "guten Morgen"])
-def test_a_greeting_gets_one_line_and_two_buttons(anna: ChatContext, webex_script: Any, words: str):
+def test_a_greeting_gets_one_line_and_two_buttons(anna, webex_script, words):
     """A greeting gets one line and two buttons, and not the list of commands."""
     say(anna, words)
     shown = cards(webex_script)
@@ -104,9 +102,7 @@ def test_a_greeting_gets_one_line_and_two_buttons(anna: ChatContext, webex_scrip
         ("explain AADSTS700016", "explain", "AADSTS700016"),
     ],
 )
-def test_a_command_without_its_slash(
-    anna: ChatContext, webex_script: Any, words: str, command: str, argument: str
-):
+def test_a_command_without_its_slash(anna, webex_script, words, command, argument):
     """A command that was typed without its slash becomes a button, and runs nothing."""
     proven(anna)
     say(anna, words)
@@ -115,7 +111,7 @@ def test_a_command_without_its_slash(
 
 
 @pytest.mark.parametrize("words", ["help", "Hilfe!", "help check", "hilfe prüfen"])
-def test_help_without_its_slash(anna: ChatContext, webex_script: Any, words: str):
+def test_help_without_its_slash(anna, webex_script, words):
     """Help that was typed without its slash is given at once, because help runs nothing."""
     say(anna, words)
     one = len(words.split()) > 1
@@ -124,14 +120,14 @@ def test_help_without_its_slash(anna: ChatContext, webex_script: Any, words: str
 
 
 @pytest.mark.parametrize("words", ["what is this", "check this", "language is hard"])
-def test_anything_else_gets_two_buttons(anna: ChatContext, webex_script: Any, words: str):
+def test_anything_else_gets_two_buttons(anna, webex_script, words):
     """Any other text gets the buttons that begin, and the name of the command for more."""
     say(anna, words)
     shown = cards(webex_script)
     assert (pressed(webex_script), text("understood.unknown") in shown) == ([SETUP, CHECK], True)
 
 
-def test_a_space_is_told_what_to_type_first(anna: ChatContext, webex_script: Any):
+def test_a_space_is_told_what_to_type_first(anna, webex_script):
     """The greeting in a space shows commands after the name with which people mention the bot.
 
     Buttons on the card do the same.
@@ -144,7 +140,7 @@ def test_a_space_is_told_what_to_type_first(anna: ChatContext, webex_script: Any
     assert pressed(webex_script) == [SETUP, CHECK, HELP]
 
 
-def test_the_offers_are_in_the_language_of_the_space(anna: ChatContext, webex_script: Any):
+def test_the_offers_are_in_the_language_of_the_space(anna, webex_script):
     """An English greeting in a German space is understood, and the answer is in German.
 
     The words that the bot understands do not depend on the language of the space.

@@ -12,7 +12,6 @@ from adaptive_cards.texts import text
 from bot.services import Services
 from bot.webex import models
 from jobs.clock import now
-from jobs.runs.run import Run
 from tests.fixtures.webex_script import receive
 
 Said = Callable[[], list[tuple[str, str]]]
@@ -51,9 +50,7 @@ def person(webex_script: Any, reply: Any, **more: Any) -> None:
 
 
 @pytest.mark.parametrize(("words", "near"), [("/setup-emial", "/setup-email"), ("hello", "/help")])
-def test_what_is_no_command_gets_help(
-    space: Callable[..., None], said: Said, words: str, near: str
-):
+def test_what_is_no_command_gets_help(space, said, words, near):
     """A text that is no command gets help, with the nearest command if the person meant one."""
     space(words, kind="direct")
     receive("messages", "m1", "anna", "room-1")
@@ -63,7 +60,7 @@ def test_what_is_no_command_gets_help(
 @pytest.mark.parametrize("kind", ["direct", "group"])
 @pytest.mark.parametrize("event", ["message", "press"])
 def test_a_message_that_does_not_say_in_what_room_it_is(
-    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, event: str, kind: str
+    space, said, webex_script, reply, event, kind
 ):
     """If a message does not say in which kind of room it is, Webex is asked once.
 
@@ -80,14 +77,14 @@ def test_a_message_that_does_not_say_in_what_room_it_is(
 
 
 @pytest.mark.parametrize("who", ["anna", "bot-1"])
-def test_the_bots_own_events_are_left_alone(space: Callable[..., None], said: Said, who: str):
+def test_the_bots_own_events_are_left_alone(space, said, who):
     """The bot ignores its own events, whether the event or the message says who wrote it."""
     space(who="bot-1")
     receive("messages", "m1", "bot-1" if who == "bot-1" else "anna", "room-1")
     assert said() == []
 
 
-def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any):
+def test_a_replay_is_left_alone(space, webex_script):
     """A replayed event is ignored, and its message is not even fetched."""
     space()
     old = (now() - timedelta(minutes=11)).isoformat()
@@ -96,7 +93,7 @@ def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any):
 
 
 @pytest.mark.parametrize("event", ["", "now"])
-def test_the_message_says_how_old_it_is(space: Callable[..., None], said: Said, event: str):
+def test_the_message_says_how_old_it_is(space, said, event):
     """A message that was written eleven minutes ago is a replay, whatever time the event states."""
     space("/help", created=(now() - timedelta(minutes=11)).isoformat())
     receive("messages", "m1", "anna", "room-1", event and now().isoformat())
@@ -107,7 +104,7 @@ def test_the_message_says_how_old_it_is(space: Callable[..., None], said: Said, 
     ("created", "stale"),
     [("yesterday", False), ("2020-01-01T00:00:00", False), ("2020-01-01T00:00:00Z", True)],
 )
-def test_stale(created: str, stale: bool):
+def test_stale(created, stale):
     """An event whose age cannot be read is not old, because it was signed all the same."""
     assert models.is_stale(created) is stale
 
@@ -120,9 +117,7 @@ def test_stale(created: str, stale: bool):
         ({"emails": []}, "refused.organization"),
     ],
 )
-def test_guests_and_strangers_are_refused(
-    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, more: Any, key: str
-):
+def test_guests_and_strangers_are_refused(space, said, webex_script, reply, more, key):
     """Guests and strangers are refused politely, and without a word about any channel."""
     person(webex_script, reply, **more)
     space("/status", who="eve", kind="direct")
@@ -140,9 +135,7 @@ def test_guests_and_strangers_are_refused(
         {"type": "bot", "emails": None},
     ],
 )
-def test_another_bot_gets_no_answer(
-    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, more: dict[str, Any]
-):
+def test_another_bot_gets_no_answer(space, said, webex_script, reply, more):
     """Another bot gets no answer, because two bots would talk forever.
 
     A bot is recognized by its type or, if Webex does not give one, by its address.
@@ -153,9 +146,7 @@ def test_another_bot_gets_no_answer(
     assert said() == []
 
 
-def test_with_an_outsider_in_the_space_nothing_is_said_of_a_channel(
-    space: Callable[..., None], said: Said, begin: Callable[..., Run]
-):
+def test_with_an_outsider_in_the_space_nothing_is_said_of_a_channel(space, said, begin):
     """If an outsider is in the space, Anna's question is refused and no channel is named.
 
     Anna may ask, but not if a stranger reads the answer.
@@ -167,16 +158,14 @@ def test_with_an_outsider_in_the_space_nothing_is_said_of_a_channel(
     assert "support@example.test" not in str(said())
 
 
-def test_in_a_direct_room_nobody_reads_along(space: Callable[..., None], webex_script: Any):
+def test_in_a_direct_room_nobody_reads_along(space, webex_script):
     """In a direct room the members are not looked up, because it has no other readers."""
     space("/help", kind="direct")
     receive("messages", "m1", "anna", "")
     assert [path for _, path, _ in webex_script.asked if "membership" in path] == []
 
 
-def test_the_events_word_is_not_believed(
-    space: Callable[..., None], said: Said, webex_script: Any, reply: Any
-):
+def test_the_events_word_is_not_believed(space, said, webex_script, reply):
     """If an event names Anna for Eve's message, the bot asks Webex who Eve is and refuses her."""
     person(webex_script, reply, emails=["eve@fabrikam.test"])
     space("/status", who="eve", kind="direct")
@@ -184,9 +173,7 @@ def test_the_events_word_is_not_believed(
     assert text("refused.organization") in said()[0][1]
 
 
-def test_a_message_that_is_gone(
-    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, hasty_retries: None
-):
+def test_a_message_that_is_gone(space, said, webex_script, reply, hasty_retries):
     """A message that somebody deleted before the bot reads it gets no answer."""
     space()
     webex_script.on("GET", "/messages/m1", reply(404, {"message": "gone"}))
@@ -215,9 +202,7 @@ def press(
 
 
 @pytest.mark.parametrize(("minutes", "lags", "posts"), [(0, 0, 1), (0, 1, 1), (11, 0, 0)])
-def test_a_button_is_pressed(
-    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, minutes, lags, posts
-):
+def test_a_button_is_pressed(space, said, webex_script, reply, minutes, lags, posts):
     """A press is answered with one post, also if Webex does not know its card yet.
 
     One that is older than ten minutes by its own time is ignored.
@@ -237,27 +222,21 @@ def test_a_button_is_pressed(
         ({"do": ["help"]}, "bot-1"),
     ],
 )
-def test_a_forged_press_does_nothing(
-    space: Callable[..., None], said: Said, webex_script: Any, reply: Any, inputs: Any, card_of: str
-):
+def test_a_forged_press_does_nothing(space, said, webex_script, reply, inputs, card_of):
     """A press on another sender's card, or with an unknown action, does nothing."""
     space()
     press(webex_script, reply, inputs, card_of)
     assert said() == []
 
 
-def test_an_outsider_in_the_space_stops_buttons_too(
-    space: Callable[..., None], said: Said, webex_script: Any, reply: Any
-):
+def test_an_outsider_in_the_space_stops_buttons_too(space, said, webex_script, reply):
     """If an outsider is in the space, a pressed button is refused like a typed command."""
     space(members=[*MEMBERS, ("eve", "eve@fabrikam.test")])
     press(webex_script, reply, {"do": "status"})
     assert text("refused.space") in said()[0][1]
 
 
-def test_a_mistake_of_ours_is_said_with_a_reference(
-    space: Callable[..., None], said: Said, webex_script: Any, reply: Any
-):
+def test_a_mistake_of_ours_is_said_with_a_reference(space, said, webex_script, reply):
     """After a mistake of the bot's own, the person gets an answer with a reference.
 
     Here Webex refuses the card of the answer, and would refuse it again.
@@ -282,15 +261,7 @@ def test_a_mistake_of_ours_is_said_with_a_reference(
     ],
 )
 def test_joining_a_space(
-    services: Services,
-    said: Said,
-    webex_script: Any,
-    reply: Any,
-    members,
-    membership,
-    kind,
-    room,
-    answers,
+    services, said, webex_script, reply, members, membership, kind, room, answers
 ):
     """The bot greets a space that it joins, but no 1:1 room and no space with an outsider.
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bot.events.handler import prefetch
-from bot.webex.client import Webex
 from tests.fixtures.waiting import until
 
 MEMBER = {"id": "m1", "personId": "ann-id", "personEmail": "ann@example.test", "roomId": "room"}
@@ -13,9 +10,7 @@ ANN = {"id": "ann-id", "emails": ["ann@example.test"], "orgId": "org", "type": "
 BOB = {"id": "bob-id", "emails": ["bob@example.test"], "orgId": "org", "type": "person"}
 
 
-def test_the_two_questions_are_asked_before_they_are_needed(
-    webex: Webex, webex_script: Any, reply: Any
-):
+def test_the_two_questions_are_asked_before_they_are_needed(webex, webex_script, reply):
     """The person and the members of the space are requested ahead, and only once."""
     webex_script.on("GET", "/people/ann-id", reply(200, ANN))
     webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}))
@@ -26,9 +21,7 @@ def test_the_two_questions_are_asked_before_they_are_needed(
     assert len(webex_script.asked) == 2
 
 
-def test_an_event_that_names_somebody_else_is_not_believed(
-    webex: Webex, webex_script: Any, reply: Any
-):
+def test_an_event_that_names_somebody_else_is_not_believed(webex, webex_script, reply):
     """If an event names the wrong person and room, those of the message itself are requested."""
     webex_script.on("GET", "/people/ann-id", reply(200, ANN))
     webex_script.on("GET", "/people/bob-id", reply(200, BOB))
@@ -40,7 +33,7 @@ def test_an_event_that_names_somebody_else_is_not_believed(
         assert (asked.person("bob-id").email, member.id) == ("bob@example.test", "other")
 
 
-def test_an_event_that_names_nobody_asks_when_it_knows(webex: Webex, webex_script: Any, reply: Any):
+def test_an_event_that_names_nobody_asks_when_it_knows(webex, webex_script, reply):
     """An event without a person requests nothing ahead, and later requests still work."""
     webex_script.on("GET", "/people/bob-id", reply(200, BOB))
     with prefetch(webex, "", "") as asked:

@@ -13,11 +13,10 @@ from structlog.testing import capture_logs
 
 from bot.queue import SafeJob, make_queue
 from bot.queue.events import PendingEvent, WebhookEvent
-from bot.services import Services
 from jobs.clock import now
 from jobs.storage import codec, keys
 from tests.fixtures.webex_script import person, receive
-from tests.unit.bot.events.retry_times import Said, seconds
+from tests.unit.bot.events.retry_times import seconds
 
 AWAY = {
     "429": (429, {"Retry-After": "40"}),
@@ -45,9 +44,7 @@ def event(**more: Any) -> WebhookEvent:
 
 
 @pytest.mark.slow
-def test_the_same_event_comes_again_when_webex_says(
-    busy: Services, redis: Redis, webex_script: Any, reply: Any
-):
+def test_the_same_event_comes_again_when_webex_says(busy, redis, webex_script, reply):
     """An event is not tried again before Retry-After, even if its job is queued earlier.
 
     It stays one event, however often Webex delivers it in the meantime.
@@ -68,7 +65,7 @@ def test_the_same_event_comes_again_when_webex_says(
 
 
 @pytest.mark.slow
-def test_its_own_pauses_grow(busy: Services, redis: Redis, webex_script: Any, reply: Any):
+def test_its_own_pauses_grow(busy, redis, webex_script, reply):
     """If Webex names no pause, the pauses between tries grow from 2 and 5 seconds to a minute."""
     webex_script.on("GET", "/messages/m1", reply(0))
     arrived = event()
@@ -84,7 +81,7 @@ def test_its_own_pauses_grow(busy: Services, redis: Redis, webex_script: Any, re
 
 
 @pytest.mark.parametrize("away", AWAY)
-def test_what_may_pass_is_tried_again(busy: Services, webex_script: Any, reply: Any, away: str):
+def test_what_may_pass_is_tried_again(busy, webex_script, reply, away):
     """An event is tried again after every fault that may pass.
 
     A 401 is such a fault, because somebody may be exchanging the bot's token.
@@ -99,9 +96,7 @@ def test_what_may_pass_is_tried_again(busy: Services, webex_script: Any, reply: 
     ("age", "wait"),
     [(timedelta(minutes=9, seconds=30), "40"), (timedelta(0), "99999999999999999999")],
 )
-def test_what_comes_too_late_is_given_up(
-    busy: Services, webex_script: Any, reply: Any, age: timedelta, wait: str
-):
+def test_what_comes_too_late_is_given_up(busy, webex_script, reply, age, wait):
     """An event whose next try would come over ten minutes after it is given up and logged.
 
     Nobody waits for the answer any more by then.
@@ -124,14 +119,7 @@ PRESS = {"id": "a1", "messageId": "m1", "personId": "anna", "inputs": {"do": "he
 @pytest.mark.parametrize("path", ["/messages/m1", "/people/anna", "/attachment/actions/a1"])
 @pytest.mark.parametrize(("status", "body"), ODD)
 def test_one_odd_answer_loses_no_command(
-    busy: Services,
-    said: Said,
-    webex_script: Any,
-    reply: Any,
-    hasty_retries: None,
-    path,
-    status,
-    body,
+    busy, said, webex_script, reply, hasty_retries, path, status, body
 ):
     """An event whose subject or person Webex shows wrongly once is tried again, and answered."""
     message = {"id": "m1", "roomId": "room-1", "roomType": "direct", "text": "/help"}
@@ -158,7 +146,7 @@ def given_up(webex_script: Any, reply: Any, **more: Any) -> list[dict[str, Any]]
     return [body for method, _, body in webex_script.asked if method == "POST"]
 
 
-def test_who_gets_no_answer_is_told_once(busy: Services, webex_script: Any, reply: Any):
+def test_who_gets_no_answer_is_told_once(busy, webex_script, reply):
     """The author of a message that stays unreadable is told 1:1 and once, in German."""
     webex_script.on("GET", "/messages/m1", reply(418, {}))
     busy.redis.hset(keys.locale("anna@example.test"), "language", "de")
@@ -167,7 +155,7 @@ def test_who_gets_no_answer_is_told_once(busy: Services, webex_script: Any, repl
     assert posted["text"].startswith("Ihr Befehl konnte nicht aus Webex gelesen werden")
 
 
-def test_who_cannot_be_read_either_is_told(busy: Services, webex_script: Any, reply: Any):
+def test_who_cannot_be_read_either_is_told(busy, webex_script, reply):
     """If Webex does not show the author, the message in the bot's own language is for the id."""
     webex_script.on("GET", "/messages/m1", reply(418, {}))
     (posted,) = given_up(webex_script, reply, id="")
@@ -175,9 +163,7 @@ def test_who_cannot_be_read_either_is_told(busy: Services, webex_script: Any, re
 
 
 @pytest.mark.parametrize(("status", "org"), [(418, "elsewhere.test"), (410, "example.test")])
-def test_whom_the_bot_does_not_tell(
-    busy: Services, webex_script: Any, reply: Any, hasty_retries: None, status: int, org: str
-):
+def test_whom_the_bot_does_not_tell(busy, webex_script, reply, hasty_retries, status, org):
     """An outsider is not told, and neither is the author of a message that is deleted."""
     webex_script.on("GET", "/messages/m1", reply(status, {}))
     assert given_up(webex_script, reply, emails=[f"anna@{org}"]) == []
@@ -193,7 +179,7 @@ def missing(webex_script: Any, reply: Any) -> None:
 @pytest.mark.parametrize("resource", ["messages", "attachmentActions", "memberships"])
 @pytest.mark.parametrize(("age", "interval"), [(57, 2), (59, None)])
 def test_what_is_not_there_yet_is_looked_for_for_a_minute(
-    busy: Services, webex_script: Any, reply: Any, hasty_retries: None, resource, age, interval
+    busy, webex_script, reply, hasty_retries, resource, age, interval
 ):
     """An event whose message, press or membership Webex does not find is tried again for a minute.
 
@@ -208,9 +194,7 @@ def test_what_is_not_there_yet_is_looked_for_for_a_minute(
     assert said == ["event is tried again" if interval else "event about something that is gone"]
 
 
-def test_a_press_whose_card_is_not_there_yet(
-    busy: Services, webex_script: Any, reply: Any, hasty_retries: None
-):
+def test_a_press_whose_card_is_not_there_yet(busy, webex_script, reply, hasty_retries):
     """A press is tried again if Webex does not find its card yet."""
     missing(webex_script, reply)
     action = PRESS | {"id": "m1", "messageId": "card-9"}
@@ -218,9 +202,7 @@ def test_a_press_whose_card_is_not_there_yet(
     assert receive("attachmentActions", "m1", "anna", "room-1", now().isoformat()) is not None
 
 
-def test_what_is_late_is_answered(
-    typed: Any, said: Said, webex_script: Any, reply: Any, hasty_retries: None
-):
+def test_what_is_late_is_answered(typed, said, webex_script, reply, hasty_retries):
     """A message that Webex shows late is answered once, by the next try."""
     missing(webex_script, reply)
     first = receive("messages", "m1", "anna", "room-1", now().isoformat())
@@ -230,7 +212,7 @@ def test_what_is_late_is_answered(
 
 @pytest.mark.parametrize(("age", "event"), [(0, "event is tried again"), (120, "event given up")])
 def test_something_else_that_is_missing_is_not_the_event(
-    typed: Any, webex_script: Any, reply: Any, hasty_retries: None, age: int, event: str
+    typed, webex_script, reply, hasty_retries, age, event
 ):
     """If something else is missing, such as the person, the event is tried again as well.
 
@@ -244,9 +226,7 @@ def test_something_else_that_is_missing_is_not_the_event(
     assert [line["event"] for line in logged if line["event"].startswith("event")] == [event]
 
 
-def test_an_event_without_a_time_has_that_of_its_arrival(
-    busy: Services, redis: Redis, webex_script: Any, reply: Any
-):
+def test_an_event_without_a_time_has_that_of_its_arrival(busy, redis, webex_script, reply):
     """An event without a time of its own is given up ten minutes after it arrived."""
     webex_script.on("GET", "/messages/m1", reply(503))
     arrived = event(created="")

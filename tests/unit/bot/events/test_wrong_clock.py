@@ -38,9 +38,7 @@ def write(services: Services, webex_script: Any, reply: Any) -> Callable[..., st
 
 @pytest.mark.parametrize("ahead", [0.0, 40_000.0, -40_000.0])
 @pytest.mark.parametrize("ago_s", [2.0, 500.0])
-def test_what_was_just_written_is_answered(
-    write: Callable[..., str], said: Said, ahead: float, ago_s: float
-):
+def test_what_was_just_written_is_answered(write, said, ahead, ago_s):
     """A message that was just written is answered, however wrong the bot's clock is.
 
     This also holds if the process has heard nothing from Webex before the event.
@@ -52,18 +50,14 @@ def test_what_was_just_written_is_answered(
 
 @pytest.mark.parametrize("ahead", [0.0, FAST, SLOW])
 @pytest.mark.parametrize("told", [True, False])
-def test_a_replay_is_left_alone(
-    write: Callable[..., str], said: Said, webex_script: Any, ahead: float, told: bool
-):
+def test_a_replay_is_left_alone(write, said, webex_script, ahead, told):
     """A message written eleven minutes ago is a replay, whatever this machine's clock says."""
     created = write(ahead, 661.0)
     receive("messages", "m1", "anna", "room-1", created if told else "")
     assert said() == []
 
 
-def test_webex_is_asked_for_the_time_once(
-    write: Callable[..., str], webex_script: Any, services: Services
-):
+def test_webex_is_asked_for_the_time_once(write, webex_script, services):
     """Webex is asked for its time once, and only for an event that looks old."""
     created = write(FAST, 2.0)
     assert services.me.id == "bot-1"
@@ -80,9 +74,7 @@ def test_webex_is_asked_for_the_time_once(
 
 
 @pytest.mark.parametrize("ahead", [FAST, SLOW])
-def test_a_webex_that_is_away_is_asked_again(
-    write: Callable[..., str], webex_script: Any, reply: Any, ahead: float
-):
+def test_a_webex_that_is_away_is_asked_again(write, webex_script, reply, ahead):
     """If Webex refuses a new event's message, the event is tried again although the clock is wrong.
 
     The ten minutes of an event are counted with Webex's clock, too.
@@ -94,9 +86,7 @@ def test_a_webex_that_is_away_is_asked_again(
     assert (again - now()).total_seconds() == pytest.approx(40, abs=1)
 
 
-def test_while_nobody_tells_the_time_the_arrival_counts(
-    services: Services, webex_script: Any, reply: Any
-):
+def test_while_nobody_tells_the_time_the_arrival_counts(services, webex_script, reply):
     """While Webex does not answer, its time is unknown, and no event is given up for that."""
     webex_script.on("GET", "/messages/m1", reply(0))
     created = (now() - timedelta(seconds=599)).isoformat()

@@ -39,7 +39,7 @@ def worker(services: Services, *outcomes: LookOutcome) -> Iterator[list[LookOutc
         thread.join()
 
 
-def test_a_look_is_made_now(services: Services):
+def test_a_look_is_made_now(services):
     """A look is made now, although the next one would be due later.
 
     The group of the channel becomes due as well.
@@ -61,9 +61,7 @@ def test_a_look_is_made_now(services: Services):
         (True, 2, "broken not_forwarded, incident since"),
     ],
 )
-def test_a_suspicion_is_confirmed_at_once_if_that_was_asked(
-    services: Services, again: bool, looks: int, line: str
-):
+def test_a_suspicion_is_confirmed_at_once_if_that_was_asked(services, again, looks, line):
     """A suspected fault is confirmed by a second look at once, if that was requested.
 
     Otherwise the second look follows a minute later, as always.
@@ -77,7 +75,7 @@ def test_a_suspicion_is_confirmed_at_once_if_that_was_asked(
 
 
 @pytest.mark.parametrize("mailbox", ["", "nobody@contoso.com"])
-def test_nothing_to_look_at(services: Services, mailbox: str):
+def test_nothing_to_look_at(services, mailbox):
     """If no channel or not the given one is watched, the command says so and looks at nothing.
 
     The same holds if the watch is paused.
@@ -91,7 +89,7 @@ def test_nothing_to_look_at(services: Services, mailbox: str):
     assert said == [f"{what}, or the watch is paused. Type /watch ADDRESS."] * 2
 
 
-def test_no_worker_comes(services: Services, monkeypatch: pytest.MonkeyPatch):
+def test_no_worker_comes(services, monkeypatch):
     """If no worker comes, the command ends by itself and names the channel."""
     monkeypatch.setattr(look_now, "WAIT_S", 0.3)
     watch(services)

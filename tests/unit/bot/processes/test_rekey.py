@@ -23,7 +23,7 @@ def report(redis: Redis, *encryption_keys: str) -> tuple[int, list[str]]:
     return rekey.main(redis, encryption_keys, said.append), said
 
 
-def test_the_numbers_and_the_good_news(redis: Redis):
+def test_the_numbers_and_the_good_news(redis):
     """``rekey`` prints a line for each kind of value, and then that the old key can go.
 
     The second time there is nothing to do.
@@ -41,7 +41,7 @@ def test_the_numbers_and_the_good_news(redis: Redis):
     assert report(redis, NEW) == (0, [*lines, rekey.SENTENCES["one_key"]])
 
 
-def test_what_does_not_verify_is_named_and_counted(redis: Redis):
+def test_what_does_not_verify_is_named_and_counted(redis):
     """A value that does not verify is named and counted, and then no key may go.
 
     The other values are written again.
@@ -56,9 +56,7 @@ def test_what_does_not_verify_is_named_and_counted(redis: Redis):
     assert Vault(redis, (NEW,)).get("secret:R1") == "1"
 
 
-def test_a_process_that_still_writes_under_the_old_key(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_process_that_still_writes_under_the_old_key(redis, monkeypatch):
     """``rekey`` finds a value that another process has written under the old key in the meantime.
 
     The value is found at the end, and the old key has to stay.
@@ -79,9 +77,7 @@ def test_a_process_that_still_writes_under_the_old_key(
     ("error", "why"),
     [(RedisConnectionError(), "ConnectionError"), (KeyboardInterrupt(), "interrupted")],
 )
-def test_a_command_that_is_cut_off(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch, error: BaseException, why: str
-):
+def test_a_command_that_is_cut_off(redis, monkeypatch, error, why):
     """If ``rekey`` is cut off, every key is still needed and the command has to be run again."""
 
     def fail(*_: object, **__: object) -> None:
@@ -91,7 +87,7 @@ def test_a_command_that_is_cut_off(
     assert report(redis, NEW, OLD) == (1, [rekey.SENTENCES["cut_off"].format(why=why)])
 
 
-def test_the_doctor_says_what_needs_an_older_key(redis: Redis):
+def test_the_doctor_says_what_needs_an_older_key(redis):
     Vault(redis, (OLD,)).put("secret:R1", "1", 60)
     store = RunStore(redis, (NEW, OLD))
     good = "ok every entry was made by this bot"

@@ -81,7 +81,7 @@ def exc_of(job: Job) -> str:
     return str(result and result.exc_string)
 
 
-def test_two_peoples_jobs_after_one_another(worker: BotWorker):
+def test_two_peoples_jobs_after_one_another(worker):
     """A job sees no context, no language, no log context and no task of the job before."""
     do(worker, "leave_traces", "ann")
     left = seen.pop(1)
@@ -91,7 +91,7 @@ def test_two_peoples_jobs_after_one_another(worker: BotWorker):
     assert left.cancelled()
 
 
-def test_a_job_that_failed(worker: BotWorker):
+def test_a_job_that_failed(worker):
     """A job that fails is kept with its error, and the worker takes the next one."""
     failed = do(worker, "fail")
     done = do(worker, "leave_traces", "bob")
@@ -99,7 +99,7 @@ def test_a_job_that_failed(worker: BotWorker):
     assert not Job.exists(done.id, connection=worker.connection)
 
 
-def test_a_job_that_hangs_ends_at_its_timeout(worker: BotWorker):
+def test_a_job_that_hangs_ends_at_its_timeout(worker):
     """A job that takes too long fails, and the worker takes the next one."""
     job = do(worker, "hang", seconds=1)
     do(worker, "leave_traces", "bob")
@@ -130,7 +130,7 @@ worker.execute_job(SimpleNamespace(timeout=1), None)
 """
 
 
-def test_after_sigterm_no_job_begins(worker: BotWorker):
+def test_after_sigterm_no_job_begins(worker):
     """A job that was dequeued as SIGTERM came is left to another worker."""
     worker._stopping = Shutdown()  # noqa: SLF001
     worker.handle_warm_shutdown_request()
@@ -140,9 +140,7 @@ def test_after_sigterm_no_job_begins(worker: BotWorker):
 
 
 @pytest.mark.parametrize(("name", "most"), [("MOST_MIB", 0), ("MOST_JOBS", 1)])
-def test_a_worker_is_replaced(
-    worker: BotWorker, monkeypatch: pytest.MonkeyPatch, name: str, most: int
-):
+def test_a_worker_is_replaced(worker, monkeypatch, name, most):
     """A worker ends between two jobs after many of them, or once it has taken much memory."""
     monkeypatch.setattr(warm_worker, name, most)
     worker._jobs_left = warm_worker.MOST_JOBS  # noqa: SLF001
@@ -151,7 +149,7 @@ def test_a_worker_is_replaced(
     assert len(seen) == 3
 
 
-def test_signs_of_life(worker: BotWorker, monkeypatch: pytest.MonkeyPatch):
+def test_signs_of_life(worker, monkeypatch):
     """A worker says that it lives while its job goes on, and after Redis has lost its data."""
     monkeypatch.setattr(warm_worker, "BEAT_S", 0.01)
     worker.register_birth()

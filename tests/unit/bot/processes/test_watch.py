@@ -48,7 +48,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "CloudLook", Look)
 
 
-def test_a_round_says_when_the_group_is_due_again(services: Services, watched: WatchedChannel):
+def test_a_round_says_when_the_group_is_due_again(services, watched):
     """After a round, the group is due again at the time of its channel's next look.
 
     That is within one interval, and at most an hour ahead.
@@ -60,9 +60,7 @@ def test_a_round_says_when_the_group_is_due_again(services: Services, watched: W
     assert abs(due - (state.next_look or now())) < timedelta(seconds=1)
 
 
-def test_other_groups_that_are_due_are_looked_at_in_the_same_job(
-    services: Services, watched: WatchedChannel
-):
+def test_other_groups_that_are_due_are_looked_at_in_the_same_job(services, watched):
     """The job of one group also looks at other groups that are due.
 
     A group that is not due is left alone.
@@ -82,14 +80,14 @@ def test_other_groups_that_are_due_are_looked_at_in_the_same_job(
     assert services.watching.incidents.state("later@example.test") == before
 
 
-def test_a_group_that_another_worker_has_is_left_alone(services: Services, watched: WatchedChannel):
+def test_a_group_that_another_worker_has_is_left_alone(services, watched):
     """A group that another worker has is left alone, so no group is looked at twice at once."""
     with renewed_lock(services.redis, LockName(LockKind.WATCH, watched.group), 20):
         watch.look(watched.group)
     assert services.watching.incidents.state(MAILBOX) == ChannelState()
 
 
-def test_an_undone_channel_is_watched_no_more(services: Services, watched: WatchedChannel):
+def test_an_undone_channel_is_watched_no_more(services, watched):
     """A channel whose setup was undone is no longer watched, and its incident ends.
 
     The incident's card then says that nobody looks at the channel any more.
@@ -109,9 +107,7 @@ def test_an_undone_channel_is_watched_no_more(services: Services, watched: Watch
     assert services.watching.channels.schedule.all() == {}
 
 
-def test_a_channel_is_taken_as_its_last_run_has_left_it(
-    services: Services, watched: WatchedChannel
-):
+def test_a_channel_is_taken_as_its_last_run_has_left_it(services, watched):
     """The watch takes a channel's data as its last run has left them.
 
     A fix may have learned the channel's tenant, so the channel belongs to another group from then

@@ -14,7 +14,6 @@ from structlog.testing import capture_logs
 from bot.processes.dispatcher import Dispatcher
 from bot.queue import Doorbell
 from bot.queue.events import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
-from bot.services import Services
 from jobs.clock import now
 from jobs.storage import codec, keys
 from jobs.storage.due_queue import LEASE_S
@@ -65,7 +64,7 @@ def put_forward(redis: Redis) -> None:
     redis.set(keys.event(EVENT.key), codec.dump(replace(pending, not_before=None)))
 
 
-def test_an_event_is_handled_once(events: EventQueue, redis: Redis):
+def test_an_event_is_handled_once(events, redis):
     """A second job for an event that was handled does nothing.
 
     The stored data of the event are gone by then.
@@ -78,9 +77,7 @@ def test_an_event_is_handled_once(events: EventQueue, redis: Redis):
 
 
 @pytest.mark.parametrize("left", [3, LEASE_S])
-def test_an_event_of_another_machines_worker_comes_when_its_lock_ends(
-    events: EventQueue, redis: Redis, left: int
-):
+def test_an_event_of_another_machines_worker_comes_when_its_lock_ends(events, redis, left):
     """An event of another machine's worker is tried again when that worker's lock expires.
 
     This machine cannot see whether the worker is alive, and the lock lasts at most 12 seconds after
@@ -92,7 +89,7 @@ def test_an_event_of_another_machines_worker_comes_when_its_lock_ends(
     assert (handled.seen, left - 1 < due_in(redis) <= left) == ([], True)
 
 
-def test_an_event_under_way_is_not_handed_out(events: EventQueue, redis: Redis):
+def test_an_event_under_way_is_not_handed_out(events, redis):
     """An event that a worker handles is due again only when the worker must have died."""
 
     def handle(_: PendingEvent) -> None:
@@ -101,7 +98,7 @@ def test_an_event_under_way_is_not_handed_out(events: EventQueue, redis: Redis):
     events.process(EVENT.key, handle)
 
 
-def test_a_mistake_is_tried_again_and_ends(events: EventQueue, redis: Redis):
+def test_a_mistake_is_tried_again_and_ends(events, redis):
     """An event whose handling raises an error is tried four times, then given up and logged.
 
     The next tries come at once, after 5 and after 30 seconds.
@@ -120,7 +117,7 @@ def test_a_mistake_is_tried_again_and_ends(events: EventQueue, redis: Redis):
     assert (told["tries"], told["id"]) == (4, "m1")
 
 
-def test_an_event_that_kills_its_workers_ends(events: EventQueue, redis: Redis):
+def test_an_event_that_kills_its_workers_ends(events, redis):
     """An event that has killed its worker four times is not begun again."""
     pending = kept(redis)
     assert pending is not None
@@ -131,7 +128,7 @@ def test_an_event_that_kills_its_workers_ends(events: EventQueue, redis: Redis):
 
 
 @pytest.mark.parametrize(("begun", "pause"), [(0, 0), (1, 0), (2, 5), (3, 30)])
-def test_deaths_have_growing_pauses(events: EventQueue, redis: Redis, begun: int, pause: int):
+def test_deaths_have_growing_pauses(events, redis, begun, pause):
     """Each crash of a worker makes the pause before the event's next try longer.
 
     A crash before the try was recorded does not count.
@@ -143,7 +140,7 @@ def test_deaths_have_growing_pauses(events: EventQueue, redis: Redis, begun: int
     assert round(due_in(redis)) == pause
 
 
-def test_a_retry_that_webex_asked_for_is_no_mistake(events: EventQueue, redis: Redis):
+def test_a_retry_that_webex_asked_for_is_no_mistake(events, redis):
     """A retry that Webex asked for does not count as one of the failures that end an event."""
     for tries in range(6):
         events.process(EVENT.key, Handled(now() + timedelta(seconds=20)))
@@ -161,9 +158,7 @@ def early(events: EventQueue, redis: Redis, wait: timedelta) -> list[PendingEven
     return handled.seen
 
 
-def test_a_job_that_a_worker_has_taken_is_not_deleted(
-    events: EventQueue, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_job_that_a_worker_has_taken_is_not_deleted(events, monkeypatch):
     """Another delivery deletes its job only from the queue, because RQ would fail a running one."""
     ring, taken = Doorbell.ring, list[Job]()
 
@@ -179,12 +174,12 @@ def test_a_job_that_a_worker_has_taken_is_not_deleted(
     assert taken[0].get_status() == "queued"
 
 
-def test_a_doorbell_that_rings_too_early(events: EventQueue, redis: Redis):
+def test_a_doorbell_that_rings_too_early(events, redis):
     """A job that starts before its event is due does not handle the event, which keeps its time."""
     assert (early(events, redis, timedelta(seconds=40)), 39 < due_in(redis) <= 40) == ([], True)
 
 
-def test_a_clock_that_is_set_back_puts_no_event_off(events: EventQueue, redis: Redis):
+def test_a_clock_that_is_set_back_puts_no_event_off(events, redis):
     """After the clock was set back, an event does not wait until its old time.
 
     A time that is further away than any pause was written before the change.
@@ -192,9 +187,7 @@ def test_a_clock_that_is_set_back_puts_no_event_off(events: EventQueue, redis: R
     assert len(early(events, redis, timedelta(hours=2))) == 1
 
 
-def test_a_doorbell_that_nobody_hears_is_rung_again(
-    services: Services, events: EventQueue, redis: Redis
-):
+def test_a_doorbell_that_nobody_hears_is_rung_again(services, events, redis):
     """An event whose job was lost is queued again after two seconds, once.
 
     The web process was killed before it queued the job, or a worker before it began the job.

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import socket
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from bot.queue import connect_for_web, health
 from bot.queue.health import Health
@@ -17,7 +15,7 @@ from tests.fixtures import redis_servers
 from tests.fixtures.queue_state import EVENT, alive, wait
 
 
-def test_everything_is_in_order(redis: Redis):
+def test_everything_is_in_order(redis):
     """All parts are healthy if a worker lives and an event has come a moment ago."""
     alive(redis)
     wait(redis, 5)
@@ -25,7 +23,7 @@ def test_everything_is_in_order(redis: Redis):
     assert health.look(redis).as_json() == dict.fromkeys(parts, "ok")
 
 
-def test_no_worker(redis: Redis):
+def test_no_worker(redis):
     """The workers are missing if none was ever there or the last sign of life is too old."""
     nothing = "nothing that is due is handed out"
     assert health.look(redis) == Health("ok", "missing", "ok", "ok", nothing)
@@ -35,7 +33,7 @@ def test_no_worker(redis: Redis):
     assert health.look(redis).workers == "ok"
 
 
-def test_an_event_that_nobody_has_begun(redis: Redis):
+def test_an_event_that_nobody_has_begun(redis):
     """An event that no worker has begun is late after a minute, and its age is known."""
     alive(redis)
     wait(redis, health.LATE_S + 5)
@@ -44,7 +42,7 @@ def test_an_event_that_nobody_has_begun(redis: Redis):
     assert health.look(redis) == Health("ok", "ok", "late", "ok", "ok")
 
 
-def test_a_dispatcher_that_hangs(redis: Redis, monkeypatch: pytest.MonkeyPatch):
+def test_a_dispatcher_that_hangs(redis, monkeypatch):
     """The bot is not ready once no host hands anything out, and says since when.
 
     A host whose own dispatcher hangs is late, although another host does the work.
@@ -63,7 +61,7 @@ def test_a_dispatcher_that_hangs(redis: Redis, monkeypatch: pytest.MonkeyPatch):
     assert (health.not_handed_out(redis), health.not_handed_out(redis, here)) == ("", said)
 
 
-def test_an_event_that_waits_for_webex_is_not_late(redis: Redis):
+def test_an_event_that_waits_for_webex_is_not_late(redis):
     """An event that a worker has tried, and that waits for Webex, is not late.
 
     The bot does not stop taking webhooks because Webex is away.
@@ -74,7 +72,7 @@ def test_an_event_that_waits_for_webex_is_not_late(redis: Redis):
 
 
 @pytest.mark.parametrize("odd", ["no JSON", '{"event": 7}', b"\xff"])
-def test_what_is_no_event(redis: Redis, odd: str | bytes):
+def test_what_is_no_event(redis, odd):
     """What is no event does not count as one, and goes from the queue of what is due at its turn."""
     alive(redis)
     queue = wait(redis, 5)
@@ -86,7 +84,7 @@ def test_what_is_no_event(redis: Redis, odd: str | bytes):
     assert redis.zscore(keys.due(), f"event:{key}") is None
 
 
-def test_data_of_a_newer_version(redis: Redis):
+def test_data_of_a_newer_version(redis):
     """Data of a newer version are reported as refused.
 
     The web process answers every request with 503 then.
@@ -97,7 +95,7 @@ def test_data_of_a_newer_version(redis: Redis):
 
 
 @pytest.mark.slow
-def test_a_redis_that_takes_no_writes(redis: Redis, tmp_path: Path, free_port: int):
+def test_a_redis_that_takes_no_writes(redis, tmp_path, free_port):
     """A replica, a full Redis and a missing Redis are each reported with a word of their own."""
     with redis_servers.pair(tmp_path) as (_, replica):
         with connect_for_web(f"redis://127.0.0.1:{replica.port}/0") as client:
@@ -110,7 +108,7 @@ def test_a_redis_that_takes_no_writes(redis: Redis, tmp_path: Path, free_port: i
         assert health.look(client) == Health("unreachable")
 
 
-def test_a_user_who_may_not_write(redis: Redis, redis_url: str):
+def test_a_user_who_may_not_write(redis, redis_url):
     """A Redis user who may not write is reported with another word than a Redis that is away."""
     redis.acl_setuser("reader", enabled=True, passwords=["+word"], categories=["+@read"], keys="*")
     try:
@@ -120,7 +118,7 @@ def test_a_user_who_may_not_write(redis: Redis, redis_url: str):
         redis.acl_deluser("reader")
 
 
-def test_refused_webhooks_are_added_up(redis: Redis):
+def test_refused_webhooks_are_added_up(redis):
     """The number of refused webhooks is kept for a day, with the times of the first and the last."""
     assert health.read_refused(redis) is None
     health.add_refused(redis, 1)

@@ -31,7 +31,7 @@ def shown(redis: Redis) -> dict[tuple[str, Labels], float]:
     }
 
 
-def test_events_and_workers(redis: Redis):
+def test_events_and_workers(redis):
     """The metrics show an event that waits, its age, and that no worker is there to begin it."""
     wait(redis, 90)
     found = shown(redis)
@@ -42,7 +42,7 @@ def test_events_and_workers(redis: Redis):
     assert shown(redis)["workers", ()] == 1
 
 
-def test_counters_begin_at_zero_and_are_read_from_redis(redis: Redis):
+def test_counters_begin_at_zero_and_are_read_from_redis(redis):
     """A counter is read from Redis and is shown as 0 before its first count.
 
     So Prometheus sees the first refusal as a rise.
@@ -56,7 +56,7 @@ def test_counters_begin_at_zero_and_are_read_from_redis(redis: Redis):
     assert shown(redis)["events_refused_total", (("reason", "body"),)] == 0
 
 
-def test_a_histogram_is_cumulative(redis: Redis):
+def test_a_histogram_is_cumulative(redis):
     """Each bucket of a histogram also counts the quicker calls, and the last one counts all."""
     process = Counters()
     for seconds in (0.01, 0.2, 1000):
@@ -72,7 +72,7 @@ def test_a_histogram_is_cumulative(redis: Redis):
     assert (found["call_seconds_count", labels], found["call_seconds_sum", labels]) == (3, 1000.21)
 
 
-def test_the_watch_is_seen(redis: Redis):
+def test_the_watch_is_seen(redis):
     """The metrics count watched channels and open incidents, and say how late the watch is."""
     empty = shown(redis)
     assert (empty["watched_channels", ()], empty["watch_late_seconds", ()]) == (0, 0)
@@ -88,7 +88,7 @@ def test_the_watch_is_seen(redis: Redis):
     assert found["watch_looks_total", ()] == 0
 
 
-def test_the_clock_is_shown_as_the_processes_measured_it(redis: Redis):
+def test_the_clock_is_shown_as_the_processes_measured_it(redis):
     """The clock's skew is the newest median of a process."""
     redis.set(keys.clock_skew("webex"), "41.0")
     found = shown(redis)
@@ -97,7 +97,7 @@ def test_the_clock_is_shown_as_the_processes_measured_it(redis: Redis):
 
 
 @pytest.mark.slow
-def test_without_redis_one_number_says_so(free_port: int):
+def test_without_redis_one_number_says_so(free_port):
     """Without Redis the page still answers, so that the alert about Redis is the right one."""
     with Redis(port=free_port) as nobody:
         found = shown(nobody)
@@ -105,7 +105,7 @@ def test_without_redis_one_number_says_so(free_port: int):
     assert found["redis_up", ()] == 0
 
 
-def test_no_label_comes_from_a_stranger(redis: Redis):
+def test_no_label_comes_from_a_stranger(redis):
     """A counter that this version does not know is not shown, so no stranger makes a label."""
     redis.hset(keys.figures("counters"), mapping={"people|anna@contoso.com": 1, "cards|a|b|c": 1})
     content, _ = exposition(redis)

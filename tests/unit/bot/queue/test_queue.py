@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from redis import Redis
 from redis.exceptions import AskError, AuthenticationError, NoPermissionError, RedisError
 from redis.sentinel import MasterNotFoundError
 
@@ -16,7 +15,7 @@ from bot.queue import (
 )
 
 
-def test_a_callback_is_a_function_too(redis: Redis):
+def test_a_callback_is_a_function_too(redis):
     """A job that brings a callback, which would be called by its name, is refused."""
     job = make_queue(redis).create_job("bot.events.handler.receive")
     assert (job.success_callback, job.failure_callback, job.stopped_callback) == (None, None, None)
@@ -28,7 +27,7 @@ def test_a_callback_is_a_function_too(redis: Redis):
             getattr(job, name)
 
 
-def test_arguments_are_json(redis: Redis):
+def test_arguments_are_json(redis):
     """Job arguments are JSON, not pickle, and other values are refused when the job is queued."""
     with pytest.raises(TypeError):
         make_queue(redis).enqueue_call("jobs.advance.advance", args=(object(),))
@@ -36,7 +35,7 @@ def test_arguments_are_json(redis: Redis):
     assert (job.data[:1], job.func_name in ALLOWED) == (b"[", True)
 
 
-def test_the_doorbell_calls_a_function_with_an_id(redis: Redis):
+def test_the_doorbell_calls_a_function_with_an_id(redis):
     """A doorbell queues a job that calls a function with an id, and nothing else.
 
     A job that fails, or whose worker dies, is kept for an hour.
@@ -48,7 +47,7 @@ def test_the_doorbell_calls_a_function_with_an_id(redis: Redis):
     assert redis.ttl(job.key) == job.failure_ttl == 3600
 
 
-def test_a_webhook_is_not_called(redis: Redis):
+def test_a_webhook_is_not_called(redis):
     """A job that brings a web address, which RQ would call at its end, calls nobody."""
     made = make_queue(redis).create_job("bot.events.handler.receive")
     called: list[str] = []
@@ -82,6 +81,6 @@ class Recorder:
         (RedisError("loading"), ""),
     ],
 )
-def test_only_a_refusal_that_lasts_comes_with_advice(redis: Redis, error: RedisError, words: str):
+def test_only_a_refusal_that_lasts_comes_with_advice(redis, error, words):
     assert (words in refusal(error), bool(refusal(error))) == (True, bool(words))
     assert kind_problem(redis) == ""

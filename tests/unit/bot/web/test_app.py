@@ -42,9 +42,7 @@ def _broken() -> str:
 
 @pytest.mark.parametrize(("address", "said"), [("https", True), ("http", False)])
 @pytest.mark.parametrize("path", ["/page", "/nowhere"])
-def test_browsers_stay_with_https(
-    settings: BotSettings, redis: Redis, path: str, address: str, said: bool
-):
+def test_browsers_stay_with_https(settings, redis, path, address, said):
     """With an https address, each answer makes browsers use only https for a year.
 
     A bot with an http address sends no such header.
@@ -55,7 +53,7 @@ def test_browsers_stay_with_https(
 
 
 @pytest.mark.parametrize("path", ["/page", "/readyz", "/nowhere", "/broken", "/webhooks/webex"])
-def test_security_headers_are_on_every_answer(app: Flask, path: str):
+def test_security_headers_are_on_every_answer(app, path):
     """Pages, errors and answers for machines all have the security headers."""
     answer = app.test_client().get(path)
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
@@ -63,13 +61,13 @@ def test_security_headers_are_on_every_answer(app: Flask, path: str):
 
 
 @pytest.mark.parametrize("path", ["/webhooks//webex", "/webhooks/webex//", "/nowhere//page"])
-def test_no_answer_leads_to_the_clients_host(app: Flask, path: str):
+def test_no_answer_leads_to_the_clients_host(app, path):
     """A path with two slashes is unknown, and not redirected to the host that the client names."""
     answer = app.test_client().post(path, headers={"Host": "evil.example"})
     assert (answer.status_code, answer.location) == (404, None)
 
 
-def test_a_page_may_bring_its_own_policy(app: Flask):
+def test_a_page_may_bring_its_own_policy(app):
     """A security header that a page has set itself stays as it is."""
     assert app.test_client().get("/own").headers["Content-Security-Policy"] == "default-src 'self'"
 
@@ -82,7 +80,7 @@ def test_a_page_may_bring_its_own_policy(app: Flask):
         ("/webhooks/webex", 405, ""),
     ],
 )
-def test_error_pages_are_plain(app: Flask, path: str, status: int, text: str):
+def test_error_pages_are_plain(app, path, status, text):
     """An error page has only HTTP's own words, without a stack trace or names from the code."""
     answer = app.test_client().get(path)
     assert (answer.status_code, answer.text) == (status, text)
@@ -95,7 +93,7 @@ def gated(settings: BotSettings, redis: Redis) -> Flask:
     return create_app(settings, redis, before=[DataGate(redis)])
 
 
-def test_the_first_request_writes_the_number(gated: Flask, redis: Redis):
+def test_the_first_request_writes_the_number(gated, redis):
     """The first request writes the layout's number, and no later request looks at it again.
 
     The layout is not read again for some seconds, not even if Redis comes back without its data.
@@ -107,7 +105,7 @@ def test_the_first_request_writes_the_number(gated: Flask, redis: Redis):
     assert redis.exists("schema") == 0
 
 
-def test_newer_data_is_not_served(gated: Flask, redis: Redis):
+def test_newer_data_is_not_served(gated, redis):
     """Data of a newer version get 503, until Redis has data that this version reads.
 
     The health of the process is another matter, so /healthz answers 200.
@@ -119,9 +117,7 @@ def test_newer_data_is_not_served(gated: Flask, redis: Redis):
     assert gated.test_client().get("/signin/x").status_code == 404
 
 
-def test_data_of_a_newer_layout_is_not_served_any_more(
-    gated: Flask, redis: Redis, monkeypatch: pytest.MonkeyPatch
-):
+def test_data_of_a_newer_layout_is_not_served_any_more(gated, redis, monkeypatch):
     """The layout is read again after a while, so data of a newer layout get 503.
 
     If Redis is away at that time, the pages answer for themselves.
@@ -134,7 +130,7 @@ def test_data_of_a_newer_layout_is_not_served_any_more(
     assert (served, refused, gated.test_client().get("/signin/x").status_code) == (404, 503, 404)
 
 
-def test_without_redis_nothing_is_served(settings: BotSettings, free_port: int):
+def test_without_redis_nothing_is_served(settings, free_port):
     """Without Redis every request gets 503, as it would without the check of the data."""
     nobody = connect_for_web(f"redis://127.0.0.1:{free_port}/0")
     app = create_app(settings, nobody, before=[DataGate(nobody)])
@@ -147,7 +143,7 @@ def asked(settings: BotSettings, url: str, path: str) -> tuple[int, object]:
     return answer.status_code, answer.json
 
 
-def test_a_process_without_redis_lives(settings: BotSettings, free_port: int):
+def test_a_process_without_redis_lives(settings, free_port):
     """A process without Redis lives, because a new start would not bring Redis back.
 
     The process is not ready, and says which part is wrong.
@@ -159,7 +155,7 @@ def test_a_process_without_redis_lives(settings: BotSettings, free_port: int):
     assert asked(settings, nobody, "/readyz") == (503, told)
 
 
-def test_ready_needs_a_worker(settings: BotSettings, redis: Redis, redis_url: str):
+def test_ready_needs_a_worker(settings, redis, redis_url):
     """The web process is not ready without a worker, because nobody would do the work."""
     code, body = asked(settings, redis_url, "/readyz")
     assert (code, isinstance(body, dict) and body["workers"]) == (503, "missing")
@@ -167,9 +163,7 @@ def test_ready_needs_a_worker(settings: BotSettings, redis: Redis, redis_url: st
     assert asked(settings, redis_url, "/readyz")[0] == 200
 
 
-def test_a_flood_costs_redis_nothing(
-    settings: BotSettings, redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_flood_costs_redis_nothing(settings, redis, redis_url, monkeypatch):
     """The answer of /readyz is repeated for a moment, so a flood costs Redis nothing."""
     alive(redis)
     monkeypatch.setattr("bot.web.app.HEALTH_KEPT_S", 3600)
@@ -187,7 +181,7 @@ def lines(log: list[Any]) -> list[int]:
     return [each["count"] for each in found]
 
 
-def test_the_first_is_logged_at_once_and_the_others_together(redis: Redis):
+def test_the_first_is_logged_at_once_and_the_others_together(redis):
     """The first refused webhook is logged at once, and the others of a minute with the next one."""
     with capture_logs() as log:
         counter = RefusedWebhooks(redis, 0.2)
@@ -200,9 +194,7 @@ def test_the_first_is_logged_at_once_and_the_others_together(redis: Redis):
     assert (found.count, found.first <= found.last) == (sum(lines(log)), True)
 
 
-def test_a_refused_webhook_is_counted_without_its_body(
-    settings: BotSettings, redis: Redis, redis_url: str
-):
+def test_a_refused_webhook_is_counted_without_its_body(settings, redis, redis_url):
     """The log has no word of a refused webhook's body, and ``doctor`` finds the count in Redis."""
     browser = create_app(settings, connect_for_web(redis_url)).test_client()
     with capture_logs() as log:
@@ -213,7 +205,7 @@ def test_a_refused_webhook_is_counted_without_its_body(
     assert found.count == 1
 
 
-def test_without_redis_it_is_still_logged(settings: BotSettings, free_port: int):
+def test_without_redis_it_is_still_logged(settings, free_port):
     """Without Redis a refused webhook is still logged, and its answer stays 401."""
     nobody = connect_for_web(f"redis://127.0.0.1:{free_port}/0")
     browser = create_app(settings, nobody).test_client()

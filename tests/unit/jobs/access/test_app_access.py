@@ -43,8 +43,7 @@ from jobs.microsoft.tokens import (
     missing_in,
     roles_in,
 )
-from jobs.model import Access, Person
-from jobs.runtime import Runtime
+from jobs.model import Access
 from jobs.settings import Settings
 
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -78,13 +77,13 @@ def test_roles_of_a_token():
 
 
 @pytest.mark.parametrize("text", ["", "opaque", "a.b.c", "a.!!.c", "a.bnVsbA.c"])
-def test_what_is_no_token(text: str):
+def test_what_is_no_token(text):
     """A text that is not a token raises an error, because it says nothing about roles."""
     with pytest.raises(MalformedAnswer):
         roles_in(text)
 
 
-def test_proven_by_both_tokens(here: Settings, provider: Any):
+def test_proven_by_both_tokens(here, provider):
     """A grant is proven by a token for Graph and a token for Exchange.
 
     Both tokens come from the tenant's own endpoint. Optional roles in a token are noted, too.
@@ -97,7 +96,7 @@ def test_proven_by_both_tokens(here: Settings, provider: Any):
     assert asked == {(f"/{TENANT}/oauth2/v2.0/token", scope) for scope in ALL}
 
 
-def test_missing_roles_are_named(here: Settings, provider: Any):
+def test_missing_roles_are_named(here, provider):
     """The error names all missing roles, whichever of the two tokens lacks them."""
     some = ["User.Read.All", "Application.Read.All", "Directory.Read.All"]
     provider.app_roles.update({GRAPH_SCOPE: some, EXCHANGE_SCOPE: []})
@@ -107,7 +106,7 @@ def test_missing_roles_are_named(here: Settings, provider: Any):
     assert (told.value.cause, told.value.code) == ("app_roles_missing", lacking)
 
 
-def test_kept_by_tenant_without_a_secret(here: Settings, redis: Redis):
+def test_kept_by_tenant_without_a_secret(here, redis):
     """Redis stores what a tenant granted, but neither the token nor the bot's secret."""
     access = app_access.prove(here, TENANT, "anna@contoso.com")
     app_access.save(redis, access)
@@ -117,7 +116,7 @@ def test_kept_by_tenant_without_a_secret(here: Settings, redis: Redis):
     assert (SECRET.encode() in kept, b"eyJ" in kept) == (False, False)
 
 
-def test_one_that_was_granted_anew_is_not_forgotten(redis: Redis):
+def test_one_that_was_granted_anew_is_not_forgotten(redis):
     """A check that began before a new grant can drop only the old grant, so the new grant stays."""
     old = AppAccess(TENANT, datetime(2026, 1, 1, tzinfo=UTC), "a@b.c", ())
     new = replace(old, at=datetime(2026, 1, 2, tzinfo=UTC))
@@ -160,9 +159,7 @@ async def test_one_token_for_all_that_ask():
         (None, "no_roles", 200, "", True),
     ],
 )
-async def test_when_it_has_ended(
-    kind: type[CloudError] | None, cause: str, status: int, code: str, ended: bool
-):
+async def test_when_it_has_ended(kind, cause, status, code, ended):
     """Access has ended only if the tenant withdrew it, not if Entra is busy or our secret is wrong.
 
     A policy does not end it either. A later request gets the same error without a call.
@@ -177,9 +174,7 @@ async def test_when_it_has_ended(
     assert (tokens.ended is not None, asked) == (ended, ["s"])
 
 
-async def test_the_eyes_of_a_tenant(
-    here: Settings, provider: Any, runtime_of: Callable[[Settings], Runtime], asker: Person
-):
+async def test_the_eyes_of_a_tenant(here, provider, runtime_of, asker):
     """Without a grant a tenant cannot be read, and with one it is read by the app.
 
     A withdrawn grant is reported with its reason and forgotten.
@@ -208,7 +203,7 @@ def writing() -> list[str]:
 
 
 @pytest.mark.parametrize("name", writing())
-async def test_graph_is_never_written_to(name: str):
+async def test_graph_is_never_written_to(name):
     """With the read access, every Graph method that writes is refused before anything is sent."""
     sent: list[httpx.Request] = []
     answer = lambda request: sent.append(request) or httpx.Response(200, json={})  # noqa: E731
@@ -223,7 +218,7 @@ async def test_graph_is_never_written_to(name: str):
 
 
 @pytest.mark.parametrize("cmdlet", ["Set-CASMailbox", "New-HostedOutboundSpamFilterRule"])
-async def test_exchange_is_never_written_to(cmdlet: str):
+async def test_exchange_is_never_written_to(cmdlet):
     """With the read access, only cmdlets that read are sent to Exchange."""
     sent: list[httpx.Request] = []
 
@@ -276,9 +271,7 @@ async def _token() -> str:
     ("host", "traces"),
     [("graph.microsoft.com", True), ("graph.microsoft.us", False), ("127.0.0.1:9", True)],
 )
-def test_what_a_cloud_does_not_have_is_not_needed_there(
-    make_settings: Callable[..., Settings], host: str, traces: bool
-):
+def test_what_a_cloud_does_not_have_is_not_needed_there(make_settings, host, traces):
     """The role for message traces is needed in the public cloud only.
 
     Graph traces no messages in national clouds, so no national token can carry that role.
@@ -303,7 +296,7 @@ async def call(who: RateLimiter, name: str = "GET /messageTraces") -> float:
         return time.monotonic()
 
 
-async def test_a_second_look_counts_the_first_one_s_calls(redis: Redis):
+async def test_a_second_look_counts_the_first_one_s_calls(redis):
     """A second check counts the calls that the first check made to the same tenant.
 
     The case of the tenant's id makes no difference, and another tenant has a count of its own.
@@ -319,7 +312,7 @@ async def test_a_second_look_counts_the_first_one_s_calls(redis: Redis):
     await call(pace(redis, "T2"))
 
 
-async def test_a_second_look_waits_for_the_limit(redis: Redis):
+async def test_a_second_look_waits_for_the_limit(redis):
     """If another check has just read a report, this check waits before it reads a report.
 
     Other kinds of calls do not wait.
@@ -330,7 +323,7 @@ async def test_a_second_look_waits_for_the_limit(redis: Redis):
     assert await call(second, "GET /auditLogs/signIns") - made >= REPORTS.seconds - 0.02
 
 
-async def test_a_call_is_kept_as_long_as_it_counts(redis: Redis):
+async def test_a_call_is_kept_as_long_as_it_counts(redis):
     """Redis keeps each kind of call for its own period, and older calls are removed."""
     redis.zadd("tenant:t1:calls:traces", {"old": 1.0})
     await call(pace(redis))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -24,9 +23,7 @@ def settings(make_settings: Callable[..., Settings]) -> Settings:
 @pytest.mark.parametrize(
     ("days", "problem", "doubt"), [(31, False, False), (29, False, True), (-1, True, False)]
 )
-def test_a_certificate_says_when_it_ends(
-    settings: Settings, tmp_path: Path, days: int, problem: bool, doubt: bool
-):
+def test_a_certificate_says_when_it_ends(settings, tmp_path, days, problem, doubt):
     """The doctor command warns in a certificate's last 30 days and reports a problem after them."""
     lasts = timedelta(days=days, minutes=5)
     path = make_pem(ends_in=lasts).write(tmp_path / "bot.pem")
@@ -39,7 +36,7 @@ def test_a_certificate_says_when_it_ends(
     assert says in (found.problem or found.doubt or found.words)
 
 
-def test_a_file_that_cannot_be_read(settings: Settings):
+def test_a_file_that_cannot_be_read(settings):
     """If the certificate's file cannot be read, the doctor command's problem names the setting.
 
     The sentence is the same as at the start of the bot.
@@ -48,7 +45,7 @@ def test_a_file_that_cannot_be_read(settings: Settings):
     assert own_credential(work).problem.startswith("MICROSOFT_CLIENT_CERTIFICATE names /gone")
 
 
-def test_a_federated_token_has_no_end(settings: Settings):
+def test_a_federated_token_has_no_end(settings):
     """A federated token has no known end and raises no doubt, because its platform renews it."""
     work = replace(
         settings, microsoft_client_secret="", microsoft_federated_token_file="/var/token"
@@ -57,7 +54,7 @@ def test_a_federated_token_has_no_end(settings: Settings):
     assert (found.ends, found.problem, found.doubt) == (None, "", "")
 
 
-def test_a_secret_whose_end_nobody_knows(settings: Settings):
+def test_a_secret_whose_end_nobody_knows(settings):
     """If a secret's end is unknown, the doctor command warns and names the setting for it.
 
     The warning is gone as soon as the setting has a date.

@@ -37,7 +37,7 @@ FORWARDING = "4475e4a8@mail-us.imiconnect.io"
         ("", False),
     ],
 )
-def test_callbacks(url: str, callback: bool):
+def test_callbacks(url, callback):
     """A redirect URI is a Call Back URL if it is https, has a known host, and ends in /callback.
 
     A custom node, such as oauth.contoso.us.webexconnect.io, has a host of its own that does not
@@ -57,13 +57,13 @@ def test_callbacks(url: str, callback: bool):
         ("", False),
     ],
 )
-def test_forwarding_addresses(address: str, ours: bool):
+def test_forwarding_addresses(address, ours):
     """A Forwarding Address must be at a host below a domain that Cisco names."""
     assert HOSTS.is_forwarding_address(address) is ours
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_a_pattern_covers_hosts_below_its_domain(pattern: str):
+def test_a_pattern_covers_hosts_below_its_domain(pattern):
     """A pattern covers every host below its domain.
 
     The domain itself and a longer name that ends like it are other hosts.
@@ -100,7 +100,7 @@ def test_the_setting_adds_hosts():
         ("https://a.example/callback", "x@b.example", ("a.example", "b.example")),
     ],
 )
-def test_foreign_hosts_of_a_channel(callback: str, forwarding: str, foreign: tuple[str, ...]):
+def test_foreign_hosts_of_a_channel(callback, forwarding, foreign):
     """Each foreign host of a channel is named once, and an empty address has no host."""
     assert HOSTS.foreign(Channel("support@contoso.com", callback, forwarding)) == foreign
 
@@ -125,7 +125,7 @@ def test_an_undo_names_no_hosts():
         ("a.example.b.example", ("a.example", "b.example")),
     ],
 )
-def test_a_confirmation_counts_for_its_hosts(confirmed: str, left: tuple[str, ...]):
+def test_a_confirmation_counts_for_its_hosts(confirmed, left):
     """A confirmation counts only for the hosts that it names.
 
     Another host in a later plan needs another confirmation.

@@ -59,7 +59,7 @@ def ctx(given: Given, cloud: Any) -> StepContext:
     return given(channel=Channel(MAILBOX), kind="check", brief=brief)
 
 
-async def test_the_users_grant_settles_it(ctx: StepContext, cloud: Any):
+async def test_the_users_grant_settles_it(ctx, cloud):
     """One app with a Call Back URL and the user's consent is certain, so nothing else is read."""
     found = await discovery.search(ctx)
     (only,) = found.apps
@@ -71,13 +71,13 @@ async def test_the_users_grant_settles_it(ctx: StepContext, cloud: Any):
     assert cloud.writes == []
 
 
-async def test_mail_send_is_the_articles_profile(ctx: StepContext, cloud: Any):
+async def test_mail_send_is_the_articles_profile(ctx, cloud):
     """An app that declares Mail.Send has the article's profile."""
     cloud.on("GET /applications(appId='client-1')", app(requiredResourceAccess=[DECLARED]))
     assert (await discovery.search(ctx)).apps[0].profile is Profile.ARTICLE
 
 
-async def test_the_sign_in_log_tells_two_apps_apart(ctx: StepContext, cloud: Any):
+async def test_the_sign_in_log_tells_two_apps_apart(ctx, cloud):
     """Without a grant of the user, the app in the log of the user's sign-ins is chosen."""
     cloud.on("GET /oauth2PermissionGrants", [])
     rows = [{"appId": "outlook"}, {"appId": "client-2"}]
@@ -89,7 +89,7 @@ async def test_the_sign_in_log_tells_two_apps_apart(ctx: StepContext, cloud: Any
     assert ([each.client_id for each in found.apps], found.certain) == (["client-2"], True)
 
 
-async def test_without_a_log_two_apps_are_a_choice(ctx: StepContext, cloud: Any):
+async def test_without_a_log_two_apps_are_a_choice(ctx, cloud):
     """If only redirect URIs connect several apps with Webex, all of these apps are offered."""
     cloud.on("GET /oauth2PermissionGrants", [])
     cloud.refuse("GET /auditLogs/signIns", 403)
@@ -100,7 +100,7 @@ async def test_without_a_log_two_apps_are_a_choice(ctx: StepContext, cloud: Any)
 
 
 @pytest.mark.parametrize(("name", "certain"), [("Webex Connect", True), ("Newsletter", False)])
-async def test_an_app_without_a_callback(ctx: StepContext, cloud: Any, name: str, certain: bool):
+async def test_an_app_without_a_callback(ctx, cloud, name, certain):
     """The user's app that redirects elsewhere is certain only if its name says Webex.
 
     Otherwise a person is asked about it.
@@ -112,7 +112,7 @@ async def test_an_app_without_a_callback(ctx: StepContext, cloud: Any, name: str
     assert ([each.name for each in found.apps], found.certain) == ([name], certain)
 
 
-async def test_a_grant_for_all_is_read_only_with_a_callback(ctx: StepContext, cloud: Any):
+async def test_a_grant_for_all_is_read_only_with_a_callback(ctx, cloud):
     """If apps have a grant for everybody, only those that redirect to Webex Connect are read."""
     all_of_them = [
         GRANT | {"clientId": f"sp-{number}", "principalId": None, "consentType": "AllPrincipals"}
@@ -139,9 +139,7 @@ async def test_a_grant_for_all_is_read_only_with_a_callback(ctx: StepContext, cl
         ("Get-TransportRule", RULE | {"Mode": "Audit"}, False),
     ],
 )
-async def test_other_ways_to_webex_connect(
-    ctx: StepContext, cloud: Any, what: str, answer: Any, is_found: bool
-):
+async def test_other_ways_to_webex_connect(ctx, cloud, what, answer, is_found):
     """The Forwarding Address is also found in a mail contact, an inbox rule or a mail-flow rule.
 
     A rule that is off, or that is for another mailbox, is not the channel's forwarding.
@@ -152,7 +150,7 @@ async def test_other_ways_to_webex_connect(
     assert (await discovery.search(ctx)).forwarding_address == (ADDRESS if is_found else "")
 
 
-async def test_an_earlier_copy_shows_the_address(ctx: StepContext, cloud: Any):
+async def test_an_earlier_copy_shows_the_address(ctx, cloud):
     """If the forwarding is gone, the trace of an earlier mail still has the copy's recipient."""
     cloud.on("Get-Mailbox", [BOX | {"ForwardingSmtpAddress": None}])
     mail = [{"MessageId": "<1>", "RecipientAddress": MAILBOX}]
@@ -160,7 +158,7 @@ async def test_an_earlier_copy_shows_the_address(ctx: StepContext, cloud: Any):
     assert (await discovery.search(ctx)).forwarding_address == ADDRESS
 
 
-async def test_a_shared_mailbox_has_delegates(ctx: StepContext, cloud: Any):
+async def test_a_shared_mailbox_has_delegates(ctx, cloud):
     """The app and the delegate are found by the grants of those who may send as the mailbox."""
     cloud.on("Get-Mailbox", [BOX | {"RecipientTypeDetails": "SharedMailbox"}])
     trustees = ("NT AUTHORITY\\SELF", "kim@contoso.com")
@@ -177,7 +175,7 @@ async def test_a_shared_mailbox_has_delegates(ctx: StepContext, cloud: Any):
 @pytest.mark.parametrize(
     "what", tomllib.loads((ROOT / "tests/faults/calls.toml").read_text())["discovery"]
 )
-async def test_a_refused_source_is_not_the_end(ctx: StepContext, cloud: Any, what: str):
+async def test_a_refused_source_is_not_the_end(ctx, cloud, what):
     """If Microsoft refuses a call that only a search makes, the other calls still give results."""
     cloud.on("Get-Mailbox", [BOX | {"RecipientTypeDetails": "SharedMailbox"}])
     cloud.refuse(what.replace("*", "sp-1"), 403)
@@ -185,7 +183,7 @@ async def test_a_refused_source_is_not_the_end(ctx: StepContext, cloud: Any, wha
 
 
 @pytest.mark.parametrize("status", [403, 404, pytest.param(503, marks=pytest.mark.slow)])
-async def test_a_mailbox_that_cannot_be_read_is_unread(ctx: StepContext, cloud: Any, status: int):
+async def test_a_mailbox_that_cannot_be_read_is_unread(ctx, cloud, status):
     """A mailbox that the bot cannot read, or that does not exist, counts as unread.
 
     Nobody is asked for its values, because a person with the role could see them.
@@ -194,7 +192,7 @@ async def test_a_mailbox_that_cannot_be_read_is_unread(ctx: StepContext, cloud: 
     assert (await discovery.search(ctx)).unread is True
 
 
-async def test_the_end_of_a_sign_in_is_no_finding(ctx: StepContext, cloud: Any):
+async def test_the_end_of_a_sign_in_is_no_finding(ctx, cloud):
     """If the sign-in is over, the search ends with an error, so that a person signs in again."""
     cloud.refuse("GET /users/support@contoso.com", 401)
     with pytest.raises(SignInNeeded):

@@ -43,7 +43,7 @@ RIGHT = {
         ("o'neil+x@corp.local", "o'neil+x@corp.local"),
     ],
 )
-def test_an_address_has_one_spelling(typed: str, read: str):
+def test_an_address_has_one_spelling(typed, read):
     """The domain is kept in Punycode. Domains of closed networks are allowed."""
     assert read_address(typed) == read
 
@@ -72,7 +72,7 @@ LETTER = "\u043e (Cyrillic U+043E)"
         ("support@xn--cntoso-wqf.com", "mixed_scripts", ""),
     ],
 )
-def test_a_slip_is_named_and_corrected(typed: str, why: str, meant: str):
+def test_a_slip_is_named_and_corrected(typed, why, meant):
     """The error says why an address is wrong, and suggests the address that was probably meant.
 
     A character that looks like another, and a letter of another script, is named.
@@ -86,7 +86,7 @@ def test_a_slip_is_named_and_corrected(typed: str, why: str, meant: str):
 
 
 @drawn(st.text(max_size=300))
-def test_any_text_is_an_address_or_a_reason(typed: str):
+def test_any_text_is_an_address_or_a_reason(typed):
     """Any text gives an address or an error with a reason.
 
     An address that was read or suggested is read as itself.
@@ -121,7 +121,7 @@ def test_the_first_card_with_everything():
         *((typed, None) for typed in ("", "maybe", "No", "0", "null", "['no']")),
     ],
 )
-def test_whether_a_copy_stays(typed: str, kept: bool | None):
+def test_whether_a_copy_stays(typed, kept):
     """The field for copies takes the card's yes and no, and true and false from some clients.
 
     An answer that is neither is an error.
@@ -151,7 +151,7 @@ INPUTS = ["mailbox", "callback_url", "forwarding_address", "lifetime", "keep_cop
 
 
 @drawn(st.dictionaries(st.sampled_from(INPUTS), st.text() | st.text().map("https://{}".format)))
-def test_any_inputs_are_details_or_errors(values: dict[str, str]):
+def test_any_inputs_are_details_or_errors(values):
     """Any inputs give either a channel or errors, never both and never neither."""
     found = read_details(Channel(""), values)
     assert (found.channel is None) is bool(found.errors)
@@ -174,7 +174,7 @@ CYRILLIC_O = "\u043e"
         ("xn--broken-.io", ""),
     ],
 )
-def test_mixed_scripts_of_one_label(text: str, mixed: str):
+def test_mixed_scripts_of_one_label(text, mixed):
     """One label has one script, or those that Japanese, Chinese and Korean write together.
 
     Two labels of a host may have two scripts. Punycode counts as what it is displayed as.
@@ -191,7 +191,7 @@ def test_mixed_scripts_of_one_label(text: str, mixed: str):
         ("\u2028.de", "\u2028.de", "\u2028.de"),
     ],
 )
-def test_both_spellings_of_a_host(host: str, ascii_host: str, displayed: str):
+def test_both_spellings_of_a_host(host, ascii_host, displayed):
     """A host has one spelling in ASCII and one for display.
 
     A host that cannot be converted stays as it is.
@@ -210,7 +210,7 @@ def test_both_spellings_of_a_host(host: str, ascii_host: str, displayed: str):
         "https://m\u00fcnchen.example/callback",
     ],
 )
-def test_what_can_be_a_callback(url: str):
+def test_what_can_be_a_callback(url):
     """A valid Call Back URL is kept exactly as typed, because Entra compares it byte by byte."""
     assert (fault_in(url), read_callback(f" {url} ")) == (None, url)
 
@@ -251,7 +251,7 @@ def test_what_can_be_a_callback(url: str):
         ("https://uk.webexconnect.io/callback/", "path"),
     ],
 )
-def test_what_is_no_callback(url: str, why: str):
+def test_what_is_no_callback(url, why):
     """Each kind of invalid Call Back URL is refused with its own sentence, which can be shown."""
     with pytest.raises(InvalidInputError) as wrong:
         read_callback(url)
@@ -266,7 +266,7 @@ def test_what_is_no_callback(url: str, why: str):
         ("\uff55k.io", "https://uk.io/"),
     ],
 )
-def test_the_sentence_names_what_is_wrong(host: str, named: str):
+def test_the_sentence_names_what_is_wrong(host, named):
     """The error names a letter of another script with its number, and offers a plain spelling."""
     found = fault_in(f"https://{host}/callback")
     assert found is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -24,7 +23,7 @@ def ctx(given: Callable[..., StepContext]) -> StepContext:
     return made
 
 
-async def test_the_grants_of_the_tenant_are_those_of_its_apps(cloud: Any, ctx: StepContext):
+async def test_the_grants_of_the_tenant_are_those_of_its_apps(cloud, ctx):
     """If many channels are checked, the tenant's grants are read, and only the app's own count."""
     cloud.on(GRANTS, [FOREIGN, OWN])
     assert await grants_of_app(ctx) == [OWN]
@@ -34,9 +33,7 @@ async def test_the_grants_of_the_tenant_are_those_of_its_apps(cloud: Any, ctx: S
 @pytest.mark.parametrize(
     "first", [{"value": [FOREIGN], "@odata.nextLink": "https://graph/v1.0/x"}, (400, {"error": {}})]
 )
-async def test_a_tenant_with_more_grants_than_a_page_is_asked_for_the_app(
-    cloud: Any, ctx: StepContext, first: Any
-):
+async def test_a_tenant_with_more_grants_than_a_page_is_asked_for_the_app(cloud, ctx, first):
     """If the tenant has more than one page of grants, the grants of the app alone are read.
 
     The same happens if Graph refuses the list.
@@ -46,7 +43,7 @@ async def test_a_tenant_with_more_grants_than_a_page_is_asked_for_the_app(
     assert [what for what, _ in cloud.asked] == [GRANTS, GRANTS]
 
 
-async def test_the_roles_come_with_the_service_principal(cloud: Any, ctx: StepContext):
+async def test_the_roles_come_with_the_service_principal(cloud, ctx):
     """If many channels are checked, an app's roles are read with its service principal.
 
     No request of their own is needed, because the service principal is read anyway.
@@ -60,9 +57,7 @@ async def test_the_roles_come_with_the_service_principal(cloud: Any, ctx: StepCo
     "answers",
     [[{"id": "sp-1", "appRoleAssignments": [ROLE] * 20}], [(400, {"error": {}}), {"id": "sp-1"}]],
 )
-async def test_roles_that_may_be_cut_off_are_read_by_themselves(
-    cloud: Any, ctx: StepContext, answers: list[Any]
-):
+async def test_roles_that_may_be_cut_off_are_read_by_themselves(cloud, ctx, answers):
     """A list of roles that may be incomplete is read again in a request of its own.
 
     Graph expands 20 roles at most. If a cloud refuses to expand them, it still returns the rest.
@@ -72,7 +67,7 @@ async def test_roles_that_may_be_cut_off_are_read_by_themselves(
     assert cloud.asked[-1][0] == ROLES
 
 
-async def test_one_channel_asks_for_its_own(cloud: Any, given: Callable[..., StepContext]):
+async def test_one_channel_asks_for_its_own(cloud, given):
     """A check of one channel reads only the grants and the roles of its own app.
 
     It reads neither the tenant's grants nor a list that Graph may cut off.

@@ -55,9 +55,7 @@ def planning(given: Given, **more: Any) -> StepContext:
         ("support@contoso.com", "x1@mail.webexconnect.io", False),
     ],
 )
-def test_another_channel_with_the_address(
-    given: Given, store: RunStore, channel: Channel, mailbox: str, forwarding: str, named: bool
-):
+def test_another_channel_with_the_address(given, store, channel, mailbox, forwarding, named):
     """A plan names each other channel that uses this channel's mailbox or Forwarding Address.
 
     The channel itself is not another one, and channels may share their Call Back URL.
@@ -68,7 +66,7 @@ def test_another_channel_with_the_address(
     assert found == ((Evidence(ADDRESS_IN_USE, mailbox),) if named else ())
 
 
-def test_only_a_plan_looks_for_other_channels(given: Given, store: RunStore, channel: Channel):
+def test_only_a_plan_looks_for_other_channels(given, store, channel):
     """Only a plan looks for other channels with the same values.
 
     A check of many channels does not compare each of them with all others.
@@ -78,7 +76,7 @@ def test_only_a_plan_looks_for_other_channels(given: Given, store: RunStore, cha
     assert (channels_with_address(ctx), channels_with_app(ctx, "client-1")) == ((), ())
 
 
-async def test_the_step_of_the_addresses_names_it(given: Given, store: RunStore, channel: Channel):
+async def test_the_step_of_the_addresses_names_it(given, store, channel):
     """The step for the addresses names another channel with the same address and is still right."""
     connected(given, store, replace(channel, mailbox=SALES))
     found = await Addresses().inspect(planning(given))
@@ -90,13 +88,7 @@ async def test_the_step_of_the_addresses_names_it(given: Given, store: RunStore,
     [("CLIENT-1", None, True), ("client-2", None, False), ("client-1", "webexconnect-x", False)],
 )
 async def test_another_channel_with_the_app(
-    given: Given,
-    store: RunStore,
-    channel: Channel,
-    cloud: Any,
-    client_id: str,
-    unique_name: str | None,
-    named: bool,
+    given, store, channel, cloud, client_id, unique_name, named
 ):
     """A plan names another channel that has the same app.
 
@@ -111,7 +103,7 @@ async def test_another_channel_with_the_app(
     assert named_by == ([Evidence(APP_IN_USE, SALES)] if named else [])
 
 
-def test_a_run_that_is_gone_names_no_app(given: Given, store: RunStore, channel: Channel):
+def test_a_run_that_is_gone_names_no_app(given, store, channel):
     """A channel whose run was deleted is not compared, because its app is not known."""
     connected(given, store, replace(channel, mailbox=SALES), "client-1")
     (record,) = store.channels.connected()

@@ -47,7 +47,7 @@ def begun(store: RunStore, asker: Person) -> Run:
     )
 
 
-async def test_every_channel_gets_its_verdict(runtime: Runtime, store: RunStore, begun: Run):
+async def test_every_channel_gets_its_verdict(runtime, store, begun):
     """A bulk check gives a verdict for each channel and saves it as the channel's last check.
 
     Only the bulk check itself is on the list of due runs.
@@ -70,7 +70,7 @@ async def test_what_is_the_same_for_all_is_looked_at_once(runtime, provider, beg
     assert sorted(asked) == places
 
 
-async def test_another_worker_goes_on_with_the_rest(runtime: Runtime, store: RunStore, begun: Run):
+async def test_another_worker_goes_on_with_the_rest(runtime, store, begun):
     """Another worker checks only the remaining channels, and existing verdicts stay.
 
     A second look after the end changes nothing.
@@ -84,14 +84,14 @@ async def test_another_worker_goes_on_with_the_rest(runtime: Runtime, store: Run
     assert await bulk.check_all(runtime, run, lambda: True) == run.version == store.length(run.id)
 
 
-async def test_a_lost_lease_writes_nothing_more(runtime: Runtime, store: RunStore, begun: Run):
+async def test_a_lost_lease_writes_nothing_more(runtime, store, begun):
     """A worker that has lost its lease writes no verdict, because another worker has the check."""
     with pytest.raises(LeaseLostError):
         await bulk.check_all(runtime, begun, lambda: False)
     assert store.load(begun.id).findings == {}
 
 
-async def test_a_worker_whose_time_is_up_lets_go(runtime: Runtime, store: RunStore, begun: Run):
+async def test_a_worker_whose_time_is_up_lets_go(runtime, store, begun):
     """A worker whose time is up begins no further tenant and leaves the rest for the next turn."""
     work = BulkCheck(runtime, begun, lambda: True, time.monotonic() - bulk.SLICE_S - 1)
     for name, channels in bulk.by_tenant(runtime, mailboxes(begun)).items():
@@ -111,7 +111,7 @@ async def test_a_tenant_that_was_begun_is_finished(runtime, store, begun, second
     assert len(store.load(begun.id).findings) == looked
 
 
-def test_channels_by_their_tenant(runtime: Runtime, begun: Run):
+def test_channels_by_their_tenant(runtime, begun):
     """Channels are grouped by their tenants, and those without a known tenant form one group."""
     found = bulk.by_tenant(runtime, mailboxes(begun))
     assert {name: [each.mailbox for each in channels] for name, channels in found.items()} == {
@@ -120,7 +120,7 @@ def test_channels_by_their_tenant(runtime: Runtime, begun: Run):
     }
 
 
-def test_a_draft_is_nowhere_before_it_is_kept(store: RunStore, asker: Person):
+def test_a_draft_is_nowhere_before_it_is_kept(store, asker):
     """A draft of a check is stored only when it is saved, so a worker's death leaves no half check.
 
     A draft that was saved is read back unchanged.

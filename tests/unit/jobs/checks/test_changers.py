@@ -50,7 +50,7 @@ def broken(given: Callable[..., StepContext]) -> StepContext:
     return given(kind="check", facts={"sp_id": "sp-1"}, events=(found,))
 
 
-def test_the_newest_fitting_change_is_named(broken: StepContext, cloud: Any):
+def test_the_newest_fitting_change_is_named(broken, cloud):
     """Of all changes of the object only those count that succeeded and may bring the cause about."""
     cloud.on(
         AUDITS,
@@ -67,7 +67,7 @@ def test_the_newest_fitting_change_is_named(broken: StepContext, cloud: Any):
     ]
 
 
-def test_a_log_that_cannot_be_read_says_nothing(broken: StepContext, cloud: Any):
+def test_a_log_that_cannot_be_read_says_nothing(broken, cloud):
     """Without access nothing is asked, and a refusal leaves the finding as it is."""
     cloud.refuse(AUDITS, 403, "Authorization_RequestDenied")
     assert named(broken, {Access.NONE}) == []
@@ -76,7 +76,7 @@ def test_a_log_that_cannot_be_read_says_nothing(broken: StepContext, cloud: Any)
     assert [what for what, _ in cloud.asked] == [AUDITS]
 
 
-def test_a_healthy_channel_reads_no_log(given: Callable[..., StepContext], cloud: Any):
+def test_a_healthy_channel_reads_no_log(given, cloud):
     """A check without a cause in Entra costs no request more than before."""
     fine = Finding("smtp_grant", State.OK)
     found = Event(Kind.FOUND, now(), step="smtp_grant", finding=fine)
@@ -100,7 +100,7 @@ def fixed(
     return ctx
 
 
-def test_a_value_that_is_wrong_again_was_set_back(given: Callable[..., StepContext]):
+def test_a_value_that_is_wrong_again_was_set_back(given):
     """The newest run that has set the value is named, from the second time on with its baselines."""
     first = fixed(given, "setup")
     known = set_back(first.store, first.channel.mailbox, STEPS)
@@ -113,7 +113,7 @@ def test_a_value_that_is_wrong_again_was_set_back(given: Callable[..., StepConte
     assert (again.run, again.baselines, again.after) == (second.run.id, ids, Text("seen.on"))
 
 
-def test_an_object_of_the_app_was_not_set_back(given: Callable[..., StepContext]):
+def test_an_object_of_the_app_was_not_set_back(given):
     """An expired secret is no value that somebody has set back."""
     ctx = fixed(given, scope=Scope.APP)
     assert set_back(ctx.store, ctx.channel.mailbox, STEPS) == {}

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from redis import Redis
 
 from bot.web.oauth import FLOWS
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.checks import more_access
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, CloudReply, Forbidden, SignInNeeded, Transient
+from jobs.clouds.errors import CloudReply, Forbidden, SignInNeeded, Transient
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.step import Diagnosis, Probe
@@ -100,7 +98,7 @@ def test_every_finding_says_with_what_it_was_seen(given, allowed, seen):
         (WITHDRAWN, Reason.NEEDS_SIGN_IN),
     ],
 )
-def test_a_refusal_is_no_finding(given: Callable[..., StepContext], error: CloudError, words: Text):
+def test_a_refusal_is_no_finding(given, error, words):
     """If the bot's own access is refused, the finding is skipped with the reason.
 
     It is neither wrong nor unknown.
@@ -122,7 +120,7 @@ def test_an_answer_that_cannot_be_read_stops_nothing_else(given, odd):
     assert ctx.run.findings["a"].evidence == (Evidence("answer", type(odd).__name__),)
 
 
-def test_a_refusal_of_a_person_is_told_as_it_is(given: Callable[..., StepContext]):
+def test_a_refusal_of_a_person_is_told_as_it_is(given):
     """A finding is unknown if a signed-in person is refused, or if the cloud is down."""
     away, ctx = Transient("service_unavailable", CloudReply("graph", 503)), given()
     assert looked(ctx, {Access.NONE, Access.ADMIN}, Look("a", NO_ROLE))["a"][0] is State.UNKNOWN
@@ -154,7 +152,7 @@ async def test_a_mailbox_that_exchange_does_not_show(
     assert (found.state, found.seen, found.cause, found.facts) == (state, seen, cause, KNOWN)
 
 
-async def test_a_setup_needs_exchange(given: Callable[..., StepContext], cloud: Any):
+async def test_a_setup_needs_exchange(given, cloud):
     """A setup needs Exchange and reports its error as it is, because it will make changes there."""
     cloud.on("GET /users/support@contoso.com", USER).on("Get-Mailbox", (403, None))
     with pytest.raises(Forbidden):
@@ -179,7 +177,7 @@ async def test_an_account_like_a_shared_mailbox_s(given, cloud, user, state, cau
 
 
 @pytest.mark.parametrize("state", [State.UNKNOWN, State.POSSIBLE, State.SKIPPED, State.WRONG])
-def test_ids_that_are_known_lead_on(given: Callable[..., StepContext], state: State):
+def test_ids_that_are_known_lead_on(given, state):
     """A probe that needs a fact is run with the ids that were found, whatever else is unknown."""
     ctx, (first, then) = given(kind="check"), (Look(name, access=Access.NONE) for name in "ab")
     first.inspect = lambda _ctx: _found(Finding("a", state, facts=KNOWN))  # type: ignore[method-assign]
@@ -245,7 +243,7 @@ def test_somebody_with_more_roles_may_sign_in_after_the_first(given, redis, find
     assert (again.checked, again.findings, FLOWS["signin"].is_complete(again)) == (None, {}, True)
 
 
-def test_when_the_tenant_can_let_the_bot_read(given: Callable[..., StepContext], redis: Redis):
+def test_when_the_tenant_can_let_the_bot_read(given, redis):
     """A check offers that a tenant grants read access if something was left out for lack of access.
 
     The tenant must be known and must not have granted the access yet.
@@ -259,7 +257,7 @@ def test_when_the_tenant_can_let_the_bot_read(given: Callable[..., StepContext],
     assert more_access.may_be_granted(redis, run) is False
 
 
-def test_a_grant_looks_anew(given: Callable[..., StepContext]):
+def test_a_grant_looks_anew(given):
     """A new grant makes the check look again, unless a person is signed in and sees more anyway."""
     ctx = given(kind="check", events=(Event(Kind.CHECKED, now()),))
     granted = Event(Kind.READABLE, now(), by="anna@contoso.com", data={"tenant": "tenant-1"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -33,7 +32,7 @@ def ran(
     store.end(store.load(run.id), Event(Kind.FINISHED, at))
 
 
-def test_the_newest_of_each(store: RunStore, channel: Channel, asker: Person):
+def test_the_newest_of_each(store, channel, asker):
     """The brief has the newest app, token time and change time of the channel's runs.
 
     A fix may have made a new app, asked for a new token or set the forwarding again.
@@ -84,7 +83,7 @@ def test_who_logs_in(store, channel, asker, shared, events, told):
     assert brief_for(store, channel.mailbox) == told
 
 
-def test_the_newest_run_names_the_delegate(store: RunStore, channel: Channel, asker: Person):
+def test_the_newest_run_names_the_delegate(store, channel, asker):
     """If a later run has no rehearsal of its own, the brief keeps an earlier run's delegate."""
     shared = Finding("mailbox_user", State.OK, facts={"shared": "yes"})
     for number, events in enumerate(((SIGNED_IN,), ())):
@@ -95,6 +94,6 @@ def test_the_newest_run_names_the_delegate(store: RunStore, channel: Channel, as
     assert brief_for(store, channel.mailbox).delegate == "agent@contoso.com"
 
 
-def test_of_an_unknown_mailbox_nothing(store: RunStore, redis: Any):
+def test_of_an_unknown_mailbox_nothing(store, redis):
     """The brief of an unknown mailbox is empty, because it has no run."""
     assert brief_for(store, "nobody@contoso.com") == Brief()

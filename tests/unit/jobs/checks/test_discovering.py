@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -22,7 +21,7 @@ from jobs.checks.discovering import (
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.graph import Recorder
-from jobs.model import Channel, Finding, Person, Profile, State
+from jobs.model import Channel, Finding, Profile, State
 from jobs.runs.run import AppCandidate, Brief, Event, Kind, Origin, Run, Search
 from jobs.runs.run_store import RunStore
 from jobs.runtime import no_listener
@@ -61,7 +60,7 @@ async def go_on(ctx: StepContext) -> Run:
         (Search(unread=True), ()),
     ],
 )
-def test_only_what_is_missing_is_asked(given: Given, search: Search, asked: tuple[str, ...]):
+def test_only_what_is_missing_is_asked(given, search, asked):
     """Only values that the search could read and did not find are asked for.
 
     A value that could not be read is not asked for, because somebody else's sign-in may show it.
@@ -69,7 +68,7 @@ def test_only_what_is_missing_is_asked(given: Given, search: Search, asked: tupl
     assert open_questions(found(given, search).run) == asked
 
 
-async def test_what_was_found_is_the_channel(given: Given):
+async def test_what_was_found_is_the_channel(given):
     """The run's channel and brief come from the search, and its tenant is that of the sign-in."""
     run = await go_on(found(given, WHOLE))
     assert run.channel == Channel(
@@ -78,13 +77,13 @@ async def test_what_was_found_is_the_channel(given: Given):
     assert (run.brief, run.discovered) == (replace(BRIEF, client_id="client-1", upn=MAILBOX), True)
 
 
-async def test_a_question_waits(given: Given):
+async def test_a_question_waits(given):
     """While a question is open, the discovery decides nothing and waits for a person's answer."""
     run = await go_on(found(given, Search()))
     assert (run.discovered, open_questions(run)) == (False, (APP, FORWARDING))
 
 
-async def test_the_answers_complete_it(given: Given, cloud: Any):
+async def test_the_answers_complete_it(given, cloud):
     """A typed client ID is looked up, so the Call Back URL and the profile follow from the app."""
     app = {"id": "o", "appId": TYPED, "displayName": "X", "web": {"redirectUris": [CALLBACK]}}
     cloud.on(f"GET /applications(appId='{TYPED}')", app)
@@ -94,14 +93,14 @@ async def test_the_answers_complete_it(given: Given, cloud: Any):
     assert known == (TYPED, CALLBACK, ADDRESS)
 
 
-async def test_a_typed_app_that_is_nowhere(given: Given):
+async def test_a_typed_app_that_is_nowhere(given):
     """A typed client ID is used in the check even if the directory does not have its app."""
     run = await go_on(found(given, Search(), **{APP: TYPED, FORWARDING: WITHOUT}))
     known = (run.brief.client_id, run.channel.callback_url, run.channel.forwarding_address)
     assert known == (TYPED, "", "")
 
 
-async def test_without_an_answer_it_goes_on(given: Given):
+async def test_without_an_answer_it_goes_on(given):
     """If a person goes on without an answer, the discovery ends and the value stays empty."""
     ctx = found(given, Search())
     ctx.store.append(ctx.run.id, *answers_to(ctx.run, {}, "anna@contoso.com"))
@@ -112,7 +111,7 @@ async def test_without_an_answer_it_goes_on(given: Given):
 
 
 @pytest.mark.parametrize(("text", "right"), [(TYPED, True), ("12", False), ("", False)])
-def test_client_ids(text: str, right: bool):
+def test_client_ids(text, right):
     """A client ID must have the format that Webex Connect's form shows."""
     assert is_client_id(text) is right
 
@@ -133,7 +132,7 @@ def checked(given: Given, store: RunStore) -> Run:
     return store.load(ctx.run.id)
 
 
-def test_a_kept_channel_is_one_of_its_space(checked: Run, store: RunStore):
+def test_a_kept_channel_is_one_of_its_space(checked, store):
     """A kept channel belongs to its space and has its record, its last check and its history.
 
     It also has the facts for later runs.
@@ -149,7 +148,7 @@ def test_a_kept_channel_is_one_of_its_space(checked: Run, store: RunStore):
     assert store.load(checked.id).kept
 
 
-def test_it_is_kept_once(checked: Run, store: RunStore, asker: Person):
+def test_it_is_kept_once(checked, store, asker):
     """A channel is kept once, so a second press changes nothing.
 
     Another check of the same mailbox cannot keep the channel again.
@@ -167,7 +166,7 @@ def test_it_is_kept_once(checked: Run, store: RunStore, asker: Person):
 
 
 @pytest.mark.parametrize("name", discovering.NEEDED)
-def test_a_part_of_a_channel_is_not_kept(checked: Run, store: RunStore, name: str):
+def test_a_part_of_a_channel_is_not_kept(checked, store, name):
     """A channel with a missing value is not kept, because a fix would write an empty value."""
     without = replace(checked, known={}, findings={})
     if name != "client_id":
@@ -175,7 +174,7 @@ def test_a_part_of_a_channel_is_not_kept(checked: Run, store: RunStore, name: st
     assert (discovering.missing(without), discovering.keep(store, without, "x")) == ((name,), False)
 
 
-def test_a_setup_ends_the_time_by_hand(checked: Run, store: RunStore, asker: Person):
+def test_a_setup_ends_the_time_by_hand(checked, store, asker):
     """A channel that the bot sets up later no longer counts as made by hand."""
     discovering.keep(store, checked, "anna@contoso.com")
     run = store.open(checked.channel, asker, Origin("room-1", message="m-9"))
@@ -183,7 +182,7 @@ def test_a_setup_ends_the_time_by_hand(checked: Run, store: RunStore, asker: Per
     assert brief_for(store, MAILBOX).by_hand is False
 
 
-def test_the_audit_trail_says_who_kept_it(checked: Run, store: RunStore):
+def test_the_audit_trail_says_who_kept_it(checked, store):
     """The audit trail says which channel was found and who kept it, but not what was searched."""
     discovering.keep(store, checked, "anna@contoso.com")
     entries = [entry.decode() for entry in store.audit.entries()]

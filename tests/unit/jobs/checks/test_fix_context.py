@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,7 +10,6 @@ import pytest
 from jobs.causes.cause import NEW_TOKEN
 from jobs.checks import remedies
 from jobs.clock import now
-from jobs.engine.context import StepContext
 from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
 from jobs.runs.run import Brief, Event, FixBrief, Kind, Origin, Plan, Run
 from jobs.runs.run_store import RunStore
@@ -99,7 +97,7 @@ def test_a_consent_that_is_missing_is_told(store, channel, asker, state, told):
     assert remedies.fix_context(store, channel.mailbox) == Brief(fix=told)
 
 
-def test_what_is_part_of_such_a_fix(given: Callable[..., StepContext]):
+def test_what_is_part_of_such_a_fix(given):
     """A fix for a missing consent has the consent card, because only consent can grant it.
 
     A fix that adds permissions to the app's declaration has the consent card, too. A fix for a dead

@@ -47,7 +47,7 @@ def test_what_could_not_be_seen_without_the_wrong_one():
 @pytest.mark.parametrize(
     ("cause", "named"), [("client_secret_expires_soon", True), ("client_secret_missing", False)]
 )
-def test_a_warning_that_a_fix_ends(cause: str, named: bool):
+def test_a_warning_that_a_fix_ends(cause, named):
     """A fix is expected to renew a secret that ends soon, and to leave other warnings alone."""
     warned = wrong("client_secret", State.WARNING, cause)
     assert ("client_secret" in likely_changes(check(client_secret=warned))) is named

@@ -72,7 +72,7 @@ UNCLEAR = (State.SKIPPED, State.UNKNOWN, State.POSSIBLE)
         ),
     ],
 )
-def test_the_verdict(found: tuple[Finding, ...], expected: dict[str, object]):
+def test_the_verdict(found, expected):
     verdict = judge(STEPS, {each.step: each for each in found})
     assert {name: getattr(verdict, name) for name in expected} == expected
 
@@ -114,7 +114,7 @@ MAYBE = possible("health", "incident", since=time(10))
         ),
     ],
 )
-def test_when_what_is_possible_is_the_cause(found: tuple[Finding, ...], expected: object):
+def test_when_what_is_possible_is_the_cause(found, expected):
     told = judge(OUTSIDE, {each.step: each for each in found})
     assert (told.causes, told.symptoms, told.possible, told.stops, told.since) == expected
 
@@ -139,7 +139,7 @@ DEAD = wrong("log", "x", since=time(10))
         (ok("probe", at=time(9, 59)), ("log",)),
     ],
 )
-def test_a_token_outlives_its_sign_in(later: Finding, causes: tuple[str, ...]):
+def test_a_token_outlives_its_sign_in(later, causes):
     """An answer clears a dead sign-in only if no older access token can have sent it.
 
     A finding that makes a new attempt clears it at once.
@@ -176,7 +176,7 @@ def test_nothing_is_certain_before_all_was_seen():
         (Signals(disproved_by=("log",)), ok("log"), State.OK),
     ],
 )
-def test_what_may_be_the_cause_is_tried(signals: Signals, found: Finding, state: State):
+def test_what_may_be_the_cause_is_tried(signals, found, state):
     """A possible cause is dropped if a later success disproves it.
 
     A finding may name the findings that disprove it.
@@ -217,7 +217,7 @@ def test_what_is_possible_is_no_second_cause():
         ((ok("copies"), ok("answers", unanswered=time(10))), False),
     ],
 )
-def test_both_ways_takes_both_ends(found: tuple[Finding, ...], both: bool):
+def test_both_ways_takes_both_ends(found, both):
     """Mail flow both ways needs both ends.
 
     An answer proves nothing about the copies, and a mail that waits too long proves nothing about

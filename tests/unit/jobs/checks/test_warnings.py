@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 from jobs.checks.verdict import judge
 from jobs.engine.context import StepContext
@@ -56,7 +54,7 @@ def test_a_copy_that_is_not_kept_as_asked_explains_nothing(given, cloud):
     assert (copy.state, copy.cause) == (State.WARNING, "copy_differs")
 
 
-def test_a_fix_mends_it_all_the_same(given: Callable[..., StepContext], cloud: Any):
+def test_a_fix_mends_it_all_the_same(given, cloud):
     """A fix also plans to change a setting that a check only warns about."""
     cloud.on("Get-Mailbox", [COPY_OFF])
     ctx, steps = given(kind="fix"), {"forwarding": Forwarding()}
@@ -64,7 +62,7 @@ def test_a_fix_mends_it_all_the_same(given: Callable[..., StepContext], cloud: A
     assert [change.step for change in planned_changes(steps, ctx)] == ["forwarding"]
 
 
-def test_what_mail_does_not_need_is_weighed_alike(given: Callable[..., StepContext]):
+def test_what_mail_does_not_need_is_weighed_alike(given):
     """A wrong step that mail does not need is only a warning in a check."""
     found = checked(given(kind="check"), ImplicitGrant())
     assert found["implicit_grant"].state is State.WARNING

@@ -96,7 +96,7 @@ def test_a_time_without_sight_is_no_break():
         (Tally(healthy=1, unsure=95), DayState.WELL),
     ],
 )
-def test_a_day_without_an_answer_is_not_called_well(tally: Tally, state: DayState):
+def test_a_day_without_an_answer_is_not_called_well(tally, state):
     """A day is called well only if a look with the tenant's read access got an answer.
 
     A day without such a look does not count for the availability.
@@ -124,7 +124,7 @@ def test_incidents_of_another_time_are_left_out():
 @pytest.mark.parametrize(
     ("year", "number", "length"), [(2026, 11, 30), (2024, 2, 29), (2026, 12, 31)]
 )
-def test_a_month_is_as_long_as_the_calendar_says(year: int, number: int, length: int):
+def test_a_month_is_as_long_as_the_calendar_says(year, number, length):
     """A month lasts from midnight to midnight in UTC, and is as long as the calendar says."""
     begins, ends = month(year, number)
     assert (ends - begins, begins.day, ends.day) == (timedelta(days=length), 1, 1)
@@ -151,7 +151,7 @@ def add_look(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
         pipe.execute()
 
 
-def test_looks_are_counted(redis: Redis):
+def test_looks_are_counted(redis):
     add_look(redis, LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,)), EARLY)
     add_look(redis, LookOutcome(Sight.BROKEN), EARLY + timedelta(minutes=1))
     add_look(redis, LookOutcome(Sight.UNSURE), EARLY + timedelta(hours=2))
@@ -161,7 +161,7 @@ def test_looks_are_counted(redis: Redis):
     assert (today.total, today.total.looks) == (counted, 3)
 
 
-def test_the_same_mails_count_once(redis: Redis):
+def test_the_same_mails_count_once(redis):
     """Mails of an hour that two looks see count once, and the larger number is kept."""
     hour = "2026-11-26T23:00:00+00:00"
     add_look(redis, LookOutcome(Sight.HEALTHY, mails={hour: 4}), EARLY)
@@ -170,7 +170,7 @@ def test_the_same_mails_count_once(redis: Redis):
     assert yesterday.total == Tally(hours={23: 4})
 
 
-def test_old_hours_are_added_up_and_old_days_are_dropped(redis: Redis):
+def test_old_hours_are_added_up_and_old_days_are_dropped(redis):
     """The mails of a day's hours are added up after a week. A day is dropped after 90 days."""
     for age in (90, 89, *range(8, -1, -1)):
         for hour in (2, 1):
@@ -184,7 +184,7 @@ def test_old_hours_are_added_up_and_old_days_are_dropped(redis: Redis):
 
 
 @pytest.mark.slow
-def test_a_quarter_of_a_channel_is_small(redis: Redis):
+def test_a_quarter_of_a_channel_is_small(redis):
     """Looks every 15 minutes for 90 days take less than 12 kB in Redis."""
     begin = EARLY - timedelta(days=95)
     for number in range(95 * 24):

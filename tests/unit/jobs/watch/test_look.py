@@ -94,7 +94,7 @@ def test_what_cannot_be_read_is_named():
 
 
 @pytest.mark.parametrize(("share", "sight"), [(0.6, Sight.UNSURE), (0.4, Sight.HEALTHY)])
-def test_a_look_that_got_few_answers_is_unsure(share: float, sight: Sight):
+def test_a_look_that_got_few_answers_is_unsure(share, sight):
     """A look is unsure if more than half of the steps that it asked got no answer.
 
     A single service that is unreachable does not make it unsure.
@@ -126,7 +126,7 @@ def test_the_access_of_a_look():
         (Eye.TASKS, unknown("agent_tasks", Turn.OPERATOR, "x"), (Sight.CANNOT_LOOK, "x")),
     ],
 )
-def test_an_access_that_is_missing(eye: Eye, finding: Finding, expected: tuple[Sight, str]):
+def test_an_access_that_is_missing(eye, finding, expected):
     """If an access that the watch had before is missing, the channel is not called healthy.
 
     The watch cannot look if the access has ended, and is unsure if a cloud gave no answer this

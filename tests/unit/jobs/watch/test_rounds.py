@@ -68,7 +68,7 @@ def one_round(watching: Watching, script: Script, changed: list[Incident] | None
     return asyncio.run(run_round(watching, "t", script, lambda: script.at, changed=told.append))
 
 
-def test_only_what_is_due_is_looked_at(watching: Watching):
+def test_only_what_is_due_is_looked_at(watching):
     """A round looks only at the channels that are due.
 
     Both channels are due at first, none is a moment later, and the channel under suspicion is due
@@ -86,7 +86,7 @@ def test_only_what_is_due_is_looked_at(watching: Watching):
     assert timedelta(0) < next_due - script.at <= timedelta(minutes=15)
 
 
-def test_what_was_left_is_still_due(watching: Watching):
+def test_what_was_left_is_still_due(watching):
     """If a round stops early, the remaining channels stay due, and the next round looks at them."""
     script = Script(stops_after=1)
     assert one_round(watching, script).left == 1
@@ -95,7 +95,7 @@ def test_what_was_left_is_still_due(watching: Watching):
     assert one_round(watching, script).looks == 1
 
 
-def test_a_channel_that_is_watched_no_more_is_not_recorded(watching: Watching):
+def test_a_channel_that_is_watched_no_more_is_not_recorded(watching):
     """A channel whose watch has ended is not looked at, and its group is not due any more."""
     script = Script()
     watching.channels.remove(A)
@@ -137,7 +137,7 @@ def test_a_gap_is_longer_than_three_intervals(watching, minutes, paused_minutes,
         *[("", None), ("m", None), ("5 weeks", None), ("5m off", None)],
     ],
 )
-def test_a_span(typed: str, minutes: int | None):
+def test_a_span(typed, minutes):
     """A typed time span is read in English or German. Any other text gives None."""
     assert read_span(typed) == (None if minutes is None else timedelta(minutes=minutes))
 
@@ -145,7 +145,7 @@ def test_a_span(typed: str, minutes: int | None):
 @pytest.mark.parametrize(
     ("typed", "good"), [("4m", False), ("5m", True), ("1d", True), ("25h", False), ("x", False)]
 )
-def test_an_interval_has_limits(typed: str, good: bool):
+def test_an_interval_has_limits(typed, good):
     """The time between two looks may be from five minutes to a day."""
     assert (read_interval(typed) is not None) is good
 
@@ -153,7 +153,7 @@ def test_an_interval_has_limits(typed: str, good: bool):
 @pytest.mark.parametrize(
     ("minutes", "text"), [(15, "15m"), (60, "1h"), (90, "90m"), (1440, "1d"), (2880, "2d")]
 )
-def test_a_span_is_written_as_it_is_typed(minutes: int, text: str):
+def test_a_span_is_written_as_it_is_typed(minutes, text):
     """A time span is written in the largest unit that fits without a remainder."""
     assert written(timedelta(minutes=minutes)) == text
 
@@ -191,9 +191,7 @@ def url(asked: Asked) -> Iterator[str]:
         thread.join()
 
 
-def test_a_round_is_told_at_most_once_a_minute(
-    redis: Redis, watching: Watching, url: str, asked: Asked, free_port: int
-):
+def test_a_round_is_told_at_most_once_a_minute(redis, watching, url, asked, free_port):
     """The setting is optional, and a service that is away changes nothing."""
     assert (rounds.ping(url, redis), rounds.ping(url, redis)) == (True, False)
     redis.delete(keys.watch_pinged())
@@ -205,7 +203,7 @@ def test_a_round_is_told_at_most_once_a_minute(
     assert not rounds.ping(f"http://127.0.0.1:{free_port}/ping", redis)
 
 
-def test_a_late_watch_is_told_with_the_reason(url: str, asked: Asked, watching: Watching):
+def test_a_late_watch_is_told_with_the_reason(url, asked, watching):
     """The watch is late if a group has waited for a worker for more than five minutes.
 
     The monitoring service then gets a failure ping with the reason. A group that a worker has does

@@ -186,7 +186,7 @@ def test_a_person_changes_an_incident_in_a_transaction(store, watch):
     assert store.change("gone", lambda each: each) is None
 
 
-def test_the_end_of_a_run_is_a_look(redis: Redis, watch: Callable[..., WatchedChannel]):
+def test_the_end_of_a_run_is_a_look(redis, watch):
     """A proven fix ends the incident at its proof, and an undo of the channel ends the watch."""
     runs, channel = RunStore(redis, ("key",)), Channel("a@contoso.com")
     watching = Watching.of(runs)
@@ -228,7 +228,7 @@ def listed(redis: Redis) -> WatchStore:
     return WatchStore(redis, Authenticator(("key",)))
 
 
-def test_a_channel_is_listed_by_its_space_and_its_tenant(listed: WatchStore):
+def test_a_channel_is_listed_by_its_space_and_its_tenant(listed):
     """A watched channel is in the lists of its space and its tenant.
 
     A change of the space or the tenant moves the channel to other lists.
@@ -244,7 +244,7 @@ def test_a_channel_is_listed_by_its_space_and_its_tenant(listed: WatchStore):
     assert (listed.all("tenant-1"), listed.all("tenant-2")) == ((one,), (moved,))
 
 
-def test_the_end_of_a_watch_leaves_no_list_with_the_channel(listed: WatchStore):
+def test_the_end_of_a_watch_leaves_no_list_with_the_channel(listed):
     """The end of a watch takes the channel off every list.
 
     A second end reports that the channel was not watched.
@@ -254,7 +254,7 @@ def test_the_end_of_a_watch_leaves_no_list_with_the_channel(listed: WatchStore):
     assert (listed.load("a@contoso.com"), listed.all(), listed.of_space("room-1")) == (None, (), ())
 
 
-def test_a_record_that_this_bot_did_not_write_is_not_believed(listed: WatchStore):
+def test_a_record_that_this_bot_did_not_write_is_not_believed(listed):
     """A forged or copied record, which could send a channel's cards elsewhere, is ignored."""
     forged = WatchStore(listed.redis, Authenticator(("other",)))
     forged.save(a_watched("a@contoso.com", room="elsewhere"))
@@ -264,7 +264,7 @@ def test_a_record_that_this_bot_did_not_write_is_not_believed(listed: WatchStore
     assert listed.all() == (a_watched("b@contoso.com"),)
 
 
-def test_a_group_with_a_new_channel_is_due(listed: WatchStore):
+def test_a_group_with_a_new_channel_is_due(listed):
     """A channel that is added makes its group due, also during a round of the group."""
     listed.save(a_watched("a@contoso.com"))
     assert claimed(listed.redis) == ("tenant-1",)

@@ -109,7 +109,7 @@ NEEDED: dict[str, list[tuple[list[Finding], bool, LookOutcome, bool]]] = {
 
 
 @pytest.mark.parametrize("why", NEEDED)
-def test_when_a_mail_is_needed(ctx: Any, why: str):
+def test_when_a_mail_is_needed(ctx, why):
     for findings, reads_tasks, outcome, needed in NEEDED[why]:
         url = "https://cc.test" if reads_tasks else ""
         ctx.settings = replace(ctx.settings, contact_center_url=url)
@@ -118,13 +118,13 @@ def test_when_a_mail_is_needed(ctx: Any, why: str):
 
 
 @pytest.mark.parametrize("sender", ["", MAILBOX])
-def test_a_sender_that_cannot_be_used(ctx: Any, sender: str):
+def test_a_sender_that_cannot_be_used(ctx, sender):
     """The sender may be missing, or the mailbox itself, whose mail Webex Connect drops."""
     ctx.settings = replace(ctx.settings, probe_from=sender)
     assert not needs_mail(ctx, GOOD, HOUR, now())
 
 
-def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx: Any, server: Server):
+def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx, server):
     """The test mail is recognized by a header, its Message-ID and its subject.
 
     If several workers send it at once, only one mail goes out in an hour.
@@ -148,7 +148,7 @@ def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx: Any, server: Serve
 @pytest.mark.parametrize(
     "reply", ["451 4.7.1 Greylisted, try again later", "550 5.7.1 Relaying denied"]
 )
-def test_a_server_that_does_not_take_it_is_not_asked_again(ctx: Any, server: Server, reply: str):
+def test_a_server_that_does_not_take_it_is_not_asked_again(ctx, server, reply):
     """A mail server's refusal is recorded, and the server is not asked again within the hour."""
     server.refuses = reply
     assert not asyncio.run(look.send_watch_mail(ctx, WATCHED, MAILS))

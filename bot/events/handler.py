@@ -35,7 +35,7 @@ from bot.chat.parsing import parse_command
 from bot.chat.permissions import AccessPolicy, is_bot
 from bot.commands import by_typed_name, explain, language_of, tac
 from bot.events import free_text
-from bot.events.outbox import KEPT_S, Handler, run_once
+from bot.events.outbox import KEPT_S, Handler, facts_of, run_once
 from bot.queue.events import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex import models
@@ -79,12 +79,7 @@ def retry_event(
     when = retry_before_deadline(error, pending, unread=unread)
     if when is None:
         COUNTERS.add(EVENTS_HANDLED, "given_up")
-        log.warning(
-            "event given up",
-            tries=pending.tries + 1,
-            tracking_id=error.tracking_id,
-            error=str(error),
-        )
+        log.warning("event given up", tries=pending.tries + 1, **facts_of(error))
     return when
 
 
@@ -106,13 +101,7 @@ def retry_before_deadline(
     wait = BACK_OFF.after(pending.tries + 1, error.retry_after)
     if now().timestamp() + wait > helps_until.timestamp():
         return None
-    log.info(
-        "event is tried again",
-        tries=pending.tries + 1,
-        seconds=wait,
-        tracking_id=error.tracking_id,
-        error=str(error),
-    )
+    log.info("event is tried again", tries=pending.tries + 1, seconds=wait, **facts_of(error))
     return now() + timedelta(seconds=wait)
 
 

@@ -86,17 +86,18 @@ class Outbox(Messenger):
                     delivery.mark_posted(self._services, post.shows[0], posted.id, room)
 
 
+def facts_of(error: WebexError) -> dict[str, str]:
+    """Return what the log says of an error of Webex."""
+    return {"tracking_id": error.tracking_id, "error": str(error)}
+
+
 def _remaining(post: Post, error: WebexError) -> tuple[Post, ...]:
     # If Webex may have posted the message, the retry delay in ``error`` is extended.
     if not error.accepted:
         return (post,)
     if post.file or post.doubts >= len(UNCONFIRMED.seconds):
-        log.warning(
-            "message given up: it may stand there",
-            posts=post.doubts + 1,
-            tracking_id=error.tracking_id,
-            error=str(error),
-        )
+        told = "message given up: it may stand there"
+        log.warning(told, posts=post.doubts + 1, **facts_of(error))
         return ()
     error.retry_after = UNCONFIRMED.after(post.doubts + 1, error.retry_after)
     return (replace(post, doubts=post.doubts + 1),)
@@ -140,7 +141,7 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
         in_space = not ctx.direct and ctx.person.id != ctx.services.me.id
         if in_space and isinstance(error, WebexError) and error.status == FORBIDDEN:
             # only moderators may write in the space of the question, or nobody may
-            log.warning("the bot may not write in the space", room=ctx.room, error=str(error))
+            log.warning("the bot may not write in the space", room=ctx.room, **facts_of(error))
             card = notice(trouble("unposted"))
             messenger = ctx.services.messenger
             messenger.send(to_person_id=ctx.person.id, text=card.text, card=card.content)

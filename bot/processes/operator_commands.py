@@ -82,23 +82,18 @@ def _trial(options: Namespace, settings: BotSettings, work: Settings) -> int:
 
 
 def _webhooks(_: Namespace, settings: BotSettings, _work: Settings) -> int:
-    subscriptions = WebhookRegistrar(
-        Webex(settings.webex_access_token, settings.webex_api_url),
-        connect(settings.redis_url),
-        settings,
-    )
+    webex = Webex(settings.webex_access_token, settings.webex_api_url)
+    subscriptions = WebhookRegistrar(webex, connect(settings.redis_url), settings)
     try:
         done = subscriptions.register()
         for hook in subscriptions.own():
-            print(  # noqa: T201  CLI output
-                f"{hook.status:9} {hook.resource}:{hook.event} -> {hook.target_url}"
-            )
+            told = f"{hook.status:9} {hook.resource}:{hook.event} -> {hook.target_url}"
+            print(told)  # noqa: T201  CLI output
     except (WebexError, RedisError) as error:
         print(error, file=sys.stderr)  # noqa: T201  CLI output
         return 1
-    print(  # noqa: T201  CLI output
-        f"created {len(done.created)}, updated {len(done.updated)}, deleted {done.deleted}"
-    )
+    told = f"created {len(done.created)}, updated {len(done.updated)}, deleted {done.deleted}"
+    print(told)  # noqa: T201  CLI output
     return 0
 
 

@@ -159,15 +159,12 @@ class Case:
         disprovable = finding.state is State.POSSIBLE or (
             finding.state is State.WRONG and finding.signals.disproved_by is not None
         )
-        is_over = disprovable and (
-            self._any_succeeded_since(self._disproof(name), name) or self._superseded_nearer(name)
-        )
-        return told.disproved(finding) if is_over else finding
-
-    def _superseded_nearer(self, name: str) -> bool:
-        wrong = in_state(self.diagnosis(name).caused_by, self.findings, State.WRONG)
+        if not disprovable:
+            return finding
+        wrong = in_state(told.caused_by, self.findings, State.WRONG)
         same = (n for n in wrong if self.findings[n].cause == self.findings[name].cause)
-        return any(map(self._superseded, same))
+        healed = self._any_succeeded_since(self._disproof(name), name)
+        return told.disproved(finding) if healed or any(map(self._superseded, same)) else finding
 
     def _disproof(self, name: str) -> tuple[str, ...]:
         named = self.findings[name].signals.disproved_by

@@ -5,7 +5,6 @@ In these tests a PATH of the test's own replaces the real programs.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -54,18 +53,6 @@ NPM = "npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel 
 PIP = f"python -m pip --disable-pip-version-check install --quiet {packages.NODE}"
 
 
-def test_packages_come_once(box: Box):
-    """Npm installs the packages of the lock file once, and again only if that file changes."""
-    box.put(box.programs / "node")
-    box.put(box.programs / "npm")
-    packages.ensure(box.machine(), box.checkout)
-    packages.ensure(Machine("", Path("/none"), root=False), box.checkout)
-    assert box.said() == [NPM]
-    (box.checkout / "package-lock.json").write_text('{"other": 1}', "utf-8")
-    packages.ensure(box.machine(), box.checkout)
-    assert box.said() == [NPM, NPM]
-
-
 @pytest.mark.parametrize("there", [(), ("npm",), ("node",)])
 def test_without_node_npm_comes_from_pypi(box: Box, there: tuple[str, ...]):
     """If node or npm is missing, pip installs both, and the next checkout uses that npm too."""
@@ -91,16 +78,6 @@ def test_no_way_to_npm_is_said(box: Box):
     ):
         packages.ensure(box.machine(), box.checkout)
     assert not (box.checkout / packages.STAMP).exists()
-
-
-def test_npm_that_fails_is_tried_again_next_time(box: Box):
-    """If npm fails, its error is shown, and the next start tries again."""
-    box.put(box.programs / "node")
-    box.put(box.programs / "npm", "echo network unreachable >&2; exit 1")
-    for _ in range(2):
-        with pytest.raises(MissingError, match="network unreachable"):
-            packages.ensure(box.machine(), box.checkout)
-    assert box.said() == [NPM, NPM]
 
 
 def test_chromium_of_the_machine_is_used(box: Box):
@@ -139,11 +116,3 @@ def test_no_way_to_chromium_is_said(box: Box, apt: str, root: bool, words: str):
         box.put(box.programs / "apt-get", apt)
     with pytest.raises(MissingError, match=f"(?s)no Chromium on this machine.*{words}"):
         chromium.find(box.machine(root=root))
-
-
-def test_this_machine_has_a_python():
-    """The machine finds the first existing program of the given names."""
-    folder = Path(sys.executable).parent
-    assert Machine(str(folder)).find("no-such-program", Path(sys.executable).name) == str(
-        folder / Path(sys.executable).name
-    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +17,9 @@ from redis import Redis
 
 from jobs.storage import keys
 from jobs.storage.counters import CALLS, Counters
-from tests.fixtures.waiting import LIMIT_S, until
-from tests.processes.test_start_sentences import ENV
-from tests.processes.test_web import listens
+from tests.fixtures.redis_servers import listens
+from tests.fixtures.waiting import until
+from tests.processes.conftest import running
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "kx7Pq2mZ9vLwTn4RbYc8"
@@ -52,16 +51,10 @@ def web(redis_url: str, redis: Redis, free_port: int, tmp_path: Path) -> Iterato
     process.time(CALLS, "graph", "ok", seconds=0.2)
     process.flush(redis)
     redis.set(keys.clock_skew("webex"), "1.5")
-    env = ENV | {"REDIS_URL": redis_url, "PORT": str(free_port), "METRICS_TOKEN": TOKEN}
-    server = subprocess.Popen(
-        [sys.executable, "-m", "bot", "web"], env=env, cwd=tmp_path, stderr=subprocess.DEVNULL
-    )
-    try:
+    env = {"REDIS_URL": redis_url, "PORT": str(free_port), "METRICS_TOKEN": TOKEN}
+    with running("web", env, cwd=tmp_path, stderr=subprocess.DEVNULL):
         until(lambda: listens(free_port), "the web process")
         yield f"http://127.0.0.1:{free_port}"
-    finally:
-        server.terminate()
-        server.wait(LIMIT_S)
 
 
 def scraped(url: str) -> dict[str, set[str]]:

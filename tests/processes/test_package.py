@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bot import __version__
-from tests.processes.test_start_sentences import ENV
+from tests.processes.conftest import ENV
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("bot", "jobs", "adaptive_cards")
@@ -145,21 +145,3 @@ def test_the_doctor_answers_from_the_wheel(command: Path):
     assert (done.returncode, lines[0].partition(":")[0]) == (1, "ok     settings")
     [redis] = [line for line in lines if " Redis: " in line]
     assert "run `webex-email-bot redis`" in redis
-
-
-def test_the_help_names_the_command(command: Path):
-    """The help lists every command, under the name with which the program was started."""
-    said = run(command, "--help", PATH=ENV["PATH"]).stdout
-    assert said.startswith("usage: webex-email-bot ")
-    for name in (
-        "web",
-        "worker",
-        "doctor",
-        "webhooks",
-        "audit",
-        "explain",
-        "redis",
-        "rekey",
-        "version",
-    ):
-        assert f"\n    {name} " in said

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from practice.processes import Process, procfile, session, words
+from practice.processes import Process, session, words
 from tests.fixtures.waiting import until
 
 FORKING = (
@@ -28,20 +28,6 @@ def make(tmp_path: Path, code: str) -> Process:
 def wait_for(process: Process, text: str) -> None:
     """Wait until the log of the process contains the text."""
     until(lambda: text in process.tail(), text)
-
-
-def test_a_procfile_is_read(tmp_path: Path) -> None:
-    """A Procfile gives names and command lines. Comments are left out, also those with a colon."""
-    path = tmp_path / "Procfile"
-    path.write_text(
-        "# redis: python -m bot redis\nweb: exec python -m bot web\n\n"
-        "worker: python -m bot worker --port 1:2\n",
-        "utf-8",
-    )
-    assert procfile(path) == {
-        "web": "exec python -m bot web",
-        "worker": "python -m bot worker --port 1:2",
-    }
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import hmac
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,8 +20,8 @@ import pytest
 from jobs.clock import now
 from practice import tls
 from practice.ports import free_port as another_port
-from tests.fixtures.waiting import LIMIT_S, until
-from tests.processes.test_start_sentences import ENV
+from tests.fixtures.waiting import until
+from tests.processes.conftest import ENV, running
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 NGINX = """
@@ -40,12 +39,10 @@ http {{
 @pytest.fixture
 def web(redis_url: str, tmp_path: Path, free_port: int) -> Iterator[int]:
     """Port of a web process."""
-    env = ENV | {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "PORT": str(free_port)}
-    process = subprocess.Popen([sys.executable, "-m", "bot", "web"], env=env, cwd=tmp_path)
-    until(lambda: status(f"http://127.0.0.1:{free_port}/healthz") == 200, "the web process")
-    yield free_port
-    process.terminate()
-    process.wait(LIMIT_S)
+    env = {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "PORT": str(free_port)}
+    with running("web", env, cwd=tmp_path):
+        until(lambda: status(f"http://127.0.0.1:{free_port}/healthz") == 200, "the web process")
+        yield free_port
 
 
 def status(url: str) -> int:

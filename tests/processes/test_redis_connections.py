@@ -23,7 +23,6 @@ from jobs.storage.connection import (
     embedded_port,
     embedded_url,
     is_demoted,
-    keeps_data_in,
     open_redis,
 )
 from practice.tls import Tls
@@ -199,18 +198,6 @@ def test_without_a_readable_file_the_port_is_the_usual_one(tmp_path: Path, conte
     """If the file with the port is missing or cut off, the port is the usual one."""
     (tmp_path / PORT_FILE).write_text(content, "utf-8")
     assert (embedded_port(tmp_path), embedded_port(tmp_path / "none")) == (6379, 6379)
-
-
-def test_the_answer_names_the_folder(tmp_path: Path):
-    """The answer about the data folder is read in the forms of RESP3 and RESP2.
-
-    Any other answer names no folder.
-    """
-    name = str(tmp_path.resolve())
-    good = ({b"dir": name.encode()}, [b"dir", name.encode()], {"dir": name})
-    assert [keeps_data_in(each, tmp_path) for each in (*good, {}, [], (), None, [b"dir", 3])] == [
-        True
-    ] * 3 + [False] * 5
 
 
 def test_tls_trusts_the_authorities_of_ssl_cert_file(

@@ -223,8 +223,3 @@ def test_a_timer_may_say_when_it_is_due_again():
 
 def log_nothing(_: int) -> None:
     """Do nothing, as a timer."""
-
-
-def test_without_timers_there_is_nothing_to_do():
-    """An empty list of timers waits, and does not run in a busy loop."""
-    assert Timers().tick() > 20

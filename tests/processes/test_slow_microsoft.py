@@ -8,14 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import httpx
 import pytest
@@ -27,8 +24,9 @@ from bot.web.app import THREADS
 from bot.web.oauth_flow import SLOTS
 from jobs.runs.run import Run
 from tests.fixtures.bot_pages import hidden_fields
+from tests.fixtures.redis_servers import listens
 from tests.fixtures.waiting import LIMIT_S, until
-from tests.processes.test_web import listens
+from tests.processes.conftest import running
 
 PRESSES = 2 * THREADS
 WEBHOOKS = 20
@@ -98,25 +96,18 @@ def address(
 ) -> Iterator[str]:
     """Address of a real web process that uses this login service."""
     env = {
-        "WEBEX_ACCESS_TOKEN": "a-made-up-token",
         "WEBEX_WEBHOOK_SECRET": SECRET,
         "WEBEX_API_URL": services.bot.webex_api_url,
         "PUBLIC_URL": f"http://127.0.0.1:{free_port}",
         "PORT": str(free_port),
         "HOST": "127.0.0.1",
-        "ALLOWED_EMAIL_DOMAINS": "example.test",
         "REDIS_URL": services.bot.redis_url,
         "MICROSOFT_LOGIN_URL": login.base,
-        "MICROSOFT_CLIENT_ID": "client",
-        "MICROSOFT_CLIENT_SECRET": "secret-of-the-app",
         "ENCRYPTION_KEYS": services.settings.encryption_keys[0],
-        "PYTHONPATH": str(Path.cwd()),
     }
-    process = subprocess.Popen([sys.executable, "-m", "bot", "web"], env=env)
-    until(lambda: listens(free_port), "the web process")
-    yield env["PUBLIC_URL"]
-    process.kill()
-    process.wait()
+    with running("web", env):
+        until(lambda: listens(free_port), "the web process")
+        yield env["PUBLIC_URL"]
 
 
 def finished(pressed: list[Future[httpx.Response]]) -> int:

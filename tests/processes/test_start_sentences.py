@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 from redis import Redis
 from redis.exceptions import (
     BusyLoadingError,
@@ -31,21 +30,9 @@ from tests.fixtures import redis_servers
 from tests.fixtures.client_certificate import make_pem
 from tests.fixtures.name_service import has_own_files, own_mounts
 from tests.fixtures.waiting import LIMIT_S, until
-from tests.processes.conftest import Here
+from tests.processes.conftest import ENV, Here
 
 ROOT = Path(__file__).parents[2]
-ENV = {
-    "PATH": os.environ["PATH"],
-    "PYTHONPATH": str(ROOT),
-    "WEBEX_ACCESS_TOKEN": "a-made-up-token",
-    "WEBEX_WEBHOOK_SECRET": "Yw3k0Vd81nHb4xQz",
-    "WEBEX_API_URL": "http://127.0.0.1:9/v1/",
-    "PUBLIC_URL": "https://bot.example.test",
-    "ALLOWED_EMAIL_DOMAINS": "example.test",
-    "MICROSOFT_CLIENT_ID": "client",
-    "MICROSOFT_CLIENT_SECRET": "secret-of-the-app",
-    "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-}
 
 
 def run(
@@ -71,17 +58,10 @@ def run(
 @pytest.fixture
 def guarded(free_port: int, tmp_path: Path) -> Iterator[int]:
     """Port of a Redis with a password."""
-    line = (*redis_server.command(free_port, tmp_path), "--requirepass", "the-right-word")
-    with subprocess.Popen(line, stdout=subprocess.DEVNULL) as server:  # noqa: S603  our own
-        until(lambda: connects(free_port), "the Redis")
-        yield free_port
-        server.terminate()
-
-
-def connects(port: int) -> bool:
-    """Return whether a server listens at the port."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    server = redis_servers.Server(tmp_path, free_port, ("--requirepass", "the-right-word"))
+    server.start()
+    yield free_port
+    server.kill()
 
 
 @pytest.mark.parametrize(
@@ -100,16 +80,6 @@ def test_a_wrong_password_ends_the_process(
     """
     code, last, done = run((command,), tmp_path, REDIS_URL=f"redis://{user}127.0.0.1:{guarded}/0")
     assert (code, last.startswith(why), "wrong-word" in done.stderr) == (2, True, False)
-
-
-def test_a_redis_that_asks_late_for_a_password_ends_the_wait(guarded: int):
-    """A worker that waits for Redis ends too if the password is wrong.
-
-    Its supervisor ends the others.
-    """
-    with pytest.raises(SystemExit) as ended:
-        wait_for_redis(f"redis://:the-wrong-word@127.0.0.1:{guarded}/0")
-    assert ended.value.code == 2
 
 
 def test_a_redis_that_is_only_starting_is_waited_for(free_port: int, tmp_path: Path):
@@ -135,7 +105,7 @@ def test_a_redis_that_is_only_starting_is_waited_for(free_port: int, tmp_path: P
     assert waiting.stdout is not None
     assert waiting.stdout.readline() == "ready\n"
     with subprocess.Popen([*line, *SLOWLY], stdout=subprocess.DEVNULL) as second:  # noqa: S603
-        until(lambda: connects(free_port))
+        until(lambda: redis_servers.listens(free_port))
         said, _ = waiting.communicate("go\n", LIMIT_S)
         second.terminate()
     assert (waiting.returncode, said.splitlines()[-1]) == (0, f"{generation.LAYOUT}")
@@ -353,18 +323,21 @@ def test_a_redis_that_is_away_is_named_by_the_web_process(tmp_path: Path, free_p
     assert (code, last.startswith("PORT"), "refused" in said) == (1, True, True)
 
 
-def test_a_taken_port_ends_the_web_process(redis_url: str, tmp_path: Path):
-    """A taken port ends the web process with exit code 1 and a sentence that names PORT."""
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PORT", "", "PORT {} is taken by another program: stop it, or set PORT"),
+        ("HOST", "192.0.2.1", "HOST {} is no address of this machine"),  # RFC 5737
+    ],
+)
+def test_a_place_that_is_not_to_be_had_ends_the_web_process(
+    redis_url: str, tmp_path: Path, name: str, value: str, said: str
+):
+    """A taken port or an address that no machine has ends the web process with exit code 1."""
     with socket.create_server(("0.0.0.0", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        code, last, _ = run(("web",), tmp_path, REDIS_URL=redis_url, PORT=port)
-    assert (code, last) == (1, f"PORT {port} is taken by another program: stop it, or set PORT")
-
-
-def test_a_strange_address_ends_the_web_process(redis_url: str, tmp_path: Path):
-    """An address that no machine has (RFC 5737) in HOST ends the web process with exit code 1."""
-    code, last, _ = run(("web",), tmp_path, REDIS_URL=redis_url, HOST="192.0.2.1")
-    assert (code, last.partition(":")[0]) == (1, "HOST 192.0.2.1 is no address of this machine")
+        place = value or str(taken.getsockname()[1])
+        code, last, _ = run(("web",), tmp_path, REDIS_URL=redis_url, **{name: place})
+    assert (code, last.startswith(said.format(place))) == (1, True), last
 
 
 def test_only_a_refusal_is_final():

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.redis_servers import listens
 from tests.fixtures.waiting import LIMIT_S, until
 
 SERVER = """
@@ -52,12 +53,6 @@ def server(
     yield process, free_port
     process.kill()
     process.wait()
-
-
-def listens(port: int) -> bool:
-    """Return whether a server listens on the port."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_the_server_does_not_say_what_it_is(server: tuple[subprocess.Popen[bytes], int]):

@@ -4,12 +4,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from cryptography.fernet import Fernet
 from redis import Redis
 from rq import Worker
 from rq.job import Job
@@ -22,40 +19,6 @@ from bot.settings import BotSettings
 from jobs.clock import now
 from jobs.storage import generation, keys
 from tests.fixtures.waiting import LIMIT_S, until
-
-MICROSOFT = {
-    "MICROSOFT_CLIENT_ID": "client",
-    "MICROSOFT_CLIENT_SECRET": "secret-of-the-app",
-    "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-}
-
-
-@pytest.fixture
-def worker(
-    settings: BotSettings, redis: Redis, webex_script: Any, reply: Any
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Real ``python -m bot worker``, with a Webex that knows the bot and has no webhook yet."""
-    webex_script.on(
-        "GET",
-        "/people/me",
-        reply(
-            200, {"id": "bot", "emails": ["email@webex.bot"], "type": "bot", "displayName": "Email"}
-        ),
-    )
-    webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
-    webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
-    env = MICROSOFT | {
-        "WEBEX_ACCESS_TOKEN": settings.webex_access_token,
-        "WEBEX_WEBHOOK_SECRET": "kx7Pq2mZ9vLwTn4RbYc8",
-        "WEBEX_API_URL": settings.webex_api_url,
-        "PUBLIC_URL": settings.public_url,
-        "ALLOWED_EMAIL_DOMAINS": "example.test",
-        "REDIS_URL": settings.redis_url,
-    }
-    process = subprocess.Popen([sys.executable, "-m", "bot", "worker"], env=env)
-    yield process
-    process.terminate()
-    process.wait(LIMIT_S)
 
 
 def a_while_ago() -> str:

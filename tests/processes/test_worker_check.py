@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from redis import Redis
@@ -16,8 +15,9 @@ from bot.queue.health import all_workers
 from bot.settings import BotSettings
 from practice.processes import session
 from tests.fixtures.site import create_app
-from tests.fixtures.waiting import LIMIT_S, until
-from tests.processes.test_start_sentences import ENV, run
+from tests.fixtures.waiting import until
+from tests.processes.conftest import running
+from tests.processes.test_start_sentences import run
 
 CHECK = ("worker", "--check")
 
@@ -33,15 +33,11 @@ def test_the_check_follows_the_worker(redis: Redis, redis_url: str, tmp_path: Pa
         return code, done.stdout
 
     assert checked()[0] == 1
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "bot", "worker"],
-        env=ENV | {"REDIS_URL": redis_url},
-        cwd=tmp_path,
-        stderr=subprocess.DEVNULL,
-    )
-    until(lambda: checked() == (0, "2 RQ workers live.\n"))
-    worker.terminate()
-    assert (worker.wait(LIMIT_S), checked()[0]) == (0, 1)
+    with running(
+        "worker", {"REDIS_URL": redis_url}, cwd=tmp_path, stderr=subprocess.DEVNULL
+    ) as worker:
+        until(lambda: checked() == (0, "2 RQ workers live.\n"))
+    assert (worker.returncode, checked()[0]) == (0, 1)
 
 
 def test_a_dispatcher_that_hangs_is_not_green(
@@ -55,14 +51,8 @@ def test_a_dispatcher_that_hangs_is_not_green(
     redis.hset("locks:held", "run:NOBODY", "garbage")
     page = create_app(settings, connect_for_web(redis_url)).test_client()
     ready = lambda: page.get("/readyz").status_code == 200  # noqa: E731  for until
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "bot", "worker"],
-        env=ENV | {"REDIS_URL": redis_url},
-        cwd=tmp_path,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
+    options = {"cwd": tmp_path, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    with running("worker", {"REDIS_URL": redis_url}, **options) as worker:
         until(lambda: len(all_workers(redis)) == len(FEW) and ready(), "the start")
         assert not redis.hexists("locks:held", "run:NOBODY")
         hung = {*session(worker.pid)} - {each.pid for each in all_workers(redis)}
@@ -77,9 +67,6 @@ def test_a_dispatcher_that_hangs_is_not_green(
         assert (told["workers"], code) == ("ok", 1)
         assert told["dispatch"].startswith("nothing that is due is handed out since ")
         assert "nothing that is due is handed out since " in done.stdout
-    finally:
-        worker.terminate()
-        worker.wait(LIMIT_S)
 
 
 def test_without_redis_nothing_is_known(tmp_path: Path, free_port: int):

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,9 @@ from rq import Worker
 
 from bot.processes.worker import FEW
 from bot.queue.events import EventQueue, WebhookEvent
-from bot.settings import BotSettings
 from jobs.storage import keys
 from jobs.storage.counters import EVENTS_HANDLED, read
-from tests.fixtures.waiting import LIMIT_S, until
-from tests.processes.test_start_sentences import ENV
+from tests.fixtures.waiting import until
 from tests.processes.test_worker import a_while_ago
 
 ROUNDS = 3
@@ -31,25 +28,16 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def lines(
-    settings: BotSettings, redis: Redis, webex_script: Any, reply: Any, tmp_path: Path
-) -> Iterator[Lines]:
+    worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, tmp_path: Path
+) -> Lines:
     """Return a function that returns the lines so far of a real worker's log.
 
     The worker's webhooks are in order.
     """
-    me = {"id": "bot", "emails": ["email@webex.bot"], "type": "bot", "displayName": "Email"}
-    webex_script.on("GET", "/people/me", reply(200, me))
-    webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
-    webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
-    log = tmp_path / "worker.log"
-    env = ENV | {"WEBEX_API_URL": settings.webex_api_url, "REDIS_URL": settings.redis_url}
-    with log.open("wb") as file:
-        worker = subprocess.Popen([sys.executable, "-m", "bot", "worker"], env=env, stderr=file)
     until(lambda: len(Worker.all(connection=redis)) == len(FEW), "the worker")
     until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
-    yield lambda: [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    worker.terminate()
-    worker.wait(LIMIT_S)
+    log = tmp_path / "worker.log"
+    return lambda: [json.loads(line) for line in log.read_text("utf-8").splitlines()]
 
 
 def beats(redis: Redis) -> dict[str, str]:

@@ -13,7 +13,7 @@ import pytest
 
 from practice import ports
 from tests.fixtures.waiting import LIMIT_S, until
-from tests.processes.test_start_sentences import ENV
+from tests.processes.conftest import ENV
 
 PREFORK = """
 import os, signal, sys

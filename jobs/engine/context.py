@@ -12,7 +12,7 @@ from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.msal_http import DiscoveryCache
-from jobs.model import Access, Channel
+from jobs.model import Access, Channel, RunKind
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
@@ -55,6 +55,11 @@ class StepContext:
     def by_hand(self) -> bool:
         """Return whether people made the channel: what only a setup records is unknown."""
         return self.run.brief.by_hand
+
+    @property
+    def checks(self) -> bool:
+        """Return whether the run only checks: it asks nobody, waits for nothing and warns."""
+        return self.run.kind is RunKind.CHECK
 
     def fact(self, name: str) -> str:
         return self.run.fact(name)

@@ -23,12 +23,6 @@ from jobs.model import Access, Finding, Signals, State, Text
 
 TIMEOUT_S = 2.0
 KNOWN = "microsoft.com"
-MICROSOFT = (
-    ".mail.protection.outlook.com",
-    ".mx.microsoft",
-    ".mail.protection.office365.us",
-    ".mail.protection.partner.outlook.cn",
-)
 CACHED = timedelta(hours=1)
 """Time for which other servers may still use a cached record that no longer exists."""
 THROUGH = timedelta(days=2)
@@ -41,6 +35,9 @@ class MailExchanger(Probe, row="mail_exchanger"):
     A gateway in front of Exchange Online is only a possible cause, and mail that arrives shows that
     it is none. Mail flows without autodiscover.
     """
+
+    hosts: tuple[str, ...]
+    """Endings of the names of Exchange Online's servers."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Query this machine's resolver. If it has none, the result is unknown."""
@@ -60,7 +57,7 @@ class MailExchanger(Probe, row="mail_exchanger"):
 
     def _judged(self, domain: str, found: list[str], *, discoverable: bool | None) -> Finding:
         hosts = {"hosts": ", ".join(found)}
-        if not any(host.endswith(MICROSOFT) for host in found):
+        if not any(host.endswith(self.hosts) for host in found):
             return self._maybe(Text("seen.mx", hosts), Cause.MAIL_EXCHANGER_ELSEWHERE, THROUGH)
         if discoverable is False:
             seen = Text("seen.no_autodiscover", hosts | {"domain": domain})
@@ -95,14 +92,6 @@ async def records(name: str, kind: str) -> list[Any] | None:
         return None
 
 
-OF_MICROSOFT = (
-    *("spf.protection.outlook.com", "spf.protection.office365.us"),
-    "spf.protection.partner.outlook.cn",
-)
-"""SPF records of Exchange Online's servers.
-
-Source: learn.microsoft.com/defender-office-365/email-authentication-spf-configure.
-"""
 MOST_LOOKUPS = 10
 """Number of records that a receiving server follows (RFC 7208, 4.6.4)."""
 _FOLLOWED = re.compile(r"\b(?:include:|redirect=)(\S+)", re.IGNORECASE)
@@ -115,6 +104,9 @@ class SenderDomain(Probe, row="sender_domain"):
     Mail flows without that, so the finding is a cause only if a server refuses an answer for it.
     A policy of ``p=none`` is enough. An SPF record that lists addresses may contain Microsoft's.
     """
+
+    spf: frozenset[str]
+    """SPF records of Exchange Online's servers."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
         domain = ctx.channel.domain
@@ -173,7 +165,7 @@ async def _allows_microsoft(domain: str) -> bool | None:
         if len(texts) > 1:  # an error for the receiving server (RFC 7208, 4.5)
             return False
         followed = [name.lower().rstrip(".") for text in texts for name in _FOLLOWED.findall(text)]
-        if {*followed} & {*OF_MICROSOFT} or any(map(_BY_ADDRESS.search, texts)):
+        if SenderDomain.spf & {*followed} or any(map(_BY_ADDRESS.search, texts)):
             return True
         todo += followed
         if not todo:

@@ -172,21 +172,6 @@ def finding_from_probe(
 
 BY_LOG, BY_LOG_OR_ANSWERS = ("sign_ins",), ("sign_ins", "answers")
 """Findings that show a success of Webex Connect: the sign-in log, or an answer that leaves."""
-OWN: Mapping[str, tuple[str, ...]] = {
-    Cause.CLIENT_SECRET_WRONG: ("client_secret",),
-    Cause.CLIENT_SECRET_EXPIRED: ("client_secret",),
-    Cause.CLIENT_SECRET_MISSING: ("client_secret",),
-    Cause.SESSION_REVOKED: ("sessions", "sign_ins"),
-    Cause.SIGN_IN_MISSING: BY_LOG,
-    Cause.ACCESS_TOKEN_REFUSED: BY_LOG,
-    Cause.GRANT_INVALID: BY_LOG,
-    Cause.REFRESH_TOKEN_EXPIRED: BY_LOG,
-    Cause.REQUEST_REJECTED: BY_LOG,
-    Cause.REDIRECT_URI_IS_SPA: ("application",),
-    Cause.ACCOUNT_AT_RISK: (),
-    Cause.ACCOUNT_DISABLED: (),
-}
-"""Causes that may affect only the bot's own login, and findings that prove the channel's login."""
 LOCKED = Cause.ACCOUNT_LOCKED
 """Cause with two meanings: a locked account, or an address that Microsoft considers malicious.
 
@@ -256,6 +241,8 @@ class SmtpLogin(Probe, row="smtp_login"):
     """Probe that logs in with AUTH XOAUTH2 and a token from the rehearsal's refresh token."""
 
     diagnosis: LoginDiagnosis
+    own: Mapping[str, tuple[str, ...]]
+    """Causes that may affect only the bot's own login, and findings that prove the channel's."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Log in and disconnect, without sending anything.
@@ -301,9 +288,9 @@ def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
     if cause in {*patterns().groups["of_place"], LOCKED}:
         return Signals(disproved_by=BY_LOG_OR_ANSWERS, as_of=POLICIES), True
     of_the_user = cause in OF_THE_ACCOUNT and not ctx.run.brief.shared
-    if cause in OWN and not of_the_user:
+    if cause in SmtpLogin.own and not of_the_user:
         later = max(_newest(ctx), now() - RENEWED)
-        return Signals(disproved_by=OWN[cause], harmless_after=later), False
+        return Signals(disproved_by=SmtpLogin.own[cause], harmless_after=later), False
     return NO_SIGNALS, True
 
 

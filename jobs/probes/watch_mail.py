@@ -7,7 +7,7 @@ itself. A customer's mail says less: until it arrives, it is unknown that it was
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -28,12 +28,6 @@ from jobs.model import Access, Finding, Reason, Signals, Station, Text, second_o
 from jobs.probes.contact_center import GRACE, came_of, only_app, read_tasks
 from jobs.probes.traces import BACK, Why, why
 
-PASSED = {
-    Station.MAILBOX: ("arrivals", "copies"),
-    Station.FORWARD: ("copies",),
-    Station.CONNECT: ("agent_tasks",),
-}
-"""Findings whose later mail shows that mail passes the station at which a test mail stopped."""
 ARRIVES_WITHIN = timedelta(minutes=30)
 """Time after sending within which the trace shows the mail, with the delay of the trace."""
 IN_A_ROW = 2
@@ -156,6 +150,9 @@ def _of(mail: WatchMail, rows: tuple[TraceRow, ...] | None) -> list[TraceRow]:
 class WatchMailProbe(Probe, row="watch_mail"):
     """Probe that checks whether the watch's newest test mail went the whole way."""
 
+    passed: Mapping[Station, tuple[str, ...]]
+    """Findings whose later mail shows that mail passes the station at which a test mail stopped."""
+
     async def inspect(self, ctx: StepContext) -> Finding:
         """Follow the newest test mails through the trace and the tasks.
 
@@ -192,7 +189,7 @@ class WatchMailProbe(Probe, row="watch_mail"):
             if seen.arrived is not None
             else ("without_task", Station.CONNECT)
         )
-        signals = Signals(since=way.mail.at, station=station, disproved_by=PASSED[station])
+        signals = Signals(since=way.mail.at, station=station, disproved_by=self.passed[station])
         words = Text(f"seen.watch_mail_{key}", at)
         return self.wrong(words, cause=Cause.WATCH_MAIL_MISSING, signals=signals)
 
@@ -204,7 +201,7 @@ class WatchMailProbe(Probe, row="watch_mail"):
             # Without a cause that concerns the mailbox, the sender itself may be refused.
             return self.skipped(Text("skipped.watch_mail_says_nothing", {"at": at}))
         station, cause = _explained(stopped_at, told)
-        signals = Signals(since=way.mail.at, station=station, disproved_by=PASSED[stopped_at])
+        signals = Signals(since=way.mail.at, station=station, disproved_by=self.passed[stopped_at])
         seen, evidence = Text(f"seen.watch_mail_lost_{station}", {"at": at}), told.words[-3:]
         return self.wrong(seen, cause=cause, signals=signals, evidence=evidence_of(evidence))
 

@@ -68,7 +68,7 @@ class Application(Undoable, row="application"):
         """Return the mailbox's app, or as evidence one made by hand, which needs an agreement."""
         if app := await find_app(ctx):
             return app, ()
-        may_list = ctx.looking or (ctx.run.kind is RunKind.CHECK and not ctx.by_hand)
+        may_list = ctx.looking or (ctx.checks and not ctx.by_hand)
         apps = await ctx.graph.applications() if may_list else []
         if app := fallback_app(ctx, apps):
             return app, ()
@@ -77,7 +77,7 @@ class Application(Undoable, row="application"):
 
     async def _unless_replaced(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding:
         """Return the finding; another in a check if Webex Connect has a deleted app's client ID."""
-        gone = await gone_client_id(ctx, app) if ctx.run.kind is RunKind.CHECK else ""
+        gone = await gone_client_id(ctx, app) if ctx.checks else ""
         if not gone:
             return found
         seen = Text("seen.app_replaced", {"client_id": found.facts["client_id"], "gone": gone})
@@ -193,8 +193,7 @@ class Application(Undoable, row="application"):
             return None
         found = self.wrong(seen, cause=cause)
         ours_alone = {*missing, *moved} == {ctx.settings.callback}
-        checks = ctx.run.kind is RunKind.CHECK
-        return replace(found, state=State.WARNING) if checks and ours_alone else found
+        return replace(found, state=State.WARNING) if ctx.checks and ours_alone else found
 
     def _without_callback(self, uris: tuple[str, ...]) -> Finding:
         if not uris:
@@ -338,7 +337,7 @@ class AdminConsent(Step, row="admin_consent"):
         assigned = {lower_of(each, "appRoleId") for each in await role_assignments(ctx)}
         if ctx.fact("mail_send").lower() in assigned:
             return self.ok(Text("seen.consent"))
-        if ctx.run.kind is RunKind.CHECK:
+        if ctx.checks:
             return self.wrong(Text("seen.no_consent"))
         answered = ctx.answered_at("consent")
         if answered and now() - answered < SHOWS_WITHIN:

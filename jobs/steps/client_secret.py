@@ -157,8 +157,7 @@ class ClientSecret(Undoable, row="client_secret"):
 
     def _of_the_run(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding:
         """Add what depends on the run: a person's secrets, replaced ones and orphans."""
-        checks = ctx.run.kind is RunKind.CHECK
-        if checks and any(end_of(theirs) >= now() for theirs in foreign_secrets(app)):
+        if ctx.checks and any(end_of(theirs) >= now() for theirs in foreign_secrets(app)):
             return replace(found, state=State.POSSIBLE)  # Webex Connect may have a person's
         if ctx.run.kind is RunKind.FIX and (old := earlier(ctx, app)):
             found = replace(found, facts=found.facts | {"old": str(len(old))})
@@ -216,8 +215,7 @@ class ClientSecret(Undoable, row="client_secret"):
         soon = self.wrong(
             Text("seen.secret", _day(secret)), cause=Cause.CLIENT_SECRET_EXPIRES_SOON, facts=renewal
         )
-        checks = ctx.run.kind is RunKind.CHECK
-        return replace(soon, state=State.WARNING, facts=facts) if checks else soon
+        return replace(soon, state=State.WARNING, facts=facts) if ctx.checks else soon
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan one more secret; the replaced one goes once it is proven (``old_secret``)."""

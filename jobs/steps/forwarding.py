@@ -21,7 +21,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.step import Cmdlet, ExchangeStep, Step, shown
 from jobs.microsoft import outbound_spam as spam
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Change, Channel, Finding, Reason, RunKind, State, Text, Turn
+from jobs.model import Change, Channel, Finding, Reason, State, Text, Turn
 from jobs.runs.run import RecordedChange
 
 
@@ -166,7 +166,7 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
         if applies.unsure:
             rule = text_of(applies.unsure[0], "Name", "Identity")
             seen = Text("seen.outbound_unsure", values | {"policy": applies.name, "rule": rule})
-            judge = self.possible if ctx.run.kind is RunKind.CHECK else self.wrong
+            judge = self.possible if ctx.checks else self.wrong
         elif applies.forwards:
             return self.ok(seen)
         return judge(seen, cause=Cause.FORWARDING_BLOCKED)
@@ -363,8 +363,7 @@ class Customization(Step, row="customization"):
         if not there.applies.forwards:
             return self._needed(Text("seen.not_customized"))
         unneeded = self.ok(Text("seen.customization_not_needed"))  # M4 has nothing to save
-        checks = ctx.run.kind is RunKind.CHECK
-        return replace(unneeded, state=State.WARNING) if checks else unneeded
+        return replace(unneeded, state=State.WARNING) if ctx.checks else unneeded
 
     def _needed(self, seen: Text | Reason) -> Finding:
         return self.wrong(seen, cause=Cause.CUSTOMIZATION_NEEDED, values={"enabled": "no"})
@@ -390,8 +389,8 @@ class RemoteDomain(Step, row="remote_domain"):
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        checks, read = ctx.run.kind is RunKind.CHECK, ctx.exchange.run("Get-RemoteDomain", {})
-        rows = await (read if checks else unless_refused(read))
+        read = ctx.exchange.run("Get-RemoteDomain", {})
+        rows = await (read if ctx.checks else unless_refused(read))
         if rows is None:
             return self.skipped(Reason.NOT_BY_ITSELF)
         found = covering(rows, ctx.channel.forwarding_address.rpartition("@")[2])
@@ -401,7 +400,7 @@ class RemoteDomain(Step, row="remote_domain"):
         if str(found.get("AutoForwardEnabled", True)).lower() == "false":
             cause = Cause.REMOTE_DOMAIN_BLOCKS_FORWARDING
             wrong = self.wrong(Text("seen.remote_domain", name), cause=cause)
-            return wrong if checks else replace(wrong, state=State.POSSIBLE)
+            return wrong if ctx.checks else replace(wrong, state=State.POSSIBLE)
         if str(found.get("TNEFEnabled")).lower() == "true":
             tnef = self.wrong(Text("seen.remote_domain_tnef", name), cause=Cause.TNEF_ON)
             return replace(tnef, state=State.WARNING)

@@ -17,7 +17,7 @@ from jobs.engine.inspector import finding_from_error, not_readable
 from jobs.engine.step import Step
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import promised
-from jobs.model import Access, Finding, RunKind, Signals, State, Station, Text, Turn
+from jobs.model import Access, Finding, Signals, State, Station, Text, Turn
 from jobs.runs.run import Run
 
 ELSEWHERE = frozenset({"mailuser", "remoteusermailbox", "remotesharedmailbox"})
@@ -89,7 +89,7 @@ class MailboxUser(Step, row="mailbox_user"):
         if mailbox is not None and is_shared(mailbox):
             return self._of_others(ctx, user, facts)
         upn = facts["upn"]
-        if mailbox is None and ctx.run.kind is not RunKind.CHECK:
+        if mailbox is None and not ctx.checks:
             facts = {}  # so that a plan shows nothing of later steps
         if mailbox is None and licensed(user):
             seen = Text("seen.no_mailbox", {"upn": upn})
@@ -132,7 +132,7 @@ class MailboxUser(Step, row="mailbox_user"):
         except NotFound:
             return None
         except CloudError as error:
-            if ctx.run.kind is not RunKind.CHECK:
+            if not ctx.checks:
                 raise
             return error
 
@@ -229,7 +229,7 @@ class Delegate(Step, row="delegate"):
         if not ctx.fact("shared"):
             return self.ok(Text("seen.delegate_not_needed"))
         name = delegate_of(ctx.run)
-        if not name and ctx.run.kind is RunKind.CHECK:  # which asks nobody and goes on
+        if not name and ctx.checks:  # which asks nobody and goes on
             skipped = self.skipped(Text("skipped.delegate_unknown"))
             return replace(skipped, facts={"delegate_named": "no"})
         if not name:
@@ -248,7 +248,7 @@ class Delegate(Step, row="delegate"):
 
     def _asked(self, ctx: StepContext, seen: Text, cause: str) -> Finding:
         """Block a plan, or let a run that has begun wait for the requester, whom a card asks."""
-        if ctx.looking or ctx.run.kind is RunKind.CHECK:
+        if ctx.looking or ctx.checks:
             return self.wrong(seen, cause=cause)
         return self.waits_for(Turn.REQUESTER, seen, cause=cause)
 

@@ -22,7 +22,7 @@ from jobs.engine.inspector import finding_from_error
 from jobs.engine.step import Step, Undoable
 from jobs.microsoft.app_manifest import permission_id, redirect_uris
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID, Json, promised
-from jobs.model import Change, Finding, Reason, RunKind, State, Text
+from jobs.model import Change, Finding, Reason, State, Text
 from jobs.runs.run import RecordedChange
 
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
@@ -299,7 +299,7 @@ class SmtpGrant(Undoable, row="smtp_grant"):
     def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, frozenset[str]]]:
         """Return the missing scopes by resource; anybody's grant counts for an unknown delegate."""
         wanted = [(ctx.fact(f"{name}_sp_id"), scopes) for name, scopes in SCOPES.items()]
-        if ctx.run.kind is RunKind.CHECK or ctx.by_hand:
+        if ctx.checks or ctx.by_hand:
             wanted = wanted[:1]  # a sign-in's permissions are implied (platforms/microsoft.md 1.5)
         if user := _grantee(ctx):
             grants = _with(grants, "principalId", "") + _with(grants, "principalId", user)
@@ -344,18 +344,16 @@ def _scopes(grant: Json) -> frozenset[str]:
 
 
 OWN = "managepermissiongrantsforself."
-ALLOWS = {
-    "microsoft-user-default-legacy": "yes",
-    "microsoft-user-default-low": "classified",
-    "microsoft-user-default-allow-consent-apps": "no",
-}
-"""Meaning of Microsoft's own policies for SMTP.Send, as documented, but the recommended one, which
-Microsoft may change.
-"""
 
 
 class UserConsent(Step, row="user_consent"):
     """Step E7: the tenant's user-consent policy, in words (platforms/microsoft.md 1.7)."""
+
+    meaning: Mapping[str, str]
+    """Meaning of Microsoft's own policies for SMTP.Send, as documented.
+
+    Microsoft may change the recommended one, so it has none.
+    """
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the policy of user consent, on which the channel does not depend."""
@@ -370,5 +368,5 @@ def allows(policy: Json) -> str:
     role = as_dict(policy.get("defaultUserRolePermissions"))
     names = lower_set(role.get("permissionGrantPoliciesAssigned"))  # the prefix has two spellings
     own = [name.removeprefix(OWN) for name in names if name.startswith(OWN)]
-    found = {ALLOWS.get(name, "custom") for name in own} or {"no"}
+    found = {UserConsent.meaning.get(name, "custom") for name in own} or {"no"}
     return next(answer for answer in ("yes", "classified", "custom", "no") if answer in found)

@@ -18,7 +18,7 @@ from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.step import Cmdlet, ExchangeStep, Step, shown
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Change, Finding, Reason, RunKind, State, Text
+from jobs.model import Change, Finding, Reason, State, Text
 from jobs.runs.run import RecordedChange
 
 SETTLES_FOR = timedelta(hours=24)
@@ -156,7 +156,7 @@ class SmtpAuthTenant(ExchangeStep, row="smtp_auth_tenant"):
         """Read the switch in a check, and in a fix that is to change it."""
         fix = ctx.run.brief.fix
         wanted = fix is not None and self.name in fix.wrong
-        if not wanted and ctx.run.kind is not RunKind.CHECK:
+        if not wanted and not ctx.checks:
             return self.ok(Text("seen.smtp_auth_tenant_unneeded"))
         everybody = await _organization(ctx)
         if everybody == ON:
@@ -187,7 +187,7 @@ class SecurityDefaults(Step, row="security_defaults"):
         try:
             on = await ctx.graph.security_defaults()
         except Forbidden:
-            if ctx.run.kind is RunKind.CHECK:
+            if ctx.checks:
                 raise
             return self.skipped(Reason.NOT_BY_ITSELF)
         if on:
@@ -219,7 +219,7 @@ class SendAs(ExchangeStep, row="send_as"):
         if await _has(ctx, delegate):
             return self.ok(Text("seen.send_as", {"user": delegate}), values={delegate: "yes"})
         cause, values = Cause.SEND_AS_MISSING, {delegate: ""}
-        if ctx.run.kind is RunKind.CHECK:
+        if ctx.checks:
             wanted = {"Identity": ctx.channel.mailbox}
             rows = await ctx.exchange.run("Get-RecipientPermission", wanted)
             if any(_allows(row) and lower_of(row, "Trustee") != OWN for row in rows):

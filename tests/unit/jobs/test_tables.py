@@ -26,7 +26,7 @@ STEPS: dict[str, Iterable[str]] = {
     "CARRIES_MAIL_SEND": (CARRIES_MAIL_SEND,),
     "FORWARDS": check.FORWARDS,
     "PROOFS": verdict.PROOFS,
-    "OWN": [name for names in sign_ins.OWN.values() for name in names],
+    "OWN": [name for names in sign_ins.SmtpLogin.own.values() for name in names],
     "BY_LOG": sign_ins.BY_LOG,
     "BY_LOG_OR_ANSWERS": sign_ins.BY_LOG_OR_ANSWERS,
     "POLICIES": (sign_ins.POLICIES,),
@@ -51,6 +51,7 @@ CAUSES: dict[str, Iterable[str]] = {
     "lists": [cause for pair in LISTS.items() for cause in (pair[0], *pair[1])],
     "_AT_CONNECT": [each for pair in vars(reader)["_AT_CONNECT"].items() for each in pair],
     "_BARE": vars(reader)["_BARE"],
+    "own": sign_ins.SmtpLogin.own,
     "warnings": [
         code
         for each in EVERYTHING.values()

@@ -14,7 +14,7 @@ from jobs.causes.speaker import Place
 
 DATA = Path(__file__).parents[3] / "data" / "error_texts.toml"
 GROUPS = tomllib.loads(DATA.read_text("utf-8"))["texts"]
-ROWS = [(group, *row) for group in GROUPS for row in ((r[0], r[1:]) for r in group["rows"])]
+ROWS = [(group, text, named) for group in GROUPS for text, *named in group["rows"]]
 
 
 @pytest.mark.parametrize(("group", "text", "named"), ROWS, ids=[row[1][:60] for row in ROWS])

@@ -162,40 +162,26 @@ def written(given: Given, minutes: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "row", "looks", "state", "waited"),
+    ("minutes", "grant", "state", "waited"),
     [
-        (1, "E2", (NOT_SHOWN, SHOWN), State.OK, STALE_S),
-        (1, "E2", (NOT_SHOWN, NOT_SHOWN, SHOWN), State.WRONG, STALE_S),
-        (1, "E2", (SHOWN, NOT_SHOWN), State.OK, 0),
-        (6, "E2", (NOT_SHOWN, SHOWN), State.WRONG, 0),
-        (1, "M2", (NOT_SHOWN, SHOWN), State.WRONG, 0),
+        (1, Grant("E2", NOT_SHOWN, SHOWN), State.OK, STALE_S),
+        (1, Grant("E2", NOT_SHOWN, NOT_SHOWN, SHOWN), State.WRONG, STALE_S),
+        (1, Grant("E2", SHOWN, NOT_SHOWN), State.OK, 0),
+        (6, Grant("E2", NOT_SHOWN, SHOWN), State.WRONG, 0),
+        (1, Grant("M2", NOT_SHOWN, SHOWN), State.WRONG, 0),
+        (1, Grant("M2", NOT_SHOWN, SHOWN, replicates=True), State.OK, STALE_S),
     ],
 )
-def test_what_was_written_a_moment_ago_is_read_once_more(
-    given, carry_out, minutes, row, looks, state, waited
-):
+def test_what_was_written_is_read_once_more(given, carry_out, minutes, grant, state, waited):
     """A recent write that the directory does not show is read once more, after a pause.
 
     A setting in Exchange is not read again, because only new objects replicate there.
     """
     written(given, minutes)
     ctx = given(kind="check")
-    seconds = carry_out(
-        Engine(ctx, {"grant": Grant(row, *looks)}, no_listener, lambda: True).check({Access.NONE})
-    )
+    check = Engine(ctx, {"grant": grant}, no_listener, lambda: True).check({Access.NONE})
+    seconds = carry_out(check)
     assert (ctx.run.findings["grant"].state, seconds) == (state, pytest.approx(waited, abs=0.4))
-
-
-def test_a_new_object_in_exchange_is_read_once_more(given: Given, carry_out: CarryOut):
-    """A new object in Exchange is read once more.
-
-    Exchange may not list a new object for some minutes.
-    """
-    written(given, 1)
-    ctx = given(kind="check")
-    grant = Grant("M2", NOT_SHOWN, SHOWN, replicates=True)
-    carry_out(Engine(ctx, {"grant": grant}, no_listener, lambda: True).check({Access.NONE}))
-    assert ctx.run.findings["grant"].state is State.OK
 
 
 def test_of_many_channels_all_is_read_once(given: Given, carry_out: CarryOut):
@@ -206,12 +192,7 @@ def test_of_many_channels_all_is_read_once(given: Given, carry_out: CarryOut):
     written(given, 1)
     ctx = given(kind="check")
     ctx.many = True
-    assert (
-        carry_out(
-            Engine(ctx, {"grant": Grant("E2", NOT_SHOWN, SHOWN)}, no_listener, lambda: True).check(
-                {Access.NONE}
-            )
-        )
-        < STALE_S
-    )
+    grant = Grant("E2", NOT_SHOWN, SHOWN)
+    check = Engine(ctx, {"grant": grant}, no_listener, lambda: True).check({Access.NONE})
+    assert carry_out(check) < STALE_S
     assert ctx.run.findings["grant"].state is State.WRONG

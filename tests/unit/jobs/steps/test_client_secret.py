@@ -142,9 +142,8 @@ async def test_it_waits_for_the_one_time_page(given: Given, cloud: Cloud, store:
     ctx = given(facts=FACTS | {"key_id": "k2"}, answers=LOST)
     both = [made("k1", ctx.run.id), made("k2", ctx.run.id)]
     cloud.on(READ, app(*both))
-    assert await REMOVAL.inspect(ctx) == REMOVAL.waits_for(
-        Turn.NOBODY, Text("seen.lost_secret_stays")
-    )
+    got = await REMOVAL.inspect(ctx)
+    assert got == REMOVAL.waits_for(Turn.NOBODY, Text("seen.lost_secret_stays"))
     store.record_secret_shown("k2")
     found = await REMOVAL.inspect(ctx)
     assert found.state is State.WRONG
@@ -307,7 +306,5 @@ async def test_it_replaces_what_was_left_behind(given: Given, cloud: Cloud, vaul
     await CheckSecret().apply(ctx, Finding("check_secret", State.WRONG))
     credential = {"displayName": LABEL, "endDateTime": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
     assert cloud.writes == [(REMOVE, {"keyId": "old"}), (ADD, {"passwordCredential": credential})]
-    assert (
-        vault.get(f"rehearsal-secret:{ctx.run.id}"),
-        vault.get("check-secret:support@contoso.com"),
-    ) == ("own~secret", None)
+    got = vault.get(f"rehearsal-secret:{ctx.run.id}"), vault.get("check-secret:support@contoso.com")
+    assert got == ("own~secret", None)

@@ -107,10 +107,8 @@ FORWARDS = {
 }
 DETOUR = {"smtp": "old@x.io", "internal": "Sales", "keeps": "false"}
 FORWARDED = {"smtp": "x1@mail.webexconnect.io", "internal": "", "keeps": "true"}
-RULED, RULES = (
-    {"policy": policy_said("On"), "rule": RULE_SAID},
-    {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW]},
-)
+RULED = {"policy": policy_said("On"), "rule": RULE_SAID}
+RULES = {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW]}
 SCOPES = "offline_access openid profile"
 GRANTED = {"exchange": "SMTP.Send", "graph": SCOPES}
 IMAP = "IMAP.AccessAsUser.All"

@@ -108,7 +108,7 @@ STOPPED = {
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    return _stopped() | _looking() | _well() | _channels() | hostile()
+    return _stopped() | _of_one_cause() | _looking() | _well() | _channels() | hostile()
 
 
 def _stopped() -> dict[str, cards.Card]:
@@ -163,6 +163,12 @@ def _stopped() -> dict[str, cards.Card]:
             0, ("remote_domain_blocks_forwarding", POLICY), fix=FIX, turn=Turn.ADMINISTRATOR
         ),
         "verdict-thirty": thirty(),
+    }
+
+
+def _of_one_cause() -> dict[str, cards.Card]:
+    expired = ("client_secret_expired", SECRET)
+    return {
         "verdict-set-back": checked(
             0,
             ("forwarding_blocked", replace(POLICY, set_back=SET_BACK)),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
-from typing import Any
 
 from adaptive_cards.cards.notice import tac_file
 from adaptive_cards.components import WELL
@@ -136,11 +134,8 @@ def known_secrets(services: Services, mailbox: str) -> list[str]:
 
 
 def _tokens(cache: str) -> list[str]:
-    def objects(values: Iterable[Any]) -> list[dict[str, Any]]:
-        return [value for value in values if isinstance(value, dict)]
-
-    kinds = objects(json.loads(cache).values())
-    entries = objects(entry for kind in kinds for entry in kind.values())
+    kinds = [kind for kind in json.loads(cache).values() if isinstance(kind, dict)]
+    entries = [entry for kind in kinds for entry in kind.values() if isinstance(entry, dict)]
     return [str(entry["secret"]) for entry in entries if "secret" in entry]
 
 

@@ -450,8 +450,12 @@ def _put_off(services: Services, run: Run, card: DesiredCard, error: WebexError)
     if not passes(error):
         return _refused(services, run, card, error)
     wait = max(RETRY_S, min(error.retry_after or 0.0, LONGEST_S))
-    if error.retry_after:
-        _leave_alone(services, wait, error.status, run, card)
+    # The pause that Webex asks for is for this card only, or for its place and all others.
+    scopes = {_own(run, card): wait}
+    if error.status in OF_THE_ACCOUNT:
+        scopes = {place_of(run, card): wait, "all": min(wait, OTHERS_S)}
+    for scope, seconds in scopes.items() if error.retry_after else ():
+        services.redis.set(keys.webex_wait(scope), "1", px=ceil(seconds * 1000))
     return wait
 
 
@@ -476,17 +480,6 @@ def _refused(services: Services, run: Run, card: DesiredCard, error: WebexError)
     if raw is None and card.to != shared.THREAD:
         services.cards.request(run.id)  # another card may have to report it
     return min(max(moment - since, FIRST_S), REFUSED_S)
-
-
-def _leave_alone(
-    services: Services, wait_s: float, status: int, run: Run, card: DesiredCard
-) -> None:
-    """Save the pause that Webex asks for: for this card only, or for its place and all others."""
-    scopes = {_own(run, card): wait_s}
-    if status in OF_THE_ACCOUNT:
-        scopes = {place_of(run, card): wait_s, "all": min(wait_s, OTHERS_S)}
-    for scope, seconds in scopes.items():
-        services.redis.set(keys.webex_wait(scope), "1", px=ceil(seconds * 1000))
 
 
 def _own(run: Run, card: DesiredCard) -> str:

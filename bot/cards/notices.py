@@ -269,9 +269,7 @@ def ending_of(store: RunStore, mailbox: str) -> Ending | None:
 def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
     # Until a fix can renew the secret, the card names the date from which a fix can. After that the
     # card offers the fix.
-    left = max((ending.end.date() - at.date()).days, 0)
-    key = {0: "reminder.today", 1: "reminder.tomorrow"}.get(left, "reminder.days")
-    title = Text(key, {"mailbox": mailbox, "days": str(left)})
+    title = _days_left("reminder.", ending.end, at, mailbox=mailbox)
     values = {"mailbox": mailbox, "end": day_of(ending.end), "from": day_of(ending.renewable)}
     soon = at >= ending.renewable
     words = Text("reminder.renew", values) if soon else Text("reminder.early", values)
@@ -308,11 +306,17 @@ def _tell_approver(services: Services, approver: str, ends: datetime, at: dateti
 
 
 def card_of_own(ends: datetime, at: datetime) -> NoticeView:
-    left = max((ends.date() - at.date()).days, 0)
-    key = {0: "reminder.own_today", 1: "reminder.own_tomorrow"}.get(left, "reminder.own_days")
-    title = Text(key, {"days": str(left)})
-    words = Text("reminder.own_words", {"end": day_of(ends)})
+    title, words = (
+        _days_left("reminder.own_", ends, at),
+        Text("reminder.own_words", {"end": day_of(ends)}),
+    )
     return NoticeView(Text("reminder.own_kicker"), title, words, WARNED, at=at)
+
+
+def _days_left(keys_of: str, end: datetime, at: datetime, **about: str) -> Text:
+    left = max((end.date() - at.date()).days, 0)
+    key = {0: "today", 1: "tomorrow"}.get(left, "days")
+    return Text(keys_of + key, about | {"days": str(left)})
 
 
 TURNS_EVERY_S = 300
@@ -419,10 +423,8 @@ def _lasts(refusal: delivery.Refusal) -> bool:
 
 
 def card_of_watch(run: Run) -> NoticeView:
-    title, words = (
-        Text(f"watch.closed_{part}", {"mailbox": run.channel.mailbox})
-        for part in ("title", "words")
-    )
+    about = {"mailbox": run.channel.mailbox}
+    title, words = Text("watch.closed_title", about), Text("watch.closed_words", about)
     return _red(Text("watch.kicker"), title, words)
 
 

@@ -9,18 +9,7 @@ import adaptive_cards as cards
 from adaptive_cards import components as ui
 from adaptive_cards.cards.notice import HelpEntry, NoticeView, command_help, help_card
 from bot.cards.presenters.lists import status
-from jobs.model import (
-    Account,
-    Change,
-    Channel,
-    Finding,
-    Person,
-    Scope,
-    State,
-    Text,
-    Turn,
-    verbatim,
-)
+from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Kind, Plan, Reply, Run
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
 

@@ -42,15 +42,8 @@ from tests.unit.adaptive_cards.examples import (
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    return {
-        **dict(_asked()),
-        **dict(_delegates()),
-        **dict(_rehearsals()),
-        **dict(_progresses()),
-        **dict(_mails()),
-        **dict(_ends()),
-        **dict(_undone()),
-    }
+    every = _asked, _delegates, _rehearsals, _progresses, _mails, _ends, _undone
+    return {name: card for of in every for name, card in of()}
 
 
 LINK = Link(f"{BASE}/page/7Q4K", later(minutes=10))
@@ -264,12 +257,8 @@ def done(*found: Finding, watched: str = "", blind: bool = False, **more: Any) -
 
 
 def _ends() -> Iterator[tuple[str, cards.Card]]:
-    facts = {
-        "arrived_at": later(minutes=21).isoformat(),
-        "forwarded_at": later(minutes=22).isoformat(),
-        "answered_at": later(minutes=30).isoformat(),
-        "expires": later(days=365).isoformat(),
-    }
+    minutes = {"arrived_at": 21, "forwarded_at": 22, "answered_at": 30, "expires": 365 * 24 * 60}
+    facts = {name: later(minutes=at).isoformat() for name, at in minutes.items()}
     found = (
         Finding("test_mail", State.OK, facts=facts),
         Finding("rehearsal", State.OK, verbatim("235 2.7.0 Authentication successful")),

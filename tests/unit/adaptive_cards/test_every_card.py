@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,18 @@ def _links(language: str) -> set[str]:
 
 
 LINKS = set[str]().union(*map(_links, languages()))
+
+
+SHOWN = {
+    *("AdaptiveCard", "TextBlock", "RichTextBlock", "TextRun", "ColumnSet", "Column", "Container"),
+    *("FactSet", "ActionSet", "Action.Submit", "Action.OpenUrl", "Action.ShowCard"),
+    *("Input.Text", "Input.ChoiceSet"),
+}
+
+
+def of_type(card: Card, kind: str) -> list[dict[str, Any]]:
+    """Return the nodes of a card whose type begins so."""
+    return [node for node in walk(card.content) if "type" in node and node["type"].startswith(kind)]
 
 
 def of_every_card(rule: Callable[[Card], None]) -> Callable[[str], None]:
@@ -65,30 +78,14 @@ def test_has_at_most_five_actions(card):
 
     They are its buttons, the parts that open, and the buttons inside those parts.
     """
-    actions = [
-        node for node in walk(card.content) if str(node.get("type", "")).startswith("Action.")
-    ]
+    actions = of_type(card, "Action.")
     assert len(actions) <= 5, [action["title"] for action in actions]
 
 
 @of_every_card
 def test_uses_only_what_webex_shows(card):
     """Cards use no images, no toggled visibility and nothing newer than version 1.3."""
-    known = {
-        *(
-            "AdaptiveCard",
-            "TextBlock",
-            "RichTextBlock",
-            "TextRun",
-            "ColumnSet",
-            "Column",
-            "Container",
-            "FactSet",
-            "ActionSet",
-        ),
-        *("Action.Submit", "Action.OpenUrl", "Action.ShowCard", "Input.Text", "Input.ChoiceSet"),
-    }
-    assert {node["type"] for node in walk(card.content) if "type" in node} <= known
+    assert {node["type"] for node in of_type(card, "")} <= SHOWN
 
 
 @of_every_card
@@ -100,12 +97,9 @@ def test_is_small(card):
 @of_every_card
 def test_every_text_wraps(card):
     """Every TextBlock wraps, and every ChoiceSet says its style and that one choice is taken."""
-    of_type = {
-        kind: [node for node in walk(card.content) if node.get("type") == kind]
-        for kind in ("TextBlock", "Input.ChoiceSet")
-    }
-    assert all(block["wrap"] is True for block in of_type["TextBlock"])
-    assert all({"style", "isMultiSelect"} <= set(choice) for choice in of_type["Input.ChoiceSet"])
+    choices = of_type(card, "Input.ChoiceSet")
+    assert all(block["wrap"] is True for block in of_type(card, "TextBlock"))
+    assert all({"style", "isMultiSelect"} <= set(choice) for choice in choices)
 
 
 @of_every_card
@@ -114,28 +108,15 @@ def test_no_input_is_named_like_a_data_key(card):
 
     Every button has a verb.
     """
-    inputs = {
-        node["id"] for node in walk(card.content) if str(node.get("type", "")).startswith("Input.")
-    }
+    inputs = {node["id"] for node in of_type(card, "Input.")}
     data = [node["data"] for node in walk(card.content) if "data" in node]
     assert inputs.isdisjoint(key for item in data for key in item)
     assert all("do" in item for item in data)
 
 
 READS = {
-    "intake",
-    "delegate",
-    "typed",
-    "ask_administrator",
-    "ask_consent",
-    "ask_agent",
-    "ask_mailbox_user",
-    "skip_rehearsal",
-    "explain",
-    "look_on",
-    "accept",
-    "tac",
-    "discovered",
+    *("intake", "delegate", "typed", "discovered", "explain", "look_on", "accept", "tac"),
+    *("ask_administrator", "ask_consent", "ask_agent", "ask_mailbox_user", "skip_rehearsal"),
 }
 
 
@@ -145,7 +126,7 @@ def test_only_what_reads_an_input_waits_for_it(card):
 
     So Cancel and Help can be pressed while a required field is empty.
     """
-    buttons = [node for node in walk(card.content) if node.get("type") == "Action.Submit"]
+    buttons = of_type(card, "Action.Submit")
     reads = [
         each["data"]["do"] in READS and "mailbox_meant" not in each["data"] for each in buttons
     ]
@@ -174,11 +155,7 @@ def test_markdown_is_ours_only(card):
 
     So no person can plant a link, bold words or a list. The only links are those to known pages.
     """
-    texts = [
-        node["text"]
-        for node in walk(card.content)
-        if node.get("type") == "TextBlock" and node["text"] not in LINKS
-    ]
+    texts = {node["text"] for node in of_type(card, "TextBlock")} - LINKS
     assert [text for text in texts if re.search(r"(?<!\\)[\[\]*`<>~]", text)] == []
 
 
@@ -211,7 +188,7 @@ def test_nothing_widens_the_card(card):
 
     A longer one would widen the card.
     """
-    runs = [node["text"] for node in walk(card.content) if node.get("type") == "TextRun"]
+    runs = [node["text"] for node in of_type(card, "TextRun")]
     values = [fact["value"] for node in walk(card.content) for fact in node.get("facts", [])]
     assert [
         piece for text in runs + values for piece in re.split(r"[\s-]", text) if len(piece) > 40

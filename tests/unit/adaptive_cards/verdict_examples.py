@@ -108,28 +108,7 @@ STOPPED = {
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    return {
-        **_stopped(),
-        **_set_back(),
-        **_looking(),
-        **_well(),
-        **_offers(),
-        **_channels(),
-        **hostile(),
-    }
-
-
-def _set_back() -> dict[str, cards.Card]:
-    return {
-        "verdict-set-back": checked(
-            0,
-            ("forwarding_blocked", replace(POLICY, set_back=SET_BACK)),
-            lines=(POLICY, *RIGHT),
-            fix=FIX,
-            accepts="forwarding_blocked",
-            **STOPPED,
-        )
-    }
+    return _stopped() | _of_one_cause() | _looking() | _well() | _channels() | hostile()
 
 
 def _stopped() -> dict[str, cards.Card]:
@@ -184,13 +163,20 @@ def _stopped() -> dict[str, cards.Card]:
             0, ("remote_domain_blocks_forwarding", POLICY), fix=FIX, turn=Turn.ADMINISTRATOR
         ),
         "verdict-thirty": thirty(),
-        **_of_one_cause(),
     }
 
 
 def _of_one_cause() -> dict[str, cards.Card]:
     expired = ("client_secret_expired", SECRET)
     return {
+        "verdict-set-back": checked(
+            0,
+            ("forwarding_blocked", replace(POLICY, set_back=SET_BACK)),
+            lines=(POLICY, *RIGHT),
+            fix=FIX,
+            accepts="forwarding_blocked",
+            **STOPPED,
+        ),
         "verdict-by-hand": checked(0, expired, lines=(SECRET,), turn=Turn.ADMINISTRATOR),
         "verdict-not-read": checked(
             0,
@@ -258,11 +244,6 @@ def _well() -> dict[str, cards.Card]:
         "verdict-unreadable": checked(
             lines=(*RIGHT, *SKIPPED[-2:]), way=way("++++.+"), proofs=PROOFS, unread=2
         ),
-    }
-
-
-def _offers() -> dict[str, cards.Card]:
-    return {
         "verdict-every-offer": checked(grant_url=GRANT, **UNREAD),
         "verdict-grantable": checked(
             grant_url=GRANT,

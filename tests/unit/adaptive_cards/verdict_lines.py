@@ -143,11 +143,9 @@ NEEDS = "Needs an administrator's sign-in"
 SKIPPED = (
     *(
         line(row, title, State.SKIPPED, seen=NEEDS)
-        for row, title in (("CA", "Conditional Access"), ("M2", "Authenticated SMTP"))
-    ),
-    *(
-        line(row, title, State.SKIPPED, seen=NEEDS)
         for row, title in (
+            ("CA", "Conditional Access"),
+            ("M2", "Authenticated SMTP"),
             ("M4", "Outbound spam policy for this sender"),
             ("M5", "Organization customization"),
             ("E7", "User consent (read only)"),

@@ -20,6 +20,7 @@ from jobs.model import Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.run_events import answered
 from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
+from tests.unit.bot.commands.typed_commands import sent
 
 Begin = Callable[..., Run]
 CARL = "carl@contoso.com"
@@ -234,11 +235,7 @@ def test_the_field_is_open_until_somebody_is_asked(ctx, begin, directory, webex_
         draw(run.id)
     shown = posted_card(ctx.services, run.id, LIVING)
     assert shown is not None
-    edits = [
-        str(body)
-        for method, path, body in webex_script.asked
-        if method == "PUT" and path == f"/messages/{shown.message}"
-    ]
+    edits = map(str, sent(webex_script, "PUT", f"/messages/{shown.message}"))
     opened = [
         (text("typed.no_at") in each, "'value': 'carl'" in each, text("button.send_direct") in each)
         for each in edits

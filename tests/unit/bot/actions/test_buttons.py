@@ -108,10 +108,7 @@ def test_everybody_in_the_runs_space_may_say_what_they_see(ben, begin, do):
 
 def test_who_was_asked_to_consent_takes_part(anna, ben, begin):
     """In the 1:1, the administrator asked for consent may say that it is already granted."""
-    run = begin(
-        SIGNED_IN,
-        answered("consent_administrator", "ben@example.test"),
-    )
+    run = begin(SIGNED_IN, answered("consent_administrator", "ben@example.test"))
     press(replace(ben, room="room-ben", direct=True), "look_again", run=run.id)
     assert "look_again" in anna.services.store.load(run.id).answers
 

@@ -16,6 +16,7 @@ from jobs.steps import rehearses
 from tests.fixtures.run_events import answered, found
 from tests.unit.bot.actions.presses import press
 from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
+from tests.unit.bot.commands.typed_commands import sent
 
 UPN = "support@example.test"
 USER = found("mailbox_user", facts={"upn": UPN})
@@ -28,11 +29,6 @@ def directory(webex_script: Any, reply: Any, *emails: str) -> None:
     """Script the people whom Webex finds for an address."""
     found = [{"id": each, "emails": [each], "orgId": "org-1", "type": "person"} for each in emails]
     webex_script.on("GET", "/people", reply(body={"items": found}))
-
-
-def posted(webex_script: Any) -> list[Any]:
-    """Return the messages that the bot has posted."""
-    return [each for each in webex_script.asked if each[0] == "POST" and each[1] == "/messages"]
 
 
 def test_the_mailbox_user_gets_the_card(anna, begin, webex_script, reply):
@@ -59,7 +55,7 @@ def test_where_webex_has_nobody_the_card_asks_for_an_address(anna, begin, webex_
     asked = anna.services.store.load(run.id)
     reason = Text("typed.nobody_in_webex")
     assert unreachable_recipient(asked, "mailbox_user") == Asked(UPN, reason)
-    assert (asked.answer("rehearse"), posted(webex_script)) == ("yes", [])
+    assert (asked.answer("rehearse"), sent(webex_script)) == ("yes", [])
     problems = [e for e in anna.services.store.events(run.id) if e.kind is Kind.PROBLEM]
     assert len(problems) == 1
 

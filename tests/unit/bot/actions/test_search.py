@@ -16,7 +16,7 @@ from jobs.clock import now
 from jobs.model import Channel, Finding, Reason, State, Text
 from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import noted
-from tests.unit.bot.commands.typed_commands import MAILBOX, proven
+from tests.unit.bot.commands.typed_commands import MAILBOX, proven, sent
 
 TITLES = {place: text(f"search.title_{place}") for place in ("unread", "mail", "connect", "agent")}
 
@@ -66,7 +66,7 @@ def test_one_card_goes_to_every_place(channel, webex_script):
     methods = [m for m, path, _ in webex_script.asked[before:] if path.startswith("/messages")]
     assert methods == ["POST", *["PUT"] * 6]
     actions()["tac"](channel, {"channel": MAILBOX})
-    (file,) = [b["files"] for m, _, b in webex_script.asked if m == "POST" and "files" in b]
+    (file,) = [each["files"] for each in sent(webex_script) if "files" in each]
     with zipfile.ZipFile(io.BytesIO(file)) as bundle:
         summary = bundle.read("summary.md").decode()
     assert all(title in summary for title in TITLES.values())

@@ -12,7 +12,13 @@ import pytest
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from bot.cards import delivery
-from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card, protected
+from bot.cards.presenters.card_state import (
+    DesiredCard,
+    PostedCard,
+    desired_card,
+    posted_card,
+    protected,
+)
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import verbatim
@@ -27,10 +33,16 @@ def card(text: str, **more: Any) -> DesiredCard:
     return replace(desired_card("plan", notice(view), view), **more)
 
 
-def age(services: Services, run: Run, **more: Any) -> None:
-    """Make the posted card ten seconds older, and set these other values of its record."""
+def plan_card(services: Services, run: Run) -> PostedCard:
+    """Return the small card as Webex shows it."""
     shown = posted_card(services, run.id, "plan")
     assert shown is not None
+    return shown
+
+
+def age(services: Services, run: Run, **more: Any) -> None:
+    """Make the posted card ten seconds older, and set these other values of its record."""
+    shown = plan_card(services, run)
     services.redis.hset(
         f"cards:{run.id}",
         "plan",

@@ -19,6 +19,7 @@ from jobs.model import Channel
 from jobs.runs.run import Event, Kind, Run
 from jobs.runtime import install
 from practice import cardtext
+from tests.unit.bot.commands.typed_commands import sent
 
 MESSAGE = "choice-1"
 
@@ -89,5 +90,5 @@ def test_a_draw_edits_the_message(anna, runs, webex_script, reply, monkeypatch):
     install(anna.services)
     anna.services.store.end(older, Event(Kind.CANCELLED, now()))
     draw.draw(older.id)
-    (edit,) = [body for method, _, body in webex_script.asked if method == "PUT"]
+    (edit,) = sent(webex_script, "PUT", f"/messages/{MESSAGE}")
     assert text("notice.over_cancelled", run=older.id) in str(edit)

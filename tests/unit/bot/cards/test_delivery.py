@@ -9,7 +9,8 @@ import pytest
 from bot.cards import delivery
 from bot.cards.presenters.card_state import EDITS, NO_EDITS, posted_card
 from bot.webex.client import WebexAnswerError, WebexBadRequestError, WebexError
-from tests.unit.bot.cards.small_card import age, card, later, methods
+from tests.unit.bot.cards.small_card import age, card, later, methods, plan_card
+from tests.unit.bot.commands.typed_commands import sent
 
 
 @pytest.fixture
@@ -21,15 +22,14 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_new_card_is_posted_in_the_thread(services, run, webex_script):
     """A new card is posted in the thread, with its text for clients that show no cards."""
     delivery.sync(services, run, card("a"))
-    (_, _, body), *_ = [asked for asked in webex_script.asked if asked[0] == "POST"]
+    (body,) = sent(webex_script)
     assert (body["roomId"], body["parentId"], body["text"]) == (
         "room-1",
         "thread-1",
         card("a").card.text,
     )
     assert body["attachments"][0]["content"]["type"] == "AdaptiveCard"
-    shown = posted_card(services, run.id, "plan")
-    assert shown is not None
+    shown = plan_card(services, run)
     assert (shown.message, shown.room, shown.edits) == ("posted-1", "room-1", 0)
 
 
@@ -99,8 +99,7 @@ def test_an_edit_that_webex_does_not_take(services, run, said, webex_script, rep
     webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))
     delivery.sync(services, run, card("a"))
     delivery.sync(services, run, card("b", urgency="x"))
-    shown = posted_card(services, run.id, "plan")
-    assert shown is not None
+    shown = plan_card(services, run)
     assert (methods(said), shown.message, shown.edits) == (
         ["POST", "PUT", "POST"],
         "posted-2",
@@ -122,8 +121,7 @@ def test_a_card_that_webex_refuses_costs_no_edit(services, run, said, webex_scri
     delivery.sync(services, run, card("c", urgency="y"))
     in_and_out_of_the_thread = ["POST", "POST"]
     assert methods(said) == ["POST", "PUT", *in_and_out_of_the_thread, "PUT"]
-    shown = posted_card(services, run.id, "plan")
-    assert shown is not None
+    shown = plan_card(services, run)
     assert (shown.message, shown.edits) == ("posted-1", 1)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.cards import delivery
-from bot.cards.presenters.card_state import posted_card
-from tests.unit.bot.cards.small_card import card
+from tests.unit.bot.cards.small_card import card, plan_card
 
 SENT = {"id": "message-1", "roomId": "room-1", "roomType": "group"}
 
@@ -47,8 +46,7 @@ def test_a_direct_card_that_somebody_deleted(services, run, webex_script, reply,
     webex_script.on("GET", "/messages/posted-1", gone)
     delivery.sync(services, run, card("a", to="anna@example.test"))
     delivery.sync(services, run, card("b", to="anna@example.test", urgency="x"))
-    shown = posted_card(services, run.id, "plan")
-    assert shown is not None
+    shown = plan_card(services, run)
     assert (shown.message, shown.room) == ("posted-2", "direct-1")
 
 

@@ -13,7 +13,7 @@ from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.runs.run import Run
-from tests.unit.bot.cards.small_card import age, card, later, methods
+from tests.unit.bot.cards.small_card import age, card, later, methods, plan_card
 
 
 def test_small_news_does_not_use_up_the_edits(services, run, said):
@@ -81,8 +81,7 @@ def test_an_edit_that_is_not_confirmed_counts(services, run, monkeypatch):
 
 def counted(services: Services, run: Run) -> tuple[int, bool, str]:
     """Return the edits of the posted card, whether the last is not confirmed, and its urgency."""
-    shown = posted_card(services, run.id, "plan")
-    assert shown is not None
+    shown = plan_card(services, run)
     return shown.edits, shown.tried, shown.urgency
 
 

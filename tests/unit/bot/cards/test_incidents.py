@@ -19,6 +19,7 @@ from jobs.clock import now
 from jobs.model import Channel, ConnectChange, Person, Station
 from jobs.storage import keys
 from jobs.watch.model import Damage, LookOutcome, Sight, WatchedChannel
+from tests.unit.bot.commands.typed_commands import sent
 
 MAILBOX, OTHER = "support@example.test", "sales@example.test"
 BROKEN = LookOutcome(Sight.BROKEN, "not_forwarded", fix="fix.forwarding")
@@ -250,20 +251,12 @@ def test_the_end_of_quiet_hours(hours, now_is, end):
 
 def to_ben(webex_script: Any) -> int:
     """Return how many messages went to Ben 1:1."""
-    return sum(
-        body.get("toPersonEmail") == "ben@example.test"
-        for method, _, body in webex_script.asked
-        if method == "POST"
-    )
+    return sum(each.get("toPersonEmail") == "ben@example.test" for each in sent(webex_script))
 
 
 def reminders(webex_script: Any) -> int:
     """Return how many reminders were posted."""
-    return sum(
-        "Nobody has acted on this" in str(body)
-        for method, _, body in webex_script.asked
-        if method == "POST"
-    )
+    return sum("Nobody has acted on this" in str(each) for each in sent(webex_script))
 
 
 def test_a_break_that_only_the_test_mail_has_seen_names_where_it_stopped(look, services):

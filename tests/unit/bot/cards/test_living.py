@@ -9,12 +9,7 @@ import pytest
 
 from adaptive_cards.texts import render, text
 from bot.cards.living import earlier_cards, lines
-from bot.cards.presenters.card_state import (
-    LIVING,
-    DesiredCard,
-    earlier_slot,
-    slot_of,
-)
+from bot.cards.presenters.card_state import LIVING, DesiredCard, earlier_slot, slot_of
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Finding, State

@@ -11,6 +11,7 @@ import pytest
 from bot.cards.notices import remind_of_own
 from bot.services import Services
 from jobs.clock import now
+from tests.unit.bot.commands.typed_commands import sent
 
 END = now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=200)
 Said = Callable[[], list[tuple[str, str]]]
@@ -41,8 +42,8 @@ def test_each_approver_is_told_on_each_of_the_days(with_approvers, said, webex_s
     The days are those of a channel's secret.
     """
     on(with_approvers, *range(70, -2, -1))
-    sent = [body for method, path, body in webex_script.asked if method == "POST"]
-    assert {body["toPersonEmail"] for body in sent} == {"boss@example.test", "deputy@example.test"}
+    people = {each["toPersonEmail"] for each in sent(webex_script)}
+    assert people == {"boss@example.test", "deputy@example.test"}
     told = [text.partition(". ")[0].rpartition(" expires ")[2] for _, text in said()]
     assert (
         told[::2]

@@ -18,7 +18,7 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.model import Finding, State
 from jobs.runs.run import Event, Kind, Run
-from tests.unit.bot.commands.typed_commands import pressed
+from tests.unit.bot.commands.typed_commands import pressed, sent
 
 MADE = now()
 END = MADE.replace(hour=9) + timedelta(days=365)
@@ -70,9 +70,7 @@ def test_the_next_click_is_the_fix(services, proven, webex_script):
     """
     proven()
     on(services, 60, 29)
-    early, soon = [
-        body for method, path, body in webex_script.asked if (method, path) == ("POST", "/messages")
-    ]
+    early, soon = sent(webex_script)
     assert ({early["roomId"], soon["roomId"]}, "parentId" in early) == ({"room-1"}, False)
     assert (
         "/fix" in early["text"],

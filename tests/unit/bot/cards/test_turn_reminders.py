@@ -21,6 +21,7 @@ from jobs.model import Account
 from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.run_events import answered
 from tests.unit.bot.cards.presenters.stage_events import LINE
+from tests.unit.bot.commands.typed_commands import sent
 
 Begin = Callable[..., Run]
 Said = Callable[[], list[tuple[str, str]]]
@@ -53,11 +54,7 @@ def after(services: Services, *hours: float) -> None:
 
 def people(webex_script: Any) -> list[str]:
     """Return whom each reminder went to: an address, or the id of a person."""
-    sent = [body for method, path, body in webex_script.asked if (method, path) == POST]
-    return [str(body.get("toPersonEmail") or body.get("toPersonId")) for body in sent]
-
-
-POST = ("POST", "/messages")
+    return [str(each.get("toPersonEmail") or each.get("toPersonId")) for each in sent(webex_script)]
 
 
 def test_the_person_who_was_asked_is_reminded_twice(services, begin, said, webex_script):

@@ -16,7 +16,7 @@ from bot.services import Services
 from bot.webex.client import WebexError, attachments
 from jobs.clock import now
 from jobs.runs.run import Run
-from tests.unit.bot.cards.small_card import card, methods
+from tests.unit.bot.cards.small_card import card, methods, plan_card
 
 CARL = "carl@example.test"
 
@@ -61,8 +61,7 @@ def test_a_card_of_a_process_that_died_is_taken_over(services, run, said, webex_
     shows(webex_script, reply, message(services))
     webex_script.on("PUT", "/messages/found-1", reply(body={"id": "found-1"}))
     assert delivery.sync(services, run, card("a", to=CARL)) == 0
-    shown = posted_card(services, run.id, "plan")
-    assert shown is not None
+    shown = plan_card(services, run)
     assert (shown.message, shown.room, methods(said)) == ("found-1", "room-of-carl", [])
     delivery.sync(services, run, card("b", to=CARL, urgency="carl"))
     assert methods(said) == ["PUT"]

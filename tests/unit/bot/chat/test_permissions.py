@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.chat.permissions import AccessPolicy, Denial
+from bot.chat.permissions import AccessPolicy, Denial, served
 from bot.services import Services
 from bot.webex.client import Membership, WebexPerson
 from tests.fixtures.run_events import answered
@@ -55,10 +55,15 @@ def test_the_allow_list(services, person, why):
     assert gate(services).denial(person) == why
 
 
-@pytest.mark.parametrize(("orgs", "served"), [((), True), (("org-1",), True), (("org-2",), False)])
-def test_an_organization_must_be_listed_too(services, orgs, served):
+def test_only_people_who_are_served_are_told_about_a_channel(services):
+    """Of the addresses that a channel knows, those of other domains are left out."""
+    assert served(services.bot, ["eve@elsewhere.example", BEN.email]) == (BEN.email,)
+
+
+@pytest.mark.parametrize(("orgs", "allowed"), [((), True), (("org-1",), True), (("org-2",), False)])
+def test_an_organization_must_be_listed_too(services, orgs, allowed):
     """If organizations are configured, a right address in another organization is refused."""
-    assert (gate(services, allowed_org_ids=orgs).denial(ANNA) is None) is served
+    assert (gate(services, allowed_org_ids=orgs).denial(ANNA) is None) is allowed
 
 
 UUID = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"

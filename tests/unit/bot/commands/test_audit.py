@@ -21,6 +21,7 @@ from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import RunStore
 from jobs.runs.trust import file_problem, missing_entries
 from jobs.runtime import install
+from tests.unit.bot.commands.typed_commands import sent
 
 ANNA = Person("anna", "anna@example.test", "org-1")
 EVE = Person("eve", "eve@example.test", "org-1")
@@ -56,13 +57,9 @@ def asked(
     ctx: ChatContext, webex_script: Any, argument: str = ""
 ) -> tuple[list[dict[str, Any]], str]:
     """Type ``/audit``, and return the entries of the file without its seal, and the cards' text."""
-    before = len(webex_script.asked)
+    webex_script.asked.clear()
     commands()["audit"].run(ctx, argument)
-    posts = [
-        body
-        for method, path, body in webex_script.asked[before:]
-        if method == "POST" and path == "/messages"
-    ]
+    posts = sent(webex_script)
     files = [body["files"] for body in posts if "files" in body]
     entries = [json.loads(line) for each in files for line in each.splitlines()[:-1]]
     return entries, str([body.get("attachments") for body in posts if "attachments" in body])
@@ -71,7 +68,7 @@ def asked(
 def taken(ctx: ChatContext, webex_script: Any) -> bytes:
     """Type ``/audit``, and return the content of its file."""
     commands()["audit"].run(ctx, "")
-    return next(body["files"] for _, _, body in webex_script.asked if body and "files" in body)
+    return next(body["files"] for body in sent(webex_script) if "files" in body)
 
 
 def seen(entries: list[dict[str, Any]], runs: dict[str, str]) -> set[str]:
@@ -210,9 +207,9 @@ def test_hostile_text_does_no_harm(anna, webex_script, runs, reason):
     anna.services.store.open(
         Channel(f"x{reason}@example.test"), hostile, Origin("room-1", reason, message="m-9")
     )
-    before = len(webex_script.asked)
+    webex_script.asked.clear()
     commands()["audit"].run(anna, "")
-    file, post = (body for method, path, body in webex_script.asked[before:] if method == "POST")
+    file, post = sent(webex_script)
     assert [
         line.isascii() and line.decode().isprintable() for line in file["files"].split(b"\n")
     ] == [True] * 5

@@ -262,14 +262,7 @@ def test_cancel_in_another_space_finds_nothing(anna, webex_script):
     assert text("notice.cancel_nothing_title") in cards(webex_script)
 
 
-@pytest.mark.parametrize(
-    "argument",
-    [
-        "\r\n\x1b[31mred",
-        "{mailbox}",
-        "x" * 2000,
-    ],
-)
+@pytest.mark.parametrize("argument", ["\r\n\x1b[31mred", "{mailbox}", "x" * 2000])
 @pytest.mark.parametrize(
     "name", ["setup-email", "check", "fix", "undo", "cancel", "status", "help"]
 )

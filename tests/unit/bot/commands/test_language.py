@@ -120,12 +120,7 @@ def test_without_a_zone_the_present_one_is_named(anna, said):
 
 
 @pytest.mark.parametrize(
-    ("typed", "name"),
-    [
-        ("einrichten", "setup-email"),
-        ("prüfen", "check"),
-        ("check", "check"),
-    ],
+    ("typed", "name"), [("einrichten", "setup-email"), ("prüfen", "check"), ("check", "check")]
 )
 def test_a_command_has_names_in_every_language(typed, name):
     """The German names of the commands work as well as the English ones, in any space."""

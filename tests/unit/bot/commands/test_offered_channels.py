@@ -13,7 +13,15 @@ from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.run import Event, Kind
 from tests.fixtures.webex_script import Reply
-from tests.unit.bot.commands.typed_commands import MAILBOX, begun, cards, pressed, proven, type_
+from tests.unit.bot.commands.typed_commands import (
+    MAILBOX,
+    begun,
+    cards,
+    pressed,
+    proven,
+    sent,
+    type_,
+)
 
 TYPED = "suport@contoso.com"
 
@@ -238,5 +246,5 @@ def test_a_choice_of_runs_ends_with_the_press(anna, webex_script, reply):
     webex_script.on("PUT", f"/messages/{anna.message}", reply(body={"id": anna.message}))
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     actions()["cancel"](anna, {"run": run.id})
-    (body,) = [body for method, _, body in webex_script.asked if method == "PUT"]
+    (body,) = sent(webex_script, "PUT", f"/messages/{anna.message}")
     assert (run.id in str(body), '"do"' in str(body).replace("'", '"')) == (True, False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from bot.commands import commands
 from jobs.clock import now
 from jobs.model import Channel
 from jobs.runs.run import Event, Kind, Run
+from tests.unit.adaptive_cards.conftest import walk
 
 MAILBOX = "support@contoso.com"
 
@@ -22,32 +22,18 @@ def type_(ctx: ChatContext, name: str, argument: str = "") -> None:
 
 def cards(webex_script: Any) -> str:
     """Return the text of everything that the bot has posted."""
-    return str(
-        [
-            body
-            for method, path, body in webex_script.asked
-            if method == "POST" and path == "/messages"
-        ]
-    )
+    return str(sent(webex_script))
+
+
+def sent(webex_script: Any, method: str = "POST", path: str = "/messages") -> list[Any]:
+    """Return the bodies of the bot's requests so far, of messages if no path is given."""
+    return [body for verb, where, body in webex_script.asked if (verb, where) == (method, path)]
 
 
 def pressed(webex_script: Any) -> list[dict[str, str]]:
     """Return the data that the buttons of the bot's last card send."""
-    card = next(
-        body
-        for method, path, body in reversed(webex_script.asked)
-        if method == "POST" and path == "/messages"
-    )
-    return list(_data(card["attachments"]))
-
-
-def _data(node: Any) -> Iterator[dict[str, str]]:
-    if isinstance(node, dict) and "data" in node:
-        yield node["data"]
-    for inner in (
-        node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    ):
-        yield from _data(inner)
+    card = sent(webex_script)[-1]
+    return [node["data"] for node in walk(card["attachments"]) if "data" in node]
 
 
 def begun(ctx: ChatContext) -> list[Run]:

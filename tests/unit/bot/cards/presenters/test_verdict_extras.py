@@ -11,16 +11,7 @@ from bot.cards.presenters.verdict import draw, view
 from jobs.checks import check, reading
 from jobs.checks.reading import Lost
 from jobs.checks.verdict import Verdict, judge
-from jobs.model import (
-    Channel,
-    ConnectChange,
-    Finding,
-    Person,
-    RunKind,
-    Signals,
-    State,
-    Station,
-)
+from jobs.model import Channel, ConnectChange, Finding, Person, RunKind, Signals, State, Station
 from jobs.runs.run import Event, Kind, Origin, Run
 from tests.fixtures.run_events import changing
 from tests.unit.bot.cards.presenters.stage_events import LINE

@@ -36,10 +36,7 @@ def test_a_check_that_could_not_see_is_not_calm(services, begin):
     assert told.startswith("Nothing wrong seen yet: 2 of 3 checks need an administrator.")
 
 
-@pytest.mark.parametrize(
-    ("login", "told"),
-    [(State.OK, "The login works. "), (State.SKIPPED, "")],
-)
+@pytest.mark.parametrize(("login", "told"), [(State.OK, "The login works. "), (State.SKIPPED, "")])
 def test_a_proven_channel_is_told_first(services, begin, login, told):
     """Without a sign-in, the first line says what the bot's own login and test mail have proven."""
     at = now()

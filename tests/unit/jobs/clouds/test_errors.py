@@ -59,15 +59,11 @@ def test_an_error_carries_evidence_and_reads_well():
     ids = RequestIds(request_id="r-1", client_request_id="c-1")
     said = CloudReply("graph", 404, "Request_ResourceNotFound", "not\r\nhere", ids)
     error = NotFound("not_found", said)
-    assert error.evidence() == (
-        Evidence("graph", "404 Request_ResourceNotFound not here"),
-        Evidence("request-id", "r-1"),
-        Evidence("client-request-id", "c-1"),
-    )
-    assert (
-        str(error)
-        == "graph 404 Request_ResourceNotFound: not_found: not here: request-id=r-1 client-request-id=c-1"
-    )
+    numbers = (Evidence("request-id", "r-1"), Evidence("client-request-id", "c-1"))
+    told = Evidence("graph", "404 Request_ResourceNotFound not here")
+    assert error.evidence() == (told, *numbers)
+    words = "graph 404 Request_ResourceNotFound: not_found: not here"
+    assert str(error) == f"{words}: request-id=r-1 client-request-id=c-1"
 
 
 def test_a_message_holds_no_secret():

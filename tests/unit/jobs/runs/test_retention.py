@@ -160,8 +160,8 @@ def test_a_slice_is_bounded(
     All slices together remove every run that is old enough. The next pass begins a day later, or at
     once if an error has ended this one.
     """
-    monkeypatch.setattr("jobs.runs.retention.KEYS_AT_ONCE", 10)
-    runs = [run_of(mailbox=f"box{number}@contoso.com") for number in range(40)]
+    monkeypatch.setattr("jobs.runs.retention.KEYS_AT_ONCE", 5)
+    runs = [run_of(mailbox=f"box{number}@contoso.com") for number in range(16)]
     pass_time((RUN_DAYS + 1) * DAY_S)
     retention, left = Retention(store, RUN_DAYS, AUDIT_DAYS), []
     with monkeypatch.context() as away:

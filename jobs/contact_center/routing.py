@@ -113,10 +113,8 @@ class ContactCenter:
         found = len(
             {
                 lower_of(row, "agentLogin", "agentId")
-                for row in rows
-                if row.get("active") is True
-                and lower_of(row, "currentState") not in _LOGGED_OUT
-                and (lower_of(row, "agentLogin") in emails or text_of(row, "teamId") in teams)
+                for row in filter(_is_logged_in, rows)
+                if lower_of(row, "agentLogin") in emails or text_of(row, "teamId") in teams
             }
         )
         return None if not found and client.is_cut(rows, size) else found
@@ -253,6 +251,10 @@ class ContactCenter:
         if isinstance(found, CloudError):
             raise found
         return found
+
+
+def _is_logged_in(row: Json) -> bool:
+    return row.get("active") is True and lower_of(row, "currentState") not in _LOGGED_OUT
 
 
 async def _seen(reading: Awaitable[Found]) -> Found | None:

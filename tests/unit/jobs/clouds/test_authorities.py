@@ -17,10 +17,8 @@ def test_what_cannot_be_read_is_named(name: str, tmp_path: Path):
     empty.write_text("no certificate", encoding="utf-8")
     gone = tmp_path / "gone.pem"
     told = "names {}, which cannot be used ({}): name a file of certificates in PEM"
-    assert (problems({name: str(gone)}), problems({name: str(empty)})) == (
-        (f"{name} {told.format(gone, 'No such file or directory')}",),
-        (f"{name} {told.format(empty, 'it holds no certificate')}",),
-    )
+    for path, why in ((gone, "No such file or directory"), (empty, "it holds no certificate")):
+        assert problems({name: str(path)}) == (f"{name} {told.format(path, why)}",)
 
 
 @pytest.mark.parametrize("name", AUTHORITIES)

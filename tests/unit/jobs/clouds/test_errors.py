@@ -59,15 +59,11 @@ def test_an_error_carries_evidence_and_reads_well():
     ids = RequestIds(request_id="r-1", client_request_id="c-1")
     said = CloudReply("graph", 404, "Request_ResourceNotFound", "not\r\nhere", ids)
     error = NotFound("not_found", said)
-    assert error.evidence() == (
-        Evidence("graph", "404 Request_ResourceNotFound not here"),
-        Evidence("request-id", "r-1"),
-        Evidence("client-request-id", "c-1"),
-    )
-    assert (
-        str(error)
-        == "graph 404 Request_ResourceNotFound: not_found: not here: request-id=r-1 client-request-id=c-1"
-    )
+    numbers = (Evidence("request-id", "r-1"), Evidence("client-request-id", "c-1"))
+    told = Evidence("graph", "404 Request_ResourceNotFound not here")
+    assert error.evidence() == (told, *numbers)
+    words = "graph 404 Request_ResourceNotFound: not_found: not here"
+    assert str(error) == f"{words}: request-id=r-1 client-request-id=c-1"
 
 
 def test_a_message_holds_no_secret():
@@ -148,49 +144,45 @@ def anywhere(work_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settin
     return work_settings
 
 
-def test_a_name_that_does_not_resolve(anywhere: Settings):
-    """A request whose host name does not resolve was not sent, so even a POST is sent again."""
-    error = error_of(NOWHERE, anywhere)
-    assert (error.cause, error.unsent) == ("host_name_unknown", True)
-    assert error.message.startswith("nothing.invalid: ")
-
-
-def test_an_expired_certificate(anywhere, expired, certificates, monkeypatch):
-    """If a certificate has expired, the request is not sent, although its authority is trusted."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
-    error = error_of(expired, anywhere)
-    assert (error.cause, error.unsent) == ("certificate_invalid", True)
-    assert error.message == "localhost: certificate has expired"
-
-
-@pytest.mark.parametrize("fault", ["name", "certificate"])
-def test_a_post_to_webex_was_certainly_not_made(
-    fault, expired, certificates, hasty_retries, monkeypatch
+@pytest.mark.parametrize(
+    ("fault", "cause", "words", "at_webex"),
+    [
+        ("name", "host_name_unknown", "nothing.invalid: .+", "the host of WEBEX_API_URL: "),
+        (
+            "certificate",
+            "certificate_invalid",
+            "localhost: certificate has expired",
+            "certificate has expired",
+        ),
+    ],
+)
+def test_what_was_not_connected_was_certainly_not_sent(
+    fault, cause, words, at_webex, anywhere, expired, certificates, hasty_retries, monkeypatch
 ):
-    """A POST to Webex without a connection was certainly not made and never counts as doubtful.
+    """A request without a connection was certainly not sent, so even a POST is sent again.
 
-    It is made again for as long as its event is tried.
+    A POST to Webex never counts as doubtful: it is made for as long as its event is tried. The
+    authority of an expired certificate may be trusted.
     """
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
         monkeypatch.setenv(name, str(certificates.ca_path))
-    url, words = {
-        "name": (NOWHERE, "the host of WEBEX_API_URL: "),
-        "certificate": (expired, "certificate has expired"),
-    }[fault]
-    with pytest.raises(WebexUnreachableError, match=words) as caught:
+    url = NOWHERE if fault == "name" else expired
+    error = error_of(url, anywhere)
+    assert (error.cause, error.unsent) == (cause, True)
+    assert re.fullmatch(words, error.message)
+    with pytest.raises(WebexUnreachableError, match=at_webex) as caught:
         Webex("token", url).me()
     assert not caught.value.accepted
 
 
 def test_other_errors_are_no_such_reason():
-    """An error for another reason has its class name as its words."""
+    """An error for another reason has its class name as its words.
+
+    The search for a reason ends even if an error wraps itself.
+    """
     error = httpx.ReadError("broken off")
     assert (why_unconnected(error, "host"), words_of(error, "host")) == (None, "ReadError")
-
-
-def test_an_error_that_wraps_itself():
-    """The search for a reason ends even if an error wraps itself."""
-    error = ssl.SSLError("handshake")
-    error.__context__ = wrapped = OSError("outer", error)
-    wrapped.__cause__ = error
+    handshake = ssl.SSLError("handshake")
+    handshake.__context__ = wrapped = OSError("outer", handshake)
+    wrapped.__cause__ = handshake
     assert why_unconnected(wrapped, "host") is None

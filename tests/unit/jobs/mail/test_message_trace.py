@@ -18,46 +18,20 @@ from jobs.microsoft.graph import Graph
 from tests.unit.jobs.microsoft.graph_directory import Exchange as Answers
 
 SINCE = datetime(2026, 11, 24, tzinfo=UTC)
-GRAPH_ROW = {
-    "id": "m-1",
-    "senderAddress": "a@fabrikam.com",
-    "recipientAddress": "support@contoso.com",
-    "messageId": "<1@fabrikam.com>",
-    "receivedDateTime": "2026-11-24T10:00:00Z",
-    "subject": "Test 1",
-    "status": "delivered",
-}
-COPY = GRAPH_ROW | {
-    "recipientAddress": "alias@forward.test",
-    "receivedDateTime": "2026-11-24T10:00:05.1234567Z",
-    "status": "failed",
-}
-DELIVERED = TraceRow(
-    "m-1",
-    "a@fabrikam.com",
-    "support@contoso.com",
-    "<1@fabrikam.com>",
-    datetime(2026, 11, 24, 10, tzinfo=UTC),
-    "Test 1",
-    TraceStatus.DELIVERED,
-)
-FAILED = replace(
-    DELIVERED,
-    recipient="alias@forward.test",
-    received=datetime(2026, 11, 24, 10, 0, 5, 123456, tzinfo=UTC),
-    status=TraceStatus.FAILED,
-)
-CMDLET_ROW = {
-    "MessageTraceId": "m-1",
-    "SenderAddress": "a@fabrikam.com",
-    "RecipientAddress": "support@contoso.com",
-    "MessageId": "<1@fabrikam.com>",
-    "Received": "2026-11-24T10:00:00",
-    "Subject": "Test 1",
-    "Status": "Delivered",
-}
-
-
+SENDER, TO, ID = "a@fabrikam.com", "support@contoso.com", "<1@fabrikam.com>"
+COPIED_TO = "alias@forward.test"
+GRAPH_ROW = {"id": "m-1", "senderAddress": SENDER, "recipientAddress": TO, "messageId": ID}
+GRAPH_ROW |= {"receivedDateTime": "2026-11-24T10:00:00Z", "subject": "Test 1"}
+GRAPH_ROW |= {"status": "delivered"}
+COPY = GRAPH_ROW | {"recipientAddress": COPIED_TO, "status": "failed"}
+COPY |= {"receivedDateTime": "2026-11-24T10:00:05.1234567Z"}
+RECEIVED = datetime(2026, 11, 24, 10, tzinfo=UTC)
+DELIVERED = TraceRow("m-1", SENDER, TO, ID, RECEIVED, "Test 1", TraceStatus.DELIVERED)
+COPIED = RECEIVED.replace(second=5, microsecond=123456)
+FAILED = replace(DELIVERED, recipient=COPIED_TO, received=COPIED, status=TraceStatus.FAILED)
+CMDLET_ROW = {"MessageTraceId": "m-1", "SenderAddress": SENDER, "RecipientAddress": TO}
+CMDLET_ROW |= {"MessageId": ID, "Received": "2026-11-24T10:00:00"}
+CMDLET_ROW |= {"Subject": "Test 1", "Status": "Delivered"}
 CMDLET_ROWS = [ExchangeRow(CMDLET_ROW)]
 
 

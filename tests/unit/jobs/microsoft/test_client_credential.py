@@ -33,13 +33,12 @@ def settings(make_settings: Callable[..., Settings]) -> Settings:
     return make_settings(microsoft_client_secret="")
 
 
-def test_a_secret_is_itself(settings: Settings):
-    """A client secret is used as it is set, without any conversion."""
-    assert credential_of(replace(settings, microsoft_client_secret="s3cr~t")) == "s3cr~t"
-
-
 def test_a_certificate_is_read_at_each_use(settings: Settings, tmp_path: Path):
-    """A renewed certificate file counts without a restart, and the key is not in the repr."""
+    """A renewed certificate file counts without a restart, and the key is not in the repr.
+
+    A client secret is used as it is set, without any conversion.
+    """
+    assert credential_of(replace(settings, microsoft_client_secret="s3cr~t")) == "s3cr~t"
     path = make_pem().write(tmp_path / "bot.pem")
     with_file = replace(settings, microsoft_client_certificate=str(path))
     first: Any = credential_of(with_file)

@@ -140,16 +140,8 @@ def test_what_means_something_to_powershell_is_quoted(value: str, shown: str):
 
 URL = f"https://outlook.office365.com/adminapi/beta/{TENANT}/InvokeCommand"
 MORE = "There are more results available than are currently displayed."
-BUSY = (
-    "You have reached the maximum number of concurrent requests per tenant. "
-    "Please wait and try again"
-)
-EXPIRED = {
-    "error": {
-        "code": "BadRequest",
-        "message": "Expired or Invalid pagination request. Default Expiry time is 00:30:00",
-    }
-}
+BUSY = "You have reached the maximum number of concurrent requests per tenant. Please wait"
+EXPIRED = {"error": {"code": "BadRequest", "message": "Expired or Invalid pagination request."}}
 
 
 def page(*names: str, link: str = "", warning: str = "") -> httpx.Response:

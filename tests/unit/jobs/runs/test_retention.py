@@ -9,12 +9,13 @@ import pytest
 from redis import Redis
 
 from jobs.clock import now
-from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
+from jobs.model import Change, Channel, Person, RunKind, Scope, Text
 from jobs.runs.audit import read
 from jobs.runs.retention import Retention
 from jobs.runs.run import Event, Kind, Origin, RecordedChange, Run
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec
+from tests.fixtures.run_events import changing, found
 
 MAILBOX = "support@contoso.com"
 DAY_S = 24 * 3600
@@ -64,20 +65,13 @@ def run_of(store: RunStore, asker: Person) -> Callable[..., Run]:
 
 def changed() -> tuple[Event, ...]:
     """Return the events of a change that was made."""
-    found = Finding("smtp_auth", State.WRONG)
-    return (
-        Event(Kind.CHANGING, now(), step="smtp_auth", finding=found, changes=(CHANGE,)),
-        Event(Kind.CHANGED, now(), step="smtp_auth"),
-    )
+    return changing("smtp_auth"), Event(Kind.CHANGED, now(), step="smtp_auth")
 
 
 def undone() -> tuple[Event, ...]:
     """Return the events of an undo that has restored a value."""
     past = RecordedChange("smtp_auth", CHANGE, Text("b"), {}, {}, ())
-    return (
-        Event(Kind.RECALLED, now(), past=(past,)),
-        Event(Kind.FOUND, now(), step="smtp_auth", finding=Finding("smtp_auth", State.OK)),
-    )
+    return Event(Kind.RECALLED, now(), past=(past,)), found("smtp_auth")
 
 
 def there(redis: Redis, *runs: Run) -> tuple[bool, ...]:
@@ -166,8 +160,8 @@ def test_a_slice_is_bounded(
     All slices together remove every run that is old enough. The next pass begins a day later, or at
     once if an error has ended this one.
     """
-    monkeypatch.setattr("jobs.runs.retention.KEYS_AT_ONCE", 10)
-    runs = [run_of(mailbox=f"box{number}@contoso.com") for number in range(40)]
+    monkeypatch.setattr("jobs.runs.retention.KEYS_AT_ONCE", 5)
+    runs = [run_of(mailbox=f"box{number}@contoso.com") for number in range(16)]
     pass_time((RUN_DAYS + 1) * DAY_S)
     retention, left = Retention(store, RUN_DAYS, AUDIT_DAYS), []
     with monkeypatch.context() as away:

@@ -29,10 +29,8 @@ T0 = datetime(2026, 11, 25, 9, tzinfo=UTC)
 T1, T2 = T0 + timedelta(minutes=1), T0 + timedelta(minutes=2)
 CHANNEL = Channel("support@contoso.com")
 ASKER = Person("p1", "anna@contoso.com")
-ACCOUNT, ELSEWHERE = (
-    Account("t1", "o1", "admin@contoso.com"),
-    Account("t2", "o2", "admin@fabrikam.com"),
-)
+ACCOUNT = Account("t1", "o1", "admin@contoso.com")
+ELSEWHERE = Account("t2", "o2", "admin@fabrikam.com")
 COLLEAGUE = replace(ACCOUNT, object_id="another", upn="another@contoso.com")
 OPENED = Event(Kind.OPENED, T0, by=ASKER.email, origin=Origin("r1"), channel=CHANNEL, person=ASKER)
 BASE = Run("R1", CHANNEL, ASKER, T0, origin=Origin("r1"))
@@ -45,18 +43,13 @@ PAST = RecordedChange("forwarding", CHANGE, Text("a"), {"smtp": ""}, {"smtp": "x
 UNKNOWN, WAITING = Finding("ids", State.UNKNOWN), Finding("token", State.WAITING, until=T2)
 SIGNED_IN, SIGNED_OUT = Event(Kind.SIGNED_IN, T0, account=ACCOUNT), Event(Kind.SIGNED_OUT, T1)
 PLANNED = Event(Kind.PLANNED, T0, data={"plan": "plan-1"}, changes=(CHANGE,))
-APPROVED = Event(
-    Kind.APPROVED, T1, by="anna@contoso.com", data={"plan": "plan-1", "scope": "mailbox"}
-)
+TO_MAILBOX = {"plan": "plan-1", "scope": "mailbox"}
+APPROVED = Event(Kind.APPROVED, T1, by="anna@contoso.com", data=TO_MAILBOX)
 TENANT_WIDE = replace(CHANGE, step="customization", scope=Scope.TENANT)
-DEMANDED = Event(
-    Kind.DEMANDED, T2, step="forwarding", data={"plan": "plan-2"}, changes=(TENANT_WIDE,)
-)
-OTHER, SHUT = (
-    replace(CHANGE, step="ids"),
-    replace(CHANGE, before=Text("shut"), after=Text("open"), scope=Scope.APP),
-)
+OTHER = replace(CHANGE, step="ids")
+SHUT = replace(CHANGE, before=Text("shut"), after=Text("open"), scope=Scope.APP)
 DIFFERS = Event(Kind.DIFFERS, T2, step="forwarding", data={"plan": "plan-2"}, changes=(SHUT,))
+DEMANDED = replace(DIFFERS, kind=Kind.DEMANDED, changes=(TENANT_WIDE,))
 PLAN = Plan("plan-1", (CHANGE,), T0)
 FORWARDING = frozenset({"forwarding"})
 APPROVAL = Reply("plan-1", "anna@contoso.com", T1)
@@ -76,12 +69,8 @@ def problem(question: str) -> Event:
 
 SEARCH = Search((AppCandidate("c1", "Mail"),), certain=True, forwarding_address="x@y.z")
 FOUND_CHANNEL = replace(CHANNEL, forwarding_address="x@y.z")
-DISCOVERED = Event(
-    Kind.DISCOVERED,
-    T1,
-    channel=FOUND_CHANNEL,
-    data={"client_id": "c1", "upn": "s@contoso.com", "shared": ""},
-)
+KNOWN = {"client_id": "c1", "upn": "s@contoso.com"}
+DISCOVERED = Event(Kind.DISCOVERED, T1, channel=FOUND_CHANNEL, data=KNOWN | {"shared": ""})
 CHANGED = Event(Kind.CHANGED, T1, step="forwarding")
 AGAIN, BY_COLLEAGUE, IN_ANOTHER_TENANT = (
     Event(Kind.SIGNED_IN, T2, account=each) for each in (ACCOUNT, COLLEAGUE, ELSEWHERE)
@@ -98,7 +87,6 @@ SEEN_OK = SEEN | {"findings": {"forwarding": OK}, "waits": {"forwarding": 0}}
 ONCE: dict[str, Any] = {"approvals": {Scope.MAILBOX: APPROVAL}}
 JOINED = Plan("plan-2", (CHANGE, TENANT_WIDE), T0)
 GAP = replace(BASE, problems={"history": Problem("history_gap", "2", T1)})
-KNOWN = {"client_id": "c1", "upn": "s@contoso.com"}
 DONE_SO = replace(BASE, channel=FOUND_CHANNEL, brief=Brief(*KNOWN.values()), known=KNOWN)
 ASKED = Problem("wrong_tenant", "AADSTS1", T1)
 GRANTED = {"question": "consent", "value": "granted"}

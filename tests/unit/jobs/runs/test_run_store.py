@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from redis.client import Pipeline
@@ -244,7 +245,7 @@ def test_an_undone_channel_is_listed_nowhere(
 
 FOUND = Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.OK))
 RESUMED = Event(Kind.RESUMED, now())
-CANCELLED = Event(Kind.CANCELLED, now())
+CANCELLED, FINISHED = (Event(kind, now()) for kind in (Kind.CANCELLED, Kind.FINISHED))
 of_both_ways = pytest.mark.parametrize("event", [FOUND, RESUMED], ids=["inspected", "recorded"])
 """Marker that runs a test for an event alone, and for one that is written with an audit entry."""
 
@@ -297,7 +298,7 @@ def test_the_holder_writes(store: RunStore, opened: Run, event: Event):
     assert kinds(store, opened)[1:-1] == [str(event.kind)] * 2
 
 
-@pytest.mark.parametrize("event", [FOUND, RESUMED, Event(Kind.FINISHED, now())], ids=str)
+@pytest.mark.parametrize("event", [FOUND, RESUMED, FINISHED], ids=lambda each: str(each.kind))
 def test_an_old_token_writes_nothing(store: RunStore, opened: Run, event: Event):
     """A worker whose lease was taken over, or has expired, can write neither an event nor an entry.
 
@@ -307,10 +308,11 @@ def test_an_old_token_writes_nothing(store: RunStore, opened: Run, event: Event)
         with held(store, opened) as lease:
             lose(store, opened)
             before, late = kinds(store, opened), store.held_by(lease)
+            write = (
+                partial(late.append, opened.id) if event != FINISHED else partial(late.end, opened)
+            )
             with pytest.raises(LeaseLostError):
-                late.end(opened, event) if event.kind is Kind.FINISHED else late.append(
-                    opened.id, event
-                )
+                write(event)
         assert kinds(store, opened) == before
     assert (store.load(opened.id).ended, store.channels.running(MAILBOX)) == (None, opened.id)
 

@@ -16,7 +16,7 @@ from jobs.engine.step import Probe
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.microsoft.outbound_spam import named
 from jobs.model import Finding, Profile, Signals, State, Text, minute_of
-from jobs.probes.sign_ins import FRESH
+from jobs.probes.smtp_login import FRESH
 
 MODERN = {"all", "browser", "mobileappsanddesktopclients"}
 """Client types of Webex Connect; legacy ones do no OAuth (platforms/microsoft.md 2.1)."""

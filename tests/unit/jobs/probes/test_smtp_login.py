@@ -21,7 +21,7 @@ from jobs.engine.context import StepContext
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Finding, Reason, Signals, State, Text
 from jobs.probes import checks_for
-from jobs.probes.sign_ins import SmtpLogin, login_of
+from jobs.probes.smtp_login import SmtpLogin, login_of
 from jobs.runs.run import Brief
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG
 
@@ -266,7 +266,7 @@ async def test_a_server_that_was_busy_for_a_moment(ctx, monkeypatch, login, caus
     async def busy(_server: str) -> SmtpProbe:
         return BUSY
 
-    monkeypatch.setattr("jobs.probes.sign_ins.hello_probe", busy)
+    monkeypatch.setattr("jobs.probes.smtp_login.hello_probe", busy)
     checks = checks_for(ctx.channel.profile)
     server = await checks["smtp_server"].inspect(ctx)
     assert (server.state, server.cause) == (WRONG, "smtp_busy")

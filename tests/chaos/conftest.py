@@ -14,9 +14,9 @@ from tests.fixtures.stacks import forget, is_second_try, true_cards
 
 UNTRIED = frozenset(
     (
-        *("test_certificates", "test_failovers", "test_keys_and_backups", "test_names"),
-        *("test_out_of_memory", "test_rolling_upgrade", "test_sentinel", "test_several_hosts"),
-        *("test_two_hosts", "test_watch", "test_wrong_clock"),
+        *("test_certificates", "test_keys_and_backups", "test_names", "test_out_of_memory"),
+        *("test_rolling_upgrade", "test_several_hosts", "test_two_hosts", "test_watch"),
+        "test_wrong_clock",
     )
 )
 """Modules after which nobody has looked at the cards yet. The list may only get shorter."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -88,16 +89,40 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
-@pytest.fixture(scope="module")
-def space(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeSpace]:
-    """Practice space with all of its processes, on a free port."""
-    running = PracticeSpace(tmp_path_factory.mktemp("space") / "run", 0)
+@contextmanager
+def opened_space(folder: Path) -> Iterator[PracticeSpace]:
+    """Run a practice space with all of its processes, on a free port."""
+    running = PracticeSpace(folder / "run", 0)
     running.open()
     try:
         running.start()
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="module")
+def space(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeSpace]:
+    """Practice space of the module."""
+    with opened_space(tmp_path_factory.mktemp("space")) as running:
+        yield running
+
+
+@pytest.fixture
+def person(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Return a function that opens a window of a browser with cookies of its own."""
+    contexts = []
+
+    def opened(width: int = 600, theme: str = "light", height: int = 720) -> Any:
+        view = {"width": width, "height": height}
+        contexts.append(
+            browser.new_context(viewport=view, color_scheme=theme, ignore_https_errors=True)
+        )
+        return contexts[-1].new_page()
+
+    yield opened
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture

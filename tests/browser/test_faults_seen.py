@@ -14,15 +14,13 @@ from practice.page.host import PracticeSpace
 from practice.scenario import Scenario
 from practice.verdicts import sentences
 from tests.browser.test_the_page_for_everybody import BROKEN
-from tests.browser.walks import Incident
+from tests.browser.walks import Incident, let_time_pass
 
+MAILBOX, SMTP_AUTH = "support@contoso.com", "smtp_auth_off_mailbox"
 SETUP = 11  # scenes of the story until the channel is proven
 FAULTS = [
     ("smtp_auth_off_mailbox", "smtp_auth_off_for_mailbox", "Answer"),
     ("policy_higher_rule", "forwarding_blocked", "Forwarding"),
-    ("secret_expired", "client_secret_expired", "Answer"),
-    ("sessions_revoked", "session_revoked", "Answer"),
-    ("remote_domain_default", "remote_domain_blocks_forwarding", "Forwarding"),
 ]
 
 
@@ -87,3 +85,35 @@ def test_nothing_breaks_in_a_portal_with_a_channel(visit: Any, proven: PracticeS
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.locator("#clouds").get_by_text("SMTP.Send").first.wait_for(state="attached")
     assert found == {"mail": [], "clouds": [], "faults": []}
+
+
+def test_nothing_is_watched_yet(visit: Any, proven: PracticeSpace):
+    """If no channel is watched, the page says so in the language of the browser."""
+    assert "No channel is watched" in let_time_pass(visit())
+    german = let_time_pass(visit(language="de-DE"), "15 Minuten vergehen lassen")
+    assert "Kein Kanal wird überwacht" in german
+
+
+def test_a_fault_makes_the_card_by_itself(
+    visit: Any, axe: Any, picture: Any, proven: PracticeSpace
+):
+    """A fault on a watched channel makes an incident's card, although nobody types ``/check``.
+
+    After the fault is switched off, the same card says that the channel works again.
+    """
+    visitor = visit()
+    visitor.say(f"/watch {MAILBOX}")
+    visitor.sees(f"{MAILBOX} is watched every 15 minutes")
+    assert "looked at: 1" in let_time_pass(visitor)
+    visitor.page.fill("#find", SMTP_AUTH)
+    visitor.page.locator(f'[data-fault="{SMTP_AUTH}"]').click()
+    visitor.page.locator(f'[data-fault="{SMTP_AUTH}"][aria-checked=true]').wait_for()
+    assert "looked at: 1" in let_time_pass(visitor)
+    visitor.sees(f"{MAILBOX} is broken")
+    broken = visitor.page.locator("#messages .cardbox").filter(has_text=f"{MAILBOX} is broken")
+    picture(visitor.page, "watch-broken", broken.last)
+    assert axe(visitor.page) == []
+    visitor.page.get_by_role("button", name="All off").click()
+    visitor.page.locator(f'[data-fault="{SMTP_AUTH}"][aria-checked=false]').wait_for()
+    assert "looked at: 1" in let_time_pass(visitor)
+    visitor.sees(f"{MAILBOX} works again")

@@ -15,6 +15,7 @@ from adaptive_cards.texts import text
 from bench.watch_faults import WatchedFaults
 from practice.actors import MAILBOX, REQUESTER, SPACE
 from practice.page.host import PracticeSpace
+from tests.browser.conftest import opened_space
 from tests.browser.walks import (
     MOST,
     Count,
@@ -43,13 +44,8 @@ class HandsByPerson(CountedMouse):
 @pytest.fixture
 def space(browser: Any, tmp_path: Any) -> Iterator[PracticeSpace]:
     """Practice space of its own for each setup."""
-    running = PracticeSpace(tmp_path / "run", 0)
-    running.open()
-    try:
-        running.start()
+    with opened_space(tmp_path) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.mark.parametrize("profile", MOST)

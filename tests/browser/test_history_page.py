@@ -27,21 +27,6 @@ DAYS = 60
 
 
 @pytest.fixture
-def person(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Return a function that opens a window of a browser with cookies of its own."""
-    contexts = []
-
-    def opened(width: int, theme: str) -> Any:
-        view = {"width": width, "height": 900}
-        contexts.append(browser.new_context(viewport=view, color_scheme=theme))
-        return contexts[-1].new_page()
-
-    yield opened
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture
 def site(services: Services, free_port: int) -> Iterator[Services]:
     """The bot's pages, and a channel whose history has 60 days of looks, mails and incidents."""
     made = replace(services, bot=replace(services.bot, public_url=f"http://localhost:{free_port}"))

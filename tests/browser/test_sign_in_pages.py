@@ -69,26 +69,6 @@ def site(
         yield made
 
 
-@pytest.fixture
-def person(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Return a function that opens a window of a browser with cookies of its own."""
-    contexts = []
-
-    def opened(width: int = 600, theme: str = "light") -> Any:
-        contexts.append(
-            browser.new_context(
-                viewport={"width": width, "height": 720},
-                color_scheme=theme,
-                ignore_https_errors=True,
-            )
-        )
-        return contexts[-1].new_page()
-
-    yield opened
-    for context in contexts:
-        context.close()
-
-
 def test_a_flow_in_a_real_browser(
     site: Services, provider: Any, person: Callable[..., Any], begin: Callable[..., Run]
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from practice.page.drivers import Keyboard, Mouse
 from practice.page.host import PracticeSpace
+from tests.browser.conftest import opened_space
 
 MAILBOX, ADMIN = "support@contoso.com", "admin@contoso.com"
 SECRET = re.compile(r"\w{2,4}[QRq]~[\w~.-]{31,40}")
@@ -28,13 +29,8 @@ GONE_ON = (
 @pytest.fixture
 def space(browser: Any, tmp_path: Any) -> Iterator[PracticeSpace]:
     """Practice space of its own for each test, in which nothing has happened yet."""
-    running = PracticeSpace(tmp_path / "run", 0)
-    running.open()
-    try:
-        running.start()
+    with opened_space(tmp_path) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @dataclass(slots=True)

@@ -49,18 +49,3 @@ def test_the_address_chooses_before_the_browser(visit: Any):
         visitor.page.goto(f"{visitor.page.url.split('?')[0]}?lang={chosen}")
         visitor.page.locator("h1", has_text=title).wait_for(timeout=PATIENCE_MS)
         assert visitor.page.locator("html").get_attribute("lang") == chosen
-
-
-def test_a_german_conversation(visit: Any, picture: Any):
-    """Commands in German get German cards, and the messages of people are not translated."""
-    visitor = visit(language="de-DE")
-    messages = visitor.page.locator("#messages")
-    visitor.say("/sprache de")
-    messages.get_by_text("Die Karten sind jetzt auf Deutsch").wait_for(timeout=PATIENCE_MS)
-    visitor.say("/hilfe")
-    messages.get_by_text("Das kann der Bot").wait_for(timeout=PATIENCE_MS)
-    visitor.say("Mailbox")
-    messages.locator(".words", has_text="Mailbox").first.wait_for(timeout=PATIENCE_MS)
-    picture(visitor.page, "german-conversation")
-    visitor.say("/language en")
-    messages.get_by_text("The cards are now in English").wait_for(timeout=PATIENCE_MS)

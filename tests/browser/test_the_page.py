@@ -6,16 +6,13 @@ The page works by keyboard, can be read, says that it is practice, and refuses s
 from __future__ import annotations
 
 import re
-import signal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from bot.commands import commands
-from practice.page.drivers import PATIENCE_MS, Keyboard
-from practice.page.host import PracticeSpace
+from practice.page.drivers import Keyboard
 
 ROOT = Path(__file__).parents[2]
 PARTS = ["chat", "mail", "clouds", "faults"]
@@ -58,20 +55,6 @@ def test_narrow_page_can_be_used_by_everybody(visit: Any, axe: Any, picture: Any
         faults += axe(visitor.page)
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert faults == []
-
-
-def test_an_outsider_is_refused(visit: Any, picture: Any):
-    """A person of another organization gets a refusal 1:1 that says nothing about any channel."""
-    visitor = visit()
-    visitor.be("outsider", "direct")
-    before = visitor.page.locator("#messages .msg").count()
-    visitor.say("/setup-email support@contoso.com")
-    visitor.page.wait_for_function(
-        "count => document.querySelectorAll('#messages .msg').length > count + 1", arg=before
-    )
-    assert visitor.page.locator('.ac-pushButton[aria-label="Continue"]').count() == 0
-    assert visitor.page.locator("#room-space").count() == 0
-    picture(visitor.page, "outsider")
 
 
 def test_commands_are_offered_and_chosen_by_keyboard(visit: Any):
@@ -127,32 +110,6 @@ def test_the_tour_has_five_stops(visit: Any):
     assert page.locator("#tour").is_hidden()
 
 
-def test_a_killed_worker_comes_back_and_the_card_goes_on(visit: Any, space: PracticeSpace):
-    """A restarted worker answers the command that waited for it.
-
-    After another kill it carries out the press of that card.
-    """
-    visitor = visit()
-    stack = space.stack
-    assert stack is not None
-    stack.kill("worker", signal.SIGKILL, whole=True)
-    stack.processes["worker"].stop()
-    visitor.say("/setup-email service@contoso.com")
-    visitor.page.locator("#messages .words").last.wait_for()
-    stack.start("worker")
-    visitor.page.locator("#messages").get_by_text("Set up service@contoso.com").last.wait_for(
-        timeout=PATIENCE_MS
-    )
-    card = visitor.card("Continue")
-    values = visitor.page.locator("#generated dd .mono").all_inner_texts()
-    card.get_by_label("Call Back URL").fill(values[0])
-    card.get_by_label("Forwarding Address").fill(values[1])
-    visitor.page.get_by_role("button", name="Kill the worker").click()
-    visitor.press("Continue", card)
-    visitor.card("Sign in with Microsoft")
-    visitor.page.get_by_text("was killed and started again").wait_for()
-
-
 def test_a_fault_without_a_channel_is_refused_in_words(visit: Any):
     """A fault that needs a channel cannot be switched on without one.
 
@@ -165,32 +122,6 @@ def test_a_fault_without_a_channel_is_refused_in_words(visit: Any):
         "The secret of Webex Connect has expired” needs a channel that is set up"
     ).wait_for()
     assert page.locator('[data-fault="secret_expired"]').get_attribute("aria-checked") == "false"
-
-
-def test_weather_is_switched(visit: Any, space: PracticeSpace):
-    """Latency and throttling are switches with an amount that a second browser sees.
-
-    Both reach the clouds, and All off ends them.
-    """
-    page = visit().page
-    page.locator("#latency_ms-switch").click()
-    page.locator("#latency_ms").fill("150")
-    page.locator("#throttle_every-switch").click()
-    page.locator("#throttle_every-switch[aria-checked=true]").wait_for()
-    assert _weather(space) == (150.0, 5.0)
-    other = visit().page
-    other.locator("#latency_ms-switch[aria-checked=true]").get_by_text("takes 150 ms").wait_for()
-    other.locator("#latency_ms-switch").click()
-    other.locator("#latency_ms-switch[aria-checked=false]").wait_for()
-    assert _weather(space) == (0.0, 5.0)
-    page.get_by_role("button", name="All off").click()
-    page.locator("#throttle_every-switch[aria-checked=false]").wait_for()
-    assert _weather(space) == (0.0, 0.0)
-
-
-def _weather(space: PracticeSpace) -> tuple[float, float]:
-    health = httpx.get(f"{space.url}/practice/api/health", trust_env=False).json()
-    return health["latency_ms"], health["throttle_every"]
 
 
 def test_every_screen_says_that_it_is_practice(visit: Any):

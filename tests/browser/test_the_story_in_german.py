@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from practice.page.host import PracticeSpace
+from tests.browser.conftest import opened_space
 from tests.browser.walks import MOST, Count, CountedMouse, Incident, Setup, counted, posted
 from tests.fixtures.english import left_in
 
@@ -43,13 +44,8 @@ TEXTS = """() => {
 @pytest.fixture
 def space(tmp_path: Any) -> Iterator[PracticeSpace]:
     """Practice space of its own for each try, in which nothing has happened yet."""
-    running = PracticeSpace(tmp_path / "run", 0)
-    running.open()
-    try:
-        running.start()
+    with opened_space(tmp_path) as running:
         yield running
-    finally:
-        running.stop()
 
 
 class Reader:

@@ -53,21 +53,6 @@ def demote(servers: list[Server], switch: Switch) -> None:
     switch.to = servers[0].port
 
 
-def test_a_demoted_redis_is_left_at_once(
-    walk: Walk, servers: list[Server], switch: Switch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The bot leaves a demoted Redis at once, although every connection to it stays open.
-
-    The next command is answered.
-    """
-    assert words(walk.type("/help"))
-    demote(servers, switch)
-    began = time.monotonic()
-    assert words(walk.type("/help"))
-    with capsys.disabled():
-        print(f"\ndemoted, connections kept: answered after {time.monotonic() - began:.1f} s")  # noqa: T201  the figure
-
-
 def test_a_setup_goes_on_at_the_new_primary(
     people: People, walk: Walk, servers: list[Server], switch: Switch
 ) -> None:

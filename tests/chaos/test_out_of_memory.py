@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 
-import pytest
 from redis import Redis
 
 from jobs.advance import MOST_DEATHS
@@ -25,13 +24,6 @@ from tests.fixtures.waiting import until
 MANY = 100_000
 APPS = {"prefix": "/graph/v1.0/applications", "delay_s": 3.0, "times": MANY}
 POLL_S = 0.1
-
-
-@pytest.fixture
-def redis(stack: Stack) -> Iterator[Redis]:
-    """Connection to the stack's Redis."""
-    with Redis(port=stack.ports.redis) as connection:
-        yield connection
 
 
 def leader(stack: Stack) -> int:

@@ -32,13 +32,6 @@ LAST_WRITE = "exchange.New-HostedOutboundSpamFilterRule"
 PRINCIPALS = {"prefix": "/graph/v1.0/servicePrincipals", "method": "POST"}
 
 
-@pytest.fixture
-def redis(stack: Stack) -> Iterator[Redis]:
-    """Connection to the stack's Redis."""
-    with Redis(port=stack.ports.redis) as connection:
-        yield connection
-
-
 def _one_of_each(people: People, walk: Walk, secrets: int = 1) -> None:
     """Assert that the setup has made each object once.
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -48,16 +47,6 @@ def roles(servers: tuple[Server, Server], port: int) -> tuple[Server, Server]:
     return primary, replica
 
 
-def asked_to_fail_over(port: int) -> float:
-    """Ask the Sentinel for a failover, and return the time if it agrees.
-
-    Return 0 while it knows no good replica.
-    """
-    began = time.monotonic()
-    agreed = Server(Path(), port).try_to("SENTINEL", "FAILOVER", redis_servers.SERVICE)
-    return began if agreed else 0.0
-
-
 def test_a_killed_primary(
     walk: Walk, servers: tuple[Server, Server], port: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,21 +64,3 @@ def test_a_killed_primary(
             f" answered {time.monotonic() - chosen:.1f} s later"
         )
     old.start()
-
-
-def test_a_planned_failover(
-    walk: Walk, servers: tuple[Server, Server], port: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A command is answered after the Sentinel was asked to exchange the primary and the replica.
-
-    The old primary takes writes for ten more seconds, and loses them. So every process has to leave
-    it before that, although the old primary does not say so.
-    """
-    old, other = roles(servers, port)
-    assert words(walk.type("/help"))
-    began = until(lambda: asked_to_fail_over(port), "a replica that the Sentinel calls good")
-    until(lambda: redis_servers.primary_of(port) == other.port, "another primary")
-    until(lambda: not redis_servers.waits_for_a_job(old), "every worker has left")
-    assert words(walk.type("/help"))
-    with capsys.disabled():
-        print(f"\nplanned failover: answered after {time.monotonic() - began:.1f} s")  # noqa: T201  the figure

@@ -14,10 +14,10 @@ import pytest
 
 from jobs.storage import generation, keys
 from practice.chaos import judge
-from practice.chaos.killer import LONGER_THAN_LEASE_S
 from practice.chaos.lane import QUICK, PatientWalk
 from practice.client import People
 from practice.conversation import Walk, apps, fresh, space
+from tests.chaos.test_two_hosts import answers
 from tests.fixtures.hosts import WEBS, WORKERS, Hosts
 from tests.fixtures.networks import has_networks
 from tests.fixtures.waiting import until
@@ -56,14 +56,6 @@ def show(**figures: object) -> None:
     print(", ".join(f"{name} {value}" for name, value in figures.items()))  # noqa: T201  figures
 
 
-def answers(people: People, said: list[str]) -> Counter[str]:
-    """Count the answers to each of these messages."""
-    people.look()
-    return Counter(
-        each["parentId"] for each in people.messages.values() if each["parentId"] in said
-    )
-
-
 def say_many(people: People, walk: Walk) -> list[str]:
     """Send many commands at once, and return the ids of the messages."""
     return [people.say(walk.requester, "/help", walk.room)["id"] for _ in range(MANY)]
@@ -95,22 +87,6 @@ def begin(stack: Hosts, people: People, walk: Walk, **brief: str) -> str:
     walk.approve(plan)
     people.until("a call is held", lambda: not people.control("GET", "faults")["items"], 20)
     return until(stack.holder, "a host that has the run")
-
-
-def written_at_last(people: People) -> int:
-    """Wait until no change is made for longer than a lease, and return the number of changes.
-
-    The form is shown while other changes, such as the outbound policy, may still be under way.
-    """
-    seen = [judge.written(people)]
-
-    def rests() -> bool:
-        time.sleep(LONGER_THAN_LEASE_S)
-        seen.append(judge.written(people))
-        return seen[-1] == seen[-2]
-
-    until(rests, "the last change")
-    return seen[-1]
 
 
 def takeover(stack: Hosts, lost: str) -> float:
@@ -148,29 +124,6 @@ def test_a_web_host_is_killed(stack: Hosts, people: People, walk: Walk) -> None:
     """After one web host is killed, every command is answered once through the other."""
     stack.kill_host("web1")
     show(web_killed_answered_after_s=expect_one_answer_each(people, say_many(people, walk)))
-
-
-def test_the_host_that_works_on_a_run_freezes(stack: Hosts, people: People, walk: Walk) -> None:
-    """If the host that works on a run freezes, another host takes over.
-
-    Commands are answered once, and the frozen host changes nothing when it goes on.
-    """
-    lost = begin(stack, people, walk, profile="least")
-    stack.freeze(lost)
-    said = say_many(people, walk)
-    show(frozen=lost, taken_over_after_s=takeover(stack, lost))
-    show(answered_after_s=expect_one_answer_each(people, said))
-    assert walk.secret(walk.form(60))
-    written = written_at_last(people)
-    stack.thaw(lost)
-    time.sleep(LONGER_THAN_LEASE_S)
-    (app,) = apps(people)
-    late = judge.written(people) - written
-    show(changes_after_the_thaw=late, secrets=len(app["passwordCredentials"]))
-    assert (late, len(app["passwordCredentials"])) == (0, 1)
-    assert answers(people, said) == Counter(dict.fromkeys(said, 1))
-    with stack.redis() as redis:
-        assert judge.after_ends(redis) == 0
 
 
 def test_the_data_gets_a_newer_layout_under_running_hosts(

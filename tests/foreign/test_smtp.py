@@ -1,0 +1,231 @@
+"""SMTP probe and test mail against a real Postfix with Dovecot: success, and every refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from jobs.clouds.errors import CloudError, Rejected, Transient
+from jobs.mail.smtp_login import OutgoingMail, SmtpProbe, hello_probe, login_probe, send_test_mail
+from tests.fixtures.waiting import until
+from tests.foreign import mail_servers
+from tests.foreign.mail_servers import (
+    AWAY,
+    COLLEAGUE,
+    DOMAIN,
+    GOOD,
+    MAILBOX,
+    MOST_BYTES,
+    PASSWORD,
+    PROBE,
+    MailServers,
+)
+
+pytestmark = pytest.mark.slow
+WORDS = "535 5.7.8 Error: authentication failed"
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[MailServers]:
+    """Running Postfix and Dovecot, or a skip that says which of them is missing."""
+    if why := mail_servers.missing():
+        pytest.skip(f"no mail servers of somebody else: {why}")
+    with mail_servers.running() as servers:
+        yield servers
+
+
+@pytest.fixture
+def servers(started: MailServers, monkeypatch: pytest.MonkeyPatch) -> MailServers:
+    """Running Postfix and Dovecot, whose trusted certificates the product accepts."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(started.trusted))
+    return started
+
+
+def told(probe: SmtpProbe) -> tuple[bool, str, str]:
+    """Return whether the probe succeeded, and otherwise the phase and the cause of its failure."""
+    return probe.ok, probe.failed_phase, probe.cause
+
+
+@pytest.mark.parametrize("token", [GOOD, "long-token-" * 400])
+async def test_a_login_that_goes_well(servers: MailServers, token: str):
+    """A login with a good token succeeds.
+
+    Dovecot asks the provider about the token, and Postfix answers as Exchange does.
+    """
+    servers.tokens.users[token] = MAILBOX
+    probe = await login_probe(servers.server("submission"), MAILBOX, token)
+    assert (told(probe), probe.reply) == ((True, "", ""), "235 2.7.0 Authentication successful")
+    assert servers.tokens.asked[-1] == token
+    assert "-- TLSv1.3" in probe.transcript
+    assert token not in repr(probe)
+
+
+@pytest.mark.parametrize(
+    ("user", "token", "cause", "status"),
+    [
+        (MAILBOX, "unknown", "smtp_token_refused", "401"),
+        (MAILBOX, "x" * 2000, "smtp_token_refused", "401"),
+        (MAILBOX, COLLEAGUE, "smtp_token_refused", ""),
+        (f"agent@{DOMAIN}", GOOD, "smtp_token_refused", ""),
+        (MAILBOX, AWAY, "smtp_busy", "500"),
+    ],
+)
+async def test_a_token_that_is_refused(
+    servers: MailServers, user: str, token: str, cause: str, status: str
+):
+    """A login is refused if its token is unknown or another person's, or if the provider is away.
+
+    All end with the same words. The challenge before the end shows the difference, and it has to be
+    answered.
+    """
+    probe = await login_probe(servers.server("submission"), user, token)
+    assert told(probe) == (False, "auth", cause)
+    assert probe.reply.startswith(WORDS)
+    assert [each["status"] for each in challenges(probe)] == ([status] if status else [])
+    assert token not in repr(probe)
+
+
+def challenges(probe: SmtpProbe) -> list[dict[str, Any]]:
+    """Return the server's challenges that contain an error, as it sent them."""
+    sent = [line.removeprefix("S: 334 ") for line in probe.transcript if line.startswith("S: 334 ")]
+    return [json.loads(base64.b64decode(each)) for each in sent if each.strip()]
+
+
+@pytest.mark.parametrize(
+    ("port", "phase", "cause", "words"),
+    [
+        ("no_starttls", "starttls", "smtp_no_starttls", "PIPELINING"),
+        ("no_oauth", "auth", "smtp_no_oauth", "SMTPUTF8"),
+        ("only_passwords", "auth", "smtp_no_oauth", "AUTH PLAIN LOGIN"),
+        ("other_name", "certificate", "smtp_certificate_invalid", "Hostname mismatch"),
+        ("expired", "certificate", "smtp_certificate_invalid", "certificate has expired"),
+        ("untrusted", "certificate", "smtp_certificate_invalid", "self-signed certificate"),
+        ("old_tls", "certificate", "smtp_tls_failed", "protocol version"),
+        ("closed", "banner", "smtp_refused", "554 5.7.1"),
+    ],
+)
+async def test_a_server_that_is_not_as_it_should_be(
+    servers: MailServers, port: str, phase: str, cause: str, words: str
+):
+    """At a server with a fault, the probe says in which phase it ended and why.
+
+    No token is sent before that.
+    """
+    servers.tokens.asked.clear()
+    for probe in (
+        await login_probe(servers.server(port), MAILBOX, GOOD),
+        await hello_probe(servers.server(port)),
+    ):
+        assert told(probe) == (False, phase, cause)
+        assert words in probe.reply
+    assert servers.tokens.asked == []
+
+
+async def test_a_server_without_fault_is_greeted(servers: MailServers):
+    """A probe without a token ends well as soon as the server offers XOAUTH2."""
+    probe = await hello_probe(servers.server("submission"))
+    assert (told(probe), probe.reply) == ((True, "", ""), "XOAUTH2")
+
+
+async def test_too_many_connections(servers: MailServers):
+    """A server that allows one connection answers 421, which says nothing about the login.
+
+    The probe tries once more, and the login succeeds as soon as the other connection is closed.
+    """
+    host, _, port = servers.server("one_at_a_time").partition(":")
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+    assert (await reader.readline()).startswith(b"220"), host
+    probe = await login_probe(servers.server("one_at_a_time"), MAILBOX, GOOD)
+    assert told(probe) == (False, "banner", "smtp_busy")
+    assert probe.reply.startswith("421 4.7.0")
+    waiting = asyncio.create_task(login_probe(servers.server("one_at_a_time"), MAILBOX, GOOD))
+    await asyncio.sleep(0.3)
+    writer.close()
+    await writer.wait_closed()
+    assert told(await waiting) == (True, "", "")
+
+
+def url(servers: MailServers, port: str, password: str = PASSWORD, **query: str) -> str:
+    """Return PROBE_SMTP_URL for a port."""
+    wish = "".join(f"?{name}={value}" for name, value in query.items())
+    return f"smtp://{quote(PROBE)}:{quote(password)}@{servers.server(port)}{wish}"
+
+
+def mail(subject: str, **more: str) -> OutgoingMail:
+    """Return a test mail with this subject."""
+    values = {"sender": PROBE, "recipient": MAILBOX, "body": "Hello"} | more
+    return OutgoingMail(subject=subject, message_id=f"<{subject}@{DOMAIN}>", **values)
+
+
+@pytest.mark.parametrize("port", ["submission", "no_starttls", "only_passwords", "strict"])
+async def test_a_test_mail_arrives(servers: MailServers, port: str):
+    """The server logs the bot in by password, takes the test mail, and delivers it."""
+    await send_test_mail(url(servers, port), mail(f"mail-{port}"))
+    arrived = until(lambda: [each for each in servers.mail() if f"mail-{port}@" in each])
+    assert len(arrived) == 1
+    assert f"Return-Path: <{PROBE}>" in arrived[0]
+    assert ("with ESMTPSA" in arrived[0]) is (port != "no_starttls")
+
+
+@pytest.mark.parametrize(
+    ("port", "more", "kind", "cause", "words"),
+    [
+        (
+            "submission",
+            {"sender": MAILBOX},
+            Rejected,
+            "smtp_refused",
+            "553 5.7.1|not owned by user",
+        ),
+        ("submission", {"recipient": f"no@{DOMAIN}"}, Rejected, "smtp_refused", "550 5.1.1"),
+        ("submission", {"body": "x\n" * MOST_BYTES}, Rejected, "smtp_refused", "552 5.3.4"),
+        ("greylist", {}, Transient, "smtp_busy", "450 4.2.0"),
+        # The server ends such a connection with 421; what it refused before that counts.
+        ("strict", {"recipient": f"no@{DOMAIN}"}, Rejected, "smtp_refused", "550 5.1.1"),
+        ("closed", {}, Rejected, "smtp_refused", "554 5.7.1"),
+        ("other_name", {}, Rejected, "smtp_certificate_invalid", "Hostname mismatch"),
+        ("expired", {}, Rejected, "smtp_certificate_invalid", "certificate has expired"),
+        ("untrusted", {}, Rejected, "smtp_certificate_invalid", "self-signed"),
+        ("old_tls", {}, Rejected, "smtp_tls_failed", "protocol version"),
+        ("no_oauth", {}, Rejected, "smtp_refused", "AUTH extension is not supported"),
+    ],
+)
+async def test_a_test_mail_that_is_refused(
+    servers: MailServers,
+    port: str,
+    more: dict[str, str],
+    kind: type[CloudError],
+    cause: str,
+    words: str,
+):
+    """Each refusal of a test mail has its cause and the server's words. Nothing is delivered."""
+    before = len(servers.mail())
+    with pytest.raises(kind) as failed:
+        await send_test_mail(url(servers, port), mail(f"refused-{port}", **more))
+    assert failed.value.cause == cause
+    assert [each for each in words.split("|") if each not in str(failed.value)] == []
+    assert len(servers.mail()) == before
+
+
+async def test_a_wrong_password_is_the_operators(servers: MailServers):
+    """A wrong password of the test mail has a cause of its own, ``probe_login_refused``.
+
+    It says nothing about the mailbox, and the error does not contain the password.
+    """
+    with pytest.raises(Rejected) as failed:
+        await send_test_mail(url(servers, "submission", "wr0ng pass"), mail("wrong"))
+    assert (failed.value.cause, failed.value.code) == ("probe_login_refused", "5.7.8")
+    assert "wr0ng" not in str(failed.value)
+
+
+async def test_starttls_that_is_demanded_and_not_offered(servers: MailServers):
+    """If STARTTLS is demanded and the server does not offer it, nothing is sent in the clear."""
+    with pytest.raises(Rejected, match="STARTTLS"):
+        await send_test_mail(url(servers, "no_starttls", starttls="always"), mail("demanded"))
+    assert not any("demanded@" in each for each in servers.mail())

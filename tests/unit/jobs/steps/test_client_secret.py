@@ -190,7 +190,7 @@ async def test_the_new_one_does_not_count_as_its_removal(given, cloud, store, ch
     old = made("k1", before(store, channel, asker), 9)
     store.record_secret_shown("k1")
     ctx = given(facts=FACTS, kind="fix")
-    there, after = (app(old), app(old, made("k2", ctx.run.id)))
+    there, after = (app(old), app(old, made("k9", ctx.run.id)))
     cloud.on(READ, there, there, after).on(ADD, ADDED)
     lines = NEW.plan(ctx, await NEW.inspect(ctx))
     word = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})

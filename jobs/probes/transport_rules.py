@@ -214,8 +214,9 @@ class TransportRules(Probe, row="transport_rules"):
                 return self.wrong(seen, cause=BLOCKS[place], signals=Signals(station=place))
         maybe = [rule for rule in outside if may_match(rule, forwarding)]
         maybe += [rule for rule in stopping if may_name(rule, mailbox) and rule not in maybe]
-        if not maybe:
-            return self.ok(Text("seen.no_rule"))
+        return self._possible(maybe) if maybe else self.ok(Text("seen.no_rule"))
+
+    def _possible(self, maybe: list[ExchangeRow]) -> Finding:
         conditions = [", ".join(unevaluated(rule)) for rule in maybe]
         shown = (
             f"{_name(rule)} ({each})" if each else _name(rule)

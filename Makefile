@@ -19,7 +19,7 @@ help:
 	@echo "make practice        the practice space: try the whole bot in a browser, without an account"
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
 	@echo
-	@echo "make quick           lint, types and the fast tests, which start no process (about a minute)"
+	@echo "make quick           lint, types and the fast tests of the product, which start no process (under a minute)"
 	@echo "make quick-random    the fast tests in a random order (SEED=1 TIMES=10: ten orders that can be repeated)"
 	@echo "make test            lint, types and the tests to run before a commit (about seven minutes on two cores)"
 	@echo "make test-all        lint, all tests, and the coverage of all processes (about 20 minutes)"
@@ -79,8 +79,8 @@ fast-jobs fast-bot: $(STAMP)
 	@$(CLEAN) $(RUN) -m $(FAST) $(QUICK) tests/unit/$(@:fast-%=%)
 
 fast-others: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(FAST) $(QUICK) $(filter-out %/bot %/jobs,$(wildcard tests/unit/*)) tests/contract tests/golden \
-		$(if $(QUICK),,tests/faults)
+	@$(CLEAN) $(RUN) -m $(FAST) $(QUICK) $(filter-out %/bot %/jobs $(if $(QUICK),%/practice),$(wildcard tests/unit/*)) tests/golden \
+		$(if $(QUICK),,tests/contract tests/faults)
 
 # Tests that depend on the order of tests, or of a hash of Python or Redis, fail in some of these passes.
 quick-random: $(STAMP)

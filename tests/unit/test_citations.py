@@ -84,6 +84,7 @@ def test_every_name_and_file_that_is_mentioned_exists():
     assert ([pair for pair in gone if not exists(pair[1])], files) == ([], set())
 
 
+@pytest.mark.slow
 def test_every_citation_leads_somewhere():
     """Every section, page and item of the checklist that a file names exists."""
     if not NAMES:

@@ -91,6 +91,7 @@ def test_the_table_of_commands_is_the_registry():
     assert set(COMMAND.findall(text("README.md"))) == commands().keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["permissions", "architecture"])
 def test_the_pages_made_from_code_are_up_to_date(name: str):
     """docs/permissions.md and docs/architecture.md are what `make docs` writes."""

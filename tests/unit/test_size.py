@@ -22,16 +22,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 240,
-        "code": 30_173,
-        "functions": 3_259,
-        "used once, %": 12.3,
-        "borders": 7_483,
-        "docstrings": 6_880,
+        "files": 233,
+        "code": 29_464,
+        "functions": 3_177,
+        "used once, %": 11.7,
+        "borders": 7_342,
+        "docstrings": 6_463,
     },
-    ("practice",): {"code": 17_143},
-    ("tests",): {"code": 58_817},
-    ("bench", "tools"): {"code": 3_777},
+    ("practice",): {"code": 16_781},
+    ("tests",): {"code": 51_141},
+    ("bench", "tools"): {"code": 3_776},
 }
 """Greatest value of each figure, by the folders that it counts."""
 
@@ -105,6 +105,7 @@ def figures(folders: tuple[str, ...]) -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folders", RATCHETS, ids=" ".join)
 def test_nothing_grows(folders: tuple[str, ...]):
     """No figure is greater than its value in the table."""

@@ -95,6 +95,7 @@ def test_every_line_of_the_progress_card_has_its_text():
     assert {name for name in lines if not has_text(f"line.{name}")} == set()
 
 
+@pytest.mark.slow
 def test_keys_written_out_exist():
     """Every text key in bot/ and jobs/ is in the catalog.
 

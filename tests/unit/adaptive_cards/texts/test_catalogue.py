@@ -71,6 +71,7 @@ def test_every_key_in_the_code_exists():
     assert len(named) > 150
 
 
+@pytest.mark.slow
 def test_every_text_is_used():
     """Every text of the catalog is used: some code names its key or a prefix of the key."""
     spare = {key for key in keys() - whole(*HOUSE) if not key.startswith((*OPEN, *beginnings()))}

@@ -53,6 +53,7 @@ def test_a_run_that_is_over(anna, begin, said, do):
     assert queued(anna) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("do", ON_A_RUN)
 def test_somebody_who_takes_no_part(ben, begin, said, do):
     """In another space, a person who takes no part in the run is refused and changes nothing."""
@@ -224,6 +225,7 @@ def first_card(ctx: ChatContext, run: Run) -> None:
     delivery.mark_posted(ctx.services, run.id, "card-1", "room-1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "posts"), [(200, 1), (400, 12)])
 def test_a_first_card_that_is_wrong_again_and_again(
     anna, begin, said, webex_script, reply, status, posts

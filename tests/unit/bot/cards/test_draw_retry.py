@@ -53,6 +53,7 @@ def other(services: Services, run: Run, room: str = "room-1") -> Run:
     return services.store.load(second.id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "headers", "seconds"),
     [
@@ -75,6 +76,7 @@ def test_webex_is_not_asked_sooner_than_it_said(
     assert due_in(services, run) == pytest.approx(seconds, abs=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [400, *NO])
 def test_the_pause_after_a_refusal_grows_with_it(
     services, run, webex_script, reply, status, pass_time
@@ -113,6 +115,7 @@ def is_due(services: Services, run: Run) -> bool:
     return bool(services.redis.exists(keys.draw_queued(run.id)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "room", "drawn"),
     [(401, "room-2", True), (403, "room-2", False), (400, "room-1", False)]

@@ -51,6 +51,7 @@ def limited(services: Services, **settings: int) -> Services:
     return made
 
 
+@pytest.mark.slow
 def test_an_outsider_gets_one_answer_an_hour(services, write, said, pass_time):
     """Sixty messages of an outsider within an hour get one card and one entry in the audit trail.
 
@@ -70,6 +71,7 @@ def test_an_outsider_gets_one_answer_an_hour(services, write, said, pass_time):
     assert len(said()) == 2
 
 
+@pytest.mark.slow
 def test_the_rest_is_recorded_when_the_hour_is_over(services, write, pass_time, redis):
     """When the hour is over, the worker records the number of further refusals once.
 

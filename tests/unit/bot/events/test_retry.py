@@ -116,6 +116,7 @@ ODD: list[tuple[int, Any]] = [
 PRESS = {"id": "a1", "messageId": "m1", "personId": "anna", "inputs": {"do": "help"}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/messages/m1", "/people/anna", "/attachment/actions/a1"])
 @pytest.mark.parametrize(("status", "body"), ODD)
 def test_one_odd_answer_loses_no_command(

@@ -54,6 +54,7 @@ def test_a_look_is_made_now(services):
     assert services.watching.channels.schedule.due(watched.group) <= now().timestamp()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("again", "looks", "line"),
     [
@@ -89,6 +90,7 @@ def test_nothing_to_look_at(services, mailbox):
     assert said == [f"{what}, or the watch is paused. Type /watch ADDRESS."] * 2
 
 
+@pytest.mark.slow
 def test_no_worker_comes(services, monkeypatch):
     """If no worker comes, the command ends by itself and names the channel."""
     monkeypatch.setattr(look_now, "WAIT_S", 0.3)

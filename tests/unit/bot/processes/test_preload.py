@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 PRELOADED = """
 import sys, tomllib
 from bot.processes import worker
@@ -27,6 +29,7 @@ print(sorted(set(sys.modules) - before))
 """
 
 
+@pytest.mark.slow
 def test_the_texts_of_every_language_the_authorities_and_the_sdk_are_there():
     """A worker loads all texts, the public certificate authorities and the SDK before it forks.
 

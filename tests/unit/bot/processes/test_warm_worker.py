@@ -99,6 +99,7 @@ def test_a_job_that_failed(worker):
     assert not Job.exists(done.id, connection=worker.connection)
 
 
+@pytest.mark.slow
 def test_a_job_that_hangs_ends_at_its_timeout(worker):
     """A job that takes too long fails, and the worker takes the next one."""
     job = do(worker, "hang", seconds=1)

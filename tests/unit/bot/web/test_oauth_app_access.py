@@ -137,6 +137,7 @@ def test_consent_without_the_permissions(services, provider, run):
     assert sum(form.get("scope") == GRAPH_SCOPE for _, form in provider.requests) == 3
 
 
+@pytest.mark.slow
 def test_permissions_that_are_still_spreading(services, browser, provider, run):
     """The first token after the consent may lack the new permissions.
 

@@ -154,6 +154,7 @@ CHANGING = changing("application")
 APPROVED = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tenant", "counts"), [(TENANT, True), (OTHERS_TENANT, False)])
 @pytest.mark.parametrize(
     "word", [(APPROVED,), (APPROVED, CHANGING), (APPROVED, CHANGING, Event(Kind.DETAILS, now()))]

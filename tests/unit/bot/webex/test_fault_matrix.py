@@ -92,6 +92,7 @@ def _is_expected(raised: WebexError, error: type[WebexError]) -> bool:
     return isinstance(raised, error) and 0 <= (raised.retry_after or 0) <= 99_999_999
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty_retries")
 @pytest.mark.parametrize("call", CALLS)
 def test_trouble_that_stays(webex, webex_script, reply, call):

@@ -29,6 +29,7 @@ def texts_of(value):
     return value if isinstance(value, tuple) else [value]
 
 
+@pytest.mark.slow
 @given(data=st.dictionaries(st.sampled_from(NAMES), JSON))
 def test_any_shape_is_read(data):
     """Any JSON object is read without an error, and each of its fields is a text or texts."""

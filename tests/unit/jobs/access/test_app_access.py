@@ -312,6 +312,7 @@ async def test_a_second_look_counts_the_first_one_s_calls(redis):
     await call(pace(redis, "T2"))
 
 
+@pytest.mark.slow
 async def test_a_second_look_waits_for_the_limit(redis):
     """If another check has just read a report, this check waits before it reads a report.
 

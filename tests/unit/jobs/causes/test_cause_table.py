@@ -109,6 +109,7 @@ def test_a_step_is_listed_where_it_shows_a_cause(step: str):
     assert {cause for cause in shown if step not in CAUSES[cause].shown_by} == set()
 
 
+@pytest.mark.slow
 def test_a_finding_names_its_cause_by_the_member():
     """No finding or error spells its cause as a text, so that mypy finds every misspelled one."""
     spelled = [

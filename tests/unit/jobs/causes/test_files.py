@@ -163,6 +163,7 @@ It is small, because a new process counts the memory of the process that has sta
 """
 
 
+@pytest.mark.slow
 def test_hard_mails_cost_little():
     """A mail that is made to be hard to read costs little, and the answer says what is missing."""
     mails = pickle.dumps({name: mail for name, (mail, _) in HARD.items()})
@@ -174,6 +175,7 @@ def test_hard_mails_cost_little():
     assert dear == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "instead", ["while True: pass", "held = bytearray(10**10)", "import time; time.sleep(600)"]
 )
@@ -193,6 +195,7 @@ def test_a_mail_that_takes_too_much(instead: str, monkeypatch: pytest.MonkeyPatc
     assert resource.getrlimit(resource.RLIMIT_CPU)[0] == resource.RLIM_INFINITY
 
 
+@pytest.mark.slow
 def test_the_beginning_of_a_long_mail_is_read():
     """A mail that is longer than the part that is read is explained from its beginning."""
     told = text_of(HEAD + b"\n" + NDR.encode() + b"\n" + b"more\n" * 100_000)

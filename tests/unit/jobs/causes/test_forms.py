@@ -80,6 +80,7 @@ def meant(text: str) -> tuple[bool, frozenset[tuple[str, bool]]]:
     return reading.ours, frozenset((each.cause, each.certain) for each in reading.causes)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(TEXTS), st.sampled_from(FORMS))
 def test_the_form_changes_nothing(text: str, form: Callable[[str], str]):
@@ -87,6 +88,7 @@ def test_the_form_changes_nothing(text: str, form: Callable[[str], str]):
     assert meant(form(text)) == meant(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(TEXTS), st.integers(40, 120))
 def test_the_width_changes_nothing(text: str, width: int):
@@ -94,6 +96,7 @@ def test_the_width_changes_nothing(text: str, width: int):
     assert meant(wrapped(text, width)) == meant(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [quoted_printable, in_base64])
 @pytest.mark.parametrize("text", TEXTS[:4])
 def test_a_mail_reads_as_its_text(text: str, form: Callable[[str], str]):
@@ -108,6 +111,7 @@ def test_any_text_is_read(text: str):
     assert all(each.cause and each.code for each in read(text).causes)
 
 
+@pytest.mark.slow
 def test_a_long_text_is_cut_and_says_so():
     """A text is read up to 64 kB, and its reading says if the text was cut."""
     error = "AADSTS7000222: The provided client secret keys are expired."

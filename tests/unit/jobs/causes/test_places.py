@@ -40,6 +40,7 @@ def first(told: str, place: Place = Place.ANYWHERE) -> str:
     return next((each.cause for each in read(told, place).causes), "")
 
 
+@pytest.mark.slow
 def test_the_command_line_says_the_same(monkeypatch, capsys):
     """The command line gives for a report all that the chat gives."""
     for each in reports()[::EVERY]:

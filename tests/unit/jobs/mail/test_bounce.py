@@ -11,6 +11,7 @@ from jobs.model import Station
 from tests.unit.jobs.mail.bounces import ROWS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "cause"), ROWS["meanings"])
 def test_what_a_code_means(words: str, cause: str):
     """A bounce code has the same cause in a message trace and in pasted text."""
@@ -20,6 +21,7 @@ def test_what_a_code_means(words: str, cause: str):
     assert certain == ([cause] if cause else [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS["places"], ids=str)
 def test_of_whom_a_code_speaks(row: list[str]):
     """The cause of a code depends on the place at which the mail was refused.

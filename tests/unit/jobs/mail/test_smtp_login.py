@@ -83,6 +83,7 @@ async def test_the_token_is_nowhere_in_what_is_kept(start: Callable[..., Any], t
     assert token == GOOD or probe.reply == BAD_ARGUMENT.format("(token)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("refusal", "status", "cause"), ROWS["logins"])
 async def test_each_refusal_has_its_cause(start, refusal, status, cause):
     """Each known refusal has its cause, with and without a 334 challenge, and is kept verbatim."""
@@ -276,6 +277,7 @@ async def test_a_starttls_that_is_refused(certificates: Tls):
     assert probe.reply == "454 4.7.0 TLS not available"
 
 
+@pytest.mark.slow
 async def test_a_handshake_that_does_not_end(certificates: Tls):
     """A handshake that stalls is a timeout in the certificate phase, as the transcript shows."""
     async with speaking(certificates, b"220 go on\r\n") as server:
@@ -302,6 +304,7 @@ MAIL = OutgoingMail("probe@fabrikam.com", "support@contoso.com", *WORDS)
 LOGIN = "smtp://bot%40contoso.com:{}@127.0.0.1:{}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("server", "url"),
     [
@@ -340,6 +343,7 @@ async def test_a_wrong_password_is_told_without_it(start: Callable[..., Any]):
     assert refused.value.__context__ is None or "wr0ng" not in str(refused.value.__context__)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("at", "reply", "cause"), ROWS["sendings"])
 async def test_a_server_that_refuses_the_login(start, at, reply, cause):
     """A refused or a missing login is the operator's error, whatever the server replies.

@@ -47,6 +47,7 @@ def test_what_a_resource_does_not_expose(principals, unknown):
     assert unknown_to(app, principals) == tuple(("exchange", each) for each in unknown)
 
 
+@pytest.mark.slow
 @drawn(st.lists(st.text()), st.lists(st.text(), unique=True))
 def test_merging_keeps_what_is_there_in_front(there: list[str], wanted: list[str]):
     """A merge keeps the existing values in front, and adds each missing value once.
@@ -59,6 +60,7 @@ def test_merging_keeps_what_is_there_in_front(there: list[str], wanted: list[str
     assert merged(both, wanted) == both
 
 
+@pytest.mark.slow
 @drawn(st.emails())
 def test_names_are_safe_and_told_apart(mailbox: str):
     """An app's unique name has only letters, digits and dashes, and is short enough for Entra.

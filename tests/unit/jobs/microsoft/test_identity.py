@@ -49,6 +49,7 @@ def answered(token: str | None) -> list[tuple[int, dict[str, str], bytes]]:
     return [(200, {}, json.dumps(body | ({"id_token": token} if token else {})).encode())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "cause"),
     [
@@ -80,6 +81,7 @@ def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(
     assert refused.value.cause == cause
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [

@@ -63,6 +63,7 @@ ODD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", ODD)
 def test_a_token_answer_without_a_token_is_unreadable(provider, bot, http, body):
     """An answer without a token is unreadable, and neither asks for a sign-in nor sends "None"."""

@@ -76,6 +76,7 @@ def _answer(known: Zone, data: bytes) -> bytes:
     return response.to_wire()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("records", "state", "seen", "cause"),
     [
@@ -98,6 +99,7 @@ def test_what_the_name_server_says(zone, given, records, state, seen, cause):
     assert (found.state, found.seen and found.seen.key, found.cause) == (state, seen, cause)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("records", "hours", "possible"),
     [
@@ -130,6 +132,7 @@ BY_WAY |= _txt('"v=spf1 a include:SPF.protection." "outlook.com -all"', "_spf.co
 UNRELATED = SPF | _txt('"unrelated"', "_dmarc.contoso.com.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("records", "spf", "dmarc"),
     [
@@ -167,6 +170,7 @@ def test_a_parent_s_policy_counts(zone: Zone, given: Callable[..., Any]):
     assert asyncio.run(SenderDomain().inspect(ctx)).state is State.OK
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "records", "state"),
     [

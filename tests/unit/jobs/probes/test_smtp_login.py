@@ -74,6 +74,7 @@ async def test_nobody_rehearsed(given: Callable[..., StepContext]):
     assert (found.state, found.seen) == (SKIPPED, Text("skipped.never_rehearsed"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "state", "cause"),
     [
@@ -101,6 +102,7 @@ async def test_what_is_the_bots_own_only_may_be_the_channels(ctx, provider, numb
     assert found.evidence[0].text.startswith("400")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [50173, 70000])
 @pytest.mark.parametrize(
     ("good", "token", "state", "after"),
@@ -139,6 +141,7 @@ DAY_AGO = Signals(since=now() - timedelta(hours=20))
 REVOKED = Finding("sessions", WRONG, cause="session_revoked", signals=DAY_AGO)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("others", "causes"),
     [
@@ -167,6 +170,7 @@ NOT_SIGNED_IN = Finding("sign_ins", SKIPPED, reason=Reason.NEEDS_SIGN_IN)
 THE_SAME = Finding("sign_ins", WRONG, cause="grant_invalid")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("others", "told"),
     [
@@ -299,6 +303,7 @@ ACCOUNT_ON = Finding("mailbox_user", OK, facts=ITS_USER)
 USER_UNREAD = Finding("mailbox_user", SKIPPED, reason=Reason.NEEDS_SIGN_IN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "user", "told"),
     [
@@ -338,6 +343,7 @@ BLOCKED_TOO = Finding("sign_ins", WRONG, cause="blocked_by_conditional_access")
 BOTH = ("conditional_access", "smtp_login")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "others", "causes", "possible"),
     [

@@ -92,6 +92,7 @@ def test_tasks_without_a_time_say_nothing(cloud, given, configured, outside, nam
         look(name, given(settings=configured()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("copies", "tasks", "found"),
     [
@@ -118,6 +119,7 @@ def test_mail_becomes_a_task(cloud, given, configured, outside, copies, tasks, f
     assert told(look("mail_to_task", given(settings=configured()))) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("copies", "tasks", "found"),
     [
@@ -289,6 +291,7 @@ def center(outside: Any, given: Any, configured: Any) -> Any:
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "found"),
     [
@@ -313,6 +316,7 @@ def test_the_queue(center: Any, changed: dict[str, Any], found: tuple[State, str
     assert told(look("contact_queue", center(**changed))) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "changed", "found"),
     [
@@ -350,6 +354,7 @@ def test_one_good_queue_of_several_is_enough(center: Any, outside: Any):
     assert look("queue_agents", ctx).state is OK
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "found"),
     [
@@ -380,6 +385,7 @@ def test_agents_of_the_queue(center: Any, changed: dict[str, Any], found: str):
     assert (finding.cause, finding.state) == (found, WRONG if found else OK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "changed", "found"),
     [
@@ -406,6 +412,7 @@ def test_tasks_that_wait(center, rows, changed, found):
         assert (values["accepted"], values["rejected"]) == ("3", "5")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "name", "why"),
     [
@@ -439,6 +446,7 @@ def test_offers_that_are_not_seen_are_left_out(center: Any, outside: Any):
     assert told(look("waiting_tasks", ctx))[1:] == ("seen.waiting", "tasks_wait")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed",
     [

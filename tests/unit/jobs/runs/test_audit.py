@@ -147,6 +147,7 @@ def test_keys_are_rotated(trail: Trail, redis: Redis):
     assert (rotated.verify(), trail.verify().broken_at) == (Verified(6, AT), 6)
 
 
+@pytest.mark.slow
 def test_many_writers_make_one_chain(redis: Redis, redis_url: str):
     """Eight concurrent writers with their own connections neither lose nor duplicate an entry."""
 

@@ -191,6 +191,7 @@ def url(asked: Asked) -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_a_round_is_told_at_most_once_a_minute(redis, watching, url, asked, free_port):
     """The setting is optional, and a service that is away changes nothing."""
     assert (rounds.ping(url, redis), rounds.ping(url, redis)) == (True, False)
@@ -203,6 +204,7 @@ def test_a_round_is_told_at_most_once_a_minute(redis, watching, url, asked, free
     assert not rounds.ping(f"http://127.0.0.1:{free_port}/ping", redis)
 
 
+@pytest.mark.slow
 def test_a_late_watch_is_told_with_the_reason(url, asked, watching):
     """The watch is late if a group has waited for a worker for more than five minutes.
 

@@ -142,7 +142,7 @@ class Story:
         press("Register To Webex Engage")
         press("Register", hands.page.locator("#ask"))
         form.get_by_text("registered, Email service").wait_for()
-        hands.sees("Seen in Webex Connect's audit log")
+        hands.sees("The bot saw the registration in Webex Connect's audit log")
         assert secret not in hands.page.content()
 
     def revealed(self) -> str:

@@ -154,5 +154,5 @@ def test_what_is_not_found_is_asked_for_or_left(hand_made: Walk) -> None:
     people.press(hand_made.requester, asked, "discovered_without")
     card = settled(hand_made, asked)
     assert "Mail is not forwarded to Webex Connect" in band(card)
-    assert "It cannot be kept yet. Not known: the app" in words(card)
+    assert "It cannot be adopted yet. Not known: the app" in words(card)
     assert "keep" not in does(card)

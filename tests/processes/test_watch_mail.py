@@ -101,7 +101,7 @@ def test_a_break_that_only_the_mail_sees(played: Played) -> None:
     card = played.people.wait_for(
         "the incident", lambda each: bool(each["card"]) and f"{MAILBOX} is broken" in words(each)
     )
-    assert "only the bot's test email, sent" in words(card)
+    assert "Only the bot's test email, sent" in words(card)
     assert "It left the mailbox and did not become a task." in words(card)
 
 

@@ -169,7 +169,7 @@ def _again(people: People, walk: Walk) -> None:
         "M2 Authenticated SMTP",
     ]
     walk.approve(plan)
-    walk.saying("is disconnected: the previous values are restored", 60)
+    walk.saying("is disconnected. Some values stay as they are", 60)
     after = tenant(people)
     box = after["users"][MAILBOX]["mailbox"]
     assert (box["smtp_auth_disabled"], box["forwarding_smtp_address"], after["outbound_rules"]) == (

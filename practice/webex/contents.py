@@ -62,7 +62,9 @@ class Contents:
         address = _address(content_id)
         with self._world.lock:
             seen = any(
-                address in each.files and sees(self._world, access.actor(), each)
+                address in each.files
+                and not each.deleted
+                and sees(self._world, access.actor(), each)
                 for each in self._world.messages.values()
             )
         if not seen:

@@ -54,13 +54,15 @@ class Control:
         pages.add_url_rule("/press", view_func=self.press, methods=["POST"])
         pages.add_url_rule("/submit", view_func=self.submit, methods=["POST"])
         pages.add_url_rule("/person", view_func=self.person, methods=["POST"])
+        pages.add_url_rule("/delete", view_func=self.delete, methods=["POST"])
         pages.add_url_rule("/space", view_func=self.space, methods=["POST"])
         pages.add_url_rule("/archive", view_func=self.archive, methods=["PUT"])
         pages.add_url_rule("/join", view_func=self.join, methods=["POST"])
         pages.add_url_rule("/leave", view_func=self.leave, methods=["POST"])
         pages.add_url_rule("/messages", view_func=self.messages, methods=["GET"])
+        pages.add_url_rule("/people", view_func=self.people, methods=["GET"])
         pages.add_url_rule("/webhooks", view_func=self.webhooks, methods=["GET"])
-        pages.add_url_rule("/options", view_func=self.options, methods=["PUT"])
+        pages.add_url_rule("/options", view_func=self.options, methods=["GET", "PUT"])
 
     def say(self) -> flask.Response:
         """Write to the bot or into a space.
@@ -105,17 +107,31 @@ class Control:
                 )
             )
 
+    def delete(self) -> flask.Response:
+        """Delete a message as its author: ``{message_id}``."""
+        message = self._world.messages.get(str(_body().get("message_id")))
+        if message is None:
+            raise WebexError(404, "no such message")
+        self._posting.delete(self._world.people[message.person_id], message.id)
+        return flask.jsonify(self._shown(message))
+
     def space(self) -> flask.Response:
         """Create a space as its first member, and add the others and the bot.
 
-        The body is ``{name, members, bot: true}``.
+        The body is ``{name, members, bot: true, announcement_only}``.
         """
         body = _body()
         with self._world.lock:
             people = [self._person({"as": email}) for email in body.get("members") or []]
             if not people or not body.get("name"):
                 raise bad("a space needs a name and members")
-            room = Room(str(body["name"]), "group", people[0].id, people[0].org_id)
+            room = Room(
+                str(body["name"]),
+                "group",
+                people[0].id,
+                people[0].org_id,
+                bool(body.get("announcement_only")),
+            )
             self._world.rooms[room.id] = room
             for person in [*people, *([self._world.bot] if body.get("bot", True) else [])]:
                 self._events.membership(self._world.join(room, person), "created", people[0])
@@ -178,6 +194,13 @@ class Control:
                     return flask.jsonify({"items": items, "change": self._world.changes})
                 self._world.changed.wait(left)
 
+    def people(self) -> flask.Response:
+        """Return all people of the Webex half."""
+        with self._world.lock:
+            return flask.jsonify(
+                {"items": [shapes.person(person) for person in self._world.people.values()]}
+            )
+
     def webhooks(self) -> flask.Response:
         """Return all webhooks, without their secrets."""
         with self._world.lock:
@@ -194,11 +217,12 @@ class Control:
         )
 
     def options(self) -> flask.Response:
-        """Change the switches of :class:`practice.webex.world.Options`."""
-        try:
-            self._world.options = dataclasses.replace(self._world.options, **_body())
-        except TypeError as error:
-            raise bad(str(error)) from error
+        """Show or change the switches of :class:`practice.webex.world.Options`."""
+        if flask.request.method == "PUT":
+            try:
+                self._world.options = dataclasses.replace(self._world.options, **_body())
+            except TypeError as error:
+                raise bad(str(error)) from error
         return flask.jsonify(dataclasses.asdict(self._world.options))
 
     def _say_direct(self, person: Person, body: Json) -> Message:
@@ -302,6 +326,7 @@ class Control:
             **shown,
             "edits": len(message.versions) - 1,
             "history": history,
+            "deleted": message.deleted,
             "created": message.created,
         }
 

@@ -55,6 +55,7 @@ class Room:
     type: RoomType
     creator_id: str
     owner_id: str
+    is_announcement_only: bool = False
     is_archived: bool = False
     id: str = field(default_factory=lambda: new_id("ROOM"))
     created: str = field(default_factory=now)
@@ -67,6 +68,7 @@ class Membership:
 
     room_id: str
     person_id: str
+    is_moderator: bool = False
     id: str = field(default_factory=lambda: new_id("MEMBERSHIP"))
     created: str = field(default_factory=now)
 
@@ -96,6 +98,7 @@ class Message:
     versions: list[Version]
     parent_id: str = ""
     files: tuple[str, ...] = ()
+    deleted: bool = False
     change: int = 0
     id: str = field(default_factory=lambda: new_id("MESSAGE"))
     created: str = field(default_factory=now)

@@ -71,6 +71,17 @@ class Posting:
         self._events.message(message, "updated")
         return message
 
+    def delete(self, author: Person, message_id: str) -> None:
+        """Delete a message of this account (DELETE /messages/{id})."""
+        with self.world.lock:
+            message = self.own(author, message_id)
+            message.deleted = True
+            self.world.touch(message)
+            self._journal.write(
+                author.email, "webex", "message.delete", message.id, _brief(message.current), None
+            )
+        self._events.message(message, "deleted")
+
     def get(self, reader: Person, message_id: str) -> Message:
         """Return the message if this account may see it.
 
@@ -78,7 +89,7 @@ class Posting:
             WebexError: with status 404 when this account may not see it.
         """
         message = self.world.messages.get(message_id)
-        if message is None or not sees(self.world, reader, message):
+        if message is None or message.deleted or not sees(self.world, reader, message):
             raise not_found("Could not find a message with provided ID.")
         return message
 
@@ -151,7 +162,11 @@ class Posting:
     def _room(self, author: Person, key: str, value: str) -> Room:
         if key != "roomId":
             return self._direct(author, self._person(key, value))
-        return self.room(author, value)
+        room = self.room(author, value)
+        membership = self.world.membership(room.id, author.id)
+        if room.is_announcement_only and not (membership and membership.is_moderator):
+            raise WebexError(403, "Only moderators can post in this space")
+        return room
 
     def _person(self, key: str, value: str) -> Person:
         for person in self.world.people.values():
@@ -182,7 +197,7 @@ class Posting:
         if not parent_id:
             return ""
         parent = self.world.messages.get(parent_id)
-        if parent is None or parent.room_id != room.id:
+        if parent is None or parent.deleted or parent.room_id != room.id:
             raise bad("Unable to post message: the parent message was not found in this room")
         if parent.parent_id:
             raise bad("Unable to post message: the parent must not be a threaded reply itself")

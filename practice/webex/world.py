@@ -87,7 +87,7 @@ class World:
 
     def join(self, room: Room, person: Person) -> Membership:
         """Add a person to a room, without a notification to webhooks."""
-        membership = Membership(room.id, person.id)
+        membership = Membership(room.id, person.id, is_moderator=False)
         self.memberships[membership.id] = membership
         return membership
 

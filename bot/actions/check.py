@@ -25,8 +25,14 @@ def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    """Fix what the card names; a card that a newer fact makes old answers with that fact.
+
+    A check names a certain cause before it ends, when an older fact is still the newest.
+    """
     mailbox = inputs.get("channel", "")
-    if not fix.tell_if_right(ctx, mailbox):
+    check = next(ctx.services.store.known([inputs.get("check", "")]), None)
+    goes_on = check is not None and check.checked is None
+    if goes_on or not fix.tell_if_right(ctx, mailbox):
         fix.run(ctx, mailbox)
 
 

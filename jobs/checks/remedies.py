@@ -52,7 +52,7 @@ def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]
     if not verdict.causes:
         return None
     if step := next(filter(None, _fixing_steps(verdict).values()), ""):
-        return f"fix.{step}", {"do": "fix", "channel": run.channel.mailbox}
+        return f"fix.{step}", {"do": "fix", "channel": run.channel.mailbox, "check": run.id}
     page, cause = page_of(run.channel), verdict.weighed[verdict.causes[0]].cause
     helps = whole and page and cause in NEW_TOKEN
     return ("fix.generate_token", {"url": page}) if helps else None

@@ -29,7 +29,7 @@ from practice.processes import session
 from tests.fixtures.waiting import LIMIT_S, until
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = (ROOT / "bot" / "settings.py", ROOT / "jobs" / "settings.py")
+SETTINGS = [*(ROOT / "bot").glob("settings.*"), *(ROOT / "jobs").glob("settings.*")]
 HARMLESS = {
     "ALLOWED_EMAIL_DOMAINS",
     "ALLOWED_ORG_IDS",

@@ -23,14 +23,14 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 233,
-        "code": 29_464,
+        "code": 29_466,
         "functions": 3_177,
         "used once, %": 11.7,
         "borders": 7_342,
-        "docstrings": 6_463,
+        "docstrings": 6_467,
     },
-    ("practice",): {"code": 16_781},
-    ("tests",): {"code": 51_141},
+    ("practice",): {"code": 16_924},
+    ("tests",): {"code": 51_108},
     ("bench", "tools"): {"code": 3_776},
 }
 """Greatest value of each figure, by the folders that it counts."""

@@ -44,6 +44,14 @@ def test_an_old_fix_button_says_what_fixed_it(channel, said):
     ]
 
 
+def test_the_fix_button_of_a_check_that_goes_on_fixes(channel):
+    """A check shows a certain cause with its button before it ends, when nothing newer is known."""
+    check = channel.services.store.check(Channel(MAILBOX), channel.asker, channel.origin)
+    actions()["fix"](channel, {"channel": MAILBOX, "check": check.id})
+    fixes = channel.services.store.runs_of_mailbox(MAILBOX)[1:]
+    assert [run.kind for run in fixes] == [RunKind.FIX]
+
+
 @pytest.mark.parametrize("button", ["check", "fix", "watch_off"])
 def test_an_old_button_of_a_disconnected_channel_says_who_did_it(channel, said, button):
     """Buttons of old cards say when and by whom the channel was disconnected here."""

@@ -90,8 +90,9 @@ def test_who_can_mend_it_and_by_which_button(services, found, turn, fix):
     The button opens a plan if a plan can change one of the causes. The button opens Webex Connect's
     page if a new token ends the first cause.
     """
-    seen = view(check_of(*findings(found)), services)
-    button = f"fix.{fix}", CONNECT if fix == "generate_token" else FIX
+    check = check_of(*findings(found))
+    seen, opens = view(check, services), FIX | {"check": check.id}
+    button = f"fix.{fix}", CONNECT if fix == "generate_token" else opens
     assert (seen.turn, seen.fix) == (turn, button if fix else None)
     assert has_text(f"turn.{turn}")
 

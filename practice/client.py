@@ -34,7 +34,7 @@ def actions(message: Json) -> Iterator[Json]:
 
 def from_bot(message: Json) -> bool:
     """Return whether the bot wrote the message and it still exists."""
-    return bool(message["from"].endswith("@webex.bot"))
+    return bool(message["from"].endswith("@webex.bot") and not message.get("deleted"))
 
 
 def does(message: Json) -> set[str]:

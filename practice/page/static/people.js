@@ -18,7 +18,7 @@ export const state = { you: PEOPLE[0], room: "space", parent: "", cloud: "", mes
 // Return whether the person sees the message in the room.
 // A person has two rooms: the space, if they are in it, and the 1:1 with the bot.
 export const sees = (person, room, message) =>
-  message.members.includes(person.email)
+  !message.deleted && message.members.includes(person.email)
   && (room === "space" ? message.roomType === "group" : message.roomType === "direct" && message.members.includes(BOT));
 
 export const unread = (person, room) => {

@@ -93,7 +93,8 @@ def write(pipe: Pipeline, mailbox: str, changed: Mapping[date, Tally]) -> None:
     key = keys.watch_history(mailbox)
     for day, tally in changed.items():
         pipe.hset(key, day.isoformat(), msgspec.json.encode(tally))
-    pipe.hdel(key, (max(changed) - KEPT).isoformat())
+    oldest = max(changed) - KEPT  # of a watch that was off for a time, several days end at once
+    pipe.hdel(key, *((oldest - DAY * age).isoformat() for age in range(KEPT.days)))
     pipe.expire(key, KEPT)
 
 

@@ -171,16 +171,19 @@ def test_the_same_mails_count_once(redis):
 
 
 def test_old_hours_are_added_up_and_old_days_are_dropped(redis):
-    """The mails of a day's hours are added up after a week. A day is dropped after 90 days."""
-    for age in (90, 89, *range(8, -1, -1)):
+    """The mails of a day's hours are added up after a week. A day is dropped after 90 days.
+
+    So are the days from before a time without looks.
+    """
+    for age in (99, 90, 89, *range(8, -1, -1)):
         for hour in (2, 1):
             at = EARLY - timedelta(days=age, hours=hour)
             add_look(redis, LookOutcome(Sight.HEALTHY, mails={at.isoformat(): hour}), at)
-    kept = {each.date: each.total for each in history.days(redis, MAILBOX, EARLY, 92)}
-    totals = {age: kept[EARLY.date() - timedelta(days=age)] for age in (90, 89, 8, 7, 6)}
+    kept = {each.date: each.total for each in history.days(redis, MAILBOX, EARLY, 100)}
+    totals = {age: kept[EARLY.date() - timedelta(days=age)] for age in (99, 90, 89, 8, 7, 6)}
     hours = {age: total.hours for age, total in totals.items()}
-    assert hours == {90: {}, 89: {1: 2, 2: 1}, 8: {0: 3}, 7: {0: 3}, 6: {1: 2, 2: 1}}
-    assert [totals[age].looks for age in (90, 89, 7)] == [0, 2, 2]
+    assert hours == {99: {}, 90: {}, 89: {1: 2, 2: 1}, 8: {0: 3}, 7: {0: 3}, 6: {1: 2, 2: 1}}
+    assert [totals[age].looks for age in (99, 90, 89, 7)] == [0, 0, 2, 2]
 
 
 @pytest.mark.slow

@@ -25,9 +25,9 @@ def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Fix what the card names; a card that a newer fact makes old answers with that fact.
+    """Begin a fix, or say which newer fact shows that the card's cause is over.
 
-    A check names a certain cause before it ends, when an older fact is still the newest.
+    A check that goes on is newer than any fact, and names a certain cause before it ends.
     """
     mailbox = inputs.get("channel", "")
     check = next(ctx.services.store.known([inputs.get("check", "")]), None)

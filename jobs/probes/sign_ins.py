@@ -16,14 +16,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.step import Probe
 from jobs.microsoft.graph import MOST_SIGN_INS, RENEWALS, SIGN_IN_PAGES, SIGN_INS_AND_RENEWALS
 from jobs.microsoft.sign_in_log import SignInRow, read, telling
-from jobs.model import (
-    Evidence,
-    Finding,
-    Reason,
-    Signals,
-    Text,
-    minute_of,
-)
+from jobs.model import Evidence, Finding, Reason, Signals, Text, minute_of
 
 BACK = timedelta(days=7)
 

@@ -19,16 +19,7 @@ from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.step import Diagnosis, Probe, Step
 from jobs.mail.smtp_login import SmtpProbe, hello_probe
-from jobs.model import (
-    NO_SIGNALS,
-    Evidence,
-    Finding,
-    Reason,
-    Signals,
-    State,
-    Text,
-    verbatim,
-)
+from jobs.model import NO_SIGNALS, Evidence, Finding, Reason, Signals, State, Text, verbatim
 
 
 class SmtpServer(Probe, row="smtp_server"):

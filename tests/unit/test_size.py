@@ -23,10 +23,10 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 233,
-        "code": 29_466,
+        "code": 29_451,
         "functions": 3_177,
         "used once, %": 11.7,
-        "borders": 7_342,
+        "borders": 7_326,
         "docstrings": 6_467,
     },
     ("practice",): {"code": 16_924},

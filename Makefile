@@ -102,11 +102,12 @@ test-all: $(STAMP)
 branches: $(STAMP)
 	@$(MAKE) --no-print-directory --jobs 2 lint unit BRANCHES=true
 
+# A worker of xdist counts the snapshots that another one has used as unused. make test finds unused ones.
 unit: $(STAMP)
 	@rm -f .coverage .coverage.*
 	@echo "all tests, about 20 minutes on two cores"; status=0; \
 	$(CLEAN) PYTHONHASHSEED=0 $(COVERED) $(RUN) -m coverage run -m $(PYTEST) -rfE --durations=25 --numprocesses 4 --dist loadfile \
-		--no-loadscope-reorder $(TESTS) || status=$$?; \
+		--no-loadscope-reorder --snapshot-warn-unused $(TESTS) || status=$$?; \
 	$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report || status=$$?; \
 	exit $$status
 

@@ -56,8 +56,10 @@ def record() -> Recorded:
     with Stack(env={"LOG_LEVEL": "DEBUG"}, practice=DELAYS) as stack:
         people = stack.people()
         try:
-            for _, play in Scenario(people, lambda _: None).scenes()[:SCENES]:
+            story = Scenario(people, lambda _: None)
+            for _, play in story.scenes()[:SCENES]:
                 play()
+            story.card("a consent card", "look_again", seconds=60)
             items: list[Json] = people.control("GET", "calls")["items"]
         finally:
             people.close()

@@ -30,7 +30,7 @@ class Dispatcher:
         claimed, more_s = due_queue.claim(redis)
         for kind in {name.kind for name in claimed}:
             members = [name.owner for name in claimed if name.kind is kind]
-            Doorbell.of(redis, kind).ring_again(members, DueQueue(redis, kind))
+            Doorbell.of(redis, kind).ring_again(members)
         return PAUSE_S if more_s is None else min(more_s, PAUSE_S)
 
     def recover(self) -> None:

@@ -38,7 +38,7 @@ from rq import Queue
 from rq.job import Job, JobStatus
 
 from jobs.clock import now
-from jobs.storage import codec, keys
+from jobs.storage import codec, due_queue, keys
 from jobs.storage.connection import open_redis
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
@@ -149,7 +149,7 @@ class Doorbell:
             batch.execute()
         return job
 
-    def ring_again(self, members: list[str], due: DueQueue) -> None:
+    def ring_again(self, members: list[str]) -> None:
         """Wake a worker for each of these members, as far as the queue has no job for them.
 
         Without this limit, each member that waits for a worker would get another job every few
@@ -157,7 +157,7 @@ class Doorbell:
         busy with nothing, and the queue would grow forever (docs/scale.md).
         """
         queued = self.queue.count
-        missing = len(due.all()) - queued if queued else len(members)
+        missing = due_queue.waiting(self.queue.connection) - queued if queued else len(members)
         for member in members[: max(missing, 0)]:
             self.ring(member)
 

@@ -57,7 +57,8 @@ def encryption_keys(stack: Stack) -> tuple[str, ...]:
 
     The product makes the MACs of its records in Redis with these keys.
     """
-    return (stack.processes["worker"].env["ENCRYPTION_KEYS"],)
+    worker = next(name for name in stack.processes if name.startswith("worker"))
+    return (stack.processes[worker].env["ENCRYPTION_KEYS"],)
 
 
 def _remember(

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+from redis import Redis
 
 from practice import environment
 from practice.client import People
@@ -96,6 +97,10 @@ class Stack:
     def ca_path(self) -> Path:
         """Return the path of the certificate of the practice cloud's authority."""
         return self.folder / "cloud" / "ca.pem"
+
+    def redis(self) -> Redis:
+        """Return a connection to the Redis of the product."""
+        return Redis(port=self.ports.redis)
 
     def people(self, on_change: Callable[[dict[str, object]], None] = lambda _: None) -> People:
         """Return a driver for the people of this stack."""

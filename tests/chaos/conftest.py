@@ -12,21 +12,11 @@ from practice.conversation import Walk, fresh, space
 from practice.stack import Stack
 from tests.fixtures.stacks import forget, is_second_try, true_cards
 
-UNTRIED = frozenset(
-    (
-        *("test_certificates", "test_keys_and_backups", "test_names", "test_out_of_memory"),
-        *("test_rolling_upgrade", "test_several_hosts", "test_two_hosts", "test_watch"),
-        "test_wrong_clock",
-    )
-)
-"""Modules after which nobody has looked at the cards yet. The list may only get shorter."""
-
 
 @pytest.fixture(autouse=True)
 def _true_cards(request: pytest.FixtureRequest) -> Iterator[None]:
     """Assert after a test, when everything runs again, that none of its cards is untrue."""
-    untried = request.module.__name__.rpartition(".")[2] in UNTRIED
-    if untried or "people" not in request.fixturenames:
+    if "people" not in request.fixturenames:
         yield
         return
     request.getfixturevalue("people").ignore_all()

@@ -260,7 +260,7 @@ class AgentAnswer(Step, row="agent_answer"):
         if failed is not None:
             words = await ctx.trace().details(failed)
             return self.waits_for(
-                Turn.AGENT,
+                Turn.ADMINISTRATOR,
                 Text("seen.mail_failed"),
                 cause=cause_at(Station.ANSWER, words) or LOST,
                 again_s=PAUSES_S[-1],

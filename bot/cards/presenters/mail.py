@@ -55,7 +55,7 @@ def _stuck(run: Run) -> Finding | None:
 
 def _answers(run: Run) -> bool:
     answer = run.findings.get("agent_answer")
-    return answer is not None and answer.waiting_for is Turn.AGENT
+    return answer is not None and answer.state is State.WAITING
 
 
 def _agent_at(run: Run) -> datetime | None:

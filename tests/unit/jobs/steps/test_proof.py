@@ -449,5 +449,5 @@ async def test_an_answer_that_failed_is_explained(given, cloud, words, cause):
     details(cloud, "probe@else.test", words)
     found = await ANSWER.inspect(ctx)
     shown = found.waiting_for, found.cause, found.evidence
-    assert shown == (Turn.AGENT, cause, (Evidence("trace", words),))
+    assert shown == (Turn.ADMINISTRATOR, cause, (Evidence("trace", words),))
     assert found.facts == {"answer_failed_at": datetime(2026, 11, 25, 9, tzinfo=UTC).isoformat()}

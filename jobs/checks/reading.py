@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from jobs.causes.cause import Cause
-from jobs.checks import more_access, remedies
+from jobs.checks import discovering, more_access, remedies
 from jobs.checks.changers import SetBack, set_back
 from jobs.checks.check import findings_of, gaps, steps_of
 from jobs.checks.verdict import MAIL_PATH, Found, Verdict, has_overdue_mail, judge, proves
@@ -193,13 +193,19 @@ class Reading:
         return self.found is None or self.found.kept
 
 
-def read(run: Run, store: RunStore, link: Callable[[str], str] = lambda _: "") -> Reading:
-    """Return what a check says; ``link`` makes the address of a page (signin, access)."""
+def read(
+    run: Run, store: RunStore, link: Callable[[str], str] = lambda _: "", watched: str = ""
+) -> Reading:
+    """Return what a check says; ``link`` makes the address of a page (signin, access).
+
+    ``watched`` is how often the channel is watched, or empty.
+    """
     steps, found = steps_of(run), _counting(run)
     verdict = judge(steps, found, done=run.checked is not None)
     left, weighed = gaps(steps, found), _weighed(verdict, found)
     expires, ends = secret_dates(found)
     known = _set_back(run, store, {name: steps[name] for name in verdict.causes})
+    channel = _found_channel(run, store, watched)
 
     def line(name: str, explained_by: str = "") -> Line:
         step, each = steps[name], weighed[name]
@@ -227,7 +233,7 @@ def read(run: Run, store: RunStore, link: Callable[[str], str] = lambda _: "") -
         lines=lines(*filter(weighed.get, steps)),
         way=_path(verdict, found),
         since=verdict.since,
-        turn=remedies.whose_turn(verdict),
+        turn=_turn(verdict, channel),
         proofs=_proofs(run, steps, found),
         problem=run.problems.get("app_access"),
         damage=damage(run, verdict, found),
@@ -237,6 +243,7 @@ def read(run: Run, store: RunStore, link: Callable[[str], str] = lambda _: "") -
         needs_administrator=left.by_sign_in,
         login=_is_ok(found, "smtp_login"),
         silent=run.silent,
+        found=channel,
     )
     return _with_offers(seen, run, store, verdict, link) if run.checked else seen
 
@@ -262,6 +269,47 @@ def _with_offers(
         proven=proven_at(run, store) if seen.unread else None,
         accepts="" if run.brief.discover else next(filter(None, codes), ""),
     )
+
+
+def _turn(verdict: Verdict, found: FoundChannel | None) -> Turn:
+    # Before the channel is kept, no plan of the bot can be approved.
+    turn = remedies.whose_turn(verdict)
+    if turn is not Turn.APPROVER or found is None or found.kept:
+        return turn
+    return Turn.REQUESTER if found.may_keep else Turn.ADMINISTRATOR
+
+
+def _found_channel(run: Run, store: RunStore, watched: str) -> FoundChannel | None:
+    """Return what a check found of the channel by itself, or None for a channel that was known.
+
+    Before somebody has signed in, nothing was found, and the result is empty.
+    """
+    if not run.brief.discover:
+        return None
+    if not run.discovered:
+        return FoundChannel()
+    may_keep = discovering.may_be_kept(run) and not store.channels.record(run.channel.mailbox)
+    known = {"found.user": run.fact("upn"), "found.delegate": run.fact("delegate")}
+    return FoundChannel(
+        values=(
+            ("found.app", run.fact("app_name") or run.fact("client_id")),
+            ("found.callback", run.channel.callback_url),
+            ("found.forwarding", run.channel.forwarding_address),
+            *((key, value) for key, value in known.items() if value),
+        ),
+        may_keep=may_keep,
+        kept=run.kept,
+        watched=watched,
+        told=_about_keeping(run, watched, may_keep=may_keep) if run.checked else None,
+    )
+
+
+def _about_keeping(run: Run, watched: str, *, may_keep: bool) -> Text:
+    if run.kept:
+        return Text(f"verdict.{'kept_watched' if watched else 'kept_here'}", {"interval": watched})
+    if lacks := discovering.missing(run):
+        return Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
+    return Text("verdict.keep_words" if may_keep else "verdict.keep_elsewhere")
 
 
 def _is_ours(run: Run) -> bool:

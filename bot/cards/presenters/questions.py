@@ -14,14 +14,12 @@ from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
 from bot import links
-from bot.cards.presenters import card_state as shared, watch
+from bot.cards.presenters import card_state as shared
 from bot.cards.presenters.card_state import DesiredCard
 from bot.links import Link
 from bot.services import Services
 from jobs.channel.mailbox import DELEGATE, delegate_of
-from jobs.checks import discovering
 from jobs.checks.discovering import APP, FORWARDING
-from jobs.checks.reading import FoundChannel
 from jobs.clock import now
 from jobs.engine.inspector import is_deleted, lacks_role
 from jobs.model import RunKind, State, Text, Turn
@@ -368,42 +366,3 @@ def _named(app: AppCandidate) -> str:
     name = shorten(plain(app.name), _TITLE_MOST)
     return text("discovery.app", name=name, host=plain(where), client_id=app.client_id[:8])
 
-
-def found_channel(run: Run, services: Services) -> FoundChannel | None:
-    """Return what a check found of the channel by itself, or None for a channel that was known.
-
-    Before somebody has signed in, nothing was found, and the result is empty.
-    """
-    if not run.brief.discover:
-        return None
-    if not run.discovered:
-        return FoundChannel()
-    known = {"found.user": run.fact("upn"), "found.delegate": run.fact("delegate")}
-    return FoundChannel(
-        values=(
-            ("found.app", run.fact("app_name") or run.fact("client_id")),
-            ("found.callback", run.channel.callback_url),
-            ("found.forwarding", run.channel.forwarding_address),
-            *((key, value) for key, value in known.items() if value),
-        ),
-        may_keep=may_keep(run, services),
-        kept=run.kept,
-        watched=watch.interval_of(run, services) if run.kept else "",
-        told=_text_about_keeping(run, services) if run.checked else None,
-    )
-
-
-def may_keep(run: Run, services: Services) -> bool:
-    return discovering.may_be_kept(run) and services.channels.record(run.channel.mailbox) is None
-
-
-def _text_about_keeping(run: Run, services: Services) -> Text:
-    if run.kept:
-        interval = watch.interval_of(run, services)
-        key = "kept_watched" if interval else "kept_here"
-        return Text(f"verdict.{key}", {"interval": interval})
-    if lacks := discovering.missing(run):
-        return Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
-    if not may_keep(run, services):
-        return Text("verdict.keep_elsewhere")
-    return Text("verdict.keep_words")

@@ -12,7 +12,7 @@ from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import has_text, known_text, listed, plural, render, render_if_any, text
 from adaptive_cards.times import day, day_clock, day_minutes, day_month, minutes
 from bot import links
-from bot.cards.presenters import card_state as shared, questions
+from bot.cards.presenters import card_state as shared, questions, watch
 from bot.cards.presenters.findings import (
     EXPLAINED,
     Room,
@@ -52,13 +52,8 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
 
 def view(run: Run, services: Services) -> Reading:
     """Return what the check says in its space, with the pages that its reader may open."""
-    seen = read(run, services.store, lambda page: links.link(services, page, run.id).url)
-    found = questions.found_channel(run, services)
-    turn = seen.turn
-    # Before the channel is kept, no plan of the bot can be approved.
-    if turn is Turn.APPROVER and found and not found.kept:
-        turn = Turn.REQUESTER if found.may_keep else Turn.ADMINISTRATOR
-    return replace(seen, found=found, turn=turn)
+    watched = watch.interval_of(run, services) if run.kept else ""
+    return read(run, services.store, lambda page: links.link(services, page, run.id).url, watched)
 
 
 def matter(view: Reading, room: Room) -> list[el.Element]:

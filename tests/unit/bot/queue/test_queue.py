@@ -13,6 +13,7 @@ from bot.queue import (
     make_queue,
     refusal,
 )
+from jobs.storage.locks import LockKind
 
 
 def test_a_callback_is_a_function_too(redis):
@@ -40,9 +41,9 @@ def test_the_doorbell_calls_a_function_with_an_id(redis):
 
     A job that fails, or whose worker dies, is kept for an hour.
     """
-    queue = make_queue(redis)
-    Doorbell(queue, ADVANCE).ring("run-1")
-    (job,) = queue.get_jobs()
+    bell = Doorbell(redis, LockKind.RUN)
+    bell.ring("run-1")
+    (job,) = bell.queue.get_jobs()
     assert (job.func_name, job.args, job.kwargs) == (ADVANCE, ["run-1"], {})
     assert redis.ttl(job.key) == job.failure_ttl == 3600
 

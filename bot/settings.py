@@ -21,15 +21,7 @@ from adaptive_cards.locale import SOURCE, UTC, find_zone, languages
 from jobs.channel.form import read_address
 from jobs.clouds import tls
 from jobs.microsoft.client_credential import credential_problems
-from jobs.settings import (
-    Settings,
-    SettingsError,
-    is_at,
-    is_loopback,
-    listed,
-    parts_of,
-    read_files,
-)
+from jobs.settings import Settings, SettingsError, is_at, is_loopback, listed, parts_of, read_files
 from jobs.storage import connection, keys
 from jobs.watch import model
 

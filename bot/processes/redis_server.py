@@ -72,12 +72,12 @@ def command(port: int, folder: Path) -> tuple[str, ...]:
     return (binary(), *place, *process, *saves)
 
 
-def problem(folder: Path = DATA_FOLDER) -> str:
-    """Return why the server can never keep its data in this folder, or an empty string."""
+def refusal(folder: Path = DATA_FOLDER) -> int:
+    """Return an exit code, and say why, if the server can never keep its data here, else 0."""
     error = _write_error(folder)
     if error is None or error.errno in NO_SPACE:
-        return ""
-    return _told("unwritable", folder=folder.absolute(), why=error.strerror)
+        return 0
+    return _say("unwritable", REFUSED, folder=folder.absolute(), why=error.strerror)
 
 
 def _write_error(folder: Path) -> OSError | None:
@@ -100,7 +100,7 @@ def _wait_for_space(folder: Path) -> None:
     said = False
     while (full := _write_error(folder)) and full.errno in NO_SPACE:
         if not said:
-            _say(_told("full", folder=folder.absolute(), why=full.strerror), 0)
+            _say("full", 0, folder=folder.absolute(), why=full.strerror)
         said = True
         time.sleep(STAND_BY_S)
 
@@ -141,17 +141,17 @@ def main(port: int = 0, folder: Path = DATA_FOLDER, *, stand_by: bool = False) -
     If another server of the folder runs already, this server waits ten seconds for its end and then
     returns 1. With ``stand_by`` it waits for as long as it takes, and the parent stops it last.
     """
-    if refused := problem(folder):
-        return _say(refused, REFUSED)
+    if refused := refusal(folder):
+        return refused
     _wait_for_space(folder)
     lock = _within(math.inf if stand_by else PORT_S, partial(_locked, folder))
     if not lock:
-        return _say(_told("running", folder=folder.absolute()), 1)
+        return _say("running", 1, folder=folder.absolute())
     chosen = _within(PORT_S, partial(_free, port)) if port else _free(PORT, 0)
     if not chosen:
-        return _say(_told("port_taken", host=HOST, port=port), REFUSED)
+        return _say("port_taken", REFUSED, host=HOST, port=port)
     if chosen != (port or PORT):
-        _say(_told("moved", host=HOST, port=PORT, chosen=chosen), 0)
+        _say("moved", 0, host=HOST, port=PORT, chosen=chosen)
     (folder / PORT_FILE).write_text(str(chosen), "ascii")
     line = command(chosen, folder.resolve())
     os.set_inheritable(lock, True)  # noqa: FBT003  the only parameter
@@ -161,11 +161,7 @@ def main(port: int = 0, folder: Path = DATA_FOLDER, *, stand_by: bool = False) -
     return os.execv(line[0], line)  # noqa: S606  our own command line
 
 
-def _told(name: str, **values: object) -> str:
-    return SENTENCES[name].format(program=program(), **values)
-
-
-def _say(sentence: str, code: int) -> int:
+def _say(sentence: str, code: int, **values: object) -> int:
     """Print a sentence for the operator, and return the exit code."""
-    print(sentence, file=sys.stderr)
+    print(SENTENCES[sentence].format(program=program(), **values), file=sys.stderr)
     return code

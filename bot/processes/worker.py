@@ -139,9 +139,8 @@ def main(bot: BotSettings, settings: Settings, *more: Role) -> int:
     ]
     roles += more
     if bot.embedded_redis:
-        if refused := redis_server.problem():
-            print(refused, file=sys.stderr)
-            return REFUSED
+        if refused := redis_server.refusal():
+            return refused
         roles.append(Role("redis", partial(redis_server.main, stand_by=True), stops_last=True))
     preload()
     return Supervisor(tuple(roles), _ticking(own)).run()

@@ -42,32 +42,25 @@ from jobs.storage.connection import open_redis
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
 
-HANDLE, ADVANCE, DRAW = "bot.events.handler.receive", "jobs.advance.advance", "bot.cards.draw.draw"
-LOOK = "bot.processes.watch.look"
-ALLOWED = frozenset({HANDLE, ADVANCE, DRAW, LOOK})
-NAME = "email-bot"
-"""Name of the queue of events."""
-RUNS = "email-bot-runs"
-CARDS = "email-bot-cards"
-WATCH = "email-bot-watch"
+NAME, RUNS = "email-bot", "email-bot-runs"
+"""Names of the queues of events and of runs."""
+CARDS, WATCH = "email-bot-cards", "email-bot-watch"
 WORK = {
-    LockKind.EVENT: (NAME, HANDLE),
-    LockKind.RUN: (RUNS, ADVANCE),
-    LockKind.DRAW: (CARDS, DRAW),
-    LockKind.WATCH: (WATCH, LOOK),
+    LockKind.EVENT: (NAME, "bot.events.handler.receive"),
+    LockKind.RUN: (RUNS, "jobs.advance.advance"),
+    LockKind.DRAW: (CARDS, "bot.cards.draw.draw"),
+    LockKind.WATCH: (WATCH, "bot.processes.watch.look"),
 }
 """Queue and function of each kind of work."""
+ALLOWED = frozenset(function for _, function in WORK.values())
 SERIALIZER = "json"
 JOB_TIMEOUT_S = 900
 FAILED_S = 3600
 """Seconds for which a job is kept that failed, or whose worker died."""
 WEB_TIMEOUT_S = 0.4
 DRIVER = DriverInfo()
-NO_PASSWORD = (
-    "HELLO must be called with the client already authenticated",
-    "Authentication required",
-)
-"""Error messages of a Redis that needs a password and was given none."""
+NO_PASSWORD = ("HELLO must be called with the client already", "Authentication required")
+"""Beginnings of the errors of a Redis that needs a password and was given none."""
 _TABLE = Path(__file__).with_name("refusals.toml")
 REFUSALS: dict[str, str] = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
 HELLO = ("HELLO",)

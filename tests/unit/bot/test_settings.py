@@ -135,8 +135,7 @@ def test_a_value_that_cannot_be_right_is_refused(name, value):
 
 
 @pytest.mark.parametrize(
-    "secret",
-    ["1234567890123456", "abcdefghijklmnopq", "QWERTYUIOPASDFGH", "aaaabbbbccccdd12"],
+    "secret", ["1234567890123456", "abcdefghijklmnopq", "QWERTYUIOPASDFGH", "aaaabbbbccccdd12"]
 )
 def test_a_secret_that_somebody_typed_is_refused(secret):
     """A secret that can be guessed is refused: counting, the alphabet, keyboard rows or repeats.

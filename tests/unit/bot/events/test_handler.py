@@ -16,7 +16,6 @@ from jobs.clock import now
 from tests.fixtures.waiting import until
 from tests.fixtures.webex_script import receive
 
-Said = Callable[[], list[tuple[str, str]]]
 MEMBERS = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
 
 

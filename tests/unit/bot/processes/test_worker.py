@@ -75,12 +75,6 @@ def do(worker: BotWorker, function: str, *arguments: str, seconds: int = 900) ->
     return job
 
 
-def exc_of(job: Job) -> str:
-    """Return the error that is kept with a failed job."""
-    result = job.latest_result()
-    return str(result and result.exc_string)
-
-
 def test_two_peoples_jobs_after_one_another(worker):
     """A job sees no context, no language, no log context and no task of the job before."""
     do(worker, "leave_traces", "ann")
@@ -91,21 +85,20 @@ def test_two_peoples_jobs_after_one_another(worker):
     assert left.cancelled()
 
 
-def test_a_job_that_failed(worker):
-    """A job that fails is kept with its error, and the worker takes the next one."""
-    failed = do(worker, "fail")
+@pytest.mark.parametrize(
+    ("function", "seconds", "error"),
+    [
+        ("fail", 900, "this job fails"),
+        pytest.param("hang", 1, "maximum timeout value (1 seconds)", marks=pytest.mark.slow),
+    ],
+)
+def test_a_job_that_failed_or_hangs(worker, function, seconds, error):
+    """A job that fails or takes too long is kept with its error, and the worker takes the next."""
+    failed = do(worker, function, seconds=seconds)
     done = do(worker, "leave_traces", "bob")
-    assert "this job fails" in exc_of(failed)
-    assert not Job.exists(done.id, connection=worker.connection)
-
-
-@pytest.mark.slow
-def test_a_job_that_hangs_ends_at_its_timeout(worker):
-    """A job that takes too long fails, and the worker takes the next one."""
-    job = do(worker, "hang", seconds=1)
-    do(worker, "leave_traces", "bob")
-    assert "maximum timeout value (1 seconds)" in exc_of(job)
-    assert len(seen) == 2
+    result = failed.latest_result()
+    assert error in str(result and result.exc_string)
+    assert (len(seen), Job.exists(done.id, connection=worker.connection)) == (2, False)
 
 
 @pytest.mark.slow

@@ -88,9 +88,8 @@ def _explain(options: argparse.Namespace, _env: Mapping[str, str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=program(), description="Connects an Office 365 mailbox to Webex Contact Center."
-    )
+    about = "Connects an Office 365 mailbox to Webex Contact Center."
+    parser = argparse.ArgumentParser(prog=program(), description=about)
     commands = parser.add_subparsers(dest="command", required=True)
     table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     for name, arguments in table.items():

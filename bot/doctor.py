@@ -39,7 +39,6 @@ from jobs.contact_center.client import organization_id
 from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.webex_org_id import is_org_id, normalize
 from jobs.mail import watch_mail
-from jobs.runs.audit import Trail
 from jobs.runs.rekeying import Rekeying, doubts
 from jobs.runs.run_store import RunStore
 from jobs.runs.trust import older_runs
@@ -120,7 +119,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Line]:
     runs = RunStore(redis, work.encryption_keys)
     yield "runs", partial(on_runs, runs, work.encryption_keys)
     yield "watch", partial(on_watch, runs)
-    yield "audit trail", partial(_audit, Trail(redis, work.encryption_keys))
+    yield "audit trail", partial(_audit, runs)
 
 
 def on_redis(redis: Redis) -> Iterator[Told]:
@@ -353,8 +352,8 @@ def _webhooks(subscriptions: WebhookRegistrar) -> Iterator[Told]:
     yield told(f"webhooks.{'missing' if missing else 'good'}", **values)
 
 
-def _audit(trail: Trail) -> Iterator[Told]:
-    found = trail.verify()
+def _audit(store: RunStore) -> Iterator[Told]:
+    found = store.audit.verify()
     kind = "empty" if not found.entries else "good" if found.newest_key else "older"
     values = {"at": found.broken_at, "why": found.why, "since": found.since[:16]}
     yield told(f"audit.{'broken' if found.broken_at else kind}", entries=found.entries, **values)

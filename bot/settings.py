@@ -143,9 +143,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(NUMBERS, int),
     "WEBEX_WEBHOOK_SECRET": listed,
     "PUBLIC_URL": lambda url: url.rstrip("/"),
-    "ALLOWED_EMAIL_DOMAINS": lambda text: tuple(
-        domain.removeprefix("@") for domain in listed(text.lower())
-    ),
+    "ALLOWED_EMAIL_DOMAINS": lambda text: tuple(each.lstrip("@") for each in listed(text.lower())),
     "WEBEX_API_URL": lambda url: url.rstrip("/") + "/",
     "HOST": _bare_host,
     "ALLOWED_ORG_IDS": listed,

@@ -57,9 +57,7 @@ BACK_OFF = Pauses((2, 5, 10, 20, 40, 60))
 log = structlog.get_logger(__name__)
 
 
-def retry_before_deadline(
-    error: WebexError, pending: PendingEvent, *, unread: bool
-) -> datetime | None:
+def next_try(error: WebexError, pending: PendingEvent, *, unread: bool) -> datetime | None:
     """Return when the event is tried again, or None if no retry would be in time or would help.
 
     The time is not earlier than Webex asked for. A rejected token (401) may be in the middle of a
@@ -164,7 +162,7 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
     else:
         log.info("event handled", resource=event.resource, tries=pending.tries + 1)
         return None
-    retry_at = retry_before_deadline(error, pending, unread=unread)
+    retry_at = next_try(error, pending, unread=unread)
     if retry_at is None and gone:
         log.info("event about something that is gone", resource=event.resource, id=event.id)
     elif retry_at is None:

@@ -21,8 +21,9 @@ import structlog
 PR_SET_PDEATHSIG = 1
 STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 CHILD = frozenset({signal.SIGCHLD})
+STOPPING = (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL)
 PATIENCE_S = {False: (18.0, 3.0, 2.0), True: (3.0, 1.0, 1.0)}
-"""Seconds to wait after SIGTERM, a second SIGTERM and SIGKILL, keyed by ``Role.stops_last``.
+"""Seconds to wait after each of :data:`STOPPING`, keyed by ``Role.stops_last``.
 
 Roles that are stopped last have less time. The total is less than 30 seconds.
 """
@@ -35,6 +36,7 @@ REFUSED = 2
 
 All children are then stopped.
 """
+Tick = Callable[[bool], float]
 log = structlog.get_logger(__name__)
 
 
@@ -57,9 +59,7 @@ class Supervisor:
     child has died since.
     """
 
-    def __init__(
-        self, roles: tuple[Role, ...], tick: Callable[[bool], float] = lambda _: IDLE_S
-    ) -> None:
+    def __init__(self, roles: tuple[Role, ...], tick: Tick = lambda _: IDLE_S) -> None:
         self._tick = tick
         self._started_first = sorted(roles, key=lambda role: not role.stops_last)
         self._children: dict[int, tuple[Role, float]] = {}
@@ -118,9 +118,7 @@ class Supervisor:
 
         An interrupted job starts again with the next worker.
         """
-        for sig, patience in zip(
-            (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL), PATIENCE_S[last], strict=True
-        ):
+        for sig, patience in zip(STOPPING, PATIENCE_S[last], strict=True):
             until = time.monotonic() + patience
             for pid in self._alive(last=last):
                 os.kill(pid, sig)

@@ -299,9 +299,8 @@ def values_at(document: Any, place: str) -> list[Any]:
         name = part.removesuffix("[]").lower()
         values = [with_low_keys(each).get(name, ABSENT) for each in values]
         if part.endswith("[]"):
-            values = [
-                item for each in values for item in (each if isinstance(each, list) else [ABSENT])
-            ]
+            lists = (each if isinstance(each, list) else [ABSENT] for each in values)
+            values = [*chain.from_iterable(lists)]
     return values
 
 

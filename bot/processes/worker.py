@@ -25,7 +25,6 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 import anyio
 import httpx
@@ -129,14 +128,12 @@ def main(bot: BotSettings, settings: Settings, *more: Role) -> int:
     # each process makes the connections that it uses
     own, slow, services = map(parts, (queue.connect_for_web, queue.connect, queue.connect))
     runtime.install(services)
-    background = [_background(slow)]
-    roles = [
-        Role(
-            f"worker {number}",
-            partial(work, bot.redis_url, queues, services.shutdown, *background[: number == 1]),
-        )
-        for number, queues in enumerate(queues_of(bot.workers), 1)
-    ]
+    background = (_background(slow),)
+    roles = []
+    for number, queues in enumerate(queues_of(bot.workers), 1):
+        tasks = background if number == 1 else ()
+        run = partial(work, bot.redis_url, queues, services.shutdown, *tasks)
+        roles.append(Role(f"worker {number}", run))
     roles += more
     if bot.embedded_redis:
         if refused := redis_server.refusal():
@@ -202,8 +199,8 @@ def work(
         serializer=queue.SERIALIZER,
         worker_ttl=WORKER_TTL_S,
         log_job_description=False,
-        shutdown=shutdown,
     )
+    worker.stopping = shutdown
     redis.connection_pool.reset()  # RQ's longer time limit is only for new connections
     with slow.in_thread() if slow else nullcontext():
         worker.work(burst=burst, logging_level=RQ_LEVEL)
@@ -219,21 +216,16 @@ class BotWorker(SimpleWorker):
     """
 
     max_connection_wait_time = 2.0
-
-    def __init__(self, *arguments: Any, shutdown: Shutdown | None = None, **options: Any) -> None:
-        """Create a worker of RQ; the jobs look at ``shutdown``, the request to stop."""
-        super().__init__(*arguments, **options)
-        self._stopping = shutdown or Shutdown()
-        self._jobs_left = MOST_JOBS
-        self._over = threading.Event()
-        self._pulse = threading.Thread(target=self._beat, daemon=True)
+    stopping = Shutdown()
+    jobs_left = MOST_JOBS
 
     def subscribe(self) -> None:
         """Begin to give signs of life, also during a long job.
 
         RQ would listen here for commands, with which a writer to Redis could stop the worker.
         """
-        self._pulse.start()
+        self._over = threading.Event()
+        threading.Thread(target=self._beat, daemon=True).start()
 
     def unsubscribe(self) -> None:
         """Give no more signs of life, and hand over the last counts."""
@@ -245,7 +237,7 @@ class BotWorker(SimpleWorker):
             COUNTERS.flush(self.connection)
             with suppress(RedisError), self.connection.pipeline(transaction=False) as pipe:
                 self.last_heartbeat = rq_now()
-                done = {"successful_job_count": MOST_JOBS - self._jobs_left}
+                done = {"successful_job_count": MOST_JOBS - self.jobs_left}
                 pipe.hset(self.key, mapping=self.serialize() | done)
                 pipe.expire(self.key, self.worker_ttl + 60)
                 pipe.sadd(self.redis_workers_keys, self.key)
@@ -266,7 +258,7 @@ class BotWorker(SimpleWorker):
 
         The process is killed only if that takes too long (:mod:`bot.processes.supervisor`).
         """
-        self._stopping.request()
+        self.stopping.request()
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run a job, unless SIGTERM has come; after many jobs, or with much memory, end.
@@ -274,7 +266,7 @@ class BotWorker(SimpleWorker):
         A job that hangs where Python cannot interrupt it ends with this process. If a newer version
         has changed the layout of the data, the job is left to that version's workers.
         """
-        if self._stopping.requested():
+        if self.stopping.requested():
             raise StopRequested
         if why := generation.layout_problem(self.connection):
             log.critical("data refused", why=why)
@@ -286,9 +278,9 @@ class BotWorker(SimpleWorker):
         finally:
             faulthandler.cancel_dump_traceback_later()
             self.set_state(WorkerStatus.IDLE)
-        self._jobs_left -= 1
-        if self._jobs_left <= 0 or memory_mib() > MOST_MIB:
-            log.info("worker is replaced", jobs=MOST_JOBS - self._jobs_left, mib=memory_mib())
+        self.jobs_left -= 1
+        if self.jobs_left <= 0 or memory_mib() > MOST_MIB:
+            log.info("worker is replaced", jobs=MOST_JOBS - self.jobs_left, mib=memory_mib())
             self._stop_requested = True
 
     def _perform(self, job: Job, queue: Queue) -> None:
@@ -432,10 +424,8 @@ def preload() -> None:
     Some libraries do part of their work only at first use: httpx and anyio
     import modules, and msgspec inspects the types.
     """
-    for module in (
-        *sorted(function.rpartition(".")[0] for function in queue.ALLOWED),
-        *AT_FIRST_USE,
-    ):
+    of_jobs = sorted(function.rpartition(".")[0] for function in queue.ALLOWED)
+    for module in (*of_jobs, *AT_FIRST_USE):
         importlib.import_module(module)
     for registry in (actions.actions, commands.by_typed_name, steps.all_steps, probes.all_probes):
         registry()

@@ -17,20 +17,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from redis import Redis
+from redis import Redis, exceptions
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.driver_info import DriverInfo
-from redis.exceptions import (
-    AskError,
-    AuthenticationError,
-    ClusterCrossSlotError,
-    ConnectionError as RedisConnectionError,
-    NoPermissionError,
-    RedisError,
-    ResponseError,
-    TimeoutError as RedisTimeoutError,
-)
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError
 from rq import Queue
@@ -154,33 +144,34 @@ def connect_for_web(url: str) -> Redis:
     It retries once at once, which repairs a stale connection. An event may be accepted twice
     without harm, because it has an id.
     """
+    passing = (exceptions.ConnectionError, exceptions.TimeoutError)
     return open_redis(
         url,
         socket_timeout=WEB_TIMEOUT_S,
         socket_connect_timeout=WEB_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError, RedisTimeoutError)),
+        retry=Retry(NoBackoff(), 1, supported_errors=passing),
     )
 
 
-def refusal(error: RedisError) -> str:
+def refusal(error: exceptions.RedisError) -> str:
     """Return the advice about a Redis that refuses the bot until somebody changes a setting.
 
     The result is an empty string for other errors, which may pass.
     """
     kind = ""
-    if isinstance(error, AuthenticationError):
+    if isinstance(error, exceptions.AuthenticationError):
         asks = any(words in str(error) for words in NO_PASSWORD)
         kind = "no_password" if asks else "wrong_password"
-    elif isinstance(error, NoPermissionError):
+    elif isinstance(error, exceptions.NoPermissionError):
         kind = "no_permission"
-    elif isinstance(error, AskError | ClusterCrossSlotError):
+    elif isinstance(error, exceptions.AskError | exceptions.ClusterCrossSlotError):
         kind = "cluster"
     elif isinstance(error, MasterNotFoundError) and "AuthenticationError" in str(error):
         kind = "by_sentinel"
     return REFUSALS.get(kind, "").format(error=error)
 
 
-def cause(error: RedisError) -> str:
+def cause(error: exceptions.RedisError) -> str:
     """Return the words of a Redis error, without the objects at the end of a Sentinel's error."""
     return str(error).partition(" : <")[0] or type(error).__name__
 
@@ -195,7 +186,7 @@ def kind_problem(redis: Redis) -> str:
     """
     try:
         hello: Any = redis.execute_command(*HELLO)  # type: ignore[no-untyped-call]  # untyped in redis-py
-    except ResponseError:
+    except exceptions.ResponseError:
         return ""
     # RESP2 sends names and values as a list
     pairs = hello.items() if isinstance(hello, dict) else zip(hello[::2], hello[1::2], strict=True)

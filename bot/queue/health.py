@@ -104,9 +104,7 @@ def all_workers(redis: Redis) -> list[BaseWorker]:
 
 def seen_workers(redis: Redis) -> list[BaseWorker]:
     limit = now() - timedelta(seconds=SEEN_S)
-    return [
-        each for each in all_workers(redis) if each.last_heartbeat and each.last_heartbeat >= limit
-    ]
+    return [each for each in all_workers(redis) if (at := each.last_heartbeat) and at >= limit]
 
 
 def waiting_events(redis: Redis) -> Waiting:

@@ -118,7 +118,7 @@ from bot.processes.worker import BotWorker
 processes.HUNG_S, processes.generation.layout_problem = 1, lambda _: ""
 worker = BotWorker.__new__(BotWorker)
 worker.connection = None
-worker._stopping = processes.Shutdown()
+worker.stopping = processes.Shutdown()
 worker._perform = lambda job, queue: re.match("(a+)+$", "a" * 60 + "b")
 worker.execute_job(SimpleNamespace(timeout=1), None)
 """
@@ -126,7 +126,7 @@ worker.execute_job(SimpleNamespace(timeout=1), None)
 
 def test_after_sigterm_no_job_begins(worker):
     """A job that was dequeued as SIGTERM came is left to another worker."""
-    worker._stopping = Shutdown()  # noqa: SLF001
+    worker.stopping = Shutdown()
     worker.handle_warm_shutdown_request()
     with suppress(processes.StopRequested):
         do(worker, "leave_traces", "ann")
@@ -137,7 +137,7 @@ def test_after_sigterm_no_job_begins(worker):
 def test_a_worker_is_replaced(worker, monkeypatch, name, most):
     """A worker ends between two jobs after many of them, or once it has taken much memory."""
     monkeypatch.setattr(processes, name, most)
-    worker._jobs_left = processes.MOST_JOBS  # noqa: SLF001
+    worker.jobs_left = processes.MOST_JOBS
     do(worker, "leave_traces", "ann")
     assert worker._stop_requested  # noqa: SLF001
     assert len(seen) == 3

@@ -51,8 +51,6 @@ from jobs.watch.store import Watching
 
 EXCHANGE_HOSTS = (".office365.com", ".office365.us", ".outlook.com")
 """Domains of Exchange Online's and Outlook's mail servers."""
-DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
-GOOD_POLICY = "noeviction"
 MARKS = ("ok", "DOUBT", "WRONG")
 """Marks of a line. A doubt is about something that works today and will stop: it is no error."""
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -140,7 +138,7 @@ def on_redis(redis: Redis) -> Iterator[Told]:
         return
     yield told("redis.good", version=info.get("redis_version", "unknown"))
     policy = config.get("maxmemory-policy") or info.get("maxmemory_policy")
-    if policy != GOOD_POLICY:
+    if policy != "noeviction":
         yield told("redis.policy" if policy else "redis.policy_unseen", policy=policy)
     yield told(f"redis.{_kept(config, info)}")
 
@@ -360,7 +358,7 @@ def _audit(store: RunStore) -> Iterator[Told]:
 
 
 def _microsoft(settings: Settings) -> Iterator[Told]:
-    url = settings.login_url + DISCOVERY
+    url = f"{settings.login_url}/organizations/v2.0/.well-known/openid-configuration"
     try:
         with sync_client(settings) as client:
             client.get(url).raise_for_status()

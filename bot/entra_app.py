@@ -22,8 +22,6 @@ from jobs.microsoft import scopes
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.settings import DEFAULTS, SettingsError
 
-COMMANDS = Path(__file__).with_suffix(".toml")
-NAME = "Webex email bot"
 SIGN_IN = ("offline_access", "openid", "profile")
 SECRET_LIVES = timedelta(days=365)
 NEEDED = frozenset({"PUBLIC_URL", "MICROSOFT_GRAPH_URL", "MICROSOFT_LOGIN_URL"})
@@ -61,10 +59,10 @@ def commands(
         raise SettingsError(tuple(wrong))
     given, quote = {**DEFAULTS, **env}, _quoted if powershell else shlex.quote
     asked = permissions(given["MICROSOFT_GRAPH_URL"], automatic_checks=automatic_checks)
-    shells = tomllib.loads(COMMANDS.read_text(encoding="utf-8"))
+    shells = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     shell = shells["powershell" if powershell else "az"]
     values = {
-        "name": quote(NAME),
+        "name": quote("Webex email bot"),
         "audience": "AzureADMultipleOrgs" if multitenant else "AzureADMyOrg",
         "callback": quote(f"{given['PUBLIC_URL'].strip().rstrip('/')}/microsoft/callback"),
         "ends": f"{now() + SECRET_LIVES:%Y-%m-%d}",

@@ -32,14 +32,12 @@ from jobs.storage.connection import HOST, PORT, PORT_FILE
 LOCK_FILE = "redis.lock"
 """File in the data folder whose lock the server holds for as long as it runs."""
 
-STDERR = 2
 STAND_BY_S = 0.2
 PORT_S = 10.0
 """Seconds for which an earlier server may still hold the port or the data folder."""
 REFUSED = 2
 """Exit code if the server can never run because of bad settings, as for the other commands."""
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-PROBE_BYTES = 4096
 SENTENCES: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
@@ -85,7 +83,7 @@ def _write_error(folder: Path) -> OSError | None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(bytes(PROBE_BYTES))
+            probe.write(bytes(4096))
             probe.flush()
     except OSError as error:
         return error
@@ -155,7 +153,7 @@ def main(port: int = 0, folder: Path = DATA_FOLDER, *, stand_by: bool = False) -
     (folder / PORT_FILE).write_text(str(chosen), "ascii")
     line = command(chosen, folder.resolve())
     os.set_inheritable(lock, True)  # noqa: FBT003  the only parameter
-    os.dup2(STDERR, sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     if stand_by:
         os.setsid()  # Ctrl+C does not reach it
     return os.execv(line[0], line)  # noqa: S606  our own command line

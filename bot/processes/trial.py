@@ -67,7 +67,6 @@ from jobs.storage.vault import Sealed
 
 Json = dict[str, Any]
 _TABLE = tomllib.loads(Path(__file__).with_name("assumptions.toml").read_text(encoding="utf-8"))
-SECONDS = 30.0
 UNSEEN = frozenset({401, 403, 429})
 """Statuses that say nothing about an assumption, as those from 500 on."""
 
@@ -411,7 +410,7 @@ def main(options: Namespace, bot: BotSettings, work: Settings) -> int:
     more = set_up_and_undo(services_of(bot, work), box, input) if box else ()
     domain = options.domain or box.rpartition("@")[2] or bot.allowed_email_domains[0]
     webex = httpx.URL(bot.webex_api_url).host.lower()
-    with client_of(work.hosts | {webex}, SECONDS) as http:
+    with client_of(work.hosts | {webex}, 30.0) as http:
         trial = Trial(bot, work, domain, http)
         for each in chain(trial.look(), more):
             seen.append(each)

@@ -29,7 +29,6 @@ LATE_S = 60
 """Seconds after which an event that no worker has begun is late."""
 MOST = 200
 """Number of events that are read. They are those that are due first."""
-WRITE_TEST_S = 60
 TIMERS = keys.figures("timers")
 DISPATCH = "Dispatcher.dispatch_due"
 """Timer that hands out everything that is due."""
@@ -95,7 +94,7 @@ def look(redis: Redis) -> Health:
 
 def test_write(redis: Redis) -> None:
     """Write a value to Redis, or raise redis.RedisError."""
-    redis.set(keys.write_test(), "1", ex=WRITE_TEST_S)
+    redis.set(keys.write_test(), "1", ex=60)
 
 
 def all_workers(redis: Redis) -> list[BaseWorker]:

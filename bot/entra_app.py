@@ -92,17 +92,15 @@ def _filled(template: str, values: Mapping[str, str]) -> str:
 
 def _manifest(asked: Mapping[str, tuple[Names, Names]]) -> str:
     """Return ``requiredResourceAccess`` as JSON in which bash puts each id."""
-    kinds = (("oauth2PermissionScopes", "Scope"), ("appRoles", "Role"))
-    resources = {
-        app: [
-            {"id": f"$(id {app} {listed} {name})", "type": kind}
+    kinds, resources = (("oauth2PermissionScopes", "Scope"), ("appRoles", "Role")), list[str]()
+    for app, names in asked.items():
+        rows = ",\n ".join(
+            json.dumps({"id": f"$(id {app} {listed} {name})", "type": kind})
             for (listed, kind), held in zip(kinds, names, strict=True)
             for name in held
-        ]
-        for app, names in asked.items()
-    }
-    rows = [{"resourceAppId": app, "resourceAccess": each} for app, each in resources.items()]
-    return json.dumps(rows, indent=1)
+        )
+        resources.append(f'{{"resourceAppId": "{app}", "resourceAccess": [\n {rows}\n]}}')
+    return f"[{', '.join(resources)}]"
 
 
 def _array(names: Names) -> str:

@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from bot.services import Services
 from bot.webex.errors import WebexError
@@ -24,7 +23,7 @@ LIFE = {
     **dict.fromkeys(("signin", "access", "consent", "rehearsal", "history"), timedelta(hours=24)),
     "handover": timedelta(minutes=15),
 }
-REMEMBERED = timedelta(hours=25)
+REMEMBERED_S = 25 * 3600
 NAMED_FOR_S = 600
 """Seconds for which a person's name and a space's title are not requested again."""
 OPEN_FOR = timedelta(hours=1)
@@ -100,7 +99,7 @@ def open_once(services: Services, kind: str, token: str, browser: str) -> bool:
 
 
 def _keep(services: Services, token: str, ticket: PageToken) -> None:
-    services.vault.put(_name(token), codec.dump(ticket).decode(), int(REMEMBERED.total_seconds()))
+    services.vault.put(_name(token), codec.dump(ticket).decode(), REMEMBERED_S)
 
 
 def read(services: Services, kind: str, token: str) -> PageToken | None:
@@ -126,18 +125,16 @@ def _request_of(services: Services, run_id: str) -> tuple[str, str]:
     except RunGoneError:
         return "", ""
     person, room, webex = run.requester.id, run.origin.room, services.webex
-    asker = _name_in_webex(services, person, lambda: webex.person(person).display_name)
-    if run.origin.direct:
-        return asker, ""
-    return asker, _name_in_webex(services, room, partial(webex.room_title, room))
+    asker = _name_in_webex(services, person, lambda whose: webex.person(whose).display_name)
+    return asker, "" if run.origin.direct else _name_in_webex(services, room, webex.room_title)
 
 
-def _name_in_webex(services: Services, whose: str, ask: Callable[[], str]) -> str:
+def _name_in_webex(services: Services, whose: str, ask: Callable[[str], str]) -> str:
     remembered = Sealed.WEBEX_NAME.of(whose)
     name = services.vault.get(remembered)
     if name is None:
         try:
-            name = ask()
+            name = ask(whose)
         except WebexError:
             return ""
         services.vault.put(remembered, name, NAMED_FOR_S)

@@ -54,6 +54,11 @@ def kept(redis: Redis, arrived: WebhookEvent) -> PendingEvent:
     return codec.load(redis.get(keys.event(arrived.key)), PendingEvent)
 
 
+def change(redis: Redis, event: WebhookEvent, **fields: Any) -> None:
+    """Change fields of the stored event."""
+    redis.set(keys.event(event.key), codec.dump(replace(kept(redis, event), **fields)))
+
+
 def event(**more: Any) -> WebhookEvent:
     """Return the event of a message that was written just now."""
     return replace(WebhookEvent("messages", "m1", "anna", "", now().isoformat()), **more)
@@ -89,8 +94,7 @@ def test_its_own_pauses_grow(busy, redis, webex_script, reply):
     with capture_logs() as logged:
         for _ in range(3):
             work(redis)
-            now_due = replace(kept(redis, arrived), not_before=None)
-            redis.set(keys.event(arrived.key), codec.dump(now_due))
+            change(redis, arrived, not_before=None)
             busy.events.bell.ring(arrived.key)
     again = [line for line in logged if line["event"] == AGAIN]
     assert [(each["tries"], each["seconds"]) for each in again] == [(1, 2), (2, 5), (3, 10)]
@@ -232,8 +236,7 @@ def test_an_event_without_a_time_has_that_of_its_arrival(busy, redis, webex_scri
     webex_script.on("GET", "/messages/m1", reply(503))
     arrived = event(created="")
     busy.events.add(arrived)
-    old = replace(kept(redis, arrived), arrived=now() - timedelta(minutes=11))
-    redis.set(keys.event(arrived.key), codec.dump(old))
+    change(redis, arrived, arrived=now() - timedelta(minutes=11))
     work(redis)
     assert (redis.get(keys.event(arrived.key)), redis.zcard(keys.due())) == (b"", 0)
 

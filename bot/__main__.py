@@ -44,11 +44,9 @@ def _redis(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     """Run the embedded Redis, which needs no setting and no other part of the bot."""
     from bot import logs  # noqa: PLC0415  the other commands need no server
     from bot.processes import redis_server  # noqa: PLC0415  same
-    from bot.settings import DATA_FOLDER  # noqa: PLC0415  same
-    from jobs.storage.connection import PORT  # noqa: PLC0415  same
 
     logs.configure(env.get("LOG_LEVEL", ""))
-    return redis_server.main(options.port or PORT, options.folder or DATA_FOLDER)
+    return redis_server.main(options.port, options.folder)
 
 
 def _entra_app(options: argparse.Namespace, env: Mapping[str, str]) -> int:

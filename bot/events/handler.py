@@ -107,11 +107,12 @@ class Prefetch:
 @contextmanager
 def prefetch(webex: Webex, actor: str, room: str) -> Iterator[Prefetch]:
     """Request the person who acted and the members of the room; what is not needed is discarded."""
-    threads, begin = ThreadPoolExecutor(2, "ahead"), copy_context
+    threads = ThreadPoolExecutor(2, "ahead")
     both: tuple[Request, ...] = ((webex.person, actor), (webex.members, room))
     wanted = [(ask, about) for ask, about in both if about]
+    pending = {(ask, it): threads.submit(copy_context().run, ask, it) for ask, it in wanted}
     try:
-        yield Prefetch({(ask, it): threads.submit(begin().run, ask, it) for ask, it in wanted})
+        yield Prefetch(pending)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
 

@@ -321,11 +321,10 @@ def wait_for_redis(url: str) -> Redis:
         SystemExit: Redis refuses the bot, or this version cannot use the data.
     """
     redis = queue.connect(url)
-    said = False
-    while why := _silence(redis):
-        if not said:
-            said, to_do = True, f"set REDIS_URL, or run `{program()} redis`"
-            log.warning("waiting for Redis", why=why, to_do=to_do)
+    if why := _silence(redis):
+        to_do = f"set REDIS_URL, or run `{program()} redis`"
+        log.warning("waiting for Redis", why=why, to_do=to_do)
+    while _silence(redis):
         time.sleep(REDIS_PAUSE_S)
     _leave_newer_data(redis, generation.ensure_layout)
     return redis

@@ -165,7 +165,7 @@ def own_redis(port: int) -> Iterator[Redis]:
         line = redis_server.command(port, Path(folder))
         with subprocess.Popen(line, start_new_session=True) as server:  # noqa: S603  our own
             try:
-                until(partial(redis_server.answers, port), "Redis")
+                until(partial(listens, port), "Redis")
                 with Redis(port=port) as redis:
                     yield redis
             finally:

@@ -29,7 +29,10 @@ _NO_TEXT = {
 def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> int:
     """Run one command: 0 means success, 1 that something is wrong, 2 bad settings or bad input."""
     options = _parser().parse_args(arguments)
-    own = {"version": _version, "explain": _explain, "redis": _redis, "entra-app": _entra_app}
+    if options.command == "version":
+        print(f"webex-email-bot {__version__}")
+        return 0
+    own = {"explain": _explain, "redis": _redis, "entra-app": _entra_app}
     if options.command in own:
         return own[options.command](options, env)
     from bot.processes import command_line  # noqa: PLC0415  explain starts fast and needs no setting
@@ -37,30 +40,24 @@ def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.env
     return command_line.run(options, env)
 
 
-def _version(_options: argparse.Namespace, _env: Mapping[str, str]) -> int:
-    print(f"webex-email-bot {__version__}")  # noqa: T201  CLI output
-    return 0
-
-
 def _redis(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     """Run the embedded Redis, which needs no setting and no other part of the bot."""
     from bot import logs  # noqa: PLC0415  the other commands need no server
     from bot.processes import redis_server  # noqa: PLC0415  same
-    from bot.settings import DATA_FOLDER  # noqa: PLC0415  same
-    from jobs.storage.connection import PORT  # noqa: PLC0415  same
 
     logs.configure(env.get("LOG_LEVEL", ""))
-    return redis_server.main(options.port or PORT, options.folder or DATA_FOLDER)
+    return redis_server.main(options.port, options.folder)
 
 
 def _entra_app(options: argparse.Namespace, env: Mapping[str, str]) -> int:
-    from bot.entra_app import NeedsError, commands  # noqa: PLC0415  the others print none
+    from bot.entra_app import commands  # noqa: PLC0415  the others print none
+    from jobs.settings import SettingsError  # noqa: PLC0415  same
 
-    names = ("certificate", "automatic_checks", "multitenant", "powershell")
+    wanted = {name: value for name, value in vars(options).items() if name != "command"}
     try:
-        print(commands(env, **{name: getattr(options, name) for name in names}))  # noqa: T201  CLI output
-    except NeedsError as error:
-        print(error, file=sys.stderr)  # noqa: T201  CLI output
+        print(commands(env, **wanted))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
         return BAD_INPUT
     return 0
 
@@ -76,26 +73,21 @@ def _explain(options: argparse.Namespace, _env: Mapping[str, str]) -> int:
     except NoTextError as error:
         problem = _NO_TEXT[str(error)]
         if options.json:
-            _print_json({"ours": False, "causes": [], "codes": [], "problem": problem})
-        print(problem, file=sys.stderr)  # noqa: T201  CLI output
+            empty = {"ours": False, "causes": [], "codes": [], "problem": problem}
+            print(json.dumps(empty, indent=2))
+        print(problem, file=sys.stderr)
         return BAD_INPUT
     reading = read(told, cut=cut)
-    if options.json:
-        _print_json(explanation.as_json(reading))
+    if options.json:  # in ASCII, so that it is readable whatever encoding the terminal has
+        print(json.dumps(explanation.as_json(reading), indent=2))
     else:
-        print("\n".join(explanation.as_lines(reading)))  # noqa: T201  CLI output
+        print("\n".join(explanation.as_lines(reading)))
     return 0
 
 
-def _print_json(told: dict[str, Any]) -> None:
-    """Print JSON in ASCII, so that it is readable whatever encoding the terminal has."""
-    print(json.dumps(told, indent=2))  # noqa: T201  CLI output
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=program(), description="Connects an Office 365 mailbox to Webex Contact Center."
-    )
+    about = "Connects an Office 365 mailbox to Webex Contact Center."
+    parser = argparse.ArgumentParser(prog=program(), description=about)
     commands = parser.add_subparsers(dest="command", required=True)
     table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     for name, arguments in table.items():

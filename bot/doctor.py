@@ -10,11 +10,13 @@ import asyncio
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from itertools import filterfalse
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -25,7 +27,7 @@ from bot import program
 from bot.queue import connect_for_web, health, kind_problem, refusal
 from bot.queue.events import RESOURCES
 from bot.settings import NO_APPROVERS, BotSettings
-from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
+from bot.webex.client import Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.access import app_access
 from jobs.causes.cause import Cause
@@ -37,7 +39,6 @@ from jobs.contact_center.client import organization_id
 from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.webex_org_id import is_org_id, normalize
 from jobs.mail import watch_mail
-from jobs.runs.audit import Trail
 from jobs.runs.rekeying import Rekeying, doubts
 from jobs.runs.run_store import RunStore
 from jobs.runs.trust import older_runs
@@ -50,15 +51,12 @@ from jobs.watch.store import Watching
 
 EXCHANGE_HOSTS = (".office365.com", ".office365.us", ".outlook.com")
 """Domains of Exchange Online's and Outlook's mail servers."""
-DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
-GOOD_POLICY = "noeviction"
 MARKS = ("ok", "DOUBT", "WRONG")
 """Marks of a line. A doubt is about something that works today and will stop: it is no error."""
+_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 _SENTENCES = {
     f"{of}.{kind}": (mark, sentence)
-    for of, marks in tomllib.loads(
-        Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
-    ).items()
+    for of, marks in _TABLE.items()
     for mark, sentences in marks.items()
     for kind, sentence in sentences.items()
 }
@@ -66,8 +64,6 @@ Told = tuple[str, str]
 """Mark and sentence."""
 Line = tuple[str, Callable[[], Iterable[Told]]]
 """Line of the report: the name of its check and the check."""
-Figures = dict[str, str]
-T = TypeVar("T")
 
 
 def told(key: str, **values: object) -> Told:
@@ -96,11 +92,9 @@ def examine(checks: Iterator[Line], say: Callable[[str], None]) -> int:
 def checks(bot: BotSettings, work: Settings) -> Iterator[Line]:
     redis = connect_for_web(bot.redis_url)
     webex = Webex(bot.webex_access_token, bot.webex_api_url)
-    people, approvers = ", ".join(bot.allowed_email_domains), ", ".join(bot.approvers)
+    people, by = ", ".join(bot.allowed_email_domains), ", ".join(bot.approvers)
     yield "settings", lambda: [told("settings.good", url=bot.public_url, people=people)]
-    approved = told(
-        "approvers.good" if approvers else "approvers.none", by=approvers or NO_APPROVERS
-    )
+    approved = told(f"approvers.{'good' if by else 'none'}", by=by or NO_APPROVERS)
     yield "approvers", lambda: [approved]
     yield "Redis", partial(on_redis, redis)
     yield "workers", partial(on_workers, redis)
@@ -117,19 +111,13 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Line]:
         yield "Webex Connect's audit log", partial(_audit_log, work)
     if work.contact_center_url:
         yield "contact center", partial(_contact_center, work)
-    if granted := _unless_away(partial(app_access.all_grants, redis)):
-        yield "read access", partial(_read_access, granted, work)
+    with suppress(RedisError):  # reported by an earlier check
+        if granted := app_access.all_grants(redis):
+            yield "read access", partial(_read_access, granted, work)
     runs = RunStore(redis, work.encryption_keys)
     yield "runs", partial(on_runs, runs, work.encryption_keys)
     yield "watch", partial(on_watch, runs)
-    yield "audit trail", partial(_audit, Trail(redis, work.encryption_keys))
-
-
-def _unless_away(ask: Callable[[], T]) -> T | None:
-    try:
-        return ask()
-    except RedisError:
-        return None  # reported by an earlier check
+    yield "audit trail", partial(_audit, runs)
 
 
 def on_redis(redis: Redis) -> Iterator[Told]:
@@ -150,16 +138,18 @@ def on_redis(redis: Redis) -> Iterator[Told]:
         return
     yield told("redis.good", version=info.get("redis_version", "unknown"))
     policy = config.get("maxmemory-policy") or info.get("maxmemory_policy")
-    if policy != GOOD_POLICY:
+    if policy != "noeviction":
         yield told("redis.policy" if policy else "redis.policy_unseen", policy=policy)
+    yield told(f"redis.{_kept(config, info)}")
+
+
+def _kept(config: dict[str, str], info: dict[str, str]) -> str:
+    """Return the name of the sentence about what Redis keeps on the disk."""
     if config.get("appendonly") == "yes" or info.get("aof_enabled") == "1":
-        yield told("redis.append_only")
-    elif not config and "aof_enabled" not in info:
-        yield told("redis.disk_unseen")
-    elif "save" not in config:
-        yield told("redis.no_file")
-    else:
-        yield told("redis.snapshots" if config["save"] else "redis.nothing_kept")
+        return "append_only"
+    if "save" not in config:
+        return "no_file" if config or "aof_enabled" in info else "disk_unseen"
+    return "snapshots" if config["save"] else "nothing_kept"
 
 
 def _unusable(error: RedisError) -> Told:
@@ -171,7 +161,7 @@ def _unusable(error: RedisError) -> Told:
     return told(f"redis.{kind}", error=error, why=type(error).__name__)
 
 
-def _figures(ask: Callable[[], Mapping[Any, Any]]) -> Figures:
+def _figures(ask: Callable[[], Mapping[Any, Any]]) -> dict[str, str]:
     """Return Redis's answer to a question as names and texts, or nothing if Redis refuses it."""
     try:
         return {str(name): str(value) for name, value in ask().items()}
@@ -198,11 +188,8 @@ def on_workers(redis: Redis) -> Iterator[Told]:
 
 
 def on_refused_webhooks(redis: Redis) -> Iterator[Told]:
-    if found := health.read_refused(redis):
-        values = {"count": found.count, "first": found.first, "last": found.last}
-        yield told("refused_webhooks.some", **values)
-    else:
-        yield told("refused_webhooks.none")
+    found = health.read_refused(redis)
+    yield told(f"refused_webhooks.{'some' if found else 'none'}", **asdict(found) if found else {})
 
 
 def on_runs(store: RunStore, encryption_keys: tuple[str, ...] = ()) -> Iterator[Told]:
@@ -243,25 +230,19 @@ def on_watch(store: RunStore) -> Iterator[Told]:
         yield told("watch.unseen", mailbox=unseen[0].mailbox, since=unseen[0].since, **values)
     else:
         looked = max((each.looked for each in states.values() if each.looked), default=None)
-        ended = (
-            f"the last look was {_minutes(at - looked)} ago" if looked else "no look has ended yet"
-        )
+        last = f"the last look was {_minutes(at - looked)} ago" if looked else ""
+        ended = last or "no look has ended yet"
         paused = sum(each.is_paused(at) for each in channels)
-        yield told(
-            "watch.good",
-            count=len(channels),
-            ended=ended,
-            incidents=len(watching.incidents.open_incidents()),
-            paused=f", paused: {paused}" if paused else "",
-        )
+        counts = {"count": len(channels), "incidents": len(watching.incidents.open_incidents())}
+        pauses = f", paused: {paused}" if paused else ""
+        yield told("watch.good", ended=ended, paused=pauses, **counts)
         yield from _refused_mails(store.redis, channels)
 
 
 def _refused_mails(redis: Redis, channels: Iterable[WatchedChannel]) -> Iterator[Told]:
     newest = (watch_mail.newest(redis, each.mailbox)[:1] for each in channels)
     causes = Counter(mail.refused for mails in newest for mail in mails if mail.refused)
-    if causes:
-        counts = ", ".join(f"{cause} ({count})" for cause, count in causes.most_common())
+    if counts := ", ".join(f"{cause} ({count})" for cause, count in causes.most_common()):
         yield told("watch.refused", counts=counts)
 
 
@@ -297,53 +278,46 @@ def _test_mail(settings: Settings) -> Iterator[Told]:
 def _audit_log(settings: Settings) -> Iterator[Told]:
     try:
         found = asyncio.run(read_changes(settings, now() - timedelta(days=1), now()))
+        yield told("audit_log.good", method=found.method, count=len(found.rows))
     except errors.CloudError as error:
         yield told(f"audit_log.{error.status}", error=error)
-    else:
-        yield told("audit_log.good", method=found.method, count=len(found.rows))
 
 
 def _contact_center(settings: Settings) -> Iterator[Told]:
     if not settings.contact_center_org:
         yield told("contact_center.tasks")
         return
-    org = normalize(settings.contact_center_org)
+    asked, url = settings.contact_center_org, settings.contact_center_url
     try:
-        known = normalize(asyncio.run(organization_id(settings)) or org)
-    except errors.CloudError as error:
-        why, url = error.words or error.cause, settings.contact_center_url
-        asked = settings.contact_center_org
-        yield told(f"contact_center.{error.status}", org=asked, url=url, why=why)
-    else:
+        known, org = normalize(asyncio.run(organization_id(settings)) or asked), normalize(asked)
         yield told(f"contact_center.{'good' if known == org else 'other'}", known=known, org=org)
+    except errors.CloudError as error:
+        why = error.words or error.cause
+        yield told(f"contact_center.{error.status}", org=asked, url=url, why=why)
 
 
 def _read_access(granted: tuple[app_access.AppAccess, ...], settings: Settings) -> Iterator[Told]:
     """Check the tokens of every tenant that lets the bot read on its own, and drop no access."""
-    seen = [(access.tenant, *_looked_into(settings, access)) for access in granted]
-    if lost := [f"{tenant} ({why})" for tenant, why, _ in seen if why]:
+    lost, more = list[str](), list[str]()
+    for access in granted:
+        try:
+            surplus = app_access.prove(settings, access.tenant, access.by).surplus
+            more += [f"{access.tenant} ({', '.join(surplus)})"] * bool(surplus)
+        except errors.CloudError as error:
+            lacks = f"lacks {error.code}" if error.cause == Cause.APP_ROLES_MISSING else error.words
+            lost.append(f"{access.tenant} ({lacks or error.cause})")
+    if lost:
         yield told("read_access.lost", lost=", ".join(lost))
-    more = ", ".join(f"{tenant} ({', '.join(names)})" for tenant, _, names in seen if names)
-    yield told(f"read_access.{'more' if more else 'good'}", count=len(seen), more=more)
-
-
-def _looked_into(settings: Settings, access: app_access.AppAccess) -> tuple[str, tuple[str, ...]]:
-    """Return why the tenant's access was lost (empty if it works), and its surplus permissions."""
-    try:
-        return "", app_access.prove(settings, access.tenant, access.by).surplus
-    except errors.CloudError as error:
-        lacks = f"lacks {error.code}" if error.cause == Cause.APP_ROLES_MISSING else error.words
-        return lacks or error.cause, ()
+    kind = "more" if more else "good"
+    yield told(f"read_access.{kind}", count=len(granted), more=", ".join(more))
 
 
 def _webex(webex: Webex) -> Iterator[Told]:
     try:
         me = webex.me()
-    except WebexError as error:
-        kind = "token" if isinstance(error, WebexUnauthorizedError) else "away"
-        yield told(f"webex.{kind}", error=error)
-    else:
         yield told("webex.good", name=me.display_name, email=me.email)
+    except WebexError as error:
+        yield told(f"webex.{error.status}", error=error)
 
 
 def _organizations(listed: tuple[str, ...], webex: Webex) -> Iterator[Told]:
@@ -354,15 +328,14 @@ def _organizations(listed: tuple[str, ...], webex: Webex) -> Iterator[Told]:
     if odd := [*filterfalse(is_org_id, listed)]:
         yield told("organizations.odd", odd=", ".join(map(repr, odd)))
         return
-    known = list(map(normalize, listed))
+    ids = [*map(normalize, listed)]
+    known = ", ".join(ids)
     try:
         mine = normalize(webex.me().org_id)
+        place = "one of them" if mine in ids else "not listed"
+        yield told("organizations.good", known=known, mine=mine or "none", place=place)
     except WebexError:  # reported by an earlier check
-        yield told("organizations.unseen", known=", ".join(known))
-    else:
-        place = "one of them" if mine in known else "not listed"
-        values = {"known": ", ".join(known), "mine": mine or "none", "place": place}
-        yield told("organizations.good", **values)
+        yield told("organizations.unseen", known=known)
 
 
 def _webhooks(subscriptions: WebhookRegistrar) -> Iterator[Told]:
@@ -377,22 +350,21 @@ def _webhooks(subscriptions: WebhookRegistrar) -> Iterator[Told]:
     yield told(f"webhooks.{'missing' if missing else 'good'}", **values)
 
 
-def _audit(trail: Trail) -> Iterator[Told]:
-    found = trail.verify()
+def _audit(store: RunStore) -> Iterator[Told]:
+    found = store.audit.verify()
     kind = "empty" if not found.entries else "good" if found.newest_key else "older"
     values = {"at": found.broken_at, "why": found.why, "since": found.since[:16]}
     yield told(f"audit.{'broken' if found.broken_at else kind}", entries=found.entries, **values)
 
 
 def _microsoft(settings: Settings) -> Iterator[Told]:
-    url = settings.login_url + DISCOVERY
+    url = f"{settings.login_url}/organizations/v2.0/.well-known/openid-configuration"
     try:
         with sync_client(settings) as client:
             client.get(url).raise_for_status()
+        yield told("microsoft.good", host=settings.login_url)
     except httpx.HTTPError as error:
         yield told("microsoft.away", url=url, why=errors.words_of(error, url))
-    else:
-        yield told("microsoft.good", host=settings.login_url)
 
 
 def on_clock(redis: Redis) -> Iterator[Told]:
@@ -412,7 +384,9 @@ def on_clock(redis: Redis) -> Iterator[Told]:
 
 
 def _skews(redis: Redis) -> dict[str, float]:
-    others = _unless_away(partial(shared, redis)) or {}
+    others: dict[str, float] = {}
+    with suppress(RedisError):  # reported by an earlier check
+        others = shared(redis)
     known = {cloud: (METER.ahead_s(cloud), others.get(cloud)) for cloud in NAMES}
     seen = {cloud: [each for each in both if each is not None] for cloud, both in known.items()}
     return {cloud: max(each, key=abs) for cloud, each in seen.items() if each}

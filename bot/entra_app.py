@@ -7,6 +7,7 @@ a card of the bot asks for their consent.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import tomllib
@@ -19,18 +20,12 @@ from bot.settings import settings_problems
 from jobs.clock import now
 from jobs.microsoft import scopes
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
-from jobs.settings import DEFAULTS
+from jobs.settings import DEFAULTS, SettingsError
 
-COMMANDS = Path(__file__).with_suffix(".toml")
-NAME = "Webex email bot"
 SIGN_IN = ("offline_access", "openid", "profile")
 SECRET_LIVES = timedelta(days=365)
 NEEDED = frozenset({"PUBLIC_URL", "MICROSOFT_GRAPH_URL", "MICROSOFT_LOGIN_URL"})
 Names = tuple[str, ...]
-
-
-class NeedsError(ValueError):
-    """Error because a setting is missing or wrong; the text names each."""
 
 
 def permissions(graph_url: str, *, automatic_checks: bool) -> dict[str, tuple[Names, Names]]:
@@ -58,18 +53,16 @@ def commands(
     ``certificate`` is the path of the certificate without its key, or empty for a client secret.
 
     Raises:
-        NeedsError: PUBLIC_URL, or an address of Microsoft, cannot be used.
+        SettingsError: PUBLIC_URL, or an address of Microsoft, cannot be used.
     """
-    wrong = [told for told in settings_problems(env) if told.partition(" ")[0] in NEEDED]
-    if wrong:
-        raise NeedsError("\n".join(wrong))
+    if wrong := [told for told in settings_problems(env) if told.partition(" ")[0] in NEEDED]:
+        raise SettingsError(tuple(wrong))
     given, quote = {**DEFAULTS, **env}, _quoted if powershell else shlex.quote
     asked = permissions(given["MICROSOFT_GRAPH_URL"], automatic_checks=automatic_checks)
-    shell = tomllib.loads(COMMANDS.read_text(encoding="utf-8"))[
-        "powershell" if powershell else "az"
-    ]
+    shells = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    shell = shells["powershell" if powershell else "az"]
     values = {
-        "name": quote(NAME),
+        "name": quote("Webex email bot"),
         "audience": "AzureADMultipleOrgs" if multitenant else "AzureADMyOrg",
         "callback": quote(f"{given['PUBLIC_URL'].strip().rstrip('/')}/microsoft/callback"),
         "ends": f"{now() + SECRET_LIVES:%Y-%m-%d}",
@@ -87,12 +80,9 @@ def commands(
     }
     values["credential"] = _filled(shell["certificate" if certificate else "secret"], values)
     tenants = f"{given['MICROSOFT_LOGIN_URL'].rstrip('/')}/TENANT/adminconsent?client_id=CLIENT_ID"
-    remarks = (
-        (multitenant, f"# In each other tenant with mailboxes: {tenants}\n"),
-        (automatic_checks, '# Then press "Allow automatic checks" on the card of a check.\n'),
-        (True, f"# Set what was printed, then: {program()} doctor"),
-    )
-    told = "".join(text for is_told, text in remarks if is_told)
+    told = f"# In each other tenant with mailboxes: {tenants}\n" * multitenant
+    told += '# Then press "Allow automatic checks" on the card of a check.\n' * automatic_checks
+    told += f"# Set what was printed, then: {program()} doctor"
     return _filled(shell["commands"], values) + told
 
 
@@ -102,17 +92,14 @@ def _filled(template: str, values: Mapping[str, str]) -> str:
 
 def _manifest(asked: Mapping[str, tuple[Names, Names]]) -> str:
     """Return ``requiredResourceAccess`` as JSON in which bash puts each id."""
-    kinds = (("oauth2PermissionScopes", "Scope"), ("appRoles", "Role"))
-    resources = (
-        f'{{"resourceAppId": "{app}", "resourceAccess": [\n '
-        + ",\n ".join(
-            f'{{"id": "$(id {app} {listed} {name})", "type": "{kind}"}}'
+    kinds, resources = (("oauth2PermissionScopes", "Scope"), ("appRoles", "Role")), list[str]()
+    for app, names in asked.items():
+        rows = ",\n ".join(
+            json.dumps({"id": f"$(id {app} {listed} {name})", "type": kind})
             for (listed, kind), held in zip(kinds, names, strict=True)
             for name in held
         )
-        + "\n]}"
-        for app, names in asked.items()
-    )
+        resources.append(f'{{"resourceAppId": "{app}", "resourceAccess": [\n {rows}\n]}}')
     return f"[{', '.join(resources)}]"
 
 

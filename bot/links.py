@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from bot.services import Services
 from bot.webex.errors import WebexError
@@ -24,7 +23,7 @@ LIFE = {
     **dict.fromkeys(("signin", "access", "consent", "rehearsal", "history"), timedelta(hours=24)),
     "handover": timedelta(minutes=15),
 }
-REMEMBERED = timedelta(hours=25)
+REMEMBERED_S = 25 * 3600
 NAMED_FOR_S = 600
 """Seconds for which a person's name and a space's title are not requested again."""
 OPEN_FOR = timedelta(hours=1)
@@ -64,28 +63,21 @@ class Link:
 
 
 def link(services: Services, kind: str, run_id: str) -> Link:
-    """Return the run's link to the page of one kind, such as ``signin``.
-
-    The link stays the same until it expires, so that a redrawn card does not change.
-    """
-    token = services.vault.get(Sealed.PAGE_TOKEN.of(kind, run_id))
-    ticket = read(services, kind, token) if token else None
-    if token is None or ticket is None or ticket.is_expired:
-        asker, space = _request_of(services, run_id) if kind != "handover" else ("", "")
-        token = secrets.token_urlsafe(32)
-        ticket = PageToken(kind, run_id, now() + LIFE[kind], asker, space)
-        life_s = int(LIFE[kind].total_seconds())
-        services.vault.put(Sealed.PAGE_TOKEN.of(kind, run_id), token, life_s)
+    """Return the run's link to a page, which stays the same until it expires, as its card does."""
+    place, life = Sealed.PAGE_TOKEN.of(kind, run_id), LIFE[kind]
+    token = services.vault.get(place) or ""
+    ticket = read(services, kind, token)
+    if ticket is None or ticket.is_expired:
+        asked = ("", "") if kind == "handover" else _request_of(services, run_id)
+        token, ticket = secrets.token_urlsafe(32), PageToken(kind, run_id, now() + life, *asked)
+        services.vault.put(place, token, int(life.total_seconds()))
         _keep(services, token, ticket)
     url = f"{services.bot.public_url}/{kind}/{token}"
     return Link(url, ticket.until, ticket.asker, ticket.space)
 
 
 def one_time(services: Services, kind: str, about: str) -> Link:
-    """Return a new link whose page one browser may open (:func:`open_once`).
-
-    ``about`` is what the page shows, such as an address, in the place of a run.
-    """
+    """Return a new link to a page about an address, for one browser (:func:`open_once`)."""
     token, until = secrets.token_urlsafe(32), now() + LIFE[kind]
     _keep(services, token, PageToken(kind, about, until))
     return Link(f"{services.bot.public_url}/{kind}/{token}", until)
@@ -97,9 +89,9 @@ def open_once(services: Services, kind: str, token: str, browser: str) -> bool:
     If several browsers open the link at the same time, only one of them gets its page (GETDEL).
     """
     sealed = services.vault.take(_name(token))
-    ticket = codec.load(sealed, PageToken) if sealed else None
-    if ticket is None:
+    if sealed is None:
         return False
+    ticket = codec.load(sealed, PageToken)
     first = ticket.kind == kind and not ticket.browser and not ticket.is_expired
     bound = replace(ticket, browser=browser, until=now() + OPEN_FOR) if first else ticket
     _keep(services, token, bound)
@@ -107,7 +99,7 @@ def open_once(services: Services, kind: str, token: str, browser: str) -> bool:
 
 
 def _keep(services: Services, token: str, ticket: PageToken) -> None:
-    services.vault.put(_name(token), codec.dump(ticket).decode(), int(REMEMBERED.total_seconds()))
+    services.vault.put(_name(token), codec.dump(ticket).decode(), REMEMBERED_S)
 
 
 def read(services: Services, kind: str, token: str) -> PageToken | None:
@@ -127,27 +119,22 @@ def drop(services: Services, kind: str, run_id: str) -> None:
 
 
 def _request_of(services: Services, run_id: str) -> tuple[str, str]:
-    """Return the name of the person who asked for the run, and the title of its space.
-
-    A 1:1 space has no title of its own.
-    """
+    """Return the name of the run's requester, and the title of its space, or '' for 1:1."""
     try:
         run = services.store.load(run_id)
     except RunGoneError:
         return "", ""
     person, room, webex = run.requester.id, run.origin.room, services.webex
-    asker = _name_in_webex(services, person, lambda: webex.person(person).display_name)
-    if run.origin.direct:
-        return asker, ""
-    return asker, _name_in_webex(services, room, partial(webex.room_title, room))
+    asker = _name_in_webex(services, person, lambda whose: webex.person(whose).display_name)
+    return asker, "" if run.origin.direct else _name_in_webex(services, room, webex.room_title)
 
 
-def _name_in_webex(services: Services, whose: str, ask: Callable[[], str]) -> str:
+def _name_in_webex(services: Services, whose: str, ask: Callable[[str], str]) -> str:
     remembered = Sealed.WEBEX_NAME.of(whose)
     name = services.vault.get(remembered)
     if name is None:
         try:
-            name = ask()
+            name = ask(whose)
         except WebexError:
             return ""
         services.vault.put(remembered, name, NAMED_FOR_S)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from structlog.contextvars import merge_contextvars
+from structlog.processors import JSONRenderer, format_exc_info
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from jobs.redact import GONE, names_a_secret, without_secrets
@@ -20,21 +22,13 @@ NOISY = dict.fromkeys(_CHATTY, logging.WARNING)
 NOISY |= {"asyncio": logging.INFO, "waitress.queue": logging.ERROR}
 WITNESS = "jobs.runs.audit"
 """Logger of the audit trail. Its lines are written at every log level (docs/audit.md)."""
-PATTERNS = (
-    (re.compile(r"(?i)\b(xoauth2|oauthbearer)(\s+)[\w.~+/=-]{8,}"), rf"\1\2{GONE}"),
-    (
-        re.compile(r"""(?i)(?<![\w-])(secret|sealed)(["']?\s*[=:]\s*["']?)[^\s&"',;}]+"""),
-        rf"\1\2{GONE}",
-    ),
-    (
-        re.compile(r"""(?i)(?<![\w-])(code["']\s*:\s*["'])[^\s"']{32,}"""),
-        rf"\1{GONE}",
-    ),  # in JSON; error codes are shorter
-    (
-        re.compile(r"(?i)(%3F|%26|[?&])(code|state|client_secret|refresh_token)(%3D|=)[^\s&%\"']+"),
-        rf"\1\2\3{GONE}",
-    ),
+_HEADS_AND_SECRETS = (
+    (r"\b(?:xoauth2|oauthbearer)\s+", r"[\w.~+/=-]{8,}"),
+    (r"""(?<![\w-])(?:secret|sealed)["']?\s*[=:]\s*["']?""", r"""[^\s&"',;}]+"""),
+    (r"""(?<![\w-])code["']\s*:\s*["']""", r"""[^\s"']{32,}"""),  # in JSON; error codes are shorter
+    (r"(?:%3F|%26|[?&])(?:code|state|client_secret|refresh_token)(?:%3D|=)", r"""[^\s&%"']+"""),
 )
+PATTERNS = [re.compile(f"(?i)({head}){secret}") for head, secret in _HEADS_AND_SECRETS]
 """Patterns of secrets that occur only in logs; :mod:`jobs.redact` handles all others."""
 SECRET_KEYS = re.compile(r"(?i)sealed|x[-_]spark[-_]signature")
 
@@ -45,34 +39,19 @@ def configure(level: str = "INFO") -> None:
     An unknown level counts as INFO. The lines of the audit trail do not depend on the level, because
     they are the record of the trail outside Redis.
     """
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+    stdlib, formatter = structlog.stdlib, structlog.stdlib.ProcessorFormatter
+    times = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    added = (merge_contextvars, stdlib.add_log_level, stdlib.add_logger_name, times)
+    shared: list[Processor] = [*added]
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[stdlib.filter_by_level, *shared, formatter.wrap_for_formatter],
+        logger_factory=stdlib.LoggerFactory(),
+        wrapper_class=stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+    last = (formatter.remove_processors_meta, format_exc_info, redact, JSONRenderer())
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                redact,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
+    handler.setFormatter(formatter(foreign_pre_chain=shared, processors=last))
     logging.basicConfig(
         level=logging.getLevelNamesMapping().get(level.strip().upper(), logging.INFO),
         handlers=[handler],
@@ -95,8 +74,8 @@ def redacted(text: str) -> str:
     addresses are removed.
     """
     text = without_secrets(text)
-    for pattern, replacement in PATTERNS:
-        text = pattern.sub(replacement, text)
+    for pattern in PATTERNS:
+        text = pattern.sub(rf"\1{GONE}", text)
     return text
 
 

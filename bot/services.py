@@ -65,7 +65,7 @@ class Services(Runtime):
             redis=redis,
             webex=webex,
             events=EventQueue(redis),
-            runs=Doorbell.of(redis, LockKind.RUN),
+            runs=Doorbell(redis, LockKind.RUN),
             cards=cards,
         )
 
@@ -97,12 +97,9 @@ class Services(Runtime):
         The result is cached in Redis for all processes. It is cached per access
         token, because another token may be another account.
         """
-        read = self.redis.pipeline(transaction=False)
-        read.get(self._account_key)
-        read.ttl(self._account_key)
-        kept, left = read.execute()
-        if isinstance(kept, bytes) and left > KNOWN_S - ME_S:
-            return codec.load(kept, WebexPerson)
+        fresh = self.redis.ttl(self._account_key) > KNOWN_S - ME_S
+        if fresh and (kept := self.known_account):
+            return kept
         found = self.webex.me()
         self.redis.set(self._account_key, codec.dump(found), ex=KNOWN_S)
         return found

@@ -22,6 +22,7 @@ from adaptive_cards import locale
 from bot.processes import redis_server
 from practice import patience, ports
 from practice.conversation import words
+from tests.fixtures.redis_servers import answers
 from tests.fixtures.waiting import until
 
 pytest_plugins = (
@@ -164,7 +165,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = redis_server.command(port, Path(tmp_path_factory.mktemp("valkey")))
     server = subprocess.Popen(command)  # noqa: S603  our own command line
     try:
-        until(lambda: redis_server.answers(port), "the Valkey of the tests")
+        until(lambda: answers(port), "the Valkey of the tests")
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         server.terminate()

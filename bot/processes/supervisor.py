@@ -1,7 +1,7 @@
-"""Process that keeps other processes alive.
+"""Process that keeps other processes alive, and the periodic tasks of processes.
 
-A dead child is started again. SIGTERM lets all children finish. Meanwhile short tasks run in this process. It
-has no thread, because it forks.
+A dead child is started again. SIGTERM lets all children finish. Meanwhile short tasks run in this
+process. It has no thread, because it forks.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,19 +21,22 @@ import structlog
 PR_SET_PDEATHSIG = 1
 STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 CHILD = frozenset({signal.SIGCHLD})
+STOPPING = (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL)
 PATIENCE_S = {False: (18.0, 3.0, 2.0), True: (3.0, 1.0, 1.0)}
-"""Seconds to wait after SIGTERM, a second SIGTERM and SIGKILL, keyed by ``Role.stops_last``.
+"""Seconds to wait after each of :data:`STOPPING`, keyed by ``Role.stops_last``.
 
 Roles that are stopped last have less time. The total is less than 30 seconds.
 """
 SHORT_LIFE_S = 5.0
 PAUSE_S = 1.0
 IDLE_S = 60.0
+RETRY_S = 30.0
 REFUSED = 2
 """Exit code of a child that can never do its work, for example with bad settings.
 
 All children are then stopped.
 """
+Tick = Callable[[bool], float]
 log = structlog.get_logger(__name__)
 
 
@@ -49,19 +53,15 @@ class Role:
 
 
 class Supervisor:
-    """Runner of every role in its own process until SIGTERM or Ctrl+C.
+    """Runner of every role in its own process.
 
-    ``tick`` is called again after the seconds that it returned, or earlier. It is told whether a child
-    has died since.
+    ``tick`` is called again after the seconds that it returned, or earlier. It is told whether a
+    child has died since.
     """
 
-    def __init__(
-        self, roles: tuple[Role, ...], tick: Callable[[bool], float] = lambda _: IDLE_S
-    ) -> None:
+    def __init__(self, roles: tuple[Role, ...], tick: Tick = lambda _: IDLE_S) -> None:
         self._tick = tick
-        self._roles = sorted(
-            roles, key=lambda role: not role.stops_last
-        )  # roles that are stopped last are started first
+        self._started_first = sorted(roles, key=lambda role: not role.stops_last)
         self._children: dict[int, tuple[Role, float]] = {}
 
     def run(self) -> int:
@@ -70,19 +70,19 @@ class Supervisor:
         Return 0 when all have ended, or :data:`REFUSED` if a child or ``tick`` gave up for good.
         """
         code = 0
-        with _signals_blocked(STOPS | CHILD):
-            try:
-                for role in self._roles:
-                    self._start(role)
-                died = False
-                while (came := _wait_for(STOPS | CHILD, self._tick(died))) not in STOPS:
-                    if died := came in CHILD:
-                        self._restart()
-            except SystemExit:
-                code = REFUSED
-            log.info("stopping")
-            self._stop(last=False)
-            self._stop(last=True)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPS, *CHILD, signal.SIGALRM})
+        try:
+            for role in self._started_first:
+                self._start(role)
+            died = False
+            while (came := _wait_for(STOPS | CHILD, self._tick(died))) not in STOPS:
+                if died := came in CHILD:
+                    self._restart()
+        except SystemExit:
+            code = REFUSED
+        log.info("stopping")
+        self._stop(last=False)
+        self._stop(last=True)
         return code
 
     def _start(self, role: Role) -> None:
@@ -104,8 +104,7 @@ class Supervisor:
     def _reap(self) -> list[tuple[Role, float, int]]:
         """Return the roles that ended, with their start times and exit codes.
 
-        Another process may be among the children, such as the work horse of a killed worker. It
-        has no role and is skipped.
+        Another child, such as that of a killed worker, has no role and is skipped.
         """
         dead = []
         while self._children and (ended := os.waitpid(-1, os.WNOHANG))[0]:
@@ -119,28 +118,32 @@ class Supervisor:
 
         An interrupted job starts again with the next worker.
         """
-        for sig, patience in zip(
-            (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL), PATIENCE_S[last], strict=True
-        ):
+        for sig, patience in zip(STOPPING, PATIENCE_S[last], strict=True):
+            until = time.monotonic() + patience
             for pid in self._alive(last=last):
                 os.kill(pid, sig)
-            self._wait(time.monotonic() + patience, last=last)
-
-    def _wait(self, until: float, *, last: bool) -> None:
-        self._reap()
-        while self._alive(last=last) and (left := until - time.monotonic()) > 0:
-            _wait_for(CHILD, left)
             self._reap()
+            while self._alive(last=last) and (left := until - time.monotonic()) > 0:
+                _wait_for(CHILD, left)
+                self._reap()
 
     def _alive(self, *, last: bool) -> list[int]:
         return [pid for pid, (role, _) in self._children.items() if role.stops_last == last]
 
 
 def _run(role: Role, supervisor: int) -> int:
-    """Run the child from start to end and return its exit code."""
+    """Run the child from start to end and return its exit code.
+
+    On Linux the kernel stops the child when the process ``supervisor`` dies.
+    """
     try:
-        _take_signals()
-        _die_with_parent(supervisor, signal.SIGTERM)
+        for sig in STOPS:
+            signal.signal(sig, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the parent has blocked signals
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != supervisor:  # it died before the request
+            signal.raise_signal(signal.SIGTERM)
         return role.run()
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else 0
@@ -149,42 +152,77 @@ def _run(role: Role, supervisor: int) -> int:
         return 1
 
 
-def _die_with_parent(parent: int, sig: signal.Signals) -> None:
-    """Have the kernel send ``sig`` to this process when the process ``parent`` dies.
-
-    A new child calls this function. On systems other than Linux the kernel is not asked.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, sig)
-    if os.getppid() != parent:  # the parent died before the request
-        signal.raise_signal(sig)
-
-
-def _take_signals() -> None:
-    """Let SIGTERM and Ctrl+C stop this process, although its parent has blocked both signals."""
-    for sig in STOPS:
-        signal.signal(sig, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
-
-@contextmanager
-def _signals_blocked(signals: frozenset[signal.Signals]) -> Iterator[None]:
-    """Block these signals and the alarm within the context, so that :func:`_wait_for` gets them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals | {signal.SIGALRM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _wait_for(signals: frozenset[signal.Signals], seconds: float | None = None) -> signal.Signals:
+def _wait_for(signals: frozenset[signal.Signals], seconds: float) -> signal.Signals:
     """Wait for one of the signals, which must be blocked, and return it.
 
     The result is SIGALRM once ``seconds`` have passed, and occasionally earlier.
     """
-    if seconds is not None:
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
     try:
         return signal.Signals(signal.sigwait(signals | {signal.SIGALRM}))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@dataclass(slots=True)
+class _Timer:
+    seconds: float
+    function: Callable[[], float | None]
+    due: float = 0.0
+
+
+class Timers:
+    """List of periodic tasks, which run one after the other; each runs for the first time at once.
+
+    ``done`` has the name and interval of each task whose last round did not fail. Its reader
+    empties it.
+    """
+
+    def __init__(self) -> None:
+        self._timers: list[_Timer] = []
+        self.done: dict[str, float] = {}
+
+    def every(self, seconds: float, function: Callable[[], float | None]) -> None:
+        """Add a function that runs every ``seconds``, or after the seconds that it returns.
+
+        After an error it runs again within 30 seconds.
+        """
+        self._timers.append(_Timer(seconds, function))
+
+    @contextmanager
+    def in_thread(self) -> Iterator[None]:
+        """Run the tasks in a thread within the context; at its end, a running task may finish."""
+        over = threading.Event()
+
+        def run() -> None:
+            while not over.wait(self.tick()):
+                pass
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def tick(self, every: bool = False) -> float:  # noqa: FBT001, FBT002  a call tells it alone
+        """Run the tasks that are due, or all, and return the seconds until the next one is due.
+
+        A blocked signal that has come goes first: the other tasks are left to the next call.
+        """
+        for timer in self._timers:
+            if (every or timer.due <= time.monotonic()) and not signal.sigpending():
+                timer.due = time.monotonic() + self._do(timer)
+        return min(timer.due for timer in self._timers) - time.monotonic()
+
+    def _do(self, timer: _Timer) -> float:
+        named = getattr(timer.function, "func", timer.function)
+        name = str(getattr(named, "__qualname__", type(named).__name__))
+        try:
+            wait_s = timer.function()
+        except Exception:
+            log.exception("timer failed", timer=name)
+            return min(timer.seconds, RETRY_S)
+        self.done[name] = timer.seconds
+        return timer.seconds if wait_s is None else wait_s

@@ -1,17 +1,17 @@
 """RQ entry point of the watch: one round of each group of channels that is due.
 
-A group is the watched channels of one tenant. The queue of what is due hands it to one worker, whose lock keeps
-another round of the group away. If the worker dies, its lock is released at once on its own machine,
-and otherwise the group is handed out again when the lease is over.
+A group is the watched channels of one tenant. The queue of what is due hands it to one worker, whose
+lock keeps another round of the group away. If the worker dies, its lock is released at once on its
+own machine, and otherwise the group is handed out again when the lease is over.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from asyncio import FIRST_COMPLETED, Task
+from asyncio import FIRST_COMPLETED
 from collections.abc import Collection
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -28,11 +28,11 @@ from jobs.clouds import warm_loop
 from jobs.runs.run import AttemptOverError
 from jobs.runtime import current
 from jobs.storage.counters import COUNTERS, LOOKS
-from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
+from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.watch import rounds
 from jobs.watch.look import CloudLook, MailPlan, MailText, ended_by
 from jobs.watch.model import Incident, WatchedChannel, written
-from jobs.watch.rounds import Round, next_of, run_round
+from jobs.watch.rounds import next_of, run_round
 from jobs.watch.store import LEASE_S
 
 LOOK_AGAIN_S = 1.0
@@ -56,19 +56,12 @@ async def _all_rounds(services: Services, first: str) -> None:
     rounds = {first: asyncio.create_task(_whole_round(services, first))}
     while rounds:
         await asyncio.wait(rounds.values(), timeout=LOOK_AGAIN_S, return_when=FIRST_COMPLETED)
-        elsewhere |= _take_out_done(rounds)
+        over = {name: rounds.pop(name) for name, task in tuple(rounds.items()) if task.done()}
+        elsewhere |= {name for name, task in over.items() if not task.result()}
         stop = services.shutdown.requested() or services.shutdown.run_waits()
         if time.monotonic() < end and not stop:
             for name in _due_groups(services, rounds.keys() | elsewhere):
                 rounds[name] = asyncio.create_task(_whole_round(services, name))
-
-
-def _take_out_done(rounds: dict[str, Task[bool]]) -> set[str]:
-    """Remove the rounds that are over, and return those of their groups that another worker has."""
-    done = {name: task for name, task in rounds.items() if task.done()}
-    for name in done:
-        del rounds[name]
-    return {name for name, task in done.items() if not task.result()}
 
 
 def _due_groups(services: Services, busy: Collection[str]) -> list[str]:
@@ -84,24 +77,32 @@ def _due_groups(services: Services, busy: Collection[str]) -> list[str]:
     return list(islice(due, max(TENANTS_AT_ONCE - len(busy), 0)))
 
 
-def _locked(services: Services, group: str) -> AbstractContextManager[RenewedLock | None]:
-    """Hold the group's lock within the context, which gets None if another worker has the group."""
-    again = partial(services.watching.channels.schedule.extend, group, LEASE_S)
-    name = LockName(LockKind.WATCH, group)
-    return renewed_lock(services.redis, name, LEASE_S, on_renewal=again)
-
-
 async def _whole_round(services: Services, group: str) -> bool:
     """Look once at a group, and schedule its next round; return False if another worker has it."""
-    schedule = services.watching.channels.schedule
-    with _locked(services, group) as held:
-        schedule.extend(group, LEASE_S)
+    schedule, name = services.watching.channels.schedule, LockName(LockKind.WATCH, group)
+    again = partial(schedule.extend, group, LEASE_S)
+    with renewed_lock(services.redis, name, LEASE_S, on_renewal=again) as held:
+        again()
         if held is None:
             return False
         _refresh(services, group)
         rounds.note_gaps(services.watching, group, now())
         with suppress(AttemptOverError):
-            _count(services, await _round(services, group, held))
+            mails_s = services.bot.watch_test_mail_s
+            mails = MailPlan(timedelta(seconds=mails_s), partial(_mail, services))
+            state = services.watching.incidents.state
+            result = await run_round(
+                services.watching,
+                group,
+                CloudLook(services, lambda: not held.lost, state, mails),
+                now,
+                fixed_by=lambda incident: ended_by(services, incident.mailbox, incident.since),
+                held=held,
+                changed=partial(_draw_cards, services),
+            )
+            COUNTERS.add(LOOKS, by=result.looks)
+            if not result.left:
+                rounds.ping(services.bot.watch_ping_url, services.redis)
         if not held.renew():
             return False  # another worker has the group, and says when it is due
         held.stop_renewing()
@@ -110,36 +111,13 @@ async def _whole_round(services: Services, group: str) -> bool:
         return True
 
 
-async def _round(services: Services, group: str, held: RenewedLock) -> Round:
-    """Look once at a group's channels, and have the cards of every changed incident drawn."""
-    watching = services.watching
-
-    def changed(incident: Incident) -> None:
-        for card_id in incident.cards:
-            services.cards.request(card_id)
-
-    return await run_round(
-        watching,
-        group,
-        CloudLook(services, lambda: not held.lost, watching.incidents.state, _test_mails(services)),
-        now,
-        fixed_by=lambda incident: ended_by(services, incident.mailbox, incident.since),
-        held=held,
-        changed=changed,
-    )
-
-
-def _test_mails(services: Services) -> MailPlan:
-    """Return how often the watch may send a test mail, and a function that writes its text."""
-    every = timedelta(seconds=services.bot.watch_test_mail_s)
-
-    def words(watched: WatchedChannel) -> MailText:
-        place = watched.by.email if watched.direct else watched.room
-        values = {"mailbox": watched.mailbox, "interval": written(every)}
-        with drawn_for(preferences.locale_of(services, place)):
-            return MailText(text("watch.mail_subject"), text("watch.mail_body", **values))
-
-    return MailPlan(every, words)
+def _mail(services: Services, watched: WatchedChannel) -> MailText:
+    """Return the text of a test mail of the watch."""
+    place = watched.by.email if watched.direct else watched.room
+    interval = written(timedelta(seconds=services.bot.watch_test_mail_s))
+    with drawn_for(preferences.locale_of(services, place)):
+        body = text("watch.mail_body", mailbox=watched.mailbox, interval=interval)
+        return MailText(text("watch.mail_subject"), body)
 
 
 def _refresh(services: Services, group: str) -> None:
@@ -150,21 +128,14 @@ def _refresh(services: Services, group: str) -> None:
     for watched in services.watching.channels.all(group):
         record = services.channels.record(watched.mailbox)
         if record is None:
-            end(services, watched)
+            _, incident = services.watching.end(watched.mailbox, now())
+            why = "the channel is not connected any more"
+            log.info("watch ended", mailbox=watched.mailbox, why=why)
+            _draw_cards(services, incident)
         elif record.channel != watched.channel:
             services.watching.channels.update_channel(watched.mailbox, record.channel)
 
 
-def end(services: Services, watched: WatchedChannel) -> None:
-    """End the watch of a channel that is no longer connected, and have its card say so."""
-    _, incident = services.watching.end(watched.mailbox, now())
-    log.info("watch ended", mailbox=watched.mailbox, why="the channel is not connected any more")
+def _draw_cards(services: Services, incident: Incident | None) -> None:
     for card_id in incident.cards if incident else ():
         services.cards.request(card_id)
-
-
-def _count(services: Services, result: Round) -> None:
-    """Count the looks of a round, and call the address of WATCH_PING_URL."""
-    COUNTERS.add(LOOKS, by=result.looks)
-    if not result.left:
-        rounds.ping(services.bot.watch_ping_url, services.redis)

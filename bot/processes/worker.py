@@ -9,14 +9,20 @@ job may run twice, but its effect must happen only once.
 
 from __future__ import annotations
 
+import contextvars
+import faulthandler
 import gc
 import importlib
 import logging
 import platform
+import resource
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -25,37 +31,26 @@ import httpx
 import msgspec
 import structlog
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
+from rq.job import Job
+from rq.timeouts import JobTimeoutException
+from rq.utils import now as rq_now
+from rq.worker.base import WorkerStatus
 
 from adaptive_cards import locale, texts, times
 from adaptive_cards.locale import Locale
-from bot import actions, commands, logs, program
+from bot import actions, commands, logs, program, queue
 from bot.actions import search
 from bot.cards import notices
 from bot.cards.presenters.card_state import PostedCard
 from bot.chat import limits
 from bot.links import PageToken
 from bot.processes import redis_server
-from bot.processes.dispatcher import PAUSE_S, Dispatcher
-from bot.processes.supervisor import REFUSED, Role, Supervisor
-from bot.processes.timers import Timers
-from bot.processes.warm_worker import BotWorker
-from bot.queue import (
-    ALLOWED,
-    CARDS,
-    NAME,
-    RUNS,
-    SERIALIZER,
-    WATCH,
-    SafeJob,
-    cause,
-    connect,
-    connect_for_web,
-    health,
-    kind_problem,
-    make_queue,
-    refusal,
-)
+from bot.processes.supervisor import REFUSED, Role, Supervisor, Timers
+from bot.queue import CARDS, JOB_TIMEOUT_S, NAME, RUNS, WATCH, Doorbell, health
 from bot.queue.events import PendingEvent
 from bot.services import Services
 from bot.settings import BotSettings, log_advice
@@ -72,8 +67,9 @@ from jobs.runs.channel_index import Record
 from jobs.runs.run import Event
 from jobs.runtime import Shutdown
 from jobs.settings import Settings
-from jobs.storage import due_queue, generation
+from jobs.storage import due_queue, generation, locks
 from jobs.storage.counters import COUNTERS, FLUSH_S
+from jobs.storage.locks import LockKind
 from jobs.watch import rounds
 
 FEW = ((RUNS, WATCH), (NAME, CARDS))
@@ -82,16 +78,14 @@ MANY = ((RUNS,), (NAME, CARDS), (WATCH,))
 """Queues of the first RQ workers if there are more."""
 MORE = (NAME, RUNS, CARDS)
 """Queues of each further RQ worker (setting WORKERS)."""
-
-
 WORKER_TTL_S = 25
 """Seconds of RQ's worker TTL.
 
 RQ waits 15 seconds less than this time for a job. After that wait it notices a connection that was
 lost silently.
 """
-
-
+PAUSE_S = 1.0
+"""Longest time between two rounds of the dispatcher, in seconds; work may be due earlier."""
 REDIS_PAUSE_S = 0.25
 RECOVER_S = 5.0
 """Seconds between two looks for the work of killed processes."""
@@ -102,58 +96,48 @@ TRAIL_S = 10.0
 LAYOUT_S = 5.0
 """Seconds after which a running worker looks again whether it can read the data."""
 BEAT_S = 10.0
-"""Seconds between two heartbeats of the timers (:data:`bot.queue.health.SEEN_S`)."""
+"""Seconds between two signs of life of workers and timers (:data:`bot.queue.health.SEEN_S`)."""
+HUNG_S = 60
+"""Seconds after a job's timeout after which its whole process ends."""
+MOST_JOBS = 5_000
+"""Jobs after which a worker is replaced by a new process, so that no leak grows forever."""
+MOST_MIB = 256
+"""Memory in MiB at which a worker is replaced, because a process keeps what it once had."""
 RQ_LEVEL = logging.getLevelName(logs.NOISY["rq"])
 """Log level that RQ gives its loggers when it begins. RQ's own default is INFO."""
-
-
-AT_FIRST_USE = (
-    "webexteamssdk",
-    "netrc",
-    "dns._asyncio_backend",
-    "_strptime",
-    "encodings.ascii",
-    "resource",
-)
+AT_FIRST_USE = ("webexteamssdk", "netrc", "dns._asyncio_backend", "_strptime", "encodings.ascii")
 """Modules that are imported at their first use, and so again in every RQ worker.
 
 The bot, RQ, requests, dnspython and datetime import them at that time.
 """
-
-
 log = structlog.get_logger(__name__)
 
 
 def main(bot: BotSettings, settings: Settings, *more: Role) -> int:
     """Run until SIGTERM; then let every worker finish its job, and return 0.
 
-    Stopping takes at most 30 seconds, Redis included. If REDIS_URL is not set, the embedded Redis is
-    one more child. Others are the roles ``more``.
+    Stopping takes at most 30 seconds. If REDIS_URL is not set, the embedded Redis is one more child.
+    Others are the roles ``more``.
     """
     log_advice(bot)
-    own, slow, services = (  # each process makes the connections that it uses
-        Services.of(
-            bot,
-            settings,
-            connection(bot.redis_url),
-            Webex(bot.webex_access_token, bot.webex_api_url, HURRIED),
-        )
-        for connection in (connect_for_web, connect, connect)
-    )
+
+    def parts(connect: Callable[[str], Redis]) -> Services:
+        webex = Webex(bot.webex_access_token, bot.webex_api_url, HURRIED)
+        return Services.of(bot, settings, connect(bot.redis_url), webex)
+
+    # each process makes the connections that it uses
+    own, slow, services = map(parts, (queue.connect_for_web, queue.connect, queue.connect))
     runtime.install(services)
-    background = [_background(slow)]
-    roles = [
-        Role(
-            f"worker {number}",
-            partial(work, bot.redis_url, queues, services.shutdown, *background[: number == 1]),
-        )
-        for number, queues in enumerate(queues_of(bot.workers), 1)
-    ]
+    background = (_background(slow),)
+    roles = []
+    for number, queues in enumerate(queues_of(bot.workers), 1):
+        tasks = background if number == 1 else ()
+        run = partial(work, bot.redis_url, queues, services.shutdown, *tasks)
+        roles.append(Role(f"worker {number}", run))
     roles += more
     if bot.embedded_redis:
-        if refused := redis_server.problem():
-            print(refused, file=sys.stderr)  # noqa: T201  for the operator
-            return REFUSED
+        if refused := redis_server.refusal():
+            return refused
         roles.append(Role("redis", partial(redis_server.main, stand_by=True), stops_last=True))
     preload()
     return Supervisor(tuple(roles), _ticking(own)).run()
@@ -205,45 +189,144 @@ def work(
     redis = wait_for_redis(redis_url)
     shutdown = shutdown or Shutdown()
     if RUNS in queues:
-        runs = make_queue(redis, RUNS)
+        runs = queue.make_queue(redis, RUNS)
         shutdown.run_waits = lambda: runs.count > 0
     warm_loop.keep()
     worker = BotWorker(
-        [make_queue(redis, name) for name in queues],
+        [queue.make_queue(redis, name) for name in queues],
         connection=redis,
-        job_class=SafeJob,
-        serializer=SERIALIZER,
+        job_class=queue.SafeJob,
+        serializer=queue.SERIALIZER,
         worker_ttl=WORKER_TTL_S,
         log_job_description=False,
-        shutdown=shutdown,
     )
+    worker.stopping = shutdown
     redis.connection_pool.reset()  # RQ's longer time limit is only for new connections
     with slow.in_thread() if slow else nullcontext():
         worker.work(burst=burst, logging_level=RQ_LEVEL)
     return 0
 
 
+class BotWorker(SimpleWorker):
+    """RQ worker whose jobs find nothing of earlier jobs but the open connections.
+
+    Each job runs in a copy of the context, and the event loop of the process keeps no task
+    (:mod:`jobs.clouds.warm_loop`). While Redis is unavailable, this worker retries every 2 seconds;
+    RQ's own waits for up to a minute.
+    """
+
+    max_connection_wait_time = 2.0
+    stopping = Shutdown()
+    jobs_left = MOST_JOBS
+
+    def subscribe(self) -> None:
+        """Begin to give signs of life, also during a long job.
+
+        RQ would listen here for commands, with which a writer to Redis could stop the worker.
+        """
+        self._over = threading.Event()
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def unsubscribe(self) -> None:
+        """Give no more signs of life, and hand over the last counts."""
+        self._over.set()
+        COUNTERS.flush(self.connection)
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT_S):
+            COUNTERS.flush(self.connection)
+            with suppress(RedisError), self.connection.pipeline(transaction=False) as pipe:
+                self.last_heartbeat = rq_now()
+                done = {"successful_job_count": MOST_JOBS - self.jobs_left}
+                pipe.hset(self.key, mapping=self.serialize() | done)
+                pipe.expire(self.key, self.worker_ttl + 60)
+                pipe.sadd(self.redis_workers_keys, self.key)
+                pipe.execute()
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Leave the signs of life to the thread, because RQ would give twenty for each job."""
+
+    def check_for_suspension(self, burst: bool) -> None:  # noqa: FBT001  as in RQ
+        """Go on: RQ would ask Redis before each job whether somebody has suspended all workers."""
+
+    def set_state(self, state: str, pipeline: Pipeline | None = None) -> None:
+        """Keep the state in this process, where alone it is read."""
+        self._state = state
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Handle SIGTERM: the job begins nothing more.
+
+        The process is killed only if that takes too long (:mod:`bot.processes.supervisor`).
+        """
+        self.stopping.request()
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run a job, unless SIGTERM has come; after many jobs, or with much memory, end.
+
+        A job that hangs where Python cannot interrupt it ends with this process. If a newer version
+        has changed the layout of the data, the job is left to that version's workers.
+        """
+        if self.stopping.requested():
+            raise StopRequested
+        if why := generation.layout_problem(self.connection):
+            log.critical("data refused", why=why)
+            return
+        self.set_state(WorkerStatus.BUSY)
+        faulthandler.dump_traceback_later((job.timeout or JOB_TIMEOUT_S) + HUNG_S, exit=True)
+        try:
+            contextvars.copy_context().run(self._perform, job, queue)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            self.set_state(WorkerStatus.IDLE)
+        self.jobs_left -= 1
+        if self.jobs_left <= 0 or memory_mib() > MOST_MIB:
+            log.info("worker is replaced", jobs=MOST_JOBS - self.jobs_left, mib=memory_mib())
+            self._stop_requested = True
+
+    def _perform(self, job: Job, queue: Queue) -> None:
+        """Run the job's function with the job's id in every line of the log, and forget the job.
+
+        A job that failed is kept for an hour.
+        """
+        job.started_at = rq_now()
+        limit = self.death_penalty_class(job.timeout or JOB_TIMEOUT_S, JobTimeoutException)
+        failed = False
+        try:
+            with structlog.contextvars.bound_contextvars(job=job.id), limit:
+                job.perform()
+        except Exception:  # noqa: BLE001  a failed job must not end the worker
+            failed, job.ended_at = True, rq_now()
+            self.handle_exception(job, *sys.exc_info())
+            self.handle_job_failure(job, queue, exc_string=traceback.format_exc())
+        with self.connection.pipeline(transaction=False) as pipe:
+            if not failed:
+                pipe.delete(job.key)
+            if len(self.queues) == 1:
+                pipe.lrem(queue.intermediate_queue_key, 1, job.id)
+            pipe.execute()
+
+
+def memory_mib() -> int:
+    """Return the most memory that this process has had, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak >> (20 if sys.platform == "darwin" else 10)
+
+
 def wait_for_redis(url: str) -> Redis:
-    """Return a connection to Redis once it takes writes and its data has the layout of this version.
+    """Return a connection to Redis once it takes writes and has data of this version's layout.
 
     RQ gives up at the first failure, but at start all processes start together.
-    The layout is that of :mod:`jobs.storage.generation`.
 
     Raises:
         SystemExit: Redis refuses the bot, or this version cannot use the data.
     """
-    redis = connect(url)
-    said = False
-    while why := _silence(redis):
-        if not said:
-            log.warning(
-                "waiting for Redis", why=why, to_do=f"set REDIS_URL, or run `{program()} redis`"
-            )
-        said = True
+    redis = queue.connect(url)
+    if why := _silence(redis):
+        to_do = f"set REDIS_URL, or run `{program()} redis`"
+        log.warning("waiting for Redis", why=why, to_do=to_do)
+    while _silence(redis):
         time.sleep(REDIS_PAUSE_S)
-    if why := generation.ensure_layout(redis):
-        log.critical("data refused", why=why)
-        raise SystemExit(REFUSED)
+    _leave_newer_data(redis, generation.ensure_layout)
     return redis
 
 
@@ -255,40 +338,73 @@ def _silence(redis: Redis) -> str:
     """
     why, refused = "", ""
     try:
-        refused = kind_problem(redis)
+        refused = queue.kind_problem(redis)
         if not refused:
             health.test_write(redis)
     except RedisError as error:
-        why, refused = cause(error), refusal(error)
+        why, refused = queue.cause(error), queue.refusal(error)
     if refused:
         log.critical("Redis refuses the bot", why=refused)
         raise SystemExit(REFUSED)
     return why
 
 
-def _leave_newer_data(redis: Redis) -> None:
-    """End this worker if a newer version has changed the layout since it was started.
+def _leave_newer_data(redis: Redis, problem: Callable[[Redis], str]) -> None:
+    """End this worker if it cannot read the data, such as after a newer version's start.
 
     Raises:
-        SystemExit: This version does not read the data any more. All of the worker's processes end.
+        SystemExit: This version does not read the data. All of the worker's processes end.
     """
-    if why := generation.layout_problem(redis):
+    if why := problem(redis):
         log.critical("data refused", why=why)
         raise SystemExit(REFUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """Dispatcher of everything that is due: runs, cards, events and the work of killed processes.
+
+    One dispatcher on each machine is enough; more do no harm.
+    """
+
+    services: Services
+
+    def dispatch_due(self) -> float:
+        """Wake workers for everything that is due; return the seconds until the next round."""
+        redis = self.services.redis
+        claimed, more_s = due_queue.claim(redis)
+        for kind in {name.kind for name in claimed}:
+            Doorbell(redis, kind).ring_again([name.owner for name in claimed if name.kind is kind])
+        return PAUSE_S if more_s is None else min(more_s, PAUSE_S)
+
+    def recover(self) -> None:
+        """Have the work of killed processes done again, and at once.
+
+        Locks of other kinds belong to work that is retried on its own.
+        """
+        redis = self.services.redis
+        freed = [name for name in locks.release_dead(redis) if name.kind in due_queue.KINDS]
+        for lock in freed:
+            if lock.kind is LockKind.EVENT:
+                self.services.events.retry(lock.owner)
+            else:
+                Doorbell(redis, lock.kind).add(lock.owner, now())
+        if freed:
+            self.dispatch_due()
 
 
 def _ticking(own: Services) -> Callable[[bool], float]:
     """Return the supervisor's own work, which begins when Redis takes writes for the first time.
 
-    These timers wait for nothing but Redis, on a connection that gives up early. If a child died, all
-    of them run at once, so that its work is done again.
+    These timers wait for nothing but Redis, on a connection that gives up early. If a child died,
+    all of them run at once, so that its work is done again.
     """
     timers, redis, dispatcher = Timers(), own.redis, Dispatcher(own)
     timers.every(TRAIL_S, own.store.audit.look)
     timers.every(PAUSE_S, dispatcher.dispatch_due)
     timers.every(RECOVER_S, dispatcher.recover)
     timers.every(RECALL_S, partial(due_queue.recall, redis))
-    timers.every(LAYOUT_S, partial(_leave_newer_data, redis))
+    timers.every(LAYOUT_S, partial(_leave_newer_data, redis, generation.layout_problem))
     timers.every(FLUSH_S, partial(COUNTERS.flush, redis))
     timers.every(BEAT_S, partial(health.beat, redis, timers.done))
     silent = iter(partial(_silence, redis), "")
@@ -307,15 +423,18 @@ def preload() -> None:
     Some libraries do part of their work only at first use: httpx and anyio
     import modules, and msgspec inspects the types.
     """
-    for module in (*sorted(function.rpartition(".")[0] for function in ALLOWED), *AT_FIRST_USE):
+    of_jobs = sorted(function.rpartition(".")[0] for function in queue.ALLOWED)
+    for module in (*of_jobs, *AT_FIRST_USE):
         importlib.import_module(module)
-    _fill_registries()
+    for registry in (actions.actions, commands.by_typed_name, steps.all_steps, probes.all_probes):
+        registry()
     httpx.Client(verify=http_context()).close()
     public_authorities()
     platform.python_implementation()  # the SDK names it in each session, and Python looks for it once
     anyio.run(anyio.sleep, 0)
     patterns()
     for language in locale.languages():  # Babel reads its data, 6 MiB, at first use
+        texts.keys(language)
         with locale.drawn_for(Locale(language)):
             times.day_clock(now())
             times.lasted(timedelta())
@@ -323,11 +442,3 @@ def preload() -> None:
         msgspec.json.Decoder(kind)
     gc.collect()
     gc.freeze()  # keeps the memory shared with the jobs shared: their garbage collection does not touch it
-
-
-def _fill_registries() -> None:
-    """Find the actions, commands, steps and probes, and read the texts of every language."""
-    for registry in (actions.actions, commands.by_typed_name, steps.all_steps, probes.all_probes):
-        registry()
-    for language in locale.languages():
-        texts.keys(language)

@@ -12,26 +12,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from redis import Redis
+from redis import Redis, exceptions
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.driver_info import DriverInfo
-from redis.exceptions import (
-    AskError,
-    AuthenticationError,
-    ClusterCrossSlotError,
-    ConnectionError as RedisConnectionError,
-    NoPermissionError,
-    RedisError,
-    ResponseError,
-    TimeoutError as RedisTimeoutError,
-)
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError
 from rq import Queue
@@ -43,36 +32,28 @@ from jobs.storage.connection import open_redis
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
 
-HANDLE, ADVANCE, DRAW = "bot.events.handler.receive", "jobs.advance.advance", "bot.cards.draw.draw"
-LOOK = "bot.processes.watch.look"
-ALLOWED = frozenset({HANDLE, ADVANCE, DRAW, LOOK})
-NAME = "email-bot"
-"""Name of the queue of events."""
-RUNS = "email-bot-runs"
-CARDS = "email-bot-cards"
-WATCH = "email-bot-watch"
+NAME, RUNS = "email-bot", "email-bot-runs"
+"""Names of the queues of events and of runs."""
+CARDS, WATCH = "email-bot-cards", "email-bot-watch"
 WORK = {
-    LockKind.EVENT: (NAME, HANDLE),
-    LockKind.RUN: (RUNS, ADVANCE),
-    LockKind.DRAW: (CARDS, DRAW),
-    LockKind.WATCH: (WATCH, LOOK),
+    LockKind.EVENT: (NAME, "bot.events.handler.receive"),
+    LockKind.RUN: (RUNS, "jobs.advance.advance"),
+    LockKind.DRAW: (CARDS, "bot.cards.draw.draw"),
+    LockKind.WATCH: (WATCH, "bot.processes.watch.look"),
 }
 """Queue and function of each kind of work."""
+ALLOWED = frozenset(function for _, function in WORK.values())
 SERIALIZER = "json"
 JOB_TIMEOUT_S = 900
 FAILED_S = 3600
 """Seconds for which a job is kept that failed, or whose worker died."""
 WEB_TIMEOUT_S = 0.4
 DRIVER = DriverInfo()
-NO_PASSWORD = (
-    "HELLO must be called with the client already authenticated",
-    "Authentication required",
-)
-"""Error messages of a Redis that needs a password and was given none."""
-REFUSALS: dict[str, str] = tomllib.loads(
-    Path(__file__).with_name("refusals.toml").read_text(encoding="utf-8")
-)
-HELLO, MODE = ("HELLO",), "mode"
+NO_PASSWORD = ("HELLO must be called with the client already", "Authentication required")
+"""Beginnings of the errors of a Redis that needs a password and was given none."""
+_TABLE = Path(__file__).with_name("refusals.toml")
+REFUSALS: dict[str, str] = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
+HELLO = ("HELLO",)
 
 
 class NotAllowedError(PermissionError):
@@ -80,11 +61,7 @@ class NotAllowedError(PermissionError):
 
 
 class SafeJob(Job):
-    """Job that runs only the functions in ``ALLOWED``, with no callbacks and no webhooks.
-
-    Raises:
-        NotAllowedError: When ``func`` or a callback is read, so that the worker fails the job.
-    """
+    """Job that runs only the functions in ``ALLOWED``, with no callbacks and no webhooks."""
 
     @property
     def func(self) -> Callable[..., Any] | None:
@@ -93,44 +70,27 @@ class SafeJob(Job):
         function: Callable[..., Any] | None = super().func
         return function
 
-    @property
-    def success_callback(self) -> None:
-        """Return None, or raise an error if a callback is set.
-
-        A callback is a function that is given by its name, too.
-        """
-        self._refuse(self._success_callback_name)
-
-    @property
-    def failure_callback(self) -> None:
-        self._refuse(self._failure_callback_name)
-
-    @property
-    def stopped_callback(self) -> None:
-        self._refuse(self._stopped_callback_name)
-
-    def send_webhooks(self, *_status: object, **_more: object) -> None:
-        """Send nothing.
-
-        A job may name web addresses that RQ 3 would call at its end (rq/webhook.py).
-        """
-
-    def _refuse(self, name: str | None) -> None:
-        if name:
+    def _no_callback(self) -> None:
+        """Raise an error if a callback is set, which is a function that is given by its name."""
+        if (
+            self._success_callback_name
+            or self._failure_callback_name
+            or self._stopped_callback_name
+        ):
             raise NotAllowedError("a job of this queue has no callbacks")
 
+    success_callback = failure_callback = stopped_callback = property(_no_callback)
 
-@dataclass(frozen=True, slots=True)
-class Doorbell:
-    """Doorbell that wakes a worker: a queue, and the function that the worker calls with an id."""
+    def send_webhooks(self, *_status: object, **_more: object) -> None:
+        """Send nothing; RQ 3 would call web addresses that a job names (rq/webhook.py)."""
 
-    queue: Queue
-    function: str
 
-    @classmethod
-    def of(cls, redis: Redis, kind: LockKind) -> Doorbell:
-        name, function = WORK[kind]
-        return cls(make_queue(redis, name), function)
+class Doorbell(DueQueue):
+    """Work of one kind that is due, and a doorbell that wakes a worker for it."""
+
+    @cached_property
+    def queue(self) -> Queue:
+        return make_queue(self.redis, WORK[self.kind][0])
 
     def ring(self, member: str, pipe: Pipeline | None = None) -> Job:
         """Wake a worker for ``member``, in the pipeline if one is given.
@@ -138,8 +98,9 @@ class Doorbell:
         An extra job does no harm. RQ's own way takes eight commands, most of them for jobs that
         wait for other jobs, and three times the memory, while thousands of events wait.
         """
-        job = self.queue.create_job(self.function, args=(member,), description=self.function)
-        batch = self.queue.connection.pipeline(transaction=False) if pipe is None else pipe
+        function = WORK[self.kind][1]
+        job = self.queue.create_job(function, args=(member,), description=function)
+        batch = self.redis.pipeline(transaction=False) if pipe is None else pipe
         told: dict[Any, Any] = {"data": job.data, "origin": self.queue.name}
         told |= {"failure_ttl": FAILED_S, "status": JobStatus.QUEUED}
         batch.hset(job.key, mapping=told)
@@ -152,12 +113,11 @@ class Doorbell:
     def ring_again(self, members: list[str]) -> None:
         """Wake a worker for each of these members, as far as the queue has no job for them.
 
-        Without this limit, each member that waits for a worker would get another job every few
-        seconds. If people ask faster than the workers answer, these jobs would keep the workers
-        busy with nothing, and the queue would grow forever (docs/scale.md).
+        Otherwise a backlog would grow forever, because each member that waits for a worker would
+        get another job every few seconds (docs/scale.md).
         """
         queued = self.queue.count
-        missing = due_queue.waiting(self.queue.connection) - queued if queued else len(members)
+        missing = due_queue.waiting(self.redis) - queued if queued else len(members)
         for member in members[: max(missing, 0)]:
             self.ring(member)
 
@@ -174,83 +134,64 @@ def make_queue(connection: Redis, name: str = NAME) -> Queue:
 
 
 def connect(url: str) -> Redis:
-    """Return a connection for the worker.
-
-    Every job makes a new connection. redis-py would look up its own version each time (4 ms), so it
-    is looked up once here.
-    """
+    """Return a connection; redis-py would look up its own version for each (4 ms)."""
     return open_redis(url, driver_info=DRIVER)
 
 
 def connect_for_web(url: str) -> Redis:
-    """Return a connection for the web process, which gives up early.
+    """Return a connection that gives up early, so that the web process answers 503 in a second.
 
-    The web process then answers 503 in under a second instead of after 4.5. The
-    connection retries once at once, which repairs a stale connection. An event may be accepted
-    twice without harm, because it has an id.
+    It retries once at once, which repairs a stale connection. An event may be accepted twice
+    without harm, because it has an id.
     """
+    passing = (exceptions.ConnectionError, exceptions.TimeoutError)
     return open_redis(
         url,
         socket_timeout=WEB_TIMEOUT_S,
         socket_connect_timeout=WEB_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError, RedisTimeoutError)),
+        retry=Retry(NoBackoff(), 1, supported_errors=passing),
     )
 
 
-def refusal(error: RedisError) -> str:
-    """Return the advice about a Redis that answers and refuses the bot.
+def refusal(error: exceptions.RedisError) -> str:
+    """Return the advice about a Redis that refuses the bot until somebody changes a setting.
 
-    The result is an empty string for other errors. A refusal lasts until somebody changes a
-    setting. Another error may pass, such as that of a Redis that is only starting.
+    The result is an empty string for other errors, which may pass.
     """
     kind = ""
-    if isinstance(error, AuthenticationError):
+    if isinstance(error, exceptions.AuthenticationError):
         asks = any(words in str(error) for words in NO_PASSWORD)
         kind = "no_password" if asks else "wrong_password"
-    elif isinstance(error, NoPermissionError):
+    elif isinstance(error, exceptions.NoPermissionError):
         kind = "no_permission"
-    elif isinstance(error, AskError | ClusterCrossSlotError):
+    elif isinstance(error, exceptions.AskError | exceptions.ClusterCrossSlotError):
         kind = "cluster"
     elif isinstance(error, MasterNotFoundError) and "AuthenticationError" in str(error):
         kind = "by_sentinel"
     return REFUSALS.get(kind, "").format(error=error)
 
 
-def cause(error: RedisError) -> str:
-    """Return the words of a Redis error.
-
-    The objects that redis-py lists at the end of a Sentinel's error are left out.
-    """
+def cause(error: exceptions.RedisError) -> str:
+    """Return the words of a Redis error, without the objects at the end of a Sentinel's error."""
     return str(error).partition(" : <")[0] or type(error).__name__
 
 
 def kind_problem(redis: Redis) -> str:
-    """Return why this kind of server cannot serve the bot, or an empty string.
+    """Return why this kind of server cannot serve the bot; empty if it can, or if nothing is known.
 
-    The command HELLO names the kind and is allowed to every user. A Redis before version 6 does not
-    know HELLO, so the command INFO is sent. If INFO is refused, nothing is known, and the string is
-    empty.
+    The command HELLO names the kind and is allowed to every user.
 
     Raises:
         redis.RedisError: Redis is unreachable, or refuses the bot.
     """
-    mode = _mode(redis)
-    return REFUSALS[mode] if mode in {"cluster", "sentinel"} else ""
-
-
-def _mode(redis: Redis) -> str:
-    """Return the server's mode, such as ``cluster``, or an empty string if it is unknown."""
     try:
         hello: Any = redis.execute_command(*HELLO)  # type: ignore[no-untyped-call]  # untyped in redis-py
-    except NoPermissionError:
-        return ""
-    except ResponseError:
-        with suppress(ResponseError):
-            return str(redis.info("server").get("redis_mode", ""))
+    except exceptions.ResponseError:
         return ""
     # RESP2 sends names and values as a list
     pairs = hello.items() if isinstance(hello, dict) else zip(hello[::2], hello[1::2], strict=True)
-    return {codec.as_text(name): codec.as_text(value) for name, value in pairs}.get(MODE, "")
+    mode = {codec.as_text(name): codec.as_text(value) for name, value in pairs}.get("mode", "")
+    return REFUSALS[mode] if mode in {"cluster", "sentinel"} else ""
 
 
 QUEUED_S = 4
@@ -258,15 +199,10 @@ QUEUED_S = 4
 
 
 class CardQueue:
-    """Queue of the runs whose cards are to be drawn (:class:`jobs.runtime.Listener`).
-
-    ``schedule`` has the time at which each is drawn. That time differs after each change.
-    """
+    """Queue of the runs whose cards are to be drawn; ``schedule`` has the times."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self.schedule = DueQueue(redis, LockKind.DRAW)
-        self.bell = Doorbell.of(redis, LockKind.DRAW)
+        self.schedule = Doorbell(redis, LockKind.DRAW)
 
     def request(self, run_id: str) -> None:
         """Have the run's cards drawn; a draw that is already queued will see this change too.
@@ -275,10 +211,10 @@ class CardQueue:
         Redis. A draw that ends cancels it.
         """
         self.schedule.add(run_id, now() + timedelta(seconds=QUEUED_S + 1))
-        if self._redis.set(keys.draw_queued(run_id), "1", nx=True, ex=QUEUED_S):
-            self.bell.ring(run_id)
+        if self.schedule.redis.set(keys.draw_queued(run_id), "1", nx=True, ex=QUEUED_S):
+            self.schedule.ring(run_id)
 
     def begin(self, run_id: str) -> float:
         """Mark a queued draw as begun; return when the run's cards are due."""
-        self._redis.delete(keys.draw_queued(run_id))
+        self.schedule.redis.delete(keys.draw_queued(run_id))
         return self.schedule.due(run_id)

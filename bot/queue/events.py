@@ -21,7 +21,7 @@ from bot.queue import Doorbell
 from jobs.clock import now
 from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, EVENTS_HANDLED, EVENTS_RECEIVED
-from jobs.storage.due_queue import LEASE_S, LONGEST_PAUSE_S, DueQueue, after_lease
+from jobs.storage.due_queue import LEASE_S, LONGEST_PAUSE_S, after_lease
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 WEBHOOKS_PATH = "/webhooks/webex"
@@ -63,8 +63,7 @@ class WebhookEvent:
     def key(self) -> str:
         """Return the id of the event: a hash, because Webex's ids may contain any character.
 
-        A membership that is created again has the same id, made of the person and the room. So its
-        time is part of the hash.
+        A membership that is created again has the same id, so its time is part of the hash.
         """
         again = self.created if self.resource == "memberships" else ""
         return hashlib.sha256(f"{self.resource}\n{self.id}\n{again}".encode()).hexdigest()[:40]
@@ -90,8 +89,7 @@ class PendingEvent:
     def wait_s(self) -> float:
         """Return the seconds until the next try, or 0 if it may be made now.
 
-        A time beyond the longest pause is ignored, because the clock was set back after it was
-        written.
+        A time beyond the longest pause was written before the clock was set back.
         """
         left = (self.not_before - now()).total_seconds() if self.not_before else 0.0
         return left if 0 < left <= LONGEST_PAUSE_S else 0.0
@@ -112,22 +110,18 @@ class EventQueue:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._due = DueQueue(redis, LockKind.EVENT)
-        self.bell = Doorbell.of(redis, LockKind.EVENT)
+        self.bell = Doorbell(redis, LockKind.EVENT)
 
     def add(self, event: WebhookEvent) -> bool:
         """Keep an event and wake a worker for it in one round trip; return False if it is known.
 
-        The job is queued in the same round trip, before the answer says whether the event is new,
-        and after the event, so that a worker finds it.
-        The job of a known event is deleted again, and does no harm if a worker has already taken
-        it.
+        The job of a known event is deleted again, and does no harm if a worker has taken it.
         """
         arrived = now()
         kept, again = codec.dump(PendingEvent(event, arrived)), arrived.timestamp() + RUNG_S
         names = (keys.event(event.key), keys.due())
         with self._redis.pipeline(transaction=False) as pipe:
-            pipe.eval(ADD, 2, *names, kept, REMEMBER_S, again, self._due.field(event.key))
+            pipe.eval(ADD, 2, *names, kept, REMEMBER_S, again, self.bell.field(event.key))
             job = self.bell.ring(event.key, pipe)
             is_new, *_ = pipe.execute()
         if is_new:
@@ -135,9 +129,6 @@ class EventQueue:
         elif self.bell.queue.remove(job):  # not taken by a worker, in which RQ would fail it
             self._redis.delete(job.key)
         return bool(is_new)
-
-    def ring(self, key: str) -> None:
-        self.bell.ring(key)
 
     def retry(self, key: str) -> None:
         if (pending := self._load(key)) is not None:
@@ -151,23 +142,16 @@ class EventQueue:
         """
         lock = LockName(LockKind.EVENT, key)
         with renewed_lock(self._redis, lock, LEASE_S) as held:
-            if held is not None:
-                self._begin(key, handle)
-                return
-        self._due.extend(
-            key, max(self._redis.pttl(lock.key), 0) / 1000
-        )  # its worker may be dead, which shows when the lock ends
-
-    def _begin(self, key: str, handle: Handle) -> None:
-        pending = self._load(key)
-        if pending is None:
-            self._due.remove(key)
-        elif pending.wait_s:
-            self._due.extend(key, pending.wait_s)
-        elif pending.begun > len(PAUSES_S):
-            self._give_up(pending)
-        else:
-            self._try(replace(pending, begun=pending.begun + 1), handle)
+            if held is None:  # its worker may be dead, which shows when the lock ends
+                self.bell.extend(key, max(self._redis.pttl(lock.key), 0) / 1000)
+            elif (pending := self._load(key)) is None:
+                self.bell.remove(key)
+            elif pending.wait_s:
+                self.bell.extend(key, pending.wait_s)
+            elif pending.begun > len(PAUSES_S):
+                self._give_up(pending)
+            else:
+                self._try(replace(pending, begun=pending.begun + 1), handle)
 
     def _try(self, pending: PendingEvent, handle: Handle) -> None:
         self._save(pending, after_lease())
@@ -192,12 +176,8 @@ class EventQueue:
 
     def _give_up(self, pending: PendingEvent) -> None:
         COUNTERS.add(EVENTS_HANDLED, "given_up")
-        log.error(
-            "event given up: no try has ended",
-            tries=pending.begun,
-            resource=pending.event.resource,
-            id=pending.event.id,
-        )
+        about = {"resource": pending.event.resource, "id": pending.event.id}
+        log.error("event given up: no try has ended", tries=pending.begun, **about)
         self._settle(pending.event)
 
     def _load(self, key: str) -> PendingEvent | None:
@@ -213,11 +193,11 @@ class EventQueue:
         key = pending.event.key
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.set(keys.event(key), codec.dump(pending), ex=REMEMBER_S)
-            self._due.add(key, due, pipe)
+            self.bell.add(key, due, pipe)
             pipe.execute()
 
     def _settle(self, event: WebhookEvent) -> None:
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.set(keys.event(event.key), "", ex=REMEMBER_S)
-            self._due.remove(event.key, pipe)
+            self.bell.remove(event.key, pipe)
             pipe.execute()

@@ -29,8 +29,7 @@ LATE_S = 60
 """Seconds after which an event that no worker has begun is late."""
 MOST = 200
 """Number of events that are read. They are those that are due first."""
-WRITE_TEST_S = 60
-TIMERS = "timers"
+TIMERS = keys.figures("timers")
 DISPATCH = "Dispatcher.dispatch_due"
 """Timer that hands out everything that is due."""
 KEPT_S = 86_400
@@ -40,14 +39,10 @@ OK, UNKNOWN = "ok", "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Events that no worker has begun: how many, and since when the oldest waits."""
+    """Events that no worker has begun: how many, and for how many seconds the oldest waits."""
 
-    count: int = 0
-    oldest: datetime | None = None
-
-    @property
-    def age_s(self) -> float:
-        return max((now() - self.oldest).total_seconds(), 0.0) if self.oldest else 0.0
+    count: int
+    age_s: float
 
     @property
     def is_late(self) -> bool:
@@ -98,12 +93,8 @@ def look(redis: Redis) -> Health:
 
 
 def test_write(redis: Redis) -> None:
-    """Write a value to Redis.
-
-    Raises:
-        redis.RedisError: Redis does not take it.
-    """
-    redis.set(keys.write_test(), "1", ex=WRITE_TEST_S)
+    """Write a value to Redis, or raise redis.RedisError."""
+    redis.set(keys.write_test(), "1", ex=60)
 
 
 def all_workers(redis: Redis) -> list[BaseWorker]:
@@ -112,39 +103,28 @@ def all_workers(redis: Redis) -> list[BaseWorker]:
 
 def seen_workers(redis: Redis) -> list[BaseWorker]:
     limit = now() - timedelta(seconds=SEEN_S)
-    return [
-        each for each in all_workers(redis) if each.last_heartbeat and each.last_heartbeat >= limit
-    ]
+    return [each for each in all_workers(redis) if (at := each.last_heartbeat) and at >= limit]
 
 
 def waiting_events(redis: Redis) -> Waiting:
-    """Return the events that no worker has begun, among the first :data:`MOST` that are due.
-
-    An event that a worker has tried and put off, for example because Webex is unavailable, is left
-    out.
-    """
+    """Return the events that no worker has begun, among the first :data:`MOST` that are due."""
     members = list(DueQueue(redis, LockKind.EVENT).all())[:MOST]
-    if not members:
-        return Waiting()
-    values = redis.mget([keys.event(member) for member in members])
+    values = redis.mget([keys.event(member) for member in members]) if members else []
     pending = filter(None, map(readable, values))
-    fresh = [each.arrived for each in pending if not each.begun and not each.tries]
-    return Waiting(len(fresh), min(fresh, default=None))
+    fresh = [now() - each.arrived for each in pending if not each.begun and not each.tries]
+    return Waiting(len(fresh), max([timedelta(), *fresh]).total_seconds())
 
 
 def beat(redis: Redis, done: dict[str, float]) -> None:
-    """Record when the next whole round of each timer is expected at the latest.
+    """Record when the next whole round of each timer is expected; a timer may miss one.
 
-    ``done`` has the intervals of the timers that have ended a round, in seconds. They are taken
-    out. A timer may miss one round.
+    ``done`` has the intervals of the timers that have ended a round, in seconds, and is emptied.
     """
     at, host = now().timestamp(), socket.gethostname()
     if done:
         late = {f"{host} {timer}": at + 2 * every + SEEN_S for timer, every in done.items()}
-        with redis.pipeline(transaction=False) as pipe:
-            pipe.zadd(keys.figures(TIMERS), late)
-            pipe.zremrangebyscore(keys.figures(TIMERS), "-inf", at - KEPT_S)
-            pipe.execute()
+        redis.zadd(TIMERS, late)
+        redis.zremrangebyscore(TIMERS, "-inf", at - KEPT_S)
         done.clear()
 
 
@@ -154,7 +134,7 @@ def late_timers(redis: Redis, host: str = "") -> dict[str, datetime]:
     The dispatch is late since 1970 if it has never run there.
     """
     expected = {DISPATCH: 0.0}
-    beats: Any = redis.zrange(keys.figures(TIMERS), 0, -1, withscores=True)
+    beats: Any = redis.zrange(TIMERS, 0, -1, withscores=True)
     for member, score in beats:
         place, _, timer = codec.as_text(member).partition(" ")
         if host in {"", place}:
@@ -170,10 +150,8 @@ def not_handed_out(redis: Redis, host: str = "") -> str:
     late = late_timers(redis, host).get(DISPATCH)
     if late is None:
         return ""
-    since = late - timedelta(seconds=SEEN_S)
-    return "nothing that is due is handed out" + (
-        f" since {since:%d %b %H:%MZ}" if late.timestamp() else ""
-    )
+    since = f" since {late - timedelta(seconds=SEEN_S):%d %b %H:%MZ}" if late.timestamp() else ""
+    return f"nothing that is due is handed out{since}"
 
 
 REFUSED_KEPT_S = 24 * 3600
@@ -202,11 +180,8 @@ def add_refused(redis: Redis, count: int) -> None:
 
 def read_refused(redis: Redis) -> Refusals | None:
     """Return the refusals, or None if there was none for a day."""
-    found = {
-        codec.as_text(name): codec.as_text(value)
-        for name, value in redis.hgetall(keys.webhooks_refused()).items()
-    }
-    if not found:
+    found: Any = redis.hmget(keys.webhooks_refused(), ["count", "first", "last"])
+    count, first, last = map(codec.as_text, found)
+    if not count:
         return None
-    times = (datetime.fromisoformat(found[name]) for name in ("first", "last"))
-    return Refusals(int(found["count"]), *times)
+    return Refusals(int(count), datetime.fromisoformat(first), datetime.fromisoformat(last))

@@ -40,10 +40,6 @@ class Message:
         """Return the message to reply to: only the root of a thread (platforms/webex.md 2)."""
         return self.parent_id or self.id
 
-    @property
-    def is_direct(self) -> bool:
-        return self.room_type == "direct"
-
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Message:
         card = json.dumps(data["attachments"]) if data.get("attachments") else ""

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from redis import Redis
 
-from bot.processes import redis_server
 from practice.environment import ROOT
 from practice.ports import free_port
+from tests.fixtures.redis_servers import answers
 from tests.fixtures.waiting import until
 
 
@@ -28,7 +28,7 @@ def test_the_embedded_server_starts_on_a_full_disk(tmp_path: Path) -> None:
     port, folder = free_port(), tmp_path / "data"
     command = [sys.executable, "-m", "bot", "redis", "--port", str(port), "--folder", str(folder)]
     started = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)  # noqa: S603  our own
-    until(lambda: redis_server.answers(port), "the server")
+    until(lambda: answers(port), "the server")
     with Redis(port=port) as redis:
         redis.set("key", "value")
     started.terminate()
@@ -38,10 +38,10 @@ def test_the_embedded_server_starts_on_a_full_disk(tmp_path: Path) -> None:
         assert waiting.stderr is not None
         told = waiting.stderr.readline().decode()
         assert ("free some space" in told, waiting.poll()) == (True, None), told
-        assert not redis_server.answers(port)
+        assert not answers(port)
         no_limit = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         resource.prlimit(waiting.pid, resource.RLIMIT_FSIZE, no_limit)
-        until(lambda: redis_server.answers(port), "the server, with space")
+        until(lambda: answers(port), "the server, with space")
         with Redis(port=port) as redis:
             assert redis.get("key") == b"value"
         waiting.terminate()

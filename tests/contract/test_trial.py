@@ -12,10 +12,19 @@ from typing import Any
 import httpx
 import pytest
 
-from bot import trial
 from bot.__main__ import main
+from bot.processes import trial
+from bot.processes.trial import (
+    Assumption,
+    Seen,
+    Trial,
+    Verdict,
+    as_text,
+    assumptions,
+    recording,
+    shape,
+)
 from bot.settings import BotSettings
-from bot.trial import Assumption, Seen, Trial, Verdict, as_text, assumptions, recording, shape
 from jobs.access.app_access import asker
 from jobs.clouds.tls import http_context
 from jobs.settings import Settings

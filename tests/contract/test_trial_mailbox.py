@@ -11,9 +11,8 @@ import pytest
 import requests
 from redis import Redis
 
-from bot.processes.trial_mailbox import services_of, set_up_and_undo
+from bot.processes.trial import Verdict, services_of, set_up_and_undo
 from bot.settings import BotSettings
-from bot.trial import Verdict
 from jobs.engine import undo
 from jobs.settings import Settings
 from practice.cloud import PracticeCloud

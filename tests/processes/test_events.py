@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from bot.processes.dispatcher import Dispatcher
+from bot.processes.worker import Dispatcher
 from bot.queue.events import EventQueue, PendingEvent, WebhookEvent
 from bot.services import Services
 from jobs.storage import keys

@@ -18,7 +18,7 @@ from jobs.runs.audit import Trail
 from jobs.storage import generation
 from jobs.storage.connection import embedded_port
 from tests.fixtures.queue_state import alive
-from tests.fixtures.redis_servers import listens
+from tests.fixtures.redis_servers import answers, listens
 from tests.fixtures.waiting import LIMIT_S, until
 from tests.processes.conftest import ENV, Here
 
@@ -312,7 +312,7 @@ def test_one_command_runs_the_whole_bot(env: dict[str, str], free_port: int, tmp
         finally:
             bot.terminate()
         assert bot.wait(LIMIT_S) == 0
-    assert not redis_server.answers(embedded_port(tmp_path / "data"))
+    assert not answers(embedded_port(tmp_path / "data"))
     assert not listens(free_port)
 
 
@@ -344,7 +344,7 @@ def test_newer_data_is_refused_once_redis_comes(
     """A worker that has waited for Redis and finds newer data there ends with all its parts."""
     line = redis_server.command(free_port, tmp_path)
     with subprocess.Popen(line) as first:  # noqa: S603  our own
-        until(lambda: redis_server.answers(free_port))
+        until(lambda: answers(free_port))
         Redis(port=free_port).set("schema", "99")
         first.terminate()
     worker = subprocess.Popen(

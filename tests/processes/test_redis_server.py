@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from bot.processes import redis_server
 from jobs.storage.connection import embedded_port, embedded_url, open_redis
-from tests.fixtures.redis_servers import Server
+from tests.fixtures.redis_servers import Server, answers
 from tests.fixtures.waiting import LIMIT_S, until
 
 
@@ -35,14 +35,14 @@ def serve(free_port: int, tmp_path: Path) -> Iterator[Callable[[], subprocess.Po
             str(tmp_path / "data"),
         ]
         started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))  # noqa: S603  our own
-        until(lambda: redis_server.answers(free_port))
+        until(lambda: answers(free_port))
         return started[-1]
 
     yield start
     for process in started:
         process.kill()
         process.wait()
-    until(lambda: not redis_server.answers(free_port))
+    until(lambda: not answers(free_port))
 
 
 def test_it_starts_without_the_rest_of_the_bot():

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.processes.supervisor import PATIENCE_S, PAUSE_S
-from bot.processes.timers import Timers
+from bot.processes.supervisor import PATIENCE_S, PAUSE_S, Timers
 from tests.fixtures.waiting import LIMIT_S, until
 
 SUPERVISED = """
@@ -60,8 +59,7 @@ sys.exit(Supervisor(tuple(roles[name] for name in sys.argv[2:])).run())
 TIMED = """
 import sys, time
 from pathlib import Path
-from bot.processes.supervisor import Supervisor
-from bot.processes.timers import Timers
+from bot.processes.supervisor import Supervisor, Timers
 
 def slow():
     Path(sys.argv[1]).write_text("began")

@@ -90,7 +90,7 @@ def test_a_redis_that_is_only_starting_is_waited_for(free_port: int, tmp_path: P
     line = [redis_server.binary(), "--port", str(free_port), "--dir", str(tmp_path), "--save", ""]
     url = f"redis://127.0.0.1:{free_port}/0"
     with subprocess.Popen(line, stdout=subprocess.DEVNULL) as first, Redis.from_url(url) as redis:  # noqa: S603
-        until(lambda: redis_server.answers(free_port))
+        until(lambda: redis_servers.answers(free_port))
         for number in range(40):
             redis.set(f"key {number}", os.urandom(4096))
         redis.save()
@@ -249,7 +249,7 @@ def test_a_second_server_of_a_folder_ends(free_port: int, tmp_path: Path):
     """
     line = [sys.executable, "-m", "bot", "redis", "--port", str(free_port)]
     with subprocess.Popen(line, cwd=tmp_path, env=ENV, stderr=subprocess.DEVNULL) as first:  # noqa: S603
-        until(lambda: redis_server.answers(free_port))
+        until(lambda: redis_servers.answers(free_port))
         other = str(ports.free_port())
         code, last, _ = run(("redis", "--port", other), tmp_path)
         first.terminate()

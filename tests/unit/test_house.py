@@ -28,7 +28,7 @@ ORDER = {
         "commands web",
         "cards",
         "chat",
-        "links doctor entra_app trial",
+        "links doctor entra_app",
         "services",
         "webex",
         "logs queue settings",

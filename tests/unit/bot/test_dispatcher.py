@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from bot.processes.dispatcher import PAUSE_S, Dispatcher
+from bot.processes.worker import PAUSE_S, Dispatcher
 from bot.queue import Doorbell
 from bot.queue.events import WebhookEvent
 from bot.services import Services
@@ -27,7 +27,7 @@ def rung(*bells: Doorbell) -> list[list[str]]:
 def bells(services: Services) -> tuple[Doorbell, ...]:
     """Return the doorbells of runs, draws, events and the rounds of the watch."""
     kinds = (LockKind.RUN, LockKind.DRAW, LockKind.EVENT, LockKind.WATCH)
-    return tuple(Doorbell.of(services.redis, kind) for kind in kinds)
+    return tuple(Doorbell(services.redis, kind) for kind in kinds)
 
 
 def test_everything_that_is_due_is_handed_out_once(services):
@@ -139,7 +139,7 @@ def test_a_backlog_does_not_grow_by_itself(services):
         make_due(services)
         Dispatcher(services).dispatch_due()
     assert rung(*bells(services)) == backlog
-    services.cards.bell.queue.empty()
+    services.cards.schedule.queue.empty()
     services.events.bell.queue.empty()
     make_due(services)
     Dispatcher(services).dispatch_due()

@@ -44,82 +44,61 @@ def test_nothing_is_said_of_what_is_not_there(services, about):
     assert examined(services, about) == []
 
 
-def test_granted_and_lost(services, provider):
-    """The doctor counts granted read access, and names tenants that have withdrawn it.
+def test_granted_surplus_and_lost(services, provider):
+    """The doctor counts granted read access, and names what is lacking or surplus, and what to do.
 
-    The line names the missing permission and what to do, and no grant is forgotten.
+    A surplus is no error, and reading the sign-in log is none. No grant is forgotten.
     """
     app_access.save(services.redis, AppAccess(TENANT, now(), "anna@example.test", GRAPH_APP_ROLES))
-    assert examined(services) == ["ok     read access: 1 tenants let the bot read by itself"]
-    provider.app_roles[GRAPH_SCOPE].remove("Policy.Read.All")
+    good = "ok     read access: 1 tenants let the bot read by itself"
+    assert examined(services) == [good]
+    roles = provider.app_roles[GRAPH_SCOPE]
+    roles += ["AuditLog.Read.All", "Mail.Read"]
+    (line,) = examined(services)
+    assert line.startswith(f"{good}; more than it")
+    assert f"granted in {TENANT} (Mail.Read): take that back" in line
+    roles.remove("Policy.Read.All")
     (line,) = examined(services)
     lost = f"WRONG  read access: not any more by {TENANT} (lacks Policy.Read.All): an administrator"
     assert line.startswith(lost)
     assert app_access.grant_for(services.redis, TENANT) is not None
 
 
-def test_more_than_is_needed_is_named(services, provider):
-    """An unneeded permission is named with its tenant and how to withdraw it, but is no error.
-
-    Reading the sign-in log counts as needed.
-    """
-    app_access.save(services.redis, AppAccess(TENANT, now(), "anna@example.test", GRAPH_APP_ROLES))
-    provider.app_roles[GRAPH_SCOPE] += ["AuditLog.Read.All", "Mail.Read"]
-    (line,) = examined(services)
-    assert line.startswith("ok     read access: 1 tenants let the bot read by itself; more than it")
-    assert f"granted in {TENANT} (Mail.Read): take that back" in line
-
-
-def audit_log(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response) -> None:
-    """Make the audit log give this answer to POST, and 405 to anything else."""
-
-    def log(request: httpx.Request) -> httpx.Response:
-        return answer if request.method == "POST" else httpx.Response(405)
-
-    monkeypatch.setattr(
-        client, "async_client", lambda given: async_client(given, httpx.MockTransport(log))
-    )
-
-
-@pytest.fixture
-def with_audit_log(services) -> Services:
-    """Services with an address of Webex Connect's audit log and its token."""
-    url = "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs"
-    audit = {"connect_audit_url": url, "connect_audit_token": "secret-audit-token"}
-    return replace(services, settings=replace(services.settings, **audit))
-
-
-def test_an_audit_log_that_answers(with_audit_log, monkeypatch):
-    """The doctor says which method the audit log takes, and how many changes may stop mail."""
-    row = {"created": now().isoformat(), "eventDescription": "deleteApp", "actorEmail": "a@b.c"}
-    audit_log(monkeypatch, httpx.Response(200, json={"totalRecords": 1, "auditLogs": [row]}))
-    assert examined(with_audit_log, AUDIT) == [
-        f"ok     {AUDIT}: answers to POST; changes of the last day that may stop mail: 1"
-    ]
+ROW = {"created": now().isoformat(), "eventDescription": "deleteApp", "actorEmail": "a@b.c"}
+GOOD = {"totalRecords": 1, "auditLogs": [ROW]}
+BAD = {"code": "1", "description": "Not this way"}
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("status", "body", "words"),
     [
-        (400, "does not understand the question"),
-        (401, "renew the service app's token and set CONNECT_AUDIT_TOKEN"),
-        (403, "does not let the token's service app read"),
-        (404, "is not at this address"),
-        (500, "does not answer"),
-        (200, "does not answer"),
+        (200, GOOD, "answers to POST; changes of the last day that may stop mail: 1"),
+        (400, BAD, "does not understand the question"),
+        (401, BAD, "renew the service app's token and set CONNECT_AUDIT_TOKEN"),
+        (403, BAD, "does not let the token's service app read"),
+        (404, BAD, "is not at this address"),
+        (500, BAD, "does not answer"),
+        (200, BAD, "does not answer"),
     ],
 )
-def test_an_audit_log_that_refuses(with_audit_log, monkeypatch, status, words):
-    """For each refusal of the audit log, the doctor says what to do and does not show the token.
+def test_the_audit_log(services, monkeypatch, status, body, words):
+    """The doctor says how the audit log answers, or what to do about it in the service's words.
 
-    The line has the service's own words.
+    It does not show the token.
     """
-    answer = httpx.Response(status, json={"code": str(status), "description": "Not this way"})
-    audit_log(monkeypatch, answer)
-    (line,) = examined(with_audit_log, AUDIT)
-    assert line.startswith(f"WRONG  {AUDIT}: ")
+
+    def log(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status if request.method == "POST" else 405, json=body)
+
+    transport = httpx.MockTransport(log)
+    monkeypatch.setattr(client, "async_client", lambda given: async_client(given, transport))
+    url = "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs"
+    audit = {"connect_audit_url": url, "connect_audit_token": "secret-audit-token"}
+    work = replace(services.settings, **audit)
+    (line,) = examined(replace(services, settings=work), AUDIT)
+    assert line.startswith(f"{'ok' if body is GOOD else 'WRONG':6} {AUDIT}: ")
     told = (words in line, "secret-audit-token" in line, "Not this way" in line)
-    assert told == (True, False, True)
+    assert told == (True, False, body is BAD)
 
 
 @pytest.mark.parametrize(

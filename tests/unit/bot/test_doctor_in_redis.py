@@ -50,7 +50,6 @@ def test_redis_as_it_is_set(usual, settings, begins, ends):
     for name, value in settings.items():
         usual.config_set(name, value)
     line = line_of(on_redis, usual)
-    begins = begins.format(clock="the clock of the bot's machine is")
     assert (line.startswith(begins), line.endswith(ends)) == (True, True)
 
 
@@ -137,25 +136,23 @@ def test_timers_that_are_late(redis, monkeypatch):
     assert line.startswith("WRONG nothing that is due is handed out: ")
 
 
-def settle(services: Services) -> None:
-    """Make the next round due later, as the end of a round does."""
-    channels = services.watching.channels
-    for group in channels.schedule.all():
-        channels.schedule.add(group, now() + 10 * MINUTES)
+def settled(services: Services) -> str:
+    """Make the next round due later, as the end of a round does, and return the doctor's line."""
+    schedule = services.watching.channels.schedule
+    for group in schedule.all():
+        schedule.add(group, now() + 10 * MINUTES)
+    return line_of(on_watch, services.store)
 
 
 def test_a_watch_that_works(services):
     nothing = "ok no channel is watched; /watch ADDRESS begins it"
     assert line_of(on_watch, services.store) == nothing
     watched = watch(services)
-    settle(services)
-    assert "no look has ended yet" in line_of(on_watch, services.store)
+    assert "no look has ended yet" in settled(services)
     for minutes in (5, 4):
         look(services, watched, BROKEN, now() - minutes * MINUTES)
-    settle(services)
-    assert line_of(on_watch, services.store) == (
-        "ok channels that are watched: 1, the last look was 4 minutes ago, incidents: 1"
-    )
+    said = "ok channels that are watched: 1, the last look was 4 minutes ago, incidents: 1"
+    assert settled(services) == said
 
 
 def test_a_watch_that_is_late_or_blind_is_wrong(services):
@@ -166,18 +163,15 @@ def test_a_watch_that_is_late_or_blind_is_wrong(services):
     assert line.startswith("WRONG a group of channels has waited for 12 minutes for its round")
     assert "worker`" in line
     look(services, watched, GOOD, now() - 50 * MINUTES)
-    settle(services)
-    assert line_of(on_watch, services.store).startswith(
-        f"WRONG 1 of 1 channels were not looked at for more than 3 intervals, {MAILBOX} since"
-    )
+    said = f"WRONG 1 of 1 channels were not looked at for more than 3 intervals, {MAILBOX} since"
+    assert settled(services).startswith(said)
 
 
 def test_a_sending_server_that_refuses_is_a_doubt(services):
     look(services, watch(services), GOOD, now())
-    settle(services)
     mail = replace(watch_mail.new_mail(now()), refused="smtp_busy")
     watch_mail.save(services.redis, MAILBOX, mail)
-    line = line_of(on_watch, services.store)
+    line = settled(services)
     assert (line[:6], "smtp_busy (1). Look at PROBE_SMTP_URL" in line) == ("DOUBT ", True)
     taken = replace(watch_mail.new_mail(now()), sent=now())
     watch_mail.save(services.redis, MAILBOX, taken)

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from bot.__main__ import main
-from bot.entra_app import SIGN_IN, NeedsError, commands
+from bot.entra_app import SIGN_IN, commands
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.probes import all_probes
+from jobs.settings import SettingsError
 from jobs.steps import all_steps
 
 ENV = {"PUBLIC_URL": "https://bot.example.com/"}
@@ -129,5 +130,5 @@ def test_the_command_needs_only_the_public_address(capsys):
     assert "then: " in capsys.readouterr().out
     assert main(["entra-app"], {}) == 2
     assert capsys.readouterr().err.startswith("PUBLIC_URL is not set")
-    with pytest.raises(NeedsError, match="PUBLIC_URL must begin with https"):
+    with pytest.raises(SettingsError, match="PUBLIC_URL must begin with https"):
         commands({"PUBLIC_URL": "http://bot.example.com"})

@@ -55,8 +55,7 @@ def test_credentials_are_taken_out(text):
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["token", "client_secret", "secretText", "Cookie", "sealed", "X-Spark-Signature"],
+    "name", ["token", "client_secret", "secretText", "Cookie", "sealed", "X-Spark-Signature"]
 )
 def test_a_field_that_names_a_secret_is_emptied(name):
     """A field whose name means a secret is emptied, whatever its value looks like."""

@@ -29,7 +29,7 @@ def test_a_check_begins(anna):
     type_(anna, "check", MAILBOX)
     jobs = sorted(
         (str(job.func_name), job.args[0])
-        for job in (*anna.services.runs.queue.jobs, *anna.services.cards.bell.queue.jobs)
+        for job in (*anna.services.runs.queue.jobs, *anna.services.cards.schedule.queue.jobs)
     )
     run = anna.services.store.load(jobs[0][1])
     assert [name for name, _ in jobs] == ["bot.cards.draw.draw", "jobs.advance.advance"]

@@ -28,17 +28,16 @@ def test_a_mistyped_command_becomes_a_button(anna, webex_script):
     """
     proven(anna)
     answer(anna, ParsedCommand("chekc", MAILBOX))
-    data = {"do": "run_command", "command": "check", "argument": MAILBOX}
-    assert (pressed(webex_script), begun(anna)) == ([data, HELP], [])
+    assert (pressed(webex_script), begun(anna)) == ([run("check", MAILBOX), HELP], [])
     assert f"Did you mean /check {MAILBOX}?" in cards(webex_script)
-    actions()["run_command"](anna, data)
+    actions()["run_command"](anna, run("check", MAILBOX))
     assert [run.channel.mailbox for run in begun(anna)] == [MAILBOX]
 
 
 def test_a_mistyped_german_command(anna, webex_script):
     """A mistyped German command becomes a button for the command that its German name means."""
     answer(anna, ParsedCommand("kanale", ""))
-    assert pressed(webex_script)[0] == {"do": "run_command", "command": "channels", "argument": ""}
+    assert pressed(webex_script)[0] == run("channels", "")
 
 
 def test_a_word_like_no_command_gets_help(anna, webex_script):
@@ -49,65 +48,60 @@ def test_a_word_like_no_command_gets_help(anna, webex_script):
     assert text("command.fix") in shown
 
 
-@pytest.mark.parametrize("words", [MAILBOX, f"Check {MAILBOX}", f"check {MAILBOX} please"])
-def test_an_address_offers_its_check(anna, webex_script, words):
-    """An address gets a button for its check, even if no channel of this address is known."""
-    say(anna, words)
-    assert (pressed(webex_script), begun(anna)) == ([{"do": "check", "channel": MAILBOX}, HELP], [])
+def run(command: str, argument: str) -> dict[str, str]:
+    """Return the data of the button for a command."""
+    return {"do": "run_command", "command": command, "argument": argument}
 
 
-def test_a_mistyped_address_alone(anna, webex_script):
-    """For a mistyped address, the first button is for the similar channel that is known here."""
-    proven(anna)
-    say(anna, "suport@contoso.com")
-    near = {"do": "typed", "command": "check", "mailbox_meant": MAILBOX}
-    assert pressed(webex_script) == [near, {"do": "check", "channel": "suport@contoso.com"}, HELP]
+CHECK_IT = {"do": "check", "channel": MAILBOX}
+TYPED = {"do": "typed", "command": "check"}
+NEAR = TYPED | {"mailbox_meant": MAILBOX}
+MEANT: dict[str, tuple[list[dict[str, str]], tuple[str, ...]]] = {
+    "": ([CHECK_IT, HELP], (MAILBOX, f"Check {MAILBOX}", f"check {MAILBOX} please")),
+    "understood.trouble": ([TYPED], ("no mail since this morning",)),
+    "understood.hello": ([SETUP, CHECK], ("", "hello", "guten Morgen")),
+    "understood.unknown": ([SETUP, CHECK], ("what is this", "check this", "language is hard")),
+}
+"""Messages where no channel is known: a text of the answer, its buttons, and what was typed."""
 
 
-@pytest.mark.parametrize("words", ["mail does not arrive", "es kommen keine Mails an"])
-def test_missing_mail_offers_the_known_channels(anna, webex_script, words):
-    """A complaint about missing mail, in English or German, offers to check the known channels.
+@pytest.mark.parametrize(
+    ("key", "buttons", "words"),
+    [(key, buttons, each) for key, (buttons, words) in MEANT.items() for each in words],
+)
+def test_a_message_gets_buttons_for_what_it_probably_means(anna, webex_script, key, buttons, words):
+    """An address, missing mail, a greeting or another text gets buttons, and runs nothing.
 
-    Another address can be typed, and nothing is checked yet.
+    A greeting gets one line, and not the list of commands.
     """
-    proven(anna)
-    say(anna, words)
-    other = {"do": "typed", "command": "check"}
-    assert pressed(webex_script) == [other | {"mailbox_meant": MAILBOX}, other]
-    assert begun(anna) == []
-
-
-def test_missing_mail_where_no_channel_is_known(anna, webex_script):
-    """If no channel is known, the answer to a complaint about missing mail asks for the address."""
-    say(anna, "no mail since this morning")
-    assert pressed(webex_script) == [{"do": "typed", "command": "check"}]
-
-
-@pytest.mark.parametrize("words", ["", "hello", "guten Morgen"])
-def test_a_greeting_gets_one_line_and_two_buttons(anna, webex_script, words):
-    """A greeting gets one line and two buttons, and not the list of commands."""
     say(anna, words)
     shown = cards(webex_script)
-    assert (pressed(webex_script), text("understood.hello") in shown) == ([SETUP, CHECK], True)
+    assert (pressed(webex_script), begun(anna)) == (buttons, [])
+    assert not key or text(key) in shown
     assert [name for name in commands() if text(f"command.{name}") in shown] == []
 
 
 @pytest.mark.parametrize(
-    ("words", "command", "argument"),
+    ("words", "buttons"),
     [
-        (f"fix {MAILBOX}", "fix", MAILBOX),
-        (f"Reparieren {MAILBOX} bitte", "fix", f"{MAILBOX} bitte"),
-        ("Prüfen: alle", "check", "alle"),
-        ("sprache de", "language", "de"),
-        ("explain AADSTS700016", "explain", "AADSTS700016"),
+        ("suport@contoso.com", [NEAR, {"do": "check", "channel": "suport@contoso.com"}, HELP]),
+        ("mail does not arrive", [NEAR, TYPED]),
+        ("es kommen keine Mails an", [NEAR, TYPED]),
+        (f"fix {MAILBOX}", [run("fix", MAILBOX), HELP]),
+        (f"Reparieren {MAILBOX} bitte", [run("fix", f"{MAILBOX} bitte"), HELP]),
+        ("Prüfen: alle", [run("check", "alle"), HELP]),
+        ("sprache de", [run("language", "de"), HELP]),
+        ("explain AADSTS700016", [run("explain", "AADSTS700016"), HELP]),
     ],
 )
-def test_a_command_without_its_slash(anna, webex_script, words, command, argument):
-    """A command that was typed without its slash becomes a button, and runs nothing."""
+def test_where_a_channel_is_known(anna, webex_script, words, buttons):
+    """A known channel is offered for a similar address and for missing mail, in both languages.
+
+    A command that was typed without its slash becomes a button, and runs nothing.
+    """
     proven(anna)
     say(anna, words)
-    data = {"do": "run_command", "command": command, "argument": argument}
-    assert (pressed(webex_script), begun(anna)) == ([data, HELP], [])
+    assert (pressed(webex_script), begun(anna)) == (buttons, [])
 
 
 @pytest.mark.parametrize("words", ["help", "Hilfe!", "help check", "hilfe prüfen"])
@@ -117,14 +111,6 @@ def test_help_without_its_slash(anna, webex_script, words):
     one = len(words.split()) > 1
     shown = cards(webex_script)
     assert (text("help.about.check") in shown, text("help.title") in shown) == (one, not one)
-
-
-@pytest.mark.parametrize("words", ["what is this", "check this", "language is hard"])
-def test_anything_else_gets_two_buttons(anna, webex_script, words):
-    """Any other text gets the buttons that begin, and the name of the command for more."""
-    say(anna, words)
-    shown = cards(webex_script)
-    assert (pressed(webex_script), text("understood.unknown") in shown) == ([SETUP, CHECK], True)
 
 
 def test_a_space_is_told_what_to_type_first(anna, webex_script):

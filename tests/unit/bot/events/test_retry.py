@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,20 +12,35 @@ from redis import Redis
 from rq import SimpleWorker
 from structlog.testing import capture_logs
 
+from adaptive_cards.texts import text
+from bot.cards.presenters.card_state import LIVING, was_posted
 from bot.queue import SafeJob, make_queue
 from bot.queue.events import PendingEvent, WebhookEvent
 from jobs.clock import now
+from jobs.runs.run import Kind, Run
+from jobs.runtime import install
 from jobs.storage import codec, keys
 from tests.fixtures.webex_script import person, receive
-from tests.unit.bot.events.retry_times import seconds
 
-AWAY = {
-    "429": (429, {"Retry-After": "40"}),
-    "503": (503, {}),
-    "no answer": (0, {}),
-    "502": (502, {}),
-    "401": (401, {}),
-}
+AGAIN, GIVEN_UP = "event is tried again", "event given up"
+
+
+def seconds(when: datetime | None) -> int | None:
+    """Return the seconds until ``when``, or None without a time."""
+    return when and round((when - now()).total_seconds())
+
+
+def tried(
+    resource: str, identifier: str = "m1", age_s: float = 0
+) -> tuple[int | None, list[dict[str, Any]]]:
+    """Deliver an event of so many seconds ago.
+
+    Return the seconds until its next try, and the lines of the log about it.
+    """
+    with capture_logs() as logged:
+        created = (now() - timedelta(seconds=age_s)).isoformat()
+        again = receive(resource, identifier, "anna", "room-1", created)
+    return seconds(again), [line for line in logged if line["event"].startswith("event")]
 
 
 def work(redis: Redis) -> None:
@@ -36,6 +52,11 @@ def work(redis: Redis) -> None:
 def kept(redis: Redis, arrived: WebhookEvent) -> PendingEvent:
     """Return the event as it is stored in Redis."""
     return codec.load(redis.get(keys.event(arrived.key)), PendingEvent)
+
+
+def change(redis: Redis, event: WebhookEvent, **fields: Any) -> None:
+    """Change fields of the stored event."""
+    redis.set(keys.event(event.key), codec.dump(replace(kept(redis, event), **fields)))
 
 
 def event(**more: Any) -> WebhookEvent:
@@ -54,7 +75,7 @@ def test_the_same_event_comes_again_when_webex_says(busy, redis, webex_script, r
     assert busy.events.add(arrived)
     for _ in range(2):
         work(redis)
-        busy.events.ring(arrived.key)
+        busy.events.bell.ring(arrived.key)
     again = kept(redis, arrived).not_before
     assert again is not None
     assert 40 <= (again - kept(redis, arrived).arrived).total_seconds() < 45
@@ -73,38 +94,32 @@ def test_its_own_pauses_grow(busy, redis, webex_script, reply):
     with capture_logs() as logged:
         for _ in range(3):
             work(redis)
-            now_due = replace(kept(redis, arrived), not_before=None)
-            redis.set(keys.event(arrived.key), codec.dump(now_due))
-            busy.events.ring(arrived.key)
-    again = [line for line in logged if line["event"] == "event is tried again"]
+            change(redis, arrived, not_before=None)
+            busy.events.bell.ring(arrived.key)
+    again = [line for line in logged if line["event"] == AGAIN]
     assert [(each["tries"], each["seconds"]) for each in again] == [(1, 2), (2, 5), (3, 10)]
 
 
-@pytest.mark.parametrize("away", AWAY)
-def test_what_may_pass_is_tried_again(busy, webex_script, reply, away):
-    """An event is tried again after every fault that may pass.
-
-    A 401 is such a fault, because somebody may be exchanging the bot's token.
-    """
-    status, headers = AWAY[away]
-    webex_script.on("GET", "/messages/m1", reply(status, {}, headers))
-    again = receive("messages", "m1", "anna", "", now().isoformat())
-    assert seconds(again) == int(headers.get("Retry-After", "2"))
-
-
 @pytest.mark.parametrize(
-    ("age", "wait"),
-    [(timedelta(minutes=9, seconds=30), "40"), (timedelta(0), "99999999999999999999")],
+    ("status", "wait", "age_s", "interval"),
+    [
+        (429, "40", 0, 40),
+        *((status, None, 0, 2) for status in (503, 0, 502, 401)),
+        (429, "40", 570, None),
+        (429, "99999999999999999999", 0, None),
+    ],
 )
-def test_what_comes_too_late_is_given_up(busy, webex_script, reply, age, wait):
-    """An event whose next try would come over ten minutes after it is given up and logged.
+def test_what_may_pass_is_tried_again_in_time(
+    busy, webex_script, reply, status, wait, age_s, interval
+):
+    """An event is tried again after every fault that may pass, within ten minutes.
 
-    Nobody waits for the answer any more by then.
+    A 401 is such a fault, because somebody may be exchanging the bot's token. Later nobody waits for
+    the answer any more, and the log says that the event is given up.
     """
-    webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": wait}))
-    with capture_logs() as logged:
-        assert receive("messages", "m1", "anna", "", (now() - age).isoformat()) is None
-    assert [line["event"] for line in logged] == ["event given up"]
+    webex_script.on("GET", "/messages/m1", reply(status, {}, {"Retry-After": wait} if wait else {}))
+    again, (line,) = tried("messages", age_s=age_s)
+    assert (again, line["event"]) == (interval, AGAIN if interval else GIVEN_UP)
 
 
 ODD: list[tuple[int, Any]] = [
@@ -134,40 +149,34 @@ def test_one_odd_answer_loses_no_command(
     webex_script.on("GET", path, *[reply(status, body)] * 2, reply(body=good[path]))
     event = ("attachmentActions", "a1") if "action" in path else ("messages", "m1")
     for _ in range(3):
-        if receive(*event, "anna", "room-1", now().isoformat()) is None:
-            break
+        tried(*event)
     assert [method for method, _ in said()] == ["POST"]
 
 
-def given_up(webex_script: Any, reply: Any, **more: Any) -> list[dict[str, Any]]:
-    """Give an unreadable message up, twice, and return what the bot has posted."""
-    webex_script.on("GET", "/people/anna", reply(body=person("anna", "anna@example.test", **more)))
-    last = (now() - timedelta(minutes=9, seconds=59)).isoformat()
-    assert [receive("messages", "m1", "anna", "room-1", last) for _ in range(2)] == [None, None]
-    return [body for method, _, body in webex_script.asked if method == "POST"]
+@pytest.mark.parametrize(
+    ("status", "language", "more", "told"),
+    [
+        (418, "de", {}, "Ihr Befehl konnte nicht aus Webex gelesen werden"),
+        (418, "", {"id": ""}, "Your command could not be read from Webex"),
+        (418, "", {"emails": ["anna@elsewhere.test"]}, ""),
+        (410, "", {}, ""),
+    ],
+    ids=["in German", "unknown author", "outsider", "deleted"],
+)
+def test_who_gets_no_answer_is_told_once(
+    busy, webex_script, reply, hasty_retries, status, language, more, told
+):
+    """The author of a message that stays unreadable is told 1:1 and once, in the person's language.
 
-
-def test_who_gets_no_answer_is_told_once(busy, webex_script, reply):
-    """The author of a message that stays unreadable is told 1:1 and once, in German."""
-    webex_script.on("GET", "/messages/m1", reply(418, {}))
-    busy.redis.hset(keys.locale("anna@example.test"), "language", "de")
-    (posted,) = given_up(webex_script, reply)
-    assert posted["toPersonId"] == "anna"
-    assert posted["text"].startswith("Ihr Befehl konnte nicht aus Webex gelesen werden")
-
-
-def test_who_cannot_be_read_either_is_told(busy, webex_script, reply):
-    """If Webex does not show the author, the message in the bot's own language is for the id."""
-    webex_script.on("GET", "/messages/m1", reply(418, {}))
-    (posted,) = given_up(webex_script, reply, id="")
-    assert posted["text"].startswith("Your command could not be read from Webex")
-
-
-@pytest.mark.parametrize(("status", "org"), [(418, "elsewhere.test"), (410, "example.test")])
-def test_whom_the_bot_does_not_tell(busy, webex_script, reply, hasty_retries, status, org):
-    """An outsider is not told, and neither is the author of a message that is deleted."""
+    An outsider is not told, and neither is the author of a message that is deleted.
+    """
+    busy.redis.hset(keys.locale("anna@example.test"), "language", language)
     webex_script.on("GET", "/messages/m1", reply(status, {}))
-    assert given_up(webex_script, reply, emails=[f"anna@{org}"]) == []
+    webex_script.on("GET", "/people/anna", reply(body=person("anna", "anna@example.test", **more)))
+    assert [tried("messages", age_s=599)[0] for _ in range(2)] == [None, None]
+    posts = [body for method, _, body in webex_script.asked if method == "POST"]
+    assert [each["toPersonId"] for each in posts] == ["anna"] * bool(told)
+    assert all(each["text"].startswith(told) for each in posts)
 
 
 def missing(webex_script: Any, reply: Any) -> None:
@@ -187,12 +196,9 @@ def test_what_is_not_there_yet_is_looked_for_for_a_minute(
     The event may come before Webex shows its subject, which counts as gone after that time.
     """
     missing(webex_script, reply)
-    with capture_logs() as logged:
-        created = (now() - timedelta(seconds=age)).isoformat()
-        again = receive(resource, "m1", "anna", "room-1", created)
-    assert seconds(again) == interval
-    said = [line["event"] for line in logged if line["event"].startswith("event")]
-    assert said == ["event is tried again" if interval else "event about something that is gone"]
+    again, (line,) = tried(resource, age_s=age)
+    assert again == interval
+    assert line["event"] == (AGAIN if interval else "event about something that is gone")
 
 
 def test_a_press_whose_card_is_not_there_yet(busy, webex_script, reply, hasty_retries):
@@ -200,18 +206,17 @@ def test_a_press_whose_card_is_not_there_yet(busy, webex_script, reply, hasty_re
     missing(webex_script, reply)
     action = PRESS | {"id": "m1", "messageId": "card-9"}
     webex_script.on("GET", "/attachment/actions/m1", reply(body=action))
-    assert receive("attachmentActions", "m1", "anna", "room-1", now().isoformat()) is not None
+    assert tried("attachmentActions")[0] == 2
 
 
 def test_what_is_late_is_answered(typed, said, webex_script, reply, hasty_retries):
     """A message that Webex shows late is answered once, by the next try."""
     missing(webex_script, reply)
-    first = receive("messages", "m1", "anna", "room-1", now().isoformat())
-    assert (first is not None, said()) == (True, [])
+    assert (tried("messages")[0], said()) == (2, [])
     assert [typed("/help"), typed("/help"), len(said())] == [None, None, 1]
 
 
-@pytest.mark.parametrize(("age", "event"), [(0, "event is tried again"), (120, "event given up")])
+@pytest.mark.parametrize(("age", "event"), [(0, AGAIN), (120, GIVEN_UP)])
 def test_something_else_that_is_missing_is_not_the_event(
     typed, webex_script, reply, hasty_retries, age, event
 ):
@@ -222,9 +227,8 @@ def test_something_else_that_is_missing_is_not_the_event(
     """
     webex_script.on("GET", "/people/anna", reply(404, {"message": "not found"}))
     typed("/help")
-    with capture_logs() as logged:
-        receive("messages", "m1", "anna", "room-1", (now() - timedelta(seconds=age)).isoformat())
-    assert [line["event"] for line in logged if line["event"].startswith("event")] == [event]
+    _, (line,) = tried("messages", age_s=age)
+    assert line["event"] == event
 
 
 def test_an_event_without_a_time_has_that_of_its_arrival(busy, redis, webex_script, reply):
@@ -232,7 +236,178 @@ def test_an_event_without_a_time_has_that_of_its_arrival(busy, redis, webex_scri
     webex_script.on("GET", "/messages/m1", reply(503))
     arrived = event(created="")
     busy.events.add(arrived)
-    old = replace(kept(redis, arrived), arrived=now() - timedelta(minutes=11))
-    redis.set(keys.event(arrived.key), codec.dump(old))
+    change(redis, arrived, arrived=now() - timedelta(minutes=11))
     work(redis)
     assert (redis.get(keys.event(arrived.key)), redis.zcard(keys.due())) == (b"", 0)
+
+
+@pytest.mark.parametrize(
+    "how", [(429, {"Retry-After": "5"}), (502, {}), (0, {})], ids=["429", "502", "no answer"]
+)
+def test_cancel_is_carried_out_once(typed, begin, busy, said, webex_script, reply, how):
+    """``/cancel`` ends the run once, and the next try posts its answer.
+
+    The person never reads that there was nothing to cancel.
+    """
+    run: Run = begin()
+    status, headers = how
+    webex_script.on("POST", "/messages", reply(status, {}, headers), reply(body={"id": "posted-1"}))
+    tries = [typed("/cancel"), typed("/cancel"), typed("/cancel")]
+    ended = [each for each in busy.store.events(run.id) if each.kind is Kind.CANCELLED]
+    assert ([each is not None for each in tries], len(ended)) == ([True, False, False], 1)
+    told = text("notice.over_cancelled", run=run.id)
+    assert [told in words for _, words in said()] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "doubt", [(502, b"<html>"), (200, b"<html>"), (0, None)], ids=["502", "a page", "no answer"]
+)
+def test_an_answer_that_may_stand_there_is_posted_four_times_at_most(
+    typed, said, webex_script, reply, doubt
+):
+    """An answer that may have been posted is posted four times at most, and the last is logged.
+
+    The waits are 5 seconds, a minute and five minutes, within the event's ten minutes.
+    """
+    webex_script.on("POST", "/messages", reply(*doubt))
+    with capture_logs() as logged:
+        tries = [typed("/help") for _ in range(5)]
+    assert ([seconds(each) for each in tries], len(said())) == ([5, 60, 300, None, None], 4)
+    assert [line["posts"] for line in logged if line["event"].startswith("message given up")] == [4]
+
+
+def first_cards(webex_script: Any) -> int:
+    """Return the number of times the first card was posted."""
+    posts = (body for method, _, body in webex_script.asked if method == "POST")
+    return sum('"do": "intake"' in json.dumps(body) for body in posts)
+
+
+@pytest.mark.parametrize("doubts", [2, 4])
+def test_a_first_card_is_there_when_webex_says_so(typed, busy, webex_script, reply, doubts):
+    """The first card of a setup counts as posted only after Webex has confirmed it.
+
+    If the card was given up, a person who asks again gets it.
+    """
+    webex_script.on("POST", "/messages", *[reply(502)] * doubts, reply(body={"id": "posted-1"}))
+    there = []
+    for message in ["m1"] * 4 + ["m2"] * 2:
+        typed("/setup-email support@example.test", id=message)
+        (run,) = busy.store.runs_in_space("room-1")
+        there.append(was_posted(busy, run.id, LIVING))
+    assert (there.index(True), first_cards(webex_script)) == (doubts, doubts + 1)
+
+
+def test_who_asks_again_gets_the_first_card_once(typed, busy, webex_script, reply):
+    """A person who repeats a request gets the first card once.
+
+    The saved answer to the first request is not posted as well.
+    """
+    webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
+    words = "/setup-email support@example.test"
+    again = [typed(words, id=message) is not None for message in ("m1", "m2", "m1")]
+    assert (again, first_cards(webex_script)) == ([True, False, False], 2)
+    assert len(busy.store.runs_in_space("room-1")) == 1
+
+
+def test_a_check_is_opened_once(typed, busy, said):
+    """An event opens one check however often it is read, so a worker that dies does no harm."""
+    busy.redis.sadd("space:room-1:channels", "support@example.test")
+    for _ in range(2):
+        typed("/check support@example.test")
+    assert len(busy.redis.keys("run:*:events")) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "files"), [(502, 1), (503, 2)], ids=["may stand there", "surely not"]
+)
+def test_the_trail_is_taken_out_once(typed, begin, busy, webex_script, reply, status, files):
+    """The audit trail is exported once, recorded by one entry, and followed by the card.
+
+    A file that may have been posted is not posted again, but a file that surely was not posted is.
+    """
+    install(replace(busy, bot=replace(busy.bot, approvers=("anna@example.test",))))
+    begin()
+    taken = {"id": "posted-1"}
+    answers = [reply(status, {}, {"Retry-After": "9"}), reply(body=taken)]
+    webex_script.on("POST", "/messages", *answers)
+    assert [typed("/audit") is not None for _ in range(3)] == [True, False, False]
+    posts = [body for method, _, body in webex_script.asked if method == "POST"]
+    kinds = ["file" if "files" in body else "card" for body in posts]
+    assert kinds == ["file"] * files + ["card"]
+    assert len([line for line in busy.store.audit.entries() if b"exported" in line]) == 1
+
+
+def test_what_waits_is_sealed(typed, busy, webex_script, reply):
+    """An answer that waits for Webex is encrypted in Redis, and kept for half an hour at most."""
+    webex_script.on("POST", "/messages", reply(503, {}, {"Retry-After": "5"}))
+    typed("/nonsense")
+    (key,) = busy.redis.keys("sealed:answered:*")
+    assert (b"nonsense" in busy.redis.get(key), 0 < busy.redis.ttl(key) <= 1800) == (False, True)
+
+
+def read_only(webex_script: Any, reply: Any, *more: Any) -> None:
+    """Make Webex refuse the bot's post in the space, and then give the further replies."""
+    rows = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
+    items = [
+        {"id": i, "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1"}
+        for i, e in rows
+    ]
+    webex_script.on("GET", "/memberships", reply(body={"items": items}))
+    webex_script.on("POST", "/messages", reply(403, {"message": "only moderators"}), *more)
+
+
+def test_where_the_bot_may_not_write_it_says_so_in_person(typed, webex_script, reply):
+    """If the bot may not write in a space, the requester gets one 1:1 message about that.
+
+    Nothing is tried again.
+    """
+    read_only(webex_script, reply, reply(body={"id": "posted-1"}))
+    assert [typed("/status", roomType="group") for _ in range(2)] == [None, None]
+    posts = [body for method, _, body in webex_script.asked if method == "POST"]
+    assert [body.get("toPersonId") for body in posts] == [None, "anna"]
+    assert text("notice.unposted_title") in posts[1]["text"]
+
+
+def test_where_it_may_write_nowhere_nothing_is_tried_again(typed, said, webex_script, reply):
+    """If the bot may write neither in the space nor 1:1, nothing is tried again."""
+    read_only(webex_script, reply)
+    assert (typed("/status", roomType="group"), len(said())) == (None, 2)
+
+
+def test_a_greeting_that_is_not_taken_is_told_to_nobody(busy, said, webex_script, reply):
+    """A refused greeting is not reported to anybody, because no person asked for it."""
+    read_only(webex_script, reply)
+    mine = {"id": "ms-1", "roomId": "room-1", "roomType": "group", "personId": "bot-1"}
+    webex_script.on("GET", "/memberships", reply(body={"items": [mine]}))
+    assert (receive("memberships", "ms-1", "bot-1", "room-1"), len(said())) == (None, 1)
+
+
+def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(
+    typed, busy, said, webex_script, reply
+):
+    """While Webex scans a screenshot, the event is tried again, but the guide is shown only once.
+
+    The picture is taken when Webex hands it out.
+    """
+    busy.redis.sadd("space:room-1:channels", "support@example.test")
+    picture = reply(body=b"\x89PNG\r\n\x1a\n", headers={"Content-Type": "image/png"})
+    webex_script.on("GET", "/contents/1", reply(423, {}, {"Retry-After": "9"}), picture)
+    again = [typed("/tac support@example.test", files=["contents/1"]) for _ in range(2)]
+    assert [seconds(each) for each in again] == [9, None]
+    guide, taken = said()
+    assert (text("tac.title") in guide[1], "The screenshot for the case" in taken[1]) == (
+        True,
+        True,
+    )
+
+
+def test_a_scan_that_does_not_end(typed, busy, said, webex_script, reply, hasty_retries):
+    """If a file's scan takes over a minute, the person is asked to send it again.
+
+    The event then counts as done.
+    """
+    busy.redis.sadd("space:room-1:channels", "support@example.test")
+    webex_script.on("GET", "/contents/1", reply(423))
+    old = (now() - timedelta(seconds=61)).isoformat()
+    assert typed("/tac support@example.test", files=["contents/1"], created=old) is None
+    assert [text("tac.refused.scanned") in words for _, words in said()] == [False, True]

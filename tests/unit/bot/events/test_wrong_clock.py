@@ -13,7 +13,6 @@ from jobs.clock import now
 from jobs.clouds.clock_skew import METER
 from tests.fixtures.webex_script import receive
 
-Said = Callable[[], list[tuple[str, str]]]
 FAST, SLOW = 660.0, -660.0
 """Seconds by which the bot's clock is ahead of Webex's."""
 

@@ -11,7 +11,7 @@ from redis.client import Pipeline
 from rq.job import Job
 from structlog.testing import capture_logs
 
-from bot.processes.dispatcher import Dispatcher
+from bot.processes.worker import Dispatcher
 from bot.queue import Doorbell
 from bot.queue.events import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
 from jobs.clock import now
@@ -57,11 +57,11 @@ def kept(redis: Redis) -> PendingEvent | None:
     return codec.load(raw, PendingEvent) if raw else None
 
 
-def put_forward(redis: Redis) -> None:
-    """Remove the waiting time of the stored event, so that it may be tried now."""
+def change(redis: Redis, **fields: object) -> None:
+    """Change fields of the stored event."""
     pending = kept(redis)
     assert pending is not None
-    redis.set(keys.event(EVENT.key), codec.dump(replace(pending, not_before=None)))
+    redis.set(keys.event(EVENT.key), codec.dump(replace(pending, **fields)))
 
 
 def test_an_event_is_handled_once(events, redis):
@@ -109,7 +109,7 @@ def test_a_mistake_is_tried_again_and_ends(events, redis):
             with pytest.raises(ZeroDivisionError):
                 events.process(EVENT.key, failing)
             waits.append(round(due_in(redis)))
-            put_forward(redis)
+            change(redis, not_before=None)
         with pytest.raises(ZeroDivisionError):
             events.process(EVENT.key, failing)
     assert (waits, kept(redis), redis.zcard(keys.due())) == ([*PAUSES_S], None, 0)
@@ -119,9 +119,7 @@ def test_a_mistake_is_tried_again_and_ends(events, redis):
 
 def test_an_event_that_kills_its_workers_ends(events, redis):
     """An event that has killed its worker four times is not begun again."""
-    pending = kept(redis)
-    assert pending is not None
-    redis.set(keys.event(EVENT.key), codec.dump(replace(pending, begun=4)))
+    change(redis, begun=4)
     handled = Handled()
     events.process(EVENT.key, handled)
     assert (handled.seen, kept(redis), redis.zcard(keys.due())) == ([], None, 0)
@@ -133,9 +131,7 @@ def test_deaths_have_growing_pauses(events, redis, begun, pause):
 
     A crash before the try was recorded does not count.
     """
-    pending = kept(redis)
-    assert pending is not None
-    redis.set(keys.event(EVENT.key), codec.dump(replace(pending, begun=begun)))
+    change(redis, begun=begun)
     events.retry(EVENT.key)
     assert round(due_in(redis)) == pause
 
@@ -148,7 +144,7 @@ def test_a_retry_that_webex_asked_for_is_no_mistake(events, redis):
         assert pending is not None
         assert (pending.tries, pending.begun) == (tries + 1, 0)
         assert 19 < due_in(redis) <= 20
-        put_forward(redis)
+        change(redis, not_before=None)
 
 
 def early(events: EventQueue, redis: Redis, wait: timedelta) -> list[PendingEvent]:

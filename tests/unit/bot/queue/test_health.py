@@ -116,13 +116,3 @@ def test_a_user_who_may_not_write(redis, redis_url):
             assert health.look(client).redis == "refused"
     finally:
         redis.acl_deluser("reader")
-
-
-def test_refused_webhooks_are_added_up(redis):
-    """The number of refused webhooks is kept for a day, with the times of the first and the last."""
-    assert health.read_refused(redis) is None
-    health.add_refused(redis, 1)
-    health.add_refused(redis, 4)
-    found = health.read_refused(redis)
-    assert found is not None
-    assert (found.count, found.first <= found.last) == (5, True)

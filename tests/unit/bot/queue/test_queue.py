@@ -1,18 +1,13 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from redis.exceptions import AskError, AuthenticationError, NoPermissionError, RedisError
 from redis.sentinel import MasterNotFoundError
 
-from bot.queue import (
-    ADVANCE,
-    ALLOWED,
-    Doorbell,
-    NotAllowedError,
-    kind_problem,
-    make_queue,
-    refusal,
-)
+from bot.queue import ALLOWED, Doorbell, NotAllowedError, kind_problem, make_queue, refusal
+from jobs.storage.locks import LockKind
 
 
 def test_a_callback_is_a_function_too(redis):
@@ -40,34 +35,22 @@ def test_the_doorbell_calls_a_function_with_an_id(redis):
 
     A job that fails, or whose worker dies, is kept for an hour.
     """
-    queue = make_queue(redis)
-    Doorbell(queue, ADVANCE).ring("run-1")
-    (job,) = queue.get_jobs()
-    assert (job.func_name, job.args, job.kwargs) == (ADVANCE, ["run-1"], {})
+    bell = Doorbell(redis, LockKind.RUN)
+    bell.ring("run-1")
+    (job,) = bell.queue.get_jobs()
+    assert (job.func_name, job.args, job.kwargs) == ("jobs.advance.advance", ["run-1"], {})
     assert redis.ttl(job.key) == job.failure_ttl == 3600
 
 
 def test_a_webhook_is_not_called(redis):
     """A job that brings a web address, which RQ would call at its end, calls nobody."""
     made = make_queue(redis).create_job("bot.events.handler.receive")
-    called: list[str] = []
-    made.webhooks = [Recorder(called)]  # an intruder who can write to Redis sets it
+    called: list[object] = []
+    hook = {"job_status": "finished", "url": "http://127.0.0.1:1/"}
+    # an intruder who can write to Redis sets it
+    made.webhooks = [SimpleNamespace(**hook, send=lambda *given, **_: called.append(given))]
     made.send_webhooks("finished")
     assert called == []
-
-
-class Recorder:
-    """Webhook of a finished job that records its calls."""
-
-    job_status = "finished"
-    url = "http://127.0.0.1:1/"
-
-    def __init__(self, called: list[str]) -> None:
-        self._called = called
-
-    def send(self, *_: object, **__: object) -> None:
-        """Record the call."""
-        self._called.append(self.url)
 
 
 @pytest.mark.parametrize(

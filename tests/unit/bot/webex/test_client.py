@@ -43,7 +43,7 @@ def test_a_message_is_read(webex, webex_script, reply):
     webex_script.on("GET", "/messages/m-1", reply(200, told))
     message = webex.message("m-1")
     assert message == Message(*known.values(), ("https://example.test/f",), "then")
-    assert (message.thread, message.is_direct) == ("root", False)
+    assert (message.thread, message.room_type == "direct") == ("root", False)
 
 
 def test_the_inputs_of_a_card_answer_become_text(webex, webex_script, reply):
@@ -88,7 +88,7 @@ def test_a_person_is_written_to(webex, webex_script, reply):
     direct = {"id": "m-9", "roomId": "direct-1", "roomType": "direct"}
     webex_script.on("POST", "/messages", reply(200, direct))
     posted = webex.send(to_person_id="ann", text="Hello")
-    assert (posted.id, posted.room_id, posted.is_direct) == ("m-9", "direct-1", True)
+    assert (posted.id, posted.room_id, posted.room_type) == ("m-9", "direct-1", "direct")
     webex.send(to_email="ann@example.test", text="Hello", parent_id="")
     to = ({"toPersonId": "ann"}, {"toPersonEmail": "ann@example.test"})
     assert [body for _, _, body in webex_script.asked] == [each | {"text": "Hello"} for each in to]

@@ -228,12 +228,12 @@ def test_drawing_posts_each_card_once(services, begin, said):
     run = begin(SIGNED_IN, PLANNED, APPROVED)
     services.cards.request(run.id)
     services.cards.request(run.id)
-    assert len(services.cards.bell.queue.jobs) == 1
+    assert len(services.cards.schedule.queue.jobs) == 1
     draw.draw(run.id)
     draw.draw(run.id)
     assert [method for method, _ in said()] == ["POST"]
     services.cards.request(run.id)
-    assert len(services.cards.bell.queue.jobs) == 2
+    assert len(services.cards.schedule.queue.jobs) == 2
 
 
 def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services, begin):

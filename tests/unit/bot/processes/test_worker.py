@@ -16,8 +16,8 @@ from rq.job import Job
 
 from adaptive_cards import locale
 from bot import queue
-from bot.processes import warm_worker
-from bot.processes.warm_worker import BotWorker
+from bot.processes import worker as processes
+from bot.processes.worker import BotWorker
 from bot.queue import SERIALIZER, SafeJob, make_queue
 from jobs.clouds import warm_loop
 from jobs.runtime import Shutdown
@@ -75,12 +75,6 @@ def do(worker: BotWorker, function: str, *arguments: str, seconds: int = 900) ->
     return job
 
 
-def exc_of(job: Job) -> str:
-    """Return the error that is kept with a failed job."""
-    result = job.latest_result()
-    return str(result and result.exc_string)
-
-
 def test_two_peoples_jobs_after_one_another(worker):
     """A job sees no context, no language, no log context and no task of the job before."""
     do(worker, "leave_traces", "ann")
@@ -91,21 +85,20 @@ def test_two_peoples_jobs_after_one_another(worker):
     assert left.cancelled()
 
 
-def test_a_job_that_failed(worker):
-    """A job that fails is kept with its error, and the worker takes the next one."""
-    failed = do(worker, "fail")
+@pytest.mark.parametrize(
+    ("function", "seconds", "error"),
+    [
+        ("fail", 900, "this job fails"),
+        pytest.param("hang", 1, "maximum timeout value (1 seconds)", marks=pytest.mark.slow),
+    ],
+)
+def test_a_job_that_failed_or_hangs(worker, function, seconds, error):
+    """A job that fails or takes too long is kept with its error, and the worker takes the next."""
+    failed = do(worker, function, seconds=seconds)
     done = do(worker, "leave_traces", "bob")
-    assert "this job fails" in exc_of(failed)
-    assert not Job.exists(done.id, connection=worker.connection)
-
-
-@pytest.mark.slow
-def test_a_job_that_hangs_ends_at_its_timeout(worker):
-    """A job that takes too long fails, and the worker takes the next one."""
-    job = do(worker, "hang", seconds=1)
-    do(worker, "leave_traces", "bob")
-    assert "maximum timeout value (1 seconds)" in exc_of(job)
-    assert len(seen) == 2
+    result = failed.latest_result()
+    assert error in str(result and result.exc_string)
+    assert (len(seen), Job.exists(done.id, connection=worker.connection)) == (2, False)
 
 
 @pytest.mark.slow
@@ -120,12 +113,12 @@ def test_a_job_that_cannot_be_interrupted():
 STUCK = """
 import re
 from types import SimpleNamespace
-from bot.processes import warm_worker
-from bot.processes.warm_worker import BotWorker
-warm_worker.HUNG_S, warm_worker.generation.layout_problem = 1, lambda _: ""
+from bot.processes import worker as processes
+from bot.processes.worker import BotWorker
+processes.HUNG_S, processes.generation.layout_problem = 1, lambda _: ""
 worker = BotWorker.__new__(BotWorker)
 worker.connection = None
-worker._stopping = warm_worker.Shutdown()
+worker.stopping = processes.Shutdown()
 worker._perform = lambda job, queue: re.match("(a+)+$", "a" * 60 + "b")
 worker.execute_job(SimpleNamespace(timeout=1), None)
 """
@@ -133,9 +126,9 @@ worker.execute_job(SimpleNamespace(timeout=1), None)
 
 def test_after_sigterm_no_job_begins(worker):
     """A job that was dequeued as SIGTERM came is left to another worker."""
-    worker._stopping = Shutdown()  # noqa: SLF001
+    worker.stopping = Shutdown()
     worker.handle_warm_shutdown_request()
-    with suppress(warm_worker.StopRequested):
+    with suppress(processes.StopRequested):
         do(worker, "leave_traces", "ann")
     assert seen == []
 
@@ -143,8 +136,8 @@ def test_after_sigterm_no_job_begins(worker):
 @pytest.mark.parametrize(("name", "most"), [("MOST_MIB", 0), ("MOST_JOBS", 1)])
 def test_a_worker_is_replaced(worker, monkeypatch, name, most):
     """A worker ends between two jobs after many of them, or once it has taken much memory."""
-    monkeypatch.setattr(warm_worker, name, most)
-    worker._jobs_left = warm_worker.MOST_JOBS  # noqa: SLF001
+    monkeypatch.setattr(processes, name, most)
+    worker.jobs_left = processes.MOST_JOBS
     do(worker, "leave_traces", "ann")
     assert worker._stop_requested  # noqa: SLF001
     assert len(seen) == 3
@@ -152,7 +145,7 @@ def test_a_worker_is_replaced(worker, monkeypatch, name, most):
 
 def test_signs_of_life(worker, monkeypatch):
     """A worker says that it lives while its job goes on, and after Redis has lost its data."""
-    monkeypatch.setattr(warm_worker, "BEAT_S", 0.01)
+    monkeypatch.setattr(processes, "BEAT_S", 0.01)
     worker.register_birth()
     worker.connection.flushall()
     worker.subscribe()
@@ -162,3 +155,36 @@ def test_signs_of_life(worker, monkeypatch):
     finally:
         worker.unsubscribe()
     assert [each.name for each in lives] == [worker.name]
+
+
+PRELOADED = """
+import sys, tomllib
+from bot.processes import worker
+worker.preload()
+before = set(sys.modules)
+
+def fail(*_arguments, **_named):
+    raise AssertionError("read again")
+
+tomllib.loads = fail
+from adaptive_cards import locale, texts
+from bot import commands
+from bot.webex import session
+for language in locale.languages():
+    assert texts.own_text("command.help", language)
+assert "setup-email" in commands.by_typed_name()
+assert session.public_authorities.cache_info().currsize == 1
+from webexteamssdk import WebexTeamsAPI
+print(sorted(set(sys.modules) - before))
+"""
+
+
+@pytest.mark.slow
+def test_the_texts_of_every_language_the_authorities_and_the_sdk_are_there():
+    """A worker loads all texts, the public certificate authorities and the SDK before it forks.
+
+    Reading the texts again took more time than the rest of a command.
+    """
+    line = [sys.executable, "-c", PRELOADED]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)  # noqa: S603  our own
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")

@@ -35,7 +35,7 @@ def explanation(
 
     ``checks`` are the mailboxes that a button checks. ``channels`` are the rows of those that the
     text names, with what is known of them now: an error may be older than its repair. Without any
-    text ``read`` is None.
+    error ``read`` is None.
     """
     reading = read or Reading(ours=False)
     certain, possible = reading.certain, _possible(reading)
@@ -50,7 +50,7 @@ def explanation(
         *(ui.small_print(Text(key)) for key, is_so in told.items() if is_so),
         *act.button_rows([*_pages(reading), *map(_check, checks[:_CHECKS_MOST])]),
     ]
-    title, words, turn = headline(read, within=within)
+    title, words, turn = headline(read, within=within, is_channel=bool(channels))
     look = ("accent", glyphs.WARNING) if certain else ("emphasis", glyphs.UNKNOWN)
     # A remedy that needs nobody says so itself.
     acts = ui.answer_line(Text("explain.who", {"who": f"key:who.{turn}"}))
@@ -93,9 +93,13 @@ def _possible(reading: Reading) -> tuple[FoundCause, ...]:
     return tuple(each for each in reading.causes if not each.certain)
 
 
-def headline(reading: Reading | None, *, within: bool = False) -> tuple[Text, Text, Turn]:
+def headline(
+    reading: Reading | None, *, within: bool = False, is_channel: bool = False
+) -> tuple[Text, Text, Turn]:
+    """Return the title, the next step and who acts; instead of an error it may be a channel."""
     if reading is None:
-        return Text("explain.empty_title"), Text("explain.empty_turn"), Turn.REQUESTER
+        kind = "channel" if is_channel else "empty"
+        return Text(f"explain.{kind}_title"), Text(f"explain.{kind}_turn"), Turn.REQUESTER
     first = reading.causes[0] if reading.causes else None
     if first is None:
         kind = "strange" if reading.strange else "unknown"

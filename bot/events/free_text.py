@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards.actions import TITLE_MOST
-from adaptive_cards.cards.notice import NoticeView, Offer, offer
+from adaptive_cards.cards.notice import Offer, offer
 from adaptive_cards.escape import plain, shorten
 from bot.chat import offers
 from bot.chat.context import ChatContext
@@ -82,7 +82,7 @@ def _offer_command(ctx: ChatContext, name: str, argument: str, title: Text, word
     data = {"do": "run_command", "command": by_typed_name()[name].name, "argument": argument}
     button = verbatim(shorten(plain(_as_typed(name, argument)), TITLE_MOST))
     buttons = ((button, data), ("button.help", HELP))
-    ctx.notify(NoticeView(Text("help.kicker"), title, words, buttons=buttons, at=now()))
+    ctx.tell("help.kicker", title, words, buttons=buttons)
 
 
 def _address(ctx: ChatContext, mailbox: str) -> None:

@@ -32,14 +32,14 @@ from bot.cards import delivery
 from bot.chat import audience, limits, preferences
 from bot.chat.context import ChatContext, trouble
 from bot.chat.parsing import parse_command
-from bot.chat.permissions import AccessPolicy, is_bot
+from bot.chat.permissions import denial, is_bot, outsiders
 from bot.commands import by_typed_name, explain, language_of, tac
 from bot.events import free_text
 from bot.events.outbox import KEPT_S, Handler, facts_of, run_once
 from bot.queue.events import PendingEvent, WebhookEvent
 from bot.services import Services
-from bot.webex import models
 from bot.webex.client import (
+    MAX_EVENT_AGE,
     Membership,
     Message,
     Webex,
@@ -47,9 +47,10 @@ from bot.webex.client import (
     WebexNotFoundError,
     WebexPerson,
     WebexUnauthorizedError,
+    is_older_than,
+    read_time,
 )
 from bot.webex.errors import NOT_FOUND, passes
-from bot.webex.models import MAX_EVENT_AGE, _time
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.clouds.retry import Pauses
@@ -111,7 +112,7 @@ def _began(pending: PendingEvent) -> datetime:
     The time of arrival is used if the event has no time, or while it is unknown how far this clock
     is from Webex's.
     """
-    created, ahead = _time(pending.event.created), METER.ahead_s(WEBEX)
+    created, ahead = read_time(pending.event.created), METER.ahead_s(WEBEX)
     if created is None or ahead is None:
         return pending.arrived
     return created + timedelta(seconds=ahead)
@@ -241,9 +242,7 @@ def _act(services: Services, event: WebhookEvent) -> None:
             asked.person(subject.person_id),
             message.room_id,
             # no field of a message is guaranteed
-            message.is_direct
-            if message.room_type
-            else services.webex.room_type(message.room_id) == "direct",
+            (message.room_type or services.webex.room_type(message.room_id)) == "direct",
             message.thread,
             message.id,
             subject.action_id,
@@ -277,9 +276,9 @@ def _require_fresh(services: Services, created: str) -> None:
         _TooOldError: The event or its object is older than ten minutes.
         WebexError: Webex does not answer.
     """
-    if models.is_stale(created) and METER.ahead_s(WEBEX) is None:
+    if is_older_than(created, MAX_EVENT_AGE) and METER.ahead_s(WEBEX) is None:
         services.webex.me()
-    if models.is_stale(created):
+    if is_older_than(created, MAX_EVENT_AGE):
         raise _TooOldError
 
 
@@ -348,8 +347,7 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
         return
     delivery.draw_refused(services, room)
     _require_fresh(services, mine.created)
-    policy = AccessPolicy(services.bot, services.webex)
-    if not policy.external_members(services.webex.members(room), services.me.id):
+    if not outsiders(services, services.webex.members(room)):
         ctx = ChatContext(services, services.me, room, direct=False, thread="", message="")
         _answer(ctx, f"{membership_id}:{mine.created}:greeting", free_text.greet_space)
 
@@ -372,7 +370,7 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
         person: WebexPerson | None = services.webex.person(event.actor)
     except WebexError:
         person = None
-    if person and AccessPolicy(services.bot, services.webex).denial(person):
+    if person and denial(services.bot, person):
         return
     with drawn_for(preferences.locale_of(services, person.email if person else "")):
         card = notice(replace(trouble("unread"), kicker=Text("notice.broken_kicker")))
@@ -388,14 +386,13 @@ def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
     The refusal does not mention any channel. A person whom the bot does not serve gets few answers
     (:mod:`bot.chat.limits`). Another bot gets no answer at all.
     """
-    gate = AccessPolicy(ctx.services.bot, ctx.services.webex)
-    if (why := gate.denial(ctx.person)) is not None:
+    if (why := denial(ctx.services.bot, ctx.person)) is not None:
         if is_bot(ctx.person):  # two bots would answer each other endlessly
             return lambda _: None
         return lambda speaking: limits.refuse(speaking, why, title)
     if ctx.direct:
         return None
-    if gate.external_members(asked.members(ctx.room), ctx.services.me.id):
+    if outsiders(ctx.services, asked.members(ctx.room)):
         return lambda speaking: speaking.refuse(Text("refused.space"), title=title)
     audience.mark_members_checked(ctx.services, ctx.room)
     return None

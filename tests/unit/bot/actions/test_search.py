@@ -1,4 +1,4 @@
-"""Search for missing mail: one card goes from place to place, to the file for Cisco TAC."""
+"""Search for missing mail, from place to place, to the file for Cisco TAC."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.chat.context import ChatContext
@@ -16,7 +17,7 @@ from jobs.clock import now
 from jobs.model import Channel, Finding, Reason, State, Text
 from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import noted
-from tests.unit.bot.commands.typed_commands import MAILBOX, proven, sent
+from tests.unit.bot.commands.typed_commands import MAILBOX, proven, sent, type_
 
 TITLES = {place: text(f"search.title_{place}") for place in ("unread", "mail", "connect", "agent")}
 
@@ -90,3 +91,18 @@ def test_a_place_shows_what_the_check_says_of_it(channel, webex_script):
     assert "send_mail" not in shown(webex_script)  # there is no PROBE_SMTP_URL
     actions()["send_mail"](channel, {"channel": MAILBOX})
     assert text("refused.old") in shown(webex_script)
+
+
+def test_the_file_is_in_english_and_the_card_is_not(anna, webex_script):
+    """The file is in English and UTC for Cisco TAC, and the card is in the person's language."""
+    proven(anna)
+    ctx = replace(anna, thread="thread-1")
+    with drawn_for(Locale("de", "Europe/Berlin")):
+        type_(ctx, "tac", MAILBOX)
+        actions()["tac"](ctx, {"channel": MAILBOX})
+    posts = sent(webex_script)
+    (file,) = [body["files"] for body in posts if "files" in body]
+    with zipfile.ZipFile(io.BytesIO(file)) as bundle:
+        summary = bundle.read("summary.md").decode()
+    assert "# Email channel support@contoso.com: case for Cisco TAC" in summary
+    assert "Die Datei für Cisco TAC ist in diesem Thread" in str(posts[-1])

@@ -1,8 +1,18 @@
+"""Webex client: requests, the data of the answers, and files."""
+
 from __future__ import annotations
 
+import dataclasses
+import threading
+from collections.abc import Iterator
+from email.message import Message as Mail
+from email.parser import BytesParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given, strategies as st
 
 from bot.webex.client import (
     CardAction,
@@ -10,6 +20,8 @@ from bot.webex.client import (
     FileTooLargeError,
     Membership,
     Message,
+    Webex,
+    WebexAnswerError,
     WebexBadRequestError,
     WebexPerson,
     Webhook,
@@ -43,7 +55,7 @@ def test_a_message_is_read(webex, webex_script, reply):
     webex_script.on("GET", "/messages/m-1", reply(200, told))
     message = webex.message("m-1")
     assert message == Message(*known.values(), ("https://example.test/f",), "then")
-    assert (message.thread, message.is_direct) == ("root", False)
+    assert (message.thread, message.room_type) == ("root", "group")
 
 
 def test_the_inputs_of_a_card_answer_become_text(webex, webex_script, reply):
@@ -88,7 +100,7 @@ def test_a_person_is_written_to(webex, webex_script, reply):
     direct = {"id": "m-9", "roomId": "direct-1", "roomType": "direct"}
     webex_script.on("POST", "/messages", reply(200, direct))
     posted = webex.send(to_person_id="ann", text="Hello")
-    assert (posted.id, posted.room_id, posted.is_direct) == ("m-9", "direct-1", True)
+    assert (posted.id, posted.room_id, posted.room_type) == ("m-9", "direct-1", "direct")
     webex.send(to_email="ann@example.test", text="Hello", parent_id="")
     to = ({"toPersonId": "ann"}, {"toPersonEmail": "ann@example.test"})
     assert [body for _, _, body in webex_script.asked] == [each | {"text": "Hello"} for each in to]
@@ -136,9 +148,9 @@ def test_webhooks_are_listed_made_and_changed(webex, webex_script, reply):
     webex_script.on("PUT", "/webhooks/w-1", reply(200, hook))
     read = Webhook("w-1", "n", "https://t", "messages", "created", "", "inactive")
     assert webex.webhooks() == (read,)
-    assert webex.create_webhook(target_url="https://t", **asked) == read
-    webex.update_webhook("w-1", name="n", target_url="https://u", secret="a-secret")
+    assert webex.create_webhook(targetUrl="https://t", **asked) == read
     changed = {"name": "n", "targetUrl": "https://u", "secret": "a-secret", "status": "active"}
+    webex.update_webhook("w-1", **changed)
     bodies = [None, asked | {"targetUrl": "https://t"}, changed]
     assert [body for _, _, body in webex_script.asked] == bodies
 
@@ -215,3 +227,128 @@ def test_a_refused_message_without_a_thread_is_not_posted_again(webex, webex_scr
     with pytest.raises(WebexBadRequestError):
         webex.send(room_id="room-1", text="hello")
     assert len(webex_script.asked) == 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = (
+    *("id", "roomId", "roomType", "personId", "text", "html", "parentId", "files", "created"),
+    *("messageId", "inputs", "emails", "orgId", "type", "displayName", "personEmail"),
+    *("personOrgId", "name", "targetUrl", "resource", "event", "filter", "status"),
+)
+KINDS = (Message, CardAction, WebexPerson, Membership, Webhook)
+
+
+def texts_of(value):
+    """Return the texts in a field."""
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, tuple) else [value]
+
+
+@pytest.mark.slow
+@given(data=st.dictionaries(st.sampled_from(NAMES), JSON))
+def test_any_shape_is_read(data):
+    """Any JSON object is read without an error, and each of its fields is a text or texts."""
+    for kind in KINDS:
+        found = kind.of(data)
+        for field in dataclasses.fields(kind):
+            assert {type(each) for each in texts_of(getattr(found, field.name))} <= {str}
+
+
+@pytest.mark.parametrize("odd", [True, 7, "https://x.example", {"a": "b"}, None, 1.5])
+def test_a_list_that_is_none_is_empty(odd):
+    """A value that should be a list is not split into characters or names.
+
+    A person without an address is not served.
+    """
+    assert Message.of({"id": "m1", "files": odd}).files == ()
+    assert WebexPerson.of({"id": "p1", "emails": odd}).emails == ()
+
+
+ZIP = b"PK\x03\x04" + bytes(range(256))
+
+
+class Form:
+    """State of a Webex that reads forms: the forms that came, and the statuses of its answers."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.came, self.statuses = url, [], [200]
+        self.came: list[tuple[str, str, list[Mail]]]
+
+
+@pytest.fixture
+def form() -> Iterator[Form]:
+    """Webex on loopback that reads forms."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    url = f"http://127.0.0.1:{server.server_port}/v1/"
+    server.form = Form(url)  # type: ignore[attr-defined]  # the handler reads it
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server.form  # type: ignore[attr-defined]  # see above
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def send(form: Form, **more: str) -> str:
+    """Send the archive and return the id of its message."""
+    file, webex = File("tac.zip", "application/zip", ZIP), Webex("a-made-up-token", form.url)
+    return webex.send(room_id="room-1", text="For Cisco TAC", file=file, **more).id
+
+
+def parts(mails: list[Mail]) -> dict[str, Any]:
+    """Return the form's fields by name; a file has its name, type and content."""
+    found = {}
+    for mail in mails:
+        content = mail.get_payload(decode=True)
+        file = mail.get_filename()
+        found[str(mail.get_param("name", header="content-disposition"))] = (
+            (file, mail.get_content_type(), content) if file else content
+        )
+    return found
+
+
+def test_a_file_is_sent(form):
+    """A file is sent in one form with the space, the thread, the text, and its name and type."""
+    assert send(form, parent_id="root") == "m-9"
+    path, token, mails = form.came[0]
+    assert (path, token) == ("/v1/messages", "Bearer a-made-up-token")
+    fields = {"roomId": b"room-1", "parentId": b"root", "text": b"For Cisco TAC"}
+    assert parts(mails) == fields | {"files": ("tac.zip", "application/zip", ZIP)}
+
+
+def test_it_is_sent_again_whole(form, hasty_retries):
+    """After a 503 the whole file is sent again, and without a thread the form has no parentId."""
+    form.statuses = [503, 200]
+    assert send(form) == "m-9"
+    assert [parts(mails) for _, _, mails in form.came] == [parts(form.came[1][2])] * 2
+    assert "parentId" not in parts(form.came[0][2])
+
+
+def test_what_may_have_arrived_is_not_sent_twice(form, hasty_retries):
+    """After a 502 a file is not sent again, because it may have arrived in the space."""
+    form.statuses = [502]
+    with pytest.raises(WebexAnswerError, match="502"):
+        send(form)
+    assert len(form.came) == 1
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        form: Form = self.server.form  # type: ignore[attr-defined]  # set by the fixture
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        mail = BytesParser().parsebytes(
+            f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + body
+        )
+        form.came.append((self.path, self.headers["Authorization"], mail.get_payload()))  # type: ignore[arg-type]  # a form has parts
+        self.send_response(form.statuses.pop(0) if len(form.statuses) > 1 else form.statuses[0])
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(b'{"id": "m-9"}')
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  http.server's signature
+        """Write no log."""

@@ -24,7 +24,7 @@ def choose(ctx: ChatContext, typed: str) -> None:
         return
     preferences.choose(ctx, preferences.Preference.LANGUAGE, language)
     with drawn_for(Locale(language, current().zone)):
-        _chosen(ctx, "language", {})
+        _chosen(ctx, "language.kicker", "language.chosen")
 
 
 def _offer(ctx: ChatContext, typed: str = "") -> None:
@@ -50,12 +50,13 @@ def choose_zone(ctx: ChatContext, argument: str) -> None:
         return
     preferences.choose(ctx, preferences.Preference.ZONE, zone)
     with drawn_for(Locale(current().language, zone)):
-        _chosen(ctx, "timezone", {"zone": zone, "now": day_clock(now())})
+        clock = day_clock(now())
+        _chosen(ctx, "timezone.kicker", "timezone.chosen", zone=zone, now=clock)
 
 
-def _chosen(ctx: ChatContext, what: str, values: dict[str, str]) -> None:
+def _chosen(ctx: ChatContext, kicker: str, title: str, **values: str) -> None:
     where = "language.chosen_direct" if ctx.direct else "language.chosen_space"
-    ctx.tell(f"{what}.kicker", f"{what}.chosen", where, values, WELL)
+    ctx.tell(kicker, title, where, values, WELL)
 
 
 COMMAND = Command("language", "more", run, argument="de")

@@ -5,17 +5,20 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
-from bot.actions import actions
+from bot.actions import actions, tac
 from bot.chat.context import ChatContext
+from bot.commands.tac import Case, save
 from jobs.clock import now
 from jobs.model import Channel, Finding, Reason, State, Text
 from jobs.runs.run import Event, Kind
+from jobs.storage import codec, keys
 from tests.fixtures.run_events import noted
 from tests.unit.bot.commands.typed_commands import MAILBOX, proven, sent, type_
 
@@ -73,6 +76,18 @@ def test_one_card_goes_to_every_place(channel, webex_script):
     assert all(title in summary for title in TITLES.values())
     assert "Error 7553" in summary
     assert "hunter2hunter2" not in summary
+
+
+def test_a_test_mail_is_not_followed_forever(channel, webex_script):
+    """After 40 minutes a test mail is followed no more, and the card says what is known of it."""
+    services, waits = channel.services, Text("skipped.watch_mail_under_way", {"at": "09:00"})
+    save(channel, Case(MAILBOX, channel.person.id, "mail"))
+    mail = tac.Followed(MAILBOX, "posted-1", "room-1", "room-1", now() - timedelta(hours=1), waits)
+    services.redis.hset(keys.tac_mails(), "thread-1", codec.dump(mail))
+    tac.follow(services)
+    assert TITLES["mail"] in shown(webex_script)
+    assert text("tac.file.no_check") in shown(webex_script)
+    assert services.redis.hlen(keys.tac_mails()) == 0
 
 
 def test_a_known_cause_leads_to_the_file_at_once(channel, webex_script):

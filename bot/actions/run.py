@@ -74,7 +74,7 @@ def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
     if channel in {"", "all"}:
         check.run(ctx, channel)
     elif channel in visible_channels(ctx) or not offers.tell_if_disconnected(ctx, kicker, channel):
-        check.exactly(ctx, channel)
+        check.one(ctx, channel, exactly=True)
 
 
 def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:

@@ -26,24 +26,25 @@ def may_read_audit(ctx: ChatContext) -> bool:
     return not approvers or not set(approvers).isdisjoint(ctx.person.emails)
 
 
-def visible_entries(ctx: ChatContext, facts: Sequence[AuditEntry]) -> list[AuditEntry]:
-    if ctx.direct and ctx.services.bot.approvers:
-        return list(facts)
+def visible_entries(
+    ctx: ChatContext, facts: Sequence[AuditEntry], mailbox: str
+) -> Sequence[AuditEntry]:
+    """Return the entries that this person may see here, of one mailbox unless that is empty.
+
+    A run's entries belong to a mailbox also if the run learned its mailbox later.
+    """
     known_here = set(visible_channels(ctx))
 
     def is_of_place(fact: AuditEntry) -> bool:
         people = {fact.get("by"), fact.get("asked_by")}
-        mine = (
-            not people.isdisjoint(ctx.person.emails) if ctx.direct else fact.get("room") == ctx.room
-        )
+        own = not people.isdisjoint(ctx.person.emails)
+        mine = own if ctx.direct else fact.get("room") == ctx.room
         return mine or fact.get("mailbox") in known_here
 
-    return _with_their_runs(facts, is_of_place)
-
-
-def entries_of_mailbox(mailbox: str, facts: Sequence[AuditEntry]) -> list[AuditEntry]:
-    """Return the entries about one mailbox, also of a run that learned its mailbox later."""
-    return _with_their_runs(facts, lambda each: each.get("mailbox") == mailbox)
+    if not (ctx.direct and ctx.services.bot.approvers):
+        facts = _with_their_runs(facts, is_of_place)
+    of_mailbox = _with_their_runs(facts, lambda each: each.get("mailbox") == mailbox)
+    return of_mailbox if mailbox else facts
 
 
 def _with_their_runs(

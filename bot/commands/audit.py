@@ -37,8 +37,8 @@ def run(ctx: ChatContext, argument: str) -> None:
     if argument and not mailbox:
         return
     trail, at = ctx.services.store.audit, now()
-    mine = permissions.visible_entries(ctx, [read(line) for line in trail.entries()])
-    if mailbox and not (mine := permissions.entries_of_mailbox(mailbox, mine)):
+    mine = permissions.visible_entries(ctx, [read(line) for line in trail.entries()], mailbox)
+    if mailbox and not mine:
         unknown_channel(ctx, "audit", Text("audit.kicker"), mailbox)
         return
     trail.look()

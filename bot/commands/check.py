@@ -46,36 +46,25 @@ def _ask(ctx: ChatContext, title: Text, offered: tuple[Offer, ...], turn: str) -
     ctx.say(offer(kicker, title, offered, now(), turn=Text(turn)))
 
 
-def one(ctx: ChatContext, argument: str) -> None:
-    # A channel that is not known here is found first, with the help of an administrator's sign-in.
+def one(ctx: ChatContext, argument: str, *, exactly: bool = False) -> None:
+    """Check a mailbox, or offer the channel that is known here under nearly the same address.
+
+    With ``exactly`` the address is meant as it is. A channel that is not known here is found first,
+    with the help of an administrator's sign-in.
+    """
     mailbox = read_mailbox(ctx, "check", argument)
     if not mailbox:
         return
-    near = offers.nearest_channel(ctx, mailbox)
-    if near:
+    if near := "" if exactly else offers.nearest_channel(ctx, mailbox):
         offered = (offers.of_channel("check", near), offers.check_exactly(mailbox))
         title = Text("understood.meant", {"meant": near})
         _ask(ctx, title, offered, "understood.meant_check_turn")
-    else:
-        _check(ctx, mailbox)
-
-
-def exactly(ctx: ChatContext, argument: str) -> None:
-    """Check the address as it is, although a channel known here has nearly the same one."""
-    mailbox = read_mailbox(ctx, "check", argument)
-    if mailbox:
-        _check(ctx, mailbox)
-
-
-def _check(ctx: ChatContext, mailbox: str) -> None:
+        return
     if run := _changing_here(ctx, mailbox):
         with suppress(RunEndedError):
             go_on(ctx, run)
             return
-    if mailbox in visible_channels(ctx):
-        begin(ctx, mailbox)
-    else:
-        discover(ctx, mailbox)
+    (begin if mailbox in visible_channels(ctx) else discover)(ctx, mailbox)
 
 
 def _changing_here(ctx: ChatContext, mailbox: str) -> Run | None:

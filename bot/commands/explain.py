@@ -56,7 +56,8 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _place(ctx: ChatContext, named: tuple[str, ...]) -> Place:
-    # A text is about a channel if it has the channel's address, or was typed in the thread of a channel's run.
+    # A text is about a channel if it has the channel's address, or was typed in the thread of a
+    # channel's run.
     runs = ctx.services.store.runs_in_space(ctx.room)
     known = named or any(run.origin.thread == ctx.thread for run in runs)
     return Place.CHANNEL if known else Place.ANYWHERE

@@ -59,8 +59,8 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def end_choice(ctx: ChatContext, run: Run) -> None:
-    # Without this edit the buttons would still offer to cancel the run. If Webex refuses the edit, nothing
-    # else changes.
+    # Without this edit the buttons would still offer to cancel the run. If Webex refuses the edit,
+    # nothing else changes.
     own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
     if ctx.message in own or living.is_choice(ctx.services, run.id, ctx.message):
         return
@@ -70,7 +70,7 @@ def end_choice(ctx: ChatContext, run: Run) -> None:
 
 
 def _answer(run: Run, known: Iterable[Run]) -> Card:
-    """Return the card that points to the run's own, which says what stays changed as long as it does.
+    """Return the card that points to the run's own, which says what stays changed.
 
     The card also names those of the ``known`` runs that are in doubt.
     """

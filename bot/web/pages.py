@@ -1,8 +1,8 @@
 """Web pages of the bot: plain templates, texts from the catalog, no external resources.
 
 A cookie binds a flow at Microsoft to the browser in which it began, and a one-time page to the
-browser that opened it. A sign-in link may be forwarded, and so may the address at Microsoft to which
-the link leads. Without the cookie, one person could begin a flow and have another finish it.
+browser that opened it. A sign-in link may be forwarded, and so may the address at Microsoft to
+which the link leads. Without the cookie, one person could begin a flow and have another finish it.
 """
 
 from __future__ import annotations
@@ -120,11 +120,11 @@ def web_services() -> Services:
 
 
 HOST_COOKIE, LOOPBACK_COOKIE = "__Host-sign-in", "sign-in"
-"""Names of the cookie for https, and for plain http, which ``PUBLIC_URL`` may use only on this machine.
+"""Names of the cookie for https, and for plain http.
 
-Browsers accept a cookie with this prefix only from this very host over https (RFC 6265bis 4.1.3).
-Chromium and Firefox accept a Secure cookie from http://localhost. Other clients, such as Safari, do
-not.
+``PUBLIC_URL`` may use plain http only on this machine. Browsers accept a cookie with the prefix
+only from this very host over https (RFC 6265bis 4.1.3). Chromium and Firefox accept a Secure cookie
+from http://localhost. Other clients, such as Safari, do not.
 """
 _VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 

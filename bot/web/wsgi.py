@@ -2,7 +2,8 @@
 
 Webex, Prometheus and probes are answered without Flask, which would take as long as the rest of a
 webhook's answer. The pages for people need it and most of the bot's code, 20 MiB, and many
-installations rarely show one. So they are another application, made at the first request for a page.
+installations rarely show one. So they are another application, which the first request for a page
+makes.
 
 A server such as gunicorn (``gunicorn --workers 2 bot.web.wsgi:app``) decides on addresses and
 ports, so ``HOST`` and ``PORT`` do not count there.
@@ -277,7 +278,8 @@ With the default of two minutes, a few clients could take every slot.
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # same
     """Parser that refuses a request with both Content-Length and Transfer-Encoding.
 
-    It also refuses a request with two hosts, and one of HTTP/1.1 without a host (RFC 9112, 3.2). A proxy that believes the other of the two would see other requests on the connection (RFC 9112,
+    It also refuses a request with two hosts, and one of HTTP/1.1 without a host (RFC 9112, 3.2). A
+    proxy that believes the other of the two would see other requests on the connection (RFC 9112,
     6.1 and 11.2). HTTP/1.0 has no Transfer-Encoding, so a request that names one is refused, too.
     """
 

@@ -79,7 +79,7 @@ def _cause(found: FoundCause) -> el.Element:
     mark, page = glyphs.WARNING if found.certain else glyphs.UNKNOWN, page_of(found.cause)
     tell = [] if found.certain else [ui.note(_tell(found))]
     return glyphs.marked(
-        mark, el.said(_sentence(found)), *tell, *ui.learn_more(page, spacing="None")
+        mark, el.own(f"cause.{found.cause}"), *tell, *ui.learn_more(page, spacing="None")
     )
 
 
@@ -105,7 +105,7 @@ def headline(
         kind = "strange" if reading.strange else "unknown"
         return Text(f"explain.{kind}_title"), Text(f"explain.{kind}_turn"), Turn.REQUESTER
     if first.certain:
-        return _sentence(first), _remedy(first, within=within), _whose(first)
+        return Text(f"cause.{first.cause}"), _remedy(first, within=within), _whose(first)
     named = {"cause": f"key:cause.{first.cause}"}
     if first.certainty is Certainty.CONDITIONAL:
         words = Text("explain.condition_turn")
@@ -126,10 +126,6 @@ def _whose(found: FoundCause) -> Turn:
     if turn is Turn.OPERATOR and remedy_pasted(found.cause).startswith("remedy_pasted."):
         return Turn.CONTACT_CENTER
     return Turn.REQUESTER if turn is Turn.TIME else turn
-
-
-def _sentence(found: FoundCause) -> Text:
-    return Text(f"cause.{found.cause}")
 
 
 def _tell(found: FoundCause) -> Text:
@@ -174,10 +170,10 @@ def as_lines(reading: Reading) -> list[str]:
         *_page_lines(certain[:1]),
     ]
     for each in certain[1:]:
-        lines += ["", text(_sentence(each).key), text(_remedy(each).key), *_page_lines([each])]
+        lines += ["", text(f"cause.{each.cause}"), text(_remedy(each).key), *_page_lines([each])]
     if possible:
         lines += ["", text(_heading(reading))]
-        lines += [f"- {text(_sentence(each).key)} {text(_tell(each).key)}" for each in possible]
+        lines += [f"- {text(f'cause.{each.cause}')} {text(_tell(each).key)}" for each in possible]
     if reading.unknown:
         lines += ["", text("explain.unknown_codes")]
         lines += [f"- {e.code}: {without_secrets(e.line)} {e.page}" for e in reading.unknown]

@@ -60,19 +60,14 @@ def one(ctx: ChatContext, argument: str, *, exactly: bool = False) -> None:
         title = Text("understood.meant", {"meant": near})
         _ask(ctx, title, offered, "understood.meant_check_turn")
         return
-    if run := _changing_here(ctx, mailbox):
-        with suppress(RunEndedError):
-            go_on(ctx, run)
-            return
-    (begin if mailbox in visible_channels(ctx) else discover)(ctx, mailbox)
-
-
-def _changing_here(ctx: ChatContext, mailbox: str) -> Run | None:
-    """Return the setup or fix of the mailbox that goes on in this space and can read settings."""
     for run in ctx.services.store.known([ctx.services.channels.running(mailbox)]):
-        if run.kind in {RunKind.SETUP, RunKind.FIX} and run.account and run.origin.room == ctx.room:
-            return run
-    return None
+        # a setup or fix that goes on in this space and can read settings is looked at again
+        is_here = run.account is not None and run.origin.room == ctx.room
+        if is_here and run.kind in {RunKind.SETUP, RunKind.FIX}:
+            with suppress(RunEndedError):
+                go_on(ctx, run)
+                return
+    (begin if mailbox in visible_channels(ctx) else discover)(ctx, mailbox)
 
 
 def go_on(ctx: ChatContext, run: Run) -> None:

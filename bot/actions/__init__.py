@@ -13,20 +13,21 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache, wraps
+from functools import cache, partial, wraps
+from typing import Concatenate, ParamSpec
 
 from redis.exceptions import LockError
 
 from bot.chat.context import ChatContext, RefusedError
-from bot.chat.permissions import AccessPolicy
+from bot.chat.permissions import is_concerned, is_participant, may_cancel
 from jobs.channel.form import LONGEST, InvalidInputError
-from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.event_log import distrust
 from jobs.runs.run import Event, ForeignRunError, Kind, Run, RunEndedError
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 Action = Callable[[ChatContext, dict[str, str]], None]
+P = ParamSpec("P")
 
 
 @cache
@@ -38,13 +39,17 @@ def actions() -> dict[str, Action]:
     return {verb: refusing(action) for module in modules for verb, action in module.ACTIONS.items()}
 
 
-def refusing(action: Action) -> Action:
+def refusing(
+    action: Callable[Concatenate[ChatContext, P], None],
+) -> Callable[Concatenate[ChatContext, P], None]:
     @wraps(action)
-    def act(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    def act(ctx: ChatContext, /, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            action(ctx, inputs)
+            action(ctx, *args, **kwargs)
         except RefusedError as refused:
             ctx.refuse(refused.words, title=refused.title, then=refused.then)
+        except InvalidInputError as wrong:
+            ctx.refuse(wrong.reason, title="refused.nothing")
 
     return act
 
@@ -54,43 +59,16 @@ LONGEST_S = 15.0
 """Seconds that a press on a run waits for an earlier press; after that its event is retried."""
 
 
-def on_run(answer: OnRun) -> Action:
-    """Wrap ``answer`` so that it needs a run that has not ended and a participant of that run."""
-    return _checked(answer, lambda access, ctx, run: access.is_participant(ctx.person, run))
-
-
-def to_cancel(answer: OnRun) -> Action:
-    """Wrap ``answer`` so that it needs an open run and a person who may cancel it."""
-    return _checked(
-        answer, lambda access, ctx, run: access.may_cancel(ctx.person, run), again=answer
-    )
-
-
-def for_everybody(answer: OnRun) -> Action:
-    """Wrap ``answer`` so that everybody in the run's own space may press the button.
-
-    In that space even an agent and the mailbox user may press it. Outside that space the person
-    must be a participant, or an agent or the mailbox user who was asked 1:1.
-    """
-
-    def is_concerned(access: AccessPolicy, ctx: ChatContext, run: Run) -> bool:
-        asked = access.is_participant(ctx.person, run) or access.was_asked(ctx.person, run)
-        return ctx.room == run.origin.room or asked
-
-    return _checked(answer, is_concerned)
-
-
-def _go_on(ctx: ChatContext, _: dict[str, str], run: Run) -> None:
-    ctx.services.record(run.id)
-
-
-def _checked(
-    answer: OnRun, may: Callable[[AccessPolicy, ChatContext, Run], bool], again: OnRun = _go_on
+def on_run(
+    answer: OnRun,
+    may: Callable[[ChatContext, Run], bool] = is_participant,
+    again: OnRun = lambda ctx, _, run: ctx.services.record(run.id),
 ) -> Action:
-    """Wrap ``answer`` so that it needs an open run and a person who ``may`` press the button.
+    """Wrap ``answer`` so that it needs a run that has not ended and a person who ``may`` press.
 
-    ``again`` handles a press that the run has recorded already. Every other press on the run is
-    kept away: otherwise two at the same time would both see the old state and both count.
+    By default these are the participants of the run. ``again`` handles a press that the run has
+    recorded already. Every other press on the run is kept away: otherwise two at the same time
+    would both see the old state and both count.
     """
 
     @wraps(answer)
@@ -112,7 +90,7 @@ def _checked(
                 return
             if run.ended:
                 raise RefusedError(distrust(run) or Text("refused.over"))
-            if not may(AccessPolicy(ctx.services.bot, ctx.services.webex), ctx, run):
+            if not may(ctx, run):
                 raise RefusedError(Text("refused.not_part"), "refused.button", "next_part")
             try:
                 answer(ctx, inputs, run)
@@ -122,6 +100,19 @@ def _checked(
     return checked
 
 
+for_everybody = partial(on_run, may=is_concerned)
+"""Decorator of a button that everybody in the run's own space may press.
+
+In that space even an agent and the mailbox user may press it. Outside that space the person must
+be a participant, or an agent or the mailbox user who was asked 1:1.
+"""
+
+
+def to_cancel(answer: OnRun) -> Action:
+    """Wrap ``answer`` so that it needs an open run and a person who may cancel it."""
+    return on_run(answer, may_cancel, answer)
+
+
 def require(holds: object, key: str = "refused.old") -> None:
     """Refuse the press with a text if the condition does not hold."""
     if not holds:
@@ -129,18 +120,13 @@ def require(holds: object, key: str = "refused.old") -> None:
 
 
 def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
-    finish(ctx, run, answered(ctx, question, value))
+    finish(ctx, run, ctx.answered(question, value))
 
 
 def refused_input(ctx: ChatContext, question: str, typed: str, wrong: InvalidInputError) -> Event:
     """Return the event of an address that is not accepted, which the cards show with the reason."""
     data = {"question": question, "cause": wrong.fault, "code": typed[:LONGEST]}
-    return Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
-
-
-def answered(ctx: ChatContext, question: str, value: str) -> Event:
-    data = {"question": question, "value": value}
-    return Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data)
+    return ctx.event(Kind.PROBLEM, data=data)
 
 
 def finish(ctx: ChatContext, run: Run, *events: Event) -> None:

@@ -1,4 +1,4 @@
-"""Buttons of a run, from the details of its channel to the rehearsal of Generate Token."""
+"""Buttons that do the same as a typed command, and those of a run, from its details to its end."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from bot.cards.presenters.card_state import slot_of, thread_and_person
 from bot.cards.presenters.connect_form import ERROR_MOST
 from bot.cards.presenters.findings import DAYS
 from bot.cards.presenters.plan import made_by_hand
+from bot.chat import offers
 from bot.chat.audience import note_absent, resolve_recipient
 from bot.chat.context import ChatContext, RefusedError
 from bot.chat.explanation import explanation
 from bot.chat.parsing import argument_of
-from bot.chat.permissions import AccessPolicy
-from bot.commands import check, commands, help, runs, setup_email, undo  # noqa: A004  a command's name
+from bot.chat.permissions import may_approve, visible_channels
+from bot.commands import changes, check, commands, help, language, runs  # noqa: A004  a command's name
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
 from jobs.causes.reader import read
@@ -29,6 +30,7 @@ from jobs.channel.connect_hosts import foreign_hosts, unconfirmed_hosts
 from jobs.channel.email_app import ADOPT
 from jobs.channel.form import LONGEST, InvalidInputError, read_address, read_details
 from jobs.channel.mailbox import DELEGATE, login_of
+from jobs.checks import discovering
 from jobs.clock import now
 from jobs.mail.smtp_login import REFUSED
 from jobs.model import Finding, Profile, Reason, RunKind, Scope, State, Text
@@ -63,10 +65,67 @@ def _typed_address(inputs: dict[str, str]) -> str:
 
 
 def _connected(inputs: dict[str, str]) -> str:
-    try:
-        return read_address(inputs.get("mailbox_meant", ""))
-    except InvalidInputError as wrong:  # none of the bot's own cards sends this
-        raise RefusedError(wrong.reason) from None
+    return read_address(inputs.get("mailbox_meant", ""))
+
+
+def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    """Do the same as the typed command ``/check``, but always for exactly the button's address."""
+    channel, kicker = inputs.get("channel", ""), Text("notice.check_kicker")
+    if channel in {"", "all"}:
+        check.run(ctx, channel)
+    elif channel in visible_channels(ctx) or not offers.tell_if_disconnected(ctx, kicker, channel):
+        check.one(ctx, channel, exactly=True)
+
+
+def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    """Begin a fix, or say which newer fact shows that the card's cause is over.
+
+    A check that goes on is newer than any fact, and names a certain cause before it ends.
+    """
+    mailbox = inputs.get("channel", "")
+    shown = next(ctx.services.store.known([inputs.get("check", "")]), None)
+    goes_on = shown is not None and shown.checked is None
+    if goes_on or not changes.tell_if_right(ctx, mailbox):
+        changes.fix(ctx, mailbox)
+
+
+@actions.for_everybody
+def discovered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    read = {discovering.APP: _app, discovering.FORWARDING: _forwarding}
+    asked = discovering.open_questions(run)
+    _found_out(ctx, run, {question: read[question](run, inputs) for question in asked})
+
+
+@actions.for_everybody
+def keep(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    """Record the channel that the check has found, without any change in the tenant."""
+    is_kept = ctx.services.channels.record(run.channel.mailbox) is not None
+    if discovering.keep(ctx.services.store, run, ctx.person.email, ctx.action_id):
+        ctx.services.cards.request(run.id)
+    else:
+        actions.require(is_kept)
+        changes.elsewhere(ctx, run.channel.mailbox)
+
+
+def _found_out(ctx: ChatContext, run: Run, given: dict[str, str]) -> None:
+    events = discovering.answers_to(run, given, ctx.person.email)
+    actions.require(events, "refused.twice")
+    actions.finish(ctx, run, *events)
+
+
+def _app(run: Run, inputs: dict[str, str]) -> str:
+    given = inputs.get("client_id", "").strip()
+    known = {app.client_id for app in run.search.apps} if run.search else set()
+    if given not in known if known else not discovering.is_client_id(given):
+        raise InvalidInputError(Text("typed.client_id"))
+    return given
+
+
+def _forwarding(run: Run, inputs: dict[str, str]) -> str:
+    given = read_address(inputs.get("forwarding_address", ""))
+    if given == run.channel.mailbox:
+        raise InvalidInputError(Text("typed.forwarding_is_mailbox"))
+    return given
 
 
 @actions.on_run
@@ -85,9 +144,9 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         questions.keep_typed(ctx.services, run.id, questions.TypedInputs(values, errors))
         ctx.services.cards.request(run.id)
         return
-    given = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)
+    given = ctx.event(Kind.DETAILS, channel=found.channel)
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
-    answers = [actions.answered(ctx, question, value) for question, value in asked.items() if value]
+    answers = [ctx.answered(question, value) for question, value in asked.items() if value]
     actions.finish(ctx, run, given, *answers, *note_absent(ctx))
 
 
@@ -110,24 +169,18 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
 
 @actions.to_cancel
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    # The run's own card says that the run was canceled.
+    # The run's own card says that the run was canceled. A button with a command begins again.
     if runs.cancel(ctx, run):
         runs.end_choice(ctx, run)
-
-
-@actions.to_cancel
-def begun_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    if runs.cancel(ctx, run):
-        runs.end_choice(ctx, run)
-        run_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
+        if "command" in inputs:
+            run_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
 
 
 @actions.on_run
 def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     actions.require(mailbox_user.needs_delegate(run))
     if address := _accepted(ctx, run, DELEGATE, inputs.get("delegate", ""), read_address):
-        looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
-        actions.finish(ctx, run, looks, actions.answered(ctx, DELEGATE, address))
+        actions.finish(ctx, run, ctx.event(Kind.LOOK_AGAIN), ctx.answered(DELEGATE, address))
 
 
 def _accepted(
@@ -140,9 +193,8 @@ def _accepted(
     try:
         return read(typed.strip())
     except InvalidInputError as wrong:
-        ctx.services.store.append(
-            run.id, actions.refused_input(ctx, question, typed.strip(), wrong)
-        )
+        refused = actions.refused_input(ctx, question, typed.strip(), wrong)
+        ctx.services.store.append(run.id, refused)
         ctx.services.cards.request(run.id)
         return ""
 
@@ -163,7 +215,7 @@ def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # blocked.
     actions.require(not run.has_begun and _in_force(inputs, run))
     channel = replace(run.channel, profile=Profile.LEAST)
-    actions.finish(ctx, run, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel))
+    actions.finish(ctx, run, ctx.event(Kind.DETAILS, channel=channel))
 
 
 @actions.on_run
@@ -172,8 +224,7 @@ def adopt(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     _require_current(inputs, run)
     app = inputs.get("app", "")
     actions.require(not run.has_begun and app and app == made_by_hand(run))
-    looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
-    actions.finish(ctx, run, looks, actions.answered(ctx, ADOPT, app))
+    actions.finish(ctx, run, ctx.event(Kind.LOOK_AGAIN), ctx.answered(ADOPT, app))
 
 
 @actions.for_everybody
@@ -181,9 +232,8 @@ def accept(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The cause must be one that this check has found. A new check then shows it as a note.
     cause, why = inputs.get("cause", ""), " ".join(inputs.get("why", "").split())[:LONGEST]
     _require_approver(ctx, run)
-    actions.require(
-        why and inputs.get("days") in DAYS and not run.brief.discover, "refused.no_reason"
-    )
+    is_whole = why and inputs.get("days") in DAYS and not run.brief.discover
+    actions.require(is_whole, "refused.no_reason")
     actions.require(cause in {each.cause for each in run.findings.values() if each.cause})
     until = now() + timedelta(days=int(inputs["days"]))
     given = accepted.Accepted(until, without_secrets(why), ctx.person.email)
@@ -201,13 +251,13 @@ def _approves(scope: Scope) -> actions.OnRun:
         foreign = foreign_hosts(run, ctx.services.settings.connect_hosts)
         data = {"plan": inputs["plan"], "scope": str(scope)} | addresses(run.channel)
         data |= {FOREIGN_HOSTS: " ".join(foreign)} if foreign else {}
-        actions.finish(ctx, run, Event(Kind.APPROVED, now(), by=ctx.person.email, data=data))
+        actions.finish(ctx, run, ctx.event(Kind.APPROVED, data=data))
 
     return approve
 
 
 def _require_approver(ctx: ChatContext, run: Run) -> None:
-    if not AccessPolicy(ctx.services.bot, ctx.services.webex).may_approve(ctx.person, run):
+    if not may_approve(ctx, run):
         who = ", ".join(ctx.services.bot.approvers) or run.requester.email
         key = "refused.not_approver_direct" if ctx.direct else "refused.not_approver"
         raise RefusedError(Text(key, {"who": who}), "refused.button")
@@ -233,17 +283,11 @@ def _asks(question: str, waits: Callable[[Run], bool]) -> actions.OnRun:
     return ask
 
 
-def _waits_for_agent(run: Run) -> bool:
-    return run.state_of("test_mail") is State.OK and not run.settled("agent_has_it")
-
-
 @actions.on_run
 def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Post the card that the run waits for again, as the newest in the thread and in the 1:1."""
-    asked = (run.answer("consent_administrator") if run.account else "") or run.answer(
-        "administrator"
-    )
-    for place in thread_and_person(asked):
+    asked = run.answer("consent_administrator") if run.account else ""
+    for place in thread_and_person(asked or run.answer("administrator")):
         delivery.repost(ctx.services, run.id, slot_of(place))
     ctx.services.record(run.id)
 
@@ -252,14 +296,14 @@ def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     actions.require(questions.another_may(run))
     ctx.services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))
-    actions.finish(ctx, run, Event(Kind.SIGNED_OUT, now(), by=ctx.person.email))
+    actions.finish(ctx, run, ctx.event(Kind.SIGNED_OUT))
 
 
 @actions.on_run
 def look_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # If nothing is approved yet, read the settings again as well.
-    looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
-    actions.finish(ctx, run, looks, actions.answered(ctx, "look_again", now().isoformat()))
+    looked = ctx.answered("look_again", now().isoformat())
+    actions.finish(ctx, run, ctx.event(Kind.LOOK_AGAIN), looked)
 
 
 @actions.on_run
@@ -269,13 +313,13 @@ def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # it.
     events = []
     if not run.answer("token_saved") and not run.settled("token"):
-        events.append(actions.answered(ctx, "token_saved", "yes"))
+        events.append(ctx.answered("token_saved", "yes"))
     if run.change_applied("test_mail") and not run.settled("agent_has_it"):
         # the test mail is sent once more, with the same subject
         facts = {"subject": run.fact("subject")}
         unseen = Finding("test_mail", State.WRONG, Text("seen.not_sent"), facts=facts)
         events.append(Event(Kind.FOUND, now(), step=unseen.step, finding=unseen))
-    actions.finish(ctx, run, *events, actions.answered(ctx, "registered", "yes"))
+    actions.finish(ctx, run, *events, ctx.answered("registered", "yes"))
 
 
 def _says(question: str) -> actions.OnRun:
@@ -293,13 +337,11 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     actions.require(key_id and not used and not held)
     lost = ",".join(filter(None, (run.answer("new_secret"), key_id)))
     gone = Finding("client_secret", State.WRONG, seen=Text("seen.secret_lost"))
-    events = [
-        actions.answered(ctx, "new_secret", lost),
-        Event(Kind.FOUND, now(), step="client_secret", finding=gone),
-    ]
+    events = [ctx.answered("new_secret", lost)]
+    events.append(Event(Kind.FOUND, now(), step=gone.step, finding=gone))
     changes = run.plan.changes if run.plan else ()
     if not any(change.step == "client_secret" for change in changes):
-        events.append(Event(Kind.DETAILS, now(), by=ctx.person.email, channel=run.channel))
+        events.append(ctx.event(Kind.DETAILS, channel=run.channel))
     actions.finish(ctx, run, *events)
 
 
@@ -319,27 +361,19 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):
         ctx.services.vault.drop(left.of(run.id))
     events += _ask_mailbox_user(ctx, run)
-    actions.finish(ctx, run, *events, actions.answered(ctx, "rehearse", "yes"))
+    actions.finish(ctx, run, *events, ctx.answered("rehearse", "yes"))
 
 
 def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
     # The user who signs in is known from the directory and is noted only once. Webex often has
     # nobody with a mailbox's address. The card then asks for another address.
-    login = login_of(run) or run.fact("upn")
-    if (
-        not login
-        or run.answer(connect_form.MAILBOX_USER)
-        or connect_form.MAILBOX_USER in run.problems
-    ):
+    question, login = connect_form.MAILBOX_USER, login_of(run) or run.fact("upn")
+    if not login or run.answer(question) or question in run.problems:
         return []
     try:
-        return [
-            actions.answered(
-                ctx, connect_form.MAILBOX_USER, resolve_recipient(ctx, login, greets=False)
-            )
-        ]
+        return [ctx.answered(question, resolve_recipient(ctx, login, greets=False))]
     except InvalidInputError as wrong:
-        return [actions.refused_input(ctx, connect_form.MAILBOX_USER, login, wrong)]
+        return [actions.refused_input(ctx, question, login, wrong)]
 
 
 @actions.for_everybody
@@ -357,16 +391,14 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
     # The error was seen in Webex Connect's form, so a bare code counts as one of Webex Connect.
     told = inputs.get("error_text", "")
     reading = read(told, Place.FORM, cut=len(told) >= ERROR_MOST)
-    run = _run_of_theirs(ctx, inputs)
+    run = next(ctx.services.store.known([inputs.get("run", "")]), None)
+    if run and ctx.person.id != run.requester.id and ctx.room != run.origin.room:
+        run = None  # this person may not know it
     # A bare 5.7.3 of a shared mailbox most probably means a wrong user name: eight of the known
     # reports say so (platforms/microsoft.md 2.6).
-    shared = run is not None and bool(run.fact("shared"))
-    causes = tuple(
-        replace(each, cause=Cause.FORM_USERNAME_SHARED)
-        if shared and each.cause == REFUSED
-        else each
-        for each in reading.causes
-    )
+    causes, of_shared = reading.causes, Cause.FORM_USERNAME_SHARED
+    if run and run.fact("shared"):
+        causes = tuple(replace(c, cause=of_shared) if c.cause == REFUSED else c for c in causes)
     # Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
     if causes and run and _lacks_token(run):
         actions.record(ctx, run, TOKEN_FAILED, causes[0].cause)
@@ -379,26 +411,19 @@ def _lacks_token(run: Run) -> bool:
     return open_setup and untried and not run.settled("token")
 
 
-def _run_of_theirs(ctx: ChatContext, inputs: dict[str, str]) -> Run | None:
-    try:
-        run = ctx.services.store.load(inputs.get("run", ""))
-    except LookupError:
-        return None
-    theirs = ctx.person.id == run.requester.id or ctx.room == run.origin.room
-    return run if theirs else None
-
-
 ACTIONS: dict[str, actions.Action] = {
-    "setup": lambda ctx, inputs: setup_email.run(ctx, _typed_address(inputs)),
+    "setup": lambda ctx, inputs: changes.setup_email(ctx, _typed_address(inputs)),
     "typed": run_command,
     "run_command": run_command,
-    "setup_again": lambda ctx, inputs: setup_email.inspect_again(ctx, _connected(inputs)),
-    "setup_change": lambda ctx, inputs: setup_email.begin(ctx, _connected(inputs)),
+    "setup_again": lambda ctx, inputs: changes.inspect_again(ctx, _connected(inputs)),
+    "setup_change": lambda ctx, inputs: changes.begin(ctx, _connected(inputs)),
     # the undo of the button's run, or of the whole channel if the button names none
-    "undo": lambda ctx, inputs: undo.plan(ctx, _connected(inputs), inputs.get("undoes", "")),
+    "undo": lambda ctx, inputs: changes.plan_undo(
+        ctx, _connected(inputs), inputs.get("undoes", "")
+    ),
     "intake": submit_intake,
     "cancel": cancelled,
-    "begin_again": begun_again,
+    "begin_again": cancelled,
     "help": lambda ctx, _: help.show(ctx),
     "status": lambda ctx, _: runs.show_status(ctx, ""),
     "delegate": name_delegate,
@@ -413,7 +438,12 @@ ACTIONS: dict[str, actions.Action] = {
     "ask_mailbox_user": actions.for_everybody(
         _asks(connect_form.MAILBOX_USER, connect_form.waits_for_mailbox_user)
     ),
-    "ask_agent": actions.for_everybody(_asks(mail.AGENT, _waits_for_agent)),
+    "ask_agent": actions.for_everybody(
+        _asks(
+            mail.AGENT,
+            lambda run: run.state_of("test_mail") is State.OK and not run.settled("agent_has_it"),
+        )
+    ),
     "consent_again": consent_again,
     "sign_in_other": sign_in_other,
     "look_again": look_again,
@@ -425,4 +455,11 @@ ACTIONS: dict[str, actions.Action] = {
     "rehearse": rehearse,
     "skip_rehearsal": skip_rehearsal,
     "explain": explained,
+    "go_on": actions.for_everybody(lambda ctx, _, run: check.go_on(ctx, run)),
+    "check": check_again,
+    "fix": start_fix,
+    "language": lambda ctx, inputs: language.choose(ctx, inputs.get("language", "")),
+    "discovered": discovered,
+    "discovered_without": actions.for_everybody(lambda ctx, _, run: _found_out(ctx, run, {})),
+    "keep": keep,
 }

@@ -9,8 +9,8 @@ from adaptive_cards.cards.notice import OFFERS_MOST, Offer, offer
 from bot.actions import Action
 from bot.cards.presenters.watch import fixable
 from bot.chat.context import ChatContext, RefusedError
-from bot.chat.permissions import AccessPolicy, visible_channels
-from bot.commands import fix, watch
+from bot.chat.permissions import outsiders, visible_channels
+from bot.commands import changes, watch
 from bot.webex.errors import WebexAnswerError
 from jobs.clock import now
 from jobs.model import Text
@@ -40,7 +40,7 @@ def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[Incident]:
         raise RefusedError(Text("watch.not_here"), "refused.button")
     open_ones = [each for each in shown if each.is_open]
     if not open_ones:
-        ctx.tell(watch.KICKER, Text("watch.over"), Text("watch.over_words"))
+        ctx.tell(watch.KICKER, "watch.over", "watch.over_words")
     return open_ones
 
 
@@ -55,17 +55,14 @@ def _fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
     elif broken:
         _offer_fixes(ctx, inputs["card"], sorted(broken))
     else:
-        title, words = Text("watch.no_fix_left"), Text("watch.no_fix_words")
-        ctx.tell(watch.KICKER, title, words)
+        ctx.tell(watch.KICKER, "watch.no_fix_left", "watch.no_fix_words")
 
 
 def _offer_fixes(ctx: ChatContext, card: str, mailboxes: list[str]) -> None:
     # The card also has a field in which any channel of this space can be typed.
+    pressed = {"do": "watch_fix", "card": card}
     offers = tuple(
-        Offer(
-            Text("choice.button.fix", {"value": each}),
-            {"do": "watch_fix", "card": card, "channel": each},
-        )
+        Offer(Text("choice.button.fix", {"value": each}), pressed | {"channel": each})
         for each in mailboxes[:OFFERS_MOST]
     )
     left = len(mailboxes) - len(offers)
@@ -78,29 +75,26 @@ def _offer_fixes(ctx: ChatContext, card: str, mailboxes: list[str]) -> None:
 def _begin_fix(ctx: ChatContext, incident: Incident) -> None:
     mailbox = incident.mailbox
     if mailbox in visible_channels(ctx):
-        fix.run(ctx, mailbox)
+        changes.fix(ctx, mailbox)
         return
     watched = ctx.services.watching.channels.load(mailbox)
     # The rules are those of a command that is typed in the channel's own space: the person is a
     # member, and nobody else in the space is an outsider.
     may = watched is not None and not watched.direct and _may_command(ctx, watched.room)
     there = replace(ctx, room=watched.room, direct=False, thread="") if watched and may else None
-    title = Text("watch.fix_there" if there else "watch.fix_not_there", {"mailbox": mailbox})
-    words = Text("watch.fix_there_words" if there else "watch.fix_not_there_words")
     if there is not None:
-        fix.run(there, mailbox)
-    ctx.tell(watch.KICKER, title, words)
+        changes.fix(there, mailbox)
+    title = "watch.fix_there" if there else "watch.fix_not_there"
+    ctx.tell(watch.KICKER, title, f"{title}_words", {"mailbox": mailbox})
 
 
 def _may_command(ctx: ChatContext, room: str) -> bool:
-    services = ctx.services
-    policy = AccessPolicy(services.bot, services.webex)
+    webex = ctx.services.webex
     try:
-        member = services.webex.membership(room, ctx.person.id)
-        others = policy.external_members(services.webex.members(room), services.me.id)
+        is_member = webex.membership(room, ctx.person.id) is not None
+        return is_member and not outsiders(ctx.services, webex.members(room))
     except WebexAnswerError:  # the bot is no longer in that space
         return False
-    return member is not None and not others
 
 
 def _may_act(ctx: ChatContext, card: IncidentCard, shown: tuple[Incident, ...]) -> bool:

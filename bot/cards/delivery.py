@@ -42,6 +42,9 @@ from bot.webex.client import (
     WebexBadRequestError,
     WebexError,
     WebexNotFoundError,
+    is_own,
+    may_be_of_run,
+    plain,
 )
 from bot.webex.errors import (
     FORBIDDEN,
@@ -52,7 +55,6 @@ from bot.webex.errors import (
     UNCONFIRMED,
     passes,
 )
-from bot.webex.models import is_own, may_be_of_run, plain
 from jobs.clock import now, paced
 from jobs.runs.run import Run
 from jobs.storage import codec, keys

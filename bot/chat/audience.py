@@ -13,13 +13,12 @@ from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import text
 from bot.chat import preferences
 from bot.chat.context import ChatContext, trouble
-from bot.chat.permissions import AccessPolicy, Denial
+from bot.chat.permissions import Denial, denial, outsiders
 from bot.services import Services
 from bot.webex import errors
 from jobs.channel.form import InvalidInputError, read_address
-from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Run
 from jobs.storage import keys
 
 CHECKED_FOR_S = 30
@@ -36,9 +35,7 @@ def may_read(services: Services, run: Run) -> bool:
     room = run.origin.room
     if run.origin.direct or services.redis.exists(keys.space_members_checked(room)):
         return True
-    if AccessPolicy(services.bot, services.webex).external_members(
-        services.webex.members(room), services.me.id
-    ):
+    if outsiders(services, services.webex.members(room)):
         _tell(services, run, room)
         return False
     mark_members_checked(services, room)
@@ -85,8 +82,7 @@ def note_absent(ctx: ChatContext) -> list[Event]:
         return []
     if not approvers.isdisjoint(member.person_email.lower() for member in members):
         return []
-    data = {"question": ABSENT, "value": "yes"}
-    return [Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data)]
+    return [ctx.answered(ABSENT, "yes")]
 
 
 CANNOT_TELL = frozenset({400, 403, 404, 405})
@@ -120,13 +116,12 @@ def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> s
             raise InvalidInputError(Text("typed.nobody_in_webex"))
         _greet(ctx, address)
         return address
-    if (why := AccessPolicy(ctx.services.bot, ctx.services.webex).denial(person)) is not None:
+    if (why := denial(ctx.services.bot, person)) is not None:
         raise InvalidInputError(Text(WHY[why]))
     return person.email
 
 
 def _greet(ctx: ChatContext, address: str) -> None:
-    webex = ctx.services.webex
     with drawn_for(preferences.locale_of(ctx.services, address, preferences.place_of(ctx))):
         hello = text("notice.asked_hello")
     try:
@@ -135,7 +130,5 @@ def _greet(ctx: ChatContext, address: str) -> None:
         raise InvalidInputError(Text("typed.nobody_in_webex")) from None
     if not room:  # the message is not posted yet: nothing is started, and the press is retried
         raise errors.WebexUnreachableError("no answer from Webex about a 1:1 message")
-    if AccessPolicy(ctx.services.bot, webex).external_members(
-        webex.members(room, fresh=True), ctx.services.me.id
-    ):
+    if outsiders(ctx.services, ctx.services.webex.members(room, fresh=True)):
         raise InvalidInputError(Text("typed.outside"))

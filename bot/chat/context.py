@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
 
 import structlog
 
@@ -11,15 +14,25 @@ from adaptive_cards import Card, notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.components import PLAIN, REFUSED, Style
 from bot.services import Services
-from bot.webex.client import File, FileTooLargeError, Message, WebexAnswerError, WebexPerson
+from bot.webex.client import (
+    File,
+    FileTooLargeError,
+    Message,
+    WebexAnswerError,
+    WebexPerson,
+    is_older_than,
+)
 from bot.webex.errors import LOCKED
-from bot.webex.models import is_older_than
 from jobs.clock import now
 from jobs.model import Person, Text, verbatim
 from jobs.runs.event_log import entry
-from jobs.runs.run import Origin, new_reference
+from jobs.runs.run import Event, Kind, Origin, new_reference
 
 log = structlog.get_logger(__name__)
+
+
+Buttons = tuple[tuple[str | Text, dict[str, str]], ...]
+"""Buttons of a notice: the key of each one's title, or the title, and its data."""
 
 
 class RefusedError(Exception):
@@ -65,6 +78,12 @@ class ChatContext:
     def asker(self) -> Person:
         return Person(self.person.id, self.person.email, self.person.org_id)
 
+    def event(self, kind: Kind, **more: Any) -> Event:
+        return Event(kind, now(), by=self.person.email, **more)
+
+    def answered(self, question: str, value: str) -> Event:
+        return self.event(Kind.ANSWERED, data={"question": question, "value": value})
+
     def say(self, card: Card, *, shows: tuple[str, str] | None = None) -> Message:
         """Post a card in the thread and return the message.
 
@@ -75,19 +94,31 @@ class ChatContext:
             room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows
         )
 
-    def notify(self, view: NoticeView) -> None:
-        self.say(notice(view))
+    def say_file(self, words: str, file: File) -> None:
+        send = self.services.messenger.send
+        send(room_id=self.room, text=words, parent_id=self.thread, file=file)
 
     def tell(  # noqa: PLR0913, PLR0917  each is a field of the notice
         self,
-        kicker: Text,
-        title: Text,
-        words: Text,
+        kicker: Text | str,
+        title: Text | str,
+        words: Text | str,
+        values: Mapping[str, str] = MappingProxyType({}),
         style: Style = PLAIN,
         facts: tuple[tuple[str, Text], ...] = (),
-        buttons: tuple[tuple[str | Text, dict[str, str]], ...] = (),
+        buttons: Buttons = (),
     ) -> None:
-        self.notify(NoticeView(kicker, title, words, style, facts, buttons, now()))
+        """Post a notice; texts that are named by their keys get the ``values``."""
+        head, what, said = (
+            each if isinstance(each, Text) else Text(each, dict(values))
+            for each in (kicker, title, words)
+        )
+        self.say(notice(NoticeView(head, what, said, style, facts, buttons, now())))
+
+    def record(self, what: str, **more: Any) -> None:
+        """Add a fact about this person and room to the audit trail."""
+        who = {"by": self.person.email, "person": self.person.id, "org": self.person.org_id}
+        self.services.store.audit.add(entry(what, None, room=self.room, **who, **more))
 
     def refuse(self, words: Text, *, title: str = "refused.message", then: str = "") -> None:
         """Say that nothing was done, and why.
@@ -101,13 +132,10 @@ class ChatContext:
             "refused", reference=reference, person=self.person.id, room=self.room, why=words.key
         )
         if stranger:
-            who = {"by": self.person.email, "person": self.person.id, "org": self.person.org_id}
-            self.services.store.audit.add(
-                entry("refused", None, room=self.room, why=words.key, reference=reference, **who)
-            )
+            self.record("refused", why=words.key, reference=reference)
         after = (("refused.next", Text(f"refused.{then}")),) if then else ()
         facts = (("refused.reference", verbatim(reference)), *after) if stranger else ()
-        self.tell(Text("refused.kicker"), Text(title), words, REFUSED, facts)
+        self.tell("refused.kicker", title, words, style=REFUSED, facts=facts)
 
 
 SCAN = timedelta(seconds=60)
@@ -120,11 +148,7 @@ Webex answers 410 for malware and 428 for a file that it cannot scan (platforms/
 
 
 class NotAcceptedError(Exception):
-    """Refusal to read a file: large, unread, infected, unscannable or scanned."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    """Refusal to read a file; its text is large, unread, infected, unscannable or scanned."""
 
 
 def first_file(ctx: ChatContext, message: Message, largest: int) -> File:

@@ -35,7 +35,7 @@ def explanation(
 
     ``checks`` are the mailboxes that a button checks. ``channels`` are the rows of those that the
     text names, with what is known of them now: an error may be older than its repair. Without any
-    text ``read`` is None.
+    error ``read`` is None.
     """
     reading = read or Reading(ours=False)
     certain, possible = reading.certain, _possible(reading)
@@ -50,7 +50,7 @@ def explanation(
         *(ui.small_print(Text(key)) for key, is_so in told.items() if is_so),
         *act.button_rows([*_pages(reading), *map(_check, checks[:_CHECKS_MOST])]),
     ]
-    title, words, turn = headline(read, within=within)
+    title, words, turn = headline(read, within=within, is_channel=bool(channels))
     look = ("accent", glyphs.WARNING) if certain else ("emphasis", glyphs.UNKNOWN)
     # A remedy that needs nobody says so itself.
     acts = ui.answer_line(Text("explain.who", {"who": f"key:who.{turn}"}))
@@ -79,7 +79,7 @@ def _cause(found: FoundCause) -> el.Element:
     mark, page = glyphs.WARNING if found.certain else glyphs.UNKNOWN, page_of(found.cause)
     tell = [] if found.certain else [ui.note(_tell(found))]
     return glyphs.marked(
-        mark, el.said(_sentence(found)), *tell, *ui.learn_more(page, spacing="None")
+        mark, el.own(f"cause.{found.cause}"), *tell, *ui.learn_more(page, spacing="None")
     )
 
 
@@ -93,15 +93,19 @@ def _possible(reading: Reading) -> tuple[FoundCause, ...]:
     return tuple(each for each in reading.causes if not each.certain)
 
 
-def headline(reading: Reading | None, *, within: bool = False) -> tuple[Text, Text, Turn]:
+def headline(
+    reading: Reading | None, *, within: bool = False, is_channel: bool = False
+) -> tuple[Text, Text, Turn]:
+    """Return the title, the next step and who acts; instead of an error it may be a channel."""
     if reading is None:
-        return Text("explain.empty_title"), Text("explain.empty_turn"), Turn.REQUESTER
+        kind = "channel" if is_channel else "empty"
+        return Text(f"explain.{kind}_title"), Text(f"explain.{kind}_turn"), Turn.REQUESTER
     first = reading.causes[0] if reading.causes else None
     if first is None:
         kind = "strange" if reading.strange else "unknown"
         return Text(f"explain.{kind}_title"), Text(f"explain.{kind}_turn"), Turn.REQUESTER
     if first.certain:
-        return _sentence(first), _remedy(first, within=within), _whose(first)
+        return Text(f"cause.{first.cause}"), _remedy(first, within=within), _whose(first)
     named = {"cause": f"key:cause.{first.cause}"}
     if first.certainty is Certainty.CONDITIONAL:
         words = Text("explain.condition_turn")
@@ -122,10 +126,6 @@ def _whose(found: FoundCause) -> Turn:
     if turn is Turn.OPERATOR and remedy_pasted(found.cause).startswith("remedy_pasted."):
         return Turn.CONTACT_CENTER
     return Turn.REQUESTER if turn is Turn.TIME else turn
-
-
-def _sentence(found: FoundCause) -> Text:
-    return Text(f"cause.{found.cause}")
 
 
 def _tell(found: FoundCause) -> Text:
@@ -170,10 +170,10 @@ def as_lines(reading: Reading) -> list[str]:
         *_page_lines(certain[:1]),
     ]
     for each in certain[1:]:
-        lines += ["", text(_sentence(each).key), text(_remedy(each).key), *_page_lines([each])]
+        lines += ["", text(f"cause.{each.cause}"), text(_remedy(each).key), *_page_lines([each])]
     if possible:
         lines += ["", text(_heading(reading))]
-        lines += [f"- {text(_sentence(each).key)} {text(_tell(each).key)}" for each in possible]
+        lines += [f"- {text(f'cause.{each.cause}')} {text(_tell(each).key)}" for each in possible]
     if reading.unknown:
         lines += ["", text("explain.unknown_codes")]
         lines += [f"- {e.code}: {without_secrets(e.line)} {e.page}" for e in reading.unknown]

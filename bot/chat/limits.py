@@ -10,12 +10,11 @@ expire.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
+from typing import Any
 
 import structlog
-from redis.client import Pipeline
 
 from adaptive_cards.components import REFUSED
 from adaptive_cards.times import clock
@@ -36,25 +35,20 @@ MOST_AT_ONCE = 100
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusals:
-    """Refusals of a person within an hour, which begins with the first one."""
-
-    since: datetime
-    by: str
-    org: str
-    count: int = 0
-
-    @property
-    def goes_on(self) -> bool:
-        # A count that begins in the future, after the clock was set back, silences nobody.
-        return self.since <= now() < self.since + WINDOW
-
-
 def refuse(ctx: ChatContext, why: Denial, title: str) -> None:
     """Refuse a person whom the bot does not serve; after enough refusals an hour only count it."""
-    services, person = ctx.services, ctx.person
-    count = _count(services, person.id, Refusals(now(), person.email, person.org_id))
+    services, person, at = ctx.services, ctx.person, now()
+    key, ending = keys.refusals(person.id), keys.refusals_ending()
+    last, until = services.redis.zscore(ending, person.id), (at + WINDOW).timestamp()
+    # a count that ends in the far future, after the clock was set back, silences nobody
+    if last is not None and not at.timestamp() < last <= until:
+        _record(services, person.id, last)
+    with services.redis.pipeline() as pipe:
+        pipe.hincrby(key, "count", 1)
+        pipe.hset(key, mapping={"by": person.email, "org": person.org_id})
+        pipe.expire(key, KEPT_S)
+        pipe.zadd(ending, {person.id: until}, nx=True)
+        count, *_ = pipe.execute()
     if count <= services.bot.refusals_per_hour:
         then = "next_outsider_direct" if ctx.direct else "next_outsider"
         ctx.refuse(Text(f"refused.{why}"), title=title, then=then)
@@ -64,42 +58,26 @@ def refuse(ctx: ChatContext, why: Denial, title: str) -> None:
 
 def record_ended(services: Services) -> None:
     """Record the refusals of every hour that is over, each exactly once."""
-    ended = services.redis.zrangebyscore(
-        keys.refusals_ending(), "-inf", now().timestamp(), start=0, num=MOST_AT_ONCE
+    ended: Any = services.redis.zrangebyscore(
+        keys.refusals_ending(), "-inf", now().timestamp(), 0, MOST_AT_ONCE, withscores=True
     )
-    for person in ended:
-        _count(services, codec.as_text(person), None)
+    for person, end in ended:
+        _record(services, codec.as_text(person), end)
 
 
-def _count(services: Services, person: str, first: Refusals | None) -> int:
-    """Record an hour that is over, and return the number of refusals in the present one.
-
-    One more is counted with ``first``, which begins an hour if none goes on.
-    """
-    hours: list[Refusals | None] = []
-
-    def attempt(pipe: Pipeline) -> None:
-        key, ending = keys.refusals(person), keys.refusals_ending()
-        kept = pipe.get(key)
-        last = codec.load(kept, Refusals) if isinstance(kept, bytes) else None
-        present = last if last and last.goes_on else first
-        hours[:] = last, present
-        pipe.multi()
-        if present is None:
-            pipe.delete(key)
-            pipe.zrem(ending, person)
-        elif first:
-            pipe.set(key, codec.dump(replace(present, count=present.count + 1)), ex=KEPT_S)
-            pipe.zadd(ending, {person: (present.since + WINDOW).timestamp()})
-
-    services.redis.transaction(attempt, keys.refusals(person))
-    last, present = hours
-    more = last.count - services.bot.refusals_per_hour if last and last is not present else 0
-    if last and more > 0:
-        data = {"count": str(more), "since": last.since.isoformat()}
-        who = {"by": last.by, "person": person, "org": last.org}
+def _record(services: Services, person: str, end: float) -> None:
+    with services.redis.pipeline() as pipe:
+        pipe.hmget(keys.refusals(person), "count", "by", "org")
+        pipe.delete(keys.refusals(person))
+        pipe.zrem(keys.refusals_ending(), person)
+        kept, *_ = pipe.execute()
+    count, by, org = map(codec.as_text, kept)
+    more = int(count or 0) - services.bot.refusals_per_hour
+    if more > 0:
+        since = datetime.fromtimestamp(end, UTC) - WINDOW
+        data = {"count": str(more), "since": since.isoformat()}
+        who = {"by": by, "person": person, "org": org}
         services.store.audit.add(entry("refused_more", None, data=data, **who))
-    return present.count + 1 if present else 0
 
 
 def too_many(ctx: ChatContext, event: str) -> Callable[[ChatContext], None] | None:
@@ -109,15 +87,11 @@ def too_many(ctx: ChatContext, event: str) -> Callable[[ChatContext], None] | No
     that is tried again keeps its place among the person's events, or its answer.
     """
     redis, most, at = ctx.services.redis, ctx.services.bot.commands_per_hour, now().timestamp()
-    key, told, window_s = (
-        keys.commands(ctx.person.id),
-        keys.commands_limit_told(ctx.person.id),
-        3600,
-    )
+    key, told = keys.commands(ctx.person.id), keys.commands_limit_told(ctx.person.id)
     with redis.pipeline() as pipe:
-        pipe.zremrangebyscore(key, "-inf", at - window_s)
+        pipe.zremrangebyscore(key, "-inf", at - WINDOW.total_seconds())
         pipe.zadd(key, {event: at}, nx=True)
-        pipe.expire(key, window_s)
+        pipe.expire(key, WINDOW)
         pipe.zrank(key, event)
         pipe.zrange(key, 0, 0, withscores=True)
         *_, place, [(_, oldest)] = pipe.execute()
@@ -133,10 +107,7 @@ def too_many(ctx: ChatContext, event: str) -> Callable[[ChatContext], None] | No
 
 
 def _tell(ctx: ChatContext, most: int, again: datetime) -> None:
-    who = {"by": ctx.person.email, "person": ctx.person.id, "org": ctx.person.org_id}
-    data = {"most": str(most), "again": again.isoformat()}
-    ctx.services.store.audit.add(entry("limited", None, room=ctx.room, data=data, **who))
+    ctx.record("limited", data={"most": str(most), "again": again.isoformat()})
     # a minute later, because the card shows no seconds
     values = {"most": str(most), "again": clock(again + timedelta(minutes=1))}
-    title, words = Text("limits.title", values), Text("limits.words", values)
-    ctx.tell(Text("refused.kicker"), title, words, REFUSED)
+    ctx.tell("refused.kicker", "limits.title", "limits.words", values, REFUSED)

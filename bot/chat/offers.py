@@ -79,16 +79,11 @@ def unknown_channel(ctx: ChatContext, command: str, kicker: Text, mailbox: str) 
     # A channel of this space with nearly the same address is offered.
     if tell_if_disconnected(ctx, kicker, mailbox):
         return
-    title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
-    if ctx.direct:
-        title = Text("notice.unknown_channel_title_direct", {"mailbox": mailbox})
+    title = f"notice.unknown_channel_title{'_direct' if ctx.direct else ''}"
     near = nearest_channel(ctx, mailbox)
-    if not near:
-        ctx.tell(kicker, title, unknown_words(ctx))
-        return
-    button = (verbatim(fit_title("button.use", near)), typed(command, near))
-    words = Text("understood.meant", {"meant": near})
-    ctx.tell(kicker, title, words, buttons=(button,))
+    words = Text("understood.meant", {"meant": near}) if near else unknown_words(ctx)
+    use = ((verbatim(fit_title("button.use", near)), typed(command, near)),) if near else ()
+    ctx.tell(kicker, title, words, {"mailbox": mailbox}, buttons=use)
 
 
 def tell_if_disconnected(ctx: ChatContext, kicker: Text, mailbox: str) -> bool:
@@ -98,9 +93,9 @@ def tell_if_disconnected(ctx: ChatContext, kicker: Text, mailbox: str) -> bool:
     if fact is None or fact.kind is not FactKind.DISCONNECTED:
         return False
     values = {"mailbox": mailbox, "at": minute_of(fact.at), "by": fact.by, "run": fact.run}
-    setup = ("button.setup_new", {"do": "setup", "mailbox_meant": mailbox})
-    title, words = Text("notice.disconnected_title", values), Text("notice.disconnected_words")
-    ctx.tell(kicker, title, words, buttons=(setup,))
+    setup = (("button.setup_new", {"do": "setup", "mailbox_meant": mailbox}),)
+    title, words = "notice.disconnected_title", "notice.disconnected_words"
+    ctx.tell(kicker, title, words, values, buttons=setup)
     return True
 
 

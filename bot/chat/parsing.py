@@ -20,9 +20,11 @@ from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.chat import offers
 from bot.chat.context import ChatContext
+from bot.chat.permissions import visible_channels
 from bot.webex.client import Message, WebexPerson
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.clock import now
+from jobs.model import Text
 
 NEAR = 0.6
 LONGEST = 2000
@@ -160,7 +162,7 @@ def meaning_of(text: str) -> Meaning:
     # An address counts if it is the only one, and if the words around it say that it should be
     # checked or that mail does not arrive.
     words = _words(text)
-    typed, others = addresses_and_others(words)
+    typed, others = _addresses_and_others(words)
     trouble = _has(others, _listed("no_mail")) or (
         _has(others, _listed("mail")) and _has(others, _listed("stopped"))
     )
@@ -175,13 +177,13 @@ def meaning_of(text: str) -> Meaning:
 
 def lone_address(text: str) -> str:
     # All other words in the text must be words that people put around an address, such as "please".
-    typed, others = map(set, addresses_and_others(_words(text)))
+    typed, others = map(set, _addresses_and_others(_words(text)))
     return address_or_empty(*typed) if len(typed) == 1 and others <= _listed("around") else ""
 
 
-def addresses_and_others(words: list[str]) -> tuple[list[str], list[str]]:
+def _addresses_and_others(words: list[str]) -> tuple[list[str], list[str]]:
     addresses = [word for word in words if "@" in word]
-    return addresses, [word for word in words if "@" not in word]
+    return addresses, [word for word in words if word not in addresses]
 
 
 def address_or_empty(typed: str) -> str:
@@ -208,41 +210,45 @@ def _listed(kind: str) -> frozenset[str]:
     return frozenset(phrase.strip() for phrases in every for phrase in phrases if phrase.strip())
 
 
-Known = Callable[[ChatContext], tuple[str, ...]]
 _WORDS = re.compile(r"[^\W\d_]{2}[^@]*")
 """Words after an address that are not part of it, such as "please"."""
 
 
-def read_mailbox(
-    ctx: ChatContext, command: str, argument: str, known: Known = lambda _ctx: ()
+def read_known(  # noqa: PLR0913, PLR0917  what a command knows of its channels
+    ctx: ChatContext,
+    command: str,
+    argument: str,
+    kicker: Text,
+    may: Callable[[ChatContext, str], object],
+    known: Callable[[ChatContext], tuple[str, ...]] = visible_channels,
 ) -> str:
-    """Return the typed address of a mailbox, without the words around it.
+    """Return the typed address of a channel of which the person ``may`` know, or answer otherwise.
 
-    If the address is invalid, post a card for correcting it and return an empty string. The buttons
-    of the card run the same command. If no address was typed and ``known`` returns channels, these
-    are offered instead.
+    If no address was typed, the ``known`` channels are offered instead. The result is then empty,
+    and so it is for a channel that is not known here: the answer reveals nothing about it.
     """
     if not argument and (channels := known(ctx)):
         offers.choose_channel(ctx, command, channels)
         return ""
-    try:
-        return _read(argument)
-    except InvalidInputError as wrong:
-        ctx.say(typed_wrong(command, argument, wrong.reason, wrong.suggestion, now()))
+    mailbox = read_mailbox(ctx, command, argument)
+    if mailbox and not may(ctx, mailbox):
+        offers.unknown_channel(ctx, command, kicker, mailbox)
         return ""
+    return mailbox
 
 
-def _read(argument: str) -> str:
-    """Return the typed address, without the words after it and known ones before it.
+def read_mailbox(ctx: ChatContext, command: str, argument: str) -> str:
+    """Return the typed address of a mailbox, without the words after it and known ones before it.
 
-    Raises:
-        InvalidInputError: the text contains no valid address.
+    If the address is invalid, post a card for correcting it and return an empty string. The buttons
+    of the card run the same command.
     """
     try:
         return read_address(argument)
-    except InvalidInputError:
+    except InvalidInputError as wrong:
         first, _, words = argument.strip().partition(" ")
         before = address_or_empty(first.rstrip(",;:")) if _WORDS.fullmatch(words.strip()) else ""
-        if found := before or lone_address(argument):
-            return found
-        raise
+        found = before or lone_address(argument)
+        if not found:
+            ctx.say(typed_wrong(command, argument, wrong.reason, wrong.suggestion, now()))
+        return found

@@ -7,12 +7,12 @@ sees all entries in a 1:1 space.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.chat.context import ChatContext
+from bot.services import Services
 from bot.settings import BotSettings
-from bot.webex.client import Membership, Webex, WebexPerson
+from bot.webex.client import Membership, WebexPerson
 from jobs.contact_center.webex_org_id import normalize
 from jobs.runs.audit import AuditEntry
 from jobs.runs.channel_index import Record
@@ -26,24 +26,25 @@ def may_read_audit(ctx: ChatContext) -> bool:
     return not approvers or not set(approvers).isdisjoint(ctx.person.emails)
 
 
-def visible_entries(ctx: ChatContext, facts: Sequence[AuditEntry]) -> list[AuditEntry]:
-    if ctx.direct and ctx.services.bot.approvers:
-        return list(facts)
+def visible_entries(
+    ctx: ChatContext, facts: Sequence[AuditEntry], mailbox: str
+) -> Sequence[AuditEntry]:
+    """Return the entries that this person may see here, of one mailbox unless that is empty.
+
+    A run's entries belong to a mailbox also if the run learned its mailbox later.
+    """
     known_here = set(visible_channels(ctx))
 
     def is_of_place(fact: AuditEntry) -> bool:
         people = {fact.get("by"), fact.get("asked_by")}
-        mine = (
-            not people.isdisjoint(ctx.person.emails) if ctx.direct else fact.get("room") == ctx.room
-        )
+        own = not people.isdisjoint(ctx.person.emails)
+        mine = own if ctx.direct else fact.get("room") == ctx.room
         return mine or fact.get("mailbox") in known_here
 
-    return _with_their_runs(facts, is_of_place)
-
-
-def entries_of_mailbox(mailbox: str, facts: Sequence[AuditEntry]) -> list[AuditEntry]:
-    """Return the entries about one mailbox, also of a run that learned its mailbox later."""
-    return _with_their_runs(facts, lambda each: each.get("mailbox") == mailbox)
+    if not (ctx.direct and ctx.services.bot.approvers):
+        facts = _with_their_runs(facts, is_of_place)
+    of_mailbox = _with_their_runs(facts, lambda each: each.get("mailbox") == mailbox)
+    return of_mailbox if mailbox else facts
 
 
 def _with_their_runs(
@@ -80,86 +81,91 @@ def served(settings: BotSettings, addresses: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class AccessPolicy:
-    """Allow-list of people: access is denied by default, and values are compared exactly."""
+def denial(settings: BotSettings, person: WebexPerson) -> Denial | None:
+    """Return why this person is not served, or None if the person is served.
 
-    settings: BotSettings
-    webex: Webex
+    Access is denied by default. Guests and bots are never served, and neither is any account type
+    that Webex adds later. If a person has several addresses, the first one decides, because a
+    space's memberships show only that one.
+    """
+    if person.type not in PEOPLE or is_bot(person):
+        return Denial.NOT_A_PERSON
+    return None if _ours(settings, person.email, person.org_id) else Denial.ORGANIZATION
 
-    def denial(self, person: WebexPerson) -> Denial | None:
-        """Return why this person is not served, or None if the person is served.
 
-        Guests and bots are never served, and neither is any account type that Webex adds later. If
-        a person has several addresses, the first one decides, because a space's memberships show
-        only that one.
-        """
-        if person.type not in PEOPLE or is_bot(person):
-            return Denial.NOT_A_PERSON
-        return None if self._ours(person.email, person.org_id) else Denial.ORGANIZATION
+def outsiders(services: Services, members: Iterable[Membership]) -> tuple[Membership, ...]:
+    """Return the members of a space that the bot would not answer, other than bots.
 
-    def external_members(
-        self, members: Iterable[Membership], bot_id: str
-    ) -> tuple[Membership, ...]:
-        """Return the members of a space that the bot would not answer, other than bots.
+    While one of them is in the space, the bot does not mention any channel there.
+    """
+    return tuple(
+        each
+        for each in members
+        if each.person_id != services.me.id
+        and not each.person_email.endswith(BOTS)
+        and not _ours(services.bot, each.person_email, each.person_org_id)
+    )
 
-        While one of them is in the space, the bot does not mention any channel there.
-        """
-        return tuple(
-            each
-            for each in members
-            if each.person_id != bot_id
-            and not each.person_email.endswith(BOTS)
-            and not self._ours(each.person_email, each.person_org_id)
-        )
 
-    def may_approve(self, person: WebexPerson, run: Run) -> bool:
-        # Only the approvers in the settings may approve it. If none are set, the requester may.
-        if not self.settings.approvers:
-            return person.id == run.requester.id
-        return not set(self.settings.approvers).isdisjoint(person.emails)
+def _ours(settings: BotSettings, email: str, org_id: str) -> bool:
+    _, at, domain = email.lower().rpartition("@")
+    known_domain = bool(at) and domain in settings.allowed_email_domains
+    orgs = set(map(normalize, settings.allowed_org_ids))
+    return known_domain and (not orgs or normalize(org_id) in orgs)
 
-    def is_participant(self, person: WebexPerson, run: Run) -> bool:
-        # Participants are the requester, the approvers, and the people asked 1:1 to sign in or to
-        # consent.
-        asked = {run.answer("administrator"), run.answer("consent_administrator")} - {""}
-        return (
-            person.id == run.requester.id
-            or self.may_approve(person, run)
-            or not asked.isdisjoint(person.emails)
-        )
 
-    def may_cancel(self, person: WebexPerson, run: Run) -> bool:
-        """Return whether this person may cancel the run.
+def may_approve(ctx: ChatContext, run: Run) -> bool:
+    # Only the approvers in the settings may approve it. If none are set, the requester may.
+    if not ctx.services.bot.approvers:
+        return ctx.person.id == run.requester.id
+    return not set(ctx.services.bot.approvers).isdisjoint(ctx.person.emails)
 
-        Participants may cancel it. If the requester has left the run's space, everybody in it may,
-        because a run without its requester would keep the mailbox from every other run.
 
-        Raises:
-            WebexError: the members of the space could not be read.
-        """
-        if self.is_participant(person, run):
-            return True
-        if run.origin.direct:
-            return False
-        members = {each.person_id for each in self.webex.members(run.origin.room)}
-        return run.requester.id not in members and person.id in members
+def is_participant(ctx: ChatContext, run: Run) -> bool:
+    # Participants are the requester, the approvers, and the people asked 1:1 to sign in or to
+    # consent.
+    asked = {run.answer("administrator"), run.answer("consent_administrator")} - {""}
+    return (
+        ctx.person.id == run.requester.id
+        or may_approve(ctx, run)
+        or not asked.isdisjoint(ctx.person.emails)
+    )
 
-    def was_asked(self, person: WebexPerson, run: Run) -> bool:
-        """Return whether this person was asked 1:1 to sign in for the mailbox or answer a mail."""
-        asked = {run.answer("mailbox_user"), run.answer("agent")} - {""}
-        return not asked.isdisjoint(person.emails)
 
-    def _ours(self, email: str, org_id: str) -> bool:
-        _, at, domain = email.lower().rpartition("@")
-        known_domain = bool(at) and domain in self.settings.allowed_email_domains
-        orgs = set(map(normalize, self.settings.allowed_org_ids))
-        return known_domain and (not orgs or normalize(org_id) in orgs)
+def may_cancel(ctx: ChatContext, run: Run) -> bool:
+    """Return whether this person may cancel the run.
+
+    Participants may cancel it. If the requester has left the run's space, everybody in it may,
+    because a run without its requester would keep the mailbox from every other run.
+
+    Raises:
+        WebexError: the members of the space could not be read.
+    """
+    if is_participant(ctx, run):
+        return True
+    if run.origin.direct:
+        return False
+    members = {each.person_id for each in ctx.services.webex.members(run.origin.room)}
+    return run.requester.id not in members and ctx.person.id in members
+
+
+def is_concerned(ctx: ChatContext, run: Run) -> bool:
+    """Return whether the person is in the run's own space, takes part in it, or was asked 1:1.
+
+    People are asked 1:1 to sign in for the mailbox, or to answer a mail as its agent.
+    """
+    asked = {run.answer("mailbox_user"), run.answer("agent")} - {""}
+    here = ctx.room == run.origin.room
+    return here or is_participant(ctx, run) or not asked.isdisjoint(ctx.person.emails)
 
 
 def visible_channels(ctx: ChatContext) -> tuple[str, ...]:
     # The channels of the space count and, in a 1:1 space, also the person's own.
     return ctx.services.channels.of_space(ctx.room, ctx.person.id if ctx.direct else "")
+
+
+def is_visible(ctx: ChatContext, mailbox: str) -> bool:
+    return mailbox in visible_channels(ctx)
 
 
 def visible_record(ctx: ChatContext, mailbox: str) -> Record | None:

@@ -15,7 +15,7 @@ from adaptive_cards.locale import Locale, languages
 from bot.chat.context import ChatContext
 from bot.services import Services
 from jobs.runs.run import Run
-from jobs.storage import keys
+from jobs.storage import codec, keys
 
 THREAD = "thread"
 _HOURS = re.compile(
@@ -41,8 +41,7 @@ def locale_of_card(services: Services, run: Run, to: str) -> Locale:
 
 def quiet_hours(services: Services, room: str) -> str:
     """Return the hours without reminders in a space, such as ``22:00-07:00``, or an empty text."""
-    kept = services.redis.hget(keys.locale(room), Preference.QUIET)
-    return _text_or(kept, "")
+    return codec.as_text(services.redis.hget(keys.locale(room), Preference.QUIET))
 
 
 def quiet_until(services: Services, room: str, locale: Locale, at: datetime) -> datetime | None:
@@ -51,9 +50,7 @@ def quiet_until(services: Services, room: str, locale: Locale, at: datetime) -> 
     ``locale`` has the time zone of the hours: that of the space, or of the person in a 1:1.
     """
     hours = read_quiet_hours(quiet_hours(services, room))
-    if hours is None:
-        return None
-    return end_of_quiet(hours, at.astimezone(ZoneInfo(locale.zone)))
+    return end_of_quiet(hours, at.astimezone(ZoneInfo(locale.zone))) if hours else None
 
 
 def read_quiet_hours(typed: str) -> tuple[time, time] | None:
@@ -103,13 +100,10 @@ def locale_of(services: Services, *places: str) -> Locale:
     language, zone = services.bot.default_language, services.bot.default_timezone
     for place in reversed(places):
         kept = services.redis.hmget(_key(place), [Preference.LANGUAGE, Preference.ZONE])
-        language, zone = map(_text_or, kept, (language, zone))
+        chosen_language, chosen_zone = map(codec.as_text, kept)
+        language, zone = chosen_language or language, chosen_zone or zone
     return Locale(language if language in languages() else services.bot.default_language, zone)
 
 
 def _key(place: str) -> keys.Key:
     return keys.locale(place.lower() if "@" in place else place)
-
-
-def _text_or(kept: object, usual: str) -> str:
-    return kept.decode() if isinstance(kept, bytes) else usual

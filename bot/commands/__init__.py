@@ -19,10 +19,6 @@ from bot.chat.context import ChatContext
 GROUPS = ("setup", "trouble", "runs", "more")
 
 
-def everybody(_talk: ChatContext) -> bool:
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class Command:
     """Slash command with its name, its group in the help, and its function.
@@ -36,7 +32,7 @@ class Command:
     group: str
     run: Callable[[ChatContext, str], None]
     argument: str = ""
-    may: Callable[[ChatContext], bool] = everybody
+    may: Callable[[ChatContext], bool] = lambda _: True
 
 
 @cache

@@ -15,6 +15,7 @@ from bot.chat.context import ChatContext
 from bot.chat.offers import first_channels, unknown_channel
 from bot.chat.parsing import read_mailbox
 from bot.commands import Command
+from bot.webex.client import File
 from jobs.clock import now
 from jobs.model import Text
 from jobs.redact import GONE
@@ -24,7 +25,6 @@ from jobs.runs.trust import sealed_file
 
 FILE_MOST = 20_000
 """Maximum number of entries in the file; the newest are kept."""
-TYPE = "application/jsonl"
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -36,34 +36,21 @@ def run(ctx: ChatContext, argument: str) -> None:
     mailbox = read_mailbox(ctx, "audit", argument) if argument else ""
     if argument and not mailbox:
         return
-    mine = permissions.visible_entries(
-        ctx, [read(line) for line in ctx.services.store.audit.entries()]
-    )
-    if mailbox and not (mine := permissions.entries_of_mailbox(mailbox, mine)):
+    trail, at = ctx.services.store.audit, now()
+    mine = permissions.visible_entries(ctx, [read(line) for line in trail.entries()], mailbox)
+    if mailbox and not mine:
         unknown_channel(ctx, "audit", Text("audit.kicker"), mailbox)
         return
-    show(ctx, mailbox, mine)
-
-
-def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
-    trail, at = ctx.services.store.audit, now()
     trail.look()
     found = trail.verify()
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
     filed = mine[-FILE_MOST:]
     if filed:
         about = About("", mailbox=mailbox, room=ctx.room)
-        trail.add(
-            entry("exported", about, by=ctx.person.email, person=ctx.person.id, entries=len(filed))
-        )
-        ctx.services.messenger.send_file(
-            room_id=ctx.room,
-            parent_id=ctx.thread,
-            text=text("audit.posted", name=name),
-            name=name,
-            content_type=TYPE,
-            content=_file(ctx, filed),
-        )
+        who = {"by": ctx.person.email, "person": ctx.person.id}
+        trail.add(entry("exported", about, entries=len(filed), **who))
+        file = File(name, "application/jsonl", _sealed(ctx, filed))
+        ctx.say_file(text("audit.posted", name=name), file)
     offered = () if mailbox else first_channels(ctx, permissions.visible_channels(ctx))
     card = audit(
         mailbox, at, mine, filed=len(filed), name=name, broken_at=found.broken_at, offered=offered
@@ -71,7 +58,7 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
     ctx.say(card)
 
 
-def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
+def _sealed(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
     # Anything that looks like a secret was removed when the entries were written. The secrets that
     # this bot holds are removed here.
     content = b"".join(line + b"\n" for line in map(canonical, facts))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 
 from adaptive_cards.cards.channels import channels
 from adaptive_cards.cards.notice import Offer, offer
@@ -19,9 +18,8 @@ from bot.commands import Command, typed_words
 from jobs.checks import check
 from jobs.clock import now
 from jobs.model import Channel, RunKind, Text
-from jobs.runs.run import Brief, Event, Kind, Run, RunEndedError
-from jobs.storage import keys
-from jobs.storage.keys import Key
+from jobs.runs.run import Brief, Kind, Run, RunEndedError
+from jobs.storage import codec, keys
 
 BULK_CHECK_S = 3600
 """Seconds after which a new bulk check may begin although the earlier one has not ended."""
@@ -29,19 +27,18 @@ BULK_CHECK_S = 3600
 
 def run(ctx: ChatContext, argument: str) -> None:
     first, _, rest = argument.partition(" ")
-    if not argument:
+    is_all = first.lower() in typed_words("all")
+    if not argument or (is_all and not rest and not visible_channels(ctx)):
         listed(ctx)
-    elif first.lower() not in typed_words("all"):
-        one(ctx, argument)
-    elif mailbox := lone_address(rest):
+    elif is_all and not rest:
+        everything(ctx)
+    elif is_all and (mailbox := lone_address(rest)):
         all_of_them = Offer(Text("button.check_all"), {"do": "check", "channel": "all"})
         offered = (offers.check_exactly(mailbox), all_of_them)
         title = Text("understood.all_or_one", {"mailbox": mailbox})
         _ask(ctx, title, offered, "understood.check_turn")
-    elif rest:
-        one(ctx, argument)
     else:
-        (everything if visible_channels(ctx) else listed)(ctx)
+        one(ctx, argument)
 
 
 def _ask(ctx: ChatContext, title: Text, offered: tuple[Offer, ...], turn: str) -> None:
@@ -49,46 +46,28 @@ def _ask(ctx: ChatContext, title: Text, offered: tuple[Offer, ...], turn: str) -
     ctx.say(offer(kicker, title, offered, now(), turn=Text(turn)))
 
 
-def one(ctx: ChatContext, argument: str) -> None:
-    # A channel that is not known here is found first, with the help of an administrator's sign-in.
+def one(ctx: ChatContext, argument: str, *, exactly: bool = False) -> None:
+    """Check a mailbox, or offer the channel that is known here under nearly the same address.
+
+    With ``exactly`` the address is meant as it is. A channel that is not known here is found first,
+    with the help of an administrator's sign-in.
+    """
     mailbox = read_mailbox(ctx, "check", argument)
     if not mailbox:
         return
-    near = offers.nearest_channel(ctx, mailbox)
-    if near:
+    if near := "" if exactly else offers.nearest_channel(ctx, mailbox):
         offered = (offers.of_channel("check", near), offers.check_exactly(mailbox))
         title = Text("understood.meant", {"meant": near})
         _ask(ctx, title, offered, "understood.meant_check_turn")
-    else:
-        _check(ctx, mailbox)
-
-
-def exactly(ctx: ChatContext, argument: str) -> None:
-    """Check the address as it is, although a channel known here has nearly the same one."""
-    mailbox = read_mailbox(ctx, "check", argument)
-    if mailbox:
-        _check(ctx, mailbox)
-
-
-def _check(ctx: ChatContext, mailbox: str) -> None:
-    if run := _changing_here(ctx, mailbox):
-        with suppress(RunEndedError):
-            go_on(ctx, run)
-            return
-    if mailbox in visible_channels(ctx):
-        begin(ctx, mailbox)
-    else:
-        discover(ctx, mailbox)
-
-
-def _changing_here(ctx: ChatContext, mailbox: str) -> Run | None:
-    """Return the setup or fix of the mailbox that goes on in this space and can read settings."""
-    try:
-        run = ctx.services.store.load(ctx.services.channels.running(mailbox))
-    except LookupError:
-        return None
-    changes = run.kind in {RunKind.SETUP, RunKind.FIX} and run.account is not None
-    return run if changes and run.origin.room == ctx.room else None
+        return
+    for run in ctx.services.store.known([ctx.services.channels.running(mailbox)]):
+        # a setup or fix that goes on in this space and can read settings is looked at again
+        is_here = run.account is not None and run.origin.room == ctx.room
+        if is_here and run.kind in {RunKind.SETUP, RunKind.FIX}:
+            with suppress(RunEndedError):
+                go_on(ctx, run)
+                return
+    (begin if mailbox in visible_channels(ctx) else discover)(ctx, mailbox)
 
 
 def go_on(ctx: ChatContext, run: Run) -> None:
@@ -98,8 +77,8 @@ def go_on(ctx: ChatContext, run: Run) -> None:
         RunEndedError: the run has ended meanwhile.
     """
     if ctx.request not in run.requests:
-        looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email, origin=ctx.origin)
-        ctx.services.store.append(run.id, replace(looks, request=ctx.request))
+        looks = ctx.event(Kind.LOOK_AGAIN, origin=ctx.origin, request=ctx.request)
+        ctx.services.store.append(run.id, looks)
     delivery.repost(ctx.services, run.id, LIVING)
     ctx.services.record(run.id)
 
@@ -126,24 +105,15 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
 def everything(ctx: ChatContext) -> None:
     # Only one bulk check runs in a space at a time. If one is under way, its card is posted again.
     store, key = ctx.services.store, keys.space_bulk_check(ctx.room)
-    under_way = _under_way(ctx, key)
-    if under_way:
-        delivery.repost(ctx.services, under_way, "channels")
-        ctx.services.cards.request(under_way)
+    before = next(store.known([codec.as_text(ctx.services.redis.get(key))]), None)
+    if before and not (before.checked or before.ended):
+        delivery.repost(ctx.services, before.id, "channels")
+        ctx.services.cards.request(before.id)
         return
     brief = Brief(mailboxes=visible_channels(ctx))
     opened = store.check(Channel(""), ctx.asker, ctx.origin, RunKind.BULK_CHECK, brief)
     ctx.services.redis.set(key, opened.id, ex=BULK_CHECK_S)
     ctx.services.record(opened.id)
-
-
-def _under_way(ctx: ChatContext, key: Key) -> str:
-    before = ctx.services.redis.get(key)
-    try:
-        run = ctx.services.store.load(before.decode() if isinstance(before, bytes) else "")
-    except LookupError:
-        return ""
-    return "" if run.checked or run.ended else run.id
 
 
 def listed(ctx: ChatContext, *, every: bool = False) -> None:

@@ -11,6 +11,7 @@ from bot.cards.presenters.lists import line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext, NotAcceptedError, first_file
 from bot.chat.explanation import explanation, headline
+from bot.chat.parsing import lone_address
 from bot.chat.permissions import visible_channels
 from bot.commands import Command
 from bot.webex.client import Message, WebexNotFoundError
@@ -35,14 +36,16 @@ def run(ctx: ChatContext, argument: str) -> None:
     try:
         told = _text_to_explain(ctx, message, argument)
     except (NotAcceptedError, NoTextError) as refused:
-        ctx.refuse(Text(f"explain.refused.{refused.args[0]}"), title="refused.nothing")
+        ctx.refuse(Text(f"explain.refused.{refused}"), title="refused.nothing")
         return
     channels = visible_channels(ctx)
     if told.text.strip():
         named = tuple(each for each in channels if each in told.text.lower())[:_CHECKS_MOST]
-        reading = read(told.text, _place(ctx, named), cut=told.cut)
         known = [channel_row(line_of(ctx.services, mailbox)) for mailbox in named]
-        ctx.say(explanation(reading, now(), checks=channels, channels=known))
+        is_address = lone_address(told.text) in named  # which is no error
+        reading = None if is_address else read(told.text, _place(ctx, named), cut=told.cut)
+        mailboxes = named if is_address else channels
+        ctx.say(explanation(reading, now(), checks=mailboxes, channels=known))
     elif channels:
         kicker, lines = Text("notice.explained_kicker"), (Text("understood.explain_check"),)
         title, words, _ = headline(None)
@@ -53,7 +56,8 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _place(ctx: ChatContext, named: tuple[str, ...]) -> Place:
-    # A text is about a channel if it has the channel's address, or was typed in the thread of a channel's run.
+    # A text is about a channel if it has the channel's address, or was typed in the thread of a
+    # channel's run.
     runs = ctx.services.store.runs_in_space(ctx.room)
     known = named or any(run.origin.thread == ctx.thread for run in runs)
     return Place.CHANNEL if known else Place.ANYWHERE

@@ -7,7 +7,6 @@ from bot import commands
 from bot.chat.context import ChatContext
 from bot.chat.parsing import nearest
 from bot.commands import Command
-from jobs.model import Text
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -39,8 +38,8 @@ def show(ctx: ChatContext, *, typed: str = "") -> None:
 def explain(ctx: ChatContext, command: Command) -> None:
     name = shown_name(command.name)
     if not command.may(ctx):
-        title = Text("help.only_approvers", {"command": f"/{name}"})
-        ctx.tell(Text("help.kicker"), title, Text("refused.next_approver"))
+        title, words = "help.only_approvers", "refused.next_approver"
+        ctx.tell("help.kicker", title, words, {"command": f"/{name}"})
         return
     typed = commands.by_typed_name().items()
     others = tuple(other for other, each in typed if each is command and other != name)

@@ -9,9 +9,7 @@ from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.commands import Command
 from jobs.clock import now
-from jobs.model import Text, verbatim
-
-KICKER = Text("language.kicker")
+from jobs.model import verbatim
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -26,43 +24,39 @@ def choose(ctx: ChatContext, typed: str) -> None:
         return
     preferences.choose(ctx, preferences.Preference.LANGUAGE, language)
     with drawn_for(Locale(language, current().zone)):
-        _chosen(ctx, KICKER, Text("language.chosen"))
+        _chosen(ctx, "language.kicker", "language.chosen")
 
 
 def _offer(ctx: ChatContext, typed: str = "") -> None:
-    title = Text("language.unknown", {"typed": typed}) if typed else Text("language.title")
     own = {each: str(Locale(each).babel.languages[each]).capitalize() for each in languages()}
     buttons = tuple(
         (verbatim(name), {"do": "language", "language": each}) for each, name in own.items()
     )
-    ctx.tell(KICKER, title, Text("language.which"), buttons=buttons)
+    title = "language.unknown" if typed else "language.title"
+    ctx.tell("language.kicker", title, "language.which", {"typed": typed}, buttons=buttons)
 
 
 def _names(language: str) -> set[str]:
     return {str(Locale(each).babel.languages[language]).lower() for each in languages()}
 
 
-ZONE_KICKER = Text("timezone.kicker")
-
-
 def choose_zone(ctx: ChatContext, argument: str) -> None:
     # A name that no zone has changes nothing.
     zone = find_zone(argument)
     if not zone:
-        title = Text("timezone.title", {"zone": current().zone})
-        if argument:
-            title = Text("timezone.unknown", {"typed": argument})
-        ctx.tell(ZONE_KICKER, title, Text("timezone.how"))
+        title = "timezone.unknown" if argument else "timezone.title"
+        values = {"zone": current().zone, "typed": argument}
+        ctx.tell("timezone.kicker", title, "timezone.how", values)
         return
     preferences.choose(ctx, preferences.Preference.ZONE, zone)
     with drawn_for(Locale(current().language, zone)):
-        title = Text("timezone.chosen", {"zone": zone, "now": day_clock(now())})
-        _chosen(ctx, ZONE_KICKER, title)
+        clock = day_clock(now())
+        _chosen(ctx, "timezone.kicker", "timezone.chosen", zone=zone, now=clock)
 
 
-def _chosen(ctx: ChatContext, kicker: Text, title: Text) -> None:
-    where = Text("language.chosen_direct" if ctx.direct else "language.chosen_space")
-    ctx.tell(kicker, title, where, WELL)
+def _chosen(ctx: ChatContext, kicker: str, title: str, **values: str) -> None:
+    where = "language.chosen_direct" if ctx.direct else "language.chosen_space"
+    ctx.tell(kicker, title, where, values, WELL)
 
 
 COMMAND = Command("language", "more", run, argument="de")

@@ -16,13 +16,13 @@ from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import posted_cards
 from bot.cards.presenters.lists import status
 from bot.chat.context import ChatContext
-from bot.chat.permissions import AccessPolicy
+from bot.chat.permissions import may_cancel
 from bot.commands import Command
 from bot.webex.client import WebexError
 from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Kind, Run
 from jobs.storage.vault import Sealed
 
 RUNS_MOST = 5
@@ -36,8 +36,8 @@ def run(ctx: ChatContext, argument: str) -> None:
     """Cancel the only run of this space, the run of the mailbox, or the run with the given id.
 
     Words after the address or id are ignored. If no run or more than one is meant, the open runs
-    are offered. If this message has canceled a run already, only that run is meant: the worker died
-    before it answered.
+    are offered, on a card that is edited when one of them ends. If this message has canceled a run
+    already, only that run is meant: the worker died before it answered.
     """
     named = argument.partition(" ")[0].rstrip(",;:").lower()
     runs = ctx.services.store.runs_in_space(ctx.room)
@@ -50,26 +50,17 @@ def run(ctx: ChatContext, argument: str) -> None:
     elif open_runs:
         unknown = Text("notice.cancel_unknown_title", {"typed": named})
         title = Text("notice.cancel_which_title") if wanted else unknown
-        _choose(ctx, title, wanted or open_runs, runs)
+        offered = (wanted or open_runs)[:RUNS_MOST]
+        living.post_choice(ctx, with_doubts(living.choice(title, offered), runs), offered)
     else:
         title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
         view = NoticeView(Text("notice.cancel_kicker"), title, words)
         ctx.say(with_doubts(notice(view), runs))
 
 
-def _choose(ctx: ChatContext, title: Text, runs: list[Run], known: Iterable[Run]) -> None:
-    """Offer the newest runs as buttons, on a card that is edited when one of them ends.
-
-    The card also names those of the ``known`` runs that are in doubt.
-    """
-    offered = runs[:RUNS_MOST]
-    card = with_doubts(living.choice(title, offered), known)
-    living.post_choice(ctx, card, offered)
-
-
 def end_choice(ctx: ChatContext, run: Run) -> None:
-    # Without this edit the buttons would still offer to cancel the run. If Webex refuses the edit, nothing
-    # else changes.
+    # Without this edit the buttons would still offer to cancel the run. If Webex refuses the edit,
+    # nothing else changes.
     own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
     if ctx.message in own or living.is_choice(ctx.services, run.id, ctx.message):
         return
@@ -79,7 +70,7 @@ def end_choice(ctx: ChatContext, run: Run) -> None:
 
 
 def _answer(run: Run, known: Iterable[Run]) -> Card:
-    """Return the card that points to the run's own, which says what stays changed as long as it does.
+    """Return the card that points to the run's own, which says what stays changed.
 
     The card also names those of the ``known`` runs that are in doubt.
     """
@@ -95,11 +86,11 @@ def cancel(ctx: ChatContext, run: Run) -> bool:
     The run's card then says what stays changed, and offers to undo it.
     """
     services = ctx.services
-    if not AccessPolicy(services.bot, services.webex).may_cancel(ctx.person, run):
+    if not may_cancel(ctx, run):
         ctx.refuse(Text("notice.cancel_not_part"), then="next_part")
         return False
     run = services.store.refresh(run)
-    event = Event(Kind.CANCELLED, now(), by=ctx.person.email, request=ctx.request)
+    event = ctx.event(Kind.CANCELLED, request=ctx.request)
     if ctx.request not in run.requests and not services.store.end(run, event):
         ctx.refuse(Text("refused.over"), title="refused.nothing")
         return False

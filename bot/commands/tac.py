@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adaptive_cards.cards.notice import tac
-from bot.chat import permissions
 from bot.chat.context import ChatContext
-from bot.chat.offers import unknown_channel
-from bot.chat.parsing import read_mailbox
+from bot.chat.parsing import read_known
+from bot.chat.permissions import is_visible
 from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
@@ -39,15 +38,9 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def opened(ctx: ChatContext, argument: str) -> Case | None:
-    """Open a case, or answer that the channel is not known here and return None.
-
-    That answer reveals nothing about the channel.
-    """
-    mailbox = read_mailbox(ctx, "tac", argument, permissions.visible_channels)
+    """Open a case, or answer that the channel is not known here and return None."""
+    mailbox = read_known(ctx, "tac", argument, Text("notice.tac_kicker"), is_visible)
     if not mailbox:
-        return None
-    if mailbox not in permissions.visible_channels(ctx):
-        unknown_channel(ctx, "tac", Text("notice.tac_kicker"), mailbox)
         return None
     ctx.services.vault.drop(screenshot_name(ctx))
     case = Case(mailbox, ctx.person.id)

@@ -1,34 +1,35 @@
-"""Command /watch: check a channel again and again, and tell its space when something changes."""
+"""Commands /watch and /history: looks at a channel again and again, and what they have seen."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from adaptive_cards import components as ui
 from adaptive_cards.cards.channels import ChannelLine, watch_list
+from bot import links
 from bot.cards import superseded
 from bot.cards.presenters import watch
-from bot.chat import preferences
+from bot.chat import offers, preferences
 from bot.chat.audience import resolve_recipient
-from bot.chat.context import ChatContext
-from bot.chat.offers import unknown_channel
-from bot.chat.parsing import read_mailbox
+from bot.chat.context import Buttons, ChatContext
+from bot.chat.parsing import read_known
 from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.commands import Command, typed_words
 from jobs.access import app_access
 from jobs.channel.form import InvalidInputError
 from jobs.clock import now
 from jobs.model import Text, every_of, minute_of, span_of
-from jobs.runs.event_log import entry
-from jobs.watch import model
+from jobs.watch import history as past, model
 
-KICKER = Text("watch.kicker")
-LIST: tuple[tuple[str | Text, dict[str, str]], ...] = (("watch.list_button", {"do": "watch_list"}),)
+KICKER, HISTORY_KICKER = Text("watch.kicker"), Text("history.plain_kicker")
+LIST: Buttons = (("watch.list_button", {"do": "watch_list"}),)
+_MONTH = re.compile(r"\d[^@]*$")
+"""Word that begins like a month, and is no address."""
 MOST_PEOPLE = 10
 """Maximum number of people who can be named for the watch of one channel."""
-Words = list[str]
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -63,14 +64,12 @@ def _lines(ctx: ChatContext, watched: Iterable[model.WatchedChannel]) -> tuple[C
     return tuple(watch.line_of(ctx.services, each, now()) for each in watched)
 
 
-def _one(ctx: ChatContext, address: str, words: Words) -> None:
-    mailbox = read_mailbox(ctx, "watch", address)
+def _one(ctx: ChatContext, address: str, words: list[str]) -> None:
+    mailbox = read_known(ctx, "watch", address, KICKER, is_known_or_watched_here)
     if not mailbox:
         return
     verb, rest = (words[0].lower(), words[1:]) if words else ("", [])
-    if not is_known_or_watched_here(ctx, mailbox):
-        unknown_channel(ctx, "watch", KICKER, mailbox)
-    elif not words:
+    if not words:
         begin(ctx, mailbox)
     elif verb in typed_words("off"):
         off(ctx, mailbox)
@@ -88,37 +87,31 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     services = ctx.services
     record = services.channels.record(mailbox)
     if record is None:
-        unknown_channel(ctx, "watch", KICKER, mailbox)
+        offers.unknown_channel(ctx, "watch", KICKER, mailbox)
         return
-    before = services.watching.channels.load(mailbox)
-    usual = services.bot.watch_interval_s
-    watched = model.WatchedChannel(
-        record.channel, ctx.room, ctx.asker, now(), usual, direct=ctx.direct
-    )
-    if before is not None:  # the interval and the people of an earlier watch are kept
-        watched = replace(
-            watched, since=before.since, interval_s=before.interval_s, notify=before.notify
-        )
-    if interval:
-        watched = replace(watched, interval_s=int(interval.total_seconds()))
+    before, usual = services.watching.channels.load(mailbox), services.bot.watch_interval_s
+    new = model.WatchedChannel(record.channel, ctx.room, ctx.asker, now(), usual, direct=ctx.direct)
+    kept = before or new  # the interval and the people of an earlier watch are kept
+    every_s = int(interval.total_seconds()) if interval else kept.interval_s
+    watched = replace(new, since=kept.since, interval_s=every_s, notify=kept.notify)
     services.watching.channels.save(watched)
     services.watching.incidents.look_soon(mailbox, fresh=True)
-    _record(ctx, "watched", mailbox)
+    ctx.record("watched", mailbox=mailbox)
     superseded.request(services, mailbox)
     moved = before is not None and before.room != ctx.room
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
-    title = Text("watch.begun", {"mailbox": mailbox, "interval": every_of(watched.interval)})
+    title, values = "watch.begun", {"mailbox": mailbox, "interval": every_of(watched.interval)}
     facts: tuple[tuple[str, Text], ...] = ()
     every = timedelta(seconds=services.bot.watch_test_mail_s)
     if every and services.settings.sends_probe:
         mails = Text("watch.begun_test_mail", {"interval": span_of(every)})
         facts = (("step.watch_mail", mails),)
     if app_access.grant_for(services.redis, record.channel.tenant_id) is not None:
-        ctx.tell(KICKER, title, words, ui.WELL, facts, LIST)
+        ctx.tell(KICKER, title, words, values, ui.WELL, facts, LIST)
         return
     facts = (("watch.cards_label", words), *facts)
     more = ("watch.see_more", {"do": "check", "channel": mailbox})
-    ctx.tell(KICKER, title, Text("watch.begun_blind"), ui.WARNED, facts, (more, *LIST))
+    ctx.tell(KICKER, title, "watch.begun_blind", values, ui.WARNED, facts, (more, *LIST))
 
 
 def off(ctx: ChatContext, mailbox: str) -> None:
@@ -127,16 +120,14 @@ def off(ctx: ChatContext, mailbox: str) -> None:
     for card_id in incident.cards if incident else ():
         ctx.services.cards.request(card_id)
     if watched:
-        _record(ctx, "unwatched", mailbox)
+        ctx.record("unwatched", mailbox=mailbox)
         superseded.request(ctx.services, mailbox)
-    title = Text("watch.ended" if watched else "watch.not_watched", {"mailbox": mailbox})
-    again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
-    ctx.tell(KICKER, title, Text("watch.ended_words"), ui.OVER, buttons=again)
+    title, again = "watch.ended" if watched else "watch.not_watched", _begins(mailbox, "again")
+    ctx.tell(KICKER, title, "watch.ended_words", {"mailbox": mailbox}, ui.OVER, buttons=again)
 
 
-def _record(ctx: ChatContext, what: str, mailbox: str) -> None:
-    who = {"by": ctx.person.email, "person": ctx.person.id, "mailbox": mailbox}
-    ctx.services.store.audit.add(entry(what, None, room=ctx.room, **who))
+def _begins(mailbox: str, how: str) -> Buttons:
+    return ((f"watch.{how}_button", {"do": "watch", "channel": mailbox}),)
 
 
 def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
@@ -149,12 +140,11 @@ def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
         return
     until = now() + span
     ctx.services.watching.channels.save(replace(watched, paused_until=until))
-    title = Text("watch.paused", {"mailbox": mailbox, "until": minute_of(until)})
-    words = Text("watch.paused_words", {"mailbox": mailbox})
-    ctx.tell(KICKER, title, words, ui.WAITING, buttons=LIST)
+    values = {"mailbox": mailbox, "until": minute_of(until)}
+    ctx.tell(KICKER, "watch.paused", "watch.paused_words", values, ui.WAITING, buttons=LIST)
 
 
-def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
+def _notify(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
     # If one address is not accepted, nothing is changed.
     watched = _known(ctx, mailbox)
     if watched is None:
@@ -169,45 +159,87 @@ def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
         try:
             people.append(resolve_recipient(ctx, address))
         except InvalidInputError as wrong:
-            title = Text("watch.nobody_told", {"address": address})
-            ctx.tell(KICKER, title, wrong.reason, ui.REFUSED)
+            values = {"address": address}
+            ctx.tell(KICKER, "watch.nobody_told", wrong.reason, values, ui.REFUSED)
             return
     kept = tuple(dict.fromkeys(people))
     ctx.services.watching.channels.save(replace(watched, notify=kept))
-    named = Text("watch.notified", {"people": ", ".join(kept), "mailbox": mailbox})
-    title = named if kept else Text("watch.notified_nobody", {"mailbox": mailbox})
-    ctx.tell(KICKER, title, Text("watch.notified_words"), ui.WELL)
+    title = "watch.notified" if kept else "watch.notified_nobody"
+    values = {"people": ", ".join(kept), "mailbox": mailbox}
+    ctx.tell(KICKER, title, "watch.notified_words", values, ui.WELL)
 
 
 def _known(ctx: ChatContext, mailbox: str) -> model.WatchedChannel | None:
     watched = ctx.services.watching.channels.load(mailbox)
     if watched is None:
-        title = Text("watch.not_watched", {"mailbox": mailbox})
-        again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
-        ctx.tell(KICKER, title, Text("watch.how"), buttons=again)
+        values, again = {"mailbox": mailbox}, _begins(mailbox, "again")
+        ctx.tell(KICKER, "watch.not_watched", "watch.how", values, buttons=again)
     return watched
 
 
 def _quiet(ctx: ChatContext, typed: str) -> None:
     ends = typed.lower() in typed_words("off")
     if not ends and preferences.read_quiet_hours(typed) is None:
-        title = Text("watch.quiet_unknown", {"typed": typed or "/watch quiet"})
-        ctx.tell(KICKER, title, Text("watch.quiet_how"))
+        values = {"typed": typed or "/watch quiet"}
+        ctx.tell(KICKER, "watch.quiet_unknown", "watch.quiet_how", values)
         return
     preferences.choose(ctx, preferences.Preference.QUIET, "" if ends else typed)
-    title = Text("watch.quiet_off") if ends else Text("watch.quiet_set", {"hours": typed})
-    ctx.tell(KICKER, title, Text("watch.quiet_words"), ui.WELL)
+    title = "watch.quiet_off" if ends else "watch.quiet_set"
+    ctx.tell(KICKER, title, "watch.quiet_words", {"hours": typed}, ui.WELL)
 
 
 def _not_understood(ctx: ChatContext, mailbox: str, typed: str) -> None:
-    limits = {
-        "shortest": model.written(model.SHORTEST),
-        "longest": model.written(model.LONGEST),
-        "mailbox": mailbox,
-    }
-    facts = (("watch.how_label", Text("watch.how_words", limits)),)
-    title, words = Text("watch.not_understood", {"typed": typed}), Text("watch.nothing_changed")
-    ctx.tell(KICKER, title, words, ui.REFUSED, facts)
+    limits = {"shortest": model.written(model.SHORTEST), "longest": model.written(model.LONGEST)}
+    facts = (("watch.how_label", Text("watch.how_words", limits | {"mailbox": mailbox})),)
+    title, words = "watch.not_understood", "watch.nothing_changed"
+    ctx.tell(KICKER, title, words, {"typed": typed}, ui.REFUSED, facts)
+
+
+def history(ctx: ChatContext, argument: str) -> None:
+    words, at = argument.split(), now()
+    dated = list(filter(_MONTH.match, words))
+    month, address = " ".join(dated), " ".join(word for word in words if word not in dated)
+    asked = _month(ctx, month, at.astimezone(UTC)) if month else past.last_days(at, watch.DAYS)
+    if asked is None:
+        return
+    if month and not address:
+        offers.choose_channel(ctx, "history", [f"{each} {month}" for each in visible_channels(ctx)])
+        return
+    may = is_known_or_watched_here
+    if mailbox := read_known(ctx, "history", address, HISTORY_KICKER, may):
+        _show(ctx, mailbox, at, *asked)
+
+
+def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, datetime] | None:
+    oldest = past.midnight((at - past.KEPT).date() + past.DAY)
+    try:
+        since, until = past.month(*map(int, typed.split("-")))
+    except (TypeError, ValueError, OverflowError):
+        why = "not_a_month"
+    else:
+        if since <= at and until > oldest:
+            return since, until
+        why = "future" if since > at else "too_old"
+    values = {"typed": typed, "example": f"{at:%Y-%m}"}
+    ctx.tell(HISTORY_KICKER, f"history.{why}", "history.how", values, ui.REFUSED)
+    return None
+
+
+def _show(ctx: ChatContext, mailbox: str, at: datetime, since: datetime, until: datetime) -> None:
+    watching = ctx.services.watching
+    watched = watching.channels.load(mailbox) is not None
+    known = past.days(ctx.services.redis, mailbox, at, watch.PAGE_DAYS)
+    incidents = watching.incidents.of_channel(mailbox)
+    if not incidents and not any(each.total.looks for each in known):
+        words = "history.empty_watched" if watched else "history.empty_words"
+        values, button = {"mailbox": mailbox}, () if watched else _begins(mailbox, "add")
+        ctx.tell(HISTORY_KICKER, "history.empty", words, values, ui.NOT_BEGUN, buttons=button)
+        return
+    found = past.figures(known, incidents, since, until, at)
+    touching = [each for each in incidents if each.since < until and (each.ended or at) > since]
+    page = links.one_time(ctx.services, "history", mailbox)
+    ctx.say(watch.history(mailbox, found, touching, at, page, watched=watched))
 
 
 COMMAND = Command("watch", "trouble", run, "ADDRESS")
+OTHER_COMMANDS = (Command("history", "trouble", history, "ADDRESS 2026-11"),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards.actions import TITLE_MOST
-from adaptive_cards.cards.notice import NoticeView, Offer, offer
+from adaptive_cards.cards.notice import Offer, offer
 from adaptive_cards.escape import plain, shorten
 from bot.chat import offers
 from bot.chat.context import ChatContext
@@ -75,7 +75,7 @@ def _offer_command(ctx: ChatContext, name: str, argument: str, unknown: Text | N
     data = {"do": "run_command", "command": by_typed_name()[name].name, "argument": argument}
     button = verbatim(shorten(plain(line), TITLE_MOST))
     buttons = ((button, data), ("button.help", HELP))
-    ctx.notify(NoticeView(Text("help.kicker"), *words, buttons=buttons, at=now()))
+    ctx.tell("help.kicker", *words, buttons=buttons)
 
 
 def _address(ctx: ChatContext, mailbox: str) -> None:

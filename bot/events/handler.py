@@ -32,16 +32,24 @@ from bot.cards import delivery
 from bot.chat import audience, limits, preferences
 from bot.chat.context import ChatContext, trouble
 from bot.chat.parsing import parse_command
-from bot.chat.permissions import AccessPolicy, is_bot
+from bot.chat.permissions import denial, is_bot, outsiders
 from bot.commands import by_typed_name, explain, language_of, tac
 from bot.events import free_text
 from bot.events.outbox import KEPT_S, Handler, facts_of, run_once
 from bot.queue.events import PendingEvent, WebhookEvent
 from bot.services import Services
-from bot.webex import models
-from bot.webex.client import Message, Webex, WebexError, WebexNotFoundError, WebexPerson
-from bot.webex.errors import NOT_FOUND, WebexUnauthorizedError, passes
-from bot.webex.models import MAX_EVENT_AGE, _time
+from bot.webex.client import (
+    MAX_EVENT_AGE,
+    Message,
+    Webex,
+    WebexError,
+    WebexNotFoundError,
+    WebexPerson,
+    WebexUnauthorizedError,
+    is_older_than,
+    read_time,
+)
+from bot.webex.errors import NOT_FOUND, passes
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.clouds.retry import Pauses
@@ -83,7 +91,7 @@ def _began(pending: PendingEvent) -> datetime:
     The time of arrival is used if the event has no time, or while it is unknown how far this clock
     is from Webex's.
     """
-    created, ahead = _time(pending.event.created), METER.ahead_s(WEBEX)
+    created, ahead = read_time(pending.event.created), METER.ahead_s(WEBEX)
     if created is None or ahead is None:
         return pending.arrived
     return created + timedelta(seconds=ahead)
@@ -227,9 +235,9 @@ def _require_fresh(services: Services, created: str) -> None:
     A process that has not heard from Webex yet asks it for the time before it calls anything old,
     because its own clock may be wrong.
     """
-    if models.is_stale(created) and METER.ahead_s(WEBEX) is None:
+    if is_older_than(created, MAX_EVENT_AGE) and METER.ahead_s(WEBEX) is None:
         services.webex.me()
-    if models.is_stale(created):
+    if is_older_than(created, MAX_EVENT_AGE):
         raise _TooOldError
 
 
@@ -298,8 +306,7 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
         return
     delivery.draw_refused(services, room)
     _require_fresh(services, mine.created)
-    policy = AccessPolicy(services.bot, services.webex)
-    if not policy.external_members(services.webex.members(room), services.me.id):
+    if not outsiders(services, services.webex.members(room)):
         ctx = ChatContext(services, services.me, room, direct=False, thread="", message="")
         _answer(ctx, f"{membership_id}:{mine.created}:greeting", free_text.greet_space)
 
@@ -321,7 +328,7 @@ def _tell_unread(services: Services, event: WebhookEvent) -> None:
     person: WebexPerson | None = None
     with suppress(WebexError):
         person = services.webex.person(event.actor)
-    if person and AccessPolicy(services.bot, services.webex).denial(person):
+    if person and denial(services.bot, person):
         return
     with drawn_for(preferences.locale_of(services, person.email if person else "")):
         card = notice(replace(trouble("unread"), kicker=Text("notice.broken_kicker")))
@@ -337,15 +344,13 @@ def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
     The refusal does not mention any channel. A person whom the bot does not serve gets few answers
     (:mod:`bot.chat.limits`). Another bot gets no answer at all.
     """
-    webex = ctx.services.webex
-    gate = AccessPolicy(ctx.services.bot, webex)
-    if (why := gate.denial(ctx.person)) is not None:
+    if (why := denial(ctx.services.bot, ctx.person)) is not None:
         if is_bot(ctx.person):  # two bots would answer each other endlessly
             return lambda _: None
         return lambda speaking: limits.refuse(speaking, why, title)
     if ctx.direct:
         return None
-    if gate.external_members(asked.result(webex.members, ctx.room), ctx.services.me.id):
+    if outsiders(ctx.services, asked.result(ctx.services.webex.members, ctx.room)):
         return lambda speaking: speaking.refuse(Text("refused.space"), title=title)
     audience.mark_members_checked(ctx.services, ctx.room)
     return None

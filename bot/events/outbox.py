@@ -150,4 +150,4 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
             reference = new_reference()
             log.exception("event failed", reference=reference)
             facts = (("refused.reference", verbatim(reference)),)
-            ctx.notify(replace(trouble("broken"), facts=facts))
+            ctx.say(notice(replace(trouble("broken"), facts=facts)))

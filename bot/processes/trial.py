@@ -35,8 +35,7 @@ from bot.queue import connect
 from bot.queue.health import seen_workers
 from bot.services import Services
 from bot.settings import BotSettings
-from bot.web import oauth_flow
-from bot.web.oauth import FLOWS
+from bot.web.oauth import FLOWS, Flow, new_state
 from bot.webex.client import Webex
 from jobs.access.app_access import asker
 from jobs.advance import advance
@@ -534,10 +533,10 @@ def _sign_in(services: Services, run: Run, ask: Ask) -> None:
     while kind:
         flow = FLOWS[kind]
         try:
-            url, kept = flow.start(services, run, oauth_flow.new_state())
+            url, kept = flow.start(services, run, new_state())
             address = urlsplit(ask(wrong + SIGN_IN.format(url=url)).strip())
-            opened = oauth_flow.Flow(kind, run.id, kept)
-            came = flow.handle_callback(services, run, opened, dict(parse_qsl(address.query)))
+            opened = Flow(kind, run.id, kept)
+            came = flow.finish(services, run, opened, dict(parse_qsl(address.query)))
         except CloudError as error:
             kind, wrong = "signin", f"This did not work: {error.cause} {error.words}\n"
             continue

@@ -43,7 +43,7 @@ from rq.worker.base import WorkerStatus
 from adaptive_cards import locale, texts, times
 from adaptive_cards.locale import Locale
 from bot import actions, commands, logs, program, queue
-from bot.actions import search
+from bot.actions import tac
 from bot.cards import notices
 from bot.cards.presenters.card_state import PostedCard
 from bot.chat import limits
@@ -165,7 +165,7 @@ def _background(services: Services) -> Timers:
         (notices.remind_of_own, notices.EVERY_S),
         (notices.remind_of_turns, notices.TURNS_EVERY_S),
         (limits.record_ended, limits.EVERY_S),
-        (search.follow, search.FOLLOW_S),
+        (tac.follow, tac.FOLLOW_S),
         (notices.tell_spaces, notices.GAPS_EVERY_S),
         (notices.ping_if_late, rounds.PING_EVERY_S),
     ):

@@ -13,7 +13,6 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -25,13 +24,10 @@ from adaptive_cards.texts import known_text, render, render_if_any, text
 from adaptive_cards.times import day_clock, lasted, written_date
 from bot import links
 from bot.cards.presenters import watch
-from bot.services import Services
-from bot.web import oauth_flow
-from bot.web.pages import Page, plain, respond, respond_with, web_services
+from bot.web import pages as web
 from jobs.clock import now
 from jobs.model import Text
 from jobs.watch import history as past
-from jobs.watch.history import days, figures
 from jobs.watch.model import Incident, Sight
 
 HEIGHT, STRIP, GAP = 100.0, 12.0, 4.0
@@ -42,34 +38,6 @@ _STRIP_HEIGHT = {
     past.DayState.BLIND: STRIP,
     past.DayState.NONE: STRIP / 6,
 }
-
-
-def bars(days: Sequence[past.DayFigures]) -> list[dict[str, object]]:
-    """Return one bar for each day, as a mapping with the names that the template uses.
-
-    A bar has its place and that of its sign, the day's state, and the ``words`` that are shown when
-    a pointer rests on it.
-    """
-    most = _most(days)
-    room = HEIGHT - STRIP - GAP
-    found = []
-    for place, day in enumerate(days):
-        state, mails = text(f"history.state_{day.state}"), watch.mails_of(day)
-        words = f"{state}, {text('page.history_most', most=mails)}"
-        height = round(room * day.mails / most, 2) if most else 0.0
-        sign = _STRIP_HEIGHT[day.state]
-        found.append(
-            {
-                "x": place + 0.1,
-                "top": round(HEIGHT - height, 2),
-                "height": height,
-                "state": str(day.state),
-                "sign_top": round(STRIP - sign, 2),
-                "sign_height": round(sign, 2),
-                "words": f"{written_date(day.date)}: {words}",
-            }
-        )
-    return found
 
 
 pages = Blueprint("history", __name__, url_prefix="/history")
@@ -92,42 +60,35 @@ def page(token: str) -> Response:
 
     The result for any other browser is a page with a button, or a page that says why there is none.
     """
-    services, ticket = web_services(), oauth_flow.ticket_of(KIND, token)
-    browser = oauth_flow.read_browser(services.bot, request)
+    ticket, browser = web.ticket_of(KIND, token), web.known_browser()
     if _may_read(ticket, browser):
-        return _history_page(services, ticket, request.path)
+        return _history_page(_found(ticket.run))
     if ticket.browser:
-        return plain("history_used", status=HTTPStatus.GONE, mailbox=ticket.run)
+        return web.plain("history_used", {"mailbox": ticket.run}, status=HTTPStatus.GONE)
     if ticket.is_expired:
-        return plain("over", status=HTTPStatus.GONE)
-    browser = browser or oauth_flow.new_browser()
-    landing = Page(
-        Text("page.history_open_title"),
-        Text("page.history_open_words", {"mailbox": ticket.run}),
-        button="page.history_open_button",
-        post=request.path,
-        hidden=((oauth_flow.FORM, oauth_flow.form_token(browser, request.path)),),
-    )
-    return oauth_flow.remember_browser(services.bot, respond(landing), browser)
+        return web.plain("over", status=HTTPStatus.GONE)
+    form = {"button": "page.history_open_button", "post": request.path}
+    browser = browser or web.new_browser()
+    return web.plain("history_open", {"mailbox": ticket.run}, browser=browser, **form)
 
 
 @pages.post("/<token>")
 def open_page(token: str) -> Response:
     """Bind the link to this browser and show the page; of several browsers only one gets it."""
-    ticket, browser = oauth_flow.ticket_of(KIND, token), oauth_flow.pressing_browser()
-    opened = links.open_once(web_services(), KIND, token, oauth_flow.fingerprint(browser))
+    ticket, browser = web.ticket_of(KIND, token), web.pressing_browser()
+    opened = links.open_once(web.web_services(), KIND, token, web.fingerprint(browser))
     if not opened and not _may_read(ticket, browser):
-        return plain("history_used", status=HTTPStatus.GONE, mailbox=ticket.run)
+        return web.plain("history_used", {"mailbox": ticket.run}, status=HTTPStatus.GONE)
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": request.path})
 
 
 @pages.get("/<token>/history.csv")
 def take_along(token: str) -> Response:
     """Return the days as CSV (RFC 4180), oldest first, to the browser that opened the link."""
-    services, ticket = web_services(), oauth_flow.ticket_of(KIND, token)
-    if not _may_read(ticket, oauth_flow.read_browser(services.bot, request)):
-        return plain("unknown", status=HTTPStatus.NOT_FOUND)
-    found, written = _found(services, ticket.run), io.StringIO()
+    ticket = web.ticket_of(KIND, token)
+    if not _may_read(ticket, web.known_browser()):
+        return web.plain("unknown", status=HTTPStatus.NOT_FOUND)
+    found, written = _found(ticket.run), io.StringIO()
     table = csv.writer(written, lineterminator="\r\n")
     table.writerow(("day", "state", "broken_s", "mails", "looks", "causes"))
     table.writerows(_row(found, day) for day in found.figures.days)
@@ -148,69 +109,73 @@ def _row(found: Found, day: past.DayFigures) -> tuple[object, ...]:
 
 
 def _may_read(ticket: links.PageToken, browser: str) -> bool:
-    return oauth_flow.is_browser_of(ticket.browser, browser) and not ticket.is_expired
+    return web.is_browser_of(ticket.browser, browser) and not ticket.is_expired
 
 
-def _found(services: Services, mailbox: str) -> Found:
-    at = now()
+def _found(mailbox: str) -> Found:
+    services, at = web.web_services(), now()
     since, until = past.last_days(at, watch.PAGE_DAYS)
     every = services.watching.incidents.of_channel(mailbox)
-    known = days(services.redis, mailbox, at, watch.PAGE_DAYS)
+    known = past.days(services.redis, mailbox, at, watch.PAGE_DAYS)
     touching = tuple(each for each in every if (each.ended or at) > since)
-    return Found(mailbox, at, figures(known, every, since, until, at), touching)
+    return Found(mailbox, at, past.figures(known, every, since, until, at), touching)
 
 
-def _history_page(services: Services, ticket: links.PageToken, path: str) -> Response:
-    found = _found(services, ticket.run)
-    chosen = found.figures.days
+def _history_page(found: Found) -> Response:
+    chosen, most = found.figures.days, max((each.mails for each in found.figures.days), default=0)
     unseen = watch.unseen_of(found.mailbox, found.figures)
-    return respond_with(
+    counts = Counter(each.state for each in chosen)
+    first, last = written_date(chosen[0].date), written_date(chosen[-1].date)
+    return web.respond_with(
         "history.html",
         title=text("page.history_title", mailbox=found.mailbox),
         result=f"{render(watch.title_of(found.figures))}. {render_if_any(unseen)}".strip(),
         at=day_clock(found.at),
-        facts=[(text(key), render(value)) for key, value in watch.rows_of(found.figures)],
-        bars=bars(chosen),
+        facts=watch.rows_of(found.figures),
+        bars=[_bar(place, day, most) for place, day in enumerate(chosen)],
         width=len(chosen),
         height=int(HEIGHT),
-        chart_desc=_description(found.figures),
-        most=text("page.history_most", most=_seen(found.figures, _most(chosen))),
-        first=written_date(chosen[0].date),
-        last=written_date(chosen[-1].date),
-        states=[(str(each), text(f"history.state_{each}")) for each in past.DayState],
+        chart_desc=text(
+            "page.history_chart_desc",
+            days=str(len(chosen)),
+            mails=_seen(found.figures, found.figures.mails),
+            most=_seen(found.figures, most),
+            first=first,
+            last=last,
+            **{str(state): str(counts[state]) for state in past.DayState},
+        ),
+        most=text("page.history_most", most=_seen(found.figures, most)),
+        first=first,
+        last=last,
+        states=past.DayState,
         incidents=[_box(each) for each in reversed(found.incidents)],
-        days=[_cells(each) for each in reversed(chosen) if each.looks or each.mails],
-        heads=[text(f"page.history_{name}") for name in ("day", "state", "broken_for", "mails")],
-        file=f"{path}/history.csv",
-        text=text,
+        days=[each for each in reversed(chosen) if each.looks or each.mails],
+        file=f"{request.path}/history.csv",
+        written_date=written_date,
+        lasted=lasted,
+        mails_of=watch.mails_of,
     )
 
 
-def _description(found: past.Figures) -> str:
-    states = Counter(each.state for each in found.days)
-    return text(
-        "page.history_chart_desc",
-        days=str(len(found.days)),
-        first=written_date(found.days[0].date),
-        last=written_date(found.days[-1].date),
-        mails=_seen(found, found.mails),
-        most=_seen(found, _most(found.days)),
-        **{str(state): str(states[state]) for state in past.DayState},
-    )
+def _bar(place: int, day: past.DayFigures, most: int) -> dict[str, object]:
+    """Return a day's place and that of its sign, its state, and ``words`` for a pointer on it."""
+    state, mails = text(f"history.state_{day.state}"), watch.mails_of(day)
+    words = f"{state}, {text('page.history_most', most=mails)}"
+    height = round((HEIGHT - STRIP - GAP) * day.mails / most, 2) if most else 0.0
+    sign = _STRIP_HEIGHT[day.state]
+    return {
+        "x": place + 0.1,
+        "top": round(HEIGHT - height, 2),
+        "height": height,
+        "state": str(day.state),
+        "sign_top": round(STRIP - sign, 2),
+        "sign_height": round(sign, 2),
+        "words": f"{written_date(day.date)}: {words}",
+    }
 
 
 def _seen(found: past.Figures, mails: int) -> str:
     return number(mails) if mails or not found.is_blind_now else text("history.not_seen")
-
-
-def _most(chosen: Sequence[past.DayFigures]) -> int:
-    return max((each.mails for each in chosen), default=0)
-
-
-def _cells(day: past.DayFigures) -> tuple[str, ...]:
-    broken = lasted(day.broken) if day.broken else ""
-    state = text(f"history.state_{day.state}")
-    return written_date(day.date), state, broken, watch.mails_of(day)
 
 
 def _box(incident: Incident) -> dict[str, object]:
@@ -229,7 +194,7 @@ def _box(incident: Incident) -> dict[str, object]:
         ("remedy", known_text(f"remedy.{incident.cause}")),
         ("hit", Text("watch.mails", hit) if damage.mails else None),
         ("acting", incident.acting),
-        ("flaps", str(incident.flaps) if incident.flaps else None),
+        ("flaps", str(incident.flaps or "")),
     ]
     state = past.DayState.BROKEN if incident.sight is Sight.BROKEN else past.DayState.BLIND
     shown = tuple(

@@ -4,22 +4,25 @@ They are an administrator's sign-in, admin consent for the email app or for the 
 the mailbox user's rehearsal. Each starts after a press, and handles the query that the browser
 brings back. Its ``question`` names the problem if it fails, and ``arrived`` the page if it succeeds.
 Both methods raise CloudError.
+
+A state is 256 random bits, is stored encrypted with everything the flow needs, is used only once,
+and expires after ten minutes.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 import httpx
 
 from bot.services import Services
-from bot.web import oauth_flow
 from jobs.access import app_access
 from jobs.access.admin_session import SESSION_S, require_own_tenant
 from jobs.access.mailbox_login import record_beginning, record_sign_in, record_success
@@ -32,11 +35,11 @@ from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Rejected, Sign
 from jobs.clouds.http import sync_client
 from jobs.engine.inspector import may_be_replication
 from jobs.microsoft import identity, scopes
-from jobs.model import Account, RunKind
+from jobs.model import RunKind
 from jobs.runs.run import Event, Kind, Run
-from jobs.settings import Settings
 from jobs.steps import permissions_for
-from jobs.storage.vault import Sealed
+from jobs.storage import codec
+from jobs.storage.vault import Sealed, VaultName
 
 APART, EXCHANGE = "signin_apart", "signin_exchange"
 """Names of the flows that ask for Graph and Exchange one after the other."""
@@ -47,6 +50,60 @@ The codes are AADSTS28000 and 70011.
 """
 PERMISSIONS = "permissions"
 """Name of the requested Graph permissions, in the flow and in the event of the sign-in."""
+PRESS_READ_S, CALLBACK_READ_S = 5.0, 10.0
+"""Longest pause between two bytes, in seconds.
+
+The first is for the discovery document after a press, the second for the callback, which redeems a
+code.
+"""
+LIFE_S = 600
+Query = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Meaning of a state: the kind of flow, the run, and MSAL's flow as JSON.
+
+    MSAL's flow contains the PKCE verifier and the nonce. ``browser`` is the fingerprint of the
+    browser in which the flow began (:mod:`bot.web.pages`). An empty one fits no browser.
+    """
+
+    kind: str
+    run: str
+    flow: str = field(default="", repr=False)
+    browser: str = field(default="", repr=False)
+
+
+def new_state() -> str:
+    """Return a state that cannot be guessed (checklist.toml O1)."""
+    return secrets.token_urlsafe(32)
+
+
+def save(services: Services, state: str, flow: Flow) -> None:
+    services.vault.put(Sealed.OAUTH_FLOW.of(state), codec.dump(flow).decode(), LIFE_S)
+
+
+def read(services: Services, state: str, *, once: bool = False) -> Flow | None:
+    """Return the flow, or None for an unknown or used state; with ``once`` the state is used up."""
+    take = services.vault.take if once else services.vault.get
+    sealed = take(Sealed.OAUTH_FLOW.of(state)) if state else None
+    return codec.load(sealed, Flow) if sealed else None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Result of a callback: the event and account that the page names, or the next flow.
+
+    ``then`` is the kind of the next flow, or an empty string. ``page`` names the page to show, or is
+    empty for the flow's own. ``sealed`` are the values that the vault keeps with the event, each
+    with its name and lifetime in seconds.
+    """
+
+    event: Event | None = None
+    account: str = ""
+    then: str = ""
+    page: str = ""
+    sealed: tuple[tuple[VaultName, str, int], ...] = field(default=(), repr=False)
 
 
 @dataclass(slots=True)
@@ -85,45 +142,40 @@ class AdminSignIn:
         asked, _ = self._scopes(services, names)
         if self.both:
             asked.append(scopes.exchange_permission(services.settings.exchange_url))
-        with sync_client(services.settings, read_seconds=oauth_flow.PRESS_READ_S) as http:
-            prompt = None if hint else "select_account"
-            flow = _bot(services, http).begin(
-                asked, services.settings.callback, state, hint, prompt
-            )
+        with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
+            prompt, back = None if hint else "select_account", services.settings.callback
+            flow = _bot(services, http).begin(asked, back, state, hint, prompt)
         return flow["auth_uri"], json.dumps({**flow, PERMISSIONS: names})
 
-    def handle_callback(
-        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
-    ) -> oauth_flow.CallbackResult:
+    def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
         """Validate the sign-in, prove that it works for the other resource too, and encrypt it.
 
         A run stays in the tenant that its plan was approved for. An account whose tenant does not
         own the mailbox's domain is refused here, before it is recorded.
         """
-        names = tuple(flow.msal[PERMISSIONS])
+        msal_flow = json.loads(flow.flow)
+        names = tuple(msal_flow[PERMISSIONS])
         first, second = self._scopes(services, names)
         check_tenant = partial(require_own_tenant, services.settings, run.channel)
-        with sync_client(services.settings, read_seconds=oauth_flow.CALLBACK_READ_S) as http:
+        with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
             try:
-                signed_in = _bot(services, http).finish(
-                    flow.msal, query, run.required_tenant, first
-                )
+                bot = _bot(services, http)
+                signed_in = bot.finish(msal_flow, query, run.required_tenant, first)
             except CloudError as error:
                 if self.both and error.cause in ONE_AT_A_TIME:
-                    return oauth_flow.CallbackResult(then=APART)
+                    return Result(then=APART)
                 raise
             account = signed_in.account
             if not self.exchange:
                 check_tenant(account, signed_in.access_token)
             try:
-                token, cache = _bot(services, http, account.tenant_id).token(
-                    signed_in.cache, second
-                )
+                bot = _bot(services, http, account.tenant_id)
+                token, cache = bot.token(signed_in.cache, second)
             except CloudError as error:
                 lacks_consent = error.cause == Cause.CONSENT_MISSING
                 if self.exchange or not (lacks_consent or isinstance(error, SignInNeeded)):
                     raise
-                return oauth_flow.CallbackResult(then=EXCHANGE)
+                return Result(then=EXCHANGE)
         if self.exchange:
             check_tenant(account, token)
         session = (Sealed.ADMIN_SESSION.of(run.id), cache, SESSION_S)
@@ -133,7 +185,7 @@ class AdminSignIn:
         # may still do the work with a role group of Exchange, so it is not refused.
         roleless = run.kind is not RunKind.CHECK and scopes.lacks_all(account)
         arrival = "signed_in_roleless" if roleless else ""
-        return oauth_flow.CallbackResult(event, account.upn, page=arrival, sealed=(session,))
+        return Result(event, account.upn, page=arrival, sealed=(session,))
 
     def _scopes(self, services: Services, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
         """Return the scopes of the code's token, and those of the other resource's."""
@@ -169,18 +221,15 @@ class Consent:
         ``.default`` means everything that the app declares. It is the only way to get application
         permissions (platforms/microsoft.md 1.6).
         """
-        settings = services.settings
         tenant, app = run.tenant or "organizations", run.fact("client_id")
-        asked = [scopes.exchange_scope(settings.exchange_url)]
-        return _consent_url(settings, tenant, app, asked, state), ""
+        asked = [scopes.exchange_scope(services.settings.exchange_url)]
+        return _consent_url(services, tenant, app, asked, state), ""
 
-    def handle_callback(
-        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
-    ) -> oauth_flow.CallbackResult:
+    def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
         """Record only that consent was reported; the step checks whether the grants exist."""
         _require_tenant(identity.read_consent_answer(query), run.tenant)
         data = {"question": "consent", "value": "granted"}
-        return oauth_flow.CallbackResult(Event(Kind.ANSWERED, now(), data=data))
+        return Result(Event(Kind.ANSWERED, now(), data=data))
 
 
 @dataclass(slots=True)
@@ -203,18 +252,22 @@ class AppAccessConsent:
 
         The state is bound to the requester, the tenant and the channel.
         """
-        settings = services.settings
-        tenant, asked = run.channel.tenant_id, [scopes.graph_default(settings.graph_url)]
-        url = _consent_url(settings, tenant, settings.microsoft_client_id, asked, state)
-        return url, _required_tenant(run)
+        settings, tenant = services.settings, run.channel.tenant_id
+        app, asked = settings.microsoft_client_id, [scopes.graph_default(settings.graph_url)]
+        return _consent_url(services, tenant, app, asked, state), _required_tenant(run)
 
-    def handle_callback(
-        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
-    ) -> oauth_flow.CallbackResult:
+    def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
         """Save the channel's tenant. Trust only its tokens, not the browser's query."""
         if flow.flow != _required_tenant(run):
             raise Rejected(Cause.STATE_MISMATCH, CloudReply("entra"))
-        _require_tenant(_granted(query), run.channel.tenant_id)
+        try:
+            granted = identity.read_consent_answer(query)
+        except Forbidden as error:
+            # A refusal gets its own cause, because Graph's application permissions require a higher
+            # role than others (platforms/microsoft.md 1.5).
+            said = CloudReply("entra", error.status, error.code, error.message, error.ids)
+            raise Forbidden(Cause.APP_ACCESS_NOT_ALLOWED, said) from error
+        _require_tenant(granted, run.channel.tenant_id)
         tenant, by = run.channel.tenant_id, run.requester.email
         access = _settled(
             partial(app_access.prove, services.settings, tenant, by, services.documents),
@@ -223,9 +276,7 @@ class AppAccessConsent:
         )
         app_access.save(services.redis, access)
         data = {"tenant": access.tenant, "roles": ", ".join(access.roles)}
-        return oauth_flow.CallbackResult(
-            Event(Kind.READABLE, now(), by=run.requester.email, data=data)
-        )
+        return Result(Event(Kind.READABLE, now(), by=by, data=data))
 
 
 class RehearsalSignIn:
@@ -248,24 +299,21 @@ class RehearsalSignIn:
         client when sign-in is initiated" (learn.microsoft.com/graph/api/resources/signin).
         """
         scope = scopes.smtp_scope(services.settings.exchange_url)
-        with sync_client(services.settings, read_seconds=oauth_flow.PRESS_READ_S) as http:
-            flow = self._identity(services, run, http).begin(
-                [scope], services.settings.callback, state, login_of(run), "login"
-            )
+        with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
+            entra, back = self._identity(services, run, http), services.settings.callback
+            flow = entra.begin([scope], back, state, login_of(run), "login")
         request_id = str(uuid.uuid4())
         record_beginning(services.redis, run.channel.mailbox, request_id)
         url = f"{flow['auth_uri']}&client-request-id={request_id}"
         return url, json.dumps(flow)
 
-    def handle_callback(
-        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
-    ) -> oauth_flow.CallbackResult:
+    def finish(self, services: Services, run: Run, flow: Flow, query: Query) -> Result:
         """Accept only the user who signs in for the mailbox, and encrypt the token and the sign-in.
 
         The step that logs in uses them. Only that step keeps the sign-in.
         """
         try:
-            signed_in = self._signed_in(services, run, flow, query)
+            signed_in = self._redeem(services, run, flow, query)
         except CloudError as error:
             # a refused secret is not that of Webex Connect here
             if error.cause != Cause.CLIENT_SECRET_WRONG:
@@ -273,7 +321,8 @@ class RehearsalSignIn:
             said = CloudReply(error.service, error.status, error.code, error.message, error.ids)
             raise Rejected(Cause.OWN_SECRET_REFUSED, said) from error
         upn = signed_in.account.upn
-        if not _is_expected(run, signed_in.account):
+        expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
+        if signed_in.account.object_id.lower() != expected.lower():
             raise Rejected(Cause.WRONG_MAILBOX_USER, CloudReply("entra", code=upn))
         sealed = (
             (Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S),
@@ -282,22 +331,16 @@ class RehearsalSignIn:
         record_success(services.redis, run.channel.mailbox)
         data = {"question": "mailbox_sign_in", "value": "yes"}
         event = Event(Kind.ANSWERED, now(), by=upn, data=data)
-        return oauth_flow.CallbackResult(event, upn, sealed=sealed)
+        return Result(event, upn, sealed=sealed)
 
-    def _signed_in(
-        self, services: Services, run: Run, flow: oauth_flow.Flow, query: Mapping[str, str]
-    ) -> identity.SignedIn:
-        """Redeem the code of the rehearsal's sign-in, and record the calls.
-
-        Entra's log has these sign-ins next to those of Webex Connect.
-        """
+    def _redeem(self, services: Services, run: Run, flow: Flow, query: Query) -> identity.SignedIn:
+        # The calls are recorded, because Entra's log has them next to those of Webex Connect.
         with (
-            sync_client(services.settings, read_seconds=oauth_flow.CALLBACK_READ_S) as http,
+            sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http,
             calls.record_calls() as made,
         ):
-            finish = partial(
-                self._identity(services, run, http).finish, flow.msal, query, run.tenant
-            )
+            entra = self._identity(services, run, http)
+            finish = partial(entra.finish, json.loads(flow.flow), query, run.tenant)
             try:
                 return _settled(finish, SETTLE_S, lambda error: may_be_replication(error, run))
             finally:
@@ -316,25 +359,10 @@ class RehearsalSignIn:
         )
 
 
-def _is_expected(run: Run, account: Account) -> bool:
-    expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
-    return account.object_id.lower() == expected.lower()
-
-
 def _required_tenant(run: Run) -> str:
     person, channel = run.requester.id, run.channel
     bound = {"person": person, "tenant": channel.tenant_id, "mailbox": channel.mailbox}
     return json.dumps(bound)
-
-
-def _granted(query: Mapping[str, str]) -> str:
-    # A refusal gets its own cause, because Graph's application permissions require a higher role
-    # than others (platforms/microsoft.md 1.5).
-    try:
-        return identity.read_consent_answer(query)
-    except Forbidden as error:
-        said = CloudReply("entra", error.status, error.code, error.message, error.ids)
-        raise Forbidden(Cause.APP_ACCESS_NOT_ALLOWED, said) from error
 
 
 def _require_tenant(granted: str, tenant: str) -> None:
@@ -342,12 +370,9 @@ def _require_tenant(granted: str, tenant: str) -> None:
         raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted))
 
 
-def _consent_url(
-    settings: Settings, tenant: str, app: str, asked: Sequence[str], state: str
-) -> str:
-    return identity.admin_consent_url(
-        settings.login_url, tenant, app, asked, settings.callback, state
-    )
+def _consent_url(services: Services, tenant: str, app: str, asked: list[str], state: str) -> str:
+    login, back = services.settings.login_url, services.settings.callback
+    return identity.admin_consent_url(login, tenant, app, asked, back, state)
 
 
 def _settled(

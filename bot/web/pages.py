@@ -1,26 +1,33 @@
-"""Web pages of the bot: plain templates, texts from the catalog, no external resources."""
+"""Web pages of the bot: plain templates, texts from the catalog, no external resources.
+
+A cookie binds a flow at Microsoft to the browser in which it began, and a one-time page to the
+browser that opened it. A sign-in link may be forwarded, and so may the address at Microsoft to
+which the link leads. Without the cookie, one person could begin a flow and have another finish it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, Flask, Response, current_app, request
-from jinja2 import Environment, Template, select_autoescape
-from redis.exceptions import RedisError
+from flask import Blueprint, Flask, Response, abort, current_app, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from adaptive_cards import locale
 from adaptive_cards.locale import Locale
 from adaptive_cards.texts import render, text
+from bot import links
 from bot.services import Services
-from bot.settings import BotSettings
-from bot.web.app import TEXT, log_failure
 from bot.web.webhooks import LARGEST_BODY
+from bot.web.wsgi import TEXT
 from jobs.model import Text
 
 FOLDER = Path(__file__).with_name("templates")
@@ -41,11 +48,12 @@ assets = Blueprint("assets", __name__, url_prefix="/pages")
 class Page:
     """Content of a page.
 
-    ``link`` leads to another page, ``post`` submits a form with the ``hidden`` (name, value) pairs,
-    and ``fields`` are (label, value) pairs to copy. ``facts`` are (label, value) pairs to read, and
-    ``note`` is a sentence below the button. A page without a form also links back to the 1:1
-    conversation with the bot. ``leads_to`` is the origin to which the answer to the form redirects,
-    or an empty string if it stays here. ``here`` means that a script shows the answer in this page.
+    ``link`` leads to another page, ``post`` submits a form, and ``fields`` are (label, value) pairs
+    to copy. ``facts`` are (label, value) pairs to read, and ``note`` is a sentence below the button.
+    A page without a form also links back to the 1:1 conversation with the bot. ``browser`` is the
+    only one that may submit the form, or empty. ``leads_to`` is the origin to which the answer to
+    the form redirects, or an empty string if it stays here. ``here`` means that a script shows the
+    answer in this page.
     """
 
     title: Text
@@ -55,7 +63,7 @@ class Page:
     button: str = ""
     link: str = ""
     post: str = ""
-    hidden: tuple[tuple[str, str], ...] = ()
+    browser: str = ""
     fields: tuple[tuple[str, str], ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     note: Text | None = None
@@ -70,26 +78,20 @@ def respond(page: Page) -> Response:
     # redirect on to the sign-in page of the person's own organization, whose host is not known here,
     # so every https host is allowed. The page has one form, with a fixed address.
     targets = f"'self' https: {page.leads_to}".strip() if page.leads_to else "'self'"
-    return respond_with(
+    response = respond_with(
         "page.html",
         status=page.status,
         policy=POLICY.format(targets=targets) + ("; connect-src 'self'" * page.here),
-        title=render(page.title),
-        words=render(page.words),
+        page=page,
         kicker=page.kicker or (account.display_name if account else text("page.title")),
         webex="" if page.post or account is None else WEBEX + quote(account.email, safe="@"),
-        to_webex=text("page.to_webex"),
-        code=page.code,
-        button=page.button and text(page.button),
-        link=page.link,
-        post=page.post,
-        hidden=page.hidden,
-        fields=page.fields,
-        facts=page.facts,
-        note=page.note and render(page.note),
-        here=page.here,
-        copy=text("page.copy"),
+        token=page.browser and form_token(page.browser, page.post),
     )
+    if page.browser:  # which drops its cookie when it is closed
+        response.set_cookie(
+            cookie_name(), page.browser, secure=_is_https(), httponly=True, samesite="Lax"
+        )
+    return response
 
 
 def respond_with(
@@ -99,22 +101,87 @@ def respond_with(
 
     ``policy`` is its content security policy if a form leads elsewhere.
     """
-    html = _template(template).render(language=locale.current().language, **values)
+    html = render_template(template, language=locale.current().language, **values)
     policy = policy or POLICY.format(targets="'self'")
     return Response(
         html, status=status, mimetype="text/html", headers={"Content-Security-Policy": policy}
     )
 
 
-def plain(key: str, *, status: int = HTTPStatus.OK, code: str = "", **values: str) -> Response:
-    """Return a page with text only: ``page.KEY_title`` and ``page.KEY_words``."""
-    title, words = Text(f"page.{key}_title", values), Text(f"page.{key}_words", values)
-    return respond(Page(title, words, code=code, status=status))
+def plain(key: str, values: Mapping[str, str] | None = None, **more: Any) -> Response:
+    """Return the page with ``page.KEY_title``, ``page.KEY_words`` and ``more`` fields of a page."""
+    title, words = (Text(f"page.{key}_{part}", dict(values or {})) for part in ("title", "words"))
+    return respond(Page(title, words, **more))
 
 
 def web_services() -> Services:
     services: Services = current_app.config["SERVICES"]
     return services
+
+
+HOST_COOKIE, LOOPBACK_COOKIE = "__Host-sign-in", "sign-in"
+"""Names of the cookie for https, and for plain http.
+
+``PUBLIC_URL`` may use plain http only on this machine. Browsers accept a cookie with the prefix
+only from this very host over https (RFC 6265bis 4.1.3). Chromium and Firefox accept a Secure cookie
+from http://localhost. Other clients, such as Safari, do not.
+"""
+_VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def _is_https() -> bool:
+    return web_services().bot.public_url.startswith("https://")
+
+
+def cookie_name() -> str:
+    return HOST_COOKIE if _is_https() else LOOPBACK_COOKIE
+
+
+def known_browser() -> str:
+    """Return the cookie of the browser that asks, or an empty string."""
+    value = request.cookies.get(cookie_name(), "")
+    return value if _VALUE.fullmatch(value) else ""
+
+
+def new_browser() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def ticket_of(kind: str, token: str) -> links.PageToken:
+    """Return the purpose of a link, or end the request with a page that says it is unknown."""
+    ticket = links.read(web_services(), kind, token)
+    if ticket is None:
+        abort(plain("unknown", status=HTTPStatus.NOT_FOUND))
+    return ticket
+
+
+def pressing_browser() -> str:
+    """Return the browser that has pressed a page's button, or end the request with a refusal.
+
+    The form's token proves that the person saw the page: another site cannot press the button.
+    """
+    browser, given = known_browser(), request.form.get("form", "")
+    right = form_token(browser, request.path)
+    if not browser or not hmac.compare_digest(given.encode(), right.encode()):
+        abort(plain("no_cookie", status=HTTPStatus.FORBIDDEN))
+    return browser
+
+
+def form_token(browser: str, link: str) -> str:
+    """Return the token of a page's form.
+
+    Another site cannot know it, because it depends on the cookie. So another site cannot press the
+    button in a person's browser (OWASP ASVS 5.0, 3.5.1).
+    """
+    return hmac.new(browser.encode(), link.encode(), hashlib.sha256).hexdigest()
+
+
+def fingerprint(browser: str) -> str:
+    return hashlib.sha256(browser.encode()).hexdigest() if browser else ""
+
+
+def is_browser_of(known: str, browser: str) -> bool:
+    return known != "" and hmac.compare_digest(known.encode(), fingerprint(browser).encode())
 
 
 @assets.get("/<any('page.css', 'history.css', 'copy.js', 'reveal.js'):name>")
@@ -123,14 +190,8 @@ def asset(name: str) -> Response:
     return Response((FOLDER / name).read_text(encoding="utf-8"), mimetype=kind)
 
 
-@cache
-def _template(name: str) -> Template:
-    environment = Environment(autoescape=select_autoescape(default=True, default_for_string=True))
-    return environment.from_string((FOLDER / name).read_text(encoding="utf-8"))
-
-
 def use_browsers_language() -> None:
-    settings: BotSettings = current_app.config["SERVICES"].bot
+    settings = web_services().bot
     wanted = request.accept_languages.best_match(
         locale.languages(), default=settings.default_language
     )
@@ -139,24 +200,18 @@ def use_browsers_language() -> None:
 
 def create_app(pages: Iterable[Blueprint]) -> Flask:
     app = Flask(__name__, static_folder=None)
+    app.jinja_env.globals.update(text=text, render=render)
     app.url_map.merge_slashes = False  # it would redirect to a host that the client has chosen
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     for blueprint in pages:
         app.register_blueprint(blueprint)
-    app.register_error_handler(Exception, _on_error)
+    app.register_error_handler(HTTPException, _plain_error)
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # any other error is answered as a machine's is
     return app
 
 
-def _on_error(error: Exception) -> Response:
-    # The cause goes only to the log.
-    code = (isinstance(error, HTTPException) and error.code) or HTTPStatus.INTERNAL_SERVER_ERROR
-    if isinstance(error, RedisError):
-        code = HTTPStatus.SERVICE_UNAVAILABLE
-    headers: list[tuple[str, str]] = []
-    if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log_failure(request.path, HTTPStatus(code), error)
-    elif isinstance(error, HTTPException):
-        headers = [each for each in error.get_headers() if each[0].lower() != "content-type"]
-    response = Response(status=code, headers=headers, content_type=TEXT)
+def _plain_error(error: HTTPException) -> Response:
+    headers = [each for each in error.get_headers() if each[0].lower() != "content-type"]
+    response = Response(status=error.code, headers=headers, content_type=TEXT)
     response.data = f"{response.status}\n"
     return response

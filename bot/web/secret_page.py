@@ -6,7 +6,6 @@ Opening the link does not use it up. Pressing the button shows the secret to exa
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from http import HTTPStatus
 
 from flask import Blueprint, Response
@@ -16,10 +15,8 @@ from bot import links
 from bot.cards import delivery
 from bot.cards.presenters import connect_form
 from bot.cards.presenters.card_state import slot_of
-from bot.web.oauth_flow import ticket_of
-from bot.web.pages import Page, plain, respond, web_services
+from bot.web.pages import plain, ticket_of, web_services
 from jobs.clock import now
-from jobs.model import Text
 from jobs.runs.run import Event, Kind, RunEndedError
 from jobs.steps import SECRET_SHOWN
 from jobs.storage.vault import Sealed
@@ -35,10 +32,10 @@ def landing_page(token: str) -> Response:
     if not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)):
         return plain("gone", status=HTTPStatus.GONE)
     if ticket.is_expired:
-        return respond(_page("over", "renew_button", f"/handover/{token}/renew", HTTPStatus.GONE))
-    values = {"mailbox": run.channel.mailbox}
-    page = _page("handover", "handover_button", f"/handover/{token}", HTTPStatus.OK, **values)
-    return respond(replace(page, here=True))
+        button, post = "page.renew_button", f"/handover/{token}/renew"
+        return plain("over", status=HTTPStatus.GONE, button=button, post=post)
+    values, button = {"mailbox": run.channel.mailbox}, "page.handover_button"
+    return plain("handover", values, button=button, post=f"/handover/{token}", here=True)
 
 
 @pages.post("/<token>")
@@ -59,11 +56,10 @@ def reveal(token: str) -> Response:
     data = {"question": SECRET_SHOWN, "value": key_id}
     with suppress(RunEndedError):
         services.record(run.id, Event(Kind.ANSWERED, now(), data=data))
-    title, words = Text("page.shown_title"), Text("page.shown_words")
     # Fields in which something is chosen are there, too, so that the page alone is enough.
     form = connect_form.values(run, services.settings, secret)
     fields = tuple((text(label), value) for label, value in form.items() if value)
-    return respond(Page(title, words, run.channel.mailbox, fields=fields))
+    return plain("shown", kicker=run.channel.mailbox, fields=fields)
 
 
 @pages.post("/<token>/renew")
@@ -79,8 +75,3 @@ def renew(token: str) -> Response:
         delivery.repost(services, run, slot_of(services.store.load(run).requester.email))
         services.cards.request(run)
     return plain("renewed")
-
-
-def _page(key: str, button: str, post: str, status: int, **values: str) -> Page:
-    title, words = Text(f"page.{key}_title", values), Text(f"page.{key}_words", values)
-    return Page(title, words, button=f"page.{button}", post=post, status=status)

@@ -1,15 +1,17 @@
 """Pages for Microsoft sign-in, admin consent and the rehearsal's sign-in, and the redirect URI.
 
-A flow belongs to the browser in which its button was pressed (:mod:`bot.web.oauth_flow`).
+A flow belongs to the browser in which its button was pressed (:mod:`bot.web.pages`).
 Nothing is changed here. An event is appended, and a worker continues. Nothing happens in a tenant
 before an approver has approved it in Webex.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http import HTTPStatus
+from threading import BoundedSemaphore
 from urllib.parse import urlsplit
 
 import structlog
@@ -19,9 +21,8 @@ from redis.client import Pipeline
 from adaptive_cards.texts import has_text, text
 from bot import links
 from bot.services import Services
-from bot.web import oauth_flow
+from bot.web import oauth, pages as web
 from bot.web.oauth import FLOWS
-from bot.web.pages import Page, plain, respond, web_services
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
 from jobs.clock import now
@@ -36,17 +37,35 @@ AGAIN_S = "5"
 """Seconds after which a browser or a proxy may try again, for the Retry-After header."""
 NAMED = (Cause.WRONG_TENANT, Cause.WRONG_MAILBOX_USER)
 """Causes for which the page names the account that signed in."""
+SLOTS = 3
+_slots = BoundedSemaphore(SLOTS)
+"""Threads that may wait for Microsoft at the same time.
+
+The web process has a few threads (:data:`bot.web.wsgi.THREADS`). Webex disables a webhook that is
+answered late (platforms/webex.md 1), so pages that wait for Microsoft must not take all of them.
+"""
+
+
+@contextmanager
+def _microsoft_slot() -> Iterator[bool]:
+    """Hold one of the slots within the context, which gets False at once if all are taken."""
+    got = _slots.acquire(blocking=False)
+    try:
+        yield got
+    finally:
+        if got:
+            _slots.release()
 
 
 def failure_page(kind: str, run: Run, error: CloudError, status: int) -> Response:
     # The button leads back to the flow's first page.
-    back = links.path_of(web_services(), kind, run.id)
+    back = links.path_of(web.web_services(), kind, run.id)
     button = "page.busy_back_button"
     if error.cause in NAMED and "@" in error.code:
         button = "page.again_button"
         login = login_of(run) or SOMEBODY
         expected = {"domain": run.channel.domain, "mailbox": run.channel.mailbox, "login": login}
-        page = Page(
+        page = web.Page(
             Text("page.refused_title", {"account": error.code}),
             Text(f"page.refused_words_{error.cause}", expected),
         )
@@ -56,11 +75,11 @@ def failure_page(kind: str, run: Run, error: CloudError, status: int) -> Respons
         if has_text(f"page.next_{error.cause}"):
             step = text(f"page.next_{error.cause}", domain=run.channel.domain)
             words = Text("page.failed_next_words", values | {"next": step})
-        page = Page(Text("page.failed_title"), words, code=error.words)
-    return respond(replace(page, button=button if back else "", link=back, status=status))
+        page = web.Page(Text("page.failed_title"), words, code=error.words)
+    return web.respond(replace(page, button=button if back else "", link=back, status=status))
 
 
-def _request(ticket: links.PageToken, run: Run, browser: str) -> Page:
+def _request(ticket: links.PageToken, run: Run, browser: str) -> web.Page:
     kind, variant = ticket.kind, _variant(run, ticket.kind)
     values = {
         "mailbox": run.channel.mailbox,
@@ -68,15 +87,15 @@ def _request(ticket: links.PageToken, run: Run, browser: str) -> Page:
         "upn": run.fact("upn"),
         "login": login_of(run) or SOMEBODY,
     }
-    parts = urlsplit(web_services().settings.login_url)
-    return Page(
+    parts = urlsplit(web.web_services().settings.login_url)
+    return web.Page(
         Text(f"page.{kind}_title", values),
         Text(f"page.{kind}_words{variant}", values),
         run.channel.mailbox,
         button=f"page.{kind}_button{SHARED if variant == SHARED else ''}",
         post=request.path,
-        hidden=((oauth_flow.FORM, oauth_flow.form_token(browser, request.path)),),
-        facts=tuple((text(label), value) for label, value in _facts(ticket, run)),
+        browser=browser,
+        facts=tuple((text(f"page.{label}"), value) for label, value in _facts(ticket, run)),
         note=Text("page.request_note"),
         leads_to=f"{parts.scheme}://{parts.netloc}",
     )
@@ -88,12 +107,9 @@ def _facts(ticket: links.PageToken, run: Run) -> tuple[tuple[str, str], ...]:
     asker = f"{ticket.asker} ({email})" if ticket.asker else email
     place = "page.place_direct" if run.origin.direct else "page.place_unnamed"
     purpose = f"page.for_{run.kind}{'_run' if run.undoes else ''}"
-    return (
-        ("page.asked_by", asker),
-        ("page.asked_in", ticket.space or text(place)),
-        ("page.asked_for", text(purpose, mailbox=run.channel.mailbox, run=run.undoes)),
-        ("page.asked_run", run.id),
-    )
+    about = text(purpose, mailbox=run.channel.mailbox, run=run.undoes)
+    place = ticket.space or text(place)
+    return ("asked_by", asker), ("asked_in", place), ("asked_for", about), ("asked_run", run.id)
 
 
 def _variant(run: Run, kind: str) -> str:
@@ -110,8 +126,8 @@ def _variant(run: Run, kind: str) -> str:
     return f"_{run.kind}" if kind == "signin" and run.kind in {RunKind.CHECK, RunKind.UNDO} else ""
 
 
-def _later(page: Page) -> Response:
-    response = respond(replace(page, status=HTTPStatus.SERVICE_UNAVAILABLE))
+def _later(page: web.Page) -> Response:
+    response = web.respond(replace(page, status=HTTPStatus.SERVICE_UNAVAILABLE))
     response.headers["Retry-After"] = AGAIN_S
     return response
 
@@ -125,31 +141,24 @@ KINDS = "<any(signin, access, consent, rehearsal):kind>"
 def landing_page(kind: str, token: str) -> Response:
     # The page says who asked, in which space, and for what. It makes no call to another host and uses
     # nothing up, so link previews and scanners may open it as often as they like.
-    services = web_services()
-    ticket, run = _opened(services, kind, token)
-    browser = oauth_flow.read_browser(services.bot, request) or oauth_flow.new_browser()
-    return oauth_flow.remember_browser(
-        services.bot, respond(_request(ticket, run, browser)), browser
-    )
+    ticket, run = _opened(kind, token)
+    return web.respond(_request(ticket, run, web.known_browser() or web.new_browser()))
 
 
 @pages.post(f"/{KINDS}/<token>")
 def press(kind: str, token: str) -> Response:
-    services = web_services()
-    ticket, run = _opened(services, kind, token)
-    browser = oauth_flow.pressing_browser()
-    with oauth_flow.microsoft_slot() as got:
+    ticket, run = _opened(kind, token)
+    browser = web.pressing_browser()
+    with _microsoft_slot() as got:
         try:
-            url = _start(services, kind, run, browser) if got else ""
+            if got:
+                return _to_microsoft(web.web_services(), kind, run)
         except CloudError as error:
             log.warning("no way to Microsoft", run=run.id, error=str(error))
             if not isinstance(error, Transient):
                 return failure_page(kind, run, error, HTTPStatus.BAD_GATEWAY)
-            url = ""
-    if not url:
-        page = _request(ticket, run, browser)  # it still has its button
-        return _later(replace(page, title=BUSY, words=Text("page.busy_words")))
-    return oauth_flow.remember_browser(services.bot, _to_microsoft(url), browser)
+    page = _request(ticket, run, browser)  # it still has its button
+    return _later(replace(page, title=BUSY, words=Text("page.busy_words")))
 
 
 @pages.route("/microsoft/callback", methods=["HEAD"])
@@ -165,18 +174,18 @@ def callback() -> Response:
     A state is used only once, in the browser in which its flow began. Another browser uses nothing
     up, and neither does a request that has to wait for its turn at Microsoft.
     """
-    services = web_services()
+    services = web.web_services()
     state = request.args.get("state", "")
-    flow = oauth_flow.read(services, state)
+    flow = oauth.read(services, state)
     if flow is None:
-        return plain("over", status=HTTPStatus.BAD_REQUEST)
-    if not oauth_flow.is_browser_of(flow.browser, oauth_flow.read_browser(services.bot, request)):
+        return web.plain("over", status=HTTPStatus.BAD_REQUEST)
+    if not web.is_browser_of(flow.browser, web.known_browser()):
         log.info("callback in another browser", run=flow.run, kind=flow.kind)
-        return plain("other_browser", status=HTTPStatus.FORBIDDEN)
-    with oauth_flow.microsoft_slot() as got:
+        return web.plain("other_browser", status=HTTPStatus.FORBIDDEN)
+    with _microsoft_slot() as got:
         if not got:
             words, again = Text("page.busy_back_words"), "page.busy_back_button"
-            return _later(Page(BUSY, words, button=again, link=request.full_path))
+            return _later(web.Page(BUSY, words, button=again, link=request.full_path))
         return _finish(services, state)
 
 
@@ -185,19 +194,19 @@ class FinishedError(Exception):
 
 
 def _finish(services: Services, state: str) -> Response:
-    flow = oauth_flow.pop(services, state)
+    flow = oauth.read(services, state, once=True)
     if flow is None:
-        return plain("over", status=HTTPStatus.BAD_REQUEST)
+        return web.plain("over", status=HTTPStatus.BAD_REQUEST)
     run = services.store.load(flow.run)
     try:
         return _finish_flow(services, run, flow)
     except FinishedError:
-        return plain("done")
+        return web.plain("done")
     except RunEndedError:
         return _too_late(run, flow.kind)
 
 
-def _finish_flow(services: Services, run: Run, flow: oauth_flow.Flow) -> Response:
+def _finish_flow(services: Services, run: Run, flow: oauth.Flow) -> Response:
     """Finish the flow and record its result, unless another person or the run's end was first."""
     journey, kind = FLOWS[flow.kind], flow.kind.partition("_")[0]
     if run.ended:
@@ -206,12 +215,11 @@ def _finish_flow(services: Services, run: Run, flow: oauth_flow.Flow) -> Respons
         raise FinishedError
     try:
         with calls.record_calls() as made:
-            arrival = journey.handle_callback(services, run, flow, request.args.to_dict())
+            arrival = journey.finish(services, run, flow, request.args.to_dict())
         if arrival.event is None:
-            browser = oauth_flow.read_browser(services.bot, request)
-            return _to_microsoft(_start(services, arrival.then, run, browser))
+            return _to_microsoft(services, arrival.then, run)
     except CloudError as error:
-        _problem(services, run, journey.question, error)
+        _record_problem(services, run, journey.question, error)
         return failure_page(kind, run, error, HTTPStatus.OK)
     links.drop(services, kind, run.id)
 
@@ -225,49 +233,42 @@ def _finish_flow(services: Services, run: Run, flow: oauth_flow.Flow) -> Respons
     services.store.append(run.id, replace(arrival.event, data=data), along=keep)
     services.record(run.id)
     page, domain = arrival.page or journey.arrived, run.channel.domain
-    return plain(page, account=arrival.account, domain=domain)
+    return web.plain(page, {"account": arrival.account, "domain": domain})
 
 
 def _too_late(run: Run, kind: str) -> Response:
     # Microsoft has granted a consent that was accepted, so the page says how to revoke it.
     if kind != "consent" or "error" in request.args:
-        return plain("over", status=HTTPStatus.GONE)
+        return web.plain("over", status=HTTPStatus.GONE)
     app, way = run.fact("app_name"), "undo" if ends_consent(run) else "entra"
-    values = {"app": app, "domain": run.channel.domain, "run": run.id}
     told = text(f"page.late_consent_{way}", app=app, run=run.id)
-    return plain("late_consent", status=HTTPStatus.GONE, way=told, **values)
+    values = {"app": app, "domain": run.channel.domain, "run": run.id, "way": told}
+    return web.plain("late_consent", values, status=HTTPStatus.GONE)
 
 
-def _opened(services: Services, kind: str, token: str) -> tuple[links.PageToken, Run]:
+def _opened(kind: str, token: str) -> tuple[links.PageToken, Run]:
     """Return what the link leads to, or end the request with a page that says why it leads nowhere."""
-    ticket = oauth_flow.ticket_of(kind, token)
-    run = services.store.load(ticket.run)
+    ticket = web.ticket_of(kind, token)
+    run = web.web_services().store.load(ticket.run)
     if run.ended or ticket.is_expired:
-        abort(plain("over", status=HTTPStatus.GONE))
+        abort(web.plain("over", status=HTTPStatus.GONE))
     if FLOWS[kind].is_complete(run):
-        abort(plain("done"))
+        abort(web.plain("done"))
     return ticket, run
 
 
-def _start(services: Services, kind: str, run: Run, browser: str) -> str:
-    """Begin a flow that only this browser can finish, and return its address at Microsoft."""
-    state = oauth_flow.new_state()
+def _to_microsoft(services: Services, kind: str, run: Run) -> Response:
+    """Begin a flow that only this browser can finish, and send the browser to Microsoft."""
+    state = oauth.new_state()
     url, kept = FLOWS[kind].start(services, run, state)
-    oauth_flow.save(
-        services, state, oauth_flow.Flow(kind, run.id, kept, oauth_flow.fingerprint(browser))
-    )
-    return url
-
-
-def _to_microsoft(url: str) -> Response:
+    flow = oauth.Flow(kind, run.id, kept, web.fingerprint(web.known_browser()))
+    oauth.save(services, state, flow)
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": url})
 
 
-def _problem(services: Services, run: Run, question: str, error: CloudError) -> None:
-    log.info(
-        "sign-in did not work", run=run.id, question=question, cause=error.cause, code=error.code
-    )
+def _record_problem(services: Services, run: Run, question: str, error: CloudError) -> None:
     data = {"question": question, "cause": error.cause, "code": error.words}
+    log.info("sign-in did not work", run=run.id, **(data | {"code": error.code}))
     if error.ids:
         data["ids"] = " ".join(f"{name}={value}" for name, value in error.ids.items())
     with suppress(RunEndedError):

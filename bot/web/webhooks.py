@@ -31,31 +31,6 @@ EVERY_S = 60.0
 log = structlog.get_logger(__name__)
 
 
-class RefusedWebhooks:
-    """Counter of this process, which is logged at the first refusal and at most once a minute."""
-
-    def __init__(self, redis: Redis, every_s: float = EVERY_S) -> None:
-        self._redis, self._every_s = redis, every_s
-        self._lock = threading.Lock()
-        self._count = 0
-        self._quiet_until = -every_s
-
-    def add(self) -> None:
-        with self._lock:
-            self._count += 1
-            if time.monotonic() < self._quiet_until:
-                return
-            count, self._count = self._count, 0
-            self._quiet_until = time.monotonic() + self._every_s
-        log.warning(
-            "webhooks refused: wrong signature",
-            count=count,
-            to_do="compare WEBEX_WEBHOOK_SECRET of web and worker; nothing in between may change the body",
-        )
-        with suppress(RedisError):
-            health.add_refused(self._redis, count)
-
-
 class RefusedError(Exception):
     """Refusal of a request, with its status and the headers that explain it."""
 
@@ -70,11 +45,15 @@ REASONS = {HTTPStatus.UNAUTHORIZED: "signature", HTTPStatus.SERVICE_UNAVAILABLE:
 
 
 class Webhooks:
-    """Receiver of webhooks that are signed with one of ``secrets``."""
+    """Receiver of webhooks that are signed with one of ``secrets``.
 
-    def __init__(self, secrets: tuple[str, ...], redis: Redis) -> None:
-        self._secrets = secrets
-        self._events, self._refused = EventQueue(redis), RefusedWebhooks(redis)
+    Wrong signatures are logged at the first one, and then at most once in ``every_s`` seconds.
+    """
+
+    def __init__(self, secrets: tuple[str, ...], redis: Redis, every_s: float = EVERY_S) -> None:
+        self._secrets, self._redis, self._every_s = secrets, redis, every_s
+        self._events, self._lock = EventQueue(redis), threading.Lock()
+        self._refused, self._quiet_until = 0, -every_s
 
     def receive(self, environ: Mapping[str, Any]) -> None:
         """Accept one event.
@@ -94,7 +73,7 @@ class Webhooks:
             raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         body, signature = _body(environ), environ.get("HTTP_X_SPARK_SIGNATURE", "")
         if not is_signed(body, signature, self._secrets):
-            self._refused.add()
+            self.count_refused()
             raise RefusedError(HTTPStatus.UNAUTHORIZED)
         try:
             envelope = json.loads(body)
@@ -107,6 +86,21 @@ class Webhooks:
                 self._events.add(event)
             except RedisError:
                 raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE) from None
+
+    def count_refused(self) -> None:
+        with self._lock:
+            self._refused += 1
+            if time.monotonic() < self._quiet_until:
+                return
+            count, self._refused = self._refused, 0
+            self._quiet_until = time.monotonic() + self._every_s
+        log.warning(
+            "webhooks refused: wrong signature",
+            count=count,
+            to_do="compare WEBEX_WEBHOOK_SECRET of web and worker; nothing in between may change the body",
+        )
+        with suppress(RedisError):
+            health.add_refused(self._redis, count)
 
 
 def _body(environ: Mapping[str, Any]) -> bytes:

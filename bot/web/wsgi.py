@@ -1,56 +1,377 @@
-"""Web application, as the web process and a WSGI server serve it.
+"""Web process: the answers to machines, with the pages for people behind them, on waitress.
 
-The pages for people need Flask and most of the bot's code, 20 MiB, and many installations rarely
-show one. So they are another application, which is made at the first request for a page.
+Webex, Prometheus and probes are answered without Flask, which would take as long as the rest of a
+webhook's answer. The pages for people need it and most of the bot's code, 20 MiB, and many
+installations rarely show one. So they are another application, which the first request for a page
+makes.
 
 A server such as gunicorn (``gunicorn --workers 2 bot.web.wsgi:app``) decides on addresses and
 ports, so ``HOST`` and ``PORT`` do not count there.
+
+The parser follows RFC 9112 more strictly than waitress: one length and one host. Stalled clients
+cannot block waitress.
 """
 
 from __future__ import annotations
 
+import errno
+import hmac
+import json
 import os
+import signal
+import socket
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
+import structlog
 from redis import Redis
+from redis.exceptions import RedisError
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]  # waitress has no types
+from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped]  # same
+from waitress.server import create_server  # type: ignore[import-untyped]  # waitress has no types
 
 from bot import logs
-from bot.queue import connect_for_web
+from bot.queue import connect_for_web, health, kind_problem
+from bot.queue.events import WEBHOOKS_PATH
+from bot.queue.health import Health
 from bot.settings import BotSettings, from_environment, log_advice
-from bot.web.app import (
-    AddressError,
-    CountsToRedis,
-    DataGate,
-    Site,
-    machine_routes,
-    metrics_route,
-    serve,
-)
+from bot.web.webhooks import LARGEST_BODY, RefusedError, Webhooks
 from jobs.settings import Settings, SettingsError
+from jobs.storage import generation
+from jobs.storage.counters import COUNTERS, FLUSH_S
 
 if TYPE_CHECKING:
     from flask import Flask
 
+Environ = dict[str, Any]
+Wsgi = Callable[[Environ, Any], Iterable[bytes]]
+ALIVE, READY, METRICS = "/healthz", "/readyz", "/metrics"
 OF_PEOPLE = frozenset(
     {"signin", "access", "consent", "rehearsal", "microsoft", "handover", "history", "pages"}
 )
 """First words of the paths of the pages for people."""
+HEALTH_KEPT_S = 1.0
+"""Seconds for which an answer of /readyz is repeated.
+
+A flood of requests then costs Redis nothing.
+"""
+LAYOUT_S = 5.0
+"""Seconds for which the data's layout counts as good after it was read."""
+HTTPS_ONLY_S = 365 * 24 * 3600
+"""Seconds after a visit for which a browser uses only https for this host (RFC 6797).
+
+Other hosts of the domain are not ours.
+"""
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+}
+TEXT, JSON = "text/plain; charset=utf-8", "application/json"
+NOT_BOOTED = 3
+"""Exit code of a worker after which gunicorn ends as a whole.
+
+After any other code gunicorn starts the worker again forever.
+"""
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer to a machine; an answer without a body is text, too."""
+
+    body: bytes = b""
+    kind: str = TEXT
+    status: HTTPStatus = HTTPStatus.OK
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Site:
+    """WSGI application that answers machines, and puts the security headers on every answer.
+
+    ``others`` returns the application for any other path, or None. A function of ``before`` gets
+    the path of each request before it is answered, and may refuse it.
+    """
+
+    def __init__(
+        self,
+        settings: BotSettings,
+        redis: Redis,
+        others: Callable[[str], Wsgi | None],
+        before: Iterable[Callable[[str], None]],
+    ) -> None:
+        self._settings, self._redis, self._others = settings, redis, others
+        self._before = tuple(before)
+        webhooks = Webhooks(settings.webhook_secrets, redis)
+        self._health, self._health_at = Health(), -HEALTH_KEPT_S
+        self._routes: dict[str, tuple[str, Callable[[Environ], Answer | None]]] = {
+            WEBHOOKS_PATH: ("POST", webhooks.receive),
+            ALIVE: ("GET", lambda _: Answer(b'{"status": "ok"}', JSON)),  # Redis is not asked
+            READY: ("GET", self._ready),
+        }
+        if settings.metrics_token:
+            self._routes[METRICS] = ("GET", self._metrics)
+        only = {"Strict-Transport-Security": f"max-age={HTTPS_ONLY_S}"}
+        is_https = settings.public_url.startswith("https://")
+        self._headers = list((HEADERS | (only if is_https else {})).items())
+
+    def __call__(self, environ: Environ, start: Any) -> Iterable[bytes]:
+        """Answer a request. An answer of ``others`` may have its own values of the headers."""
+        path = environ["PATH_INFO"]
+        try:
+            for each in self._before:
+                each(path)
+            if path not in self._routes and (other := self._others(path)):
+                return other(environ, self._with_headers(start))
+            answer = self._answer(path, environ)
+        except Exception as error:  # noqa: BLE001  the cause goes only to the log
+            answer = _of_error(path, error)
+        told = [*self._headers, *answer.headers, ("Content-Type", answer.kind)]
+        start(_line(answer.status), [*told, ("Content-Length", str(len(answer.body)))])
+        return () if environ["REQUEST_METHOD"] == "HEAD" else (answer.body,)
+
+    def _with_headers(self, start: Any) -> Any:
+        def started(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            own = {name.lower() for name, _ in headers}
+            added = [each for each in self._headers if each[0].lower() not in own]
+            return start(status, [*headers, *added], *more)
+
+        return started
+
+    def _answer(self, path: str, environ: Environ) -> Answer:
+        if path not in self._routes:
+            raise RefusedError(HTTPStatus.NOT_FOUND)
+        method, function = self._routes[path]
+        asked = environ["REQUEST_METHOD"]
+        if asked != method and (asked, method) != ("HEAD", "GET"):
+            raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, Allow=method)
+        return function(environ) or Answer()
+
+    def _ready(self, _: Environ) -> Answer:
+        if time.monotonic() - self._health_at >= HEALTH_KEPT_S:
+            self._health, self._health_at = health.look(self._redis), time.monotonic()
+        found = self._health
+        status = HTTPStatus.OK if found.is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return Answer(json.dumps(found.as_json()).encode(), JSON, status)
+
+    def _metrics(self, environ: Environ) -> Answer:
+        """Return the metrics for ``Authorization: Bearer`` and the token of the settings."""
+        from bot.queue.metrics import exposition  # noqa: PLC0415  prometheus-client only for these
+
+        scheme, _, given = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        token = self._settings.metrics_token.encode()
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token):
+            raise RefusedError(HTTPStatus.UNAUTHORIZED, **{"WWW-Authenticate": "Bearer"})
+        COUNTERS.flush(self._redis)
+        return Answer(*exposition(self._redis))
+
+
+def _line(status: HTTPStatus) -> str:
+    return f"{status.value} {status.phrase.upper()}"
+
+
+def _of_error(path: str, error: Exception) -> Answer:
+    """Return the answer to a request that failed. A webhook's has no body."""
+    status, headers = HTTPStatus.INTERNAL_SERVER_ERROR, {}
+    if isinstance(error, RedisError):
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+    elif isinstance(error, RefusedError):
+        status, headers = error.status, error.headers
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        unforeseen = status == HTTPStatus.INTERNAL_SERVER_ERROR and error
+        why = str(error) if isinstance(error, RedisError) else ""
+        log.error("request failed", path=path, status=int(status), why=why, exc_info=unforeseen)
+    body = b"" if path == WEBHOOKS_PATH else f"{_line(status)}\n".encode()
+    return Answer(body, status=status, headers=tuple(headers.items()))
+
+
+class DataGate:
+    """Gate that rejects requests while this version cannot use the data.
+
+    Redis may have been unavailable when this process started. Later a newer version may change the
+    layout of the data, so the layout is read again every few seconds.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._was_open = False
+        self._good_until = 0.0
+
+    def __call__(self, path: str) -> None:
+        """Check whether this version can use the data, unless that was found in the last seconds.
+
+        Raises:
+            RefusedError: This version cannot use the data, or this kind of Redis.
+            redis.RedisError: Redis is unavailable and has not answered before.
+        """
+        if time.monotonic() < self._good_until or path in {ALIVE, READY}:
+            return
+        try:
+            why = (
+                generation.layout_problem(self._redis)
+                if self._was_open
+                else kind_problem(self._redis) or generation.ensure_layout(self._redis)
+            )
+        except RedisError:
+            if not self._was_open:
+                raise
+            why = ""
+        if why:
+            log.critical("data refused", why=why)
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE)
+        self._was_open, self._good_until = True, time.monotonic() + LAYOUT_S
+
+
+class CountsToRedis:
+    """Starter of the thread that adds a process's counts to Redis.
+
+    The thread starts with the first request of a process, because a server may fork after the
+    import. If two requests come first, a second thread does no harm.
+    """
+
+    def __init__(self, redis: Redis, every_s: float = FLUSH_S) -> None:
+        self._redis, self._every_s = redis, every_s
+        self._process = 0
+        self._stopped = threading.Event()
+
+    def __call__(self, _path: str) -> None:
+        """Start the thread if this process has none."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            threading.Thread(target=self._run, name="counts", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            COUNTERS.flush(self._redis)
+            self._stopped.wait(self._every_s)
+
+
+THREADS = 8
+CLIENTS = 800
+"""Maximum number of connected clients.
+
+A process can open 1024 files unless that limit was raised.
+"""
+IDLE_S = 20
+"""Seconds after which an idle client is disconnected.
+
+With the default of two minutes, a few clients could take every slot.
+"""
+
+
+class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # same
+    """Parser that refuses a request with both Content-Length and Transfer-Encoding.
+
+    It also refuses a request with two hosts, and one of HTTP/1.1 without a host (RFC 9112, 3.2). A
+    proxy that believes the other of the two would see other requests on the connection (RFC 9112,
+    6.1 and 11.2). HTTP/1.0 has no Transfer-Encoding, so a request that names one is refused, too.
+    """
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Parse the first line and the headers of a request.
+
+        Raises:
+            ParsingError: The request names Transfer-Encoding and another length, or not one host.
+                waitress then answers 400 and closes the connection.
+        """
+        super().parse_header(header_plus)
+        # of HTTP/1.1 the parser has taken Transfer-Encoding out of the headers
+        if "TRANSFER_ENCODING" in self.headers or (
+            self.chunked and "CONTENT_LENGTH" in self.headers
+        ):
+            raise ParsingError("Transfer-Encoding with another length")
+        host = self.headers.get("HOST", "" if self.version == "1.0" else None)
+        if host is None or ", " in host:  # the parser joins headers of one name
+            raise ParsingError("not one host")
+
+
+class StrictChannel(HTTPChannel):  # type: ignore[misc]  # same
+    """Connection whose requests are parsed with :class:`StrictParser`."""
+
+    parser_class = StrictParser
+
+
+class AddressError(Exception):
+    """Error because nobody can listen at HOST and PORT; the text says what to do."""
+
+
+def listener(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at an address and a port.
+
+    With ``::`` the socket takes IPv4, too, if the system can do that.
+
+    Raises:
+        AddressError: The port is taken, or the address is not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
+    try:
+        return socket.create_server((host, port), family=family, dualstack_ipv6=both)
+    except OSError as error:
+        known = {
+            errno.EADDRINUSE: f"PORT {port} is taken by another program: stop it, or set PORT",
+            errno.EACCES: f"PORT {port} may not be used by this user: set a PORT above 1023,"
+            " and let the proxy have 80 and 443",
+            errno.EADDRNOTAVAIL: f"HOST {host} is no address of this machine: set another,"
+            " or unset HOST",
+        }
+        why = f"nobody can listen at HOST {host}, PORT {port} ({error.strerror}): set others"
+        raise AddressError(known.get(error.errno or 0, why)) from None
+
+
+def serve(app: Wsgi, redis: Redis, port: int, host: str) -> None:
+    """Serve until SIGTERM or Ctrl+C, then finish the current requests (5 seconds at most).
+
+    Raises:
+        AddressError: Nobody can listen there.
+    """
+    server = create_server(
+        app,
+        sockets=[listener(host, port)],
+        threads=THREADS,
+        ident="",
+        max_request_body_size=2 * LARGEST_BODY,
+        connection_limit=CLIENTS,
+        channel_timeout=IDLE_S,
+        cleanup_interval=IDLE_S // 4,
+        asyncore_use_poll=True,
+    )
+    server.channel_class = StrictChannel
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    log.info("listening", host=host, port=port)
+    try:
+        server.run()  # ends with SystemExit after waiting for its threads
+    finally:
+        server.close()
+        COUNTERS.flush(redis)
+    log.info("stopped")
 
 
 def whole_site(settings: BotSettings, work: Settings, redis: Redis) -> Site:
     # The application makes no connection before its first request, so a fork is safe.
     log_advice(settings)
-    routes = machine_routes(settings, redis)
-    if settings.metrics_token:
-        routes |= metrics_route(redis, settings.metrics_token)
     people = cache(lambda: pages_for_people(settings, work))
     return Site(
-        routes,
+        settings,
+        redis,
         lambda path: people() if OF_PEOPLE.intersection(path.split("/")[1:2]) else None,
         (DataGate(redis), CountsToRedis(redis)),
-        https=settings.public_url.startswith("https://"),
     )
 
 
@@ -76,13 +397,6 @@ def main(settings: BotSettings, work: Settings) -> int:
         print(error, file=sys.stderr)  # noqa: T201  CLI output
         return 1
     return 0
-
-
-NOT_BOOTED = 3
-"""Exit code of a worker after which gunicorn ends as a whole.
-
-After any other code gunicorn starts the worker again forever.
-"""
 
 
 @cache

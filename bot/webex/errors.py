@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, TypeVar
 
@@ -116,7 +116,10 @@ def translate(error: Exception) -> WebexError:
     if isinstance(error, RequestException | JSONDecodeError):
         why = words_of(error, "the host of WEBEX_API_URL")
         unreachable = WebexUnreachableError(f"no answer from Webex ({why})")
-        unreachable.accepted = not (_never_connected(error) or isinstance(error, TooManyRedirects))
+        cause = error.args[0] if isinstance(error, RequestsConnectionError) and error.args else None
+        refused = isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
+        unsent = refused or isinstance(error, ConnectTimeout | TooManyRedirects)
+        unreachable.accepted = not (unsent or why_unconnected(error, ""))
         return unreachable
     return WebexUnreachableError(f"Webex's answer could not be read ({type(error).__name__})")
 
@@ -130,13 +133,6 @@ def _answered(error: ApiError) -> WebexAnswerError:
         wait = RETRY_AFTER_S
     kind, why = BY_STATUS.get(response.status_code, WebexAnswerError), error.message
     return kind(response.status_code, str(why or response.reason or ""), tracking_id, wait)
-
-
-def _never_connected(error: Exception) -> bool:
-    if isinstance(error, ConnectTimeout) or why_unconnected(error, ""):
-        return True
-    cause = error.args[0] if isinstance(error, RequestsConnectionError) and error.args else None
-    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
 def retry_after_s(header: str) -> float:
@@ -158,46 +154,18 @@ HURRIED = replace(PATIENT, total_s=3.0, longest_wait_s=3.0)
 """Retry policy for a browser, and for callers that try again, such as cards and events."""
 UNCONFIRMED = Pauses((5.0, 60.0, 300.0))
 """Pauses after a post that Webex may have accepted without confirming it, in seconds."""
-_FRESH = RetryPolicy(
-    attempts=3,
-    total_s=2.5,
-    longest_wait_s=2.5,
-    first_pause_s=0.6,
-    longest_pause_s=5.0,
-    jitter_s=0.1,
+FRESH = replace(
+    HURRIED, attempts=3, total_s=2.5, longest_wait_s=2.5, first_pause_s=0.6, jitter_s=0.1
 )
 """Retry policy for an object that was just created and may not exist yet (platforms/webex.md 1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Caller of Webex, which raises WebexError if a call did not succeed in time."""
+def translated(call: Callable[[], T]) -> T:
+    """Return the answer of a call of the SDK.
 
-    policy: RetryPolicy
-
-    def get(self, call: Callable[[], T], *, fresh: bool = False) -> T:
-        """Return the answer of a GET, PUT or DELETE; ``fresh`` retries a 404 for 2 seconds."""
-        if fresh:
-            return _FRESH.call(
-                lambda: self.get(call), lambda error: isinstance(error, WebexNotFoundError)
-            )
-        return self.policy.call(
-            lambda: _translated(call), lambda error: isinstance(error, WebexError) and passes(error)
-        )
-
-    def post(self, call: Callable[[], T]) -> T:
-        """Return the answer of a POST, retried only if it certainly had no effect.
-
-        A POST has no effect after 3xx, 423, 429, 503 and a failed connection. After a timeout or a
-        502 the message may already be in the space, and a duplicate is worse than a delay.
-        """
-        return self.policy.call(
-            lambda: _translated(call),
-            lambda error: isinstance(error, WebexError) and passes(error) and not error.accepted,
-        )
-
-
-def _translated(call: Callable[[], T]) -> T:
+    Raises:
+        WebexError: There is no answer, or none that is good.
+    """
     try:
         return call()
     except sdk_errors() as error:

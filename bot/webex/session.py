@@ -100,7 +100,12 @@ class ApiSession:
             # requests itself uses only the other two variables
             if not any(map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))):
                 session.verify = os.environ.get("SSL_CERT_FILE") or True
-            restrict_to_origin(session, self.api_url)
+            session.max_redirects = 0
+            # requests takes the adapter of the longest matching address
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, BlockedAdapter())
+            parts = urlsplit(self.api_url)
+            session.mount(f"{parts.scheme}://{parts.netloc}/", ApiAdapter(self.api_url))
             self._made = (os.getpid(), api)
         return self._made[1]
 
@@ -166,16 +171,6 @@ def public_authorities() -> ssl.SSLContext:
     context = create_urllib3_context()
     context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
     return context
-
-
-def restrict_to_origin(session: Session, api_url: str) -> None:
-    """Restrict the session to one origin: requests takes the longest matching address."""
-    session.max_redirects = 0
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, BlockedAdapter())
-    parts = urlsplit(api_url)
-    origin = f"{parts.scheme}://{parts.netloc}"
-    session.mount(f"{origin}/", ApiAdapter(api_url))
 
 
 def own_url(url: str, api_url: str, *, beside: str | None = None) -> str:

@@ -14,7 +14,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import structlog
 from redis import Redis
@@ -84,7 +84,9 @@ class WebhookRegistrar:
     def _is_named(self, hook: Webhook) -> bool:
         return hook.name.startswith(self._prefix)
 
-    def is_good(self, hook: Webhook) -> bool:
+    def is_good(self, hook: Webhook | None) -> bool:
+        if hook is None:
+            return False
         return hook.status.lower() == "active" and hook.target_url == self._target
 
     def _locked(self) -> AbstractContextManager[RenewedLock | None]:
@@ -93,12 +95,13 @@ class WebhookRegistrar:
     def _reconcile(self, mine: Sequence[Webhook], *, all_of_them: bool) -> Outcome:
         kept = {resource: self._best(mine, resource) for resource in RESOURCES.values()}
         if not all_of_them:
-            wrong = sum(each is None or not self.is_good(each) for each in kept.values())
-            COUNTERS.add(WEBHOOKS_WRONG, by=wrong)
+            COUNTERS.add(WEBHOOKS_WRONG, by=sum(not self.is_good(each) for each in kept.values()))
         created, updated = [], []
         for resource, hook in kept.items():
             if hook is None:
-                self._create(resource)
+                of_kind = self._fields(resource) | {"resource": resource, "event": EVENT}
+                made = self._webex.create_webhook(**of_kind)
+                self._redis.sadd(keys.webhooks_ours(), made.id)
                 created.append(resource)
             elif self._repair(hook, resource, always=all_of_them):
                 updated.append(resource)
@@ -106,9 +109,10 @@ class WebhookRegistrar:
         for hook in surplus:
             self._webex.delete_webhook(hook.id)
             self._redis.srem(keys.webhooks_ours(), hook.id)
-        if created or updated or surplus:
-            log.info("webhooks", created=created, updated=updated, deleted=len(surplus))
-        return Outcome(tuple(created), tuple(updated), len(surplus))
+        outcome = Outcome(tuple(created), tuple(updated), len(surplus))
+        if outcome != Outcome():
+            log.info("webhooks", **asdict(outcome))
+        return outcome
 
     def _best(self, mine: Sequence[Webhook], resource: str) -> Webhook | None:
         """Return a fitting webhook, a good one first; its fields cannot be changed."""
@@ -117,21 +121,16 @@ class WebhookRegistrar:
         fitting = [hook for hook, its in fields.items() if its == wanted]
         return max(fitting, key=self.is_good, default=None)
 
+    def _fields(self, resource: str) -> dict[str, str]:
+        name = self._prefix + resource
+        return {"name": name, "targetUrl": self._target, "secret": self._secret}
+
     def _repair(self, hook: Webhook, resource: str, *, always: bool) -> bool:
         good, mended = self.is_good(hook), keys.webhook_repaired(hook.id)
         if not always and (good or self._redis.exists(mended)):
             return False
-        self._webex.update_webhook(
-            hook.id, name=self._prefix + resource, target_url=self._target, secret=self._secret
-        )
+        self._webex.update_webhook(hook.id, **self._fields(resource), status="active")
         self._redis.sadd(keys.webhooks_ours(), hook.id)
         if not good:
             self._redis.set(mended, "1", ex=BACK_OFF_S)
         return True
-
-    def _create(self, resource: str) -> None:
-        name = self._prefix + resource
-        made = self._webex.create_webhook(
-            name=name, target_url=self._target, resource=resource, event=EVENT, secret=self._secret
-        )
-        self._redis.sadd(keys.webhooks_ours(), made.id)

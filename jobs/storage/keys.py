@@ -129,8 +129,8 @@ bot_account = _named("bot:me:{}")
 
 # Limits by person
 
-refusals = _named("refusals:{}")
-"""Person's refusals in this hour: their number, first time, and address."""
+refusals = _named("refused:{}")
+"""Person's refusals in this hour: their number, and the person's address and organization."""
 refusals_ending = _named("refusals-ending")
 commands = _named("commands:{}")
 commands_limit_told = _named("commands:{}:told")

@@ -16,8 +16,7 @@ from adaptive_cards.texts import text
 from bot import links
 from bot.services import Services
 from bot.web import secret_page, sign_in
-from bot.web.oauth_flow import HOST_COOKIE, LOOPBACK_COOKIE
-from bot.web.pages import assets
+from bot.web.pages import HOST_COOKIE, LOOPBACK_COOKIE, assets
 from jobs.runs.run import Kind, Run
 from tests.browser.conftest import axe, picture
 from tests.fixtures.site import create_app

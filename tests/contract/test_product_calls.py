@@ -78,9 +78,9 @@ def test_webex_is_asked_what_webex_knows(cloud: Player):
     client.send(to_email="a@b.c", text="t", card=card)
     client.send(to_person_id="p1", text="t")
     client.edit("m1", "r1", "t", card)
-    hook = {"name": "n", "target_url": "https://b.test/x", "secret": "s" * 20}
+    hook = {"name": "n", "targetUrl": "https://b.test/x", "secret": "s" * 20}
     client.create_webhook(**hook, resource="messages", event="created")
-    client.update_webhook("w1", **hook)
+    client.update_webhook("w1", **hook, status="active")
     sent = list(cloud.asked)
     cloud.play({"status": 204, "headers": {}})
     client.delete_webhook("w1")

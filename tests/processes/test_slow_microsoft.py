@@ -20,8 +20,8 @@ from redis import Redis
 
 from bot import links
 from bot.services import Services
-from bot.web.app import THREADS
-from bot.web.oauth_flow import SLOTS
+from bot.web.sign_in import SLOTS
+from bot.web.wsgi import THREADS
 from jobs.runs.run import Run
 from tests.fixtures.bot_pages import hidden_fields
 from tests.fixtures.redis_servers import listens

@@ -23,7 +23,7 @@ from flask import Blueprint
 from redis import Redis
 from bot.queue import connect_for_web
 from bot.settings import BotSettings
-from bot.web.app import serve
+from bot.web.wsgi import serve
 from tests.fixtures.site import create_app
 
 pages = Blueprint("pages", __name__)

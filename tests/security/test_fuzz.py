@@ -26,8 +26,9 @@ from redis import Redis
 from bot.chat.parsing import nearest, parse_command
 from bot.services import Services
 from bot.settings import BotSettings
-from bot.web import oauth_flow, secret_page, sign_in
-from bot.web.oauth_flow import Flow, cookie_name, fingerprint, new_browser
+from bot.web import oauth, secret_page, sign_in
+from bot.web.oauth import Flow
+from bot.web.pages import HOST_COOKIE, fingerprint, new_browser
 from bot.webex.client import CardAction, Message, Webex, WebexPerson
 from jobs.causes import reader
 from jobs.channel.form import InvalidInputError, read_address, read_callback, read_details
@@ -175,10 +176,10 @@ def test_callbacks(browser: FlaskClient, services: Services, query: dict[str, st
         name: value.replace("\ud800", "") for name, value in query.items()
     }  # no address can hold it
     secret = new_browser()
-    browser.set_cookie(cookie_name(services.bot), secret)
+    browser.set_cookie(HOST_COOKIE, secret)
     for kind in ("signin", "consent", "rehearsal"):
-        state = oauth_flow.new_state()
-        oauth_flow.save(
+        state = oauth.new_state()
+        oauth.save(
             services,
             state,
             Flow(

@@ -20,10 +20,9 @@ from bot import __version__
 from bot.__main__ import _parser
 from bot.queue.events import WEBHOOKS_PATH
 from bot.settings import BotSettings
-from bot.web.app import ALIVE, READY
-from bot.web.wsgi import OF_PEOPLE, pages_for_people
+from bot.web.wsgi import ALIVE, OF_PEOPLE, READY, pages_for_people
 from jobs.settings import CREDENTIALS, SECRETS
-from tests.unit.bot.web.test_metrics_page import WORK
+from tests.unit.bot.web.test_app import WORK
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

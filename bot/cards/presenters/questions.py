@@ -365,4 +365,3 @@ def _named(app: AppCandidate) -> str:
     where = urlsplit(app.callback_url).netloc or text("discovery.no_host")
     name = shorten(plain(app.name), _TITLE_MOST)
     return text("discovery.app", name=name, host=plain(where), client_id=app.client_id[:8])
-

@@ -40,4 +40,5 @@ def examples() -> dict[str, cards.Card]:
         ),
         "explanation-unknown": explanation(Reading(ours=True, unknown=unknown), AT),
         "explanation-nothing": explanation(None, AT),
+        "explanation-channel": explanation(None, AT, checks=(MAILBOX,), channels=[row]),
     }

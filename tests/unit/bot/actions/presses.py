@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from bot.actions import actions
 from bot.chat.context import ChatContext
 from jobs.runs.run import Kind, Run
@@ -12,9 +15,22 @@ RIGHT = {
 }
 
 
-def press(ctx: ChatContext, do: str, **inputs: str) -> None:
-    """Press a card's button with this verb and these inputs."""
+def press(ctx: ChatContext, do: str, **inputs: str) -> Any:
+    """Press a card's button with this verb and these inputs, and return its run afterward."""
     actions()[do](ctx, {"do": do, **inputs})
+    return next(ctx.services.store.known([inputs.get("run", "")]), None)
+
+
+def other(ctx: ChatContext, name: str, **more: Any) -> ChatContext:
+    """Return the context of another person, who may be in another place."""
+    person = replace(ctx.person, id=name, email=f"{name}@example.test")
+    return replace(ctx, person=person, **more)
+
+
+def of_bot(ctx: ChatContext, **settings: Any) -> ChatContext:
+    """Return the context of a bot with these settings."""
+    bot = replace(ctx.services.bot, **settings)
+    return replace(ctx, services=replace(ctx.services, bot=bot))
 
 
 def told(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:

@@ -1,23 +1,23 @@
-"""Approvals of a plan: of the plan in force, by an approver, and never of a blocked plan."""
+"""Approvals of a plan, and the confirmation of hosts that are not Webex Connect's."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from adaptive_cards.texts import text
+from adaptive_cards.texts import listed, text
+from bot.chat.context import ChatContext
 from jobs.clock import now
-from jobs.model import Finding, Profile, State, Text
-from jobs.runs.run import Event, Kind
-from tests.fixtures.run_events import changing, noted
-from tests.unit.bot.actions.presses import press, queued, told
+from jobs.model import Channel, Profile, State, Text
+from jobs.runs.audit import read
+from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.run_events import changing, found
+from tests.unit.bot.actions.presses import RIGHT, of_bot, press, queued, told
 from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
 
-ADDRESSES = {
-    "callback_url": "https://uk.webexconnect.io/callback",
-    "forwarding_address": "x1@mail.webexconnect.io",
-}
+BLOCKING = found("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
 
 
 @pytest.mark.parametrize(("do", "scope"), [("approve", "mailbox"), ("approve_tenant", "tenant")])
@@ -29,9 +29,8 @@ def test_an_approval(anna, begin, do, scope):
     run = begin(SIGNED_IN, PLANNED)
     press(anna, do, run=run.id, plan="plan-1")
     event = anna.services.store.events(run.id)[-1]
-    assert event.kind == Kind.APPROVED
-    assert event.by == "anna@example.test"
-    assert event.data == {"plan": "plan-1", "scope": scope} | ADDRESSES
+    assert (event.kind, event.by) == (Kind.APPROVED, "anna@example.test")
+    assert event.data == {"plan": "plan-1", "scope": scope} | RIGHT
     assert queued(anna) == {f"jobs.advance.advance {run.id}", f"bot.cards.draw.draw {run.id}"}
 
 
@@ -58,9 +57,8 @@ def test_a_plan_that_is_asked_for_anew_gets_no_smaller(anna, begin):
     The changes of an earlier approval stay. The rest needs another approval, whatever else has
     become wrong.
     """
-    wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
     changed = changing("smtp_auth")
-    run = begin(SIGNED_IN, PLANNED, changed, noted(wrong))
+    run = begin(SIGNED_IN, PLANNED, changed, BLOCKING)
     for do in ("least_privilege", "approve"):
         press(anna, do, run=run.id, plan="plan-1")
     assert [kind for kind, _ in told(anna, run)] == ["changing", "approved"]
@@ -75,8 +73,7 @@ def test_no_plan_is_not_approved(anna, begin):
 
 def test_a_blocked_plan_is_not_approved(anna, begin):
     """A plan is not approved while something is wrong that the bot cannot change."""
-    wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
-    run = begin(SIGNED_IN, noted(wrong), PLANNED)
+    run = begin(SIGNED_IN, BLOCKING, PLANNED)
     press(anna, "approve", run=run.id, plan="plan-1")
     assert told(anna, run) == []
 
@@ -84,18 +81,11 @@ def test_a_blocked_plan_is_not_approved(anna, begin):
 def test_only_an_approver_approves(anna, begin, said):
     """If approvers are configured, the requester alone cannot approve."""
     run = begin(SIGNED_IN, PLANNED)
-    ctx = replace(
-        anna,
-        services=replace(
-            anna.services, bot=replace(anna.services.bot, approvers=("boss@example.test",))
-        ),
-    )
-    press(ctx, "approve", run=run.id, plan="plan-1")
-    words = text("refused.not_approver", who="boss@example.test")
-    assert (told(anna, run), words in said()[0][1]) == ([], True)
-    press(replace(ctx, direct=True), "approve", run=run.id, plan="plan-1")
-    words = text("refused.not_approver_direct", who="boss@example.test")
-    assert (told(anna, run), words in said()[1][1]) == ([], True)
+    ctx = of_bot(anna, approvers=("boss@example.test",))
+    for direct, key in ((False, "not_approver"), (True, "not_approver_direct")):
+        press(replace(ctx, direct=direct), "approve", run=run.id, plan="plan-1")
+        words = text(f"refused.{key}", who="boss@example.test")
+        assert (told(anna, run), words in said()[-1][1]) == ([], True)
 
 
 def test_less_is_asked_for(anna, begin):
@@ -104,9 +94,8 @@ def test_less_is_asked_for(anna, begin):
     After an approval, the press changes nothing.
     """
     run = begin(SIGNED_IN, PLANNED)
-    press(anna, "least_privilege", run=run.id, plan="plan-1")
-    assert anna.services.store.load(run.id).channel.profile == Profile.LEAST
-    assert anna.services.store.load(run.id).plan is None
+    run = press(anna, "least_privilege", run=run.id, plan="plan-1")
+    assert (run.channel.profile, run.plan) == (Profile.LEAST, None)
     approved = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox"})
     anna.services.store.append(run.id, PLANNED, approved)
     press(anna, "least_privilege", run=run.id, plan="plan-1")
@@ -118,7 +107,101 @@ def test_less_is_asked_for_where_the_plan_is_stopped(anna, begin):
 
     The reason may be a permission that least privilege leaves out.
     """
-    wrong = Finding("mail_send", State.WRONG, seen=Text("skipped.mail_send_not_exposed"))
-    run = begin(SIGNED_IN, noted(wrong), PLANNED)
-    press(anna, "least_privilege", run=run.id, plan="plan-1")
-    assert anna.services.store.load(run.id).channel.profile is Profile.LEAST
+    wrong = found("mail_send", State.WRONG, seen=Text("skipped.mail_send_not_exposed"))
+    run = begin(SIGNED_IN, wrong, PLANNED)
+    run = press(anna, "least_privilege", run=run.id, plan="plan-1")
+    assert run.channel.profile is Profile.LEAST
+
+
+EVIL = "a.imiconnect.io.evil.example"
+CALLBACK, FORWARDING = f"https://{EVIL}/callback", "copies@evil.example"
+FOREIGN = Channel("support@example.test", CALLBACK, FORWARDING)
+DETAILS = Event(Kind.DETAILS, now(), channel=FOREIGN)
+HOSTS = f"{EVIL} evil.example"
+CONFIRMED = ("answered", {"question": "foreign_hosts", "value": HOSTS})
+
+
+@pytest.fixture
+def run(begin) -> Run:
+    """A run whose plan leads to two hosts that are not Webex Connect's."""
+    return begin(DETAILS, SIGNED_IN, PLANNED)
+
+
+def caused(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:
+    """Return the events that people caused after the details."""
+    return told(ctx, run)[1:]
+
+
+def with_hosts(ctx: ChatContext, *hosts: str) -> ChatContext:
+    """Return the context of a bot with these hosts in its setting CONNECT_HOSTS."""
+    settings = replace(ctx.services.settings, connect_hosts=hosts)
+    return replace(ctx, services=replace(ctx.services, settings=settings))
+
+
+@pytest.mark.parametrize("do", ["approve", "approve_tenant"])
+def test_without_the_press_nothing_is_approved(anna, run, said, do):
+    """An approval is refused until the hosts are confirmed, and the answer names the hosts."""
+    press(anna, do, run=run.id, plan="plan-1")
+    refused = text("refused.unconfirmed", hosts=listed([EVIL, "evil.example"]))
+    assert (caused(anna, run), refused in said()[0][1]) == ([], True)
+
+
+@pytest.mark.parametrize(("do", "scope"), [("approve", "mailbox"), ("approve_tenant", "tenant")])
+def test_with_the_press_the_approval_records_it(anna, run, do, scope):
+    """The approval and its audit entry hold both addresses in full, and the confirmed hosts."""
+    press(anna, "confirm_hosts", run=run.id, plan="plan-1")
+    press(anna, do, run=run.id, plan="plan-1")
+    data = {"plan": "plan-1", "scope": scope, "callback_url": CALLBACK}
+    data |= {"forwarding_address": FORWARDING, "foreign_hosts": HOSTS}
+    assert caused(anna, run) == [CONFIRMED, ("approved", data)]
+    entries = [read(line) for line in anna.services.store.audit.entries()]
+    named: list[Any] = [each["data"] for each in entries if each["what"] == "approved"]
+    assert named == [data]
+
+
+def test_a_second_press(anna, run, said):
+    """A second confirmation changes nothing, and the answer says that it is the second."""
+    for _ in range(2):
+        press(anna, "confirm_hosts", run=run.id, plan="plan-1")
+    assert (caused(anna, run), text("refused.twice") in said()[0][1]) == ([CONFIRMED], True)
+
+
+def test_a_confirmation_counts_for_its_hosts_only(anna, run):
+    """A confirmation counts for its hosts only, so new hosts need another press."""
+    press(anna, "confirm_hosts", run=run.id, plan="plan-1")
+    other = replace(FOREIGN, forwarding_address="copies@other.example")
+    anna.services.store.append(run.id, Event(Kind.DETAILS, now(), channel=other), PLANNED)
+    press(anna, "approve", run=run.id, plan="plan-1")
+    assert [kind for kind, _ in caused(anna, run)] == ["answered", "details"]
+
+
+def test_hosts_of_the_setting_need_no_press(anna, run):
+    """Hosts of the setting CONNECT_HOSTS are Webex Connect's, so there is nothing to confirm."""
+    ctx = with_hosts(anna, "*.evil.example", "evil.example")
+    press(ctx, "confirm_hosts", run=run.id, plan="plan-1")
+    press(ctx, "approve", run=run.id, plan="plan-1")
+    assert [(kind, "foreign_hosts" in data) for kind, data in caused(anna, run)] == [
+        ("approved", False)
+    ]
+
+
+def test_only_an_approver_confirms(anna, run, said):
+    """If approvers are configured, the requester alone cannot confirm the hosts."""
+    boss = of_bot(anna, approvers=("boss@example.test",))
+    press(boss, "confirm_hosts", run=run.id, plan="plan-1")
+    assert caused(anna, run) == []
+    assert text("refused.not_approver", who="boss@example.test") in said()[0][1]
+
+
+@pytest.mark.parametrize("plan", ["plan-0", "", "x" * 10_000])
+def test_an_old_plan_confirms_nothing(anna, run, said, plan):
+    """A card of an old plan confirms nothing, because it may show other hosts."""
+    press(anna, "confirm_hosts", run=run.id, plan=plan)
+    assert (caused(anna, run), text("refused.old") in said()[0][1]) == ([], True)
+
+
+def test_a_blocked_plan_confirms_nothing(anna, begin):
+    """A blocked plan confirms nothing: its addresses may change before it can be approved."""
+    run = begin(DETAILS, SIGNED_IN, BLOCKING, PLANNED)
+    press(anna, "confirm_hosts", run=run.id, plan="plan-1")
+    assert caused(anna, run) == []

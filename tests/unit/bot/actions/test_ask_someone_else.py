@@ -3,44 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from adaptive_cards.components import Asked
 from adaptive_cards.texts import text
-from bot.actions import actions
 from bot.cards.draw import draw
 from bot.cards.presenters.card_state import LIVING, posted_card, unreachable_recipient
 from bot.chat.context import ChatContext
 from bot.webex.client import WebexError
 from jobs.clock import now
-from jobs.model import Finding, State, Text, Turn
-from jobs.runs.run import Event, Kind, Run
-from tests.fixtures.run_events import answered
+from jobs.model import State, Text, Turn
+from jobs.runs.run import Event, Run
+from tests.fixtures.run_events import answered, found
+from tests.fixtures.webex_script import person
+from tests.unit.bot.actions.presses import of_bot, press
 from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
 from tests.unit.bot.commands.typed_commands import sent
 
 Begin = Callable[..., Run]
 CARL = "carl@contoso.com"
-WAITS = Event(
-    Kind.FOUND,
-    now(),
-    step="admin_consent",
-    finding=Finding("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR),
-)
+WAITS = found("admin_consent", State.WAITING, waiting_for=Turn.ADMINISTRATOR)
 REHEARSES = [
-    Event(Kind.FOUND, now(), step=step, finding=Finding(step, State.WAITING, waiting_for=turn))
+    found(step, State.WAITING, waiting_for=turn)
     for step, turn in (("mailbox_fields", Turn.REQUESTER), ("rehearsal", Turn.MAILBOX_USER))
 ]
 SAID_YES = answered("rehearse")
-FORWARDED = Event(
-    Kind.FOUND,
-    now(),
-    step="test_mail",
-    finding=Finding("test_mail", State.OK, facts={"forwarded_at": now().isoformat()}),
-)
+FORWARDED = found("test_mail", facts={"forwarded_at": now().isoformat()})
 ASKS: dict[str, tuple[str, list[Event]]] = {
     "ask_mailbox_user": ("mailbox_user", [SIGNED_IN, SAID_YES, *REHEARSES]),
     "ask_agent": ("agent", [SIGNED_IN, FORWARDED]),
@@ -54,12 +44,8 @@ ONE = pytest.mark.parametrize("do", ["ask_consent"])
 @pytest.fixture
 def ctx(anna) -> ChatContext:
     """Return the context of Anna, with a bot that serves people of contoso.com."""
-    bot = replace(
-        anna.services.bot,
-        allowed_email_domains=("contoso.com", "example.test"),
-        allowed_org_ids=("org-1",),
-    )
-    return replace(anna, services=replace(anna.services, bot=bot))
+    domains = ("contoso.com", "example.test")
+    return of_bot(anna, allowed_email_domains=domains, allowed_org_ids=("org-1",))
 
 
 @pytest.fixture
@@ -78,44 +64,29 @@ def direct(webex_script, reply) -> Callable[..., None]:
 
     def script(status: int = 200, org: str = "org-1", lags: int = 0) -> None:
         body = {"id": "hello-1", "roomId": "room-carl"}
-        webex_script.on(
-            "POST",
-            "/messages",
-            reply(status, body if status == 200 else {"message": "no"}),
-            reply(body={"id": "posted-1"}),
-        )
+        hello = reply(status, body if status == 200 else {"message": "no"})
+        webex_script.on("POST", "/messages", hello, reply(body={"id": "posted-1"}))
         people = (("carl", CARL, org), ("bot-1", "emailbot@webex.bot", "org-0"))
         items = [
             {"id": each, "personId": each, "personEmail": email, "personOrgId": of}
             for each, email, of in people
         ]
-        webex_script.on(
-            "GET",
-            "/memberships",
-            *[reply(404, {"message": "not found"})] * lags,
-            reply(body={"items": items}),
-        )
+        late = [reply(404, {"message": "not found"})] * lags
+        webex_script.on("GET", "/memberships", *late, reply(body={"items": items}))
 
     return script
 
 
 def carl(**more: Any) -> dict[str, Any]:
     """Return a person in the form of the People API."""
-    return {
-        "id": "carl",
-        "emails": [CARL],
-        "orgId": "org-1",
-        "type": "person",
-        "displayName": "Carl",
-    } | more
+    return person("carl", CARL, **more)
 
 
 def asked(ctx: ChatContext, begin: Begin, do: str, address: str) -> tuple[Run, str]:
     """Ask the person with this address, and return the run afterward and the question's name."""
     question, events = ASKS[do]
     run = begin(*events)
-    actions()[do](ctx, {"do": do, "run": run.id, "administrator": address})
-    return ctx.services.store.load(run.id), question
+    return press(ctx, do, run=run.id, administrator=address), question
 
 
 @BOTH
@@ -206,7 +177,7 @@ def test_while_webex_is_away_nothing_is_begun(ctx, begin, directory, webex_scrip
     webex_script.on("POST", "/messages", reply(503 if away == "message" else 200, {}))
     run = begin(*ASKS[do][1])
     with pytest.raises(WebexError):
-        actions()[do](ctx, {"do": do, "run": run.id, "administrator": CARL})
+        press(ctx, do, run=run.id, administrator=CARL)
     assert ctx.services.store.load(run.id) == run
 
 
@@ -215,8 +186,8 @@ def test_an_old_card_asks_nobody(ctx, begin, said, directory, do):
     """A press is refused if somebody has signed in already, or if nobody is waited for yet."""
     directory(carl())
     run = begin(*([SIGNED_IN] if do == "ask_administrator" else []))
-    actions()[do](ctx, {"do": do, "run": run.id, "administrator": CARL})
-    assert (text("refused.old") in said()[0][1], ctx.services.store.load(run.id)) == (True, run)
+    assert press(ctx, do, run=run.id, administrator=CARL) == run
+    assert text("refused.old") in said()[0][1]
 
 
 @BOTH
@@ -231,7 +202,7 @@ def test_the_field_is_open_until_somebody_is_asked(ctx, begin, directory, webex_
     run = begin(*events)
     draw(run.id)
     for address in ("carl", CARL):
-        actions()[do](ctx, {"do": do, "run": run.id, "administrator": address})
+        press(ctx, do, run=run.id, administrator=address)
         draw(run.id)
     shown = posted_card(ctx.services, run.id, LIVING)
     assert shown is not None

@@ -1,4 +1,4 @@
-"""Card buttons: pressed twice, by the wrong person, on an old card, of an ended run, and forged."""
+"""Card buttons: pressed twice, late, by the wrong person, on an old card, and forged."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ import pytest
 from adaptive_cards.texts import text
 from bot import actions
 from bot.cards import delivery, draw
+from bot.cards.presenters import progress
 from bot.chat.context import ChatContext
+from bot.commands import changes, runs
 from bot.events.outbox import run_once
 from jobs.clock import now
-from jobs.model import Finding, State
+from jobs.model import Channel, Finding, RunKind, State, Turn
 from jobs.runs.run import Event, Kind, Run
-from tests.fixtures.run_events import answered, found, noted
+from jobs.runs.run_store import RunStore
+from jobs.storage.vault import Sealed
+from tests.fixtures.run_events import answered, changing, found, noted
 from tests.fixtures.waiting import LIMIT_S
 from tests.security.verbs import OF_NO_RUN
-from tests.unit.bot.actions.presses import RIGHT, press, queued, told
-from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
+from tests.unit.bot.actions.presses import RIGHT, other, press, queued, told
+from tests.unit.bot.cards.presenters.stage_events import LINE, PLANNED, SIGNED_IN
 
 ON_A_RUN = sorted(
     set(actions.actions()) - OF_NO_RUN - {v for v in actions.actions() if v.startswith("tac")}
@@ -30,9 +34,7 @@ ON_A_RUN = sorted(
 @pytest.fixture
 def ben(anna) -> ChatContext:
     """Return the context of Ben, who takes no part in the run and is in another space."""
-    return replace(
-        anna, person=replace(anna.person, id="ben", email="ben@example.test"), room="room-2"
-    )
+    return other(anna, "ben", room="room-2")
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)
@@ -49,8 +51,7 @@ def test_a_run_that_is_over(anna, begin, said, do):
     run = begin(SIGNED_IN, PLANNED, Event(Kind.CANCELLED, now()))
     press(anna, do, run=run.id, plan="plan-1", skip_reason="x", administrator="carl@example.test")
     assert text("refused.over") in said()[0][1]
-    assert told(anna, run) == [("cancelled", {})]
-    assert queued(anna) == set()
+    assert (told(anna, run), queued(anna)) == ([("cancelled", {})], set())
 
 
 @pytest.mark.slow
@@ -60,8 +61,7 @@ def test_somebody_who_takes_no_part(ben, begin, said, do):
     run = begin(SIGNED_IN, PLANNED)
     press(ben, do, run=run.id, plan="plan-1", skip_reason="x", administrator="carl@example.test")
     assert text("refused.not_part") in said()[0][1]
-    assert told(ben, run) == []
-    assert queued(ben) == set()
+    assert (told(ben, run), queued(ben)) == ([], set())
 
 
 def test_a_press_that_takes_longer_than_its_lock_lasts(anna, begin, monkeypatch):
@@ -86,15 +86,11 @@ def test_two_presses_at_once(anna, begin, said):
         with anna.services.redis.lock(f"run:{run.id}:press", timeout=15):
             pressed = second.submit(press, anna, "approve", run=run.id, plan="plan-1")
             time.sleep(0.3)
-            approved = Event(
-                Kind.APPROVED,
-                now(),
-                by="anna@example.test",
-                data={"plan": "plan-1", "scope": "mailbox"},
-            )
+            data = {"plan": "plan-1", "scope": "mailbox"}
+            approved = Event(Kind.APPROVED, now(), by="anna@example.test", data=data)
             anna.services.store.append(run.id, approved)
         pressed.result(LIMIT_S)
-    assert told(anna, run) == [("approved", {"plan": "plan-1", "scope": "mailbox"})]
+    assert told(anna, run) == [("approved", data)]
     assert text("refused.twice") in said()[0][1]
 
 
@@ -110,19 +106,16 @@ def test_everybody_in_the_runs_space_may_say_what_they_see(ben, begin, do):
 def test_who_was_asked_to_consent_takes_part(anna, ben, begin):
     """In the 1:1, the administrator asked for consent may say that it is already granted."""
     run = begin(SIGNED_IN, answered("consent_administrator", "ben@example.test"))
-    press(replace(ben, room="room-ben", direct=True), "look_again", run=run.id)
-    assert "look_again" in anna.services.store.load(run.id).answers
+    after = press(replace(ben, room="room-ben", direct=True), "look_again", run=run.id)
+    assert "look_again" in after.answers
 
 
 @pytest.mark.parametrize("do", ["token_saved", "registered", "test_sent", "agent_has_it"])
 def test_a_word_is_kept(anna, begin, do):
     """Each report of a person is recorded, and Registered also records that the token is saved."""
-    run = begin(SIGNED_IN)
-    press(anna, do, run=run.id)
+    answers = press(anna, do, run=begin(SIGNED_IN).id).answers
     wanted = {do: "yes"} | ({"token_saved": "yes"} if do == "registered" else {})
-    assert {
-        name: answer.value for name, answer in anna.services.store.load(run.id).answers.items()
-    } == wanted
+    assert {name: answer.value for name, answer in answers.items()} == wanted
 
 
 def test_registered_after_the_test_mail_opens_it_again(anna, begin):
@@ -139,14 +132,12 @@ def test_registered_after_the_test_mail_opens_it_again(anna, begin):
         Event(Kind.CHANGED, now(), step="test_mail"),
         noted(seen),
     )
-    press(anna, "registered", run=run.id)
-    after = anna.services.store.load(run.id)
+    after = press(anna, "registered", run=run.id)
     assert (after.state_of("test_mail"), set(after.answers)) == (State.WRONG, {"registered"})
     assert after.fact("subject") == "Webex email test"
     answered = Finding("agent_has_it", State.OK)
     anna.services.store.append(run.id, noted(seen), noted(answered))
-    press(anna, "registered", run=run.id)
-    assert anna.services.store.load(run.id).state_of("test_mail") is State.OK
+    assert press(anna, "registered", run=run.id).state_of("test_mail") is State.OK
 
 
 SEALED = (
@@ -190,18 +181,15 @@ def test_what_is_kept_of_a_rehearsal(anna, begin, do, kind, left):
 )
 def test_skipping_takes_a_reason(anna, begin, reason, kept):
     """A rehearsal is skipped only with a reason, kept as one line of at most 200 characters."""
-    run = begin(SIGNED_IN)
-    press(anna, "skip_rehearsal", run=run.id, skip_reason=reason)
-    assert anna.services.store.load(run.id).answer("rehearse") == (kept or "")
+    after = press(anna, "skip_rehearsal", run=begin(SIGNED_IN).id, skip_reason=reason)
+    assert after.answer("rehearse") == (kept or "")
 
 
 def test_look_again(anna, begin):
     """The button Look again forgets the findings that did not hold, and a worker looks again."""
     run = begin(SIGNED_IN, found("ids", State.UNKNOWN), PLANNED)
-    press(anna, "look_again", run=run.id)
-    again = anna.services.store.load(run.id)
-    assert "ids" not in again.findings
-    assert again.plan is None
+    again = press(anna, "look_again", run=run.id)
+    assert ("ids" in again.findings, again.plan) == (False, None)
     assert f"jobs.advance.advance {run.id}" in queued(anna)
 
 
@@ -214,17 +202,6 @@ def test_the_first_card(anna, begin):
     assert [(event.channel and event.channel.lifetime_months) for event in events] == [6]
 
 
-def wrong(ctx: ChatContext, run: Run, number: int = 0) -> None:
-    """Press Continue with a wrong address on the first card, and have the card drawn."""
-    press(ctx, "intake", run=run.id, **RIGHT | {"callback_url": f"http://x{number}.y/callback"})
-    draw.draw(run.id)
-
-
-def first_card(ctx: ChatContext, run: Run) -> None:
-    """Note that Webex shows the first card."""
-    delivery.mark_posted(ctx.services, run.id, "card-1", "room-1")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("status", "posts"), [(200, 1), (400, 12)])
 def test_a_first_card_that_is_wrong_again_and_again(
@@ -235,9 +212,11 @@ def test_a_first_card_that_is_wrong_again_and_again(
         body = {"id": message, "message": "no"}
         webex_script.on("PUT", f"/messages/{message}", reply(status, body))
     run = begin(detailed=False)
-    first_card(anna, run)
+    delivery.mark_posted(anna.services, run.id, "card-1", "room-1")
     for number in range(12):
-        wrong(anna, run, number)
+        wrong = RIGHT | {"callback_url": f"http://x{number}.y/callback"}
+        press(anna, "intake", run=run.id, **wrong)
+        draw.draw(run.id)
     assert [method for method, _ in said()].count("POST") == posts
 
 
@@ -245,13 +224,10 @@ def test_a_mailbox_that_is_busy(anna, begin, webex_script, reply):
     """The first card of a run without a mailbox cannot take the mailbox of another open run."""
     webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))
     busy = begin()
-    other = anna.services.store.open(
-        replace(busy.channel, mailbox="", callback_url="", forwarding_address=""),
-        anna.asker,
-        replace(anna.origin, message="typed-2"),
-    )
-    press(anna, "intake", run=other.id, **RIGHT, mailbox="support@example.test")
-    assert anna.services.store.load(other.id).detailed is False
+    origin = replace(anna.origin, message="typed-2")
+    second = anna.services.store.open(Channel(""), anna.asker, origin)
+    second = press(anna, "intake", run=second.id, **RIGHT, mailbox="support@example.test")
+    assert second.detailed is False
     assert anna.services.store.channels.running("support@example.test") == busy.id
 
 
@@ -276,10 +252,167 @@ def test_cancelling(anna, ben, begin, who):
     run = begin(SIGNED_IN)
     for name in ("session", "secret", "rehearsal"):
         anna.services.vault.put(f"{name}:{run.id}", "x", 60)
-    press({"anna": anna, "ben": ben}[who], "cancel", run=run.id)
-    held = [
+    run = press({"anna": anna, "ben": ben}[who], "cancel", run=run.id)
+    held = {
         anna.services.vault.holds(f"{name}:{run.id}") for name in ("session", "secret", "rehearsal")
-    ]
-    assert (anna.services.store.load(run.id).ended, held) == (
-        ("cancelled", [False] * 3) if who == "anna" else (None, [True] * 3)
-    )
+    }
+    assert (run.ended, held) == (("cancelled", {False}) if who == "anna" else (None, {True}))
+
+
+CHANGING = replace(changing("smtp_auth"), changes=(LINE,))
+
+
+@pytest.fixture
+def ends_meanwhile(anna, monkeypatch) -> None:
+    """Let a worker finish the run after the press has read it, and before it writes."""
+    refresh = RunStore.refresh
+
+    def slow(store: RunStore, run: Run) -> Run:
+        read = refresh(store, run)
+        store.end(read, Event(Kind.FINISHED, now()))
+        return read
+
+    monkeypatch.setattr(RunStore, "refresh", slow)
+
+
+@pytest.mark.usefixtures("ends_meanwhile")
+@pytest.mark.parametrize("do", ["approve", "look_again"])
+def test_a_press_that_comes_too_late(anna, begin, said, do):
+    """A press that comes too late is told that the run has ended.
+
+    The finish stays the last event of the run.
+    """
+    run = begin(SIGNED_IN, PLANNED)
+    press(anna, do, run=run.id, plan="plan-1")
+    assert anna.services.store.events(run.id)[-1].kind == Kind.FINISHED
+    assert text("refused.over") in said()[0][1]
+
+
+def test_a_cancellation_that_comes_too_late(anna, begin, said):
+    """A late cancellation does not say that the run is canceled, because the run has finished."""
+    run = begin(SIGNED_IN, PLANNED)
+    anna.services.store.end(run, Event(Kind.FINISHED, now()))
+    runs.cancel(anna, run)
+    assert anna.services.store.load(run.id).ended == "finished"
+    assert text("refused.over") in said()[0][1]
+
+
+@pytest.mark.parametrize(
+    ("then", "late"),
+    [
+        ((), True),
+        ((Event(Kind.CHANGED, now(), step="smtp_auth"),), False),
+        ((found("smtp_auth", State.UNKNOWN),), False),
+    ],
+    ids=["under_way", "done", "failed"],
+)
+def test_a_change_under_way_is_named(anna, begin, said, then, late):
+    """A call under way may still take effect, so the run's card says so and points to ``/undo``."""
+    run = begin(SIGNED_IN, PLANNED, CHANGING, *then)
+    runs.run(anna, run.id)
+    assert text("notice.cancelled_see") in said()[0][1]
+    (card,) = progress.end_cards(anna.services.store.load(run.id), anna.services)
+    told = card.card.text
+    assert ("may still take effect: Authenticated SMTP" in told) is late
+    assert not late or "/undo restores the earlier settings" in told
+
+
+FORM = found("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER)
+
+
+def times(anna: ChatContext, run: Run, kind: Kind) -> int:
+    """Return how often an event of this kind is in the run."""
+    return [each.kind for each in anna.services.store.events(run.id)].count(kind)
+
+
+def test_an_approval_is_recorded_once_and_goes_on(anna, begin, said):
+    """An approval that is handled again is recorded once, and a worker carries on the run.
+
+    Nobody reads that the button was pressed before.
+    """
+    run, pressing = begin(SIGNED_IN, PLANNED), replace(anna, action_id="press-1")
+    press(pressing, "approve", run=run.id, plan="plan-1")
+    anna.services.runs.queue.empty()
+    press(pressing, "approve", run=run.id, plan="plan-1")
+    assert (times(anna, run, Kind.APPROVED), said()) == (1, [])
+    assert f"jobs.advance.advance {run.id}" in queued(anna)
+
+
+def test_the_sign_in_of_the_rehearsal_stays_sealed(anna, begin):
+    """If Rehearse is handled again, the rehearsal's token from the time in between is kept.
+
+    So the mailbox user does not sign in twice.
+    """
+    run, pressing = begin(SIGNED_IN, FORM), replace(anna, action_id="press-1")
+    press(pressing, "rehearse", run=run.id)
+    token = Sealed.REHEARSAL_TOKEN.of(run.id)
+    anna.services.vault.put(token, "sealed-here", 60)
+    press(pressing, "rehearse", run=run.id)
+    assert anna.services.vault.get(token) == "sealed-here"
+    press(replace(anna, action_id="press-2"), "rehearse", run=run.id)
+    assert anna.services.vault.get(token) is None
+
+
+def test_registered_does_not_repeat_a_mail_that_was_sent_meanwhile(anna, begin):
+    """If Registered is handled again, the first test mail that it asked for stays the only one."""
+    sent = found("test_mail")
+    changing = replace(sent, kind=Kind.CHANGING)
+    changed = Event(Kind.CHANGED, now(), step="test_mail")
+    pressing, run = replace(anna, action_id="press-1"), begin(SIGNED_IN, FORM)
+    press(pressing, "registered", run=run.id)
+    anna.services.store.append(run.id, changing, changed, sent)
+    press(pressing, "registered", run=run.id)
+    assert anna.services.store.load(run.id).settled("test_mail")
+
+
+def test_a_press_that_ended_the_run_drops_what_is_left(anna, begin, said):
+    """If a worker died before it dropped the client secret, Cancel drops it when handled again."""
+    run, pressing = begin(SIGNED_IN, PLANNED), replace(anna, action_id="press-1")
+    press(pressing, "cancel", run=run.id)
+    secret = Sealed.CLIENT_SECRET.of(run.id)
+    anna.services.vault.put(secret, "sealed-here", 60)
+    press(pressing, "cancel", run=run.id)
+    assert (anna.services.vault.holds(secret), times(anna, run, Kind.CANCELLED)) == (False, 1)
+    assert all("refused" not in words and "ended" not in words for _, words in said())
+
+
+def test_a_typed_cancel_answers_although_the_run_is_over(anna, begin, said):
+    """A ``/cancel`` that is handled again gets the same answer: the run is canceled."""
+    run = begin(SIGNED_IN, PLANNED)
+    for _ in range(2):
+        runs.run(anna, run.id)
+    assert len(said()) == 2
+    assert len({words for _, words in said()}) == 1
+    other = replace(anna, message="typed-2")
+    runs.run(other, run.id)
+    assert said()[-1] != said()[0]
+
+
+def test_a_repeated_cancel_ends_no_run_that_began_since(anna, begin, said):
+    """The message that canceled a run means that run only, although another one is open by then."""
+    runs.run(anna, begin(SIGNED_IN, PLANNED).id)
+    newer = begin(SIGNED_IN, PLANNED)
+    runs.run(anna, "")
+    assert anna.services.store.load(newer.id).ended is None
+    assert len({words for _, words in said()}) == 1
+
+
+def test_a_typed_fix_does_not_point_to_its_own_run(anna, said, begin):
+    """A ``/fix`` that is handled again finds its own run, wakes its worker, and says nothing."""
+    run = begin(detailed=False)
+    channel = run.channel
+    anna.services.store.end(run, Event(Kind.CANCELLED, now()))
+    for _ in range(2):
+        changes.begin_known(anna, channel, RunKind.FIX)
+    (opened,) = (each for each in anna.services.store.runs_in_space("room-1") if not each.ended)
+    assert (times(anna, opened, Kind.DETAILS), said()) == (1, [])
+    changes.begin_known(replace(anna, message="typed-2"), channel, RunKind.FIX)
+    assert len(said()) == 1
+
+
+def test_a_second_press_is_another_press(anna, begin, said):
+    """A second press of a button gets an answer; only the same press, handled again, is silent."""
+    run = begin(SIGNED_IN, PLANNED)
+    for press_id in ("press-1", "press-2"):
+        press(replace(anna, action_id=press_id), "approve", run=run.id, plan="plan-1")
+    assert len(said()) == 1

@@ -1,27 +1,36 @@
-"""Buttons of a check's result, and what they answer on a card that is not the newest one."""
+"""Buttons of a check's result, of old cards too, and findings that an approver accepts."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from bot.actions import actions
+from adaptive_cards.texts import render, text
 from bot.chat.context import ChatContext
+from jobs.checks.assessment import summarize
 from jobs.clock import now
-from jobs.model import Change, Channel, Finding, RunKind, Scope, State, Text
-from jobs.runs.run import Event, Kind, RecordedChange
+from jobs.engine.context import StepContext
+from jobs.engine.engine import Engine
+from jobs.engine.step import Diagnosis, Probe
+from jobs.model import Access, Change, Channel, Finding, RunKind, Scope, State, Text
+from jobs.runs import accepted
+from jobs.runs.accepted import Accepted
+from jobs.runs.run import Event, Kind, RecordedChange, Run
+from jobs.runtime import no_listener
+from jobs.storage import keys
 from tests.fixtures.run_events import noted
-
-MAILBOX = "support@contoso.com"
+from tests.unit.bot.actions.presses import other, press
+from tests.unit.bot.commands.typed_commands import MAILBOX, begun, proven
 
 
 @pytest.fixture
 def channel(anna) -> ChatContext:
     """Return the context of Anna, in a space with a connected channel."""
-    run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
-    anna.services.store.append(run.id, Event(Kind.DETAILS, now(), channel=Channel(MAILBOX)))
-    anna.services.store.end(anna.services.store.load(run.id), Event(Kind.FINISHED, now()))
+    proven(anna)
     return anna
 
 
@@ -30,24 +39,21 @@ def test_an_old_fix_button_says_what_fixed_it(channel, said):
 
     The answer names the fact, and offers to fix it all the same.
     """
-    actions()["fix"](channel, {"channel": MAILBOX})
+    press(channel, "fix", channel=MAILBOX)
     (setup,) = channel.services.store.runs_of_mailbox(MAILBOX)
     assert f"Run {setup.id} connected it" in said()[0][1]
     check = channel.services.store.check(Channel(MAILBOX), channel.asker, channel.origin)
-    off = Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
-    found = noted(off)
-    channel.services.store.append(check.id, found, Event(Kind.CHECKED, now()))
+    channel.services.store.append(check.id, noted(OFF), Event(Kind.CHECKED, now()))
     channel.services.channels.set_last_check(MAILBOX, check.id)
-    actions()["fix"](channel, {"channel": MAILBOX})
-    assert [run.kind for run in channel.services.store.runs_of_mailbox(MAILBOX)][1:] == [
-        RunKind.FIX
-    ]
+    press(channel, "fix", channel=MAILBOX)
+    fixes = channel.services.store.runs_of_mailbox(MAILBOX)[1:]
+    assert [run.kind for run in fixes] == [RunKind.FIX]
 
 
 def test_the_fix_button_of_a_check_that_goes_on_fixes(channel):
     """A check shows a certain cause with its button before it ends, when nothing newer is known."""
     check = channel.services.store.check(Channel(MAILBOX), channel.asker, channel.origin)
-    actions()["fix"](channel, {"channel": MAILBOX, "check": check.id})
+    press(channel, "fix", channel=MAILBOX, check=check.id)
     fixes = channel.services.store.runs_of_mailbox(MAILBOX)[1:]
     assert [run.kind for run in fixes] == [RunKind.FIX]
 
@@ -63,6 +69,88 @@ def test_an_old_button_of_a_disconnected_channel_says_who_did_it(channel, said, 
     back = Finding("smtp_auth", State.OK)
     store.append(undo.id, Event(Kind.RECALLED, now(), past=(past,)), noted(back))
     store.end(store.load(undo.id), Event(Kind.FINISHED, now()))
-    actions()[button](channel, {"channel": MAILBOX})
+    press(channel, button, channel=MAILBOX)
     assert f"{MAILBOX} was disconnected here" in said()[0][1]
     assert f"by {channel.person.email}, in run {undo.id}" in said()[0][1]
+
+
+OFF = Finding("smtp_auth", State.WRONG, Text("seen.off"), cause="smtp_auth_off_for_mailbox")
+
+
+@pytest.fixture
+def check(anna) -> Run:
+    """Return a finished check that found SMTP AUTH off for a connected mailbox."""
+    proven(anna)
+    run = anna.services.store.check(Channel(MAILBOX), anna.asker, anna.origin)
+    anna.services.store.append(run.id, noted(OFF), Event(Kind.CHECKED, now()))
+    return anna.services.store.load(run.id)
+
+
+def accept(ctx: ChatContext, run: Run, **more: str) -> None:
+    given = {"run": run.id, "cause": OFF.cause, "why": "the migration ends in January", "days": "7"}
+    press(ctx, "accept", **(given | more))
+
+
+def test_an_approver_accepts_a_cause(anna, check):
+    """The reason is in the trail with its day, and a new check begins at once."""
+    accept(replace(anna, action_id="press-1"), check)
+    (given,) = accepted.of(anna.services.store, MAILBOX).values()
+    assert (given.why, given.by) == ("the migration ends in January", "anna@example.test")
+    lines = map(json.loads, anna.services.store.audit.entries())
+    (noted,) = [e for e in lines if e["what"] == "accepted"]
+    assert (noted["by"], noted["mailbox"]) == ("anna@example.test", MAILBOX)
+    assert noted["data"]["cause"] == OFF.cause
+    assert any(run.kind == "check" and run.id != check.id for run in begun(anna))
+
+
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [({"why": "  "}, "no_reason"), ({"days": "9999"}, "no_reason"), ({"cause": "x"}, "old")],
+)
+def test_what_cannot_be_accepted(anna, check, said, more, key):
+    """Without a reason, for another time, or for another cause nothing is accepted."""
+    accept(anna, check, **more)
+    assert text(f"refused.{key}") in said()[-1][1]
+    assert accepted.of(anna.services.store, MAILBOX) == {}
+
+
+def test_only_an_approver_accepts(anna, check):
+    """Somebody else in the space accepts nothing."""
+    accept(other(anna, "eve"), check)
+    assert accepted.of(anna.services.store, MAILBOX) == {}
+
+
+class Look(Probe):
+    """Probe that finds SMTP AUTH off."""
+
+    name, article_row, diagnosis = "smtp_auth", "M2", Diagnosis(access=Access.NONE)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Return the finding."""
+        return OFF
+
+
+@pytest.mark.parametrize(("days", "state"), [(7, State.WARNING), (-1, State.WRONG)])
+def test_an_accepted_finding_is_a_note_until_its_day(anna, check, days, state):
+    """A check and the watch's look use the same engine; after the day it is a cause by itself."""
+    store = anna.services.store
+    given = Accepted(now() + timedelta(days=days), "it is known", "anna@example.test")
+    accepted.accept(store, check, OFF.cause, given)
+    run = store.check(Channel(MAILBOX), anna.asker, replace(anna.origin, message="again"))
+    ctx = StepContext(run, anna.services.settings, store, *[None] * 4)  # type: ignore[list-item]  # the probe reads nothing
+    asyncio.run(Engine(ctx, {"smtp_auth": Look()}, no_listener, lambda: True).check({Access.NONE}))
+    found = store.load(run.id).findings["smtp_auth"]
+    assert found.state is state
+    assert ("it is known" in render(found.seen or Text(""))) is (days > 0)
+    assert (summarize(store.load(run.id)).state is State.WRONG) is (days < 0)
+
+
+def test_a_forged_acceptance_does_not_count(anna, check):
+    """Only what the bot itself has written hides a cause."""
+    store = anna.services.store
+    given = Accepted(now() + timedelta(days=7), "it is known", "anna@example.test")
+    accepted.accept(store, check, OFF.cause, given)
+    key = keys.accepted(MAILBOX)
+    (raw,) = store.redis.hvals(key)
+    store.redis.hset(key, "not_forwarded", raw)
+    assert set(accepted.of(store, MAILBOX)) == {OFF.cause}

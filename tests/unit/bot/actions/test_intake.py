@@ -1,4 +1,4 @@
-"""Runs that begin with a button: each press starts one run, however often it is delivered."""
+"""Runs that begin with a button: each press starts one run, or begins one again."""
 
 from __future__ import annotations
 
@@ -7,14 +7,26 @@ from dataclasses import replace
 import pytest
 
 from adaptive_cards.texts import plural, text
-from bot.actions import actions
+from bot.cards import living
 from bot.cards.presenters import questions
+from bot.cards.presenters.card_state import (
+    LIVING,
+    PostedCard,
+    earlier_slot,
+    keep_card,
+    posted_cards,
+)
 from bot.chat.context import ChatContext
-from bot.commands import setup_email
-from jobs.runs.run import Run
+from bot.commands import changes
+from bot.commands.changes import begin_known
+from jobs.clock import now
+from jobs.model import RunKind
+from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.run_events import answered
-from tests.fixtures.webex_script import receive
-from tests.unit.bot.actions.presses import RIGHT
+from tests.fixtures.webex_script import person, receive
+from tests.unit.bot.actions.presses import RIGHT, of_bot, other, press
+from tests.unit.bot.cards.presenters.stage_events import PLANNED, SIGNED_IN
+from tests.unit.bot.commands.typed_commands import pressed
 
 HELP = "card-9"
 
@@ -24,9 +36,9 @@ def runs(ctx: ChatContext) -> tuple[Run, ...]:
     return ctx.services.store.runs_in_space("room-1")
 
 
-def pressed(ctx: ChatContext, press: str, **inputs: str) -> None:
+def press_setup(ctx: ChatContext, name: str, **inputs: str) -> None:
     """Press the setup button on the card of ``/help``."""
-    actions()["setup"](replace(ctx, message=HELP, action_id=press), {"do": "setup", **inputs})
+    press(replace(ctx, message=HELP, action_id=name), "setup", **inputs)
 
 
 def test_two_presses_of_one_card_begin_two_runs(anna):
@@ -34,8 +46,8 @@ def test_two_presses_of_one_card_begin_two_runs(anna):
 
     The presses are for two mailboxes, neither of them known yet.
     """
-    for press in ("a1", "a2", "a1"):
-        pressed(anna, press)
+    for name in ("a1", "a2", "a1"):
+        press_setup(anna, name)
     assert [run.origin.message for run in runs(anna)] == ["a2", "a1"]
 
 
@@ -44,8 +56,8 @@ def test_a_press_for_a_mailbox_that_is_being_set_up(anna, said):
 
     The same press, delivered again, shows the first card of its run once more.
     """
-    for press in ("a1", "a1", "a2"):
-        pressed(anna, press, mailbox_meant="support@contoso.com")
+    for name in ("a1", "a1", "a2"):
+        press_setup(anna, name, mailbox_meant="support@contoso.com")
     (run,) = runs(anna)
     pointed = text("notice.running_title", mailbox="support@contoso.com", run=run.id)
     assert [pointed in words for _, words in said()] == [False, False, True]
@@ -56,15 +68,14 @@ def test_the_first_card_asks_the_administrator(anna, begin, webex_script, reply)
 
     The sign-in card goes to that address at once.
     """
-    carl = {"id": "carl", "emails": ["carl@example.test"], "orgId": "org-1", "type": "person"}
+    carl = person("carl", "carl@example.test")
     webex_script.on("GET", "/people", reply(body={"items": [carl]}))
     run = begin(detailed=False)
     given = {**RIGHT, "administrator": "Carl@example.test", "check_login": "no"}
-    actions()["intake"](anna, {"do": "intake", "run": run.id, **given})
-    saved = anna.services.store.load(run.id)
+    saved = press(anna, "intake", run=run.id, **given)
+    answers = {name: answer.value for name, answer in saved.answers.items()}
     assert saved.detailed is True
-    assert saved.answer("administrator") == "carl@example.test"
-    assert saved.answer("check_login") == "no"
+    assert answers == {"administrator": "carl@example.test", "check_login": "no"}
     cards = questions.sign_in_cards(saved, anna.services)
     assert [card.to for card in cards] == ["thread", "carl@example.test"]
 
@@ -78,9 +89,9 @@ def test_an_administrator_who_cannot_be_asked_is_said_on_the_card(anna, begin, t
     Everything that was typed is kept.
     """
     run = begin(detailed=False)
-    actions()["intake"](anna, {"do": "intake", "run": run.id, **RIGHT, "administrator": typed})
-    assert anna.services.store.load(run.id).detailed is False
-    shown = str(questions.intake_card(anna.services.store.load(run.id), anna.services).card.content)
+    run = press(anna, "intake", run=run.id, **RIGHT, administrator=typed)
+    assert run.detailed is False
+    shown = str(questions.intake_card(run, anna.services).card.content)
     assert (text(f"typed.{why}") in shown, f"'value': '{typed}'" in shown) == (True, True)
 
 
@@ -88,8 +99,8 @@ def test_all_wrong_fields_are_marked_at_once(anna, begin):
     """A wrong address of the administrator is named together with the other wrong fields."""
     run = begin(detailed=False)
     wrong = {"callback_url": "http://x", "administrator": "carl"}
-    actions()["intake"](anna, {"do": "intake", "run": run.id, **RIGHT, **wrong})
-    shown = str(questions.intake_card(anna.services.store.load(run.id), anna.services).card.content)
+    run = press(anna, "intake", run=run.id, **(RIGHT | wrong))
+    shown = str(questions.intake_card(run, anna.services).card.content)
     named = text("typed.callback_https"), text("typed.no_at"), plural("intake.error", 2)
     assert [each in shown for each in named] == [True] * 3
 
@@ -98,7 +109,7 @@ def test_the_last_administrator_is_filled_in(anna, begin, webex_script, reply):
     """The next setup in a space begins with the administrator who was asked before."""
     begin(answered("administrator", "carl@x.test"))
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1", "roomId": "room-1"}))
-    setup_email.begin(anna, "sales@example.test")
+    changes.begin(anna, "sales@example.test")
     new = anna.services.store.load(anna.services.channels.running("sales@example.test"))
     assert "'value': 'carl@x.test'" in str(questions.intake_card(new, anna.services).card.content)
 
@@ -107,8 +118,7 @@ def test_the_last_administrator_is_filled_in(anna, begin, webex_script, reply):
 def test_who_signs_in_alone_is_not_asked(anna, begin, typed):
     """An empty administrator field, or the requester's own address, sends nothing 1:1."""
     run = begin(detailed=False)
-    actions()["intake"](anna, {"do": "intake", "run": run.id, **RIGHT, "administrator": typed})
-    saved = anna.services.store.load(run.id)
+    saved = press(anna, "intake", run=run.id, **RIGHT, administrator=typed)
     assert (saved.detailed, saved.answers) == (True, {})
 
 
@@ -135,11 +145,8 @@ def test_approvers_who_are_not_in_the_space(
     ]
     answer = reply(404, {"message": "no"}) if members is None else reply(body={"items": items})
     webex_script.on("GET", "/memberships", answer)
-    bot = replace(anna.services.bot, approvers=("boss@example.test",))
-    ctx = replace(anna, services=replace(anna.services, bot=bot), direct=direct)
-    run = begin(detailed=False)
-    actions()["intake"](ctx, {"do": "intake", "run": run.id, **RIGHT})
-    saved = ctx.services.store.load(run.id)
+    ctx = replace(of_bot(anna, approvers=("boss@example.test",)), direct=direct)
+    saved = press(ctx, "intake", run=begin(detailed=False).id, **RIGHT)
     assert (saved.detailed, saved.answer("approvers_absent")) == (True, absent)
 
 
@@ -151,13 +158,93 @@ def test_the_press_is_known_by_its_own_id(anna, webex_script, reply, times):
     """
     inputs = {"do": "setup"}
     body = {"id": "a7", "messageId": HELP, "personId": "anna", "roomId": "room-1", "inputs": inputs}
+    card = {"id": HELP, "roomId": "room-1", "roomType": "direct", "personId": "bot-1"}
     webex_script.on("GET", "/attachment/actions/a7", reply(body=body))
-    webex_script.on(
-        "GET",
-        f"/messages/{HELP}",
-        reply(body={"id": HELP, "roomId": "room-1", "roomType": "direct", "personId": "bot-1"}),
-    )
+    webex_script.on("GET", f"/messages/{HELP}", reply(body=card))
     webex_script.on("GET", "/memberships", reply(body={"items": []}))
     for _ in range(times):
         receive("attachmentActions", "a7", "anna", "room-1")
     assert [run.origin.message for run in runs(anna)] == ["a7"]
+
+
+@pytest.fixture
+def fix(anna, begin) -> Run:
+    """Return a fix of a connected channel that waits."""
+    setup = begin(SIGNED_IN, PLANNED)
+    anna.services.store.end(setup, Event(Kind.FINISHED, now()))
+    begin_known(replace(anna, message="typed-1"), setup.channel, RunKind.FIX)
+    return anna.services.store.load(anna.services.channels.running(setup.channel.mailbox))
+
+
+def ask_again(ctx: ChatContext, fix: Run) -> None:
+    """Type the command of the fix once more."""
+    begin_known(replace(ctx, message="typed-9"), fix.channel, RunKind.FIX)
+
+
+def test_one_press_cancels_it_and_begins_again(anna, fix, webex_script):
+    """The card offers the press to a person who may cancel, and the press opens another fix.
+
+    The press that is handled again opens no third one.
+    """
+    ask_again(anna, fix)
+    again = {"do": "begin_again", "run": fix.id, "command": "fix"}
+    assert pressed(webex_script) == [{"do": "go_on", "run": fix.id}, again]
+    for _ in range(2):
+        press(replace(anna, action_id="press-1", message="card-9"), **again)
+    running = anna.services.channels.running(fix.channel.mailbox)
+    runs = anna.services.store.runs_of_mailbox(fix.channel.mailbox)
+    assert (anna.services.store.load(fix.id).ended, running) == (Kind.CANCELLED, runs[-1].id)
+    assert [run.kind for run in runs] == [RunKind.SETUP, RunKind.FIX, RunKind.FIX]
+
+
+@pytest.mark.parametrize("do", ["check", "go_on"])
+def test_a_check_goes_into_the_run(anna, fix, do):
+    """A check of a channel that is being fixed here has the fix look again, in this thread.
+
+    Its card is posted again. The same press asks once, however often it is handled.
+    """
+    store, mailbox = anna.services.store, fix.channel.mailbox
+    store.append(fix.id, SIGNED_IN)
+    keep_card(anna.services, fix.id, LIVING, PostedCard("card-1", "room-1", "", "", now()))
+    ben = other(anna, "ben")
+    for _ in range(2):
+        press(replace(ben, thread="t9", action_id="press-1"), do, channel=mailbox, run=fix.id)
+    looked = store.load(fix.id)
+    asked = [event.by for event in store.events(fix.id) if event.kind is Kind.LOOK_AGAIN]
+    assert (asked, looked.origin.thread) == ([ben.person.email], "t9")
+    assert list(posted_cards(anna.services, fix.id)) == [earlier_slot("thread", "card-1")]
+    assert store.last_check(mailbox) is None
+
+
+@pytest.mark.parametrize("why", ["nobody is signed in", "elsewhere", "over"])
+def test_a_check_stays_apart(anna, fix, why):
+    """A check is one of its own if the run could read nothing, is not of this space, or is over."""
+    if why != "nobody is signed in":
+        anna.services.store.append(fix.id, SIGNED_IN)
+    if why == "over":
+        anna.services.store.end(fix, Event(Kind.CANCELLED, now()))
+    room = "room-2" if why == "elsewhere" else anna.room
+    press(replace(anna, room=room, action_id="press-1"), "check", channel=fix.channel.mailbox)
+    assert Kind.LOOK_AGAIN not in {each.kind for each in anna.services.store.events(fix.id)}
+
+
+def test_nobody_else_is_offered_it_or_may_press_it(anna, fix, webex_script, reply, said):
+    """A person who may not cancel the run gets no such button, and a forged press ends nothing."""
+    ben = other(anna, "ben")
+    webex_script.on("GET", "/memberships", reply(200, {"items": [{"personId": "anna"}]}))
+    ask_again(ben, fix)
+    assert [each["do"] for each in pressed(webex_script)] == ["go_on"]
+    before = len(said())
+    press(replace(ben, action_id="press-1"), "begin_again", run=fix.id, command="fix")
+    assert anna.services.store.load(fix.id).ended is None
+    assert len(said()) == before + 1
+
+
+def test_the_card_is_edited_when_the_run_ends(anna, fix, webex_script, reply):
+    """The card that says that a run is in progress keeps no button after its end."""
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
+    ask_again(anna, fix)
+    anna.services.store.end(anna.services.store.load(fix.id), Event(Kind.FINISHED, now()))
+    run = anna.services.store.load(fix.id)
+    (over,) = living.earlier_cards(run, anna.services)
+    assert (over.final, "begin_again" in str(over.card.content)) == (True, False)

@@ -1,22 +1,26 @@
-"""Search for missing mail: one card goes from place to place, to the file for Cisco TAC."""
+"""Search for missing mail, from place to place, to the file for Cisco TAC."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
-from bot.actions import actions
+from bot.actions import actions, tac
 from bot.chat.context import ChatContext
+from bot.commands.tac import Case, save
 from jobs.clock import now
 from jobs.model import Channel, Finding, Reason, State, Text
 from jobs.runs.run import Event, Kind
+from jobs.storage import codec, keys
 from tests.fixtures.run_events import noted
-from tests.unit.bot.commands.typed_commands import MAILBOX, proven, sent
+from tests.unit.bot.commands.typed_commands import MAILBOX, proven, sent, type_
 
 TITLES = {place: text(f"search.title_{place}") for place in ("unread", "mail", "connect", "agent")}
 
@@ -74,6 +78,18 @@ def test_one_card_goes_to_every_place(channel, webex_script):
     assert "hunter2hunter2" not in summary
 
 
+def test_a_test_mail_is_not_followed_forever(channel, webex_script):
+    """After 40 minutes a test mail is followed no more, and the card says what is known of it."""
+    services, waits = channel.services, Text("skipped.watch_mail_under_way", {"at": "09:00"})
+    save(channel, Case(MAILBOX, channel.person.id, "mail"))
+    mail = tac.Followed(MAILBOX, "posted-1", "room-1", "room-1", now() - timedelta(hours=1), waits)
+    services.redis.hset(keys.tac_mails(), "thread-1", codec.dump(mail))
+    tac.follow(services)
+    assert TITLES["mail"] in shown(webex_script)
+    assert text("tac.file.no_check") in shown(webex_script)
+    assert services.redis.hlen(keys.tac_mails()) == 0
+
+
 def test_a_known_cause_leads_to_the_file_at_once(channel, webex_script):
     """If the newest check names a cause, nobody has to look any further."""
     check(channel, Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox"))
@@ -90,3 +106,18 @@ def test_a_place_shows_what_the_check_says_of_it(channel, webex_script):
     assert "send_mail" not in shown(webex_script)  # there is no PROBE_SMTP_URL
     actions()["send_mail"](channel, {"channel": MAILBOX})
     assert text("refused.old") in shown(webex_script)
+
+
+def test_the_file_is_in_english_and_the_card_is_not(anna, webex_script):
+    """The file is in English and UTC for Cisco TAC, and the card is in the person's language."""
+    proven(anna)
+    ctx = replace(anna, thread="thread-1")
+    with drawn_for(Locale("de", "Europe/Berlin")):
+        type_(ctx, "tac", MAILBOX)
+        actions()["tac"](ctx, {"channel": MAILBOX})
+    posts = sent(webex_script)
+    (file,) = [body["files"] for body in posts if "files" in body]
+    with zipfile.ZipFile(io.BytesIO(file)) as bundle:
+        summary = bundle.read("summary.md").decode()
+    assert "# Email channel support@contoso.com: case for Cisco TAC" in summary
+    assert "Die Datei für Cisco TAC ist in diesem Thread" in str(posts[-1])

@@ -14,6 +14,7 @@ from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.run import Event, Kind, Origin
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
+from tests.unit.bot.actions.presses import of_bot, other
 from tests.unit.bot.commands.typed_commands import begun, pressed
 
 POLICY = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_tenant", fix="fix.smtp_auth")
@@ -60,7 +61,7 @@ def test_on_it_can_be_taken_back(anna):
     (known,) = incidents.of_card(card)
     assert known.acting == "anna@example.test"
     assert "watch_not_on_it" in drawn(anna, card)
-    ben = replace(anna, person=replace(anna.person, id="ben", email="ben@example.test"))
+    ben = other(anna, "ben")
     actions()["watch_not_on_it"](ben, {"card": card})
     (known,) = incidents.of_card(card)
     assert (known.acting, known.acting_since) == ("", None)
@@ -108,8 +109,7 @@ def test_a_cause_that_no_plan_repairs_has_no_button(anna, said):
 @pytest.mark.parametrize("member", [True, False])
 def test_the_operators_space_leads_to_each_space(anna, webex_script, reply, said, member):
     """From the operators' space, a person begins a repair only in a space that they belong to."""
-    services = replace(anna.services, bot=replace(anna.services.bot, watch_space="operators"))
-    ctx = replace(anna, services=services, room="operators")
+    ctx = replace(of_bot(anna, watch_space="operators"), room="operators")
     channels = [connect(ctx, "a@contoso.com"), connect(ctx, "b@contoso.com", "room-2")]
     every = broken(ctx, *channels)
     (card,) = (each for each in every if _counts(ctx, each))
@@ -127,8 +127,7 @@ def test_the_operators_space_leads_to_each_space(anna, webex_script, reply, said
 
 def test_an_outsider_in_the_other_space_holds_the_repair_back(anna, webex_script, reply, said):
     """If an outsider is in a channel's space, no repair begins, and nothing is said there."""
-    services = replace(anna.services, bot=replace(anna.services.bot, watch_space="operators"))
-    ctx = replace(anna, services=services, room="operators")
+    ctx = replace(of_bot(anna, watch_space="operators"), room="operators")
     every = broken(ctx, connect(ctx, "a@contoso.com", "room-2"))
     (card,) = (each for each in every if _counts(ctx, each))
     people = [

@@ -1,4 +1,4 @@
-"""Limits per person: answers to an outsider, counts of refusals, and the end of a command loop."""
+"""Limits per person, and refusals: answers to an outsider, counts, and the end of a loop."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.chat import limits
+from bot.chat.permissions import Denial
 from bot.services import Services
+from jobs.model import Text
 from jobs.runs.audit import read
 from jobs.runtime import install
 from tests.fixtures.webex_script import receive
+from tests.unit.bot.commands.typed_commands import cards
 
 HOUR_S = 3601
 MALLORY = "mallory@evil.example"
@@ -97,7 +100,7 @@ def test_a_single_refusal_leaves_no_count(services, write, pass_time, redis):
     pass_time(HOUR_S)
     limits.record_ended(services)
     assert [each["what"] for each in trail(services)] == ["refused"]
-    assert (redis.exists("refusals:mallory"), redis.zcard("refusals-ending")) == (0, 0)
+    assert (redis.exists("refused:mallory"), redis.zcard("refusals-ending")) == (0, 0)
 
 
 def test_the_number_of_answers_is_a_setting(services, write, said, pass_time):
@@ -178,5 +181,33 @@ def test_every_count_expires(services, write, redis):
     limited(services, commands_per_hour=1)
     for who in ("anna", "anna", "mallory", "mallory"):
         write(who)
-    names = ("commands:anna", "commands:anna:told", "refusals:mallory")
+    names = ("commands:anna", "commands:anna:told", "refused:mallory")
     assert [redis.ttl(name) > 0 for name in names] == [True] * 3
+
+
+NEXT = ("next_outsider", "next_outsider_direct", "next_part", "next_approver")
+
+
+def next_steps(shown: str) -> list[str]:
+    """Return the next steps that the card names."""
+    return [key for key in NEXT if repr(text(f"refused.{key}")) in shown]
+
+
+@pytest.mark.parametrize("why", Denial)
+@pytest.mark.parametrize(
+    ("direct", "then"), [(False, "next_outsider"), (True, "next_outsider_direct")]
+)
+def test_the_next_step_of_a_stranger(anna, webex_script, why, *, direct, then):
+    """The next step fits the kind of room, and names no button that is missing."""
+    limits.refuse(replace(anna, direct=direct), why, "refused.message")
+    shown = cards(webex_script)
+    assert (text(f"refused.{why}") in shown, next_steps(shown)) == (True, [then])
+
+
+@pytest.mark.parametrize("then", ["next_part", "next_approver", ""])
+def test_the_next_step(anna, webex_script, then):
+    """A refusal names the next step, unless the reason already does."""
+    anna.refuse(Text("refused.space"), then=then)
+    shown = cards(webex_script)
+    assert (text("refused.space") in shown, text("refused.reference") in shown) == (True, True)
+    assert next_steps(shown) == [then] * bool(then)

@@ -7,21 +7,27 @@ from dataclasses import replace
 
 import pytest
 
-from bot.chat.permissions import AccessPolicy, Denial, served
-from bot.services import Services
+from bot.chat.context import ChatContext
+from bot.chat.permissions import (
+    Denial,
+    denial,
+    is_participant,
+    may_approve,
+    may_cancel,
+    outsiders,
+    served,
+)
 from bot.webex.client import Membership, WebexPerson
 from tests.fixtures.run_events import answered
+from tests.unit.bot.actions.presses import of_bot
 
 ANNA = WebexPerson("anna", "anna@example.test", "org-1", "person", "Anna")
 BEN = replace(ANNA, id="ben", email="ben@example.test")
 
 
-def gate(services: Services, **more: tuple[str, ...]) -> AccessPolicy:
-    """Return the access policy with other settings."""
-    return AccessPolicy(
-        replace(services.bot, **more),  # type: ignore[arg-type]  # only tuples are changed
-        services.webex,
-    )
+def asks(ctx: ChatContext, person: WebexPerson, **more: tuple[str, ...]) -> ChatContext:
+    """Return the conversation of a person with a bot that has other settings."""
+    return replace(of_bot(ctx, **more), person=person)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +58,7 @@ def test_the_allow_list(services, person, why):
 
     Bots and other accounts that are no person are refused.
     """
-    assert gate(services).denial(person) == why
+    assert denial(services.bot, person) == why
 
 
 def test_only_people_who_are_served_are_told_about_a_channel(services):
@@ -63,7 +69,7 @@ def test_only_people_who_are_served_are_told_about_a_channel(services):
 @pytest.mark.parametrize(("orgs", "allowed"), [((), True), (("org-1",), True), (("org-2",), False)])
 def test_an_organization_must_be_listed_too(services, orgs, allowed):
     """If organizations are configured, a right address in another organization is refused."""
-    assert (gate(services, allowed_org_ids=orgs).denial(ANNA) is None) is allowed
+    assert (denial(replace(services.bot, allowed_org_ids=orgs), ANNA) is None) is allowed
 
 
 UUID = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
@@ -81,7 +87,8 @@ OTHER = base64.urlsafe_b64encode(f"ciscospark://us/PEOPLE/{UUID}".encode()).deco
 @pytest.mark.parametrize("told", [US, US.rstrip("="), EU, BARE, UUID])
 def test_an_organization_in_every_form(services, listed, told):
     """An organization may be written as in Control Hub or as in the API and its webhooks."""
-    assert gate(services, allowed_org_ids=(listed,)).denial(replace(ANNA, org_id=told)) is None
+    settings = replace(services.bot, allowed_org_ids=(listed,))
+    assert denial(settings, replace(ANNA, org_id=told)) is None
 
 
 @pytest.mark.parametrize(
@@ -92,10 +99,8 @@ def test_what_is_another_organization_or_none(services, told):
 
     Ids without a UUID are compared as they are.
     """
-    assert (
-        gate(services, allowed_org_ids=(US,)).denial(replace(ANNA, org_id=told))
-        is Denial.ORGANIZATION
-    )
+    settings = replace(services.bot, allowed_org_ids=(US,))
+    assert denial(settings, replace(ANNA, org_id=told)) is Denial.ORGANIZATION
 
 
 def test_outsiders_in_a_space(services):
@@ -103,9 +108,10 @@ def test_outsiders_in_a_space(services):
 
     Other bots and the bot itself do not count as outsiders.
     """
-    emails = ["anna@example.test", "eve@fabrikam.test", "other@webex.bot", "emailbot@webex.bot"]
+    emails = ["anna@example.test", "eve@fabrikam.test", "other@webex.bot", "bot@fabrikam.test"]
     members = [Membership(f"m-{email}", email, email, "org-1") for email in emails]
-    assert gate(services).external_members(members, "emailbot@webex.bot") == (members[1],)
+    members[-1] = replace(members[-1], person_id=services.me.id)
+    assert outsiders(services, members) == (members[1],)
 
 
 @pytest.mark.parametrize(
@@ -123,38 +129,29 @@ def test_outsiders_in_a_space(services):
         (("ben@example.test",), replace(ANNA, others=("anna@example.com",)), False),
     ],
 )
-def test_who_approves(services, begin, approvers, person, may):
+def test_who_approves(anna, begin, approvers, person, may):
     """The configured approvers may approve a run. If none is configured, the requester may."""
-    assert gate(services, approvers=approvers).may_approve(person, begin()) is may
+    assert may_approve(asks(anna, person, approvers=approvers), begin()) is may
 
 
-def test_who_takes_part(services, begin):
+def test_who_takes_part(anna, begin):
     """The requester, approvers, and the administrators asked to sign in or consent take part."""
     asked = {"administrator": "carl@example.test", "consent_administrator": "dora@example.test"}
     run = begin(*(answered(question, value) for question, value in asked.items()))
     second = replace(BEN, id="dora-2", email="d.second@example.test", others=("dora@example.test",))
-    people = [
-        ANNA,
-        BEN,
-        second,
-        *(
-            replace(BEN, id=value, email=value)
-            for value in (*asked.values(), "", "eve@example.test")
-        ),
-    ]
-    takes_part = [
-        gate(services, approvers=("ben@example.test",)).is_participant(person, run)
-        for person in people
-    ]
+    others = (*asked.values(), "", "eve@example.test")
+    people = [ANNA, BEN, second, *(replace(BEN, id=value, email=value) for value in others)]
+    approvers = ("ben@example.test",)
+    takes_part = [is_participant(asks(anna, each, approvers=approvers), run) for each in people]
     assert takes_part == [True, True, True, True, True, False, False]
 
 
-def test_nobody_without_an_address_takes_part(services, begin):
+def test_nobody_without_an_address_takes_part(anna, begin):
     """A person without an address takes no part in a run that has asked no administrator yet.
 
     An empty address does not match the missing administrator.
     """
-    assert not gate(services).is_participant(replace(BEN, email=""), begin())
+    assert not is_participant(asks(anna, replace(BEN, email="")), begin())
 
 
 @pytest.mark.parametrize(
@@ -166,7 +163,7 @@ def test_nobody_without_an_address_takes_part(services, begin):
         (("ben",), True, False),
     ],
 )
-def test_a_run_whose_requester_has_left(services, webex_script, reply, begin, members, direct, may):
+def test_a_run_whose_requester_has_left(anna, webex_script, reply, begin, members, direct, may):
     """If the requester has left a run's space, every member of the space may cancel the run.
 
     Nobody from elsewhere may cancel it.
@@ -175,5 +172,5 @@ def test_a_run_whose_requester_has_left(services, webex_script, reply, begin, me
     webex_script.on("GET", "/memberships", reply(body={"items": items}))
     run = begin()
     run = replace(run, origin=replace(run.origin, direct=direct))
-    assert gate(services).may_cancel(BEN, run) is may
-    assert gate(services).may_cancel(ANNA, run)
+    assert may_cancel(asks(anna, BEN), run) is may
+    assert may_cancel(anna, run)

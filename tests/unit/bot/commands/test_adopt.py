@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from adaptive_cards.texts import text
-from bot.actions import actions
 from bot.cards.notices import ending_of
 from bot.cards.presenters import verdict
 from bot.chat.context import ChatContext
 from jobs.clock import now
-from jobs.model import Channel, Finding, State
-from jobs.runs.run import AppCandidate, Event, Kind, Run, Search
-from tests.fixtures.run_events import noted
-from tests.unit.bot.commands.typed_commands import MAILBOX, cards, proven, type_
+from jobs.model import Channel
+from jobs.runs.run import AppCandidate, Brief, Event, Kind, Run, Search
+from tests.fixtures.run_events import found
+from tests.unit.bot.actions.presses import press
+from tests.unit.bot.commands.typed_commands import MAILBOX, begun, cards, proven, type_
 
 ADDRESS = "ab12@mail-us.imiconnect.io"
 CHANNEL = Channel(MAILBOX, "https://contoso.us.webexconnect.io/callback", ADDRESS, tenant_id="t")
 APPS = (AppCandidate("client-1", "Mail", CHANNEL.callback_url), AppCandidate("client-2", "Other"))
 
 
-def opened(ctx: ChatContext) -> Run:
-    """Return the check that a worker will do."""
-    jobs = (job for job in ctx.services.runs.queue.jobs if job.func_name == "jobs.advance.advance")
-    return ctx.services.store.load(next(jobs).args[0])
-
-
 def asking(ctx: ChatContext, search: Search) -> Run:
     """Return a check that asks for the values that this search did not find."""
     type_(ctx, "check", MAILBOX)
-    run = opened(ctx)
+    (run,) = begun(ctx)
     ctx.services.store.append(run.id, Event(Kind.SEARCHED, now(), search=search))
     return ctx.services.store.load(run.id)
 
@@ -40,24 +34,9 @@ def asking(ctx: ChatContext, search: Search) -> Run:
 def whole(ctx: ChatContext) -> Run:
     """Return a check that has found a whole channel."""
     type_(ctx, "check", MAILBOX)
-    run = opened(ctx)
-    ctx.services.store.append(
-        run.id,
-        Event(Kind.DISCOVERED, now(), channel=CHANNEL, data={"client_id": "client-1"}),
-        Event(Kind.CHECKED, now()),
-    )
-    return ctx.services.store.load(run.id)
-
-
-def ends(at: datetime) -> Event:
-    """Return the event of a client secret that was found, with this end."""
-    finding = Finding("client_secret", State.OK, facts={"expires": at.isoformat()})
-    return noted(finding)
-
-
-def press(ctx: ChatContext, run: Run, do: str, **inputs: str) -> Run:
-    """Press a button of the run, and return the run afterward."""
-    actions()[do](ctx, {"do": do, "run": run.id, **inputs})
+    (run,) = begun(ctx)
+    found = Event(Kind.DISCOVERED, now(), channel=CHANNEL, data={"client_id": "client-1"})
+    ctx.services.store.append(run.id, found, Event(Kind.CHECKED, now()))
     return ctx.services.store.load(run.id)
 
 
@@ -65,19 +44,16 @@ def press(ctx: ChatContext, run: Run, do: str, **inputs: str) -> Run:
 def test_an_unknown_channel_is_looked_for(anna, command, keep):
     """For an unknown channel, ``/check`` and ``/adopt`` open a check with only the address."""
     type_(anna, command, MAILBOX)
-    run = opened(anna)
-    assert run.kind == "check"
-    assert run.channel == Channel(MAILBOX)
-    assert run.brief.discover is True
-    assert run.brief.by_hand is True
-    assert run.brief.keep == keep
+    (run,) = begun(anna)
+    assert (run.kind, run.channel) == ("check", Channel(MAILBOX))
+    assert run.brief == Brief(by_hand=True, discover=True, keep=keep)
 
 
 def test_a_channel_of_another_space_is_looked_for_like_an_unknown_one(anna):
     """A check of another space's channel uses nothing that the other space knows."""
     proven(replace(anna, room="room-2"))
     type_(anna, "check", MAILBOX)
-    run = opened(anna)
+    (run,) = begun(anna)
     assert (run.channel, run.brief.client_id) == (Channel(MAILBOX), "")
 
 
@@ -122,7 +98,7 @@ def test_a_channel_of_another_space_is_answered_like_an_unknown_one(
 
 def test_keep_records_and_draws(anna):
     """After Keep, the channel is one of this space, and the card offers the other commands."""
-    run = press(anna, whole(anna), "keep")
+    run = press(anna, "keep", run=whole(anna).id)
     assert (run.kept, anna.services.channels.of_space("room-1")) == (True, (MAILBOX,))
     view = verdict.view(run, anna.services)
     assert (view.is_ours, view.found and view.found.may_keep, view.sign_in_url) == (True, False, "")
@@ -131,8 +107,9 @@ def test_keep_records_and_draws(anna):
 def test_a_kept_channel_is_reminded_of_the_end_of_its_secret(anna):
     """The check that found the channel knows the end of its secret, so the reminders know it."""
     run, end = whole(anna), now() + timedelta(days=200)
-    anna.services.store.append(run.id, ends(end))
-    press(anna, run, "keep")
+    secret = found("client_secret", facts={"expires": end.isoformat()})
+    anna.services.store.append(run.id, secret)
+    press(anna, "keep", run=run.id)
     ending = ending_of(anna.services.store, MAILBOX)
     assert ending is not None
     assert (ending.end, ending.made) == (end, run.opened)
@@ -143,13 +120,13 @@ def test_keep_of_what_another_space_has_is_named(anna, webex_script):
     """Keep is refused if another space has taken the channel between the check and the press."""
     run = whole(anna)
     proven(replace(anna, room="room-2"))
-    assert not press(anna, run, "keep").kept
+    assert not press(anna, "keep", run=run.id).kept
     assert text("notice.elsewhere_title", mailbox=MAILBOX) in cards(webex_script)
 
 
 def test_keep_before_the_end_is_refused(anna, webex_script):
     """Keep is refused while the check has not found its channel yet."""
-    run = press(anna, asking(anna, Search()), "keep")
+    run = press(anna, "keep", run=asking(anna, Search()).id)
     assert (run.kept, text("refused.old") in cards(webex_script)) == (False, True)
 
 
@@ -164,7 +141,7 @@ def test_an_answer_carries_the_check_on(anna, search, inputs, answers):
     """The value that was chosen or typed is recorded, and the check's card asks no more."""
     asked = asking(anna, search)
     assert [card.slot for card in verdict.cards(asked, anna.services)] == ["verdict"]
-    run = press(anna, asked, "discovered", **inputs)
+    run = press(anna, "discovered", run=asked.id, **inputs)
     assert {reply.value for reply in run.answers.values()} == answers
 
 
@@ -183,22 +160,22 @@ def test_an_answer_carries_the_check_on(anna, search, inputs, answers):
 )
 def test_a_wrong_answer_is_refused(anna, webex_script, search, inputs, why):
     """A wrong answer is not recorded, the check's card stays, and the person reads the reason."""
-    run = press(anna, asking(anna, search), "discovered", **inputs)
+    run = press(anna, "discovered", run=asking(anna, search).id, **inputs)
     assert (run.answers, text(why) in cards(webex_script)) == ({}, True)
 
 
 def test_going_on_without_answers_both(anna, webex_script):
     """A press to go on without the values answers both questions. A second press finds none."""
     asked = asking(anna, Search())
-    run = press(anna, asked, "discovered_without")
+    run = press(anna, "discovered_without", run=asked.id)
     assert {reply.value for reply in run.answers.values()} == {"without"}
-    press(anna, run, "discovered_without")
+    press(anna, "discovered_without", run=run.id)
     assert text("refused.twice") in cards(webex_script)
 
 
 def test_undo_of_a_kept_channel_is_honest(anna, webex_script):
     """``/undo`` of a kept channel says that no earlier values are known, and changes nothing."""
-    press(anna, whole(anna), "keep")
+    press(anna, "keep", run=whole(anna).id)
     before = anna.services.store.channels.count_in_space(anna.room)
     type_(anna, "undo", MAILBOX)
     assert text("notice.undo_kept_words") in cards(webex_script)

@@ -1,4 +1,4 @@
-"""The commands: the words of each answer, and the facts that an answer leaves out."""
+"""The commands: the words of each answer, the facts that it leaves out, and their help."""
 
 from __future__ import annotations
 
@@ -6,25 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from adaptive_cards.texts import has_text, text
+from adaptive_cards.locale import Locale, drawn_for
+from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.cards.presenters import progress
-from bot.commands import GROUPS, commands
+from bot.commands import commands
 from bot.webex.client import WebexError
 from jobs.clock import now
-from jobs.model import Channel, Finding, State
+from jobs.model import Channel
 from jobs.runs.run import Event, Kind, Origin, Run
-from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, type_
-
-
-def test_every_command_has_its_text():
-    """Every command has a help text and belongs to a group that help knows."""
-    assert {
-        name
-        for name, command in commands().items()
-        if command.group not in GROUPS or not has_text(f"command.{name}")
-    } == set()
-    assert {"setup-email", "check", "fix", "undo", "status", "cancel", "help"} <= set(commands())
+from tests.fixtures.run_events import changing
+from tests.unit.bot.actions.presses import of_bot, other, press, queued
+from tests.unit.bot.commands.typed_commands import MAILBOX, begun, cards, pressed, proven, type_
 
 
 def test_setup_begins_with_the_first_card(anna, webex_script):
@@ -34,14 +27,16 @@ def test_setup_begins_with_the_first_card(anna, webex_script):
     """
     type_(anna, "setup-email", "Support@contoso.com")
     (run,) = anna.services.store.runs_in_space("room-1")
-    assert run.channel == Channel(MAILBOX)
-    assert run.detailed is False
+    assert (run.channel, run.detailed) == (Channel(MAILBOX), False)
     assert run.requester.email == "anna@example.test"
     assert len(anna.services.runs.queue.jobs) == 0
     assert run.id in cards(webex_script)
 
 
-@pytest.mark.parametrize("name", ["setup-email", "adopt", "check", "fix", "undo", "tac", "audit"])
+@pytest.mark.parametrize(
+    "name",
+    sorted({each.name for each in commands().values() if "ADDRESS" in each.argument} - {"cancel"}),
+)
 def test_a_wrong_address_is_corrected(anna, webex_script, name):
     """A malformed address starts no run; the card's buttons run the same command.
 
@@ -49,10 +44,9 @@ def test_a_wrong_address_is_corrected(anna, webex_script, name):
     """
     type_(anna, name, "support@contoso,com")
     again = {"do": "typed", "command": name}
-    assert (
-        anna.services.store.runs_in_space("room-1"),
-        [data for data in pressed(webex_script) if data["do"] != "help"],
-    ) == ((), [again | {"mailbox_meant": MAILBOX}, again])
+    assert anna.services.store.runs_in_space("room-1") == ()
+    offered = [data for data in pressed(webex_script) if data["do"] != "help"]
+    assert offered == [again | {"mailbox_meant": MAILBOX}, again]
 
 
 @pytest.mark.parametrize("field", ["mailbox", "mailbox_meant"])
@@ -113,11 +107,7 @@ def test_of_somebody_elses_first_card_one_is_only_told(anna, webex_script, reply
     The other person may be about to fill in the card.
     """
     run = refused(anna, webex_script, reply)
-    type_(
-        replace(anna, person=replace(anna.person, id="ben"), room="room-2", message="typed-2"),
-        "setup-email",
-        MAILBOX,
-    )
+    type_(other(anna, "ben", room="room-2", message="typed-2"), "setup-email", MAILBOX)
     assert anna.services.store.load(run.id).ended is None
     assert text("notice.busy_title", mailbox=MAILBOX) in cards(webex_script)
 
@@ -137,9 +127,7 @@ def test_a_run_of_another_space_is_found_by_its_name(anna, webex_script, reply, 
     that space.
     """
     origin = Origin("room-2", "thread-2", message="typed-0")
-    run = anna.services.store.open(
-        Channel(MAILBOX), replace(anna.asker, id="ben", email="ben@example.test"), origin
-    )
+    run = anna.services.store.open(Channel(MAILBOX), other(anna, "ben").asker, origin)
     webex_script.on("GET", "/rooms/room-2", reply(body={"id": "room-2", "title": "Mail <team>"}))
     webex_script.on("GET", "/memberships", reply(*memberships))
     type_(anna, "setup-email", MAILBOX)
@@ -174,14 +162,10 @@ def test_status_and_cancel_see_an_old_open_run(anna, webex_script):
     anna.services.redis.delete(f"run:{ended[5].id}:events")
     webex_script.asked.clear()
     type_(anna, "status")
-    assert [each in cards(webex_script) for each in (MAILBOX, text("status.more", count="2"))] == [
-        True,
-        True,
-    ]
+    shown, more = cards(webex_script), text("status.more", count="2")
+    assert (MAILBOX in shown, more in shown) == (True, True)
     type_(anna, "cancel")
-    assert [
-        run.channel.mailbox for run in anna.services.store.runs_in_space("room-1") if not run.ended
-    ] == []
+    assert all(run.ended for run in anna.services.store.runs_in_space("room-1"))
 
 
 @pytest.mark.parametrize(
@@ -203,10 +187,7 @@ def test_a_cancelled_run_offers_undo_where_something_was_changed(anna, webex_scr
     """
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     if changed:
-        wrong = Finding("smtp_auth", State.WRONG)
-        anna.services.store.append(
-            run.id, Event(Kind.CHANGING, now(), step="smtp_auth", finding=wrong)
-        )
+        anna.services.store.append(run.id, changing("smtp_auth"))
     type_(anna, "cancel", MAILBOX)
     assert text("button.undo") not in cards(webex_script)
     (card,) = progress.end_cards(anna.services.store.load(run.id), anna.services)
@@ -219,20 +200,14 @@ def test_a_cancelled_run_keeps_nothing_sealed(anna):
 
     The secret that the mailbox user agreed to keep for checks stays.
     """
-    run = anna.services.store.open(
-        Channel(MAILBOX), anna.asker, replace(anna.origin, message="typed-0")
-    )
-    names = [
-        f"{name}:{run.id}"
-        for name in ("session", "secret", "rehearsal", "rehearsal-session", "rehearsal-secret")
-    ]
-    for name in (*names, f"check-secret:{MAILBOX}"):
+    origin = replace(anna.origin, message="typed-0")
+    run = anna.services.store.open(Channel(MAILBOX), anna.asker, origin)
+    of_run = ("session", "secret", "rehearsal", "rehearsal-session", "rehearsal-secret")
+    names = [*(f"{name}:{run.id}" for name in of_run), f"check-secret:{MAILBOX}"]
+    for name in names:
         anna.services.vault.put(name, "value", 60)
     type_(anna, "cancel")
-    assert [anna.services.vault.holds(name) for name in (*names, f"check-secret:{MAILBOX}")] == [
-        *[False] * 5,
-        True,
-    ]
+    assert [name for name in names if anna.services.vault.holds(name)] == names[-1:]
 
 
 def test_cancel_asks_which(anna, webex_script):
@@ -244,11 +219,8 @@ def test_cancel_asks_which(anna, webex_script):
     type_(replace(anna, message="typed-2"), "setup-email", "sales@contoso.com")
     type_(anna, "cancel")
     newer, older = anna.services.store.runs_in_space("room-1")
-    assert (newer.ended, older.ended, pressed(webex_script)) == (
-        None,
-        None,
-        [{"do": "cancel", "run": newer.id}, {"do": "cancel", "run": older.id}],
-    )
+    assert (newer.ended, older.ended) == (None, None)
+    assert pressed(webex_script) == [{"do": "cancel", "run": run.id} for run in (newer, older)]
     assert f"{newer.id} sales@contoso.com" in cards(webex_script)
     type_(anna, "cancel", newer.id.lower())
     assert [run.ended for run in anna.services.store.runs_in_space("room-1")] == [None, "cancelled"]
@@ -273,8 +245,115 @@ def test_odd_arguments_are_answered(anna, said, name, argument):
     assert anna.services.store.runs_in_space("room-1") == ()
 
 
-def test_setup_without_an_address_asks_for_it(anna):
-    """``/setup-email`` without an address opens a run, whose first card asks for the address."""
-    type_(anna, "setup-email")
-    (run,) = anna.services.store.runs_in_space("room-1")
-    assert run.channel.mailbox == ""
+@pytest.mark.parametrize("name", ["fix", "undo"])
+def test_a_channel_of_another_space_is_unknown_here(anna, webex_script, name):
+    """A channel of another space is answered like an unknown one, whether it exists or not."""
+    proven(replace(anna, room="room-2"))
+    type_(anna, name, MAILBOX)
+    assert len(anna.services.runs.queue.jobs) == 0
+    assert text("notice.unknown_channel_title", mailbox=MAILBOX) in cards(webex_script)
+
+
+def test_a_check_begins(anna):
+    """A check starts with the recorded facts of the channel.
+
+    A worker looks, and the card is drawn.
+    """
+    proven(anna)
+    type_(anna, "check", MAILBOX)
+    (run,) = begun(anna)
+    assert queued(anna) == {f"bot.cards.draw.draw {run.id}", f"jobs.advance.advance {run.id}"}
+    assert (run.kind, run.channel.callback_url) == ("check", "https://a.b/callback")
+    assert run.detailed is True
+
+
+def test_a_fix_is_a_run_of_its_own(anna):
+    """A fix is a run that holds the mailbox, so a second fix points to it."""
+    proven(anna)
+    type_(anna, "fix", MAILBOX)
+    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
+    assert (run.kind, run.detailed, run.channel.forwarding_address) == ("fix", True, "x@y.z")
+    type_(anna, "fix", MAILBOX)
+    assert len(anna.services.store.runs_in_space("room-1")) == 2
+
+
+@pytest.mark.parametrize(("room", "known"), [("room-1", True), ("room-2", False)])
+def test_a_connected_channel_is_looked_at_anew(anna, webex_script, room, known):
+    """In its own space, another look at a connected channel uses the known addresses.
+
+    In a space that does not know the channel, the run starts with an empty first card.
+    """
+    proven(anna)
+    press(replace(anna, room=room), "setup_again", mailbox_meant=MAILBOX)
+    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
+    assert run.kind == "setup"
+    assert run.detailed == known
+    assert run.channel.callback_url == ("https://a.b/callback" if known else "")
+    assert "x@y.z" not in cards(webex_script)
+
+
+@pytest.mark.parametrize(("room", "shown"), [("room-1", True), ("room-2", False)])
+def test_a_connected_channel_is_changed(anna, webex_script, room, shown):
+    """A change of a connected channel starts with the first card, with the values known here."""
+    proven(anna)
+    press(replace(anna, room=room), "setup_change", mailbox_meant=MAILBOX)
+    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
+    assert (run.detailed, "x@y.z" in cards(webex_script)) == (False, shown)
+
+
+def test_a_connected_mailbox_is_said_to_be(anna, webex_script):
+    """For a connected mailbox, ``/setup-email`` starts no run and offers another look at it."""
+    run = proven(anna)
+    type_(anna, "setup-email", MAILBOX)
+    assert len(anna.services.store.runs_in_space("room-1")) == 1
+    assert text("notice.done_title", mailbox=MAILBOX) in cards(webex_script)
+    assert run.id in cards(webex_script)
+
+
+HELP = {"do": "help"}
+
+
+@pytest.mark.parametrize("typed", ["check", "/check", "CHECK", "prüfen", "chekc", "check please"])
+def test_one_command_is_explained(anna, webex_script, typed):
+    """Help explains a command by its name in any language, with or without a slash.
+
+    A name that is nearly right counts, too.
+    """
+    type_(anna, "help", typed)
+    run = {"do": "run_command", "command": "check", "argument": ""}
+    assert (pressed(webex_script), begun(anna)) == ([run, HELP], [])
+    shown = cards(webex_script)
+    assert [
+        each in shown
+        for each in ("@Email Bot /check ADDRESS", "/prüfen, /pruefen", text("help.about.check"))
+    ] == [True] * 3
+    assert text("help.title") not in shown
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_every_command_has_its_help(anna, webex_script, name):
+    """Every command has its own help, and a 1:1 message shows no mention of the bot.
+
+    A cancel is not offered as a button, because it would end a run.
+    """
+    type_(replace(anna, direct=True), "help", name)
+    shown = cards(webex_script)
+    assert (text(f"help.about.{name}") in shown, "@Email Bot" in shown) == (True, False)
+    runs = [each["command"] for each in pressed(webex_script) if each != HELP]
+    assert runs == ([] if name in {"cancel", "help"} else [name])
+
+
+def test_help_for_a_command_in_german(anna, webex_script):
+    """In German, the help for a command shows its German name first."""
+    with drawn_for(Locale("de")):
+        type_(anna, "help", "check")
+    shown = cards(webex_script)
+    assert ("@Email Bot /prüfen ADRESSE" in shown, "/check, /pruefen" in shown) == (True, True)
+
+
+def test_a_command_for_approvers_only_is_not_explained(anna, webex_script):
+    """For a command that only approvers may run, others are told whom to ask, and get no button."""
+    type_(of_bot(anna, approvers=("boss@example.test",)), "help", "audit")
+    shown = cards(webex_script)
+    assert text("help.only_approvers", command="/audit") in shown
+    assert (text("help.about.audit") in shown, pressed(webex_script)) == (False, [])

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
+from bot.chat.explanation import as_json, as_lines, explanation
 from bot.webex.client import WebexError
 from jobs.causes import files
+from jobs.causes.cause import page_of
+from jobs.causes.reader import read
 from jobs.clock import now
 from jobs.storage import keys
 from jobs.storage.keys import Key
@@ -59,6 +62,16 @@ def test_a_text_about_a_channel_of_the_space(asked, said, anna, webex_script):
     asked(f"{MAILBOX}: Connection timed out")
     assert text("explain.known_now") in cards(webex_script)
     assert text("explain.open_title") in said()[0][1]
+    assert {"do": "check", "channel": MAILBOX} in pressed(webex_script)
+
+
+@pytest.mark.parametrize("typed", [MAILBOX, f"please {MAILBOX}"])
+def test_the_address_of_a_channel_is_no_error(asked, said, anna, webex_script, typed):
+    """For a channel's address alone, the title says so, and the card shows the channel."""
+    proven(anna)
+    asked(typed)
+    assert text("explain.channel_title") in said()[0][1]
+    assert text("explain.known_now") in cards(webex_script)
     assert {"do": "check", "channel": MAILBOX} in pressed(webex_script)
 
 
@@ -178,3 +191,23 @@ def test_explain_in_a_case_for_tac_is_no_screenshot(anna, said, webex_script):
     webex_script.on("GET", "/people/anna", Reply(body=person("anna", "anna@example.test")))
     receive("messages", "m-1", "anna", "room-1", now().isoformat())
     assert [text("cause.client_secret_expired") in words for _, words in said()] == [True]
+
+
+REFUSED = "535 5.7.3 Authentication unsuccessful"
+
+
+def test_a_certain_cause_has_its_page():
+    """For a certain cause, the card, the JSON and the terminal's lines name the same help page."""
+    reading, page = read(EXPIRED), page_of("client_secret_expired")
+    assert page in str(explanation(reading, now()))
+    assert as_json(reading)["causes"][0]["page"] == page
+    assert f"Learn more: {page}" in as_lines(reading)
+
+
+def test_a_possible_cause_has_its_own_page():
+    """Each possible cause of an error has the help page that is known for it, or none."""
+    reading = read(REFUSED)
+    card = str(explanation(reading, now()))
+    pages = {page_of(each.cause) for each in reading.causes}
+    assert [page for page in pages if page not in card] == []
+    assert {"", page_of("smtp_token_refused"), page_of("scope_wrong")} < pages

@@ -1,14 +1,15 @@
-"""``/watch``: begins, changes, pauses and ends a watch; bad input changes nothing."""
+"""/watch and /history: a watch begins, changes and ends, and what it has seen."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, timedelta
 
 import pytest
 
 from adaptive_cards.texts import text
+from adaptive_cards.times import written_date
 from bot.actions import actions
 from bot.chat import preferences
 from bot.chat.context import ChatContext
@@ -18,7 +19,10 @@ from jobs.access.app_access import AppAccess
 from jobs.clock import now
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from tests.fixtures.queue_state import claimed
+from tests.fixtures.webex_script import person
+from tests.unit.bot.actions.presses import of_bot, other
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, proven, type_
+from tests.unit.bot.watched import GOOD, look, watch, with_incident
 
 
 @pytest.fixture
@@ -37,12 +41,10 @@ def watched(ctx: ChatContext) -> WatchedChannel:
 
 def break_it(services: Services) -> str:
     """Record two looks that find the channel broken, and return the id of the incident."""
-    one = services.watching.channels.load(MAILBOX)
-    assert one is not None
+    (one,) = services.watching.channels.all()
     for _ in range(2):
         services.watching.incidents.record(one, LookOutcome(Sight.BROKEN, "not_forwarded"), now())
-    incident = services.watching.incidents.open_of_channel(MAILBOX)
-    assert incident is not None
+    (incident,) = services.watching.incidents.open_incidents()
     return incident.id
 
 
@@ -59,10 +61,8 @@ def test_a_channel_is_watched_from_now_on(connected, said, typed, seconds, told)
     """The first look at a watched channel is due at once, and the answer says how often it is."""
     type_(connected, "watch", f"{MAILBOX} {typed}".strip())
     known = watched(connected)
-    assert known.interval_s == seconds
-    assert known.room == "room-1"
+    assert (known.interval_s, known.room, known.notify) == (seconds, "room-1", ())
     assert known.by.email == "anna@example.test"
-    assert known.notify == ()
     assert claimed(connected.services.redis) == (known.group,)
     assert f"{MAILBOX} is watched {told}" in said()[0][1]
 
@@ -104,13 +104,6 @@ def test_an_address_that_nobody_knows(connected, said):
     assert connected.services.watching.channels.all() == ()
 
 
-def test_what_is_no_address(connected, webex_script):
-    """A text that is no address gets a card whose buttons run ``/watch`` again."""
-    type_(connected, "watch", "support at contoso")
-    assert "watch" in cards(webex_script)
-    assert connected.services.watching.channels.all() == ()
-
-
 def test_the_end_of_a_watch_ends_its_incident(connected, said):
     """The end of a watch ends its incident, whose card is drawn once more.
 
@@ -141,9 +134,7 @@ def test_a_pause_keeps_the_watch(connected, said):
 
 def test_people_are_named(connected, webex_script, reply, said):
     """Only people whom the bot serves can be named for a watch. Any other name changes nothing."""
-    known = {
-        "items": [{"id": "ben", "emails": ["ben@example.test"], "orgId": "org-1", "type": "person"}]
-    }
+    known = {"items": [person("ben", "ben@example.test")]}
     webex_script.on("GET", "/people", reply(body=known))
     type_(connected, "watch", MAILBOX)
     type_(connected, "watch", f"{MAILBOX} notify Ben@example.test,ben@example.test")
@@ -195,13 +186,8 @@ def test_the_list_of_all_is_for_approvers_in_a_1_1(connected, said):
     In a space, everybody would read about the channels of other spaces.
     """
     type_(connected, "watch", MAILBOX)
-    own = replace(connected.services.bot, approvers=("anna@example.test",))
-    services = replace(connected.services, bot=own)
-    for ctx in (
-        connected,
-        replace(connected, services=services),
-        replace(connected, services=services, room="direct-1", direct=True),
-    ):
+    own = of_bot(connected, approvers=("anna@example.test",))
+    for ctx in (connected, own, replace(own, room="direct-1", direct=True)):
         type_(ctx, "watch", "all")
     assert [text("watch.all_refused") in words for _, words in said()[1:]] == [True, True, False]
 
@@ -258,8 +244,7 @@ def test_who_is_on_it(connected, said):
     type_(connected, "watch", MAILBOX)
     incident = break_it(connected.services)
     on_it, incidents = actions()["watch_on_it"], connected.services.watching.incidents
-    ben = replace(connected.person, id="ben", email="ben@example.test")
-    elsewhere = replace(connected, person=ben, room="direct-2", direct=True)
+    elsewhere = other(connected, "ben", room="direct-2", direct=True)
     on_it(elsewhere, {"card": incident})
     assert text("watch.not_here") in said()[-1][1]
     incidents.change(incident, lambda each: replace(each, told=("ben@example.test",)))
@@ -273,3 +258,107 @@ def test_who_is_on_it(connected, said):
     type_(connected, "watch", f"{MAILBOX} off")
     on_it(connected, {"card": incident})
     assert text("watch.over") in said()[-1][1]
+
+
+def links_in(posted: str) -> bool:
+    """Return whether a card has a link to a history."""
+    return "https://bot.example.test/history/" in posted
+
+
+def test_each_history_has_a_link_of_its_own(anna, webex_script):
+    """Each ``/history`` answer has a link of its own, because a link works once."""
+    with_incident(anna.services)
+    type_(anna, "history", MAILBOX)
+    first = set(anna.services.redis.scan_iter("sealed:page:*"))
+    type_(anna, "history", MAILBOX)
+    assert (len(first), len(set(anna.services.redis.scan_iter("sealed:page:*")))) == (1, 2)
+    assert links_in(cards(webex_script))
+
+
+def test_what_was_not_seen_is_not_called_available(anna, webex_script):
+    """Without the tenant's read access, nothing is measured, and the card says what is not seen."""
+    watched = watch(anna.services)
+    look(anna.services, watched, LookOutcome(Sight.HEALTHY), now() - timedelta(minutes=5))
+    type_(anna, "history", MAILBOX)
+    posted = cards(webex_script)
+    assert "No incident seen since" in posted
+    assert "would not notice a changed forwarding, policy or secret." in posted
+    assert ("not seen" in posted, "Let the watch see more" in posted) == (True, True)
+    assert "Available" not in posted
+
+
+def test_a_channel_that_is_not_watched_has_no_history(anna, webex_script):
+    """For a channel that is not watched, the answer says how a history begins.
+
+    The answer has the button for it.
+    """
+    proven(anna)
+    type_(anna, "history", MAILBOX)
+    assert "There is no history" in cards(webex_script)
+    assert {"do": "watch", "channel": MAILBOX} in pressed(webex_script)
+
+
+@pytest.mark.parametrize("month", ["", "{month}"])
+def test_a_channel_of_another_space_is_unknown_here(anna, webex_script, month):
+    """A person outside a channel's space learns nothing, not even that the channel exists."""
+    watched = watch(anna.services, room="room-9")
+    look(anna.services, watched, GOOD, now())
+    type_(anna, "history", f"{MAILBOX} {month.format(month=this_month())}".strip())
+    posted = cards(webex_script)
+    assert ("was not set up in this space" in posted, links_in(posted)) == (True, False)
+    assert list(anna.services.redis.scan_iter("sealed:page:*")) == []
+
+
+def this_month() -> str:
+    """Return the present month in UTC."""
+    return f"{now().astimezone(UTC):%Y-%m}"
+
+
+def month_of(watched: WatchedChannel) -> str:
+    """Return the month in which the incident of the tests began."""
+    return f"{(watched.since - timedelta(days=2)).astimezone(UTC):%Y-%m}"
+
+
+@pytest.mark.parametrize("typed", ["{mailbox} {month}", "{month} {mailbox}"])
+def test_a_month(anna, webex_script, typed):
+    """``/history`` with a month shows its days, its figures and its incidents."""
+    month = month_of(with_incident(anna.services))
+    type_(anna, "history", typed.format(mailbox=MAILBOX, month=month))
+    posted = cards(webex_script)
+    first = written_date(date.fromisoformat(f"{month}-01"))
+    assert (f"{first} to " in posted, links_in(posted)) == (True, True)
+    assert ("1 incident" in posted, "goes on" in posted) == (True, False)
+
+
+def test_another_month_has_other_days(anna, webex_script):
+    """The month before that of the incident has no look."""
+    first = (with_incident(anna.services).since - timedelta(days=2)).replace(day=1)
+    type_(anna, "history", f"{MAILBOX} {first - timedelta(days=1):%Y-%m}")
+    assert "Nobody has looked at this channel in these days" in cards(webex_script)
+
+
+def test_a_month_without_an_address(anna, webex_script):
+    """With a month alone, the buttons of the channels show that month."""
+    proven(anna)
+    type_(anna, "history", this_month())
+    meant = {"do": "typed", "command": "history", "mailbox_meant": f"{MAILBOX} {this_month()}"}
+    assert meant in pressed(webex_script)
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("2026-13", "is not a month"),
+        ("2026-11 2026-12", "is not a month"),
+        ("2026-11-27", "is not a month"),
+        ("9998-12", "has not begun"),
+        ("9999-12", "is not a month"),
+        ("2020-01", "is not kept any more"),
+    ],
+)
+def test_a_bad_month_is_answered(anna, webex_script, typed, answer):
+    """The answer to a bad month gives the reason, and says which text can be typed."""
+    with_incident(anna.services)
+    type_(anna, "history", f"{MAILBOX} {typed}")
+    posted = cards(webex_script)
+    assert (answer in posted, "Type /history ADDRESS 2" in posted) == (True, True)

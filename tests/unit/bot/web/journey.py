@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +14,7 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account
 from jobs.runs.run import Event, Kind, Run
+from jobs.storage import codec
 from tests.fixtures.bot_pages import hidden_fields
 
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -22,6 +25,15 @@ SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin
 def path(services: Services, run: Run, kind: str = "signin") -> str:
     """Return the path of the run's link of that kind."""
     return urlsplit(links.link(services, kind, run.id).url).path
+
+
+def end_link(services: Services) -> None:
+    """Let the time of the only link be over."""
+    (key,) = services.redis.scan_iter("sealed:page:*")
+    name = key.decode().removeprefix("sealed:")
+    ticket = codec.load(services.vault.get(name) or "", links.PageToken)
+    over = replace(ticket, until=now() - timedelta(seconds=1))
+    services.vault.put(name, codec.dump(over).decode(), 60)
 
 
 def form_of(page: Any) -> dict[str, str]:

@@ -1,20 +1,27 @@
-"""Web application: its headers, errors and health, and whom it does not serve."""
+"""Web application: its headers, errors, health, metrics, and addresses."""
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from flask import Blueprint, Flask, Response
 from redis import Redis
 from structlog.testing import capture_logs
+from werkzeug.test import Client
 
 from bot.queue import connect_for_web, health
 from bot.settings import BotSettings
-from bot.web.app import HEADERS, DataGate
-from bot.web.webhooks import RefusedWebhooks
+from bot.web.webhooks import Webhooks
+from bot.web.wsgi import HEADERS, AddressError, CountsToRedis, DataGate, listener, whole_site
+from jobs.settings import Settings
 from jobs.storage import generation
+from jobs.storage.counters import CARDS, COUNTERS, FLUSH_S, read
 from tests.fixtures.queue_state import alive
 from tests.fixtures.site import create_app
 from tests.fixtures.waiting import until
@@ -122,7 +129,7 @@ def test_data_of_a_newer_layout_is_not_served_any_more(gated, redis, monkeypatch
 
     If Redis is away at that time, the pages answer for themselves.
     """
-    monkeypatch.setattr("bot.web.app.LAYOUT_S", 0)
+    monkeypatch.setattr("bot.web.wsgi.LAYOUT_S", 0)
     served = gated.test_client().get("/signin/x").status_code
     redis.set("schema", generation.LAYOUT + 1)
     refused = gated.test_client().get("/signin/x").status_code
@@ -166,7 +173,7 @@ def test_ready_needs_a_worker(settings, redis, redis_url):
 def test_a_flood_costs_redis_nothing(settings, redis, redis_url, monkeypatch):
     """The answer of /readyz is repeated for a moment, so a flood costs Redis nothing."""
     alive(redis)
-    monkeypatch.setattr("bot.web.app.HEALTH_KEPT_S", 3600)
+    monkeypatch.setattr("bot.web.wsgi.HEALTH_KEPT_S", 3600)
     browser = create_app(settings, connect_for_web(redis_url)).test_client()
     first = browser.get("/readyz")
     redis.flushall()
@@ -184,10 +191,10 @@ def lines(log: list[Any]) -> list[int]:
 def test_the_first_is_logged_at_once_and_the_others_together(redis):
     """The first refused webhook is logged at once, and the others of a minute with the next one."""
     with capture_logs() as log:
-        counter = RefusedWebhooks(redis, 0.2)
+        counter = Webhooks((), redis, 0.2)
         for _ in range(5):
-            counter.add()
-        until(lambda: (counter.add(), len(lines(log)) == 2)[1], "the next minute")
+            counter.count_refused()
+        until(lambda: (counter.count_refused(), len(lines(log)) == 2)[1], "the next minute")
     assert lines(log)[0] == 1
     found = health.read_refused(redis)
     assert found is not None
@@ -212,3 +219,112 @@ def test_without_redis_it_is_still_logged(settings, free_port):
     with capture_logs() as log:
         answer = browser.post("/webhooks/webex", data=BODY, content_type="application/json")
     assert (answer.status_code, lines(log)) == (401, [1])
+
+
+def reached(port: int) -> list[bool]:
+    """Return whether somebody listens at the port, with IPv4 and with IPv6."""
+    answers = []
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with socket.socket(family) as probe:
+            answers.append(probe.connect_ex((host, port)) == 0)
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("host", "both"),
+    [
+        ("0.0.0.0", [True, False]),
+        ("127.0.0.1", [True, False]),
+        ("::", [True, True]),
+        ("::1", [False, True]),
+    ],
+)
+def test_who_is_reached(host, both, free_port):
+    """The host ``::`` is reached with IPv4 and IPv6, as the documents say.
+
+    Any other host is reached with its own kind of address.
+    """
+    if ":" in host and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with closing(listener(host, free_port)):
+        assert reached(free_port) == both
+
+
+@pytest.mark.parametrize(
+    ("refused", "host", "port", "told"),
+    [
+        (PermissionError(13, "No"), "0.0.0.0", 80, "PORT 80 may not be used .* above 1023"),
+        (OSError(97, "Not supported"), "::", 8080, r"HOST ::, PORT 8080 \(Not supported"),
+    ],
+)
+def test_a_refusal_of_the_system_is_explained(monkeypatch, refused, host, port, told):
+    """A refused port below 1024 leads to one above 1023, and the system explains the others.
+
+    The system refuses such a port to users who are not root.
+    """
+    monkeypatch.setattr(socket, "create_server", lambda *_, **__: (_ for _ in ()).throw(refused))
+    with pytest.raises(AddressError, match=told):
+        listener(host, port)
+
+
+TOKEN = "kx7Pq2mZ9vLwTn4RbYc8"
+WORK = Settings(
+    "https://bot.example.test", "", "client", "secret", (Fernet.generate_key().decode(),)
+)
+
+
+@pytest.fixture(autouse=True)
+def threads(monkeypatch) -> Iterator[list[CountsToRedis]]:
+    """Threads that count for the sites of a test.
+
+    They end with the test, because they would also count for other tests.
+    """
+    made: list[CountsToRedis] = []
+
+    class Stoppable(CountsToRedis):
+        def __init__(self, redis: Redis, every_s: float = FLUSH_S) -> None:
+            super().__init__(redis, every_s)
+            made.append(self)
+
+    monkeypatch.setattr("bot.web.wsgi.CountsToRedis", Stoppable)
+    yield made
+    for each in made:
+        each.stop()
+
+
+def metrics_of(settings: BotSettings, header: str = "") -> tuple[int, str]:
+    """Return the status and the text of the metrics page at the web port."""
+    site = whole_site(settings, WORK, connect_for_web(settings.redis_url))
+    headers = {"Authorization": header} if header else {}
+    answer = Client(site).get("/metrics", headers=headers)
+    return answer.status_code, answer.text
+
+
+def test_off_by_default(settings, redis):
+    """Without its settings there is no metrics page, even for a request with a token."""
+    assert metrics_of(settings)[0] == metrics_of(settings, f"Bearer {TOKEN}")[0] == 404
+
+
+@pytest.mark.parametrize("header", ["", TOKEN, "Bearer", f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
+def test_without_the_token_nothing_is_shown(settings, redis, header):
+    """A request without the right token gets 401, which names the scheme and shows no number."""
+    code, text = metrics_of(replace(settings, metrics_token=TOKEN), header)
+    assert (code, "webex_email_bot" in text) == (401, False)
+
+
+def test_with_the_token(settings, redis):
+    """With the token, the page also shows numbers that the process has not added to Redis yet."""
+    COUNTERS.reset()
+    COUNTERS.add(CARDS, "posted", by=7)
+    code, text = metrics_of(replace(settings, metrics_token=TOKEN), f"Bearer {TOKEN}")
+    assert (code, 'webex_email_bot_cards_total{outcome="posted"} 7.0' in text) == (200, True)
+
+
+def test_a_thread_adds_the_counts_after_the_first_answer(settings, redis, threads):
+    """A thread adds the counts to Redis from the first request on, so no request waits for it."""
+    COUNTERS.reset()
+    COUNTERS.add(CARDS, "edited")
+    thread = CountsToRedis(connect_for_web(settings.redis_url), every_s=0.01)
+    threads.append(thread)
+    thread("/healthz")
+    until(lambda: read(redis).get("cards|edited") == 1)

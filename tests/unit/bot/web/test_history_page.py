@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-from dataclasses import replace
-from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,13 +11,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from bot import links
-from bot.services import Services
 from bot.web import history_page
 from bot.web.pages import assets, use_browsers_language
-from jobs.clock import now
-from jobs.storage import codec
 from tests.fixtures.site import create_app
 from tests.unit.bot.watched import MAILBOX, watch, with_incident
+from tests.unit.bot.web.journey import end_link, form_of
 
 FILE = "history.csv"
 
@@ -49,18 +44,7 @@ def address(services) -> str:
 
 def press(browser: FlaskClient, address: str) -> int:
     """Open the link's first page and press its button; return the status."""
-    page = browser.get(address)
-    form = re.search(r'name="form" value="([0-9a-f]+)"', page.text)
-    return browser.post(address, data={"form": form[1] if form else ""}).status_code
-
-
-def move_end(services: Services, ahead: timedelta) -> None:
-    """Move the end of the only link to the given time from now."""
-    (key,) = services.redis.scan_iter("sealed:page:*")
-    name = key.decode().removeprefix("sealed:")
-    ticket = codec.load(services.vault.get(name) or "", links.PageToken)
-    over = replace(ticket, until=now() + ahead)
-    services.vault.put(name, codec.dump(over).decode(), 60)
+    return browser.post(address, data=form_of(browser.get(address))).status_code
 
 
 def test_looking_uses_nothing_up(browser, site, address):
@@ -107,10 +91,9 @@ def test_the_link_works_in_one_browser(browser, site, address):
 def test_of_two_browsers_with_the_page_open_one_gets_it(browser, site, address):
     """If two browsers have the page open, the second press is refused although its form is good."""
     other = site.test_client()
-    form = re.search(r'value="([0-9a-f]+)"', other.get(address).text)
-    assert form
+    form = form_of(other.get(address))
     assert press(browser, address) == 303
-    assert other.post(address, data={"form": form[1]}).status_code == 410
+    assert other.post(address, data=form).status_code == 410
 
 
 def test_another_site_cannot_press(browser, address):
@@ -125,7 +108,7 @@ def test_the_link_ends(services, browser, address, *, opened):
     """A link that has ended shows nothing, whether or not somebody has opened it."""
     if opened:
         assert press(browser, address) == 303
-    move_end(services, -timedelta(seconds=1))
+    end_link(services)
     page = browser.get(address)
     assert (page.status_code, "<svg" in page.text) == (410, False)
     assert browser.get(f"{address}/{FILE}").status_code == 404

@@ -14,9 +14,8 @@ from werkzeug.test import TestResponse
 from adaptive_cards.texts import text
 from bot.cards.presenters import verdict
 from bot.services import Services
-from bot.web import oauth_flow
-from bot.web.oauth import AppAccessConsent
-from bot.web.oauth_flow import Flow
+from bot.web import oauth
+from bot.web.oauth import AppAccessConsent, Flow
 from jobs.access import app_access
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden
@@ -130,7 +129,7 @@ def test_consent_without_the_permissions(services, provider, run):
     _, kept = consent.start(services, run, "state-1")
     flow = Flow("access", run.id, kept)
     with pytest.raises(Forbidden) as told:
-        consent.handle_callback(services, run, flow, {"admin_consent": "True", "tenant": TENANT})
+        consent.finish(services, run, flow, {"admin_consent": "True", "tenant": TENANT})
     lacking = ", ".join(name for name in GRAPH_APP_ROLES if name != "User.Read.All")
     assert (told.value.cause, told.value.code) == ("app_roles_missing", lacking)
     assert app_access.grant_for(services.redis, TENANT) is None
@@ -154,11 +153,11 @@ def test_a_state_of_another_check(services, browser, run):
     The state is bound to the person, the tenant and the channel.
     """
     state = depart(services, browser, run)["state"]
-    flow = oauth_flow.pop(services, state)
+    flow = oauth.read(services, state, once=True)
     assert flow is not None
     channel = Channel("other@example.test", tenant_id=TENANT)
     other = services.store.check(channel, Person("bob", "bob@example.test"), Origin("room-1"))
-    oauth_flow.save(services, state, replace(flow, run=other.id))
+    oauth.save(services, state, replace(flow, run=other.id))
     come_back(browser, state)
     assert services.store.load(other.id).problems["app_access"].cause == "state_mismatch"
     assert app_access.grant_for(services.redis, TENANT) is None

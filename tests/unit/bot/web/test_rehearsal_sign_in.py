@@ -52,6 +52,7 @@ def test_only_the_delegate_rehearses_for_a_shared_mailbox(
     ("step", "ago_s", "numbers", "cause"),
     [
         ("check_secret", 5, (7000215,), None),
+        ("check_secret", 130, (7000215,), "own_secret_refused"),
         ("smtp_grant", 5, (65001, 65001), None),
         ("smtp_grant", 130, (65001,), "consent_missing"),
         ("smtp_grant", 5, (65001, 54005), "consent_missing"),

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 
 from bot import links
 from bot.cards.presenters.card_state import PostedCard, posted_card, protected, slot_of
-from bot.services import Services
 from jobs.clock import now
-from jobs.model import Account, Finding, State
+from jobs.model import Account
 from jobs.runs.run import Event, Kind, Run
-from jobs.storage import codec
-from tests.fixtures.run_events import answered, found, noted
+from tests.fixtures.run_events import answered, found
+from tests.unit.bot.web.journey import end_link
 
 SECRET = "s3cret~Value.<b>"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@example.test"))
@@ -36,14 +33,6 @@ def run(services, begin) -> Run:
 def address(services, run) -> str:
     """Path of the link to the secret's page."""
     return urlsplit(links.link(services, "handover", run.id).url).path
-
-
-def end(services: Services) -> None:
-    """Let the link's fifteen minutes be over."""
-    name = next(services.redis.scan_iter("sealed:page:*")).decode().removeprefix("sealed:")
-    ticket = codec.load(services.vault.get(name) or "", links.PageToken)
-    over = replace(ticket, until=now() - timedelta(seconds=1))
-    services.vault.put(name, codec.dump(over).decode(), 60)
 
 
 def test_looking_burns_nothing(services, browser, run, address):
@@ -117,8 +106,7 @@ def test_without_an_administrator_the_addresses_are_whole(services, browser, run
 )
 def test_a_login_of_its_own_can_be_copied(services, browser, run, address, upn, login):
     """The page has a login to copy only if it differs from the mailbox's address."""
-    user = Finding("mailbox_user", State.OK, facts={"upn": upn})
-    services.store.append(run.id, noted(user))
+    services.store.append(run.id, found("mailbox_user", facts={"upn": upn}))
     page = browser.post(address).text
     assert ("Login ID For Generating Token" in page) == bool(login)
     assert (page.count(login) > 1 if login else True) is True
@@ -139,7 +127,9 @@ def test_the_page_is_private(browser, address, method):
     assert page.headers["Cache-Control"] == "no-store"
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert page.headers["X-Robots-Tag"] == "noindex"
-    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    policy = page.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "frame-ancestors 'none'" in policy
 
 
 @pytest.mark.parametrize("method", ["put", "delete"])
@@ -163,7 +153,7 @@ def test_a_late_link_shows_nothing_but_a_way_on(services, browser, run, address)
 
     The new link comes 1:1 to the requester, and never on the page.
     """
-    end(services)
+    end_link(services)
     slot = slot_of(run.requester.email)
     card = protected(services, run.id, slot, PostedCard("m", "r", "x", "", now()))
     services.redis.hset(f"cards:{run.id}", slot, card)
@@ -182,7 +172,7 @@ def test_a_new_link_is_sent_once(services, browser, run, address):
     services.redis.hset(f"cards:{run.id}", slot, card)
     assert browser.post(f"{address}/renew").status_code == 200
     assert posted_card(services, run.id, slot) is not None
-    end(services)
+    end_link(services)
     links.link(services, "handover", run.id)  # as the card of the new link is drawn
     assert browser.post(f"{address}/renew").text == browser.post(f"{address}/renew").text
     assert posted_card(services, run.id, slot) is not None

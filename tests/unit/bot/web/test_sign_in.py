@@ -1,23 +1,39 @@
-"""The pages that lead to Microsoft, and the one address that leads back."""
+"""The pages that lead to Microsoft, the way back, and the browser that a flow belongs to."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 
 from adaptive_cards.texts import text
 from bot import links
-from bot.web import oauth_flow
-from bot.web.oauth_flow import Flow
+from bot.services import Services
+from bot.web import oauth, secret_page, sign_in
+from bot.web.oauth import Flow
+from bot.web.pages import HOST_COOKIE, LOOPBACK_COOKIE, assets, form_token, is_browser_of
 from jobs.clock import now
 from jobs.model import Account
 from jobs.runs.run import Event, Kind
-from jobs.storage import codec
 from tests.fixtures.run_events import changing, found
-from tests.unit.bot.web.journey import BACK, SIGNED_IN, TENANT, depart, form_of, last, path, signed
+from tests.fixtures.site import create_app
+from tests.unit.bot.web import journey
+from tests.unit.bot.web.journey import (
+    BACK,
+    SIGNED_IN,
+    TENANT,
+    depart,
+    end_link,
+    form_of,
+    last,
+    path,
+    press,
+    signed,
+)
 
 APP = found("application", facts={"client_id": "email-app", "app_name": "Mail"})
 
@@ -36,21 +52,6 @@ def test_the_page_says_for_what_and_by_whom(services, browser, begin):
     assert asked["redirect_uri"] == "https://bot.example.test/microsoft/callback"
     assert len(asked["state"]) >= 43
     assert asked["nonce"]
-
-
-@pytest.mark.parametrize("address", ["/signin/{}", "/microsoft/callback?state=x", "/signin/none"])
-def test_every_page_is_private(services, browser, begin, address):
-    """No page allows a referrer, a cache, external content or a frame."""
-    page = browser.get(address.format(path(services, begin()).rpartition("/")[2]))
-    wanted = {
-        "Referrer-Policy": "no-referrer",
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-    }
-    assert {name: page.headers[name] for name in wanted} == wanted
-    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
 
 
 def test_a_sign_in(services, browser, provider, begin):
@@ -155,26 +156,22 @@ APPROVED = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("tenant", "counts"), [(TENANT, True), (OTHERS_TENANT, False)])
+@pytest.mark.parametrize("tenant", [TENANT, OTHERS_TENANT])
 @pytest.mark.parametrize(
-    "word", [(APPROVED,), (APPROVED, CHANGING), (APPROVED, CHANGING, Event(Kind.DETAILS, now()))]
+    "word",
+    [(), (APPROVED,), (APPROVED, CHANGING), (APPROVED, CHANGING, Event(Kind.DETAILS, now()))],
 )
-def test_a_run_stays_in_its_tenant(services, browser, provider, begin, word, tenant, counts):
-    """After a plan was approved, an administrator of another tenant cannot continue the run."""
+def test_a_run_stays_in_its_tenant(services, browser, provider, begin, word, tenant):
+    """After a plan was approved, an administrator of another tenant cannot continue the run.
+
+    Before, a person who picked the wrong account may pick one of another tenant.
+    """
+    counts = tenant == TENANT or not word
     admin = Event(Kind.SIGNED_IN, now(), account=Account(tenant, "oid-1", "admin@contoso.com"))
     run = begin(admin, PLANNED, *word, Event(Kind.SIGNED_OUT, now()))
     browser.get(BACK, query_string=signed(services, browser, provider, run))
     assert last(services, run).kind == (Kind.SIGNED_IN if counts else Kind.PROBLEM)
     assert services.vault.holds(f"session:{run.id}") == counts
-
-
-def test_before_an_approval_any_tenant_may_be_tried(services, browser, provider, begin):
-    """Before an approval, a person who picked the wrong account may pick one of another tenant."""
-    account = Account(OTHERS_TENANT, "oid-9", "admin@fabrikam.com")
-    admin = Event(Kind.SIGNED_IN, now(), account=account)
-    run = begin(admin, PLANNED, Event(Kind.SIGNED_OUT, now()))
-    browser.get(BACK, query_string=signed(services, browser, provider, run))
-    assert last(services, run).kind is Kind.SIGNED_IN
 
 
 def test_of_two_who_sign_in_the_first_counts(services, browser, provider, begin):
@@ -203,11 +200,7 @@ def test_a_link_of_an_ended_run(services, browser, provider, begin):
 def test_a_link_whose_time_is_up(services, browser, begin):
     """A sign-in link whose time is up gets 410."""
     address = path(services, begin())
-    (key,) = services.redis.scan_iter("sealed:page:*")
-    name = key.decode().removeprefix("sealed:")
-    ticket = codec.load(services.vault.get(name) or "", links.PageToken)
-    over = replace(ticket, until=now() - timedelta(seconds=1))
-    services.vault.put(name, codec.dump(over).decode(), 60)
+    end_link(services)
     assert browser.get(address).status_code == 410
 
 
@@ -251,11 +244,230 @@ def test_a_state_is_sealed_and_ends(services, redis):
 
     Both are unreadable in Redis and in a repr.
     """
-    oauth_flow.save(services, "state-1", Flow("signin", "R1", '{"code_verifier": "verifier-1"}'))
+    oauth.save(services, "state-1", Flow("signin", "R1", '{"code_verifier": "verifier-1"}'))
     assert 0 < redis.ttl("sealed:flow:state-1") <= 600
     assert b"verifier-1" not in redis.get("sealed:flow:state-1")
-    flow = oauth_flow.pop(services, "state-1")
+    flow = oauth.read(services, "state-1", once=True)
     assert flow is not None
-    assert flow.msal == {"code_verifier": "verifier-1"}
+    assert json.loads(flow.flow) == {"code_verifier": "verifier-1"}
     assert "verifier-1" not in repr(flow)
-    assert oauth_flow.pop(services, "state-1") is None
+    assert oauth.read(services, "state-1", once=True) is None
+
+
+FACTS = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
+KNOWN = found("mailbox_user", facts=FACTS)
+
+
+@pytest.fixture
+def another(browser) -> FlaskClient:
+    """The browser of another person, at the same pages."""
+    app: Flask = browser.application
+    return app.test_client()
+
+
+def kept(services: Services) -> dict[bytes, bytes]:
+    """Return everything in Redis without its times of expiry."""
+    return {key: services.redis.dump(key) for key in services.redis.scan_iter()}
+
+
+def test_looking_asks_nobody_and_keeps_nothing(
+    services, browser, another, provider, webex_script, begin
+):
+    """The first page calls no other host and writes nothing, however often scanners open it."""
+    address = path(services, begin())
+    before, asked = kept(services), len(webex_script.asked)
+    assert browser.head(BACK).status_code == 200
+    for client in (browser, another):
+        assert [client.get(address).status_code, client.head(address).status_code] == [200, 200]
+    assert (kept(services), provider.requests, len(webex_script.asked)) == (before, [], asked)
+
+
+def test_the_cookie(services, browser, begin):
+    """Only this host gets the cookie, over https, and no script reads it.
+
+    A second page keeps the cookie of the first page.
+    """
+    run = begin()
+    first = browser.get(path(services, run)).headers["Set-Cookie"]
+    name, _, rest = first.partition("=")
+    value, *attributes = rest.split("; ")
+    assert name == HOST_COOKIE
+    assert len(value) == 43
+    assert set(attributes) == {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"}
+    assert browser.get(path(services, run)).headers["Set-Cookie"] == first
+
+
+def test_the_cookie_over_plain_http(services, begin):
+    """Over http on this machine, the cookie's name lacks the prefix, which would need Secure."""
+    local = replace(services, bot=replace(services.bot, public_url="http://localhost:8080"))
+    app = create_app(local.bot, local.redis, [sign_in.pages, secret_page.pages, assets])
+    app.config["SERVICES"] = local
+    client = app.test_client()
+    run = begin()
+    name, _, rest = client.get(path(local, run)).headers["Set-Cookie"].partition("=")
+    assert (name, rest.split("; ")[1:]) == (LOOPBACK_COOKIE, ["HttpOnly", "Path=/", "SameSite=Lax"])
+    assert press(local, client, run).status_code == 303
+
+
+@pytest.mark.parametrize("given", ["", "x" * 64, "\u00fc"])
+def test_a_press_from_elsewhere(services, browser, provider, begin, given):
+    """Another site does not know the form's token, so it cannot begin a flow in this browser."""
+    address = path(services, begin())
+    browser.get(address)
+    before = kept(services)
+    refused = browser.post(address, data={"form": given})
+    assert (refused.status_code, text("page.no_cookie_title") in refused.text) == (403, True)
+    assert (kept(services), provider.requests) == (before, [])
+
+
+def test_a_press_without_the_cookie(services, browser, another, begin):
+    """The form of one browser does not work in another browser, or without cookies."""
+    address = path(services, begin())
+    form = form_of(browser.get(address))
+    assert another.post(address, data=form).status_code == 403
+    another.get(address)
+    assert another.post(address, data=form).status_code == 403
+    assert browser.post(address, data=form).status_code == 303
+
+
+def test_a_form_is_for_one_link(services, browser, begin):
+    """The token of one request's page does not press the button of another request's page."""
+    run = begin(SIGNED_IN, KNOWN)
+    form = form_of(browser.get(path(services, run, "consent")))
+    assert browser.post(path(services, run, "rehearsal"), data=form).status_code == 403
+    assert form_token("browser", "/a") != form_token("browser", "/b")
+
+
+@pytest.mark.parametrize("kind", ["signin", "consent", "rehearsal"])
+def test_another_browser_does_not_come_back(services, browser, another, provider, begin, kind):
+    """If another browser comes back from Microsoft, its page says which browser to use.
+
+    Nothing is used up, and the first browser then finishes.
+    """
+    run = begin(*(() if kind == "signin" else (SIGNED_IN, KNOWN)))
+    services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
+    asked = depart(services, browser, run, kind)
+    granted = {"admin_consent": "True", "tenant": TENANT, "state": asked["state"]}
+    query = granted if kind == "consent" else journey.come_back(provider, asked)
+    before = services.store.events(run.id)
+    for client in (another, browser.application.test_client()):
+        page = client.get(BACK, query_string=query)
+        assert (page.status_code, text("page.other_browser_title") in page.text) == (403, True)
+    another.get(path(services, run, kind))  # a cookie of its own does not help
+    assert another.get(BACK, query_string=query).status_code == 403
+    assert services.store.events(run.id) == before
+    assert browser.get(BACK, query_string=query).status_code == 200
+    assert last(services, run).kind is (Kind.SIGNED_IN if kind == "signin" else Kind.ANSWERED)
+
+
+def test_the_second_part_stays_in_the_browser(services, browser, another, provider, begin):
+    """The second sign-in, for Exchange, also comes back only to the browser in which it began."""
+    run = begin()
+    provider.at_refresh = [provider.refuse(400, "invalid_grant", 65001)]
+    onward = browser.get(BACK, query_string=journey.signed(services, browser, provider, run))
+    query = provider.sign_in(onward.headers["Location"])
+    assert another.get(BACK, query_string=query).status_code == 403
+    assert last(services, run).kind == Kind.DETAILS
+    assert browser.get(BACK, query_string=query).status_code == 200
+
+
+def test_two_flows_in_one_browser(services, browser, provider, begin):
+    """A press in a second window leaves the first window's sign-in as it is."""
+    run = begin()
+    first, second = (journey.signed(services, browser, provider, run) for _ in range(2))
+    assert first["state"] != second["state"]
+    assert browser.get(BACK, query_string=first).status_code == 200
+
+
+def test_a_state_without_a_browser_fits_none():
+    """A state that names no browser fits none, so the person begins once more."""
+    assert not is_browser_of("", "")
+    assert not is_browser_of("", "x" * 43)
+
+
+def test_the_form_may_lead_to_microsoft(services, browser, provider, begin):
+    """The policy of these pages lets their form lead to Microsoft, and only over https.
+
+    Chromium checks the redirect after a form, too, and no other page leads out.
+    """
+    allowed = browser.get(path(services, begin())).headers["Content-Security-Policy"]
+    assert f"form-action 'self' https: {provider.base};" in allowed
+    other = browser.get(BACK).headers["Content-Security-Policy"]
+    assert "form-action 'self';" in other
+
+
+def test_who_asks_where_and_for_what(services, browser, webex_script, reply, begin):
+    """The page names the person and the space as Webex does. Their names are not markup."""
+    webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": "Desk <b>1</b>"}))
+    run = begin()
+    page = browser.get(path(services, run)).text
+    shown = ("Anna (anna@example.test)", "Desk &lt;b&gt;1&lt;/b&gt;", run.id)
+    for each in (*shown, "the email channel of support@example.test", text("page.request_note")):
+        assert each in page
+
+
+def test_names_are_asked_for_once(services, webex_script, reply, begin):
+    """The second link of a run, or of a person in the same space, asks Webex for nothing."""
+    webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": "Desk"}))
+    run = begin()
+    webex_script.asked.clear()
+    urls = {kind: links.link(services, kind, run.id).url for kind in ("signin", "consent")}
+    pages = [links.read(services, kind, url.rpartition("/")[2]) for kind, url in urls.items()]
+    assert [(page.asker, page.space) for page in pages if page] == [("Anna", "Desk")] * 2
+    assert sorted(asked for _, asked, _ in webex_script.asked) == ["/people/anna", "/rooms/room-1"]
+
+
+def test_a_name_that_webex_does_not_tell(
+    services, browser, webex_script, reply, begin, hasty_retries
+):
+    """If Webex gives no names, the page shows the address, which is known without Webex."""
+    webex_script.on("GET", "/people/anna", reply(404, {"message": "no"}))
+    webex_script.on("GET", "/rooms/room-1", reply(404, {"message": "no"}))
+    page = browser.get(path(services, begin())).text
+    assert [">anna@example.test<" in page, text("page.place_unnamed") in page] == [True, True]
+
+
+def test_microsoft_is_slow(services, browser, provider, begin):
+    """If Microsoft's discovery document does not come, the page is a 503 with the same button.
+
+    A refusal is a 502. The button works as soon as Microsoft answers.
+    """
+    run = begin()
+    provider.discovery = (503, {}, b"")
+    page = press(services, browser, run)
+    assert (page.status_code, page.headers["Retry-After"], bool(form_of(page))) == (503, "5", True)
+    assert text("page.busy_title") in page.text
+    provider.discovery = (400, {"Content-Type": "application/json"}, b'{"error": "invalid_tenant"}')
+    assert press(services, browser, run).status_code == 502
+    provider.discovery = None
+    assert browser.post(path(services, run), data=form_of(page)).status_code == 303
+
+
+def test_all_slots_are_taken(services, browser, provider, begin, monkeypatch):
+    """If all slots for Microsoft are taken, neither a press nor a callback waits.
+
+    Neither of them is used up.
+    """
+    run = begin()
+    query = journey.signed(services, browser, provider, run)
+    asked = len(provider.requests)
+    with monkeypatch.context() as full:
+        full.setattr("bot.web.sign_in._slots.acquire", lambda **_: False)
+        pressed = press(services, browser, run)
+        back = browser.get(BACK, query_string=query)
+    assert (pressed.status_code, back.status_code, len(provider.requests)) == (503, 503, asked)
+    again = back.text.partition('href="')[2].partition("#")[0]
+    assert f"{BACK}?code={query['code']}&amp;state={query['state']}" in again
+    assert browser.get(BACK, query_string=query).status_code == 200
+    assert last(services, run).kind is Kind.SIGNED_IN
+
+
+def test_the_permissions_are_recorded(services, browser, provider, begin):
+    """The run and the audit trail record the permissions that the sign-in asked for."""
+    run = begin()
+    asked = depart(services, browser, run)
+    browser.get(BACK, query_string=journey.come_back(provider, asked))
+    names = services.store.load(run.id).permissions
+    assert set(names) < set(asked["scope"].split())
+    assert last(services, run).data["permissions"] == " ".join(names)
+    assert "Application.ReadWrite.All" in names

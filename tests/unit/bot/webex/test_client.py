@@ -1,8 +1,12 @@
+"""Webex client: requests, the data of the answers, and files."""
+
 from __future__ import annotations
 
+import dataclasses
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given, strategies as st
 
 from bot.webex.client import (
     CardAction,
@@ -10,6 +14,7 @@ from bot.webex.client import (
     FileTooLargeError,
     Membership,
     Message,
+    WebexAnswerError,
     WebexBadRequestError,
     WebexPerson,
     Webhook,
@@ -43,7 +48,7 @@ def test_a_message_is_read(webex, webex_script, reply):
     webex_script.on("GET", "/messages/m-1", reply(200, told))
     message = webex.message("m-1")
     assert message == Message(*known.values(), ("https://example.test/f",), "then")
-    assert (message.thread, message.room_type == "direct") == ("root", False)
+    assert (message.thread, message.room_type) == ("root", "group")
 
 
 def test_the_inputs_of_a_card_answer_become_text(webex, webex_script, reply):
@@ -136,9 +141,9 @@ def test_webhooks_are_listed_made_and_changed(webex, webex_script, reply):
     webex_script.on("PUT", "/webhooks/w-1", reply(200, hook))
     read = Webhook("w-1", "n", "https://t", "messages", "created", "", "inactive")
     assert webex.webhooks() == (read,)
-    assert webex.create_webhook(target_url="https://t", **asked) == read
-    webex.update_webhook("w-1", name="n", target_url="https://u", secret="a-secret")
+    assert webex.create_webhook(targetUrl="https://t", **asked) == read
     changed = {"name": "n", "targetUrl": "https://u", "secret": "a-secret", "status": "active"}
+    webex.update_webhook("w-1", **changed)
     bodies = [None, asked | {"targetUrl": "https://t"}, changed]
     assert [body for _, _, body in webex_script.asked] == bodies
 
@@ -214,4 +219,77 @@ def test_a_refused_message_without_a_thread_is_not_posted_again(webex, webex_scr
     webex_script.on("POST", "/messages", reply(400, {"message": "no such room"}))
     with pytest.raises(WebexBadRequestError):
         webex.send(room_id="room-1", text="hello")
+    assert len(webex_script.asked) == 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = (
+    *("id", "roomId", "roomType", "personId", "text", "html", "parentId", "files", "created"),
+    *("messageId", "inputs", "emails", "orgId", "type", "displayName", "personEmail"),
+    *("personOrgId", "name", "targetUrl", "resource", "event", "filter", "status"),
+)
+KINDS = (Message, CardAction, WebexPerson, Membership, Webhook)
+
+
+def texts_of(value):
+    """Return the texts in a field."""
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, tuple) else [value]
+
+
+@pytest.mark.slow
+@given(data=st.dictionaries(st.sampled_from(NAMES), JSON))
+def test_any_shape_is_read(data):
+    """Any JSON object is read without an error, and each of its fields is a text or texts."""
+    for kind in KINDS:
+        found = kind.of(data)
+        for field in dataclasses.fields(kind):
+            assert {type(each) for each in texts_of(getattr(found, field.name))} <= {str}
+
+
+@pytest.mark.parametrize("odd", [True, 7, "https://x.example", {"a": "b"}, None, 1.5])
+def test_a_list_that_is_none_is_empty(odd):
+    """A value that should be a list is not split into characters or names.
+
+    A person without an address is not served.
+    """
+    assert Message.of({"id": "m1", "files": odd}).files == ()
+    assert WebexPerson.of({"id": "p1", "emails": odd}).emails == ()
+
+
+ZIP = b"PK\x03\x04" + bytes(range(256))
+
+
+FILE = File("tac.zip", "application/zip", ZIP)
+
+
+def test_a_file_is_sent(webex, webex_script, reply):
+    """A file is sent in one form with the space, the thread, the text, and its name and type."""
+    webex_script.on("POST", "/messages", reply(200, {"id": "m-9"}))
+    sent = webex.send(room_id="room-1", text="For Cisco TAC", file=FILE, parent_id="root")
+    ((_, path, body),) = webex_script.asked
+    fields = {"roomId": "room-1", "parentId": "root", "text": "For Cisco TAC", "files": ZIP}
+    assert (sent.id, path, body) == ("m-9", "/messages", fields)
+    assert (body["files"].name, body["files"].kind) == ("tac.zip", "application/zip")
+    assert webex_script.token == "Bearer a-made-up-token"
+
+
+def test_it_is_sent_again_whole(webex, webex_script, reply, hasty_retries):
+    """After a 503 the whole file is sent again, and without a thread the form has no parentId."""
+    webex_script.on("POST", "/messages", reply(503, {}), reply(200, {"id": "m-9"}))
+    assert webex.send(room_id="room-1", text="For Cisco TAC", file=FILE).id == "m-9"
+    fields = {"roomId": "room-1", "text": "For Cisco TAC", "files": ZIP}
+    assert [body for *_, body in webex_script.asked] == [fields] * 2
+
+
+def test_what_may_have_arrived_is_not_sent_twice(webex, webex_script, reply, hasty_retries):
+    """After a 502 a file is not sent again, because it may have arrived in the space."""
+    webex_script.on("POST", "/messages", reply(502, {}))
+    with pytest.raises(WebexAnswerError, match="502"):
+        webex.send(room_id="room-1", text="For Cisco TAC", file=FILE)
     assert len(webex_script.asked) == 1

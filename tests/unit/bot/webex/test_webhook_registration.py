@@ -31,21 +31,18 @@ class WebhookShelf(Webex):
         """Return all webhooks on the shelf."""
         return tuple(self.hooks.values())
 
-    def create_webhook(
-        self, *, name: str, target_url: str, resource: str, event: str, secret: str
-    ) -> Webhook:
+    def create_webhook(self, **fields: str) -> Webhook:
         """Put a new webhook onto the shelf."""
-        hook = Webhook(f"new-{next(self._ids)}", name, target_url, resource, event, "", "active")
-        self.hooks[hook.id], self.secrets[hook.id] = hook, secret
+        hook = Webhook.of({"id": f"new-{next(self._ids)}", "status": "active"} | fields)
+        self.hooks[hook.id], self.secrets[hook.id] = hook, fields["secret"]
         self.writes += 1
         return hook
 
-    def update_webhook(self, webhook_id: str, *, name: str, target_url: str, secret: str) -> None:
+    def update_webhook(self, webhook_id: str, **fields: str) -> None:
         """Change the fields that Webex lets a PUT change."""
-        self.hooks[webhook_id] = replace(
-            self.hooks[webhook_id], name=name, target_url=target_url, status="active"
-        )
-        self.secrets[webhook_id] = secret
+        changed = {"target_url": fields["targetUrl"], "status": fields["status"]}
+        hook = replace(self.hooks[webhook_id], name=fields["name"], **changed)
+        self.hooks[webhook_id], self.secrets[webhook_id] = hook, fields["secret"]
         self.writes += 1
 
     def delete_webhook(self, webhook_id: str) -> None:

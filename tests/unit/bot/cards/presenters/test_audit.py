@@ -31,7 +31,7 @@ def told(language: str, what: str, **more: Any) -> str:
         return render(words_of(entry(what, About("7Q4K2M", "fix"), **more)))
 
 
-SPELLED = re.compile(r'(?:record\(ctx, run, |answered\(ctx, |_says\(|"question": )"(\w+)"')
+SPELLED = re.compile(r'(?:record\(ctx, run, |answered\(|_says\(|"question": )"(\w+)"')
 """Pattern of a question's name in a call or in the data of an event."""
 
 

@@ -1,20 +1,111 @@
-"""``/undo``: one run for a mailbox, with the values from before the recorded changes."""
+"""Commands /fix and /undo: the plan of each, and what it does not change."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
+from adaptive_cards import times
 from adaptive_cards.texts import text
 from bot.actions import actions
+from bot.cards.presenters import plan as plan_face
+from bot.cards.presenters.card_state import header
 from bot.chat.context import ChatContext
+from bot.commands import commands
+from bot.commands.changes import RECENT
 from jobs.clock import now
 from jobs.model import Account, Change, Channel, Finding, RunKind, State, Text
-from jobs.runs.run import Event, Kind, RecordedChange, Run
+from jobs.runs.run import Event, Kind, Origin, RecordedChange, Run
 from tests.fixtures.run_events import found
+from tests.unit.bot.actions.presses import other, press
 from tests.unit.bot.cards.presenters.stage_events import LINE
 from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, proven, type_
+
+POLICY_LINE = replace(LINE, step="outbound_policy", row="M4")
+RULE, DOMAIN = (
+    ("transport_rules", "transport_rule_blocks"),
+    ("remote_domain", "remote_domain_blocks_forwarding"),
+)
+POLICY, TOKEN = ("outbound_policy", "forwarding_blocked"), ("sessions", "session_revoked")
+
+
+def fixed(
+    ctx: ChatContext,
+    *causes: tuple[str, str],
+    age: timedelta = timedelta(0),
+    changes: tuple[Change, ...] = (),
+) -> tuple[Run, datetime]:
+    """Return a fix with its plan, after a check with these causes, and the time of the check."""
+    store, at = ctx.services.store, now() - age
+    channel = Channel(MAILBOX, "https://a.b/callback", "x@y.z")
+    setup = store.open(channel, ctx.asker, replace(ctx.origin, message="typed-0"))
+    store.end(setup, Event(Kind.FINISHED, now()))
+    if causes:
+        check = store.check(channel, ctx.asker, Origin())
+        found = [
+            Event(Kind.FOUND, at, step=step, finding=Finding(step, State.WRONG, cause=cause))
+            for step, cause in causes
+        ]
+        store.append(check.id, *found, Event(Kind.CHECKED, at))
+        store.channels.set_last_check(MAILBOX, check.id)
+    commands()["fix"].run(ctx, MAILBOX)
+    run_id = store.channels.running(MAILBOX)
+    signed_in = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@contoso.com"))
+    store.append(run_id, signed_in, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=changes))
+    return store.load(run_id), at
+
+
+@pytest.mark.parametrize(
+    ("cause", "code"),
+    [(RULE, "transport_rule_blocks"), (DOMAIN, "remote_domain_blocks_forwarding")],
+)
+def test_a_fix_that_changes_nothing_says_what_the_check_has_found(anna, cause, code):
+    """A fix that changes nothing shows the check's cause, its remedy and whose turn it is.
+
+    The card does not say that every setting is right.
+    """
+    run, at = fixed(anna, cause)
+    sentence = f"{text(f'cause.{code}')} {text(f'remedy.{code}')}"
+    drawn = plan_face.plan(run, header(run, 3))
+    told = (
+        "There is nothing that the bot may change. Administrator's turn: fix what "
+        "/check has found, as marked below."
+    )
+    assert told in drawn.text
+    assert f"{times.day_clock(at)}: {sentence}" in str(drawn.content)
+    assert "already right" not in drawn.text
+
+
+@pytest.mark.parametrize(
+    ("causes", "age"),
+    [
+        ([], timedelta(0)),
+        ([RULE], RECENT + timedelta(minutes=1)),
+        ([POLICY], timedelta(0)),
+        ([TOKEN], timedelta(0)),
+    ],
+)
+def test_without_a_recent_one_it_points_to_the_command(anna, causes, age):
+    """Without a recent check, or if the bot can fix its causes, the fix points to ``/check``.
+
+    The bot has just read those settings itself. The run asks for a new token if one is needed.
+    """
+    run, _ = fixed(anna, *causes, age=age)
+    drawn = plan_face.plan(run, header(run, 3))
+    assert "If mail still does not flow, run /check." in drawn.text
+    assert text("plan.named") not in str(drawn.content)
+
+
+def test_beside_what_it_mends_it_says_what_it_does_not(anna):
+    """If mail still stops after the fix, the plan names the other cause before anybody approves."""
+    run, _ = fixed(anna, DOMAIN, POLICY, changes=(POLICY_LINE,))
+    drawn = plan_face.plan(run, header(run, 3))
+    assert "1 change to approve" in drawn.text
+    assert "A remote domain forbids" in str(drawn.content)
+    anna.services.store.end(run, Event(Kind.CANCELLED, now()))
+    assert plan_face.cards(anna.services.store.load(run.id), anna.services) == []
 
 
 def changed(
@@ -103,7 +194,7 @@ def test_after_a_fix_undo_asks_which(anna, webex_script, fix):
 def test_each_button_undoes_what_it_says(anna, fix, whole):
     """One button plans to undo only the fix, and the other to undo what every run changed."""
     named = "" if whole else fix.id
-    actions()["undo"](anna, {"do": "undo", "mailbox_meant": MAILBOX, "undoes": named})
+    press(anna, "undo", mailbox_meant=MAILBOX, undoes=named)
     run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
     assert run.undoes == named
     assert set(run.past) == ({"smtp_auth", "forwarding"} if whole else {"smtp_auth"})
@@ -128,8 +219,6 @@ def test_a_forged_button_undoes_nothing(anna, webex_script, fix, forged):
 
 def test_another_space_undoes_no_run(anna, fix):
     """A person in a space that does not know the channel cannot undo its runs by a forged press."""
-    other = replace(
-        anna, room="room-2", person=replace(anna.person, id="ben", email="ben@example.test")
-    )
-    actions()["undo"](other, {"do": "undo", "mailbox_meant": MAILBOX, "undoes": fix.id})
+    ben = other(anna, "ben", room="room-2")
+    press(ben, "undo", mailbox_meant=MAILBOX, undoes=fix.id)
     assert not anna.services.store.channels.running(MAILBOX)

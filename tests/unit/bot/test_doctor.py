@@ -14,7 +14,6 @@ from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now
 from jobs.clouds.http import async_client
-from jobs.contact_center import client
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 
 AUDIT = "Webex Connect's audit log"
@@ -77,7 +76,8 @@ def audit_log(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response) -> None:
         return answer if request.method == "POST" else httpx.Response(405)
 
     monkeypatch.setattr(
-        client, "async_client", lambda given: async_client(given, httpx.MockTransport(log))
+        "jobs.contact_center.services.async_client",
+        lambda given: async_client(given, httpx.MockTransport(log)),
     )
 
 

@@ -14,9 +14,8 @@ from bot.actions import actions
 from bot.chat.context import ChatContext
 from jobs.checks.assessment import summarize
 from jobs.clock import now
-from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import Diagnosis, Probe
+from jobs.engine.step import Diagnosis, Probe, StepContext
 from jobs.model import Access, Channel, Finding, State, Text
 from jobs.runs import accepted
 from jobs.runs.accepted import Accepted

@@ -11,9 +11,7 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import RequestIds
-from jobs.contact_center.client import judge
-from jobs.contact_center.incidents import Incident, microsoft_incidents
-from jobs.contact_center.tasks import Task, email_tasks
+from jobs.contact_center.services import Incident, Task, email_tasks, judge, microsoft_incidents
 from jobs.settings import Settings
 
 SINCE = datetime(2026, 11, 24, 8, 14, tzinfo=UTC)
@@ -115,6 +113,19 @@ def row(at: datetime) -> dict[str, Any]:
     return {"id": f"{at:%s}", "attributes": values}
 
 
+def answering(monkeypatch: Any, times: list[datetime]) -> list[dict[str, str]]:
+    """Let the service have tasks of these times; return the list of what it is asked for."""
+    asked: list[dict[str, str]] = []
+
+    async def read(_settings: Settings, _path: str, params: dict[str, str]) -> list[Any]:
+        asked.append(params)
+        later = [at for at in times if at.timestamp() * 1000 >= int(params["from"])]
+        return [row(at) for at in later[: int(params["pageSize"])]]
+
+    monkeypatch.setattr("jobs.contact_center.services.read", read)
+    return asked
+
+
 async def test_of_very_many_tasks_the_newest_are_read(work_settings, monkeypatch):
     """If five pages do not reach the newest tasks, a later window is read.
 
@@ -122,13 +133,8 @@ async def test_of_very_many_tasks_the_newest_are_read(work_settings, monkeypatch
     """
     began = now() - timedelta(hours=48)
     times = [began + timedelta(minutes=3 * number) for number in range(960)]
-    monkeypatch.setattr("jobs.contact_center.tasks._MOST", 100)
-
-    async def read(_settings: Settings, _path: str, params: dict[str, str]) -> list[Any]:
-        later = [at for at in times if at.timestamp() * 1000 >= int(params["from"])]
-        return [row(at) for at in later[: int(params["pageSize"])]]
-
-    monkeypatch.setattr("jobs.contact_center.tasks.read", read)
+    monkeypatch.setattr("jobs.contact_center.services._MOST", 100)
+    answering(monkeypatch, times)
     found = await email_tasks(work_settings, began)
     assert int(found.rows[0].created.timestamp()) == int(times[-1].timestamp())
     assert found.since > began
@@ -140,13 +146,7 @@ async def test_the_interval_of_tasks_is_one_that_the_service_takes(work_settings
 
     Times in seconds give an empty answer (platforms/connect.md 3.1).
     """
-    asked: list[dict[str, str]] = []
-
-    async def read(_settings: Settings, _path: str, params: dict[str, str]) -> list[Any]:
-        asked.append(params)
-        return []
-
-    monkeypatch.setattr("jobs.contact_center.tasks.read", read)
+    asked = answering(monkeypatch, [])
     found = await email_tasks(work_settings, now() - timedelta(days=400))
     first, last = (int(asked[0][name]) / 1000 for name in ("from", "to"))
     assert found.since > now() - timedelta(days=185)

@@ -7,9 +7,8 @@ from typing import Any
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply
-from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import Step
+from jobs.engine.step import Step, StepContext
 from jobs.model import Change, Finding, Reason, Scope, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runtime import Shutdown, no_listener

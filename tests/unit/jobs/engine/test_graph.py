@@ -9,23 +9,13 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, SignInNeeded
-from jobs.engine.context import StepContext
 from jobs.engine.engine import digest
-from jobs.engine.step import Diagnosis
+from jobs.engine.step import Diagnosis, StepContext
 from jobs.model import Access, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.conftest import CarryOut, Given
-from tests.unit.jobs.engine.scripted_steps import (
-    EMPTY,
-    SAID,
-    SEEN,
-    Fact,
-    appending,
-    approve,
-    engine,
-    raising,
-    told,
-)
+from tests.unit.jobs.engine import scripted_steps
+from tests.unit.jobs.engine.scripted_steps import EMPTY, SAID, SEEN, Fact, approve, engine, told
 
 
 def test_what_needs_nothing_runs_at_the_same_time(carry_out: CarryOut, given: Given):
@@ -53,7 +43,6 @@ def test_a_look_records_a_plan_and_changes_nothing(carry_out: CarryOut, given: G
     assert (a.log, b.log, c.log) == (["inspect"], [], [])
     assert ctx.run.findings["b"] == b.wrong(Reason.NOTHING_YET)
     changes = (*a.plan(ctx, ctx.run.findings["a"]), *b.plan(ctx, ctx.run.findings["b"]))
-    assert ctx.run.plan is not None
     assert (ctx.run.plan.changes, ctx.run.plan.id) == (changes, digest(changes, ctx.run))
 
 
@@ -88,18 +77,13 @@ def test_needs_come_first(carry_out: CarryOut, given: Given):
     """A step is inspected only after all steps that it needs are settled."""
     order: list[str] = []
 
-    def noting(step: Fact) -> Fact:
-        async def note(_: StepContext) -> None:
-            order.append(step.name)
+    class Noting(Fact):
+        async def inspect(self, ctx: StepContext) -> Finding:
+            order.append(self.name)
+            return await super().inspect(ctx)
 
-        step.hooks["inspect"] = note
-        return step
-
-    steps = [
-        noting(Fact("c", needs=("a", "b", "not here"))),
-        noting(Fact("b", needs=("a",))),
-        noting(Fact("a")),
-    ]
+    needs = {"c": ("a", "b", "not here"), "b": ("a",), "a": ()}
+    steps = [Noting(name, needs=those) for name, those in needs.items()]
     carry_out(engine(given(), *steps).apply_plan())
     assert order == ["a", "b", "c"]
 
@@ -177,7 +161,9 @@ def test_an_answer_that_comes_meanwhile_counts_at_once(carry_out: CarryOut, give
     a, b = Fact("a", State.WRONG, State.WRONG, State.OK, required_answer="rehearse"), Fact("b")
     ctx = given()
     approve(ctx, a)
-    said = appending(Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"}))
+    said = scripted_steps.appending(
+        Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
+    )
 
     async def later(ctx: StepContext) -> None:
         await asyncio.sleep(5)
@@ -239,7 +225,9 @@ def test_not_found_after_a_write_of_ours_is_asked_again(carry_out, given, change
     Without such a write, the object is really missing.
     """
     a, ctx = Fact("a"), given(changed=dict.fromkeys(changed, now()))
-    a.hooks["inspect"] = raising(NotFound("not_found", SAID), NotFound("not_found", SAID))
+    a.hooks["inspect"] = scripted_steps.raising(
+        NotFound("not_found", SAID), NotFound("not_found", SAID)
+    )
     carry_out(engine(ctx, a).apply_plan())
     shown = len(a.log), ctx.run.findings["a"].state
     assert shown == (tries, State.OK if changed else State.UNKNOWN)
@@ -248,7 +236,7 @@ def test_not_found_after_a_write_of_ours_is_asked_again(carry_out, given, change
 def test_already_there_is_success_for_whoever_asked(carry_out: CarryOut, given: Given):
     """If an object already exists, an earlier try may have made it, so the inspection decides."""
     a, ctx = Fact("a", State.WRONG, State.OK), given()
-    a.hooks["apply"] = raising(AlreadyExists("already_there", SAID))
+    a.hooks["apply"] = scripted_steps.raising(AlreadyExists("already_there", SAID))
     approve(ctx, a)
     carry_out(engine(ctx, a).apply_plan())
     assert (a.log, ctx.run.settled("a")) == (["inspect", "apply", "inspect"], True)
@@ -257,7 +245,7 @@ def test_already_there_is_success_for_whoever_asked(carry_out: CarryOut, given: 
 def test_a_refused_change_is_told(carry_out: CarryOut, given: Given):
     """A refused change is reported with the cloud's error, and is not recorded as made."""
     a, ctx = Fact("a", State.WRONG), given()
-    a.hooks["apply"] = raising(Forbidden("not_allowed", SAID))
+    a.hooks["apply"] = scripted_steps.raising(Forbidden("not_allowed", SAID))
     approve(ctx, a)
     carry_out(engine(ctx, a).apply_plan())
     shown = ctx.run.findings["a"].state, ctx.run.findings["a"].cause
@@ -273,7 +261,7 @@ def test_a_step_may_know_better(carry_out: CarryOut, given: Given):
             return self.skipped(SEEN)
 
     a, ctx = Knowing("a", State.WRONG), given()
-    a.hooks["apply"] = raising(Forbidden("not_allowed", SAID))
+    a.hooks["apply"] = scripted_steps.raising(Forbidden("not_allowed", SAID))
     approve(ctx, a)
     carry_out(engine(ctx, a).apply_plan())
     assert ctx.run.findings["a"] == a.skipped(SEEN)
@@ -288,7 +276,7 @@ def test_a_check_looks_once_and_says_what_it_left_out(carry_out: CarryOut, given
     b = Fact("b", needs=("a",), diagnosis=Diagnosis(access=Access.NONE))
     c = Fact("c", diagnosis=Diagnosis(access=Access.ADMIN))
     d, ctx = Fact("d", diagnosis=Diagnosis(access=Access.NONE)), given()
-    d.hooks["inspect"] = raising(SignInNeeded("sign_in_missing", SAID))
+    d.hooks["inspect"] = scripted_steps.raising(SignInNeeded("sign_in_missing", SAID))
     carry_out(engine(ctx, a, b, c, d).check({Access.NONE}))
     assert {n: (f.state, f.seen) for n, f in ctx.run.findings.items() if n in "abc"} == {
         "a": (State.WRONG, EMPTY),

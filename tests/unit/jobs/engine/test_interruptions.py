@@ -15,23 +15,16 @@ from jobs import advance
 from jobs.clock import now
 from jobs.clouds import calls
 from jobs.clouds.errors import RequestIds, SignInNeeded, Transient
-from jobs.engine.context import StepContext
 from jobs.engine.engine import IN_FLIGHT_S, Engine
-from jobs.engine.graph import StoppingError
+from jobs.engine.inspector import StoppingError
+from jobs.engine.step import StepContext
 from jobs.model import Account, Finding, State
 from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind, LeaseLostError, RunEndedError
 from jobs.runtime import Shutdown, install, no_listener
 from tests.unit.jobs.conftest import CarryOut, Given
-from tests.unit.jobs.engine.scripted_steps import (
-    SAID,
-    Fact,
-    appending,
-    approve,
-    engine,
-    raising,
-    told,
-)
+from tests.unit.jobs.engine import scripted_steps
+from tests.unit.jobs.engine.scripted_steps import SAID, Fact, approve, engine, raising, told
 
 
 def raising_first(lost: list[Exception]) -> Callable[[], None]:
@@ -116,11 +109,7 @@ def test_a_change_that_the_guard_stops_is_not_made(carry_out: CarryOut, given: G
     """The lease is checked right before ``apply``, even if no call of the step is guarded."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
-
-    def lost() -> None:
-        raise LeaseLostError
-
-    with calls.guarded(lost), pytest.raises(LeaseLostError):
+    with calls.guarded(raising_first([LeaseLostError()])), pytest.raises(LeaseLostError):
         carry_out(engine(ctx, a).apply_plan())
     assert (a.log, told(ctx)[-1]) == (["inspect"], ("changing", "a"))
 
@@ -138,11 +127,8 @@ def test_a_death_between_changing_and_changed_is_looked_at_first(carry_out, give
     a, ctx = Fact("a", *shows), given()
     approve(ctx, a)
     before = Finding("a", State.WRONG, facts={"was": "x"})
-    ctx.store.append(
-        ctx.run.id,
-        Event(Kind.CHANGING, now(), step="a", finding=before),
-        Event(Kind.RESUMED, now()),
-    )
+    begun = Event(Kind.CHANGING, now(), step="a", finding=before)
+    ctx.store.append(ctx.run.id, begun, Event(Kind.RESUMED, now()))
     waited = carry_out(engine(ctx, a).apply_plan())
     assert (a.log, ctx.run.settled("a"), ctx.run.changed["a"].before) == (log, True, before)
     assert waited == pytest.approx(IN_FLIGHT_S, abs=0.5)
@@ -180,10 +166,8 @@ def test_calls_of_steps_that_end_with_another_are_told(carry_out, given, over):
         raise SignInNeeded("sign_in_expired", SAID)
 
     a.hooks["apply"], b.hooks["apply"] = long, ends
-    with (
-        calls.guarded(raising_first(lost)),
-        pytest.raises(LeaseLostError if over else SignInNeeded),
-    ):
+    error = LeaseLostError if over else SignInNeeded
+    with calls.guarded(raising_first(lost)), pytest.raises(error):
         carry_out(engine(ctx, a, b).apply_plan())
     entries = [read(line) for line in ctx.store.audit.entries()]
     late = [entry["step"] for entry in entries if entry["what"] == "changed_late"]
@@ -218,7 +202,7 @@ async def test_an_answer_after_a_steps_inspection_is_not_seen(given: Given):
     """
     answered = Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
     fact = Fact("a")
-    fact.hooks["inspect"] = appending(answered)
+    fact.hooks["inspect"] = scripted_steps.appending(answered)
     work = engine(given(), fact)
     before = work.seen
     await work.apply_plan()
@@ -295,11 +279,8 @@ async def test_another_process_goes_on(given: Given, shutdown: Shutdown):
 
 def test_the_run_is_due_at_once(given, runtime_of, work_settings, store, monkeypatch):
     """After a shutdown the run is due at once and its lease is free for any worker."""
-    run = given(
-        events=(
-            Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "oid-1", "admin@contoso.com")),
-        )
-    ).run
+    account = Account("tenant-1", "oid-1", "admin@contoso.com")
+    run = given(events=(Event(Kind.SIGNED_IN, now(), account=account),)).run
 
     async def stopped(*_: object) -> int:
         raise StoppingError
@@ -308,7 +289,5 @@ def test_the_run_is_due_at_once(given, runtime_of, work_settings, store, monkeyp
     install(runtime_of(work_settings))
     advance.advance(run.id)
     with store.lease(run.id) as lease:
-        assert (
-            float(store.redis.zscore("due", f"run:{run.id}") or 0) <= now().timestamp(),
-            lease is not None,
-        ) == (True, True)  # type: ignore[arg-type]  # redis-py's two answers
+        due: Any = store.redis.zscore("due", f"run:{run.id}")
+        assert (float(due or 0) <= now().timestamp(), lease is not None) == (True, True)

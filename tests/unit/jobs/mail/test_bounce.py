@@ -6,7 +6,7 @@ import pytest
 
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
-from jobs.mail.flow import cause_at, cause_of_copy
+from jobs.mail.message_trace import cause_at, cause_of_copy
 from jobs.model import Station
 from tests.unit.jobs.mail.bounces import ROWS
 

@@ -47,12 +47,12 @@ class Exchange:
         self.asked.append((cmdlet, dict(parameters)))
         if isinstance(self.rows, Exception):
             raise self.rows
-        return self.rows_of(parameters)
-
-    def rows_of(self, _: Mapping[str, Any]) -> list[ExchangeRow]:
-        """Return the rows of an interval."""
-        assert isinstance(self.rows, list)
         return self.rows
+
+
+def response(answer: httpx.Response | list[dict[str, Any]]) -> httpx.Response:
+    """Return Graph's answer, which may be given as its rows."""
+    return httpx.Response(200, json={"value": answer}) if isinstance(answer, list) else answer
 
 
 def trace(
@@ -61,11 +61,7 @@ def trace(
     seen: list[httpx.Request] | None = None,
 ) -> Trace:
     """Return a trace whose Graph gives these answers or rows in turn, the last one repeatedly."""
-    left = [
-        httpx.Response(200, json={"value": each}) if isinstance(each, list) else each
-        for each in answers
-    ]
-    graph = Answers(*left)
+    graph = Answers(*map(response, answers))
     graph.seen = graph.seen if seen is None else seen
 
     async def token() -> str:
@@ -104,15 +100,15 @@ class Many(Exchange):
     def __init__(self, rows: int, most: int, *, warns: bool = False) -> None:
         times = [now() - timedelta(minutes=number) for number in range(1, rows + 1)]
         received = [at.strftime("%Y-%m-%dT%H:%M:%S") for at in times]
-        super().__init__(
-            [ExchangeRow(CMDLET_ROW | {"MessageTraceId": at, "Received": at}) for at in received]
-        )
+        rows = [CMDLET_ROW | {"MessageTraceId": at, "Received": at} for at in received]
+        super().__init__(list(map(ExchangeRow, rows)))
         self.most, self.warns = most, warns
 
-    def rows_of(self, parameters: Mapping[str, Any]) -> list[ExchangeRow]:
+    async def run(self, cmdlet: str, parameters: Mapping[str, Any]) -> list[ExchangeRow]:
         """Return the newest rows of the interval, at most ``most`` of them."""
         start, end = (str(parameters[name]).removesuffix("Z") for name in ("StartDate", "EndDate"))
-        found = [row for row in super().rows_of(parameters) if start <= row["Received"] <= end]
+        rows = await super().run(cmdlet, parameters)
+        found = [row for row in rows if start <= row["Received"] <= end]
         if self.warns and len(found) > self.most:
             raise MalformedAnswer("exchange_answer_cut", CloudReply("exchange", 200))
         return found[: self.most]

@@ -17,7 +17,7 @@ from jobs.model import Channel, Finding, RunKind, Scope, State
 from jobs.probes import checks_for
 from jobs.runs.run import Brief, Event, FixBrief, Kind
 from jobs.steps import all_steps
-from jobs.steps.smtp_auth import PROPERTY, SendAs, SmtpAuth
+from jobs.steps.mailbox_user import PROPERTY, SendAs, SmtpAuth
 from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps.looks import AGENT
 from tests.unit.jobs.steps.looks_of_mail import ALLOWED, TRUSTED
@@ -109,22 +109,24 @@ SMTP_AUTH_TENANT_STEP = all_steps()["smtp_auth_tenant"]
 TO_FIX = Brief(fix=FixBrief(wrong=("smtp_auth_tenant",)))
 
 
+def checked(cloud: Cloud, given: Any, hours: float) -> tuple[Any, dict[str, Finding]]:
+    """Return a check, and its findings, so many hours after a fix has switched the mailbox on."""
+    cloud.on("Get-CASMailbox", [ON]).on("Get-TransportConfig", [OFF])
+    fixed = given(kind="fix", changed={"smtp_auth": now() - timedelta(hours=hours)})
+    fixed.store.end(fixed.run, Event(Kind.FINISHED, now()))
+    ctx, names = given(kind="check"), ("smtp_auth", "smtp_auth_tenant")
+    found = {name: asyncio.run(all_steps()[name].inspect(ctx)) for name in names}
+    return ctx, found | {"smtp_login": REFUSED}
+
+
 @pytest.mark.parametrize(
     ("hours", "cause"), [(2, "smtp_auth_settling"), (25, "smtp_auth_tenant_wins")]
 )
 def test_the_wait_ends_after_a_day(cloud: Cloud, given: Any, hours: float, cause: str):
     """For a day the change may still spread. After it, a fix is offered that concerns everybody."""
-    cloud.on("Get-CASMailbox", [ON]).on("Get-TransportConfig", [OFF])
-    fixed = given(kind="fix", changed={"smtp_auth": now() - timedelta(hours=hours)})
-    fixed.store.end(fixed.run, Event(Kind.FINISHED, now()))
-    ctx = given(kind="check")
-    found = {
-        name: asyncio.run(all_steps()[name].inspect(ctx))
-        for name in ("smtp_auth", "smtp_auth_tenant")
-    }
+    ctx, found = checked(cloud, given, hours)
     assert found["smtp_auth"].state is State.OK
-    steps = checks_for(ctx.channel.profile)
-    verdict = judge(steps, found | {"smtp_login": REFUSED})
+    verdict = judge(checks_for(ctx.channel.profile), found)
     assert verdict.weighed["smtp_login"].cause == cause
 
 
@@ -144,15 +146,9 @@ def test_only_a_fix_of_that_cause_plans_it(cloud: Cloud, given: Any):
 
 def test_the_check_names_the_step_to_the_fix(cloud: Cloud, given: Any):
     """What the check leaves out is what the fix will probably change."""
-    cloud.on("Get-CASMailbox", [ON]).on("Get-TransportConfig", [OFF])
-    fixed = given(kind="fix", changed={"smtp_auth": now() - timedelta(hours=30)})
-    fixed.store.end(fixed.run, Event(Kind.FINISHED, now()))
-    ctx = given(kind="check")
-    for name in ("smtp_auth", "smtp_auth_tenant"):
-        finding = asyncio.run(all_steps()[name].inspect(ctx))
-        ctx.store.append(ctx.run.id, Event(Kind.FOUND, now(), step=name, finding=finding))
-    refused = Event(Kind.FOUND, now(), step="smtp_login", finding=REFUSED)
-    ctx.store.append(ctx.run.id, refused, Event(Kind.CHECKED, now()))
+    ctx, found = checked(cloud, given, 30)
+    events = [Event(Kind.FOUND, now(), step=name, finding=each) for name, each in found.items()]
+    ctx.store.append(ctx.run.id, *events, Event(Kind.CHECKED, now()))
     check = ctx.store.load(ctx.run.id)
     assert "smtp_auth_tenant" in steps_of(check)
     assert "smtp_auth_tenant" in likely_changes(check)

@@ -372,9 +372,11 @@ class RemoteDomain(Step, row="remote_domain"):
         rows = await (read if ctx.checks else unless_refused(read))
         if rows is None:
             return self.skipped(Reason.NOT_BY_ITSELF)
-        found = covering(rows, ctx.channel.forwarding_address.rpartition("@")[2])
-        if found is None:
+        domain = ctx.channel.forwarding_address.rpartition("@")[2].lower()
+        matching = [row for row in rows if domain_matches(lower_of(row, "DomainName"), domain)]
+        if not matching:
             return self.ok(Text("seen.remote_domain_allows"))
+        found = max(matching, key=lambda row: len(str(row.get("DomainName"))))
         name = {"name": str(found.get("DomainName"))}
         if str(found.get("AutoForwardEnabled", True)).lower() == "false":
             cause = Cause.REMOTE_DOMAIN_BLOCKS_FORWARDING
@@ -384,11 +386,6 @@ class RemoteDomain(Step, row="remote_domain"):
             tnef = self.wrong(Text("seen.remote_domain_tnef", name), cause=Cause.TNEF_ON)
             return replace(tnef, state=State.WARNING)
         return self.ok(Text("seen.remote_domain_allows"))
-
-
-def covering(rows: list[ExchangeRow], domain: str) -> ExchangeRow | None:
-    matching = [row for row in rows if domain_matches(lower_of(row, "DomainName"), domain.lower())]
-    return max(matching, key=lambda row: len(str(row.get("DomainName"))), default=None)
 
 
 def domain_matches(pattern: str, domain: str) -> bool:

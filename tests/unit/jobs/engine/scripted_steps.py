@@ -104,6 +104,13 @@ def approve(ctx: StepContext, *steps: Fact) -> None:
     )
 
 
+def prepared(given: Any, *shows: State, **more: Any) -> tuple[Fact, StepContext]:
+    """Return a step with these scripted states, and a run in which its change is approved."""
+    step, ctx = Fact("a", *shows, **more), given()
+    approve(ctx, step)
+    return step, ctx
+
+
 def told(ctx: StepContext) -> list[tuple[str, str]]:
     """Return the kinds and steps of the events that the engine has appended."""
     known = {"opened", "details", "signed_in"}

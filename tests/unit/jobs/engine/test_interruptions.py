@@ -24,7 +24,7 @@ from jobs.runs.run import Event, Kind, LeaseLostError, RunEndedError
 from jobs.runtime import Shutdown, install, no_listener
 from tests.unit.jobs.conftest import CarryOut, Given
 from tests.unit.jobs.engine import scripted_steps
-from tests.unit.jobs.engine.scripted_steps import SAID, Fact, approve, engine, raising, told
+from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, prepared, told
 
 
 def raising_first(lost: list[Exception]) -> Callable[[], None]:
@@ -44,12 +44,8 @@ def test_a_dead_sign_in_ends_the_walk(carry_out: CarryOut, given: Given, where: 
     The run then asks for a new sign-in.
     """
     a, b, ctx = Fact("a", State.WRONG), Fact("b"), given()
-    a.hooks[where] = raising(SignInNeeded("sign_in_expired", SAID))
-
-    async def long(_: StepContext) -> None:
-        await asyncio.sleep(3600)
-
-    b.hooks["inspect"] = long
+    a.hooks[where] = scripted_steps.raising(SignInNeeded("sign_in_expired", scripted_steps.SAID))
+    b.hooks["inspect"] = lambda _: asyncio.sleep(3600)
     approve(ctx, a)
     with pytest.raises(SignInNeeded):
         carry_out(engine(ctx, a, b).apply_plan())
@@ -58,8 +54,7 @@ def test_a_dead_sign_in_ends_the_walk(carry_out: CarryOut, given: Given, where: 
 
 def test_a_lost_lease_writes_nothing_more(carry_out: CarryOut, given: Given):
     """A worker without the lease writes nothing, because another worker has the run."""
-    a, ctx = Fact("a", State.WRONG), given()
-    approve(ctx, a)
+    a, ctx = prepared(given, State.WRONG)
     before = told(ctx)
     with pytest.raises(LeaseLostError):
         carry_out(engine(ctx, a, holds=False).apply_plan())
@@ -71,8 +66,7 @@ def test_a_lease_that_is_lost_before_a_change_makes_none(carry_out: CarryOut, gi
 
     The change would be recorded first, and the record needs the lease.
     """
-    a, ctx = Fact("a", State.WRONG), given()
-    approve(ctx, a)
+    a, ctx = prepared(given, State.WRONG)
     held = [True]
 
     async def lose(_: StepContext) -> None:
@@ -107,8 +101,7 @@ def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(carry_out: CarryO
 
 def test_a_change_that_the_guard_stops_is_not_made(carry_out: CarryOut, given: Given):
     """The lease is checked right before ``apply``, even if no call of the step is guarded."""
-    a, ctx = Fact("a", State.WRONG), given()
-    approve(ctx, a)
+    a, ctx = prepared(given, State.WRONG)
     with calls.guarded(raising_first([LeaseLostError()])), pytest.raises(LeaseLostError):
         carry_out(engine(ctx, a).apply_plan())
     assert (a.log, told(ctx)[-1]) == (["inspect"], ("changing", "a"))
@@ -124,8 +117,7 @@ def test_a_death_between_changing_and_changed_is_looked_at_first(carry_out, give
     A finished change is not repeated. The state from before the first try is kept. The engine waits
     first, because a call under way may still arrive.
     """
-    a, ctx = Fact("a", *shows), given()
-    approve(ctx, a)
+    a, ctx = prepared(given, *shows)
     before = Finding("a", State.WRONG, facts={"was": "x"})
     begun = Event(Kind.CHANGING, now(), step="a", finding=before)
     ctx.store.append(ctx.run.id, begun, Event(Kind.RESUMED, now()))
@@ -137,7 +129,9 @@ def test_a_death_between_changing_and_changed_is_looked_at_first(carry_out, give
 def test_a_cloud_that_is_away_stops_nothing_else(carry_out: CarryOut, given: Given):
     """A step whose cloud is away is inspected again later by itself, and other steps go on."""
     a, b, c, ctx = Fact("a"), Fact("b", needs=("a",)), Fact("c"), given()
-    a.hooks["inspect"] = raising(Transient("service_unavailable", SAID))
+    a.hooks["inspect"] = scripted_steps.raising(
+        Transient("service_unavailable", scripted_steps.SAID)
+    )
     carry_out(engine(ctx, a, b, c).apply_plan())
     shown = {n: f.state for n, f in ctx.run.findings.items() if n != "given"}
     assert shown == {"a": State.UNKNOWN, "c": State.OK}
@@ -163,7 +157,7 @@ def test_calls_of_steps_that_end_with_another_are_told(carry_out, given, over):
         if over:
             lost.append(LeaseLostError())
             calls.check_guard()
-        raise SignInNeeded("sign_in_expired", SAID)
+        raise SignInNeeded("sign_in_expired", scripted_steps.SAID)
 
     a.hooks["apply"], b.hooks["apply"] = long, ends
     error = LeaseLostError if over else SignInNeeded
@@ -179,14 +173,13 @@ def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(carry_out, gi
 
     So the audit trail contains the call, and does not say that nothing was changed.
     """
-    a, ctx = Fact("a", State.WRONG), given()
-    approve(ctx, a)
+    a, ctx = prepared(given, State.WRONG)
     lost: list[Exception] = []
 
     async def late(_: StepContext) -> None:
         calls.record("exchange", "Set-Mailbox", 0, RequestIds())
         lost.append(LeaseLostError())
-        raise Transient("timed_out", SAID)
+        raise Transient("timed_out", scripted_steps.SAID)
 
     a.hooks["apply"] = late
     with calls.guarded(raising_first(lost)), pytest.raises(LeaseLostError):

@@ -1,4 +1,4 @@
-"""Message trace by Graph or by a cmdlet as the fallback; both give the same rows."""
+"""Message trace by Graph or by a cmdlet, which give the same rows, and the causes of bounces in it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from typing import Any
 import httpx
 import pytest
 
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Rejected, Transient
-from jobs.mail.message_trace import Trace, TraceRow, TraceStatus
+from jobs.mail.message_trace import Trace, TraceRow, TraceStatus, cause_at, cause_of_copy
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import Graph
+from jobs.model import Station
+from tests.unit.jobs.mail.bounces import ROWS
 from tests.unit.jobs.microsoft.graph_directory import Exchange as Answers
 
 SINCE = datetime(2026, 11, 24, tzinfo=UTC)
@@ -242,3 +246,33 @@ async def test_a_row_without_a_time_is_left_out():
     assert await trace([*rows, elsewhere, COPY]).find(SINCE) == (FAILED, DELIVERED)
     with pytest.raises(MalformedAnswer):
         await trace(rows).find(SINCE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "cause"), ROWS["meanings"])
+def test_what_a_code_means(words: str, cause: str):
+    """A bounce code has the same cause in a message trace and in pasted text."""
+    named = {cause_at(each, [f"Fail | Reason: [{{LED={words}}}]"]) for each in Station}
+    assert named - {""} == {cause} - {""}
+    certain = [found.cause for found in read(words, Place.EXCHANGE).certain]
+    assert certain == ([cause] if cause else [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS["places"], ids=str)
+def test_of_whom_a_code_speaks(row: list[str]):
+    """The cause of a code depends on the place at which the mail was refused.
+
+    A colleague who may not send, or a customer's full mailbox, is no fault of the channel's
+    mailbox.
+    """
+    words, *causes = row
+    places = (Station.MAILBOX, Station.FORWARD, Station.ANSWER)
+    assert [cause_at(place, [words]) for place in places] == causes
+
+
+@pytest.mark.parametrize("row", ROWS["copies"], ids=str)
+def test_a_copy_that_nobody_took(row: list[str]):
+    """A forwarded copy that expired or is deferred has its own cause."""
+    cause, *words = row
+    assert cause_of_copy(words) == cause

@@ -129,10 +129,7 @@ class SmtpConnection(SMTPProtocol):
         self.transcript.append(f"-- {tls.version() if tls else 'TLS'}")
         return reply
 
-    async def read_response(
-        self,
-        timeout: float | None = None,  # noqa: ASYNC109  aiosmtplib's signature
-    ) -> SMTPResponse:
+    async def read_response(self, timeout: float | None = None) -> SMTPResponse:  # noqa: ASYNC109
         """Read a reply with all its lines.
 
         Raises:
@@ -223,9 +220,8 @@ class SmtpProbe:
             return Text("seen.login_instead", {"reply": self.reply, "username": self.instead})
         if self.ok:
             return Text("seen.verbatim_reply", {"reply": self.reply})
-        return Text(
-            "seen.smtp_failed", {"phase": f"key:phase.{self.failed_phase}", "reply": self.reply}
-        )
+        told = {"phase": f"key:phase.{self.failed_phase}", "reply": self.reply}
+        return Text("seen.smtp_failed", told)
 
     @property
     def outcome(self) -> str:

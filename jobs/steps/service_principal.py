@@ -205,10 +205,7 @@ class Permissions(Step, row="permissions"):
         return replace(found, cause=Cause.EXCHANGE_SERVICE_MISSING) if refused else None
 
 
-SCOPES = {
-    "exchange": frozenset({"SMTP.Send"}),
-    "graph": frozenset({"offline_access", "openid", "profile"}),
-}
+SCOPES = {"exchange": {"SMTP.Send"}, "graph": {"offline_access", "openid", "profile"}}
 """Scopes of the grants, by the API's name in the facts and in the recorded values."""
 OF = "principal"
 """Mark in a recorded change: the grants are those of the user with this ID, the delegate's."""
@@ -265,7 +262,7 @@ class SmtpGrant(Undoable, row="smtp_grant"):
             elif grant.get("scope") != was[name]:
                 await ctx.graph.update_grant(promised(grant, "id"), was[name])
 
-    def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, frozenset[str]]]:
+    def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, set[str]]]:
         """Return the missing scopes by resource; anybody's grant counts for an unknown delegate."""
         wanted = [(ctx.fact(f"{name}_sp_id"), scopes) for name, scopes in SCOPES.items()]
         if ctx.checks or ctx.by_hand:
@@ -304,9 +301,9 @@ def _with(grants: list[Json], name: str, wanted: str) -> list[Json]:
     return [grant for grant in grants if lower_of(grant, name) == wanted.lower()]
 
 
-def _grants(grants: list[Json], resource: str, scopes: frozenset[str]) -> bool:
+def _grants(grants: list[Json], resource: str, scopes: set[str]) -> bool:
     there = " ".join(lower_of(grant, "scope") for grant in _with(grants, "resourceId", resource))
-    return lower_set(list(scopes)) <= set(there.split())
+    return {scope.lower() for scope in scopes} <= set(there.split())
 
 
 def _scopes(grant: Json) -> frozenset[str]:

@@ -380,7 +380,6 @@ class ConnectChanges:
 
 
 async def read_changes(settings: Settings, since: datetime, until: datetime) -> ConnectChanges:
-    """Return the changes in Webex Connect between the two times."""
     try:
         async with asyncio.timeout(LONGEST_S):
             rows, whole, method = await _entries(settings, since, until)

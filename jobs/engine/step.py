@@ -286,7 +286,6 @@ class Step(ABC):
 
     @property
     def group(self) -> str:
-        """Return the part of the progress card that shows the step."""
         return GROUPS[self.article_row[0]]
 
     @abstractmethod

@@ -323,7 +323,6 @@ class UserConsent(Step, row="user_consent"):
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the policy of user consent, on which the channel does not depend."""
         policy = await unless_refused(ctx.graph.authorization_policy())
         if policy is None:
             return self.skipped(Text("skipped.policy_not_readable"))

@@ -144,8 +144,7 @@ async def test_a_change_that_is_never_seen_is_not_made_for_ever(given: Given):
     await engine(ctx, step).apply_plan()
     seen, cause = Text("seen.never_shown"), Cause.CHANGE_NEVER_SHOWN
     stopped = step.waits_for(Turn.ADMINISTRATOR, seen, cause=cause)
-    told = step.log, ctx.run.findings["a"]
-    assert told == (["inspect"], replace(stopped, state=State.UNKNOWN))
+    assert (step.log, ctx.run.findings["a"]) == (["inspect"], replace(stopped, state=State.UNKNOWN))
     ctx.store.append(ctx.run.id, Event(Kind.LOOK_AGAIN, now()))
     await engine(ctx, step).apply_plan()
     assert (step.log, ctx.run.settled("a")) == (["inspect", "inspect", "apply", "inspect"], True)
@@ -198,5 +197,4 @@ async def test_a_change_that_was_approved_already_is_made_at_once(given: Given):
     ctx = given(events=approved(base, top))
     await engine(ctx, base, top).apply_plan()
     settled = ctx.run.settled("base"), ctx.run.settled("top")
-    told = base.log.count("apply"), settled, len(ctx.run.plan.changes)
-    assert told == (1, (True, True), 2)
+    assert (base.log.count("apply"), settled, len(ctx.run.plan.changes)) == (1, (True, True), 2)

@@ -191,8 +191,7 @@ async def test_a_setup_removes_nothing(given, cloud, store, channel, asker):
     """A setup does not plan to remove an old secret, because nobody asked for that."""
     cloud.on(READ, app(made("k1", before(store, channel, asker), 9)))
     ctx = given(facts=FACTS)
-    told = [line.step for line in NEW.plan(ctx, await NEW.inspect(ctx))]
-    assert told == ["client_secret"]
+    assert ([line.step for line in NEW.plan(ctx, await NEW.inspect(ctx))]) == ["client_secret"]
 
 
 async def test_only_what_the_bot_made_before_is_removed(given, cloud, store, channel, asker):

@@ -35,8 +35,7 @@ from jobs.clock import now
 from jobs.clouds import errors
 from jobs.clouds.clock_skew import METER, NAMES, REFUSED_FROM_S, TOLD_FROM_S, shared, words
 from jobs.clouds.http import sync_client
-from jobs.contact_center.client import organization_id
-from jobs.contact_center.connect_audit import read_changes
+from jobs.contact_center.services import organization_id, read_changes
 from jobs.contact_center.webex_org_id import is_org_id, normalize
 from jobs.mail import watch_mail
 from jobs.runs.rekeying import Rekeying, doubts

@@ -19,7 +19,7 @@ from jobs.clock import now
 from jobs.clouds import calls, warm_loop
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.engine.engine import Engine
-from jobs.engine.graph import StoppingError, is_due
+from jobs.engine.inspector import StoppingError, is_due
 from jobs.model import RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.runs import trust

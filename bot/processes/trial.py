@@ -45,7 +45,7 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import client_of
 from jobs.clouds.json_values import as_dict, parsed, with_low_keys
-from jobs.contact_center.connect_audit import token_header
+from jobs.contact_center.services import token_header
 from jobs.engine.undo import known, recall
 from jobs.mail.smtp_login import hello_probe
 from jobs.microsoft.exchange import SYSTEM_MAILBOX

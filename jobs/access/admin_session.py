@@ -14,7 +14,7 @@ from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, CloudReply, Rejected, SignInNeeded
 from jobs.clouds.http import async_client, sync_client
 from jobs.clouds.json_values import lower_of
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph

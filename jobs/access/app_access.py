@@ -22,7 +22,7 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden, SignInNeeded
 from jobs.clouds.http import TokenSource, async_client, sync_client
 from jobs.clouds.rate_limit import LIMITS, Limit, RateLimiter, ReadCache, SingleFlight
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.mail.message_trace import Trace
 from jobs.microsoft.client_credential import CredentialError, credential_end
 from jobs.microsoft.identity import Identity

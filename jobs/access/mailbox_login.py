@@ -21,7 +21,7 @@ from redis import Redis
 from jobs.clock import now
 from jobs.clouds import calls
 from jobs.clouds.http import sync_client
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.mail.smtp_login import SmtpProbe, login_with
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import smtp_scope

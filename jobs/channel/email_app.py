@@ -10,7 +10,7 @@ from typing import Any
 from jobs.clock import paced
 from jobs.clouds.errors import AlreadyExists, Rejected
 from jobs.clouds.json_values import dicts_in, lower_of, text_of
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.microsoft import app_manifest as manifest
 from jobs.microsoft.graph import (
     EXCHANGE_APP_ID,

@@ -12,9 +12,8 @@ from typing import Any
 from jobs.channel.connect_hosts import ConnectHosts
 from jobs.clouds.errors import CloudError, NotFound
 from jobs.clouds.json_values import lower_of
-from jobs.engine.context import StepContext
-from jobs.mail.flow import automatic
-from jobs.mail.message_trace import TraceRow
+from jobs.engine.step import StepContext
+from jobs.mail.message_trace import TraceRow, automatic
 from jobs.mail.watch_mail import without_watch_mails
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Channel, Evidence

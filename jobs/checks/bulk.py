@@ -20,8 +20,8 @@ from jobs.checks.assessment import summarize
 from jobs.checks.check import brief_for, steps_of
 from jobs.clock import now
 from jobs.clouds.rate_limit import ReadCache
-from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
+from jobs.engine.step import StepContext
 from jobs.model import Channel, Finding, Person, RunKind, State, Text
 from jobs.runs.audit import Along
 from jobs.runs.channel_index import CHECK_KEPT_S

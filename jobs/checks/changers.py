@@ -17,7 +17,7 @@ from jobs.checks.verdict import Steps, judge
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import as_dict, text_of
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.model import Access, ConnectChange, Finding, RunKind, Scope, Text
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore

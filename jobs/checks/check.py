@@ -14,8 +14,7 @@ from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.engine import Engine
-from jobs.engine.graph import Recorder
-from jobs.engine.inspector import GO_WITH_SIGN_IN
+from jobs.engine.inspector import GO_WITH_SIGN_IN, Recorder
 from jobs.engine.step import Step
 from jobs.microsoft.scopes import app_may_read
 from jobs.model import Access, Finding, Reason, State

@@ -19,9 +19,9 @@ import structlog
 from jobs.channel import discovery
 from jobs.channel.discovery import candidate
 from jobs.clock import now
-from jobs.engine.context import StepContext
 from jobs.engine.engine import DATA_ERRORS
-from jobs.engine.graph import Recorder
+from jobs.engine.inspector import Recorder
+from jobs.engine.step import StepContext
 from jobs.model import RunKind
 from jobs.runs.run import AppCandidate, Event, Kind, Run, Search
 from jobs.runs.run_store import RunStore

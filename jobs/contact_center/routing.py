@@ -19,15 +19,13 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError, NotFound, unreadable
 from jobs.clouds.json_values import as_dict, dicts_in, lower_of, text_of
 from jobs.clouds.rate_limit import SingleFlight
-from jobs.contact_center import client
-from jobs.contact_center.client import in_organization, rows_in
-from jobs.contact_center.tasks import milliseconds, rows_of_channel
+from jobs.contact_center import services
+from jobs.contact_center.services import Json, in_organization, milliseconds, rows_in
 from jobs.settings import Settings
 
-Json = dict[str, Any]
 Found = TypeVar("Found")
-LIMITS = {"EMAIL": "email", "CHAT": "chat", "SOCIAL_CHANNEL": "social", "TELEPHONY": "telephony"}
-"""Field of a multimedia profile with the number of tasks at a time, by channel type."""
+CHANNEL = "EMAIL"
+"""Channel type of the entry points, queues and tasks that a check reads."""
 UNSEEN = frozenset({400, 403, 404, 422})
 """Statuses of a request that this token or this organization does not allow."""
 MOST_QUEUES = 5
@@ -43,7 +41,7 @@ _LOGGED_OUT = frozenset({"logged-out", "loggedout", "logout"})
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Queue; ``most`` limits its contacts (0 for none), ``threshold`` is an agent's time to get one.
+    """Queue; ``most`` limits its contacts (0: none), ``threshold`` is an agent's time to get one.
 
     ``teams`` is None if the answer does not list whom the queue serves.
     """
@@ -89,7 +87,6 @@ class ContactCenter:
 
     settings: Settings
     reads: SingleFlight
-    channel: str = "EMAIL"
 
     async def routings(self, queue_id: str) -> tuple[Routing, ...] | None:
         """Return the routing of the queue, or of every queue of the channel type for ''.
@@ -103,21 +100,19 @@ class ContactCenter:
         """Return how many agents of the queue are logged in for the channel, or None if unseen."""
         emails = {each.email for each in routing.agents}
         teams = {text_of(each, "id") for each in routing.teams or ()}
-        params = self._of_day(channelTypes=LIMITS[self.channel])
+        params = self._of_day(channelTypes=CHANNEL.lower())
         path, size = "/v1/agents/activities", MOST_ROWS
         rows = await _seen(
-            self._once(path, lambda: client.read_pages(self.settings, path, params, size))
+            self._once(path, lambda: services.read_pages(self.settings, path, params, size))
         )
         if rows is None or not (emails or teams):
             return None
-        found = len(
-            {
-                lower_of(row, "agentLogin", "agentId")
-                for row in filter(_is_logged_in, rows)
-                if lower_of(row, "agentLogin") in emails or text_of(row, "teamId") in teams
-            }
-        )
-        return None if not found and client.is_cut(rows, size) else found
+        found = {
+            lower_of(row, "agentLogin", "agentId")
+            for row in filter(_is_logged_in, rows)
+            if lower_of(row, "agentLogin") in emails or text_of(row, "teamId") in teams
+        }
+        return None if not found and services.is_cut(rows, size) else len(found)
 
     async def offers(self, queue: Queue) -> tuple[int, int] | None:
         """Return how often tasks were accepted and rejected in the last day, or None if unseen."""
@@ -133,10 +128,8 @@ class ContactCenter:
         found = await self._item(f"{_QUEUES}/{queue_id}") if queue_id else None
         if found is not None:
             return (_queue(found),)
-        rows = await self._once(
-            f"{_QUEUES} {self.channel}",
-            lambda: rows_of_channel(self.settings, _QUEUES, self.channel),
-        )
+        listed = partial(services.rows_of_channel, self.settings, _QUEUES, CHANNEL)
+        rows = await self._once(_QUEUES, listed)
         inbound = [text_of(row, "id") for row in rows if lower_of(row, "queueType") != "outbound"]
         if len(inbound) > MOST_QUEUES:
             return None
@@ -156,7 +149,7 @@ class ContactCenter:
         return Routing(queue, teams, agents, whole, has_skill)
 
     async def _teams(self, ids: Iterable[str]) -> tuple[Json, ...] | None:
-        """Return the teams that are in service, or None if there is none and some were not found."""
+        """Return the teams in service, or None if there is none and some were not found."""
         rows = await asyncio.gather(*(self._item(f"team/{each}") for each in ids))
         found = tuple(
             row
@@ -170,7 +163,7 @@ class ContactCenter:
         profiles = await self._profiles(users, teams)
         wanted = {each for some in profiles.values() for each in some} - {_UNKNOWN}
         rows = await _seen(self._by_ids("v2/multimedia-profile", wanted)) or ()
-        limits = {text_of(row, "id"): row.get(LIMITS[self.channel]) for row in rows}
+        limits = {text_of(row, "id"): row.get("email") for row in rows}
         return tuple(
             Agent(
                 lower_of(user, "email"),
@@ -201,9 +194,9 @@ class ContactCenter:
         path = in_organization(self.settings, "user/fetch-by-skill-requirements")
         body, size = {"skillRequirements": list(queue.skills)}, MOST_IDS
         rows = await self._once(
-            f"{path} {body}", lambda: client.read_pages(self.settings, path, {}, size, body)
+            f"{path} {body}", lambda: services.read_pages(self.settings, path, {}, size, body)
         )
-        return None if client.is_cut(rows, size) else {text_of(row, "id") for row in rows}
+        return None if services.is_cut(rows, size) else {text_of(row, "id") for row in rows}
 
     async def _by_ids(self, resource: str, ids: Iterable[str]) -> list[Json]:
         wanted, found = sorted(filter(None, ids)), list[Json]()
@@ -232,9 +225,8 @@ class ContactCenter:
     async def _read(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         spans = {"from", "to"}
         named = {name: each for name, each in (params or {}).items() if name not in spans}
-        return await self._once(
-            f"{path} {named}", partial(client.read, self.settings, path, params)
-        )
+        asked = partial(services.read, self.settings, path, params)
+        return await self._once(f"{path} {named}", asked)
 
     async def _once(self, key: str, make: Callable[[], Awaitable[Any]]) -> Any:
         """Return what was read for any channel of the round; a refusal is not asked for again."""

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 
 import structlog
 
@@ -19,24 +18,9 @@ from jobs.causes.cause import Cause
 from jobs.clock import now, paced
 from jobs.clouds import calls
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, SignInNeeded, unreadable
-from jobs.engine.context import StepContext
-from jobs.engine.graph import (
-    NOT_INSPECTABLE,
-    TICK_S,
-    StepGraph,
-    is_due,
-    required_access,
-    why_not_inspectable,
-)
-from jobs.engine.inspector import (
-    SETTLES_FOR,
-    Inspector,
-    finding_from_error,
-    not_readable,
-    still_deleted,
-    wrote_within,
-)
-from jobs.engine.step import Step
+from jobs.engine import inspector
+from jobs.engine.inspector import Inspector
+from jobs.engine.step import Step, StepContext
 from jobs.model import Access, Change, Finding, Reason, State, Text, Turn
 from jobs.runs import accepted, trust
 from jobs.runs.run import AttemptOverError, Event, Kind, Plan, Run, identity
@@ -45,8 +29,6 @@ log = structlog.get_logger(__name__)
 
 IN_FLIGHT_S = 3.0
 """Seconds in which a call may still arrive at a cloud after the worker that made it was killed."""
-LOST_AGAIN = timedelta(minutes=5)
-"""Time until the bot looks again at a lost fact, unless somebody presses Look again."""
 REAPPROVAL_NOTE = Text("note.anew")
 MAX_UNSEEN_CHANGES = 3
 """Number of changes without an effect after which a person has to act; each has five minutes."""
@@ -94,22 +76,20 @@ class Engine(Inspector):
         steps that need them.
         """
         automatic = {name: step for name, step in self.steps.items() if step.automatic}
-        again = {
-            name
-            for name, found in self.run.findings.items()
-            if is_due(found) or found.reason in NOT_INSPECTABLE or self.run.is_to_reread(name)
-        }
+        run, found = self.run, self.run.findings
+        again = {name for name in found if inspector.is_due(found[name]) or run.is_to_reread(name)}
+        again |= {name for name in found if found[name].reason in inspector.NOT_INSPECTABLE}
 
         async def inspect(step: Step) -> None:
-            why = why_not_inspectable(step, self.run, self.steps)
+            why = inspector.why_not_inspectable(step, self.run, self.steps)
             self.queue(step, step.wrong(why) if why else await self.inspect(step))
             again.discard(step.name)
 
-        def known(run: Run, name: str) -> bool:
-            return name in run.findings and name not in again
+        def known(name: str) -> bool:
+            return name in self.run.findings and name not in again
 
         self.ctx.looking = True
-        await StepGraph(automatic, inspect, known).run(self)
+        await self.run_steps(automatic, inspect, known)
         self.ctx.looking = False
         changes = planned_changes(self.steps, self.ctx)
         data = {"plan": digest(changes, self.run)}
@@ -118,11 +98,11 @@ class Engine(Inspector):
     async def apply_plan(self) -> None:
         """Apply what is approved, until the rest waits; a look that was asked for comes first."""
 
-        def met(run: Run, name: str) -> bool:
-            again = self.steps[name].automatic and run.is_to_reread(name)
-            return run.settled(name) and not again
+        def met(name: str) -> bool:
+            again = self.steps[name].automatic and self.run.is_to_reread(name)
+            return self.run.settled(name) and not again
 
-        await StepGraph(self.steps, self._look_and_change, met).run(self)
+        await self.run_steps(self.steps, self._look_and_change, met)
 
     async def _look_and_change(self, step: Step) -> None:
         before = self.run.findings.get(step.name)
@@ -131,13 +111,12 @@ class Engine(Inspector):
         await self._await_in_flight(step)
         finding = await self.inspect(step)
         if other := await self._changed_since(step, finding):
-            finding = _waits_for_step(step, other)
+            finding = inspector.waits_for_step(step, other)
         elif finding.state is State.WRONG:
             finding = await self._apply_if_allowed(step, finding)
         finding = await self._or_lost(step, finding)
-        run = self.run
-        answered = run.answered_since(step.name, step.returns_with)
-        if finding != before or answered or step.name in run.running:
+        answered = self.run.answered_since(step.name, step.returns_with)
+        if finding != before or answered or step.name in self.run.running:
             self.found(step, finding)
 
     async def _changed_since(self, step: Step, finding: Finding) -> str:
@@ -157,12 +136,12 @@ class Engine(Inspector):
         mail server refuse the token. Waiting fixes neither error.
         """
         if step.doubted_by and finding.state is State.WRONG:
-            return _lost(finding, self.run.findings.get(step.name))
+            return inspector.lost(finding, self.run.findings.get(step.name))
         for other in self.steps.values():
             if finding.cause in other.doubted_by and self.run.settled(other.name):
                 seen = await self.inspect(other)
                 if seen.state is State.WRONG:
-                    lost = _lost(seen, self.run.findings.get(other.name))
+                    lost = inspector.lost(seen, self.run.findings.get(other.name))
                     self.found(other, lost)
                     return replace(lost, step=step.name, facts={}, evidence=finding.evidence)
         return finding
@@ -181,7 +160,7 @@ class Engine(Inspector):
         own lines together with lines that another step applies later. All of them must be approved;
         only the step's own are applied here.
         """
-        if deleted := still_deleted(self.ctx, step):
+        if deleted := inspector.still_deleted(self.ctx, step):
             return deleted
         changes = step.plan(self.ctx, finding)
         if not changes and not step.unapproved:
@@ -196,15 +175,14 @@ class Engine(Inspector):
         made, repeat = run.changed.get(step.name), run.answers.get(step.repeat_on)
         if made is None:
             return None
-        settling = made.done is not None and now() - made.done < SETTLES_FOR
+        settling = made.done is not None and now() - made.done < inspector.SETTLES_FOR
         repeated = repeat is not None and made.done is not None and repeat.at > made.done
         if settling and not repeated:
             return self.wait_for_replication(step)
         if made.unseen < MAX_UNSEEN_CHANGES:
             return None
-        found = step.waits_for(
-            Turn.ADMINISTRATOR, Text("seen.never_shown"), cause=Cause.CHANGE_NEVER_SHOWN
-        )
+        seen, cause = Text("seen.never_shown"), Cause.CHANGE_NEVER_SHOWN
+        found = step.waits_for(Turn.ADMINISTRATOR, seen, cause=cause)
         return replace(found, state=State.UNKNOWN)
 
     def _blocker(self, step: Step, changes: tuple[Change, ...]) -> Finding | None:
@@ -212,7 +190,7 @@ class Engine(Inspector):
         asked = step.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
         before = (name for name in step.after if name in self.steps and not run.settled(name))
         if other := next(before, ""):
-            return _waits_for_step(step, other)
+            return inspector.waits_for_step(step, other)
         unanswered = step.required_answer != "" and not run.answer(step.required_answer)
         if unanswered and not _shows_all(run.plan, changes):
             return asked
@@ -227,9 +205,8 @@ class Engine(Inspector):
         plan = self.run.plan
         if plan is None or _shows_all(plan, changes):
             return
-        lines = tuple(
-            replace(line, note=line.note or REAPPROVAL_NOTE, warning=True) for line in changes
-        )
+        notes = ((line, line.note or REAPPROVAL_NOTE) for line in changes)
+        lines = tuple(replace(line, note=note, warning=True) for line, note in notes)
         data = {"plan": digest(plan.with_lines(lines), self.run)}
         self.append(Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines))
 
@@ -283,31 +260,29 @@ class Engine(Inspector):
         if other is None or run.change_applied(other.name):
             return None
         planned = run.plan.changes if run.plan else ()
-        lines = other.plan(self.ctx, other.wrong(Reason.DEMANDED))
-        if other.name in {line.step for line in planned}:
-            lines = ()
+        shown = other.name in {line.step for line in planned}
+        lines = () if shown else other.plan(self.ctx, other.wrong(Reason.DEMANDED))
         data = {"plan": digest((*planned, *lines), run)}
         self.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
-        return _waits_for_step(step, other.name)
+        return inspector.waits_for_step(step, other.name)
 
     async def check(self, allowed: Collection[Access]) -> None:
         """Inspect every step that may be read, and skip the others with the reason."""
         known = accepted.of(self.ctx.store, self.ctx.channel.mailbox)
         for step in self.steps.values():
             unread = step.name not in self.run.findings
-            if unread and required_access(step, allowed) is None:
+            if unread and inspector.required_access(step, allowed) is None:
                 self.queue(step, step.skipped(Reason.NEEDS_SIGN_IN))
         self.flush()  # one write: single ones would delay the first real finding
 
         async def check(step: Step) -> None:
-            found = await self._checked(step, required_access(step, allowed))
+            found = await self._checked(step, inspector.required_access(step, allowed))
             self.queue(step, accepted.as_note(known, found))
 
-        graph = StepGraph(self.steps, check, lambda run, name: name in run.findings)
         with calls.watch_silence() as watch:
             teller = asyncio.ensure_future(self._tell(watch))
             try:
-                await graph.run(self)
+                await self.run_steps(self.steps, check, lambda name: name in self.run.findings)
             finally:
                 teller.cancel()
                 with suppress(asyncio.CancelledError, AttemptOverError):
@@ -317,37 +292,30 @@ class Engine(Inspector):
         """Save which clouds give no answer so far, except in a check of many channels."""
         told: tuple[str, ...] = ()
         while not self.ctx.many:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(inspector.TICK_S)
             silent = watch.silent()
             if silent != told:
                 told = silent
                 self.append(Event(Kind.SILENT, now(), data={"services": " ".join(silent)}))
 
     async def _checked(self, step: Step, access: Access | None) -> Finding:
-        if unmet := self._unmet_need(step):
-            words = Reason.NEEDS_OTHER.text(step=f"key:step.{unmet}")
-            return replace(step.skipped(Reason.NEEDS_OTHER), seen=words)
+        found = self.run.findings
+        for need in filter(self.steps.__contains__, step.needs):
+            if found[need].state not in inspector.HOLDS and not found[need].facts:
+                words = Reason.NEEDS_OTHER.text(step=f"key:step.{need}")
+                return replace(step.skipped(Reason.NEEDS_OTHER), seen=words)
         finding = await self._read(step, access)
         if finding.state is State.WRONG and self._may_be_stale(step):
             await asyncio.sleep(paced(STALE_S))
             finding = await self._read(step, access)
         return replace(step.diagnosis.as_check_result(finding), access=access)
 
-    def _unmet_need(self, step: Step) -> str:
-        """Return the first need without a fact or IDs, which prevents a look at the step, or ""."""
-        found = self.run.findings
-        for need in step.needs:
-            holds = need not in self.steps or found[need].state in {State.OK, State.WARNING}
-            if not holds and not found[need].facts:
-                return need
-        return ""
-
     def _may_be_stale(self, step: Step) -> bool:
         """Return whether the channel's newest change may not show; never for many channels."""
         if self.ctx.many or not (step.group == "entra" or step.replicates):
             return False
         runs = self.ctx.store.runs_of_mailbox(self.ctx.channel.mailbox)
-        return any(wrote_within(run, SETTLES_FOR) for run in runs)
+        return any(inspector.wrote_within(run, inspector.SETTLES_FOR) for run in runs)
 
     async def _read(self, step: Step, access: Access | None) -> Finding:
         """Return the step's finding.
@@ -359,11 +327,12 @@ class Engine(Inspector):
             return await step.inspect(self.ctx)
         except DATA_ERRORS as odd:
             log.exception("an answer that the step cannot read", run=self.run.id)
-            return finding_from_error(step, unreadable("answer", type(odd).__name__), self.run)
+            error = unreadable("answer", type(odd).__name__)
+            return inspector.finding_from_error(step, error, self.run)
         except CloudError as error:
             if access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
-                return not_readable(step, error)
-            return finding_from_error(step, error, self.run)
+                return inspector.not_readable(step, error)
+            return inspector.finding_from_error(step, error, self.run)
 
 
 def _shows_all(plan: Plan | None, changes: tuple[Change, ...]) -> bool:
@@ -377,17 +346,3 @@ def _is_over() -> bool:
     except AttemptOverError:
         return True
     return False
-
-
-def _lost(finding: Finding, before: Finding | None) -> Finding:
-    return replace(
-        finding,
-        state=State.WAITING,
-        waiting_for=Turn.ADMINISTRATOR,
-        until=now() + LOST_AGAIN,
-        facts={**(before.facts if before else {}), **finding.facts},
-    )
-
-
-def _waits_for_step(step: Step, other: str) -> Finding:
-    return step.waits_for(Turn.NOBODY, Text("seen.after", {"step": f"key:step.{other}"}))

@@ -1,4 +1,6 @@
-"""Inspector of the steps of a setup, and the meaning of a cloud's error for a step.
+"""Steps that run concurrently, each once its needs are met, and are inspected for a setup.
+
+The recorder is the only writer of a run's events while a worker holds the run's lease.
 
 Somebody may delete the app or its secret in the portal while the run waits for a person. Without a
 look the cards would go on asking for things that lead nowhere. So the first attempt after an answer
@@ -8,31 +10,182 @@ reads these objects. A look is a few reads and changes nothing. Nobody is asked 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from asyncio import FIRST_COMPLETED
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import structlog
 
 from jobs.causes.cause import Cause
 from jobs.clock import now, paced
-from jobs.clouds.errors import (
-    UNCONNECTED,
-    CloudError,
-    MalformedAnswer,
-    NotFound,
-    NotReplicatedYet,
-    SignInNeeded,
-    Transient,
-)
-from jobs.engine.context import StepContext
-from jobs.engine.graph import Recorder
-from jobs.engine.step import Step
-from jobs.model import Finding, Reason, State, Text, Turn, verbatim
-from jobs.runs.run import Run
+from jobs.clouds import errors
+from jobs.clouds.errors import CloudError
+from jobs.engine.step import Step, StepContext
+from jobs.microsoft.scopes import app_may_read
+from jobs.model import Access, Finding, Reason, State, Text, Turn, verbatim
+from jobs.runs.run import Event, Kind, LeaseLostError, Run
+from jobs.runtime import Listener, Shutdown
 from jobs.storage import keys
 from jobs.storage.due_queue import LONGEST_PAUSE_S
+
+Work = Callable[[Step], Awaitable[None]]
+Met = Callable[[str], bool]
+"""Answer whether a step, by its name, needs nothing more."""
+TICK_S = 0.5
+"""Seconds between two looks that find out whether another step has become ready."""
+
+
+class StoppingError(LeaseLostError):
+    """Error because this process is shutting down; another worker goes on from what is saved."""
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Recorder of one run's events, while ``holds()`` says that this worker still has the lease.
+
+    Each write raises LeaseLostError if another worker has the run, and RunEndedError if it has
+    ended. A request to shut down raises StoppingError.
+
+    ``holds`` answers from the knowledge of this process, without asking Redis. The context's store
+    asks Redis, in the transaction of each event (:meth:`jobs.runs.run_store.RunStore.held_by`).
+    ``seen`` is the run's version without events of others, which a step may not have seen.
+    """
+
+    ctx: StepContext
+    steps: Mapping[str, Step]
+    listener: Listener
+    holds: Callable[[], bool]
+    shutdown: Shutdown = field(default_factory=Shutdown)
+    seen: int = field(init=False)
+    _pending: list[Event] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.seen = self.ctx.run.version
+
+    @property
+    def run(self) -> Run:
+        return self.ctx.run
+
+    def append(self, *events: Event) -> None:
+        """Save the events together, read the run again and notify the listener."""
+        if not self.holds():
+            raise LeaseLostError
+        self.ctx.store.append(self.run.id, *events)
+        self.seen += len(events)
+        self.refresh()
+        self.listener(self.run.id)
+
+    def found(self, step: Step, finding: Finding) -> None:
+        self.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
+
+    def queue(self, step: Step, finding: Finding) -> None:
+        """Keep a finding for the next :meth:`flush`: those of one moment become one write."""
+        self._pending.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
+
+    def flush(self) -> None:
+        if self._pending:
+            self.append(*self._pending)
+            self._pending.clear()
+
+    def refresh(self) -> None:
+        """Read the events that were added since the last read, by this worker or anybody else."""
+        self.ctx.run = self.ctx.store.refresh(self.run)
+
+    def stop_if_requested(self) -> None:
+        if self.shutdown.requested():
+            raise StoppingError
+
+    async def run_steps(self, steps: Mapping[str, Step], work: Work, met: Met) -> None:
+        """Start each step once its needs are met, and again when what it depends on has changed."""
+        tried: dict[str, object] = {}
+        tasks: dict[asyncio.Future[None], str] = {}
+        try:
+            while True:
+                self.refresh()
+                if not (self.shutdown.requested() or self.run.ended):
+                    free = [step for name, step in steps.items() if name not in tasks.values()]
+                    for step in filter(partial(_is_ready, self.run, steps, met, tried), free):
+                        tried[step.name] = retry_key(step, self.run)
+                        with structlog.contextvars.bound_contextvars(step=step.name):
+                            tasks[asyncio.ensure_future(work(step))] = step.name
+                if not tasks:
+                    self.stop_if_requested()
+                    return
+                done, _ = await asyncio.wait(tasks, timeout=TICK_S, return_when=FIRST_COMPLETED)
+                for task in done:
+                    del tasks[task]
+                    if not isinstance(task.exception(), StoppingError):  # other steps end first
+                        task.result()
+                self.flush()
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+NOT_INSPECTABLE = frozenset({Reason.NOTHING_YET, Reason.NOT_KNOWN})
+NOT_THERE = frozenset({Reason.ABSENT, Reason.NOTHING_YET})
+UNSEEN = Finding("", State.UNKNOWN)
+
+
+def retry_key(step: Step, run: Run) -> object:
+    """Return a value that must change before a step that could not continue is tried again."""
+    return (
+        tuple(map(run.settled, step.after)),
+        frozenset((question, answer.at) for question, answer in run.answers.items()),
+        frozenset(run.approvals),
+        run.signed_in,
+        run.plan and run.plan.id,
+        step.name in run.demanded,
+    )
+
+
+def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Reason | None:
+    """Return why a step cannot be inspected for a plan, or None if it can.
+
+    It can be inspected if its needs hold, or exist with the facts that lead further. A part of a
+    missing object is missing too, but that is never said of something that is only unknown.
+    """
+    needs = (name for name in step.needs if name in steps and not run.settled(name))
+    unmet = [found for name in needs if not (found := run.findings.get(name, UNSEEN)).facts]
+    if not unmet:
+        return None
+    if any(found.state is State.WRONG and found.reason in NOT_THERE for found in unmet):
+        return None if step.inspect_unmet else Reason.NOTHING_YET
+    return Reason.NOT_KNOWN
+
+
+def is_due(finding: Finding) -> bool:
+    return finding.until is not None and finding.until <= now()
+
+
+def required_access(step: Step, allowed: Collection[Access]) -> Access | None:
+    """Return the least access that suffices, or None; a sign-in comes before the bot's own."""
+    if step.diagnosis.access is Access.NONE:
+        return Access.NONE
+    if Access.ADMIN in allowed:
+        return Access.ADMIN
+    return Access.APP if Access.APP in allowed and app_may_read(step.reads) else None
+
+
+def _is_ready(
+    run: Run, steps: Mapping[str, Step], met: Met, tried: Mapping[str, object], step: Step
+) -> bool:
+    """Return whether the step's needs are met, and it was not tried since it could go on last.
+
+    A step that waits for time is not tried twice: a change during a try may have been seen by that
+    try. A cloud that did not answer is not asked before its time, even if the run wakes for another
+    step.
+    """
+    if met(step.name) or not all(map(met, filter(steps.__contains__, step.needs))):
+        return False
+    found = run.findings.get(step.name)
+    if found and found.waiting_for is Turn.TIME and not is_due(found):
+        return step.name not in tried and found.state is not State.UNKNOWN
+    return tried.get(step.name) != retry_key(step, run)
+
 
 AGAIN_S = (5, 15, 30, 60, 120, 300, 600)
 """Pauses between retries of a step without an answer, in seconds; then a person is asked."""
@@ -63,10 +216,8 @@ def needs_sign_in(finding: Finding) -> bool:
 
 def lacks_role(run: Run) -> bool:
     """Return whether the signed-in user lacks a role or consent that another may have."""
-    return any(
-        f.state is State.UNKNOWN and f.cause in ROLE_CAUSES and not f.until
-        for f in run.findings.values()
-    )
+    unread = (each for each in run.findings.values() if each.state is State.UNKNOWN)
+    return any(each.cause in ROLE_CAUSES and not each.until for each in unread)
 
 
 def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
@@ -77,11 +228,10 @@ def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
     tenant can act. For all other errors the administrator must act.
     """
     waited = run.waits.get(step.name, 0)
-    passing = isinstance(error, Transient | MalformedAnswer)
-    again = passing and (waited < len(AGAIN_S) or error.cause in UNCONNECTED)
-    pause = max(
-        AGAIN_S[min(waited, len(AGAIN_S) - 1)], min(error.retry_after or 0, LONGEST_PAUSE_S)
-    )
+    passing = isinstance(error, errors.Transient | errors.MalformedAnswer)
+    again = passing and (waited < len(AGAIN_S) or error.cause in errors.UNCONNECTED)
+    asked_s = min(error.retry_after or 0, LONGEST_PAUSE_S)
+    pause = max(AGAIN_S[min(waited, len(AGAIN_S) - 1)], asked_s)
     own = error.message or error.code
     return Finding(
         step.name,
@@ -118,17 +268,18 @@ def may_be_replication(error: CloudError, run: Run, step: Step | None = None) ->
     if error.service == "exchange":
         made = run.changed.get(step.name) if step and step.replicates else None
         just_made = made is not None and now() - made.written < SETTLES_FOR
-        return just_made and isinstance(error, NotFound)
-    return wrote_within(
-        run, SETTLES_FOR if isinstance(error, NotReplicatedYet) else ERRORS_SETTLE_FOR
-    )
+        return just_made and isinstance(error, errors.NotFound)
+    delayed = isinstance(error, errors.NotReplicatedYet)
+    return wrote_within(run, SETTLES_FOR if delayed else ERRORS_SETTLE_FOR)
 
 
 def wrote_within(run: Run, time: timedelta) -> bool:
     return any(now() - change.written < time for change in run.changed.values())
 
 
-DELETED_AGAIN_S = (*(300.0,) * 12, 1800.0)
+LOST_AGAIN_S = 300.0
+"""Seconds until the bot looks again at a lost fact, unless somebody presses Look again."""
+DELETED_AGAIN_S = (*(LOST_AGAIN_S,) * 12, 1800.0)
 """Pauses between two looks at an object that was found to be deleted, in seconds."""
 SETTLED_S = 60.0
 """Age in seconds from which a new object is looked at."""
@@ -164,6 +315,21 @@ def still_deleted(ctx: StepContext, step: Step) -> Finding | None:
     return replace(before, until=now() + timedelta(seconds=ctx.pause(step.name, DELETED_AGAIN_S)))
 
 
+def lost(finding: Finding, before: Finding | None) -> Finding:
+    """Return that an administrator must act on a fact that has ceased to hold."""
+    return replace(
+        finding,
+        state=State.WAITING,
+        waiting_for=Turn.ADMINISTRATOR,
+        until=now() + timedelta(seconds=LOST_AGAIN_S),
+        facts={**(before.facts if before else {}), **finding.facts},
+    )
+
+
+def waits_for_step(step: Step, other: str) -> Finding:
+    return step.waits_for(Turn.NOBODY, Text("seen.after", {"step": f"key:step.{other}"}))
+
+
 def _is_watched(run: Run, step: Step) -> bool:
     if not step.deleted_cause or run.state_of(step.name) not in HOLDS:
         return False
@@ -172,7 +338,6 @@ def _is_watched(run: Run, step: Step) -> bool:
 
 
 T = TypeVar("T")
-
 SETTLE_S = (0.2, 0.5, 1, 2, 4)
 """Pauses between reads after a write, in seconds, while the worker waits. If the directory needs
 longer, the run is parked.
@@ -223,7 +388,7 @@ class Inspector(Recorder):
                 return self.wait_for_replication(step)
             waits = self.wait_for_replication(step, LET_IN, error.cause)
             return replace(waits, evidence=error.evidence())
-        if isinstance(error, SignInNeeded):
+        if isinstance(error, errors.SignInNeeded):
             raise error
         return finding_from_error(step, error, self.run)
 
@@ -276,20 +441,11 @@ class Inspector(Recorder):
         return finding
 
     def _record_deleted(self, step: Step, finding: Finding) -> None:
-        found = self.run.findings
-        gone = replace(
-            finding,
-            state=State.WAITING,
-            waiting_for=Turn.ADMINISTRATOR,
-            cause=step.deleted_cause,
-            until=now() + timedelta(seconds=DELETED_AGAIN_S[0]),
-            facts={**found[step.name].facts, **finding.facts},
-        )
-        self.queue(step, gone)
-        after, waiting = Text("seen.after", {"step": f"key:step.{step.name}"}), {step.name}
+        found, waiting = self.run.findings, {step.name}
+        self.queue(step, replace(lost(finding, found[step.name]), cause=step.deleted_cause))
         for name, other in self.steps.items():
             if waiting.intersection(other.needs) and other.automatic and name in found:
                 waiting.add(name)
-                facts = found[name].facts
-                self.queue(other, other.waits_for(Turn.NOBODY, after, facts=facts))
+                waits = waits_for_step(other, step.name)
+                self.queue(other, replace(waits, facts=found[name].facts))
         self.flush()

@@ -1,4 +1,4 @@
-"""Kinds of steps: a step is one fact that must be true about the channel.
+"""Kinds of steps, each one fact that must be true about the channel, and what a step may use.
 
 A new step consists of a row and a module in :mod:`jobs.steps`, or in :mod:`jobs.probes` if only a
 check looks at it, its texts, and its test. The engine, the plan, the progress card, the list of
@@ -11,10 +11,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -23,17 +23,22 @@ from typing import Any, TypedDict, Unpack, get_type_hints
 import msgspec
 
 from jobs.causes.cause import Cause
-from jobs.clock import now
+from jobs.clock import now, paced
 from jobs.clouds.errors import AlreadyExists, CloudError
-from jobs.engine.context import StepContext
-from jobs.microsoft.exchange import command_text
+from jobs.clouds.rate_limit import SingleFlight
+from jobs.mail.message_trace import Trace
+from jobs.microsoft.exchange import InvokeCommand, command_text
+from jobs.microsoft.graph import Graph
+from jobs.microsoft.msal_http import DiscoveryCache
 from jobs.model import (
     Access,
     Change,
+    Channel,
     Evidence,
     Finding,
     Profile,
     Reason,
+    RunKind,
     Scope,
     Signals,
     State,
@@ -42,7 +47,68 @@ from jobs.model import (
     Turn,
     verbatim,
 )
-from jobs.runs.run import RecordedChange
+from jobs.runs.channel_index import ChannelIndex
+from jobs.runs.run import RecordedChange, Run
+from jobs.runs.run_store import RunStore
+from jobs.settings import Settings
+from jobs.storage.vault import Vault
+
+
+@dataclass(slots=True)
+class StepContext:
+    """Everything that a step may use.
+
+    ``run`` is the current state of the run; the engine replaces it after every event. ``access`` is
+    the access that Microsoft is read with. ``reads`` caches what the steps or the channels of one
+    check share, and ``many`` is whether these are many channels, so that each must need few
+    requests. ``documents`` are Microsoft's public discovery documents, as far as they are known.
+    """
+
+    run: Run
+    settings: Settings
+    store: RunStore
+    vault: Vault
+    graph: Graph
+    exchange: InvokeCommand
+    trace: Callable[[], Trace]
+    looking: bool = False
+    access: Access = Access.ADMIN
+    reads: SingleFlight = field(default_factory=SingleFlight)
+    many: bool = False
+    documents: DiscoveryCache = field(default_factory=DiscoveryCache)
+
+    @property
+    def channel(self) -> Channel:
+        return self.run.channel
+
+    @property
+    def channels(self) -> ChannelIndex:
+        return self.store.channels
+
+    @property
+    def by_hand(self) -> bool:
+        """Return whether people made the channel: what only a setup records is unknown."""
+        return self.run.brief.by_hand
+
+    @property
+    def checks(self) -> bool:
+        """Return whether the run only checks: it asks nobody, waits for nothing and warns."""
+        return self.run.kind is RunKind.CHECK
+
+    def fact(self, name: str) -> str:
+        return self.run.fact(name)
+
+    def answered_at(self, question: str) -> datetime | None:
+        answer = self.run.answers.get(question)
+        return answer.at if answer else None
+
+    def began_within(self, step: str, time: timedelta) -> bool:
+        made = self.run.changed.get(step)
+        return made is not None and now() - made.begun < time
+
+    def pause(self, step: str, seconds: tuple[float, ...]) -> float:
+        """Return the n-th of these pauses, or the last one, before the next inspection."""
+        return paced(seconds[min(self.run.waits.get(step, 0), len(seconds) - 1)])
 
 
 class _Facts(TypedDict, total=False):
@@ -134,11 +200,12 @@ class Diagnosis:
         return replace(finding, state=self.state_if_disproved)
 
 
-NOT_CHECKED = Diagnosis(checked=False)
-
-
 GROUPS = {"E": "entra", "M": "microsoft", "C": "connect", "V": "connect"}
 """Parts of the progress card, by the first letter of the article's rows in it."""
+
+
+_KINDS: dict[tuple[str, str], type[Step]] = {}
+"""Classes of the steps, by package and name."""
 
 
 class Step(ABC):
@@ -162,7 +229,7 @@ class Step(ABC):
     writes: tuple[str, ...] = ()
     """Permissions that the step's change needs."""
     profiles: frozenset[Profile] = frozenset(Profile)
-    diagnosis: Diagnosis = NOT_CHECKED
+    diagnosis: Diagnosis = Diagnosis(checked=False)
     """Weighing of the step's findings; without it the step is not part of ``/check``."""
 
     automatic: bool = True
@@ -212,13 +279,13 @@ class Step(ABC):
         """Name a step, and set what its row in the table of its package says."""
         super().__init_subclass__()
         if row:
-            cls.name, types = row, get_type_hints(cls)
-            for name, value in rows_of(cls.__module__.rpartition(".")[0])[row].items():
+            package, types = cls.__module__.rpartition(".")[0], get_type_hints(cls)
+            cls.name, _KINDS[package, row] = row, cls
+            for name, value in rows_of(package)[row].items():
                 setattr(cls, name, msgspec.convert(value, types[name]))
 
     @property
     def group(self) -> str:
-        """Return the part of the progress card that shows the step."""
         return GROUPS[self.article_row[0]]
 
     @abstractmethod
@@ -330,6 +397,10 @@ class Undoable(Step):
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Restore the value from before the change, or remove the created object; idempotent."""
 
+    def removed(self, past: RecordedChange, left: object) -> Finding:
+        """Return whether nothing is left of an object that the runs made."""
+        return self.wrong(past.change.after) if left else self.ok(Text("seen.undo_removed"))
+
     def compare_with_recorded(
         self, past: RecordedChange, values: dict[str, str], seen: str, made: dict[str, str]
     ) -> Finding:
@@ -389,25 +460,12 @@ def shown(cmdlets: list[Cmdlet]) -> str:
 @cache
 def rows_of(package: str) -> dict[str, dict[str, Any]]:
     """Return the rows of ``steps.toml`` of ``jobs.steps``, or of ``probes.toml`` of the probes."""
-    name = package.rpartition(".")[2]
-    table: dict[str, dict[str, Any]] = msgspec.toml.decode(
-        (files(package) / f"{name}.toml").read_bytes()
-    )
-    return table
+    text = (files(package) / f"{package.rpartition('.')[2]}.toml").read_text()
+    return msgspec.toml.decode(text, type=dict[str, dict[str, Any]])
 
 
 def collected(package: str, path: Iterable[str]) -> dict[str, Step]:
-    """Return the steps of a package's modules by name: each class that has a name of its own."""
-    modules = [
-        importlib.import_module(f"{package}.{each.name}") for each in pkgutil.iter_modules(path)
-    ]
-    steps = (
-        kind()
-        for module in modules
-        for kind in vars(module).values()
-        if isinstance(kind, type)
-        and kind.__module__ == module.__name__
-        and issubclass(kind, Step)
-        and "name" in vars(kind)
-    )
-    return {step.name: step for step in sorted(steps, key=lambda step: step.name)}
+    """Return the steps of a package by name, one for each row of its table."""
+    for each in pkgutil.iter_modules(path):
+        importlib.import_module(f"{package}.{each.name}")
+    return {name: _KINDS[package, name]() for name in sorted(rows_of(package))}

@@ -16,8 +16,7 @@ from datetime import timedelta
 from jobs.clock import now, paced
 from jobs.clouds.errors import NotFound
 from jobs.clouds.retry import PATIENCE
-from jobs.engine.context import StepContext
-from jobs.engine.step import Step, Undoable
+from jobs.engine.step import Step, StepContext, Undoable
 from jobs.model import Change, Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Changed, RecordedChange, Run
 
@@ -59,18 +58,16 @@ class Reversal(Remains):
         return self.waits_for(Turn.TIME, Text("seen.undo_late"), again_s=left_s)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        line, past = self.past.change, self.past
-        return (
-            replace(
-                line,
-                before=finding.seen or line.after,
-                after=past.before,
-                command=self.step.undo_command(ctx, past),
-                note=Text(f"note.undo_{self.name}") if self.step.undo_note else None,
-                reversible=not self.step.irreversible,
-                warning=False,
-            ),
+        line = replace(
+            self.past.change,
+            before=finding.seen or self.past.change.after,
+            after=self.past.before,
+            command=self.step.undo_command(ctx, self.past),
+            note=Text(f"note.undo_{self.name}") if self.step.undo_note else None,
+            reversible=not self.step.irreversible,
+            warning=False,
         )
+        return (line,)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         await self.step.undo(ctx, self.past)
@@ -90,8 +87,7 @@ def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
 
 
 def _below(name: str, steps: Mapping[str, Step]) -> set[str]:
-    found: set[str] = set()
-    todo = [name]
+    found, todo = set[str](), [name]
     while todo:
         step = steps.get(todo.pop())
         fresh = {*step.needs, *step.after} - found if step else set()
@@ -153,13 +149,9 @@ def _was_put_back(run: Run, name: str) -> bool:
 
 def _before(later: RecordedChange | None, run: Run, changed: Changed) -> RecordedChange:
     first, was = changed.changes[0], changed.before.values
+    left, interrupted = changed.values_after, changed.interrupted
     if later is None:
-        left, interrupted = changed.values_after, changed.interrupted
         return RecordedChange(first.step, first, first.before, was, left, (run.id,), interrupted)
-    return replace(
-        later,
-        before=first.before,
-        values_before=was,
-        runs=(run.id, *later.runs),
-        interrupted=later.interrupted or changed.interrupted,
-    )
+    before, runs = first.before, (run.id, *later.runs)
+    interrupted = later.interrupted or interrupted
+    return replace(later, before=before, values_before=was, runs=runs, interrupted=interrupted)

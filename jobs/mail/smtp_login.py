@@ -1,7 +1,7 @@
 """Probe of an SMTP login, phase by phase, the meaning of SMTP replies, and mail sent over SMTP.
 
-Sources: platforms/microsoft.md 4 and 4.1, and for the test mail of V1, sent from outside the mailbox,
-platforms/connect.md 1.7.
+Sources: platforms/microsoft.md 4 and 4.1, and for the test mail of V1, which comes from outside the
+mailbox, platforms/connect.md 1.7.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import binascii
 import contextlib
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -85,8 +85,10 @@ _UNSAID = "(token)"
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/=._~-]{12,}")
 
 
-class NotSmtpError(Exception):
-    """Error because the server closed the connection, or does not speak SMTP."""
+class _FailedError(Exception):
+    def __init__(self, cause: str, reply: str) -> None:
+        super().__init__(cause)
+        self.cause, self.reply = cause, reply
 
 
 class SmtpConnection(SMTPProtocol):
@@ -94,18 +96,17 @@ class SmtpConnection(SMTPProtocol):
 
     ``secrets`` are removed from everything that is kept. ``aiosmtplib.SMTP`` keeps neither the
     lines of an unfinished reply nor those of a failed STARTTLS, so the layer below it is used.
-    ``ready`` is whether the server's last reply let the TLS handshake begin.
+    ``phase`` is the part of the login that has begun.
     """
 
     def __init__(self, host: str, secrets: tuple[str, ...]) -> None:
         self._lost = asyncio.Event()
         super().__init__(connection_lost_callback=lambda _: self._lost.set())
-        self._host = host
-        self._secrets = secrets
+        self._host, self._secrets = host, secrets
         self._rest = b""
         self._replied: list[bytes] = []
         self.transcript: list[str] = []
-        self.ready = False
+        self.phase = "connect"
 
     async def connect(self, port: int) -> None:
         await asyncio.get_running_loop().create_connection(lambda: self, self._host, port)
@@ -117,7 +118,7 @@ class SmtpConnection(SMTPProtocol):
         """Request TLS, make the handshake if the reply is 220, and return the reply.
 
         Raises:
-            NotSmtpError: there is no reply.
+            _FailedError: there is no reply.
             ssl.SSLError: the handshake failed, or the certificate is invalid.
         """
         try:
@@ -128,14 +129,11 @@ class SmtpConnection(SMTPProtocol):
         self.transcript.append(f"-- {tls.version() if tls else 'TLS'}")
         return reply
 
-    async def read_response(
-        self,
-        timeout: float | None = None,  # noqa: ASYNC109  aiosmtplib's signature
-    ) -> SMTPResponse:
+    async def read_response(self, timeout: float | None = None) -> SMTPResponse:  # noqa: ASYNC109
         """Read a reply with all its lines.
 
         Raises:
-            NotSmtpError: when it is not a reply, or it does not end.
+            _FailedError: when it is not a reply, or it does not end.
         """
         try:
             reply = await super().read_response(timeout)
@@ -144,21 +142,21 @@ class SmtpConnection(SMTPProtocol):
                 raise lost.__cause__ from None
             begun = bool(self._replied) and self._replied[-1][3:4] == b"-"
             why = "a reply without an end" if begun else "the connection was closed"
-            raise NotSmtpError(why) from None
+            raise _FailedError(Cause.SMTP_UNREACHABLE, why) from None
         except SMTPResponseException as error:
             why = "a line without an end" if self._rest else "a reply without an end"
             if error.message.startswith(_MALFORMED):
                 why = error.message.removeprefix(_MALFORMED).strip()[:80]
-            raise NotSmtpError(self._hide(why)) from None
+            raise _FailedError(Cause.SMTP_UNREACHABLE, self._hide(why)) from None
         words = self._hide(reply.message.encode(errors="surrogateescape").decode(errors="replace"))
         if reply.code < _LEAST_CODE:
-            raise NotSmtpError(words[:80])
-        self.ready = reply.code == SMTPStatus.ready
+            raise _FailedError(Cause.SMTP_UNREACHABLE, words[:80])
+        if self.phase == "starttls" and reply.code == SMTPStatus.ready:
+            self.phase = "certificate"
         return SMTPResponse(reply.code, words)
 
     def write(self, data: bytes) -> None:
         self._replied.clear()
-        self.ready = False
         self._note("C", data)
         super().write(data)
 
@@ -181,15 +179,14 @@ class SmtpConnection(SMTPProtocol):
         self.transcript.append(f"{who}: {self._hide(line.decode(errors='replace').rstrip(_END))}")
 
     def _hide(self, line: str) -> str:
+        def without_part(word: re.Match[str]) -> str:
+            part = word[0].rstrip(".")
+            hidden = part and any(part in secret for secret in self._secrets)
+            return word[0].replace(part, _UNSAID) if hidden else word[0]
+
         for secret in self._secrets:
             line = line.replace(secret, _UNSAID)
-        return _LONG_WORD.sub(self._hide_part, line)
-
-    def _hide_part(self, word: re.Match[str]) -> str:
-        part = word[0].rstrip(".")
-        if part and any(part in secret for secret in self._secrets):
-            return word[0].replace(part, _UNSAID)
-        return word[0]
+        return _LONG_WORD.sub(without_part, line)
 
 
 BUSY = frozenset({Cause.SMTP_BUSY, Cause.SMTP_TOO_MANY_CONNECTIONS})
@@ -223,9 +220,8 @@ class SmtpProbe:
             return Text("seen.login_instead", {"reply": self.reply, "username": self.instead})
         if self.ok:
             return Text("seen.verbatim_reply", {"reply": self.reply})
-        return Text(
-            "seen.smtp_failed", {"phase": f"key:phase.{self.failed_phase}", "reply": self.reply}
-        )
+        told = {"phase": f"key:phase.{self.failed_phase}", "reply": self.reply}
+        return Text("seen.smtp_failed", told)
 
     @property
     def outcome(self) -> str:
@@ -240,22 +236,20 @@ class SmtpProbe:
         return (Evidence("smtp", self.reply), *self.lines)
 
 
-class _FailedError(Exception):
-    def __init__(self, cause: str, reply: str) -> None:
-        super().__init__(cause)
-        self.cause = cause
-        self.reply = reply
-
-
 async def login_probe(
     server: str, username: str, access_token: str, seconds: float = 15.0
 ) -> SmtpProbe:
     """Connect, start TLS, log in using XOAUTH2, and disconnect, within ``seconds`` seconds.
 
-    Nothing is raised or sent. The right to send as another user is not proven (5.2.252 comes only
-    after DATA).
+    Nothing is raised or sent. Without a token only the offer of XOAUTH2 is checked. A result that
+    says nothing about the login is tried once more (microsoft.md 4.1). The right to send as another
+    user is not proven (5.2.252 comes only after DATA).
     """
-    return await _with_one_retry(lambda: _Login(server, username, access_token), seconds)
+    probe = await _carried_out(server, username, access_token, seconds)
+    if probe.cause not in BUSY | CUT_OFF:
+        return probe
+    await asyncio.sleep(_PAUSE_S)
+    return await _carried_out(server, username, access_token, seconds)
 
 
 async def login_with(
@@ -278,122 +272,72 @@ async def login_with(
 
 async def hello_probe(server: str, seconds: float = 10.0) -> SmtpProbe:
     """Check like :func:`login_probe` only whether XOAUTH2 is offered: that needs no token."""
-    return await _with_one_retry(lambda: _Login(server, "", "", logs_in=False), seconds)
+    return await login_probe(server, "", "", seconds)
 
 
-async def _with_one_retry(begin: Callable[[], _Login], seconds: float) -> SmtpProbe:
-    """Run the probe, and again if that says nothing about the login (microsoft.md 4.1)."""
-    probe = await _carried_out(begin(), seconds)
-    if probe.cause not in BUSY | CUT_OFF:
-        return probe
-    await asyncio.sleep(_PAUSE_S)
-    return await _carried_out(begin(), seconds)
-
-
-async def _carried_out(login: _Login, seconds: float) -> SmtpProbe:
+async def _carried_out(server: str, username: str, token: str, seconds: float) -> SmtpProbe:
+    address, whole = urlsplit(f"//{server}"), f"user={username}\x01auth=Bearer {token}\x01\x01"
+    login = base64.b64encode(whole.encode()).decode() if token else ""
+    talk = SmtpConnection(address.hostname or "", (login, token) if token else ())
     with measured("smtp") as noted:
         try:
             async with asyncio.timeout(seconds):
-                await login.run()
+                cause, reply = await _logged_in(talk, address.port or _SUBMISSION_PORT, login)
         except TimeoutError:
-            login.leave(Cause.TIMED_OUT, f"no answer in {seconds:g} s")
+            cause, reply = Cause.TIMED_OUT, f"no answer in {seconds:g} s"
         finally:
-            await login.talk.close()
-        probe = login.result()
+            await talk.close()
+        failed = talk.phase if cause else ""
+        probe = SmtpProbe(not cause, failed, cause, reply, tuple(talk.transcript))
         noted.outcome = probe.outcome
     return probe
 
 
-class _Login:
-    def __init__(
-        self, server: str, username: str, access_token: str, *, logs_in: bool = True
-    ) -> None:
-        self._logs_in = logs_in
-        address = urlsplit(f"//{server}")
-        self._host = address.hostname or ""
-        self._port = address.port or _SUBMISSION_PORT
-        self._credentials = base64.b64encode(
-            f"user={username}\x01auth=Bearer {access_token}\x01\x01".encode()
-        ).decode()
-        self._offers: tuple[str, ...] = ()
-        self._name, self._cause, self._reply = "", "", ""
-        self.talk = SmtpConnection(self._host, (self._credentials, access_token) if logs_in else ())
-
-    async def run(self) -> None:
-        steps: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
-            ("connect", self._connect),
-            ("banner", self._banner),
-            ("ehlo", self._ehlo),
-            ("starttls", self._starttls),
-            ("ehlo2", self._ehlo),
-            ("auth", self._auth if self._logs_in else self._offered),
-        )
-        for name, step in steps:
-            self._name = name
-            try:
-                self.leave("", await step())
-            except _FailedError as failed:
-                return self.leave(failed.cause, failed.reply)
-            except (OSError, NotSmtpError) as error:
-                words = getattr(error, "verify_message", "") or str(error)
-                return self.leave(_cause_of(error), words)
-        return None
-
-    def leave(self, cause: str, reply: str) -> None:
-        self._cause, self._reply = cause, reply
-
-    def result(self) -> SmtpProbe:
-        failed = self._name if self._cause else ""
-        return SmtpProbe(
-            not self._cause, failed, self._cause, self._reply, tuple(self.talk.transcript)
-        )
-
-    async def _connect(self) -> str:
-        await self.talk.connect(self._port)
-        return f"{self._host}:{self._port}"
-
-    async def _banner(self) -> str:
-        return _good(await self.talk.read_response())
-
-    async def _ehlo(self) -> str:
-        reply = await self.talk.command("EHLO localhost")
-        self._offers = tuple(line.upper().strip() for line in reply.message.split("\n"))
-        return _good(reply)
-
-    async def _starttls(self) -> str:
-        if "STARTTLS" not in self._offers:
-            raise _FailedError(Cause.SMTP_NO_STARTTLS, ", ".join(self._offers))
-        try:
-            reply = await self.talk.secure(ssl_context())
-        finally:
-            if self.talk.ready:
-                self._name = "certificate"
+async def _logged_in(talk: SmtpConnection, port: int, login: str) -> tuple[str, str]:
+    """Return the cause of a failure in the talk's phase, or none, and the server's last text."""
+    try:
+        await talk.connect(port)
+        talk.phase = "banner"
+        _good(await talk.read_response())
+        offers = await _offers(talk, "ehlo")
+        talk.phase = "starttls"
+        if "STARTTLS" not in offers:
+            return Cause.SMTP_NO_STARTTLS, ", ".join(offers)
+        reply = await talk.secure(ssl_context())
         text = _good(reply)
         if reply.code != SMTPStatus.ready:
-            raise _FailedError(Cause.SMTP_NO_STARTTLS, text)
-        return text
-
-    async def _offered(self) -> str:
-        logins = (
-            each.replace("=", " ").split() for each in self._offers if each.startswith("AUTH")
-        )
+            return Cause.SMTP_NO_STARTTLS, text
+        offers = await _offers(talk, "ehlo2")
+        talk.phase = "auth"
+        logins = (each.replace("=", " ").split() for each in offers if each.startswith("AUTH"))
         if not any("XOAUTH2" in each for each in logins):
-            raise _FailedError(Cause.SMTP_NO_OAUTH, ", ".join(self._offers))
-        return "XOAUTH2"
+            return Cause.SMTP_NO_OAUTH, ", ".join(offers)
+        return "", await _authenticated(talk, login) if login else "XOAUTH2"
+    except _FailedError as failed:
+        return failed.cause, failed.reply
+    except OSError as error:
+        return _cause_of(error), getattr(error, "verify_message", "") or str(error)
 
-    async def _auth(self) -> str:
-        await self._offered()
-        line = f"AUTH XOAUTH2 {self._credentials}"
-        if len(line) <= _LONGEST_COMMAND:
-            reply = await self.talk.command(line)
-        else:
-            reply = await self.talk.command("AUTH XOAUTH2")
-            if reply.code == SMTPStatus.auth_continue:
-                reply = await self.talk.command(self._credentials)
-        if reply.code != SMTPStatus.auth_continue:
-            return _good(reply)
-        # the error challenge must be answered, or the final reply never comes
-        return _good(await self.talk.command(""), _challenge_status(reply))
+
+async def _offers(talk: SmtpConnection, phase: str) -> list[str]:
+    talk.phase = phase
+    reply = await talk.command("EHLO localhost")
+    _good(reply)
+    return [line.upper().strip() for line in reply.message.split("\n")]
+
+
+async def _authenticated(talk: SmtpConnection, login: str) -> str:
+    line = f"AUTH XOAUTH2 {login}"
+    if len(line) <= _LONGEST_COMMAND:
+        reply = await talk.command(line)
+    else:
+        reply = await talk.command("AUTH XOAUTH2")
+        if reply.code == SMTPStatus.auth_continue:
+            reply = await talk.command(login)
+    if reply.code != SMTPStatus.auth_continue:
+        return _good(reply)
+    # the error challenge must be answered, or the final reply never comes
+    return _good(await talk.command(""), _challenge_status(reply))
 
 
 def _cause_of(error: Exception) -> Cause:
@@ -459,10 +403,9 @@ async def send_test_mail(url: str, probe: OutgoingMail) -> None:
             await server.send_message(message, sender=probe.sender, recipients=[probe.recipient])
     except aiosmtplib.SMTPRecipientsRefused as refused:
         raise _refusal(refused.recipients[0].code, refused.recipients[0].message) from None
-    except aiosmtplib.SMTPAuthenticationError as answer:
-        raise _refusal(answer.code, answer.message, at_login=True) from None
     except aiosmtplib.SMTPResponseException as answer:
-        raise _refusal(answer.code, answer.message) from None
+        at_login = isinstance(answer, aiosmtplib.SMTPAuthenticationError)
+        raise _refusal(answer.code, answer.message, at_login=at_login) from None
     except (aiosmtplib.SMTPException, OSError) as error:
         raise _unsent(error) from None
 
@@ -479,17 +422,13 @@ def _options(url: str) -> dict[str, Any]:
     return {
         "hostname": parts.hostname,
         "port": parts.port or _PORTS[parts.scheme],
-        "username": _unquoted(parts.username),
-        "password": _unquoted(parts.password),
+        "username": unquote(parts.username or "") or None,
+        "password": unquote(parts.password or "") or None,
         "use_tls": at_once,
         "start_tls": False if at_once else starttls,  # None: if offered
         "tls_context": ssl_context(),
         "timeout": 30.0,
     }
-
-
-def _unquoted(text: str | None) -> str | None:
-    return unquote(text) if text else None
 
 
 def _unsent(error: Exception) -> CloudError:

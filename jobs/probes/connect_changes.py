@@ -13,9 +13,8 @@ from datetime import datetime, timedelta
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
-from jobs.contact_center.connect_audit import ConnectChanges as Changes, read_changes
-from jobs.engine.context import StepContext
-from jobs.engine.step import Diagnosis, Probe
+from jobs.contact_center.services import ConnectChanges as Changes, read_changes
+from jobs.engine.step import Diagnosis, Probe, StepContext
 from jobs.model import (
     NO_SIGNALS,
     ConnectChange,

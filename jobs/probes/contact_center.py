@@ -15,17 +15,15 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import copies_since
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
-from jobs.contact_center.routing import LIMITS, ContactCenter, Routing
-from jobs.contact_center.tasks import EntryPoint, Task, Tasks, email_entry_points, email_tasks
-from jobs.engine.context import StepContext
-from jobs.engine.step import Probe
-from jobs.mail.flow import LARGEST
-from jobs.mail.message_trace import TraceRow
+from jobs.contact_center.routing import ContactCenter, Routing
+from jobs.contact_center.services import EntryPoint, Task, Tasks, email_entry_points, email_tasks
+from jobs.engine.step import Probe, StepContext
+from jobs.mail.message_trace import LARGEST, TraceRow
 from jobs.model import Finding, Signals, State, Text, Turn, second_of
 from jobs.probes.traces import BACK
 
-CHANNEL = "EMAIL"
-"""Channel type of the entry points, queues and tasks that a check reads."""
+OTHERS = frozenset({"CHAT", "SOCIAL_CHANNEL", "TELEPHONY"})
+"""Channel types of queues that take no email."""
 SLACK = timedelta(seconds=5)
 """Largest expected difference between the two clouds' clocks."""
 GRACE = timedelta(minutes=3)
@@ -236,7 +234,7 @@ class ContactQueue(Probe, row="contact_queue"):
     def _judged(self, routing: Routing, tasks: Tasks) -> Finding:
         queue = routing.queue
         name, served = {"name": queue.name}, queue.by_skill or queue.agents
-        if queue.channel in LIMITS.keys() - {CHANNEL}:
+        if queue.channel in OTHERS:
             return self._broken("queue_channel", Cause.QUEUE_OF_OTHER_CHANNEL, name)
         if not queue.active:
             return self._broken("queue_off", Cause.QUEUE_INACTIVE, name)
@@ -293,7 +291,7 @@ class WaitingTasks(Probe, row="waiting_tasks"):
 
     async def _waits(self, ctx: StepContext, waiting: Sequence[Task]) -> Finding:
         told = {"count": str(len(waiting)), "at": second_of(waiting[-1].created)}
-        center = ContactCenter(ctx.settings, ctx.reads, CHANNEL)
+        center = ContactCenter(ctx.settings, ctx.reads)
         routings = await _routings(ctx) or ()
         logged_in = [await center.logged_in(each) for each in routings]
         if None in logged_in or not logged_in:
@@ -317,5 +315,5 @@ def _has_organization(ctx: StepContext) -> bool:
 async def _routings(ctx: StepContext) -> tuple[Routing, ...] | None:
     mine = await own_tasks(ctx)
     queue = (mine[0].queue or "") if mine else ""
-    center = ContactCenter(ctx.settings, ctx.reads, CHANNEL)
+    center = ContactCenter(ctx.settings, ctx.reads)
     return await ctx.reads.read(f"routing {queue}", lambda: center.routings(queue))

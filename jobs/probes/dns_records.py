@@ -17,8 +17,7 @@ from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import lower_of
-from jobs.engine.context import StepContext
-from jobs.engine.step import Probe
+from jobs.engine.step import Probe, StepContext
 from jobs.model import Access, Finding, Signals, State, Text
 
 TIMEOUT_S = 2.0

@@ -11,8 +11,7 @@ from jobs.causes.cause import Cause
 from jobs.channel.email_app import grants_of_app, role_assignments
 from jobs.clock import now, parse
 from jobs.clouds.json_values import lower_of, lower_set, part_of, text_of
-from jobs.engine.context import StepContext
-from jobs.engine.step import Probe
+from jobs.engine.step import Probe, StepContext
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.microsoft.outbound_spam import named
 from jobs.model import Finding, Profile, Signals, State, Text, minute_of

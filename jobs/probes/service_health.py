@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError, unless_refused
 from jobs.clouds.http import sync_client
-from jobs.contact_center.incidents import Incident, microsoft_incidents, webex_incidents
-from jobs.engine.context import StepContext
-from jobs.engine.step import Probe, Step
+from jobs.contact_center.services import Incident, microsoft_incidents, webex_incidents
+from jobs.engine.step import Probe, Step, StepContext
 from jobs.microsoft.identity import Identity
 from jobs.model import Evidence, Finding, Signals, Text, verbatim
 

@@ -12,8 +12,7 @@ from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, unless_refused
-from jobs.engine.context import StepContext
-from jobs.engine.step import Probe
+from jobs.engine.step import Probe, StepContext
 from jobs.microsoft.graph import MOST_SIGN_INS, RENEWALS, SIGN_IN_PAGES, SIGN_INS_AND_RENEWALS
 from jobs.microsoft.sign_in_log import SignInRow, read, telling
 from jobs.model import Evidence, Finding, Reason, Signals, Text, minute_of

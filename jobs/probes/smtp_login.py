@@ -16,8 +16,7 @@ from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
-from jobs.engine.context import StepContext
-from jobs.engine.step import Diagnosis, Probe, Step
+from jobs.engine.step import Diagnosis, Probe, Step, StepContext
 from jobs.mail.smtp_login import SmtpProbe, hello_probe
 from jobs.model import NO_SIGNALS, Evidence, Finding, Reason, Signals, State, Text, verbatim
 

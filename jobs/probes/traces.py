@@ -14,14 +14,16 @@ from jobs.channel.mailbox import all_copies_since, answers_among, copies_since, 
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import text_of
-from jobs.engine.context import StepContext
-from jobs.engine.step import Probe
-from jobs.mail.flow import (
+from jobs.engine.step import Probe, StepContext
+from jobs.mail.message_trace import (
     AT_CONNECT,
     ENOUGH,
     LARGEST,
     LOST,
     MailFlow,
+    Rows,
+    TraceRow,
+    TraceStatus,
     cause_at,
     cause_of_copy,
     habit,
@@ -31,7 +33,6 @@ from jobs.mail.flow import (
     unknown_recipient,
     without_copy,
 )
-from jobs.mail.message_trace import Rows, TraceRow, TraceStatus
 from jobs.mail.watch_mail import with_proofs, without_watch_mails
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text, second_of

@@ -18,9 +18,8 @@ from jobs.causes.cause import Cause
 from jobs.clock import now, parse
 from jobs.clouds.errors import unless_refused
 from jobs.clouds.json_values import lower_of, text_of
-from jobs.engine.context import StepContext
-from jobs.engine.step import Diagnosis, Probe
-from jobs.mail.flow import LOST
+from jobs.engine.step import Diagnosis, Probe, StepContext
+from jobs.mail.message_trace import LOST
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Evidence, Finding, Signals, Station, Text
 from jobs.steps.forwarding import domain_matches

@@ -17,12 +17,18 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import evidence_of, newest_delivered
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
-from jobs.contact_center.tasks import Tasks
-from jobs.engine.context import StepContext
-from jobs.engine.step import Probe
+from jobs.contact_center.services import Tasks
+from jobs.engine.step import Probe, StepContext
 from jobs.mail import watch_mail
-from jobs.mail.flow import AT_CONNECT, COPIED_WITHIN, LOST, cause_of_copy, stopped, withheld
-from jobs.mail.message_trace import TraceRow
+from jobs.mail.message_trace import (
+    AT_CONNECT,
+    COPIED_WITHIN,
+    LOST,
+    TraceRow,
+    cause_of_copy,
+    stopped,
+    withheld,
+)
 from jobs.mail.watch_mail import WatchMail
 from jobs.model import Access, Finding, Reason, Signals, Station, Text, second_of
 from jobs.probes.contact_center import GRACE, came_of, only_app, read_tasks

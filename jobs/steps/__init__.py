@@ -11,25 +11,10 @@ from functools import cache
 
 from jobs.engine.step import Step, collected, rows_of
 from jobs.engine.undo import reversals
-from jobs.microsoft.scopes import (
-    GRAPH_READ_SCOPES,
-    GRAPH_SETUP_SCOPES,
-    LOG_NEEDS,
-    SIGN_IN_LOG,
-    minimal,
-    with_included,
-)
+from jobs.microsoft import scopes
 from jobs.model import Profile, RunKind, State
 from jobs.runs.run import FixBrief, Run
 
-FIX_ONLY = frozenset({"own_login"})
-"""Steps that only a fix uses. A setup proves the same facts in another way."""
-WHERE_LOST = "lost_secret"
-"""Step used only if a secret was shown and then lost."""
-WHERE_SKIPPED = "unused_secret"
-"""Step used only if the rehearsal was skipped after the bot's own secret had been made for it."""
-WHERE_REPLACED = "old_secret"
-"""Step that is used only in a fix whose plan contains the step."""
 CHECK_LOGIN = "check_login"
 """Question whether checks may log in by themselves; without an answer they rehearse."""
 SECRET_SHOWN = "secret_shown"  # noqa: S105  the name of a question
@@ -38,13 +23,14 @@ TOKEN_FAILED = "token_failed"  # noqa: S105  the name of a question
 """Answer of a person who pasted the error with which Generate Token failed."""
 WHERE_REHEARSED = frozenset({"rehearsal", "check_secret"})
 """Steps used only if the mailbox user's sign-in is to be tested or kept (:func:`rehearses`)."""
-SOMETIMES = FIX_ONLY | {WHERE_LOST, WHERE_SKIPPED, WHERE_REPLACED}
+SOMETIMES = frozenset({"own_login", "lost_secret", "unused_secret", "old_secret"})
+"""Steps that a setup has only in one case, or that only a fix has (:func:`steps_of`)."""
 FORM = frozenset({"mailbox_fields", "app_fields", "address_fields", "token"})
 CONSENT = frozenset({"admin_consent"})
 CARRIES_MAIL_SEND = "mail_send"
 """Step whose change makes a new consent necessary."""
-PROOF = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"})
-"""Steps that prove that answers to customers are sent."""
+PROOF = frozenset({"own_login", "agent_has_it", "agent_answer"})
+"""Steps that prove that answers to customers are sent; the login only in a fix."""
 
 
 @cache
@@ -55,11 +41,8 @@ def all_steps() -> dict[str, Step]:
 
 
 def steps_for(profile: Profile) -> dict[str, Step]:
-    return {
-        name: step
-        for name, step in all_steps().items()
-        if profile in step.profiles and name not in SOMETIMES
-    }
+    every = ((name, step) for name, step in all_steps().items() if name not in SOMETIMES)
+    return {name: step for name, step in every if profile in step.profiles}
 
 
 def steps_of(run: Run) -> dict[str, Step]:
@@ -75,11 +58,11 @@ def steps_of(run: Run) -> dict[str, Step]:
     names = set(steps) if rehearses(run) else set(steps) - WHERE_REHEARSED
     if run.kind is RunKind.FIX:
         names = _of_a_fix(run, steps)
-    if run.answer("new_secret"):
-        names.add(WHERE_LOST)
+    if run.answer("new_secret"):  # a secret was shown and then lost
+        names.add("lost_secret")
     made = "check_secret" in run.changed or run.state_of("check_secret") is State.OK
     if made and run.answer("rehearse").startswith("skip"):
-        names.add(WHERE_SKIPPED)
+        names.add("unused_secret")
     return {name: step for name, step in all_steps().items() if name in names}
 
 
@@ -94,7 +77,7 @@ def _of_a_fix(run: Run, steps: Mapping[str, Step]) -> set[str]:
         CONSENT: told.consent_missing or CARRIES_MAIL_SEND in changed,
     }
     names = {name for name, step in steps.items() if step.automatic and not step.required_answer}
-    names |= {"test_mail"} | (changed & {WHERE_REPLACED})
+    names |= {"test_mail"} | (changed & {"old_secret"})
     return names.union(*(group for group, wanted in needed.items() if wanted))
 
 
@@ -121,30 +104,25 @@ def permissions_for(run: Run) -> tuple[str, ...]:
     reads the tenant's domains.
     """
     if run.kind is RunKind.SETUP:
-        return GRAPH_SETUP_SCOPES
+        return scopes.GRAPH_SETUP_SCOPES
     if run.kind not in {RunKind.FIX, RunKind.UNDO}:
-        return GRAPH_READ_SCOPES
-    steps = steps_of(run)
+        return scopes.GRAPH_READ_SCOPES
+    every, steps = all_steps(), steps_of(run)
     writing = frozenset(steps) if run.kind is RunKind.UNDO else _writing(run)
-    new = run.kind is RunKind.FIX and "client_secret" in writing
-    looks = {**steps, **({"token": all_steps()["token"]} if new else {})}
-    names = {
-        name
-        for step in looks.values()
-        for name in (*step.reads, *(step.writes if step.name in writing else ()))
-    }
+    names = set(every["tenant"].reads).union(*(step.reads for step in steps.values()))
+    names.update(*(steps[name].writes for name in steps.keys() & writing))
+    if run.kind is RunKind.FIX and "client_secret" in writing:
+        names.update(every["token"].reads)
     # names without a dot are roles in Exchange
-    return minimal({name for name in names if "." in name} | {*all_steps()["tenant"].reads})
+    return scopes.minimal({name for name in names if "." in name})
 
 
 def missing_permissions(run: Run) -> tuple[str, ...]:
     """Return what a fix's plan needs beyond its sign-in; the log is none of that."""
     if run.kind is not RunKind.FIX:
         return ()
-    have = with_included(run.permissions)
-    return tuple(
-        name for name in permissions_for(run) if name not in have | LOG_NEEDS | {SIGN_IN_LOG}
-    )
+    known = scopes.with_included(run.permissions) | scopes.LOG_NEEDS | {scopes.SIGN_IN_LOG}
+    return tuple(name for name in permissions_for(run) if name not in known)
 
 
 def _writing(run: Run) -> frozenset[str]:

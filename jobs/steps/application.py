@@ -9,37 +9,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
 
 from jobs.causes.cause import Cause
-from jobs.channel.email_app import (
-    ADOPT,
-    DEACTIVATED,
-    OURS,
-    OWN_SECRET,
-    Json,
-    app_key,
-    app_of_run,
-    create,
-    fallback_app,
-    find_app,
-    foreign_content,
-    gone_client_id,
-    has_own_secret,
-    known_ids,
-    manually_created,
-    present_app,
-    role_assignments,
-    smtp_send_permission,
-    unexposed,
-    update,
-    wanted_uris,
-)
+from jobs.channel import email_app
+from jobs.channel.email_app import Json
 from jobs.channel.mailbox import channels_with_app
 from jobs.clock import now
 from jobs.clouds.json_values import lower_of, text_of
-from jobs.engine.context import StepContext
-from jobs.engine.step import Step, Undoable
+from jobs.engine.inspector import SETTLES_FOR
+from jobs.engine.step import Step, StepContext, Undoable
 from jobs.microsoft import app_manifest as manifest
 from jobs.microsoft.graph import EXCHANGE_APP_ID, promised
 from jobs.model import Change, Evidence, Finding, Reason, RunKind, State, Text, Turn
@@ -53,74 +31,65 @@ class Application(Undoable, row="application"):
     """Step E1: single-tenant app per mailbox, found by ``uniqueName`` (microsoft.md 1.1)."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        if ctx.by_hand and not known_ids(ctx):
+        if ctx.by_hand and not email_app.known_ids(ctx):
             return self.skipped(Text("skipped.app_not_found"))
-        app, offered = await self._look_up(ctx)
-        permissions = await unexposed(ctx, app)
-        found = self._judged(ctx, app, ", ".join(each for _, each in permissions))
-        found = await self._unless_replaced(ctx, app, found)
+        app, evidence = await self._look_up(ctx)
+        unknown = await email_app.unexposed(ctx, app)
+        found = self._judged(ctx, app, ", ".join(each for _, each in unknown))
+        gone = await email_app.gone_client_id(ctx, app) if ctx.checks else ""
+        if gone:  # which Webex Connect has
+            seen = {"client_id": found.facts["client_id"], "gone": gone}
+            words, cause = Text("seen.app_replaced", seen), Cause.APP_NOT_FOUND
+            found = self.wrong(words, cause=cause, facts=found.facts)
         # an app that a setup has made has the name of its mailbox, so it has only one channel
-        shared = "client_id" in found.facts and "unique_name" not in found.facts
-        others = channels_with_app(ctx, found.facts["client_id"]) if shared else ()
-        return replace(found, values=self._values(ctx, app), evidence=(*offered, *others))
+        if "client_id" in found.facts and "unique_name" not in found.facts:
+            evidence += channels_with_app(ctx, found.facts["client_id"])
+        return replace(found, values=self._values(ctx, app), evidence=evidence)
 
     async def _look_up(self, ctx: StepContext) -> tuple[Json | None, tuple[Evidence, ...]]:
         """Return the mailbox's app, or as evidence one made by hand, which needs an agreement."""
-        if app := await find_app(ctx):
+        if app := await email_app.find_app(ctx):
             return app, ()
         may_list = ctx.looking or (ctx.checks and not ctx.by_hand)
         apps = await ctx.graph.applications() if may_list else []
-        if app := fallback_app(ctx, apps):
+        if app := email_app.fallback_app(ctx, apps):
             return app, ()
-        offered = manually_created(ctx, apps)
+        offered = email_app.manually_created(ctx, apps)
         return None, (Evidence(BY_HAND, promised(offered, "appId")),) if offered else ()
 
-    async def _unless_replaced(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding:
-        """Return the finding; another in a check if Webex Connect has a deleted app's client ID."""
-        gone = await gone_client_id(ctx, app) if ctx.checks else ""
-        if not gone:
-            return found
-        seen = Text("seen.app_replaced", {"client_id": found.facts["client_id"], "gone": gone})
-        return self.wrong(seen, cause=Cause.APP_NOT_FOUND, facts=found.facts)
-
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        facts, note = finding.facts, None
-        path = f"/{facts['object_id']}" if facts else f"(uniqueName='{app_key(ctx)}')"
-        for each in finding.evidence:
-            if each.kind == BY_HAND:
-                note = Text("note.by_hand", {"client_id": each.text})
+        facts = finding.facts
+        path = f"/{facts['object_id']}" if facts else f"(uniqueName='{email_app.app_key(ctx)}')"
         unknown = facts.get("unknown_ids", "")
-        if unknown:
-            note = Text("note.permission_unknown", {"ids": unknown})
+        notes = [Text("note.permission_unknown", {"ids": unknown})] if unknown else []
+        offered = (each.text for each in finding.evidence if each.kind == BY_HAND)
+        notes += [Text("note.by_hand", {"client_id": each}) for each in offered]
         line = self.planned(finding, f"Graph PATCH /applications{path}")
-        return (replace(line, note=note, warning=bool(unknown)),)
+        return (replace(line, note=next(iter(notes), None), warning=bool(unknown)),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the app or merge into it.
 
         It is looked up again before the write: a stale "not found" must not replace its lists.
         """
-        app = await find_app(ctx) or (await present_app(ctx) if finding.facts else None)
-        await (create(ctx) if app is None else update(ctx, app))
+        app = await email_app.find_app(ctx)
+        if app is None and finding.facts:
+            app = await email_app.present_app(ctx)
+        await (email_app.create(ctx) if app is None else email_app.update(ctx, app))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Check that a created app without other content is gone, or else as it was."""
-        app = await app_of_run(ctx)
-        if not past.values_before["object_id"]:
-            return self._removed(ctx, past, app)
-        uris = json.dumps(manifest.merged(_uris(past.values_before), wanted_uris(ctx)))
-        object_id = past.values_before["object_id"]
-        made = {"object_id": object_id, "uris": uris, "audience": OURS, "declared": "yes"}
-        seen = "key:seen.none" if app is None else "key:seen.app_present"
-        return self.compare_with_recorded(past, self._values(ctx, app), seen, made)
-
-    def _removed(self, ctx: StepContext, past: RecordedChange, app: Json | None) -> Finding:
-        if app is None:
-            return self.ok(Text("seen.undo_removed"))
-        strange = foreign_content(ctx, app, _uris(past.values_after) or wanted_uris(ctx))
-        if strange:
+        app, object_id = await email_app.app_of_run(ctx), past.values_before["object_id"]
+        if object_id:
+            uris = manifest.merged(_uris(past.values_before), email_app.wanted_uris(ctx))
+            made = {"object_id": object_id, "uris": json.dumps(uris), "declared": "yes"}
+            made["audience"] = email_app.OURS
+            seen = "key:seen.none" if app is None else "key:seen.app_present"
+            return self.compare_with_recorded(past, self._values(ctx, app), seen, made)
+        ours = _uris(past.values_after) or email_app.wanted_uris(ctx)
+        if strange := email_app.foreign_content(ctx, app, ours) if app else "":
             return self.left_alone(Text("seen.undo_app_in_use", {"what": strange}))
-        return self.wrong(past.change.after)
+        return self.removed(past, app)
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the Graph command with the object id, so that only the created app is deleted."""
@@ -128,44 +97,35 @@ class Application(Undoable, row="application"):
         return f"Graph PATCH {path}" if past.values_before["object_id"] else f"Graph DELETE {path}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        app = await app_of_run(ctx)
-        if app is None:
-            return
-        if past.values_before["object_id"]:
-            before = _before(ctx, app, past.values_before)
-            await ctx.graph.update_application(str(app["id"]), before)
-        else:
-            await ctx.graph.delete_application(str(app["id"]))
+        if app := await email_app.app_of_run(ctx):
+            if past.values_before["object_id"]:
+                before = _before(ctx, app, past.values_before)
+                await ctx.graph.update_application(str(app["id"]), before)
+            else:
+                await ctx.graph.delete_application(str(app["id"]))
 
     def _judged(self, ctx: StepContext, app: Json | None, unknown: str) -> Finding:
         if app is None:
             return self.wrong(Reason.ABSENT, cause=Cause.APP_NOT_FOUND)
         facts = _facts(app, unknown)
-        found = self.ok(Text("seen.application", {"client_id": facts["client_id"]}))
-        chosen = facts["client_id"] == ctx.run.answer(ADOPT) and "unique_name" not in facts
-        if chosen and not ctx.run.change_applied(self.name):
+        chosen = ctx.run.answer(email_app.ADOPT) == facts["client_id"]
+        if chosen and "unique_name" not in facts and not ctx.run.change_applied(self.name):
             found = self.wrong(Text("seen.by_hand", {"name": facts["app_name"]}))
-        elif wrong := (
-            self._addresses(ctx, app)
-            or self._audience(ctx, app)
-            or self._permissions(ctx, app, unknown)
-        ):
-            found = wrong
+        else:
+            wrong = self._addresses(ctx, app) or self._access(ctx, app, unknown)
+            found = wrong or self.ok(Text("seen.application", {"client_id": facts["client_id"]}))
         return replace(found, facts=facts)
 
-    def _audience(self, ctx: StepContext, app: Json) -> Finding | None:
-        audience = text_of(app, "signInAudience")
-        if audience.lower() in {"", OURS.lower()} or (ctx.by_hand and ctx.run.kind is RunKind.FIX):
-            return None
-        return self.wrong(Text("seen.audience", {"audience": audience}))
-
-    def _permissions(self, ctx: StepContext, app: Json, unknown: str) -> Finding | None:
-        """Return a finding if the declared permissions are wrong, or None.
+    def _access(self, ctx: StepContext, app: Json, unknown: str) -> Finding | None:
+        """Return a finding if the audience or the declared permissions are wrong, or None.
 
         An app that was made by hand may lack ``SMTP.Send``, which the article does not declare: its
         user agrees to it at Generate Token.
         """
-        if not ctx.by_hand and not manifest.declares(app, *smtp_send_permission(ctx)):
+        audience, stays = text_of(app, "signInAudience"), ctx.run.kind is RunKind.FIX
+        if audience.lower() not in {"", email_app.OURS.lower()} and not (ctx.by_hand and stays):
+            return self.wrong(Text("seen.audience", {"audience": audience}))
+        if not ctx.by_hand and not self._declares(ctx, app):
             return self.wrong(Text("seen.not_declared"), cause=Cause.PERMISSION_NOT_DECLARED)
         if unknown:
             seen = Text("seen.permission_unknown", {"ids": unknown})
@@ -179,10 +139,11 @@ class Application(Undoable, row="application"):
         first, unless it is the one that moved. Mail flows without the bot's own: a check warns.
         """
         uris, callback = manifest.redirect_uris(app), ctx.channel.callback_url
+        wanted = email_app.wanted_uris(ctx)
         if ctx.by_hand and not callback:
             return self._without_callback(uris)
-        missing = [uri for uri in wanted_uris(ctx) if uri not in uris]
-        platform, moved = next(iter(manifest.elsewhere(app, wanted_uris(ctx)).items()), ("", []))
+        missing = [uri for uri in wanted if uri not in uris]
+        platform, moved = next(iter(manifest.elsewhere(app, wanted).items()), ("", []))
         if moved and (callback in moved or callback not in missing):
             seen = Text(SEEN[platform], {"uris": ", ".join(moved)})
             cause = manifest.OTHERS[platform]
@@ -202,41 +163,42 @@ class Application(Undoable, row="application"):
         return self.wrong(seen, cause=Cause.REDIRECT_URI_MISMATCH)
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
-        there = manifest.elsewhere(app, wanted_uris(ctx))
+        there = manifest.elsewhere(app, email_app.wanted_uris(ctx))
         return {
             **({"elsewhere": json.dumps(there)} if there else {}),
             "object_id": text_of(app, "id"),
             "uris": json.dumps(manifest.redirect_uris(app)),
             "audience": text_of(app, "signInAudience"),
-            "declared": "yes" if manifest.declares(app, *smtp_send_permission(ctx)) else "",
+            "declared": "yes" if self._declares(ctx, app) else "",
         }
+
+    def _declares(self, ctx: StepContext, app: Json | None) -> bool:
+        return manifest.declares(app, *email_app.smtp_send_permission(ctx))
 
 
 def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
     kept = app.get("requiredResourceAccess")
     if not was["declared"]:
-        kept = manifest.without_permission(app, *smtp_send_permission(ctx))
-    body = {
-        "signInAudience": was["audience"] or OURS,
+        kept = manifest.without_permission(app, *email_app.smtp_send_permission(ctx))
+    return {
+        "signInAudience": was["audience"] or email_app.OURS,
         "web": {**manifest.web(app), "redirectUris": _uris(was)},
         "requiredResourceAccess": kept,
+        **manifest.moved_back(app, json.loads(was.get("elsewhere", "{}"))),
     }
-    return body | manifest.moved_back(app, json.loads(was.get("elsewhere", "{}")))
 
 
 def _facts(app: Json, unknown: str) -> dict[str, str]:
-    optional = {
-        "unique_name": text_of(app, "uniqueName"),
-        "unknown_ids": unknown,
-        OWN_SECRET: "yes" if has_own_secret(app) else "",
-        DEACTIVATED: "yes" if app.get("isDisabled") else "",
-    }
     facts = {
         "client_id": promised(app, "appId"),
         "object_id": promised(app, "id"),
         "app_name": text_of(app, "displayName"),
+        "unique_name": text_of(app, "uniqueName"),
+        "unknown_ids": unknown,
+        email_app.OWN_SECRET: "yes" if email_app.has_own_secret(app) else "",
+        email_app.DEACTIVATED: "yes" if app.get("isDisabled") else "",
     }
-    return facts | {name: value for name, value in optional.items() if value}
+    return {name: value for name, value in facts.items() if value or name == "app_name"}
 
 
 def _uris(values: dict[str, str]) -> list[str]:
@@ -249,7 +211,7 @@ class ImplicitGrant(Undoable, row="implicit_grant"):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Look at "Access tokens", which nobody asked for on a channel made by hand."""
-        app = await find_app(ctx)
+        app = await email_app.find_app(ctx)
         on = manifest.issues_access_tokens(app)
         seen = Text("seen.implicit_on" if on else "seen.implicit_off")
         found = self.ok(seen) if on or ctx.by_hand else self.wrong(seen)
@@ -257,30 +219,24 @@ class ImplicitGrant(Undoable, row="implicit_grant"):
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Write ``web`` as a whole, with the wanted URIs, which a stale read must not drop."""
-        app = await present_app(ctx)
-        uris = manifest.merged(manifest.redirect_uris(app), wanted_uris(ctx))
-        await _write(ctx, {"web": {**manifest.web(app), "redirectUris": uris}}, on=True)
+        app = await email_app.present_app(ctx)
+        uris = manifest.merged(manifest.redirect_uris(app), email_app.wanted_uris(ctx))
+        await _write(ctx, {**manifest.web(app), "redirectUris": uris}, on=True)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        app = await app_of_run(ctx)
+        app = await email_app.app_of_run(ctx)
         seen = "key:seen.on" if manifest.issues_access_tokens(app) else "key:seen.off"
         return self.compare_with_recorded(past, _values(app), seen, {"access_tokens": "on"})
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        if app := await app_of_run(ctx):
-            await _write(ctx, app, on=False)
+        if app := await email_app.app_of_run(ctx):
+            await _write(ctx, manifest.web(app), on=False)
 
 
-async def _write(ctx: StepContext, app: Json, *, on: bool) -> None:
-    platform = manifest.web(app)
-    boxes = {
-        "enableIdTokenIssuance": False,
-        **(platform.get("implicitGrantSettings") or {}),
-        "enableAccessTokenIssuance": on,
-    }
-    await ctx.graph.update_application(
-        ctx.fact("object_id"), {"web": {**platform, "implicitGrantSettings": boxes}}
-    )
+async def _write(ctx: StepContext, platform: Json, *, on: bool) -> None:
+    boxes = {"enableIdTokenIssuance": False, **(platform.get("implicitGrantSettings") or {})}
+    web = {**platform, "implicitGrantSettings": {**boxes, "enableAccessTokenIssuance": on}}
+    await ctx.graph.update_application(ctx.fact("object_id"), {"web": web})
 
 
 def _values(app: Json | None) -> dict[str, str]:
@@ -294,25 +250,26 @@ class MailSend(Undoable, row="mail_send"):
     async def inspect(self, ctx: StepContext) -> Finding:
         if not ctx.fact("mail_send"):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
-        values = self._values(ctx, await find_app(ctx))
+        values = self._values(ctx, await email_app.find_app(ctx))
         if not values["declared"]:
             return self.wrong(Reason.ABSENT, values=values)
         return self.ok(Text("seen.mail_send"), values=values)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Write the whole list, with ``SMTP.Send``, which a stale read must not drop."""
-        app = await present_app(ctx)
-        for each in ((*smtp_send_permission(ctx), "Scope"), (*self._permission(ctx), "Role")):
+        app = await email_app.present_app(ctx)
+        send = email_app.smtp_send_permission(ctx)
+        for each in ((*send, "Scope"), (*self._permission(ctx), "Role")):
             app = {"requiredResourceAccess": manifest.with_permission(app, *each)}
         await ctx.graph.update_application(ctx.fact("object_id"), app)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        values = self._values(ctx, await app_of_run(ctx))
+        values = self._values(ctx, await email_app.app_of_run(ctx))
         seen = "key:seen.mail_send" if values["declared"] else "key:seen.none"
         return self.compare_with_recorded(past, values, seen, {"declared": "yes"})
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        if app := await app_of_run(ctx):
+        if app := await email_app.app_of_run(ctx):
             access = manifest.without_permission(app, *self._permission(ctx))
             await ctx.graph.update_application(str(app["id"]), {"requiredResourceAccess": access})
 
@@ -323,7 +280,6 @@ class MailSend(Undoable, row="mail_send"):
         return EXCHANGE_APP_ID, ctx.fact("mail_send")
 
 
-SHOWS_WITHIN = timedelta(minutes=5)
 PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
 
 
@@ -334,13 +290,13 @@ class AdminConsent(Step, row="admin_consent"):
         """Read the assignments: the redirect is never trusted, and a check never waits."""
         if not ctx.fact("mail_send"):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
-        assigned = {lower_of(each, "appRoleId") for each in await role_assignments(ctx)}
+        assigned = {lower_of(each, "appRoleId") for each in await email_app.role_assignments(ctx)}
         if ctx.fact("mail_send").lower() in assigned:
             return self.ok(Text("seen.consent"))
         if ctx.checks:
             return self.wrong(Text("seen.no_consent"))
         answered = ctx.answered_at("consent")
-        if answered and now() - answered < SHOWS_WITHIN:
+        if answered and now() - answered < SETTLES_FOR:
             again = ctx.pause(self.name, PAUSES_S)
             return self.waits_for(Turn.TIME, Text("seen.consent_settles"), again_s=again)
         return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"))

@@ -16,28 +16,19 @@ from datetime import UTC, datetime, timedelta
 
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
-from jobs.channel.email_app import (
-    OWN_SECRET,
-    SECRETS,
-    Json,
-    app_of_run,
-    find_app,
-    foreign_secrets,
-    gone_client_id,
-    secrets_of,
-)
+from jobs.channel import email_app
+from jobs.channel.email_app import Json
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import text_of
-from jobs.engine.context import StepContext
-from jobs.engine.step import Step, Undoable
+from jobs.engine.step import Step, StepContext, Undoable
 from jobs.microsoft.app_manifest import SecretRules, expiry, rules_for
 from jobs.microsoft.graph import promised
 from jobs.model import Change, Finding, Reason, RunKind, Signals, State, Text, Turn, day_of
 from jobs.runs.run import Kind, RecordedChange
 from jobs.storage.vault import Sealed
 
-PREFIX = SECRETS[0]
+PREFIX = email_app.SECRETS[0]
 LOST = "new_secret"
 """Question whose answer is the comma-separated key ids of secrets that were shown and then lost."""
 LOOKS_S = (0.0, 1, 2, 4)
@@ -57,13 +48,13 @@ def run_of(secret: Json) -> str:
 def earlier(ctx: StepContext, app: Json | None) -> list[Json]:
     """Return the secrets of earlier runs of this mailbox, and never a person's."""
     runs = {run.id for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)} - {ctx.run.id}
-    return [secret for secret in secrets_of(app) if run_of(secret) in runs]
+    return [secret for secret in email_app.secrets_of(app) if run_of(secret) in runs]
 
 
 def is_persons(ctx: StepContext, secret: Json) -> bool:
     """Return whether no run, and no check, gave the secret its name."""
     runs = {run.id for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)} | {ctx.run.id}
-    of_checks = text_of(secret, "displayName").startswith(SECRETS[1:])
+    of_checks = text_of(secret, "displayName").startswith(email_app.SECRETS[1:])
     return not of_checks and run_of(secret) not in runs
 
 
@@ -80,22 +71,17 @@ def lost(ctx: StepContext) -> set[str]:
 
 def unrecorded(ctx: StepContext, app: Json | None) -> list[Json]:
     """Return valid secrets of runs that Redis has lost, which nobody can show again."""
-    return [
-        secret
-        for secret in secrets_of(app)
-        if run_of(secret) and end_of(secret) >= now() and not ctx.store.length(run_of(secret))
-    ]
+    valid = (each for each in email_app.secrets_of(app) if run_of(each) and end_of(each) >= now())
+    return [each for each in valid if not ctx.store.length(run_of(each))]
 
 
 def described(secret: Json) -> str:
     """Return the secret's name, its first characters as Microsoft shows them, and its first day."""
-    made = parse(secret.get("startDateTime"))
-    facts = (
-        f"begins with {text_of(secret, 'hint')}" if text_of(secret, "hint") else "",
-        f"of {made:%Y-%m-%d}" if made else "",
-    )
-    more = ", ".join(filter(None, facts))
-    return f'"{text_of(secret, "displayName")}"{f" ({more})" if more else ""}'
+    hint, made = text_of(secret, "hint"), parse(secret.get("startDateTime"))
+    more = [f"begins with {hint}"] if hint else []
+    more += [f"of {made:%Y-%m-%d}"] if made else []
+    name = f'"{text_of(secret, "displayName")}"'
+    return f"{name} ({', '.join(more)})" if more else name
 
 
 async def remove_orphans(
@@ -104,7 +90,7 @@ async def remove_orphans(
     """Remove secrets that nobody can use as soon as some are found, after these pauses."""
     for pause in pauses:
         await asyncio.sleep(pause)
-        orphans = list(filter(is_orphan, secrets_of(await find_app(ctx))))
+        orphans = list(filter(is_orphan, email_app.secrets_of(await email_app.find_app(ctx))))
         await remove(ctx, orphans)
         if orphans:
             return
@@ -117,7 +103,7 @@ async def remove(ctx: StepContext, secrets: list[Json]) -> None:
 
 
 async def labelled(ctx: StepContext, labels: Collection[str]) -> list[Json]:
-    secrets = secrets_of(await app_of_run(ctx))
+    secrets = email_app.secrets_of(await email_app.app_of_run(ctx))
     return [secret for secret in secrets if secret.get("displayName") in labels]
 
 
@@ -146,9 +132,9 @@ class ClientSecret(Undoable, row="client_secret"):
         was made by hand, every secret counts, because it is not known which one is in use.
         """
         policy_read = unless_refused(ctx.graph.app_management_policy())
-        app, policy = await asyncio.gather(find_app(ctx), policy_read)
-        gone = await gone_client_id(ctx, app)
-        known = [each for each in secrets_of(app) if not gone and self._known(ctx, each)]
+        app, policy = await asyncio.gather(email_app.find_app(ctx), policy_read)
+        gone = await email_app.gone_client_id(ctx, app)
+        known = [each for each in email_app.secrets_of(app) if not gone and self._known(ctx, each)]
         newest = max(known, key=end_of, default=None)
         rules = rules_for(policy or {}, parse(text_of(app, "createdDateTime")) or now())
         values = {"key_id": promised(newest, "keyId") if newest else ""}
@@ -157,7 +143,7 @@ class ClientSecret(Undoable, row="client_secret"):
 
     def _of_the_run(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding:
         """Add what depends on the run: a person's secrets, replaced ones and orphans."""
-        if ctx.checks and any(end_of(theirs) >= now() for theirs in foreign_secrets(app)):
+        if ctx.checks and any(end_of(theirs) >= now() for theirs in email_app.foreign_secrets(app)):
             return replace(found, state=State.POSSIBLE)  # Webex Connect may have a person's
         if ctx.run.kind is RunKind.FIX and (old := earlier(ctx, app)):
             found = replace(found, facts=found.facts | {"old": str(len(old))})
@@ -170,30 +156,20 @@ class ClientSecret(Undoable, row="client_secret"):
     def _judged(self, ctx: StepContext, secret: Json | None, rules: SecretRules) -> Finding:
         start, months = now(), ctx.channel.lifetime_months
         end = expiry(start, months, rules.longest)
-        renewal = {
-            "renew_until": end.isoformat(),
-            "clamped": "yes" if end < expiry(start, months, None) else "",
-        }
-        if secret is None:
-            return self._missing(ctx, rules, renewal)
-        if end_of(secret) >= now():
+        clamped = "yes" if end < expiry(start, months, None) else ""
+        renewal = {"renew_until": end.isoformat(), "clamped": clamped}
+        if secret and end_of(secret) >= start:
             return self._still_good(ctx, secret, rules, renewal)
-        forbids = Cause.SECRET_FORBIDDEN_BY_POLICY if rules.forbidden else None
-        return self.wrong(
-            Text("seen.secret_expired", _day(secret)),
-            cause=forbids or Cause.CLIENT_SECRET_EXPIRED,
-            facts=renewal,
-            signals=Signals(since=end_of(secret)),
-        )
-
-    def _missing(self, ctx: StepContext, rules: SecretRules, renewal: dict[str, str]) -> Finding:
-        """Return that no secret is usable; a channel that was proven or made by hand had one."""
-        gone = ctx.by_hand or ctx.channels.record(ctx.channel.mailbox) is not None
-        found = self.wrong(Reason.ABSENT, cause=Cause.CLIENT_SECRET_GONE if gone else "")
-        if rules.forbidden:
-            seen = Text("seen.secrets_forbidden")
-            found = self.wrong(seen, cause=Cause.SECRET_FORBIDDEN_BY_POLICY)
-        return replace(found, facts=renewal)
+        if secret:
+            seen, cause = Text("seen.secret_expired", _day(secret)), Cause.CLIENT_SECRET_EXPIRED
+            found = self.wrong(seen, cause=cause, signals=Signals(since=end_of(secret)))
+        elif rules.forbidden:
+            found = self.wrong(Text("seen.secrets_forbidden"))
+        else:  # a channel that was proven or made by hand had a secret
+            had = ctx.by_hand or ctx.channels.record(ctx.channel.mailbox) is not None
+            found = self.wrong(Reason.ABSENT, cause=Cause.CLIENT_SECRET_GONE if had else "")
+        why = Cause.SECRET_FORBIDDEN_BY_POLICY if rules.forbidden else found.cause
+        return replace(found, cause=why, facts=renewal)
 
     def _still_good(
         self, ctx: StepContext, secret: Json, rules: SecretRules, renewal: dict[str, str]
@@ -212,21 +188,18 @@ class ClientSecret(Undoable, row="client_secret"):
         own = run_of(secret) == ctx.run.id
         if own or end_of(secret) >= now() + min(ENOUGH, left / 3):
             return good
-        soon = self.wrong(
-            Text("seen.secret", _day(secret)), cause=Cause.CLIENT_SECRET_EXPIRES_SOON, facts=renewal
-        )
+        seen, cause = Text("seen.secret", _day(secret)), Cause.CLIENT_SECRET_EXPIRES_SOON
+        soon = self.wrong(seen, cause=cause, facts=renewal)
         return replace(soon, state=State.WARNING, facts=facts) if ctx.checks else soon
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan one more secret; the replaced one goes once it is proven (``old_secret``)."""
         if finding.cause == Cause.SECRET_FORBIDDEN_BY_POLICY:
             return ()
-        end = (
-            finding.facts.get("renew_until")
-            or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
-        )
-        after = Text("after.client_secret", {"expires": day_of(datetime.fromisoformat(end))})
-        command = f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}"
+        unlimited = expiry(now(), ctx.channel.lifetime_months, None)
+        end = parse(finding.facts.get("renew_until")) or unlimited
+        after = Text("after.client_secret", {"expires": day_of(end)})
+        command = f"Graph POST /applications/{{id}}/addPassword, endDateTime {end:%Y-%m-%d}"
         note = Text("note.secret_clamped") if finding.facts.get("clamped") else None
         line = replace(self.planned(finding, command, after), note=note)
         if "old" not in finding.facts:
@@ -236,8 +209,14 @@ class ClientSecret(Undoable, row="client_secret"):
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create and seal it, without an interrupted one: addPassword is not idempotent."""
+
+        def is_orphan(secret: Json) -> bool:
+            """Return whether the run cannot show it; a shown one is for ``lost_secret``."""
+            mine = run_of(secret) == ctx.run.id and promised(secret, "keyId") not in lost(ctx)
+            return mine and not self._known(ctx, secret)
+
         if tries(ctx, self.name) > 1:
-            await remove_orphans(ctx, LOOKS_S, lambda secret: self._is_orphan(ctx, secret))
+            await remove_orphans(ctx, LOOKS_S, is_orphan)
             if (await self.inspect(ctx)).state in {State.OK, State.WARNING}:
                 return  # the earlier attempt succeeded after all
         end = datetime.fromisoformat(finding.facts["renew_until"])
@@ -246,27 +225,17 @@ class ClientSecret(Undoable, row="client_secret"):
         ctx.vault.put(Sealed.CLIENT_SECRET_ID.of(ctx.run.id), made.key_id, SEALED_S)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        left = await labelled(ctx, set(map(label_of, past.runs)))
-        return self.wrong(past.change.after) if left else self.ok(Text("seen.undo_removed"))
+        return self.removed(past, await labelled(ctx, set(map(label_of, past.runs))))
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         await remove(ctx, await labelled(ctx, set(map(label_of, past.runs))))
         for run in past.runs:
             ctx.vault.drop(Sealed.CLIENT_SECRET.of(run))
 
-    def _is_orphan(self, ctx: StepContext, secret: Json) -> bool:
-        """Return whether the run made it and cannot show it; a shown one is for ``lost_secret``."""
-        mine = run_of(secret) == ctx.run.id
-        shown = mine and promised(secret, "keyId") in lost(ctx)
-        return mine and not shown and not self._known(ctx, secret)
-
     def _known(self, ctx: StepContext, secret: Json) -> bool:
         if ctx.by_hand and is_persons(ctx, secret):
             return True  # Webex Connect may have any of them
-        if not run_of(secret):
-            return False
-        key_id = promised(secret, "keyId")
-        if key_id in lost(ctx):
+        if not run_of(secret) or (key_id := promised(secret, "keyId")) in lost(ctx):
             return False
         mine = ctx.vault.get(Sealed.CLIENT_SECRET_ID.of(ctx.run.id)) == key_id
         if mine and ctx.vault.holds(Sealed.CLIENT_SECRET.of(ctx.run.id)):
@@ -296,7 +265,7 @@ class CheckSecret(Undoable, row="check_secret"):
             return self.skipped(Text("skipped.rehearsal"))
         # the app may have been deleted, or the kept secret removed by hand, as the application's
         # inspection shows, which need not have seen a secret that this run made
-        there = self.name in ctx.run.changed or ctx.fact(OWN_SECRET) != ""
+        there = self.name in ctx.run.changed or ctx.fact(email_app.OWN_SECRET) != ""
         kept = there and ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox))
         if kept or ctx.vault.holds(Sealed.REHEARSAL_SECRET.of(ctx.run.id)):
             return self.ok(Text("seen.check_secret"), values={"made": "yes"})
@@ -317,8 +286,8 @@ class CheckSecret(Undoable, row="check_secret"):
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         at_microsoft = await labelled(ctx, {LABEL})
-        left = at_microsoft or ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox))
-        return self.wrong(past.change.after) if left else self.ok(Text("seen.undo_removed"))
+        kept = ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox))
+        return self.removed(past, at_microsoft or kept)
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Remove the secret at Microsoft first, then from the vault: a copy alone does no harm."""
@@ -335,12 +304,12 @@ class OldSecret(Step, row="old_secret"):
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        if left := earlier(ctx, await find_app(ctx)):
+        if left := earlier(ctx, await email_app.find_app(ctx)):
             return self.wrong(Text("seen.old_secret", {"count": str(len(left))}))
         return self.ok(Text("seen.old_secret_removed"))
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        await remove(ctx, earlier(ctx, await find_app(ctx)))
+        await remove(ctx, earlier(ctx, await email_app.find_app(ctx)))
 
 
 class UnusedSecret(Step, row="unused_secret"):
@@ -383,5 +352,5 @@ class LostSecret(Step, row="lost_secret"):
         await remove(ctx, await self._left(ctx))
 
     async def _left(self, ctx: StepContext) -> list[Json]:
-        lost_ids, secrets = lost(ctx), secrets_of(await find_app(ctx))
+        lost_ids, secrets = lost(ctx), email_app.secrets_of(await email_app.find_app(ctx))
         return [secret for secret in secrets if text_of(secret, "keyId") in lost_ids]

@@ -24,16 +24,15 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import channels_with_address, login_name, other_names
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, Rejected, SignInNeeded
-from jobs.contact_center.connect_audit import read_changes
-from jobs.engine.context import StepContext
+from jobs.contact_center.services import read_changes
 from jobs.engine.inspector import ERRORS_SETTLE_FOR, wrote_within
-from jobs.engine.step import Step
+from jobs.engine.step import Step, StepContext
 from jobs.mail.smtp_login import BUSY, SmtpProbe, login_with
 from jobs.microsoft.sign_in_log import SignInRow, read
-from jobs.model import ConnectChange, Evidence, Finding, RunKind, State, Text, Turn, minute_of
+from jobs.model import Evidence, Finding, RunKind, State, Text, Turn, minute_of
 from jobs.runs.run import Run
 from jobs.steps import SECRET_SHOWN
-from jobs.steps.smtp_auth import SmtpAuth
+from jobs.steps.mailbox_user import SmtpAuth
 from jobs.storage.vault import Sealed
 
 AT = "generated_at"
@@ -93,9 +92,8 @@ class EmailApp(Step, row="email_app"):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Check that the Call Back URL was given. The app is not proven before V1."""
-        if not ctx.channel.callback_url:
-            return self.waits_for(Turn.REQUESTER)
-        return self.ok(Text("seen.said_by_requester"))
+        given = self.ok(Text("seen.said_by_requester"))
+        return given if ctx.channel.callback_url else self.waits_for(Turn.REQUESTER)
 
 
 class Addresses(Step, row="addresses"):
@@ -205,24 +203,23 @@ class Registered(Step, row="registered"):
             return self.ok(Text("seen.said_by_requester"))
         again = 0.0
         if ctx.settings.connect_audit_url:
-            changes = await _changes_since_token(ctx)
+            changed = await _changes_since_token(ctx)
             # a token that was saved, as told, was saved by the first change
-            if len(changes) >= (1 if ctx.run.answer("token_saved") else SAVED_AND_REGISTERED):
-                at = max(change.at for change in changes)
-                return self.ok(Text("seen.registered_in_log", {"at": minute_of(at)}))
+            if len(changed) >= (1 if ctx.run.answer("token_saved") else SAVED_AND_REGISTERED):
+                return self.ok(Text("seen.registered_in_log", {"at": minute_of(max(changed))}))
             again = ctx.pause(self.name, PAUSES_S)
         return self.waits_for(Turn.REQUESTER, Text("seen.not_registered"), again_s=again)
 
 
-async def _changes_since_token(ctx: StepContext) -> list[ConnectChange]:
+async def _changes_since_token(ctx: StepContext) -> list[datetime]:
     since = token_at(ctx.run) or now()
     try:
         found = await read_changes(ctx.settings, since, now())
     except CloudError as error:
         log.info("audit log not read", run=ctx.run.id, why=str(error))
         return []
-    made = (change for change in found.rows if change.at >= since and not change.failed)
-    return [change for change in made if _OF_AN_APP.fullmatch(change.event)]
+    made = (each for each in found.rows if each.at >= since and not each.failed)
+    return [each.at for each in made if _OF_AN_APP.fullmatch(each.event)]
 
 
 SPREADS = SmtpAuth.diagnosis.explains
@@ -235,7 +232,17 @@ not confirmed).
 LOGIN_PAUSES_S = (2.0, 5, 10, 20, 40, 60, 120, 300)
 
 
-class Rehearsal(Step, row="rehearsal"):
+class _Login(Step):
+    def refused(self, ctx: StepContext, probe: SmtpProbe, turn: Turn, again_s: float) -> Finding:
+        """Return that the step waits for this party, or for time while a change may spread."""
+        spreads = probe.cause in SPREADS and ctx.began_within("smtp_auth", SPREADS_FOR)
+        if spreads or turn is Turn.TIME:
+            turn, again_s = Turn.TIME, ctx.pause(self.name, LOGIN_PAUSES_S)
+        found = self.waits_for(turn, probe.seen, cause=probe.cause, again_s=again_s)
+        return replace(found, evidence=probe.evidence)
+
+
+class Rehearsal(_Login, row="rehearsal"):
     """Step C6: the mailbox user's token logs in at the SMTP server using XOAUTH2.
 
     For a shared mailbox it is the delegate's token, and the delegate is the user name. A login does
@@ -246,33 +253,23 @@ class Rehearsal(Step, row="rehearsal"):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Log in phase by phase without sending; only a success is kept for checks."""
-        answer = ctx.run.answer("rehearse")
-        if answer.startswith("skip"):
-            reason = {"reason": answer.partition(":")[2]}
-            return self.skipped(Text("skipped.rehearsal_because", reason))
+        skip, _, reason = ctx.run.answer("rehearse").partition(":")
+        if skip.startswith("skip"):
+            return self.skipped(Text("skipped.rehearsal_because", {"reason": reason}))
         token = ctx.vault.get(Sealed.REHEARSAL_TOKEN.of(ctx.run.id))
         if token is None:
             return self.waits_for(Turn.MAILBOX_USER, Text("seen.rehearsal_open"))
         server, username = ctx.settings.smtp_server, login_name(ctx)
         probe = await login_with(server, username, other_names(ctx), token)
-        return replace(self._judged(ctx, probe), evidence=probe.evidence)
-
-    def _judged(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
         if probe.ok:
             mailbox_login.save(ctx.vault, ctx.run)
-            return self.ok(probe.seen, facts={"username": probe.instead} if probe.instead else {})
+            facts = {"username": probe.instead} if probe.instead else {}
+            return self.ok(probe.seen, facts=facts, evidence=probe.evidence)
         passes = probe.cause in PASSES and ctx.run.waits.get(self.name, 0) < len(LOGIN_PAUSES_S)
-        if passes or spreading(ctx, probe):
-            again = ctx.pause(self.name, LOGIN_PAUSES_S)
-            return self.waits_for(Turn.TIME, probe.seen, cause=probe.cause, again_s=again)
-        return self.waits_for(Turn.MAILBOX_USER, probe.seen, cause=probe.cause)
+        return self.refused(ctx, probe, Turn.TIME if passes else Turn.MAILBOX_USER, 0)
 
 
-def spreading(ctx: StepContext, probe: SmtpProbe) -> bool:
-    return probe.cause in SPREADS and ctx.began_within("smtp_auth", SPREADS_FOR)
-
-
-class OwnLogin(Step, row="own_login"):
+class OwnLogin(_Login, row="own_login"):
     """Step C6: the bot's own SMTP login gets reply 235, as Webex Connect will get it.
 
     The step is skipped if the bot has no sign-in of its own, or if that sign-in is no longer valid.
@@ -293,12 +290,6 @@ class OwnLogin(Step, row="own_login"):
             return self.waits_for(Turn.TIME, seen, cause=error.cause, again_s=again)
         if probe is None:
             return self.skipped(Text("skipped.never_rehearsed"))
-        return replace(self._judged(ctx, probe), evidence=probe.evidence)
-
-    def _judged(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
         if probe.ok:
-            return self.ok(probe.seen)
-        turn, again = Turn.ADMINISTRATOR, 300.0
-        if spreading(ctx, probe):
-            turn, again = Turn.TIME, ctx.pause(self.name, LOGIN_PAUSES_S)
-        return self.waits_for(turn, probe.seen, cause=probe.cause, again_s=again)
+            return self.ok(probe.seen, evidence=probe.evidence)
+        return self.refused(ctx, probe, Turn.ADMINISTRATOR, 300)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
@@ -17,8 +18,7 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row, redirected_to, through
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, unless_refused
 from jobs.clouds.json_values import lower_of, text_of
-from jobs.engine.context import StepContext
-from jobs.engine.step import Cmdlet, ExchangeStep, Step, shown
+from jobs.engine.step import Cmdlet, ExchangeStep, Step, StepContext, shown
 from jobs.microsoft import outbound_spam as spam
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Change, Channel, Finding, Reason, State, Text, Turn
@@ -33,12 +33,11 @@ class Forwarding(ExchangeStep, row="forwarding"):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         values = _read(await mailbox_row(ctx))
-        by_hand = await self._by_hand(ctx, **values) if ctx.by_hand else None
+        smtp, internal = values["smtp"], values["internal"]
+        by_hand = await self._by_hand(ctx, smtp, internal) if ctx.by_hand else None
         return replace(by_hand or self._judged(ctx, **values), values=values)
 
-    async def _by_hand(
-        self, ctx: StepContext, smtp: str, internal: str, keeps: str
-    ) -> Finding | None:
+    async def _by_hand(self, ctx: StepContext, smtp: str, internal: str) -> Finding | None:
         """Judge a forwarding that a person may have chosen instead: a mail contact, or a rule.
 
         None means that the mailbox is judged like any other. An external address that is not known
@@ -137,12 +136,65 @@ REPAIRED, LIMITS = "rule_repaired", "policy_limits"
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """Applying policy, with all policies and rules; ``own`` begins with the sending address."""
+    """Applying policy, all rules, and the mailbox's own policy and rule, which have this name.
 
+    ``own`` are the mailbox's addresses, its sending address first.
+    """
+
+    mailbox: str
+    name: str
     applies: spam.EffectivePolicy
-    policies: list[ExchangeRow]
     rules: list[ExchangeRow]
+    policy: ExchangeRow | None
+    rule: ExchangeRow | None
     own: tuple[str, ...]
+
+    @classmethod
+    async def read(cls, ctx: StepContext) -> Outbound:
+        policies, rules = await asyncio.gather(
+            ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {})
+        )
+        mailbox, name = ctx.channel.mailbox, spam.policy_name(ctx.channel.mailbox)
+        senders = [mailbox, *filter(None, [ctx.fact("upn")])]
+        if spam.needs_addresses(rules, senders):
+            with suppress(Forbidden, NotFound):
+                senders = [*spam.addresses_of(await mailbox_row(ctx)), *senders]
+        applies, own = spam.applies_to(senders, policies, rules), tuple(map(spam.bare, senders))
+        policy, rule = spam.named(policies, name), spam.named(rules, name)
+        return cls(mailbox, name, applies, rules, policy, rule, own)
+
+    def values(self) -> dict[str, str]:
+        """Return the channel's policy and rule; a priority is left out, as others change it."""
+        rule = ("From", "State", POLICY, *(spam.narrowed(self.rule) if self.rule else ()))
+        return {
+            "policy": _recorded(self.policy, ("AutoForwardingMode", *spam.CARRIED)),
+            "rule": _recorded(self.rule, rule),
+        }
+
+    def foreseen(self) -> dict[str, str]:
+        facts = {MOVED: str(spam.moved_down(self.rules, self.name))}
+        if self.rule is not None:
+            fields = spam.fields_to_cover(self.rule, self.own, self.mailbox)
+            repaired: dict[str, object] = {what: values or None for what, values in fields.items()}
+            if spam.bare(self.rule.get(POLICY) or self.name) != self.name.lower():
+                repaired[POLICY] = self.name
+            facts[REPAIRED] = json.dumps(repaired)
+        if not self.policy:
+            facts[LIMITS] = json.dumps(self.applies.limits())
+        return facts
+
+    def made(self, was: dict[str, str]) -> dict[str, str]:
+        """Return the current values as far as they are those of the change, with the old limits."""
+        there = self.values()
+        limits = json.loads(was["policy"] or there["policy"] or "{}")
+        rule, before = recorded_row(there["rule"]), recorded_row(was["rule"])
+        fields = spam.fields_to_cover(before, self.own, self.mailbox)
+        ours = bool(rule) and spam.bare(text_of(rule, POLICY)) == self.name.lower()
+        whole = ours and spam.enabled(rule) and spam.alike(rule, ExchangeRow({**before, **fields}))
+        return {
+            "policy": json.dumps({**limits, "AutoForwardingMode": "On"}),
+            "rule": there["rule"] if whole else was["rule"],
+        }
 
 
 class OutboundPolicy(ExchangeStep, row="outbound_policy"):
@@ -152,16 +204,15 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        there = await outbound(ctx)
+        there = await Outbound.read(ctx)
         found = self._judged(ctx, there.applies)
-        facts = _foreseen(there, ctx.channel.mailbox) if found.state is State.WRONG else {}
-        return replace(
-            found, facts=facts, values=_values(spam.policy_name(ctx.channel.mailbox), there)
-        )
+        facts = there.foreseen() if found.state is State.WRONG else {}
+        return replace(found, facts=facts, values=there.values())
 
     def _judged(self, ctx: StepContext, applies: spam.EffectivePolicy) -> Finding:
         """Judge the policy; a rule for this mailbox on top removes the doubt of a group's rule."""
-        values = {"mode": _mode(applies), "policy": applies.name or "Default"}
+        mode = f"key:forwarding_mode.{applies.mode}" if applies.mode in MODES else applies.mode
+        values = {"mode": mode, "policy": applies.name or "Default"}
         judge, seen = self.wrong, Text("seen.outbound", values)
         if applies.unsure:
             rule = text_of(applies.unsure[0], "Name", "Identity")
@@ -187,14 +238,11 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
     def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
         name = spam.policy_name(ctx.channel.mailbox)
         policy, rule = (recorded_row(finding.values.get(part)) for part in ("policy", "rule"))
-        limits, repaired = (
-            json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, REPAIRED)
-        )
+        limits, repaired = (json.loads(finding.facts.get(n, "{}")) for n in (LIMITS, REPAIRED))
         writes: list[Cmdlet] = []
         if policy.get("AutoForwardingMode") != "On":
-            writes = [
-                _named("Set" if policy else "New", POLICY, name, AutoForwardingMode="On", **limits)
-            ]
+            verb = "Set" if policy else "New"
+            writes = [_named(verb, POLICY, name, AutoForwardingMode="On", **limits)]
         if not rule:
             new = {POLICY: name, "From": [ctx.channel.mailbox]}
             return [*writes, _named("New", RULE, name, **new, Priority=0)]
@@ -202,12 +250,10 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
         return writes if spam.enabled(rule) else [*writes, _named("Enable", RULE, name)]
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        there = await outbound(ctx)
+        there = await Outbound.read(ctx)
         seen = f"{there.applies.name or 'Default'}: {there.applies.mode}"
-        values = _values(spam.policy_name(ctx.channel.mailbox), there)
-        return self.compare_with_recorded(
-            past, values, seen, _made(ctx.channel.mailbox, there.own, past.values_before, values)
-        )
+        made = there.made(past.values_before)
+        return self.compare_with_recorded(past, there.values(), seen, made)
 
     def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
         """Return the cmdlets that restore or remove the rule, but its priority, then the policy."""
@@ -224,10 +270,9 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Change only what is still there, so that a second attempt completes the first."""
-        name, there = spam.policy_name(ctx.channel.mailbox), await outbound(ctx)
+        there = await Outbound.read(ctx)
         for write in self.undo_cmdlets(ctx, past):
-            rows = there.rules if write[0].endswith(RULE) else there.policies
-            if spam.named(rows, name) is not None:
+            if (there.rule if write[0].endswith(RULE) else there.policy) is not None:
                 await self.run(ctx, [write])
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
@@ -238,74 +283,16 @@ class OutboundPolicy(ExchangeStep, row="outbound_policy"):
         return self.waits_for(Turn.TIME, Text("seen.customization_takes"), again_s=again)
 
 
-async def outbound(ctx: StepContext) -> Outbound:
-    policies, rules = await asyncio.gather(
-        ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {})
-    )
-    senders = [ctx.channel.mailbox, *filter(None, [ctx.fact("upn")])]
-    if spam.needs_addresses(rules, senders):
-        senders = [*await _addresses(ctx), *senders]
-    return Outbound(
-        spam.applies_to(senders, policies, rules), policies, rules, tuple(map(spam.bare, senders))
-    )
-
-
-def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
-    name = spam.policy_name(mailbox)
-    facts, rule = ({MOVED: str(spam.moved_down(there.rules, name))}, spam.named(there.rules, name))
-    if rule is not None:
-        fields = spam.fields_to_cover(rule, there.own, mailbox)
-        repaired: dict[str, object] = {what: values or None for what, values in fields.items()}
-        if spam.bare(rule.get(POLICY) or name) != name.lower():
-            repaired[POLICY] = name
-        facts |= {REPAIRED: json.dumps(repaired)}
-    if spam.named(there.policies, name):
-        return facts
-    return facts | {LIMITS: json.dumps(there.applies.limits())}
-
-
-async def _addresses(ctx: StepContext) -> tuple[str, ...]:
-    try:
-        return spam.addresses_of(await mailbox_row(ctx))
-    except (Forbidden, NotFound):
-        return ()
-
-
-def _values(name: str, there: Outbound) -> dict[str, str]:
-    """Return the channel's policy and rule; a priority is left out, as others change it."""
-    policy, rule = spam.named(there.policies, name), spam.named(there.rules, name)
-    narrowing = spam.narrowed(rule) if rule else ()
-    return {
-        "policy": _mode_text(policy, ("AutoForwardingMode", *spam.CARRIED)),
-        "rule": _mode_text(rule, ("From", "State", POLICY, *narrowing)),
-    }
-
-
 def _named(verb: str, kind: str, name: str, **given: object) -> Cmdlet:
     return f"{verb}-{kind}", {"Name" if verb == "New" else "Identity": name, **given}
 
 
-def _mode(applies: spam.EffectivePolicy) -> str:
-    return f"key:forwarding_mode.{applies.mode}" if applies.mode in MODES else applies.mode
-
-
-def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
+def _recorded(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
     return "" if row is None else json.dumps({name: row.get(name) for name in properties})
 
 
-def _made(
-    mailbox: str, own: tuple[str, ...], was: dict[str, str], now: dict[str, str]
-) -> dict[str, str]:
-    """Return the current values as far as they are those of the change, with the old limits."""
-    limits = json.loads(was["policy"] or now["policy"] or "{}")
-    rule, before = recorded_row(now["rule"]), recorded_row(was["rule"])
-    covering = ExchangeRow({**before, **spam.fields_to_cover(before, own, mailbox)})
-    ours = bool(rule) and spam.bare(text_of(rule, POLICY)) == spam.policy_name(mailbox).lower()
-    whole = ours and spam.enabled(rule) and spam.alike(rule, covering)
-    return {
-        "policy": json.dumps({**limits, "AutoForwardingMode": "On"}),
-        "rule": now["rule"] if whole else was["rule"],
-    }
+def recorded_row(recorded: str | None) -> ExchangeRow:
+    return ExchangeRow(json.loads(recorded or "{}"))
 
 
 def _rule_before(past: RecordedChange) -> dict[str, object]:
@@ -324,20 +311,12 @@ def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
     """Return the rule after the change: its other senders, and the conditions that go."""
     before = recorded_row(rule)
     senders = spam.covers(ExchangeRow({**before, **repaired}))
-    if cleared := "; ".join(
-        f"{name} {', '.join(values)}" for name, values in spam.gone(before, repaired).items()
-    ):
-        return Text(
-            "after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared}
-        )
-    alone = not before or list(map(spam.bare, senders)) == [mailbox.lower()]
-    if alone:
+    told, gone = {"senders": ", ".join(senders)}, spam.gone(before, repaired)
+    if cleared := "; ".join(f"{name} {', '.join(values)}" for name, values in gone.items()):
+        return Text("after.outbound_policy_cleared", told | {"cleared": cleared})
+    if not before or list(map(spam.bare, senders)) == [mailbox.lower()]:
         return Text("after.outbound_policy")
-    return Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
-
-
-def recorded_row(recorded: str | None) -> ExchangeRow:
-    return ExchangeRow(json.loads(recorded or "{}"))
+    return Text("after.outbound_policy_shared", told)
 
 
 class Customization(Step, row="customization"):
@@ -355,7 +334,7 @@ class Customization(Step, row="customization"):
             return self.ok(Text("seen.customized"))
         if self.name in ctx.run.demanded:
             return self._needed(Reason.DEMANDED)
-        dehydrated, there = await asyncio.gather(_dehydrated(ctx), outbound(ctx))
+        dehydrated, there = await asyncio.gather(_dehydrated(ctx), Outbound.read(ctx))
         if dehydrated is None:
             return self.skipped(Text("skipped.customization_untold"))
         if not dehydrated:
@@ -393,9 +372,11 @@ class RemoteDomain(Step, row="remote_domain"):
         rows = await (read if ctx.checks else unless_refused(read))
         if rows is None:
             return self.skipped(Reason.NOT_BY_ITSELF)
-        found = covering(rows, ctx.channel.forwarding_address.rpartition("@")[2])
-        if found is None:
+        domain = ctx.channel.forwarding_address.rpartition("@")[2].lower()
+        matching = [row for row in rows if domain_matches(lower_of(row, "DomainName"), domain)]
+        if not matching:
             return self.ok(Text("seen.remote_domain_allows"))
+        found = max(matching, key=lambda row: len(str(row.get("DomainName"))))
         name = {"name": str(found.get("DomainName"))}
         if str(found.get("AutoForwardEnabled", True)).lower() == "false":
             cause = Cause.REMOTE_DOMAIN_BLOCKS_FORWARDING
@@ -405,11 +386,6 @@ class RemoteDomain(Step, row="remote_domain"):
             tnef = self.wrong(Text("seen.remote_domain_tnef", name), cause=Cause.TNEF_ON)
             return replace(tnef, state=State.WARNING)
         return self.ok(Text("seen.remote_domain_allows"))
-
-
-def covering(rows: list[ExchangeRow], domain: str) -> ExchangeRow | None:
-    matching = [row for row in rows if domain_matches(lower_of(row, "DomainName"), domain.lower())]
-    return max(matching, key=lambda row: len(str(row.get("DomainName"))), default=None)
 
 
 def domain_matches(pattern: str, domain: str) -> bool:

@@ -1,29 +1,31 @@
-"""Step M1: the mailbox's tenant, its user, and the user who signs in for a shared mailbox."""
+"""Steps M1 and M2: the mailbox's tenant and user, who signs in for it, SMTP AUTH, and Send As.
+
+The organization's switch of SMTP AUTH is changed only if it seems to win over the mailbox's.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from datetime import timedelta
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import delegate_of, is_shared, mailbox_row
+from jobs.clock import now
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, SignInNeeded, unless_refused
 from jobs.clouds.json_values import lower_of, text_of
-from jobs.engine.context import StepContext
 from jobs.engine.inspector import finding_from_error, not_readable
-from jobs.engine.step import Step
+from jobs.engine.step import Cmdlet, ExchangeStep, Step, StepContext, shown
+from jobs.mail.message_trace import LARGEST
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.microsoft.graph import promised
-from jobs.model import Access, Finding, Signals, State, Station, Text, Turn
-from jobs.runs.run import Run
+from jobs.microsoft.graph import Json, promised
+from jobs.model import Access, Change, Finding, Reason, Signals, State, Station, Text, Turn
+from jobs.runs.run import RecordedChange, Run
 
 ELSEWHERE = frozenset({"mailuser", "remoteusermailbox", "remotesharedmailbox"})
 """Types of recipients whose mailbox is not in this Exchange Online, as before a migration."""
-CONNECT_MOST = 25 * 1024 * 1024
-"""Largest mail that Webex Connect takes, in bytes (platforms/connect.md 1.4)."""
 _BYTES = re.compile(r"\(([\d,]+) bytes\)")
 
 
@@ -33,22 +35,15 @@ class Tenant(Step, row="tenant"):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Compare the verified domains; if they are hidden, ``mailbox_user`` decides."""
         account = ctx.run.account
-        values = {
-            "domain": ctx.channel.domain,
-            "account": account.upn if account else "key:seen.the_bot",
-        }
-        organization = await unless_refused(ctx.graph.organization()) or {}
-        verified = organization.get("verifiedDomains") or ()
-        domains = {lower_of(domain, "name") for domain in verified}
+        signed_in = account.upn if account else "key:seen.the_bot"
+        values = {"domain": ctx.channel.domain, "account": signed_in}
+        verified = (await unless_refused(ctx.graph.organization()) or {}).get("verifiedDomains")
+        domains = {lower_of(domain, "name") for domain in verified or ()}
         if not domains:
             return self.ok(Text("seen.tenant_unread", values))
         if ctx.channel.domain not in domains:
             return self.wrong(Text("seen.other_tenant", values), cause=Cause.WRONG_TENANT)
         return self.ok(Text("seen.tenant", values))
-
-
-Json = dict[str, Any]
-ONMICROSOFT = ".onmicrosoft.com"
 
 
 class MailboxUser(Step, row="mailbox_user"):
@@ -64,14 +59,13 @@ class MailboxUser(Step, row="mailbox_user"):
     """Properties of Get-Mailbox that stop mail if they are set, by the cause."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        user, mailbox = await asyncio.gather(
-            ctx.graph.user(ctx.channel.mailbox), self._mailbox(ctx)
-        )
+        address = ctx.channel.mailbox
+        user, mailbox = await asyncio.gather(ctx.graph.user(address), self._mailbox(ctx))
         if not user and isinstance(mailbox, ExchangeRow):
             user = await self._owner(ctx, mailbox)
         if user is None:
-            return await self._gone(ctx, self.wrong(Text("seen.nobody", _named(ctx))))
-        upn = text_of(user, "userPrincipalName") or ctx.channel.mailbox
+            return await self._gone(ctx, self.wrong(Text("seen.nobody", {"mailbox": address})))
+        upn = text_of(user, "userPrincipalName") or address
         facts = {"user_id": promised(user, "id"), "upn": upn}
         if isinstance(mailbox, CloudError):
             return self._by_the_directory(ctx, user, mailbox, facts)
@@ -80,8 +74,9 @@ class MailboxUser(Step, row="mailbox_user"):
             return await self._gone(ctx, found)
         if mailbox is None or found.state is not State.OK:
             return found
-        told = next(_warnings(mailbox, ctx.channel.mailbox), None)
-        return replace(found, state=State.WARNING, cause=told[0], seen=told[1]) if told else found
+        for cause, seen in _warnings(mailbox, address):
+            return replace(found, state=State.WARNING, cause=cause, seen=seen)
+        return found
 
     def _judged(
         self, ctx: StepContext, user: Json, mailbox: ExchangeRow | None, facts: dict[str, str]
@@ -138,28 +133,24 @@ class MailboxUser(Step, row="mailbox_user"):
 
     async def _owner(self, ctx: StepContext, mailbox: ExchangeRow) -> Json | None:
         """Return the mailbox's owner by Exchange: the directory may not know every address."""
-        owners = []
         for field in ("UserPrincipalName", "ExternalDirectoryObjectId"):
             name = text_of(mailbox, field)
-            if name.lower() not in {"", ctx.channel.mailbox}:
-                owners.append(await ctx.graph.user(name))
-        return next(filter(None, owners), None)
+            known = name.lower() not in {"", ctx.channel.mailbox}
+            if known and (owner := await ctx.graph.user(name)):
+                return owner
+        return None
 
     async def _gone(self, ctx: StepContext, found: Finding) -> Finding:
         mailbox = {"Identity": ctx.channel.mailbox}
         kind = lower_of(await _first(ctx, "Get-Recipient", mailbox), "RecipientTypeDetails")
-        cause, seen = Cause.MAILBOX_NOT_FOUND, found.seen
+        named, cause, seen = {"mailbox": ctx.channel.mailbox}, Cause.MAILBOX_NOT_FOUND, found.seen
         if "group" in kind:
-            seen = Text("seen.group", _named(ctx))
+            seen = Text("seen.group", named)
         elif kind in ELSEWHERE:
-            cause, seen = Cause.MAILBOX_ON_PREMISES, Text("seen.on_premises", _named(ctx))
+            cause, seen = Cause.MAILBOX_ON_PREMISES, Text("seen.on_premises", named)
         elif await _first(ctx, "Get-Mailbox", mailbox | {"SoftDeletedMailbox": True}):
-            cause, seen = Cause.MAILBOX_SOFT_DELETED, Text("seen.soft_deleted", _named(ctx))
+            cause, seen = Cause.MAILBOX_SOFT_DELETED, Text("seen.soft_deleted", named)
         return replace(found, cause=cause, seen=seen)
-
-
-def _named(ctx: StepContext) -> dict[str, str]:
-    return {"mailbox": ctx.channel.mailbox}
 
 
 async def _first(ctx: StepContext, cmdlet: str, parameters: Json) -> ExchangeRow | None:
@@ -175,17 +166,16 @@ def _warnings(mailbox: ExchangeRow, address: str) -> Iterator[tuple[Cause, Text]
     An onmicrosoft.com address may write to 100 recipients a day (platforms/microsoft.md 2.7).
     """
     for cause, names in MailboxUser.limits.items():
-        values = (str(mailbox.get(name) or "") for name in names)
-        if any(value.lower() not in {"", "false", "[]"} for value in values):
+        if any(lower_of(mailbox, name) not in {"", "false", "[]"} for name in names):
             yield Cause(cause), Text(f"seen.{cause}")
-    most = _BYTES.search(str(mailbox.get("MaxReceiveSize") or ""))
-    if most and int(most[1].replace(",", "")) < CONNECT_MOST:
-        size = {"size": str(mailbox.get("MaxReceiveSize")).partition(" (")[0]}
-        yield Cause.MAILBOX_SIZE_LIMITED, Text("seen.mailbox_size_limited", size)
-    if str(mailbox.get("IsDirSynced")).lower() == "true" and mailbox.get("ForwardingAddress"):
+    size = text_of(mailbox, "MaxReceiveSize")
+    if (most := _BYTES.search(size)) and int(most[1].replace(",", "")) < LARGEST:
+        words = Text("seen.mailbox_size_limited", {"size": size.partition(" (")[0]})
+        yield Cause.MAILBOX_SIZE_LIMITED, words
+    if lower_of(mailbox, "IsDirSynced") == "true" and mailbox.get("ForwardingAddress"):
         yield Cause.MAILBOX_SYNCED, Text("seen.mailbox_synced")
     sender = lower_of(mailbox, "PrimarySmtpAddress") or address
-    if sender.endswith(ONMICROSOFT):
+    if sender.endswith(".onmicrosoft.com"):
         yield Cause.SENDS_AS_ONMICROSOFT, Text("seen.onmicrosoft", {"address": sender})
 
 
@@ -238,9 +228,6 @@ class Delegate(Step, row="delegate"):
         if user is None:
             nobody = Text("seen.nobody", {"mailbox": name})
             return self._asked(ctx, nobody, Cause.DELEGATE_NOT_FOUND)
-        return self._judged(ctx, user, name)
-
-    def _judged(self, ctx: StepContext, user: dict[str, Any], name: str) -> Finding:
         upn = text_of(user, "userPrincipalName") or name
         facts = {"delegate": upn, "delegate_id": promised(user, "id")}
         seen = Text("seen.delegate", {"user": upn, "mailbox": ctx.channel.mailbox})
@@ -258,3 +245,243 @@ def needs_delegate(run: Run) -> bool:
     found = run.findings.get(Delegate.name)
     open_states = {State.WRONG, State.WAITING}
     return found is not None and found.state in open_states and found.cause in ASKED
+
+
+SETTLES_FOR = timedelta(hours=24)
+"""Time after which a change of SMTP AUTH has reached every server (platforms/microsoft.md 2.1)."""
+PROPERTY = "SmtpClientAuthenticationDisabled"
+VALUE = "disabled"
+"""Name of the recorded value, followed for another mailbox by ``:`` and its address."""
+OFF, ON, NOT_SET = "true", "false", ""
+"""Recorded values of a switch, which says whether SMTP AUTH is disabled."""
+SEEN = {OFF: "key:seen.off", ON: "key:seen.on", NOT_SET: "key:seen.not_set"}
+
+
+class SmtpAuth(ExchangeStep, row="smtp_auth"):
+    """Step M2: SMTP AUTH is on for the mailbox, or not set there and on in the organization.
+
+    The property has three states (microsoft.md 2.1). For a shared mailbox the delegate logs
+    in, so the delegate's mailbox counts. A shared mailbox with a license is switched on as well,
+    because its switch was seen to cause a refusal too (platforms/microsoft.md 2.6).
+    """
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the switches; the organization's counts only if the mailbox's is not set."""
+        own, everybody = await asyncio.gather(
+            _switches(ctx, _mailboxes(ctx)), _organization(ctx), return_exceptions=True
+        )
+        if isinstance(own, BaseException):
+            raise own
+        if NOT_SET in own.values() and isinstance(everybody, BaseException):
+            raise everybody
+        found = replace(self._judged(ctx, own, everybody), values=_values(ctx, own))
+        if found.state is State.OK and everybody == OFF and self._is_settled(ctx):
+            found.facts["settled"] = "yes"
+        return found
+
+    def _is_settled(self, ctx: StepContext) -> bool:
+        """Return whether the bot's own change is so old that it has reached every server."""
+        runs = ctx.store.runs_of_mailbox(ctx.channel.mailbox)
+        made = (run.changed[self.name].done for run in runs if self.name in run.changed)
+        newest = max(filter(None, made), default=None)
+        return newest is not None and now() - newest > SETTLES_FOR
+
+    def _judged(self, ctx: StepContext, own: Mapping[str, str], everybody: object) -> Finding:
+        on = {ON} if everybody != ON else {ON, NOT_SET}
+        off = [name for name, switch in own.items() if switch not in on]
+        mailbox = next(iter(off or own))
+        inherits, others = own[mailbox] == NOT_SET, mailbox != ctx.channel.mailbox
+        key = f"seen.smtp_{'inherits_' if inherits else ''}{'off' if off else 'on'}"
+        seen = Text(f"{key}_of", {"mailbox": mailbox}) if others else Text(key)
+        cause = Cause.SMTP_AUTH_OFF_FOR_TENANT if inherits else Cause.SMTP_AUTH_OFF_FOR_MAILBOX
+        return self.wrong(seen, cause=cause) if off else self.ok(seen)
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        """Plan Microsoft's recipe, which leaves the organization, once a delegate is known."""
+        if ctx.fact("shared") and not ctx.fact("delegate"):
+            return ()
+        mailboxes, after = _mailboxes(ctx), Text("seen.on")
+        if mailboxes != (ctx.channel.mailbox,):
+            after = Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
+        return (self.planned(finding, shown(self.cmdlets(ctx, finding)), after),)
+
+    def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
+        was = finding.values
+        off = (each for each in _mailboxes(ctx) if was.get(_value_name(ctx, each)) != ON)
+        return [_switch(each, ON) for each in off]
+
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        own = await _switches(ctx, _before(ctx, past))
+        seen, made = SEEN[next(iter(own.values()))], _values(ctx, dict.fromkeys(own, ON))
+        return self.compare_with_recorded(past, _values(ctx, own), seen, made)
+
+    def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
+        """Return the cmdlets; "not set" is a value too and is restored as ``$null``."""
+        return [_switch(*each) for each in _before(ctx, past).items()]
+
+
+def _mailboxes(ctx: StepContext) -> tuple[str, ...]:
+    delegate = ctx.fact("delegate").lower()
+    if not ctx.fact("shared") or delegate in {"", ctx.channel.mailbox}:
+        return (ctx.channel.mailbox,)
+    return (delegate, ctx.channel.mailbox) if ctx.fact("shared_licensed") else (delegate,)
+
+
+async def _switches(ctx: StepContext, mailboxes: Collection[str]) -> dict[str, str]:
+    rows = await asyncio.gather(*(mailbox_row(ctx, "Get-CASMailbox", each) for each in mailboxes))
+    return dict(zip(mailboxes, map(_read, rows), strict=True))
+
+
+def _switch(mailbox: str, switch: str) -> Cmdlet:
+    value = {OFF: True, ON: False}.get(switch)
+    return "Set-CASMailbox", {"Identity": mailbox, PROPERTY: value}
+
+
+async def _organization(ctx: StepContext) -> str:
+    return _read((await ctx.exchange.run("Get-TransportConfig", {}))[0])
+
+
+def _values(ctx: StepContext, own: Mapping[str, str]) -> dict[str, str]:
+    return {_value_name(ctx, mailbox): switch for mailbox, switch in own.items()}
+
+
+def _value_name(ctx: StepContext, mailbox: str) -> str:
+    return VALUE if mailbox == ctx.channel.mailbox else f"{VALUE}:{mailbox}"
+
+
+def _before(ctx: StepContext, past: RecordedChange) -> dict[str, str]:
+    was = past.values_before.items()
+    return {name.partition(":")[2] or ctx.channel.mailbox: switch for name, switch in was}
+
+
+def _read(row: ExchangeRow) -> str:
+    value = str(row.get(PROPERTY)).lower()
+    return value if value in {OFF, ON} else NOT_SET
+
+
+class SmtpAuthTenant(ExchangeStep, row="smtp_auth_tenant"):
+    """Step M2: SMTP AUTH is on in the organization, if its switch seems to win over the mailbox's.
+
+    Microsoft says that the mailbox's switch wins. Some tenants were seen to refuse its logins all
+    the same (cisagov/ScubaGear issues 607 and 915). So this is planned only in a fix of that cause,
+    and approved on its own, because it concerns every mailbox without a setting.
+    """
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the switch in a check, and in a fix that is to change it."""
+        fix, unneeded = ctx.run.brief.fix, Text("seen.smtp_auth_tenant_unneeded")
+        wanted = fix is not None and self.name in fix.wrong
+        if not wanted and not ctx.checks:
+            return self.ok(unneeded)
+        everybody = await _organization(ctx)
+        if everybody == ON:
+            return self.ok(Text("seen.on"))
+        if not wanted:
+            return self.skipped(unneeded)
+        return self.wrong(Text("seen.off"), values={VALUE: everybody})
+
+    def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
+        return [("Set-TransportConfig", {PROPERTY: False})]
+
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        everybody = await _organization(ctx)
+        return self.compare_with_recorded(past, {VALUE: everybody}, SEEN[everybody], {VALUE: ON})
+
+    def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
+        return [("Set-TransportConfig", {PROPERTY: True})]
+
+
+class SecurityDefaults(Step, row="security_defaults"):
+    """Step M2: security defaults are off; on, they may make SMTP AUTH fail.
+
+    The reports contradict each other (platforms/microsoft.md 2.1), so only a login decides. A plan
+    shows it before anybody approves anything.
+    """
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        try:
+            on = await ctx.graph.security_defaults()
+        except Forbidden:
+            if ctx.checks:
+                raise
+            return self.skipped(Reason.NOT_BY_ITSELF)
+        if on:
+            seen = Text("seen.security_defaults")
+            return self.possible(seen, cause=Cause.BLOCKED_BY_SECURITY_DEFAULTS)
+        return self.ok(Text("seen.off"))
+
+
+RIGHT = "SendAs"
+OWN = "nt authority\\self"
+"""Trustee of the permission that every mailbox has on itself."""
+
+
+class SendAs(ExchangeStep, row="send_as"):
+    """Step M2: the delegate may send as the mailbox; the user of any other mailbox needs no right.
+
+    Without this right Exchange takes the login and refuses each mail with 5.2.252 or 5.7.60. Full
+    Access is not needed (platforms/microsoft.md 2.6). The recorded values name the trustee of the
+    right, so an undo takes the right from the very user who got it from a run.
+    """
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the delegate's right; whether a group's is the delegate's, only an answer shows."""
+        delegate = _delegate(ctx)
+        if not delegate:
+            if ctx.fact("shared") and not ctx.fact("delegate"):
+                return self.skipped(Text("skipped.delegate_unknown"))
+            return self.ok(Text("seen.send_as_own"))
+        if await _allowed(ctx, Trustee=delegate):
+            return self.ok(Text("seen.send_as", {"user": delegate}), values={delegate: "yes"})
+        cause, values = Cause.SEND_AS_MISSING, {delegate: ""}
+        if ctx.checks:
+            rows = await _allowed(ctx)
+            if any(lower_of(row, "Trustee") != OWN for row in rows):
+                return self.possible(Text("seen.send_as_others"), cause=cause, values=values)
+        return self.wrong(Reason.ABSENT, cause=cause, values=values)
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        delegate, command = _delegate(ctx), shown(self.cmdlets(ctx, finding))
+        return (self.planned(finding, command, user=delegate),) if delegate else ()
+
+    def cmdlets(self, ctx: StepContext, finding: Finding) -> list[Cmdlet]:
+        return [_right(ctx, "Add", _delegate(ctx))]
+
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        trustees = past.values_before
+        values = {n: "yes" if await _allowed(ctx, Trustee=n) else "" for n in trustees}
+        seen = "key:seen.on" if any(values.values()) else "key:seen.none"
+        return self.compare_with_recorded(past, values, seen, dict.fromkeys(values, "yes"))
+
+    def undo_cmdlets(self, ctx: StepContext, past: RecordedChange) -> list[Cmdlet]:
+        """Return a cmdlet for each trustee to whom a run has given the right, and no other."""
+        added = (trustee for trustee, had in past.values_before.items() if not had)
+        return [_right(ctx, "Remove", trustee) for trustee in added]
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        for write in self.undo_cmdlets(ctx, past):
+            if await _allowed(ctx, Trustee=write[1]["Trustee"]):
+                await self.run(ctx, [write])
+
+
+def _delegate(ctx: StepContext) -> str:
+    own = ctx.fact("delegate_id").lower() == ctx.fact("user_id").lower()
+    return "" if own else ctx.fact("delegate").lower()
+
+
+async def _allowed(ctx: StepContext, **trustee: object) -> list[ExchangeRow]:
+    """Return the rows that allow somebody, or this trustee, to send as the mailbox."""
+    wanted = {"Identity": ctx.channel.mailbox, **trustee}
+    return list(filter(_allows, await ctx.exchange.run("Get-RecipientPermission", wanted)))
+
+
+def _allows(row: ExchangeRow) -> bool:
+    rights = row.get("AccessRights")  # a list, or one text
+    names = rights if isinstance(rights, list) else str(rights).split(",")
+    has_right = RIGHT.lower() in {str(name).strip().lower() for name in names}
+    return has_right and lower_of(row, "AccessControlType") in {"", "allow"}
+
+
+def _right(ctx: StepContext, verb: str, trustee: str) -> Cmdlet:
+    given = {"Trustee": trustee, "AccessRights": [RIGHT], "Confirm": False}
+    return f"{verb}-RecipientPermission", {"Identity": ctx.channel.mailbox, **given}

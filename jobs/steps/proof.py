@@ -13,10 +13,8 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import answers_among, evidence_of, newest_delivered, own_addresses
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, NotFound, Rejected, SignInNeeded
-from jobs.engine.context import StepContext
-from jobs.engine.step import Step
-from jobs.mail.flow import LOST, cause_at, cause_of_copy
-from jobs.mail.message_trace import TraceRow, TraceStatus
+from jobs.engine.step import Step, StepContext
+from jobs.mail.message_trace import LOST, Rows, TraceRow, TraceStatus, cause_at, cause_of_copy
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Finding, Reason, State, Station, Text, Turn
@@ -48,7 +46,7 @@ class TestMail(Step, row="test_mail"):
             seen = seen.since(too_early)
         delivered = newest_delivered(seen.copies)
         if delivered is not None:
-            facts = _facts(subject_of(ctx), seen.arrived or seen.copies)
+            facts = _facts(ctx, seen.arrived or seen.copies)
             facts |= {"forwarded_at": delivered.received.isoformat()}
             return self.ok(Text("seen.copy_delivered"), facts=facts)
         return await self._not_through(ctx, seen, again=too_early is not None)
@@ -65,9 +63,8 @@ class TestMail(Step, row="test_mail"):
         at = (sent.since or sent.begun) if sent else ctx.run.opened
         domain = ctx.settings.probe_from.rpartition("@")[2]
         message_id = f"<email-test.{ctx.run.id}.{at:%Y%m%d%H%M%S%f}@{domain}>"
-        mail = OutgoingMail(
-            ctx.settings.probe_from, ctx.channel.mailbox, subject_of(ctx), body, message_id
-        )
+        ends = ctx.settings.probe_from, ctx.channel.mailbox
+        mail = OutgoingMail(*ends, subject_of(ctx), body, message_id)
         await send_test_mail(ctx.settings.probe_smtp_url, mail)
 
     async def _not_through(self, ctx: StepContext, seen: _Seen, *, again: bool) -> Finding:
@@ -85,10 +82,8 @@ class TestMail(Step, row="test_mail"):
             return await self._failed(ctx, seen.failed, seen.arrived)
         if seen.from_itself and not seen.arrived and not self._sends(ctx):
             words, cause = Text("seen.from_itself"), Cause.TEST_MAIL_FROM_ITSELF
-            found = self.waits_for(
-                Turn.REQUESTER, words, cause=cause, again_s=ctx.pause(self.name, PAUSES_S)
-            )
-            return replace(found, facts={"subject": subject_of(ctx)})
+            again_s, facts = ctx.pause(self.name, PAUSES_S), _facts(ctx, ())
+            return self.waits_for(Turn.REQUESTER, words, cause=cause, again_s=again_s, facts=facts)
         return self._underway(ctx, seen.arrived, again=again or wanted)
 
     def _open_since_sent(self, ctx: StepContext) -> datetime | None:
@@ -103,8 +98,8 @@ class TestMail(Step, row="test_mail"):
         since = max(filter(None, (*made, told)), default=None)
         return since if since and sent and since > sent else None
 
-    def _underway(self, ctx: StepContext, arrived: tuple[TraceRow, ...], *, again: bool) -> Finding:
-        facts = _facts(subject_of(ctx), arrived)
+    def _underway(self, ctx: StepContext, arrived: Rows, *, again: bool) -> Finding:
+        facts = _facts(ctx, arrived)
         if not arrived and (again or not self._sent(ctx)):
             if self._sends(ctx):
                 return self.wrong(Text("seen.not_sent"), facts=facts)
@@ -114,44 +109,36 @@ class TestMail(Step, row="test_mail"):
         pause = ctx.pause(self.name, PAUSES_S)
         sent = self._last_sent(ctx) or (arrived[0].received if arrived else None)
         long_ago = sent is None or now() - sent > LATE_AFTER
-        if long_ago and ctx.run.waits.get(self.name, 0) > LATE:
-            cause = Cause.TEST_MAIL_LATE
-            return self.waits_for(Turn.REQUESTER, seen, cause=cause, again_s=pause, facts=facts)
-        return self.waits_for(Turn.TIME, seen, again_s=pause, facts=facts)
+        late = long_ago and ctx.run.waits.get(self.name, 0) > LATE
+        turn, cause = (Turn.REQUESTER, Cause.TEST_MAIL_LATE) if late else (Turn.TIME, "")
+        return self.waits_for(turn, seen, cause=cause, again_s=pause, facts=facts)
 
-    async def _failed(
-        self, ctx: StepContext, row: TraceRow, arrived: tuple[TraceRow, ...]
-    ) -> Finding:
+    async def _failed(self, ctx: StepContext, row: TraceRow, arrived: Rows) -> Finding:
         """Explain a failed mail; a policy of the last hour may not be on every server."""
-        words = await ctx.trace().details(row)
+        words, facts = await ctx.trace().details(row), _facts(ctx, arrived)
         cause = cause_at(Station.MAILBOX, words) or LOST
         if row.recipient.lower() == ctx.channel.forwarding_address.lower():
             cause = cause_at(Station.FORWARD, words) or cause_of_copy(words)
-        facts = _facts(subject_of(ctx), arrived)
         recent = ctx.began_within("outbound_policy", SPREADS_FOR)
         spreading = recent and cause == Cause.FORWARDING_BLOCKED
         due = ctx.run.waits.get(self.name, 0) > 0 and not ctx.began_within(self.name, AGAIN_AFTER)
         if spreading and due and self._sends(ctx):
             return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
-        told = evidence_of(words)
-        seen = Text("seen.mail_failed")
-        return self.waits_for(turn, seen, cause=cause, again_s=60, facts=facts, evidence=told)
+        found = self.waits_for(turn, Text("seen.mail_failed"), cause=cause, again_s=60)
+        return replace(found, facts=facts, evidence=evidence_of(words))
 
     def _sends(self, ctx: StepContext) -> bool:
         sender = ctx.settings.probe_from.lower()
         return ctx.settings.sends_probe and sender not in own_addresses(ctx)
 
     def _last_sent(self, ctx: StepContext) -> datetime | None:
-        sent = ctx.run.changed.get(self.name)
-        begun = sent.begun if sent else None
-        return max(filter(None, (begun, ctx.answered_at("test_sent"))), default=None)
+        sent, told = ctx.run.changed.get(self.name), ctx.answered_at("test_sent")
+        return max(filter(None, (sent.begun if sent else None, told)), default=None)
 
     def _sent(self, ctx: StepContext) -> bool:
         """Return whether the mail is on its way, or may be if its sending was interrupted."""
-        sent = ctx.run.changed.get(self.name)
-        whole = sent is not None and sent.done is not None
-        under_way = whole or ctx.began_within(self.name, RESENDS_AFTER)
+        under_way = ctx.run.change_applied(self.name) or ctx.began_within(self.name, RESENDS_AFTER)
         return under_way or bool(ctx.run.answer("test_sent"))
 
 
@@ -159,27 +146,22 @@ class TestMail(Step, row="test_mail"):
 class _Seen:
     """Trace rows of the test mail, newest first; mail to itself, which proves nothing, is apart."""
 
-    arrived: tuple[TraceRow, ...]
-    copies: tuple[TraceRow, ...]
-    from_itself: tuple[TraceRow, ...]
+    arrived: Rows
+    copies: Rows
+    from_itself: Rows
 
     @classmethod
-    def of(
-        cls, arrived: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]
-    ) -> _Seen:
+    def of(cls, arrived: Rows, copies: Rows, own: frozenset[str]) -> _Seen:
         """Sort the trace rows into arrivals, copies and mail from the mailbox to itself.
 
         If the mailbox wrote to itself, a copy is identified by its message id, because the
         forwarding mailbox may appear as the sender of the copy.
         """
-        itself = tuple(row for row in arrived if row.sender.lower() in own)
-        others = tuple(row for row in arrived if row not in itself)
+        others = [row for row in arrived if row.sender.lower() not in own]
+        itself = [row for row in arrived if row.sender.lower() in own]
         known = {row.message_id for row in others}
-        if itself or not others:
-            copies = tuple(
-                row for row in copies if row.message_id in known or row.sender.lower() not in own
-            )
-        return cls(others, copies, itself)
+        foreign = [r for r in copies if r.message_id in known or r.sender.lower() not in own]
+        return cls(others, foreign if itself or not others else copies, itself)
 
     @property
     def failed(self) -> TraceRow | None:
@@ -189,7 +171,7 @@ class _Seen:
 
     def since(self, moment: datetime) -> _Seen:
         every = (self.arrived, self.copies, self.from_itself)
-        return _Seen(*(tuple(row for row in rows if row.received >= moment) for rows in every))
+        return _Seen(*([row for row in rows if row.received >= moment] for rows in every))
 
 
 def _stuck(finding: Finding | None) -> bool:
@@ -200,9 +182,9 @@ def subject_of(ctx: StepContext) -> str:
     return f"Webex email test {ctx.run.id}"
 
 
-def _facts(subject: str, arrived: tuple[TraceRow, ...]) -> dict[str, str]:
-    first = min(arrived, key=lambda row: row.received, default=None)
-    return {"subject": subject, **({"arrived_at": first.received.isoformat()} if first else {})}
+def _facts(ctx: StepContext, arrived: Rows) -> dict[str, str]:
+    first = min((row.received for row in arrived), default=None)
+    return {"subject": subject_of(ctx), **({"arrived_at": first.isoformat()} if first else {})}
 
 
 class TraceAccess(Step, row="trace_access"):
@@ -252,21 +234,17 @@ class AgentAnswer(Step, row="agent_answer"):
         answers = answers_among(ctx, rows)
         delivered = newest_delivered(answers)
         if delivered is not None:
-            return self.ok(
-                Text("seen.answer_delivered", {"recipient": delivered.recipient}),
-                facts={"answered_at": delivered.received.isoformat()},
-            )
+            facts = {"answered_at": delivered.received.isoformat()}
+            seen = Text("seen.answer_delivered", {"recipient": delivered.recipient})
+            return self.ok(seen, facts=facts)
         failed = next((row for row in answers if row.status in FAILED), None)
-        if failed is not None:
-            words = await ctx.trace().details(failed)
-            return self.waits_for(
-                Turn.ADMINISTRATOR,
-                Text("seen.mail_failed"),
-                cause=cause_at(Station.ANSWER, words) or LOST,
-                again_s=PAUSES_S[-1],
-                facts={"answer_failed_at": failed.received.isoformat()},
-                evidence=evidence_of(words),
-            )
-        return self.waits_for(
-            Turn.AGENT, Text("seen.no_answer"), again_s=ctx.pause(self.name, PAUSES_S)
+        if failed is None:
+            again_s = ctx.pause(self.name, PAUSES_S)
+            return self.waits_for(Turn.AGENT, Text("seen.no_answer"), again_s=again_s)
+        words = await ctx.trace().details(failed)
+        facts = {"answer_failed_at": failed.received.isoformat()}
+        cause, seen = cause_at(Station.ANSWER, words) or LOST, Text("seen.mail_failed")
+        found = self.waits_for(
+            Turn.ADMINISTRATOR, seen, cause=cause, again_s=PAUSES_S[-1], facts=facts
         )
+        return replace(found, evidence=evidence_of(words))

@@ -17,9 +17,8 @@ from jobs.channel.email_app import DEACTIVATED, app_of_run, foreign_content, gra
 from jobs.channel.mailbox import may_be_shared
 from jobs.clouds.errors import AlreadyExists, CloudError, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import as_dict, lower_of, lower_set, text_of
-from jobs.engine.context import StepContext
 from jobs.engine.inspector import finding_from_error
-from jobs.engine.step import Step, Undoable
+from jobs.engine.step import Step, StepContext, Undoable
 from jobs.microsoft.app_manifest import permission_id, redirect_uris
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID, Json, promised
 from jobs.model import Change, Finding, Reason, State, Text
@@ -78,15 +77,13 @@ class ServicePrincipal(Undoable, row="service_principal"):
         """Plan to create it, or to reset each of its blocking properties in a line."""
         if "sp_id" not in finding.facts:
             return super().plan(ctx, finding)
-        path = f"/servicePrincipals/{finding.facts['sp_id']}"
-        commands = {
-            name: f"Graph PATCH {path}, {name} {str(OPEN[name]).lower()}"
-            for name in finding.facts.get("shut", "").split()
-        }
+        patch = f"Graph PATCH /servicePrincipals/{finding.facts['sp_id']}"
         return tuple(
-            replace(self.planned(finding, command, after), before=before)
-            for name, command in commands.items()
-            for before, after in (LINES[name],)
+            replace(
+                self.planned(finding, f"{patch}, {name} {_flag(OPEN[name])}", after), before=was
+            )
+            for name in finding.facts.get("shut", "").split()
+            for was, after in (LINES[name],)
         )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
@@ -119,21 +116,16 @@ class ServicePrincipal(Undoable, row="service_principal"):
         return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        if not past.values_before["sp_id"]:
+        was, left = past.values_before, past.values_after
+        if not was["sp_id"]:
             return f"Graph DELETE /servicePrincipals/{ctx.fact('sp_id')}"
-        shut = [
-            f"{name} {past.values_before[name]}"
-            for name in OPEN
-            if past.values_before[name] != past.values_after.get(name)
-        ]
-        return f"Graph PATCH /servicePrincipals/{past.values_before['sp_id']}, {', '.join(shut)}"
+        shut = (f"{name} {was[name]}" for name in OPEN if was[name] != left.get(name))
+        return f"Graph PATCH /servicePrincipals/{was['sp_id']}, {', '.join(shut)}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        if past.values_before["sp_id"]:
-            await ctx.graph.update_service_principal(
-                past.values_before["sp_id"],
-                {name: past.values_before[name] == "true" for name in OPEN},
-            )
+        if sp_id := past.values_before["sp_id"]:
+            was = {name: past.values_before[name] == "true" for name in OPEN}
+            await ctx.graph.update_service_principal(sp_id, was)
         else:
             await ctx.graph.delete_service_principal(ctx.fact("sp_id"))
 
@@ -146,28 +138,23 @@ async def _lets_in(ctx: StepContext, sp_id: str) -> State:
     """
     assigned = await ctx.graph.app_role_assigned_to(sp_id)
     user_id = ctx.fact("user_id") or text_of(await ctx.graph.user(ctx.channel.mailbox), "id")
-    if user_id.lower() in _lower(assigned, "principalId") - {""}:
+    if user_id and user_id.lower() in {lower_of(each, "principalId") for each in assigned}:
         return State.OK
-    if "group" in _lower(assigned, "principalType"):
+    if "group" in {lower_of(each, "principalType") for each in assigned}:
         return State.POSSIBLE
     return State.POSSIBLE if assigned and (not user_id or await may_be_shared(ctx)) else State.WRONG
-
-
-def _lower(rows: Iterable[Json], name: str) -> set[str]:
-    return {lower_of(row, name) for row in rows}
 
 
 def _values(principal: Json | None) -> dict[str, str]:
     if not principal:
         return dict.fromkeys(("sp_id", *OPEN), "")
-    flags = {
-        ENABLED: principal.get(ENABLED) is not False,
-        ASSIGNMENT: bool(principal.get(ASSIGNMENT)),
-    }
-    return {
-        "sp_id": text_of(principal, "id"),
-        **{name: str(flag).lower() for name, flag in flags.items()},
-    }
+    enabled = _flag(principal.get(ENABLED) is not False)
+    assignment = _flag(bool(principal.get(ASSIGNMENT)))
+    return {"sp_id": text_of(principal, "id"), ENABLED: enabled, ASSIGNMENT: assignment}
+
+
+def _flag(on: bool) -> str:  # noqa: FBT001  the value is all that there is
+    return str(on).lower()
 
 
 def _principal_text(principal: Json | None) -> str:
@@ -186,9 +173,8 @@ class Permissions(Step, row="permissions"):
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        exchange, graph = await asyncio.gather(
-            ctx.graph.service_principal(EXCHANGE_APP_ID), ctx.graph.service_principal(GRAPH_APP_ID)
-        )
+        both = map(ctx.graph.service_principal, (EXCHANGE_APP_ID, GRAPH_APP_ID))
+        exchange, graph = await asyncio.gather(*both)
         if exchange is None:
             cause, values = Cause.EXCHANGE_SERVICE_MISSING, {"present": "no"}
             return self.wrong(Text("seen.no_exchange"), cause=cause, values=values)
@@ -214,17 +200,12 @@ class Permissions(Step, row="permissions"):
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """Report a refusal as "no Exchange Online in this tenant", with Graph's text."""
-        if isinstance(error, Rejected | NotFound):
-            return replace(
-                finding_from_error(self, error, ctx.run), cause=Cause.EXCHANGE_SERVICE_MISSING
-            )
-        return None
+        found = finding_from_error(self, error, ctx.run)
+        refused = isinstance(error, Rejected | NotFound)
+        return replace(found, cause=Cause.EXCHANGE_SERVICE_MISSING) if refused else None
 
 
-SCOPES = {
-    "exchange": frozenset({"SMTP.Send"}),
-    "graph": frozenset({"offline_access", "openid", "profile"}),
-}
+SCOPES = {"exchange": {"SMTP.Send"}, "graph": {"offline_access", "openid", "profile"}}
 """Scopes of the grants, by the API's name in the facts and in the recorded values."""
 OF = "principal"
 """Mark in a recorded change: the grants are those of the user with this ID, the delegate's."""
@@ -238,14 +219,12 @@ class SmtpGrant(Undoable, row="smtp_grant"):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         grants = await grants_of_app(ctx)
-        missing = self._missing(ctx, grants)
-        known = bool(_grantee(ctx))
         found = self.wrong(Reason.ABSENT, cause=Cause.CONSENT_MISSING)
-        if not missing:
-            user = {"user": ctx.fact("delegate") or ctx.fact("upn")}
-            found = self.ok(Text("seen.smtp_grant" if known else "seen.smtp_grant_delegate", user))
-        marks = {OF: ctx.fact("delegate_id")} if ctx.fact("shared") else {}
-        return replace(found, values=_scopes_of(ctx, grants, marks))
+        if not self._missing(ctx, grants):
+            key = "seen.smtp_grant" if _grantee(ctx) else "seen.smtp_grant_delegate"
+            found = self.ok(Text(key, {"user": ctx.fact("delegate") or ctx.fact("upn")}))
+        delegate = ctx.fact("delegate_id") if ctx.fact("shared") else None
+        return replace(found, values=_scopes_of(ctx, grants, delegate))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan a grant for one user, once the delegate is known, so that nobody else can send."""
@@ -254,49 +233,36 @@ class SmtpGrant(Undoable, row="smtp_grant"):
         return (self.planned(finding, user=ctx.fact("delegate") or ctx.channel.mailbox),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        grants = await ctx.graph.grants(ctx.fact("sp_id"))
-        missing = self._missing(ctx, grants)
-        await asyncio.gather(
-            *(self._grant(ctx, grants, resource, scopes) for resource, scopes in missing)
-        )
+        user, grants = _grantee(ctx), await ctx.graph.grants(ctx.fact("sp_id"))
+        for resource, scopes in self._missing(ctx, grants):
+            mine = _with(_with(grants, "resourceId", resource), "principalId", user)[:1]
+            wanted = _joined(scopes.union(*map(_scopes, mine)))
+            if mine:
+                await ctx.graph.update_grant(promised(mine[0], "id"), wanted)
+                continue
+            with suppress(AlreadyExists):  # an earlier try, not replicated yet: inspect decides
+                await ctx.graph.create_grant(ctx.fact("sp_id"), resource, wanted, user)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        marks = _recorded_marks(past)
-        values = _scopes_of(ctx, await ctx.graph.grants(ctx.fact("sp_id")), marks)
-        made = {
-            name: " ".join(sorted({*past.values_before[name].split(), *scopes}))
-            for name, scopes in SCOPES.items()
-        }
+        was, grants = past.values_before, await ctx.graph.grants(ctx.fact("sp_id"))
+        values = _scopes_of(ctx, grants, was.get(OF))
+        made = {name: _joined({*was[name].split(), *SCOPES[name]}) for name in SCOPES}
         scopes = " ".join(values[name] for name in SCOPES).strip()
-        return self.compare_with_recorded(past, values, scopes or "key:seen.none", made | marks)
+        return self.compare_with_recorded(past, values, scopes or "key:seen.none", values | made)
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         existed = any(past.values_before[name] for name in SCOPES)
         return f"Graph {'PATCH' if existed else 'DELETE'} /oauth2PermissionGrants/{{id}}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        grants = await ctx.graph.grants(ctx.fact("sp_id"))
-        mine = _mine(ctx, grants, _recorded_marks(past))
-        for name, grant in mine.items():
-            scopes = past.values_before[name]
-            if not scopes:
+        was, grants = past.values_before, await ctx.graph.grants(ctx.fact("sp_id"))
+        for name, grant in _mine(ctx, grants, was.get(OF)).items():
+            if not was[name]:
                 await ctx.graph.delete_grant(promised(grant, "id"))
-            elif grant.get("scope") != scopes:
-                await ctx.graph.update_grant(promised(grant, "id"), scopes)
+            elif grant.get("scope") != was[name]:
+                await ctx.graph.update_grant(promised(grant, "id"), was[name])
 
-    async def _grant(
-        self, ctx: StepContext, grants: list[Json], resource: str, scopes: frozenset[str]
-    ) -> None:
-        user = _grantee(ctx)
-        mine = _with(_with(grants, "resourceId", resource), "principalId", user)
-        wanted = " ".join(sorted(scopes.union(*map(_scopes, mine[:1]))))
-        if mine:
-            await ctx.graph.update_grant(promised(mine[0], "id"), wanted)
-            return
-        with suppress(AlreadyExists):  # an earlier attempt that is not replicated: inspect decides
-            await ctx.graph.create_grant(ctx.fact("sp_id"), resource, wanted, user)
-
-    def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, frozenset[str]]]:
+    def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, set[str]]]:
         """Return the missing scopes by resource; anybody's grant counts for an unknown delegate."""
         wanted = [(ctx.fact(f"{name}_sp_id"), scopes) for name, scopes in SCOPES.items()]
         if ctx.checks or ctx.by_hand:
@@ -306,8 +272,8 @@ class SmtpGrant(Undoable, row="smtp_grant"):
         return [each for each in wanted if each[0] and not _grants(grants, *each)]
 
 
-def _mine(ctx: StepContext, grants: list[Json], marks: Mapping[str, str]) -> dict[str, Json]:
-    mine = _with(grants, "principalId", marks.get(OF) or ctx.fact("user_id"))
+def _mine(ctx: StepContext, grants: list[Json], delegate: str | None) -> dict[str, Json]:
+    mine = _with(grants, "principalId", delegate or ctx.fact("user_id"))
     return {
         name: grant
         for name in SCOPES
@@ -316,27 +282,28 @@ def _mine(ctx: StepContext, grants: list[Json], marks: Mapping[str, str]) -> dic
     }
 
 
-def _scopes_of(ctx: StepContext, grants: list[Json], marks: Mapping[str, str]) -> dict[str, str]:
-    mine = _mine(ctx, grants, marks)
-    scopes = {name: _scopes(mine[name]) if name in mine else () for name in SCOPES}
-    return {name: " ".join(sorted(each)) for name, each in scopes.items()} | dict(marks)
+def _scopes_of(ctx: StepContext, grants: list[Json], delegate: str | None) -> dict[str, str]:
+    """Return the scopes by API; with the delegate's ID, None if the mailbox is not shared."""
+    mine = _mine(ctx, grants, delegate)
+    scopes = {name: _joined(_scopes(mine.get(name, {}))) for name in SCOPES}
+    return scopes if delegate is None else {**scopes, OF: delegate}
+
+
+def _joined(scopes: Iterable[str]) -> str:
+    return " ".join(sorted(scopes))
 
 
 def _grantee(ctx: StepContext) -> str:
     return ctx.fact("delegate_id") if ctx.fact("shared") else ctx.fact("user_id")
 
 
-def _recorded_marks(past: RecordedChange) -> dict[str, str]:
-    return {name: value for name, value in past.values_before.items() if name == OF}
-
-
 def _with(grants: list[Json], name: str, wanted: str) -> list[Json]:
     return [grant for grant in grants if lower_of(grant, name) == wanted.lower()]
 
 
-def _grants(grants: list[Json], resource: str, scopes: frozenset[str]) -> bool:
+def _grants(grants: list[Json], resource: str, scopes: set[str]) -> bool:
     there = " ".join(lower_of(grant, "scope") for grant in _with(grants, "resourceId", resource))
-    return lower_set(list(scopes)) <= set(there.split())
+    return {scope.lower() for scope in scopes} <= set(there.split())
 
 
 def _scopes(grant: Json) -> frozenset[str]:
@@ -356,7 +323,6 @@ class UserConsent(Step, row="user_consent"):
     """
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the policy of user consent, on which the channel does not depend."""
         policy = await unless_refused(ctx.graph.authorization_policy())
         if policy is None:
             return self.skipped(Text("skipped.policy_not_readable"))

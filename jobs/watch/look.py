@@ -34,8 +34,8 @@ from jobs.checks.verdict import Verdict, judge
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError
 from jobs.clouds.rate_limit import ReadCache
-from jobs.engine.context import StepContext
 from jobs.engine.inspector import wrote_within
+from jobs.engine.step import StepContext
 from jobs.mail import watch_mail
 from jobs.mail.message_trace import Trace, TraceRow
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail

@@ -20,8 +20,8 @@ from bot.services import Services
 from jobs.advance import plan_and_apply
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
-from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
+from jobs.engine.step import StepContext
 from jobs.engine.undo import known, recall
 from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import InvokeCommand

@@ -16,10 +16,8 @@ from redis import Redis
 
 from jobs.clock import now
 from jobs.clouds.http import async_client
-from jobs.contact_center import client
-from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import Probe
+from jobs.engine.step import Probe, StepContext
 from jobs.model import Access, Channel, Finding, Person, RunKind, State
 from jobs.probes.connect_changes import ConnectChanges
 from jobs.probes.contact_center import (
@@ -157,8 +155,7 @@ def look(
         weather = Weather(httpx.Client(transport=httpx.MockTransport(services)), fault, times, call)
         # The real client without sockets: this clock jumps over every wait, also over a socket's.
         monkeypatch.setattr(
-            client,
-            "async_client",
+            "jobs.contact_center.services.async_client",
             lambda settings: async_client(settings, httpx.MockTransport(weather)),
         )
         services.audit_method = call.partition(" ")[0]

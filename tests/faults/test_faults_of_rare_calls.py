@@ -13,7 +13,7 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.microsoft.outbound_spam import policy_name

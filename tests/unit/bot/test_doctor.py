@@ -14,7 +14,6 @@ from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now
 from jobs.clouds.http import async_client
-from jobs.contact_center import client
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 
 AUDIT = "Webex Connect's audit log"
@@ -91,7 +90,9 @@ def test_the_audit_log(services, monkeypatch, status, body, words):
         return httpx.Response(status if request.method == "POST" else 405, json=body)
 
     transport = httpx.MockTransport(log)
-    monkeypatch.setattr(client, "async_client", lambda given: async_client(given, transport))
+    monkeypatch.setattr(
+        "jobs.contact_center.services.async_client", lambda given: async_client(given, transport)
+    )
     url = "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs"
     audit = {"connect_audit_url": url, "connect_audit_token": "secret-audit-token"}
     work = replace(services.settings, **audit)

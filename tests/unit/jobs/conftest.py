@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 from redis import Redis
 
 from jobs.clock import now
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph

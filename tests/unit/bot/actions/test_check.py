@@ -13,9 +13,8 @@ from adaptive_cards.texts import render, text
 from bot.chat.context import ChatContext
 from jobs.checks.assessment import summarize
 from jobs.clock import now
-from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import Diagnosis, Probe
+from jobs.engine.step import Diagnosis, Probe, StepContext
 from jobs.model import Access, Change, Channel, Finding, RunKind, Scope, State, Text
 from jobs.runs import accepted
 from jobs.runs.accepted import Accepted

@@ -7,7 +7,7 @@ import pytest
 from jobs.causes.meaning import Certainty
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
-from jobs.mail.flow import cause_at
+from jobs.mail.message_trace import cause_at
 from jobs.model import Station
 
 OPEN_573 = ["wrong_mailbox_user", "scope_wrong", "exchange_incident"]

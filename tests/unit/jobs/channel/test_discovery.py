@@ -10,7 +10,7 @@ import pytest
 
 from jobs.channel import discovery
 from jobs.clouds.errors import SignInNeeded
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.model import Channel, Profile
 from jobs.runs.run import AppCandidate, Brief
 from practice.environment import ROOT

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from jobs.channel.email_app import grants_of_app, role_assignments
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 
 GRANTS, ROLES = "GET /oauth2PermissionGrants", "GET /servicePrincipals/sp-1/appRoleAssignments"
 PRINCIPAL = "GET /servicePrincipals(appId='client-1')"

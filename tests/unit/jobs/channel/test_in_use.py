@@ -15,7 +15,7 @@ from jobs.channel.mailbox import (
     channels_with_app,
 )
 from jobs.clock import now
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.model import Channel, Evidence, Finding, State
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.checks.changers import name_changers, set_back
 from jobs.clock import now
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.model import Access, Change, Finding, Scope, State, Text
 from jobs.probes import all_probes
 from jobs.runs.run import Event, Kind

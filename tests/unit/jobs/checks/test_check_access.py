@@ -14,9 +14,8 @@ from jobs.access.app_access import AppAccess
 from jobs.checks import more_access
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden, SignInNeeded, Transient
-from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import Diagnosis, Probe
+from jobs.engine.step import Diagnosis, Probe, StepContext
 from jobs.model import Access, Evidence, Finding, Reason, State, Text, verbatim
 from jobs.runs.run import Event, Kind, Run
 from jobs.runtime import no_listener

@@ -19,8 +19,8 @@ from jobs.checks.discovering import (
     open_questions,
 )
 from jobs.clock import now
-from jobs.engine.context import StepContext
-from jobs.engine.graph import Recorder
+from jobs.engine.inspector import Recorder
+from jobs.engine.step import StepContext
 from jobs.model import Channel, Finding, Profile, State
 from jobs.runs.run import AppCandidate, Brief, Event, Kind, Origin, Run, Search
 from jobs.runs.run_store import RunStore

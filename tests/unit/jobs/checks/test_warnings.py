@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from jobs.checks.verdict import judge
-from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine, planned_changes
-from jobs.engine.step import Diagnosis, Probe, Step
+from jobs.engine.step import Diagnosis, Probe, Step, StepContext
 from jobs.model import Access, Finding, State, Station, Text
 from jobs.runtime import no_listener
 from jobs.steps.application import ImplicitGrant

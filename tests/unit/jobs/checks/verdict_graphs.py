@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from jobs.engine.context import StepContext
-from jobs.engine.step import Diagnosis, Probe
+from jobs.engine.step import Diagnosis, Probe, StepContext
 from jobs.model import Finding, Signals, State, Station
 
 

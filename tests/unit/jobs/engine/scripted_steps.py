@@ -7,9 +7,8 @@ from typing import Any
 
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply
-from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import Step
+from jobs.engine.step import Step, StepContext
 from jobs.model import Change, Finding, Reason, Scope, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runtime import Shutdown, no_listener
@@ -103,6 +102,13 @@ def approve(ctx: StepContext, *steps: Fact) -> None:
     ctx.store.append(
         ctx.run.id, planned, Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
     )
+
+
+def prepared(given: Any, *shows: State, **more: Any) -> tuple[Fact, StepContext]:
+    """Return a step with these scripted states, and a run in which its change is approved."""
+    step, ctx = Fact("a", *shows, **more), given()
+    approve(ctx, step)
+    return step, ctx
 
 
 def told(ctx: StepContext) -> list[tuple[str, str]]:

@@ -6,17 +6,17 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from jobs.clock import now
 from jobs.clouds import calls
-from jobs.engine.context import StepContext
 from jobs.engine.engine import STALE_S, Engine
-from jobs.engine.step import Diagnosis, Probe, Step
+from jobs.engine.step import Diagnosis, Probe, Step, StepContext
 from jobs.model import Access, Finding, State, Text
 from jobs.runs.run import Event, Kind
-from jobs.runtime import no_listener
+from jobs.runtime import Listener, no_listener
 from tests.unit.jobs.conftest import CarryOut, Given
 
 
@@ -33,18 +33,24 @@ class Counting:
 
 
 class Look(Probe):
-    """Probe that answers after ``seconds`` seconds."""
+    """Probe whose cloud answers after ``seconds`` seconds."""
 
     article_row = "X"
 
-    def __init__(self, name: str, access: Access, seconds: float = 0.0) -> None:
-        self.name, self.diagnosis = name, Diagnosis(access=access)
-        self.seconds = seconds
+    def __init__(self, name: str, seconds: float = 0.0, access: Access = Access.NONE) -> None:
+        self.name, self.diagnosis, self.seconds = name, Diagnosis(access=access), seconds
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Return that all is well, after the pause."""
-        await asyncio.sleep(self.seconds)
+        with calls.request_to("exchange"):
+            await asyncio.sleep(self.seconds)
         return self.ok()
+
+
+def checked(ctx: StepContext, *steps: Step, listener: Listener = no_listener) -> Any:
+    """Return a check of these steps without any access, to be carried out."""
+    named = {step.name: step for step in steps}
+    return Engine(ctx, named, listener, lambda: True).check({Access.NONE})
 
 
 def test_what_is_left_out_holds_up_nobody(given: Given, carry_out: CarryOut):
@@ -53,13 +59,9 @@ def test_what_is_left_out_holds_up_nobody(given: Given, carry_out: CarryOut):
     They do not wait for that inspection.
     """
     ctx = given(kind="check")
-    left = [Look(f"admin{number}", Access.ADMIN) for number in range(30)]
-    steps = {
-        step.name: step
-        for step in (Look("quick", Access.NONE), Look("slow", Access.NONE, 0.3), *left)
-    }
+    left = [Look(f"admin{number}", access=Access.ADMIN) for number in range(30)]
     heard = Counting(ctx)
-    carry_out(Engine(ctx, steps, heard, lambda: True).check({Access.NONE}))
+    carry_out(checked(ctx, Look("quick"), Look("slow", 0.3), *left, listener=heard))
     assert heard.found == [30, 31, 32]
     shown = [ctx.run.findings[name].state for name in ("admin0", "quick", "slow")]
     assert shown == [State.SKIPPED, State.OK, State.OK]
@@ -68,28 +70,10 @@ def test_what_is_left_out_holds_up_nobody(given: Given, carry_out: CarryOut):
 def test_what_is_seen_at_once_is_saved_at_once(given: Given, carry_out: CarryOut):
     """Ten answers that come at the same moment are saved in fewer than four writes."""
     ctx = given(kind="check")
-    steps = {
-        step.name: step for step in (Look(f"probe{number}", Access.NONE) for number in range(10))
-    }
     heard = Counting(ctx)
-    carry_out(Engine(ctx, steps, heard, lambda: True).check({Access.NONE}))
+    probes = [Look(f"probe{number}") for number in range(10)]
+    carry_out(checked(ctx, *probes, listener=heard))
     assert (heard.found[-1], len(heard.found) < 4) == (10, True)
-
-
-class Slow(Step):
-    """Step whose cloud answers after ``seconds`` seconds."""
-
-    name, article_row = "slow", "M1"
-    diagnosis = Diagnosis(access=Access.NONE)
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    async def inspect(self, ctx: StepContext) -> Finding:
-        """Wait for the cloud."""
-        with calls.request_to("exchange"):
-            await asyncio.sleep(self.seconds)
-        return self.ok()
 
 
 @pytest.fixture(autouse=True)
@@ -112,12 +96,8 @@ def test_a_cloud_that_does_not_answer_is_named_within_seconds(given, carry_out, 
     A cloud that answers after a second is not named.
     """
     ctx = given(kind="check")
-    engine = Engine(ctx, {"slow": Slow(seconds)}, no_listener, lambda: True)
-    carry_out(engine.check({Access.NONE}))
-    assert told(ctx) == expected
-    silent = [event for event in ctx.store.events(ctx.run.id) if event.kind is Kind.SILENT]
-    assert len(silent) == len(expected)
-    assert "slow" in ctx.run.findings
+    carry_out(checked(ctx, Look("slow", seconds)))
+    assert (told(ctx), "slow" in ctx.run.findings) == (expected, True)
 
 
 def test_a_check_of_many_channels_tells_nothing(given: Given, carry_out: CarryOut):
@@ -127,8 +107,7 @@ def test_a_check_of_many_channels_tells_nothing(given: Given, carry_out: CarryOu
     """
     ctx = given(kind="check")
     ctx.many = True
-    engine = Engine(ctx, {"slow": Slow(60.0)}, no_listener, lambda: True)
-    carry_out(engine.check({Access.NONE}))
+    carry_out(checked(ctx, Look("slow", 60.0)))
     assert told(ctx) == []
 
 
@@ -141,18 +120,13 @@ class Grant(Step):
     name, diagnosis = "grant", Diagnosis(access=Access.NONE)
 
     def __init__(self, row: str, *looks: State, replicates: bool = False) -> None:
-        self.article_row = row
-        self.replicates = replicates
-        self.looks = list(looks)
+        self.article_row, self.replicates, self.looks = row, replicates, list(looks)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Return the next scripted state; the last one is repeated."""
         state = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-        return (
-            self.ok()
-            if state is State.OK
-            else self.wrong(Text("seen.none"), cause="consent_missing")
-        )
+        wrong = self.wrong(Text("seen.none"), cause="consent_missing")
+        return self.ok() if state is State.OK else wrong
 
 
 def written(given: Given, minutes: float) -> None:
@@ -179,8 +153,7 @@ def test_what_was_written_is_read_once_more(given, carry_out, minutes, grant, st
     """
     written(given, minutes)
     ctx = given(kind="check")
-    check = Engine(ctx, {"grant": grant}, no_listener, lambda: True).check({Access.NONE})
-    seconds = carry_out(check)
+    seconds = carry_out(checked(ctx, grant))
     assert (ctx.run.findings["grant"].state, seconds) == (state, pytest.approx(waited, abs=0.4))
 
 
@@ -192,7 +165,5 @@ def test_of_many_channels_all_is_read_once(given: Given, carry_out: CarryOut):
     written(given, 1)
     ctx = given(kind="check")
     ctx.many = True
-    grant = Grant("E2", NOT_SHOWN, SHOWN)
-    check = Engine(ctx, {"grant": grant}, no_listener, lambda: True).check({Access.NONE})
-    assert carry_out(check) < STALE_S
+    assert carry_out(checked(ctx, Grant("E2", NOT_SHOWN, SHOWN))) < STALE_S
     assert ctx.run.findings["grant"].state is State.WRONG

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import (
-    CloudError,
-    CloudReply,
-    Forbidden,
-    MalformedAnswer,
-    NotFound,
-    NotReplicatedYet,
-    Rejected,
-    SignInNeeded,
-    Transient,
-)
+from jobs.clouds import errors
+from jobs.clouds.errors import CloudError, CloudReply
 from jobs.engine.inspector import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
 from jobs.model import Account, Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
@@ -28,16 +20,14 @@ from tests.unit.jobs.conftest import Given
 SAID = CloudReply("graph", 503, "ServiceUnavailable", "Try later")
 
 
-@pytest.mark.parametrize("kind", [Transient, MalformedAnswer])
+@pytest.mark.parametrize("kind", [errors.Transient, errors.MalformedAnswer])
 @pytest.mark.parametrize("waits", [0, 3, len(AGAIN_S) - 1])
 def test_what_may_pass_is_tried_again(given: Given, kind: type[CloudError], waits: int):
     """A step whose error may pass by itself is tried again, after longer and longer pauses."""
-    found = finding_from_error(
-        ConnectIds(), kind("service_unavailable", SAID), given(waits={"ids": waits}).run
-    )
+    run = given(waits={"ids": waits}).run
+    found = finding_from_error(ConnectIds(), kind("service_unavailable", SAID), run)
     told = found.state, found.waiting_for, found.cause, found.seen
     assert told == (State.UNKNOWN, Turn.TIME, "service_unavailable", verbatim("Try later"))
-    assert found.until is not None
     assert abs((found.until - now()).total_seconds() - AGAIN_S[waits]) < 1
 
 
@@ -46,19 +36,17 @@ def test_what_may_pass_is_tried_again(given: Given, kind: type[CloudError], wait
 )
 def test_retry_after_is_the_least_that_is_waited(given: Given, asked: float | None, pause: float):
     """A cloud that asks for a longer pause than our own gets it, up to an hour."""
-    found = finding_from_error(
-        ConnectIds(), Transient("throttled", SAID, retry_after=asked), given(waits={"ids": 2}).run
-    )
-    assert found.until is not None
+    error = errors.Transient("throttled", SAID, retry_after=asked)
+    found = finding_from_error(ConnectIds(), error, given(waits={"ids": 2}).run)
     assert abs((found.until - now()).total_seconds() - pause) < 1
 
 
 @pytest.mark.parametrize(
     ("error", "waits"),
     [
-        (Transient("throttled", SAID), len(AGAIN_S)),
-        (Forbidden("not_allowed", SAID), 0),
-        (Rejected("x", SAID), 0),
+        (errors.Transient("throttled", SAID), len(AGAIN_S)),
+        (errors.Forbidden("not_allowed", SAID), 0),
+        (errors.Rejected("x", SAID), 0),
     ],
 )
 def test_everything_else_is_a_persons_turn(given: Given, error: CloudError, waits: int):
@@ -80,13 +68,16 @@ def test_everything_else_is_a_persons_turn(given: Given, error: CloudError, wait
 )
 def test_an_error_without_words_is_told_by_its_code(given: Given, said: CloudReply, words: Text):
     """An error without a message shows the cloud's code, or else our own text for its cause."""
-    assert finding_from_error(ConnectIds(), NotFound("not_found", said), given().run).seen == words
+    assert (
+        finding_from_error(ConnectIds(), errors.NotFound("not_found", said), given().run).seen
+        == words
+    )
 
 
-NOT_READY = NotReplicatedYet("directory_settling", CloudReply("graph", 400))
-NOT_THERE, AT_EXCHANGE = (
-    NotFound("not_found", CloudReply(service, 404)) for service in ("graph", "exchange")
-)
+BEGUN = Event(Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG))
+NOT_READY = errors.NotReplicatedYet("directory_settling", CloudReply("graph", 400))
+NOT_THERE = errors.NotFound("not_found", CloudReply("graph", 404))
+AT_EXCHANGE = errors.NotFound("not_found", CloudReply("exchange", 404))
 
 
 @pytest.mark.parametrize(
@@ -95,16 +86,24 @@ NOT_THERE, AT_EXCHANGE = (
         (NOT_THERE, {"application": 10}, True),
         (NOT_THERE, {"application": 121}, False),
         (NOT_THERE, {}, False),
-        (Rejected("client_secret_wrong", CloudReply("entra", 401)), {"application": 119}, True),
+        (
+            errors.Rejected("client_secret_wrong", CloudReply("entra", 401)),
+            {"application": 119},
+            True,
+        ),
         (NOT_READY, {"application": 121}, True),
         (NOT_READY, {"application": 299}, True),
         (NOT_READY, {"application": 301}, False),
-        (Rejected("redirect_uri_mismatch", SAID), {"application": 10}, False),
+        (errors.Rejected("redirect_uri_mismatch", SAID), {"application": 10}, False),
         (AT_EXCHANGE, {"application": 10}, False),
         (AT_EXCHANGE, {"outbound_policy": 299, "forwarding": 0}, True),
         (AT_EXCHANGE, {"outbound_policy": 301, "forwarding": 0}, False),
         (AT_EXCHANGE, {}, False),
-        (Rejected("request_rejected", CloudReply("exchange", 400)), {"outbound_policy": 10}, False),
+        (
+            errors.Rejected("request_rejected", CloudReply("exchange", 400)),
+            {"outbound_policy": 10},
+            False,
+        ),
     ],
 )
 def test_what_a_write_of_ours_explains(given, error, ago, settling):
@@ -128,19 +127,16 @@ def test_trying_again_does_not_open_the_window_again(given, tries, settling):
 
     Further tries do not prolong them.
     """
-    wrong = Finding("application", State.WRONG)
-    events = tuple(
-        Event(Kind.CHANGING, now() - timedelta(seconds=ago), step="application", finding=wrong)
-        for ago in tries
-    )
+    times = [now() - timedelta(seconds=ago) for ago in tries]
+    events = tuple(replace(BEGUN, at=at) for at in times)
     assert may_be_replication(NOT_READY, given(events=events).run) is settling
 
 
 LETS_IN = [
-    SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401)),
-    Forbidden("exchange_role_missing", CloudReply("exchange", 403)),
-    Forbidden("directory_role_missing", CloudReply("graph", 403)),
-    Forbidden("not_allowed", CloudReply("graph", 403)),
+    errors.SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401)),
+    errors.Forbidden("exchange_role_missing", CloudReply("exchange", 403)),
+    errors.Forbidden("directory_role_missing", CloudReply("graph", 403)),
+    errors.Forbidden("not_allowed", CloudReply("graph", 403)),
 ]
 
 
@@ -164,7 +160,5 @@ def test_what_a_sign_in_or_a_change_of_a_moment_ago_explains(
 
 def test_a_change_that_was_refused_is_no_reason_for_its_refusal(given: Given):
     """A change that was only begun has changed nothing, so it does not explain a missing role."""
-    begun = Event(
-        Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG)
-    )
+    begun = replace(BEGUN, at=now())
     assert may_be_replication(LETS_IN[2], given(events=(begun,)).run) is False

@@ -9,23 +9,13 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, SignInNeeded
-from jobs.engine.context import StepContext
 from jobs.engine.engine import digest
-from jobs.engine.step import Diagnosis
+from jobs.engine.step import Diagnosis, StepContext
 from jobs.model import Access, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.conftest import CarryOut, Given
-from tests.unit.jobs.engine.scripted_steps import (
-    EMPTY,
-    SAID,
-    SEEN,
-    Fact,
-    appending,
-    approve,
-    engine,
-    raising,
-    told,
-)
+from tests.unit.jobs.engine import scripted_steps
+from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, prepared, told
 
 
 def test_what_needs_nothing_runs_at_the_same_time(carry_out: CarryOut, given: Given):
@@ -35,11 +25,8 @@ def test_what_needs_nothing_runs_at_the_same_time(carry_out: CarryOut, given: Gi
     """
     both = asyncio.Barrier(2)
 
-    async def meet(_: StepContext) -> None:
-        await both.wait()
-
     a, b, ctx = Fact("a"), Fact("b"), given()
-    a.hooks["inspect"] = b.hooks["inspect"] = meet
+    a.hooks["inspect"] = b.hooks["inspect"] = lambda _: both.wait()
     carry_out(engine(ctx, a, b).make_plan())
     shown = {name: f.state for name, f in ctx.run.findings.items() if name != "given"}
     assert shown == {"a": State.OK, "b": State.OK}
@@ -53,14 +40,18 @@ def test_a_look_records_a_plan_and_changes_nothing(carry_out: CarryOut, given: G
     assert (a.log, b.log, c.log) == (["inspect"], [], [])
     assert ctx.run.findings["b"] == b.wrong(Reason.NOTHING_YET)
     changes = (*a.plan(ctx, ctx.run.findings["a"]), *b.plan(ctx, ctx.run.findings["b"]))
-    assert ctx.run.plan is not None
     assert (ctx.run.plan.changes, ctx.run.plan.id) == (changes, digest(changes, ctx.run))
 
 
 def test_another_plan_has_another_id(given: Given):
     """The same plan for the same addresses has the same ID, and another plan has another ID."""
-    line = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX)
-    others = [(replace(line, after=EMPTY),), (replace(line, scope=Scope.TENANT),), (line, line), ()]
+    line = Fact("a").change(scripted_steps.EMPTY, scripted_steps.SEEN, Scope.MAILBOX)
+    others = [
+        (replace(line, after=scripted_steps.EMPTY),),
+        (replace(line, scope=Scope.TENANT),),
+        (line, line),
+        (),
+    ]
     run = given().run
     assert digest((line,), run) == digest((replace(line),), replace(run))
     assert len({digest(changes, run) for changes in [(line,), *others]}) == 5
@@ -69,7 +60,7 @@ def test_another_plan_has_another_id(given: Given):
 @pytest.mark.parametrize("name", ["mailbox", "callback_url", "forwarding_address"])
 def test_another_address_is_another_plan(given: Given, name: str):
     """An approval of one Call Back URL or Forwarding Address does not count for another one."""
-    line = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX)
+    line = Fact("a").change(scripted_steps.EMPTY, scripted_steps.SEEN, Scope.MAILBOX)
     run = given().run
     other = replace(run, channel=replace(run.channel, **{name: "other"}))
     assert digest((line,), run) != digest((line,), other)
@@ -78,7 +69,10 @@ def test_another_address_is_another_plan(given: Given, name: str):
 @pytest.mark.parametrize(("name", "differs"), [("object_id", True), ("roles", False)])
 def test_another_account_is_another_plan(given: Given, name: str, differs: bool):
     """An approval of changes by one account does not count for another account."""
-    line, run = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX), given().run
+    line, run = (
+        Fact("a").change(scripted_steps.EMPTY, scripted_steps.SEEN, Scope.MAILBOX),
+        given().run,
+    )
     assert run.account is not None
     other = replace(run, account=replace(run.account, **{name: ("other",)}))
     assert (digest((line,), run) != digest((line,), other)) is differs
@@ -88,18 +82,13 @@ def test_needs_come_first(carry_out: CarryOut, given: Given):
     """A step is inspected only after all steps that it needs are settled."""
     order: list[str] = []
 
-    def noting(step: Fact) -> Fact:
-        async def note(_: StepContext) -> None:
-            order.append(step.name)
+    class Noting(Fact):
+        async def inspect(self, ctx: StepContext) -> Finding:
+            order.append(self.name)
+            return await super().inspect(ctx)
 
-        step.hooks["inspect"] = note
-        return step
-
-    steps = [
-        noting(Fact("c", needs=("a", "b", "not here"))),
-        noting(Fact("b", needs=("a",))),
-        noting(Fact("a")),
-    ]
+    needs = {"c": ("a", "b", "not here"), "b": ("a",), "a": ()}
+    steps = [Noting(name, needs=those) for name, those in needs.items()]
     carry_out(engine(given(), *steps).apply_plan())
     assert order == ["a", "b", "c"]
 
@@ -109,8 +98,7 @@ def test_an_approved_change_is_made_and_proven(carry_out: CarryOut, given: Given
 
     Only an inspection calls the change done.
     """
-    a, ctx = Fact("a", State.WRONG, State.OK), given()
-    approve(ctx, a)
+    a, ctx = prepared(given, State.WRONG, State.OK)
     carry_out(engine(ctx, a).apply_plan())
     assert a.log == ["inspect", "apply", "inspect"]
     assert told(ctx)[2:] == [("running", "a"), ("changing", "a"), ("changed", "a"), ("found", "a")]
@@ -119,8 +107,7 @@ def test_an_approved_change_is_made_and_proven(carry_out: CarryOut, given: Given
 
 def test_what_holds_is_not_changed(carry_out: CarryOut, given: Given):
     """A step that is correct already is not changed, so a second run writes nothing."""
-    a, ctx = Fact("a"), given()
-    approve(ctx, a)
+    a, ctx = prepared(given)
     carry_out(engine(ctx, a).apply_plan())
     assert a.log == ["inspect"]
 
@@ -163,8 +150,7 @@ def test_after_holds_a_change_back(carry_out: CarryOut, given: Given):
 
 def test_an_answer_is_asked_for(carry_out: CarryOut, given: Given):
     """A change that needs an answer waits for the mailbox's user."""
-    a, ctx = Fact("a", State.WRONG, required_answer="rehearse"), given()
-    approve(ctx, a)
+    a, ctx = prepared(given, State.WRONG, required_answer="rehearse")
     carry_out(engine(ctx, a).apply_plan())
     assert ctx.run.findings["a"] == a.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
 
@@ -177,7 +163,9 @@ def test_an_answer_that_comes_meanwhile_counts_at_once(carry_out: CarryOut, give
     a, b = Fact("a", State.WRONG, State.WRONG, State.OK, required_answer="rehearse"), Fact("b")
     ctx = given()
     approve(ctx, a)
-    said = appending(Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"}))
+    said = scripted_steps.appending(
+        Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
+    )
 
     async def later(ctx: StepContext) -> None:
         await asyncio.sleep(5)
@@ -210,8 +198,7 @@ def test_a_change_that_shows_late_is_read_again(carry_out: CarryOut, given: Give
 
     During a long pause the card says why the run waits.
     """
-    a, ctx = Fact("a", *[State.WRONG] * 5, State.OK), given()
-    approve(ctx, a)
+    a, ctx = prepared(given, *[State.WRONG] * 5, State.OK)
     carry_out(engine(ctx, a).apply_plan())
     assert (a.log.count("apply"), a.log.count("inspect"), ctx.run.settled("a")) == (1, 6, True)
     assert told(ctx).count(("found", "a")) == 2
@@ -222,8 +209,7 @@ def test_a_change_that_never_shows_parks_the_run(carry_out: CarryOut, given: Giv
 
     For five minutes the change is not written a second time.
     """
-    a, ctx = Fact("a", State.WRONG), given()
-    approve(ctx, a)
+    a, ctx = prepared(given, State.WRONG)
     carry_out(engine(ctx, a).apply_plan())
     carry_out(engine(ctx, a).apply_plan())
     found = ctx.run.findings["a"]
@@ -239,7 +225,9 @@ def test_not_found_after_a_write_of_ours_is_asked_again(carry_out, given, change
     Without such a write, the object is really missing.
     """
     a, ctx = Fact("a"), given(changed=dict.fromkeys(changed, now()))
-    a.hooks["inspect"] = raising(NotFound("not_found", SAID), NotFound("not_found", SAID))
+    a.hooks["inspect"] = scripted_steps.raising(
+        NotFound("not_found", scripted_steps.SAID), NotFound("not_found", scripted_steps.SAID)
+    )
     carry_out(engine(ctx, a).apply_plan())
     shown = len(a.log), ctx.run.findings["a"].state
     assert shown == (tries, State.OK if changed else State.UNKNOWN)
@@ -247,18 +235,16 @@ def test_not_found_after_a_write_of_ours_is_asked_again(carry_out, given, change
 
 def test_already_there_is_success_for_whoever_asked(carry_out: CarryOut, given: Given):
     """If an object already exists, an earlier try may have made it, so the inspection decides."""
-    a, ctx = Fact("a", State.WRONG, State.OK), given()
-    a.hooks["apply"] = raising(AlreadyExists("already_there", SAID))
-    approve(ctx, a)
+    a, ctx = prepared(given, State.WRONG, State.OK)
+    a.hooks["apply"] = scripted_steps.raising(AlreadyExists("already_there", scripted_steps.SAID))
     carry_out(engine(ctx, a).apply_plan())
     assert (a.log, ctx.run.settled("a")) == (["inspect", "apply", "inspect"], True)
 
 
 def test_a_refused_change_is_told(carry_out: CarryOut, given: Given):
     """A refused change is reported with the cloud's error, and is not recorded as made."""
-    a, ctx = Fact("a", State.WRONG), given()
-    a.hooks["apply"] = raising(Forbidden("not_allowed", SAID))
-    approve(ctx, a)
+    a, ctx = prepared(given, State.WRONG)
+    a.hooks["apply"] = scripted_steps.raising(Forbidden("not_allowed", scripted_steps.SAID))
     carry_out(engine(ctx, a).apply_plan())
     shown = ctx.run.findings["a"].state, ctx.run.findings["a"].cause
     assert shown == (State.UNKNOWN, "not_allowed")
@@ -270,13 +256,13 @@ def test_a_step_may_know_better(carry_out: CarryOut, given: Given):
 
     class Knowing(Fact):
         def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
-            return self.skipped(SEEN)
+            return self.skipped(scripted_steps.SEEN)
 
     a, ctx = Knowing("a", State.WRONG), given()
-    a.hooks["apply"] = raising(Forbidden("not_allowed", SAID))
+    a.hooks["apply"] = scripted_steps.raising(Forbidden("not_allowed", scripted_steps.SAID))
     approve(ctx, a)
     carry_out(engine(ctx, a).apply_plan())
-    assert ctx.run.findings["a"] == a.skipped(SEEN)
+    assert ctx.run.findings["a"] == a.skipped(scripted_steps.SEEN)
 
 
 def test_a_check_looks_once_and_says_what_it_left_out(carry_out: CarryOut, given: Given):
@@ -288,10 +274,12 @@ def test_a_check_looks_once_and_says_what_it_left_out(carry_out: CarryOut, given
     b = Fact("b", needs=("a",), diagnosis=Diagnosis(access=Access.NONE))
     c = Fact("c", diagnosis=Diagnosis(access=Access.ADMIN))
     d, ctx = Fact("d", diagnosis=Diagnosis(access=Access.NONE)), given()
-    d.hooks["inspect"] = raising(SignInNeeded("sign_in_missing", SAID))
+    d.hooks["inspect"] = scripted_steps.raising(
+        SignInNeeded("sign_in_missing", scripted_steps.SAID)
+    )
     carry_out(engine(ctx, a, b, c, d).check({Access.NONE}))
     assert {n: (f.state, f.seen) for n, f in ctx.run.findings.items() if n in "abc"} == {
-        "a": (State.WRONG, EMPTY),
+        "a": (State.WRONG, scripted_steps.EMPTY),
         "b": (State.SKIPPED, Text("skipped.needs_other", {"step": "key:step.a"})),
         "c": (State.SKIPPED, Text("skipped.needs_sign_in")),
     }

@@ -15,23 +15,16 @@ from jobs import advance
 from jobs.clock import now
 from jobs.clouds import calls
 from jobs.clouds.errors import RequestIds, SignInNeeded, Transient
-from jobs.engine.context import StepContext
 from jobs.engine.engine import IN_FLIGHT_S, Engine
-from jobs.engine.graph import StoppingError
+from jobs.engine.inspector import StoppingError
+from jobs.engine.step import StepContext
 from jobs.model import Account, Finding, State
 from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind, LeaseLostError, RunEndedError
 from jobs.runtime import Shutdown, install, no_listener
 from tests.unit.jobs.conftest import CarryOut, Given
-from tests.unit.jobs.engine.scripted_steps import (
-    SAID,
-    Fact,
-    appending,
-    approve,
-    engine,
-    raising,
-    told,
-)
+from tests.unit.jobs.engine import scripted_steps
+from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, prepared, told
 
 
 def raising_first(lost: list[Exception]) -> Callable[[], None]:
@@ -51,12 +44,8 @@ def test_a_dead_sign_in_ends_the_walk(carry_out: CarryOut, given: Given, where: 
     The run then asks for a new sign-in.
     """
     a, b, ctx = Fact("a", State.WRONG), Fact("b"), given()
-    a.hooks[where] = raising(SignInNeeded("sign_in_expired", SAID))
-
-    async def long(_: StepContext) -> None:
-        await asyncio.sleep(3600)
-
-    b.hooks["inspect"] = long
+    a.hooks[where] = scripted_steps.raising(SignInNeeded("sign_in_expired", scripted_steps.SAID))
+    b.hooks["inspect"] = lambda _: asyncio.sleep(3600)
     approve(ctx, a)
     with pytest.raises(SignInNeeded):
         carry_out(engine(ctx, a, b).apply_plan())
@@ -65,8 +54,7 @@ def test_a_dead_sign_in_ends_the_walk(carry_out: CarryOut, given: Given, where: 
 
 def test_a_lost_lease_writes_nothing_more(carry_out: CarryOut, given: Given):
     """A worker without the lease writes nothing, because another worker has the run."""
-    a, ctx = Fact("a", State.WRONG), given()
-    approve(ctx, a)
+    a, ctx = prepared(given, State.WRONG)
     before = told(ctx)
     with pytest.raises(LeaseLostError):
         carry_out(engine(ctx, a, holds=False).apply_plan())
@@ -78,8 +66,7 @@ def test_a_lease_that_is_lost_before_a_change_makes_none(carry_out: CarryOut, gi
 
     The change would be recorded first, and the record needs the lease.
     """
-    a, ctx = Fact("a", State.WRONG), given()
-    approve(ctx, a)
+    a, ctx = prepared(given, State.WRONG)
     held = [True]
 
     async def lose(_: StepContext) -> None:
@@ -114,13 +101,8 @@ def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(carry_out: CarryO
 
 def test_a_change_that_the_guard_stops_is_not_made(carry_out: CarryOut, given: Given):
     """The lease is checked right before ``apply``, even if no call of the step is guarded."""
-    a, ctx = Fact("a", State.WRONG), given()
-    approve(ctx, a)
-
-    def lost() -> None:
-        raise LeaseLostError
-
-    with calls.guarded(lost), pytest.raises(LeaseLostError):
+    a, ctx = prepared(given, State.WRONG)
+    with calls.guarded(raising_first([LeaseLostError()])), pytest.raises(LeaseLostError):
         carry_out(engine(ctx, a).apply_plan())
     assert (a.log, told(ctx)[-1]) == (["inspect"], ("changing", "a"))
 
@@ -135,14 +117,10 @@ def test_a_death_between_changing_and_changed_is_looked_at_first(carry_out, give
     A finished change is not repeated. The state from before the first try is kept. The engine waits
     first, because a call under way may still arrive.
     """
-    a, ctx = Fact("a", *shows), given()
-    approve(ctx, a)
+    a, ctx = prepared(given, *shows)
     before = Finding("a", State.WRONG, facts={"was": "x"})
-    ctx.store.append(
-        ctx.run.id,
-        Event(Kind.CHANGING, now(), step="a", finding=before),
-        Event(Kind.RESUMED, now()),
-    )
+    begun = Event(Kind.CHANGING, now(), step="a", finding=before)
+    ctx.store.append(ctx.run.id, begun, Event(Kind.RESUMED, now()))
     waited = carry_out(engine(ctx, a).apply_plan())
     assert (a.log, ctx.run.settled("a"), ctx.run.changed["a"].before) == (log, True, before)
     assert waited == pytest.approx(IN_FLIGHT_S, abs=0.5)
@@ -151,7 +129,9 @@ def test_a_death_between_changing_and_changed_is_looked_at_first(carry_out, give
 def test_a_cloud_that_is_away_stops_nothing_else(carry_out: CarryOut, given: Given):
     """A step whose cloud is away is inspected again later by itself, and other steps go on."""
     a, b, c, ctx = Fact("a"), Fact("b", needs=("a",)), Fact("c"), given()
-    a.hooks["inspect"] = raising(Transient("service_unavailable", SAID))
+    a.hooks["inspect"] = scripted_steps.raising(
+        Transient("service_unavailable", scripted_steps.SAID)
+    )
     carry_out(engine(ctx, a, b, c).apply_plan())
     shown = {n: f.state for n, f in ctx.run.findings.items() if n != "given"}
     assert shown == {"a": State.UNKNOWN, "c": State.OK}
@@ -177,13 +157,11 @@ def test_calls_of_steps_that_end_with_another_are_told(carry_out, given, over):
         if over:
             lost.append(LeaseLostError())
             calls.check_guard()
-        raise SignInNeeded("sign_in_expired", SAID)
+        raise SignInNeeded("sign_in_expired", scripted_steps.SAID)
 
     a.hooks["apply"], b.hooks["apply"] = long, ends
-    with (
-        calls.guarded(raising_first(lost)),
-        pytest.raises(LeaseLostError if over else SignInNeeded),
-    ):
+    error = LeaseLostError if over else SignInNeeded
+    with calls.guarded(raising_first(lost)), pytest.raises(error):
         carry_out(engine(ctx, a, b).apply_plan())
     entries = [read(line) for line in ctx.store.audit.entries()]
     late = [entry["step"] for entry in entries if entry["what"] == "changed_late"]
@@ -195,14 +173,13 @@ def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(carry_out, gi
 
     So the audit trail contains the call, and does not say that nothing was changed.
     """
-    a, ctx = Fact("a", State.WRONG), given()
-    approve(ctx, a)
+    a, ctx = prepared(given, State.WRONG)
     lost: list[Exception] = []
 
     async def late(_: StepContext) -> None:
         calls.record("exchange", "Set-Mailbox", 0, RequestIds())
         lost.append(LeaseLostError())
-        raise Transient("timed_out", SAID)
+        raise Transient("timed_out", scripted_steps.SAID)
 
     a.hooks["apply"] = late
     with calls.guarded(raising_first(lost)), pytest.raises(LeaseLostError):
@@ -218,7 +195,7 @@ async def test_an_answer_after_a_steps_inspection_is_not_seen(given: Given):
     """
     answered = Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
     fact = Fact("a")
-    fact.hooks["inspect"] = appending(answered)
+    fact.hooks["inspect"] = scripted_steps.appending(answered)
     work = engine(given(), fact)
     before = work.seen
     await work.apply_plan()
@@ -295,11 +272,8 @@ async def test_another_process_goes_on(given: Given, shutdown: Shutdown):
 
 def test_the_run_is_due_at_once(given, runtime_of, work_settings, store, monkeypatch):
     """After a shutdown the run is due at once and its lease is free for any worker."""
-    run = given(
-        events=(
-            Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "oid-1", "admin@contoso.com")),
-        )
-    ).run
+    account = Account("tenant-1", "oid-1", "admin@contoso.com")
+    run = given(events=(Event(Kind.SIGNED_IN, now(), account=account),)).run
 
     async def stopped(*_: object) -> int:
         raise StoppingError
@@ -308,7 +282,5 @@ def test_the_run_is_due_at_once(given, runtime_of, work_settings, store, monkeyp
     install(runtime_of(work_settings))
     advance.advance(run.id)
     with store.lease(run.id) as lease:
-        assert (
-            float(store.redis.zscore("due", f"run:{run.id}") or 0) <= now().timestamp(),
-            lease is not None,
-        ) == (True, True)  # type: ignore[arg-type]  # redis-py's two answers
+        due: Any = store.redis.zscore("due", f"run:{run.id}")
+        assert (float(due or 0) <= now().timestamp(), lease is not None) == (True, True)

@@ -10,17 +10,16 @@ import pytest
 from jobs.advance import plan_and_apply
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden
-from jobs.engine.context import StepContext
 from jobs.engine.engine import REAPPROVAL_NOTE, digest
+from jobs.engine.step import StepContext
 from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.conftest import Given
 from tests.unit.jobs.engine import scripted_steps
 from tests.unit.jobs.engine.scripted_steps import engine
 
-NONE, SHUT, ON, OPEN = (
-    Text(f"seen.{name}") for name in ("none", "sp_disabled", "on", "implicit_on")
-)
+NONE, SHUT = Text("seen.none"), Text("seen.sp_disabled")
+ON, OPEN = Text("seen.on"), Text("seen.implicit_on")
 REFUSED = Forbidden("not_allowed", CloudReply("graph", 403))
 
 
@@ -61,14 +60,8 @@ class Fact(scripted_steps.Fact):
 
 def approve(ctx: StepContext, *scopes: str) -> None:
     """Approve the plan in force for these scopes."""
-    assert ctx.run.plan is not None
-    ctx.store.append(
-        ctx.run.id,
-        *(
-            Event(Kind.APPROVED, now(), data={"plan": ctx.run.plan.id, "scope": scope})
-            for scope in scopes
-        ),
-    )
+    words = [{"plan": ctx.run.plan.id, "scope": scope} for scope in scopes]
+    ctx.store.append(ctx.run.id, *(Event(Kind.APPROVED, now(), data=each) for each in words))
 
 
 def kinds(ctx: StepContext, kind: Kind) -> list[str]:
@@ -94,7 +87,6 @@ async def test_none_is_said_only_of_what_is_known_to_be_none(given, base, known,
     top, above = Fact("top", SHUT, needs=("base",)), Fact("above", SHUT, needs=("top",))
     base.known, ctx = known, given()
     await engine(ctx, base, top, above).make_plan()
-    assert ctx.run.plan is not None
     lines = {line.step: line.before for line in ctx.run.plan.changes}
     assert (lines["top"], top.log) == (before, log)
     assert lines["above"] == (Reason.NOT_KNOWN.text() if log else before)
@@ -149,7 +141,6 @@ async def test_what_was_right_is_read_again_if_somebody_asks(given: Given, *, be
     for _ in range(2):
         ctx.run = ctx.store.refresh(ctx.run)
         await plan_and_apply(engine(ctx, wrong, right, later))
-    assert ctx.run.plan is not None
     assert {line.step for line in ctx.run.plan.changes} == {"wrong", "right"}
     told = ctx.run.approvals, "apply" in right.log, right.log.count("inspect")
     assert told == ({}, False, 3 if begun else 2)
@@ -167,7 +158,6 @@ async def test_what_was_found_since_the_approval_is_approved_anew(given: Given):
     made.seen = SHUT
     for _ in range(2):
         await engine(ctx, made, other).apply_plan()
-    assert ctx.run.plan is not None
     line = replace(made.line_of(SHUT, OPEN), note=REAPPROVAL_NOTE, warning=True)
     lines = (line, other.line_of(NONE, ON))
     plan = digest(lines, ctx.run)
@@ -199,7 +189,6 @@ async def test_what_no_plan_has_shown_is_not_waited_for_in_vain(given: Given):
     await engine(ctx).make_plan()
     late.seen = NONE
     await engine(ctx, late).apply_plan()
-    assert ctx.run.plan is not None
     assert [line.step for line in ctx.run.plan.changes] == ["late"]
 
 
@@ -244,7 +233,6 @@ async def test_what_is_left_is_approved_for_the_account_that_makes_it(given: Giv
     assert ("apply" in left.log, ctx.run.plan == first) == (same, same)
     if not same:
         lines = (left.line_of(NONE, ON),)
-        assert ctx.run.plan is not None
         assert (ctx.run.plan.id, ctx.run.plan.changes) == (digest(lines, ctx.run), lines)
         approve(ctx, "mailbox")
         ctx.run = ctx.store.load(ctx.run.id)

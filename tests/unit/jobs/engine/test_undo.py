@@ -9,10 +9,9 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.retry import PATIENCE
-from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.inspector import SETTLES_FOR
-from jobs.engine.step import Undoable
+from jobs.engine.step import StepContext, Undoable
 from jobs.engine.undo import CALL_LASTS, Reversal, known, recall
 from jobs.model import Change, Channel, Finding, Person, Reason, RunKind, Scope, State, Text, Turn
 from jobs.runs.fold import apply_events
@@ -26,17 +25,12 @@ OFF, ON, UNSET = ({"disabled": value} for value in ("true", "false", ""))
 STEP = "smtp_auth"
 
 
+LINE = Change(STEP, "M2", Text("step.smtp_auth"), Text("b"), Text("a"), Scope.MAILBOX, "x")
+
+
 def line(before: str) -> Change:
     """Return a change of SMTP AUTH, with this text for the state before it."""
-    return Change(
-        STEP,
-        "M2",
-        Text("step.smtp_auth"),
-        Text(before),
-        Text("seen.on"),
-        Scope.MAILBOX,
-        "Set-CASMailbox",
-    )
+    return replace(LINE, before=Text(before))
 
 
 def run(
@@ -49,17 +43,9 @@ def run(
     before: str = "b",
 ) -> Run:
     """Return a run that has changed SMTP AUTH."""
-    changed = Changed(
-        (line(before),), Finding(STEP, State.WRONG, values=was), AT, AT if done else None, left
-    )
-    return Run(
-        name,
-        Channel("support@contoso.com"),
-        Person("p", "a@contoso.com"),
-        AT,
-        RunKind(kind),
-        changed={STEP: changed},
-    )
+    wrong, asker = Finding(STEP, State.WRONG, values=was), Person("p", "a@contoso.com")
+    changed = {STEP: Changed((line(before),), wrong, AT, AT if done else None, left)}
+    return Run(name, Channel("support@contoso.com"), asker, AT, RunKind(kind), changed=changed)
 
 
 def past(
@@ -142,13 +128,8 @@ def test_one_run_alone_is_remembered():
 def test_ids_come_from_the_newest_run_that_knew_them(given: Given):
     """Each ID comes from the newest run that knew it, and an undo takes no other facts along."""
     first = given(facts={"object_id": "old", "sp_id": "sp", "upn": "u", "expires": "e"}).run
-    second = Run(
-        "B",
-        first.channel,
-        first.requester,
-        AT,
-        findings={"x": Finding("x", State.OK, facts={"object_id": "new"})},
-    )
+    newer = {"x": Finding("x", State.OK, facts={"object_id": "new"})}
+    second = Run("B", first.channel, first.requester, AT, findings=newer)
     assert known([first, second]) == {"object_id": "new", "sp_id": "sp"}
 
 
@@ -170,32 +151,19 @@ def test_the_way_back_is_the_other_way_round(given: Given):
 
     Steps without a change are left out.
     """
-    names = (
-        "application",
-        "service_principal",
-        "client_secret",
-        "mail_send",
-        "smtp_grant",
-        "check_secret",
-        "outbound_policy",
-        "customization",
-    )
-    steps = steps_of(undo(given, *names))
+    built_on = {
+        "application": "service_principal client_secret mail_send smtp_grant check_secret",
+        "service_principal": "smtp_grant",
+        "mail_send": "client_secret check_secret",
+        "client_secret": "check_secret",
+        "smtp_grant": "",
+        "check_secret": "",
+        "outbound_policy": "",
+        "customization": "outbound_policy",
+    }
+    steps = steps_of(undo(given, *built_on))
     assert {name: set(step.after) for name, step in steps.items()} == {
-        "application": {
-            "service_principal",
-            "client_secret",
-            "mail_send",
-            "smtp_grant",
-            "check_secret",
-        },
-        "service_principal": {"smtp_grant"},
-        "mail_send": {"client_secret", "check_secret"},
-        "client_secret": {"check_secret"},
-        "smtp_grant": set(),
-        "check_secret": set(),
-        "outbound_policy": set(),
-        "customization": {"outbound_policy"},
+        name: set(others.split()) for name, others in built_on.items()
     }
 
 
@@ -217,9 +185,6 @@ def test_whether_anything_is_back(given: Given, found: dict[str, State], is_undo
     whole = undo(given, STEP, "forwarding", **found)
     assert undid(whole) is is_undone
     assert not undid(replace(whole, known={UNDOES: "A"}))
-
-
-LINE = Change(STEP, "M2", Text("step.smtp_auth"), Text("b"), Text("a"), Scope.MAILBOX, "x")
 
 
 class Switch(Undoable):
@@ -266,7 +231,6 @@ async def test_a_value_that_is_back_is_looked_at_once_more(given: Given):
     finding = await reversal(Switch(State.OK), begun).inspect(given())
     told = finding.state, finding.waiting_for, finding.seen
     assert told == (State.WAITING, Turn.TIME, Text("seen.undo_late"))
-    assert finding.until is not None
     assert abs(finding.until - (begun + CALL_LASTS)) < timedelta(seconds=1)
 
 
@@ -314,38 +278,29 @@ def test_a_call_that_arrives_during_the_undo_is_undone_too(carry_out, given, pas
     ]
 
 
-def changed(run: Run, *more: Event) -> Run:
-    """Return the run after a change was begun and after the events in ``more``."""
-    before = Finding(STEP, State.WRONG, values={"disabled": ""})
-    begin = Event(Kind.CHANGING, now(), step=STEP, finding=before, changes=(LINE,))
-    return apply_events(run, [begin, *more])
-
-
-def test_which_changes_were_interrupted(given: Given):
+@pytest.mark.parametrize(
+    ("tries", "interrupted"),
+    [
+        ("begun done", False),
+        ("begun", True),
+        ("begun begun done", True),
+        ("begun done begun done", False),
+        ("begun begun done begun done", False),
+    ],
+)
+def test_which_changes_were_interrupted(given: Given, tries: str, interrupted: bool):
     """A change counts as interrupted if its last try was never completed.
 
     It also counts as interrupted if the try before that one was never completed.
     """
-    run, done = given().run, Event(Kind.CHANGED, now(), step=STEP)
-    again = changed(changed(run), done)
-    runs = {
-        "completed": changed(run, done),
-        "not completed": changed(run),
-        "begun again": again,
-        "completed twice": changed(changed(run, done), done),
-        "begun again, and once more later": changed(again, done),
+    before = Finding(STEP, State.WRONG, values={"disabled": ""})
+    events = {
+        "begun": Event(Kind.CHANGING, now(), step=STEP, finding=before, changes=(LINE,)),
+        "done": Event(Kind.CHANGED, now(), step=STEP),
     }
-    found = {
-        name: [past.interrupted is not None for past in recall([each], all_steps())]
-        for name, each in runs.items()
-    }
-    assert found == {
-        "completed": [False],
-        "not completed": [True],
-        "begun again": [True],
-        "completed twice": [False],
-        "begun again, and once more later": [False],
-    }
+    run = apply_events(given().run, [events[word] for word in tries.split()])
+    (recalled,) = recall([run], all_steps())
+    assert (recalled.interrupted is not None) is interrupted
 
 
 def test_no_call_lasts_longer_than_its_client_waits():

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.errors import (
-    CloudError,
-    CloudReply,
-    Forbidden,
-    NotReplicatedYet,
-    Rejected,
-    SignInNeeded,
-)
-from jobs.engine.context import StepContext
+from jobs.clouds import errors
+from jobs.clouds.errors import CloudError, CloudReply
 from jobs.engine.engine import MAX_UNSEEN_CHANGES, digest
 from jobs.engine.inspector import LET_IN
+from jobs.engine.step import StepContext
 from jobs.model import Access, Account, Finding, Reason, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.conftest import Given
 from tests.unit.jobs.engine.scripted_steps import EMPTY, SEEN, Fact, engine, raising
 
-NO_ROLE = Forbidden("exchange_role_missing", CloudReply("exchange", 403))
-NO_CONSENT = SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401))
-NOT_READY = NotReplicatedYet(
-    "directory_settling",
-    CloudReply("graph", 400, "Request_BadRequest", "NoBackingApplicationObject"),
-)
-DEHYDRATED = Rejected("customization_needed", CloudReply("exchange", 400))
+NO_ROLE = errors.Forbidden("exchange_role_missing", CloudReply("exchange", 403))
+NO_CONSENT = errors.SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401))
+REPLY = CloudReply("graph", 400, "Request_BadRequest", "NoBackingApplicationObject")
+NOT_READY = errors.NotReplicatedYet("directory_settling", REPLY)
+DEHYDRATED = errors.Rejected("customization_needed", CloudReply("exchange", 400))
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
 GONE, THERE = EMPTY, SEEN
 
@@ -63,9 +57,8 @@ def signed_in(seconds: float) -> Event:
 def approved(*steps: Fact, scope: str = "mailbox") -> tuple[Event, Event]:
     """Return the events of a plan with all these changes and of its approval."""
     lines = tuple(step.change(GONE, THERE, step.scope) for step in steps)
-    return Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines), Event(
-        Kind.APPROVED, now(), data={"plan": "p", "scope": scope}
-    )
+    planned = Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines)
+    return planned, Event(Kind.APPROVED, now(), data={"plan": "p", "scope": scope})
 
 
 @pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])
@@ -74,16 +67,8 @@ async def test_a_role_that_may_be_on_its_way_is_waited_for(given: Given, error: 
     step, ctx = fact("a", error, where="inspect", holds=True), given(events=(signed_in(5),))
     await engine(ctx, step).make_plan()
     found = ctx.run.findings["a"]
-    assert found.until is not None
-    assert found == Finding(
-        "a",
-        State.WAITING,
-        LET_IN,
-        cause=error.cause,
-        evidence=error.evidence(),
-        waiting_for=Turn.TIME,
-        until=found.until,
-    )
+    waits = step.waits_for(Turn.TIME, LET_IN, cause=error.cause, evidence=error.evidence())
+    assert found == replace(waits, until=found.until)
     told = step.log, timedelta() < found.until - now() <= timedelta(seconds=8)
     assert told == (["inspect"], True)
 
@@ -116,7 +101,7 @@ async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(give
     """
     step, ctx = fact("a", NO_CONSENT, where=where), given(events=(signed_in(121),))
     ctx.store.append(ctx.run.id, *approved(step))
-    with pytest.raises(SignInNeeded):
+    with pytest.raises(errors.SignInNeeded):
         await engine(ctx, step).apply_plan()
 
 
@@ -136,10 +121,8 @@ async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Given):
     The report quotes the directory. The change is tried again only on request.
     """
     step = fact("a", *[NOT_READY] * 3)
-    tries = [
-        Event(Kind.CHANGING, seconds_ago(ago), step="a", finding=step.wrong(GONE))
-        for ago in (301, 60, 30)
-    ]
+    wrong, times = step.wrong(GONE), map(seconds_ago, (301, 60, 30))
+    tries = [Event(Kind.CHANGING, at, step="a", finding=wrong) for at in times]
     ctx = given(events=(*approved(step), *tries))
     for _ in range(2):
         await engine(ctx, step).apply_plan()
@@ -155,22 +138,13 @@ async def test_a_change_that_is_never_seen_is_not_made_for_ever(given: Given):
     On request the change is then made once more.
     """
     step = fact("a")
-    wrong = step.wrong(GONE)
-    made = [
-        Event(kind, seconds_ago(400), step="a", finding=wrong)
-        for _ in range(MAX_UNSEEN_CHANGES)
-        for kind in (Kind.CHANGING, Kind.CHANGED)
-    ]
-    ctx = given(events=(*approved(step), *made))
+    wrong, made = step.wrong(GONE), (Kind.CHANGING, Kind.CHANGED) * MAX_UNSEEN_CHANGES
+    events = [Event(kind, seconds_ago(400), step="a", finding=wrong) for kind in made]
+    ctx = given(events=(*approved(step), *events))
     await engine(ctx, step).apply_plan()
-    stopped = Finding(
-        "a",
-        State.UNKNOWN,
-        Text("seen.never_shown"),
-        cause="change_never_shown",
-        waiting_for=Turn.ADMINISTRATOR,
-    )
-    assert (step.log, ctx.run.findings["a"]) == (["inspect"], stopped)
+    seen, cause = Text("seen.never_shown"), Cause.CHANGE_NEVER_SHOWN
+    stopped = step.waits_for(Turn.ADMINISTRATOR, seen, cause=cause)
+    assert (step.log, ctx.run.findings["a"]) == (["inspect"], replace(stopped, state=State.UNKNOWN))
     ctx.store.append(ctx.run.id, Event(Kind.LOOK_AGAIN, now()))
     await engine(ctx, step).apply_plan()
     assert (step.log, ctx.run.settled("a")) == (["inspect", "inspect", "apply", "inspect"], True)
@@ -200,7 +174,6 @@ async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Given):
     ctx = given(events=approved(top))
     await engine(ctx, base, top).apply_plan()
     lines = (*top.plan(ctx, top.wrong(GONE)), *base.plan(ctx, base.wrong(Reason.DEMANDED)))
-    assert ctx.run.plan is not None
     told = ctx.run.plan.changes, ctx.run.plan.id, set(ctx.run.approvals)
     assert told == (lines, digest(lines, ctx.run), {Scope.MAILBOX})
     assert (ctx.run.findings["base"], ctx.run.findings["top"]) == (
@@ -223,10 +196,5 @@ async def test_a_change_that_was_approved_already_is_made_at_once(given: Given):
     top.hooks["apply"] = raising(DEHYDRATED)
     ctx = given(events=approved(base, top))
     await engine(ctx, base, top).apply_plan()
-    assert ctx.run.plan is not None
-    assert (
-        base.log.count("apply"),
-        ctx.run.settled("base"),
-        ctx.run.settled("top"),
-        len(ctx.run.plan.changes),
-    ) == (1, True, True, 2)
+    settled = ctx.run.settled("base"), ctx.run.settled("top")
+    assert (base.log.count("apply"), settled, len(ctx.run.plan.changes)) == (1, (True, True), 2)

@@ -1,4 +1,4 @@
-"""Message trace by Graph or by a cmdlet as the fallback; both give the same rows."""
+"""Message trace by Graph or by a cmdlet, which give the same rows, and the causes of bounces in it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from typing import Any
 import httpx
 import pytest
 
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Rejected, Transient
-from jobs.mail.message_trace import Trace, TraceRow, TraceStatus
+from jobs.mail.message_trace import Trace, TraceRow, TraceStatus, cause_at, cause_of_copy
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import Graph
+from jobs.model import Station
+from tests.unit.jobs.mail.bounces import ROWS
 from tests.unit.jobs.microsoft.graph_directory import Exchange as Answers
 
 SINCE = datetime(2026, 11, 24, tzinfo=UTC)
@@ -47,12 +51,12 @@ class Exchange:
         self.asked.append((cmdlet, dict(parameters)))
         if isinstance(self.rows, Exception):
             raise self.rows
-        return self.rows_of(parameters)
-
-    def rows_of(self, _: Mapping[str, Any]) -> list[ExchangeRow]:
-        """Return the rows of an interval."""
-        assert isinstance(self.rows, list)
         return self.rows
+
+
+def response(answer: httpx.Response | list[dict[str, Any]]) -> httpx.Response:
+    """Return Graph's answer, which may be given as its rows."""
+    return httpx.Response(200, json={"value": answer}) if isinstance(answer, list) else answer
 
 
 def trace(
@@ -61,11 +65,7 @@ def trace(
     seen: list[httpx.Request] | None = None,
 ) -> Trace:
     """Return a trace whose Graph gives these answers or rows in turn, the last one repeatedly."""
-    left = [
-        httpx.Response(200, json={"value": each}) if isinstance(each, list) else each
-        for each in answers
-    ]
-    graph = Answers(*left)
+    graph = Answers(*map(response, answers))
     graph.seen = graph.seen if seen is None else seen
 
     async def token() -> str:
@@ -104,15 +104,15 @@ class Many(Exchange):
     def __init__(self, rows: int, most: int, *, warns: bool = False) -> None:
         times = [now() - timedelta(minutes=number) for number in range(1, rows + 1)]
         received = [at.strftime("%Y-%m-%dT%H:%M:%S") for at in times]
-        super().__init__(
-            [ExchangeRow(CMDLET_ROW | {"MessageTraceId": at, "Received": at}) for at in received]
-        )
+        rows = [CMDLET_ROW | {"MessageTraceId": at, "Received": at} for at in received]
+        super().__init__(list(map(ExchangeRow, rows)))
         self.most, self.warns = most, warns
 
-    def rows_of(self, parameters: Mapping[str, Any]) -> list[ExchangeRow]:
+    async def run(self, cmdlet: str, parameters: Mapping[str, Any]) -> list[ExchangeRow]:
         """Return the newest rows of the interval, at most ``most`` of them."""
         start, end = (str(parameters[name]).removesuffix("Z") for name in ("StartDate", "EndDate"))
-        found = [row for row in super().rows_of(parameters) if start <= row["Received"] <= end]
+        rows = await super().run(cmdlet, parameters)
+        found = [row for row in rows if start <= row["Received"] <= end]
         if self.warns and len(found) > self.most:
             raise MalformedAnswer("exchange_answer_cut", CloudReply("exchange", 200))
         return found[: self.most]
@@ -246,3 +246,33 @@ async def test_a_row_without_a_time_is_left_out():
     assert await trace([*rows, elsewhere, COPY]).find(SINCE) == (FAILED, DELIVERED)
     with pytest.raises(MalformedAnswer):
         await trace(rows).find(SINCE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "cause"), ROWS["meanings"])
+def test_what_a_code_means(words: str, cause: str):
+    """A bounce code has the same cause in a message trace and in pasted text."""
+    named = {cause_at(each, [f"Fail | Reason: [{{LED={words}}}]"]) for each in Station}
+    assert named - {""} == {cause} - {""}
+    certain = [found.cause for found in read(words, Place.EXCHANGE).certain]
+    assert certain == ([cause] if cause else [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS["places"], ids=str)
+def test_of_whom_a_code_speaks(row: list[str]):
+    """The cause of a code depends on the place at which the mail was refused.
+
+    A colleague who may not send, or a customer's full mailbox, is no fault of the channel's
+    mailbox.
+    """
+    words, *causes = row
+    places = (Station.MAILBOX, Station.FORWARD, Station.ANSWER)
+    assert [cause_at(place, [words]) for place in places] == causes
+
+
+@pytest.mark.parametrize("row", ROWS["copies"], ids=str)
+def test_a_copy_that_nobody_took(row: list[str]):
+    """A forwarded copy that expired or is deferred has its own cause."""
+    cause, *words = row
+    assert cause_of_copy(words) == cause

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import ssl
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +16,6 @@ from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, Rejected, Transient
 from jobs.mail.smtp_login import OutgoingMail, SmtpProbe, login_probe, meaning_of, send_test_mail
 from jobs.runs.run import LeaseLostError
-from practice.tls import Tls
 from tests.unit.jobs.mail.bounces import ROWS
 
 USER = "support@contoso.com"
@@ -45,6 +44,24 @@ async def greeted(*greetings: bytes) -> SmtpProbe:
         await writer.wait_closed()
 
     return await probed(serve)
+
+
+async def served(*replies: bytes | ssl.SSLContext, seconds: float = 3) -> SmtpProbe:
+    """Return the result of a login to a server with these replies, and with TLS at a context."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number, reply in enumerate(replies):
+            if isinstance(reply, ssl.SSLContext):
+                await writer.drain()
+                await writer.start_tls(reply)
+                continue
+            if number:
+                await reader.read(65536)
+            writer.write(reply)
+        await reader.read()
+        writer.close()
+
+    return await probed(serve, seconds)
 
 
 async def test_a_good_login_passes_every_phase(start: Callable[..., Any]):
@@ -119,12 +136,7 @@ async def test_a_banner_that_is_none(says: bytes, cause: str, reply: str | None)
 @pytest.mark.slow
 async def test_a_server_that_says_nothing_costs_no_more_than_the_time_given():
     """A server that sends nothing is reported as timed out after the given time."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    probe = await probed(serve, 0.1)
+    probe = await served(seconds=0.1)
     assert (probe.failed_phase, probe.cause) == ("banner", "timed_out")
     assert probe.reply == "no answer in 0.1 s"
 
@@ -147,23 +159,9 @@ async def test_the_transcript_is_whole(start: Callable[..., Any]):
 async def test_another_servers_manner_of_speaking(certificates, monkeypatch):
     """The login works with a multi-line greeting, no enhanced codes, and the old word ``AUTH=``."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
-    context = certificates.server_context()
-    answers = {
-        b"EHLO": [b"250-here\r\n250 starttls \r\n", b"250-here\r\n250 AUTH=LOGIN XOAUTH2\r\n"],
-        b"STARTTLS": [b"220\r\n"],
-        b"AUTH": [b"235 in\r\n"],
-    }
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220-hello\r\n220-this is\r\n220 me\r\n")
-        while (verb := (await reader.readline()).split()[:1]) and verb != [b"QUIT"]:
-            writer.write(answers[verb[0]].pop(0))
-            await writer.drain()
-            if verb == [b"STARTTLS"]:
-                await writer.start_tls(context)
-        writer.close()
-
-    probe = await probed(serve)
+    before = b"220-hello\r\n220-this is\r\n220 me\r\n", b"250-here\r\n250 starttls \r\n", b"220\r\n"
+    after = b"250-here\r\n250 AUTH=LOGIN XOAUTH2\r\n", b"235 in\r\n"
+    probe = await served(*before, certificates.server_context(), *after)
     assert (probe.failed_phase, probe.cause, probe.reply) == ("", "", "235 in")
 
 
@@ -218,70 +216,32 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
+BEGUN, GO_ON = (b"220 hello\r\n", b"250 STARTTLS\r\n"), b"220 go on\r\n"
+
+
 async def test_tls_that_fails_is_no_bad_certificate():
     """A server that continues in plain text after STARTTLS has failed at TLS.
 
     That is not reported as a bad certificate.
     """
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for words in (b"220 hello\r\n", b"250 STARTTLS\r\n"):
-            writer.write(words)
-            await reader.readline()
-        writer.write(b"220 go on\r\n")
-        await reader.read(65536)
-        writer.write(b"500 what?\r\n")
-        await reader.read()
-        writer.close()
-
-    probe = await probed(serve)
+    probe = await served(*BEGUN, GO_ON, b"500 what?\r\n")
     assert (probe.failed_phase, probe.cause) == ("certificate", "smtp_tls_failed")
 
 
-@asynccontextmanager
-async def speaking(certificates: Tls, starttls: bytes, *after: bytes) -> AsyncIterator[str]:
-    """Yield the address of a server that answers STARTTLS with ``starttls``.
-
-    If there are replies ``after``, it continues with TLS and sends them.
-    """
-    context = certificates.server_context()
-    ended = asyncio.Event()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for words in (b"220 hello\r\n", b"250 STARTTLS\r\n"):
-            writer.write(words)
-            await reader.readline()
-        writer.write(starttls)
-        if after:
-            await writer.drain()
-            await writer.start_tls(context)
-        for words in after:
-            await reader.readline()
-            writer.write(words)
-        await ended.wait()
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        ended.set()
-
-
-async def test_a_starttls_that_is_refused(certificates: Tls):
+async def test_a_starttls_that_is_refused():
     """A refused STARTTLS is a failure of the STARTTLS phase, with the server's own reply.
 
     No certificate was seen.
     """
-    async with speaking(certificates, b"454 4.7.0 TLS not available\r\n") as server:
-        probe = await login_probe(server, USER, GOOD, 3)
+    probe = await served(*BEGUN, b"454 4.7.0 TLS not available\r\n")
     assert (probe.failed_phase, probe.cause) == ("starttls", "smtp_busy")
     assert probe.reply == "454 4.7.0 TLS not available"
 
 
 @pytest.mark.slow
-async def test_a_handshake_that_does_not_end(certificates: Tls):
+async def test_a_handshake_that_does_not_end():
     """A handshake that stalls is a timeout in the certificate phase, as the transcript shows."""
-    async with speaking(certificates, b"220 go on\r\n") as server:
-        probe = await login_probe(server, USER, GOOD, 0.3)
+    probe = await served(*BEGUN, GO_ON, seconds=0.3)
     assert (probe.failed_phase, probe.cause) == ("certificate", "timed_out")
     assert probe.transcript[-2:] == ("C: STARTTLS", "S: 220 go on")
 
@@ -294,8 +254,7 @@ async def test_words_before_the_handshake_are_no_replies(certificates, monkeypat
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
     injected = b"220 go on\r\n250 AUTH XOAUTH2\r\n235 2.7.0 welcome\r\n"
     under_tls = b"250 AUTH XOAUTH2\r\n", b"535 5.7.3 no\r\n"
-    async with speaking(certificates, injected, *under_tls) as server:
-        probe = await login_probe(server, USER, GOOD, 3)
+    probe = await served(*BEGUN, injected, certificates.server_context(), *under_tls)
     assert (probe.ok, probe.cause, probe.reply) == (False, "smtp_token_refused", "535 5.7.3 no")
 
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from jobs.clouds.http import sync_client
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.microsoft.identity import Identity
 from jobs.runs.run import Brief
 from jobs.settings import Settings

@@ -11,7 +11,7 @@ import pytest
 from jobs.access import mailbox_login
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.model import Evidence, Finding, Signals, Text
 from jobs.probes.entra import Sessions
 from jobs.probes.sign_ins import SignIns

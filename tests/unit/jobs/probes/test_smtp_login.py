@@ -17,7 +17,7 @@ from jobs.access import mailbox_login
 from jobs.access.mailbox_login import last_success
 from jobs.checks.verdict import Verdict, judge
 from jobs.clock import now
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Finding, Reason, Signals, State, Text
 from jobs.probes import checks_for

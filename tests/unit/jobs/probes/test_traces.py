@@ -9,8 +9,7 @@ import pytest
 
 from jobs.checks.verdict import proves
 from jobs.clock import now
-from jobs.mail.flow import without_copy
-from jobs.mail.message_trace import TraceRow, TraceStatus
+from jobs.mail.message_trace import TraceRow, TraceStatus, without_copy
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Evidence, State, Station
 from jobs.runs.run import Brief

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.checks.verdict import judge
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Finding, RunKind, Signals, State, Station
 from jobs.probes import all_probes

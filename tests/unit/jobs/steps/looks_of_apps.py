@@ -19,9 +19,16 @@ READ, WRITE = f"GET /applications(uniqueName='{NAME}')", f"PATCH /applications(u
 FACTS = {"exchange_smtp_send": "smtp-id"}
 CHANGE = "PATCH /applications/object-1"
 URIS = ["https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
-ACCESS = [
-    {"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [{"id": "smtp-id", "type": "Scope"}]}
-]
+
+
+def resource(app_id: str, **access: str) -> dict[str, Any]:
+    """Return what an app declares of a resource: its permissions by ID, with their kinds."""
+    ids = {name.replace("_", "-"): kind for name, kind in access.items()}
+    listed = [{"id": name, "type": kind} for name, kind in ids.items()]
+    return {"resourceAppId": app_id, "resourceAccess": listed}
+
+
+ACCESS = [resource(EXCHANGE_APP_ID, smtp_id="Scope")]
 APP = {
     "id": "object-1",
     "appId": "client-1",
@@ -39,7 +46,7 @@ ASSIGNED = "GET /servicePrincipals/sp-1/appRoleAssignedTo"
 MINE = {"principalId": "USER-1", "principalType": "User"}
 OTHER_USER = {"principalId": "user-2", "principalType": "User"}
 A_GROUP = {"principalId": "group-1", "principalType": "Group"}
-BANNED = "DisabledDueToViolationOfServicesAgreement"
+BANNED = {"disabledByMicrosoftStatus": "DisabledDueToViolationOfServicesAgreement"}
 
 
 def service(*assigned: Any, mailbox: str = "UserMailbox", **properties: Any) -> dict[str, Any]:
@@ -64,19 +71,10 @@ def exposes(name: str, *scopes: Any, roles: Any = ()) -> dict[str, Any]:
 
 GRANTS = "GET /oauth2PermissionGrants"
 SMTP = {"id": "g1", "resourceId": "exchange-sp", "principalId": "user-1", "scope": "SMTP.Send"}
-SIGN_IN = {
-    "id": "g2",
-    "resourceId": "graph-sp",
-    "principalId": "user-1",
-    "scope": "openid profile offline_access",
-}
-GRANTED = {
-    "sp_id": "sp-1",
-    "exchange_sp_id": "exchange-sp",
-    "graph_sp_id": "graph-sp",
-    "user_id": "user-1",
-    "upn": MAILBOX,
-}
+SCOPES = "openid profile offline_access"
+SIGN_IN = {"id": "g2", "resourceId": "graph-sp", "principalId": "user-1", "scope": SCOPES}
+GRANTED = {"sp_id": "sp-1", "exchange_sp_id": "exchange-sp", "graph_sp_id": "graph-sp"}
+GRANTED |= {"user_id": "user-1", "upn": MAILBOX}
 OF_ALL, OF_DELEGATE = ({"principalId": None}, {"principalId": "user-2"})
 DELEGATE = GRANTED | {"shared": "blocked", "delegate": AGENT, "delegate_id": "user-2"}
 CONSENT_POLICY = "GET /policies/authorizationPolicy"
@@ -85,6 +83,11 @@ CONSENT_POLICY = "GET /policies/authorizationPolicy"
 def grants(*there: Any) -> dict[str, Any]:
     """Return the delegated permissions."""
     return {GRANTS: list(there)}
+
+
+def shared(how: str) -> dict[str, Any]:
+    """Return a run that knows that the mailbox is shared, but not its delegate."""
+    return {"facts": GRANTED | {"shared": how}}
 
 
 def consents(*names: str | None) -> dict[str, Any]:
@@ -103,26 +106,20 @@ def ticked(*, on: bool | None) -> dict[str, Any]:
 
 
 MAIL_SEND = {"mail_send": "mail-id", "exchange_smtp_send": "smtp-id", "object_id": "object-1"}
-DECLARED = {
-    "resourceAppId": EXCHANGE_APP_ID.upper(),
-    "resourceAccess": [{"id": "MAIL-ID", "type": "Role"}],
-}
+DECLARED = resource(EXCHANGE_APP_ID.upper(), MAIL_ID="Role")
 ROLES = "GET /servicePrincipals/sp-1/appRoleAssignments"
+BARE_EXCHANGE, BARE_GRAPH = {EXCHANGE: {"id": "exchange-sp"}}, {GRAPH: {"id": "graph-sp"}}
+SWITCHED_OFF = exposes("exchange-sp", SCOPE | {"isEnabled": False})
+WHOLE = {EXCHANGE: exposes("exchange-sp", SCOPE, roles=[ROLE])}
 looks = {
-    "ok: the tenant's own IDs": {
-        EXCHANGE: exposes("exchange-sp", SCOPE, roles=[ROLE]),
-        GRAPH: {"id": "graph-sp"},
-    },
+    "ok: the tenant's own IDs": WHOLE | BARE_GRAPH,
     "wrong exchange_service_missing: Exchange is not in the tenant": {},
-    "wrong permission_id_unknown: a scope that is switched off": {
-        EXCHANGE: exposes("exchange-sp", SCOPE | {"isEnabled": False})
-    },
-    "ok: Graph's own SMTP.Send is enough": {
-        EXCHANGE: {"id": "exchange-sp"},
-        GRAPH: exposes("graph-sp", SCOPE),
-    },
+    "wrong permission_id_unknown: a scope that is switched off": {EXCHANGE: SWITCHED_OFF},
+    "ok: Graph's own SMTP.Send is enough": BARE_EXCHANGE | {GRAPH: exposes("graph-sp", SCOPE)},
 }
 OF_APPS = rows("permissions", looks)
+DEACTIVATED = {"facts": CLIENT | {"deactivated": "yes"}}
+LOOKED_UP = {USER: {"id": "user-1"}, "facts": CLIENT}
 looks = {
     "wrong service_principal_missing: Graph does not make it with the app": {},
     "ok: without further properties it is open": {ENTERPRISE: {"id": "sp-1"}},
@@ -135,17 +132,12 @@ looks = {
     "possible user_not_assigned: another user may sign in for a shared mailbox": service(
         OTHER_USER, mailbox="SharedMailbox", **SHUT
     ),
-    "ok: the user is looked up if nobody has yet": service(MINE, **SHUT)
-    | {USER: {"id": "user-1"}}
-    | {"facts": CLIENT},
-    "wrong app_disabled_by_microsoft: Microsoft disabled it": service(
-        disabledByMicrosoftStatus=BANNED
-    ),
+    "ok: the user is looked up if nobody has yet": service(MINE, **SHUT) | LOOKED_UP,
+    "wrong app_disabled_by_microsoft: Microsoft disabled it": service(**BANNED),
     "wrong app_deactivated: it is deactivated": service(isDisabled=True),
-    "wrong app_deactivated: its registration says so": service()
-    | {"facts": CLIENT | {"deactivated": "yes"}},
+    "wrong app_deactivated: its registration says so": service() | DEACTIVATED,
     "wrong app_disabled_by_microsoft: other properties stay in the plan": service(
-        isDisabled=True, disabledByMicrosoftStatus=BANNED, **CLOSED
+        isDisabled=True, **BANNED, **CLOSED
     ),
 }
 OF_APPS += rows("service_principal", looks, facts=CLIENT | {"user_id": "user-1"})
@@ -153,13 +145,10 @@ looks = {
     "ok: the user's own grants": grants(SMTP, SIGN_IN),
     "ok: grants for everybody": grants(SMTP | OF_ALL, SIGN_IN | {"principalId": ""}),
     "ok: scopes in several grants": grants(
-        SMTP,
-        SIGN_IN | {"scope": "openid"},
-        SIGN_IN | OF_ALL | {"scope": "profile offline_access"},
+        SMTP, SIGN_IN | {"scope": "openid"}, SIGN_IN | OF_ALL | {"scope": "profile offline_access"}
     ),
     "ok: in another case": grants(
-        SMTP | {"resourceId": "EXCHANGE-SP", "principalId": "USER-1", "scope": "smtp.send"},
-        SIGN_IN,
+        SMTP | {"resourceId": "EXCHANGE-SP", "principalId": "USER-1", "scope": "smtp.send"}, SIGN_IN
     ),
     "wrong consent_missing: no sign-in scopes": grants(SMTP),
     "ok: a check asks for no more than mail needs": grants(SMTP) | CHECK,
@@ -170,9 +159,8 @@ looks = {
         SMTP | {"scope": "IMAP.AccessAsUser.All"}, SIGN_IN
     ),
     "ok: any grant counts while the delegate is not known": grants(SMTP | OF_DELEGATE)
-    | {"facts": GRANTED | {"shared": "unknown"}, **CHECK},
-    "wrong consent_missing: nothing is planned for an unknown delegate": grants()
-    | {"facts": GRANTED | {"shared": "yes"}},
+    | (shared("unknown") | CHECK),
+    "wrong consent_missing: nothing is planned for an unknown delegate": grants() | shared("yes"),
 }
 OF_APPS += rows("smtp_grant", looks, facts=GRANTED)
 looks = {
@@ -216,21 +204,17 @@ looks = {
     "wrong: a check warns of a revoked one": {ROLES: []} | (CHECK | answered("consent")),
 }
 OF_APPS += rows("admin_consent", looks, facts={"mail_send": "mail-id", "sp_id": "sp-1"})
-GRAPHS = {
-    "resourceAppId": GRAPH_APP_ID,
-    "resourceAccess": [{"id": "USER-READ", "type": "Scope"}, {"id": "old-id", "type": "Role"}],
-}
+GRAPHS = resource(GRAPH_APP_ID, USER_READ="Scope", old_id="Role")
+USER_READ = resource(GRAPH_APP_ID, USER_READ="Scope")
 EXPOSES = exposes("graph-sp", {"id": "user-read", "value": "User.Read"}, roles=[{"id": "r"}])
-SMTP_OF_OURS = {
-    "resourceAppId": EXCHANGE_APP_ID,
-    "resourceAccess": [{"id": "SMTP-ID", "type": "Scope"}],
-}
+SMTP_OF_OURS = resource(EXCHANGE_APP_ID, SMTP_ID="Scope")
 NEW = {WRITE: (201, APP)}
 THEIRS = APP | {"appId": "theirs", "uniqueName": None}
 OFFERED = THEIRS | {"requiredResourceAccess": [], "web": {"redirectUris": URIS[:1]}}
 THEIR_ID = "GET /applications(appId='theirs')"
 BY_ID = "GET /applications(appId='client-1')"
 BY_HAND = {"channel": {"callback_url": URIS[0]}, "brief": Brief("client-1", by_hand=True)}
+FIX, ADOPTED = {"kind": "fix"}, {"answers": {"adopt": "theirs"}}
 
 
 def app(**parts: Any) -> dict[str, Any]:
@@ -249,8 +233,23 @@ def by_hand(**parts: Any) -> dict[str, Any]:
     return {BY_ID: APP | {"web": {"redirectUris": URIS[:1]}, "requiredResourceAccess": []} | parts}
 
 
+def knows(number: int, **more: Any) -> dict[str, Any]:
+    """Return a run that knows the client ID that Webex Connect was given."""
+    return {"brief": Brief(client_id=f"client-{number}"), **more}
+
+
+def offers(*apps: Any) -> dict[str, Any]:
+    """Return a setup that finds these apps in the tenant's list."""
+    return {"GET /applications": list(apps), "looking": True, **NEW}
+
+
+def declares(*access: Any) -> dict[str, Any]:
+    """Return the mailbox's app, which declares these permissions."""
+    return app(requiredResourceAccess=list(access))
+
+
 BOTS, CALLBACK = (URIS[1], URIS[0])
-MANY = {"signInAudience": "AzureADMultipleOrgs"}
+MANY, NO_CONSENT = {"signInAudience": "AzureADMultipleOrgs"}, FixBrief(consent_missing=True)
 looks = {
     "ok: a whole app": app(),
     "ok: an audience in another case": app(signInAudience="azureadmyorg"),
@@ -265,30 +264,24 @@ looks = {
     "wrong reply_address_missing: no address at all": app(web=None),
     "wrong: other tenants may sign in": app(**MANY),
     "wrong: which a check notices": app(**MANY) | CHECK,
-    "wrong permission_not_declared: nothing declared": app(requiredResourceAccess=[]),
-    "wrong permission_not_declared: which a check notices, too": app(requiredResourceAccess=[])
-    | CHECK,
+    "wrong permission_not_declared: nothing declared": declares(),
+    "wrong permission_not_declared: which a check notices, too": declares() | CHECK,
     "wrong redirect_uri_mismatch: other people's values stay": app(
         web={"redirectUris": ["https://else.test/x"], "logoutUrl": "https://else.test/out"},
-        requiredResourceAccess=[GRAPHS | {"resourceAccess": GRAPHS["resourceAccess"][:1]}],
+        requiredResourceAccess=[USER_READ],
     ),
     "wrong permission_not_declared: Graph's SMTP.Send if Exchange has none": app()
     | {"facts": {"graph_smtp_send": "graph-smtp"}},
-    "wrong permission_id_unknown: an unknown permission": app(
-        requiredResourceAccess=[*ACCESS, GRAPHS]
-    )
+    "wrong permission_id_unknown: an unknown permission": declares(*ACCESS, GRAPHS)
     | {GRAPH: EXPOSES},
     "wrong reply_address_missing: the plan names it beside what else is wrong": app(
         web={}, requiredResourceAccess=[*ACCESS, GRAPHS]
     )
     | {GRAPH: EXPOSES},
-    "ok: a resource without a list is not judged": app(requiredResourceAccess=[*ACCESS, GRAPHS])
-    | {GRAPH: {"id": "graph-sp"}},
-    "ok: nor one that is missing": app(requiredResourceAccess=[*ACCESS, GRAPHS]),
-    "ok: nor another API": app(
-        requiredResourceAccess=[*ACCESS, GRAPHS | {"resourceAppId": "another-api"}]
-    ),
-    "ok: the bot's own in another case": app(requiredResourceAccess=[*ACCESS, SMTP_OF_OURS]),
+    "ok: a resource without a list is not judged": declares(*ACCESS, GRAPHS) | BARE_GRAPH,
+    "ok: nor one that is missing": declares(*ACCESS, GRAPHS),
+    "ok: nor another API": declares(*ACCESS, GRAPHS | {"resourceAppId": "another-api"}),
+    "ok: the bot's own in another case": declares(*ACCESS, SMTP_OF_OURS),
     **{
         f"wrong {cause}: {', '.join(platforms)} have it, {len(there)} under Web": uris(
             *there, **{name: ["https://else.test/x", CALLBACK] for name in platforms}
@@ -302,67 +295,50 @@ looks = {
     },
     "warning redirect_uri_is_spa: which carries no mail": uris(*URIS, spa=[BOTS]) | CHECK,
     "wrong redirect_uri_mismatch: Webex Connect's counts first": uris(BOTS, spa=[BOTS]) | CHECK,
-    "ok: a check finds it by an earlier run's client ID": {BY_ID: APP}
-    | (CHECK | {"brief": Brief(client_id="client-1")}),
+    "ok: a check finds it by an earlier run's client ID": {BY_ID: APP} | knows(1, **CHECK),
     "wrong reply_address_missing: a fix restores its name": {
         BY_ID: APP | {"web": {"redirectUris": []}}
     }
-    | {"kind": "fix", "brief": Brief(client_id="client-1")},
-    "wrong app_not_found: Webex Connect has the ID of a deleted app": app()
-    | (CHECK | {"brief": Brief(client_id="client-0")}),
+    | knows(1, **FIX),
+    "wrong app_not_found: Webex Connect has the ID of a deleted app": app() | knows(0, **CHECK),
     "ok: the other app is there": app()
-    | {"GET /applications(appId='client-0')": APP | {"appId": "client-0"}}
-    | (CHECK | {"brief": Brief(client_id="client-0")}),
+    | ({"GET /applications(appId='client-0')": APP | {"appId": "client-0"}} | knows(0, **CHECK)),
     "ok: the same ID in another case": app() | (CHECK | {"brief": Brief(client_id="CLIENT-1")}),
-    "ok: a fix gives out the new ID": app() | {"kind": "fix", "brief": Brief(client_id="client-0")},
-    "wrong app_not_found: one made by hand is offered": {"GET /applications": [OFFERED]}
-    | {"looking": True, **NEW},
-    "wrong app_not_found: of two none is": {
-        "GET /applications": [OFFERED, OFFERED | {"appId": "other"}]
-    }
-    | {"looking": True, **NEW},
-    "wrong app_not_found: nor one with a name": {
-        "GET /applications": [OFFERED | {"uniqueName": "x"}]
-    }
-    | {"looking": True, **NEW},
-    "wrong: it is adopted": {THEIR_ID: OFFERED} | {"answers": {"adopt": "theirs"}},
+    "ok: a fix gives out the new ID": app() | knows(0, **FIX),
+    "wrong app_not_found: one made by hand is offered": offers(OFFERED),
+    "wrong app_not_found: of two none is": offers(OFFERED, OFFERED | {"appId": "other"}),
+    "wrong app_not_found: nor one with a name": offers(OFFERED | {"uniqueName": "x"}),
+    "wrong: it is adopted": {THEIR_ID: OFFERED} | ADOPTED,
     "ok: it does not keep the name": {THEIR_ID: THEIRS}
-    | {"answers": {"adopt": "theirs"}, "changed": {"application": now()}},
+    | (ADOPTED | {"changed": {"application": now()}}),
     "wrong redirect_uri_is_spa: a deactivated app is told with its other trouble": app(
         isDisabled=True, spa={"redirectUris": [CALLBACK]}
     ),
-    "ok: by hand: what a setup would add is not missed": by_hand() | (BY_HAND | CHECK),
-    "wrong redirect_uri_mismatch: by hand: a consent needs the bot's address": by_hand()
-    | (
-        BY_HAND
-        | {
-            "kind": "fix",
-            "brief": Brief("client-1", by_hand=True, fix=FixBrief(consent_missing=True)),
-        }
-    ),
-    "wrong: by hand: a check notices a wide audience": by_hand(**MANY) | (BY_HAND | CHECK),
-    "ok: by hand: a fix leaves it": by_hand(**MANY) | (BY_HAND | {"kind": "fix"}),
-    "wrong redirect_uri_mismatch: by hand: it leads elsewhere": by_hand(
-        web={"redirectUris": ["https://portal.contoso.com/callback"]}
-    )
-    | (BY_HAND | CHECK | {"channel": {"callback_url": ""}}),
-    "wrong reply_address_missing: by hand: it leads nowhere": by_hand(web={"redirectUris": []})
-    | (BY_HAND | CHECK | {"channel": {"callback_url": ""}}),
-    "skipped: by hand: an unknown app is not called missing": BY_HAND
-    | CHECK
-    | {"brief": Brief(by_hand=True)},
 }
 OF_APPS += rows("application", looks, facts=FACTS)
-OF_APPS += rows(
-    "implicit_grant", {"ok: by hand: the box is nobody's wish": by_hand() | (BY_HAND | CHECK)}
+ELSEWHERE, NOWHERE = (
+    {"redirectUris": those} for those in (["https://portal.contoso.com/callback"], [])
 )
-OF_APPS += rows(
-    "smtp_grant",
-    {
-        "ok: by hand: a fix leaves the implied grants": grants(SMTP)
-        | (BY_HAND | {"facts": GRANTED, "kind": "fix"})
-    },
-)
+NO_CALLBACK = {"channel": {"callback_url": ""}}
+CONSENTS = {"brief": Brief("client-1", by_hand=True, fix=NO_CONSENT)}
+looks = {
+    "ok: by hand: what a setup would add is not missed": by_hand() | CHECK,
+    "wrong redirect_uri_mismatch: by hand: a consent needs the bot's address": by_hand()
+    | (FIX | CONSENTS),
+    "wrong: by hand: a check notices a wide audience": by_hand(**MANY) | CHECK,
+    "ok: by hand: a fix leaves it": by_hand(**MANY) | FIX,
+    "wrong redirect_uri_mismatch: by hand: it leads elsewhere": by_hand(web=ELSEWHERE)
+    | (CHECK | NO_CALLBACK),
+    "wrong reply_address_missing: by hand: it leads nowhere": by_hand(web=NOWHERE)
+    | (CHECK | NO_CALLBACK),
+    "skipped: by hand: an unknown app is not called missing": CHECK
+    | {"brief": Brief(by_hand=True)},
+}
+OF_APPS += rows("application", looks, facts=FACTS, **BY_HAND)
+looks = {"ok: by hand: the box is nobody's wish": by_hand()}
+OF_APPS += rows("implicit_grant", looks, **BY_HAND, **CHECK)
+looks = {"ok: by hand: a fix leaves the implied grants": grants(SMTP)}
+OF_APPS += rows("smtp_grant", looks, **BY_HAND, **FIX, facts=GRANTED)
 
 
 SECRET_RULES = "GET /policies/defaultAppManagementPolicy"
@@ -389,18 +365,18 @@ def limited(**rule: str) -> dict[str, Any]:
 
 
 FORBIDDEN = limited(restrictionType="passwordAddition")
-MONTH, QUARTER, YEARS = (
+HOUR, MONTH, QUARTER, YEARS = (
     limited(restrictionType="passwordLifetime", maxLifetime=most)
-    for most in ("P30D", "P90D", "P2Y")
+    for most in ("PT1H", "P30D", "P90D", "P2Y")
 )
 YOUNGER = limited(
     restrictionType="passwordAddition", restrictForAppsCreatedAfterDateTime="2026-01-01T00:00:00Z"
 )
 SHOWN = {"facts": {"object_id": "object-1", "key_id": "k1"}, "shown": "k1"}
 HANDMADE = BY_HAND | CHECK
-FIX = {"kind": "fix"}
 LOST = {"answers": {"new_secret": "k1"}}
-KEPT = {"check-secret:support@contoso.com": "value"}
+KEPT, REHEARSED = {f"check-secret:{MAILBOX}": "value"}, {"rehearsal-secret:RUN": "value"}
+THERE = {"object_id": "object-1", "own_secret": "yes"}
 
 
 def sealed(key_id: str) -> dict[str, Any]:
@@ -408,88 +384,67 @@ def sealed(key_id: str) -> dict[str, Any]:
     return {"sealed": {"secret:RUN": "value", "secret-key:RUN": key_id}}
 
 
+def earlier(days: float, *others: Any, **parts: Any) -> dict[str, Any]:
+    """Return an app with a secret of an earlier run that ends in so many days, and with others."""
+    return secrets(secret(EARLIER, days), *others, **parts)
+
+
+def theirs(*those: Any) -> dict[str, Any]:
+    """Return an app that was made by hand, with these client secrets."""
+    return secrets(*those, read=BY_ID)
+
+
 OWN, SECOND = (secret("Webex Connect RUN", 300, key_id) for key_id in ("k1", "k2"))
+OTHER, BY_A_PERSON = secret("Webex Connect OTHER", 300), secret("by hand", 300, "k2")
+SHORT = secrets(secret("Webex Connect RUN", 1 / 48)) | HOUR
+SEALED_KEY = {"shown": "k2", "sealed": {"secret-key:RUN": "k2"}}
 looks = {
     "ok: one that is sealed can be shown once": secrets(OWN) | sealed("k1"),
-    "ok: the run's own is never replaced": secrets(secret("Webex Connect RUN", 1 / 48))
-    | limited(restrictionType="passwordLifetime", maxLifetime="PT1H")
-    | sealed("k1"),
-    "wrong: a lost one counts no more": secrets(OWN)
-    | SHOWN
-    | LOST
-    | {"changed": {"client_secret": now()}},
+    "ok: the run's own is never replaced": SHORT | sealed("k1"),
     "ok: its sealed successor": secrets(OWN, SECOND) | LOST | sealed("k2"),
     "ok: a successor that was shown before it was listed": secrets(OWN, SECOND)
-    | LOST
-    | {"shown": "k2", "sealed": {"secret-key:RUN": "k2"}},
+    | (LOST | SEALED_KEY),
     "wrong: a new app has none": secrets(),
-    "wrong: one that nobody can see does not count": secrets(
-        secret("Webex Connect OTHER", 300), secret("by hand", 300, "k2")
-    ),
-    "ok: one that was handed over": secrets(secret(EARLIER, 300)) | SHOWN,
-    "wrong client_secret_expires_soon: it ends soon": secrets(secret(EARLIER, 10)) | SHOWN,
-    "warning client_secret_expires_soon: of which a check warns": secrets(secret(EARLIER, 10))
-    | SHOWN
-    | CHECK,
-    "wrong client_secret_expired: it has ended": secrets(secret(EARLIER, -1)) | SHOWN | CHECK,
-    "wrong secret_forbidden_by_policy: forbidden": secrets() | FORBIDDEN | SHOWN,
-    "wrong secret_forbidden_by_policy: ended, and forbidden": secrets(secret(EARLIER, -1))
-    | FORBIDDEN
-    | SHOWN,
-    "warning secret_forbidden_by_policy: the last": secrets(secret(EARLIER, 10))
-    | FORBIDDEN
-    | SHOWN,
-    "ok: 11 of 30 days": secrets(secret(EARLIER, 11)) | MONTH | SHOWN,
-    "wrong client_secret_expires_soon: a third of 30 days": secrets(secret(EARLIER, 9))
-    | MONTH
-    | SHOWN,
+    "wrong: one that nobody can see does not count": secrets(OTHER, BY_A_PERSON),
     "wrong: a policy for younger apps": secrets(createdDateTime="2025-06-01T00:00:00Z") | YOUNGER,
     "wrong: a limit that cuts nothing": secrets() | YEARS,
     "wrong: a limit that cuts": secrets() | QUARTER,
-    "ok: without an end it never ends": secrets(secret(EARLIER, 1) | {"endDateTime": ""}) | SHOWN,
-    "wrong client_secret_expired: the bot's own is none": secrets(
-        secret(EARLIER, -1), secret(OWN_SECRET, 90, "k9")
-    )
-    | SHOWN
-    | CHECK,
-    "wrong client_secret_expired: another that has ended": secrets(
-        secret(EARLIER, -1), secret("by hand", -1, "k9")
-    )
-    | SHOWN
-    | CHECK,
-    "wrong: of an app that was made anew": secrets(secret(EARLIER, 300), appId="client-1")
-    | SHOWN
-    | FIX
-    | {"brief": Brief(client_id="client-0")},
-    "ok: of the app in Webex Connect": secrets(secret(EARLIER, 300), appId="client-1")
-    | SHOWN
-    | FIX
-    | {"brief": Brief(client_id="client-1")},
-    "ok: by hand: any may be in use": secrets(secret("webex", 90), read=BY_ID) | HANDMADE,
-    "wrong client_secret_expired: by hand: ended": secrets(secret("webex", -1), read=BY_ID)
-    | HANDMADE,
-    "warning client_secret_expires_soon: by hand: ends soon": secrets(
-        secret("webex", 5), read=BY_ID
-    )
-    | HANDMADE,
-    "wrong client_secret_gone: by hand: the bot's own": secrets(secret(OWN_SECRET, 90), read=BY_ID)
-    | HANDMADE,
-    "wrong client_secret_gone: by hand: none": secrets(read=BY_ID) | HANDMADE,
 }
 OF_APPS += rows("client_secret", looks, facts={"object_id": "object-1"})
+OLD_OWN, OLD_THEIRS = secret(OWN_SECRET, 90, "k9"), secret("by hand", -1, "k9")
+looks = {
+    "wrong: a lost one counts no more": secrets(OWN) | LOST | {"changed": {"client_secret": now()}},
+    "ok: one that was handed over": earlier(300),
+    "wrong client_secret_expires_soon: it ends soon": earlier(10),
+    "warning client_secret_expires_soon: of which a check warns": earlier(10) | CHECK,
+    "wrong client_secret_expired: it has ended": earlier(-1) | CHECK,
+    "wrong secret_forbidden_by_policy: forbidden": secrets() | FORBIDDEN,
+    "wrong secret_forbidden_by_policy: ended, and forbidden": earlier(-1) | FORBIDDEN,
+    "warning secret_forbidden_by_policy: the last": earlier(10) | FORBIDDEN,
+    "ok: 11 of 30 days": earlier(11) | MONTH,
+    "wrong client_secret_expires_soon: a third of 30 days": earlier(9) | MONTH,
+    "ok: without an end it never ends": secrets(secret(EARLIER, 1) | {"endDateTime": ""}),
+    "wrong client_secret_expired: the bot's own is none": earlier(-1, OLD_OWN) | CHECK,
+    "wrong client_secret_expired: another that has ended": earlier(-1, OLD_THEIRS) | CHECK,
+    "wrong: of an app that was made anew": earlier(300, appId="client-1") | knows(0, **FIX),
+    "ok: of the app in Webex Connect": earlier(300, appId="client-1") | knows(1, **FIX),
+}
+OF_APPS += rows("client_secret", looks, **SHOWN)
+looks = {
+    "ok: by hand: any may be in use": theirs(secret("webex", 90)),
+    "wrong client_secret_expired: by hand: ended": theirs(secret("webex", -1)),
+    "warning client_secret_expires_soon: by hand: ends soon": theirs(secret("webex", 5)),
+    "wrong client_secret_gone: by hand: the bot's own": theirs(secret(OWN_SECRET, 90)),
+    "wrong client_secret_gone: by hand: none": theirs(),
+}
+OF_APPS += rows("client_secret", looks, facts={"object_id": "object-1"}, **HANDMADE)
+OLD_UNUSED = secret(OWN_SECRET, 90, "old"), secret("Webex Connect X", 300, "theirs")
 looks = {
     "skipped: nobody rehearses": {"answers": {"rehearse": "skip:away"}},
     "skipped: an earlier run has proven the channel": {"proven": True},
-    "wrong: it replaces an unused one": secrets(
-        secret(OWN_SECRET, 90, "old"), secret("Webex Connect X", 300, "theirs")
-    ),
-    "ok: the run's own, which Microsoft may not list yet": {
-        "sealed": {"rehearsal-secret:RUN": "value"}
-    },
-    "ok: the kept one, which the app has": {
-        "sealed": KEPT,
-        "facts": {"object_id": "object-1", "own_secret": "yes"},
-    },
+    "wrong: it replaces an unused one": secrets(*OLD_UNUSED),
+    "ok: the run's own, which Microsoft may not list yet": {"sealed": REHEARSED},
+    "ok: the kept one, which the app has": {"sealed": KEPT, "facts": THERE},
     "wrong: the kept one, which the app has no more": secrets() | {"sealed": KEPT},
     "ok: the kept one of this run": {"sealed": KEPT, "changed": {"check_secret": now()}},
 }

@@ -7,20 +7,9 @@ import pytest
 from jobs.clouds.errors import Forbidden, MalformedAnswer, NotFound
 from jobs.model import State
 from tests.unit.jobs.conftest import Cloud, Given
+from tests.unit.jobs.steps import looks_of_apps as looks
 from tests.unit.jobs.steps.looks import GONE
-from tests.unit.jobs.steps.looks_of_apps import (
-    APP,
-    CHANGE,
-    FACTS,
-    KNOWN,
-    NAME,
-    OFFERED,
-    READ,
-    STEP,
-    THEIR_ID,
-    URIS,
-    WRITE,
-)
+from tests.unit.jobs.steps.looks_of_apps import APP, CHANGE, FACTS, NAME, READ, STEP, URIS, WRITE
 from tests.unit.jobs.steps.test_undo import past
 
 
@@ -56,12 +45,8 @@ async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(given, clou
     """A conflict with an app that appears a moment later leads to a merge, not to a second app."""
     monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
     cloud.on(READ, GONE, GONE, GONE, APP)
-    cloud.refuse(
-        WRITE,
-        400,
-        "Request_BadRequest",
-        "Another object with the same value for property uniqueName already exists.",
-    )
+    words = "Another object with the same value for property uniqueName already exists."
+    cloud.refuse(WRITE, 400, "Request_BadRequest", words)
     ctx = given(facts=FACTS)
     await STEP.apply(ctx, await STEP.inspect(ctx))
     assert [what for what, _ in cloud.writes] == [WRITE, CHANGE]
@@ -88,7 +73,7 @@ async def test_an_undo_puts_the_platforms_back(given: Given, cloud: Cloud):
     before = APP | {"web": {"redirectUris": URIS[1:]}, "spa": {"redirectUris": URIS[:1]}}
     after = APP | {"spa": {"redirectUris": ["https://else.test/x"]}}
     cloud.on(READ, before, APP).on("GET /applications/object-1", after, after, before)
-    ctx = given(facts=FACTS | KNOWN, kind="undo")
+    ctx = given(facts=FACTS | looks.KNOWN, kind="undo")
     was, left = (await STEP.inspect(ctx)).values, (await STEP.inspect(ctx)).values
     what = past("application", was, left)
     assert (await STEP.inspect_undo(ctx, what)).state is State.WRONG
@@ -105,7 +90,9 @@ async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(given, cloud
 
     Later runs find the app by its client ID.
     """
-    cloud.on(THEIR_ID, OFFERED).on(CHANGE, (status, {"error": {"code": "x"}}), (204, None))
+    cloud.on(looks.THEIR_ID, looks.OFFERED).on(
+        CHANGE, (status, {"error": {"code": "x"}}), (204, None)
+    )
     ctx = given(facts=FACTS, answers={"adopt": "theirs"})
     await STEP.apply(ctx, await STEP.inspect(ctx))
     told = [(what, body.get("uniqueName")) for what, body in cloud.writes]
@@ -117,7 +104,7 @@ async def test_an_app_that_may_not_be_changed_is_not_tried_twice(given: Given, c
 
     A missing role has nothing to do with the name.
     """
-    cloud.on(THEIR_ID, OFFERED).refuse(CHANGE, 403)
+    cloud.on(looks.THEIR_ID, looks.OFFERED).refuse(CHANGE, 403)
     ctx = given(facts=FACTS, answers={"adopt": "theirs"})
     found = await STEP.inspect(ctx)
     with pytest.raises(Forbidden):

@@ -18,19 +18,14 @@ from jobs.runs.run import Event, Kind, Origin, Plan
 from jobs.runs.run_store import RunStore
 from jobs.runtime import no_listener
 from jobs.steps import all_steps, steps_of
-from jobs.steps.client_secret import (
-    LABEL,
-    CheckSecret,
-    ClientSecret,
-    LostSecret,
-    OldSecret,
-    UnusedSecret,
-)
+from jobs.steps.client_secret import LABEL
 from jobs.storage.vault import Vault
 from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps.looks_of_apps import ADD, READ, secret
 
-NEW, REMOVAL, OLD, UNUSED = ClientSecret(), LostSecret(), OldSecret(), UnusedSecret()
+NEW, OWN, REMOVAL, OLD, UNUSED = (
+    all_steps()[f"{name}_secret"] for name in ("client", "check", "lost", "old", "unused")
+)
 REMOVE, BY_ID = "POST /applications/object-1/removePassword", "GET /applications/object-1"
 FACTS = {"object_id": "object-1"}
 LOST = {"new_secret": "k1"}
@@ -116,10 +111,8 @@ async def test_a_secret_of_a_lost_run_is_named_on_the_plan(given: Given, cloud: 
 
 def test_a_run_without_a_loss_has_no_such_step(given: Given):
     """Only a run whose secret was lost has the step that removes it."""
-    runs = [
-        given(channel=Channel(f"{name}@contoso.com"), answers=answers).run
-        for name, answers in (("a", {}), ("b", LOST))
-    ]
+    asked = {"a@contoso.com": {}, "b@contoso.com": LOST}
+    runs = [given(channel=Channel(name), answers=answers).run for name, answers in asked.items()]
     assert [("lost_secret" in steps_of(run)) for run in runs] == [False, True]
 
 
@@ -154,16 +147,9 @@ async def test_it_waits_for_the_one_time_page(given: Given, cloud: Cloud, store:
 
 
 ONE = Text("seen.old_secret", {"count": "1"})
-LINE = Change(
-    "old_secret",
-    "E3",
-    Text("step.old_secret"),
-    ONE,
-    Text("after.old_secret"),
-    Scope.APP,
-    "Graph POST /applications/{id}/removePassword",
-    reversible=False,
-)
+COMMAND = "Graph POST /applications/{id}/removePassword"
+TEXTS = Text("step.old_secret"), ONE, Text("after.old_secret")
+LINE = Change("old_secret", "E3", *TEXTS, Scope.APP, COMMAND, reversible=False)
 
 
 def before(store: RunStore, channel: Any, asker: Person) -> str:
@@ -196,10 +182,8 @@ async def test_the_new_one_does_not_count_as_its_removal(given, cloud, store, ch
     word = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
     store.append(ctx.run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines), word)
     await Engine(ctx, {"client_secret": NEW}, no_listener, lambda: True).apply_plan()
-    done = [
-        change.step for made in ctx.run.changed.values() if made.done for change in made.changes
-    ]
-    told = [line.step for line in lines], done
+    changes = [each.changes for each in ctx.run.changed.values() if each.done]
+    told = [line.step for line in lines], [line.step for made in changes for line in made]
     assert told == (["client_secret", "old_secret"], ["client_secret"])
 
 
@@ -207,8 +191,7 @@ async def test_a_setup_removes_nothing(given, cloud, store, channel, asker):
     """A setup does not plan to remove an old secret, because nobody asked for that."""
     cloud.on(READ, app(made("k1", before(store, channel, asker), 9)))
     ctx = given(facts=FACTS)
-    told = [line.step for line in NEW.plan(ctx, await NEW.inspect(ctx))]
-    assert told == ["client_secret"]
+    assert ([line.step for line in NEW.plan(ctx, await NEW.inspect(ctx))]) == ["client_secret"]
 
 
 async def test_only_what_the_bot_made_before_is_removed(given, cloud, store, channel, asker):
@@ -235,9 +218,7 @@ def test_it_comes_after_every_proof():
 BOTS = {"displayName": LABEL, "keyId": "own"}
 THEIRS = {"displayName": "Webex Connect X", "keyId": "theirs"}
 MADE = Event(Kind.FOUND, now(), step="check_secret", finding=Finding("check_secret", State.OK))
-TRIED = Event(
-    Kind.CHANGING, now(), step="check_secret", finding=Finding("check_secret", State.WRONG)
-)
+TRIED = replace(MADE, kind=Kind.CHANGING, finding=Finding("check_secret", State.WRONG))
 
 
 @pytest.mark.parametrize(
@@ -269,9 +250,8 @@ async def test_it_is_removed_once_and_proven(given: Given, cloud: Cloud):
 async def test_while_it_is_listed_it_is_not_removed(given: Given, cloud: Cloud):
     """A removed secret counts as removed only once the app no longer lists it."""
     cloud.on(BY_ID, app(BOTS))
-    assert (
-        await UNUSED.inspect(given(facts=FACTS, changed={"unused_secret": now()}))
-    ).state is State.WRONG
+    ctx = given(facts=FACTS, changed={"unused_secret": now()})
+    assert (await UNUSED.inspect(ctx)).state is State.WRONG
 
 
 @pytest.mark.parametrize(
@@ -297,13 +277,11 @@ async def test_it_replaces_what_was_left_behind(given: Given, cloud: Cloud, vaul
     It ends no later than Webex Connect's secret.
     """
     end = now() + timedelta(days=30)
-    left = [
-        {"displayName": LABEL, "keyId": "old"},
-        {"displayName": "Webex Connect X", "keyId": "theirs"},
-    ]
-    cloud.on(READ, app(*left)).on(ADD, {"keyId": "new", "secretText": "own~secret"})
+    cloud.on(READ, app(BOTS | {"keyId": "old"}, THEIRS)).on(
+        ADD, {"keyId": "new", "secretText": "own~secret"}
+    )
     ctx = given(facts=FACTS | {"expires": end.isoformat()})
-    await CheckSecret().apply(ctx, Finding("check_secret", State.WRONG))
+    await OWN.apply(ctx, Finding("check_secret", State.WRONG))
     credential = {"displayName": LABEL, "endDateTime": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
     assert cloud.writes == [(REMOVE, {"keyId": "old"}), (ADD, {"passwordCredential": credential})]
     got = vault.get(f"rehearsal-secret:{ctx.run.id}"), vault.get("check-secret:support@contoso.com")

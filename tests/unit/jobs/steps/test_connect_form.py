@@ -11,18 +11,13 @@ import pytest
 
 from jobs.access.mailbox_login import record_beginning
 from jobs.clouds.http import async_client
-from jobs.contact_center import client
-from jobs.engine.context import StepContext
+from jobs.contact_center import services
+from jobs.engine.step import StepContext
 from jobs.model import Finding, State, Text, Turn, minute_of
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 from jobs.steps import rehearses, steps_of
-from jobs.steps.connect_form import (
-    MailboxFields,
-    Registered,
-    Token,
-    token_at,
-)
+from jobs.steps.connect_form import MailboxFields, Registered, Token, token_at
 from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps.looks import MADE, sign_in
 from tests.unit.jobs.steps.looks_of_mail import LOG, OF_TOKEN
@@ -55,12 +50,8 @@ AT = datetime(2026, 11, 25, 9, 10, tzinfo=UTC)
 def entry(minutes: float, event: str = "updateApp", status: str = "SUCCESS") -> dict[str, str]:
     """Return an entry of Webex Connect's audit log, so many minutes after the token."""
     at = (AT + timedelta(minutes=minutes)).isoformat(timespec="milliseconds")
-    return {
-        "created": at.replace("+00:00", "Z"),
-        "eventDescription": event,
-        "statusOfAction": status,
-        "actorEmail": "kim@contoso.com",
-    }
+    said = {"eventDescription": event, "statusOfAction": status, "actorEmail": "kim@contoso.com"}
+    return {"created": at.replace("+00:00", "Z"), **said}
 
 
 @pytest.fixture
@@ -70,9 +61,7 @@ def logged(given: Given, work_settings: Settings, monkeypatch: pytest.MonkeyPatc
     def make(*entries: dict[str, str], status: int = 200, **more: Any) -> StepContext:
         body = {"auditLogs": list(entries), "totalRecords": len(entries)}
         transport = httpx.MockTransport(lambda _: httpx.Response(status, json=body))
-        monkeypatch.setattr(
-            client, "async_client", lambda settings: async_client(settings, transport)
-        )
+        monkeypatch.setattr(services, "async_client", lambda given: async_client(given, transport))
         url = "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs"
         settings = replace(work_settings, connect_audit_url=url, connect_audit_token="t")
         facts = {"generated_at": AT.isoformat()}
@@ -138,10 +127,7 @@ def shown(given: Given) -> Given:
 
     def make(**more: Any) -> StepContext:
         answers = {**SHOWN, **more.pop("answers", {})}
-        changed = {"client_secret": MADE}
-        return given(
-            facts=OF_TOKEN | more.pop("facts", {}), answers=answers, changed=changed, **more
-        )
+        return given(facts=OF_TOKEN, answers=answers, changed={"client_secret": MADE}, **more)
 
     return make
 
@@ -152,12 +138,8 @@ async def test_a_token_that_the_log_shows_is_not_asked_for(shown: Given, cloud: 
     ctx = shown()
     found = await TOKEN.inspect(ctx)
     at = MADE + timedelta(minutes=3)
-    assert found == Finding(
-        "token",
-        State.OK,
-        seen=Text("seen.token_in_log", {"at": minute_of(at)}),
-        facts={"generated_at": at.isoformat()},
-    )
+    seen, facts = Text("seen.token_in_log", {"at": minute_of(at)}), {"generated_at": at.isoformat()}
+    assert found == Finding("token", State.OK, seen=seen, facts=facts)
     ctx.store.append(ctx.run.id, Event(Kind.FOUND, at, step="token", finding=found))
     after = replace(ctx, run=ctx.store.load(ctx.run.id))
     told = await MailboxFields().inspect(after)
@@ -214,6 +196,11 @@ LATER = MADE + timedelta(minutes=3, seconds=1)
 """Time at which the rehearsal of :data:`OWN` succeeded."""
 
 
+def by_secret(key_id: str | None) -> dict[str, Any]:
+    """Return a sign-in with this secret."""
+    return sign_in(4, servicePrincipalCredentialKeyId=key_id)
+
+
 @pytest.mark.parametrize(
     ("rows", "in_full", "minutes"),
     [
@@ -224,22 +211,10 @@ LATER = MADE + timedelta(minutes=3, seconds=1)
         ([sign_in(4, 50058), OWN], [], None),  # another one, abandoned
         ([sign_in(3)], [sign_in(3)], None),  # the rehearsal without its ID
         ([sign_in(4), sign_in(3)], [sign_in(4), sign_in(3)], None),  # two without IDs
-        (
-            [sign_in(4)],
-            [sign_in(4, servicePrincipalCredentialKeyId="KEY-1")],
-            4,
-        ),  # Webex Connect's secret
-        (
-            [sign_in(4)],
-            [sign_in(4, servicePrincipalCredentialKeyId="own-key")],
-            None,
-        ),  # the bot's secret
-        ([sign_in(4)], [sign_in(4, servicePrincipalCredentialKeyId=None)], None),  # no secret named
-        (
-            [sign_in(4, servicePrincipalCredentialKeyId="own-key"), OWN],
-            [],
-            None,
-        ),  # the bot's secret once more
+        ([sign_in(4)], [by_secret("KEY-1")], 4),  # Webex Connect's secret
+        ([sign_in(4)], [by_secret("own-key")], None),  # the bot's secret
+        ([sign_in(4)], [by_secret(None)], None),  # no secret named
+        ([by_secret("own-key"), OWN], [], None),  # the bot's secret once more
         ([sign_in(4)], 404, None),  # no beta
     ],
 )

@@ -8,33 +8,19 @@ from jobs.access.admin_session import SESSION_S
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden, NotFound, Rejected
-from jobs.engine.engine import Engine
 from jobs.model import Finding, Profile, State, Text, Turn
 from jobs.probes import checks_for
 from jobs.runs.run import Event, Kind
-from jobs.steps.forwarding import (
-    CUSTOMIZATION_S,
-    DAY_TRIES,
-    POLICY,
-    RULE,
-    Customization,
-    Forwarding,
-    OutboundPolicy,
-)
+from jobs.steps import forwarding
+from jobs.steps.forwarding import CUSTOMIZATION_S, DAY_TRIES, POLICY, RULE
 from jobs.storage.due_queue import LONGEST_PAUSE_S
 from tests.unit.jobs.conftest import MAILBOX, Cloud, Given
-from tests.unit.jobs.steps.looks_of_mail import (
-    ALIASES,
-    BENT,
-    DEFAULT,
-    OTHERS,
-    OURS,
-    RULE_OF_OURS,
-    RULED,
-)
+from tests.unit.jobs.engine.scripted_steps import engine
+from tests.unit.jobs.steps import looks_of_mail as looks
+from tests.unit.jobs.steps.looks_of_mail import BENT, DEFAULT, OTHERS, OURS, RULE_OF_OURS, RULED
 from tests.unit.jobs.steps.test_undo import past
 
-STEP = Forwarding()
+STEP = forwarding.Forwarding()
 
 
 def test_an_undo_names_the_addresses_as_powershell_takes_them(given: Given):
@@ -54,7 +40,7 @@ async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(given: Given
         await STEP.inspect(given())
 
 
-CUSTOMIZATION_STEP = Customization()
+CUSTOMIZATION_STEP = forwarding.Customization()
 
 
 async def test_who_may_not_read_the_policies_sees_no_need(given: Given, cloud: Cloud):
@@ -71,33 +57,25 @@ NOT_YET = (
 )
 
 
-async def test_a_flag_that_stays_is_waited_for_by_the_policy(
-    given, cloud, runtime_of, work_settings
-):
+async def test_a_flag_that_stays_is_waited_for_by_the_policy(given: Given, cloud: Cloud):
     """If ``IsDehydrated`` stays true, the cmdlet still runs once, and M4 is retried.
 
     The pauses between the tries grow.
     """
     cloud.on("Get-OrganizationConfig", [{"IsDehydrated": True}]).on(f"Get-{POLICY}", [DEFAULT])
-    cloud.refuse("Enable-OrganizationCustomization", 400, "BadRequest", NOT_REQUIRED).refuse(
-        f"New-{POLICY}", 400, "BadRequest", NOT_YET
-    )
-    steps = {"customization": CUSTOMIZATION_STEP, "outbound_policy": OutboundPolicy()}
+    cloud.refuse("Enable-OrganizationCustomization", 400, "BadRequest", NOT_REQUIRED)
+    cloud.refuse(f"New-{POLICY}", 400, "BadRequest", NOT_YET)
     ctx = given()
-    engine = Engine(ctx, steps, runtime_of(work_settings).listener, lambda: True)
-    await engine.make_plan()
-    assert ctx.run.plan is not None
-    words = [
-        Event(Kind.APPROVED, now(), data={"plan": ctx.run.plan.id, "scope": scope})
-        for scope in ("tenant", "mailbox")
-    ]
-    ctx.store.append(ctx.run.id, *words)
+    worker = engine(ctx, CUSTOMIZATION_STEP, POLICY_STEP)
+    await worker.make_plan()
+    for scope in ("tenant", "mailbox"):
+        data = {"plan": ctx.run.plan.id, "scope": scope}
+        ctx.store.append(ctx.run.id, Event(Kind.APPROVED, now(), data=data))
     pauses = []
     for _ in range(4):
-        await engine.apply_plan()
+        await worker.apply_plan()
         waiting = ctx.run.findings["outbound_policy"]
         assert (waiting.waiting_for, waiting.seen) == (Turn.TIME, Text("seen.customization_takes"))
-        assert waiting.until is not None
         pauses.append(round((waiting.until - now()).total_seconds()))
     asked = [what for what, _ in cloud.writes]
     assert (asked.count("Enable-OrganizationCustomization"), asked.count(f"New-{POLICY}")) == (1, 4)
@@ -105,7 +83,7 @@ async def test_a_flag_that_stays_is_waited_for_by_the_policy(
     assert told == (True, [round(pause) for pause in CUSTOMIZATION_S[:4]])
 
 
-POLICY_STEP = OutboundPolicy()
+POLICY_STEP = forwarding.OutboundPolicy()
 
 
 @pytest.mark.parametrize(
@@ -113,16 +91,8 @@ POLICY_STEP = OutboundPolicy()
 )
 async def test_a_trace_takes_the_doubt_away(given, cloud, cause, causes):
     """If a rule for a group may apply, the trace of the copies decides whether it is the cause."""
-    rule = {
-        "Name": "Sales",
-        POLICY: "Sales",
-        "FromMemberOf": ["Sales"],
-        "Priority": 0,
-        "State": "Enabled",
-    }
-    cloud.on(f"Get-{POLICY}", [DEFAULT, {"Name": "Sales", "AutoForwardingMode": "On"}]).on(
-        f"Get-{RULE}", [rule]
-    )
+    for what, answer in (looks.ALLOWS | looks.MAYBE).items():
+        cloud.on(what, answer)
     copies = Finding("copies", State.WRONG if cause else State.OK, cause=cause)
     found = {"outbound_policy": await POLICY_STEP.inspect(given(kind="check")), "copies": copies}
     assert judge(checks_for(Profile.LEAST), found).causes == causes
@@ -133,7 +103,7 @@ async def test_an_undo_gives_them_back_what_they_had(given, cloud, who):
     """An undo restores the bot's rule, even if the fix was killed before reading it back."""
     bent = RULE_OF_OURS | who | {"State": "Disabled"}
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [bent])
-    cloud.on("Get-Mailbox", ALIASES["Get-Mailbox"])
+    cloud.on("Get-Mailbox", looks.ALIASES["Get-Mailbox"])
     ctx = given(kind="fix")
     found = await POLICY_STEP.inspect(ctx)
     await POLICY_STEP.apply(ctx, found)
@@ -143,10 +113,8 @@ async def test_an_undo_gives_them_back_what_they_had(given, cloud, who):
     assert (await POLICY_STEP.inspect_undo(ctx, what)).state is State.WRONG
     cloud.asked.clear()
     await POLICY_STEP.undo(ctx, what)
-    back = {
-        name: [value] if isinstance(value, str) and name == "From" else value or None
-        for name, value in who.items()
-    }
+    back = {name: value or None for name, value in who.items()}
+    back["From"] = [MAILBOX] if who["From"] == MAILBOX else back["From"]
     assert cloud.writes[0] == (f"Set-{RULE}", {"Identity": RULED, POLICY: RULED, **back})
     cloud.on(f"Get-{RULE}", [bent | sent | {"State": "Enabled", "From": ["else@contoso.com"]}])
     assert (await POLICY_STEP.inspect_undo(ctx, what)).state is State.WARNING
@@ -155,12 +123,8 @@ async def test_an_undo_gives_them_back_what_they_had(given, cloud, who):
 async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Given, cloud: Cloud):
     """A policy that exists but is not listed yet gets its rule, without which it has no effect."""
     cloud.on(f"Get-{POLICY}", [DEFAULT])
-    cloud.refuse(
-        f"New-{POLICY}",
-        400,
-        "",
-        "|Microsoft.Exchange.Data.Directory.ADObjectAlreadyExistsException|It already exists.",
-    )
+    words = "|Microsoft.Exchange.Data.Directory.ADObjectAlreadyExistsException|It already exists."
+    cloud.refuse(f"New-{POLICY}", 400, "", words)
     ctx = given()
     await POLICY_STEP.apply(ctx, await POLICY_STEP.inspect(ctx))
     assert [what for what, _ in cloud.writes] == [f"New-{POLICY}", f"New-{RULE}"]
@@ -168,9 +132,8 @@ async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Given, cloud
 
 async def test_an_undo_bends_it_back(given: Given, cloud: Cloud):
     """An undo restores the bot's rule as it was: disabled, with its exceptions and its policy."""
-    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(
-        f"Get-{RULE}", [RULE_OF_OURS | BENT], [RULE_OF_OURS]
-    )
+    cloud.on(f"Get-{POLICY}", [DEFAULT, OURS])
+    cloud.on(f"Get-{RULE}", [RULE_OF_OURS | BENT], [RULE_OF_OURS])
     ctx = given(kind="undo")
     was, left = ((await POLICY_STEP.inspect(ctx)).values, (await POLICY_STEP.inspect(ctx)).values)
     what = past("outbound_policy", was, left)
@@ -197,17 +160,14 @@ async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(given: Giv
     assert (await POLICY_STEP.inspect(ctx)).state is State.OK
     assert "Get-Mailbox" not in [what for what, _ in cloud.asked]
     cloud.on(f"Get-{RULE}", [rule | {"From": ["upn@contoso.com", "b@contoso.com"]}])
-    assert (
-        (await POLICY_STEP.inspect(ctx)).state,
-        "Get-Mailbox" in [what for what, _ in cloud.asked],
-    ) == (State.OK, True)
+    assert (await POLICY_STEP.inspect(ctx)).state is State.OK
+    assert "Get-Mailbox" in [what for what, _ in cloud.asked]
 
 
 def test_the_pauses_make_a_day_and_end_before_the_sign_in():
     """The pauses add up to the 24 hours that Microsoft names and end before the sign-in does."""
-    pauses = [
-        CUSTOMIZATION_S[min(number, len(CUSTOMIZATION_S) - 1)] for number in range(DAY_TRIES + 1)
-    ]
+    more = DAY_TRIES + 1 - len(CUSTOMIZATION_S)
+    pauses = [*CUSTOMIZATION_S, *[CUSTOMIZATION_S[-1]] * more]
     assert 24 * 3600 <= sum(pauses) < SESSION_S
     assert max(pauses) <= LONGEST_PAUSE_S
 

@@ -14,7 +14,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from jobs.clock import now
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.model import Change, Finding, State, Text
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind

@@ -1,20 +1,35 @@
-"""Row M1: the user of the mailbox, and who signs in for a shared one."""
+"""Rows M1 and M2: the user of the mailbox, who signs in for a shared one, and SMTP AUTH."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from jobs.clouds.errors import MalformedAnswer
-from jobs.model import RunKind, State, Text
+from jobs.checks.check import steps_of
+from jobs.checks.remedies import likely_changes
+from jobs.checks.verdict import judge
+from jobs.clock import now
+from jobs.clouds.errors import Forbidden, MalformedAnswer
+from jobs.model import Channel, Finding, RunKind, Scope, State, Text
+from jobs.probes import checks_for
+from jobs.runs.run import Brief, Event, FixBrief, Kind
 from jobs.steps import all_steps
-from jobs.steps.mailbox_user import Delegate, MailboxUser, needs_delegate
+from jobs.steps.mailbox_user import (
+    PROPERTY,
+    Delegate,
+    MailboxUser,
+    SendAs,
+    SmtpAuth,
+    needs_delegate,
+)
 from tests.unit.jobs.conftest import Cloud, Given
-from tests.unit.jobs.steps.looks import GONE, USER
-from tests.unit.jobs.steps.looks_of_mail import PERSON
+from tests.unit.jobs.steps.looks import AGENT, GONE, USER
+from tests.unit.jobs.steps.looks_of_mail import ALLOWED, PERSON, TRUSTED
+from tests.unit.jobs.steps.test_undo import past
 
 STEP = MailboxUser()
 
@@ -53,3 +68,134 @@ async def test_an_unknown_delegate_is_needed(given: Given, looking: bool):
     ctx.looking = looking
     found = await Delegate().inspect(ctx)
     assert needs_delegate(replace(ctx.run, findings={"delegate": found}))
+
+
+SMTP_AUTH = SmtpAuth()
+
+
+async def test_a_mailbox_that_inherits_needs_the_organization(given: Given, cloud: Cloud):
+    """If a mailbox inherits its setting, the organization's is needed.
+
+    So a refused read of the organization is an error.
+    """
+    cloud.on("Get-CASMailbox", [{PROPERTY: None}]).refuse("Get-TransportConfig", 403)
+    with pytest.raises(Forbidden):
+        await SMTP_AUTH.inspect(given())
+
+
+LICENSED = TRUSTED | {"shared_licensed": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("delegate", "own", "off"),
+    [(False, False, 0), (False, None, 1), (None, False, 1), (None, None, 2)],
+)
+async def test_both_switches_are_set_where_both_may_log_in(given, cloud, delegate, own, off):
+    """For a licensed shared mailbox, SMTP AUTH is switched on for it and for the delegate.
+
+    Only settings that are off are written.
+    """
+    rows = [[{PROPERTY: delegate}], [{PROPERTY: own}]]
+    cloud.on("Get-CASMailbox", *rows, *rows).on("Get-TransportConfig", [{PROPERTY: True}])
+    ctx = given(facts=LICENSED)
+    found = await SMTP_AUTH.inspect(ctx)
+    assert found.state is (State.WRONG if off else State.OK)
+    assert found.values.keys() == {f"disabled:{AGENT}", "disabled"}
+    if off:
+        await SMTP_AUTH.apply(ctx, found)
+    assert len(cloud.writes) == off
+
+
+async def test_an_undo_puts_both_switches_back(given: Given, cloud: Cloud):
+    """An undo gives each recorded mailbox its own earlier setting, without the run's facts."""
+    cloud.on("Get-CASMailbox", [{PROPERTY: False}])
+    was = {f"disabled:{AGENT}": "", "disabled": "true"}
+    what, ctx = past("smtp_auth", was, dict.fromkeys(was, "false")), given(kind="undo")
+    assert (await SMTP_AUTH.inspect_undo(ctx, what)).state is State.WRONG
+    assert SMTP_AUTH.undo_command(ctx, what).splitlines() == [
+        f"Set-CASMailbox {AGENT} -{PROPERTY} $null",
+        f"Set-CASMailbox support@contoso.com -{PROPERTY} $true",
+    ]
+    await SMTP_AUTH.undo(ctx, what)
+    assert cloud.writes == [
+        ("Set-CASMailbox", {"Identity": AGENT, PROPERTY: None}),
+        ("Set-CASMailbox", {"Identity": "support@contoso.com", PROPERTY: True}),
+    ]
+
+
+SEND_AS = SendAs()
+OWN = ALLOWED | {"Trustee": "NT AUTHORITY\\SELF"}
+
+
+async def test_a_right_of_others_may_be_a_group_s(given: Given, cloud: Cloud):
+    """If others have Send As, a check finds a missing permission only possibly wrong.
+
+    One of the others may be a group, and a check cannot see its members.
+    """
+    cloud.on("Get-RecipientPermission", [], [OWN, ALLOWED | {"Trustee": "Sales"}])
+    found = await SEND_AS.inspect(given(facts=TRUSTED, kind="check"))
+    assert (found.state, found.cause) == (State.POSSIBLE, "send_as_missing")
+
+
+@pytest.mark.parametrize(("had", "removed"), [("", 1), ("yes", 0)])
+async def test_an_undo_takes_only_what_a_run_gave(given, cloud, had, removed):
+    """An undo removes Send As only if the delegate did not have it before the runs."""
+    cloud.on("Get-RecipientPermission", [ALLOWED])
+    what, ctx = past("send_as", {AGENT: had}, {AGENT: "yes"}), given(kind="undo")
+    found = await SEND_AS.inspect_undo(ctx, what)
+    assert found.state is (State.WRONG if removed else State.OK)
+    assert SEND_AS.undo_command(ctx, what).count("Remove-RecipientPermission") == removed
+    await SEND_AS.undo(ctx, what)
+    assert [what for what, _ in cloud.writes] == ["Remove-RecipientPermission"] * removed
+
+
+OFF = {"SmtpClientAuthenticationDisabled": True}
+ON = {"SmtpClientAuthenticationDisabled": False}
+REFUSED = Finding("smtp_login", State.WRONG, cause="smtp_auth_off_for_tenant")
+SMTP_AUTH_TENANT_STEP = all_steps()["smtp_auth_tenant"]
+TO_FIX = Brief(fix=FixBrief(wrong=("smtp_auth_tenant",)))
+
+
+def checked(cloud: Cloud, given: Any, hours: float) -> tuple[Any, dict[str, Finding]]:
+    """Return a check, and its findings, so many hours after a fix has switched the mailbox on."""
+    cloud.on("Get-CASMailbox", [ON]).on("Get-TransportConfig", [OFF])
+    fixed = given(kind="fix", changed={"smtp_auth": now() - timedelta(hours=hours)})
+    fixed.store.end(fixed.run, Event(Kind.FINISHED, now()))
+    ctx, names = given(kind="check"), ("smtp_auth", "smtp_auth_tenant")
+    found = {name: asyncio.run(all_steps()[name].inspect(ctx)) for name in names}
+    return ctx, found | {"smtp_login": REFUSED}
+
+
+@pytest.mark.parametrize(
+    ("hours", "cause"), [(2, "smtp_auth_settling"), (25, "smtp_auth_tenant_wins")]
+)
+def test_the_wait_ends_after_a_day(cloud: Cloud, given: Any, hours: float, cause: str):
+    """For a day the change may still spread. After it, a fix is offered that concerns everybody."""
+    ctx, found = checked(cloud, given, hours)
+    assert found["smtp_auth"].state is State.OK
+    verdict = judge(checks_for(ctx.channel.profile), found)
+    assert verdict.weighed["smtp_login"].cause == cause
+
+
+def test_only_a_fix_of_that_cause_plans_it(cloud: Cloud, given: Any):
+    """A setup reads nothing. A fix of the cause plans one change of the tenant."""
+    cloud.on("Get-TransportConfig", [OFF])
+    setup = given(channel=Channel("a@contoso.com"))
+    assert asyncio.run(SMTP_AUTH_TENANT_STEP.inspect(setup)).state is State.OK
+    assert cloud.asked == []
+    fix = given(kind=RunKind.FIX, brief=TO_FIX)
+    found = asyncio.run(SMTP_AUTH_TENANT_STEP.inspect(fix))
+    (line,) = SMTP_AUTH_TENANT_STEP.plan(fix, found)
+    assert (found.state, line.scope, line.warning) == (State.WRONG, Scope.TENANT, True)
+    asyncio.run(SMTP_AUTH_TENANT_STEP.apply(fix, found))
+    assert cloud.writes == [("Set-TransportConfig", ON)]
+
+
+def test_the_check_names_the_step_to_the_fix(cloud: Cloud, given: Any):
+    """What the check leaves out is what the fix will probably change."""
+    ctx, found = checked(cloud, given, 30)
+    events = [Event(Kind.FOUND, now(), step=name, finding=each) for name, each in found.items()]
+    ctx.store.append(ctx.run.id, *events, Event(Kind.CHECKED, now()))
+    check = ctx.store.load(ctx.run.id)
+    assert "smtp_auth_tenant" in steps_of(check)
+    assert "smtp_auth_tenant" in likely_changes(check)

@@ -14,7 +14,7 @@ from jobs.engine import step as steps
 from jobs.engine.step import Step
 from jobs.model import State, Text
 from jobs.runs.run import RecordedChange
-from tests.unit.jobs.conftest import Cloud, Given
+from tests.unit.jobs.conftest import MAILBOX, Cloud, Given
 
 PAGE = Path(__file__).parents[4] / "docs" / "adding-a-step.md"
 COMMAND = "Set-Mailbox support@contoso.com -LitigationHoldEnabled ${}"
@@ -43,9 +43,7 @@ async def test_it_looks_plans_and_changes(step: Step, given: Given, cloud: Cloud
     await step.apply(ctx, found)
     told = found.state, found.values, line.command
     assert told == (State.WRONG, {"held": "true"}, COMMAND.format("false"))
-    assert cloud.writes == [
-        ("Set-Mailbox", {"Identity": "support@contoso.com", "LitigationHoldEnabled": False})
-    ]
+    assert cloud.writes == [("Set-Mailbox", {"Identity": MAILBOX, "LitigationHoldEnabled": False})]
 
 
 @pytest.mark.parametrize(("now", "state"), [(True, State.OK), (False, State.WRONG)])
@@ -53,17 +51,9 @@ async def test_it_is_undone(step: Step, given: Given, cloud: Cloud, now: bool, s
     """The undo of the example step is done once the hold is back."""
     cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": now}])
     ctx = given(kind="undo")
-    past = RecordedChange(
-        step.name,
-        step.plan(ctx, step.ok())[0],
-        Text("seen.on_hold"),
-        {"held": "true"},
-        {"held": "false"},
-        ("run-1",),
-    )
+    (line,), values = step.plan(ctx, step.ok()), ({"held": "true"}, {"held": "false"})
+    past = RecordedChange(step.name, line, Text("seen.on_hold"), *values, ("run-1",))
     told = (await step.inspect_undo(ctx, past)).state, step.undo_command(ctx, past)
     assert told == (state, COMMAND.format("true"))
     await step.undo(ctx, past)
-    assert cloud.writes == [
-        ("Set-Mailbox", {"Identity": "support@contoso.com", "LitigationHoldEnabled": True})
-    ]
+    assert cloud.writes == [("Set-Mailbox", {"Identity": MAILBOX, "LitigationHoldEnabled": True})]

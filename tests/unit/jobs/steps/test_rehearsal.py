@@ -12,7 +12,7 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.http import sync_client
-from jobs.engine.context import StepContext
+from jobs.engine.step import StepContext
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import smtp_scope
@@ -49,25 +49,16 @@ def refuses() -> Iterator[str]:
 
 def rehearsing(vault: Vault, ctx: StepContext) -> None:
     """Store a token, a sign-in and a secret, as if the mailbox user had just signed in."""
-    for name, value in (
-        ("rehearsal", "the-token"),
-        ("rehearsal-session", "the-sign-in"),
-        ("rehearsal-secret", "the-secret"),
-    ):
-        vault.put(f"{name}:{ctx.run.id}", value, 60)
+    held = {"": "the-token", "-session": "the-sign-in", "-secret": "the-secret"}
+    for name, value in held.items():
+        vault.put(f"rehearsal{name}:{ctx.run.id}", value, 60)
 
 
-def kept(vault: Vault, ctx: StepContext) -> tuple[str | None, str | None, bool, bool]:
+def kept(vault: Vault, ctx: StepContext) -> tuple[str | bool | None, ...]:
     """Return the check's sign-in and secret, and whether the run still has its own."""
-    session, secret = (
-        vault.get(f"{name}:support@contoso.com") for name in ("check-session", "check-secret")
-    )
-    return (
-        session,
-        secret,
-        vault.holds(f"rehearsal-session:{ctx.run.id}"),
-        vault.holds(f"rehearsal-secret:{ctx.run.id}"),
-    )
+    session, secret = (vault.get(f"check-{name}:{MAILBOX}") for name in ("session", "secret"))
+    left = (vault.holds(f"rehearsal-{name}:{ctx.run.id}") for name in ("session", "secret"))
+    return (session, secret, *left)
 
 
 async def test_a_refusal_shows_its_phase_and_its_words(given, vault, work_settings, refuses):
@@ -77,7 +68,6 @@ async def test_a_refusal_shows_its_phase_and_its_words(given, vault, work_settin
     found = await STEP.inspect(ctx)
     told = found.state, found.waiting_for, found.cause, found.until
     assert told == (State.WAITING, Turn.MAILBOX_USER, "smtp_auth_off_for_mailbox", None)
-    assert found.seen is not None
     assert (found.seen.key, found.seen.values["phase"]) == ("seen.smtp_failed", "key:phase.banner")
     assert found.evidence[0] == Evidence("smtp", found.seen.values["reply"])
     assert "the-token" not in repr(found)
@@ -89,11 +79,7 @@ async def test_what_has_logged_in_is_kept(given, vault, monkeypatch):
 
     By signing in, the mailbox user has agreed to this.
     """
-
-    async def login_probe(_server: str, _upn: str, _token: str) -> SmtpProbe:
-        return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  in order
-
-    monkeypatch.setattr("jobs.mail.smtp_login.login_probe", login_probe)
+    scripted(monkeypatch, MAILBOX)
     ctx = given(facts={"upn": MAILBOX})
     rehearsing(vault, ctx)
     assert [(await STEP.inspect(ctx)).state for _ in range(2)] == [State.OK, State.OK]
@@ -103,9 +89,7 @@ async def test_what_has_logged_in_is_kept(given, vault, monkeypatch):
 BARE = "smtp_token_refused"
 
 
-def scripted(
-    monkeypatch: pytest.MonkeyPatch, taken: str, cause: str = "smtp_token_refused"
-) -> list[str]:
+def scripted(monkeypatch: pytest.MonkeyPatch, taken: str, cause: str = BARE) -> list[str]:
     """Have the server accept one user name only; return the list of the names that it gets."""
     asked: list[str] = []
 
@@ -120,17 +104,12 @@ def scripted(
     return asked
 
 
-SIGNED_IN = Event(
-    Kind.ANSWERED,
-    now(),
-    by=AGENT,
-    data={"question": "mailbox_sign_in", "value": "yes"},
-)
+SAID = {"question": "mailbox_sign_in", "value": "yes"}
+SIGNED_IN = Event(Kind.ANSWERED, now(), by=AGENT, data=SAID)
 
 
 @pytest.mark.parametrize(
-    ("shared", "user"),
-    [("", "s1@contoso.com"), ("blocked", AGENT), ("yes", AGENT)],
+    ("shared", "user"), [("", "s1@contoso.com"), ("blocked", AGENT), ("yes", AGENT)]
 )
 async def test_the_user_name_is_the_token_s_own_user(given, vault, monkeypatch, shared, user):
     """The login uses the name of the user to whom the token belongs.
@@ -205,9 +184,8 @@ PROOF = {"own_login", "agent_has_it", "agent_answer"}
 def planned(ctx: StepContext, *names: str) -> Run:
     """Return the run with a plan that changes these steps."""
     changes = tuple(all_steps()[name].planned(Finding(name, State.WRONG)) for name in names)
-    ctx.store.append(
-        ctx.run.id, Event(Kind.PLANNED, ctx.run.opened, data={"plan": "p"}, changes=changes)
-    )
+    plan = Event(Kind.PLANNED, ctx.run.opened, data={"plan": "p"}, changes=changes)
+    ctx.store.append(ctx.run.id, plan)
     return ctx.store.load(ctx.run.id)
 
 
@@ -216,10 +194,8 @@ async def test_a_dead_sign_in_does_not_hold_up_the_fix(given, vault, work_settin
 
     The sign-in belongs to the bot and not to the channel.
     """
-    ctx = given(
-        facts={"client_id": "client-1", "upn": MAILBOX},
-        settings=replace(work_settings, login_url=provider.base),
-    )
+    facts = {"client_id": "client-1", "upn": MAILBOX}
+    ctx = given(facts=facts, settings=replace(work_settings, login_url=provider.base))
     vault.put("check-secret:support@contoso.com", "secret", 60)
     vault.put("check-session:support@contoso.com", "{}", 60)
     found = await OWN_LOGIN_STEP.inspect(ctx)
@@ -252,14 +228,9 @@ async def test_what_the_fix_has_written_may_not_be_known_yet(
         )
         cache = identity.finish(flow, provider.sign_in(flow["auth_uri"])).cache
     vault.put("check-session:support@contoso.com", cache, 60)
-    changed = {"client_secret": now() - timedelta(seconds=ago)}
-    ctx = given(
-        channel=replace(CHANNEL, tenant_id=TENANT),
-        facts={"client_id": "client-1"},
-        settings=made,
-        changed=changed,
-        kind="fix",
-    )
+    fix = {"kind": "fix", "changed": {"client_secret": now() - timedelta(seconds=ago)}}
+    channel, facts = replace(CHANNEL, tenant_id=TENANT), {"client_id": "client-1"}
+    ctx = given(channel=channel, facts=facts, settings=made, **fix)
     provider.trouble = [provider.refuse(400, "invalid_grant", number)]
     found = await OWN_LOGIN_STEP.inspect(ctx)
     assert (found.state, found.until is not None) == (state, state is State.WAITING)

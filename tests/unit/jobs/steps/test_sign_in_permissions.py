@@ -13,12 +13,10 @@ from jobs.runs.run import Brief, FixBrief, Plan, RecordedChange, Run
 from jobs.steps import all_steps, missing_permissions, permissions_for
 
 APPS, GRANTS = "Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"
+LOG = "AuditLog.Read.All"
 READS = {
-    "Application.Read.All",
-    "Directory.Read.All",
-    "ExchangeMessageTrace.Read.All",
-    "Policy.Read.All",
-    "User.Read.All",
+    f"{what}.Read.All"
+    for what in ("Application", "Directory", "ExchangeMessageTrace", "Policy", "User")
 }
 
 
@@ -30,16 +28,10 @@ def change(step: str) -> Change:
 
 def run(kind: RunKind = RunKind.FIX, *planned: str, wrong: tuple[str, ...] = ()) -> Run:
     """Return a run, with a plan if there are steps for it to change."""
-    begun = Run(
-        "R1",
-        Channel("support@contoso.com"),
-        Person("anna", "anna@contoso.com"),
-        now(),
-        kind,
-        brief=Brief(fix=FixBrief(wrong=wrong)),
-    )
+    channel, asker = Channel("support@contoso.com"), Person("anna", "anna@contoso.com")
     plan = Plan("p", tuple(map(change, planned)), now()) if planned else None
-    return replace(begun, plan=plan)
+    brief = Brief(fix=FixBrief(wrong=wrong))
+    return Run("R1", channel, asker, now(), kind, brief=brief, plan=plan)
 
 
 def test_a_setup_asks_for_what_its_steps_declare():
@@ -47,9 +39,8 @@ def test_a_setup_asks_for_what_its_steps_declare():
 
     The list that is written for the documentation must be the same.
     """
-    declared = {
-        name for step in all_steps().values() for name in (*step.reads, *step.writes) if "." in name
-    }
+    names = {name for step in all_steps().values() for name in (*step.reads, *step.writes)}
+    declared = {name for name in names if "." in name}
     assert permissions_for(run(RunKind.SETUP)) == minimal(declared) == GRAPH_SETUP_SCOPES
 
 
@@ -66,11 +57,7 @@ def test_a_check_only_reads():
         (("forwarding", "smtp_auth", "outbound_policy"), set(), set()),
         (("application",), {APPS}, {"Application.Read.All"}),
         (("smtp_grant", "forwarding"), {GRANTS}, {"Directory.Read.All"}),
-        (
-            ("client_secret", "smtp_grant"),
-            {APPS, GRANTS, "AuditLog.Read.All"},
-            {"Application.Read.All"},
-        ),
+        (("client_secret", "smtp_grant"), {APPS, GRANTS, LOG}, {"Application.Read.All"}),
     ],
 )
 def test_a_fix_asks_to_write_only_for_its_plan(planned, writes, spared):
@@ -100,10 +87,8 @@ def test_the_plan_counts_and_not_the_check():
 )
 def test_an_undo_asks_for_the_steps_that_it_puts_back(undone: tuple[str, ...], asked: set[str]):
     """An undo asks only for the permissions of the steps that it reverses."""
-    past = {
-        name: RecordedChange(name, change(name), verbatim("old"), {}, {}, ("R0",))
-        for name in undone
-    }
+    old, lines = verbatim("old"), {name: change(name) for name in undone}
+    past = {n: RecordedChange(n, line, old, {}, {}, ("R0",)) for n, line in lines.items()}
     assert set(permissions_for(replace(run(RunKind.UNDO), past=past))) == asked
 
 

@@ -11,7 +11,7 @@ import pytest
 from adaptive_cards.texts import render
 from jobs.engine.undo import Reversal, reversals
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.microsoft.outbound_spam import policy_name
+from jobs.microsoft.outbound_spam import CARRIED, policy_name
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps import all_steps
@@ -25,22 +25,15 @@ NAME = policy_name(MAILBOX)
 OURS = ["https://uk.webexconnect.io/callback", "https://bot.test/microsoft/callback"]
 SMTP, MAIL = {"id": "smtp-id", "type": "Scope"}, {"id": "mail-id", "type": "Role"}
 SECRET = {"displayName": "Webex Connect R1", "keyId": "k1"}
+BOT_SECRET = {"displayName": "Webex email bot, rehearsal and check", "keyId": "k2"}
+BOXES = {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": False}
 MADE: dict[str, Any] = {
     "id": "obj-1",
     "appId": "client-1",
     "signInAudience": "AzureADMyOrg",
-    "web": {
-        "redirectUris": OURS,
-        "implicitGrantSettings": {
-            "enableAccessTokenIssuance": True,
-            "enableIdTokenIssuance": False,
-        },
-    },
+    "web": {"redirectUris": OURS, "implicitGrantSettings": BOXES},
     "requiredResourceAccess": [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": [SMTP, MAIL]}],
-    "passwordCredentials": [
-        SECRET,
-        {"displayName": "Webex email bot, rehearsal and check", "keyId": "k2"},
-    ],
+    "passwordCredentials": [SECRET, BOT_SECRET],
 }
 FACTS = {
     "object_id": "obj-1",
@@ -56,13 +49,9 @@ APP, PRINCIPAL = "GET /applications/obj-1", "GET /servicePrincipals(appId='clien
 GRANTS = "GET /oauth2PermissionGrants"
 POLICY_ROW = {"Name": NAME, "AutoForwardingMode": "On"}
 RULE_ROW = {"Name": NAME, "From": [MAILBOX], "State": "Enabled", POLICY: NAME}
+SCOPES = "offline_access openid profile"
 GRANT = {"id": "g1", "resourceId": "exchange-sp", "principalId": "user-1", "scope": "SMTP.Send"}
-SIGN_IN = {
-    "id": "g2",
-    "resourceId": "graph-sp",
-    "principalId": "user-1",
-    "scope": "offline_access openid profile",
-}
+SIGN_IN = {"id": "g2", "resourceId": "graph-sp", "principalId": "user-1", "scope": SCOPES}
 
 
 def said(row: dict[str, Any], *names: str) -> str:
@@ -72,46 +61,29 @@ def said(row: dict[str, Any], *names: str) -> str:
 
 def policy_said(mode: str) -> str:
     """Return the recorded form of the channel's policy with that mode and without limits."""
-    carried = (
-        "RecipientLimitExternalPerHour",
-        "RecipientLimitInternalPerHour",
-        "RecipientLimitPerDay",
-        "ActionWhenThresholdReached",
-    )
-    more = (
-        "NotifyOutboundSpam",
-        "NotifyOutboundSpamRecipients",
-        "BccSuspiciousOutboundMail",
-        "BccSuspiciousOutboundAdditionalRecipients",
-    )
-    return said({"AutoForwardingMode": mode}, "AutoForwardingMode", *carried, *more)
+    return said({"AutoForwardingMode": mode}, "AutoForwardingMode", *CARRIED)
 
 
 def app_values(**more: str) -> dict[str, str]:
     """Return the values that the step of row E1 records of the app."""
-    return {
-        "object_id": "obj-1",
-        "uris": json.dumps(OURS),
-        "audience": "AzureADMyOrg",
-        "declared": "yes",
-    } | more
+    values = {"object_id": "obj-1", "uris": json.dumps(OURS), "audience": "AzureADMyOrg"}
+    return values | {"declared": "yes"} | more
 
 
+ASSIGNMENT = "appRoleAssignmentRequired"
 NO_APP = {"object_id": "", "uris": "[]", "audience": "", "declared": ""}
 RULE_SAID = said(RULE_ROW, "From", "State", POLICY)
 Row = tuple[str, dict[str, str], dict[str, str], dict[str, Any]]
 SWITCHED_ON = {"Get-CASMailbox": [{"SmtpClientAuthenticationDisabled": False}]}
-FORWARDS = {
-    "ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io",
-    "DeliverToMailboxAndForward": True,
-}
+TO_CONNECT = "smtp:x1@mail.webexconnect.io"
+FORWARDS = {"ForwardingSmtpAddress": TO_CONNECT, "DeliverToMailboxAndForward": True}
 DETOUR = {"smtp": "old@x.io", "internal": "Sales", "keeps": "false"}
 FORWARDED = {"smtp": "x1@mail.webexconnect.io", "internal": "", "keeps": "true"}
 RULED = {"policy": policy_said("On"), "rule": RULE_SAID}
 RULES = {f"Get-{POLICY}": [POLICY_ROW], f"Get-{RULE}": [RULE_ROW]}
-SCOPES = "offline_access openid profile"
 GRANTED = {"exchange": "SMTP.Send", "graph": SCOPES}
 IMAP = "IMAP.AccessAsUser.All"
+BOTH = f"{IMAP} SMTP.Send"
 MERGED = {GRANTS: [GRANT | {"scope": f"SMTP.Send {IMAP}"}, SIGN_IN]}
 TABLE: list[Row] = [
     ("smtp_auth", {"disabled": ""}, {"disabled": "false"}, SWITCHED_ON),
@@ -120,12 +92,7 @@ TABLE: list[Row] = [
     ("outbound_policy", {"policy": "", "rule": ""}, RULED, RULES),
     ("outbound_policy", RULED | {"policy": policy_said("Off")}, RULED, RULES),
     ("smtp_grant", {"exchange": "", "graph": ""}, GRANTED, {GRANTS: [GRANT, SIGN_IN]}),
-    (
-        "smtp_grant",
-        GRANTED | {"exchange": IMAP},
-        GRANTED | {"exchange": f"{IMAP} SMTP.Send"},
-        MERGED,
-    ),
+    ("smtp_grant", GRANTED | {"exchange": IMAP}, GRANTED | {"exchange": BOTH}, MERGED),
     ("application", NO_APP, app_values(), {APP: MADE}),
     (
         "application",
@@ -136,12 +103,9 @@ TABLE: list[Row] = [
     ("service_principal", {"sp_id": ""}, {"sp_id": "sp-1"}, {APP: MADE, PRINCIPAL: {"id": "sp-1"}}),
     (
         "service_principal",
-        {"sp_id": "sp-1", "accountEnabled": "false", "appRoleAssignmentRequired": "true"},
-        {"sp_id": "sp-1", "accountEnabled": "true", "appRoleAssignmentRequired": "true"},
-        {
-            APP: MADE,
-            PRINCIPAL: {"id": "sp-1", "accountEnabled": True, "appRoleAssignmentRequired": True},
-        },
+        {"sp_id": "sp-1", "accountEnabled": "false", ASSIGNMENT: "true"},
+        {"sp_id": "sp-1", "accountEnabled": "true", ASSIGNMENT: "true"},
+        {APP: MADE, PRINCIPAL: {"id": "sp-1", "accountEnabled": True, ASSIGNMENT: True}},
     ),
     ("implicit_grant", {"access_tokens": "off"}, {"access_tokens": "on"}, {APP: MADE}),
     ("mail_send", {"declared": ""}, {"declared": "yes"}, {APP: MADE}),
@@ -154,9 +118,8 @@ IDS = [f"{row[0]}-{number}" for number, row in enumerate(TABLE)]
 
 def past(name: str, was: dict[str, str], left: dict[str, str]) -> RecordedChange:
     """Return the recorded change of a run."""
-    change = Change(
-        name, "E1", Text(f"step.{name}"), Text("seen.none"), Text("seen.on"), Scope.APP, "x"
-    )
+    what, none, on = Text(f"step.{name}"), Text("seen.none"), Text("seen.on")
+    change = Change(name, "E1", what, none, on, Scope.APP, "x")
     return RecordedChange(name, change, Text("seen.off"), was, left, ("R1",))
 
 
@@ -284,10 +247,8 @@ async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Cloud, name
 async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Cloud):
     """A policy whose rule was refused is removed, and the plan shows the real state."""
     cloud.on(f"Get-{POLICY}", [POLICY_ROW]).on(f"Get-{RULE}", [])
-    ctx, reversal = (
-        given(kind="undo"),
-        Reversal(all_steps()["outbound_policy"], past("outbound_policy", TABLE[3][1], {}), ()),
-    )
+    ctx, what = given(kind="undo"), past("outbound_policy", TABLE[3][1], {})
+    reversal = Reversal(all_steps()["outbound_policy"], what, ())
     found = await reversal.inspect(ctx)
     told = found.state, render(reversal.plan(ctx, found)[0].before)
     assert told == (State.WRONG, "Default: Automatic")
@@ -299,9 +260,7 @@ async def test_a_principal_whose_id_nobody_wrote_down(given: Given, cloud: Cloud
     """If the run ended before it read the ID, the app's present service principal is undone."""
     cloud.on(APP, MADE).on(PRINCIPAL, {"id": "sp-7"})
     step, what = all_steps()["service_principal"], past("service_principal", {"sp_id": ""}, {})
-    ctx = given(
-        kind="undo", facts={name: value for name, value in FACTS.items() if name != "sp_id"}
-    )
+    ctx = given(kind="undo", facts=FACTS | {"sp_id": ""})
     assert (await step.inspect_undo(ctx, what)).facts == {"sp_id": "sp-7"}
 
 
@@ -317,20 +276,11 @@ async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Clou
 
 async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, cloud: Cloud):
     """An ID that Graph returns in another letter case is no change by another person."""
-    access = [
-        {
-            "resourceAppId": EXCHANGE_APP_ID,
-            "resourceAccess": [
-                {"id": "SMTP-ID", "type": "Scope"},
-                {"id": "Mail-Id", "type": "Role"},
-            ],
-        }
-    ]
+    rows = [SMTP | {"id": "SMTP-ID"}, MAIL | {"id": "Mail-Id"}]
+    access = [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": rows}]
     cloud.on(APP, MADE | {"requiredResourceAccess": access})
-    found = await all_steps()["application"].inspect_undo(
-        given(kind="undo", facts=FACTS), past("application", NO_APP, app_values())
-    )
-    assert found.state is State.WRONG
+    ctx, what = given(kind="undo", facts=FACTS), past("application", NO_APP, app_values())
+    assert (await all_steps()["application"].inspect_undo(ctx, what)).state is State.WRONG
 
 
 async def test_what_is_sealed_here_goes_too(given: Given, cloud: Cloud, vault: Vault):
@@ -339,9 +289,8 @@ async def test_what_is_sealed_here_goes_too(given: Given, cloud: Cloud, vault: V
     for name in names:
         vault.put(name, "value", 60)
     ctx = given(kind="undo", facts=FACTS)
-    assert (
-        await all_steps()["check_secret"].inspect_undo(ctx, past("check_secret", {"made": ""}, {}))
-    ).state is State.WRONG
+    what = past("check_secret", {"made": ""}, {})
+    assert (await all_steps()["check_secret"].inspect_undo(ctx, what)).state is State.WRONG
     for name in ("check_secret", "client_secret"):
         await all_steps()[name].undo(ctx, past(name, {}, {}))
     assert [vault.holds(name) for name in names] == [False, False, False]

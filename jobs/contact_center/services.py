@@ -1,0 +1,451 @@
+"""Single requests to Webex services: status page, contact center, and Webex Connect's audit log.
+
+A request is short and retried at most once, because a check waits for it. Sources: Microsoft's
+learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews and status.webex.com/api for
+incidents, platforms/connect.md 3.1 and 3.2 for tasks and entry points, and 2.3 for the audit log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from jobs.causes.cause import Cause
+from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.clock import now, parse
+from jobs.clouds import errors
+from jobs.clouds.errors import CloudError
+from jobs.clouds.http import Call, async_client, request
+from jobs.clouds.json_values import Row, as_dict, dicts_in, lower_of, parsed, with_low_keys
+from jobs.clouds.retry import RetryPolicy
+from jobs.model import ConnectChange
+from jobs.redact import without_secrets
+from jobs.settings import Settings
+
+Json = dict[str, Any]
+Params = Mapping[str, str]
+BRIEF = RetryPolicy(attempts=2, total_s=10.0, longest_wait_s=2.0)
+MOST_PAGES = 5
+_SERVER_ERRORS = 500
+_KEY_REFUSED = Meaning(Cause.WEBEX_KEY_REFUSED, ErrorKind.FORBIDDEN)
+_BY_STATUS = {
+    401: _KEY_REFUSED,
+    403: _KEY_REFUSED,
+    404: Meaning(Cause.NOT_FOUND, ErrorKind.NOT_FOUND),
+    429: Meaning(Cause.WEBEX_BUSY, ErrorKind.TRANSIENT),
+}
+_REFUSED = Meaning(Cause.WEBEX_REFUSED, ErrorKind.REJECTED)
+_AWAY = Meaning(Cause.WEBEX_UNAVAILABLE, ErrorKind.TRANSIENT)
+
+
+async def ask(settings: Settings, call: Call, policy: RetryPolicy = BRIEF) -> Any:
+    """Return the answer's JSON, or None if it has no body."""
+    async with async_client(settings) as http:
+        return (await request(http, call, partial(judge, call.service), policy)).data
+
+
+async def read(
+    settings: Settings, path: str, params: Params | None = None, body: Json | None = None
+) -> Any:
+    """Return the contact center's answer for a path; a request with a body is a POST."""
+    headers = {"Authorization": f"Bearer {settings.contact_center_token}"}
+    url, method = settings.contact_center_url + path, "POST" if body else "GET"
+    call = Call("contact-center", method, url, params or {}, headers, body, repeatable=True)
+    return await ask(settings, call)
+
+
+async def read_pages(
+    settings: Settings, path: str, params: Params, size: int, body: Json | None = None
+) -> list[Json]:
+    found: list[Json] = []
+    for page in range(MOST_PAGES):
+        of_page = {**params, "page": str(page), "pageSize": str(size)}
+        rows = rows_in(await read(settings, path, of_page, body))
+        found += rows
+        if len(rows) < size:
+            break
+    return found
+
+
+def is_cut(rows: Sequence[object], size: int) -> bool:
+    return len(rows) >= MOST_PAGES * size
+
+
+def rows_in(body: object, name: str = "data", service: str = "contact-center") -> list[Json]:
+    """Return the objects of a list, which may be the answer itself or its field ``name``.
+
+    Raises:
+        MalformedAnswer: the answer has no list.
+    """
+    rows = body.get(name) if isinstance(body, dict) else body
+    if not isinstance(rows, list):
+        said = value(body, "code"), value(body, "description", "message") or "no list"
+        raise errors.unreadable(service, " ".join(filter(None, said)), 200)
+    return dicts_in(rows)
+
+
+def in_organization(settings: Settings, path: str = "") -> str:
+    own = f"/organization/{quote(settings.contact_center_org, safe='')}"
+    return f"{own}/{path}" if path else own
+
+
+async def organization_id(settings: Settings) -> str:
+    """Return the id of the organization that CONTACT_CENTER_ORG_ID names; '' if there is none.
+
+    A token that was copied from a browser may silently belong to another organization, and then
+    the answers are empty instead of wrong (platforms/connect.md 3.4).
+    """
+    return value(await read(settings, in_organization(settings)), "id", "organizationId")
+
+
+def judge(service: str, response: httpx.Response, ids: errors.RequestIds) -> CloudError:
+    """Return the error for an answer of 400 and above, with the answer's code and text."""
+    meaning = _BY_STATUS.get(response.status_code) or (
+        _AWAY if response.status_code >= _SERVER_ERRORS else _REFUSED
+    )
+    body = parsed(response.content)
+    inner = as_dict(body).get("error")
+    told = inner if isinstance(inner, dict) else body
+    code, words = value(told, "code", "errorCode"), value(told, "description", "message", "error")
+    said = errors.CloudReply(service, response.status_code, code, words, ids)
+    return errors.error_for(meaning, said)
+
+
+def value(body: object, *names: str) -> str:
+    """Return the first value of these names, whose case varies (platforms/connect.md 2.2)."""
+    plain = with_low_keys(body)
+    found = (plain.get(name.lower()) for name in names)
+    return next((str(each) for each in found if isinstance(each, str | int) and each != ""), "")
+
+
+_CLOSED_BY_MICROSOFT = {"servicerestored", "postincidentreviewpublished", "falsepositive"}
+_CLOSED = frozenset({*_CLOSED_BY_MICROSOFT, "resolved", "mitigated", "completed"})
+_WEBEX_WORDS = ("contact center", "webex connect", "webex engage", "digital channel")
+_QUICK = RetryPolicy(attempts=1, total_s=3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    id: str
+    title: str
+    since: datetime | None = None
+
+
+def microsoft_incidents(rows: Iterable[Row], services: frozenset[str]) -> tuple[Incident, ...]:
+    """Return the open incidents of these services, newest first, without advisories.
+
+    ``services`` are names or IDs in lower case. There are always some advisories.
+    """
+    return _newest_first(
+        Incident(value(issue, "id"), value(issue, "title"), parse(issue.get("startDateTime")))
+        for row in rows
+        if {lower_of(row, "service"), lower_of(row, "id")} & services
+        for issue in dicts_in(row.get("issues"))
+        if issue.get("isResolved") is not True
+        and lower_of(issue, "status") not in _CLOSED
+        and lower_of(issue, "classification") == "incident"
+    )
+
+
+async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
+    """Return the open incidents of the contact center or Webex Connect, newest first.
+
+    A maintenance that is under way counts as one, if the page shows it.
+    """
+
+    async def listed(page: str, name: str) -> list[Json]:
+        call = Call("webex-status", "GET", f"{settings.status_url}/{page}.json", read_seconds=3.0)
+        return rows_in(as_dict(await ask(settings, call, _QUICK)), name, call.service)
+
+    rows = await listed("unresolved-incidents", "incidents")
+    with suppress(CloudError):
+        rows += await listed("active-scheduled-maintenances", "scheduled_maintenances")
+    names = ("publicationId", "incidentNumber", "id")
+    return _newest_first(
+        Incident(value(row, *names), value(row, "name"), parse(row.get("created_at")))
+        for row in rows
+        if _concerns_mail(row) and value(row, "status").lower() not in _CLOSED
+    )
+
+
+def _concerns_mail(row: Json) -> bool:
+    """Return whether the title or a component is about mail, outside the government's cloud."""
+    words = " ".join(lower_of(part, "name") for part in (row, *dicts_in(row.get("components"))))
+    return row.get("commercial") is not False and any(word in words for word in _WEBEX_WORDS)
+
+
+def _newest_first(found: Iterable[Incident]) -> tuple[Incident, ...]:
+    never = datetime.min.replace(tzinfo=UTC)
+    return tuple(sorted(found, key=lambda each: each.since or never, reverse=True))
+
+
+_MOST = 1000
+_SHORTEST = timedelta(minutes=1)
+_LONGEST = timedelta(days=184)
+"""Longest interval that may be requested (platforms/connect.md 3.1)."""
+_ROWS = 100
+_WAITING = frozenset({"created", "queued", "offered"})
+_REWRITTEN = re.compile(r"(?:^SRS[01]|\+SRS)[=+-]", re.IGNORECASE)
+"""Pattern of a sender that the Sender Rewriting Scheme has replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Email task with the ID of its last queue: '' without one, None if the answer names none.
+
+    ``destination`` is the mailbox or the ID of an app in Webex Connect. If its owner is not known,
+    sender and time tell whose task it is (platforms/connect.md 3.1).
+    """
+
+    id: str
+    origin: str
+    destination: str
+    status: str
+    created: datetime
+    queue: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        return self.status.lower() in _WAITING
+
+    @property
+    def is_open(self) -> bool:
+        return self.waits or self.status.lower() == "assigned"
+
+    def is_for(self, mailbox: str, app: str = "") -> bool:
+        return self.destination.lower() in {mailbox, app.lower() or mailbox}
+
+    def came_of(self, sender: str, at: datetime) -> bool:
+        """Return whether a task that names no mailbox may come of the sender's mail since ``at``.
+
+        Exchange may rewrite the sender of a forwarded copy, and then only the time is left to
+        compare (platforms/microsoft.md 2.2).
+        """
+        who = _REWRITTEN.search(sender) is not None or sender.lower() in self.origin.lower()
+        return self.names_nobody and self.created >= at and who
+
+    @property
+    def names_nobody(self) -> bool:
+        return not self.destination or self.destination.lower().startswith("a_")
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """Email tasks, newest first, and the time since which they are complete."""
+
+    rows: tuple[Task, ...]
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPoint:
+    """Entry point of type Email, with the Webex Connect app that it receives mail from.
+
+    ``asset`` is empty without one, and None if unknown. ``most`` limits its contacts; 0 is no
+    limit.
+    """
+
+    name: str
+    asset: str | None
+    active: bool
+    most: int = 0
+
+
+async def email_tasks(settings: Settings, since: datetime) -> Tasks:
+    """Return the email tasks since the given time, or a later one if there are very many."""
+    since = max(since, now() - _LONGEST)
+    rows, whole = await _task_pages(settings, since)
+    while not whole and now() - rows[0].created > _SHORTEST:
+        since = rows[0].created + (now() - rows[0].created) / 2
+        rows, whole = await _task_pages(settings, since)
+    return Tasks(rows, since)
+
+
+async def _task_pages(settings: Settings, since: datetime) -> tuple[tuple[Task, ...], bool]:
+    """Return the tasks of up to five pages, newest first, and whether these are all."""
+    found: dict[str, Task] = {}
+    whole = False
+    for _ in range(MOST_PAGES):
+        page = await _task_page(settings, since)
+        found |= {task.id: task for task in page}
+        whole = len(page) < _MOST
+        if whole:
+            break
+        since = max(task.created for task in page)
+    return tuple(sorted(found.values(), key=lambda task: task.created, reverse=True)), whole
+
+
+async def _task_page(settings: Settings, since: datetime) -> list[Task]:
+    span = {"from": milliseconds(since), "to": milliseconds(now())}
+    span |= {"channelTypes": "email", "pageSize": str(_MOST)}
+    org = {"orgId": settings.contact_center_org} if settings.contact_center_org else {}
+    rows = rows_in(await read(settings, "/v1/tasks", span | org))
+    own = [(row, as_dict(row.get("attributes"))) for row in rows]
+    own = [each for each in own if value(each[1], "channelType").lower() in {"email", ""}]
+    found = [task for row, values in own if (task := _task(value(row, "id"), values))]
+    if own and not found:
+        raise errors.unreadable("contact-center", "tasks without createdTime", 200)
+    return found
+
+
+def _task(id_: str, values: Json) -> Task | None:
+    try:
+        created = datetime.fromtimestamp(float(str(values.get("createdTime"))) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    queues = [as_dict(values[name]) for name in ("queue", "lastQueue") if name in values]
+    queue = next(filter(None, queues), {})
+    last = value(queue, "id") or (None if value(queue, "name") or not queues else "")
+    of, to, status = (value(values, name) for name in ("origin", "destination", "status"))
+    return Task(id_, of, to, status, created, last)
+
+
+async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
+    return tuple(
+        EntryPoint(
+            value(row, "name"),
+            # a field that is documented as always there may be missing (platforms/connect.md 3.2)
+            with_low_keys(row).get("assetid"),
+            value(row, "active").lower() != "false",
+            _whole_number(value(row, "maximumActiveContacts")),
+        )
+        for row in await rows_of_channel(settings, "v2/entry-point", "EMAIL")
+    )
+
+
+async def rows_of_channel(settings: Settings, resource: str, channel: str) -> list[Json]:
+    """Return the organization's resources of one kind that are for the channel type.
+
+    If the filter, which is not proven (platforms/connect.md 3.2), is refused or finds nothing,
+    everything is listed and compared here.
+    """
+    path, rows = in_organization(settings, resource), list[Json]()
+    with suppress(errors.Rejected):
+        rows = await read_pages(settings, path, {"filter": f'channelType=="{channel}"'}, _ROWS)
+    rows = rows or await read_pages(settings, path, {}, _ROWS)
+    found = [row for row in rows if value(row, "channelType").upper() in {channel, ""}]
+    if not found and is_cut(rows, _ROWS):
+        raise errors.unreadable("contact-center", "too many rows", 200)
+    return found
+
+
+def milliseconds(moment: datetime) -> str:
+    return str(int(moment.timestamp() * 1000))
+
+
+def _whole_number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+_AUDIT = "connect-audit"
+_ENTRIES = 2000
+"""Entries of a page: the service's default; the limit is 10,000."""
+_MOST_AUDIT_PAGES = 10
+LONGEST_S = 15.0
+"""Longest time for all pages, because a check waits for them."""
+_OTHER_METHOD = frozenset({400, 404, 405})
+_CHANGES = re.compile(
+    r"(?:create|delete|discard|insert|reactivate|save|share|update)"
+    r"(?:App|AuthorizationIntegration|(?:Service)?Credential|EmailDomainSettings|Flow"
+    r"|OutBoundWebHook|Rule(?:Status)?|Service(?:LockStatus)?|TenantSettings|WfStatusOn\w+)",
+    re.IGNORECASE,
+)
+"""Pattern of actions that may stop mail, of about 270; Cisco adds more."""
+_NAMES = ("eventDescription", "eventCategory", "userAction", "user_action")
+"""Fields that may hold the action's name. In Cisco's sample ``eventCategory`` holds ``ERROR``."""
+_FAILED = re.compile(r"err|fail", re.IGNORECASE)
+_LONGEST_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectChanges:
+    """Changes in Webex Connect that may stop mail, newest first: who and when, without values.
+
+    ``whole`` is False if the log was longer than the bot reads. ``method`` is the HTTP method that
+    the service accepted.
+    """
+
+    rows: tuple[ConnectChange, ...]
+    whole: bool
+    method: str
+
+
+async def read_changes(settings: Settings, since: datetime, until: datetime) -> ConnectChanges:
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            rows, whole, method = await _entries(settings, since, until)
+    except TimeoutError as late:
+        words = f"no answer in {LONGEST_S:g} s"
+        raise errors.Transient(Cause.TIMED_OUT, errors.CloudReply(_AUDIT, message=words)) from late
+    once = dict.fromkeys(filter(None, map(_change, rows)))  # two pages may have the same entry
+    newest_first = sorted(once, key=lambda change: change.at, reverse=True)
+    return ConnectChanges(tuple(newest_first), whole, method)
+
+
+async def _entries(
+    settings: Settings, since: datetime, until: datetime
+) -> tuple[list[Json], bool, str]:
+    """Return the entries, whether these are all, and the method; a page may be a short one."""
+    rows, method = list[Json](), ""
+    wanted = {"range": "custom", "from": _stamp(since), "to": _stamp(until), "max": _ENTRIES}
+    wanted |= dict.fromkeys(("eventCategories", "actorIds", "adminRoles"), "")
+    for _ in range(_MOST_AUDIT_PAGES):
+        answer, method = await _page_of_log(settings, method, {**wanted, "offset": len(rows)})
+        page, total = rows_in(answer, "auditLogs", _AUDIT), value(answer, "totalRecords")
+        rows += page
+        most = _whole_number(total)
+        if not page or (len(rows) >= most if most else len(page) < _ENTRIES):
+            return rows, True, method
+    return rows, False, method
+
+
+async def _page_of_log(settings: Settings, method: str, body: Json) -> tuple[Json, str]:
+    """Return a page and its method; which one the service takes is not confirmed at first."""
+
+    async def send(method: str) -> tuple[Json, str]:
+        url, headers = settings.connect_audit_url, token_header(settings)
+        call = Call(_AUDIT, method, url, {}, headers, body, repeatable=True)
+        return as_dict(await ask(settings, call)), method
+
+    try:
+        return await send(method or "POST")
+    except CloudError as first:
+        if method or first.status not in _OTHER_METHOD:
+            raise
+        try:
+            return await send("GET")
+        except CloudError as second:  # that a method is not there says less than a refusal
+            raise (first if second.status in {404, 405} else second) from None
+
+
+def token_header(settings: Settings) -> dict[str, str]:
+    name, token = settings.connect_audit_header, settings.connect_audit_token
+    return {name: f"Bearer {token}" if name.lower() == "authorization" else token}
+
+
+def _change(row: Json) -> ConnectChange | None:
+    names = (value(row, name) for name in _NAMES)
+    event = next((name for name in names if _CHANGES.fullmatch(name)), "")
+    at = parse(value(row, "created"))
+    if not event or at is None:
+        return None
+    return ConnectChange(
+        at=at,
+        by=value(row, "actorEmail"),
+        event=event,
+        told=without_secrets(value(row, "actionText"))[:_LONGEST_TEXT],
+        failed=bool(_FAILED.search(value(row, "statusOfAction"))),
+    )
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

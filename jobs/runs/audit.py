@@ -21,7 +21,7 @@ import structlog
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.clock import now, paced
+from jobs.clock import now, paced, parse
 from jobs.runs.run import Kind
 from jobs.storage import codec, keys
 from jobs.storage.keys import Key
@@ -190,8 +190,8 @@ class Trail:
         along: Along = lambda _: None,
         check: Along = lambda _: None,
         watched: Sequence[Key] = (),
-    ) -> list[object]:
-        """Add an entry for each fact and run ``along`` in one transaction; return Redis' answers.
+    ) -> None:
+        """Add an entry for each fact and run ``along`` in one transaction.
 
         ``check`` reads the ``watched`` keys before, and raises an error if nothing may be written.
         """
@@ -207,7 +207,7 @@ class Trail:
                 self._seal(pipe, replace(head, end=_place_of(written[-1])))
             along(pipe)
 
-        answers = self._redis.transaction(attempt, keys.audit_head(), *watched) or []
+        self._redis.transaction(attempt, keys.audit_head(), *watched)
         for entry in written:  # a record outside Redis
             what, run = entry.get("what"), entry.get("run")
             log.info("audit", n=entry["n"], what=what, run=run, hash=entry["hash"])
@@ -216,7 +216,6 @@ class Trail:
             for entry in doubted:
                 log.error("audit entries are missing", what=entry["what"], **entry.get("data", {}))
             self._memory.saw(_place_of(written[-1]), settled=bool(doubted))
-        return answers[2:]
 
     def look(self) -> None:
         """Record that the trail was set back; each verification names an end that is not sealed."""
@@ -230,7 +229,7 @@ class Trail:
             self._memory.saw(head.end)
 
     def head(self) -> Head:
-        return self._seen()[2] or Head()
+        return self._head(self._redis.get(keys.audit_head())) or Head()
 
     def entries(self) -> tuple[bytes, ...]:
         return tuple(map(codec.as_bytes, self._redis.lrange(keys.audit_entries(), 0, -1)))
@@ -259,15 +258,15 @@ class Trail:
                 pipe.multi()
                 return
             lines = list(map(codec.as_bytes, pipe.lrange(keys.audit_entries(), 0, most - 1)))
-            old = list(_older(lines, before))
+            old = list(takewhile(lambda each: _is_before(each.get("at"), before), map(read, lines)))
             wrong, end = walk(lines[: len(old)], head.cleared)
             pipe.multi()
             if wrong or all(each.get("what") == CLEARED for each in old):
                 return
             removed[:] = old
-            told = {"first": str(old[0]["n"]), "last": str(end.n), "count": str(len(old))}
+            told = {"first": str(old[0]["n"]), "last": str(end.n), "last_hash": end.hash}
             told |= {"since": str(old[0]["at"]), "until": str(old[-1]["at"])}
-            told |= {"last_hash": end.hash}
+            told |= {"count": str(len(old))}
             entry = {"at": now().isoformat(), "by": "bot", "what": CLEARED, "data": told}
             written = list(chained(head.end, [entry]))
             pipe.ltrim(keys.audit_entries(), len(old), -1)
@@ -289,16 +288,14 @@ class Trail:
 
     def _verified(self, raw: object, length: int, head: Head | None) -> Verified:
         wrong, last = walk(self._lines(length), head.cleared if head else START)
-        known = Verified(length, self._since())
         if wrong:
             why = "the entry is not as the bot wrote it, or one before it is missing"
-            return replace(known, broken_at=wrong, why=why)
-        if head is None:
-            why = "the end is not sealed by this bot" if length or raw else ""
-            return replace(known, broken_at=length, why=why)
-        at, why = _end_break(head.end, last)
-        newest = self._authenticator.renewed(keys.audit_head(), raw) == raw
-        return replace(known, broken_at=at, why=why, newest_key=newest)
+        elif head is None:
+            wrong, why = length, "the end is not sealed by this bot" if length or raw else ""
+        else:
+            wrong, why = _end_break(head.end, last)
+        newest = head is None or self._authenticator.renewed(keys.audit_head(), raw) == raw
+        return Verified(length, self._since(), wrong, why, newest_key=newest)
 
     def _lines(self, length: int) -> Iterator[bytes]:
         for place in range(0, length, SLICE):
@@ -351,17 +348,6 @@ class Trail:
             older = self._redis.lrange(keys.audit_entries(), max(stop - NEWEST, 0), stop - 1)
             yield from map(codec.as_bytes, reversed(older))
 
-    def reseal(self) -> None:
-        """Seal the end with the first key; do nothing if none of the keys has sealed it."""
-
-        def attempt(pipe: Pipeline) -> None:
-            head = self._head(pipe.get(keys.audit_head()))
-            pipe.multi()
-            if head is not None:
-                self._seal(pipe, head)
-
-        self._redis.transaction(attempt, keys.audit_head())
-
     def _end(self, pipe: Pipeline) -> tuple[Head, list[AuditEntry]]:
         """Return the head to continue from, and an entry that records doubt about it, if any."""
         raw = pipe.get(keys.audit_head())
@@ -394,13 +380,6 @@ def _end_break(end: Mark, last: Mark) -> tuple[int, str]:
     return (0, "") if last.hash == end.hash else (last.n, "the sealed end is another one")
 
 
-def _older(lines: Iterable[bytes], before: datetime) -> Iterator[AuditEntry]:
-    return takewhile(lambda entry: _is_before(str(entry.get("at")), before), map(read, lines))
-
-
-def _is_before(at: str, before: datetime) -> bool:
-    try:
-        when = datetime.fromisoformat(at)
-    except ValueError:
-        return False
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)) < before
+def _is_before(at: object, before: datetime) -> bool:
+    when = parse(at)
+    return when is not None and when < before

@@ -25,7 +25,7 @@ import httpx
 import jwt
 
 from bot.settings import BotSettings
-from jobs.access.app_access import asker
+from jobs.access.app_access import app_token
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import client_of
@@ -212,7 +212,8 @@ class Trial:
     def _fetched(self, cloud: str) -> tuple[str, str]:
         graph, exchange = graph_default(self.work.graph_url), exchange_scope(self.work.exchange_url)
         try:
-            token = asker(self.work, self._tenant())(graph if cloud == "graph" else exchange)
+            scope = graph if cloud == "graph" else exchange
+            token = app_token(self.work, self._tenant(), scope)
         except CloudError as error:
             return "", f"no token: {error.cause} {told_codes(error.words)}".rstrip()
         return token, "" if roles_in(token) else "the tenant grants the bot's app nothing"

@@ -56,10 +56,9 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
     if cache is None:
         raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
     settings, store, vault = runtime.settings, runtime.store, runtime.vault
-    documents = runtime.documents
     async with async_client(settings) as http:
         with sync_client(settings) as login:
-            identity = Identity.of_bot(settings, login, account.tenant_id, documents)
+            identity = Identity.of_bot(settings, login, account.tenant_id)
             tokens = Tokens(identity, cache, partial(_keep, runtime, run))
             at_graph = tokens.source(*graph_scopes(settings.graph_url, run.permissions))
             graph = Graph(http, at_graph, settings.graph_url)
@@ -68,9 +67,7 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
                 http, source, settings.exchange_url, account.tenant_id, account.upn
             )
             trace = Trace(graph, exchange)
-            yield StepContext(
-                run, settings, store, vault, graph, exchange, lambda: trace, documents=documents
-            )
+            yield StepContext(run, settings, store, vault, graph, exchange, lambda: trace)
 
 
 LOOK_S = 8.0

@@ -56,23 +56,16 @@ class SignInRow:
         return meaning_of_number(self.code, f": {self.reason}") or _UNDESCRIBED
 
     @property
-    def passing(self) -> bool:
-        """Return whether the service was busy, so only the next row shows something."""
-        return self.meaning.kind is ErrorKind.TRANSIENT
-
-    @property
     def personal(self) -> bool:
         """Return whether a person's own attempt failed, for no reason that affects a renewal."""
         of_form = self.meaning.cause in patterns().groups["of_form"]
         return self.interactive and not self.good and not of_form
 
     @property
-    def abandoned(self) -> bool:
-        return self.interactive and self.code in _ABANDONED
-
-    @property
     def conclusive(self) -> bool:
-        return not self.passing and not self.abandoned
+        """Return whether the row shows something: no busy service and no abandoned prompt."""
+        abandoned = self.interactive and self.code in _ABANDONED
+        return self.meaning.kind is not ErrorKind.TRANSIENT and not abandoned
 
     @property
     def renewal(self) -> bool:

@@ -34,7 +34,7 @@ async def graph(
         return "token-1"
 
     async with async_client(make_settings(), httpx.MockTransport(directory)) as http:
-        yield Graph(http, token, "https://graph.microsoft.com/")
+        yield Graph(http, token, "https://graph.microsoft.com")
 
 
 @pytest.fixture

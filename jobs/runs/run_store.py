@@ -84,8 +84,7 @@ class RunStore:
             self.claim(channel.mailbox or origin.message or run_id, run_id)
         except AlreadyRunningError as busy:
             with self.redis.pipeline() as pipe:
-                pipe.zrem(keys.runs_open(), run_id)
-                self.schedule.remove(run_id, pipe)
+                self.closing(run_id, "")(pipe)
                 pipe.delete(keys.run_events(run_id))
                 pipe.execute()
             self.record("not_opened", run_id, by=requester.email, running=busy.run)
@@ -180,14 +179,11 @@ class RunStore:
             LeaseLostError: when another worker has the run.
         """
         mailbox = run.channel.mailbox
-        mine = self.channels.holder(mailbox) == run.id
+        close = self.closing(run.id, mailbox)
         undone = self.runs_of_mailbox(mailbox) if event.kind is Kind.FINISHED and undid(run) else ()
 
         def all_at_once(pipe: Pipeline) -> None:
-            pipe.zrem(keys.runs_open(), run.id)
-            self.schedule.remove(run.id, pipe)
-            if mine:
-                pipe.delete(keys.channel_claim(mailbox))
+            close(pipe)
             if event.kind is Kind.FINISHED and run.kind in {RunKind.SETUP, RunKind.CHECK}:
                 self.channels.add(pipe, Record.of(run, event.at), run)
             if undone:
@@ -199,6 +195,18 @@ class RunStore:
             return False
         COUNTERS.add(RUNS_ENDED, run.kind, event.kind)
         return True
+
+    def closing(self, run_id: str, mailbox: str) -> Along:
+        """Return what takes a run off the lists of open and due runs, and frees its mailbox."""
+        mine = self.channels.holder(mailbox) == run_id
+
+        def close(pipe: Pipeline) -> None:
+            pipe.zrem(keys.runs_open(), run_id)
+            self.schedule.remove(run_id, pipe)
+            if mine:
+                pipe.delete(keys.channel_claim(mailbox))
+
+        return close
 
     def check(
         self,

@@ -15,7 +15,7 @@ from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Rejected
 from jobs.mail.message_trace import Trace, TraceRow, TraceStatus
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import Graph
-from tests.unit.jobs.microsoft.graph_directory import Exchange as Answers
+from tests.unit.jobs.clouds.scripted_cloud import Cloud as Answers
 
 SINCE = datetime(2026, 11, 24, tzinfo=UTC)
 SENDER, TO, ID = "a@fabrikam.com", "support@contoso.com", "<1@fabrikam.com>"

@@ -14,7 +14,7 @@ import stamina
 from jobs.clouds import errors
 from jobs.microsoft.exchange import MOST_PAGES, quoted
 from jobs.microsoft.responses import judge_exchange
-from tests.unit.jobs.microsoft.graph_directory import Exchange
+from tests.unit.jobs.clouds.scripted_cloud import Cloud as Exchange
 from tests.unit.jobs.microsoft.identity_sign_in import TENANT
 
 NAMED_A = [{"Name": "a"}]
@@ -161,7 +161,7 @@ async def test_an_error_in_a_success_is_a_failure(run, errors, kind, cause):
     """A cmdlet whose answer has the status 200 and an error in it has failed, and is not done."""
     answer = httpx.Response(200, json={"value": [{"Name": "a"}], "@adminapi.errors": errors})
     with pytest.raises(kind) as failed:
-        await run(Exchange(answer), "Set-Mailbox")
+        await run(answer, "Set-Mailbox")
     assert (failed.type, failed.value.cause) == (kind, cause)
 
 
@@ -189,7 +189,7 @@ async def test_a_warning_that_rows_are_missing_is_a_failure(run: Any, warning: s
     Otherwise these rows would look as if they did not exist.
     """
     with pytest.raises(errors.MalformedAnswer) as failed:
-        await run(Exchange(page("a", warning=warning)), "Get-MessageTraceV2", {})
+        await run(page("a", warning=warning), "Get-MessageTraceV2")
     assert (failed.value.cause, failed.value.message) == ("exchange_answer_cut", warning)
 
 

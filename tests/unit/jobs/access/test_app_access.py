@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,13 +17,11 @@ from typing import Any
 import httpx
 import jwt
 import pytest
-from redis import Redis
 
 import jobs
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clouds import errors
-from jobs.clouds.rate_limit import Limit, RateLimiter
 from jobs.microsoft import scopes, tokens
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
@@ -264,57 +261,3 @@ def test_what_a_cloud_does_not_have_is_not_needed_there(make_settings, host, tra
     graph, _ = app_access.needed(make_settings(graph_url=f"https://{host}")).values()
     lacking = set() if traces else {"ExchangeMessageTrace.Read.All"}
     assert set(GRAPH_APP_ROLES) - set(graph) == lacking
-
-
-TRACES = Limit("traces", "messagetrace", 3, 300.0, waits=False)
-REPORTS = Limit("reports", "/auditlogs/", 1, 0.4)
-
-
-def pace(redis: Redis, tenant: str = "T1") -> RateLimiter:
-    """Return the rate limiter of one check of a tenant."""
-    return RateLimiter(redis, tenant, (TRACES, REPORTS))
-
-
-async def call(who: RateLimiter, name: str = "GET /messageTraces") -> float:
-    """Make one call and return when it began."""
-    async with who.slot(name):
-        return time.monotonic()
-
-
-async def test_a_second_look_counts_the_first_one_s_calls(redis):
-    """A second check counts the calls that the first check made to the same tenant.
-
-    The case of the tenant's id makes no difference, and another tenant has a count of its own.
-    """
-    first = pace(redis)
-    await call(first)
-    await call(first, "Get-MessageTraceV2")
-    second = pace(redis, "t1")
-    await call(second)
-    with pytest.raises(errors.Transient) as told:
-        await call(second)
-    assert told.value.cause == "trace_limit"
-    await call(pace(redis, "T2"))
-
-
-@pytest.mark.slow
-async def test_a_second_look_waits_for_the_limit(redis):
-    """If another check has just read a report, this check waits before it reads a report.
-
-    Other kinds of calls do not wait.
-    """
-    made = await call(pace(redis), "GET /auditLogs/signIns")
-    second = pace(redis)
-    await call(second)
-    assert await call(second, "GET /auditLogs/signIns") - made >= REPORTS.seconds - 0.02
-
-
-async def test_a_call_is_kept_as_long_as_it_counts(redis):
-    """Redis keeps each kind of call for its own period, and older calls are removed."""
-    redis.zadd("tenant:t1:calls:traces", {"old": 1.0})
-    await call(pace(redis))
-    await call(pace(redis), "GET /auditLogs/signIns")
-    ((_, at),) = redis.zrange("tenant:t1:calls:traces", 0, -1, withscores=True)
-    assert 0 <= time.time() - at < 5
-    assert 0 < redis.pttl("tenant:t1:calls:traces") <= 300_000
-    assert redis.pttl("tenant:t1:calls:reports") <= 400

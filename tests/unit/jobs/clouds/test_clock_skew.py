@@ -30,20 +30,17 @@ def at(ahead_s: float) -> dict[str, str]:
     return {"Date": formatdate(moment.timestamp(), usegmt=True)}
 
 
-@pytest.mark.parametrize("ahead", [0, 30, 660, -660, 40_000])
-def test_the_skew_is_that_of_the_date(ahead: float):
+@pytest.mark.parametrize(
+    ("ahead", "trip"), [*((each, 0.1) for each in (0, 30, 660, -660, 40_000)), (4, 8.0)]
+)
+def test_the_skew_is_that_of_the_date(ahead: float, trip: float):
     """A clock that is ahead has a positive skew, and a clock that is behind has a negative one.
 
-    The skew is exact to about a second, because a Date header has whole seconds.
+    Half of the round trip is taken off. The skew is exact to about a second, because a Date header
+    has whole seconds.
     """
-    METER.note(WEBEX, at(ahead), 0.1)
-    assert METER.ahead_s(WEBEX) == pytest.approx(ahead, abs=NEARLY)
-
-
-def test_half_of_the_round_trip_is_taken_off():
-    """Half of the round trip is taken off, so an answer after eight seconds is four seconds old."""
-    METER.note(WEBEX, at(4), 8.0)
-    assert METER.ahead_s(WEBEX) == pytest.approx(0, abs=NEARLY)
+    METER.note(WEBEX, at(ahead), trip)
+    assert METER.ahead_s(WEBEX) == pytest.approx(ahead - round(trip / 2), abs=NEARLY)
 
 
 def test_the_median_of_the_last_answers_counts():

@@ -56,13 +56,39 @@ def test_what_has_no_limit_does_not_wait(pace: RateLimiter, carry_out: Callable[
     assert carry_out(calls(pace, "GET /users/x", 50)) == 0
 
 
-async def test_a_limit_that_nobody_waits_for(pace: RateLimiter):
-    """If calls may not wait for a limit, the first call beyond it fails at once and is not sent."""
-    await calls(pace, "Get-MessageTraceV2", 3)
+async def test_a_limit_that_nobody_waits_for(pace: RateLimiter, redis: Redis):
+    """If calls may not wait for a limit, the first call beyond it fails at once and is not sent.
+
+    The calls of all checks of a tenant count together, in whatever case its id is written. Another
+    tenant has a count of its own.
+    """
+    await calls(pace, "Get-MessageTraceV2", 2)
+    second, another = (RateLimiter(redis, name, (SCARCE,)) for name in ("t1", "T2"))
+    await calls(second, "Get-MessageTraceV2", 1)
     with pytest.raises(Transient) as told:
-        await calls(pace, "GET /admin/exchange/tracing/messageTraces", 1)
+        await calls(second, "GET /admin/exchange/tracing/messageTraces", 1)
     assert (told.value.cause, told.value.unsent) == ("trace_limit", True)
     assert not may_repeat(told.value, repeatable=True)
+    await calls(another, "Get-MessageTraceV2", 1)
+
+
+@pytest.mark.slow
+async def test_a_second_check_waits_for_the_limit(pace: RateLimiter, redis: Redis):
+    """If another check has just read all reports that it may, this check waits for its own."""
+    await calls(pace, "GET /reports", 2)
+    ((begins, _),) = await calls(RateLimiter(redis, "T1", (QUICK,)), "GET /reports", 1)
+    assert begins >= QUICK.seconds - 0.1
+
+
+async def test_a_call_is_kept_as_long_as_it_counts(pace: RateLimiter, redis: Redis):
+    """Redis keeps each kind of call for its own period, and older calls are removed."""
+    redis.zadd("tenant:t1:calls:traces", {"old": 1.0})
+    await calls(pace, "GET /messageTraces", 1)
+    await calls(pace, "GET /reports", 1)
+    ((_, at),) = redis.zrange("tenant:t1:calls:traces", 0, -1, withscores=True)
+    assert 0 <= time.time() - at < 5
+    assert 0 < redis.pttl("tenant:t1:calls:traces") <= 60_000
+    assert redis.pttl("tenant:t1:calls:reports") <= 400
 
 
 async def refused(pace: RateLimiter, name: str, after: float | None) -> None:

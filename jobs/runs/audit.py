@@ -237,10 +237,24 @@ class Trail:
     def verify(self) -> Verified:
         """Verify the chain from its first entry to the sealed end. Nothing is written."""
         raw, length, head = self._seen()
-        found = self._verified(raw, length, head)
-        # retention moves every entry to another place in the list, so the wrong ones may have been read
-        moved = self.head().cleared != (head or Head()).cleared
-        return self.verify() if moved else found
+        cleared, newest, why = (head or Head()).cleared, True, ""
+        wrong, last = walk(self._lines(length), cleared)
+        if self.head().cleared != cleared:
+            # retention moves every entry to another place, so the wrong ones may have been read
+            return self.verify()
+        if wrong:
+            why = "the entry is not as the bot wrote it, or one before it is missing"
+        elif head is None:
+            wrong, why = length, "the end is not sealed by this bot" if length or raw else ""
+        elif last.n < head.end.n:
+            wrong, why = last.n + 1, f"{head.end.n - last.n} entries are missing at the end"
+        elif last.n > head.end.n:
+            wrong, why = head.end.n + 1, "the entry was not written by this bot"
+        elif last.hash != head.end.hash:
+            wrong, why = last.n, "the sealed end is another one"
+        else:
+            newest = self._authenticator.renewed(keys.audit_head(), raw) == raw
+        return Verified(length, self._since(), wrong, why, newest_key=newest)
 
     def clear(self, before: datetime, most: int = SLICE) -> int:
         """Remove up to ``most`` of the oldest entries from before a time; return how many.
@@ -285,17 +299,6 @@ class Trail:
             both.llen(keys.audit_entries())
             raw, length = both.execute()
         return raw, length, self._head(raw)
-
-    def _verified(self, raw: object, length: int, head: Head | None) -> Verified:
-        wrong, last = walk(self._lines(length), head.cleared if head else START)
-        if wrong:
-            why = "the entry is not as the bot wrote it, or one before it is missing"
-        elif head is None:
-            wrong, why = length, "the end is not sealed by this bot" if length or raw else ""
-        else:
-            wrong, why = _end_break(head.end, last)
-        newest = head is None or self._authenticator.renewed(keys.audit_head(), raw) == raw
-        return Verified(length, self._since(), wrong, why, newest_key=newest)
 
     def _lines(self, length: int) -> Iterator[bytes]:
         for place in range(0, length, SLICE):
@@ -370,14 +373,6 @@ class Trail:
 
 def _place_of(entry: AuditEntry) -> Mark:
     return Mark(entry["n"], entry["hash"])
-
-
-def _end_break(end: Mark, last: Mark) -> tuple[int, str]:
-    if last.n < end.n:
-        return last.n + 1, f"{end.n - last.n} entries are missing at the end"
-    if last.n > end.n:
-        return end.n + 1, "the entry was not written by this bot"
-    return (0, "") if last.hash == end.hash else (last.n, "the sealed end is another one")
 
 
 def _is_before(at: object, before: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Every code that Microsoft's services refuse with has a cause and a remedy (codes.toml)."""
+"""Every code that Microsoft's services refuse with has a cause, and so a remedy (codes.toml)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,9 @@ from jobs.causes.speaker import Place
 from jobs.clouds import errors
 from jobs.microsoft.responses import judge_exchange, judge_graph
 
-ROOT = Path(__file__).parents[4]
 CODES: dict[str, Any] = tomllib.loads(
     Path(__file__).with_name("codes.toml").read_text(encoding="utf-8")
 )
-REMEDIES = tomllib.loads(
-    (ROOT / "adaptive_cards" / "texts" / "en" / "causes.toml").read_text(encoding="utf-8")
-)["remedy"]
 
 
 def rows(service: str) -> list[Any]:
@@ -50,11 +46,10 @@ def exchange_body(row: dict[str, Any]) -> bytes:
     return httpx.Response(200, json={"error": {"code": "BadRequest", **parts[row["part"]]}}).content
 
 
-def test_every_aadsts_code_has_a_cause_with_a_remedy():
-    """Every AADSTS code on the list has a cause with a remedy."""
-    numbers, listed = patterns().codes["entra"], {*CODES["entra"], *CODES["entra_beyond_the_facts"]}
-    assert listed - numbers.keys() == set()
-    assert {numbers[each].cause for each in listed} - REMEDIES.keys() == set()
+def test_every_aadsts_code_has_a_cause():
+    """Every AADSTS code on the list has a cause, and so it has a remedy."""
+    listed = {*CODES["entra"], *CODES["entra_beyond_the_facts"]}
+    assert listed - patterns().codes["entra"].keys() == set()
 
 
 @pytest.mark.parametrize("row", rows("graph"))
@@ -63,7 +58,6 @@ def test_every_refusal_of_graph_has_its_cause(row: dict[str, Any]):
     body = {"error": {"code": row["code"], "message": row["message"]}}
     error = judge_graph(httpx.Response(row["status"], json=body), errors.RequestIds())
     assert (error.cause, error.code, error.message) == (row["cause"], row["code"], row["message"])
-    assert row["cause"] in REMEDIES
 
 
 @pytest.mark.parametrize("row", rows("exchange"))
@@ -73,14 +67,12 @@ def test_every_refusal_of_exchange_has_its_cause(row: dict[str, Any]):
         httpx.Response(row["status"], content=exchange_body(row)), errors.RequestIds()
     )
     assert (error.cause, error.message) == (row["cause"], row["message"])
-    assert row["cause"] in REMEDIES
 
 
 @pytest.mark.parametrize("row", rows("smtp"))
 def test_every_reply_and_bounce_has_its_cause(row: dict[str, Any]):
     """Every reply and bounce has exactly one cause, whether it was pasted or read from a trace."""
     assert [found.cause for found in read(row["facts"], Place.EXCHANGE).certain] == [row["cause"]]
-    assert row["cause"] in REMEDIES
 
 
 @pytest.mark.parametrize("row", CODES["kinds"]["graph"], ids=str)

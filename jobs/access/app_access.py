@@ -178,15 +178,12 @@ SOON = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class OwnCredential:
-    """Known facts about the credential of the bot's own Entra app.
-
-    ``problem`` says why it cannot be used, and ``doubt`` why it may stop working, or ''.
-    """
+    """Known facts about the credential of the bot's own Entra app."""
 
     words: str
     ends: datetime | None = None
-    problem: str = ""
-    doubt: str = ""
+    problem: str = ""  # why it cannot be used
+    doubt: str = ""  # why it may stop working
 
 
 def own_credential(settings: Settings) -> OwnCredential:

@@ -30,16 +30,13 @@ _TOO_MUCH = frozenset({429, 503})
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Limit of ``most`` calls in ``seconds``, for calls that have ``part`` in their name.
+    """Limit of ``most`` calls in ``seconds``."""
 
-    ``kind`` names their counter. Without ``waits``, one over the limit fails at once.
-    """
-
-    kind: str
-    part: str
+    kind: str  # the name of their counter
+    part: str  # is in the name of each call, in lower case
     most: int
     seconds: float
-    waits: bool = True
+    waits: bool = True  # or else a call over the limit fails at once
 
 
 LIMITS = (

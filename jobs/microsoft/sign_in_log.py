@@ -29,22 +29,18 @@ _ABANDONED = frozenset({16000, 50058, 50072, 50074, 50076, 50079, 50089, 50140, 
 
 @dataclass(frozen=True, slots=True)
 class SignInRow:
-    """One row of the sign-in log; ``code`` is the AADSTS number, 0 for success.
-
-    ``policies`` are those of Conditional Access that the sign-in failed. ``key_id`` is the app's
-    secret that was used, if beta tells it.
-    """
+    """One row of the sign-in log."""
 
     at: datetime
-    code: int
+    code: int  # the AADSTS number, 0 for success
     reason: str
     interactive: bool
     user_id: str
     user: str
     correlation_id: str
     id: str
-    policies: tuple[str, ...] = ()
-    key_id: str = ""
+    policies: tuple[str, ...] = ()  # those of Conditional Access that the sign-in failed
+    key_id: str = ""  # the app's secret that was used, if beta tells it
 
     @property
     def good(self) -> bool:

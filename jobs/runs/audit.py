@@ -121,13 +121,13 @@ Along = Callable[[Pipeline], object]
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """``broken_at`` is the first wrong entry, or 0; the first key seals it if ``newest_key``."""
+    """State of the trail."""
 
     entries: int
-    since: str = ""
-    broken_at: int = 0
+    since: str = ""  # the time of the first entry
+    broken_at: int = 0  # the first wrong entry, or 0
     why: str = ""
-    newest_key: bool = True
+    newest_key: bool = True  # the first key seals it
 
 
 class Memory:

@@ -61,16 +61,12 @@ _TYPES = {What.RUNS: _LIST, What.ACCEPTED: _HASH, What.CARDS: _HASH}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Values of one Redis key under the first key, and under an older one, by their number.
+    """Values of one Redis key; a run's history counts as one."""
 
-    ``foreign`` names those that verify under no key. ``changed`` are the older ones as they are
-    under the first key. A run's history counts as one value.
-    """
-
-    newest: int = 0
-    older: int = 0
-    foreign: tuple[str, ...] = ()
-    changed: Mapping[Slot, bytes] = field(default_factory=dict)
+    newest: int = 0  # the number of those under the first key
+    older: int = 0  # the number of those under an older key
+    foreign: tuple[str, ...] = ()  # the names of those that verify under no key
+    changed: Mapping[Slot, bytes] = field(default_factory=dict)  # older ones under the first key
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,10 +119,6 @@ def sync_client(
     )
 
 
-def client_for(url: str, seconds: float) -> httpx.Client:
-    return client_of(frozenset({httpx.URL(url).host.lower()}), seconds)
-
-
 def client_of(hosts: frozenset[str], seconds: float) -> httpx.Client:
     guard = _Guard(hosts)
     return httpx.Client(verify=http_context(), timeout=seconds, event_hooks={"request": [guard]})

@@ -105,21 +105,11 @@ def _async_client(
     )
 
 
-def sync_client(
-    settings: Settings,
-    transport: httpx.BaseTransport | None = None,
-    *,
-    read_seconds: float = READ_SECONDS,
-) -> httpx.Client:
-    return httpx.Client(
-        verify=http_context(),
-        timeout=_timeout(read_seconds),
-        transport=transport,
-        event_hooks={"request": [_Guard(settings.hosts)]},
-    )
+def sync_client(settings: Settings, *, read_seconds: float = READ_SECONDS) -> httpx.Client:
+    return client_of(settings.hosts, _timeout(read_seconds))
 
 
-def client_of(hosts: frozenset[str], seconds: float) -> httpx.Client:
+def client_of(hosts: frozenset[str], seconds: float | httpx.Timeout) -> httpx.Client:
     guard = _Guard(hosts)
     return httpx.Client(verify=http_context(), timeout=seconds, event_hooks={"request": [guard]})
 

@@ -175,7 +175,6 @@ async def test_no_other_host_is_spoken_to(make_settings: Callable[..., Settings]
         call = Call("graph", "GET", "https://graph.microsoft.com.evil.test/")
         with pytest.raises(errors.Rejected) as refused:
             await request(client, call, judge_graph)
-    msals = sync_client(make_settings(), httpx.MockTransport(cloud))
-    with msals, pytest.raises(errors.Rejected):
+    with sync_client(make_settings()) as msals, pytest.raises(errors.Rejected):
         msals.get("https://evil.test/")
     assert (refused.value.cause, cloud.seen) == ("host_not_allowed", [])

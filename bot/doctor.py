@@ -33,6 +33,7 @@ from jobs.access import app_access
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import errors
+from jobs.clouds.calls import measured
 from jobs.clouds.clock_skew import METER, NAMES, REFUSED_FROM_S, TOLD_FROM_S, shared, words
 from jobs.clouds.http import sync_client
 from jobs.contact_center.services import organization_id, read_changes
@@ -359,8 +360,10 @@ def _audit(store: RunStore) -> Iterator[Told]:
 def _microsoft(settings: Settings) -> Iterator[Told]:
     url = f"{settings.login_url}/organizations/v2.0/.well-known/openid-configuration"
     try:
-        with sync_client(settings) as client:
-            client.get(url).raise_for_status()
+        with sync_client(settings) as client, measured("entra") as noted:
+            answer = client.get(url)
+            noted.answered(answer.status_code, answer.headers)
+            answer.raise_for_status()
         yield told("microsoft.good", host=settings.login_url)
     except httpx.HTTPError as error:
         yield told("microsoft.away", url=url, why=errors.words_of(error, url))

@@ -14,7 +14,6 @@ from bot.queue.events import EventQueue
 from bot.settings import BotSettings
 from bot.webex.client import Messenger, Webex, WebexPerson
 from jobs.clouds.clock_skew import METER
-from jobs.microsoft.msal_http import DiscoveryCache
 from jobs.redact import SHORTEST_KNOWN
 from jobs.runs.run import Event
 from jobs.runs.run_store import RunStore
@@ -54,13 +53,12 @@ class Services(Runtime):
     @classmethod
     def of(cls, bot: BotSettings, settings: Settings, redis: Redis, webex: Webex) -> Services:
         METER.redis = redis
-        vault, cards = Vault(redis, settings.encryption_keys), CardQueue(redis)
+        cards = CardQueue(redis)
         return cls(
             settings=settings,
             store=RunStore(redis, settings.encryption_keys),
-            vault=vault,
+            vault=Vault(redis, settings.encryption_keys),
             listener=cards.request,
-            documents=DiscoveryCache(vault),
             bot=bot,
             redis=redis,
             webex=webex,

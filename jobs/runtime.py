@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from jobs.microsoft.msal_http import DiscoveryCache
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.run_store import RunStore
 from jobs.settings import Settings
@@ -52,7 +51,6 @@ class Runtime:
     store: RunStore
     vault: Vault
     listener: Listener
-    documents: DiscoveryCache = field(default_factory=DiscoveryCache)
     shutdown: Shutdown = field(default_factory=Shutdown)
 
     @property

@@ -37,7 +37,7 @@ from bot.services import Services
 from bot.settings import BotSettings
 from bot.web.oauth import FLOWS, Flow, new_state
 from bot.webex.client import Webex
-from jobs.access.app_access import asker
+from jobs.access.app_access import app_token
 from jobs.advance import advance
 from jobs.channel.connect_hosts import foreign_hosts
 from jobs.channel.form import read_details
@@ -220,7 +220,7 @@ class Trial:
             work, is_graph = self.work, cloud == "graph"
             scope = graph_default(work.graph_url) if is_graph else exchange_scope(work.exchange_url)
             try:
-                token = asker(work, self._tenant)(scope)
+                token = app_token(work, self._tenant, scope)
                 why = "" if roles_in(token) else "the tenant grants the bot's app nothing"
             except CloudError as error:
                 token, why = "", f"no token: {error.cause} {told_codes(error.words)}".rstrip()

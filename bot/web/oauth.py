@@ -197,7 +197,7 @@ class AdminSignIn:
 def _bot(
     services: Services, http: httpx.Client, tenant: str = "organizations"
 ) -> identity.Identity:
-    return identity.Identity.of_bot(services.settings, http, tenant, services.documents)
+    return identity.Identity.of_bot(services.settings, http, tenant)
 
 
 TOKEN_S = 3600
@@ -270,7 +270,7 @@ class AppAccessConsent:
         _require_tenant(granted, run.channel.tenant_id)
         tenant, by = run.channel.tenant_id, run.requester.email
         access = _settled(
-            partial(app_access.prove, services.settings, tenant, by, services.documents),
+            partial(app_access.prove, services.settings, tenant, by),
             self.settles_s,
             lambda error: error.cause in JUST_GRANTED,
         )
@@ -355,7 +355,6 @@ class RehearsalSignIn:
             run.tenant,
             run.fact("client_id"),
             secret,
-            documents=services.documents,
         )
 
 

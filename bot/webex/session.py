@@ -29,7 +29,6 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from bot.webex.errors import retry_after_s
 from jobs.clouds.calls import measured
-from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.settings import LOOPBACK
 
 TOTAL_S = 20.0
@@ -153,8 +152,7 @@ class ApiAdapter(HTTPAdapter):
         began = time.monotonic()
         with measured("webex") as noted:
             answer = super().send(request, *args, **kwargs)
-            noted.status = answer.status_code
-        METER.note(WEBEX, answer.headers, time.monotonic() - began)
+            noted.answered(answer.status_code, answer.headers)
         answer.raw = TimedBody(answer.raw, began + TOTAL_S)
         following = answer.links.get("next", {}).get("url", "")
         if following and (address := own_url(following, self._api_url, beside=request.url)):

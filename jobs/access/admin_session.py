@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import partial
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
@@ -40,11 +39,6 @@ def save(runtime: Runtime, run: Run, cache: str) -> None:
     runtime.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, left)
 
 
-def _keep(runtime: Runtime, run: Run, renewed: str) -> None:
-    calls.check_guard()
-    save(runtime, run, renewed)
-
-
 def drop(runtime: Runtime, run_id: str) -> None:
     runtime.vault.drop(Sealed.ADMIN_SESSION.of(run_id))
 
@@ -56,11 +50,15 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
     if cache is None:
         raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
     settings, store, vault = runtime.settings, runtime.store, runtime.vault
-    documents = runtime.documents
+
+    def keep(renewed: str) -> None:
+        calls.check_guard()
+        save(runtime, run, renewed)
+
     async with async_client(settings) as http:
         with sync_client(settings) as login:
-            identity = Identity.of_bot(settings, login, account.tenant_id, documents)
-            tokens = Tokens(identity, cache, partial(_keep, runtime, run))
+            identity = Identity.of_bot(settings, login, account.tenant_id)
+            tokens = Tokens(identity, cache, keep)
             at_graph = tokens.source(*graph_scopes(settings.graph_url, run.permissions))
             graph = Graph(http, at_graph, settings.graph_url)
             source = tokens.source(exchange_scope(settings.exchange_url))
@@ -68,9 +66,7 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
                 http, source, settings.exchange_url, account.tenant_id, account.upn
             )
             trace = Trace(graph, exchange)
-            yield StepContext(
-                run, settings, store, vault, graph, exchange, lambda: trace, documents=documents
-            )
+            yield StepContext(run, settings, store, vault, graph, exchange, lambda: trace)
 
 
 LOOK_S = 8.0

@@ -7,11 +7,11 @@ tenant. The app's credential ends some day, which the doctor tells.
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -19,37 +19,21 @@ from redis import Redis
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.errors import CloudReply, Forbidden, SignInNeeded
-from jobs.clouds.http import TokenSource, async_client, sync_client
-from jobs.clouds.rate_limit import LIMITS, Limit, RateLimiter, ReadCache, SingleFlight
+from jobs.clouds.errors import CloudReply, Forbidden
+from jobs.clouds.http import async_client, sync_client
+from jobs.clouds.rate_limit import RateLimiter, ReadCache, SingleFlight
 from jobs.engine.step import StepContext
 from jobs.mail.message_trace import Trace
+from jobs.microsoft import scopes
 from jobs.microsoft.client_credential import CredentialError, credential_end
 from jobs.microsoft.identity import Identity
-from jobs.microsoft.msal_http import DiscoveryCache
-from jobs.microsoft.scopes import (
-    EXCHANGE_APP_ROLES,
-    GRAPH_APP_ROLES,
-    OPTIONAL_APP_ROLES,
-    exchange_scope,
-    graph_default,
-    names_in,
-)
-from jobs.microsoft.tokens import (
-    AppTokens,
-    Ask,
-    ReadingExchange,
-    ReadingGraph,
-    missing_in,
-    roles_in,
-)
+from jobs.microsoft.tokens import AppTokens, ReadingExchange, ReadingGraph, missing_in, roles_in
 from jobs.model import Access
-from jobs.runs.run import Event, Kind, Run, new_id
+from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.storage import codec, keys
-from jobs.storage.keys import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +48,8 @@ class AppAccess:
     @property
     def surplus(self) -> tuple[str, ...]:
         """Return the roles that no check uses: a risk, but not an error (checklist.toml A6)."""
-        return tuple(
-            sorted({*self.roles} - {*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES, *EXCHANGE_APP_ROLES})
-        )
+        used = {*scopes.GRAPH_READ_SCOPES, *scopes.EXCHANGE_APP_ROLES}
+        return tuple(sorted({*self.roles} - used))
 
 
 def grant_for(redis: Redis, tenant: str) -> AppAccess | None:
@@ -92,21 +75,19 @@ def drop(redis: Redis, access: AppAccess) -> None:
 
 
 def needed(settings: Settings) -> Mapping[str, tuple[str, ...]]:
-    graph, exchange = graph_default(settings.graph_url), exchange_scope(settings.exchange_url)
-    return {graph: names_in(settings.graph_url, GRAPH_APP_ROLES), exchange: EXCHANGE_APP_ROLES}
+    at_graph = scopes.names_in(settings.graph_url, scopes.GRAPH_APP_ROLES)
+    return {
+        scopes.graph_default(settings.graph_url): at_graph,
+        scopes.exchange_scope(settings.exchange_url): scopes.EXCHANGE_APP_ROLES,
+    }
 
 
-def asker(settings: Settings, tenant: str, documents: DiscoveryCache | None = None) -> Ask:
-    def ask(scope: str) -> str:
-        with sync_client(settings) as http:
-            return Identity.of_bot(settings, http, tenant, documents).app_token(scope)
-
-    return ask
+def app_token(settings: Settings, tenant: str, scope: str) -> str:
+    with sync_client(settings) as http:
+        return Identity.of_bot(settings, http, tenant).app_token(scope)
 
 
-def prove(
-    settings: Settings, tenant: str, by: str, documents: DiscoveryCache | None = None
-) -> AppAccess:
+def prove(settings: Settings, tenant: str, by: str) -> AppAccess:
     """Return the grant as the tenant's tokens show it; the browser's parameters prove nothing.
 
     Raises:
@@ -114,40 +95,12 @@ def prove(
             carries.
         CloudError: when no token can be obtained at all.
     """
-    ask = asker(settings, tenant, documents)
-    tokens = {scope: ask(scope) for scope in needed(settings)}
+    tokens = {scope: app_token(settings, tenant, scope) for scope in needed(settings)}
     lists = (missing_in(tokens[scope], names) for scope, names in needed(settings).items())
     if lacking := list(chain.from_iterable(lists)):
         raise Forbidden(Cause.APP_ROLES_MISSING, CloudReply("entra", code=", ".join(lacking)))
     roles = sorted(role for token in tokens.values() for role in roles_in(token))
     return AppAccess(tenant, now(), by, tuple(roles))
-
-
-@dataclass(frozen=True, slots=True)
-class TenantCallHistory:
-    """Times of a tenant's calls under one limit, which all workers share."""
-
-    redis: Redis
-    tenant: str
-    limit: Limit
-
-    def ages(self) -> list[float]:
-        now = time.time()
-        since = now - self.limit.seconds
-        rows: Any = self.redis.zrangebyscore(self._key, since, "+inf", withscores=True)
-        return [now - float(score) for _, score in rows]
-
-    def record(self) -> None:
-        now = time.time()
-        with self.redis.pipeline() as together:
-            together.zadd(self._key, {new_id() + new_id(): now})
-            together.zremrangebyscore(self._key, 0, now - self.limit.seconds)
-            together.pexpire(self._key, round(self.limit.seconds * 1000))
-            together.execute()
-
-    @property
-    def _key(self) -> Key:
-        return keys.tenant_calls(self.tenant.lower(), self.limit.kind)
 
 
 @dataclass(slots=True)
@@ -159,7 +112,7 @@ class TenantReader:
     exchange: ReadingExchange
     trace: Trace
     granted: AppAccess | None
-    tokens: AppTokens | None
+    tokens: AppTokens
     reads: SingleFlight
     many: bool
 
@@ -181,12 +134,11 @@ class TenantReader:
             access=access,
             reads=self.reads,
             many=self.many,
-            documents=self.runtime.documents,
         )
 
     def revoked_event(self) -> Event | None:
         """Delete the grant that this reader saw revoked and return an event of it, else None."""
-        if self.granted is None or self.tokens is None or self.tokens.ended is None:
+        if self.granted is None or self.tokens.ended is None:
             return None
         drop(self.runtime.store.redis, self.granted)
         cause, code = Cause.APP_ACCESS_WITHDRAWN, self.tokens.ended.code
@@ -207,15 +159,13 @@ async def open_reader(
     """
     settings = runtime.settings
     granted = grant_for(runtime.store.redis, tenant)
-    ask = asker(settings, tenant, runtime.documents)
-    tokens = AppTokens(ask, needed(settings)) if granted else None
+    tokens = AppTokens(partial(app_token, settings, tenant), needed(settings) if granted else {})
     at_graph, at_exchange, once = reads or (SingleFlight(), SingleFlight(), ReadCache())
-    redis = runtime.store.redis
-    pace = RateLimiter({each: TenantCallHistory(redis, tenant, each) for each in LIMITS})
+    pace = RateLimiter(runtime.store.redis, tenant)
     async with async_client(settings) as http:
-        source = _source(tokens, graph_default(settings.graph_url))
+        source = tokens.source(scopes.graph_default(settings.graph_url))
         graph = ReadingGraph(http, source, settings.graph_url, at_graph, pace)
-        source = _source(tokens, exchange_scope(settings.exchange_url))
+        source = tokens.source(scopes.exchange_scope(settings.exchange_url))
         exchange = ReadingExchange(
             http, source, settings.exchange_url, tenant, "", at_exchange, pace
         )
@@ -223,30 +173,17 @@ async def open_reader(
         yield TenantReader(runtime, graph, exchange, trace, granted, tokens, once, many)
 
 
-def _source(tokens: AppTokens | None, scope: str) -> TokenSource:
-    if tokens is not None:
-        return tokens.source(scope)
-
-    async def nobody() -> str:
-        raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
-
-    return nobody
-
-
 SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnCredential:
-    """Known facts about the credential of the bot's own Entra app.
-
-    ``problem`` says why it cannot be used, and ``doubt`` why it may stop working, or ''.
-    """
+    """Known facts about the credential of the bot's own Entra app."""
 
     words: str
     ends: datetime | None = None
-    problem: str = ""
-    doubt: str = ""
+    problem: str = ""  # why it cannot be used
+    doubt: str = ""  # why it may stop working
 
 
 def own_credential(settings: Settings) -> OwnCredential:

@@ -190,10 +190,9 @@ def last_success(redis: Redis, mailbox: str) -> datetime | None:
 
 def _token(ctx: StepContext, login: Login, secret: str, cache: str) -> str:
     url, scope = ctx.settings.login_url, smtp_scope(ctx.settings.exchange_url)
-    tenant, client_id, documents = login.tenant, login.client_id, ctx.documents
     with sync_client(ctx.settings) as http, calls.record_calls() as made:
         try:
-            identity = Identity(url, http, tenant, client_id, secret, documents=documents)
+            identity = Identity(url, http, login.tenant, login.client_id, secret)
             token, renewed = identity.token(cache, [scope], refresh=True)
         finally:  # the sign-in log shows it next to Webex Connect's sign-ins
             record_sign_in(ctx.store.redis, ctx.channel.mailbox, made)

@@ -13,7 +13,7 @@ answer, such as a new client secret, must not replace that of the worker's succe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -21,9 +21,12 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from jobs.causes.cause import Cause
+from jobs.clouds.clock_skew import METER, MICROSOFT, WEBEX
 from jobs.clouds.errors import RequestIds, Transient
 from jobs.storage.counters import CALLS, COUNTERS, THROTTLED
 
+CLOCKS = {"webex": WEBEX, "graph": MICROSOFT, "exchange": MICROSOFT, "entra": MICROSOFT}
+"""Clocks that the answers of the clouds show."""
 T = TypeVar("T")
 _MADE: ContextVar[list[str] | None] = ContextVar("calls_made", default=None)
 
@@ -57,21 +60,30 @@ def record(service: str, what: str, status: int, ids: RequestIds) -> None:
 
 @dataclass(slots=True)
 class CallEnd:
-    """HTTP status of an answer, 0 without one, or the ``outcome`` in another protocol."""
+    """HTTP status and headers of an answer, 0 without one, or another protocol's ``outcome``."""
 
     status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
     outcome: str = ""
+
+    def answered(self, status: int, headers: Mapping[str, str]) -> None:
+        self.status, self.headers = status, headers
 
 
 @contextmanager
 def measured(cloud: str) -> Iterator[CallEnd]:
-    """Measure the block, which is one request and notes its status; without one it was lost."""
+    """Measure the block, which is one request and notes its answer; without one it was lost.
+
+    The answers of Webex and Microsoft also measure this machine's clock.
+    """
     began, noted = time.monotonic(), CallEnd()
     try:
         yield noted
     finally:
-        word = noted.outcome or outcome(noted.status)
-        COUNTERS.time(CALLS, cloud, word, seconds=time.monotonic() - began)
+        word, took = noted.outcome or outcome(noted.status), time.monotonic() - began
+        COUNTERS.time(CALLS, cloud, word, seconds=took)
+        if cloud in CLOCKS:
+            METER.note(CLOCKS[cloud], noted.headers, took)
         if noted.status == HTTPStatus.TOO_MANY_REQUESTS:
             COUNTERS.add(THROTTLED, cloud)
 

@@ -16,15 +16,12 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from statistics import median
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.clock import now
-from jobs.settings import Settings
 from jobs.storage import keys
 
 WEBEX, MICROSOFT = "webex", "microsoft"
@@ -56,8 +53,11 @@ class Meter:
         """Measure the clock by an answer that has just arrived after ``trip_s`` seconds."""
         if trip_s > LONGEST_TRIP_S or headers.get("Age", "0").strip() not in {"", "0"}:
             return
-        told = _date(headers.get("Date", ""))
-        if told is None:
+        try:
+            told = parsedate_to_datetime(headers.get("Date", ""))
+        except (ValueError, OverflowError):
+            return
+        if told.tzinfo is None:
             return
         made = now() - timedelta(seconds=trip_s / 2)
         seconds = (made - told).total_seconds() - 0.5
@@ -70,10 +70,6 @@ class Meter:
         since = time.monotonic() - SHARED_FOR.total_seconds()
         seen = [seconds for at, seconds in tuple(self._last.get(cloud, ())) if at >= since]
         return median(seen) if seen else None
-
-    def wrong_by_s(self, cloud: str) -> float | None:
-        ahead = self.ahead_s(cloud)
-        return ahead if ahead is not None and abs(ahead) >= TOLD_FROM_S else None
 
     def _share(self, cloud: str) -> None:
         ahead, at = self.ahead_s(cloud), time.monotonic()
@@ -125,37 +121,5 @@ def words(cloud: str, ahead_s: float) -> str:
 
 def excuse() -> str:
     """Return why a time that Microsoft has set does not hold; empty if the clock is right."""
-    ahead = METER.wrong_by_s(MICROSOFT)
-    return words(MICROSOFT, ahead) if ahead is not None else ""
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return found if found.tzinfo else None
-
-
-_BEGAN = "bot_began"
-
-
-@dataclass(frozen=True, slots=True)
-class DateHeaders:
-    """Hooks that measure the clock by the answers of Microsoft's hosts alone."""
-
-    hosts: frozenset[str]
-
-    @classmethod
-    def of(cls, settings: Settings) -> DateHeaders:
-        urls = (settings.login_url, settings.graph_url, settings.exchange_url)
-        return cls(frozenset(str(urlsplit(url).hostname).lower() for url in urls))
-
-    def begin(self, request: httpx.Request) -> None:
-        request.extensions[_BEGAN] = time.monotonic()
-
-    def measure(self, response: httpx.Response) -> None:
-        """Measure the clock by the answer, regardless of its status, before its body is read."""
-        began = response.request.extensions.get(_BEGAN)
-        if began is not None and response.request.url.host.lower() in self.hosts:
-            METER.note(MICROSOFT, response.headers, time.monotonic() - began)
+    ahead = METER.ahead_s(MICROSOFT) or 0.0
+    return words(MICROSOFT, ahead) if abs(ahead) >= TOLD_FROM_S else ""

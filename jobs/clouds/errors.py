@@ -28,7 +28,7 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar, TypeVar
 
 from jobs.causes.cause import Cause, known
@@ -62,8 +62,7 @@ class RequestIds:
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Return the IDs that are set, with their names as Microsoft writes them."""
-        for name in ("request_id", "client_request_id", "correlation_id", "trace_id", "timestamp"):
-            value = str(getattr(self, name))
+        for name, value in asdict(self).items():
             if value:
                 yield name.replace("_", "-"), value
 
@@ -211,11 +210,14 @@ _CLASSES: dict[ErrorKind, type[CloudError]] = {
 }
 
 
+REFUSALS = (Forbidden, NotFound, Rejected)
+
+
 async def unless_refused(asked: Awaitable[T]) -> T | None:
     """Return the answer, or None if the cloud refuses it for good: something else decides then."""
     try:
         return await asked
-    except (Forbidden, NotFound, Rejected):
+    except REFUSALS:
         return None
 
 
@@ -228,26 +230,20 @@ UNCONNECTED = frozenset({Cause.CERTIFICATE_INVALID, Cause.HOST_NAME_UNKNOWN})
 _DEEPEST = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Unconnected:
-    cause: str
-    words: str
-
-
-def why_unconnected(error: BaseException, host: str) -> Unconnected | None:
-    """Return why no connection to the host was made, or None if the error has another reason."""
+def why_unconnected(error: BaseException, host: str) -> tuple[str, str] | None:
+    """Return the cause why no connection to the host was made, and words; None for other errors."""
     for each in _chain(error):
         if isinstance(each, socket.gaierror):
-            return Unconnected(Cause.HOST_NAME_UNKNOWN, f"{host}: {each.strerror or each}")
+            return Cause.HOST_NAME_UNKNOWN, f"{host}: {each.strerror or each}"
         if isinstance(each, ssl.SSLCertVerificationError):
-            return Unconnected(Cause.CERTIFICATE_INVALID, f"{host}: {each.verify_message or each}")
+            return Cause.CERTIFICATE_INVALID, f"{host}: {each.verify_message or each}"
     return None
 
 
 def words_of(error: BaseException, host: str) -> str:
     """Return why no connection was made, in one line, or the name of any other error."""
-    why = why_unconnected(error, host)
-    return why.words if why else type(error).__name__
+    _, words = why_unconnected(error, host) or ("", type(error).__name__)
+    return words
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -20,7 +20,6 @@ import structlog
 from jobs.causes.cause import Cause
 from jobs.clouds import calls, warm_loop
 from jobs.clouds.calls import measured
-from jobs.clouds.clock_skew import DateHeaders
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -91,14 +90,10 @@ async def async_client(
 def _async_client(
     settings: Settings, transport: httpx.AsyncBaseTransport | None
 ) -> httpx.AsyncClient:
-    guard, dates = _Guard(settings.hosts), DateHeaders.of(settings)
+    guard = _Guard(settings.hosts)
 
     async def check(request: httpx.Request) -> None:
         guard(request)
-        dates.begin(request)
-
-    async def measure(response: httpx.Response) -> None:
-        dates.measure(response)
 
     return httpx.AsyncClient(
         verify=http_context(),
@@ -106,30 +101,15 @@ def _async_client(
         limits=httpx.Limits(keepalive_expiry=KEPT_SECONDS),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         transport=transport,
-        event_hooks={"request": [check], "response": [measure]},
+        event_hooks={"request": [check]},
     )
 
 
-def sync_client(
-    settings: Settings,
-    transport: httpx.BaseTransport | None = None,
-    *,
-    read_seconds: float = READ_SECONDS,
-) -> httpx.Client:
-    dates = DateHeaders.of(settings)
-    return httpx.Client(
-        verify=http_context(),
-        timeout=_timeout(read_seconds),
-        transport=transport,
-        event_hooks={"request": [_Guard(settings.hosts), dates.begin], "response": [dates.measure]},
-    )
+def sync_client(settings: Settings, *, read_seconds: float = READ_SECONDS) -> httpx.Client:
+    return client_of(settings.hosts, _timeout(read_seconds))
 
 
-def client_for(url: str, seconds: float) -> httpx.Client:
-    return client_of(frozenset({httpx.URL(url).host.lower()}), seconds)
-
-
-def client_of(hosts: frozenset[str], seconds: float) -> httpx.Client:
+def client_of(hosts: frozenset[str], seconds: float | httpx.Timeout) -> httpx.Client:
     guard = _Guard(hosts)
     return httpx.Client(verify=http_context(), timeout=seconds, event_hooks={"request": [guard]})
 
@@ -247,7 +227,7 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
     try:
         with measured(call.service) as noted:
             response = await _send(client, outgoing, call, sent)
-            noted.status = response.status_code
+            noted.answered(response.status_code, response.headers)
     except (CloudError, asyncio.CancelledError) as lost:
         _note(call, getattr(lost, "status", 0), sent)
         raise
@@ -289,16 +269,15 @@ async def _send(
         raise no_answer(call.service, error, ids) from error
     try:
         await response.aread()
-    except httpx.DecodingError as error:
-        if response.is_error:
+    except httpx.RequestError as error:
+        if isinstance(error, httpx.DecodingError) and response.is_error:
             # Exchange declares the NUL bytes of its 403 as gzip, which they are not (microsoft.md
             # 3.5). The status is enough, because a repeated request would get the same one.
             every = response.headers.multi_items()
             headers = [pair for pair in every if pair[0] not in _OF_BODY]
             return httpx.Response(response.status_code, headers=headers, request=response.request)
-        raise _unreadable(call, response, ids, error) from error
-    except httpx.RequestError as error:
-        raise _unreadable(call, response, ids, error) from error
+        said = CloudReply(call.service, response.status_code, message=repr(error), ids=ids)
+        raise TruncatedAnswer(Cause.ANSWER_UNREADABLE, said) from error
     finally:
         await response.aclose()
     return response
@@ -306,20 +285,12 @@ async def _send(
 
 def no_answer(service: str, error: httpx.RequestError, ids: RequestIds | None = None) -> Transient:
     """Return the error for a request without an answer, with its cause and whether it was sent."""
-    why = why_unconnected(error, error.request.url.host)
-    cause = Cause.TIMED_OUT if isinstance(error, httpx.TimeoutException) else Cause.CONNECTION_LOST
-    said = CloudReply(service, message=why.words if why else repr(error), ids=ids or RequestIds())
+    late = isinstance(error, httpx.TimeoutException)
+    other = (Cause.TIMED_OUT if late else Cause.CONNECTION_LOST, repr(error))
+    cause, words = why_unconnected(error, error.request.url.host) or other
     unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    return Transient(why.cause if why else cause, said, unsent=unsent)
-
-
-def _unreadable(
-    call: Call, response: httpx.Response, ids: RequestIds, error: httpx.RequestError
-) -> TruncatedAnswer:
-    return TruncatedAnswer(
-        Cause.ANSWER_UNREADABLE,
-        CloudReply(call.service, response.status_code, message=repr(error), ids=ids),
-    )
+    said = CloudReply(service, message=words, ids=ids or RequestIds())
+    return Transient(cause, said, unsent=unsent)
 
 
 def _json(response: httpx.Response, call: Call, ids: RequestIds) -> Any:

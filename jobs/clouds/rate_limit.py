@@ -6,16 +6,20 @@ The limits are from platforms/microsoft.md 2.5, 5 and 7. They keep Microsoft fro
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import structlog
+from redis import Redis
 
 from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError, CloudReply, Transient
+from jobs.storage import keys
+from jobs.storage.keys import Key
 
 T = TypeVar("T")
 LONGEST_HOLD_S = 60.0
@@ -26,16 +30,13 @@ _TOO_MUCH = frozenset({429, 503})
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Limit of ``most`` calls in ``seconds``, for calls that have ``part`` in their name.
+    """Limit of ``most`` calls in ``seconds``."""
 
-    ``kind`` names their counter. Without ``waits``, one over the limit fails at once.
-    """
-
-    kind: str
-    part: str
+    kind: str  # the name of their counter
+    part: str  # is in the name of each call, in lower case
     most: int
     seconds: float
-    waits: bool = True
+    waits: bool = True  # or else a call over the limit fails at once
 
 
 LIMITS = (
@@ -46,45 +47,44 @@ LIMITS = (
 """Microsoft's own limits, but for traces: ten of its 100 are left for a check of one channel."""
 
 
-class CallHistory(Protocol):
-    """Record of the calls under one limit. Several callers may share it."""
-
-    def ages(self) -> list[float]: ...
-
-    def record(self) -> None: ...
-
-
+@dataclass(slots=True)
 class _Window:
-    """Calls of one kind. One in progress counts as made now: nobody knows when it arrives."""
+    """Calls of one kind, whose times are kept in Redis for all workers.
 
-    def __init__(self, limit: Limit, history: CallHistory) -> None:
-        self._limit = limit
-        self._history = history
-        self._under_way = 0
-        self.closed_until = 0.0
-        self.alone = asyncio.Lock()
+    One in progress counts as made now: nobody knows when it arrives.
+    """
 
-    def free_in(self, now: float) -> float:
+    redis: Redis
+    key: Key
+    limit: Limit
+    under_way: int = 0
+    closed_until: float = 0.0
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def free_in(self) -> float:
         """Return the seconds until one more call is within the limit, or until to ask again."""
-        if now < self.closed_until:
-            return self.closed_until - now
-        ages = [age for age in self._history.ages() if age < self._limit.seconds]
-        if self._under_way + len(ages) < self._limit.most:
+        if (closed := self.closed_until - time.monotonic()) > 0:
+            return closed
+        since = time.time() - self.limit.seconds
+        rows: Any = self.redis.zrangebyscore(self.key, f"({since}", "+inf", withscores=True)
+        if self.under_way + len(rows) < self.limit.most:
             return 0.0
-        return self._limit.seconds - max(ages) if ages else LOOK_AGAIN_S
-
-    def begin(self) -> None:
-        self._under_way += 1
+        return float(rows[0][1]) - since if rows else LOOK_AGAIN_S
 
     def close(self, asked_s: float | None) -> None:
         """Hold back all calls for as long as the cloud asks, or else for the limit's time."""
-        hold = asked_s or self._limit.seconds
-        longest = LONGEST_HOLD_S if self._limit.waits else hold
+        hold = asked_s or self.limit.seconds
+        longest = LONGEST_HOLD_S if self.limit.waits else hold
         self.closed_until = time.monotonic() + min(hold, longest)
 
     def end(self) -> None:
-        self._under_way -= 1
-        self._history.record()
+        self.under_way -= 1
+        now, seconds = time.time(), self.limit.seconds
+        with self.redis.pipeline() as together:
+            together.zadd(self.key, {secrets.token_hex(6): now})
+            together.zremrangebyscore(self.key, 0, now - seconds)
+            together.pexpire(self.key, round(seconds * 1000))
+            together.execute()
 
 
 class Throttle:
@@ -116,10 +116,16 @@ class Throttle:
 
 
 class RateLimiter:
-    """Rate limits of one tenant; those with a common history keep within the limits together."""
+    """Rate limits of one tenant, within which all workers keep together; without Redis, none."""
 
-    def __init__(self, histories: Mapping[Limit, CallHistory]) -> None:
-        self._windows = {limit: _Window(limit, each) for limit, each in histories.items()}
+    def __init__(
+        self, redis: Redis | None = None, tenant: str = "", limits: Sequence[Limit] = LIMITS
+    ) -> None:
+        self._windows = [
+            _Window(redis, keys.tenant_calls(tenant.lower(), limit.kind), limit)
+            for limit in limits
+            if redis is not None
+        ]
 
     @asynccontextmanager
     async def slot(self, name: str) -> AsyncIterator[None]:
@@ -128,17 +134,16 @@ class RateLimiter:
         Raises:
             Transient: ``trace_limit``, for which a person does not wait.
         """
-        limit = next((each for each in self._windows if each.part in name.lower()), None)
-        if limit is None:
+        window = next((each for each in self._windows if each.limit.part in name.lower()), None)
+        if window is None:
             yield
             return
-        window = self._windows[limit]
         async with window.alone:
-            while (wait := window.free_in(time.monotonic())) > 0:
-                if not limit.waits:
+            while (wait := window.free_in()) > 0:
+                if not window.limit.waits:
                     raise Transient(Cause.TRACE_LIMIT, CloudReply("graph"), unsent=True)
                 await asyncio.sleep(wait)
-            window.begin()
+            window.under_way += 1
         try:
             yield
         except CloudError as error:

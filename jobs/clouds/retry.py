@@ -39,10 +39,7 @@ class RetryPolicy:
     jitter_s: float = 0.5
 
     def call(self, send: Callable[[], T], may_repeat: Judge) -> T:
-        for attempt in self._tries(may_repeat):
-            with attempt:
-                return send()
-        raise AssertionError(send)  # stamina ends by a return or by the error
+        return stamina.RetryingCaller(**self._options)(self._hook(may_repeat), send)
 
     async def call_async(self, send: Callable[[], Awaitable[T]], may_repeat: Judge) -> T:
         """Make an asynchronous call, repeat it if the judge allows, and return its answer.
@@ -51,10 +48,7 @@ class RetryPolicy:
             TimeoutError: ``total_s`` passed during an attempt or a pause.
         """
         async with asyncio.timeout(self.total_s):
-            async for attempt in self._tries(may_repeat):
-                with attempt:
-                    return await send()
-        raise AssertionError(send)  # stamina ends by a return or by the error
+            return await stamina.AsyncRetryingCaller(**self._options)(self._hook(may_repeat), send)
 
     def wait(self, error: Exception, *, spent: float) -> bool | float:
         """Return the seconds before another attempt, True for the policy's own pause, or False.
@@ -68,16 +62,19 @@ class RetryPolicy:
         wait = max(asked, self.shortest_wait_s)
         return wait if wait <= self.longest_wait_s and spent + wait < self.total_s else False
 
-    def _tries(self, may_repeat: Judge) -> Any:
+    def _hook(self, may_repeat: Judge) -> Callable[[Exception], bool | float]:
         began = time.monotonic()
-        return stamina.retry_context(
-            lambda error: may_repeat(error) and self.wait(error, spent=time.monotonic() - began),
-            attempts=self.attempts,
-            timeout=self.total_s,
-            wait_initial=self.first_pause_s,
-            wait_max=self.longest_pause_s,
-            wait_jitter=self.jitter_s,
-        )
+        return lambda error: may_repeat(error) and self.wait(error, spent=time.monotonic() - began)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {
+            "attempts": self.attempts,
+            "timeout": self.total_s,
+            "wait_initial": self.first_pause_s,
+            "wait_max": self.longest_pause_s,
+            "wait_jitter": self.jitter_s,
+        }
 
 
 PATIENCE = RetryPolicy()

@@ -55,14 +55,9 @@ def http_context() -> ssl.SSLContext:
 
     It is not for SMTP: httpx makes it offer ``http/1.1``.
     """
-    return _kept(
-        *(
-            os.environ.get(name, "")
-            for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
-        )
-    )
+    return _kept(*map(os.environ.get, AUTHORITIES))
 
 
 @cache
-def _kept(*_where: str) -> ssl.SSLContext:
+def _kept(*_where: str | None) -> ssl.SSLContext:
     return ssl_context()

@@ -21,22 +21,16 @@ class WarmLoop:
         self._renew()
 
     def _renew(self) -> None:
-        self._runner = asyncio.Runner()
-        self._client: httpx.AsyncClient | None = None
+        self.runner = asyncio.Runner()
+        self.http: httpx.AsyncClient | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         try:
-            return self._runner.run(work, context=contextvars.copy_context())
+            return self.runner.run(work, context=contextvars.copy_context())
         finally:
-            if asyncio.all_tasks(self._runner.get_loop()):
-                self._runner.close()
+            if asyncio.all_tasks(self.runner.get_loop()):
+                self.runner.close()
                 self._renew()
-
-    def client(self, make: Callable[[], httpx.AsyncClient]) -> httpx.AsyncClient | None:
-        if self._runner.get_loop() is not asyncio.get_running_loop():
-            return None
-        self._client = self._client or make()
-        return self._client
 
 
 _kept: ContextVar[WarmLoop | None] = ContextVar("warm_loop", default=None)
@@ -54,4 +48,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def client(make: Callable[[], httpx.AsyncClient]) -> httpx.AsyncClient | None:
     kept = _kept.get()
-    return kept.client(make) if kept else None
+    if kept is None or kept.runner.get_loop() is not asyncio.get_running_loop():
+        return None
+    kept.http = kept.http or make()
+    return kept.http

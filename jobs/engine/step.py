@@ -29,7 +29,6 @@ from jobs.clouds.rate_limit import SingleFlight
 from jobs.mail.message_trace import Trace
 from jobs.microsoft.exchange import InvokeCommand, command_text
 from jobs.microsoft.graph import Graph
-from jobs.microsoft.msal_http import DiscoveryCache
 from jobs.model import (
     Access,
     Change,
@@ -61,7 +60,7 @@ class StepContext:
     ``run`` is the current state of the run; the engine replaces it after every event. ``access`` is
     the access that Microsoft is read with. ``reads`` caches what the steps or the channels of one
     check share, and ``many`` is whether these are many channels, so that each must need few
-    requests. ``documents`` are Microsoft's public discovery documents, as far as they are known.
+    requests.
     """
 
     run: Run
@@ -75,7 +74,6 @@ class StepContext:
     access: Access = Access.ADMIN
     reads: SingleFlight = field(default_factory=SingleFlight)
     many: bool = False
-    documents: DiscoveryCache = field(default_factory=DiscoveryCache)
 
     @property
     def channel(self) -> Channel:

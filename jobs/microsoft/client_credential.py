@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
@@ -39,12 +39,9 @@ class CredentialError(Rejected):
 class KeyPair:
     """Private key and certificate from one PEM file, both as PEM, and the certificate's end."""
 
-    key: str
-    certificate: str
+    key: str = field(repr=False)
+    certificate: str = field(repr=False)
     ends: datetime
-
-    def __repr__(self) -> str:
-        return f"KeyPair(ends={self.ends!r})"
 
 
 def credential_of(settings: Settings) -> Credential:

@@ -9,21 +9,14 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import (
-    CloudReply,
-    Forbidden,
-    MalformedAnswer,
-    NotFound,
-    Rejected,
-    unreadable,
-)
+from jobs.clouds.errors import REFUSALS, CloudReply, MalformedAnswer, unreadable
 from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, TokenSource, request, with_token
 from jobs.clouds.json_values import as_dict, text_of
 from jobs.clouds.rate_limit import RateLimiter, SingleFlight, Throttle
@@ -72,29 +65,23 @@ class ExchangeRow(dict[str, Any]):
         return super().get(self._names.get(name.lower(), name), default)
 
 
+@dataclass(eq=False)
 class InvokeCommand:
     """Exchange's cmdlets for one administrator; without ``anchor_upn`` the app is the caller."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  the caller's identity and the state shared with other callers
-        self,
-        http: httpx.AsyncClient,
-        token_source: TokenSource,
-        base_url: str,
-        tenant_id: str,
-        anchor_upn: str,
-        reads: SingleFlight | None = None,
-        pace: RateLimiter | None = None,
-    ) -> None:
-        self._http = http
-        self._token_source = token_source
-        self._url = (
-            f"{base_url.rstrip('/')}/adminapi/beta/{quote(tenant_id, safe='')}/InvokeCommand"
-        )
-        self._anchor = f"UPN:{anchor_upn}" if anchor_upn else f"APP:{SYSTEM_MAILBOX}@{tenant_id}"
-        self._at_once = asyncio.Semaphore(_AT_ONCE)
-        self._reads = reads or SingleFlight()
-        self._pace = pace or RateLimiter({})
-        self._spacing = Throttle()
+    http: httpx.AsyncClient
+    token_source: TokenSource
+    base_url: str
+    tenant_id: str
+    anchor_upn: str
+    reads: SingleFlight = field(default_factory=SingleFlight)
+    pace: RateLimiter = field(default_factory=RateLimiter)
+    spacing: Throttle = field(default_factory=Throttle)
+    at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+
+    @property
+    def url(self) -> str:
+        return f"{self.base_url}/adminapi/beta/{quote(self.tenant_id, safe='')}/InvokeCommand"
 
     async def run(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
         """Run a cmdlet and return its rows.
@@ -105,43 +92,38 @@ class InvokeCommand:
         """
         if reads(cmdlet):
             key = json.dumps([cmdlet, dict(parameters)], default=str)
-            return await self._reads.read(key, lambda: self._sent(cmdlet, parameters))
-        async with self._reads.writing():
+            return await self.reads.read(key, lambda: self._sent(cmdlet, parameters))
+        async with self.reads.writing():
             return await self._sent(cmdlet, parameters)
 
     async def _sent(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
         call = Call(
             "exchange",
             "POST",
-            self._url,
+            self.url,
             body={"CmdletInput": {"CmdletName": cmdlet, "Parameters": dict(parameters)}},
             repeatable=cmdlet.lower().startswith(("get-", "set-", "test-")),
             read_seconds=EXCHANGE_READ_SECONDS,
         )
-        async with self._at_once, self._pace.slot(cmdlet):
+        async with self.at_once, self.pace.slot(cmdlet):
             answer = await self._ask(cmdlet, call)
             rows = _rows(cmdlet, answer)
             return await self._with_pages(cmdlet, call, answer, rows) if reads(cmdlet) else rows
 
     async def _ask(self, cmdlet: str, call: Call) -> Response:
+        upn = self.anchor_upn
+        headers = {
+            "X-AnchorMailbox": f"UPN:{upn}" if upn else f"APP:{SYSTEM_MAILBOX}@{self.tenant_id}",
+            "X-CmdletName": cmdlet,
+            "Prefer": "odata.maxpagesize=1000",
+        }
 
         async def send(token: str) -> Response:
-            headers = {
-                "Authorization": f"Bearer {token}",
-                "X-AnchorMailbox": self._anchor,
-                "X-CmdletName": cmdlet,
-                "Prefer": "odata.maxpagesize=1000",
-            }
-            sent = replace(call, headers=headers)
-            return await request(
-                self._http,
-                sent,
-                judge_exchange,
-                reported=judge_reported_errors,
-                turn=self._spacing.slot,
-            )
+            sent = replace(call, headers=headers | {"Authorization": f"Bearer {token}"})
+            reported, turn = judge_reported_errors, self.spacing.slot
+            return await request(self.http, sent, judge_exchange, reported=reported, turn=turn)
 
-        return await with_token(self._token_source, send)
+        return await with_token(self.token_source, send)
 
     async def _with_pages(
         self, cmdlet: str, call: Call, answer: Response, rows: list[ExchangeRow]
@@ -155,12 +137,12 @@ class InvokeCommand:
         """
         seen: set[str] = set()
         while link := text_of(as_dict(answer.data), "@odata.nextLink"):
-            if link in seen or len(seen) == MOST_PAGES or not is_page_of(self._url, link):
+            if link in seen or len(seen) == MOST_PAGES or not is_page_of(self.url, link):
                 raise cut_short(answer, link)
             seen.add(link)
             try:
                 answer = await self._ask(cmdlet, replace(call, url=link))
-            except (Forbidden, NotFound, Rejected) as refused:
+            except REFUSALS as refused:
                 raise cut_short(answer, refused.words or refused.cause) from refused
             rows = [*rows, *_rows(cmdlet, answer)]
         if missing := says_cut(answer.data):

@@ -101,23 +101,21 @@ class NewPassword:
     secret: str = field(repr=False)
 
 
-class GraphCalls:
-    """Requests to one Graph below ``/v1.0``, and below ``/beta`` for data that only beta lists."""
+@dataclass(eq=False)
+class Graph:
+    """One tenant's directory, with the permissions of ``token_source``'s token.
 
-    def __init__(
-        self,
-        http: httpx.AsyncClient,
-        token_source: TokenSource,
-        base_url: str,
-        reads: SingleFlight | None = None,
-        pace: RateLimiter | None = None,
-    ) -> None:
-        self._http = http
-        self._token_source = token_source
-        self._root = base_url.rstrip("/")
-        self._base = f"{self._root}/v1.0"
-        self._reads = reads or SingleFlight()
-        self._pace = pace or RateLimiter({})
+    Requests go below ``/v1.0``, and below ``/beta`` for data that only beta lists.
+    """
+
+    http: httpx.AsyncClient
+    token_source: TokenSource
+    base_url: str
+    reads: SingleFlight = field(default_factory=SingleFlight)
+    pace: RateLimiter = field(default_factory=RateLimiter)
+
+    def _url(self, path: str, version: str = "v1.0") -> str:
+        return f"{self.base_url}/{version}{path}"
 
     async def find(self, path: str, params: Params | None = None) -> Json | None:
         try:
@@ -131,7 +129,7 @@ class GraphCalls:
         Raises:
             MalformedAnswer: the answer has no field ``has``, so it is not that object.
         """
-        found = as_object(await self._call(Call("graph", "GET", self._base + path, params or {})))
+        found = as_object(await self._call(Call("graph", "GET", self._url(path), params or {})))
         promised(found, has)
         return found
 
@@ -146,14 +144,13 @@ class GraphCalls:
     ) -> list[Json]:
         """Return the objects of a collection from all its pages (20 pages at most)."""
         rows: list[Json] = []
-        sent = headers or {}
-        call = Call("graph", "GET", f"{self._root}/{version}{path}", params or {}, sent)
+        call = Call("graph", "GET", self._url(path, version), params or {}, headers or {})
         for _ in range(pages):
             page = as_object(await self._call(call))
             rows += rows_of(page)
             if not (following := self._following(page, version)):
                 break
-            call = Call("graph", "GET", following, headers=sent)
+            call = replace(call, url=following, params={})
         return rows
 
     def _following(self, page: Json, version: str) -> str:
@@ -168,7 +165,7 @@ class GraphCalls:
         _, found, rest = link.partition(f"/{version}/")
         if not found:
             raise unreadable("graph", "a next page that is no page of Graph's", httpx.codes.OK)
-        return f"{self._root}/{version}/{rest}"
+        return self._url(f"/{rest}", version)
 
     async def send(
         self,
@@ -179,7 +176,7 @@ class GraphCalls:
         headers: Params | None = None,
         repeatable: bool | None = None,
     ) -> Any:
-        call = Call("graph", method, self._base + path, {}, headers or {}, body, repeatable)
+        call = Call("graph", method, self._url(path), {}, headers or {}, body, repeatable)
         return await self._call(call)
 
     async def remove(self, path: str) -> None:
@@ -189,23 +186,17 @@ class GraphCalls:
 
     async def _call(self, call: Call) -> Any:
         if call.method == "GET":
-            return await self._reads.read(
-                f"GET {call.url}?{sorted(call.params.items())}", lambda: self._sent(call)
-            )
-        async with self._reads.writing():
+            return await self.reads.read(f"GET {call.address}", lambda: self._sent(call))
+        async with self.reads.writing():
             return await self._sent(call)
 
     async def _sent(self, call: Call) -> Any:
         async def send(token: str) -> Any:
             headers = {**call.headers, "Authorization": f"Bearer {token}"}
-            async with self._pace.slot(call.url):
-                return (await request(self._http, replace(call, headers=headers), judge_graph)).data
+            async with self.pace.slot(call.url):
+                return (await request(self.http, replace(call, headers=headers), judge_graph)).data
 
-        return await with_token(self._token_source, send)
-
-
-class Graph(GraphCalls):
-    """One tenant's directory, with the permissions of ``token_source``'s token."""
+        return await with_token(self.token_source, send)
 
     # --- the email app ----------------------------------------------------------------------------
 

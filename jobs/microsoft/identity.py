@@ -15,7 +15,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from hashlib import sha256
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -38,7 +38,7 @@ from jobs.clouds.errors import (
 from jobs.clouds.json_values import is_filled_text, text_of
 from jobs.clouds.retry import RetryPolicy, may_repeat
 from jobs.microsoft.client_credential import Credential, credential_of
-from jobs.microsoft.msal_http import DiscoveryCache, MsalHttp, entra_error
+from jobs.microsoft.msal_http import MsalHttp, entra_error
 from jobs.model import Account
 from jobs.settings import Settings
 
@@ -92,7 +92,7 @@ def admin_consent_url(  # noqa: PLR0913, PLR0917  one for each part of the URL
     """
     query = {"client_id": client_id, "scope": " ".join(scopes)}
     query |= {"redirect_uri": redirect_uri, "state": state}
-    page = f"{login_url.rstrip('/')}/{quote(tenant, safe='')}/v2.0/adminconsent"
+    page = f"{login_url}/{quote(tenant, safe='')}/v2.0/adminconsent"
     return f"{page}?{urlencode(query, quote_via=quote)}"
 
 
@@ -147,44 +147,31 @@ class _SignInCache(msal.SerializableTokenCache):  # type: ignore[misc]  # msal h
         self.add({**self._received, "token_endpoint": address, "skip_account_creation": True})
 
 
+@dataclass(eq=False, repr=False)
 class Identity:
     """Confidential app in one tenant, or in ``organizations`` for the person's own tenant."""
 
-    def __init__(  # noqa: PLR0913  an app, a tenant, and the way there
-        self,
-        login_url: str,
-        http: httpx.Client,
-        tenant: str,
-        client_id: str,
-        credential: Credential,
-        *,
-        documents: DiscoveryCache | None = None,
-    ) -> None:
-        self.tenant = tenant
-        self.client_id = client_id
-        self._credential = credential
-        self._of_bot = False
-        self._login_url = login_url.rstrip("/")
-        self._http = MsalHttp(http, login_url, documents)
+    login_url: str
+    http: InitVar[httpx.Client]
+    tenant: str
+    client_id: str
+    credential: Credential
+    is_bot: bool = False
+
+    def __post_init__(self, http: httpx.Client) -> None:
+        self._http = MsalHttp(http, self.login_url)
 
     @classmethod
     def of_bot(
-        cls,
-        settings: Settings,
-        http: httpx.Client,
-        tenant: str = "organizations",
-        documents: DiscoveryCache | None = None,
+        cls, settings: Settings, http: httpx.Client, tenant: str = "organizations"
     ) -> Identity:
         """Return the identity of the bot's own app.
 
         Raises:
             Rejected: ``bot_credential_refused``, if the bot's certificate cannot be read.
         """
-        credential = credential_of(settings)
-        client_id = settings.microsoft_client_id
-        made = cls(settings.login_url, http, tenant, client_id, credential, documents=documents)
-        made._of_bot = True
-        return made
+        client_id, credential = settings.microsoft_client_id, credential_of(settings)
+        return cls(settings.login_url, http, tenant, client_id, credential, is_bot=True)
 
     def begin(
         self,
@@ -306,7 +293,7 @@ class Identity:
         if "access_token" in result:
             return str(result["access_token"])
         error = entra_error(result, httpx.codes.BAD_REQUEST)
-        if self._of_bot and error.cause in patterns().groups["of_credential"]:
+        if self.is_bot and error.cause in patterns().groups["of_credential"]:
             said = CloudReply("entra", error.status, error.code, error.message, error.ids)
             error = Rejected(Cause.BOT_CREDENTIAL_REFUSED, said)
         raise error
@@ -350,7 +337,7 @@ class Identity:
 
     @property
     def _discovery(self) -> str:
-        return f"{self._login_url}/{self.tenant}/v2.0/.well-known/openid-configuration"
+        return f"{self.login_url}/{self.tenant}/v2.0/.well-known/openid-configuration"
 
     def _app(
         self, cache: msal.SerializableTokenCache | None = None
@@ -358,8 +345,8 @@ class Identity:
         try:
             return msal.ConfidentialClientApplication(
                 self.client_id,
-                client_credential=self._credential,
-                authority=f"https://{self._login_url.partition('://')[2]}/{self.tenant}",
+                client_credential=self.credential,
+                authority=f"https://{self.login_url.partition('://')[2]}/{self.tenant}",
                 instance_discovery=False,
                 token_cache=cache,
                 http_client=self._http,

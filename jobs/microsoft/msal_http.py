@@ -3,9 +3,8 @@
 msal would garble errors, and replay 429 and 5xx from memory (microsoft.md 6.3). It insists on
 https: if ``MICROSOFT_LOGIN_URL`` is http on a loopback host, the URL is corrected here.
 
-Discovery documents and signing keys are cached for an hour in this process and, sealed, in Redis:
-a client secret is sent to the address in a document, so write access to Redis must not be enough to
-change one.
+Discovery documents and signing keys are cached for an hour in this process, and not in Redis: a
+client secret is sent to the address in a document, which a writer to Redis must not change.
 """
 
 from __future__ import annotations
@@ -36,32 +35,13 @@ from jobs.clouds.retry import parse_retry_after
 from jobs.microsoft.app_manifest import merged
 from jobs.microsoft.responses import by_status
 from jobs.settings import is_loopback
-from jobs.storage.vault import Sealed, Vault
 
 Json = dict[str, Any]
 LIFE_S = 3600
 
 
-class DiscoveryCache:
-    """Cache of JSON documents by URL. Without a vault, the documents stay in this process."""
-
-    def __init__(self, vault: Vault | None = None) -> None:
-        self._vault = vault
-        self._here: dict[str, tuple[float, Json]] = {}
-
-    def get(self, url: str) -> Json | None:
-        kept = self._here.get(url)
-        if kept is not None and time.monotonic() - kept[0] < LIFE_S:
-            return kept[1]
-        sealed = self._vault.get(Sealed.DOCUMENT.of(url)) if self._vault else None
-        return json.loads(sealed) if sealed else None
-
-    def put(self, url: str, document: Json) -> None:
-        self._here[url] = (time.monotonic(), document)
-        if self._vault:
-            self._vault.put(Sealed.DOCUMENT.of(url), json.dumps(document), LIFE_S)
-
-
+DOCUMENTS: dict[str, tuple[float, Json]] = {}
+"""Discovery documents and signing keys by URL, each with the time at which it was read."""
 log = structlog.get_logger(__name__)
 _UNDESCRIBED = Meaning(Cause.REQUEST_REJECTED, ErrorKind.REJECTED)
 _CANCELLED = Meaning(Cause.CONSENT_CANCELLED, ErrorKind.REJECTED)
@@ -134,16 +114,11 @@ class MsalResponse:
     text: str = field(repr=False)
     headers: dict[str, str]
 
-    def raise_for_status(self) -> None:
-        """Do nothing, because errors have been raised already."""
-
 
 class MsalHttp:
-    """``http_client`` for msal; it caches discovery documents and signing keys for an hour."""
+    """``http_client`` for msal."""
 
-    def __init__(
-        self, http: httpx.Client, login_url: str, documents: DiscoveryCache | None = None
-    ) -> None:
+    def __init__(self, http: httpx.Client, login_url: str) -> None:
         address = urlsplit(login_url)
         self._plain = address.scheme == "http"
         if self._plain and not is_loopback(address.hostname or ""):
@@ -151,7 +126,6 @@ class MsalHttp:
                 "MICROSOFT_LOGIN_URL must begin with https:// (http:// is for a loopback host only)"
             )
         self._http = http
-        self._documents = documents or DiscoveryCache()
 
     def outside(self, url: str) -> str:
         """Return the public form of a URL: http again if the login URL is http."""
@@ -159,16 +133,16 @@ class MsalHttp:
         ours = self._plain and parts.scheme == "https" and is_loopback(str(parts.hostname))
         return "http" + url.removeprefix("https") if ours else url
 
-    def document(self, url: str, *, fresh: bool = False) -> dict[str, Any]:
+    def document(self, url: str, *, fresh: bool = False) -> Json:
         """Return a JSON document as it is served, from the cache unless ``fresh``."""
-        kept = None if fresh else self._documents.get(url)
-        if kept is not None:
+        read_at, kept = DOCUMENTS.get(url, (0.0, None))
+        if kept is not None and not fresh and time.monotonic() - read_at < LIFE_S:
             return kept
         reply = self._exchange("GET", url)
         if reply.status_code != httpx.codes.OK:
             raise entra_error(json.loads(reply.text), reply.status_code)
-        found: dict[str, Any] = json.loads(reply.text)
-        self._documents.put(url, found)
+        found: Json = json.loads(reply.text)
+        DOCUMENTS[url] = time.monotonic(), found
         return found
 
     def get(self, url: str, **_: object) -> MsalResponse:
@@ -199,9 +173,6 @@ class MsalHttp:
             told["scope"] = " ".join(merged(str(told["scope"]).split(), missing))
         return MsalResponse(reply.status_code, json.dumps(told), reply.headers)
 
-    def close(self) -> None:
-        """Do nothing, because the client belongs to its creator."""
-
     def _exchange(self, method: str, url: str, **options: Any) -> MsalResponse:
         with calls.request_to("entra"):
             return self._once(method, url, **options)
@@ -211,7 +182,7 @@ class MsalHttp:
         try:
             with measured("entra") as noted:
                 response = self._http.request(method, self.outside(url), headers=headers, **options)
-                noted.status = response.status_code
+                noted.answered(response.status_code, response.headers)
         except httpx.RequestError as error:
             raise no_answer("entra", error) from error
         log.debug(

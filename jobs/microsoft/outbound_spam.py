@@ -25,15 +25,13 @@ CARRIED = (
 
 @dataclass(frozen=True, slots=True)
 class EffectivePolicy:
-    """Policy that applies, and the rule that assigns it; None for the default policy.
-
-    ``unsure`` are higher rules with group conditions, which cannot be evaluated here, that would
-    reverse whether mail is forwarded.
-    """
+    """Policy that applies, and the rule that assigns it."""
 
     policy: ExchangeRow | None
-    rule: ExchangeRow | None
+    rule: ExchangeRow | None  # None for the default policy
     unsure: tuple[ExchangeRow, ...] = ()
+    """Higher rules with group conditions, which cannot be evaluated here, that would reverse
+    whether mail is forwarded."""
 
     @property
     def forwards(self) -> bool:

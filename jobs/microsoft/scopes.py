@@ -98,7 +98,7 @@ def graph_default(graph_url: str) -> str:
 
 def app_may_read(reads: tuple[str, ...]) -> bool:
     """Return whether the bot's own access can be enough; Exchange roles are the tenant's."""
-    return all("." not in name or name in {*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES} for name in reads)
+    return all("." not in name or name in GRAPH_READ_SCOPES for name in reads)
 
 
 def exchange_scope(exchange_url: str) -> str:

@@ -29,22 +29,18 @@ _ABANDONED = frozenset({16000, 50058, 50072, 50074, 50076, 50079, 50089, 50140, 
 
 @dataclass(frozen=True, slots=True)
 class SignInRow:
-    """One row of the sign-in log; ``code`` is the AADSTS number, 0 for success.
-
-    ``policies`` are those of Conditional Access that the sign-in failed. ``key_id`` is the app's
-    secret that was used, if beta tells it.
-    """
+    """One row of the sign-in log."""
 
     at: datetime
-    code: int
+    code: int  # the AADSTS number, 0 for success
     reason: str
     interactive: bool
     user_id: str
     user: str
     correlation_id: str
     id: str
-    policies: tuple[str, ...] = ()
-    key_id: str = ""
+    policies: tuple[str, ...] = ()  # those of Conditional Access that the sign-in failed
+    key_id: str = ""  # the app's secret that was used, if beta tells it
 
     @property
     def good(self) -> bool:
@@ -56,23 +52,16 @@ class SignInRow:
         return meaning_of_number(self.code, f": {self.reason}") or _UNDESCRIBED
 
     @property
-    def passing(self) -> bool:
-        """Return whether the service was busy, so only the next row shows something."""
-        return self.meaning.kind is ErrorKind.TRANSIENT
-
-    @property
     def personal(self) -> bool:
         """Return whether a person's own attempt failed, for no reason that affects a renewal."""
         of_form = self.meaning.cause in patterns().groups["of_form"]
         return self.interactive and not self.good and not of_form
 
     @property
-    def abandoned(self) -> bool:
-        return self.interactive and self.code in _ABANDONED
-
-    @property
     def conclusive(self) -> bool:
-        return not self.passing and not self.abandoned
+        """Return whether the row shows something: no busy service and no abandoned prompt."""
+        abandoned = self.interactive and self.code in _ABANDONED
+        return self.meaning.kind is not ErrorKind.TRANSIENT and not abandoned
 
     @property
     def renewal(self) -> bool:

@@ -7,17 +7,17 @@ their clients only read.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from base64 import urlsafe_b64decode
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
+import jwt
+
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import CloudError, CloudReply, Forbidden, unreadable
+from jobs.clouds.errors import CloudError, CloudReply, Forbidden, SignInNeeded, unreadable
 from jobs.clouds.http import Call, TokenSource
 from jobs.microsoft.exchange import ExchangeRow, InvokeCommand, Params
 from jobs.microsoft.graph import Graph
@@ -26,7 +26,7 @@ from jobs.microsoft.identity import Identity
 _GONE = frozenset(
     {Cause.APP_DISABLED, Cause.APP_NOT_FOUND, Cause.APP_ROLES_MISSING, Cause.CONSENT_MISSING}
 )
-_READS = ("get-", "test-")
+"""Causes that the app or its consent is gone; any other error may be temporary."""
 
 Ask = Callable[[str], str]
 
@@ -44,9 +44,8 @@ def roles_in(token: str) -> frozenset[str]:
         MalformedAnswer: the token is not a JSON Web Token.
     """
     try:
-        body = token.split(".")[1]
-        roles = json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4))).get("roles")
-    except (IndexError, ValueError, AttributeError):  # a wrong base64 is a ValueError
+        roles = jwt.decode(token, options={"verify_signature": False}).get("roles")
+    except (jwt.PyJWTError, ValueError):  # no text in UTF-8
         raise unreadable("entra", "an access token that is no JSON Web Token") from None
     return frozenset(map(str, roles)) if isinstance(roles, list) else frozenset()
 
@@ -55,11 +54,6 @@ def missing_in(token: str, needed: Sequence[str]) -> tuple[str, ...]:
     """Return the names in ``needed`` that the token lacks as roles. Case does not matter."""
     have = {role.lower() for role in roles_in(token)}
     return tuple(name for name in needed if name.lower() not in have)
-
-
-def withdrawn(error: CloudError) -> bool:
-    """Return whether the app or its consent is gone; any other error may be temporary."""
-    return error.cause in _GONE
 
 
 class _Kept:
@@ -91,7 +85,8 @@ class _Kept:
 class AppTokens(_Kept):
     """One tenant's app-only tokens, by resource; ``ended`` is set once access is withdrawn.
 
-    An error is remembered for all later callers, so twenty steps do not ask Entra twenty times.
+    ``needed`` are the roles by resource. For another resource a person has to sign in. An error is
+    remembered for all later callers, so twenty steps do not ask Entra twenty times.
     """
 
     life_s = 1200  # a token is valid for at least an hour and keeps its roles
@@ -108,6 +103,8 @@ class AppTokens(_Kept):
 
     async def _fetched(self, scopes: tuple[str, ...]) -> str:
         (scope,) = scopes
+        if scope not in self._needed:
+            raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
         if scope in self._failed:
             raise self._failed[scope]
         try:
@@ -117,7 +114,7 @@ class AppTokens(_Kept):
                 raise Forbidden(Cause.APP_ROLES_MISSING, said)
         except CloudError as error:
             self._failed[scope] = error
-            if withdrawn(error):
+            if error.cause in _GONE:
                 said = CloudReply("entra", error.status, error.words)
                 self.ended = self.ended or Forbidden(Cause.APP_ACCESS_WITHDRAWN, said)
                 self._failed[scope] = self.ended
@@ -134,7 +131,7 @@ class ReadingGraph(Graph):
 
 class ReadingExchange(InvokeCommand):
     async def run(self, cmdlet: str, parameters: Params) -> list[ExchangeRow]:
-        if not cmdlet.lower().startswith(_READS):
+        if not cmdlet.lower().startswith(("get-", "test-")):
             raise WriteRefusedError(cmdlet)
         return await super().run(cmdlet, parameters)
 

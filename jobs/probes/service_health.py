@@ -81,7 +81,7 @@ class Entra(Probe, row="entra"):
     def _read(self, ctx: StepContext) -> None:
         with sync_client(ctx.settings) as http:
             tenant = ctx.channel.tenant_id or "organizations"
-            Identity.of_bot(ctx.settings, http, tenant, ctx.documents).discover()
+            Identity.of_bot(ctx.settings, http, tenant).discover()
 
 
 class WebexStatus(Probe, row="webex_status"):

@@ -21,7 +21,7 @@ import structlog
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.clock import now, paced
+from jobs.clock import now, paced, parse
 from jobs.runs.run import Kind
 from jobs.storage import codec, keys
 from jobs.storage.keys import Key
@@ -121,13 +121,13 @@ Along = Callable[[Pipeline], object]
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """``broken_at`` is the first wrong entry, or 0; the first key seals it if ``newest_key``."""
+    """State of the trail."""
 
     entries: int
-    since: str = ""
-    broken_at: int = 0
+    since: str = ""  # the time of the first entry
+    broken_at: int = 0  # the first wrong entry, or 0
     why: str = ""
-    newest_key: bool = True
+    newest_key: bool = True  # the first key seals it
 
 
 class Memory:
@@ -190,8 +190,8 @@ class Trail:
         along: Along = lambda _: None,
         check: Along = lambda _: None,
         watched: Sequence[Key] = (),
-    ) -> list[object]:
-        """Add an entry for each fact and run ``along`` in one transaction; return Redis' answers.
+    ) -> None:
+        """Add an entry for each fact and run ``along`` in one transaction.
 
         ``check`` reads the ``watched`` keys before, and raises an error if nothing may be written.
         """
@@ -207,7 +207,7 @@ class Trail:
                 self._seal(pipe, replace(head, end=_place_of(written[-1])))
             along(pipe)
 
-        answers = self._redis.transaction(attempt, keys.audit_head(), *watched) or []
+        self._redis.transaction(attempt, keys.audit_head(), *watched)
         for entry in written:  # a record outside Redis
             what, run = entry.get("what"), entry.get("run")
             log.info("audit", n=entry["n"], what=what, run=run, hash=entry["hash"])
@@ -216,7 +216,6 @@ class Trail:
             for entry in doubted:
                 log.error("audit entries are missing", what=entry["what"], **entry.get("data", {}))
             self._memory.saw(_place_of(written[-1]), settled=bool(doubted))
-        return answers[2:]
 
     def look(self) -> None:
         """Record that the trail was set back; each verification names an end that is not sealed."""
@@ -230,7 +229,7 @@ class Trail:
             self._memory.saw(head.end)
 
     def head(self) -> Head:
-        return self._seen()[2] or Head()
+        return self._head(self._redis.get(keys.audit_head())) or Head()
 
     def entries(self) -> tuple[bytes, ...]:
         return tuple(map(codec.as_bytes, self._redis.lrange(keys.audit_entries(), 0, -1)))
@@ -238,10 +237,24 @@ class Trail:
     def verify(self) -> Verified:
         """Verify the chain from its first entry to the sealed end. Nothing is written."""
         raw, length, head = self._seen()
-        found = self._verified(raw, length, head)
-        # retention moves every entry to another place in the list, so the wrong ones may have been read
-        moved = self.head().cleared != (head or Head()).cleared
-        return self.verify() if moved else found
+        cleared, newest, why = (head or Head()).cleared, True, ""
+        wrong, last = walk(self._lines(length), cleared)
+        if self.head().cleared != cleared:
+            # retention moves every entry to another place, so the wrong ones may have been read
+            return self.verify()
+        if wrong:
+            why = "the entry is not as the bot wrote it, or one before it is missing"
+        elif head is None:
+            wrong, why = length, "the end is not sealed by this bot" if length or raw else ""
+        elif last.n < head.end.n:
+            wrong, why = last.n + 1, f"{head.end.n - last.n} entries are missing at the end"
+        elif last.n > head.end.n:
+            wrong, why = head.end.n + 1, "the entry was not written by this bot"
+        elif last.hash != head.end.hash:
+            wrong, why = last.n, "the sealed end is another one"
+        else:
+            newest = self._authenticator.renewed(keys.audit_head(), raw) == raw
+        return Verified(length, self._since(), wrong, why, newest_key=newest)
 
     def clear(self, before: datetime, most: int = SLICE) -> int:
         """Remove up to ``most`` of the oldest entries from before a time; return how many.
@@ -259,15 +272,15 @@ class Trail:
                 pipe.multi()
                 return
             lines = list(map(codec.as_bytes, pipe.lrange(keys.audit_entries(), 0, most - 1)))
-            old = list(_older(lines, before))
+            old = list(takewhile(lambda each: _is_before(each.get("at"), before), map(read, lines)))
             wrong, end = walk(lines[: len(old)], head.cleared)
             pipe.multi()
             if wrong or all(each.get("what") == CLEARED for each in old):
                 return
             removed[:] = old
-            told = {"first": str(old[0]["n"]), "last": str(end.n), "count": str(len(old))}
+            told = {"first": str(old[0]["n"]), "last": str(end.n), "last_hash": end.hash}
             told |= {"since": str(old[0]["at"]), "until": str(old[-1]["at"])}
-            told |= {"last_hash": end.hash}
+            told |= {"count": str(len(old))}
             entry = {"at": now().isoformat(), "by": "bot", "what": CLEARED, "data": told}
             written = list(chained(head.end, [entry]))
             pipe.ltrim(keys.audit_entries(), len(old), -1)
@@ -286,19 +299,6 @@ class Trail:
             both.llen(keys.audit_entries())
             raw, length = both.execute()
         return raw, length, self._head(raw)
-
-    def _verified(self, raw: object, length: int, head: Head | None) -> Verified:
-        wrong, last = walk(self._lines(length), head.cleared if head else START)
-        known = Verified(length, self._since())
-        if wrong:
-            why = "the entry is not as the bot wrote it, or one before it is missing"
-            return replace(known, broken_at=wrong, why=why)
-        if head is None:
-            why = "the end is not sealed by this bot" if length or raw else ""
-            return replace(known, broken_at=length, why=why)
-        at, why = _end_break(head.end, last)
-        newest = self._authenticator.renewed(keys.audit_head(), raw) == raw
-        return replace(known, broken_at=at, why=why, newest_key=newest)
 
     def _lines(self, length: int) -> Iterator[bytes]:
         for place in range(0, length, SLICE):
@@ -351,17 +351,6 @@ class Trail:
             older = self._redis.lrange(keys.audit_entries(), max(stop - NEWEST, 0), stop - 1)
             yield from map(codec.as_bytes, reversed(older))
 
-    def reseal(self) -> None:
-        """Seal the end with the first key; do nothing if none of the keys has sealed it."""
-
-        def attempt(pipe: Pipeline) -> None:
-            head = self._head(pipe.get(keys.audit_head()))
-            pipe.multi()
-            if head is not None:
-                self._seal(pipe, head)
-
-        self._redis.transaction(attempt, keys.audit_head())
-
     def _end(self, pipe: Pipeline) -> tuple[Head, list[AuditEntry]]:
         """Return the head to continue from, and an entry that records doubt about it, if any."""
         raw = pipe.get(keys.audit_head())
@@ -386,21 +375,6 @@ def _place_of(entry: AuditEntry) -> Mark:
     return Mark(entry["n"], entry["hash"])
 
 
-def _end_break(end: Mark, last: Mark) -> tuple[int, str]:
-    if last.n < end.n:
-        return last.n + 1, f"{end.n - last.n} entries are missing at the end"
-    if last.n > end.n:
-        return end.n + 1, "the entry was not written by this bot"
-    return (0, "") if last.hash == end.hash else (last.n, "the sealed end is another one")
-
-
-def _older(lines: Iterable[bytes], before: datetime) -> Iterator[AuditEntry]:
-    return takewhile(lambda entry: _is_before(str(entry.get("at")), before), map(read, lines))
-
-
-def _is_before(at: str, before: datetime) -> bool:
-    try:
-        when = datetime.fromisoformat(at)
-    except ValueError:
-        return False
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)) < before
+def _is_before(at: object, before: datetime) -> bool:
+    when = parse(at)
+    return when is not None and when < before

@@ -14,8 +14,6 @@ from jobs.runs.run import Run
 from jobs.storage import codec, keys
 from jobs.storage.vault import Records
 
-ASKED_S = 24 * 3600
-"""Seconds for which a started run is remembered, longer than an event may be delivered again."""
 CHECK_KEPT_S = 30 * 24 * 3600
 
 
@@ -42,36 +40,17 @@ class AlreadyRunningError(Exception):
 
 
 class ChannelIndex(Records):
-    """Claims, records and lists of channels. Raises redis.RedisError if Redis is unreachable."""
-
-    def claim(self, mailbox: str, run_id: str) -> None:
-        """Make the run the only one of the mailbox, or of the message or button press.
-
-        A run that died before its first event does not count.
-
-        Raises:
-            AlreadyRunningError: when another run that has not ended holds it.
-        """
-        key = keys.channel_claim(mailbox)
-
-        def take(pipe: Pipeline) -> None:
-            holder = codec.as_text(pipe.get(key))
-            if holder not in {"", run_id} and self._is_open(holder):
-                raise AlreadyRunningError(holder)
-            pipe.multi()
-            pipe.set(key, run_id, ex=None if "@" in mailbox else ASKED_S)
-            if "@" in mailbox:
-                pipe.zadd(keys.channel_runs(mailbox), {run_id: now().timestamp()}, nx=True)
-
-        # if two claim at the same time, the second one checks the holder again
-        self.redis.transaction(take, key)
+    """Holders, records and lists of channels. Raises redis.RedisError if Redis is unreachable."""
 
     def holder(self, mailbox: str) -> str:
         return codec.as_text(self.redis.get(keys.channel_claim(mailbox)))
 
     def running(self, mailbox: str) -> str:
+        """Return the open run that holds the mailbox; one that died before its first event is none."""
         holder = self.holder(mailbox)
-        return holder if holder and self._is_open(holder) else ""
+        if self.redis.zscore(keys.runs_open(), holder) is None:
+            return ""
+        return holder if self.redis.exists(keys.run_events(holder)) else ""
 
     def record(self, mailbox: str) -> Record | None:
         return self._get(keys.channel_record(mailbox), Record)
@@ -121,7 +100,3 @@ class ChannelIndex(Records):
         for run in runs:
             pipe.srem(keys.space_channels(run.origin.room), mailbox)
             pipe.srem(keys.person_channels(run.requester.id), mailbox)
-
-    def _is_open(self, run_id: str) -> bool:
-        listed = self.redis.zscore(keys.runs_open(), run_id) is not None
-        return listed and bool(self.redis.exists(keys.run_events(run_id)))

@@ -63,9 +63,8 @@ def apply_events(run: Run, events: Iterable[Event]) -> Run:
 
 
 def _details(run: Run, event: Event) -> Run:
-    channel = event.channel or run.channel
-    run = replace(run, plan=None, approvals={})
-    return replace(run, channel=channel, detailed=True, detailed_at=event.at)
+    channel, at = event.channel or run.channel, event.at
+    return replace(run, channel=channel, detailed=True, detailed_at=at, plan=None, approvals={})
 
 
 def _signed_in(run: Run, event: Event) -> Run:
@@ -90,11 +89,6 @@ def _signed_in(run: Run, event: Event) -> Run:
     if run.changed and run.tenant == tenant:
         return run
     return replace(run, findings={}, waits={}, checked=None, search=None, discovered=False)
-
-
-def _signed_out(run: Run, event: Event) -> Run:
-    problem = {"sign_in": _problem(event)} if event.data else {}
-    return replace(run, account=None, problems={**run.problems, **problem})
 
 
 def _readable(run: Run, event: Event) -> Run:
@@ -242,7 +236,11 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
     Kind.OPENED: lambda run, _: run,
     Kind.DETAILS: _details,
     Kind.SIGNED_IN: _signed_in,
-    Kind.SIGNED_OUT: _signed_out,
+    Kind.SIGNED_OUT: lambda run, event: replace(
+        run,
+        account=None,
+        problems=run.problems | ({"sign_in": _problem(event)} if event.data else {}),
+    ),
     Kind.READABLE: _readable,
     Kind.PLANNED: _planned,
     Kind.DEMANDED: _demanded,

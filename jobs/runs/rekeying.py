@@ -61,16 +61,12 @@ _TYPES = {What.RUNS: _LIST, What.ACCEPTED: _HASH, What.CARDS: _HASH}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Values of one Redis key under the first key, and under an older one, by their number.
+    """Values of one Redis key; a run's history counts as one."""
 
-    ``foreign`` names those that verify under no key. ``changed`` are the older ones as they are
-    under the first key. A run's history counts as one value.
-    """
-
-    newest: int = 0
-    older: int = 0
-    foreign: tuple[str, ...] = ()
-    changed: Mapping[Slot, bytes] = field(default_factory=dict)
+    newest: int = 0  # the number of those under the first key
+    older: int = 0  # the number of those under an older key
+    foreign: tuple[str, ...] = ()  # the names of those that verify under no key
+    changed: Mapping[Slot, bytes] = field(default_factory=dict)  # older ones under the first key
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,27 +94,26 @@ class Rekeying:
     def renew(self) -> Result:
         """Write every value under an older key again; ``older`` of the result are these."""
         result = self._pass(self._renewed)
-        trail = self._look_at_trail()
-        if trail.older:
-            self._trail.reseal()
-        result.add(What.TRAIL, trail)
         counts = {
             what.replace(" ", "_"): str(count) for what, count in result.older.items() if count
         }
-        if counts and not trail.foreign:
+        if counts and not self._trail.verify().broken_at:
             self._trail.add(entry(REKEYED, data=counts))
         return result
 
     def survey(self) -> Result:
-        result = self._pass(lambda what, key: self._look(what, self._redis, key))
-        result.add(What.TRAIL, self._look_at_trail())
-        return result
+        return self._pass(lambda what, key: self._look(what, self._redis, key))
 
     def _pass(self, take: Callable[[What, str], Found]) -> Result:
         result = Result()
         for what, pattern in _PLACES:
             for key in self._redis.scan_iter(pattern, count=KEYS_AT_ONCE):
                 result.add(what, take(what, codec.as_text(key)))
+        seen = self._trail.verify()  # its sealed end vouches for every entry
+        if seen.broken_at:
+            result.foreign.append(f"{keys.audit_entries()}, entry {seen.broken_at}: {seen.why}")
+        else:
+            result.add(What.TRAIL, take(What.TRAIL, keys.audit_head()))
         return result
 
     def _renewed(self, what: What, key: str) -> Found:
@@ -168,15 +163,6 @@ class Rekeying:
         if renewed == lines:
             return Found(newest=1)
         return Found(older=1, changed=dict(enumerate(renewed)))
-
-    def _look_at_trail(self) -> Found:
-        """Verify every entry of the audit trail: its sealed end vouches for all of them."""
-        seen = self._trail.verify()
-        if seen.broken_at:
-            return Found(foreign=(f"{keys.audit_entries()}, entry {seen.broken_at}: {seen.why}",))
-        if not seen.entries:
-            return Found()
-        return Found(newest=1) if seen.newest_key else Found(older=1)
 
 
 def _values(reader: Reader, key: str, stored: bytes, *, any_field: bool) -> dict[str, bytes]:

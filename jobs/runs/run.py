@@ -28,60 +28,40 @@ from jobs.model import (
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Space and thread in Webex in which a run shows itself.
-
-    ``direct`` is true in a 1:1 conversation. ``message`` is the id of the message, or of the press
-    on a card, that asked for the run.
-    """
+    """Space and thread in Webex in which a run shows itself; only the conversation reads them."""
 
     room: str = ""
     thread: str = ""
-    direct: bool = False
-    message: str = ""
+    direct: bool = False  # a 1:1 conversation
+    message: str = ""  # the ID of the message, or of the press on a card, that asked for the run
 
 
 @dataclass(frozen=True, slots=True)
 class FixBrief:
-    """Part of the newest check's verdict that a fix cannot find by itself.
-
-    ``token_cause`` is the cause that only a new token ends, and ``manual_causes`` are those that
-    only a person can fix. ``checked_at`` is when the check ended. The sign-in asks for the
-    permissions of the steps in ``wrong``, which the fix will probably change.
-    """
+    """Part of the newest check's verdict that a fix cannot find by itself."""
 
     consent_missing: bool = False
-    token_cause: str = ""
-    manual_causes: tuple[str, ...] = ()
-    checked_at: datetime | None = None
-    wrong: tuple[str, ...] = ()
+    token_cause: str = ""  # the cause that only a new token ends
+    manual_causes: tuple[str, ...] = ()  # those that only a person can fix
+    checked_at: datetime | None = None  # the check's end
+    wrong: tuple[str, ...] = ()  # steps to change: the sign-in asks for their permissions
 
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """Facts that a check, a fix or a bulk check gets before it starts.
+    """Facts that a check, a fix or a bulk check gets before it starts."""
 
-    ``client_id`` is the app that Webex Connect got its token with. ``token_at`` is the last
-    Generate Token. ``upn`` is the mailbox user. It is empty for a ``shared`` mailbox, for which
-    another user signs in: ``delegate`` names that user, or is empty. ``changed_at`` is when the bot
-    last changed the target of the copies. ``mailboxes`` are the channels of a bulk check.
-    ``fix`` is set only for a fix.
-
-    ``by_hand`` means that nobody set the channel up here, so the values that only a setup records
-    are not known. ``discover`` means that the check must find the channel first, because none is
-    known here. ``keep`` means that the channel is kept once it is found (``/adopt``).
-    """
-
-    client_id: str = ""
-    upn: str = ""
-    shared: bool = False
-    delegate: str = ""
-    token_at: datetime | None = None
-    changed_at: datetime | None = None
-    mailboxes: tuple[str, ...] = ()
-    fix: FixBrief | None = None
-    by_hand: bool = False
-    discover: bool = False
-    keep: bool = False
+    client_id: str = ""  # the app that Webex Connect got its token with
+    upn: str = ""  # the mailbox user; empty for a shared mailbox
+    shared: bool = False  # another user signs in for the mailbox
+    delegate: str = ""  # that user, if known
+    token_at: datetime | None = None  # the last Generate Token
+    changed_at: datetime | None = None  # the bot's last change of the target of the copies
+    mailboxes: tuple[str, ...] = ()  # the channels of a bulk check
+    fix: FixBrief | None = None  # only for a fix
+    by_hand: bool = False  # nobody set the channel up here: values of a setup are not known
+    discover: bool = False  # no channel is known here: the check has to find it first
+    keep: bool = False  # the channel is kept once it is found (``/adopt``)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,22 +126,16 @@ class AppCandidate:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Microsoft's view of a mailbox's channel; an empty value was not found.
+    """Microsoft's view of a mailbox's channel; an empty value was not found."""
 
-    ``apps`` is one app if that is ``certain``, otherwise every app that may be the channel's.
-    ``shared`` is true if others sign in for the mailbox, and ``delegate`` is the only one of them.
-    ``unread`` means that something was not read, or that there is no such mailbox: nothing is asked
-    then, because the check itself says so.
-    """
-
-    apps: tuple[AppCandidate, ...] = ()
+    apps: tuple[AppCandidate, ...] = ()  # the channel's app if ``certain``, or all that may be
     certain: bool = False
     forwarding_address: str = ""
     keep_copy: bool = True
     upn: str = ""
-    shared: bool = False
-    delegate: str = ""
-    unread: bool = False
+    shared: bool = False  # others sign in for the mailbox
+    delegate: str = ""  # the only one of them
+    unread: bool = False  # not all was read, or no such mailbox: the check itself asks and says so
 
 
 class Kind(StrEnum):
@@ -203,47 +177,37 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordedChange:
-    """Change that the channel's runs made through one step, for an undo.
-
-    ``values_before`` are the step's values before the first of these runs, and ``before`` is the
-    same in words. ``values_after`` are those that the last run read back, if it came to that.
-    ``change`` is its plan line. ``interrupted`` is when it was last begun, if a call may still
-    arrive.
-    """
+    """Change that the channel's runs made through one step, for an undo."""
 
     step: str
-    change: Change
-    before: Text
-    values_before: dict[str, str]
-    values_after: dict[str, str]
+    change: Change  # the plan line of the last of these runs
+    before: Text  # ``values_before`` in words
+    values_before: dict[str, str]  # the step's values before the first of these runs
+    values_after: dict[str, str]  # those that the last run read back; empty if it did not
     runs: tuple[str, ...]
-    interrupted: datetime | None = None
+    interrupted: datetime | None = None  # when it was last begun, if a call may still arrive
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """``by`` is an address or a UPN, or empty for the bot. ``data`` never holds a secret.
-
-    ``request`` is the ID of the message or button press that this event completes, or empty. Only
-    the first event has ``run_kind`` and ``brief``. ``origin`` is that of the run, or of a look.
-    """
+    """Event of a run; its kind decides which of the fields it has."""
 
     kind: Kind
     at: datetime
-    by: str = ""
+    by: str = ""  # an address or a UPN, or empty for the bot
     step: str = ""
-    data: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)  # never a secret
     finding: Finding | None = None
     changes: tuple[Change, ...] = ()
     channel: Channel | None = None
     account: Account | None = None
     person: Person | None = None
     past: tuple[RecordedChange, ...] = ()
-    run_kind: RunKind | None = None
-    origin: Origin | None = None
+    run_kind: RunKind | None = None  # only in the first event, as ``brief``
+    origin: Origin | None = None  # of the run, or of a look
     brief: Brief | None = None
     search: Search | None = None
-    request: str = ""
+    request: str = ""  # the ID of the message or button press that this event completes
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,20 +226,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Change that was begun (``done`` is None) or made.
-
-    ``before`` is the finding before it, and ``values_after`` are the values read back after it.
-    ``since`` is the first attempt of a change that was never completed, and ``begun`` is the last
-    one. ``unseen`` is how often it was made without being seen to take effect since.
-    """
+    """Change that was begun or made."""
 
     changes: tuple[Change, ...]
     before: Finding
-    begun: datetime
-    done: datetime | None = None
-    values_after: dict[str, str] = field(default_factory=dict)
-    since: datetime | None = None
-    unseen: int = 0
+    begun: datetime  # the last attempt
+    done: datetime | None = None  # None until it is made
+    values_after: dict[str, str] = field(default_factory=dict)  # read back after it
+    since: datetime | None = None  # the first attempt of a change that was never completed
+    unseen: int = 0  # how often it was made since without being seen to take effect
 
     @property
     def interrupted(self) -> datetime | None:
@@ -290,19 +249,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """State of a run.
-
-    Only the conversation interprets the texts of ``origin``. ``version`` is the number of events,
-    and ``mac`` is the MAC of the last one (:mod:`jobs.runs.event_log`). ``past`` and ``known`` are
-    an undo's data of the runs before it. ``demanded`` are steps whose change a cloud requires,
-    whatever their findings. The plan was made with the sign-in of ``planned_by``. ``search`` is the
-    result of a check's search for a channel that is not known here, and ``discovered`` is true once
-    it is known. ``silent`` are the clouds that give a check no answer so far, and ``once_silent``
-    also those that have answered since. ``permissions`` are those of Graph that the sign-in asked
-    for. ``looked`` is who last asked to look again, and ``right_before`` are the steps that needed
-    nothing then. ``requests`` are the messages and button presses that were carried out: the event
-    of one is handled again if its worker dies before it says so.
-    """
+    """State of a run; what is kept by step has the step's name as its key."""
 
     id: str
     channel: Channel
@@ -313,33 +260,35 @@ class Run:
     brief: Brief = field(default_factory=Brief)
     detailed: bool = False
     detailed_at: datetime | None = None
-    account: Account | None = None
+    account: Account | None = None  # None while nobody is signed in
     signed_in: datetime | None = None
-    permissions: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()  # those of Graph that the sign-in asked for
     plan: Plan | None = None
-    planned_by: Account | None = None
+    planned_by: Account | None = None  # with whose sign-in the plan was made
     approvals: dict[Scope, Reply] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
     found_at: dict[str, datetime] = field(default_factory=dict)
     waits: dict[str, int] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
-    silent: tuple[str, ...] = ()
-    once_silent: frozenset[str] = frozenset()
+    silent: tuple[str, ...] = ()  # the clouds that give a check no answer so far
+    once_silent: frozenset[str] = frozenset()  # also those that have answered since
     changed: dict[str, Changed] = field(default_factory=dict)
-    demanded: frozenset[str] = frozenset()
+    demanded: frozenset[str] = frozenset()  # steps whose change a cloud requires, even if right
     answers: dict[str, Reply] = field(default_factory=dict)
     problems: dict[str, Problem] = field(default_factory=dict)
-    looked: Reply | None = None
-    right_before: frozenset[str] = frozenset()
+    looked: Reply | None = None  # who last asked to look again
+    right_before: frozenset[str] = frozenset()  # the steps that needed nothing then
     resumed: int = 0
     checked: datetime | None = None
-    past: dict[str, RecordedChange] = field(default_factory=dict)
-    known: dict[str, str] = field(default_factory=dict)
-    search: Search | None = None
-    discovered: bool = False
+    past: dict[str, RecordedChange] = field(default_factory=dict)  # of an undo: earlier changes
+    known: dict[str, str] = field(default_factory=dict)  # facts of earlier runs or of the search
+    search: Search | None = None  # result of a check's search for a channel that is not known here
+    discovered: bool = False  # the channel is known by now
     requests: frozenset[str] = frozenset()
-    version: int = 1
-    mac: str = ""
+    """Messages and button presses that were carried out: the event of one is handled again if its
+    worker dies before it says so."""
+    version: int = 1  # the number of events
+    mac: str = ""  # the MAC of the last event (:mod:`jobs.runs.event_log`)
     ended: Kind | None = None
     ended_at: datetime | None = None
 

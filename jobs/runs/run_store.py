@@ -13,18 +13,9 @@ from redis.client import Pipeline
 
 from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
+from jobs.runs import event_log
 from jobs.runs.audit import Along, Trail
 from jobs.runs.channel_index import CHECK_KEPT_S, AlreadyRunningError, ChannelIndex, Record
-from jobs.runs.event_log import (
-    NOT_RECORDED,
-    About,
-    EventLog,
-    entries_of,
-    entry,
-    lines_of,
-    unreadable,
-    updated,
-)
 from jobs.runs.fold import apply_events, fold
 from jobs.runs.run import (
     ENDS,
@@ -50,6 +41,9 @@ from jobs.storage.keys import Key
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 from jobs.storage.vault import Authenticator, mac_of
 
+ASKED_S = 24 * 3600
+"""Seconds for which a started run is remembered, longer than an event may be delivered again."""
+
 
 class RunStore:
     """Runs in Redis. Raises redis.RedisError if Redis is unreachable.
@@ -60,7 +54,7 @@ class RunStore:
     def __init__(self, redis: Redis, encryption_keys: Sequence[str] = ()) -> None:
         self.redis = redis
         self.authenticator = Authenticator(encryption_keys)
-        self.event_log = EventLog(self.authenticator)
+        self.event_log = event_log.EventLog(self.authenticator)
         self.audit = Trail(redis, encryption_keys)
         self.channels = ChannelIndex(redis, self.authenticator)
         self.schedule = DueQueue(redis, LockKind.RUN)
@@ -90,11 +84,10 @@ class RunStore:
             self.claim(channel.mailbox or origin.message or run_id, run_id)
         except AlreadyRunningError as busy:
             with self.redis.pipeline() as pipe:
-                pipe.zrem(keys.runs_open(), run_id)
-                self.schedule.remove(run_id, pipe)
+                self.closing(run_id, "")(pipe)
                 pipe.delete(keys.run_events(run_id))
                 pipe.execute()
-            self.audit.add(entry("not_opened", About(run_id), by=requester.email, running=busy.run))
+            self.record("not_opened", run_id, by=requester.email, running=busy.run)
             raise
         self.redis.zadd(keys.space_runs(origin.room), at)
         COUNTERS.add(RUNS_OPENED, kind)
@@ -108,14 +101,22 @@ class RunStore:
         Raises:
             AlreadyRunningError: another run holds it, and it has not ended.
         """
-        try:
-            self.channels.claim(mailbox, run_id)
-        except AlreadyRunningError as busy:
-            if any(not run.ended for run in self.known([busy.run])):
-                raise
-            self.redis.zrem(keys.runs_open(), busy.run)
-            self.schedule.add(busy.run, now())
-            self.channels.claim(mailbox, run_id)
+        key = keys.channel_claim(mailbox)
+
+        def take(pipe: Pipeline) -> None:
+            holder = self.channels.running(mailbox)
+            if holder not in {"", run_id}:
+                if any(not run.ended for run in self.known([holder])):
+                    raise AlreadyRunningError(holder)
+                self.redis.zrem(keys.runs_open(), holder)
+                self.schedule.add(holder, now())
+            pipe.multi()
+            pipe.set(key, run_id, ex=None if "@" in mailbox else ASKED_S)
+            if "@" in mailbox:
+                pipe.zadd(keys.channel_runs(mailbox), {run_id: now().timestamp()}, nx=True)
+
+        # if two claim at the same time, the second one checks the holder again
+        self.redis.transaction(take, key)
 
     def append(self, run_id: str, *events: Event, along: Along = lambda _: None) -> None:
         """Append events to the run's history; the events of one call are written together.
@@ -178,14 +179,11 @@ class RunStore:
             LeaseLostError: when another worker has the run.
         """
         mailbox = run.channel.mailbox
-        mine = self.channels.holder(mailbox) == run.id
+        close = self.closing(run.id, mailbox)
         undone = self.runs_of_mailbox(mailbox) if event.kind is Kind.FINISHED and undid(run) else ()
 
         def all_at_once(pipe: Pipeline) -> None:
-            pipe.zrem(keys.runs_open(), run.id)
-            self.schedule.remove(run.id, pipe)
-            if mine:
-                pipe.delete(keys.channel_claim(mailbox))
+            close(pipe)
             if event.kind is Kind.FINISHED and run.kind in {RunKind.SETUP, RunKind.CHECK}:
                 self.channels.add(pipe, Record.of(run, event.at), run)
             if undone:
@@ -197,6 +195,18 @@ class RunStore:
             return False
         COUNTERS.add(RUNS_ENDED, run.kind, event.kind)
         return True
+
+    def closing(self, run_id: str, mailbox: str) -> Along:
+        """Return what takes a run off the lists of open and due runs, and frees its mailbox."""
+        mine = self.channels.holder(mailbox) == run_id
+
+        def close(pipe: Pipeline) -> None:
+            pipe.zrem(keys.runs_open(), run_id)
+            self.schedule.remove(run_id, pipe)
+            if mine:
+                pipe.delete(keys.channel_claim(mailbox))
+
+        return close
 
     def check(
         self,
@@ -243,13 +253,11 @@ class RunStore:
 
     def record(self, what: str, run_id: str, along: Along = lambda _: None, **more: object) -> None:
         """Record a fact about a run, which is no event of it: another worker may have it."""
-        self.audit.add(entry(what, self._about(run_id), **more), along=along)
+        self.audit.add(event_log.entry(what, self._about(run_id), **more), along=along)
 
     def record_secret_shown(self, key_id: str, run_id: str = "") -> None:
-        def along(pipe: Pipeline) -> None:
-            pipe.sadd(keys.secrets_shown(), key_id)
-
-        self.record("handed_over", run_id, along, key_id=key_id)
+        shown = keys.secrets_shown()
+        self.record("handed_over", run_id, lambda pipe: pipe.sadd(shown, key_id), key_id=key_id)
 
     def was_secret_shown(self, key_id: str) -> bool:
         return bool(self.redis.sismember(keys.secrets_shown(), key_id))
@@ -284,7 +292,7 @@ class RunStore:
             RunEndedError: the run has ended, or its last event was not made by this bot.
         """
         if self.held_lease is None or self.held_lease.renew():
-            self._require_open(run_id, lines_of(self.redis, run_id, -2))
+            self._require_open(run_id, event_log.lines_of(self.redis, run_id, -2))
         if self.held_lease is not None and self.held_lease.lost:
             raise LeaseLostError(run_id)
 
@@ -295,22 +303,22 @@ class RunStore:
         return bool(leases) and bool(self.redis.exists(*leases))
 
     def _lines(self, run_id: str, first: int = 0) -> list[bytes]:
-        lines = lines_of(self.redis, run_id, first)
+        lines = event_log.lines_of(self.redis, run_id, first)
         seen = self._seen.get(keys.run_lock(run_id))
         if seen is None:
             return lines
         if lines[: len(seen[first:])] != seen[first:]:
             with suppress(AttemptOverError, RunGoneError):
                 self._save(run_id, (), lambda _: None)
-            lines = lines_of(self.redis, run_id, first)
+            lines = event_log.lines_of(self.redis, run_id, first)
         if first <= len(seen):
             seen[first:] = lines
         return lines
 
     def _save(self, run_id: str, events: Sequence[Event], along: Along) -> None:
         """Write events, entries and ``along`` at once, after what a failover has lost."""
-        worth = [event for event in events if event.kind not in NOT_RECORDED]
-        facts = tuple(entries_of(self._about(run_id), worth)) if worth else ()
+        worth = [event for event in events if event.kind not in event_log.NOT_RECORDED]
+        facts = tuple(event_log.entries_of(self._about(run_id), worth)) if worth else ()
         seen = self._seen.get(keys.run_lock(run_id), [])
         before: list[bytes] = []
         lines: list[bytes] = []
@@ -338,7 +346,7 @@ class RunStore:
             else:
                 self.redis.transaction(attempt, *watched)
         except EventsLostError:
-            stored = lines_of(self.redis, run_id)
+            stored = event_log.lines_of(self.redis, run_id)
             lost, seen[:] = self.event_log.missing(run_id, seen, stored), stored
             self._save(run_id, (*lost, *events), along)
         else:
@@ -348,7 +356,7 @@ class RunStore:
         """Return the last lines, from the last two in ``seen`` on, unless nothing may be added."""
         if self.held_lease is not None and not self.held_lease.is_current(pipe):
             raise LeaseLostError(run_id)
-        last = lines_of(pipe, run_id, max(len(seen) - 2, 0) if seen else -2)
+        last = event_log.lines_of(pipe, run_id, max(len(seen) - 2, 0) if seen else -2)
         if last[: len(seen[-2:])] != seen[-2:]:
             raise EventsLostError
         if not last and not opens:
@@ -361,9 +369,10 @@ class RunStore:
         if last and (event is None or event.kind in ENDS):
             raise RunEndedError(run_id)
 
-    def _about(self, run_id: str) -> About:
-        lines = self._seen.get(keys.run_lock(run_id)) or lines_of(self.redis, run_id)
-        return reduce(updated, self.event_log.read(run_id, lines).events, About(run_id))
+    def _about(self, run_id: str) -> event_log.About:
+        lines = self._seen.get(keys.run_lock(run_id)) or event_log.lines_of(self.redis, run_id)
+        events = self.event_log.read(run_id, lines).events
+        return reduce(event_log.updated, events, event_log.About(run_id))
 
     def known(self, run_ids: Iterable[str]) -> Iterator[Run]:
         """Yield the runs that exist: a check expires, and an id may be that of an incident."""
@@ -379,4 +388,4 @@ class RunStore:
                 if self.redis.exists(keys.run_events(run_id)):
                     at = self.redis.zscore(keys.space_runs(room), run_id) or 0
                     told = (str(each.get("mailbox", "")) for each in self.audit.of_run(run_id))
-                    yield unreadable(run_id, next(filter(None, told), ""), float(at))
+                    yield event_log.unreadable(run_id, next(filter(None, told), ""), float(at))

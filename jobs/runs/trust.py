@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 import structlog
-from redis.client import Pipeline
 
 from jobs.runs.audit import AuditEntry, hash_of, number_of
 from jobs.runs.event_log import FOREIGN_EVENT, NOT_AUDITED, SET_BACK
@@ -38,16 +37,8 @@ def stop(store: RunStore, run_id: str, place: int, mailbox: str = "") -> None:
     if any((e["what"], e.get("data")) == (FOREIGN_EVENT, told) for e in store.audit.of_run(run_id)):
         store.schedule.remove(run_id)
         return
-    mine = bool(mailbox) and store.channels.holder(mailbox) == run_id
-
-    def along(pipe: Pipeline) -> None:
-        pipe.zrem(keys.runs_open(), run_id)
-        store.schedule.remove(run_id, pipe)
-        if mine:
-            pipe.delete(keys.channel_claim(mailbox))
-
     log.error("an event of the run was not made by this bot", run=run_id, place=place)
-    store.record(FOREIGN_EVENT, run_id, along, data=told)
+    store.record(FOREIGN_EVENT, run_id, store.closing(run_id, mailbox), data=told)
 
 
 def require_newest(store: RunStore, run_id: str) -> list[AuditEntry]:

@@ -60,10 +60,6 @@ _SENTINELS = re.compile(
 )
 
 
-class RedisUrlError(ValueError):
-    """Error for a Redis address; its text is the rest of a sentence after the setting's name."""
-
-
 @dataclass(frozen=True, slots=True)
 class Sentinels:
     """Address of a primary Redis server that Sentinels name.
@@ -90,7 +86,7 @@ def url_problem(url: str) -> str:
     try:
         if sentinels_of(url) or parts_of(url).scheme in SERVER_SCHEMES:
             return ""
-    except RedisUrlError as error:
+    except ValueError as error:
         return str(error)
     return f"is no Redis address: it looks like {URL_EXAMPLE}, or {SENTINEL_EXAMPLE}"
 
@@ -99,7 +95,7 @@ def sentinels_of(url: str) -> Sentinels | None:
     """Return the parts of a Redis address that names Sentinels; None for any other address.
 
     Raises:
-        RedisUrlError: A part is missing or cannot be right.
+        ValueError: A part is missing or cannot be right; the text follows the setting's name.
     """
     if url.partition("://")[0].lower() not in SENTINEL_SCHEMES:
         return None
@@ -111,7 +107,7 @@ def sentinels_of(url: str) -> Sentinels | None:
     except ValueError:
         hosts = ()
     if not hosts or login.keys() - SENTINEL_OPTIONS:
-        raise RedisUrlError(f"is no address of Sentinels: it looks like {SENTINEL_EXAMPLE}")
+        raise ValueError(f"is no address of Sentinels: it looks like {SENTINEL_EXAMPLE}")
     named = {name: unquote(part[name]) for name in ("service", "username", "password")}
     return Sentinels(hosts, bool(part["tls"]), int(part["db"] or 0), named | login)
 
@@ -155,7 +151,7 @@ def open_redis(url: str, **options: Any) -> Redis:
     after any other error: it may have been carried out, and its answer lost.
 
     Raises:
-        RedisUrlError: The address is one of Sentinels and cannot be right.
+        ValueError: The address is one of Sentinels and cannot be right.
     """
     pauses = ExponentialWithJitterBackoff(base=FIRST_PAUSE_S, cap=LONGEST_PAUSE_S)
     options.setdefault("retry", Retry(pauses, TRIES, supported_errors=(DemotedError,)))

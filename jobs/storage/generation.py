@@ -44,16 +44,16 @@ class Generation:
             _, raised, raw = pipe.execute()
         data_id, count = codec.as_text(raw), int(raised)
         before, remembered = self._id, self._remembered()
-        if before == data_id and count > remembered:
-            self._note(data_id, count)
-            return ""
-        if before == data_id:
+        if before == data_id and count <= remembered:
             another = self._redis.eval(RENEW, 1, key, data_id, secrets.token_hex(8))
             data_id = codec.as_text(another)
-        self._seen.clear()
-        self._note(data_id, count)
+        if before != data_id:
+            self._seen.clear()
+        self._id = data_id
+        self._seen.append((self._clock(), count))
         if not before:
             log.info("data", id=data_id, generation=count)
+        if before in {"", data_id}:
             return ""
         log.error(
             "data lost: Redis came back without it, or with an older state",
@@ -69,10 +69,6 @@ class Generation:
         while len(self._seen) > 1 and self._seen[1][0] <= limit:
             self._seen.popleft()
         return self._seen[0][1] if self._seen and self._seen[0][0] <= limit else 0
-
-    def _note(self, data_id: str, count: int) -> None:
-        self._id = data_id
-        self._seen.append((self._clock(), count))
 
 
 LAYOUT = 1

@@ -89,45 +89,46 @@ class LockName:
         return cls(LockKind(kind), owner) if kind in set(LockKind) else None
 
 
-class FencedLock(Lock):
-    """Lock of redis-py whose value ends with a number that grows with every lock that is taken.
-
-    ``asked_at`` is the last attempt to take it (:func:`jobs.clock.seconds_since_boot`).
-    """
-
-    number = 0
-    asked_at = 0.0
-
-    def do_acquire(self, token: str | bytes) -> bool:
-        self.asked_at = seconds_since_boot()
-        milliseconds = int((self.timeout or 0) * 1000)
-        answer = self.redis.eval(TAKE, 2, self.name, keys.lock_numbers(), token, milliseconds)
-        self.number = int(str(answer))
-        return self.number > 0
-
-
-class RenewedLock:
-    """Lock that this process holds and renews.
+class RenewedLock(Lock):
+    """Lock of redis-py that its holder renews, and that reveals when it is lost.
 
     If the lock cannot be renewed once, it is lost for good. It is also lost once it was not renewed
     for its whole lifetime, which needs no answer of Redis. A lock that was taken later has a higher
-    ``number``, and no other lock ever has its ``token``.
+    ``number``, which ends its ``token`` in Redis, so no other lock ever has this token.
     """
 
+    number = 0
+    token = ""
+
     def __init__(
-        self, lock: FencedLock, seconds: float, on_renewal: Callable[[], object], token: str
+        self, redis: Redis, name: LockName, seconds: float, on_renewal: Callable[[], object]
     ) -> None:
-        self.key, self.token, self.number = Key(codec.as_text(lock.name)), token, lock.number
-        self._lost = False
-        self._seconds = seconds
-        self._renewed = lock.asked_at
-        self._lock = lock
+        super().__init__(redis, name.key, timeout=seconds, thread_local=False)
+        self.key, self._of, self._seconds = name.key, name, seconds
+        self._lost, self._renewed = False, 0.0
         self._on_renewal = on_renewal
         self._over = threading.Event()
-        self._thread = threading.Thread(
-            target=self._keep_renewing, args=(seconds / RENEWALS,), daemon=True
-        )
+        self._thread = threading.Thread(target=self._keep_renewing, daemon=True)
+
+    def do_acquire(self, token: str | bytes) -> bool:
+        self._renewed = seconds_since_boot()
+        arguments = (self.key, keys.lock_numbers(), token, int(self._seconds * 1000))
+        self.number = int(str(self.redis.eval(TAKE, 2, *arguments)))
+        return self.number > 0
+
+    def hold(self, wait_s: float) -> bool:
+        """Take the lock within ``wait_s`` seconds and keep renewing it; return whether it is held."""
+        pid = str(os.getpid())
+        me = f"{_place()}/{pid}/{_started(pid)}/{secrets.token_hex(8)}"
+        longest = None if wait_s == math.inf else wait_s
+        if not self.acquire(blocking=wait_s > 0, blocking_timeout=longest, token=me):
+            return False
+        self.token = f"{me}.{self.number}"
+        self.local.token = self.token.encode()
+        if not self.redis.hset(keys.locks_held(), self._of.field, self.token):
+            COUNTERS.add(TAKEN_OVER, self._of.kind)  # the last holder has not released it
         self._thread.start()
+        return True
 
     @property
     def lost(self) -> bool:
@@ -141,7 +142,7 @@ class RenewedLock:
         asked_at = seconds_since_boot()
         try:
             if not self.lost:
-                self._lock.reacquire()
+                self.reacquire()
                 self._on_renewal()
                 self._renewed = asked_at
         except RedisError:
@@ -157,8 +158,8 @@ class RenewedLock:
         self._over.set()
         self._thread.join()
 
-    def _keep_renewing(self, pause_s: float) -> None:
-        while not self._over.wait(pause_s) and self.renew():
+    def _keep_renewing(self) -> None:
+        while not self._over.wait(self._seconds / RENEWALS) and self.renew():
             pass
 
 
@@ -179,17 +180,15 @@ def renewed_lock(
     ``wait_s`` is how long to wait for it, in seconds; ``math.inf`` waits until it is free.
     ``on_renewal`` is called in the thread that renews.
     """
-    lock = FencedLock(redis, name.key, timeout=seconds, thread_local=False)
-    token = _acquire(redis, name, lock, wait_s)
-    if not token:
+    lock = RenewedLock(redis, name, seconds, on_renewal)
+    if not lock.hold(wait_s):
         yield None
         return
-    held = RenewedLock(lock, seconds, on_renewal, token)
     try:
-        yield held
+        yield lock
     finally:
-        held.stop_renewing()
-        if not held.lost:
+        lock.stop_renewing()
+        if not lock.lost:
             # Release the lock; do nothing if it has expired, because another process may have it.
             redis.hdel(keys.locks_held(), name.field)
             with suppress(LockError):
@@ -218,20 +217,6 @@ def is_dead(token: str) -> bool:
     """Return whether the token's process is known to be gone, which one elsewhere never is."""
     place, pid, started, _ = token.split("/")
     return place == _place() != "" and _started(pid) != started
-
-
-def _acquire(redis: Redis, name: LockName, lock: FencedLock, wait_s: float) -> str:
-    pid = str(os.getpid())
-    me = f"{_place()}/{pid}/{_started(pid)}/{secrets.token_hex(8)}"
-    if not lock.acquire(
-        blocking=wait_s > 0, blocking_timeout=None if wait_s == math.inf else wait_s, token=me
-    ):
-        return ""
-    token = f"{me}.{lock.number}"
-    lock.local.token = token.encode()
-    if not redis.hset(keys.locks_held(), name.field, token):  # the last holder has not released it
-        COUNTERS.add(TAKEN_OVER, name.kind)
-    return token
 
 
 @cache

@@ -29,7 +29,6 @@ _NAME, _LAST = b',"mac":"', b'"}'
 _HEX = 64
 _TAIL = len(_NAME) + _HEX + len(_LAST)
 
-AT_ONCE = 1000
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
@@ -106,13 +105,8 @@ class Records:
         self, names: Iterable[object], key: Callable[[str], Key], kind: type[T]
     ) -> tuple[T, ...]:
         every = [key(codec.as_text(name)) for name in names]
-        found = list[T | None]()
-        for first in range(0, len(every), AT_ONCE):
-            some = every[first : first + AT_ONCE]
-            rows: Any = self.redis.mget(some)
-            found += [
-                self._authenticator.load(*each, kind) for each in zip(some, rows, strict=True)
-            ]
+        rows: Any = self.redis.mget(every) if every else ()
+        found = (self._authenticator.load(*each, kind) for each in zip(every, rows, strict=True))
         return tuple(each for each in found if each is not None)
 
     def _put(self, key: Key, value: object, pipe: Redis, ends: timedelta | None = None) -> None:
@@ -139,7 +133,6 @@ class Sealed(StrEnum):
     ANSWERED = "answered"  # part of an event: what was answered and Webex has not taken yet
     TAC_SCREENSHOT = "tac-screenshot"  # conversation: a picture for Cisco TAC
     WEBEX_NAME = "webex-name"  # person or space: the name of either in Webex, of a moment ago
-    DOCUMENT = "document"  # URL: a public document of Microsoft's, sealed against changes
 
     def of(self, *owner: str) -> VaultName:
         return VaultName(":".join((self, *owner)))

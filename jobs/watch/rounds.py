@@ -21,7 +21,7 @@ import httpx
 import structlog
 from redis import Redis
 
-from jobs.clouds.http import client_for
+from jobs.clouds.http import client_of
 from jobs.storage import codec, keys
 from jobs.storage.locks import RenewedLock
 from jobs.watch.model import ChannelState, Incident, Look, WatchedChannel
@@ -165,7 +165,7 @@ def ping_if_late(url: str, watching: Watching, at: datetime) -> bool:
 
 def _send(method: str, url: str, reason: str = "") -> bool:
     try:
-        with client_for(url, PING_S) as http:
+        with client_of(frozenset({httpx.URL(url).host.lower()}), PING_S) as http:
             return http.request(method, url, content=reason.encode()).is_success
     except httpx.HTTPError as error:
         log.warning("the ping of the watch was not taken", why=type(error).__name__)

@@ -25,7 +25,7 @@ from bot.processes.trial import (
     shape,
 )
 from bot.settings import BotSettings
-from jobs.access.app_access import asker
+from jobs.access.app_access import app_token
 from jobs.clouds.tls import http_context
 from jobs.settings import Settings
 from practice.cloud import PracticeCloud
@@ -318,7 +318,7 @@ def test_the_file_is_a_recording(cloud: PracticeCloud, env: dict[str, str], tmp_
     tenant = next(
         each.id for each in cloud.microsoft.world.tenants.values() if DOMAIN in each.domains
     )
-    token = asker(work, tenant)("https://graph.microsoft.com/.default")
+    token = app_token(work, tenant, "https://graph.microsoft.com/.default")
     compared = 0
     with httpx.Client(verify=http_context(), headers={"Authorization": f"Bearer {token}"}) as http:
         for entry in entries:

@@ -63,7 +63,7 @@ def worker(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[BotWorker]
     warm_loop.keep()
     yield BotWorker([make_queue(redis)], connection=redis, job_class=SafeJob, serializer=SERIALIZER)
     if kept := warm_loop._kept.get():  # noqa: SLF001  the worker's process would end here
-        kept._runner.close()  # noqa: SLF001
+        kept.runner.close()
     warm_loop._kept.set(None)  # noqa: SLF001
 
 

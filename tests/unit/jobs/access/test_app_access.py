@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,31 +17,14 @@ from typing import Any
 import httpx
 import jwt
 import pytest
-from redis import Redis
 
 import jobs
 from jobs.access import app_access
-from jobs.access.app_access import AppAccess, TenantCallHistory
-from jobs.clouds.errors import (
-    CloudError,
-    CloudReply,
-    Forbidden,
-    MalformedAnswer,
-    Rejected,
-    Transient,
-)
-from jobs.clouds.rate_limit import Limit, RateLimiter
-from jobs.microsoft import scopes
+from jobs.access.app_access import AppAccess
+from jobs.clouds import errors
+from jobs.microsoft import scopes, tokens
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
-from jobs.microsoft.tokens import (
-    AppTokens,
-    ReadingExchange,
-    ReadingGraph,
-    WriteRefusedError,
-    missing_in,
-    roles_in,
-)
 from jobs.model import Access
 from jobs.settings import Settings
 
@@ -71,16 +53,16 @@ def test_roles_of_a_token():
 
     A token without a list of roles has none.
     """
-    assert roles_in(token(roles=["A.Read", "B.Read"])) == {"A.Read", "B.Read"}
-    assert [roles_in(token()), roles_in(token(roles="A.Read"))] == [frozenset(), frozenset()]
-    assert missing_in(token(roles=["a.read"]), ["A.Read", "B.Read"]) == ("B.Read",)
+    assert tokens.roles_in(token(roles=["A.Read", "B.Read"])) == {"A.Read", "B.Read"}
+    assert tokens.roles_in(token()) == tokens.roles_in(token(roles="A.Read")) == frozenset()
+    assert tokens.missing_in(token(roles=["a.read"]), ["A.Read", "B.Read"]) == ("B.Read",)
 
 
 @pytest.mark.parametrize("text", ["", "opaque", "a.b.c", "a.!!.c", "a.bnVsbA.c"])
 def test_what_is_no_token(text):
     """A text that is not a token raises an error, because it says nothing about roles."""
-    with pytest.raises(MalformedAnswer):
-        roles_in(text)
+    with pytest.raises(errors.MalformedAnswer):
+        tokens.roles_in(text)
 
 
 def test_proven_by_both_tokens(here, provider):
@@ -100,7 +82,7 @@ def test_missing_roles_are_named(here, provider):
     """The error names all missing roles, whichever of the two tokens lacks them."""
     some = ["User.Read.All", "Application.Read.All", "Directory.Read.All"]
     provider.app_roles.update({GRAPH_SCOPE: some, EXCHANGE_SCOPE: []})
-    with pytest.raises(Forbidden) as told:
+    with pytest.raises(errors.Forbidden) as told:
         app_access.prove(here, TENANT, "anna@contoso.com")
     lacking = "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp"
     assert (told.value.cause, told.value.code) == ("app_roles_missing", lacking)
@@ -127,14 +109,14 @@ def test_one_that_was_granted_anew_is_not_forgotten(redis):
     assert app_access.grant_for(redis, TENANT) is None
 
 
-def asking(*answers: str | CloudError) -> tuple[Callable[[str], str], list[str]]:
+def asking(*answers: str | errors.CloudError) -> tuple[Callable[[str], str], list[str]]:
     """Return a function that gives these answers in order, and the list of the scopes asked for."""
     left, asked = list(answers), list[str]()
 
     def ask(scope: str) -> str:
         asked.append(scope)
         answer = left.pop(0)
-        if isinstance(answer, CloudError):
+        if isinstance(answer, errors.CloudError):
             raise answer
         return answer
 
@@ -144,7 +126,7 @@ def asking(*answers: str | CloudError) -> tuple[Callable[[str], str], list[str]]
 async def test_one_token_for_all_that_ask():
     """An access token is requested once and then used for all later requests."""
     ask, asked = asking(token(roles=["A"]))
-    source = AppTokens(ask, {"s": ["A"]}).source("s")
+    source = tokens.AppTokens(ask, {"s": ["A"]}).source("s")
     assert {await source() for _ in range(3)} == {token(roles=["A"])}
     assert asked == ["s"]
 
@@ -152,10 +134,10 @@ async def test_one_token_for_all_that_ask():
 @pytest.mark.parametrize(
     ("kind", "cause", "status", "code", "ended"),
     [
-        (Rejected, "app_not_found", 400, "AADSTS700016", True),
-        (Rejected, "blocked_by_conditional_access", 400, "AADSTS53003", False),
-        (Transient, "entra_busy", 503, "", False),
-        (MalformedAnswer, "answer_unreadable", 200, "", False),
+        (errors.Rejected, "app_not_found", 400, "AADSTS700016", True),
+        (errors.Rejected, "blocked_by_conditional_access", 400, "AADSTS53003", False),
+        (errors.Transient, "entra_busy", 503, "", False),
+        (errors.MalformedAnswer, "answer_unreadable", 200, "", False),
         (None, "no_roles", 200, "", True),
     ],
 )
@@ -164,14 +146,14 @@ async def test_when_it_has_ended(kind, cause, status, code, ended):
 
     A policy does not end it either. A later request gets the same error without a call.
     """
-    said = CloudReply("entra", status, code)
+    said = errors.CloudReply("entra", status, code)
     ask, asked = asking(kind(cause, said) if kind else token(roles=[]))
-    tokens = AppTokens(ask, {"s": ["A"]})
+    held = tokens.AppTokens(ask, {"s": ["A"]})
     for _ in range(2):
-        with pytest.raises(CloudError) as told:
-            await tokens.source("s")()
+        with pytest.raises(errors.CloudError) as told:
+            await held.source("s")()
         assert told.value.cause == ("app_access_withdrawn" if ended else cause)
-    assert (tokens.ended is not None, asked) == (ended, ["s"])
+    assert (held.ended is not None, asked) == (ended, ["s"])
 
 
 async def test_the_eyes_of_a_tenant(here, provider, runtime_of, asker):
@@ -186,7 +168,7 @@ async def test_the_eyes_of_a_tenant(here, provider, runtime_of, asker):
     provider.app_roles[GRAPH_SCOPE] = ["User.Read.All"]
     async with app_access.open_reader(runtime, TENANT) as seen:
         assert set(seen.allowed) == {Access.NONE, Access.APP}
-        with pytest.raises(Forbidden):
+        with pytest.raises(errors.Forbidden):
             await seen.graph.organization()
     event = seen.revoked_event()
     assert event is not None
@@ -208,11 +190,11 @@ async def test_graph_is_never_written_to(name):
     sent: list[httpx.Request] = []
     answer = lambda request: sent.append(request) or httpx.Response(200, json={})  # noqa: E731
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        method = getattr(ReadingGraph(http, _token, "https://graph.test"), name)
+        method = getattr(tokens.ReadingGraph(http, _token, "https://graph.test"), name)
         kinds = {"datetime": datetime.now(UTC), "Json": {}}
         named = inspect.signature(method).parameters.items()
         given = {each: kinds.get(str(kind.annotation), "x") for each, kind in named}
-        with pytest.raises(WriteRefusedError):
+        with pytest.raises(tokens.WriteRefusedError):
             await method(**given)
     assert (sent, len(writing()) >= 10) == ([], True)
 
@@ -227,8 +209,8 @@ async def test_exchange_is_never_written_to(cmdlet):
         return httpx.Response(200, json={"value": [{"Name": "a"}]})
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        exchange = ReadingExchange(http, _token, "https://exchange.test", TENANT, "")
-        with pytest.raises(WriteRefusedError):
+        exchange = tokens.ReadingExchange(http, _token, "https://exchange.test", TENANT, "")
+        with pytest.raises(tokens.WriteRefusedError):
             await exchange.run(cmdlet, {})
         await exchange.run("Get-Mailbox", {})
     anchor = f"APP:SystemMailbox{{bb558c35-97f1-4cb9-8ff7-d53741dc928c}}@{TENANT}"
@@ -279,57 +261,3 @@ def test_what_a_cloud_does_not_have_is_not_needed_there(make_settings, host, tra
     graph, _ = app_access.needed(make_settings(graph_url=f"https://{host}")).values()
     lacking = set() if traces else {"ExchangeMessageTrace.Read.All"}
     assert set(GRAPH_APP_ROLES) - set(graph) == lacking
-
-
-TRACES = Limit("traces", "messagetrace", 3, 300.0, waits=False)
-REPORTS = Limit("reports", "/auditlogs/", 1, 0.4)
-
-
-def pace(redis: Redis, tenant: str = "T1") -> RateLimiter:
-    """Return the rate limiter of one check of a tenant."""
-    return RateLimiter({each: TenantCallHistory(redis, tenant, each) for each in (TRACES, REPORTS)})
-
-
-async def call(who: RateLimiter, name: str = "GET /messageTraces") -> float:
-    """Make one call and return when it began."""
-    async with who.slot(name):
-        return time.monotonic()
-
-
-async def test_a_second_look_counts_the_first_one_s_calls(redis):
-    """A second check counts the calls that the first check made to the same tenant.
-
-    The case of the tenant's id makes no difference, and another tenant has a count of its own.
-    """
-    first = pace(redis)
-    await call(first)
-    await call(first, "Get-MessageTraceV2")
-    second = pace(redis, "t1")
-    await call(second)
-    with pytest.raises(Transient) as told:
-        await call(second)
-    assert told.value.cause == "trace_limit"
-    await call(pace(redis, "T2"))
-
-
-@pytest.mark.slow
-async def test_a_second_look_waits_for_the_limit(redis):
-    """If another check has just read a report, this check waits before it reads a report.
-
-    Other kinds of calls do not wait.
-    """
-    made = await call(pace(redis), "GET /auditLogs/signIns")
-    second = pace(redis)
-    await call(second)
-    assert await call(second, "GET /auditLogs/signIns") - made >= REPORTS.seconds - 0.02
-
-
-async def test_a_call_is_kept_as_long_as_it_counts(redis):
-    """Redis keeps each kind of call for its own period, and older calls are removed."""
-    redis.zadd("tenant:t1:calls:traces", {"old": 1.0})
-    await call(pace(redis))
-    await call(pace(redis), "GET /auditLogs/signIns")
-    ages = TenantCallHistory(redis, "T1", TRACES).ages()
-    assert ([age < 5 for age in ages], redis.zcard("tenant:t1:calls:traces")) == ([True], 1)
-    assert 0 < redis.pttl("tenant:t1:calls:traces") <= 300_000
-    assert redis.pttl("tenant:t1:calls:reports") <= 400

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,7 +15,9 @@ from structlog.testing import capture_logs
 from jobs.clock import now
 from jobs.clouds import clock_skew
 from jobs.clouds.clock_skew import LAST, METER, MICROSOFT, WEBEX, Meter
-from jobs.clouds.http import async_client, sync_client
+from jobs.clouds.errors import Forbidden
+from jobs.clouds.http import Call, async_client, request
+from jobs.microsoft.responses import judge_graph
 from jobs.settings import Settings
 
 NEARLY = 1.0
@@ -29,20 +30,17 @@ def at(ahead_s: float) -> dict[str, str]:
     return {"Date": formatdate(moment.timestamp(), usegmt=True)}
 
 
-@pytest.mark.parametrize("ahead", [0, 30, 660, -660, 40_000])
-def test_the_skew_is_that_of_the_date(ahead: float):
+@pytest.mark.parametrize(
+    ("ahead", "trip"), [*((each, 0.1) for each in (0, 30, 660, -660, 40_000)), (4, 8.0)]
+)
+def test_the_skew_is_that_of_the_date(ahead: float, trip: float):
     """A clock that is ahead has a positive skew, and a clock that is behind has a negative one.
 
-    The skew is exact to about a second, because a Date header has whole seconds.
+    Half of the round trip is taken off. The skew is exact to about a second, because a Date header
+    has whole seconds.
     """
-    METER.note(WEBEX, at(ahead), 0.1)
-    assert METER.ahead_s(WEBEX) == pytest.approx(ahead, abs=NEARLY)
-
-
-def test_half_of_the_round_trip_is_taken_off():
-    """Half of the round trip is taken off, so an answer after eight seconds is four seconds old."""
-    METER.note(WEBEX, at(4), 8.0)
-    assert METER.ahead_s(WEBEX) == pytest.approx(0, abs=NEARLY)
+    METER.note(WEBEX, at(ahead), trip)
+    assert METER.ahead_s(WEBEX) == pytest.approx(ahead - round(trip / 2), abs=NEARLY)
 
 
 def test_the_median_of_the_last_answers_counts():
@@ -111,28 +109,17 @@ def test_the_log_tells_it_once_an_hour(redis: Redis):
     assert 0 < redis.ttl("skew:webex") <= 900
 
 
-def test_the_clients_measure_microsoft_only(make_settings: Callable[..., Settings]):
-    """Both clients measure every answer of Microsoft, whatever its status is, and of nobody else.
+async def test_the_answers_of_microsoft_measure_its_clock(make_settings: Callable[..., Settings]):
+    """Every answer of Microsoft measures its clock, whatever its status is, and no other answer.
 
     No answer fails because its time cannot be shared.
     """
     METER.redis = Redis(port=1, socket_connect_timeout=0.1, retry=None)
-    settings = make_settings(connect_audit_url="https://tenant.uk.webexconnect.io")
-    with sync_client(settings, httpx.MockTransport(answer)) as client:
-        client.get("https://tenant.uk.webexconnect.io/x")
-        assert METER.ahead_s(MICROSOFT) is None
-        client.get(f"{settings.login_url}/x")
+    behind = httpx.MockTransport(lambda _: httpx.Response(403, headers=at(660)))
+    async with async_client(make_settings(), behind) as client:
+        for service in ("contact-center", "graph"):
+            assert METER.ahead_s(MICROSOFT) is None
+            call = Call(service, "GET", "https://graph.microsoft.com/x")
+            with pytest.raises(Forbidden):
+                await request(client, call, judge_graph)
     assert METER.ahead_s(MICROSOFT) == pytest.approx(660, abs=NEARLY)
-
-    async def get() -> None:
-        async with async_client(settings, httpx.MockTransport(answer)) as client:
-            await client.get(f"{settings.graph_url}/x")
-
-    METER.__init__()  # like that of a new process
-    asyncio.run(get())
-    assert METER.ahead_s(MICROSOFT) == pytest.approx(660, abs=NEARLY)
-
-
-def answer(request: httpx.Request) -> httpx.Response:
-    """Answer with an error whose Date is that of a cloud eleven minutes behind."""
-    return httpx.Response(503, headers=at(660), request=request)

@@ -1,4 +1,4 @@
-"""Every code that Microsoft's services refuse with has a cause and a remedy (codes.toml)."""
+"""Every code that Microsoft's services refuse with has a cause, and so a remedy (codes.toml)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,12 @@ import pytest
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
-from jobs.clouds.errors import (
-    Forbidden,
-    NotReplicatedYet,
-    Rejected,
-    RequestIds,
-    SignInNeeded,
-    Transient,
-)
+from jobs.clouds import errors
 from jobs.microsoft.responses import judge_exchange, judge_graph
 
-ROOT = Path(__file__).parents[4]
 CODES: dict[str, Any] = tomllib.loads(
     Path(__file__).with_name("codes.toml").read_text(encoding="utf-8")
 )
-REMEDIES = tomllib.loads(
-    (ROOT / "adaptive_cards" / "texts" / "en" / "causes.toml").read_text(encoding="utf-8")
-)["remedy"]
 
 
 def rows(service: str) -> list[Any]:
@@ -57,35 +46,33 @@ def exchange_body(row: dict[str, Any]) -> bytes:
     return httpx.Response(200, json={"error": {"code": "BadRequest", **parts[row["part"]]}}).content
 
 
-def test_every_aadsts_code_has_a_cause_with_a_remedy():
-    """Every AADSTS code on the list has a cause with a remedy."""
-    numbers, listed = patterns().codes["entra"], {*CODES["entra"], *CODES["entra_beyond_the_facts"]}
-    assert listed - numbers.keys() == set()
-    assert {numbers[each].cause for each in listed} - REMEDIES.keys() == set()
+def test_every_aadsts_code_has_a_cause():
+    """Every AADSTS code on the list has a cause, and so it has a remedy."""
+    listed = {*CODES["entra"], *CODES["entra_beyond_the_facts"]}
+    assert listed - patterns().codes["entra"].keys() == set()
 
 
 @pytest.mark.parametrize("row", rows("graph"))
 def test_every_refusal_of_graph_has_its_cause(row: dict[str, Any]):
     """Every refusal of Graph has its cause by code or words, whatever the status is."""
     body = {"error": {"code": row["code"], "message": row["message"]}}
-    error = judge_graph(httpx.Response(row["status"], json=body), RequestIds())
+    error = judge_graph(httpx.Response(row["status"], json=body), errors.RequestIds())
     assert (error.cause, error.code, error.message) == (row["cause"], row["code"], row["message"])
-    assert row["cause"] in REMEDIES
 
 
 @pytest.mark.parametrize("row", rows("exchange"))
 def test_every_refusal_of_exchange_has_its_cause(row: dict[str, Any]):
     """Every refusal of Exchange has its cause by exception and words, in any part of the body."""
-    error = judge_exchange(httpx.Response(row["status"], content=exchange_body(row)), RequestIds())
+    error = judge_exchange(
+        httpx.Response(row["status"], content=exchange_body(row)), errors.RequestIds()
+    )
     assert (error.cause, error.message) == (row["cause"], row["message"])
-    assert row["cause"] in REMEDIES
 
 
 @pytest.mark.parametrize("row", rows("smtp"))
 def test_every_reply_and_bounce_has_its_cause(row: dict[str, Any]):
     """Every reply and bounce has exactly one cause, whether it was pasted or read from a trace."""
     assert [found.cause for found in read(row["facts"], Place.EXCHANGE).certain] == [row["cause"]]
-    assert row["cause"] in REMEDIES
 
 
 @pytest.mark.parametrize("row", CODES["kinds"]["graph"], ids=str)
@@ -94,7 +81,7 @@ def test_graphs_errors_are_told_by_code_and_words(row: list[Any]):
     status, code, message, kind, cause = row
     error = {"code": code or None, "message": message or None}
     error |= {"innerError": {"date": "d", "request-id": "r-9"}}
-    found = judge_graph(httpx.Response(status, json={"error": error}), RequestIds())
+    found = judge_graph(httpx.Response(status, json={"error": error}), errors.RequestIds())
     assert (type(found).__name__, found.cause) == (kind, cause)
     assert (found.ids.request_id, found.ids.timestamp) == ("r-9", "d")
 
@@ -102,13 +89,16 @@ def test_graphs_errors_are_told_by_code_and_words(row: list[Any]):
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        ({"odata.error": {"message": {"value": "Not a valid reference update"}}}, NotReplicatedYet),
-        (["not", "an", "object"], Rejected),
+        (
+            {"odata.error": {"message": {"value": "Not a valid reference update"}}},
+            errors.NotReplicatedYet,
+        ),
+        (["not", "an", "object"], errors.Rejected),
     ],
 )
 def test_errors_of_another_shape(body: Any, kind: type):
     """OData's older form is read, and an answer that is no object is a refusal."""
-    assert type(judge_graph(httpx.Response(400, json=body), RequestIds())) is kind
+    assert type(judge_graph(httpx.Response(400, json=body), errors.RequestIds())) is kind
 
 
 @pytest.mark.parametrize("row", CODES["kinds"]["exchange"], ids=str)
@@ -117,7 +107,7 @@ def test_exchanges_errors_are_told_by_the_exception(row: list[str]):
     part, exception, message, kind, cause = row
     body = exchange_body({"part": part, "type": exception, "message": message})
     for status in (400, 500):
-        error = judge_exchange(httpx.Response(status, content=body), RequestIds())
+        error = judge_exchange(httpx.Response(status, content=body), errors.RequestIds())
         assert (type(error).__name__, error.cause, error.message) == (kind, cause, message)
         assert error.code == (exception.rpartition(".")[2] or "BadRequest")
 
@@ -125,13 +115,13 @@ def test_exchanges_errors_are_told_by_the_exception(row: list[str]):
 @pytest.mark.parametrize(
     ("answer", "kind", "cause"),
     [
-        (httpx.Response(403, content=b"\0" * 4096), Forbidden, "exchange_role_missing"),
-        (httpx.Response(401), SignInNeeded, "exchange_consent_missing"),
-        (httpx.Response(429), Transient, "throttled"),
-        (httpx.Response(503, html="<html>"), Transient, "service_unavailable"),
+        (httpx.Response(403, content=b"\0" * 4096), errors.Forbidden, "exchange_role_missing"),
+        (httpx.Response(401), errors.SignInNeeded, "exchange_consent_missing"),
+        (httpx.Response(429), errors.Transient, "throttled"),
+        (httpx.Response(503, html="<html>"), errors.Transient, "service_unavailable"),
     ],
 )
 def test_exchanges_errors_without_words(answer: httpx.Response, kind: type, cause: str):
     """Without words the status decides, and nothing of a page or of NUL bytes is shown."""
-    found = judge_exchange(answer, RequestIds())
+    found = judge_exchange(answer, errors.RequestIds())
     assert (type(found), found.cause, found.code, found.message) == (kind, cause, "", "")

@@ -15,16 +15,7 @@ import httpx
 import pytest
 
 from bot.webex.client import Webex, WebexUnreachableError
-from jobs.clouds.errors import (
-    CloudError,
-    CloudReply,
-    NotFound,
-    Rejected,
-    RequestIds,
-    Transient,
-    why_unconnected,
-    words_of,
-)
+from jobs.clouds import errors
 from jobs.clouds.http import Call, async_client, request
 from jobs.clouds.retry import RetryPolicy
 from jobs.microsoft.responses import judge_graph
@@ -56,9 +47,9 @@ def test_an_error_carries_evidence_and_reads_well():
 
     Control characters cannot forge a log line.
     """
-    ids = RequestIds(request_id="r-1", client_request_id="c-1")
-    said = CloudReply("graph", 404, "Request_ResourceNotFound", "not\r\nhere", ids)
-    error = NotFound("not_found", said)
+    ids = errors.RequestIds(request_id="r-1", client_request_id="c-1")
+    said = errors.CloudReply("graph", 404, "Request_ResourceNotFound", "not\r\nhere", ids)
+    error = errors.NotFound("not_found", said)
     numbers = (Evidence("request-id", "r-1"), Evidence("client-request-id", "c-1"))
     told = Evidence("graph", "404 Request_ResourceNotFound not here")
     assert error.evidence() == (told, *numbers)
@@ -73,12 +64,23 @@ def test_a_message_holds_no_secret():
     already begins with, as Entra writes it, is shown once.
     """
     words = 'Failed: {"secretText": "abc8Q~0123456789made-up-0123456789abcdef", "keyId": "k"}'
-    error = Rejected("request_rejected", CloudReply("graph", 500, message=words))
+    error = errors.Rejected("request_rejected", errors.CloudReply("graph", 500, message=words))
     assert "Q~" not in error.message + error.words
     assert "keyId" in error.message
-    assert len(Rejected("request_rejected", CloudReply("graph", message="x" * 5000)).message) == 600
-    said = CloudReply("entra", 400, "AADSTS700016", "AADSTS700016: Application was not found.")
-    assert Rejected("app_not_found", said).evidence() == (Evidence("entra", f"400 {said.message}"),)
+    assert (
+        len(
+            errors.Rejected(
+                "request_rejected", errors.CloudReply("graph", message="x" * 5000)
+            ).message
+        )
+        == 600
+    )
+    said = errors.CloudReply(
+        "entra", 400, "AADSTS700016", "AADSTS700016: Application was not found."
+    )
+    assert errors.Rejected("app_not_found", said).evidence() == (
+        Evidence("entra", f"400 {said.message}"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_a_message_holds_no_secret():
 )
 def test_what_a_write_of_ours_can_cause_settles(cause: str, settles: bool):
     """A 404 may be due to replication after a write, but a wrong redirect URI never is."""
-    assert CloudError(cause, CloudReply("entra")).can_be_replication is settles
+    assert errors.CloudError(cause, errors.CloudReply("entra")).can_be_replication is settles
 
 
 ONCE = RetryPolicy(attempts=1)
@@ -124,14 +126,14 @@ def expired(certificates: Tls) -> Iterator[str]:
     certificates.expired.clear()
 
 
-def error_of(url: str, settings: Settings) -> Transient:
+def error_of(url: str, settings: Settings) -> errors.Transient:
     """Return the error of a POST request to this address."""
 
     async def post() -> None:
         async with async_client(settings) as client:
             await request(client, Call("graph", "POST", url), judge_graph, ONCE)
 
-    with pytest.raises(Transient) as caught:
+    with pytest.raises(errors.Transient) as caught:
         asyncio.run(post())
     return caught.value
 
@@ -181,8 +183,11 @@ def test_other_errors_are_no_such_reason():
     The search for a reason ends even if an error wraps itself.
     """
     error = httpx.ReadError("broken off")
-    assert (why_unconnected(error, "host"), words_of(error, "host")) == (None, "ReadError")
+    assert (errors.why_unconnected(error, "host"), errors.words_of(error, "host")) == (
+        None,
+        "ReadError",
+    )
     handshake = ssl.SSLError("handshake")
     handshake.__context__ = wrapped = OSError("outer", handshake)
     wrapped.__cause__ = handshake
-    assert why_unconnected(wrapped, "host") is None
+    assert errors.why_unconnected(wrapped, "host") is None

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from redis import Redis
 
 from jobs.clouds.errors import CloudReply, Rejected, Transient
 from jobs.clouds.rate_limit import Limit, RateLimiter, ReadCache, SingleFlight, Throttle
@@ -20,21 +21,10 @@ QUICK = Limit("reports", "/reports", 2, 0.4)
 SCARCE = Limit("traces", "messagetrace", 3, 60.0, waits=False)
 
 
-class OwnCalls(list[float]):
-    """History of the calls in this test, by the times at which they ended."""
-
-    def ages(self) -> list[float]:
-        """Return the ages of the calls."""
-        return [time.monotonic() - ended for ended in self]
-
-    def record(self) -> None:
-        """Record that a call has ended."""
-        self.append(time.monotonic())
-
-
-def limiter(*limits: Limit) -> RateLimiter:
-    """Return a rate limiter with these limits."""
-    return RateLimiter({each: OwnCalls() for each in limits})
+@pytest.fixture
+def pace(redis: Redis) -> RateLimiter:
+    """Return the rate limiter of one check of a tenant."""
+    return RateLimiter(redis, "T1", (QUICK, SCARCE))
 
 
 async def calls(
@@ -54,26 +44,51 @@ async def calls(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.1])
-async def test_never_more_than_the_limit_in_any_window(seconds: float):
+async def test_never_more_than_the_limit_in_any_window(pace: RateLimiter, seconds: float):
     """The limit holds in every window the server could see, however long each call takes."""
-    times = await calls(limiter(QUICK), "GET /Reports/x", 6, seconds)
+    times = await calls(pace, "GET /Reports/x", 6, seconds)
     for (_, ended), (begins, _) in zip(times, times[2:], strict=False):
         assert begins - ended >= QUICK.seconds - 0.01
 
 
-def test_what_has_no_limit_does_not_wait(carry_out: Callable[..., float]):
+def test_what_has_no_limit_does_not_wait(pace: RateLimiter, carry_out: Callable[..., float]):
     """Calls without a limit do not wait, so fifty of them go out at once."""
-    assert carry_out(calls(limiter(QUICK), "GET /users/x", 50)) == 0
+    assert carry_out(calls(pace, "GET /users/x", 50)) == 0
 
 
-async def test_a_limit_that_nobody_waits_for():
-    """If calls may not wait for a limit, the first call beyond it fails at once and is not sent."""
-    pace = limiter(SCARCE)
-    await calls(pace, "Get-MessageTraceV2", 3)
+async def test_a_limit_that_nobody_waits_for(pace: RateLimiter, redis: Redis):
+    """If calls may not wait for a limit, the first call beyond it fails at once and is not sent.
+
+    The calls of all checks of a tenant count together, in whatever case its id is written. Another
+    tenant has a count of its own.
+    """
+    await calls(pace, "Get-MessageTraceV2", 2)
+    second, another = (RateLimiter(redis, name, (SCARCE,)) for name in ("t1", "T2"))
+    await calls(second, "Get-MessageTraceV2", 1)
     with pytest.raises(Transient) as told:
-        await calls(pace, "GET /admin/exchange/tracing/messageTraces", 1)
+        await calls(second, "GET /admin/exchange/tracing/messageTraces", 1)
     assert (told.value.cause, told.value.unsent) == ("trace_limit", True)
     assert not may_repeat(told.value, repeatable=True)
+    await calls(another, "Get-MessageTraceV2", 1)
+
+
+@pytest.mark.slow
+async def test_a_second_check_waits_for_the_limit(pace: RateLimiter, redis: Redis):
+    """If another check has just read all reports that it may, this check waits for its own."""
+    await calls(pace, "GET /reports", 2)
+    ((begins, _),) = await calls(RateLimiter(redis, "T1", (QUICK,)), "GET /reports", 1)
+    assert begins >= QUICK.seconds - 0.1
+
+
+async def test_a_call_is_kept_as_long_as_it_counts(pace: RateLimiter, redis: Redis):
+    """Redis keeps each kind of call for its own period, and older calls are removed."""
+    redis.zadd("tenant:t1:calls:traces", {"old": 1.0})
+    await calls(pace, "GET /messageTraces", 1)
+    await calls(pace, "GET /reports", 1)
+    ((_, at),) = redis.zrange("tenant:t1:calls:traces", 0, -1, withscores=True)
+    assert 0 <= time.time() - at < 5
+    assert 0 < redis.pttl("tenant:t1:calls:traces") <= 60_000
+    assert redis.pttl("tenant:t1:calls:reports") <= 400
 
 
 async def refused(pace: RateLimiter, name: str, after: float | None) -> None:
@@ -83,12 +98,11 @@ async def refused(pace: RateLimiter, name: str, after: float | None) -> None:
             raise Transient("throttled", CloudReply("graph", 429), retry_after=after)
 
 
-async def test_a_429_holds_everybody_back():
+async def test_a_429_holds_everybody_back(pace: RateLimiter):
     """A 429 holds back all callers as long as Microsoft asked.
 
     Calls that may not wait fail at once.
     """
-    pace = limiter(QUICK, SCARCE)
     await refused(pace, "/reports", 0.3)
     assert (await calls(pace, "/reports", 1))[0][0] >= 0.29
     await refused(pace, "messagetraces", 200)

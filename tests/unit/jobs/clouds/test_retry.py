@@ -10,10 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from jobs.clouds.errors import (
-    CloudReply,
-    Transient,
-)
+from jobs.clouds.errors import CloudReply, Transient
 from jobs.clouds.retry import Pauses, RetryPolicy, parse_retry_after
 
 

@@ -18,8 +18,8 @@ from jobs.mail.message_trace import Trace, TraceRow, TraceStatus, cause_at, caus
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import Graph
 from jobs.model import Station
+from tests.unit.jobs.clouds.scripted_cloud import Cloud as Answers
 from tests.unit.jobs.mail.bounces import ROWS
-from tests.unit.jobs.microsoft.graph_directory import Exchange as Answers
 
 SINCE = datetime(2026, 11, 24, tzinfo=UTC)
 SENDER, TO, ID = "a@fabrikam.com", "support@contoso.com", "<1@fabrikam.com>"

@@ -14,7 +14,8 @@ from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.identity import Identity
 from jobs.settings import Settings
-from tests.unit.jobs.microsoft.graph_directory import Directory, Exchange
+from tests.unit.jobs.clouds.scripted_cloud import Cloud
+from tests.unit.jobs.microsoft.graph_directory import Directory
 from tests.unit.jobs.microsoft.identity_sign_in import TENANT
 
 
@@ -34,7 +35,7 @@ async def graph(
         return "token-1"
 
     async with async_client(make_settings(), httpx.MockTransport(directory)) as http:
-        yield Graph(http, token, "https://graph.microsoft.com/")
+        yield Graph(http, token, "https://graph.microsoft.com")
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def run(make_settings: Callable[..., Settings]) -> Callable[..., Any]:
 
     async def made(answer: Any, cmdlet: str, *others: Any, times: int = 1, **options: Any) -> Any:
         if isinstance(answer, httpx.Response):
-            answer = Exchange(answer)
+            answer = Cloud(answer)
         url, upn = "https://outlook.office365.com", "admin@contoso.com"
         async with async_client(make_settings(), httpx.MockTransport(answer)) as http:
             runner = InvokeCommand(http, token, url, TENANT, upn)

@@ -1,4 +1,4 @@
-"""Scripted directory and Exchange that answer the requests of the tests."""
+"""Scripted directory that answers the requests of the tests."""
 
 from __future__ import annotations
 
@@ -40,16 +40,3 @@ class Directory:
         ]
         status, said = left.pop(0) if len(left) > 1 else left[0]
         return httpx.Response(status, json=said) if said is not None else httpx.Response(status)
-
-
-class Exchange:
-    """Endpoint that returns scripted answers in their order."""
-
-    def __init__(self, *answers: httpx.Response) -> None:
-        self.answers, self.seen = list(answers), list[httpx.Request]()
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Return the next answer; the last one is repeated."""
-        self.seen.append(request)
-        answer = self.answers[min(len(self.seen), len(self.answers)) - 1]
-        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)

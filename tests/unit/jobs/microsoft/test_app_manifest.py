@@ -8,20 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given as drawn, strategies as st
 
-from jobs.microsoft.app_manifest import (
-    SecretRules,
-    declares,
-    expiry,
-    issues_access_tokens,
-    merged,
-    permission_id,
-    rules_for,
-    unique_name,
-    unknown_to,
-    web,
-    with_permission,
-    without_permission,
-)
+from jobs.microsoft import app_manifest as manifest
 
 ONE = {"resourceAppId": "exchange", "resourceAccess": [{"id": "smtp", "type": "Scope"}]}
 MAIL, ROLES = {"id": "mail", "type": "Role"}, {"appRoles": [{"id": "MAIL"}]}
@@ -44,7 +31,7 @@ def test_what_a_resource_does_not_expose(principals, unknown):
     A resource that lists no permissions makes nothing unknown.
     """
     app = {"requiredResourceAccess": [BOTH, OTHER]}
-    assert unknown_to(app, principals) == tuple(("exchange", each) for each in unknown)
+    assert manifest.unknown_to(app, principals) == tuple(("exchange", each) for each in unknown)
 
 
 @pytest.mark.slow
@@ -54,10 +41,10 @@ def test_merging_keeps_what_is_there_in_front(there: list[str], wanted: list[str
 
     Merging again changes nothing.
     """
-    both = merged(there, wanted)
+    both = manifest.merged(there, wanted)
     assert both[: len(there)] == there
     assert both[len(there) :] == [each for each in wanted if each not in there]
-    assert merged(both, wanted) == both
+    assert manifest.merged(both, wanted) == both
 
 
 @pytest.mark.slow
@@ -67,10 +54,10 @@ def test_names_are_safe_and_told_apart(mailbox: str):
 
     Another mailbox has another name.
     """
-    name = unique_name(mailbox)
+    name = manifest.unique_name(mailbox)
     assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
     assert len(name) <= 120
-    assert name != unique_name("x" + mailbox)
+    assert name != manifest.unique_name("x" + mailbox)
 
 
 def app(*entries: dict[str, Any]) -> dict[str, Any]:
@@ -85,24 +72,24 @@ def test_one_more_permission_and_one_less():
     entry is removed as well. The registration that was read is not changed.
     """
     for there in (None, {"requiredResourceAccess": None}, app(ONE)):
-        assert with_permission(there, "exchange", "smtp", "Scope") == [ONE]
-    assert with_permission(app(OTHER), "exchange", "smtp", "Scope") == [OTHER, ONE]
+        assert manifest.with_permission(there, "exchange", "smtp", "Scope") == [ONE]
+    assert manifest.with_permission(app(OTHER), "exchange", "smtp", "Scope") == [OTHER, ONE]
     there = app(ONE)
-    assert with_permission(there, "EXCHANGE", "mail", "Role") == [BOTH]
+    assert manifest.with_permission(there, "EXCHANGE", "mail", "Role") == [BOTH]
     assert there == app(ONE)
-    assert without_permission(app(BOTH, OTHER), "exchange", "MAIL") == [ONE, OTHER]
-    assert without_permission(app(ONE, OTHER), "exchange", "smtp") == [OTHER]
-    assert without_permission(None, "exchange", "smtp") == []
+    assert manifest.without_permission(app(BOTH, OTHER), "exchange", "MAIL") == [ONE, OTHER]
+    assert manifest.without_permission(app(ONE, OTHER), "exchange", "smtp") == [OTHER]
+    assert manifest.without_permission(None, "exchange", "smtp") == []
     asked = (("EXCHANGE", "SMTP"), ("exchange", "mail"), ("graph", "smtp"))
-    assert [declares(app(ONE), *each) for each in asked] == [True, False, False]
+    assert [manifest.declares(app(ONE), *each) for each in asked] == [True, False, False]
 
 
 def test_ids_are_read():
     """A permission's ID is read from the enabled scopes, and not from the roles."""
     scope = {"value": "SMTP.Send", "id": 7}
-    assert permission_id({"oauth2PermissionScopes": [scope]}, "SMTP.Send") == "7"
+    assert manifest.permission_id({"oauth2PermissionScopes": [scope]}, "SMTP.Send") == "7"
     off = {"oauth2PermissionScopes": [scope | {"isEnabled": False}], "appRoles": [scope]}
-    assert [permission_id(each, "SMTP.Send") for each in (None, off)] == ["", ""]
+    assert [manifest.permission_id(each, "SMTP.Send") for each in (None, off)] == ["", ""]
 
 
 def test_the_web_platform_as_it_can_be_written_back():
@@ -112,13 +99,17 @@ def test_the_web_platform_as_it_can_be_written_back():
     """
     kept = {"redirectUris": ["u"], "logoutUrl": "l"}
     there = kept | {"redirectUriSettings": [{"uri": "u", "index": None}], "homePageUrl": None}
-    assert (web({"web": there}), web({"web": None}), web(None)) == (kept, {}, {})
+    assert (manifest.web({"web": there}), manifest.web({"web": None}), manifest.web(None)) == (
+        kept,
+        {},
+        {},
+    )
     apps = (None, {}, {"web": None}, {"web": {"implicitGrantSettings": None}})
-    assert not any(map(issues_access_tokens, apps))
+    assert not any(map(manifest.issues_access_tokens, apps))
 
 
 MADE = datetime(2026, 6, 1, tzinfo=UTC)
-NOTHING, FORBIDDEN = SecretRules(), SecretRules(forbidden=True)
+NOTHING, FORBIDDEN = manifest.SecretRules(), manifest.SecretRules(forbidden=True)
 LIFETIME = {"restrictionType": "passwordLifetime"}
 ADDITION = {"restrictionType": "passwordAddition"}
 
@@ -137,9 +128,9 @@ def policy(*rules: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"isEnabled": True, "applicationRestrictions": restrictions} | more
 
 
-def days(number: float) -> SecretRules:
+def days(number: float) -> manifest.SecretRules:
     """Return rules with that longest lifetime in days, and secrets allowed."""
-    return SecretRules(longest=timedelta(days=number))
+    return manifest.SecretRules(longest=timedelta(days=number))
 
 
 @pytest.mark.parametrize(
@@ -160,12 +151,12 @@ def days(number: float) -> SecretRules:
         *((policy(lasting(f"P{'9' * n}{unit}")), NOTHING) for n, unit in HUGE),
     ],
 )
-def test_what_is_in_force(found: dict[str, Any], rules: SecretRules):
+def test_what_is_in_force(found: dict[str, Any], rules: manifest.SecretRules):
     """The shortest limit of a policy applies, and a null state does not turn a rule off.
 
     A rule that is off or unreadable has no effect.
     """
-    assert rules_for(found, MADE) == rules
+    assert manifest.rules_for(found, MADE) == rules
 
 
 @pytest.mark.parametrize(
@@ -183,8 +174,8 @@ def test_a_restriction_may_spare_older_apps(since: str | None, reaches: bool):
     A restriction without a readable date counts for all apps.
     """
     rules = [rule | {"restrictForAppsCreatedAfterDateTime": since} for rule in (ADDITION, NINETY)]
-    both = SecretRules(forbidden=True, longest=timedelta(days=90))
-    assert rules_for(policy(*rules), MADE) == (both if reaches else NOTHING)
+    both = manifest.SecretRules(forbidden=True, longest=timedelta(days=90))
+    assert manifest.rules_for(policy(*rules), MADE) == (both if reaches else NOTHING)
 
 
 @pytest.mark.parametrize(
@@ -204,4 +195,4 @@ def test_months_end_on_the_same_day_or_the_last(
     A policy's limit shortens it to the limit less five minutes. One beyond the calendar's last year
     shortens nothing.
     """
-    assert expiry(start, months, limit) == end
+    assert manifest.expiry(start, months, limit) == end

@@ -13,13 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from jobs.clock import now
 from jobs.clouds.errors import Rejected
-from jobs.microsoft.client_credential import (
-    CredentialError,
-    credential_end,
-    credential_of,
-    credential_problems,
-    read_key_pair,
-)
+from jobs.microsoft import client_credential as own
 from jobs.settings import Settings
 from tests.fixtures.client_certificate import make_pem, rsa_key
 
@@ -38,15 +32,15 @@ def test_a_certificate_is_read_at_each_use(settings: Settings, tmp_path: Path):
 
     A client secret is used as it is set, without any conversion.
     """
-    assert credential_of(replace(settings, microsoft_client_secret="s3cr~t")) == "s3cr~t"
+    assert own.credential_of(replace(settings, microsoft_client_secret="s3cr~t")) == "s3cr~t"
     path = make_pem().write(tmp_path / "bot.pem")
     with_file = replace(settings, microsoft_client_certificate=str(path))
-    first: Any = credential_of(with_file)
+    first: Any = own.credential_of(with_file)
     make_pem(rsa_key(1)).write(path)
-    second: Any = credential_of(with_file)
+    second: Any = own.credential_of(with_file)
     assert set(first) == {"private_key", "public_certificate"}
     assert first["private_key"] != second["private_key"]
-    assert "PRIVATE" not in repr(read_key_pair(path))
+    assert "PRIVATE" not in repr(own.read_key_pair(path))
 
 
 def test_a_federated_token_is_read_at_each_use(settings: Settings, tmp_path: Path):
@@ -55,14 +49,14 @@ def test_a_federated_token_is_read_at_each_use(settings: Settings, tmp_path: Pat
     If the token file is gone, the credential is refused with the name of the file.
     """
     path = tmp_path / "token"
-    credential: Any = credential_of(replace(settings, microsoft_federated_token_file=str(path)))
+    credential: Any = own.credential_of(replace(settings, microsoft_federated_token_file=str(path)))
     ask = credential["client_assertion"]
     path.write_text("first\n")
     assert ask() == "first"
     path.write_text("second\n")
     assert ask() == "second"
     path.write_text(" \n")
-    assert "is empty" in credential_problems({TOKEN_FILE: str(path)})[0]
+    assert "is empty" in own.credential_problems({TOKEN_FILE: str(path)})[0]
     path.unlink()
     with pytest.raises(Rejected) as refused:
         ask()
@@ -87,7 +81,7 @@ def test_what_is_wrong_with_a_file(tmp_path: Path, content: Callable[[], str], t
     """The message about a faulty file names the setting, the file and the next step, but no key."""
     path = tmp_path / "bot.pem"
     path.write_text(content())
-    [sentence] = credential_problems({CERTIFICATE: str(path)})
+    [sentence] = own.credential_problems({CERTIFICATE: str(path)})
     assert (sentence.startswith(f"{CERTIFICATE} names {path}, "), told in sentence) == (True, True)
     assert ("BEGIN" in sentence, ": " in sentence.partition(str(path))[2]) == (False, True)
 
@@ -118,7 +112,7 @@ def _broken(kind: str) -> str:
 )
 def test_what_is_wrong_with_the_settings(env: dict[str, str], told: list[str]):
     """At most one credential may be set, its file must be readable, and its end must be a date."""
-    found = credential_problems(env)
+    found = own.credential_problems(env)
     assert all(line.startswith(words) for line, words in zip(found, told, strict=True))
 
 
@@ -131,17 +125,17 @@ def test_when_it_ends(settings: Settings, tmp_path: Path):
     at, path = now() + timedelta(days=90), tmp_path / "bot.pem"
     with_file = replace(settings, microsoft_client_certificate=str(path))
     make_pem(ends_in=timedelta(days=90)).write(path)
-    assert abs((credential_end(with_file) or now()) - at) < timedelta(minutes=1)
+    assert abs((own.credential_end(with_file) or now()) - at) < timedelta(minutes=1)
     make_pem(ends_in=timedelta(days=-3)).write(path)
-    [sentence] = credential_problems({CERTIFICATE: str(path)})
+    [sentence] = own.credential_problems({CERTIFICATE: str(path)})
     assert f"ended on {now() - timedelta(days=3):%d %b %Y}" in sentence
     path.unlink()
-    for ask in (credential_end, credential_of):
-        with pytest.raises(CredentialError) as refused:
+    for ask in (own.credential_end, own.credential_of):
+        with pytest.raises(own.CredentialError) as refused:
             ask(with_file)
         assert (refused.value.cause, refused.value.unsent) == ("bot_credential_refused", True)
     secret = replace(settings, microsoft_client_secret="x")
     dated = replace(secret, microsoft_client_secret_expires="2027-05-31")
-    assert credential_end(dated) == datetime(2027, 5, 31, tzinfo=UTC)
+    assert own.credential_end(dated) == datetime(2027, 5, 31, tzinfo=UTC)
     for other in (secret, replace(settings, microsoft_federated_token_file="/t")):
-        assert credential_end(other) is None
+        assert own.credential_end(other) is None

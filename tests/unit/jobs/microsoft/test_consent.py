@@ -5,20 +5,14 @@ from __future__ import annotations
 import pytest
 
 from jobs.clouds.errors import CloudError
+from jobs.microsoft import scopes
 from jobs.microsoft.identity import admin_consent_url, read_consent_answer
-from jobs.microsoft.scopes import (
-    EXCHANGE_SCOPE,
-    GRAPH_SETUP_SCOPES,
-    exchange_scope,
-    graph_scopes,
-    smtp_scope,
-)
 
 
 def test_the_consent_address_has_everything_the_endpoint_requires():
     """The consent address is for the v2 endpoint, percent-encoded, and contains the state."""
     scopes = ["https://outlook.office.com/SMTP.Send", "offline_access"]
-    login, back = "https://login.microsoftonline.com/", "https://bot.test/cb"
+    login, back = "https://login.microsoftonline.com", "https://bot.test/cb"
     url = admin_consent_url(login, "t-1", "c-1", scopes, back, "s 1")
     assert url == (
         "https://login.microsoftonline.com/t-1/v2.0/adminconsent?client_id=c-1"
@@ -89,19 +83,19 @@ def test_graph_scopes_name_their_cloud_only_where_they_must(url: str, first: str
 
     Only the public cloud has message traces by Graph.
     """
-    found = graph_scopes(url)
+    found = scopes.graph_scopes(url)
     traces = sum(scope.endswith("ExchangeMessageTrace.Read.All") for scope in found)
-    counted = (found[0], traces, len(GRAPH_SETUP_SCOPES) - len(found))
+    counted = (found[0], traces, len(scopes.GRAPH_SETUP_SCOPES) - len(found))
     assert counted == ((first, 0, 1) if "//" in first else (first, 1, 0))
 
 
 @pytest.mark.parametrize(
     ("url", "scope", "of_channel"),
     [
-        ("https://outlook.office365.com", EXCHANGE_SCOPE, PUBLIC),
+        ("https://outlook.office365.com", scopes.EXCHANGE_SCOPE, PUBLIC),
         ("https://outlook.office365.us", "https://outlook.office365.us/.default", ""),
         ("https://outlook.office365.cn", "https://outlook.office365.cn/.default", ""),
-        ("https://practice.test", EXCHANGE_SCOPE, PUBLIC),
+        ("https://practice.test", scopes.EXCHANGE_SCOPE, PUBLIC),
     ],
 )
 def test_the_exchange_scope_follows_the_cloud(url: str, scope: str, of_channel: str):
@@ -110,4 +104,7 @@ def test_the_exchange_scope_follows_the_cloud(url: str, scope: str, of_channel: 
     A host that is not Microsoft's means the public cloud, whose channel has the scope in
     Microsoft's documents.
     """
-    assert (exchange_scope(url), smtp_scope(url)) == (scope, of_channel or f"{url}/SMTP.Send")
+    assert (scopes.exchange_scope(url), scopes.smtp_scope(url)) == (
+        scope,
+        of_channel or f"{url}/SMTP.Send",
+    )

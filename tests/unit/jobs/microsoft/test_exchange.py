@@ -11,17 +11,10 @@ import httpx
 import pytest
 import stamina
 
-from jobs.clouds.errors import (
-    AlreadyExists,
-    MalformedAnswer,
-    NotFound,
-    Rejected,
-    RequestIds,
-    Transient,
-)
+from jobs.clouds import errors
 from jobs.microsoft.exchange import MOST_PAGES, quoted
 from jobs.microsoft.responses import judge_exchange
-from tests.unit.jobs.microsoft.graph_directory import Exchange
+from tests.unit.jobs.clouds.scripted_cloud import Cloud as Exchange
 from tests.unit.jobs.microsoft.identity_sign_in import TENANT
 
 NAMED_A = [{"Name": "a"}]
@@ -79,7 +72,7 @@ async def test_an_empty_answer_to_a_reading_cmdlet_is_unreadable(run, cmdlet, bo
     """
     for body in bodies:
         answer = httpx.Response(200, content=body.replace(b"DONE", DONE.encode()))
-        with pytest.raises(MalformedAnswer) if rows is None else nullcontext():
+        with pytest.raises(errors.MalformedAnswer) if rows is None else nullcontext():
             assert await run(answer, cmdlet) == rows
 
 
@@ -98,7 +91,7 @@ async def test_only_what_is_safe_to_repeat_is_sent_again(run: Any, cmdlet: str, 
         seen.append(request)
         raise httpx.ReadTimeout("slow")
 
-    with stamina.set_testing(True, attempts=5, cap=True), pytest.raises(Transient):
+    with stamina.set_testing(True, attempts=5, cap=True), pytest.raises(errors.Transient):
         await run(slow, cmdlet)
     assert len(seen) == tries
 
@@ -154,17 +147,21 @@ def page(*names: str, link: str = "", warning: str = "") -> httpx.Response:
 @pytest.mark.parametrize(
     ("errors", "kind", "cause"),
     [
-        (["Something failed."], Rejected, "request_rejected"),
-        (["Ex6F9304|a.b.ManagementObjectNotFoundException|x"], NotFound, "not_found"),
-        (["|x.ADObjectAlreadyExistsException|The object exists."], AlreadyExists, "already_there"),
-        ("One text", Rejected, "request_rejected"),
+        (["Something failed."], errors.Rejected, "request_rejected"),
+        (["Ex6F9304|a.b.ManagementObjectNotFoundException|x"], errors.NotFound, "not_found"),
+        (
+            ["|x.ADObjectAlreadyExistsException|The object exists."],
+            errors.AlreadyExists,
+            "already_there",
+        ),
+        ("One text", errors.Rejected, "request_rejected"),
     ],
 )
 async def test_an_error_in_a_success_is_a_failure(run, errors, kind, cause):
     """A cmdlet whose answer has the status 200 and an error in it has failed, and is not done."""
     answer = httpx.Response(200, json={"value": [{"Name": "a"}], "@adminapi.errors": errors})
     with pytest.raises(kind) as failed:
-        await run(Exchange(answer), "Set-Mailbox")
+        await run(answer, "Set-Mailbox")
     assert (failed.type, failed.value.cause) == (kind, cause)
 
 
@@ -191,8 +188,8 @@ async def test_a_warning_that_rows_are_missing_is_a_failure(run: Any, warning: s
 
     Otherwise these rows would look as if they did not exist.
     """
-    with pytest.raises(MalformedAnswer) as failed:
-        await run(Exchange(page("a", warning=warning)), "Get-MessageTraceV2", {})
+    with pytest.raises(errors.MalformedAnswer) as failed:
+        await run(page("a", warning=warning), "Get-MessageTraceV2")
     assert (failed.value.cause, failed.value.message) == ("exchange_answer_cut", warning)
 
 
@@ -224,7 +221,7 @@ async def test_a_page_that_is_refused_is_a_cut_answer(run: Any, status: int):
     Exchange refuses pages to an app without a user.
     """
     exchange = Exchange(page("a", link=f"{URL}?x=1"), httpx.Response(status, json=EXPIRED))
-    with pytest.raises(MalformedAnswer) as failed:
+    with pytest.raises(errors.MalformedAnswer) as failed:
         await run(exchange, "Get-MessageTraceV2")
     assert (failed.value.cause, len(exchange.seen)) == ("exchange_answer_cut", 2)
 
@@ -243,7 +240,7 @@ async def test_a_page_that_is_refused_is_a_cut_answer(run: Any, status: int):
 async def test_the_token_goes_to_no_other_host(run: Any, link: str):
     """A next link that leaves the endpoint is not followed, so no other host gets the token."""
     exchange = Exchange(page("a", link=link))
-    with pytest.raises(MalformedAnswer) as failed:
+    with pytest.raises(errors.MalformedAnswer) as failed:
         await run(exchange, "Get-Recipient")
     assert (failed.value.cause, len(exchange.seen)) == ("exchange_answer_cut", 1)
 
@@ -254,11 +251,11 @@ async def test_pages_without_an_end_are_a_cut_answer(run: Any):
     New links without an end make it incomplete after the maximum number of pages.
     """
     same = Exchange(page("a", link=f"{URL}?x=1"))
-    with pytest.raises(MalformedAnswer):
+    with pytest.raises(errors.MalformedAnswer):
         await run(same, "Get-Recipient")
     assert len(same.seen) == 2
     new = Exchange(*(page("a", link=f"{URL}?x={number}") for number in range(99)))
-    with pytest.raises(MalformedAnswer):
+    with pytest.raises(errors.MalformedAnswer):
         await run(new, "Get-Recipient")
     assert len(new.seen) == MOST_PAGES + 1
 
@@ -297,11 +294,11 @@ NAMED, ERROR = {"X-ExceptionType": NAME}, {"code": "NotFound", "message": "Error
 @pytest.mark.parametrize(
     ("answer", "kind", "code", "message"),
     [
-        (detail(NOT_HERE), NotFound, "ManagementObjectNotFoundException", "Not here."),
-        (detail("{no JSON"), Rejected, "BadRequest", "{no JSON"),
-        (httpx.Response(400, text="Bad", headers=NAMED), Transient, NAME, "Bad"),
-        (httpx.Response(502, text="<html>"), Transient, "", ""),
-        (httpx.Response(404, json={"error": ERROR}), NotFound, "NotFound", "Error"),
+        (detail(NOT_HERE), errors.NotFound, "ManagementObjectNotFoundException", "Not here."),
+        (detail("{no JSON"), errors.Rejected, "BadRequest", "{no JSON"),
+        (httpx.Response(400, text="Bad", headers=NAMED), errors.Transient, NAME, "Bad"),
+        (httpx.Response(502, text="<html>"), errors.Transient, "", ""),
+        (httpx.Response(404, json={"error": ERROR}), errors.NotFound, "NotFound", "Error"),
     ],
 )
 def test_where_the_words_are(answer, kind, code, message):
@@ -309,5 +306,5 @@ def test_where_the_words_are(answer, kind, code, message):
 
     The exception's name may be in a header.
     """
-    error = judge_exchange(answer, RequestIds())
+    error = judge_exchange(answer, errors.RequestIds())
     assert (type(error), error.code, error.message) == (kind, code, message)

@@ -239,7 +239,7 @@ async def test_a_token_that_is_refused_is_renewed_once(make_settings, refusals):
         return httpx.Response(401 if len(seen) <= refusals else 200, json={"value": []})
 
     async with async_client(make_settings(), httpx.MockTransport(answer)) as http:
-        asked = Graph(http, Source(), "https://graph.microsoft.com/").grants("sp")
+        asked = Graph(http, Source(), "https://graph.microsoft.com").grants("sp")
         with nullcontext() if refusals == 1 else pytest.raises(SignInNeeded):
             assert await asked == []
     assert seen == ["t-1", "t-2"]

@@ -5,17 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given as drawn, strategies as st
 
+from jobs.microsoft import outbound_spam as spam
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.microsoft.outbound_spam import (
-    CARRIED,
-    EffectivePolicy,
-    addresses_of,
-    applies_to,
-    named,
-    narrowed,
-    needs_addresses,
-    policy_name,
-)
 
 SENDER = "support@contoso.com"
 DEFAULT = ExchangeRow({"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automatic"})
@@ -28,8 +19,8 @@ ALIASES = ("svc@fabrikam.com", SENDER, "help@contoso.com")
 
 def rule(policy: str, priority: object = 0, **conditions: object) -> ExchangeRow:
     """Return an enabled rule that assigns this policy."""
-    named = {"Name": f"R-{policy}", "HostedOutboundSpamFilterPolicy": policy}
-    return ExchangeRow(named | {"Priority": priority, "State": "Enabled"} | conditions)
+    told = {"Name": f"R-{policy}", "HostedOutboundSpamFilterPolicy": policy}
+    return ExchangeRow(told | {"Priority": priority, "State": "Enabled"} | conditions)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +53,7 @@ def test_the_first_rule_that_matches(senders: list[str], rules: list[ExchangeRow
     Kinds of conditions are combined with AND, values of one kind with OR, and exceptions win. A
     rule may name any of the mailbox's addresses, and its domain is that of its sending address.
     """
-    assert applies_to(senders, POLICIES, rules).name == policy
+    assert spam.applies_to(senders, POLICIES, rules).name == policy
 
 
 def test_a_group_cannot_be_judged_here():
@@ -70,8 +61,8 @@ def test_a_group_cannot_be_judged_here():
     group = rule("P-off", 0, FromMemberOf=["Sales"])
     both = rule("P-off", 1, From=["a@contoso.com"], FromMemberOf=["Sales"])
     ours = rule("P-on", 2, From=[SENDER])
-    found = applies_to([SENDER], POLICIES, [group, both, ours])
-    assert found == EffectivePolicy(ON, ours, (group,))
+    found = spam.applies_to([SENDER], POLICIES, [group, both, ours])
+    assert found == spam.EffectivePolicy(ON, ours, (group,))
 
 
 def test_an_exception_for_a_group_cannot_be_judged_either():
@@ -82,8 +73,8 @@ def test_an_exception_for_a_group_cannot_be_judged_either():
     stops = rule("P-off", 0, From=[SENDER], ExceptIfFromMemberOf=["Sales"])
     lets = rule("P-on", 1, From=[SENDER], ExceptIfFromMemberOf=["Sales"])
     on = rule("P-on", 2, From=[SENDER])
-    assert applies_to([SENDER], POLICIES, [stops, lets]).unsure == (lets,)
-    assert applies_to([SENDER], POLICIES, [stops, lets, on]).unsure == (stops,)
+    assert spam.applies_to([SENDER], POLICIES, [stops, lets]).unsure == (lets,)
+    assert spam.applies_to([SENDER], POLICIES, [stops, lets, on]).unsure == (stops,)
 
 
 def test_limits_are_carried_along():
@@ -91,17 +82,22 @@ def test_limits_are_carried_along():
 
     Empty values are left out, but false and zero are kept.
     """
-    row = ExchangeRow({"isdefault": True, **{name.lower(): 7 for name in CARRIED}, "Color": "red"})
-    assert applies_to([SENDER], [row], []).limits() == dict.fromkeys(CARRIED, 7)
-    values = dict(zip(CARRIED, (0, None, "", None, False, []), strict=False))
+    row = ExchangeRow(
+        {"isdefault": True, **{name.lower(): 7 for name in spam.CARRIED}, "Color": "red"}
+    )
+    assert spam.applies_to([SENDER], [row], []).limits() == dict.fromkeys(spam.CARRIED, 7)
+    values = dict(zip(spam.CARRIED, (0, None, "", None, False, []), strict=False))
     row = ExchangeRow({"IsDefault": True} | values)
-    assert applies_to([SENDER], [row], []).limits() == {CARRIED[0]: 0, CARRIED[4]: False}
+    assert spam.applies_to([SENDER], [row], []).limits() == {
+        spam.CARRIED[0]: 0,
+        spam.CARRIED[4]: False,
+    }
 
 
 def test_a_row_is_found_by_any_of_its_names():
     """A row is found by its Name, Identity or Id, in any letter case."""
     rows = [ExchangeRow({"Name": "A"}), ExchangeRow({"Identity": "B"}), ExchangeRow({"Id": "C"})]
-    assert [named(rows, each) for each in ("a", "b", "c", "d")] == [*rows, None]
+    assert [spam.named(rows, each) for each in ("a", "b", "c", "d")] == [*rows, None]
 
 
 @pytest.mark.slow
@@ -111,7 +107,7 @@ def test_a_policys_name_is_one_that_exchange_takes(mailboxes: list[str]):
 
     It does not end with a space. Two mailboxes never have the same, however alike they are.
     """
-    names = list(map(policy_name, mailboxes))
+    names = list(map(spam.policy_name, mailboxes))
     for name in names:
         assert len(name) <= 64
         assert name == name.rstrip()
@@ -132,8 +128,8 @@ def test_an_address_that_does_not_fit_is_told_apart(mailbox: str, name: str):
 
     Any other name ends with six characters of the address's hash.
     """
-    assert policy_name(mailbox).startswith(name)
-    assert len(policy_name(mailbox)) == len(name) + 6 * name.endswith("-")
+    assert spam.policy_name(mailbox).startswith(name)
+    assert len(spam.policy_name(mailbox)) == len(name) + 6 * name.endswith("-")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +145,7 @@ def test_an_address_that_does_not_fit_is_told_apart(mailbox: str, name: str):
 )
 def test_the_addresses_of_a_mailbox(mailbox: dict[str, object], addresses: tuple[str, ...]):
     """A mailbox's email addresses are listed once each, the primary address first."""
-    assert addresses_of(ExchangeRow(mailbox)) == addresses
+    assert spam.addresses_of(ExchangeRow(mailbox)) == addresses
 
 
 @pytest.mark.parametrize(
@@ -166,7 +162,7 @@ def test_only_on_forwards(policies: list[dict[str, object]], mode: str):
 
     A default policy without ``IsDefault`` is recognized by its name.
     """
-    found = applies_to([SENDER], list(map(ExchangeRow, policies)), [])
+    found = spam.applies_to([SENDER], list(map(ExchangeRow, policies)), [])
     assert (found.mode, found.forwards, found.limits()) == (mode, mode.lower() == "on", {})
 
 
@@ -186,4 +182,4 @@ def test_a_rule_may_mean_another_address(conditions, others, narrows):
     A rule is narrowed by every condition that has a value, except its senders.
     """
     found = rule("P-on", **conditions)
-    assert (needs_addresses([found], [SENDER]), narrowed(found)) == (others, narrows)
+    assert (spam.needs_addresses([found], [SENDER]), spam.narrowed(found)) == (others, narrows)

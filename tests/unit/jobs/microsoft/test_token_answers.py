@@ -6,42 +6,43 @@ import json
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
-from redis import Redis
 
 from jobs.clouds.errors import CloudError, MalformedAnswer, Rejected, SignInNeeded, Transient
 from jobs.microsoft.identity import Identity
-from jobs.microsoft.msal_http import LIFE_S, DiscoveryCache, entra_error
-from jobs.storage.vault import Vault
+from jobs.microsoft.msal_http import entra_error
 from tests.unit.jobs.microsoft.identity_sign_in import CALLBACK, EXCHANGE, GRAPH, TENANT, sign_in
 
 
+@pytest.fixture
+def cache(bot: Identity, provider: Any) -> str:
+    """Token cache of a person who has signed in."""
+    return sign_in(bot, provider).cache
+
+
 @pytest.mark.parametrize("provider", ["https", "http"], indirect=True)
-def test_a_token_for_a_second_resource_comes_from_the_same_refresh_token(provider, bot):
+def test_a_token_for_a_second_resource_comes_from_the_same_refresh_token(provider, bot, cache):
     """One sign-in serves Graph and Exchange, and the second call is answered by the cache.
 
     An expired refresh token (AADSTS700082) makes a sign-in necessary, and so does a cache without
     an account. The refusal is not cached, so the next try sends a new request.
     """
-    kept = sign_in(bot, provider).cache
     provider.trouble = [provider.refuse(400, "invalid_grant", 700082)]
-    for cache, cause in ((kept, "refresh_token_expired"), ("{}", "sign_in_missing")):
+    for each, cause in ((cache, "refresh_token_expired"), ("{}", "sign_in_missing")):
         with pytest.raises(SignInNeeded) as refused:
-            bot.token(cache, EXCHANGE)
+            bot.token(each, EXCHANGE)
         assert refused.value.cause == cause
-    token, cache = bot.token(kept, EXCHANGE)
+    token, renewed = bot.token(cache, EXCHANGE)
     before = len(provider.requests)
-    assert (token, bot.token(cache, EXCHANGE)) == ("at-rt-1", (token, cache))
+    assert (token, bot.token(renewed, EXCHANGE)) == ("at-rt-1", (token, renewed))
     assert len(provider.requests) == before
 
 
-def test_a_busy_entra_is_tried_again(provider: Any, bot: Identity):
+def test_a_busy_entra_is_tried_again(provider: Any, bot: Identity, cache: str):
     """A request that Entra answers with 503 or 429 is tried again, three times in all.
 
     A Retry-After that is longer than a worker may sleep is raised with the error. A proxy's HTML
     page is unreadable.
     """
-    cache = sign_in(bot, provider).cache
     provider.trouble = [(503, {}, b""), (429, {"Retry-After": "0"}, b"")]
     assert bot.token(cache, EXCHANGE)[0] == "at-rt-1"
     provider.trouble = [(429, {"Retry-After": "600"}, b"")]
@@ -65,10 +66,9 @@ ODD = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("body", ODD)
-def test_a_token_answer_without_a_token_is_unreadable(provider, bot, http, body):
+def test_a_token_answer_without_a_token_is_unreadable(provider, bot, http, cache, body):
     """An answer without a token is unreadable, and neither asks for a sign-in nor sends "None"."""
     app = Identity(provider.base, http, TENANT, bot.client_id, "s3cr~t.Value")
-    cache = sign_in(bot, provider).cache
     flow = bot.begin(GRAPH, CALLBACK, "state-1")
     query = provider.sign_in(flow["auth_uri"])
     for ask in (
@@ -86,9 +86,8 @@ def test_a_token_answer_without_a_token_is_unreadable(provider, bot, http, body)
     "lives",
     [{}, {"expires_in": "3599"}, {"expires_in": 3599, "ext_expires_in": None, "scope": None}],
 )
-def test_a_token_answer_may_be_told_in_older_ways(provider, bot, lives):
+def test_a_token_answer_may_be_told_in_older_ways(provider, bot, cache, lives):
     """A token answer is read even if its numbers are texts or missing."""
-    cache = sign_in(bot, provider).cache
     body = {"access_token": "at", "token_type": "Bearer"} | lives
     provider.trouble = [(200, {}, json.dumps(body).encode())]
     assert bot.token(cache, EXCHANGE)[0] == "at"
@@ -114,9 +113,8 @@ def test_offline_access_need_not_be_echoed(provider, bot, monkeypatch):
     assert any(echoed)
 
 
-def test_a_missing_scope_is_told_by_the_words(provider: Any, bot: Identity):
+def test_a_missing_scope_is_told_by_the_words(provider: Any, bot: Identity, cache: str):
     """The cause of AADSTS900144 is read from its text, which alone names the missing parameter."""
-    cache = sign_in(bot, provider).cache
     for name, cause in (("scope", "scope_missing"), ("client_id", "form_field_missing")):
         words = f"AADSTS900144: The request body must contain the following parameter: '{name}'."
         body = {"error": "invalid_request", "error_description": words, "error_codes": [900144]}
@@ -135,13 +133,6 @@ AWAY = {
     "error_description": "AADSTS90033: A transient error. Trace ID: t-9 Correlation ID: corr-9",
     "error_codes": [90033],
 }
-
-
-@pytest.fixture
-def cache(bot: Identity, provider: Any) -> str:
-    """Token cache of a person who has signed in."""
-    flow = bot.begin(["User.Read.All"], "https://bot.test/microsoft/callback", "state-1")
-    return bot.finish(flow, provider.sign_in(flow["auth_uri"])).cache
 
 
 def test_an_unknown_number_is_shown_whole(provider: Any, bot: Identity, cache: str):
@@ -206,35 +197,3 @@ def test_a_busy_answer_keeps_what_it_says(provider, bot, cache, body, cause, cod
     assert (told.cause, told.code, told.ids.request_id) == (cause, code, "req-9")
     assert told.ids.correlation_id == ("corr-9" if code else "")
     assert (bool(told.ids.client_request_id), told.retry_after) == (True, 600)
-
-
-URL = "https://login.microsoftonline.com/t/v2.0/.well-known/openid-configuration"
-DOCUMENT = {"issuer": "https://login.microsoftonline.com/t/v2.0"}
-
-
-def test_another_process_finds_what_one_has_read(redis: Redis):
-    """A discovery document that one process has read is there for the next process.
-
-    The document is kept for an hour at most.
-    """
-    vault = Vault(redis, (Fernet.generate_key().decode(),))
-    DiscoveryCache(vault).put(URL, DOCUMENT)
-    found = [DiscoveryCache(vault).get(url) for url in (URL, "https://elsewhere")]
-    assert found == [DOCUMENT, None]
-    assert 0 < redis.ttl(f"sealed:document:{URL}") <= LIFE_S
-
-
-def test_a_document_that_was_put_into_redis_by_somebody_else_is_not_believed(redis: Redis):
-    """A document that was stored with another key is ignored, so nobody can plant one in Redis.
-
-    The bot sends its client secret to the address that a document names.
-    """
-    DiscoveryCache(Vault(redis, (Fernet.generate_key().decode(),))).put(URL, DOCUMENT)
-    assert DiscoveryCache(Vault(redis, (Fernet.generate_key().decode(),))).get(URL) is None
-
-
-def test_without_a_vault_they_stay_in_this_process():
-    """Without a vault, a cache object remembers its documents, and another object does not."""
-    documents = DiscoveryCache()
-    documents.put(URL, DOCUMENT)
-    assert (documents.get(URL), DiscoveryCache().get(URL)) == (DOCUMENT, None)

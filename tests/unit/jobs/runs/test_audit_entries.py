@@ -23,7 +23,11 @@ ORIGIN = Origin("room-1", message="m-1")
 LINE = Change(
     "smtp_auth", "M2", Text("step.smtp_auth"), Text("off"), Text("on"), Scope.MAILBOX, "Set-X"
 )
-SHOWN = {"object": {"key": "step.smtp_auth", "values": {}}, "scope": "mailbox"}
+SHOWN = {
+    "object": {"key": "step.smtp_auth", "values": {}},
+    "before": {"key": "off", "values": {}},
+    "after": {"key": "on", "values": {}},
+} | {"scope": "mailbox", "command": "Set-X", "reversible": True}
 
 
 def recorded(store: RunStore) -> list[dict[str, Any]]:
@@ -32,12 +36,6 @@ def recorded(store: RunStore) -> list[dict[str, Any]]:
         {name: value for name, value in read(line).items() if name not in {"prev", "hash", "n"}}
         for line in store.audit.entries()
     ]
-
-
-SHOWN |= {"before": {"key": "off", "values": {}}, "after": {"key": "on", "values": {}}}
-
-
-SHOWN |= {"command": "Set-X", "reversible": True}
 
 
 def test_a_run_is_told_from_its_beginning_to_its_end(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from redis.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from jobs.clock import now
-from jobs.model import Channel, Person, Scope
+from jobs.model import Scope
 from jobs.runs import accepted, rekeying, trust
 from jobs.runs.accepted import Accepted
 from jobs.runs.channel_index import Record
@@ -23,20 +24,16 @@ from jobs.runs.run import Event, ForeignRunError, Kind, Origin
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from jobs.storage.vault import Sealed, Vault
+from tests.unit.jobs.runs.test_event_log import APPROVED, ASKER, CHANNEL, MAILBOX, PLAN
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 BOTH = (NEW, OLD)
-MAILBOX = "support@contoso.com"
-CHANNEL = Channel(MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io")
-ASKER = Person("person-1", "anna@contoso.com", "org-1")
-PLAN = {"plan": "0123456789abcdef"}
-APPROVED = Event(Kind.APPROVED, now(), by=ASKER.email, data={**PLAN, "scope": "mailbox"})
 DAY_S = 24 * 3600
 
 
 def a_run(store: RunStore, mailbox: str = MAILBOX) -> str:
     """Return the id of a run with an approved plan."""
-    channel = Channel(mailbox, CHANNEL.callback_url, CHANNEL.forwarding_address)
+    channel = replace(CHANNEL, mailbox=mailbox)
     run = store.open(channel, ASKER, Origin("room-1", message=mailbox))
     store.append(run.id, Event(Kind.PLANNED, now(), data=PLAN))
     store.append(run.id, APPROVED)

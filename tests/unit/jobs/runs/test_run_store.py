@@ -14,7 +14,7 @@ from redis.client import Pipeline
 
 from jobs.clock import now
 from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
-from jobs.runs.channel_index import ASKED_S, AlreadyRunningError, Record
+from jobs.runs.channel_index import AlreadyRunningError, Record
 from jobs.runs.run import (
     LETTERS,
     Event,
@@ -28,7 +28,7 @@ from jobs.runs.run import (
     new_id,
     new_reference,
 )
-from jobs.runs.run_store import RunStore
+from jobs.runs.run_store import ASKED_S, RunStore
 from jobs.storage import locks
 from jobs.storage.due_queue import LEASE_S
 from jobs.storage.locks import RenewedLock
@@ -80,7 +80,7 @@ def test_a_run_that_died_before_its_first_event_holds_nothing(store: RunStore, o
     """A mailbox that is claimed by a run without a history can be claimed by another run."""
     store.redis.set("channel:sales@contoso.com:run", "DEAD22")
     store.redis.zadd("runs:open", {"DEAD22": 1})
-    store.channels.claim("sales@contoso.com", opened.id)
+    store.claim("sales@contoso.com", opened.id)
     assert store.channels.running("sales@contoso.com") == opened.id
 
 

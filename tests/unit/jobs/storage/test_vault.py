@@ -11,6 +11,8 @@ from redis import Redis
 
 from jobs.storage.vault import Authenticator, Vault, mac_of
 
+OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
+
 
 def test_of_fifty_takers_one_wins(vault: Vault):
     """If fifty threads take the same value at the same moment, exactly one of them gets it."""
@@ -28,27 +30,16 @@ def test_redis_never_sees_the_value(vault: Vault, redis: Redis):
 
 
 def test_keys_are_rotated(redis: Redis):
-    """A value opens with an older key as long as that key is in the list.
+    """A value opens with an older key as long as that key is in the list; the newest encrypts.
 
-    The newest key encrypts.
+    A value is encrypted again with the newest key if it opens with one of the keys. One that
+    already uses the newest key stays the same in every byte. One that does not open gives None.
     """
-    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-    Vault(redis, (old,)).put("a", "1", 60)
-    Vault(redis, (new, old)).put("b", "2", 60)
-    both, newest, oldest = Vault(redis, (new, old)), Vault(redis, (new,)), Vault(redis, (old,))
+    both, newest, oldest = (Vault(redis, each) for each in ((NEW, OLD), (NEW,), (OLD,)))
+    oldest.put("a", "1", 60)
+    both.put("b", "2", 60)
     found = [[vault.get(name) for name in "ab"] for vault in (both, newest, oldest)]
     assert found == [["1", "2"], [None, "2"], ["1", None]]
-
-
-def test_only_what_opens_is_sealed_under_the_newest_key(redis: Redis):
-    """A value is encrypted again with the newest key if it opens with one of the keys.
-
-    A value that already uses the newest key stays the same in every byte. A value that does not
-    open gives None.
-    """
-    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-    both, newest = Vault(redis, (new, old)), Vault(redis, (new,))
-    Vault(redis, (old,)).put("a", "1", 60)
     key, stored = "sealed:a", redis.get("sealed:a")
     renewed = both.renewed(key, stored)
     assert (both.renewed(key, renewed), both.renewed("sealed:b", renewed)) == (renewed, None)
@@ -87,7 +78,6 @@ def test_a_copied_value_does_not_open(vault: Vault, redis: Redis):
     assert vault.get("session:A") == "token"
 
 
-OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 BODY = b'{"kind":"approved","by":"anna@contoso.com"}'
 HERE = "run:R1:events"
 AUTHENTICATOR = Authenticator((NEW,))
@@ -134,20 +124,14 @@ def test_an_object_counts_in_its_place_only(key: str, part: str):
 
 
 def test_keys_of_macs_are_rotated():
-    """A MAC of any of the keys is accepted. New MACs are made with the first key."""
+    """A MAC of any of the keys is accepted. New MACs are made with the first key.
+
+    Only an object that this bot made in this place gets a new MAC. Any other one is not signed.
+    """
     old, both = Authenticator((OLD,)), Authenticator((NEW, OLD))
     earlier, later = old.protect(HERE, BODY), both.protect(HERE, BODY)
     assert (both.verify(HERE, earlier), both.verify(HERE, later)) == (BODY, BODY)
     assert (later == LINE, old.verify(HERE, later)) == (True, None)
-
-
-def test_only_what_verifies_gets_a_mac_under_the_newest_key():
-    """Only an object that this bot made in this place gets a new MAC.
-
-    Any other object is not signed.
-    """
-    old, both = Authenticator((OLD,)), Authenticator((NEW, OLD))
-    earlier = old.protect(HERE, BODY)
     assert (both.renewed(HERE, earlier), both.renewed(HERE, LINE)) == (LINE, LINE)
     for other in (BODY, earlier.replace(b"anna", b"emma"), None):
         assert both.renewed(HERE, other) is None

@@ -167,12 +167,12 @@ class IncidentStore(Records):
             incident = self._read(pipe, state.incident)
             ended_by = fixed_by(incident) if incident is not None and incident.is_open else ""
             present = Present(watched, state, incident, new_id() + new_id(), ended_by)
-            effect = apply(present, outcome, at)
-            cards = [self._cards_of(pipe, watched, each) for each in effect.incidents]
-            changed = tuple(map(Incident.shown_on, effect.incidents, cards))
+            state, incidents = apply(present, outcome, at)
+            cards = [self._cards_of(pipe, watched, each) for each in incidents]
+            changed = tuple(map(Incident.shown_on, incidents, cards))
             days = history.add(pipe, mailbox, outcome, at)
             pipe.multi()
-            self._put(keys.watch_state(mailbox), effect.state, pipe)
+            self._put(keys.watch_state(mailbox), state, pipe)
             for each, own in zip(changed, cards, strict=True):
                 self._write(pipe, each, own)
             history.write(pipe, mailbox, days)
@@ -206,14 +206,10 @@ class IncidentStore(Records):
 
         self.redis.transaction(attempt, keys.watch_state(mailbox))
 
-    def take_on(self, incident_id: str, person: str, at: datetime) -> Incident | None:
-        """Record that a person acts; None if the incident is over or that person acts."""
+    def take_on(self, incident_id: str, person: str, at: datetime | None) -> Incident | None:
+        """Record that a person acts, or '' for nobody; None if it is over or already so."""
         act = partial(replace, acting=person, acting_since=at)
         return self._change_open(incident_id, lambda i: act(i) if i.acting != person else None)
-
-    def release(self, incident_id: str) -> Incident | None:
-        free = partial(replace, acting="", acting_since=None)
-        return self._change_open(incident_id, lambda each: free(each) if each.acting else None)
 
     def prove(self, mailbox: str, run_id: str, at: datetime) -> Incident | None:
         """End the channel's break, and return it: a mail of the run was seen to go both ways."""

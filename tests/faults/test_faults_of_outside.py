@@ -21,9 +21,9 @@ from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.step import Probe
 from jobs.model import Access, Channel, Finding, Person, RunKind, State
-from jobs.probes.connect_changes import ConnectChanges
 from jobs.probes.contact_center import (
     AgentTasks,
+    ConnectChanges,
     ContactQueue,
     EmailEntryPoint,
     QueueAgents,

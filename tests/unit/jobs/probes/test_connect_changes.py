@@ -13,7 +13,7 @@ from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.model import ConnectChange, Finding, Signals, State, Text, second_of
 from jobs.probes import all_probes
-from jobs.probes.connect_changes import MOST
+from jobs.probes.contact_center import MOST
 from jobs.runs.channel_index import ChannelIndex, Record
 from jobs.runs.run import Brief
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import pairwise, zip_longest
+from itertools import chain, pairwise, zip_longest
 from typing import NamedTuple
 
 from jobs.causes.cause import ENTRA_CODE_PAGE, Cause
@@ -75,18 +75,16 @@ def smtp_tokens(text: str) -> list[Token]:
     connect to remote server [Message=451 4.4.0 ...]``.
     """
     found: dict[int, re.Match[str]] = {}
-    for each in (each for name in _REPLIES for each in _named(name).finditer(text)):
+    for each in chain.from_iterable(_named(name).finditer(text) for name in _REPLIES):
         at = each.start("code") if each["code"] else each.start()
         version = not each["status"] and _named("version").search(_before(text, each.start(), 30))
         if not version and not any(at + more in found for more in range(_STATUS_MOST)):
             found[at] = each
-    places = [*sorted(found)[:_REPLIES_MOST], len(text)]
-    tokens = [
-        Token(at, each["code"], text[each.end() : min(after, end)], each["status"])
-        for at, after in pairwise(places)
-        for each in (found[at],)
-        for end in (each.end() + _SENTENCE_MOST,)
-    ]
+    tokens = list[Token]()
+    for at, after in pairwise([*sorted(found)[:_REPLIES_MOST], len(text)]):
+        end = found[at].end()
+        words = text[end : min(after, end + _SENTENCE_MOST)]
+        tokens.append(Token(at, found[at]["code"], words, found[at]["status"]))
     return tokens[:1] + [
         each
         for before, each in pairwise(tokens)
@@ -206,12 +204,13 @@ def _by_number(status: str, code: str, words: str) -> Said | None:
 def _by_code(status: str, code: str, words: str) -> Said | None:
     own, shared = patterns().codes["smtp"], patterns().codes["smtp_shared"]
     permanent = not status.startswith("4")
-    if (permanent or code.startswith("4")) and code in own:
+    counted = code if permanent or code.startswith("4") else ""
+    if counted in own:
         of_mail = bool(status) or _named("of_mail").search(words[:_SHORT])
-        meaning = own[code]._replace(kind=ErrorKind.REJECTED)
+        meaning = own[counted]._replace(kind=ErrorKind.REJECTED)
         return meaning, Strength.OWN if of_mail else Strength.SHARED
-    if (permanent or code.startswith("4")) and code in shared:
-        return shared[code], Strength.SHARED
+    if counted in shared:
+        return shared[counted], Strength.SHARED
     if status and _named("other_server").match(code):
         return meaning_of(Cause.MAIL_NOT_DELIVERED), Strength.OWN
     expired = permanent and _named("expired").search(code)

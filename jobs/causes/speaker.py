@@ -34,15 +34,8 @@ class Place(StrEnum):
     """Trace, report or SMTP reply that the bot itself asked Exchange for."""
 
 
-class Who(StrEnum):
-    """Speaker at one place of a text."""
-
-    OURS = "ours"
-    LIKELY = "likely"
-    UNKNOWN = "unknown"
-    PROGRAM = "program"
-    """Program that sends through any mail server."""
-    STRANGER = "stranger"
+Who = StrEnum("Who", "OURS LIKELY UNKNOWN PROGRAM STRANGER")
+"""Speaker at one place of a text; a PROGRAM sends through any mail server."""
 
 
 class Signs(NamedTuple):

@@ -15,7 +15,6 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
-from itertools import chain
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import email_validator
@@ -51,9 +50,9 @@ def stand_ins(text: str) -> str:
 
 
 def mixed_label(text: str) -> str:
-    """Return the first label that mixes scripts, or ""; Punycode counts as it is displayed."""
+    """Return the first label whose letters mix scripts, or ""; Punycode counts as displayed."""
     for label in map(_displayed, re.split(r"[.@]", text)):
-        scripts = scripts_of(label)
+        scripts = frozenset(filter(None, map(_script, label)))
         if len(scripts) > 1 and not any(scripts <= allowed for allowed in _TOGETHER):
             return label
     return ""
@@ -76,11 +75,6 @@ def listed_signs(signs: Iterable[str]) -> str:
         f"{sign} ({(_script(sign) or unicodedata.name(sign, '?')).title()} U+{ord(sign):04X})"
         for sign in dict.fromkeys(signs)
     )
-
-
-def scripts_of(label: str) -> frozenset[str]:
-    """Return the scripts of the letters in a label; digits and marks belong to every script."""
-    return frozenset(filter(None, map(_script, label)))
 
 
 def as_ascii(host: str) -> str:
@@ -122,26 +116,26 @@ _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 
 
 def fault_in(url: str) -> Text | None:
-    if fault := _in_text(url):
-        return fault
+    return next(_faults(url), None)
+
+
+def _faults(url: str) -> Iterator[Text]:
+    if not url:
+        yield Text("typed.callback_missing")
+    if len(url) > LONGEST_URL:
+        yield Text("typed.callback_long", {"most": str(LONGEST_URL)})
+    if any(unicodedata.category(sign)[0] in "CZ" for sign in url):
+        yield Text("typed.callback_spaces" if "://" in url else "typed.callback_no_url")
+    if signs := stand_ins(url):
+        meant = {"signs": listed_signs(signs), "meant": plain(url)}
+        yield Text("typed.callback_lookalike", meant)
     try:
         parts = urlsplit(url)
     except ValueError:
-        return Text("typed.callback_ip" if "[" in url else "typed.callback_no_url")
-    return next(chain(_faults_of_host(parts), _faults_after_host(parts, url)), None)
-
-
-def _in_text(url: str) -> Text | None:
-    if not url:
-        return Text("typed.callback_missing")
-    if len(url) > LONGEST_URL:
-        return Text("typed.callback_long", {"most": str(LONGEST_URL)})
-    if any(unicodedata.category(sign)[0] in "CZ" for sign in url):
-        return Text("typed.callback_spaces" if "://" in url else "typed.callback_no_url")
-    if signs := stand_ins(url):
-        meant = {"signs": listed_signs(signs), "meant": plain(url)}
-        return Text("typed.callback_lookalike", meant)
-    return None
+        yield Text("typed.callback_ip" if "[" in url else "typed.callback_no_url")
+    else:
+        yield from _faults_of_host(parts)
+        yield from _faults_after_host(parts, url)
 
 
 def _faults_of_host(parts: SplitResult) -> Iterator[Text]:

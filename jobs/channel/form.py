@@ -190,13 +190,13 @@ KEEP_COPY = {"yes": True, "no": False, "true": True, "false": False}
 CHECK_LOGIN = ("", "no", "yes")
 """Answers to whether checks log in as the mailbox; empty for a channel set up again."""
 _DEFAULTS = {"lifetime": "12", "profile": "article", "keep_copy": "yes", "check_login": ""}
-_CHOICES: Mapping[str, tuple[Collection[str], Text]] = {
-    "lifetime": (LIFETIMES, Text("typed.lifetime")),
-    "profile": (set(Profile), Text("typed.profile")),
-    "keep_copy": (KEEP_COPY, Text("typed.keep_copy")),
-    "check_login": (CHECK_LOGIN, Text("typed.check_login")),
+_CHOICES: Mapping[str, Collection[str]] = {
+    "lifetime": LIFETIMES,
+    "profile": set(Profile),
+    "keep_copy": KEEP_COPY,
+    "check_login": CHECK_LOGIN,
 }
-"""Allowed values of each choice field, and the message about any other value."""
+"""Allowed values of each choice field."""
 LONGEST = 254
 for _name in ("invalid", "local", "localhost", "test"):
     email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(
@@ -263,9 +263,8 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
     if mailbox and forwarding == mailbox:
         errors["forwarding_address"] = Text("typed.forwarding_is_mailbox")
     chosen = {**_DEFAULTS, **values}
-    errors |= {
-        field: why for field, (choices, why) in _CHOICES.items() if chosen[field] not in choices
-    }
+    wrong = (field for field, choices in _CHOICES.items() if chosen[field] not in choices)
+    errors |= {field: Text(f"typed.{field}") for field in wrong}
     delegate = read("delegate") if values.get("delegate", "").strip() else ""
     if errors:
         return ChannelForm(None, errors)

@@ -13,7 +13,7 @@ from bot.settings import BotSettings, settings_problems
 from jobs.settings import SECRETS, TOGETHER, Settings, SettingsError, read_files
 
 ROOT = Path(__file__).parents[3]
-VALUES = tomllib.loads((ROOT / "tests/data/settings.toml").read_text("utf-8"))
+VALUES = tomllib.loads((ROOT / "tests/data/settings_values.toml").read_text("utf-8"))
 MICROSOFT = {"login.microsoftonline.com", "graph.microsoft.com", "outlook.office365.com"}
 KEY = Fernet.generate_key().decode()
 LEAST = {

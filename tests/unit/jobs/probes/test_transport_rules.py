@@ -284,25 +284,18 @@ def _probe() -> Any:
     return all_probes()["outbound_connectors"]
 
 
+OFF, DOMAIN_BLOCKS = {"AutoForwardEnabled": False}, "remote_domain_blocks_forwarding"
+
+
 @pytest.mark.parametrize(
     ("kind", "row", "state", "cause"),
     [
-        (
-            RunKind.CHECK,
-            {"AutoForwardEnabled": False},
-            State.WRONG,
-            "remote_domain_blocks_forwarding",
-        ),
-        (
-            RunKind.SETUP,
-            {"AutoForwardEnabled": False},
-            State.POSSIBLE,
-            "remote_domain_blocks_forwarding",
-        ),
-        (RunKind.SETUP, {"TNEFEnabled": True}, State.WARNING, "tnef_on"),
-        (RunKind.CHECK, {"TNEFEnabled": "True"}, State.WARNING, "tnef_on"),
-        (RunKind.CHECK, {"TNEFEnabled": None}, State.OK, ""),
-        (RunKind.SETUP, None, State.SKIPPED, ""),
+        ("check", OFF, State.WRONG, DOMAIN_BLOCKS),
+        ("setup", OFF, State.POSSIBLE, DOMAIN_BLOCKS),
+        ("setup", {"TNEFEnabled": True}, State.WARNING, "tnef_on"),
+        ("check", {"TNEFEnabled": "True"}, State.WARNING, "tnef_on"),
+        ("check", {"TNEFEnabled": None}, State.OK, ""),
+        ("setup", None, State.SKIPPED, ""),
     ],
 )
 def test_a_plan_and_a_check_show_the_remote_domain(cloud, given, kind, row, state, cause):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from socketserver import BaseRequestHandler, UDPServer
 from typing import Any
 
 import dns.asyncresolver
@@ -41,28 +41,19 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Zone]:
     Any other name does not exist.
     """
     known: Zone = {}
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind(("127.0.0.1", 0))
-    server.settimeout(0.1)
-    over = threading.Event()
 
-    def serve() -> None:
-        while not over.is_set():
-            try:
-                data, client = server.recvfrom(4096)
-            except TimeoutError:
-                continue
-            server.sendto(_answer(known, data), client)
+    class Handler(BaseRequestHandler):
+        def handle(self) -> None:
+            data, own = self.request
+            own.sendto(_answer(known, data), self.client_address)
 
-    thread = threading.Thread(target=serve)
-    thread.start()
-    resolver = dns.asyncresolver.Resolver(configure=False)
-    resolver.nameservers, resolver.port = ["127.0.0.1"], server.getsockname()[1]
-    monkeypatch.setattr(dns.asyncresolver, "default_resolver", resolver)
-    yield known
-    over.set()
-    thread.join()
-    server.close()
+    with UDPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        resolver = dns.asyncresolver.Resolver(configure=False)
+        resolver.nameservers, resolver.port = ["127.0.0.1"], server.server_address[1]
+        monkeypatch.setattr(dns.asyncresolver, "default_resolver", resolver)
+        yield known
+        server.shutdown()
 
 
 def _answer(known: Zone, data: bytes) -> bytes:

@@ -76,14 +76,10 @@ def _marked_down(text: str) -> str:
             shown = _P["tag"].sub(lambda tag: "" if tag["inline"] else "\n", _without_silent(text))
             text = unescape(shown)
     text = _P["invisible"].sub("", _P["blank"].sub(" ", text.translate(_PLAIN)))
-    text = _P["misread"].sub(
-        lambda each: "l" if each[0] == "1" else each[0].translate(AS_DIGITS), text
-    )
+    text = _P["misread"].sub(lambda m: "l" if m[0] == "1" else m[0].translate(AS_DIGITS), text)
     text = _P["slashed"].sub("", _P["escaped"].sub(lambda each: chr(int(each[1], 16)), text))
     text = _with_whole_addresses(text)
-    text = _P["plus"].sub(
-        lambda each: each[0].replace("+", " "), _P["percent"].sub(_unquoted, text)
-    )
+    text = _P["plus"].sub(lambda m: m[0].replace("+", " "), _P["percent"].sub(_unquoted, text))
     return _P["box"].sub("", _P["quoted"].sub("", _P["new_line"].sub("\n", text)))
 
 

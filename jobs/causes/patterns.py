@@ -22,19 +22,10 @@ _CODES = ("entra", "smtp", "smtp_shared", "connect", "oauth")
 _GROUPS = ("page", "reply", "cloud", "network", "open")
 
 
-class Strength(StrEnum):
-    """How much words say about who speaks; texts/mail.toml describes each of them."""
-
-    ALWAYS = "always"
-    OWN = "own"
-    USUAL = "usual"
-    SHARED = "shared"
-    LOOSE = "loose"
-
-    @property
-    def own(self) -> bool:
-        """Return whether the words count even if nothing says who speaks."""
-        return self not in {Strength.SHARED, Strength.LOOSE}
+Strength = StrEnum("Strength", "ALWAYS OWN USUAL SHARED LOOSE")
+"""How much words say about who speaks; texts/mail.toml describes each of them."""
+BY_THEMSELVES = frozenset({Strength.ALWAYS, Strength.OWN, Strength.USUAL})
+"""Strengths of words that count even if nothing says who speaks."""
 
 
 class Words(NamedTuple):
@@ -119,6 +110,5 @@ def words_of(rows: list[dict[str, Any]]) -> Iterable[Words]:
 
 
 def _by_code(field: str) -> dict[Any, Meaning]:
-    return {
-        code: meaning_of(cause) for cause, entry in CAUSES.items() for code in getattr(entry, field)
-    }
+    codes = ((code, cause) for cause, entry in CAUSES.items() for code in getattr(entry, field))
+    return {code: meaning_of(cause) for code, cause in codes}

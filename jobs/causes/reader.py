@@ -16,7 +16,7 @@ from typing import NamedTuple
 from jobs.causes.cause import ENTRA_CODE_PAGE, Cause
 from jobs.causes.cleaning import AS_DIGITS, LONGEST, CleanText, clean
 from jobs.causes.meaning import Certainty, ErrorKind, FoundCause, Meaning, Reading, UnknownCode
-from jobs.causes.patterns import Strength, Words, meaning_of, patterns
+from jobs.causes.patterns import BY_THEMSELVES, Strength, Words, meaning_of, patterns
 from jobs.causes.speaker import Place, Signs, Who, signs_in
 
 _REPLIES = ("reply", "reply_code", "reply_status")
@@ -183,16 +183,13 @@ def meaning_of_reply(status: str, words: str, code: str = "") -> Said | None:
         return meaning_of(Cause.SMTP_LOGIN_BLOCKED), Strength.OWN
     found = filter(None, (by_words, _by_number(status, code, words)))
     final = (status or code).startswith("5")
-    return next(
-        (each for each in found if not (final and each[0].kind is ErrorKind.TRANSIENT)), None
-    )
+    said_so = (each for each in found if not (final and each[0].kind is ErrorKind.TRANSIENT))
+    return next(said_so, None)
 
 
 def _in_reply(said: str) -> Said | None:
-    known = patterns().words["reply"]
-    return next(
-        ((each.meaning, each.strength) for each in known if each.pattern.search(said)), None
-    )
+    known = (each for each in patterns().words["reply"] if each.pattern.search(said))
+    return next(((each.meaning, each.strength) for each in known), None)
 
 
 def _by_number(status: str, code: str, words: str) -> Said | None:
@@ -300,10 +297,8 @@ class _Reader:
             if (meaning := meaning_of_number(each.number, each.words))
         ]
         vague, prompts = (patterns().groups[name] for name in ("vague", "prompts"))
-        told = (
-            [pair for pair in known if pair[0].number not in out]
-            for out in (vague | prompts, prompts)
-        )
+        left_out = (vague | prompts, prompts)
+        told = ([pair for pair in known if pair[0].number not in out] for out in left_out)
         known = next(filter(None, told), known)
         explained = any(each.explained for each, _ in known)
         for each, meaning in known:
@@ -345,7 +340,7 @@ class _Reader:
         """
         known = {BY_A_RULE, *(each.cause for each in causes)}
         for each in patterns().words["reply"]:
-            own, cause = each.strength.own, each.meaning.cause
+            own, cause = each.strength in BY_THEMSELVES, each.meaning.cause
             alone = own or cause not in patterns().groups["common"]
             if (own and cause not in known) if causes else alone:
                 yield from self._said(each)
@@ -368,10 +363,8 @@ class _Reader:
         """Yield the causes that OAuth's own words name; Google and others use the same words."""
         text = _named("refused_client").sub("invalid_client", self._text)
         for each in _named("oauth_word").finditer(text):
-            strength = (
-                Strength.SHARED if each[0] in patterns().groups["plain_oauth"] else Strength.LOOSE
-            )
-            said = patterns().codes["oauth"][each[0]], strength
+            plain = each[0] in patterns().groups["plain_oauth"]
+            said = patterns().codes["oauth"][each[0]], Strength.SHARED if plain else Strength.LOOSE
             yield from self._found(said, each[0], each.start())
 
     def _of_connect(self) -> list[FoundCause]:

@@ -62,9 +62,8 @@ async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
 
 async def present_app(ctx: StepContext) -> Json:
     """Return the mailbox's app; NotFound if this replica of the directory does not know it yet."""
-    return (await find_app(ctx) if known_ids(ctx) else None) or await ctx.graph.application(
-        app_key(ctx)
-    )
+    by_id = await find_app(ctx) if known_ids(ctx) else None
+    return by_id or await ctx.graph.application(app_key(ctx))
 
 
 async def app_of_run(ctx: StepContext) -> Json | None:
@@ -120,9 +119,8 @@ async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str]
 
 
 def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, str]]:
-    ours = {
-        ctx.fact(name).lower() for name in ("exchange_smtp_send", "graph_smtp_send", "mail_send")
-    }
+    facts = ("exchange_smtp_send", "graph_smtp_send", "mail_send")
+    ours = {ctx.fact(name).lower() for name in facts}
     return [
         (resource, permission)
         for resource, permission, _ in manifest.declared(app)
@@ -153,11 +151,8 @@ def has_own_secret(app: Json) -> bool:
 
 
 def foreign_secrets(app: Json | None) -> list[Json]:
-    return [
-        secret
-        for secret in secrets_of(app)
-        if not text_of(secret, "displayName").startswith(SECRETS)
-    ]
+    named = ((text_of(secret, "displayName"), secret) for secret in secrets_of(app))
+    return [secret for name, secret in named if not name.startswith(SECRETS)]
 
 
 OURS = "AzureADMyOrg"

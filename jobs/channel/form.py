@@ -44,9 +44,8 @@ def plain(text: str) -> str:
 def stand_ins(text: str) -> str:
     """Return the characters of the text that represent others, each once, without spaces."""
     whole = unicodedata.normalize("NFC", text)
-    return "".join(
-        dict.fromkeys(sign for sign in whole if not sign.isspace() and plain(sign) != sign)
-    )
+    others = (sign for sign in whole if not sign.isspace() and plain(sign) != sign)
+    return "".join(dict.fromkeys(others))
 
 
 def mixed_label(text: str) -> str:

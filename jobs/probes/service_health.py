@@ -26,9 +26,7 @@ def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Findi
     if not found:
         return step.ok(Text("seen.no_incident"))
     newest, more = found[0], len(found) - 1
-    evidence = tuple(
-        Evidence(step.name, " ".join(filter(None, (each.id, each.title)))) for each in found
-    )
+    evidence = tuple(Evidence(step.name, f"{each.id} {each.title}".strip()) for each in found)
     values = {"id": newest.id, "title": newest.title}
     several = Text("seen.incidents", values | {"count": str(more)})
     seen, signals = several if more else Text("seen.incident", values), Signals(since=newest.since)

@@ -343,9 +343,8 @@ def _covers_user(users: dict[str, Any], user_id: str) -> bool:
 def _covers_exchange(apps: dict[str, Any]) -> bool:
     if lower_set(apps.get("excludeApplications")) & EXCHANGE:
         return False
-    return bool(
-        lower_set(apps.get("includeApplications")) & RESOURCES or apps.get("applicationFilter")
-    )
+    included = lower_set(apps.get("includeApplications")) & RESOURCES
+    return bool(included or apps.get("applicationFilter"))
 
 
 def _proof(policies: list[dict[str, Any]]) -> Signals:
@@ -354,9 +353,8 @@ def _proof(policies: list[dict[str, Any]]) -> Signals:
     If a policy depends on the location, the bot's login comes from another one. A success of Webex
     Connect then shows that only the bot's location is refused.
     """
-    changed = [
-        parse(each.get("modifiedDateTime") or each.get("createdDateTime")) for each in policies
-    ]
+    times = (each.get("modifiedDateTime") or each.get("createdDateTime") for each in policies)
+    changed = list(map(parse, times))
     newest = max(filter(None, changed), default=None) if all(changed) else None
     found = Signals(harmless_after=newest)
     if not any(part_of(policy, "conditions").get("locations") for policy in policies):
@@ -366,9 +364,8 @@ def _proof(policies: list[dict[str, Any]]) -> Signals:
 
 def _demands(policy: dict[str, Any]) -> bool:
     frequency = part_of(part_of(policy, "sessionControls"), "signInFrequency")
-    return bool(policy.get("grantControls")) or (
-        bool(frequency) and frequency.get("isEnabled") is not False
-    )
+    often = bool(frequency) and frequency.get("isEnabled") is not False
+    return often or bool(policy.get("grantControls"))
 
 
 class AuthenticationPolicy(Probe, row="authentication_policy"):

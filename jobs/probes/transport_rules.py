@@ -208,9 +208,7 @@ class TransportRules(Probe, row="transport_rules"):
         maybe += [rule for rule in stopping if may_name(rule, mailbox) and rule not in maybe]
         return self._possible(maybe) if maybe else self.ok(Text("seen.no_rule"))
 
-    def _certain(
-        self, place: Station, rules: Iterable[ExchangeRow], address: str
-    ) -> Finding | None:
+    def _certain(self, place: Station, rules: list[ExchangeRow], address: str) -> Finding | None:
         named = [rule for rule in rules if names(rule, address) and not unevaluated(rule)]
         seen = Text("seen.rules", {"names": ", ".join(map(_name, named))})
         signals = Signals(station=place)
@@ -278,6 +276,5 @@ def _takes(row: ExchangeRow, domain: str) -> bool:
     domains = row.get("RecipientDomains") or ()
     plain = (str(each).lower().removeprefix("smtp:").partition(";")[0] for each in domains)
     named = any(domain_matches(each, domain) for each in plain)
-    return row.get("RouteAllMessagesViaOnPremises") is True or (
-        named and row.get("UseMXRecord") is not True
-    )
+    to_hosts = named and row.get("UseMXRecord") is not True
+    return to_hosts or row.get("RouteAllMessagesViaOnPremises") is True

@@ -92,19 +92,12 @@ def bundle(matter: TacCase, say: Say, redactor: Redactor) -> Bundle:
     if matter.picture is not None:
         files[f"screenshot.{matter.picture.ending}"] = matter.picture.content
     mailbox = re.sub(r"[^a-z0-9]+", "-", matter.channel.mailbox.lower()).strip("-")
-    return Bundle(
-        f"tac-{mailbox}-{matter.at:%Y%m%d-%H%MZ}.zip", tuple(files), _zipped(files, matter.at)
-    )
-
-
-def _zipped(files: dict[str, bytes], at: datetime) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
-        for name, content in files.items():
-            entry = zipfile.ZipInfo(name, at.timetuple()[:6])
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            opened.writestr(entry, content)
-    return archive.getvalue()
+        for each, content in files.items():
+            opened.writestr(each, content)
+    name = f"tac-{mailbox}-{matter.at:%Y%m%d-%H%MZ}.zip"
+    return Bundle(name, tuple(files), archive.getvalue())
 
 
 WORST_FIRST = ("wrong", "possible", "warning", "unknown", "waiting", "ok", "skipped")
@@ -168,10 +161,8 @@ class Pages:
             ordered = list(run.findings.values()) if run else []
             ordered.sort(key=lambda finding: WORST_FIRST.index(finding.state))
             said = ["\n".join(self._lines(run, finding)) for finding in ordered if run]
-            parts += [
-                f"# {self.words(f'of_{name}', **named)}",
-                *(said or [self.words(f"no_{name}")]),
-            ]
+            heading = self.words(f"of_{name}", **named)
+            parts += [f"# {heading}", *(said or [self.words(f"no_{name}")])]
         return "\n\n".join(parts) + "\n"
 
     def _lines(self, run: Run, finding: Finding) -> Iterator[str]:

@@ -39,7 +39,7 @@ from jobs.engine.inspector import wrote_within
 from jobs.mail import watch_mail
 from jobs.mail.message_trace import Trace, TraceRow
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail
-from jobs.mail.watch_mail import note_arrival, without_watch_mails
+from jobs.mail.watch_mail import WatchMail, note_arrival, without_watch_mails
 from jobs.model import Finding, Reason, RunKind, Signals, State, Turn
 from jobs.runs.run import AttemptOverError, Origin, Run, new_reference
 from jobs.runtime import Runtime
@@ -231,9 +231,7 @@ async def send_watch_mail(ctx: StepContext, watched: WatchedChannel, mails: Mail
     return not (await deliver(ctx.settings, redis, mailbox, mails.text_for(watched))).refused
 
 
-async def deliver(
-    settings: Settings, redis: Redis, mailbox: str, text: MailText
-) -> watch_mail.WatchMail:
+async def deliver(settings: Settings, redis: Redis, mailbox: str, text: MailText) -> WatchMail:
     """Send a test mail and keep the result; ``refused`` names the cause if no server took it."""
     mail, sender = watch_mail.new_mail(now()), settings.probe_from
     await asyncio.to_thread(watch_mail.save, redis, mailbox, mail)
@@ -295,9 +293,8 @@ def _unseen(weighed: Findings) -> tuple[str, ...]:
     """
     copies = weighed.get("copies")
     not_missed = TEST_MAIL_STEP if copies is not None and copies.state is State.OK else ""
-    return tuple(
-        name for name, each in weighed.items() if each.state not in _READ and name != not_missed
-    )
+    unread = (name for name, each in weighed.items() if each.state not in _READ)
+    return tuple(name for name in unread if name != not_missed)
 
 
 def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:

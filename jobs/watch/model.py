@@ -446,7 +446,7 @@ def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: 
     ended: tuple[Incident, ...] = ()
     if incident is not None and incident.is_open:
         if incident.sight is Sight.BROKEN:
-            return after, (_changed(present.watched, incident, outcome, at),)
+            return after, (_changed(present, incident, outcome, at),)
         ended = (with_news(replace(incident, ended=at), NewsKind.SEES_AGAIN, at),)
     elif (
         incident is not None
@@ -476,14 +476,12 @@ def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
     return with_news(_with_outcome(present.watched, incident, outcome), NewsKind.BEGAN, at)
 
 
-def _changed(
-    watched: WatchedChannel, incident: Incident, outcome: LookOutcome, at: datetime
-) -> Incident:
+def _changed(present: Present, incident: Incident, outcome: LookOutcome, at: datetime) -> Incident:
     if outcome.sight is Sight.CANNOT_LOOK:
         blind = replace(incident, blind_since=at)
         return with_news(blind, NewsKind.BLIND, at, cause=outcome.cause)
     sees_again = incident.blind_since is not None and incident.cause == outcome.cause
-    known = replace(_with_outcome(watched, incident, outcome), blind_since=None)
+    known = replace(_with_outcome(present.watched, incident, outcome), blind_since=None)
     return with_news(known, NewsKind.SEES_AGAIN if sees_again else NewsKind.WORSE, at)
 
 
@@ -493,10 +491,8 @@ def _with_outcome(watched: WatchedChannel, incident: Incident, outcome: LookOutc
     seen = {each.name: getattr(outcome, each.name) for each in fields(Seen)}
     seen["damage"] = incident.damage.most(outcome.damage)
     seen["check"] = outcome.check or incident.check
-    since = min(incident.since, outcome.since or incident.since)
-    return replace(
-        incident, **seen, since=since, shared=f"{whose}/{outcome.cause}" if whose else ""
-    )
+    seen["since"] = min(incident.since, outcome.since or incident.since)
+    return replace(incident, **seen, shared=f"{whose}/{outcome.cause}" if whose else "")
 
 
 def with_news(incident: Incident, kind: NewsKind, at: datetime, cause: str = "") -> Incident:

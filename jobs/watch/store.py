@@ -76,9 +76,8 @@ class WatchStore(Records):
 
     def all(self, group: str = "") -> tuple[WatchedChannel, ...]:
         listed: Any = self.redis.hgetall(keys.watched_channels())
-        names = sorted(
-            codec.as_text(name) for name, of in listed.items() if group in {"", codec.as_text(of)}
-        )
+        groups = {codec.as_text(name): codec.as_text(of) for name, of in listed.items()}
+        names = sorted(name for name, of in groups.items() if group in {"", of})
         return self._get_all(names, keys.watched, WatchedChannel)
 
     def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
@@ -190,7 +189,7 @@ class IncidentStore(Records):
             new = change(known) if known is not None else None
             pipe.multi()
             if new is not None:
-                self._write(pipe, new)
+                self._write(pipe, new, ())
             return new
 
         return in_transaction(self.redis, attempt, keys.incident(incident_id))
@@ -219,9 +218,7 @@ class IncidentStore(Records):
         self.look_soon(mailbox)
         end = max(at, known.confirmed)
         over = partial(replace, ended=end, blind_since=None, fixed_by=run_id)
-        return self._change_open(
-            known.id, lambda each: with_news(over(each), NewsKind.RECOVERED, end)
-        )
+        return self._change_open(known.id, lambda i: with_news(over(i), NewsKind.RECOVERED, end))
 
     def end_watch(self, mailbox: str, at: datetime) -> Incident | None:
         """End the open incident of a channel that is no longer watched, and return it.
@@ -261,9 +258,7 @@ class IncidentStore(Records):
         every = (shared,) if counts.room in {"", shared.room} else (shared, counts)
         return tuple(replace(e, id=known.get(e.room) or new_id() + new_id()) for e in every)
 
-    def _write(
-        self, pipe: Pipeline, incident: Incident, cards: Iterable[IncidentCard] = ()
-    ) -> None:
+    def _write(self, pipe: Pipeline, incident: Incident, cards: Iterable[IncidentCard]) -> None:
         ends = None if incident.is_open else KEPT
         self._put(keys.incident(incident.id), incident, pipe, ends)
         moment = {incident.id: incident.noticed.timestamp()}

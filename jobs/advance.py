@@ -177,9 +177,8 @@ async def _plan_or_apply(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
             return engine.seen
     except SignInNeeded as error:
         admin_session.drop(runtime, run.id)
-        runtime.store.append(
-            run.id, Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.words})
-        )
+        data = {"cause": error.cause, "code": error.words}
+        runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
         return runtime.store.load(run.id).version
 
 

@@ -211,12 +211,9 @@ def unplanned_steps(run: Run) -> list[str]:
 
 def blocking_steps(run: Run) -> tuple[str, ...]:
     """Return the inspected steps that do not hold, do not follow from others, and need a person."""
-    stops = {
-        name
-        for name, each in run.findings.items()
-        if each.state in {State.WRONG, State.UNKNOWN, State.WAITING}
-        and each.reason not in NOT_INSPECTABLE
-    }
+    open_ = {State.WRONG, State.UNKNOWN, State.WAITING}
+    found = ((name, each) for name, each in run.findings.items() if each.state in open_)
+    stops = {name for name, each in found if each.reason not in NOT_INSPECTABLE}
     return tuple(name for name in unplanned_steps(run) if name in stops)
 
 

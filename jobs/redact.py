@@ -73,9 +73,8 @@ class Redactor:
     """Removal of secrets, also of ``known`` ones of at least 8 characters in any form."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
-        self._known = sorted(
-            {secret for secret in known if len(secret) >= SHORTEST_KNOWN}, key=len, reverse=True
-        )
+        long = {secret for secret in known if len(secret) >= SHORTEST_KNOWN}
+        self._known = sorted(long, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         return self._clean(text, WRAPPED, opaque=True)
@@ -85,11 +84,8 @@ class Redactor:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            hidden = {
-                name: GONE
-                for name, inner in value.items()
-                if inner and isinstance(inner, str) and names_a_secret(str(name))
-            }
+            texts = (name for name, each in value.items() if each and isinstance(each, str))
+            hidden = {name: GONE for name in texts if names_a_secret(str(name))}
             return {self.text(str(n)): self.data(each) for n, each in {**value, **hidden}.items()}
         return [self.data(inner) for inner in value] if isinstance(value, list | tuple) else value
 

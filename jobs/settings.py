@@ -87,14 +87,8 @@ class Settings:
     @property
     def hosts(self) -> frozenset[str]:
         """Return the hosts that the bot may contact over HTTP, and no others (checklist A7)."""
-        urls = (
-            self.login_url,
-            self.graph_url,
-            self.exchange_url,
-            self.status_url,
-            self.contact_center_url,
-            self.connect_audit_url,
-        )
+        of_microsoft = (self.login_url, self.graph_url, self.exchange_url)
+        urls = (*of_microsoft, self.status_url, self.contact_center_url, self.connect_audit_url)
         hosts = frozenset(filter(None, (urlsplit(url).hostname for url in urls)))
         return hosts | LOOPBACK if hosts & LOOPBACK else hosts
 

@@ -14,10 +14,8 @@ from urllib.parse import unquote, unquote_plus
 
 LONGEST = 64 * 1024
 """Maximum number of characters of an error text that are read."""
-_P = {
-    name: re.compile(each)
-    for name, each in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
-}
+_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_P = {name: re.compile(each) for name, each in _TABLE.items()}
 """Expressions of the table, by name."""
 _PLAIN = str.maketrans(
     "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u00ab\u00bb\u2010\u2011\u2012\u2013\u2014\u00b4`",
@@ -47,10 +45,9 @@ def clean(text: str) -> CleanText:
     plain = _without_quoted_printable(_P["quoted"].sub("", read))
     pattern = _P["labeled_base64"] if "base64" in plain.lower() else _P["base64"]
     lines = _marked_down(pattern.sub(lambda block: f"{_decoded(block[0])}\n", plain))
-    return CleanText(
-        _once(_P["spaces"].sub(" ", _P["hyphen"].sub("-", lines)).strip()),
-        tuple(filter(None, (" ".join(line.split()) for line in lines.split("\n")))),
-    )
+    flat = _P["spaces"].sub(" ", _P["hyphen"].sub("-", lines)).strip()
+    shown = (" ".join(line.split()) for line in lines.split("\n"))
+    return CleanText(_once(flat), tuple(filter(None, shown)))
 
 
 def _without_quoted_printable(text: str) -> str:

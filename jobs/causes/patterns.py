@@ -63,11 +63,8 @@ def patterns() -> Patterns:
         ValueError: a file has an unknown kind or field, or a wrong expression.
         KeyError: a table or a cause is missing.
     """
-    data = {
-        name: table
-        for file in sorted(_FILES.glob("*.toml"))
-        for name, table in tomllib.loads(file.read_text(encoding="utf-8")).items()
-    }
+    texts = (file.read_text(encoding="utf-8") for file in sorted(_FILES.glob("*.toml")))
+    data = {name: table for text in texts for name, table in tomllib.loads(text).items()}
     return Patterns(
         signs=_either(f"(?P<{who}>{'|'.join(each)})" for who, each in data["signs"].items()),
         words={name: tuple(words_of(data[name])) for name in _GROUPS},

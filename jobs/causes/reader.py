@@ -224,11 +224,8 @@ class _Reader:
     def __init__(self, cleaned: CleanText, place: Place) -> None:
         self._cleaned, self._text = cleaned, cleaned.flat
         self._signs: Signs = signs_in(self._text, place)
-        self._numbers = [
-            each
-            for each in entra_tokens(self._text)
-            if each.named or self._signs.who(each.at) is not Who.STRANGER
-        ]
+        numbers, who = entra_tokens(self._text), self._signs.who
+        self._numbers = [n for n in numbers if n.named or who(n.at) is not Who.STRANGER]
         self._replies = smtp_tokens(self._text)
 
     def reading(self) -> Reading:
@@ -291,11 +288,8 @@ class _Reader:
 
         Next to an error with its sentence, a number without any words is only an entry of a list.
         """
-        known = [
-            (each, meaning)
-            for each in self._numbers
-            if (meaning := meaning_of_number(each.number, each.words))
-        ]
+        read = ((each, meaning_of_number(each.number, each.words)) for each in self._numbers)
+        known = [(each, meaning) for each, meaning in read if meaning]
         vague, prompts = (patterns().groups[name] for name in ("vague", "prompts"))
         left_out = (vague | prompts, prompts)
         told = ([pair for pair in known if pair[0].number not in out] for out in left_out)
@@ -369,20 +363,13 @@ class _Reader:
 
     def _of_connect(self) -> list[FoundCause]:
         codes = patterns().codes["connect"]
-        found = [
-            (each.start(), each[0])
-            for each in _named("connect_code").finditer(self._text)
-            if each[0] in codes and self._counts(each.start())
-        ]
+        places = ((each.start(), each[0]) for each in _named("connect_code").finditer(self._text))
+        found = [(at, code) for at, code in places if code in codes and self._counts(at)]
         if self._signs.connect:
-            found += [
-                (each.start(), "7553" if "auth" in each[0].lower() else "7554")
-                for each in _named("connect_described").finditer(self._text)
-            ]
-        return [
-            FoundCause(codes[code].cause, code, Certainty.CERTAIN, at, codes[code].kind)
-            for at, code in found
-        ]
+            told = _named("connect_described").finditer(self._text)
+            found += [(m.start(), "7553" if "auth" in m[0].lower() else "7554") for m in told]
+        said = ((codes[code], code, at) for at, code in found)
+        return [FoundCause(m.cause, code, Certainty.CERTAIN, at, m.kind) for m, code, at in said]
 
     def _counts(self, at: int) -> bool:
         """Return whether the number at this place is a code of Webex Connect.
@@ -435,12 +422,8 @@ def _ranked(causes: Iterable[FoundCause], text: str) -> tuple[FoundCause, ...]:
     password takes the place of a token if the text shows one.
     """
     refused = _shows("password", text) and not _shows("token", text)
-    once = _once(
-        replace(each, cause=Cause.SMTP_PASSWORD_LOGIN)
-        if refused and each.cause == Cause.SMTP_TOKEN_REFUSED
-        else each
-        for each in causes
-    )
+    instead = {str(_UNTOLD): Cause.SMTP_PASSWORD_LOGIN} if refused else {}
+    once = _once(replace(each, cause=instead.get(each.cause, each.cause)) for each in causes)
     certain = {each.cause for each in once if each.certain}
     kept = [each for each in once if not _follows(each.cause, certain)]
     rivals = [

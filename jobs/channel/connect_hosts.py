@@ -15,11 +15,8 @@ from jobs.model import Channel, RunKind
 from jobs.runs.run import FOREIGN_HOSTS, Run
 from jobs.settings import parts_of
 
-PATTERNS = (
-    "*.webexconnect.io",
-    *("*.imiconnect.io", "*.imiconnect.eu", "*.imiconnect.us"),
-    *("*.imiconnect.in", "*.imiconnect.ca", "*.imiconnect.com"),
-)
+_IMICONNECT = ("io", "eu", "us", "in", "ca", "com")
+PATTERNS = ("*.webexconnect.io", *(f"*.imiconnect.{end}" for end in _IMICONNECT))
 """Hosts of Webex Connect.
 
 Tenants have a host below webexconnect.io, and older ones below a domain of imiconnect

@@ -219,10 +219,8 @@ class Discovery:
     unread: bool = False
 
     async def search(self) -> Search:
-        mailbox, user = await asyncio.gather(
-            self._or_none(mailbox_row(self.ctx)),
-            self._or_none(self.ctx.graph.user(self.ctx.channel.mailbox)),
-        )
+        box, account = mailbox_row(self.ctx), self.ctx.graph.user(self.ctx.channel.mailbox)
+        mailbox, user = await asyncio.gather(self._or_none(box), self._or_none(account))
         shared = mailbox is not None and is_shared(mailbox)
         delegates = await self._delegates() if shared else []
         forwarding = await self._forwarding(mailbox)

@@ -121,11 +121,8 @@ async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str]
 def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, str]]:
     facts = ("exchange_smtp_send", "graph_smtp_send", "mail_send")
     ours = {ctx.fact(name).lower() for name in facts}
-    return [
-        (resource, permission)
-        for resource, permission, _ in manifest.declared(app)
-        if permission not in ours
-    ]
+    declared = ((resource, permission) for resource, permission, _ in manifest.declared(app))
+    return [each for each in declared if each[1] not in ours]
 
 
 def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
@@ -195,12 +192,9 @@ async def update(ctx: StepContext, app: Json) -> None:
 
 
 def _new(ctx: StepContext) -> Json:
+    name = manifest.display_name(ctx.channel.mailbox)
     lock = {"isEnabled": True, "allProperties": True}
-    return {
-        **_body(ctx, {}),
-        "displayName": manifest.display_name(ctx.channel.mailbox),
-        "servicePrincipalLockConfiguration": lock,
-    }
+    return {**_body(ctx, {}), "displayName": name, "servicePrincipalLockConfiguration": lock}
 
 
 def _body(ctx: StepContext, app: Json, unknown: Iterable[tuple[str, str]] = ()) -> Json:

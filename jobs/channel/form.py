@@ -70,10 +70,8 @@ def letters_beyond_ascii(text: str) -> str:
 
 def listed_signs(signs: Iterable[str]) -> str:
     """Return each of the characters once, with its script or name and its number in Unicode."""
-    return ", ".join(
-        f"{sign} ({(_script(sign) or unicodedata.name(sign, '?')).title()} U+{ord(sign):04X})"
-        for sign in dict.fromkeys(signs)
-    )
+    named = ((s, (_script(s) or unicodedata.name(s, "?")).title()) for s in dict.fromkeys(signs))
+    return ", ".join(f"{sign} ({name} U+{ord(sign):04X})" for sign, name in named)
 
 
 def as_ascii(host: str) -> str:
@@ -198,9 +196,8 @@ _CHOICES: Mapping[str, Collection[str]] = {
 """Allowed values of each choice field."""
 LONGEST = 254
 for _name in ("invalid", "local", "localhost", "test"):
-    email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(
-        _name
-    )  # the package's documented way to allow the names of closed networks
+    # the package's documented way to allow the names of closed networks
+    email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(_name)
 _SLIPS = ((",", "."), ("(at)", "@"), ("[at]", "@"), (";", "."), ("..", "."))
 
 

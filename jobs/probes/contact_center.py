@@ -107,11 +107,9 @@ class FlowTemplate(Probe, row="flow_template"):
         if not lost or any((row in lost) is bool(row.subject.strip()) for row in handed):
             return self.ok()
         values = {"count": str(len(lost)), "at": second_of(lost[0].received)}
-        found = self.wrong(
-            Text("seen.flow_template", values),
-            cause=Cause.FLOW_TEMPLATE_OLD,
-            signals=Signals(since=lost[-1].received, missed=len(lost)),
-        )
+        seen = Text("seen.flow_template", values)
+        signals = Signals(since=lost[-1].received, missed=len(lost))
+        found = self.wrong(seen, cause=Cause.FLOW_TEMPLATE_OLD, signals=signals)
         return found if handed[0] in lost else replace(found, state=State.WARNING)
 
 
@@ -156,12 +154,9 @@ async def _handed(ctx: StepContext) -> tuple[list[TraceRow], Callable[[TraceRow]
         since, sender = row.received, row.sender
         return [task.created for task in tasks.rows if came_of(task, sender, since, mailbox, app)]
 
-    return [
-        row
-        for row in copies
-        if row.status.went_on and row.sender.lower() != mailbox and row.size <= LARGEST
-        if row.received >= tasks.since
-    ], made
+    taken = (row for row in copies if row.status.went_on and row.size <= LARGEST)
+    of_others = (row for row in taken if row.sender.lower() != mailbox)
+    return [row for row in of_others if row.received >= tasks.since], made
 
 
 async def read_tasks(ctx: StepContext) -> Tasks:
@@ -215,9 +210,8 @@ class AssetWorkload(MailToTask, row="asset_workload"):
         found = await super().inspect(ctx)
         if found.state is not State.WRONG:
             return found
-        return self.possible(
-            Text("seen.asset_workload"), cause=Cause.ASSET_OF_OTHER_WORKLOAD, signals=found.signals
-        )
+        seen = Text("seen.asset_workload")
+        return self.possible(seen, cause=Cause.ASSET_OF_OTHER_WORKLOAD, signals=found.signals)
 
 
 WAITS_LONG = timedelta(minutes=15)

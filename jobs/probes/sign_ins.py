@@ -69,9 +69,9 @@ class SignIns(Probe, row="sign_ins"):
         most = graph.MOST_SIGN_INS * graph.SIGN_IN_PAGES
         told = rows is not None and all(row.get("signInEventTypes") for row in rows)
         if rows is None or not told or len(rows) >= most:
-            signed_in, renewed = await asyncio.gather(
-                ctx.graph.sign_ins(client, since), _of_beta(ctx, client, since, graph.RENEWALS)
-            )
+            renewals = _of_beta(ctx, client, since, graph.RENEWALS)
+            interactive = ctx.graph.sign_ins(client, since)
+            signed_in, renewed = await asyncio.gather(interactive, renewals)
             # without beta the interactive ones have to be enough; a row of it may lack the mark
             rows = [*(row | {"isInteractive": False} for row in renewed or ()), *signed_in]
         own = mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox)
@@ -380,13 +380,11 @@ class AuthenticationPolicy(Probe, row="authentication_policy"):
         if ctx.many and not await ctx.exchange.run("Get-AuthenticationPolicy", {}):
             return self.ok(Text("seen.no_authentication_policy"))
         who = ctx.fact("delegate") or ctx.channel.mailbox
-        (user, *_), (organization, *_) = await asyncio.gather(
-            ctx.exchange.run("Get-User", {"Identity": who}),
-            ctx.exchange.run("Get-OrganizationConfig", {}),
-        )
-        name = text_of(user, "AuthenticationPolicy") or text_of(
-            organization, "DefaultAuthenticationPolicy"
-        )
+        of_user = ctx.exchange.run("Get-User", {"Identity": who})
+        of_all = ctx.exchange.run("Get-OrganizationConfig", {})
+        (user, *_), (organization, *_) = await asyncio.gather(of_user, of_all)
+        usual = text_of(organization, "DefaultAuthenticationPolicy")
+        name = text_of(user, "AuthenticationPolicy") or usual
         if not name:
             return self.ok(Text("seen.no_authentication_policy"))
         policy = named(await ctx.exchange.run("Get-AuthenticationPolicy", {}), name)

@@ -97,11 +97,8 @@ def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
     codes = [text_of(rule, "RejectMessageEnhancedStatusCode") for rule in rules]
     marks = [text_of(rule, field) for rule in rules for field in _MARKS]
     marks += [code for code in codes if code.startswith(_ITS_OWN)]
-    return any(
-        re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", words, re.IGNORECASE)
-        for mark in marks
-        if len(mark) >= _SHORTEST
-    )
+    sought = (rf"(?<!\w){re.escape(mark)}(?!\w)" for mark in marks if len(mark) >= _SHORTEST)
+    return any(re.search(each, words, re.IGNORECASE) for each in sought)
 
 
 ANSWERED_WITHIN = timedelta(hours=4)
@@ -185,9 +182,8 @@ class Copies(_Traced, row="copies"):
         if not ctx.channel.forwarding_address:
             return self.skipped(Text("skipped.no_forwarding_address"))
         trace, since = ctx.trace(), now() - BACK
-        arrived, copies = await asyncio.gather(
-            trace.find(since, recipient=ctx.channel.mailbox), all_copies_since(ctx, since)
-        )
+        to_mailbox = trace.find(since, recipient=ctx.channel.mailbox)
+        arrived, copies = await asyncio.gather(to_mailbox, all_copies_since(ctx, since))
         arrived, copies = watch_mail.without_watch_mails(arrived), watch_mail.with_proofs(copies)
         lost = flow.without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
         # one too large for Connect always fails
@@ -250,9 +246,8 @@ class Answers(_Traced, row="answers"):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace mail from the mailbox, without its copies, mail to itself and automatic mail."""
         trace, since = ctx.trace(), now() - BACK
-        sent, copies = await asyncio.gather(
-            trace.find(since, sender=ctx.channel.mailbox), copies_since(ctx, since)
-        )
+        from_mailbox = trace.find(since, sender=ctx.channel.mailbox)
+        sent, copies = await asyncio.gather(from_mailbox, copies_since(ctx, since))
         answers = answers_among(ctx, watch_mail.without_watch_mails(sent))
         passage = MailFlow.of(answers)
         if passage.failures:
@@ -452,11 +447,8 @@ class WatchMailProbe(Probe, row="watch_mail"):
         if not await asyncio.to_thread(_is_certain, ctx, known):
             return self.skipped(Text("skipped.watch_mail_missing", at))
         # no trace shows the mail, or without a trace no task does
-        key, station = (
-            ("missing", Station.MAILBOX)
-            if seen.arrived is not None
-            else ("without_task", Station.CONNECT)
-        )
+        traced = seen.arrived is not None
+        key, station = ("missing", Station.MAILBOX) if traced else ("without_task", Station.CONNECT)
         signals = Signals(since=way.mail.at, station=station, disproved_by=self.passed[station])
         words = Text(f"seen.watch_mail_{key}", at)
         return self.wrong(words, cause=Cause.WATCH_MAIL_MISSING, signals=signals)

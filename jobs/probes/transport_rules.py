@@ -142,11 +142,9 @@ def _types_beyond(rule: Rule, known: list[str]) -> list[str]:
 
 
 def _excepts(rule: Rule, address: str) -> bool:
-    return any(
-        _fits(name, value, address.lower(), operator.eq)
-        for name in ("SentTo", *_DOMAINS, *_WORDS)
-        for value in _values(rule, f"ExceptIf{name}")
-    )
+    named, low = ("SentTo", *_DOMAINS, *_WORDS), address.lower()
+    values = ((name, value) for name in named for value in _values(rule, f"ExceptIf{name}"))
+    return any(_fits(name, value, low, operator.eq) for name, value in values)
 
 
 def _fits(name: str, value: str, address: str, within: Within) -> bool:

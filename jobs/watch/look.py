@@ -124,9 +124,8 @@ class CloudLook:
     ) -> tuple[LookOutcome, StepContext]:
         mailbox, origin = watched.mailbox, Origin(watched.room, direct=watched.direct)
         trace = CountingTrace(seen.trace, mailbox)
-        draft, context = await checked(
-            replace(seen, trace=trace), watched.channel, watched.by, origin, self.holds
-        )
+        reader = replace(seen, trace=trace)
+        draft, context = await checked(reader, watched.channel, watched.by, origin, self.holds)
         state = await asyncio.to_thread(self.state, mailbox)
         known = state.last is not None and state.last.sight is Sight.BROKEN
         if not known or state.suspicion is not None:  # later looks show what the first ones read

@@ -229,9 +229,8 @@ class IncidentStore(Records):
         self.redis.delete(keys.watch_state(mailbox))
         if known is None:
             return None
-        return self._change_open(
-            known.id, lambda each: with_news(replace(each, ended=at), NewsKind.UNWATCHED, at)
-        )
+        over = partial(replace, ended=at)
+        return self._change_open(known.id, lambda i: with_news(over(i), NewsKind.UNWATCHED, at))
 
     def _change_open(self, incident_id: str, change: Change) -> Incident | None:
         return self.change(incident_id, lambda each: change(each) if each.is_open else None)

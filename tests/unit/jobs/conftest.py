@@ -75,7 +75,6 @@ class Cloud:
 
     @property
     def writes(self) -> list[tuple[str, Any]]:
-        """Return the requests that change something."""
         return [(what, body) for what, body in self.asked if not what.startswith(("GET ", "Get-"))]
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -173,7 +172,6 @@ def cloud() -> Cloud:
 
 @pytest.fixture
 def channel() -> Channel:
-    """Return the email channel of the tests."""
     return CHANNEL
 
 

@@ -25,12 +25,10 @@ WORDS = st.text(LETTERS + "-_~.", min_size=16, max_size=60).filter(lambda word: 
 
 
 def base64_of(text: str) -> str:
-    """Return the text in Base64."""
     return base64.b64encode(text.encode()).decode()
 
 
 def jwt_of(*parts: str) -> str:
-    """Return a JSON web token with these parts."""
     encoded = (base64_of(json.dumps({"a": part})) for part in parts)
     plain = (each.translate(str.maketrans("+/", "-_")).rstrip("=") for each in encoded)
     return ".".join((*plain, parts[0]))

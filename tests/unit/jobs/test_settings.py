@@ -140,7 +140,6 @@ MAY_BE_SECRET = re.compile(r"^\| `(\w+(?:TOKEN|SECRET|KEYS?))` \|", re.MULTILINE
 
 
 def put(folder: Path, content: bytes, name: str = "ENCRYPTION_KEYS") -> str:
-    """Write the file of a secret and return its path."""
     (folder / name).write_bytes(content)
     return str(folder / name)
 

@@ -20,7 +20,6 @@ NDR = "Remote Server returned '550 5.7.520 Access denied, Your organization does
 
 
 def causes(content: bytes) -> list[str]:
-    """Return the certain causes of the error text in a file."""
     return [each.cause for each in read(text_of(content).text).certain]
 
 

@@ -40,7 +40,6 @@ OPEN_573 = ["wrong_mailbox_user", "scope_wrong", "exchange_incident"]
 
 
 def certain(text: str) -> list[tuple[str, str]]:
-    """Return the certain causes with their codes."""
     return [(each.cause, each.code) for each in read(text).certain]
 
 
@@ -254,7 +253,6 @@ def quoted(text: str) -> str:
 
 
 def paragraphs(text: str) -> str:
-    """Return the text in paragraphs of HTML, as in a mail."""
     lines = "".join(f"<p>{html.escape(line)}</p>" for line in text.splitlines())
     return f"<html><head><style>p {{color: red}}</style></head><body>{lines}</body></html>"
 
@@ -265,18 +263,15 @@ def line_breaks(text: str) -> str:
 
 
 def in_german(text: str) -> str:
-    """Return the text with a person's German words around it."""
     return f"Hallo,\n\nseit gestern kommt diese Meldung:\n\n{text}\n\nViele Grüße\nAnna"
 
 
 def quoted_printable(text: str) -> str:
-    """Return a mail that has the text in quoted-printable."""
     body = quopri.encodestring(text.encode()).decode()
     return f"{HEAD}Content-Transfer-Encoding: quoted-printable\nContent-Type: text/plain; charset=utf-8\n\n{body}"
 
 
 def in_base64(text: str) -> str:
-    """Return a mail that has the text as HTML in base64."""
     body = base64.encodebytes(paragraphs(text).encode()).decode()
     return (
         f"{HEAD}Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: base64\n\n{body}"

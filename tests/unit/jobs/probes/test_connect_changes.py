@@ -111,7 +111,6 @@ def test_nothing_is_a_suspect_before_the_newest_mail_is_known(missing: str):
 
 
 def look(ctx: Any) -> Finding:
-    """Return the finding of the probe."""
     return asyncio.run(PROBE.inspect(ctx))
 
 

@@ -354,7 +354,6 @@ LOGGED_IN = Finding("smtp_login", OK)
 
 
 def answered(at: datetime, **more: Any) -> Finding:
-    """Return the finding of an answer that was sent at that time."""
     return Finding("answers", OK, signals=Signals(at=at, **more))
 
 

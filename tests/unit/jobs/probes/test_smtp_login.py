@@ -55,7 +55,6 @@ def ok(step: str, hours: float | None = None, generated: float | None = None) ->
 
 
 def verdict_on(ctx: StepContext, *findings: Finding) -> Verdict:
-    """Return the verdict on the login's finding and others."""
     return judge(checks_for(ctx.channel.profile), {each.step: each for each in findings})
 
 

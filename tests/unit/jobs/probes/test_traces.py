@@ -208,7 +208,6 @@ def test_what_was_left_behind(arrived: list[TraceRow], copies: list[TraceRow], l
 
 
 def answer(minutes: int, status: str = "delivered", to: str = CUSTOMER, **more: Any) -> Any:
-    """Return the trace row of a mail from the mailbox."""
     return row(minutes, status, to, senderAddress=MAILBOX, **more)
 
 

@@ -167,7 +167,6 @@ EARLY = datetime(2026, 11, 27, 3, 10, tzinfo=UTC)
 
 
 def add_look(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
-    """Record one look in the history."""
     with redis.pipeline() as pipe:
         pipe.watch(keys.watch_history(MAILBOX))
         fields = history.add(pipe, MAILBOX, outcome, at)

@@ -63,7 +63,6 @@ def test_a_break_names_the_change_that_may_have_brought_it_about():
 
 
 def unknown(step: str, turn: Turn = Turn.TIME, cause: str = "throttled") -> Finding:
-    """Return the finding of a step that got no answer."""
     return Finding(step, State.UNKNOWN, seen=AWAY, cause=cause, waiting_for=turn)
 
 

@@ -61,7 +61,6 @@ def watching(redis: Redis) -> Watching:
 
 
 def one_round(watching: Watching, script: Script, changed: list[Incident] | None = None) -> Round:
-    """Run one round at the script's time, and return its result."""
     told = changed if changed is not None else []
     return asyncio.run(run_round(watching, "t", script, lambda: script.at, changed=told.append))
 

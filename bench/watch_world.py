@@ -148,7 +148,7 @@ class World:
         return LookOutcome(
             Sight.BROKEN,
             CAUSES[each.kind],
-            each.begins if each.kind is not BreakKind.FLAPS else None,
+            since=each.begins if each.kind is not BreakKind.FLAPS else None,
             step="smtp_auth",
             damage=Damage(late=late),
             mails=self.shown_mails(mailbox, at),

@@ -158,9 +158,8 @@ async def _work(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
         trust.require_newest(runtime.store, run.id)
         if runtime.store.others_at_work(run):
             raise OthersAtWorkError(run.id)
-    work = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}.get(
-        run.kind, _plan_or_apply
-    )
+    checks = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}
+    work = checks.get(run.kind, _plan_or_apply)
     if run.running:  # steps that a killed worker left running
         runtime.store.append(run_id, Event(Kind.RESUMED, now()))
         run = runtime.store.load(run_id)
@@ -178,9 +177,8 @@ async def _plan_or_apply(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
             return engine.seen
     except SignInNeeded as error:
         admin_session.drop(runtime, run.id)
-        runtime.store.append(
-            run.id, Event(Kind.SIGNED_OUT, now(), data={"cause": error.cause, "code": error.words})
-        )
+        data = {"cause": error.cause, "code": error.words}
+        runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
         return runtime.store.load(run.id).version
 
 
@@ -202,9 +200,8 @@ async def plan_and_apply(engine: Engine) -> None:
         raise SignInNeeded(Cause.WRONG_TENANT, CloudReply("entra", code=run.channel.domain))
     if run.plan and (run.has_begun or not (run.plan.changes or blocking_steps(run))):
         if lacking := missing_permissions(run):
-            raise SignInNeeded(
-                Cause.MORE_PERMISSIONS_NEEDED, CloudReply("entra", code=", ".join(lacking))
-            )
+            lacks = CloudReply("entra", code=", ".join(lacking))
+            raise SignInNeeded(Cause.MORE_PERMISSIONS_NEEDED, lacks)
         await engine.apply_plan()
 
 
@@ -223,9 +220,8 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     else:
         _schedule_next_look(runtime, run)
     if not run.ended and runtime.store.length(run_id) != seen:
-        runtime.schedule.add(
-            run_id, now()
-        )  # also for a run that has just ended: its next look closes the login
+        # also for a run that has just ended: its next look closes the login
+        runtime.schedule.add(run_id, now())
     if run.ended:
         mailbox_login.close(runtime.vault, run_id)
     if place := foreign_event(run):

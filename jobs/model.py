@@ -14,12 +14,8 @@ from typing import Any, Literal
 
 import msgspec
 
-
-class Profile(StrEnum):
-    """Set of permissions that the email app gets (platforms/microsoft.md 1.8)."""
-
-    ARTICLE = "article"
-    LEAST = "least"
+Profile = StrEnum("Profile", "ARTICLE LEAST")
+"""Set of permissions that the email app gets (platforms/microsoft.md 1.8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,68 +81,36 @@ def second_of(at: datetime) -> str:
     return f"second:{at.isoformat()}"
 
 
-class RunKind(StrEnum):
-    """Purpose of a run.
+RunKind = StrEnum("RunKind", "SETUP CHECK FIX UNDO BULK_CHECK")
+"""Purpose of a run.
 
-    A bulk check looks at many channels, and a run of every other kind is about one.
-    """
-
-    SETUP = "setup"
-    CHECK = "check"
-    FIX = "fix"
-    UNDO = "undo"
-    BULK_CHECK = "bulk_check"
+A bulk check looks at many channels, and a run of every other kind is about one.
+"""
 
 
-class State(StrEnum):
-    """State that an inspection can report.
+State = StrEnum("State", "OK WRONG WARNING POSSIBLE WAITING SKIPPED UNKNOWN")
+"""State that an inspection can report.
 
-    Skipped and unknown never count as OK. A possible finding may explain a failure, but need not.
-    """
-
-    OK = "ok"
-    WRONG = "wrong"
-    WARNING = "warning"
-    POSSIBLE = "possible"
-    WAITING = "waiting"
-    SKIPPED = "skipped"
-    UNKNOWN = "unknown"
+Skipped and unknown never count as OK. A possible finding may explain a failure, but need not.
+"""
 
 
-class Access(StrEnum):
-    """Access that an inspection needs.
+Access = StrEnum("Access", "NONE APP ADMIN")
+"""Access that an inspection needs.
 
-    That is none, read access of the bot's own app, or an administrator's sign-in.
-    """
-
-    NONE = "none"
-    APP = "app"
-    ADMIN = "admin"
+That is none, read access of the bot's own app, or an administrator's sign-in.
+"""
 
 
-class Station(StrEnum):
-    """Point on the mail's path, in order."""
-
-    SENDER = "sender"
-    MAILBOX = "mailbox"
-    FORWARD = "forward"
-    CONNECT = "connect"
-    AGENT = "agent"
-    ANSWER = "answer"
+Station = StrEnum("Station", "SENDER MAILBOX FORWARD CONNECT AGENT ANSWER")
+"""Point on the mail's path, in order."""
 
 
-class Turn(StrEnum):
-    """Party that must act next: a role, the clock, or nobody."""
-
-    REQUESTER = "requester"
-    ADMINISTRATOR = "administrator"
-    APPROVER = "approver"
-    MAILBOX_USER = "mailbox_user"
-    CONTACT_CENTER = "contact_center"
-    OPERATOR = "operator"
-    AGENT = "agent"
-    TIME = "time"
-    NOBODY = "nobody"
+Turn = StrEnum(
+    "Turn",
+    "REQUESTER ADMINISTRATOR APPROVER MAILBOX_USER CONTACT_CENTER OPERATOR AGENT TIME NOBODY",
+)
+"""Party that must act next: a role, the clock, or nobody."""
 
 
 class Reason(StrEnum):
@@ -317,12 +281,8 @@ class Finding:
     reason: Reason | None = None
 
 
-class Scope(StrEnum):
-    """Reach of a change. A tenant-wide change has an approval of its own."""
-
-    APP = "app"
-    MAILBOX = "mailbox"
-    TENANT = "tenant"
+Scope = StrEnum("Scope", "APP MAILBOX TENANT")
+"""Reach of a change. A tenant-wide change has an approval of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,21 +65,13 @@ def stage_of(run: Run) -> int:
     """Return 1 details, 2 sign-in, 3 plan, 4 changes, 5 consent, 6 Webex Connect or 7 proof."""
     if not run.detailed:
         return 1
-    if lacks_sign_in(run):
+    if run.account is None and not run.has_begun:
         return 2
-    planned = run.plan is not None and (not run.plan.changes or run.has_begun)
-    return _stage_of_changes(run) if planned else 3
-
-
-def lacks_sign_in(run: Run) -> bool:
-    """Return whether nobody is signed in before anything was approved or changed."""
-    return run.account is None and not run.has_begun
-
-
-def _stage_of_changes(run: Run) -> int:
+    if run.plan is None or (run.plan.changes and not run.has_begun):
+        return 3
     if run.state_of("registered") is State.OK:
         return 7
-    if all(run.settled(name) for name in MailboxFields.needs if name in steps_of(run)):
+    if all(map(run.settled, steps_of(run).keys() & {*MailboxFields.needs})):
         return 6
     return 5 if run.state_of("admin_consent") is State.WAITING else 4
 
@@ -219,12 +211,9 @@ def unplanned_steps(run: Run) -> list[str]:
 
 def blocking_steps(run: Run) -> tuple[str, ...]:
     """Return the inspected steps that do not hold, do not follow from others, and need a person."""
-    stops = {
-        name
-        for name, each in run.findings.items()
-        if each.state in {State.WRONG, State.UNKNOWN, State.WAITING}
-        and each.reason not in NOT_INSPECTABLE
-    }
+    open_ = {State.WRONG, State.UNKNOWN, State.WAITING}
+    found = ((name, each) for name, each in run.findings.items() if each.state in open_)
+    stops = {name for name, each in found if each.reason not in NOT_INSPECTABLE}
     return tuple(name for name in unplanned_steps(run) if name in stops)
 
 
@@ -235,14 +224,7 @@ ASKED = {
     Turn.AGENT: ("agent",),
 }
 """Questions about the address of a person who is asked 1:1, the newest question first."""
-BEGINS = (
-    "administrator",
-    "consent_administrator",
-    "mailbox_user",
-    "agent",
-    "rehearse",
-    "token_saved",
-)
+BEGINS = (*sum(ASKED.values(), ()), "rehearse", "token_saved")
 """Questions whose answers give the turn to somebody else."""
 
 

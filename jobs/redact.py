@@ -10,6 +10,7 @@ import base64
 import re
 import tomllib
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, unquote_plus
@@ -72,9 +73,8 @@ class Redactor:
     """Removal of secrets, also of ``known`` ones of at least 8 characters in any form."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
-        self._known = sorted(
-            {secret for secret in known if len(secret) >= SHORTEST_KNOWN}, key=len, reverse=True
-        )
+        long = {secret for secret in known if len(secret) >= SHORTEST_KNOWN}
+        self._known = sorted(long, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         return self._clean(text, WRAPPED, opaque=True)
@@ -84,14 +84,9 @@ class Redactor:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {
-                self.text(str(name)): (
-                    GONE
-                    if inner and isinstance(inner, str) and names_a_secret(str(name))
-                    else self.data(inner)
-                )
-                for name, inner in value.items()
-            }
+            texts = (name for name, each in value.items() if each and isinstance(each, str))
+            hidden = {name: GONE for name in texts if names_a_secret(str(name))}
+            return {self.text(str(n)): self.data(each) for n, each in {**value, **hidden}.items()}
         return [self.data(inner) for inner in value] if isinstance(value, list | tuple) else value
 
     def _clean(self, text: str, wrapped: int, *, opaque: bool) -> str:
@@ -99,35 +94,29 @@ class Redactor:
             text = text.replace(secret, GONE)
         text = without_secrets(text)
         if wrapped:
-            text = self._without_encoded(text, wrapped)
+            opened = partial(self._opened, wrapped - 1)
+            text = _BASE64_LINES.sub(opened, text)
+            text = _PERCENT.sub(partial(self._unquoted, wrapped - 1), text)
+            text = _BASE64.sub(opened, text)
         return _LONG_WORD.sub(_without_tokens, text) if opaque else text
 
-    def _without_encoded(self, text: str, wrapped: int) -> str:
-
-        def open_lines(found: re.Match[str]) -> str:
-            word = "".join(found[0].split()).replace(">", "")
-            return self._opened(word, found[0], wrapped)
-
-        text = _BASE64_LINES.sub(open_lines, text)
-        text = _PERCENT.sub(lambda found: self._unquoted(found[0], wrapped), text)
-        return _BASE64.sub(lambda found: self._opened(found[0], found[0], wrapped), text)
-
-    def _unquoted(self, word: str, wrapped: int) -> str:
+    def _unquoted(self, wrapped: int, found: re.Match[str]) -> str:
         """Return a percent-encoded word, decoded and redacted if it contains a secret."""
         ways: tuple[Callable[[str], str], ...] = (unquote, unquote_plus)
         for decode in ways:
-            decoded = decode(word)
-            if (clean := self._clean(decoded, wrapped - 1, opaque=True)) != decoded:
+            decoded = decode(found[0])
+            if (clean := self._clean(decoded, wrapped, opaque=True)) != decoded:
                 return clean
-        return word
+        return found[0]
 
-    def _opened(self, word: str, shown: str, wrapped: int) -> str:
-        """Return ``GONE`` for Base64 of a secret, tried in all four phases, else ``shown``."""
+    def _opened(self, wrapped: int, found: re.Match[str]) -> str:
+        """Return ``GONE`` for Base64 of a secret, tried in all four phases, else the text."""
+        word = "".join(found[0].split()).replace(">", "")
         for phase in range(4):
             decoded = _decoded(word[phase:])
-            if self._clean(decoded, wrapped - 1, opaque=decoded.isascii()) != decoded:
+            if self._clean(decoded, wrapped, opaque=decoded.isascii()) != decoded:
                 return GONE
-        return shown
+        return found[0]
 
 
 def _decoded(word: str) -> str:

@@ -87,14 +87,8 @@ class Settings:
     @property
     def hosts(self) -> frozenset[str]:
         """Return the hosts that the bot may contact over HTTP, and no others (checklist A7)."""
-        urls = (
-            self.login_url,
-            self.graph_url,
-            self.exchange_url,
-            self.status_url,
-            self.contact_center_url,
-            self.connect_audit_url,
-        )
+        of_microsoft = (self.login_url, self.graph_url, self.exchange_url)
+        urls = (*of_microsoft, self.status_url, self.contact_center_url, self.connect_audit_url)
         hosts = frozenset(filter(None, (urlsplit(url).hostname for url in urls)))
         return hosts | LOOPBACK if hosts & LOOPBACK else hosts
 
@@ -148,22 +142,14 @@ def read_files(env: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]
             continue
         for place, path in files.items():
             try:
-                values[name] = _content(name, place, path)
-            except SettingsError as error:
-                problems += error.problems
+                values[name] = path.read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, UnicodeError) as error:
+                why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+                problems.append(f"{name} cannot be read from {path}, which {place} names ({why})")
+            else:
+                if not values[name].strip():
+                    problems.append(f"{name} is empty in {path}, which {place} names")
     return values, tuple(problems)
-
-
-def _content(name: str, place: str, path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        problem = f"{name} cannot be read from {path}, which {place} names ({why})"
-        raise SettingsError((problem,)) from None
-    if not text.strip():
-        raise SettingsError((f"{name} is empty in {path}, which {place} names",))
-    return text
 
 
 def listed(text: str) -> tuple[str, ...]:

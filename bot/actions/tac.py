@@ -50,7 +50,7 @@ from jobs.clock import now
 from jobs.clouds import warm_loop
 from jobs.mail import watch_mail
 from jobs.model import Channel, Finding, State, Text, second_of
-from jobs.probes.watch_mail import WatchMailProbe
+from jobs.probes.traces import WatchMailProbe
 from jobs.redact import Redactor
 from jobs.runs.fold import fold
 from jobs.storage import codec, keys

@@ -21,11 +21,9 @@ def _act(ctx: ChatContext, inputs: dict[str, str], *, on_it: bool) -> None:
     # Everybody who may press "I'm on it" may take it back, because the person who pressed it may be
     # away.
     incidents, open_ones = ctx.services.watching.incidents, _open_ones(ctx, inputs)
+    person, at = (ctx.person.email, now()) if on_it else ("", None)
     for each in open_ones:
-        if on_it:
-            incidents.take_on(each.id, ctx.person.email, now())
-        else:
-            incidents.release(each.id)
+        incidents.take_on(each.id, person, at)
     for card_id in {name for each in open_ones for name in each.cards}:
         ctx.services.cards.request(card_id)
 

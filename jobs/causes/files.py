@@ -56,7 +56,10 @@ def text_of(content: bytes) -> FileText:
         raise NoTextError("kind")
     if content.startswith(_OUTLOOK):
         return FileText(_readable(_of_outlook(content)))
-    return _of_mail(content) if _is_mail(content) else FileText(_readable(_decoded(content)))
+    headers = _HEADERS.findall(content[:_HEAD])
+    if len(headers) >= _HEADERS_FEWEST and re.search(rb"\n\r?\n", content):
+        return _of_mail(content)
+    return FileText(_readable(_decoded(content)))
 
 
 def _readable(text: str) -> str:
@@ -80,11 +83,6 @@ def _decoded(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("cp1252", "replace")
-
-
-def _is_mail(content: bytes) -> bool:
-    headers = _HEADERS.findall(content[:_HEAD])
-    return len(headers) >= _HEADERS_FEWEST and re.search(rb"\n\r?\n", content) is not None
 
 
 def _of_mail(content: bytes) -> FileText:

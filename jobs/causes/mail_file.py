@@ -56,9 +56,7 @@ def text_of_mail(content: bytes) -> tuple[bytes, bool]:
         BytesParser(policy=_ShortHeaders(message_factory=part)).parsebytes(content[:LARGEST])
     except _EnoughError:
         cut = True
-    cut = cut or any(
-        len(value) >= LONGEST_HEADER for each in parts for _, value in each.raw_items()
-    )
+    cut |= any(len(value) >= LONGEST_HEADER for each in parts for _, value in each.raw_items())
     results = parts[0].get_all("Authentication-Results", ())  # of its receivers (RFC 8601)
     told = [f"Authentication-Results: {' '.join(str(each).split())}" for each in results]
     texts = (text for each in parts for text in _texts(each))

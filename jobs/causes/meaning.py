@@ -31,16 +31,12 @@ class Meaning(NamedTuple):
     kind: ErrorKind = ErrorKind.REJECTED
 
 
-class Certainty(StrEnum):
-    """Certainty of a cause.
+Certainty = StrEnum("Certainty", "CERTAIN POSSIBLE CONDITIONAL")
+"""Certainty of a cause.
 
-    The text itself names it, or other causes are possible as well, or nothing says who speaks and
-    it is the cause only if a service of this channel does.
-    """
-
-    CERTAIN = "certain"
-    POSSIBLE = "possible"
-    CONDITIONAL = "conditional"
+The text itself names it, or other causes are possible as well, or nothing says who speaks and
+it is the cause only if a service of this channel does.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,19 +22,10 @@ _CODES = ("entra", "smtp", "smtp_shared", "connect", "oauth")
 _GROUPS = ("page", "reply", "cloud", "network", "open")
 
 
-class Strength(StrEnum):
-    """How much words say about who speaks; texts/mail.toml describes each of them."""
-
-    ALWAYS = "always"
-    OWN = "own"
-    USUAL = "usual"
-    SHARED = "shared"
-    LOOSE = "loose"
-
-    @property
-    def own(self) -> bool:
-        """Return whether the words count even if nothing says who speaks."""
-        return self not in {Strength.SHARED, Strength.LOOSE}
+Strength = StrEnum("Strength", "ALWAYS OWN USUAL SHARED LOOSE")
+"""How much words say about who speaks; texts/mail.toml describes each of them."""
+BY_THEMSELVES = frozenset({Strength.ALWAYS, Strength.OWN, Strength.USUAL})
+"""Strengths of words that count even if nothing says who speaks."""
 
 
 class Words(NamedTuple):
@@ -72,11 +63,8 @@ def patterns() -> Patterns:
         ValueError: a file has an unknown kind or field, or a wrong expression.
         KeyError: a table or a cause is missing.
     """
-    data = {
-        name: table
-        for file in sorted(_FILES.glob("*.toml"))
-        for name, table in tomllib.loads(file.read_text(encoding="utf-8")).items()
-    }
+    texts = (file.read_text(encoding="utf-8") for file in sorted(_FILES.glob("*.toml")))
+    data = {name: table for text in texts for name, table in tomllib.loads(text).items()}
     return Patterns(
         signs=_either(f"(?P<{who}>{'|'.join(each)})" for who, each in data["signs"].items()),
         words={name: tuple(words_of(data[name])) for name in _GROUPS},
@@ -119,6 +107,5 @@ def words_of(rows: list[dict[str, Any]]) -> Iterable[Words]:
 
 
 def _by_code(field: str) -> dict[Any, Meaning]:
-    return {
-        code: meaning_of(cause) for cause, entry in CAUSES.items() for code in getattr(entry, field)
-    }
+    codes = ((code, cause) for cause, entry in CAUSES.items() for code in getattr(entry, field))
+    return {code: meaning_of(cause) for code, cause in codes}

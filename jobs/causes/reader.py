@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import pairwise, zip_longest
+from itertools import chain, pairwise, zip_longest
 from typing import NamedTuple
 
 from jobs.causes.cause import ENTRA_CODE_PAGE, Cause
 from jobs.causes.cleaning import AS_DIGITS, LONGEST, CleanText, clean
 from jobs.causes.meaning import Certainty, ErrorKind, FoundCause, Meaning, Reading, UnknownCode
-from jobs.causes.patterns import Strength, Words, meaning_of, patterns
+from jobs.causes.patterns import BY_THEMSELVES, Strength, Words, meaning_of, patterns
 from jobs.causes.speaker import Place, Signs, Who, signs_in
 
 _REPLIES = ("reply", "reply_code", "reply_status")
@@ -75,18 +75,16 @@ def smtp_tokens(text: str) -> list[Token]:
     connect to remote server [Message=451 4.4.0 ...]``.
     """
     found: dict[int, re.Match[str]] = {}
-    for each in (each for name in _REPLIES for each in _named(name).finditer(text)):
+    for each in chain.from_iterable(_named(name).finditer(text) for name in _REPLIES):
         at = each.start("code") if each["code"] else each.start()
         version = not each["status"] and _named("version").search(_before(text, each.start(), 30))
         if not version and not any(at + more in found for more in range(_STATUS_MOST)):
             found[at] = each
-    places = [*sorted(found)[:_REPLIES_MOST], len(text)]
-    tokens = [
-        Token(at, each["code"], text[each.end() : min(after, end)], each["status"])
-        for at, after in pairwise(places)
-        for each in (found[at],)
-        for end in (each.end() + _SENTENCE_MOST,)
-    ]
+    tokens = list[Token]()
+    for at, after in pairwise([*sorted(found)[:_REPLIES_MOST], len(text)]):
+        end = found[at].end()
+        words = text[end : min(after, end + _SENTENCE_MOST)]
+        tokens.append(Token(at, found[at]["code"], words, found[at]["status"]))
     return tokens[:1] + [
         each
         for before, each in pairwise(tokens)
@@ -185,16 +183,13 @@ def meaning_of_reply(status: str, words: str, code: str = "") -> Said | None:
         return meaning_of(Cause.SMTP_LOGIN_BLOCKED), Strength.OWN
     found = filter(None, (by_words, _by_number(status, code, words)))
     final = (status or code).startswith("5")
-    return next(
-        (each for each in found if not (final and each[0].kind is ErrorKind.TRANSIENT)), None
-    )
+    said_so = (each for each in found if not (final and each[0].kind is ErrorKind.TRANSIENT))
+    return next(said_so, None)
 
 
 def _in_reply(said: str) -> Said | None:
-    known = patterns().words["reply"]
-    return next(
-        ((each.meaning, each.strength) for each in known if each.pattern.search(said)), None
-    )
+    known = (each for each in patterns().words["reply"] if each.pattern.search(said))
+    return next(((each.meaning, each.strength) for each in known), None)
 
 
 def _by_number(status: str, code: str, words: str) -> Said | None:
@@ -206,12 +201,13 @@ def _by_number(status: str, code: str, words: str) -> Said | None:
 def _by_code(status: str, code: str, words: str) -> Said | None:
     own, shared = patterns().codes["smtp"], patterns().codes["smtp_shared"]
     permanent = not status.startswith("4")
-    if (permanent or code.startswith("4")) and code in own:
+    counted = code if permanent or code.startswith("4") else ""
+    if counted in own:
         of_mail = bool(status) or _named("of_mail").search(words[:_SHORT])
-        meaning = own[code]._replace(kind=ErrorKind.REJECTED)
+        meaning = own[counted]._replace(kind=ErrorKind.REJECTED)
         return meaning, Strength.OWN if of_mail else Strength.SHARED
-    if (permanent or code.startswith("4")) and code in shared:
-        return shared[code], Strength.SHARED
+    if counted in shared:
+        return shared[counted], Strength.SHARED
     if status and _named("other_server").match(code):
         return meaning_of(Cause.MAIL_NOT_DELIVERED), Strength.OWN
     expired = permanent and _named("expired").search(code)
@@ -228,11 +224,8 @@ class _Reader:
     def __init__(self, cleaned: CleanText, place: Place) -> None:
         self._cleaned, self._text = cleaned, cleaned.flat
         self._signs: Signs = signs_in(self._text, place)
-        self._numbers = [
-            each
-            for each in entra_tokens(self._text)
-            if each.named or self._signs.who(each.at) is not Who.STRANGER
-        ]
+        numbers, who = entra_tokens(self._text), self._signs.who
+        self._numbers = [n for n in numbers if n.named or who(n.at) is not Who.STRANGER]
         self._replies = smtp_tokens(self._text)
 
     def reading(self) -> Reading:
@@ -295,16 +288,11 @@ class _Reader:
 
         Next to an error with its sentence, a number without any words is only an entry of a list.
         """
-        known = [
-            (each, meaning)
-            for each in self._numbers
-            if (meaning := meaning_of_number(each.number, each.words))
-        ]
+        read = ((each, meaning_of_number(each.number, each.words)) for each in self._numbers)
+        known = [(each, meaning) for each, meaning in read if meaning]
         vague, prompts = (patterns().groups[name] for name in ("vague", "prompts"))
-        told = (
-            [pair for pair in known if pair[0].number not in out]
-            for out in (vague | prompts, prompts)
-        )
+        left_out = (vague | prompts, prompts)
+        told = ([pair for pair in known if pair[0].number not in out] for out in left_out)
         known = next(filter(None, told), known)
         explained = any(each.explained for each, _ in known)
         for each, meaning in known:
@@ -346,7 +334,7 @@ class _Reader:
         """
         known = {BY_A_RULE, *(each.cause for each in causes)}
         for each in patterns().words["reply"]:
-            own, cause = each.strength.own, each.meaning.cause
+            own, cause = each.strength in BY_THEMSELVES, each.meaning.cause
             alone = own or cause not in patterns().groups["common"]
             if (own and cause not in known) if causes else alone:
                 yield from self._said(each)
@@ -369,28 +357,19 @@ class _Reader:
         """Yield the causes that OAuth's own words name; Google and others use the same words."""
         text = _named("refused_client").sub("invalid_client", self._text)
         for each in _named("oauth_word").finditer(text):
-            strength = (
-                Strength.SHARED if each[0] in patterns().groups["plain_oauth"] else Strength.LOOSE
-            )
-            said = patterns().codes["oauth"][each[0]], strength
+            plain = each[0] in patterns().groups["plain_oauth"]
+            said = patterns().codes["oauth"][each[0]], Strength.SHARED if plain else Strength.LOOSE
             yield from self._found(said, each[0], each.start())
 
     def _of_connect(self) -> list[FoundCause]:
         codes = patterns().codes["connect"]
-        found = [
-            (each.start(), each[0])
-            for each in _named("connect_code").finditer(self._text)
-            if each[0] in codes and self._counts(each.start())
-        ]
+        places = ((each.start(), each[0]) for each in _named("connect_code").finditer(self._text))
+        found = [(at, code) for at, code in places if code in codes and self._counts(at)]
         if self._signs.connect:
-            found += [
-                (each.start(), "7553" if "auth" in each[0].lower() else "7554")
-                for each in _named("connect_described").finditer(self._text)
-            ]
-        return [
-            FoundCause(codes[code].cause, code, Certainty.CERTAIN, at, codes[code].kind)
-            for at, code in found
-        ]
+            told = _named("connect_described").finditer(self._text)
+            found += [(m.start(), "7553" if "auth" in m[0].lower() else "7554") for m in told]
+        said = ((codes[code], code, at) for at, code in found)
+        return [FoundCause(m.cause, code, Certainty.CERTAIN, at, m.kind) for m, code, at in said]
 
     def _counts(self, at: int) -> bool:
         """Return whether the number at this place is a code of Webex Connect.
@@ -443,12 +422,8 @@ def _ranked(causes: Iterable[FoundCause], text: str) -> tuple[FoundCause, ...]:
     password takes the place of a token if the text shows one.
     """
     refused = _shows("password", text) and not _shows("token", text)
-    once = _once(
-        replace(each, cause=Cause.SMTP_PASSWORD_LOGIN)
-        if refused and each.cause == Cause.SMTP_TOKEN_REFUSED
-        else each
-        for each in causes
-    )
+    instead = {str(_UNTOLD): Cause.SMTP_PASSWORD_LOGIN} if refused else {}
+    once = _once(replace(each, cause=instead.get(each.cause, each.cause)) for each in causes)
     certain = {each.cause for each in once if each.certain}
     kept = [each for each in once if not _follows(each.cause, certain)]
     rivals = [

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from jobs.causes.meaning import Certainty
-from jobs.causes.patterns import Strength, patterns
+from jobs.causes.patterns import BY_THEMSELVES, Strength, patterns
 
 _NEAR = 400
 """Number of characters around words within which a sign of a speaker belongs to them."""
@@ -34,15 +34,8 @@ class Place(StrEnum):
     """Trace, report or SMTP reply that the bot itself asked Exchange for."""
 
 
-class Who(StrEnum):
-    """Speaker at one place of a text."""
-
-    OURS = "ours"
-    LIKELY = "likely"
-    UNKNOWN = "unknown"
-    PROGRAM = "program"
-    """Program that sends through any mail server."""
-    STRANGER = "stranger"
+Who = StrEnum("Who", "OURS LIKELY UNKNOWN PROGRAM STRANGER")
+"""Speaker at one place of a text; a PROGRAM sends through any mail server."""
 
 
 class Signs(NamedTuple):
@@ -94,7 +87,7 @@ class Signs(NamedTuple):
 
     def certainty(self, strength: Strength, at: int) -> Certainty | None:
         """Return how certain words of this strength are at this place, or None if not at all."""
-        who, own = self.who(at), strength.own
+        who, own = self.who(at), strength in BY_THEMSELVES
         if who is Who.OURS:
             return Certainty.POSSIBLE if strength is Strength.LOOSE else Certainty.CERTAIN
         if who is Who.STRANGER:

@@ -9,16 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from jobs.model import Channel, RunKind
-from jobs.runs.run import FOREIGN_HOSTS, Reply, Run
+from jobs.runs.run import FOREIGN_HOSTS, Run
 from jobs.settings import parts_of
 
-PATTERNS = (
-    "*.webexconnect.io",
-    *("*.imiconnect.io", "*.imiconnect.eu", "*.imiconnect.us"),
-    *("*.imiconnect.in", "*.imiconnect.ca", "*.imiconnect.com"),
-)
+_IMICONNECT = ("io", "eu", "us", "in", "ca", "com")
+PATTERNS = ("*.webexconnect.io", *(f"*.imiconnect.{end}" for end in _IMICONNECT))
 """Hosts of Webex Connect.
 
 Tenants have a host below webexconnect.io, and older ones below a domain of imiconnect
@@ -37,7 +35,8 @@ class ConnectHosts:
     more: tuple[str, ...] = ()
 
     def has(self, host: str) -> bool:
-        return any(_fits(host.lower(), pattern) for pattern in (*PATTERNS, *self.more))
+        every = (pattern.replace("*", "?*") for pattern in (*PATTERNS, *self.more))
+        return any(fnmatchcase(host.lower(), pattern) for pattern in every)
 
     def is_callback(self, url: str) -> bool:
         parts = parts_of(url)
@@ -65,12 +64,6 @@ def forwarding_host(channel: Channel) -> str:
     return channel.forwarding_address.rpartition("@")[2].lower()
 
 
-def _fits(host: str, pattern: str) -> bool:
-    if pattern.startswith("*."):
-        return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
-    return host == pattern
-
-
 def foreign_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
     """Return the plan's hosts outside CONNECT_HOSTS, which an approver confirms by name."""
     if run.kind is RunKind.UNDO:
@@ -81,7 +74,3 @@ def foreign_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
 def unconfirmed_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
     confirmed = run.answer(FOREIGN_HOSTS).split()
     return tuple(host for host in foreign_hosts(run, connect_hosts) if host not in confirmed)
-
-
-def confirmation(run: Run) -> Reply | None:
-    return run.answers.get(FOREIGN_HOSTS)

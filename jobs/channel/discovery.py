@@ -68,10 +68,7 @@ NAMED = "webex"
 """Word by which an app made for Webex Connect is found."""
 
 
-class Evidence(IntEnum):
-    REDIRECT = 1
-    ALL_USERS = 2
-    THE_USER = 3
+Evidence = IntEnum("Evidence", "REDIRECT ALL_USERS THE_USER")
 
 
 @dataclass(slots=True)
@@ -220,19 +217,14 @@ class Discovery:
 
     ctx: StepContext
     unread: bool = False
-    users: list[str] = field(default_factory=list)
 
     async def search(self) -> Search:
-        mailbox, user = await asyncio.gather(
-            self._or_none(mailbox_row(self.ctx)),
-            self._or_none(self.ctx.graph.user(self.ctx.channel.mailbox)),
-        )
+        box, account = mailbox_row(self.ctx), self.ctx.graph.user(self.ctx.channel.mailbox)
+        mailbox, user = await asyncio.gather(self._or_none(box), self._or_none(account))
         shared = mailbox is not None and is_shared(mailbox)
-        self.users = [text_of(user, "id")] if user else []
-        if shared:
-            self.users += await self._delegates()
+        delegates = await self._delegates() if shared else []
         forwarding = await self._forwarding(mailbox)
-        apps = Apps(self.ctx, self.users)
+        apps = Apps(self.ctx, [text_of(user, "id"), *delegates] if user else delegates)
         await self._or_none(apps.search())
         certain = apps.certain()
         return Search(

@@ -11,14 +11,7 @@ from jobs.clock import paced
 from jobs.clouds.errors import AlreadyExists, Rejected
 from jobs.clouds.json_values import dicts_in, lower_of, text_of
 from jobs.engine.step import StepContext
-from jobs.microsoft import app_manifest as manifest
-from jobs.microsoft.graph import (
-    EXCHANGE_APP_ID,
-    GRAPH_APP_ID,
-    MOST_EXPANDED,
-    ROLE_ASSIGNMENTS,
-    promised,
-)
+from jobs.microsoft import app_manifest as manifest, graph
 
 ADOPT = "adopt"
 """Name of the question that is answered with the client ID of a manually created app."""
@@ -69,9 +62,8 @@ async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
 
 async def present_app(ctx: StepContext) -> Json:
     """Return the mailbox's app; NotFound if this replica of the directory does not know it yet."""
-    return (await find_app(ctx) if known_ids(ctx) else None) or await ctx.graph.application(
-        app_key(ctx)
-    )
+    by_id = await find_app(ctx) if known_ids(ctx) else None
+    return by_id or await ctx.graph.application(app_key(ctx))
 
 
 async def app_of_run(ctx: StepContext) -> Json | None:
@@ -112,29 +104,25 @@ def wanted_uris(ctx: StepContext) -> tuple[str, ...]:
 def smtp_send_permission(ctx: StepContext) -> tuple[str, str]:
     """Return ``SMTP.Send`` as (resource, id), whose mismatch breaks every consent (AADSTS65006)."""
     if ctx.fact("exchange_smtp_send"):
-        return EXCHANGE_APP_ID, ctx.fact("exchange_smtp_send")
-    return GRAPH_APP_ID, ctx.fact("graph_smtp_send")
+        return graph.EXCHANGE_APP_ID, ctx.fact("exchange_smtp_send")
+    return graph.GRAPH_APP_ID, ctx.fact("graph_smtp_send")
 
 
 async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str], ...]:
     """Return the app's permissions (resource, id) that Exchange or Graph does not know."""
     named = {resource for resource, _ in _foreign_permissions(ctx, app)}
     principals: dict[str, Json] = {}
-    for resource in sorted(named & {EXCHANGE_APP_ID, GRAPH_APP_ID}):
+    for resource in sorted(named & {graph.EXCHANGE_APP_ID, graph.GRAPH_APP_ID}):
         if found := await ctx.graph.service_principal(resource):
             principals[resource] = found
     return manifest.unknown_to(app, principals)
 
 
 def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, str]]:
-    ours = {
-        ctx.fact(name).lower() for name in ("exchange_smtp_send", "graph_smtp_send", "mail_send")
-    }
-    return [
-        (resource, permission)
-        for resource, permission, _ in manifest.declared(app)
-        if permission not in ours
-    ]
+    facts = ("exchange_smtp_send", "graph_smtp_send", "mail_send")
+    ours = {ctx.fact(name).lower() for name in facts}
+    declared = ((resource, permission) for resource, permission, _ in manifest.declared(app))
+    return [each for each in declared if each[1] not in ours]
 
 
 def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
@@ -160,11 +148,8 @@ def has_own_secret(app: Json) -> bool:
 
 
 def foreign_secrets(app: Json | None) -> list[Json]:
-    return [
-        secret
-        for secret in secrets_of(app)
-        if not text_of(secret, "displayName").startswith(SECRETS)
-    ]
+    named = ((text_of(secret, "displayName"), secret) for secret in secrets_of(app))
+    return [secret for name, secret in named if not name.startswith(SECRETS)]
 
 
 OURS = "AzureADMyOrg"
@@ -198,24 +183,18 @@ async def update(ctx: StepContext, app: Json) -> None:
     A manually created app gets the unique name by which every later run finds it. If Entra does not
     store that name, the app is still found by its client ID (:func:`known_ids`).
     """
-    object_id, body = promised(app, "id"), _body(ctx, app, await unexposed(ctx, app))
+    object_id, body = graph.promised(app, "id"), _body(ctx, app, await unexposed(ctx, app))
     if app.get("appId") in known_ids(ctx) and not app.get("uniqueName"):
-        try:
+        with suppress(AlreadyExists, Rejected):
             await ctx.graph.update_application(object_id, {**body, "uniqueName": app_key(ctx)})
-        except (AlreadyExists, Rejected):
-            pass
-        else:
             return
     await ctx.graph.update_application(object_id, body)
 
 
 def _new(ctx: StepContext) -> Json:
+    name = manifest.display_name(ctx.channel.mailbox)
     lock = {"isEnabled": True, "allProperties": True}
-    return {
-        **_body(ctx, {}),
-        "displayName": manifest.display_name(ctx.channel.mailbox),
-        "servicePrincipalLockConfiguration": lock,
-    }
+    return {**_body(ctx, {}), "displayName": name, "servicePrincipalLockConfiguration": lock}
 
 
 def _body(ctx: StepContext, app: Json, unknown: Iterable[tuple[str, str]] = ()) -> Json:
@@ -253,7 +232,7 @@ async def role_assignments(ctx: StepContext) -> list[Json]:
     """
     if ctx.many:
         principal = await ctx.graph.service_principal(ctx.fact("client_id"), with_roles=True)
-        expanded = (principal or {}).get(ROLE_ASSIGNMENTS)
-        if isinstance(expanded, list) and len(expanded) < MOST_EXPANDED:
+        expanded = (principal or {}).get(graph.ROLE_ASSIGNMENTS)
+        if isinstance(expanded, list) and len(expanded) < graph.MOST_EXPANDED:
             return dicts_in(expanded)
     return await ctx.graph.app_role_assignments(ctx.fact("sp_id"))

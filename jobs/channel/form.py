@@ -15,7 +15,6 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
-from itertools import chain
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import email_validator
@@ -45,15 +44,14 @@ def plain(text: str) -> str:
 def stand_ins(text: str) -> str:
     """Return the characters of the text that represent others, each once, without spaces."""
     whole = unicodedata.normalize("NFC", text)
-    return "".join(
-        dict.fromkeys(sign for sign in whole if not sign.isspace() and plain(sign) != sign)
-    )
+    others = (sign for sign in whole if not sign.isspace() and plain(sign) != sign)
+    return "".join(dict.fromkeys(others))
 
 
 def mixed_label(text: str) -> str:
-    """Return the first label that mixes scripts, or ""; Punycode counts as it is displayed."""
+    """Return the first label whose letters mix scripts, or ""; Punycode counts as displayed."""
     for label in map(_displayed, re.split(r"[.@]", text)):
-        scripts = scripts_of(label)
+        scripts = frozenset(filter(None, map(_script, label)))
         if len(scripts) > 1 and not any(scripts <= allowed for allowed in _TOGETHER):
             return label
     return ""
@@ -72,15 +70,8 @@ def letters_beyond_ascii(text: str) -> str:
 
 def listed_signs(signs: Iterable[str]) -> str:
     """Return each of the characters once, with its script or name and its number in Unicode."""
-    return ", ".join(
-        f"{sign} ({(_script(sign) or unicodedata.name(sign, '?')).title()} U+{ord(sign):04X})"
-        for sign in dict.fromkeys(signs)
-    )
-
-
-def scripts_of(label: str) -> frozenset[str]:
-    """Return the scripts of the letters in a label; digits and marks belong to every script."""
-    return frozenset(filter(None, map(_script, label)))
+    named = ((s, (_script(s) or unicodedata.name(s, "?")).title()) for s in dict.fromkeys(signs))
+    return ", ".join(f"{sign} ({name} U+{ord(sign):04X})" for sign, name in named)
 
 
 def as_ascii(host: str) -> str:
@@ -122,26 +113,26 @@ _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 
 
 def fault_in(url: str) -> Text | None:
-    if fault := _in_text(url):
-        return fault
+    return next(_faults(url), None)
+
+
+def _faults(url: str) -> Iterator[Text]:
+    if not url:
+        yield Text("typed.callback_missing")
+    if len(url) > LONGEST_URL:
+        yield Text("typed.callback_long", {"most": str(LONGEST_URL)})
+    if any(unicodedata.category(sign)[0] in "CZ" for sign in url):
+        yield Text("typed.callback_spaces" if "://" in url else "typed.callback_no_url")
+    if signs := stand_ins(url):
+        meant = {"signs": listed_signs(signs), "meant": plain(url)}
+        yield Text("typed.callback_lookalike", meant)
     try:
         parts = urlsplit(url)
     except ValueError:
-        return Text("typed.callback_ip" if "[" in url else "typed.callback_no_url")
-    return next(chain(_faults_of_host(parts), _faults_after_host(parts, url)), None)
-
-
-def _in_text(url: str) -> Text | None:
-    if not url:
-        return Text("typed.callback_missing")
-    if len(url) > LONGEST_URL:
-        return Text("typed.callback_long", {"most": str(LONGEST_URL)})
-    if any(unicodedata.category(sign)[0] in "CZ" for sign in url):
-        return Text("typed.callback_spaces" if "://" in url else "typed.callback_no_url")
-    if signs := stand_ins(url):
-        meant = {"signs": listed_signs(signs), "meant": plain(url)}
-        return Text("typed.callback_lookalike", meant)
-    return None
+        yield Text("typed.callback_ip" if "[" in url else "typed.callback_no_url")
+    else:
+        yield from _faults_of_host(parts)
+        yield from _faults_after_host(parts, url)
 
 
 def _faults_of_host(parts: SplitResult) -> Iterator[Text]:
@@ -196,18 +187,17 @@ KEEP_COPY = {"yes": True, "no": False, "true": True, "false": False}
 CHECK_LOGIN = ("", "no", "yes")
 """Answers to whether checks log in as the mailbox; empty for a channel set up again."""
 _DEFAULTS = {"lifetime": "12", "profile": "article", "keep_copy": "yes", "check_login": ""}
-_CHOICES: Mapping[str, tuple[Collection[str], Text]] = {
-    "lifetime": (LIFETIMES, Text("typed.lifetime")),
-    "profile": (set(Profile), Text("typed.profile")),
-    "keep_copy": (KEEP_COPY, Text("typed.keep_copy")),
-    "check_login": (CHECK_LOGIN, Text("typed.check_login")),
+_CHOICES: Mapping[str, Collection[str]] = {
+    "lifetime": LIFETIMES,
+    "profile": set(Profile),
+    "keep_copy": KEEP_COPY,
+    "check_login": CHECK_LOGIN,
 }
-"""Allowed values of each choice field, and the message about any other value."""
+"""Allowed values of each choice field."""
 LONGEST = 254
 for _name in ("invalid", "local", "localhost", "test"):
-    email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(
-        _name
-    )  # the package's documented way to allow the names of closed networks
+    # the package's documented way to allow the names of closed networks
+    email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(_name)
 _SLIPS = ((",", "."), ("(at)", "@"), ("[at]", "@"), (";", "."), ("..", "."))
 
 
@@ -269,9 +259,8 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
     if mailbox and forwarding == mailbox:
         errors["forwarding_address"] = Text("typed.forwarding_is_mailbox")
     chosen = {**_DEFAULTS, **values}
-    errors |= {
-        field: why for field, (choices, why) in _CHOICES.items() if chosen[field] not in choices
-    }
+    wrong = (field for field, choices in _CHOICES.items() if chosen[field] not in choices)
+    errors |= {field: Text(f"typed.{field}") for field in wrong}
     delegate = read("delegate") if values.get("delegate", "").strip() else ""
     if errors:
         return ChannelForm(None, errors)

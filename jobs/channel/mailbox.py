@@ -148,11 +148,8 @@ APP_IN_USE = "app_in_use"
 
 def channels_with_address(ctx: StepContext) -> tuple[Evidence, ...]:
     own = _addresses(ctx.channel)
-    return tuple(
-        Evidence(ADDRESS_IN_USE, record.channel.mailbox)
-        for record in _others(ctx)
-        if own & _addresses(record.channel)
-    )
+    same = (record.channel for record in _others(ctx) if own & _addresses(record.channel))
+    return tuple(Evidence(ADDRESS_IN_USE, channel.mailbox) for channel in same)
 
 
 def channels_with_app(ctx: StepContext, client_id: str) -> tuple[Evidence, ...]:

@@ -24,8 +24,5 @@ def checks_for(profile: Profile) -> dict[str, Step]:
     probes follow.
     """
     steps = {name: step for name, step in steps_for(profile).items() if step.diagnosis.checked}
-    by_access = sorted(
-        {**all_probes(), **steps}.items(),
-        key=lambda each: each[1].diagnosis.access is not Access.NONE,
-    )
-    return dict(by_access)
+    every = {**all_probes(), **steps}.items()
+    return dict(sorted(every, key=lambda each: each[1].diagnosis.access is not Access.NONE))

@@ -1,4 +1,4 @@
-"""Contact center's view of the mailbox: email tasks, entry points, the queue and its agents.
+"""Contact center's view of the mailbox, and the changes in Webex Connect before mail stopped.
 
 What the token may not read is skipped, because it says nothing about the channel.
 """
@@ -6,9 +6,9 @@ What the token may not read is skipped, because it says nothing about the channe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
 from jobs.causes.cause import Cause
@@ -16,12 +16,30 @@ from jobs.channel.mailbox import copies_since
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.routing import ContactCenter, Routing
-from jobs.contact_center.services import EntryPoint, Task, Tasks, email_entry_points, email_tasks
-from jobs.engine.step import Probe, StepContext
+from jobs.contact_center.services import (
+    EntryPoint,
+    Task,
+    Tasks,
+    email_entry_points,
+    email_tasks,
+    read_changes,
+)
+from jobs.engine.step import Diagnosis, Probe, StepContext
 from jobs.mail.message_trace import LARGEST, TraceRow
-from jobs.model import Finding, Signals, State, Text, Turn, second_of
-from jobs.probes.traces import BACK
+from jobs.model import (
+    ConnectChange,
+    Evidence,
+    Finding,
+    Reason,
+    Signals,
+    State,
+    Text,
+    Turn,
+    second_of,
+)
 
+BACK = timedelta(hours=48)
+"""Age of the oldest mail and task that a check reads."""
 OTHERS = frozenset({"CHAT", "SOCIAL_CHANNEL", "TELEPHONY"})
 """Channel types of queues that take no email."""
 SLACK = timedelta(seconds=5)
@@ -93,11 +111,9 @@ class FlowTemplate(Probe, row="flow_template"):
         if not lost or any((row in lost) is bool(row.subject.strip()) for row in handed):
             return self.ok()
         values = {"count": str(len(lost)), "at": second_of(lost[0].received)}
-        found = self.wrong(
-            Text("seen.flow_template", values),
-            cause=Cause.FLOW_TEMPLATE_OLD,
-            signals=Signals(since=lost[-1].received, missed=len(lost)),
-        )
+        seen = Text("seen.flow_template", values)
+        signals = Signals(since=lost[-1].received, missed=len(lost))
+        found = self.wrong(seen, cause=Cause.FLOW_TEMPLATE_OLD, signals=signals)
         return found if handed[0] in lost else replace(found, state=State.WARNING)
 
 
@@ -142,12 +158,9 @@ async def _handed(ctx: StepContext) -> tuple[list[TraceRow], Callable[[TraceRow]
         since, sender = row.received, row.sender
         return [task.created for task in tasks.rows if came_of(task, sender, since, mailbox, app)]
 
-    return [
-        row
-        for row in copies
-        if row.status.went_on and row.sender.lower() != mailbox and row.size <= LARGEST
-        if row.received >= tasks.since
-    ], made
+    taken = (row for row in copies if row.status.went_on and row.size <= LARGEST)
+    of_others = (row for row in taken if row.sender.lower() != mailbox)
+    return [row for row in of_others if row.received >= tasks.since], made
 
 
 async def read_tasks(ctx: StepContext) -> Tasks:
@@ -201,9 +214,8 @@ class AssetWorkload(MailToTask, row="asset_workload"):
         found = await super().inspect(ctx)
         if found.state is not State.WRONG:
             return found
-        return self.possible(
-            Text("seen.asset_workload"), cause=Cause.ASSET_OF_OTHER_WORKLOAD, signals=found.signals
-        )
+        seen = Text("seen.asset_workload")
+        return self.possible(seen, cause=Cause.ASSET_OF_OTHER_WORKLOAD, signals=found.signals)
 
 
 WAITS_LONG = timedelta(minutes=15)
@@ -317,3 +329,111 @@ async def _routings(ctx: StepContext) -> tuple[Routing, ...] | None:
     queue = (mine[0].queue or "") if mine else ""
     center = ContactCenter(ctx.settings, ctx.reads)
     return await ctx.reads.read(f"routing {queue}", lambda: center.routings(queue))
+
+
+BACK_DAYS = 7
+MOST = 30
+"""Number of the newest changes that a finding keeps."""
+ENDS = ("agent_tasks", "answers")
+"""Findings with the newest mail on the way into Webex Connect and on the way out."""
+WITHOUT = ("mail_to_task", "sign_ins")
+"""Findings with the time since which mail does not get through or Webex Connect gets no token."""
+LATE = timedelta(minutes=90)
+"""Longest time for which mail may go on after a change of the app (platforms/microsoft.md 4).
+
+Until then Webex Connect may still have the token from before the change.
+"""
+SLOW = ("app", "authorizationintegration", "credential")
+"""Endings of the names of actions that may take effect only after :data:`LATE`.
+
+All other actions take effect at once.
+"""
+LOG_SLACK = timedelta(minutes=1)
+"""Largest expected difference between the clocks of Webex Connect and of the others."""
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+class SuspectDiagnosis(Diagnosis):
+    """Diagnosis of changes that suspects only those between the last good mail and a bad sign.
+
+    A change is a suspect and never a proof, because the log does not show the values. So the
+    finding is at most possible, and nothing makes it certain.
+    """
+
+    def among(self, finding: Finding, findings: Mapping[str, Finding]) -> Finding:
+        """Return the finding with only the suspect changes, or unchanged if there are none.
+
+        No change is suspect before the newest mail is known.
+        """
+        if finding.state is not State.OK or not findings.keys() >= {*ENDS}:
+            return finding
+        suspects = _suspects(finding.signals.changes, findings)
+        if not suspects:
+            return finding
+        newest = suspects[0]
+        values = {"event": newest.event, "by": newest.by, "at": second_of(newest.at)}
+        return replace(
+            finding,
+            state=State.POSSIBLE,
+            cause=Cause.CONNECT_CHANGED,
+            seen=Text("seen.connect_suspect", values),
+            expected=Text(f"expected.{finding.step}"),
+            signals=Signals(changes=suspects),
+        )
+
+
+class ConnectChanges(Probe, row="connect_changes"):
+    """Probe for changes in Webex Connect that may have stopped mail (platforms/connect.md 2.3)."""
+
+    diagnosis: SuspectDiagnosis
+    lasting: Mapping[str, str]
+    """Texts on why the log was not read, by the status of its answer, which will stay the same."""
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the audit log if its address is configured. An unreadable log says nothing."""
+        if not ctx.settings.connect_audit_url:
+            return self.skipped(Text("skipped.no_audit_log"))
+        try:
+            since, read = now() - timedelta(days=BACK_DAYS), read_changes
+            found = await ctx.reads.read("connect audit", lambda: read(ctx.settings, since, now()))
+        except CloudError as error:
+            lasting = self.lasting.get(str(error.status))
+            why = Text(f"skipped.{lasting}") if lasting else Reason.LOG_AWAY
+            return self.skipped(why, evidence=(Evidence("connect-audit", str(error)),))
+        # until a setup or a fix ends, the channel's people change the app, which they register last
+        good = ctx.run.brief.token_at or _FIRST
+        if good > _FIRST and (proven := ctx.channels.record(ctx.channel.mailbox)):
+            good = max(good, proven.at)
+        later = tuple(change for change in found.rows if change.at > good)
+        if not later:
+            return self.ok(Text("seen.connect_unchanged", {"days": str(BACK_DAYS)}))
+        values = {"count": str(len(later)), "at": second_of(later[0].at)}
+        seen = Text("seen.connect_changed" if found.whole else "seen.connect_changed_cut", values)
+        return self.ok(seen, signals=Signals(changes=later[:MOST]))
+
+
+def _suspects(
+    changes: tuple[ConnectChange, ...], findings: Mapping[str, Finding]
+) -> tuple[ConnectChange, ...]:
+    """Return the changes between the last good mail and the first bad sign after it.
+
+    The last good mail is the older one of the newest mails in both directions. Without a good mail
+    or a bad sign, the time has an open end.
+    """
+    good = min(filter(None, (findings[name].signals.at for name in ENDS)), default=_FIRST)
+    bad = min((at for at in _bad_signs(findings) if at + LOG_SLACK > good), default=_LAST)
+    slow = SLOW if bad < _LAST else ()
+    return tuple(
+        change
+        for change in changes
+        for lag in (LATE if change.event.lower().endswith(slow) else timedelta(0),)
+        if change.at - LOG_SLACK <= bad and change.at + lag > good
+    )
+
+
+def _bad_signs(findings: Mapping[str, Finding]) -> Iterator[datetime]:
+    answers = findings["answers"].signals
+    known = filter(None, map(findings.get, (*WITHOUT, "answers")))
+    wrong = [each.signals for each in known if each.state is State.WRONG]
+    times = (each.missed_since or each.since for each in wrong)
+    return filter(None, (answers.unanswered, answers.unproven, *times))

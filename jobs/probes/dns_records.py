@@ -109,9 +109,8 @@ class SenderDomain(Probe, row="sender_domain"):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         domain = ctx.channel.domain
-        (spf, dmarc), dkim = await asyncio.gather(
-            ctx.reads.read(f"sender {domain}", lambda: _published(domain)), _signed(ctx)
-        )
+        published = ctx.reads.read(f"sender {domain}", lambda: _published(domain))
+        (spf, dmarc), dkim = await asyncio.gather(published, _signed(ctx))
         parts = {"spf": spf, "dkim": dkim, "dmarc": dmarc}
         words = {True: "OK", False: "key:seen.none", None: "key:seen.not_known"}
         seen = Text("seen.sender_domain", {name: words[each] for name, each in parts.items()})

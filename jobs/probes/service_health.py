@@ -8,6 +8,7 @@ flows. The verdict makes it the cause if it explains something that is wrong
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from urllib.parse import urlsplit
 
 from jobs.causes.cause import Cause
@@ -24,9 +25,7 @@ def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Findi
     if not found:
         return step.ok(Text("seen.no_incident"))
     newest, more = found[0], len(found) - 1
-    evidence = tuple(
-        Evidence(step.name, " ".join(filter(None, (each.id, each.title)))) for each in found
-    )
+    evidence = tuple(Evidence(step.name, f"{each.id} {each.title}".strip()) for each in found)
     values = {"id": newest.id, "title": newest.title}
     several = Text("seen.incidents", values | {"count": str(more)})
     seen, signals = several if more else Text("seen.incident", values), Signals(since=newest.since)
@@ -68,20 +67,17 @@ class Entra(Probe, row="entra"):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Request the discovery document; an unavailable Entra is a finding too."""
-        return await ctx.reads.read(f"entra {ctx.channel.tenant_id}", lambda: self._seen(ctx))
+        reading = partial(asyncio.to_thread, self._seen, ctx)
+        return await ctx.reads.read(f"entra {ctx.channel.tenant_id}", reading)
 
-    async def _seen(self, ctx: StepContext) -> Finding:
+    def _seen(self, ctx: StepContext) -> Finding:
+        tenant = ctx.channel.tenant_id or "organizations"
         try:
-            await asyncio.to_thread(self._read, ctx)
+            with sync_client(ctx.settings) as http:
+                Identity.of_bot(ctx.settings, http, tenant).discover()
         except CloudError as error:
-            words, evidence = verbatim(error.words), error.evidence()
-            return self.wrong(words, cause=error.cause, evidence=evidence)
+            return self.wrong(verbatim(error.words), cause=error.cause, evidence=error.evidence())
         return self.ok(Text("seen.entra"))
-
-    def _read(self, ctx: StepContext) -> None:
-        with sync_client(ctx.settings) as http:
-            tenant = ctx.channel.tenant_id or "organizations"
-            Identity.of_bot(ctx.settings, http, tenant).discover()
 
 
 class WebexStatus(Probe, row="webex_status"):

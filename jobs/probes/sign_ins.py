@@ -1,21 +1,43 @@
-"""Sign-ins of the email app in Entra's log: the errors that Webex Connect reports, from Entra's side."""
+"""Sign-ins of the email app and of the mailbox user: Entra's log and rules, grants, and a login.
+
+The bot's own login is the same as Webex Connect's, with the bot's own secret and sign-in. If the
+bot cannot reach the SMTP server, Webex Connect, which connects from elsewhere, may reach it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
 from jobs.access import mailbox_login
+from jobs.access.mailbox_login import Login, last_success, log_in
 from jobs.causes.cause import Cause
-from jobs.clock import now
+from jobs.causes.patterns import patterns
+from jobs.channel.email_app import grants_of_app, role_assignments
+from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, unless_refused
-from jobs.engine.step import Probe, StepContext
-from jobs.microsoft.graph import MOST_SIGN_INS, RENEWALS, SIGN_IN_PAGES, SIGN_INS_AND_RENEWALS
+from jobs.clouds.json_values import lower_of, lower_set, part_of, text_of
+from jobs.engine.step import Diagnosis, Probe, Step, StepContext
+from jobs.mail.smtp_login import SmtpProbe, hello_probe
+from jobs.microsoft import graph
+from jobs.microsoft.outbound_spam import named
 from jobs.microsoft.sign_in_log import SignInRow, read, telling
-from jobs.model import Evidence, Finding, Reason, Signals, Text, minute_of
+from jobs.model import (
+    NO_SIGNALS,
+    Evidence,
+    Finding,
+    Profile,
+    Reason,
+    Signals,
+    State,
+    Text,
+    minute_of,
+    verbatim,
+)
 
 BACK = timedelta(days=7)
 
@@ -42,12 +64,17 @@ class SignIns(Probe, row="sign_ins"):
         requests in ten seconds are allowed.
         """
         client, since = ctx.fact("client_id"), now() - BACK
-        if ctx.many and (both := await _both(ctx, client, since)) is not None:
-            return _of_others(ctx, both)
-        signed_in, renewed = await asyncio.gather(
-            ctx.graph.sign_ins(client, since), _renewals(ctx, client, since)
-        )
-        return _of_others(ctx, [*renewed, *signed_in])
+        rows = await _of_beta(ctx, client, since, graph.SIGN_INS_AND_RENEWALS) if ctx.many else None
+        most = graph.MOST_SIGN_INS * graph.SIGN_IN_PAGES
+        told = rows is not None and all(row.get("signInEventTypes") for row in rows)
+        if rows is None or not told or len(rows) >= most:
+            renewals = _of_beta(ctx, client, since, graph.RENEWALS)
+            interactive = ctx.graph.sign_ins(client, since)
+            signed_in, renewed = await asyncio.gather(interactive, renewals)
+            # without beta the interactive ones have to be enough; a row of it may lack the mark
+            rows = [*(row | {"isInteractive": False} for row in renewed or ()), *signed_in]
+        own = mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox)
+        return own.without_own(read(rows))
 
     def _users(self, ctx: StepContext, rows: Sequence[SignInRow]) -> frozenset[str]:
         """Return the users whose failures count; an empty set, for a delegate, means all."""
@@ -67,7 +94,11 @@ class SignIns(Probe, row="sign_ins"):
         expected = ctx.fact("user_id").lower()
         of_another = "" not in {newest.user_id, expected} and newest.user_id != expected
         if of_another and not ctx.fact("shared"):
-            return self._of_another(newest)
+            # that user may have signed in for another reason, such as consent: an answer that
+            # leaves later, or a renewal, decides
+            signals = Signals(since=newest.at, token_lives=newest.interactive)
+            seen = Text("seen.other_user", {"user": newest.user, "at": minute_of(newest.at)})
+            return self.wrong(seen, cause=Cause.WRONG_MAILBOX_USER, signals=signals)
         in_person = (row.at for row in rows if row.good and row.interactive)  # as Generate Token
         signals = Signals(at=newest.at, generated_at=next(in_person, None))
         return self.ok(Text("seen.sign_in_ok", {"at": minute_of(newest.at)}), signals=signals)
@@ -83,38 +114,345 @@ class SignIns(Probe, row="sign_ins"):
         cause = newest.meaning.cause
         return self.wrong(seen, cause=cause, signals=signals, evidence=evidence)
 
-    def _of_another(self, newest: SignInRow) -> Finding:
-        """Return the finding for a sign-in by another user.
 
-        That user may have signed in for another reason, such as consent. An answer that leaves
-        later, or a renewal, decides.
-        """
-        signals = Signals(since=newest.at, token_lives=newest.interactive)
-        seen = Text("seen.other_user", {"user": newest.user, "at": minute_of(newest.at)})
-        return self.wrong(seen, cause=Cause.WRONG_MAILBOX_USER, signals=signals)
-
-
-def _of_others(ctx: StepContext, rows: Sequence[dict[str, Any]]) -> list[SignInRow]:
-    return mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox).without_own(read(rows))
-
-
-async def _both(ctx: StepContext, client: str, since: datetime) -> list[dict[str, Any]] | None:
-    """Return both kinds in one request; None if beta fails, a kind is missing, or too many rows."""
+async def _of_beta(
+    ctx: StepContext, client: str, since: datetime, kinds: tuple[str, ...]
+) -> list[dict[str, Any]] | None:
     try:
-        rows = await ctx.graph.sign_ins(client, since, "beta", SIGN_INS_AND_RENEWALS)
+        return await ctx.graph.sign_ins(client, since, "beta", kinds)
     except CloudError:
         return None
-    told = all(row.get("signInEventTypes") for row in rows)
-    return rows if told and len(rows) < MOST_SIGN_INS * SIGN_IN_PAGES else None
 
 
-async def _renewals(ctx: StepContext, client: str, since: datetime) -> list[dict[str, Any]]:
-    """Return the renewals, marked as non-interactive, or an empty list if beta does not answer.
+class SmtpServer(Probe, row="smtp_server"):
+    """Probe of greeting, certificate, STARTTLS and XOAUTH2 (platforms/microsoft.md 4)."""
 
-    The interactive sign-ins then have to be enough. The mark is set here because a row may lack it.
+    async def inspect(self, ctx: StepContext) -> Finding:
+        probe = await ctx.reads.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
+        answers = Text("seen.smtp_answers", {"server": ctx.settings.smtp_server})
+        return finding_from_probe(self, probe, answers, probe.lines)
+
+
+FRESH = timedelta(hours=1)
+"""Time within which an answer shows that the server can be reached, if no mail waits."""
+
+
+def finding_from_probe(
+    step: Step, probe: SmtpProbe, good: Text, evidence: tuple[Evidence, ...]
+) -> Finding:
+    """Return ``good`` if the connection worked, else the server's words and the failed phase.
+
+    If the connection itself fails, for example behind our own firewall, an answer that left shows
+    that only the bot is affected. A later failure is the server's own reply, so only a success from
+    now on is newer.
     """
-    try:
-        rows = await ctx.graph.sign_ins(client, since, "beta", RENEWALS)
-        return [row | {"isInteractive": False} for row in rows]
-    except CloudError:
-        return []
+    if probe.ok:
+        return step.ok(good, evidence=evidence)
+    signals = Signals(harmless_after=now())
+    if probe.failed_phase == "connect":
+        signals = Signals(harmless_after=now() - FRESH, token_lives=True)
+    return step.wrong(probe.seen, cause=probe.cause, signals=signals, evidence=evidence)
+
+
+BY_LOG, BY_LOG_OR_ANSWERS = ("sign_ins",), ("sign_ins", "answers")
+"""Findings that show a success of Webex Connect: the sign-in log, or an answer that leaves."""
+LOCKED = Cause.ACCOUNT_LOCKED
+"""Cause with two meanings: a locked account, or an address that Microsoft considers malicious.
+
+The address may be the bot's. Both have the code 50053 (platforms/microsoft.md 5). The findings that
+show a policy to concern only the bot's location show the same for this cause. A sign-in from before
+the account was locked shows nothing.
+"""
+GRANT = Cause.GRANT_INVALID
+"""Cause of one token, whatever the user's others (platforms/microsoft.md 4, 5: AADSTS70000)."""
+OF_THE_USER = frozenset({Cause.SESSION_REVOKED, GRANT, Cause.REFRESH_TOKEN_EXPIRED})
+"""Causes that end both tokens, the bot's and Webex Connect's, which share the user and the app.
+
+Source: platforms/microsoft.md 4, 8 row 4. If the bot's token was valid around the time when Webex
+Connect's was generated, or later, only a new Generate Token disproves these causes, because a
+successful renewal may be older than that end. ``GRANT`` is disproved by a later renewal. A token
+that the bot has not used for 90 days has expired for that reason alone.
+"""
+SAME = timedelta(days=1)
+"""Time from the rehearsal to Generate Token, in which no sign-in is revoked as a rule."""
+OF_THE_ACCOUNT = frozenset({Cause.ACCOUNT_AT_RISK, Cause.ACCOUNT_DISABLED})
+"""Causes that concern the account from any location (platforms/microsoft.md 5).
+
+For a user's mailbox they affect Webex Connect too. The own account of a shared mailbox is normally
+blocked (2.1), and the delegate's account counts. Only the directory shows whether
+the mailbox was made a shared one since the setup (``mailbox_user``).
+"""
+POLICIES = "conditional_access"
+"""Name of the probe that finds out whether a policy depends on the location."""
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+RENEWED = timedelta(minutes=90)
+"""Time within which Connect renews its token, so a success is valid (platforms/microsoft.md 4)."""
+
+
+class LoginDiagnosis(Diagnosis):
+    """Diagnosis of the bot's own login, which may fail for a reason that is not the channel's."""
+
+    def is_uncertain(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
+        """Return whether a failure of the bot's login may not affect Webex Connect.
+
+        A policy for every location and a user's account affect both. A refused token does unless a
+        sign-in log that was not read could show Webex Connect's.
+        """
+        policies, log = findings.get(POLICIES), findings.get("sign_ins")
+        user = findings.get("mailbox_user")
+        if finding.cause in patterns().groups["of_place"]:
+            if policies is None or policies.state not in {State.OK, State.POSSIBLE}:
+                return True
+            return policies.signals.by_place
+        if finding.cause == GRANT:
+            told = {Reason.NO_SIGN_IN_LOG, Reason.NO_SIGN_IN}
+            unread = {State.UNKNOWN, State.SKIPPED}
+            return log is None or (log.state in unread and log.reason not in told)
+        if finding.cause not in OF_THE_ACCOUNT or user is None:
+            return False
+        disabled = finding.cause == Cause.ACCOUNT_DISABLED
+        return "shared" in user.facts or (disabled and user.state is State.OK)
+
+    def disproved(self, finding: Finding) -> Finding:
+        """Return that the login does not concern the channel; Entra's text stays as evidence."""
+        of_place = finding.cause in patterns().groups["of_place"]
+        why = "skipped.own_place" if of_place else "skipped.own_sign_in"
+        return replace(super().disproved(finding), seen=Text(why))
+
+
+class SmtpLogin(Probe, row="smtp_login"):
+    """Probe that logs in with AUTH XOAUTH2 and a token from the rehearsal's refresh token."""
+
+    diagnosis: LoginDiagnosis
+    own: Mapping[str, tuple[str, ...]]
+    """Causes that may affect only the bot's own login, and findings that prove the channel's."""
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Log in and disconnect, without sending anything.
+
+        The bot's own secret and sign-in may be invalid while Webex Connect's are valid: a failure
+        of them is only a possible cause. Exchange's refusals, and Entra's errors about the app, the
+        account and the user's sign-ins, apply to both. Entra's errors about a location or one token
+        need another finding (:meth:`LoginDiagnosis.is_uncertain`).
+        """
+        # a sign-in that another space's setup left is not this channel's
+        found = ctx.run.brief.discover
+        try:
+            probe = None if found else await log_in(ctx, login_of(ctx))
+        except CloudError as error:
+            signals, certain = _weight(ctx, error.cause)
+            judged, words = self.wrong if certain else self.possible, verbatim(error.words)
+            evidence = error.evidence()
+            return judged(words, cause=error.cause, signals=signals, evidence=evidence)
+        if probe is None:
+            return self.skipped(Text("skipped.never_rehearsed"))
+        return finding_from_probe(self, probe, probe.seen, probe.evidence)
+
+
+def login_of(ctx: StepContext) -> Login:
+    """Return the login of the user who rehearsed; for a shared mailbox that is the delegate."""
+    brief, mailbox = ctx.run.brief, ctx.channel.mailbox
+    if brief.shared:
+        return Login(ctx.channel.tenant_id, brief.client_id, brief.delegate, (mailbox,))
+    return Login(ctx.channel.tenant_id, brief.client_id, brief.upn)
+
+
+def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
+    good, token_at = last_success(ctx.store.redis, ctx.channel.mailbox), ctx.run.brief.token_at
+    newest = max(filter(None, (good, token_at)), default=BEGINNING)
+    if cause in OF_THE_USER and good and _speaks_for_both(ctx, good):
+        if cause == GRANT:  # any later renewal disproves it, and Entra's log has whole seconds
+            since = newest.replace(microsecond=0) - timedelta(microseconds=1)
+            return Signals(disproved_by=BY_LOG, harmless_after=since), True
+        proof = Signals(disproved_by=BY_LOG, harmless_after=newest, shown_by="generated_at")
+        return proof, True
+    if cause in {*patterns().groups["of_place"], LOCKED}:
+        return Signals(disproved_by=BY_LOG_OR_ANSWERS, as_of=POLICIES), True
+    of_the_user = cause in OF_THE_ACCOUNT and not ctx.run.brief.shared
+    if cause in SmtpLogin.own and not of_the_user:
+        later = max(newest, now() - RENEWED)
+        return Signals(disproved_by=SmtpLogin.own[cause], harmless_after=later), False
+    return NO_SIGNALS, True
+
+
+def _speaks_for_both(ctx: StepContext, good: datetime) -> bool:
+    """Return whether the bot's token was valid when Webex Connect's was generated, or later.
+
+    Then its end applies to both, except for a shared mailbox, for which several users sign in.
+    """
+    token_at = ctx.run.brief.token_at
+    return not ctx.run.brief.shared and (token_at is None or token_at <= good + SAME)
+
+
+MODERN = {"all", "browser", "mobileappsanddesktopclients"}
+"""Client types of Webex Connect; legacy ones do no OAuth (platforms/microsoft.md 2.1)."""
+EXCHANGE = {"office365", graph.EXCHANGE_APP_ID}
+RESOURCES = EXCHANGE | {"all"}
+BY_ANSWERS = ("answers",)
+"""Findings that disprove a policy of a location, which the bot's login does not share."""
+
+
+class ConditionalAccess(Probe, row="conditional_access"):
+    """Probe for enabled policies that may stop token renewals from Webex Connect's addresses.
+
+    Source: microsoft.md 2.1. A successful login, or an answer later than the newest change to
+    the policies, shows that they do not stop them.
+    """
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Match the policies; places, groups and devices are unknown here: at most possible."""
+        policies = await ctx.graph.conditional_access_policies()
+        user_id = ctx.fact("delegate_id") or ctx.fact("user_id")
+        touching = [policy for policy in policies if touches(policy, user_id)]
+        if not touching:
+            return self.ok(Text("seen.no_policy"))
+        names = {"names": ", ".join(text_of(policy, "displayName") for policy in touching)}
+        seen, cause = Text("seen.policies", names), Cause.BLOCKED_BY_CONDITIONAL_ACCESS
+        return self.possible(seen, cause=cause, signals=_proof(touching))
+
+
+def touches(policy: dict[str, Any], user_id: str) -> bool:
+    """Return whether a policy is enabled, demands something, and covers this user and Exchange."""
+    conditions = part_of(policy, "conditions")
+    return (
+        lower_of(policy, "state") == "enabled"  # and not only reported
+        and _demands(policy)
+        and _is_for_oauth(conditions)
+        and _covers_user(part_of(conditions, "users"), user_id.lower())
+        and _covers_exchange(part_of(conditions, "applications"))
+    )
+
+
+def _is_for_oauth(conditions: dict[str, Any]) -> bool:
+    """Return whether the policy is for sign-ins like Webex Connect's (not with a device code)."""
+    clients = lower_set(conditions.get("clientAppTypes")) or MODERN
+    named = text_of(part_of(conditions, "authenticationFlows"), "transferMethods").lower()
+    flows = {each.strip() for each in named.split(",")} - {"", "none"}  # none for all
+    return bool(clients & MODERN) and not flows
+
+
+def _covers_user(users: dict[str, Any], user_id: str) -> bool:
+    """Return whether the policy is for this user, or may be so through a group or a role."""
+    if user_id in lower_set(users.get("excludeUsers")):
+        return False
+    named = lower_set(users.get("includeUsers")) & {"all", user_id}
+    return any((named, users.get("includeGroups"), users.get("includeRoles")))
+
+
+def _covers_exchange(apps: dict[str, Any]) -> bool:
+    if lower_set(apps.get("excludeApplications")) & EXCHANGE:
+        return False
+    included = lower_set(apps.get("includeApplications")) & RESOURCES
+    return bool(included or apps.get("applicationFilter"))
+
+
+def _proof(policies: list[dict[str, Any]]) -> Signals:
+    """Return which success shows the policies to be harmless, if every policy has a date.
+
+    If a policy depends on the location, the bot's login comes from another one. A success of Webex
+    Connect then shows that only the bot's location is refused.
+    """
+    times = (each.get("modifiedDateTime") or each.get("createdDateTime") for each in policies)
+    changed = list(map(parse, times))
+    newest = max(filter(None, changed), default=None) if all(changed) else None
+    found = Signals(harmless_after=newest)
+    if not any(part_of(policy, "conditions").get("locations") for policy in policies):
+        return found
+    return found | Signals(elsewhere_since=newest, by_place=True, disproved_by=BY_ANSWERS)
+
+
+def _demands(policy: dict[str, Any]) -> bool:
+    frequency = part_of(part_of(policy, "sessionControls"), "signInFrequency")
+    often = bool(frequency) and frequency.get("isEnabled") is not False
+    return often or bool(policy.get("grantControls"))
+
+
+class AuthenticationPolicy(Probe, row="authentication_policy"):
+    """Probe for the authentication policy that applies to the mailbox user.
+
+    Whether ``AllowBasicAuthSmtp`` off stops SMTP AUTH entirely is open, because the documents say
+    both (microsoft.md 2.1). So a login decides, or an answer within the last hour.
+    """
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the user's policy, which precedes the organization's, if there is any policy."""
+        if ctx.many and not await ctx.exchange.run("Get-AuthenticationPolicy", {}):
+            return self.ok(Text("seen.no_authentication_policy"))
+        who = ctx.fact("delegate") or ctx.channel.mailbox
+        of_user = ctx.exchange.run("Get-User", {"Identity": who})
+        of_all = ctx.exchange.run("Get-OrganizationConfig", {})
+        (user, *_), (organization, *_) = await asyncio.gather(of_user, of_all)
+        usual = text_of(organization, "DefaultAuthenticationPolicy")
+        name = text_of(user, "AuthenticationPolicy") or usual
+        if not name:
+            return self.ok(Text("seen.no_authentication_policy"))
+        policy = named(await ctx.exchange.run("Get-AuthenticationPolicy", {}), name)
+        forbids = policy is not None and str(policy.get("AllowBasicAuthSmtp")).lower() == "false"
+        if not forbids:
+            return self.ok(Text("seen.authentication_policy", {"name": name}))
+        proof = Signals(harmless_after=now() - FRESH, token_lives=True)
+        seen = Text("seen.authentication_policy_basic", {"name": name})
+        return self.possible(seen, cause=Cause.SMTP_LOGIN_BLOCKED, signals=proof)
+
+
+class Sessions(Probe, row="sessions"):
+    """Probe that checks whether the user's sign-ins were revoked after the last Generate Token.
+
+    That is so if ``signInSessionsValidFromDateTime`` is later than the token. Source:
+    platforms/microsoft.md 8 row 4.
+    """
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Compare the times of the revocation and of the last Generate Token, if both are known.
+
+        For a shared mailbox the delegate got the token.
+        """
+        if ctx.fact("shared") and not ctx.fact("delegate_id"):
+            return self.skipped(Text("skipped.delegate_unknown"))
+        user = await _user(ctx)
+        valid_from = parse(user.get("signInSessionsValidFromDateTime"))
+        token_at = ctx.run.brief.token_at
+        if valid_from is None or token_at is None:
+            return self.skipped(Text("skipped.moment_unknown"))
+        values = {"revoked": minute_of(valid_from), "token": minute_of(token_at)}
+        if valid_from > token_at:
+            seen, signals = Text("seen.revoked", values), Signals(since=valid_from)
+            return self.wrong(seen, cause=Cause.SESSION_REVOKED, signals=signals)
+        return self.ok(Text("seen.not_revoked", values))
+
+
+async def _user(ctx: StepContext) -> dict[str, Any]:
+    """Return the user who signs in; for many channels, the mailbox's own is in memory."""
+    known = ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox
+    if ctx.many:
+        own = await ctx.graph.user(ctx.channel.mailbox) or {}
+        if text_of(own, "id") == known:
+            return own
+    return await ctx.graph.user(known) or {}
+
+
+NEEDED = frozenset({"smtp.send", "offline_access", "openid", "profile", "email", "user.read"})
+"""Permissions of the form, of a sign-in, and those that the portal gives every app."""
+DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
+MOST_NAMES = 6
+
+
+class Surplus(Probe, row="surplus"):
+    """Probe for delegated grants and application permissions beyond those of the profile."""
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the granted permissions: declared ones cannot be used."""
+        grants, assignments = await asyncio.gather(grants_of_app(ctx), role_assignments(ctx))
+        article = ctx.channel.profile is Profile.ARTICLE
+        allowed = {DEFAULT_ACCESS, ctx.fact("mail_send").lower() if article else DEFAULT_ACCESS}
+        scopes = " ".join(text_of(grant, "scope") for grant in grants).split()
+        more = {scope for scope in scopes if scope.lower() not in NEEDED}
+        more |= {  # as API and id: no names are here
+            f"{each.get('resourceDisplayName') or 'API'} {each.get('appRoleId')}"
+            for each in assignments
+            if lower_of(each, "appRoleId") not in allowed
+        }
+        if not more:
+            return self.ok(Text("seen.no_surplus"))
+        values = {"names": ", ".join(sorted(more)[:MOST_NAMES]), "count": str(len(more))}
+        return replace(self.wrong(Text("seen.surplus", values)), state=State.WARNING)

@@ -1,41 +1,52 @@
-"""Message traces of the last hours: what arrived, was forwarded, left as an answer, or failed."""
+"""Message traces of the last hours: what arrived, was forwarded, left as an answer, or failed.
+
+The newest test mail of the watch is the bot's own, so it is known that it was sent, and each
+station is known by the mail itself. A customer's mail says less: until it arrives, it is unknown
+that it was sent.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import filterfalse
 
+from jobs.causes.cause import Cause
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import BY_A_RULE
-from jobs.channel.mailbox import all_copies_since, answers_among, copies_since, evidence_of
+from jobs.channel.mailbox import (
+    all_copies_since,
+    answers_among,
+    copies_since,
+    evidence_of,
+    newest_delivered,
+)
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import text_of
+from jobs.contact_center.services import Tasks
 from jobs.engine.step import Probe, StepContext
-from jobs.mail.message_trace import (
-    AT_CONNECT,
-    ENOUGH,
-    LARGEST,
-    LOST,
-    MailFlow,
-    Rows,
-    TraceRow,
-    TraceStatus,
-    cause_at,
-    cause_of_copy,
-    habit,
-    never_copied,
-    overdue,
-    unanswered,
-    unknown_recipient,
-    without_copy,
-)
-from jobs.mail.watch_mail import with_proofs, without_watch_mails
+from jobs.mail import message_trace as flow, watch_mail
+from jobs.mail.message_trace import LOST, MailFlow, Rows, TraceRow, TraceStatus
+from jobs.mail.watch_mail import WatchMail
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text, second_of
+from jobs.model import (
+    NO_SIGNALS,
+    Access,
+    Finding,
+    Reason,
+    Signals,
+    State,
+    Station,
+    Text,
+    second_of,
+)
+from jobs.probes.contact_center import BACK, GRACE, came_of, only_app, read_tasks
 from jobs.probes.transport_rules import BLOCKS, stopping_rules
 
 _SHORTEST = 4
@@ -67,19 +78,16 @@ async def why(ctx: StepContext, row: TraceRow) -> Why:
 
 
 async def _cause(ctx: StepContext, place: Station, words: Sequence[str]) -> str:
-    known = cause_at(place, words)
+    known = flow.cause_at(place, words)
     if known == BY_A_RULE:
         return BLOCKS[place]
     if known or not words:
         return known
-    return BLOCKS[place] if names_one(" ".join(words), await _stopping(ctx)) else ""
-
-
-async def _stopping(ctx: StepContext) -> list[ExchangeRow]:
     try:
-        return await stopping_rules(ctx)
+        rules = await stopping_rules(ctx)
     except CloudError:
-        return []
+        return ""
+    return BLOCKS[place] if names_one(" ".join(words), rules) else ""
 
 
 def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
@@ -87,15 +95,11 @@ def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
     codes = [text_of(rule, "RejectMessageEnhancedStatusCode") for rule in rules]
     marks = [text_of(rule, field) for rule in rules for field in _MARKS]
     marks += [code for code in codes if code.startswith(_ITS_OWN)]
-    return any(
-        re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", words, re.IGNORECASE)
-        for mark in marks
-        if len(mark) >= _SHORTEST
-    )
+    sought = (rf"(?<!\w){re.escape(mark)}(?!\w)" for mark in marks if len(mark) >= _SHORTEST)
+    return any(re.search(each, words, re.IGNORECASE) for each in sought)
 
 
-BACK = timedelta(hours=48)
-GRACE = timedelta(hours=4)
+ANSWERED_WITHIN = timedelta(hours=4)
 """Time that the newest mail may wait for its answer before an earlier sent answer proves little."""
 NO_CHANCE = 3
 """Number of mails withheld in a row, from several senders, that a filter is unlikely to have judged
@@ -121,10 +125,9 @@ class _Traced(Probe):
         if passage.good is not None:  # before it, the beginning is beyond the trace
             first = min(row.received for row in passage.failures)
             signals |= Signals(since=first, at=passage.good.received)
-        seen, evidence = Text("seen.trace_failed", {"at": second_of(newest)}), told.words[-3:]
-        found = self.wrong(
-            seen, cause=told.cause or LOST, signals=signals, evidence=evidence_of(evidence)
-        )
+        seen = Text("seen.trace_failed", {"at": second_of(newest)})
+        evidence = evidence_of(told.words[-3:])
+        found = self.wrong(seen, cause=told.cause or LOST, signals=signals, evidence=evidence)
         return found if certain else replace(found, state=State.WARNING)
 
 
@@ -134,11 +137,10 @@ class Arrivals(_Traced, row="arrivals"):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace mail to the mailbox; what a filter withholds, or one alone, is no failure."""
         rows = await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox)
-        passage = MailFlow.of(with_proofs(rows))
-        if passage.good and passage.refused:
-            return await self._judged(ctx, replace(passage, failures=passage.refused))
-        if not passage.good:
-            return await self._judged(ctx, passage)
+        passage = MailFlow.of(watch_mail.with_proofs(rows))
+        if passage.refused or not passage.good:
+            failures = passage.refused if passage.good else passage.failures
+            return await self._judged(ctx, replace(passage, failures=failures))
         found = await self._held_back(ctx, passage)
         held = sum(row.status is TraceStatus.QUARANTINED for row in rows)
         if not held or found.state is not State.OK:
@@ -150,7 +152,7 @@ class Arrivals(_Traced, row="arrivals"):
         if not passage.failures:
             return self._went(passage.good)
         told = await why(ctx, passage.failures[0])
-        certain = bool(told.cause) or len(passage.refused) >= ENOUGH
+        certain = bool(told.cause) or len(passage.refused) >= flow.ENOUGH
         return self._failed(passage, told, certain=certain)
 
     async def _held_back(self, ctx: StepContext, passage: MailFlow) -> Finding:
@@ -160,9 +162,9 @@ class Arrivals(_Traced, row="arrivals"):
         a cause if their traces name the same one.
         """
         found, held = self._went(passage.good), passage.failures
-        if len({row.sender.lower() for row in held}) < ENOUGH:
+        if len({row.sender.lower() for row in held}) < flow.ENOUGH:
             return found
-        told = await _why_each(ctx, held[:ENOUGH])
+        told = await _why_each(ctx, held[: flow.ENOUGH])
         causes = {each.cause for each in told}
         if len(causes) == 1 and "" not in causes:
             return self._failed(passage, told[0])
@@ -178,13 +180,12 @@ class Copies(_Traced, row="copies"):
         if not ctx.channel.forwarding_address:
             return self.skipped(Text("skipped.no_forwarding_address"))
         trace, since = ctx.trace(), now() - BACK
-        arrived, copies = await asyncio.gather(
-            trace.find(since, recipient=ctx.channel.mailbox), all_copies_since(ctx, since)
-        )
-        arrived, copies = without_watch_mails(arrived), with_proofs(copies)
-        lost = without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
+        to_mailbox = trace.find(since, recipient=ctx.channel.mailbox)
+        arrived, copies = await asyncio.gather(to_mailbox, all_copies_since(ctx, since))
+        arrived, copies = watch_mail.without_watch_mails(arrived), watch_mail.with_proofs(copies)
+        lost = flow.without_copy(arrived, copies, ctx.channel.mailbox, ctx.run.brief.changed_at)
         # one too large for Connect always fails
-        taken = [each for each in copies if each.status.went_on or each.size <= LARGEST]
+        taken = [each for each in copies if each.status.went_on or each.size <= flow.LARGEST]
         passage = MailFlow.of(taken)
         finding = await self._judge(ctx, passage, lost, copies)
         if not lost:
@@ -204,21 +205,19 @@ class Copies(_Traced, row="copies"):
             found = await self._stopped(ctx, passage)
             certain = found.cause != LOST or bool(passage.refused)
             return found if certain else replace(found, state=State.WARNING)
-        if missing := never_copied(lost, copies):
+        if missing := flow.never_copied(lost, copies):
             return self._missing(passage.good, missing)
-        return await self._put_off(ctx, passage) or self._under_way(passage.good, lost, copies)
-
-    async def _put_off(self, ctx: StepContext, passage: MailFlow) -> Finding | None:
-        if len(passage.begun) < ENOUGH:
-            return None
-        found = await self._stopped(ctx, replace(passage, failures=passage.begun))
-        return found if found.cause != LOST else None
+        if len(passage.begun) >= flow.ENOUGH:
+            found = await self._stopped(ctx, replace(passage, failures=passage.begun))
+            if found.cause != LOST:
+                return found
+        return self._under_way(passage.good, lost, copies)
 
     def _under_way(self, good: TraceRow | None, lost: Rows, copies: Rows) -> Finding:
         """Judge copies none of which failed; the first ever may be due, late ones prove nothing."""
         if good is None and lost:
             return self.skipped(Text("skipped.copy_due", {"at": second_of(lost[0].received)}))
-        late = overdue(lost, copies)
+        late = flow.overdue(lost, copies)
         if not late:
             return self._went(good)
         first = late[-1].received
@@ -227,15 +226,15 @@ class Copies(_Traced, row="copies"):
 
     async def _stopped(self, ctx: StepContext, passage: MailFlow) -> Finding:
         told = await why(ctx, passage.failures[0])
-        told = replace(told, cause=told.cause or cause_of_copy(told.words))
+        told = replace(told, cause=told.cause or flow.cause_of_copy(told.words))
         found = self._failed(passage, told)
         at_connect = found.signals | Signals(station=Station.CONNECT)
-        return replace(found, signals=at_connect) if told.cause in AT_CONNECT else found
+        return replace(found, signals=at_connect) if told.cause in flow.AT_CONNECT else found
 
     def _missing(self, good: TraceRow | None, missing: Rows) -> Finding:
         values = {"count": str(len(missing)), "at": second_of(missing[0].received)}
         known = Signals(since=missing[-1].received, at=good.received) if good else NO_SIGNALS
-        judged = self.wrong if len(missing) >= ENOUGH else self.possible
+        judged = self.wrong if len(missing) >= flow.ENOUGH else self.possible
         return judged(Text("seen.no_copy", values), cause=LOST, signals=known)
 
 
@@ -245,10 +244,9 @@ class Answers(_Traced, row="answers"):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace mail from the mailbox, without its copies, mail to itself and automatic mail."""
         trace, since = ctx.trace(), now() - BACK
-        sent, copies = await asyncio.gather(
-            trace.find(since, sender=ctx.channel.mailbox), copies_since(ctx, since)
-        )
-        answers = answers_among(ctx, without_watch_mails(sent))
+        from_mailbox = trace.find(since, sender=ctx.channel.mailbox)
+        sent, copies = await asyncio.gather(from_mailbox, copies_since(ctx, since))
+        answers = answers_among(ctx, watch_mail.without_watch_mails(sent))
         passage = MailFlow.of(answers)
         if passage.failures:
             return await self._bounced(ctx, passage)
@@ -265,24 +263,24 @@ class Answers(_Traced, row="answers"):
 
     async def _several(self, ctx: StepContext, passage: MailFlow) -> bool:
         newest = {row.recipient.lower(): row for row in reversed(passage.failures)}
-        if len(newest) < ENOUGH:
+        if len(newest) < flow.ENOUGH:
             return False
         told = await _why_each(ctx, [*newest.values()][-MOST_READ:])
-        return sum(not unknown_recipient(each.words) for each in told) >= ENOUGH
+        return sum(not flow.unknown_recipient(each.words) for each in told) >= flow.ENOUGH
 
     def _answered(self, good: TraceRow, answers: Rows, copies: Rows) -> Finding:
         """Return the finding if answers left and mail may be waiting for an answer.
 
         A mail may wait as long as others in this channel do; after some hours it is a warning.
         """
-        found, waiting = self._went(good), unanswered(answers, copies)
+        found, waiting = self._went(good), flow.unanswered(answers, copies)
         if not waiting:
             return found
         first = waiting[-1].received
         waits = now() - first
-        if waits <= min(habit(answers, copies), GRACE):
+        if waits <= min(flow.habit(answers, copies), ANSWERED_WITHIN):
             return found
-        state = State.OK if waits <= GRACE else State.WARNING
+        state = State.OK if waits <= ANSWERED_WITHIN else State.WARNING
         seen = Text("seen.unanswered", {"at": second_of(waiting[0].received)})
         signals = found.signals | Signals(unanswered=first)
         return replace(found, state=state, seen=seen, signals=signals)
@@ -296,3 +294,202 @@ def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:
     """Return a warning that later mail has not passed yet: nothing is proven."""
     signals = found.signals | Signals(unproven=since)
     return replace(found, state=State.WARNING, seen=seen, signals=signals)
+
+
+ARRIVES_WITHIN = timedelta(minutes=30)
+"""Time after sending within which the trace shows the mail, with the delay of the trace."""
+IN_A_ROW = 2
+"""Number of missing test mails in a row that count if no other channel's mail proves the server."""
+ALONE = timedelta(hours=30)
+"""Time in which a test mail to another channel means that this channel is not the only one."""
+
+
+Fate = StrEnum("Fate", "THROUGH UNDER_WAY LOST MISSING NOTHING")
+"""State of a test mail.
+
+THROUGH: it went as far as can be seen. UNDER_WAY: it may still come. LOST: it stopped at a
+known station. MISSING: no cloud has ever seen it. NOTHING: it says nothing about the channel,
+because it was not sent, or because a filter or the sending server is to blame.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Test mail with its fate: when it was last seen, and when it came to the mailbox if known.
+
+    ``station`` is where it stopped, and ``row`` the row of the trace that says so, or None.
+    """
+
+    mail: WatchMail
+    fate: Fate
+    at: datetime | None = None
+    arrived: datetime | None = None
+    station: Station | None = None
+    row: TraceRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sightings:
+    """Mails and tasks of the last days that the clouds show; None if a source cannot be read.
+
+    ``app`` is the app of Webex Connect whose tasks can only be this channel's, or empty.
+    """
+
+    ctx: StepContext
+    arrived: tuple[TraceRow, ...] | None = None
+    copies: tuple[TraceRow, ...] | None = None
+    tasks: Tasks | None = None
+    app: str = ""
+
+    @classmethod
+    async def read(cls, ctx: StepContext) -> Sightings:
+        """Read the trace as far as the access allows, and the tasks as far as the settings do."""
+        since, address, seen = now() - BACK, ctx.channel.forwarding_address, cls(ctx)
+        if ctx.access is not Access.NONE:
+            trace = ctx.trace()
+            arrived = await trace.find(since, recipient=ctx.channel.mailbox)
+            copies = await trace.find(since, recipient=address) if address else None
+            seen = cls(ctx, arrived, copies)
+        if ctx.settings.contact_center_url:
+            with suppress(CloudError):  # the step of the tasks says so
+                seen = replace(seen, tasks=await read_tasks(ctx), app=await only_app(ctx))
+        return seen
+
+    def way(self, mail: WatchMail) -> Way:
+        """Return how far a test mail has come, according to the traces and the tasks."""
+        arrived, copies = _of(mail, self.arrived), _of(mail, self.copies)
+        rows = copies or arrived
+        if not rows:
+            return self._never_seen(mail)
+        came = min(row.received for row in (*arrived, *copies))
+        if good := newest_delivered(rows):
+            if copies or self.copies is None:
+                return replace(self._to_task(mail, good), arrived=came)
+            lost = now() - came > flow.COPIED_WITHIN
+            fate, station = (Fate.LOST, Station.FORWARD) if lost else (Fate.UNDER_WAY, None)
+            return Way(mail, fate, came, came, station)
+        passing = list(filterfalse(flow.withheld, rows))
+        bad = next(filter(flow.stopped, passing), None)
+        if bad is None:
+            return Way(mail, Fate.UNDER_WAY if passing else Fate.NOTHING)
+        station, arrival = (Station.FORWARD, came) if copies else (Station.MAILBOX, None)
+        return Way(mail, Fate.LOST, bad.received, arrival, station, bad)
+
+    def _never_seen(self, mail: WatchMail) -> Way:
+        if mail.sent is None or (self.arrived is None and self.tasks is None):
+            return Way(mail, Fate.NOTHING)
+        sender = self.ctx.settings.probe_from
+        if self.arrived is None and (task := self._task_of(sender, mail.sent)):
+            return Way(mail, Fate.THROUGH, task, task)
+        if now() - mail.sent <= ARRIVES_WITHIN + GRACE:
+            return Way(mail, Fate.UNDER_WAY)
+        later = watch_mail.without_watch_mails(self.arrived or ())
+        if any(row.received > mail.sent and row.status.went_on for row in later):
+            return Way(mail, Fate.NOTHING)  # so the sending server is to blame
+        return Way(mail, Fate.MISSING)
+
+    def _to_task(self, mail: WatchMail, handed: TraceRow) -> Way:
+        at = handed.received
+        if self.tasks is None or self.tasks.since > at:
+            return Way(mail, Fate.THROUGH, at)
+        if task := self._task_of(handed.sender, at):
+            return Way(mail, Fate.THROUGH, max(task, at))
+        if now() - at < GRACE:
+            return Way(mail, Fate.UNDER_WAY)
+        return Way(mail, Fate.LOST, at, station=Station.CONNECT)
+
+    def _task_of(self, sender: str, at: datetime) -> datetime | None:
+        mailbox, rows = self.ctx.channel.mailbox, self.tasks.rows if self.tasks else ()
+        made = (t.created for t in rows if came_of(t, sender, at, mailbox, self.app))
+        return next(made, None)
+
+
+def _of(mail: WatchMail, rows: tuple[TraceRow, ...] | None) -> list[TraceRow]:
+    return list(filter(mail.has, rows or ()))
+
+
+class WatchMailProbe(Probe, row="watch_mail"):
+    """Probe that checks whether the watch's newest test mail went the whole way."""
+
+    passed: Mapping[Station, tuple[str, ...]]
+    """Findings whose later mail shows that mail passes the station at which a test mail stopped."""
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Follow the newest test mails through the trace and the tasks.
+
+        The newest one whose fate is known decides, so a mail that is still under way changes
+        nothing.
+        """
+        mails = await asyncio.to_thread(_mails, ctx)
+        if not mails:
+            return self.skipped(Reason.NO_WATCH_MAIL)
+        seen = await Sightings.read(ctx)
+        ways = list(map(seen.way, mails))
+        ways = [way for way in ways if way.fate is not Fate.NOTHING]
+        known = [way for way in ways if way.fate is not Fate.UNDER_WAY]
+        if not known:
+            facts = _arrival(ways[0]) if ways else {}
+            key = "arrived" if facts else "under_way" if ways else "says_nothing"
+            words = Text(f"skipped.watch_mail_{key}", {"at": second_of(mails[0].at)})
+            return self.skipped(words, facts=facts)
+        return replace(await self._judged(ctx, known, seen), facts=_arrival(known[0]))
+
+    async def _judged(self, ctx: StepContext, known: Sequence[Way], seen: Sightings) -> Finding:
+        way = known[0]
+        at = {"at": second_of(way.mail.at)}
+        if way.fate is Fate.THROUGH and way.at is not None:
+            text = Text("seen.watch_mail", {"at": second_of(way.at)})
+            return self.ok(text, signals=Signals(at=way.at))
+        if way.fate is Fate.LOST:
+            return await self._lost(ctx, way)
+        if not await asyncio.to_thread(_is_certain, ctx, known):
+            return self.skipped(Text("skipped.watch_mail_missing", at))
+        # no trace shows the mail, or without a trace no task does
+        traced = seen.arrived is not None
+        key, station = ("missing", Station.MAILBOX) if traced else ("without_task", Station.CONNECT)
+        signals = Signals(since=way.mail.at, station=station, disproved_by=self.passed[station])
+        words = Text(f"seen.watch_mail_{key}", at)
+        return self.wrong(words, cause=Cause.WATCH_MAIL_MISSING, signals=signals)
+
+    async def _lost(self, ctx: StepContext, way: Way) -> Finding:
+        """Return the finding for a stopped mail; a customer's that passes later disproves it."""
+        at, stopped_at = second_of(way.mail.at), way.station or Station.FORWARD
+        told = await why(ctx, way.row) if way.row else Why((), LOST)
+        if stopped_at is Station.MAILBOX and not told.cause:
+            # Without a cause that concerns the mailbox, the sender itself may be refused.
+            return self.skipped(Text("skipped.watch_mail_says_nothing", {"at": at}))
+        station, cause = _explained(stopped_at, told)
+        signals = Signals(since=way.mail.at, station=station, disproved_by=self.passed[stopped_at])
+        seen, evidence = Text(f"seen.watch_mail_lost_{station}", {"at": at}), told.words[-3:]
+        return self.wrong(seen, cause=cause, signals=signals, evidence=evidence_of(evidence))
+
+
+def _arrival(way: Way) -> dict[str, str]:
+    return {"watch_mail_arrived": way.arrived.isoformat()} if way.arrived else {}
+
+
+def _explained(station: Station, told: Why) -> tuple[Station, str]:
+    if station is not Station.FORWARD:
+        return station, Cause.NO_TASK if station is Station.CONNECT else told.cause
+    cause = told.cause or flow.cause_of_copy(told.words) or LOST
+    return Station.CONNECT if cause in flow.AT_CONNECT else station, cause
+
+
+def _mails(ctx: StepContext) -> tuple[WatchMail, ...]:
+    since = max(filter(None, (now() - BACK, ctx.run.brief.changed_at)))
+    newest = watch_mail.newest(ctx.store.redis, ctx.channel.mailbox)
+    return tuple(each for each in newest if each.at > since)
+
+
+def _is_certain(ctx: StepContext, known: Sequence[Way]) -> bool:
+    """Return whether the missing mail is the channel's fault, and not the sending server's.
+
+    The server is known to send if another channel's test mail has arrived since. If there is no
+    other channel, several mails in a row must be missing.
+    """
+    redis, mailbox, mail = ctx.store.redis, ctx.channel.mailbox, known[0].mail
+    if watch_mail.others_arrived(redis, mailbox, mail.at):
+        return True
+    missing = [way.fate is Fate.MISSING for way in known[:IN_A_ROW]]
+    alone = not watch_mail.others_sent(redis, mailbox, mail.at - ALONE)
+    return alone and len(missing) == IN_A_ROW and all(missing)

@@ -15,6 +15,7 @@ from importlib.resources import files
 from itertools import filterfalse
 
 from jobs.causes.cause import Cause
+from jobs.channel.mailbox import own_addresses
 from jobs.clock import now, parse
 from jobs.clouds.errors import unless_refused
 from jobs.clouds.json_values import lower_of, text_of
@@ -81,13 +82,11 @@ def names(rule: Rule, address: str, within: Within = operator.eq) -> bool:
     whether a domain is in that of a condition.
     """
     asked = list(filter(partial(_set, rule), _ON_RECIPIENT))
-    return (
-        bool(asked)
-        and not _excepts(rule, address)
-        and all(
-            any(_fits(name, value, address.lower(), within) for value in _values(rule, name))
-            for name in asked
-        )
+    if not asked or _excepts(rule, address):
+        return False
+    return all(
+        any(_fits(name, value, address.lower(), within) for value in _values(rule, name))
+        for name in asked
     )
 
 
@@ -142,11 +141,9 @@ def _types_beyond(rule: Rule, known: list[str]) -> list[str]:
 
 
 def _excepts(rule: Rule, address: str) -> bool:
-    return any(
-        _fits(name, value, address.lower(), operator.eq)
-        for name in ("SentTo", *_DOMAINS, *_WORDS)
-        for value in _values(rule, f"ExceptIf{name}")
-    )
+    named, low = ("SentTo", *_DOMAINS, *_WORDS), address.lower()
+    values = ((name, value) for name in named for value in _values(rule, f"ExceptIf{name}"))
+    return any(_fits(name, value, low, operator.eq) for name, value in values)
 
 
 def _fits(name: str, value: str, address: str, within: Within) -> bool:
@@ -164,10 +161,8 @@ def _fits(name: str, value: str, address: str, within: Within) -> bool:
 
 def _values(rule: Rule, name: str) -> list[str]:
     """Return a property's values in lower case; a single value becomes a list of one."""
-    values = rule.get(name) if _set(rule, name) else []
-    return [
-        str(value).lower() for value in (values if isinstance(values, list | tuple) else [values])
-    ]
+    found = rule.get(name) if _set(rule, name) else []
+    return [str(each).lower() for each in (found if isinstance(found, list | tuple) else [found])]
 
 
 def _sets_any(rule: Rule, names: Iterable[str]) -> bool:
@@ -203,24 +198,23 @@ class TransportRules(Probe, row="transport_rules"):
         stopping, mailbox = await stopping_rules(ctx), ctx.channel.mailbox
         forwarding = ctx.channel.forwarding_address
         outside = [rule for rule in stopping if forwarding and not inside(rule)]
-        naming = {
-            Station.MAILBOX: [rule for rule in stopping if names(rule, mailbox)],
-            Station.FORWARD: [rule for rule in outside if names(rule, forwarding)],
-        }
-        for place, named in naming.items():
-            if certain := list(filterfalse(unevaluated, named)):
-                seen = Text("seen.rules", {"names": ", ".join(map(_name, certain))})
-                return self.wrong(seen, cause=BLOCKS[place], signals=Signals(station=place))
+        of_mailbox = self._certain(Station.MAILBOX, stopping, mailbox)
+        if certain := of_mailbox or self._certain(Station.FORWARD, outside, forwarding):
+            return certain
         maybe = [rule for rule in outside if may_match(rule, forwarding)]
         maybe += [rule for rule in stopping if may_name(rule, mailbox) and rule not in maybe]
         return self._possible(maybe) if maybe else self.ok(Text("seen.no_rule"))
 
+    def _certain(self, place: Station, rules: list[ExchangeRow], address: str) -> Finding | None:
+        named = [rule for rule in rules if names(rule, address) and not unevaluated(rule)]
+        seen = Text("seen.rules", {"names": ", ".join(map(_name, named))})
+        signals = Signals(station=place)
+        return self.wrong(seen, cause=BLOCKS[place], signals=signals) if named else None
+
     def _possible(self, maybe: list[ExchangeRow]) -> Finding:
         conditions = [", ".join(unevaluated(rule)) for rule in maybe]
-        shown = (
-            f"{_name(rule)} ({each})" if each else _name(rule)
-            for rule, each in zip(maybe, conditions, strict=True)
-        )
+        pairs = zip(maybe, conditions, strict=True)
+        shown = (f"{_name(rule)} ({each})" if each else _name(rule) for rule, each in pairs)
         key = "seen.rules_possible" if any(conditions) else "seen.rules"
         seen, signals = Text(key, {"names": ", ".join(shown)}), Signals(proven=True)
         return self.possible(seen, cause=Cause.TRANSPORT_RULE_MAY_BLOCK, signals=signals)
@@ -241,7 +235,7 @@ class RestrictedSender(Probe, row="restricted_sender"):
         rows = await unless_refused(ctx.exchange.run("Get-BlockedSenderAddress", {}))
         if rows is None:
             return self.skipped(Text("skipped.restricted_sender"))
-        own = {ctx.channel.mailbox, ctx.fact("upn").lower()}
+        own = own_addresses(ctx)
         found = next((row for row in rows if lower_of(row, "SenderAddress") in own), None)
         if found is None:
             return self.ok(Text("seen.not_restricted"))
@@ -279,6 +273,5 @@ def _takes(row: ExchangeRow, domain: str) -> bool:
     domains = row.get("RecipientDomains") or ()
     plain = (str(each).lower().removeprefix("smtp:").partition(";")[0] for each in domains)
     named = any(domain_matches(each, domain) for each in plain)
-    return row.get("RouteAllMessagesViaOnPremises") is True or (
-        named and row.get("UseMXRecord") is not True
-    )
+    to_hosts = named and row.get("UseMXRecord") is not True
+    return to_hosts or row.get("RouteAllMessagesViaOnPremises") is True

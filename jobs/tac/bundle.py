@@ -75,10 +75,6 @@ class TacCase:
     check: RunHistory | None = None
     picture: Screenshot | None = None
 
-    @property
-    def histories(self) -> dict[str, RunHistory | None]:
-        return {"check": self.check, "setup": self.setup}
-
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
@@ -96,23 +92,12 @@ def bundle(matter: TacCase, say: Say, redactor: Redactor) -> Bundle:
     if matter.picture is not None:
         files[f"screenshot.{matter.picture.ending}"] = matter.picture.content
     mailbox = re.sub(r"[^a-z0-9]+", "-", matter.channel.mailbox.lower()).strip("-")
-    return Bundle(
-        f"tac-{mailbox}-{matter.at:%Y%m%d-%H%MZ}.zip", tuple(files), _zipped(files, matter.at)
-    )
-
-
-def _zipped(files: dict[str, bytes], at: datetime) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
-        for name, content in files.items():
-            entry = zipfile.ZipInfo(name, at.timetuple()[:6])
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            opened.writestr(entry, content)
-    return archive.getvalue()
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        for each, content in files.items():
+            opened.writestr(each, content)
+    name = f"tac-{mailbox}-{matter.at:%Y%m%d-%H%MZ}.zip"
+    return Bundle(name, tuple(files), archive.getvalue())
 
 
 WORST_FIRST = ("wrong", "possible", "warning", "unknown", "waiting", "ok", "skipped")
@@ -123,24 +108,26 @@ class Pages:
 
     def __init__(self, matter: TacCase, say: Say) -> None:
         self.matter, self.say = matter, say
-        self.runs = {name: past.run for name, past in matter.histories.items() if past}
+        self.past = {"check": matter.check, "setup": matter.setup}
+        self.runs = {name: past.run for name, past in self.past.items() if past}
 
     def texts(self, redactor: Redactor) -> dict[str, str]:
         """Return the files without secrets, by their names."""
-        past = self.matter.histories.items()
-        found = {name: each and self._data(each.run) for name, each in past}
+        found = {name: each and self._data(each.run) for name, each in self.past.items()}
         events = {
             name: each and {"run": each.run.id, "events": msgspec.to_builtins(each.events)}
-            for name, each in past
+            for name, each in self.past.items()
         }
-        blocks = [block for name, run in self.runs.items() for block in _dialogues(name, run)]
-        dialogues = "\n\n".join(blocks or [self.words("no_transcript")]) + "\n"
-        return {
-            "summary.md": redactor.text(self._summary()),
-            "findings.md": redactor.text(self._findings()),
-            "smtp-transcript.txt": redactor.text(dialogues),
-            "findings.json": _json(redactor.data(found)),
-            "history.json": _json(redactor.data(events)),
+        dialogues = "\n\n".join(self._dialogues()) or self.words("no_transcript")
+        pages = {
+            "summary.md": self._summary(),
+            "findings.md": self._findings(),
+            "smtp-transcript.txt": f"{dialogues}\n",
+        }
+        data = {"findings.json": redactor.data(found), "history.json": redactor.data(events)}
+        told = {n: json.dumps(each, indent=2, ensure_ascii=False) for n, each in data.items()}
+        return {name: redactor.text(page) for name, page in pages.items()} | {
+            name: f"{each}\n" for name, each in told.items()
         }
 
     def words(self, name: str, **values: str) -> str:
@@ -168,16 +155,14 @@ class Pages:
 
     def _findings(self) -> str:
         parts: list[str] = []
-        for name in self.matter.histories:
+        for name in self.past:
             run = self.runs.get(name)
             named = {"run": run.id, "at": _utc_text(run.opened)} if run else {"run": "-", "at": "-"}
             ordered = list(run.findings.values()) if run else []
             ordered.sort(key=lambda finding: WORST_FIRST.index(finding.state))
             said = ["\n".join(self._lines(run, finding)) for finding in ordered if run]
-            parts += [
-                f"# {self.words(f'of_{name}', **named)}",
-                *(said or [self.words(f"no_{name}")]),
-            ]
+            heading = self.words(f"of_{name}", **named)
+            parts += [f"# {heading}", *(said or [self.words(f"no_{name}")])]
         return "\n\n".join(parts) + "\n"
 
     def _lines(self, run: Run, finding: Finding) -> Iterator[str]:
@@ -246,6 +231,14 @@ class Pages:
         lines = (f"- {self.words(n)}: {_one_line(value) or none}" for n, value in values.items())
         return "\n".join(lines)
 
+    def _dialogues(self) -> Iterator[str]:
+        """Yield the SMTP dialogues line by line; the bot never kept the credentials in them."""
+        for name, run in self.runs.items():
+            for step, finding in run.findings.items():
+                if lines := [item.text for item in finding.evidence if item.kind == "transcript"]:
+                    head = f"{name} {run.id}, {step}, {_utc_text(run.found_at[step])}"
+                    yield "\n".join((head, *lines))
+
     def _verdict(self) -> Iterator[str]:
         run = self.runs.get("check")
         if run is None or run.checked is None:
@@ -272,14 +265,6 @@ class Pages:
             "token_saved": setup and token_at(setup),
         }
         return {name: _utc_text(at) if at else "" for name, at in times.items()}
-
-
-def _dialogues(name: str, run: Run) -> Iterator[str]:
-    """Yield the SMTP dialogues line by line; the bot never kept the credentials in them."""
-    for finding in run.findings.values():
-        if lines := [item.text for item in finding.evidence if item.kind == "transcript"]:
-            at = _utc_text(run.found_at[finding.step])
-            yield f"{name} {run.id}, {finding.step}, {at}\n" + "\n".join(lines)
 
 
 def _utc_text(at: datetime) -> str:

@@ -18,6 +18,7 @@ from redis.client import Pipeline
 from jobs.storage import codec, keys
 from jobs.watch.model import Eye, Incident, LookOutcome, Sight
 
+DAY = timedelta(days=1)
 HOURS_KEPT = timedelta(days=7)
 """Age of a day at which the mails of its hours are added up."""
 KEPT = timedelta(days=90)
@@ -28,6 +29,7 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
     """Looks and mails of a day; ``partly`` looks had no read access and measure no flow.
 
     ``hours`` are the mails by the hour of their arrival. After a week they are one number.
+    ``began`` is the day's first look after a day without any: before it nobody looked.
     """
 
     healthy: int = 0
@@ -36,6 +38,7 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
     unsure: int = 0
     partly: int = 0
     hours: dict[int, int] = msgspec.field(default_factory=dict)
+    began: datetime | None = None
 
     @property
     def looks(self) -> int:
@@ -77,6 +80,8 @@ def add(pipe: Pipeline, mailbox: str, outcome: LookOutcome, at: datetime) -> dic
     today, old = of_day(moment.date()), moment.date() - HOURS_KEPT
     if not today.looks:
         changed[old] = msgspec.structs.replace(of_day(old), hours={0: of_day(old).mails})
+        began = None if of_day(moment.date() - DAY).looks else moment
+        today = msgspec.structs.replace(today, began=began)
     partly = outcome.sight in {Sight.HEALTHY, Sight.BROKEN} and Eye.APP not in outcome.eyes
     counts = {str(outcome.sight): 1, "partly": int(partly)}
     more = {name: getattr(today, name) + count for name, count in counts.items()}
@@ -105,25 +110,17 @@ def _read(raw: object) -> Tally:
         return Tally()
 
 
-DAY = timedelta(days=1)
+DayState = StrEnum("DayState", "WELL BROKEN BLIND NONE")
+"""Worst state that was seen on a day.
 
-
-class DayState(StrEnum):
-    """Worst state that was seen on a day.
-
-    BLIND: the watch could not look for a part of the day, or no look measured whether mail flows.
-    NONE: nobody looked.
-    """
-
-    WELL = "well"
-    BROKEN = "broken"
-    BLIND = "blind"
-    NONE = "none"
+BLIND: the watch could not look for a part of the day, or no look measured whether mail flows.
+NONE: nobody looked.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:
-    """State and figures of a day, or of the part of it, ``length``, in the span."""
+    """State and figures of a day; ``length`` is how long of it, within the span, was watched."""
 
     date: date
     state: DayState
@@ -138,16 +135,14 @@ class DayFigures:
 class Figures:
     """Figures of a channel over a span of time.
 
-    ``watched`` is the length of the measured days, up to the end of the span. ``broken`` is how
-    long of it an incident went on. ``incidents`` are the breaks that touch the span, oldest first.
-    ``blind`` is how often the watch could not look. ``late`` and ``bounced`` are the mails that met
-    a break. ``to_notice`` is the median time from the beginning of a break to the confirmed look,
-    and ``to_fix`` the median time from there to its end. Each is None without a break whose
-    beginning, or end, is known.
+    ``watched`` is how long the measured days were watched, and ``broken`` how long of it an
+    incident went on. ``incidents`` are the breaks that touch the span, oldest first. ``blind`` is how often
+    the watch could not look. ``late`` and ``bounced`` are the mails that met a break. ``to_notice``
+    is the median time from the beginning of a break to the confirmed look, and ``to_fix`` the
+    median time from there to its end. Each is None without a break whose beginning, or end, is
+    known.
     """
 
-    since: datetime
-    until: datetime
     days: tuple[DayFigures, ...]
     watched: timedelta
     broken: timedelta
@@ -174,24 +169,20 @@ class Figures:
 
 
 def figures(
-    days: Sequence[Day],
-    incidents: Iterable[Incident],
+    days: Iterable[Day],
+    incidents: Sequence[Incident],
     since: datetime,
     until: datetime,
     at: datetime,
 ) -> Figures:
     """Return the channel's figures from ``since`` to ``until``, or to ``at`` if that is earlier."""
     end = min(until, at)
-    found = (each for each in incidents if _overlap(each, since, end))
-    touching = sorted(found, key=lambda each: each.since)
-    breaks = tuple(each for each in touching if each.sight is Sight.BROKEN)
-    blind = [each for each in touching if each.sight is Sight.CANNOT_LOOK]
+    breaks = _touching(incidents, Sight.BROKEN, since, end)
+    blind = _touching(incidents, Sight.CANNOT_LOOK, since, end)
     every = (_of_day(each, breaks, blind, since, end) for each in days)
-    counted = tuple(each for each in every if each.length > timedelta(0))
+    counted = tuple(filter(None, every))
     seen = [each for each in counted if each.measured]
     return Figures(
-        since=since,
-        until=end,
         days=counted,
         watched=_total(each.length for each in seen),
         broken=_total(each.broken for each in seen),
@@ -203,6 +194,13 @@ def figures(
         to_notice=_median(each.time_to_notice for each in breaks),
         to_fix=_median(each.time_to_fix for each in breaks),
     )
+
+
+def _touching(
+    incidents: Sequence[Incident], sight: Sight, since: datetime, end: datetime
+) -> tuple[Incident, ...]:
+    found = (each for each in incidents if each.sight is sight and _overlap(each, since, end))
+    return tuple(sorted(found, key=lambda each: each.since))
 
 
 def _total(times: Iterable[timedelta]) -> timedelta:
@@ -227,21 +225,23 @@ def midnight(day: date) -> datetime:
 
 def _of_day(
     day: Day, breaks: Iterable[Incident], blind: Iterable[Incident], since: datetime, end: datetime
-) -> DayFigures:
-    first, last = max(midnight(day.date), since), min(midnight(day.date) + DAY, end)
-    broken = _total(_overlap(each, first, last) for each in breaks)
-    total, length = day.total, last - first
+) -> DayFigures | None:
+    begins, ends = max(midnight(day.date), since), min(midnight(day.date) + DAY, end)
+    if begins >= ends:
+        return None
+    total, begins = day.total, max(begins, day.total.began or begins)
+    broken = _total(_overlap(each, begins, ends) for each in breaks)
     measured = total.healthy + total.broken > total.partly
     if not total.looks:
         state = DayState.NONE
     elif broken:
         state = DayState.BROKEN
     else:
-        unseen = not measured or any(_overlap(each, first, last) for each in blind)
+        unseen = not measured or any(_overlap(each, begins, ends) for each in blind)
         state = DayState.BLIND if unseen else DayState.WELL
-    return DayFigures(
-        day.date, state, length, min(broken, length), total.mails, total.looks, measured
-    )
+    length = ends - begins
+    broken = min(broken, length)
+    return DayFigures(day.date, state, length, broken, total.mails, total.looks, measured)
 
 
 def _overlap(incident: Incident, first: datetime, last: datetime) -> timedelta:

@@ -39,7 +39,7 @@ from jobs.engine.step import StepContext
 from jobs.mail import watch_mail
 from jobs.mail.message_trace import Trace, TraceRow
 from jobs.mail.smtp_login import OutgoingMail, send_test_mail
-from jobs.mail.watch_mail import note_arrival, without_watch_mails
+from jobs.mail.watch_mail import WatchMail, note_arrival, without_watch_mails
 from jobs.model import Finding, Reason, RunKind, Signals, State, Turn
 from jobs.runs.run import AttemptOverError, Origin, Run, new_reference
 from jobs.runtime import Runtime
@@ -49,6 +49,7 @@ from jobs.watch.model import (
     ChannelState,
     Damage,
     Eye,
+    Found,
     LookOutcome,
     Sight,
     WatchedChannel,
@@ -60,7 +61,6 @@ SETTLES_FOR = timedelta(minutes=30)
 """Time after a change by an open run in which the run itself may be the cause of a break."""
 FAILED = "look_failed"
 """Reason for an unsure look that failed because of an error of the bot."""
-Found = tuple[WatchedChannel, LookOutcome]
 Findings = Mapping[str, Finding]
 log = structlog.get_logger(__name__)
 
@@ -124,9 +124,8 @@ class CloudLook:
     ) -> tuple[LookOutcome, StepContext]:
         mailbox, origin = watched.mailbox, Origin(watched.room, direct=watched.direct)
         trace = CountingTrace(seen.trace, mailbox)
-        draft, context = await checked(
-            replace(seen, trace=trace), watched.channel, watched.by, origin, self.holds
-        )
+        reader = replace(seen, trace=trace)
+        draft, context = await checked(reader, watched.channel, watched.by, origin, self.holds)
         state = await asyncio.to_thread(self.state, mailbox)
         known = state.last is not None and state.last.sight is Sight.BROKEN
         if not known or state.suspicion is not None:  # later looks show what the first ones read
@@ -136,12 +135,12 @@ class CloudLook:
         return await asyncio.to_thread(self._judged, draft, watched, seen_so), context
 
     def _judged(
-        self, draft: CheckBuffer, watched: WatchedChannel, known: Callable[..., LookOutcome]
+        self, draft: CheckBuffer, watched: WatchedChannel, seen_so: Callable[..., LookOutcome]
     ) -> LookOutcome:
         state = self.state(watched.mailbox)
         if arrived := parse(draft.run.fact("watch_mail_arrived")):
             note_arrival(self.runtime.store.redis, watched.mailbox, arrived)
-        outcome = known(draft.run, state.eyes)
+        outcome = seen_so(draft.run, state.eyes)
         broken, running = outcome.sight is Sight.BROKEN, self.runtime.channels.running
         run_id = running(watched.mailbox) if broken else ""
         if run_id and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR):
@@ -214,18 +213,10 @@ def needs_mail(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: dat
 
 def _is_proven(ctx: StepContext, since: datetime) -> bool:
     """Return whether a mail has gone the whole way since: a task shows all of it, a copy most."""
-    if _succeeded(ctx, "agent_tasks", since):
-        return True
-    becomes_a_task = ctx.run.state_of("mail_to_task") is State.OK
-    whole = becomes_a_task or not ctx.settings.contact_center_url
-    return whole and _succeeded(ctx, "copies", since)
-
-
-def _succeeded(ctx: StepContext, step: str, since: datetime) -> bool:
-    if ctx.run.state_of(step) is not State.OK:
-        return False
-    at = ctx.run.findings[step].signals.at
-    return at is not None and at > since
+    copies_do = ctx.run.state_of("mail_to_task") is State.OK or not ctx.settings.contact_center_url
+    steps = ("agent_tasks", "copies") if copies_do else ("agent_tasks",)
+    good = (ctx.run.findings[name] for name in steps if ctx.run.state_of(name) is State.OK)
+    return any(each.signals.at is not None and each.signals.at > since for each in good)
 
 
 async def send_watch_mail(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bool:
@@ -239,17 +230,12 @@ async def send_watch_mail(ctx: StepContext, watched: WatchedChannel, mails: Mail
     return not (await deliver(ctx.settings, redis, mailbox, mails.text_for(watched))).refused
 
 
-async def deliver(
-    settings: Settings, redis: Redis, mailbox: str, text: MailText
-) -> watch_mail.WatchMail:
+async def deliver(settings: Settings, redis: Redis, mailbox: str, text: MailText) -> WatchMail:
     """Send a test mail and keep the result; ``refused`` names the cause if no server took it."""
     mail, sender = watch_mail.new_mail(now()), settings.probe_from
     await asyncio.to_thread(watch_mail.save, redis, mailbox, mail)
-    subject, headers = (
-        f"{mail.subject} {text.subject}",
-        ((watch_mail.HEADER, mail.id), watch_mail.NO_REPLY),
-    )
-    message_id = mail.message_id(sender)
+    subject, message_id = f"{mail.subject} {text.subject}", mail.message_id(sender)
+    headers = ((watch_mail.HEADER, mail.id), watch_mail.NO_REPLY)
     outgoing = OutgoingMail(sender, mailbox, subject, text.body, message_id, headers)
     try:
         await send_test_mail(settings.probe_smtp_url, outgoing)
@@ -306,9 +292,8 @@ def _unseen(weighed: Findings) -> tuple[str, ...]:
     """
     copies = weighed.get("copies")
     not_missed = TEST_MAIL_STEP if copies is not None and copies.state is State.OK else ""
-    return tuple(
-        name for name, each in weighed.items() if each.state not in _READ and name != not_missed
-    )
+    unread = (name for name, each in weighed.items() if each.state not in _READ)
+    return tuple(name for name in unread if name != not_missed)
 
 
 def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
@@ -366,8 +351,8 @@ def _without(eye: Eye, weighed: Findings, known: LookOutcome) -> LookOutcome:
     own = weighed.get(step)
     if own is not None and _is_for_the_moment(own):
         return replace(known, sight=Sight.UNSURE, cause=own.cause)
-    cause = own.cause if own is not None else ""
-    return replace(known, sight=Sight.CANNOT_LOOK, cause=cause or lost, turn=turn)
+    cause = (own.cause if own is not None else "") or lost
+    return replace(known, sight=Sight.CANNOT_LOOK, cause=cause, turn=turn)
 
 
 def _is_for_the_moment(finding: Finding) -> bool:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
 
 from jobs.causes.cause import known
 from jobs.model import Channel, ConnectChange, Person, Station, Turn
@@ -62,31 +61,21 @@ class WatchedChannel:
         return self.paused_until is not None and at < self.paused_until
 
 
-class Sight(StrEnum):
-    """Result of a look in one word.
+Sight = StrEnum("Sight", "HEALTHY BROKEN CANNOT_LOOK UNSURE")
+"""Result of a look in one word.
 
-    HEALTHY: nothing that stops mail was seen. BROKEN: mail stops, and the cause is known.
-    CANNOT_LOOK: an access that the look needs has ended, which says nothing about the channel.
-    UNSURE: a cloud gave no usable answer this time, which says nothing about the channel either.
-    """
-
-    HEALTHY = "healthy"
-    BROKEN = "broken"
-    CANNOT_LOOK = "cannot_look"
-    UNSURE = "unsure"
+HEALTHY: nothing that stops mail was seen. BROKEN: mail stops, and the cause is known.
+CANNOT_LOOK: an access that the look needs has ended, which says nothing about the channel.
+UNSURE: a cloud gave no usable answer this time, which says nothing about the channel either.
+"""
 
 
-class Eye(StrEnum):
-    """Kind of access that a look has in addition to public facts, least first.
+Eye = StrEnum("Eye", "LOGIN APP CONNECT TASKS")
+"""Kind of access that a look has in addition to public facts, least first.
 
-    LOGIN: the bot's own login as the mailbox. APP: the read access that the tenant has granted.
-    CONNECT: Webex Connect's audit log. TASKS: the tasks of the contact center.
-    """
-
-    LOGIN = "login"
-    APP = "app"
-    CONNECT = "connect"
-    TASKS = "tasks"
+LOGIN: the bot's own login as the mailbox. APP: the read access that the tenant has granted.
+CONNECT: Webex Connect's audit log. TASKS: the tasks of the contact center.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,58 +94,54 @@ class Damage:
         return self.late + self.bounced
 
     def most(self, other: Damage) -> Damage:
-        times = [each for each in (self.since, other.since) if each is not None]
-        return Damage(
-            max(self.late, other.late), max(self.bounced, other.bounced), min(times, default=None)
-        )
+        since = min(filter(None, (self.since, other.since)), default=None)
+        return Damage(max(self.late, other.late), max(self.bounced, other.bounced), since)
 
 
 @dataclass(frozen=True, slots=True)
-class LookOutcome:
-    """Result of one look.
+class Seen:
+    """What a look saw of a channel.
 
     ``cause`` is a cause code (:mod:`jobs.causes.cause`): why the channel is broken, why it
-    cannot be looked at, or why the look is unsure. ``since`` is when it began according to the
-    clouds; None if they do not say. ``step`` is the step that saw the cause, and ``station`` the
-    station at which mail stops. ``turn`` is the person who must act, and ``fix`` the step whose
-    plan would repair the cause, or empty. ``changed`` is the change that may have brought it about,
-    or None. ``unseen`` are the names of the steps that this look
-    could not read, and ``eyes`` the kinds of access that it had. ``mails`` are the mails that
-    arrived, by the hour of their arrival (ISO, UTC), as far as the trace showed whole hours.
-    ``check`` is the run with the findings, or empty.
+    cannot be looked at, or why the look is unsure. ``step`` is the step that saw the cause, and
+    ``station`` the station at which mail stops. ``turn`` is the person who must act, and ``fix``
+    the step whose plan would repair the cause, or empty. ``changed`` is the change that may have
+    brought it about, or None. ``check`` is the run with the findings, or empty.
     """
 
     sight: Sight
     cause: str = ""
-    since: datetime | None = None
     step: str = ""
     station: Station | None = None
     turn: Turn = Turn.NOBODY
     fix: str = ""
     damage: Damage = Damage()
     changed: ConnectChange | None = None
-    unseen: tuple[str, ...] = ()
-    eyes: tuple[Eye, ...] = ()
-    mails: dict[str, int] = field(default_factory=dict)
     check: str = ""
 
 
-class Look(Protocol):
-    """Inspection of one group's channels: by the clouds (:mod:`jobs.watch.look`), or made up."""
+@dataclass(frozen=True, slots=True)
+class LookOutcome(Seen):
+    """Result of one look.
 
-    def __call__(
-        self, channels: tuple[WatchedChannel, ...]
-    ) -> AsyncIterator[tuple[WatchedChannel, LookOutcome]]: ...
+    ``since`` is when the cause began according to the clouds; None if they do not say. ``unseen``
+    are the names of the steps that this look could not read, and ``eyes`` the kinds of access that
+    it had. ``mails`` are the mails that arrived, by the hour of their arrival (ISO, UTC), as far as
+    the trace showed whole hours.
+    """
+
+    since: datetime | None = None
+    unseen: tuple[str, ...] = ()
+    eyes: tuple[Eye, ...] = ()
+    mails: dict[str, int] = field(default_factory=dict)
 
 
-class NewsKind(StrEnum):
-    BEGAN = "began"
-    WORSE = "worse"
-    BLIND = "blind"
-    SEES_AGAIN = "sees_again"
-    FLAPS = "flaps"
-    RECOVERED = "recovered"
-    UNWATCHED = "unwatched"
+Found = tuple[WatchedChannel, LookOutcome]
+Look = Callable[[tuple[WatchedChannel, ...]], AsyncIterator[Found]]
+"""Inspection of one group's channels: by the clouds (:mod:`jobs.watch.look`), or made up."""
+
+
+NewsKind = StrEnum("NewsKind", "BEGAN WORSE BLIND SEES_AGAIN FLAPS RECOVERED UNWATCHED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,37 +151,28 @@ class News:
     cause: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident(Seen):
     """One disturbance of a channel, from the first bad look to the first good one after it.
 
-    ``sight`` is BROKEN or CANNOT_LOOK. ``since`` is when it began according to the clouds, or else
-    ``noticed``, the first bad look. ``confirmed`` is the second one, after which people are told.
-    ``step`` is the step that saw the cause: only a look that reads it can end the incident.
-    ``ended`` is None while it goes on. ``blind_since`` is when the watch lost sight of a broken
-    channel, or None. ``flaps`` is how often the channel was healthy in between. ``fixed_by`` is the
-    run that ended it, or empty if none of the bot's did. ``acting`` is the address of the person
-    who said "I'm on it", at ``acting_since``. ``told`` are the addresses that got it 1:1.
-    ``told_mails`` is how many mails were affected at the newest of the ``news``, the changes,
-    oldest first. ``check`` is the run with the newest findings, or empty. ``shared`` names what the
-    incident has in common with those of other channels, or is empty.
-    ``cards`` are the ids of the cards that show it: of its space, and of the operator's.
+    ``sight`` is BROKEN or CANNOT_LOOK. Only a look that reads ``step`` can end the incident.
+    ``since`` is when it began according to the clouds, or else ``noticed``, the first bad look.
+    ``confirmed`` is the second one, after which people are told. ``ended`` is None while it goes
+    on. ``blind_since`` is when the watch lost sight of a broken channel, or None. ``flaps`` is how
+    often the channel was healthy in between. ``fixed_by`` is the run that ended it, or empty if
+    none of the bot's did. ``acting`` is the address of the person who said "I'm on it", at
+    ``acting_since``. ``told`` are the addresses that got it 1:1. ``told_mails`` is how many mails
+    were affected at the newest of the ``news``, the changes, oldest first. ``shared`` names what
+    the incident has in common with those of other channels, or is empty. ``cards`` are the ids of
+    the cards that show it: of its space, and of the operator's.
     """
 
     id: str
     mailbox: str
     room: str
-    sight: Sight
-    cause: str
     since: datetime
     noticed: datetime
     confirmed: datetime
-    step: str = ""
-    station: Station | None = None
-    turn: Turn = Turn.NOBODY
-    fix: str = ""
-    damage: Damage = Damage()
-    changed: ConnectChange | None = None
     ended: datetime | None = None
     blind_since: datetime | None = None
     flaps: int = 0
@@ -206,7 +182,6 @@ class Incident:
     told: tuple[str, ...] = ()
     told_mails: int = 0
     news: tuple[News, ...] = ()
-    check: str = ""
     shared: str = ""
     cards: tuple[str, ...] = ()
 
@@ -262,7 +237,6 @@ class Suspicion:
     sight: Sight
     cause: str
     at: datetime
-    since: datetime | None = None
     unsure: int = 0
 
 
@@ -313,20 +287,17 @@ def read_span(typed: str) -> timedelta | None:
     return length * int(found[1]) if found and length else None
 
 
-def read_interval(typed: str) -> timedelta | None:
-    return _limited(typed, SHORTEST)
+def read_interval(typed: str, shortest: timedelta = SHORTEST) -> timedelta | None:
+    """Return the time between two looks, or None beyond the limits."""
+    span = read_span(typed)
+    return span if span is not None and shortest <= span <= LONGEST else None
 
 
 def read_mail_interval(typed: str) -> timedelta | None:
     """Return the time between two test mails, zero for never; None beyond the limits."""
     if typed.strip().lower() in {"0", "off"}:
         return timedelta(0)
-    return _limited(typed, MAIL_SHORTEST)
-
-
-def _limited(typed: str, shortest: timedelta) -> timedelta | None:
-    span = read_span(typed)
-    return span if span is not None and shortest <= span <= LONGEST else None
+    return read_interval(typed, MAIL_SHORTEST)
 
 
 def written(span: timedelta) -> str:
@@ -354,10 +325,8 @@ GROWS_BY = 2
 MOST_NEWS = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    state: ChannelState
-    incidents: tuple[Incident, ...] = ()
+Effect = tuple[ChannelState, tuple[Incident, ...]]
+"""State of a channel after a look, and the incidents that the look has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,41 +366,41 @@ def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
     if at - since >= BLIND_AFTER:
         silent = replace(outcome, sight=Sight.CANNOT_LOOK, cause=NO_ANSWER)
         if _is_known(present.incident, silent):
-            return Effect(state)
+            return state, ()
         known = Suspicion(Sight.CANNOT_LOOK, NO_ANSWER, since)
         return _confirmed(present, replace(state, suspicion=known), silent, at)
     if state.suspicion is None:
-        return Effect(state)
+        return state, ()
     suspicion = replace(state.suspicion, unsure=state.suspicion.unsure + 1)
     soon = suspicion.unsure <= MOST_UNSURE
     next_look = _soon(present.watched, at) if soon else state.next_look
-    return Effect(replace(state, suspicion=suspicion, next_look=next_look))
+    return replace(state, suspicion=suspicion, next_look=next_look), ()
 
 
 def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
     """End the incident, unless the look could not read the break, or the channel comes and goes."""
     incident = present.incident
     if incident is None:
-        return Effect(state)
+        return state, ()
     if incident.ended is not None:
         over = at - incident.ended > FLAPS_WITHIN
-        return Effect(replace(state, incident="" if over else state.incident))
+        return replace(state, incident="" if over else state.incident), ()
     unread = incident.sight is Sight.BROKEN and incident.step in outcome.unseen
     unsteady = incident.flaps > 0 and state.healthy_looks < STEADY_LOOKS
     if unread or unsteady:
-        return Effect(state)
+        return state, ()
     ended = replace(incident, ended=at, blind_since=None, fixed_by=present.fixed_by)
-    return Effect(state, (with_news(ended, NewsKind.RECOVERED, at),))
+    return state, (with_news(ended, NewsKind.RECOVERED, at),)
 
 
 def _bad(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
     incident = present.incident
     if incident is not None and _is_known(incident, outcome):
-        return Effect(replace(state, suspicion=None), (_updated(incident, outcome, at),))
+        return replace(state, suspicion=None), (_updated(incident, outcome, at),)
     suspicion = state.suspicion
     if suspicion is None or suspicion.sight is not outcome.sight:
-        first = Suspicion(outcome.sight, outcome.cause, at, outcome.since)
-        return Effect(replace(state, suspicion=first, next_look=_soon(present.watched, at)))
+        first = Suspicion(outcome.sight, outcome.cause, at)
+        return replace(state, suspicion=first, next_look=_soon(present.watched, at)), ()
     return _confirmed(present, state, outcome, at)
 
 
@@ -477,7 +446,7 @@ def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: 
     ended: tuple[Incident, ...] = ()
     if incident is not None and incident.is_open:
         if incident.sight is Sight.BROKEN:
-            return Effect(after, (_changed(present.watched, incident, outcome, at),))
+            return after, (_changed(present, incident, outcome, at),)
         ended = (with_news(replace(incident, ended=at), NewsKind.SEES_AGAIN, at),)
     elif (
         incident is not None
@@ -485,12 +454,11 @@ def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: 
         and at - incident.ended <= FLAPS_WITHIN
         and (incident.sight, incident.cause) == (outcome.sight, outcome.cause)
     ):
-        shared, flaps = _shared_name(present.watched, outcome.cause), incident.flaps + 1
-        again = replace(_with_outcome(incident, outcome), shared=shared, flaps=flaps)
-        again = replace(again, ended=None, fixed_by="")
-        return Effect(after, (with_news(again, NewsKind.FLAPS, at),))
+        again = _with_outcome(present.watched, incident, outcome)
+        again = replace(again, flaps=incident.flaps + 1, ended=None, fixed_by="")
+        return after, (with_news(again, NewsKind.FLAPS, at),)
     opened = _opened(present, state, outcome, at)
-    return Effect(replace(after, incident=opened.id), (*ended, opened))
+    return replace(after, incident=opened.id), (*ended, opened)
 
 
 def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Incident:
@@ -501,40 +469,30 @@ def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
         mailbox=present.watched.mailbox,
         room=present.watched.room,
         sight=outcome.sight,
-        cause=outcome.cause,
         since=noticed,
         noticed=noticed,
         confirmed=at,
-        shared=_shared_name(present.watched, outcome.cause),
     )
-    return with_news(_with_outcome(incident, outcome), NewsKind.BEGAN, at)
+    return with_news(_with_outcome(present.watched, incident, outcome), NewsKind.BEGAN, at)
 
 
-def _changed(
-    watched: WatchedChannel, incident: Incident, outcome: LookOutcome, at: datetime
-) -> Incident:
+def _changed(present: Present, incident: Incident, outcome: LookOutcome, at: datetime) -> Incident:
     if outcome.sight is Sight.CANNOT_LOOK:
         blind = replace(incident, blind_since=at)
         return with_news(blind, NewsKind.BLIND, at, cause=outcome.cause)
     sees_again = incident.blind_since is not None and incident.cause == outcome.cause
-    shared = _shared_name(watched, outcome.cause)
-    known = replace(_with_outcome(incident, outcome), blind_since=None, shared=shared)
+    known = replace(_with_outcome(present.watched, incident, outcome), blind_since=None)
     return with_news(known, NewsKind.SEES_AGAIN if sees_again else NewsKind.WORSE, at)
 
 
-def _with_outcome(incident: Incident, outcome: LookOutcome) -> Incident:
-    return replace(
-        incident,
-        cause=outcome.cause,
-        step=outcome.step,
-        station=outcome.station,
-        turn=outcome.turn,
-        fix=outcome.fix,
-        damage=incident.damage.most(outcome.damage),
-        changed=outcome.changed,
-        check=outcome.check or incident.check,
-        since=min(incident.since, outcome.since or incident.since),
-    )
+def _with_outcome(watched: WatchedChannel, incident: Incident, outcome: LookOutcome) -> Incident:
+    shared = "everybody" if outcome.cause == NO_ANSWER else known(outcome.cause).shared
+    whose = f"tenant/{watched.group}" if shared == "tenant" else shared
+    seen = {each.name: getattr(outcome, each.name) for each in fields(Seen)}
+    seen["damage"] = incident.damage.most(outcome.damage)
+    seen["check"] = outcome.check or incident.check
+    seen["since"] = min(incident.since, outcome.since or incident.since)
+    return replace(incident, **seen, shared=f"{whose}/{outcome.cause}" if whose else "")
 
 
 def with_news(incident: Incident, kind: NewsKind, at: datetime, cause: str = "") -> Incident:
@@ -554,9 +512,3 @@ def next_round(at: datetime, group: str, interval: timedelta) -> datetime:
     length = interval.total_seconds()
     place = zlib.crc32(group.encode()) / 2**32 * length
     return at + timedelta(seconds=length - (at.timestamp() - place) % length)
-
-
-def _shared_name(watched: WatchedChannel, cause: str) -> str:
-    shared = "everybody" if cause == NO_ANSWER else known(cause).shared
-    whose = {"everybody": "everybody", "tenant": f"tenant/{watched.group}"}.get(shared)
-    return f"{whose}/{cause}" if whose else ""

@@ -27,8 +27,6 @@ from jobs.storage.locks import RenewedLock
 from jobs.watch.model import ChannelState, Incident, Look, WatchedChannel
 from jobs.watch.store import Watching
 
-Clock = Callable[[], datetime]
-
 
 @dataclass(slots=True)
 class Round:
@@ -42,7 +40,7 @@ async def run_round(  # noqa: PLR0913  what a round is made of
     watching: Watching,
     group: str,
     look: Look,
-    clock: Clock,
+    clock: Callable[[], datetime],
     *,
     fixed_by: Callable[[Incident], str] = lambda _: "",
     held: RenewedLock | None = None,

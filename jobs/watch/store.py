@@ -76,9 +76,8 @@ class WatchStore(Records):
 
     def all(self, group: str = "") -> tuple[WatchedChannel, ...]:
         listed: Any = self.redis.hgetall(keys.watched_channels())
-        names = sorted(
-            codec.as_text(name) for name, of in listed.items() if group in {"", codec.as_text(of)}
-        )
+        groups = {codec.as_text(name): codec.as_text(of) for name, of in listed.items()}
+        names = sorted(name for name, of in groups.items() if group in {"", of})
         return self._get_all(names, keys.watched, WatchedChannel)
 
     def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
@@ -167,12 +166,12 @@ class IncidentStore(Records):
             incident = self._read(pipe, state.incident)
             ended_by = fixed_by(incident) if incident is not None and incident.is_open else ""
             present = Present(watched, state, incident, new_id() + new_id(), ended_by)
-            effect = apply(present, outcome, at)
-            cards = [self._cards_of(pipe, watched, each) for each in effect.incidents]
-            changed = tuple(map(Incident.shown_on, effect.incidents, cards))
+            state, incidents = apply(present, outcome, at)
+            cards = [self._cards_of(pipe, watched, each) for each in incidents]
+            changed = tuple(map(Incident.shown_on, incidents, cards))
             days = history.add(pipe, mailbox, outcome, at)
             pipe.multi()
-            self._put(keys.watch_state(mailbox), effect.state, pipe)
+            self._put(keys.watch_state(mailbox), state, pipe)
             for each, own in zip(changed, cards, strict=True):
                 self._write(pipe, each, own)
             history.write(pipe, mailbox, days)
@@ -190,7 +189,7 @@ class IncidentStore(Records):
             new = change(known) if known is not None else None
             pipe.multi()
             if new is not None:
-                self._write(pipe, new)
+                self._write(pipe, new, ())
             return new
 
         return in_transaction(self.redis, attempt, keys.incident(incident_id))
@@ -206,14 +205,10 @@ class IncidentStore(Records):
 
         self.redis.transaction(attempt, keys.watch_state(mailbox))
 
-    def take_on(self, incident_id: str, person: str, at: datetime) -> Incident | None:
-        """Record that a person acts; None if the incident is over or that person acts."""
+    def take_on(self, incident_id: str, person: str, at: datetime | None) -> Incident | None:
+        """Record that a person acts, or '' for nobody; None if it is over or already so."""
         act = partial(replace, acting=person, acting_since=at)
         return self._change_open(incident_id, lambda i: act(i) if i.acting != person else None)
-
-    def release(self, incident_id: str) -> Incident | None:
-        free = partial(replace, acting="", acting_since=None)
-        return self._change_open(incident_id, lambda each: free(each) if each.acting else None)
 
     def prove(self, mailbox: str, run_id: str, at: datetime) -> Incident | None:
         """End the channel's break, and return it: a mail of the run was seen to go both ways."""
@@ -223,9 +218,7 @@ class IncidentStore(Records):
         self.look_soon(mailbox)
         end = max(at, known.confirmed)
         over = partial(replace, ended=end, blind_since=None, fixed_by=run_id)
-        return self._change_open(
-            known.id, lambda each: with_news(over(each), NewsKind.RECOVERED, end)
-        )
+        return self._change_open(known.id, lambda i: with_news(over(i), NewsKind.RECOVERED, end))
 
     def end_watch(self, mailbox: str, at: datetime) -> Incident | None:
         """End the open incident of a channel that is no longer watched, and return it.
@@ -236,9 +229,8 @@ class IncidentStore(Records):
         self.redis.delete(keys.watch_state(mailbox))
         if known is None:
             return None
-        return self._change_open(
-            known.id, lambda each: with_news(replace(each, ended=at), NewsKind.UNWATCHED, at)
-        )
+        over = partial(replace, ended=at)
+        return self._change_open(known.id, lambda i: with_news(over(i), NewsKind.UNWATCHED, at))
 
     def _change_open(self, incident_id: str, change: Change) -> Incident | None:
         return self.change(incident_id, lambda each: change(each) if each.is_open else None)
@@ -265,9 +257,7 @@ class IncidentStore(Records):
         every = (shared,) if counts.room in {"", shared.room} else (shared, counts)
         return tuple(replace(e, id=known.get(e.room) or new_id() + new_id()) for e in every)
 
-    def _write(
-        self, pipe: Pipeline, incident: Incident, cards: Iterable[IncidentCard] = ()
-    ) -> None:
+    def _write(self, pipe: Pipeline, incident: Incident, cards: Iterable[IncidentCard]) -> None:
         ends = None if incident.is_open else KEPT
         self._put(keys.incident(incident.id), incident, pipe, ends)
         moment = {incident.id: incident.noticed.timestamp()}

@@ -19,7 +19,7 @@ from jobs.clouds.http import async_client
 from jobs.microsoft import app_manifest, sign_in_log
 from jobs.microsoft.app_manifest import rules_for
 from jobs.microsoft.graph import Graph
-from jobs.probes.entra import touches
+from jobs.probes.sign_ins import touches
 from jobs.steps.service_principal import allows
 from tests.contract.reading import at, hold, token
 from tests.contract.recordings import COUNTS, Json, Player, cases, entries, needed

@@ -19,9 +19,9 @@ from jobs.clouds.http import async_client
 from jobs.engine.engine import Engine
 from jobs.engine.step import Probe, StepContext
 from jobs.model import Access, Channel, Finding, Person, RunKind, State
-from jobs.probes.connect_changes import ConnectChanges
 from jobs.probes.contact_center import (
     AgentTasks,
+    ConnectChanges,
     ContactQueue,
     EmailEntryPoint,
     QueueAgents,

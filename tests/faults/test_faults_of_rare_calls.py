@@ -17,7 +17,7 @@ from jobs.engine.step import StepContext
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.microsoft.outbound_spam import policy_name
-from jobs.probes.entra import AuthenticationPolicy
+from jobs.probes.sign_ins import AuthenticationPolicy
 from practice.mail.trace import Event as Passed, Row
 from practice.virtual_time import carry_out
 from tests.faults.rides import Country

@@ -28,7 +28,6 @@ from jobs.causes.cause import known
 from jobs.channel import form
 from jobs.channel.connect_hosts import (
     callback_host,
-    confirmation,
     foreign_hosts,
     forwarding_host,
     unconfirmed_hosts,
@@ -37,7 +36,7 @@ from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
 from jobs.microsoft.scopes import lacks_all
 from jobs.model import Change, Finding, Profile, RunKind, Scope, State, Text, Turn, minute_of
 from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps
-from jobs.runs.run import FixBrief, Run, word_for
+from jobs.runs.run import FOREIGN_HOSTS, FixBrief, Run, word_for
 from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
 
@@ -303,7 +302,7 @@ def _foreign(run: Run, connect_hosts: Sequence[str], *, opens: bool) -> list[el.
     for host in hosts:
         goes = "forwarding" if host != callback else "callback" if host != forwarding else "both"
         lines += [el.literal(host, spacing="Small"), ui.note(Text(f"plan.foreign_{goes}"))]
-    by = confirmation(run)
+    by = run.answers.get(FOREIGN_HOSTS)
     if by and not unconfirmed_hosts(run, connect_hosts):
         who = {"who": by.by, "at": clock(by.at)}
         lines.append(el.said(Text("plan.foreign_confirmed", who), spacing="Small"))

@@ -21,11 +21,11 @@ HOSTILE = "[Approve](https://evil.example) **now** ${env} \r\n\u202e_x_ <b> `cod
 CARD = IncidentCard("CARD12345678", "room", Person("rita", "rita@contoso.com"))
 CHANNEL = Channel(MAILBOX, callback_url="https://uk.webexconnect.io/callback")
 BROKEN = Incident(
-    "INCIDENT0001",
-    MAILBOX,
-    "room",
     Sight.BROKEN,
     "smtp_auth_off_for_mailbox",
+    id="INCIDENT0001",
+    mailbox=MAILBOX,
+    room="room",
     since=AT - timedelta(minutes=20),
     noticed=AT - timedelta(minutes=5),
     confirmed=AT,
@@ -133,9 +133,8 @@ def figures(states: str, mails: int = 40, **more: Any) -> Figures:
         for at, each in enumerate(states)
     )
     measured, total = sum(each.measured for each in days), sum(each.mails for each in days)
-    since, blind = AT - timedelta(days=len(days)), states.count("?")
     watched, lost = timedelta(days=measured), took * states.count("x")
-    found = Figures(since, AT, days, watched, lost, (), blind, total, 0, 0, None, None)
+    found = Figures(days, watched, lost, (), states.count("?"), total, 0, 0, None, None)
     return replace(found, **more)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, starmap
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 import pytest
@@ -73,7 +75,6 @@ class Cloud:
 
     @property
     def writes(self) -> list[tuple[str, Any]]:
-        """Return the requests that change something."""
         return [(what, body) for what, body in self.asked if not what.startswith(("GET ", "Get-"))]
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -102,6 +103,58 @@ class Cloud:
         return httpx.Response(status, content=told)
 
 
+@dataclass
+class Outside:
+    """Scripted web services, whose answers are found by method and path.
+
+    Each request is kept with its query, its headers and its body.
+    """
+
+    base: str = ""
+    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    asked: list[tuple[str, dict[str, list[str]], dict[str, str], Any]] = field(default_factory=list)
+
+    def on(self, what: str, body: Any, status: int = 200) -> Outside:
+        """Script the answer to a request, and return the services."""
+        self.answers[what] = (status, body)
+        return self
+
+
+@pytest.fixture
+def outside() -> Iterator[Outside]:
+    """Yield a web server that runs in a thread and gives the scripted answers."""
+    state = Outside()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts, length = urlsplit(self.path), int(self.headers.get("Content-Length") or 0)
+            sent = self.rfile.read(length).decode()
+            body = json.loads(sent) if sent.startswith("{") else sent
+            what, query = f"{self.command} {parts.path}", parse_qs(parts.query)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            state.asked.append((what, query, headers, body))
+            status, content = state.answers.get(what, (404, {}))
+            if callable(content):
+                status, content = content(query)
+            data = json.dumps(content, default=lambda moment: moment()).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_POST = do_GET  # noqa: N815  the base's word
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's word
+            """Log nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    state.base = f"http://127.0.0.1:{server.server_address[1]}"
+    yield state
+    server.shutdown()
+    server.server_close()
+
+
 CarryOut = Callable[[Coroutine[Any, Any, None]], float]
 
 
@@ -119,7 +172,6 @@ def cloud() -> Cloud:
 
 @pytest.fixture
 def channel() -> Channel:
-    """Return the email channel of the tests."""
     return CHANNEL
 
 

@@ -56,7 +56,6 @@ def runtime(work_settings: Settings, store: RunStore, vault: Vault, heard: list[
 
 @pytest.fixture
 def opened(store: RunStore, asker: Person, channel: Channel) -> Run:
-    """Return a new run for the mailbox."""
     return store.open(channel, asker, ORIGIN)
 
 
@@ -75,12 +74,10 @@ def say(store: RunStore, opened: Run, channel: Channel) -> Say:
 
 
 def signed_in() -> Event:
-    """Return the event that an administrator has signed in."""
     return Event(Kind.SIGNED_IN, now(), account=ACCOUNT)
 
 
 def found(name: str, state: State = State.OK, **more: object) -> Event:
-    """Return the event of a finding."""
     finding = Finding(name, state, **more)  # type: ignore[arg-type]  # a finding's own fields
     return Event(Kind.FOUND, now(), step=name, finding=finding)
 
@@ -92,7 +89,6 @@ def due(store: RunStore, run: Run) -> float | None:
 
 
 def kinds(store: RunStore, run: Run) -> list[str]:
-    """Return the kinds of all events of the run."""
     return [str(event.kind) for event in store.events(run.id)]
 
 
@@ -290,7 +286,6 @@ class Meanwhile(Vault):
     raises: Exception | None = None
 
     def __post_init__(self) -> None:
-        """Open the vault."""
         super().__init__(self.redis, self.keys)
 
     def get(self, name: Any) -> str | None:

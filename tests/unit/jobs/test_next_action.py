@@ -27,12 +27,10 @@ NOTHING = replace(SIGNED_IN, plan=Plan("p", (), AT))
 
 
 def found(run: Run, *findings: Finding) -> Run:
-    """Return the run with these findings."""
     return replace(run, findings={finding.step: finding for finding in findings})
 
 
 def waits(step: str, turn: Turn, cause: str = "") -> Finding:
-    """Return the finding of a step that waits for somebody."""
     return Finding(step, State.WAITING, waiting_for=turn, cause=cause)
 
 

@@ -1,14 +1,19 @@
-"""Tests of the settings of the jobs: Webex's optional services, and values that need each other."""
+"""Tests of the settings of the jobs, and of secrets in files."""
 
 from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
-from bot.settings import BotSettings
+from bot.settings import BotSettings, settings_problems
 from jobs.settings import SECRETS, TOGETHER, Settings, SettingsError, read_files
 
-AUDIT = "https://wxconnectplatform.us.webexconnect.io/connectapi/v1/auditManager"
+ROOT = Path(__file__).parents[3]
+VALUES = tomllib.loads((ROOT / "tests/data/settings_values.toml").read_text("utf-8"))
 MICROSOFT = {"login.microsoftonline.com", "graph.microsoft.com", "outlook.office365.com"}
 KEY = Fernet.generate_key().decode()
 LEAST = {
@@ -80,38 +85,21 @@ def test_a_half_is_said(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "field", "read"),
+    ("field", "name", "value", "read"),
     [
-        ("MICROSOFT_GRAPH_URL", "https://graph.us/v1.0/", "graph_url", "https://graph.us"),
-        ("EXCHANGE_ADMIN_URL", "https://o.com/adminapi/beta", "exchange_url", "https://o.com"),
-        ("EXCHANGE_ADMIN_URL", "http://[::1]/exchange/", "exchange_url", "http://[::1]/exchange"),
-        ("MICROSOFT_LOGIN_URL", " https://login.us/ ", "login_url", "https://login.us"),
-        ("CONNECT_AUDIT_URL", f"{AUDIT}/", "connect_audit_url", AUDIT),
-        ("SMTP_SERVER", "smtp.office365.com", "smtp_server", "smtp.office365.com:587"),
-        ("SMTP_SERVER", "smtp://127.0.0.1:2525", "smtp_server", "127.0.0.1:2525"),
-        ("SMTP_SERVER", "[::1]", "smtp_server", "[::1]:587"),
-        ("PROBE_FROM", "Email probe <probe@fabrikam.com>", "probe_from", "probe@fabrikam.com"),
+        (field, name, *pair)
+        for field, names in VALUES["read"].items()
+        for name, pairs in names.items()
+        for pair in pairs.items()
     ],
 )
-def test_an_address_may_be_written_in_several_ways(name, value, field, read):
+def test_an_address_may_be_written_in_several_ways(field, name, value, read):
     """An address may have a version path, a slash, spaces, a scheme or a name, or no port."""
     assert getattr(Settings.from_env(LEAST | SERVICES | {name: value}), field) == read
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("ENCRYPTION_KEYS", ","),
-        *(("SMTP_SERVER", f"smtp.office365.com:{port}") for port in ("submission", "99999", "0")),
-        ("SMTP_SERVER", "[bad"),
-        ("PROBE_FROM", "probe"),
-        ("PROBE_SMTP_URL", "mail.fabrikam.com:587"),
-        ("PROBE_SMTP_URL", "smtp://mail.fabrikam.com:99999"),
-        ("CONNECT_AUDIT_URL", "http://contoso.us.webexconnect.io"),
-        ("CONNECT_AUDIT_HEADER", "access token"),
-        *(("CONNECT_HOSTS", hosts) for hosts in (",", "*", "*.com", "a..b", "https://a.example")),
-        *(("CONNECT_HOSTS", hosts) for hosts in ("10.0.0.1", "a.*.example", "imic\u043ennect.io")),
-    ],
+    ("name", "value"), [(n, value) for n, some in VALUES["wrong"].items() for value in some]
 )
 def test_a_value_that_cannot_be_right_is_said(name, value):
     """An invalid value is reported by the name of its setting.
@@ -145,3 +133,92 @@ def test_more_hosts_of_webex_connect():
     with pytest.raises(SettingsError) as caught:
         Settings.from_env(LEAST | {"CONNECT_HOSTS": "a.example,*.com,b/c"})
     assert [problem.split("'")[1] for problem in caught.value.problems] == ["*.com", "b/c"]
+
+
+UNREAD = "cannot be read from {}, which"
+MAY_BE_SECRET = re.compile(r"^\| `(\w+(?:TOKEN|SECRET|KEYS?))` \|", re.MULTILINE)
+
+
+def put(folder: Path, content: bytes, name: str = "ENCRYPTION_KEYS") -> str:
+    (folder / name).write_bytes(content)
+    return str(folder / name)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_secret_may_be_in_a_file(name, tmp_path):
+    """Every secret may be read from a NAME_FILE path or from the folder of systemd's credentials.
+
+    The newline at the end of the file is dropped. Everything else stays unchanged.
+    """
+    path = put(tmp_path, b"a secret of its own\r\n", name)
+    for place in ({f"{name}_FILE": path}, {"CREDENTIALS_DIRECTORY": str(tmp_path)}):
+        values, problems = read_files(place | {"PORT": "1"})
+        assert (values[name], values["PORT"], problems) == ("a secret of its own", "1", ())
+
+
+def test_every_secret_of_the_table_is_known():
+    """Each setting in the docs that is named a token, a secret or a key may be in a file."""
+    named = set(MAY_BE_SECRET.findall((ROOT / "docs/settings.md").read_text(encoding="utf-8")))
+    assert named
+    assert named - set(SECRETS) == set()
+
+
+def test_a_secret_in_the_environment_stays(tmp_path):
+    """A secret in the environment stays if its file path is blank and its folder lacks it."""
+    put(tmp_path, b"x", "OTHER")
+    env = {"ENCRYPTION_KEYS": "key", "ENCRYPTION_KEYS_FILE": " "}
+    env["CREDENTIALS_DIRECTORY"] = str(tmp_path)
+    assert read_files(env) == (env, ())
+
+
+def test_two_places_are_one_too_many(tmp_path):
+    """A secret that is set in several places is an error that names the places, not the secret."""
+    path = put(tmp_path, b"of the file")
+    both = {"ENCRYPTION_KEYS": "of the variable", "ENCRYPTION_KEYS_FILE": path}
+    _, (problem,) = read_files(both | {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert problem == (
+        "ENCRYPTION_KEYS is set more than once, by ENCRYPTION_KEYS and ENCRYPTION_KEYS_FILE and"
+        " CREDENTIALS_DIRECTORY: keep one"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b" \n", "is empty in {}, which {} names"),
+        (b"\xff", f"{UNREAD} {{}} names (it is no text in UTF-8)"),
+    ],
+)
+def test_a_file_without_a_secret_is_named(content, words, tmp_path):
+    """If a secret file has no usable text, the error names the setting and the path."""
+    path = put(tmp_path, content)
+    _, [problem] = read_files({"ENCRYPTION_KEYS_FILE": path})
+    assert problem == f"ENCRYPTION_KEYS {words.format(path, 'ENCRYPTION_KEYS_FILE')}"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    """If a secret file is missing or is a folder, the error names the setting and the path.
+
+    A credentials folder that cannot be read is named, too.
+    """
+    gone = tmp_path / "gone"
+    places = {
+        "ENCRYPTION_KEYS_FILE": gone,
+        "REDIS_URL_FILE": tmp_path,
+        "CREDENTIALS_DIRECTORY": gone,
+    }
+    problems = [each for name, path in places.items() for each in read_files({name: str(path)})[1]]
+    missing, key = "(No such file or directory)", f"ENCRYPTION_KEYS {UNREAD.format(gone)}"
+    url = f"REDIS_URL {UNREAD.format(tmp_path)}"
+    assert problems == [
+        f"{key} ENCRYPTION_KEYS_FILE names {missing}",
+        f"{url} REDIS_URL_FILE names (Is a directory)",
+        f"CREDENTIALS_DIRECTORY names {gone}, which cannot be read {missing}",
+    ]
+
+
+def test_a_secret_that_is_not_read_is_not_said_to_be_missing():
+    """A secret whose file cannot be read gives one error only, and does not count as missing."""
+    values, unread = read_files({"WEBEX_WEBHOOK_SECRET_FILE": "/gone"})
+    about = [line for line in settings_problems(values, unread) if "WEBHOOK" in line]
+    assert about == list(unread)

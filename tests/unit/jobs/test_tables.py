@@ -13,7 +13,7 @@ from jobs.causes import cause as table_of_causes, patterns, reader
 from jobs.checks import check, reading, verdict
 from jobs.engine.step import Diagnosis, Line, Step, rows_of
 from jobs.next_action import ActionKind
-from jobs.probes import all_probes, connect_changes, entra, smtp_login
+from jobs.probes import all_probes, contact_center, sign_ins
 from jobs.steps import CARRIES_MAIL_SEND, CONSENT, FORM, PROOF, SOMETIMES, all_steps
 
 ROOT = Path(__file__).parents[3]
@@ -26,17 +26,17 @@ STEPS: dict[str, Iterable[str]] = {
     "CARRIES_MAIL_SEND": (CARRIES_MAIL_SEND,),
     "FORWARDS": check.FORWARDS,
     "PROOFS": verdict.PROOFS,
-    "OWN": [name for names in smtp_login.SmtpLogin.own.values() for name in names],
-    "BY_LOG": smtp_login.BY_LOG,
-    "BY_LOG_OR_ANSWERS": smtp_login.BY_LOG_OR_ANSWERS,
-    "POLICIES": (smtp_login.POLICIES,),
-    "BY_ANSWERS": entra.BY_ANSWERS,
+    "OWN": [name for names in sign_ins.SmtpLogin.own.values() for name in names],
+    "BY_LOG": sign_ins.BY_LOG,
+    "BY_LOG_OR_ANSWERS": sign_ins.BY_LOG_OR_ANSWERS,
+    "POLICIES": (sign_ins.POLICIES,),
+    "BY_ANSWERS": sign_ins.BY_ANSWERS,
     "SEEN_AT": reading.SEEN_AT,
     "OUTSIDE": reading.OUTSIDE,
     "COUNTED": reading.COUNTED,
     "CHANGES": (reading.CHANGES,),
-    "connect_changes.ENDS": connect_changes.ENDS,
-    "connect_changes.WITHOUT": connect_changes.WITHOUT,
+    "contact_center.ENDS": contact_center.ENDS,
+    "contact_center.WITHOUT": contact_center.WITHOUT,
     "causes.toml": [
         name
         for entry in table_of_causes.CAUSES.values()
@@ -51,7 +51,7 @@ CAUSES: dict[str, Iterable[str]] = {
     "lists": [cause for pair in LISTS.items() for cause in (pair[0], *pair[1])],
     "_AT_CONNECT": [each for pair in vars(reader)["_AT_CONNECT"].items() for each in pair],
     "_BARE": vars(reader)["_BARE"],
-    "own": smtp_login.SmtpLogin.own,
+    "own": sign_ins.SmtpLogin.own,
     "warnings": [
         code
         for each in EVERYTHING.values()

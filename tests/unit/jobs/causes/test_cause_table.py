@@ -56,7 +56,6 @@ def test_each_cause_has_its_texts(family: str, language: str):
 
 
 def named_in(source: str) -> set[str]:
-    """Return the causes that a source names."""
     return {
         node.attr.lower()
         for node in ast.walk(ast.parse(source))

@@ -42,7 +42,6 @@ def app(number: int = 1, callback: str = CALLBACK, **more: Any) -> dict[str, Any
 
 
 def principal(number: int = 1, *urls: str) -> dict[str, Any]:
-    """Return the enterprise application of an app."""
     return {"id": f"sp-{number}", "appId": f"client-{number}", "replyUrls": list(urls)}
 
 

@@ -39,7 +39,6 @@ def connected(given: Given, store: RunStore, channel: Channel, client_id: str = 
 
 
 def planning(given: Given, **more: Any) -> StepContext:
-    """Return the context of a run that makes a plan."""
     ctx = given(**more)
     ctx.looking = True
     return ctx

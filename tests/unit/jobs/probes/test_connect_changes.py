@@ -13,7 +13,7 @@ from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.model import ConnectChange, Finding, Signals, State, Text, second_of
 from jobs.probes import all_probes
-from jobs.probes.connect_changes import MOST
+from jobs.probes.contact_center import MOST
 from jobs.runs.channel_index import ChannelIndex, Record
 from jobs.runs.run import Brief
 
@@ -63,6 +63,7 @@ def suspects(*others: Finding, changes: tuple[ConnectChange, ...]) -> list[float
 
 
 TASKS_WERE, ANSWERS_WERE = good("agent_tasks", 60), good("answers", 50)
+NO_TASK = lost("mail_to_task", 30)
 
 
 @pytest.mark.parametrize(
@@ -75,11 +76,7 @@ TASKS_WERE, ANSWERS_WERE = good("agent_tasks", 60), good("answers", 50)
         ((none("agent_tasks"), none("answers")), (20, 5000), [20, 5000]),
         ((good("agent_tasks", 5), good("answers", 4)), (10, 70), []),
         # Mail is lost since a moment: nothing later is the reason, and an app's change may be late.
-        (
-            (TASKS_WERE, ANSWERS_WERE, lost("mail_to_task", 30)),
-            (20, 29.5, 40, 100, 200),
-            [29.5, 40, 100],
-        ),
+        ((TASKS_WERE, ANSWERS_WERE, NO_TASK), (20, 29.5, 40, 100, 200), [29.5, 40, 100]),
         ((TASKS_WERE, good("answers", 50, unanswered=ago(30))), (20, 40), [40]),
         ((TASKS_WERE, good("answers", 50, unproven=ago(30))), (20, 40), [40]),
         ((TASKS_WERE, ANSWERS_WERE, lost("sign_ins", 30, "scope_wrong")), (20, 40), [40]),
@@ -101,7 +98,7 @@ def test_a_deleted_flow_counts_at_once():
 
     After a change of the app, mail goes on until the app's token ends.
     """
-    others = (TASKS_WERE, ANSWERS_WERE, lost("mail_to_task", 30))
+    others = (TASKS_WERE, ANSWERS_WERE, NO_TASK)
     changes = (change(40, "deleteFlow"), change(100, "deleteFlow"), change(101))
     assert suspects(*others, changes=changes) == [40, 101]
 
@@ -114,7 +111,6 @@ def test_nothing_is_a_suspect_before_the_newest_mail_is_known(missing: str):
 
 
 def look(ctx: Any) -> Finding:
-    """Return the finding of the probe."""
     return asyncio.run(PROBE.inspect(ctx))
 
 

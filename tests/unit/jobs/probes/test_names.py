@@ -1,12 +1,12 @@
-"""Tests of the records of the mailbox's domain, which are read from a real name server on loopback."""
+"""Tests of public facts: DNS records, from a real name server on loopback, and services' reports."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from socketserver import BaseRequestHandler, UDPServer
 from typing import Any
 
 import dns.asyncresolver
@@ -19,9 +19,10 @@ import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.model import Access, Channel, Finding, Signals, State
+from jobs.model import Access, Channel, Finding, Signals, State, Text
 from jobs.probes import all_probes
 from jobs.probes.dns_records import MailExchanger, SenderDomain
+from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, look, told
 
 Zone = dict[tuple[str, str], str]
 MX = {("contoso.com.", "MX"): "0 contoso-com.mail.protection.outlook.com."}
@@ -40,28 +41,19 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Zone]:
     Any other name does not exist.
     """
     known: Zone = {}
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind(("127.0.0.1", 0))
-    server.settimeout(0.1)
-    over = threading.Event()
 
-    def serve() -> None:
-        while not over.is_set():
-            try:
-                data, client = server.recvfrom(4096)
-            except TimeoutError:
-                continue
-            server.sendto(_answer(known, data), client)
+    class Handler(BaseRequestHandler):
+        def handle(self) -> None:
+            data, own = self.request
+            own.sendto(_answer(known, data), self.client_address)
 
-    thread = threading.Thread(target=serve)
-    thread.start()
-    resolver = dns.asyncresolver.Resolver(configure=False)
-    resolver.nameservers, resolver.port = ["127.0.0.1"], server.getsockname()[1]
-    monkeypatch.setattr(dns.asyncresolver, "default_resolver", resolver)
-    yield known
-    over.set()
-    thread.join()
-    server.close()
+    with UDPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        resolver = dns.asyncresolver.Resolver(configure=False)
+        resolver.nameservers, resolver.port = ["127.0.0.1"], server.server_address[1]
+        monkeypatch.setattr(dns.asyncresolver, "default_resolver", resolver)
+        yield known
+        server.shutdown()
 
 
 def _answer(known: Zone, data: bytes) -> bytes:
@@ -170,20 +162,19 @@ def test_a_parent_s_policy_counts(zone: Zone, given: Callable[..., Any]):
     assert asyncio.run(SenderDomain().inspect(ctx)).state is State.OK
 
 
+DKIM = {"Domain": "contoso.com", "Enabled": True, "Status": "Valid"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "records", "state"),
     [
-        ([{"Domain": "contoso.com", "Enabled": True, "Status": "Valid"}], SPF | DMARC, State.OK),
-        ([{"Domain": "contoso.com", "Enabled": False, "Status": "Valid"}], {}, State.POSSIBLE),
-        (
-            [{"Domain": "contoso.com", "Enabled": True, "Status": "CnameMissing"}],
-            {},
-            State.POSSIBLE,
-        ),
-        ([{"Domain": "other.example", "Enabled": True, "Status": "Valid"}], {}, State.POSSIBLE),
-        ((403, {}), SPF | DMARC, State.OK),
-        ((403, {}), {}, State.SKIPPED),
+        ([DKIM], SPF | DMARC, OK),
+        ([DKIM | {"Enabled": False}], {}, POSSIBLE),
+        ([DKIM | {"Status": "CnameMissing"}], {}, POSSIBLE),
+        ([DKIM | {"Domain": "other.example"}], {}, POSSIBLE),
+        ((403, {}), SPF | DMARC, OK),
+        ((403, {}), {}, SKIPPED),
     ],
 )
 def test_dkim_is_read_from_exchange(zone, cloud, given, rows, records, state):
@@ -204,3 +195,86 @@ def test_a_refused_answer_makes_it_the_cause(zone: Zone, given: Callable[..., An
     verdict = judge(all_probes(), found)
     assert (verdict.causes, verdict.symptoms) == (("sender_domain",), {"answers": "sender_domain"})
     assert verdict.weighed["sender_domain"].cause == "domain_not_authenticated"
+
+
+ISSUE = {
+    "id": "EX1",
+    "title": "SMTP is late",
+    "classification": "incident",
+    "status": "serviceDegradation",
+    "isResolved": False,
+    "startDateTime": "2026-11-24T08:14:00Z",
+}
+HEALTH = "GET /admin/serviceAnnouncement/healthOverviews"
+OPEN = {
+    "publicationId": "PUB1",
+    "name": "Webex Contact Center: Email is late",
+    "status": "investigating",
+    "created_at": "2026-11-24T08:14:00.000Z",
+    "commercial": True,
+    "components": [],
+}
+
+
+NONE = (OK, "seen.no_incident", "")
+INCIDENT = (POSSIBLE, "seen.incident", "webex_incident")
+
+
+def test_an_incident_may_be_the_cause(cloud: Any, given: Any):
+    """Only the probe of an incident's own service shows the incident's id, title and beginning."""
+    issues = [ISSUE, ISSUE | {"id": "EX0", "startDateTime": None}]
+    cloud.on(HEALTH, [{"service": "Exchange Online", "id": "Exchange", "issues": issues}])
+    ctx = given()
+    found = look("exchange_health", ctx)
+    assert told(found) == (POSSIBLE, "seen.incidents", "exchange_incident")
+    values = {"id": "EX1", "title": "SMTP is late", "count": "1"}
+    assert found.seen == Text("seen.incidents", values)
+    assert found.signals == Signals(since=datetime(2026, 11, 24, 8, 14, tzinfo=UTC))
+    assert told(look("entra_health", ctx)) == NONE
+
+
+def test_who_may_not_read_the_health_is_told_so(cloud: Any, given: Any):
+    """If the bot may not read the service health, the probe is skipped without an alarm."""
+    cloud.refuse(HEALTH, 403, "Forbidden")
+    assert told(look("entra_health", given())) == (SKIPPED, "skipped.service_health", "")
+
+
+@pytest.mark.parametrize(
+    ("incidents", "found"),
+    [
+        ([], NONE),
+        ([OPEN], INCIDENT),
+        ([OPEN | {"name": "Late", "components": [{"name": "Webex Connect"}]}], INCIDENT),
+        ([OPEN | {"name": "Webex Meetings: Recordings"}], NONE),
+        ([OPEN | {"commercial": False}], NONE),
+        ([OPEN | {"status": "resolved"}], NONE),
+    ],
+)
+def test_webex_status(outside, configured, given, incidents, found):
+    """Only open incidents of the contact center or Webex Connect count, by title or components."""
+    outside.on("GET /status/unresolved-incidents.json", {"incidents": incidents})
+    assert told(look("webex_status", given(settings=configured()))) == found
+
+
+def test_a_maintenance_that_is_under_way_counts_as_an_incident(outside, configured, given):
+    """The page of the maintenance has the incidents' form; without it, the incidents count."""
+    outside.on("GET /status/unresolved-incidents.json", {"incidents": []})
+    page = {"scheduled_maintenances": [OPEN | {"status": "in_progress"}]}
+    outside.on("GET /status/active-scheduled-maintenances.json", page)
+    ctx = given(settings=configured())
+    assert told(look("webex_status", ctx)) == (State.POSSIBLE, "seen.incident", "webex_incident")
+
+
+@pytest.mark.parametrize(("body", "status"), [({}, 200), ([], 200), ({}, 503)])
+def test_a_page_that_cannot_be_read_says_nothing(outside, configured, given, body, status):
+    """A status page that cannot be read skips the probe, with the reason."""
+    outside.on("GET /status/unresolved-incidents.json", body, status)
+    found = told(look("webex_status", given(settings=configured())))
+    assert found == (SKIPPED, "skipped.status_page", "")
+
+
+def test_the_page_can_be_switched_off(given: Any, configured: Any, outside: Any):
+    """If the status page is switched off in the settings, no request is sent."""
+    found = told(look("webex_status", given(settings=configured(status_url="off"))))
+    assert found == (SKIPPED, "skipped.status_off", "")
+    assert outside.asked == []

@@ -21,7 +21,7 @@ from jobs.engine.step import StepContext
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Finding, Reason, Signals, State, Text
 from jobs.probes import checks_for
-from jobs.probes.smtp_login import SmtpLogin, login_of
+from jobs.probes.sign_ins import SmtpLogin, login_of
 from jobs.runs.run import Brief
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG
 
@@ -55,7 +55,6 @@ def ok(step: str, hours: float | None = None, generated: float | None = None) ->
 
 
 def verdict_on(ctx: StepContext, *findings: Finding) -> Verdict:
-    """Return the verdict on the login's finding and others."""
     return judge(checks_for(ctx.channel.profile), {each.step: each for each in findings})
 
 
@@ -172,44 +171,26 @@ THE_SAME = Finding("sign_ins", WRONG, cause="grant_invalid")
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("others", "told"),
+    ("good", "others", "told"),
     [
-        ((ok("sign_ins", 0.7),), (NOTHING, NOTHING, OWN)),
-        ((ok("sign_ins", 0.7), ok("answers", 0.1)), (NOTHING, NOTHING, OWN)),
-        ((ok("sign_ins", 1.1),), (OWN, NOTHING, NOTHING)),
-        ((THE_SAME,), (("sign_ins",), NOTHING, NOTHING)),
-        ((NOT_SIGNED_IN,), (NOTHING, OWN, ("sign_ins",))),
-        ((), (NOTHING, OWN, NOTHING)),
-        ((NO_LOG,), (OWN, NOTHING, ("sign_ins",))),
-        ((NO_LOG, ok("answers", 0.1)), (OWN, NOTHING, ("sign_ins",))),
+        (1, (ok("sign_ins", 0.7),), (NOTHING, NOTHING, OWN)),
+        (1, (ok("sign_ins", 0.7), ok("answers", 0.1)), (NOTHING, NOTHING, OWN)),
+        (1, (ok("sign_ins", 1.1),), (OWN, NOTHING, NOTHING)),
+        (1, (THE_SAME,), (("sign_ins",), NOTHING, NOTHING)),
+        (1, (NOT_SIGNED_IN,), (NOTHING, OWN, ("sign_ins",))),
+        (1, (), (NOTHING, OWN, NOTHING)),
+        (1, (NO_LOG,), (OWN, NOTHING, ("sign_ins",))),
+        (1, (NO_LOG, ok("answers", 0.1)), (OWN, NOTHING, ("sign_ins",))),
+        (24, (NO_LOG, ok("answers", 1)), (NOTHING, NOTHING, ("sign_ins",))),
     ],
 )
-def test_one_token_that_is_dead(ctx, provider, others, told):
+def test_one_token_that_is_dead(ctx, provider, good, others, told):
     """The error AADSTS70000 concerns only one token.
 
     If Webex Connect has renewed its token since the bot's last good login, only the bot's token has
-    ended.
+    ended. Without a sign-in log, a recent answer shows that, if the renewal was later.
     """
-    assert judged(ctx, begun(ctx, provider, 70000, 1, 480), *others) == told
-
-
-def test_an_answer_since_makes_one_dead_token_history(ctx: StepContext, provider: Any):
-    """Without a sign-in log, a recent answer shows that only the bot's token has ended.
-
-    Webex Connect must have renewed its token after the bot's last good login.
-    """
-    told = judged(ctx, begun(ctx, provider, 70000, 24, 480), NO_LOG, ok("answers", 1))
-    assert told == (NOTHING, NOTHING, ("sign_ins",))
-
-
-def test_what_is_the_bots_alone_is_told_in_its_own_words(ctx: StepContext, provider: Any):
-    """If only the bot's token has ended, the finding says so in the bot's words.
-
-    The message of Entra stays as evidence.
-    """
-    found = begun(ctx, provider, 70000, 1, 480)
-    weighed = verdict_on(ctx, found, ok("sign_ins", 0.7)).weighed["smtp_login"]
-    assert (weighed.seen, weighed.evidence) == (Text("skipped.own_sign_in"), found.evidence)
+    assert judged(ctx, begun(ctx, provider, 70000, good, 480), *others) == told
 
 
 async def test_its_renewal_is_remembered(ctx: StepContext, provider: Any, redis: Any):
@@ -270,7 +251,7 @@ async def test_a_server_that_was_busy_for_a_moment(ctx, monkeypatch, login, caus
     async def busy(_server: str) -> SmtpProbe:
         return BUSY
 
-    monkeypatch.setattr("jobs.probes.smtp_login.hello_probe", busy)
+    monkeypatch.setattr("jobs.probes.sign_ins.hello_probe", busy)
     checks = checks_for(ctx.channel.profile)
     server = await checks["smtp_server"].inspect(ctx)
     assert (server.state, server.cause) == (WRONG, "smtp_busy")
@@ -376,11 +357,23 @@ def test_a_policy_for_the_bots_place_alone(ctx, provider, number, others, causes
     assert (told[0], tuple(sorted(told[1]))) == (causes, possible)
 
 
-def test_a_login_that_is_refused_at_its_place_is_told_so(ctx: StepContext, provider: Any):
-    """The bot's refused login is skipped if Webex Connect still gets tokens from its network."""
-    found = begun(ctx, provider, 53003, 2400, 480)
-    verdict = verdict_on(ctx, found, POLICY, ok("answers", 3))
-    assert (verdict.skipped, verdict.weighed["smtp_login"].seen) == (OWN, Text("skipped.own_place"))
+@pytest.mark.parametrize(
+    ("number", "others", "words"),
+    [
+        (70000, (ok("sign_ins", 0.7),), "skipped.own_sign_in"),
+        (53003, (POLICY, ok("answers", 3)), "skipped.own_place"),
+    ],
+)
+def test_what_is_the_bots_alone_is_told_in_its_own_words(ctx, provider, number, others, words):
+    """If only the bot's token has ended, or its network is refused, the finding says so.
+
+    The message of Entra stays as evidence.
+    """
+    found = begun(ctx, provider, number, 1 if number == 70000 else 2400, 480)
+    verdict = verdict_on(ctx, found, *others)
+    weighed = verdict.weighed["smtp_login"]
+    assert (weighed.seen, weighed.evidence) == (Text(words), found.evidence)
+    assert verdict.skipped == OWN
 
 
 KEY, ENDED, GONE = ("client_secret",), "client_secret_expired", "session_revoked"

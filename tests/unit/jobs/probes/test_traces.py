@@ -1,17 +1,23 @@
-"""Tests of the message traces: arrivals, copies, mail without a copy, and answers."""
+"""Tests of the message traces: arrivals, copies, answers, and the watch's test mails."""
 
 from __future__ import annotations
 
+import tomllib
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobs.checks.verdict import proves
+from jobs.checks.verdict import judge, proves
 from jobs.clock import now
+from jobs.mail import watch_mail
 from jobs.mail.message_trace import TraceRow, TraceStatus, without_copy
+from jobs.mail.watch_mail import WatchMail
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Evidence, State, Station
+from jobs.model import Access, Evidence, Finding, Profile, Signals, State, Station
+from jobs.probes import checks_for
 from jobs.runs.run import Brief
 from tests.unit.jobs.probes.trace_rows import (
     CUSTOMER,
@@ -21,7 +27,6 @@ from tests.unit.jobs.probes.trace_rows import (
     MAILBOX,
     MOMENT,
     OK,
-    POSSIBLE,
     RULE_BLOCKS,
     SKIPPED,
     TRACES,
@@ -32,40 +37,29 @@ from tests.unit.jobs.probes.trace_rows import (
     look,
     row,
     sides,
+    task,
 )
 
 BLOCKED = (
     "550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)"
 )
+UPN = "upn@contoso.com"
 RULE = {"Name": "Nothing to Webex", "Guid": "11112222-3333"}
 RULE |= {"State": "Enabled", "DeleteMessage": True}
 NAMED = "Transport rule: 'Nothing to Webex', ID: (x)"
+TRACED = tomllib.loads((Path(__file__).parents[3] / "data" / "traces.toml").read_text("utf-8"))
+"""Cases of the tests, by their names."""
 
 
-@pytest.mark.parametrize(
-    ("rows", "state", "cause"),
-    [
-        ([], SKIPPED, ""),
-        ([row(5, "pending")], SKIPPED, ""),
-        ([row(5), row(60, "failed")], OK, ""),
-        ([row(5, "failed"), row(60)], WARNING, LOST),
-        ([row(5, "failed")], WARNING, LOST),
-        ([row(5, "failed"), row(6, "failed"), row(60)], WRONG, LOST),
-        ([row(5, "failed"), row(5, id="other")], WARNING, LOST),
-        ([row(3, "gettingStatus"), row(5)], OK, ""),
-        ([row(5, "quarantined"), row(6, "filteredAsSpam"), row(60)], OK, ""),
-        ([row(5, "filteredAsSpam"), row(6, "filteredAsSpam")], WARNING, LOST),
-        ([row(90, "pending"), row(95, "pending"), row(200)], WRONG, LOST),
-    ],
-)
-def test_what_arrives(cloud: Any, given: Any, rows: list[Any], state: State, cause: str):
+@pytest.mark.parametrize("case", TRACED["what_arrives"])
+def test_what_arrives(cloud: Any, given: Any, case: dict[str, Any]):
     """Spam is no failure, and one mail that fails for a reason of its own is only a warning.
 
     A mail that is under way for an hour counts as not delivered.
     """
-    cloud.on(TRACES, rows)
+    cloud.on(TRACES, [row(**each) for each in case["rows"]])
     found = look("arrivals", given())
-    assert (found.state, found.cause) == (state, cause)
+    assert (found.state, found.cause) == (case["state"], case["cause"])
 
 
 def test_mail_in_quarantine_is_counted_with_its_page(cloud, given):
@@ -81,22 +75,19 @@ def test_mail_in_quarantine_is_counted_with_its_page(cloud, given):
 def test_a_failure_says_since_when_and_how_often(cloud: Any, given: Any):
     """A failure counts from the first failed mail after the last good one.
 
-    The finding has the trace's text.
+    The finding has the trace's text. Without a good mail within two days, the beginning is unknown.
     """
     cloud.on(TRACES, [copy(5, "failed"), copy(20, "failed"), copy(30), copy(90, "failed")])
     details(cloud, 5, FORWARD, BLOCKED)
-    found = look("copies", given())
+    ctx = given()
+    found = look("copies", ctx)
     assert (found.state, found.cause) == (WRONG, "forwarding_blocked")
     assert found.signals.failed == 2
     ages = [(now() - at).total_seconds() / 60 for at in (found.signals.since, found.signals.at)]
     assert ages == [pytest.approx(20, abs=2), pytest.approx(30, abs=2)]
     assert found.evidence == (Evidence("trace", f"Fail | {BLOCKED}"),)
-
-
-def test_the_edge_of_the_window_is_no_beginning(cloud: Any, given: Any):
-    """Without a good mail within two days, the beginning of the failure is unknown."""
     cloud.on(TRACES, [copy(5, "failed"), copy(2000, "failed")])
-    signals = look("copies", given()).signals
+    signals = look("copies", ctx).signals
     assert (signals.since, signals.at) == (None, None)
 
 
@@ -111,27 +102,13 @@ def test_a_known_failure_stays_known(cloud: Any, given: Any, refuse: int):
     assert (found.state, found.cause, found.evidence) == (WRONG, LOST, ())
 
 
-@pytest.mark.parametrize(
-    ("arrived", "copies", "state", "seen"),
-    [
-        ([], [], SKIPPED, "skipped.no_mail"),
-        ([5], [], SKIPPED, "skipped.copy_due"),
-        ([4, 300], [300], OK, "seen.traced"),
-        ([6, 300], [300], WARNING, "seen.copies_late"),
-        ([0, 2, 300], [300], OK, "seen.traced"),
-        ([2, 3, 300], [300], WARNING, "seen.copies_late"),
-        ([45, 300], [300], POSSIBLE, "seen.no_copy"),
-        ([45, 50, 60], [], WRONG, "seen.no_copy"),
-        ([*range(60, 480, 60), 33 * HOUR], [33 * HOUR], WRONG, "seen.no_copy"),
-        ([40, 50, 60], [45], POSSIBLE, "seen.no_copy"),
-    ],
-)
-def test_copies_that_never_come(cloud, given, arrived, copies, state, seen):
+@pytest.mark.parametrize("case", TRACED["copies_that_never_come"])
+def test_copies_that_never_come(cloud, given, case):
     """Mail without a copy within half an hour is a failure; a single such mail proves little."""
-    sides(cloud, [row(minutes) for minutes in arrived], [copy(minutes) for minutes in copies])
+    sides(cloud, list(map(row, case["arrived"])), list(map(copy, case["copies"])))
     found = look("copies", given())
-    assert (found.state, found.seen and found.seen.key) == (state, seen)
-    assert found.cause == (LOST if seen == "seen.no_copy" else "")
+    assert (found.state, found.seen and found.seen.key) == (case["state"], case["seen"])
+    assert found.cause == (LOST if case["seen"] == "seen.no_copy" else "")
 
 
 @pytest.mark.parametrize(
@@ -151,104 +128,53 @@ def test_copies_that_are_held_back(cloud, given, words, ages, state, cause):
     assert (found.state, found.cause, proves(found)) == (state, cause, state is OK)
 
 
-@pytest.mark.parametrize(
-    ("senders", "words", "state", "cause"),
-    [
-        (["a", "b", "c"], "", WARNING, ""),
-        (["a", "b"], "", OK, ""),
-        (["a", "a", "a"], "", OK, ""),
-        (
-            ["a", "b"],
-            "quarantined by the mail flow rule 'All'",
-            WRONG,
-            "transport_rule_blocks_arrivals",
-        ),
-    ],
-)
-def test_what_a_filter_takes(cloud, given, senders, words, state, cause):
+@pytest.mark.parametrize("case", TRACED["what_a_filter_takes"])
+def test_what_a_filter_takes(cloud, given, case):
     """Quarantined mail of three senders gives a warning, and less of it proves nothing.
 
     If the trace of such a mail names a mail flow rule, the rule is the cause.
     """
-    held = [
-        row(age, status="quarantined", senderAddress=f"{who}@customer.test")
-        for age, who in enumerate(senders, 1)
-    ]
+    senders = [f"{who}@customer.test" for who in case["senders"]]
+    held = [row(age, "quarantined", senderAddress=who) for age, who in enumerate(senders, 1)]
     cloud.on(TRACES, [*held, row(300)])
     for age in range(1, len(senders) + 1):
-        details(cloud, age, MAILBOX, words)
+        details(cloud, age, MAILBOX, case["words"])
     found = look("arrivals", given())
-    assert (found.state, found.cause, proves(found)) == (state, cause, state is OK)
+    assert (found.state, found.cause) == (case["state"], case["cause"])
+    assert proves(found) is (found.state is OK)
 
 
 def test_what_arrived_before_the_forwarding_was_set_says_nothing(cloud: Any, given: Any):
-    """Mail from before the forwarding was set needs no copy.
-
-    A delivery report and a mail from the mailbox itself need no copy either.
-    """
+    """Mail from before that, a delivery report, and the mailbox's own mail need no copy."""
     own = [row(40, senderAddress="postmaster@contoso.com"), row(45, senderAddress=MAILBOX)]
     sides(cloud, [*own, row(60), row(70)], [])
     ctx = given(brief=Brief(changed_at=now() - timedelta(minutes=55)))
     assert (look("copies", ctx).state, look("copies", ctx).facts) == (SKIPPED, {})
 
 
-@pytest.mark.parametrize(
-    ("copies", "state"),
-    [
-        ([copy(8 * HOUR, "pending"), copy(9 * HOUR)], WRONG),
-        ([copy(8 * HOUR, "gettingStatus")], WRONG),
-        ([copy(20, "pending"), copy(9 * HOUR)], OK),
-        ([copy(5, "failed", size=26 * 1024 * 1024), copy(HOUR)], OK),
-        ([copy(5, "quarantined"), copy(HOUR)], WARNING),
-    ],
-)
-def test_copies_that_do_not_go_on(cloud: Any, given: Any, copies: list[Any], state: State):
+@pytest.mark.parametrize("case", TRACED["copies_that_do_not_go_on"])
+def test_copies_that_do_not_go_on(cloud: Any, given: Any, case: dict[str, Any]):
     """A copy that is under way for an hour counts as not delivered.
 
     A copy that is too large, or is taken for spam, is no failure of the channel.
     """
+    copies = [copy(**each) for each in case["copies"]]
     sides(cloud, [row(8 * HOUR, messageId=copies[0]["messageId"])], copies)
-    assert look("copies", given()).state is state
+    assert look("copies", given()).state == case["state"]
 
 
-PUT_OFF = "421 4.4.2 Connection dropped"
-REJECTED = (
-    "550 5.7.1 TRANSPORT.RULES.RejectMessage; the message was rejected by organization policy"
-)
-
-
-@pytest.mark.parametrize(
-    ("words", "rule", "cause"),
-    [
-        (f"{PUT_OFF}\n{BLOCKED}", None, "forwarding_blocked"),
-        (f"{PUT_OFF}\n550 5.7.1 Not from you", None, LOST),
-        ("Deleted by the transport rule 'Anything'.", None, RULE_BLOCKS),
-        (REJECTED, None, RULE_BLOCKS),
-        (NAMED, {}, RULE_BLOCKS),
-        ("Dropped by ID: (11112222-3333)", {}, RULE_BLOCKS),
-        ("550 5.7.1 Ask us", {"RejectMessageReasonText": "Ask us"}, RULE_BLOCKS),
-        ("550 5.7.912 No", {"RejectMessageEnhancedStatusCode": "5.7.912"}, RULE_BLOCKS),
-        ("550 5.7.1 No", {"RejectMessageEnhancedStatusCode": "5.7.1"}, LOST),
-        (NAMED, {"DeleteMessage": False, "SetSCL": 1}, LOST),
-        ("Transport rule: 'Disclaimer', ID: (x)", {}, LOST),
-        (f"{NAMED}; {BLOCKED}", {}, "forwarding_blocked"),
-        ("550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found", None, "connect_address_gone"),
-        ("550 5.1.1 The email account does not exist.", None, "connect_address_gone"),
-        ("550 5.4.1 Recipient address rejected", None, "connect_address_gone"),
-        ("550 5.1.100 Something else", None, LOST),
-        (f"550 5.1.1; {BLOCKED}", None, "forwarding_blocked"),
-    ],
-)
-def test_the_cause_of_a_failed_copy(cloud: Any, given: Any, words: str, rule: Any, cause: str):
+@pytest.mark.parametrize("failed", TRACED["failed_copies"])
+def test_the_cause_of_a_failed_copy(cloud: Any, given: Any, failed: dict[str, Any]):
     """The final refusal counts, not an earlier temporary error.
 
     A known code comes first, then a rule that the trace names. A refusal by Webex Connect's mail
     server means that the app was deleted, and mail stops there.
     """
     sides(cloud, [], [copy(5, "failed")])
-    details(cloud, 5, FORWARD, *words.split("\n"))
-    cloud.on("Get-TransportRule", [] if rule is None else [ExchangeRow(RULE | rule)])
-    found = look("copies", given())
+    details(cloud, 5, FORWARD, *failed["words"])
+    rules = [ExchangeRow(RULE | failed["rule"])] if "rule" in failed else []
+    cloud.on("Get-TransportRule", rules)
+    found, cause = look("copies", given()), failed["cause"]
     station = Station.CONNECT if cause == "connect_address_gone" else None
     assert (found.state, found.cause, found.signals.station) == (WRONG, cause, station)
 
@@ -281,41 +207,22 @@ def test_what_was_left_behind(arrived: list[TraceRow], copies: list[TraceRow], l
 
 
 def answer(minutes: int, status: str = "delivered", to: str = CUSTOMER, **more: Any) -> Any:
-    """Return the trace row of a mail from the mailbox."""
     return row(minutes, status, to, senderAddress=MAILBOX, **more)
 
 
 BOUNCE, BOUNCE_OF_JO = answer(5, "failed"), answer(6, "failed", "jo@x.example")
 
 
-@pytest.mark.parametrize(
-    ("sent", "words", "state", "cause"),
-    [
-        ([BOUNCE, answer(30)], "550 5.1.10 RecipientNotFound", WARNING, LOST),
-        ([BOUNCE, answer(30)], "451 4.7.1 Greylisted, try again", WARNING, LOST),
-        ([BOUNCE, answer(30)], "554 5.2.252 SendAsDenied", WRONG, "send_as_denied"),
-        ([BOUNCE], "550 5.1.8 bad outbound sender", WRONG, "sender_restricted"),
-        ([BOUNCE, BOUNCE_OF_JO, answer(30)], "550 5.7.1", WRONG, LOST),
-        ([BOUNCE, answer(6, "failed"), answer(30)], "550 5.1.10", WARNING, LOST),
-        ([answer(5), answer(30, "failed")], "", OK, ""),
-    ],
-)
-def test_an_answer_that_bounces(cloud, given, sent, words, state, cause):
+@pytest.mark.parametrize("case", TRACED["an_answer_that_bounces"])
+def test_an_answer_that_bounces(cloud, given, case):
     """A bounce for one recipient is only a warning.
 
     A bounce because of the mailbox itself, and bounces of several answers in a row, are failures.
     """
-    sides(cloud, sent, [])
-    details(cloud, 5, CUSTOMER, words)
+    sides(cloud, [answer(**each) for each in case["sent"]], [])
+    details(cloud, 5, CUSTOMER, case["words"])
     found = look("answers", given())
-    assert (found.state, found.cause) == (state, cause)
-
-
-@pytest.mark.parametrize("recipient", [MAILBOX, "Support@contoso.com", "upn@contoso.com", FORWARD])
-def test_what_is_no_answer(cloud: Any, given: Any, recipient: str):
-    """A mail from the mailbox to itself or to Webex Connect does not count as an answer."""
-    sides(cloud, [answer(5, to=recipient)], [])
-    assert look("answers", given(facts={"upn": "upn@contoso.com"})).state is SKIPPED
+    assert (found.state, found.cause) == (case["state"], case["cause"])
 
 
 @pytest.mark.parametrize(
@@ -337,47 +244,270 @@ def test_customers_who_do_not_exist_say_nothing_of_the_channel(cloud, given, tol
     assert look("answers", given()).state is state
 
 
-BUSY = [answer(minutes, subject=f"RE: Hello {minutes + 30}") for minutes in (5, 60, 120)]
-HANDED = [copy(minutes) for minutes in (35, 90, 150)]
-
-
-@pytest.mark.parametrize(
-    ("sent", "copies", "state", "seen", "waits"),
-    [
-        ([answer(3)], [copy(5)], OK, "seen.traced", False),
-        ([answer(30)], [copy(1), copy(40)], OK, "seen.unanswered", True),
-        ([answer(30)], [copy(1), copy(29)], OK, "seen.unanswered", True),
-        ([answer(400)], [copy(1), copy(300)], WARNING, "seen.unanswered", True),
-        (BUSY, [copy(1, subject="Another order"), *HANDED], OK, "seen.traced", False),
-        ([answer(45), *BUSY[1:]], [copy(40), *HANDED[1:]], OK, "seen.unanswered", True),
-    ],
-)
-def test_a_mail_that_waits_for_its_answer(cloud, given, sent, copies, state, seen, waits):
+@pytest.mark.parametrize("case", TRACED["a_mail_that_waits_for_its_answer"])
+def test_a_mail_that_waits_for_its_answer(cloud, given, case):
     """A mail without an answer is never a failure.
 
     The finding stays good or is a warning, depending on how long earlier mails waited for their
     answers. A mail that waits no longer than those is not mentioned.
     """
-    sides(cloud, sent, copies)
+    copies = [copy(**each) for each in case["copies"]]
+    sides(cloud, [answer(**each) for each in case["sent"]], copies)
     found = look("answers", given())
-    assert (found.state, found.seen and found.seen.key) == (state, seen)
-    assert (found.signals.unanswered is not None) == waits
+    assert (found.state, found.seen and found.seen.key) == (case["state"], case["seen"])
+    assert (found.signals.unanswered is not None) == case["waits"]
 
 
 @pytest.mark.parametrize(
-    ("subject", "state"),
+    ("sent", "state"),
     [
-        ("Automatic reply: Hello 5", SKIPPED),
-        ("Automatische Antwort: Hello 5", SKIPPED),
-        ("We have your mail", OK),
-        ("Re: Hello 5", OK),
-        ("AW: Hello 5", OK),
+        ({"subject": "Automatic reply: Hello 5"}, SKIPPED),
+        ({"subject": "Automatische Antwort: Hello 5"}, SKIPPED),
+        ({"subject": "We have your mail"}, OK),
+        ({"subject": "Re: Hello 5"}, OK),
+        ({"subject": "AW: Hello 5"}, OK),
+        *(({"to": each}, SKIPPED) for each in (MAILBOX, "Support@contoso.com", UPN, FORWARD)),
     ],
 )
-def test_what_nobody_wrote_is_no_answer(cloud: Any, given: Any, subject: str, state: State):
+def test_what_is_no_answer(cloud: Any, given: Any, sent: dict[str, str], state: State):
     """An automatic reply does not count as an answer, because it leaves without Webex Connect.
 
-    Only its subject shows that it is automatic.
+    Only its subject shows that it is automatic. Neither does a mail to the mailbox itself or to
+    Webex Connect count.
     """
-    sides(cloud, [answer(5, subject=subject)], [copy(5)])
-    assert look("answers", given()).state is state
+    sides(cloud, [answer(5, **sent)], [copy(5)])
+    assert look("answers", given(facts={"upn": UPN})).state is state
+
+
+SENDER = "probe@fabrikam.com"
+
+
+def sent(ctx: Any, minutes: float, **changes: Any) -> WatchMail:
+    """Keep a test mail that the server took so many minutes ago, and return it."""
+    at = now() - timedelta(minutes=minutes)
+    mail = replace(watch_mail.new_mail(at), **({"sent": at} | changes))
+    watch_mail.save(ctx.store.redis, MAILBOX, mail)
+    return mail
+
+
+def arrived(mail: WatchMail, minutes: int, status: str = "delivered") -> dict[str, Any]:
+    """Return the trace row of the test mail on its arrival in the mailbox."""
+    ids = {"messageId": mail.message_id(SENDER), "subject": f"{mail.subject} Automatic test"}
+    return row(minutes, status=status, senderAddress=SENDER, **ids)
+
+
+def copied(mail: WatchMail, minutes: int, status: str = "delivered") -> dict[str, Any]:
+    """Return the trace row of the test mail's copy to Webex Connect."""
+    return arrived(mail, minutes, status) | {"recipientAddress": FORWARD}
+
+
+def told(found: Finding) -> tuple[State, str, str, Station | None]:
+    """Return the state, the key of the text, the cause and the station of a finding."""
+    return found.state, found.seen.key if found.seen else "", found.cause, found.signals.station
+
+
+def test_a_delivered_copy_is_the_proof(cloud: Any, given: Any):
+    """The delivered copy of a test mail proves the way at the time of the copy.
+
+    The arrival of the mail is noted as well, for the other channels.
+    """
+    ctx = given()
+    mail = sent(ctx, 20)
+    sides(cloud, [arrived(mail, 19)], [copied(mail, 18)])
+    found = look("watch_mail", ctx)
+    assert told(found)[:2] == (OK, "seen.watch_mail")
+    assert found.signals.at is not None
+    assert found.facts["watch_mail_arrived"] < found.signals.at.isoformat()
+
+
+NOTHING = "skipped.watch_mail_says_nothing"
+
+
+@pytest.mark.parametrize(
+    ("changes", "came", "status", "seen"),
+    [
+        ({}, 20, "delivered", "skipped.watch_mail_arrived"),
+        ({}, 45, "delivered", "seen.watch_mail_lost_forward"),
+        ({}, 49, "quarantined", NOTHING),
+        ({}, 49, "filteredAsSpam", NOTHING),
+        ({"sent": None}, None, "", NOTHING),
+        ({"sent": None, "refused": "smtp_busy"}, None, "", NOTHING),
+    ],
+)
+def test_a_mail_without_a_copy(cloud, given, changes, came, status, seen):
+    """A single test mail without a copy is a failure after half an hour: it is known to be sent.
+
+    A mail that was not sent, or that a filter withholds, proves nothing: an automatic mail may look
+    like spam.
+    """
+    ctx = given()
+    mail = sent(ctx, came + 1 if came else 90, **changes)
+    sides(cloud, [arrived(mail, came, status)] if came else [], [])
+    found = look("watch_mail", ctx)
+    assert told(found)[1] == seen
+    if found.state is WRONG:
+        assert told(found)[2:] == ("mail_not_delivered", Station.FORWARD)
+        assert (found.signals.since, found.signals.missed, found.signals.failed) == (mail.at, 0, 0)
+
+
+def test_a_refused_copy_names_the_cause_of_the_trace(cloud: Any, given: Any):
+    """If the copy of a test mail is refused, the trace gives the cause and the evidence."""
+    ctx = given()
+    mail = sent(ctx, 10)
+    sides(cloud, [arrived(mail, 9)], [copied(mail, 8, "failed")])
+    details(cloud, 8, FORWARD, BLOCKED)
+    found = look("watch_mail", ctx)
+    lost = (WRONG, "seen.watch_mail_lost_forward", "forwarding_blocked", Station.FORWARD)
+    assert told(found) == lost
+    assert BLOCKED in found.evidence[-1].text
+
+
+def test_a_refusal_on_arrival_counts_only_with_a_cause_of_the_mailbox(cloud: Any, given: Any):
+    """Otherwise the sending server itself may be refused."""
+    ctx = given()
+    mail = sent(ctx, 10)
+    cloud.on("GET /admin/exchange/tracing/messageTraces", [arrived(mail, 9, "failed")], [])
+    details(cloud, 9, MAILBOX, "550 5.7.606 Access denied, banned sending IP")
+    assert told(look("watch_mail", ctx))[1] == NOTHING
+    cloud.on("GET /admin/exchange/tracing/messageTraces", [arrived(mail, 9, "failed")], [])
+    details(cloud, 9, MAILBOX, "554 5.2.2 mailbox full")
+    found = look("watch_mail", ctx)
+    assert told(found)[2:] == ("mailbox_full", Station.MAILBOX)
+
+
+def test_a_missing_mail_needs_a_server_that_is_known_to_send(cloud: Any, given: Any, redis: Any):
+    """A test mail that has arrived in another channel since then proves that."""
+    ctx = given()
+    mail = sent(ctx, 50)
+    sides(cloud, [], [])
+    assert told(look("watch_mail", ctx))[1] == "skipped.watch_mail_missing"
+    watch_mail.note_arrival(redis, "other@contoso.com", mail.at + timedelta(minutes=5))
+    sides(cloud, [], [])
+    found = look("watch_mail", ctx)
+    missing = (WRONG, "seen.watch_mail_missing", "watch_mail_missing", Station.MAILBOX)
+    assert told(found) == missing
+
+
+def test_two_missing_mails_of_the_only_channel(cloud: Any, given: Any, redis: Any):
+    """Two missing test mails are a failure if no other channel is sent mail.
+
+    If other channels are sent mail and none arrives, the sending server is to blame.
+    """
+    ctx = given()
+    sent(ctx, 110)
+    sent(ctx, 50)
+    sides(cloud, [], [])
+    assert told(look("watch_mail", ctx))[2] == "watch_mail_missing"
+    other = watch_mail.new_mail(now())
+    watch_mail.save(redis, "other@contoso.com", replace(other, sent=other.at))
+    sides(cloud, [], [])
+    assert told(look("watch_mail", ctx))[1] == "skipped.watch_mail_missing"
+
+
+def test_a_missing_mail_is_no_fault_while_customers_mail_arrives(cloud: Any, given: Any):
+    """The mailbox gets mail then, so the sending server did not pass the test mail on."""
+    ctx = given()
+    sent(ctx, 110)
+    sent(ctx, 50)
+    sides(cloud, [row(10)], [copy(9)])
+    assert told(look("watch_mail", ctx))[1] == NOTHING
+
+
+def test_the_newest_mail_with_a_known_fate_decides(cloud: Any, given: Any):
+    """A mail that is still under way does not end an incident, and a delivered mail does."""
+    ctx = given()
+    old, new = sent(ctx, 100), sent(ctx, 5)
+    sides(cloud, [arrived(old, 99)], [])
+    assert told(look("watch_mail", ctx))[1] == "seen.watch_mail_lost_forward"
+    sides(cloud, [arrived(new, 4), arrived(old, 99)], [copied(new, 3)])
+    assert told(look("watch_mail", ctx))[0] is OK
+
+
+def test_a_mail_from_before_the_last_change_says_nothing(cloud: Any, given: Any):
+    """A test mail from before the bot's last change of the channel is not looked at."""
+    ctx = given(kind="check", brief=Brief(changed_at=now() - timedelta(minutes=30)))
+    sent(ctx, 60)
+    assert told(look("watch_mail", ctx))[1] == "skipped.no_watch_mail"
+    assert cloud.asked == []
+
+
+@pytest.mark.parametrize(
+    ("copy_ago", "tasks", "expected"),
+    [
+        (10, [], (WRONG, "seen.watch_mail_lost_connect", "no_task", Station.CONNECT)),
+        (1, [], (SKIPPED, "skipped.watch_mail_under_way", "", None)),
+        (10, [task(9, origin=SENDER)], (OK, "seen.watch_mail", "", None)),
+        (10, [task(9, "o@contoso.com", origin=SENDER)], (WRONG, "", "no_task", Station.CONNECT)),
+        (10, [task(9, "a_1", origin=SENDER)], (OK, "seen.watch_mail", "", None)),
+    ],
+)
+def test_the_copy_becomes_a_task(cloud, given, configured, outside, copy_ago, tasks, expected):
+    """The copy of a test mail must become a task within three minutes.
+
+    The task must be one of this mailbox, or come from the sender of the mail.
+    """
+    ctx = given(settings=configured(probe_from=SENDER, contact_center_org=""))
+    mail = sent(ctx, copy_ago + 2)
+    sides(cloud, [arrived(mail, copy_ago + 1)], [copied(mail, copy_ago)])
+    outside.on("GET /cc/v1/tasks", {"data": tasks})
+    found = told(look("watch_mail", ctx))
+    assert found[0] is expected[0]
+    assert found[2:] == expected[2:]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "others", "seen"),
+    [
+        ([task(40, origin=SENDER)], False, "seen.watch_mail"),
+        ([], False, "skipped.watch_mail_missing"),
+        ([], True, "seen.watch_mail_without_task"),
+    ],
+)
+def test_the_tasks_alone_show_the_whole_way(cloud, given, configured, outside, tasks, others, seen):
+    """If the tenant lets the bot read nothing, a task is the only sign that the mail came through.
+
+    The message trace is not asked then.
+    """
+    ctx = given(settings=configured(probe_from=SENDER, contact_center_org=""))
+    ctx.access = Access.NONE
+    mail = sent(ctx, 50)
+    if others:
+        watch_mail.note_arrival(ctx.store.redis, "o@contoso.com", mail.at + timedelta(minutes=1))
+    outside.on("GET /cc/v1/tasks", {"data": tasks})
+    assert told(look("watch_mail", ctx))[1] == seen
+    assert cloud.asked == []
+
+
+def test_customers_mail_is_judged_without_the_test_mails(cloud: Any, given: Any):
+    """Test mails do not count as customers' mail.
+
+    A lost test mail is neither a late mail, nor a failed mail, nor a mail that waits for an answer.
+    """
+    ctx = given()
+    mail, good = sent(ctx, 90), sent(ctx, 30)
+    arrivals = [arrived(mail, 89, "failed"), arrived(mail, 89), row(100)]
+    sides(cloud, arrivals, [copy(99)])
+    found = look("copies", ctx)
+    assert (found.state, found.signals.missed) == (OK, 0)
+    cloud.on("GET /admin/exchange/tracing/messageTraces", arrivals)
+    assert look("arrivals", ctx).state is OK
+    subject = f"Automatic reply: {mail.subject}"
+    reply = row(20, "failed", SENDER, senderAddress=MAILBOX, subject=subject)
+    sides(cloud, [reply], [copied(good, 28)])
+    assert look("answers", ctx).state is SKIPPED
+
+
+def test_a_later_copy_of_a_customer_disproves_the_loss():
+    """A customer's copy that was delivered after a lost test mail shows that mail goes on again.
+
+    The loss is then no cause any more.
+    """
+    steps, since = checks_for(Profile.ARTICLE), now() - timedelta(hours=2)
+    signals = Signals(since=since, station=Station.FORWARD, disproved_by=("copies",))
+    lost = Finding("watch_mail", WRONG, cause="mail_not_delivered", signals=signals)
+    good = Finding("copies", OK, signals=Signals(at=since + timedelta(hours=1)))
+    old = Finding("copies", OK, signals=Signals(at=since - timedelta(hours=1)))
+    others = {name: Finding(name, OK) for name in steps if name != "copies"}
+    assert judge(steps, others | {"watch_mail": lost, "copies": good}).causes == ()
+    verdict = judge(steps, others | {"watch_mail": lost, "copies": old})
+    assert (verdict.causes, verdict.stops) == (("watch_mail",), Station.FORWARD)

@@ -38,7 +38,6 @@ def row(
 
 
 def copy(minutes: int, status: str = "delivered", **more: Any) -> dict[str, Any]:
-    """Return the trace row of a copy to Webex Connect."""
     return row(minutes, status, FORWARD, **more)
 
 
@@ -52,7 +51,6 @@ def task(minutes: float, destination: str = MAILBOX, **more: Any) -> dict[str, A
 
 
 def look(name: str, ctx: Any) -> Finding:
-    """Return the finding of the probe ``name``."""
     return asyncio.run(all_probes()[name].inspect(ctx))
 
 

@@ -68,14 +68,12 @@ def say(words: Text) -> str:
 
 
 def past(kind: str, *events: Event) -> RunHistory:
-    """Return a run with these events after its opening."""
     about = {"run_kind": RunKind(kind), "channel": CHANNEL, "person": RITA}
     opened = Event(Kind.OPENED, AT - timedelta(hours=1), by=RITA.email, **about)
     return RunHistory(fold(kind.upper(), (opened, *events)), (opened, *events))
 
 
 def found(finding: Finding) -> Event:
-    """Return the event of this finding."""
     return Event(Kind.FOUND, AT - timedelta(minutes=5), step=finding.step, finding=finding)
 
 
@@ -100,7 +98,6 @@ def opened(made: Bundle) -> dict[str, bytes]:
 
 
 def texts(matter: TacCase, *known: str) -> dict[str, str]:
-    """Return the text files in the archive, by their names."""
     files = opened(bundle(matter, say, Redactor(known)))
     files.pop("screenshot.png", None)
     return {name: content.decode() for name, content in files.items()}
@@ -212,7 +209,6 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 def base64_of(text: str) -> str:
-    """Return the text in Base64."""
     return base64.b64encode(text.encode()).decode()
 
 

@@ -41,9 +41,17 @@ def days(*tallies: Tally) -> tuple[Day, ...]:
 def incident(begins: datetime, ends: datetime | None, sight: Sight = Sight.BROKEN) -> Incident:
     """Return an incident that was confirmed ten minutes after its beginning."""
     confirmed = begins + timedelta(minutes=10)
-    known = ("I1", "support@contoso.com", "room-1", sight, "not_forwarded")
-    hit = Damage(late=3, bounced=1)
-    return Incident(*known, begins, confirmed, confirmed, ended=ends, damage=hit)
+    return Incident(
+        sight,
+        id="I1",
+        mailbox="support@contoso.com",
+        room="room-1",
+        since=begins,
+        noticed=confirmed,
+        confirmed=confirmed,
+        ended=ends,
+        damage=Damage(late=3, bounced=1),
+    )
 
 
 def found(*incidents: Incident, tallies: tuple[Tally, ...] = (LOOKED,) * 3) -> Figures:
@@ -116,6 +124,24 @@ def test_a_break_before_the_first_look_is_not_counted():
     assert (early.broken, early.availability) == (timedelta(hours=12), 0.0)
 
 
+def test_the_first_day_counts_from_its_first_look(redis):
+    """Nobody looked before the first look, so a day is watched from there.
+
+    A watch that is begun again on the same day cuts nothing away.
+    """
+    for at in (AT - 2 * DAY, AT - DAY - timedelta(hours=9), AT - DAY, AT):
+        add_look(redis, LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,)), at)
+    known = history.days(redis, MAILBOX, AT, 3)
+    assert [each.total.began for each in known] == [AT - 2 * DAY, None, None]
+    whole = figures(known, (), SINCE, UNTIL, AT)
+    hours = [each.length / timedelta(hours=1) for each in whole.days]
+    assert (hours, whole.watched) == ([12, 24, 12], timedelta(hours=48))
+    broken = figures(known, (incident(AT - 3 * DAY, AT - 1.5 * DAY),), SINCE, UNTIL, AT)
+    assert broken.availability == pytest.approx(0.75)
+    only = figures(history.days(redis, MAILBOX, AT - 2 * DAY, 1), (), SINCE, UNTIL, AT - 2 * DAY)
+    assert (only.first_day, only.availability) == ((AT - 2 * DAY).date(), None)
+
+
 def test_incidents_of_another_time_are_left_out():
     """An incident that ended before the first of the days is left out of the figures."""
     assert found(incident(SINCE - DAY, SINCE)).incidents == ()
@@ -125,16 +151,15 @@ def test_incidents_of_another_time_are_left_out():
     ("year", "number", "length"), [(2026, 11, 30), (2024, 2, 29), (2026, 12, 31)]
 )
 def test_a_month_is_as_long_as_the_calendar_says(year, number, length):
-    """A month lasts from midnight to midnight in UTC, and is as long as the calendar says."""
+    """A month lasts from midnight to midnight in UTC, and is as long as the calendar says.
+
+    A month 13, a month 0 or a month of the year 0 raises ``ValueError``.
+    """
     begins, ends = month(year, number)
     assert (ends - begins, begins.day, ends.day) == (timedelta(days=length), 1, 1)
-
-
-def test_there_is_no_month_thirteen():
-    """A month 13, a month 0 or a month of the year 0 raises ``ValueError``."""
-    for year, number in ((2026, 13), (2026, 0), (0, 1)):
+    for wrong in ((2026, 13), (2026, 0), (0, 1)):
         with pytest.raises(ValueError, match=r"must be in|out of range"):
-            month(year, number)
+            month(*wrong)
 
 
 MAILBOX = "support@contoso.com"
@@ -142,7 +167,6 @@ EARLY = datetime(2026, 11, 27, 3, 10, tzinfo=UTC)
 
 
 def add_look(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
-    """Record one look in the history."""
     with redis.pipeline() as pipe:
         pipe.watch(keys.watch_history(MAILBOX))
         fields = history.add(pipe, MAILBOX, outcome, at)
@@ -157,7 +181,7 @@ def test_looks_are_counted(redis):
     add_look(redis, LookOutcome(Sight.UNSURE), EARLY + timedelta(hours=2))
     (today,) = history.days(redis, MAILBOX, EARLY, 1)
     assert today.date == EARLY.date()
-    counted = Tally(healthy=1, broken=1, unsure=1, partly=1)
+    counted = Tally(healthy=1, broken=1, unsure=1, partly=1, began=EARLY)
     assert (today.total, today.total.looks) == (counted, 3)
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from redis import Redis
@@ -63,7 +61,6 @@ def watching(redis: Redis) -> Watching:
 
 
 def one_round(watching: Watching, script: Script, changed: list[Incident] | None = None) -> Round:
-    """Run one round at the script's time, and return its result."""
     told = changed if changed is not None else []
     return asyncio.run(run_round(watching, "t", script, lambda: script.at, changed=told.append))
 
@@ -158,46 +155,14 @@ def test_a_span_is_written_as_it_is_typed(minutes, text):
     assert written(timedelta(minutes=minutes)) == text
 
 
-Asked = list[tuple[str, str, str]]
-
-
-@pytest.fixture
-def asked() -> Asked:
-    """Requests that reached the service: method, path and body."""
-    return []
-
-
-@pytest.fixture
-def url(asked: Asked) -> Iterator[str]:
-    """Yield the address of a service that keeps the requests that it gets."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def _keep(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked.append((self.command, self.path, body.decode()))
-            self.send_response(200)
-            self.end_headers()
-
-        do_GET = do_POST = _keep  # noqa: N815  named by http.server
-
-        def log_message(self, *_: object) -> None:
-            """Suppress the server's log lines."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/ping"
-        server.shutdown()
-        thread.join()
-
-
 @pytest.mark.slow
-def test_a_round_is_told_at_most_once_a_minute(redis, watching, url, asked, free_port):
+def test_a_round_is_told_at_most_once_a_minute(redis, watching, outside, free_port):
     """The setting is optional, and a service that is away changes nothing."""
+    url = f"{outside.on('GET /ping', {}).base}/ping"
     assert (rounds.ping(url, redis), rounds.ping(url, redis)) == (True, False)
     redis.delete(keys.watch_pinged())
     assert rounds.ping(url, redis)
-    assert asked == [("GET", "/ping", "")] * 2
+    assert [each[0] for each in outside.asked] == ["GET /ping"] * 2
     redis.delete(keys.watch_pinged())
     late = now() + timedelta(hours=1)
     assert (rounds.ping("", redis), rounds.ping_if_late("", watching, late)) == (False, False)
@@ -205,17 +170,17 @@ def test_a_round_is_told_at_most_once_a_minute(redis, watching, url, asked, free
 
 
 @pytest.mark.slow
-def test_a_late_watch_is_told_with_the_reason(url, asked, watching):
+def test_a_late_watch_is_told_with_the_reason(outside, watching):
     """The watch is late if a group has waited for a worker for more than five minutes.
 
     The monitoring service then gets a failure ping with the reason. A group that a worker has does
     not count as late.
     """
-    begun = now()
+    begun, url = now(), f"{outside.on('POST /ping/fail', {}).base}/ping"
     assert not rounds.ping_if_late(url, watching, begun + timedelta(minutes=4))
     assert rounds.ping_if_late(url, watching, begun + timedelta(minutes=6))
-    ((method, path, reason),) = asked
-    assert (method, path) == ("POST", "/ping/fail")
+    ((what, _, _, reason),) = outside.asked
+    assert what == "POST /ping/fail"
     assert "a group of channels has waited for 3" in reason
     watching.channels.schedule.extend("t")
     assert rounds.lateness(watching, now()) <= timedelta(0)

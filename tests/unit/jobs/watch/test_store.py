@@ -216,7 +216,6 @@ AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 
 
 def a_watched(mailbox: str, tenant: str = "tenant-1", room: str = "room-1") -> WatchedChannel:
-    """Return a watched channel."""
     return WatchedChannel(
         Channel(mailbox, tenant_id=tenant), room, Person("p", "anna@contoso.com"), AT
     )
@@ -224,7 +223,6 @@ def a_watched(mailbox: str, tenant: str = "tenant-1", room: str = "room-1") -> W
 
 @pytest.fixture
 def listed(redis: Redis) -> WatchStore:
-    """Return a store without channels."""
     return WatchStore(redis, Authenticator(("key",)))
 
 

@@ -48,9 +48,9 @@ class Watch:
         """Apply one look to the state, and move the clock."""
         known = self.incidents.get(self.state.incident)
         new_id = f"I{len(self.incidents) + 1}"
-        effect = apply(Present(WATCHED, self.state, known, new_id), outcome, self.at)
-        self.state = effect.state
-        self.incidents |= {each.id: each for each in effect.incidents}
+        now = Present(WATCHED, self.state, known, new_id)
+        self.state, changed = apply(now, outcome, self.at)
+        self.incidents |= {each.id: each for each in changed}
         self.at += pause
 
     def looks(self, *outcomes: LookOutcome) -> list[list[NewsKind]]:

@@ -5,9 +5,10 @@ The tests and the pictures use them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import adaptive_cards as cards
 from adaptive_cards.cards.notice import HelpEntry, NoticeView, command_help, help_card, typed_wrong
@@ -15,6 +16,7 @@ from adaptive_cards.components import WARNED, Header
 from bot.cards.presenters import connect_form, plan, questions
 from bot.cards.presenters.lists import status
 from bot.links import Link
+from jobs.channel.mailbox import ADDRESS_IN_USE
 from jobs.model import (
     Account,
     Change,
@@ -31,14 +33,11 @@ from jobs.model import (
     minute_of,
     verbatim,
 )
-from jobs.runs.run import Changed, Plan, RecordedChange, Reply, Run
+from jobs.runs.run import FOREIGN_HOSTS, Brief, Changed, FixBrief, Plan, RecordedChange, Reply, Run
 from jobs.settings import Settings
 from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
 from tests.unit.adaptive_cards.words import told
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 AT = datetime(2026, 11, 24, 14, 32, 48, tzinfo=UTC)
 
@@ -65,16 +64,13 @@ HOSTILE = (
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    return {**dict(_details()), **dict(_plans()), **hostile()}
+    return {**dict(_details()), **dict(_plans()), **_fixes(), **addresses(), **hostile()}
 
 
 def header(stage: int, mailbox: str = MAILBOX) -> Header:
     """Return the header of a run's card, for a stage of the run."""
     started = Text("kicker.started", {"who": "rita@contoso.com", "at": minute_of(AT)})
     return Header(mailbox, stage, started=started)
-
-
-ASKED = {"who": "Rita Requester", "space": "Contact center"}
 
 
 def later(**span: float) -> datetime:
@@ -329,4 +325,54 @@ def _hostile_answers() -> dict[str, cards.Card]:
         "hostile-notice": cards.notice(
             NoticeView(words, words, words, WARNED, (("done.run", words),), buttons, AT)
         ),
+    }
+
+
+HEADER = Header(MAILBOX, 3, RunKind.FIX)
+
+
+def _fixes() -> dict[str, cards.Card]:
+    return {
+        "plan-fix-nothing": _fix(),
+        "plan-fix-named": _fix("transport_rule_blocks"),
+        "plan-fix-incident": _fix("exchange_incident"),
+    }
+
+
+def _fix(*causes: str) -> cards.Card:
+    brief = Brief(fix=FixBrief(manual_causes=causes, checked_at=AT))
+    right = Finding("outbound_policy", State.OK)
+    return planned((), right, head=HEADER, kind=RunKind.FIX, brief=brief)
+
+
+CALLBACK = "https://contoso.us.webexconnect.io/callback"
+GENUINE = "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io"
+EVIL = "a.imiconnect.io.with-a-very-long-name-that-hides-its-end.evil.example"
+
+
+def shown(
+    callback: str = CALLBACK, forwarding: str = GENUINE, *found: Finding, **more: Any
+) -> cards.Card:
+    """Return a plan card with all changes, and these addresses."""
+    return planned(CHANGES, *found, channel=Channel(MAILBOX, callback, forwarding), **more)
+
+
+def addresses() -> dict[str, cards.Card]:
+    """Return the plans with addresses of Webex Connect, foreign ones, and ones in other alphabets."""
+    evil = f"https://{EVIL}/callback", "copies@xn--80ak6aa92e.example"
+    both = f"https://{EVIL}/callback", f"copies@{EVIL}"
+    confirmed = {FOREIGN_HOSTS: Reply(EVIL, "boss@contoso.com", AT)}
+    in_use = tuple(Evidence(ADDRESS_IN_USE, f"{each}@contoso.com") for each in ("sales", "orders"))
+    others = Finding("addresses", State.OK, evidence=in_use)
+    grant = (*CHANGES[:4], replace(CHANGES[4], step="smtp_grant"), *CHANGES[5:])
+    least = Channel(MAILBOX, CALLBACK, GENUINE, profile=Profile.LEAST)
+    return {
+        "plan-addresses": shown(CALLBACK, GENUINE, others),
+        "plan-one-user": planned(grant, channel=least),
+        "plan-foreign": shown(*evil),
+        "plan-foreign-confirmed": shown(*both, answers=confirmed),
+        "plan-foreign-tenant-only": shown(*evil, approvals=MAILBOXES),
+        "plan-foreign-approved": shown(*evil, approvals=MAILBOXES | TENANTS),
+        "plan-foreign-blocked": shown(*evil, LICENSE),
+        "hostile-plan-addresses": shown(HOSTILE, HOSTILE),
     }

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 
 import httpx
@@ -103,6 +104,11 @@ def finished(pressed: list[Future[httpx.Response]]) -> int:
     return sum(each.done() for each in pressed)
 
 
+def press(url: str, browser: httpx.Client, form: dict[str, str]) -> httpx.Response:
+    """Press the button of a page in a browser."""
+    return browser.post(url, data=form)
+
+
 def webhook(address: str, number: int) -> int:
     """Deliver an event, and return the status of the answer."""
     event = {"resource": "messages", "event": "created", "data": {"id": f"m-{number}"}}
@@ -127,10 +133,7 @@ def test_a_slow_login_service_holds_nobody_else(services, login, address, redis,
         browsers = [httpx.Client(trust_env=False, timeout=LIMIT_S) for _ in range(PRESSES)]
         forms = [hidden_fields(browser.get(url).text) for browser in browsers]
         assert (login.inside, all(forms)) == (0, True)
-        pressed = [
-            crowd.submit(browser.post, url, data=form)
-            for browser, form in zip(browsers, forms, strict=True)
-        ]
+        pressed = [*map(partial(crowd.submit, press, url), browsers, forms)]
         until(lambda: finished(pressed) == PRESSES - SLOTS, "the busy pages")
         until(lambda: login.inside == SLOTS, "those who wait for Microsoft")
         hooks = [webhook(address, number) for number in range(WEBHOOKS)]

@@ -56,10 +56,12 @@ class Channel:
             return "mailbox"
         if any(task["subject"] == subject for task in self.tasks()):
             return self._answers(subject)
+        return "connect" if "connect" in places or self._forwarded(copies) else "forward"
+
+    def _forwarded(self, copies: list[dict[str, Any]]) -> bool:
         left = {each["recipient"] for each in copies if each["place"] == "internet"}
         refused = {NOBODY, AWAY} & {each["note"] for each in copies}
-        reached = "connect" in places or self.forwarding_address in left or refused
-        return "connect" if reached else "forward"
+        return self.forwarding_address in left or bool(refused)
 
     def _answers(self, subject: str) -> str:
         """Return the station that stops the agent's answer, or an empty string."""

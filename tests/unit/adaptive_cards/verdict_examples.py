@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,6 +30,7 @@ from jobs.model import (
     verbatim,
 )
 from jobs.runs.run import AppCandidate, Problem, Run, Search
+from tests.fixtures.parsed import table
 from tests.unit.adaptive_cards.examples import HOSTILE, MAILBOX
 from tests.unit.adaptive_cards.words import told
 
@@ -60,147 +62,48 @@ def line(
     return Line(row, named, finding, explained_by)
 
 
-REPLY = "550 5.7.520 Access denied, Your organization does not allow external forwarding"
-TRACED = f"2026-11-24T08:14:06Z | Fail | Reason: [{{LED={REPLY}. AS(7555)}};{{MSG=}};{{FQDN=out.example}}]"
+def dated(span: dict[str, float]) -> str:
+    """Return a time as a finding's value: a day, or a minute if it was today."""
+    return (day_of if "days" in span else minute_of)(ago(**span))
 
-SEEN = Text("seen.outbound", {"mode": "key:forwarding_mode.Off", "policy": "Baseline 2026"})
 
-POLICY = line(
-    "M4",
-    "Outbound spam policy for this sender",
-    State.WRONG,
-    seen=SEEN,
-    expected=Text("expected.outbound_policy"),
-    evidence=(
-        Evidence("trace", TRACED),
-        Evidence("request-id", "0b1d9f64-2c7e-4f3a-8e15-6a90c2d7b318"),
-    ),
-)
+def seen_in(words: str | dict[str, Any]) -> str | Text:
+    """Return what a finding of the table shows: words, or a text with its values."""
+    if isinstance(words, str):
+        return words
+    values = {name: dated(it) if isinstance(it, dict) else it for name, it in words.items()}
+    return Text(values.pop("text"), values)
 
-STRANGER = line(
-    "M3",
-    "Forwarding",
-    State.WRONG,
-    seen=Text("seen.forwards_to", {"address": "helpdesk@partner.example"}),
-)
 
-ENTRA = (
-    "401 invalid_client AADSTS7000222: The provided client secret keys for app "
-    "'5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28' are expired."
-)
+def found_in(row: dict[str, Any]) -> Line:
+    """Return a finding of the table."""
+    read = {
+        "state": State,
+        "access": Access,
+        "seen": seen_in,
+        "expected": Text,
+        "evidence": told_by,
+    }
+    return line(**{name: read.get(name, str)(value) for name, value in row.items()})
 
-SECRET = line(
-    "E3",
-    "Client secret",
-    State.WRONG,
-    Access.APP,
-    Text("seen.secret_expired", {"expires": day_of(ago(days=4))}),
-    expected=Text("expected.client_secret"),
-    evidence=(
-        Evidence("entra", ENTRA),
-        Evidence("correlation-id", "4451a062-91fd-4c0e-9b27-08dd4c5e7a10"),
-    ),
-)
 
-LOGIN = line(
-    "C6",
-    "The bot's own login to the mailbox",
-    State.WRONG,
-    Access.NONE,
-    "AUTH XOAUTH2: 535 5.7.3 Authentication unsuccessful",
-    evidence=(
-        Evidence("smtp", "535 5.7.3 Authentication unsuccessful"),
-        *(
-            Evidence("transcript", text)
-            for text in (
-                "220 ready",
-                "250 STARTTLS",
-                "AUTH XOAUTH2 (token)",
-                "535 5.7.3 Authentication unsuccessful",
-            )
-        ),
-    ),
-    explained_by="E3",
-)
+def told_by(rows: list[list[str]]) -> tuple[Evidence, ...]:
+    """Return the evidence of a finding of the table."""
+    return tuple(Evidence(*row) for row in rows)
 
-SYMPTOMS = (
-    line(
-        "T1",
-        "Copies reach Webex Connect",
-        State.WRONG,
-        seen=Text("seen.trace_failed", {"at": minute_of(ago(minutes=4))}),
-        explained_by="M4",
-    ),
-    line(
-        "V2",
-        "Tasks in the contact center",
-        State.WRONG,
-        Access.NONE,
-        "No email task in the last two days",
-        explained_by="M4",
-    ),
-)
 
-COPIES = line(
-    "M3",
-    "Copies reach Webex Connect",
-    State.WRONG,
-    Access.APP,
-    Text("seen.no_copy", {"count": "2", "at": minute_of(ago(minutes=4))}),
-)
+TABLE = table("verdicts")
+FOUND_LINES = {name: tuple(map(found_in, rows)) for name, rows in TABLE["findings"].items()}
 
-EXPIRES = line(
-    "E3",
-    "Client secret",
-    State.WARNING,
-    Access.APP,
-    Text("seen.secret", {"expires": day_of(ago(days=-12))}),
-)
 
-RULE = line("M3", "Mail-flow rules", State.POSSIBLE, seen="Large mail")
+def lines_of(*names: str) -> tuple[Line, ...]:
+    """Return findings by their groups' names, of which each may name a range."""
+    groups = [(FOUND_LINES[name], span or (0, 99)) for name, *span in map(str.split, names)]
+    return tuple(each for group, span in groups for each in group[slice(*map(int, span))])
 
-NEEDS = "Needs an administrator's sign-in"
 
-SKIPPED = (
-    *(
-        line(row, title, State.SKIPPED, seen=NEEDS)
-        for row, title in (
-            ("CA", "Conditional Access"),
-            ("M2", "Authenticated SMTP"),
-            ("M4", "Outbound spam policy for this sender"),
-            ("M5", "Organization customization"),
-            ("E7", "User consent (read only)"),
-        )
-    ),
-    line(
-        "API",
-        "Changes in Webex Connect",
-        State.SKIPPED,
-        Access.NONE,
-        "No access to Webex Connect's audit log is configured",
-    ),
-    line("MS", "Microsoft Entra", State.UNKNOWN, Access.NONE, Text("cause.timed_out")),
-)
-
-RIGHT = (
-    line("E1", "App registration", access=Access.APP, seen="this tenant only, 2 redirect URIs"),
-    line("M1", "Mailbox and Exchange license", access=Access.APP),
-    line("M2", "Authenticated SMTP", seen="on for this mailbox"),
-    line("M3", "Forwarding", seen="To Webex Connect, a copy stays"),
-    line("M5", "Organization customization", seen="enabled"),
-    line(
-        "DNS",
-        "MX record and autodiscover",
-        access=Access.NONE,
-        seen="contoso-com.mail.protection.outlook.com",
-    ),
-    line(
-        "TLS",
-        "SMTP server",
-        access=Access.NONE,
-        seen=Text("seen.smtp_answers", {"server": "smtp.office365.com:587"}),
-    ),
-)
+[POLICY], [SECRET], [LOGIN] = (FOUND_LINES[name] for name in ("POLICY", "SECRET", "LOGIN"))
+SYMPTOMS, SKIPPED, RIGHT = (FOUND_LINES[name] for name in ("SYMPTOMS", "SKIPPED", "RIGHT"))
 
 PROOFS = (
     Proof("V1", told("Copy delivered to Webex Connect"), ago(minutes=11)),
@@ -223,8 +126,6 @@ CHANGES = (
 )
 
 SIGN_IN = "https://bot.contoso.com/signin/9M2C"
-
-GRANT = "https://bot.contoso.com/access/9M2C"
 
 FIX = ("fix.outbound_policy", {"do": "fix", "channel": MAILBOX, "cause": "outbound_policy"})
 
@@ -257,177 +158,54 @@ SET_BACK = SetBack(
     verbatim("On"),
     ("CIS 6.2.1", "CISA MS.EXO.1.1"),
 )
-UNREAD = {
-    "lines": (*RIGHT[-2:], *SKIPPED),
-    "way": way("+.....", last=None),
-    "skipped": SKIPPED,
-    "sign_in_url": SIGN_IN,
+FIXES = {"setting": FIX, "connect": CONNECT}
+READ: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(
+        ("lines", "symptoms", "warnings", "possible", "skipped"), lambda names: lines_of(*names)
+    ),
+    **dict.fromkeys(("since", "proven", "secret_expires"), lambda span: ago(**span)),
+    "way": way,
+    "turn": Turn,
+    "fix": FIXES.get,
+    "proofs": lambda number: PROOFS[:number],
+    "silent": tuple,
 }
-STOPPED = {
-    "way": way("++-..+"),
-    "symptoms": SYMPTOMS,
-    "since": ago(hours=2, minutes=28),
-    "turn": Turn.APPROVER,
+"""How the values of a check are read that are more than texts and numbers."""
+
+ODD: dict[str, dict[str, Any]] = {
+    "verdict-damage": {"damage": Lost(14, ago(days=4), kept=True, bounced=3)},
+    "verdict-set-back": {"set_back": SET_BACK},
+    "verdict-changed": {"changes": CHANGES},
+    "verdict-grantable": {
+        "problem": Problem(
+            "app_roles_missing",
+            "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp",
+            AT,
+        )
+    },
 }
+"""What the table cannot say."""
+
+
+def from_table(name: str) -> cards.Card:
+    """Return the card of a check of the table."""
+    row = TABLE["checks"][name]
+    row = TABLE["shared"].get(row.get("like"), {}) | row
+    more = {key: READ[key](value) if key in READ else value for key, value in row.items()}
+    more |= ODD.get(name, {})
+    if first := more.pop("first_way", ""):
+        more["way"] = way(first, last=None)
+    more.pop("like", None)
+    found = [(code, *lines_of(group)) for code, group in more.pop("causes", ())]
+    set_back = more.pop("set_back", None)
+    roots = [(code, replace(each, set_back=set_back)) for code, each in found]
+    return checked(more.pop("looking", 0), *roots, **more)
 
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    return (
-        _stopped()
-        | _of_one_cause()
-        | _looking()
-        | _well()
-        | _channels()
-        | _discovered()
-        | hostile()
-    )
-
-
-def _stopped() -> dict[str, cards.Card]:
-    blocked, expired = ("forwarding_blocked", POLICY), ("client_secret_expired", SECRET)
-    all_lines = (POLICY, RULE, EXPIRES, *RIGHT, *SYMPTOMS, *SKIPPED[-2:])
-    return {
-        "verdict-broken": checked(
-            0,
-            blocked,
-            fix=FIX,
-            lines=all_lines,
-            warnings=(EXPIRES,),
-            possible=(RULE,),
-            skipped=SKIPPED[-2:],
-            sign_in_url=SIGN_IN,
-            **STOPPED,
-        ),
-        "verdict-two-causes": checked(
-            0,
-            blocked,
-            expired,
-            fix=FIX,
-            lines=(POLICY, SECRET, LOGIN, *RIGHT),
-            **{**STOPPED, "symptoms": (*SYMPTOMS, LOGIN), "since": ago(days=4)},
-        ),
-        "verdict-elsewhere": checked(
-            0,
-            expired,
-            fix=CONNECT,
-            lines=(SECRET, *RIGHT),
-            turn=Turn.REQUESTER,
-            way=way("+++++-"),
-            symptoms=(LOGIN,),
-        ),
-        "verdict-stranger": checked(
-            0,
-            ("not_forwarded", STRANGER),
-            fix=FIX,
-            lines=(STRANGER, *RIGHT),
-            turn=Turn.APPROVER,
-            way=way("++-..."),
-        ),
-        "verdict-damage": checked(
-            0,
-            blocked,
-            fix=FIX,
-            lines=(POLICY,),
-            **STOPPED,
-            damage=Lost(14, ago(days=4), kept=True, bounced=3),
-        ),
-        "verdict-other-cause": checked(
-            0, ("remote_domain_blocks_forwarding", POLICY), fix=FIX, turn=Turn.ADMINISTRATOR
-        ),
-        "verdict-thirty": thirty(),
-    }
-
-
-def _of_one_cause() -> dict[str, cards.Card]:
-    expired = ("client_secret_expired", SECRET)
-    return {
-        "verdict-set-back": checked(
-            0,
-            ("forwarding_blocked", replace(POLICY, set_back=SET_BACK)),
-            lines=(POLICY, *RIGHT),
-            fix=FIX,
-            accepts="forwarding_blocked",
-            **STOPPED,
-        ),
-        "verdict-by-hand": checked(0, expired, lines=(SECRET,), turn=Turn.ADMINISTRATOR),
-        "verdict-not-read": checked(
-            0,
-            ("what_stops_mail_not_read", COPIES),
-            lines=(COPIES, *SKIPPED),
-            skipped=SKIPPED,
-            turn=Turn.ADMINISTRATOR,
-            sign_in_url=SIGN_IN,
-        ),
-        "verdict-waits": checked(
-            0, ("service_unavailable", SECRET), lines=(SECRET,), turn=Turn.TIME
-        ),
-    }
-
-
-def _looking() -> dict[str, cards.Card]:
-    blocked = ("forwarding_blocked", POLICY)
-    return {
-        "verdict-started": checked(23, way=way("......", last=None)),
-        "verdict-looking": checked(
-            16, lines=(*RIGHT[:4], EXPIRES, RIGHT[5], SKIPPED[0]), sign_in_url=SIGN_IN
-        ),
-        "verdict-silent": checked(16, lines=RIGHT[:4], silent=("exchange", "graph")),
-        "verdict-early": checked(
-            19,
-            blocked,
-            fix=FIX,
-            lines=(POLICY, *RIGHT[:3]),
-            skipped=SKIPPED[:1],
-            **{**STOPPED, "symptoms": ()},
-        ),
-    }
-
-
-def _well() -> dict[str, cards.Card]:
-    flows = way("++++.+", last=None)
-    return {
-        "verdict-healthy": checked(
-            lines=(*RIGHT, *SKIPPED[-2:]),
-            way=flows,
-            proofs=PROOFS,
-            skipped=SKIPPED[-2:],
-            warnings=(EXPIRES,),
-            possible=(RULE,),
-            sign_in_url=SIGN_IN,
-            secret_expires=AT + timedelta(days=365),
-        ),
-        "verdict-unproven": checked(unread=7, needs_administrator=True, **UNREAD),
-        "verdict-own-proof": checked(
-            unread=7,
-            needs_administrator=True,
-            proven=ago(minutes=4),
-            login=True,
-            grant_url=GRANT,
-            **UNREAD | {"way": way("......", last=None)},
-        ),
-        "verdict-changed": checked(changes=CHANGES, **UNREAD),
-        "verdict-one-way": checked(
-            lines=RIGHT, way=way("++++..", last=None), proofs=PROOFS[:1], unread=2
-        ),
-        "verdict-last-proven": checked(lines=RIGHT, way=way("++++.."), proofs=PROOFS),
-        "verdict-suspected": checked(
-            lines=RIGHT, way=way("++++.."), proofs=PROOFS, possible=(RULE,)
-        ),
-        "verdict-unreadable": checked(
-            lines=(*RIGHT, *SKIPPED[-2:]), way=way("++++.+"), proofs=PROOFS, unread=2
-        ),
-        "verdict-every-offer": checked(grant_url=GRANT, **UNREAD),
-        "verdict-grantable": checked(
-            grant_url=GRANT,
-            problem=Problem(
-                "app_roles_missing",
-                "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp",
-                AT,
-            ),
-            **UNREAD,
-        ),
-    }
+    checks = {name: from_table(name) for name in TABLE["checks"]}
+    return checks | {"verdict-thirty": thirty()} | _channels() | _discovered() | hostile()
 
 
 def thirty() -> cards.Card:
@@ -437,19 +215,16 @@ def thirty() -> cards.Card:
         line(f"M{number % 9}", f"Setting number {number} of the mailbox", seen=seen)
         for number in range(18)
     )
-    lines = (POLICY, SECRET, RULE, EXPIRES, LOGIN, *SYMPTOMS, *right, *SKIPPED[-5:])
-    noticed = {
-        "symptoms": (*SYMPTOMS, LOGIN),
-        "warnings": (EXPIRES,),
-        "possible": (RULE,),
-        "skipped": SKIPPED[-5:],
-    }
-    causes = (("forwarding_blocked", POLICY), ("client_secret_expired", SECRET))
+    lines = (*lines_of("POLICY", "SECRET", "RULE", "EXPIRES", "LOGIN", "SYMPTOMS"), *right)
     return checked(
         0,
-        *causes,
-        **noticed,
-        lines=lines,
+        ("forwarding_blocked", POLICY),
+        ("client_secret_expired", SECRET),
+        symptoms=(*SYMPTOMS, LOGIN),
+        warnings=lines_of("EXPIRES"),
+        possible=lines_of("RULE"),
+        skipped=SKIPPED[-5:],
+        lines=(*lines, *SKIPPED[-5:]),
         way=way("++-..+"),
         fix=FIX,
         turn=Turn.APPROVER,

@@ -29,7 +29,6 @@ from jobs.model import (
     Scope,
     State,
     Text,
-    day_of,
     minute_of,
     verbatim,
 )
@@ -37,11 +36,10 @@ from jobs.runs.run import FOREIGN_HOSTS, Brief, Changed, FixBrief, Plan, Recorde
 from jobs.settings import Settings
 from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
-from tests.unit.adaptive_cards.words import told
+from tests.fixtures.parsed import table
+from tests.unit.adaptive_cards.words import said, told
 
 AT = datetime(2026, 11, 24, 14, 32, 48, tzinfo=UTC)
-
-END = datetime(2027, 11, 24, tzinfo=UTC)
 
 MAILBOX = "support@contoso.com"
 
@@ -108,108 +106,21 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
 def change(
     row: str,
     name: str,
-    values: tuple[str | Text, str | Text],
-    scope: Scope,
+    before: str | dict[str, str],
+    after: str | dict[str, str],
+    scope: str,
     command: str,
-    **more: object,
+    note: dict[str, str] | None = None,
+    **more: bool,
 ) -> Change:
     """Return a change, which is one line of a plan."""
-    before, after = (each if isinstance(each, Text) else told(each) for each in values)
-    return Change(
-        row.lower(),
-        row,
-        told(name),
-        before,
-        after,
-        scope,
-        command,
-        **more,  # type: ignore[arg-type]  # two flags and a note
-    )
+    words = told(name), said(before), said(after)
+    about = said(note) if note else None
+    return Change(row.lower(), row, *words, Scope(scope), command, note=about, **more)
 
 
-M5 = change(
-    "M5",
-    "Organization customization",
-    ("not enabled", "enabled"),
-    Scope.TENANT,
-    "Enable-OrganizationCustomization",
-    reversible=False,
-    note=Text("note.customization"),
-)
-
-POLICY = "'Webex Connect forwarding - support'"
-
-CHANGES = (
-    change(
-        "E1",
-        "App registration",
-        ("none", "this tenant only, 2 redirect URIs"),
-        Scope.APP,
-        "PATCH /applications(uniqueName='w')",
-    ),
-    change(
-        "E2",
-        "Access tokens (implicit grant)",
-        ("off", "on"),
-        Scope.APP,
-        "web: enableAccessTokenIssuance true",
-    ),
-    change(
-        "E3",
-        "Client secret",
-        ("none", Text("after.client_secret", {"expires": day_of(END)})),
-        Scope.APP,
-        "POST /applications/(id)/addPassword, endDateTime 2027-11-24",
-    ),
-    change(
-        "E4",
-        "Exchange Mail.Send (application)",
-        ("none", "requested; consent follows in step 5"),
-        Scope.APP,
-        "requiredResourceAccess + Exchange Mail.Send (Role)",
-        note=Text("note.mail_send"),
-        warning=True,
-    ),
-    change(
-        "E5",
-        "Exchange SMTP.Send (delegated)",
-        ("none", Text("after.smtp_grant", {"user": MAILBOX})),
-        Scope.APP,
-        "POST /oauth2PermissionGrants",
-    ),
-    change(
-        "M2",
-        "Authenticated SMTP",
-        ("not set", "on"),
-        Scope.MAILBOX,
-        f"Set-CASMailbox {MAILBOX} -SmtpClientAuthenticationDisabled $false",
-    ),
-    change(
-        "M3",
-        "Forwarding",
-        ("none", Text("after.forwarding_keeps", {"address": FORWARDING})),
-        Scope.MAILBOX,
-        (
-            f"Set-Mailbox {MAILBOX} -ForwardingAddress $null -ForwardingSmtpAddress "
-            f"{FORWARDING} -DeliverToMailboxAndForward $true"
-        ),
-    ),
-    change(
-        "M4",
-        "Outbound spam policy for this sender",
-        (
-            Text("seen.outbound", {"mode": "key:forwarding_mode.Automatic", "policy": "Default"}),
-            Text("after.outbound_policy"),
-        ),
-        Scope.MAILBOX,
-        (
-            f"New-HostedOutboundSpamFilterPolicy {POLICY} -AutoForwardingMode On\n"
-            f"New-HostedOutboundSpamFilterRule {POLICY} -Priority 0"
-        ),
-        note=Text("note.rules_move", {"count": "1"}),
-    ),
-    M5,
-)
+CHANGES = tuple(change(**row) for row in table("changes")["change"])
+M5 = CHANGES[-1]
 
 
 ADMIN = Account("tenant", "admin", "admin@contoso.com")
@@ -244,9 +155,7 @@ def planned(
 
 
 def _plans() -> Iterator[tuple[str, cards.Card]]:
-    kept = change(
-        "M3", "Forwarding", ("other", "ours"), Scope.MAILBOX, "Set-Mailbox", reversible=False
-    )
+    kept = change("M3", "Forwarding", "other", "ours", "mailbox", "Set-Mailbox", reversible=False)
     shut = Text("seen.shared_blocked", {"upn": MAILBOX})
     least = Channel(MAILBOX, profile=Profile.LEAST)
     yield "plan", planned(CHANGES, Finding("mailbox_user", State.WARNING, shut))
@@ -292,7 +201,7 @@ def _hostile_stages() -> dict[str, cards.Card]:
     bad, words = HOSTILE, verbatim(HOSTILE)
     head = replace(header(3, bad), asked=Text("kicker.asked", {"who": bad, "space": bad}))
     danger = tuple(
-        change(row, bad, (bad, bad), scope, bad, note=words)
+        replace(change(row, bad, bad, bad, scope, bad), note=words)
         for row in ("E1", "M3", "M4")
         for scope in Scope
     )

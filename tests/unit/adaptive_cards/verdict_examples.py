@@ -32,7 +32,7 @@ from jobs.model import (
 from jobs.runs.run import AppCandidate, Problem, Run, Search
 from tests.fixtures.parsed import table
 from tests.unit.adaptive_cards.examples import HOSTILE, MAILBOX
-from tests.unit.adaptive_cards.words import told
+from tests.unit.adaptive_cards.words import said, told
 
 AT = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
 
@@ -71,8 +71,7 @@ def seen_in(words: str | dict[str, Any]) -> str | Text:
     """Return what a finding of the table shows: words, or a text with its values."""
     if isinstance(words, str):
         return words
-    values = {name: dated(it) if isinstance(it, dict) else it for name, it in words.items()}
-    return Text(values.pop("text"), values)
+    return said({name: dated(it) if isinstance(it, dict) else it for name, it in words.items()})
 
 
 def found_in(row: dict[str, Any]) -> Line:

@@ -115,6 +115,24 @@ class People:
             )
         return answer.json()
 
+    def tenant(self) -> Json:
+        """Return the tenant contoso.com as an administrator sees it."""
+        found: Json = self.control("GET", "tenants/contoso.com")
+        return found
+
+    def patch(self, values: Json) -> None:
+        """Change the tenant contoso.com as an administrator does by hand."""
+        self.control("PATCH", "tenants/contoso.com", values)
+
+    def mailbox(self, address: str, **fields: Any) -> None:
+        """Change a mailbox of contoso.com as an administrator does by hand."""
+        self.patch({"users": {address: {"mailbox": fields}}})
+
+    def now(self) -> int:
+        """Fetch the changed messages, and return the number of the newest change."""
+        self.look()
+        return self.change
+
     def say(
         self,
         who: str,
@@ -159,6 +177,10 @@ class People:
     ) -> Page:
         """Open a link in this person's browser, which signs in at Microsoft as this person."""
         return self.browser(who).open(url, decision)
+
+    def file(self, message: Json) -> httpx.Response:
+        """Return the answer with the file of a message, as a person downloads it."""
+        return self._http.get(message["files"][0].replace("/webex/v1/", "/practice/webex/"))
 
     def browser(self, who: str) -> Browser:
         """Return this person's browser, which keeps its cookies."""

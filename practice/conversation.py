@@ -125,8 +125,7 @@ class Walk:
         self, card: Json, do: str, inputs: Json | None = None, who: str = "", **more: Any
     ) -> Json:
         """Press a button and return the message that changed or appeared in the card's thread."""
-        self.people.look()
-        before = self.people.change
+        before = self.people.now()
         self.act(who or self.requester, card, do, inputs, **more)
         thread = {card["id"], card["parentId"]} - {""}
         return self.people.wait_for(
@@ -347,7 +346,7 @@ def fresh(people: People, *, dehydrated: bool = False) -> None:
 
     With ``dehydrated`` the tenant also needs the tenant-wide change (customization).
     """
-    tenant = people.control("GET", "tenants/contoso.com")
+    tenant = people.tenant()
     box = {
         "smtp_auth_disabled": None,
         "forwarding_address": None,
@@ -363,12 +362,12 @@ def fresh(people: People, *, dehydrated: bool = False) -> None:
         "dehydrated": dehydrated,
     }
     for app in tenant["applications"]:
-        people.control("PATCH", "tenants/contoso.com", {"delete_application": app["appId"]})
-    people.control("PATCH", "tenants/contoso.com", state)
+        people.patch({"delete_application": app["appId"]})
+    people.patch(state)
     people.control("DELETE", "faults")
 
 
 def apps(people: People) -> list[Json]:
     """Return the apps of contoso, as an administrator sees them in the portal."""
-    found: list[Json] = people.control("GET", "tenants/contoso.com")["applications"]
+    found: list[Json] = people.tenant()["applications"]
     return found

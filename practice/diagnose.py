@@ -162,7 +162,7 @@ class Diagnosis(Scenario):
         if "delegate" in self.answers:
             box = {"kind": SHARED_MAILBOX}
             usual = {"enabled": False, "licensed": False, "mailbox": box}
-            self.people.control("PATCH", "tenants/contoso.com", {"users": {MAILBOX: usual}})
+            self.people.patch({"users": {MAILBOX: usual}})
         for _, play in self.scenes()[:-2]:
             play()
         self.people.control("POST", "snapshot")

@@ -145,7 +145,7 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def measured(request: pytest.FixtureRequest) -> Iterator[None]:
+def measured(request) -> Iterator[None]:
     """Turn off coverage of real processes, except in modules with ``MEASURED``.
 
     With coverage, the process of each job takes three times as long.
@@ -159,7 +159,7 @@ def measured(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_url(tmp_path_factory) -> Iterator[str]:
     """Yield the address of a Valkey that lives as long as the test run."""
     port = ports.free_port()
     command = redis_server.command(port, Path(tmp_path_factory.mktemp("valkey")))
@@ -173,7 +173,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def redis_pool(redis_url: str) -> Iterator[ConnectionPool]:
+def redis_pool(redis_url) -> Iterator[ConnectionPool]:
     """Yield a pool of connections for all tests.
 
     Making a connection takes longer than emptying the Valkey.
@@ -184,7 +184,7 @@ def redis_pool(redis_url: str) -> Iterator[ConnectionPool]:
 
 
 @pytest.fixture
-def redis(redis_pool: ConnectionPool) -> Redis:
+def redis(redis_pool) -> Redis:
     """Return a client of an empty Valkey."""
     client = Redis(connection_pool=redis_pool)
     client.flushall()

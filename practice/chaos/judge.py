@@ -51,7 +51,7 @@ def left(people: People, walk: Walk) -> Left:
 
     It has the writes since the walk began, and whether people were told of the interruption.
     """
-    tenant = people.control("GET", "tenants/contoso.com")
+    tenant = people.tenant()
     entries = people.control("GET", "journal", after=walk.written)["items"]
     return Left(
         _kept(tenant, walk.mailbox),

@@ -228,7 +228,7 @@ class Lane:
         See docs/operations.md, "What is in Redis".
         """
         fresh(self.people, dehydrated=True)
-        self.people.control("PATCH", "tenants/contoso.com", {"empty_recycle_bin": True})
+        self.people.patch({"empty_recycle_bin": True})
         with Redis(port=self.stack.ports.redis) as redis:
             for key in redis.scan_iter(f"*{MAILBOX}*"):
                 redis.delete(key)

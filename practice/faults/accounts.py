@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from practice.faults.fault_context import FaultContext, Json, put
-from practice.faults.model import Fault, Level
+from practice.faults.model import described
 from practice.faults.policy import applying
 from practice.microsoft.world import LONG_AGO, new_id, stamp
 
@@ -20,27 +19,6 @@ NATIONAL: Final = {
     "smtp_server": "smtp.office365.us",
     "port": "587",
 }
-
-
-def right(
-    name: str,
-    what: str,
-    apply: Callable[[FaultContext], None],
-    source: str = "microsoft.md 2",
-    set_up: Mapping[str, str] | None = None,
-) -> Fault:
-    """Return a healthy variation of the channel, which is a harmless change.
-
-    ``set_up`` holds the answers with which the channel must be set up, if they matter.
-    """
-    return Fault(
-        f"healthy_{name}", source, what, apply, level=Level.NOTHING, set_up=dict(set_up or {})
-    )
-
-
-def alone(name: str, what: str, apply: Callable[[FaultContext], None], source: str) -> Fault:
-    """Return a healthy variation that is checked without a sign-in."""
-    return replace(right(name, what, apply, source), alone=True)
 
 
 def _by_hand(ground: FaultContext, *, alone: bool) -> None:
@@ -146,80 +124,21 @@ def _only_by_domain(ground: FaultContext) -> None:
             rule.update(From=[], SenderDomainIs=["contoso.com"])
 
 
-ACCOUNTS: Final = (
-    right(
-        "automatic_reply",
-        "the mailbox sends automatic replies",
-        lambda ground: put(ground.box, automatic_reply=True),
-        "microsoft.md 8 row 12",
-    ),
-    right(
-        "keep_copy_off",
-        "no copy stays in the mailbox, as it was asked for",
-        lambda ground: put(ground.box, deliver_and_forward=False),
-        "microsoft.md 2.2",
-        {"keep_copy": "no"},
-    ),
-    right(
-        "national_cloud",
-        "the form has the addresses of a national cloud",
-        lambda ground: ground.fill_in(
+ACCOUNTS: Final = described(
+    {
+        "healthy_automatic_reply": lambda ground: put(ground.box, automatic_reply=True),
+        "healthy_keep_copy_off": lambda ground: put(ground.box, deliver_and_forward=False),
+        "healthy_national_cloud": lambda ground: ground.fill_in(
             **{name: value.format(tenant=ground.tenant.id) for name, value in NATIONAL.items()}
         ),
-        "microsoft.md 4",
-    ),
-    right(
-        "second_secret",
-        "Webex Connect has a second secret, made by hand; the bot's is valid, too",
-        lambda ground: _by_hand(ground, alone=False),
-        "microsoft.md 1.2",
-    ),
-    right(
-        "secret_by_hand",
-        "somebody has replaced the bot's secret by one made by hand",
-        lambda ground: _by_hand(ground, alone=True),
-        "microsoft.md 1.2, 4 (rotation order)",
-    ),
-    right(
-        "own_secret_removed",
-        "somebody removed the bot's own secret, and the rows of the sign-in log have numbers of their own",
-        _own_removed,
-        "microsoft.md 1.2, 5 (sign-in log)",
-    ),
-    right(
-        "own_token_invalid",
-        "Entra does not know the bot's own refresh token any more, and Webex Connect renews its own",
-        _own_token_dead,
-        "microsoft.md 4, 5 (70000)",
-    ),
-    alone(
-        "own_token_invalid_alone",
-        "the same, and nobody signs in to the check",
-        _own_token_dead,
-        "microsoft.md 4, 5 (70000)",
-    ),
-    right(
-        "app_without_name",
-        "the app has no uniqueName, as one that was made in the portal and adopted",
-        lambda ground: ground.set_app(uniqueName=None),
-        "microsoft.md 1.1",
-    ),
-    right(
-        "assigned",
-        "the enterprise application is for assigned users, and the mailbox user is assigned",
-        _assigned_user,
-        "microsoft.md 1.3",
-    ),
-    right(
-        "assigned_by_group",
-        "the same by a group that the mailbox user is in",
-        _assigned_group,
-        "microsoft.md 1.3",
-    ),
-    right(
-        "policy_only_by_domain",
-        "the rule that allows is for the whole domain",
-        _only_by_domain,
-        "microsoft.md 2.3",
-    ),
+        "healthy_second_secret": lambda ground: _by_hand(ground, alone=False),
+        "healthy_secret_by_hand": lambda ground: _by_hand(ground, alone=True),
+        "healthy_own_secret_removed": _own_removed,
+        "healthy_own_token_invalid": _own_token_dead,
+        "healthy_own_token_invalid_alone": _own_token_dead,
+        "healthy_app_without_name": lambda ground: ground.set_app(uniqueName=None),
+        "healthy_assigned": _assigned_user,
+        "healthy_assigned_by_group": _assigned_group,
+        "healthy_policy_only_by_domain": _only_by_domain,
+    }
 )

@@ -10,12 +10,10 @@ from datetime import timedelta
 from typing import Any, Final
 
 from practice.faults.fault_context import FaultContext
-from practice.faults.model import Fault, Level
+from practice.faults.model import described
 from practice.mail.connect import Task
 from practice.mail.contact_center import PROFILES, QUEUE, SKILL, USER
 from practice.microsoft.world import new_id
-
-SOURCE: Final = "connect.md 3.3; Webex Contact Center API (queue, team, user)"
 
 
 def _set(rows: str, **values: Any) -> Callable[[FaultContext], None]:
@@ -92,93 +90,30 @@ def _forbidden(ground: FaultContext) -> None:
     ground.answer("/contact-center/v1/agents", 403)
 
 
-def _fault(name: str, what: str, apply: Callable[[FaultContext], None], cause: str) -> Fault:
-    return Fault(name, SOURCE, what, apply, (cause,), "agent", "queue")
-
-
-def _healthy(name: str, what: str, apply: Callable[[FaultContext], None]) -> Fault:
-    return Fault(name, SOURCE, what, apply, (), "", "queue", Level.NOTHING)
-
-
-FAULTS: Final = (
-    _fault("queue_deleted", "the queue of the email flow was deleted", _deleted, "queue_gone"),
-    _fault("queue_off", "the queue is not active", _set("queues", active=False), "queue_inactive"),
-    _fault(
-        "queue_no_team",
-        "no team was assigned to the queue",
-        _set("queues", callDistributionGroups=[]),
-        "queue_without_teams",
-    ),
-    _fault(
-        "queue_team_off",
-        "the only team of the queue is not active",
-        _set("teams", active=False),
-        "queue_without_teams",
-    ),
-    _fault(
-        "queue_other_channel",
-        "the flow names a queue for chat",
-        _set("queues", channelType="CHAT"),
-        "queue_of_other_channel",
-    ),
-    _fault("queue_full", "the queue has reached its limit", _full, "contact_limit_reached"),
-    Fault(
-        "entry_point_full",
-        SOURCE,
-        "the entry point has reached its limit",
-        _entry_point_full,
-        ("contact_limit_reached",),
-        "connect",
-        "queue",
-    ),
-    _fault(
-        "agents_not_enabled",
-        "no agent of the team is enabled for the contact center",
-        _set("users", contactCenterEnabled=False),
-        "agents_not_enabled",
-    ),
-    _fault(
-        "team_without_users",
-        "nobody is in the only team of the queue",
-        _set("teams", userIds=[]),
-        "agents_not_enabled",
-    ),
-    _fault(
-        "profile_of_site_zero",
-        "the multimedia profile of the site allows 0 emails",
-        _set("sites", multimediaProfileId=PROFILES[1]),
-        "profile_without_email",
-    ),
-    _fault(
-        "profile_of_user_zero",
-        "the multimedia profile of the agent allows 0 emails, and that of the site allows some",
-        _set("users", multimediaProfileId=PROFILES[1]),
-        "profile_without_email",
-    ),
-    _fault(
-        "skill_of_nobody",
-        "the queue asks for a skill that no agent has",
-        _skill_of_nobody,
-        "skill_missing",
-    ),
-    Fault(
-        "tasks_wait",
-        SOURCE,
-        "a task waits for longer than the service level, although an agent is logged in",
-        _waits,
-        ("tasks_wait",),
-        "",
-        "queue",
-        Level.NOTED,
-    ),
+FAULTS: Final = described(
+    {
+        "queue_deleted": _deleted,
+        "queue_off": _set("queues", active=False),
+        "queue_no_team": _set("queues", callDistributionGroups=[]),
+        "queue_team_off": _set("teams", active=False),
+        "queue_other_channel": _set("queues", channelType="CHAT"),
+        "queue_full": _full,
+        "entry_point_full": _entry_point_full,
+        "agents_not_enabled": _set("users", contactCenterEnabled=False),
+        "team_without_users": _set("teams", userIds=[]),
+        "profile_of_site_zero": _set("sites", multimediaProfileId=PROFILES[1]),
+        "profile_of_user_zero": _set("users", multimediaProfileId=PROFILES[1]),
+        "skill_of_nobody": _skill_of_nobody,
+        "tasks_wait": _waits,
+    }
 )
-HEALTHY: Final = (
-    _healthy("night", "a task waits, because no agent is logged in at night", _night),
-    _healthy("queue_with_overflow", "a second team of the queue is not in service", _overflow),
-    _healthy("queue_of_others_off", "another email queue is off and serves nobody", _other_queue),
-    _healthy(
-        "queue_with_skill", "the queue asks for a skill that an agent has", _skill_of_an_agent
-    ),
-    _healthy("queue_by_skill", "the queue serves everybody with a skill, and no team", _by_skill),
-    _healthy("queue_unreadable", "the token may not read queues and agents (403)", _forbidden),
+HEALTHY: Final = described(
+    {
+        "night": _night,
+        "queue_with_overflow": _overflow,
+        "queue_of_others_off": _other_queue,
+        "queue_with_skill": _skill_of_an_agent,
+        "queue_by_skill": _by_skill,
+        "queue_unreadable": _forbidden,
+    }
 )

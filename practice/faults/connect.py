@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from practice.faults.fault_context import FaultContext, put
-from practice.faults.model import TRACED, Fault, Level
+from practice.faults.model import described
 from practice.mail.store import Mail
 from practice.microsoft.world import new_id
 
@@ -106,267 +106,40 @@ def _away(ground: FaultContext) -> None:
     ground.fill_in(username="agent@contoso.com")
 
 
-def _inside(
-    name: str,
-    source: str,
-    what: str,
-    apply: Callable[[FaultContext], None],
-    *more: str,
-    changed: str = "updateApp",
-) -> Fault:
-    """Return a fault that only Webex Connect itself shows.
-
-    ``more`` is the fault's cause and, unless answers stop, the station at which mail stops.
-    """
-    cause, stops = (*more, "answer")[:2]
-    return Fault(name, source, what, apply, (cause,), stops, "form", Level.UNSEEN, changed=changed)
-
-
-FAULTS: Final = (
-    Fault(
-        "form_scope_unknown",
-        "microsoft.md 8 row 6, 5 (70011)",
-        "the scope in the form has a typing error",
-        _form(scope="offline_access https://outlook.office.com/SMTP.Sent"),
-        ("scope_wrong",),
-        "answer",
-        "form",
-    ),
-    Fault(
-        "form_scope_missing",
-        "microsoft.md 4 (900144)",
-        "the field Scope in the form was emptied after Generate Token",
-        _emptied_scope,
-        ("scope_missing", "form_field_missing"),
-        "answer",
-        "renewal",
-    ),
-    Fault(
-        "form_common",
-        "microsoft.md 5 (50194)",
-        "the addresses in the form say common in place of the tenant",
-        _tenant("common"),
-        ("common_endpoint_used",),
-        "answer",
-        "form",
-    ),
-    _inside(
-        "form_scope_graph",
-        "microsoft.md 8 row 6, 4",
-        "the scope in the form is Graph's SMTP.Send",
-        _form(scope="offline_access https://graph.microsoft.com/SMTP.Send"),
-        "scope_wrong",
-    ),
-    _inside(
-        "form_scope_mail_send",
-        "microsoft.md 8 row 6, 1.8",
-        "the scope in the form is Mail.Send, which means Graph's",
-        _form(scope="offline_access Mail.Send"),
-        "scope_wrong",
-    ),
-    _inside(
-        "form_client_id",
-        "microsoft.md 8 row 9, 5 (700016)",
-        "the client ID in the form is no app's",
-        _form(client_id=NOWHERE),
-        "app_not_found",
-    ),
-    _inside(
-        "form_tenant_unknown",
-        "microsoft.md 8 row 9, 5 (90002)",
-        "the addresses in the form name a tenant that does not exist",
-        _tenant(NOWHERE),
-        "tenant_not_found",
-    ),
-    _inside(
-        "form_tenant_other",
-        "microsoft.md 8 row 9, 5 (700016)",
-        "the addresses in the form name another tenant",
-        _tenant("fabrikam.com"),
-        "app_not_found",
-    ),
-    _inside(
-        "form_urls_swapped",
-        "microsoft.md 5 (900561)",
-        "authorization and token address in the form are swapped",
-        _swapped,
-        "urls_swapped",
-        "",
-        changed="",
-    ),
-    _inside(
-        "form_refresh_url",
-        "connect.md 1.2",
-        "the refresh address in the form is the authorization address",
-        lambda ground: ground.fill_in(
+FAULTS: Final = described(
+    {
+        "form_scope_unknown": _form(scope="offline_access https://outlook.office.com/SMTP.Sent"),
+        "form_scope_missing": _emptied_scope,
+        "form_common": _tenant("common"),
+        "form_scope_graph": _form(scope="offline_access https://graph.microsoft.com/SMTP.Send"),
+        "form_scope_mail_send": _form(scope="offline_access Mail.Send"),
+        "form_client_id": _form(client_id=NOWHERE),
+        "form_tenant_unknown": _tenant(NOWHERE),
+        "form_tenant_other": _tenant("fabrikam.com"),
+        "form_urls_swapped": _swapped,
+        "form_refresh_url": lambda ground: ground.fill_in(
             refresh_token_url=ground.login_url(ground.tenant.id)["authorization_url"]
         ),
-        "urls_swapped",
-    ),
-    _inside(
-        "form_smtp_server",
-        "connect.md 1.2",
-        "the SMTP server in the form does not exist",
-        _form(smtp_server="smtp.office356.com"),
-        "smtp_unreachable",
-    ),
-    _inside(
-        "form_smtp_port",
-        "connect.md 1.2",
-        "the port in the form is 25",
-        _form(port="25"),
-        "smtp_unreachable",
-    ),
-    _inside(
-        "form_no_starttls",
-        "connect.md 1.2",
-        "Security in the form is None",
-        _form(security="None"),
-        "smtp_no_starttls",
-    ),
-    _inside(
-        "form_username_other",
-        "microsoft.md 8 row 10",
-        "Username in the form of a user's mailbox is a colleague",
-        _form(username="agent@contoso.com"),
-        "smtp_token_refused",
-    ),
-    _inside(
-        "form_sender_other",
-        "microsoft.md 8 row 10 (5.2.252)",
-        "Email ID in the form is another address, and Send As is missing",
-        _form(email_id="sales@contoso.com"),
-        "send_as_denied",
-    ),
-    _inside(
-        "form_username_away",
-        "microsoft.md 8 rows 10 and 12 (auto-replies)",
-        "Username in the form is a colleague, and the mailbox sends automatic replies",
-        _away,
-        "smtp_token_refused",
-    ),
-    _inside(
-        "connect_not_saved",
-        "connect.md 1.5",
-        "the app was changed and not saved",
-        _app("updateApp", failed=True, saved=False),
-        "connect_not_saved",
-        "connect",
-    ),
-    _inside(
-        "connect_not_registered",
-        "connect.md 1.5",
-        "the app is not registered to Webex Engage",
-        _app("updateApp", service=""),
-        "connect_not_registered",
-        "connect",
-    ),
-    _inside(
-        "connect_flow_not_live",
-        "connect.md 4.3 (no task, mail in debug)",
-        "the flow of the service is not live",
-        _app("updateWfStatusOnUpdateRule", live=False),
-        "connect_flow_not_live",
-        "connect",
-        changed="updateWfStatusOnUpdateRule",
-    ),
-    _inside(
-        "connect_node_expired",
-        "connect.md 1.5 (authorized nodes)",
-        "the authorization of the flow's nodes has expired, which the audit log does not show",
-        lambda ground: put(ground.connect, authorized=False),
-        "no_task",
-        "connect",
-        changed="",
-    ),
-    _inside(
-        "connect_node_removed",
-        "connect.md 1.5 (authorized nodes)",
-        "somebody removed the authorization of the flow's nodes",
-        _app("deleteAuthorizationIntegration", authorized=False),
-        "no_task",
-        "connect",
-        changed="deleteAuthorizationIntegration",
-    ),
-    Fault(
-        "flow_template_old",
-        "connect.md 1.7 (before v3.1)",
-        "the flow's template is old: a mail without a subject made no task, and others did",
-        _without_subject,
-        ("flow_template_old",),
-        "",
-        "flow",
-        Level.NOTED,
-    ),
-    _inside(
-        "connect_asset_of_other_workload",
-        "connect.md 1.9 (v6.21)",
-        "the asset is assigned to Webex Connect, and the contact center cannot use it",
-        _app("updateApp", workload="Webex Connect"),
-        "asset_of_other_workload",
-        "connect",
-    ),
-    _inside(
-        "connect_asset_deleted",
-        "connect.md 1.5 (never delete)",
-        "the asset was deleted and created again: it has another forwarding address",
-        _app("deleteApp", forwarding_address=f"{'f' * 32}@mail-us.imiconnect.io"),
-        "connect_address_gone",
-        "connect",
-        changed="deleteApp",
-    ),
-    Fault(
-        "connect_address_bounces",
-        "connect.md 1.5 (never delete)",
-        "the asset was deleted, and Webex Connect's mail server refuses its forwarding address",
-        _deleted,
-        ("connect_address_gone",),
-        "connect",
-        "refused",
-    ),
-    Fault(
-        "connect_mail_away",
-        "learn.microsoft.com/exchange/troubleshoot/email-delivery/ndr, 4.4.316",
-        "Webex Connect's mail server cannot be reached, and Exchange keeps the copies in its queue",
-        _cannot_be_reached,
-        ("connect_not_reached",),
-        "connect",
-        TRACED,
-    ),
-    Fault(
-        "sender_is_recipient",
-        "connect.md 4.3 (own test mail ignored), 1.7",
-        (
-            "somebody tests with a mail from the mailbox to itself, which Webex Connect "
-            "drops; the channel is right"
+        "form_smtp_server": _form(smtp_server="smtp.office356.com"),
+        "form_smtp_port": _form(port="25"),
+        "form_no_starttls": _form(security="None"),
+        "form_username_other": _form(username="agent@contoso.com"),
+        "form_sender_other": _form(email_id="sales@contoso.com"),
+        "form_username_away": _away,
+        "connect_not_saved": _app("updateApp", failed=True, saved=False),
+        "connect_not_registered": _app("updateApp", service=""),
+        "connect_flow_not_live": _app("updateWfStatusOnUpdateRule", live=False),
+        "connect_node_expired": lambda ground: put(ground.connect, authorized=False),
+        "connect_node_removed": _app("deleteAuthorizationIntegration", authorized=False),
+        "flow_template_old": _without_subject,
+        "connect_asset_of_other_workload": _app("updateApp", workload="Webex Connect"),
+        "connect_asset_deleted": _app(
+            "deleteApp", forwarding_address=f"{'f' * 32}@mail-us.imiconnect.io"
         ),
-        _writes_to_itself,
-        (),
-        "",
-        "mail",
-        Level.NOTHING,
-    ),
-    Fault(
-        "mail_too_large",
-        "connect.md 4.3 (customer bounce), 1.7",
-        "a customer's mail is larger than 25 MB; the channel is right",
-        _large_mail,
-        (),
-        "",
-        "mail",
-        Level.NOTHING,
-    ),
-    Fault(
-        "consent_reviewed",
-        "connect.md 4.3 (consent screen error), 1.2",
-        (
-            "the form asks to review consent explicitly, and users may not consent; the "
-            "grant is there and the old token goes on working"
-        ),
-        lambda ground: ground.fill_in(explicit_consent="true"),
-        (),
-        "",
-        "mail",
-        Level.NOTHING,
-    ),
+        "connect_address_bounces": _deleted,
+        "connect_mail_away": _cannot_be_reached,
+        "sender_is_recipient": _writes_to_itself,
+        "mail_too_large": _large_mail,
+        "consent_reviewed": lambda ground: ground.fill_in(explicit_consent="true"),
+    }
 )

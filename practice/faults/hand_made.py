@@ -5,14 +5,13 @@ The bot has set nothing up: it knows no channel, and the tenant has nothing of t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from practice.faults import application, consent, forwarding, policy, secret, smtp_auth, token
 from practice.faults.fault_context import FaultContext, Json, put
-from practice.faults.model import Fault, Level
+from practice.faults.model import Fault, described
 from practice.microsoft import ids, seed
 from practice.microsoft.graph import shapes
 from practice.microsoft.signin import consent as grants
@@ -150,25 +149,6 @@ def _named(faults: tuple[Fault, ...], *names: str) -> list[Fault]:
     return [_like(fault) for fault in faults if fault.name in names]
 
 
-def _fault(name: str, what: str, apply: Callable[[FaultContext], None], cause: str) -> Fault:
-    return Fault(
-        f"hand_made_{name}",
-        "microsoft.md 8 row 9",
-        what,
-        apply,
-        (cause,),
-        "",
-        "redirect",
-        by_hand=True,
-    )
-
-
-def _right(name: str, what: str, apply: Callable[[FaultContext], None]) -> Fault:
-    return Fault(
-        f"healthy_hand_made{name}", "connect.md 1.2", what, apply, level=Level.NOTHING, by_hand=True
-    )
-
-
 FAULTS: Final = (
     *_named(forwarding.FAULTS, "forwarding_cleared", "forwarding_elsewhere"),
     *_named(policy.FAULTS, "policy_off"),
@@ -177,18 +157,17 @@ FAULTS: Final = (
     *_named(consent.FAULTS, "grant_removed"),
     *_named(application.FAULTS, "principal_disabled", "principal_deleted"),
     *_named(token.FAULTS, "tokens_invalid", "sessions_revoked"),
-    _fault(
-        "redirect_changed",
-        "somebody replaced the Call Back URL in the app, and Generate Token fails",
-        _redirect,
-        "redirect_uri_mismatch",
+    *described(
+        {
+            "hand_made_redirect_changed": _redirect,
+        }
     ),
 )
-HEALTHY: Final = (
-    _right("", "people made the channel by hand, and it works", lambda _ground: None),
-    _right("_least", "the same, and without Mail.Send", _least),
-    _right("_of_two", "the tenant has the app of another channel, too", _second_channel),
-    _right(
-        "_by_rule", "an inbox rule redirects, and the mailbox itself does not forward", _by_rule
-    ),
+HEALTHY: Final = described(
+    {
+        "healthy_hand_made": lambda _ground: None,
+        "healthy_hand_made_least": _least,
+        "healthy_hand_made_of_two": _second_channel,
+        "healthy_hand_made_by_rule": _by_rule,
+    }
 )

@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Final
 
 from practice.faults.access import conditional, controls
-from practice.faults.accounts import ACCOUNTS, alone, right as _right
+from practice.faults.accounts import ACCOUNTS
 from practice.faults.fault_context import FaultContext, put
+from practice.faults.model import described
 from practice.faults.policy import applying, connector_of_others, higher_rule, rule
 from practice.faults.shared_mailbox import VARIATIONS
 from practice.faults.smtp_auth import no_basic
@@ -184,151 +185,49 @@ def _other_rules(ground: FaultContext) -> None:
 
 
 HEALTHY: Final = (
-    _right("untouched", "nothing was changed at all", lambda _ground: None),
+    *described(
+        {
+            "healthy_untouched": lambda _ground: None,
+        }
+    ),
     *ACCOUNTS,
     *VARIATIONS,
-    _right(
-        "upn_differs",
-        "the user name is not the address",
-        lambda ground: put(ground.user, upn="s.upport@contoso.com"),
-        "microsoft.md 2.1",
-    ),
-    _right(
-        "alias",
-        "the mailbox has more addresses",
-        lambda ground: put(ground.user, aliases=["help@contoso.com", "care@contoso.com"]),
-    ),
-    _right(
-        "policy_by_domain",
-        "a rule above ours covers the whole domain, and its policy says On",
-        lambda ground: higher_rule(ground, "On", SenderDomainIs=["contoso.com"]),
-        "microsoft.md 2.3",
-    ),
-    _right(
-        "policy_by_group",
-        "a strict rule above ours covers a group that the mailbox is not in",
-        lambda ground: higher_rule(ground, "Off", FromMemberOf=["sales@contoso.com"]),
-        "microsoft.md 2.3",
-    ),
-    _right(
-        "policy_excepts",
-        "a strict rule above ours excepts the mailbox",
-        lambda ground: higher_rule(
-            ground, "Off", SenderDomainIs=["contoso.com"], ExceptIfFrom=[ground.mailbox]
-        ),
-        "microsoft.md 2.3",
-    ),
-    _right(
-        "policy_default_on",
-        "the Default policy says On, and there is no rule",
-        _default_on,
-        "microsoft.md 2.3",
-    ),
-    _right(
-        "org_smtp_auth_on",
-        "SMTP AUTH is on for the organization, and the mailbox inherits",
-        _inherits,
-        "microsoft.md 2.1",
-    ),
-    _right("grant_for_all", "the grants are tenant-wide", _for_everybody, "microsoft.md 1.5"),
-    _right("grant_merged", "the grants hold more scopes", _merged, "microsoft.md 1.5"),
-    _right(
-        "more_secrets",
-        "the app has more secrets, one of them expired",
-        _more_secrets,
-        "microsoft.md 1.2",
-    ),
-    _right(
-        "more_redirects", "the app has another redirect URI", _more_redirects, "microsoft.md 1.1"
-    ),
-    _right(
-        "consent_policy_none",
-        "users may not consent, but consent was given",
-        lambda ground: put(ground.policies, consent=[]),
-        "microsoft.md 1.7",
-    ),
-    _right(
-        "conditional_access",
-        "Conditional Access policies for others or the device code, in report-only mode, or off",
-        _other_policies,
-        "microsoft.md 2.1",
-    ),
-    _right(
-        "conditional_access_by_place",
-        "a Conditional Access policy blocks every place but Webex Connect's, the bot's own among them",
-        _by_place,
-        "microsoft.md 2.1",
-    ),
-    alone(
-        "conditional_access_by_place_alone",
-        "the same, and nobody signs in to the check",
-        _by_place,
-        "microsoft.md 2.1",
-    ),
-    _right(
-        "transport_rules",
-        "mail-flow rules that do not stop the copy",
-        _other_rules,
-        "microsoft.md 2.3",
-    ),
-    _right(
-        "remote_domains",
-        "a remote domain forbids forwarding to somebody else",
-        _remote_domains,
-        "microsoft.md 2.3",
-    ),
-    _right(
-        "remote_domain_exact",
-        "only the entry for Webex Connect allows forwarding",
-        _exact_remote,
-        "microsoft.md 2.3",
-    ),
-    _right(
-        "authentication_policy",
-        "an authentication policy forbids passwords for SMTP",
-        no_basic,
-        "microsoft.md 2.1",
-    ),
-    _right(
-        "baseline_exempted",
-        "a security baseline forbids SMTP AUTH and forwarding, and this channel is exempted",
-        _exempted,
-        "microsoft.md 2.1, 2.3",
-    ),
-    _right(
-        "connector_of_others",
-        "an outbound connector for the domain of a partner",
-        connector_of_others,
-        "learn.microsoft.com/powershell/module/exchange/get-outboundconnector",
-    ),
-    _right(
-        "mailbox_synced",
-        "the mailbox is synchronized from on-premises, and mail takes no detour",
-        lambda ground: put(ground.box, synced=True),
-        "learn.microsoft.com/exchange/exchange-hybrid",
-    ),
-    _right(
-        "trace_app_missing",
-        "the service principal of the message trace is gone",
-        _without_trace,
-        "microsoft.md 2.5",
-    ),
-    _right(
-        "address_in_capitals",
-        "the forwarding address is written in capitals",
-        _upper,
-        "microsoft.md 2.2",
-    ),
-    _right(
-        "urls_in_capitals",
-        "the form says /Authorize, as the article does",
-        _urls_in_capitals,
-        "microsoft.md 4",
-    ),
-    _right(
-        "urls_by_domain",
-        "the addresses in the form name the tenant by its domain",
-        _by_domain,
-        "microsoft.md 4",
+    *described(
+        {
+            "healthy_upn_differs": lambda ground: put(ground.user, upn="s.upport@contoso.com"),
+            "healthy_alias": lambda ground: put(
+                ground.user, aliases=["help@contoso.com", "care@contoso.com"]
+            ),
+            "healthy_policy_by_domain": lambda ground: higher_rule(
+                ground, "On", SenderDomainIs=["contoso.com"]
+            ),
+            "healthy_policy_by_group": lambda ground: higher_rule(
+                ground, "Off", FromMemberOf=["sales@contoso.com"]
+            ),
+            "healthy_policy_excepts": lambda ground: higher_rule(
+                ground, "Off", SenderDomainIs=["contoso.com"], ExceptIfFrom=[ground.mailbox]
+            ),
+            "healthy_policy_default_on": _default_on,
+            "healthy_org_smtp_auth_on": _inherits,
+            "healthy_grant_for_all": _for_everybody,
+            "healthy_grant_merged": _merged,
+            "healthy_more_secrets": _more_secrets,
+            "healthy_more_redirects": _more_redirects,
+            "healthy_consent_policy_none": lambda ground: put(ground.policies, consent=[]),
+            "healthy_conditional_access": _other_policies,
+            "healthy_conditional_access_by_place": _by_place,
+            "healthy_conditional_access_by_place_alone": _by_place,
+            "healthy_transport_rules": _other_rules,
+            "healthy_remote_domains": _remote_domains,
+            "healthy_remote_domain_exact": _exact_remote,
+            "healthy_authentication_policy": no_basic,
+            "healthy_baseline_exempted": _exempted,
+            "healthy_connector_of_others": connector_of_others,
+            "healthy_mailbox_synced": lambda ground: put(ground.box, synced=True),
+            "healthy_trace_app_missing": _without_trace,
+            "healthy_address_in_capitals": _upper,
+            "healthy_urls_in_capitals": _urls_in_capitals,
+            "healthy_urls_by_domain": _by_domain,
+        }
     ),
 )

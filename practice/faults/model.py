@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final
 
 from practice.faults.fault_context import FaultContext
@@ -14,8 +16,6 @@ TRACED: Final = "trace"
 
 Almost every other fault hides such faults, so they are not used in pairs.
 """
-NDR: Final = "learn.microsoft.com/exchange/troubleshoot/email-delivery/ndr"
-"""Source of bounce codes that docs/platforms lacks: Microsoft's pages on non-delivery reports."""
 
 
 class Level(StrEnum):
@@ -63,3 +63,27 @@ class Fault:
     def public(self) -> dict[str, Any]:
         """Return the fault as JSON for the control routes and the docs page."""
         return {name: value for name, value in asdict(self).items() if name != "apply"}
+
+
+TABLE: Final = {
+    name: row
+    for path in sorted((Path(__file__).parent / "tables").glob("*.toml"))
+    for name, row in tomllib.loads(path.read_text(encoding="utf-8")).items()
+}
+"""What is known of each fault and healthy variation, by its name, except what it does."""
+
+
+def described(does: dict[str, Callable[[FaultContext], None]]) -> tuple[Fault, ...]:
+    """Return the faults of the table that do this."""
+    return tuple(_described(name, apply, **TABLE[name]) for name, apply in does.items())
+
+
+def _described(
+    name: str,
+    apply: Callable[[FaultContext], None],
+    *,
+    expects: Sequence[str] = (),
+    level: str = Level.CAUSE,
+    **more: Any,
+) -> Fault:
+    return Fault(name, apply=apply, expects=tuple(expects), level=Level(level), **more)

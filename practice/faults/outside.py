@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from practice.faults.fault_context import FaultContext, put
-from practice.faults.model import Fault, Level
+from practice.faults.model import described
 from practice.faults.smtp_auth import TEMPORARY
 from practice.microsoft.world import stamp
 
@@ -81,112 +81,18 @@ def _entry_points_off(ground: FaultContext) -> None:
         point.active = False
 
 
-FAULTS: Final = (
-    Fault(
-        "exchange_incident",
-        "learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews; microsoft.md 4.1",
-        "Microsoft reports an incident in Exchange Online, and the mail server answers 451",
-        _exchange_busy,
-        ("exchange_incident",),
-        "answer",
-        "service",
-    ),
-    Fault(
-        "exchange_incident_alone",
-        "learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews",
-        "Microsoft reports an incident in Exchange Online; mail flows",
-        _exchange,
-        ("exchange_incident",),
-        "",
-        "service",
-        Level.NOTED,
-    ),
-    Fault(
-        "entra_incident_alone",
-        "learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews",
-        "Microsoft reports an incident in Microsoft Entra; mail flows",
-        _entra,
-        ("entra_incident",),
-        "",
-        "service",
-        Level.NOTED,
-    ),
-    Fault(
-        "webex_incident",
-        "status.webex.com/api",
-        "Webex reports an incident in the contact center; mail flows",
-        _webex("Webex Contact Center: Email tasks are late"),
-        ("webex_incident",),
-        "",
-        "service",
-        Level.NOTED,
-    ),
-    Fault(
-        "webex_maintenance",
-        "status.webex.com/api",
-        "a maintenance of the contact center is under way; mail flows",
-        _maintenance("Webex Contact Center: Maintenance of digital channels"),
-        ("webex_incident",),
-        "",
-        "service",
-        Level.NOTED,
-    ),
-    Fault(
-        "webex_maintenance_elsewhere",
-        "status.webex.com/api",
-        "a maintenance of meetings is under way, which is no matter of email",
-        _maintenance("Webex Meetings: Maintenance"),
-        (),
-        "",
-        "looking",
-        Level.NOTHING,
-    ),
-    Fault(
-        "webex_incident_elsewhere",
-        "status.webex.com/api",
-        "Webex reports an incident in meetings, which is no matter of email",
-        _webex("Webex Meetings: Recordings are late"),
-        (),
-        "",
-        "looking",
-        Level.NOTHING,
-    ),
-    Fault(
-        "entry_point_missing",
-        "connect.md 3.2, 1.5",
-        "the contact center has no entry point of type Email",
-        lambda ground: ground.cloud.connect.entry_points.clear(),
-        ("entry_point_missing",),
-        "connect",
-        "entry_point",
-    ),
-    Fault(
-        "entry_point_filter_refused",
-        "connect.md 3.2",
-        "the contact center refuses to filter entry points by channel; the channel is right",
-        lambda ground: put(ground.outside, channel_filter=False),
-        (),
-        "",
-        "looking",
-        Level.NOTHING,
-    ),
-    Fault(
-        "entry_point_inactive",
-        "connect.md 3.2",
-        "the entry point of type Email is not active",
-        _entry_points_off,
-        ("entry_point_inactive",),
-        "connect",
-        "entry_point",
-    ),
-    Fault(
-        "connect_audit_refused",
-        "connect.md 2.3 (401)",
-        "Webex Connect's audit log does not accept the bot's token; mail flows",
-        lambda ground: put(ground.outside, audit_refusal=401),
-        (),
-        "",
-        "looking",
-        Level.NOTHING,
-    ),
+FAULTS: Final = described(
+    {
+        "exchange_incident": _exchange_busy,
+        "exchange_incident_alone": _exchange,
+        "entra_incident_alone": _entra,
+        "webex_incident": _webex("Webex Contact Center: Email tasks are late"),
+        "webex_maintenance": _maintenance("Webex Contact Center: Maintenance of digital channels"),
+        "webex_maintenance_elsewhere": _maintenance("Webex Meetings: Maintenance"),
+        "webex_incident_elsewhere": _webex("Webex Meetings: Recordings are late"),
+        "entry_point_missing": lambda ground: ground.cloud.connect.entry_points.clear(),
+        "entry_point_filter_refused": lambda ground: put(ground.outside, channel_filter=False),
+        "entry_point_inactive": _entry_points_off,
+        "connect_audit_refused": lambda ground: put(ground.outside, audit_refusal=401),
+    }
 )

@@ -12,10 +12,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from practice.faults.fault_context import FaultContext, Json, put
-from practice.faults.model import NDR, TRACED, Fault, Level
+from practice.faults.model import described
 from practice.mail import gates
-
-BLOCKED: Final = ("forwarding_blocked",)
 
 
 def applying(ground: FaultContext) -> Json:
@@ -133,26 +131,6 @@ def _stops_answers(ground: FaultContext) -> None:
     rule(ground, "Answers by the portal", RejectMessageReasonText="Answer in the portal", **fields)
 
 
-def _rule_fault(
-    name: str, what: str, apply: Callable[[FaultContext], None], cause: str, stops: str
-) -> Fault:
-    return Fault(name, "microsoft.md 2.3", what, apply, (cause,), stops, TRACED)
-
-
-def _fault(
-    name: str, what: str, apply: Callable[[FaultContext], None], expects: tuple[str, ...], on: str
-) -> Fault:
-    return Fault(
-        name,
-        "microsoft.md 8 row 2, 2.3; connect.md 4.3 (nothing inbound)",
-        what,
-        apply,
-        expects,
-        "forward",
-        on,
-    )
-
-
 def connector(*domains: str) -> Json:
     """Return an outbound connector to a server of others, in Exchange's form."""
     return {
@@ -197,242 +175,62 @@ def _tnef(ground: FaultContext) -> None:
     ground.exchange.remote_domains[0]["TNEFEnabled"] = True
 
 
-FAULTS: Final = (
-    Fault(
-        "connector_takes_mail",
-        "learn.microsoft.com/powershell/module/exchange/get-outboundconnector",
-        "an outbound connector sends everything to another mail server, which drops the copies",
-        _connector("*"),
-        ("connector_takes_mail",),
-        "connect",
-        "connector",
-        Level.NOTED,
-    ),
-    Fault(
-        "tenant_block_list",
-        f"{NDR}, 5.7.703",
-        "the Tenant Allow/Block List of the organization has Webex Connect's address",
-        _copies(
+FAULTS: Final = described(
+    {
+        "connector_takes_mail": _connector("*"),
+        "tenant_block_list": _copies(
             "550 5.7.703 Your message can't be delivered because messages to {target} are "
             "blocked by your organization using Tenant Allow Block List."
         ),
-        ("tenant_block_list",),
-        "forward",
-        TRACED,
-    ),
-    Fault(
-        "connect_certificate_expired",
-        f"{NDR}, 5.7.322",
-        "the certificate of Webex Connect's mail server has expired",
-        _copies(
+        "connect_certificate_expired": _copies(
             "550 5.7.322 certificate-expired: Destination mail server's certificate is expired."
         ),
-        ("other_server_certificate",),
-        "forward",
-        TRACED,
-    ),
-    Fault(
-        "copies_break_dlp",
-        "learn.microsoft.com/purview/dlp-policy-reference",
-        "a policy for the loss of data blocks the copies",
-        _copies("550 5.7.1 The message was blocked by the DLP policy 'Customer data'."),
-        ("dlp_blocks",),
-        "forward",
-        TRACED,
-    ),
-    Fault(
-        "remote_domain_tnef",
-        "learn.microsoft.com/powershell/module/exchange/set-remotedomain (TNEFEnabled)",
-        "the remote domain for all others sends mail as TNEF",
-        _tnef,
-        ("tnef_on",),
-        "",
-        "format",
-        Level.NOTED,
-    ),
-    _fault("policy_off", "the policy of the mailbox says Off", _mode("Off"), BLOCKED, "policy"),
-    _fault(
-        "policy_automatic",
-        "the policy of the mailbox says Automatic, which is the same as Off",
-        _mode("Automatic"),
-        BLOCKED,
-        "policy",
-    ),
-    _fault(
-        "policy_rule_disabled",
-        "the rule of the policy is switched off",
-        _rules(lambda row: row.update(State="Disabled")),
-        BLOCKED,
-        "policy",
-    ),
-    _fault(
-        "policy_without_rule",
-        "the policy has lost its rule and applies to nobody",
-        _without_rule,
-        BLOCKED,
-        "policy",
-    ),
-    _fault(
-        "policy_deleted",
-        "the policy is deleted, its rule is left behind",
-        _without_policy,
-        BLOCKED,
-        "policy",
-    ),
-    _fault(
-        "policy_other_sender",
-        "the rule names another sender",
-        _rules(lambda row: row.update(From=["agent@contoso.com"])),
-        BLOCKED,
-        "policy",
-    ),
-    _fault(
-        "policy_sender_excepted",
-        "the rule excepts the mailbox",
-        _rules(lambda row: row.update(ExceptIfFrom=["support@contoso.com"])),
-        BLOCKED,
-        "policy",
-    ),
-    _fault(
-        "policy_higher_rule",
-        "a rule above ours covers the whole domain, and its policy says Off",
-        lambda ground: higher_rule(ground, "Off", SenderDomainIs=["contoso.com"]),
-        BLOCKED,
-        "policy",
-    ),
-    _fault(
-        "policy_shared_rule",
-        "somebody has put another sender into our rule, and a rule above it covers the whole domain",
-        _shared_under_baseline,
-        BLOCKED,
-        "policy",
-    ),
-    _fault(
-        "policy_higher_rule_group",
-        "a rule above ours covers a group that the mailbox has joined",
-        _joins_strict_group,
-        BLOCKED,
-        "policy",
-    ),
-    _fault(
-        "remote_domain_default",
-        "the remote domain * forbids automatic forwarding",
-        _remote("Default", lambda _ground: "*"),
-        ("remote_domain_blocks_forwarding",),
-        "remote_domain",
-    ),
-    _fault(
-        "remote_domain_webex",
-        "a remote domain for Webex Connect forbids automatic forwarding",
-        _remote("Webex", lambda ground: ground.forward_domain),
-        ("remote_domain_blocks_forwarding",),
-        "remote_domain",
-    ),
-    _fault(
-        "rule_rejects",
-        "a mail-flow rule rejects mail to Webex Connect",
-        _takes(RejectMessageReasonText="Not allowed", RejectMessageEnhancedStatusCode="5.7.1"),
-        ("transport_rule_blocks",),
-        "rules",
-    ),
-    _fault(
-        "rule_rejects_outside",
-        "a mail-flow rule rejects what leaves the organization, and the trace does not name it",
-        lambda ground: rule(
+        "copies_break_dlp": _copies(
+            "550 5.7.1 The message was blocked by the DLP policy 'Customer data'."
+        ),
+        "remote_domain_tnef": _tnef,
+        "policy_off": _mode("Off"),
+        "policy_automatic": _mode("Automatic"),
+        "policy_rule_disabled": _rules(lambda row: row.update(State="Disabled")),
+        "policy_without_rule": _without_rule,
+        "policy_deleted": _without_policy,
+        "policy_other_sender": _rules(lambda row: row.update(From=["agent@contoso.com"])),
+        "policy_sender_excepted": _rules(
+            lambda row: row.update(ExceptIfFrom=["support@contoso.com"])
+        ),
+        "policy_higher_rule": lambda ground: higher_rule(
+            ground, "Off", SenderDomainIs=["contoso.com"]
+        ),
+        "policy_shared_rule": _shared_under_baseline,
+        "policy_higher_rule_group": _joins_strict_group,
+        "remote_domain_default": _remote("Default", lambda _ground: "*"),
+        "remote_domain_webex": _remote("Webex", lambda ground: ground.forward_domain),
+        "rule_rejects": _takes(
+            RejectMessageReasonText="Not allowed", RejectMessageEnhancedStatusCode="5.7.1"
+        ),
+        "rule_rejects_outside": lambda ground: rule(
             ground,
             "Nothing outside",
             SentToScope="NotInOrganization",
             RejectMessageEnhancedStatusCode="5.7.1",
         ),
-        ("transport_rule_may_block", "transport_rule_blocks"),
-        "refused",
-    ),
-    _fault(
-        "rule_deletes",
-        "a mail-flow rule deletes mail to Webex Connect",
-        _takes(DeleteMessage=True),
-        ("transport_rule_blocks",),
-        "rules",
-    ),
-    _fault(
-        "rule_redirects",
-        "a mail-flow rule redirects mail to Webex Connect",
-        _takes(RedirectMessageTo=["agent@contoso.com"]),
-        ("transport_rule_blocks",),
-        "rules",
-    ),
-    _fault(
-        "rule_quarantines",
-        "a mail-flow rule quarantines mail to Webex Connect",
-        _takes(Quarantine=True),
-        ("transport_rule_blocks",),
-        "rules",
-    ),
-    _rule_fault(
-        "rule_rejects_arrivals",
-        "a mail-flow rule rejects what comes from outside to the mailbox, and the trace names it",
-        _stops_arrivals(
+        "rule_deletes": _takes(DeleteMessage=True),
+        "rule_redirects": _takes(RedirectMessageTo=["agent@contoso.com"]),
+        "rule_quarantines": _takes(Quarantine=True),
+        "rule_rejects_arrivals": _stops_arrivals(
             FromScope="NotInOrganization", RejectMessageReasonText="The helpdesk has moved"
         ),
-        "transport_rule_blocks_arrivals",
-        "mailbox",
-    ),
-    _rule_fault(
-        "rule_redirects_arrivals",
-        "a mail-flow rule redirects mail to the mailbox to a colleague",
-        _stops_arrivals(RedirectMessageTo=["agent@contoso.com"]),
-        "transport_rule_blocks_arrivals",
-        "mailbox",
-    ),
-    _rule_fault(
-        "rule_rejects_answers",
-        "a mail-flow rule rejects what the mailbox sends outside, but for mail to Webex Connect",
-        _stops_answers,
-        "transport_rule_blocks_answers",
-        "answer",
-    ),
-    Fault(
-        "rule_may_block",
-        "microsoft.md 2.3 (report as possible)",
-        "a mail-flow rule rejects mail to the outside with a certain word in its subject",
-        lambda ground: rule(
+        "rule_redirects_arrivals": _stops_arrivals(RedirectMessageTo=["agent@contoso.com"]),
+        "rule_rejects_answers": _stops_answers,
+        "rule_may_block": lambda ground: rule(
             ground,
             "Confidential",
             SentToScope="NotInOrganization",
             SubjectContainsWords=["confidential"],
             RejectMessageReasonText="No",
         ),
-        ("transport_rule_may_block",),
-        "",
-        "rules",
-        Level.NOTED,
-    ),
-    Fault(
-        "sender_restricted",
-        "microsoft.md 2.3 (Restricted entities)",
-        "Exchange holds the mailbox for a sender of spam",
-        lambda ground: put(ground.user, restricted=True),
-        ("sender_restricted",),
-        "forward",
-        "restricted",
-    ),
-    Fault(
-        "tenant_sending_blocked",
-        f"{NDR}, 5.7.705",
-        "Microsoft lets the whole organization send nothing outside",
-        lambda ground: put(ground.exchange, sending_blocked=True),
-        ("tenant_sending_blocked",),
-        "forward",
-        TRACED,
-    ),
-    Fault(
-        "dehydrated_again",
-        "microsoft.md 8 row 13, 2.4; connect.md 4.3 (policy will not save)",
-        "the organization says that it is not customized; the policy that was made stays in force",
-        lambda ground: put(ground.exchange, dehydrated=True),
-        ("customization_needed",),
-        "",
-        "organization",
-        Level.NOTED,
-    ),
+        "sender_restricted": lambda ground: put(ground.user, restricted=True),
+        "tenant_sending_blocked": lambda ground: put(ground.exchange, sending_blocked=True),
+        "dehydrated_again": lambda ground: put(ground.exchange, dehydrated=True),
+    }
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from practice.faults.fault_context import FaultContext
-from practice.faults.model import Fault, Level
+from practice.faults.model import described
 from practice.faults.policy import applying
 from practice.hooks import Fault as Hook
 
@@ -53,72 +53,16 @@ def _answers(prefix: str, status: int, body: str, **headers: str) -> Callable[[F
     return lambda ground: ground.answer(prefix, status, body, **headers)
 
 
-FAULTS: Final = (
-    Fault(
-        "entra_down",
-        "microsoft.md 5 (90033 and others), 7",
-        "Entra answers 503",
-        _entra_down,
-        ("entra_busy", "service_unavailable"),
-        "answer",
-        "service",
-    ),
-    Fault(
-        "entra_tokens_down",
-        "microsoft.md 5 (90033 and others)",
-        "the token endpoint of the tenant answers 503",
-        _tokens_down,
-        ("entra_busy", "service_unavailable"),
-        "answer",
-        "service",
-    ),
-    Fault(
-        "graph_throttled",
-        "microsoft.md 7",
-        "Graph asks for fewer requests; mail flows",
-        _answers("/graph/v1.0/policies", 429, TOO_MANY, Retry_After="1"),
-        (),
-        "",
-        "looking",
-        Level.NOTHING,
-    ),
-    Fault(
-        "graph_down",
-        "microsoft.md 7",
-        "Graph answers 503; mail flows",
-        _answers("/graph/", 503, "{}"),
-        (),
-        "",
-        "looking",
-        Level.NOTHING,
-    ),
-    Fault(
-        "exchange_forbidden",
-        "microsoft.md 3.5",
-        "Exchange answers 403 with NUL bytes that it declares as gzip; mail flows",
-        _answers("/adminapi/", 403, NUL, Content_Encoding="gzip"),
-        (),
-        "",
-        "looking",
-        Level.NOTHING,
-    ),
-    Fault(
-        "exchange_busy_in_words",
-        "microsoft.md 3.5; its clients wait for this plain text under any status",
-        "the policy says Off, and Exchange first answers 400 in plain text that it was asked too much",
-        _busy_in_words,
-        ("forwarding_blocked",),
-        "forward",
-        "policy",
-    ),
-    Fault(
-        "exchange_html",
-        "microsoft.md 3.5",
-        "a proxy answers for Exchange with a page; mail flows",
-        _answers("/adminapi/", 502, "<html>Bad gateway</html>", Content_Type="text/html"),
-        (),
-        "",
-        "looking",
-        Level.NOTHING,
-    ),
+FAULTS: Final = described(
+    {
+        "entra_down": _entra_down,
+        "entra_tokens_down": _tokens_down,
+        "graph_throttled": _answers("/graph/v1.0/policies", 429, TOO_MANY, Retry_After="1"),
+        "graph_down": _answers("/graph/", 503, "{}"),
+        "exchange_forbidden": _answers("/adminapi/", 403, NUL, Content_Encoding="gzip"),
+        "exchange_busy_in_words": _busy_in_words,
+        "exchange_html": _answers(
+            "/adminapi/", 502, "<html>Bad gateway</html>", Content_Type="text/html"
+        ),
+    }
 )

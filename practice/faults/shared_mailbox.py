@@ -5,17 +5,14 @@ They concern the delegate who signs in, SMTP AUTH and Send As (platforms/microso
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
-from practice.faults.accounts import right
 from practice.faults.fault_context import FaultContext, put
-from practice.faults.model import Fault, Level
+from practice.faults.model import described
 from practice.microsoft.world import SHARED_MAILBOX
 
 DELEGATE: Final = "agent@contoso.com"
-SET_UP: Final[Mapping[str, str]] = {"delegate": DELEGATE}
-SOURCE: Final = "connect.md 1.2; microsoft.md 2.6"
 
 
 def shared(ground: FaultContext) -> None:
@@ -40,20 +37,14 @@ def _usual(ground: FaultContext) -> None:
     put(ground.user, enabled=False, licensed=False)
 
 
-def _broken(
-    name: str,
-    what: str,
-    breaks: Callable[[FaultContext], None],
-    cause: str,
-    level: Level = Level.CAUSE,
-) -> Fault:
-    """Return a fault of a shared mailbox that was set up with its delegate."""
+def _broken(breaks: Callable[[FaultContext], None]) -> Callable[[FaultContext], None]:
+    """Return the change that breaks a shared mailbox that was set up with its delegate."""
 
     def apply(ground: FaultContext) -> None:
         _usual(ground)
         breaks(ground)
 
-    return Fault(name, SOURCE, what, apply, (cause,), "answer", name, level, set_up=dict(SET_UP))
+    return apply
 
 
 def _delegate_switch(ground: FaultContext) -> None:
@@ -66,43 +57,18 @@ def _username(ground: FaultContext) -> None:
     ground.fill_in(DELEGATE, username=ground.mailbox)
 
 
-VARIATIONS: Final = (
-    right("shared", "a shared mailbox; a delegate's token sends as it", shared, SOURCE),
-    right(
-        "shared_blocked",
-        (
-            "a shared mailbox as they usually are: its own account is blocked and has no license, "
-            "and only its delegate has the grant"
-        ),
-        _usual,
-        SOURCE,
-    ),
-    right("shared_set_up", "the same, set up by the bot with its delegate", _usual, SOURCE, SET_UP),
+VARIATIONS: Final = described(
+    {
+        "healthy_shared": shared,
+        "healthy_shared_blocked": _usual,
+        "healthy_shared_set_up": _usual,
+    }
 )
-FAULTS: Final = (
-    _broken(
-        "form_username_shared",
-        "Username in the form is the shared mailbox",
-        _username,
-        "form_username_shared",
-        Level.UNSEEN,
-    ),
-    _broken(
-        "send_as_missing",
-        "the delegate has no Send As on the shared mailbox",
-        lambda ground: put(ground.box, send_as=set()),
-        "send_as_missing",
-    ),
-    _broken(
-        "delegate_smtp_auth_off",
-        "somebody turned SMTP AUTH off for the delegate's own mailbox",
-        _delegate_switch,
-        "smtp_auth_off_for_mailbox",
-    ),
-    _broken(
-        "delegate_disabled",
-        "the delegate's account may not sign in any more",
-        lambda ground: put(ground.other(DELEGATE), enabled=False),
-        "account_disabled",
-    ),
+FAULTS: Final = described(
+    {
+        "form_username_shared": _broken(_username),
+        "send_as_missing": _broken(lambda ground: put(ground.box, send_as=set())),
+        "delegate_smtp_auth_off": _broken(_delegate_switch),
+        "delegate_disabled": _broken(lambda ground: put(ground.other(DELEGATE), enabled=False)),
+    }
 )

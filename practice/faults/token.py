@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from practice.faults.fault_context import FaultContext, put
-from practice.faults.model import Fault, Level
+from practice.faults.model import described
 
 NO_LOG: Final = json.dumps(
     {
@@ -37,60 +37,13 @@ def _own_is_old(ground: FaultContext) -> None:
     tokens[own] = replace(tokens[own], at=tokens[own].at - timedelta(days=91))
 
 
-FAULTS: Final = (
-    Fault(
-        "sessions_revoked",
-        "microsoft.md 8 row 4, 4 (revocation)",
-        "an administrator revoked the sessions of the mailbox user",
-        lambda ground: put(ground.user, sessions_valid_from=ground.world.now()),
-        ("session_revoked",),
-        "answer",
-        "token",
-    ),
-    Fault(
-        "token_idle",
-        "microsoft.md 8 row 4; connect.md 4.3 (stops after weeks)",
-        "nobody used the refresh tokens for ninety days",
-        lambda ground: ground.age_tokens(91),
-        ("refresh_token_expired",),
-        "answer",
-        "token",
-    ),
-    Fault(
-        "token_kept",
-        "microsoft.md 8 row 4, 4 (a client that keeps the first refresh token)",
-        "Webex Connect kept its first refresh token, which is ninety-one days old",
-        _own_is_old,
-        ("refresh_token_expired",),
-        "answer",
-        "form",
-        Level.UNSEEN,
-    ),
-    Fault(
-        "tokens_invalid",
-        "microsoft.md 5 (70000)",
-        "Entra does not know the refresh tokens any more",
-        _die,
-        ("grant_invalid",),
-        "answer",
-        "token",
-    ),
-    Fault(
-        "tokens_invalid_unlogged",
-        "microsoft.md 5 (70000; the log needs Entra P1)",
-        "Entra does not know the refresh tokens any more, and the tenant has no sign-in log",
-        _die_unlogged,
-        ("grant_invalid",),
-        "answer",
-        "token",
-    ),
-    Fault(
-        "token_of_other_user",
-        "microsoft.md 8 row 10; connect.md 4.3 (wrong mailbox token)",
-        "somebody else signed in at Generate Token",
-        lambda ground: ground.fill_in("agent@contoso.com"),
-        ("wrong_mailbox_user", "smtp_token_refused"),
-        "answer",
-        "form",
-    ),
+FAULTS: Final = described(
+    {
+        "sessions_revoked": lambda ground: put(ground.user, sessions_valid_from=ground.world.now()),
+        "token_idle": lambda ground: ground.age_tokens(91),
+        "token_kept": _own_is_old,
+        "tokens_invalid": _die,
+        "tokens_invalid_unlogged": _die_unlogged,
+        "token_of_other_user": lambda ground: ground.fill_in("agent@contoso.com"),
+    }
 )

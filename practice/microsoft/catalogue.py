@@ -6,66 +6,17 @@ start, so a hard-coded ID fails. A test checks that the product contains none of
 
 from __future__ import annotations
 
+import tomllib
 import uuid
+from pathlib import Path
 from typing import Any, Final
 
 from practice.microsoft import ids
 
 Json = dict[str, Any]
 
-GRAPH_SCOPES: Final = {
-    "openid": "User",
-    "profile": "User",
-    "email": "User",
-    "offline_access": "User",
-    "User.Read": "User",
-    "Mail.Send": "User",
-    "SMTP.Send": "User",
-    "MailboxSettings.Read": "User",
-    "User.Read.All": "Admin",
-    "Application.Read.All": "Admin",
-    "Application.ReadWrite.All": "Admin",
-    "AppRoleAssignment.ReadWrite.All": "Admin",
-    "DelegatedPermissionGrant.Read.All": "Admin",
-    "DelegatedPermissionGrant.ReadWrite.All": "Admin",
-    "Directory.Read.All": "Admin",
-    "Directory.ReadWrite.All": "Admin",
-    "Policy.Read.All": "Admin",
-    "AuditLog.Read.All": "Admin",
-    "Organization.Read.All": "Admin",
-    "Domain.Read.All": "Admin",
-    "RoleManagement.Read.Directory": "Admin",
-    "ExchangeMessageTrace.Read.All": "Admin",
-    "ServiceHealth.Read.All": "Admin",
-}
-GRAPH_ROLES: Final = (
-    "User.Read.All",
-    "Application.Read.All",
-    "Application.ReadWrite.All",
-    "Application.ReadWrite.OwnedBy",
-    "Directory.Read.All",
-    "Policy.Read.All",
-    "AuditLog.Read.All",
-    "Organization.Read.All",
-    "ExchangeMessageTrace.Read.All",
-    "Mail.Send",
-    "ServiceHealth.Read.All",
-)
-EXCHANGE_SCOPES: Final = {
-    "SMTP.Send": "User",
-    "IMAP.AccessAsUser.All": "User",
-    "EWS.AccessAsUser.All": "User",
-    "Mail.Send": "User",
-    "Exchange.Manage": "Admin",
-    "Exchange.ManageV2": "Admin",
-}
-EXCHANGE_ROLES: Final = (
-    "Mail.Send",
-    "SMTP.SendAsApp",
-    "Exchange.ManageAsApp",
-    "full_access_as_app",
-)
-
+EXPOSED: Final = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+SERVICES: Final = {"graph": ids.GRAPH_APP, "exchange": ids.EXCHANGE_APP}
 REAL_SCOPES: Final = {
     "SMTP.Send": "76faac2a-0f20-42f1-928a-50de5b9dbe52",
     "Mail.Send": "5eb43c10-865a-4259-960a-83946678f8dd",
@@ -114,17 +65,18 @@ class Catalogue:
     """
 
     def __init__(self) -> None:
-        self.scopes = {
-            ids.GRAPH_APP: [scope(value, kind) for value, kind in GRAPH_SCOPES.items()],
-            ids.EXCHANGE_APP: [
-                scope(value, kind, REAL_SCOPES.get(value, ""))
-                for value, kind in EXCHANGE_SCOPES.items()
-            ],
-        }
-        self.roles = {
-            ids.GRAPH_APP: [role(value) for value in GRAPH_ROLES],
-            ids.EXCHANGE_APP: [role(value, REAL_ROLES.get(value, "")) for value in EXCHANGE_ROLES],
-        }
+        self.scopes: dict[str, list[Json]] = {}
+        self.roles: dict[str, list[Json]] = {}
+        for name, app_id in SERVICES.items():
+            real = (REAL_SCOPES, REAL_ROLES) if name == "exchange" else ({}, {})
+            self.scopes[app_id] = [
+                scope(value, kind, real[0].get(value, ""))
+                for kind in ("User", "Admin")
+                for value in EXPOSED[name][kind]
+            ]
+            self.roles[app_id] = [
+                role(value, real[1].get(value, "")) for value in EXPOSED[name]["roles"]
+            ]
 
     def scope_id(self, app_id: str, value: str) -> str:
         """Return the ID of a delegated permission.

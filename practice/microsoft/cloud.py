@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 import httpx
 from flask import Blueprint
 
 from practice import tls
+from practice.journal import Journal
 from practice.mail import smtp
 from practice.mail.connect import Connect
 from practice.mail.connect_oauth import ConnectOAuth
@@ -21,10 +20,10 @@ from practice.microsoft import seed
 from practice.microsoft.control import TenantControl
 from practice.microsoft.exchange import web as exchange
 from practice.microsoft.graph import web as graph
-from practice.microsoft.ports import JournalPort, SettingsPort, TlsPort
 from practice.microsoft.signin import web as signin
 from practice.microsoft.tokens import Keys, Vault
 from practice.microsoft.world import World
+from practice.settings import PracticeSettings
 
 
 class Cloud:
@@ -36,14 +35,13 @@ class Cloud:
 
     def __init__(
         self,
-        journal: JournalPort,
-        tls: TlsPort,
-        settings: SettingsPort,
-        clock: Callable[[], datetime] | None = None,
+        journal: Journal,
+        certificates: tls.Tls,
+        settings: PracticeSettings,
         keys: Keys | None = None,
     ) -> None:
-        self.world = World(journal, settings, clock)
-        self._tls, self.keys, self.vault = tls, keys or Keys(), Vault()
+        self.world = World(journal, settings)
+        self._tls, self.keys, self.vault = certificates, keys or Keys(), Vault()
         self.store = MailStore()
         self.connect = Connect(self.world, self.store)
         self.flow = Flow(self.world, self.store, self.connect.receive, self.connect.refusal)

@@ -6,11 +6,10 @@ Tests, faults and people use them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, Final
 
 from practice.microsoft import ids
-from practice.microsoft.world import Mailbox, Tenant, User, World, first, stamp
+from practice.microsoft.world import Mailbox, Tenant, User, World, first
 
 Json = dict[str, Any]
 Setter = Callable[[World, Tenant, Any], None]
@@ -107,20 +106,6 @@ def _application(tenant: Tenant, app_id: str) -> Json:
     raise Unknown(f"no application {app_id}")
 
 
-def _expire(world: World, tenant: Tenant, value: Any) -> None:
-    """Expire the secrets of the app with this ID."""
-    app = _application(tenant, str(value))
-    past = stamp(world.now() - timedelta(days=1))
-    tenant.applications.seed(
-        app
-        | {
-            "passwordCredentials": [
-                item | {"endDateTime": past} for item in app["passwordCredentials"]
-            ]
-        }
-    )
-
-
 def _application_patch(_world: World, tenant: Tenant, value: Json) -> None:
     """Change apps as a person in the portal would: ``{appId: {property: value}}``."""
     for app_id, fields in value.items():
@@ -203,7 +188,6 @@ SETTERS: Final[dict[str, Setter]] = {
     "log_numbers_itself": lambda _, tenant, value: setattr(tenant, "log_numbers_itself", value),
     "users": _users,
     "revoke_sessions": _revoke,
-    "expire_secrets": _expire,
     "applications": _application_patch,
     "delete_application": _delete_application,
     "empty_recycle_bin": _empty_recycle_bin,

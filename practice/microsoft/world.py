@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from practice import clock as cloud_clock
+from practice import clock
+from practice.journal import Journal
 from practice.mail.trace import TraceLog
 from practice.microsoft.catalogue import Catalogue
-from practice.microsoft.ports import JournalPort, SettingsPort
 from practice.microsoft.replica import Collection
+from practice.settings import PracticeSettings
 
 Json = dict[str, Any]
 LONG_AGO = datetime(2024, 1, 15, 8, 0, tzinfo=UTC)
@@ -219,15 +220,10 @@ class Tenant:
 class World:
     """All tenants of the Microsoft half, with one lock and one clock."""
 
-    def __init__(
-        self,
-        journal: JournalPort,
-        settings: SettingsPort,
-        clock: Callable[[], datetime] | None = None,
-    ) -> None:
+    def __init__(self, journal: Journal, settings: PracticeSettings) -> None:
         self.lock = threading.RLock()
         self.journal, self.settings = journal, settings
-        self.now = clock or cloud_clock.now
+        self.now = clock.now
         self.catalogue = Catalogue()
         self.tenants: dict[str, Tenant] = {}
         self.secrets: dict[str, str] = {}

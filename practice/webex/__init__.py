@@ -38,7 +38,7 @@ class Webex:
         self._access = Access(self.world, settings.bot_token)
         self._routes = (
             MessageRoutes(self._access, posting, pressing, contents),
-            DirectoryRoutes(posting, events, journal),
+            DirectoryRoutes(posting),
             WebhookRoutes(self.world, journal),
             contents,
         )

@@ -60,7 +60,6 @@ class Control:
         pages.add_url_rule("/join", view_func=self.join, methods=["POST"])
         pages.add_url_rule("/leave", view_func=self.leave, methods=["POST"])
         pages.add_url_rule("/messages", view_func=self.messages, methods=["GET"])
-        pages.add_url_rule("/people", view_func=self.people, methods=["GET"])
         pages.add_url_rule("/webhooks", view_func=self.webhooks, methods=["GET"])
         pages.add_url_rule("/options", view_func=self.options, methods=["GET", "PUT"])
 
@@ -118,20 +117,14 @@ class Control:
     def space(self) -> flask.Response:
         """Create a space as its first member, and add the others and the bot.
 
-        The body is ``{name, members, bot: true, announcement_only}``.
+        The body is ``{name, members, bot: true}``.
         """
         body = _body()
         with self._world.lock:
             people = [self._person({"as": email}) for email in body.get("members") or []]
             if not people or not body.get("name"):
                 raise bad("a space needs a name and members")
-            room = Room(
-                str(body["name"]),
-                "group",
-                people[0].id,
-                people[0].org_id,
-                bool(body.get("announcement_only")),
-            )
+            room = Room(str(body["name"]), "group", people[0].id, people[0].org_id)
             self._world.rooms[room.id] = room
             for person in [*people, *([self._world.bot] if body.get("bot", True) else [])]:
                 self._events.membership(self._world.join(room, person), "created", people[0])
@@ -193,13 +186,6 @@ class Control:
                     ]
                     return flask.jsonify({"items": items, "change": self._world.changes})
                 self._world.changed.wait(left)
-
-    def people(self) -> flask.Response:
-        """Return all people of the Webex half."""
-        with self._world.lock:
-            return flask.jsonify(
-                {"items": [shapes.person(person) for person in self._world.people.values()]}
-            )
 
     def webhooks(self) -> flask.Response:
         """Return all webhooks, without their secrets."""

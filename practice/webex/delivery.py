@@ -84,7 +84,6 @@ class Delivery:
         self._client.close()
 
     def _deliver(self, hook: Webhook, body: bytes) -> None:
-        time.sleep(self._world.options.delivery_delay_s)
         for pause in (*PAUSES_S, None):
             if (
                 hook.status != "active"

@@ -29,7 +29,6 @@ class WebhookRoutes:
         """Add the routes of /webhooks."""
         pages.add_url_rule("/webhooks", view_func=self.subscriptions, methods=["GET"])
         pages.add_url_rule("/webhooks", view_func=self.subscribe, methods=["POST"])
-        pages.add_url_rule("/webhooks/<webhook_id>", view_func=self.subscription, methods=["GET"])
         pages.add_url_rule("/webhooks/<webhook_id>", view_func=self.resubscribe, methods=["PUT"])
         pages.add_url_rule("/webhooks/<webhook_id>", view_func=self.unsubscribe, methods=["DELETE"])
 
@@ -59,10 +58,6 @@ class WebhookRoutes:
             self._world.webhooks[hook.id] = hook
         self._note("webhook.create", hook, None)
         return flask.jsonify(shapes.webhook(hook))
-
-    def subscription(self, webhook_id: str) -> flask.Response:
-        """Return a webhook of this account."""
-        return flask.jsonify(shapes.webhook(self._own(webhook_id)))
 
     def resubscribe(self, webhook_id: str) -> flask.Response:
         """Change the name, the targetUrl or the secret of a webhook.

@@ -7,7 +7,7 @@ import flask
 from practice.webex import access, shapes
 from practice.webex.access import Access, actor
 from practice.webex.contents import Contents
-from practice.webex.errors import WebexError, not_found
+from practice.webex.errors import not_found
 from practice.webex.events import sees
 from practice.webex.model import Message, Person
 from practice.webex.posting import Posting
@@ -31,12 +31,9 @@ class MessageRoutes:
     def register(self, pages: flask.Blueprint) -> None:
         """Add the routes of /messages and /attachment/actions."""
         pages.add_url_rule("/messages", view_func=self.create, methods=["POST"])
-        pages.add_url_rule("/messages", view_func=self.index, methods=["GET"])
         pages.add_url_rule("/messages/direct", view_func=self.list_direct, methods=["GET"])
         pages.add_url_rule("/messages/<message_id>", view_func=self.get, methods=["GET"])
         pages.add_url_rule("/messages/<message_id>", view_func=self.edit, methods=["PUT"])
-        pages.add_url_rule("/messages/<message_id>", view_func=self.delete, methods=["DELETE"])
-        pages.add_url_rule("/attachment/actions", view_func=self.press, methods=["POST"])
         pages.add_url_rule(
             "/attachment/actions/<action_id>", view_func=self.get_action, methods=["GET"]
         )
@@ -57,31 +54,6 @@ class MessageRoutes:
         """Edit a message of this account."""
         return self._shown(self._posting.edit(actor(), message_id, access.body()))
 
-    def delete(self, message_id: str) -> flask.Response:
-        """Delete a message of this account."""
-        self._posting.delete(actor(), message_id)
-        return flask.Response(status=204)
-
-    def index(self) -> flask.Response:
-        """Return the messages of a room, newest first.
-
-        In a space, a bot gets only the messages that mention it.
-        """
-        asked = flask.request.args
-        access.needed(asked.to_dict(), "roomId")
-        with self._world.lock:
-            room = self._posting.room(actor(), asked["roomId"])
-            if (
-                room.type == "group"
-                and asked.get("mentionedPeople") not in {"me", actor().id}
-                and not asked.get("parentId")
-            ):
-                raise WebexError(403, "A bot lists the messages of a space with mentionedPeople=me")
-            found = [
-                each for each in self._room_messages(room.id, actor()) if self._asked_for(each)
-            ]
-            return access.page(found, lambda each: shapes.message(self._world, each), 50)
-
     def list_direct(self) -> flask.Response:
         """Return the messages of a 1:1, newest first."""
         wanted = {flask.request.args.get("personId"), flask.request.args.get("personEmail")} - {
@@ -101,10 +73,6 @@ class MessageRoutes:
                 50,
             )
 
-    def press(self) -> tuple[flask.Response, int]:
-        """Create an attachment action, which is the press of a button."""
-        return flask.jsonify(shapes.action(self._pressing.create(actor(), access.body()))), 202
-
     def get_action(self, action_id: str) -> flask.Response:
         """Return an attachment action with its inputs."""
         with self._world.lock:
@@ -122,13 +90,3 @@ class MessageRoutes:
             if each.room_id == room_id and not each.deleted
         )
         return [each for each in found if sees(self._world, reader, each)]
-
-    def _asked_for(self, message: Message) -> bool:
-        asked, mentioned = flask.request.args, flask.request.args.get("mentionedPeople")
-        oldest = self._world.messages.get(asked.get("beforeMessage", ""))
-        before = oldest.created if oldest else asked.get("before")
-        return (
-            (not asked.get("parentId") or message.parent_id == asked["parentId"])
-            and (not mentioned or actor().id in message.current.mentioned)
-            and (not before or message.created < before)
-        )

@@ -55,7 +55,6 @@ class Room:
     type: RoomType
     creator_id: str
     owner_id: str
-    is_announcement_only: bool = False
     is_archived: bool = False
     id: str = field(default_factory=lambda: new_id("ROOM"))
     created: str = field(default_factory=now)
@@ -68,7 +67,6 @@ class Membership:
 
     room_id: str
     person_id: str
-    is_moderator: bool = False
     id: str = field(default_factory=lambda: new_id("MEMBERSHIP"))
     created: str = field(default_factory=now)
 

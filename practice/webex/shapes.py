@@ -58,8 +58,8 @@ def room(world: World, record: Room, reader: Person) -> dict[str, Any]:
             created=record.created,
         ),
         **_given(creatorId=record.creator_id, ownerId=record.owner_id),
-        "isLocked": record.is_announcement_only,
-        "isAnnouncementOnly": record.is_announcement_only,
+        "isLocked": False,
+        "isAnnouncementOnly": False,
         "isReadOnly": False,
         "isPublic": False,
     }
@@ -79,7 +79,7 @@ def membership(world: World, record: Membership) -> dict[str, Any]:
         **_given(
             personDisplayName=member.display_name, personOrgId=member.org_id, created=record.created
         ),
-        "isModerator": record.is_moderator,
+        "isModerator": False,
         "isMonitor": False,
         "isRoomHidden": False,
     }

@@ -46,7 +46,6 @@ class Options:
     card_edits: bool = True
     read_lag_s: float = 0.0
     duplicates: int = 0
-    delivery_delay_s: float = 0.0
 
 
 class World:
@@ -87,7 +86,7 @@ class World:
 
     def join(self, room: Room, person: Person) -> Membership:
         """Add a person to a room, without a notification to webhooks."""
-        membership = Membership(room.id, person.id, is_moderator=False)
+        membership = Membership(room.id, person.id)
         self.memberships[membership.id] = membership
         return membership
 

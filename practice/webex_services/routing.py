@@ -78,18 +78,9 @@ class Routing:
         ids, channel = _IDS.fullmatch(wanted), _CHANNEL.fullmatch(wanted)
         if wanted and not ids and not (channel and self._state.channel_filter):
             return bad(f"Invalid filter {wanted}")
-        found = [
-            row
-            for row in self._all(resource)
-            if not ids or f'"{row["id"]}"' in ids[1].split(",")
-            if not channel or row.get("channelType") == channel[1]
-        ]
-        if resource in LEAVE_OUT:
-            found = [
-                {name: each for name, each in row.items() if not isinstance(each, list)}
-                for row in found
-            ]
-        return _page(found)
+        named, kind = ids[1].split(",") if ids else [], channel[1] if channel else ""
+        found = [row for row in self._all(resource) if _is_wanted(row, named, kind)]
+        return _page([_without_lists(row) for row in found] if resource in LEAVE_OUT else found)
 
     def item(self, org: str, resource: str, item: str) -> ResponseReturnValue:
         """Return one resource with all its fields."""
@@ -152,6 +143,14 @@ class Routing:
 
     def _refused(self, org: str) -> Response | None:
         return refused(self._settings, org)
+
+
+def _is_wanted(row: Json, ids: list[str], channel: str) -> bool:
+    return (not ids or f'"{row["id"]}"' in ids) and channel in {"", row.get("channelType")}
+
+
+def _without_lists(row: Json) -> Json:
+    return {name: each for name, each in row.items() if not isinstance(each, list)}
 
 
 def _activity(user: Json, started: int) -> Json:

@@ -14,7 +14,6 @@ from practice.settings import PracticeSettings
 from practice.webex_services.access import bad, refused
 from practice.webex_services.audit_log import AuditLog
 from practice.webex_services.routing import Routing
-from practice.webex_services.search import search
 from practice.webex_services.world import HOTLINE, OutsideWorld, entry_point_json
 
 Json = dict[str, Any]
@@ -37,7 +36,6 @@ class Outside:
         pages.add_url_rule("/status/unresolved-incidents.json", view_func=self.incidents)
         pages.add_url_rule("/status/active-scheduled-maintenances.json", view_func=self.maintenance)
         pages.add_url_rule("/contact-center/v1/tasks", view_func=self.tasks)
-        pages.add_url_rule("/contact-center/search", view_func=self.search, methods=["POST"])
         pages.add_url_rule("/contact-center/organization/<org>", view_func=self.organization)
         pages.add_url_rule(
             "/contact-center/organization/<org>/v2/entry-point", view_func=self.entry_points
@@ -111,14 +109,6 @@ class Outside:
         if (no := refused(self._settings, org)) is not None:
             return no
         return jsonify({"id": org, "name": "Contoso"})
-
-    def search(self) -> ResponseReturnValue:
-        """Answer a GraphQL query about tasks."""
-        if (no := refused(self._settings)) is not None:
-            return no
-        body = request.get_json(silent=True, force=True)
-        query = body.get("query", "") if isinstance(body, dict) else ""
-        return search(str(query), [_task(task) for task in self._connect.tasks])
 
 
 def _task(task: Task) -> Json:

@@ -102,14 +102,14 @@ def opened_space(folder: Path) -> Iterator[PracticeSpace]:
 
 
 @pytest.fixture(scope="module")
-def space(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeSpace]:
+def space(browser, tmp_path_factory) -> Iterator[PracticeSpace]:
     """Practice space of the module."""
     with opened_space(tmp_path_factory.mktemp("space")) as running:
         yield running
 
 
 @pytest.fixture
-def person(browser: Any) -> Iterator[Callable[..., Any]]:
+def person(browser) -> Iterator[Callable[..., Any]]:
     """Return a function that opens a window of a browser with cookies of its own."""
     contexts = []
 
@@ -126,7 +126,7 @@ def person(browser: Any) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def visit(browser: Any, space: PracticeSpace) -> Iterator[Callable[..., Mouse]]:
+def visit(browser, space) -> Iterator[Callable[..., Mouse]]:
     """Return a function that opens the page in a new browser context.
 
     An error on the console of such a page fails the test.

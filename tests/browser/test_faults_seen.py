@@ -5,15 +5,13 @@ The card, the drawing of the mail's way and the switch name the same place.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from adaptive_cards.texts import text
 from practice.page.host import PracticeSpace
 from practice.scenario import Scenario
 from practice.verdicts import sentences
-from tests.browser.test_the_page_for_everybody import BROKEN
+from tests.browser.test_the_page import BROKEN
 from tests.browser.walks import Incident, let_time_pass
 
 MAILBOX, SMTP_AUTH = "support@contoso.com", "smtp_auth_off_mailbox"
@@ -25,7 +23,7 @@ FAULTS = [
 
 
 @pytest.fixture(scope="module")
-def proven(space: PracticeSpace) -> PracticeSpace:
+def proven(space) -> PracticeSpace:
     """Practice space whose channel is set up through the API, without clicks."""
     assert space.stack is not None
     people = space.stack.people()
@@ -36,9 +34,7 @@ def proven(space: PracticeSpace) -> PracticeSpace:
 
 
 @pytest.mark.parametrize(("fault", "cause", "station"), FAULTS)
-def test_fault_and_verdict(
-    visit: Any, picture: Any, proven: PracticeSpace, fault: str, cause: str, station: str
-):
+def test_fault_and_verdict(visit, picture, proven, fault, cause, station):
     """The drawing stops at the fault, and the verdict names its cause first.
 
     All off ends the fault.
@@ -62,7 +58,7 @@ def test_fault_and_verdict(
     incident.switch_off(fault)
 
 
-def test_a_fix(visit: Any, picture: Any, proven: PracticeSpace):
+def test_a_fix(visit, picture, proven):
     """The verdict's green button plans one change, asks for approval and proves the fix.
 
     The proof is a test mail and its answer.
@@ -75,7 +71,7 @@ def test_a_fix(visit: Any, picture: Any, proven: PracticeSpace):
     picture(visitor.page, "mended")
 
 
-def test_nothing_breaks_in_a_portal_with_a_channel(visit: Any, proven: PracticeSpace):
+def test_nothing_breaks_in_a_portal_with_a_channel(visit, proven):
     """The tables, addresses and mails of a channel that is set up fit at 320 pixels, too."""
     page = visit(width=320, height=700).page
     found = {}
@@ -87,16 +83,14 @@ def test_nothing_breaks_in_a_portal_with_a_channel(visit: Any, proven: PracticeS
     assert found == {"mail": [], "clouds": [], "faults": []}
 
 
-def test_nothing_is_watched_yet(visit: Any, proven: PracticeSpace):
+def test_nothing_is_watched_yet(visit, proven):
     """If no channel is watched, the page says so in the language of the browser."""
     assert "No channel is watched" in let_time_pass(visit())
     german = let_time_pass(visit(language="de-DE"), "15 Minuten vergehen lassen")
     assert "Kein Kanal wird überwacht" in german
 
 
-def test_a_fault_makes_the_card_by_itself(
-    visit: Any, axe: Any, picture: Any, proven: PracticeSpace
-):
+def test_a_fault_makes_the_card_by_itself(visit, axe, picture, proven):
     """A fault on a watched channel makes an incident's card, although nobody types ``/check``.
 
     After the fault is switched off, the same card says that the channel works again.

@@ -1,6 +1,7 @@
-"""Human actions of a whole setup: clicks, fields and page loads, counted in a real browser.
+"""Human actions of a whole setup and of an incident, counted in a real browser, also in German.
 
-The module :mod:`tests.browser.walks` says which actions are counted.
+The module :mod:`tests.browser.walks` says which actions are counted. Panels that imitate portals,
+answers of services, and words of people stay in English (docs/languages.md).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tests.browser.walks import (
     let_time_pass,
     posted,
 )
+from tests.fixtures.english import left_in
 
 BROKEN, FIX = "smtp_auth_off_mailbox", "fix.smtp_auth"
 MOST_OF_THE_REQUESTER = 8
@@ -42,14 +44,14 @@ class HandsByPerson(CountedMouse):
 
 
 @pytest.fixture
-def space(browser: Any, tmp_path: Any) -> Iterator[PracticeSpace]:
+def space(browser, tmp_path) -> Iterator[PracticeSpace]:
     """Practice space of its own for each setup."""
     with opened_space(tmp_path) as running:
         yield running
 
 
 @pytest.mark.parametrize("profile", MOST)
-def test_a_setup_takes_few_hands(visit: Any, space: PracticeSpace, profile: str):
+def test_a_setup_takes_few_hands(visit, space, profile):
     """A setup takes at most the allowed number of human actions.
 
     Nobody presses a button for a fact that the bot can read. The actions that stay for safety (the
@@ -70,7 +72,7 @@ def test_a_setup_takes_few_hands(visit: Any, space: PracticeSpace, profile: str)
     }
 
 
-def test_an_incident_takes_few_hands(visit: Any, space: PracticeSpace):
+def test_an_incident_takes_few_hands(visit, space):
     """A requester whose channel breaks acts on the card that comes by itself, until it is fixed.
 
     The requester begins the fix, approves it, and answers the test mail as the agent.
@@ -91,3 +93,89 @@ def test_an_incident_takes_few_hands(visit: Any, space: PracticeSpace):
     count: Count = hands.count
     sys.stdout.write(f"\n{count.table('Incident, by person')}\n")
     assert count.steps["requester"].total() <= MOST_OF_THE_REQUESTER, count.table("Incident")
+
+
+FAULT, CAUSE = "smtp_auth_off_mailbox", "smtp_auth_off_for_mailbox"
+SETUP_MOST, CHECK_MOST, FIX_MOST = 5, 1, 2
+"""Maximum numbers of human actions and messages in the story.
+
+They are the actions of a setup, and the messages of a setup, of a check, and of a fix.
+"""
+# Every text in sight but portals, words of people, and what stands in a fixed-width font: ids,
+# addresses, commands, and the replies of services.
+TEXTS = """() => {
+  const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const parent = texts.currentNode.parentElement, text = texts.currentNode.data.trim();
+    if (!text || parent.closest("#clouds, .words, code, script, style")) continue;
+    if (!parent.checkVisibility() || /mono/i.test(getComputedStyle(parent).fontFamily)) continue;
+    found.push(text.replace(/\\s+/g, " "));
+  }
+  for (const node of document.querySelectorAll("[aria-label], [placeholder], [title]")) {
+    if (node.closest("#clouds") || !node.checkVisibility()) continue;
+    for (const name of ["aria-label", "placeholder", "title"]) found.push(node.getAttribute(name) || "");
+  }
+  return found;
+}"""
+
+
+class Reader:
+    """Reader of every page on the way, who keeps each English text."""
+
+    def __init__(self) -> None:
+        self.lines, self.left = 0, set[str]()
+
+    def look(self, page: Any) -> None:
+        """Read every text that is visible on the page."""
+        lines = page.evaluate(TEXTS)
+        self.lines += len(lines)
+        self.left |= set(left_in(lines))
+
+
+def _new(space: PracticeSpace, before: set[str]) -> list[dict[str, Any]]:
+    """Return the bot's messages that were not there before."""
+    return [each for each in posted(space) if str(each["id"]) not in before]
+
+
+def _ids(space: PracticeSpace) -> set[str]:
+    return {str(each["id"]) for each in posted(space)}
+
+
+def test_a_reader_finds_english(visit):
+    """The search for English can fail: it finds the English sentences of the English page."""
+    reader = Reader()
+    reader.look(visit().page)
+    assert "In a space the bot hears only what mentions it" in reader.left
+
+
+def test_the_story_in_german(visit, space, picture):
+    """A German setup, check and fix take as few actions and messages as English ones.
+
+    The commands are ``/einrichten``, ``/prüfen`` and ``/reparieren``. No English text is left on
+    the way.
+    """
+    reader, hands = Reader(), visit(hands=CountedMouse, language="de-DE")
+    hands.say("/sprache de")
+    hands.sees("Die Karten sind jetzt auf Deutsch")
+    hands.count = Count()
+    before = _ids(space)
+    Setup(hands, "de", reader.look).play()
+    setup, before, actions = _new(space, before), _ids(space), hands.count.sum
+    incident = Incident(hands, "de", reader.look)
+    incident.switch_on(FAULT)
+    incident.mail(answered=True)
+    incident.stops_at("Answer")
+    reader.look(hands.page)
+    incident.check(CAUSE)
+    picture(hands.page, "german-check")
+    check, before = _new(space, before), _ids(space)
+    incident.fix(lambda: hands.say(incident.typed("fix", "support@contoso.com")))
+    fix = _new(space, before)
+    sys.stdout.write(f"\n{hands.count.table('German')}\n")
+    for name, messages in (("setup", setup), ("check", check), ("fix", fix)):
+        sys.stdout.write(f"{name}: {counted(messages)}\n")
+    sys.stdout.write(f"lines read: {reader.lines}\n")
+    assert reader.left == set()
+    assert reader.lines > 500
+    assert actions <= MOST["article"]
+    assert (len(setup) <= SETUP_MOST, len(check) <= CHECK_MOST, len(fix) <= FIX_MOST) == (True,) * 3

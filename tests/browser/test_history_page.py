@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,7 +26,7 @@ DAYS = 60
 
 
 @pytest.fixture
-def site(services: Services, free_port: int) -> Iterator[Services]:
+def site(services, free_port) -> Iterator[Services]:
     """The bot's pages, and a channel whose history has 60 days of looks, mails and incidents."""
     made = replace(services, bot=replace(services.bot, public_url=f"http://localhost:{free_port}"))
     watched = watch(made)
@@ -48,9 +47,7 @@ def site(services: Services, free_port: int) -> Iterator[Services]:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_the_page_fits_every_width_and_is_readable(
-    site: Services, person: Callable[..., Any], theme: str
-) -> None:
+def test_the_page_fits_every_width_and_is_readable(site, person, theme):
     """Nothing on the history page is cut off or scrolls sideways, and axe finds no violation.
 
     A text describes the chart for people who cannot see it.
@@ -73,7 +70,7 @@ def test_the_page_fits_every_width_and_is_readable(
         assert axe(page) == []
 
 
-def test_the_file_is_a_download(site: Services, person: Callable[..., Any]) -> None:
+def test_the_file_is_a_download(site, person):
     """The link to the file on the history page saves it under its own name."""
     page = person(600, "light")
     page.goto(links.one_time(site, "history", MAILBOX).url)

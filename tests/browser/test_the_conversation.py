@@ -27,7 +27,7 @@ GONE_ON = (
 
 
 @pytest.fixture
-def space(browser: Any, tmp_path: Any) -> Iterator[PracticeSpace]:
+def space(browser, tmp_path) -> Iterator[PracticeSpace]:
     """Practice space of its own for each test, in which nothing has happened yet."""
     with opened_space(tmp_path) as running:
         yield running
@@ -186,7 +186,7 @@ class Story:
         there.page.close()
 
 
-def test_the_whole_setup(visit: Any, axe: Any, picture: Any):
+def test_the_whole_setup(visit, axe, picture):
     """The whole setup works in the page and ends with a channel proven by an agent's answer.
 
     No page on the way violates WCAG 2.2 AA. The worker is killed in the middle, and the card that
@@ -206,7 +206,7 @@ def test_the_whole_setup(visit: Any, axe: Any, picture: Any):
 
 
 @pytest.mark.slow
-def test_the_whole_setup_by_keyboard(visit: Any):
+def test_the_whole_setup_by_keyboard(visit):
     """The whole setup works with Tab, arrows, Enter and typing alone.
 
     The focus is always visible and is not lost when a card is redrawn.
@@ -216,7 +216,7 @@ def test_the_whole_setup_by_keyboard(visit: Any):
     assert keyboard.trouble == []
 
 
-def test_only_this_machine_and_only_this_page(space: PracticeSpace):
+def test_only_this_machine_and_only_this_page(space):
     """The server refuses another site's script and another host name.
 
     It does not listen on another address of this machine.

@@ -1,6 +1,6 @@
-"""Demands on the practice page itself.
+"""Practice page by keyboard, for people who hear it, on a small screen, and in German.
 
-The page works by keyboard, can be read, says that it is practice, and refuses strangers.
+The page says that it is practice, and refuses strangers.
 """
 
 from __future__ import annotations
@@ -12,16 +12,14 @@ from typing import Any
 import pytest
 
 from bot.commands import commands
-from practice.page.drivers import Keyboard
+from practice.page.drivers import PATIENCE_MS, Keyboard
 
 ROOT = Path(__file__).parents[2]
 PARTS = ["chat", "mail", "clouds", "faults"]
 
 
 @pytest.mark.parametrize(("theme", "mailbox"), [("light", "support"), ("dark", "shared")])
-def test_wide_page_can_be_used_by_everybody(
-    visit: Any, axe: Any, picture: Any, theme: str, mailbox: str
-):
+def test_wide_page_can_be_used_by_everybody(visit, axe, picture, theme, mailbox):
     """At 1280 pixels the page passes axe-core for WCAG 2.2 AA and does not scroll sideways.
 
     A card is on the page and the commands are offered. Changing the theme keeps the text typed into
@@ -45,7 +43,7 @@ def test_wide_page_can_be_used_by_everybody(
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_narrow_page_can_be_used_by_everybody(visit: Any, axe: Any, picture: Any, theme: str):
+def test_narrow_page_can_be_used_by_everybody(visit, axe, picture, theme):
     """At 390 pixels each of the page's four parts can be reached, fits, and passes axe-core."""
     visitor = visit(width=390, height=844, theme=theme)
     faults: list[str] = []
@@ -57,7 +55,7 @@ def test_narrow_page_can_be_used_by_everybody(visit: Any, axe: Any, picture: Any
     assert faults == []
 
 
-def test_commands_are_offered_and_chosen_by_keyboard(visit: Any):
+def test_commands_are_offered_and_chosen_by_keyboard(visit):
     """A slash in the message box offers every command that the bot has.
 
     Arrows and Enter choose a command, and Escape hides the list.
@@ -74,7 +72,7 @@ def test_commands_are_offered_and_chosen_by_keyboard(visit: Any):
     assert page.locator("#commands").is_hidden()
 
 
-def test_the_parts_by_keyboard_on_a_narrow_page(visit: Any):
+def test_the_parts_by_keyboard_on_a_narrow_page(visit):
     """At 390 pixels the keyboard alone changes part and person and uses a dialog and a switch.
 
     The focus is always visible.
@@ -99,7 +97,7 @@ def test_the_parts_by_keyboard_on_a_narrow_page(visit: Any):
     assert (page.locator("#person").input_value(), keys.trouble) == ("administrator", [])
 
 
-def test_the_tour_has_five_stops(visit: Any):
+def test_the_tour_has_five_stops(visit):
     """The first visit to the page shows a tour of five stops, and the second visit shows none."""
     page = visit().page
     for stop in range(1, 6):
@@ -110,7 +108,7 @@ def test_the_tour_has_five_stops(visit: Any):
     assert page.locator("#tour").is_hidden()
 
 
-def test_a_fault_without_a_channel_is_refused_in_words(visit: Any):
+def test_a_fault_without_a_channel_is_refused_in_words(visit):
     """A fault that needs a channel cannot be switched on without one.
 
     The page says why, and the switch stays off.
@@ -124,7 +122,7 @@ def test_a_fault_without_a_channel_is_refused_in_words(visit: Any):
     assert page.locator('[data-fault="secret_expired"]').get_attribute("aria-checked") == "false"
 
 
-def test_every_screen_says_that_it_is_practice(visit: Any):
+def test_every_screen_says_that_it_is_practice(visit):
     """The page, the bot's pages and the sign-in pages all carry the words "Practice space"."""
     visitor = visit()
     for path in ("/", "/signin/nothing", "/cloud/common/oauth2/v2.0/authorize"):
@@ -147,3 +145,150 @@ def test_the_guide_shows_pictures_that_are_there():
     there = {path.name for path in folder.iterdir()}
     words = {f"{name}{kind}" for name in shown for kind in (".png", ".txt")}
     assert there == words | moving | sheets | {"README.md"}
+
+
+REQUESTER, SPACE = "requester@contoso.com", "Contact center"
+# Words of letters that begin on one line and end on another. An address or an id may break, a word may not.
+BROKEN = """() => {
+  const found = [], range = document.createRange();
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const node = texts.currentNode;
+    if (!node.parentElement.checkVisibility() || node.parentElement.closest(".vh")) continue;
+    for (const word of node.data.matchAll(/(?<![^\\s(„“"'])\\p{L}{2,24}(?![^\\s),.:;!?“”"'])/gu)) {
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const tops = [...range.getClientRects()].filter((at) => at.width > 0.5).map((at) => at.top);
+      if (tops.length && Math.max(...tops) - Math.min(...tops) > 4) found.push(word[0]);
+    }
+  }
+  return found;
+}"""
+
+
+def _answered(visitor: Any, command: str) -> None:
+    """Type a command and wait for one more card."""
+    cards = visitor.page.locator("#messages .cardbox")
+    before = cards.count()
+    visitor.say(command)
+    cards.nth(before).wait_for(timeout=PATIENCE_MS)
+
+
+def test_a_new_card_is_announced_and_counted(visit, space):
+    """A screen reader hears the words of a new card.
+
+    A card that is out of sight is counted on a button that leads to it.
+    """
+    visitor = visit(height=340)
+    page = visitor.page
+    assert page.locator("#heard").get_attribute("aria-live") == "polite"
+    for _ in range(3):
+        _answered(visitor, "/help")
+    assert page.locator("#heard").inner_text().startswith("Email Bot: ")
+    assert page.locator("#fresh").is_hidden()
+    page.locator("#messages").evaluate("node => { node.scrollTop = 0; }")
+    assert space.stack is not None
+    people = space.stack.people()
+    people.say(REQUESTER, "/status", SPACE)
+    page.locator("#fresh").get_by_text("1 new message").wait_for(timeout=PATIENCE_MS)
+    assert page.locator("#messages").evaluate("node => node.scrollTop") == 0
+    visitor.activate(page.locator("#fresh"))
+    page.locator("#fresh").wait_for(state="hidden")
+    newest = page.locator("#messages .msg").last
+    assert newest.evaluate("node => node === document.activeElement")
+    assert newest.locator(".cardbox").is_visible()
+    people.close()
+
+
+def test_the_box_comes_before_the_conversation(visit):
+    """The first two stops of the Tab key are links to the message box and to the newest message."""
+    keys = visit(hands=Keyboard)
+    page = keys.page
+    _answered(keys, "/help")
+    page.reload()
+    page.locator("#cover").wait_for(state="hidden")
+    page.locator("#messages .cardbox").last.wait_for()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Go to the message box"
+    assert page.locator("[data-skip=text]").bounding_box()["y"] >= 0
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "text"
+    order = page.evaluate(
+        "document.getElementById('text').compareDocumentPosition(document.getElementById('messages'))"
+    )
+    assert order == 4, "the conversation must follow the box"
+    keys.activate(page.locator("[data-skip=newest]"))
+    assert page.evaluate("document.activeElement.matches('#messages .msg')")
+    assert keys.trouble == []
+
+
+@pytest.mark.parametrize("language", ["en-US", "de-DE"])
+def test_nothing_breaks_inside_a_word_on_a_small_phone(visit, language):
+    """At 320 pixels each word is on one line in every part of the page, with every part opened."""
+    visitor = visit(width=320, height=700, language=language)
+    page = visitor.page
+    _answered(visitor, "/status")
+    found = {}
+    for part in PARTS:
+        page.locator(f"[data-go={part}]").click()
+        page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+        found[part] = page.evaluate(BROKEN)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert found == {part: [] for part in PARTS}
+
+
+def test_a_broken_word_is_found(visit):
+    """The search for broken words can fail: it names a word that a narrow box breaks."""
+    page = visit(width=320, height=700).page
+    page.evaluate(
+        """() => {
+          const box = document.createElement("p");
+          box.textContent = "unbroken";
+          Object.assign(box.style, { width: "3ch", overflowWrap: "anywhere" });
+          document.body.prepend(box);
+        }"""
+    )
+    assert "unbroken" in page.evaluate(BROKEN)
+
+
+SEEN = (
+    "Übungsraum",
+    "Nichts hier erreicht einen echten Mandanten.",
+    "Sie sind",
+    "Der Weg der E-Mail",
+    "Noch wurde keine E-Mail gesendet.",
+    "Als Kunde eine E-Mail senden",
+    "Fehler",
+    "Abstürze",
+    "Tour, 1 von 5. Einen Kanal anfordern.",
+)
+
+
+@pytest.mark.parametrize("width", [1280, 390, 320])
+def test_a_german_browser_gets_a_german_page(visit, axe, picture, width):
+    """The page is German for eyes and for a screen reader, and as usable as the English one."""
+    visitor = visit(width=width, height=844, language="de-DE")
+    page = visitor.page
+    assert page.locator("html").get_attribute("lang") == "de"
+    shown = page.evaluate("document.body.textContent")
+    assert [each for each in SEEN if each not in shown] == []
+    assert page.get_by_placeholder("/ eingeben für die Befehle").count() == 1
+    picture(page, f"german-{width}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert axe(page) == []
+
+
+def test_the_address_chooses_before_the_browser(visit):
+    """The address decides the language before the browser does.
+
+    The page is English with ``?lang=en`` in a German browser, and German with ``?lang=de`` in an
+    English one.
+    """
+    for language, chosen, title in (
+        ("de-DE", "en", "Practice space"),
+        ("en-US", "de", "Übungsraum"),
+    ):
+        visitor = visit(language=language)
+        visitor.page.goto(f"{visitor.page.url.split('?')[0]}?lang={chosen}")
+        visitor.page.locator("h1", has_text=title).wait_for(timeout=PATIENCE_MS)
+        assert visitor.page.locator("html").get_attribute("lang") == chosen

@@ -16,7 +16,6 @@ from adaptive_cards.texts import text
 from practice import verdicts
 from practice.page import moving_picture
 from practice.page.drivers import PATIENCE_MS
-from practice.page.host import PracticeSpace
 from practice.scenario import Scenario
 
 STORY = Path(__file__).parents[2] / "docs" / "pictures" / "story.webp"
@@ -46,7 +45,7 @@ class Camera:
 
 
 @pytest.mark.skipif(not os.environ.get("PICTURES"), reason="taken with PICTURES=1 only")
-def test_the_story_is_taken(visit: Any, space: PracticeSpace):
+def test_the_story_is_taken(visit, space):
     """The moving picture has a frame for each scene of the setup and each step of the incident.
 
     It lasts 20 seconds.

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from practice.client import People
 from practice.conversation import Walk, fresh, space
-from practice.stack import Stack
 from tests.fixtures.stacks import forget, is_second_try, true_cards
 
 
 @pytest.fixture(autouse=True)
-def _true_cards(request: pytest.FixtureRequest) -> Iterator[None]:
+def _true_cards(request) -> Iterator[None]:
     """Assert after a test, when everything runs again, that none of its cards is untrue."""
     if "people" not in request.fixturenames:
         yield
@@ -25,14 +23,14 @@ def _true_cards(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def redis(stack: Stack) -> Iterator[Redis]:
+def redis(stack) -> Iterator[Redis]:
     """Connection to the stack's Redis."""
     with Redis(port=stack.ports.redis) as connection:
         yield connection
 
 
 @pytest.fixture
-def walk(stack: Stack, people: People, request: pytest.FixtureRequest) -> Iterator[Walk]:
+def walk(stack, people, request) -> Iterator[Walk]:
     """Walk in a tenant in its initial state; the walk is canceled at the end."""
     fresh(people)
     if is_second_try(request):

@@ -13,16 +13,15 @@ from collections.abc import Iterator
 import pytest
 
 from practice.client import People
-from practice.conversation import Walk, words
+from practice.conversation import words
 from practice.environment import ROOT
-from practice.stack import Stack
 
 EXPIRED = "certificate has expired"
 LONG_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def people(stack: Stack) -> Iterator[People]:
+def people(stack) -> Iterator[People]:
     """Everybody in Webex, at an address whose certificate stays valid."""
     everybody = People(f"https://127.0.0.1:{stack.ports.cloud}", stack.ca_path)
     yield everybody
@@ -30,7 +29,7 @@ def people(stack: Stack) -> Iterator[People]:
 
 
 @pytest.fixture(autouse=True)
-def valid_again(people: People) -> Iterator[None]:
+def valid_again(people) -> Iterator[None]:
     """Make all certificates valid at the end of each test."""
     yield
     expire(people)
@@ -41,7 +40,7 @@ def expire(people: People, *services: str) -> None:
     people.control("PUT", "certificates", {"expired": [*services]})
 
 
-def test_a_setup_goes_on_with_a_valid_certificate(stack: Stack, people: People, walk: Walk) -> None:
+def test_a_setup_goes_on_with_a_valid_certificate(stack, people, walk):
     """A setup goes on after Webex's and Microsoft's certificates expired and are valid again.
 
     They expire after the approval, and a command is typed meanwhile. A message that met an expired
@@ -71,7 +70,7 @@ def test_a_setup_goes_on_with_a_valid_certificate(stack: Stack, people: People, 
     assert {"WRONG  Webex", "WRONG  Microsoft"} <= {*wrong}, told
 
 
-def test_the_rehearsal_names_the_mail_servers_certificate(people: People, walk: Walk) -> None:
+def test_the_rehearsal_names_the_mail_servers_certificate(people, walk):
     """A rehearsal fails if the mail server's certificate has expired, and a later try succeeds.
 
     The card names the cause, and says that the owner of the mail server renews the certificate.

@@ -13,9 +13,7 @@ import httpx
 import pytest
 
 from jobs.storage import codec, keys
-from practice.client import People
-from practice.conversation import Walk, words
-from practice.stack import Stack
+from practice.conversation import words
 from tests.fixtures import redis_servers
 from tests.fixtures.redis_servers import Server, Switch
 from tests.fixtures.waiting import until
@@ -26,21 +24,21 @@ CARDS_MAY_LAG = {"test_a_switch_that_loses_the_last_events"}
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
+def servers(tmp_path_factory) -> Iterator[list[Server]]:
     """Two Redis servers, the primary first."""
     with redis_servers.pair(tmp_path_factory.mktemp("redis")) as both:
         yield list(both)
 
 
 @pytest.fixture(scope="module")
-def switch(servers: list[Server]) -> Iterator[Switch]:
+def switch(servers) -> Iterator[Switch]:
     """Switch whose address leads to the primary."""
     with redis_servers.switch(servers[0].port) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def env(switch: Switch) -> dict[str, str]:
+def env(switch) -> dict[str, str]:
     """Settings with which the product reaches Redis only through the switch."""
     return {"REDIS_URL": switch.url}
 
@@ -53,9 +51,7 @@ def demote(servers: list[Server], switch: Switch) -> None:
     switch.to = servers[0].port
 
 
-def test_a_setup_goes_on_at_the_new_primary(
-    people: People, walk: Walk, servers: list[Server], switch: Switch
-) -> None:
+def test_a_setup_goes_on_at_the_new_primary(people, walk, servers, switch):
     """A demotion in the middle of a run does not stop it.
 
     The run goes on at the new primary and makes each object once.
@@ -68,9 +64,7 @@ def test_a_setup_goes_on_at_the_new_primary(
     assert walk.writes().count("graph.add_password") == 1
 
 
-def test_a_switch_that_loses_the_last_events(
-    people: People, walk: Walk, servers: list[Server], switch: Switch
-) -> None:
+def test_a_switch_that_loses_the_last_events(people, walk, servers, switch):
     """A switch that loses events of the run, but not its lease, loses no change.
 
     The new primary has not that several changes were begun or made. The worker adds that again, so
@@ -114,13 +108,7 @@ def histories(servers: list[Server], mailbox: str) -> list[set[tuple[str, str]]]
     return found
 
 
-def test_a_name_that_moves_late(
-    walk: Walk,
-    stack: Stack,
-    servers: list[Server],
-    switch: Switch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_name_that_moves_late(walk, stack, servers, switch, capsys):
     """The bot works again when the name of Redis leads to the new primary after a delay.
 
     Before that the name leads to the replica for so long that a write is given up. Meanwhile the

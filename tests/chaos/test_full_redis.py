@@ -10,7 +10,6 @@ import resource
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 from redis import Redis
 
@@ -20,7 +19,7 @@ from tests.fixtures.redis_servers import answers
 from tests.fixtures.waiting import until
 
 
-def test_the_embedded_server_starts_on_a_full_disk(tmp_path: Path) -> None:
+def test_the_embedded_server_starts_on_a_full_disk(tmp_path):
     """The embedded server waits on a full disk, and starts with its data once there is space.
 
     Its first line says that space has to be freed.

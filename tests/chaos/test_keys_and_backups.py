@@ -63,12 +63,12 @@ def to_the_rehearsal(walk: Walk) -> None:
     walk.consent(60)
     walk.fill_in()
     assert "rehearse" in does(walk.offer(60))
-    tenant = walk.people.control("GET", "tenants/contoso.com")
+    tenant = walk.people.tenant()
     policies = [each for each in tenant["outbound_policies"] if not each["IsDefault"]]
     assert (len(apps(walk.people)), len(policies), len(tenant["outbound_rules"])) == (1, 1, 1)
 
 
-def test_keys_are_rotated_in_the_middle_of_a_setup(stack: Stack, walk: Walk) -> None:
+def test_keys_are_rotated_in_the_middle_of_a_setup(stack, walk):
     """A setup that was planned under the old key goes on with the new key alone.
 
     The command ``rekey`` runs while the approved run makes its changes. The command ``doctor`` says
@@ -97,7 +97,7 @@ def test_keys_are_rotated_in_the_middle_of_a_setup(stack: Stack, walk: Walk) -> 
 
 
 @pytest.fixture
-def elsewhere(stack: Stack) -> Path:
+def elsewhere(stack) -> Path:
     """Data folder of the stack's Redis, in which a backup is restored."""
     return stack.processes["redis"].folder / "data"
 
@@ -132,8 +132,8 @@ def is_written(redis: Redis) -> bool:
 
 
 def test_a_backup_that_is_restored_in_the_middle_of_a_setup(
-    stack: Stack, people: People, walk: Walk, elsewhere: Path, tmp_path: Path
-) -> None:
+    stack, people, walk, elsewhere, tmp_path
+):
     """A run goes on from its state in the backup that was restored.
 
     An object that the run has made since the backup is not made a second time.

@@ -27,21 +27,19 @@ def lane() -> Iterator[Lane]:
 
 
 @pytest.fixture(scope="module")
-def stack(lane: Lane) -> Stack:
+def stack(lane) -> Stack:
     """Stack of the lane, for the report of a failure."""
     return lane.stack
 
 
 @pytest.fixture(scope="module")
-def people(lane: Lane) -> People:
+def people(lane) -> People:
     """Everybody in the lane's Webex, for the report of a failure."""
     return lane.people
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_killed_three_times_in_one_setup(
-    lane: Lane, stack: Stack, people: People, seed: int
-) -> None:
+def test_killed_three_times_in_one_setup(lane, stack, people, seed):
     """Three kills in one setup leave the tenant as a setup without kills does.
 
     The channel is proven, each object was made once, no secret is left over, and people were

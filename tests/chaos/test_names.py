@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from practice.client import People
-from practice.conversation import Walk, words
+from practice.conversation import words
 from practice.stack import Stack
 from tests.fixtures.name_service import NameService, has_own_files
 
@@ -25,7 +24,7 @@ GONE_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def names(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> NameService:
+def names(stack, tmp_path_factory) -> NameService:
     """Name service of the product alone, in which all clouds have one name."""
     made = NameService(Path(tmp_path_factory.mktemp("etc")))
     made.write()
@@ -36,14 +35,14 @@ def names(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> NameService
 
 
 @pytest.fixture(autouse=True)
-def there_again(names: NameService) -> Iterator[None]:
+def there_again(names) -> Iterator[None]:
     """Make the names resolve again at the end of each test."""
     yield
     names.give_back()
 
 
 @pytest.fixture
-def webex_by_number(stack: Stack, names: NameService) -> Iterator[None]:
+def webex_by_number(stack, names) -> Iterator[None]:
     """Let Webex be found without DNS, so that only the names of the other clouds can be missing."""
     before = {name: stack.processes[name].env for name in ("web", "worker")}
     for name, env in before.items():
@@ -64,9 +63,7 @@ def doctor(stack: Stack) -> str:
     return told.stdout.decode()
 
 
-def test_a_setup_goes_on_when_names_resolve_again(
-    stack: Stack, people: People, walk: Walk, names: NameService
-) -> None:
+def test_a_setup_goes_on_when_names_resolve_again(stack, people, walk, names):
     """A setup goes on when the names of all clouds resolve again.
 
     DNS fails after the approval, and a command is typed meanwhile. The log and ``doctor`` have the
@@ -98,9 +95,7 @@ def test_a_setup_goes_on_when_names_resolve_again(
     assert (len(answers), {"Webex", "Microsoft"} <= wrong) == (1, True), lines
 
 
-def test_the_card_names_dns(
-    stack: Stack, people: People, walk: Walk, names: NameService, webex_by_number: None
-) -> None:
+def test_the_card_names_dns(stack, people, walk, names, webex_by_number):
     """If Microsoft's name does not resolve, the card names DNS and the run goes on by itself.
 
     The card says that no address is found, that nobody has to act, and that the operator checks

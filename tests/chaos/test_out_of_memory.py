@@ -16,7 +16,7 @@ from redis import Redis
 
 from jobs.advance import MOST_DEATHS
 from practice.client import People
-from practice.conversation import Walk, words
+from practice.conversation import words
 from practice.processes import at_work, session
 from practice.stack import Stack
 from tests.fixtures.waiting import until
@@ -38,7 +38,7 @@ def children(stack: Stack) -> list[int]:
     return [pid for pid in session(leader(stack)) if pid != leader(stack)]
 
 
-def test_each_process_of_the_worker_is_killed_once(stack: Stack, walk: Walk) -> None:
+def test_each_process_of_the_worker_is_killed_once(stack, walk):
     """Each process of the worker that is killed is started again. The next command is answered."""
     before = children(stack)
     for pid in before:
@@ -94,9 +94,7 @@ def no_memory_for_calls(stack: Stack, people: People) -> Iterator[list[int]]:
         thread.join()
 
 
-def test_a_run_that_takes_all_memory_is_given_up(
-    stack: Stack, people: People, walk: Walk, redis: Redis
-) -> None:
+def test_a_run_that_takes_all_memory_is_given_up(stack, people, walk, redis):
     """A run is given up after every process that worked on it was killed in the same call.
 
     The first tries follow at once, the next after pauses that grow. Other commands are answered all

@@ -21,7 +21,6 @@ from bot.processes import redis_server
 from bot.queue import RUNS, make_queue
 from practice.client import NotSeenError, People, does
 from practice.conversation import Walk, apps, fresh, words
-from practice.stack import Stack
 from tests.fixtures.waiting import LIMIT_S
 
 HOLD_S = 2.0
@@ -38,10 +37,8 @@ def _one_of_each(people: People, walk: Walk, secrets: int = 1) -> None:
     M4 does not wait for people, so the rule of M4 may come after the form. The tenant shows that it
     has come. A card need not: after nine edits it leaves out small news.
     """
-    people.until(
-        "the rule of M4", lambda: people.control("GET", "tenants/contoso.com")["outbound_rules"], 60
-    )
-    tenant, app = people.control("GET", "tenants/contoso.com"), apps(people)
+    people.until("the rule of M4", lambda: people.tenant()["outbound_rules"], 60)
+    tenant, app = people.tenant(), apps(people)
     principals = [each for each in tenant["service_principals"] if each["appId"] == app[0]["appId"]]
     grants = [each for each in tenant["grants"] if each["clientId"] == principals[0]["id"]]
     policies = [each for each in tenant["outbound_policies"] if not each["IsDefault"]]
@@ -74,7 +71,7 @@ def _the_run(redis: Redis) -> str:
     return str(run_id.decode())
 
 
-def test_deploy_in_the_middle(stack: Stack, people: People, walk: Walk) -> None:
+def test_deploy_in_the_middle(stack, people, walk):
     """After SIGTERM, worker and web end by themselves, and the run goes on after the next start.
 
     The side effect that is under way is finished first.
@@ -87,7 +84,7 @@ def test_deploy_in_the_middle(stack: Stack, people: People, walk: Walk) -> None:
     _one_of_each(people, walk)
 
 
-def test_web_killed(stack: Stack, people: People, walk: Walk) -> None:
+def test_web_killed(stack, people, walk):
     """A run continues after the web process was killed while the approval arrived.
 
     Webex delivers the press again, or a person presses again.
@@ -105,7 +102,7 @@ def test_web_killed(stack: Stack, people: People, walk: Walk) -> None:
     _one_of_each(people, walk)
 
 
-def test_redis_killed_with_its_data(stack: Stack, people: People, walk: Walk) -> None:
+def test_redis_killed_with_its_data(stack, people, walk):
     """The run goes on if Redis is killed during an approval and restarts with its data on disk."""
     walk.approve(walk.plan(profile="least"))
     stack.kill("redis", signal.SIGKILL, whole=True)
@@ -117,7 +114,7 @@ def test_redis_killed_with_its_data(stack: Stack, people: People, walk: Walk) ->
     assert "No run is in progress" not in words(walk.type("/status"))
 
 
-def test_redis_full(people: People, walk: Walk, redis: Redis) -> None:
+def test_redis_full(people, walk, redis):
     """The run goes on as soon as a full Redis accepts writes again."""
     plan = walk.plan(profile="least")
     walk.approve(plan)
@@ -130,7 +127,7 @@ def test_redis_full(people: People, walk: Walk, redis: Redis) -> None:
 
 
 @pytest.fixture
-def full_disk(stack: Stack, redis: Redis) -> Iterator[Callable[[], None]]:
+def full_disk(stack, redis) -> Iterator[Callable[[], None]]:
     """Return a function that stops Redis from writing to its append-only file.
 
     A limit on the file size imitates a full disk. The limit's signal is ignored, so a write fails
@@ -160,9 +157,7 @@ def _limit(redis: Redis, size: int) -> None:
     )
 
 
-def test_redis_whose_disk_is_full(
-    people: People, walk: Walk, redis: Redis, full_disk: Callable[[], None]
-) -> None:
+def test_redis_whose_disk_is_full(people, walk, redis, full_disk):
     """The run goes on after Redis could not write its append-only file for a while.
 
     Redis refuses writes as long as its disk is full.
@@ -178,7 +173,7 @@ def test_redis_whose_disk_is_full(
     _one_of_each(people, walk)
 
 
-def test_redis_without_its_data(people: People, walk: Walk, redis: Redis) -> None:
+def test_redis_without_its_data(people, walk, redis):
     """After Redis loses all data, the next setup adopts the objects in the tenant.
 
     The bot says in the space that its data is lost. Old buttons say that their run is not known.
@@ -207,7 +202,7 @@ def test_redis_without_its_data(people: People, walk: Walk, redis: Redis) -> Non
     _one_of_each(people, walk, secrets=2)
 
 
-def test_a_day_of_waiting(stack: Stack, people: People, walk: Walk, redis: Redis) -> None:
+def test_a_day_of_waiting(stack, people, walk, redis):
     """A run that waits 24 hours for M5 is put aside, survives restarts, and continues on time.
 
     The worker and Redis are restarted meanwhile.
@@ -232,7 +227,7 @@ def test_a_day_of_waiting(stack: Stack, people: People, walk: Walk, redis: Redis
     _one_of_each(people, walk)
 
 
-def test_many_workers_on_one_run(people: People, walk: Walk, redis: Redis) -> None:
+def test_many_workers_on_one_run(people, walk, redis):
     """A run that is queued twenty times at once still makes each object once.
 
     The run also loses its lease, as by a jump of the clock.

@@ -14,7 +14,6 @@ import pytest
 from practice.actors import REQUESTER
 from practice.client import People, does
 from practice.conversation import Walk, words
-from practice.stack import Stack
 
 MANY = 100_000
 BOT = "email-bot@webex.bot"
@@ -27,7 +26,7 @@ CARDS_MAY_LAG = {
 
 
 @pytest.fixture(autouse=True)
-def open_again(people: People, walk: Walk) -> Iterator[None]:
+def open_again(people, walk) -> Iterator[None]:
     """Restore the space at the end of each test, so that it takes messages."""
     yield
     archive(people, walk, archived=False)
@@ -55,7 +54,7 @@ def from_bot(people: People, walk: Walk) -> list[str]:
     ]
 
 
-def test_an_archived_space(people: People, walk: Walk) -> None:
+def test_an_archived_space(people, walk):
     """A run goes on after its space is archived, and its requester gets one 1:1 message about that.
 
     The message says whose turn it is, and offers to cancel the run. The 1:1 cards go on, too. When
@@ -82,9 +81,7 @@ def test_an_archived_space(people: People, walk: Walk) -> None:
     assert [each["id"] for each in said] == [told["id"]]
 
 
-def test_a_run_of_an_archived_space_is_cancelled_from_the_message(
-    people: People, walk: Walk
-) -> None:
+def test_a_run_of_an_archived_space_is_cancelled_from_the_message(people, walk):
     """The message about an archived space can cancel its run.
 
     Then the mailbox is free for a setup elsewhere.
@@ -99,7 +96,7 @@ def test_a_run_of_an_archived_space_is_cancelled_from_the_message(
     other.type(f"/cancel {walk.mailbox}")
 
 
-def test_locked_for_a_while(stack: Stack, people: People, walk: Walk) -> None:
+def test_locked_for_a_while(stack, people, walk):
     """A run goes on while Webex answers 423 to every post and edit, with a Retry-After.
 
     Afterwards each card and the answer to a command are there once. A press of a card that was

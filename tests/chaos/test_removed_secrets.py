@@ -5,13 +5,13 @@ The module ``journeys/test_deleted_meanwhile.py`` has Webex Connect's secret.
 
 from __future__ import annotations
 
-from practice.client import People, does
+from practice.client import does
 from practice.conversation import Walk, apps, fresh, words
 
 OWN = "Webex email bot, rehearsal and check"
 
 
-def test_of_an_app_that_was_deleted(people: People, walk: Walk) -> None:
+def test_of_an_app_that_was_deleted(people, walk):
     """The secret kept for checks belongs to a deleted app, so the next setup makes another one."""
     walk.approve(walk.plan(profile="least"))
     walk.fill_in()
@@ -26,7 +26,7 @@ def test_of_an_app_that_was_deleted(people: People, walk: Walk) -> None:
     assert again.saying("Rehearsal succeeded", after=again.since)
 
 
-def test_before_the_mailbox_user_signs_in(people: People, walk: Walk) -> None:
+def test_before_the_mailbox_user_signs_in(people, walk):
     """If the bot's own secret was removed, the page and the card name it.
 
     One press makes another secret. Nobody is sent to Webex Connect, whose secret is good. The setup
@@ -40,13 +40,12 @@ def test_before_the_mailbox_user_signs_in(people: People, walk: Walk) -> None:
     kept = [each for each in app["passwordCredentials"] if each["displayName"] != OWN]
     assert len(kept) + 1 == len(app["passwordCredentials"])
     gone = {app["appId"]: {"passwordCredentials": kept}}
-    people.control("PATCH", "tenants/contoso.com", {"applications": gone})
+    people.patch({"applications": gone})
     page = walk.open(link, walk.mailbox)
     assert "does not accept the bot's own client secret" in page.text
     failed = walk.saying("does not accept the bot's own client secret", 40, who=walk.requester)
     assert ("Webex Connect" in words(failed), "rehearse" in does(failed)) == (False, True)
-    people.look()
-    since = people.change
+    since = people.now()
     people.press(walk.requester, failed, "rehearse")
     again = walk.card("a new link", "skip_rehearsal", link=True, after=since, seconds=60)
     walk.open(again, walk.mailbox)

@@ -23,7 +23,6 @@ from redis import Redis
 from jobs.storage import generation
 from practice.chaos import judge
 from practice.chaos.lane import QUICK, PatientWalk
-from practice.client import People
 from practice.conversation import apps, fresh, space
 from practice.environment import ROOT
 from tests.fixtures.hosts import IN_URL, WEBS, WORKERS, Hosts
@@ -69,7 +68,7 @@ def checkout(commit: str, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def earlier(tmp_path_factory) -> Path:
     """Folder with the code of an earlier version whose data has the layout of this version."""
     line = ("rev-list", "--first-parent", "--skip=1", "-n1", "HEAD", "--", *PRODUCT)
     commit = os.environ.get("UPGRADE_FROM") or git(*line).decode().strip()
@@ -83,7 +82,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stack(earlier: Path) -> Iterator[Hosts]:
+def stack(earlier) -> Iterator[Hosts]:
     """All hosts, running the earlier version."""
     with Hosts(earlier, practice=QUICK) as running:
         yield running
@@ -106,9 +105,7 @@ def versions(stack: Hosts) -> set[str]:
     return {stack.processes[name].env["PYTHONPATH"] for name in (*WORKERS, *WEBS)}
 
 
-def test_an_upgrade_and_a_downgrade_in_the_middle_of_a_setup(
-    stack: Hosts, people: People, earlier: Path
-) -> None:
+def test_an_upgrade_and_a_downgrade_in_the_middle_of_a_setup(stack, people, earlier):
     """A run of the earlier version goes on in this version, and then in the earlier one again.
 
     The run ends with one of each object. Every host stopped with exit code 0, and the audit trail
@@ -165,9 +162,7 @@ def fill_in_first_card(walk: PatientWalk) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_run_goes_on_after_an_upgrade_in_every_stage(
-    stack: Hosts, people: People, earlier: Path, stage: str
-) -> None:
+def test_a_run_goes_on_after_an_upgrade_in_every_stage(stack, people, earlier, stage):
     """A run that the earlier version began goes on in this version, whatever it waits for."""
     fresh(people)
     with Redis.from_url(in_redis(stack)) as redis:

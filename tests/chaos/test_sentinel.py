@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from practice.conversation import Walk, words
+from practice.conversation import words
 from practice.ports import free_port
 from tests.fixtures import redis_servers
 from tests.fixtures.redis_servers import Server
@@ -18,21 +18,21 @@ from tests.fixtures.waiting import until
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+def servers(tmp_path_factory) -> Iterator[tuple[Server, Server]]:
     """Two Redis servers that the Sentinel watches."""
     with redis_servers.pair(tmp_path_factory.mktemp("redis")) as both:
         yield both
 
 
 @pytest.fixture(scope="module")
-def port(servers: tuple[Server, Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def port(servers, tmp_path_factory) -> Iterator[int]:
     """Port of the Sentinel."""
     with redis_servers.sentinel(tmp_path_factory.mktemp("sentinel"), servers[0]) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def env(port: int) -> dict[str, str]:
+def env(port) -> dict[str, str]:
     """Settings with the Sentinel's address and a second address at which nobody answers."""
     nobody = free_port()
     hosts = f"127.0.0.1:{nobody},127.0.0.1:{port}"
@@ -47,9 +47,7 @@ def roles(servers: tuple[Server, Server], port: int) -> tuple[Server, Server]:
     return primary, replica
 
 
-def test_a_killed_primary(
-    walk: Walk, servers: tuple[Server, Server], port: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_killed_primary(walk, servers, port, capsys):
     """After the Sentinel has replaced a killed primary, the next command is answered."""
     assert words(walk.type("/help"))
     old, _ = roles(servers, port)

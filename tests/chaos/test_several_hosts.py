@@ -38,7 +38,7 @@ def stack() -> Iterator[Hosts]:
 
 
 @pytest.fixture
-def walk(stack: Hosts, people: People) -> Iterator[Walk]:
+def walk(stack, people) -> Iterator[Walk]:
     """Walk that waits as long as a recovery may take; every host runs again at the end."""
     fresh(people)
     made = PatientWalk(people, "support@contoso.com", space(people))
@@ -105,7 +105,7 @@ def expect_one_of_each(people: People, walk: Walk) -> None:
     assert set(left.secrets.values()) == {1}
 
 
-def test_the_hosts_share_the_work(stack: Hosts, people: People, walk: Walk) -> None:
+def test_the_hosts_share_the_work(stack, people, walk):
     """The bot has each webhook once, both web hosts are ready, and several worker hosts do jobs."""
     hooks = people.control("GET", "webex/webhooks")["items"]
     seconds = expect_one_answer_each(people, say_many(people, walk))
@@ -120,15 +120,13 @@ def test_the_hosts_share_the_work(stack: Hosts, people: People, walk: Walk) -> N
     assert ready == [200, 200]
 
 
-def test_a_web_host_is_killed(stack: Hosts, people: People, walk: Walk) -> None:
+def test_a_web_host_is_killed(stack, people, walk):
     """After one web host is killed, every command is answered once through the other."""
     stack.kill_host("web1")
     show(web_killed_answered_after_s=expect_one_answer_each(people, say_many(people, walk)))
 
 
-def test_the_data_gets_a_newer_layout_under_running_hosts(
-    stack: Hosts, people: People, walk: Walk, request: pytest.FixtureRequest
-) -> None:
+def test_the_data_gets_a_newer_layout_under_running_hosts(stack, people, walk, request):
     """Hosts of an older version stop working once a newer version has changed the layout.
 
     The older workers end with a sentence and exit code 2, and the older web hosts are not ready. No
@@ -154,7 +152,7 @@ def test_the_data_gets_a_newer_layout_under_running_hosts(
     assert answers(people, [said])[said] <= 1
 
 
-def test_the_host_that_works_on_a_run_is_killed(stack: Hosts, people: People, walk: Walk) -> None:
+def test_the_host_that_works_on_a_run_is_killed(stack, people, walk):
     """If the host that works on a run is killed, another host takes the run over.
 
     The setup ends with one of each object.

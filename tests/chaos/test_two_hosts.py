@@ -46,7 +46,7 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture
-def walk(stack: Stack, people: People, request: pytest.FixtureRequest) -> Iterator[Walk]:
+def walk(stack, people, request) -> Iterator[Walk]:
     """Walk that waits as long as a recovery may take; both hosts go on at the end."""
     fresh(people)
     if is_second_try(request):
@@ -74,7 +74,7 @@ def holder(redis: Redis) -> str:
     return "worker" if place == Path("/proc/self/ns/pid").readlink().name else SECOND
 
 
-def test_one_of_two_hosts_freezes(stack: Stack, people: People, walk: Walk) -> None:
+def test_one_of_two_hosts_freezes(stack, people, walk):
     """A host that freezes in a run repeats nothing when it goes on later.
 
     Meanwhile people write commands. Every command is answered once, and the run ends with one of

@@ -15,7 +15,6 @@ from jobs.watch.store import LEASE_S
 from practice.actors import REQUESTER
 from practice.client import People
 from practice.conversation import fresh, words
-from practice.stack import Stack
 from tests.fixtures.watched import WatchedChannels
 
 DOMAIN = "watched.example"
@@ -45,7 +44,7 @@ def env() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def boxes(stack: Stack, people: People) -> list[str]:
+def boxes(stack, people) -> list[str]:
     """Mailboxes of two channels that work, in one space."""
     fresh(people)
     body = {"name": "Watched", "members": [REQUESTER]}
@@ -56,7 +55,7 @@ def boxes(stack: Stack, people: People) -> list[str]:
 
 
 @pytest.fixture
-def watch(stack: Stack) -> Iterator[WatchedChannels]:
+def watch(stack) -> Iterator[WatchedChannels]:
     """Watch of the running product."""
     with Redis(port=stack.ports.redis) as redis:
         yield WatchedChannels.of(stack, redis)
@@ -77,9 +76,7 @@ def a_round_is_held(people: People, watch: WatchedChannels, mailbox: str) -> Non
     people.until("a call is held", lambda: not people.control("GET", "faults")["items"], 40)
 
 
-def test_a_worker_that_is_killed_in_a_round(
-    stack: Stack, people: People, watch: WatchedChannels, boxes: list[str]
-) -> None:
+def test_a_worker_that_is_killed_in_a_round(stack, people, watch, boxes):
     """After a worker is killed in a round, the next worker looks again.
 
     One incident begins, and one card is posted.
@@ -101,9 +98,7 @@ def test_a_worker_that_is_killed_in_a_round(
     watch.look(mailbox)
 
 
-def test_a_host_that_freezes_in_a_round_and_goes_on(
-    stack: Stack, people: People, watch: WatchedChannels, boxes: list[str]
-) -> None:
+def test_a_host_that_freezes_in_a_round_and_goes_on(stack, people, watch, boxes):
     """If a host freezes in a round, another host takes over after the lease and posts one card.
 
     The result of the frozen host is not recorded when it goes on.

@@ -36,9 +36,7 @@ WEATHERS = {
 
 
 @pytest.mark.parametrize("weather", WEATHERS.values(), ids=WEATHERS.keys())
-def test_the_run_does_not_wait_for_cards(
-    people: People, walk: Walk, weather: dict[str, Any]
-) -> None:
+def test_the_run_does_not_wait_for_cards(people, walk, weather):
     """The run makes its changes while Webex is away.
 
     When Webex is back, the cards show the newest state and no older one.
@@ -58,7 +56,7 @@ def _mistakes(redis: Redis, run_id: str) -> int:
     return sum(b'"unexpected"' in raw for raw in redis.lrange(f"run:{run_id}:events", 0, -1))
 
 
-def test_a_poison_job(people: People, walk: Walk, redis: Redis) -> None:
+def test_a_poison_job(people, walk, redis):
     """A bug in every try ends the run at the third try, with a reference on its card.
 
     Other commands are answered meanwhile. The bug is real: no document allows a number as the
@@ -88,9 +86,7 @@ def _waits_for_webex(people: People, redis: Redis) -> None:
 
 
 @pytest.mark.parametrize("somebody", ["nobody writes", "somebody writes"])
-def test_a_token_that_is_refused_for_fifteen_seconds(
-    people: People, walk: Walk, redis: Redis, somebody: str
-) -> None:
+def test_a_token_that_is_refused_for_fifteen_seconds(people, walk, redis, somebody):
     """If Webex refuses the bot's token for fifteen seconds, the cards appear seconds later.
 
     If somebody writes to the bot, the cards appear at once.
@@ -111,9 +107,7 @@ def test_a_token_that_is_refused_for_fifteen_seconds(
     people.until("no card waits", lambda: not redis.exists("draws:refused"), 40)
 
 
-def test_a_bot_that_is_out_of_its_space_for_a_while(
-    people: People, walk: Walk, redis: Redis
-) -> None:
+def test_a_bot_that_is_out_of_its_space_for_a_while(people, walk, redis):
     """As soon as the bot is added again, the space's cards show the newest state."""
     walk.approve(walk.plan(profile="least"))
     people.until("the first write", walk.writes)
@@ -121,8 +115,7 @@ def test_a_bot_that_is_out_of_its_space_for_a_while(
     _waits_for_webex(people, redis)
     people.until("the last write", lambda: LAST_WRITE in walk.writes(), 40)
     time.sleep(OUT_S)
-    people.look()
-    gone = people.change
+    gone = people.now()
     people.control("POST", "webex/join", {"as": BOT, "room": walk.room, "by": REQUESTER})
     back = time.monotonic()
     walk.wait(
@@ -134,7 +127,7 @@ def test_a_bot_that_is_out_of_its_space_for_a_while(
     _seconds("cards in the space after the bot is back", back)
 
 
-def test_a_limit_of_an_hour_for_one_space(people: People, walk: Walk, redis: Redis) -> None:
+def test_a_limit_of_an_hour_for_one_space(people, walk, redis):
     """If Webex limits one space for an hour, another space's card waits 15 seconds at most.
 
     The limited card waits as long as Webex says.

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from practice.client import NotSeenError, People
+from practice.client import NotSeenError
 from practice.conversation import Walk, fresh, space, words
 from practice.processes import words as command_line
 from practice.stack import Stack
@@ -24,13 +24,13 @@ CLOCKS = {"fast": "-660", "slow": "660"}
 
 
 @pytest.fixture(scope="module", params=CLOCKS)
-def clock(request: pytest.FixtureRequest) -> str:
+def clock(request) -> str:
     """Return the kind of error of the machine's clock: fast or slow."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def stack(clock: str) -> Iterator[Stack]:
+def stack(clock) -> Iterator[Stack]:
     """Stack on a machine with this clock."""
     with Stack(practice={"clock_ahead": CLOCKS[clock]}) as running:
         yield running
@@ -50,9 +50,7 @@ def _doctor(stack: Stack) -> tuple[int, str]:
     return done.returncode, line
 
 
-def test_commands_are_answered_and_the_clock_is_named(
-    stack: Stack, people: People, clock: str
-) -> None:
+def test_commands_are_answered_and_the_clock_is_named(stack, people, clock):
     """The bot answers commands although the clock of its machine is wrong.
 
     The command ``doctor`` and the log name the clock and say by how much it is wrong.
@@ -69,7 +67,7 @@ def test_commands_are_answered_and_the_clock_is_named(
     assert len(warned) == len({each["cloud"] for each in warned})
 
 
-def test_a_sign_in_names_the_clock(people: People, clock: str) -> None:
+def test_a_sign_in_names_the_clock(people, clock):
     """With a slow clock, a token that is not valid yet makes the card name the clock.
 
     With a fast clock, a token from the slower cloud is accepted.

@@ -55,15 +55,17 @@ class Spec:
             for template in longest_first
         }
 
+    def template(self, path: str) -> str:
+        """Return the path as the specification spells it, or an empty text."""
+        found = (name for name, pattern in self._patterns.items() if pattern.fullmatch(path))
+        return next(found, "")
+
     def problems(self, asked: Asked) -> list[str]:
         """Return the parts of a request that are not in the specification.
 
         The ``known`` exceptions of this object, listed by path, are no problems.
         """
-        template = next(
-            (name for name, pattern in self._patterns.items() if pattern.fullmatch(asked.path)),
-            None,
-        )
+        template = self.template(asked.path)
         operation = self._spec["paths"].get(template, {}).get(asked.method.lower())
         if operation is None:
             return [f"{asked.method} {asked.path}: not in the specification"]

@@ -17,7 +17,6 @@ from practice.microsoft import ids, seed
 from practice.microsoft.graph import shapes
 from practice.microsoft.signin import consent
 from practice.microsoft.world import LONG_AGO, new_id, stamp
-from practice.tls import Tls
 from tests.contract.test_product_calls import Heard
 from tests.faults.rides import MAILBOX, Country
 from tests.fixtures.practice_cloud import practice_cloud
@@ -27,7 +26,7 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def large(certificates: Tls) -> Any:
+def large(certificates) -> Any:
     """Tenant with 5,000 apps and a channel that was made by hand.
 
     Each app has a grant for one user or for all.
@@ -82,14 +81,14 @@ def listed(heard: Heard) -> list[str]:
     ]
 
 
-async def test_the_users_grant_needs_few_reads(large: Any, redis: Redis):
+async def test_the_users_grant_needs_few_reads(large, redis):
     """By the user's grant the channel is found in a tenant with 5,000 apps in a few requests."""
     found, heard = await searched(large[1], redis)
     assert (found, heard.writes, listed(heard)) == (True, [], [])
     assert heard.calls.total() < MOST // 4
 
 
-async def test_without_a_grant_the_reads_stay_bounded(large: Any, redis: Redis):
+async def test_without_a_grant_the_reads_stay_bounded(large, redis):
     """Without any grant, the app is found by its redirect URI and its name, with bounded reads."""
     ground, sky = large
     mine = [

@@ -8,16 +8,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import flask
 import jsonschema
 import pytest
-from flask.testing import FlaskClient
 
 from practice.mail.contact_center import PROFILES, QUEUE, SITE, SKILL, TEAM, USER
 from practice.shared import ABSENT, CONTACT_CENTER
 from practice.webex_services.web import Outside
-from tests.unit.practice.test_contact_center import ORG, TOKEN, outside
+from tests.fixtures.practice_cloud import practice_cloud
 
-__all__ = ["outside"]
+ORG = "1eb65fdf-9643-417f-9974-ad72cae0e10f"
+TOKEN = {"Authorization": "Bearer practice-contact-center-token"}
 BASE = f"/contact-center/organization/{ORG}"
 LISTS = {
     "v2/contact-service-queue": QUEUE,
@@ -43,9 +44,13 @@ def spec() -> Any:
 
 
 @pytest.fixture
-def client(outside: tuple[Outside, FlaskClient]) -> FlaskClient:
+def client(certificates):
     """Client of the practice contact center."""
-    return outside[1]
+    with practice_cloud(certificates) as (cloud, _http):
+        app = flask.Flask("outside")
+        for pages in Outside(cloud.world, cloud.connect, cloud.world.settings).blueprints():
+            app.register_blueprint(pages)
+        yield app.test_client()
 
 
 def shape(spec: Any, path: str, method: str = "get") -> Any:
@@ -74,7 +79,7 @@ def unknown(row: dict[str, Any], schema: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("resource", LISTS)
-def test_a_list_has_the_official_shape(spec: Any, client: FlaskClient, resource: str) -> None:
+def test_a_list_has_the_official_shape(spec, client, resource):
     """A list's rows are valid without their arrays, by ID with a quoted filter or all of them."""
     schema = without_arrays(spec, shape(spec, f"/organization/{{orgid}}/{resource}"))
     wanted = {"filter": f'id=in=("{LISTS[resource]}")', "page": "0", "pageSize": "100"}
@@ -90,7 +95,7 @@ def test_a_list_has_the_official_shape(spec: Any, client: FlaskClient, resource:
 
 
 @pytest.mark.parametrize("resource", ITEMS)
-def test_an_item_has_the_official_shape(spec: Any, client: FlaskClient, resource: str) -> None:
+def test_an_item_has_the_official_shape(spec, client, resource):
     """An item is valid with its arrays. Its path has no version, except a queue's."""
     schema = shape(spec, f"/organization/{{orgid}}/{resource}/{{id}}")
     answer = client.get(f"{BASE}/{resource}/{ITEMS[resource]}", headers=TOKEN)
@@ -102,7 +107,7 @@ def test_an_item_has_the_official_shape(spec: Any, client: FlaskClient, resource
         assert versioned.status_code == 404
 
 
-def test_agents_and_offers_have_the_official_shape(spec: Any, client: FlaskClient) -> None:
+def test_agents_and_offers_have_the_official_shape(spec, client):
     """Activities, statistics and agents with a skill are valid under Cisco's schema."""
     span = {"from": NOW, "to": NOW, "channelTypes": "email", "queueIds": QUEUE}
     for path in ("/v1/agents/activities", "/v1/queues/statistics"):

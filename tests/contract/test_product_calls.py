@@ -11,14 +11,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 import pytest
-from redis import Redis
 
 from bot.webex.client import Webex
 from practice.microsoft import catalogue
 from practice.shared import ABSENT, GRAPH, WEBEX
-from practice.tls import Tls
 from tests.contract.openapi import Asked, Spec
-from tests.contract.recordings import Player
 from tests.faults.rides import Country, Ride
 from tests.faults.weather import Weather
 from tests.fixtures.parsed import files
@@ -48,7 +45,7 @@ class Heard(Weather):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not GRAPH.exists(), reason=ABSENT)
-def test_a_whole_run_asks_graph_what_graph_knows(certificates: Tls, redis: Redis):
+def test_a_whole_run_asks_graph_what_graph_knows(certificates, redis):
     """Graph's specification knows every path, method and body property that a whole run uses."""
     with practice_cloud(certificates) as (cloud, http):
         country, heard = Country(cloud, http, cloud.world.settings, redis), Heard(http)
@@ -62,7 +59,7 @@ def test_a_whole_run_asks_graph_what_graph_knows(certificates: Tls, redis: Redis
 
 
 @pytest.mark.skipif(not WEBEX.exists(), reason=ABSENT)
-def test_webex_is_asked_what_webex_knows(cloud: Player):
+def test_webex_is_asked_what_webex_knows(cloud):
     """Every call of the bot's Webex client is in Webex's specification.
 
     The one exception is a card in an edit, which the reference does not name (webex.md 2).
@@ -109,7 +106,7 @@ def _asked(method: str, path: str, body: bytes) -> Asked:
         Asked("POST", "/applications/o-1/removePassword", {}, {}),
     ],
 )
-def test_the_comparison_can_fail(asked: Asked):
+def test_the_comparison_can_fail(asked):
     """The comparison names one problem for each wrong path, method, property or type.
 
     A missing property is one problem, too.

@@ -19,10 +19,8 @@ import pytest
 from practice.faults.policy import connector
 from practice.microsoft import Cloud
 from practice.microsoft.exchange.call import CMDLETS
-from practice.tls import Tls
-from tests.contract.compare import compare
 from tests.contract.product_reads import cmdlets_asked
-from tests.contract.recordings import Json, cases, entries, has_answer, needed
+from tests.contract.recordings import Json, cases, compare, entries, has_answer, needed
 from tests.fixtures.practice_cloud import (
     BASE,
     CALLBACK,
@@ -131,7 +129,7 @@ class Tenant:
 
 
 @pytest.fixture(scope="module")
-def tenant(certificates: Tls) -> Iterator[Tenant]:
+def tenant(certificates) -> Iterator[Tenant]:
     """Tenant of a practice cloud without delays."""
     with practice_cloud(certificates) as (cloud, http):
         yield Tenant(cloud, http)
@@ -140,7 +138,7 @@ def tenant(certificates: Tls) -> Iterator[Tenant]:
 @pytest.mark.parametrize(
     "recorded", [pytest.param(each, id=each["id"]) for each in ANSWERS if is_served(each)]
 )
-def test_exchange(tenant: Tenant, recorded: Json):
+def test_exchange(tenant, recorded):
     """The practice Exchange answers a recorded cmdlet as the real Exchange did."""
     recorded = copy.deepcopy(recorded)
     answer = tenant.run(*command_of(recorded), granted=recorded["id"] != NO_GRANT)
@@ -151,7 +149,7 @@ def test_exchange(tenant: Tenant, recorded: Json):
     assert compare(recorded, answer) == []
 
 
-def test_a_403_says_that_it_is_gzip(tenant: Tenant):
+def test_a_403_says_that_it_is_gzip(tenant):
     """The practice Exchange answers 403 with a gzip header and a body that is not gzip.
 
     A client that decodes the body fails, as the recording shows.
@@ -164,7 +162,7 @@ def test_a_403_says_that_it_is_gzip(tenant: Tenant):
         )
 
 
-def test_pages_together_are_everything(tenant: Tenant):
+def test_pages_together_are_everything(tenant):
     """All pages together have the rows of the whole answer, as the recorded claim ``pages`` says.
 
     A POST of the same body to the next link gives the next page.
@@ -178,7 +176,7 @@ def test_pages_together_are_everything(tenant: Tenant):
     assert (rows, len(rows) > 2) == (whole, True)
 
 
-def test_a_new_object_is_a_404_for_some_time(tenant: Tenant):
+def test_a_new_object_is_a_404_for_some_time(tenant):
     """A new object is a 404 for some time, as the recorded claim ``replication`` says."""
     settings = tenant.cloud.world.settings
     settings.exchange_replication_s = 60
@@ -219,7 +217,7 @@ def form_of(tenant: Tenant, recorded: Json) -> Json:
 
 
 @pytest.mark.parametrize("recorded", cases("token"))
-def test_entra(tenant: Tenant, recorded: Json):
+def test_entra(tenant, recorded):
     """The practice Entra answers with the recorded status, error and error number."""
     request = recorded["request"]
     path = f"/{tenant.tenant.id}{request['path'].removeprefix('/{tenant}')}"

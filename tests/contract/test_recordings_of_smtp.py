@@ -24,7 +24,6 @@ from jobs.clouds.errors import CloudError
 from jobs.mail.smtp_login import OutgoingMail, hello_probe, login_probe, meaning_of, send_test_mail
 from practice.mail import sasl
 from practice.microsoft import Cloud
-from practice.tls import Tls
 from tests.contract.recordings import Json, cases, entries, entry, needed
 from tests.fixtures.practice_cloud import practice_cloud
 from tests.fixtures.waiting import LIMIT_S
@@ -115,7 +114,7 @@ def place_of(recorded: Json) -> str:
 
 
 @pytest.fixture(autouse=True)
-def trusted(certificates: Tls, monkeypatch: pytest.MonkeyPatch) -> None:
+def trusted(certificates, monkeypatch) -> None:
     """Let the product trust the server's certificate."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
 
@@ -132,7 +131,7 @@ async def offers_oauth(port: int, recorded: Json) -> None:
 
 
 @pytest.mark.parametrize("recorded", cases("smtp"))
-async def test_smtp_is_read(certificates: Tls, recorded: Json):
+async def test_smtp_is_read(certificates, recorded):
     """The product reads the offer of a recorded session, and the expected cause of a refusal."""
     expect, place = recorded.get("expect", {}), place_of(recorded)
     async with exchange(recorded, certificates.server_context(), place) as port:
@@ -159,16 +158,14 @@ async def test_smtp_is_read(certificates: Tls, recorded: Json):
 
 
 @pytest.fixture(scope="module")
-def practice(certificates: Tls) -> Iterator[tuple[Cloud, httpx.Client]]:
+def practice(certificates) -> Iterator[tuple[Cloud, httpx.Client]]:
     """Practice cloud without delays."""
     with practice_cloud(certificates) as started:
         yield started
 
 
 @pytest.fixture
-def session(
-    practice: tuple[Cloud, httpx.Client], certificates: Tls
-) -> Iterator[tuple[list[str], smtplib.SMTP]]:
+def session(practice, certificates) -> Iterator[tuple[list[str], smtplib.SMTP]]:
     """Lines of the server in a session until STARTTLS and the second EHLO, and the connection."""
     lines: list[str] = []
     port = practice[0].world.settings.smtp_port
@@ -196,7 +193,7 @@ def plain(line: str) -> str:
     return re.sub(r"\[[^\]]*\]", "[X]", line)
 
 
-def test_the_practice_exchange_says_hello_as_recorded(session: tuple[list[str], smtplib.SMTP]):
+def test_the_practice_exchange_says_hello_as_recorded(session):
     """The practice Exchange's greeting is as recorded, line by line.
 
     The lines are the banner, both lists of extensions, STARTTLS and the goodbye.
@@ -212,7 +209,7 @@ def test_the_practice_exchange_says_hello_as_recorded(session: tuple[list[str], 
     assert [word.rstrip(",") in DAYS for word in (here[8], shape[8])] == [True, True]
 
 
-def test_a_login_with_a_password_is_asked_for_as_recorded(session: tuple[list[str], smtplib.SMTP]):
+def test_a_login_with_a_password_is_asked_for_as_recorded(session):
     """AUTH LOGIN has the two recorded prompts and ends with a 535 5.7.139."""
     _, client = session
     prompts = ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"]
@@ -226,9 +223,7 @@ def test_a_login_with_a_password_is_asked_for_as_recorded(session: tuple[list[st
     assert last[:39] == recorded[2][:39] == "535 5.7.139 Authentication unsuccessful"
 
 
-def test_a_refused_token_is_told_as_recorded(
-    practice: tuple[Cloud, httpx.Client], session: tuple[list[str], smtplib.SMTP]
-):
+def test_a_refused_token_is_told_as_recorded(practice, session):
     """A refused token is answered as recorded: a bare 5.7.3 with the server in brackets."""
     blob = base64.b64encode(f"user={USER}\x01auth=Bearer x\x01\x01".encode()).decode()
     (reply,) = text_of(*session[1].docmd("AUTH", f"XOAUTH2 {blob}"))

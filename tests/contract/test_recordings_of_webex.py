@@ -12,9 +12,7 @@ import pytest
 from bot.web import webhooks
 from bot.webex.client import Webex
 from bot.webex.errors import WebexAnswerError
-from tests.contract.compare import differences
-from tests.contract.recordings import Json, Player, entries, entry, needed
-from tests.fixtures.practice_webex import Api
+from tests.contract.recordings import differences, entries, entry, needed
 from tests.fixtures.waiting import until
 
 pytestmark = needed
@@ -31,18 +29,16 @@ def test_the_entries_are_counted():
 
 
 @pytest.mark.parametrize("recorded", [pytest.param(each, id=each["id"]) for each in INBOUND])
-def test_an_event_is_read(recorded: Json):
+def test_an_event_is_read(recorded):
     """The bot takes an event's id, person and room from the event's data."""
     body = recorded["request"]["body"]
     event = webhooks.read(json.loads(json.dumps(body)))
     assert event is not None
     data = body["data"]
-    assert (event.resource, event.id, event.actor, event.room) == (
-        body["resource"],
-        data["id"],
-        data["personId"],
-        data["roomId"],
-    )
+    assert event.resource == body["resource"]
+    assert event.id == data["id"]
+    assert event.actor == data["personId"]
+    assert event.room == data["roomId"]
 
 
 CALLS: dict[str, Callable[[Webex], Any]] = {
@@ -62,7 +58,7 @@ Three of the recorded requests are not the bot's own.
 
 
 @pytest.mark.parametrize("recorded", [pytest.param(each, id=each["id"]) for each in OUTBOUND])
-def test_an_answer_is_read(cloud: Player, recorded: Json):
+def test_an_answer_is_read(cloud, recorded):
     """The bot's client reads the recorded ids of objects.
 
     Its errors have Webex's words and tracking id.
@@ -74,10 +70,8 @@ def test_an_answer_is_read(cloud: Player, recorded: Json):
         with pytest.raises(WebexAnswerError) as failed:
             call(webex)
         told = response["body"]
-        assert (failed.value.status, failed.value.tracking_id) == (
-            response["status"],
-            told["trackingId"],
-        )
+        assert failed.value.status == response["status"]
+        assert failed.value.tracking_id == told["trackingId"]
         assert told["message"] in str(failed.value)
         return
     found, body = call(webex), response["body"]
@@ -92,7 +86,7 @@ def test_an_answer_is_read(cloud: Player, recorded: Json):
 # --- the practice cloud ---------------------------------------------------------------------------
 
 
-def test_the_practice_webex_tells_of_a_message_as_recorded(api: Api, cloud: Player):
+def test_the_practice_webex_tells_of_a_message_as_recorded(api, cloud):
     """The practice Webex's notification of a person's message is like the recorded ones.
 
     Its envelope and its data have the same keys and types.
@@ -114,7 +108,7 @@ def same(number: str, answer: Any) -> list[str]:
     return differences(response["body"], answer.json)
 
 
-def test_the_practice_webex_answers_as_recorded(api: Api):
+def test_the_practice_webex_answers_as_recorded(api):
     """The practice Webex returns a message, the webhooks and the errors as recorded."""
     hook = {"name": "n", "targetUrl": "http://127.0.0.1:9/x", "resource": "messages"}
     api.call("POST", "/webhooks", hook | {"event": "created"})

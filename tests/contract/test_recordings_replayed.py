@@ -14,10 +14,8 @@ import pytest
 
 from practice.microsoft import Cloud
 from practice.microsoft.graph.call import ROUTER
-from practice.tls import Tls
-from tests.contract.compare import compare, differences
 from tests.contract.product_reads import requests_to_graph, template
-from tests.contract.recordings import Json, entries, has_answer, needed
+from tests.contract.recordings import Json, compare, differences, entries, has_answer, needed
 from tests.contract.stage import Stage
 from tests.fixtures.practice_cloud import administrators_token, practice_cloud
 
@@ -62,14 +60,14 @@ async def test_the_requests_to_graph_are_counted():
 
 
 @pytest.fixture(scope="module")
-def practice(certificates: Tls) -> Iterator[tuple[Cloud, httpx.Client, str]]:
+def practice(certificates) -> Iterator[tuple[Cloud, httpx.Client, str]]:
     """Practice cloud without delays, and its administrator's token for Graph."""
     with practice_cloud(certificates) as (cloud, http):
         yield cloud, http, administrators_token(http, cloud.world.settings, SCOPES)
 
 
 @pytest.fixture
-def stage(practice: tuple[Cloud, httpx.Client, str]) -> Iterator[Stage]:
+def stage(practice) -> Iterator[Stage]:
     """Stage in the tenant, which is cleared after the test."""
     made = Stage(*practice)
     policies = copy.deepcopy(made.tenant.policies)
@@ -81,7 +79,7 @@ def stage(practice: tuple[Cloud, httpx.Client, str]) -> Iterator[Stage]:
 @pytest.mark.parametrize(
     "recorded", [pytest.param(each, id=each["id"]) for each in GRAPH if is_served(each)]
 )
-def test_graph(stage: Stage, recorded: Json):
+def test_graph(stage, recorded):
     """The practice Graph answers a recorded request as the real Graph did."""
     recorded = copy.deepcopy(recorded)
     stage.prepare(recorded)
@@ -105,7 +103,7 @@ def test_graph(stage: Stage, recorded: Json):
         ),
     ],
 )
-def test_the_comparison_can_fail(recorded: Json, here: Json, found: list[str]):
+def test_the_comparison_can_fail(recorded, here, found):
     """A key that is missing or of another type, at any depth, is a difference.
 
     A key that the product never reads is none.

@@ -32,18 +32,16 @@ from practice.cloud import PracticeCloud
 from practice.mail.connect import Task
 from practice.mail.connect_app import AuditEntry
 from practice.mail.trace import Row
-from tests.contract.compare import compare
-from tests.contract.recordings import body_of
+from tests.contract.recordings import body_of, compare
 from tests.fixtures.practice_cloud import env_for, whole_cloud
 
-Json = dict[str, Any]
 DOMAIN = "trial.example"
 MX = "trial-example.mail.protection.outlook.com"
 PLATFORMS = Path(__file__).parents[2] / "docs/platforms"
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeCloud]:
+def cloud(tmp_path_factory) -> Iterator[PracticeCloud]:
     """Practice cloud with a tenant that lets the bot read, and something in every list."""
     with whole_cloud(tmp_path_factory.mktemp("cloud")) as made:
         wanted = {
@@ -96,7 +94,7 @@ def fill(cloud: PracticeCloud) -> None:
 
 
 @pytest.fixture
-def env(cloud: PracticeCloud, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def env(cloud, monkeypatch) -> dict[str, str]:
     """Bot's environment for the cloud, and a resolver that knows the domain."""
 
     async def exchangers(domain: str) -> list[str]:
@@ -151,7 +149,7 @@ def test_the_table_reads_and_writes_nothing():
             assert re.fullmatch(r"[\w.\[\]]+ (is|in|has|like\??) .+", line), line
 
 
-def test_all_hold_at_the_practice_cloud(env: dict[str, str]):
+def test_all_hold_at_the_practice_cloud(env):
     """Each assumption can be looked at there, and holds."""
     _, seen = looked(env)
     assert [
@@ -204,18 +202,19 @@ Each has the pattern of the request, the changed place or the changed status, an
 """
 
 
-def test_each_false_assumption_is_named(env: dict[str, str]):
-    """Where the clouds answer otherwise, exactly these lines say what came instead."""
-
-    def change(asked: str, status: int, body: Any) -> tuple[int, Any]:
-        if status == 401:  # asked without a token
-            return status, body
-        for pattern, place, value, _ in FALSE.values():
-            if re.search(pattern, asked):
-                return (status, first(body, place, value)) if place else (value, body)
+def falsely(asked: str, status: int, body: Any) -> tuple[int, Any]:
+    """Return an answer as it is if the assumptions about it are false."""
+    if status == 401:  # asked without a token
         return status, body
+    for pattern, place, value, _ in FALSE.values():
+        if re.search(pattern, asked):
+            return (status, first(body, place, value)) if place else (value, body)
+    return status, body
 
-    _, seen = looked(env, Altered(change))
+
+def test_each_false_assumption_is_named(env):
+    """Where the clouds answer otherwise, exactly these lines say what came instead."""
+    _, seen = looked(env, Altered(falsely))
     wrong = {each.assumption.name: each.told for each in seen if each.verdict == Verdict.FAILS}
     found = {
         name: told
@@ -228,7 +227,7 @@ def test_each_false_assumption_is_named(env: dict[str, str]):
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 503])
-def test_a_refusal_says_nothing(env: dict[str, str], status: int):
+def test_a_refusal_says_nothing(env, status):
     """After a refusal nothing is claimed to be false, and the reason is told."""
     body = {"error": "access_denied", "message": "No"}
     _, seen = looked(env, Altered(lambda _asked, _status, _body: (status, body)))
@@ -237,7 +236,7 @@ def test_a_refusal_says_nothing(env: dict[str, str], status: int):
     assert f"{status} access_denied" in unseen
 
 
-def test_what_is_not_set_up_cannot_be_looked_at(env: dict[str, str]):
+def test_what_is_not_set_up_cannot_be_looked_at(env):
     """Without settings, a grant or an SMTP server the line says so, and nothing fails."""
     less = {name: value for name, value in env.items() if not name.startswith("CONTACT_CENTER")}
     less |= {"WEBEX_STATUS_URL": "off", "SMTP_SERVER": "localhost:1"}
@@ -269,7 +268,7 @@ PRIVATE = (
 )
 
 
-def test_the_file_shows_nothing_that_is_private(env: dict[str, str]):
+def test_the_file_shows_nothing_that_is_private(env):
     """Names, addresses, ids and secrets in values, keys, codes and replies are not in the file."""
 
     def poisoned(value: Any, number: int = 0) -> Any:
@@ -303,36 +302,46 @@ def test_the_file_shows_nothing_that_is_private(env: dict[str, str]):
         ([1, 2, "a", "b", None], [0, "(text)", None]),
     ],
 )
-def test_shapes_keep_codes(value: Any, shown: Any):
+def test_shapes_keep_codes(value, shown):
     """A text is shown by its kind and the codes in it, and a number as 0."""
     assert shape(value) == shown
 
 
-def test_the_file_is_a_recording(cloud: PracticeCloud, env: dict[str, str], tmp_path: Path):
-    """The written file reads as recorded traffic, and the practice cloud answers as it says."""
+def path_of(entry: dict[str, Any]) -> str:
+    """Return the path and query of a recorded request to Graph that can be sent again, or nothing."""
+    request = entry.get("request", {"path": "", "query": ""})
+    path = f"{request['path']}?{request['query']}"
+    return path if path.startswith(("/v1.0", "/beta")) and "{" not in path else ""
+
+
+@pytest.fixture
+def entries(env, tmp_path) -> list[dict[str, Any]]:
+    """Entries of the file that the command writes."""
     file = tmp_path / "trial.txt"
     assert main(["trial", DOMAIN, "--file", str(file)], env) == 0
-    entries = json.loads(file.read_text())
+    return list(json.loads(file.read_text()))
+
+
+def test_the_file_is_a_recording(entries):
+    """The written file reads as recorded traffic, also that of SMTP."""
     assert len({each["id"] for each in entries}) == len(entries) == len(assumptions())
-    work = Settings.from_env(env)
-    tenant = next(
-        each.id for each in cloud.microsoft.world.tenants.values() if DOMAIN in each.domains
-    )
-    token = app_token(work, tenant, "https://graph.microsoft.com/.default")
-    compared = 0
-    with httpx.Client(verify=http_context(), headers={"Authorization": f"Bearer {token}"}) as http:
-        for entry in entries:
-            request = entry.get("request", {"path": "", "query": ""})
-            asked = request["path"] + request["query"]
-            if asked.startswith(("/v1.0", "/beta")) and "{" not in asked:
-                answer = http.get(f"{work.graph_url}{request['path']}?{request['query']}")
-                assert compare(entry, answer) == []
-                assert json.loads(body_of(entry["response"])) == entry["response"]["body"]
-                compared += 1
-    assert compared > 10
     smtp = next(each for each in entries if "STARTTLS" in each["section"] + each["id"].upper())
     assert ["C", "EHLO (text)"] in smtp["lines"]
     assert any("XOAUTH2" in line for who, line in smtp["lines"] if who == "S")
+
+
+def test_the_practice_cloud_answers_as_the_file_says(cloud, env, entries):
+    """The practice Graph answers each request of the file again as it is written there."""
+    work = Settings.from_env(env)
+    tenants = cloud.microsoft.world.tenants.values()
+    tenant = next(each.id for each in tenants if DOMAIN in each.domains)
+    token = app_token(work, tenant, "https://graph.microsoft.com/.default")
+    asked = [(path_of(entry), entry) for entry in entries if path_of(entry)]
+    with httpx.Client(verify=http_context(), headers={"Authorization": f"Bearer {token}"}) as http:
+        for path, entry in asked:
+            assert compare(entry, http.get(f"{work.graph_url}{path}")) == []
+            assert json.loads(body_of(entry["response"])) == entry["response"]["body"]
+    assert len(asked) > 10
 
 
 def test_an_entry_without_an_answer_is_a_claim():

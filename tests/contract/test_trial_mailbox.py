@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from redis import Redis
 
 from bot.processes.trial import Verdict, services_of, set_up_and_undo
 from bot.settings import BotSettings
@@ -47,16 +45,14 @@ class Terminal:
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[PracticeCloud]:
+def cloud(tmp_path) -> Iterator[PracticeCloud]:
     """Practice cloud of the test."""
     with whole_cloud(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def env(
-    cloud: PracticeCloud, redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, str]:
+def env(cloud, redis, redis_url, monkeypatch) -> dict[str, str]:
     """Bot's environment for the cloud, and an empty Redis."""
     return env_for(cloud, monkeypatch) | {"REDIS_URL": redis_url}
 
@@ -80,7 +76,7 @@ def played(env: dict[str, str], person: Terminal) -> dict[str, tuple[Verdict, st
     return {each.assumption.name: (each.verdict, each.told) for each in seen}
 
 
-def test_there_and_back(cloud: PracticeCloud, env: dict[str, str]):
+def test_there_and_back(cloud, env):
     """Each change is approved by itself and works, and the tenant is as before.
 
     Only what the terminal said cannot be undone has stayed.
@@ -94,7 +90,7 @@ def test_there_and_back(cloud: PracticeCloud, env: dict[str, str]):
     assert tenant(cloud) == before | {"dehydrated": False}
 
 
-def test_nothing_changes_without_a_yes(cloud: PracticeCloud, env: dict[str, str]):
+def test_nothing_changes_without_a_yes(cloud, env):
     """After another word than yes nothing is changed, and nothing is claimed."""
     before, person = tenant(cloud), Terminal("no")
     assert (played(env, person), len(person.changes)) == ({}, 1)
@@ -109,9 +105,7 @@ FALSE = {
 """Steps and the cmdlets that are refused."""
 
 
-def test_changes_that_are_refused(
-    cloud: PracticeCloud, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
-):
+def test_changes_that_are_refused(cloud, env, monkeypatch):
     """If Exchange refuses changes, exactly these do not hold, and the others are undone.
 
     The undo looks once more at a refused change, here after a second.
@@ -128,7 +122,7 @@ def test_changes_that_are_refused(
     assert tenant(cloud) == before | {"dehydrated": False}
 
 
-def test_an_ended_terminal_leaves_nothing(cloud: PracticeCloud, env: dict[str, str]):
+def test_an_ended_terminal_leaves_nothing(cloud, env):
     """After a process that ended before the undo, the next one first undoes what is left."""
     before, services = tenant(cloud), services_of(BotSettings.from_env(env), Settings.from_env(env))
     next(set_up_and_undo(services, MAILBOX, Terminal()))

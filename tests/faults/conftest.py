@@ -12,10 +12,8 @@ import pytest
 import structlog
 from redis import Redis
 
-from bot.services import Services
 from practice.microsoft import Cloud, seed
 from practice.settings import PracticeSettings
-from practice.tls import Tls
 from tests.faults.rides import Country, Ride
 from tests.faults.weather import FAULTS, LISTED, Weather
 from tests.fixtures.practice_cloud import practice_cloud
@@ -34,7 +32,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def sky(certificates: Tls) -> Iterator[tuple[Cloud, httpx.Client, PracticeSettings]]:
+def sky(certificates) -> Iterator[tuple[Cloud, httpx.Client, PracticeSettings]]:
     """Practice cloud with its HTTP client and settings, without delays."""
     with practice_cloud(certificates) as (cloud, http):
         yield cloud, http, cloud.world.settings
@@ -62,21 +60,19 @@ def _as_at_the_start(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis: R
 
 
 @pytest.fixture
-def country(
-    sky: tuple[Cloud, httpx.Client, PracticeSettings], redis: Redis, services: Services
-) -> Country:
+def country(sky, redis, services) -> Country:
     """Tenant of the practice cloud in its initial state."""
     return replace(_as_at_the_start(sky, redis), services=services)
 
 
 @pytest.fixture
-def weather(country: Country) -> Weather:
+def weather(country) -> Weather:
     """Connection to the practice cloud without faults, which a test may change."""
     return Weather(country.http)
 
 
 @pytest.fixture
-def ride(country: Country, weather: Weather) -> Ride:
+def ride(country, weather) -> Ride:
     """Setup that is about to begin."""
     return Ride(country, country.context(weather), weather)
 
@@ -91,7 +87,7 @@ class Calm:
 
 
 @pytest.fixture(scope="session")
-def calm(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis_url: str) -> Calm:
+def calm(sky, redis_url) -> Calm:
     """One setup without faults, whose run has not ended. It is made once for all tests."""
     with Redis.from_url(redis_url) as redis:
         country = _as_at_the_start(sky, redis)
@@ -101,15 +97,13 @@ def calm(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis_url: str) -> C
 
 
 @pytest.fixture
-def set_up(calm: Calm, country: Country) -> Country:
+def set_up(calm, country) -> Country:
     """Tenant of the practice cloud after a setup without faults."""
     return country.restore(calm.state)
 
 
 @pytest.fixture(scope="module")
-def connected(
-    sky: tuple[Cloud, httpx.Client, PracticeSettings], redis_url: str, calm: Calm
-) -> Iterator[Country]:
+def connected(sky, redis_url, calm) -> Iterator[Country]:
     """Connected mailbox. No test of its module may ask for ``country``, which resets the cloud."""
     with Redis.from_url(redis_url) as redis:
         yield Country(*sky, redis).restore(calm.state)

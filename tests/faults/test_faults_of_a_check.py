@@ -28,7 +28,7 @@ If the verified domains cannot be read, the step says so, and the mailbox user d
 
 
 @pytest.fixture(scope="module")
-def looked_at(connected: Country) -> dict[str, Any]:
+def looked_at(connected) -> dict[str, Any]:
     """Findings of a check without faults."""
     return dict(_checked(connected, Weather(connected.http)).findings)
 
@@ -46,7 +46,7 @@ def _checked(connected: Country, weather: Any) -> Any:
     return ctx.run
 
 
-def test_the_matrix_holds_every_call_of_a_check(connected: Country):
+def test_the_matrix_holds_every_call_of_a_check(connected):
     """The calls of a check are those in calls.toml, and none of them changes anything."""
     weather = Weather(connected.http)
     _checked(connected, weather)
@@ -54,7 +54,7 @@ def test_the_matrix_holds_every_call_of_a_check(connected: Country):
     assert [call for call in weather.calls if not call.startswith(("GET ", "Get-"))] == []
 
 
-def test_a_check_that_sees_nothing(connected: Country, fault: Any):
+def test_a_check_that_sees_nothing(connected, fault):
     """If every call fails permanently, a check ends in time and calls nothing right or wrong.
 
     Every finding is unknown or left out.
@@ -67,7 +67,7 @@ def test_a_check_that_sees_nothing(connected: Country, fault: Any):
     assert sum(weather.calls.values()) <= MOST_CALLS
 
 
-def test_a_check_in_a_shower(connected: Country, looked_at: dict[str, Any], fault: Any):
+def test_a_check_in_a_shower(connected, looked_at, fault):
     """If every call fails once, each finding is the usual one or says that it could not be read."""
     run = _checked(connected, Weather(connected.http, fault))
     odd = {

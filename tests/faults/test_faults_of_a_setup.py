@@ -1,4 +1,4 @@
-"""Fault matrix of a whole setup (checklist.toml J6): every call, and every kind of fault.
+"""Fault matrix of a whole setup and of its undo (checklist.toml J6): every call, every kind of fault.
 
 Real steps, the real engine and the real HTTP layer run against the practice cloud in this process.
 A pause costs no time.
@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from jobs.runs.run import Kind
 from tests.faults.weather import BY_NAME, LISTED
 
 NEEDS_A_PERSON = "401"
@@ -22,7 +25,7 @@ MOST_TRIES = 30
 TURNS = {"time", "administrator", "approver", "requester", "mailbox_user", "agent", "nobody"}
 
 
-def test_the_matrix_holds_every_call(calm: Any):
+def test_the_matrix_holds_every_call(calm):
     """The calls of a setup without faults are exactly those in calls.toml.
 
     So a new call cannot be forgotten.
@@ -30,7 +33,7 @@ def test_the_matrix_holds_every_call(calm: Any):
     assert sorted(calm.calls) == sorted(LISTED["setup"])
 
 
-def test_every_call_fails_once(ride: Any, weather: Any, country: Any, calm: Any, fault: Any):
+def test_every_call_fails_once(ride, weather, country, calm, fault):
     """A setup in which every call fails once ends with one of each object and no orphan.
 
     Temporary faults need no person. An expired sign-in needs a person, at most once for each call.
@@ -41,19 +44,11 @@ def test_every_call_fails_once(ride: Any, weather: Any, country: Any, calm: Any,
     assert country.objects() == calm.objects
     assert (ride.presses > 0) == (fault.name == NEEDS_A_PERSON)
     assert ride.presses <= len(weather.failed)
-    assert (
-        sum(weather.calls.values()) <= 4 * sum(calm.calls.values()),
-        ride.longest < LONGEST_WORK_S,
-    ) == (True, True)
+    assert sum(weather.calls.values()) <= 4 * sum(calm.calls.values())
+    assert ride.longest < LONGEST_WORK_S
 
 
-def test_a_call_that_keeps_failing(
-    ride: Any,
-    weather: Any,
-    country: Any,
-    calm: Any,
-    call: str,
-):
+def test_a_call_that_keeps_failing(ride, weather, country, calm, call):
     """If one call keeps failing, the tries are bounded and the run says whose turn it is.
 
     When the fault of a write ends, the run arrives at its end with one of each object, although the
@@ -81,12 +76,7 @@ def _tries(work: Callable[[], bool], weather: Any, call: str) -> int:
     return int(weather.failed[call] - before)
 
 
-def test_nothing_answers_in_time(
-    ride: Any,
-    weather: Any,
-    country: Any,
-    calm: Any,
-):
+def test_nothing_answers_in_time(ride, weather, country, calm):
     """If every call times out, each piece of work ends early and says why the run waits.
 
     The work ends long before the queue would end it. When the clouds answer again, the run arrives
@@ -95,10 +85,48 @@ def test_nothing_answers_in_time(
     weather.fault, weather.times = BY_NAME["timeout, carried out"], 1_000_000
     for _ in range(2):
         ride.round()
-    assert (0 < ride.longest < LONGEST_WORK_S, {left[2] for left in ride.left().values()}) == (
-        True,
-        {"timed_out", ""},
-    )
+    assert 0 < ride.longest < LONGEST_WORK_S
+    assert {left[2] for left in ride.left().values()} == {"timed_out", ""}
     weather.fault = None
     ride.to_its_end()
     assert country.objects() == calm.objects
+
+
+KEPT = {
+    "applications": 0,
+    "grants": 2,
+    "role_assignments": 0,
+    "outbound_policies": 1,
+    "outbound_rules": 0,
+    "own principals": 0,
+    "secrets": 0,
+}
+"""Objects that existed before the setup, by kind, of the kinds that a setup makes.
+
+They are the bot's own grants and the tenant's default policy.
+"""
+
+
+@pytest.fixture
+def undo(set_up, weather) -> Any:
+    """Undo of a whole setup that is about to begin."""
+    return set_up.after_setup(weather, "undo", Kind.CANCELLED)
+
+
+def test_the_matrix_holds_every_call_of_an_undo(undo, weather):
+    """The calls of an undo are exactly those in calls.toml."""
+    undo.to_its_end()
+    assert sorted(weather.calls) == sorted(LISTED["undo"])
+
+
+def test_every_call_of_an_undo_fails_once(undo, weather, country, fault):
+    """An undo in which every call fails once still removes everything that the setup made.
+
+    It makes no difference whether the cloud had carried out the call that failed.
+    """
+    weather.fault = fault
+    undo.to_its_end()
+    assert set(LISTED["undo"]) - set(weather.failed) == set()
+    left = country.objects()
+    assert {kind: left[kind] for kind in KEPT} == KEPT
+    assert (undo.presses > 0) == (fault.name == NEEDS_A_PERSON)

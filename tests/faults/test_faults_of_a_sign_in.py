@@ -63,7 +63,7 @@ def _token(country: Any, weather: Storm) -> None:
     _identity(country, weather).token(cache, [EXCHANGE_SCOPE])
 
 
-def test_a_call_of_a_sign_in_that_keeps_failing(country: Any, fault: Any, login_call: str):
+def test_a_call_of_a_sign_in_that_keeps_failing(country, fault, login_call):
     """A sign-in call that keeps failing ends with an error of the bot after a few tries.
 
     The error has a remedy and is never one of msal's.
@@ -75,7 +75,7 @@ def test_a_call_of_a_sign_in_that_keeps_failing(country: Any, fault: Any, login_
     assert 1 <= weather.failed <= TRIES
 
 
-def test_a_refresh_fails_once(country: Any, fault: Any):
+def test_a_refresh_fails_once(country, fault):
     """A token refresh retries temporary faults and reports the others.
 
     A garbled answer never counts as a sign-in that has ended.

@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.fernet import Fernet
-from redis import Redis
 
 from jobs.clock import now
 from jobs.clouds.http import async_client
@@ -138,11 +137,7 @@ def opened(store: RunStore) -> Run:
 
 
 @pytest.fixture
-def look(
-    redis: Redis,
-    services: Services,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., Any]:
+def look(redis, services, monkeypatch) -> Callable[..., Any]:
     """Return a function that looks at one fact through a fault, several times in one check.
 
     The function returns the findings, the seconds and the connection.
@@ -191,14 +186,14 @@ def test_the_matrix_holds_every_call():
 
 
 @pytest.mark.parametrize("beside", ASKS)
-def test_under_a_clear_sky(look: Callable[..., Any], beside: str):
+def test_under_a_clear_sky(look, beside):
     """Without faults, the probe that is listed for a call makes it once and finds nothing wrong."""
     (found,), _, weather = look(beside)
     assert (found.state, weather.calls[beside]) == (State.OK, 1), found
 
 
 @pytest.mark.parametrize("beside", ASKS)
-def test_a_call_that_keeps_failing(look: Callable[..., Any], beside: str, fault: Any):
+def test_a_call_that_keeps_failing(look, beside, fault):
     """If a call keeps failing, its fact is called neither right nor wrong, after few tries."""
     found, seconds, weather = look(beside, fault, FOR_GOOD, 2)
     assert {each.state for each in found} - BLIND == set(), found
@@ -207,7 +202,7 @@ def test_a_call_that_keeps_failing(look: Callable[..., Any], beside: str, fault:
 
 
 @pytest.mark.parametrize("beside", ASKS)
-def test_a_call_that_fails_once(look: Callable[..., Any], beside: str, fault: Any):
+def test_a_call_that_fails_once(look, beside, fault):
     """If a call fails once, its fact is found right or could not be read."""
     found, seconds, weather = look(beside, fault, 1, 2)
     assert {each.state for each in found} - BLIND - {State.OK} == set(), found

@@ -115,7 +115,7 @@ PAIRS = [
 
 
 @pytest.fixture(scope="module")
-def tenant(connected: Country) -> dict[str, Any]:
+def tenant(connected) -> dict[str, Any]:
     """Ids that the rare calls name, in a connected tenant.
 
     The tenant has an authentication policy that forbids passwords, and a mail that arrived.
@@ -173,7 +173,7 @@ def outcome(connected: Country, weather: Any, call: str, tenant: dict[str, Any])
 
 
 @pytest.fixture(scope="module")
-def calmly(connected: Country, tenant: dict[str, Any]) -> dict[str, Any]:
+def calmly(connected, tenant) -> dict[str, Any]:
     """Results of each rare call without faults."""
     return {call: outcome(connected, Weather(connected.http), call, tenant)[0] for call in ASKED}
 
@@ -184,7 +184,7 @@ def test_the_matrix_holds_every_rare_call():
 
 
 @pytest.mark.parametrize("rare", ASKED)
-def test_under_a_clear_sky(connected: Country, tenant: dict[str, Any], rare: str):
+def test_under_a_clear_sky(connected, tenant, rare):
     """Without faults, each rare call is really made, once, and answered."""
     weather = Weather(connected.http)
     told, _ = outcome(connected, weather, rare, tenant)
@@ -192,13 +192,7 @@ def test_under_a_clear_sky(connected: Country, tenant: dict[str, Any], rare: str
 
 
 @pytest.mark.parametrize(("rare", "odd"), PAIRS)
-def test_a_rare_call_that_fails(
-    connected: Country,
-    tenant: dict[str, Any],
-    calmly: dict[str, Any],
-    rare: str,
-    odd: str,
-):
+def test_a_rare_call_that_fails(connected, tenant, calmly, rare, odd):
     """A rare call that fails once gives its usual result or an error of the bot.
 
     The next try gives the usual result. If it keeps failing, it ends in time, after few tries, with

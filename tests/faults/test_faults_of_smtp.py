@@ -75,7 +75,7 @@ async def listening(server: Server) -> AsyncIterator[int]:
 
 
 @pytest.mark.parametrize("reply", FAULTS)
-async def test_the_test_mail(reply: str):
+async def test_the_test_mail(reply):
     """The test mail is sent or fails with an error of the bot, if the server answers nonsense.
 
     The bot uses one connection and never sends two mails.
@@ -97,7 +97,7 @@ async def test_the_test_mail(reply: str):
 
 
 @pytest.mark.parametrize("reply", FAULTS)
-async def test_the_login(reply: str):
+async def test_the_login(reply):
     """The login probe never raises: it returns the phase in which it ended, and the cause.
 
     The probe uses one connection, or a second one if the server is busy.

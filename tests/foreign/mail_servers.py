@@ -11,12 +11,11 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -27,6 +26,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from practice.ports import free_port
+from tests.fixtures.serving import Quiet, Server, serving
 from tests.fixtures.waiting import until
 
 DOMAIN = "contoso.test"
@@ -51,7 +51,6 @@ PORTS: dict[str, dict[str, str]] = {
         "smtpd_recipient_restrictions": "check_recipient_access, static:{450 4.2.0 Greylisted}"
     },
     "strict": {"smtpd_hard_error_limit": "1"},
-    "one_at_a_time": {"smtpd_client_connection_count_limit": "1"},
     "closed": {
         "smtpd_client_restrictions": "static:{554 5.7.1 Not from here}",
         "smtpd_delay_reject": "no",
@@ -157,12 +156,8 @@ class MailServers:
 
 
 @contextmanager
-def running(port: int = 0, right: tuple[Path, Path] | None = None) -> Iterator[MailServers]:
-    """Start Postfix, Dovecot and the provider of tokens, and stop them at the end.
-
-    The ordinary server listens on ``port``. Its key and certificate are ``right``, if these are
-    given.
-    """
+def running() -> Iterator[MailServers]:
+    """Start Postfix, Dovecot and the provider of tokens, and stop them at the end."""
     folder = Path(tempfile.mkdtemp(prefix="mail-servers-"))
     folder.chmod(0o755)
     try:
@@ -170,9 +165,8 @@ def running(port: int = 0, right: tuple[Path, Path] | None = None) -> Iterator[M
             tokens = Tokens()
             url = stack.enter_context(_provider(tokens))
             servers = MailServers(folder, {name: free_port() for name in PORTS}, tokens)
-            servers.ports["submission"] = port or servers.ports["submission"]
             stack.enter_context(_dovecot(folder, url))
-            stack.enter_context(_postfix(servers, right))
+            stack.enter_context(_postfix(servers))
             yield servers
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -182,7 +176,7 @@ def running(port: int = 0, right: tuple[Path, Path] | None = None) -> Iterator[M
 def _provider(tokens: Tokens) -> Iterator[str]:
     """Answer questions about tokens, as the introspection endpoint of a provider does."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Introspection(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             status, body = tokens.answer(form.get("token", [""])[0])
@@ -193,16 +187,9 @@ def _provider(tokens: Tokens) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's word
-            """Log nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/introspect"
-    finally:
-        server.shutdown()
-        server.server_close()
+    server = Server(Introspection)
+    with serving(server):
+        yield f"{server.base}/introspect"
 
 
 @contextmanager
@@ -255,14 +242,12 @@ service auth {{
 
 
 @contextmanager
-def _postfix(servers: MailServers, right: tuple[Path, Path] | None) -> Iterator[None]:
+def _postfix(servers: MailServers) -> Iterator[None]:
     """Run Postfix, with its settings, queue and mail below the folder."""
     folder = servers.folder
     config = folder / "postfix"
     config.mkdir(0o755)
     _certificates(config, servers.trusted)
-    if right:
-        (config / "right.pem").write_bytes(b"".join(path.read_bytes() for path in right))
     for name in ("queue", "data", "mail"):
         (folder / name).mkdir(0o755)
     shutil.chown(folder / "data", "postfix")

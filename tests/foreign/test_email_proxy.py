@@ -25,7 +25,6 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from practice.client import People
 from practice.conversation import Walk, space
 from practice.ports import free_port
 from practice.stack import Stack
@@ -149,9 +148,7 @@ class Proxy:
             browser.get(f"{self.listen}{parts.path}?{parts.query}").raise_for_status()
 
 
-def test_a_client_of_somebody_else_signs_in_renews_and_sends(
-    stack: Stack, people: People, tmp_path: Path
-):
+def test_a_client_of_somebody_else_signs_in_renews_and_sends(stack, people, tmp_path):
     """With the page's fields alone it gets a token, sends by XOAUTH2, and renews the token.
 
     After its restart it does not ask for a sign-in again, and has a new refresh token.

@@ -12,9 +12,6 @@ from random import Random
 
 import pytest
 
-from practice.client import People
-from practice.stack import Stack
-
 SEED = int(os.environ.get("SEED") or secrets.randbelow(1_000_000))
 ROUNDS = int(os.environ.get("ROUNDS") or 1)
 
@@ -25,13 +22,13 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture
-def random(request: pytest.FixtureRequest) -> Random:
+def random(request) -> Random:
     """Return a source of random values that depends only on the seed and the test."""
     return Random(f"{SEED} {request.node.name}")  # noqa: S311  the values are no secrets
 
 
 @pytest.fixture
-def no_traceback(stack: Stack, people: People) -> Iterator[None]:
+def no_traceback(stack, people) -> Iterator[None]:
     """Assert that no process logs a traceback during the test, and that no event is given up."""
     logs = [process.log for process in stack.processes.values()]
     before = {log: log.stat().st_size for log in logs}

@@ -5,15 +5,15 @@ Whatever they are, they do not say that something does not exist, or that everyt
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
 import pytest
 
-from practice.actors import ADMIN, MAILBOX, REQUESTER, SPACE
-from practice.client import People, does, links
+from practice.actors import MAILBOX, REQUESTER
+from practice.client import People, does
 from practice.conversation import Walk, band, space, words
+from tests.fixtures.stacks import checked
 from tests.fuzz.conftest import ROUNDS
 
 pytestmark = pytest.mark.usefixtures("no_traceback")
@@ -44,14 +44,14 @@ def odd(people: People, random: Random, times: int) -> None:
 
 
 @pytest.mark.parametrize("number", range(10 * ROUNDS))
-def test_a_check_of_a_broken_channel(channel: People, random: Random, number: int) -> None:
+def test_a_check_of_a_broken_channel(channel, random, number):
     """A check that gets odd answers is not green, finds nothing missing, and names a next step."""
-    box = channel.control("GET", "tenants/contoso.com")["users"][MAILBOX]["mailbox"]
+    box = channel.tenant()["users"][MAILBOX]["mailbox"]
     broken = random.choice(BROKEN)
     _mailbox(channel, broken)
     odd(channel, random, 10_000)
     try:
-        card = check(channel)
+        card = checked(channel)
     finally:
         channel.control("DELETE", "faults")
         _mailbox(channel, {name: box[name] for name in broken})
@@ -61,7 +61,7 @@ def test_a_check_of_a_broken_channel(channel: People, random: Random, number: in
 
 
 @pytest.mark.parametrize("number", range(5 * ROUNDS))
-def test_the_reads_of_a_setup(people: People, random: Random, number: int) -> None:
+def test_the_reads_of_a_setup(people, random, number):
     """A setup whose first reads get odd answers shows its whole plan, after another look if asked.
 
     Until then it says of nothing that it does not exist.
@@ -69,8 +69,7 @@ def test_the_reads_of_a_setup(people: People, random: Random, number: int) -> No
     walk = Walk(people, "helpdesk@contoso.com", space(people))
     walk.ask()
     card = walk.details()
-    people.look()
-    before = people.change
+    before = people.now()
     odd(people, random, random.randint(1, 8))
     walk.open(card)
     plan = walk.wait("a plan", lambda each: bool(does(each) & {"approve", "look_again"}), 30)
@@ -83,19 +82,5 @@ def test_the_reads_of_a_setup(people: People, random: Random, number: int) -> No
     walk.type(f"/cancel {walk.mailbox}")
 
 
-def check(people: People) -> Json:
-    """Type ``/check``, sign in as the administrator, and return the card of the ended check."""
-    people.look()
-    before = people.change
-    people.say(REQUESTER, f"/check {MAILBOX}", SPACE)
-    begun: Callable[[Json], bool] = lambda m: (  # noqa: E731
-        bool(m["card"]) and words(m).startswith("Check ") and bool(links(m))
-    )
-    card = people.wait_for("a check that offers a sign-in", begun, 20, before)
-    people.open_link(ADMIN, links(card)[0])
-    ended: Callable[[Json], bool] = lambda m: m["id"] == card["id"] and "ooking" not in words(m)  # noqa: E731
-    return people.wait_for("the whole check", ended, 30, card["change"])
-
-
 def _mailbox(people: People, state: Json) -> None:
-    people.control("PATCH", "tenants/contoso.com", {"users": {MAILBOX: {"mailbox": state}}})
+    people.patch({"users": {MAILBOX: {"mailbox": state}}})

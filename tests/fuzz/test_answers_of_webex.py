@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 import pytest
@@ -30,12 +29,11 @@ AT_ONCE = 6
 
 
 @pytest.mark.parametrize("number", range(6 * ROUNDS))
-def test_odd_answers_lose_no_command(people: People, random: Random, number: int) -> None:
+def test_odd_answers_lose_no_command(people, random, number):
     """Six people's commands and presses meet six odd answers, and each gets its one answer."""
     room = space(people)
     card = said(people, room, "/help")
-    people.look()
-    before = people.change
+    before = people.now()
     for status, body in random.sample(ODD, AT_ONCE):
         fault = {"prefix": f"/webex/v1{random.choice(READS)}", "method": "GET"}
         people.control("POST", "faults", fault | {"status": status, "body": body})

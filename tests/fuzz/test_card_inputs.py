@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,8 +10,7 @@ import pytest
 from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.chat.audience import mark_members_checked
-from bot.services import Services
-from jobs.runs.run import Kind, Run
+from jobs.runs.run import Kind
 from tests.fixtures.webex_script import Reply, WebexScript, receive
 from tests.fuzz.conftest import ROUNDS, SEED
 from tests.security.verbs import FIELDS, HOSTILE, STRANGE
@@ -57,12 +55,7 @@ def odd(chance: random.Random, right: str) -> Any:
 
 
 @pytest.mark.usefixtures("hasty_retries")
-def test_card_inputs(
-    services: Services,
-    begin: Callable[..., Run],
-    webex_script: WebexScript,
-    said: Callable[[], list[tuple[str, str]]],
-):
+def test_card_inputs(services, begin, webex_script, said):
     """No press fails because of its inputs, and none approves a plan that it does not name.
 
     Presses in the run of their card are among them, and presses in no run.

@@ -85,7 +85,7 @@ def mutated(chance: random.Random) -> bytes:
     return bytes(content[: 1024 * 1024])
 
 
-def test_files() -> None:
+def test_files():
     """A damaged file is read, or refused with its reason, within a limit of time.
 
     A mail is also read in this process, in which an error of the parser is seen.

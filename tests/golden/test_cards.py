@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import pytest
-from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from tests.unit.adaptive_cards.all_examples import CARDS, OTHERS
@@ -17,7 +16,7 @@ BY_LANGUAGE = {"en": CARDS, **OTHERS}
 @pytest.mark.parametrize(
     ("name", "language"), [(name, language) for name in CARDS for language in BY_LANGUAGE]
 )
-def test_card(name: str, language: str, snapshot: SnapshotAssertion):
+def test_card(name, language, snapshot):
     """A card is the same as its golden one."""
     card = BY_LANGUAGE[language][name].content
     assert card == snapshot(extension_class=JSONSnapshotExtension)

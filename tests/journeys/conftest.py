@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from practice.actors import REQUESTER
-from practice.client import People
+from practice.actors import MAILBOX, REQUESTER
 from practice.conversation import Walk, fresh, space
 from practice.environment import ROOT
-from practice.stack import Stack
 from tests.fixtures.stacks import forget, is_second_try, true_cards
 
 LISTED = {
@@ -30,7 +28,7 @@ NewWalk = Callable[..., Walk]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def known_calls(stack: Stack) -> Iterator[None]:
+def known_calls(stack) -> Iterator[None]:
     """Assert that every call of the product is in a list of tests/faults/calls.toml."""
     yield
     if stack.processes["cloud"].alive:
@@ -41,7 +39,7 @@ def known_calls(stack: Stack) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _true_cards(request: pytest.FixtureRequest) -> Iterator[None]:
+def _true_cards(request) -> Iterator[None]:
     with true_cards(request, after_each_wait=True):
         yield
 
@@ -64,8 +62,17 @@ def _template(path: str) -> str:
     return re.sub(r"^/organizations/|^/contoso\.com/", "/*/", plain)
 
 
+@pytest.fixture(scope="module")
+def connected(people) -> Walk:
+    """Walk in a space in which support@contoso.com was connected and proven in both directions."""
+    walk = Walk(people, MAILBOX, "Contact center")
+    walk.approve(walk.plan())
+    walk.to_the_proof()
+    return walk
+
+
 @pytest.fixture
-def new_walk(stack: Stack, people: People, request: pytest.FixtureRequest) -> Iterator[NewWalk]:
+def new_walk(stack, people, request) -> Iterator[NewWalk]:
     """Return a function that starts walks in a tenant in its initial state.
 
     Each walk has a space of its own, or ``room``. All walks are canceled at the end. Before a test

@@ -40,14 +40,13 @@ def _mine(people: People, who: str, text: str, after: int) -> dict[str, Any]:
     )
 
 
-def test_an_approver_decides_in_another_conversation(people: People, new_walk: Any) -> None:
+def test_an_approver_decides_in_another_conversation(people, new_walk):
     """After an approver has approved in their own 1:1, the setup goes on.
 
     The other copies of the plan say who approved. A canceled run offers Undo.
     """
     walk = new_walk(room=DIRECT)
-    people.look()
-    since = people.change
+    since = people.now()
     walk.ask()
     walk.open(walk.details(profile="least"))
     copies = {who: _plan(people, who, since) for who in (BOSS, SECOND)}
@@ -65,8 +64,7 @@ def test_an_approver_decides_in_another_conversation(people: People, new_walk: A
     walk.form(60)
     walk.type(f"/cancel {walk.mailbox}")
     cancelled = walk.card("the canceled run", "undo")
-    people.look()
-    before = people.change
+    before = people.now()
     people.press(REQUESTER, cancelled, "undo")
     walk.card("a sign-in for the undo", "ask_administrator", link=True, after=before)
     walk.type(f"/cancel {walk.mailbox}")

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import re
-import ssl
-import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
-import httpx
 import pytest
 
-from practice.actors import ADMIN
-from practice.client import People, links
+from practice.client import People
 from practice.conversation import Walk, band, words
 from practice.stack import Stack
+from tests.fixtures.stacks import checked, tac_file
 
-Json = dict[str, Any]
 KIM = "kim@contoso.com"
 SUSPECTS = "Changed in Webex Connect shortly before"
-NO_PROOF, SIGNED_IN = "These changes are possible causes", "With an administrator's sign-in"
+NO_PROOF = "These changes are possible causes"
 
 
 @pytest.fixture(scope="module")
@@ -32,21 +26,18 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def connected(stack: Stack, people: People) -> Walk:
-    """Walk in a space in which support@contoso.com was connected and proven in both directions."""
-    walk = Walk(people, "support@contoso.com", "Contact center")
-    walk.approve(walk.plan())
-    walk.to_the_proof()
-    people.control("POST", "snapshot")
-    return walk
+def kept(connected) -> Walk:
+    """Walk of the connected channel, which is kept for the end of each test."""
+    connected.people.control("POST", "snapshot")
+    return connected
 
 
 @pytest.fixture(autouse=True)
-def restored(connected: Walk) -> Iterator[None]:
+def restored(kept) -> Iterator[None]:
     """Begin every test with an answered mail, and restore the proven channel at its end."""
-    mail(connected.people, "Before")
+    mail(kept.people, "Before")
     yield
-    connected.people.control("POST", "restore")
+    kept.people.control("POST", "restore")
 
 
 def mail(people: People, subject: str) -> None:
@@ -58,27 +49,8 @@ def mail(people: People, subject: str) -> None:
         people.control("POST", "agent/answer", {"subject": subject, "body": "We are here."})
 
 
-def check(walk: Walk) -> Json:
-    """Type ``/check``, sign in as the administrator, and return the card of the ended check."""
-    first = walk.type("/check support@contoso.com")
-    thread = walk.said["id"]
-    offered = walk.wait(
-        "a check that offers a sign-in",
-        lambda m: m["parentId"] == thread and bool(m["card"]) and bool(links(m)),
-        40,
-        first["change"] - 1,  # the answer may already be the whole card
-    )
-    walk.people.open_link(ADMIN, links(offered)[0])
-    return walk.wait(
-        "the whole check",
-        lambda m: m["id"] == offered["id"] and SIGNED_IN in words(m) and "ooking" not in words(m),
-        40,
-        offered["change"],
-    )
-
-
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_who_changed_the_asset_before_mail_stopped(connected: Walk, method: str) -> None:
+def test_who_changed_the_asset_before_mail_stopped(connected, method):
     """If answers stop after somebody edited the asset, the check says who edited it and when.
 
     The change is no cause: the first line says when mail was last proven. The audit log takes one
@@ -91,7 +63,7 @@ def test_who_changed_the_asset_before_mail_stopped(connected: Walk, method: str)
     edited = datetime.now(UTC)
     people.control("POST", "connect/save", {"as": KIM})
     mail(people, "After")
-    card = check(connected)
+    card = checked(connected.people)
     told = words(card)
     assert re.search(r"Last proven by an answer on .+ UTC\n", band(card))
     assert (told.count(SUSPECTS), NO_PROOF in told, "Root cause" in told) == (1, True, False)
@@ -105,12 +77,12 @@ def test_who_changed_the_asset_before_mail_stopped(connected: Walk, method: str)
     }
 
 
-def test_a_deleted_asset_and_the_file_for_tac(stack: Stack, connected: Walk) -> None:
+def test_a_deleted_asset_and_the_file_for_tac(connected):
     """A deleted asset is named with the cause that it would explain, also in the file for TAC."""
     people = connected.people
     people.control("POST", "fault/connect_asset_deleted")
     mail(people, "After")
-    told = words(check(connected))
+    told = words(checked(connected.people))
     part = told.partition(SUSPECTS)[2].partition(NO_PROOF)[0]
     assert "deleteApp" in part
     assert "connect.admin@contoso.com" in part
@@ -118,28 +90,16 @@ def test_a_deleted_asset_and_the_file_for_tac(stack: Stack, connected: Walk) -> 
         "It would explain: Webex Connect no longer has an email app with this forwarding address"
         in part
     )
-    summary = tac_file(stack, connected)["summary.md"].decode()
+    summary = tac_file(connected)["summary.md"].decode()
     lines = summary.partition("## Changes in Webex Connect")[2].partition("## ")[0]
     assert re.search(r"- \d{4}-\d\d-\d\d [\d:]+ UTC, deleteApp, connect\.admin@contoso\.com", lines)
 
 
-def tac_file(stack: Stack, walk: Walk) -> dict[str, bytes]:
-    """Make the file for Cisco TAC, and return its contents."""
-    card = walk.type("/tac support@contoso.com")
-    walk.people.press(walk.requester, card, "tac", {})
-    posted = walk.wait("a file", lambda each: bool(each["files"]), 20, card["change"])
-    address = posted["files"][0].replace("/webex/v1/", "/practice/webex/")
-    trusted = ssl.create_default_context(cafile=str(stack.ca_path))
-    answer = httpx.get(address, verify=trusted, trust_env=False)
-    with zipfile.ZipFile(io.BytesIO(answer.content)) as opened:
-        return {name: opened.read(name) for name in opened.namelist()}
-
-
-def test_a_change_after_which_mail_flows_is_no_suspect(connected: Walk) -> None:
+def test_a_change_after_which_mail_flows_is_no_suspect(connected):
     """A check does not mention a change after which a mail was answered."""
     people = connected.people
     people.control("POST", "connect/save", {"as": KIM})
     mail(people, "After")
-    card = check(connected)
+    card = checked(connected.people)
     assert "Nothing wrong: mail flows both ways" in band(card)
     assert SUSPECTS not in words(card), words(card)

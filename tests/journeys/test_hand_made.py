@@ -8,19 +8,18 @@ from typing import Any
 import pytest
 
 from practice.actors import ADMIN, MAILBOX
-from practice.client import People, does, links
+from practice.client import does, links
 from practice.conversation import Walk, band, space, words
 
 SHARES_STACK = True
 
 Json = dict[str, Any]
-NewWalk = Callable[..., Walk]
 FOUND = "Found by the bot"
 OTHER = "https://contoso.us.webexconnect.io/sales/callback"
 
 
 @pytest.fixture
-def make(people: People, new_walk: NewWalk) -> Callable[[str], Walk]:
+def make(people, new_walk) -> Callable[[str], Walk]:
     """Return a function that makes a channel by hand, in a tenant and a space without the bot.
 
     A channel that a test keeps stays for the other tests, so each of those has its own mailbox.
@@ -36,7 +35,7 @@ def make(people: People, new_walk: NewWalk) -> Callable[[str], Walk]:
 
 
 @pytest.fixture
-def hand_made(make: Callable[[str], Walk]) -> Walk:
+def hand_made(make) -> Walk:
     """Walk with a channel that people made by hand, of a mailbox that no test keeps."""
     return make(MAILBOX)
 
@@ -64,7 +63,7 @@ def settled(walk: Walk, card: Json) -> Json:
     )
 
 
-def test_a_check_finds_the_channel_and_writes_nothing(hand_made: Walk) -> None:
+def test_a_check_finds_the_channel_and_writes_nothing(hand_made):
     """A check finds a channel made by hand and judges it like a channel of the bot.
 
     The card shows the app and both addresses. Nothing is changed in the tenant.
@@ -79,7 +78,7 @@ def test_a_check_finds_the_channel_and_writes_nothing(hand_made: Walk) -> None:
     assert hand_made.writes() == []
 
 
-def test_keep_makes_it_a_channel_of_the_space(make: Callable[[str], Walk]) -> None:
+def test_keep_makes_it_a_channel_of_the_space(make):
     """After Keep, every command serves the channel, and nothing was changed in the tenant."""
     walk = make("agent@contoso.com")
     walk.people.control("POST", "fault/smtp_auth_off_mailbox", {"mailbox": walk.mailbox})
@@ -96,7 +95,7 @@ def test_keep_makes_it_a_channel_of_the_space(make: Callable[[str], Walk]) -> No
     assert walk.writes() == []
 
 
-def test_fix_changes_only_what_is_wrong(make: Callable[[str], Walk], new_walk: NewWalk) -> None:
+def test_fix_changes_only_what_is_wrong(make, new_walk):
     """A fix of an adopted channel changes one setting, and the app that people made stays.
 
     In another space, ``/adopt`` of the same channel says which space has it.
@@ -119,17 +118,17 @@ def test_fix_changes_only_what_is_wrong(make: Callable[[str], Walk], new_walk: N
     assert "keep" not in does(signed_in(there))
 
 
-def test_several_apps_are_a_choice(hand_made: Walk) -> None:
+def test_several_apps_are_a_choice(hand_made):
     """If nothing distinguishes two apps, the card asks for one, and the check goes on with it."""
     people = hand_made.people
-    made = people.control("GET", "tenants/contoso.com")["applications"]
-    people.control("PATCH", "tenants/contoso.com", {"drop_grants": made[0]["appId"]})
+    made = people.tenant()["applications"]
+    people.patch({"drop_grants": made[0]["appId"]})
     other = people.control(
         "POST",
         "hand_made",
         {"mailbox": "service@contoso.com", "name": "Webex Connect Sales", "callback_url": OTHER},
     )
-    people.control("PATCH", "tenants/contoso.com", {"drop_grants": other["client_id"]})
+    people.patch({"drop_grants": other["client_id"]})
     people.control("POST", "faults", {"prefix": "/graph/v1.0/auditLogs", "status": 403, "times": 9})
     asked = signed_in(hand_made)
     assert "Several apps may belong to this mailbox" in band(asked)
@@ -140,14 +139,14 @@ def test_several_apps_are_a_choice(hand_made: Walk) -> None:
     assert hand_made.writes() == []
 
 
-def test_what_is_not_found_is_asked_for_or_left(hand_made: Walk) -> None:
+def test_what_is_not_found_is_asked_for_or_left(hand_made):
     """If neither an app nor a forwarding is found, the check asks for both.
 
     The check can go on without them.
     """
     people = hand_made.people
-    app = people.control("GET", "tenants/contoso.com")["applications"][0]["appId"]
-    people.control("PATCH", "tenants/contoso.com", {"delete_application": app})
+    app = people.tenant()["applications"][0]["appId"]
+    people.patch({"delete_application": app})
     people.control("POST", "fault/forwarding_cleared")
     asked = signed_in(hand_made)
     assert "Neither an app of Webex Connect nor a forwarding was found" in band(asked)

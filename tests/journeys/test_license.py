@@ -16,7 +16,7 @@ REMEDY = "A Microsoft 365 administrator assigns a license with Exchange Online"
 
 
 def _license(people: People, mailbox: str, *, there: bool) -> None:
-    people.control("PATCH", "tenants/contoso.com", {"users": {mailbox: {"licensed": there}}})
+    people.patch({"users": {mailbox: {"licensed": there}}})
 
 
 def _named(walk: Any, *verbs: str) -> dict[str, Any]:
@@ -40,14 +40,14 @@ def _verbs(message: dict[str, Any]) -> list[str]:
 
 
 @pytest.fixture
-def walk(people: People, new_walk: Any) -> Any:
+def walk(people, new_walk) -> Any:
     """Walk whose mailbox has its license again at the end."""
     found = new_walk()
     yield found
     _license(people, found.mailbox, there=True)
 
 
-def test_before_the_rehearsal(people: People, walk: Any) -> None:
+def test_before_the_rehearsal(people, walk):
     """If the license is removed before the rehearsal, the card names it.
 
     The mail server refuses the token, and the card does not call that a change that spreads by

@@ -6,8 +6,6 @@ for buttons and not for words.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from redis import Redis
 
@@ -15,7 +13,6 @@ from adaptive_cards.texts import own_text
 from practice.actors import ADMIN, REQUESTER
 from practice.client import Json, People, does
 from practice.conversation import Walk, fresh, words
-from practice.stack import Stack
 from tests.fixtures.watched import WatchedChannels
 
 MAILBOX = "support@contoso.com"
@@ -26,21 +23,19 @@ LANGUAGES = {"en": "english", "de": "deutsch"}
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
-def language(request: pytest.FixtureRequest) -> str:
+def language(request) -> str:
     """Return the language of the space."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def env(language: str) -> dict[str, str]:
+def env(language) -> dict[str, str]:
     """Return no settings. Each language has a stack of its own, in which the mailbox is unknown."""
     assert language in LANGUAGES
     return {}
 
 
-def test_nothing_on_the_screen_is_over(
-    people: People, stack: Stack, new_walk: Any, language: str
-) -> None:
+def test_nothing_on_the_screen_is_over(people, stack, new_walk, language):
     """A channel is set up, broken, fixed twice, checked meanwhile, watched, disconnected and set up again.
 
     Its newest card is the only one that asks for something. A button of an old card that is pressed
@@ -63,7 +58,7 @@ def test_nothing_on_the_screen_is_over(
 def _set(people: People, *, off: bool | None) -> None:
     """Turn SMTP AUTH of the mailbox off or on, as an administrator does by hand."""
     box = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": off}}}}
-    people.control("PATCH", "tenants/contoso.com", box)
+    people.patch(box)
 
 
 def _begin(people: People, walk: Walk) -> None:
@@ -115,7 +110,7 @@ def _check_into_the_fix(people: People, walk: Walk, card: Json) -> None:
     people.press(REQUESTER, card, "fix")
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     assert STRANGER not in words(walk.card("the plan", "approve"))
-    people.control("PATCH", "tenants/contoso.com", DIVERTED)
+    people.patch(DIVERTED)
     assert STRANGER in words(_plan_below(walk, _asked(people, walk)))
     busy = walk.type(f"/fix {MAILBOX}")
     assert does(busy) == {"go_on", "begin_again"}
@@ -126,7 +121,7 @@ def _check_into_the_fix(people: People, walk: Walk, card: Json) -> None:
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     walk.approve(walk.card("the plan of the next fix", "approve"))
     later.task()
-    people.control("PATCH", "tenants/contoso.com", {"outbound_rules": []})
+    people.patch({"outbound_rules": []})
     walk.approve(_plan_below(walk, _asked(people, walk)))
     later.answer()
     walk.wait("the old card", lambda each: each["id"] == card["id"] and not does(each), 60)

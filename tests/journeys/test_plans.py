@@ -20,10 +20,10 @@ def env() -> dict[str, str]:
 
 
 def _change(people: People, **values: object) -> None:
-    people.control("PATCH", "tenants/contoso.com", values)
+    people.patch(values)
 
 
-def test_what_is_found_after_the_approval_is_asked_for_anew(people: People, new_walk: Any) -> None:
+def test_what_is_found_after_the_approval_is_asked_for_anew(people, new_walk):
     """A forwarding that is set while the plan waits is not overwritten without a new approval.
 
     The new plan shows the forwarding, and only the changes that are left.
@@ -41,19 +41,19 @@ def test_what_is_found_after_the_approval_is_asked_for_anew(people: People, new_
     assert "exchange.Set-Mailbox" not in str(walk.writes())
     walk.approve(walk.card("the plan as it is by now", "approve"))
     walk.to_the_proof()
-    box = people.control("GET", "tenants/contoso.com")["users"][walk.mailbox]["mailbox"]
+    box = people.tenant()["users"][walk.mailbox]["mailbox"]
     assert BOSS not in str(box["forwarding_smtp_address"])
     _a_fix_asks_for_what_was_changed_under_it(people, walk)
     _a_fix_shows_every_change_that_it_makes(people, walk)
 
 
-def test_an_onmicrosoft_address_is_told_before_the_approval(people: People, new_walk: Any) -> None:
+def test_an_onmicrosoft_address_is_told_before_the_approval(people, new_walk):
     """The plan warns of Microsoft's limit for senders with an onmicrosoft.com address.
 
     The plan can be approved anyway.
     """
     walk = new_walk("service@contoso.com")
-    before = people.control("GET", "tenants/contoso.com")["users"]["s.desk@contoso.com"]
+    before = people.tenant()["users"]["s.desk@contoso.com"]
     sender = {"mail": "service@contoso.onmicrosoft.com", "aliases": [walk.mailbox]}
     _change(people, users={walk.mailbox: sender})
     plan = walk.plan()
@@ -85,7 +85,7 @@ def _a_fix_shows_every_change_that_it_makes(people: People, walk: Any) -> None:
 
 
 def _opened(people: People, app_id: str) -> bool:
-    principals = people.control("GET", "tenants/contoso.com")["service_principals"]
+    principals = people.tenant()["service_principals"]
     return next(each for each in principals if each["appId"] == app_id)["accountEnabled"] is True
 
 

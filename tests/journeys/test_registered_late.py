@@ -14,9 +14,7 @@ from practice.conversation import FORM, connect_fields, words
 SHARES_STACK = True
 
 
-def test_a_late_press_sends_the_mail_again_and_keeps_the_cards(
-    people: People, new_walk: Any
-) -> None:
+def test_a_late_press_sends_the_mail_again_and_keeps_the_cards(people, new_walk):
     """A late press of Registered begins the proof again in the cards that are there.
 
     A second test mail is sent, and the setup comes to its end.

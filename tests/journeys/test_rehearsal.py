@@ -5,7 +5,6 @@ No probe server runs here, so a person sends the test mail.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ def env() -> dict[str, str]:
 
 
 @pytest.fixture
-def at_form(new_walk: Callable[..., Walk]) -> Walk:
+def at_form(new_walk) -> Walk:
     """Walk that has come to the form of Webex Connect."""
     walk = new_walk()
     walk.approve(walk.plan(profile="least"))
@@ -32,9 +31,7 @@ def at_form(new_walk: Callable[..., Walk]) -> Walk:
 
 def secrets(people: People) -> list[Any]:
     """Return the app's client secrets as an administrator sees them."""
-    return list(
-        people.control("GET", "tenants/contoso.com")["applications"][0]["passwordCredentials"]
-    )
+    return list(people.tenant()["applications"][0]["passwordCredentials"])
 
 
 LOG = "auditLogs/signIns"
@@ -46,13 +43,13 @@ def looks(people: People) -> int:
 
 
 @pytest.mark.parametrize("numbered", [False, True], ids=["our IDs", "its own IDs"])
-def test_a_rehearsal_claims_no_token(people: People, at_form: Walk, *, numbered: bool) -> None:
+def test_a_rehearsal_claims_no_token(people, at_form, numbered):
     """After a rehearsal the cards claim no token before somebody has pressed Generate Token.
 
     Then the bot reads it in the log, if the log keeps the bot's IDs. Otherwise the requester says
     it, with a button that is there in either case.
     """
-    people.control("PATCH", "tenants/contoso.com", {"log_numbers_itself": numbered})
+    people.patch({"log_numbers_itself": numbered})
     walk = at_form
     form = walk.form()
     secret = walk.secret(form)
@@ -70,7 +67,7 @@ def test_a_rehearsal_claims_no_token(people: People, at_form: Walk, *, numbered:
     people.press(walk.requester, form, "token_saved")
     people.until("no button for it", lambda: "token_saved" not in offered(people, form))
     assert "the token is saved" in shown(people, form)
-    people.control("PATCH", "tenants/contoso.com", {"log_numbers_itself": False})
+    people.patch({"log_numbers_itself": False})
 
 
 READ = "the token was generated"
@@ -88,7 +85,7 @@ def shown(people: People, form: Any) -> str:
     return words(people.messages[form["id"]])
 
 
-def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) -> None:
+def test_wrong_user_then_smtp_off_then_skipped(people, at_form):
     """Each failed rehearsal names its cause, and a skipped one needs a reason.
 
     After the rehearsal is skipped, the bot's own client secret is removed.
@@ -98,11 +95,7 @@ def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) ->
     card = walk.saying("The rehearsal of Generate Token failed")
     told = "is not the right account" in page.text
     assert ("rehearse" in does(card), told) == (True, True), page.text
-    people.control(
-        "PATCH",
-        "tenants/contoso.com",
-        {"users": {walk.mailbox: {"mailbox": {"smtp_auth_disabled": True}}}},
-    )
+    people.mailbox(walk.mailbox, smtp_auth_disabled=True)
     assert len(secrets(people)) == 2
     walk.rehearse()
     failed = walk.saying("535 5.7.139")
@@ -115,7 +108,7 @@ def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) ->
     people.until("the bot's own secret is removed", lambda: len(secrets(people)) == 1, 30)
 
 
-def test_person_sends_the_test_mail(people: People, at_form: Walk) -> None:
+def test_person_sends_the_test_mail(people, at_form):
     """A person can send the test mail to the address and with the subject that the card shows.
 
     A mail from the mailbox to itself does not count. The agent's answer proves the channel.

@@ -20,7 +20,7 @@ TICK = (
 
 def rights(people: People) -> dict[str, Any]:
     """Return who may send as the mailbox, and the own SMTP AUTH of the two mailboxes."""
-    users = people.control("GET", "tenants/contoso.com")["users"]
+    users = people.tenant()["users"]
     return {
         "send_as": users[SHARED]["mailbox"]["send_as"],
         AGENT: users[AGENT]["mailbox"]["smtp_auth_disabled"],
@@ -42,10 +42,10 @@ def unlicensed(people: People, **mailbox: Any) -> None:
     """Take the license and all rights of the shared mailbox away, and let no user consent."""
     box = {"full_access": [], "send_as": [], **mailbox}
     users = {SHARED: {"licensed": False, "mailbox": box}}
-    people.control("PATCH", "tenants/contoso.com", {"consent": [], "users": users})
+    people.patch({"consent": [], "users": users})
 
 
-def test_a_delegate_signs_in_for_a_shared_mailbox(people: People, new_walk: Any) -> None:
+def test_a_delegate_signs_in_for_a_shared_mailbox(people, new_walk):
     """The delegate who is named gets the permissions for sending, and nobody else gets any.
 
     These are SMTP.Send, SMTP AUTH of the delegate's own mailbox, and Send As. The form has the
@@ -98,7 +98,7 @@ def _fix(people: People, walk: Any) -> None:
     The proof is a login and an answer.
     """
     users = {SHARED: {"mailbox": {"send_as": []}}}
-    people.control("PATCH", "tenants/contoso.com", {"users": users})
+    people.patch({"users": users})
     plan = _again(walk, "/fix")
     assert "1 change to approve" in words(plan)
     assert f"granted to {AGENT}" in words(plan)
@@ -110,7 +110,7 @@ def _fix(people: People, walk: Any) -> None:
 
 def grants_of_the_delegate(people: People) -> list[str]:
     """Return the ids of the grants for the delegate alone."""
-    contoso = people.control("GET", "tenants/contoso.com")
+    contoso = people.tenant()
     delegate = contoso["users"][AGENT]["id"]
     return [grant["id"] for grant in contoso["grants"] if grant["principalId"] == delegate]
 
@@ -125,7 +125,7 @@ def _undo(people: People, walk: Any, before: list[str]) -> None:
     assert grants_of_the_delegate(people) == before
 
 
-def test_who_signs_in_is_asked_for(people: People, new_walk: Any) -> None:
+def test_who_signs_in_is_asked_for(people, new_walk):
     """The run asks for the delegate when it has seen the mailbox, until it knows the user."""
     unlicensed(people, send_as=[AGENT])
     walk = new_walk(SHARED)

@@ -65,7 +65,7 @@ def fresh_cards(walk: Walk) -> None:
     walk.since = walk.people.change
 
 
-def test_no_permission_is_used_before_its_approval(people: People, new_walk: Any) -> None:
+def test_no_permission_is_used_before_its_approval(people, new_walk):
     """A setup signs in once.
 
     Until the approval it makes no call that could change anything. After that, a fix and an undo
@@ -94,7 +94,7 @@ def _a_fix_at_exchange_writes_nothing_at_graph(people: People, walk: Walk) -> No
     The change is made by the person's role in Exchange.
     """
     change = {"users": {walk.mailbox: {"mailbox": {"smtp_auth_disabled": True}}}}
-    people.control("PATCH", "tenants/contoso.com", change)
+    people.patch(change)
     fresh_cards(walk)
     walk.type(f"/fix {walk.mailbox}")
     card = sign_in_card(walk)
@@ -106,14 +106,14 @@ def _a_fix_at_exchange_writes_nothing_at_graph(people: People, walk: Walk) -> No
 
 
 def _mailbox(people: People, walk: Walk) -> Json:
-    found: Json = people.control("GET", "tenants/contoso.com")["users"][walk.mailbox]["mailbox"]
+    found: Json = people.tenant()["users"][walk.mailbox]["mailbox"]
     return found
 
 
 def _break_the_app(people: People) -> str:
     app = apps(people)[0]
     gone = {"web": {**app["web"], "redirectUris": []}}
-    people.control("PATCH", "tenants/contoso.com", {"applications": {app["appId"]: gone}})
+    people.patch({"applications": {app["appId"]: gone}})
     return str(app["appId"])
 
 

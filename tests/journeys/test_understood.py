@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from practice.actors import MAILBOX
-from practice.client import People, does
+from practice.client import does
 from practice.conversation import Walk, words
-from practice.stack import Stack
 
 Json = dict[str, Any]
 OUTSIDER = "outsider@evil.example"
@@ -25,15 +24,6 @@ def env() -> dict[str, str]:
     return {"REFUSALS_PER_HOUR": "1000"}
 
 
-@pytest.fixture(scope="module")
-def connected(stack: Stack, people: People) -> Walk:
-    """Walk in a space in which support@contoso.com was connected."""
-    walk = Walk(people, MAILBOX, "Contact center")
-    walk.approve(walk.plan())
-    walk.to_the_proof()
-    return walk
-
-
 def checked(walk: Walk, card: Json) -> Json:
     """Return the verdict on the channel in the thread of a card."""
     return walk.wait(
@@ -42,7 +32,7 @@ def checked(walk: Walk, card: Json) -> Json:
     )
 
 
-def test_a_mistyped_command_runs_by_its_button(connected: Walk) -> None:
+def test_a_mistyped_command_runs_by_its_button(connected):
     """The button of a mistyped command runs the right command, with the address that was typed."""
     card = connected.type(f"/chekc {MAILBOX}")
     assert f"Did you mean /check {MAILBOX}?" in words(card)
@@ -51,7 +41,7 @@ def test_a_mistyped_command_runs_by_its_button(connected: Walk) -> None:
 
 
 @pytest.mark.parametrize("typed", ["/check suport@contoso.com", "support@contsoo.com"])
-def test_a_mistyped_address_leads_to_the_known_channel(connected: Walk, typed: str) -> None:
+def test_a_mistyped_address_leads_to_the_known_channel(connected, typed):
     """A mistyped address gets a button for the known channel.
 
     No administrator is asked to sign in for a mailbox that does not exist.
@@ -65,7 +55,7 @@ def test_a_mistyped_address_leads_to_the_known_channel(connected: Walk, typed: s
 @pytest.mark.parametrize(
     "typed", ["hello", "mail does not arrive", "/channels", "/fix", "/explain", MAILBOX, "/chekc"]
 )
-def test_an_outsider_learns_nothing(people: People, connected: Walk, typed: str) -> None:
+def test_an_outsider_learns_nothing(people, connected, typed):
     """While an outsider is in the space, no answer to anybody has a channel or a button."""
     outsider = {"as": OUTSIDER, "room": connected.room}
     people.control("POST", "webex/join", outsider | {"by": connected.requester})

@@ -13,7 +13,6 @@ from typing import Any
 from practice.actors import ADMIN
 from practice.client import People
 from practice.conversation import Walk, band, words
-from practice.stack import Stack
 
 MAILBOX = "support@contoso.com"
 
@@ -23,7 +22,7 @@ def tenant(people: People) -> Any:
 
     Consents of the administrator alone are left out, because each kind of sign-in adds its own.
     """
-    found = people.control("GET", "tenants/contoso.com")
+    found = people.tenant()
     admin = found["users"][ADMIN]["id"]
     return found | {"grants": [each for each in found["grants"] if each["principalId"] != admin]}
 
@@ -43,7 +42,7 @@ def set_up(walk: Walk) -> None:
     walk.to_the_proof()
 
 
-def test_there_and_back(people: People, stack: Stack, new_walk: Any):
+def test_there_and_back(people, stack, new_walk):
     """An undo returns the tenant to its state before the setup, although every worker is killed.
 
     After that, the mailbox can be set up again.
@@ -86,7 +85,7 @@ def _undo_a_fix(people: People, walk: Walk) -> None:
     After the fix, ``/undo`` asks which of both is meant.
     """
     off = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}}
-    people.control("PATCH", "tenants/contoso.com", off)
+    people.patch(off)
     broken = tenant(people)
     walk.since = people.change
     walk.type(f"/fix {MAILBOX}")
@@ -110,7 +109,7 @@ def _undo_a_fix(people: People, walk: Walk) -> None:
     assert tenant(people) == broken
     assert MAILBOX in words(walk.type("/channels"))
     off["users"][MAILBOX]["mailbox"]["smtp_auth_disabled"] = None
-    people.control("PATCH", "tenants/contoso.com", off)
+    people.patch(off)
 
 
 def _lost(people: People, walk: Walk) -> None:
@@ -156,7 +155,7 @@ def _again(people: People, walk: Walk) -> None:
         "users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}},
         "applications": {app["appId"]: {"keyCredentials": [{"keyId": "1"}]}},
     }
-    people.control("PATCH", "tenants/contoso.com", theirs)
+    people.patch(theirs)
     plan = undo(walk)
     stays = [
         line.strip("▲ ").partition(":")[0]
@@ -172,11 +171,9 @@ def _again(people: People, walk: Walk) -> None:
     walk.saying("is disconnected. Some values stay as they are", 60)
     after = tenant(people)
     box = after["users"][MAILBOX]["mailbox"]
-    assert (box["smtp_auth_disabled"], box["forwarding_smtp_address"], after["outbound_rules"]) == (
-        True,
-        None,
-        [],
-    )
+    assert box["smtp_auth_disabled"] is True
+    assert box["forwarding_smtp_address"] is None
+    assert after["outbound_rules"] == []
     assert [(each["appId"], each["passwordCredentials"]) for each in after["applications"]] == [
         (app["appId"], [])
     ]

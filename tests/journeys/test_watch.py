@@ -14,7 +14,6 @@ from practice.actors import REQUESTER
 from practice.client import People, does, has
 from practice.conversation import band, words
 from practice.environment import CLIENT_ID
-from practice.stack import Stack
 from tests.fixtures.watched import WatchedChannels
 
 MAILBOX, OTHER, TENANT = "box0@watched.example", "box1@watched.example", "tenants/watched.example"
@@ -38,7 +37,7 @@ def env() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def room(stack: Stack, people: People) -> str:
+def room(stack, people) -> str:
     """Id of a space with two channels that work, whose tenant lets the bot read."""
     body = {"name": SPACE, "members": [REQUESTER]}
     made = str(people.control("POST", "webex/space", body)["id"])
@@ -47,7 +46,7 @@ def room(stack: Stack, people: People) -> str:
 
 
 @pytest.fixture(scope="module")
-def watch(stack: Stack, room: str) -> Iterator[WatchedChannels]:
+def watch(stack, room) -> Iterator[WatchedChannels]:
     """Watch of the running product."""
     assert room
     with Redis(port=stack.ports.redis) as redis:
@@ -56,8 +55,7 @@ def watch(stack: Stack, room: str) -> Iterator[WatchedChannels]:
 
 def said(people: People, text: str, expected: str) -> Json:
     """Type something in the space, and return the card that has the expected words."""
-    people.look()
-    before = people.change
+    before = people.now()
     people.say(REQUESTER, text, SPACE)
     return people.wait_for(
         expected, lambda m: bool(m["card"]) and expected in words(m), after=before
@@ -92,9 +90,7 @@ def tells_the_recovery(people: People, card: Json) -> None:
     assert "It lasted" in words(below)
 
 
-def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(
-    people: People, watch: WatchedChannels
-) -> None:
+def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(people, watch):
     """The watch posts one card after two looks that see a fault, and a message after its end.
 
     One look is enough for the recovery.
@@ -124,9 +120,7 @@ def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(
     assert watch.incidents.open_incidents() == ()
 
 
-def test_a_policy_of_the_tenant_makes_one_card_for_its_channels(
-    people: People, watch: WatchedChannels
-) -> None:
+def test_a_policy_of_the_tenant_makes_one_card_for_its_channels(people, watch):
     """A setting of the tenant that breaks two channels makes one card, which names both."""
     said(people, f"/watch {OTHER} 5m", f"{OTHER} is watched every 5 minutes")
     watch.wait(lambda: watch.incidents.state(OTHER).looked)
@@ -145,7 +139,7 @@ def test_a_policy_of_the_tenant_makes_one_card_for_its_channels(
     people.wait_for("both again", lambda m: m["id"] == card["id"] and "work again" in words(m))
 
 
-def test_the_list_and_the_end(people: People, watch: WatchedChannels) -> None:
+def test_the_list_and_the_end(people, watch):
     """``/watch`` lists the state of each channel and the facts that the watch cannot see.
 
     After ``off`` nobody looks at the channel any more.
@@ -161,7 +155,7 @@ def test_the_list_and_the_end(people: People, watch: WatchedChannels) -> None:
     watch.wait(lambda: watch.channels.load(OTHER) is not None)
 
 
-def test_an_access_that_ended_is_told_as_such(people: People, watch: WatchedChannels) -> None:
+def test_an_access_that_ended_is_told_as_such(people, watch):
     """If the bot's read access has ended, the card says that the watch cannot look.
 
     The card does not say that the channel is broken.

@@ -19,10 +19,8 @@ from typing import Any
 import pytest
 import structlog
 from cryptography.fernet import Fernet
-from redis import Redis
 
 from bot.__main__ import main
-from bot.settings import BotSettings
 from tests.fixtures.waiting import LIMIT_S
 
 Here = Callable[..., subprocess.CompletedProcess[str]]
@@ -53,9 +51,7 @@ def running(command: str, env: dict[str, str], **options: Any) -> Iterator[subpr
 
 
 @pytest.fixture
-def worker(
-    settings: BotSettings, redis: Redis, webex_script: Any, reply: Any, tmp_path: Path
-) -> Iterator[subprocess.Popen[bytes]]:
+def worker(settings, redis, webex_script, reply, tmp_path) -> Iterator[subprocess.Popen[bytes]]:
     """Real ``python -m bot worker``, with a Webex that knows the bot and has no webhook yet.
 
     Its log is worker.log in the test's folder.
@@ -70,9 +66,7 @@ def worker(
 
 
 @pytest.fixture
-def here(
-    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Here]:
+def here(capfdbinary, monkeypatch) -> Iterator[Here]:
     """Return a function that runs a command with this environment and this standard input."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level

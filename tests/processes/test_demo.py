@@ -44,9 +44,7 @@ class CheckedStack(Stack):
 
 
 @pytest.mark.slow
-def test_the_story_is_told_in_the_words_of_the_cards(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-):
+def test_the_story_is_told_in_the_words_of_the_cards(capfd, monkeypatch):
     """The story has at most 250 lines and shows each button on a card before it is pressed.
 
     The story contains no verb of the code. Its end lists the things that were shown and the command
@@ -65,9 +63,7 @@ def test_the_story_is_told_in_the_words_of_the_cards(
 
 
 @pytest.mark.slow
-def test_a_story_that_goes_wrong_is_told_loudly(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-):
+def test_a_story_that_goes_wrong_is_told_loudly(capfd, monkeypatch):
     """If the bot may answer nobody, the demo fails.
 
     Its exit code is 1, and it prints the expected card and the logs.

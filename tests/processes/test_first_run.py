@@ -66,7 +66,7 @@ def clouds() -> Iterator[Clouds]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path) -> Path:
     """Folder with a repository of the project's files as they are now, which people can clone."""
     share, work = tmp_path / "share", tmp_path / "work"
     listed = [
@@ -93,7 +93,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, project: Path) -> Iterator[Machine]:
+def machine(tmp_path, project) -> Iterator[Machine]:
     """Clean machine, with the things that a person brings to it.
 
     These are sudo, an editor, and the address to clone.
@@ -204,7 +204,7 @@ def is_ready(clouds: Clouds) -> bool:
     return False
 
 
-def test_from_an_empty_machine_to_help(machine: Machine, clouds: Clouds) -> None:
+def test_from_an_empty_machine_to_help(machine, clouds):
     """Each command of docs/first-run.md succeeds, and systemd runs the three units of the bot.
 
     At the end ``/help`` is answered.

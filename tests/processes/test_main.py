@@ -31,7 +31,7 @@ HOOK = {
 
 
 @pytest.fixture
-def env(webex_script: Any, redis_url: str, redis: Redis) -> dict[str, str]:
+def env(webex_script, redis_url, redis) -> dict[str, str]:
     """Return a whole environment of settings for the scripted clouds."""
     clouds = dict.fromkeys(("WEBEX_API_URL", "MICROSOFT_LOGIN_URL"), webex_script.url)
     return ENV | clouds | {"REDIS_URL": redis_url}
@@ -45,24 +45,7 @@ def run(command: str, env: dict[str, str], *options: str) -> subprocess.Complete
     )
 
 
-@pytest.mark.parametrize("command", ["web", "doctor"])
-def test_bad_settings_are_explained(command: str):
-    """Bad settings give exit code 2, every problem once on stderr, and no traceback."""
-    done = run(command, {"PUBLIC_URL": "bot"})
-    variables = [line.split()[0] for line in done.stderr.splitlines()[1:-1]]
-    assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False)
-    assert variables == [
-        "WEBEX_ACCESS_TOKEN",
-        "WEBEX_WEBHOOK_SECRET",
-        "ALLOWED_EMAIL_DOMAINS",
-        "PUBLIC_URL",
-        "MICROSOFT_CLIENT_ID",
-        "MICROSOFT_CLIENT_SECRET",
-        "ENCRYPTION_KEYS",
-    ]
-
-
-def test_an_error_is_explained_without_any_setting(here: Here):
+def test_an_error_is_explained_without_any_setting(here):
     """``explain`` needs no setting, and answers in words or as JSON for a machine."""
     text = b"> AADSTS7000222: The provided client\n> secret keys are expired."
     line = [sys.executable, "-m", "bot", "explain"]
@@ -73,19 +56,17 @@ def test_an_error_is_explained_without_any_setting(here: Here):
     told = json.loads(here("explain", {}, "--json", given=text).stdout)
     assert (told["ours"], told["codes"]) == (True, ["AADSTS7000222"])
     (cause,) = told["causes"]
-    assert (cause.keys(), cause["cause"], cause["certainty"], cause["who"], cause["code"]) == (
-        {"cause", "certainty", "sentence", "remedy", "who", "code", "page"},
-        "client_secret_expired",
-        "certain",
-        "administrator",
-        "AADSTS7000222",
-    )
+    assert cause.keys() == {"cause", "certainty", "sentence", "remedy", "who", "code", "page"}
+    assert cause["cause"] == "client_secret_expired"
+    assert cause["certainty"] == "certain"
+    assert cause["who"] == "administrator"
+    assert cause["code"] == "AADSTS7000222"
 
 
 @pytest.mark.parametrize(
     "text", [b"", b"  \n", b"\x89PNG\r\n\x1a\n", b"%PDF-1.7", bytes(range(256)) * 4]
 )
-def test_what_is_no_text_has_its_own_exit_code(here: Here, text: bytes):
+def test_what_is_no_text_has_its_own_exit_code(here, text):
     """Input that is no text gives exit code 2, one line on stderr, and JSON that can be read."""
     done = here("explain", {}, "--json", given=text)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
@@ -93,7 +74,7 @@ def test_what_is_no_text_has_its_own_exit_code(here: Here, text: bytes):
     assert (told["ours"], told["causes"], told["codes"]) == (False, [], [])
 
 
-def test_the_webhooks_are_registered_now(env: dict[str, str], webex_script: Any, reply: Any):
+def test_the_webhooks_are_registered_now(env, webex_script, reply):
     """The command ``webhooks`` creates the three webhooks at Webex, and counts its changes."""
     webex_script.on(
         "GET",
@@ -106,9 +87,7 @@ def test_the_webhooks_are_registered_now(env: dict[str, str], webex_script: Any,
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "created 3, updated 0, deleted 0")
 
 
-def test_the_doctor_is_content(
-    here: Here, env: dict[str, str], webex_script: Any, reply: Any, redis: Redis
-):
+def test_the_doctor_is_content(here, env, webex_script, reply, redis):
     """If all is well, ``doctor`` prints one line that is ok for each part, and exits with 0."""
     alive(redis)
     prefix = _prefix(here, env, webex_script, reply)
@@ -171,9 +150,7 @@ def test_the_doctor_is_content(
         ),
     ],
 )
-def test_the_doctor_says_who_sends_the_test_mail(
-    here: Here, env: dict[str, str], more: dict[str, str], line: str
-):
+def test_the_doctor_says_who_sends_the_test_mail(here, env, more, line):
     """``doctor`` says who sends the test mail, and names the other setting if one is missing."""
     assert line in here("doctor", env | more).stdout
 
@@ -201,9 +178,7 @@ NO_ID = (
         (f"{UUID},contoso", NO_ID),
     ],
 )
-def test_the_doctor_reads_the_organizations(
-    here: Here, env: dict[str, str], webex_script: Any, reply: Any, listed: str, line: str
-):
+def test_the_doctor_reads_the_organizations(here, env, webex_script, reply, listed, line):
     """``doctor`` prints the allowed organizations as UUIDs, in whatever form they were written.
 
     It also prints the organization of the bot's own account.
@@ -217,9 +192,7 @@ def test_the_doctor_reads_the_organizations(
     assert line in here("doctor", env | {"ALLOWED_ORG_IDS": listed}).stdout.splitlines()
 
 
-def test_the_audit_trail_is_written_out_and_verified(
-    here: Here, env: dict[str, str], redis: Redis, tmp_path: Path
-):
+def test_the_audit_trail_is_written_out_and_verified(here, env, redis, tmp_path):
     """``audit`` prints every stored entry, and its exit code says whether the trail is whole.
 
     ``doctor`` and the last line of ``audit`` name the entry at which the trail is broken.
@@ -237,19 +210,15 @@ def test_the_audit_trail_is_written_out_and_verified(
     settings = (env, env | {"REDIS_URL": "redis://127.0.0.1:1/0"})
     assert [here("audit", each, "--file", str(path)).returncode for each in settings] == [1, 0]
     broken = here("audit", env)
-    assert (broken.returncode, broken.stderr.splitlines()[-1].partition(":")[0]) == (
-        1,
-        "The trail is broken at entry 2",
-    )
+    assert broken.returncode == 1
+    assert broken.stderr.splitlines()[-1].partition(":")[0] == "The trail is broken at entry 2"
     assert (
         "WRONG  audit trail: broken at entry 2 of 1: 1 entries are missing at the end"
         in here("doctor", env).stdout
     )
 
 
-def test_the_doctor_says_what_to_do(
-    here: Here, env: dict[str, str], webex_script: Any, reply: Any, free_port: int
-):
+def test_the_doctor_says_what_to_do(here, env, webex_script, reply, free_port):
     """If everything is wrong, ``doctor`` names a remedy on each line and exits with 1.
 
     No secret is printed.
@@ -301,7 +270,7 @@ def _prefix(here: Here, env: dict[str, str], webex_script: Any, reply: Any) -> s
     return str(names[0]).removesuffix("messages")
 
 
-def test_one_command_runs_the_whole_bot(env: dict[str, str], free_port: int, tmp_path: Path):
+def test_one_command_runs_the_whole_bot(env, free_port, tmp_path):
     """``run`` is ready with web process, workers and Redis, and SIGTERM ends all of them."""
     own = env | {"PORT": str(free_port), "HOST": "127.0.0.1", "PYTHONPATH": str(Path.cwd())}
     del own["REDIS_URL"]
@@ -317,7 +286,7 @@ def test_one_command_runs_the_whole_bot(env: dict[str, str], free_port: int, tmp
 
 
 @pytest.mark.parametrize("command", ["web", "worker", "run"])
-def test_newer_data_is_refused(env: dict[str, str], redis: Redis, command: str):
+def test_newer_data_is_refused(env, redis, command):
     """A process that finds newer data exits with 2 and a sentence before it touches anything."""
     redis.set("schema", "99")
     done = run(command, env)
@@ -325,7 +294,7 @@ def test_newer_data_is_refused(env: dict[str, str], redis: Redis, command: str):
     assert redis.keys("*") == [b"schema"]
 
 
-def test_the_doctor_says_that_the_data_is_newer(here: Here, env: dict[str, str], redis: Redis):
+def test_the_doctor_says_that_the_data_is_newer(here, env, redis):
     """If the data in Redis is newer, ``doctor`` says so in its line about Redis."""
     redis.set("schema", "99")
     assert f"WRONG  Redis: {REFUSED}" in here("doctor", env).stdout.splitlines()
@@ -338,9 +307,7 @@ REFUSED = (
 )
 
 
-def test_newer_data_is_refused_once_redis_comes(
-    env: dict[str, str], free_port: int, tmp_path: Path
-):
+def test_newer_data_is_refused_once_redis_comes(env, free_port, tmp_path):
     """A worker that has waited for Redis and finds newer data there ends with all its parts."""
     line = redis_server.command(free_port, tmp_path)
     with subprocess.Popen(line) as first:  # noqa: S603  our own

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from redis import Redis
 
 from jobs.storage import keys
 from jobs.storage.counters import CALLS, Counters
@@ -45,7 +44,7 @@ LANGUAGE = frozenset(
 
 
 @pytest.fixture
-def web(redis_url: str, redis: Redis, free_port: int, tmp_path: Path) -> Iterator[str]:
+def web(redis_url, redis, free_port, tmp_path) -> Iterator[str]:
     """Address of a real web process that shows /metrics. Its Redis has a value for every metric."""
     process = Counters()
     process.time(CALLS, "graph", "ok", seconds=0.2)
@@ -97,7 +96,7 @@ def unknown(expression: str, shown: dict[str, set[str]]) -> set[str]:
     )
 
 
-def test_dashboard_and_alerts_use_only_what_is_shown(web: str):
+def test_dashboard_and_alerts_use_only_what_is_shown(web):
     """Dashboard and alerts use only names and labels of a live scrape, and no other word."""
     shown = scraped(web)
     expressions = [*rules(), *panels()]
@@ -105,14 +104,14 @@ def test_dashboard_and_alerts_use_only_what_is_shown(web: str):
     assert {each: bad for each in expressions if (bad := unknown(each, shown))} == {}
 
 
-def test_every_name_is_on_the_dashboard(web: str):
+def test_every_name_is_on_the_dashboard(web):
     """Every metric is on the dashboard, because a number that nobody looks at is not exported."""
     used = {name for each in panels() for name in OURS.findall(each)}
     plain = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in scraped(web)}
     assert plain - {re.sub(r"_(bucket|count)$", "", name) for name in used} == set()
 
 
-def test_the_check_of_names_can_fail(web: str):
+def test_the_check_of_names_can_fail(web):
     """The check of expressions can fail: it finds an unknown name, label and function."""
     shown = scraped(web)
     assert unknown("max(webex_email_bot_workers)", shown) == set()
@@ -121,7 +120,7 @@ def test_the_check_of_names_can_fail(web: str):
     assert unknown("maximum by (cloud) (webex_email_bot_workers)", shown) == {"maximum", "cloud"}
 
 
-def test_what_a_web_process_counts_is_seen(web: str):
+def test_what_a_web_process_counts_is_seen(web):
     """A webhook with a wrong signature is refused and counted in /metrics.
 
     Without the token, /metrics shows nothing.

@@ -36,7 +36,7 @@ def run(*line: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def source(tmp_path_factory) -> Path:
     """Folder with a copy of the project's files."""
     made = tmp_path_factory.mktemp("source")
     for name in (*PACKAGES, "deploy", "docs"):
@@ -47,7 +47,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(source, tmp_path_factory) -> Path:
     """Wheel that is built from a copy of the project; skipped if pip can get no build back end."""
     made = tmp_path_factory.mktemp("wheel")
     done = run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", made, source)
@@ -59,7 +59,7 @@ def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sdist(source: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sdist(source, wheel, tmp_path_factory) -> Path:
     """Source distribution, built with the locked build back end."""
     folder, made = tmp_path_factory.mktemp("build"), tmp_path_factory.mktemp("sdist")
     venv.create(folder, with_pip=True)
@@ -73,7 +73,7 @@ def sdist(source: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -
     return found
 
 
-def test_the_sdist_makes_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path):
+def test_the_sdist_makes_the_same_wheel(sdist, wheel, tmp_path):
     """A wheel built from the source distribution, in another folder, has the same bytes.
 
     The source distribution has the version in its name, contains the bill of materials, and
@@ -89,7 +89,7 @@ def test_the_sdist_makes_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path
     assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
 
 
-def test_the_wheel_holds_the_product_and_nothing_else(wheel: Path):
+def test_the_wheel_holds_the_product_and_nothing_else(wheel):
     """The wheel has every file of the three packages: code, texts and pages. It has no other."""
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -104,7 +104,7 @@ def test_the_wheel_holds_the_product_and_nothing_else(wheel: Path):
 
 
 @pytest.fixture(scope="module")
-def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def command(wheel, tmp_path_factory) -> Path:
     """Command in an empty venv that has only the wheel and the dependencies of the tests."""
     folder = tmp_path_factory.mktemp("venv")
     venv.create(folder, with_pip=True)
@@ -116,7 +116,7 @@ def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin/webex-email-bot"
 
 
-def test_the_command_says_its_version(command: Path):
+def test_the_command_says_its_version(command):
     """The installed version is that of the code, and ``python -m bot`` is the same program."""
     module = run(command.parent / "python", "-m", "bot", "version", PATH=ENV["PATH"])
     known = run(command.parent / "python", "-c", METADATA, PATH=ENV["PATH"])
@@ -130,7 +130,7 @@ def test_the_command_says_its_version(command: Path):
 METADATA = "from importlib.metadata import version; print(version('webex-email-bot'))"
 
 
-def test_the_doctor_answers_from_the_wheel(command: Path):
+def test_the_doctor_answers_from_the_wheel(command):
     """The installed ``doctor`` runs without the project's folder.
 
     It advises commands by their installed name.

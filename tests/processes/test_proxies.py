@@ -37,7 +37,7 @@ http {{
 
 
 @pytest.fixture
-def web(redis_url: str, tmp_path: Path, free_port: int) -> Iterator[int]:
+def web(redis_url, tmp_path, free_port) -> Iterator[int]:
     """Port of a web process."""
     env = {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "PORT": str(free_port)}
     with running("web", env, cwd=tmp_path):
@@ -83,7 +83,7 @@ def caddy(folder: Path, web: int) -> tuple[list[str], str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("proxy", [nginx, caddy], ids=["nginx", "caddy"])
-def test_a_webhook_comes_through_unchanged(web: int, tmp_path: Path, proxy):
+def test_a_webhook_comes_through_unchanged(web, tmp_path, proxy):
     """A signed webhook is valid behind the proxy, and one with a changed body is refused.
 
     The page /readyz is not reached through the proxy.

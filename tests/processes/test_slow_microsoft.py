@@ -9,22 +9,21 @@ import hashlib
 import hmac
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler
 
 import httpx
 import pytest
-from redis import Redis
 
 from bot import links
-from bot.services import Services
 from bot.web.sign_in import SLOTS
 from bot.web.wsgi import THREADS
-from jobs.runs.run import Run
 from tests.fixtures.bot_pages import hidden_fields
 from tests.fixtures.redis_servers import listens
+from tests.fixtures.serving import Quiet, Server, serving
 from tests.fixtures.waiting import LIMIT_S, until
 from tests.processes.conftest import running
 
@@ -54,7 +53,7 @@ class Dripping:
         return json.dumps(names).encode()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet, BaseHTTPRequestHandler):
     service: Dripping
 
     def do_GET(self) -> None:
@@ -69,31 +68,21 @@ class _Handler(BaseHTTPRequestHandler):
         with self.service.lock:
             self.service.inside -= 1
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @pytest.fixture
 def login() -> Iterator[Dripping]:
     """Slow login service that listens on loopback."""
     service = Dripping()
     handler = type("Handler", (_Handler,), {"service": service})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    service.base = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})
-    thread.start()
-    yield service
-    service.go.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    server = Server(handler)
+    service.base = server.base
+    with serving(server):
+        yield service
+        service.go.set()
 
 
 @pytest.fixture
-def address(
-    services: Services, login: Dripping, free_port: int, webex_script: object
-) -> Iterator[str]:
+def address(services, login, free_port, webex_script) -> Iterator[str]:
     """Address of a real web process that uses this login service."""
     env = {
         "WEBEX_WEBHOOK_SECRET": SECRET,
@@ -115,6 +104,11 @@ def finished(pressed: list[Future[httpx.Response]]) -> int:
     return sum(each.done() for each in pressed)
 
 
+def press(url: str, browser: httpx.Client, form: dict[str, str]) -> httpx.Response:
+    """Press the button of a page in a browser."""
+    return browser.post(url, data=form)
+
+
 def webhook(address: str, number: int) -> int:
     """Deliver an event, and return the status of the answer."""
     event = {"resource": "messages", "event": "created", "data": {"id": f"m-{number}"}}
@@ -127,9 +121,7 @@ def webhook(address: str, number: int) -> int:
     ).status_code
 
 
-def test_a_slow_login_service_holds_nobody_else(
-    services: Services, login: Dripping, address: str, redis: Redis, begin: Callable[..., Run]
-):
+def test_a_slow_login_service_holds_nobody_else(services, login, address, redis, begin):
     """Three of sixteen presses wait for Microsoft, and thirteen are told at once to press again.
 
     Meanwhile webhooks and first pages are answered. The test looks at the order of the answers: the
@@ -141,10 +133,7 @@ def test_a_slow_login_service_holds_nobody_else(
         browsers = [httpx.Client(trust_env=False, timeout=LIMIT_S) for _ in range(PRESSES)]
         forms = [hidden_fields(browser.get(url).text) for browser in browsers]
         assert (login.inside, all(forms)) == (0, True)
-        pressed = [
-            crowd.submit(browser.post, url, data=form)
-            for browser, form in zip(browsers, forms, strict=True)
-        ]
+        pressed = [*map(partial(crowd.submit, press, url), browsers, forms)]
         until(lambda: finished(pressed) == PRESSES - SLOTS, "the busy pages")
         until(lambda: login.inside == SLOTS, "those who wait for Microsoft")
         hooks = [webhook(address, number) for number in range(WEBHOOKS)]

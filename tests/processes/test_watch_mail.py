@@ -62,7 +62,7 @@ def played() -> Iterator[Played]:
         people.close()
 
 
-def test_a_mail_goes_the_whole_way_and_is_no_customers(played: Played) -> None:
+def test_a_mail_goes_the_whole_way_and_is_no_customers(played):
     """A test mail of the watch reaches an agent, and the next look sees that it arrived.
 
     The mail is not counted as a customer's.
@@ -78,7 +78,7 @@ def test_a_mail_goes_the_whole_way_and_is_no_customers(played: Played) -> None:
         assert redis.zscore(keys.watch_mails_arrived(), MAILBOX) is not None
 
 
-def test_a_break_that_only_the_mail_sees(played: Played) -> None:
+def test_a_break_that_only_the_mail_sees(played):
     """A test mail finds that Webex Connect's server refuses its old address.
 
     No customer has written since. The card of the worker's own looks says that only the test mail
@@ -86,12 +86,10 @@ def test_a_break_that_only_the_mail_sees(played: Played) -> None:
     """
     played.people.control("POST", "fault/connect_address_bounces")
     seen = until(lambda: _broken(played.eye.look()), "a look that has seen the lost mail")
-    assert (seen["cause"], seen["step"], seen["station"], seen["late"]) == (
-        "connect_address_gone",
-        "watch_mail",
-        "connect",
-        0,
-    )
+    assert seen["cause"] == "connect_address_gone"
+    assert seen["step"] == "watch_mail"
+    assert seen["station"] == "connect"
+    assert seen["late"] == 0
     played.people.say(REQUESTER, f"/watch {MAILBOX}", SPACE)
     with Redis(port=played.stack.ports.redis) as redis:
         watch = WatchedChannels.of(played.stack, redis)
@@ -105,7 +103,7 @@ def test_a_break_that_only_the_mail_sees(played: Played) -> None:
     assert "It left the mailbox and did not become a task." in words(card)
 
 
-def test_no_two_processes_send_one_in_the_same_hour(played: Played) -> None:
+def test_no_two_processes_send_one_in_the_same_hour(played):
     """Several processes that watch a silent channel send only one test mail in an hour.
 
     Two processes look at the same time, and a third one after they were stopped.

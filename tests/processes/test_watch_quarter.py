@@ -10,7 +10,7 @@ from bench.watch_quarter import Quarter, simulate
 
 
 @pytest.fixture(scope="module")
-def played(redis_url: str) -> tuple[Quarter, Judged]:
+def played(redis_url) -> tuple[Quarter, Judged]:
     """Three simulated days with 20 channels in 2 tenants, on a Redis that is empty before."""
     with Redis.from_url(redis_url) as redis:
         redis.flushall()
@@ -20,7 +20,7 @@ def played(redis_url: str) -> tuple[Quarter, Judged]:
     return quarter, found
 
 
-def test_three_days_have_no_false_missed_or_doubled_card(played: tuple[Quarter, Judged]) -> None:
+def test_three_days_have_no_false_missed_or_doubled_card(played):
     """Three days of the watch have no false, missed or doubled card.
 
     Meanwhile clouds fall silent or look wrong for moments, and workers are killed in their rounds.
@@ -32,9 +32,7 @@ def test_three_days_have_no_false_missed_or_doubled_card(played: tuple[Quarter, 
     assert sum(map(len, quarter.world.blips.values())) > 500
 
 
-def test_each_card_comes_within_the_interval_and_two_minutes(
-    played: tuple[Quarter, Judged],
-) -> None:
+def test_each_card_comes_within_the_interval_and_two_minutes(played):
     """Each card of the watch comes within the interval and two minutes of virtual time.
 
     The time in which nobody could look is not counted.
@@ -44,7 +42,7 @@ def test_each_card_comes_within_the_interval_and_two_minutes(
     assert found.seconds
 
 
-def test_each_mail_is_in_the_history_once(played: tuple[Quarter, Judged]) -> None:
+def test_each_mail_is_in_the_history_once(played):
     """Mails that several looks have shown are counted once, and no mail is lost."""
     _, found = played
     assert found.mails_made > 100

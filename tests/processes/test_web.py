@@ -1,4 +1,4 @@
-"""Web process: its answers, its end, and its patience with stalled clients."""
+"""Web process: its answers, its end, its patience with stalled clients, and its WSGI object."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from practice import ports
 from tests.fixtures.redis_servers import listens
 from tests.fixtures.waiting import LIMIT_S, until
+from tests.processes.conftest import ENV
 
 SERVER = """
 import sys, time
@@ -41,9 +44,7 @@ serve(create_app(settings, redis, [pages]), redis, int(sys.argv[2]), "127.0.0.1"
 
 
 @pytest.fixture
-def server(
-    redis_url: str, free_port: int, tmp_path: Path
-) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def server(redis_url, free_port, tmp_path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Real web process that listens, and its port."""
     script = tmp_path / "server.py"
     script.write_text(SERVER)
@@ -55,7 +56,7 @@ def server(
     process.wait()
 
 
-def test_the_server_does_not_say_what_it_is(server: tuple[subprocess.Popen[bytes], int]):
+def test_the_server_does_not_say_what_it_is(server):
     """The server sends no Server header, so its version is not shown."""
     connection = http.client.HTTPConnection("127.0.0.1", server[1], timeout=LIMIT_S)
     connection.request("GET", "/healthz")
@@ -65,7 +66,7 @@ def test_the_server_does_not_say_what_it_is(server: tuple[subprocess.Popen[bytes
     assert (answer.status, answer.getheader("Server")) == (200, None)
 
 
-def test_sigterm_lets_a_request_finish(server: tuple[subprocess.Popen[bytes], int], tmp_path: Path):
+def test_sigterm_lets_a_request_finish(server, tmp_path):
     """After SIGTERM the server finishes the current response and exits with 0."""
     process, port = server
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
@@ -100,7 +101,7 @@ LENGTHS = {
 
 
 @pytest.mark.parametrize("how", LENGTHS)
-def test_a_request_has_one_length(server: tuple[subprocess.Popen[bytes], int], how: str):
+def test_a_request_has_one_length(server, how):
     """A request with two lengths is refused, as RFC 9112, 6.1 demands.
 
     A second request on the connection is only answered if the first one was clear.
@@ -125,9 +126,7 @@ def test_a_request_has_one_length(server: tuple[subprocess.Popen[bytes], int], h
         (b"1.0", b"", b"200"),
     ],
 )
-def test_a_request_has_one_host(
-    server: tuple[subprocess.Popen[bytes], int], version: bytes, hosts: bytes, status: bytes
-):
+def test_a_request_has_one_host(server, version, hosts, status):
     """A request with two hosts, or of HTTP/1.1 without one, is refused, as RFC 9112, 3.2 demands."""
     with socket.create_connection(("127.0.0.1", server[1]), timeout=LIMIT_S) as client:
         client.sendall(
@@ -136,7 +135,7 @@ def test_a_request_has_one_host(
         assert b"".join(iter(lambda: client.recv(65_536), b"")).split()[1] == status
 
 
-def test_stalled_clients_do_not_keep_others_waiting(server: tuple[subprocess.Popen[bytes], int]):
+def test_stalled_clients_do_not_keep_others_waiting(server):
     """Clients that stop after half a request do not delay the next client.
 
     They are more clients than waitress accepts by default.
@@ -150,3 +149,82 @@ def test_stalled_clients_do_not_keep_others_waiting(server: tuple[subprocess.Pop
     assert (answer.status, select.select(stalled, [], [], 0)[0]) == (200, [])
     for each in (*stalled, connection):
         each.close()
+
+
+PREFORK = """
+import os, signal, sys
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+from werkzeug.test import Client
+from bot.web.wsgi import app
+WSGIRequestHandler.log_message = lambda *_: None
+assert Client(app).get("/healthz").status_code == 200
+children = []
+for port in sys.argv[1:]:
+    if (pid := os.fork()) == 0:
+        make_server("127.0.0.1", int(port), app).serve_forever()
+    children.append(pid)
+signal.signal(signal.SIGTERM, lambda *_: [os.kill(pid, signal.SIGKILL) for pid in children])
+for pid in children:
+    os.waitpid(pid, 0)
+"""
+
+
+@pytest.fixture
+def forks(redis_url, tmp_path, free_ports) -> Iterator[tuple[int, int]]:
+    """Ports of two forks of a process that has loaded the application and asked Redis."""
+    line = [sys.executable, "-c", PREFORK, *map(str, free_ports)]
+    server = subprocess.Popen(line, env=ENV | {"REDIS_URL": redis_url}, cwd=tmp_path)  # noqa: S603
+    until(lambda: all(status(port, "/healthz") == 200 for port in free_ports), "both forks")
+    yield free_ports
+    server.terminate()
+    server.wait(LIMIT_S)
+
+
+@pytest.fixture
+def free_ports(free_port) -> tuple[int, int]:
+    """Return two free ports."""
+    return free_port, ports.free_port()
+
+
+def status(port: int, path: str) -> int:
+    """Return the status of an answer, or 0 without an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
+
+
+def test_forks_share_no_connection(forks):
+    """Each forked process has its own connection to Redis and serves the pages."""
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda number: status(forks[number % 2], "/healthz"), range(60)))
+    pages = [status(port, path) for port in forks for path in ("/pages/page.css", "/signin/x")]
+    assert (answers, pages) == ([200] * 60, [200, 404, 200, 404])
+
+
+def test_bad_settings_end_the_server():
+    """Bad settings end the server with a line for each problem and exit code 3.
+
+    On this code gunicorn ends, too.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", "from bot.web.wsgi import app"],
+        env=ENV | {"PUBLIC_URL": ""},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.splitlines()) == (
+        3,
+        [
+            (
+                "PUBLIC_URL is not set: the https address at which Webex and browsers reach this bot,"
+                " such as https://bot.example.com"
+            )
+        ],
+    )

@@ -1,24 +1,35 @@
+"""Real worker: what it takes, when it ends, what its check says, and the lines of its log."""
+
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from redis import Redis
 from rq import Worker
 from rq.job import Job
 
 from bot.events import handler
 from bot.processes.worker import FEW, MORE, queues_of, wait_for_redis
-from bot.queue import CARDS, NAME, RUNS, WATCH, make_queue
+from bot.queue import CARDS, NAME, RUNS, WATCH, connect_for_web, make_queue
 from bot.queue.events import EventQueue, WebhookEvent
-from bot.settings import BotSettings
+from bot.queue.health import all_workers
 from jobs.clock import now
 from jobs.storage import generation, keys
+from jobs.storage.counters import EVENTS_HANDLED, read
+from practice.processes import session
+from tests.fixtures.site import create_app
 from tests.fixtures.waiting import LIMIT_S, until
+from tests.processes.conftest import running
+from tests.processes.test_start_sentences import run
 
 
 def a_while_ago() -> str:
@@ -26,9 +37,7 @@ def a_while_ago() -> str:
     return (now() - handler.API_LAG).isoformat()
 
 
-def test_a_worker_leaves_data_of_a_newer_layout(
-    worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any
-):
+def test_a_worker_leaves_data_of_a_newer_layout(worker, redis, webex_script):
     """A worker ends with exit code 2 once a newer version has changed the layout.
 
     An event of that time is left for the newer version's workers.
@@ -41,9 +50,7 @@ def test_a_worker_leaves_data_of_a_newer_layout(
     assert redis.zcard(keys.due()) == 1
 
 
-def test_a_worker_registers_webhooks_takes_events_and_stops(
-    worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any
-):
+def test_a_worker_registers_webhooks_takes_events_and_stops(worker, redis, webex_script):
     """A worker starts a process for each list of queues, registers three webhooks and ends with 0.
 
     Meanwhile it handles an event, whose message is fetched from Webex. SIGTERM ends the worker.
@@ -57,9 +64,7 @@ def test_a_worker_registers_webhooks_takes_events_and_stops(
     assert (worker.wait(LIMIT_S), Worker.all(connection=redis)) == (0, [])
 
 
-def test_a_webex_that_hangs_holds_up_no_run(
-    worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any
-):
+def test_a_webex_that_hangs_holds_up_no_run(worker, redis, webex_script, reply):
     """A run is carried on at once while many events wait for Webex.
 
     There are more of these events than worker processes.
@@ -76,9 +81,7 @@ def test_a_webex_that_hangs_holds_up_no_run(
     goes_on.set()
 
 
-def test_an_event_comes_again_by_itself(
-    worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any
-):
+def test_an_event_comes_again_by_itself(worker, redis, webex_script, reply):
     """An event that Webex puts off is handed out again when Webex said, and not before."""
     webex_script.on("GET", "/messages/late", reply(429, {}, {"Retry-After": "4"}), reply(404, {}))
     arrived = WebhookEvent("messages", "late", "ann", "", a_while_ago())
@@ -102,7 +105,7 @@ def test_who_takes_what():
     assert MORE == (NAME, RUNS, CARDS)
 
 
-def test_a_job_is_told_of_sigterm(redis: Redis, settings: BotSettings, tmp_path: Path):
+def test_a_job_is_told_of_sigterm(redis, settings, tmp_path):
     """A job learns of SIGTERM at once and ends by itself, long before it would be killed."""
     (tmp_path / "probe.py").write_text(PROBE, encoding="utf-8")
     worker = subprocess.Popen(  # noqa: S603  our own command line
@@ -140,7 +143,7 @@ sys.exit(worker.work(sys.argv[1], (queue.RUNS,), probe.shutdown))
 """
 
 
-def test_a_worker_waits_for_redis(free_port: int):
+def test_a_worker_waits_for_redis(free_port):
     """A worker that starts before Redis waits for it and then connects."""
     server = subprocess.Popen([sys.executable, "-c", LATE.format(port=free_port)])  # noqa: S603  our own
     assert wait_for_redis(f"redis://127.0.0.1:{free_port}/0").ping()
@@ -155,3 +158,112 @@ from bot.processes import redis_server
 time.sleep(1)
 redis_server.main({port}, Path(tempfile.mkdtemp()))
 """
+
+
+CHECK = ("worker", "--check")
+
+
+def test_the_check_follows_the_worker(redis, redis_url, tmp_path):
+    """The check exits with 0 while the worker lives.
+
+    Before the worker's start and after its end, the check exits with 1.
+    """
+
+    def checked() -> tuple[int, str]:
+        code, _, done = run(CHECK, tmp_path, REDIS_URL=redis_url)
+        return code, done.stdout
+
+    assert checked()[0] == 1
+    with running(
+        "worker", {"REDIS_URL": redis_url}, cwd=tmp_path, stderr=subprocess.DEVNULL
+    ) as worker:
+        until(lambda: checked() == (0, "2 RQ workers live.\n"))
+    assert (worker.returncode, checked()[0]) == (0, 1)
+
+
+def test_a_dispatcher_that_hangs_is_not_green(settings, redis, redis_url, tmp_path):
+    """If nothing is handed out, the check fails and ``/readyz`` says so, until it goes on.
+
+    Every process of the worker is stopped but its RQ workers, which say that they live. A strange
+    lock does not stop the dispatcher.
+    """
+    redis.hset("locks:held", "run:NOBODY", "garbage")
+    page = create_app(settings, connect_for_web(redis_url)).test_client()
+    ready = lambda: page.get("/readyz").status_code == 200  # noqa: E731  for until
+    options = {"cwd": tmp_path, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    with running("worker", {"REDIS_URL": redis_url}, **options) as worker:
+        until(lambda: len(all_workers(redis)) == len(FEW) and ready(), "the start")
+        assert not redis.hexists("locks:held", "run:NOBODY")
+        hung = {*session(worker.pid)} - {each.pid for each in all_workers(redis)}
+        for pid in hung:
+            os.kill(pid, signal.SIGSTOP)
+        until(lambda: not ready(), "the answer 503")
+        told = page.get("/readyz").json or {}
+        code, _, done = run(CHECK, tmp_path, REDIS_URL=redis_url)
+        for pid in hung:
+            os.kill(pid, signal.SIGCONT)
+        until(ready, "the answer 200")
+        assert (told["workers"], code) == ("ok", 1)
+        assert told["dispatch"].startswith("nothing that is due is handed out since ")
+        assert "nothing that is due is handed out since " in done.stdout
+
+
+def test_without_redis_nothing_is_known(tmp_path, free_port):
+    """Without Redis the check exits with 0, so that the platform does not restart the worker.
+
+    A new start of the worker would not bring Redis back.
+    """
+    code, last, _ = run(CHECK, tmp_path, REDIS_URL=f"redis://127.0.0.1:{free_port}/0")
+    assert (code, last.startswith("Nothing is known: Redis does not answer")) == (0, True)
+
+
+ROUNDS = 3
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def lines(worker, redis, webex_script, tmp_path) -> Lines:
+    """Return a function that returns the lines so far of a real worker's log.
+
+    The worker's webhooks are in order.
+    """
+    until(lambda: len(Worker.all(connection=redis)) == len(FEW), "the worker")
+    until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
+    log = tmp_path / "worker.log"
+    return lambda: [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+
+
+def beats(redis: Redis) -> dict[str, str]:
+    """Return the last sign of life of each RQ worker, which comes with every round of waiting."""
+    return {each.name: str(each.last_heartbeat) for each in Worker.all(connection=redis)}
+
+
+def test_an_idle_worker_says_nothing(lines, redis):
+    """A worker that waits for three rounds writes no line after its start.
+
+    RQ itself writes none at all.
+    """
+    until(lambda: {"webhooks", "data"} <= {each["event"] for each in lines()})
+    before = lines()
+    for _ in range(ROUNDS):
+        last = beats(redis)
+        until(lambda: all(beats(redis)[name] != beat for name, beat in last.items()), "a round")  # noqa: B023  called at once
+    assert lines() == before
+    assert len(before) <= 5
+    assert {each["logger"].split(".")[0] for each in before} <= {"bot", "jobs"}
+
+
+def test_an_event_is_one_line_with_its_ids(lines, redis):
+    """An event makes one log line with the event, the job and the result.
+
+    The counts are in Redis when the job has ended.
+    """
+    event = WebhookEvent("messages", "gone", "ann", "room", a_while_ago())
+    EventQueue(redis).add(event)
+    until(lambda: redis.zcard(keys.due()) == 0)
+    until(lambda: read(redis).get(f"{EVENTS_HANDLED.name}|done") == 1, "the counts")
+    own = [each for each in lines() if each["logger"].startswith("bot.")]
+    told = [each for each in own if each.get("event_id") == event.key]
+    assert [each["event"] for each in told] == ["event about something that is gone"]
+    assert told[0]["job"]
+    assert read(redis)["call_seconds|webex|refused|ms"] >= 0

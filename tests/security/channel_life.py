@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import io
+import base64
+import re
 import signal
-import ssl
-import zipfile
+import zlib
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
+from redis import Redis
 
 from practice.browser import Page
 from practice.client import does, has, links
@@ -20,7 +22,6 @@ from practice.conversation import Walk, words
 from practice.processes import session
 from practice.stack import Stack
 from tests.fixtures.bot_pages import press_button
-from tests.security.secret_search import SHAPES
 
 Json = dict[str, Any]
 READERS = 50
@@ -132,12 +133,8 @@ def check_and_fix(walk: Walk) -> None:
 
     The check's token request is answered with nonsense once.
     """
-    people, tenant = walk.people, walk.people.control("GET", "tenants/contoso.com")["id"]
-    people.control(
-        "PATCH",
-        "tenants/contoso.com",
-        {"users": {walk.mailbox: {"mailbox": {"smtp_auth_disabled": True}}}},
-    )
+    people, tenant = walk.people, walk.people.tenant()["id"]
+    people.mailbox(walk.mailbox, smtp_auth_disabled=True)
     people.control(
         "POST",
         "faults",
@@ -177,19 +174,6 @@ def check_and_fix(walk: Walk) -> None:
     )
 
 
-def tac_file(stack: Stack, walk: Walk) -> dict[str, bytes]:
-    """Make the file for TAC and return its unpacked parts by name."""
-    card = walk.type(f"/tac {walk.mailbox}")
-    walk.people.press(walk.requester, card, "tac", {"seen_text": "7553 since 14:05"})
-    posted = walk.people.wait_for("a file", lambda each: bool(each["files"]), 20)
-    address = posted["files"][0].replace("/webex/v1/", "/practice/webex/")
-    answer = httpx.get(
-        address, verify=ssl.create_default_context(cafile=str(stack.ca_path)), trust_env=False
-    )
-    with zipfile.ZipFile(io.BytesIO(answer.content)) as opened:
-        return {name: opened.read(name) for name in opened.namelist()}
-
-
 def record_processes(stack: Stack, life: Life) -> None:
     """Record the command lines and environments of all processes of the product."""
     for name in ("redis", "web", "worker"):
@@ -204,3 +188,77 @@ def record_processes(stack: Stack, life: Life) -> None:
 
 def _json(value: Any) -> str:
     return httpx.Request("POST", "http://x", json=value).content.decode()
+
+
+SHAPES = re.compile(
+    r"eyJ[\w-]{10,}\.[\w-]{10,}|(?<![\w~.-])\w{2,4}[QRq]~[\w~.-]{31,40}|(?<![\w.-])1\.[AB][\w-]{60,}"
+)
+
+
+def wrapped(secret: str) -> Iterator[bytes]:
+    """Yield every encoding of a secret.
+
+    The encodings are plain, percent-encoded, hexadecimal, and both alphabets of Base64 at each of
+    the three alignments.
+    """
+    raw = secret.encode()
+    yield from (
+        raw,
+        quote(secret, safe="").encode(),
+        quote(quote(secret, safe=""), safe="").encode(),
+        raw.hex().encode(),
+    )
+    for before in range(3):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            whole = encode(b"\0" * before + raw + b"\0" * (-(before + len(raw)) % 3))
+            yield whole[4 if before else 0 : len(whole) - 4]
+
+
+def found_in(haystacks: dict[str, bytes], secrets: list[str]) -> list[tuple[str, str]]:
+    """Return the place of each secret found, with its first six characters."""
+    needles = [(secret[:6], needle) for secret in secrets for needle in wrapped(secret)]
+    return [
+        (name, shown)
+        for name, content in haystacks.items()
+        for shown, needle in needles
+        if needle in content
+    ]
+
+
+def inflated(content: bytes) -> bytes:
+    """Return the content, followed by everything in it that can be decompressed.
+
+    RQ compresses arguments and exceptions.
+    """
+    parts = [content]
+    for head in (b"\x78\x9c", b"\x78\x01", b"\x78\xda"):
+        for each in re.finditer(re.escape(head), content):
+            try:
+                parts.append(zlib.decompressobj().decompress(content[each.start() :], 1_000_000))
+            except zlib.error:
+                continue
+    return b"\n".join(parts)
+
+
+def kept_in(redis: Redis) -> bytes:
+    """Return all keys and values in Redis, of every type."""
+    readers: dict[Any, Callable[[Any], Any]] = {
+        b"string": redis.get,
+        b"list": lambda key: redis.lrange(key, 0, -1),
+        b"hash": redis.hgetall,
+        b"set": redis.smembers,
+        b"zset": lambda key: redis.zrange(key, 0, -1),
+        b"stream": redis.xrange,
+    }
+    return b"\n".join(
+        part for key in redis.scan_iter() for part in (key, *_flat(readers[redis.type(key)](key)))
+    )
+
+
+def _flat(value: Any) -> Iterator[bytes]:
+    if isinstance(value, bytes):
+        yield value
+    elif isinstance(value, dict):
+        yield from (part for pair in value.items() for each in pair for part in _flat(each))
+    elif isinstance(value, list | tuple | set):
+        yield from (part for each in value for part in _flat(each))

@@ -11,7 +11,6 @@ from redis import Redis
 
 from practice.client import People
 from practice.conversation import Walk, fresh, space, words
-from practice.stack import Stack
 from tests.security.redis_writer import Writer, run_of
 
 Json = dict[str, Any]
@@ -42,8 +41,7 @@ class Presses:
         One message is expected for each input, in any order. The greeting of the space, which may
         come late, is in no thread.
         """
-        self.people.look()
-        before = self.people.change
+        before = self.people.now()
         for inputs in sent:
             self.submit(who, card, inputs)
         new: Callable[[], list[Json]] = lambda: [  # noqa: E731  asked again and again
@@ -70,7 +68,7 @@ def env() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def presses(stack: Stack, people: People) -> Iterator[Presses]:
+def presses(stack, people) -> Iterator[Presses]:
     """Sender of inputs for cards that no button sends."""
     redis = Redis(port=stack.ports.redis)
     yield Presses(people, redis)
@@ -78,7 +76,7 @@ def presses(stack: Stack, people: People) -> Iterator[Presses]:
 
 
 @pytest.fixture(scope="module")
-def new_walk(people: People) -> Iterator[Callable[..., Walk]]:
+def new_walk(people) -> Iterator[Callable[..., Walk]]:
     """Return a function that starts walks in a tenant in its initial state.
 
     Each walk has a space of its own, if no room is given.
@@ -93,7 +91,7 @@ def new_walk(people: People) -> Iterator[Callable[..., Walk]]:
 
 
 @pytest.fixture(scope="module")
-def writer(stack: Stack) -> Iterator[Writer]:
+def writer(stack) -> Iterator[Writer]:
     """Intruder with access to the stack's Redis."""
     redis = Redis(port=stack.ports.redis)
     yield Writer(stack, redis)
@@ -101,7 +99,7 @@ def writer(stack: Stack) -> Iterator[Writer]:
 
 
 @pytest.fixture
-def planned(people: People, new_walk: Callable[..., Walk]) -> Iterator[tuple[Walk, str, str]]:
+def planned(people, new_walk) -> Iterator[tuple[Walk, str, str]]:
     """Walk whose run waits for both approvals, with the ids of run and plan.
 
     The walk is canceled at the end.

@@ -29,13 +29,13 @@ def defined_in(path: str) -> set[str]:
     }
 
 
-def test_every_item_has_its_tests() -> None:
+def test_every_item_has_its_tests():
     """Every item of the checklist names a test, or the reason why there is none."""
     assert LISTED.keys() == ITEMS
     assert [name for name, row in LISTED.items() if not row["tests"] and not row["exempt"]] == []
 
 
-def test_every_test_that_is_named_exists() -> None:
+def test_every_test_that_is_named_exists():
     """Every test that the checklist names exists in the file that is named."""
     named = [test.partition("::") for row in LISTED.values() for test in row["tests"]]
     assert len(named) > len(ITEMS)

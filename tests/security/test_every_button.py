@@ -18,7 +18,6 @@ from jobs.runs.run import Event, Kind
 from jobs.storage import codec
 from practice.client import People, actions, does
 from practice.conversation import Walk, apps, fresh
-from practice.stack import Stack
 from tests.fixtures.stacks import forget
 from tests.security.verbs import (
     FIELDS,
@@ -35,11 +34,10 @@ from tests.security.verbs import (
 OUTSIDER, COLLEAGUE = "outsider@evil.example", "colleague@contoso.com"
 
 Json = dict[str, Any]
-NewWalk = Callable[..., Walk]
 
 
 @pytest.fixture(scope="module")
-def planned(people: People, new_walk: NewWalk) -> tuple[Walk, Json]:
+def planned(people, new_walk) -> tuple[Walk, Json]:
     """Walk whose run waits for its approvals, also for the whole tenant's, and its plan card."""
     walk = new_walk("service@contoso.com")
     fresh(people, dehydrated=True)
@@ -47,7 +45,7 @@ def planned(people: People, new_walk: NewWalk) -> tuple[Walk, Json]:
 
 
 @pytest.fixture(scope="module")
-def right(planned: tuple[Walk, Json]) -> Json:
+def right(planned) -> Json:
     """Inputs that the buttons of the plan card really send."""
     walk, card = planned
     data = next(
@@ -106,19 +104,15 @@ def told(answers_seen: list[str], key: str) -> list[str]:
     return [each for each in answers_seen if text(f"refused.{key}") not in each]
 
 
-def test_every_verb_has_its_audience() -> None:
+def test_every_verb_has_its_audience():
     """Every verb has exactly one audience in ``tests/security/verbs.py``."""
     audiences = Counter([*TAKES_PART, *IN_ITS_SPACE, *OF_NO_RUN])
-    assert (bot_actions().keys() - audiences.keys(), audiences.keys() - bot_actions().keys()) == (
-        set(),
-        set(),
-    )
+    assert bot_actions().keys() - audiences.keys() == set()
+    assert audiences.keys() - bot_actions().keys() == set()
     assert set(audiences.values()) == {1}
 
 
-def test_an_outsider_presses_everything(
-    people: People, presses: Any, planned: tuple[Walk, Json], right: Json
-) -> None:
+def test_an_outsider_presses_everything(people, presses, planned, right):
     """A person of another organization in the space is refused every verb and sees no channel.
 
     While that person is there, other members are refused as well. Nothing happens to the run.
@@ -140,9 +134,7 @@ def test_an_outsider_presses_everything(
     assert (presses.history(right["run"]), walk.writes()) == (before, [])
 
 
-def test_a_colleague_presses_everything(
-    presses: Any, planned: tuple[Walk, Json], right: Json
-) -> None:
+def test_a_colleague_presses_everything(presses, planned, right):
     """A colleague who takes no part in the run cannot change it with any verb."""
     walk, card = planned
     before = presses.history(right["run"])
@@ -151,9 +143,7 @@ def test_a_colleague_presses_everything(
     assert (presses.history(right["run"]), walk.writes()) == (before, [])
 
 
-def test_from_another_space(
-    presses: Any, planned: tuple[Walk, Json], right: Json, new_walk: NewWalk
-) -> None:
+def test_from_another_space(presses, planned, right, new_walk):
     """A run's verbs are refused on a card in another space, and its channel is unknown there.
 
     A colleague puts the run's id into a card of their own.
@@ -170,9 +160,7 @@ def test_from_another_space(
     elsewhere.type(f"/cancel {elsewhere.mailbox}")
 
 
-def test_forged_runs_plans_and_verbs(
-    people: People, presses: Any, planned: tuple[Walk, Json], right: Json
-) -> None:
+def test_forged_runs_plans_and_verbs(people, presses, planned, right):
     """Unknown runs, old plans and unknown verbs leave the run as it is.
 
     Unknown runs and old plans get an answer that says so. An unknown verb gets none.
@@ -214,7 +202,7 @@ def test_forged_runs_plans_and_verbs(
 
 
 @pytest.mark.parametrize("kind", list(STRANGE))
-def test_strange_inputs(presses: Any, planned: tuple[Walk, Json], right: Json, kind: str) -> None:
+def test_strange_inputs(presses, planned, right, kind):
     """Every verb gets one answer and no failure, with strange values in all fields but the run."""
     walk, card = planned
     verbs = sorted(bot_actions().keys() - ONLY_THE_RUN - IN_ITS_SPACE)
@@ -228,7 +216,7 @@ def test_strange_inputs(presses: Any, planned: tuple[Walk, Json], right: Json, k
 
 
 @pytest.fixture
-def twice(stack: Stack, new_walk: NewWalk) -> Iterator[Callable[[str], Walk]]:
+def twice(stack, new_walk) -> Iterator[Callable[[str], Walk]]:
     """Return a function that starts walks of people who press twice.
 
     The tenant needs the tenant-wide change. The walks are canceled at the end. The bot forgets the
@@ -270,7 +258,7 @@ def repeated(events: list[Event]) -> dict[tuple[str, ...], int]:
     return {what: count for what, count in told.items() if count > 1}
 
 
-def test_every_button_twice(twice: Callable[[str], Walk], presses: Any) -> None:
+def test_every_button_twice(twice, presses):
     """A setup in which every button is pressed twice makes each approval, change and object once.
 
     One test mail is sent. Only a lost client secret is created again.
@@ -319,7 +307,7 @@ def test_every_button_twice(twice: Callable[[str], Walk], presses: Any) -> None:
     }
 
 
-def test_every_other_button_twice(twice: Callable[[str], Walk], presses: Any) -> None:
+def test_every_other_button_twice(twice, presses):
     """The buttons for less privilege, skipping and canceling act only once if pressed twice.
 
     The changes of one plan are made once, and the run ends once.

@@ -6,7 +6,7 @@ The tests go through the real processes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,16 +19,14 @@ from jobs.runs.audit import read
 from jobs.runs.channel_index import ChannelIndex, Record
 from jobs.storage import keys
 from jobs.storage.vault import Authenticator
-from practice.client import People, actions, does
+from practice.client import actions, does
 from practice.conversation import Walk, words
-from practice.stack import Stack
 
 APPROVER = "admin@contoso.com"
 EVIL = "a.imiconnect.io.evil.example"
 CALLBACK, FORWARDING = f"https://{EVIL}/callback", "copies@evil.example"
 CYRILLIC_O = "\u043e"
 Json = dict[str, Any]
-NewWalk = Callable[..., Walk]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +36,7 @@ def env() -> dict[str, str]:
 
 
 @pytest.fixture
-def redis(stack: Stack) -> Iterator[Redis]:
+def redis(stack) -> Iterator[Redis]:
     """Connection to the bot's own Redis."""
     client = Redis(port=stack.ports.redis)
     yield client
@@ -69,9 +67,7 @@ def started(walk: Walk, **more: str) -> Json:
     return walk.card("a plan with foreign hosts", "confirm_hosts")
 
 
-def test_a_host_that_only_begins_like_webex_connects(
-    redis: Redis, people: People, presses: Any, new_walk: NewWalk
-) -> None:
+def test_a_host_that_only_begins_like_webex_connects(redis, people, presses, new_walk):
     """No approval counts before an approver has confirmed the foreign hosts that the plan names.
 
     A forged approval by the approver themselves is refused, too. The audit entry of the approval
@@ -107,7 +103,7 @@ def test_a_host_that_only_begins_like_webex_connects(
     walk.type(f"/cancel {walk.mailbox}")
 
 
-def test_another_callback_is_another_plan(people: People, presses: Any, new_walk: NewWalk) -> None:
+def test_another_callback_is_another_plan(people, presses, new_walk):
     """An approval of a plan with one Call Back URL does not count for a plan with another one."""
     plans = []
     for callback in (
@@ -126,9 +122,7 @@ def test_another_callback_is_another_plan(people: People, presses: Any, new_walk
     walk.type(f"/cancel {walk.mailbox}")
 
 
-def test_the_form_refuses_what_can_be_read_in_two_ways(
-    people: People, presses: Any, new_walk: NewWalk
-) -> None:
+def test_the_form_refuses_what_can_be_read_in_two_ways(people, presses, new_walk):
     """An address that can be read in two ways is refused with its own sentence on the same card.
 
     The run does not get the address.
@@ -161,9 +155,7 @@ def test_the_form_refuses_what_can_be_read_in_two_ways(
 
 
 @pytest.mark.parametrize("typed", ["\uff53upport@contoso.com", "support@contoso\u3002com"])
-def test_an_address_in_other_characters_is_no_other_channel(
-    redis: Redis, new_walk: NewWalk, typed: str
-) -> None:
+def test_an_address_in_other_characters_is_no_other_channel(redis, new_walk, typed):
     """A command with an address in look-alike characters starts nothing.
 
     The answer offers the plain spelling.
@@ -174,9 +166,7 @@ def test_an_address_in_other_characters_is_no_other_channel(
     assert redis.zcard(keys.runs_open()) == before
 
 
-def test_an_address_of_another_channel_is_named(
-    redis: Redis, stack: Stack, people: People, new_walk: NewWalk
-) -> None:
+def test_an_address_of_another_channel_is_named(redis, stack, people, new_walk):
     """The plan names the mailbox of the channel that has the same Forwarding Address."""
     walk = new_walk("support@contoso.com")
     other = Channel("sales@contoso.com", **walk.right())

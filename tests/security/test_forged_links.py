@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +24,21 @@ from bot.cards.presenters.card_state import slot_of
 from bot.links import LIFE
 from bot.queue import CARDS, NAME, RUNS, make_queue
 from jobs.storage import codec
-from practice.client import People, links
+from practice.client import links
 from practice.conversation import Walk, fresh, words
 from practice.stack import Stack
+from tests.fixtures.serving import Quiet, Server, serving
+from tests.security.channel_life import SHAPES
 from tests.security.redis_writer import Writer, run_of
-from tests.security.secret_search import SHAPES
 
 GUESS = "a-token-of-the-intruder"
 DIGEST = hashlib.sha256(GUESS.encode()).hexdigest()
 QUEUES = (NAME, RUNS, CARDS)
 Json = dict[str, Any]
-NewWalk = Callable[..., Walk]
 
 
 @pytest.fixture(scope="module")
-def writer(stack: Stack) -> Iterator[Writer]:
+def writer(stack) -> Iterator[Writer]:
     """Intruder with access to the stack's Redis."""
     redis = Redis(port=stack.ports.redis)
     yield Writer(stack, redis)
@@ -47,7 +46,7 @@ def writer(stack: Stack) -> Iterator[Writer]:
 
 
 @pytest.fixture(scope="module")
-def waiting(people: People, new_walk: NewWalk) -> tuple[Walk, Json, str]:
+def waiting(people, new_walk) -> tuple[Walk, Json, str]:
     """Walk whose client secret waits to be shown, the card with the link, and the run's id."""
     fresh(people)
     walk = new_walk()
@@ -86,9 +85,7 @@ def planted(writer: Writer, how: str, kind: str, run: str) -> None:
 
 @pytest.mark.parametrize("how", ["plain", "sealed by another key", "copied"])
 @pytest.mark.parametrize("kind", LIFE)
-def test_a_forged_link(
-    stack: Stack, writer: Writer, waiting: tuple[Walk, Json, str], kind: str, how: str
-) -> None:
+def test_a_forged_link(stack, writer, waiting, kind, how):
     """A link that the intruder has written into Redis opens no page of a run.
 
     The test tries links of every kind.
@@ -103,7 +100,7 @@ def test_a_forged_link(
     assert writer.redis.exists(f"sealed:secret:{run}")
 
 
-def test_a_copied_secret(stack: Stack, writer: Writer, waiting: tuple[Walk, Json, str]) -> None:
+def test_a_copied_secret(stack, writer, waiting):
     """If another sealed value is copied over the client secret in Redis, it is shown to nobody.
 
     The client secret is not shown either if it is copied over another value.
@@ -124,9 +121,7 @@ def test_a_copied_secret(stack: Stack, writer: Writer, waiting: tuple[Walk, Json
     redis.delete(elsewhere)
 
 
-def test_a_card_that_is_said_to_be_in_another_space(
-    people: People, writer: Writer, waiting: tuple[Walk, Json, str], new_walk: NewWalk
-) -> None:
+def test_a_card_that_is_said_to_be_in_another_space(people, writer, waiting, new_walk):
     """The card with the secret's link is not shown in a message of the intruder's space.
 
     The bot edits the message that Redis names, but only if the bot itself wrote that name.
@@ -169,19 +164,15 @@ def listener() -> Iterator[tuple[str, list[str]]]:
     """Address of a web server of the intruder, and the list of the requests that it got."""
     seen: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Seen(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             seen.append(self.path)
             self.send_response(200)
             self.end_headers()
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/", seen
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    server = Server(Seen)
+    with serving(server):
+        yield f"{server.base}/", seen
 
 
 def job(redis: Redis, name: str, function: str, *arguments: str) -> Job:
@@ -189,9 +180,7 @@ def job(redis: Redis, name: str, function: str, *arguments: str) -> Job:
     return make_queue(redis, name).enqueue_call(function, args=arguments, failure_ttl=600)
 
 
-def test_jobs_run_no_code(
-    writer: Writer, waiting: tuple[Walk, Json, str], listener: tuple[str, list[str]], tmp_path: Path
-) -> None:
+def test_jobs_run_no_code(writer, waiting, listener, tmp_path):
     """A forged job runs no code: its pickles are not read, and other functions are not run.
 
     Its webhooks call nobody. RQ's own serializer is pickle; the bot's is JSON, with a list of
@@ -230,7 +219,7 @@ def test_jobs_run_no_code(
     assert trace.exists()
 
 
-def test_the_secret_is_still_there_for_its_reader(waiting: tuple[Walk, Json, str]) -> None:
+def test_the_secret_is_still_there_for_its_reader(waiting):
     """After all forgeries of this module, the requester still gets the secret.
 
     The link of the newest card leads to it.

@@ -1,12 +1,11 @@
-"""Forged runs of an attacker who can write to Redis: no forged event counts, and everything shows.
+"""Forged runs of an attacker who can write to Redis, and true states that are put back.
 
-The real web and worker processes run.
+No forged event counts, and everything shows. The real web and worker processes run.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,17 +13,17 @@ from redis import Redis
 
 from jobs.clock import now
 from jobs.model import Channel
+from jobs.runs.audit import SETTLES
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind
 from jobs.storage import codec, keys
 from practice.client import does
-from practice.conversation import Walk, words
-from tests.security.redis_writer import FOREIGN, OLDER, Writer, run_of, stopped
+from practice.conversation import words
+from tests.security.redis_writer import FOREIGN, OLDER, run_of, stopped
 
 COLLEAGUE = "colleague@contoso.com"
 EVIL = "copies@evil.example"
 Json = dict[str, Any]
-NewWalk = Callable[..., Walk]
 
 
 def forwards_elsewhere(run: str, redis: Redis) -> list[bytes]:
@@ -37,7 +36,7 @@ def forwards_elsewhere(run: str, redis: Redis) -> list[bytes]:
 
 
 @pytest.mark.parametrize("scope", ["mailbox", "tenant"])
-def test_a_forged_approval(planned: tuple[Walk, str, str], writer: Writer, scope: str) -> None:
+def test_a_forged_approval(planned, writer, scope):
     """A forged approval changes nothing and stops the run.
 
     The card, the audit trail and ``doctor`` name it. Another run of the mailbox can be planned.
@@ -59,7 +58,7 @@ def test_a_forged_approval(planned: tuple[Walk, str, str], writer: Writer, scope
     assert again != run
 
 
-def test_a_press_on_a_forged_run(planned: tuple[Walk, str, str], writer: Writer) -> None:
+def test_a_press_on_a_forged_run(planned, writer):
     """A real approval after a forged event is refused.
 
     The answer says that the bot did not make the event.
@@ -74,9 +73,7 @@ def test_a_press_on_a_forged_run(planned: tuple[Walk, str, str], writer: Writer)
     assert (walk.writes(), writer.trail("approved", run)) == ([], [])
 
 
-def test_an_approval_of_another_run(
-    planned: tuple[Walk, str, str], writer: Writer, new_walk: NewWalk
-) -> None:
+def test_an_approval_of_another_run(planned, writer, new_walk):
     """An approval of one run that is copied to another run does not count and stops that run."""
     walk, run, plan = planned
     other = new_walk("service@contoso.com")
@@ -96,7 +93,7 @@ def test_an_approval_of_another_run(
     assert (plan != "", writer.trail("changing", run)) == (True, [])
 
 
-def test_another_forwarding_address(planned: tuple[Walk, str, str], writer: Writer) -> None:
+def test_another_forwarding_address(planned, writer):
     """If the address in a run's history is changed, a later approval does not count.
 
     Nothing is changed in the tenant, and ``doctor`` names the entry.
@@ -108,15 +105,13 @@ def test_another_forwarding_address(planned: tuple[Walk, str, str], writer: Writ
         writer.redis.lset(f"run:{run}:events", place, line.decode())
     writer.wake(run)
     walk.press(card, "approve")
-    assert (walk.writes(), writer.trail("approved", run), writer.trail("changing", run)) == (
-        [],
-        [],
-        [],
-    )
+    assert walk.writes() == []
+    assert writer.trail("approved", run) == []
+    assert writer.trail("changing", run) == []
     assert f"run:{run}:events, entry" in writer.command("doctor").stdout
 
 
-def test_an_approval_without_its_entry(planned: tuple[Walk, str, str], writer: Writer) -> None:
+def test_an_approval_without_its_entry(planned, writer):
     """If the audit trail is deleted after the approval, nothing more is changed.
 
     The card says that the approval is not in the trail.
@@ -140,7 +135,7 @@ def test_an_approval_without_its_entry(planned: tuple[Walk, str, str], writer: W
     ]
 
 
-def test_a_forged_entry_of_the_trail(planned: tuple[Walk, str, str], writer: Writer) -> None:
+def test_a_forged_entry_of_the_trail(planned, writer):
     """A forged entry of the audit trail approves no plan.
 
     The command ``audit`` says that the trail is broken.
@@ -158,9 +153,7 @@ def test_a_forged_entry_of_the_trail(planned: tuple[Walk, str, str], writer: Wri
     writer.redis.delete("audit:entries", "audit:head")
 
 
-def test_a_forged_record_of_a_channel(
-    planned: tuple[Walk, str, str], writer: Writer, new_walk: NewWalk
-) -> None:
+def test_a_forged_record_of_a_channel(planned, writer, new_walk):
     """A check takes nothing from a forged record of a channel, and ``doctor`` names the record.
 
     The channel was never connected. The record puts it into a space, with an address of the
@@ -189,7 +182,7 @@ def test_a_forged_record_of_a_channel(
     assert [raw for raw in own if EVIL.encode() in raw] == []
 
 
-def test_entries_of_lists_and_locks(planned: tuple[Walk, str, str], writer: Writer) -> None:
+def test_entries_of_lists_and_locks(planned, writer):
     """Unknown runs and events on the queue of what is due do no harm.
 
     A lock that the intruder takes only delays the run.
@@ -210,7 +203,7 @@ def test_entries_of_lists_and_locks(planned: tuple[Walk, str, str], writer: Writ
     writer.redis.delete("event:forged")
 
 
-def test_what_cannot_be_prevented_shows(planned: tuple[Walk, str, str], writer: Writer) -> None:
+def test_what_cannot_be_prevented_shows(planned, writer):
     """Deleted events cannot be prevented, but they show.
 
     A run whose approval is deleted is stopped, also if it is off the queue of what is due until the next press.
@@ -234,3 +227,64 @@ def test_what_cannot_be_prevented_shows(planned: tuple[Walk, str, str], writer: 
     gone = walk.press(walk.card("a card of the run", "cancel"), "cancel")
     assert "does not know" in words(gone) or does(gone) == set()
     assert len(writer.trail("opened", again)) == 1
+
+
+def test_the_trail_is_set_back(planned, writer, new_walk):
+    """An earlier true state of the trail, with its true seal, is noticed by the running worker.
+
+    The log, ``doctor``, ``audit --full`` and the card of ``/audit`` name the loss.
+    """
+    walk, _, _ = planned
+    lines, head = writer.redis.lrange("audit:entries", 0, -1), writer.redis.get("audit:head")
+    for mailbox in ("service@contoso.com", "info@contoso.com"):  # seen, and seen again later
+        other = new_walk(mailbox)
+        other.ask()
+        other.type(f"/cancel {mailbox}")
+        time.sleep(2 * SETTLES.total_seconds())
+    before = len(writer.trail("audit_doubted"))
+    with writer.redis.pipeline() as pipe:
+        pipe.delete("audit:entries").rpush("audit:entries", *lines).set("audit:head", head)
+        pipe.execute()
+    walk.people.until("the doubt", lambda: len(writer.trail("audit_doubted")) > before, 90)
+    walk.type("/audit")
+    walk.saying("The trail is broken at entry")
+    assert "WRONG  audit trail: broken at entry" in writer.command("doctor").stdout
+    assert writer.command("audit", "--full").returncode == 1
+    assert "audit entries are missing" in writer.stack.processes["worker"].log.read_text()
+
+
+def test_an_older_state_of_a_run(planned, writer):
+    """An approved run that was canceled and undone changes nothing if somebody brings it back.
+
+    Its true events up to the approval, its sign-in and its place on the queue of what is due are brought back.
+    The space is told that the run was stopped, and ``doctor`` and ``audit --full`` name the run.
+    """
+    walk, run, _ = planned
+    walk.approve()
+    walk.card("a consent card", "look_again", link=True, seconds=60)
+    lease = keys.run_lock(run)
+    walk.people.until("no worker has the run", lambda: not writer.redis.exists(lease))
+    lines = writer.redis.lrange(f"run:{run}:events", 0, -1)
+    session = writer.redis.get(f"sealed:session:{run}")
+    approved = max(
+        place for place, raw in enumerate(lines) if codec.load(raw, Event).kind is Kind.APPROVED
+    )
+    walk.type(f"/cancel {walk.mailbox}")
+    walk.people.look()
+    walk.since = walk.people.change
+    walk.type(f"/undo {walk.mailbox}")
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    walk.approve(walk.card("the plan of the undo", "approve"))
+    walk.saying("is disconnected", 90)
+    assert f"run:{run}:events" not in writer.command("doctor").stdout
+    tenant, made = walk.people.tenant(), walk.writes()
+    writer.redis.delete(f"run:{run}:events")
+    writer.redis.rpush(f"run:{run}:events", *lines[: approved + 1])
+    writer.redis.set(f"sealed:session:{run}", session)
+    writer.redis.zadd("runs:open", {run: time.time()})
+    writer.wake(run)
+    stopped(walk, OLDER)
+    assert (walk.people.tenant(), walk.writes()) == (tenant, made)
+    assert f"run:{run}:events without entry" in writer.command("doctor").stdout
+    told = writer.command("audit", "--full")
+    assert (told.returncode, f"run:{run}:events without entry" in told.stderr) == (1, True)

@@ -21,8 +21,8 @@ import pytest
 from redis import Redis
 
 from adaptive_cards.texts import text
-from practice.client import People, links
-from practice.conversation import Walk, words
+from practice.client import links
+from practice.conversation import words
 from practice.stack import Stack
 from practice.webex.world import CONTOSO
 from tests.fixtures.bot_pages import press_button
@@ -35,7 +35,6 @@ EVENT = {
 }
 JSON = {"Content-Type": "application/json"}
 Json = dict[str, Any]
-NewWalk = Callable[..., Walk]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +44,7 @@ def env() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def hook(stack: Stack) -> Callable[..., httpx.Response]:
+def hook(stack) -> Callable[..., httpx.Response]:
     """Return a function that sends a body to the webhook, signed with ``key``.
 
     ``headers`` may replace the signature.
@@ -82,9 +81,7 @@ def hook(stack: Stack) -> Callable[..., httpx.Response]:
         ("guest@contoso.com", "guest@guests.example", "not_a_person"),
     ],
 )
-def test_whom_the_bot_serves(
-    people: People, new_walk: NewWalk, email: str, like: str, why: str
-) -> None:
+def test_whom_the_bot_serves(people, new_walk, email, like, why):
     """The bot serves only people with the exact domain after the last @ and the right organization.
 
     Guests are refused. The answer to others names no channel.
@@ -94,7 +91,7 @@ def test_whom_the_bot_serves(
     assert (text(f"refused.{why}") in answer, "support@contoso.com" in answer) == (True, False)
 
 
-def test_what_the_webhook_refuses(hook: Callable[..., httpx.Response]) -> None:
+def test_what_the_webhook_refuses(hook):
     """The webhook refuses bad signatures, types, sizes and methods with a status and an empty body.
 
     A signature is bad if it is wrong, missing, in upper case, or of another body.
@@ -135,9 +132,7 @@ def test_what_the_webhook_refuses(hook: Callable[..., httpx.Response]) -> None:
     assert {each.content for each in seen.values()} == {b""}
 
 
-def test_an_event_that_comes_fifty_times(
-    people: People, new_walk: NewWalk, hook: Callable[..., httpx.Response]
-) -> None:
+def test_an_event_that_comes_fifty_times(people, new_walk, hook):
     """An event of Webex that somebody replays fifty times at once gets only one answer."""
     walk = new_walk()
     walk.type("/help")
@@ -159,7 +154,7 @@ def seconds_left(stack: Stack, states: list[str]) -> list[int]:
         return [int(redis.ttl(f"sealed:flow:{state}")) for state in states]
 
 
-def test_a_link_that_travels(stack: Stack, people: People, new_walk: NewWalk) -> None:
+def test_a_link_that_travels(stack, people, new_walk):
     """A sign-in link opened by the wrong accounts changes nothing, and each state works once.
 
     The other accounts get a page that says so. Without the cookie of the browser in which a flow
@@ -183,12 +178,8 @@ def test_a_link_that_travels(stack: Stack, people: People, new_walk: NewWalk) ->
         lives = seconds_left(stack, states)
         back = [_denied(stack, state, browser) for state in states[:1] * 20]
     assert elsewhere == [403, 403]
-    assert (sorted(back), _denied(stack, "guessed"), [0 < each <= 600 for each in lives]) == (
-        [200, *[400] * 19],
-        400,
-        [True, True],
-    )
-    assert walk.writes() == []
+    assert (sorted(back), _denied(stack, "guessed")) == ([200, *[400] * 19], 400)
+    assert ([0 < each <= 600 for each in lives], walk.writes()) == ([True, True], [])
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     walk.card("a plan card", "approve")
     late = people.open_link("admin@fabrikam.com", url)
@@ -209,9 +200,7 @@ def _denied(stack: Stack, state: str, browser: httpx.Client | None = None) -> in
     return ask(f"{stack.public_url}/microsoft/callback", params=query).status_code
 
 
-def test_two_persons_and_once_more_at_the_moment_itself(
-    stack: Stack, people: People, presses: Any, new_walk: NewWalk
-) -> None:
+def test_two_persons_and_once_more_at_the_moment_itself(stack, people, presses, new_walk):
     """A requester cannot approve their own plan, and a press is checked when it is processed.
 
     The members of the space count at that time, and not at the time of the press.
@@ -241,9 +230,7 @@ def _plan(card: Json) -> str:
     return str(re.findall(r"'plan': '([^']+)'", str(card["card"]))[0])
 
 
-def test_cards_are_held_back_while_an_outsider_is_there(
-    people: People, presses: Any, new_walk: NewWalk
-) -> None:
+def test_cards_are_held_back_while_an_outsider_is_there(people, presses, new_walk):
     """A plan is not shown in a space with a stranger. It appears after the stranger has left."""
     walk = new_walk("s.desk@contoso.com")
     walk.ask()
@@ -264,9 +251,7 @@ def test_cards_are_held_back_while_an_outsider_is_there(
     walk.type(f"/cancel {walk.mailbox}")
 
 
-def test_without_redis(
-    stack: Stack, people: People, new_walk: NewWalk, hook: Callable[..., httpx.Response]
-) -> None:
+def test_without_redis(stack, people, new_walk, hook):
     """Without Redis, webhooks and pages answer 503. The bot answers again when Redis is back."""
     stack.kill("redis", signal.SIGKILL, whole=True)
     people.until(

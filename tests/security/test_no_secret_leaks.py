@@ -16,6 +16,7 @@ from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 from redis import Redis
 
@@ -23,17 +24,20 @@ from adaptive_cards.texts import text
 from practice.client import People, actions
 from practice.conversation import apps, words
 from practice.stack import Stack
+from tests.fixtures.stacks import tac_file
 from tests.security.channel_life import (
     PLANTED,
+    SHAPES,
     CrowdedWalk,
     Json,
     Life,
     check_and_fix,
+    found_in,
+    inflated,
+    kept_in,
     record_processes,
     sign_in_and_kill,
-    tac_file,
 )
-from tests.security.secret_search import SHAPES, found_in, inflated, kept_in
 from tests.security.verbs import OF_NO_RUN
 
 CONTRACT = (
@@ -53,7 +57,7 @@ def env() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def life(stack: Stack, people: People) -> Life:
+def life(stack, people) -> Life:
     """Lead the whole life of a channel once."""
     walk = CrowdedWalk(people, "support@contoso.com", "Contact center")
     walk.life = lived = Life(walk)
@@ -61,13 +65,13 @@ def life(stack: Stack, people: People) -> Life:
     walk.to_the_proof()
     record_processes(stack, lived)
     check_and_fix(walk)
-    lived.bundle = tac_file(stack, walk)
+    lived.bundle = tac_file(walk, seen_text="7553 since 14:05")
     record_processes(stack, lived)
     return lived
 
 
 @pytest.fixture(scope="module")
-def haystacks(stack: Stack, people: People, life: Life) -> dict[str, bytes]:
+def haystacks(stack, people, life) -> dict[str, bytes]:
     """Contents of every place that may hold no secret, by name.
 
     The places are Redis and its files, logs, every version of everything posted in Webex, and the
@@ -92,7 +96,7 @@ def haystacks(stack: Stack, people: People, life: Life) -> dict[str, bytes]:
     return found | {f"bundle {name}": content for name, content in life.bundle.items()}
 
 
-def test_the_search_finds_what_is_there() -> None:
+def test_the_search_finds_what_is_there():
     """The search finds each encoding of a secret in the middle of other text.
 
     So an empty result of the search is a proof.
@@ -121,9 +125,7 @@ def settings_of(stack: Stack) -> list[str]:
     return [value for name in CONTRACT for value in env[name].split(",")]
 
 
-def test_no_secret_anywhere(
-    stack: Stack, people: People, life: Life, haystacks: dict[str, bytes]
-) -> None:
+def test_no_secret_anywhere(stack, people, life, haystacks):
     """No place holds a secret in any encoding.
 
     The secrets are client secrets, authorization codes, refresh tokens, the planted values and the
@@ -141,7 +143,7 @@ def test_no_secret_anywhere(
     assert found_in(haystacks, secrets) == []
 
 
-def test_nothing_that_looks_like_a_secret(haystacks: dict[str, bytes]) -> None:
+def test_nothing_that_looks_like_a_secret(haystacks):
     """No place holds text in the form of a client secret, an authorization code or a refresh token.
 
     No place holds a JSON web token, which is the form of access tokens.
@@ -152,7 +154,7 @@ def test_nothing_that_looks_like_a_secret(haystacks: dict[str, bytes]) -> None:
     ] == []
 
 
-def test_processes_show_only_the_contract(stack: Stack, people: People, life: Life) -> None:
+def test_processes_show_only_the_contract(stack, people, life):
     """No command line holds a secret, and the environment holds only those of the settings."""
     issued = [*chain.from_iterable(people.control("GET", "issued").values())]
     assert (len(life.cmdlines) > 8, len(life.environs) > 8) == (True, True)
@@ -160,61 +162,56 @@ def test_processes_show_only_the_contract(stack: Stack, people: People, life: Li
     assert found_in({"environs": b"\n".join(life.environs)}, issued) == []
 
 
-def test_of_fifty_readers_one_wins(life: Life) -> None:
+def shows_a_secret(page: httpx.Response) -> bool:
+    """Return whether a page holds text in the form of a secret."""
+    return SHAPES.search(page.text) is not None
+
+
+def test_of_fifty_readers_one_wins(life):
     """Exactly one of fifty presses on the one-time page shows the secret.
 
     Previews and scanners neither see nor use up the secret before.
     """
     assert [each.status_code for each in life.before] == [200, 200, 200, 200, 200]
-    assert [each for each in life.before if SHAPES.search(each.text)] == []
-    winners = [each for each in life.readers if SHAPES.search(each.text)]
-    assert (
-        [each.status_code for each in winners],
-        {each.status_code for each in life.readers if each not in winners},
-    ) == ([200], {410})
+    assert [*filter(shows_a_secret, life.before)] == []
+    winners = [*filter(shows_a_secret, life.readers)]
+    assert [each.status_code for each in winners] == [200]
+    assert {each.status_code for each in life.readers if each not in winners} == {410}
 
 
-def test_the_ways_to_microsoft(life: Life) -> None:
+def is_safe(way: Json) -> bool:
+    """Return whether an authorization request has the code flow, PKCE, 256 bits and named scopes."""
+    bits = len(way["code_challenge"]) == 43 <= min(len(way["nonce"]), len(way["state"]))
+    flow = (way["response_type"], way["code_challenge_method"]) == ("code", "S256")
+    return bits and flow and ".default" not in way["scope"] and set(way["scope"].split()) >= ASKED
+
+
+def test_the_ways_to_microsoft(life):
     """Each authorization request uses the code flow with PKCE S256 and a fresh nonce and state.
 
     Nonce and state have 256 bits. Scopes are named, and prompt=consent is never used.
     """
     ways = [each for each in life.journeys if each["at"].endswith("/authorize")]
     assert len(ways) >= 3
-    for way in ways:
-        assert (way["response_type"], way["code_challenge_method"], len(way["code_challenge"])) == (
-            "code",
-            "S256",
-            43,
-        )
-        assert (len(way["nonce"]) >= 43, len(way["state"]) >= 43, ".default" in way["scope"]) == (
-            True,
-            True,
-            False,
-        )
-        assert set(way["scope"].split()) >= ASKED
+    assert [way for way in ways if not is_safe(way)] == []
     assert len({each["state"] for each in life.journeys}) == len(life.journeys)
     assert [each["prompt"] for each in ways] == [*["select_account"] * (len(ways) - 1), "login"]
 
 
-def test_the_ways_of_the_rehearsal_and_the_consent(life: Life) -> None:
+def test_the_ways_of_the_rehearsal_and_the_consent(life):
     """The rehearsal requests only the right to send.
 
     The consent returns to the rehearsal's address.
     """
     rehearsed = [each for each in life.journeys if each["at"].endswith("/authorize")][-1]
-    assert (set(rehearsed["scope"].split()), rehearsed["login_hint"]) == (
-        {*ASKED, "https://outlook.office.com/SMTP.Send"},
-        "support@contoso.com",
-    )
+    assert set(rehearsed["scope"].split()) == {*ASKED, "https://outlook.office.com/SMTP.Send"}
+    assert rehearsed["login_hint"] == "support@contoso.com"
     [consent] = [each for each in life.journeys if each["at"].endswith("/adminconsent")]
-    assert (len(consent["state"]) >= 43, consent["redirect_uri"]) == (
-        True,
-        rehearsed["redirect_uri"],
-    )
+    assert len(consent["state"]) >= 43
+    assert consent["redirect_uri"] == rehearsed["redirect_uri"]
 
 
-def test_the_pages_keep_to_themselves(life: Life) -> None:
+def test_the_pages_keep_to_themselves(life):
     """Pages of the bot are not cached or framed, and load nothing from elsewhere.
 
     They send no referrer.
@@ -232,7 +229,7 @@ def test_the_pages_keep_to_themselves(life: Life) -> None:
     assert policies == {"default-src 'none'"}
 
 
-def test_pressed_three_times_and_killed(people: People, life: Life) -> None:
+def test_pressed_three_times_and_killed(people, life):
     """Three Approves at once and a dead worker leave one app with two secrets and no orphan.
 
     The secrets are Webex Connect's and the bot's own.
@@ -281,7 +278,7 @@ def reader_of(message: Json, requester: str) -> str:
     return next(str(each) for each in message["members"] if not each.endswith("@webex.bot"))
 
 
-def test_every_button_of_a_run_that_is_over(people: People, life: Life) -> None:
+def test_every_button_of_a_run_that_is_over(people, life):
     """Every button of a finished setup, pressed again, answers that the run has ended.
 
     The buttons are those of every version of every card, each pressed by its own reader.

@@ -97,7 +97,7 @@ def calls_of(*functions: str) -> list[tuple[str, str]]:
     ]
 
 
-def test_the_scanner_finds_what_it_is_for() -> None:
+def test_the_scanner_finds_what_it_is_for():
     """The scanner finds a secret of each kind, and nothing that only looks like one."""
     found = {
         "an Entra client secret": "x = 'Kp38Q~" + "9sT.xWv1yZ_aBcDeFgHiJkLmNoPqRsTuVw'",
@@ -122,7 +122,7 @@ def scanned(text: str) -> list[tuple[str, str]]:
     ]
 
 
-def test_no_secret_lies_in_the_repository() -> None:
+def test_no_secret_lies_in_the_repository():
     """No source, test, page or lock file holds text in the form of a secret.
 
     Secrets that are obviously made up are allowed.
@@ -130,7 +130,7 @@ def test_no_secret_lies_in_the_repository() -> None:
     assert [(name, *each) for name, text in texts() for each in scanned(text)] == []
 
 
-def test_no_secret_shows_in_a_repr() -> None:
+def test_no_secret_shows_in_a_repr():
     """A field with a secret is left out of its record's repr, so no log or traceback shows it."""
     shown = []
     for package in (bot, jobs, adaptive_cards):
@@ -150,14 +150,14 @@ def test_no_secret_shows_in_a_repr() -> None:
     assert set(shown) - PUBLIC == set()
 
 
-def test_nothing_leads_out_unguarded() -> None:
+def test_nothing_leads_out_unguarded():
     """HTTP uses only the guarded clients of jobs/clouds/http.py and the SDK's confined session."""
     clients = calls_of("httpx.Client", "httpx.AsyncClient")
     assert {name for name, _ in clients} <= CLIENTS
     assert calls_of(*OUTWARD) == []
 
 
-def test_nothing_that_runs_text() -> None:
+def test_nothing_that_runs_text():
     """Input from outside is data: no code uses eval, pickle, a shell or unsafe YAML."""
     assert (
         calls_of(

@@ -14,6 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.settings import settings_problems
+from tests.fixtures.parsed import table
 
 ROOT = Path(__file__).parents[2]
 GOOD = {
@@ -25,42 +26,10 @@ GOOD = {
     "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
     "ALLOWED_EMAIL_DOMAINS": "example.com",
 }
-LACKING = {
-    "ALLOWED_EMAIL_DOMAINS": ("", "*", "*.com", "@", "example.com,*"),
-    "WEBEX_WEBHOOK_SECRET": (
-        *(
-            "",
-            "short",
-            "fifteen-letters",
-            "a" * 40,
-            "abababababababababab",
-            "changemechangeme",
-            "0123456701234567",
-            "1234567890123456",
-            "password" * 3,
-        ),
-        *("Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs,aaaaaaaaaaaaaaaa", "Yw3-k0Vd_81nHb4xQz7RtJ2mUeLs," * 3),
-    ),
-    "ENCRYPTION_KEYS": ("", ",", "secret", "A" * 43),
-    "APPROVERS": (",", "boss@example.com;deputy@example.com"),
-    "ALLOWED_ORG_IDS": (",",),
-    "PUBLIC_URL": (
-        "",
-        "http://bot.example.com",
-        "http://127.0.0.1.evil.example",
-        "ftp://bot.example.com",
-        "bot.example.com",
-        "https://[bad",
-    ),
-    "MICROSOFT_LOGIN_URL": ("http://login.microsoftonline.com", "login.microsoftonline.com"),
-    "MICROSOFT_GRAPH_URL": ("http://graph.microsoft.com",),
-    "EXCHANGE_ADMIN_URL": ("http://outlook.office365.com",),
-    "WEBEX_API_URL": ("http://webexapis.com/v1/",),
-    "PORT": ("99999", "0", "-1", "http"),
-}
+WEAK = table("settings")["weak"]
 
 
-def test_what_is_good_is_taken() -> None:
+def test_what_is_good_is_taken():
     """The smallest set of good settings is accepted, and so are loopback addresses for a try."""
     local = {
         "PUBLIC_URL": "http://127.0.0.1:8080",
@@ -71,9 +40,9 @@ def test_what_is_good_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, values in LACKING.items() for value in values]
+    ("name", "value"), [(name, value) for name, values in WEAK.items() for value in values]
 )
-def test_what_is_weak_is_refused(name: str, value: str) -> None:
+def test_what_is_weak_is_refused(name, value):
     """A weak setting is refused by its name, in one sentence without any part of a secret."""
     problems = settings_problems(GOOD | {name: value})
     assert [each.partition(" ")[0] for each in problems] == [name]
@@ -83,7 +52,7 @@ def test_what_is_weak_is_refused(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("role", ["web", "worker", "doctor", "webhooks"])
-def test_no_process_starts_without(role: str) -> None:
+def test_no_process_starts_without(role):
     """Without its settings, a process exits with 2 at once and names every missing setting.
 
     The process also says how to make secrets and keys.
@@ -102,16 +71,14 @@ def test_no_process_starts_without(role: str) -> None:
     )
     named = [line.split()[0] for line in done.stderr.splitlines() if line.startswith("  ")]
     assert (done.returncode, sorted(named)) == (2, sorted([*GOOD]))
-    assert ("secrets.token_urlsafe(32)" in done.stderr, "Fernet.generate_key()" in done.stderr) == (
-        True,
-        True,
-    )
+    assert "secrets.token_urlsafe(32)" in done.stderr
+    assert "Fernet.generate_key()" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("loads", "said"), [("import webexteamssdk", ""), ("import test", "planted")]
 )
-def test_no_file_named_test_is_run(loads: str, said: str, tmp_path: Path) -> None:
+def test_no_file_named_test_is_run(loads, said, tmp_path):
     """Imports of webexteamssdk run no ``test.py`` of the working directory (CVE-2025-50817).
 
     The file would run only if it were imported on purpose.

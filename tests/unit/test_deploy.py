@@ -19,7 +19,6 @@ import pytest
 from bot import __version__
 from bot.__main__ import _parser
 from bot.queue.events import WEBHOOKS_PATH
-from bot.settings import BotSettings
 from bot.web.wsgi import ALIVE, OF_PEOPLE, READY, pages_for_people
 from jobs.settings import CREDENTIALS, SECRETS
 from tests.unit.bot.web.test_app import WORK
@@ -72,7 +71,7 @@ def documents(path: Path) -> list[Any]:
 @pytest.mark.parametrize(
     "name", [".env.example", "deploy/compose.env.example", "deploy/systemd/settings.example"]
 )
-def test_examples_preset_nothing_that_has_to_be_chosen(name: str):
+def test_examples_preset_nothing_that_has_to_be_chosen(name):
     """The example files leave every value empty that an installation must choose.
 
     So the bot names a forgotten value, and does not start with a stranger's.
@@ -95,7 +94,7 @@ def unit(path: Path) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
-def test_units(path: Path):
+def test_units(path):
     """Each systemd unit starts a command that exists, not as root, and with known settings."""
     parser = RawConfigParser(strict=False, delimiters="=")
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # names are not folded
@@ -106,11 +105,8 @@ def test_units(path: Path):
     lines = unit(path)
     program, *arguments = lines["ExecStart"][0].split()
     assert (program, is_command(arguments)) == (PROGRAM, True)
-    assert (lines["User"], lines["NoNewPrivileges"], lines["ProtectSystem"]) == (
-        ["webex-email-bot"],
-        ["yes"],
-        ["strict"],
-    )
+    guards = [*lines["User"], *lines["NoNewPrivileges"], *lines["ProtectSystem"]]
+    assert guards == ["webex-email-bot", "yes", "strict"]
     given = {value.partition("=")[0] for value in lines.get("Environment", [])}
     loaded = dict(value.split(":") for value in lines.get("LoadCredential", []))
     assert (given - KNOWN, loaded.keys() - set(SECRETS)) == (set(), set())
@@ -127,7 +123,7 @@ def test_units_hand_over_what_is_required():
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here")
-def test_systemd_understands_the_units(tmp_path: Path):
+def test_systemd_understands_the_units(tmp_path):
     """``systemd-analyze verify`` accepts every systemd unit.
 
     The program and the user are replaced by ones that exist on this machine.
@@ -183,7 +179,7 @@ def test_the_image_runs_the_program():
 
 
 @pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile"])
-def test_proxies(name: str):
+def test_proxies(name):
     """The blocks of a proxy's configuration are closed, and its port is the bot's.
 
     Each line of nginx ends with a semicolon or a brace.
@@ -210,7 +206,7 @@ def test_nginx_ends_dripping_clients():
     assert "proxy_request_buffering off" not in found
 
 
-def test_the_ingress_publishes_the_pages_and_no_more(settings: BotSettings):
+def test_the_ingress_publishes_the_pages_and_no_more(settings):
     """The Ingress leads every page of people and clouds to the bot, and not ``/readyz``."""
     app = pages_for_people(settings, WORK)
     rules = {rule.rule for rule in app.url_map.iter_rules()} | {WEBHOOKS_PATH, ALIVE}
@@ -353,7 +349,7 @@ def test_kubernetes_lets_nothing_else_through():
 
 
 @pytest.mark.parametrize("path", KUBERNETES, ids=lambda path: path.name)
-def test_kubernetes_schemas(path: Path):
+def test_kubernetes_schemas(path):
     """Each Kubernetes object is valid for Kubernetes 1.33.
 
     The test is skipped without the schemas.

@@ -1,23 +1,32 @@
-"""Tests that the documentation fits the code: settings, permissions, packages and links."""
+"""Tests that documentation, citations, site and bill of materials fit the code."""
 
 from __future__ import annotations
 
 import ast
+import json
+import pkgutil
+import posixpath
 import re
+import subprocess
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from adaptive_cards.texts import keys, own_text
+from bot import __version__
 from bot.commands import commands
 from jobs.probes import all_probes
 from jobs.steps import all_steps
 from practice.environment import Ports, product_env
+from practice.page import moving_picture
 from tests.browser.walks import BY_HAND, FORM, MOST, NEW_APP
-from tests.fixtures.parsed import tool
+from tests.fixtures.parsed import table, tool
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -26,20 +35,7 @@ ROW = re.compile(r"^\| `([A-Z][A-Z_]+)` \|", re.MULTILINE)
 COMMAND = re.compile(r"^\| `/([a-z-]+)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 TARGET = re.compile(r"`make ([a-z-]+)`")
-OPTIONAL = {
-    "ALLOWED_ORG_IDS",
-    "APPROVERS",
-    "DEFAULT_LANGUAGE",
-    "DEFAULT_TIMEZONE",
-    "METRICS_TOKEN",
-    "WATCH_INTERVAL",
-    "WATCH_PING_URL",
-    "WATCH_SPACE",
-    "WATCH_TEST_MAIL",
-    "MICROSOFT_CLIENT_CERTIFICATE",
-    "MICROSOFT_CLIENT_SECRET_EXPIRES",
-    "MICROSOFT_FEDERATED_TOKEN_FILE",
-}
+OPTIONAL = set(table("settings")["optional"])
 
 
 def text(name: str) -> str:
@@ -93,13 +89,13 @@ def test_the_table_of_commands_is_the_registry():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["permissions", "architecture"])
-def test_the_pages_made_from_code_are_up_to_date(name: str):
+def test_the_pages_made_from_code_are_up_to_date(name):
     """docs/permissions.md and docs/architecture.md are what `make docs` writes."""
     assert text(f"docs/{name}.md") == tool(name).page(), "run `make docs`"
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_the_glossary_has_every_step_and_every_probe(language: str):
+def test_the_glossary_has_every_step_and_every_probe(language):
     """The glossary of each language is exactly the page that ``make docs`` writes.
 
     Each step and each probe has an id, a name and a sentence.
@@ -116,7 +112,7 @@ def test_the_glossary_has_every_step_and_every_probe(language: str):
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_the_list_of_messages_has_every_cause(language: str):
+def test_the_list_of_messages_has_every_cause(language):
     """The list of messages of each language is exactly the page that ``make docs`` writes.
 
     Each cause of the catalog has a row.
@@ -129,7 +125,7 @@ def test_the_list_of_messages_has_every_cause(language: str):
 
 
 @pytest.mark.parametrize(("page", "language"), [("", "en"), (".de", "de")])
-def test_the_first_incident_names_buttons_as_the_cards_do(page: str, language: str):
+def test_the_first_incident_names_buttons_as_the_cards_do(page, language):
     """Each bold word on the page of the first incident is a text of a card or the practice page."""
     bold = re.findall(r"\*\*(.+?)\*\*", text(f"docs/first-incident{page}.md"), re.DOTALL)
     known = {own_text(key, language) for key in keys() if not key.endswith((".one", ".other"))}
@@ -188,10 +184,8 @@ def test_make_docs_makes_the_pages_that_say_so():
     )
     assert told is not None
     assert recipe is not None
-    assert (set(re.findall(r"docs/\w+\.md", told[0])), len(recipe[1].splitlines())) == (
-        said,
-        len(said),
-    )
+    assert set(re.findall(r"docs/\w+\.md", told[0])) == said
+    assert len(recipe[1].splitlines()) == len(said)
 
 
 def statements(tree: ast.Module) -> Iterator[ast.AST]:
@@ -234,7 +228,7 @@ def test_what_is_imported_is_asked_for():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_and_targets_exist(page: Path):
+def test_links_and_targets_exist(page):
     """Every link within the project leads to a file, and every make target that is named exists."""
     words = page.read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
@@ -243,3 +237,268 @@ def test_links_and_targets_exist(page: Path):
         twins = [f"{link[:-3]}.de.md" for link in LINK.findall(words) if link.endswith(".md")]
         assert [each for each in twins if (page.parent / each).exists() and each != page.name] == []
     assert set(TARGET.findall(words)) - targets == set()
+
+
+SITE_LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#[^)\s]*)?\)")
+FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
+OTHER_LANGUAGE = re.compile(r'<a href="([^"]+)">')
+
+
+SITE = tool("site")
+PLACES = sorted(SITE.pages())
+
+
+def _menu(entry: object) -> list[str]:
+    """Return the pages of the menu, with those of its sections."""
+    if isinstance(entry, dict):
+        entry = list(entry.values())
+    return [entry] if isinstance(entry, str) else [page for each in entry for page in _menu(each)]
+
+
+def test_every_page_has_a_place_in_the_menu():
+    """The menu of the site has each English page once, and nothing else."""
+    lines = (ROOT / "tools/mkdocs.yml").read_text("utf-8").replace("!!python/name:", "")
+    menu = _menu(yaml.safe_load(lines)["nav"])
+    assert sorted(menu) == [place for place in PLACES if not place.endswith(".de.md")]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_link_leads_to_a_page_or_a_picture(place):
+    """Every link of the site leads to a page or a picture of the site.
+
+    A link to another file of the project becomes plain text, because the site does not have the
+    file.
+    """
+    there = {*SITE.pages(), *SITE.files()}
+    page = FENCE.sub("", SITE.written(place))
+    found = {
+        posixpath.normpath(posixpath.join(posixpath.dirname(place), link))
+        for link in SITE_LINK.findall(page)
+        if link
+    }
+    assert found - there == set()
+
+
+def test_a_page_leads_to_its_other_language():
+    """A page has a link to the same page in the other language.
+
+    The link is relative to the built page.
+    """
+    english, german = (SITE.written(place) for place in ("glossary.md", "glossary.de.md"))
+    assert OTHER_LANGUAGE.findall(english)[0] == "../de/glossary/"
+    assert OTHER_LANGUAGE.findall(german)[0] == "../../glossary/"
+
+
+def test_a_list_is_indented_as_the_site_reads_it():
+    """A paragraph inside a list's item is indented with four spaces for each level.
+
+    The next item after it is an item again.
+    """
+    page = "1. one\n\n   more\n2. two\n   - inside\n     goes on\n\nafter"
+    assert SITE.indented(page).split("\n") == [
+        *("1. one", "", "    more", "", "2. two"),
+        *("    - inside", "        goes on", "", "after"),
+    ]
+
+
+def test_a_picture_has_a_light_and_a_dark_form(monkeypatch):
+    """If a picture has a light and a dark form, the site shows the one of the reader's theme."""
+    files = {
+        f"pictures/cards-en-{theme}.webp": f"docs/pictures/cards-en-{theme}.webp"
+        for theme in ("light", "dark")
+    }
+    monkeypatch.setattr(SITE, "files", lambda: files)
+    monkeypatch.setattr(
+        SITE.Path, "read_text", lambda *_, **__: "![Cards](pictures/cards-en-light.webp)"
+    )
+    assert SITE.written("practice.md") == (
+        "![Cards](pictures/cards-en-light.webp){ .only-light }"
+        "![Cards](pictures/cards-en-dark.webp){ .only-dark }"
+    )
+
+
+def test_the_moving_picture_is_short_and_small():
+    """README's animated picture lasts about 20 seconds and is smaller than 2 MB."""
+    file = ROOT / "docs" / "pictures" / "story.webp"
+    movie = moving_picture.read(file.read_bytes())
+    assert 15 <= movie.seconds <= 25
+    assert movie.frames > 10
+    assert file.stat().st_size < 2_000_000
+
+
+NAMES = subprocess.run(  # noqa: S603  git
+    ["git", "-C", str(ROOT), "ls-files", "*.py", "*.toml", "*.md", "Makefile"],  # noqa: S607
+    capture_output=True,
+    text=True,
+    check=False,
+).stdout.split()
+ROWS = r"(?:,? row \d+|,? rows \d+(?:(?:, | and )\d+(?![.\d]))*)?"
+SECTION = re.compile(
+    rf"\b(microsoft|connect|webex)\.md (\d(?:\.\d)?{ROWS}(?:(?:, and |, | and | to )\d(?:\.\d)?{ROWS})*)"
+)
+ITEM = re.compile(r"\bchecklist(?:\.toml)? ([A-Z]\d+)\b")
+PAGE = re.compile(r"\bdocs/([\w/.-]+\.md)(?:, \"([^\"]+)\")?")
+GONE = re.compile(
+    r"\bfacts/|\bARTICLE\.md|\bDESIGN\.md|\bCHECKLIST\b|\bfindings/|\bPEERS\.md|\bMODELS\.md"
+)
+
+
+@cache
+def headings(page: str) -> frozenset[str]:
+    """Return the headings of a page of docs/."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return frozenset(re.findall(r"^#+ (.+)$", text, re.MULTILINE))
+
+
+def broken(name: str, text: str) -> list[str]:
+    """Return the citations of a text that lead nowhere."""
+    items = tomllib.loads((ROOT / "tests/security/checklist.toml").read_text(encoding="utf-8"))
+    found = [f"{name}: {word}" for word in GONE.findall(text)]
+    found += [
+        f"{name}: {page}.md {number}"
+        for page, numbers in SECTION.findall(text)
+        for number in re.findall(r"\d(?:\.\d)?", re.sub(ROWS, "", numbers))
+        if not any(line.startswith(f"{number} ") for line in headings(f"platforms/{page}.md"))
+    ]
+    found += [f"{name}: {item}" for item in ITEM.findall(text) if item not in items]
+    found += [
+        f"{name}: docs/{page} {heading}"
+        for page, heading in PAGE.findall(text)
+        if not (ROOT / "docs" / page).exists() or heading not in {"", *headings(page)}
+    ]
+    return found
+
+
+NAMED = re.compile(r":\w+:`~?((?:bot|jobs|adaptive_cards|practice|bench)\.[\w.]+)`")
+OWN_FILE = re.compile(r"(?<![\w/])(?:bot|jobs|adaptive_cards|practice)/[\w/]+\.(?:py|toml)\b")
+MADE_UP = {"bot/commands/whoami.py", "jobs/steps/litigation_hold.py"}
+"""Files that a page tells a reader to make."""
+
+
+def tracked() -> dict[str, str]:
+    """Return the text of each file that can cite something, by its name."""
+    return {name: text(name) for name in NAMES if (ROOT / name).exists()}
+
+
+def exists(name: str) -> bool:
+    """Return whether a dotted name is a module of the project, or a name in one."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def test_every_name_and_file_that_is_mentioned_exists():
+    """A docstring or a page names no module, function or file that has moved or is gone."""
+    texts = tracked()
+    gone = [(name, each) for name, text in texts.items() for each in NAMED.findall(text)]
+    files = {
+        (name, each)
+        for name, text in texts.items()
+        if name.endswith(".md")
+        for each in OWN_FILE.findall(text)
+        if each not in MADE_UP and not (ROOT / each).exists()
+    }
+    assert ([pair for pair in gone if not exists(pair[1])], files) == ([], set())
+
+
+@pytest.mark.slow
+def test_every_citation_leads_somewhere():
+    """Every section, page and item of the checklist that a file names exists."""
+    if not NAMES:
+        pytest.skip("the project is in no repository here")
+    texts = tracked()
+    kept = {name: text for name, text in texts.items() if name != "tests/unit/test_docs.py"}
+    assert [each for name, text in kept.items() for each in broken(name, text)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(platforms/microsoft.md 2.9)",
+        "microsoft.md 1.1, 9.9",
+        "(facts/webex.md 1)",
+        "checklist.toml J99",
+        "docs/no-page.md",
+        'docs/operations.md, "No heading"',
+    ],
+)
+def test_a_citation_that_leads_nowhere_is_found(text):
+    """Each kind of broken citation is found."""
+    assert broken("x.py", text) != []
+
+
+LOCK = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def bill() -> dict[str, Any]:
+    """Return the bill of materials of the project."""
+    found: dict[str, Any] = json.loads((ROOT / "deploy/sbom.cdx.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_file_is_up_to_date():
+    """The bill of materials is exactly the file that ``make sbom`` writes now."""
+    assert (ROOT / "deploy/sbom.cdx.json").read_text("utf-8") == tool("sbom").page(), (
+        "run `make sbom`"
+    )
+
+
+def test_its_components_are_the_locked_packages(bill):
+    """The bill of materials has each locked package once.
+
+    Each has its version and every hash that pip accepts.
+    """
+    pinned = sorted(re.findall(r"^([a-z0-9._-]+)==([^ ;\\\n]+)", LOCK, re.MULTILINE))
+    hashes = {
+        each["content"]
+        for one in bill["components"]
+        for reference in one["externalReferences"]
+        for each in reference["hashes"]
+    }
+    assert sorted((each["name"], each["version"]) for each in bill["components"]) == pinned
+    assert len(pinned) > 30
+    assert hashes == set(re.findall(r"sha256:(\w+)", LOCK))
+    assert all(
+        each["purl"] == f"pkg:pypi/{each['name']}@{each['version']}" for each in bill["components"]
+    )
+
+
+def test_it_says_what_needs_what(bill):
+    """The graph of dependencies begins with this version of the product.
+
+    The graph reaches every component.
+    """
+    root = bill["metadata"]["component"]
+    needs = {each["ref"]: each["dependsOn"] for each in bill["dependencies"]}
+    reached, waiting = set(), [root["bom-ref"]]
+    while waiting:
+        ref = waiting.pop()
+        if ref not in reached:
+            reached.add(ref)
+            waiting += needs[ref]
+    assert (root["name"], root["version"]) == ("webex-email-bot", __version__)
+    assert reached == {root["bom-ref"], *(each["bom-ref"] for each in bill["components"])}
+    assert any("httpx" in ref for ref in needs[root["bom-ref"]])
+
+
+def test_a_package_for_some_machines_says_so():
+    """The marker of a requirement becomes a property of its component.
+
+    The parents are read from both forms of ``via``.
+    """
+    lock = (
+        f"one==1.0 ; sys_platform != 'win32' \\\n    --hash=sha256:{'a' * 64}\n    # via two\n"
+        f"two==2.0 \\\n    --hash=sha256:{'b' * 64}\n    # via\n    #   webex-email-bot (pyproject.toml)\n"
+        "    #   one\n"
+    )
+    first, second = tool("sbom").packages(lock)
+    assert first.marker == "sys_platform != 'win32'"
+    assert first.needed_by == ("two",)
+    assert first.hashes == ("a" * 64,)
+    assert (second.marker, second.needed_by) == ("", ("webex-email-bot", "one"))
+    assert tool("sbom").component(first)["properties"] == [
+        {"name": "pip:marker", "value": "sys_platform != 'win32'"}
+    ]

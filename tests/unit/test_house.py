@@ -86,7 +86,7 @@ def told(path: Path) -> str:
 
 
 @pytest.mark.parametrize("package", HOUSE)
-def test_arrows(package: str):
+def test_arrows(package):
     """Imports go from bot to jobs and adaptive_cards, and never back.
 
     The practice cloud and the product import nothing of each other.
@@ -112,7 +112,7 @@ def room(module: str) -> str:
 
 
 @pytest.mark.parametrize("package", ORDER)
-def test_arrows_between_folders(package: str):
+def test_arrows_between_folders(package):
     """Inside a package imports go from the folders that decide to the folders that serve."""
     rank = {name: number for number, line in enumerate(ORDER[package]) for name in line.split()}
     against = [
@@ -138,7 +138,7 @@ def rooms(package: str) -> set[str]:
 
 
 @pytest.mark.parametrize("package", ORDER)
-def test_each_room_has_a_place(package: str):
+def test_each_room_has_a_place(package):
     """Each folder and module at the top of a package has a place in the order."""
     assert rooms(package) <= {name for line in ORDER[package] for name in line.split()}
 
@@ -454,6 +454,6 @@ def test_no_code_decides_by_a_text():
         "NEXT[words.key]",
     ],
 )
-def test_a_decision_by_a_text_is_found(code: str):
+def test_a_decision_by_a_text_is_found(code):
     """The rule finds every form in which code has decided by a text."""
     assert decisions_by_text(ast.parse(code)) == {1}

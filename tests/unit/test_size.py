@@ -107,7 +107,7 @@ def figures(folders: tuple[str, ...]) -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("folders", RATCHETS, ids=" ".join)
-def test_nothing_grows(folders: tuple[str, ...]):
+def test_nothing_grows(folders):
     """No figure is greater than its value in the table."""
     found = figures(folders)
     grown = {

@@ -5,7 +5,9 @@ Source: a whole rule of the ExchangeOnlineManagement module, as a public sample 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -53,40 +55,8 @@ FALSE: Final = frozenset(_FALSE_WORDS.split())
 
 All others are null then.
 """
-_ABOUT: Final[Json] = {
-    "Priority": 0,
-    "DlpPolicy": None,
-    "DlpPolicyId": "00000000-0000-0000-0000-000000000000",
-    "Comments": None,
-    "CreatedBy": "Ada Admin",
-    "LastModifiedBy": "Ada Admin",
-    "ManuallyModified": False,
-    "ActivationDate": None,
-    "ExpiryDate": None,
-    "Description": "If the message meets the conditions, take the actions.",
-    "RuleVersion": {
-        "Major": 14,
-        "Minor": 0,
-        "Build": 0,
-        "Revision": 0,
-        "MajorRevision": 0,
-        "MinorRevision": 0,
-    },
-    "Size": 382,
-    "State": "Enabled",
-    "Mode": "Enforce",
-    "IsRuleConfigurationSupported": True,
-    "RuleConfigurationUnsupportedReason": "",
-    "RuleErrorAction": "Ignore",
-    "SenderAddressLocation": "Header",
-    "RecipientAddressType": "Resolved",
-    "RuleSubType": "None",
-    "RegexSize": 0,
-    "UseLegacyRegex": False,
-    "IsValid": True,
-    "WhenChanged": None,
-    "ObjectState": "Unchanged",
-}
+_ABOUT: Final[Json] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+"""Properties of a rule that are neither conditions, exceptions nor actions."""
 _OF_ACTION: Final = {
     "RejectMessageReasonText": "RejectMessage",
     "RejectMessageEnhancedStatusCode": "RejectMessage",

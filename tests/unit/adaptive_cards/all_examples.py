@@ -6,35 +6,13 @@ from adaptive_cards import Card
 from adaptive_cards.locale import SOURCE, Locale, drawn_for, languages
 from tests.unit.adaptive_cards import (
     answer_examples,
-    audit_examples,
-    discovery_examples,
     examples,
-    explanation_examples,
-    fix_examples,
-    offer_examples,
-    plan_address_examples,
     progress_examples,
-    tac_examples,
     verdict_examples,
     watch_examples,
-    webex_examples,
 )
 
-MODULES = (
-    examples,
-    progress_examples,
-    webex_examples,
-    answer_examples,
-    verdict_examples,
-    tac_examples,
-    audit_examples,
-    fix_examples,
-    explanation_examples,
-    discovery_examples,
-    plan_address_examples,
-    watch_examples,
-    offer_examples,
-)
+MODULES = (examples, progress_examples, answer_examples, verdict_examples, watch_examples)
 
 
 def drawn(language: str) -> dict[str, Card]:

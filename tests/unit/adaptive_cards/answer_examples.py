@@ -1,25 +1,54 @@
-"""Examples of the help, the list of runs and notices, in every state, with realistic contents."""
+"""Examples of answers: help, lists of runs, notices, offers, explained errors, TAC and the trail."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
 
 import adaptive_cards as cards
 from adaptive_cards import components as ui
-from adaptive_cards.cards.notice import HelpEntry, NoticeView, command_help, help_card
+from adaptive_cards.cards.channels import ChannelLine, channel_row, channels
+from adaptive_cards.cards.notice import (
+    HelpEntry,
+    NoticeView,
+    Offer,
+    command_help,
+    help_card,
+    offer,
+    tac,
+    tac_file,
+)
+from adaptive_cards.texts import text
+from bot.cards.presenters.audit import audit
 from bot.cards.presenters.lists import status
-from jobs.model import Account, Change, Channel, Finding, Person, Scope, State, Text, Turn, verbatim
+from bot.cards.presenters.search import search
+from bot.chat.explanation import explanation
+from jobs.causes.meaning import Certainty, FoundCause, Reading, UnknownCode
+from jobs.model import (
+    Access,
+    Account,
+    Change,
+    Channel,
+    Finding,
+    Person,
+    Scope,
+    State,
+    Text,
+    Turn,
+    minute_of,
+    verbatim,
+)
+from jobs.runs.audit import AuditEntry
 from jobs.runs.run import Kind, Plan, Reply, Run
-from tests.unit.adaptive_cards.examples import AT, MAILBOX
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.unit.adaptive_cards.examples import AT, HOSTILE, MAILBOX
+from tests.unit.adaptive_cards.verdict_examples import line
 
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    return {**dict(_helps()), **dict(_status()), **dict(_notices())}
+    answers = {**dict(_helps()), **dict(_status()), **dict(_notices())}
+    return answers | _offers() | _explanations() | _tac() | _audits()
 
 
 def _helps() -> Iterator[tuple[str, cards.Card]]:
@@ -93,3 +122,176 @@ def _notices() -> Iterator[tuple[str, cards.Card]]:
             )
         ),
     )
+
+
+LONG = "customer-care-returns-and-refunds@department.contoso.com"
+
+
+def _offers() -> dict[str, cards.Card]:
+    start = (Offer(Text("button.setup"), {"do": "setup"}), _check(""))
+    lines = tuple(
+        Text(f"understood.first_{each}", {"bot": "Email Bot"}) for each in ("setup", "check")
+    )
+    return {
+        "offer-hello": _offer("help.kicker", "understood.hello", start),
+        "offer-space": offer(
+            Text("help.kicker"), Text("understood.space_title"), start, AT, lines=lines
+        ),
+        "offer-channels": _choice((MAILBOX, "sales@contoso.com", "it@contoso.com", LONG)),
+        "offer-one-channel": _choice((MAILBOX,)),
+        "offer-no-channel": _choice(()),
+        "channels-four": _channels(4),
+        "channels-commands": _channels(5, every=True),
+        "channels-commands-one": _channels(1, every=True, direct=True),
+        "channels-none-direct": _channels(0, direct=True),
+    }
+
+
+def _offer(kicker: str, title: str, offers: tuple[Offer, ...]) -> cards.Card:
+    return offer(Text(kicker), Text(title), offers, AT)
+
+
+def _check(mailbox: str) -> Offer:
+    return Offer(Text("button.check"), {"do": "check", "channel": mailbox})
+
+
+def _choice(mailboxes: tuple[str, ...]) -> cards.Card:
+    offers = tuple(
+        Offer(Text("choice.button.fix", {"value": each}), {"do": "fix", "channel": each})
+        for each in mailboxes
+    )
+    turn = Text("choice.turn" if offers else "choice.turn_type")
+    return offer(
+        Text("choice.kicker"), Text("choice.title.fix"), offers, AT, turn=turn, field="fix"
+    )
+
+
+def _channels(count: int, **more: bool) -> cards.Card:
+    lines = tuple(
+        ChannelLine(
+            f"mailbox-{at}@contoso.com",
+            State.OK if at % 3 else State.WRONG,
+            Text("channels.nothing_wrong" if at % 3 else "cause.forwarding_blocked"),
+            AT,
+        )
+        for at in range(count)
+    )
+    return channels(lines, AT, **more)
+
+
+FIXED = Text("superseded.fixed", {"run": "7Q4K", "at": minute_of(AT), "by": "rita@contoso.com"})
+PAGE = "https://login.microsoftonline.com/error?code=7999999"
+
+
+def _read(code: str, *causes: str, cut: bool = False) -> Reading:
+    """Return a reading of causes; those after the first two are possible ones."""
+    found = (FoundCause(each, code) for each in causes[:2])
+    others = (FoundCause(each, "", Certainty.POSSIBLE) for each in causes[2:])
+    return Reading(ours=True, causes=(*found, *others), cut=cut)
+
+
+def _explanations() -> dict[str, cards.Card]:
+    causes = ("smtp_token_refused", "send_as_denied", "wrong_mailbox_user", "scope_wrong")
+    row = channel_row(ChannelLine(MAILBOX, State.OK, FIXED, AT))
+    opened = FoundCause("wrong_mailbox_user", "", Certainty.POSSIBLE)
+    unknown = (
+        UnknownCode("AADSTS7999999", "AADSTS7999999: <b>a</b> [thing](https://x) ${y}", PAGE),
+        UnknownCode("550 5.7.606", "x" * 2000),
+    )
+    checks = (MAILBOX, "sales@contoso.com")
+    return {
+        "explanation-known": explanation(
+            _read("535 5.7.3", *causes, cut=True), AT, checks=checks, channels=[row]
+        ),
+        "explanation-busy": explanation(_read("AADSTS90033", "entra_busy"), AT),
+        "explanation-open": explanation(
+            Reading(ours=True, causes=(opened,) * 8), AT, checks=(MAILBOX,)
+        ),
+        "explanation-unknown": explanation(Reading(ours=True, unknown=unknown), AT),
+        "explanation-nothing": explanation(None, AT),
+        "explanation-channel": explanation(None, AT, checks=(MAILBOX,), channels=[row]),
+    }
+
+
+LATER = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
+ZIP = "tac-support-contoso-com-20261125-1405Z.zip"
+FILES = ("summary.md", "findings.md", "smtp-transcript.txt", "findings.json", "history.json")
+QUEUE = (line("QU", text("step.contact_queue"), State.OK, Access.NONE, Text("seen.no_waiting")),)
+
+
+def _tac() -> dict[str, cards.Card]:
+    files = {
+        "tac-file": tac_file(
+            MAILBOX,
+            ZIP,
+            (*FILES, "screenshot.png"),
+            LATER,
+            resource_id="a_638211456712345678",
+            transaction_id="2c8ad0a4-88aa-4a43-b31b-b46d",
+        ),
+        "tac-file-bare": tac_file(MAILBOX, ZIP, FILES, LATER, checked=False),
+        "hostile-tac-file": tac_file(
+            HOSTILE, HOSTILE, FILES, LATER, resource_id=HOSTILE, transaction_id=HOSTILE
+        ),
+    }
+    guides = {
+        "tac": tac(MAILBOX, LATER),
+        "tac-direct": tac(MAILBOX, LATER, direct=True),
+        "hostile-tac": tac(HOSTILE, LATER),
+    }
+    lost = Text("seen.watch_mail_lost_forward", {"at": "second:2026-11-25T14:03:00+00:00"})
+    off = Text("cause.connect_flow_not_live"), Text("remedy.connect_flow_not_live")
+    searches = {
+        "search-unread": search(MAILBOX, LATER, "unread", 1, 5, sign_in_url="https://x.example/s"),
+        "search-mail": search(MAILBOX, LATER, "mail", 2, 5, lines=QUEUE, sends=True),
+        "search-mail-followed": search(MAILBOX, LATER, "mail", 2, 5, mail=lost),
+        "search-connect": search(MAILBOX, LATER, "connect", 3, 5, told=off),
+        "search-agent": search(MAILBOX, LATER, "agent", 4, 5, lines=QUEUE),
+        "hostile-search": search(
+            HOSTILE, LATER, "agent", 4, 5, told=(verbatim(HOSTILE), verbatim(HOSTILE))
+        ),
+    }
+    return searches | guides | files
+
+
+RUN = "7Q4K2M"
+TRAIL = "audit-support-at-contoso.com-20261125-1405Z.jsonl"
+WHAT = {
+    "step": "smtp_auth",
+    "kind": "setup",
+    "changes": [{}, {}, {}],
+    "data": {"scope": "mailbox", "question": "registered", "cause": "no"},
+}
+
+
+def _audits() -> dict[str, cards.Card]:
+    kinds = (
+        "opened",
+        "signed_in",
+        "approved",
+        "changing",
+        "changed",
+        "handed_over",
+        "finished",
+        "refused",
+        "other",
+    )
+    entries = [_entry(kind, 90 + number) for number, kind in enumerate(kinds)][::-1]
+    earlier = [_entry("opened", 1)]
+    hostile = {"at": LATER.isoformat(), "what": "opened", "n": 0, "kind": HOSTILE}
+    hostile |= {"by": HOSTILE, "mailbox": HOSTILE, "run": HOSTILE}
+    few = {"filed": 41, "name": TRAIL}
+    return {
+        "audit": audit(MAILBOX, LATER, earlier * 32 + entries, **few),
+        "audit-space": audit("", LATER, earlier * 29_991 + entries, filed=20_000, name=TRAIL),
+        "audit-one": audit("", LATER, entries[-1:], filed=1, name=TRAIL),
+        "audit-none": audit("", LATER, [], filed=0, name=TRAIL),
+        "audit-broken": audit(MAILBOX, LATER, earlier * 32 + entries, **few, broken_at=17),
+        "hostile-audit": audit(HOSTILE, LATER, [hostile] * 12, filed=12, name=HOSTILE),
+    }
+
+
+def _entry(kind: str, number: int) -> AuditEntry:
+    about = {"mailbox": MAILBOX, "run": RUN} if kind != "refused" else {}
+    told = {"at": LATER.isoformat(), "what": kind, "by": "anna@contoso.com", "n": number}
+    return WHAT | about | told

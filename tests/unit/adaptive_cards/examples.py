@@ -5,9 +5,10 @@ The tests and the pictures use them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import adaptive_cards as cards
 from adaptive_cards.cards.notice import HelpEntry, NoticeView, command_help, help_card, typed_wrong
@@ -15,6 +16,7 @@ from adaptive_cards.components import WARNED, Header
 from bot.cards.presenters import connect_form, plan, questions
 from bot.cards.presenters.lists import status
 from bot.links import Link
+from jobs.channel.mailbox import ADDRESS_IN_USE
 from jobs.model import (
     Account,
     Change,
@@ -27,22 +29,17 @@ from jobs.model import (
     Scope,
     State,
     Text,
-    day_of,
     minute_of,
     verbatim,
 )
-from jobs.runs.run import Changed, Plan, RecordedChange, Reply, Run
+from jobs.runs.run import FOREIGN_HOSTS, Brief, Changed, FixBrief, Plan, RecordedChange, Reply, Run
 from jobs.settings import Settings
 from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
-from tests.unit.adaptive_cards.words import told
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.fixtures.parsed import table
+from tests.unit.adaptive_cards.words import said, told
 
 AT = datetime(2026, 11, 24, 14, 32, 48, tzinfo=UTC)
-
-END = datetime(2027, 11, 24, tzinfo=UTC)
 
 MAILBOX = "support@contoso.com"
 
@@ -65,16 +62,13 @@ HOSTILE = (
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    return {**dict(_details()), **dict(_plans()), **hostile()}
+    return {**dict(_details()), **dict(_plans()), **_fixes(), **addresses(), **hostile()}
 
 
 def header(stage: int, mailbox: str = MAILBOX) -> Header:
     """Return the header of a run's card, for a stage of the run."""
     started = Text("kicker.started", {"who": "rita@contoso.com", "at": minute_of(AT)})
     return Header(mailbox, stage, started=started)
-
-
-ASKED = {"who": "Rita Requester", "space": "Contact center"}
 
 
 def later(**span: float) -> datetime:
@@ -112,108 +106,21 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
 def change(
     row: str,
     name: str,
-    values: tuple[str | Text, str | Text],
-    scope: Scope,
+    before: str | dict[str, str],
+    after: str | dict[str, str],
+    scope: str,
     command: str,
-    **more: object,
+    note: dict[str, str] | None = None,
+    **more: bool,
 ) -> Change:
     """Return a change, which is one line of a plan."""
-    before, after = (each if isinstance(each, Text) else told(each) for each in values)
-    return Change(
-        row.lower(),
-        row,
-        told(name),
-        before,
-        after,
-        scope,
-        command,
-        **more,  # type: ignore[arg-type]  # two flags and a note
-    )
+    words = told(name), said(before), said(after)
+    about = said(note) if note else None
+    return Change(row.lower(), row, *words, Scope(scope), command, note=about, **more)
 
 
-M5 = change(
-    "M5",
-    "Organization customization",
-    ("not enabled", "enabled"),
-    Scope.TENANT,
-    "Enable-OrganizationCustomization",
-    reversible=False,
-    note=Text("note.customization"),
-)
-
-POLICY = "'Webex Connect forwarding - support'"
-
-CHANGES = (
-    change(
-        "E1",
-        "App registration",
-        ("none", "this tenant only, 2 redirect URIs"),
-        Scope.APP,
-        "PATCH /applications(uniqueName='w')",
-    ),
-    change(
-        "E2",
-        "Access tokens (implicit grant)",
-        ("off", "on"),
-        Scope.APP,
-        "web: enableAccessTokenIssuance true",
-    ),
-    change(
-        "E3",
-        "Client secret",
-        ("none", Text("after.client_secret", {"expires": day_of(END)})),
-        Scope.APP,
-        "POST /applications/(id)/addPassword, endDateTime 2027-11-24",
-    ),
-    change(
-        "E4",
-        "Exchange Mail.Send (application)",
-        ("none", "requested; consent follows in step 5"),
-        Scope.APP,
-        "requiredResourceAccess + Exchange Mail.Send (Role)",
-        note=Text("note.mail_send"),
-        warning=True,
-    ),
-    change(
-        "E5",
-        "Exchange SMTP.Send (delegated)",
-        ("none", Text("after.smtp_grant", {"user": MAILBOX})),
-        Scope.APP,
-        "POST /oauth2PermissionGrants",
-    ),
-    change(
-        "M2",
-        "Authenticated SMTP",
-        ("not set", "on"),
-        Scope.MAILBOX,
-        f"Set-CASMailbox {MAILBOX} -SmtpClientAuthenticationDisabled $false",
-    ),
-    change(
-        "M3",
-        "Forwarding",
-        ("none", Text("after.forwarding_keeps", {"address": FORWARDING})),
-        Scope.MAILBOX,
-        (
-            f"Set-Mailbox {MAILBOX} -ForwardingAddress $null -ForwardingSmtpAddress "
-            f"{FORWARDING} -DeliverToMailboxAndForward $true"
-        ),
-    ),
-    change(
-        "M4",
-        "Outbound spam policy for this sender",
-        (
-            Text("seen.outbound", {"mode": "key:forwarding_mode.Automatic", "policy": "Default"}),
-            Text("after.outbound_policy"),
-        ),
-        Scope.MAILBOX,
-        (
-            f"New-HostedOutboundSpamFilterPolicy {POLICY} -AutoForwardingMode On\n"
-            f"New-HostedOutboundSpamFilterRule {POLICY} -Priority 0"
-        ),
-        note=Text("note.rules_move", {"count": "1"}),
-    ),
-    M5,
-)
+CHANGES = tuple(change(**row) for row in table("changes")["change"])
+M5 = CHANGES[-1]
 
 
 ADMIN = Account("tenant", "admin", "admin@contoso.com")
@@ -248,9 +155,7 @@ def planned(
 
 
 def _plans() -> Iterator[tuple[str, cards.Card]]:
-    kept = change(
-        "M3", "Forwarding", ("other", "ours"), Scope.MAILBOX, "Set-Mailbox", reversible=False
-    )
+    kept = change("M3", "Forwarding", "other", "ours", "mailbox", "Set-Mailbox", reversible=False)
     shut = Text("seen.shared_blocked", {"upn": MAILBOX})
     least = Channel(MAILBOX, profile=Profile.LEAST)
     yield "plan", planned(CHANGES, Finding("mailbox_user", State.WARNING, shut))
@@ -296,7 +201,7 @@ def _hostile_stages() -> dict[str, cards.Card]:
     bad, words = HOSTILE, verbatim(HOSTILE)
     head = replace(header(3, bad), asked=Text("kicker.asked", {"who": bad, "space": bad}))
     danger = tuple(
-        change(row, bad, (bad, bad), scope, bad, note=words)
+        replace(change(row, bad, bad, bad, scope, bad), note=words)
         for row in ("E1", "M3", "M4")
         for scope in Scope
     )
@@ -329,4 +234,54 @@ def _hostile_answers() -> dict[str, cards.Card]:
         "hostile-notice": cards.notice(
             NoticeView(words, words, words, WARNED, (("done.run", words),), buttons, AT)
         ),
+    }
+
+
+HEADER = Header(MAILBOX, 3, RunKind.FIX)
+
+
+def _fixes() -> dict[str, cards.Card]:
+    return {
+        "plan-fix-nothing": _fix(),
+        "plan-fix-named": _fix("transport_rule_blocks"),
+        "plan-fix-incident": _fix("exchange_incident"),
+    }
+
+
+def _fix(*causes: str) -> cards.Card:
+    brief = Brief(fix=FixBrief(manual_causes=causes, checked_at=AT))
+    right = Finding("outbound_policy", State.OK)
+    return planned((), right, head=HEADER, kind=RunKind.FIX, brief=brief)
+
+
+CALLBACK = "https://contoso.us.webexconnect.io/callback"
+GENUINE = "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io"
+EVIL = "a.imiconnect.io.with-a-very-long-name-that-hides-its-end.evil.example"
+
+
+def shown(
+    callback: str = CALLBACK, forwarding: str = GENUINE, *found: Finding, **more: Any
+) -> cards.Card:
+    """Return a plan card with all changes, and these addresses."""
+    return planned(CHANGES, *found, channel=Channel(MAILBOX, callback, forwarding), **more)
+
+
+def addresses() -> dict[str, cards.Card]:
+    """Return the plans with addresses of Webex Connect, foreign ones, and ones in other alphabets."""
+    evil = f"https://{EVIL}/callback", "copies@xn--80ak6aa92e.example"
+    both = f"https://{EVIL}/callback", f"copies@{EVIL}"
+    confirmed = {FOREIGN_HOSTS: Reply(EVIL, "boss@contoso.com", AT)}
+    in_use = tuple(Evidence(ADDRESS_IN_USE, f"{each}@contoso.com") for each in ("sales", "orders"))
+    others = Finding("addresses", State.OK, evidence=in_use)
+    grant = (*CHANGES[:4], replace(CHANGES[4], step="smtp_grant"), *CHANGES[5:])
+    least = Channel(MAILBOX, CALLBACK, GENUINE, profile=Profile.LEAST)
+    return {
+        "plan-addresses": shown(CALLBACK, GENUINE, others),
+        "plan-one-user": planned(grant, channel=least),
+        "plan-foreign": shown(*evil),
+        "plan-foreign-confirmed": shown(*both, answers=confirmed),
+        "plan-foreign-tenant-only": shown(*evil, approvals=MAILBOXES),
+        "plan-foreign-approved": shown(*evil, approvals=MAILBOXES | TENANTS),
+        "plan-foreign-blocked": shown(*evil, LICENSE),
+        "hostile-plan-addresses": shown(HOSTILE, HOSTILE),
     }

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import adaptive_cards as cards
+from adaptive_cards.components import Header
 from bot.cards.presenters import connect_form, mail as mail_card, progress, questions
-from bot.cards.presenters.card_state import THREAD, header
+from bot.cards.presenters.card_state import THREAD, header as run_header
 from bot.links import Link
 from jobs.causes.cause import Cause
 from jobs.model import (
@@ -35,6 +36,9 @@ from tests.unit.adaptive_cards.examples import (
     MAILBOX,
     REQUESTER,
     RUN,
+    SETTINGS,
+    TENANT,
+    header,
     later,
     ran,
 )
@@ -42,7 +46,7 @@ from tests.unit.adaptive_cards.examples import (
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    every = _asked, _delegates, _rehearsals, _progresses, _mails, _ends, _undone
+    every = _asked, _delegates, _rehearsals, _progresses, _mails, _ends, _undone, _connects
     return {name: card for of in every for name, card in of()}
 
 
@@ -53,7 +57,7 @@ CARL = "carl@contoso.com"
 def asked(of: Callable[..., cards.Card], run: Run, to: str = THREAD) -> cards.Card:
     """Return a request to an administrator, in the thread or 1:1."""
     link = replace(LINK, asker="Rita Requester", space="Contact center")
-    return of(run, header(run, stage_of(run), to=to, link=link), link, to)
+    return of(run, run_header(run, stage_of(run), to=to, link=link), link, to)
 
 
 def _asked() -> Iterator[tuple[str, cards.Card]]:
@@ -112,7 +116,7 @@ def rehearsed(found: Finding, *, ready: bool = False, to: str = THREAD, **more: 
     pressed = {"rehearse": Reply("yes", REQUESTER.email, AT)} if ready else {}
     shown = replace(run, answers=run.answers | pressed)
     link = LINK if ready and not found.cause else None
-    return connect_form.rehearsal(shown, header(shown, 6, to=to, link=link), link, to)
+    return connect_form.rehearsal(shown, run_header(shown, 6, to=to, link=link), link, to)
 
 
 def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
@@ -162,7 +166,7 @@ def progressed(*found: Finding, **more: Any) -> cards.Card:
     plan = Plan("p3", CHANGES, AT)
     run = ran(*so_far, *found, plan=plan, approvals=approved, running=frozenset({"smtp_auth"}))
     shown = replace(run, **more)
-    return progress.progress(shown, header(shown, stage_of(shown)), AT)
+    return progress.progress(shown, run_header(shown, stage_of(shown)), AT)
 
 
 def _progresses() -> Iterator[tuple[str, cards.Card]]:
@@ -199,7 +203,7 @@ def mail(*found: Finding, direct: bool = False, arrived: int = 0, **more: Any) -
     first, *others = found or (way,)
     run = ran(replace(first, facts=facts | first.facts), *others, **({"changed": sent} | more))
     to = "agent@contoso.com" if direct else THREAD
-    return mail_card.drawn(run, header(run, 7), to)
+    return mail_card.drawn(run, run_header(run, 7), to)
 
 
 def _mails() -> Iterator[tuple[str, cards.Card]]:
@@ -306,3 +310,50 @@ def _undone() -> Iterator[tuple[str, cards.Card]]:
     yield "undone-nothing", undone(left)
     hostile = replace(restored[1], seen=verbatim(HOSTILE))
     yield "undone-hostile", undone(hostile, channel=Channel(HOSTILE))
+
+
+def connected(
+    *found: Finding, pressed: tuple[str, ...] = (), gone: bool = False, **more: Any
+) -> cards.Card:
+    """Return the card with further findings, after somebody has ``pressed`` these buttons."""
+    known = (
+        Finding("mailbox_user", State.OK, facts={"upn": MAILBOX}),
+        Finding("ids", State.OK, facts={"client_id": CLIENT_ID}),
+        Finding("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER),
+    )
+    answers = {each: Reply("yes", REQUESTER.email, AT) for each in pressed}
+    account = replace(RUN.account, tenant_id=TENANT)
+    run = ran(*known, *found, **({"answers": answers, "account": account} | more))
+    link = Link(f"{BASE}/handover/7Q4K", later(minutes=15))
+    head = header(6) if run.kind is RunKind.SETUP else Header(MAILBOX, 6, run.kind)
+    return connect_form.connect_form(run, head, link, SETTINGS, gone=gone)
+
+
+def _connects() -> Iterator[tuple[str, cards.Card]]:
+    token, registered = (Finding(step, State.OK) for step in ("token", "registered"))
+    user = Finding("mailbox_user", State.OK)
+    yield "connect", connected()
+    yield "connect-token-saved", connected(pressed=("token_saved",), gone=True)
+    yield "connect-token-read", connected(token, gone=True)
+    yield "connect-secret-lost", connected(gone=True)
+    yield "connect-secret-making", connected(pressed=("new_secret",))
+    yield "connect-shared", connected(replace(user, facts={"shared": "yes"}))
+    yield "connect-other-login", connected(replace(user, facts={"upn": "s1@contoso.com"}))
+    yield "connect-registered", connected(pressed=("registered",))
+    yield "connect-filled-in", connected(pressed=("token_saved", "registered"), gone=True)
+    yield "connect-registered-read", connected(registered, pressed=("token_saved",), gone=True)
+    form = Finding("mailbox_fields", State.OK)
+    asked = Finding("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
+    both = ("token_saved", "rehearse")
+    yield (
+        "connect-registered-read-early",
+        connected(registered, form, asked, pressed=both, gone=True, plan=Plan("p3", (), AT)),
+    )
+    fix: dict[str, Any] = {
+        "kind": RunKind.FIX,
+        "channel": Channel(MAILBOX, "https://uk.webexconnect.io/callback"),
+    }
+    yield "connect-new-secret", connected(**fix, changed=made("client_secret"))
+    yield "connect-new-token", connected(**fix)
+    yield "connect-new-token-saved", connected(**fix, pressed=("token_saved",))
+    yield "connect-new-token-read", connected(token, **fix)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from adaptive_cards import Card
+from adaptive_cards.texts import has_text
 from bot.cards.presenters.questions import TypedInputs, intake
+from jobs.runs.event_log import NOT_RECORDED
+from jobs.runs.run import Kind
 from tests.unit.adaptive_cards.progress_examples import RUN
-
-Cards = dict[str, Card]
-Nodes = Callable[[Any], Iterator[dict[str, Any]]]
 
 
 def test_plan_buttons_name_their_plan(examples, nodes):
@@ -49,4 +49,52 @@ def test_connect_form_names_the_secret_only_as_a_link(examples, nodes):
     ]
     assert [
         node["url"] for node in nodes(examples["connect-filled-in"].content) if "url" in node
+    ] == []
+
+
+Nodes = Callable[[Any], Iterator[dict[str, Any]]]
+
+
+def verbs(card: Card, nodes: Nodes) -> set[str]:
+    """Return the verbs of the card's buttons."""
+    return {node["data"]["do"] for node in nodes(card.content) if "data" in node}
+
+
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [
+        ("plan-addresses", {"approve", "approve_tenant"}),
+        ("plan-foreign", {"confirm_hosts"}),
+        ("plan-foreign-confirmed", {"approve", "approve_tenant"}),
+        ("plan-foreign-tenant-only", {"confirm_hosts"}),
+        ("plan-foreign-approved", set()),
+        ("plan-foreign-blocked", set()),
+    ],
+)
+def test_foreign_hosts_are_confirmed_before_an_approval(name, offered, examples, nodes):
+    """A plan with foreign hosts has no button for an approval until the hosts are confirmed.
+
+    The confirmation itself approves nothing.
+    """
+    asking = {"approve", "approve_tenant", "confirm_hosts"}
+    assert verbs(examples[name], nodes) & asking == offered
+
+
+def test_the_confirmation_names_run_and_plan(examples, nodes):
+    """The confirmation of hosts names its run and plan, as an approval does.
+
+    So a press on the card of an older plan confirms nothing.
+    """
+    found = [
+        node["data"]
+        for node in nodes(examples["plan-foreign"].content)
+        if node.get("data", {}).get("do") == "confirm_hosts"
+    ]
+    assert found == [{"do": "confirm_hosts", "run": "7Q4K", "plan": "p3"}]
+
+
+def test_every_kind_of_event_has_its_words():
+    """Every recorded kind of event has a text, so it is never shown by its code name."""
+    assert [
+        kind for kind in Kind if kind not in NOT_RECORDED and not has_text(f"audit.what.{kind}")
     ] == []

@@ -50,7 +50,7 @@ def of_every_card(rule: Callable[[Card], None]) -> Callable[[str], None]:
     """
 
     @pytest.mark.parametrize("language", IN_LANGUAGES)
-    def test(language: str) -> None:
+    def test(language) -> None:
         broken: dict[str, str] = {}
         for name, card in IN_LANGUAGES[language].items():
             try:

@@ -2,45 +2,114 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, channels
+from bot.cards.presenters import questions
 from bot.cards.presenters.verdict import draw
 from jobs.checks.changers import SetBack
-from jobs.checks.reading import Line, Lost, Proof, Reading, Stop, Suspect
+from jobs.checks.discovering import APP, FORWARDING
+from jobs.checks.reading import FoundChannel, Line, Lost, Proof, Reading, Stop, Suspect
 from jobs.model import (
     Access,
+    Channel,
     ConnectChange,
     Evidence,
     Finding,
+    Person,
     State,
     Station,
     Text,
     Turn,
+    day_of,
+    minute_of,
     verbatim,
 )
-from jobs.runs.run import Problem
-from tests.unit.adaptive_cards.examples import HOSTILE
-from tests.unit.adaptive_cards.verdict_lines import (
-    AT,
-    COPIES,
-    EXPIRES,
-    LOGIN,
-    MAILBOX,
-    POLICY,
-    PROOFS,
-    RIGHT,
-    RULE,
-    SECRET,
-    SKIPPED,
-    STRANGER,
-    SYMPTOMS,
-    ago,
-    line,
+from jobs.runs.run import AppCandidate, Problem, Run, Search
+from tests.fixtures.parsed import table
+from tests.unit.adaptive_cards.examples import HOSTILE, MAILBOX
+from tests.unit.adaptive_cards.words import said, told
+
+AT = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
+
+
+def ago(**span: float) -> datetime:
+    return AT - timedelta(**span)
+
+
+def line(
+    row: str,
+    title: str,
+    state: State = State.OK,
+    access: Access = Access.ADMIN,
+    seen: str | Text = "",
+    explained_by: str = "",
+    **more: object,
+) -> Line:
+    """Return one finding of a check; the English words of its title name its step."""
+    named = told(title)
+    finding = Finding(
+        named.key.removeprefix("step.") if named.key.startswith("step.") else title,
+        state,
+        (told(seen) if isinstance(seen, str) else seen) if seen else None,
+        access=access,
+        **more,  # type: ignore[arg-type]  # the finding's own names
+    )
+    return Line(row, named, finding, explained_by)
+
+
+def dated(span: dict[str, float]) -> str:
+    """Return a time as a finding's value: a day, or a minute if it was today."""
+    return (day_of if "days" in span else minute_of)(ago(**span))
+
+
+def seen_in(words: str | dict[str, Any]) -> str | Text:
+    """Return what a finding of the table shows: words, or a text with its values."""
+    if isinstance(words, str):
+        return words
+    return said({name: dated(it) if isinstance(it, dict) else it for name, it in words.items()})
+
+
+def found_in(row: dict[str, Any]) -> Line:
+    """Return a finding of the table."""
+    read = {
+        "state": State,
+        "access": Access,
+        "seen": seen_in,
+        "expected": Text,
+        "evidence": told_by,
+    }
+    return line(**{name: read.get(name, str)(value) for name, value in row.items()})
+
+
+def told_by(rows: list[list[str]]) -> tuple[Evidence, ...]:
+    """Return the evidence of a finding of the table."""
+    return tuple(Evidence(*row) for row in rows)
+
+
+TABLE = table("verdicts")
+FOUND_LINES = {name: tuple(map(found_in, rows)) for name, rows in TABLE["findings"].items()}
+
+
+def lines_of(*names: str) -> tuple[Line, ...]:
+    """Return findings by their groups' names, of which each may name a range."""
+    groups = [(FOUND_LINES[name], span or (0, 99)) for name, *span in map(str.split, names)]
+    return tuple(each for group, span in groups for each in group[slice(*map(int, span))])
+
+
+[POLICY], [SECRET], [LOGIN] = (FOUND_LINES[name] for name in ("POLICY", "SECRET", "LOGIN"))
+SYMPTOMS, SKIPPED, RIGHT = (FOUND_LINES[name] for name in ("SYMPTOMS", "SKIPPED", "RIGHT"))
+
+PROOFS = (
+    Proof("V1", told("Copy delivered to Webex Connect"), ago(minutes=11)),
+    Proof("V3", told("The agent's answer was delivered"), ago(minutes=26)),
+    Proof("C6", verbatim("235 2.7.0 Authentication successful"), ago(seconds=4)),
 )
+
 
 CHANGES = (
     Suspect(
@@ -56,8 +125,6 @@ CHANGES = (
 )
 
 SIGN_IN = "https://bot.contoso.com/signin/9M2C"
-
-GRANT = "https://bot.contoso.com/access/9M2C"
 
 FIX = ("fix.outbound_policy", {"do": "fix", "channel": MAILBOX, "cause": "outbound_policy"})
 
@@ -75,13 +142,11 @@ def way(passes: str, last: datetime | None = AT) -> tuple[Stop, ...]:
 
 
 def checked(looking: int = 0, *causes: tuple[str, Line], **more: Any) -> cards.Card:
-    """Return a check's card; each cause is given as its code and the finding behind it."""
     roots = tuple(cause(code, found) for code, found in causes)
     return draw(Reading("9M2C", MAILBOX, AT, looking, roots, **more))
 
 
 def cause(code: str, found: Line) -> Line:
-    """Return a finding with the code of its cause."""
     return replace(found, found=replace(found.found, cause=code))
 
 
@@ -92,194 +157,73 @@ SET_BACK = SetBack(
     verbatim("On"),
     ("CIS 6.2.1", "CISA MS.EXO.1.1"),
 )
-UNREAD = {
-    "lines": (*RIGHT[-2:], *SKIPPED),
-    "way": way("+.....", last=None),
-    "skipped": SKIPPED,
-    "sign_in_url": SIGN_IN,
+FIXES = {"setting": FIX, "connect": CONNECT}
+READ: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(
+        ("lines", "symptoms", "warnings", "possible", "skipped"), lambda names: lines_of(*names)
+    ),
+    **dict.fromkeys(("since", "proven", "secret_expires"), lambda span: ago(**span)),
+    "way": way,
+    "turn": Turn,
+    "fix": FIXES.get,
+    "proofs": lambda number: PROOFS[:number],
+    "silent": tuple,
 }
-STOPPED = {
-    "way": way("++-..+"),
-    "symptoms": SYMPTOMS,
-    "since": ago(hours=2, minutes=28),
-    "turn": Turn.APPROVER,
+"""How the values of a check are read that are more than texts and numbers."""
+
+ODD: dict[str, dict[str, Any]] = {
+    "verdict-damage": {"damage": Lost(14, ago(days=4), kept=True, bounced=3)},
+    "verdict-set-back": {"set_back": SET_BACK},
+    "verdict-changed": {"changes": CHANGES},
+    "verdict-grantable": {
+        "problem": Problem(
+            "app_roles_missing",
+            "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp",
+            AT,
+        )
+    },
 }
+"""What the table cannot say."""
+
+
+def from_table(name: str) -> cards.Card:
+    """Return the card of a check of the table."""
+    row = TABLE["checks"][name]
+    row = TABLE["shared"].get(row.get("like"), {}) | row
+    more = {key: READ[key](value) if key in READ else value for key, value in row.items()}
+    more |= ODD.get(name, {})
+    if first := more.pop("first_way", ""):
+        more["way"] = way(first, last=None)
+    more.pop("like", None)
+    found = [(code, *lines_of(group)) for code, group in more.pop("causes", ())]
+    set_back = more.pop("set_back", None)
+    roots = [(code, replace(each, set_back=set_back)) for code, each in found]
+    return checked(more.pop("looking", 0), *roots, **more)
 
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    return _stopped() | _of_one_cause() | _looking() | _well() | _channels() | hostile()
-
-
-def _stopped() -> dict[str, cards.Card]:
-    blocked, expired = ("forwarding_blocked", POLICY), ("client_secret_expired", SECRET)
-    all_lines = (POLICY, RULE, EXPIRES, *RIGHT, *SYMPTOMS, *SKIPPED[-2:])
-    return {
-        "verdict-broken": checked(
-            0,
-            blocked,
-            fix=FIX,
-            lines=all_lines,
-            warnings=(EXPIRES,),
-            possible=(RULE,),
-            skipped=SKIPPED[-2:],
-            sign_in_url=SIGN_IN,
-            **STOPPED,
-        ),
-        "verdict-two-causes": checked(
-            0,
-            blocked,
-            expired,
-            fix=FIX,
-            lines=(POLICY, SECRET, LOGIN, *RIGHT),
-            **{**STOPPED, "symptoms": (*SYMPTOMS, LOGIN), "since": ago(days=4)},
-        ),
-        "verdict-elsewhere": checked(
-            0,
-            expired,
-            fix=CONNECT,
-            lines=(SECRET, *RIGHT),
-            turn=Turn.REQUESTER,
-            way=way("+++++-"),
-            symptoms=(LOGIN,),
-        ),
-        "verdict-stranger": checked(
-            0,
-            ("not_forwarded", STRANGER),
-            fix=FIX,
-            lines=(STRANGER, *RIGHT),
-            turn=Turn.APPROVER,
-            way=way("++-..."),
-        ),
-        "verdict-damage": checked(
-            0,
-            blocked,
-            fix=FIX,
-            lines=(POLICY,),
-            **STOPPED,
-            damage=Lost(14, ago(days=4), kept=True, bounced=3),
-        ),
-        "verdict-other-cause": checked(
-            0, ("remote_domain_blocks_forwarding", POLICY), fix=FIX, turn=Turn.ADMINISTRATOR
-        ),
-        "verdict-thirty": thirty(),
-    }
-
-
-def _of_one_cause() -> dict[str, cards.Card]:
-    expired = ("client_secret_expired", SECRET)
-    return {
-        "verdict-set-back": checked(
-            0,
-            ("forwarding_blocked", replace(POLICY, set_back=SET_BACK)),
-            lines=(POLICY, *RIGHT),
-            fix=FIX,
-            accepts="forwarding_blocked",
-            **STOPPED,
-        ),
-        "verdict-by-hand": checked(0, expired, lines=(SECRET,), turn=Turn.ADMINISTRATOR),
-        "verdict-not-read": checked(
-            0,
-            ("what_stops_mail_not_read", COPIES),
-            lines=(COPIES, *SKIPPED),
-            skipped=SKIPPED,
-            turn=Turn.ADMINISTRATOR,
-            sign_in_url=SIGN_IN,
-        ),
-        "verdict-waits": checked(
-            0, ("service_unavailable", SECRET), lines=(SECRET,), turn=Turn.TIME
-        ),
-    }
-
-
-def _looking() -> dict[str, cards.Card]:
-    blocked = ("forwarding_blocked", POLICY)
-    return {
-        "verdict-started": checked(23, way=way("......", last=None)),
-        "verdict-looking": checked(
-            16, lines=(*RIGHT[:4], EXPIRES, RIGHT[5], SKIPPED[0]), sign_in_url=SIGN_IN
-        ),
-        "verdict-silent": checked(16, lines=RIGHT[:4], silent=("exchange", "graph")),
-        "verdict-early": checked(
-            19,
-            blocked,
-            fix=FIX,
-            lines=(POLICY, *RIGHT[:3]),
-            skipped=SKIPPED[:1],
-            **{**STOPPED, "symptoms": ()},
-        ),
-    }
-
-
-def _well() -> dict[str, cards.Card]:
-    flows = way("++++.+", last=None)
-    return {
-        "verdict-healthy": checked(
-            lines=(*RIGHT, *SKIPPED[-2:]),
-            way=flows,
-            proofs=PROOFS,
-            skipped=SKIPPED[-2:],
-            warnings=(EXPIRES,),
-            possible=(RULE,),
-            sign_in_url=SIGN_IN,
-            secret_expires=AT + timedelta(days=365),
-        ),
-        "verdict-unproven": checked(unread=7, needs_administrator=True, **UNREAD),
-        "verdict-own-proof": checked(
-            unread=7,
-            needs_administrator=True,
-            proven=ago(minutes=4),
-            login=True,
-            grant_url=GRANT,
-            **UNREAD | {"way": way("......", last=None)},
-        ),
-        "verdict-changed": checked(changes=CHANGES, **UNREAD),
-        "verdict-one-way": checked(
-            lines=RIGHT, way=way("++++..", last=None), proofs=PROOFS[:1], unread=2
-        ),
-        "verdict-last-proven": checked(lines=RIGHT, way=way("++++.."), proofs=PROOFS),
-        "verdict-suspected": checked(
-            lines=RIGHT, way=way("++++.."), proofs=PROOFS, possible=(RULE,)
-        ),
-        "verdict-unreadable": checked(
-            lines=(*RIGHT, *SKIPPED[-2:]), way=way("++++.+"), proofs=PROOFS, unread=2
-        ),
-        "verdict-every-offer": checked(grant_url=GRANT, **UNREAD),
-        "verdict-grantable": checked(
-            grant_url=GRANT,
-            problem=Problem(
-                "app_roles_missing",
-                "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp",
-                AT,
-            ),
-            **UNREAD,
-        ),
-    }
+    checks = {name: from_table(name) for name in TABLE["checks"]}
+    return checks | {"verdict-thirty": thirty()} | _channels() | _discovered() | hostile()
 
 
 def thirty() -> cards.Card:
-    """Return a check's card with thirty findings, each with a text.
-
-    It is the longest check that occurs.
-    """
+    """Return the longest check that occurs, with thirty findings."""
     seen = "smtp.office365.com:587 answers, with STARTTLS and a certificate for outlook.office.com"
     right = tuple(
         line(f"M{number % 9}", f"Setting number {number} of the mailbox", seen=seen)
         for number in range(18)
     )
-    lines = (POLICY, SECRET, RULE, EXPIRES, LOGIN, *SYMPTOMS, *right, *SKIPPED[-5:])
-    noticed = {
-        "symptoms": (*SYMPTOMS, LOGIN),
-        "warnings": (EXPIRES,),
-        "possible": (RULE,),
-        "skipped": SKIPPED[-5:],
-    }
-    causes = (("forwarding_blocked", POLICY), ("client_secret_expired", SECRET))
+    lines = (*lines_of("POLICY", "SECRET", "RULE", "EXPIRES", "LOGIN", "SYMPTOMS"), *right)
     return checked(
         0,
-        *causes,
-        **noticed,
-        lines=lines,
+        ("forwarding_blocked", POLICY),
+        ("client_secret_expired", SECRET),
+        symptoms=(*SYMPTOMS, LOGIN),
+        warnings=lines_of("EXPIRES"),
+        possible=lines_of("RULE"),
+        skipped=SKIPPED[-5:],
+        lines=(*lines, *SKIPPED[-5:]),
         way=way("++-..+"),
         fix=FIX,
         turn=Turn.APPROVER,
@@ -367,4 +311,63 @@ def hostile() -> dict[str, cards.Card]:
         "hostile-healthy": draw(healthy),
         "hostile-looking": draw(Reading("9M2C", HOSTILE[:254], AT, 3, (), lines=view.lines)),
         "hostile-channels": channels(lines, AT),
+    }
+
+
+ADDRESS = "4475e4a8d0f14a5c8a108d26d8beea04@mail-us.imiconnect.io"
+CALLBACK = "https://contoso.us.webexconnect.io/callback"
+APPS = (
+    AppCandidate("631a96bc-0000-4000-8000-000000000001", "Webex Connect", CALLBACK),
+    AppCandidate("631a96bc-0000-4000-8000-000000000002", "Newsletter", ""),
+)
+VALUES = (
+    ("found.app", "Webex Connect"),
+    ("found.callback", CALLBACK),
+    ("found.forwarding", ADDRESS),
+    ("found.user", MAILBOX),
+)
+FOUND = FoundChannel(VALUES, may_keep=True, told=Text("verdict.keep_words"))
+BROKEN = cause("forwarding_blocked", POLICY)
+
+
+def _discovered() -> dict[str, cards.Card]:
+    return {**_questions(), **_found()}
+
+
+def _questions() -> dict[str, cards.Card]:
+    partly = Search(APPS, forwarding_address=ADDRESS, upn=MAILBOX)
+    certain = Search(APPS[:1], certain=True)
+    hostile = Search((AppCandidate("631a96bc", HOSTILE, "https://x.us.webexconnect.io/c"),) * 12)
+    return {
+        "discovery-apps": _asked(partly, APP),
+        "discovery-no-app": _asked(replace(partly, apps=()), APP),
+        "discovery-no-forwarding": _asked(certain, FORWARDING),
+        "discovery-nothing": _asked(Search(), APP, FORWARDING),
+        "discovery-hostile": _asked(hostile, APP),
+    }
+
+
+def _asked(search: Search, *asked: str) -> cards.Card:
+    run = Run("9M2C", Channel(MAILBOX), Person("rita", "rita@contoso.com"), AT, search=search)
+    return questions.discovery(run, asked, AT)
+
+
+def _found() -> dict[str, cards.Card]:
+    view = Reading("9M2C", MAILBOX, AT, 0, (), lines=RIGHT, found=FOUND)
+    broken = replace(view, causes=(BROKEN,), turn=Turn.REQUESTER)
+    lacks = Text("verdict.keep_lacks", {"what": "key:found.lacks_client_id"})
+    part = FoundChannel((("found.app", ""), *VALUES[2:]), told=lacks)
+    kept = replace(FOUND, may_keep=False, kept=True, told=Text("verdict.kept_here"))
+    watched = replace(
+        kept, told=Text("verdict.kept_watched", {"interval": "every:900.0"}), watched="every:900.0"
+    )
+    return {
+        "verdict-kept-watched": draw(replace(broken, found=watched)),
+        "verdict-unknown": draw(
+            replace(view, found=FoundChannel(), skipped=SKIPPED, sign_in_url=SIGN_IN)
+        ),
+        "verdict-found": draw(replace(view, proofs=PROOFS, way=way("++++.+"))),
+        "verdict-found-broken": draw(broken),
+        "verdict-found-in-part": draw(replace(broken, found=part)),
+        "verdict-kept": draw(replace(broken, found=kept)),
     }

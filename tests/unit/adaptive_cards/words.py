@@ -18,6 +18,14 @@ def told(english: str) -> Text:
     return Text(key) if key else verbatim(english)
 
 
+def said(words: str | dict[str, str]) -> Text:
+    """Return a text of a table, which holds its words, or its name and its values."""
+    if isinstance(words, str):
+        return told(words)
+    values = dict(words)
+    return Text(values.pop("text"), values)
+
+
 @cache
 def _by_words() -> dict[str, str]:
     """Return the key of each English text that has no values."""

@@ -38,7 +38,7 @@ ASKED = card("Your turn: sign in.", "ABC123", room="direct")
         ([CALM, ASKED], "run ABC123 asks a person 1:1"),
     ],
 )
-def test_a_contradiction_is_named(messages: list[dict[str, Any]], told: str):
+def test_a_contradiction_is_named(messages, told):
     """A contradiction between two cards is named in the words of a person who reads both."""
     (found,) = contradictions(messages)
     assert found.startswith(told)
@@ -57,7 +57,7 @@ def test_a_contradiction_is_named(messages: list[dict[str, Any]], told: str):
         [PLAN, PLAN | {"card": None}],
     ],
 )
-def test_cards_that_agree(messages: list[dict[str, Any]]):
+def test_cards_that_agree(messages):
     """Cards of different runs do not contradict each other.
 
     The same holds for cards of ended runs and for people's messages.

@@ -8,26 +8,12 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from redis import Redis
 
 from practice.chaos import judge
-from practice.chaos.command import Row, Score, table
+from practice.chaos.command import Row
 from practice.chaos.judge import Left
-from practice.chaos.killer import Hit
-from practice.chaos.kills import (
-    EFFECTS,
-    MOST,
-    PLACES,
-    Between,
-    Kill,
-    Pause,
-    Victim,
-    When,
-    pauses,
-    runs,
-)
+from practice.chaos.kills import EFFECTS, MOST, Between, Victim, When, runs
 from practice.chaos.lane import Outcome
-from practice.hooks import from_json
 
 RIGHT = Left(
     {"rules": ["r"], "dehydrated": False},
@@ -36,12 +22,6 @@ RIGHT = Left(
     1,
     told=False,
 )
-
-
-def test_a_seed_draws_the_same_kills_again():
-    """The same seed draws the same kills again, and another seed draws others."""
-    first, again, other = (list(itertools.islice(runs(seed), 40)) for seed in (1, 1, 2))
-    assert (first == again, first == other) == (True, False)
 
 
 def test_every_side_effect_is_hit_in_every_way():
@@ -64,20 +44,7 @@ def test_every_side_effect_is_hit_in_every_way():
     )
 
 
-def test_every_place_is_paused_at_in_every_way():
-    """Every side effect and question for the lease of a run gets a pause of every kind once.
-
-    The exception is the last secret during a setup, because it comes when a canceled setup is over.
-    """
-    every = len(PLACES) * len(Between) - 1
-    drawn = list(itertools.islice(pauses(7), every))
-    ways = {(pause.kill.name, pause.between) for pause in drawn}
-    assert (len(ways), drawn == list(itertools.islice(pauses(7), every))) == (every, True)
-    assert (EFFECTS[-1].name, Between.SETUP) not in ways
-    assert {pause.kill.victim for pause in drawn} == {Victim.HOST}
-
-
-def test_what_follows_an_end_is_counted(redis: Redis):
+def test_what_follows_an_end_is_counted(redis):
     """Every event that comes after the end of its run is counted, for all runs in Redis.
 
     The end itself does not count.
@@ -91,23 +58,6 @@ def test_what_follows_an_end_is_counted(redis: Redis):
     for run, kinds in histories.items():
         redis.rpush(f"run:{run}:events", *(json.dumps({"kind": kind}) for kind in kinds))
     assert judge.after_ends(redis) == 3
-
-
-@pytest.mark.parametrize("when", When)
-def test_the_practice_cloud_knows_every_fault(when: When):
-    """Each kill has a fault that the practice cloud understands.
-
-    A kill before the call prevents its effect, and one inside or after it leaves the call carried
-    out.
-    """
-    faults = [from_json(Kill(Victim.WORKER, effect, when).fault()) for effect in EFFECTS]
-    assert {(bool(f.delay_s), bool(f.late_s), f.reset) for f in faults} == {
-        {
-            When.BEFORE: (True, False, True),
-            When.INSIDE: (True, False, False),
-            When.AFTER: (False, True, False),
-        }[when]
-    }
 
 
 def test_the_same_tenant_is_right():
@@ -157,24 +107,8 @@ def test_what_is_wrong_is_counted_and_named():
         (1.0, Outcome((), trouble="not seen"), False),
     ],
 )
-def test_a_row_is_good_or_not(seconds: float | None, outcome: Outcome, good: bool):
+def test_a_row_is_good_or_not(seconds, outcome, good):
     """A row of the table is good only if each of its columns is good."""
     row = Row("E1 app")
     row.add(seconds, outcome)
     assert row.good is good
-
-
-def test_pauses_follow_the_kills(capsys: pytest.CaptureFixture[str]):
-    """Pauses come after the kills, and are in the same table with a column of their own."""
-    pause = Pause(Kill(Victim.HOST, EFFECTS[0]), Between.UNDO)
-    score = Score(1, runs(1), 1, iter([pause]))
-    score.add(Outcome((Hit(Kill(Victim.ALL, EFFECTS[0]), 2.0),)))
-    assert score.next() == pause
-    score.add(Outcome((Hit(pause.kill, 13.0),), late=2, between=pause.between))
-    assert (score.next(), table(score).splitlines()[-1].split()) == (
-        None,
-        ["2", "runs", "1", "1", "2", "13.0", "0", "0", "2", "0", "0"],
-    )
-    assert "WRONG     0 s  a press is read before paused, in between undo 13.0 s" in (
-        capsys.readouterr().out
-    )

@@ -12,7 +12,7 @@ from bot.cards.presenters.verdict import draw
 from jobs.checks.reading import Line, Proof, Reading, Stop, Suspect
 from jobs.model import Access, ConnectChange, Finding, State, Station, Text
 from practice import verdicts
-from practice.diagnose import Chosen, Totals, by_channel, cases
+from practice.diagnose import Chosen, by_channel, cases
 from practice.faults import FAULTS, HEALTHY, find
 from practice.faults.page import PAGE, page
 
@@ -40,32 +40,8 @@ def _seen(*causes: str, **more: Any) -> verdicts.Seen:
     return verdicts.read(draw(view).content)
 
 
-def test_a_healthy_card_is_read_as_no_alarm():
-    """A healthy card is read as no alarm: its first line says so, and no cause is named."""
-    seen = _seen()
-    assert (seen.first, seen.named, seen.alarm, seen.more) == (
-        "Nothing wrong: mail flows both ways",
-        frozenset(),
-        False,
-        0,
-    )
-
-
-def test_one_cause_is_the_first_line():
-    """A card with one cause has the cause's sentence in its first line, without the period.
-
-    The cause is read by its code.
-    """
-    seen = _seen("smtp_auth_off_for_mailbox")
-    assert (seen.first, seen.named) == (
-        "SMTP AUTH is off for the mailbox",
-        {"smtp_auth_off_for_mailbox"},
-    )
-    assert (seen.alarm, seen.more) == (True, 0)
-
-
 @pytest.mark.parametrize("count", [2, 3])
-def test_more_causes_are_all_read(count: int):
+def test_more_causes_are_all_read(count):
     """All causes of a card are read from their rows.
 
     The band says how many more causes there are.
@@ -100,7 +76,7 @@ def test_a_symptom_is_not_read_as_a_cause():
         ("secret_expires_soon", ("client_secret_expires_soon",), False),
     ],
 )
-def test_a_fault_alone_is_judged_by_the_first_line(name: str, causes: tuple[str, ...], right: bool):
+def test_a_fault_alone_is_judged_by_the_first_line(name, causes, right):
     """For a single fault, each of its expected causes is the right first line.
 
     Another cause, no cause, and an alarm for a healthy channel are wrong.
@@ -137,10 +113,8 @@ def test_the_command_line_names_cases():
         "healthy_alias",
     ]
     [pair] = cases(Chosen(only=("secret_expired+policy_off",)))
-    assert (pair.kind, [fault.name for fault in pair.faults]) == (
-        "pair",
-        ["secret_expired", "policy_off"],
-    )
+    assert pair.kind == "pair"
+    assert [fault.name for fault in pair.faults] == ["secret_expired", "policy_off"]
     with pytest.raises(ValueError, match="no_such_fault"):
         cases(Chosen(only=("secret_expired+no_such_fault",)))
     assert [case.kind for case in cases(Chosen(only=("form_client_id", "mail_too_large")))] == [
@@ -161,9 +135,7 @@ def test_the_command_line_names_cases():
         ("consent_reviewed", (), True, ""),
     ],
 )
-def test_a_change_in_webex_connect_is_a_suspect(
-    name: str, events: tuple[str, ...], well: bool, why: str
-):
+def test_a_change_in_webex_connect_is_a_suspect(name, events, well, why):
     """A change that only Webex Connect shows has to be named as a suspect.
 
     If mail still flows after a change, the change must not be named.
@@ -173,27 +145,6 @@ def test_a_change_in_webex_connect_is_a_suspect(
     )
     shown = {} if well else {"way": ()}
     assert verdicts.judge(_seen(changes=changes, **shown), find(name)).why == why
-
-
-@pytest.mark.parametrize(
-    ("counts", "good"),
-    [
-        ({"single": (3, 3), "pair": (95, 100), "healthy": (2, 2), "unseen": (0, 5)}, True),
-        ({"single": (2, 3)}, False),
-        ({"pair": (94, 100)}, False),
-        ({"healthy": (1, 2)}, False),
-    ],
-)
-def test_the_targets(counts: dict[str, tuple[int, int]], good: bool):
-    """The target is every single fault, 95 of 100 pairs, and no false alarm.
-
-    Faults that nobody can see do not count.
-    """
-    totals = Totals()
-    for kind, (right, of) in counts.items():
-        for number in range(of):
-            totals.add(kind, right=number < right, seconds=1)
-    assert totals.good() is good
 
 
 def test_the_page_is_made_from_the_list():

@@ -11,7 +11,7 @@ import pytest
 from practice.page import form, mail_path, relay
 from practice.page.addresses import Places
 from tests.unit.adaptive_cards.examples import MAILBOX
-from tests.unit.adaptive_cards.webex_examples import connected
+from tests.unit.adaptive_cards.progress_examples import connected
 
 MAIL = {
     "message_id": "<1@customer.example>",
@@ -86,7 +86,7 @@ def _states(drawn: dict[str, Any]) -> dict[str, str]:
         ),
     ],
 )
-def test_how_far_the_mail_came(mail: list[Any], log: list[Any], states: str):
+def test_how_far_the_mail_came(mail, log, states):
     """Stations that the mail passed are ok, the one that stopped it is wrong, the others wait."""
     tasks = (
         [{"message_id": MAIL["message_id"], "status": "queued"}]
@@ -108,7 +108,7 @@ def test_reply_that_stopped_it_is_kept_whole():
     assert (forward["reply"], drawn["stopped"]) == ("550 5.7.520 Access denied", 2)
 
 
-def test_links_to_the_cloud_lead_through_the_page(tmp_path: Any):
+def test_links_to_the_cloud_lead_through_the_page(tmp_path):
     """Links and redirects to the cloud go through the page, but an address to copy is unchanged."""
     places = Places("http://127.0.0.1:8090", "http://127.0.0.1:1", "https://localhost:2", tmp_path)
     html = (
@@ -127,9 +127,7 @@ def test_links_to_the_cloud_lead_through_the_page(tmp_path: Any):
 
 
 @pytest.mark.parametrize("saved", [False, True])
-def test_the_form_is_copied_at_any_time(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, saved: bool
-):
+def test_the_form_is_copied_at_any_time(monkeypatch, tmp_path, saved):
     """The fields come from the newest card that has them all, whatever its buttons are."""
     card = connected(pressed=("token_saved",) * saved, gone=saved).content
     items = [{"card": card}, {"card": {"type": "AdaptiveCard", "body": []}}]

@@ -119,7 +119,7 @@ def test_every_family_of_faults_has_a_german_name():
 
 
 @pytest.mark.parametrize(("language", "name"), [("de", "prüfen"), ("en", "check")])
-def test_the_commands_are_offered_in_the_language(language: str, name: str):
+def test_the_commands_are_offered_in_the_language(language, name):
     """The commands are offered in the person's language, with the name that help shows.
 
     The words for the effect of a command are in that language as well.

@@ -28,7 +28,7 @@ def test_no_two_processes_have_the_same_block():
         assert abs(mine.getsockname()[1] - others.getsockname()[1]) >= ports.BLOCK
 
 
-def test_without_a_block_it_is_said(monkeypatch: pytest.MonkeyPatch):
+def test_without_a_block_it_is_said(monkeypatch):
     """If there are more processes than blocks of ports, claiming a block raises an error.
 
     A port that another process may choose is never given instead.
@@ -38,7 +38,7 @@ def test_without_a_block_it_is_said(monkeypatch: pytest.MonkeyPatch):
         ports.claim_block()
 
 
-def test_a_taken_port_is_left_out(monkeypatch: pytest.MonkeyPatch):
+def test_a_taken_port_is_left_out(monkeypatch):
     """A port of the block that another program listens on is left out."""
     with socket.socket() as taken:
         taken.bind((ports.HOST, ports.free_port()))

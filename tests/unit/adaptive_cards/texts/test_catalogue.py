@@ -78,14 +78,19 @@ def test_every_text_is_used():
     assert spare == set()
 
 
+def causes_of_errors() -> set[str]:
+    """Return the causes that the patterns of error texts name."""
+    known = patterns()
+    named = {each.meaning.cause for words in known.words.values() for each in words}
+    return named | {meaning.cause for codes in known.codes.values() for meaning in codes.values()}
+
+
 def test_every_cause_can_be_named():
     """Every cause and remedy with a text is named in the code, or by the pattern of an error text.
 
     The practice page shows two more, which no check can see. Their keys are built from parts, so an unused one would not be noticed otherwise.
     """
-    known = patterns()
-    named = {each.meaning.cause for words in known.words.values() for each in words}
-    named |= {meaning.cause for codes in known.codes.values() for meaning in codes.values()}
+    named = causes_of_errors()
     folders = (*HOUSE, PACKAGE.parent / "practice" / "faults")
     rows = [PACKAGE.parent / "jobs" / f"{each}/{each}.toml" for each in ("steps", "probes")]
     for path in (*rows, *(path for folder in folders for path in folder.rglob("*.py"))):

@@ -6,7 +6,6 @@ No text is left in English.
 from __future__ import annotations
 
 import ast
-import importlib
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -19,6 +18,7 @@ from adaptive_cards.locale import SOURCE, Locale, drawn_for, languages
 from adaptive_cards.texts import keys, own_text
 from bot.commands import commands
 from practice.cardtext import texts as texts_of
+from tests.fixtures import parsed
 from tests.fixtures.english import ENGLISH, without_names
 from tests.unit.adaptive_cards import all_examples
 from tests.unit.adaptive_cards.conftest import walk
@@ -58,7 +58,7 @@ def placeholders(told: str) -> set[str]:
 
 
 @pytest.fixture(params=OTHERS)
-def language(request: pytest.FixtureRequest) -> str:
+def language(request) -> str:
     """Return each language except English in turn."""
     return str(request.param)
 
@@ -167,26 +167,25 @@ def _without_values(line: str) -> str:
 
 @cache
 def values() -> tuple[str, ...]:
-    """Return the texts in the examples' source that a card may show, the longest first."""
-    modules = [*all_examples.MODULES, *map(importlib.import_module, HELPERS)]
+    """Return the texts of the examples and their tables that a card may show, longest first."""
+    sources = [parsed.tree(Path(str(module.__file__))) for module in all_examples.MODULES]
+    tables = [ast.parse(repr(parsed.table(name))) for name in ("changes", "verdicts")]
     found = {
         piece
-        for module in modules
-        for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")))
+        for source in (*sources, *tables)
+        for node in ast.walk(source)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         for piece in _pieces(node.value)
     }
     return tuple(sorted(found, key=len, reverse=True))
 
 
-HELPERS = [
-    f"tests.unit.adaptive_cards.{name}" for name in ("verdict_lines", "verdict_rows", "examples")
-]
-
-
 def _pieces(value: str) -> Iterator[str]:
-    """Yield a value as a card may show it: whole, without its period, with a capital, shortened."""
-    for line in value.splitlines():
+    """Yield a value as a card may show it: whole, without its period, or with a capital.
+
+    The reply in a message trace is shown alone, too.
+    """
+    for line in [*value.splitlines(), *re.findall(r"LED=(.+?)\. AS", value)]:
         told = line.strip()
         if " " not in told:
             continue

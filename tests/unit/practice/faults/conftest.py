@@ -49,48 +49,33 @@ class Channel:
         The method sends a real mail and the agent's real answer.
         """
         mail = {"from": CUSTOMER, "to": MAILBOX, "subject": subject, "body": "Hello"}
-        if self.post("mail/customer", **mail).status_code != 200:
+        taken = self.post("mail/customer", **mail).status_code == HTTPStatus.OK
+        copies = [each for each in self.mails() if each["subject"] == subject]
+        places = {each["place"] for each in copies}
+        if not taken or "refused" in places:
             return "mailbox"
-        places = {mail["place"] for mail in self.mails() if mail["subject"] == subject}
-        if "refused" in places:
-            return "mailbox"
-        if not any(task["subject"] == subject for task in self.tasks()):
-            return "connect" if self._reached_connect(subject, places) else "forward"
+        if any(task["subject"] == subject for task in self.tasks()):
+            return self._answers(subject)
+        return "connect" if "connect" in places or self._forwarded(copies) else "forward"
+
+    def _forwarded(self, copies: list[dict[str, Any]]) -> bool:
+        left = {each["recipient"] for each in copies if each["place"] == "internet"}
+        refused = {NOBODY, AWAY} & {each["note"] for each in copies}
+        return self.forwarding_address in left or bool(refused)
+
+    def _answers(self, subject: str) -> str:
+        """Return the station that stops the agent's answer, or an empty string."""
         answer = self.post("agent/answer", subject=subject, body="We are here")
         if answer.status_code == HTTPStatus.NOT_FOUND:
             return "agent"
-        code = answer.json()["code"]
-        answered = any(
-            mail["subject"] == f"Re: {subject}" and mail["place"] == "internet"
-            for mail in self.mails()
-        )
-        return "" if code == "7501" and answered else "answer"
-
-    def _reached_connect(self, subject: str, places: set[str]) -> bool:
-        """Return whether the copy of the mail came to Webex Connect, or left for it."""
-        left = "internet" in places and self._to_webex(subject)
-        return "connect" in places or left or self._refused(subject)
-
-    def _to_webex(self, subject: str) -> bool:
-        """Return whether a copy left for Webex Connect's forwarding address of the setup."""
-        sent = [
-            mail["recipient"]
-            for mail in self.mails()
-            if mail["subject"] == subject and mail["place"] == "internet"
-        ]
-        return self.forwarding_address in sent
-
-    def _refused(self, subject: str) -> bool:
-        """Return whether Webex Connect's mail server returned the copy or did not answer."""
-        return any(
-            mail["subject"] == subject and mail["note"] in {NOBODY, AWAY} for mail in self.mails()
-        )
+        sent = [each["place"] for each in self.mails() if each["subject"] == f"Re: {subject}"]
+        return "" if answer.json()["code"] == "7501" and "internet" in sent else "answer"
 
     forwarding_address = ""
 
 
 @pytest.fixture(scope="package")
-def set_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
+def set_up(tmp_path_factory) -> Iterator[Channel]:
     """Yield one practice cloud with one channel that is set up, for all tests of this folder."""
     with whole_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
         verify = ssl.create_default_context(cafile=str(cloud.tls.ca_path))
@@ -108,7 +93,7 @@ def set_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
 
 
 @pytest.fixture
-def channel(set_up: Channel) -> Channel:
+def channel(set_up) -> Channel:
     """Return the channel, restored to the snapshot that was taken after its setup."""
     assert set_up.post("restore").status_code == 200
     return set_up

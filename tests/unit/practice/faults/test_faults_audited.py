@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 
@@ -15,7 +13,7 @@ import pytest
         ("principal_disabled", "Update service principal", "principal"),
     ],
 )
-def test_a_fault_of_entra_is_in_the_log(channel: Any, fault: str, activity: str, thing: str):
+def test_a_fault_of_entra_is_in_the_log(channel, fault, activity, thing):
     """The log names the colleague, the activity and the object."""
     changed = getattr(channel.ground, thing)["id"]
     channel.post(f"fault/{fault}")

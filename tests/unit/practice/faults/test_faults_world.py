@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,7 +22,7 @@ def _id(fault: Fault) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=_id)
-def test_mail_stops_where_the_fault_says(channel: Any, fault: Fault):
+def test_mail_stops_where_the_fault_says(channel, fault):
     """A mail ends at the station that the fault names.
 
     Without a fault it goes the whole way, as the healthy variations show, the first of them with
@@ -34,7 +33,7 @@ def test_mail_stops_where_the_fault_says(channel: Any, fault: Fault):
 
 
 @pytest.mark.parametrize("variation", HEALTHY, ids=_id)
-def test_a_variation_that_is_right_stops_nothing(channel: Any, variation: Fault):
+def test_a_variation_that_is_right_stops_nothing(channel, variation):
     """After a healthy variation of the setup, mail still goes both ways."""
     channel.post(f"fault/{variation.name}")
     assert channel.stops("After") == ""
@@ -43,7 +42,7 @@ def test_a_variation_that_is_right_stops_nothing(channel: Any, variation: Fault)
 @pytest.mark.parametrize(
     "pair", pairs(FAULTS, 12, 7), ids=lambda pair: f"{pair[0].name}+{pair[1].name}"
 )
-def test_two_faults_stop_mail_where_the_first_of_them_does(channel: Any, pair: tuple[Fault, Fault]):
+def test_two_faults_stop_mail_where_the_first_of_them_does(channel, pair):
     """With two faults at once, mail stops at the station of the fault that is first on its way."""
     for fault in pair:
         assert channel.post(f"fault/{fault.name}").status_code == 200

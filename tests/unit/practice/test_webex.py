@@ -1,0 +1,175 @@
+"""Tests of what the practice Webex refuses, so that no mistake of the bot passes unnoticed.
+
+What it answers to good requests is in tests/contract and in every journey.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.fixtures.practice_webex import attached
+from tests.fixtures.waiting import until
+
+CARD: dict[str, Any] = {
+    "type": "AdaptiveCard",
+    "version": "1.3",
+    "body": [{"type": "TextBlock", "text": "Hello", "wrap": True}],
+    "actions": [{"type": "Action.Submit", "title": "Go", "data": {"do": "go"}}],
+}
+HUGE = {"type": "TextBlock", "text": "x" * 80_001}
+SHOW = {"type": "Action.ShowCard", "title": "", "card": CARD | {"actions": CARD["actions"] * 2}}
+INPUTS: list[dict[str, Any]] = [
+    {"type": "Input.Text", "id": "url", "label": "URL", "isRequired": True, "maxLength": 30},
+    {"type": "Input.ChoiceSet", "id": "life", "choices": [{"title": "6", "value": "6"}]},
+    {
+        "type": "Input.ChoiceSet",
+        "id": "many",
+        "isMultiSelect": True,
+        "choices": [{"title": each, "value": each} for each in "ab"],
+    },
+]
+HOOK = {"name": "b", "targetUrl": "http://127.0.0.1:9/", "resource": "messages", "event": "created"}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"roomId": None}, "Exactly one of the destination fields"),
+        ({"toPersonEmail": "admin@contoso.com"}, "Exactly one of the destination fields"),
+        ({"text": ""}, "must not be empty"),
+        ({"text": "", "attachments": attached(CARD)}, "a card needs a text too"),
+        ({"text": "é" * 3720}, "too big"),
+        ({"files": ["https://a/1", "https://a/2"]}, "Only one file"),
+        ({"attachments": attached(CARD) * 2}, "Only one card"),
+        ({"attachments": [{"content": CARD}]}, "contentType"),
+        ({"parentId": "nothing"}, "parent message was not found"),
+        ({"roomId": None, "toPersonEmail": "email-bot@webex.bot"}, "another person"),
+        ({"attachments": attached(CARD | {"version": "1.4"})}, "1.4"),
+        ({"attachments": attached(CARD | {"body": [{"type": "Table"}]})}, "Table"),
+        ({"attachments": attached(CARD | {"body": [{"type": "Media", "sources": []}]})}, "Media"),
+        ({"attachments": attached(CARD | {"body": [{"type": "TextBlock"}]})}, "needs text"),
+        ({"attachments": attached(CARD | {"actions": CARD["actions"] * 6})}, "5 actions"),
+        ({"attachments": attached(CARD | {"actions": [SHOW] * 2})}, "5 actions"),
+        ({"attachments": attached(CARD | {"body": [HUGE]})}, "larger than"),
+        ({"attachments": attached({"body": []})}, "AdaptiveCard"),
+    ],
+)
+def test_bad_posts_are_refused(api, body, words):
+    """A post that Webex does not take gets 400 with a reason, and is not posted."""
+    answer = api.post(**body)
+    assert (answer.status_code, api.webex.world.messages) == (400, {})
+    assert words in answer.json["message"]
+    assert answer.json["errors"] == [{"description": answer.json["message"]}]
+
+
+def test_a_card_is_edited_ten_times(api):
+    """A card can be edited ten times, and the eleventh edit is a 400.
+
+    The message keeps the text of its tenth edit.
+    """
+    message = api.post(CARD).json["id"]
+    statuses = [api.edit(message, CARD, text=str(number)) for number in range(1, 12)]
+    assert statuses == [200] * 10 + [400]
+    assert api.call("GET", f"/messages/{message}").json["text"] == "10"
+
+
+@pytest.mark.parametrize(
+    ("card", "change"),
+    [
+        (CARD, {"roomId": ""}),
+        (CARD, {"html": "<p>x</p>"}),
+        (CARD, {"attachments": []}),
+        (CARD, {"text": ""}),
+        (CARD | {"body": [{"type": "Image", "url": "https://example.com/a.png"}]}, {}),
+    ],
+)
+def test_bad_edits_are_refused(api, card, change):
+    """An edit needs the room, a text and the whole card, and must not have ``html``.
+
+    A card with an image cannot be edited.
+    """
+    assert api.edit(api.post(card).json["id"], CARD, **change) == 400
+
+
+def test_a_bot_sees_only_what_mentions_it_in_a_space(api):
+    """In a space, a message that does not mention the bot is a 404 for the bot."""
+    silent, spoken = (api.say(mention=mention).json["id"] for mention in (False, True))
+    assert api.call("GET", f"/messages/{silent}").status_code == 404
+    assert api.call("GET", f"/messages/{spoken}").status_code == 200
+
+
+def press(api, who: str = "requester@contoso.com", **more: Any) -> int:
+    """Press the button of a card with inputs, and return the status."""
+    message = api.post(CARD | {"body": INPUTS}).json["id"]
+    return api.do("/press", {"as": who, "message_id": message, "title": "Go", **more}).status_code
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {},
+        {"url": "x" * 31},
+        {"url": "https://a", "life": "7"},
+        {"url": "https://a", "stranger": "1"},
+        {"url": "https://a", "many": "a,c"},
+    ],
+)
+def test_a_client_does_not_send_what_the_card_forbids(api, inputs):
+    """The client refuses an input that is missing, too long, not offered, or not on the card.
+
+    Nothing is sent then.
+    """
+    assert (press(api, inputs=inputs), api.webex.world.actions) == (422, {})
+
+
+def test_a_stranger_cannot_press(api):
+    """A person who is not in the room cannot press a button of the card."""
+    assert press(api, "outsider@evil.example", inputs={"url": "https://a"}) == 404
+
+
+def test_a_hundred_failures_stop_a_webhook(api):
+    """A webhook becomes inactive after a hundred failures.
+
+    After it is activated again, one failure stops it.
+    """
+    hook = api.call("POST", "/webhooks", HOOK).json
+    record = api.webex.world.webhooks[hook["id"]]
+    record.failures.extend([time.monotonic()] * 98)
+    api.say()
+    until(lambda: record.status == "inactive")
+    again = api.call("PUT", f"/webhooks/{hook['id']}", HOOK | {"status": "active"}).json
+    assert (again["status"], len(record.failures)) == ("active", 0)
+    api.say()
+    until(lambda: record.status == "inactive")
+    assert len(record.failures) == 1
+
+
+def test_an_update_changes_only_what_may_change(api):
+    """An update changes only a webhook's name, target and secret.
+
+    An update cannot switch a webhook off.
+    """
+    hook = api.call("POST", "/webhooks", HOOK).json
+    new = {"name": "new", "targetUrl": "https://new.example/", "secret": "new"}
+    path, body = f"/webhooks/{hook['id']}", new | {"resource": "rooms"}
+    assert api.call("PUT", path, body).json == hook | new
+    assert api.call("PUT", path, body | {"status": "inactive"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": ""},
+        {"targetUrl": "nowhere"},
+        {"resource": "mail"},
+        {"event": "pressed"},
+        {"filter": "color=red"},
+    ],
+)
+def test_bad_subscriptions_are_refused(api, change):
+    """A webhook with a wrong value in any of its fields is refused."""
+    answer = api.call("POST", "/webhooks", HOOK | change)
+    assert (answer.status_code, api.webex.world.webhooks) == (400, {})

@@ -27,7 +27,7 @@ from rq import Queue
 from rq.job import Job, JobStatus
 
 from jobs.clock import now
-from jobs.storage import codec, due_queue, keys
+from jobs.storage import codec, keys
 from jobs.storage.connection import open_redis
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
@@ -117,7 +117,7 @@ class Doorbell(DueQueue):
         get another job every few seconds (docs/scale.md).
         """
         queued = self.queue.count
-        missing = due_queue.waiting(self.redis) - queued if queued else len(members)
+        missing = self.count() - queued if queued else len(members)
         for member in members[: max(missing, 0)]:
             self.ring(member)
 

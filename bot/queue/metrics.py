@@ -104,7 +104,7 @@ def _histogram(counter: counters.Counter, counts: Mapping[tuple[str, ...], int])
 
 
 def _waiting(redis: Redis) -> Iterator[Metric]:
-    waiting, due = health.waiting_events(redis), len(DueQueue(redis, LockKind.EVENT).all())
+    waiting, due = health.waiting_events(redis), DueQueue(redis, LockKind.EVENT).count()
     lateness = (now() - due for due in WatchStore(redis).schedule.all().values())
     numbers = {
         "events_waiting": waiting.count + max(due - health.MOST, 0),

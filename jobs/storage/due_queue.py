@@ -52,6 +52,16 @@ return {due, redis.call('zrange', KEYS[1], 0, 0, 'withscores')}
 """
 """Redis script that puts off what is due; what thousands wait for costs one call a hundred."""
 
+COUNT = """
+local count = 0
+for _, member in ipairs(redis.call('zrange', KEYS[1], 0, -1)) do
+  if string.sub(member, 1, #ARGV[1]) == ARGV[1] then
+    count = count + 1
+  end
+end
+return count
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class DueQueue:
@@ -92,6 +102,10 @@ class DueQueue:
             if raw.startswith(head)
         }
 
+    def count(self) -> int:
+        """Return the number of members, counted in Redis, because it may be that of all channels."""
+        return int(self.redis.eval(COUNT, 1, keys.due(), f"{self.kind}:"))
+
     def field(self, member: str) -> str:
         return LockName(self.kind, member).field
 
@@ -113,11 +127,6 @@ def claim(redis: Redis) -> tuple[list[LockName], float | None]:
         redis.zrem(keys.due(), *unreadable)
     more_s = 0.0 if len(taken) == MOST else float(more[1]) - at if more else None
     return [name for name in names.values() if name], more_s
-
-
-def waiting(redis: Redis) -> int:
-    """Return how much of all kinds is due or handed out, without reading it."""
-    return int(redis.zcount(keys.due(), "-inf", after_lease().timestamp()))
 
 
 def recall(redis: Redis) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from bot.services import Services
-from bot.web import secret_page, sign_in
-from bot.web.pages import assets
+from bot.web import history_page, secret_page, sign_in
+from bot.web.pages import assets, use_browsers_language
 from tests.fixtures.site import create_app
 
 
@@ -29,6 +30,15 @@ def services(services, provider) -> Services:
 @pytest.fixture
 def browser(services) -> FlaskClient:
     """Browser of any person at the bot's pages."""
-    app = create_app(services.bot, services.redis, [sign_in.pages, secret_page.pages, assets])
+    blueprints = [sign_in.pages, secret_page.pages, history_page.pages, assets]
+    app = create_app(services.bot, services.redis, blueprints)
     app.config["SERVICES"] = services
+    app.before_request(use_browsers_language)
+    return app.test_client()
+
+
+@pytest.fixture
+def another(browser) -> FlaskClient:
+    """The browser of another person, at the same pages."""
+    app: Flask = browser.application
     return app.test_client()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -21,7 +20,7 @@ from bot.web.webhooks import Webhooks
 from bot.web.wsgi import HEADERS, AddressError, CountsToRedis, DataGate, listener, whole_site
 from jobs.settings import Settings
 from jobs.storage import generation
-from jobs.storage.counters import CARDS, COUNTERS, FLUSH_S, read
+from jobs.storage.counters import CARDS, COUNTERS, read
 from tests.fixtures.queue_state import alive
 from tests.fixtures.site import create_app
 from tests.fixtures.waiting import until
@@ -273,36 +272,19 @@ WORK = Settings(
 )
 
 
-@pytest.fixture(autouse=True)
-def threads(monkeypatch) -> Iterator[list[CountsToRedis]]:
-    """Threads that count for the sites of a test.
-
-    They end with the test, because they would also count for other tests.
-    """
-    made: list[CountsToRedis] = []
-
-    class Stoppable(CountsToRedis):
-        def __init__(self, redis: Redis, every_s: float = FLUSH_S) -> None:
-            super().__init__(redis, every_s)
-            made.append(self)
-
-    monkeypatch.setattr("bot.web.wsgi.CountsToRedis", Stoppable)
-    yield made
-    for each in made:
-        each.stop()
-
-
-def metrics_of(settings: BotSettings, header: str = "") -> tuple[int, str]:
+def metrics_of(settings: BotSettings, header: str) -> tuple[int, str]:
     """Return the status and the text of the metrics page at the web port."""
-    site = whole_site(settings, WORK, connect_for_web(settings.redis_url))
-    headers = {"Authorization": header} if header else {}
-    answer = Client(site).get("/metrics", headers=headers)
+    app = create_app(settings, connect_for_web(settings.redis_url))
+    answer = app.test_client().get("/metrics", headers={"Authorization": header})
     return answer.status_code, answer.text
 
 
-def test_off_by_default(settings, redis):
+def test_off_by_default(settings, redis, monkeypatch):
     """Without its settings there is no metrics page, even for a request with a token."""
-    assert metrics_of(settings)[0] == metrics_of(settings, f"Bearer {TOKEN}")[0] == 404
+    monkeypatch.setattr("bot.web.wsgi.CountsToRedis", lambda _: lambda _: None)  # no thread
+    client = Client(whole_site(settings, WORK, connect_for_web(settings.redis_url)))
+    for headers in ({}, {"Authorization": f"Bearer {TOKEN}"}):
+        assert client.get("/metrics", headers=headers).status_code == 404
 
 
 @pytest.mark.parametrize("header", ["", TOKEN, "Bearer", f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
@@ -320,11 +302,11 @@ def test_with_the_token(settings, redis):
     assert (code, 'webex_email_bot_cards_total{outcome="posted"} 7.0' in text) == (200, True)
 
 
-def test_a_thread_adds_the_counts_after_the_first_answer(settings, redis, threads):
+def test_a_thread_adds_the_counts_after_the_first_answer(settings, redis):
     """A thread adds the counts to Redis from the first request on, so no request waits for it."""
     COUNTERS.reset()
     COUNTERS.add(CARDS, "edited")
     thread = CountsToRedis(connect_for_web(settings.redis_url), every_s=0.01)
-    threads.append(thread)
     thread("/healthz")
     until(lambda: read(redis).get("cards|edited") == 1)
+    thread.stop()

@@ -7,32 +7,13 @@ import io
 from urllib.parse import urlsplit
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from bot import links
-from bot.web import history_page
-from bot.web.pages import assets, use_browsers_language
-from tests.fixtures.site import create_app
 from tests.unit.bot.watched import MAILBOX, watch, with_incident
 from tests.unit.bot.web.journey import end_link, form_of
 
 FILE = "history.csv"
-
-
-@pytest.fixture
-def site(services) -> Flask:
-    """Web application with the history page."""
-    app = create_app(services.bot, services.redis, [history_page.pages, assets])
-    app.config["SERVICES"] = services
-    app.before_request(use_browsers_language)
-    return app
-
-
-@pytest.fixture
-def browser(site) -> FlaskClient:
-    """Browser at the history page."""
-    return site.test_client()
 
 
 @pytest.fixture
@@ -47,12 +28,12 @@ def press(browser: FlaskClient, address: str) -> int:
     return browser.post(address, data=form_of(browser.get(address))).status_code
 
 
-def test_looking_uses_nothing_up(browser, site, address):
+def test_looking_uses_nothing_up(browser, another, address):
     """Opening the link uses nothing up and shows a button, but no figure of the channel.
 
     So previews and scanners do no harm.
     """
-    pages = [browser.get(address), browser.head(address), site.test_client().get(address)]
+    pages = [browser.get(address), browser.head(address), another.get(address)]
     assert [page.status_code for page in pages] == [200] * 3
     assert not any("<svg" in page.text for page in pages)
     assert press(browser, address) == 303
@@ -73,27 +54,25 @@ def test_the_page_has_the_chart_and_every_incident(browser, address):
     assert "style=" not in page.text
 
 
-def test_the_link_works_in_one_browser(browser, site, address):
+def test_the_link_works_in_one_browser(browser, another, address):
     """A link works in the browser that opened it, which may reload the page.
 
     Another browser is told how to get a link of its own.
     """
-    other = site.test_client()
-    other.get(address)
+    another.get(address)
     assert press(browser, address) == 303
     assert browser.get(address).text.count("<svg") == 1
-    refused = other.get(address)
+    refused = another.get(address)
     assert (refused.status_code, "<svg" in refused.text) == (410, False)
     assert f"/history {MAILBOX}" in refused.text
-    assert press(other, address) == 403
+    assert press(another, address) == 403
 
 
-def test_of_two_browsers_with_the_page_open_one_gets_it(browser, site, address):
+def test_of_two_browsers_with_the_page_open_one_gets_it(browser, another, address):
     """If two browsers have the page open, the second press is refused although its form is good."""
-    other = site.test_client()
-    form = form_of(other.get(address))
+    form = form_of(another.get(address))
     assert press(browser, address) == 303
-    assert other.post(address, data=form).status_code == 410
+    assert another.post(address, data=form).status_code == 410
 
 
 def test_another_site_cannot_press(browser, address):
@@ -114,7 +93,7 @@ def test_the_link_ends(services, browser, address, *, opened):
     assert browser.get(f"{address}/{FILE}").status_code == 404
 
 
-def test_the_file_is_for_the_browser_that_opened_the_link(browser, site, address):
+def test_the_file_is_for_the_browser_that_opened_the_link(browser, another, address):
     """The history's file is a download for the browser that opened the link.
 
     Before the press, and in another browser, there is none.
@@ -124,7 +103,7 @@ def test_the_file_is_for_the_browser_that_opened_the_link(browser, site, address
     file = browser.get(f"{address}/{FILE}")
     assert file.status_code == 200
     assert file.headers["Content-Disposition"].partition(";")[0] == "attachment"
-    assert site.test_client().get(f"{address}/{FILE}").status_code == 404
+    assert another.get(f"{address}/{FILE}").status_code == 404
 
 
 def test_the_file_says_the_same(browser, address):

@@ -24,10 +24,7 @@ from jobs.model import Access, Channel, Finding, Person, Reason, State
 from jobs.runs.run import Event, Kind, Origin, Run
 from tests.fixtures.run_events import noted
 from tests.unit.bot.web import journey
-from tests.unit.bot.web.journey import path
-
-TENANT = "11111111-2222-3333-4444-555555555555"
-BACK = "/microsoft/callback"
+from tests.unit.bot.web.journey import BACK, TENANT, path
 
 
 @pytest.fixture

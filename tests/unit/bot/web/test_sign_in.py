@@ -7,8 +7,6 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
 
 from adaptive_cards.texts import text
 from bot import links
@@ -256,13 +254,6 @@ def test_a_state_is_sealed_and_ends(services, redis):
 
 FACTS = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
 KNOWN = found("mailbox_user", facts=FACTS)
-
-
-@pytest.fixture
-def another(browser) -> FlaskClient:
-    """The browser of another person, at the same pages."""
-    app: Flask = browser.application
-    return app.test_client()
 
 
 def kept(services: Services) -> dict[bytes, bytes]:

@@ -27,14 +27,8 @@ from practice.stack import Stack
 LATENCY_MS = 200
 RUNS = 3
 TARGET = 1.2
-DELAYS = {
-    "latency_ms": str(LATENCY_MS),
-    "replication_s": "0",
-    "exchange_replication_s": "0",
-    "customization_s": "0",
-    "trace_delay_s": "0",
-}
-SCENES = 5
+AT_ONCE = ("replication_s", "exchange_replication_s", "customization_s", "trace_delay_s")
+DELAYS = {"latency_ms": str(LATENCY_MS), **dict.fromkeys(AT_ONCE, "0")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +51,7 @@ def record() -> Recorded:
         people = stack.people()
         try:
             story = Scenario(people, lambda _: None)
-            for _, play in story.scenes()[:SCENES]:
+            for _, play in story.scenes()[:5]:
                 play()
             story.card("a consent card", "look_again", seconds=60)
             items: list[Json] = people.control("GET", "calls")["items"]

@@ -22,16 +22,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 233,
-        "code": 29_451,
-        "functions": 3_177,
-        "used once, %": 11.7,
-        "borders": 7_326,
-        "docstrings": 6_467,
+        "files": 208,
+        "code": 27_464,
+        "functions": 2_990,
+        "used once, %": 11.4,
+        "borders": 6_661,
+        "docstrings": 6_222,
     },
-    ("practice",): {"code": 16_924},
-    ("tests",): {"code": 51_108},
-    ("bench", "tools"): {"code": 3_776},
+    ("practice",): {"code": 14_979},
+    ("tests",): {"code": 46_448},
+    ("bench", "tools"): {"code": 3_773},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

@@ -112,7 +112,7 @@ def test_the_audit_log(services, monkeypatch, status, body, words):
         ("smtp://probe:pw@notoffice365.com:587", False),
     ],
 )
-def test_a_password_at_exchange_will_end(services, url, *, doubted):
+def test_a_password_at_exchange_will_end(services, url, doubted):
     """The doctor doubts a password for test mails at Exchange, which ends in December 2026.
 
     The result stays good, because the password works until then (550 5.7.30).

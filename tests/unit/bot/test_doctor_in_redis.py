@@ -28,7 +28,7 @@ MINUTES = timedelta(minutes=1)
 
 
 @pytest.fixture
-def usual(redis: Redis) -> Iterator[Redis]:
+def usual(redis) -> Iterator[Redis]:
     """Valkey of the tests, whose settings are restored after the test."""
     names = ("maxmemory-policy", "appendonly", "save")
     before = {name: redis.config_get(name)[name] for name in names}

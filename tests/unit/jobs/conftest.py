@@ -15,7 +15,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 import pytest
 from cryptography.fernet import Fernet
-from redis import Redis
 
 from jobs.clock import now
 from jobs.engine.step import StepContext
@@ -182,13 +181,13 @@ def asker() -> Person:
 
 
 @pytest.fixture
-def store(redis: Redis) -> RunStore:
+def store(redis) -> RunStore:
     """Return a store of runs in an empty Valkey."""
     return RunStore(redis)
 
 
 @pytest.fixture
-def work_settings(redis_url: str) -> Settings:
+def work_settings(redis_url) -> Settings:
     """Return settings with the addresses of the public clouds, which the tests never reach."""
     return Settings(
         "https://bot.test", redis_url, "bot-app", "bot-secret", (Fernet.generate_key().decode(),)
@@ -196,7 +195,7 @@ def work_settings(redis_url: str) -> Settings:
 
 
 @pytest.fixture
-def vault(redis: Redis, work_settings: Settings) -> Vault:
+def vault(redis, work_settings) -> Vault:
     """Return a vault of sealed values in an empty Valkey."""
     return Vault(redis, work_settings.encryption_keys)
 
@@ -222,7 +221,7 @@ def change(name: str, at: datetime) -> list[Event]:
 
 
 @pytest.fixture
-def given(cloud: Cloud, store: RunStore, vault: Vault, work_settings: Settings) -> Given:
+def given(cloud, store, vault, work_settings) -> Given:
     """Return a function that makes the context of a run.
 
     ``facts`` are the facts of earlier findings, ``answers`` are those of people, ``changed`` holds
@@ -271,6 +270,6 @@ async def _token() -> str:
 
 
 @pytest.fixture
-def runtime_of(store: RunStore, vault: Vault) -> Callable[[Settings], Runtime]:
+def runtime_of(store, vault) -> Callable[[Settings], Runtime]:
     """Return a function that makes a worker's runtime with the given settings."""
     return lambda settings: Runtime(settings, store, vault, no_listener)

@@ -18,9 +18,7 @@ from jobs.microsoft.identity import Identity
 from jobs.model import (
     Account,
     Change,
-    Channel,
     Finding,
-    Person,
     Reason,
     RunKind,
     Scope,
@@ -31,7 +29,6 @@ from jobs.model import (
 from jobs.runs.run import Event, Kind, Origin, Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime, install, no_listener
-from jobs.settings import Settings
 from jobs.steps import steps_of
 from jobs.storage.vault import Vault
 from tests.fixtures.queue_state import claimed
@@ -47,7 +44,7 @@ def heard() -> list[str]:
 
 
 @pytest.fixture
-def runtime(work_settings: Settings, store: RunStore, vault: Vault, heard: list[str]) -> Runtime:
+def runtime(work_settings, store, vault, heard) -> Runtime:
     """Return a worker's runtime, installed for this process."""
     made = Runtime(work_settings, store, vault, heard.append)
     install(made)
@@ -55,7 +52,7 @@ def runtime(work_settings: Settings, store: RunStore, vault: Vault, heard: list[
 
 
 @pytest.fixture
-def opened(store: RunStore, asker: Person, channel: Channel) -> Run:
+def opened(store, asker, channel) -> Run:
     return store.open(channel, asker, ORIGIN)
 
 
@@ -63,7 +60,7 @@ Say = Callable[..., Run]
 
 
 @pytest.fixture
-def say(store: RunStore, opened: Run, channel: Channel) -> Say:
+def say(store, opened, channel) -> Say:
     """Return a function that appends events to the run and returns the run."""
 
     def append(*events: Event) -> Run:
@@ -297,7 +294,7 @@ class Meanwhile(Vault):
 
 
 @pytest.fixture
-def meanwhile(work_settings: Settings, store: RunStore) -> Callable[..., Runtime]:
+def meanwhile(work_settings, store) -> Callable[..., Runtime]:
     """Return a function that makes a runtime in which something happens during the work."""
 
     def make(happens: Callable[[], object], raises: Exception | None = None) -> Runtime:

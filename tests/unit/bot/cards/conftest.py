@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from jobs.runs.run import Run
 
 
 @pytest.fixture
-def run(begin: Callable[..., Run]) -> Run:
+def run(begin) -> Run:
     """Return an open run whose card is shown."""
     return begin()

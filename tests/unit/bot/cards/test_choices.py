@@ -11,7 +11,6 @@ from adaptive_cards.texts import text
 from bot.cards import delivery, draw, living
 from bot.cards.living import living_cards
 from bot.cards.presenters.card_state import DesiredCard, posted_cards
-from bot.chat.context import ChatContext
 from bot.commands import commands
 from bot.services import Services
 from jobs.clock import now
@@ -25,7 +24,7 @@ MESSAGE = "choice-1"
 
 
 @pytest.fixture
-def runs(anna: ChatContext) -> tuple[Run, Run]:
+def runs(anna) -> tuple[Run, Run]:
     """Two open runs of the space, the newest first, which one card offers."""
     store = anna.services.store
     for at, mailbox in enumerate(("support@contoso.com", "sales@contoso.com")):

@@ -10,16 +10,15 @@ import pytest
 from bot.cards import delivery, notices
 from bot.cards.notices import CLOSED, LASTS_S
 from bot.cards.presenters.card_state import LIVING
-from bot.services import Services
 from jobs.clock import now
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.storage import codec, keys
 
 Said = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def refuse(services: Services, run: Run) -> Callable[..., None]:
+def refuse(services, run) -> Callable[..., None]:
     """Return a function that records that Webex has refused the run's card for so long."""
 
     def refused(status: int = 403, lasted_s: float = LASTS_S) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from redis import Redis
 
 from bot.cards.notices import LossWatch
 from bot.chat.audience import mark_members_checked
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.runs.run import Event, Kind, Origin, Run
@@ -20,7 +18,7 @@ Said = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def lose(services: Services, redis: Redis) -> Callable[[], None]:
+def lose(services, redis) -> Callable[[], None]:
     """Return a function that makes Redis lose everything, with no outsider in the space."""
 
     def lost() -> None:

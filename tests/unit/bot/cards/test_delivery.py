@@ -14,7 +14,7 @@ from tests.unit.bot.commands.typed_commands import sent
 
 
 @pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+def hasty(monkeypatch) -> None:
     """Let news that asks nobody be shown at once, without a wait for later news."""
     monkeypatch.setattr(delivery, "CALM_S", 0.0)
 

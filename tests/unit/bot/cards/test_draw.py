@@ -13,7 +13,6 @@ from structlog.testing import capture_logs
 from bot.cards import draw
 from bot.cards.presenters.card_state import LIVING, posted_cards
 from bot.services import Services
-from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.runs.run import Event, Kind, Run
 from jobs.runtime import install
@@ -24,14 +23,14 @@ Said = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def run(begin: Callable[..., Run], services: Services, hurried: Webex) -> Run:
+def run(begin, services, hurried) -> Run:
     """Return a run with news for its cards, and install services that draw as a worker does."""
     install(replace(services, webex=hurried))
     return begin()
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
+def short(monkeypatch) -> None:
     """Make the lock of a draw last one second in place of 15."""
     monkeypatch.setattr(draw, "LOCK_S", 1.0)
 

@@ -11,7 +11,6 @@ from bot.cards import draw, notices
 from bot.cards.delivery import LONGEST_S, OTHERS_S, REFUSED_S, RETRY_S
 from bot.cards.presenters.card_state import LIVING
 from bot.services import Services
-from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.model import Channel
 from jobs.runs.run import Event, Kind, Run
@@ -24,9 +23,7 @@ NO = (401, 403, 404)
 
 
 @pytest.fixture
-def run(
-    begin: Callable[..., Run], services: Services, hurried: Webex, monkeypatch: pytest.MonkeyPatch
-) -> Run:
+def run(begin, services, hurried, monkeypatch) -> Run:
     """Return a run with news for its cards, and install services that draw as a worker does.
 
     Nobody is told that the space is closed.

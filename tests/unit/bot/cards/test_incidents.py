@@ -30,7 +30,7 @@ Look = Callable[..., str]
 
 
 @pytest.fixture
-def look(services: Services) -> Look:
+def look(services) -> Look:
     """Return a function that records looks at a channel and draws its card.
 
     The function returns the id of the card.

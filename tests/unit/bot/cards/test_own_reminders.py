@@ -18,7 +18,7 @@ Said = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def with_approvers(services: Services) -> Services:
+def with_approvers(services) -> Services:
     """Return services with two approvers, and a secret of the bot with a known end."""
     bot = replace(services.bot, approvers=("boss@example.test", "deputy@example.test"))
     work = replace(services.settings, microsoft_client_secret_expires=f"{END:%Y-%m-%d}")

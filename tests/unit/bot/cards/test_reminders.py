@@ -28,7 +28,7 @@ Said = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def proven(services: Services, begin: Begin) -> Callable[..., Run]:
+def proven(services, begin) -> Callable[..., Run]:
     """Return a function that finishes a run of the channel with a known end of the secret."""
 
     def made(end: datetime = END, kind: str = "setup") -> Run:

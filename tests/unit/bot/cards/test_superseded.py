@@ -42,7 +42,7 @@ CHANGES = (
 
 
 @pytest.fixture
-def check(services: Services, pass_time: Callable[[float], None]) -> Callable[..., Run]:
+def check(services, pass_time) -> Callable[..., Run]:
     """Return a function that makes a finished check that found SMTP AUTH off."""
 
     def made(room: str = "room-1", *events: Event) -> Run:
@@ -56,7 +56,7 @@ def check(services: Services, pass_time: Callable[[float], None]) -> Callable[..
 
 
 @pytest.fixture
-def start(services: Services, pass_time: Callable[[float], None]) -> Callable[..., Run]:
+def start(services, pass_time) -> Callable[..., Run]:
     """Return a function that begins a run of the mailbox, and ends it with ``end`` if given."""
 
     def made(kind: RunKind, *events: Event, end: Kind | None = None, room: str = "room-1") -> Run:

@@ -50,7 +50,7 @@ def in_doubt(services: Services, run: Run, slot: str = "plan") -> bool:
 
 
 @pytest.fixture
-def died(services: Services, run: Run) -> None:
+def died(services, run) -> None:
     """Leave the record of a process that noted a post to Carl and died before the answer."""
     dies(services, run, card("a", to=CARL))
 

@@ -20,7 +20,7 @@ Said = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def gap(services: Services) -> Services:
+def gap(services) -> Services:
     """Return services with a watched channel that was not looked at for three hours."""
     channel = Channel(MAILBOX, tenant_id="t")
     began = now() - timedelta(hours=4)

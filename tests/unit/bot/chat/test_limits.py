@@ -197,7 +197,7 @@ def next_steps(shown: str) -> list[str]:
 @pytest.mark.parametrize(
     ("direct", "then"), [(False, "next_outsider"), (True, "next_outsider_direct")]
 )
-def test_the_next_step_of_a_stranger(anna, webex_script, why, *, direct, then):
+def test_the_next_step_of_a_stranger(anna, webex_script, why, direct, then):
     """The next step fits the kind of room, and names no button that is missing."""
     limits.refuse(replace(anna, direct=direct), why, "refused.message")
     shown = cards(webex_script)

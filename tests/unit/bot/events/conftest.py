@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from bot.services import Services
-from bot.webex.client import Webex
 from jobs.clock import now
 from jobs.runtime import install
 from tests.fixtures.webex_script import receive
 
 
 @pytest.fixture
-def busy(services: Services, hurried: Webex) -> Services:
+def busy(services, hurried) -> Services:
     """Installed services with a worker's Webex client, which leaves long waits to its caller."""
     made = replace(services, webex=hurried)
     install(made)
@@ -25,7 +24,7 @@ def busy(services: Services, hurried: Webex) -> Services:
 
 
 @pytest.fixture
-def typed(busy: Services, webex_script: Any, reply: Any) -> Callable[..., datetime | None]:
+def typed(busy, webex_script, reply) -> Callable[..., datetime | None]:
     """Return a function that lets Anna type a 1:1 message and delivers its event."""
 
     def write(words: str, **more: Any) -> datetime | None:

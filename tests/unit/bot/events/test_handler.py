@@ -10,7 +10,6 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.events.handler import prefetch
-from bot.services import Services
 from bot.webex.client import MAX_EVENT_AGE, is_older_than
 from jobs.clock import now
 from tests.fixtures.waiting import until
@@ -26,7 +25,7 @@ def members_of(members: list[tuple[str, str]], kind: str) -> list[dict[str, str]
 
 
 @pytest.fixture
-def space(services: Services, webex_script: Any, reply: Any) -> Callable[..., None]:
+def space(services, webex_script, reply) -> Callable[..., None]:
     """Return a function that scripts a message, its author and the members of its space."""
 
     def script(

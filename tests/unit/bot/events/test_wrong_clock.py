@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from bot.services import Services
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER
 from tests.fixtures.webex_script import receive
@@ -18,7 +16,7 @@ FAST, SLOW = 660.0, -660.0
 
 
 @pytest.fixture
-def write(services: Services, webex_script: Any, reply: Any) -> Callable[..., str]:
+def write(services, webex_script, reply) -> Callable[..., str]:
     """Return a function that scripts a /help message, written some seconds ago by Webex's clock.
 
     The function returns the time of the message as Webex writes it.

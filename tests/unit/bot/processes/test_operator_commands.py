@@ -10,7 +10,6 @@ from datetime import timedelta
 
 import pytest
 from cryptography.fernet import Fernet
-from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
@@ -103,9 +102,7 @@ def test_no_worker_comes(services, capsys, monkeypatch):
 
 
 @pytest.fixture
-def report(
-    redis: Redis, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, list[str]]]:
+def report(redis, capsys) -> Callable[..., tuple[int, list[str]]]:
     """Return a function that runs ``rekey`` and returns its exit code and its lines."""
 
     def run(*encryption_keys: str) -> tuple[int, list[str]]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bot.processes import watch
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.runs.channel_index import Record
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.watch.model import ChannelState, LookOutcome, Sight, WatchedChannel
 from tests.fixtures.queue_state import claimed
@@ -22,7 +20,7 @@ MAILBOX = "support@example.test"
 
 
 @pytest.fixture
-def watched(services: Services, begin: Callable[..., Run]) -> WatchedChannel:
+def watched(services, begin) -> WatchedChannel:
     """Connected channel that is watched, and due."""
     run = begin()
     services.store.end(run, Event(Kind.FINISHED, now()))
@@ -34,7 +32,7 @@ def watched(services: Services, begin: Callable[..., Run]) -> WatchedChannel:
 
 
 @pytest.fixture(autouse=True)
-def answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def answer(monkeypatch) -> None:
     """Make the clouds say that each channel works."""
 
     class Look:

@@ -10,7 +10,6 @@ from contextlib import suppress
 
 import pytest
 import structlog
-from redis import Redis
 from rq import Worker
 from rq.job import Job
 
@@ -54,7 +53,7 @@ def hang() -> None:
 
 
 @pytest.fixture
-def worker(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[BotWorker]:
+def worker(redis, monkeypatch) -> Iterator[BotWorker]:
     """Worker of one queue whose jobs are the functions of this module."""
     names = {f"{__name__}.{each.__name__}" for each in (leave_traces, fail, hang)}
     monkeypatch.setattr(queue, "ALLOWED", frozenset(names))

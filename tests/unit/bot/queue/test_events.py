@@ -22,7 +22,7 @@ EVENT = WebhookEvent("messages", "m1", "anna", "room-1")
 
 
 @pytest.fixture
-def events(redis: Redis) -> EventQueue:
+def events(redis) -> EventQueue:
     """Queue with one event that has just arrived."""
     made = EventQueue(redis)
     assert made.add(EVENT)

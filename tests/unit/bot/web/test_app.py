@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from flask import Blueprint, Flask, Response
-from redis import Redis
 from structlog.testing import capture_logs
 from werkzeug.test import Client
 
@@ -29,7 +28,7 @@ BODY = b'{"resource": "messages", "event": "created", "data": {"id": "made-up-wo
 
 
 @pytest.fixture
-def app(settings: BotSettings, redis: Redis) -> Flask:
+def app(settings, redis) -> Flask:
     """Web application with three pages for the tests."""
     pages = Blueprint("pages", __name__)
     pages.add_url_rule("/broken", view_func=_broken)
@@ -94,7 +93,7 @@ def test_error_pages_are_plain(app, path, status, text):
 
 
 @pytest.fixture
-def gated(settings: BotSettings, redis: Redis) -> Flask:
+def gated(settings, redis) -> Flask:
     """Web application that checks the layout of the data before it serves a page."""
     return create_app(settings, redis, before=[DataGate(redis)])
 

@@ -83,7 +83,7 @@ def test_another_site_cannot_press(browser, address):
 
 
 @pytest.mark.parametrize("opened", [False, True])
-def test_the_link_ends(services, browser, address, *, opened):
+def test_the_link_ends(services, browser, address, opened):
     """A link that has ended shows nothing, whether or not somebody has opened it."""
     if opened:
         assert press(browser, address) == 303

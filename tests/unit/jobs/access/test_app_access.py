@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 import jwt
@@ -36,7 +35,7 @@ KEY = "a key of thirty-two bytes at least"
 
 
 @pytest.fixture
-def here(provider: Any, work_settings: Settings) -> Settings:
+def here(provider, work_settings) -> Settings:
     """Settings whose Entra is the small provider on loopback, where all roles are granted."""
     provider.app_roles.update(ALL)
     app = {"microsoft_client_id": "client-1", "microsoft_client_secret": SECRET}

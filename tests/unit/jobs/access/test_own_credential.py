@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,7 +14,7 @@ from tests.fixtures.client_certificate import make_pem
 
 
 @pytest.fixture
-def settings(make_settings: Callable[..., Settings]) -> Settings:
+def settings(make_settings) -> Settings:
     """Settings with a client secret."""
     return make_settings(microsoft_client_secret="abc8Q~made-up")
 

@@ -40,7 +40,7 @@ SHOWN = sorted((entry.shown_by, cause) for cause, entry in CAUSES.items() if ent
         "",
     ],
 )
-def test_a_misspelled_table_cannot_be_loaded(line: str):
+def test_a_misspelled_table_cannot_be_loaded(line):
     """A cause, a field, a person or a page that does not exist is refused, and so is a gap."""
     assert (LINE in TABLE, load(TABLE)) == (True, CAUSES)
     with pytest.raises((msgspec.ValidationError, KeyError)):
@@ -49,7 +49,7 @@ def test_a_misspelled_table_cannot_be_loaded(line: str):
 
 @pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("family", ["cause", "remedy"])
-def test_each_cause_has_its_texts(family: str, language: str):
+def test_each_cause_has_its_texts(family, language):
     """Every cause has a sentence that names it and one that says what to do, and no other has."""
     named = {key.partition(".")[2] for key in keys(language) if key.startswith(f"{family}.")}
     assert named == CAUSES.keys()
@@ -76,7 +76,7 @@ def own_words(step: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("steps", "cause"), SHOWN)
-def test_what_shows_a_cause_names_it(steps: tuple[str, ...], cause: str):
+def test_what_shows_a_cause_names_it(steps, cause):
     """A step or probe that shows a cause names it, as its row or an imported module does."""
     for step in steps:
         own = inspect.getmodule(type(EVERYTHING[step]))
@@ -102,7 +102,7 @@ def shown_in(kind: type) -> set[str]:
 
 
 @pytest.mark.parametrize("step", EVERYTHING)
-def test_a_step_is_listed_where_it_shows_a_cause(step: str):
+def test_a_step_is_listed_where_it_shows_a_cause(step):
     """The table names each step and probe whose class makes a finding with the cause."""
     shown = shown_in(type(EVERYTHING[step]))
     assert {cause for cause in shown if step not in CAUSES[cause].shown_by} == set()
@@ -137,7 +137,7 @@ def test_every_page_is_in_the_list_of_the_facts():
 
 
 @pytest.mark.parametrize("page", LISTED, ids=lambda page: page["document"][-40:])
-def test_a_page_is_the_document_of_its_fact(page: dict[str, str]):
+def test_a_page_is_the_document_of_its_fact(page):
     """The address of a page is Microsoft's or Cisco's, and it contains the name of the document.
 
     The page names the fact that it belongs to.
@@ -156,7 +156,7 @@ def test_a_page_is_the_document_of_its_fact(page: dict[str, str]):
 
 
 @pytest.mark.parametrize("cause", CAUSES)
-def test_the_number_of_a_cause_means_that_cause(cause: str):
+def test_the_number_of_a_cause_means_that_cause(cause):
     """A cause has Microsoft's page of a number only if the bot reads the number as that cause."""
     number = page_of(cause).rpartition(ENTRA_CODE_PAGE)[2]
     assert not number.isdigit() or int(number) in CAUSES[cause].entra
@@ -178,6 +178,6 @@ def test_a_number_means_one_cause():
         ("no_such_cause", ""),
     ],
 )
-def test_the_page_of_a_cause(cause: str, page: str):
+def test_the_page_of_a_cause(cause, page):
     """A cause has the page that explains it; a cause without a known page has none."""
     assert page_of(cause) == page

@@ -24,14 +24,14 @@ def causes(content: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_text_in_any_encoding(encoding: str):
+def test_text_in_any_encoding(encoding):
     """A text file is read in each encoding in which Windows and other systems save it."""
     assert causes(SECRET_GONE.encode(encoding)) == ["client_secret_expired"]
 
 
 @pytest.mark.parametrize("transfer", ["base64", "quoted-printable", "8bit"])
 @pytest.mark.parametrize("subtype", ["plain", "html"])
-def test_a_mail(transfer: str, subtype: str):
+def test_a_mail(transfer, subtype):
     """All parts of a mail are read in any encoding, attachments among them."""
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = "a@example.org", "b@example.org", "Undeliverable"
@@ -84,7 +84,7 @@ def test_an_outlook_message():
         (b"   \n", "binary"),
     ],
 )
-def test_what_has_no_text(content: bytes, reason: str):
+def test_what_has_no_text(content, reason):
     """A file without text is refused with its kind, which its first bytes show."""
     with pytest.raises(NoTextError, match=reason):
         text_of(content)
@@ -158,7 +158,7 @@ def test_hard_mails_cost_little():
 @pytest.mark.parametrize(
     "instead", ["while True: pass", "held = bytearray(10**10)", "import time; time.sleep(600)"]
 )
-def test_a_mail_that_takes_too_much(instead: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_mail_that_takes_too_much(instead, monkeypatch, tmp_path):
     """Reading a mail is stopped by its limits of time and memory, and this process is not harmed."""
     program = tmp_path / "mail_file.py"
     source = (
@@ -192,7 +192,7 @@ def test_the_beginning_of_a_long_mail_is_read():
         ("Unzustellbar für b", "Unzustellbar für b"),
     ],
 )
-def test_the_subject_of_a_mail(subject: str, told: str):
+def test_the_subject_of_a_mail(subject, told):
     """A subject is decoded, also a damaged one, as far as it can be."""
     content = HEAD.replace(b"Undeliverable", subject.encode()) + b"\nx"
     assert text_of(content).text.splitlines()[0] == f"Subject: {told}"

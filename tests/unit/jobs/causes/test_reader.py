@@ -15,7 +15,6 @@ from collections.abc import Callable
 from io import BytesIO, TextIOWrapper
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -112,7 +111,7 @@ GIVEN_UP = (
         ((), ""),
     ],
 )
-def test_why_a_mail_was_given_up(lines: tuple[str, ...], cause: str):
+def test_why_a_mail_was_given_up(lines, cause):
     """The cause of a mail that was given up is its failure, not an earlier delay."""
     assert cause_at(Station.ANSWER, lines) == cause
 
@@ -126,7 +125,7 @@ def test_why_a_mail_was_given_up(lines: tuple[str, ...], cause: str):
         "Office 365\nNo se pudo entregar el mensaje a a@b.es.\nNo se encontró a en b.es.",
     ],
 )
-def test_outlooks_newer_reports(text: str):
+def test_outlooks_newer_reports(text):
     """Outlook's newer reports name the cause in the language of the organization.
 
     The address decides if the missing recipient is Webex Connect's.
@@ -160,7 +159,7 @@ ROWS = [(group, text, named) for group in GROUPS for text, *named in group["rows
 
 
 @pytest.mark.parametrize(("group", "text", "named"), ROWS, ids=[row[1][:60] for row in ROWS])
-def test_a_text_names_its_causes(group: dict[str, Any], text: str, named: list[str]):
+def test_a_text_names_its_causes(group, text, named):
     text = group.get("form", "{}").replace("{}", text)
     reading = read(text, Place(group.get("place", "")))
     certain = [each.cause for each in reading.certain]
@@ -205,7 +204,7 @@ def test_the_reports_are_true():
 
 
 @pytest.mark.slow
-def test_the_figures_of_the_reports(results: list[Judged]):
+def test_the_figures_of_the_reports(results):
     """At least 97 % of the clear reports are read right, and no report is read wrong.
 
     A report that is noise gets no cause.
@@ -218,7 +217,7 @@ def test_the_figures_of_the_reports(results: list[Judged]):
 
 
 @pytest.mark.slow
-def test_every_report_has_the_same_cause_everywhere(results: list[Judged]):
+def test_every_report_has_the_same_cause_everywhere(results):
     """Every report has the same first cause in chat as in the form or in a trace, in turn.
 
     A text in which another product speaks has no cause in chat; only a place in which Exchange
@@ -298,7 +297,7 @@ def meant(text: str) -> tuple[bool, frozenset[tuple[str, bool]]]:
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(TEXTS), st.sampled_from(FORMS))
-def test_the_form_changes_nothing(text: str, form: Callable[[str], str]):
+def test_the_form_changes_nothing(text, form):
     """A report has one reading, whatever its form is."""
     assert meant(form(text)) == meant(text)
 
@@ -306,7 +305,7 @@ def test_the_form_changes_nothing(text: str, form: Callable[[str], str]):
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(TEXTS), st.integers(40, 120))
-def test_the_width_changes_nothing(text: str, width: int):
+def test_the_width_changes_nothing(text, width):
     """A wrapped text has the same reading for any width of its lines."""
     assert meant(wrapped(text, width)) == meant(text)
 
@@ -314,14 +313,14 @@ def test_the_width_changes_nothing(text: str, width: int):
 @pytest.mark.slow
 @pytest.mark.parametrize("form", [quoted_printable, in_base64])
 @pytest.mark.parametrize("text", TEXTS[:4])
-def test_a_mail_reads_as_its_text(text: str, form: Callable[[str], str]):
+def test_a_mail_reads_as_its_text(text, form):
     """A mail has the same reading as its text, as a file and also if its source is pasted."""
     assert meant(text_of(form(text).encode()).text) == meant(form(text)) == meant(text)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=3000))
-def test_any_text_is_read(text: str):
+def test_any_text_is_read(text):
     """No text makes the reader fail, and a cause always has its code or words."""
     assert all(each.cause and each.code for each in read(text).causes)
 
@@ -365,7 +364,7 @@ def test_the_command_line_says_the_same(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(("told", "cause"), INCIDENT.items())
-def test_a_text_that_names_no_service(told: str, cause: str):
+def test_a_text_that_names_no_service(told, cause):
     """A sentence without a service is not said to be of another product, wherever it was read."""
     assert (first(told), read(told).strange) == (cause, False)
     assert [each.cause for each in read(told, Place.FORM).certain] == [cause]
@@ -387,7 +386,7 @@ def test_a_condition_is_told_as_one():
 @pytest.mark.parametrize(
     ("told", "kind"), [("It is wrong.", "unknown"), ("535 5.7.8 Not accepted - gsmtp", "strange")]
 )
-def test_another_product_must_be_named(told: str, kind: str):
+def test_another_product_must_be_named(told, kind):
     """A text is of another product only if it names one."""
     assert headline(read(told))[0].key == f"explain.{kind}_title"
 
@@ -437,7 +436,7 @@ def seconds(text: str) -> float:
         *("550-5.7.1 a\n", "535 5.7.3 ", "AADSTS50034 ", "&lt;!--", "a+b+c+d+", "https://login\n"),
     ],
 )
-def test_eight_times_the_text_is_eight_times_the_work(piece: str):
+def test_eight_times_the_text_is_eight_times_the_work(piece):
     """A long hostile text does not hold a worker for longer than a long harmless one."""
     short, long = ((piece * size)[:size] for size in (SHORT, LONG))
     most = GROWTH * (LONG / SHORT) * max(min(seconds(short) for _ in range(TRIES)), 0.00125)
@@ -459,14 +458,14 @@ def test_eight_times_the_text_is_eight_times_the_work(piece: str):
         (f"a<!--{'<!--' * 9_000}b--> c<style>d</style>e", None),
     ],
 )
-def test_parts_that_are_not_shown(text: str, shown: str | None):
+def test_parts_that_are_not_shown(text, shown):
     """Comments, styles, scripts and heads are left out if they end, and no other part is."""
     found = clean(text).flat
     assert found.endswith("c e") if shown is None else found == " ".join(shown.split())
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=30))
-def test_a_part_that_is_not_shown_ends_at_its_first_end(pieces: list[str]):
+def test_a_part_that_is_not_shown_ends_at_its_first_end(pieces):
     """Text after the end of the last hidden part is always shown, whatever came before it."""
     assert clean("".join(pieces) + "--></style></script></head>AADSTS50034").flat.endswith(
         "AADSTS50034"

@@ -46,7 +46,7 @@ def principal(number: int = 1, *urls: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def ctx(given: Given, cloud: Any) -> StepContext:
+def ctx(given, cloud) -> StepContext:
     """A check of a mailbox that forwards, whose user has consented to one app."""
     cloud.on("Get-Mailbox", [BOX])
     cloud.on(f"GET /users/{MAILBOX}", {"id": "user-1", "userPrincipalName": MAILBOX})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from jobs.channel.email_app import grants_of_app, role_assignments
@@ -16,7 +14,7 @@ ROLE = {"appRoleId": "role-1"}
 
 
 @pytest.fixture
-def ctx(given: Callable[..., StepContext]) -> StepContext:
+def ctx(given) -> StepContext:
     """A check of many channels that has found the service principal of this one."""
     made = given(facts={"client_id": "client-1", "sp_id": "sp-1"})
     made.many = True

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -14,20 +12,16 @@ from jobs.access import app_access
 from jobs.checks import bulk
 from jobs.checks.bulk import BulkCheck, CheckBuffer, mailboxes
 from jobs.clock import now
-from jobs.model import Channel, Finding, Person, RunKind, State
+from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Brief, Event, Kind, LeaseLostError, Origin, Run
-from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
-from jobs.settings import Settings
 
 BOXES = ("a@contoso.com", "b@contoso.com", "c@fabrikam.com")
 
 
 @pytest.fixture
-def runtime(
-    provider: Any, work_settings: Settings, runtime_of: Callable[[Settings], Runtime]
-) -> Runtime:
+def runtime(provider, work_settings, runtime_of) -> Runtime:
     """Runtime of a worker whose clouds are on loopback or cannot be reached."""
     closed = {
         "smtp_server": "127.0.0.1:1",
@@ -39,7 +33,7 @@ def runtime(
 
 
 @pytest.fixture
-def begun(store: RunStore, asker: Person) -> Run:
+def begun(store, asker) -> Run:
     """A bulk check of three channels, one of which is in a known tenant."""
     store.channels.keep(Record("RUN", now(), Channel("c@fabrikam.com", tenant_id="T2")))
     return store.check(

@@ -43,7 +43,7 @@ def named(ctx: StepContext, allowed: set[Access]) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def broken(given: Callable[..., StepContext]) -> StepContext:
+def broken(given) -> StepContext:
     """Return the context of a check that found the grant of the app gone."""
     gone = Finding("smtp_grant", State.WRONG, cause="consent_missing")
     found = Event(Kind.FOUND, now(), step="smtp_grant", finding=gone)

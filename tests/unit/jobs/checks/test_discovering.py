@@ -23,7 +23,6 @@ from jobs.engine.inspector import Recorder
 from jobs.engine.step import StepContext
 from jobs.model import Channel, Finding, Profile, State
 from jobs.runs.run import AppCandidate, Brief, Event, Kind, Origin, Run, Search
-from jobs.runs.run_store import RunStore
 from jobs.runtime import no_listener
 
 MAILBOX = "support@contoso.com"
@@ -117,7 +116,7 @@ def test_client_ids(text, right):
 
 
 @pytest.fixture
-def checked(given: Given, store: RunStore) -> Run:
+def checked(given, store) -> Run:
     """A check that has found a whole channel, with the end of its secret."""
     ctx = found(given, WHOLE)
     data = {"client_id": "client-1", "upn": MAILBOX}

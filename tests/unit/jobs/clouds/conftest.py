@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from jobs.settings import Settings
 from tests.unit.jobs.clouds import scripted_cloud
 
 
 @pytest.fixture
-def ask(make_settings: Callable[..., Settings]) -> Callable[..., Any]:
+def ask(make_settings) -> Callable[..., Any]:
     """Return a function that sends one request to a cloud (:func:`scripted_cloud.ask`)."""
     return partial(scripted_cloud.ask, make_settings())

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from jobs.clouds.tls import AUTHORITIES, problems
 
 
 @pytest.mark.parametrize("name", AUTHORITIES)
-def test_what_cannot_be_read_is_named(name: str, tmp_path: Path):
+def test_what_cannot_be_read_is_named(name, tmp_path):
     """A problem is reported for a variable whose file is missing or holds no certificate."""
     empty = tmp_path / "empty.pem"
     empty.write_text("no certificate", encoding="utf-8")
@@ -22,6 +19,6 @@ def test_what_cannot_be_read_is_named(name: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", AUTHORITIES)
-def test_what_can_be_read_is_fine(name: str, certificate: Any, tmp_path: Path):
+def test_what_can_be_read_is_fine(name, certificate, tmp_path):
     """A variable may name a file of certificates or a folder, or it may be empty."""
     assert [problems({name: str(value)}) for value in (certificate.cert, tmp_path, "")] == [()] * 3

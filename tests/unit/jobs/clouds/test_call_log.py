@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any
 
 import httpx
 import pytest
@@ -21,7 +19,6 @@ from jobs.clouds.retry import RetryPolicy
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.responses import judge_graph
-from jobs.settings import Settings
 from jobs.storage.counters import COUNTERS, read
 from tests.unit.jobs.clouds.scripted_cloud import OK, Cloud
 
@@ -29,7 +26,7 @@ URL = "https://graph.microsoft.com/v1.0/applications/o-1"
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-async def test_writes_are_noted_and_reads_are_not(make_settings: Callable[..., Settings]):
+async def test_writes_are_noted_and_reads_are_not(make_settings):
     """Writes are recorded with both request ids, or with ours alone if the answer was lost.
 
     A cmdlet is recorded under its name, and reads are not recorded.
@@ -88,7 +85,7 @@ async def test_each_attempt_is_counted(redis, ask, answer, word):
     assert counted(redis) == {f"call_seconds|graph|{word}": 1} | throttled
 
 
-def test_a_call_without_an_answer_is_lost(redis: Redis):
+def test_a_call_without_an_answer_is_lost(redis):
     """A call without an answer counts as lost, and its error is raised again."""
     COUNTERS.reset()
     with pytest.raises(OSError, match="away"), measured("webex"):
@@ -112,7 +109,7 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(monkeypatch) -> Clock:
     """Clock of the watch, which a test can move."""
     made = Clock()
     monkeypatch.setattr(calls, "time", SimpleNamespace(monotonic=lambda: made.now))
@@ -125,7 +122,7 @@ def failed(watch: calls.SilenceWatch, service: str) -> None:
         raise Transient("timed_out", CloudReply(service))
 
 
-def test_a_cloud_that_waits_or_fails_for_some_time_is_silent(clock: Clock):
+def test_a_cloud_that_waits_or_fails_for_some_time_is_silent(clock):
     """A cloud that fails or lets a request wait for some time is silent until it answers.
 
     A single failure of a moment says nothing, and neither does a slow request among answers.
@@ -155,7 +152,7 @@ def test_a_cloud_that_waits_or_fails_for_some_time_is_silent(clock: Clock):
         (Rejected("request_rejected", CloudReply("graph", 400)), ()),
     ],
 )
-def test_a_refusal_is_an_answer(clock: Clock, error: CloudError, silent: tuple[str, ...]):
+def test_a_refusal_is_an_answer(clock, error, silent):
     """A refusal counts as an answer of the cloud, and so does a 429."""
     with calls.watch_silence() as watch:
         with pytest.raises(CloudError), calls.request_to("graph"):
@@ -164,7 +161,7 @@ def test_a_refusal_is_an_answer(clock: Clock, error: CloudError, silent: tuple[s
         assert watch.silent() == silent
 
 
-async def test_requests_to_graph_and_exchange_are_watched(clock: Clock, ask: Any):
+async def test_requests_to_graph_and_exchange_are_watched(clock, ask):
     """Each attempt at a request to Graph or Exchange is watched.
 
     After failures for some time the cloud is silent, and after an answer it is not.

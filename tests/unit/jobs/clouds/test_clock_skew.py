@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from email.utils import formatdate
 
@@ -18,7 +17,6 @@ from jobs.clouds.clock_skew import LAST, METER, MICROSOFT, WEBEX, Meter
 from jobs.clouds.errors import Forbidden
 from jobs.clouds.http import Call, async_client, request
 from jobs.microsoft.responses import judge_graph
-from jobs.settings import Settings
 
 NEARLY = 1.0
 """Seconds by which a Date header may be wrong, because it holds whole seconds."""
@@ -33,7 +31,7 @@ def at(ahead_s: float) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("ahead", "trip"), [*((each, 0.1) for each in (0, 30, 660, -660, 40_000)), (4, 8.0)]
 )
-def test_the_skew_is_that_of_the_date(ahead: float, trip: float):
+def test_the_skew_is_that_of_the_date(ahead, trip):
     """A clock that is ahead has a positive skew, and a clock that is behind has a negative one.
 
     Half of the round trip is taken off. The skew is exact to about a second, because a Date header
@@ -66,7 +64,7 @@ def test_the_median_of_the_last_answers_counts():
         ({"Date": "Fri, 27 Nov 2020 10:00:00 GMT"}, 11.0),
     ],
 )
-def test_what_tells_nothing_is_left_out(headers: dict[str, str], trip: float):
+def test_what_tells_nothing_is_left_out(headers, trip):
     """An answer is left out if it took too long or came from a cache, or has no readable Date."""
     METER.note(WEBEX, headers, trip)
     assert METER.ahead_s(WEBEX) is None
@@ -81,7 +79,7 @@ def test_each_cloud_has_its_own():
     assert (clock_skew.webex_now() - now()).total_seconds() == pytest.approx(660, abs=NEARLY)
 
 
-def test_an_old_measurement_does_not_count(monkeypatch: pytest.MonkeyPatch):
+def test_an_old_measurement_does_not_count(monkeypatch):
     """A measurement does not count after 15 minutes, because the clock may have been set since."""
     METER.note(WEBEX, at(660), 0.1)
     later = clock_skew.time.monotonic() + 901
@@ -89,7 +87,7 @@ def test_an_old_measurement_does_not_count(monkeypatch: pytest.MonkeyPatch):
     assert METER.ahead_s(WEBEX) is None
 
 
-def test_the_log_tells_it_once_an_hour(redis: Redis):
+def test_the_log_tells_it_once_an_hour(redis):
     """A skew of half a minute or more is logged once an hour, by only one of the processes.
 
     The newest median is in Redis for 15 minutes.
@@ -109,7 +107,7 @@ def test_the_log_tells_it_once_an_hour(redis: Redis):
     assert 0 < redis.ttl("skew:webex") <= 900
 
 
-async def test_the_answers_of_microsoft_measure_its_clock(make_settings: Callable[..., Settings]):
+async def test_the_answers_of_microsoft_measure_its_clock(make_settings):
     """Every answer of Microsoft measures its clock, whatever its status is, and no other answer.
 
     No answer fails because its time cannot be shared.

@@ -53,7 +53,7 @@ def test_every_aadsts_code_has_a_cause():
 
 
 @pytest.mark.parametrize("row", rows("graph"))
-def test_every_refusal_of_graph_has_its_cause(row: dict[str, Any]):
+def test_every_refusal_of_graph_has_its_cause(row):
     """Every refusal of Graph has its cause by code or words, whatever the status is."""
     body = {"error": {"code": row["code"], "message": row["message"]}}
     error = judge_graph(httpx.Response(row["status"], json=body), errors.RequestIds())
@@ -61,7 +61,7 @@ def test_every_refusal_of_graph_has_its_cause(row: dict[str, Any]):
 
 
 @pytest.mark.parametrize("row", rows("exchange"))
-def test_every_refusal_of_exchange_has_its_cause(row: dict[str, Any]):
+def test_every_refusal_of_exchange_has_its_cause(row):
     """Every refusal of Exchange has its cause by exception and words, in any part of the body."""
     error = judge_exchange(
         httpx.Response(row["status"], content=exchange_body(row)), errors.RequestIds()
@@ -70,13 +70,13 @@ def test_every_refusal_of_exchange_has_its_cause(row: dict[str, Any]):
 
 
 @pytest.mark.parametrize("row", rows("smtp"))
-def test_every_reply_and_bounce_has_its_cause(row: dict[str, Any]):
+def test_every_reply_and_bounce_has_its_cause(row):
     """Every reply and bounce has exactly one cause, whether it was pasted or read from a trace."""
     assert [found.cause for found in read(row["facts"], Place.EXCHANGE).certain] == [row["cause"]]
 
 
 @pytest.mark.parametrize("row", CODES["kinds"]["graph"], ids=str)
-def test_graphs_errors_are_told_by_code_and_words(row: list[Any]):
+def test_graphs_errors_are_told_by_code_and_words(row):
     """Each of Graph's errors (platforms/microsoft.md 7) has its kind and its cause."""
     status, code, message, kind, cause = row
     error = {"code": code or None, "message": message or None}
@@ -96,13 +96,13 @@ def test_graphs_errors_are_told_by_code_and_words(row: list[Any]):
         (["not", "an", "object"], errors.Rejected),
     ],
 )
-def test_errors_of_another_shape(body: Any, kind: type):
+def test_errors_of_another_shape(body, kind):
     """OData's older form is read, and an answer that is no object is a refusal."""
     assert type(judge_graph(httpx.Response(400, json=body), errors.RequestIds())) is kind
 
 
 @pytest.mark.parametrize("row", CODES["kinds"]["exchange"], ids=str)
-def test_exchanges_errors_are_told_by_the_exception(row: list[str]):
+def test_exchanges_errors_are_told_by_the_exception(row):
     """Each captured body (platforms/microsoft.md 3.5) gives its cause, whatever its status is."""
     part, exception, message, kind, cause = row
     body = exchange_body({"part": part, "type": exception, "message": message})
@@ -121,7 +121,7 @@ def test_exchanges_errors_are_told_by_the_exception(row: list[str]):
         (httpx.Response(503, html="<html>"), errors.Transient, "service_unavailable"),
     ],
 )
-def test_exchanges_errors_without_words(answer: httpx.Response, kind: type, cause: str):
+def test_exchanges_errors_without_words(answer, kind, cause):
     """Without words the status decides, and nothing of a page or of NUL bytes is shown."""
     found = judge_exchange(answer, errors.RequestIds())
     assert (type(found), found.cause, found.code, found.message) == (kind, cause, "", "")

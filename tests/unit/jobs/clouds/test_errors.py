@@ -21,14 +21,13 @@ from jobs.clouds.retry import RetryPolicy
 from jobs.microsoft.responses import judge_graph
 from jobs.model import Evidence
 from jobs.settings import Settings
-from practice.tls import Tls
 
 ROOT = Path(__file__).parents[4]
 TEXTS = ROOT / "adaptive_cards" / "texts" / "en" / "causes.toml"
 
 
 @pytest.mark.parametrize("kind", ["cause", "remedy"])
-def test_the_texts_keep_the_wording_rules(kind: str):
+def test_the_texts_keep_the_wording_rules(kind):
     """Texts are full sentences without exclamation marks, braces or apologies, and fit a card."""
     texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))[kind]
     longest = {"cause": 130, "remedy": 200}[kind]
@@ -92,7 +91,7 @@ def test_a_message_holds_no_secret():
         ("redirect_uri_mismatch", False),
     ],
 )
-def test_what_a_write_of_ours_can_cause_settles(cause: str, settles: bool):
+def test_what_a_write_of_ours_can_cause_settles(cause, settles):
     """A 404 may be due to replication after a write, but a wrong redirect URI never is."""
     assert errors.CloudError(cause, errors.CloudReply("entra")).can_be_replication is settles
 
@@ -102,7 +101,7 @@ NOWHERE = "https://nothing.invalid/v1/"
 
 
 @pytest.fixture
-def expired(certificates: Tls) -> Iterator[str]:
+def expired(certificates) -> Iterator[str]:
     """The address of a server whose certificate has expired."""
     context = certificates.server_context()
     certificates.expired.add("https")
@@ -139,7 +138,7 @@ def error_of(url: str, settings: Settings) -> errors.Transient:
 
 
 @pytest.fixture
-def anywhere(work_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def anywhere(work_settings, monkeypatch) -> Settings:
     """Settings that allow the client to call these hosts."""
     hosts = frozenset({"nothing.invalid", "localhost"})
     monkeypatch.setattr(Settings, "hosts", property(lambda _: hosts))

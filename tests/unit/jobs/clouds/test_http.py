@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, nullcontext
-from typing import Any
 
 import httpx
 import pytest
@@ -17,7 +16,6 @@ from jobs.clouds import errors
 from jobs.clouds.http import Call, async_client, request, sync_client
 from jobs.clouds.retry import RetryPolicy
 from jobs.microsoft.responses import judge_graph
-from jobs.settings import Settings
 from tests.unit.jobs.clouds.scripted_cloud import OK, Cloud
 
 
@@ -82,7 +80,7 @@ MATRIX = [
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("row", MATRIX, ids=[row[0] for row in MATRIX])
-async def test_fault_matrix(ask: Any, row: tuple[Any, ...], method: str):
+async def test_fault_matrix(ask, row, method):
     """A fault followed by a good answer gives a defined outcome after a defined number of tries."""
     outcome, tries = row[2 if method == "GET" else 3]
     cloud = Cloud(row[1], OK)
@@ -94,13 +92,13 @@ async def test_fault_matrix(ask: Any, row: tuple[Any, ...], method: str):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("real_pauses")
-async def test_retry_after_is_a_minimum(ask: Any, waits: list[RetryDetails]):
+async def test_retry_after_is_a_minimum(ask, waits):
     """The pause before the second try is as long as the Retry-After header asks for."""
     await ask(Cloud(later(429, "1"), OK))
     assert [wait.wait_for for wait in waits] == [1.0]
 
 
-async def test_the_whole_is_bounded_by_time(ask: Any):
+async def test_the_whole_is_bounded_by_time(ask):
     """A request to a server that never answers ends after the policy's total time.
 
     The length of the read timeout makes no difference.
@@ -152,7 +150,7 @@ async def test_a_body_that_is_not_what_it_declares(
 
 
 @pytest.mark.usefixtures("no_waiting")
-async def test_every_attempt_has_an_id_of_its_own_and_the_answers_id_is_kept(ask: Any):
+async def test_every_attempt_has_an_id_of_its_own_and_the_answers_id_is_kept(ask):
     """Each attempt has a new client-request-id, and the error holds the last attempt's two ids.
 
     A fault that stays ends after five tries. A POST is repeated if its caller says that sending it
@@ -168,7 +166,7 @@ async def test_every_attempt_has_an_id_of_its_own_and_the_answers_id_is_kept(ask
     assert (failed.value.status, failed.value.cause) == (503, "service_unavailable")
 
 
-async def test_no_other_host_is_spoken_to(make_settings: Callable[..., Settings]):
+async def test_no_other_host_is_spoken_to(make_settings):
     """Neither client sends a token to another host, even if an answer contained the URL."""
     cloud = Cloud(OK)
     async with async_client(make_settings(), httpx.MockTransport(cloud)) as client:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 
 import pytest
-from redis import Redis
 
 from jobs.clouds.errors import CloudReply, Rejected, Transient
 from jobs.clouds.rate_limit import Limit, RateLimiter, ReadCache, SingleFlight, Throttle
@@ -22,7 +20,7 @@ SCARCE = Limit("traces", "messagetrace", 3, 60.0, waits=False)
 
 
 @pytest.fixture
-def pace(redis: Redis) -> RateLimiter:
+def pace(redis) -> RateLimiter:
     """Return the rate limiter of one check of a tenant."""
     return RateLimiter(redis, "T1", (QUICK, SCARCE))
 
@@ -44,19 +42,19 @@ async def calls(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.1])
-async def test_never_more_than_the_limit_in_any_window(pace: RateLimiter, seconds: float):
+async def test_never_more_than_the_limit_in_any_window(pace, seconds):
     """The limit holds in every window the server could see, however long each call takes."""
     times = await calls(pace, "GET /Reports/x", 6, seconds)
     for (_, ended), (begins, _) in zip(times, times[2:], strict=False):
         assert begins - ended >= QUICK.seconds - 0.01
 
 
-def test_what_has_no_limit_does_not_wait(pace: RateLimiter, carry_out: Callable[..., float]):
+def test_what_has_no_limit_does_not_wait(pace, carry_out):
     """Calls without a limit do not wait, so fifty of them go out at once."""
     assert carry_out(calls(pace, "GET /users/x", 50)) == 0
 
 
-async def test_a_limit_that_nobody_waits_for(pace: RateLimiter, redis: Redis):
+async def test_a_limit_that_nobody_waits_for(pace, redis):
     """If calls may not wait for a limit, the first call beyond it fails at once and is not sent.
 
     The calls of all checks of a tenant count together, in whatever case its id is written. Another
@@ -73,14 +71,14 @@ async def test_a_limit_that_nobody_waits_for(pace: RateLimiter, redis: Redis):
 
 
 @pytest.mark.slow
-async def test_a_second_check_waits_for_the_limit(pace: RateLimiter, redis: Redis):
+async def test_a_second_check_waits_for_the_limit(pace, redis):
     """If another check has just read all reports that it may, this check waits for its own."""
     await calls(pace, "GET /reports", 2)
     ((begins, _),) = await calls(RateLimiter(redis, "T1", (QUICK,)), "GET /reports", 1)
     assert begins >= QUICK.seconds - 0.1
 
 
-async def test_a_call_is_kept_as_long_as_it_counts(pace: RateLimiter, redis: Redis):
+async def test_a_call_is_kept_as_long_as_it_counts(pace, redis):
     """Redis keeps each kind of call for its own period, and older calls are removed."""
     redis.zadd("tenant:t1:calls:traces", {"old": 1.0})
     await calls(pace, "GET /messageTraces", 1)
@@ -98,7 +96,7 @@ async def refused(pace: RateLimiter, name: str, after: float | None) -> None:
             raise Transient("throttled", CloudReply("graph", 429), retry_after=after)
 
 
-async def test_a_429_holds_everybody_back(pace: RateLimiter):
+async def test_a_429_holds_everybody_back(pace):
     """A 429 holds back all callers as long as Microsoft asked.
 
     Calls that may not wait fail at once.
@@ -208,7 +206,7 @@ async def spaced(spacing: Throttle, count: int) -> list[float]:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_calls_are_spaced_once_it_was_too_much(carry_out: Callable[..., None], status: int):
+def test_calls_are_spaced_once_it_was_too_much(carry_out, status):
     """Calls overlap until one is throttled.
 
     Then one call per second is made until a quiet period has passed.
@@ -229,7 +227,7 @@ def test_calls_are_spaced_once_it_was_too_much(carry_out: Callable[..., None], s
     assert begins == [[0] * 6, [1, 2, 3, 4], [0] * 6]
 
 
-def test_other_trouble_spaces_nothing(carry_out: Callable[..., float]):
+def test_other_trouble_spaces_nothing(carry_out):
     """A lost connection does not slow down later calls, because it says nothing about the pace."""
 
     async def day() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
@@ -18,7 +17,7 @@ from jobs.clouds.retry import Pauses, RetryPolicy, parse_retry_after
     ("asked", "spent", "expected"),
     [(10, 0, 10), (0, 0, 0.5), (60, 0, 60), (61, 0, False), (60, 31, False), (29, 60, 29)],
 )
-def test_how_long_is_patient(asked: float, spent: float, expected: float):
+def test_how_long_is_patient(asked, spent, expected):
     """A wait is at least the time requested; one sleep is at most 60 s, and all of them 90 s.
 
     For a longer wait the job is put off, which frees its worker.
@@ -31,7 +30,7 @@ def test_how_long_is_patient(asked: float, spent: float, expected: float):
     ("header", "seconds"),
     [("7", 7.0), ("1.5", 1.5)] + [(each, None) for each in (None, "", "-1", "nan", "inf", "soon")],
 )
-def test_retry_after_in_seconds(header: str | None, seconds: float | None):
+def test_retry_after_in_seconds(header, seconds):
     """A Retry-After that makes no sense counts as missing."""
     assert parse_retry_after(header) == seconds
 
@@ -45,7 +44,7 @@ def test_retry_after_as_a_date():
 
 
 @pytest.mark.usefixtures("real_pauses")
-def test_a_pause_without_a_retry_after_is_the_policys_own(carry_out: Callable[..., float]):
+def test_a_pause_without_a_retry_after_is_the_policys_own(carry_out):
     """Without a Retry-After, a pause has the policy's length plus at most the policy's jitter.
 
     A call ends after the policy's number of tries, and the caller gets the last error.
@@ -68,7 +67,7 @@ def test_a_pause_without_a_retry_after_is_the_policys_own(carry_out: Callable[..
 @pytest.mark.parametrize(
     ("tries", "asked", "pause"), [(1, None, 5.0), (2, 7.5, 60.0), (3, None, 60.0), (1, 7.5, 7.5)]
 )
-def test_the_last_pause_repeats_itself(tries: int, asked: float | None, pause: float):
+def test_the_last_pause_repeats_itself(tries, asked, pause):
     """The last pause repeats, and the service's Retry-After is a minimum."""
     assert Pauses((5.0, 60.0)).after(tries, asked) == pause
 

@@ -76,13 +76,13 @@ async def send(
         return [each for each in seen if each != "closed"]
 
 
-async def test_reads_are_not_guarded(work_settings: Settings):
+async def test_reads_are_not_guarded(work_settings):
     """Reads do not ask the guard, because they change nothing."""
     guard = Guard(1)
     assert (await send(work_settings, guard, "GET", "GET"), guard.asked) == (["GET", "GET"], 0)
 
 
-async def test_each_write_is_asked_for_before_and_after(work_settings: Settings):
+async def test_each_write_is_asked_for_before_and_after(work_settings):
     """For each write the guard is asked three times.
 
     It is asked before the connection, before the first byte, and when the answer has come.
@@ -114,7 +114,7 @@ async def test_not_one_more_write_leaves(work_settings, methods, body, refuses_f
     assert [line.split()[:4] for line in made] == [["graph", "POST", "/", "200"]] * (len(sees) - 1)
 
 
-async def test_without_a_guard_everything_may_be_sent(work_settings: Settings):
+async def test_without_a_guard_everything_may_be_sent(work_settings):
     """Without a guard every write may be sent, for example for a page of the web process."""
     calls.check_guard()
     seen: list[str] = []

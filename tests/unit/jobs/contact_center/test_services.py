@@ -58,7 +58,7 @@ def overview(*issues: dict[str, Any], service: str = "Exchange Online") -> dict[
         ([{"service": "Exchange Online", "id": "Exchange"}], ""),
     ],
 )
-def test_open_incidents_of_microsoft(rows: list[dict[str, Any]], found: str):
+def test_open_incidents_of_microsoft(rows, found):
     """Only open incidents of the requested service count, not advisories or closed incidents.
 
     The incident that began last comes first.
@@ -78,7 +78,7 @@ def test_open_incidents_of_microsoft(rows: list[dict[str, Any]], found: str):
         (400, {"Code": 7000, "Description": "JSON"}, ("webex_refused", "7000", "JSON")),
     ],
 )
-def test_how_webex_says_no(status: int, body: object, told: tuple[str, str, str]):
+def test_how_webex_says_no(status, body, told):
     """The status of a refusal decides its cause, and the service's own code and words are kept."""
     content = json.dumps(body) if isinstance(body, dict) else str(body)
     error = judge("connect", httpx.Response(status, text=content), RequestIds())
@@ -95,7 +95,7 @@ def test_how_webex_says_no(status: int, body: object, told: tuple[str, str, str]
         ("", "", False),
     ],
 )
-def test_whose_task_it_is(destination: str, app: str, mine: bool):
+def test_whose_task_it_is(destination, app, mine):
     """A task belongs to the mailbox if it names the mailbox or an app known to be the mailbox's.
 
     The documents do not agree which of the two a task names (platforms/connect.md 3.1).
@@ -114,7 +114,7 @@ def test_whose_task_it_is(destination: str, app: str, mine: bool):
         ("kim@customer.example", "sales@contoso.com", 1, False),
     ],
 )
-def test_what_a_task_came_of(origin: str, destination: str, minutes: int, came: bool):
+def test_what_a_task_came_of(origin, destination, minutes, came):
     """A task is matched to a mail by sender and time, unless it names another mailbox."""
     at = now()
     task = Task("t", origin, destination, "created", at + timedelta(minutes=minutes))
@@ -211,7 +211,7 @@ Read = Callable[..., ConnectChanges]
 
 
 @pytest.fixture
-def read(work_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Read:
+def read(work_settings, monkeypatch) -> Read:
     """Return a function that reads a log with the real client."""
 
     def made(log: Callable[[httpx.Request], httpx.Response], **changes: str) -> ConnectChanges:
@@ -224,7 +224,7 @@ def read(work_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Read:
     return made
 
 
-def test_an_entry_is_read_as_cisco_shows_it(read: Read):
+def test_an_entry_is_read_as_cisco_shows_it(read):
     """The request for entries has the fields that Cisco documents.
 
     An entry says who did what and when, and whether it failed.
@@ -243,7 +243,7 @@ def test_an_entry_is_read_as_cisco_shows_it(read: Read):
 
 
 @pytest.mark.parametrize("status", [400, 404, 405])
-def test_get_with_the_same_body_where_post_is_refused(read: Read, status: int):
+def test_get_with_the_same_body_where_post_is_refused(read, status):
     """If POST is refused, GET with the same body is tried and then kept for the other pages."""
     log = Log([entry(minutes=each) for each in range(3)], "GET", refusals={"POST": status}, most=2)
     found = read(log)
@@ -262,7 +262,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("refusals", "status"), REFUSED)
-def test_the_more_telling_refusal_counts(read: Read, refusals: dict[str, int], status: int):
+def test_the_more_telling_refusal_counts(read, refusals, status):
     """If both methods are refused, the more informative status counts.
 
     A refused token is not tried again with the other method.
@@ -275,7 +275,7 @@ def test_the_more_telling_refusal_counts(read: Read, refusals: dict[str, int], s
     assert log.methods == list(refusals)
 
 
-def test_a_server_error_is_tried_twice(read: Read):
+def test_a_server_error_is_tried_twice(read):
     """A server error is tried twice and no more, because a check waits for the answer."""
     log = Log(refusals={"POST": 500})
     with pytest.raises(CloudError) as caught:
@@ -296,7 +296,7 @@ CANNOT = """
 """
 
 
-def test_only_what_may_stop_mail_counts(read: Read):
+def test_only_what_may_stop_mail_counts(read):
     """Only actions that may stop mail are kept, whichever field holds the action's name."""
     for name in ("eventDescription", "eventCategory", "userAction"):
         for events, count in ((MAY_STOP_MAIL.split(), 24), ([*CANNOT.split(), ""], 0)):
@@ -304,7 +304,7 @@ def test_only_what_may_stop_mail_counts(read: Read):
             assert len(read(Log(rows)).rows) == count
 
 
-def test_odd_entries_are_left_out(read: Read):
+def test_odd_entries_are_left_out(read):
     """An entry is left out if it has no time or another shape, or if an equal one came before.
 
     A secret in an entry's text is removed, because the text becomes part of a finding. A long text
@@ -319,7 +319,7 @@ def test_odd_entries_are_left_out(read: Read):
     assert ("abc8Q" in first.told, len(first.told)) == (False, 200)
 
 
-def test_a_long_log_is_cut_and_told(read: Read):
+def test_a_long_log_is_cut_and_told(read):
     """A log that never ends is given up after ten pages and is reported as incomplete."""
     log = Log([entry(minutes=each) for each in range(25)], most=2)
     found = read(log)
@@ -327,7 +327,7 @@ def test_a_long_log_is_cut_and_told(read: Read):
 
 
 @pytest.mark.parametrize("total", [{}, {"totalRecords": "many"}])
-def test_the_number_of_all_entries_may_be_missing(read: Read, total: dict[str, Any]):
+def test_the_number_of_all_entries_may_be_missing(read, total):
     """If the number of all entries is missing, a page that is not full is the last one."""
     asked: list[int] = []
 
@@ -341,7 +341,7 @@ def test_the_number_of_all_entries_may_be_missing(read: Read, total: dict[str, A
 @pytest.mark.parametrize(
     ("answer", "words"), [({"code": "7001", "description": "Not yet"}, "Not yet"), ({}, "no list")]
 )
-def test_an_answer_without_entries_is_none(read: Read, answer: Any, words: str):
+def test_an_answer_without_entries_is_none(read, answer, words):
     """An answer without a list of entries is an error.
 
     The error has the service's own words if there are any.
@@ -350,7 +350,7 @@ def test_an_answer_without_entries_is_none(read: Read, answer: Any, words: str):
         read(lambda _: httpx.Response(200, json=answer))
 
 
-def test_the_header_is_a_setting(read: Read):
+def test_the_header_is_a_setting(read):
     """If the setting names another header than Authorization, that header gets the bare token."""
     log = Log()
     read(log, connect_audit_header="accesstoken")
@@ -359,7 +359,7 @@ def test_the_header_is_a_setting(read: Read):
     assert "authorization" not in headers
 
 
-def test_it_takes_no_longer_than_a_check_waits(read: Read, monkeypatch: pytest.MonkeyPatch):
+def test_it_takes_no_longer_than_a_check_waits(read, monkeypatch):
     """A log that answers too slowly is given up, because a check waits for it."""
     monkeypatch.setattr(services, "LONGEST_S", 0.05)
 

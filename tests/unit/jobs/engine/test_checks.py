@@ -17,7 +17,7 @@ from jobs.engine.step import Diagnosis, Probe, Step, StepContext
 from jobs.model import Access, Finding, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runtime import Listener, no_listener
-from tests.unit.jobs.conftest import CarryOut, Given
+from tests.unit.jobs.conftest import Given
 
 
 @dataclass
@@ -53,7 +53,7 @@ def checked(ctx: StepContext, *steps: Step, listener: Listener = no_listener) ->
     return Engine(ctx, named, listener, lambda: True).check({Access.NONE})
 
 
-def test_what_is_left_out_holds_up_nobody(given: Given, carry_out: CarryOut):
+def test_what_is_left_out_holds_up_nobody(given, carry_out):
     """Thirty skipped steps are saved at once, before the first inspection.
 
     They do not wait for that inspection.
@@ -67,7 +67,7 @@ def test_what_is_left_out_holds_up_nobody(given: Given, carry_out: CarryOut):
     assert shown == [State.SKIPPED, State.OK, State.OK]
 
 
-def test_what_is_seen_at_once_is_saved_at_once(given: Given, carry_out: CarryOut):
+def test_what_is_seen_at_once_is_saved_at_once(given, carry_out):
     """Ten answers that come at the same moment are saved in fewer than four writes."""
     ctx = given(kind="check")
     heard = Counting(ctx)
@@ -77,7 +77,7 @@ def test_what_is_seen_at_once_is_saved_at_once(given: Given, carry_out: CarryOut
 
 
 @pytest.fixture(autouse=True)
-def loops_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def loops_time(monkeypatch) -> None:
     """Let the watch for silent clouds use the event loop's clock, which skips pauses."""
     time = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
     monkeypatch.setattr(calls, "time", time)
@@ -100,7 +100,7 @@ def test_a_cloud_that_does_not_answer_is_named_within_seconds(given, carry_out, 
     assert (told(ctx), "slow" in ctx.run.findings) == (expected, True)
 
 
-def test_a_check_of_many_channels_tells_nothing(given: Given, carry_out: CarryOut):
+def test_a_check_of_many_channels_tells_nothing(given, carry_out):
     """A check of many channels names no silent clouds.
 
     Its card has a line for each channel, and no room for clouds.
@@ -157,7 +157,7 @@ def test_what_was_written_is_read_once_more(given, carry_out, minutes, grant, st
     assert (ctx.run.findings["grant"].state, seconds) == (state, pytest.approx(waited, abs=0.4))
 
 
-def test_of_many_channels_all_is_read_once(given: Given, carry_out: CarryOut):
+def test_of_many_channels_all_is_read_once(given, carry_out):
     """A check of many channels reads everything once.
 
     A second read would be answered from memory.

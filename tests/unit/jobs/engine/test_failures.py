@@ -9,20 +9,19 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds import errors
-from jobs.clouds.errors import CloudError, CloudReply
+from jobs.clouds.errors import CloudReply
 from jobs.engine.inspector import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
 from jobs.model import Account, Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 from jobs.steps.connect_form import ConnectIds
 from jobs.steps.forwarding import Forwarding, OutboundPolicy
-from tests.unit.jobs.conftest import Given
 
 SAID = CloudReply("graph", 503, "ServiceUnavailable", "Try later")
 
 
 @pytest.mark.parametrize("kind", [errors.Transient, errors.MalformedAnswer])
 @pytest.mark.parametrize("waits", [0, 3, len(AGAIN_S) - 1])
-def test_what_may_pass_is_tried_again(given: Given, kind: type[CloudError], waits: int):
+def test_what_may_pass_is_tried_again(given, kind, waits):
     """A step whose error may pass by itself is tried again, after longer and longer pauses."""
     run = given(waits={"ids": waits}).run
     found = finding_from_error(ConnectIds(), kind("service_unavailable", SAID), run)
@@ -34,7 +33,7 @@ def test_what_may_pass_is_tried_again(given: Given, kind: type[CloudError], wait
 @pytest.mark.parametrize(
     ("asked", "pause"), [(None, 30), (7.0, 30), (90.0, 90), (99_999_999.0, LONGEST_PAUSE_S)]
 )
-def test_retry_after_is_the_least_that_is_waited(given: Given, asked: float | None, pause: float):
+def test_retry_after_is_the_least_that_is_waited(given, asked, pause):
     """A cloud that asks for a longer pause than our own gets it, up to an hour."""
     error = errors.Transient("throttled", SAID, retry_after=asked)
     found = finding_from_error(ConnectIds(), error, given(waits={"ids": 2}).run)
@@ -49,7 +48,7 @@ def test_retry_after_is_the_least_that_is_waited(given: Given, asked: float | No
         (errors.Rejected("x", SAID), 0),
     ],
 )
-def test_everything_else_is_a_persons_turn(given: Given, error: CloudError, waits: int):
+def test_everything_else_is_a_persons_turn(given, error, waits):
     """An error that cannot pass by itself is the administrator's turn.
 
     An error that persists after seven tries is the administrator's turn as well.
@@ -66,7 +65,7 @@ def test_everything_else_is_a_persons_turn(given: Given, error: CloudError, wait
         (CloudReply("graph"), Text("cause.not_found")),
     ],
 )
-def test_an_error_without_words_is_told_by_its_code(given: Given, said: CloudReply, words: Text):
+def test_an_error_without_words_is_told_by_its_code(given, said, words):
     """An error without a message shows the cloud's code, or else our own text for its cause."""
     assert (
         finding_from_error(ConnectIds(), errors.NotFound("not_found", said), given().run).seen
@@ -158,7 +157,7 @@ def test_what_a_sign_in_or_a_change_of_a_moment_ago_explains(
     assert may_be_replication(error, given(events=events, changed=made).run) is settling
 
 
-def test_a_change_that_was_refused_is_no_reason_for_its_refusal(given: Given):
+def test_a_change_that_was_refused_is_no_reason_for_its_refusal(given):
     """A change that was only begun has changed nothing, so it does not explain a missing role."""
     begun = replace(BEGUN, at=now())
     assert may_be_replication(LETS_IN[2], given(events=(begun,)).run) is False

@@ -13,12 +13,11 @@ from jobs.engine.engine import digest
 from jobs.engine.step import Diagnosis, StepContext
 from jobs.model import Access, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
-from tests.unit.jobs.conftest import CarryOut, Given
 from tests.unit.jobs.engine import scripted_steps
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, prepared, told
 
 
-def test_what_needs_nothing_runs_at_the_same_time(carry_out: CarryOut, given: Given):
+def test_what_needs_nothing_runs_at_the_same_time(carry_out, given):
     """Two steps that need nothing run at the same time.
 
     Each step of this test waits until the other one has begun.
@@ -32,7 +31,7 @@ def test_what_needs_nothing_runs_at_the_same_time(carry_out: CarryOut, given: Gi
     assert shown == {"a": State.OK, "b": State.OK}
 
 
-def test_a_look_records_a_plan_and_changes_nothing(carry_out: CarryOut, given: Given):
+def test_a_look_records_a_plan_and_changes_nothing(carry_out, given):
     """A step that depends on something missing is planned without being inspected."""
     a, b, c = Fact("a", State.WRONG), Fact("b", needs=("a",)), Fact("c", automatic=False)
     ctx = given()
@@ -43,7 +42,7 @@ def test_a_look_records_a_plan_and_changes_nothing(carry_out: CarryOut, given: G
     assert (ctx.run.plan.changes, ctx.run.plan.id) == (changes, digest(changes, ctx.run))
 
 
-def test_another_plan_has_another_id(given: Given):
+def test_another_plan_has_another_id(given):
     """The same plan for the same addresses has the same ID, and another plan has another ID."""
     line = Fact("a").change(scripted_steps.EMPTY, scripted_steps.SEEN, Scope.MAILBOX)
     others = [
@@ -58,7 +57,7 @@ def test_another_plan_has_another_id(given: Given):
 
 
 @pytest.mark.parametrize("name", ["mailbox", "callback_url", "forwarding_address"])
-def test_another_address_is_another_plan(given: Given, name: str):
+def test_another_address_is_another_plan(given, name):
     """An approval of one Call Back URL or Forwarding Address does not count for another one."""
     line = Fact("a").change(scripted_steps.EMPTY, scripted_steps.SEEN, Scope.MAILBOX)
     run = given().run
@@ -67,7 +66,7 @@ def test_another_address_is_another_plan(given: Given, name: str):
 
 
 @pytest.mark.parametrize(("name", "differs"), [("object_id", True), ("roles", False)])
-def test_another_account_is_another_plan(given: Given, name: str, differs: bool):
+def test_another_account_is_another_plan(given, name, differs):
     """An approval of changes by one account does not count for another account."""
     line, run = (
         Fact("a").change(scripted_steps.EMPTY, scripted_steps.SEEN, Scope.MAILBOX),
@@ -78,7 +77,7 @@ def test_another_account_is_another_plan(given: Given, name: str, differs: bool)
     assert (digest((line,), run) != digest((line,), other)) is differs
 
 
-def test_needs_come_first(carry_out: CarryOut, given: Given):
+def test_needs_come_first(carry_out, given):
     """A step is inspected only after all steps that it needs are settled."""
     order: list[str] = []
 
@@ -93,7 +92,7 @@ def test_needs_come_first(carry_out: CarryOut, given: Given):
     assert order == ["a", "b", "c"]
 
 
-def test_an_approved_change_is_made_and_proven(carry_out: CarryOut, given: Given):
+def test_an_approved_change_is_made_and_proven(carry_out, given):
     """An approved change is recorded before and after it is made, and is then read back.
 
     Only an inspection calls the change done.
@@ -105,14 +104,14 @@ def test_an_approved_change_is_made_and_proven(carry_out: CarryOut, given: Given
     assert ctx.run.settled("a")
 
 
-def test_what_holds_is_not_changed(carry_out: CarryOut, given: Given):
+def test_what_holds_is_not_changed(carry_out, given):
     """A step that is correct already is not changed, so a second run writes nothing."""
     a, ctx = prepared(given)
     carry_out(engine(ctx, a).apply_plan())
     assert a.log == ["inspect"]
 
 
-def test_nothing_is_changed_without_an_approval(carry_out: CarryOut, given: Given):
+def test_nothing_is_changed_without_an_approval(carry_out, given):
     """A change without an approval is not made, and its step waits for the approver."""
     a, ctx = Fact("a", State.WRONG), given()
     carry_out(engine(ctx, a).apply_plan())
@@ -120,7 +119,7 @@ def test_nothing_is_changed_without_an_approval(carry_out: CarryOut, given: Give
     assert shown == (["inspect"], a.waits_for(Turn.APPROVER, Text("seen.not_approved")))
 
 
-def test_what_cannot_be_mended_stays_wrong(carry_out: CarryOut, given: Given):
+def test_what_cannot_be_mended_stays_wrong(carry_out, given):
     """A wrong step without a change of its own is only reported.
 
     A step that needs no approval is applied without a planned change.
@@ -132,7 +131,7 @@ def test_what_cannot_be_mended_stays_wrong(carry_out: CarryOut, given: Given):
     assert ctx.run.findings["a"].state is State.WRONG
 
 
-def test_after_holds_a_change_back(carry_out: CarryOut, given: Given):
+def test_after_holds_a_change_back(carry_out, given):
     """A change waits until the step named in ``after`` is settled.
 
     Then the change is tried again by itself.
@@ -148,14 +147,14 @@ def test_after_holds_a_change_back(carry_out: CarryOut, given: Given):
     assert a.log == ["inspect"] * 3 + ["apply", "inspect"]
 
 
-def test_an_answer_is_asked_for(carry_out: CarryOut, given: Given):
+def test_an_answer_is_asked_for(carry_out, given):
     """A change that needs an answer waits for the mailbox's user."""
     a, ctx = prepared(given, State.WRONG, required_answer="rehearse")
     carry_out(engine(ctx, a).apply_plan())
     assert ctx.run.findings["a"] == a.waits_for(Turn.MAILBOX_USER, Text("seen.asked"))
 
 
-def test_an_answer_that_comes_meanwhile_counts_at_once(carry_out: CarryOut, given: Given):
+def test_an_answer_that_comes_meanwhile_counts_at_once(carry_out, given):
     """If the required answer arrives while another step is at work, it counts at once.
 
     The step that needs the answer is then tried again in the same call of the engine.
@@ -176,7 +175,7 @@ def test_an_answer_that_comes_meanwhile_counts_at_once(carry_out: CarryOut, give
     assert a.log == ["inspect", "inspect", "apply", "inspect"]
 
 
-def test_an_answer_is_looked_at_although_nothing_has_changed(carry_out: CarryOut, given: Given):
+def test_an_answer_is_looked_at_although_nothing_has_changed(carry_out, given):
     """After a person has consented in the browser, the next inspection is recorded, once.
 
     It is recorded even if the cloud shows the same as before.
@@ -193,7 +192,7 @@ def test_an_answer_is_looked_at_although_nothing_has_changed(carry_out: CarryOut
     assert (looks, ctx.run.answered_since("a", "consent")) == ([1, 2, 2], False)
 
 
-def test_a_change_that_shows_late_is_read_again(carry_out: CarryOut, given: Given):
+def test_a_change_that_shows_late_is_read_again(carry_out, given):
     """A change that shows late is read again, with longer and longer pauses.
 
     During a long pause the card says why the run waits.
@@ -204,7 +203,7 @@ def test_a_change_that_shows_late_is_read_again(carry_out: CarryOut, given: Give
     assert told(ctx).count(("found", "a")) == 2
 
 
-def test_a_change_that_never_shows_parks_the_run(carry_out: CarryOut, given: Given):
+def test_a_change_that_never_shows_parks_the_run(carry_out, given):
     """If a change does not show, the run waits for time and the worker is free for other runs.
 
     For five minutes the change is not written a second time.
@@ -233,7 +232,7 @@ def test_not_found_after_a_write_of_ours_is_asked_again(carry_out, given, change
     assert shown == (tries, State.OK if changed else State.UNKNOWN)
 
 
-def test_already_there_is_success_for_whoever_asked(carry_out: CarryOut, given: Given):
+def test_already_there_is_success_for_whoever_asked(carry_out, given):
     """If an object already exists, an earlier try may have made it, so the inspection decides."""
     a, ctx = prepared(given, State.WRONG, State.OK)
     a.hooks["apply"] = scripted_steps.raising(AlreadyExists("already_there", scripted_steps.SAID))
@@ -241,7 +240,7 @@ def test_already_there_is_success_for_whoever_asked(carry_out: CarryOut, given: 
     assert (a.log, ctx.run.settled("a")) == (["inspect", "apply", "inspect"], True)
 
 
-def test_a_refused_change_is_told(carry_out: CarryOut, given: Given):
+def test_a_refused_change_is_told(carry_out, given):
     """A refused change is reported with the cloud's error, and is not recorded as made."""
     a, ctx = prepared(given, State.WRONG)
     a.hooks["apply"] = scripted_steps.raising(Forbidden("not_allowed", scripted_steps.SAID))
@@ -251,7 +250,7 @@ def test_a_refused_change_is_told(carry_out: CarryOut, given: Given):
     assert ctx.run.changed["a"].done is None
 
 
-def test_a_step_may_know_better(carry_out: CarryOut, given: Given):
+def test_a_step_may_know_better(carry_out, given):
     """A step's own explanation of an error of its change replaces the general one."""
 
     class Knowing(Fact):
@@ -265,7 +264,7 @@ def test_a_step_may_know_better(carry_out: CarryOut, given: Given):
     assert ctx.run.findings["a"] == a.skipped(scripted_steps.SEEN)
 
 
-def test_a_check_looks_once_and_says_what_it_left_out(carry_out: CarryOut, given: Given):
+def test_a_check_looks_once_and_says_what_it_left_out(carry_out, given):
     """A check inspects each step once, and reports a step that the cloud refuses as unknown.
 
     It skips a step without the access, or without another step that it needs, and says so.

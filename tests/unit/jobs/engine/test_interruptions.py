@@ -22,7 +22,6 @@ from jobs.model import Account, Finding, State
 from jobs.runs.audit import read
 from jobs.runs.run import Event, Kind, LeaseLostError, RunEndedError
 from jobs.runtime import Shutdown, install, no_listener
-from tests.unit.jobs.conftest import CarryOut, Given
 from tests.unit.jobs.engine import scripted_steps
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, prepared, told
 
@@ -38,7 +37,7 @@ def raising_first(lost: list[Exception]) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("where", ["inspect", "apply"])
-def test_a_dead_sign_in_ends_the_walk(carry_out: CarryOut, given: Given, where: str):
+def test_a_dead_sign_in_ends_the_walk(carry_out, given, where):
     """A sign-in that has ended stops all steps that are under way.
 
     The run then asks for a new sign-in.
@@ -52,7 +51,7 @@ def test_a_dead_sign_in_ends_the_walk(carry_out: CarryOut, given: Given, where: 
     assert "b" not in ctx.run.findings
 
 
-def test_a_lost_lease_writes_nothing_more(carry_out: CarryOut, given: Given):
+def test_a_lost_lease_writes_nothing_more(carry_out, given):
     """A worker without the lease writes nothing, because another worker has the run."""
     a, ctx = prepared(given, State.WRONG)
     before = told(ctx)
@@ -61,7 +60,7 @@ def test_a_lost_lease_writes_nothing_more(carry_out: CarryOut, given: Given):
     assert (a.log, told(ctx)) == ([], before)
 
 
-def test_a_lease_that_is_lost_before_a_change_makes_none(carry_out: CarryOut, given: Given):
+def test_a_lease_that_is_lost_before_a_change_makes_none(carry_out, given):
     """A worker that lost its lease makes no change.
 
     The change would be recorded first, and the record needs the lease.
@@ -78,7 +77,7 @@ def test_a_lease_that_is_lost_before_a_change_makes_none(carry_out: CarryOut, gi
     assert a.log == ["inspect"]
 
 
-def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(carry_out: CarryOut, given: Given):
+def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(carry_out, given):
     """No event follows the cancellation of a run.
 
     A call that was under way at that time is in the audit trail.
@@ -99,7 +98,7 @@ def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(carry_out: CarryO
     assert shown == ("changed_late", "a", {"calls": "exchange Set-CASMailbox 200"})
 
 
-def test_a_change_that_the_guard_stops_is_not_made(carry_out: CarryOut, given: Given):
+def test_a_change_that_the_guard_stops_is_not_made(carry_out, given):
     """The lease is checked right before ``apply``, even if no call of the step is guarded."""
     a, ctx = prepared(given, State.WRONG)
     with calls.guarded(raising_first([LeaseLostError()])), pytest.raises(LeaseLostError):
@@ -126,7 +125,7 @@ def test_a_death_between_changing_and_changed_is_looked_at_first(carry_out, give
     assert waited == pytest.approx(IN_FLIGHT_S, abs=0.5)
 
 
-def test_a_cloud_that_is_away_stops_nothing_else(carry_out: CarryOut, given: Given):
+def test_a_cloud_that_is_away_stops_nothing_else(carry_out, given):
     """A step whose cloud is away is inspected again later by itself, and other steps go on."""
     a, b, c, ctx = Fact("a"), Fact("b", needs=("a",)), Fact("c"), given()
     a.hooks["inspect"] = scripted_steps.raising(
@@ -188,7 +187,7 @@ def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(carry_out, gi
     assert (last["what"], last["data"]) == ("changed_late", {"calls": "exchange Set-Mailbox 0"})
 
 
-async def test_an_answer_after_a_steps_inspection_is_not_seen(given: Given):
+async def test_an_answer_after_a_steps_inspection_is_not_seen(given):
     """An answer that arrives after the inspection of a step counts as not seen yet.
 
     A later read of the run contains the answer, but the step did not know it, so the work goes on.
@@ -238,7 +237,7 @@ def kinds(ctx: StepContext, step: str) -> list[str]:
     return [str(event.kind) for event in ctx.store.events(ctx.run.id) if event.step == step]
 
 
-async def test_what_is_under_way_ends_and_nothing_more_is_begun(given: Given, shutdown: Shutdown):
+async def test_what_is_under_way_ends_and_nothing_more_is_begun(given, shutdown):
     """At a shutdown, two changes that are under way end and are saved.
 
     A third change that needs one of them is not begun.
@@ -251,7 +250,7 @@ async def test_what_is_under_way_ends_and_nothing_more_is_begun(given: Given, sh
     assert [kinds(ctx, name)[-2:] for name in "ab"] == [["changed", "found"], ["changed", "found"]]
 
 
-async def test_a_wait_for_the_directory_is_left(given: Given, shutdown: Shutdown):
+async def test_a_wait_for_the_directory_is_left(given, shutdown):
     """A shutdown ends the wait for a recorded change to show, but not another step's call."""
     late, slow, ctx = made("a", meanwhile=shutdown.request), made("b", seconds=0.3), given()
     late.mends = False
@@ -261,7 +260,7 @@ async def test_a_wait_for_the_directory_is_left(given: Given, shutdown: Shutdown
     assert (slow.log, kinds(ctx, "b")[-1]) == (MADE, "found")
 
 
-async def test_another_process_goes_on(given: Given, shutdown: Shutdown):
+async def test_another_process_goes_on(given, shutdown):
     """The next process makes the changes that were not begun, and makes none a second time."""
     first, then, ctx = made("a", meanwhile=shutdown.request), made("b", needs=("a",)), given()
     with pytest.raises(StoppingError):

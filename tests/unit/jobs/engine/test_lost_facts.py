@@ -14,7 +14,6 @@ from jobs.clouds.errors import CloudReply, NotFound
 from jobs.engine.step import StepContext
 from jobs.model import Finding, Scope, State, Turn
 from jobs.runs.run import Event, Kind
-from tests.unit.jobs.conftest import Given
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
 
 MISSING = NotFound("not_found", CloudReply("exchange", 404, message="couldn't be found on"))
@@ -34,7 +33,7 @@ class Mailbox(Fact):
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def at_once(monkeypatch) -> None:
     """Skip the waits for calls of an earlier worker, which have always ended, and for a write."""
     monkeypatch.setattr("jobs.engine.engine.IN_FLIGHT_S", 0)
     monkeypatch.setenv("PACE", "0")
@@ -47,7 +46,7 @@ def setting(*shows: State) -> tuple[Mailbox, Fact]:
     return Mailbox("a", *shows, changes=False), switch
 
 
-async def test_the_lost_fact_is_named_in_place_of_what_follows(given: Given):
+async def test_the_lost_fact_is_named_in_place_of_what_follows(given):
     """A lost license is named as the cause, at the mailbox and at the step that failed without it.
 
     Both steps wait for an administrator and say when they are inspected again. The known IDs stay.
@@ -65,7 +64,7 @@ async def test_the_lost_fact_is_named_in_place_of_what_follows(given: Given):
     assert switch.log == ["inspect"]
 
 
-async def test_the_run_goes_on_once_it_holds_again(given: Given):
+async def test_the_run_goes_on_once_it_holds_again(given):
     """The run goes on once an inspection finds the license again, and the change is made."""
     ctx = given()
     mailbox, switch = setting(State.OK, State.WRONG, State.OK)
@@ -76,7 +75,7 @@ async def test_the_run_goes_on_once_it_holds_again(given: Given):
     assert "apply" in switch.log
 
 
-async def test_a_fact_that_holds_is_not_blamed(given: Given):
+async def test_a_fact_that_holds_is_not_blamed(given):
     """A failure keeps its own cause if a second look finds that the mailbox is still correct."""
     ctx = given()
     mailbox, switch = setting(State.OK)
@@ -88,7 +87,7 @@ async def test_a_fact_that_holds_is_not_blamed(given: Given):
 
 
 @pytest.mark.parametrize("waits", [State.WRONG, State.WAITING])
-async def test_a_fact_on_the_mails_way_is_read_again_and_asked_for(given: Given, waits: State):
+async def test_a_fact_on_the_mails_way_is_read_again_and_asked_for(given, waits):
     """A fact that ceases to hold before the mail is sent, or meanwhile, joins the plan.
 
     The approval of the earlier plan no longer counts, and neither does another press on its card.

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, CloudReply, SignInNeeded, Transient
+from jobs.clouds.errors import CloudReply, SignInNeeded, Transient
 from jobs.engine import inspector
 from jobs.engine.step import StepContext
 from jobs.model import Finding, State, Turn
 from jobs.runs.run import Event, Kind
-from tests.unit.jobs.conftest import Given
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
 
 CAUSE = "app_deleted_meanwhile"
@@ -22,7 +21,7 @@ Move = Callable[[float], None]
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def at_once(monkeypatch) -> None:
     """Skip the pause before the second read, and the wait for calls of an earlier worker."""
     monkeypatch.setattr(inspector, "TWICE_S", 0)
     monkeypatch.setattr("jobs.engine.engine.IN_FLIGHT_S", 0)
@@ -40,7 +39,7 @@ class Waiting(Fact):
 
 
 @pytest.fixture
-def made(given: Given, pass_time: Move) -> Callable[..., Any]:
+def made(given, pass_time) -> Callable[..., Any]:
     """Return a function that makes an app with a grant, and gets an answer a minute later.
 
     The states in ``later`` are the results of the looks after that.
@@ -63,7 +62,7 @@ def made(given: Given, pass_time: Move) -> Callable[..., Any]:
     return make
 
 
-async def test_what_is_there_costs_one_read_and_no_event(made: Callable[..., Any]):
+async def test_what_is_there_costs_one_read_and_no_event(made):
     """A look at an object that still exists reads only that object, and records no event."""
     ctx, steps = await made(State.OK)
     before = ctx.run.version
@@ -72,7 +71,7 @@ async def test_what_is_there_costs_one_read_and_no_event(made: Callable[..., Any
     assert ctx.run.version == before
 
 
-async def test_what_is_gone_is_named_with_all_that_needs_it(made: Callable[..., Any]):
+async def test_what_is_gone_is_named_with_all_that_needs_it(made):
     """If the app was deleted, an administrator must act.
 
     The grant waits for the app, and keeps the facts that are known of it.
@@ -87,7 +86,7 @@ async def test_what_is_gone_is_named_with_all_that_needs_it(made: Callable[..., 
     assert [step.log for step in steps] == [["inspect"] * 2, [], []]
 
 
-async def test_one_read_that_finds_nothing_is_no_proof(made: Callable[..., Any]):
+async def test_one_read_that_finds_nothing_is_no_proof(made):
     """An app counts as deleted only after two reads.
 
     A copy of the directory may not have the app yet.
@@ -97,7 +96,7 @@ async def test_one_read_that_finds_nothing_is_no_proof(made: Callable[..., Any])
     assert ctx.run.state_of("application") is State.OK
 
 
-async def test_what_was_just_made_is_left_alone(given: Given, pass_time: Move):
+async def test_what_was_just_made_is_left_alone(given, pass_time):
     """An app is not looked at in its first minute.
 
     The directory may not show the app everywhere yet.
@@ -110,7 +109,7 @@ async def test_what_was_just_made_is_left_alone(given: Given, pass_time: Move):
     assert ctx.run.state_of("application") is State.OK
 
 
-async def test_it_is_looked_at_once_after_each_answer(made: Callable[..., Any], pass_time: Move):
+async def test_it_is_looked_at_once_after_each_answer(made, pass_time):
     """A made object is looked at once after an answer, however often the run is worked on."""
     ctx, steps = await made(State.OK)
     for _ in range(3):
@@ -129,7 +128,7 @@ async def test_it_is_looked_at_once_after_each_answer(made: Callable[..., Any], 
         Transient("timed_out", CloudReply("graph")),
     ],
 )
-async def test_a_look_that_fails_says_nothing(made: Callable[..., Any], error: CloudError):
+async def test_a_look_that_fails_says_nothing(made, error):
     """A look without an answer of the cloud changes no finding, and nobody is asked to sign in.
 
     The next attempt looks again.
@@ -157,7 +156,7 @@ def press(ctx: StepContext, question: str) -> None:
     ctx.run = ctx.store.load(ctx.run.id)
 
 
-async def test_it_is_not_made_again_unasked(made: Callable[..., Any]):
+async def test_it_is_not_made_again_unasked(made):
     """A deleted app is not made again unasked, because it may have been deleted on purpose.
 
     It is looked at again in five minutes.
@@ -169,7 +168,7 @@ async def test_it_is_not_made_again_unasked(made: Callable[..., Any]):
     assert (found.until - now()).total_seconds() == pytest.approx(300, abs=1)
 
 
-async def test_a_check_does_not_make_it_again(made: Callable[..., Any]):
+async def test_a_check_does_not_make_it_again(made):
     """A check finds that an app was deleted, and is no request to make it again."""
     ctx, steps = await made(State.OK, State.WRONG)
     await engine(ctx, *steps).look_at_made()
@@ -182,7 +181,7 @@ async def test_a_check_does_not_make_it_again(made: Callable[..., Any]):
     assert ("apply" in steps[0].log, found.waiting_for) == (False, Turn.ADMINISTRATOR)
 
 
-async def test_a_restored_one_lets_the_run_go_on(made: Callable[..., Any]):
+async def test_a_restored_one_lets_the_run_go_on(made):
     """A restored app is found at the next look, and the steps that need it are inspected again."""
     ctx, steps = await gone(made, State.OK)
     await engine(ctx, *steps).apply_plan()

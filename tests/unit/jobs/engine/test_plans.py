@@ -14,7 +14,6 @@ from jobs.engine.engine import REAPPROVAL_NOTE, digest
 from jobs.engine.step import StepContext
 from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
-from tests.unit.jobs.conftest import Given
 from tests.unit.jobs.engine import scripted_steps
 from tests.unit.jobs.engine.scripted_steps import engine
 
@@ -92,7 +91,7 @@ async def test_none_is_said_only_of_what_is_known_to_be_none(given, base, known,
     assert lines["above"] == (Reason.NOT_KNOWN.text() if log else before)
 
 
-async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_known(given: Given):
+async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_known(given):
     """A grant of an app that is still to be made is missing, even if its user could not be read."""
     steps = Fact("app", NONE), Fact("user", error=REFUSED), Fact("grant", needs=("user", "app"))
     ctx = given()
@@ -115,7 +114,7 @@ async def test_a_step_with_inspect_unmet_is_looked_at_before_what_it_needs_is_ma
     assert told == (looked, None if looked else Reason.NOT_KNOWN)
 
 
-async def test_what_could_not_be_looked_at_is_looked_at_again(given: Given):
+async def test_what_could_not_be_looked_at_is_looked_at_again(given):
     """A step that could not be inspected is inspected again once its prerequisite can be read."""
     base, top, ctx = Fact("base", error=REFUSED), Fact("top", SHUT, needs=("base",)), given()
     await engine(ctx, base, top).make_plan()
@@ -126,7 +125,7 @@ async def test_what_could_not_be_looked_at_is_looked_at_again(given: Given):
 
 
 @pytest.mark.parametrize("begun", [False, True])
-async def test_what_was_right_is_read_again_if_somebody_asks(given: Given, *, begun: bool):
+async def test_what_was_right_is_read_again_if_somebody_asks(given, begun):
     """A look that somebody asks for also reads what was in order, once.
 
     What it finds joins the plan, and waits for an approval even if the plan was approved before.
@@ -146,7 +145,7 @@ async def test_what_was_right_is_read_again_if_somebody_asks(given: Given, *, be
     assert told == ({}, False, 3 if begun else 2)
 
 
-async def test_what_was_found_since_the_approval_is_approved_anew(given: Given):
+async def test_what_was_found_since_the_approval_is_approved_anew(given):
     """An approval to create an object does not cover opening it if a person has closed it since.
 
     The new change is added to the plan for approval, and every change that waits is listed in the
@@ -170,7 +169,7 @@ async def test_what_was_found_since_the_approval_is_approved_anew(given: Given):
     assert told == (1, 1, ["made"])
 
 
-async def test_a_change_that_reaches_further_than_the_approved_one_is_approved_anew(given: Given):
+async def test_a_change_that_reaches_further_than_the_approved_one_is_approved_anew(given):
     """A change that now affects the whole tenant needs a new approval.
 
     The approval for the tenant was for another line of the plan.
@@ -183,7 +182,7 @@ async def test_a_change_that_reaches_further_than_the_approved_one_is_approved_a
     assert (grant.log.count("apply"), set(ctx.run.approvals)) == (0, {Scope.MAILBOX})
 
 
-async def test_what_no_plan_has_shown_is_not_waited_for_in_vain(given: Given):
+async def test_what_no_plan_has_shown_is_not_waited_for_in_vain(given):
     """A step that was correct when the plan was made, and is wrong now, is added to the plan."""
     late, ctx = Fact("late"), given()
     await engine(ctx).make_plan()
@@ -193,7 +192,7 @@ async def test_what_no_plan_has_shown_is_not_waited_for_in_vain(given: Given):
 
 
 @pytest.mark.parametrize(("seen", "made"), [(NONE, 1), (SHUT, 0)])
-async def test_what_was_not_known_is_approved_as_that(given: Given, seen: Text, made: int):
+async def test_what_was_not_known_is_approved_as_that(given, seen, made):
     """An approved change of something unknown is made if the object proves to be missing.
 
     It is not made if the object proves to be closed, because the plan did not show opening it.
@@ -208,7 +207,7 @@ async def test_what_was_not_known_is_approved_as_that(given: Given, seen: Text, 
 
 
 @pytest.mark.parametrize("same", [True, False])
-async def test_what_is_left_is_approved_for_the_account_that_makes_it(given: Given, same: bool):
+async def test_what_is_left_is_approved_for_the_account_that_makes_it(given, same):
     """If another account signs in after a change, its own plan shows what is left.
 
     Nothing more is changed before that plan is approved. The same account goes on at once.

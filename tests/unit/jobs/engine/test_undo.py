@@ -109,7 +109,7 @@ RECALLED = {
 
 
 @pytest.mark.parametrize(("runs", "wanted"), RECALLED.values(), ids=RECALLED)
-def test_what_is_remembered(runs: list[Run], wanted: tuple[RecordedChange, ...]):
+def test_what_is_remembered(runs, wanted):
     """An undo goes back through the earlier runs of a channel.
 
     It goes back as long as each run found the value that the run before it had left.
@@ -125,7 +125,7 @@ def test_one_run_alone_is_remembered():
     assert recall([FIRST, SECOND, OF_SECOND], all_steps(), "B") == ()
 
 
-def test_ids_come_from_the_newest_run_that_knew_them(given: Given):
+def test_ids_come_from_the_newest_run_that_knew_them(given):
     """Each ID comes from the newest run that knew it, and an undo takes no other facts along."""
     first = given(facts={"object_id": "old", "sp_id": "sp", "upn": "u", "expires": "e"}).run
     newer = {"x": Finding("x", State.OK, facts={"object_id": "new"})}
@@ -146,7 +146,7 @@ def undo(given: Given, *names: str, **found: State) -> Run:
     return given(kind="undo", events=(recalled, *events)).run
 
 
-def test_the_way_back_is_the_other_way_round(given: Given):
+def test_the_way_back_is_the_other_way_round(given):
     """Each reversal waits for every step that is built on it, directly or indirectly.
 
     Steps without a change are left out.
@@ -167,7 +167,7 @@ def test_the_way_back_is_the_other_way_round(given: Given):
     }
 
 
-def test_what_was_found_out_is_known_again(given: Given):
+def test_what_was_found_out_is_known_again(given):
     """The IDs from earlier runs are facts of an undo, and its steps read them as in any run."""
     assert undo(given, STEP).fact("sp_id") == "sp-1"
 
@@ -180,7 +180,7 @@ def test_what_was_found_out_is_known_again(given: Given):
         ({}, False),
     ],
 )
-def test_whether_anything_is_back(given: Given, found: dict[str, State], is_undone: bool):
+def test_whether_anything_is_back(given, found, is_undone):
     """An undo takes the channel away if it reverses a change, and if it is not that of one run."""
     whole = undo(given, STEP, "forwarding", **found)
     assert undid(whole) is is_undone
@@ -222,7 +222,7 @@ def reversal(step: Switch, begun: datetime | None) -> Reversal:
     return Reversal(step, past, ())
 
 
-async def test_a_value_that_is_back_is_looked_at_once_more(given: Given):
+async def test_a_value_that_is_back_is_looked_at_once_more(given):
     """A restored value is inspected once more as soon as no late call can be under way anymore.
 
     Such a call would be from a worker that was interrupted during the change.
@@ -245,7 +245,7 @@ async def test_nothing_late_is_waited_for_where_nothing_can_come(given, ago):
 
 
 @pytest.mark.parametrize("state", [State.WRONG, State.WARNING])
-async def test_what_is_not_back_is_said_at_once(given: Given, state: State):
+async def test_what_is_not_back_is_said_at_once(given, state):
     """A value that is not restored yet is reported at once.
 
     The undo must restore it, or must leave it because it is somebody else's value.
@@ -288,7 +288,7 @@ def test_a_call_that_arrives_during_the_undo_is_undone_too(carry_out, given, pas
         ("begun begun done begun done", False),
     ],
 )
-def test_which_changes_were_interrupted(given: Given, tries: str, interrupted: bool):
+def test_which_changes_were_interrupted(given, tries, interrupted):
     """A change counts as interrupted if its last try was never completed.
 
     It also counts as interrupted if the try before that one was never completed.

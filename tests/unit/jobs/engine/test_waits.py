@@ -17,7 +17,6 @@ from jobs.engine.inspector import LET_IN
 from jobs.engine.step import StepContext
 from jobs.model import Access, Account, Finding, Reason, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
-from tests.unit.jobs.conftest import Given
 from tests.unit.jobs.engine.scripted_steps import EMPTY, SEEN, Fact, engine, raising
 
 NO_ROLE = errors.Forbidden("exchange_role_missing", CloudReply("exchange", 403))
@@ -30,7 +29,7 @@ GONE, THERE = EMPTY, SEEN
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def at_once(monkeypatch) -> None:
     """Skip the wait for calls of an earlier worker; in these tests they have always ended."""
     monkeypatch.setattr("jobs.engine.engine.IN_FLIGHT_S", 0)
 
@@ -62,7 +61,7 @@ def approved(*steps: Fact, scope: str = "mailbox") -> tuple[Event, Event]:
 
 
 @pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])
-async def test_a_role_that_may_be_on_its_way_is_waited_for(given: Given, error: CloudError):
+async def test_a_role_that_may_be_on_its_way_is_waited_for(given, error):
     """Right after a sign-in, a missing role is waited for and named in the cloud's own words."""
     step, ctx = fact("a", error, where="inspect", holds=True), given(events=(signed_in(5),))
     await engine(ctx, step).make_plan()
@@ -73,7 +72,7 @@ async def test_a_role_that_may_be_on_its_way_is_waited_for(given: Given, error: 
     assert told == (["inspect"], True)
 
 
-async def test_a_role_that_arrives_lets_the_run_go_on(given: Given):
+async def test_a_role_that_arrives_lets_the_run_go_on(given):
     """A run that waits for a missing role continues by itself once the role arrives."""
     step, ctx = fact("a", NO_ROLE, NO_ROLE), given(events=(signed_in(5),))
     ctx.store.append(ctx.run.id, *approved(step))
@@ -83,7 +82,7 @@ async def test_a_role_that_arrives_lets_the_run_go_on(given: Given):
 
 
 @pytest.mark.parametrize("where", ["inspect", "apply"])
-async def test_a_role_that_is_missing_is_said_after_two_minutes(given: Given, where: str):
+async def test_a_role_that_is_missing_is_said_after_two_minutes(given, where):
     """A role that is still missing two minutes after the sign-in is the administrator's turn."""
     step, ctx = fact("a", NO_ROLE, where=where), given(events=(signed_in(121),))
     ctx.store.append(ctx.run.id, *approved(step))
@@ -106,7 +105,7 @@ async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(give
 
 
 @pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])
-async def test_a_check_never_waits(given: Given, error: CloudError):
+async def test_a_check_never_waits(given, error):
     """A check never waits for a missing role or consent, and reports the failure at once."""
     step, ctx = fact("a", error, where="inspect"), given(kind="check", events=(signed_in(1),))
     await engine(ctx, step).check({Access.ADMIN})
@@ -115,7 +114,7 @@ async def test_a_check_never_waits(given: Given, error: CloudError):
     assert told == (State.UNKNOWN, Turn.ADMINISTRATOR, None, ["inspect"])
 
 
-async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Given):
+async def test_a_change_that_never_settles_is_not_tried_for_ever(given):
     """A change that never settles is reported five minutes after its first try.
 
     The report quotes the directory. The change is tried again only on request.
@@ -132,7 +131,7 @@ async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Given):
     assert step.log.count("apply") == 2
 
 
-async def test_a_change_that_is_never_seen_is_not_made_for_ever(given: Given):
+async def test_a_change_that_is_never_seen_is_not_made_for_ever(given):
     """After three writes that never show, a change waits for a person.
 
     On request the change is then made once more.
@@ -163,7 +162,7 @@ class Wanting(Fact):
         return self.waits_for(Turn.TIME, THERE, again_s=5)
 
 
-async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Given):
+async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given):
     """A change that a cloud demands is added to the plan, even if it seemed done already.
 
     It needs its own approval, and the step that demanded it waits.
@@ -190,7 +189,7 @@ async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Given):
     assert (base.log.count("apply"), ctx.run.settled("top")) == (1, True)
 
 
-async def test_a_change_that_was_approved_already_is_made_at_once(given: Given):
+async def test_a_change_that_was_approved_already_is_made_at_once(given):
     """A demanded change that was approved already is made at once, though it had seemed done."""
     base, top = fact("base", holds=True), Wanting("top", State.WRONG, mends=True, after=("base",))
     top.hooks["apply"] = raising(DEHYDRATED)

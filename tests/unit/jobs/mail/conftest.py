@@ -16,8 +16,6 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from practice.tls import Tls
-
 GOOD_TOKEN = "token-that-is-good"
 
 
@@ -88,7 +86,7 @@ def _password(
 
 
 @pytest.fixture
-def start(certificates: Tls, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Mailbox]]:
+def start(certificates, monkeypatch) -> Iterator[Callable[..., Mailbox]]:
     """Return a function that starts a server.
 
     ``tls`` offers STARTTLS, ``secure`` speaks TLS from the start, ``oauth`` offers XOAUTH2, and

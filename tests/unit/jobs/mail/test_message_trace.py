@@ -122,7 +122,7 @@ class Many(Exchange):
     ("rows", "warns", "calls"),
     [(999, False, 1), (1000, False, 2), (2500, False, 3), (2500, True, 7)],
 )
-async def test_a_busy_mailbox_is_read_whole(rows: int, warns: bool, calls: int):
+async def test_a_busy_mailbox_is_read_whole(rows, warns, calls):
     """More than a thousand rows are read in parts, and each row counts once.
 
     If even ten minutes hold too many rows, the read fails instead of returning part of them.
@@ -178,7 +178,7 @@ async def test_no_more_than_ten_days_are_asked_for():
         (None, TraceStatus.UNKNOWN, False),
     ],
 )
-def test_a_status_is_read_in_any_spelling(word: object, status: TraceStatus, went_on: bool):
+def test_a_status_is_read_in_any_spelling(word, status, went_on):
     """The status of a mail is read in the spelling of Graph and in that of the cmdlet.
 
     A new word is unknown, and not an error. A mail to a group or an alias was passed on.
@@ -197,7 +197,7 @@ async def test_details_are_lines_in_which_codes_can_be_found():
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-async def test_the_cmdlet_takes_over_where_graph_does_not_trace(status: int):
+async def test_the_cmdlet_takes_over_where_graph_does_not_trace(status):
     """From a refusal on only the cmdlet is asked, for the details as well."""
     seen: list[httpx.Request] = []
     exchange = Exchange(CMDLET_ROWS)
@@ -216,7 +216,7 @@ async def test_the_cmdlet_takes_over_where_graph_does_not_trace(status: int):
         (429, AssertionError("the cmdlet is asked only if Graph refuses"), "graph"),
     ],
 )
-async def test_whose_error_is_raised(graph: int, exchange: Exception, raised: str):
+async def test_whose_error_is_raised(graph, exchange, raised):
     """If both refuse, it is Graph's, because Graph is the documented way.
 
     If only a cloud is away, it is that one's: asking for somebody with a role would not help.
@@ -230,7 +230,7 @@ async def test_whose_error_is_raised(graph: int, exchange: Exception, raised: st
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-async def test_details_that_are_not_given_out_leave_the_row(status: int):
+async def test_details_that_are_not_given_out_leave_the_row(status):
     """If the details of a mail may not be read, its row in the trace is still returned."""
     found = trace([GRAPH_ROW, COPY], httpx.Response(status))
     assert (await found.find(SINCE), await found.details(FAILED)) == ((FAILED, DELIVERED), ())
@@ -250,7 +250,7 @@ async def test_a_row_without_a_time_is_left_out():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("words", "cause"), ROWS["meanings"])
-def test_what_a_code_means(words: str, cause: str):
+def test_what_a_code_means(words, cause):
     """A bounce code has the same cause in a message trace and in pasted text."""
     named = {cause_at(each, [f"Fail | Reason: [{{LED={words}}}]"]) for each in Station}
     assert named - {""} == {cause} - {""}
@@ -260,7 +260,7 @@ def test_what_a_code_means(words: str, cause: str):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS["places"], ids=str)
-def test_of_whom_a_code_speaks(row: list[str]):
+def test_of_whom_a_code_speaks(row):
     """The cause of a code depends on the place at which the mail was refused.
 
     A colleague who may not send, or a customer's full mailbox, is no fault of the channel's
@@ -272,7 +272,7 @@ def test_of_whom_a_code_speaks(row: list[str]):
 
 
 @pytest.mark.parametrize("row", ROWS["copies"], ids=str)
-def test_a_copy_that_nobody_took(row: list[str]):
+def test_a_copy_that_nobody_took(row):
     """A forwarded copy that expired or is deferred has its own cause."""
     cause, *words = row
     assert cause_of_copy(words) == cause

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import re
 import ssl
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,7 +63,7 @@ async def served(*replies: bytes | ssl.SSLContext, seconds: float = 3) -> SmtpPr
     return await probed(serve, seconds)
 
 
-async def test_a_good_login_passes_every_phase(start: Callable[..., Any]):
+async def test_a_good_login_passes_every_phase(start):
     """A good login passes every phase, and keeps the server's last reply.
 
     A long token is sent on its own line, after the server's 334 reply: a command line has at most
@@ -84,7 +83,7 @@ BAD_ARGUMENT = "501 5.5.4 bad argument: {}..."
 
 
 @pytest.mark.parametrize("token", [GOOD, "bad-token", "long-bad-token-" * 60])
-async def test_the_token_is_nowhere_in_what_is_kept(start: Callable[..., Any], token: str):
+async def test_the_token_is_nowhere_in_what_is_kept(start, token):
     """Neither the token nor its base64 form is in the transcript or the reply.
 
     If a server quotes the first characters of the credentials, they are hidden, too.
@@ -123,7 +122,7 @@ async def test_each_refusal_has_its_cause(start, refusal, status, cause):
         *((code, "smtp_unreachable", None) for code in (b"+22 a", b"1_2 a", b" 22 a", b"-12 a")),
     ],
 )
-async def test_a_banner_that_is_none(says: bytes, cause: str, reply: str | None):
+async def test_a_banner_that_is_none(says, cause, reply):
     """The probe reports a cause and a reply, whatever the port sends instead of a greeting.
 
     Text such as "+22", which ``int`` accepts, does not count as a reply code.
@@ -141,7 +140,7 @@ async def test_a_server_that_says_nothing_costs_no_more_than_the_time_given():
     assert probe.reply == "no answer in 0.1 s"
 
 
-async def test_the_transcript_is_whole(start: Callable[..., Any]):
+async def test_the_transcript_is_whole(start):
     """The transcript has every line of both sides except the credentials.
 
     So support can read how the login went.
@@ -166,7 +165,7 @@ async def test_another_servers_manner_of_speaking(certificates, monkeypatch):
 
 
 @pytest.mark.parametrize(("lines", "cause"), ROWS["lines"])
-def test_a_reply_that_is_cut_into_lines(lines: str, cause: str):
+def test_a_reply_that_is_cut_into_lines(lines, cause):
     """A known sentence is found even if a long reply repeats the enhanced code within it."""
     assert meaning_of(535, lines).cause == cause
 
@@ -188,7 +187,7 @@ async def test_a_server_that_never_sees_the_token(start, server, phase, cause):
     assert server or probe.transcript == ()
 
 
-async def test_a_connection_that_breaks_off_is_tried_once_more(start: Callable[..., Any]):
+async def test_a_connection_that_breaks_off_is_tried_once_more(start):
     """A connection that breaks off is tried once more, and the second try counts.
 
     So does the second greeting after one that says that the server is busy.
@@ -284,7 +283,7 @@ async def test_the_mail_arrives_as_it_was_sent(start, server, url):
     assert (mail["Subject"], mail.get_payload().strip(), mail["Message-ID"]) == WORDS
 
 
-async def test_starttls_always_does_not_send_in_the_clear(start: Callable[..., Any]):
+async def test_starttls_always_does_not_send_in_the_clear(start):
     """With ``starttls=always``, a server without STARTTLS gets no mail."""
     mailbox = start(tls=False)
     with pytest.raises(CloudError):
@@ -292,7 +291,7 @@ async def test_starttls_always_does_not_send_in_the_clear(start: Callable[..., A
     assert mailbox.received == []
 
 
-async def test_a_wrong_password_is_told_without_it(start: Callable[..., Any]):
+async def test_a_wrong_password_is_told_without_it(start):
     """A refused login is the operator's error, and no part of the error contains the password."""
     mailbox = start(tls=False)
     with pytest.raises(Rejected) as refused:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from redis import Redis
 
 from jobs.clock import now
 from jobs.mail import watch_mail
@@ -24,7 +23,7 @@ def row(message_id: str = "<1@x>", subject: str = "Hello", status: str = "delive
     return TraceRow("t", sender, MAILBOX, message_id, now(), subject, how)
 
 
-def test_only_one_worker_may_send_in_an_hour(redis: Redis):
+def test_only_one_worker_may_send_in_an_hour(redis):
     """Of twenty workers that ask at once, only one may send a test mail for the mailbox.
 
     The mark that holds back the others ends by itself after an hour.
@@ -47,7 +46,7 @@ def test_only_one_worker_may_send_in_an_hour(redis: Redis):
         (row(), False),
     ],
 )
-def test_a_trace_row_is_told_apart(found: TraceRow, own: bool):
+def test_a_trace_row_is_told_apart(found, own):
     """A test mail in the trace is recognized by its Message-ID or by its subject.
 
     An answer and an automatic reply repeat the subject.
@@ -75,7 +74,7 @@ def test_a_mail_knows_its_own_rows():
     assert not mail.has(row(other.message_id(SENDER), f"{other.subject} Automatic test"))
 
 
-def test_the_newest_mails_are_kept_with_the_result_of_their_sending(redis: Redis):
+def test_the_newest_mails_are_kept_with_the_result_of_their_sending(redis):
     """The three newest test mails of a mailbox are kept, newest first.
 
     The result of a mail replaces the earlier entry of the same mail.
@@ -90,7 +89,7 @@ def test_the_newest_mails_are_kept_with_the_result_of_their_sending(redis: Redis
     assert 0 < redis.ttl(keys.watch_mails(MAILBOX)) <= watch_mail.KEPT.total_seconds()
 
 
-def test_the_mails_of_other_channels_prove_the_server(redis: Redis):
+def test_the_mails_of_other_channels_prove_the_server(redis):
     """Test mails of other channels prove that the sending server works.
 
     A channel's own mails do not prove it.

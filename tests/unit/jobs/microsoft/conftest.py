@@ -13,7 +13,6 @@ from jobs.clouds.http import async_client, sync_client
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.identity import Identity
-from jobs.settings import Settings
 from tests.unit.jobs.clouds.scripted_cloud import Cloud
 from tests.unit.jobs.microsoft.graph_directory import Directory
 from tests.unit.jobs.microsoft.identity_sign_in import TENANT
@@ -26,9 +25,7 @@ def directory() -> Directory:
 
 
 @pytest.fixture
-async def graph(
-    directory: Directory, make_settings: Callable[..., Settings]
-) -> AsyncIterator[Graph]:
+async def graph(directory, make_settings) -> AsyncIterator[Graph]:
     """Graph client that sends its requests to the scripted directory."""
 
     async def token() -> str:
@@ -39,7 +36,7 @@ async def graph(
 
 
 @pytest.fixture
-def run(make_settings: Callable[..., Settings]) -> Callable[..., Any]:
+def run(make_settings) -> Callable[..., Any]:
     """Return a function that runs a cmdlet against a handler or its only answer."""
 
     async def token() -> str:
@@ -61,13 +58,13 @@ def run(make_settings: Callable[..., Settings]) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def http(provider: Any, make_settings: Callable[..., Settings]) -> Iterator[httpx.Client]:
+def http(provider, make_settings) -> Iterator[httpx.Client]:
     """HTTP client that may send requests to the OpenID provider."""
     with sync_client(make_settings(login_url=provider.base)) as client:
         yield client
 
 
 @pytest.fixture
-def bot(provider: Any, http: httpx.Client, make_settings: Callable[..., Settings]) -> Identity:
+def bot(provider, http, make_settings) -> Identity:
     """Identity of the bot's own app at the OpenID provider."""
     return Identity.of_bot(make_settings(login_url=provider.base), http)

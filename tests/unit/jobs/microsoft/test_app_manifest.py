@@ -36,7 +36,7 @@ def test_what_a_resource_does_not_expose(principals, unknown):
 
 @pytest.mark.slow
 @drawn(st.lists(st.text()), st.lists(st.text(), unique=True))
-def test_merging_keeps_what_is_there_in_front(there: list[str], wanted: list[str]):
+def test_merging_keeps_what_is_there_in_front(there, wanted):
     """A merge keeps the existing values in front, and adds each missing value once.
 
     Merging again changes nothing.
@@ -49,7 +49,7 @@ def test_merging_keeps_what_is_there_in_front(there: list[str], wanted: list[str
 
 @pytest.mark.slow
 @drawn(st.emails())
-def test_names_are_safe_and_told_apart(mailbox: str):
+def test_names_are_safe_and_told_apart(mailbox):
     """An app's unique name has only letters, digits and dashes, and is short enough for Entra.
 
     Another mailbox has another name.
@@ -151,7 +151,7 @@ def days(number: float) -> manifest.SecretRules:
         *((policy(lasting(f"P{'9' * n}{unit}")), NOTHING) for n, unit in HUGE),
     ],
 )
-def test_what_is_in_force(found: dict[str, Any], rules: manifest.SecretRules):
+def test_what_is_in_force(found, rules):
     """The shortest limit of a policy applies, and a null state does not turn a rule off.
 
     A rule that is off or unreadable has no effect.
@@ -168,7 +168,7 @@ def test_what_is_in_force(found: dict[str, Any], rules: manifest.SecretRules):
         (None, True),
     ],
 )
-def test_a_restriction_may_spare_older_apps(since: str | None, reaches: bool):
+def test_a_restriction_may_spare_older_apps(since, reaches):
     """A restriction counts only for apps that were created from its date on.
 
     A restriction without a readable date counts for all apps.
@@ -187,9 +187,7 @@ def test_a_restriction_may_spare_older_apps(since: str | None, reaches: bool):
         (MADE, 12, timedelta.max, datetime(2027, 6, 1, tzinfo=UTC)),
     ],
 )
-def test_months_end_on_the_same_day_or_the_last(
-    start: datetime, months: int, limit: timedelta | None, end: datetime
-):
+def test_months_end_on_the_same_day_or_the_last(start, months, limit, end):
     """A lifetime in months ends on the same day of the month, or on its last day.
 
     A policy's limit shortens it to the limit less five minutes. One beyond the calendar's last year

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,12 +20,12 @@ TOKEN_FILE, EXPIRES = "MICROSOFT_FEDERATED_TOKEN_FILE", "MICROSOFT_CLIENT_SECRET
 
 
 @pytest.fixture
-def settings(make_settings: Callable[..., Settings]) -> Settings:
+def settings(make_settings) -> Settings:
     """Settings without any credential of the bot."""
     return make_settings(microsoft_client_secret="")
 
 
-def test_a_certificate_is_read_at_each_use(settings: Settings, tmp_path: Path):
+def test_a_certificate_is_read_at_each_use(settings, tmp_path):
     """A renewed certificate file counts without a restart, and the key is not in the repr.
 
     A client secret is used as it is set, without any conversion.
@@ -43,7 +41,7 @@ def test_a_certificate_is_read_at_each_use(settings: Settings, tmp_path: Path):
     assert "PRIVATE" not in repr(own.read_key_pair(path))
 
 
-def test_a_federated_token_is_read_at_each_use(settings: Settings, tmp_path: Path):
+def test_a_federated_token_is_read_at_each_use(settings, tmp_path):
     """A federated token is read at each use, because the platform replaces it, for example hourly.
 
     If the token file is gone, the credential is refused with the name of the file.
@@ -77,7 +75,7 @@ def test_a_federated_token_is_read_at_each_use(settings: Settings, tmp_path: Pat
         (lambda: "", "holds no private key"),
     ],
 )
-def test_what_is_wrong_with_a_file(tmp_path: Path, content: Callable[[], str], told: str):
+def test_what_is_wrong_with_a_file(tmp_path, content, told):
     """The message about a faulty file names the setting, the file and the next step, but no key."""
     path = tmp_path / "bot.pem"
     path.write_text(content())
@@ -110,13 +108,13 @@ def _broken(kind: str) -> str:
         ({SECRET: "x", EXPIRES: "2027-05-31"}, []),
     ],
 )
-def test_what_is_wrong_with_the_settings(env: dict[str, str], told: list[str]):
+def test_what_is_wrong_with_the_settings(env, told):
     """At most one credential may be set, its file must be readable, and its end must be a date."""
     found = own.credential_problems(env)
     assert all(line.startswith(words) for line, words in zip(found, told, strict=True))
 
 
-def test_when_it_ends(settings: Settings, tmp_path: Path):
+def test_when_it_ends(settings, tmp_path):
     """A certificate contains its end date, and the end date of a secret is a setting.
 
     A federated token has no end date. A certificate that has ended prevents the start, and one

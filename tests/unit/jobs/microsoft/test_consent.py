@@ -28,7 +28,7 @@ THERE = (
 
 
 @pytest.mark.parametrize("more", [{}, {"error": "invalid_client", "error_description": THERE}])
-def test_a_granted_consent_says_where(more: dict[str, str]):
+def test_a_granted_consent_says_where(more):
     """AADSTS650051 counts as granted if its text says that the service principal already exists.
 
     The error has two meanings, so the step reads the grants in any case.
@@ -55,7 +55,7 @@ ADMIN = {"error": "x", "error_description": "AADSTS90094: no"}
         ({"admin_consent": "False"}, "consent_declined"),
     ],
 )
-def test_an_error_counts_whatever_admin_consent_says(query: dict[str, str], cause: str):
+def test_an_error_counts_whatever_admin_consent_says(query, cause):
     """An error in a consent answer counts, whatever ``admin_consent`` says.
 
     Refusals contain ``admin_consent=True`` too.
@@ -78,7 +78,7 @@ WRITES, CHINA = "Application.ReadWrite.All", "https://microsoftgraph.chinaclouda
         (CHINA, f"{CHINA}/{WRITES}"),
     ],
 )
-def test_graph_scopes_name_their_cloud_only_where_they_must(url: str, first: str):
+def test_graph_scopes_name_their_cloud_only_where_they_must(url, first):
     """Graph scopes have their short names only in the public cloud.
 
     Only the public cloud has message traces by Graph.
@@ -98,7 +98,7 @@ def test_graph_scopes_name_their_cloud_only_where_they_must(url: str, first: str
         ("https://practice.test", scopes.EXCHANGE_SCOPE, PUBLIC),
     ],
 )
-def test_the_exchange_scope_follows_the_cloud(url: str, scope: str, of_channel: str):
+def test_the_exchange_scope_follows_the_cloud(url, scope, of_channel):
     """The scopes for Exchange and for the channel follow the host of the cloud.
 
     A host that is not Microsoft's means the public cloud, whose channel has the scope in

@@ -21,7 +21,7 @@ NAMED_A = [{"Name": "a"}]
 DONE = "The command completed successfully but no settings have been modified."
 
 
-async def test_a_cmdlet_is_sent_as_the_endpoint_wants_it(run: Any):
+async def test_a_cmdlet_is_sent_as_the_endpoint_wants_it(run):
     """A cmdlet is sent with the right URL, anchor mailbox and body.
 
     A parameter with None is sent as null, which clears the setting.
@@ -37,7 +37,7 @@ async def test_a_cmdlet_is_sent_as_the_endpoint_wants_it(run: Any):
     assert json.loads(sent.content) == {"CmdletInput": cmdlet}
 
 
-async def test_rows_do_not_mind_letter_case_and_lose_their_sidecars(run: Any):
+async def test_rows_do_not_mind_letter_case_and_lose_their_sidecars(run):
     """Property names are found in any letter case, and their type annotations are left out."""
     sent = {"SmtpClientAuthenticationDisabled": None, "Name@data.type": "String", "Name": "a"}
     (row,) = await run(httpx.Response(200, json={"value": [sent]}), "Get-CASMailbox")
@@ -80,7 +80,7 @@ async def test_an_empty_answer_to_a_reading_cmdlet_is_unreadable(run, cmdlet, bo
     ("cmdlet", "tries"),
     [("Get-Mailbox", 5), ("Set-Mailbox", 5), ("New-HostedOutboundSpamFilterPolicy", 1)],
 )
-async def test_only_what_is_safe_to_repeat_is_sent_again(run: Any, cmdlet: str, tries: int):
+async def test_only_what_is_safe_to_repeat_is_sent_again(run, cmdlet, tries):
     """After a timeout, a Get- or Set-cmdlet is sent again, but a New-cmdlet is not.
 
     It may have made the object, so the caller looks for the object first.
@@ -96,7 +96,7 @@ async def test_only_what_is_safe_to_repeat_is_sent_again(run: Any, cmdlet: str, 
     assert len(seen) == tries
 
 
-async def test_six_cmdlets_run_at_a_time(run: Any):
+async def test_six_cmdlets_run_at_a_time(run):
     """At most six cmdlets run at the same time, and the others wait."""
     running, most = 0, 0
 
@@ -123,7 +123,7 @@ async def test_six_cmdlets_run_at_a_time(run: Any):
         ("", "''"),
     ],
 )
-def test_what_means_something_to_powershell_is_quoted(value: str, shown: str):
+def test_what_means_something_to_powershell_is_quoted(value, shown):
     """Values with spaces, symbols or a leading hyphen are quoted.
 
     Every kind of single quote is doubled.
@@ -169,7 +169,7 @@ async def test_an_error_in_a_success_is_a_failure(run, errors, kind, cause):
     "said",
     [{"@adminapi.errors": []}, {"@adminapi.warnings": ["The object is in an inconsistent state."]}],
 )
-async def test_what_says_nothing_about_rows_is_only_talk(run: Any, said: dict[str, Any]):
+async def test_what_says_nothing_about_rows_is_only_talk(run, said):
     """Some clients get an empty list of errors in every answer, and none fails by a warning."""
     answer = httpx.Response(200, json={"value": [{"Name": "a"}]} | said)
     assert await run(answer, "Get-Mailbox") == [{"Name": "a"}]
@@ -183,7 +183,7 @@ async def test_what_says_nothing_about_rows_is_only_talk(run: Any, said: dict[st
         "By default, only the first 1000 items are returned. Use the ResultSize parameter.",
     ],
 )
-async def test_a_warning_that_rows_are_missing_is_a_failure(run: Any, warning: str):
+async def test_a_warning_that_rows_are_missing_is_a_failure(run, warning):
     """A warning that rows are missing makes the answer a failure.
 
     Otherwise these rows would look as if they did not exist.
@@ -193,7 +193,7 @@ async def test_a_warning_that_rows_are_missing_is_a_failure(run: Any, warning: s
     assert (failed.value.cause, failed.value.message) == ("exchange_answer_cut", warning)
 
 
-async def test_pages_are_followed_by_the_same_request(run: Any):
+async def test_pages_are_followed_by_the_same_request(run):
     """Each next page is requested with the same request, and all pages together are the answer.
 
     A warning on the first page about missing rows does not matter then.
@@ -215,7 +215,7 @@ async def test_pages_are_followed_by_the_same_request(run: Any):
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_a_page_that_is_refused_is_a_cut_answer(run: Any, status: int):
+async def test_a_page_that_is_refused_is_a_cut_answer(run, status):
     """A refused page makes the answer incomplete, and the caller then asks for less.
 
     Exchange refuses pages to an app without a user.
@@ -237,7 +237,7 @@ async def test_a_page_that_is_refused_is_a_cut_answer(run: Any, status: int):
         "/adminapi/beta/x/InvokeCommand?t=1",
     ],
 )
-async def test_the_token_goes_to_no_other_host(run: Any, link: str):
+async def test_the_token_goes_to_no_other_host(run, link):
     """A next link that leaves the endpoint is not followed, so no other host gets the token."""
     exchange = Exchange(page("a", link=link))
     with pytest.raises(errors.MalformedAnswer) as failed:
@@ -245,7 +245,7 @@ async def test_the_token_goes_to_no_other_host(run: Any, link: str):
     assert (failed.value.cause, len(exchange.seen)) == ("exchange_answer_cut", 1)
 
 
-async def test_pages_without_an_end_are_a_cut_answer(run: Any):
+async def test_pages_without_an_end_are_a_cut_answer(run):
     """A repeated next link makes the answer incomplete at once.
 
     New links without an end make it incomplete after the maximum number of pages.
@@ -269,7 +269,7 @@ async def test_pages_without_an_end_are_a_cut_answer(run: Any):
         httpx.Response(200, json={"value": [], "@adminapi.errors": [BUSY]}),
     ],
 )
-async def test_throttling_in_words_is_throttling(run: Any, busy: httpx.Response):
+async def test_throttling_in_words_is_throttling(run, busy):
     """An answer that describes throttling in its text is throttling, under any status.
 
     Nothing was done then, so even a New-cmdlet is sent again.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any
 from urllib.parse import unquote
 
 import httpx
@@ -12,13 +11,13 @@ import pytest
 from jobs.clouds.errors import MalformedAnswer, NotFound, SignInNeeded, Transient
 from jobs.clouds.http import async_client
 from jobs.microsoft.graph import Graph, NewPassword
-from tests.unit.jobs.microsoft.graph_directory import BASE, WHEN, Directory
+from tests.unit.jobs.microsoft.graph_directory import BASE, WHEN
 
 GRANTS, PASSWORD = "/oauth2PermissionGrants", "/applications/obj/addPassword"
 TRACES = "/admin/exchange/tracing/messageTraces"
 
 
-async def test_a_key_is_quoted_and_encoded(graph: Graph, directory: Directory):
+async def test_a_key_is_quoted_and_encoded(graph, directory):
     """A quote in a key is doubled, and each character with a meaning in a URL is encoded."""
     directory.on("GET", "/applications(uniqueName='o''brien/é&#')", (200, {"id": "a"}))
     assert await graph.application_by_unique_name("o'brien/é&#") == {"id": "a"}
@@ -61,7 +60,7 @@ async def test_each_read_is_one_documented_request(
     assert len(directory.asked) == 1
 
 
-async def test_what_is_not_there_is_none(graph: Graph):
+async def test_what_is_not_there_is_none(graph):
     """A search that Graph answers with 404 returns None, and is not an error.
 
     A policy that must exist and is missing raises ``NotFound``.
@@ -72,7 +71,7 @@ async def test_what_is_not_there_is_none(graph: Graph):
         await graph.app_management_policy()
 
 
-async def test_upsert_gives_the_application_created_or_changed(graph: Graph, directory: Directory):
+async def test_upsert_gives_the_application_created_or_changed(graph, directory):
     """An upsert returns the application: it is in a 201, and is read again after a 204.
 
     A service principal is created with the app's ID and nothing else.
@@ -118,7 +117,7 @@ async def test_a_new_secret_is_asked_for_once_and_kept_out_of_sight(graph, direc
         assert len(directory.asked) == 1
 
 
-async def test_a_grant_is_for_one_user_or_for_all(graph: Graph, directory: Directory):
+async def test_a_grant_is_for_one_user_or_for_all(graph, directory):
     """A grant with a principal is for that user, and a grant without one is for all users."""
     directory.on("POST", GRANTS, (201, {"id": "g"}))
     for principal in (None, "user-1"):
@@ -142,7 +141,7 @@ async def test_a_grant_is_for_one_user_or_for_all(graph: Graph, directory: Direc
     ],
 )
 async def test_each_write_is_one_documented_request(
-    graph: Graph, directory: Directory, name: str, arguments: Any, method: str, path: str, body: Any
+    graph, directory, name, arguments, method, path, body
 ):
     """Each change and each removal is one request with the documented method, path and body.
 
@@ -153,7 +152,7 @@ async def test_each_write_is_one_documented_request(
     assert directory.asked == [(method, path, body)]
 
 
-async def test_lists_are_read_over_their_pages_and_nowhere_else(graph: Graph, directory: Directory):
+async def test_lists_are_read_over_their_pages_and_nowhere_else(graph, directory):
     """The next page of a list is always read from this Graph, whatever host the next link names.
 
     A next link to another host or another version of Graph is an error, and is not fetched.
@@ -173,14 +172,14 @@ async def test_lists_are_read_over_their_pages_and_nowhere_else(graph: Graph, di
         assert len(directory.asked) == 1
 
 
-async def test_only_the_newest_sign_ins_are_read(graph: Graph, directory: Directory):
+async def test_only_the_newest_sign_ins_are_read(graph, directory):
     """The log nearly always has a next page, and allows only five requests in ten seconds."""
     page = {"value": [{"id": 1}], "@odata.nextLink": f"{BASE}/auditLogs/signIns?$skiptoken=2"}
     directory.on("GET", "/auditLogs/signIns", (200, page))
     assert (await graph.sign_ins("app", WHEN), len(directory.asked)) == ([{"id": 1}, {"id": 1}], 2)
 
 
-async def test_a_trace_is_filtered(graph: Graph, directory: Directory):
+async def test_a_trace_is_filtered(graph, directory):
     """The filter of a message trace has only the given parts, and quotes in them are doubled."""
     directory.on("GET", TRACES, (200, {"value": [{"id": "m"}]}))
     found = await graph.message_traces(WHEN, WHEN, recipient="o'b@c.d", subject="Test")
@@ -199,7 +198,7 @@ async def test_a_trace_is_filtered(graph: Graph, directory: Directory):
     ],
 )
 async def test_an_answer_without_what_was_asked_for_is_unreadable(
-    graph: Graph, directory: Directory, name: str, argument: str, path: str, bodies: list[Any]
+    graph, directory, name, argument, path, bodies
 ):
     """It does not say that the object does not exist, or that a list is empty."""
     for body in bodies:
@@ -208,7 +207,7 @@ async def test_an_answer_without_what_was_asked_for_is_unreadable(
             await getattr(graph, name)(argument)
 
 
-async def test_the_query_is_written_as_the_documents_write_it(graph: Graph, directory: Directory):
+async def test_the_query_is_written_as_the_documents_write_it(graph, directory):
     """A plus sign is sent as ``%2B`` and a space as ``%20``, so every reader decodes them alike."""
     directory.on("GET", "/users", (200, {"value": []}))
     await graph.user("a+b@contoso.com")
@@ -268,7 +267,7 @@ async def test_a_user_is_found_by_an_address_that_is_no_upn(graph, directory, ma
     assert directory.asked[-1][1].startswith("/users/a%23EXT%23@contoso.com?")
 
 
-async def test_what_a_filter_let_through_is_looked_at_again(graph: Graph, directory: Directory):
+async def test_what_a_filter_let_through_is_looked_at_again(graph, directory):
     """Grants and sign-ins of another app are left out, even if the directory returns them."""
     grants = [{"id": 1, "clientId": "SP"}, {"id": 2, "clientId": "x"}, {"id": 3}]
     directory.on("GET", GRANTS, (200, {"value": grants}))

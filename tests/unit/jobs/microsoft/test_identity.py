@@ -7,7 +7,6 @@ import re
 import time
 from typing import Any
 
-import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -99,7 +98,7 @@ def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(
         ),
     ],
 )
-def test_what_an_id_token_may_be(provider: Any, bot: Identity, changes: dict[str, Any]):
+def test_what_an_id_token_may_be(provider, bot, changes):
     """An ID token holds in every form that Entra gives it."""
     if "issuer" in changes:
         changes = {"issuer": changes["issuer"].format(base=provider.base)}
@@ -107,7 +106,7 @@ def test_what_an_id_token_may_be(provider: Any, bot: Identity, changes: dict[str
     assert sign_in(bot, provider).account == ACCOUNT
 
 
-def test_clocks_may_differ_by_five_minutes(provider: Any, bot: Identity):
+def test_clocks_may_differ_by_five_minutes(provider, bot):
     """An ID token that expired at most 300 seconds ago is accepted."""
     provider.claims = {"exp": time.time() - 200}
     assert sign_in(bot, provider).account == ACCOUNT
@@ -117,7 +116,7 @@ def test_clocks_may_differ_by_five_minutes(provider: Any, bot: Identity):
     assert refused.value.cause == "id_token_expired"
 
 
-def test_an_identity_is_one_app_in_one_tenant(provider: Any, http: httpx.Client):
+def test_an_identity_is_one_app_in_one_tenant(provider, http):
     """An identity for one tenant refuses an account of another, and a token for another app."""
     secret = "s3cr~t.Value"
     identity = Identity(provider.base, http, TENANT, "client-1", secret)
@@ -130,7 +129,7 @@ def test_an_identity_is_one_app_in_one_tenant(provider: Any, http: httpx.Client)
         assert refused.value.cause == cause
 
 
-def test_a_login_service_that_is_not_as_it_should_be(provider: Any, http: httpx.Client):
+def test_a_login_service_that_is_not_as_it_should_be(provider, http):
     """A discovery document without endpoints is unreadable, and no connection is temporary.
 
     A missing tenant is named: Entra says so instead of the discovery document. A login URL with
@@ -150,7 +149,7 @@ def test_a_login_service_that_is_not_as_it_should_be(provider: Any, http: httpx.
         Identity("http://login.example.test", http, TENANT, "client-1", "secret")
 
 
-def test_a_wrong_clock_is_named_with_its_skew(provider: Any, bot: Identity):
+def test_a_wrong_clock_is_named_with_its_skew(provider, bot):
     """If an ID token's times are wrong because of the bot's clock, the error says by how much.
 
     Microsoft's answers show that the clock is wrong.
@@ -162,7 +161,7 @@ def test_a_wrong_clock_is_named_with_its_skew(provider: Any, bot: Identity):
     assert told in refused.value.words
 
 
-def test_rolled_over_keys_are_read_again(provider: Any, bot: Identity):
+def test_rolled_over_keys_are_read_again(provider, bot):
     """After a key roll-over the new key is found, although the old keys are cached."""
     sign_in(bot, provider)
     provider.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -184,7 +183,7 @@ def test_the_token_of_a_sign_in_is_the_tenants_own(provider, bot, http):
     assert (token, provider.requests) == ("at-1", [(document, {})])
 
 
-def test_the_person_waits_for_no_keys_at_the_return(provider: Any, bot: Identity):
+def test_the_person_waits_for_no_keys_at_the_return(provider, bot):
     """The signing keys are read when a person leaves for Microsoft.
 
     So the person does not wait for the keys on coming back.
@@ -196,7 +195,7 @@ def test_the_person_waits_for_no_keys_at_the_return(provider: Any, bot: Identity
     assert [path.rpartition("/")[2] for path, _ in provider.requests] == ["token"]
 
 
-def test_a_foreign_state_is_refused_before_anything_is_sent(provider: Any, bot: Identity):
+def test_a_foreign_state_is_refused_before_anything_is_sent(provider, bot):
     """A redirect with the state of another sign-in is refused, and its code is not redeemed."""
     flow = bot.begin(GRAPH, CALLBACK, "state-1")
     before = len(provider.requests)
@@ -239,7 +238,7 @@ def test_an_error_in_the_query_becomes_its_cause(bot, query, cause, code):
     assert (refused.value.cause, refused.value.code) == (cause, code)
 
 
-def test_a_code_works_once(provider: Any, bot: Identity, http: httpx.Client):
+def test_a_code_works_once(provider, bot, http):
     """A code that was redeemed already is refused with AADSTS54005.
 
     The error has the correlation ID and the trace ID for support. A wrong client secret
@@ -258,7 +257,7 @@ def test_a_code_works_once(provider: Any, bot: Identity, http: httpx.Client):
     assert "another" not in str(wrong.value)
 
 
-async def test_tokens_are_saved_when_the_cache_changed(provider: Any, bot: Identity):
+async def test_tokens_are_saved_when_the_cache_changed(provider, bot):
     """A token source saves a changed cache once, and saves nothing if nothing changed.
 
     A token is requested once and then found in memory and the cache, even for ``.default``.
@@ -278,7 +277,7 @@ def refreshes(provider: Any) -> int:
     return sum(form.get("grant_type") == "refresh_token" for _, form in provider.requests)
 
 
-async def test_a_refused_token_is_renewed_for_all(provider: Any, bot: Identity):
+async def test_a_refused_token_is_renewed_for_all(provider, bot):
     """If several requests were refused with the same token, it is renewed once.
 
     All of them get the new token.

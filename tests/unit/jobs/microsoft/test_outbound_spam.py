@@ -47,7 +47,7 @@ def rule(policy: str, priority: object = 0, **conditions: object) -> ExchangeRow
         ([], [rule("P-on", SenderDomainIs=["contoso.com"]), rule("P-off", From=SENDER)], "Default"),
     ],
 )
-def test_the_first_rule_that_matches(senders: list[str], rules: list[ExchangeRow], policy: str):
+def test_the_first_rule_that_matches(senders, rules, policy):
     """The enabled rule with the highest priority applies.
 
     Kinds of conditions are combined with AND, values of one kind with OR, and exceptions win. A
@@ -102,7 +102,7 @@ def test_a_row_is_found_by_any_of_its_names():
 
 @pytest.mark.slow
 @drawn(st.lists(st.emails(), min_size=2, max_size=2, unique=True))
-def test_a_policys_name_is_one_that_exchange_takes(mailboxes: list[str]):
+def test_a_policys_name_is_one_that_exchange_takes(mailboxes):
     """A policy's name has at most 64 characters and no character that Exchange refuses.
 
     It does not end with a space. Two mailboxes never have the same, however alike they are.
@@ -123,7 +123,7 @@ def test_a_policys_name_is_one_that_exchange_takes(mailboxes: list[str]):
         (f"{'x' * 40}1@contoso.com", f"Webex Connect forwarding - {'x' * 30}-"),
     ],
 )
-def test_an_address_that_does_not_fit_is_told_apart(mailbox: str, name: str):
+def test_an_address_that_does_not_fit_is_told_apart(mailbox, name):
     """A policy name with an address that Exchange accepts stays as it is.
 
     Any other name ends with six characters of the address's hash.
@@ -143,7 +143,7 @@ def test_an_address_that_does_not_fit_is_told_apart(mailbox: str, name: str):
         ({"PrimarySmtpAddress": "C@x.io", "EmailAddresses": "SMTP:c@x.io"}, ("c@x.io",)),
     ],
 )
-def test_the_addresses_of_a_mailbox(mailbox: dict[str, object], addresses: tuple[str, ...]):
+def test_the_addresses_of_a_mailbox(mailbox, addresses):
     """A mailbox's email addresses are listed once each, the primary address first."""
     assert spam.addresses_of(ExchangeRow(mailbox)) == addresses
 
@@ -157,7 +157,7 @@ def test_the_addresses_of_a_mailbox(mailbox: dict[str, object], addresses: tuple
         ([], "Automatic"),
     ],
 )
-def test_only_on_forwards(policies: list[dict[str, object]], mode: str):
+def test_only_on_forwards(policies, mode):
     """Only the mode "On" allows automatic forwarding, and "Automatic" counts as off.
 
     A default policy without ``IsDefault`` is recognized by its name.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from tests.unit.jobs.microsoft.identity_sign_in import CALLBACK, EXCHANGE, GRAPH
 
 
 @pytest.fixture
-def cache(bot: Identity, provider: Any) -> str:
+def cache(bot, provider) -> str:
     """Token cache of a person who has signed in."""
     return sign_in(bot, provider).cache
 
@@ -37,7 +36,7 @@ def test_a_token_for_a_second_resource_comes_from_the_same_refresh_token(provide
     assert len(provider.requests) == before
 
 
-def test_a_busy_entra_is_tried_again(provider: Any, bot: Identity, cache: str):
+def test_a_busy_entra_is_tried_again(provider, bot, cache):
     """A request that Entra answers with 503 or 429 is tried again, three times in all.
 
     A Retry-After that is longer than a worker may sleep is raised with the error. A proxy's HTML
@@ -113,7 +112,7 @@ def test_offline_access_need_not_be_echoed(provider, bot, monkeypatch):
     assert any(echoed)
 
 
-def test_a_missing_scope_is_told_by_the_words(provider: Any, bot: Identity, cache: str):
+def test_a_missing_scope_is_told_by_the_words(provider, bot, cache):
     """The cause of AADSTS900144 is read from its text, which alone names the missing parameter."""
     for name, cause in (("scope", "scope_missing"), ("client_id", "form_field_missing")):
         words = f"AADSTS900144: The request body must contain the following parameter: '{name}'."
@@ -135,7 +134,7 @@ AWAY = {
 }
 
 
-def test_an_unknown_number_is_shown_whole(provider: Any, bot: Identity, cache: str):
+def test_an_unknown_number_is_shown_whole(provider, bot, cache):
     """An unknown AADSTS number is shown in full, with its correlation ID.
 
     Its OAuth error "invalid_grant" means that a person has to sign in again.
@@ -159,7 +158,7 @@ READ_ON = "https://login.microsoftonline.us/error?code=9999999"
         (9999999, None, "AADSTS9999999: No."),
     ],
 )
-def test_an_unknown_number_says_where_to_read_about_it(number: int, uri: str | None, message: str):
+def test_an_unknown_number_says_where_to_read_about_it(number, uri, message):
     """The message of an unknown AADSTS number contains a link to Microsoft's page about it.
 
     A link that does not lead to Microsoft's own sign-in is left out. A known number has our own
@@ -170,7 +169,7 @@ def test_an_unknown_number_says_where_to_read_about_it(number: int, uri: str | N
     assert entra_error(body, 400).message == message
 
 
-def test_a_page_keeps_its_code(provider: Any, bot: Identity, cache: str):
+def test_a_page_keeps_its_code(provider, bot, cache):
     """If Entra reports an error in HTML, its number and correlation ID are read from the page."""
     provider.trouble = [(400, {"Content-Type": "text/html"}, PAGE.encode())]
     with pytest.raises(Rejected) as refused:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,12 +12,11 @@ from jobs.engine.step import StepContext
 from jobs.microsoft.identity import Identity
 from jobs.runs.run import Brief
 from jobs.settings import Settings
-from jobs.storage.vault import Vault
-from tests.unit.jobs.conftest import MAILBOX, Outside
+from tests.unit.jobs.conftest import MAILBOX
 
 
 @pytest.fixture
-def configured(work_settings: Settings, outside: Outside) -> Callable[..., Settings]:
+def configured(work_settings, outside) -> Callable[..., Settings]:
     """Return a function that makes settings for the loopback server, with the test's changes."""
 
     def make(**changes: str) -> Settings:
@@ -32,9 +30,7 @@ def configured(work_settings: Settings, outside: Outside) -> Callable[..., Setti
 
 
 @pytest.fixture
-def ctx(
-    given: Callable[..., StepContext], vault: Vault, work_settings: Settings, provider: Any
-) -> StepContext:
+def ctx(given, vault, work_settings, provider) -> StepContext:
     """Return the context of a check of a mailbox whose user has signed in for the bot."""
     settings = replace(work_settings, login_url=provider.base, smtp_server="127.0.0.1:1")
     with sync_client(settings) as http:

@@ -104,7 +104,7 @@ def test_a_deleted_flow_counts_at_once():
 
 
 @pytest.mark.parametrize("missing", ["agent_tasks", "answers"])
-def test_nothing_is_a_suspect_before_the_newest_mail_is_known(missing: str):
+def test_nothing_is_a_suspect_before_the_newest_mail_is_known(missing):
     """While a check runs, no change is a suspect before the newest task and answer are known."""
     others = [each for each in (TASKS_WERE, ANSWERS_WERE) if each.step != missing]
     assert suspects(*others, changes=(change(20),)) == []
@@ -121,7 +121,7 @@ def row(minutes: float, event: str = "updateApp") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_the_changes_of_the_last_days(given: Any, configured: Any, outside: Any, method: str):
+def test_the_changes_of_the_last_days(given, configured, outside, method):
     """The log is read with POST or GET, and only the newest changes are kept.
 
     Entries of other actions, such as a login, do not count.
@@ -137,7 +137,7 @@ def test_the_changes_of_the_last_days(given: Any, configured: Any, outside: Any,
     assert (headers["authorization"], body["range"]) == ("Bearer token-2", "custom")
 
 
-def test_the_setup_itself_is_no_suspect(given: Any, configured: Any, outside: Any):
+def test_the_setup_itself_is_no_suspect(given, configured, outside):
     """Changes from before the setup saved its token belong to the setup and are left out."""
     outside.on("POST /audit", {"totalRecords": 2, "auditLogs": [row(5), row(20)]})
     ctx = given(settings=configured())

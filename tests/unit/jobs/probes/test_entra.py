@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import tomllib
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,7 +57,7 @@ async def logged(cloud: Any, ctx: StepContext, *rows: dict[str, Any]) -> Finding
 
 
 @pytest.fixture
-def ctx(given: Callable[..., StepContext]) -> StepContext:
+def ctx(given) -> StepContext:
     """Return the context of a check that has found the app and its user."""
     return given(facts=FACTS)
 
@@ -130,7 +129,7 @@ async def test_which_policy_refused_is_told(cloud, ctx, applied, told):
     assert named == [Evidence("conditional-access", each) for each in told]
 
 
-async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: StepContext, redis: Any):
+async def test_the_bots_own_renewals_are_left_out(cloud, ctx, redis):
     """The bot's own renewals neither hide a failure nor count as one.
 
     They are found by the request's id or the row's id, or by the second if the log has neither.
@@ -178,7 +177,7 @@ async def test_a_log_that_has_the_ids_of_some_sign_ins(cloud, ctx, redis, monkey
     assert (await logged(cloud, ctx, *rows)).state is OK
 
 
-async def test_what_beta_lists_nobody_made_in_person(cloud: Any, ctx: StepContext):
+async def test_what_beta_lists_nobody_made_in_person(cloud, ctx):
     """A renewal without a second factor is a failure, even if its row does not name its kind."""
     unnamed = {"isInteractive": None}
     cloud.on(LOG, []).on(RENEWALS, [row(5, 50076) | unnamed, row(65) | unnamed])
@@ -231,13 +230,13 @@ async def test_of_many_channels_each_list_is_read_if_one_request_says_less(cloud
 
 
 @pytest.mark.parametrize("status", [403, 503])
-async def test_without_beta_the_interactive_ones_tell(cloud: Any, ctx: StepContext, status: int):
+async def test_without_beta_the_interactive_ones_tell(cloud, ctx, status):
     """If a cloud does not serve Graph beta, the interactive sign-ins alone decide."""
     cloud.on(LOG, [person(5, 50173), person(65)]).refuse(RENEWALS, status)
     assert (await SignIns().inspect(ctx)).cause == "session_revoked"
 
 
-async def test_a_log_that_is_not_there(cloud: Any, ctx: StepContext):
+async def test_a_log_that_is_not_there(cloud, ctx):
     """A missing sign-in log skips the probe: it needs a license, and some clouds do not have it."""
     cloud.refuse(LOG, 404)
     found = await SignIns().inspect(ctx)
@@ -252,7 +251,7 @@ async def test_a_log_that_is_not_there(cloud: Any, ctx: StepContext):
         ({"errorCode": "50173"}, "session_revoked"),
     ],
 )
-async def test_a_sign_in_in_any_shape(cloud: Any, ctx: StepContext, status: object, cause: str):
+async def test_a_sign_in_in_any_shape(cloud, ctx, status, cause):
     """A row is read even if its code is a text or if parts of it are missing."""
     dated = {"createdDateTime": "2026-11-25T08:00:00Z", "status": status}
     cloud.on(LOG, [dated, {"createdDateTime": "yesterday"}])
@@ -260,7 +259,7 @@ async def test_a_sign_in_in_any_shape(cloud: Any, ctx: StepContext, status: obje
     assert (found.state, found.cause) == (WRONG if cause else OK, cause)
 
 
-async def test_a_new_sign_in_heals_a_revocation(cloud: Any, given: Callable[..., StepContext]):
+async def test_a_new_sign_in_heals_a_revocation(cloud, given):
     """A sign-in after a revocation gives a new token, even without a press of the bot's button."""
     user = {"id": USER, "signInSessionsValidFromDateTime": ago(60)}
     cloud.on(f"GET /users/{USER}", user)
@@ -292,7 +291,7 @@ KNOWN = json.loads((DATA / "policies.json").read_text("utf-8"))
     ("change", "touched"),
     [(each, kind == "touching") for kind, some in KNOWN.items() for each in some],
 )
-def test_which_policies_touch_the_login(change: dict[str, Any], touched: bool):
+def test_which_policies_touch_the_login(change, touched):
     """A policy affects the login only if its conditions match an OAuth login of this user.
 
     OAuth is not a legacy client, and the case of ids does not matter. A demand to sign in again

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from socketserver import BaseRequestHandler, UDPServer
-from typing import Any
 
 import dns.asyncresolver
 import dns.flags
@@ -35,7 +34,7 @@ MICROSOFT = {("microsoft.com.", "MX"): "10 microsoft-com.mail.protection.outlook
 
 
 @pytest.fixture
-def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Zone]:
+def zone(monkeypatch) -> Iterator[Zone]:
     """Run a name server with these records and point this machine's resolver at it.
 
     Any other name does not exist.
@@ -154,7 +153,7 @@ def test_how_receivers_authenticate_the_domain(zone, given, records, spf, dmarc)
     assert found.seen.values == told
 
 
-def test_a_parent_s_policy_counts(zone: Zone, given: Callable[..., Any]):
+def test_a_parent_s_policy_counts(zone, given):
     """A subdomain without a DMARC policy has that of its parent."""
     zone.update({("mail.contoso.com.", "TXT"): next(iter(SPF.values()))} | DMARC | MICROSOFT)
     ctx = given(channel=Channel("support@mail.contoso.com"))
@@ -184,7 +183,7 @@ def test_dkim_is_read_from_exchange(zone, cloud, given, rows, records, state):
     assert asyncio.run(SenderDomain().inspect(given())).state is state
 
 
-def test_a_refused_answer_makes_it_the_cause(zone: Zone, given: Callable[..., Any]):
+def test_a_refused_answer_makes_it_the_cause(zone, given):
     """With a refusal for it, the domain is the cause, and the refusal is its symptom."""
     zone.update(SPF | MICROSOFT)
     ctx = given()
@@ -220,7 +219,7 @@ NONE = (OK, "seen.no_incident", "")
 INCIDENT = (POSSIBLE, "seen.incident", "webex_incident")
 
 
-def test_an_incident_may_be_the_cause(cloud: Any, given: Any):
+def test_an_incident_may_be_the_cause(cloud, given):
     """Only the probe of an incident's own service shows the incident's id, title and beginning."""
     issues = [ISSUE, ISSUE | {"id": "EX0", "startDateTime": None}]
     cloud.on(HEALTH, [{"service": "Exchange Online", "id": "Exchange", "issues": issues}])
@@ -233,7 +232,7 @@ def test_an_incident_may_be_the_cause(cloud: Any, given: Any):
     assert told(look("entra_health", ctx)) == NONE
 
 
-def test_who_may_not_read_the_health_is_told_so(cloud: Any, given: Any):
+def test_who_may_not_read_the_health_is_told_so(cloud, given):
     """If the bot may not read the service health, the probe is skipped without an alarm."""
     cloud.refuse(HEALTH, 403, "Forbidden")
     assert told(look("entra_health", given())) == (SKIPPED, "skipped.service_health", "")
@@ -273,7 +272,7 @@ def test_a_page_that_cannot_be_read_says_nothing(outside, configured, given, bod
     assert found == (SKIPPED, "skipped.status_page", "")
 
 
-def test_the_page_can_be_switched_off(given: Any, configured: Any, outside: Any):
+def test_the_page_can_be_switched_off(given, configured, outside):
     """If the status page is switched off in the settings, no request is sent."""
     found = told(look("webex_status", given(settings=configured(status_url="off"))))
     assert found == (SKIPPED, "skipped.status_off", "")

@@ -6,7 +6,6 @@ The login may show a fault of the channel or of the bot.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -67,7 +66,7 @@ def judged(ctx: StepContext, *findings: Finding) -> tuple[tuple[str, ...], ...]:
 OWN, NOTHING = ("smtp_login",), ()
 
 
-async def test_nobody_rehearsed(given: Callable[..., StepContext]):
+async def test_nobody_rehearsed(given):
     """Without a sign-in of its own, the bot skips the login and proves nothing."""
     found = await SmtpLogin().inspect(given())
     assert (found.state, found.seen) == (SKIPPED, Text("skipped.never_rehearsed"))
@@ -193,7 +192,7 @@ def test_one_token_that_is_dead(ctx, provider, good, others, told):
     assert judged(ctx, begun(ctx, provider, 70000, good, 480), *others) == told
 
 
-async def test_its_renewal_is_remembered(ctx: StepContext, provider: Any, redis: Any):
+async def test_its_renewal_is_remembered(ctx, provider, redis):
     """The bot records its own renewal, so that the sign-in log can be read without it."""
     await SmtpLogin().inspect(ctx)
     assert provider.requests[-1][1]["grant_type"] == "refresh_token"
@@ -265,7 +264,7 @@ async def test_a_server_that_was_busy_for_a_moment(ctx, monkeypatch, login, caus
         (Brief("c1", shared=True, delegate="agent@contoso.com"), "agent@contoso.com", (MAILBOX,)),
     ],
 )
-def test_who_logs_in(ctx: StepContext, brief: Brief, upn: str, others: tuple[str, ...]):
+def test_who_logs_in(ctx, brief, upn, others):
     """The bot logs in with the name of the token's own user.
 
     The address of a shared mailbox is tried only after a refusal without a reason.

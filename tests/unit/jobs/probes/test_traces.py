@@ -52,7 +52,7 @@ TRACED = tomllib.loads((Path(__file__).parents[3] / "data" / "traces.toml").read
 
 
 @pytest.mark.parametrize("case", TRACED["what_arrives"])
-def test_what_arrives(cloud: Any, given: Any, case: dict[str, Any]):
+def test_what_arrives(cloud, given, case):
     """Spam is no failure, and one mail that fails for a reason of its own is only a warning.
 
     A mail that is under way for an hour counts as not delivered.
@@ -72,7 +72,7 @@ def test_mail_in_quarantine_is_counted_with_its_page(cloud, given):
     assert (found.seen.key, found.seen.values["count"]) == ("seen.traced_quarantine", "2")
 
 
-def test_a_failure_says_since_when_and_how_often(cloud: Any, given: Any):
+def test_a_failure_says_since_when_and_how_often(cloud, given):
     """A failure counts from the first failed mail after the last good one.
 
     The finding has the trace's text. Without a good mail within two days, the beginning is unknown.
@@ -92,7 +92,7 @@ def test_a_failure_says_since_when_and_how_often(cloud: Any, given: Any):
 
 
 @pytest.mark.parametrize("refuse", [404, 503])
-def test_a_known_failure_stays_known(cloud: Any, given: Any, refuse: int):
+def test_a_known_failure_stays_known(cloud, given, refuse):
     """A failed mail stays a failure if its details or the mail flow rules cannot be read."""
     cloud.on(TRACES, [copy(5, "failed"), copy(30)])
     cloud.refuse(f"{TRACES}/m5/getDetailsByRecipient(recipientAddress='{FORWARD}')", refuse).refuse(
@@ -144,7 +144,7 @@ def test_what_a_filter_takes(cloud, given, case):
     assert proves(found) is (found.state is OK)
 
 
-def test_what_arrived_before_the_forwarding_was_set_says_nothing(cloud: Any, given: Any):
+def test_what_arrived_before_the_forwarding_was_set_says_nothing(cloud, given):
     """Mail from before that, a delivery report, and the mailbox's own mail need no copy."""
     own = [row(40, senderAddress="postmaster@contoso.com"), row(45, senderAddress=MAILBOX)]
     sides(cloud, [*own, row(60), row(70)], [])
@@ -153,7 +153,7 @@ def test_what_arrived_before_the_forwarding_was_set_says_nothing(cloud: Any, giv
 
 
 @pytest.mark.parametrize("case", TRACED["copies_that_do_not_go_on"])
-def test_copies_that_do_not_go_on(cloud: Any, given: Any, case: dict[str, Any]):
+def test_copies_that_do_not_go_on(cloud, given, case):
     """A copy that is under way for an hour counts as not delivered.
 
     A copy that is too large, or is taken for spam, is no failure of the channel.
@@ -164,7 +164,7 @@ def test_copies_that_do_not_go_on(cloud: Any, given: Any, case: dict[str, Any]):
 
 
 @pytest.mark.parametrize("failed", TRACED["failed_copies"])
-def test_the_cause_of_a_failed_copy(cloud: Any, given: Any, failed: dict[str, Any]):
+def test_the_cause_of_a_failed_copy(cloud, given, failed):
     """The final refusal counts, not an earlier temporary error.
 
     A known code comes first, then a rule that the trace names. A refusal by Webex Connect's mail
@@ -198,7 +198,7 @@ def traced(
         ([traced(5)], [traced(5)], []),
     ],
 )
-def test_what_was_left_behind(arrived: list[TraceRow], copies: list[TraceRow], left: list[str]):
+def test_what_was_left_behind(arrived, copies, left):
     """Mail that arrived since the last good copy and has no copy is listed.
 
     Mail from the mailbox itself is left out.
@@ -269,7 +269,7 @@ def test_a_mail_that_waits_for_its_answer(cloud, given, case):
         *(({"to": each}, SKIPPED) for each in (MAILBOX, "Support@contoso.com", UPN, FORWARD)),
     ],
 )
-def test_what_is_no_answer(cloud: Any, given: Any, sent: dict[str, str], state: State):
+def test_what_is_no_answer(cloud, given, sent, state):
     """An automatic reply does not count as an answer, because it leaves without Webex Connect.
 
     Only its subject shows that it is automatic. Neither does a mail to the mailbox itself or to
@@ -306,7 +306,7 @@ def told(found: Finding) -> tuple[State, str, str, Station | None]:
     return found.state, found.seen.key if found.seen else "", found.cause, found.signals.station
 
 
-def test_a_delivered_copy_is_the_proof(cloud: Any, given: Any):
+def test_a_delivered_copy_is_the_proof(cloud, given):
     """The delivered copy of a test mail proves the way at the time of the copy.
 
     The arrival of the mail is noted as well, for the other channels.
@@ -350,7 +350,7 @@ def test_a_mail_without_a_copy(cloud, given, changes, came, status, seen):
         assert (found.signals.since, found.signals.missed, found.signals.failed) == (mail.at, 0, 0)
 
 
-def test_a_refused_copy_names_the_cause_of_the_trace(cloud: Any, given: Any):
+def test_a_refused_copy_names_the_cause_of_the_trace(cloud, given):
     """If the copy of a test mail is refused, the trace gives the cause and the evidence."""
     ctx = given()
     mail = sent(ctx, 10)
@@ -362,7 +362,7 @@ def test_a_refused_copy_names_the_cause_of_the_trace(cloud: Any, given: Any):
     assert BLOCKED in found.evidence[-1].text
 
 
-def test_a_refusal_on_arrival_counts_only_with_a_cause_of_the_mailbox(cloud: Any, given: Any):
+def test_a_refusal_on_arrival_counts_only_with_a_cause_of_the_mailbox(cloud, given):
     """Otherwise the sending server itself may be refused."""
     ctx = given()
     mail = sent(ctx, 10)
@@ -375,7 +375,7 @@ def test_a_refusal_on_arrival_counts_only_with_a_cause_of_the_mailbox(cloud: Any
     assert told(found)[2:] == ("mailbox_full", Station.MAILBOX)
 
 
-def test_a_missing_mail_needs_a_server_that_is_known_to_send(cloud: Any, given: Any, redis: Any):
+def test_a_missing_mail_needs_a_server_that_is_known_to_send(cloud, given, redis):
     """A test mail that has arrived in another channel since then proves that."""
     ctx = given()
     mail = sent(ctx, 50)
@@ -388,7 +388,7 @@ def test_a_missing_mail_needs_a_server_that_is_known_to_send(cloud: Any, given: 
     assert told(found) == missing
 
 
-def test_two_missing_mails_of_the_only_channel(cloud: Any, given: Any, redis: Any):
+def test_two_missing_mails_of_the_only_channel(cloud, given, redis):
     """Two missing test mails are a failure if no other channel is sent mail.
 
     If other channels are sent mail and none arrives, the sending server is to blame.
@@ -404,7 +404,7 @@ def test_two_missing_mails_of_the_only_channel(cloud: Any, given: Any, redis: An
     assert told(look("watch_mail", ctx))[1] == "skipped.watch_mail_missing"
 
 
-def test_a_missing_mail_is_no_fault_while_customers_mail_arrives(cloud: Any, given: Any):
+def test_a_missing_mail_is_no_fault_while_customers_mail_arrives(cloud, given):
     """The mailbox gets mail then, so the sending server did not pass the test mail on."""
     ctx = given()
     sent(ctx, 110)
@@ -413,7 +413,7 @@ def test_a_missing_mail_is_no_fault_while_customers_mail_arrives(cloud: Any, giv
     assert told(look("watch_mail", ctx))[1] == NOTHING
 
 
-def test_the_newest_mail_with_a_known_fate_decides(cloud: Any, given: Any):
+def test_the_newest_mail_with_a_known_fate_decides(cloud, given):
     """A mail that is still under way does not end an incident, and a delivered mail does."""
     ctx = given()
     old, new = sent(ctx, 100), sent(ctx, 5)
@@ -423,7 +423,7 @@ def test_the_newest_mail_with_a_known_fate_decides(cloud: Any, given: Any):
     assert told(look("watch_mail", ctx))[0] is OK
 
 
-def test_a_mail_from_before_the_last_change_says_nothing(cloud: Any, given: Any):
+def test_a_mail_from_before_the_last_change_says_nothing(cloud, given):
     """A test mail from before the bot's last change of the channel is not looked at."""
     ctx = given(kind="check", brief=Brief(changed_at=now() - timedelta(minutes=30)))
     sent(ctx, 60)
@@ -478,7 +478,7 @@ def test_the_tasks_alone_show_the_whole_way(cloud, given, configured, outside, t
     assert cloud.asked == []
 
 
-def test_customers_mail_is_judged_without_the_test_mails(cloud: Any, given: Any):
+def test_customers_mail_is_judged_without_the_test_mails(cloud, given):
     """Test mails do not count as customers' mail.
 
     A lost test mail is neither a late mail, nor a failed mail, nor a mail that waits for an answer.

@@ -191,7 +191,7 @@ def test_a_rule_that_a_trace_names_has_its_place(
     assert judged(found if readable else {name: found[name]}) == (cause, stops)
 
 
-def test_a_rule_for_the_copy_explains_no_mail_that_never_arrived(cloud: Any, given: Any):
+def test_a_rule_for_the_copy_explains_no_mail_that_never_arrived(cloud, given):
     """A rule that stops copies is not the cause of mail that never arrived.
 
     That mail has an earlier cause. An answer that a rule stops is a symptom of the known rule.
@@ -274,7 +274,7 @@ def test_a_connector_that_takes_the_copies_is_possible(cloud, given, row, state)
     assert judge(all_probes(), found).causes == (possible or ("mail_to_task",))
 
 
-def test_connectors_that_nobody_may_read_say_nothing(cloud: Any, given: Any):
+def test_connectors_that_nobody_may_read_say_nothing(cloud, given):
     """A refusal of Exchange is no finding about the channel."""
     cloud.on("Get-OutboundConnector", (403, {}))
     assert asyncio.run(_probe().inspect(given())).state is State.SKIPPED

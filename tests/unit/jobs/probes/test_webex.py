@@ -62,7 +62,7 @@ def script(cloud: Any, outside: Any, case: dict[str, Any]) -> None:
         ("connect_changes", "skipped.no_audit_log"),
     ],
 )
-def test_nothing_is_asked_without_a_key(given: Any, name: str, why: str):
+def test_nothing_is_asked_without_a_key(given, name, why):
     """Without a key in the settings, each probe is skipped with a reason of its own."""
     assert told(look(name, given())) == (SKIPPED, why, "")
 
@@ -135,7 +135,7 @@ def test_the_workload_is_possible_where_mail_makes_no_task(cloud, given, configu
     assert look("asset_workload", ctx).state is OK
 
 
-def test_how_much_was_missed(cloud: Any, given: Any, configured: Any, outside: Any):
+def test_how_much_was_missed(cloud, given, configured, outside):
     """The finding counts the mails since the newest task, and names the time of the first one."""
     cloud.on(TRACES, [copy(10), copy(60), copy(200)])
     outside.on("GET /cc/v1/tasks", {"data": [task(199)]})
@@ -182,7 +182,7 @@ def test_entry_points_are_listed_and_compared(given, configured, outside, status
     assert told(look("entry_point", given(settings=configured()))) == POINTS_SEEN
 
 
-def test_a_refused_token_is_no_finding_about_the_channel(given: Any, configured: Any, outside: Any):
+def test_a_refused_token_is_no_finding_about_the_channel(given, configured, outside):
     """A refused token raises an error. The engine makes it an unknown state, not a fault."""
     outside.on("GET /cc/v1/tasks", {"error": {"message": "Unauthorized"}}, 401)
     with pytest.raises(CloudError) as caught:
@@ -218,7 +218,7 @@ LOGIN = {"active": True, "agentLogin": "agent@contoso.com", "currentState": "ava
 
 
 @pytest.fixture
-def center(outside: Any, given: Any, configured: Any) -> Any:
+def center(outside, given, configured) -> Any:
     """Return a function that scripts a contact center, and returns a context that asks it.
 
     Its rows are healthy, with the changes of the test; None deletes a row.
@@ -258,14 +258,14 @@ def center(outside: Any, given: Any, configured: Any) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CENTER["the_queue"])
-def test_the_queue(center: Any, case: dict[str, Any]):
+def test_the_queue(center, case):
     """A queue must exist, be active, and serve a team in service, an agent, or a skill."""
     assert told(look("contact_queue", center(**case["changed"]))) == tuple(case["found"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CENTER["the_queue_of_a_task"])
-def test_the_queue_of_a_task(center: Any, case: dict[str, Any]):
+def test_the_queue_of_a_task(center, case):
     """The queue of the mailbox's newest task is the channel's, whatever its channel type.
 
     A task that waits without a queue has found none. A deleted queue of an older task says nothing
@@ -275,7 +275,7 @@ def test_the_queue_of_a_task(center: Any, case: dict[str, Any]):
     assert look("contact_queue", center(rows, **case["changed"])).cause == case["found"]
 
 
-def test_one_good_queue_of_several_is_enough(center: Any, outside: Any):
+def test_one_good_queue_of_several_is_enough(center, outside):
     """Without a task, any queue may be the channel's, so one that works is enough."""
     ctx = center()
     off = QUEUE | {"id": "q-0", "active": False}
@@ -288,7 +288,7 @@ def test_one_good_queue_of_several_is_enough(center: Any, outside: Any):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CENTER["agents_of_the_queue"])
-def test_agents_of_the_queue(center: Any, case: dict[str, Any]):
+def test_agents_of_the_queue(center, case):
     """An agent must be enabled, have the skill, and have a profile that allows email.
 
     The profile of the user comes before that of the team, and that before the site's. A team, a
@@ -345,7 +345,7 @@ def test_a_forbidden_read_is_not_seen(center, outside, path, status, name, seen)
     assert told(look(name, ctx))[1] == seen
 
 
-def test_an_agent_of_two_teams_may_use_the_profile_of_either(center: Any, outside: Any):
+def test_an_agent_of_two_teams_may_use_the_profile_of_either(center, outside):
     ctx = center(team={"multiMediaProfileId": "p-team"}, queue={"callDistributionGroups": TWO})
     outside.on(f"GET {ORG}/team/t-2", TEAM | {"id": "t-2"})
     assert look("queue_agents", ctx).state is OK
@@ -383,7 +383,7 @@ def test_an_answer_of_another_shape_is_no_verdict(center, outside, path, body):
         look("queue_agents", ctx)
 
 
-def test_a_round_reads_the_organization_once(center: Any, outside: Any):
+def test_a_round_reads_the_organization_once(center, outside):
     """In a round, many channels of a queue share all reads, and a refusal is not repeated."""
     ctx = replace(center([task(30, **ROUTED)]), reads=ReadCache())
     outside.on("GET /cc/v1/agents/activities", {"error": {}}, 403)
@@ -399,7 +399,7 @@ def test_a_round_reads_the_organization_once(center: Any, outside: Any):
     assert len(asked) == len(set(asked))
 
 
-def test_filters_are_quoted_and_lists_are_not_trusted(center: Any, outside: Any):
+def test_filters_are_quoted_and_lists_are_not_trusted(center, outside):
     """Users are asked for by ID with a quoted filter. A queue's teams are read from the queue."""
     assert look("queue_agents", center()).state is OK
     asked = {each[0]: each[1] for each in outside.asked}
@@ -408,7 +408,7 @@ def test_filters_are_quoted_and_lists_are_not_trusted(center: Any, outside: Any)
     assert {f"GET {ORG}/v2/contact-service-queue/q-1", f"GET {ORG}/team/t-1"} <= set(asked)
 
 
-def test_a_full_entry_point(center: Any, outside: Any):
+def test_a_full_entry_point(center, outside):
     """The only entry point with as many open tasks as its limit takes no more."""
     ctx = center([task(5, **ROUTED)])
     outside.on(POINTS, {"data": [POINT | {"maximumActiveContacts": 1}]})

@@ -16,14 +16,12 @@ from redis import Redis
 
 from jobs import advance
 from jobs.clock import now
-from jobs.model import Account, Channel, Person, Text
+from jobs.model import Account, Text
 from jobs.next_action import next_action
 from jobs.runs import audit
 from jobs.runs.audit import DOUBTED, START, Trail, Verified, canonical, chained, read
 from jobs.runs.run import Event, Kind, Origin
-from jobs.runs.run_store import RunStore
-from jobs.runtime import Runtime, install
-from jobs.settings import Settings
+from jobs.runtime import install
 from jobs.storage import codec, keys
 from tests.fixtures.queue_state import claimed
 
@@ -32,7 +30,7 @@ AT = "2026-11-25T09:00:00+00:00"
 
 
 @pytest.fixture
-def trail(redis: Redis) -> Trail:
+def trail(redis) -> Trail:
     """Return an audit trail of five entries."""
     made, values = Trail(redis, KEYS), ("one", "two", "three", "four", "five")
     assert (made.verify(), made.clear(now())) == (Verified(0), 0)
@@ -57,7 +55,7 @@ def recomputed(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(chained(START, facts))
 
 
-def test_each_entry_holds_the_hash_before_it(trail: Trail, redis: Redis):
+def test_each_entry_holds_the_hash_before_it(trail, redis):
     """Each hash is SHA-256 over the previous hash and the canonical JSON (docs/audit.md)."""
     first, second = lines(redis)[:2]
     fact = b'{"at":"2026-11-25T09:00:00+00:00","n":2,"value":"two","what":"said"}'
@@ -87,7 +85,7 @@ TAMPERING: dict[str, tuple[Callable[[list[dict[str, Any]]], list[dict[str, Any]]
 
 
 @pytest.mark.parametrize("how", TAMPERING)
-def test_what_is_altered_is_found(trail: Trail, redis: Redis, how: str):
+def test_what_is_altered_is_found(trail, redis, how):
     """Verification finds every change that a client of Redis can make without the key.
 
     It names the entry at which the chain is wrong.
@@ -98,7 +96,7 @@ def test_what_is_altered_is_found(trail: Trail, redis: Redis, how: str):
 
 
 @pytest.mark.parametrize("head", [None, b"{}", b"nonsense", b"\xff\x00", "forged", "another count"])
-def test_the_end_cannot_be_sealed_without_the_key(trail: Trail, redis: Redis, head: Any):
+def test_the_end_cannot_be_sealed_without_the_key(trail, redis, head):
     """Verification fails if the seal is missing, forged, or the old one with another count."""
     sealed, fourth = json.loads(redis.get("audit:head") or b""), lines(redis)[3]
     shorter = sealed | {"end": {"n": 4, "hash": fourth["hash"]}}
@@ -110,7 +108,7 @@ def test_the_end_cannot_be_sealed_without_the_key(trail: Trail, redis: Redis, he
     assert trail.verify().broken_at > 0
 
 
-def test_a_forgery_is_never_sealed_later(trail: Trail, redis: Redis):
+def test_a_forgery_is_never_sealed_later(trail, redis):
     """After a forged end the bot adds an entry that records the doubt before it continues.
 
     The seal never covers the forged entries, so verification still fails at the entry of the doubt.
@@ -124,7 +122,7 @@ def test_a_forgery_is_never_sealed_later(trail: Trail, redis: Redis):
     assert trail.verify().broken_at == 6
 
 
-def test_keys_are_rotated(trail: Trail, redis: Redis):
+def test_keys_are_rotated(trail, redis):
     """A seal of an older key is valid while that key is in the list.
 
     The next entry is sealed with the newest key.
@@ -136,7 +134,7 @@ def test_keys_are_rotated(trail: Trail, redis: Redis):
 
 
 @pytest.mark.slow
-def test_many_writers_make_one_chain(redis: Redis, redis_url: str):
+def test_many_writers_make_one_chain(redis, redis_url):
     """Eight concurrent writers with their own connections neither lose nor duplicate an entry."""
 
     def work(writer: int) -> None:
@@ -152,7 +150,7 @@ def test_many_writers_make_one_chain(redis: Redis, redis_url: str):
     assert (Trail(redis, KEYS).verify(), redis.get("done")) == (Verified(160, AT), b"160")
 
 
-def test_all_or_nothing(trail: Trail, redis: Redis):
+def test_all_or_nothing(trail, redis):
     """If the commands ``along`` fail, no audit entry is written."""
 
     def fails(pipe: Any) -> None:
@@ -170,7 +168,7 @@ ODD = ("a\r\nb", "\x1b[31mred", "[x](https://evil.test)", "\u202eabc", "\x00", "
 
 
 @pytest.mark.parametrize("text", ODD)
-def test_no_text_breaks_a_line(redis: Redis, text: str):
+def test_no_text_breaks_a_line(redis, text):
     """An audit entry is one line of printable ASCII.
 
     Any text in an entry is read back unchanged.
@@ -202,7 +200,7 @@ def said(numbers: Iterable[int]) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def long_trail(redis: Redis) -> Trail:
+def long_trail(redis) -> Trail:
     """Return an audit trail of ten entries, one a day."""
     made = Trail(redis, KEYS)
     made.add(*said(range(1, COUNT + 1)))
@@ -223,7 +221,7 @@ FORGED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("how", FORGED)
-def test_a_forged_removal_is_noticed(long_trail: Trail, redis: Redis, how: str):
+def test_a_forged_removal_is_noticed(long_trail, redis, how):
     """The seal covers the removals, so nobody can change or omit them."""
     long_trail.clear(BEGAN + timedelta(days=5))
     redis.set("audit:head", codec.dump(FORGED[how](head(redis))))
@@ -232,7 +230,7 @@ def test_a_forged_removal_is_noticed(long_trail: Trail, redis: Redis, how: str):
     assert lines(redis)[-2]["what"] == DOUBTED
 
 
-def test_an_earlier_seal_is_no_start(redis: Redis):
+def test_an_earlier_seal_is_no_start(redis):
     """If somebody deletes entries, an earlier seal cannot make them look removed by retention."""
     long_trail = Trail(redis, KEYS)
     long_trail.add(*said(range(1, 5)))
@@ -244,7 +242,7 @@ def test_an_earlier_seal_is_no_start(redis: Redis):
     assert long_trail.verify().broken_at > 0
 
 
-def test_old_entries_are_removed(long_trail: Trail, redis: Redis):
+def test_old_entries_are_removed(long_trail, redis):
     """Retention removes old entries and adds an entry with their numbers and the last one's hash.
 
     The remaining entries can still be verified, and a missing one is noticed.
@@ -261,7 +259,7 @@ def test_old_entries_are_removed(long_trail: Trail, redis: Redis):
     assert long_trail.verify().broken_at == 7
 
 
-def test_slices_are_removed_one_after_the_other(long_trail: Trail, redis: Redis):
+def test_slices_are_removed_one_after_the_other(long_trail, redis):
     """Each call removes a bounded number of entries and leaves a valid audit long_trail."""
     removed = []
     while count := long_trail.clear(BEGAN + timedelta(days=9), most=3):
@@ -276,14 +274,14 @@ def test_slices_are_removed_one_after_the_other(long_trail: Trail, redis: Redis)
     ]
 
 
-def test_nothing_is_removed_for_its_own_sake(long_trail: Trail, redis: Redis):
+def test_nothing_is_removed_for_its_own_sake(long_trail, redis):
     """Entries that only record a removal are kept, because removing them would add another one."""
     long_trail.clear(BEGAN + timedelta(days=99))
     assert (long_trail.clear(now() + timedelta(days=99)), len(lines(redis))) == (0, 1)
 
 
 @pytest.mark.parametrize("doubt", [1, 3, 6, "unsealed", "missing"])
-def test_a_trail_in_doubt_is_left_alone(long_trail: Trail, redis: Redis, doubt: int | str):
+def test_a_trail_in_doubt_is_left_alone(long_trail, redis, doubt):
     """Retention removes nothing if an old entry was changed, or if the seal is wrong or missing."""
     if isinstance(doubt, int):
         entry = lines(redis)[doubt - 1] | {"value": "another"}
@@ -296,7 +294,7 @@ def test_a_trail_in_doubt_is_left_alone(long_trail: Trail, redis: Redis, doubt: 
     assert (long_trail.clear(BEGAN + timedelta(days=7)), lines(redis)) == (0, before)
 
 
-def test_the_end_of_a_trail_with_removed_entries(long_trail: Trail, redis: Redis):
+def test_the_end_of_a_trail_with_removed_entries(long_trail, redis):
     """If the seal is lost after a removal, the numbering of the entries continues.
 
     The next number is that of an entry that records the doubt.
@@ -308,9 +306,7 @@ def test_the_end_of_a_trail_with_removed_entries(long_trail: Trail, redis: Redis
     assert told == [(COUNT + 2, DOUBTED), (COUNT + 3, "later")]
 
 
-def test_a_removal_while_everything_is_read(
-    long_trail: Trail, redis: Redis, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_removal_while_everything_is_read(long_trail, redis, monkeypatch):
     """If retention removes entries during a verification, the verification starts over."""
     monkeypatch.setattr("jobs.runs.audit.SLICE", 3)
     read_lines, done = redis.lrange, []
@@ -328,7 +324,7 @@ def test_a_removal_while_everything_is_read(
 @pytest.mark.slow
 @settings(max_examples=25)
 @given(facts=st.lists(st.dictionaries(st.text(), VALUES), max_size=4))
-def test_any_entry_is_read_back(facts: list[dict[str, Any]]):
+def test_any_entry_is_read_back(facts):
     """Entries with any data form a valid chain and are written again as the same bytes."""
     made = list(chained(START, facts))
     written = [canonical(entry) for entry in made]
@@ -342,7 +338,7 @@ def test_any_entry_is_read_back(facts: list[dict[str, Any]]):
 @pytest.mark.slow
 @settings(max_examples=25)
 @given(facts=st.lists(st.dictionaries(st.text(), VALUES), min_size=1, max_size=4), data=st.data())
-def test_no_other_byte_follows(facts: list[dict[str, Any]], data: st.DataObject):
+def test_no_other_byte_follows(facts, data):
     """A line with one changed byte breaks the chain, unless the changed line means the same."""
     written = [canonical(entry) for entry in chained(START, facts)]
     number = data.draw(st.integers(0, len(written) - 1))
@@ -357,13 +353,7 @@ LATER_S = audit.SETTLES.total_seconds() + 1
 PassTime = Callable[[float], None]
 
 
-def test_a_run_that_was_set_back_is_stopped(
-    runtime_of: Callable[[Settings], Runtime],
-    work_settings: Settings,
-    store: RunStore,
-    asker: Person,
-    channel: Channel,
-):
+def test_a_run_that_was_set_back_is_stopped(runtime_of, work_settings, store, asker, channel):
     """An older state of a canceled run is ended at the next attempt, and its card is drawn."""
     heard: list[str] = []
     install(replace(runtime_of(work_settings), listener=heard.append))
@@ -401,7 +391,7 @@ def copied(redis: Redis) -> Callable[[], None]:
 
 
 @pytest.fixture
-def own(redis: Redis) -> Trail:
+def own(redis) -> Trail:
     """Return the audit trail of a process."""
     return Trail(redis, KEYS)
 
@@ -422,9 +412,7 @@ LOOKS: dict[str, Callable[[Trail], object]] = {
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("left", [0, 2])
-def test_a_trail_that_was_set_back(
-    own: Trail, redis: Redis, pass_time: PassTime, look: str, left: int
-):
+def test_a_trail_that_was_set_back(own, redis, pass_time, look, left):
     """An earlier true state of the trail, or none at all, is noticed at the next look.
 
     Everybody can see that, also a process that has seen nothing before, and it cannot be undone.
@@ -444,9 +432,7 @@ def test_a_trail_that_was_set_back(
         assert Trail(redis, KEYS).verify().broken_at == left + 1
 
 
-def test_a_trail_that_has_grown_since_it_was_set_back(
-    own: Trail, redis: Redis, pass_time: PassTime
-):
+def test_a_trail_that_has_grown_since_it_was_set_back(own, redis, pass_time):
     """Another process that goes on from the earlier state does not hide the loss."""
     filled(own, pass_time, "one")
     before = copied(redis)
@@ -458,7 +444,7 @@ def test_a_trail_that_has_grown_since_it_was_set_back(
     assert whats(redis)[-1] == DOUBTED
 
 
-def test_what_redis_loses_by_itself(own: Trail, redis: Redis, pass_time: PassTime):
+def test_what_redis_loses_by_itself(own, redis, pass_time):
     """The newest entries may be lost in a failover: an entry says so, and the rest is believed."""
     filled(own, pass_time, "one")
     before = copied(redis)
@@ -472,7 +458,7 @@ def test_what_redis_loses_by_itself(own: Trail, redis: Redis, pass_time: PassTim
     assert whats(redis) == ["one", DOUBTED]
 
 
-def test_one_process_tells_it_for_all(own: Trail, redis: Redis, pass_time: PassTime):
+def test_one_process_tells_it_for_all(own, redis, pass_time):
     """A process that looks after another one has noticed the loss adds nothing.
 
     So what was written after that stays believed.
@@ -489,7 +475,7 @@ def test_one_process_tells_it_for_all(own: Trail, redis: Redis, pass_time: PassT
     assert whats(redis) == [DOUBTED, "approved", "changing", "changing"]
 
 
-def test_an_intact_trail_is_not_doubted(own: Trail, redis: Redis, pass_time: PassTime):
+def test_an_intact_trail_is_not_doubted(own, redis, pass_time):
     """Entries of other processes, and removals by retention, are no loss."""
     other = Trail(redis, KEYS)
     for _ in range(4):

@@ -38,9 +38,7 @@ def recorded(store: RunStore) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_run_is_told_from_its_beginning_to_its_end(
-    store: RunStore, asker: Person, channel: Channel
-):
+def test_a_run_is_told_from_its_beginning_to_its_end(store, asker, channel):
     """Each audit entry names the time, person, run, mailbox, space, tenant and account.
 
     The entries of changes also show the old and the new values.
@@ -79,7 +77,7 @@ def test_a_run_is_told_from_its_beginning_to_its_end(
     assert store.audit.verify().broken_at == 0
 
 
-def test_only_looking_is_left_out(store: RunStore, asker: Person, channel: Channel):
+def test_only_looking_is_left_out(store, asker, channel):
     """Every kind of event gets one audit entry, except for the kinds that only look."""
     for kind in Kind:
         run = store.open(Channel(f"{kind}@contoso.com"), asker, Origin("room-1", message=kind))
@@ -89,7 +87,7 @@ def test_only_looking_is_left_out(store: RunStore, asker: Person, channel: Chann
         assert len(store.events(run.id)) == 2
 
 
-def test_a_run_that_learns_its_mailbox(channel: Channel):
+def test_a_run_that_learns_its_mailbox(channel):
     """Entries name the mailbox as soon as the run knows it.
 
     All entries name the kind of run, the space and the requester.
@@ -105,7 +103,7 @@ def test_a_run_that_learns_its_mailbox(channel: Channel):
     assert (every | known).items() <= second.items()
 
 
-def test_who_came_second_is_recorded(store: RunStore, asker: Person, channel: Channel):
+def test_who_came_second_is_recorded(store, asker, channel):
     """A request that is refused because another run is active is recorded in the audit trail."""
     first = store.open(channel, asker, ORIGIN)
     with pytest.raises(AlreadyRunningError):
@@ -115,7 +113,7 @@ def test_who_came_second_is_recorded(store: RunStore, asker: Person, channel: Ch
     assert (refused["what"], refused["running"]) == ("not_opened", first.id)
 
 
-def test_a_secret_that_was_shown(store: RunStore, asker: Person, channel: Channel):
+def test_a_secret_that_was_shown(store, asker, channel):
     """If a secret is shown, the audit trail records its key ID and never its value."""
     run = store.open(channel, asker, ORIGIN)
     store.record_secret_shown("key-7", run.id)
@@ -132,7 +130,7 @@ def test_a_secret_that_was_shown(store: RunStore, asker: Person, channel: Channe
         "Bearer abcdefgh12345678",
     ],
 )
-def test_what_looks_like_a_secret_is_never_written(secret: str):
+def test_what_looks_like_a_secret_is_never_written(secret):
     """Audit entries contain no secret, neither within an answer nor in a field of its own."""
     found = entry(
         "answered", data={"value": f"because {secret} was seen"}, client_secret="whatever-it-is"
@@ -150,16 +148,14 @@ FIX = Brief(fix=FIXED)
 
 
 @pytest.mark.parametrize(("kind", "brief"), [*zip(RunKind, [FULL, FIX, Brief()] * 9, strict=False)])
-def test_a_run_knows_what_it_was_opened_with(kind: RunKind, brief: Brief):
+def test_a_run_knows_what_it_was_opened_with(kind, brief):
     """A run's kind, origin and brief are read back from JSON with their types."""
     first = opening(Channel(""), Person("p", "a@b.c"), kind, DIRECT, brief)
     run = fold("R1", [codec.load(codec.dump(first), Event)])
     assert (run.kind is kind, run.origin, run.brief) == (True, DIRECT, brief)
 
 
-def test_the_audit_trail_says_where_it_was_asked_for(
-    store: RunStore, asker: Person, channel: Channel
-):
+def test_the_audit_trail_says_where_it_was_asked_for(store, asker, channel):
     """A run's first audit entry has its origin and brief, without their empty fields."""
     store.check(channel, asker, DIRECT, brief=FIX)
     entry = codec.load(store.audit.entries()[0], dict)

@@ -9,14 +9,13 @@ from redis import Redis
 
 from jobs import advance
 from jobs.advance import DEATH_PAUSES_S, GIVEN_UP, MOST_DEATHS
-from jobs.model import Channel, Finding, Person, State
+from jobs.model import Finding, State
 from jobs.runs.run import Origin, Run
-from jobs.runs.run_store import RunStore
 from jobs.storage import keys
 
 
 @pytest.fixture
-def run(store: RunStore, channel: Channel, asker: Person) -> Run:
+def run(store, channel, asker) -> Run:
     """Return a new run without any settled step."""
     return store.open(channel, asker, Origin("room-1", message="m-1"))
 
@@ -29,7 +28,7 @@ def die(redis: Redis, run: Run, times: int) -> None:
             assert advance.begin_attempt(redis, run) == 0
 
 
-def test_the_first_are_made_up_for_at_once_and_the_next_later(redis: Redis, run: Run):
+def test_the_first_are_made_up_for_at_once_and_the_next_later(redis, run):
     """After the first deaths in a row the run is tried again at once, then after growing pauses."""
     die(redis, run, min(DEATH_PAUSES_S))
     waits = []
@@ -40,7 +39,7 @@ def test_the_first_are_made_up_for_at_once_and_the_next_later(redis: Redis, run:
     assert waits == pytest.approx([*DEATH_PAUSES_S.values()], abs=5)
 
 
-def test_a_settled_step_begins_the_count_again(redis: Redis, run: Run):
+def test_a_settled_step_begins_the_count_again(redis, run):
     """A run is given up after too many deaths in a row, so that no further process dies with it.
 
     A newly settled step sets the count of deaths back to zero, because kills at different steps of

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import pytest
 from cryptography.fernet import Fernet
 from hypothesis import given, strategies as some
-from redis import Redis
 
 from jobs.clock import now
 from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
@@ -42,13 +41,13 @@ APPROVED = Event(Kind.APPROVED, now(), by="anna@contoso.com", data={**PLAN, "sco
 
 
 @pytest.fixture
-def store(redis: Redis) -> RunStore:
+def store(redis) -> RunStore:
     """Return a store of runs with an encryption key."""
     return RunStore(redis, (KEY,))
 
 
 @pytest.fixture
-def run(store: RunStore) -> Run:
+def run(store) -> Run:
     """Return a run with a plan that nobody has approved."""
     opened = store.open(CHANNEL, ASKER, Origin("room-1", message="m1"))
     store.append(opened.id, Event(Kind.DETAILS, now(), channel=CHANNEL))
@@ -76,7 +75,7 @@ def rewrite(store: RunStore, run_id: str, lines: list[bytes]) -> None:
     store.redis.rpush(keys.run_events(run_id), *lines)
 
 
-def test_a_forged_approval_stops_the_run(store: RunStore, run: Run):
+def test_a_forged_approval_stops_the_run(store, run):
     """A forged approval grants nothing and stops the run, whether all or only new events are read.
 
     An operator sees it on the list of foreign entries.
@@ -92,7 +91,7 @@ def test_a_forged_approval_stops_the_run(store: RunStore, run: Run):
     assert doubts(store).foreign == [f"run:{run.id}:events, entry 4 of {CHANNEL.mailbox}"]
 
 
-def test_every_place_and_every_change_is_found(store: RunStore, run: Run):
+def test_every_place_and_every_change_is_found(store, run):
     """An event that was changed, repeated, moved or removed stops the run at its place."""
     first, second, third = lines_of(store, run.id)
     forwarded = second.replace(b"x1@mail.webexconnect.io", b"x2@evil.example.webexco")
@@ -108,7 +107,7 @@ def test_every_place_and_every_change_is_found(store: RunStore, run: Run):
         assert foreign_event(store.load(run.id)) == place
 
 
-def test_the_beginning_is_covered(store: RunStore, run: Run):
+def test_the_beginning_is_covered(store, run):
     """A run whose first event was changed cannot be loaded.
 
     So a forged brief or channel is never used.
@@ -121,7 +120,7 @@ def test_the_beginning_is_covered(store: RunStore, run: Run):
     assert (changed != first, doubts(store).foreign) == (True, [f"run:{run.id}:events, entry 1"])
 
 
-def test_an_event_of_another_run_does_not_count(store: RunStore, run: Run):
+def test_an_event_of_another_run_does_not_count(store, run):
     """An approval that was copied from another run with the same plan does not count."""
     other = store.open(Channel("sales@contoso.com"), ASKER, Origin("room-1", message="m2"))
     store.append(other.id, Event(Kind.DETAILS, now(), channel=CHANNEL))
@@ -131,7 +130,7 @@ def test_an_event_of_another_run_does_not_count(store: RunStore, run: Run):
     assert store.load(run.id).approvals == {}
 
 
-def test_a_history_that_is_cut_off_is_an_older_state(store: RunStore, run: Run):
+def test_a_history_that_is_cut_off_is_an_older_state(store, run):
     """If somebody deletes a run's last event, the run is in its earlier state, and not trusted.
 
     The audit trail still has the deleted approval.
@@ -143,7 +142,7 @@ def test_a_history_that_is_cut_off_is_an_older_state(store: RunStore, run: Run):
 
 
 @pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FINISHED, Kind.FAILED, Kind.SIGNED_OUT])
-def test_an_approval_that_is_brought_back_does_not_count(store: RunStore, run: Run, end: Kind):
+def test_an_approval_that_is_brought_back_does_not_count(store, run, end):
     """An approved run that somebody sets back to the time before its end is not trusted.
 
     It is not trusted either after it has got more events, or another real approval.
@@ -162,7 +161,7 @@ def test_an_approval_that_is_brought_back_does_not_count(store: RunStore, run: R
         assert len(list(trust.older_runs(store))) == 1
 
 
-def test_an_earlier_run_of_the_same_name_is_another_one(store: RunStore, run: Run):
+def test_an_earlier_run_of_the_same_name_is_another_one(store, run):
     """Entries of a removed run do not count against a later run that has got the same ID."""
     store.append(run.id, APPROVED)
     store.redis.delete(keys.run_events(run.id))
@@ -172,7 +171,7 @@ def test_an_earlier_run_of_the_same_name_is_another_one(store: RunStore, run: Ru
     assert list(trust.older_runs(store)) == []
 
 
-def test_two_pasts_of_a_run_do_not_mix(store: RunStore, run: Run):
+def test_two_pasts_of_a_run_do_not_mix(store, run):
     """An event that was cut off does not count if somebody puts it behind newer events."""
     store.append(run.id, APPROVED)
     approval = lines_of(store, run.id)[-1]
@@ -182,7 +181,7 @@ def test_two_pasts_of_a_run_do_not_mix(store: RunStore, run: Run):
     assert (store.load(run.id).approvals, foreign_event(store.load(run.id))) == ({}, 5)
 
 
-def test_a_stopped_run_is_recorded_once_and_frees_its_mailbox(store: RunStore, run: Run):
+def test_a_stopped_run_is_recorded_once_and_frees_its_mailbox(store, run):
     """A stopped run is recorded once, is no longer due, and no longer holds its mailbox."""
     store.redis.rpush(keys.run_events(run.id), codec.dump(APPROVED))
     for _ in range(3):
@@ -194,7 +193,7 @@ def test_a_stopped_run_is_recorded_once_and_frees_its_mailbox(store: RunStore, r
 
 
 @pytest.mark.parametrize("place", ["the end", "the beginning"])
-def test_a_stopped_run_holds_no_mailbox(store: RunStore, run: Run, place: str):
+def test_a_stopped_run_holds_no_mailbox(store, run, place):
     """Another run can use the mailbox of a stopped run even before a worker has seen the stop."""
     if place == "the end":
         store.redis.rpush(keys.run_events(run.id), codec.dump(APPROVED))
@@ -204,7 +203,7 @@ def test_a_stopped_run_holds_no_mailbox(store: RunStore, run: Run, place: str):
     assert (store.channels.running(MAILBOX), run.id in claimed(store.redis)) == (again.id, True)
 
 
-def test_a_run_that_had_ended_stays_as_it_ended(store: RunStore, run: Run):
+def test_a_run_that_had_ended_stays_as_it_ended(store, run):
     """Lines that somebody adds after a run's end change nothing, but an operator can see them."""
     store.end(run, Event(Kind.CANCELLED, now()))
     store.redis.rpush(keys.run_events(run.id), codec.dump(APPROVED))
@@ -212,7 +211,7 @@ def test_a_run_that_had_ended_stays_as_it_ended(store: RunStore, run: Run):
     assert (read.ended, read.approvals, foreign_event(read)) == (Kind.CANCELLED, {}, 5)
 
 
-def test_an_approval_is_in_the_trail_or_does_not_count(store: RunStore, run: Run):
+def test_an_approval_is_in_the_trail_or_does_not_count(store, run):
     """An approval counts only with its entry in the audit trail.
 
     The entry must be unchanged, must be found also behind many later ones, and must be under a
@@ -237,7 +236,7 @@ def test_an_approval_is_in_the_trail_or_does_not_count(store: RunStore, run: Run
     assert distrusted(store, run) == NOT_AUDITED
 
 
-def test_a_channel_has_its_own_record(store: RunStore, run: Run):
+def test_a_channel_has_its_own_record(store, run):
     """A channel's record that another client changed or copied does not count.
 
     An operator sees it on the list of foreign entries.
@@ -252,7 +251,7 @@ def test_a_channel_has_its_own_record(store: RunStore, run: Run):
     assert len(doubts(store).foreign) == 2
 
 
-def test_an_undo_takes_only_the_runs_of_its_mailbox(store: RunStore, run: Run):
+def test_an_undo_takes_only_the_runs_of_its_mailbox(store, run):
     """A run that somebody put on another mailbox's list is not undone with that mailbox."""
     store.redis.zadd(keys.channel_runs("sales@contoso.com"), {run.id: 1})
     assert [each.id for each in store.runs_of_mailbox(MAILBOX)] == [run.id]
@@ -269,7 +268,7 @@ EVERY = [OPENED, *(event for _, events, _ in TABLE for event in events)]
 
 
 @given(some.lists(some.sampled_from(EVERY), max_size=40))
-def test_a_fold_never_raises(events: list[Event]):
+def test_a_fold_never_raises(events):
     """Dropped, repeated and swapped events of any kind give a run that cards can show."""
     run = fold("R1", [OPENED, *events])
     assert (run.version, bool(next_action(run).words.key)) == (len(events) + 1, True)
@@ -311,7 +310,7 @@ class Worker:
 
 
 @pytest.fixture
-def worker(store: RunStore) -> Iterator[Worker]:
+def worker(store) -> Iterator[Worker]:
     """Return a worker that has read an approved run."""
     run = store.open(Channel(MAILBOX), ASKER, Origin("room-1", message="message-1"))
     store.append(run.id, Event(Kind.DETAILS, now(), channel=Channel(MAILBOX)))
@@ -322,7 +321,7 @@ def worker(store: RunStore) -> Iterator[Worker]:
         yield Worker(held, store, held.load(run.id))
 
 
-def test_everything_that_the_worker_has_seen_is_added_again(worker: Worker):
+def test_everything_that_the_worker_has_seen_is_added_again(worker):
     """Lost events of other people that the worker has read are added again, with their entries."""
     worker.others.append(worker.run.id, APPROVED)
     seen = worker.store.refresh(worker.run)
@@ -336,7 +335,7 @@ def test_everything_that_the_worker_has_seen_is_added_again(worker: Worker):
     trust.require_audited(worker.others, run)
 
 
-def test_a_read_adds_them_again(worker: Worker):
+def test_a_read_adds_them_again(worker):
     """A worker that only reads adds the lost events again, whether it reads all or the newest.
 
     If Redis has lost that a change was begun, the worker adds that before it says the end.
@@ -353,7 +352,7 @@ def test_a_read_adds_them_again(worker: Worker):
     assert (found.changed["forwarding"].before, doubt(found)) == (WRONG, None)
 
 
-def test_events_that_came_meanwhile_stay(worker: Worker):
+def test_events_that_came_meanwhile_stay(worker):
     """If others have added events since the loss, only the lost changes follow them."""
     worker.store.append(worker.run.id, CHANGING, Event(Kind.RUNNING, now(), step="ids"))
     worker.lose(2)
@@ -363,14 +362,14 @@ def test_events_that_came_meanwhile_stay(worker: Worker):
     assert worker.store.load(worker.run.id).change_applied("forwarding")
 
 
-def test_a_lost_end_is_not_added_again(worker: Worker):
+def test_a_lost_end_is_not_added_again(worker):
     """A lost end of a run is not added again: the run goes on, and ends again as a whole."""
     assert worker.store.end(worker.run, Event(Kind.FINISHED, now()))
     worker.lose(1)
     assert (worker.store.load(worker.run.id).ended, worker.kinds()) == (None, [])
 
 
-def test_a_run_that_was_cancelled_at_the_new_primary(worker: Worker):
+def test_a_run_that_was_cancelled_at_the_new_primary(worker):
     """Nothing follows the end of a run, also no lost event."""
     worker.store.append(worker.run.id, CHANGING)
     worker.lose(1)
@@ -381,7 +380,7 @@ def test_a_run_that_was_cancelled_at_the_new_primary(worker: Worker):
     assert worker.kinds() == ["cancelled"]
 
 
-def test_only_the_worker_with_the_lease_adds_them(worker: Worker):
+def test_only_the_worker_with_the_lease_adds_them(worker):
     """A worker whose lease was lost, too, writes nothing, and reads what is there."""
     worker.store.append(worker.run.id, CHANGING)
     worker.lose(1)
@@ -392,7 +391,7 @@ def test_only_the_worker_with_the_lease_adds_them(worker: Worker):
     assert worker.kinds() == []
 
 
-def test_a_deleted_run_stays_deleted(worker: Worker):
+def test_a_deleted_run_stays_deleted(worker):
     """A run that an operator has deleted is not brought back by its worker."""
     worker.store.append(worker.run.id, CHANGING)
     worker.store.redis.delete(keys.run_events(worker.run.id))
@@ -402,7 +401,7 @@ def test_a_deleted_run_stays_deleted(worker: Worker):
         worker.store.append(worker.run.id, CHANGED)
 
 
-def test_nothing_follows_a_foreign_event(worker: Worker):
+def test_nothing_follows_a_foreign_event(worker):
     """A worker adds nothing to a history that another client has changed, and the run is stopped."""
     key = keys.run_events(worker.run.id)
     worker.store.append(worker.run.id, CHANGING, CHANGED)
@@ -412,7 +411,7 @@ def test_nothing_follows_a_foreign_event(worker: Worker):
     assert worker.store.redis.llen(key) == 5
 
 
-def test_a_rotation_of_the_keys_is_no_loss(redis: Redis):
+def test_a_rotation_of_the_keys_is_no_loss(redis):
     """A history that ``rekey`` has written again under another key has lost nothing."""
     old, new = (Fernet.generate_key().decode() for _ in range(2))
     RunStore(redis, (old,)).open(Channel(MAILBOX), ASKER, Origin("room-1", message="m1"))
@@ -427,7 +426,7 @@ def test_a_rotation_of_the_keys_is_no_loss(redis: Redis):
     assert [str(event.kind) for event in store.events(run.id)] == ["opened", "changing", "changed"]
 
 
-def test_a_gap_is_named_to_the_operator(worker: Worker):
+def test_a_gap_is_named_to_the_operator(worker):
     """A change without its beginning is a gap, which names the run, its mailbox and the entry.
 
     So is an event that this version cannot decode. Neither has an effect, and the run goes on.
@@ -449,7 +448,7 @@ def test_a_gap_is_named_to_the_operator(worker: Worker):
 
 
 @pytest.mark.parametrize("how", ["forged", "no list"])
-def test_an_unreadable_run_takes_no_list_down(worker: Worker, how: str):
+def test_an_unreadable_run_takes_no_list_down(worker, how):
     """A run that cannot be read is in the list of its space, and its mailbox is free."""
     store, key = worker.others, keys.run_events(worker.run.id)
     other = store.open(Channel("sales@contoso.com"), ASKER, Origin("room-1", message="m2"))

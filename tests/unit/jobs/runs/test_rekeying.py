@@ -41,7 +41,7 @@ def a_run(store: RunStore, mailbox: str = MAILBOX) -> str:
 
 
 @pytest.fixture
-def run(redis: Redis) -> str:
+def run(redis) -> str:
     """Return the ID of a run under the old key, after storing one value of every other kind."""
     store, vault = RunStore(redis, (OLD,)), Vault(redis, (OLD,))
     run_id = a_run(store)
@@ -65,7 +65,7 @@ def without_counts(found: Result) -> dict[What, tuple[int, int]]:
     return {what: (found.older[what], found.newest[what]) for what in What}
 
 
-def test_of_every_kind_the_value_is_written_again(redis: Redis, run: str):
+def test_of_every_kind_the_value_is_written_again(redis, run):
     """After the rotation, the first key alone can read every kind of value.
 
     Nothing is missing, and every value keeps its expiry. A second rotation changes no value, and
@@ -166,7 +166,7 @@ def stored(redis: Redis, key: str) -> object:
 
 
 @pytest.mark.parametrize("how", FORGED)
-def test_what_does_not_verify_is_not_signed(redis: Redis, run: str, how: str):
+def test_what_does_not_verify_is_not_signed(redis, run, how):
     """A value that does not verify is named and stays unchanged.
 
     All other values of the bot are written again. A run that was stopped stays stopped.
@@ -193,9 +193,7 @@ class CutOffError(RedisConnectionError):
 
 
 @pytest.mark.parametrize("after", range(0, 6, 2))
-def test_it_may_be_interrupted_and_start_again(
-    redis: Redis, run: str, monkeypatch: pytest.MonkeyPatch, after: int
-):
+def test_it_may_be_interrupted_and_start_again(redis, run, monkeypatch, after):
     """A rotation may be interrupted after any number of values.
 
     A bot with both keys can still read everything, and the next rotation completes the work.
@@ -233,9 +231,7 @@ def between(monkeypatch: pytest.MonkeyPatch, key: str, once: Callable[[], object
     monkeypatch.setattr(Rekeying, "_look", look)
 
 
-def test_an_event_that_is_appended_meanwhile_is_kept(
-    redis: Redis, run: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_event_that_is_appended_meanwhile_is_kept(redis, run, monkeypatch):
     """If a worker appends an event during the rotation, the whole history is read again and signed.
 
     The worker can continue with its own copy of the run from before the rotation.
@@ -252,9 +248,7 @@ def test_an_event_that_is_appended_meanwhile_is_kept(
     assert RunStore(redis, (NEW,)).load(run).version == early.version + 2
 
 
-def test_what_ends_meanwhile_does_not_come_back(
-    redis: Redis, run: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_what_ends_meanwhile_does_not_come_back(redis, run, monkeypatch):
     """A secret that is shown between the read and the write of the rotation is not stored again.
 
     If a card is posted meanwhile, its newer state is kept.
@@ -269,7 +263,7 @@ def test_what_ends_meanwhile_does_not_come_back(
     assert redis.hget(keys.cards(run), "plan") == newer
 
 
-def test_a_restart_of_one_process_after_the_other(redis: Redis, run: str):
+def test_a_restart_of_one_process_after_the_other(redis, run):
     """With OLD,NEW a process still writes under the old key but accepts events under the new key.
 
     So the processes can be restarted one after the other, and the history has MACs of both keys.
@@ -284,7 +278,7 @@ def test_a_restart_of_one_process_after_the_other(redis: Redis, run: str):
     assert RunStore(redis, (NEW,)).load(run).version == 5
 
 
-def test_an_empty_redis(redis: Redis):
+def test_an_empty_redis(redis):
     """In an empty Redis, the rotation finds nothing and writes nothing."""
     found = Rekeying(redis, BOTH).renew()
     assert (found.older.total(), found.newest.total(), found.foreign) == (0, 0, [])

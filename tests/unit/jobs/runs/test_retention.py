@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from redis import Redis
 
 from jobs.clock import now
-from jobs.model import Change, Channel, Person, RunKind, Scope, Text
+from jobs.model import Change, Channel, RunKind, Scope, Text
 from jobs.runs.audit import read
 from jobs.runs.retention import Retention
 from jobs.runs.run import Event, Kind, Origin, RecordedChange, Run
-from jobs.runs.run_store import RunStore
 from jobs.storage import codec
 from tests.fixtures.run_events import changing, found
 
@@ -28,7 +26,7 @@ Pass = Callable[[float], None]
 
 
 @pytest.fixture
-def clear(store: RunStore, pass_time: Pass) -> Clear:
+def clear(store, pass_time) -> Clear:
     """Return a function that lets days pass, and does a whole pass as a new worker does it."""
 
     def one_pass(days: float = 0) -> None:
@@ -41,7 +39,7 @@ def clear(store: RunStore, pass_time: Pass) -> Clear:
 
 
 @pytest.fixture
-def run_of(store: RunStore, asker: Person) -> Callable[..., Run]:
+def run_of(store, asker) -> Callable[..., Run]:
     """Return a function that opens a run with the given events, each from a message of its own."""
     count = iter(range(1_000))
 
@@ -79,9 +77,7 @@ def there(redis: Redis, *runs: Run) -> tuple[bool, ...]:
     return tuple(bool(redis.exists(f"run:{run.id}:events")) for run in runs)
 
 
-def test_an_old_run_that_nothing_needs(
-    redis: Redis, store: RunStore, run_of: Callable[..., Run], clear: Clear
-):
+def test_an_old_run_that_nothing_needs(redis, store, run_of, clear):
     """An old run that nothing needs is removed with its cards and its places in the indexes.
 
     A run that began long ago and ended a moment ago is kept.
@@ -115,19 +111,13 @@ SECOND = {"events": (*undone(), *changed()), "kind": RunKind.UNDO, "end": Kind.F
         (({"events": changed()}, SECOND, {"events": changed()}), (False, False, True)),
     ],
 )
-def test_what_is_needed_is_kept_however_old(
-    redis: Redis,
-    run_of: Callable[..., Run],
-    clear: Clear,
-    wanted: tuple[dict[str, Any], ...],
-    kept: tuple[bool, ...],
-):
+def test_what_is_needed_is_kept_however_old(redis, run_of, clear, wanted, kept):
     runs = [run_of(**each) for each in wanted]
     clear(10 * RUN_DAYS)
     assert there(redis, *runs) == kept
 
 
-def test_checks_end_by_themselves(redis: Redis, store: RunStore, asker: Person, clear: Clear):
+def test_checks_end_by_themselves(redis, store, asker, clear):
     """The history of a check expires in Redis by itself, and its cards expire at the same time."""
     check = store.check(Channel(MAILBOX), asker, Origin("room-1", message="message-1"))
     redis.hset(f"cards:{check.id}", "verdict", "{}")
@@ -136,7 +126,7 @@ def test_checks_end_by_themselves(redis: Redis, store: RunStore, asker: Person, 
     assert abs(redis.ttl(f"cards:{check.id}") - redis.ttl(f"run:{check.id}:events")) < 60
 
 
-def test_cards_get_an_end(redis: Redis, run_of: Callable[..., Run], clear: Clear):
+def test_cards_get_an_end(redis, run_of, clear):
     """The cards of an ended run expire, even if the run has proven a connected channel.
 
     The cards of an open run do not expire. If the run is gone, its cards expire within a day.
@@ -152,9 +142,7 @@ def test_cards_get_an_end(redis: Redis, run_of: Callable[..., Run], clear: Clear
     assert 0 < redis.ttl("cards:GONE22") <= DAY_S
 
 
-def test_a_slice_is_bounded(
-    redis: Redis, store: RunStore, run_of: Callable[..., Run], pass_time: Pass, monkeypatch
-):
+def test_a_slice_is_bounded(redis, store, run_of, pass_time, monkeypatch):
     """One slice of retention looks at only some keys.
 
     All slices together remove every run that is old enough. The next pass begins a day later, or at
@@ -182,9 +170,7 @@ def test_a_slice_is_bounded(
     assert redis.ttl("cards:GONE22") > 0
 
 
-def test_a_run_that_gets_an_event_at_that_moment(
-    redis: Redis, store: RunStore, run_of: Callable[..., Run], pass_time: Pass, monkeypatch
-):
+def test_a_run_that_gets_an_event_at_that_moment(redis, store, run_of, pass_time, monkeypatch):
     """A run that gets an event while retention judges it is not removed.
 
     The store adds nothing after a run's end, but another client of Redis may do so.
@@ -203,7 +189,7 @@ def test_a_run_that_gets_an_event_at_that_moment(
     assert there(redis, old) == (True,)
 
 
-def test_old_audit_entries(store: RunStore, run_of: Callable[..., Run], clear: Clear):
+def test_old_audit_entries(store, run_of, clear):
     """Audit entries are removed at their own age.
 
     A new entry records the removal, and the remaining entries can be verified.
@@ -220,9 +206,7 @@ def test_old_audit_entries(store: RunStore, run_of: Callable[..., Run], clear: C
     assert store.audit.verify().broken_at == 0
 
 
-def test_a_broken_trail_is_logged(
-    store: RunStore, redis: Redis, run_of: Callable[..., Run], clear: Clear, capsys: Any
-):
+def test_a_broken_trail_is_logged(store, redis, run_of, clear, capsys):
     """The worker logs an audit entry that somebody has changed."""
     run_of()
     redis.lset("audit:entries", 0, '{"n":1,"what":"forged"}')

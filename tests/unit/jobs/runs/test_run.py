@@ -198,7 +198,7 @@ TABLE: list[tuple[str, list[Event], Run]] = [
 @pytest.mark.parametrize(
     ("events", "run"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
 )
-def test_what_follows(events: list[Event], run: Run):
+def test_what_follows(events, run):
     """Each list of events in the table results in exactly the expected run."""
     assert fold("R1", [OPENED, *events]) == replace(run, version=len(events) + 1)
 
@@ -209,7 +209,7 @@ def test_every_kind_is_in_the_table():
 
 
 @pytest.mark.parametrize("events", [[], [Event(Kind.DETAILS, T0)], [replace(OPENED, person=None)]])
-def test_no_opening_no_run(events: list[Event]):
+def test_no_opening_no_run(events):
     """A list of events that does not begin with the opening of a run is refused."""
     with pytest.raises(LookupError):
         fold("R1", events)
@@ -254,7 +254,7 @@ LATER = Text("c", {"expires": "26 Nov 2027"})
         (approving(), CHANGE, False),
     ],
 )
-def test_an_approval_covers_its_scope(run: Run, change: Change, approved: bool):
+def test_an_approval_covers_its_scope(run, change, approved):
     """A change is approved if the plan shows its effect and somebody has approved its scope."""
     assert run.approved(change) is approved
 
@@ -270,7 +270,7 @@ def test_an_approval_covers_its_scope(run: Run, change: Change, approved: bool):
         ([Event(Kind.DETAILS, T1, channel=replace(CHANNEL, tenant_id="t0"))], "t0", "t0"),
     ],
 )
-def test_the_tenant_of_a_run(events: list[Event], tenant: str, bound_to: str):
+def test_the_tenant_of_a_run(events, tenant, bound_to):
     """A run's tenant is known even after a sign-out and is required after the first approval."""
     run = fold("R1", [OPENED, *events])
     assert (run.tenant, run.required_tenant) == (tenant, bound_to)

@@ -13,7 +13,7 @@ import pytest
 from redis.client import Pipeline
 
 from jobs.clock import now
-from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
+from jobs.model import Change, Channel, Finding, RunKind, Scope, State, Text
 from jobs.runs.channel_index import AlreadyRunningError, Record
 from jobs.runs.run import (
     LETTERS,
@@ -40,12 +40,12 @@ ORIGIN = Origin("room-1", message="message-1")
 
 
 @pytest.fixture
-def opened(store: RunStore, asker: Person) -> Run:
+def opened(store, asker) -> Run:
     """Return a new run of the mailbox."""
     return store.open(Channel(MAILBOX), asker, ORIGIN)
 
 
-def test_a_second_run_of_a_mailbox_is_refused(store: RunStore, asker: Person, opened: Run):
+def test_a_second_run_of_a_mailbox_is_refused(store, asker, opened):
     """A second run of a mailbox is refused with the first one's ID, and none is left behind.
 
     A run without a mailbox claims its message for a day, after which nobody delivers it again. The
@@ -63,7 +63,7 @@ def test_a_second_run_of_a_mailbox_is_refused(store: RunStore, asker: Person, op
     assert store.redis.ttl(f"channel:{MAILBOX}:run") == -1
 
 
-def test_of_many_at_once_one_opens(store: RunStore, asker: Person):
+def test_of_many_at_once_one_opens(store, asker):
     """If twenty people ask for the same mailbox at once, only one run is opened."""
 
     def attempt(_: int) -> str:
@@ -76,7 +76,7 @@ def test_of_many_at_once_one_opens(store: RunStore, asker: Person):
         assert len([run for run in pool.map(attempt, range(20)) if run]) == 1
 
 
-def test_a_run_that_died_before_its_first_event_holds_nothing(store: RunStore, opened: Run):
+def test_a_run_that_died_before_its_first_event_holds_nothing(store, opened):
     """A mailbox that is claimed by a run without a history can be claimed by another run."""
     store.redis.set("channel:sales@contoso.com:run", "DEAD22")
     store.redis.zadd("runs:open", {"DEAD22": 1})
@@ -84,7 +84,7 @@ def test_a_run_that_died_before_its_first_event_holds_nothing(store: RunStore, o
     assert store.channels.running("sales@contoso.com") == opened.id
 
 
-def test_an_ended_run_gives_the_mailbox_free(store: RunStore, asker: Person, opened: Run):
+def test_an_ended_run_gives_the_mailbox_free(store, asker, opened):
     """When a run ends, the next run can begin, and a second end does not release its mailbox."""
     assert store.end(opened, Event(Kind.CANCELLED, now()))
     assert store.channels.running(MAILBOX) == ""
@@ -93,7 +93,7 @@ def test_an_ended_run_gives_the_mailbox_free(store: RunStore, asker: Person, ope
     assert (store.load(opened.id).ended, store.channels.running(MAILBOX)) == ("cancelled", later.id)
 
 
-def test_a_finished_setup_is_a_record(store: RunStore, opened: Run, asker: Person):
+def test_a_finished_setup_is_a_record(store, opened, asker):
     """A finished setup records its channel for the space and for the requester.
 
     The run is no longer due. A setup that ended otherwise has proven nothing.
@@ -113,7 +113,7 @@ def test_a_finished_setup_is_a_record(store: RunStore, opened: Run, asker: Perso
     assert claimed(store.redis) == ()
 
 
-def test_a_run_that_changed_is_due_by_itself(store: RunStore, opened: Run):
+def test_a_run_that_changed_is_due_by_itself(store, opened):
     """A run with a new event becomes due by itself.
 
     So it continues even if its process dies before queuing it.
@@ -126,7 +126,7 @@ def test_a_run_that_changed_is_due_by_itself(store: RunStore, opened: Run):
     assert claimed(store.redis) == (opened.id,)
 
 
-def test_renewing_puts_the_run_on_the_due_list(store: RunStore, opened: Run):
+def test_renewing_puts_the_run_on_the_due_list(store, opened):
     """Renewing a lease makes the run due right after the lease.
 
     So another worker continues the run if this worker dies.
@@ -138,7 +138,7 @@ def test_renewing_puts_the_run_on_the_due_list(store: RunStore, opened: Run):
     assert LEASE_S < due <= LEASE_S + 1
 
 
-def test_an_older_worker_reads_what_a_newer_one_wrote(store: RunStore, opened: Run):
+def test_an_older_worker_reads_what_a_newer_one_wrote(store, opened):
     """During an upgrade, an older worker ignores an unknown kind of event and an unknown field.
 
     Refreshing an older copy of a run gives the same run as loading it.
@@ -151,7 +151,7 @@ def test_an_older_worker_reads_what_a_newer_one_wrote(store: RunStore, opened: R
     assert (store.refresh(opened), store.refresh(read), store.length(opened.id)) == (read, read, 2)
 
 
-def test_nothing_is_added_to_a_run_that_is_gone(store: RunStore, opened: Run):
+def test_nothing_is_added_to_a_run_that_is_gone(store, opened):
     """If Redis has lost a run, appending to it raises ``RunGoneError`` and stores nothing."""
     store.redis.flushall()
     with pytest.raises(RunGoneError):
@@ -159,7 +159,7 @@ def test_nothing_is_added_to_a_run_that_is_gone(store: RunStore, opened: Run):
     assert store.events(opened.id) == ()
 
 
-def test_a_check_holds_nothing(store: RunStore, asker: Person, opened: Run):
+def test_a_check_holds_nothing(store, asker, opened):
     """Any number of checks can run during a setup, and the newest check is found by its mailbox."""
     first, second = (store.check(Channel(MAILBOX), asker, ORIGIN) for _ in range(2))
     store.channels.set_last_check(MAILBOX, second.id)
@@ -170,7 +170,7 @@ def test_a_check_holds_nothing(store: RunStore, asker: Person, opened: Run):
 
 
 @pytest.fixture
-def twelve(store: RunStore, asker: Person) -> list[Run]:
+def twelve(store, asker) -> list[Run]:
     """Return twelve runs of one space, oldest first."""
     return [store.open(Channel(f"m{each}@contoso.com"), asker, ORIGIN) for each in range(12)]
 
@@ -180,7 +180,7 @@ def listed(store: RunStore) -> list[str]:
     return [run.channel.mailbox.partition("@")[0] for run in store.runs_in_space("room-1")]
 
 
-def test_a_space_lists_open_runs_before_ended_ones(store: RunStore, twelve: list[Run]):
+def test_a_space_lists_open_runs_before_ended_ones(store, twelve):
     """A space lists every open run, and fills up to ten with the newest ended ones."""
     newest_first = [f"m{each}" for each in reversed(range(12))]
     assert listed(store) == newest_first
@@ -190,7 +190,7 @@ def test_a_space_lists_open_runs_before_ended_ones(store: RunStore, twelve: list
     assert store.channels.count_in_space("room-1") == 12
 
 
-def test_a_run_whose_history_was_deleted_is_not_listed(store: RunStore, twelve: list[Run]):
+def test_a_run_whose_history_was_deleted_is_not_listed(store, twelve):
     """A space neither lists nor counts runs without a history, but all of its other runs."""
     store.end(twelve[11], Event(Kind.CANCELLED, now()))
     store.end(twelve[3], Event(Kind.CANCELLED, now()))
@@ -202,13 +202,13 @@ def test_a_run_whose_history_was_deleted_is_not_listed(store: RunStore, twelve: 
 @pytest.mark.parametrize(
     ("make", "form"), [(new_id, f"[{LETTERS}]{{6}}"), (new_reference, "REF-[0-9A-F]{6}")]
 )
-def test_ids_differ_and_can_be_read_aloud(make: Callable[[], str], form: str):
+def test_ids_differ_and_can_be_read_aloud(make, form):
     made = {make() for _ in range(100)}
     assert len(made) > 95
     assert all(re.fullmatch(form, each) for each in made)
 
 
-def test_a_mailbox_lists_its_runs(store: RunStore, asker: Person, opened: Run):
+def test_a_mailbox_lists_its_runs(store, asker, opened):
     """A mailbox lists its existing runs from every space, oldest first, open or ended."""
     with pytest.raises(AlreadyRunningError):
         store.open(Channel(MAILBOX), asker, replace(ORIGIN, message="message-2"))
@@ -228,9 +228,7 @@ def test_a_mailbox_lists_its_runs(store: RunStore, asker: Person, opened: Run):
         (State.OK, Kind.CANCELLED, (MAILBOX,)),
     ],
 )
-def test_an_undone_channel_is_listed_nowhere(
-    store: RunStore, asker: Person, opened: Run, state: State, kind: Kind, listed: tuple[str, ...]
-):
+def test_an_undone_channel_is_listed_nowhere(store, asker, opened, state, kind, listed):
     """A channel is listed no more after a finished undo, unless the undo reversed no change."""
     store.end(opened, Event(Kind.FINISHED, now()))
     undo = store.open(Channel(MAILBOX), asker, Origin("room-2", message="message-2"), RunKind.UNDO)
@@ -271,7 +269,7 @@ def kinds(store: RunStore, run: Run) -> list[str]:
     return [*(str(event.kind) for event in store.events(run.id)), str(len(entries))]
 
 
-def test_each_lease_has_a_higher_number(store: RunStore, asker: Person, opened: Run):
+def test_each_lease_has_a_higher_number(store, asker, opened):
     """Every new lease has a higher number than all earlier leases, also those of other runs.
 
     A worker that does not get a lease uses up no number.
@@ -287,7 +285,7 @@ def test_each_lease_has_a_higher_number(store: RunStore, asker: Person, opened: 
 
 
 @of_both_ways
-def test_the_holder_writes(store: RunStore, opened: Run, event: Event):
+def test_the_holder_writes(store, opened, event):
     """The worker that holds the lease may write events.
 
     A press of a button may write without any lease.
@@ -299,7 +297,7 @@ def test_the_holder_writes(store: RunStore, opened: Run, event: Event):
 
 
 @pytest.mark.parametrize("event", [FOUND, RESUMED, FINISHED], ids=lambda each: str(each.kind))
-def test_an_old_token_writes_nothing(store: RunStore, opened: Run, event: Event):
+def test_an_old_token_writes_nothing(store, opened, event):
     """A worker whose lease was taken over, or has expired, can write neither an event nor an entry.
 
     It cannot end the run, so the run keeps its channel.
@@ -318,7 +316,7 @@ def test_an_old_token_writes_nothing(store: RunStore, opened: Run, event: Event)
 
 
 @of_both_ways
-def test_nothing_follows_an_end(store: RunStore, opened: Run, event: Event):
+def test_nothing_follows_an_end(store, opened, event):
     """After a run's end, neither a press nor the worker with the lease can add an event."""
     store.end(opened, CANCELLED)
     before = kinds(store, opened)
@@ -351,9 +349,7 @@ class Late(RunStore):
 
 @of_both_ways
 @pytest.mark.parametrize("happens", MEANWHILE)
-def test_the_check_is_part_of_the_transaction(
-    store: RunStore, opened: Run, event: Event, happens: str
-):
+def test_the_check_is_part_of_the_transaction(store, opened, event, happens):
     """If the lease is lost or the run ends between the check and the write, nothing is written."""
     act, error = MEANWHILE[happens]
     with held(store, opened) as lease:
@@ -363,7 +359,7 @@ def test_the_check_is_part_of_the_transaction(
     assert str(event.kind) not in kinds(store, opened)
 
 
-def test_nothing_confirms_what_is_over(store: RunStore, opened: Run):
+def test_nothing_confirms_what_is_over(store, opened):
     """Confirming renews a lease for its full time.
 
     It raises one error for a lost lease and another for an ended run.
@@ -381,9 +377,7 @@ def test_nothing_confirms_what_is_over(store: RunStore, opened: Run):
             worker.confirm(opened.id)
 
 
-def test_a_gap_as_long_as_the_lease_needs_no_redis(
-    store: RunStore, opened: Run, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_gap_as_long_as_the_lease_needs_no_redis(store, opened, monkeypatch):
     """After a sleep as long as the lease, as of a laptop, the lease counts as lost.
 
     Redis is not asked, and the lease stays lost.
@@ -398,9 +392,7 @@ def test_a_gap_as_long_as_the_lease_needs_no_redis(
 
 
 @pytest.mark.parametrize("command", ["EVALSHA", "ZADD", "LRANGE"])
-def test_a_stop_before_an_answer_is_noticed_after_it(
-    store: RunStore, opened: Run, monkeypatch: pytest.MonkeyPatch, command: str
-):
+def test_a_stop_before_an_answer_is_noticed_after_it(store, opened, monkeypatch, command):
     """A worker that is stopped while an answer of Redis is on its way has lost its lease.
 
     The answer says that it has the lease, and was true when Redis gave it.
@@ -420,7 +412,7 @@ def test_a_stop_before_an_answer_is_noticed_after_it(
         assert lease.lost
 
 
-def test_another_run_of_the_mailbox_is_waited_for(store: RunStore, asker: Person, opened: Run):
+def test_another_run_of_the_mailbox_is_waited_for(store, asker, opened):
     """A new run waits while a worker has the lease of another run of its mailbox.
 
     This holds even if that other run has ended.

@@ -6,7 +6,6 @@ import pytest
 
 from jobs.clouds.errors import Forbidden, MalformedAnswer, NotFound
 from jobs.model import State
-from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps import looks_of_apps as looks
 from tests.unit.jobs.steps.looks import GONE
 from tests.unit.jobs.steps.looks_of_apps import APP, CHANGE, FACTS, NAME, READ, STEP, URIS, WRITE
@@ -14,14 +13,14 @@ from tests.unit.jobs.steps.test_undo import past
 
 
 @pytest.mark.parametrize("name", ["id", "appId"])
-async def test_an_app_without_its_ids_says_nothing(given: Given, cloud: Cloud, name: str):
+async def test_an_app_without_its_ids_says_nothing(given, cloud, name):
     """If Graph returns an app without one of its documented IDs, the answer is malformed."""
     cloud.on(READ, APP | {name: None})
     with pytest.raises(MalformedAnswer, match=f"an object without {name}"):
         await STEP.inspect(given(facts=FACTS))
 
 
-async def test_a_stale_not_there_does_not_cost_an_app_its_lists(given: Given, cloud: Cloud):
+async def test_a_stale_not_there_does_not_cost_an_app_its_lists(given, cloud):
     """A missing app is read again before the write, and merged into if it exists after all."""
     cloud.on(READ, GONE, APP | {"web": {"redirectUris": ["https://else.test/x"]}})
     ctx = given(facts=FACTS)
@@ -31,7 +30,7 @@ async def test_a_stale_not_there_does_not_cost_an_app_its_lists(given: Given, cl
     assert cloud.writes[0][1]["web"]["redirectUris"] == ["https://else.test/x", *URIS]
 
 
-async def test_an_app_that_is_not_there_any_more_is_not_made_anew(given: Given, cloud: Cloud):
+async def test_an_app_that_is_not_there_any_more_is_not_made_anew(given, cloud):
     """If an app was found a moment ago, a replica that does not know it causes no write."""
     cloud.on(READ, APP | {"web": {}}, GONE)
     ctx = given(facts=FACTS)
@@ -68,7 +67,7 @@ async def test_a_name_that_the_recycle_bin_keeps(given, cloud, monkeypatch):
     assert (found.state, found.facts["unique_name"]) == (State.OK, name)
 
 
-async def test_an_undo_puts_the_platforms_back(given: Given, cloud: Cloud):
+async def test_an_undo_puts_the_platforms_back(given, cloud):
     """An undo moves the Call Back URL back and keeps the URIs that others have added since."""
     before = APP | {"web": {"redirectUris": URIS[1:]}, "spa": {"redirectUris": URIS[:1]}}
     after = APP | {"spa": {"redirectUris": ["https://else.test/x"]}}
@@ -99,7 +98,7 @@ async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(given, cloud
     assert told == [(CHANGE, NAME), (CHANGE, None)]
 
 
-async def test_an_app_that_may_not_be_changed_is_not_tried_twice(given: Given, cloud: Cloud):
+async def test_an_app_that_may_not_be_changed_is_not_tried_twice(given, cloud):
     """If a role is missing, the change is not tried without the unique name.
 
     A missing role has nothing to do with the name.

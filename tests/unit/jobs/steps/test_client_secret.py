@@ -10,7 +10,7 @@ import pytest
 
 from adaptive_cards.texts import render
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Transient
+from jobs.clouds.errors import CloudReply, Forbidden, Transient
 from jobs.engine.engine import Engine
 from jobs.model import Change, Channel, Finding, Person, Scope, State, Text, Turn
 from jobs.runs.channel_index import Record
@@ -19,8 +19,6 @@ from jobs.runs.run_store import RunStore
 from jobs.runtime import no_listener
 from jobs.steps import all_steps, steps_of
 from jobs.steps.client_secret import LABEL
-from jobs.storage.vault import Vault
-from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps.looks_of_apps import ADD, READ, secret
 
 NEW, OWN, REMOVAL, OLD, UNUSED = (
@@ -48,7 +46,7 @@ def app(*secrets: dict[str, str]) -> dict[str, Any]:
     return {"passwordCredentials": list(secrets)}
 
 
-async def test_a_secret_is_made_and_sealed(given: Given, cloud: Cloud, vault: Vault):
+async def test_a_secret_is_made_and_sealed(given, cloud, vault):
     """The value of a new secret is stored only in the vault."""
     cloud.on(ADD, ADDED)
     ctx = given(facts=FACTS)
@@ -60,7 +58,7 @@ async def test_a_secret_is_made_and_sealed(given: Given, cloud: Cloud, vault: Va
     assert told == ("s3cret~value", "k9")
 
 
-async def test_an_interrupted_try_leaves_no_orphan(given: Given, cloud: Cloud):
+async def test_an_interrupted_try_leaves_no_orphan(given, cloud):
     """After a crash, the secret whose value was not stored is removed before a new one is made."""
     begun = Event(Kind.CHANGING, now(), step="client_secret", finding=WANTED)
     events = Event(Kind.RESUMED, now()), begun
@@ -71,7 +69,7 @@ async def test_an_interrupted_try_leaves_no_orphan(given: Given, cloud: Cloud):
     assert told == [(REMOVE, "k1"), (ADD, None)]
 
 
-async def test_six_months_are_six_months(given: Given, channel: Channel, cloud: Cloud):
+async def test_six_months_are_six_months(given, channel, cloud):
     """A new secret gets the lifetime that the requester asked for."""
     cloud.on(READ, {})
     ctx = given(channel=replace(channel, lifetime_months=6), facts=FACTS)
@@ -94,7 +92,7 @@ async def test_a_secret_made_by_hand_may_be_used(given, cloud, store, kind, stat
     assert (found.state, found.cause) == (state, cause)
 
 
-async def test_a_secret_of_a_lost_run_is_named_on_the_plan(given: Given, cloud: Cloud):
+async def test_a_secret_of_a_lost_run_is_named_on_the_plan(given, cloud):
     """The plan names a secret of a run that was lost with the data in Redis.
 
     The secret's name, first characters and day show which one to delete. The plan does not name an
@@ -109,14 +107,14 @@ async def test_a_secret_of_a_lost_run_is_named_on_the_plan(given: Given, cloud: 
     assert [name for name in ("OLDONE", "by hand", ctx.run.id) if name in said] == []
 
 
-def test_a_run_without_a_loss_has_no_such_step(given: Given):
+def test_a_run_without_a_loss_has_no_such_step(given):
     """Only a run whose secret was lost has the step that removes it."""
     asked = {"a@contoso.com": {}, "b@contoso.com": LOST}
     runs = [given(channel=Channel(name), answers=answers).run for name, answers in asked.items()]
     assert [("lost_secret" in steps_of(run)) for run in runs] == [False, True]
 
 
-async def test_it_is_no_orphan(given: Given, cloud: Cloud):
+async def test_it_is_no_orphan(given, cloud):
     """After a crash only the unfinished successor is removed.
 
     The lost secret stays until another one is shown.
@@ -130,7 +128,7 @@ async def test_it_is_no_orphan(given: Given, cloud: Cloud):
     assert [body["keyId"] for what, body in cloud.writes if what == REMOVE] == ["k3"]
 
 
-async def test_it_waits_for_the_one_time_page(given: Given, cloud: Cloud, store: RunStore):
+async def test_it_waits_for_the_one_time_page(given, cloud, store):
     """The lost secret is removed once its successor was shown, and nothing else is removed."""
     ctx = given(facts=FACTS | {"key_id": "k2"}, answers=LOST)
     both = [made("k1", ctx.run.id), made("k2", ctx.run.id)]
@@ -236,7 +234,7 @@ def test_where_it_is_part_of_a_run(given, answer, events, there):
     assert ("unused_secret" in steps_of(ctx.run)) is there
 
 
-async def test_it_is_removed_once_and_proven(given: Given, cloud: Cloud):
+async def test_it_is_removed_once_and_proven(given, cloud):
     """The unused secret is found by its name and removed, and Webex Connect's own stays."""
     cloud.on(BY_ID, app(THEIRS)).on(READ, app(BOTS, THEIRS))
     ctx = given(facts=FACTS)
@@ -247,7 +245,7 @@ async def test_it_is_removed_once_and_proven(given: Given, cloud: Cloud):
     assert await UNUSED.inspect(after) == UNUSED.ok(Text("seen.undo_removed"))
 
 
-async def test_while_it_is_listed_it_is_not_removed(given: Given, cloud: Cloud):
+async def test_while_it_is_listed_it_is_not_removed(given, cloud):
     """A removed secret counts as removed only once the app no longer lists it."""
     cloud.on(BY_ID, app(BOTS))
     ctx = given(facts=FACTS, changed={"unused_secret": now()})
@@ -261,7 +259,7 @@ async def test_while_it_is_listed_it_is_not_removed(given: Given, cloud: Cloud):
         (Transient("service_unavailable", CloudReply("graph")), None),
     ],
 )
-def test_one_that_may_not_be_removed_is_named(given: Given, error: CloudError, state: State | None):
+def test_one_that_may_not_be_removed_is_named(given, error, state):
     """A secret that cannot be removed is a warning with its name, and no run waits for it.
 
     The engine handles a temporary error.
@@ -271,7 +269,7 @@ def test_one_that_may_not_be_removed_is_named(given: Given, error: CloudError, s
     assert told == (state, state and {"name": LABEL})
 
 
-async def test_it_replaces_what_was_left_behind(given: Given, cloud: Cloud, vault: Vault):
+async def test_it_replaces_what_was_left_behind(given, cloud, vault):
     """A new secret of the bot replaces an unused older one and keeps all other secrets.
 
     It ends no later than Webex Connect's secret.

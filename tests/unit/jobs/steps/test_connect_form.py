@@ -15,10 +15,9 @@ from jobs.contact_center import services
 from jobs.engine.step import StepContext
 from jobs.model import Finding, State, Text, Turn, minute_of
 from jobs.runs.run import Event, Kind
-from jobs.settings import Settings
 from jobs.steps import rehearses, steps_of
 from jobs.steps.connect_form import MailboxFields, Registered, Token, token_at
-from tests.unit.jobs.conftest import Cloud, Given
+from tests.unit.jobs.conftest import Given
 from tests.unit.jobs.steps.looks import MADE, sign_in
 from tests.unit.jobs.steps.looks_of_mail import LOG, OF_TOKEN
 
@@ -55,7 +54,7 @@ def entry(minutes: float, event: str = "updateApp", status: str = "SUCCESS") -> 
 
 
 @pytest.fixture
-def logged(given: Given, work_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Given:
+def logged(given, work_settings, monkeypatch) -> Given:
     """Return a function that creates a run with these entries in Webex Connect's audit log."""
 
     def make(*entries: dict[str, str], status: int = 200, **more: Any) -> StepContext:
@@ -70,7 +69,7 @@ def logged(given: Given, work_settings: Settings, monkeypatch: pytest.MonkeyPatc
     return make
 
 
-async def test_save_and_register_are_two_changes_of_the_app(logged: Given):
+async def test_save_and_register_are_two_changes_of_the_app(logged):
     """Two changes of the app after Generate Token, Save and Register, are proof in the audit log.
 
     So the requester is not asked.
@@ -90,7 +89,7 @@ async def test_save_and_register_are_two_changes_of_the_app(logged: Given):
         [entry(-2), entry(-1)],
     ],
 )
-async def test_less_does_not_show_it(logged: Given, entries: list[dict[str, str]]):
+async def test_less_does_not_show_it(logged, entries):
     """If the audit log has fewer changes, the requester is asked.
 
     The log is read again later by itself.
@@ -111,7 +110,7 @@ async def test_after_the_word_that_the_token_is_saved_one_change_is_enough(logge
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
-async def test_a_log_that_cannot_be_read(logged: Given, status: int):
+async def test_a_log_that_cannot_be_read(logged, status):
     """If the audit log cannot be read, the step waits for the requester's button."""
     found = await STEP.inspect(logged(entry(1), entry(2), status=status))
     assert (found.state, found.cause) == (State.WAITING, "")
@@ -122,7 +121,7 @@ TOKEN = Token()
 
 
 @pytest.fixture
-def shown(given: Given) -> Given:
+def shown(given) -> Given:
     """Return a function that creates a run whose secret was shown on the one-time page."""
 
     def make(**more: Any) -> StepContext:
@@ -132,7 +131,7 @@ def shown(given: Given) -> Given:
     return make
 
 
-async def test_a_token_that_the_log_shows_is_not_asked_for(shown: Given, cloud: Cloud):
+async def test_a_token_that_the_log_shows_is_not_asked_for(shown, cloud):
     """The mailbox user's sign-in in the log proves Generate Token, and so the whole form."""
     cloud.on(LOG, [sign_in(3)])
     ctx = shown()
@@ -182,7 +181,7 @@ async def test_the_log_is_read_only_after_the_secret_was_shown(given, cloud, kin
     assert [what for what, _ in cloud.asked] == asked
 
 
-async def test_the_bots_own_sign_in_is_no_token(shown: Given, cloud: Cloud):
+async def test_the_bots_own_sign_in_is_no_token(shown, cloud):
     """The log is not read during the rehearsal, as the mailbox user then signs in for the bot."""
     cloud.on(LOG, [sign_in(3)])
     found = await TOKEN.inspect(shown(answers={"rehearse": "yes"}))
@@ -244,7 +243,7 @@ async def test_a_rehearsal_is_never_taken_for_generate_token(shown, cloud, rows,
         ({"check_login": "no", "rehearse": "yes"}, True),
     ],
 )
-def test_when_the_sign_in_is_tested(given: Given, answers: dict[str, str], offered: bool):
+def test_when_the_sign_in_is_tested(given, answers, offered):
     """The rehearsal is offered for the login of /check.
 
     It is also offered after a failed Generate Token, and if it has already begun.

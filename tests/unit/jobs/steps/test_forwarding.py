@@ -14,7 +14,7 @@ from jobs.runs.run import Event, Kind
 from jobs.steps import forwarding
 from jobs.steps.forwarding import CUSTOMIZATION_S, DAY_TRIES, POLICY, RULE
 from jobs.storage.due_queue import LONGEST_PAUSE_S
-from tests.unit.jobs.conftest import MAILBOX, Cloud, Given
+from tests.unit.jobs.conftest import MAILBOX
 from tests.unit.jobs.engine.scripted_steps import engine
 from tests.unit.jobs.steps import looks_of_mail as looks
 from tests.unit.jobs.steps.looks_of_mail import BENT, DEFAULT, OTHERS, OURS, RULE_OF_OURS, RULED
@@ -23,7 +23,7 @@ from tests.unit.jobs.steps.test_undo import past
 STEP = forwarding.Forwarding()
 
 
-def test_an_undo_names_the_addresses_as_powershell_takes_them(given: Given):
+def test_an_undo_names_the_addresses_as_powershell_takes_them(given):
     """The command of an undo quotes a name with a space, which would otherwise be two arguments."""
     was = {"internal": "Jane Doe", "smtp": "old@x.io", "keeps": "false"}
     command = STEP.undo_command(given(kind="undo"), past("forwarding", was, {}))
@@ -31,7 +31,7 @@ def test_an_undo_names_the_addresses_as_powershell_takes_them(given: Given):
     assert command == f"Set-Mailbox support@contoso.com {where} -DeliverToMailboxAndForward $false"
 
 
-async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(given: Given):
+async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(given):
     """A missing mailbox raises ``NotFound``, because its forwarding is unknown.
 
     Another step reports the missing mailbox.
@@ -43,7 +43,7 @@ async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(given: Given
 CUSTOMIZATION_STEP = forwarding.Customization()
 
 
-async def test_who_may_not_read_the_policies_sees_no_need(given: Given, cloud: Cloud):
+async def test_who_may_not_read_the_policies_sees_no_need(given, cloud):
     """If the policies cannot be read, the step fails with ``Forbidden``."""
     cloud.refuse("Get-OrganizationConfig", 403).refuse(f"Get-{POLICY}", 403)
     with pytest.raises(Forbidden):
@@ -57,7 +57,7 @@ NOT_YET = (
 )
 
 
-async def test_a_flag_that_stays_is_waited_for_by_the_policy(given: Given, cloud: Cloud):
+async def test_a_flag_that_stays_is_waited_for_by_the_policy(given, cloud):
     """If ``IsDehydrated`` stays true, the cmdlet still runs once, and M4 is retried.
 
     The pauses between the tries grow.
@@ -120,7 +120,7 @@ async def test_an_undo_gives_them_back_what_they_had(given, cloud, who):
     assert (await POLICY_STEP.inspect_undo(ctx, what)).state is State.WARNING
 
 
-async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Given, cloud: Cloud):
+async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given, cloud):
     """A policy that exists but is not listed yet gets its rule, without which it has no effect."""
     cloud.on(f"Get-{POLICY}", [DEFAULT])
     words = "|Microsoft.Exchange.Data.Directory.ADObjectAlreadyExistsException|It already exists."
@@ -130,7 +130,7 @@ async def test_a_policy_that_is_not_listed_yet_gets_its_rule(given: Given, cloud
     assert [what for what, _ in cloud.writes] == [f"New-{POLICY}", f"New-{RULE}"]
 
 
-async def test_an_undo_bends_it_back(given: Given, cloud: Cloud):
+async def test_an_undo_bends_it_back(given, cloud):
     """An undo restores the bot's rule as it was: disabled, with its exceptions and its policy."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS])
     cloud.on(f"Get-{RULE}", [RULE_OF_OURS | BENT], [RULE_OF_OURS])
@@ -149,7 +149,7 @@ async def test_an_undo_bends_it_back(given: Given, cloud: Cloud):
     ]
 
 
-async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(given: Given, cloud: Cloud):
+async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(given, cloud):
     """If the mailbox cannot be read, its address and UPN count.
 
     Exchange is asked for aliases only if a rule names anybody else.

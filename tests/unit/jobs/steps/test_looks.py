@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from jobs.clock import now
 from jobs.engine.step import StepContext
@@ -19,8 +18,7 @@ from jobs.model import Change, Finding, State, Text
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind
 from jobs.steps import all_steps
-from tests.unit.jobs.conftest import CHANNEL, Cloud, Given
-from tests.unit.jobs.steps.looks import Look
+from tests.unit.jobs.conftest import CHANNEL, Given
 from tests.unit.jobs.steps.looks_of_apps import OF_APPS
 from tests.unit.jobs.steps.looks_of_mail import OF_MAIL
 
@@ -94,7 +92,7 @@ LOOKS = [*OF_MAIL, *OF_APPS]
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look.step}: {look.sentence}")
-async def test_a_look(look: Look, given: Given, cloud: Cloud, snapshot: SnapshotAssertion):
+async def test_a_look(look, given, cloud, snapshot):
     """A look changes nothing. What a step writes is what it has planned."""
     step, ctx = all_steps()[look.step], context(given, **look.run)
     for what, answer in look.script.items():

@@ -26,7 +26,7 @@ from jobs.steps.mailbox_user import (
     SmtpAuth,
     needs_delegate,
 )
-from tests.unit.jobs.conftest import Cloud, Given
+from tests.unit.jobs.conftest import Cloud
 from tests.unit.jobs.steps.looks import AGENT, GONE, USER
 from tests.unit.jobs.steps.looks_of_mail import ALLOWED, PERSON, TRUSTED
 from tests.unit.jobs.steps.test_undo import past
@@ -51,7 +51,7 @@ async def test_an_empty_answer_is_no_missing_mailbox(given, cloud, what, answer)
         ("", GONE, "mailbox_not_found"),
     ],
 )
-def test_why_there_is_no_mailbox(cloud: Cloud, given: Any, kind: str, deleted: Any, cause: str):
+def test_why_there_is_no_mailbox(cloud, given, kind, deleted, cause):
     """A user without a mailbox has it elsewhere, or had it until a short time ago."""
     cloud.on(USER, PERSON)
     cloud.on("Get-Mailbox", GONE, deleted)
@@ -62,7 +62,7 @@ def test_why_there_is_no_mailbox(cloud: Cloud, given: Any, kind: str, deleted: A
 
 
 @pytest.mark.parametrize("looking", [True, False])
-async def test_an_unknown_delegate_is_needed(given: Given, looking: bool):
+async def test_an_unknown_delegate_is_needed(given, looking):
     """A plan and a run that has begun both need the delegate's address."""
     ctx = given(facts={"shared": "blocked"})
     ctx.looking = looking
@@ -73,7 +73,7 @@ async def test_an_unknown_delegate_is_needed(given: Given, looking: bool):
 SMTP_AUTH = SmtpAuth()
 
 
-async def test_a_mailbox_that_inherits_needs_the_organization(given: Given, cloud: Cloud):
+async def test_a_mailbox_that_inherits_needs_the_organization(given, cloud):
     """If a mailbox inherits its setting, the organization's is needed.
 
     So a refused read of the organization is an error.
@@ -106,7 +106,7 @@ async def test_both_switches_are_set_where_both_may_log_in(given, cloud, delegat
     assert len(cloud.writes) == off
 
 
-async def test_an_undo_puts_both_switches_back(given: Given, cloud: Cloud):
+async def test_an_undo_puts_both_switches_back(given, cloud):
     """An undo gives each recorded mailbox its own earlier setting, without the run's facts."""
     cloud.on("Get-CASMailbox", [{PROPERTY: False}])
     was = {f"disabled:{AGENT}": "", "disabled": "true"}
@@ -127,7 +127,7 @@ SEND_AS = SendAs()
 OWN = ALLOWED | {"Trustee": "NT AUTHORITY\\SELF"}
 
 
-async def test_a_right_of_others_may_be_a_group_s(given: Given, cloud: Cloud):
+async def test_a_right_of_others_may_be_a_group_s(given, cloud):
     """If others have Send As, a check finds a missing permission only possibly wrong.
 
     One of the others may be a group, and a check cannot see its members.
@@ -169,7 +169,7 @@ def checked(cloud: Cloud, given: Any, hours: float) -> tuple[Any, dict[str, Find
 @pytest.mark.parametrize(
     ("hours", "cause"), [(2, "smtp_auth_settling"), (25, "smtp_auth_tenant_wins")]
 )
-def test_the_wait_ends_after_a_day(cloud: Cloud, given: Any, hours: float, cause: str):
+def test_the_wait_ends_after_a_day(cloud, given, hours, cause):
     """For a day the change may still spread. After it, a fix is offered that concerns everybody."""
     ctx, found = checked(cloud, given, hours)
     assert found["smtp_auth"].state is State.OK
@@ -177,7 +177,7 @@ def test_the_wait_ends_after_a_day(cloud: Cloud, given: Any, hours: float, cause
     assert verdict.weighed["smtp_login"].cause == cause
 
 
-def test_only_a_fix_of_that_cause_plans_it(cloud: Cloud, given: Any):
+def test_only_a_fix_of_that_cause_plans_it(cloud, given):
     """A setup reads nothing. A fix of the cause plans one change of the tenant."""
     cloud.on("Get-TransportConfig", [OFF])
     setup = given(channel=Channel("a@contoso.com"))
@@ -191,7 +191,7 @@ def test_only_a_fix_of_that_cause_plans_it(cloud: Cloud, given: Any):
     assert cloud.writes == [("Set-TransportConfig", ON)]
 
 
-def test_the_check_names_the_step_to_the_fix(cloud: Cloud, given: Any):
+def test_the_check_names_the_step_to_the_fix(cloud, given):
     """What the check leaves out is what the fix will probably change."""
     ctx, found = checked(cloud, given, 30)
     events = [Event(Kind.FOUND, now(), step=name, finding=each) for name, each in found.items()]

@@ -14,14 +14,14 @@ from jobs.engine import step as steps
 from jobs.engine.step import Step
 from jobs.model import State, Text
 from jobs.runs.run import RecordedChange
-from tests.unit.jobs.conftest import MAILBOX, Cloud, Given
+from tests.unit.jobs.conftest import MAILBOX
 
 PAGE = Path(__file__).parents[4] / "docs" / "adding-a-step.md"
 COMMAND = "Set-Mailbox support@contoso.com -LitigationHoldEnabled ${}"
 
 
 @pytest.fixture
-def step(monkeypatch: pytest.MonkeyPatch) -> Step:
+def step(monkeypatch) -> Step:
     """Return the example step from the page's row and its only block of Python."""
     page = PAGE.read_text(encoding="utf-8")
     ((kind, row), (code, source)) = re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL)
@@ -34,7 +34,7 @@ def step(monkeypatch: pytest.MonkeyPatch) -> Step:
     return made
 
 
-async def test_it_looks_plans_and_changes(step: Step, given: Given, cloud: Cloud):
+async def test_it_looks_plans_and_changes(step, given, cloud):
     """The example step is wrong if the mailbox is on hold, and one cmdlet removes the hold."""
     cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": True}])
     ctx = given()
@@ -47,7 +47,7 @@ async def test_it_looks_plans_and_changes(step: Step, given: Given, cloud: Cloud
 
 
 @pytest.mark.parametrize(("now", "state"), [(True, State.OK), (False, State.WRONG)])
-async def test_it_is_undone(step: Step, given: Given, cloud: Cloud, now: bool, state: State):
+async def test_it_is_undone(step, given, cloud, now, state):
     """The undo of the example step is done once the hold is back."""
     cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": now}])
     ctx = given(kind="undo")

@@ -18,7 +18,7 @@ from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 from jobs.steps import proof
 from jobs.steps.proof import AgentAnswer, TraceAccess
-from tests.unit.jobs.conftest import Cloud, Given
+from tests.unit.jobs.conftest import Cloud
 
 STEP = proof.TestMail()
 MAILBOX, COPY = "support@contoso.com", "x1@mail.webexconnect.io"
@@ -57,12 +57,12 @@ def said(question: str, ago: float, value: str = "yes") -> Event:
 
 
 @pytest.fixture
-def sends(work_settings: Settings) -> Settings:
+def sends(work_settings) -> Settings:
     """Return settings with which the bot sends the test mail itself."""
     return replace(work_settings, probe_smtp_url="smtp://127.0.0.1:9", probe_from="probe@else.test")
 
 
-async def test_a_delivered_copy_is_the_proof(given: Given, cloud: Cloud):
+async def test_a_delivered_copy_is_the_proof(given, cloud):
     """The proof is a row for the mailbox and one for the forwarding address in the trace."""
     ctx = given()
     cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY)])
@@ -113,7 +113,7 @@ async def test_underway(given, cloud, rows, waits, sent, turn, seen):
 @pytest.mark.parametrize(
     ("ago", "turn"), [(timedelta(minutes=5), Turn.TIME), (timedelta(hours=2), Turn.ADMINISTRATOR)]
 )
-async def test_a_blocked_copy_is_explained(given: Given, cloud: Cloud, ago: timedelta, turn: Turn):
+async def test_a_blocked_copy_is_explained(given, cloud, ago, turn):
     """A blocked copy gets its cause from the trace.
 
     Within an hour of the bot's change, the old policy may still be at work, so the step waits.
@@ -206,7 +206,7 @@ async def test_a_refused_copy_is_sent_again_after_look_again(given, cloud, sends
     assert "arrived_at" not in found.facts
 
 
-async def test_the_mail_that_was_sent_again_is_followed(given: Given, cloud: Cloud):
+async def test_the_mail_that_was_sent_again_is_followed(given, cloud):
     """Trace rows of the first mail do not count for the second, whose own failure is reported."""
     ctx = given(events=(said("test_sent", 11), said("look_again", 3), said("test_sent", 2)))
     assert (await refused(ctx, cloud)).seen == Text("seen.on_its_way")
@@ -268,7 +268,7 @@ OTHER = {"messageId": "<other>"}
 
 
 @pytest.mark.parametrize("own", [MAILBOX, "UPN@contoso.com"])
-async def test_a_mail_from_the_mailbox_itself_proves_nothing(given: Given, cloud: Cloud, own: str):
+async def test_a_mail_from_the_mailbox_itself_proves_nothing(given, cloud, own):
     """A test mail from the mailbox itself proves nothing, because Webex Connect drops it."""
     ctx = given(facts={"upn": "upn@contoso.com"}, events=(said("test_sent", 1),))
     from_own = OWN | {"senderAddress": own}
@@ -379,7 +379,7 @@ def answer_row(ctx: Any, status: str) -> dict[str, str]:
     return row(ctx, "probe@else.test", status, senderAddress=MAILBOX, subject=subject)
 
 
-async def test_a_delivered_answer_is_the_proof(given: Given, cloud: Cloud):
+async def test_a_delivered_answer_is_the_proof(given, cloud):
     """A delivered mail from the mailbox to the sender of the test mail is the proof of an answer.
 
     The mail has the subject of the test mail.
@@ -402,7 +402,7 @@ async def test_a_delivered_answer_is_the_proof(given: Given, cloud: Cloud):
         None,
     ],
 )
-async def test_what_is_no_answer(given: Given, cloud: Cloud, more: dict[str, str] | None):
+async def test_what_is_no_answer(given, cloud, more):
     """The copy, a mail to itself and an automatic reply are no answer, which the step waits for."""
     ctx = given(facts={"upn": "UPN@contoso.com"})
     own = {name: value.format(ctx.run.id) for name, value in (more or {}).items()}

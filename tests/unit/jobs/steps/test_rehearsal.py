@@ -21,7 +21,7 @@ from jobs.runs.run import Event, Kind, Run
 from jobs.steps import all_steps, steps_for, steps_of
 from jobs.steps.connect_form import OwnLogin, Rehearsal
 from jobs.storage.vault import Vault
-from tests.unit.jobs.conftest import CHANNEL, MAILBOX, Given
+from tests.unit.jobs.conftest import CHANNEL, MAILBOX
 from tests.unit.jobs.steps.looks import AGENT
 
 STEP = Rehearsal()
@@ -254,13 +254,13 @@ def test_a_fix_proves_the_way_that_was_broken(given, changed, proof):
     assert ("test_mail" in steps, PROOF & steps.keys()) == (True, proof)
 
 
-def test_a_new_secret_takes_the_form(given: Given):
+def test_a_new_secret_takes_the_form(given):
     """A new secret adds the form's steps to a fix, because Webex Connect needs the secret."""
     steps = steps_of(planned(given(kind="fix"), "client_secret"))
     assert {"token", "app_fields", *PROOF} <= steps.keys()
 
 
-def test_a_setup_has_its_own_rehearsal(given: Given):
+def test_a_setup_has_its_own_rehearsal(given):
     """A setup does not have the step with the bot's own login, because it has a rehearsal."""
     assert "own_login" not in steps_for(Profile.ARTICLE)
     assert "own_login" not in steps_of(given(channel=Channel("a@contoso.com")).run)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import pytest
 
 from jobs.checks.verdict import judge
-from jobs.clouds.errors import CloudError, CloudReply, Forbidden, NotFound, Rejected, Transient
+from jobs.clouds.errors import CloudReply, Forbidden, NotFound, Rejected, Transient
 from jobs.model import Finding, Profile, Reason, State, verbatim
 from jobs.probes import checks_for
 from jobs.steps.service_principal import Permissions, SmtpGrant
-from tests.unit.jobs.conftest import Cloud, Given
 from tests.unit.jobs.steps.looks_of_apps import GRANTED, GRANTS, OF_DELEGATE, SIGN_IN, SMTP
 from tests.unit.jobs.steps.test_undo import past
 
 
 @pytest.mark.parametrize("cause", ["app_disabled_by_microsoft", "app_deactivated"])
-def test_a_refused_sign_in_is_explained_by_it(cause: str):
+def test_a_refused_sign_in_is_explained_by_it(cause):
     """An app that is deactivated or disabled by Microsoft explains refused sign-ins.
 
     AADSTS7000112 says the same of both.
@@ -39,7 +38,7 @@ SAID = CloudReply("graph", 400, "Request_BadRequest", "No such service.")
         (Transient("service_unavailable", SAID), False),
     ],
 )
-def test_a_tenant_without_the_service(given: Given, error: CloudError, told: bool):
+def test_a_tenant_without_the_service(given, error, told):
     """A tenant without the service is reported in Graph's words.
 
     The engine handles all other errors.
@@ -55,7 +54,7 @@ SMTP_GRANT_STEP = SmtpGrant()
 NONE_OF_DELEGATE = {"exchange": "", "graph": "", "principal": "user-2"}
 
 
-async def test_an_undo_takes_the_delegate_s_grant_back(given: Given, cloud: Cloud):
+async def test_an_undo_takes_the_delegate_s_grant_back(given, cloud):
     """An undo removes the recorded delegate's grant, even if there is another delegate by now."""
     mine = [each | OF_DELEGATE for each in (SMTP, SIGN_IN)]
     others = [each | {"id": f"o{each['id']}", "principalId": "user-3"} for each in mine]
@@ -68,7 +67,7 @@ async def test_an_undo_takes_the_delegate_s_grant_back(given: Given, cloud: Clou
     assert shown == {"DELETE /oauth2PermissionGrants/g1", "DELETE /oauth2PermissionGrants/g2"}
 
 
-async def test_an_earlier_try_of_ours_is_no_error(given: Given, cloud: Cloud):
+async def test_an_earlier_try_of_ours_is_no_error(given, cloud):
     """If a new grant exists but is not listed yet, the refusal to create it is no error.
 
     The next inspection decides.

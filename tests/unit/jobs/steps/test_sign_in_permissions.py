@@ -85,7 +85,7 @@ def test_the_plan_counts_and_not_the_check():
         (("client_secret",), {APPS, "Policy.Read.All", "User.Read.All"}),
     ],
 )
-def test_an_undo_asks_for_the_steps_that_it_puts_back(undone: tuple[str, ...], asked: set[str]):
+def test_an_undo_asks_for_the_steps_that_it_puts_back(undone, asked):
     """An undo asks only for the permissions of the steps that it reverses."""
     old, lines = verbatim("old"), {name: change(name) for name in undone}
     past = {n: RecordedChange(n, line, old, {}, {}, ("R0",)) for n, line in lines.items()}

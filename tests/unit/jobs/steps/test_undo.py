@@ -16,8 +16,7 @@ from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps import all_steps
 from jobs.steps.forwarding import POLICY, RULE
-from jobs.storage.vault import Vault
-from tests.unit.jobs.conftest import NO_OBJECT, Cloud, Given
+from tests.unit.jobs.conftest import NO_OBJECT, Cloud
 from tests.unit.jobs.steps.test_looks import as_planned
 
 MAILBOX = "support@contoso.com"
@@ -212,7 +211,7 @@ async def test_what_the_runs_left_is_put_back(
     [row[:3] for row in TABLE if not any(row[1].values())],
     ids=lambda value: str(value)[:16],
 )
-async def test_what_is_gone_is_undone(given: Given, cloud: Cloud, name: str, was: Any, left: Any):
+async def test_what_is_gone_is_undone(given, cloud, name, was, left):
     """An object that a run created counts as undone if it is gone, and nothing is removed."""
     cloud.on("Get-CASMailbox", [{"SmtpClientAuthenticationDisabled": None}]).on(GRANTS, [])
     ctx, what = given(kind="undo", facts=FACTS), past(name, was, left)
@@ -235,7 +234,7 @@ async def test_what_somebody_else_has_changed_stays(
 
 
 @pytest.mark.parametrize("name", ["customization", "permissions", "trace_access"])
-async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Cloud, name: str):
+async def test_what_cannot_be_put_back_is_named(given, cloud, name):
     """An undo skips M5 (final) and Microsoft's services (may be in use) without asking a cloud."""
     ctx = given(kind="undo")
     run = replace(ctx.run, past={name: past(name, {"x": "no"}, {})})
@@ -244,7 +243,7 @@ async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Cloud, name
     assert told == (Finding(name, State.SKIPPED, seen=Text(f"skipped.undo_{name}")), [])
 
 
-async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Cloud):
+async def test_half_a_change_that_was_never_read_back(given, cloud):
     """A policy whose rule was refused is removed, and the plan shows the real state."""
     cloud.on(f"Get-{POLICY}", [POLICY_ROW]).on(f"Get-{RULE}", [])
     ctx, what = given(kind="undo"), past("outbound_policy", TABLE[3][1], {})
@@ -256,7 +255,7 @@ async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Cloud
     assert cloud.writes == [(f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False})]
 
 
-async def test_a_principal_whose_id_nobody_wrote_down(given: Given, cloud: Cloud):
+async def test_a_principal_whose_id_nobody_wrote_down(given, cloud):
     """If the run ended before it read the ID, the app's present service principal is undone."""
     cloud.on(APP, MADE).on(PRINCIPAL, {"id": "sp-7"})
     step, what = all_steps()["service_principal"], past("service_principal", {"sp_id": ""}, {})
@@ -264,7 +263,7 @@ async def test_a_principal_whose_id_nobody_wrote_down(given: Given, cloud: Cloud
     assert (await step.inspect_undo(ctx, what)).facts == {"sp_id": "sp-7"}
 
 
-async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Cloud):
+async def test_another_app_of_that_name_is_not_touched(given, cloud):
     """An undo finds the app by its object ID and leaves another app with the same name alone."""
     cloud.on("GET /applications(uniqueName='anything')", MADE | {"id": "obj-2"})
     step = all_steps()["application"]
@@ -274,7 +273,7 @@ async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Clou
     assert cloud.writes == []
 
 
-async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, cloud: Cloud):
+async def test_the_case_of_an_id_makes_nothing_somebody_elses(given, cloud):
     """An ID that Graph returns in another letter case is no change by another person."""
     rows = [SMTP | {"id": "SMTP-ID"}, MAIL | {"id": "Mail-Id"}]
     access = [{"resourceAppId": EXCHANGE_APP_ID, "resourceAccess": rows}]
@@ -283,7 +282,7 @@ async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, clou
     assert (await all_steps()["application"].inspect_undo(ctx, what)).state is State.WRONG
 
 
-async def test_what_is_sealed_here_goes_too(given: Given, cloud: Cloud, vault: Vault):
+async def test_what_is_sealed_here_goes_too(given, cloud, vault):
     """An undo deletes the bot's secret and sign-in for /check, and any secret not yet shown."""
     names = (f"check-secret:{MAILBOX}", f"check-session:{MAILBOX}", "secret:R1")
     for name in names:
@@ -296,7 +295,7 @@ async def test_what_is_sealed_here_goes_too(given: Given, cloud: Cloud, vault: V
     assert [vault.holds(name) for name in names] == [False, False, False]
 
 
-async def test_an_object_that_is_gone_stops_nothing(given: Given, cloud: Cloud):
+async def test_an_object_that_is_gone_stops_nothing(given, cloud):
     """A deleted mailbox is only a warning in an undo, so that the other steps are undone."""
     cloud.on("Get-Mailbox", NO_OBJECT)
     (reversal,) = made("forwarding", FORWARDED, {})
@@ -305,7 +304,7 @@ async def test_an_object_that_is_gone_stops_nothing(given: Given, cloud: Cloud):
     assert found == Finding("forwarding", State.WARNING, seen=Text("seen.undo_gone"))
 
 
-def test_a_line_says_what_is_final(given: Given):
+def test_a_line_says_what_is_final(given):
     """Only a removed secret is final, as a new one differs; the rest can be set up as it was."""
     ctx, seen = given(kind="undo", facts=FACTS), Finding("x", State.WRONG)
     lines = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-import pytest
 from redis import Redis
 
 from jobs.storage import counters, keys
@@ -12,7 +11,7 @@ from jobs.storage.counters import CALLS, CARDS, COUNTERS, TAKEN_OVER, Counters
 from jobs.storage.locks import LockKind, LockName, release_dead, renewed_lock
 
 
-def test_processes_add_up(redis: Redis, monkeypatch: pytest.MonkeyPatch):
+def test_processes_add_up(redis, monkeypatch):
     """Counts of two processes are added, and a second flush counts nothing twice.
 
     Counts that Redis could not take are added when it is back. A separator within a label is
@@ -31,7 +30,7 @@ def test_processes_add_up(redis: Redis, monkeypatch: pytest.MonkeyPatch):
     assert counters.read(redis) == {"cards|posted": 6, "cards|a_b": 2}
 
 
-def test_a_latency_is_in_the_first_bucket_that_holds_it(redis: Redis):
+def test_a_latency_is_in_the_first_bucket_that_holds_it(redis):
     """A latency counts in the first bucket whose bound is not smaller.
 
     A latency that equals a bound belongs to that bucket. The sum of the latencies is kept in
@@ -49,7 +48,7 @@ def test_a_latency_is_in_the_first_bucket_that_holds_it(redis: Redis):
     }
 
 
-def test_a_fork_does_not_count_what_its_parent_counted(redis: Redis):
+def test_a_fork_does_not_count_what_its_parent_counted(redis):
     """A forked process begins without counts, because its parent adds its own counts to Redis."""
     COUNTERS.reset()
     COUNTERS.add(CARDS, "posted")
@@ -69,7 +68,7 @@ def taken_over(redis: Redis) -> int:
     return counters.read(redis).get(f"{TAKEN_OVER.name}|run", 0)
 
 
-def test_leases_that_are_taken_over(redis: Redis, redis_url: str):
+def test_leases_that_are_taken_over(redis, redis_url):
     """A lease counts as taken over if its process was killed or its host was lost.
 
     A lease that its holder gave back does not count.

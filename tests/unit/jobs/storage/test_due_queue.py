@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from redis import Redis
 
 from jobs.clock import now
 from jobs.storage.due_queue import AGAIN_S, LONGEST_PAUSE_S, DueQueue, claim, recall
@@ -14,12 +13,12 @@ from tests.fixtures.queue_state import claimed
 
 
 @pytest.fixture
-def due(redis: Redis) -> DueQueue:
+def due(redis) -> DueQueue:
     """Return an empty queue."""
     return DueQueue(redis, LockKind.RUN)
 
 
-def test_a_member_is_handed_out_again_after_its_lease(redis: Redis, due: DueQueue):
+def test_a_member_is_handed_out_again_after_its_lease(redis, due):
     """A member that was handed out is due again after its lease.
 
     A member that was taken off the queue is not due again.
@@ -32,7 +31,7 @@ def test_a_member_is_handed_out_again_after_its_lease(redis: Redis, due: DueQueu
     assert (due.due("A"), list(due.all())) == (0, ["B"])
 
 
-def test_kinds_of_work_do_not_meet(redis: Redis, due: DueQueue):
+def test_kinds_of_work_do_not_meet(redis, due):
     """Two kinds of work may have the same id, and each is handed out with its kind."""
     draws = DueQueue(redis, LockKind.DRAW)
     due.add("A", now())
@@ -40,7 +39,7 @@ def test_kinds_of_work_do_not_meet(redis: Redis, due: DueQueue):
     assert ([name.kind for name in claim(redis)[0]], list(draws.all())) == ([LockKind.RUN], ["A"])
 
 
-def test_a_clock_that_is_set_back_puts_nothing_off(redis: Redis, due: DueQueue):
+def test_a_clock_that_is_set_back_puts_nothing_off(redis, due):
     """A clock set back by an hour delays nothing longer than the longest pause."""
     due.add("A", now() + timedelta(seconds=LONGEST_PAUSE_S + 5))
     due.add("B", now() + timedelta(seconds=LONGEST_PAUSE_S))
@@ -48,7 +47,7 @@ def test_a_clock_that_is_set_back_puts_nothing_off(redis: Redis, due: DueQueue):
     assert (claimed(redis), claimed(redis)) == (("A",), ())
 
 
-def test_only_what_is_in_the_queue_is_extended(due: DueQueue):
+def test_only_what_is_in_the_queue_is_extended(due):
     """Extending a member that has left the queue in the meantime does not bring it back."""
     due.add("A", now())
     for name in "AB":
@@ -56,7 +55,7 @@ def test_only_what_is_in_the_queue_is_extended(due: DueQueue):
     assert (4 < due.due("A") - now().timestamp() <= 5, due.due("B")) == (True, 0)
 
 
-def test_news_since_it_was_handed_out_keeps_a_member_in_the_queue(due: DueQueue):
+def test_news_since_it_was_handed_out_keeps_a_member_in_the_queue(due):
     """A member is taken off only if its time has not changed since it was handed out.
 
     A changed time means news, so the member stays in the queue.

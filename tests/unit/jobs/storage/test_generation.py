@@ -28,13 +28,13 @@ class Watch:
         return found
 
 
-def test_nothing_is_lost_while_redis_keeps_it(redis: Redis):
+def test_nothing_is_lost_while_redis_keeps_it(redis):
     """No loss is reported at the first start, with data of an earlier start, or with two hosts."""
     assert set(Watch(redis).look(20)) == {""}
     assert set(Watch(redis, 2).look(20)) == {""}
 
 
-def test_an_empty_redis_is_noticed_once_by_each(redis: Redis):
+def test_an_empty_redis_is_noticed_once_by_each(redis):
     """After FLUSHALL, both hosts learn the same new id at their next look, and only then."""
     watch = Watch(redis, 2)
     watch.look()
@@ -45,7 +45,7 @@ def test_an_empty_redis_is_noticed_once_by_each(redis: Redis):
 
 
 @pytest.mark.parametrize("hosts", [1, 2])
-def test_an_older_state_is_noticed(redis: Redis, hosts: int):
+def test_an_older_state_is_noticed(redis, hosts):
     """A backup of some minutes ago counts as a loss: it has the same id and a smaller number."""
     watch = Watch(redis, hosts)
     watch.look(3)
@@ -56,7 +56,7 @@ def test_an_older_state_is_noticed(redis: Redis, hosts: int):
     assert (len(set(found)), "" in found, set(watch.look(20))) == (1, False, {""})
 
 
-def test_the_last_seconds_may_be_missing(redis: Redis):
+def test_the_last_seconds_may_be_missing(redis):
     """The loss of the last seconds is not reported.
 
     A failover loses a few seconds of writes, and the runs continue by themselves after that.
@@ -73,7 +73,7 @@ def test_the_last_seconds_may_be_missing(redis: Redis):
     ("number", "words"),
     [("2", "has layout 2, and this version reads layout 1"), ("0", "layout 0"), ("x", "layout x")],
 )
-def test_another_layout_is_refused(redis: Redis, number: str, words: str):
+def test_another_layout_is_refused(redis, number, words):
     """Data of a newer or unknown layout is refused with an explanation, and nothing is changed.
 
     The first start writes the number and nothing else. A later start leaves it as it is.

@@ -13,7 +13,7 @@ NAMED = re.findall(r'(?m)^(\w+) = _named\("(.+)"\)$', Path(keys.__file__).read_t
 """Names and templates of all keys."""
 
 
-def test_each_key_has_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch):
+def test_each_key_has_a_name_of_its_own(monkeypatch):
     """No two keys have the same template, and each key begins with the prefix."""
     templates = [template for _, template in NAMED]
     assert len(set(templates)) == len(templates) > 60
@@ -29,7 +29,7 @@ def test_each_key_has_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch):
     ("text", "good"),
     [("", True), ("Bot-1:a_b:", True), ("bot*", False), ("two words", False), ("é", False)],
 )
-def test_what_a_prefix_may_hold(text: str, good: bool):
+def test_what_a_prefix_may_hold(text, good):
     """A prefix may hold letters, digits, colons, hyphens and underscores.
 
     Other characters could have a meaning in a key pattern or in RQ's templates.

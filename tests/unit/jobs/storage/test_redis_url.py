@@ -39,7 +39,7 @@ BAD = (
 @pytest.mark.parametrize(
     "url", [*(f"redis+sentinel:{each}" for each in BAD), "redis+sentinels://one/main/0", "one:6379"]
 )
-def test_a_bad_address_gets_a_sentence(url: str):
+def test_a_bad_address_gets_a_sentence(url):
     """The error for a bad address shows the right form, without a password."""
     said = connection.url_problem(url)
     assert connection.SENTINEL_EXAMPLE in said

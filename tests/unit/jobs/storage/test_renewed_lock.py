@@ -6,7 +6,6 @@ import math
 import time
 
 import pytest
-from redis import Redis
 
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from tests.fixtures.waiting import until
@@ -15,7 +14,7 @@ DRAW = LockName(LockKind.DRAW, "run")
 
 
 @pytest.mark.slow
-def test_it_lasts_as_long_as_the_work(redis: Redis):
+def test_it_lasts_as_long_as_the_work(redis):
     """A held lock is renewed, so it outlasts its own duration.
 
     After its release it leaves no key, and another holder gets it.
@@ -29,7 +28,7 @@ def test_it_lasts_as_long_as_the_work(redis: Redis):
         assert other is not None
 
 
-def test_what_another_has_by_now_is_lost(redis: Redis):
+def test_what_another_has_by_now_is_lost(redis):
     """A lock that another holder has by now is lost for good and cannot be renewed.
 
     The first holder does not release the lock of the new holder. Of two callers one has it.
@@ -43,7 +42,7 @@ def test_what_another_has_by_now_is_lost(redis: Redis):
             assert (other.renew(), redis.hlen("locks:held")) == (True, 1)
 
 
-def test_it_is_noticed_without_being_asked(redis: Redis):
+def test_it_is_noticed_without_being_asked(redis):
     """The thread that renews the lock notices the loss, without a call from the holder."""
     with renewed_lock(redis, DRAW, 0.3) as held:
         redis.set("draw:run", "somebody else")
@@ -51,7 +50,7 @@ def test_it_is_noticed_without_being_asked(redis: Redis):
         assert (held is not None and held.lost, redis.get("draw:run")) == (True, b"somebody else")
 
 
-def test_it_is_waited_for(redis: Redis):
+def test_it_is_waited_for(redis):
     """A caller waits for the lock as long as ``wait_s`` allows, if need be without a limit."""
     redis.set("draw:run", "somebody else", px=300)
     with renewed_lock(redis, DRAW, 5, wait_s=0.1) as held:
@@ -61,7 +60,7 @@ def test_it_is_waited_for(redis: Redis):
 
 
 @pytest.mark.slow
-def test_each_renewal_is_told_until_it_is_stopped(redis: Redis):
+def test_each_renewal_is_told_until_it_is_stopped(redis):
     """Each renewal calls ``on_renewal`` until the holder stops renewing.
 
     Afterwards the lock is held for the rest of its time, and it is released at the end.

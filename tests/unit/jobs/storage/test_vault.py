@@ -7,14 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography.fernet import Fernet
-from redis import Redis
 
 from jobs.storage.vault import Authenticator, Vault, mac_of
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
 
-def test_of_fifty_takers_one_wins(vault: Vault):
+def test_of_fifty_takers_one_wins(vault):
     """If fifty threads take the same value at the same moment, exactly one of them gets it."""
     vault.put("secret:R1", "s3cret", 60)
     with ThreadPoolExecutor(50) as pool:
@@ -22,14 +21,14 @@ def test_of_fifty_takers_one_wins(vault: Vault):
     assert sorted(map(str, taken)) == ["None"] * 49 + ["s3cret"]
 
 
-def test_redis_never_sees_the_value(vault: Vault, redis: Redis):
+def test_redis_never_sees_the_value(vault, redis):
     """Redis holds only the name of a value and an encrypted token, never the value itself."""
     vault.put("secret:R1", "s3cret-value", 60)
     stored = {key: redis.get(key) for key in redis.scan_iter()}
     assert (list(stored), "s3cret-value" in str(stored)) == ([b"sealed:secret:R1"], False)
 
 
-def test_keys_are_rotated(redis: Redis):
+def test_keys_are_rotated(redis):
     """A value opens with an older key as long as that key is in the list; the newest encrypts.
 
     A value is encrypted again with the newest key if it opens with one of the keys. One that
@@ -48,14 +47,14 @@ def test_keys_are_rotated(redis: Redis):
     assert newest.get("a") == "1"
 
 
-def test_what_was_touched_is_not_opened(vault: Vault, redis: Redis):
+def test_what_was_touched_is_not_opened(vault, redis):
     """Bytes that the vault did not write do not open, even if their name is valid."""
     redis.set("sealed:a", b"not a token")
     assert (vault.get("a"), vault.holds("a")) == (None, True)
     assert (vault.take("a"), vault.holds("a")) == (None, False)
 
 
-def test_another_name_for_a_value(vault: Vault, redis: Redis):
+def test_another_name_for_a_value(vault, redis):
     """A renamed value keeps its expiry, and renaming a missing value changes nothing.
 
     A value ends after the seconds that were given with it, or when it is dropped.
@@ -69,7 +68,7 @@ def test_another_name_for_a_value(vault: Vault, redis: Redis):
     assert (vault.holds("b"), vault.get("b"), vault.take("b")) == (False, None, None)
 
 
-def test_a_copied_value_does_not_open(vault: Vault, redis: Redis):
+def test_a_copied_value_does_not_open(vault, redis):
     """A value opens only under its own name, even if one name begins with the other."""
     vault.put("session:A", "token", 60)
     for other in ("secret:B", "session:AA", "session:", "1:session:A"):
@@ -110,7 +109,7 @@ def test_the_object_is_readable_without_its_mac():
         Authenticator().protect(HERE, BODY),
     ],
 )
-def test_what_is_not_made_with_the_key_is_refused(line: object):
+def test_what_is_not_made_with_the_key_is_refused(line):
     """A line with a changed byte, without a MAC, or with a MAC of another key is refused."""
     assert AUTHENTICATOR.verify(HERE, line) is None
 
@@ -118,7 +117,7 @@ def test_what_is_not_made_with_the_key_is_refused(line: object):
 @pytest.mark.parametrize(
     ("key", "part"), [("run:R2:events", ""), (HERE, "x"), ("run:R1:", "events"), ("", HERE)]
 )
-def test_an_object_counts_in_its_place_only(key: str, part: str):
+def test_an_object_counts_in_its_place_only(key, part):
     """The MAC covers the key and the part, which cannot be joined or split to get the same MAC."""
     assert AUTHENTICATOR.verify(key, LINE, part) is None
 

@@ -209,7 +209,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def ctx(given: Any, work_settings: Any, server: Server) -> Any:
+def ctx(given, work_settings, server) -> Any:
     """Return the context of a finished look whose settings let the bot send mail."""
     url = f"smtp://127.0.0.1:{server.port}?starttls=never"
     return given(

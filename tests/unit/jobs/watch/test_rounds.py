@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from redis import Redis
 
 from jobs.clock import now
 from jobs.model import Channel, Person
@@ -50,7 +49,7 @@ class Script:
 
 
 @pytest.fixture
-def watching(redis: Redis) -> Watching:
+def watching(redis) -> Watching:
     """Return a watch of two channels of one tenant, looked at every 15 minutes."""
     own = Authenticator(("key",))
     made = Watching(WatchStore(redis, own), IncidentStore(redis, own))

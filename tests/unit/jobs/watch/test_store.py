@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from redis import Redis
 
 from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.runs.run import Event, Kind, Origin, RecordedChange
@@ -30,13 +29,13 @@ OWN = Authenticator(("key",))
 
 
 @pytest.fixture
-def store(redis: Redis) -> IncidentStore:
+def store(redis) -> IncidentStore:
     """Return a store without incidents, and with a space for the operator."""
     return IncidentStore(redis, OWN, "operators")
 
 
 @pytest.fixture
-def watch(redis: Redis) -> Callable[..., WatchedChannel]:
+def watch(redis) -> Callable[..., WatchedChannel]:
     """Return a function that begins the watch of a mailbox in a space."""
 
     def begin(mailbox: str, room: str = "room-1") -> WatchedChannel:
@@ -86,7 +85,7 @@ def test_workers_at_the_same_time_open_one_incident(store, watch):
 
 
 @pytest.fixture
-def channels(watch: Callable[..., WatchedChannel]) -> list[WatchedChannel]:
+def channels(watch) -> list[WatchedChannel]:
     """Return three watched channels of a tenant, two of them in one space."""
     places = {"a@contoso.com": "room-1", "b@contoso.com": "room-1", "c@contoso.com": "room-2"}
     return [watch(mailbox, room) for mailbox, room in places.items()]
@@ -222,7 +221,7 @@ def a_watched(mailbox: str, tenant: str = "tenant-1", room: str = "room-1") -> W
 
 
 @pytest.fixture
-def listed(redis: Redis) -> WatchStore:
+def listed(redis) -> WatchStore:
     return WatchStore(redis, Authenticator(("key",)))
 
 

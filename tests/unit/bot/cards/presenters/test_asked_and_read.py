@@ -50,7 +50,7 @@ def is_green(card: DesiredCard) -> bool:
 
 
 @pytest.mark.parametrize(("room", "known"), [("room-1", True), ("room-2", False)])
-def test_the_administrator_of_the_last_run_is_filled_in(services, begin, room, *, known):
+def test_the_administrator_of_the_last_run_is_filled_in(services, begin, room, known):
     """A fix proposes the administrator who was asked before in its space, and in no other space."""
     setup = begin(answered("administrator", ADMIN))
     services.store.end(setup, Event(Kind.CANCELLED, now()))

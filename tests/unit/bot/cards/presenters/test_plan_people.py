@@ -32,13 +32,13 @@ COPIES = ["thread", BOSS, DEPUTY]
 
 
 @pytest.fixture
-def governed(services: Services) -> Services:
+def governed(services) -> Services:
     """Return the same services with two approvers."""
     return replace(services, bot=replace(services.bot, approvers=(BOSS, DEPUTY)))
 
 
 @pytest.fixture
-def asked(services: Services) -> Callable[..., Run]:
+def asked(services) -> Callable[..., Run]:
     """Return a function that opens a run with a plan, in a 1:1 unless told otherwise."""
 
     def opened(*events: Event, direct: bool = True, by: str = "anna@example.test") -> Run:

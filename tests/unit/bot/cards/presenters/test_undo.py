@@ -58,7 +58,7 @@ FINISHED = Event(Kind.FINISHED, now())
 
 
 @pytest.fixture
-def planned(begin: Begin) -> Run:
+def planned(begin) -> Run:
     """Return an undo with its plan."""
     return begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, kind="undo")
 

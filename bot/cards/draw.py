@@ -70,10 +70,6 @@ def draw(run_id: str) -> None:
             news := services.cards.schedule.due(run_id)
         ) != due:  # draw in this job: another job would have to start a process first
             due, wait = news, _drawn(services, run_id, held)
-    _schedule_next(services, run_id, due, wait)
-
-
-def _schedule_next(services: Services, run_id: str, due: float, wait: float) -> None:
     # If nothing is left to draw, the run's cards are up to date.
     if services.cards.schedule.due(run_id) != due:
         services.cards.request(run_id)

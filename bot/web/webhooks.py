@@ -39,6 +39,7 @@ class RefusedError(Exception):
         self.status, self.headers = status, headers
 
 
+TEXT = "text/plain; charset=utf-8"
 LARGEST_BODY = 65_536
 REASONS = {HTTPStatus.UNAUTHORIZED: "signature", HTTPStatus.SERVICE_UNAVAILABLE: "redis"}
 """Labels of refusal reasons in the metrics, by status. Every other refusal is about the body."""

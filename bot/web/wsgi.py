@@ -41,7 +41,7 @@ from bot.queue import connect_for_web, health, kind_problem
 from bot.queue.events import WEBHOOKS_PATH
 from bot.queue.health import Health
 from bot.settings import BotSettings, from_environment, log_advice
-from bot.web.webhooks import LARGEST_BODY, RefusedError, Webhooks
+from bot.web.webhooks import LARGEST_BODY, TEXT, RefusedError, Webhooks
 from jobs.settings import Settings, SettingsError
 from jobs.storage import generation
 from jobs.storage.counters import COUNTERS, FLUSH_S
@@ -80,7 +80,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Robots-Tag": "noindex",
 }
-TEXT, JSON = "text/plain; charset=utf-8", "application/json"
+JSON = "application/json"
 NOT_BOOTED = 3
 """Exit code of a worker after which gunicorn ends as a whole.
 

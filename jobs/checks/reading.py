@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import compress
 from typing import NamedTuple
 
 from jobs.causes.cause import Cause
@@ -42,6 +43,8 @@ OUTSIDE = frozenset({"exchange_health", "entra_health", "webex_status"})
 """Steps that report the status that the providers publish about themselves."""
 COUNTED = ("copies", "mail_to_task")
 """Steps that count missed mails. The earliest step on the mail path comes first."""
+Link = Callable[[str], str]
+PAGES = ("signin", "access")  # where somebody signs in, or lets the bot read by itself
 CHANGES = "connect_changes"
 """Step whose suspected changes are shown by themselves, and not among the possible causes."""
 EXPLAINED = {
@@ -193,9 +196,7 @@ class Reading:
         return self.found is None or self.found.kept
 
 
-def read(
-    run: Run, store: RunStore, link: Callable[[str], str] = lambda _: "", watched: str = ""
-) -> Reading:
+def read(run: Run, store: RunStore, link: Link = lambda _: "", watched: str = "") -> Reading:
     """Return what a check says; ``link`` makes the address of a page (signin, access).
 
     ``watched`` is how often the channel is watched, or empty.
@@ -248,17 +249,14 @@ def read(
     return _with_offers(seen, run, store, verdict, link) if run.checked else seen
 
 
-def _with_offers(
-    seen: Reading, run: Run, store: RunStore, verdict: Verdict, link: Callable[[str], str]
-) -> Reading:
+def _with_offers(seen: Reading, run: Run, store: RunStore, verdict: Verdict, link: Link) -> Reading:
     may_sign_in = not run.ended and more_access.may_sign_in(run)
     whole = not may_sign_in or run.account is not None
     fix = remedies.fix(run, verdict, whole=whole) if _is_ours(run) else None
     granted = not fix and more_access.may_be_granted(store.redis, run)
     if seen.secret_ends and not fix:
         fix = "button.renew_secret", {"do": "fix", "channel": seen.mailbox}
-    pages = {"signin": may_sign_in, "access": granted}
-    urls = {page: link(page) for page, is_offered in pages.items() if is_offered}
+    urls = {page: link(page) for page in compress(PAGES, (may_sign_in, granted))}
     codes = (verdict.weighed[name].cause for name in (*verdict.causes, *verdict.possible))
     return replace(
         seen,

@@ -100,13 +100,12 @@ def verdict_of(check: Run) -> Verdict:
 def likely_changes(check: Run) -> tuple[str, ...]:
     """Return the steps that a fix will probably change: wrong ones, and what needs those."""
     steps = steps_for(check.channel.profile)
-    found = {name: each for name, each in check.findings.items() if name in steps}
-    wrong = {name for name, each in found.items() if each.state is State.WRONG}
-    warned = (name for name, each in found.items() if each.state is State.WARNING)
+    found, warned = check.findings, in_state(steps, check.findings, State.WARNING)
+    wrong = set(in_state(steps, found, State.WRONG))
     wrong |= {name for name in warned if name in known(found[name].cause).fixed_by}
     verdict = verdict_of(check)
     wrong |= {fixing_step(verdict, name) for name in verdict.causes} & steps.keys()
-    unsure = {name for name in steps if check.state_of(name) not in {State.OK, State.WARNING}}
+    unsure = steps.keys() - {*warned, *in_state(steps, found, State.OK)}
     while more := {name for name in unsure - wrong if wrong.intersection(steps[name].needs)}:
         wrong |= more
     return tuple(sorted(wrong))

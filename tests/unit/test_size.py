@@ -23,10 +23,10 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 208,
-        "code": 27_464,
+        "code": 27_458,
         "functions": 2_990,
         "used once, %": 11.4,
-        "borders": 6_661,
+        "borders": 6_659,
         "docstrings": 6_222,
     },
     ("practice",): {"code": 14_979},

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from adaptive_cards import actions as act, components as ui, elements as el
 from adaptive_cards.card import Card, finished
 from adaptive_cards.locale import SOURCE
 from adaptive_cards.texts import has_text, own_text, plural, text
 from adaptive_cards.times import day_clock
+from bot.cards.presenters.card_state import NEVER
 from jobs.checks.discovering import WITHOUT
+from jobs.clock import parse
 from jobs.model import Text, verbatim
 from jobs.runs.audit import AuditEntry
 from jobs.runs.event_log import BOT
@@ -67,7 +69,7 @@ def _row(entry: AuditEntry) -> el.Element:
     by, mailbox, run = (str(entry.get(name, "")) for name in ("by", "mailbox", "run"))
     who = el.rich(
         el.run(text("audit.the_bot") if by in {"", BOT} else by, **el.BOLD),
-        el.run(f"  {day_clock(_time(entry))}", **el.SUBTLE),
+        el.run(f"  {day_clock(parse(entry.get('at')) or NEVER)}", **el.SUBTLE),
     )
     key = "audit.about_run" if run else "audit.about_entry"
     values = {"mailbox": mailbox, "run": run, "entry": str(entry.get("n", 0))}
@@ -115,10 +117,3 @@ def _cause(code: str) -> str:
 
 def _named(key: str) -> str:
     return f"key:{key}" if has_text(key) else key.rpartition(".")[2]
-
-
-def _time(entry: AuditEntry) -> datetime:
-    try:
-        return datetime.fromisoformat(str(entry.get("at")))
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)

@@ -59,8 +59,7 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     elsewhere = not run.has_begun and run.state_of("tenant") is State.WRONG
     if run.plan is None or run.account is None or run.ended or elsewhere:
         return []
-    hosts, waits = services.settings.connect_hosts, _waits(run)
-    acts = "" if run.has_begun or not glyphs.is_person(_turn(run)) else _turn(run)
+    hosts, waits, acts = services.settings.connect_hosts, _waits(run), _persons_turn(run)
     turn = f"{run.plan.id}{sorted(run.approvals)}{_waits_for_hosts(run, hosts)}{acts}"
     # A plan without changes may name a cause that a person must act on.
     asks = turn if waits or (acts and (_blocking(run) or not listed_changes(run))) else ""
@@ -69,6 +68,10 @@ def cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     for to in _reachable(run, services) if waits else ():
         drawn[to] = plan(run, head, hosts, _people(run, services, to))
     return shared.desired_cards(SLOT, drawn, turn, asks)
+
+
+def _persons_turn(run: Run) -> str:
+    return "" if run.has_begun or not glyphs.is_person(_turn(run)) else _turn(run)
 
 
 def _waits(run: Run) -> bool:
@@ -415,15 +418,19 @@ def warnings(run: Run) -> list[Text]:
         evidence = run.findings[step].evidence if step in run.findings else ()
         if mailboxes := shared.texts_of(evidence, kind):
             found.append(Text(key, {"mailboxes": ", ".join(mailboxes)}))
-    staying = [each for each in _standing(run) if each.state in NOTED]
-    if run.kind is RunKind.UNDO:
-        staying = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
     found += [
-        Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)}) for each in staying
+        Text("plan.stands", _named(run, each) | {"seen": _seen_fragment(each)})
+        for each in _staying(run)
     ]
     # If the channel is disconnected, the Webex Connect asset always has such a line.
     disconnects = run.kind is RunKind.UNDO and not run.undoes
     return [*found, *([Text("plan.undo_asset")] if disconnects else [])]
+
+
+def _staying(run: Run) -> list[Finding]:
+    if run.kind is RunKind.UNDO:
+        return [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
+    return [each for each in _standing(run) if each.state in NOTED]
 
 
 def _stop(run: Run, finding: Finding) -> Text:

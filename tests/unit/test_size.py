@@ -23,7 +23,7 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 208,
-        "code": 27_458,
+        "code": 27_459,
         "functions": 2_990,
         "used once, %": 11.4,
         "borders": 6_659,

@@ -120,7 +120,7 @@ class IncidentStore(Records):
         return self._get(keys.watch_state(mailbox), ChannelState) or ChannelState()
 
     def load(self, incident_id: str) -> Incident | None:
-        return self._get(keys.incident(incident_id), Incident)
+        return self._get(keys.incident(incident_id), Incident) if incident_id else None
 
     def open_incidents(self) -> tuple[Incident, ...]:
         return self._loaded(self.redis.zrange(keys.incidents_open(), 0, -1))

@@ -48,16 +48,14 @@ end
 if #due > 0 then
   redis.call('zadd', KEYS[1], unpack(again))
 end
-return {due, redis.call('zrange', KEYS[1], 0, 0, 'withscores')}
+return due
 """
 """Redis script that puts off what is due; what thousands wait for costs one call a hundred."""
 
 COUNT = """
 local count = 0
 for _, member in ipairs(redis.call('zrange', KEYS[1], 0, -1)) do
-  if string.sub(member, 1, #ARGV[1]) == ARGV[1] then
-    count = count + 1
-  end
+  if string.sub(member, 1, #ARGV[1]) == ARGV[1] then count = count + 1 end
 end
 return count
 """
@@ -115,18 +113,20 @@ def after_lease() -> datetime:
 
 
 def claim(redis: Redis) -> tuple[list[LockName], float | None]:
-    """Return the work that is due, each put off by :data:`AGAIN_S`, and seconds until more is due.
+    """Return the work that is due, each put off by :data:`AGAIN_S`, and seconds until the next look.
 
     Work that another dispatcher takes in the same moment is left to it. A member that no version
     has written is dropped, because nobody could settle it.
     """
     at = now().timestamp()
-    taken, more = redis.eval(TAKE, 1, keys.due(), repr(at), repr(at + AGAIN_S), MOST)
+    first: Any = redis.zrange(keys.due(), 0, 0, withscores=True)
+    if not first or first[0][1] > at:
+        return [], first[0][1] - at if first else None
+    taken = redis.eval(TAKE, 1, keys.due(), repr(at), repr(at + AGAIN_S), MOST)
     names = {raw: _name(raw) for raw in taken}
     if unreadable := [raw for raw, name in names.items() if name is None]:
         redis.zrem(keys.due(), *unreadable)
-    more_s = 0.0 if len(taken) == MOST else float(more[1]) - at if more else None
-    return [name for name in names.values() if name], more_s
+    return [name for name in names.values() if name], 0.0
 
 
 def recall(redis: Redis) -> None:

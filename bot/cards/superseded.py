@@ -101,7 +101,8 @@ def note(services: Services, speaker: Speaker) -> None:
     known = services.redis.hget(own, shared.OTHERS)
     if known == speaker.mark.encode():
         return
-    if not services.redis.hexists(own, shared.HISTORY):
+    # a check that is history goes on if somebody signs in, or lets the bot read, from its page
+    if _recorded(services, speaker) is None:
         with services.redis.pipeline() as pipe:
             pipe.sadd(key, speaker.id)
             pipe.expire(key, KEPT_S)
@@ -162,15 +163,21 @@ def superseded_by(services: Services, speaker: Speaker) -> Fact | None:
     """Return the first fact after the card's own, which is recorded, or None."""
     if speaker.goes_on:
         return None
-    own, seal = keys.cards(speaker.id), services.store.authenticator
-    known = seal.load(own, services.redis.hget(own, shared.HISTORY), Fact, shared.HISTORY)
-    if known is not None and known.at > speaker.at:
+    if known := _recorded(services, speaker):
         return known
     first = min(_facts(services, speaker), key=lambda each: each.at, default=None)
     if first is not None:
+        own, seal = keys.cards(speaker.id), services.store.authenticator
         body = seal.dump(own, replace(first, finding=None), shared.HISTORY)
         services.redis.hset(own, shared.HISTORY, body)
     return first
+
+
+def _recorded(services: Services, speaker: Speaker) -> Fact | None:
+    """Return the fact that has superseded the card, unless the card has something newer to say."""
+    own, seal = keys.cards(speaker.id), services.store.authenticator
+    known = seal.load(own, services.redis.hget(own, shared.HISTORY), Fact, shared.HISTORY)
+    return known if known is not None and known.at > speaker.at else None
 
 
 def _facts(services: Services, speaker: Speaker) -> Iterator[Fact]:

@@ -165,6 +165,21 @@ def test_a_newer_check_is_newer_only_in_its_space(services, check, start):
     assert f"Run {done.id} fixed it" in words(cards[0])
 
 
+def test_a_check_that_is_history_may_go_on(services, check, pass_time):
+    """A check that goes on after a grant is the newest one again, until there is a newer one."""
+    first, second = check(), check()
+    assert is_history(shown(services, first))
+    granted = Event(Kind.READABLE, now(), by=WHO.email), OFF, Event(Kind.CHECKED, now())
+    services.store.append(first.id, *granted)
+    pass_time(60)
+    tell(services, first.id)
+    assert [is_history(shown(services, each)) for each in (first, second)] == [False, True]
+    services.redis.delete(keys.due())
+    check()
+    assert services.cards.schedule.due(first.id) > 0
+    assert is_history(shown(services, first))
+
+
 def test_the_cards_of_an_incident(services, check, start):
     """An incident makes older cards history.
 

@@ -98,8 +98,8 @@ def headline(
 ) -> tuple[Text, Text, Turn]:
     """Return the title, the next step and who acts; instead of an error it may be a channel."""
     if reading is None:
-        kind = "channel" if is_channel else "empty"
-        return Text(f"explain.{kind}_title"), Text(f"explain.{kind}_turn"), Turn.REQUESTER
+        kind, turn = ("channel", Turn.NOBODY) if is_channel else ("empty", Turn.REQUESTER)
+        return Text(f"explain.{kind}_title"), Text(f"explain.{kind}_turn"), turn
     first = reading.causes[0] if reading.causes else None
     if first is None:
         kind = "strange" if reading.strange else "unknown"

@@ -129,18 +129,3 @@ def test_a_mail_that_is_hard_to_read_delays_nobody(new_walk):
     for each in sent:
         told = walk.wait("an answer", lambda seen, parent=each: seen["parentId"] == parent, 20)
         assert "Not everything was read" in words(told)
-
-
-def test_guest_and_other_bot(people, new_walk):
-    """A guest is refused in a sentence.
-
-    Another bot gets no answer, so that two bots never talk to each other.
-    """
-    walk = new_walk(room="direct", requester="guest@guests.example")
-    assert "not guests" in words(walk.ask())
-    room = space(people, "other-bot@webex.bot")
-    said = people.say("other-bot@webex.bot", "/setup-email support@contoso.com", room)
-    new_walk(room=room).type("/help")
-    assert [
-        each["text"] for each in people.messages.values() if each["parentId"] == said["id"]
-    ] == []

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from bot.processes.worker import TRAIL_S
 from jobs.clock import now
 from jobs.model import Channel
 from jobs.runs.audit import SETTLES
@@ -19,6 +20,7 @@ from jobs.runs.run import Event, Kind
 from jobs.storage import codec, keys
 from practice.client import does
 from practice.conversation import words
+from practice.patience import pace
 from tests.security.redis_writer import FOREIGN, OLDER, run_of, stopped
 
 COLLEAGUE = "colleague@contoso.com"
@@ -240,7 +242,7 @@ def test_the_trail_is_set_back(planned, writer, new_walk):
         other = new_walk(mailbox)
         other.ask()
         other.type(f"/cancel {mailbox}")
-        time.sleep(2 * SETTLES.total_seconds())
+        time.sleep(1.5 * max(TRAIL_S, SETTLES.total_seconds() * pace()))
     before = len(writer.trail("audit_doubted"))
     with writer.redis.pipeline() as pipe:
         pipe.delete("audit:entries").rpush("audit:entries", *lines).set("audit:head", head)

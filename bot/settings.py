@@ -126,7 +126,6 @@ def _is_web(url: str) -> bool:
 
 
 def _read(read: Callable[[str], object], text: str) -> object:
-    """Return what is read, or None if it cannot be."""
     try:
         return read(text)
     except ValueError:

@@ -401,7 +401,8 @@ def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
     """
     refusal = delivery.refused_in_space(services, run)
     told, to = shared.was_posted(services, run.id, CLOSED_SLOT), run.requester.email
-    if not told and (refusal is None or run.origin.direct or not _lasts(refusal)):
+    age = now().timestamp() - refusal.since if refusal and refusal.status in CLOSED else -1.0
+    if not told and (run.origin.direct or age < LASTS_S):
         return []
     is_watch = not services.store.length(run.id)
     with drawn_for(locale_of_card(services, run, to)):
@@ -416,10 +417,6 @@ def closed_cards(run: Run, services: Services) -> list[shared.DesiredCard]:
         elif not is_watch:
             words = Text("living.reopened_words", values)
         return [shared.last_look(CLOSED_SLOT, Text("notice.closed_kicker"), title, words, to=to)]
-
-
-def _lasts(refusal: delivery.Refusal) -> bool:
-    return refusal.status in CLOSED and now().timestamp() - refusal.since >= LASTS_S
 
 
 def card_of_watch(run: Run) -> NoticeView:

@@ -24,9 +24,9 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 208,
         "code": 27_459,
-        "functions": 2_990,
+        "functions": 2_989,
         "used once, %": 11.4,
-        "borders": 6_659,
+        "borders": 6_658,
         "docstrings": 6_222,
     },
     ("practice",): {"code": 14_979},

@@ -363,7 +363,10 @@ def _well(view: Reading) -> ui.Band:
 
 
 def _unproven(view: Reading) -> ui.Band:
-    told = _paragraph(_why(view), _possible(view), _left_out(view))
+    # more of them than can be named are only in the list below
+    few = 0 < len(view.skipped) <= _NAMED_MOST
+    left_out = text("verdict.not_looked_at", what=_names(view.skipped)) if few else ""
+    told = _paragraph(_why(view), _possible(view), left_out)
     unread = Turn.REQUESTER if view.unread else Turn.NOBODY
     turn = Turn.ADMINISTRATOR if view.sign_in_url else unread
     style = "accent" if glyphs.is_person(turn) else "emphasis"
@@ -416,12 +419,6 @@ def _last_proven(view: Reading, key: str) -> Text | None:
 
 def _proven_at(key: str, at: datetime, end: str) -> Text:
     return Text(f"verdict.{key}", {"end": f"key:verdict.end.{end}", "at": minute_of(at)})
-
-
-def _left_out(view: Reading) -> str:
-    if len(view.skipped) > _NAMED_MOST:
-        return ""
-    return text("verdict.not_looked_at", what=_names(view.skipped)) if view.skipped else ""
 
 
 def _next(view: Reading) -> Text:

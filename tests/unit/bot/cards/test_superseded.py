@@ -169,8 +169,7 @@ def test_a_check_that_is_history_may_go_on(services, check, pass_time):
     """A check that goes on after a grant is the newest one again, until there is a newer one."""
     first, second = check(), check()
     assert is_history(shown(services, first))
-    granted = Event(Kind.READABLE, now(), by=WHO.email), OFF, Event(Kind.CHECKED, now())
-    services.store.append(first.id, *granted)
+    services.store.append(first.id, Event(Kind.READABLE, now()), OFF, Event(Kind.CHECKED, now()))
     pass_time(60)
     tell(services, first.id)
     assert [is_history(shown(services, each)) for each in (first, second)] == [False, True]

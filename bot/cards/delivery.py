@@ -66,7 +66,7 @@ def find_unconfirmed(
     """Return the card with its message if Webex shows it, or else None.
 
     The result is None as well if the bot cannot read the room. Without this search a request whose
-    answer was lost would ask a person 1:1 for ever, although it is over.
+    answer was lost would ask a person 1:1 forever, although it is over.
 
     Raises:
         WebexError: Webex is unavailable, and nothing was posted.

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import re
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from adaptive_cards.texts import text
 from practice import verdicts
-from practice.page import moving_picture
 from practice.page.drivers import PATIENCE_MS
 from practice.scenario import Scenario
 
@@ -35,13 +36,13 @@ class Camera:
 
     def __init__(self, page: Any) -> None:
         self.page = page
-        self.frames: list[bytes] = []
+        self.frames: list[Image.Image] = []
 
     def take(self) -> None:
         """Keep a picture of the page after it has come to rest."""
         self.page.wait_for_timeout(700)
         png = self.page.screenshot(animations="disabled", caret="hide", timeout=PATIENCE_MS)
-        self.frames.append(moving_picture.encoded(self.page, png, 0.6))
+        self.frames.append(Image.open(BytesIO(png)))
 
 
 @pytest.mark.skipif(not os.environ.get("PICTURES"), reason="taken with PICTURES=1 only")
@@ -93,7 +94,6 @@ def test_the_story_is_taken(visit, space):
     camera.take()
     camera.take()
     people.close()
-    each = SECONDS / len(camera.frames)
-    STORY.write_bytes(
-        moving_picture.joined(((frame, each) for frame in camera.frames), WIDTH, HEIGHT)
-    )
+    first, *more = camera.frames
+    each = round(SECONDS * 1000 / len(camera.frames))
+    first.save(STORY, save_all=True, append_images=more, duration=each, loop=0, quality=60)

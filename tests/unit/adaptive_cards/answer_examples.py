@@ -264,6 +264,18 @@ WHAT = {
 }
 
 
+SAID = (
+    {"what": "answered", "data": {"question": "rehearse", "value": "skip:away until Monday"}},
+    {"what": "answered", "data": {"question": "discovered_app", "value": "without"}},
+    {"what": "not_changed", "step": "smtp_auth", "data": {"cause": "licence_missing"}},
+    {"what": "refused_more", "data": {"count": "1"}},
+    {"what": "answered", "data": {"question": "of_tomorrow"}},
+    {"what": "of_tomorrow"},
+    {"what": "problem", "data": {"cause": "of_tomorrow"}},
+)
+"""Entries with words of their own, and those that a newer version wrote, with their names."""
+
+
 def _audits() -> dict[str, cards.Card]:
     kinds = (
         "opened",
@@ -281,11 +293,13 @@ def _audits() -> dict[str, cards.Card]:
     hostile = {"at": LATER.isoformat(), "what": "opened", "n": 0, "kind": HOSTILE}
     hostile |= {"by": HOSTILE, "mailbox": HOSTILE, "run": HOSTILE}
     few = {"filed": 41, "name": TRAIL}
+    words = [_entry("", number) | said for number, said in enumerate(SAID)]
     return {
         "audit": audit(MAILBOX, LATER, earlier * 32 + entries, **few),
         "audit-space": audit("", LATER, earlier * 29_991 + entries, filed=20_000, name=TRAIL),
         "audit-one": audit("", LATER, entries[-1:], filed=1, name=TRAIL),
         "audit-none": audit("", LATER, [], filed=0, name=TRAIL),
+        "audit-words": audit("", LATER, words, filed=len(words), name=TRAIL),
         "audit-broken": audit(MAILBOX, LATER, earlier * 32 + entries, **few, broken_at=17),
         "hostile-audit": audit(HOSTILE, LATER, [hostile] * 12, filed=12, name=HOSTILE),
     }

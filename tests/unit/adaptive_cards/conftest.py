@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from adaptive_cards import Card
-from tests.unit.adaptive_cards import verdict_examples
 from tests.unit.adaptive_cards.all_examples import CARDS
 
 
@@ -17,12 +15,6 @@ from tests.unit.adaptive_cards.all_examples import CARDS
 def examples() -> dict[str, Card]:
     """Return all example cards in English, by name."""
     return CARDS
-
-
-@pytest.fixture
-def make_verdict() -> ModuleType:
-    """Return the module with the examples of checks, from which a test makes one more."""
-    return verdict_examples
 
 
 @pytest.fixture

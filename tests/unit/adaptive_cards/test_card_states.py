@@ -8,10 +8,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards import Card
-from adaptive_cards.texts import has_text
 from bot.cards.presenters.questions import TypedInputs, intake
-from jobs.runs.event_log import NOT_RECORDED
-from jobs.runs.run import Kind
 from tests.unit.adaptive_cards.progress_examples import RUN
 
 
@@ -91,10 +88,3 @@ def test_the_confirmation_names_run_and_plan(examples, nodes):
         if node.get("data", {}).get("do") == "confirm_hosts"
     ]
     assert found == [{"do": "confirm_hosts", "run": "7Q4K", "plan": "p3"}]
-
-
-def test_every_kind_of_event_has_its_words():
-    """Every recorded kind of event has a text, so it is never shown by its code name."""
-    assert [
-        kind for kind in Kind if kind not in NOT_RECORDED and not has_text(f"audit.what.{kind}")
-    ] == []

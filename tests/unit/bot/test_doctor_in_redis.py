@@ -20,9 +20,12 @@ from jobs.mail import watch_mail
 from jobs.runs.run_store import RunStore
 from jobs.storage.connection import PORT_FILE, embedded_url
 from tests.fixtures import redis_servers
+from tests.fixtures.parsed import table
 from tests.fixtures.queue_state import alive, wait
 from tests.unit.bot.doctor_line import line_of
 from tests.unit.bot.watched import BROKEN, GOOD, MAILBOX, look, watch
+
+SAID = table("doctor")
 
 MINUTES = timedelta(minutes=1)
 
@@ -37,15 +40,7 @@ def usual(redis) -> Iterator[Redis]:
         redis.config_set(name, value)
 
 
-@pytest.mark.parametrize(
-    ("settings", "begins", "ends"),
-    [
-        ({}, "ok answers and takes writes, version ", "; append-only file on"),
-        ({"maxmemory-policy": "allkeys-lru"}, "WRONG maxmemory-policy is allkeys-lru", ""),
-        ({"appendonly": "no", "save": ""}, "WRONG neither an append-only file nor snapshots", ""),
-        ({"appendonly": "no", "save": "60 1"}, "DOUBT append-only file off", "(appendonly yes)"),
-    ],
-)
+@pytest.mark.parametrize(("settings", "begins", "ends"), SAID["redis"])
 def test_redis_as_it_is_set(usual, settings, begins, ends):
     for name, value in settings.items():
         usual.config_set(name, value)
@@ -197,16 +192,7 @@ def measure(meter: Meter, cloud: str, ahead: float) -> None:
     meter.note(cloud, {"Date": formatdate(moment.timestamp(), usegmt=True)}, 0.0)
 
 
-@pytest.mark.parametrize(
-    ("ahead", "begins", "ends"),
-    [
-        (-20, "ok right, ", ""),
-        (45, "DOUBT {clock} 45 seconds ahead of Webex's, and", ""),
-        (-45, "DOUBT {clock} 45 seconds behind Webex's, and", ""),
-        (660, "WRONG {clock} 11 minutes ahead of Webex's", "Sign-ins fail until then"),
-        (-40_000, "WRONG {clock} 11 hours behind Webex's", ""),
-    ],
-)
+@pytest.mark.parametrize(("ahead", "begins", "ends"), SAID["skew"])
 def test_the_skew_is_named(redis, ahead, begins, ends):
     for cloud in (WEBEX, MICROSOFT):
         measure(METER, cloud, ahead)

@@ -107,7 +107,6 @@ def test_powershell_asks_for_the_same(certificate):
     text = commands(ENV, certificate=certificate, powershell=True, automatic_checks=True)
     for app, resource in RESOURCES.items():
         found = re.search(rf"App = '{app}'; Scopes = @\((.*?)\); Roles = @\((.*?)\)", text)
-        assert found is not None
         scopes, roles = (set(re.findall(r"'([^']+)'", part)) for part in found.groups())
         assert scopes - set(SIGN_IN) == asked(DELEGATED, resource)
         assert roles == asked(APPLICATION, resource)

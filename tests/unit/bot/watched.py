@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.cards import incidents
+from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Person, Station, Turn
@@ -29,6 +31,11 @@ def watch(services: Services, mailbox: str = MAILBOX, room: str = "room-1") -> W
     watched = WatchedChannel(Channel(mailbox, tenant_id="t"), room, person, now())
     services.watching.channels.save(watched)
     return watched
+
+
+def incident_card(services: Services, card: str) -> DesiredCard:
+    """Return the card of an incident as it is now."""
+    return incidents.drawing(services, card).cards[0]
 
 
 def look(services: Services, watched: WatchedChannel, outcome: LookOutcome, at: datetime) -> None:

@@ -48,6 +48,8 @@ ANSWER = _copy("refused", "550 5.7.1 Answer in the portal") | {
     "message_id": "<2@contoso.com>",
     "subject": "Re: Order",
 }
+BOX, COPY = _copy("mailbox"), _copy("connect")
+TASK, SENT = _log("received"), _log("7501", "outbound", "Re: Order")
 
 
 def _states(drawn: dict[str, Any]) -> dict[str, str]:
@@ -60,30 +62,14 @@ def _states(drawn: dict[str, Any]) -> dict[str, str]:
         ([], [], "idle idle idle idle idle idle"),
         ([_copy("nowhere", "550 5.1.10")], [], "ok wrong idle idle idle idle"),
         ([_copy("refused", "550 5.7.134")], [], "ok wrong idle idle idle idle"),
-        ([_copy("mailbox")], [], "ok ok wrong idle idle idle"),
-        ([_copy("mailbox"), _copy("rejected", "550 5.7.520")], [], "ok ok wrong idle idle idle"),
-        (
-            [_copy("mailbox"), _copy("internet", owner="x@elsewhere.example")],
-            [],
-            "ok ok wrong idle idle idle",
-        ),
-        ([_copy("mailbox"), _copy("connect")], [_log("7007")], "ok ok ok wrong idle idle"),
-        ([_copy("mailbox"), _copy("connect")], [_log("received")], "ok ok ok ok ok idle"),
-        (
-            [_copy("connect")],
-            [_log("received"), _log("7553", "outbound", "Re: Order")],
-            "ok ok ok ok ok wrong",
-        ),
-        (
-            [_copy("connect")],
-            [_log("received"), _log("7501", "outbound", "Re: Order")],
-            "ok ok ok ok ok ok",
-        ),
-        (
-            [_copy("connect"), ANSWER],
-            [_log("received"), _log("7501", "outbound", "Re: Order")],
-            "ok ok ok ok ok wrong",
-        ),
+        ([BOX], [], "ok ok wrong idle idle idle"),
+        ([BOX, _copy("rejected", "550 5.7.520")], [], "ok ok wrong idle idle idle"),
+        ([BOX, _copy("internet", owner="x@b.example")], [], "ok ok wrong idle idle idle"),
+        ([BOX, COPY], [_log("7007")], "ok ok ok wrong idle idle"),
+        ([BOX, COPY], [TASK], "ok ok ok ok ok idle"),
+        ([COPY], [TASK, _log("7553", "outbound", "Re: Order")], "ok ok ok ok ok wrong"),
+        ([COPY], [TASK, SENT], "ok ok ok ok ok ok"),
+        ([COPY, ANSWER], [TASK, SENT], "ok ok ok ok ok wrong"),
     ],
 )
 def test_how_far_the_mail_came(mail, log, states):

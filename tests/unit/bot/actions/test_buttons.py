@@ -20,11 +20,14 @@ from jobs.model import Channel, Finding, RunKind, State, Turn
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.storage.vault import Sealed
+from tests.fixtures.parsed import table
 from tests.fixtures.run_events import answered, changing, found, noted
 from tests.fixtures.waiting import LIMIT_S
 from tests.security.verbs import OF_NO_RUN
 from tests.unit.bot.actions.presses import RIGHT, other, press, queued, told
 from tests.unit.bot.cards.presenters.stage_events import LINE, PLANNED, SIGNED_IN
+
+TYPED = table("typed_messages")
 
 ON_A_RUN = sorted(
     set(actions.actions()) - OF_NO_RUN - {v for v in actions.actions() if v.startswith("tac")}
@@ -231,15 +234,7 @@ def test_a_mailbox_that_is_busy(anna, begin, webex_script, reply):
     assert anna.services.store.channels.running("support@example.test") == busy.id
 
 
-@pytest.mark.parametrize(
-    ("pasted", "key"),
-    [
-        ("AADSTS7000215: Invalid client secret", "cause.client_secret_wrong"),
-        ("Error 7523: invalid address", "cause.connect_recipient_refused"),
-        ("Trace ID: 0d1f7bba-7553-4c3e-7554-2b1f3c4d5e6f", "explain.unknown_title"),
-        ("", "explain.unknown_title"),
-    ],
-)
+@pytest.mark.parametrize(("pasted", "key"), TYPED["pasted"])
 def test_a_pasted_error_is_explained(anna, said, pasted, key):
     """A pasted error is explained, or the answer says that the error is not known."""
     press(anna, "explain", error_text=pasted)

@@ -8,7 +8,6 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.actions import actions
-from bot.cards import incidents as cards
 from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
@@ -16,6 +15,7 @@ from jobs.runs.run import Event, Kind, Origin
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from tests.unit.bot.actions.presses import of_bot, other
 from tests.unit.bot.commands.typed_commands import begun, pressed
+from tests.unit.bot.watched import incident_card
 
 POLICY = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_tenant", fix="fix.smtp_auth")
 BLOCKED = LookOutcome(Sight.BROKEN, "app_access_withdrawn")
@@ -45,9 +45,7 @@ def broken(ctx: ChatContext, *channels: WatchedChannel, by: LookOutcome = POLICY
 
 def drawn(ctx: ChatContext, card: str) -> str:
     """Return the incident's card as text."""
-    found = cards.drawing(ctx.services, card)
-    assert found is not None
-    return str(found.cards[0].card.content)
+    return str(incident_card(ctx.services, card).card.content)
 
 
 def test_on_it_can_be_taken_back(anna):

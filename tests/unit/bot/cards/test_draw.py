@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -18,8 +17,6 @@ from jobs.runs.run import Event, Kind, Run
 from jobs.runtime import install
 from jobs.storage import keys
 from tests.fixtures.waiting import until
-
-Said = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture

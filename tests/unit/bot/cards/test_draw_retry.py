@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -18,7 +17,6 @@ from jobs.runtime import install
 from jobs.storage import keys
 from tests.fixtures.webex_script import receive
 
-Said = Callable[[], list[tuple[str, str]]]
 NO = (401, 403, 404)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,7 +13,6 @@ from jobs.clock import now
 from tests.unit.bot.commands.typed_commands import sent
 
 END = now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=200)
-Said = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture

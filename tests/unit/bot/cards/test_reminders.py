@@ -18,12 +18,14 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.model import Finding, State
 from jobs.runs.run import Event, Kind, Run
+from tests.fixtures.parsed import table
 from tests.unit.bot.commands.typed_commands import pressed, sent
+
+JUDGED = table("judged")
 
 MADE = now()
 END = MADE.replace(hour=9) + timedelta(days=365)
 MAILBOX = "support@example.test"
-Begin = Callable[..., Run]
 Said = Callable[[], list[tuple[str, str]]]
 
 
@@ -115,21 +117,7 @@ def test_where_webex_is_away_it_is_told_at_the_next_look(
     assert (failed > 0, len(said()) - failed) == (True, 1)
 
 
-@pytest.mark.parametrize(
-    ("life", "left", "due"),
-    [
-        (365, 61, 0),
-        (365, 60, 60),
-        (365, 59, 60),
-        (365, 1, 1),
-        (365, 0, 0),
-        (365, -1, 0),
-        (30, 30, 0),
-        (30, 14, 14),
-        (60, 60, 0),
-        (60, 30, 30),
-    ],
-)
+@pytest.mark.parametrize(("life", "left", "due"), JUDGED["due"])
 def test_when_it_is_due(life, left, due):
     """The reminder that is due is the shortest period reached.
 

@@ -19,12 +19,13 @@ from jobs.runs.run import Brief, Event, Kind, Origin, Run
 from jobs.runtime import install
 from jobs.steps import steps_for
 from jobs.storage import keys
-from jobs.watch.model import LookOutcome, Sight, WatchedChannel
+from jobs.watch.model import LookOutcome, Sight
 from jobs.watch.store import assessment
 from practice import cardtext
 from practice.client import actions
 from tests.fixtures.run_events import changing
 from tests.unit.bot.cards.presenters.stage_events import APPROVED, LINE, PLANNED, SIGNED_IN, found
+from tests.unit.bot.watched import incident_card, watch
 
 MAILBOX = "support@example.test"
 CHANNEL = Channel(MAILBOX)
@@ -186,29 +187,21 @@ def test_the_cards_of_an_incident(services, check, start):
     """
     before = check("room-1", *(found(name) for name in ("arrivals", "copies", "answers")))
     watching = services.watching
-    watched = WatchedChannel(CHANNEL, "room-1", WHO, now())
-    watching.channels.save(watched)
+    watched = watch(services, MAILBOX)
     broken = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_mailbox", fix="fix.smtp_auth")
     for _ in range(2):
         changed = watching.incidents.record(watched, broken, now())
     (card_id,) = changed[0].cards
     assert is_history(shown(services, before))
-    assert verbs(incident(services, card_id)) == {"fix", "watch_on_it", "check"}
+    assert verbs(incident_card(services, card_id)) == {"fix", "watch_on_it", "check"}
     check()
-    assert verbs(incident(services, card_id)) == {"watch_on_it"}
+    assert verbs(incident_card(services, card_id)) == {"watch_on_it"}
     fix = start(RunKind.FIX, *CHANGES)
-    assert verbs(incident(services, card_id)) == {"watch_on_it"}
+    assert verbs(incident_card(services, card_id)) == {"watch_on_it"}
     finish(services, fix)
     watching.incidents.record(watched, LookOutcome(Sight.HEALTHY), now())
-    over = incident(services, card_id)
+    over = incident_card(services, card_id)
     assert "fix" not in verbs(over)
-
-
-def incident(services: Services, card_id: str) -> DesiredCard:
-    """Return the card of an incident as it is now."""
-    drawn = draw.incidents.drawing(services, card_id)
-    assert drawn is not None
-    return drawn.cards[0]
 
 
 def test_something_new_draws_the_others_once(services, check, start):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +29,6 @@ from tests.unit.bot.cards.presenters.stage_events import (
     found,
 )
 
-Begin = Callable[..., Run]
 BEGUN = (SIGNED_IN, PLANNED, APPROVED)
 END = Event(Kind.CANCELLED, now())
 GRANTED = found("admin_consent")

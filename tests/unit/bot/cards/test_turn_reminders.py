@@ -5,7 +5,6 @@ The store is real, and the clock is the test's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,13 +17,11 @@ from bot.cards.notices import remind_of_turns
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from tests.fixtures.run_events import answered
 from tests.unit.bot.cards.presenters.stage_events import LINE
 from tests.unit.bot.commands.typed_commands import sent
 
-Begin = Callable[..., Run]
-Said = Callable[[], list[tuple[str, str]]]
 ADMIN = "admin@example.test"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,7 +22,6 @@ CHANNEL = Channel(
     MAILBOX, "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io", tenant_id="tenant-1"
 )
 WHO = Person("anna", "anna@example.test", "org-1")
-Pass = Callable[[float], None]
 
 
 def set_up(ctx: ChatContext) -> Run:

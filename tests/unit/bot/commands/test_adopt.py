@@ -111,7 +111,6 @@ def test_a_kept_channel_is_reminded_of_the_end_of_its_secret(anna):
     anna.services.store.append(run.id, secret)
     press(anna, "keep", run=run.id)
     ending = ending_of(anna.services.store, MAILBOX)
-    assert ending is not None
     assert (ending.end, ending.made) == (end, run.opened)
     assert [record.run for record in anna.services.channels.connected()] == [run.id]
 

@@ -14,8 +14,11 @@ from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.commands import by_typed_name, commands
 from jobs.storage import keys
+from tests.fixtures.parsed import table
 from tests.fixtures.webex_script import receive
 from tests.unit.bot.commands.typed_commands import cards, pressed, type_
+
+TYPED = table("typed_messages")
 
 GERMAN = Locale("de", "UTC")
 
@@ -81,15 +84,7 @@ def test_a_forged_button_changes_nothing(anna, inputs):
     assert anna.services.redis.exists(keys.locale(anna.room)) == 0
 
 
-@pytest.mark.parametrize(
-    ("typed", "zone"),
-    [
-        ("Europe/Berlin", "Europe/Berlin"),
-        ("europe/berlin", "Europe/Berlin"),
-        ("America/New York", "America/New_York"),
-        ("utc", "UTC"),
-    ],
-)
+@pytest.mark.parametrize(("typed", "zone"), TYPED["zones"])
 def test_a_zone_is_chosen_by_its_name(anna, typed, zone):
     """A time zone may be typed in any case, with a space in place of an underscore."""
     type_(anna, "timezone", typed)

@@ -25,7 +25,6 @@ def watched(services, begin) -> WatchedChannel:
     run = begin()
     services.store.end(run, Event(Kind.FINISHED, now()))
     record = services.channels.record(MAILBOX)
-    assert record is not None
     made = WatchedChannel(record.channel, "room-1", Person("p", "anna@example.test"), now())
     services.watching.channels.save(made)
     return made
@@ -115,6 +114,5 @@ def test_a_channel_is_taken_as_its_last_run_has_left_it(services, watched):
     services.watching.channels.save(replace(watched, channel=old))
     watch.look("before")
     known = services.watching.channels.load(MAILBOX)
-    assert known is not None
     assert known.channel == watched.channel
     assert watched.group in services.watching.channels.schedule.all()

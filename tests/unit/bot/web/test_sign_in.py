@@ -246,7 +246,6 @@ def test_a_state_is_sealed_and_ends(services, redis):
     assert 0 < redis.ttl("sealed:flow:state-1") <= 600
     assert b"verifier-1" not in redis.get("sealed:flow:state-1")
     flow = oauth.read(services, "state-1", once=True)
-    assert flow is not None
     assert json.loads(flow.flow) == {"code_verifier": "verifier-1"}
     assert "verifier-1" not in repr(flow)
     assert oauth.read(services, "state-1", once=True) is None

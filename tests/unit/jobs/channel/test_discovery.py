@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,7 +31,6 @@ BOX: dict[str, Any] = {
 }
 RULE = {"SentTo": [MAILBOX], "RedirectMessageTo": [ADDRESS]}
 CONTACT = {"Name": "Webex", "ExternalEmailAddress": f"SMTP:{ADDRESS}"}
-Given = Callable[..., StepContext]
 
 
 def app(number: int = 1, callback: str = CALLBACK, **more: Any) -> dict[str, Any]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given as drawn, strategies as st
@@ -22,9 +20,9 @@ from jobs.channel.form import (
     read_details,
 )
 from jobs.model import Channel, Profile, Text
+from tests.fixtures.parsed import table
 
-DATA = Path(__file__).parents[3] / "data"
-TYPED = tomllib.loads((DATA / "typed_values.toml").read_text("utf-8"))
+TYPED = table("typed_values")
 MAILBOX = "support@contoso.com"
 RIGHT = {
     "callback_url": "https://uk.webexconnect.io/callback",

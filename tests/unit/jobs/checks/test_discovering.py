@@ -138,7 +138,6 @@ def test_a_kept_channel_is_one_of_its_space(checked, store):
     """
     assert discovering.keep(store, checked, "anna@contoso.com")
     record = store.channels.record(MAILBOX)
-    assert record is not None
     assert (record.run, record.channel.tenant_id) == (checked.id, "tenant-1")
     last = store.last_check(MAILBOX)
     assert (store.channels.of_space("room-1"), last and last.id) == ((MAILBOX,), checked.id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,10 +12,9 @@ from jobs.causes.reader import read
 from jobs.causes.speaker import Place
 from jobs.clouds import errors
 from jobs.microsoft.responses import judge_exchange, judge_graph
+from tests.fixtures.parsed import table
 
-CODES: dict[str, Any] = tomllib.loads(
-    Path(__file__).with_name("codes.toml").read_text(encoding="utf-8")
-)
+CODES = table("codes")
 
 
 def rows(service: str) -> list[Any]:

@@ -17,7 +17,6 @@ from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
 
 CAUSE = "app_deleted_meanwhile"
-Move = Callable[[float], None]
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,10 @@ from jobs.mail.message_trace import Trace, TraceRow, TraceStatus, cause_at, caus
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import Graph
 from jobs.model import Station
+from tests.fixtures.parsed import table
 from tests.unit.jobs.clouds.scripted_cloud import Cloud as Answers
-from tests.unit.jobs.mail.bounces import ROWS
+
+ROWS = table("bounces")
 
 SINCE = datetime(2026, 11, 24, tzinfo=UTC)
 SENDER, TO, ID = "a@fabrikam.com", "support@contoso.com", "<1@fabrikam.com>"

@@ -15,7 +15,9 @@ from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, Rejected, Transient
 from jobs.mail.smtp_login import OutgoingMail, SmtpProbe, login_probe, meaning_of, send_test_mail
 from jobs.runs.run import LeaseLostError
-from tests.unit.jobs.mail.bounces import ROWS
+from tests.fixtures.parsed import table
+
+ROWS = table("bounces")
 
 USER = "support@contoso.com"
 GOOD = "token-that-is-good"

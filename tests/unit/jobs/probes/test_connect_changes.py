@@ -16,6 +16,9 @@ from jobs.probes import all_probes
 from jobs.probes.contact_center import MOST
 from jobs.runs.channel_index import ChannelIndex, Record
 from jobs.runs.run import Brief
+from tests.fixtures.parsed import table
+
+ANSWERS = table("outside")
 
 AT = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 PROBES = all_probes()
@@ -162,17 +165,7 @@ def test_the_proof_ends_the_setup(given, configured, outside, monkeypatch):
     assert len(look(ctx).signals.changes) == 1
 
 
-@pytest.mark.parametrize(
-    ("status", "reason"),
-    [
-        (400, "audit_request"),
-        (401, "audit_token"),
-        (403, "audit_forbidden"),
-        (404, "audit_not_found"),
-        (500, "audit_away"),
-        (429, "audit_away"),
-    ],
-)
+@pytest.mark.parametrize(("status", "reason"), ANSWERS["audit_log"])
 def test_what_is_not_read_breaks_nothing(given, configured, outside, status, reason):
     """If the log cannot be read, the probe is skipped with its reason.
 

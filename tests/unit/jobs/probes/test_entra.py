@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from jobs.probes import all_probes
 from jobs.probes.sign_ins import Sessions, SignIns, Surplus, touches
 from jobs.runs.run import Brief
 from jobs.steps import all_steps
+from tests.fixtures.parsed import table
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG, ago, look
 
 DATA = Path(__file__).parents[3] / "data"
@@ -63,7 +63,7 @@ def ctx(given) -> StepContext:
 
 
 ENDED = "refresh_token_expired"
-LOGS = tomllib.loads((DATA / "sign_in_logs.toml").read_text("utf-8"))["logs"]
+LOGS = table("sign_in_logs")["logs"]
 
 
 @pytest.mark.parametrize("log", LOGS)

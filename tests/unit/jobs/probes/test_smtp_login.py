@@ -22,7 +22,10 @@ from jobs.model import Finding, Reason, Signals, State, Text
 from jobs.probes import checks_for
 from jobs.probes.sign_ins import SmtpLogin, login_of
 from jobs.runs.run import Brief
+from tests.fixtures.parsed import table
 from tests.unit.jobs.probes.trace_rows import OK, POSSIBLE, SKIPPED, WRONG
+
+ERRORS = table("sign_in_errors")
 
 MAILBOX = "support@contoso.com"
 
@@ -73,21 +76,7 @@ async def test_nobody_rehearsed(given):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "state", "cause"),
-    [
-        (7000215, POSSIBLE, "client_secret_wrong"),
-        (7000222, POSSIBLE, "client_secret_expired"),
-        (50173, POSSIBLE, "session_revoked"),
-        (70000, POSSIBLE, "grant_invalid"),
-        (50057, WRONG, "account_disabled"),
-        (53011, WRONG, "account_at_risk"),
-        (50053, WRONG, "account_locked"),
-        (50058, POSSIBLE, "sign_in_missing"),
-        (53003, WRONG, "blocked_by_conditional_access"),
-        (700016, WRONG, "app_not_found"),
-    ],
-)
+@pytest.mark.parametrize(("number", "state", "cause"), ERRORS["own_login"])
 async def test_what_is_the_bots_own_only_may_be_the_channels(ctx, provider, number, state, cause):
     """An error of the bot's own secret or token is only a possible cause.
 

@@ -17,6 +17,7 @@ from jobs.clouds.errors import CloudError, MalformedAnswer
 from jobs.clouds.rate_limit import ReadCache
 from jobs.model import State
 from jobs.probes import all_probes
+from tests.fixtures.parsed import table
 from tests.unit.jobs.probes.trace_rows import (
     OK,
     POSSIBLE,
@@ -28,6 +29,8 @@ from tests.unit.jobs.probes.trace_rows import (
     task,
     told,
 )
+
+ANSWERS = table("outside")
 
 PROBES = all_probes()
 POINT = {"name": "Email", "channelType": "EMAIL", "active": True, "assetId": "a_1"}
@@ -48,20 +51,7 @@ def script(cloud: Any, outside: Any, case: dict[str, Any]) -> None:
     outside.on("GET /cc/v1/tasks", {"data": [task(**each) for each in case["tasks"]]})
 
 
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [
-        ("agent_tasks", "skipped.no_contact_center"),
-        ("mail_to_task", "skipped.no_contact_center"),
-        ("asset_workload", "skipped.no_contact_center"),
-        ("flow_template", "skipped.no_contact_center"),
-        ("entry_point", "skipped.no_contact_center_org"),
-        ("contact_queue", "skipped.no_contact_center_org"),
-        ("queue_agents", "skipped.no_contact_center_org"),
-        ("waiting_tasks", "skipped.no_contact_center_org"),
-        ("connect_changes", "skipped.no_audit_log"),
-    ],
-)
+@pytest.mark.parametrize(("name", "why"), ANSWERS["without_key"])
 def test_nothing_is_asked_without_a_key(given, name, why):
     """Without a key in the settings, each probe is skipped with a reason of its own."""
     assert told(look(name, given())) == (SKIPPED, why, "")

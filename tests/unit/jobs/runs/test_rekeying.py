@@ -89,7 +89,6 @@ def test_of_every_kind_the_value_is_written_again(redis, run):
     assert (again.version, again.approvals) == (before.version, before.approvals)
     trust.require_audited(store, again)
     assert list(again.approvals) == [Scope.MAILBOX]
-    assert record is not None
     assert (record.run, vault.get(Sealed.CLIENT_SECRET.of(run))) == (run, "s3cret")
     assert set(accepted.of(store, MAILBOX)) == {"not_forwarded"}
     card = redis.hget(keys.cards(run), "plan")

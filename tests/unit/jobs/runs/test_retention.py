@@ -22,9 +22,6 @@ Clear = Callable[..., None]
 CHANGE = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
 
 
-Pass = Callable[[float], None]
-
-
 @pytest.fixture
 def clear(store, pass_time) -> Clear:
     """Return a function that lets days pass, and does a whole pass as a new worker does it."""

@@ -132,7 +132,6 @@ def test_renewing_puts_the_run_on_the_due_list(store, opened):
     So another worker continues the run if this worker dies.
     """
     with store.lease(opened.id) as lease:
-        assert lease is not None
         assert lease.renew()
     due = float(store.redis.zscore("due", f"run:{opened.id}") or 0) - now().timestamp()
     assert LEASE_S < due <= LEASE_S + 1

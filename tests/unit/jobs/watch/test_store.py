@@ -59,7 +59,6 @@ def test_two_bad_looks_open_one_incident_and_a_good_one_ends_it(store, watch):
     assert store.open_of_channel("a@contoso.com") == incident
     assert incident.cards == (incident.id,)
     card = store.card(incident.id)
-    assert card is not None
     assert (card.room, card.shared, store.of_card(card.id)) == ("room-1", "", (incident,))
     fixed = store.record(watched, GOOD, AT + 2 * MINUTE, lambda _: "RUN1")
     assert [each.fixed_by for each in fixed] == ["RUN1"]
@@ -153,7 +152,6 @@ def test_the_end_of_the_watch_ends_the_incident(store, watch):
     broken(store, [watched], AT, BROKEN)
     watching = Watching(WatchStore(store.redis, OWN), store)
     was_watched, ended = watching.end("a@contoso.com", AT + 2 * MINUTE)
-    assert ended is not None
     assert (was_watched, ended.news[-1].kind) == (True, NewsKind.UNWATCHED)
     assert store.record(watched, BROKEN, AT + 3 * MINUTE) == ()
     assert store.open_incidents() == ()
@@ -178,7 +176,6 @@ def test_a_person_changes_an_incident_in_a_transaction(store, watch):
     (incident,) = broken(store, [watch("a@contoso.com")], AT, BROKEN)
     acting = store.take_on(incident.id, "bob@contoso.com", AT + 2 * MINUTE)
     assert acting == store.load(incident.id)
-    assert acting is not None
     assert acting.acting == "bob@contoso.com"
     assert store.take_on(incident.id, "bob@contoso.com", AT + 3 * MINUTE) is None
     assert store.change(incident.id, lambda _each: None) is None

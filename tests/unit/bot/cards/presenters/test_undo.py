@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +15,12 @@ from jobs.clock import now
 from jobs.engine.step import Step, Undoable
 from jobs.model import Change, Finding, Scope, State, Text, Turn
 from jobs.next_action import next_action
-from jobs.runs.run import UNDOES, Event, Kind, RecordedChange, Run
+from jobs.runs.run import UNDOES, Event, Kind, RecordedChange
 from jobs.steps import all_steps
 from practice.client import actions
 from tests.fixtures.run_events import found
 from tests.unit.bot.cards.presenters.stage_events import SIGNED_IN
 
-Begin = Callable[..., Run]
 SEEN = Text("seen.undo_changed_since", {"seen": "key:seen.off"})
 FINDINGS = {
     "application": Finding("application", State.OK, seen=Text("seen.undo_removed")),
@@ -55,12 +53,6 @@ APPROVED = Event(
 )
 BACK = found("forwarding", seen=Text("seen.undo_back", {"seen": "key:seen.none"}))
 FINISHED = Event(Kind.FINISHED, now())
-
-
-@pytest.fixture
-def planned(begin) -> Run:
-    """Return an undo with its plan."""
-    return begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, kind="undo")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -33,7 +32,6 @@ READ_ON = "https://login.microsoftonline.com/error?code=9999999"
 """Address with an error code at its end. A card shortens such a long word in its middle."""
 REPLY = "554 5.9.99 Something new [AM0PR01.eurprd.example 2026-11-25T09:00:00.000Z 08DE2C]"
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"})
-Begin = Callable[..., Run]
 
 
 def entra() -> CloudError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -14,9 +13,6 @@ from jobs.clock import now
 from jobs.model import Reason, State, Text, second_of
 from jobs.runs.run import Event, Kind, Origin, Run
 from tests.unit.bot.cards.presenters.stage_events import found
-
-Begin = Callable[..., Run]
-OFF = found("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
 
 
 def checked(services: Services, setup: Run, *events: Event) -> Run:

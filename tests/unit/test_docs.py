@@ -1,7 +1,5 @@
 """Tests that documentation, citations, site and bill of materials fit the code."""
 
-from __future__ import annotations
-
 import ast
 import json
 import pkgutil
@@ -9,11 +7,9 @@ import posixpath
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -188,7 +184,7 @@ def test_make_docs_makes_the_pages_that_say_so():
     assert len(recipe[1].splitlines()) == len(said)
 
 
-def statements(tree: ast.Module) -> Iterator[ast.AST]:
+def statements(tree: ast.Module):
     """Yield every statement of a module; expressions are left out because they hold no import."""
     waiting: list[ast.AST] = [tree]
     while waiting:
@@ -197,7 +193,7 @@ def statements(tree: ast.Module) -> Iterator[ast.AST]:
             waiting.extend(getattr(node, block, ()))
 
 
-def modules_of(tree: ast.Module) -> Iterator[str]:
+def modules_of(tree: ast.Module):
     """Yield every module that a file imports, at any depth."""
     for node in statements(tree):
         if isinstance(node, ast.Import):
@@ -433,10 +429,9 @@ LOCK = (ROOT / "requirements.txt").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def bill() -> dict[str, Any]:
+def bill():
     """Return the bill of materials of the project."""
-    found: dict[str, Any] = json.loads((ROOT / "deploy/sbom.cdx.json").read_text(encoding="utf-8"))
-    return found
+    return json.loads((ROOT / "deploy/sbom.cdx.json").read_text(encoding="utf-8"))
 
 
 def test_the_file_is_up_to_date():

@@ -1,13 +1,9 @@
 """Tests of the project's structural rules: allowed imports, sizes, and no unfinished work."""
 
-from __future__ import annotations
-
 import ast
 import re
-from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
 
@@ -71,7 +67,7 @@ LEFT_OVER = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "X" * 3 + r"\b")))
 SIGNATURE = re.compile(r"signature|digest|hmac", re.IGNORECASE)
 
 
-def imports(path: Path) -> Iterator[str]:
+def imports(path):
     """Yield every module that the file imports; ``from a import b`` gives ``a.b``."""
     for node in nodes(path):
         if isinstance(node, ast.Import):
@@ -80,7 +76,7 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def told(path: Path) -> str:
+def told(path) -> str:
     """Return the file's path from the project's folder, for messages."""
     return str(path.relative_to(ROOT))
 
@@ -170,7 +166,7 @@ def test_no_module_imports_itself_in_a_circle():
         pytest.fail(" -> ".join(circle.args[1]))
 
 
-def top_imports(path: Path, modules: dict[str, Path]) -> Iterator[str]:
+def top_imports(path, modules):
     """Yield the product's modules that a module imports at its top."""
     for node in tree(path).body:
         if isinstance(node, ast.ImportFrom):
@@ -242,7 +238,7 @@ def test_files_and_functions_can_be_read_at_once():
     assert (long_files, long_functions) == ([], [])
 
 
-def read_names(path: Path) -> Iterator[str]:
+def read_names(path):
     """Yield every name that the file reads: a variable, an attribute, an import, or a text."""
     for node in nodes(path):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
@@ -255,7 +251,7 @@ def read_names(path: Path) -> Iterator[str]:
             yield node.value
 
 
-def kept_names(path: Path) -> Iterator[str]:
+def kept_names(path):
     """Yield the fields of the file's classes, and the names that the module itself sets."""
     inner = [
         node

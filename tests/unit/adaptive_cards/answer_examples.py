@@ -1,8 +1,5 @@
 """Examples of answers: help, lists of runs, notices, offers, explained errors, TAC and the trail."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -39,7 +36,6 @@ from jobs.model import (
     minute_of,
     verbatim,
 )
-from jobs.runs.audit import AuditEntry
 from jobs.runs.run import Kind, Plan, Reply, Run
 from tests.unit.adaptive_cards.examples import AT, HOSTILE, MAILBOX
 from tests.unit.adaptive_cards.verdict_examples import line
@@ -51,7 +47,7 @@ def examples() -> dict[str, cards.Card]:
     return answers | _offers() | _explanations() | _tac() | _audits()
 
 
-def _helps() -> Iterator[tuple[str, cards.Card]]:
+def _helps():
     entries = tuple(
         HelpEntry(name, argument, group)
         for name, argument, group in (
@@ -81,7 +77,7 @@ def run_of(name: str, mailbox: str, **more: object) -> Run:
     return replace(run, **more)  # type: ignore[arg-type]  # the run's own names
 
 
-def _status() -> Iterator[tuple[str, cards.Card]]:
+def _status():
     approved = {"approvals": {Scope.MAILBOX: Reply("yes", "anna@contoso.com", AT)}}
     later = Finding("smtp_auth", State.WAITING, waiting_for=Turn.TIME, until=AT)
     runs = (
@@ -100,7 +96,7 @@ def _status() -> Iterator[tuple[str, cards.Card]]:
     yield "status-none", status((), AT)
 
 
-def _notices() -> Iterator[tuple[str, cards.Card]]:
+def _notices():
     refused = NoticeView(
         Text("refused.kicker"),
         Text("refused.button"),
@@ -305,7 +301,7 @@ def _audits() -> dict[str, cards.Card]:
     }
 
 
-def _entry(kind: str, number: int) -> AuditEntry:
+def _entry(kind: str, number: int):
     about = {"mailbox": MAILBOX, "run": RUN} if kind != "refused" else {}
     told = {"at": LATER.isoformat(), "what": kind, "by": "anna@contoso.com", "n": number}
     return WHAT | about | told

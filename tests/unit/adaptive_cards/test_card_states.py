@@ -1,13 +1,7 @@
 """Tests of the contents and buttons of each card in each state."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import pytest
 
-from adaptive_cards import Card
 from bot.cards.presenters.questions import TypedInputs, intake
 from tests.unit.adaptive_cards.progress_examples import RUN
 
@@ -49,10 +43,7 @@ def test_connect_form_names_the_secret_only_as_a_link(examples, nodes):
     ] == []
 
 
-Nodes = Callable[[Any], Iterator[dict[str, Any]]]
-
-
-def verbs(card: Card, nodes: Nodes) -> set[str]:
+def verbs(card, nodes) -> set[str]:
     """Return the verbs of the card's buttons."""
     return {node["data"]["do"] for node in nodes(card.content) if "data" in node}
 

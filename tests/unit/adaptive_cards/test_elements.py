@@ -1,7 +1,5 @@
 """Tests of the elements of cards."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -1,7 +1,5 @@
 """Tests of the sections of a check's card: causes, symptoms, proofs, findings and commands."""
 
-from __future__ import annotations
-
 import json
 
 

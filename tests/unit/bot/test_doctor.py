@@ -1,7 +1,5 @@
 """Checks of ``doctor``: grants, the test mail's login, the contact center and the audit log."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,7 +7,6 @@ import httpx
 import pytest
 
 from bot import doctor
-from bot.services import Services
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now
@@ -24,7 +21,7 @@ TENANT = "11111111-2222-3333-4444-555555555555"
 
 
 @pytest.fixture
-def services(services, provider) -> Services:
+def services(services, provider):
     """Services with a Microsoft on loopback, where all roles are granted."""
     provider.app_roles.update(
         {GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)}
@@ -33,7 +30,7 @@ def services(services, provider) -> Services:
     return replace(services, settings=replace(services.settings, login_url=provider.base, **app))
 
 
-def examined(services: Services, about: str = "read access", **settings: object) -> list[str]:
+def examined(services, about: str = "read access", **settings: object) -> list[str]:
     """Return the doctor's lines about the named check, with these settings."""
     lines: list[str] = []
     checks = doctor.checks(services.bot, replace(services.settings, **settings))

@@ -1,8 +1,5 @@
 """Lines of ``doctor`` about Redis, the workers, the webhooks, the watch and the clock."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import formatdate
@@ -13,7 +10,6 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bot.doctor import examine, on_clock, on_redis, on_refused_webhooks, on_watch, on_workers
 from bot.queue import REFUSALS, connect_for_web, health
-from bot.services import Services
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, MICROSOFT, WEBEX, Meter
 from jobs.mail import watch_mail
@@ -31,7 +27,7 @@ MINUTES = timedelta(minutes=1)
 
 
 @pytest.fixture
-def usual(redis) -> Iterator[Redis]:
+def usual(redis):
     """Valkey of the tests, whose settings are restored after the test."""
     names = ("maxmemory-policy", "appendonly", "save")
     before = {name: redis.config_get(name)[name] for name in names}
@@ -131,7 +127,7 @@ def test_timers_that_are_late(redis, monkeypatch):
     assert line.startswith("WRONG nothing that is due is handed out: ")
 
 
-def settled(services: Services) -> str:
+def settled(services) -> str:
     """Make the next round due later, as the end of a round does, and return the doctor's line."""
     schedule = services.watching.channels.schedule
     for group in schedule.all():

@@ -3,8 +3,6 @@
 The rule is checklist.toml S5.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import string

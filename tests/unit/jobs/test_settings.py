@@ -1,7 +1,5 @@
 """Tests of the settings of the jobs, and of secrets in files."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,10 +1,7 @@
 """Tests of reading and judging a check's card: real cards against the listed faults."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -35,7 +32,7 @@ def _line(cause: str, row: str = "X1") -> Line:
     return Line(row, Text(f"cause.{cause}"), found)
 
 
-def _seen(*causes: str, **more: Any) -> verdicts.Seen:
+def _seen(*causes: str, **more) -> verdicts.Seen:
     """Draw a check's card with these causes, and return what is read from it."""
     view = replace(
         WELL, causes=tuple(_line(cause, f"X{place}") for place, cause in enumerate(causes)), **more

@@ -1,9 +1,5 @@
 """Tests of the practice page's logic: how far a mail came, and which address a link leads to."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import flask
 import httpx
 import pytest
@@ -23,7 +19,7 @@ MAIL = {
 FORWARDING = "abc@mail-us.imiconnect.io"
 
 
-def _copy(place: str, note: str = "", owner: str = "support@contoso.com") -> dict[str, Any]:
+def _copy(place: str, note: str = "", owner: str = "support@contoso.com"):
     return {
         **MAIL,
         "recipient": owner,
@@ -34,7 +30,7 @@ def _copy(place: str, note: str = "", owner: str = "support@contoso.com") -> dic
     }
 
 
-def _log(code: str, direction: str = "inbound", subject: str = "Order") -> dict[str, Any]:
+def _log(code: str, direction: str = "inbound", subject: str = "Order"):
     return {
         "at": "2026-11-24T10:00:01+00:00",
         "direction": direction,
@@ -52,7 +48,7 @@ BOX, COPY = _copy("mailbox"), _copy("connect")
 TASK, SENT = _log("received"), _log("7501", "outbound", "Re: Order")
 
 
-def _states(drawn: dict[str, Any]) -> dict[str, str]:
+def _states(drawn) -> dict[str, str]:
     return {station["name"]: station["state"] for station in drawn["stations"]}
 
 

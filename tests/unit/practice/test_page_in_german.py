@@ -1,7 +1,5 @@
 """Tests of the practice page in German: every text has a translation, and commands are German."""
 
-from __future__ import annotations
-
 import re
 from html.parser import HTMLParser
 from pathlib import Path

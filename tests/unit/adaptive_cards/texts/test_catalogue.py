@@ -1,10 +1,7 @@
 """Tests of the catalog of texts: every key that the cards use exists, and every text is used."""
 
-from __future__ import annotations
-
 import ast
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -26,7 +23,7 @@ BEGINNING = re.compile(r"[a-z_]+\.[a-z_.]*")
 OPEN = ("turn.", "command.", "notice.", "permission.", "progress.group.", "help.group.", "finding.")
 
 
-def constants(*folders: Path) -> Iterator[tuple[str, bool]]:
+def constants(*folders: Path):
     """Yield every string in the folders that looks like a key, and whether it is only a prefix."""
     for path in (path for folder in folders for path in folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -3,11 +3,8 @@
 No text is left in English.
 """
 
-from __future__ import annotations
-
 import ast
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -187,7 +184,7 @@ def values() -> tuple[str, ...]:
     return tuple(sorted(found, key=len, reverse=True))
 
 
-def _pieces(value: str) -> Iterator[str]:
+def _pieces(value: str):
     """Yield a value as a card may show it: whole, without its period, or with a capital.
 
     The reply in a message trace is shown alone, too.

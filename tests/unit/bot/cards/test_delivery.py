@@ -1,7 +1,5 @@
 """Cards of a run in Webex: edited in place if possible, otherwise posted again."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -10,10 +8,8 @@ import pytest
 
 from bot.cards import delivery
 from bot.cards.presenters.card_state import EDITS, NO_EDITS, earlier_slot, posted_card
-from bot.services import Services
 from bot.webex.client import WebexAnswerError, WebexBadRequestError, WebexError
 from jobs.clock import now
-from jobs.runs.run import Run
 from tests.unit.bot.cards.small_card import age, card, later, methods, plan_card
 from tests.unit.bot.commands.typed_commands import sent
 
@@ -379,7 +375,7 @@ def test_an_edit_that_is_not_confirmed_counts(services, run, monkeypatch):
     assert counted(services, run) == (3, False, "approver")
 
 
-def counted(services: Services, run: Run) -> tuple[int, bool, str]:
+def counted(services, run) -> tuple[int, bool, str]:
     """Return the edits of the posted card, whether the last is not confirmed, and its urgency."""
     shown = plan_card(services, run)
     return shown.edits, shown.tried, shown.urgency

@@ -1,11 +1,7 @@
 """Card of an incident: posted once, edited for news, with reminders until somebody acts."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, time
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +10,6 @@ from adaptive_cards.texts import text
 from bot.cards import draw, incidents
 from bot.chat import preferences
 from bot.chat.audience import mark_members_checked
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, ConnectChange, Person, Station
 from jobs.storage import keys
@@ -26,11 +21,10 @@ MAILBOX, OTHER = "support@example.test", "sales@example.test"
 BROKEN = LookOutcome(Sight.BROKEN, "not_forwarded", fix="fix.forwarding")
 POLICY = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_tenant")
 GOOD = LookOutcome(Sight.HEALTHY)
-Look = Callable[..., str]
 
 
 @pytest.fixture
-def look(services) -> Look:
+def look(services):
     """Return a function that records looks at a channel and draws its card.
 
     The function returns the id of the card.
@@ -63,7 +57,7 @@ def look(services) -> Look:
     return made
 
 
-def show(services: Services, card: str) -> None:
+def show(services, card: str) -> None:
     """Draw the card until nothing is left to show now."""
     mark_members_checked(services, "room-1")
     for _ in range(3):
@@ -177,7 +171,7 @@ def test_a_reminder_is_over_once_somebody_acts(look, services, pass_time):
     assert over_reminders(services, card) == ["nobody:0"]
 
 
-def over_reminders(services: Services, card: str) -> list[str]:
+def over_reminders(services, card: str) -> list[str]:
     """Return the reminders whose card takes its last edit."""
     every = incidents.drawing(services, card).cards
     return [each.slot for each in every if each.slot.startswith("nobody:") and each.final]
@@ -244,12 +238,12 @@ def test_the_end_of_quiet_hours(hours, now_is, end):
     assert preferences.end_of_quiet(hours, now_is) == end
 
 
-def to_ben(webex_script: Any) -> int:
+def to_ben(webex_script) -> int:
     """Return how many messages went to Ben 1:1."""
     return sum(each.get("toPersonEmail") == "ben@example.test" for each in sent(webex_script))
 
 
-def reminders(webex_script: Any) -> int:
+def reminders(webex_script) -> int:
     """Return how many reminders were posted."""
     return sum("Nobody has acted on this" in str(each) for each in sent(webex_script))
 

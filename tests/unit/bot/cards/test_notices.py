@@ -1,8 +1,5 @@
 """Notices about a closed space, about data that Redis has lost, and about gaps of the watch."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,7 +9,6 @@ from bot.cards import delivery, notices
 from bot.cards.notices import CLOSED, LASTS_S, LossWatch
 from bot.cards.presenters.card_state import LIVING
 from bot.chat.audience import mark_members_checked
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.runs.run import Event, Kind, Origin
@@ -23,7 +19,7 @@ from tests.fixtures.webex_script import Reply
 
 
 @pytest.fixture
-def refuse(services, run) -> Callable[..., None]:
+def refuse(services, run):
     """Return a function that records that Webex has refused the run's card for so long."""
 
     def refused(status: int = 403, lasted_s: float = LASTS_S) -> None:
@@ -90,7 +86,7 @@ def test_the_message_is_over_with_the_run_or_the_refusal(services, run, redis, r
 
 
 @pytest.fixture
-def lose(services, redis) -> Callable[[], None]:
+def lose(services, redis):
     """Return a function that makes Redis lose everything, with no outsider in the space."""
 
     def lost() -> None:
@@ -175,7 +171,7 @@ MAILBOX = "support@example.test"
 
 
 @pytest.fixture
-def gap(services) -> Services:
+def gap(services):
     """Return services with a watched channel that was not looked at for three hours."""
     channel = Channel(MAILBOX, tenant_id="t")
     began = now() - timedelta(hours=4)

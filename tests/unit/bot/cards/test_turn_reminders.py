@@ -3,18 +3,14 @@
 The store is real, and the clock is the test's.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import text
 from bot.cards.living import earlier_cards
 from bot.cards.notices import remind_of_turns
-from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account
 from jobs.runs.run import Event, Kind
@@ -42,14 +38,14 @@ def planned(hours: float = 0) -> Event:
     return Event(Kind.PLANNED, at, data={"plan": "plan-1"}, changes=(LINE,))
 
 
-def after(services: Services, *hours: float) -> None:
+def after(services, *hours: float) -> None:
     """Look for reminders this many hours after the turn began, twice each time."""
     for each in hours:
         for _ in range(2):
             remind_of_turns(services, lambda: now() + timedelta(hours=each))  # noqa: B023  called at once
 
 
-def people(webex_script: Any) -> list[str]:
+def people(webex_script) -> list[str]:
     """Return whom each reminder went to: an address, or the id of a person."""
     return [str(each.get("toPersonEmail") or each.get("toPersonId")) for each in sent(webex_script)]
 

@@ -1,10 +1,7 @@
 """Parsing of typed text: a command, an address, or what else was meant."""
 
-from __future__ import annotations
-
 import sys
 from html.parser import HTMLParser
-from typing import Any
 
 import pytest
 from hypothesis import given as drawn, strategies as st
@@ -89,7 +86,7 @@ def characters_looked_at(html: str) -> int:
     """Return how many characters the parser looks at one by one, which is most of its work."""
     count = 0
 
-    def note(_frame: Any, event: str, called: Any) -> None:
+    def note(_frame, event: str, called) -> None:
         nonlocal count
         count += event == "c_call" and called.__name__ == "category"
 

@@ -1,7 +1,5 @@
 """/watch and /history: a watch begins, changes and ends, and what it has seen."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from datetime import UTC, date, timedelta
@@ -12,12 +10,10 @@ from adaptive_cards.texts import text
 from adaptive_cards.times import written_date
 from bot.actions import actions
 from bot.chat import preferences
-from bot.chat.context import ChatContext
-from bot.services import Services
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now
-from jobs.watch.model import LookOutcome, Sight, WatchedChannel
+from jobs.watch.model import LookOutcome, Sight
 from tests.fixtures.parsed import table
 from tests.fixtures.queue_state import claimed
 from tests.fixtures.webex_script import person
@@ -29,20 +25,20 @@ TYPED = table("typed_messages")
 
 
 @pytest.fixture
-def connected(anna) -> ChatContext:
+def connected(anna):
     """Return the context of Anna, in a space with a connected channel."""
     proven(anna)
     return anna
 
 
-def watched(ctx: ChatContext) -> WatchedChannel:
+def watched(ctx):
     """Return the watched channel."""
     found = ctx.services.watching.channels.load(MAILBOX)
     assert found is not None
     return found
 
 
-def break_it(services: Services) -> str:
+def break_it(services) -> str:
     """Record two looks that find the channel broken, and return the id of the incident."""
     (one,) = services.watching.channels.all()
     for _ in range(2):
@@ -297,7 +293,7 @@ def this_month() -> str:
     return f"{now().astimezone(UTC):%Y-%m}"
 
 
-def month_of(watched: WatchedChannel) -> str:
+def month_of(watched) -> str:
     """Return the month in which the incident of the tests began."""
     return f"{(watched.since - timedelta(days=2)).astimezone(UTC):%Y-%m}"
 

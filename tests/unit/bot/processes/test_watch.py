@@ -1,7 +1,5 @@
 """RQ entry point of the watch: one worker per group, and no more looks at an undone channel."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 
@@ -38,7 +36,7 @@ def answer(monkeypatch) -> None:
         def __init__(self, *_: object) -> None:
             """Accept any arguments and ignore them."""
 
-        async def __call__(self, channels: tuple[WatchedChannel, ...]):  # noqa: ANN204  a generator
+        async def __call__(self, channels: tuple[WatchedChannel, ...]):
             for each in channels:
                 yield each, LookOutcome(Sight.HEALTHY)
 

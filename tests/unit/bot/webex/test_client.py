@@ -1,7 +1,5 @@
 """Webex client: requests, the data of the answers, and files."""
 
-from __future__ import annotations
-
 import dataclasses
 from urllib.parse import urlsplit
 

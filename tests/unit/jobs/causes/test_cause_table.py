@@ -1,13 +1,10 @@
 """Tests of the table of causes: no misspelled name gets in, and its pages are known."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import re
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from urllib.parse import urlsplit
 
 import msgspec
@@ -66,7 +63,7 @@ def named_in(source: str) -> set[str]:
 
 
 @cache
-def named_by(each: ModuleType) -> set[str]:
+def named_by(each) -> set[str]:
     """Return the causes that a module names. Each module is read once."""
     return named_in(inspect.getsource(each))
 

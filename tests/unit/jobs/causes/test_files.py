@@ -1,7 +1,5 @@
 """Files of error texts: text, mails and Outlook messages are read, and other kinds are refused."""
 
-from __future__ import annotations
-
 import pickle
 import resource
 import subprocess

@@ -1,7 +1,5 @@
 """Reader of error texts: its words, the speaker, the place, the form of a text, and its work."""
 
-from __future__ import annotations
-
 import base64
 import html
 import json
@@ -10,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
 from io import BytesIO, TextIOWrapper
 from itertools import cycle
 
@@ -19,7 +16,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from adaptive_cards.locale import Locale, drawn_for
 from adaptive_cards.texts import text
-from bench.error_reports import RIGHT_FEWEST, Judged, figures, judged, reports, share_right
+from bench.error_reports import RIGHT_FEWEST, figures, judged, reports, share_right
 from bot.__main__ import main
 from bot.chat.explanation import as_json, as_lines, explanation, headline
 from jobs.causes.cause import CAUSES
@@ -175,7 +172,7 @@ PLACES = (Place.CHANNEL, Place.FORM, Place.EXCHANGE)
 
 
 @pytest.fixture(scope="module")
-def results() -> list[Judged]:
+def results():
     """All error reports with the reader's results."""
     return [judged(each) for each in reports()]
 
@@ -269,7 +266,7 @@ def in_base64(text: str) -> str:
     )
 
 
-FORMS: list[Callable[[str], str]] = [
+FORMS = [
     wrapped,
     quoted,
     paragraphs,

@@ -1,7 +1,5 @@
 """Hosts and addresses of Webex Connect."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime
 

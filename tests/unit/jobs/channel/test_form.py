@@ -1,7 +1,5 @@
 """Values that a person types about a channel."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Assessment of a channel, from its runs and from what checks and the watch saw."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Verdict of a check, on small graphs of facts."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 

@@ -1,10 +1,7 @@
 """Webex's own services: each real client against a server that answers as the documents show."""
 
-from __future__ import annotations
-
 import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +23,6 @@ from jobs.contact_center.services import (
     read_changes,
 )
 from jobs.model import ConnectChange
-from jobs.settings import Settings
 from tests.fixtures.parsed import table
 
 ANSWERS = table("outside")
@@ -116,7 +112,7 @@ def answering(monkeypatch: Any, times: list[datetime]) -> list[dict[str, str]]:
     """Let the service have tasks of these times; return the list of what it is asked for."""
     asked: list[dict[str, str]] = []
 
-    async def read(_settings: Settings, _path: str, params: dict[str, str]) -> list[Any]:
+    async def read(_settings, _path: str, params: dict[str, str]) -> list[Any]:
         asked.append(params)
         later = [at for at in times if at.timestamp() * 1000 >= int(params["from"])]
         return [row(at) for at in later[: int(params["pageSize"])]]
@@ -192,14 +188,11 @@ class Log:
         return [request.method for request in self.asked]
 
 
-Read = Callable[..., ConnectChanges]
-
-
 @pytest.fixture
-def read(work_settings, monkeypatch) -> Read:
+def read(work_settings, monkeypatch):
     """Return a function that reads a log with the real client."""
 
-    def made(log: Callable[[httpx.Request], httpx.Response], **changes: str) -> ConnectChanges:
+    def made(log, **changes: str) -> ConnectChanges:
         values = {"connect_audit_url": URL, "connect_audit_token": "secret-token"} | changes
         settings = replace(work_settings, **values)  # type: ignore[arg-type]  # texts by their names
         transport = httpx.MockTransport(log)

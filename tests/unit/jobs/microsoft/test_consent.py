@@ -1,7 +1,5 @@
 """Admin consent in a browser, and the scopes that are asked for."""
 
-from __future__ import annotations
-
 import pytest
 
 from jobs.clouds.errors import CloudError

@@ -1,11 +1,8 @@
 """Requests to InvokeCommand and the handling of its odd answers."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from contextlib import nullcontext
-from typing import Any
 
 import httpx
 import pytest
@@ -142,7 +139,7 @@ EXPIRED = {"error": {"code": "BadRequest", "message": "Expired or Invalid pagina
 
 def page(*names: str, link: str = "", warning: str = "") -> httpx.Response:
     """Return a page of rows with these names, and with a next link and a warning if given."""
-    body: dict[str, Any] = {"value": [{"Name": name} for name in names]}
+    body = {"value": [{"Name": name} for name in names]}
     body |= {"@odata.nextLink": link} if link else {}
     return httpx.Response(200, json=body | {"@adminapi.warnings": [warning] if warning else []})
 

@@ -1,11 +1,8 @@
 """Tests of the sign-in against a real OpenID provider on a loopback port, with https and http."""
 
-from __future__ import annotations
-
 import json
 import re
 import time
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -256,7 +253,7 @@ async def test_tokens_are_saved_when_the_cache_changed(provider, bot):
     assert (len(saved), refreshes(provider)) == (1, 1)
 
 
-def refreshes(provider: Any) -> int:
+def refreshes(provider) -> int:
     """Return the number of requests with a refresh token."""
     return sum(form.get("grant_type") == "refresh_token" for _, form in provider.requests)
 

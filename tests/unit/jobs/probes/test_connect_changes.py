@@ -1,11 +1,8 @@
 """Tests of the changes in Webex Connect: the suspects, and the reasons why the log is not read."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -35,7 +32,7 @@ def change(minutes: float, event: str = "updateApp") -> ConnectChange:
     return ConnectChange(at=ago(minutes), by="kim@contoso.com", event=event)
 
 
-def good(step: str, minutes: float, **more: Any) -> Finding:
+def good(step: str, minutes: float, **more) -> Finding:
     """Return the finding that mail passed so many minutes before ``AT``."""
     return Finding(step, State.OK, signals=Signals(at=ago(minutes), **more))
 
@@ -113,11 +110,11 @@ def test_nothing_is_a_suspect_before_the_newest_mail_is_known(missing):
     assert suspects(*others, changes=(change(20),)) == []
 
 
-def look(ctx: Any) -> Finding:
+def look(ctx) -> Finding:
     return asyncio.run(PROBE.inspect(ctx))
 
 
-def row(minutes: float, event: str = "updateApp") -> dict[str, Any]:
+def row(minutes: float, event: str = "updateApp"):
     """Return a log entry of so many minutes ago."""
     created = (now() - timedelta(minutes=minutes)).isoformat()
     return {"created": created, "eventDescription": event, "actorEmail": "kim@contoso.com"}

@@ -3,20 +3,16 @@
 The login may show a fault of the channel or of the bot.
 """
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from jobs.access import mailbox_login
 from jobs.access.mailbox_login import last_success
-from jobs.checks.verdict import Verdict, judge
+from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.engine.step import StepContext
 from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Finding, Reason, Signals, State, Text
 from jobs.probes import checks_for
@@ -30,9 +26,7 @@ ERRORS = table("sign_in_errors")
 MAILBOX = "support@contoso.com"
 
 
-def begun(
-    ctx: StepContext, provider: Any, number: int, good: float | None, token: float | None
-) -> Finding:
+def begun(ctx, provider, number: int, good: float | None, token: float | None) -> Finding:
     """Return the finding of a refused login.
 
     ``good`` is hours since the bot's last successful login, ``token`` hours since Webex Connect's
@@ -56,11 +50,11 @@ def ok(step: str, hours: float | None = None, generated: float | None = None) ->
     return Finding(step, State.OK, signals=Signals(at=at, generated_at=signed_in))
 
 
-def verdict_on(ctx: StepContext, *findings: Finding) -> Verdict:
+def verdict_on(ctx, *findings: Finding):
     return judge(checks_for(ctx.channel.profile), {each.step: each for each in findings})
 
 
-def judged(ctx: StepContext, *findings: Finding) -> tuple[tuple[str, ...], ...]:
+def judged(ctx, *findings: Finding) -> tuple[tuple[str, ...], ...]:
     """Return the causes, possible causes and skipped steps of a verdict on these findings."""
     verdict = verdict_on(ctx, *findings)
     return verdict.causes, verdict.possible, verdict.skipped

@@ -1,15 +1,10 @@
 """Tests of rules, connectors and remote domains that stop mail, and of the place at which they do."""
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import pytest
 
 from jobs.checks.verdict import judge
-from jobs.engine.step import StepContext
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Finding, RunKind, Signals, State, Station
 from jobs.probes import all_probes
@@ -35,7 +30,7 @@ RULES = table("mail_flow_rules")
 TO_BOSS = {"RedirectMessageTo": ["boss@contoso.com"], "SentTo": ["Support@contoso.com"]}
 
 
-def inspected(cloud: Any, given: Callable[..., StepContext], *rules: dict[str, Any]) -> Finding:
+def inspected(cloud, given, *rules) -> Finding:
     """Return the finding of the probe for these enforced mail flow rules."""
     usual = {"Name": "R", "State": "Enabled", "Mode": "Enforce"}
     cloud.on("Get-TransportRule", [ExchangeRow(usual | rule) for rule in rules])
@@ -72,7 +67,7 @@ def test_a_rule_is_the_cause_where_a_trace_names_it(cloud, given, cause, causes)
 
 
 TASKS = "Microsoft.Exchange.MessagingPolicies.Rules.Tasks"
-WHOLE: dict[str, Any] = COPY | {
+WHOLE = COPY | {
     "IsRuleConfigurationSupported": True,
     "RuleConfigurationUnsupportedReason": "",
     "RuleVersion": {"Major": 14, "Minor": 0},
@@ -135,7 +130,7 @@ SOME = {
 BY_RULE = "Fail | Transport rule: 'Some mail', ID: (x)"
 
 
-def traced(cloud: Any, recipient: str, words: str) -> None:
+def traced(cloud, recipient: str, words: str) -> None:
     """Script the newest mail to ``recipient`` as failed with ``words``."""
     sender = MAILBOX if recipient == CUSTOMER else CUSTOMER
     failed = [row(5, "failed", recipient, senderAddress=sender)]
@@ -143,12 +138,12 @@ def traced(cloud: Any, recipient: str, words: str) -> None:
     details(cloud, 5, recipient, words)
 
 
-def found_by(name: str, ctx: Any) -> dict[str, Finding]:
+def found_by(name: str, ctx) -> dict[str, Finding]:
     """Return the findings of the trace probe ``name`` and of the rules."""
     return {each: look(each, ctx) for each in (name, "transport_rules")}
 
 
-def judged(found: Mapping[str, Finding]) -> tuple[str, Station | None]:
+def judged(found) -> tuple[str, Station | None]:
     """Return the first cause of the verdict, and the station at which mail stops."""
     verdict = judge(all_probes(), found)
     return verdict.weighed[verdict.causes[0]].cause, verdict.stops
@@ -259,7 +254,7 @@ def test_connectors_that_nobody_may_read_say_nothing(cloud, given):
     assert asyncio.run(_probe().inspect(given())).state is State.SKIPPED
 
 
-def _probe() -> Any:
+def _probe():
     return all_probes()["outbound_connectors"]
 
 

@@ -1,13 +1,10 @@
 """Tests of the probes of the contact center: tasks, entry points, the queue and its agents."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -45,7 +42,7 @@ POINT_OFF = (WRONG, "seen.entry_points_off", "entry_point_inactive")
 POINTS_SEEN = (OK, "seen.entry_points", "")
 
 
-def script(cloud: Any, outside: Any, case: dict[str, Any]) -> None:
+def script(cloud, outside, case) -> None:
     """Script the mails and the tasks of a case."""
     cloud.on(TRACES, [copy(**each) for each in case["copies"]])
     outside.on("GET /cc/v1/tasks", {"data": [task(**each) for each in case["tasks"]]})
@@ -181,7 +178,7 @@ def test_a_refused_token_is_no_finding_about_the_channel(given, configured, outs
 
 
 ORG = "/cc/organization/org-1"
-QUEUE: dict[str, Any] = {
+QUEUE = {
     "id": "q-1",
     "name": "Email",
     "channelType": "EMAIL",
@@ -202,24 +199,24 @@ USER = {
 }
 SKILL = {"skillId": "k-1", "condition": "IS", "skillValue": "true"}
 TWO = [{"agentGroups": [{"teamId": "t-1"}, {"teamId": "t-2"}]}]
-SKILLED: dict[str, Any] = {"routingType": "SKILLS_BASED", "queueSkillRequirements": [SKILL]}
+SKILLED = {"routingType": "SKILLS_BASED", "queueSkillRequirements": [SKILL]}
 ROUTED = {"queue": {"id": "q-1", "name": "Email"}}
 LOGIN = {"active": True, "agentLogin": "agent@contoso.com", "currentState": "available"}
 
 
 @pytest.fixture
-def center(outside, given, configured) -> Any:
+def center(outside, given, configured):
     """Return a function that scripts a contact center, and returns a context that asks it.
 
     Its rows are healthy, with the changes of the test; None deletes a row.
     """
 
-    def make(tasks: list[Any] | None = None, **changed: Any) -> Any:
-        def row(name: str, healthy: dict[str, Any]) -> list[Any]:
+    def make(tasks=None, **changed):
+        def row(name: str, healthy):
             change = changed.get(name, {})
             return [] if change is None else [healthy | change]
 
-        def listed(query: dict[str, list[str]]) -> tuple[int, Any]:
+        def listed(query: dict[str, list[str]]):
             plain = [{k: v for k, v in each.items() if not isinstance(v, list)} for each in queue]
             return 200, {"data": plain}
 

@@ -1,7 +1,5 @@
 """Tests of the lock that is renewed as long as its holder works, and that notices its own loss."""
 
-from __future__ import annotations
-
 import math
 import time
 

@@ -4,13 +4,10 @@ The figures are its availability, its mails, the times to notice and to fix a br
 of each day.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from redis import Redis
 
 from jobs.storage import keys
 from jobs.watch import history
@@ -18,7 +15,6 @@ from jobs.watch.history import (
     DAY,
     Day,
     DayState,
-    Figures,
     Tally,
     figures,
     last_days,
@@ -54,7 +50,7 @@ def incident(begins: datetime, ends: datetime | None, sight: Sight = Sight.BROKE
     )
 
 
-def found(*incidents: Incident, tallies: tuple[Tally, ...] = (LOOKED,) * 3) -> Figures:
+def found(*incidents: Incident, tallies: tuple[Tally, ...] = (LOOKED,) * 3):
     """Return the figures of the last three days."""
     return figures(days(*tallies), incidents, SINCE, UNTIL, AT)
 
@@ -166,7 +162,7 @@ MAILBOX = "support@contoso.com"
 EARLY = datetime(2026, 11, 27, 3, 10, tzinfo=UTC)
 
 
-def add_look(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
+def add_look(redis, outcome: LookOutcome, at: datetime) -> None:
     with redis.pipeline() as pipe:
         pipe.watch(keys.watch_history(MAILBOX))
         fields = history.add(pipe, MAILBOX, outcome, at)

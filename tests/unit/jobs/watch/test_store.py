@@ -1,8 +1,5 @@
 """Tests of the incidents in Redis: one at a time for a channel, and one card for a shared cause."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +13,7 @@ from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.storage.vault import Authenticator
 from jobs.watch import history
-from jobs.watch.model import ChannelState, Incident, LookOutcome, NewsKind, Sight, WatchedChannel
+from jobs.watch.model import ChannelState, LookOutcome, NewsKind, Sight, WatchedChannel
 from jobs.watch.store import IncidentStore, Watching, WatchStore
 from tests.fixtures.queue_state import claimed
 
@@ -35,7 +32,7 @@ def store(redis) -> IncidentStore:
 
 
 @pytest.fixture
-def watch(redis) -> Callable[..., WatchedChannel]:
+def watch(redis):
     """Return a function that begins the watch of a mailbox in a space."""
 
     def begin(mailbox: str, room: str = "room-1") -> WatchedChannel:
@@ -95,7 +92,7 @@ def broken(
     channels: list[WatchedChannel],
     since: datetime,
     outcome: LookOutcome = POLICY,
-) -> list[Incident]:
+):
     """Return the incidents after two looks at each channel saw a cause, of their tenant or not."""
     found = [
         store.record(each, outcome, since + number * MINUTE)

@@ -1,15 +1,12 @@
 """Faults of the practice cloud: each is there, reversible, and in the logs that a check reads."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from practice.faults import FAULTS, HEALTHY, Fault, Level, hand_made
+from practice.faults import FAULTS, HEALTHY, Level, hand_made
 from practice.faults.pairs import compatible, pairs
 from tests.fixtures.parsed import table
 
@@ -18,7 +15,7 @@ FACTS = re.compile(r"(microsoft|connect)\.md \d|learn\.microsoft\.com/|status\.w
 STATIONS = {"", "sender", "mailbox", "forward", "connect", "agent", "answer"}
 
 
-def _id(fault: Fault) -> str:
+def _id(fault) -> str:
     return fault.name
 
 
@@ -110,7 +107,7 @@ AUDIT = "/connectapi/v1/auditlogs"
 SPAN = {"range": "custom", "from": "2020-01-01T00:00:00.000Z", "to": "2099-01-01T00:00:00.000Z"}
 
 
-def audit(channel: Any, method: str = "POST", token: str = "", **more: Any) -> Any:
+def audit(channel, method: str = "POST", token: str = "", **more):
     """Ask the audit log of Webex Connect, and return its answer."""
     own = token or channel.cloud.settings.connect_audit_token
     return channel.http.request(
@@ -156,7 +153,7 @@ def test_a_fault_of_entra_is_in_the_log(channel, fault, activity, thing):
 ERRORS = table("sign_in_errors")
 
 
-def _newest(channel: Any) -> tuple[int, bool, str]:
+def _newest(channel) -> tuple[int, bool, str]:
     """Return the newest sign-in's error code, whether it was interactive, and its user."""
     row = channel.ground.tenant.sign_ins[-1]
     assert row["appId"] == channel.ground.app["appId"]

@@ -1,7 +1,5 @@
 """Each entry of the audit trail becomes a line in words, in both languages."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,9 +1,6 @@
 """The card of a plan: its warnings, for whom it waits, and its addresses of Webex Connect."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,12 +8,11 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.cards.presenters import plan, plan as presenter
-from bot.cards.presenters.card_state import DesiredCard, header, slot_of
-from bot.services import Services
+from bot.cards.presenters.card_state import header, slot_of
 from jobs.channel.mailbox import ADDRESS_IN_USE, APP_IN_USE
 from jobs.clock import now
 from jobs.model import Account, Channel, Evidence, Finding, Person, Profile, Scope, State, Text
-from jobs.runs.run import Event, Kind, Origin, Run
+from jobs.runs.run import Event, Kind, Origin
 from jobs.steps import steps_of
 from jobs.storage import keys
 from tests.unit.bot.cards.presenters.stage_events import (
@@ -57,7 +53,7 @@ def test_what_may_stop_mail_is_a_warning_on_the_plan(services, begin, state):
     assert right_steps(run) == ["permissions"]
 
 
-def right_steps(run: Run) -> list[str]:
+def right_steps(run) -> list[str]:
     """Return the settings that the plan calls right."""
     card = str(plan.plan(run, header(run, 3)).content)
     told = card.partition("Already right: ")[2].partition("'")[0]
@@ -136,16 +132,16 @@ COPIES = ["thread", BOSS, DEPUTY]
 
 
 @pytest.fixture
-def governed(services) -> Services:
+def governed(services):
     """Return the same services with two approvers."""
     return replace(services, bot=replace(services.bot, approvers=(BOSS, DEPUTY)))
 
 
 @pytest.fixture
-def asked(services) -> Callable[..., Run]:
+def asked(services):
     """Return a function that opens a run with a plan, in a 1:1 unless told otherwise."""
 
-    def opened(*events: Event, direct: bool = True, by: str = "anna@example.test") -> Run:
+    def opened(*events: Event, direct: bool = True, by: str = "anna@example.test"):
         channel = Channel(
             "support@example.test", "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io"
         )
@@ -167,12 +163,12 @@ def test_a_space_without_an_approver(governed, asked):
     assert list(by_place(asked(absent, direct=False), governed)) == COPIES
 
 
-def by_place(run: Run, services: Services) -> dict[str, DesiredCard]:
+def by_place(run, services):
     """Return the plan cards of the run, by their place."""
     return {card.to: card for card in plan.cards(run, services)}
 
 
-def buttons(card: DesiredCard) -> set[str]:
+def buttons(card) -> set[str]:
     """Return the verbs of a card that approve or cancel."""
     return {
         verb for verb in ("approve", "approve_tenant", "cancel") if f"'{verb}'" in str(card.card)
@@ -272,7 +268,7 @@ def details(callback: str = CALLBACK, forwarding: str = FORWARDING, **more: obje
     return Event(Kind.DETAILS, now(), channel=channel)
 
 
-def told(run: Run, *connect_hosts: str) -> str:
+def told(run, *connect_hosts: str) -> str:
     """Return the contents of the plan card."""
     return str(presenter.plan(run, header(run, 3), connect_hosts).content)
 

@@ -1,7 +1,5 @@
 """Cards that a run shows at each of its stages, and their recipients."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 
@@ -10,11 +8,10 @@ import pytest
 from adaptive_cards.texts import text
 from bot.cards import delivery, draw
 from bot.cards.presenters import progress
-from bot.cards.presenters.card_state import DesiredCard, slot_of
-from bot.services import Services
+from bot.cards.presenters.card_state import slot_of
 from jobs.clock import now
 from jobs.model import Finding, Profile, State, Text, Turn
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind
 from jobs.steps import steps_for, steps_of
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
@@ -59,7 +56,7 @@ STAGES: list[tuple[str, list[Event], list[tuple[str, str]]]] = [
 ]  # fmt: skip
 
 
-def card_in(services: Services, run: Run, slot: str) -> DesiredCard:
+def card_in(services, run, slot: str):
     """Return the first card of this slot that the run wants."""
     return next(card for card in cards(services, run) if card.slot == slot)
 
@@ -77,7 +74,7 @@ def test_the_progress_card_says_where_the_form_cannot_go(services, begin, webex_
         card = card_in(services, run, "progress").card
         return says in card.text + json.dumps(card.content, ensure_ascii=False)
 
-    def form() -> DesiredCard:
+    def form():
         return replace(card_in(services, run, "connect"), slot=slot_of(TO_HER))
 
     webex_script.on(
@@ -213,7 +210,7 @@ def test_a_try_of_a_step_that_waits_for_time_is_no_news(services, begin, turn, s
     assert after.fingerprint != during.fingerprint
 
 
-def _progress(services: Services, run_id: str, event: Event) -> DesiredCard:
+def _progress(services, run_id: str, event: Event):
     """Add an event to the run, and return the progress card afterward."""
     services.store.append(run_id, event)
     (card,) = progress.progress_cards(services.store.load(run_id), services)

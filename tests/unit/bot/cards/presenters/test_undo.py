@@ -1,9 +1,6 @@
 """Cards of an undo: its plan with everything that stays, its progress, and its end."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -72,7 +69,7 @@ def test_the_plan_says_that_mail_stops(begin, only, title, button):
     assert title in card.text
 
 
-def _verb(action: dict[str, Any]) -> str:
+def _verb(action) -> str:
     return str(action.get("data", {}).get("do", ""))
 
 

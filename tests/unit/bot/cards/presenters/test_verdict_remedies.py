@@ -1,7 +1,5 @@
 """Causes that a check finds: whose turn it is, the button, and the known part of the mail flow."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import timedelta

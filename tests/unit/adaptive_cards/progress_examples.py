@@ -342,10 +342,7 @@ def _connects():
         "connect-registered-read-early",
         connected(registered, form, asked, pressed=both, gone=True, plan=Plan("p3", (), AT)),
     )
-    fix = {
-        "kind": RunKind.FIX,
-        "channel": Channel(MAILBOX, "https://uk.webexconnect.io/callback"),
-    }
+    fix = {"kind": RunKind.FIX, "channel": Channel(MAILBOX, "https://uk.webexconnect.io/callback")}
     yield "connect-new-secret", connected(**fix, changed=made("client_secret"))
     yield "connect-new-token", connected(**fix)
     yield "connect-new-token-saved", connected(**fix, pressed=("token_saved",))

@@ -13,17 +13,7 @@ from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity
-from jobs.model import (
-    Account,
-    Change,
-    Finding,
-    Reason,
-    RunKind,
-    Scope,
-    State,
-    Text,
-    Turn,
-)
+from jobs.model import Account, Change, Finding, Reason, RunKind, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind, Origin
 from jobs.runtime import Runtime, install, no_listener
 from jobs.steps import steps_of

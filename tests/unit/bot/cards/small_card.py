@@ -6,11 +6,7 @@ from datetime import timedelta
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from bot.cards import delivery
-from bot.cards.presenters.card_state import (
-    desired_card,
-    posted_card,
-    protected,
-)
+from bot.cards.presenters.card_state import desired_card, posted_card, protected
 from jobs.clock import now
 from jobs.model import verbatim
 

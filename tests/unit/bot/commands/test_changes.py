@@ -28,12 +28,7 @@ RULE, DOMAIN = (
 POLICY, TOKEN = ("outbound_policy", "forwarding_blocked"), ("sessions", "session_revoked")
 
 
-def fixed(
-    ctx,
-    *causes: tuple[str, str],
-    age: timedelta = timedelta(0),
-    changes=(),
-):
+def fixed(ctx, *causes: tuple[str, str], age: timedelta = timedelta(0), changes=()):
     """Return a fix with its plan, after a check with these causes, and the time of the check."""
     store, at = ctx.services.store, now() - age
     channel = Channel(MAILBOX, "https://a.b/callback", "x@y.z")

@@ -166,11 +166,7 @@ def test_a_large_file_is_not_held(webex, webex_script, reply):
 
 
 @pytest.mark.parametrize(
-    "elsewhere",
-    [
-        "http://localhost:{at.port}{at.path}contents/1",
-        "{at.path}contents/1",
-    ],
+    "elsewhere", ["http://localhost:{at.port}{at.path}contents/1", "{at.path}contents/1"]
 )
 def test_a_file_at_another_name_of_this_machine(webex, webex_script, reply, elsewhere):
     """A file of a Webex on this machine is requested at the configured address.

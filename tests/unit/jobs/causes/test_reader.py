@@ -266,15 +266,7 @@ def in_base64(text: str) -> str:
     )
 
 
-FORMS = [
-    wrapped,
-    quoted,
-    paragraphs,
-    line_breaks,
-    in_german,
-    quoted_printable,
-    in_base64,
-]
+FORMS = [wrapped, quoted, paragraphs, line_breaks, in_german, quoted_printable, in_base64]
 
 
 def meant(text: str) -> tuple[bool, frozenset[tuple[str, bool]]]:

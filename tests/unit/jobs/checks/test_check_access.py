@@ -196,11 +196,7 @@ def run_with(given, *findings: Finding):
 
 @pytest.mark.parametrize(
     ("reason", "more"),
-    [
-        (Reason.NEEDS_SIGN_IN, True),
-        (Reason.NOT_AT_EXCHANGE, True),
-        (Reason.NO_SIGN_IN, False),
-    ],
+    [(Reason.NEEDS_SIGN_IN, True), (Reason.NOT_AT_EXCHANGE, True), (Reason.NO_SIGN_IN, False)],
 )
 def test_when_a_sign_in_shows_more(given, reason, more):
     """A check offers a sign-in only if something was left out for lack of access."""

@@ -30,13 +30,7 @@ class Cloud:
         return httpx.Response(step.status_code, headers=step.headers, content=step.content)
 
 
-async def ask(
-    settings,
-    cloud,
-    method: str = "GET",
-    patience: RetryPolicy | None = None,
-    **options,
-):
+async def ask(settings, cloud, method: str = "GET", patience: RetryPolicy | None = None, **options):
     """Send one request to a cloud."""
     async with async_client(settings, httpx.MockTransport(cloud)) as client:
         return await request(

@@ -398,10 +398,7 @@ def filled(own: Trail, pass_time, *names: str) -> None:
         own.look()
 
 
-LOOKS = {
-    "add": lambda own: own.add({"what": "next"}),
-    "look": Trail.look,
-}
+LOOKS = {"add": lambda own: own.add({"what": "next"}), "look": Trail.look}
 
 
 @pytest.mark.parametrize("look", LOOKS)

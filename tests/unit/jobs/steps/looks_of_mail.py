@@ -130,10 +130,7 @@ looks = {
 }
 OF_MAIL += rows("delegate", looks, facts={"shared": "blocked"}, channel={"delegate": AGENT})
 NOWHERE = {"ForwardingSmtpAddress": None, "DeliverToMailboxAndForward": True}
-ON = NOWHERE | {
-    "ForwardingSmtpAddress": f"smtp:{TARGET}",
-    "ForwardingAddress": None,
-}
+ON = NOWHERE | {"ForwardingSmtpAddress": f"smtp:{TARGET}", "ForwardingAddress": None}
 ELSEWHERE = {"ForwardingSmtpAddress": "smtp:x@y.example"}
 HAND = CHECK | {"brief": Brief("client-1", by_hand=True)}
 UNKNOWN = HAND | {"channel": {"forwarding_address": ""}}

@@ -11,16 +11,7 @@ import pytest
 
 from jobs.storage import keys
 from jobs.watch import history
-from jobs.watch.history import (
-    DAY,
-    Day,
-    DayState,
-    Tally,
-    figures,
-    last_days,
-    midnight,
-    month,
-)
+from jobs.watch.history import DAY, Day, DayState, Tally, figures, last_days, midnight, month
 from jobs.watch.model import Damage, Eye, Incident, LookOutcome, News, NewsKind, Sight
 
 AT = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)

@@ -11,14 +11,7 @@ from jobs.model import Channel, Person
 from jobs.storage import keys
 from jobs.storage.vault import Authenticator
 from jobs.watch import rounds
-from jobs.watch.model import (
-    LookOutcome,
-    Sight,
-    WatchedChannel,
-    read_interval,
-    read_span,
-    written,
-)
+from jobs.watch.model import LookOutcome, Sight, WatchedChannel, read_interval, read_span, written
 from jobs.watch.rounds import next_of, run_round
 from jobs.watch.store import IncidentStore, Watching, WatchStore
 
